@@ -1,0 +1,56 @@
+# Each target makes its environment, installs what it needs, and runs. A second call installs nothing.
+
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+TORCH := torch==2.13.0
+
+.PHONY: run test lint bench docs clean
+
+run: $(VENV)/run.stamp
+	@$(BIN)/python examples/digits/train.py $(ARGS)
+
+# The suite and the examples in the docstrings of src, on two cores.
+test: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q $(ARGS)
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# Alone on the machine and in one process: timings are ratios to a floor measured in the same run.
+bench: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest benchmarks --benchmark-only -p no:xdist $(ARGS)
+
+docs: $(VENV)/docs.stamp
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going -q -b html docs docs/_build/html
+	@echo docs/_build/html/index.html
+
+clean:
+	rm -rf $(VENV) docs/_build runs .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+# torch comes first and by its exact version, so that nothing that depends on it chooses another build.
+$(VENV)/torch.stamp: constraints.txt | $(BIN)/python
+	$(PIP) $(TORCH)
+	@touch $@
+
+$(VENV)/run.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp
+	$(PIP) --editable . scikit-learn tqdm
+	@touch $@
+
+# Two peers without their dependencies: what they ask for beyond the test extra (torchvision among it) no test needs.
+$(VENV)/dev.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp
+	$(PIP) --editable '.[test]'
+	$(PIP) --no-deps timm pytorch-accelerated
+	@touch $@
+
+$(VENV)/docs.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp
+	$(PIP) --editable '.[docs]'
+	@touch $@
