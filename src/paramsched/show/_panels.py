@@ -1,0 +1,304 @@
+"""What is drawn, before anything says how: a panel for each field, with its curves."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Literal, final
+
+import numpy as np
+
+from paramsched.errors import InvalidArgument
+from paramsched.show._compare import Difference, difference
+from paramsched.show._drawable import Drawable, Floats, Group, Key, Log, Times
+from paramsched.show._numbers import count, listed, number
+from paramsched.show._reduce import Envelope, envelope
+from paramsched.show._scale import Scale, scale
+
+_COLUMNS = 1024  # in which curves are looked at to choose a scale
+
+Kind = Literal["plan", "log", "other"]
+"""What a curve is: planned, really used, or of the plan compared with."""
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """One line in a panel: groups with the same values at the same times."""
+
+    kind: Kind
+    groups: tuple[Group, ...]
+    lines: tuple[str, ...]
+    times: Times
+    values: Floats
+    breakpoints: tuple[int, ...]
+    color: int  # a log has its plan's
+
+    @property
+    def name(self) -> str:
+        """The legend: `group head`, `groups 0–3`, or "" for a target outside the optimizer."""
+        if self.groups == ("",):
+            return ""
+        indices = np.array(sorted(g for g in self.groups if isinstance(g, int)), dtype=np.int64)
+        names = [listed(indices, most=8)] if indices.size else []
+        names += [group for group in self.groups if isinstance(group, str)]
+        return f"group{'s' if len(self.groups) > 1 else ''} {', '.join(names)}"
+
+    @property
+    def course(self) -> str:
+        """First value, those at the ends of stages, and last: `0 → 0.1 → 0.001`."""
+        at = sorted({0, *(t for t in self.breakpoints if 0 < t < self.values.size)})
+        if self.kind == "log" or len(at) > 4 or self.times.size != int(self.times[-1]) + 1:
+            at = [0]
+        values = [number(self.values[t], 4) for t in [*at, self.values.size - 1]]
+        kept = [v for i, v in enumerate(values) if i == 0 or v != values[i - 1]]
+        return " → ".join(kept)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Panel:
+    """One field: curves that share a scale, what lies over them, and how far they agree."""
+
+    field: str
+    curves: tuple[Curve, ...]
+    overlays: tuple[Curve, ...]
+    scale: Scale
+    breakpoints: tuple[int, ...]
+    differing: Times
+    notes: tuple[str, ...]
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The different schedules in this panel."""
+        return tuple(dict.fromkeys(line for c in self.curves or self.overlays for line in c.lines))
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """All panels, over one time axis."""
+
+    panels: tuple[Panel, ...]
+    total: int
+    steps_per_epoch: int | None
+    summary: str
+    verdict: str
+    agrees: bool
+
+
+def picture(trace: Drawable, *, log: Log | None = None, other: Drawable | None = None) -> Picture:
+    """Arrange a trace, and what is to be compared with it, as panels.
+
+    Args:
+        trace: the plan's curves.
+        log: values really used, each with its times.
+        other: a second plan, drawn over the first.
+
+    Raises:
+        InvalidArgument: there is nothing to draw, or the log holds a curve the trace does not have, or a
+            curve without values, with times that are no updates, or with unequally many of both.
+    """
+    if trace.total < 1 or not trace.keys():
+        raise InvalidArgument(
+            "show(trace)",
+            f"there is nothing to draw in {len(trace.keys())} curves of {trace.total} updates",
+            'Write trace(Plan(lr=linear(1, 0)), {"lr": 0.1}, Calendar(total=100)).',
+        )
+    used = _logged(trace, log or {})
+    theirs = other.keys() if other is not None else ()
+    total = max(
+        trace.total,
+        other.total if other is not None else 0,
+        *(int(times[-1]) + 1 for times, _ in used.values()),
+    )
+    fields = dict.fromkeys(field for field, _ in (*trace.keys(), *theirs))
+    panels = tuple(_panel(field, trace, used, other, total) for field in fields)
+    differing = reduce(np.union1d, (p.differing for p in panels))
+    return Picture(
+        panels,
+        total,
+        trace.steps_per_epoch,
+        _summary(trace),
+        _verdict(differing, trace, used, other),
+        differing.size == 0,
+    )
+
+
+def _panel(
+    field: str,
+    trace: Drawable,
+    used: dict[Key, tuple[Times, Floats]],
+    other: Drawable | None,
+    total: int,
+) -> Panel:
+    groups = [g for f, g in trace.keys() if f == field]
+    curves = _merged("plan", [(g, *_whole(trace, (field, g))) for g in groups], trace, field)
+    color = {group: curve.color for curve in curves for group in curve.groups}
+    overlays: tuple[Curve, ...] = ()
+    differences: list[Difference] = []
+    notes: list[str] = []
+    logged = [g for g in groups if (field, g) in used]
+    if logged:
+        overlays += _merged("log", [(g, *used[field, g]) for g in logged], trace, field, color)
+        found = [difference(trace[field, g], *used[field, g], whole=False) for g in logged]
+        times = reduce(np.union1d, (used[field, g][0] for g in logged))
+        notes.append(_log_note(_union(found), times.size))
+        differences += found
+    if other is not None:
+        theirs = [g for f, g in other.keys() if f == field]
+        drawn = [(g, *_whole(other, (field, g))) for g in theirs]
+        # What is the same in both plans is drawn and named once.
+        changed = [d for d in drawn if d[0] not in groups or not _same(d[2], trace[field, d[0]])]
+        overlays += _merged("other", changed, other, field, color)
+        both = [g for g in groups if g in theirs]
+        found = [
+            difference(trace[field, g], *_whole(other, (field, g)), whole=True) for g in both
+        ]
+        if both:
+            length = max(trace.total, other.total)
+            notes.append(_other_note(_union(found), length))
+            differences += found
+        for alone, whose in ((set(groups) - set(theirs), "first"), (set(theirs) - set(groups), "second")):
+            if alone:
+                ordered = tuple(g for g in (*groups, *theirs) if g in alone)
+                name = ", ".join(str(g) for g in ordered if g != "")
+                what = f"group{'s' if len(ordered) > 1 else ''} {name}" if name else field
+                notes.append(f"only in the {whose} plan: {what}")
+                differences.append(Difference(np.arange(total), total))
+    reduced = [_seen(curve, total) for curve in (*curves, *overlays)]
+    inner = sorted({t for c in (*curves, *overlays) for t in c.breakpoints if 0 < t < total})
+    if any(np.isinf(side).any() for e in reduced for side in e):
+        notes.append("infinite values are drawn at the edge")
+    if any(np.isnan(c.values).any() for c in (*curves, *overlays)):
+        notes.append("gaps are values that are no number (nan)")
+    return Panel(
+        field, curves, overlays, scale(reduced), tuple(inner), _union(differences), tuple(notes)
+    )
+
+
+def _seen(curve: Curve, total: int) -> Envelope:
+    return envelope(curve.times, curve.values, total, min(total, _COLUMNS))
+
+
+def _merged(
+    kind: Kind,
+    members: Iterable[tuple[Group, Times, Floats]],
+    source: Drawable,
+    field: str,
+    colors: dict[Group, int] | None = None,
+) -> tuple[Curve, ...]:
+    """Join groups with equal values; nothing but the values decides."""
+    found: dict[tuple[bytes, int], list[tuple[list[Group], Times, Floats]]] = {}
+    order: list[tuple[list[Group], Times, Floats]] = []
+    for group, times, values in members:
+        # The sum only sorts curves into drawers: comparing each with each would be slow.
+        with np.errstate(over="ignore", invalid="ignore"):
+            drawer = found.setdefault((values.sum().tobytes(), times.size), [])
+        for known, its_times, its_values in drawer:
+            if np.array_equal(values, its_values, equal_nan=True) and (
+                times is its_times or np.array_equal(times, its_times)
+            ):
+                known.append(group)
+                break
+        else:
+            drawer.append(([group], times, values))
+            order.append(drawer[-1])
+    curves = []
+    for index, (groups, times, values) in enumerate(order):
+        lines = (source.line(field, g) for g in groups) if kind != "log" else ()
+        marks = {t for g in groups for t in source.breakpoints(field, g)} if kind != "log" else ()
+        curves.append(
+            Curve(
+                kind,
+                tuple(groups),
+                tuple(dict.fromkeys(line for line in lines if line)),
+                times,
+                values,
+                tuple(sorted(marks)),
+                index if colors is None else colors.get(groups[0], len(colors) + index),
+            )
+        )
+    return tuple(curves)
+
+
+def _same(a: Floats, b: Floats) -> bool:
+    return np.array_equal(a, b, equal_nan=True)
+
+
+def _whole(source: Drawable, key: Key) -> tuple[Times, Floats]:
+    values = np.asarray(source[key], dtype=np.float64)
+    return np.arange(values.size, dtype=np.int64), values
+
+
+def _logged(trace: Drawable, log: Log) -> dict[Key, tuple[Times, Floats]]:
+    """Check a log's curves and put each in order of time; of two entries for a time the later counts."""
+    known = trace.keys()
+    used = {}
+    for key, (at, given) in log.items():
+        times, values = np.asarray(at), np.asarray(given, dtype=np.float64)
+        if key not in known:
+            raise InvalidArgument(
+                f"log[{key!r}]",
+                f"the trace has no such curve; it has {', '.join(map(repr, known))}",
+                f"Write log={{{known[0]!r}: (times, values)}}.",
+            )
+        whole = times.ndim == 1 and times.size > 0 and np.array_equal(times, times.astype(np.int64))
+        if not whole or times.shape != values.shape or int(times.min()) < 0:
+            raise InvalidArgument(
+                f"log[{key!r}]",
+                "every value needs the update that used it, counted from 0; these are times of shape "
+                f"{times.shape} and values of shape {values.shape}",
+                f"Write log={{{key!r}: ([0, 1, 2], [0.1, 0.05, 0.01])}}.",
+            )
+        # Unique finds first entries, so look from behind: a resumed run logs some updates again.
+        ordered, last = np.unique(times[::-1].astype(np.int64), return_index=True)
+        used[key] = (ordered, values[::-1][last])
+    return used
+
+
+def _union(differences: Sequence[Difference]) -> Times:
+    return np.unique(np.concatenate([np.zeros(0, np.int64), *(d.at for d in differences)]))
+
+
+def _log_note(differing: Times, compared: int) -> str:
+    if differing.size == 0:
+        return f"used as planned at {count(compared)} of {count(compared)} updates"
+    return (
+        f"used differs from planned at {count(differing.size)} of {count(compared)} updates: "
+        f"{listed(differing)}"
+    )
+
+
+def _other_note(differing: Times, compared: int) -> str:
+    if differing.size == 0:
+        return f"both plans agree at all {count(compared)} updates"
+    return (
+        f"the plans differ at {count(differing.size)} of {count(compared)} updates: "
+        f"{listed(differing)}"
+    )
+
+
+def _summary(trace: Drawable) -> str:
+    """The horizon in words: `460 updates · 20 epochs of 23`."""
+    parts = [f"{count(trace.total)} update{'s' if trace.total > 1 else ''}"]
+    if trace.steps_per_epoch:
+        epochs = number(trace.total / trace.steps_per_epoch, 4)
+        parts.append(f"{epochs} epoch{'s' if epochs != '1' else ''} of {count(trace.steps_per_epoch)}")
+    return " · ".join(parts)
+
+
+def _verdict(
+    differing: Times,
+    trace: Drawable,
+    used: dict[Key, tuple[Times, Floats]],
+    other: Drawable | None,
+) -> str:
+    """One sentence over all panels; "" if nothing was compared."""
+    if used:
+        every = reduce(np.union1d, (times for times, _ in used.values())).size
+        if other is None:
+            return f"planned = used at {count(every - differing.size)} of {count(every)} updates"
+    if other is not None:
+        total = max(trace.total, other.total)
+        return f"the plans agree at {count(total - differing.size)} of {count(total)} updates"
+    return ""

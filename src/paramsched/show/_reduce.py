@@ -1,0 +1,93 @@
+"""Fewer points than updates, without losing an extreme.
+
+A value that only one update used is what a plot is looked at for, so nothing here samples: every column keeps
+its minimum and its maximum.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paramsched.show._drawable import Floats, Times
+
+
+class Envelope(NamedTuple):
+    """Lowest and highest value in each column; nan where a column is empty."""
+
+    low: Floats
+    high: Floats
+
+
+def _bounds(times: Times, total: int, columns: int) -> tuple[Times, Times]:
+    """Where each column begins and stops, as indices into `times`.
+
+    Column c is the updates from c * total // columns; with fewer updates than columns each column shows the
+    one update it lies in.
+    """
+    edges = np.arange(columns + 1, dtype=np.int64) * total // columns
+    first, stop = edges[:-1], np.maximum(edges[1:], edges[:-1] + 1)
+    if times.size == total:  # every update is there, so indices are times
+        return first, stop
+    return np.searchsorted(times, first), np.searchsorted(times, stop)
+
+
+def envelope(times: Times, values: Floats, total: int, columns: int) -> Envelope:
+    """Reduce a curve to the lowest and highest value in each of `columns` equal parts of [0, total).
+
+    >>> flat = np.zeros(1_000_000)
+    >>> flat[123_456] = 1.0
+    >>> low, high = envelope(np.arange(1_000_000), flat, 1_000_000, columns=10)
+    >>> high
+    array([0., 1., 0., 0., 0., 0., 0., 0., 0., 0.])
+    """
+    begin, stop = _bounds(times, total, columns)
+    empty = begin >= stop
+    # Pairs (begin, stop) for reduceat; one more element, so that stop may be the length.
+    pairs = np.stack([begin, stop], axis=1).ravel()
+    padded = np.append(values, np.nan)
+    low = np.where(empty, np.nan, np.fmin.reduceat(padded, pairs)[::2])
+    high = np.where(empty, np.nan, np.fmax.reduceat(padded, pairs)[::2])
+    return Envelope(low, high)
+
+
+def outline(
+    times: Times, values: Floats, total: int, columns: int, keep: tuple[int, ...] = ()
+) -> NDArray[np.intp]:
+    """Choose the points that draw a curve exactly at a width of `columns`, as indices.
+
+    These are first, last, minimum and maximum of each column, at their own times (the M4 reduction: Jugel et al.
+    2014), and the samples on both sides of every time in `keep`. With no more points than that to begin with,
+    all are kept but the inside of runs of one value.
+
+    >>> flat = np.zeros(1000)
+    >>> flat[400] = 1.0
+    >>> outline(np.arange(1000), flat, 1000, columns=2)
+    array([  0, 399, 400, 401, 999])
+    """
+    if values.size <= 4 * columns:
+        return _corners(values)
+    begin, stop = _bounds(times, total, columns)
+    filled = begin < stop
+    begin, stop = begin[filled], stop[filled]
+    first, last = values[begin], values[stop - 1]
+    low, high = (side[filled] for side in envelope(times, values, total, columns))
+    chosen = [begin, stop - 1]
+    # Only columns with an extreme inside need a search; in a smooth curve hardly any.
+    for column in np.flatnonzero((low < np.fmin(first, last)) | (high > np.fmax(first, last))):
+        part = values[begin[column] : stop[column]]
+        for at in (np.nanargmin(part), np.nanargmax(part)):
+            # Its neighbours too, so that a spike of one update is one update wide.
+            chosen.append(begin[column] + np.arange(max(at - 1, 0), min(at + 2, part.size)))
+    inner = np.searchsorted(times, [t for t in keep if 0 < t < total])
+    chosen += [np.clip(inner, 0, values.size - 1), np.clip(inner - 1, 0, values.size - 1)]
+    points = np.unique(np.concatenate(chosen))
+    return points[_corners(values[points])]
+
+
+def _corners(values: Floats) -> NDArray[np.intp]:
+    """Indices of all but the inner points of runs of one value, which a line shows as well."""
+    if values.size < 3:
+        return np.arange(values.size)
+    same = values[1:] == values[:-1]
+    return np.flatnonzero(np.r_[True, ~(same[:-1] & same[1:]), True])

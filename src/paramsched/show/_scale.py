@@ -1,0 +1,120 @@
+"""The vertical axis of a panel: from values to 0 … 1, and its ticks."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from paramsched.show._drawable import Floats
+from paramsched.show._numbers import number, plain
+from paramsched.show._reduce import Envelope
+
+_DECADES = 3.0  # nineteen twentieths of a panel spread over this many ask for a logarithmic axis
+_FLOOR = 3.0  # decades below those before an even smaller value is drawn at the edge
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A linear or logarithmic axis from `low` to `high`; `ticks` are (value, text)."""
+
+    low: float
+    high: float
+    log: bool
+    ticks: tuple[tuple[float, str], ...]
+
+    def fraction(self, values: Floats) -> Floats:
+        """Map values to 0 (bottom) … 1 (top); beyond, infinities included, to the edge; nan stays."""
+        if self.log:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                exponents = np.log10(np.maximum(values, 0.0))
+            bottom, top = math.log10(self.low), math.log10(self.high)
+            fractions = (exponents - bottom) / (top - bottom)
+        else:
+            # Halved, for high - low of the largest floats overflows.
+            fractions = (values / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
+        clipped: Floats = np.clip(fractions, 0.0, 1.0)
+        return clipped
+
+
+def scale(envelopes: Sequence[Envelope]) -> Scale:
+    """Choose the axis for curves that share a panel.
+
+    It is logarithmic if no value is negative and there are three decades either between the curves' maxima or
+    within nineteen in twenty of one curve's positive values: one update at 1e-9, or the tail of a cosine,
+    does not ask for it. Zeros are then drawn at the bottom edge. Otherwise it is linear, from 0 if the values
+    come near it.
+
+    >>> decay = 0.9 ** np.arange(100.0)
+    >>> scale([Envelope(decay, decay)]).log, scale([Envelope(decay + 1, decay + 1)]).log
+    (True, False)
+    """
+    every = np.concatenate([side for e in envelopes for side in e] or [np.zeros(0)])
+    finite = every[np.isfinite(every)]
+    if finite.size == 0:
+        return _linear(0.0, 1.0)
+    least, most = float(finite.min()), float(finite.max())
+    room = max(most - least, abs(most)) / 4  # for infinities, which are drawn at the edges
+    if np.isposinf(every).any() and math.isfinite(most + room):
+        most += room
+    if np.isneginf(every).any() and math.isfinite(least - room):
+        least -= room
+    # The columns' lows stand for the distribution: as good as all updates, and far fewer.
+    positive = [np.sort(e.low[np.isfinite(e.low) & (e.low > 0)]) for e in envelopes]
+    positive = [values for values in positive if values.size]
+    if least >= 0 and positive:
+        # (twentieth part, maximum) of each curve, in decades
+        spreads = [(math.log10(v[v.size // 20]), math.log10(v[-1])) for v in positive]
+        own = max(top - bulk for bulk, top in spreads)
+        between = max(top for _, top in spreads) - min(top for _, top in spreads)
+        if max(own, between) >= _DECADES:
+            floor = 10 ** (min(bulk for bulk, _ in spreads) - _FLOOR)
+            return _logarithmic(least, max(min(float(v[0]) for v in positive), floor), most)
+    return _linear(least, most)
+
+
+def _logarithmic(least: float, bottom: float, top: float) -> Scale:
+    begin, end = math.floor(math.log10(bottom) + 1e-9), math.ceil(math.log10(top) - 1e-9)
+    end = max(end, begin + 1)
+    every = max(1, math.ceil((end - begin) / 6))
+    powers = [p for p in range(end, begin - 1, -every) if -308 <= p <= 308][::-1]
+    ticks = [(float(f"1e{p}"), "1" if p == 0 else f"1e{p}") for p in powers]
+    low = float(f"1e{max(begin, -308)}")
+    high = float(f"1e{end}") if end <= 308 else top
+    if least < bottom:  # a strip below the last decade, for what a logarithm cannot show
+        low = max(low / 10 ** (0.08 * (end - begin)), 1e-320)
+        ticks = [(0.0, "0" if least == 0 else f"≤{number(bottom, 1)}"), *ticks]
+    return Scale(low, high, True, tuple(ticks))
+
+
+def _linear(least: float, most: float) -> Scale:
+    size = max(abs(least), abs(most))
+    if most / 2 - least / 2 <= 1e-12 * size:  # one value, or nothing that could be told apart
+        least, most = (min(0.0, least), max(0.0, most)) if size else (0.0, 1.0)
+    elif 0 < least <= 0.4 * most:
+        least = 0.0
+    elif 0 > most >= 0.4 * least:
+        most = 0.0
+    step = nice_step(most / 4 - least / 4)
+    begin, end = math.floor(least / step + 1e-9), math.ceil(most / step - 1e-9)
+    values = [k * step for k in range(begin, max(end, begin + 1) + 1)]
+    if step == 0 or not all(map(math.isfinite, values)):
+        values = [least, most]
+    ticks = tuple((v, plain(v, step)) for v in values)
+    return Scale(values[0], values[-1], False, ticks)
+
+
+def nice_step(least: float) -> float:
+    """The smallest of 1, 2, 2.5, 5 times a power of ten that is not below `least`.
+
+    >>> nice_step(0.03), nice_step(7.0)
+    (0.05, 10.0)
+    """
+    power = math.floor(math.log10(max(least, 1e-300)))
+    for digits in ("1", "2", "2.5", "5", "10"):
+        step = float(f"{digits}e{power}")
+        if step >= least * (1 - 1e-9):
+            return step
+    return least
