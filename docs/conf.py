@@ -1,11 +1,11 @@
 """Sphinx: Markdown pages, and docstrings in Google's sections. Built with warnings as errors."""
 
-from importlib.metadata import version
+import importlib.metadata
 
 project = "paramsched"
 author = "the paramsched authors"
 copyright = "the paramsched authors, Apache-2.0"
-release = version("paramsched")
+release = importlib.metadata.version("paramsched")
 
 extensions = [
     "myst_parser",
