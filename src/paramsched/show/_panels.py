@@ -72,6 +72,14 @@ class Panel:
         """The different schedules in this panel."""
         return tuple(dict.fromkeys(line for c in self.curves or self.overlays for line in c.lines))
 
+    def marks(self, most: int) -> str:
+        """The breakpoints in words, the first few of them."""
+        first = ", ".join(count(t) for t in self.breakpoints[:most])
+        many = len(self.breakpoints)
+        if many > most:
+            return f"{count(many)} breakpoints: {first}, …"
+        return f"breakpoint{'s' if many > 1 else ''} {first}"
+
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)

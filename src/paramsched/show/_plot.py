@@ -44,7 +44,7 @@ def plot(
     yield from _marks(panel, whole, width, height)
     columns = max(min(width, 40_000 // len(panel.curves or panel.overlays)), 100)
     compared = any(c.kind == "log" for c in panel.overlays)
-    for curve in (*panel.curves, *panel.overlays):
+    for index, curve in enumerate((*panel.curves, *panel.overlays)):
         color, paint = stroke(curve.color, max(len(panel.curves), curve.color + 1))
         kind = {"plan": f"{color} ps-wide" if compared else color, "log": "ps-used", "other": f"{color} ps-other"}[curve.kind]
         times, values = outlined(panel, curve, whole.total, columns)
@@ -56,7 +56,10 @@ def plot(
             height=height,
             held=curve.kind != "log",
         )
-        yield f'<path class="{kind}"{"" if curve.kind == "log" else paint} d="{line}"/>'
+        yield (
+            f'<path class="{kind}" data-curve="{index}"{"" if curve.kind == "log" else paint} '
+            f'd="{line}"/>'
+        )
     if len(panel.breakpoints) <= _DOTS and not compared:
         yield from _dots(panel, whole, width, height)
     yield "</svg>"
@@ -74,9 +77,9 @@ def _time(whole: Picture, ticks: tuple[Tick, ...], width: int, height: int) -> I
     for tick in ticks:
         x = round(tick.at / whole.total * width, 1)
         yield f'<path class="ps-grid" style="stroke-width:1" d="M{x:g} {height}v5"/>'
-        yield f'<text class="ps-dim ps-x" x="{x:g}" y="{height + 18}">{tick.updates}</text>'
+        yield f'<text class="ps-dim ps-x" x="{x:g}" y="{height + 20}">{tick.updates}</text>'
         if tick.epochs:
-            yield f'<text class="ps-dim ps-x" x="{x:g}" y="{height + 33}">{tick.epochs}</text>'
+            yield f'<text class="ps-dim ps-x" x="{x:g}" y="{height + 35}">{tick.epochs}</text>'
 
 
 def _marks(panel: Panel, whole: Picture, width: int, height: int) -> Iterator[str]:

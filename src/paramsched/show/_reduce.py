@@ -79,6 +79,14 @@ def outline(
         for at in (np.nanargmin(part), np.nanargmax(part)):
             # Its neighbours too, so that a spike of one update is one update wide.
             chosen.append(begin[column] + np.arange(max(at - 1, 0), min(at + 2, part.size)))
+    # A jump between two updates keeps both, so that it is as steep when it is looked at closely.
+    finite = values[np.isfinite(values)]
+    with np.errstate(invalid="ignore", over="ignore"):
+        wide = high - low > (0.01 * np.ptp(finite) if finite.size else 0.0)
+        for column in np.flatnonzero(wide):
+            jumps = np.abs(np.diff(values[begin[column] : stop[column] + 1]))
+            if not np.isnan(jumps).all():
+                chosen.append(begin[column] + np.nanargmax(jumps) + np.arange(2))
     inner = np.searchsorted(times, [t for t in keep if 0 < t < total])
     chosen += [np.clip(inner, 0, values.size - 1), np.clip(inner - 1, 0, values.size - 1)]
     points = np.unique(np.concatenate(chosen))

@@ -56,6 +56,8 @@ def scale(envelopes: Sequence[Envelope]) -> Scale:
     if finite.size == 0:
         return _linear(0.0, 1.0)
     least, most = float(finite.min()), float(finite.max())
+    if np.isinf(every).any() and least == most:
+        least, most = min(least, 0.0), max(most, 0.0)
     room = max(most - least, abs(most)) / 4  # for infinities, which are drawn at the edges
     if np.isposinf(every).any() and math.isfinite(most + room):
         most += room

@@ -4,13 +4,12 @@ from collections.abc import Iterator
 
 from paramsched.show._clock import Tick, time_ticks
 from paramsched.show._drawable import Drawable, Log
-from paramsched.show._numbers import count
 from paramsched.show._paint import stroke, style
 from paramsched.show._panels import Panel, Picture, picture
 from paramsched.show._plot import escaped, plot
 from paramsched.show._words import clip, wrap
 
-_LEFT, _RIGHT, _ROW = 76, 24, 18
+_LEFT, _RIGHT, _ROW = 76, 40, 18
 _CHARACTER = 7.3  # pixels of a monospaced character at 12 px
 _LEGEND = 10
 
@@ -93,19 +92,19 @@ def _panel(
     body.append(f'<g transform="translate({_LEFT} {y})">')
     body += plot(panel, whole, ticks, inner, height)
     body.append("</g>")
-    y += height + 18
+    y += height + 20
     body.append(f'<text class="ps-dim ps-y" x="{_LEFT - 16}" y="{y}">updates</text>')
     if whole.steps_per_epoch:
         y += 15
         body.append(f'<text class="ps-dim ps-y" x="{_LEFT - 16}" y="{y}">epochs</text>')
     y += 8
-    for row in _legend(panel, whole, room - 10):
+    for row in _legend(panel, room - 10):
         y += _ROW
         body.append(f'<g transform="translate({_LEFT} {y})">{row}</g>')
     return y + 22
 
 
-def _legend(panel: Panel, whole: Picture, room: int) -> Iterator[str]:
+def _legend(panel: Panel, room: int) -> Iterator[str]:
     compared = any(c.kind == "log" for c in panel.overlays)
     drawn = [c for c in (*panel.curves, *panel.overlays) if c.kind != "log"]
     for curve in drawn[:_LEGEND]:
@@ -121,11 +120,8 @@ def _legend(panel: Panel, whole: Picture, room: int) -> Iterator[str]:
     if compared:
         yield _entry('<path class="ps-used" d="M0 -4H22"/>', "used")
     if panel.breakpoints:
-        first = ", ".join(count(t) for t in panel.breakpoints[:6])
-        many = len(panel.breakpoints) > 6
-        said = f"{count(len(panel.breakpoints))} breakpoints: {first}, …" if many else first
         mark = '<path class="ps-break" style="stroke-width:1" d="M11 -11V2"/>'
-        yield _entry(mark, said)
+        yield _entry(mark, panel.marks(6))
     for note in panel.notes:
         bad = panel.differing.size and ("differ" in note or "only in" in note)
         yield _entry("", note, "ps-differs" if bad else "ps-dim")

@@ -7,7 +7,6 @@ import numpy as np
 from paramsched.errors import InvalidArgument
 from paramsched.show._clock import Tick, time_ticks
 from paramsched.show._drawable import Drawable, Log
-from paramsched.show._numbers import count
 from paramsched.show._panels import Curve, Panel, Picture, picture
 from paramsched.show._raster import Dots, braille, dots, plain
 from paramsched.show._reduce import envelope
@@ -49,7 +48,7 @@ def text(
     >>> curve = recorded({("lr", ""): [0, 1, 2, 3, 4, 4, 4, 4, 2, 0]}, lines={("lr", ""): "ramp"})
     >>> print(text(curve, width=30, height=3, ascii=True))
     lr   ramp
-           3 |      **********
+           4 |      **********
            2 |    **          **
            0 |****              **
              ++---------+--------+
@@ -132,9 +131,7 @@ def _legend(panel: Panel, several: bool) -> Iterator[tuple[str, str, str, Style]
     if panel.differing.size and any(c.kind == "log" for c in panel.overlays):
         yield "┄ used", "", "", "used"
     if panel.breakpoints:
-        shown = ", ".join(count(t) for t in panel.breakpoints[:4])
-        many = len(panel.breakpoints) > 4
-        yield f"┴ {count(len(panel.breakpoints))}: {shown}, …" if many else f"┴ {shown}", "", "", "dim"
+        yield f"┴ {panel.marks(4)}", "", "", "dim"
 
 
 def _letter(panel: Panel, curve: Curve) -> str:

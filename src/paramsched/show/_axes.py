@@ -1,0 +1,145 @@
+"""A plan on matplotlib axes."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from paramsched.errors import InvalidArgument, MissingDependency
+from paramsched.show._drawable import Drawable, Log
+from paramsched.show._numbers import spans
+from paramsched.show._panels import Curve, Panel, Picture, picture
+from paramsched.show._plot import outlined
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_COLUMNS = 2000
+_SHADES = 100  # spans that are shaded one by one
+_LEGEND = 10
+
+
+def axes(
+    trace: Drawable,
+    axes: "Axes | Sequence[Axes] | None" = None,
+    *,
+    log: Log | None = None,
+    other: Drawable | None = None,
+) -> "tuple[Axes, ...]":
+    """Draw a trace on matplotlib axes, one for each field.
+
+    Args:
+        trace: the plan's curves.
+        axes: where to draw, as many as there are fields; None: a new figure.
+        log: values really used, drawn as a thin line over the plan.
+        other: a second plan, drawn dashed over the first.
+
+    Returns:
+        The axes, in the order of the fields; `axes(trace)[0].figure.savefig("plan.png")` saves the picture.
+
+    Raises:
+        InvalidArgument: there are not as many axes as fields, or the log does not fit the trace.
+        MissingDependency: matplotlib is not installed.
+    """
+    whole = picture(trace, log=log, other=other)
+    given = _new(whole) if axes is None else _listed(axes)
+    if len(given) != len(whole.panels):
+        fields = ", ".join(panel.field for panel in whole.panels)
+        raise InvalidArgument(
+            f"axes(trace, <{len(given)} axes>)",
+            f"the trace has {len(whole.panels)} fields: {fields}",
+            f"Write axes(trace, matplotlib.pyplot.subplots({len(whole.panels)}, sharex=True)[1]).",
+        )
+    for panel, ax in zip(whole.panels, given, strict=True):
+        _panel(ax, panel, whole)
+    given[-1].set_xlabel("updates")
+    if whole.steps_per_epoch:
+        steps = whole.steps_per_epoch
+        epochs = given[0].secondary_xaxis(
+            "top", functions=(lambda t: t / steps, lambda epoch: epoch * steps)
+        )
+        epochs.set_xlabel("epochs")
+    return given
+
+
+def _new(whole: Picture) -> "tuple[Axes, ...]":
+    try:
+        from matplotlib import pyplot
+    except ImportError as absent:
+        raise MissingDependency("show.axes", "matplotlib", "plot") from absent
+    many = len(whole.panels)
+    _, made = pyplot.subplots(
+        many, sharex=True, squeeze=False, figsize=(9, 1 + 2.4 * many), layout="constrained"
+    )
+    return tuple(made[:, 0])
+
+
+def _listed(axes: "Axes | Sequence[Axes]") -> "tuple[Axes, ...]":
+    return tuple(np.ravel(np.asarray(axes, dtype=object)).tolist())
+
+
+def _panel(ax: "Axes", panel: Panel, whole: Picture) -> None:
+    compared = any(c.kind == "log" for c in panel.overlays)
+    for curve in (*panel.curves, *panel.overlays):
+        _curve(ax, panel, curve, whole, compared)
+    for at in panel.breakpoints[:200]:
+        ax.axvline(at, color="0.6", linewidth=0.8, linestyle=(0, (2, 3)), zorder=0)
+    shaded = spans(panel.differing)
+    if len(shaded) > _SHADES:
+        columns = np.unique(panel.differing * _COLUMNS // whole.total)
+        size = whole.total / _COLUMNS
+        shaded = [(int(a * size), int((b + 1) * size)) for a, b in spans(columns)]
+    for begin, last in shaded:
+        ax.axvspan(begin, last + 1, color="tab:red", alpha=0.15, linewidth=1, zorder=0)
+    if panel.scale.log:
+        ax.set_yscale("log")
+    ax.set_ylim(panel.scale.low, panel.scale.high)
+    ax.margins(y=0.05)
+    ax.set_xlim(0, whole.total)
+    ax.set_ylabel(_literal(panel.field))
+    ax.grid(True, axis="y", alpha=0.3)
+    if len(panel.lines) == 1:
+        ax.set_title(_literal(panel.lines[0]), loc="left", fontsize="small", family="monospace")
+    if ax.get_legend_handles_labels()[1]:
+        ax.legend(fontsize="small")
+    if panel.notes:
+        said = _literal("\n".join(panel.notes))
+        ax.annotate(said, (0.01, 0.03), xycoords="axes fraction", fontsize="x-small")
+
+
+def _curve(ax: "Axes", panel: Panel, curve: Curve, whole: Picture, compared: bool) -> None:
+    times, values = outlined(panel, curve, whole.total, _COLUMNS)
+    # Infinity is drawn at the edge, and on a logarithmic axis so is zero.
+    shown = np.clip(values, panel.scale.low, panel.scale.high)
+    first = panel.overlays[0] if panel.overlays else None
+    name = {
+        "plan": curve.name,
+        "log": "used" if curve is first else "",
+        "other": f"other plan {curve.name}".strip(),
+    }[curve.kind]
+    if curve.kind == "plan" and len(panel.curves) > _LEGEND and curve.color >= _LEGEND:
+        name = ""
+    many = max(len(panel.curves), curve.color + 1)
+    color = f"C{curve.color}" if many <= _LEGEND else _ramp(curve.color / (many - 1))
+    ax.plot(
+        times,
+        shown,
+        color="black" if curve.kind == "log" else color,
+        linewidth=5 if compared and curve.kind == "plan" else 1.2 if curve.kind == "log" else 1.8,
+        alpha=0.4 if compared and curve.kind == "plan" else 1.0,
+        linestyle="--" if curve.kind == "other" else "-",
+        drawstyle="steps-post" if whole.total <= 150 else "default",
+        label=_literal(name) if name else "_",
+    )
+
+
+def _ramp(share: float) -> tuple[float, float, float, float]:
+    from matplotlib import colormaps
+
+    red, green, blue, alpha = colormaps["viridis"](share)
+    return (red, green, blue, alpha)
+
+
+def _literal(text: str) -> str:
+    """Text that matplotlib does not read as mathematics."""
+    return text.replace("$", r"\$")

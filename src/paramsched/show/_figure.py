@@ -1,0 +1,59 @@
+"""A plan as the value of a notebook cell."""
+
+from dataclasses import dataclass
+from html import escape
+from typing import final
+
+from paramsched.show._drawable import Drawable, Log
+from paramsched.show._html import html
+from paramsched.show._svg import svg
+from paramsched.show._text import text
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Figure:
+    """A trace that a notebook draws and a terminal prints; made by `figure`."""
+
+    trace: Drawable
+    title: str
+    log: Log | None
+    other: Drawable | None
+
+    def __repr__(self) -> str:
+        return text(self.trace, log=self.log, other=self.other)
+
+    def _repr_svg_(self) -> str:
+        return svg(self.trace, log=self.log, other=self.other)
+
+    def _repr_html_(self) -> str:
+        # In a frame: the page's style and script cannot meet the notebook's.
+        page = html(self.trace, title=self.title, log=self.log, other=self.other)
+        fields = len({field for field, _ in self.trace.keys()})
+        return (
+            f'<iframe srcdoc="{escape(page, quote=True)}" sandbox="allow-scripts" '
+            f'style="width:100%;height:{min(140 + 340 * fields, 900)}px;border:0"></iframe>'
+        )
+
+
+def figure(
+    trace: Drawable,
+    *,
+    title: str = "Plan",
+    log: Log | None = None,
+    other: Drawable | None = None,
+) -> Figure:
+    """Show a trace in a notebook: write it as the last line of a cell.
+
+    Args:
+        trace: the plan's curves.
+        title: heading of the page.
+        log: values really used, drawn over the plan.
+        other: a second plan, drawn over the first.
+
+    >>> from paramsched.show import recorded
+    >>> shown = figure(recorded({("lr", ""): [0.1] * 3}))
+    >>> shown._repr_svg_()[:4], shown._repr_html_()[:7]
+    ('<svg', '<iframe')
+    """
+    return Figure(trace, title, log, other)

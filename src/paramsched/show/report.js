@@ -1,0 +1,196 @@
+"use strict";
+// Values at a time, and zoom along the time axis. The picture is complete without this script.
+(() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const { total, epoch, width, height, panels } = data;
+  const bar = document.getElementById("bar");
+  const now = document.getElementById("now");
+  const reset = document.getElementById("reset");
+  const grouped = new Intl.NumberFormat("en-US");
+  const short = (x) => String(Number(x.toPrecision(4)));
+  let begin = 0, end = total, at = null;
+
+  const element = (name, attributes, parent) => {
+    const made = document.createElementNS(parent.namespaceURI, name);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    return parent.appendChild(made);
+  };
+  const x = (t) => (t - begin) / (end - begin) * width;
+
+  const views = panels.map((panel, index) => {
+    const section = document.querySelector(`[data-panel="${index}"]`);
+    const svg = section.querySelector("svg.ps");
+    const plot = svg.querySelector(".ps-data");
+    const curves = panel.curves.map((curve, i) => ({
+      held: curve.held,
+      times: curve.t ?? Array.from(curve.v, (_, t) => t),
+      values: curve.v.map(Number),
+      path: plot.querySelector(`[data-curve="${i}"]`),
+      cell: section.querySelector(`td[data-curve="${i}"]`),
+    }));
+    const [low, high] = panel.log ? [Math.log10(panel.low), Math.log10(panel.high)] : [panel.low / 2, panel.high / 2];
+    const y = (value) => {
+      const v = panel.log ? Math.log10(Math.max(value, 0)) : value / 2;
+      return (1 - Math.min(1, Math.max(0, (v - low) / (high - low)))) * height;
+    };
+    return { section, svg, plot, curves, y, time: svg.querySelector(".ps-time"),
+      brush: element("rect", { class: "brush", y: 0, height, width: 0 }, plot),
+      cross: element("path", { class: "cross", d: `M0 0V${height}`, visibility: "hidden" }, plot) };
+  });
+
+  // The last index whose time is not after t; -1 before the first.
+  const before = (times, t) => {
+    let low = 0, high = times.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (times[middle] <= t) low = middle + 1; else high = middle;
+    }
+    return low - 1;
+  };
+
+  const outline = ({ times, values, held }, y) => {
+    const steps = width / (end - begin) >= 5;
+    const first = Math.max(before(times, begin), 0);
+    const last = Math.min(before(times, end) + 1, times.length - 1);
+    let d = "", drawn = false, level = 0;
+    for (let i = first; i <= last; i++) {
+      if (Number.isNaN(values[i])) { drawn = false; continue; }
+      const px = x(times[i]).toFixed(1), py = y(values[i]).toFixed(1);
+      if (!drawn) d += `M${px} ${py}`;
+      else if (steps && times[i] - times[i - 1] === 1) d += `H${px}V${py}`;
+      else d += `L${px} ${py}`;
+      const next = values[i + 1];
+      const over = i === times.length - 1 || Number.isNaN(next);
+      if (over && (steps || held)) d += `H${x(times[i] + 1).toFixed(1)}`;
+      drawn = true; level = py;
+    }
+    return d;
+  };
+
+  const ticks = () => {
+    const unit = epoch && end - begin >= 2 * epoch ? epoch : 1;
+    const least = Math.max((end - begin) / unit / 8, 1);
+    const power = 10 ** Math.floor(Math.log10(least));
+    const step = unit * [1, 2, 5, 10].map((digit) => digit * power).find((s) => s >= least * (1 - 1e-9));
+    const times = [];
+    for (let t = Math.ceil(begin / step) * step; t <= end; t += step) times.push(t);
+    if (end === total) {
+      if (times.length && total - times[times.length - 1] < 0.6 * step) times.pop();
+      times.push(total);
+    }
+    return times;
+  };
+
+  const draw = () => {
+    const times = ticks();
+    for (const view of views) {
+      for (const curve of view.curves) curve.path.setAttribute("d", outline(curve, view.y));
+      for (const mark of view.plot.querySelectorAll("[data-t]")) {
+        const left = x(Number(mark.dataset.t));
+        if (mark.dataset.to) {
+          mark.setAttribute("x", left);
+          mark.setAttribute("width", Math.max(x(Number(mark.dataset.to)) - left, 1.5));
+        } else mark.setAttribute("transform", `translate(${left} ${mark.dataset.y ?? 0})`);
+      }
+      view.time.replaceChildren();
+      for (const t of times) {
+        element("path", { class: "ps-grid", style: "stroke-width:1", d: `M${x(t)} ${height}v5` }, view.time);
+        element("text", { class: "ps-dim ps-x", x: x(t), y: height + 20 }, view.time).textContent = grouped.format(t);
+        if (epoch) {
+          element("text", { class: "ps-dim ps-x", x: x(t), y: height + 35 }, view.time).textContent = short(t / epoch);
+        }
+      }
+    }
+    reset.hidden = begin === 0 && end === total;
+    point(at);
+  };
+
+  // A value the file holds is written as it is; one between two of them with ≈.
+  const value = ({ times, values, held }, t) => {
+    const i = before(times, t);
+    if (i < 0 || (i === times.length - 1 && t > times[i])) return "–";
+    const exact = times[i] === t || (values[i] === values[i + 1] && held);
+    if (exact) return Number.isNaN(values[i]) ? "nan" : String(values[i]);
+    const share = (t - times[i]) / (times[i + 1] - times[i]);
+    const between = values[i] + (values[i + 1] - values[i]) * share;
+    return Number.isNaN(between) ? "–" : `≈ ${Number(between.toPrecision(4))}`;
+  };
+
+  const point = (t) => {
+    at = t === null ? null : Math.min(Math.max(t, 0), total - 1);
+    now.textContent = at === null ? "" :
+      `t = ${grouped.format(at)}${epoch ? ` · epoch ${(at / epoch).toFixed(2)}` : ""}`;
+    for (const view of views) {
+      view.cross.setAttribute("visibility", at === null ? "hidden" : "visible");
+      if (at !== null) view.cross.setAttribute("transform", `translate(${x(at)} 0)`);
+      for (const curve of view.curves) if (curve.cell) curve.cell.textContent = at === null ? "" : value(curve, at);
+    }
+  };
+
+  const zoom = (from, to) => {
+    const size = Math.min(Math.max(to - from, Math.min(10, total)), total);
+    begin = Math.round(Math.min(Math.max(from, 0), total - size));
+    end = Math.round(begin + size);
+    draw();
+  };
+
+  // Of the updates under one pixel, the one whose value is known exactly.
+  const known = [...new Set(views.flatMap((v) => v.curves.flatMap((c) => c.times)))].sort((a, b) => a - b);
+  const nearest = (t) => {
+    const i = before(known, t);
+    const near = [known[i], known[i + 1]].filter((k) => k !== undefined)
+      .sort((a, b) => Math.abs(a - t) - Math.abs(b - t))[0];
+    return near !== undefined && Math.abs(near - t) <= 2 * (end - begin) / width ? near : Math.floor(t);
+  };
+
+  for (const view of views) {
+    let pressed = null;
+    const time = (event) => {
+      const box = view.svg.getBoundingClientRect();
+      const shown = (event.clientX - box.left) / box.width * view.svg.viewBox.baseVal.width - data.left;
+      return Math.min(Math.max(begin + shown / width * (end - begin), begin), end);
+    };
+    view.svg.addEventListener("pointermove", (event) => {
+      const t = time(event);
+      point(nearest(t));
+      if (pressed === null) return;
+      view.brush.setAttribute("x", x(Math.min(pressed, t)));
+      view.brush.setAttribute("width", Math.abs(x(t) - x(pressed)));
+    });
+    view.svg.addEventListener("pointerdown", (event) => {
+      if (event.pointerType !== "mouse" || event.button !== 0) return;
+      pressed = time(event);
+      view.svg.setPointerCapture(event.pointerId);
+      event.preventDefault();
+    });
+    view.svg.addEventListener("pointerup", (event) => {
+      if (pressed === null) return;
+      const t = time(event), from = pressed;
+      pressed = null;
+      view.brush.setAttribute("width", 0);
+      if (Math.abs(x(t) - x(from)) > 4) zoom(Math.min(from, t), Math.max(from, t));
+    });
+    view.svg.addEventListener("dblclick", () => zoom(0, total));
+    view.svg.addEventListener("wheel", (event) => {
+      if (!event.ctrlKey && !event.metaKey) return; // the page scrolls as anywhere else
+      event.preventDefault();
+      const t = time(event), factor = event.deltaY > 0 ? 1.25 : 0.8;
+      zoom(t - (t - begin) * factor, t + (end - t) * factor);
+    }, { passive: false });
+    view.section.tabIndex = 0;
+    view.section.addEventListener("keydown", (event) => {
+      const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      if (event.key === "Escape") zoom(0, total);
+      if (!by) return;
+      event.preventDefault();
+      point((at ?? begin) + by * (event.shiftKey ? Math.max(Math.round((end - begin) / 50), 1) : 1));
+    });
+  }
+  reset.addEventListener("click", () => zoom(0, total));
+  bar.hidden = false;
+  // A link to a place in the run: #t=1234 reads there, #zoom=1000-2000 shows these updates.
+  const asked = new URLSearchParams(location.hash.slice(1));
+  const range = /^(\d+)-(\d+)$/.exec(asked.get("zoom") ?? "");
+  if (range) zoom(Number(range[1]), Number(range[2]));
+  if (/^\d+$/.test(asked.get("t") ?? "")) point(Number(asked.get("t")));
+})();
