@@ -31,7 +31,7 @@ docs: $(VENV)/docs.stamp
 	@echo docs/_build/html/index.html
 
 clean:
-	rm -rf $(VENV) docs/_build runs .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) docs/_build docs/_generated runs .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
