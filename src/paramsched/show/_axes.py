@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from paramsched.errors import InvalidArgument, MissingDependency
-from paramsched.show._drawable import Drawable, Log
+from paramsched.show._drawable import Drawable, Floats, Log
 from paramsched.show._numbers import spans
 from paramsched.show._panels import Curve, Panel, Picture, picture
 from paramsched.show._plot import outlined
+from paramsched.show._words import printable, wrap
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,23 +56,27 @@ def axes(
         _panel(ax, panel, whole)
     given[-1].set_xlabel("updates")
     if whole.steps_per_epoch:
-        steps = whole.steps_per_epoch
-        epochs = given[0].secondary_xaxis(
-            "top", functions=(lambda t: t / steps, lambda epoch: epoch * steps)
-        )
-        epochs.set_xlabel("epochs")
+        _epochs(given[0], whole.steps_per_epoch)
     return given
+
+
+def _epochs(ax: "Axes", steps: int) -> None:
+    def epochs(updates: ArrayLike) -> Floats:
+        return np.asarray(updates, dtype=np.float64) / steps
+
+    def updates(epochs: ArrayLike) -> Floats:
+        return np.asarray(epochs, dtype=np.float64) * steps
+
+    ax.secondary_xaxis("top", functions=(epochs, updates)).set_xlabel("epochs")
 
 
 def _new(whole: Picture) -> "tuple[Axes, ...]":
     try:
-        from matplotlib import pyplot
+        import matplotlib.pyplot as plt
     except ImportError as absent:
         raise MissingDependency("show.axes", "matplotlib", "plot") from absent
     many = len(whole.panels)
-    _, made = pyplot.subplots(
-        many, sharex=True, squeeze=False, figsize=(9, 1 + 2.4 * many), layout="constrained"
-    )
+    _, made = plt.subplots(many, sharex=True, squeeze=False, figsize=(9, 1 + 2.4 * many), layout="constrained")
     return tuple(made[:, 0])
 
 
@@ -91,20 +97,23 @@ def _panel(ax: "Axes", panel: Panel, whole: Picture) -> None:
         shaded = [(int(a * size), int((b + 1) * size)) for a, b in spans(columns)]
     for begin, last in shaded:
         ax.axvspan(begin, last + 1, color="tab:red", alpha=0.15, linewidth=1, zorder=0)
+    low, high = panel.scale.low, panel.scale.high
     if panel.scale.log:
         ax.set_yscale("log")
-    ax.set_ylim(panel.scale.low, panel.scale.high)
-    ax.margins(y=0.05)
+        room = (high / low) ** 0.04
+        ax.set_ylim(max(low / room, 5e-324), min(high * room, 1e308))
+    else:
+        room = high * 0.04 - low * 0.04
+        ax.set_ylim(low - room, high + room)
     ax.set_xlim(0, whole.total)
     ax.set_ylabel(_literal(panel.field))
     ax.grid(True, axis="y", alpha=0.3)
-    if len(panel.lines) == 1:
-        ax.set_title(_literal(panel.lines[0]), loc="left", fontsize="small", family="monospace")
+    said = [*(panel.lines if len(panel.lines) == 1 else ()), *panel.notes]
+    if said:
+        rows = [row for text in said for row in wrap(printable(text), 110)]
+        ax.set_title(_literal("\n".join(rows)), loc="left", fontsize="small", family="monospace")
     if ax.get_legend_handles_labels()[1]:
         ax.legend(fontsize="small")
-    if panel.notes:
-        said = _literal("\n".join(panel.notes))
-        ax.annotate(said, (0.01, 0.03), xycoords="axes fraction", fontsize="x-small")
 
 
 def _curve(ax: "Axes", panel: Panel, curve: Curve, whole: Picture, compared: bool) -> None:

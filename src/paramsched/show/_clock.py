@@ -31,12 +31,10 @@ def time_ticks(total: int, steps_per_epoch: int | None, most: int) -> tuple[Tick
         if len(times) > 1 and total - times[-1] < 0.6 * step:
             times.pop()  # the end says more than a round number beside it
         times.append(total)
-    return tuple(
-        Tick(t, count(t), number(t / steps_per_epoch, 4) if steps_per_epoch else "") for t in times
-    )
+    return tuple(Tick(t, count(t), number(t / steps_per_epoch, 4) if steps_per_epoch else "") for t in times)
 
 
 def _round_integer(least: float) -> int:
     """The smallest of 1, 2, 5 times a power of ten that is not below `least`."""
-    power = 10 ** max(math.floor(math.log10(max(least, 1.0))), 0)
+    power: int = 10 ** max(math.floor(math.log10(max(least, 1.0))), 0)
     return next(digit * power for digit in (1, 2, 5, 10) if digit * power >= least * (1 - 1e-9))

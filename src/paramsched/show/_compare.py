@@ -31,6 +31,4 @@ def difference(planned: Floats, times: Times, values: Floats, *, whole: bool) ->
         return Difference(at, times.size)
     missing = np.ones(planned.size, dtype=bool)
     missing[times[inside]] = False
-    return Difference(
-        np.union1d(at, np.flatnonzero(missing)), max(planned.size, int(times[-1]) + 1)
-    )
+    return Difference(np.union1d(at, np.flatnonzero(missing)), max(planned.size, int(times[-1]) + 1))

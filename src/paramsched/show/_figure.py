@@ -29,7 +29,8 @@ class Figure:
     def _repr_html_(self) -> str:
         # In a frame: the page's style and script cannot meet the notebook's.
         page = html(self.trace, title=self.title, log=self.log, other=self.other)
-        fields = len({field for field, _ in self.trace.keys()})
+        keys = self.trace.keys()
+        fields = len({field for field, _ in keys})
         return (
             f'<iframe srcdoc="{escape(page, quote=True)}" sandbox="allow-scripts" '
             f'style="width:100%;height:{min(140 + 340 * fields, 900)}px;border:0"></iframe>'

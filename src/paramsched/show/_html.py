@@ -68,8 +68,8 @@ def html(
             verdict if whole.verdict else "",
             "</header>",
             '<div id="bar" hidden><span id="now"></span>'
-            '<span class="dim">point to read values, drag to zoom, double-click to see all</span>'
-            '<button id="reset" type="button" hidden>show all</button></div>',
+            '<button id="reset" type="button" hidden>show all</button>'
+            '<span class="dim">point to read values, drag to zoom, double-click to see all</span></div>',
             *body,
             f'<script type="application/json" id="data">{data}</script>',
             f"<script>\n{_resource('report.js')}</script>",
@@ -82,9 +82,7 @@ def _resource(name: str) -> str:
     return (files("paramsched.show") / name).read_text(encoding="utf-8")
 
 
-def _panel(
-    index: int, panel: Panel, whole: Picture, ticks: tuple[Tick, ...], width: int
-) -> Iterator[str]:
+def _panel(index: int, panel: Panel, whole: Picture, ticks: tuple[Tick, ...], width: int) -> Iterator[str]:
     below = 44 if whole.steps_per_epoch else 28
     yield f'<section data-panel="{index}"><h2>{escaped(panel.field)}</h2>'
     if len(panel.lines) == 1:

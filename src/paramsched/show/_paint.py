@@ -31,7 +31,7 @@ _SHAPES = """\
 .ps path.ps-used{stroke-width:1.4}
 .ps path.ps-other{stroke-dasharray:6 4}
 .ps .ps-break{stroke-dasharray:2 3}
-.ps rect.ps-differs{fill-opacity:.16}
+.ps rect.ps-differs{fill-opacity:.13}
 """
 
 
@@ -57,10 +57,7 @@ def style() -> str:
 
     Plain properties, no variables, for programs that draw SVG and are no browsers.
     """
-    return (
-        f"{_SHAPES}{_colors('.ps', _LIGHT)}\n"
-        f"@media (prefers-color-scheme:dark){{\n{_colors('.ps', _DARK)}\n}}\n"
-    )
+    return f"{_SHAPES}{_colors('.ps', _LIGHT)}\n@media (prefers-color-scheme:dark){{\n{_colors('.ps', _DARK)}\n}}\n"
 
 
 def stroke(color: int, many: int) -> tuple[str, str]:

@@ -10,9 +10,11 @@ import numpy as np
 from paramsched.errors import InvalidArgument
 from paramsched.show._compare import Difference, difference
 from paramsched.show._drawable import Drawable, Floats, Group, Key, Log, Times
+from paramsched.show._log import logged
 from paramsched.show._numbers import count, listed, number
 from paramsched.show._reduce import Envelope, envelope
 from paramsched.show._scale import Scale, scale
+from paramsched.show._sentences import log_note, other_note, summary, verdict
 
 _COLUMNS = 1024  # in which curves are looked at to choose a scale
 
@@ -112,7 +114,7 @@ def picture(trace: Drawable, *, log: Log | None = None, other: Drawable | None =
             f"there is nothing to draw in {len(trace.keys())} curves of {trace.total} updates",
             'Write trace(Plan(lr=linear(1, 0)), {"lr": 0.1}, Calendar(total=100)).',
         )
-    used = _logged(trace, log or {})
+    used = logged(trace, log or {})
     theirs = other.keys() if other is not None else ()
     total = max(
         trace.total,
@@ -126,8 +128,8 @@ def picture(trace: Drawable, *, log: Log | None = None, other: Drawable | None =
         panels,
         total,
         trace.steps_per_epoch,
-        _summary(trace),
-        _verdict(differing, trace, used, other),
+        summary(trace),
+        verdict(differing, trace, used, other),
         differing.size == 0,
     )
 
@@ -139,32 +141,30 @@ def _panel(
     other: Drawable | None,
     total: int,
 ) -> Panel:
-    groups = [g for f, g in trace.keys() if f == field]
+    groups = _groups(trace, field)
     curves = _merged("plan", [(g, *_whole(trace, (field, g))) for g in groups], trace, field)
     color = {group: curve.color for curve in curves for group in curve.groups}
     overlays: tuple[Curve, ...] = ()
     differences: list[Difference] = []
     notes: list[str] = []
-    logged = [g for g in groups if (field, g) in used]
-    if logged:
-        overlays += _merged("log", [(g, *used[field, g]) for g in logged], trace, field, color)
-        found = [difference(trace[field, g], *used[field, g], whole=False) for g in logged]
-        times = reduce(np.union1d, (used[field, g][0] for g in logged))
-        notes.append(_log_note(_union(found), times.size))
+    observed = [g for g in groups if (field, g) in used]
+    if observed:
+        overlays += _merged("log", [(g, *used[field, g]) for g in observed], trace, field, color)
+        found = [difference(trace[field, g], *used[field, g], whole=False) for g in observed]
+        times = reduce(np.union1d, (used[field, g][0] for g in observed))
+        notes.append(log_note(_union(found), times.size))
         differences += found
     if other is not None:
-        theirs = [g for f, g in other.keys() if f == field]
+        theirs = _groups(other, field)
         drawn = [(g, *_whole(other, (field, g))) for g in theirs]
         # What is the same in both plans is drawn and named once.
         changed = [d for d in drawn if d[0] not in groups or not _same(d[2], trace[field, d[0]])]
         overlays += _merged("other", changed, other, field, color)
         both = [g for g in groups if g in theirs]
-        found = [
-            difference(trace[field, g], *_whole(other, (field, g)), whole=True) for g in both
-        ]
+        found = [difference(trace[field, g], *_whole(other, (field, g)), whole=True) for g in both]
         if both:
             length = max(trace.total, other.total)
-            notes.append(_other_note(_union(found), length))
+            notes.append(other_note(_union(found), length))
             differences += found
         for alone, whose in ((set(groups) - set(theirs), "first"), (set(theirs) - set(groups), "second")):
             if alone:
@@ -179,9 +179,7 @@ def _panel(
         notes.append("infinite values are drawn at the edge")
     if any(np.isnan(c.values).any() for c in (*curves, *overlays)):
         notes.append("gaps are values that are no number (nan)")
-    return Panel(
-        field, curves, overlays, scale(reduced), tuple(inner), _union(differences), tuple(notes)
-    )
+    return Panel(field, curves, overlays, scale(reduced), tuple(inner), _union(differences), tuple(notes))
 
 
 def _seen(curve: Curve, total: int) -> Envelope:
@@ -229,6 +227,11 @@ def _merged(
     return tuple(curves)
 
 
+def _groups(source: Drawable, field: str) -> list[Group]:
+    keys = source.keys()
+    return [group for its_field, group in keys if its_field == field]
+
+
 def _same(a: Floats, b: Floats) -> bool:
     return np.array_equal(a, b, equal_nan=True)
 
@@ -238,75 +241,5 @@ def _whole(source: Drawable, key: Key) -> tuple[Times, Floats]:
     return np.arange(values.size, dtype=np.int64), values
 
 
-def _logged(trace: Drawable, log: Log) -> dict[Key, tuple[Times, Floats]]:
-    """Check a log's curves and put each in order of time; of two entries for a time the later counts."""
-    known = trace.keys()
-    used = {}
-    for key, (at, given) in log.items():
-        times, values = np.asarray(at), np.asarray(given, dtype=np.float64)
-        if key not in known:
-            raise InvalidArgument(
-                f"log[{key!r}]",
-                f"the trace has no such curve; it has {', '.join(map(repr, known))}",
-                f"Write log={{{known[0]!r}: (times, values)}}.",
-            )
-        whole = times.ndim == 1 and times.size > 0 and np.array_equal(times, times.astype(np.int64))
-        if not whole or times.shape != values.shape or int(times.min()) < 0:
-            raise InvalidArgument(
-                f"log[{key!r}]",
-                "every value needs the update that used it, counted from 0; these are times of shape "
-                f"{times.shape} and values of shape {values.shape}",
-                f"Write log={{{key!r}: ([0, 1, 2], [0.1, 0.05, 0.01])}}.",
-            )
-        # Unique finds first entries, so look from behind: a resumed run logs some updates again.
-        ordered, last = np.unique(times[::-1].astype(np.int64), return_index=True)
-        used[key] = (ordered, values[::-1][last])
-    return used
-
-
 def _union(differences: Sequence[Difference]) -> Times:
     return np.unique(np.concatenate([np.zeros(0, np.int64), *(d.at for d in differences)]))
-
-
-def _log_note(differing: Times, compared: int) -> str:
-    if differing.size == 0:
-        return f"used as planned at {count(compared)} of {count(compared)} updates"
-    return (
-        f"used differs from planned at {count(differing.size)} of {count(compared)} updates: "
-        f"{listed(differing)}"
-    )
-
-
-def _other_note(differing: Times, compared: int) -> str:
-    if differing.size == 0:
-        return f"both plans agree at all {count(compared)} updates"
-    return (
-        f"the plans differ at {count(differing.size)} of {count(compared)} updates: "
-        f"{listed(differing)}"
-    )
-
-
-def _summary(trace: Drawable) -> str:
-    """The horizon in words: `460 updates · 20 epochs of 23`."""
-    parts = [f"{count(trace.total)} update{'s' if trace.total > 1 else ''}"]
-    if trace.steps_per_epoch:
-        epochs = number(trace.total / trace.steps_per_epoch, 4)
-        parts.append(f"{epochs} epoch{'s' if epochs != '1' else ''} of {count(trace.steps_per_epoch)}")
-    return " · ".join(parts)
-
-
-def _verdict(
-    differing: Times,
-    trace: Drawable,
-    used: dict[Key, tuple[Times, Floats]],
-    other: Drawable | None,
-) -> str:
-    """One sentence over all panels; "" if nothing was compared."""
-    if used:
-        every = reduce(np.union1d, (times for times, _ in used.values())).size
-        if other is None:
-            return f"planned = used at {count(every - differing.size)} of {count(every)} updates"
-    if other is not None:
-        total = max(trace.total, other.total)
-        return f"the plans agree at {count(total - differing.size)} of {count(total)} updates"
-    return ""

@@ -7,9 +7,7 @@ from paramsched.show._drawable import Floats, Times
 _STEP = 5.0  # pixels for an update from which on each is drawn as a step
 
 
-def path(
-    times: Times, fractions: Floats, *, total: int, width: float, height: float, held: bool
-) -> str:
+def path(times: Times, fractions: Floats, *, total: int, width: float, height: float, held: bool) -> str:
     """Draw points (time, fraction of the height) on `width` x `height`, to a tenth of a pixel.
 
     An update's value counts until the next one. Where that can be seen, neighbours are joined by a step, else by a

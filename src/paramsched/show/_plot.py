@@ -29,9 +29,7 @@ def outlined(panel: Panel, curve: Curve, total: int, columns: int) -> tuple[Time
     return curve.times[points], curve.values[points]
 
 
-def plot(
-    panel: Panel, whole: Picture, ticks: tuple[Tick, ...], width: int, height: int
-) -> Iterator[str]:
+def plot(panel: Panel, whole: Picture, ticks: tuple[Tick, ...], width: int, height: int) -> Iterator[str]:
     """Draw a panel's data on [0, width] x [0, height]; labels stand outside of it."""
     yield from _grid(panel, width, height)
     yield '<g class="ps-time">'
@@ -46,7 +44,9 @@ def plot(
     compared = any(c.kind == "log" for c in panel.overlays)
     for index, curve in enumerate((*panel.curves, *panel.overlays)):
         color, paint = stroke(curve.color, max(len(panel.curves), curve.color + 1))
-        kind = {"plan": f"{color} ps-wide" if compared else color, "log": "ps-used", "other": f"{color} ps-other"}[curve.kind]
+        kind = {"plan": f"{color} ps-wide" if compared else color, "log": "ps-used", "other": f"{color} ps-other"}[
+            curve.kind
+        ]
         times, values = outlined(panel, curve, whole.total, columns)
         line = path(
             times,
@@ -56,10 +56,7 @@ def plot(
             height=height,
             held=curve.kind != "log",
         )
-        yield (
-            f'<path class="{kind}" data-curve="{index}"{"" if curve.kind == "log" else paint} '
-            f'd="{line}"/>'
-        )
+        yield (f'<path class="{kind}" data-curve="{index}"{"" if curve.kind == "log" else paint} d="{line}"/>')
     if len(panel.breakpoints) <= _DOTS and not compared:
         yield from _dots(panel, whole, width, height)
     yield "</svg>"
@@ -88,10 +85,7 @@ def _marks(panel: Panel, whole: Picture, width: int, height: int) -> Iterator[st
     if len(differing) > 400:
         # Whole pixels then: nothing is lost to the eye, and the file stays small.
         columns = np.unique(panel.differing * width // whole.total)
-        differing = [
-            (a * whole.total // width, -(-(b + 1) * whole.total // width) - 1)
-            for a, b in spans(columns)
-        ]
+        differing = [(a * whole.total // width, -(-(b + 1) * whole.total // width) - 1) for a, b in spans(columns)]
     for begin, last in differing:
         x, end = begin / whole.total * width, (last + 1) / whole.total * width
         size = max(end - x, 1.5)

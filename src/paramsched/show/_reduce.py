@@ -51,9 +51,7 @@ def envelope(times: Times, values: Floats, total: int, columns: int) -> Envelope
     return Envelope(low, high)
 
 
-def outline(
-    times: Times, values: Floats, total: int, columns: int, keep: tuple[int, ...] = ()
-) -> NDArray[np.intp]:
+def outline(times: Times, values: Floats, total: int, columns: int, keep: tuple[int, ...] = ()) -> NDArray[np.intp]:
     """Choose the points that draw a curve exactly at a width of `columns`, as indices.
 
     These are first, last, minimum and maximum of each column, at their own times (the M4 reduction: Jugel et al.
@@ -76,7 +74,7 @@ def outline(
     # Only columns with an extreme inside need a search; in a smooth curve hardly any.
     for column in np.flatnonzero((low < np.fmin(first, last)) | (high > np.fmax(first, last))):
         part = values[begin[column] : stop[column]]
-        for at in (np.nanargmin(part), np.nanargmax(part)):
+        for at in (int(np.nanargmin(part)), int(np.nanargmax(part))):
             # Its neighbours too, so that a spike of one update is one update wide.
             chosen.append(begin[column] + np.arange(max(at - 1, 0), min(at + 2, part.size)))
     # A jump between two updates keeps both, so that it is as steep when it is looked at closely.

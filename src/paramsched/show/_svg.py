@@ -111,7 +111,7 @@ def _legend(panel: Panel, room: int) -> Iterator[str]:
         color, paint = stroke(curve.color, max(len(panel.curves), curve.color + 1))
         kind = "ps-other" if curve.kind == "other" else "ps-wide" if compared else ""
         parts = ["other plan" if curve.kind == "other" else "", curve.name, curve.course]
-        if curve.kind == "other" and curve.lines != panel.lines or len(panel.lines) > 1:
+        if (curve.kind == "other" and curve.lines != panel.lines) or len(panel.lines) > 1:
             parts.append("; ".join(curve.lines))
         said = clip("   ".join(filter(None, parts)), room)
         yield _entry(f'<path class="{color} {kind}"{paint} d="M0 -4H22"/>', said)

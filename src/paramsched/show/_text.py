@@ -6,7 +6,7 @@ import numpy as np
 
 from paramsched.errors import InvalidArgument
 from paramsched.show._clock import Tick, time_ticks
-from paramsched.show._drawable import Drawable, Log
+from paramsched.show._drawable import Drawable, Log, Times
 from paramsched.show._panels import Curve, Panel, Picture, picture
 from paramsched.show._raster import Dots, braille, dots, plain
 from paramsched.show._reduce import envelope
@@ -64,9 +64,7 @@ def text(
         )
     whole = picture(trace, log=log, other=other)
     terminal = Terminal(chosen, ascii, color)
-    labels = [
-        terminal.safe(label) for p in whole.panels for _, label in p.scale.ticks
-    ]
+    labels = [terminal.safe(label) for p in whole.panels for _, label in p.scale.ticks]
     gutter = min(max(9, *(cells(label) + 2 for label in labels)), chosen // 3)
     columns = chosen - gutter - 1
     ticks = time_ticks(whole.total, whole.steps_per_epoch, most=max(columns // 12, 2))
@@ -110,8 +108,8 @@ def _panel(
         sign = terminal.glyph("≠")
         row_of: list[Cell] = [(sign if c in marked else " ", "bad") for c in range(columns)]
         terminal.line(*terminal.cells(" " * (gutter + 1)), *row_of)
-    for name, course, line, style in _legend(panel, several):
-        terminal.entry(gutter, name, course, line, style)
+    for name, course, said, style in _legend(panel, several):
+        terminal.entry(gutter, name, course, said, style)
     for note in panel.notes:
         bad = panel.differing.size and ("differ" in note or "only in" in note)
         terminal.wrapped(note, indent=gutter + 1, style="bad" if bad else "dim")
@@ -138,9 +136,7 @@ def _letter(panel: Panel, curve: Curve) -> str:
     return "abcdefgh"[curve.color] if 1 < len(panel.curves) <= _LEGEND else ""
 
 
-def _plot(
-    terminal: Terminal, panel: Panel, total: int, columns: int, height: int
-) -> list[list[Cell]]:
+def _plot(terminal: Terminal, panel: Panel, total: int, columns: int, height: int) -> list[list[Cell]]:
     plot: list[list[Cell]] = [[(" ", None)] * columns for _ in range(height)]
     fine = (1, 1) if terminal.ascii else (4, 2)
     every: list[tuple[Curve, Dots]] = []
@@ -148,8 +144,9 @@ def _plot(
         low, high = envelope(curve.times, curve.values, total, columns * fine[1])
         filled = dots(panel.scale.fraction(low), panel.scale.fraction(high), height * fine[0])
         every.append((curve, filled))
-    planned = np.logical_or.reduce([np.zeros((height * fine[0], columns * fine[1]), bool),
-                                    *(f for c, f in every if c.kind == "plan")])
+    planned = np.logical_or.reduce(
+        [np.zeros((height * fine[0], columns * fine[1]), bool), *(f for c, f in every if c.kind == "plan")]
+    )
     under: Dots = np.zeros_like(planned)
     for curve, filled in every:
         if curve.kind != "plan":
@@ -173,7 +170,8 @@ def _plot(
 
 def _upright(filled: Dots) -> Dots:
     """Dots of columns with more than two of them: a spike is not thinned away."""
-    return filled & (filled.sum(axis=0) > 2)
+    upright: Dots = filled & (filled.sum(axis=0) > 2)
+    return upright
 
 
 def _place_letters(panel: Panel, plot: list[list[Cell]], filled: list[Dots]) -> None:
@@ -202,7 +200,7 @@ def _place_letters(panel: Panel, plot: list[list[Cell]], filled: list[Dots]) -> 
             plot[at[0]][at[1]] = (_letter(panel, curve), curve.color)
 
 
-def _columns(times: np.ndarray, total: int, columns: int) -> set[int]:  # type: ignore[type-arg]
+def _columns(times: Times, total: int, columns: int) -> set[int]:
     return set(np.unique(np.minimum(times * columns // total, columns - 1)).tolist())
 
 
@@ -217,16 +215,14 @@ def _axis(
     """The line below a plot, with time ticks downwards and breakpoints upwards."""
     down = {min(tick.at * columns // total, columns - 1) for tick in ticks}
     up = _columns(np.array(panel.breakpoints, dtype=np.int64), total, columns)
-    row = terminal.cells(" " * gutter) + [(terminal.glyph("└"), "dim")]
+    row = [*terminal.cells(" " * gutter), (terminal.glyph("└"), "dim")]
     for c in range(columns):
         sign = "┼" if c in down and c in up else "┬" if c in down else "┴" if c in up else "─"
         row.append((terminal.glyph(sign), "mark" if c in up else "dim"))
     return row
 
 
-def _times(
-    terminal: Terminal, ticks: tuple[Tick, ...], whole: Picture, gutter: int, columns: int
-) -> None:
+def _times(terminal: Terminal, ticks: tuple[Tick, ...], whole: Picture, gutter: int, columns: int) -> None:
     """The rows of times below the last panel: updates, and epochs where they are known."""
     rows = [("updates", [tick.updates for tick in ticks])]
     if whole.steps_per_epoch:

@@ -14,17 +14,14 @@ def printable(text: str, *, ascii: bool = False) -> str:
 
 
 def cells(text: str) -> int:
-    """Cells a text takes: two for wide characters, none for combining marks.
+    r"""Cells a text takes: two for wide characters, none for combining marks.
 
-    >>> cells("lr"), cells("学習率"), cells("e\\u0301")
+    >>> cells("lr"), cells("学習率"), cells("e\u0301")
     (2, 6, 1)
     """
     if text.isascii():
         return len(text)
-    return sum(
-        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1
-        for c in text
-    )
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def clip(text: str, width: int, ellipsis: str = "…") -> str:

@@ -95,7 +95,9 @@
       view.time.replaceChildren();
       for (const t of times) {
         element("path", { class: "ps-grid", style: "stroke-width:1", d: `M${x(t)} ${height}v5` }, view.time);
-        element("text", { class: "ps-dim ps-x", x: x(t), y: height + 20 }, view.time).textContent = grouped.format(t);
+        const written = grouped.format(t);
+        const aside = Math.max(x(t), written.length * 3.5 - 12); // not over the unit, left of the axis
+        element("text", { class: "ps-dim ps-x", x: aside, y: height + 20 }, view.time).textContent = written;
         if (epoch) {
           element("text", { class: "ps-dim ps-x", x: x(t), y: height + 35 }, view.time).textContent = short(t / epoch);
         }

@@ -1,0 +1,194 @@
+"""`show.svg`, `html`, `axes` and `figure`: pictures that stand alone."""
+
+import json
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+import paramsched.show as show
+from paramsched.errors import InvalidArgument, MissingDependency
+
+EVIL = "</script><script>alert('&\"')</script>"
+
+
+def plan(total=460):
+    values = np.linspace(0.1, 0.001, total)
+    return show.recorded(
+        {("lr", "decay"): values, ("lr", "no_decay"): values, ("betas[0]", ""): np.full(total, 0.9)},
+        steps_per_epoch=23,
+        lines={("lr", "decay"): "linear(1, 0.01)", ("lr", "no_decay"): "linear(1, 0.01)"},
+    )
+
+
+def evil():
+    return show.recorded({(EVIL, EVIL): [1.0, np.inf, 0.1]}, lines={(EVIL, EVIL): EVIL})
+
+
+class Page(HTMLParser):
+    def __init__(self, page):
+        super().__init__()
+        self.elements, self.data = [], ""
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.data += data
+
+
+def numbers_in(page):
+    return json.loads(re.search(r'id="data">(.*?)</script>', page, re.S)[1])
+
+
+def test_the_svg_is_well_formed_and_names_groups_schedules_and_units():
+    drawn = ET.fromstring(show.svg(plan()))
+
+    said = [element.text for element in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"lr", "linear(1, 0.01)", "groups decay, no_decay   0.1 → 0.001", "updates", "epochs"} <= set(said)
+
+
+def test_the_svg_shows_a_spike_of_one_update_in_a_million():
+    values = np.zeros(1_000_000)
+    values[123_456] = 1.0
+
+    drawn = show.svg(show.recorded({("lr", ""): values}), width=600, height=100)
+
+    curve = re.search(r'data-curve="0" d="([^"]+)"', drawn)[1]
+    heights = [float(y) for y in re.findall(r"[ML][\d.]+ ([\d.]+)", curve)]
+    assert min(heights) == 0.0  # the top
+    assert max(heights) == 100.0
+
+
+@pytest.mark.parametrize("draw", [show.svg, show.html])
+def test_the_same_trace_gives_the_same_bytes(draw):
+    assert draw(plan()) == draw(plan())
+
+
+def test_markup_in_names_stays_text():
+    svg = ET.fromstring(show.svg(evil()))
+    page = Page(show.html(evil(), title=EVIL))
+
+    assert not [e for e in svg.iter() if e.tag.endswith("script")]
+    assert [attributes for tag, attributes in page.elements if tag == "script"] == [
+        {"type": "application/json", "id": "data"},
+        {},
+    ]
+    assert EVIL in page.data
+
+
+@pytest.mark.parametrize("draw", [show.svg, show.html])
+def test_a_picture_names_nothing_outside_itself(draw):
+    drawn = draw(plan()).replace('xmlns="http://www.w3.org/2000/svg"', "")
+
+    assert not re.search(r"://|@import|url\(|\bsrc=|\bhref=|<link|<iframe|fetch\(|XMLHttpRequest", drawn)
+
+
+def test_a_page_has_the_exact_values_of_all_updates():
+    found = numbers_in(show.html(plan()))
+
+    assert found["total"] == 460
+    assert found["panels"][0]["curves"][0]["v"] == plan()["lr", "decay"].tolist()
+
+
+def test_a_page_of_a_million_updates_keeps_breakpoints_and_spikes_exactly_and_stays_small():
+    values = 0.1 + 0.001 * np.sin(np.arange(1_000_000) / 1e5)
+    values[123_456] = 0.5
+    page = show.html(show.recorded({("lr", 0): values}))
+
+    curve = numbers_in(page)["panels"][0]["curves"][0]
+
+    around = curve["t"].index(123_456)
+    assert curve["t"][around - 1 : around + 2] == [123_455, 123_456, 123_457]
+    assert curve["v"] == values[curve["t"]].tolist()
+    assert len(page) < 4_000_000
+
+
+def test_a_page_of_infinite_values_is_json_that_browsers_read():
+    found = numbers_in(show.html(evil()))
+
+    assert found["panels"][0]["curves"][0]["v"] == [1, "Infinity", 0.1]
+
+
+@pytest.mark.parametrize("draw", [show.svg, show.html])
+def test_a_difference_between_plan_and_log_is_marked_and_counted(draw):
+    trace = plan()
+    used = trace["lr", "decay"].copy()
+    used[[17, 18, 40]] *= 0.5
+
+    drawn = draw(trace, log={("lr", "decay"): (np.arange(460), used)})
+
+    assert "used differs from planned at 3 of 460 updates: 17–18, 40" in drawn
+    assert "planned = used at 457 of 460 updates" in drawn
+    assert re.findall(r'class="ps-differs" data-t="(\d+)" data-to="(\d+)"', drawn) == [("17", "19"), ("40", "41")]
+
+
+@pytest.mark.parametrize("draw", [show.svg, show.html])
+def test_two_plans_lie_over_each_other_where_they_differ(draw):
+    other = show.recorded({key: plan()[key] * (1 if key[0] != "lr" else 0.5) for key in plan().keys()})  # noqa: SIM118
+
+    drawn = draw(plan(), other=other)
+
+    assert len(re.findall(r'<path class="ps-c\d ps-other" data-curve', drawn)) == 1
+    assert "both plans agree at all 460 updates" in drawn
+
+
+@pytest.mark.parametrize("draw", [show.text, show.svg, show.html])
+def test_a_hundred_groups_of_their_own_are_drawn(draw):
+    trace = show.recorded({("lr", i): np.linspace(i + 1, 0, 1000) for i in range(100)})
+
+    assert "group 0" in draw(trace)
+
+
+def test_axes_shows_every_curve_and_the_spike():
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("Agg")
+    values = np.zeros(100_000)
+    values[777] = 1.0
+    trace = show.recorded({("lr", 0): values, ("lr", 1): values + 1, ("momentum", 0): values})
+
+    lr, momentum = show.axes(trace)
+
+    assert (777.0, 1.0) in {(float(x), float(y)) for x, y in lr.lines[0].get_xydata()}
+    assert [ax.get_ylabel() for ax in (lr, momentum)] == ["lr", "momentum"]
+
+
+def test_too_few_axes_are_refused_with_what_to_write():
+    with pytest.raises(InvalidArgument, match=r"subplots\(2, sharex=True\)"):
+        show.axes(plan(), [])
+
+
+def test_without_matplotlib_axes_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+
+    with pytest.raises(MissingDependency, match=r'pip install "paramsched\[plot\]"'):
+        show.axes(plan())
+
+
+def test_a_notebook_gets_a_page_in_a_frame_a_picture_or_text():
+    figure = show.figure(plan(), title="Two groups")
+    tag, attributes = Page(figure._repr_html_()).elements[0]
+
+    assert tag == "iframe"
+    assert attributes["srcdoc"] == show.html(plan(), title="Two groups")
+    assert figure._repr_svg_() == show.svg(plan())
+    assert repr(figure) == show.text(plan())
+
+
+def test_importing_show_imports_neither_torch_nor_matplotlib():
+    code = (
+        "import sys, paramsched.show; sys.exit(bool({'torch', 'matplotlib', 'pandas', 'IPython'} & set(sys.modules)))"
+    )
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("values", [{}, {("lr", 0): []}, {("lr", 0): [1.0], ("lr", 1): [1.0, 2.0]}])
+def test_recorded_curves_of_no_or_different_lengths_are_refused(values):
+    with pytest.raises(InvalidArgument, match="one value for each update"):
+        show.recorded(values)

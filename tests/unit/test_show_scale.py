@@ -1,0 +1,106 @@
+"""How `paramsched.show` reduces curves and chooses scales."""
+
+import numpy as np
+import pytest
+
+from paramsched.show._clock import time_ticks
+from paramsched.show._path import path
+from paramsched.show._reduce import envelope, outline
+from paramsched.show._scale import scale
+
+updates = np.arange(10_000)
+
+
+def seen(*curves):
+    return scale([envelope(np.arange(c.size), c, c.size, 1024) for c in map(np.asarray, curves)])
+
+
+def test_columns_keep_the_extremes_of_the_whole_curve():
+    values = np.random.default_rng(0).normal(size=12_345)
+
+    low, high = envelope(np.arange(12_345), values, 12_345, columns=97)
+
+    parts = [values[c * 12_345 // 97 : (c + 1) * 12_345 // 97] for c in range(97)]
+    np.testing.assert_array_equal(low, [part.min() for part in parts])
+    np.testing.assert_array_equal(high, [part.max() for part in parts])
+
+
+@pytest.mark.parametrize("columns", [1, 7, 100, 1000])
+def test_an_outline_has_the_same_extremes_in_each_column_as_the_curve(columns):
+    values = np.random.default_rng(0).normal(size=10_000)
+
+    points = outline(updates, values, 10_000, columns)
+
+    reduced = envelope(updates[points], values[points], 10_000, columns)
+    np.testing.assert_array_equal(reduced, envelope(updates, values, 10_000, columns))
+
+
+def test_an_outline_keeps_both_sides_of_a_breakpoint_and_of_a_jump():
+    values = np.where(updates < 4321, 1.0, 0.5) + updates * 1e-6
+
+    points = outline(updates, values, 10_000, columns=10, keep=(777,))
+
+    assert {776, 777, 4320, 4321} <= set(points.tolist())
+
+
+def test_a_curve_of_one_value_needs_two_points():
+    assert outline(updates, np.ones(10_000), 10_000, columns=2500).tolist() == [0, 9999]
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "logarithmic"),
+    [
+        ("an exponential over four decades", 10.0 ** (-4 * updates / 10_000), True),
+        ("three levels a tenth apart each", 10.0 ** -(updates // 2500), True),
+        ("a cosine, small only at its end", 1e-6 + (1 + np.cos(np.pi * updates / 10_000)) / 2, False),
+        ("one update at 1e-9", np.where(updates == 5, 1e-9, 1.0), False),
+        ("negative values", 1 - 10.0 ** (-4 * updates / 10_000) - 0.5, False),
+        ("nothing but zero", np.zeros(10_000), False),
+    ],
+)
+def test_the_scale_is_logarithmic_where_the_range_asks_for_it(name, values, logarithmic):
+    assert seen(values).log is logarithmic
+
+
+def test_groups_three_decades_apart_are_seen_on_one_logarithmic_scale():
+    assert seen(np.full(10, 1e-1), np.full(10, 1e-5)).log
+    assert not seen(np.full(10, 1e-1), np.zeros(10)).log
+
+
+def test_zeros_on_a_logarithmic_scale_are_at_the_bottom_and_labelled():
+    chosen = seen(np.r_[0.0, 10.0 ** (-4 * updates / 10_000)])
+
+    assert chosen.log
+    assert chosen.ticks[0] == (0.0, "0")
+    assert chosen.fraction(np.array([0.0, 1e-4]))[0] == 0.0 < chosen.fraction(np.array([1e-4]))[0]
+
+
+@pytest.mark.parametrize("extreme", [[np.inf, 1.0], [-np.inf, np.nan], [1.7e308, -1.7e308], [5e-324, 0.0]])
+def test_extreme_values_have_a_place_on_the_scale(extreme):
+    fractions = seen(extreme).fraction(np.asarray(extreme))
+
+    known = ~np.isnan(extreme)
+    assert np.all((fractions[known] >= 0) & (fractions[known] <= 1))
+
+
+@pytest.mark.parametrize("total", [1, 2, 9, 10, 460, 10_007, 1_000_000])
+@pytest.mark.parametrize("epoch", [None, 1, 23, 391])
+def test_ticks_begin_at_zero_and_end_at_the_horizon(total, epoch):
+    times = [tick.at for tick in time_ticks(total, epoch, most=6)]
+
+    assert times[0] == 0
+    assert times[-1] == total
+    assert times == sorted(set(times))
+    assert len(times) <= 8
+
+
+def test_a_value_between_gaps_is_a_dot():
+    values = np.array([np.nan, 0.5, np.nan])
+
+    assert path(np.arange(3), values, total=1000, width=100, height=10, held=True) == "M0.1 5h0"
+
+
+def test_points_on_a_straight_line_are_left_out():
+    drawn = path(np.arange(1000), np.arange(1000) / 1000, total=1000, width=1000, height=1000, held=False)
+
+    assert drawn == "M0 1000L999 1"
