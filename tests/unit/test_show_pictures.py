@@ -192,3 +192,12 @@ def test_importing_show_imports_neither_torch_nor_matplotlib():
 def test_recorded_curves_of_no_or_different_lengths_are_refused(values):
     with pytest.raises(InvalidArgument, match="one value for each update"):
         show.recorded(values)
+
+
+@pytest.mark.parametrize(("every", "held"), [(1, True), (10, False)])
+def test_a_logged_value_counts_to_the_next_only_if_each_update_was_logged(every, held):
+    times = np.arange(0, 460, every)
+
+    page = show.html(plan(), log={("lr", "decay"): (times, plan()["lr", "decay"][times])})
+
+    assert [curve["held"] for curve in numbers_in(page)["panels"][0]["curves"]] == [True, held]

@@ -155,7 +155,7 @@ def _data(whole: Picture, width: int) -> dict[str, object]:
 def _curve(panel: Panel, curve: Curve, total: int, columns: int) -> dict[str, object]:
     times, values = outlined(panel, curve, total, columns)
     every = np.array_equal(times, np.arange(times.size))
-    found: dict[str, object] = {"held": curve.kind != "log", "v": _numbers(values)}
+    found: dict[str, object] = {"held": curve.held, "v": _numbers(values)}
     return found if every else {**found, "t": times.tolist()}
 
 

@@ -36,6 +36,11 @@ class Curve:
     color: int  # a log has its plan's
 
     @property
+    def held(self) -> bool:
+        """Whether a value counts to the next one: not in a log of every tenth update."""
+        return self.times.size == int(self.times[-1] - self.times[0]) + 1
+
+    @property
     def name(self) -> str:
         """The legend: `group head`, `groups 0–3`, or "" for a target outside the optimizer."""
         if self.groups == ("",):

@@ -54,7 +54,7 @@ def plot(panel: Panel, whole: Picture, ticks: tuple[Tick, ...], width: int, heig
             total=whole.total,
             width=width,
             height=height,
-            held=curve.kind != "log",
+            held=curve.held,
         )
         yield (f'<path class="{kind}" data-curve="{index}"{"" if curve.kind == "log" else paint} d="{line}"/>')
     if len(panel.breakpoints) <= _DOTS and not compared:

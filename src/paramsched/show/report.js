@@ -99,7 +99,9 @@
         const aside = Math.max(x(t), written.length * 3.5 - 12); // not over the unit, left of the axis
         element("text", { class: "ps-dim ps-x", x: aside, y: height + 20 }, view.time).textContent = written;
         if (epoch) {
-          element("text", { class: "ps-dim ps-x", x: x(t), y: height + 35 }, view.time).textContent = short(t / epoch);
+          const epochs = short(t / epoch);
+          element("text", { class: "ps-dim ps-x", x: Math.max(x(t), epochs.length * 3.5 - 12), y: height + 35 },
+            view.time).textContent = epochs;
         }
       }
     }
