@@ -1,0 +1,129 @@
+"""Every error the library raises on purpose.
+
+ParamschedError
+├── InvalidArgument        (ValueError)  a value that cannot be what the argument means
+│   ├── InvalidTime        (ValueError)  a time that is negative, not finite or no number
+│   ├── Unresolved         (ValueError)  a schedule is called while a unit or an open length is left in it
+│   ├── MissingFact        (ValueError)  a Calendar lacks what a unit needs
+│   └── ParseError         (ValueError)  a line of text that is no schedule
+├── PlanError              (ValueError)  bindings that contradict each other or the optimizer
+│   ├── UnknownField       (KeyError)    a group lacks a scheduled field
+│   └── UnknownGroup       (KeyError)    a selector that matches no group
+├── ConfigError            (ValueError)  every fault of a config, each with its path
+├── StateError             (ValueError)  a state that is foreign, truncated or spoiled
+├── PlanChanged            (ValueError)  a checkpoint's plan differs and `on_change="error"`
+└── MissingDependency      (ImportError) an optional library is absent
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import final
+
+
+class ParamschedError(Exception):
+    """The root: `except ps.errors.ParamschedError` catches whatever the library raises on purpose."""
+
+
+class InvalidArgument(ParamschedError, ValueError):
+    """An argument that cannot be what it stands for.
+
+    Args:
+        asked: the call as the user wrote it.
+        found: what was found instead of what is needed.
+        instead: a line that can be pasted.
+    """
+
+    def __init__(self, asked: str, found: str = "", instead: str = "") -> None:
+        super().__init__(asked, found, instead)
+        self.asked, self.found, self.instead = asked, found, instead
+
+    def __str__(self) -> str:
+        text = f"{self.asked}: {self.found}" if self.found else self.asked
+        return f"{text}. {self.instead}" if self.instead else text
+
+
+@final
+class InvalidTime(InvalidArgument):
+    """A time that is negative, not finite or no number."""
+
+
+@final
+class Unresolved(InvalidArgument):
+    """A schedule called while a unit, or a stage without length, is still in it."""
+
+
+@final
+class MissingFact(InvalidArgument):
+    """A unit that a Calendar cannot convert."""
+
+
+@final
+class ParseError(InvalidArgument):
+    """A line of text that is no schedule."""
+
+
+class PlanError(InvalidArgument):
+    """Bindings that contradict each other, or the optimizer they are attached to."""
+
+
+@final
+class UnknownField(PlanError, KeyError):
+    """A selected group lacks a scheduled field."""
+
+    __str__ = InvalidArgument.__str__  # KeyError would print the repr of a tuple
+
+
+@final
+class UnknownGroup(PlanError, KeyError):
+    """A selector that matches no group."""
+
+    __str__ = InvalidArgument.__str__  # as above
+
+
+@final
+class ConfigError(ParamschedError, ValueError):
+    """Every fault of a config at once.
+
+    Args:
+        source: the file or text the faults are in.
+        problems: one line each, `$.path: what was found; what to write`.
+    """
+
+    def __init__(self, source: str, problems: Iterable[str]) -> None:
+        self.source = source
+        self.problems = tuple(problems)
+        super().__init__(source, self.problems)
+
+    def __str__(self) -> str:
+        return "\n".join(f"{self.source}: {problem}" for problem in self.problems)
+
+
+@final
+class StateError(ParamschedError, ValueError):
+    """A state that is foreign, truncated or spoiled; nothing was changed."""
+
+
+@final
+class PlanChanged(ParamschedError, ValueError):
+    """The plan of a checkpoint differs from the code's and `on_change="error"`; nothing was written."""
+
+
+@final
+class MissingDependency(ParamschedError, ImportError):
+    """An optional library is not installed."""
+
+    def __init__(self, what: str, library: str, extra: str) -> None:
+        super().__init__(f'{what} needs {library}, which is not installed: pip install "paramsched[{extra}]"')
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The clause that names the nearest known spelling, or the known ones.
+
+    >>> nearest("cosin", ["cosine", "linear"])
+    'nearest: "cosine"'
+    >>> nearest("xyz", ["cosine", "linear"])
+    'known: cosine, linear'
+    """
+    known = sorted(set(known))
+    close = get_close_matches(name, known, n=1, cutoff=0.6)
+    return f'nearest: "{close[0]}"' if close else f"known: {', '.join(known)}"

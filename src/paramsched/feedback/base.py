@@ -1,0 +1,117 @@
+"""Metric rules: pure state machines that react to what training reports, and the schedule they multiply into."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Generic, TypeVar, final
+
+from paramsched._arrays import Array, Arrays
+from paramsched.errors import InvalidArgument
+from paramsched.schedules import _text
+from paramsched.schedules._span import Span
+from paramsched.schedules._value import Value
+from paramsched.schedules.base import Schedule, schedule_of
+from paramsched.time import Duration
+
+State = TypeVar("State")
+"""A frozen dataclass of JSON scalars."""
+
+
+class MetricRule(ABC, Generic[State]):
+    """Reacts to a metric: `init()`, `observe(state, value)` and `apply(state, value, base)` are pure.
+
+    It multiplies into a schedule: `cosine() * plateau("loss")`. A reduction acts from the next update on.
+    """
+
+    __slots__ = ()
+    _precedence = _text.CALL
+    metric: str
+
+    @abstractmethod
+    def init(self) -> State:
+        """The state before anything was observed."""
+
+    @abstractmethod
+    def observe(self, state: State, value: float) -> State:
+        """The state after one more value of the metric."""
+
+    @abstractmethod
+    def apply(self, state: State, value: Any, base: Any = 1.0) -> Any:
+        """What the rule makes of a planned value; exactly that value where it has not reacted yet."""
+
+    @abstractmethod
+    def restore(self, data: dict[str, Any]) -> State:
+        """A state from its JSON scalars; StateError for anything else."""
+
+    def __mul__(self, other: Schedule | float) -> "Guided":
+        return _guided(other, self, first=False)
+
+    def __rmul__(self, other: Schedule | float) -> "Guided":
+        return _guided(other, self, first=True)
+
+    def __str__(self) -> str:
+        return _text.call(self)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Guided(Schedule):
+    """A schedule and the metric rules that multiply into it; called by itself it shows the rules neutral."""
+
+    schedule: Schedule
+    guides: tuple[MetricRule[Any], ...]
+    _precedence = _text.PRODUCT
+
+    @property
+    def metric_rules(self) -> tuple[MetricRule[Any], ...]:
+        return self.guides
+
+    @property
+    def length(self) -> Duration | None:
+        return self.schedule.length
+
+    @property
+    def fills(self) -> bool:
+        return self.schedule.fills
+
+    @property
+    def has_length(self) -> bool:
+        return self.schedule.has_length
+
+    def _measure(self, span: Span) -> Fraction | None:
+        return self.schedule._measure(span)
+
+    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+        return self.schedule._at(t, base, xp)
+
+    def _bends(self, until: int) -> Iterable[int]:
+        return self.schedule._bends(until)
+
+    def __mul__(self, other: Any) -> Schedule:
+        return _joined(self, other, swapped=False)
+
+    def __rmul__(self, other: Any) -> Schedule:
+        return _joined(self, other, swapped=True)
+
+    def __str__(self) -> str:
+        return " * ".join([_text.bracketed(self.schedule, _text.PRODUCT), *(str(rule) for rule in self.guides)])
+
+
+def _joined(guided: Guided, other: Any, *, swapped: bool) -> Schedule:
+    if isinstance(other, MetricRule):
+        return Guided(guided.schedule, (*guided.guides, other))
+    inner, more = (other.schedule, other.guides) if isinstance(other, Guided) else (other, ())
+    pair = (inner, guided.schedule) if swapped else (guided.schedule, inner)
+    return Guided(_text.combine("product", *pair), (*guided.guides, *more))
+
+
+def _guided(other: Schedule | float, rule: MetricRule[Any], *, first: bool) -> Guided:
+    if isinstance(other, MetricRule):
+        rules = (other, rule) if first else (rule, other)
+        return Guided(schedule_of(1.0, ""), rules)
+    if isinstance(other, Guided):
+        return Guided(other.schedule, (*other.guides, rule))
+    if isinstance(other, (Schedule, int, float)):
+        return Guided(schedule_of(other, f"{other} * {rule}"), (rule,))
+    raise InvalidArgument(f"{other!r} * {rule}", "no schedule", "Write cosine() * plateau()")

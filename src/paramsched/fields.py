@@ -1,0 +1,128 @@
+"""Fields: the entries of a param group that can be scheduled, and how they are read."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any, TypeAlias, final
+
+from paramsched.errors import InvalidArgument, PlanError, UnknownField, nearest
+
+Group: TypeAlias = Mapping[str, Any]
+"""A param group: a dict as torch's optimizers hold them, or one like it."""
+
+KNOWN = (
+    "alpha", "betas", "beta2_decay", "d", "dampening", "eps", "etas", "initial_accumulator_value", "lambd", "lr",
+    "lr_decay", "momentum", "momentum_decay", "rho", "step_sizes", "t0", "weight_decay",
+)  # fmt: skip
+"""The numeric entries of torch's own optimizers."""
+
+_NAME = re.compile(r"(?P<key>[A-Za-z_][A-Za-z0-9_]*)(?:\[(?P<index>\d{1,4})\])?")
+OURS = "paramsched_"
+
+
+@final
+@dataclass(frozen=True, slots=True, order=True)
+class Field:
+    """An entry of a param group, or one element of it: `lr`, `betas[0]`.
+
+    >>> str(Field.of("betas[0]")), Field.of("betas[0]").slot
+    ('betas[0]', 'betas_0')
+    """
+
+    key: str
+    index: int | None
+
+    @staticmethod
+    def of(name: str) -> "Field":
+        """Read a field's name.
+
+        Raises:
+            InvalidArgument: no identifier, or one that cannot be a number.
+        """
+        found = _NAME.fullmatch(name) if isinstance(name, str) else None
+        if found is None:
+            raise InvalidArgument(f"field {name!r}", "no name of a field", 'Write "lr", "weight_decay" or "betas[0]"')
+        key = found["key"]
+        if key == "params" or key.startswith(OURS):
+            raise InvalidArgument(f"field {name!r}", "it is no hyperparameter", 'Write "lr", "weight_decay", "betas[0]"')
+        return Field(key, None if found["index"] is None else int(found["index"]))
+
+    @property
+    def slot(self) -> str:
+        """The name in flat keys of a param group: `betas_0`."""
+        return self.key if self.index is None else f"{self.key}_{self.index}"
+
+    def __str__(self) -> str:
+        return self.key if self.index is None else f"{self.key}[{self.index}]"
+
+    def within(self, group: Group, where: str) -> "Field":
+        """The field as `group` has it: momentum is `betas[0]` where a group has betas; what is not there is an error."""
+        if self.key == "momentum" and self.index is None and "momentum" not in group and "betas" in group:
+            return Field("betas", 0)
+        names = numeric(group)
+        if self.key not in group:
+            raise UnknownField(f'"{self}" in {where}', f"no such field; {nearest(str(self), names)}", "Write one of these")
+        entry = group[self.key]
+        if self.index is None:
+            if isinstance(entry, (tuple, list)):
+                raise PlanError(
+                    f'"{self}" in {where}', f"it is {entry!r}", f'Write "{self.key}[0]" or "{self.key}[1]"'
+                )
+        elif not isinstance(entry, (tuple, list)):
+            raise PlanError(f'"{self}" in {where}', f"{self.key} is {entry!r}, not a tuple", f'Write "{self.key}"')
+        elif self.index >= len(entry):
+            some = " or ".join(f'"{self.key}[{i}]"' for i in range(len(entry)))
+            raise PlanError(f'"{self}" in {where}', f"{self.key}={entry!r} has {len(entry)} entries", f"Write {some}")
+        read = self.read(group)
+        if not is_number(read):
+            raise PlanError(f'"{self}" in {where}', f"{read!r} is no number", f"Write one of {', '.join(names)}")
+        return self
+
+    def read(self, group: Group) -> Any:
+        """What the group holds: a number, or a tensor."""
+        entry = group[self.key]
+        return entry if self.index is None else entry[self.index]
+
+    def base(self, group: Group) -> float:
+        """The value schedules are multiples of: the recorded one, or the group's own."""
+        recorded = group.get(f"{OURS}base_{self.slot}")
+        return float(self.read(group) if recorded is None else recorded)
+
+
+def is_number(value: object) -> bool:
+    """A finite-dimensional zero-d number: Python's, NumPy's, or a tensor of one element; never a bool or text."""
+    if isinstance(value, (bool, str, bytes)) or value is None:
+        return False
+    if isinstance(value, Real):
+        return True
+    # Not probing for a type: a 0-d tensor of any library says `ndim` 0, and nothing else in a param group does.
+    return getattr(value, "ndim", None) == 0
+
+
+def numeric(group: Group) -> list[str]:
+    """The names of the fields that can be scheduled in a group."""
+    names: list[str] = []
+    for key, entry in group.items():
+        if key == "params" or key.startswith(OURS):
+            continue
+        if isinstance(entry, (tuple, list)):
+            names += [f"{key}[{i}]" for i, item in enumerate(entry) if is_number(item)]
+        elif is_number(entry):
+            names.append(key)
+    return names
+
+
+def label(group: Group, index: int) -> str | int:
+    """How a group is called: by its name, else by its index."""
+    name = group.get("name")
+    return name if isinstance(name, str) and name else index
+
+
+def known_field(name: str) -> str | None:
+    """The field of torch's optimizers that `name` is a slip of the pen of; None where it is one, or like none."""
+    field = Field.of(name)
+    if field.key in KNOWN:
+        return None
+    close: Iterable[str] = [found] if (found := nearest(field.key, KNOWN)).startswith("nearest") else []
+    return next((clause.split('"')[1] for clause in close), None)

@@ -1,0 +1,54 @@
+"""Functions of time: leaves, combinators, recipes, and their one-line text.
+
+Every module of this package is imported, so that a file with a `@shape` in it is enough to add one.
+"""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from paramsched.schedules import rules as rules
+from paramsched.schedules._level import Absolute as Absolute
+from paramsched.schedules._level import Level as Level
+from paramsched.schedules._level import absolute as absolute
+from paramsched.schedules._parse import parse as parse
+from paramsched.schedules._text import SHAPES as SHAPES
+from paramsched.schedules._text import shape as shape
+from paramsched.schedules.anneal import Anneal as Anneal
+from paramsched.schedules.anneal import anneal as anneal
+from paramsched.schedules.anneal import cooldown as cooldown
+from paramsched.schedules.anneal import cosine as cosine
+from paramsched.schedules.anneal import linear as linear
+from paramsched.schedules.anneal import warmup as warmup
+from paramsched.schedules.base import Schedule as Schedule
+from paramsched.schedules.constant import Constant as Constant
+from paramsched.schedules.constant import constant as constant
+from paramsched.schedules.cyclic import cosine_restarts as cosine_restarts
+from paramsched.schedules.cyclic import cyclic as cyclic
+from paramsched.schedules.exponential import Exponential as Exponential
+from paramsched.schedules.exponential import exponential as exponential
+from paramsched.schedules.from_function import from_function as from_function
+from paramsched.schedules.from_function import register_function as register_function
+from paramsched.schedules.inverse import inverse_sqrt as inverse_sqrt
+from paramsched.schedules.inverse import inverse_time as inverse_time
+from paramsched.schedules.inverse import power_law as power_law
+from paramsched.schedules.pointwise import clamp as clamp
+from paramsched.schedules.pointwise import maximum as maximum
+from paramsched.schedules.pointwise import minimum as minimum
+from paramsched.schedules.recipes import noam as noam
+from paramsched.schedules.recipes import one_cycle as one_cycle
+from paramsched.schedules.recipes import piecewise as piecewise
+from paramsched.schedules.recipes import polynomial as polynomial
+from paramsched.schedules.recipes import slanted_triangular as slanted_triangular
+from paramsched.schedules.recipes import trapezoid as trapezoid
+from paramsched.schedules.recipes import wsd as wsd
+from paramsched.schedules.recurrence import recurrence as recurrence
+from paramsched.schedules.retimed import chain as chain
+from paramsched.schedules.retimed import every as every
+from paramsched.schedules.retimed import restarts as restarts
+from paramsched.schedules.retimed import shift as shift
+from paramsched.schedules.step import multistep as multistep
+from paramsched.schedules.step import step as step
+from paramsched.schedules.window import window as window
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")

@@ -1,0 +1,74 @@
+"""Levels: a multiple of base, or a value as it stands."""
+
+import math
+from dataclasses import dataclass
+from numbers import Real
+from typing import TypeAlias, final
+
+from paramsched.errors import InvalidArgument
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Absolute:
+    """A level that is a value as it stands, whatever the base.
+
+    >>> Absolute(0.9)
+    absolute(0.9)
+    """
+
+    value: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", finite("absolute(…)", self.value))
+
+    def __repr__(self) -> str:
+        return f"absolute({self.value!r})"
+
+
+Level: TypeAlias = float | Absolute
+"""A bare number is a multiple of base, `absolute(x)` a value as it stands."""
+
+
+def absolute(x: float) -> Absolute:
+    """A value as it stands, wherever a level stands: `linear(absolute(0.85), absolute(0.95))`.
+
+    Args:
+        x: the value itself, finite; it is written into every group the schedule is bound to.
+    """
+    return Absolute(x)
+
+
+def level_of(asked: str, level: Level) -> Level:
+    """A level, checked and normalised."""
+    return level if isinstance(level, Absolute) else finite(asked, level)
+
+
+def parts(level: Level) -> tuple[float | None, float | None]:
+    """A level as (multiple of base, value as it stands), one of them None."""
+    return (None, level.value) if isinstance(level, Absolute) else (level, None)
+
+
+def finite(asked: str, number: object) -> float:
+    """A finite number as a float; booleans and text are refused."""
+    if isinstance(number, bool) or not isinstance(number, Real):
+        raise InvalidArgument(f"{asked} got {number!r}", f"a {type(number).__name__} is no number", "Write 0.1, say")
+    value = float(number)
+    if not math.isfinite(value):
+        raise InvalidArgument(f"{asked} got {number!r}", "not finite", "Write 0.1, say")
+    return value
+
+
+def positive(asked: str, number: object) -> float:
+    """A finite number above 0."""
+    value = finite(asked, number)
+    if value <= 0:
+        raise InvalidArgument(f"{asked} got {number!r}", "not above 0", "Write 0.1, say")
+    return value
+
+
+def count(asked: str, number: object, least: int = 1) -> int:
+    """A whole number, at least `least`."""
+    if isinstance(number, bool) or not isinstance(number, Real) or int(number) != number or number < least:
+        raise InvalidArgument(f"{asked} got {number!r}", f"not a whole number from {least} on", f"Write {max(least, 3)}")
+    return int(number)

@@ -1,0 +1,53 @@
+"""Span: the piece of a run that a schedule is resolved for."""
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import ceil
+from typing import final
+
+from paramsched.time import Calendar, Duration
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where a schedule begins in the run and where what it may take ends, both exact.
+
+    Every boundary is rounded up once, from the start of the run, so lengths add up to the horizon.
+
+    Args:
+        calendar: converts the units.
+        begin: in updates from the start of the run.
+        end: likewise; None where nothing says how long the run is.
+        staged: whether the schedule is a stage or stands in a window, so that its end is its own.
+    """
+
+    calendar: Calendar
+    begin: Fraction
+    end: Fraction | None
+    staged: bool = False
+
+    @property
+    def first(self) -> int:
+        """The first update of the span."""
+        return ceil(self.begin)
+
+    @property
+    def room(self) -> int | None:
+        """How many updates the span has; None where no end is known."""
+        return None if self.end is None else ceil(self.end) - self.first
+
+    def exact(self, duration: Duration) -> Fraction:
+        return self.calendar.exact(duration)
+
+    def after(self, duration: Duration) -> int:
+        """The update, counted from the begin of the span, at which `duration` is over."""
+        return ceil(self.begin + self.exact(duration)) - self.first
+
+    def period(self, duration: Duration) -> int:
+        """A period in updates: at least 1, the same wherever it begins."""
+        return max(1, ceil(self.exact(duration)))
+
+    def part(self, begin: Fraction, end: Fraction | None) -> "Span":
+        """A stage of this span; times from the start of the run."""
+        return replace(self, begin=begin, end=end, staged=True)

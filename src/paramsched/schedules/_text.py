@@ -1,0 +1,120 @@
+"""The one-line text of schedules: the table of shapes by name, and how a value is written."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from paramsched.errors import InvalidArgument
+from paramsched.schedules._level import Absolute
+from paramsched.time import Duration
+
+SEQUENCE, SUM, PRODUCT, NEGATIVE, CALL = range(5)  # how tightly a form binds, as Python's operators do
+
+SHAPES: dict[str, Callable[..., Any]] = {}
+"""Every function that builds a schedule, by the name it has in text, configs and the command line.
+
+The table belongs to the process, like that of codecs: a text has to mean the same everywhere in it.
+"""
+
+RULES: dict[str, Callable[..., Any]] = {}
+"""The functions of `rules`, by name."""
+
+_BUILDERS: dict[type, tuple[str, Callable[..., Any]]] = {}
+_OPERATORS: dict[str, Callable[..., Any]] = {}
+
+_Builder = TypeVar("_Builder", bound=Callable[..., Any])
+
+
+def shape(builder: _Builder) -> _Builder:
+    """Register a function that builds a schedule under its own name.
+
+    Its parameters say what text, configs, the command line and the laws may give it, so they are annotated with
+    `Level`, `DurationLike`, `float`, … The class it returns is written by this name.
+
+    Raises:
+        InvalidArgument: the name is taken, or the return annotation is missing.
+    """
+    return _register(SHAPES, builder, prefix="")
+
+
+def rule(builder: _Builder) -> _Builder:
+    """Register a function of `rules`."""
+    return _register(RULES, builder, prefix="rules.")
+
+
+def operator(name: str) -> Callable[[_Builder], _Builder]:
+    """Register what an operator of schedules does; the combinators stand above the base class that has the operators."""
+
+    def keep(function: _Builder) -> _Builder:
+        _OPERATORS[name] = function
+        return function
+
+    return keep
+
+
+def combine(name: str, *operands: Any) -> Any:
+    """The schedule an operator makes, or NotImplemented for operands it does not know."""
+    return _OPERATORS[name](*operands)
+
+
+def call(value: Any) -> str:
+    """A value as a call of its builder: arguments at their defaults left out, by position until one is."""
+    name, builder = _BUILDERS[type(value)]
+    arguments = {parameter: getattr(value, parameter) for parameter in inspect.signature(builder).parameters}
+    return write_call(name, builder, arguments)
+
+
+def write_call(name: str, builder: Callable[..., Any], arguments: Mapping[str, Any]) -> str:
+    """A call of `builder` with `arguments`, as short as it can be said."""
+    given: list[str] = []
+    gap = False
+    for parameter in inspect.signature(builder).parameters.values():
+        argument = arguments[parameter.name]
+        text = written(argument)
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            given += [written(item) for item in argument]
+            gap = True
+        elif argument is None or (parameter.default is not parameter.empty and text == written(parameter.default)):
+            gap = True
+        else:
+            keyword = gap or parameter.kind is parameter.KEYWORD_ONLY
+            given.append(f"{parameter.name}={text}" if keyword else text)
+    return f"{name}({', '.join(given)})"
+
+
+def written(value: object) -> str:
+    """A value as it stands in a line of text."""
+    match value:
+        case Duration():
+            return value.written()
+        case str():
+            return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        case tuple() | list():
+            return f"[{', '.join(written(item) for item in value)}]"
+        case bool() | int() | float() | None | Absolute():
+            return repr(value)
+        case _:
+            return str(value)
+
+
+def bracketed(part: Any, tightness: int) -> str:
+    """A part of an operator's form, in brackets where it binds less tightly than the form."""
+    return str(part) if part._precedence >= tightness else f"({part})"
+
+
+def above_zero(asked: str, duration: Duration) -> None:
+    """Refuse a period of nothing."""
+    if not duration.terms:
+        raise InvalidArgument(asked, "a period of nothing", 'Write 30, "10 epochs" or "5%"')
+
+
+def _register(table: dict[str, Callable[..., Any]], builder: _Builder, prefix: str) -> _Builder:
+    name = builder.__name__
+    if name in table:
+        raise InvalidArgument(f"shape {name!r}", "the name is taken", "Choose another name")
+    made = inspect.signature(builder).return_annotation
+    if not isinstance(made, type):
+        raise InvalidArgument(f"shape {name!r}", "its return annotation is missing", f"Write def {name}(…) -> Schedule:")
+    table[name] = builder
+    _BUILDERS.setdefault(made, (prefix + name, builder))
+    return builder

@@ -1,0 +1,59 @@
+"""Value: what a schedule computes, affine in base as long as that can be said."""
+
+from dataclasses import dataclass
+from typing import final
+
+from paramsched._arrays import Array, Arrays
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Value:
+    """`factor * base + offset`; None stands for an exact zero.
+
+    Schedules are written once in terms of it. Fed with `BASE` they give the two columns of an affine schedule; fed with
+    `concrete(base)` they give the value itself, which minimum, maximum and clamp need.
+    """
+
+    factor: Array | None
+    offset: Array | None
+
+    def scaled(self, by: Array) -> "Value":
+        return Value(
+            None if self.factor is None else self.factor * by,
+            None if self.offset is None else self.offset * by,
+        )
+
+    def __add__(self, other: "Value") -> "Value":
+        return Value(_added(self.factor, other.factor), _added(self.offset, other.offset))
+
+    def alone(self) -> Array:
+        """The value itself, where base was concrete."""
+        return 0.0 if self.offset is None else self.offset
+
+    def at(self, base: Array) -> Array:
+        """The value for a base: the only place where a factor meets a base."""
+        if self.factor is None:
+            return self.alone()
+        return self.factor * base if self.offset is None else self.factor * base + self.offset
+
+
+BASE = Value(1.0, None)
+ONE = Value(None, 1.0)
+
+
+def where(mask: Array, yes: Value, no: Value, xp: Arrays) -> Value:
+    """Elementwise choice between two values."""
+    return Value(_chosen(mask, yes.factor, no.factor, xp), _chosen(mask, yes.offset, no.offset, xp))
+
+
+def _added(left: Array | None, right: Array | None) -> Array | None:
+    if left is None or right is None:
+        return right if left is None else left
+    return left + right
+
+
+def _chosen(mask: Array, yes: Array | None, no: Array | None, xp: Arrays) -> Array | None:
+    if yes is None and no is None:
+        return None
+    return xp.where(mask, 0.0 if yes is None else yes, 0.0 if no is None else no)

@@ -1,0 +1,210 @@
+"""Anneal: from one level to another along a curve. The workhorse; linear, cosine, warmup and cooldown are it."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, cast, final, get_args
+
+from paramsched import curves
+from paramsched._arrays import Array, Arrays
+from paramsched.curves import Curve, CurveLike, curve_of
+from paramsched.errors import InvalidArgument, nearest
+from paramsched.schedules import _text
+from paramsched.schedules._level import Level, level_of, parts
+from paramsched.schedules._value import Value
+from paramsched.schedules.base import Schedule
+from paramsched.time import Duration, DurationLike
+
+Index: TypeAlias = Literal["t/n", "(t+1)/n", "(t+1)/(n+1)", "t/(n-1)"]
+"""Which fraction of a stage of n updates update t stands for."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Anneal(Schedule):
+    """From `start` to `to` along a curve.
+
+    value(t) = start + (to - start) * curve(u), with u = t / n or as `index` says; from t = n on exactly `to`.
+
+    Args:
+        start, to: levels.
+        over: n; None takes the time it is given.
+        curve: the way from 0 to 1.
+        index: which fraction update t stands for: `"t/n"`, `"(t+1)/n"`, `"(t+1)/(n+1)"`, `"t/(n-1)"`. With n = 1 the
+            last means the end.
+    """
+
+    start: Level
+    to: Level
+    over: Duration | None
+    curve: Curve
+    index: Index
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "start", level_of("anneal(start=…)", self.start))
+        object.__setattr__(self, "to", level_of("anneal(to=…)", self.to))
+        if self.index not in get_args(Index):
+            raise InvalidArgument(
+                f"anneal(index={self.index!r})", f"no index; {nearest(str(self.index), get_args(Index))}", 'Write "t/n"'
+            )
+
+    @property
+    def length(self) -> Duration | None:
+        return self.over
+
+    @property
+    def fills(self) -> bool:
+        return self.over is None
+
+    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+        k, whole = progress(self.index, t, cast(Duration, self.over).updates)
+        return between(self.start, self.to, self.curve, k, whole, base, xp)
+
+    def __str__(self) -> str:
+        named = {"start": self.start, "to": self.to, "over": self.over, "curve": self.curve, "index": self.index}
+        if self.over is not None and self.to == 1.0 and isinstance(self.start, float) and self.start < 1.0:
+            return _text.write_call("warmup", warmup, named)
+        if self.curve == curves.linear:
+            return _text.write_call("linear", linear, named)
+        if self.curve == curves.cosine:
+            return _text.write_call("cosine", cosine, named)
+        return _text.write_call("anneal", anneal, named)
+
+
+def progress(index: Index, t: Array, n: int) -> tuple[Array, int]:
+    """How many parts of how many update `t` of `n` stands for: integers stay integers until they are divided."""
+    match index:
+        case "t/n":
+            k, whole = t, n
+        case "(t+1)/n":
+            k, whole = t + 1, n
+        case "(t+1)/(n+1)":
+            k, whole = t + 1, n + 1
+        case "t/(n-1)":
+            k, whole = t, n - 1
+    return (k, whole) if whole > 0 and n > 0 else (t * 0 + 1, 1)
+
+
+def between(
+    start: Level, to: Level, curve: Curve, k: Array, whole: float, base: Value, xp: Arrays
+) -> Value:
+    """From `start` to `to` along `curve` at `u = k / whole`: exact at both ends, on a monotone curve never outside."""
+    u, rest = xp.floating(k) / whole, xp.floating(whole - k) / whole
+    edges = not xp.concrete or k.size == 0 or k.min() <= 0 or k.max() >= whole
+    if edges:
+        # Masked before the curve as well as after it: sqrt at 0 has no derivative, and 0 * inf is NaN.
+        inside, done = (k > 0) & (k < whole), k >= whole
+        u, rest = xp.where(inside, u, 0.5), xp.where(inside, rest, 0.5)
+    value = Value(None, None)
+    for first, last, relative in zip(parts(start), parts(to), (True, False), strict=True):
+        if first is not None or last is not None:
+            part = _lerp(first or 0.0, last or 0.0, curve, u, rest, xp)
+            if edges:
+                part = xp.where(inside, part, xp.where(done, last or 0.0, first or 0.0))
+            value = value + (base.scaled(part) if relative else Value(None, part))
+    return value
+
+
+def _lerp(first: float, last: float, curve: Curve, u: Array, rest: Array, xp: Arrays) -> Array:
+    # It starts from the level nearer to zero, so that the digits of small values survive; rounding can then only lead
+    # past the other one, which a monotone curve must not.
+    near, far = (first, last) if abs(first) <= abs(last) else (last, first)
+    share = curve._rise(u, rest, xp) if near == first else curve._fall(u, rest, xp)
+    if near == 0:
+        return share * far if far != 1 else share
+    value = share * (far - near) + near
+    if not curve.monotone:
+        return value
+    return xp.smaller(value, far) if far > near else xp.larger(value, far)
+
+
+@_text.shape
+def anneal(
+    start: Level = 1.0,
+    to: Level = 0.0,
+    over: DurationLike | None = None,
+    curve: CurveLike = curves.linear,
+    index: Index = "t/n",
+) -> Anneal:
+    """From `start` to `to` along a curve.
+
+    value(t) = start + (to - start) * curve(u), u = t / n; from t = n on exactly `to`.
+
+    Args:
+        start: first level, a multiple of base or `absolute(x)`.
+        to: last level.
+        over: n, any unit of time; None takes what the other stages leave of the horizon.
+        curve: `curves.linear`, `curves.cosine`, `curves.power(2)`, …, or a function of u.
+        index: which fraction update t stands for; `"t/n"` begins at `start` and is at `to` right after the end.
+
+    Raises:
+        InvalidArgument: a level that is no finite number, a length that is none, an unknown curve or index.
+
+    Source: optax `polynomial_schedule`; torch `LinearLR`, `PolynomialLR`, `CosineAnnealingLR` (which turns back after
+    its end; this one holds).
+
+    >>> down = anneal(1.0, 0.1, over=100, curve=curves.cosine)
+    >>> down(0), round(down(50), 12), down(100), down(1000)
+    (1.0, 0.55, 0.1, 0.1)
+    """
+    return Anneal(start, to, None if over is None else Duration.of(over), curve_of(curve), index)
+
+
+@_text.shape
+def linear(start: Level = 1.0, to: Level = 0.0, over: DurationLike | None = None, index: Index = "t/n") -> Anneal:
+    """`anneal` along a straight line: value(t) = start + (to - start) t / n.
+
+    >>> linear(1.0, 0.5, over=10)(5, base=0.5)
+    0.375
+    """
+    return anneal(start, to, over, curves.linear, index)
+
+
+@_text.shape
+def cosine(start: Level = 1.0, to: Level = 0.0, over: DurationLike | None = None, index: Index = "t/n") -> Anneal:
+    """`anneal` along half a cosine wave: value(t) = to + (start - to) (1 + cos(pi t / n)) / 2.
+
+    Source: SGDR, Loshchilov & Hutter 2017 (1608.03983), one period; it ends at exactly `to` and stays there.
+
+    >>> round(cosine(to=0.1, over=100)(50), 12)
+    0.55
+    """
+    return anneal(start, to, over, curves.cosine, index)
+
+
+@_text.shape
+def warmup(
+    over: DurationLike,
+    start: Level = 0.0,
+    to: Level = 1.0,
+    curve: CurveLike = curves.linear,
+    index: Index = "t/n",
+) -> Anneal:
+    """`anneal` upwards at the beginning: from `start` (0) to `to` (1, the base itself).
+
+    value(t) = start + (to - start) * curve(t / n)
+
+    With `index="t/n"` the first update is taken at `start`; `"(t+1)/(n+1)"` begins above it, `"(t+1)/n"` and
+    `"t/(n-1)"` reach `to` one update earlier.
+
+    Source: Goyal et al. 2017 (1706.02677).
+
+    >>> warmup(4)(1), warmup(4, index="(t+1)/n")(0)
+    (0.25, 0.25)
+    """
+    return anneal(start, to, over, curve, index)
+
+
+@_text.shape
+def cooldown(over: DurationLike, to: Level = 0.0, curve: CurveLike = curves.linear, index: Index = "t/n") -> Anneal:
+    """The last descent of a run: `anneal` from 1, the base itself, to `to`.
+
+    value(t) = 1 + (to - 1) * curve(t / n)
+
+    Where the stage before does not end at 1, write `anneal(level, to, over)`, or multiply: `schedule * cooldown(…)`
+    behind a `constant()` of the rest.
+
+    Source: Haegele et al. 2024 (2405.18392).
+
+    >>> cooldown(4, curve=curves.one_minus_sqrt)(1)
+    0.5
+    """
+    return anneal(1.0, to, over, curve, index)

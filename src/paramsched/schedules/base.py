@@ -1,0 +1,335 @@
+"""Schedule: a pure function of time and base."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import fields, replace
+from fractions import Fraction
+from math import isfinite
+from numbers import Real
+from typing import Any, ClassVar, overload
+
+import numpy as np
+
+from paramsched._arrays import NUMPY, Array, Arrays, Floats, arrays_of, is_numpy
+from paramsched.curves import Curve
+from paramsched.errors import InvalidArgument, InvalidTime, Unresolved
+from paramsched.schedules import _text
+from paramsched.schedules._level import Absolute
+from paramsched.schedules._span import Span
+from paramsched.schedules._value import BASE, Value
+from paramsched.time import Duration
+
+PERIOD = {"role": "period"}
+"""Metadata of a Duration field that repeats, and therefore is rounded wherever it begins alike."""
+
+_CHUNK = 16384  # updates evaluated at once: temporaries stay in the cache (benchmarks/test_curve.py)
+
+
+class Schedule(ABC):
+    """How one hyperparameter changes: `schedule(t, base=1.0)`.
+
+    `t` is the number of completed updates; a bare number in a schedule is a multiple of `base`. After its end a schedule
+    holds its final value exactly. A schedule *fills* (takes the time it is given), *has a length*, or is *open*.
+
+    A shape is a frozen dataclass that says its value (`_at`), its length, and where its formula changes (`_bends`).
+    Everything else follows: a field that is a Duration is a time counted from the begin of the stage (or a period, with
+    `PERIOD`), a field that is a Schedule is a part.
+    """
+
+    __slots__ = ()
+    _precedence: ClassVar[int] = _text.CALL
+
+    @overload
+    def __call__(self, t: float, base: float = 1.0) -> float: ...
+    @overload
+    def __call__(self, t: Floats, base: float = 1.0) -> Floats: ...
+    @overload
+    def __call__(self, t: Any, base: Any = 1.0) -> Any: ...
+    def __call__(self, t: Any, base: Any = 1.0) -> Any:
+        """The value used by update number `t`, counted from zero.
+
+        Args:
+            t: completed updates; a number, or a NumPy, torch or JAX array of any shape.
+            base: the group's own value; a number or an array that broadcasts with `t`.
+
+        Returns:
+            A float for numbers; else an array of the common shape, in base's dtype where base is a floating array and
+            in float64 otherwise (JAX: its default).
+
+        Raises:
+            InvalidTime: a Python or NumPy time that is negative or not finite.
+            Unresolved: a unit, or a stage without length, is left: `ps.resolve(schedule, calendar)` first.
+        """
+        self.require_resolved()
+        xp = arrays_of(t, base)
+        if xp is not NUMPY:
+            return _foreign(self, t, base, xp)
+        times = _checked(t)
+        if isinstance(base, (int, float)) and not isinstance(base, np.generic):
+            values = evaluate(self, times.reshape(-1), float(base))
+            return float(values[0]) if times.ndim == 0 and not isinstance(t, np.ndarray) else values.reshape(times.shape)
+        bases = np.asarray(base)
+        values = _broadcast(self, times, np.asarray(bases, dtype=np.float64))
+        return values.astype(bases.dtype, copy=False)[()] if np.issubdtype(bases.dtype, np.floating) else values[()]
+
+    @abstractmethod
+    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+        """The value at `t` (0 or more, never checked), as an affine function of `base`."""
+
+    @property
+    @abstractmethod
+    def length(self) -> Duration | None:
+        """How long the schedule is; None where it fills or is open."""
+
+    @property
+    def fills(self) -> bool:
+        """Whether the schedule takes the time it is given."""
+        return False
+
+    @property
+    def has_length(self) -> bool:
+        """Whether it has a length, be it one that only a calendar can say."""
+        return self.length is not None
+
+    @property
+    def affine(self) -> bool:
+        """Whether the value is `A(t) * base + C(t)`."""
+        return all(part.affine for part in self.parts())
+
+    @property
+    def has_absolute(self) -> bool:
+        """Whether a level somewhere in it is absolute."""
+        return any(isinstance(leaf, Absolute) for leaf in _leaves(self)) or any(p.has_absolute for p in self.parts())
+
+    @property
+    def serialisable(self) -> bool:
+        """Whether the line of text says everything: no user's function without a name."""
+        curves = all(leaf.serialisable for leaf in _leaves(self) if isinstance(leaf, Curve))
+        return curves and all(part.serialisable for part in self.parts())
+
+    @property
+    def is_resolved(self) -> bool:
+        """Whether every length is in updates."""
+        if self.fills:
+            return False
+        lengths = all(leaf.is_resolved for leaf in _leaves(self) if isinstance(leaf, Duration))
+        return lengths and all(part.is_resolved for part in self.parts())
+
+    def require_resolved(self) -> None:
+        if not self.is_resolved:
+            raise Unresolved(
+                str(self),
+                "a unit other than updates, or a stage without length, is left in it",
+                "Write ps.resolve(schedule, ps.Calendar(total=…, steps_per_epoch=…)) and call that",
+            )
+
+    @property
+    def metric_rules(self) -> tuple[Any, ...]:
+        """The metric rules that multiply into it; none, but for a schedule guided by them."""
+        return ()
+
+    def parts(self) -> Iterator["Schedule"]:
+        """The schedules this one is made of."""
+        return (leaf for leaf in _leaves(self) if isinstance(leaf, Schedule))
+
+    def breakpoints(self, until: int | None = None) -> tuple[int, ...]:
+        """The times at which the formula changes, sorted; 0 and the end are among them.
+
+        Args:
+            until: how far to look, in updates; by default to the end of the schedule.
+
+        Raises:
+            Unresolved: a unit is left.
+            InvalidArgument: the schedule never ends, so it has to be said how far to look.
+        """
+        self.require_resolved()
+        length = self.length
+        if until is None and length is None:
+            raise InvalidArgument(f"({self}).breakpoints()", "it never ends", "Write .breakpoints(until=10_000)")
+        end = length.updates if until is None and length is not None else until
+        assert end is not None
+        last = end if length is None else min(end, length.updates)
+        return tuple(sorted({0, last, *(int(b) for b in self._bends(end) if 0 <= b <= end)}))
+
+    def _bends(self, until: int) -> Iterable[int]:
+        """Times up to `until` at which the formula changes, in any order; 0 and the end need not be among them."""
+        return ()
+
+    def _measure(self, span: Span) -> Fraction | None:
+        """The length in updates, exact; None where it fills or is open."""
+        length = self.length
+        return None if length is None else span.exact(length)
+
+    def _resolve(self, span: Span) -> "Schedule":
+        """The same schedule with every length in updates."""
+        return replace(self, **{field.name: _resolved(self, field, span) for field in fields(self)})  # type: ignore[type-var,arg-type]  # every schedule is a dataclass
+
+    def __rshift__(self, other: "Schedule") -> "Schedule":
+        return _text.combine("sequence", self, other)
+
+    def __mul__(self, other: "Schedule | float") -> "Schedule":
+        return _text.combine("product", self, other)
+
+    def __rmul__(self, other: float) -> "Schedule":
+        return _text.combine("product", other, self)
+
+    def __add__(self, other: "Schedule | float") -> "Schedule":
+        return _text.combine("sum", self, other)
+
+    def __radd__(self, other: float) -> "Schedule":
+        return _text.combine("sum", other, self)
+
+    def __sub__(self, other: "Schedule | float") -> "Schedule":
+        return _text.combine("difference", self, other)
+
+    def __rsub__(self, other: float) -> "Schedule":
+        return _text.combine("difference", other, self)
+
+    def __neg__(self) -> "Schedule":
+        return _text.combine("negative", self)
+
+    def __str__(self) -> str:
+        """The one-line text; `ps.parse` reads it back."""
+        return _text.call(self)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(str(self))
+
+
+def evaluate(schedule: Schedule, times: Array, base: float) -> Floats:
+    """The one evaluator: values at NumPy times (1-d, checked) for one base; float64.
+
+    A value does not depend on how many are evaluated together, so long arrays go through in pieces that stay in the
+    cache, and blocks of a table equal single values bit for bit.
+    """
+    if times.size <= _CHUNK:
+        return _piece(schedule, times, base)
+    out = np.empty(times.size)
+    for begin in range(0, times.size, _CHUNK):
+        out[begin : begin + _CHUNK] = _piece(schedule, times[begin : begin + _CHUNK], base)
+    return out
+
+
+def columns(schedule: Schedule, times: Array) -> Value:
+    """The two columns of an affine schedule at NumPy times, not yet applied to a base."""
+    return schedule._at(times, BASE, NUMPY)
+
+
+def _piece(schedule: Schedule, times: Array, base: float) -> Floats:
+    if schedule.affine:
+        values = columns(schedule, times).at(base)
+    else:
+        values = schedule._at(times, Value(None, base), NUMPY).alone()
+    if isinstance(values, np.ndarray) and values.shape == times.shape:
+        return values
+    return np.full(times.shape, values)
+
+
+def _broadcast(schedule: Schedule, times: Array, bases: Array) -> Floats:
+    """Values for an array of bases: each base by itself where there are few, so that they equal the scalar ones."""
+    shape = np.broadcast_shapes(times.shape, bases.shape)
+    if schedule.affine:
+        value = columns(schedule, times.reshape(-1))
+        shaped = Value(*(_shaped(column, times.shape) for column in (value.factor, value.offset)))
+        return np.array(np.broadcast_to(shaped.at(bases), shape))
+    many_times = np.array(np.broadcast_to(times, shape)).reshape(-1)
+    many_bases = np.array(np.broadcast_to(bases, shape)).reshape(-1)
+    values = schedule._at(many_times, Value(None, many_bases), NUMPY).alone()
+    return np.array(np.broadcast_to(values, many_times.shape)).reshape(shape)
+
+
+def _shaped(column: Array | None, shape: tuple[int, ...]) -> Array | None:
+    return column.reshape(shape) if isinstance(column, np.ndarray) and column.size > 1 else column
+
+
+def _foreign(schedule: Schedule, t: Array, base: Array, xp: Arrays) -> Array:
+    """torch and JAX: times are never read, negative ones count as 0."""
+    times = t if not is_numpy(t) else xp.xp.asarray(_checked(t))
+    times = xp.at_least(times, 0)
+    keep = None if is_numpy(base) else base.dtype
+    wide = float(base) if isinstance(base, (int, float)) else xp.floating(base)
+    if schedule.affine:
+        values = schedule._at(times, BASE, xp).at(wide)
+    else:
+        values = schedule._at(times, Value(None, wide), xp).alone()
+    shape = np.broadcast_shapes(tuple(times.shape), () if is_numpy(base) else tuple(base.shape))
+    values = xp.xp.broadcast_to(xp.lift(values), shape)
+    floating = keep is not None and xp.xp.isdtype(keep, "real floating")
+    return xp.xp.astype(values, keep) if floating else values
+
+
+def _checked(t: Any) -> Array:
+    """A Python or NumPy time as a NumPy array; what cannot be a time is refused."""
+    instead = "Write the number of completed updates: 0, 1, 2, …"
+    if isinstance(t, bool) or isinstance(t, (str, bytes)):
+        raise InvalidTime(f"time {t!r}", f"a {type(t).__name__} is no time", instead)
+    if isinstance(t, (int, float)):
+        if not (isfinite(t) and t >= 0):
+            raise InvalidTime(f"time {t!r}", "negative or not finite", instead)
+        return np.asarray(t if isinstance(t, float) or t < 2**62 else float(t))
+    times = np.asarray(t)
+    if times.dtype.kind not in "iuf":
+        raise InvalidTime(f"times of dtype {times.dtype}", "no numbers", instead)
+    if times.size and not (times.min() >= 0 and np.isfinite(times.max())):
+        raise InvalidTime(f"times from {times.min()} to {times.max()}", "negative or not finite", instead)
+    if times.dtype.kind == "f":
+        return np.ascontiguousarray(times, dtype=np.float64).reshape(times.shape)
+    return np.ascontiguousarray(times, dtype=np.int64).reshape(times.shape)
+
+
+def _leaves(schedule: Schedule) -> Iterator[object]:
+    """The values of a schedule's fields, tuples opened."""
+    for field in fields(schedule):  # type: ignore[arg-type]  # every schedule is a dataclass
+        value = getattr(schedule, field.name)
+        if isinstance(value, tuple):
+            for item in value:
+                yield from item if isinstance(item, tuple) else (item,)
+        else:
+            yield value
+
+
+def _resolved(schedule: Schedule, field: Any, span: Span) -> Any:
+    value = getattr(schedule, field.name)
+    if isinstance(value, Schedule):
+        return value._resolve(span)
+    if isinstance(value, Duration):
+        return Duration.of(span.period(value) if field.metadata.get("role") == "period" else span.after(value))
+    if isinstance(value, tuple):
+        return tuple(_item(item, span) for item in value)
+    if value is None and field.name == "over" and schedule.fills:
+        if span.room is None:
+            raise no_horizon(schedule)
+        return Duration.of(span.room)
+    return value
+
+
+def _item(value: Any, span: Span) -> Any:
+    if isinstance(value, Schedule):
+        return value._resolve(span)
+    if isinstance(value, Duration):
+        return Duration.of(span.after(value))
+    if isinstance(value, tuple):
+        return tuple(_item(item, span) for item in value)
+    return value
+
+
+def no_horizon(schedule: Schedule) -> Unresolved:
+    return Unresolved(
+        str(schedule),
+        "it takes the time it is given, and nothing says how long the run is",
+        'Write ps.Calendar(total=10_000), a plan\'s horizon="20 epochs", or a length: over="500 steps"',
+    )
+
+
+def schedule_of(value: object, asked: str) -> Schedule:
+    """A schedule, or a finite number as a constant."""
+    if isinstance(value, Schedule):
+        if value.metric_rules:
+            raise InvalidArgument(
+                asked, f"{value} is guided by a metric", "A metric rule multiplies into a whole schedule: (…) * plateau()"
+            )
+        return value
+    if isinstance(value, Real) and not isinstance(value, bool):
+        return _text.SHAPES["constant"](float(value))
+    raise InvalidArgument(asked, f"{value!r} is no schedule and no number", "Write warmup(100) >> cosine(to=0.1), say")
+

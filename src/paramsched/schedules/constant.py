@@ -1,0 +1,50 @@
+"""Constant: one level, held."""
+
+from dataclasses import dataclass
+from typing import final
+
+from paramsched._arrays import Array, Arrays
+from paramsched.schedules import _text
+from paramsched.schedules._level import Level, level_of, parts
+from paramsched.schedules._value import Value
+from paramsched.schedules.base import Schedule
+from paramsched.time import Duration, DurationLike
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Constant(Schedule):
+    """value(t) = value. Without `over` it is open: in a sequence it takes what the other stages leave."""
+
+    value: Level
+    over: Duration | None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", level_of("constant(…)", self.value))
+
+    @property
+    def length(self) -> Duration | None:
+        return self.over
+
+    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+        factor, fixed = parts(self.value)
+        return base.scaled(factor) if factor is not None else Value(None, fixed)
+
+
+@_text.shape
+def constant(value: Level = 1.0, over: DurationLike | None = None) -> Constant:
+    """Hold one level: value(t) = value.
+
+    Args:
+        value: a multiple of base, or `absolute(x)`.
+        over: how long; None holds on, and in a sequence takes what the other stages leave of the horizon.
+
+    Raises:
+        InvalidArgument: a level that is no finite number, or a length that is none.
+
+    Source: optax `constant_schedule`. (torch's `ConstantLR` returns to base at its end; this one does not.)
+
+    >>> constant(0.1)(1000, base=0.5), constant(absolute(0.9))(0, base=0.5)
+    (0.05, 0.9)
+    """
+    return Constant(value, None if over is None else Duration.of(over))

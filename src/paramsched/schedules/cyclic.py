@@ -1,0 +1,175 @@
+"""Cycles: triangles between two levels, and cosine restarts whose periods grow."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Literal, TypeAlias, final, get_args
+
+from paramsched import curves
+from paramsched._arrays import Array, Arrays
+from paramsched.errors import InvalidArgument, nearest
+from paramsched.schedules import _text
+from paramsched.schedules._level import Level, finite, level_of, parts, positive
+from paramsched.schedules._value import Value
+from paramsched.schedules.anneal import between
+from paramsched.schedules.base import PERIOD, Schedule
+from paramsched.time import Duration, DurationLike
+
+Mode: TypeAlias = Literal["triangular", "triangular2", "exp_range"]
+"""How the height of the triangles goes on: the same, halved each cycle, gamma ** t."""
+
+_FAR = 2**53  # updates: beyond it floats no longer count
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Cyclic(Schedule):
+    """Up from `start` to `to` in `up` updates and back in `down`, again and again."""
+
+    up: Duration = field(metadata=PERIOD)
+    down: Duration = field(metadata=PERIOD)
+    start: Level
+    to: Level
+    mode: Mode
+    gamma: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "start", level_of("cyclic(start=…)", self.start))
+        object.__setattr__(self, "to", level_of("cyclic(to=…)", self.to))
+        object.__setattr__(self, "gamma", positive("cyclic(gamma=…)", self.gamma))
+        _text.above_zero("cyclic(up=…)", self.up)
+        _text.above_zero("cyclic(down=…)", self.down)
+        if self.mode not in get_args(Mode):
+            raise InvalidArgument(f"cyclic(mode={self.mode!r})", nearest(str(self.mode), get_args(Mode)))
+
+    @property
+    def length(self) -> None:
+        return None
+
+    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+        up, down = self.up.updates, self.down.updates
+        cycle = t // (up + down)
+        at = t - cycle * (up + down)
+        height = xp.where(at <= up, xp.floating(at) / up, xp.floating(up + down - at) / down)
+        if self.mode == "triangular2":
+            height = height * 0.5 ** xp.floating(cycle)
+        elif self.mode == "exp_range":
+            height = height * self.gamma ** xp.floating(t)
+        return between(self.start, self.to, curves.linear, height, 1, base, xp)
+
+    def _bends(self, until: int) -> Iterable[int]:
+        up, cycle = self.up.updates, self.up.updates + self.down.updates
+        return (b for begin in range(0, until + 1, cycle) for b in (begin, begin + up))
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class CosineRestarts(Schedule):
+    """Cosine descents that begin again, each `mult` times as long and `gamma` times as high as the one before."""
+
+    first: Duration = field(metadata=PERIOD)
+    mult: float
+    to: Level
+    gamma: float
+
+    def __post_init__(self) -> None:
+        _text.above_zero("cosine_restarts(first=…)", self.first)
+        mult = finite("cosine_restarts(mult=…)", self.mult)
+        if mult < 1:
+            raise InvalidArgument(f"cosine_restarts(mult={self.mult!r})", "cycles would vanish", "Write mult=1 or more")
+        object.__setattr__(self, "mult", mult)
+        object.__setattr__(self, "to", level_of("cosine_restarts(to=…)", self.to))
+        object.__setattr__(self, "gamma", positive("cosine_restarts(gamma=…)", self.gamma))
+
+    @property
+    def length(self) -> None:
+        return None
+
+    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+        if self.mult == 1:
+            size = self.first.updates
+            cycle = t // size
+            u = xp.floating(t - cycle * size) / size
+        else:
+            # Found by adding lengths, never by a logarithm, which lands a cycle early where it rounds down.
+            begins = self._begins(_FAR)
+            cycle = xp.reached(begins[1:], t)
+            begin, size = xp.take(begins, cycle), xp.take(_sizes(begins), cycle)
+            u = (xp.floating(t) - begin) / size
+        height = self.gamma ** xp.floating(cycle)
+        fall = curves.cosine._fall(u, 1.0 - u, xp)
+        to, fixed = parts(self.to)
+        factor = height * fall if to is None else (height - to) * fall + to
+        value = base.scaled(xp.where(u == 0, height, factor))
+        return value if fixed is None else value + Value(None, fixed * (1.0 - fall))
+
+    def _bends(self, until: int) -> Iterable[int]:
+        if self.mult == 1:
+            return range(0, until + 1, self.first.updates)
+        return self._begins(until + 1)
+
+    def _begins(self, until: int) -> list[int]:
+        """The begins of the cycles that begin before `until`, and one more."""
+        begins, size = [0], float(self.first.updates)
+        while begins[-1] < until:
+            begins.append(begins[-1] + round(size))
+            size *= self.mult
+        return begins
+
+
+def _sizes(begins: list[int]) -> list[int]:
+    return [after - before for before, after in pairwise(begins)] + [1]
+
+
+@_text.shape
+def cyclic(
+    up: DurationLike,
+    down: DurationLike | None = None,
+    start: Level = 0.1,
+    to: Level = 1.0,
+    mode: Mode = "triangular",
+    gamma: float = 1.0,
+) -> Cyclic:
+    """Triangles: up from `start` to `to` in `up`, back in `down`, again and again.
+
+    value(t) = start + (to - start) * h * g, h the height in the cycle, g = 1, 2 ** -cycle or gamma ** t by `mode`
+
+    Args:
+        up, down: lengths of the two sides, any unit, above 0; `down` is as long as `up` if not given.
+        start, to: lowest and highest level.
+        mode: `"triangular"`, `"triangular2"` or `"exp_range"`.
+        gamma: for `"exp_range"`, above 0.
+
+    Raises:
+        InvalidArgument: an argument out of its range.
+
+    Source: Smith 2017 (1506.01186); torch `CyclicLR`.
+
+    >>> [round(cyclic(2, start=0.2)(t), 9) for t in range(5)]
+    [0.2, 0.6, 1.0, 0.6, 0.2]
+    """
+    return Cyclic(Duration.of(up), Duration.of(up if down is None else down), start, to, mode, gamma)
+
+
+@_text.shape
+def cosine_restarts(first: DurationLike, mult: float = 1.0, to: Level = 0.0, gamma: float = 1.0) -> CosineRestarts:
+    """Cosine descents that begin again: cycle i has length first * mult ** i and begins at gamma ** i.
+
+    value(t) = to + (gamma ** i - to) * (1 + cos(pi c / L)) / 2, c updates into cycle i of length L
+
+    Args:
+        first: length of the first cycle, any unit, above 0.
+        mult: each cycle's length over the one before, 1 or more; lengths are rounded to whole updates.
+        to: the level the descents end at (it is reached only in the limit: the next cycle begins there).
+        gamma: each cycle's peak over the one before, above 0.
+
+    Raises:
+        InvalidArgument: an argument out of its range.
+
+    Source: SGDR, Loshchilov & Hutter 2017 (1608.03983); torch `CosineAnnealingWarmRestarts`.
+
+    >>> sgdr = cosine_restarts(10, mult=2, to=0.1)
+    >>> sgdr(0), round(sgdr(5), 9), sgdr(10), round(sgdr(20), 9), sgdr(30)
+    (1.0, 0.55, 1.0, 0.55, 1.0)
+    """
+    return CosineRestarts(Duration.of(first), mult, to, gamma)

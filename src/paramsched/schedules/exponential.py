@@ -1,0 +1,51 @@
+"""Exponential decay: the same ratio in every period."""
+
+from dataclasses import dataclass, field
+from typing import final
+
+from paramsched._arrays import Array, Arrays
+from paramsched.schedules import _text
+from paramsched.schedules._level import positive
+from paramsched.schedules._value import Value
+from paramsched.schedules.base import PERIOD, Schedule
+from paramsched.time import Duration, DurationLike
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Exponential(Schedule):
+    """value(t) = base * gamma ** (t / per)."""
+
+    gamma: float
+    per: Duration = field(metadata=PERIOD)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "gamma", positive("exponential(gamma=…)", self.gamma))
+        _text.above_zero("exponential(per=…)", self.per)
+
+    @property
+    def length(self) -> None:  # never ends: it takes the time it is given
+        return None
+
+    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+        # A power of t, not a running product: any t costs the same, and nothing drifts.
+        return base.scaled(self.gamma ** (xp.floating(t) / self.per.updates))
+
+
+@_text.shape
+def exponential(gamma: float, per: DurationLike = 1) -> Exponential:
+    """Multiply by `gamma` once every `per`, smoothly in between: value(t) = base * gamma ** (t / per).
+
+    Args:
+        gamma: ratio per period, above 0; no unit.
+        per: the period, any unit of time, above 0.
+
+    Raises:
+        InvalidArgument: `gamma` is no finite number above 0, or `per` no length above 0.
+
+    Source: torch `ExponentialLR` (`per` = 1 update); optax `exponential_decay`. A result that overflows is inf.
+
+    >>> exponential(0.5, per="100 updates")(200, base=0.4)
+    0.1
+    """
+    return Exponential(gamma, Duration.of(per))

@@ -1,0 +1,294 @@
+"""Pointwise combinations: product, sum, minimum, maximum, clamp."""
+
+from abc import ABC
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, final
+
+import numpy as np
+
+from paramsched._arrays import Array, Arrays
+from paramsched.errors import InvalidArgument, Unresolved
+from paramsched.schedules import _text
+from paramsched.schedules._level import Absolute, Level, level_of
+from paramsched.schedules._span import Span
+from paramsched.schedules._value import ONE, Value
+from paramsched.schedules.base import Schedule, schedule_of
+from paramsched.schedules.constant import Constant
+from paramsched.time import Duration
+
+
+class Pointwise(Schedule, ABC):
+    """Operands on one clock: it fills if one of them fills, else has the longest length, else is open."""
+
+    __slots__ = ()
+    operands: tuple[Schedule, ...]
+
+    @property
+    def length(self) -> Duration | None:
+        if not self.has_length:
+            return None
+        lengths = {operand.length for operand in self.operands if operand.has_length}
+        if len(lengths) == 1:
+            return lengths.pop()
+        if all(length is not None and length.is_resolved for length in lengths):
+            return Duration.of(max(length.updates for length in lengths if length is not None))
+        raise Unresolved(
+            str(self), "its operands' lengths are in different units", "Write ps.resolve(schedule, ps.Calendar(…)).length"
+        )
+
+    @property
+    def fills(self) -> bool:
+        return any(operand.fills for operand in self.operands)
+
+    @property
+    def has_length(self) -> bool:
+        return not self.fills and any(operand.has_length for operand in self.operands)
+
+    def _measure(self, span: Span) -> Fraction | None:
+        measures = [operand._measure(span) for operand in self.operands]
+        return None if self.fills else max((m for m in measures if m is not None), default=None)
+
+    def _bends(self, until: int) -> Iterable[int]:
+        for operand in self.operands:
+            if operand.has_length and operand.length is not None:
+                yield operand.length.updates
+            yield from operand._bends(until)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Product(Pointwise):
+    """value(t) = a(t) * b(t) * …; the one operand with an absolute level receives base, the others are evaluated at 1."""
+
+    operands: tuple[Schedule, ...]
+    _precedence = _text.PRODUCT
+
+    def __post_init__(self) -> None:
+        fixed = [operand for operand in self.operands if operand.has_absolute]
+        if len(fixed) > 1:
+            raise InvalidArgument(
+                str(self), f"{len(fixed)} factors have absolute levels; they would be multiplied", "Make all but one relative"
+            )
+
+    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+        main = next((operand for operand in self.operands if operand.has_absolute), self.operands[0])
+        value = main._at(t, base, xp)
+        for operand in self.operands:
+            if operand is not main:
+                value = value.scaled(operand._at(t, ONE, xp).alone())
+        return value
+
+    def __str__(self) -> str:
+        first, *rest = self.operands
+        negative = first == Constant(-1.0, None)
+        shown = rest if negative else self.operands
+        return ("-" if negative else "") + " * ".join(_text.bracketed(part, _text.NEGATIVE) for part in shown)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Sum(Pointwise):
+    """value(t) = a(t) + b(t) + …, each from the same base."""
+
+    operands: tuple[Schedule, ...]
+    _precedence = _text.SUM
+
+    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+        value = self.operands[0]._at(t, base, xp)
+        for operand in self.operands[1:]:
+            value = value + operand._at(t, base, xp)
+        return value
+
+    def __str__(self) -> str:
+        text = _text.bracketed(self.operands[0], _text.PRODUCT)
+        for operand in self.operands[1:]:
+            shown = _text.bracketed(operand, _text.PRODUCT)
+            text += f" - {shown[1:]}" if shown.startswith("-") else f" + {shown}"
+        return text
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Minimum(Pointwise):
+    """value(t) = the smallest of its operands' values."""
+
+    operands: tuple[Schedule, ...]
+
+    @property
+    def affine(self) -> bool:
+        return False
+
+    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+        return _fold(xp.smaller, self.operands, t, base, xp)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Maximum(Pointwise):
+    """value(t) = the largest of its operands' values."""
+
+    operands: tuple[Schedule, ...]
+
+    @property
+    def affine(self) -> bool:
+        return False
+
+    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+        return _fold(xp.larger, self.operands, t, base, xp)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Clamp(Schedule):
+    """value(t) = the schedule's value, not below `low` and not above `high`."""
+
+    schedule: Schedule
+    low: Level | None
+    high: Level | None
+
+    def __post_init__(self) -> None:
+        for name in ("low", "high"):
+            level = getattr(self, name)
+            if level is not None:
+                object.__setattr__(self, name, level_of(f"clamp({name}=…)", level))
+        if isinstance(self.low, float) and isinstance(self.high, float) and self.low > self.high:
+            raise InvalidArgument(f"clamp(low={self.low}, high={self.high})", "low is above high", "Swap them")
+
+    @property
+    def length(self) -> Duration | None:
+        return self.schedule.length
+
+    @property
+    def fills(self) -> bool:
+        return self.schedule.fills
+
+    @property
+    def has_length(self) -> bool:
+        return self.schedule.has_length
+
+    @property
+    def affine(self) -> bool:
+        return False
+
+    def _measure(self, span: Span) -> Fraction | None:
+        return self.schedule._measure(span)
+
+    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+        value = self.schedule._at(t, base, xp).alone()
+        if self.low is not None:
+            value = xp.larger(value, _bound(self.low, base))
+        if self.high is not None:
+            value = xp.smaller(value, _bound(self.high, base))
+        return Value(None, value)
+
+    def _bends(self, until: int) -> Iterable[int]:
+        return self.schedule._bends(until)
+
+
+def _bound(level: Level, base: Value) -> Array:
+    return level.value if isinstance(level, Absolute) else base.alone() * level
+
+
+def _fold(
+    choose: Callable[[Array, Array], Array], operands: tuple[Schedule, ...], t: Array, base: Value, xp: Arrays
+) -> Value:
+    value = operands[0]._at(t, base, xp).alone()
+    for operand in operands[1:]:
+        value = choose(value, operand._at(t, base, xp).alone())
+    return Value(None, value)
+
+
+@_text.operator("product")
+def product(left: Any, right: Any) -> Any:
+    if isinstance(right, Schedule) and right.metric_rules:
+        return NotImplemented  # it takes the product under its rules
+    operands = _operands(Product, left, right)
+    return NotImplemented if operands is None else Product(operands)
+
+
+@_text.operator("sum")
+def total(left: Any, right: Any) -> Any:
+    operands = _operands(Sum, left, right)
+    return NotImplemented if operands is None else Sum(operands)
+
+
+@_text.operator("difference")
+def difference(left: Any, right: Any) -> Any:
+    return total(left, negative(schedule_of(right, f"{left} - {right}")))
+
+
+@_text.operator("negative")
+def negative(schedule: Schedule) -> Schedule:
+    if isinstance(schedule, Sum):  # so that the text, which has no brackets there, reads back the same
+        return Sum(tuple(negative(operand) for operand in schedule.operands))
+    if isinstance(schedule, Product) and schedule.operands[0] == Constant(-1.0, None) and len(schedule.operands) == 2:
+        return schedule.operands[1]
+    return Product(_operands(Product, -1.0, schedule) or ())
+
+
+def _operands(kind: type[Product] | type[Sum], *given: Any) -> tuple[Schedule, ...] | None:
+    """The operands, nested ones of the same kind flattened; None for what is neither schedule nor number."""
+    operands: list[Schedule] = []
+    for one in given:
+        if not isinstance(one, (Schedule, int, float, np.number)):
+            return None
+        schedule = schedule_of(one, f"{one!s}")
+        operands += schedule.operands if isinstance(schedule, kind) else (schedule,)
+    return tuple(operands)
+
+
+@_text.shape
+def minimum(*operands: Schedule) -> Minimum:
+    """The smallest of several schedules, pointwise: value(t) = min(a(t), b(t), …).
+
+    Args:
+        operands: schedules or numbers, at least one.
+
+    Raises:
+        InvalidArgument: no operand, or one that is no schedule.
+
+    >>> minimum(constant(0.5), linear(1, 0, over=10))(8)
+    0.2
+    """
+    return Minimum(_several("minimum", operands))
+
+
+@_text.shape
+def maximum(*operands: Schedule) -> Maximum:
+    """The largest of several schedules, pointwise: value(t) = max(a(t), b(t), …).
+
+    Args:
+        operands: schedules or numbers, at least one.
+
+    Raises:
+        InvalidArgument: no operand, or one that is no schedule.
+
+    >>> maximum(0.25, linear(1, 0, over=10))(8)
+    0.25
+    """
+    return Maximum(_several("maximum", operands))
+
+
+@_text.shape
+def clamp(schedule: Schedule, low: Level | None = None, high: Level | None = None) -> Clamp:
+    """A schedule cut at two levels: value(t) = min(max(schedule(t), low), high).
+
+    Args:
+        schedule: what is cut.
+        low, high: levels, multiples of base or `absolute(x)`; None does not cut.
+
+    Raises:
+        InvalidArgument: `low` above `high`.
+
+    >>> clamp(exponential(0.5), low=0.1)(10)
+    0.1
+    """
+    return Clamp(schedule_of(schedule, "clamp(…)"), low, high)
+
+
+def _several(name: str, operands: tuple[Any, ...]) -> tuple[Schedule, ...]:
+    if not operands:
+        raise InvalidArgument(f"{name}()", "no operand", f"Write {name}(constant(0.1), cosine())")
+    return tuple(schedule_of(operand, f"{name}(…)") for operand in operands)

@@ -1,0 +1,169 @@
+"""Recipes: known schedules said with the shapes and combinators; their text is what they are made of."""
+
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from typing import Any
+
+from paramsched import curves
+from paramsched.curves import CurveLike
+from paramsched.errors import InvalidArgument
+from paramsched.schedules import _text
+from paramsched.schedules._level import Absolute, Level, positive
+from paramsched.schedules.anneal import Index, anneal, cooldown, linear, warmup
+from paramsched.schedules.base import Schedule
+from paramsched.schedules.constant import constant
+from paramsched.schedules.inverse import inverse_sqrt
+from paramsched.time import Duration, DurationLike
+
+
+@_text.shape
+def polynomial(
+    power: float = 1.0,
+    start: Level = 1.0,
+    to: Level = 0.0,
+    over: DurationLike | None = None,
+    index: Index = "t/n",
+) -> Schedule:
+    """Polynomial decay: value(t) = to + (start - to) * (1 - t / n) ** power.
+
+    Source: Liu et al. 2015 (1506.04579); torch `PolynomialLR`; TensorFlow `PolynomialDecay`.
+
+    >>> polynomial(2.0, over=10)(5)
+    0.25
+    """
+    return anneal(start, to, over, curves.linear if power == 1 else curves.polynomial(power), index)
+
+
+@_text.shape
+def wsd(
+    warmup: DurationLike,
+    decay: DurationLike,
+    start: Level = 0.0,
+    to: Level = 0.0,
+    curve: CurveLike = curves.linear,
+) -> Schedule:
+    """Warmup, stable, decay: up from `start` in `warmup`, base, down to `to` along `curve` in the last `decay`.
+
+    Source: MiniCPM, Hu et al. 2024 (2404.06395); Haegele et al. 2024 (2405.18392), curve `curves.one_minus_sqrt`.
+
+    >>> str(wsd("2%", "20%"))
+    'warmup("2%") >> constant() >> linear(over="20%")'
+    """
+    return _warmup(warmup, start) >> constant() >> cooldown(decay, to, curve)
+
+
+@_text.shape
+def trapezoid(up: DurationLike, down: DurationLike, start: Level = 0.0, to: Level = 0.0) -> Schedule:
+    """A straight line up, base, a straight line down: `wsd` with a linear decay.
+
+    >>> str(trapezoid(100, "20%"))
+    'warmup(100) >> constant() >> linear(over="20%")'
+    """
+    return wsd(up, down, start, to)
+
+
+@_text.shape
+def one_cycle(
+    up: DurationLike = "30%",
+    start: Level = 0.04,
+    to: Level = 4e-06,
+    curve: CurveLike = curves.cosine,
+) -> Schedule:
+    """One cycle: up from `start` to base in `up`, then down to `to` in the rest, both along `curve`.
+
+    Base is the peak (torch's `max_lr`). Source: Smith & Topin 2018 (1708.07120); torch `OneCycleLR`, whose phases end one
+    update earlier.
+
+    >>> str(one_cycle())
+    'warmup("30%", 0.04, curve=curves.cosine) >> cosine(to=4e-06)'
+    """
+    return _warmup(up, start, curve=curve) >> anneal(1.0, to, None, curve)
+
+
+@_text.shape
+def noam(width: int, warmup: DurationLike, factor: float = 1.0) -> Schedule:
+    """The Transformer's schedule, in absolute values: factor * width ** -0.5 * min(k ** -0.5, k * W ** -1.5), k = t + 1.
+
+    Source: Vaswani et al. 2017 (1706.03762).
+
+    Args:
+        width: of the model, above 0.
+        warmup: W, at least one update.
+        factor: above 0.
+
+    >>> round(noam(512, 4000)(3999), 9), round(noam(512, 4000)(15999), 9)
+    (0.000698771, 0.000349386)
+    """
+    length = Duration.of(warmup)
+    _text.above_zero("noam(warmup=…)", length)
+    # Up to k = W - 1 as k / W, then sqrt(W / k): the two meet at 1, one update before W.
+    before = length - Duration.of(1)
+    peak = positive("noam(factor=…)", factor) / positive("noam(width=…)", width) ** 0.5
+    return _noam_peak(peak, length) * (_warmup(before, 0.0, index="(t+1)/(n+1)") >> inverse_sqrt(length))
+
+
+@_text.shape
+def slanted_triangular(cut: DurationLike = "10%", ratio: float = 32.0) -> Schedule:
+    """A short straight line up from 1 / ratio, a long one down to it.
+
+    Source: ULMFiT, Howard & Ruder 2018 (1801.06146).
+
+    >>> str(slanted_triangular())
+    'warmup("10%", 0.03125) >> linear(to=0.03125)'
+    """
+    low = 1 / positive("slanted_triangular(ratio=…)", ratio)
+    return _warmup(cut, low) >> linear(1.0, low)
+
+
+@_text.shape
+def piecewise(points: tuple[tuple[DurationLike, Level], ...], curve: CurveLike | None = None) -> Schedule:
+    """Given levels at given times: held until the next one, or joined along a curve.
+
+    value(t) = the level of the last point at or before t; before the first and after the last point constant
+
+    Args:
+        points: pairs of time and level, times in increasing order (a mapping is welcome in code).
+        curve: the way from each level to the next; None holds it.
+
+    Raises:
+        InvalidArgument: no point, or one that is no pair.
+
+    Source: optax `piecewise_constant_schedule` (whose values are products), `piecewise_interpolate_schedule`.
+
+    >>> stairs = piecewise([(0, 1.0), (10, 0.5), (20, 0.1)])
+    >>> stairs(9), stairs(10), stairs(500)
+    (1.0, 0.5, 0.1)
+    """
+    pairs = _pairs(points)
+    (first, level), *_ = pairs
+    stages: list[Schedule] = [constant(level, first)] if first.terms else []
+    for (begin, here), (end, there) in pairwise(pairs):
+        stages.append(constant(here, end - begin) if curve is None else anneal(here, there, end - begin, curve))
+    stages.append(constant(pairs[-1][1]))
+    schedule = stages[0]
+    for stage in stages[1:]:
+        schedule = schedule >> stage
+    return schedule
+
+
+_warmup = warmup  # where an argument has the name
+
+
+def _noam_peak(peak: float, warmup: Duration) -> Schedule:
+    amount = warmup.exact
+    if amount is None:
+        raise InvalidArgument(
+            f'noam(…, warmup="{warmup}")', "its height needs the number of updates", "Write the warmup in steps"
+        )
+    return constant(Absolute(peak / float(amount) ** 0.5))
+
+
+def _pairs(points: Any) -> list[tuple[Duration, Level]]:
+    instead = 'Write piecewise([(0, 1.0), ("50%", 0.1)])'
+    listed = list(points.items()) if isinstance(points, Mapping) else points
+    if not isinstance(listed, Iterable) or isinstance(listed, str):
+        raise InvalidArgument(f"piecewise({points!r})", "no list of points", instead)
+    pairs = [tuple(pair) if isinstance(pair, Iterable) and not isinstance(pair, str) else () for pair in listed]
+    if not pairs or any(len(pair) != 2 for pair in pairs):
+        raise InvalidArgument(f"piecewise({points!r})", "a point is a pair of time and level", instead)
+    return [(Duration.of(time), level) for time, level in pairs]

@@ -1,0 +1,184 @@
+"""Recurrence: rules that act on the current value, one after another; MMEngine's and torch's lists are this."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import final
+
+import numpy as np
+
+from paramsched._arrays import Array, Arrays, Floats
+from paramsched.errors import InvalidArgument, Unresolved
+from paramsched.schedules import _text
+from paramsched.schedules._level import Absolute, count
+from paramsched.schedules._span import Span
+from paramsched.schedules._value import Value
+from paramsched.schedules.base import Schedule
+from paramsched.schedules.rules import Rule, ScheduleRule
+from paramsched.time import Duration
+
+BLOCK = 1024  # updates between two checkpoints
+
+_Point = tuple[float, ...]
+"""The columns A and C after an update, then those each rule found at its first tick."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Recurrence(Schedule):
+    """v <- a(t) v + b(t) base + c(t), rule after rule: the value is A_t * base + C_t.
+
+    At a common tick the rules by update come first, then those by epoch, each in the order written; at the very first
+    tick the order written holds for all. Resolved, it keeps the columns at every 1024th update and computes between.
+
+    Args:
+        rules: at least one.
+        until: updates up to which it runs; later the value is held. Set by `resolve`.
+    """
+
+    rules: tuple[Rule, ...]
+    until: int | None
+    _checkpoints: tuple[_Point, ...] = field(init=False, compare=False, repr=False, default=())
+
+    def __post_init__(self) -> None:
+        if not self.rules or not all(isinstance(rule, Rule) for rule in self.rules):
+            raise InvalidArgument("recurrence(…)", "not a list of rules", "Write recurrence(rules.linear(0.1, end=5))")
+        if self.until is not None:
+            object.__setattr__(self, "until", count("recurrence(until=…)", self.until, least=0))
+            if self.is_resolved:
+                points = [_start(len(self.rules))]
+                for begin in range(0, self.until - BLOCK + 1, BLOCK):
+                    points.append(self._scan(begin, begin + BLOCK, points[-1])[2])
+                object.__setattr__(self, "_checkpoints", tuple(points))
+
+    @property
+    def length(self) -> None:
+        return None
+
+    @property
+    def is_resolved(self) -> bool:
+        return all(rule.by != "epoch" for rule in self.rules)
+
+    @property
+    def has_absolute(self) -> bool:
+        levels = (getattr(rule, field, None) for rule in self.rules for field in rule.__dataclass_fields__)
+        inner = (rule.schedule.has_absolute for rule in self.rules if isinstance(rule, ScheduleRule))
+        return any(isinstance(level, Absolute) for level in levels) or any(inner)
+
+    @property
+    def serialisable(self) -> bool:
+        return all(rule.schedule.serialisable for rule in self.rules if isinstance(rule, ScheduleRule))
+
+    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+        if not xp.concrete:
+            if self.until is None:
+                raise Unresolved(str(self), "a tensor's time needs the whole table", "Write ps.resolve(…, Calendar(total=…))")
+            factors, offsets, _ = self._scan(0, self.until + 1, _start(len(self.rules)))
+            index = xp.at_most(t, self.until)
+            return base.scaled(xp.take(factors, index)) + Value(None, xp.take(offsets, index))
+        at = np.asarray(np.floor(t), dtype=np.int64)
+        if self.until is not None:
+            at = np.minimum(at, self.until)
+        factors, offsets = np.empty(at.shape), np.empty(at.shape)
+        blocks = at // BLOCK
+        point, reached = _start(len(self.rules)), 0
+        for block in np.unique(blocks).tolist():
+            begin = block * BLOCK
+            if self._checkpoints:
+                point = self._checkpoints[block]
+            elif begin > reached:
+                point = self._scan(reached, begin, point)[2]
+            mine = blocks == block
+            stop = int(at[mine].max()) + 1
+            a, c, after = self._scan(begin, stop, point)
+            factors[mine], offsets[mine] = a[at[mine] - begin], c[at[mine] - begin]
+            point, reached = (point, begin) if stop < begin + BLOCK else (after, stop)
+        value = base.scaled(factors)
+        return value + Value(None, offsets) if offsets.any() else value
+
+    def _scan(self, begin: int, end: int, point: _Point) -> tuple[Floats, Floats, _Point]:
+        """The columns of updates `[begin, end)`, from those after update `begin - 1`."""
+        ticks: list[list[tuple[float, float, float, float, bool]] | None] = []
+        periods = [1 if rule.by == "update" else rule.by for rule in self.rules]
+        times = np.arange(begin, end)
+        for rule, period in zip(self.rules, periods, strict=True):
+            if not isinstance(period, int):
+                raise Unresolved(str(self), "a rule by epochs", "Write ps.resolve(…, Calendar(steps_per_epoch=…))")
+            local = times / period - rule.begin
+            last = np.inf if rule.end is None else rule.end - rule.begin
+            active = (times % period == 0) & (local >= 0) & (local < last)
+            if not active.any():
+                ticks.append(None)
+                continue
+            found = rule._coefficients(np.maximum(np.floor(local), 0.0))
+            rows = zip(found.a.tolist(), found.b.tolist(), found.c.tolist(), found.e.tolist(), active.tolist(), strict=True)
+            ticks.append(list(rows))
+        order = [i for i in range(len(periods)) if periods[i] == 1] + [i for i in range(len(periods)) if periods[i] != 1]
+        factor, offset, *entries = point
+        factors, offsets = np.empty(end - begin), np.empty(end - begin)
+        for t in range(begin, end):
+            for i in range(len(periods)) if t == 0 else order:
+                rows_of = ticks[i]
+                if rows_of is None:
+                    continue
+                a, b, c, e, active_now = rows_of[t - begin]
+                if not active_now:
+                    continue
+                if t == self.rules[i].begin * int(periods[i]):
+                    entries[2 * i : 2 * i + 2] = factor, offset
+                factor, offset = a * factor + b, a * offset + c
+                if e:
+                    factor, offset = factor + e * entries[2 * i], offset + e * entries[2 * i + 1]
+            factors[t - begin], offsets[t - begin] = factor, offset
+        return factors, offsets, (factor, offset, *entries)
+
+    def _bends(self, until: int) -> Iterable[int]:
+        for rule in self.rules:
+            period = rule.by if isinstance(rule.by, int) else 1
+            yield from (rule.begin * period, until if rule.end is None else rule.end * period)
+            # A rule says nothing of its shape but its columns: each tick of a stepwise one may bend.
+            if period > 1:
+                yield from range(rule.begin * period, until + 1, period)
+        yield from self._kinks(until)
+
+    def _kinks(self, until: int) -> Iterable[int]:
+        """Ticks at which a rule does something else than at the one before."""
+        for rule in self.rules:
+            period = rule.by if isinstance(rule.by, int) else 1
+            k = np.arange(0, max(until // period - rule.begin, 0) + 1, dtype=np.float64)
+            found = rule._coefficients(k)
+            special = (found.e != 0) | (np.abs(np.diff(found.a, prepend=found.a[:1])) > 0.5 * np.abs(found.a))
+            yield from ((rule.begin + int(tick)) * period for tick in k[special])
+
+    def _resolve(self, span: Span) -> Schedule:
+        rules = []
+        for rule in self.rules:
+            by = span.period(Duration.of("1 epoch")) if rule.by == "epoch" else rule.by
+            inner = {"schedule": rule.schedule._resolve(span)} if isinstance(rule, ScheduleRule) else {}
+            rules.append(replace(rule, by="update" if by == 1 else by, **inner))  # type: ignore[type-var]  # a dataclass
+        return Recurrence(tuple(rules), span.room if self.until is None else self.until)
+
+
+def _start(rules: int) -> _Point:
+    return (1.0, 0.0, *([1.0, 0.0] * rules))
+
+
+@_text.shape
+def recurrence(*rules: Rule, until: int | None = None) -> Recurrence:
+    """Rules that act on the current value, one after another: v <- a(t) v + b(t) base + c(t).
+
+    Overlapping windows multiply, gaps hold the value: what torch's and MMEngine's lists of schedulers do.
+
+    Args:
+        rules: `rules.linear(0.001, end=50)`, `rules.multistep([8, 11], by="epoch")`, …; counts are in ticks of `by`.
+        until: updates up to which it runs (set by `resolve`).
+
+    Raises:
+        InvalidArgument: no rule.
+
+    Source: MMEngine's parameter schedulers; torch `ChainedScheduler`.
+
+    >>> both = recurrence(rules.linear(0.5, end=5), rules.cosine(absolute(0.05), over=5, end=5))
+    >>> [round(both(t, base=0.1), 8) for t in range(5)]
+    [0.05, 0.06130636, 0.0670537, 0.06490124, 0.05668121]
+    """
+    return Recurrence(rules, until)

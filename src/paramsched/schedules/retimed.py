@@ -1,0 +1,250 @@
+"""Schedules on a bent clock: chain, shift, every, restarts."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import final
+
+from paramsched._arrays import Array, Arrays
+from paramsched.errors import InvalidArgument
+from paramsched.schedules import _text
+from paramsched.schedules._level import count
+from paramsched.schedules._span import Span
+from paramsched.schedules._value import Value
+from paramsched.schedules.base import Schedule, schedule_of
+from paramsched.schedules.pointwise import Pointwise
+from paramsched.schedules.sequence import Sequence
+from paramsched.time import Duration, DurationLike
+
+_MOST_STAGES = 10_000
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Chain(Pointwise):
+    """The output of one is the base of the next."""
+
+    operands: tuple[Schedule, ...]
+
+    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+        for operand in self.operands:
+            base = operand._at(t, base, xp)
+        return base
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Shift(Schedule):
+    """Hold `schedule`'s first value for `by`, then run it."""
+
+    schedule: Schedule
+    by: Duration
+
+    @property
+    def length(self) -> Duration | None:
+        return None if self.schedule.length is None else self.by + self.schedule.length
+
+    @property
+    def fills(self) -> bool:
+        return self.schedule.fills
+
+    @property
+    def has_length(self) -> bool:
+        return self.schedule.has_length
+
+    def _measure(self, span: Span) -> Fraction | None:
+        inner = self.schedule._measure(span)
+        return None if inner is None else span.exact(self.by) + inner
+
+    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+        return self.schedule._at(xp.at_least(t - self.by.updates, 0), base, xp)
+
+    def _bends(self, until: int) -> Iterable[int]:
+        by = self.by.updates
+        yield by
+        if until > by:
+            yield from (by + b for b in self.schedule._bends(until - by))
+
+    def _resolve(self, span: Span) -> Schedule:
+        begin = span.begin + span.exact(self.by)
+        if span.end is not None and begin > span.end:
+            raise InvalidArgument(str(self), "the shift is longer than the time there is", "Shorten it")
+        inner = self.schedule._resolve(span.part(begin, span.end))
+        return Shift(inner, Duration.of(span.after(self.by)))
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Every(Schedule):
+    """Change only at multiples of `period`: value(t) = schedule(floor((t + phase) / period) * period - phase)."""
+
+    schedule: Schedule
+    period: Duration
+    phase: int
+
+    def __post_init__(self) -> None:
+        _text.above_zero("every(…, period)", self.period)
+        object.__setattr__(self, "phase", count("every(phase=…)", self.phase, least=0))
+
+    @property
+    def length(self) -> Duration | None:
+        return self.schedule.length
+
+    @property
+    def fills(self) -> bool:
+        return self.schedule.fills
+
+    @property
+    def has_length(self) -> bool:
+        return self.schedule.has_length
+
+    def _measure(self, span: Span) -> Fraction | None:
+        return self.schedule._measure(span)
+
+    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+        period = self.period.updates
+        at = (t + self.phase) // period * period - self.phase
+        return self.schedule._at(xp.at_least(at, 0) if self.phase else at, base, xp)
+
+    def _bends(self, until: int) -> Iterable[int]:
+        return range(-self.phase, until + 1, self.period.updates)
+
+    def _resolve(self, span: Span) -> Schedule:
+        period = span.period(self.period)
+        # Epochs are those of the run, whatever stage this stands in; other periods begin with the stage.
+        of_run = [unit for unit, _ in self.period.terms] == ["epochs"]
+        phase = span.first % period if of_run else self.phase
+        return Every(self.schedule._resolve(span), Duration.of(period), phase)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Restarts(Schedule):
+    """Begin again each `every`; after `times` of them hold the last final value."""
+
+    schedule: Schedule
+    every: Duration
+    times: int | None
+
+    def __post_init__(self) -> None:
+        _text.above_zero("restarts(…, every)", self.every)
+        if self.times is not None:
+            object.__setattr__(self, "times", count("restarts(times=…)", self.times))
+
+    @property
+    def length(self) -> Duration | None:
+        if self.times is None:
+            return None
+        return Duration(tuple((unit, amount * self.times) for unit, amount in self.every.terms))
+
+    @property
+    def is_resolved(self) -> bool:
+        return self.every.is_resolved and self.schedule.is_resolved
+
+    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+        period = self.every.updates
+        cycle = t // period
+        if self.times is not None:
+            cycle = xp.at_most(cycle, self.times - 1)
+        at = t - cycle * period
+        if self.times is not None:
+            at = xp.at_most(at, period)
+        return self.schedule._at(at, base, xp)
+
+    def _bends(self, until: int) -> Iterable[int]:
+        period = self.every.updates
+        inside = tuple(self.schedule._bends(period))
+        end = until if self.times is None else min(until, period * self.times)
+        return (begin + b for begin in range(0, end + 1, period) for b in (0, *inside) if b <= period)
+
+    def _resolve(self, span: Span) -> Schedule:
+        period = span.exact(self.every)
+        if (period.denominator == 1 and span.begin.denominator == 1) or (self.times is None and span.end is None):
+            size = span.period(self.every)
+            inner = self.schedule._resolve(span.part(span.begin, span.begin + size))
+            return Restarts(inner, Duration.of(size), self.times)
+        return self._uneven(span, period)
+
+    def _uneven(self, span: Span, period: Fraction) -> Schedule:
+        """Cycles of unequal whole lengths, each boundary rounded once: a sequence says them."""
+        times = self.times
+        if times is None:
+            assert span.end is not None
+            times = max(1, -int((span.begin - span.end) // period))
+        if times > _MOST_STAGES:
+            raise InvalidArgument(str(self), f"{times} cycles of {float(period):g} updates", "Write whole updates")
+        bounds = [span.begin + index * period for index in range(times + 1)]
+        stages = []
+        for begin, end in zip(bounds, bounds[1:], strict=False):
+            part = span.part(begin, end)
+            stages.append(replace(self, schedule=self.schedule._resolve(part), every=Duration.of(part.room or 1), times=1))
+        return Sequence(tuple(stages))
+
+
+@_text.shape
+def chain(*operands: Schedule) -> Chain:
+    """Feed each schedule's output to the next as its base: value(t) = b(t, base=a(t, base)).
+
+    Args:
+        operands: schedules, at least one; all on the same clock.
+
+    Raises:
+        InvalidArgument: no operand, or one that is no schedule.
+
+    Source: torch `ChainedScheduler`, without its recursion.
+
+    >>> chain(constant(0.5), linear(1.0, absolute(0.0), over=4))(2, base=8.0)
+    2.0
+    """
+    if not operands:
+        raise InvalidArgument("chain()", "no operand", "Write chain(warmup(100), step(1000))")
+    return Chain(tuple(schedule_of(operand, "chain(…)") for operand in operands))
+
+
+@_text.shape
+def shift(schedule: Schedule, by: DurationLike) -> Shift:
+    """Hold the first value for a while, then run: value(t) = schedule(max(t - by, 0)).
+
+    Args:
+        schedule: what is shifted.
+        by: any unit of time.
+
+    >>> shift(linear(1, 0, over=10), 5)(10)
+    0.5
+    """
+    return Shift(schedule_of(schedule, "shift(…)"), Duration.of(by))
+
+
+@_text.shape
+def every(schedule: Schedule, period: DurationLike, phase: int = 0) -> Every:
+    """Let a schedule change only now and then: value(t) = schedule(t rounded down to a multiple of `period`).
+
+    Args:
+        schedule: what is sampled.
+        period: `"epoch"`, `"2 epochs"` follow the epochs of the run; any other length counts from the begin of the stage.
+        phase: updates by which the stage begins after a multiple of the period.
+
+    Source: schedulers that are stepped once an epoch.
+
+    >>> every(linear(1, 0, over=10), 5)(7)
+    0.5
+    """
+    return Every(schedule_of(schedule, "every(…)"), Duration.of(period), phase)
+
+
+@_text.shape
+def restarts(schedule: Schedule, every: DurationLike, times: int | None = None) -> Restarts:
+    """Begin a schedule again each `every`: value(t) = schedule(t mod every).
+
+    Args:
+        schedule: one cycle; where it fills, it takes one cycle.
+        every: any unit of time, above 0.
+        times: how many cycles; None goes on. After the last its final value is held.
+
+    Source: SGDR, Loshchilov & Hutter 2017 (1608.03983).
+
+    >>> saw = restarts(linear(1, 0, over=4), 4, times=2)
+    >>> [saw(t) for t in (0, 3, 4, 7, 8, 100)]
+    [1.0, 0.25, 1.0, 0.25, 0.0, 0.0]
+    """
+    return Restarts(schedule_of(schedule, "restarts(…)"), Duration.of(every), times)

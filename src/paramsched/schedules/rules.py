@@ -1,0 +1,507 @@
+"""Rules: what a recurrence does to the current value at each tick.
+
+A rule is a frozen value named after its shape. At tick k of its own clock (0 at the first tick in its window) it
+replaces the current value v by
+
+    v <- a(k) * v + b(k) * base + c(k) + e(k) * entry
+
+where entry is the value the rule found at its first tick. Outside its window `[begin, end)` it does nothing. Counts are
+in ticks: of updates, of epochs, or of every n updates, as `by` says. MMEngine's and torch's schedulers are these rules.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, final
+
+import numpy as np
+
+from paramsched._arrays import NUMPY, Floats
+from paramsched.errors import InvalidArgument
+from paramsched.schedules import _text
+from paramsched.schedules._level import Level, count, finite, level_of, parts, positive
+from paramsched.schedules._value import BASE
+from paramsched.schedules.base import Schedule, schedule_of
+
+Clock: TypeAlias = Literal["update", "epoch"] | int
+"""What a rule ticks by: each update, each epoch, or every n updates."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Coefficients:
+    """Columns a, b, c, e of a rule over a range of its ticks."""
+
+    a: Floats
+    b: Floats
+    c: Floats
+    e: Floats
+
+    @staticmethod
+    def identity(size: int) -> "Coefficients":
+        return Coefficients(np.ones(size), np.zeros(size), np.zeros(size), np.zeros(size))
+
+
+class Rule(ABC):
+    """One rule of a recurrence: its window, its clock, its coefficients."""
+
+    __slots__ = ()
+    begin: int
+    end: int | None
+    by: Clock
+    _precedence = _text.CALL
+
+    @abstractmethod
+    def _coefficients(self, k: Floats) -> Coefficients:
+        """The columns at ticks `k` of the rule's own clock: whole numbers, 0 or more, in floats."""
+
+    def _check(self) -> None:
+        name = type(self).__name__
+        object.__setattr__(self, "begin", count(f"rules.{name}(begin=…)", self.begin, least=0))
+        if self.end is not None:
+            object.__setattr__(self, "end", count(f"rules.{name}(end=…)", self.end, least=0))
+            if self.end <= self.begin:
+                raise InvalidArgument(f"{self}", f"end {self.end} is not after begin {self.begin}", "Write end=begin + 1")
+        if self.by not in ("update", "epoch"):
+            object.__setattr__(self, "by", count(f"rules.{name}(by=…)", self.by))
+
+    @property
+    def last(self) -> int | None:
+        """The last tick of the window on the rule's own clock; None without an end."""
+        return None if self.end is None else self.end - self.begin - 1
+
+    def __str__(self) -> str:
+        return _text.call(self)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ConstantRule(Rule):
+    """Multiply by `factor` at tick 0, undo it at tick n = `over`, or the last tick of the window."""
+
+    factor: float
+    over: int | None
+    begin: int
+    end: int | None
+    by: Clock
+
+    def __post_init__(self) -> None:
+        self._check()
+        object.__setattr__(self, "factor", finite("rules.constant(factor=…)", self.factor))
+        _check_over(self, self.over)
+
+    def _coefficients(self, k: Floats) -> Coefficients:
+        out = Coefficients.identity(k.size)
+        n = self.last if self.over is None else self.over
+        if n == 0 and self.over is not None:
+            return out
+        out.a[k == 0] = self.factor
+        if n is not None and n > 0:
+            back = k == n
+            if self.factor == 0:
+                out.a[back], out.e[back] = 0.0, 1.0
+            else:
+                out.a[back] = 1 / self.factor
+        return out
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class LinearRule(Rule):
+    """Scale by a straight line F(k) from `start` at tick 0 to `to` at tick n = `over`, or the last tick of the window."""
+
+    start: float
+    to: float
+    over: int | None
+    begin: int
+    end: int | None
+    by: Clock
+
+    def __post_init__(self) -> None:
+        self._check()
+        object.__setattr__(self, "start", finite("rules.linear(start=…)", self.start))
+        object.__setattr__(self, "to", finite("rules.linear(to=…)", self.to))
+        _check_over(self, self.over)
+
+    def _coefficients(self, k: Floats) -> Coefficients:
+        n = self.last if self.over is None else self.over
+        out = Coefficients.identity(k.size)
+        if n is None:  # no end: the line never gets anywhere
+            out.a[k == 0] = self.start
+            return out
+        if n == 0:
+            out.a[k == 0] = self.start if self.over is None else self.to
+            return out
+
+        def line(at: Floats) -> Floats:
+            return np.where(at >= n, self.to, self.start + (self.to - self.start) * at / n)
+
+        moving = (k > 0) & (k <= n)
+        before, now = line(k - 1), line(k)
+        lost = moving & (before == 0)  # nothing of the value is left to scale: begin again from what was found
+        out.a[k == 0] = self.start
+        scaled = moving & ~lost
+        out.a[scaled] = now[scaled] / before[scaled]
+        out.a[lost], out.e[lost] = 0.0, now[lost]
+        return out
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ExponentialRule(Rule):
+    """Multiply by `gamma` at each tick but the first."""
+
+    gamma: float
+    begin: int
+    end: int | None
+    by: Clock
+
+    def __post_init__(self) -> None:
+        self._check()
+        object.__setattr__(self, "gamma", finite("rules.exponential(gamma=…)", self.gamma))
+
+    def _coefficients(self, k: Floats) -> Coefficients:
+        out = Coefficients.identity(k.size)
+        out.a[k > 0] = self.gamma
+        return out
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class StepRule(Rule):
+    """Multiply by `gamma` at every multiple of `every` ticks but 0."""
+
+    every: int
+    gamma: float
+    begin: int
+    end: int | None
+    by: Clock
+
+    def __post_init__(self) -> None:
+        self._check()
+        object.__setattr__(self, "every", count("rules.step(every=…)", self.every))
+        object.__setattr__(self, "gamma", finite("rules.step(gamma=…)", self.gamma))
+
+    def _coefficients(self, k: Floats) -> Coefficients:
+        out = Coefficients.identity(k.size)
+        out.a[(k > 0) & (k % self.every == 0)] = self.gamma
+        return out
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class MultiStepRule(Rule):
+    """Multiply by `gamma` at each milestone, 0 included; repeats count."""
+
+    milestones: tuple[int, ...]
+    gamma: float
+    begin: int
+    end: int | None
+    by: Clock
+
+    def __post_init__(self) -> None:
+        self._check()
+        object.__setattr__(self, "gamma", finite("rules.multistep(gamma=…)", self.gamma))
+
+    def _coefficients(self, k: Floats) -> Coefficients:
+        out = Coefficients.identity(k.size)
+        for milestone in self.milestones:
+            out.a[k == milestone] *= self.gamma
+        return out
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class CosineRule(Rule):
+    """Half a cosine wave towards the floor `to` in `over` ticks (or the window), and back up in as many, and so on."""
+
+    to: Level
+    over: int | None
+    begin: int
+    end: int | None
+    by: Clock
+
+    def __post_init__(self) -> None:
+        self._check()
+        object.__setattr__(self, "to", level_of("rules.cosine(to=…)", self.to))
+        _check_over(self, self.over, least=1)
+
+    def _coefficients(self, k: Floats) -> Coefficients:
+        out = Coefficients.identity(k.size)
+        n = self.over if self.over is not None or self.last is None else self.last + 1
+        if n is None:
+            return out
+        turn = (k > 0) & ((k - 1 - n) % (2 * n) == 0)
+        moving = (k > 0) & ~turn
+        out.a[moving] = _wave(k[moving], n) / _wave(k[moving] - 1, n)
+        _towards(out, moving, self.to)
+        rise = (1 - math.cos(math.pi / n)) / 2
+        share, fixed = parts(self.to)
+        out.b[turn] = rise * (1 - (share or 0.0))
+        out.c[turn] = -rise * (fixed or 0.0)
+        return out
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PolynomialRule(Rule):
+    """The power of what is left, ((n - k) / n) ** power, towards the floor `to`; n = `over`, or the window's last tick."""
+
+    power: float
+    to: Level
+    over: int | None
+    begin: int
+    end: int | None
+    by: Clock
+
+    def __post_init__(self) -> None:
+        self._check()
+        object.__setattr__(self, "power", finite("rules.polynomial(power=…)", self.power))
+        object.__setattr__(self, "to", level_of("rules.polynomial(to=…)", self.to))
+        _check_over(self, self.over, least=1)
+
+    def _coefficients(self, k: Floats) -> Coefficients:
+        out = Coefficients.identity(k.size)
+        n = self.last if self.over is None else self.over
+        if n is None:
+            return out
+        moving = (k > 0) & (k <= n)
+        out.a[moving] = ((n - k[moving]) / (n - k[moving] + 1)) ** self.power
+        _towards(out, moving, self.to)
+        return out
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class CosineRestartsRule(Rule):
+    """Cosine descents to the floor `to`, each beginning at its weight times base, whatever the value was."""
+
+    periods: tuple[int, ...]
+    weights: tuple[float, ...]
+    to: Level
+    begin: int
+    end: int | None
+    by: Clock
+
+    def __post_init__(self) -> None:
+        self._check()
+        object.__setattr__(self, "periods", tuple(count("rules.cosine_restarts(periods=…)", p) for p in self.periods))
+        object.__setattr__(self, "weights", tuple(finite("rules.cosine_restarts(…)", w) for w in self.weights))
+        object.__setattr__(self, "to", level_of("rules.cosine_restarts(to=…)", self.to))
+        if len(self.periods) != len(self.weights):
+            raise InvalidArgument(str(self), f"{len(self.periods)} periods, {len(self.weights)} weights", "Give as many")
+
+    def _coefficients(self, k: Floats) -> Coefficients:
+        out = Coefficients.identity(k.size)
+        begin = 0
+        for period, weight in zip(self.periods, self.weights, strict=True):
+            j = k - begin
+            first, moving = j == 0, (j > 0) & (j < period)
+            out.a[first], out.b[first] = 0.0, weight
+            out.a[moving] = _wave(j[moving], period) / _wave(j[moving] - 1, period)
+            _towards(out, moving, self.to)
+            begin += period
+        return out
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class OneCycleRule(Rule):
+    """torch's and MMEngine's one cycle in absolute values: low to `peak`, (back to low,) down to low / `final_div`."""
+
+    peak: float
+    over: int | None
+    pct_start: float
+    anneal: Literal["cos", "linear"]
+    div: float
+    final_div: float
+    three_phase: bool
+    begin: int
+    end: int | None
+    by: Clock
+
+    def __post_init__(self) -> None:
+        self._check()
+        for name in ("peak", "pct_start"):
+            object.__setattr__(self, name, finite(f"rules.one_cycle({name}=…)", getattr(self, name)))
+        for name in ("div", "final_div"):
+            object.__setattr__(self, name, positive(f"rules.one_cycle({name}=…)", getattr(self, name)))
+        if self.over is None and self.end is None:
+            raise InvalidArgument("rules.one_cycle(…)", "no length", "Write over=1000, or an end")
+        _check_over(self, self.over, least=1)
+
+    def _coefficients(self, k: Floats) -> Coefficients:
+        out = Coefficients.identity(k.size)
+        out.a[:] = 0.0
+        out.c[:] = one_cycle_values(
+            k, self.total, self.peak, self.peak / self.div, self.peak / self.div / self.final_div,
+            self.pct_start, self.anneal, self.three_phase,
+        )  # fmt: skip
+        return out
+
+    @property
+    def total(self) -> int:
+        return self.over if self.over is not None else (self.last or 0) + 1
+
+
+def one_cycle_values(
+    k: Floats,
+    total: int,
+    peak: float,
+    low: float,
+    floor: float,
+    pct_start: float,
+    anneal: str,
+    three_phase: bool,
+) -> Floats:
+    """The curve of one cycle: phases end at pct * total - 1, (2 pct * total - 2,) total - 1; an empty one is skipped."""
+    up = float(pct_start * total) - 1
+    knots = [(0.0, low), (up, peak), (2 * up, low), (total - 1.0, floor)] if three_phase else [
+        (0.0, low), (up, peak), (total - 1.0, floor)
+    ]  # fmt: skip
+    values = np.full(k.shape, knots[-1][1])
+    for (begin, first), (end, last) in reversed(list(zip(knots, knots[1:], strict=False))):
+        within = k <= end
+        if end > begin:
+            u = (k[within] - begin) / (end - begin)
+            share = (1 - np.cos(np.pi * u)) / 2 if anneal == "cos" else u
+            values[within] = first + (last - first) * share
+        else:
+            values[within] = last
+    return values
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ScheduleRule(Rule):
+    """Set the value to what a schedule says, whatever it was: `v <- schedule(k, base)`."""
+
+    schedule: Schedule
+    begin: int
+    end: int | None
+    by: Clock
+
+    def __post_init__(self) -> None:
+        self._check()
+        if not self.schedule.affine:
+            raise InvalidArgument(str(self), "it is not affine in base", "Leave clamp, minimum and maximum outside")
+
+    def _coefficients(self, k: Floats) -> Coefficients:
+        out = Coefficients.identity(k.size)
+        value = self.schedule._at(k.astype(np.int64), BASE, NUMPY)
+        out.a[:] = 0.0
+        out.b[:] = 0.0 if value.factor is None else value.factor
+        out.c[:] = 0.0 if value.offset is None else value.offset
+        return out
+
+
+def _wave(k: Floats, n: int) -> Floats:
+    return 1 + np.cos(np.pi * k / n)
+
+
+def _towards(out: Coefficients, where: np.ndarray, floor: Level) -> None:  # type: ignore[type-arg]  # a mask
+    """`v <- floor + (v - floor) * a`: what is not scaled of v is filled up with the floor."""
+    share, fixed = parts(floor)
+    out.b[where] = (share or 0.0) * (1 - out.a[where])
+    out.c[where] = (fixed or 0.0) * (1 - out.a[where])
+
+
+def _check_over(rule: Rule, over: int | None, least: int = 0) -> None:
+    if over is not None:
+        object.__setattr__(rule, "over", count(f"rules.{type(rule).__name__}(over=…)", over, least=least))
+
+
+@_text.rule
+def constant(
+    factor: float, over: int | None = None, begin: int = 0, end: int | None = None, by: Clock = "update"
+) -> ConstantRule:
+    """Multiply by `factor`, and undo it after `over` ticks (at the window's last tick)."""
+    return ConstantRule(factor, over, begin, end, by)
+
+
+@_text.rule
+def linear(
+    start: float, to: float = 1.0, over: int | None = None, begin: int = 0, end: int | None = None, by: Clock = "update"
+) -> LinearRule:
+    """Scale along a straight line from `start` to `to` in `over` ticks (by the window's last tick)."""
+    return LinearRule(start, to, over, begin, end, by)
+
+
+@_text.rule
+def exponential(gamma: float, begin: int = 0, end: int | None = None, by: Clock = "update") -> ExponentialRule:
+    """Multiply by `gamma` at each tick."""
+    return ExponentialRule(gamma, begin, end, by)
+
+
+@_text.rule
+def step(every: int, gamma: float = 0.1, begin: int = 0, end: int | None = None, by: Clock = "update") -> StepRule:
+    """Multiply by `gamma` every so many ticks."""
+    return StepRule(every, gamma, begin, end, by)
+
+
+@_text.rule
+def multistep(
+    milestones: Sequence[int], gamma: float = 0.1, begin: int = 0, end: int | None = None, by: Clock = "update"
+) -> MultiStepRule:
+    """Multiply by `gamma` at each milestone."""
+    return MultiStepRule(
+        tuple(count("rules.multistep(…)", m, least=0) for m in milestones), gamma, begin, end, by
+    )  # fmt: skip
+
+
+@_text.rule
+def cosine(
+    to: Level = 0.0, over: int | None = None, begin: int = 0, end: int | None = None, by: Clock = "update"
+) -> CosineRule:
+    """Half a cosine wave to `to` in `over` ticks (the window), and back."""
+    return CosineRule(to, over, begin, end, by)
+
+
+@_text.rule
+def polynomial(
+    power: float = 1.0,
+    to: Level = 0.0,
+    over: int | None = None,
+    begin: int = 0,
+    end: int | None = None,
+    by: Clock = "update",
+) -> PolynomialRule:
+    """Fall to `to` as a power of the ticks left of `over` (of the window)."""
+    return PolynomialRule(power, to, over, begin, end, by)
+
+
+@_text.rule
+def cosine_restarts(
+    periods: Sequence[int],
+    weights: Sequence[float] = (1.0,),
+    to: Level = 0.0,
+    begin: int = 0,
+    end: int | None = None,
+    by: Clock = "update",
+) -> CosineRestartsRule:
+    """Cosine descents to `to`, each from its weight times base."""
+    return CosineRestartsRule(tuple(periods), tuple(weights), to, begin, end, by)
+
+
+@_text.rule
+def one_cycle(
+    peak: float,
+    over: int | None = None,
+    pct_start: float = 0.3,
+    anneal: Literal["cos", "linear"] = "cos",
+    div: float = 25.0,
+    final_div: float = 1e4,
+    three_phase: bool = False,
+    begin: int = 0,
+    end: int | None = None,
+    by: Clock = "update",
+) -> OneCycleRule:
+    """One cycle in absolute values."""
+    return OneCycleRule(peak, over, pct_start, anneal, div, final_div, three_phase, begin, end, by)
+
+
+@_text.rule
+def schedule(schedule: Schedule, begin: int = 0, end: int | None = None, by: Clock = "update") -> ScheduleRule:
+    """Set the value to what a schedule says."""
+    return ScheduleRule(schedule_of(schedule, "rules.schedule(…)"), begin, end, by)

@@ -1,0 +1,139 @@
+"""Sequence: one stage after another, `a >> b`."""
+
+from bisect import bisect_right
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import accumulate
+from typing import final
+
+from paramsched._arrays import Array, Arrays
+from paramsched.errors import InvalidArgument
+from paramsched.schedules import _text
+from paramsched.schedules._span import Span
+from paramsched.schedules._value import Value, where
+from paramsched.schedules.base import Schedule, no_horizon, schedule_of
+from paramsched.schedules.constant import Constant
+from paramsched.schedules.window import Window
+from paramsched.time import Duration
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Sequence(Schedule):
+    """Stages, each on its own clock in `[begin, end)`; after the last its final value.
+
+    At most one stage has no length. It takes what the others leave of the horizon, wherever it stands; where it is the
+    last and open, no horizon is needed.
+    """
+
+    stages: tuple[Schedule, ...]
+    _precedence = _text.SEQUENCE
+
+    def _refuse_two_without_length(self) -> None:
+        without = [stage for stage in self.stages if not stage.has_length]
+        if len(without) > 1:
+            names = " and ".join(str(stage).split("(")[0] for stage in without)
+            raise InvalidArgument(
+                str(self),
+                f"{names} both have no length; only one stage can take what the others leave",
+                f'Give one a length: {str(without[0]).split("(")[0]}(…, over="60%")',
+            )
+
+    @property
+    def length(self) -> Duration | None:
+        lengths = [stage.length for stage in self.stages]
+        return None if None in lengths else sum((n for n in lengths if n is not None), Duration.of(0))
+
+    @property
+    def fills(self) -> bool:
+        return any(stage.fills for stage in self.stages) or not all(stage.has_length for stage in self.stages[:-1])
+
+    @property
+    def has_length(self) -> bool:
+        return all(stage.has_length for stage in self.stages)
+
+    def _measure(self, span: Span) -> Fraction | None:
+        lengths = [stage._measure(span) for stage in self.stages]
+        return None if None in lengths else sum((n for n in lengths if n is not None), Fraction(0))
+
+    def _begins(self) -> list[int]:
+        """The begin of each stage: all but the last have a length once resolved."""
+        lengths = (stage.length for stage in self.stages[:-1])
+        return list(accumulate((n.updates for n in lengths if n is not None), initial=0))
+
+    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+        begins = self._begins()
+        low, high = 0, len(begins) - 1
+        if xp.concrete and t.size:  # only the stages these times are in; others would be masked away
+            low = max(0, bisect_right(begins, t.min()) - 1)
+            high = bisect_right(begins, t.max()) - 1
+        value = self.stages[low]._at(xp.at_least(t - begins[low], 0), base, xp)
+        for stage, begin in zip(self.stages[low + 1 : high + 1], begins[low + 1 : high + 1], strict=True):
+            value = where(t >= begin, stage._at(xp.at_least(t - begin, 0), base, xp), value, xp)
+        return value
+
+    def _bends(self, until: int) -> Iterable[int]:
+        for stage, begin in zip(self.stages, self._begins(), strict=True):
+            if begin <= until:
+                room = until - begin
+                if stage.length is not None:
+                    room = min(room, stage.length.updates)
+                yield from (begin + b for b in (0, room, *stage._bends(room)) if 0 <= b <= room)
+
+    def _resolve(self, span: Span) -> Schedule:
+        self._refuse_two_without_length()
+        lengths = [stage._measure(span) for stage in self.stages]
+        rest = self._rest(lengths, span)
+        stages: list[Schedule] = []
+        begin = span.begin
+        for stage, length in zip(self.stages, lengths, strict=True):
+            size = rest if length is None else length
+            part = span.part(begin, None if size is None else begin + size)
+            stages.append(_staged(stage, part, stage is self.stages[-1]))
+            begin += size or 0
+        return Sequence(tuple(stages))
+
+    def _rest(self, lengths: list[Fraction | None], span: Span) -> Fraction | None:
+        """What the stage without length gets; None where it is the last, open, and no horizon is known."""
+        if None not in lengths:
+            return None
+        taken = sum((n for n in lengths if n is not None), Fraction(0))
+        if span.end is None:
+            if self.fills:
+                raise no_horizon(self)
+            return None
+        left = span.end - span.begin - taken
+        if left < 0:
+            stage = self.stages[lengths.index(None)]
+            if lengths.index(None) == len(lengths) - 1 and not stage.fills:
+                return Fraction(0)  # the run ends before the open stage begins; `check` says so
+            raise InvalidArgument(
+                str(self),
+                f"the stages with a length take {float(taken):g} of {float(span.end - span.begin):g} updates; "
+                f"nothing is left for {stage}",
+                "Shorten a stage, or lengthen the horizon",
+            )
+        return left
+
+    def __str__(self) -> str:
+        return " >> ".join(_text.bracketed(stage, _text.SEQUENCE + 1) for stage in self.stages)
+
+
+def _staged(stage: Schedule, span: Span, last: bool) -> Schedule:
+    """A resolved stage that has a length, unless it is the last."""
+    resolved = stage._resolve(span)
+    if resolved.length is not None or last or span.room is None:
+        return resolved
+    if isinstance(resolved, Constant):
+        return replace(resolved, over=Duration.of(span.room))
+    return Window(resolved, Duration.of(0), Duration.of(span.room))
+
+
+@_text.operator("sequence")
+def sequence(before: object, after: object) -> Schedule:
+    stages: list[Schedule] = []
+    for operand in (before, after):
+        stage = schedule_of(operand, f"{before} >> {after}")
+        stages += stage.stages if isinstance(stage, Sequence) else (stage,)
+    return Sequence(tuple(stages))

@@ -1,0 +1,114 @@
+"""Staircases: `step` at even distances, `multistep` at milestones."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import final
+
+from paramsched._arrays import Array, Arrays
+from paramsched.errors import InvalidArgument
+from paramsched.schedules import _text
+from paramsched.schedules._level import positive
+from paramsched.schedules._span import Span
+from paramsched.schedules._value import Value
+from paramsched.schedules.base import PERIOD, Schedule
+from paramsched.time import Duration, DurationLike
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Step(Schedule):
+    """value(t) = base * gamma ** floor(t / every)."""
+
+    every: Duration = field(metadata=PERIOD)
+    gamma: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "gamma", positive("step(gamma=…)", self.gamma))
+        _text.above_zero("step(every=…)", self.every)
+
+    @property
+    def length(self) -> None:
+        return None
+
+    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+        return base.scaled(self.gamma ** xp.floating(t // self.every.updates))
+
+    def _bends(self, until: int) -> Iterable[int]:
+        return range(0, until + 1, self.every.updates)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class MultiStep(Schedule):
+    """value(t) = base * gamma ** (number of milestones at or before t)."""
+
+    milestones: tuple[Duration, ...]
+    gamma: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "gamma", positive("multistep(gamma=…)", self.gamma))
+
+    @property
+    def length(self) -> None:
+        return None
+
+    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+        reached = xp.reached(sorted(milestone.updates for milestone in self.milestones), t)
+        return base.scaled(self.gamma ** xp.floating(reached))
+
+    def _bends(self, until: int) -> Iterable[int]:
+        return (milestone.updates for milestone in self.milestones)
+
+    def _resolve(self, span: Span) -> Schedule:
+        milestones = tuple(Duration.of(span.after(milestone)) for milestone in self.milestones)
+        if span.staged and span.room is not None:
+            for written, milestone in zip(self.milestones, milestones, strict=True):
+                if milestone.updates >= span.room:
+                    raise InvalidArgument(
+                        str(self),
+                        f'milestone "{written}" is update {milestone.updates} of a stage of {span.room}: '
+                        "times inside a stage count from its begin",
+                        "For times of the run multiply instead: warmup(…) * multistep(…)",
+                    )
+        return replace(self, milestones=milestones)
+
+
+@_text.shape
+def step(every: DurationLike, gamma: float = 0.1) -> Step:
+    """Multiply by `gamma` every so often: value(t) = base * gamma ** floor(t / every).
+
+    Args:
+        every: any unit of time, above 0.
+        gamma: ratio of two neighbouring steps, above 0.
+
+    Raises:
+        InvalidArgument: `gamma` is no finite number above 0, or `every` no length above 0.
+
+    Source: He et al. 2016 (1512.03385); torch `StepLR`.
+
+    >>> step(30, 0.5)(29), step(30, 0.5)(30), step(30, 0.5)(60)
+    (1.0, 0.5, 0.25)
+    """
+    return Step(Duration.of(every), gamma)
+
+
+@_text.shape
+def multistep(milestones: tuple[DurationLike, ...], gamma: float = 0.1) -> MultiStep:
+    """Multiply by `gamma` at each milestone: value(t) = base * gamma ** #{m <= t}; repeats count.
+
+    Args:
+        milestones: times from the begin of the stage, any unit, any order.
+        gamma: ratio at each, above 0.
+
+    Raises:
+        InvalidArgument: `gamma` is no finite number above 0, or a milestone no time. At `resolve`: a milestone at or after
+            the end of its stage.
+
+    Source: torch `MultiStepLR`.
+
+    >>> multistep([30, 80], 0.5)(29), multistep([30, 80], 0.5)(30), multistep([30, 80], 0.5)(80)
+    (1.0, 0.5, 0.25)
+    """
+    if isinstance(milestones, (str, Duration)) or not isinstance(milestones, Iterable):
+        raise InvalidArgument(f"multistep({milestones!r})", "milestones are a list", 'Write multistep(["30 epochs"])')
+    return MultiStep(tuple(Duration.of(milestone) for milestone in milestones), gamma)

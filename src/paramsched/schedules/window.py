@@ -1,0 +1,104 @@
+"""Window: a schedule that acts between two times."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import final
+
+from paramsched._arrays import Array, Arrays
+from paramsched.errors import InvalidArgument
+from paramsched.schedules import _text
+from paramsched.schedules._span import Span
+from paramsched.schedules._value import Value, where
+from paramsched.schedules.base import Schedule, schedule_of
+from paramsched.time import Duration, DurationLike
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Window(Schedule):
+    """Base before `begin`, `schedule` on its own clock inside, its final value after `end`."""
+
+    schedule: Schedule
+    begin: Duration
+    end: Duration | None
+
+    def __post_init__(self) -> None:
+        if self.begin.is_resolved and self.end is not None and self.end.is_resolved and self.end.updates < self.begin.updates:
+            raise InvalidArgument(str(self), f"it ends at {self.end}, before it begins at {self.begin}", "Swap them")
+
+    @property
+    def length(self) -> Duration | None:
+        if self.end is not None:
+            return self.end
+        return None if self.schedule.length is None else self.begin + self.schedule.length
+
+    @property
+    def fills(self) -> bool:
+        return self.end is None and self.schedule.fills
+
+    @property
+    def has_length(self) -> bool:
+        return self.end is not None or self.schedule.has_length
+
+    @property
+    def is_resolved(self) -> bool:
+        times = [time for time in (self.begin, self.end) if time is not None]
+        return self.schedule.is_resolved and all(time.is_resolved for time in times)
+
+    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+        begin = self.begin.updates
+        local = xp.at_least(t - begin, 0) if begin else t
+        if self.end is not None:
+            local = xp.at_most(local, self.end.updates - begin)
+        value = self.schedule._at(local, base, xp)
+        return where(t >= begin, value, base, xp) if begin else value
+
+    def _bends(self, until: int) -> Iterable[int]:
+        begin = self.begin.updates
+        end = until if self.end is None else min(until, self.end.updates)
+        yield from (begin, end)
+        if end > begin:
+            yield from (begin + b for b in self.schedule._bends(end - begin) if begin + b <= end)
+
+    def _measure(self, span: Span) -> Fraction | None:
+        if self.end is not None:
+            return span.exact(self.end)
+        inner = self.schedule._measure(span)
+        return None if inner is None else span.exact(self.begin) + inner
+
+    def _resolve(self, span: Span) -> Schedule:
+        begin = span.begin + span.exact(self.begin)
+        end = span.end if self.end is None else span.begin + span.exact(self.end)
+        if end is not None and end < begin:
+            raise InvalidArgument(str(self), "it ends before it begins", "Swap begin and end, or lengthen the horizon")
+        return Window(
+            self.schedule._resolve(span.part(begin, end)),
+            Duration.of(span.after(self.begin)),
+            None if self.end is None else Duration.of(span.after(self.end)),
+        )
+
+
+@_text.shape
+def window(schedule: Schedule, begin: DurationLike = 0, end: DurationLike | None = None) -> Window:
+    """Let a schedule act between two times only.
+
+    value(t) = base before `begin`, schedule(t - begin) inside, schedule(end - begin) from `end` on
+
+    In a `chain` the value therefore goes on over a gap between two windows.
+
+    Args:
+        schedule: on its own clock; where it fills, it takes the window.
+        begin, end: times from the begin of the stage, any unit; without `end` it acts on to the end of the run.
+
+    Raises:
+        InvalidArgument: `end` before `begin`.
+
+    Source: MMEngine's `begin` and `end`.
+
+    >>> dip = window(constant(0.5), 10, 20)
+    >>> dip(9), dip(10), dip(25)
+    (1.0, 0.5, 0.5)
+    """
+    inner = schedule_of(schedule, f"window({schedule!s}, …)")
+    return Window(inner, Duration.of(begin), None if end is None else Duration.of(end))

@@ -1,0 +1,5 @@
+"""Amounts of training and the facts that convert them."""
+
+from paramsched.time.calendar import Calendar as Calendar
+from paramsched.time.duration import Duration as Duration
+from paramsched.time.duration import DurationLike as DurationLike

@@ -1,0 +1,138 @@
+"""Calendar: the facts about a run that turn units into updates."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+from numbers import Integral, Real
+from typing import final
+
+from paramsched.errors import InvalidArgument, MissingFact
+from paramsched.time.duration import Duration, DurationLike
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calendar:
+    """What is known about a run: enough of it converts every unit of a plan into updates.
+
+    Args:
+        total: the horizon, in updates or any unit the other facts convert.
+        steps_per_epoch: optimizer updates in one epoch (not batches).
+        batches_per_epoch: batches in one epoch; with `accumulation` it gives the updates, rounded up.
+        accumulation: micro-batches to an update, 1 if not given.
+        batch_size: samples in one batch; an update sees `batch_size * accumulation` of them.
+        tokens_per_step: tokens that one update sees.
+        seconds_per_step: wall-clock seconds that one update takes.
+
+    Raises:
+        InvalidArgument: a fact that is no positive number, or two facts that contradict each other.
+
+    >>> calendar = Calendar(batches_per_epoch=10, accumulation=4, total="2 epochs")
+    >>> calendar.updates_per_epoch, calendar.horizon
+    (3, 6)
+    """
+
+    total: DurationLike | None = None
+    steps_per_epoch: int | None = None
+    batches_per_epoch: int | None = None
+    accumulation: int | None = None
+    batch_size: int | None = None
+    tokens_per_step: float | None = None
+    seconds_per_step: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("steps_per_epoch", "batches_per_epoch", "accumulation", "batch_size"):
+            value = getattr(self, name)
+            if value is not None:
+                if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+                    raise InvalidArgument(
+                        f"Calendar({name}={value!r})", "not a whole number above 0", f"Write {name}=100, say"
+                    )
+                object.__setattr__(self, name, int(value))
+        for name in ("tokens_per_step", "seconds_per_step"):
+            value = getattr(self, name)
+            if value is not None and (
+                isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < float("inf")
+            ):
+                raise InvalidArgument(f"Calendar({name}={value!r})", "not a finite number above 0", f"Write {name}=4096")
+        if self.steps_per_epoch is not None and self.batches_per_epoch is not None:
+            derived = -(-self.batches_per_epoch // (self.accumulation or 1))
+            if derived != self.steps_per_epoch:
+                raise InvalidArgument(
+                    f"Calendar(steps_per_epoch={self.steps_per_epoch}, batches_per_epoch={self.batches_per_epoch}, "
+                    f"accumulation={self.accumulation or 1})",
+                    f"{self.batches_per_epoch} batches make {derived} updates, not {self.steps_per_epoch}",
+                    "Give one of steps_per_epoch and batches_per_epoch",
+                )
+        if self.total is not None:
+            total = Duration.of(self.total)
+            if any(unit == "percent" for unit, _ in total.terms):
+                raise InvalidArgument(f'Calendar(total="{total}")', "per cent is of the total itself", "Write updates")
+            object.__setattr__(self, "total", total.updates if total.is_resolved else total)
+            if self.horizon == 0:
+                raise InvalidArgument(f'Calendar(total="{total}")', "a run of no update", "Write total=1 or more")
+
+    @property
+    def updates_per_epoch(self) -> int | None:
+        """Updates in one epoch, None if unknown."""
+        if self.steps_per_epoch is not None:
+            return self.steps_per_epoch
+        if self.batches_per_epoch is not None:
+            return -(-self.batches_per_epoch // (self.accumulation or 1))
+        return None
+
+    @property
+    def horizon(self) -> int | None:
+        """The total in updates, rounded up; None if not given."""
+        return None if self.total is None else ceil(self.exact(Duration.of(self.total), asked="Calendar(total=…)"))
+
+    def exact(self, duration: Duration, *, asked: str | None = None) -> Fraction:
+        """A duration in updates, as an exact fraction.
+
+        Raises:
+            MissingFact: the fact a unit needs is not here.
+        """
+        amount = Fraction(0)
+        for unit, count in duration.terms:
+            amount += count * self._updates_in(unit, asked or f'length "{duration}"')
+        return amount
+
+    def known(self) -> str:
+        """The names of the facts that were given, for messages."""
+        given = [name for name in self.__dataclass_fields__ if getattr(self, name) is not None]
+        return ", ".join(given) if given else "nothing"
+
+    def _updates_in(self, unit: str, asked: str) -> Fraction:
+        match unit:
+            case "updates":
+                return Fraction(1)
+            case "epochs" if (epoch := self.updates_per_epoch) is not None:
+                return Fraction(epoch)
+            case "percent" if (horizon := self.horizon) is not None:
+                return Fraction(horizon, 100)
+            case "samples" if self.batch_size is not None:
+                return Fraction(1, self.batch_size * (self.accumulation or 1))
+            case "tokens" if self.tokens_per_step is not None:
+                return 1 / _decimal(self.tokens_per_step)
+            case "seconds" if self.seconds_per_step is not None:
+                return 1 / _decimal(self.seconds_per_step)
+        argument, need = _ARGUMENTS[unit]
+        raise MissingFact(
+            asked,
+            f"this Calendar converts no {need}; it knows {self.known()}",
+            f"Write Calendar(..., {argument}), or give the length in another unit",
+        )
+
+
+_ARGUMENTS = {
+    "epochs": ("steps_per_epoch=100", "epochs"),
+    "percent": ("total=10_000", "per cent, which are of the horizon"),
+    "samples": ("batch_size=256", "samples"),
+    "tokens": ("tokens_per_step=4096", "tokens"),
+    "seconds": ("seconds_per_step=0.25", "wall-clock time"),
+}
+
+
+def _decimal(number: float) -> Fraction:
+    """The fraction a number was written as: 0.1 is one tenth, not the float nearest to it."""
+    return Fraction(repr(float(number)))

@@ -1,0 +1,202 @@
+"""Duration: an amount of training with its unit, exact."""
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from numbers import Integral
+from typing import TypeAlias, final
+
+from paramsched.errors import InvalidArgument, Unresolved, nearest
+
+UNITS = ("updates", "epochs", "percent", "samples", "tokens", "seconds")
+
+_NAMES: dict[str, tuple[str, int]] = {
+    **dict.fromkeys(("step", "steps", "update", "updates", "iter", "iters", "iteration", "iterations"), ("updates", 1)),
+    **dict.fromkeys(("epoch", "epochs"), ("epochs", 1)),
+    "%": ("percent", 1),
+    **dict.fromkeys(("sample", "samples"), ("samples", 1)),
+    **dict.fromkeys(("token", "tokens"), ("tokens", 1)),
+    **dict.fromkeys(("s", "sec", "second", "seconds"), ("seconds", 1)),
+    **dict.fromkeys(("min", "minute", "minutes"), ("seconds", 60)),
+    **dict.fromkeys(("h", "hour", "hours"), ("seconds", 3600)),
+}
+_SCALES = {"": 1, "k": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
+_TERM = re.compile(
+    r"\s*(?P<sign>[+-]?)\s*(?P<number>\d[\d_]*(?:\.[\d_]*)?(?:[eE][+-]?\d{1,3})?|\.\d[\d_]*(?:[eE][+-]?\d{1,3})?)"
+    r"(?P<scale>[kMBT]?)\s*(?P<unit>%|[A-Za-z]+)"
+)
+_MOST_TEXT = 200
+_MOST = Fraction(10**18)  # beyond what a clock of 64 bits counts
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """An amount of training time: a sum of exact amounts, one for each unit in use.
+
+    `Duration.of` reads what people write; lengths stay fractions until `resolve` rounds each boundary up once.
+
+    Args:
+        terms: pairs of unit and amount, in the order of `UNITS`, none of them zero.
+
+    >>> str(Duration.of("1_000 iters")), str(Duration.of("2.5e3 steps")), str(Duration.of("250B tokens"))
+    ('1000', '2500', '250000000000 tokens')
+    >>> str(Duration.of("100% - 10 epochs"))
+    '100% - 10 epochs'
+    >>> Duration.of("500 steps") == Duration.of(500)
+    True
+    """
+
+    terms: tuple[tuple[str, Fraction], ...]
+
+    @staticmethod
+    def of(amount: "DurationLike") -> "Duration":
+        """Read `"5%"`, `"10 epochs"`, `"1e6 samples"`, `"90 min"`, sums of these, or an integer of updates.
+
+        Raises:
+            InvalidArgument: not a duration, or below zero.
+        """
+        if isinstance(amount, Duration):
+            return amount
+        if isinstance(amount, bool) or not isinstance(amount, (str, Integral)):
+            shown = f"{float(amount):.6g}" if isinstance(amount, float) else repr(amount)
+            raise InvalidArgument(
+                f"length {shown}",
+                f"a length is a whole number of updates or a text with a unit, not {type(amount).__name__}",
+                'Write "5%" for a share of the run, "10 epochs", or 500 for updates',
+            )
+        if isinstance(amount, Integral):
+            if amount < 0:
+                raise InvalidArgument(f"length {amount}", "a length is not negative", "Write 0 or more updates")
+            if amount > _MOST:
+                raise InvalidArgument(f"length {amount}", "more updates than a clock counts", "Write 1e18 or fewer")
+            return _duration({"updates": Fraction(int(amount))})
+        return _read(amount)
+
+    @property
+    def updates(self) -> int:
+        """The amount in updates.
+
+        Raises:
+            Unresolved: another unit is in it, or it is no whole number.
+        """
+        amount = self.exact
+        if amount is None or amount.denominator != 1:
+            raise Unresolved(
+                f'length "{self}"', "not a whole number of updates yet", "Write ps.resolve(schedule, ps.Calendar(...))"
+            )
+        return int(amount)
+
+    @property
+    def exact(self) -> Fraction | None:
+        """The amount in updates as a fraction; None while another unit is in it."""
+        if not self.terms:
+            return Fraction(0)
+        if len(self.terms) == 1 and self.terms[0][0] == "updates":
+            return self.terms[0][1]
+        return None
+
+    @property
+    def is_resolved(self) -> bool:
+        amount = self.exact
+        return amount is not None and amount.denominator == 1
+
+    def __add__(self, other: "Duration") -> "Duration":
+        return _duration(_sum(self, other, 1))
+
+    def __sub__(self, other: "Duration") -> "Duration":
+        return _duration(_sum(self, other, -1))
+
+    def __str__(self) -> str:
+        if not self.terms:
+            return "0"
+        text = ""
+        for place, (unit, amount) in enumerate(self.terms):
+            sign = "-" if amount < 0 else "+"
+            term = _term(unit, abs(amount), alone=len(self.terms) == 1)
+            text += (f" {sign} " if place else "-" if amount < 0 else "") + term
+        return text
+
+    def written(self) -> str:
+        """As it stands in a line of text: a number of updates bare, anything else quoted."""
+        return str(self.updates) if self.is_resolved else f'"{self}"'
+
+
+DurationLike: TypeAlias = Duration | str | int
+"""What people write for a length: `"5%"`, `"10 epochs"`, `500` (updates) or a Duration."""
+
+
+def _sum(left: Duration, right: Duration, sign: int) -> dict[str, Fraction]:
+    total = dict(left.terms)
+    for unit, amount in right.terms:
+        total[unit] = total.get(unit, Fraction(0)) + sign * amount
+    return total
+
+
+def _duration(amounts: dict[str, Fraction]) -> Duration:
+    terms = tuple((unit, amounts[unit]) for unit in UNITS if amounts.get(unit))
+    # A positive term first: "100% - 10 epochs" reads, "-10 epochs + 100%" does not.
+    terms = tuple(sorted(terms, key=lambda term: term[1] < 0))
+    if terms and all(amount < 0 for _, amount in terms):
+        raise InvalidArgument(f'length "{Duration(terms)}"', "a length is not negative", "Write 0 or more")
+    return Duration(terms)
+
+
+def _read(text: str) -> Duration:
+    instead = 'Write an amount and a unit: "500 steps", "10 epochs", "5%", "1e6 samples", "250B tokens", "90 min"'
+    shown = text if len(text) <= 40 else text[:37] + "..."
+    if len(text) > _MOST_TEXT:
+        raise InvalidArgument(f'length "{shown}"', f"{len(text)} characters are no length", instead)
+    bare = text.strip()
+    if bare in ("step", "update", "iter", "iteration", "epoch", "sample", "token", "second", "minute", "hour"):
+        bare = f"1 {bare}"
+    amounts: dict[str, Fraction] = {}
+    place = 0
+    while place < len(bare):
+        found = _TERM.match(bare, place)
+        if found is None or (place and not found["sign"]):
+            if re.fullmatch(r"[+-]?[\d._]+(e[+-]?\d+)?", bare, re.IGNORECASE):
+                raise InvalidArgument(f'length "{shown}"', "a number without a unit", f'Write "{bare} steps" or "5%"')
+            raise InvalidArgument(f'length "{shown}"', "not an amount with a unit", instead)
+        if found["unit"] not in _NAMES:
+            unit = found["unit"]
+            raise InvalidArgument(f'length "{shown}"', f'"{unit}" is no unit; {nearest(unit, _NAMES)}', instead)
+        unit, times = _NAMES[found["unit"]]
+        try:
+            number = Fraction(found["number"].replace("_", ""))
+        except ValueError:
+            raise InvalidArgument(f'length "{shown}"', "not an amount with a unit", instead) from None
+        amount = number * _SCALES[found["scale"]] * times * (-1 if found["sign"] == "-" else 1)
+        if abs(amount) > _MOST:
+            raise InvalidArgument(f'length "{shown}"', "more than a clock counts", "Write 1e18 or fewer")
+        amounts[unit] = amounts.get(unit, Fraction(0)) + amount
+        place = found.end()
+        while place < len(bare) and bare[place].isspace():
+            place += 1
+    if not bare:
+        raise InvalidArgument('length ""', "empty", instead)
+    return _duration(amounts)
+
+
+def _term(unit: str, amount: Fraction, *, alone: bool) -> str:
+    if unit == "percent":
+        return f"{_number(amount)}%"
+    if unit == "seconds":
+        for size, name in ((3600, "h"), (60, "min")):
+            if amount % size == 0:
+                return f"{_number(amount / size)} {name}"
+        return f"{_number(amount)} s"
+    if unit == "updates":
+        return _number(amount) if alone and amount.denominator == 1 else f"{_number(amount)} steps"
+    return f"{_number(amount)} {unit}" if amount != 1 else f"1 {unit[:-1]}"
+
+
+def _number(amount: Fraction) -> str:
+    """Every decimal digit of a fraction that came from decimals: exact, so that text round-trips."""
+    if amount.denominator == 1:
+        return str(amount.numerator)
+    digits = 0
+    while (amount * 10**digits).denominator != 1:
+        digits += 1
+    scaled = str(int(amount * 10**digits)).rjust(digits + 1, "0")
+    return f"{scaled[:-digits]}.{scaled[-digits:]}"
