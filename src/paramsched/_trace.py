@@ -1,0 +1,181 @@
+"""Trace: the values a plan gives, as arrays."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, final
+
+import numpy as np
+
+from paramsched._arrays import Floats
+from paramsched.errors import InvalidArgument, MissingDependency, Unresolved
+from paramsched.fields import Group, label
+from paramsched.plan import Plan, bind
+from paramsched.schedules.base import Schedule, evaluate
+from paramsched.time import Calendar
+
+if TYPE_CHECKING:
+    import pandas
+
+Key: TypeAlias = tuple[str, str | int]
+"""A field as the plan names it, and a group by its name or else its index; "" for a target."""
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Trace:
+    """The values a plan gives: `trace["lr", "head"]` is a float64 array with one value for each update of the horizon.
+
+    The numbers are those the optimizer uses, bit for bit.
+
+    Args:
+        total: how many updates.
+        steps_per_epoch: updates in an epoch; None if unknown.
+    """
+
+    total: int
+    steps_per_epoch: int | None
+    _columns: dict[Key, Floats]
+    _schedules: dict[Key, Schedule]
+    _indices: dict[int, str | int] = field(default_factory=dict)
+
+    def keys(self) -> tuple[Key, ...]:
+        """The pairs of field and group, in order."""
+        return tuple(self._columns)
+
+    def __getitem__(self, key: Key | str) -> Floats:
+        return self._columns[self._find(key)]
+
+    def __contains__(self, key: object) -> bool:
+        try:
+            self._find(key)  # type: ignore[arg-type]  # that is what is asked
+        except KeyError:
+            return False
+        return True
+
+    def __len__(self) -> int:
+        return self.total
+
+    def breakpoints(self, field: str, group: str | int = "") -> tuple[int, ...]:
+        """The updates at which the formula of a curve changes."""
+        return self._schedules[self._find((field, group))].breakpoints(self.total)
+
+    def line(self, field: str, group: str | int = "") -> str:
+        """The one-line text of a curve's schedule, with its lengths in updates."""
+        return str(self._schedules[self._find((field, group))])
+
+    def to_dict(self) -> dict[str, list[float]]:
+        """Lists of floats by column name: `lr[head]`, `betas[0][1]`; a target by its name."""
+        return {column_name(key): values.tolist() for key, values in self._columns.items()}
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write a header, then a row per update: `t`, then a column per field and group, floats by `repr`."""
+        columns = [values.tolist() for values in self._columns.values()]
+        with Path(path).open("w", newline="", encoding="utf-8") as file:
+            rows = csv.writer(file, lineterminator="\n")
+            rows.writerow(["t", *(column_name(key) for key in self._columns)])
+            rows.writerows([t, *map(repr, row)] for t, row in enumerate(zip(*columns, strict=True)))
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """A DataFrame with an index `t` and a column per field and group (a MultiIndex)."""
+        try:
+            import pandas as pd
+        except ImportError:
+            raise MissingDependency("Trace.to_pandas", "pandas", "test") from None
+        columns = pd.MultiIndex.from_tuples(list(self._columns), names=["field", "group"])
+        data = np.stack(list(self._columns.values()), axis=1)
+        return pd.DataFrame(data, columns=columns, index=pd.RangeIndex(self.total, name="t"))
+
+    def _find(self, key: Key | str) -> Key:
+        if isinstance(key, str):
+            mine = [known for known in self._columns if known[0] == key]
+            if len(mine) == 1:
+                return mine[0]
+            pair: Key = (key, "")
+        else:
+            pair = key
+        if pair in self._columns:
+            return pair
+        if isinstance(pair[1], int) and (pair[0], self._indices.get(pair[1], -1)) in self._columns:
+            return pair[0], self._indices[pair[1]]
+        known = ", ".join(f"{name!r}, {group!r}" for name, group in self._columns)
+        raise KeyError(f"trace[{key!r}]: no such curve; there are {known}")
+
+
+def column_name(key: Key) -> str:
+    """The name of a curve in a flat table."""
+    name, group = key
+    return name if group == "" else f"{name}[{group}]"
+
+
+def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace:
+    """The values a plan gives for an optimizer, one for each update of the horizon.
+
+    Args:
+        plan: what is planned; metric rules stay neutral.
+        optimizer: anything with `param_groups`, or a list of dicts like them (`[{"lr": 0.1}]`), or one dict for one group.
+            An optimizer that carries a plan is traced from its recorded bases. It is only read.
+        calendar: the facts that convert units; none are needed for a plan in updates with a horizon.
+
+    Raises:
+        Unresolved: no horizon is known.
+        PlanError: a group or a field that is not there.
+
+    >>> shown = trace(Plan(lr=linear(1.0, 0.0), horizon=4), {"lr": 0.1})
+    >>> shown["lr", 0].tolist()
+    [0.1, 0.07500000000000001, 0.05, 0.025]
+    """
+    if not isinstance(plan, Plan):
+        raise InvalidArgument(f"trace({plan!r}, …)", "no Plan", "Write ps.trace(ps.Plan(lr=cosine(), horizon=100), …)")
+    facts = calendar or Calendar()
+    resolved = plan.resolve(facts)
+    if resolved.horizon is None:
+        raise Unresolved("trace(…)", "nothing says how long the run is", "Give the plan a horizon, or Calendar(total=…)")
+    total = resolved.horizon.updates
+    times = np.arange(total)
+    groups = groups_of(optimizer)
+    columns: dict[Key, Floats] = {}
+    schedules: dict[Key, Schedule] = {}
+    labels = unique_labels(groups)
+    cache: dict[tuple[Schedule, float], Floats] = {}
+
+    def keep(key: Key, schedule: Schedule, base: float) -> None:
+        found = cache.get((schedule, base))
+        if found is None:
+            found = cache[schedule, base] = evaluate(schedule, times, base)
+            found.setflags(write=False)
+        columns[key], schedules[key] = found, schedule
+
+    for name in dict.fromkeys(binding.name for binding in resolved.bindings):
+        for index, bounds in enumerate(bind(resolved, groups)):
+            for bound in bounds:
+                if bound.name == name:
+                    keep((name, labels[index]), bound.schedule, bound.field.base(groups[index]))
+    for binding in resolved.bindings:
+        if not isinstance(binding.field, str):
+            keep((binding.name, ""), binding.schedule, binding.field.initial)
+    return Trace(total, facts.updates_per_epoch, columns, schedules, labels)
+
+
+def groups_of(optimizer: Any) -> Sequence[Group]:
+    """The param groups of an optimizer, or bases given in their place."""
+    if isinstance(optimizer, Mapping):
+        return [optimizer]
+    if isinstance(optimizer, (list, tuple)):
+        if all(isinstance(group, Mapping) for group in optimizer):
+            return optimizer
+        raise InvalidArgument(f"bases {optimizer!r}", "not dicts like param_groups", 'Write [{"lr": 0.1}, {"lr": 0.01}]')
+    groups: Sequence[Group] | None = getattr(optimizer, "param_groups", None)
+    if groups is None:
+        raise InvalidArgument(
+            f"trace(…, {type(optimizer).__name__})", "it has no param_groups", 'Write an optimizer, or [{"lr": 0.1}]'
+        )
+    return groups
+
+
+def unique_labels(groups: Sequence[Group]) -> dict[int, str | int]:
+    """How each group is called: its name where only it has it, else its index."""
+    labels = [label(group, index) for index, group in enumerate(groups)]
+    return {index: one if labels.count(one) == 1 else index for index, one in enumerate(labels)}
+
