@@ -82,7 +82,7 @@ def test_the_log_has_a_line_for_each_update_with_the_values_of_both_groups(whole
     lines = [json.loads(line) for line in (whole[0] / "values.jsonl").read_text().splitlines()]
 
     assert [line["t"] for line in lines] == list(range(900))
-    assert {tuple(group) for line in lines for group in line["groups"]} == {("lr", "weight_decay", "betas[0]")}
+    assert all(group.keys() == {"lr", "weight_decay", "betas[0]"} for line in lines for group in line["groups"])
     assert all(line["groups"][1]["weight_decay"] == 0 for line in lines)
 
 
