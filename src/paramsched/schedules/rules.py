@@ -217,15 +217,18 @@ class CosineRule(Rule):
     """Half a cosine wave towards the floor `to` in `over` ticks (or the window), and back up in as many, and so on."""
 
     to: Level
-    over: int | None
+    over: float | None
     begin: int
     end: int | None
     by: Clock
+    base: Level
 
     def __post_init__(self) -> None:
         self._check()
         object.__setattr__(self, "to", level_of("rules.cosine(to=…)", self.to))
-        _check_over(self, self.over, least=1)
+        object.__setattr__(self, "base", level_of("rules.cosine(base=…)", self.base))
+        if self.over is not None:
+            object.__setattr__(self, "over", _ticks("rules.cosine(over=…)", self.over))
 
     def _coefficients(self, k: Floats) -> Coefficients:
         out = Coefficients.identity(k.size)
@@ -240,7 +243,7 @@ class CosineRule(Rule):
         share, fixed = parts(self.to)
         out.b[turn] = rise * (1 - (share or 0.0))
         out.c[turn] = -rise * (fixed or 0.0)
-        return out
+        return _rebased(out, self.base)
 
 
 @final
@@ -277,16 +280,18 @@ class PolynomialRule(Rule):
 class CosineRestartsRule(Rule):
     """Cosine descents to the floor `to`, each beginning at its weight times base, whatever the value was."""
 
-    periods: tuple[int, ...]
+    periods: tuple[float, ...]
     weights: tuple[float, ...]
     to: Level
     begin: int
     end: int | None
     by: Clock
+    base: Level
 
     def __post_init__(self) -> None:
         self._check()
-        object.__setattr__(self, "periods", tuple(count("rules.cosine_restarts(periods=…)", p) for p in self.periods))
+        object.__setattr__(self, "base", level_of("rules.cosine_restarts(base=…)", self.base))
+        object.__setattr__(self, "periods", tuple(_ticks("rules.cosine_restarts(periods=…)", p) for p in self.periods))
         object.__setattr__(self, "weights", tuple(finite("rules.cosine_restarts(…)", w) for w in self.weights))
         object.__setattr__(self, "to", level_of("rules.cosine_restarts(to=…)", self.to))
         if len(self.periods) != len(self.weights):
@@ -294,7 +299,7 @@ class CosineRestartsRule(Rule):
 
     def _coefficients(self, k: Floats) -> Coefficients:
         out = Coefficients.identity(k.size)
-        begin = 0
+        begin: float = 0
         for period, weight in zip(self.periods, self.weights, strict=True):
             j = k - begin
             first, moving = j == 0, (j > 0) & (j < period)
@@ -302,7 +307,7 @@ class CosineRestartsRule(Rule):
             out.a[moving] = _wave(j[moving], period) / _wave(j[moving] - 1, period)
             _towards(out, moving, self.to)
             begin += period
-        return out
+        return _rebased(out, self.base)
 
 
 @final
@@ -360,13 +365,14 @@ def one_cycle_values(
     knots = [(0.0, low), (up, peak), (2 * up, low), (total - 1.0, floor)] if three_phase else [
         (0.0, low), (up, peak), (total - 1.0, floor)
     ]  # fmt: skip
+    k = np.minimum(k, total - 1.0)  # what the last tick reached is held
     values = np.full(k.shape, knots[-1][1])
     for (begin, first), (end, last) in reversed(list(zip(knots, knots[1:], strict=False))):
         within = k <= end
         if end > begin:
             u = (k[within] - begin) / (end - begin)
             share = (1 - np.cos(np.pi * u)) / 2 if anneal == "cos" else u
-            values[within] = first + (last - first) * share
+            values[within] = np.where(u >= 1, last, first + (last - first) * share)
         else:
             values[within] = last
     return values
@@ -396,8 +402,23 @@ class ScheduleRule(Rule):
         return out
 
 
-def _wave(k: Floats, n: int) -> Floats:
+def _wave(k: Floats, n: float) -> Floats:
     return 1 + np.cos(np.pi * k / n)
+
+
+def _ticks(asked: str, number: float) -> float:
+    """A length in ticks above 0; whole ones as integers. Peers accept half a tick, and their curves then pass it by."""
+    value = positive(asked, number)
+    return int(value) if value == int(value) else value
+
+
+def _rebased(out: Coefficients, base: Level) -> Coefficients:
+    """The columns with another value in place of base."""
+    if base != 1.0:
+        share, fixed = parts(base)
+        out.c[:] += out.b * (fixed or 0.0)
+        out.b[:] *= share or 0.0
+    return out
 
 
 def _towards(out: Coefficients, where: np.ndarray, floor: Level) -> None:  # type: ignore[type-arg]  # a mask
@@ -452,10 +473,15 @@ def multistep(
 
 @_text.rule
 def cosine(
-    to: Level = 0.0, over: int | None = None, begin: int = 0, end: int | None = None, by: Clock = "update"
+    to: Level = 0.0,
+    over: float | None = None,
+    begin: int = 0,
+    end: int | None = None,
+    by: Clock = "update",
+    base: Level = 1.0,
 ) -> CosineRule:
-    """Half a cosine wave to `to` in `over` ticks (the window), and back."""
-    return CosineRule(to, over, begin, end, by)
+    """Half a cosine wave to `to` in `over` ticks (the window), and back; `base` is where it comes back to."""
+    return CosineRule(to, over, begin, end, by, base)
 
 
 @_text.rule
@@ -473,15 +499,16 @@ def polynomial(
 
 @_text.rule
 def cosine_restarts(
-    periods: Sequence[int],
+    periods: Sequence[float],
     weights: Sequence[float] = (1.0,),
     to: Level = 0.0,
     begin: int = 0,
     end: int | None = None,
     by: Clock = "update",
+    base: Level = 1.0,
 ) -> CosineRestartsRule:
-    """Cosine descents to `to`, each from its weight times base."""
-    return CosineRestartsRule(tuple(periods), tuple(weights), to, begin, end, by)
+    """Cosine descents to `to`, each from its weight times `base`."""
+    return CosineRestartsRule(tuple(periods), tuple(weights), to, begin, end, by, base)
 
 
 @_text.rule
