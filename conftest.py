@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 import paramsched
+from paramsched.schedules import rules
 
 
 @pytest.fixture(autouse=True)
 def public_names(doctest_namespace: dict[str, Any]) -> None:
-    for name in paramsched.__all__:
-        if name not in doctest_namespace and not name.startswith("Scheduler"):
-            doctest_namespace[name] = getattr(paramsched, name)
+    doctest_namespace.update({name: getattr(paramsched, name) for name in paramsched.__all__ if hasattr(paramsched, name)})
+    doctest_namespace["rules"] = rules

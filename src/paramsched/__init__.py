@@ -1,11 +1,161 @@
-"""Hyperparameter schedules as data."""
+"""paramsched: how learning rate, momentum, weight decay and every other hyperparameter change over a training run.
 
-from paramsched.schedules import *  # noqa: F403
-from paramsched.feedback import plateau
-from paramsched.time import Calendar, Duration
-from paramsched.plan import Plan, Binding, Target, resolve
-from paramsched._trace import Trace, trace
-from paramsched._diff import diff
-from paramsched.errors import InvalidArgument
-from paramsched import curves, errors
-__all__=[n for n in dir() if n[0]!='_']
+A *schedule* is a pure function of time and base, a *plan* says which field of which groups follows which schedule, and
+the *Scheduler* applies exactly that. `import paramsched` imports no torch: `Scheduler` brings it in when it is asked for.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from paramsched import curves as curves
+from paramsched import errors as errors
+from paramsched._diff import diff as diff
+from paramsched._trace import Trace as Trace
+from paramsched._trace import trace as trace
+from paramsched.errors import InvalidArgument as InvalidArgument
+from paramsched.errors import ParamschedError as ParamschedError
+from paramsched.feedback import plateau as plateau
+from paramsched.plan import Binding as Binding
+from paramsched.plan import Plan as Plan
+from paramsched.plan import replay as replay
+from paramsched.plan import resolve as resolve
+from paramsched.plan import Target as Target
+from paramsched.schedules import Absolute as Absolute
+from paramsched.schedules import absolute as absolute
+from paramsched.schedules import Anneal as Anneal
+from paramsched.schedules import anneal as anneal
+from paramsched.schedules import chain as chain
+from paramsched.schedules import clamp as clamp
+from paramsched.schedules import Constant as Constant
+from paramsched.schedules import constant as constant
+from paramsched.schedules import cooldown as cooldown
+from paramsched.schedules import cosine as cosine
+from paramsched.schedules import cosine_restarts as cosine_restarts
+from paramsched.schedules import cyclic as cyclic
+from paramsched.schedules import every as every
+from paramsched.schedules import Exponential as Exponential
+from paramsched.schedules import exponential as exponential
+from paramsched.schedules import from_function as from_function
+from paramsched.schedules import inverse_sqrt as inverse_sqrt
+from paramsched.schedules import inverse_time as inverse_time
+from paramsched.schedules import linear as linear
+from paramsched.schedules import maximum as maximum
+from paramsched.schedules import minimum as minimum
+from paramsched.schedules import multistep as multistep
+from paramsched.schedules import noam as noam
+from paramsched.schedules import one_cycle as one_cycle
+from paramsched.schedules import parse as parse
+from paramsched.schedules import piecewise as piecewise
+from paramsched.schedules import polynomial as polynomial
+from paramsched.schedules import power_law as power_law
+from paramsched.schedules import recurrence as recurrence
+from paramsched.schedules import register_function as register_function
+from paramsched.schedules import restarts as restarts
+from paramsched.schedules import rules as rules
+from paramsched.schedules import Schedule as Schedule
+from paramsched.schedules import shape as shape
+from paramsched.schedules import shift as shift
+from paramsched.schedules import slanted_triangular as slanted_triangular
+from paramsched.schedules import step as step
+from paramsched.schedules import trapezoid as trapezoid
+from paramsched.schedules import warmup as warmup
+from paramsched.schedules import window as window
+from paramsched.schedules import wsd as wsd
+from paramsched.time import Calendar as Calendar
+from paramsched.time import Duration as Duration
+
+if TYPE_CHECKING:
+    from paramsched.config import dump as dump
+    from paramsched.config import load as load
+    from paramsched.config import loads as loads
+    from paramsched.scheduler import Scheduler as Scheduler
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "Scheduler": "paramsched.scheduler",  # it imports torch
+    "dump": "paramsched.config",
+    "load": "paramsched.config",
+    "loads": "paramsched.config",
+}
+
+__all__ = [
+    "Absolute",
+    "Anneal",
+    "Binding",
+    "Calendar",
+    "Constant",
+    "Duration",
+    "Exponential",
+    "InvalidArgument",
+    "ParamschedError",
+    "Plan",
+    "Schedule",
+    "Scheduler",
+    "Target",
+    "Trace",
+    "absolute",
+    "anneal",
+    "chain",
+    "clamp",
+    "constant",
+    "cooldown",
+    "cosine",
+    "cosine_restarts",
+    "curves",
+    "cyclic",
+    "diff",
+    "dump",
+    "errors",
+    "every",
+    "exponential",
+    "from_function",
+    "inverse_sqrt",
+    "inverse_time",
+    "linear",
+    "load",
+    "loads",
+    "maximum",
+    "minimum",
+    "multistep",
+    "noam",
+    "one_cycle",
+    "parse",
+    "piecewise",
+    "plateau",
+    "polynomial",
+    "power_law",
+    "recurrence",
+    "register_function",
+    "replay",
+    "resolve",
+    "restarts",
+    "rules",
+    "shape",
+    "shift",
+    "slanted_triangular",
+    "step",
+    "trace",
+    "trapezoid",
+    "warmup",
+    "window",
+    "wsd",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'paramsched' has no attribute {name!r}")
+    from importlib import import_module
+
+    try:
+        found = getattr(import_module(_LAZY[name]), name)
+    except ModuleNotFoundError as absent:
+        if absent.name != "torch":
+            raise
+        raise errors.MissingDependency(f"paramsched.{name}", "torch", "torch") from None
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

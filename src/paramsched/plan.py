@@ -145,6 +145,28 @@ class Plan:
         object.__setattr__(self, "horizon", length)
         object.__setattr__(self, "_key", self._canonical() if self.serialisable else None)
 
+    @staticmethod
+    def of_text(text: str) -> "Plan":
+        """The plan that `plan.text` was taken from.
+
+        Raises:
+            InvalidArgument: not such a text.
+        """
+        try:
+            data = json.loads(text)
+            bindings = [
+                Binding(Target(*field) if isinstance(field, list) else field, line, groups)
+                for field, groups, line in data["bindings"]
+            ]
+            return Plan(*bindings, horizon=data["horizon"])
+        except (ValueError, TypeError, KeyError) as error:
+            raise InvalidArgument("Plan.of_text(…)", f"no text of a plan ({error})", "Take it from plan.text") from None
+
+    @property
+    def text(self) -> str | None:
+        """The canonical JSON, for checkpoints; None where a predicate or a function without a name is in the plan."""
+        return self._key
+
     def __setattr__(self, name: str, value: object) -> None:
         raise AttributeError(f"a Plan is frozen: {name} cannot be set")
 
@@ -268,6 +290,42 @@ def resolve(plan: Schedule | Plan, calendar: Calendar) -> Schedule | Plan:
         raise InvalidArgument(f"resolve(…, {calendar!r})", "no Calendar", "Write resolve(…, ps.Calendar(total=10_000))")
     horizon = calendar.horizon
     return plan._resolve(Span(calendar, Fraction(0), None if horizon is None else Fraction(horizon)))
+
+
+def replay(
+    plan: Plan, events: Iterable[tuple[int, Mapping[str, float]]]
+) -> dict[MetricRule[Any], Any]:
+    """Rebuild the states of a plan's metric rules from what was observed.
+
+    Args:
+        plan: whose rules are meant.
+        events: pairs of update and metrics, in the order they were observed.
+
+    Returns:
+        Each rule's state, as `scheduler.states` has them after the same observations.
+
+    Raises:
+        InvalidArgument: events out of order, or a name no rule watches.
+
+    >>> plan = Plan(lr=constant() * plateau("loss", patience=0, factor=0.5), horizon=10)
+    >>> [state.factor for state in replay(plan, [(1, {"loss": 1.0}), (2, {"loss": 1.0})]).values()]
+    [0.5]
+    """
+    states = {rule: rule.init() for rule in plan.metric_rules}
+    watched = {rule.metric for rule in states}
+    last = 0
+    for t, metrics in events:
+        if t < last:
+            raise InvalidArgument(f"replay(…, [({t}, …)])", f"it comes after update {last}", "Give events in their order")
+        if strange := metrics.keys() - watched:
+            raise InvalidArgument(
+                f"replay(…, [({t}, {dict(metrics)!r})])", f"no rule watches {', '.join(sorted(strange))}", "Leave it out"
+            )
+        last = t
+        for rule in states:
+            if rule.metric in metrics:
+                states[rule] = rule.observe(states[rule], float(metrics[rule.metric]))
+    return states
 
 
 @final

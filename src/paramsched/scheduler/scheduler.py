@@ -1,0 +1,371 @@
+"""Scheduler: applies a plan to an optimizer."""
+
+from collections.abc import Mapping
+from numbers import Real
+from typing import Any, Literal, final
+
+import torch
+from torch.optim.lr_scheduler import LRScheduler
+
+from paramsched._diff import diff
+from paramsched._trace import Key, unique_labels
+from paramsched.errors import InvalidArgument, InvalidTime, ParamschedError, nearest
+from paramsched.feedback.base import MetricRule
+from paramsched.plan import Plan, Target
+from paramsched.scheduler import _keys
+from paramsched.scheduler._driver import Driver
+from paramsched.scheduler._keys import PLAN, Group
+from paramsched.scheduler._resume import OnChange, Resume, checked, mix, warn_if_over
+from paramsched.scheduler._slots import slots_of, values_of
+from paramsched.scheduler._state import read, restored, state_of
+from paramsched.scheduler._unwrap import require_hooks, unwrap
+from paramsched.time import Calendar, DurationLike
+
+Drive = Literal["optimizer", "manual"]
+
+
+@final
+class Scheduler(LRScheduler):
+    """Applies a plan: the one object that holds a clock and writes into an optimizer.
+
+    After construction there is nothing to call: each step of the optimizer is an update, and right after it the groups
+    hold the values of the next. Steps that were no updates (skipped by a GradScaler, raised, nested) do not count. The
+    optimizer's own checkpoint carries count and bases, so it alone resumes; constructing on an optimizer that carries a
+    count goes on from there.
+
+    It is a `torch.optim.lr_scheduler.LRScheduler` by type, for engines that look; its `step()` moves nothing (but see
+    `drive`), so however often an engine calls it, the values stay right.
+
+    Args:
+        optimizer: a torch optimizer, or an engine's wrapper of one.
+        plan: what is applied.
+        calendar: the facts that convert units; or these facts as keywords: `total`, `steps_per_epoch`,
+            `batches_per_epoch`, `accumulation`, `batch_size`, `tokens_per_step`, `seconds_per_step`.
+        drive: `"optimizer"`: each step of the optimizer moves the clock; `"manual"`: each `scheduler.step()` does.
+        on_change: what a plan that differs from a checkpoint's does: `"new"` (the code's plan goes on from the current
+            update), `"checkpoint"`, `"error"`, or a mapping from field to one of these. The difference is logged.
+
+    Raises:
+        InvalidArgument: an argument that cannot be, or an optimizer whose step fires no hooks.
+        PlanError: a group or field of the plan that the optimizer does not have. The optimizer is as before.
+        PlanChanged: the optimizer carries another plan and `on_change="error"`. The optimizer is as before.
+
+    >>> import torch
+    >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    >>> scheduler = Scheduler(optimizer, Plan(lr=linear(1.0, 0.0), horizon=4))
+    >>> for _ in range(2):
+    ...     _ = optimizer.step()
+    >>> scheduler.last_epoch, optimizer.param_groups[0]["lr"]
+    (2, 0.05)
+    """
+
+    def __init__(  # LRScheduler's own is not run: it would wrap the step, write initial_lr and step
+        self,
+        optimizer: Any,
+        plan: Plan,
+        *,
+        calendar: Calendar | None = None,
+        drive: Drive = "optimizer",
+        on_change: OnChange = "new",
+        total: DurationLike | None = None,
+        steps_per_epoch: int | None = None,
+        batches_per_epoch: int | None = None,
+        accumulation: int | None = None,
+        batch_size: int | None = None,
+        tokens_per_step: float | None = None,
+        seconds_per_step: float | None = None,
+    ) -> None:
+        facts = {
+            "total": total, "steps_per_epoch": steps_per_epoch, "batches_per_epoch": batches_per_epoch,
+            "accumulation": accumulation, "batch_size": batch_size, "tokens_per_step": tokens_per_step,
+            "seconds_per_step": seconds_per_step,
+        }  # fmt: skip
+        given = {name: fact for name, fact in facts.items() if fact is not None}
+        if calendar is not None and given:
+            raise InvalidArgument(
+                f"Scheduler(calendar=…, {', '.join(given)}=…)", "facts are given twice", "Put them all into the Calendar"
+            )
+        if not isinstance(plan, Plan):
+            raise InvalidArgument(f"Scheduler(…, {plan!r})", "no Plan", "Write ps.Plan(lr=ps.cosine(to=0.1), horizon=1000)")
+        if drive not in ("optimizer", "manual"):
+            raise InvalidArgument(f"Scheduler(drive={drive!r})", nearest(str(drive), ("optimizer", "manual")))
+        self._start(unwrap(optimizer), plan, calendar or Calendar(**given), drive, Resume(checked(on_change)))  # type: ignore[arg-type]  # checked by Calendar
+
+    def _start(self, optimizer: Any, plan: Plan, calendar: Calendar, drive: Drive, resume: Resume) -> None:
+        if drive == "optimizer":
+            require_hooks(optimizer)
+        groups: list[Group] = optimizer.param_groups
+        resolved = plan.resolve(calendar)
+        before = _driver_of(optimizer)
+        count = _keys.count_in(groups)
+        unknown = False
+        if before is not None:
+            changes = diff(before.resolved, resolved, Calendar()) if before.resolved != resolved else ()
+            if changes:
+                resume.settle(changes)
+                if resume.on_change == "checkpoint":
+                    plan, resolved = before.plan, before.resolved
+                elif isinstance(resume.on_change, Mapping) and "checkpoint" in resume.on_change.values():
+                    plan = resolved = mix(resolved, before.resolved, resume.on_change)
+        elif count is not None and any(PLAN in g and g[PLAN] != _keys.number_of(plan) for g in groups):
+            resume.refuse_if_error(f"the optimizer carries another plan than the code's: {plan!r}")
+            unknown = True
+        driver = Driver(plan, resolved, _keys.number_of(plan), resume)
+        driver.t = (before.t if before is not None else count) or 0
+        if before is not None:
+            driver.states = driver.used = {**driver.states, **{r: s for r, s in before.states.items() if r in driver.states}}
+        elif count is not None:
+            driver.source = "optimizer"
+        driver.bind(groups, slots_of(resolved, groups))
+        if before is not None:
+            before.release()
+        driver.attach(optimizer, step=drive == "optimizer")
+        self.optimizer = optimizer
+        self._driver, self._calendar, self._drive = driver, calendar, drive
+        self._step_count = 1
+        if unknown:
+            resume.say_unknown(driver)
+        warn_if_over(driver)
+
+    # ------------------------------------------------------------------ what is asked
+
+    @property
+    def plan(self) -> Plan:
+        """The plan in force."""
+        return self._driver.plan
+
+    @property
+    def calendar(self) -> Calendar:
+        """The facts that converted its units."""
+        return self._calendar
+
+    @property
+    def states(self) -> dict[MetricRule[Any], Any]:
+        """The states of the plan's metric rules."""
+        return dict(self._driver.states)
+
+    def value(self, field: str, group: int | str = 0) -> float:
+        """The planned value of the coming update.
+
+        Args:
+            field: as the plan names it (`"lr"`, `"betas[0]"`, `"momentum"`), or a target's name.
+            group: a group's index or its name.
+
+        Raises:
+            InvalidArgument: nothing of that name is scheduled there.
+        """
+        values = self.values()
+        labels = unique_labels(self.optimizer.param_groups)
+        for key in ((field, ""), (field, group), (field, labels.get(group) if isinstance(group, int) else group)):
+            if key in values:
+                return values[key]  # type: ignore[index]  # it is there
+        known = ", ".join(f"{name!r} of {label!r}" if label != "" else repr(name) for name, label in values)
+        raise InvalidArgument(f"scheduler.value({field!r}, {group!r})", f"not scheduled; there are {known}")
+
+    def values(self) -> dict[Key, float]:
+        """The planned values of the coming update, by field and group as in a `Trace`; targets have group ""."""
+        import numpy as np
+
+        driver = self._driver
+        labels = unique_labels(self.optimizer.param_groups)
+        found: dict[Key, float] = {(slot.name, labels[slot.group]): value for slot, value in driver.values()}
+        for binding in driver.resolved.bindings:
+            if isinstance(binding.field, Target):
+                at = np.array([driver.t])
+                found[binding.name, ""] = float(
+                    values_of(binding.schedule, at, binding.field.initial, driver.states)[0]
+                )
+        return found
+
+    # ------------------------------------------------------------------ what moves it
+
+    def seek(self, t: int) -> None:
+        """Go to update `t` at once; the values of `t` are in the groups on return. Feedback states stay as they are.
+
+        Raises:
+            InvalidTime: not a whole number from 0 on.
+        """
+        if isinstance(t, bool) or not isinstance(t, (int, torch.SymInt)) or not 0 <= t < 2**62:
+            raise InvalidTime(f"scheduler.seek({t!r})", "not a number of completed updates", "Write scheduler.seek(0)")
+        self._require_alive("seek")
+        self._driver.seek(self.optimizer.param_groups, int(t))
+
+    def observe(self, **metrics: Any) -> None:
+        """Tell the metric rules what training measured; a reduction is in the groups on return.
+
+        Args:
+            metrics: name and value; a number or a tensor without dimensions.
+
+        Raises:
+            InvalidArgument: a name no rule watches, or a value that is no number. Nothing has changed then.
+        """
+        self._require_alive("observe")
+        driver = self._driver
+        watched = {rule.metric for rule in driver.states}
+        numbers = {}
+        for name, value in metrics.items():
+            if name not in watched:
+                instead = nearest(name, watched) if watched else "the plan has no metric rule"
+                raise InvalidArgument(f"observe({name}={value!r})", f"no rule watches {name!r}; {instead}")
+            numbers[name] = _metric(name, value)
+        states = {
+            rule: rule.observe(state, numbers[rule.metric]) if rule.metric in numbers else state
+            for rule, state in driver.states.items()
+        }
+        changed = any(states[rule] != state for rule, state in driver.states.items())
+        driver.states = states
+        if changed:
+            driver.rewrite(self.optimizer.param_groups)
+
+    def step(self, metrics: Any = None, epoch: Any = None) -> None:
+        """What engines call: acknowledges the last update, and with `drive="manual"` counts one.
+
+        Args:
+            metrics: the metric of the plan's only rule, observed; ignored where the plan has none.
+            epoch: ignored.
+
+        Raises:
+            InvalidArgument: a metric, and several rules that could be meant: use `observe`.
+        """
+        del epoch
+        driver = self._driver
+        if metrics is not None and driver.states and self._alive:
+            names = sorted({rule.metric for rule in driver.states})
+            if len(driver.states) > 1:
+                raise InvalidArgument(
+                    f"scheduler.step({metrics!r})",
+                    f"the plan has {len(driver.states)} metric rules",
+                    f"Write scheduler.observe({', '.join(f'{name}=…' for name in names)})",
+                )
+            self.observe(**{names[0]: metrics})
+        if self._drive == "manual":
+            self._require_alive("step")
+            driver.advance(self.optimizer.param_groups)
+        driver.acknowledged = True
+        self._step_count += 1
+
+    def detach(self) -> None:
+        """Stop writing, and leave no trace in the optimizer: hooks and entries go, values stay as they are."""
+        if self._alive:
+            self._driver.remove_from(self.optimizer.param_groups)
+
+    # ------------------------------------------------------------------ what engines read
+
+    @property
+    def last_epoch(self) -> int:
+        """Completed updates. Writes are ignored: the optimizer's step is what counts."""
+        return self._driver.t
+
+    @last_epoch.setter
+    def last_epoch(self, value: int) -> None:
+        del value  # engines count it up on their own
+
+    @property
+    def base_lrs(self) -> list[Any]:
+        """The base of each group's lr; its present value where no plan schedules it."""
+        bases = {slot.group: slot.base for slot in self._driver.table.slots if slot.field.key == "lr"}
+        return [bases.get(i, group["lr"]) for i, group in enumerate(self.optimizer.param_groups)]
+
+    @base_lrs.setter
+    def base_lrs(self, value: Any) -> None:
+        del value
+
+    def get_lr(self) -> list[Any]:
+        """The lr of each group as it is."""
+        return [group["lr"] for group in self.optimizer.param_groups]
+
+    def get_last_lr(self) -> list[Any]:
+        """The lr the last update used, until `step()` is called; then that of the coming one."""
+        driver = self._driver
+        now = [_plain(lr) for lr in self.get_lr()]
+        if driver.acknowledged or driver.t == 0:
+            return now
+        for slot, value in driver.values(driver.t - 1):
+            if slot.field.key == "lr" and slot.group < len(now):
+                now[slot.group] = value
+        return now
+
+    @property
+    def _last_lr(self) -> list[Any]:
+        return self.get_last_lr()
+
+    # ------------------------------------------------------------------ checkpoints
+
+    def state_dict(self) -> dict[str, Any]:
+        """Clock, feedback states, bases and the plan as text: plain data, loadable with `weights_only=True`."""
+        return state_of(self._driver, self._calendar, len(self.optimizer.param_groups))
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from a state: values are in the groups on return.
+
+        Raises:
+            StateError: foreign, truncated or spoiled; nothing has changed.
+            PlanChanged: the plan differs and `on_change="error"`; nothing has changed.
+        """
+        self._require_alive("load_state_dict")
+        state = read(state_dict)
+        resume = self._driver.loading
+        assert isinstance(resume, Resume)
+        self._calendar = resume.load(self._driver, state, self._calendar, self.optimizer.param_groups)
+
+    def __getstate__(self) -> dict[str, Any]:
+        resume = self._driver.loading
+        assert isinstance(resume, Resume)
+        return {
+            "optimizer": self.optimizer,
+            "plan": self.plan,
+            "calendar": self._calendar,
+            "drive": self._drive,
+            "on_change": resume.on_change,
+            "feedback": self.state_dict()["feedback"],
+            "step_count": self._step_count,
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._start(state["optimizer"], state["plan"], state["calendar"], state["drive"], Resume(state["on_change"]))
+        states = restored(state["feedback"], self._driver.resolved.metric_rules)
+        self._driver.states = self._driver.used = states
+        self._driver.rewrite(self.optimizer.param_groups)
+        self._step_count = state["step_count"]
+
+    def __repr__(self) -> str:
+        return f"<Scheduler at update {self.last_epoch} of {self.plan!r}>"
+
+    # ------------------------------------------------------------------ inside
+
+    @property
+    def _alive(self) -> bool:
+        return not self._driver.released
+
+    def _require_alive(self, what: str) -> None:
+        if not self._alive:
+            raise ParamschedError(
+                f"scheduler.{what}(): this Scheduler is detached, or another one has taken its optimizer over. "
+                "Write ps.Scheduler(optimizer, plan) to go on."
+            )
+
+
+def _driver_of(optimizer: Any) -> Driver | None:
+    """The driver an earlier Scheduler left on an optimizer: it is found among the hooks."""
+    for name in ("_optimizer_step_post_hooks", "_optimizer_load_state_dict_post_hooks"):
+        for hook in getattr(optimizer, name, {}).values():
+            owner = getattr(hook, "__self__", None)
+            if isinstance(owner, Driver):
+                return owner
+    return None
+
+
+def _metric(name: str, value: Any) -> float:
+    if isinstance(value, torch.Tensor) and value.ndim == 0 and value.dtype != torch.bool and not value.is_complex():
+        return float(value)
+    if isinstance(value, Real) and not isinstance(value, bool):
+        return float(value)
+    shape = f" of shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else ""
+    raise InvalidArgument(
+        f"observe({name}=…)", f"a {type(value).__name__}{shape} is no number", f"Write observe({name}=float(value))"
+    )
+
+
+def _plain(lr: Any) -> Any:
+    return lr.detach().clone() if isinstance(lr, torch.Tensor) else lr
+
