@@ -5,7 +5,8 @@ ParamschedError
 │   ├── InvalidTime        (ValueError)  a time that is negative, not finite or no number
 │   ├── Unresolved         (ValueError)  a schedule is called while a unit or an open length is left in it
 │   ├── MissingFact        (ValueError)  a Calendar lacks what a unit needs
-│   └── ParseError         (ValueError)  a line of text that is no schedule
+│   ├── ParseError         (ValueError)  a line of text that is no schedule
+│   └── AssertedArgument   (AssertionError) where the peer of a drop-in asserts
 ├── PlanError              (ValueError)  bindings that contradict each other or the optimizer
 │   ├── UnknownField       (KeyError)    a group lacks a scheduled field
 │   └── UnknownGroup       (KeyError)    a selector that matches no group
@@ -60,6 +61,11 @@ class MissingFact(InvalidArgument):
 @final
 class ParseError(InvalidArgument):
     """A line of text that is no schedule."""
+
+
+@final
+class AssertedArgument(InvalidArgument, AssertionError):
+    """A value that the peer of a drop-in refuses by `assert`; unlike an `assert` it stays under `python -O`."""
 
 
 class PlanError(InvalidArgument):

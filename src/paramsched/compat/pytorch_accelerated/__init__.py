@@ -1,0 +1,29 @@
+"""pytorch-accelerated's schedulers on the kernel, with the library's names and signatures.
+
+Change the import line only; the library itself need not be installed. What differs, and why, is listed row by row in
+`docs/compat/divergences.md`.
+
+With several processes `NUM_UPDATE_STEPS_PER_EPOCH` counts the batches of all of them, while each process steps its own
+scheduler once per update: a schedule built on it is that many times too long. Write
+`PER_PROCESS_NUM_UPDATE_STEPS_PER_EPOCH` there.
+"""
+
+from paramsched.compat.pytorch_accelerated._base import SchedulerBase as SchedulerBase
+from paramsched.compat.pytorch_accelerated._checkpoints import estimate_checkpoint_steps as estimate_checkpoint_steps
+from paramsched.compat.pytorch_accelerated._cosine import CosineLrScheduler as CosineLrScheduler
+from paramsched.compat.pytorch_accelerated._placeholders import TrainerPlaceholderValues as TrainerPlaceholderValues
+from paramsched.compat.pytorch_accelerated._replace import (
+    replace_trainer_placeholder_values as replace_trainer_placeholder_values,
+)
+from paramsched.compat.pytorch_accelerated._stateful import StatefulSchedulerBase as StatefulSchedulerBase
+from paramsched.compat.pytorch_accelerated._wsd import WSDLrScheduler as WSDLrScheduler
+
+__all__ = [
+    "CosineLrScheduler",
+    "SchedulerBase",
+    "StatefulSchedulerBase",
+    "TrainerPlaceholderValues",
+    "WSDLrScheduler",
+    "estimate_checkpoint_steps",
+    "replace_trainer_placeholder_values",
+]

@@ -1,0 +1,116 @@
+"""SchedulerBase: told how many updates were done, it writes one field of every group."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
+
+from torch import Tensor
+from torch.optim import Optimizer
+
+from paramsched.compat.pytorch_accelerated._groups import copied, plain, spread, write
+from paramsched.errors import UnknownField, nearest
+
+Number: TypeAlias = float | Tensor
+"""A value of a param group: a number, or a 0-d tensor."""
+
+VALUES = "param_group_values"
+"""Where a state keeps what the groups held."""
+
+
+class SchedulerBase(ABC):
+    """Write `get_updated_values(num_updates)` into one field of every param group.
+
+    Stateless: the loop counts, and says after each update how many there have been, so that update number n, counted
+    from zero, uses f(n).
+
+        optimizer.step()
+        num_updates += 1
+        scheduler.step_update(num_updates)
+
+    Constructing stores each group's value as its `initial_<field>`, unless that is there already, and writes that into
+    the group. A group added later joins, with its own value as base, at the next step.
+
+    Differs from pytorch-accelerated: any iterable gives one value for each group, a wrong number of them is refused,
+    tensors are filled in place, and loading a state writes what the groups held (rows 8, 9, 14-17 of
+    `docs/compat/divergences.md`).
+
+    Args:
+        optimizer: its groups are read anew at each step.
+        param_group_field: the entry to schedule.
+
+    Raises:
+        UnknownField: a group lacks the field.
+
+    >>> import torch
+    >>> class Halving(SchedulerBase):
+    ...     def get_updated_values(self, num_updates):
+    ...         return [base * 0.5**num_updates for base in self.base_lr_values]
+    >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.4)
+    >>> Halving(optimizer).step_update(2)
+    >>> optimizer.param_groups[0]["lr"]
+    0.1
+    """
+
+    def __init__(self, optimizer: Optimizer, param_group_field: str = "lr") -> None:
+        self.optimizer = optimizer
+        self.param_group_field = param_group_field
+        self._initial_param_group_field = f"initial_{param_group_field}"
+        for i, group in enumerate(optimizer.param_groups):
+            if param_group_field not in group:
+                known = [name for name in group if name != "params"]
+                raise UnknownField(
+                    f"{param_group_field} missing from param_groups[{i}]",
+                    nearest(param_group_field, known),
+                    "Write one of these as param_group_field",
+                )
+        self.base_lr_values: list[Any] = []
+        self._join_new_groups()
+        self._update_param_groups(self.base_lr_values)
+
+    @abstractmethod
+    def get_updated_values(self, num_updates: int) -> Number | Iterable[Number] | None:
+        """The values after `num_updates` updates: one for all groups, one for each, or None to change nothing."""
+
+    def step_update(self, num_updates: int) -> None:
+        """Write the values for `num_updates` completed updates.
+
+        Raises:
+            InvalidArgument: as many values as there are groups are needed.
+        """
+        self._join_new_groups()
+        values = self.get_updated_values(num_updates)
+        if values is not None:
+            self._update_param_groups(values)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All attributes except the optimizer, and what the groups hold now."""
+        state = {name: copied(value) for name, value in vars(self).items() if name != "optimizer"}
+        state[VALUES] = [plain(copied(group[self.param_group_field])) for group in self.optimizer.param_groups]
+        return state
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Set the attributes, and write what the groups held; `state_dict` is not changed and not kept.
+
+        Bases and values are restored where there is one for each group.
+        """
+        self._join_new_groups()
+        groups = len(self.optimizer.param_groups)
+        bases, values = state_dict.get("base_lr_values", ()), state_dict.get(VALUES, ())
+        own = self.base_lr_values
+        vars(self).update({name: copied(value) for name, value in state_dict.items() if name != VALUES})
+        if len(bases) != groups:
+            self.base_lr_values = own
+        if len(values) == groups:
+            self._update_param_groups(values)
+
+    def _join_new_groups(self) -> None:
+        """Give groups without a base their own value as base."""
+        for group in self.optimizer.param_groups[len(self.base_lr_values) :]:
+            base = group.setdefault(self._initial_param_group_field, copied(group[self.param_group_field]))
+            self.base_lr_values.append(copied(base))
+
+    def _update_param_groups(self, values: Any) -> None:
+        groups = self.optimizer.param_groups
+        source = f"{type(self).__name__}.get_updated_values(…)"
+        for group, value in zip(groups, spread(values, len(groups), source), strict=True):
+            write(group, self.param_group_field, value)

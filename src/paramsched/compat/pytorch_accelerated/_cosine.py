@@ -1,0 +1,183 @@
+"""CosineLrScheduler: warm-up, one half wave down, then the minimum for ever."""
+
+from collections.abc import Mapping
+from functools import lru_cache, partial
+from typing import Any, Self
+
+import numpy as np
+from torch.optim import Optimizer
+
+from paramsched import curves
+from paramsched.compat.pytorch_accelerated._checks import at_least, positive_count, warn_of_reversals
+from paramsched.compat.pytorch_accelerated._placeholders import Placeholder, TrainerPlaceholderValues
+from paramsched.compat.pytorch_accelerated._replace import refuse_placeholders
+from paramsched.compat.pytorch_accelerated._stateful import StatefulSchedulerBase
+from paramsched.errors import StateError
+from paramsched.schedules._level import Absolute, Level, count
+from paramsched.schedules.anneal import anneal, warmup
+from paramsched.schedules.base import Schedule
+
+_STATE = (
+    "total_iterations",
+    "lr_min_ratio",
+    "lr_min",
+    "warmup_iterations",
+    "warmup_lr_init",
+    "warmup_lr_ratio",
+    "k_decay",
+    "num_cooldown_iterations",
+)
+
+
+class CosineLrScheduler(StatefulSchedulerBase):
+    """Warm-up in a straight line, half a cosine wave down, then the minimum for ever; per group with base b.
+
+    With T, W, C the updates in all, of the warm-up and of the cooldown, lo and st the minimum and the start:
+
+    f(n) = st + (b - st) n / W                                        n < W
+         = lo + (b - lo) (1 + cos(pi ((n - W) / (T - W - C))^k)) / 2  W <= n < T - C
+         = lo                                                         from T - C on
+
+    Args:
+        optimizer: its groups' values are the bases.
+        total_num_epochs: including warm-up and cooldown, above 0.
+        num_update_steps_per_epoch: updates in an epoch, above 0.
+        k_decay: k, above 0; higher values hold a higher lr longer.
+        lr_min: lo, a value as it stands, 0 or more.
+        min_lr_ratio: lo as a multiple of b; given, it is used instead of `lr_min`.
+        num_warmup_epochs: epochs of the warm-up; epochs times updates is a whole number.
+        warmup_starting_lr: st, a value as it stands.
+        warmup_starting_lr_ratio: st as a multiple of b; given, it is used instead of `warmup_starting_lr`.
+        num_cooldown_epochs: epochs at the minimum at the end of the total.
+
+    Raises:
+        AssertedArgument: a total that is not above 0, a negative `lr_min`.
+        InvalidArgument: a placeholder that nobody replaced, or a number of updates that is not whole.
+
+    Differs from pytorch-accelerated: the cosine is complete whatever the warm-up, a ratio is the start of the warm-up
+    from the first update on, and a loaded state acts at once (rows 3-8, 10 and 13 of `docs/compat/divergences.md`).
+
+    Source: SGDR, Loshchilov & Hutter 2017 (1608.03983); k-decay (2004.05909).
+
+    >>> import torch
+    >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1)
+    >>> scheduler = CosineLrScheduler(optimizer, 10, 10, num_warmup_epochs=2, lr_min=0.01, warmup_starting_lr=0.0)
+    >>> [round(scheduler.get_updated_values(n)[0], 6) for n in (0, 10, 20, 60, 100, 1000)]
+    [0.0, 0.05, 0.1, 0.055, 0.01, 0.01]
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        total_num_epochs: float,
+        num_update_steps_per_epoch: float,
+        k_decay: float = 1.0,
+        lr_min: float = 1e-6,
+        min_lr_ratio: float | None = None,
+        num_warmup_epochs: float = 0,
+        warmup_starting_lr: float = 1e-6,
+        warmup_starting_lr_ratio: float | None = None,
+        num_cooldown_epochs: float = 0,
+    ) -> None:
+        call = type(self).__name__
+        refuse_placeholders(
+            call,
+            total_num_epochs=total_num_epochs,
+            num_update_steps_per_epoch=num_update_steps_per_epoch,
+            num_warmup_epochs=num_warmup_epochs,
+            num_cooldown_epochs=num_cooldown_epochs,
+        )
+        super().__init__(optimizer)
+        per_epoch = num_update_steps_per_epoch
+        self.total_iterations = positive_count(f"{call}(total_num_epochs=…)", total_num_epochs, per_epoch)
+        self.lr_min_ratio = min_lr_ratio
+        self.lr_min = at_least(0, f"{call}(lr_min=…)", lr_min)
+        self.warmup_iterations = count(f"{call}(num_warmup_epochs=…): updates", num_warmup_epochs * per_epoch, 0)
+        self.warmup_lr_init = warmup_starting_lr
+        self.warmup_lr_ratio = warmup_starting_lr_ratio
+        self.k_decay = k_decay
+        self.num_cooldown_iterations = count(f"{call}(num_cooldown_epochs=…)", num_cooldown_epochs * per_epoch, 0)
+        first, last = self.get_updated_values(0), self.get_updated_values(self.total_iterations)
+        warn_of_reversals(call, self.base_lr_values, first, last)
+        self._update_param_groups(first)
+
+    @classmethod
+    def create_scheduler_fn(
+        cls,
+        total_num_epochs: Placeholder | float = TrainerPlaceholderValues.NUM_EPOCHS,
+        num_update_steps_per_epoch: Placeholder | float = TrainerPlaceholderValues.NUM_UPDATE_STEPS_PER_EPOCH,
+        k_decay: float = 1.0,
+        lr_min: float = 1e-6,
+        min_lr_ratio: float | None = None,
+        num_warmup_epochs: Placeholder | float = 0,
+        warmup_starting_lr: float = 1e-6,
+        warmup_starting_lr_ratio: float | None = None,
+        num_cooldown_epochs: Placeholder | float = 0,
+    ) -> "partial[Self]":
+        """A function of the optimizer, for `Trainer.train(create_scheduler_fn=…)`, which puts in the numbers it knows.
+
+        The arguments are the class's. With several processes pass `num_update_steps_per_epoch=
+        TrainerPlaceholderValues.PER_PROCESS_NUM_UPDATE_STEPS_PER_EPOCH`: the default counts the batches of all of them.
+        """
+        keywords: dict[str, Any] = {  # placeholders, until a Trainer puts numbers in
+            "total_num_epochs": total_num_epochs,
+            "num_update_steps_per_epoch": num_update_steps_per_epoch,
+            "k_decay": k_decay,
+            "lr_min": lr_min,
+            "min_lr_ratio": min_lr_ratio,
+            "num_warmup_epochs": num_warmup_epochs,
+            "warmup_starting_lr": warmup_starting_lr,
+            "warmup_starting_lr_ratio": warmup_starting_lr_ratio,
+            "num_cooldown_epochs": num_cooldown_epochs,
+        }
+        return partial(cls, **keywords)
+
+    def get_updated_values(self, num_updates: int) -> list[float]:
+        """f(num_updates) for each group."""
+        schedule = cosine_schedule(
+            self.total_iterations,
+            self.warmup_iterations,
+            self.num_cooldown_iterations,
+            _level(self.warmup_lr_ratio, self.warmup_lr_init),
+            _level(self.lr_min_ratio, self.lr_min),
+            self.k_decay,
+        )
+        return values_at(schedule, num_updates, self.base_lr_values)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The library's keys, the bases and `first_update`: plain numbers."""
+        named = {name: getattr(self, name) for name in _STATE}
+        extra = {"base_lr_values": list(self.base_lr_values), "first_update": self.first_update}
+        return named | {"num_updates": self._num_updates} | extra
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Restore a state, of the library's class too, and write the values it stands for.
+
+        Raises:
+            StateError: a key is missing; nothing was changed.
+        """
+        missing = [name for name in (*_STATE, "num_updates") if name not in state_dict]
+        if missing:
+            raise StateError(
+                f"{type(self).__name__}.load_state_dict(…): {', '.join(missing)} missing. Pass what state_dict() gave"
+            )
+        self._restore(state_dict, _STATE)
+        self._update_param_groups(self.get_updated_values(max(self._num_updates, 0)))
+
+
+@lru_cache(maxsize=256)
+def cosine_schedule(total: int, up: int, rest: int, start: Level, to: Level, k: float) -> Schedule:
+    """The scheduler as a schedule: warm-up, then the anneal, which holds `to` after its end."""
+    curve = curves.cosine if k == 1 else curves.cosine_k_decay(k)
+    wave = anneal(1.0, to, max(total - up - rest, 0), curve)
+    return warmup(up, start) >> wave if up else wave
+
+
+def values_at(schedule: Schedule, num_updates: int, bases: list[Any]) -> list[float]:
+    """The values of every base after so many updates, in one evaluation."""
+    values: list[float] = schedule(num_updates, base=np.array([float(base) for base in bases])).tolist()
+    return values
+
+
+def _level(ratio: float | None, value: float) -> Level:
+    return Absolute(value) if ratio is None else ratio

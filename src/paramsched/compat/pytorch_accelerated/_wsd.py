@@ -1,0 +1,261 @@
+"""WSDLrScheduler: warm-up, stable, and a decay before each checkpoint."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, Self
+
+from torch.optim import Optimizer
+
+from paramsched.compat.pytorch_accelerated._checkpoints import (
+    Period,
+    estimate_checkpoint_steps,
+    periods,
+    stable_decay,
+)
+from paramsched.compat.pytorch_accelerated._checks import at_least, positive_count, warn_of_reversals
+from paramsched.compat.pytorch_accelerated._cosine import values_at
+from paramsched.compat.pytorch_accelerated._groups import copied
+from paramsched.compat.pytorch_accelerated._placeholders import Placeholder, TrainerPlaceholderValues
+from paramsched.compat.pytorch_accelerated._replace import refuse_placeholders
+from paramsched.compat.pytorch_accelerated._stateful import StatefulSchedulerBase
+from paramsched.errors import InvalidArgument
+from paramsched.schedules._level import Absolute, count
+from paramsched.schedules.anneal import warmup
+
+_STATE = (
+    "total_steps",
+    "num_warmup_steps",
+    "decay_phase_ratio",
+    "lr_min",
+    "warmup_starting_lr",
+    "use_inverse_sqrt_decay",
+    "num_checkpoints",
+    "checkpoint_steps",
+    "is_continuation_from_checkpoint",
+    "previous_checkpoint_step",
+    "checkpoint_decay_info",
+)
+_MOST = 1 / 3  # of a period, so that decays of doubling periods cannot meet
+
+
+class WSDLrScheduler(StatefulSchedulerBase):
+    """Warm-up, then stable at base b with a decay to b * lo before each checkpoint.
+
+    With W the updates of the warm-up, st its start, and d updates of decay ending at a checkpoint:
+
+    f(n) = st + (b - st) n / W                n < W, not in a continuation
+         = b                                  up to `pre_decay_step`
+         = b (lo + (1 - lo) (1 - sqrt(p)))    p = (n - pre_decay_step) / d, by default
+         = b / (p / lo + 1 - p)               with `use_inverse_sqrt_decay=False`; for lo = 0 its limit
+         = b * lo                             from the last checkpoint on; at any other the next period begins at b
+
+    Args:
+        optimizer: its groups' values are the bases.
+        num_epochs, num_update_steps_per_epoch: the length of the run, or
+        total_steps: the same in updates.
+        num_warmup_steps: W; None is one per cent of the run.
+        decay_phase_ratio: share of each period that decays, in [0, 1]; 0 never decays.
+        lr_min: lo, a fraction of b, 0 or more.
+        warmup_starting_lr: st, a value as it stands, not above every base.
+        use_inverse_sqrt_decay: which of the two formulas.
+        num_checkpoints: how many, as `estimate_checkpoint_steps` places them.
+        is_continuation_from_checkpoint: a new run from a checkpoint. Then `load_state_dict` takes ratio, minimum and
+            the number of checkpoints from the state, and keeps the new length: stable from the first update, no
+            warm-up, a fresh count. To go on with an interrupted continuation, construct without the flag; the state
+            has it.
+
+    Raises:
+        AssertedArgument: a length not above 0, a ratio outside [0, 1], a negative `lr_min`, no checkpoint.
+        InvalidArgument: no length, or both; a placeholder that nobody replaced; a start above every base; a ratio above
+            1/3 with several checkpoints.
+
+    Differs from pytorch-accelerated: rows 8, 18-26 of `docs/compat/divergences.md`.
+
+    Source: MiniCPM, Hu et al. 2024 (2404.06395); WSD-S, Wen et al. 2024 (2410.05192).
+
+    >>> import torch
+    >>> optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
+    >>> scheduler = WSDLrScheduler(optimizer, total_steps=100, num_warmup_steps=10, decay_phase_ratio=0.2, lr_min=0.1)
+    >>> [round(scheduler.get_updated_values(n)[0], 6) for n in (10, 79, 80, 81, 90, 100, 1000)]
+    [1.0, 1.0, 1.0, 0.798754, 0.363604, 0.1, 0.1]
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        num_epochs: float | None = None,
+        num_update_steps_per_epoch: float | None = None,
+        total_steps: float | None = None,
+        num_warmup_steps: float | None = 0,
+        decay_phase_ratio: float = 0.1,
+        lr_min: float = 1e-6,
+        warmup_starting_lr: float = 1e-6,
+        use_inverse_sqrt_decay: bool = True,
+        num_checkpoints: int = 1,
+        is_continuation_from_checkpoint: bool = False,
+    ) -> None:
+        call = type(self).__name__
+        refuse_placeholders(
+            call,
+            num_epochs=num_epochs,
+            num_update_steps_per_epoch=num_update_steps_per_epoch,
+            total_steps=total_steps,
+            num_warmup_steps=num_warmup_steps,
+        )
+        super().__init__(optimizer)
+        self.total_steps = _total(call, num_epochs, num_update_steps_per_epoch, total_steps)
+        if num_warmup_steps is None:
+            num_warmup_steps = int(0.01 * self.total_steps)
+        self.num_warmup_steps = count(f"{call}(num_warmup_steps=…)", num_warmup_steps, 0)
+        self.decay_phase_ratio = at_least(0, f"{call}(decay_phase_ratio=…)", decay_phase_ratio, 1)
+        self.lr_min = at_least(0, f"{call}(lr_min=…)", lr_min)
+        self.warmup_starting_lr = warmup_starting_lr
+        self.use_inverse_sqrt_decay = use_inverse_sqrt_decay
+        self.num_checkpoints = positive_count(f"{call}(num_checkpoints=…)", num_checkpoints)
+        self.checkpoint_steps = estimate_checkpoint_steps(self.total_steps, self.num_checkpoints)
+        self.is_continuation_from_checkpoint = is_continuation_from_checkpoint
+        self.previous_checkpoint_step: int | None = None
+        self._refuse_contradictions(call)
+        self.checkpoint_decay_info = periods(self.checkpoint_steps, decay_phase_ratio)
+        first, last = self.get_updated_values(0), self.get_updated_values(self.total_steps)
+        warn_of_reversals(call, self.base_lr_values, first, last)
+        self._update_param_groups(first)
+
+    def _refuse_contradictions(self, call: str) -> None:
+        bases = [float(base) for base in self.base_lr_values]
+        if self.warmup_starting_lr > max(bases):
+            raise InvalidArgument(
+                f"{call}(warmup_starting_lr={self.warmup_starting_lr!r})",
+                f"it should not exceed the maximum base learning rate, {max(bases)!r}",
+                f"Write {max(bases) / 100!r}",
+            )
+        if self.num_checkpoints > 1 and self.decay_phase_ratio > _MOST:
+            raise InvalidArgument(
+                f"{call}(decay_phase_ratio={self.decay_phase_ratio!r}, num_checkpoints={self.num_checkpoints!r})",
+                "decays of doubling periods may overlap above a third",
+                "Write decay_phase_ratio=0.33 at most, or num_checkpoints=1",
+            )
+
+    @classmethod
+    def create_scheduler_fn(
+        cls,
+        total_num_epochs: Placeholder | float = TrainerPlaceholderValues.NUM_EPOCHS,
+        num_update_steps_per_epoch: (
+            Placeholder | float
+        ) = TrainerPlaceholderValues.PER_PROCESS_NUM_UPDATE_STEPS_PER_EPOCH,
+        num_warmup_epochs: Placeholder | float | None = None,
+        decay_phase_ratio: float = 0.1,
+        lr_min: float = 1e-6,
+        warmup_starting_lr: float = 1e-6,
+        use_inverse_sqrt_decay: bool = True,
+        num_checkpoints: int = 1,
+        is_continuation_from_checkpoint: bool = False,
+    ) -> "partial[Self]":
+        """A function of the optimizer, for `Trainer.train(create_scheduler_fn=…)`, which puts in the numbers it knows.
+
+        The arguments are the class's, but the warm-up is in epochs of one process; None is one per cent of the run.
+        """
+        per_epoch = TrainerPlaceholderValues.PER_PROCESS_NUM_UPDATE_STEPS_PER_EPOCH
+        keywords: dict[str, Any] = {  # placeholders, until a Trainer puts numbers in
+            "num_epochs": total_num_epochs,
+            "num_update_steps_per_epoch": num_update_steps_per_epoch,
+            "num_warmup_steps": None if num_warmup_epochs is None else per_epoch * num_warmup_epochs,
+            "decay_phase_ratio": decay_phase_ratio,
+            "lr_min": lr_min,
+            "warmup_starting_lr": warmup_starting_lr,
+            "use_inverse_sqrt_decay": use_inverse_sqrt_decay,
+            "num_checkpoints": num_checkpoints,
+            "is_continuation_from_checkpoint": is_continuation_from_checkpoint,
+        }
+        return partial(cls, **keywords)
+
+    def get_updated_values(self, num_updates: int) -> list[float]:
+        """f(num_updates) for each group."""
+        if num_updates < self.num_warmup_steps and not self.is_continuation_from_checkpoint:
+            ramp = warmup(self.num_warmup_steps, Absolute(self.warmup_starting_lr))
+            return values_at(ramp, num_updates, self.base_lr_values)
+        schedule = stable_decay(
+            tuple(self.checkpoint_steps), self.decay_phase_ratio, self.lr_min, sqrt=self.use_inverse_sqrt_decay
+        )
+        return values_at(schedule, num_updates, self.base_lr_values)
+
+    def step_update(self, num_updates: int) -> None:
+        super().step_update(num_updates)
+        if any(num_updates == period["pre_decay_step"] - 1 for period in self.checkpoint_decay_info):
+            self.previous_checkpoint_step = num_updates
+
+    def get_checkpoint_steps(self) -> list[int]:
+        """The updates at which checkpoints are due, counted from 1."""
+        return list(self.checkpoint_steps)
+
+    def get_decay_info(self) -> list[Period]:
+        """The period that each checkpoint ends."""
+        return copied(self.checkpoint_decay_info)  # type: ignore[no-any-return]  # what goes in comes out
+
+    def get_phase_info(self, num_updates: int) -> Period:
+        """The period that update number `num_updates`, counted from 1, belongs to; after the run the last one."""
+        inside = (period for period in self.checkpoint_decay_info if period["period_end"] >= num_updates)
+        return copied(next(inside, self.checkpoint_decay_info[-1]))  # type: ignore[no-any-return]  # as above
+
+    def get_current_step(self) -> int:
+        """One less than the updates counted by `step()`, whichever count the first one stands for.
+
+        The library's `WSDCheckpointCallback` adds that one.
+        """
+        return self._num_updates - self.first_update if self._num_updates >= 0 else -1
+
+    def get_current_phase_info(self) -> Period:
+        """The period of the current step."""
+        return self.get_phase_info(self._num_updates)
+
+    def _get_checkpoint_info(self, num_updates: int) -> tuple[int, int]:
+        """The length of the period that n falls in, and how far into it n is."""
+        inside = (period for period in self.checkpoint_decay_info if num_updates < period["period_end"])
+        period = next(inside, self.checkpoint_decay_info[-1])
+        return period["period_end"] - period["period_start"], num_updates - period["period_start"]
+
+    # The library's cache keeps schedulers alive and is shared by all (row 24); here is none, but callers may clear it.
+    _get_checkpoint_info.cache_clear = lambda: None  # type: ignore[attr-defined]  # a function has attributes
+
+    def state_dict(self) -> dict[str, Any]:
+        """The attributes by the constructor's names, the checkpoints, bases and count: plain numbers."""
+        named = {name: copied(getattr(self, name)) for name in (*_STATE, "param_group_field", "base_lr_values")}
+        return named | {"num_updates": self._num_updates, "first_update": self.first_update}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Restore a state, of the library's class too, and write the values it stands for.
+
+        What it lacks keeps its value. A continuation keeps its own length and begins anew, stable at base.
+        """
+        if not self.is_continuation_from_checkpoint:
+            self._restore(state_dict, _STATE)
+        else:
+            own = ("total_steps", "num_warmup_steps", "is_continuation_from_checkpoint", "checkpoint_steps")
+            before = {name: state_dict[name] for name in state_dict if name not in (*own, "num_updates")}
+            self._restore(before, _STATE)
+            self._num_updates = -1
+            self.previous_checkpoint_step = None
+            self.checkpoint_steps = estimate_checkpoint_steps(self.total_steps, self.num_checkpoints)
+        self.checkpoint_decay_info = periods(self.checkpoint_steps, self.decay_phase_ratio)
+        self._update_param_groups(self.get_updated_values(max(self._num_updates, 0)))
+
+
+def _total(call: str, epochs: float | None, per_epoch: float | None, total: float | None) -> int:
+    """The length of the run in updates, from either way to give it."""
+    if epochs is not None and per_epoch is not None:
+        if total is not None:
+            raise InvalidArgument(
+                f"{call}(num_epochs=…, num_update_steps_per_epoch=…, total_steps=…)",
+                "the length of the run is given twice",
+                "Only num_epochs and num_update_steps_per_epoch, or total_steps should be provided",
+            )
+        return positive_count(f"{call}(num_epochs=…)", epochs, per_epoch)
+    if total is None:
+        given = {"num_epochs": epochs, "num_update_steps_per_epoch": per_epoch}
+        missing = [name for name, value in given.items() if value is None]
+        raise InvalidArgument(
+            f"{call}(…)",
+            f"the length of the run is unknown: {' and '.join(missing)} missing",
+            "Write total_steps=1000, or num_epochs=10, num_update_steps_per_epoch=100",
+        )
+    return positive_count(f"{call}(total_steps=…)", total)
