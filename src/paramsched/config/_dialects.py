@@ -1,0 +1,141 @@
+"""Formats by name: the syntaxes of native files, and the dialects, each a module of this package."""
+
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import Any, Protocol, cast
+
+from paramsched.config import _json, _toml, _yaml, native
+from paramsched.config._faults import Faults, meant
+from paramsched.config._names import ShapeLike
+from paramsched.config._raw import bounded, settled
+from paramsched.errors import ConfigError, InvalidArgument
+from paramsched.plan import Plan
+from paramsched.time import Calendar
+
+BaseLike = float | Mapping[str, float]
+"""The value schedules are multiples of: lr's, or by field. Dialects that write absolute values need it."""
+
+SYNTAXES: Mapping[str, tuple[Callable[[str, str], Any], Callable[[Any], str]]] = {
+    "yaml": (_yaml.read, _yaml.write),
+    "toml": (_toml.read, _toml.write),
+    "json": (_json.read, _json.write),
+}
+SUFFIXES = {".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".json": "json", ".py": "mmengine"}
+
+
+class Dialect(Protocol):
+    """What a module of this package gives to be a dialect.
+
+    It may also have `from_plan(plan) -> data`, `read(text) -> data` where its files are no YAML and no JSON, and
+    `write(data) -> text`.
+    """
+
+    def to_plan(self, data: Any, *, calendar: Calendar | None = None, base: BaseLike | None = None) -> Plan:
+        """The plan that `data` means."""
+
+
+def dialects() -> tuple[str, ...]:
+    """The names of the dialects there are.
+
+    >>> "native" in dialects()
+    True
+    """
+    found = (module.name for module in iter_modules([str(Path(__file__).parent)]))
+    return tuple(sorted(name for name in found if not name.startswith("_")))
+
+
+def formats() -> tuple[str, ...]:
+    """What may be given as `format`: `yaml`, `toml`, `json`, and the dialects."""
+    return (*SYNTAXES, *dialects())
+
+
+def known_format(name: str) -> str:
+    """The name itself, if it is a format's.
+
+    Raises:
+        InvalidArgument: it is none, with the nearest that is.
+    """
+    if name not in formats():
+        raise InvalidArgument(
+            f"format={name!r}", f"no such format; {meant(str(name), formats())}", 'Write format="yaml"'
+        )
+    return name
+
+
+def format_of(path: Path) -> str:
+    """The format a file's suffix says."""
+    found = SUFFIXES.get(path.suffix.lower())
+    if found is None:
+        asked = f"{path.name}: its suffix is {path.suffix!r}" if path.suffix else f"{path.name}: it has no suffix"
+        raise InvalidArgument(asked, f"known: {', '.join(SUFFIXES)}", 'Write format="yaml"')
+    return found
+
+
+def plan_of(
+    text: str,
+    format: str,
+    source: str,
+    *,
+    syntax: str | None = None,
+    shapes: Iterable[ShapeLike] = (),
+    calendar: Calendar | None = None,
+    base: BaseLike | None = None,
+) -> Plan:
+    """The plan a text says; `syntax` is what the file's suffix says where the format is a dialect."""
+    known_format(format)
+    try:
+        bounded(text, source)
+        if format in SYNTAXES or format == "native":
+            read, _ = _syntax(format, syntax)
+            return native.to_plan(read(text, source), calendar=calendar, base=base, shapes=shapes)
+        module = _module(format)
+        own = vars(module).get("read")
+        if own is not None and syntax not in SYNTAXES:
+            data = own(text)
+        else:
+            faults = Faults()
+            read, _ = _syntax(format, syntax)
+            data = settled(read(text, source), faults)
+            faults.raise_any(source)
+        return cast(Dialect, module).to_plan(data, calendar=calendar, base=base)
+    except ConfigError as error:
+        raise ConfigError(source, error.problems) from None
+
+
+def text_of(plan: Plan, format: str, *, syntax: str | None = None) -> str:
+    """The text that says a plan."""
+    known_format(format)
+    if format in SYNTAXES or format == "native":
+        _, say = _syntax(format, syntax)
+        text = say(native.from_plan(plan))
+        _read_back(plan, text, format, syntax)
+        return text
+    module = _module(format)
+    spell: Callable[[Plan], Any] | None = vars(module).get("from_plan")
+    if spell is None:
+        raise InvalidArgument(f"format={format!r}", "the dialect can only be read", 'Write format="yaml"')
+    write: Callable[[Any], str] = vars(module).get("write") or _syntax(format, syntax)[1]
+    return write(spell(plan))
+
+
+def _syntax(format: str, suffix: str | None) -> tuple[Callable[[str, str], Any], Callable[[Any], str]]:
+    """How a format is spelled: as it says itself, else as the file's suffix says, else YAML (which JSON is too)."""
+    return SYNTAXES.get(format) or SYNTAXES.get(suffix or "yaml") or SYNTAXES["yaml"]
+
+
+def _read_back(plan: Plan, text: str, format: str, syntax: str | None) -> None:
+    """Nothing is written that would not be read as the same plan: too large, too deep, a shape of one process only."""
+    try:
+        same = plan_of(text, format, "the plan as text", syntax=syntax) == plan
+    except ConfigError as error:
+        raise InvalidArgument(
+            "dump(plan)", "; ".join(error.problems), "Make the plan smaller, or register its shapes"
+        ) from None
+    if not same:
+        raise InvalidArgument("dump(plan)", "a part of it is written by a name that means something else", "Rename it")
+
+
+def _module(name: str) -> Any:
+    return import_module(f"paramsched.config.{name}")

@@ -1,0 +1,97 @@
+"""Faults of a config: collected, each with its path, and raised together."""
+
+import json
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import final
+
+from paramsched.errors import ConfigError, InvalidArgument
+
+_MOST = 200  # faults that are listed; a file may hold a hundred thousand
+_PLAIN = re.compile(r"[\w.-]+(\[\d+\])?")
+
+
+@final
+class Faults:
+    """Collects what is wrong; reading goes on where that makes sense, so that one run finds everything.
+
+    >>> faults = Faults()
+    >>> faults.add("$.lr", "true is no number", "Write 0.1")
+    >>> faults.problems()
+    ('$.lr: true is no number. Write 0.1',)
+    """
+
+    def __init__(self) -> None:
+        self._lines: dict[str, None] = {}
+        self.count = 0
+
+    def add(self, path: str, found: str, instead: str = "") -> None:
+        """Note one fault: where, what was found, what to write."""
+        self.count += 1
+        line = f"{path}: {found}" if path else found
+        line = f"{line}. {instead}" if instead else line
+        if len(self._lines) < _MOST:
+            self._lines[" ".join(line.split())] = None
+
+    def refuse(self, path: str, refusal: InvalidArgument) -> None:
+        """Note what a function of the library refused."""
+        found = f"{refusal.asked}: {refusal.found}" if refusal.found else refusal.asked
+        self.add(path, found, refusal.instead)
+
+    def problems(self) -> tuple[str, ...]:
+        more = self.count - len(self._lines)
+        return (*self._lines, f"and {more} more") if len(self._lines) >= _MOST and more else tuple(self._lines)
+
+    def raise_any(self, source: str) -> None:
+        """Raise a ConfigError if there is a fault."""
+        if self.count:
+            raise ConfigError(source, self.problems())
+
+
+def within(path: str, key: object) -> str:
+    """The path of an entry: `$.groups.head`, `$.lr[1]`.
+
+    >>> within(within("$", "lr"), 1), within("$", "betas[0]"), within("$", "a key")
+    ('$.lr[1]', '$.betas[0]', '$["a key"]')
+    """
+    if isinstance(key, int):
+        return f"{path}[{key}]"
+    text = str(key)
+    return f"{path}.{text}" if _PLAIN.fullmatch(text) else f"{path}[{json.dumps(text[:60], ensure_ascii=False)}]"
+
+
+def shown(value: object) -> str:
+    """A value as a file spells it, shortened.
+
+    >>> shown(True), shown(None), shown({"a": [1]}), shown("x" * 100)[-4:]
+    ('true', 'null', '{"a": [1]}', 'xxx…')
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError):
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def kind(value: object) -> str:
+    """What a value is, in the words of files.
+
+    >>> kind(True), kind([1]), kind("x"), kind(None)
+    ('a boolean', 'a list', 'text', 'nothing')
+    """
+    if isinstance(value, bool):
+        return "a boolean"
+    names = {int: "a number", float: "a number", str: "text", list: "a list", dict: "a mapping", type(None): "nothing"}
+    return names.get(type(value), f"a {type(value).__name__}")
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """The clause that names the nearest right name, or the right ones.
+
+    >>> meant("weight_decy", ["lr", "weight_decay"]), meant("xyz", ["lr", "eps"])
+    ('did you mean "weight_decay"?', 'known: eps, lr')
+    """
+    names = sorted(set(known))
+    close = get_close_matches(name, names, n=1, cutoff=0.6)
+    return f'did you mean "{close[0]}"?' if close else f"known: {', '.join(names)}"

@@ -1,0 +1,167 @@
+"""Reading and writing plans: files and texts, every format."""
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+from paramsched.config._dialects import SYNTAXES, BaseLike, format_of, known_format, plan_of, text_of
+from paramsched.config._names import ShapeLike
+from paramsched.config._raw import MOST_BYTES
+from paramsched.errors import ConfigError, InvalidArgument
+from paramsched.plan import Plan
+from paramsched.time import Calendar
+
+
+def load(
+    path: str | os.PathLike[str],
+    *,
+    format: str | None = None,
+    shapes: Iterable[ShapeLike] = (),
+    calendar: Calendar | None = None,
+    base: BaseLike | None = None,
+) -> Plan:
+    """Read a plan from a file.
+
+    Nothing in a file can run code.
+
+    Args:
+        path: the file, at most 1 MB of UTF-8.
+        format: `"yaml"`, `"toml"`, `"json"`, or a dialect's name; None: what the suffix says.
+        shapes: functions that build schedules, known by their names in this file.
+        calendar, base: facts that some dialects need; native files need none.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ConfigError: every fault of the file at once, each with its path.
+        InvalidArgument: an unknown format, or a suffix that says none.
+
+    >>> load("no such plan.yaml")
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: [Errno 2] No such file or directory: 'no such plan.yaml'
+    """
+    file = Path(path)
+    text = _text(file)
+    chosen = format_of(file) if format is None else known_format(format)
+    syntax = file.suffix.lower().lstrip(".").replace("yml", "yaml")
+    return plan_of(
+        text,
+        chosen,
+        str(file),
+        syntax=syntax if chosen in SYNTAXES or syntax in SYNTAXES or syntax == "py" else None,
+        shapes=shapes,
+        calendar=calendar,
+        base=base,
+    )
+
+
+def loads(
+    text: str,
+    format: str = "yaml",
+    *,
+    shapes: Iterable[ShapeLike] = (),
+    calendar: Calendar | None = None,
+    base: BaseLike | None = None,
+) -> Plan:
+    """Read a plan from a text, as `load` does from a file.
+
+    >>> print(loads("lr: warmup('5%') >> cosine()"))
+    lr: warmup("5%") >> cosine()
+    """
+    if not isinstance(text, str):
+        raise InvalidArgument(
+            f"loads({text!r:.40})", f"a {type(text).__name__} is no text", "Write ps.load(path) for a file"
+        )
+    return plan_of(text, format, f"{format} text", shapes=shapes, calendar=calendar, base=base)
+
+
+def dump(plan: Plan, path: str | os.PathLike[str] | None = None, format: str | None = None) -> str | None:
+    """Write a plan so that reading it back gives an equal one.
+
+    Args:
+        plan: what is written.
+        path: the file; written beside and renamed, so there is never half of one. None: the text is returned.
+        format: `"yaml"`, `"toml"`, `"json"`, or a dialect's name; None: what the suffix says, YAML without a path.
+
+    Raises:
+        PlanError: a predicate or a function without a name is in the plan.
+        InvalidArgument: an unknown format, or one that cannot say this plan.
+
+    >>> from paramsched.schedules import cosine
+    >>> print(dump(Plan(lr=cosine(to=0.1), horizon="20 epochs")))
+    horizon: 20 epochs
+    lr: cosine(to=0.1)
+    """
+    if not isinstance(plan, Plan):
+        raise InvalidArgument(f"dump({plan!r:.40})", "no Plan", "Write ps.dump(ps.Plan(lr=cosine()))")
+    if path is None:
+        return text_of(plan, format or "yaml")
+    file = Path(path)
+    suffix = file.suffix.lower().lstrip(".").replace("yml", "yaml")
+    write(file, text_of(plan, format or format_of(file), syntax=suffix if suffix in SYNTAXES else None))
+    return None
+
+
+def convert(
+    text: str,
+    format: str,
+    to: str,
+    *,
+    shapes: Iterable[ShapeLike] = (),
+    calendar: Calendar | None = None,
+    base: BaseLike | None = None,
+) -> str:
+    """Say in one format what a text says in another.
+
+    Args:
+        text: what is read.
+        format, to: `"yaml"`, `"toml"`, `"json"`, or a dialect's name.
+        shapes: as in `load`.
+        calendar, base: facts that some dialects need.
+
+    Raises:
+        ConfigError: every fault of the text.
+        InvalidArgument: an unknown format, or one that cannot say this plan.
+
+    >>> print(convert("lr: 0.5", "yaml", "toml"))
+    lr = "constant(0.5)"
+    """
+    known_format(to)
+    return text_of(loads(text, format, shapes=shapes, calendar=calendar, base=base), to)
+
+
+def write(file: Path, text: str | bytes) -> None:
+    """Write beside the file and rename: it is there as a whole or not at all."""
+    data = text.encode() if isinstance(text, str) else text
+    target = Path(os.path.realpath(file))  # a link stays a link
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
+    try:
+        mode = target.stat().st_mode & 0o777
+    except FileNotFoundError:
+        mask = os.umask(0)
+        os.umask(mask)
+        mode = 0o666 & ~mask
+    handle, beside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:50]}.")
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(data)
+        Path(beside).chmod(mode)
+        Path(beside).replace(target)
+    except BaseException:
+        Path(beside).unlink(missing_ok=True)
+        raise
+
+
+def _text(file: Path) -> str:
+    with file.open("rb") as stream:  # one byte more than allowed: also of a file that never ends
+        data = stream.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise ConfigError(str(file), [f"more than {MOST_BYTES:,} bytes; a plan is a short text"])
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        found = f"byte {error.start} is {data[error.start]:#04x}, which is no UTF-8"
+        raise ConfigError(str(file), [f"{found}. Save the file as UTF-8"]) from None

@@ -1,0 +1,81 @@
+"""What an argument takes, read from its annotation."""
+
+import inspect
+from collections.abc import Callable
+from enum import Enum, auto
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from paramsched.curves import Curve
+from paramsched.schedules import Absolute, Schedule
+from paramsched.schedules.rules import Rule
+from paramsched.time import Duration
+
+
+class Kind(Enum):
+    """The kinds of values that files spell in a way of their own."""
+
+    SCHEDULE = auto()
+    RULE = auto()
+    LEVEL = auto()
+    DURATION = auto()
+    CURVE = auto()
+    OTHER = auto()
+
+
+_CLASSES = (
+    (Schedule, Kind.SCHEDULE),
+    (Rule, Kind.RULE),
+    (Absolute, Kind.LEVEL),
+    (Duration, Kind.DURATION),
+    (Curve, Kind.CURVE),
+)
+
+
+def kind_of(annotation: Any) -> Kind:
+    """The kind of an annotation.
+
+    >>> kind_of(float | Absolute), kind_of(Duration | str | int | None), kind_of(int)
+    (<Kind.LEVEL: 3>, <Kind.DURATION: 4>, <Kind.OTHER: 6>)
+    """
+    classes = [one for one in alternatives(annotation) if isinstance(one, type)]
+    return next((kind for base, kind in _CLASSES for one in classes if issubclass(one, base)), Kind.OTHER)
+
+
+def alternatives(annotation: Any) -> tuple[Any, ...]:
+    """The members of a union, opened; an annotation that is none by itself."""
+    if type(annotation).__name__ == "TypeAliasType":  # a `type` statement, from Python 3.12 on
+        return alternatives(annotation.__value__)
+    if get_origin(annotation) is Annotated:
+        return alternatives(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return tuple(one for member in get_args(annotation) for one in alternatives(member))
+    return (annotation,)
+
+
+def takes_none(parameter: inspect.Parameter) -> bool:
+    """Whether null may be given."""
+    return parameter.default is None or NoneType in alternatives(parameter.annotation)
+
+
+def items_of(annotation: Any) -> tuple[Any, ...] | None:
+    """For a list of fixed length the annotation of each item, for one of any length (item, ...); None for no list."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if isinstance(origin, type) and issubclass(origin, tuple):
+        return arguments
+    if isinstance(origin, type) and len(arguments) == 1 and origin.__module__ in ("builtins", "collections.abc"):
+        return (*arguments, ...)
+    return (Any, ...) if annotation in (list, tuple) else None
+
+
+def choices(annotation: Any) -> tuple[Any, ...]:
+    """The values of a Literal; none for anything else."""
+    return get_args(annotation) if get_origin(annotation) is Literal else ()
+
+
+def signature_of(builder: Callable[..., Any]) -> inspect.Signature:
+    """The parameters with their annotations; those of a module with postponed annotations are looked up."""
+    try:
+        return inspect.signature(builder, eval_str=True)
+    except (NameError, SyntaxError, TypeError, AttributeError):  # an annotation that only a type checker can read
+        return inspect.signature(builder)

@@ -1,0 +1,96 @@
+"""What a file holds, made safe: bounded in size and depth, each key once, every number finite."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, final
+
+import numpy as np
+
+from paramsched.config._faults import Faults, kind, shown, within
+from paramsched.errors import ConfigError
+
+MOST_BYTES = 1_000_000
+MOST_LINE = 10_000
+MOST_DEPTH = 50
+_MOST_DIGITS = 400  # no float has more before its point
+
+
+@final
+class Pairs(list[tuple[Any, Any]]):
+    """A mapping as written: keys may be there twice."""
+
+
+def bounded(text: str, source: str) -> None:
+    """Refuse a text that is too large or has a line that is too long, before anything reads it."""
+    size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+    if size > MOST_BYTES:
+        raise ConfigError(source, [f"{size:,} bytes, more than {MOST_BYTES:,}; a plan is a short text"])
+    for number, line in enumerate(text.splitlines(), 1):
+        if len(line) > MOST_LINE:
+            found = f"line {number} has {len(line):,} characters, more than {MOST_LINE:,}"
+            raise ConfigError(source, [f"{found}. Use several lines, and the mapping form for a table of numbers"])
+
+
+def settled(raw: Any, faults: Faults) -> Any:
+    """Dicts, lists, text, numbers, booleans and None; whatever else is a fault."""
+    return _settled(raw, "$", MOST_DEPTH, faults)
+
+
+def _settled(raw: Any, path: str, depth: int, faults: Faults) -> Any:
+    match raw:
+        case None | bool():
+            return raw
+        case str():
+            return str(raw)
+        case int() | float() | np.number():
+            return _number(raw, path, faults)
+    if depth == 0:
+        faults.add(
+            path[:200], f"nested more than {MOST_DEPTH} deep", "A schedule's parts can stand in one line of text"
+        )
+        return None
+    match raw:
+        case Mapping() | Pairs():
+            return _mapping(raw, path, depth, faults)
+        case list() | tuple():
+            return [_settled(item, within(path, index), depth - 1, faults) for index, item in enumerate(raw)]
+    if type(raw).__module__ == "datetime":
+        faults.add(path, f"{raw} is a date or a time", "Write text in quotes, or a number")
+    else:
+        faults.add(path, f"a {type(raw).__name__} does not stand in a file", "Write numbers, text, lists and mappings")
+    return None
+
+
+def _mapping(raw: Mapping[Any, Any] | Pairs, path: str, depth: int, faults: Faults) -> dict[str | int, Any]:
+    mapping: dict[str | int, Any] = {}
+    for key, value in raw.items() if isinstance(raw, Mapping) else raw:
+        if isinstance(key, bool) or not isinstance(key, (str, int)):
+            faults.add(path, f"the key {shown(key)} is {kind(key)}", "A key is text, or the index of a group")
+            continue
+        place = within(path, key)
+        if key in mapping:
+            faults.add(place, "the key is there twice", "Keep one")
+            continue
+        mapping[key] = _settled(value, place, depth - 1, faults)
+    return mapping
+
+
+def _number(raw: Any, path: str, faults: Faults) -> int | float | None:
+    number = raw.item() if isinstance(raw, np.number) else raw
+    if isinstance(number, float) and not math.isfinite(number):
+        faults.add(path, f"{number} is not finite", "Write a number, 0.1 say")
+        return None
+    if isinstance(number, int) and abs(number) > 10**_MOST_DIGITS:
+        faults.add(path, "the number is too large for any schedule", "Write a number, 0.1 say")
+        return None
+    if not isinstance(number, (int, float)):
+        faults.add(path, f"{number!r} is no real number", "Write a number, 0.1 say")
+        return None
+    return number
+
+
+def number_of(text: str) -> int | float:
+    """A number by JSON's rule; one with absurdly many digits counts as infinite."""
+    if text.lstrip("-").isdigit():
+        return int(text) if len(text) <= _MOST_DIGITS else math.inf
+    return float(text)

@@ -1,0 +1,203 @@
+"""JSON Schema of native files, made from the signatures of the shapes that are registered."""
+
+import inspect
+from collections.abc import Callable, Iterable
+from types import NoneType
+from typing import Any
+
+from paramsched.config._kinds import Kind, alternatives, choices, items_of, kind_of, signature_of, takes_none
+from paramsched.config._names import Names, ShapeLike
+from paramsched.config._schedules import OPERATORS
+from paramsched.curves import CONSTANTS, FAMILIES
+from paramsched.fields import KNOWN
+from paramsched.schedules._text import RULES
+
+_REFERENCES = {
+    Kind.SCHEDULE: "schedule",
+    Kind.RULE: "rule",
+    Kind.LEVEL: "level",
+    Kind.DURATION: "length",
+    Kind.CURVE: "curve",
+}
+_SIMPLE = {float: "number", int: "integer", str: "string", bool: "boolean"}
+_FIELD = r"^[A-Za-z_][A-Za-z0-9_]*(\[[0-9]{1,4}\])?$"
+
+
+def schema(*, shapes: Iterable[ShapeLike] = ()) -> dict[str, object]:
+    """The JSON Schema (2020-12) of a plan's file: editors complete and check with it.
+
+    A shape that is registered is in it, with its arguments.
+
+    Args:
+        shapes: a user's own builders, as in `load`.
+
+    >>> sorted(schema()["$defs"])
+    ['curve', 'fields', 'length', 'level', 'rule', 'schedule']
+    """
+    names = Names(shapes).everything()
+    made = {name: _given(builder) for name, builder in sorted(names.items())}
+    several = {"type": "array", "items": _reference("schedule"), "minItems": 1}
+    made |= dict.fromkeys(OPERATORS, several)
+    fields: dict[str, Any] = dict.fromkeys(KNOWN, _reference("schedule"))
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "paramsched plan",
+        "type": "object",
+        "properties": {
+            "horizon": _reference("length"),
+            "groups": {
+                "type": "object",
+                "description": "by name; [0] is an index",
+                "additionalProperties": {"$ref": "#/$defs/fields", "minProperties": 1},
+                "minProperties": 1,
+            },
+            "targets": {
+                "type": "object",
+                "propertyNames": {"pattern": "^[^\\W\\d]\\w*$"},
+                "additionalProperties": {
+                    "type": "object",
+                    "properties": {"initial": {"type": "number"}, "schedule": _reference("schedule")},
+                    "required": ["initial", "schedule"],
+                    "additionalProperties": False,
+                },
+                "minProperties": 1,
+            },
+            **fields,
+        },
+        "patternProperties": {
+            "^(?!(horizon|groups|targets)$)" + _FIELD.lstrip("^"): _reference("schedule"),
+        },
+        "additionalProperties": False,
+        "minProperties": 1,
+        "$defs": {
+            "schedule": {
+                "anyOf": [
+                    {"type": "number", "description": "a constant, a multiple of base"},
+                    {"type": "string", "description": 'one line: warmup("5%") >> cosine(to=0.1)'},
+                    {"type": "array", "items": _reference("schedule"), "minItems": 1, "description": "a sequence"},
+                    _one_of(made),
+                ]
+            },
+            "fields": {
+                "type": "object",
+                "properties": fields,
+                "patternProperties": {_FIELD: _reference("schedule")},
+                "additionalProperties": False,
+            },
+            "length": {
+                "anyOf": [
+                    {"type": "integer", "minimum": 0, "description": "updates"},
+                    {"type": "string", "description": '"5%", "10 epochs", "1e6 samples", "250B tokens", "90 min"'},
+                ]
+            },
+            "level": {
+                "anyOf": [
+                    {"type": "number", "description": "a multiple of base"},
+                    {"type": "string", "pattern": r"^\s*absolute\(.*\)\s*$"},
+                    _one_of({"absolute": {"type": "number", "description": "a value as it stands"}}),
+                ]
+            },
+            "curve": {
+                "anyOf": [
+                    {"enum": [prefix + name for prefix in ("", "curves.") for name in sorted(CONSTANTS)]},
+                    {"type": "string", "pattern": rf"^(curves\.)?({'|'.join(sorted(FAMILIES))})\(.*\)$"},
+                    _one_of({name: _given(builder) for name, builder in sorted(FAMILIES.items())}),
+                ]
+            },
+            "rule": {
+                "anyOf": [
+                    {"type": "string", "pattern": r"^\s*rules\..*\)\s*$"},
+                    _one_of({f"rules.{name}": _given(builder) for name, builder in sorted(RULES.items())}),
+                ]
+            },
+        },
+    }
+
+
+def _reference(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _one_of(entries: dict[str, Any]) -> dict[str, Any]:
+    """A mapping of one name."""
+    return {
+        "type": "object",
+        "properties": entries,
+        "additionalProperties": False,
+        "minProperties": 1,
+        "maxProperties": 1,
+    }
+
+
+def _given(builder: Callable[..., Any]) -> dict[str, Any]:
+    """What stands after a builder's name: named arguments, a list of them, or the first alone."""
+    parameters = [one for one in signature_of(builder).parameters.values() if one.kind is not one.VAR_KEYWORD]
+    named = {one.name: _argument(one) for one in parameters}
+    places = [one for one in parameters if one.kind is not one.KEYWORD_ONLY]
+    required = [one.name for one in parameters if one.default is one.empty and one.kind is not one.VAR_POSITIONAL]
+    forms: list[dict[str, Any]] = [
+        {"type": "object", "properties": named, "additionalProperties": False, "required": required},
+    ]
+    variadic = next((one for one in places if one.kind is one.VAR_POSITIONAL), None)
+    fixed = places[: places.index(variadic)] if variadic else places
+    items: dict[str, Any] = {"type": "array", "prefixItems": [named[one.name] for one in fixed]}
+    if not fixed:
+        del items["prefixItems"]  # which may not be empty
+    items["items"] = named[variadic.name]["items"] if variadic else False
+    forms.append(items | {"minItems": sum(one.name in required for one in fixed)})
+    if len(required) <= 1 and places:
+        forms.append(items["items"] if not fixed else named[fixed[0].name])
+    if not required:
+        forms.append({"type": "null"})
+    line = (inspect.getdoc(builder) or "").partition("\n")[0]
+    return ({"description": line} if line else {}) | {"anyOf": forms}
+
+
+def _argument(parameter: inspect.Parameter) -> dict[str, Any]:
+    annotation = Any if parameter.annotation is parameter.empty else parameter.annotation
+    if parameter.kind is parameter.VAR_POSITIONAL:
+        return {"type": "array", "items": _of(annotation)}
+    found = _of(annotation)
+    default = parameter.default
+    if takes_none(parameter) and found and "$ref" in found:
+        found = {"anyOf": [found, {"type": "null"}]}
+    if isinstance(default, (bool, int, float, str)):
+        found = found | {"default": default}
+    return found
+
+
+def _of(annotation: Any) -> dict[str, Any]:
+    kind = kind_of(annotation)
+    if kind is not Kind.OTHER:
+        return _reference(_REFERENCES[kind])
+    members = alternatives(annotation)
+    if Any in members or object in members:
+        return {}
+    forms = [form for member in members if (form := _member(member)) is not None]
+    return {} if not forms else forms[0] if len(forms) == 1 else {"anyOf": forms}
+
+
+def _member(member: Any) -> dict[str, Any] | None:
+    if member in _SIMPLE:
+        return {"type": _SIMPLE[member]}
+    if member is NoneType:
+        return {"type": "null"}
+    if allowed := choices(member):
+        return {"enum": list(allowed)}
+    items = items_of(member)
+    if items is not None and len(items) == 2 and items[1] is ...:
+        return {"type": "array", "items": _of(items[0])}
+    if items is not None:
+        return {"type": "array", "prefixItems": [_of(item) for item in items], "minItems": len(items), "items": False}
+    return _foreign(member)
+
+
+def _foreign(member: Any) -> dict[str, Any] | None:
+    """A type only its user knows."""
+    from pydantic import PydanticUserError, TypeAdapter
+    from pydantic.errors import PydanticInvalidForJsonSchema
+
+    try:
+        return TypeAdapter(member).json_schema()
+    except (PydanticUserError, PydanticInvalidForJsonSchema):
+        return None

@@ -1,0 +1,71 @@
+"""A schedule as a file spells it: its line of text, or mappings where the line would be too long to read."""
+
+import inspect
+from typing import Any
+
+from paramsched.curves import Curve
+from paramsched.errors import PlanError
+from paramsched.feedback.base import Guided
+from paramsched.schedules import Absolute, Schedule
+from paramsched.schedules._text import _BUILDERS, written
+from paramsched.schedules.pointwise import Product, Sum
+from paramsched.schedules.rules import Rule
+from paramsched.schedules.sequence import Sequence
+from paramsched.time import Duration
+
+_LONG = 1500  # characters: quoting may double a line, and no line of a file has more than 10,000
+
+
+def spelled(schedule: Schedule) -> Any:
+    """Text, or lists and mappings of text and numbers; the shorter of what can be read back.
+
+    >>> from paramsched.schedules import cosine, warmup
+    >>> spelled(warmup(10) >> cosine())
+    'warmup(10) >> cosine()'
+    """
+    text = str(schedule)
+    return text if len(text) <= _LONG else _opened(schedule)
+
+
+def _opened(schedule: Any) -> Any:
+    match schedule:
+        case Sequence(stages=stages):
+            return [spelled(stage) for stage in stages]
+        case Product(operands=operands):
+            return {"product": [spelled(operand) for operand in operands]}
+        case Sum(operands=operands):
+            return {"sum": [spelled(operand) for operand in operands]}
+        case Guided(schedule=inner, guides=rules):
+            return {"product": [spelled(inner), *map(_call, rules)]}
+    return _call(schedule)
+
+
+def _call(value: Any) -> Any:
+    if type(value) not in _BUILDERS:
+        raise PlanError("dump(plan)", f"no registered shape makes a {type(value).__name__}", "Register it with @shape")
+    name, builder = _BUILDERS[type(value)]
+    arguments: dict[str, Any] = {}
+    for parameter in inspect.signature(builder).parameters.values():
+        argument = getattr(value, parameter.name)
+        default = None if parameter.default is parameter.empty else parameter.default
+        if argument is not None and (parameter.default is parameter.empty or written(argument) != written(default)):
+            arguments[parameter.name] = _value(argument)
+    return {name: arguments}
+
+
+def _value(value: Any) -> Any:
+    match value:
+        case Duration():
+            return value.updates if value.is_resolved else str(value)
+        case Absolute():
+            return {"absolute": value.value}
+        case Curve():
+            return str(value)
+        case tuple():
+            return [_value(item) for item in value]
+        case Schedule():
+            return spelled(value)
+        case Rule():
+            text = str(value)
+            return text if len(text) <= _LONG else _call(value)
+    return value

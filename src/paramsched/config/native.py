@@ -1,0 +1,243 @@
+"""The native dialect: horizon, fields, groups and targets, as the documentation of plans spells them.
+
+- a schedule is a line of text, a mapping `{name: {argument: value}}`, `{name: value}`, `{name: [values]}`, a list
+  (a sequence) or a number (a constant)
+- under `groups` a text is a group's name; an integer key, or the text `[0]`, is an index
+- a name close to a field of torch's optimizers but not one is a fault, other names pass
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, final
+
+from paramsched.config._faults import Faults, kind, meant, shown, within
+from paramsched.config._names import Names, ShapeLike
+from paramsched.config._raw import settled
+from paramsched.config._schedules import MISSING, Reader
+from paramsched.config._spelled import spelled
+from paramsched.errors import InvalidArgument, PlanError
+from paramsched.fields import KNOWN, Field, known_field
+from paramsched.plan import Binding, Plan, Target
+from paramsched.schedules._level import finite
+from paramsched.time import Calendar, Duration
+
+_TOP = ("groups", "horizon", "targets")
+_TARGET = ("initial", "schedule")
+_INDEX = re.compile(r"\[(\d{1,9})\]")
+
+
+def to_plan(
+    data: Mapping[str, Any],
+    *,
+    calendar: Calendar | None = None,
+    base: float | Mapping[str, float] | None = None,
+    shapes: Iterable[ShapeLike] = (),
+) -> Plan:
+    """A plan from what a file holds.
+
+    Args:
+        data: mappings, lists, text and numbers.
+        calendar, base: no native config needs them.
+        shapes: a user's own builders of schedules, by their names.
+
+    Raises:
+        ConfigError: every fault at once, each with its path.
+
+    >>> print(to_plan({"horizon": "20 epochs", "lr": ["warmup('5%')", {"cosine": {"to": 0.01}}]}))
+    horizon: 20 epochs
+    lr: warmup("5%") >> cosine(to=0.01)
+    """
+    del calendar, base
+    faults = Faults()
+    names = Names(shapes)
+    plain = settled(data, faults)
+    if not isinstance(plain, dict):
+        if not faults.count:
+            faults.add("$", f"{shown(plain)} is {kind(plain)}, no plan", "Write lr: cosine(to=0.1)")
+        faults.raise_any("config")
+    reader = _PlanReader(faults, names)
+    plan = reader.plan(plain)
+    faults.raise_any("config")
+    assert plan is not None
+    return plan
+
+
+def from_plan(plan: Plan) -> dict[str, Any]:
+    """What a file says of a plan: numbers, text, lists and mappings only; `to_plan` reads it back to an equal plan.
+
+    Raises:
+        PlanError: a predicate or a function without a name is in it, or a group's name reads as an index.
+
+    >>> from_plan(Plan(Binding("lr", 0.1, groups=0), lr="cosine()", horizon=100))
+    {'horizon': 100, 'lr': 'cosine()', 'groups': {'[0]': {'lr': 'constant(0.1)'}}}
+    """
+    if not plan.serialisable:
+        found = "a predicate or a function without a name is in the plan"
+        raise PlanError("dump(plan)", found, "Select groups by name, and register the function")
+    data: dict[str, Any] = {}
+    if plan.horizon is not None:
+        data["horizon"] = plan.horizon.updates if plan.horizon.is_resolved else str(plan.horizon)
+    groups: dict[str, dict[str, Any]] = {}
+    targets: dict[str, Any] = {}
+    for binding in plan.bindings:
+        schedule = spelled(binding.schedule)
+        if isinstance(binding.field, Target):
+            targets[binding.name] = {"initial": binding.field.initial, "schedule": schedule}
+        elif binding.groups is None:
+            if binding.name in _TOP:
+                raise PlanError(f"dump(plan): field {binding.name!r}", "files use that name", "Schedule it in code")
+            data[binding.name] = schedule
+        else:
+            groups.setdefault(_selector(binding.groups), {})[binding.name] = schedule
+    return data | ({"groups": groups} if groups else {}) | ({"targets": targets} if targets else {})
+
+
+def _selector(groups: Any) -> str:
+    if isinstance(groups, int):
+        return f"[{groups}]"
+    if _INDEX.fullmatch(groups):
+        raise PlanError(f"dump(plan): group {groups!r}", "in a file that is an index", "Give the group another name")
+    return str(groups)
+
+
+@final
+class _PlanReader:
+    """Reads one plan; goes on after a fault, to find them all."""
+
+    def __init__(self, faults: Faults, names: Names) -> None:
+        self.faults = faults
+        self.values = Reader(names, faults)
+        self.bindings: list[Binding] = []
+        self.places: dict[tuple[str, str | int | None], str] = {}
+
+    def plan(self, data: dict[Any, Any]) -> Plan | None:
+        horizon = self.horizon(data["horizon"]) if "horizon" in data else None
+        for key, value in data.items():
+            if key == "groups":
+                self.groups(value)
+            elif key == "targets":
+                self.targets(value)
+            elif key != "horizon":
+                self.field(key, value, within("$", key), None)
+        if self.faults.count:
+            return None
+        if not self.bindings:
+            self.faults.add("$", "a plan without a field", "Write lr: cosine(to=0.1)")
+            return None
+        try:
+            return Plan(*self.bindings, horizon=horizon)
+        except InvalidArgument as refusal:
+            self.faults.refuse("$", refusal)
+            return None
+
+    def horizon(self, value: Any) -> Duration | None:
+        length = self.values.length(value, "$.horizon")
+        if length is MISSING:
+            return None
+        if any(unit == "percent" for unit, _ in length.terms):
+            self.faults.add("$.horizon", f"{shown(value)}: per cent are of the horizon itself", 'Write "20 epochs"')
+        elif not length.terms:
+            self.faults.add("$.horizon", f"{shown(value)} is a run of no update", 'Write "20 epochs"')
+        else:
+            return length  # type: ignore[no-any-return]  # MISSING is ruled out
+        return None
+
+    def groups(self, value: Any) -> None:
+        if not isinstance(value, dict) or not value:
+            found = f"{shown(value)} is {kind(value)}, not groups by name"
+            self.faults.add(
+                "$.groups", found if value else "there is no group in it", "Write groups: {head: {lr: 0.1}}"
+            )
+            return
+        for name, fields in value.items():
+            path = within("$.groups", name)
+            selector = self.selector(name, path)
+            if not isinstance(fields, dict) or not fields:
+                found = f"{shown(fields)} is {kind(fields)}, not fields and their schedules"
+                self.faults.add(path, found if fields else "there is no field in it", "Write {lr: cosine(to=0.1)}")
+                continue
+            for key, schedule in fields.items():
+                if key in _TOP:
+                    self.faults.add(
+                        within(path, key), f"{key} is said once, for the whole plan", f"Move {key} to the top"
+                    )
+                else:
+                    self.field(key, schedule, within(path, key), selector)
+
+    def selector(self, name: str | int, path: str) -> str | int:
+        if isinstance(name, int):
+            if name < 0:
+                self.faults.add(path, f"{name} is no index of a group", "Count from 0, or write the group's name")
+            return name
+        if not name:
+            self.faults.add(path, "an empty name of a group", "Write its name, or its index")
+        found = _INDEX.fullmatch(name)
+        return int(found[1]) if found else name
+
+    def field(self, key: str | int, value: Any, path: str, selector: str | int | None) -> None:
+        name = self.name(key, path)
+        schedule = self.values.bound(value, path)
+        if name is None:
+            return
+        if (before := self.places.setdefault((name, selector), path)) != path:
+            self.faults.add(path, f"{name} of the same groups is scheduled at {before} too", "Keep one")
+        elif schedule is not MISSING:
+            try:
+                self.bindings.append(Binding(name, schedule, selector))
+            except InvalidArgument as refusal:
+                self.faults.refuse(path, refusal)
+
+    def name(self, key: str | int, path: str) -> str | None:
+        try:
+            field = Field.of(key)  # type: ignore[arg-type]  # an integer key is refused there
+        except InvalidArgument as refusal:
+            self.faults.refuse(path, refusal)
+            return None
+        if str(field) in _TOP:
+            return None
+        slip = known_field(str(field))
+        near = meant(str(field), _TOP)
+        if slip is None and near.startswith("did") and field.key not in KNOWN:
+            self.faults.add(path, f'"{key}" is no field; {near}')
+            return None
+        if slip is not None:
+            self.faults.add(path, f'"{key}" is no field of an optimizer; did you mean "{slip}"?')
+            return None
+        return str(field)
+
+    def targets(self, value: Any) -> None:
+        example = "Write targets: {temperature: {initial: 1.0, schedule: cosine()}}"
+        if not isinstance(value, dict) or not value:
+            found = f"{shown(value)} is {kind(value)}, not targets by name"
+            self.faults.add("$.targets", found if value else "there is no target in it", example)
+            return
+        for name, entries in value.items():
+            path = within("$.targets", name)
+            if not isinstance(name, str) or not name.isidentifier():
+                self.faults.add(path, f"{shown(name)} is no identifier", example)
+            if not isinstance(entries, dict):
+                self.faults.add(
+                    path, f"{shown(entries)} is {kind(entries)}, no target", "Write {initial: 1.0, schedule: …}"
+                )
+                continue
+            self.target(str(name), entries, path)
+
+    def target(self, name: str, entries: dict[Any, Any], path: str) -> None:
+        slips = {key: meant(str(key), _TARGET) for key in entries if key not in _TARGET}
+        for key, nearest in slips.items():
+            self.faults.add(within(path, key), f'a target has no "{key}"; {nearest}')
+        for key in _TARGET:
+            if key not in entries and f'did you mean "{key}"?' not in slips.values():
+                self.faults.add(path, f'"{key}" is missing', "Write {initial: 1.0, schedule: cosine()}")
+        before = self.faults.count
+        initial = entries.get("initial", 1.0)
+        place = within(path, "initial")
+        if isinstance(initial, bool) or not isinstance(initial, (int, float)):
+            self.faults.add(place, f"{shown(initial)} is {kind(initial)}, no number", "Write 1.0, say")
+        else:
+            initial = self.values.kept(place, lambda: finite("initial", self.values.number(initial)))
+        schedule = (
+            self.values.bound(entries["schedule"], within(path, "schedule")) if "schedule" in entries else MISSING
+        )
+        if self.faults.count == before and schedule is not MISSING and name.isidentifier():
+            self.bindings.append(Binding(Target(name, initial), schedule))
