@@ -28,11 +28,13 @@ def uniform(field: Field, values: list[float]) -> Write:
                 group[key] = value
 
     else:
+        after = index + 1
 
         def write(groups: Groups) -> None:
             value = take()
             for group in groups:
-                group[key] = replaced(group[key], index, value)
+                entry = group[key]
+                group[key] = (*entry[:index], value, *entry[after:])
 
     return write
 
@@ -48,11 +50,13 @@ def scaled(field: Field, factors: list[float], bases: list[float]) -> Write:
                 group[key] = base * factor
 
     else:
+        after = index + 1
 
         def write(groups: Groups) -> None:
             factor = take()
             for group, base in zip(groups, bases, strict=False):
-                group[key] = replaced(group[key], index, base * factor)
+                entry = group[key]
+                group[key] = (*entry[:index], base * factor, *entry[after:])
 
     return write
 
@@ -67,10 +71,12 @@ def rows(field: Field, columns: list[list[float]]) -> Write:
                 group[key] = value
 
     else:
+        after = index + 1
 
         def write(groups: Groups) -> None:
             for group, value in zip(groups, take(), strict=False):
-                group[key] = replaced(group[key], index, value)
+                entry = group[key]
+                group[key] = (*entry[:index], value, *entry[after:])
 
     return write
 
@@ -84,7 +90,7 @@ def tensors(block: torch.Tensor, vector: torch.Tensor) -> Write:
         with torch.no_grad():
             vector.copy_(block[take()])
 
-    return write
+    return torch.compiler.disable(write)  # type: ignore[no-any-return,no-untyped-call]  # torch's annotation is Any
 
 
 def some(write: Write, indices: list[int]) -> Write:
@@ -108,10 +114,26 @@ def together(writes: list[Write]) -> Write:
     return write_all
 
 
+def target(tell: Callable[[float], object] | None, values: list[float]) -> Write:
+    """A value outside the optimizer, told to whoever wants it."""
+    take = iter(values).__next__
+
+    def write(groups: Groups) -> None:
+        del groups  # a target is in none
+        value = take()
+        if tell is not None:
+            tell(value)
+
+    return write
+
+
+def one_of_each() -> list[Write]:
+    """A loop of each kind that is not kept from tracing by itself. Loops of a kind share their code, so what is done to it (`_untraced.skip`) is done to all."""
+    fields = (Field("lr", None), Field("betas", 0))
+    loops = [loop for field in fields for loop in (uniform(field, []), scaled(field, [], []), rows(field, []))]
+    return [*loops, target(None, []), some(loops[0], []), together(loops)]
+
+
 def replaced(entry: Any, index: int, value: Any) -> Any:
     """A tuple with one element replaced; always a new one, never one kept from before."""
-    if index == 0 and len(entry) == 2:
-        return (value, entry[1])
-    changed = list(entry)
-    changed[index] = value
-    return type(entry)(changed)
+    return (*entry[:index], value, *entry[index + 1 :])

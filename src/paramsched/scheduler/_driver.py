@@ -6,18 +6,19 @@ its memory at once. A Scheduler is a handle: it may be dropped, the plan goes on
 
 import warnings
 from collections.abc import Iterator
+from operator import itemgetter
 from typing import Any, Protocol, final
 
-import numpy as np
 import torch
 
 from paramsched.feedback.base import MetricRule
 from paramsched.fields import label
 from paramsched.plan import Plan
-from paramsched.scheduler import _updates
+from paramsched.scheduler import _columns, _updates
 from paramsched.scheduler._keys import COUNT, PLAN, Group, base_key, remove
-from paramsched.scheduler._slots import Slot, slots_of, values_of
+from paramsched.scheduler._slots import Slot, slots_of, values_at
 from paramsched.scheduler._table import Table
+from paramsched.scheduler._untraced import skip, untraced
 
 
 class Loading(Protocol):
@@ -50,7 +51,8 @@ class Driver:
         self.table = Table(resolved, (), [])
         self._depth = 0
         self._groups = 0
-        self._marks: list[tuple[Slot, Any]] = []
+        self._marked: Any = itemgetter(COUNT, PLAN)
+        self._mark: tuple[Any, ...] = ()
         self._foreign: tuple[Slot, Any, Any] | None = None
         self._warned = False
         self._handles: list[Any] = []
@@ -79,7 +81,13 @@ class Driver:
         self.table.own(groups)
         self.table.write(groups)
         groups[0][COUNT] = self.t
-        self._mark(groups)
+        self._remember(groups)
+
+    def _remember(self, groups: list[Group]) -> None:
+        """Note what the first group holds: count, plan, scheduled entries, and last its lr."""
+        keys = dict.fromkeys(slot.field.key for slot in self.table.slots if slot.group == 0)
+        self._marked = itemgetter(COUNT, PLAN, *keys, *(["lr"] if "lr" in groups[0] else []))
+        self._mark = self._marked(groups[0])
 
     def seek(self, groups: list[Group], t: int) -> None:
         self.t, self.source, self.acknowledged = t, None, True
@@ -89,28 +97,32 @@ class Driver:
     def advance(self, groups: list[Group]) -> None:
         """One update has happened: write the values of the next."""
         self.used = self.states
-        self.t += 1
+        self.t = t = self.t + 1
         try:
             self.table.write(groups)
         except StopIteration:
-            self._look_at_all(groups)
-            self.table.seek(self.t, self.states, on=True)
-            self.table.own(groups)
-            self.table.write(groups)
-        groups[0][COUNT] = self.t
+            untraced(Driver._refill)(self, groups)
+        first = groups[0]
+        first[COUNT] = t
         self.acknowledged, self.source = False, None
-        self._mark(groups)
+        self._mark = self._marked(first)
+
+    def _refill(self, groups: list[Group]) -> None:
+        self._look_at_all(groups)
+        self.table.seek(self.t, self.states, on=True)
+        self.table.own(groups)
+        self.table.write(groups)
 
     def values(self, t: int | None = None) -> Iterator[tuple[Slot, float]]:
         """Each slot's value at an update (the current one), from the one evaluator."""
-        times, states = np.array([self.t if t is None else t]), self.states if t is None else self.used
-        for slot in self.table.slots:
-            yield slot, float(values_of(slot.schedule, times, slot.base, states)[0])
+        now = values_at(self.table.slots, self.t if t is None else t, self.states if t is None else self.used)
+        return zip(self.table.slots, now, strict=True)
 
     # ------------------------------------------------------------------ hooks
 
     def attach(self, optimizer: Any, *, step: bool) -> None:
         """Register the hooks; `step` where the optimizer's own step drives the clock."""
+        skip(Driver.before_step, Driver.after_step, Driver.advance, *_columns.one_of_each())
         if step:
             self._handles.append(optimizer.register_step_pre_hook(self.before_step))
             self._handles.append(optimizer.register_step_post_hook(self.after_step))
@@ -126,36 +138,36 @@ class Driver:
         self._handles.clear()
         self.released = True
 
-    @torch.compiler.disable
     def before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         """Bind groups that came since; notice what someone else wrote. Writes nothing else: see `_updates.is_hidden`."""
-        del args, kwargs
-        if self._depth and _updates.depth_of_calls(optimizer) > 1:
+        if self._depth and untraced(_updates.depth_of_calls)(optimizer) > 1:
             self._depth += 1
             return
         self._depth = 1  # also after a step that raised, whose post-hook never came
         groups = optimizer.param_groups
-        first = groups[0]
-        if len(groups) != self._groups or first.get(COUNT) != self.t or first.get(PLAN) != self.number:
-            self._adopt(groups)
-        for slot, mark in self._marks:
-            found = slot.field.read(first)
-            if found is not mark and self._differs(found, mark):
-                self._foreign = (slot, found, mark)
+        try:
+            # Count, plan and scheduled entries of the first group in one look; identical ones are not compared.
+            if self._marked(groups[0]) == self._mark and len(groups) == self._groups:
+                return
+        except KeyError:
+            pass
+        untraced(Driver._look)(self, groups)
 
-    @torch.compiler.disable
     def after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         """Count the update, if it was one, and write the values of the next."""
-        del args, kwargs
-        self._depth = max(0, self._depth - 1)
-        if self._depth or _updates.skipped_by_scaler(optimizer):
+        if self._depth > 1:
+            self._depth -= 1
             return
+        self._depth = 0
         groups = optimizer.param_groups
-        if self._lr_is_zero(groups[0]) and _updates.is_hidden(groups):
+        if "found_inf" in optimizer.__dict__ and untraced(_updates.skipped_by_scaler)(optimizer):
+            return
+        lr = groups[0].get("lr")
+        if (lr.__class__ is not float or not lr) and untraced(Driver._is_hidden)(self, groups):
             self._foreign = None
             return
         if self._foreign is not None:
-            self._warn_foreign(groups)
+            untraced(Driver._warn_foreign)(self, groups)
         self.advance(groups)
 
     def before_state_dict(self, optimizer: Any) -> None:
@@ -169,6 +181,19 @@ class Driver:
         self.loading.after(self, optimizer.param_groups)
 
     # ------------------------------------------------------------------ what others did
+
+    def _look(self, groups: list[Group]) -> None:
+        """Something in the first group, or the number of groups, is not as it was left."""
+        first = groups[0]
+        if len(groups) != self._groups or first.get(COUNT) != self.t or first.get(PLAN) != self.number:
+            self._adopt(groups)
+            return
+        for slot, planned in self.values():
+            if slot.group == 0:
+                found = slot.field.read(first)
+                ours = self.table.holds(slot, found)
+                if not ours and (isinstance(found, torch.Tensor) or found != planned):
+                    self._foreign = (slot, found, planned)
 
     def _adopt(self, groups: list[Group]) -> None:
         """Groups came, went, or were exchanged: bind them anew, and write only into those that need it."""
@@ -185,12 +210,7 @@ class Driver:
         self.table, self._groups = Table(self.resolved, slots, groups), len(groups)
         self.table.own(groups)
         self.table.seek(self.t + 1, self.states)
-        self._mark(groups)
-
-    def _mark(self, groups: list[Group]) -> None:
-        """Remember the very objects in group 0: whoever writes puts others there."""
-        first = groups[0]
-        self._marks = [(slot, slot.field.read(first)) for slot in self.table.slots if slot.group == 0]
+        self._remember(groups)
 
     def _look_at_all(self, groups: list[Group]) -> None:
         """Before a block is computed, look at every group, not only at the first."""
@@ -203,17 +223,14 @@ class Driver:
                 self._warn_foreign(groups)
                 return
 
-    def _differs(self, found: Any, mark: Any) -> bool:
-        if isinstance(found, torch.Tensor) or isinstance(mark, torch.Tensor):
-            return True  # another object; comparing values would synchronise the device
-        return bool(found != mark)
-
-    def _lr_is_zero(self, group: Group) -> bool:
-        lr = group.get("lr")
+    def _is_hidden(self, groups: list[Group]) -> bool:
+        lr = groups[0].get("lr")
         if isinstance(lr, torch.Tensor):
-            ours = any(slot.field.key == "lr" and mark is lr for slot, mark in self._marks)
-            return not ours and lr.device.type == "cpu" and float(lr) == 0.0
-        return lr == 0
+            if lr is self._mark[-1]:
+                return False  # our own tensor: looking at its value would synchronise the device
+        elif lr != 0:
+            return False
+        return _updates.is_hidden(groups)
 
     def _warn_foreign(self, groups: list[Group]) -> None:
         assert self._foreign is not None

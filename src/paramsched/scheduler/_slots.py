@@ -1,10 +1,10 @@
 """Slots: the places in an optimizer's groups that a plan writes, with their bases."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
-import torch
+import numpy as np
 
 from paramsched._arrays import Floats
 from paramsched.feedback.base import MetricRule
@@ -12,7 +12,8 @@ from paramsched.fields import Field
 from paramsched.plan import Plan, bind
 from paramsched.scheduler._keys import Group, base_key
 from paramsched.schedules import Schedule
-from paramsched.schedules.base import evaluate
+from paramsched.schedules._value import Value
+from paramsched.schedules.base import columns, evaluate
 
 States = Mapping[MetricRule[Any], Any]
 
@@ -57,5 +58,24 @@ def values_of(schedule: Schedule, times: Any, base: float, states: States) -> Fl
     return values
 
 
-def is_tensor(slot: Slot, groups: list[Group]) -> bool:
-    return isinstance(slot.field.read(groups[slot.group]), torch.Tensor)
+def values_at(slots: Iterable[Slot], t: int, states: States) -> list[float]:
+    """Each slot's value at one update. What slots share is computed once: the columns of a schedule, not its bases."""
+    times = np.array([t])
+    shared: dict[int, Value | None] = {}  # by identity: groups of one binding hold the same schedule
+    found = []
+    for slot in slots:
+        schedule = slot.schedule
+        if id(schedule) not in shared:
+            shared[id(schedule)] = _columns_at(schedule, times)
+        value = shared[id(schedule)]
+        one = values_of(schedule, times, slot.base, states)[0] if value is None else value.at(slot.base)
+        found.append(float(one))
+    return found
+
+
+def _columns_at(schedule: Schedule, times: Any) -> Value | None:
+    """The columns at a single update as numbers; None where a base or a metric has its own way."""
+    if not schedule.affine or schedule.metric_rules:
+        return None
+    value = columns(schedule, times)
+    return Value(*(None if c is None else float(np.broadcast_to(c, (1,))[0]) for c in (value.factor, value.offset)))

@@ -1,5 +1,7 @@
 """Table: the values of the next updates, computed a block at a time."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
@@ -19,6 +21,43 @@ _MOST = 65_536  # values in one block of rows
 
 
 @final
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """The groups that hold numbers for one field, and what they have in common."""
+
+    field: Field
+    slots: tuple[Slot, ...]
+    indices: list[int]
+    bases: list[float]
+    schedule: Schedule | None  # where all follow the same
+    equal: bool  # whether all bases are
+
+    @staticmethod
+    def of(field: Field, slots: Iterable[Slot]) -> "_Places":
+        slots = tuple(slots)
+        bases = [slot.base for slot in slots]
+        alike = all(slot.schedule is slots[0].schedule for slot in slots)
+        return _Places(
+            field, slots, [slot.group for slot in slots], bases,
+            slots[0].schedule if slots and alike else None, len(set(bases)) == 1,
+        )  # fmt: skip
+
+    def chosen(self, times: Any, states: States) -> Write:
+        """The cheapest loop that writes them."""
+        if self.schedule is not None and self.equal:
+            return _columns.uniform(self.field, values_of(self.schedule, times, self.bases[0], states).tolist())
+        factors = None if self.schedule is None else _factors(self.schedule, times)
+        if factors is not None:
+            return _columns.scaled(self.field, factors, self.bases)
+        return _columns.rows(self.field, [values.tolist() for values in _lists(self.slots, times, states)])
+
+    @property
+    def shared(self) -> bool:
+        """Whether one value or factor per update serves all, so that a block is short however many they are."""
+        return self.schedule is not None and (self.equal or _factors(self.schedule, np.array([0])) is not None)
+
+
+@final
 class Table:
     """Writes the values of successive updates into groups; computes a block of them at a time.
 
@@ -30,20 +69,29 @@ class Table:
         self.slots = slots
         self._groups = len(groups)
         self.targets = [(b.field, b.schedule) for b in plan.bindings if targets and isinstance(b.field, Target)]
-        self.fields = _by_field(slots)
-        self.vectors = {field: _vectors(field, mine, groups) for field, mine in self.fields.items()}
-        self.end = 0
+        by_field = _by_field(slots)
+        self.vectors = {field: _vectors(field, mine, groups) for field, mine in by_field.items()}
+        self._places: list[_Places] = []
+        self._tensors: list[tuple[torch.Tensor, list[Slot]]] = []
+        for field, mine in by_field.items():
+            held = {index for _, views in self.vectors[field] for index in views}
+            if plain := [slot for slot in mine if slot.group not in held]:
+                self._places.append(_Places.of(field, plain))
+            for vector, views in self.vectors[field]:
+                self._tensors.append((vector, [slot for slot in mine if slot.group in views]))
+        self._shared = all(places.shared for places in self._places) and not self._tensors
         self._size = 0
         self.write: Write = _nothing
 
     def seek(self, t: int, states: States, *, on: bool = False) -> None:
         """Compute the block that begins at update `t`; `on` where the one before was used up, so that blocks grow."""
         self._size = next((size for size in _GROWTH if size > self._size), _GROWTH[-1]) if on else _GROWTH[0]
-        rows = max(1, min(self._size, _MOST // max(1, len(self.slots))))
+        rows = self._size if self._shared else max(1, min(self._size, _MOST // len(self.slots)))
         times = np.arange(t, t + rows)
-        self.end = t + rows
-        writes = [write for field, mine in self.fields.items() for write in self._filled(field, mine, times, states)]
-        writes += [_target(target, values_of(schedule, times, target.initial, states).tolist()) for target, schedule in self.targets]
+        writes = [self._float_column(places, times, states) for places in self._places]
+        writes += [_tensor_column(vector, mine, times, states) for vector, mine in self._tensors]
+        for target, schedule in self.targets:
+            writes.append(_columns.target(target.write, values_of(schedule, times, target.initial, states).tolist()))
         self.write = _columns.together(writes)
 
     def own(self, groups: list[Group]) -> None:
@@ -54,6 +102,10 @@ class Table:
                     if field.read(groups[index]) is not view:
                         _put(field, groups[index], view)
 
+    def holds(self, slot: Slot, entry: Any) -> bool:
+        """Whether an entry is the very tensor that the slot's group was given."""
+        return any(views.get(slot.group) is entry for _, views in self.vectors[slot.field])
+
     def give_back(self, groups: list[Group]) -> None:
         """Let each group hold a tensor of its own again."""
         for field, vectors in self.vectors.items():
@@ -62,37 +114,10 @@ class Table:
                     if view is not vector and field.read(groups[index]) is view:
                         _put(field, groups[index], view.clone())
 
-    def _filled(self, field: Field, slots: list[Slot], times: Any, states: States) -> list[Write]:
-        vectors = self.vectors[field]
-        held = {index for _, views in vectors for index in views}
-        plain = [slot for slot in slots if slot.group not in held]
-        writes = [self._float_column(field, plain, times, states)] if plain else []
-        for vector, views in vectors:
-            mine = [slot for slot in slots if slot.group in views]
-            block = np.stack(_lists(mine, times, states), axis=1)
-            with torch.inference_mode(False), torch.no_grad():
-                on_device = torch.from_numpy(block).to(dtype=vector.dtype).to(vector.device)
-                writes.append(_columns.tensors(on_device.reshape(len(times), *vector.shape), vector))
-        return writes
-
-    def _float_column(self, field: Field, slots: list[Slot], times: Any, states: States) -> Write:
-        write = _chosen(field, slots, times, states)
-        indices = [slot.group for slot in slots]
-        return write if indices == list(range(self._groups)) else _columns.some(write, indices)
-
-
-def _chosen(field: Field, slots: list[Slot], times: Any, states: States) -> Write:
-    """The cheapest loop that writes these slots."""
-    bases = [slot.base for slot in slots]
-    schedules = {slot.schedule for slot in slots}
-    if len(schedules) == 1:
-        schedule = slots[0].schedule
-        if len(set(bases)) == 1:
-            return _columns.uniform(field, values_of(schedule, times, bases[0], states).tolist())
-        factors = _factors(schedule, times)
-        if factors is not None:
-            return _columns.scaled(field, factors, bases)
-    return _columns.rows(field, [values.tolist() for values in _lists(slots, times, states)])
+    def _float_column(self, places: _Places, times: Any, states: States) -> Write:
+        write = places.chosen(times, states)
+        everyone = len(places.indices) == self._groups
+        return write if everyone else _columns.some(write, places.indices)
 
 
 def _factors(schedule: Schedule, times: Any) -> list[float] | None:
@@ -106,13 +131,14 @@ def _factors(schedule: Schedule, times: Any) -> list[float] | None:
     return factors
 
 
-def _lists(slots: list[Slot], times: Any, states: States) -> list[Any]:
+def _lists(slots: Iterable[Slot], times: Any, states: States) -> list[Any]:
     """The values of each slot; equal schedules and bases are evaluated once."""
-    cache: dict[tuple[Schedule, float], Any] = {}
+    cache: dict[tuple[int, float], Any] = {}
     for slot in slots:
-        if (slot.schedule, slot.base) not in cache:
-            cache[slot.schedule, slot.base] = values_of(slot.schedule, times, slot.base, states)
-    return [cache[slot.schedule, slot.base] for slot in slots]
+        key = id(slot.schedule), slot.base
+        if key not in cache:
+            cache[key] = values_of(slot.schedule, times, slot.base, states)
+    return [cache[id(slot.schedule), slot.base] for slot in slots]
 
 
 def _by_field(slots: tuple[Slot, ...]) -> dict[Field, list[Slot]]:
@@ -152,20 +178,15 @@ def _vectors(
     return found
 
 
+def _tensor_column(vector: torch.Tensor, slots: list[Slot], times: Any, states: States) -> Write:
+    block = np.stack(_lists(slots, times, states), axis=1)
+    with torch.inference_mode(False), torch.no_grad():
+        on_device = torch.from_numpy(block).to(dtype=vector.dtype).to(vector.device)
+        return _columns.tensors(on_device.reshape(len(times), *vector.shape), vector)
+
+
 def _put(field: Field, group: Group, entry: Any) -> None:
     group[field.key] = entry if field.index is None else _columns.replaced(group[field.key], field.index, entry)
-
-
-def _target(target: Target, values: list[float]) -> Write:
-    take, tell = iter(values).__next__, target.write
-
-    def write(groups: Any) -> None:
-        del groups  # a target is in none
-        value = take()
-        if tell is not None:
-            tell(value)
-
-    return write
 
 
 def _nothing(groups: Any) -> None:
