@@ -1,0 +1,126 @@
+"""Optimizers and wrappers as the schedulers see them: their groups, their fields, how often they stepped."""
+
+from collections.abc import MutableMapping, Sequence
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+from weakref import WeakKeyDictionary
+
+import torch
+from torch.optim import Optimizer
+from torch.utils.weak import WeakIdKeyDictionary
+
+from paramsched.fields import is_number
+
+Group: TypeAlias = MutableMapping[str, Any]
+"""A param group, which schedulers write."""
+
+
+@runtime_checkable
+class Wrapper(Protocol):
+    """An object that holds an optimizer and answers for it: our `OptimWrapper`, MMEngine's, and others like them."""
+
+    optimizer: Any
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]: ...
+
+
+OptimizerLike: TypeAlias = Optimizer | Wrapper
+"""A torch optimizer, or an object that holds one and has its `param_groups`."""
+
+# Beside the optimizer, not on it: nothing of this may travel with a copy of it (row 33 of divergences.md).
+_updates: WeakKeyDictionary[Optimizer, int] = WeakKeyDictionary()
+_exact: WeakIdKeyDictionary = WeakIdKeyDictionary()
+
+
+def require_optimizer(optimizer: object) -> None:
+    """Refuse what is neither an optimizer nor a wrapper of one."""
+    if not isinstance(optimizer, (Optimizer, Wrapper)):
+        raise TypeError(
+            f"``optimizer`` should be an Optimizer, but got {type(optimizer).__name__}. "
+            "Write torch.optim.SGD(model.parameters(), lr=0.1), or an OptimWrapper of one"
+        )
+
+
+def raw(optimizer: Any) -> Optimizer | None:
+    """The torch optimizer inside; None where a wrapper holds something else."""
+    seen = 0
+    while isinstance(optimizer, Wrapper) and seen < 10:
+        optimizer, seen = optimizer.optimizer, seen + 1
+    return optimizer if isinstance(optimizer, Optimizer) else None
+
+
+def pseudo_group(optimizer: Any) -> Group | None:
+    """The group a wrapper appends to report the rate that no group's own factor scaled; None without one."""
+    return None if isinstance(optimizer, Optimizer) else getattr(optimizer, "base_param_settings", None)
+
+
+def start_counting(optimizer: Any) -> None:
+    """Count updates from here on."""
+    inner = raw(optimizer)
+    if inner is None:
+        return
+    if inner not in _updates:
+        inner.register_step_post_hook(_count)
+    _updates[inner] = 0
+
+
+def has_stepped(optimizer: Any) -> bool:
+    """Whether an update happened since `start_counting`, as far as can be told."""
+    inner = raw(optimizer)
+    return inner is None or _updates.get(inner, 1) > 0
+
+
+def may_wait(optimizer: Any) -> bool:
+    """Whether a step of the scheduler may rightly come before the optimizer's: it accumulates, or a scaler may skip."""
+    accumulates = getattr(optimizer, "_accumulative_counts", 1) > 1
+    return accumulates or getattr(optimizer, "loss_scaler", None) is not None
+
+
+def own_step(optimizer: Any) -> tuple[Any, ...]:
+    """What shadows `step` on the optimizer and on the one inside; functions that pass the call on do not count."""
+    holders: Sequence[Any] = (optimizer, raw(optimizer))
+    found = (vars(one).get("step") for one in holders if one is not None)
+    return tuple(None if getattr(step, "__wrapped__", None) is not None else step for step in found)
+
+
+def read(group: Group, name: str) -> Any:
+    """The value of a field; Adam's momentum is `betas[0]`, and a tensor gives the float it was last filled with."""
+    value = group["betas"][0] if name == "momentum" and "betas" in group else group[name]
+    if isinstance(value, torch.Tensor):
+        exact = _exact.get(value)
+        if exact is not None and value.item() == torch.tensor(exact, dtype=value.dtype).item():
+            return exact
+        return float(value)
+    return value
+
+
+def write(group: Group, name: str, value: Any) -> None:
+    """Set a field; tensors are filled in place, never replaced."""
+    if name == "momentum" and "betas" in group:
+        first, *others = group["betas"]
+        group["betas"] = (_filled(first, value), *others)
+        group["momentum"] = value
+    else:
+        group[name] = _filled(group.get(name), value)
+
+
+def require_number(group: Group, name: str) -> None:
+    """Refuse a field that is no number."""
+    if not is_number(group[name]):
+        raise TypeError(
+            f"param_name={name!r}: the group has {name}={group[name]!r}, which is no number. "
+            "For Adam's betas[0] write a Momentum class, LinearMomentum(optimizer, …)"
+        )
+
+
+def _filled(current: Any, value: Any) -> Any:
+    if not isinstance(current, torch.Tensor):
+        return value
+    with torch.no_grad():
+        current.fill_(float(value))
+    _exact[current] = float(value)
+    return current
+
+
+def _count(optimizer: Optimizer, args: Any, kwargs: Any) -> None:  # noqa: ARG001  # what torch calls it with
+    _updates[optimizer] = _updates.get(optimizer, 0) + 1

@@ -1,0 +1,302 @@
+"""_ParamScheduler: the clock, the window and the writing that all schedulers share."""
+
+import logging
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Self
+
+from paramsched.compat.mmengine import _optimizers
+from paramsched.compat.mmengine._optimizers import OptimizerLike
+from paramsched.config._caution import warn
+from paramsched.config._mmengine_curves import INF, converted
+from paramsched.errors import StateError
+
+_ORDER = "See more details at https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate"
+_CLASS = "_class"  # the key of a state that says whose it is; no attribute
+_log = logging.getLogger("paramsched")
+
+
+class _ParamScheduler:
+    """Schedule one entry of an optimizer's param groups; a subclass says the values in `_get_value`.
+
+    Constructing makes the first tick at once; each `step()` makes one more. Between `begin` and `end` a tick asks
+    `_get_value()` for one value per group and writes them; outside nothing is touched.
+
+    Args:
+        optimizer: a torch optimizer, or a wrapper that holds one.
+        param_name: the entry, `"lr"`, `"weight_decay"`, ….
+        begin: first tick of the window, in epochs or iterations.
+        end: where it stops; `begin <= t < end`.
+        last_step: continue as if `last_step + 1` active ticks had been made; -1 begins.
+        by_epoch: whether `step()` is called once an epoch.
+        verbose: write a line for each group and change.
+
+    Raises:
+        TypeError: no optimizer, or an entry that is no number.
+        ValueError: a window that ends before it begins.
+        AssertionError: `last_step` is no integer from -1 on.
+        KeyError: a group lacks the entry, or `initial_<entry>` where `last_step` is given.
+
+    Source: MMEngine `_ParamScheduler`. Differs in rows 11, 19-22 and 31-34 of docs/compat/divergences.md.
+    """
+
+    # Slots are no part of `__dict__`, and so no part of the state.
+    __slots__ = ("__dict__", "__weakref__", "_cache", "_step_found")
+
+    _counted: ClassVar[tuple[str, ...]] = ()
+    _configured: ClassVar[tuple[str, ...]] = ("param_name", "begin", "end", "by_epoch", "verbose")
+
+    optimizer: OptimizerLike
+    param_name: str
+    begin: int
+    end: int
+    by_epoch: bool
+    verbose: bool
+    base_values: list[float]
+    last_step: int
+
+    def __init__(
+        self,
+        optimizer: OptimizerLike,
+        param_name: str,
+        begin: int = 0,
+        end: int = INF,
+        last_step: int = -1,
+        by_epoch: bool = True,
+        verbose: bool = False,
+    ) -> None:
+        self._attach(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
+        _optimizers.start_counting(optimizer)
+        self._step_found = _optimizers.own_step(optimizer)
+        self._global_step = -1
+        self.step()
+
+    def step(self) -> None:
+        """Make one tick."""
+        self._check_order()
+        self._global_step += 1
+        self._adopt_groups()
+        if self.begin <= self._position < self.end:
+            self.last_step += 1
+            present = self._present()
+            if self.last_step == 0:
+                self._entry = present
+            values = self._get_value()
+            for index, (group, value) in enumerate(zip(self.optimizer.param_groups, values, strict=False)):
+                _optimizers.write(group, self.param_name, value)
+                self.print_value(self.verbose, index, value)
+        self._last_value = self._present()
+
+    def _get_value(self) -> list[float]:
+        """The value of each group at local tick `last_step`, from the present ones."""
+        raise NotImplementedError(
+            f"{type(self).__name__} has no _get_value(). Define it in the subclass: it returns one value for each group"
+        )
+
+    def get_last_value(self) -> list[float]:
+        """The values after the last tick, one for each group."""
+        return self._last_value
+
+    def print_value(self, is_verbose: bool, group: int, value: float) -> None:
+        """Write a line that tells the value of a group."""
+        if is_verbose:
+            _tell(f"Adjusting parameter value of group {group} to {value:.4e}.")
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything but the optimizer as plain data, and the class it belongs to."""
+        state = {key: _plain(value) for key, value in vars(self).items() if key != "optimizer"}
+        return {_CLASS: type(self).__name__} | state
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over a state, arguments included.
+
+        Arguments that differ are told by a warning; `restore` decides about them.
+
+        Raises:
+            StateError: the state of another class, or of another entry of the groups. Nothing is changed.
+        """
+        changed = self._changes(state_dict)
+        if changed:
+            told = ", ".join(f"{name}: {ours!r} -> {theirs!r}" for name, (ours, theirs) in changed.items())
+            warn(
+                f"{type(self).__name__}.load_state_dict: the saved arguments replace this scheduler's: {told}. "
+                "Write paramsched.compat.mmengine.restore(…, on_change='new') to keep the new ones",
+            )
+        # What other versions of the peer kept besides, such as functions, is not ours.
+        known = {key: value for key, value in state_dict.items() if key != _CLASS and not callable(value)}
+        vars(self).update(known)
+
+    @classmethod
+    def build_iter_from_epoch(
+        cls,
+        *args: Any,
+        begin: float = 0,
+        end: float = INF,
+        by_epoch: bool = True,
+        epoch_length: int | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Build a scheduler that ticks by iteration from arguments in epochs.
+
+        `begin`, `end` and the class's own counts are multiplied by `epoch_length`; give those by keyword.
+
+        Raises:
+            AssertionError: `by_epoch` is false, or `epoch_length` is not above 0.
+            TypeError: a count is missing, or not given by keyword.
+        """
+        if not by_epoch:
+            raise AssertionError(
+                f"{cls.__name__}.build_iter_from_epoch(by_epoch=False): only arguments in epochs can be converted. "
+                "Leave by_epoch out"
+            )
+        if epoch_length is None or not epoch_length > 0:
+            raise AssertionError(
+                f"{cls.__name__}.build_iter_from_epoch(epoch_length={epoch_length!r}): `epoch_length` must be a positive "
+                "integer. Write epoch_length=len(train_dataloader)"
+            )
+        cls._check_conversion(args, kwargs)
+        given = converted(cls._counted, {"begin": begin, "end": end, **kwargs}, epoch_length)
+        return cls(*args, **given)
+
+    @classmethod
+    def _check_conversion(cls, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """Refuse, or warn of, what cannot be converted as meant."""
+
+    @property
+    def _position(self) -> int:
+        """The tick in the window's units: those made by this object, after those `last_step` stands for."""
+        return self._global_step + vars(self).get("_skipped", 0)
+
+    def _attach(
+        self,
+        optimizer: OptimizerLike,
+        param_name: str,
+        begin: int,
+        end: int,
+        last_step: int,
+        by_epoch: bool,
+        verbose: bool,
+    ) -> None:
+        """Check and keep the arguments that all classes share, and the bases."""
+        _optimizers.require_optimizer(optimizer)
+        if end <= begin:
+            raise ValueError(
+                f"end should be larger than begin, but got begin={begin}, end={end}. Write end={begin + 1}"
+            )
+        if not isinstance(last_step, int) or isinstance(last_step, bool) or last_step < -1:
+            raise AssertionError(f"last_step={last_step!r} is not an integer from -1 on. Write -1 to begin")
+        self.optimizer, self.param_name = optimizer, param_name
+        self.begin, self.end, self.by_epoch, self.verbose = begin, end, by_epoch, verbose
+        initial = f"initial_{param_name}"
+        groups = optimizer.param_groups
+        for index, group in enumerate(groups):
+            _optimizers.require_number(group, param_name)
+            if last_step == -1:
+                group.setdefault(initial, _optimizers.read(group, param_name))
+            elif initial not in group:
+                raise KeyError(
+                    f"param '{initial}' is not specified in param_groups[{index}] when resuming an optimizer"
+                )
+        self.base_values = [_number(group[initial]) for group in groups]
+        self.last_step = last_step
+        if last_step >= 0:
+            # Row 11: the ticks that were made before count for the window too.
+            self._skipped = begin + last_step + 1
+            self._entry = list(self.base_values)
+
+    def _present(self) -> list[Any]:
+        return [_optimizers.read(group, self.param_name) for group in self.optimizer.param_groups]
+
+    def _check_order(self) -> None:
+        """At the first tick after construction: was `optimizer.step` called, and is it still the same?"""
+        if self._global_step != 0:
+            return
+        if _optimizers.own_step(self.optimizer) != getattr(self, "_step_found", (None, None)):
+            warn(
+                "Seems like `optimizer.step()` has been overridden after parameter value scheduler initialization. "
+                f"Please, make sure to call `optimizer.step()` before `scheduler.step()`. {_ORDER}",
+            )
+        elif not (_optimizers.has_stepped(self.optimizer) or _optimizers.may_wait(self.optimizer)):
+            warn(
+                "Detected call of `scheduler.step()` before `optimizer.step()`. Call them in the opposite order: "
+                "otherwise the first value of the schedule is skipped. " + _ORDER,
+            )
+
+    def _adopt_groups(self) -> None:
+        """Take in groups added since: their own value is their base, and they join at the present tick (row 34)."""
+        groups = self.optimizer.param_groups
+        missing = len(groups) - len(self.base_values)
+        if missing <= 0:
+            return
+        at = len(self.base_values) - (1 if _optimizers.pseudo_group(self.optimizer) is not None else 0)
+        for index, group in enumerate(groups[at : at + missing], start=at):
+            _optimizers.require_number(group, self.param_name)
+            base = group.setdefault(f"initial_{self.param_name}", _optimizers.read(group, self.param_name))
+            self.base_values.insert(index, _number(base))
+            if "_entry" in vars(self):
+                self._entry.insert(index, _optimizers.read(group, self.param_name))
+            self._catch_up(index)
+
+    def _catch_up(self, index: int) -> None:
+        """Bring the value of a new group to the present tick; a subclass that knows its formula does."""
+
+    def _changes(self, state: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+        """The arguments a state has differently, ours and theirs; a state of something else is refused."""
+        if not isinstance(state, Mapping):
+            raise StateError(
+                f"{type(self).__name__}: a {type(state).__name__} is no state. Give what state_dict() returned"
+            )
+        whose = state.get(_CLASS, type(self).__name__)
+        if whose != type(self).__name__:
+            raise StateError(
+                f"{type(self).__name__}.load_state_dict: this is the state of {whose}. "
+                "Give the schedulers in the order in which they were saved"
+            )
+        name = state.get("param_name", self.param_name)
+        if name != self.param_name:
+            raise StateError(
+                f"{type(self).__name__}.load_state_dict: this is the state of a scheduler of {name!r}, not of "
+                f"{self.param_name!r}. Give the schedulers in the order in which they were saved"
+            )
+        lacking = [one for one in (*self._configured, "last_step", "_global_step") if one not in state]
+        if lacking:
+            raise StateError(
+                f"{type(self).__name__}.load_state_dict: it has no {', '.join(lacking)}, so it is the state of another class"
+            )
+        ours = vars(self)
+        return {
+            one: (ours[one], state[one])
+            for one in self._configured
+            if one != "verbose" and one in ours and not _same(ours[one], state[one])
+        }
+
+
+def _same(ours: Any, theirs: Any) -> bool:
+    if isinstance(ours, (list, tuple)) and isinstance(theirs, (list, tuple)):
+        return list(ours) == list(theirs)
+    return bool(ours == theirs)
+
+
+def _number(value: Any) -> Any:
+    """A base as a number of its own: a tensor in the group would change under it."""
+    return value if isinstance(value, (int, float)) else float(value)
+
+
+def _plain(value: Any) -> Any:
+    """A copy, so that the state does not change with the scheduler."""
+    if isinstance(value, dict):
+        return type(value)(value)
+    return list(value) if isinstance(value, list) else value
+
+
+def _tell(line: str) -> None:
+    """To the log of the library where it is heard, else to standard output: the user asked for the line."""
+    if _log.isEnabledFor(logging.INFO) and _log.hasHandlers():
+        _log.info(line)
+    else:
+        sys.stdout.write(line + "\n")
+
+
+def names_of(schedulers: Iterable[_ParamScheduler]) -> list[str]:
+    """The classes of a list, for messages."""
+    return [type(one).__name__ for one in schedulers]

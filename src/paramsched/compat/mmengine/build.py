@@ -1,0 +1,149 @@
+"""build_param_scheduler: from a config to schedulers, as MMEngine's Runner does."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias, overload
+
+from paramsched.compat.mmengine._optimizers import OptimizerLike
+from paramsched.compat.mmengine.base import _ParamScheduler
+from paramsched.compat.mmengine.curved import Curved
+from paramsched.compat.mmengine.registry import PARAM_SCHEDULERS
+from paramsched.config._caution import warn
+from paramsched.config._mmengine_lists import Clock, list_cautions
+
+SchedulerConfig: TypeAlias = _ParamScheduler | Mapping[str, Any] | Sequence[_ParamScheduler | Mapping[str, Any]] | None
+"""None, a dict with `type`, a built scheduler, or a list of either."""
+
+
+@overload
+def build_param_scheduler(
+    config: Any,
+    optimizer: OptimizerLike,
+    *,
+    epoch_length: int | None = None,
+    max_epochs: int | None = None,
+    max_iters: int | None = None,
+) -> list[_ParamScheduler]: ...
+@overload
+def build_param_scheduler(
+    config: Any,
+    optimizer: Mapping[str, OptimizerLike],
+    *,
+    epoch_length: int | None = None,
+    max_epochs: int | None = None,
+    max_iters: int | None = None,
+) -> dict[str, list[_ParamScheduler]]: ...
+def build_param_scheduler(
+    config: Any,
+    optimizer: OptimizerLike | Mapping[str, OptimizerLike],
+    *,
+    epoch_length: int | None = None,
+    max_epochs: int | None = None,
+    max_iters: int | None = None,
+) -> list[_ParamScheduler] | dict[str, list[_ParamScheduler]]:
+    """Build the schedulers of a config.
+
+    A dict without `end` gets the length of the run, in its own unit; `convert_to_iter_based=True` builds it by
+    `build_iter_from_epoch`.
+
+    Args:
+        config: None, a dict with `type`, a built scheduler, a list of either; for several optimizers also a dict of these
+            by the optimizers' names.
+        optimizer: one, or several by name.
+        epoch_length: batches in an epoch.
+        max_epochs: length of a run by epochs.
+        max_iters: length of a run by iterations; schedulers by epoch then count passes of `epoch_length` batches.
+
+    Returns:
+        A list, or a dict of lists for several optimizers.
+
+    Raises:
+        TypeError: an element that is no dict and no scheduler, or a list of both kinds.
+        AssertionError: a dict without `type`.
+        KeyError: an unknown `type`, or an optimizer the dict does not name.
+        ValueError: one built scheduler for several optimizers, names of no optimizer, or an argument out of range. The
+            message names the scheduler's place in the list.
+
+    Source: MMEngine `Runner.build_param_scheduler`. Rows 25-28 and 38 of docs/compat/divergences.md.
+    """
+    clock = Clock(epoch_length, max_epochs, max_iters)
+    if not isinstance(optimizer, Mapping):
+        return _build(config, optimizer, clock, "")
+    if isinstance(config, Mapping) and "type" not in config:
+        unknown = sorted(set(config) - set(optimizer))
+        if unknown:
+            raise ValueError(
+                f"param_scheduler names {', '.join(map(repr, unknown))}, and the optimizers are "
+                f"{', '.join(map(repr, optimizer))}. Name each scheduler after its optimizer"
+            )
+        missing = sorted(set(optimizer) - set(config))
+        if missing:
+            raise KeyError(
+                f"param_scheduler has nothing for {', '.join(map(repr, missing))}. Write {missing[0]}=None for none"
+            )
+        return {name: _build(config[name], one, clock, f"{name}: ") for name, one in optimizer.items()}
+    if len(optimizer) > 1 and any(isinstance(one, _ParamScheduler) for one in _elements(config)):
+        raise ValueError(
+            "a built scheduler belongs to one optimizer, and it would be stepped once for each of "
+            f"{', '.join(map(repr, optimizer))}. Write {{{next(iter(optimizer))!r}: [scheduler], …}}, or a dict"
+        )
+    return {name: _build(config, one, clock, f"{name}: ") for name, one in optimizer.items()}
+
+
+def _elements(config: Any) -> list[Any]:
+    if config is None:
+        return []
+    return list(config) if isinstance(config, (list, tuple)) else [config]
+
+
+def _build(config: Any, optimizer: OptimizerLike, clock: Clock, where: str) -> list[_ParamScheduler]:
+    elements = _elements(config)
+    kinds = {isinstance(one, _ParamScheduler) for one in elements}
+    if len(kinds) == 2:
+        raise TypeError(
+            f"{where}param_scheduler mixes built schedulers and dicts. Write dicts only, or build all of them"
+        )
+    built = [_one(element, index, optimizer, clock, where) for index, element in enumerate(elements)]
+    curved = [(one.curve, vars(one)) for one in built if isinstance(one, Curved)]
+    for caution in list_cautions(curved, clock):
+        warn(f"{where}param_scheduler{caution}")
+    return built
+
+
+def _one(element: Any, index: int, optimizer: OptimizerLike, clock: Clock, where: str) -> _ParamScheduler:
+    if isinstance(element, _ParamScheduler):
+        return element
+    place = f"{where}param_scheduler[{index}]"
+    if not isinstance(element, Mapping):
+        raise TypeError(
+            f"{place}: a scheduler or a dict is needed, not {element!r}. Write dict(type='StepLR', step_size=3)"
+        )
+    if "type" not in element:
+        raise AssertionError(f"{place}: it has no `type`. Write dict(type='StepLR', step_size=3)")
+    arguments = dict(element)
+    cls = PARAM_SCHEDULERS.find(arguments.pop("type"))
+    convert = arguments.pop("convert_to_iter_based", False)
+    arguments.pop("epoch_length", None)
+    by_epoch = arguments.get("by_epoch", True)
+    default_end = clock.end(by_epoch)
+    if default_end is not None:
+        arguments.setdefault("end", default_end)
+    try:
+        if convert:
+            return _converted(cls, optimizer, arguments, clock.epoch_length)
+        return cls(optimizer=optimizer, **arguments)  # type: ignore[no-any-return]  # what a config names
+    except (ValueError, AssertionError, TypeError, KeyError) as error:
+        # The same kind of error, and where it was found (row 38).
+        text = error.args[0] if isinstance(error, KeyError) and error.args else error
+        raise type(error)(f"{place} ({cls.__name__}): {text}") from error
+
+
+def _converted(
+    cls: Any, optimizer: OptimizerLike, arguments: dict[str, Any], epoch_length: int | None
+) -> _ParamScheduler:
+    if not arguments.get("by_epoch", True):
+        raise AssertionError("convert_to_iter_based=True is for arguments in epochs. Leave by_epoch=False out")
+    if epoch_length is None:
+        raise ValueError(
+            "convert_to_iter_based=True needs the batches in an epoch. Give epoch_length=len(train_dataloader)"
+        )
+    return cls.build_iter_from_epoch(optimizer=optimizer, epoch_length=epoch_length, **arguments)  # type: ignore[no-any-return]  # as above

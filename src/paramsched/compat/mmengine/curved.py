@@ -1,0 +1,222 @@
+"""A scheduler that is a row of the table: parameters for a rule of the kernel."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+
+from paramsched.compat.mmengine import _optimizers
+from paramsched.compat.mmengine._optimizers import OptimizerLike
+from paramsched.compat.mmengine.base import _ParamScheduler
+from paramsched.config._caution import warn
+from paramsched.config._mmengine_curves import CURVES, INF, Curve, cautions, class_of
+from paramsched.schedules.rules import Rule
+
+_BLOCK = 256  # ticks whose coefficients are computed at once
+# `last_step` is the clock; the others MMEngine's own states do not tell, and these are read too.
+_UNTOLD = ("last_step", "pct_start", "anneal_strategy", "three_phase", "min_value")
+_Class = TypeVar("_Class", bound=type)
+
+
+class Curved(_ParamScheduler):
+    """At local tick k the value v becomes `a(k) v + b(k) base + c(k)`, with the coefficients of a kernel rule.
+
+    An edit of the value from outside is therefore respected and carried on, and schedulers of one entry combine.
+    """
+
+    __slots__ = ()
+
+    curve: ClassVar[Curve]
+
+    def __init__(self, optimizer: OptimizerLike, param_name: str, *args: Any, **kwargs: Any) -> None:
+        _optimizers.require_optimizer(optimizer)
+        arguments = self._arguments(args, kwargs)
+        tail = {name: arguments.pop(name) for name in ("begin", "end", "last_step", "by_epoch", "verbose")}
+        vars(self).update(arguments)
+        self._prepare(optimizer, param_name, tail["last_step"])
+        self._begin(optimizer, param_name, tail)
+
+    def _begin(self, optimizer: OptimizerLike, param_name: str, tail: Mapping[str, Any]) -> None:
+        super().__init__(optimizer, param_name, **tail)
+
+    def _prepare(self, optimizer: OptimizerLike, param_name: str, last_step: int) -> None:
+        """What a curve writes into the groups before the first tick."""
+
+    def _arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """The curve's arguments by name, checked, with what follows from them."""
+        bound = _signature(self.curve).bind(*args, **kwargs)
+        given = self.curve.defaulted(bound.arguments)
+        for fault in self.curve.check(given):
+            raise fault.kind(f"{type(self).__name__}: {fault.message}")
+        arguments = self.curve.complete(given)
+        for caution in cautions(self.curve, arguments):
+            warn(f"{type(self).__name__}: {caution}")
+        return arguments
+
+    def _get_value(self) -> list[float]:
+        a, b, c, e = self._coefficients(self.last_step)
+        present = self._present()
+        values = []
+        for index, value in enumerate(present):
+            value = a * value + b * self.base_values[index] + c
+            if e:
+                value += e * self._entered(index)
+            values.append(value)
+        return values
+
+    def _entered(self, index: int) -> float:
+        """The value a group had at the first tick; its base where a foreign state does not tell."""
+        entry: list[float] = vars(self).get("_entry", self.base_values)
+        return entry[index]
+
+    def _rule(self) -> Rule:
+        assert self.curve.rule is not None
+        return self.curve.rule(vars(self))
+
+    def _coefficients(self, k: int) -> tuple[float, float, float, float]:
+        """The rule's columns at local tick k."""
+        given = tuple(vars(self).get(one.name) for one in self.curve.arguments)
+        cache = getattr(self, "_cache", None)
+        if cache is None or cache[0] != given or not cache[1] <= k < cache[1] + _BLOCK:
+            begin = k - k % _BLOCK
+            found = self._rule()._coefficients(np.arange(begin, begin + _BLOCK, dtype=np.float64))
+            rows = list(zip(*(column.tolist() for column in (found.a, found.b, found.c, found.e)), strict=True))
+            # A copy of lists: who changes milestones in place gets the new curve.
+            kept = tuple(type(one)(one) if isinstance(one, (list, dict)) else one for one in given)
+            self._cache = cache = (kept, begin, rows)
+        row: tuple[float, float, float, float] = cache[2][k - cache[1]]
+        return row
+
+    def _catch_up(self, index: int) -> None:
+        if self.last_step < 0:
+            return
+        group = self.optimizer.param_groups[index]
+        entry = value = _optimizers.read(group, self.param_name)
+        for k in range(self.last_step + 1):
+            a, b, c, e = self._coefficients(k)
+            value = a * value + b * self.base_values[index] + c + e * entry
+        _optimizers.write(group, self.param_name, value)
+
+    @classmethod
+    def _check_conversion(cls, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        required = [one.name for one in cls.curve.arguments if one.counted and one.required]
+        absent = [name for name in required if name not in kwargs]
+        before = 1 if issubclass(cls, (LRSchedulerMixin, MomentumSchedulerMixin)) else 2
+        positional = [one.name for one in cls.curve.arguments[: max(len(args) - before, 0)] if one.counted]
+        if absent or positional:
+            name = (absent or positional)[0]
+            raise TypeError(
+                f"{cls.__name__}.build_iter_from_epoch: {name} has to be given by keyword, so that it is converted. "
+                f"Write {name}=…"
+            )
+        if cls.curve.name == "Exponential":
+            arguments = cls.curve.defaulted({"gamma": None, **kwargs})
+            for caution in cautions(cls.curve, {**arguments, "end": INF}, converted_from_epochs=True):
+                warn(f"{cls.__name__}: {caution}")
+
+
+class LRSchedulerMixin:
+    """Before a `…ParamScheduler` class: the same for the learning rate."""
+
+    __slots__ = ()
+
+    def __init__(self, optimizer: OptimizerLike, *args: Any, **kwargs: Any) -> None:
+        super().__init__(optimizer, "lr", *args, **kwargs)  # type: ignore[call-arg]  # the class that is mixed in
+
+
+class MomentumSchedulerMixin:
+    """Before a `…ParamScheduler` class: the same for SGD's `momentum` or Adam's `betas[0]`.
+
+    A group of Adam gets an entry `momentum` that always equals `betas[0]`; the latter is what counts (row 31 of
+    docs/compat/divergences.md).
+
+    Raises:
+        ValueError: the optimizer has neither.
+    """
+
+    __slots__ = ()
+
+    use_betas: bool
+
+    def __init__(self, optimizer: OptimizerLike, *args: Any, **kwargs: Any) -> None:
+        _optimizers.require_optimizer(optimizer)
+        defaults = optimizer.defaults  # type: ignore[union-attr]  # a wrapper has it as an optimizer has
+        self.use_betas = "momentum" not in defaults
+        if self.use_betas:
+            if "betas" not in defaults:
+                raise ValueError(
+                    "optimizer must support momentum when using momentum scheduler: "
+                    f"{type(optimizer).__name__} has {', '.join(defaults)}. Use SGD with momentum, or Adam"
+                )
+            share_momentum(optimizer)
+        super().__init__(optimizer, "momentum", *args, **kwargs)  # type: ignore[call-arg]  # as above
+
+    def step(self, *args: Any) -> None:
+        """Make one tick."""
+        if self.use_betas:
+            share_momentum(self.optimizer)  # type: ignore[attr-defined]  # of the class that is mixed in
+        super().step(*args)  # type: ignore[misc]  # as above
+
+
+def share_momentum(optimizer: OptimizerLike) -> None:
+    """Let every group's `momentum` say what `betas[0]` is."""
+    for group in optimizer.param_groups:
+        group["momentum"] = _optimizers.read(group, "momentum")
+
+
+def of_table(cls: _Class) -> _Class:
+    """Give a class of the table its row, its signature and the list of its arguments."""
+    found = class_of(cls.__name__)
+    assert found is not None, cls
+    curve, family = found
+    cls.curve = curve  # type: ignore[attr-defined]  # what this decorator is for
+    cls._counted = curve.counted  # type: ignore[attr-defined]
+    names = (one.name for one in curve.arguments if one.name not in _UNTOLD)
+    cls._configured = ("param_name", *names)  # type: ignore[attr-defined]
+    first = [("optimizer", ..., "a torch optimizer, or a wrapper that holds one")]
+    if family == "ParamScheduler":
+        first.append(("param_name", ..., "the entry of the param groups"))
+    rows = [*first, *((one.name, one.default, one.meaning) for one in curve.arguments)]
+    if "__init__" not in vars(cls):
+        cls.__init__ = _init_of(cls)  # type: ignore[misc]  # so that the signature is its own, not its subclasses'
+    cls.__init__.__signature__ = inspect.Signature(  # type: ignore[misc]  # as above
+        [inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)]
+        + [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.POSITIONAL_OR_KEYWORD,
+                default=inspect.Parameter.empty if default is ... else default,
+            )
+            for name, default, _ in rows
+        ]
+    )
+    described = "\n    ".join(f"{name}: {meaning}." for name, _, meaning in rows)
+    cls.__doc__ = f"{inspect.cleandoc(cls.__doc__ or '')}\n\nArgs:\n    {described}\n"
+    return cls
+
+
+def _init_of(cls: Any) -> Callable[..., None]:
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807  # it becomes one
+        super(cls, self).__init__(*args, **kwargs)
+
+    return __init__
+
+
+@lru_cache(maxsize=None)
+def _signature_by_name(name: str) -> inspect.Signature:
+    return inspect.Signature(
+        [
+            inspect.Parameter(
+                one.name,
+                inspect.Parameter.POSITIONAL_OR_KEYWORD,
+                default=inspect.Parameter.empty if one.required else one.default,
+            )
+            for one in CURVES[name].arguments
+        ]
+    )
+
+
+def _signature(curve: Curve) -> inspect.Signature:
+    return _signature_by_name(curve.name)

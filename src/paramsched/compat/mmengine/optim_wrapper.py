@@ -1,0 +1,177 @@
+"""OptimWrapper: an optimizer with gradient accumulation and clipping, as MMEngine's schedulers and loops know it."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+
+class OptimWrapper:
+    """Hold an optimizer; update every `accumulative_counts` batches; clip gradients before.
+
+    Over an optimizer with several groups `param_groups` has one more at its end, made of the optimizer's defaults: it is
+    scheduled too and reports the rate that no group's own factor scaled.
+
+    Args:
+        optimizer: a torch optimizer.
+        accumulative_counts: batches to an update, 1 or more.
+        clip_grad: arguments of `clip_grad_norm_`, or with `type="value"` of `clip_grad_value_`; None does not clip.
+
+    Raises:
+        ValueError: `accumulative_counts` is no whole number above 0, or `clip_grad` says no limit.
+        TypeError: no optimizer, or `clip_grad` is no dict.
+
+    Source: MMEngine `OptimWrapper`.
+
+    >>> weight = torch.nn.Parameter(torch.ones(1))
+    >>> wrapper = OptimWrapper(torch.optim.SGD([weight], lr=0.5), accumulative_counts=2)
+    >>> for _ in range(2):
+    ...     wrapper.update_params(weight.sum())
+    >>> weight.tolist()
+    [0.5]
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        accumulative_counts: int = 1,
+        clip_grad: Mapping[str, Any] | None = None,
+    ) -> None:
+        if not isinstance(optimizer, Optimizer):
+            raise TypeError(f"OptimWrapper(optimizer=…): a torch optimizer is needed, not {type(optimizer).__name__}")
+        if not isinstance(accumulative_counts, int) or isinstance(accumulative_counts, bool) or accumulative_counts < 1:
+            raise ValueError(
+                f"OptimWrapper(accumulative_counts={accumulative_counts!r}): not a whole number above 0. Write 4"
+            )
+        self.optimizer = optimizer
+        self._accumulative_counts = accumulative_counts
+        self._inner_count = 0
+        self._max_counts = -1
+        self.clip_kwargs: dict[str, Any] = {}
+        self.clip_func: Any = None
+        if clip_grad is not None:
+            self._set_clipping(clip_grad)
+        self.base_param_settings: dict[str, Any] | None = None
+        if len(optimizer.param_groups) > 1:
+            self.base_param_settings = {"params": torch.tensor([0.0]), **optimizer.defaults}
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:
+        """The optimizer's groups, and the pseudo group where it has several."""
+        groups: list[dict[str, Any]] = self.optimizer.param_groups
+        return groups if self.base_param_settings is None else [*groups, self.base_param_settings]
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The optimizer's defaults."""
+        return self.optimizer.defaults
+
+    @property
+    def inner_count(self) -> int:
+        """Batches so far."""
+        return self._inner_count
+
+    def update_params(
+        self,
+        loss: torch.Tensor,
+        step_kwargs: Mapping[str, Any] | None = None,
+        zero_kwargs: Mapping[str, Any] | None = None,
+    ) -> None:
+        """One batch: scale the loss, go back through it, and at the end of a cycle update and clear the gradients."""
+        self.backward(self.scale_loss(loss))
+        if self.should_update():
+            self.step(**(step_kwargs or {}))
+            self.zero_grad(**(zero_kwargs or {}))
+
+    def backward(self, loss: torch.Tensor, **kwargs: Any) -> None:
+        """Go back through a loss, and count the batch."""
+        loss.backward(**kwargs)  # type: ignore[no-untyped-call]  # torch does not say
+        self._inner_count += 1
+
+    def step(self, **kwargs: Any) -> None:
+        """Clip, and let the optimizer update."""
+        self._clip_grad()
+        self.optimizer.step(**kwargs)
+
+    def zero_grad(self, **kwargs: Any) -> None:
+        """Clear the gradients."""
+        self.optimizer.zero_grad(**kwargs)
+
+    def initialize_count_status(self, model: object, init_counts: int, max_counts: int) -> None:
+        """Say how many batches there were and how many there will be, so that the last cycle may be shorter."""
+        self._inner_count, self._max_counts = init_counts, max_counts
+
+    def should_update(self) -> bool:
+        """Whether the batch that was just counted ends a cycle."""
+        return self._inner_count % self._accumulative_counts == 0 or self._inner_count == self._max_counts
+
+    def should_sync(self) -> bool:
+        """Whether the next batch ends a cycle, so that processes have to share gradients."""
+        coming = self._inner_count + 1
+        return coming % self._accumulative_counts == 0 or coming == self._max_counts
+
+    def scale_loss(self, loss: torch.Tensor) -> torch.Tensor:
+        """The loss over the number of batches in its cycle."""
+        batches = self._accumulative_counts
+        if self._max_counts >= 0:
+            rest = self._max_counts % batches
+            batches = batches if self._inner_count < self._max_counts - rest else rest or batches
+        return loss / batches
+
+    def get_lr(self) -> dict[str, list[float]]:
+        """The learning rate of each group, and of the pseudo group as `base_lr`."""
+        base = {} if self.base_param_settings is None else {"base_lr": [self.base_param_settings["lr"]]}
+        return base | {"lr": [group["lr"] for group in self.optimizer.param_groups]}
+
+    def get_momentum(self) -> dict[str, list[float]]:
+        """The momentum of each group: SGD's, or Adam's `betas[0]`; 0 where there is none."""
+        return {"momentum": [_momentum(group) for group in self.optimizer.param_groups]}
+
+    def state_dict(self) -> dict[str, Any]:
+        """The optimizer's state, with the pseudo group."""
+        state: dict[str, Any] = self.optimizer.state_dict()
+        if self.base_param_settings is not None:
+            state["base_param_settings"] = dict(self.base_param_settings)
+        return state
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over such a state; the mapping is left as it is."""
+        state = dict(state_dict)
+        pseudo = state.pop("base_param_settings", None)
+        if pseudo is not None:
+            self.base_param_settings = dict(pseudo)
+        self.optimizer.load_state_dict(state)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.optimizer!r}, accumulative_counts={self._accumulative_counts})"
+
+    def _set_clipping(self, clip_grad: Mapping[str, Any]) -> None:
+        if not isinstance(clip_grad, Mapping):
+            raise TypeError(f"OptimWrapper(clip_grad={clip_grad!r}): a dict is needed. Write dict(max_norm=1.0)")
+        arguments = dict(clip_grad)
+        kind = arguments.pop("type", "norm")
+        kinds = {
+            "norm": ("max_norm", torch.nn.utils.clip_grad_norm_),
+            "value": ("clip_value", torch.nn.utils.clip_grad_value_),
+        }
+        if kind not in kinds:
+            raise ValueError(f"OptimWrapper(clip_grad={dict(clip_grad)!r}): type is 'norm' or 'value'")
+        limit, self.clip_func = kinds[kind]
+        if limit not in arguments:
+            raise ValueError(
+                f"OptimWrapper(clip_grad={dict(clip_grad)!r}): it says no {limit}. Write dict({limit}=1.0)"
+            )
+        self.clip_kwargs = arguments
+
+    def _clip_grad(self) -> None:
+        parameters: Iterable[torch.Tensor] = (one for group in self.optimizer.param_groups for one in group["params"])
+        having = [one for one in parameters if one.grad is not None]
+        if self.clip_func is not None and having:
+            self.clip_func(having, **self.clip_kwargs)
+
+
+def _momentum(group: Mapping[str, Any]) -> float:
+    if "momentum" in group:
+        return float(group["momentum"])
+    return float(group["betas"][0]) if "betas" in group else 0.0

@@ -1,0 +1,21 @@
+"""The drop-in classes against real MMEngine, both stepped by hand as its Runner does."""
+
+import warnings
+
+from hypothesis import given
+
+import mmengine_peer as peer
+from paramsched.compat.mmengine import build_param_scheduler
+
+
+@given(peer.lists())
+def test_a_list_of_schedulers_gives_mmengines_values(drawn):
+    configs, kind, groups = drawn
+    optimizer = peer.optimizer_of(kind, groups)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        schedulers = build_param_scheduler(configs, optimizer, epoch_length=peer.LENGTH, max_epochs=peer.EPOCHS)
+        ours = peer.run(schedulers, optimizer)
+
+    peer.assert_same(ours, peer.peer_values(configs, kind, groups), kind, groups)
