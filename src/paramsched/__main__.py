@@ -1,0 +1,6 @@
+"""`python -m paramsched` is the command `paramsched`."""
+
+from paramsched.cli import main
+
+if __name__ == "__main__":
+    main(prog_name="python -m paramsched")

@@ -1,0 +1,85 @@
+"""The group of commands: found by their files, loaded when called; and what errors look like."""
+
+import os
+import re
+import sys
+from collections.abc import Callable
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import Any, TypeVar
+
+import click
+
+from paramsched.errors import MissingDependency, MissingFact, ParamschedError
+
+_FOLDER = Path(__file__).with_name("commands")
+_FACT = re.compile(r"(?:ps\.)?Calendar\((?:\.\.\., |total=…\)|…, )?(\w+)=([^,()]+)\)")
+_Result = TypeVar("_Result")
+
+BAD_PLAN, BAD_USAGE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
+
+
+class Commands(click.Group):
+    """The commands in the folder `commands`: each file has a `command`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(module.name for module in iter_modules([str(_FOLDER)]))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command: click.Command = import_module(f"paramsched.cli.commands.{cmd_name}").command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        known = self.list_commands(ctx)
+        if args[0] not in known and not args[0].startswith("-"):
+            close = get_close_matches(args[0], known, n=1)
+            meant = f'Did you mean "{close[0]}"?' if close else f"Known: {', '.join(known)}."
+            raise click.UsageError(f'No such command "{args[0]}". {meant}', ctx)
+        return click.Group.resolve_command(self, ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        return guarded(lambda: click.Group.invoke(self, ctx))
+
+
+def guarded(run: Callable[[], _Result]) -> _Result:
+    """Run a command; what a user can cause ends in one message and an exit code, without a traceback."""
+    try:
+        return run()
+    except (MissingFact, MissingDependency) as error:
+        _fail(_in_options(str(error)), BAD_USAGE)
+    except ParamschedError as error:
+        _fail(str(error), BAD_PLAN)
+    except BrokenPipeError:
+        # Whoever read has gone; the interpreter would complain again when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(BROKEN_PIPE)
+    except OSError as error:
+        what = f"{error.filename}: " if error.filename else ""
+        _fail(f"{what}{error.strerror or error}", BAD_USAGE)
+    except KeyboardInterrupt:
+        _fail("Interrupted.", INTERRUPTED)
+    raise AssertionError("every branch left")
+
+
+def _fail(message: str, code: int) -> None:
+    click.echo(message, err=True)
+    sys.exit(code)
+
+
+def _in_options(message: str) -> str:
+    """A message of the library that says which argument of a Calendar is missing, in the words of the command line.
+
+    >>> _in_options("it knows total. Write Calendar(..., steps_per_epoch=100), or give the length in another unit")
+    'it knows total. Write --steps-per-epoch 100, or give the length in another unit'
+    """
+    found = _FACT.search(message)
+    if found is None:
+        return message
+    option = "horizon" if found[1] == "total" else found[1].replace("_", "-")
+    return message.replace(found[0], f"--{option} {found[2].replace('_', '')}")

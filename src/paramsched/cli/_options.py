@@ -1,0 +1,75 @@
+"""Options that several commands share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
+from typing import Any, TypeVar, final
+
+import click
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the command line says of the run: the facts of a Calendar, as given."""
+
+    horizon: str | None = None
+    steps_per_epoch: int | None = None
+    batches_per_epoch: int | None = None
+    accumulation: int | None = None
+    batch_size: int | None = None
+    tokens_per_step: float | None = None
+    seconds_per_step: float | None = None
+
+    @property
+    def given(self) -> bool:
+        """Whether there is any."""
+        return any(getattr(self, field.name) is not None for field in fields(self))
+
+
+def calendar_options(command: _Command) -> _Command:
+    """Options for every fact of a Calendar; the command receives them as `facts`."""
+
+    @wraps(command)
+    def with_facts(*args: Any, **options: Any) -> Any:
+        given = {field.name: options.pop(field.name) for field in fields(Facts)}
+        return command(*args, facts=Facts(**given), **options)
+
+    above_zero = click.IntRange(min=1)
+    for option in (
+        click.option("--seconds-per-step", type=float, help="Seconds that one update takes."),
+        click.option("--tokens-per-step", type=float, help="Tokens that one update sees."),
+        click.option("--batch-size", type=above_zero, help="Samples in one batch."),
+        click.option("--accumulation", type=above_zero, help="Batches to an update."),
+        click.option("--batches-per-epoch", type=above_zero, help="Batches in one epoch."),
+        click.option("--steps-per-epoch", type=above_zero, help="Optimizer updates in one epoch."),
+        click.option("--horizon", "--total", metavar="LENGTH", help='How long the run is: 10000, "90 epochs".'),
+    ):
+        with_facts = option(with_facts)
+    return with_facts  # type: ignore[return-value]  # it takes the same options
+
+
+def plan_argument(name: str = "plan") -> Callable[[_Command], _Command]:
+    """The argument that is a file or a line of text."""
+    return click.argument(name, metavar=name.upper())
+
+
+format_option = click.option(
+    "--format",
+    metavar="NAME",
+    help="Format of the file: yaml, toml, json or a dialect; by default what its suffix says.",
+)
+field_option = click.option(
+    "--field", default="lr", show_default=True, metavar="NAME", help="Field that a line of text is for."
+)
+base_option = click.option(
+    "--base",
+    "bases",
+    multiple=True,
+    metavar="VALUES",
+    help="Values that schedules are multiples of: 0.1 (lr's), lr=0.1,weight_decay=1e-2, lr@head=0.01. By default 1.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+other_option = click.option("--other", metavar="PLAN", help="Another plan to draw over it.")

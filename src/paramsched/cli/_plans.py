@@ -1,0 +1,213 @@
+"""From what stands on the command line to a plan, a calendar and bases."""
+
+import os
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from paramsched import config
+from paramsched._trace import Trace, trace
+from paramsched.cli._options import Facts
+from paramsched.config._check import units
+from paramsched.config._faults import Faults, meant
+from paramsched.config._lines import schedule_in
+from paramsched.config._names import Names
+from paramsched.config._raw import MOST_BYTES
+from paramsched.errors import InvalidArgument, MissingFact
+from paramsched.fields import Field
+from paramsched.plan import Binding, Plan, Target, selector_text
+from paramsched.time import Calendar, Duration
+
+_PATH = re.compile(r"[^()]*(\.[A-Za-z]\w*|[/\\][^()]*)")
+_MOST_VALUES = 20_000_000  # 160 MB; a picture has a thousand columns
+_MOST_GROUPS = 1_000
+_ASSUMED = 1_000  # updates of a run that nobody said the length of
+
+
+def plan_from(given: str, *, format: str | None = None, field: str = "lr", facts: Facts | None = None) -> Plan:
+    """The plan a file, standard input or a line of text says."""
+    if format is not None and format not in config.formats():
+        raise click.UsageError(f'No such format "{format}"; {meant(format, config.formats())}')
+    calendar = _known(facts)
+    if given == "-":
+        return config.loads(_stdin(), format or "yaml", calendar=calendar)
+    if os.path.exists(given):  # noqa: PTH110  # unlike Path.exists it takes a text of any length
+        return config.load(given, format=format, calendar=calendar)
+    if _PATH.fullmatch(given):
+        raise FileNotFoundError(2, "no such file", given)
+    faults = Faults()
+    schedule = schedule_in(given, "", Names(), faults)
+    faults.raise_any(field)
+    assert schedule is not None
+    horizon = None if facts is None or facts.horizon is None else length(facts.horizon, "--horizon")
+    return Plan(Binding(field, schedule), horizon=horizon)
+
+
+def title_of(given: str) -> str:
+    """What a picture of it is called."""
+    return Path(given).name if given != "-" and os.path.exists(given) else "Plan"  # noqa: PTH110
+
+
+def length(text: str, option: str) -> Duration:
+    """A length on the command line: a number counts updates."""
+    try:
+        return Duration.of(int(text) if re.fullmatch(r"[\d_]+", text) else text)
+    except (InvalidArgument, ValueError) as error:
+        raise click.UsageError(f"{option}: {error}") from None
+
+
+def calendar_of(facts: Facts, **assumed: Any) -> Calendar:
+    """The Calendar that the options say."""
+    given = {name: getattr(facts, name) for name in Facts.__dataclass_fields__ if name != "horizon"}
+    total = None if facts.horizon is None else length(facts.horizon, "--horizon")
+    try:
+        return Calendar(**({"total": total} | given | assumed))
+    except MissingFact:
+        raise
+    except InvalidArgument as error:
+        raise click.UsageError(str(error)) from None
+
+
+def calendar_for(plan: Plan, facts: Facts) -> Calendar:
+    """The Calendar for a picture: where only proportions matter, what is not known is assumed, and said."""
+    horizon = plan.horizon if facts.horizon is None else length(facts.horizon, "--horizon")
+    used = units(plan) | ({unit for unit, _ in horizon.terms} if horizon is not None else set())
+    if horizon is None:
+        known = _own_length(plan, facts)
+        if known is not None:
+            return calendar_of(facts, total=known)
+        if used <= {"percent"}:
+            _note(f"no --horizon given; taken to be {_ASSUMED} updates")
+            return calendar_of(facts, total=_ASSUMED)
+        raise click.UsageError(
+            "Nothing says how long the run is. Give --horizon 10000, or --horizon '90 epochs' --steps-per-epoch 500."
+        )
+    others = used - {"percent"}
+    if len(others) == 1 and "updates" not in others:
+        ((unit, amount),) = horizon.terms
+        fact, value = _assumption(unit, float(amount))
+        epoch = facts.steps_per_epoch or facts.batches_per_epoch
+        if getattr(facts, fact) is None and not (unit == "epochs" and epoch):
+            _note(f"no --{fact.replace('_', '-')} given; taken to be {value:g}")
+            return calendar_of(facts, **{fact: value})
+    return calendar_of(facts)
+
+
+def traced(plan: Plan, facts: Facts, bases: tuple[str, ...]) -> Trace:
+    """The values of every update."""
+    calendar = calendar_for(plan, facts)
+    groups = groups_for(plan, bases)
+    total = plan.resolve(calendar).horizon
+    count = 0 if total is None else total.updates * max(len(groups), 1) * len({one.name for one in plan.bindings})
+    if count > _MOST_VALUES:
+        raise click.UsageError(f"{count:,} values are too many to draw. Give --at for single ones, or coarser facts.")
+    return trace(plan, groups, calendar)
+
+
+def groups_for(plan: Plan, bases: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Param groups as the plan's selectors ask for them, each field at its base, or at 1."""
+    values = _bases(plan, bases)
+    bindings = [one for one in plan.bindings if not isinstance(one.field, Target)]
+    indices = {one.groups for one in bindings if isinstance(one.groups, int)}
+    if indices and max(indices) >= _MOST_GROUPS:
+        raise click.UsageError(f"A group of index {max(indices)} is more than a picture shows.")
+    names = list(dict.fromkeys(one.groups for one in bindings if isinstance(one.groups, str)))
+    groups: list[dict[str, Any]] = [{} for _ in range(max(indices, default=-1) + 1)]
+    if len(groups) == len(indices) and any(one.groups is None for one in bindings):
+        alone = not groups and not names
+        groups.append({} if alone or "default" in names else {"name": "default"})
+    groups += [{"name": name} for name in names]
+    for index, group in enumerate(groups):
+        label = group.get("name", index)
+        chosen = [one for one in bindings if one.groups is None or one.groups in (index, group.get("name", index))]
+        for one in chosen:
+            field = Field.of(one.name)
+            value = values.get((one.name, str(label)), values.get((one.name, None), 1.0))
+            if field.index is None:
+                group[field.key] = value
+            else:
+                row = list(group.get(field.key, ()))
+                row += [1.0] * (field.index + 1 - len(row))
+                row[field.index] = value
+                group[field.key] = tuple(row)
+    return groups
+
+
+def _bases(plan: Plan, given: tuple[str, ...]) -> Mapping[tuple[str, str | None], float]:
+    fields = list(dict.fromkeys(one.name for one in plan.bindings if not isinstance(one.field, Target)))
+    labels = {selector_text(one.groups) for one in plan.bindings if one.groups is not None} | {"default"}
+    values: dict[tuple[str, str | None], float] = {}
+    for entry in (part for text in given for part in text.split(",")):
+        place, equals, number = entry.rpartition("=")
+        field, at, group = place.strip().partition("@")
+        if not equals:
+            field = "lr" if "lr" in fields or len(fields) != 1 else fields[0]
+        if field not in fields:
+            raise click.UsageError(f'--base {entry}: the plan has no field "{field}"; {meant(field, fields)}')
+        if at and group not in labels and not group.isdigit():
+            raise click.UsageError(f'--base {entry}: the plan names no group "{group}"; {meant(group, labels)}')
+        try:
+            value = float(number)
+        except ValueError:
+            value = float("nan")
+        if not abs(value) < float("inf"):
+            raise click.UsageError(f'--base {entry}: "{number}" is no finite number. Write --base lr=0.1')
+        values[field, group if at else None] = value
+    return values
+
+
+def _known(facts: Facts | None) -> Calendar | None:
+    """A Calendar for dialects that want one; None where the options do not make one."""
+    if facts is None or not facts.given:
+        return None
+    try:
+        return calendar_of(facts)
+    except MissingFact:
+        return calendar_of(replace(facts, horizon=None))
+
+
+def _own_length(plan: Plan, facts: Facts) -> int | None:
+    """The length of a plan all of whose schedules have one."""
+    try:
+        lengths = [one.schedule._resolve(_open(facts)).length for one in plan.bindings if one.schedule.has_length]
+    except (MissingFact, InvalidArgument):
+        return None
+    complete = len(lengths) == len(plan.bindings)
+    return max((one.updates for one in lengths if one is not None), default=0) or None if complete else None
+
+
+def _open(facts: Facts) -> Any:
+    from fractions import Fraction
+
+    from paramsched.schedules._span import Span
+
+    return Span(calendar_of(facts), Fraction(0), None)
+
+
+def _assumption(unit: str, amount: float) -> tuple[str, float]:
+    match unit:
+        case "epochs":
+            return "steps_per_epoch", 100
+        case "samples":
+            return "batch_size", max(1, round(amount / _ASSUMED))
+        case "tokens":
+            return "tokens_per_step", amount / _ASSUMED
+        case _:
+            return "seconds_per_step", amount / _ASSUMED
+
+
+def _note(text: str) -> None:
+    click.echo(f"note: {text}", err=True)
+
+
+def _stdin() -> str:
+    data = sys.stdin.buffer.read(MOST_BYTES + 1)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"standard input: byte {error.start} is no UTF-8") from None

@@ -1,0 +1,38 @@
+"""`paramsched convert`: a plan in another format."""
+
+from pathlib import Path
+
+import click
+
+from paramsched.cli._options import Facts, calendar_options, field_option, plan_argument
+
+
+@click.command("convert", short_help="Write a plan in another format.")
+@plan_argument()
+@click.option("--from", "source", metavar="NAME", help="Format of PLAN; by default what its suffix says.")
+@click.option("--to", metavar="NAME", help="yaml, toml, json or a dialect; by default what the output's suffix says.")
+@click.option("-o", "--output", metavar="FILE", help="The file to write; by default standard output.")
+@calendar_options
+@field_option
+def command(plan: str, source: str | None, to: str | None, output: str | None, facts: Facts, field: str) -> None:
+    r"""Say in one format what PLAN says in another.
+
+    \b
+    paramsched convert plan.yaml --to toml
+    paramsched convert config.py --from mmengine --steps-per-epoch 500 -o plan.yaml
+    """
+    from paramsched import config
+    from paramsched.cli._plans import plan_from
+    from paramsched.config._dialects import SUFFIXES
+    from paramsched.config._faults import meant
+
+    if to is None and output is None:
+        raise click.UsageError("Nothing says the format to write. Give --to yaml, or -o plan.yaml")
+    if to is not None and to not in config.formats():
+        raise click.UsageError(f"--to {to}: no such format; {meant(to, config.formats())}")
+    if to is None and Path(output or "").suffix.lower() not in SUFFIXES:
+        raise click.UsageError(f"--output {output}: its suffix says no format. Give --to yaml")
+    read = plan_from(plan, format=source, field=field, facts=facts)
+    text = config.dump(read, output, to)
+    if text is not None:
+        click.echo(text, nl=not text.endswith("\n"))

@@ -1,0 +1,31 @@
+"""`paramsched explain`: a plan in words, stage by stage."""
+
+import click
+
+from paramsched.cli._options import Facts, calendar_options, field_option, format_option, plan_argument
+
+
+@click.command("explain", short_help="Say in words what a plan does, and when.")
+@plan_argument()
+@calendar_options
+@field_option
+@format_option
+def command(plan: str, facts: Facts, field: str, format: str | None) -> None:
+    r"""Say in words what PLAN does, stage by stage; with facts of the run also at which updates.
+
+    \b
+    paramsched explain plan.yaml --steps-per-epoch 500
+    """
+    from paramsched.cli._explained import explained
+    from paramsched.cli._plans import calendar_of, plan_from
+    from paramsched.errors import MissingFact, Unresolved
+
+    read = plan_from(plan, format=format, field=field, facts=facts)
+    try:
+        calendar = calendar_of(facts)
+        resolved = read.resolve(calendar)
+    except (MissingFact, Unresolved):
+        if facts.given and facts.horizon is not None:
+            raise
+        calendar, resolved = None, None
+    click.echo(explained(read, resolved, None if calendar is None else calendar.updates_per_epoch))
