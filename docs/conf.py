@@ -2,12 +2,13 @@
 
 import importlib.metadata
 import re
+import sys
 from pathlib import Path
 
 from sphinx.application import Sphinx
 
-import paramsched
-from paramsched.schedules import SHAPES
+sys.path.insert(0, str(Path(__file__).parent))
+import reference  # noqa: E402  # it stands beside this file
 
 project = "paramsched"
 author = "the paramsched authors"
@@ -36,26 +37,13 @@ def setup(app: Sphinx) -> None:
 
 
 def generate(app: Sphinx) -> None:
-    """Write the reference: every registered shape, so that a new one appears by itself, and every other public name."""
-    pages = Path(app.srcdir, "_generated")
-    pages.mkdir(exist_ok=True)
-    others = sorted(set(paramsched.__all__) - set(SHAPES))
-    for page, title, module, names in (
-        ("shapes", "Shapes", "paramsched.schedules", sorted(SHAPES)),
-        ("api", "Everything else", "paramsched", [name for name in others if callable(getattr(paramsched, name))]),
-    ):
-        entries = "\n".join(directive(module, name) for name in names)
-        text = f"# {title}\n\n```{{eval-rst}}\n{entries}\n```\n"
-        file = pages / f"{page}.md"
+    """Write the reference pages; one that has not changed is left alone, so that a second build is quick."""
+    folder = Path(app.srcdir, "_generated")
+    folder.mkdir(exist_ok=True)
+    for name, text in reference.pages().items():
+        file = folder / f"{name}.md"
         if not file.exists() or file.read_text(encoding="utf-8") != text:
             file.write_text(text, encoding="utf-8")
-
-
-def directive(module: str, name: str) -> str:
-    """Return the directive that documents one public name."""
-    if isinstance(getattr(paramsched, name, None), type):
-        return f".. autoclass:: {module}.{name}\n   :members:\n"
-    return f".. autofunction:: {module}.{name}\n"
 
 
 def escape(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:

@@ -19,6 +19,7 @@ from paramsched.plan import Plan as Plan
 from paramsched.plan import replay as replay
 from paramsched.plan import resolve as resolve
 from paramsched.plan import Target as Target
+from paramsched.schedules import SHAPES as _SHAPES
 from paramsched.schedules import Absolute as Absolute
 from paramsched.schedules import absolute as absolute
 from paramsched.schedules import Anneal as Anneal
@@ -143,6 +144,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in _SHAPES:  # one that a user's package registered
+        return _SHAPES[name]
     if name not in _LAZY:
         raise AttributeError(f"module 'paramsched' has no attribute {name!r}")
     from importlib import import_module

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, final
 
 import numpy as np
-import numpy.typing as npt
+
 
 Array: TypeAlias = Any
 """A NumPy, torch or JAX array: which one is known to the caller, not to a formula."""
 
-Floats: TypeAlias = npt.NDArray[np.float64]
+Floats: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 """A NumPy array of float64."""
 
 
@@ -23,7 +23,8 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 class Arrays:
     """The operations formulas use; `floating` turns integers into the back end's floats.
 
-    Times that are `concrete` (NumPy) may be looked at, to evaluate only what is needed; torch and JAX
+    `whole` turns floats and booleans into its widest integers, and `far` is the largest of those. Times that are
+    `concrete` (NumPy) may be looked at, to evaluate only what is needed; torch and JAX
     times are never read, since that would synchronise a device or fail under tracing.
     """
 
@@ -31,6 +32,26 @@ class Arrays:
     concrete: bool
     floating: Callable[[Array], Array]
     lift: Callable[[Array], Array]
+    whole: Callable[[Array], Array]
+    far: int
+
+    def clock(self, t: Array) -> Array:
+        """Times in the widest numbers of their kind, so that no small dtype wraps or rounds; below 0 counts as 0."""
+        if self.concrete:
+            return t
+        return self.at_least(self.whole(t) if self.is_whole(t) else self.floating(t), 0)
+
+    def is_whole(self, t: Array) -> bool:
+        """Whether an array holds integers, by its dtype."""
+        return t.dtype.kind in "iu" if is_numpy(t) else self.xp.isdtype(t.dtype, "integral")
+
+    def periods(self, t: Array, n: int) -> Array:
+        """How many whole periods of `n` are over at each time."""
+        if self.concrete or self.is_whole(t):
+            return t // n
+        # torch has no derivative of `//`. A quotient that was rounded up to a whole number is one too many.
+        count = self.xp.floor(t / n)
+        return self.xp.where(count * n > t, count - 1, count)
 
     def where(self, mask: Array, yes: Array, no: Array) -> Array:
         return self.xp.where(mask, self.lift(yes), self.lift(no))
@@ -57,20 +78,28 @@ class Arrays:
         """How many of the sorted `bounds` are at or before each time."""
         if self.concrete:
             return np.searchsorted(np.asarray(bounds, dtype=np.int64), t, side="right")
-        return sum(((t >= bound) * 1 for bound in bounds), t * 0)
+        count = self.whole(t * 0)
+        for bound in bounds:
+            if bound <= self.far:  # a time of this dtype gets no further
+                count = count + self.whole(t >= bound)
+        return count
 
-    def take(self, table: Sequence[float] | Floats, index: Array) -> Array:
-        """`table[index]` for integers within the table."""
+    def take(self, table: Floats | npt.NDArray[np.int64], index: Array) -> Array:
+        """`table[index]` for integers within the table; a table of integers gives integers."""
         if self.concrete:
-            return np.asarray(table, dtype=np.float64)[index]
-        return self.lift(np.asarray(table, dtype=np.float64))[index]
+            return table[index]
+        return (self.lift(table) if table.dtype.kind == "f" else self.whole(np.minimum(table, self.far)))[index]
 
 
 def _numpy_floating(x: Array) -> Array:
     return np.asarray(x, dtype=np.float64)
 
 
-NUMPY = Arrays(np, True, _numpy_floating, _numpy_floating)
+def _numpy_whole(x: Array) -> Array:
+    return np.asarray(np.floor(x), dtype=np.int64)
+
+
+NUMPY = Arrays(np, True, _numpy_floating, _numpy_floating, _numpy_whole, np.iinfo(np.int64).max)
 
 
 def is_numpy(x: object) -> bool:
@@ -98,4 +127,9 @@ def arrays_of(*values: object) -> Arrays:
     def floating(x: Array) -> Array:
         return xp.astype(lift(x), dtype)
 
-    return Arrays(xp, False, floating, lift)
+    integers = xp.asarray(0).dtype
+
+    def whole(x: Array) -> Array:
+        return xp.astype(xp.asarray(x, device=where) if is_numpy(x) else x, integers)
+
+    return Arrays(xp, False, floating, lift, whole, xp.iinfo(integers).max)
