@@ -1,0 +1,146 @@
+"""Stepping: a kernel schedule and a kernel rule, read tick by tick for the groups of an optimizer.
+
+A drop-in is parameters for it. While it is the only writer it takes the closed form (`row`); when somebody else wrote
+in between, the relative step from the present values (`moved`).
+"""
+
+from collections.abc import Sequence
+from typing import final
+
+import numpy as np
+
+from paramsched._arrays import Floats
+from paramsched.schedules.base import Schedule, columns
+from paramsched.schedules.recurrence import Recurrence
+from paramsched.schedules.rules import Rule
+
+_TICKS = 1024  # ticks computed at once where somebody steps on and on
+_CELLS = 32_768  # ticks times groups: bounds the memory of a block
+
+Change = tuple[float, float, float, float]
+"""The relative step v <- a v + b base + c level + e entry of one tick."""
+
+
+@final
+class Stepping:
+    """What one field of every group is, at any tick, and what a tick does to it.
+
+    Args:
+        schedule: the closed form, affine in base and resolved; None where only the rule says it.
+        rule: the relative step, its window beginning at tick 0; None derives it from the closed form.
+        unit: ticks in one update of the schedule: a fractional length is a schedule of length 1 on a slower clock.
+        bases: one per group.
+        levels: one per group: what `absolute(1.0)` in the schedule and the rule stands for; nothing by default.
+
+    >>> halving = Stepping(step(2, 0.5), rules.step(2, 0.5), bases=[1.0, 0.4])
+    >>> halving.row(4), halving.moved(4, [3.0, 0.4])
+    ([0.25, 0.1], [1.5, 0.2])
+    """
+
+    def __init__(
+        self,
+        schedule: Schedule | None,
+        rule: Rule | None = None,
+        *,
+        unit: float = 1.0,
+        bases: Sequence[float] = (),
+        levels: Sequence[float] | None = None,
+    ) -> None:
+        assert schedule is not None or rule is not None
+        if schedule is None:
+            assert rule is not None
+            schedule = Recurrence((rule,), None)
+        self._schedule, self._rule, self._unit = schedule, rule, unit
+        self._begin, self._rows = 0, list[list[float]]()
+        self._first, self._changes = 0, list[Change]()
+        self.bind(bases, levels)
+
+    def bind(self, bases: Sequence[float], levels: Sequence[float] | None = None) -> None:
+        """Take other groups: one base, and one level where `absolute(1.0)` is used, for each."""
+        self.bases = [float(base) for base in bases]
+        self.levels = None if levels is None else [float(level) for level in levels]
+        self._rows = []
+
+    def row(self, tick: float) -> list[float]:
+        """The closed form: the value of each group at `tick`. The list belongs to the table: not to be changed."""
+        at = tick - self._begin
+        if 0 <= at < len(self._rows) and at == int(at):
+            return self._rows[int(at)]
+        if tick != int(tick):
+            return self._table(np.array([float(tick)]))[0]
+        size = _grown(len(self._rows), on=at == len(self._rows))
+        size = max(1, min(size, _CELLS // max(1, len(self.bases))))
+        self._begin = int(tick)
+        self._rows = self._table(np.arange(self._begin, self._begin + size))
+        return self._rows[0]
+
+    def change(self, tick: int) -> Change:
+        """The coefficients of the relative step into `tick`."""
+        at = tick - self._first
+        if not 0 <= at < len(self._changes):
+            size = _grown(len(self._changes), on=at == len(self._changes))
+            self._first, self._changes, at = tick, self._coefficients(tick, size), 0
+        return self._changes[at]
+
+    def moved(self, tick: int, values: Sequence[float], entries: Sequence[float] | None = None) -> list[float]:
+        """The relative step: what `tick` makes of the present values.
+
+        Args:
+            entries: what a group had before a factor of zero swallowed it; its base where that is not known.
+        """
+        a, b, c, e = self.change(tick)
+        if b == c == e == 0.0:
+            return list(values) if a == 1.0 else [a * value for value in values]
+        found = self.bases if entries is None else entries
+        levels = self.levels if self.levels is not None else [0.0] * len(self.bases)
+        return [
+            a * value + b * base + c * level + e * entry
+            for value, base, level, entry in zip(values, self.bases, levels, found, strict=True)
+        ]
+
+    def from_start(self, tick: float, values: Sequence[float]) -> list[float]:
+        """The closed form at `tick` with each value as its group's base."""
+        a, c = self._columns(np.array([tick]))
+        levels = self.levels if self.levels is not None else [0.0] * len(values)
+        return [float(a[0]) * value + float(c[0]) * level for value, level in zip(values, levels, strict=True)]
+
+    def share(self, tick: float) -> float:
+        """The factor of base in the closed form at `tick`."""
+        return float(self._columns(np.array([tick]))[0][0])
+
+    def _columns(self, ticks: Floats) -> tuple[Floats, Floats]:
+        whole = ticks.dtype.kind == "i" and self._unit == 1.0
+        value = columns(self._schedule, np.maximum(ticks if whole else ticks / self._unit, 0))
+        factor, offset = (0.0 if column is None else column for column in (value.factor, value.offset))
+        return np.broadcast_to(factor, ticks.shape), np.broadcast_to(offset, ticks.shape)
+
+    def _table(self, ticks: Floats) -> list[list[float]]:
+        factor, offset = self._columns(ticks)
+        table = np.multiply.outer(factor, np.array(self.bases))
+        if self.levels is not None:
+            table += np.multiply.outer(offset, np.array(self.levels))
+        rows: list[list[float]] = table.tolist()
+        return rows
+
+    def _coefficients(self, tick: int, size: int) -> list[Change]:
+        if self._rule is not None:
+            found = self._rule._coefficients(np.arange(tick, tick + size, dtype=np.float64))
+            lists = found.a.tolist(), found.b.tolist(), found.c.tolist(), found.e.tolist()
+            return list(zip(*lists, strict=True))
+        factor, offset = self._columns(np.arange(tick - 1, tick + size))
+        before, now = factor[:-1], factor[1:]
+        # Where nothing of the value is left to scale, what base adds is added.
+        gone = before == 0
+        a = np.where(gone, 1.0, now / np.where(gone, 1.0, before))
+        if tick == 0:
+            a[0] = now[0]  # before the first tick the value is the base itself
+        b = np.where(gone, now, 0.0)
+        c = offset[1:] - a * offset[:-1]
+        if tick == 0:
+            c[0] = offset[1]
+        return list(zip(a.tolist(), b.tolist(), c.tolist(), [0.0] * size, strict=True))
+
+
+def _grown(size: int, *, on: bool) -> int:
+    """1, 32, 1024 ticks while somebody goes on from where a block ended; else one tick, so that a jump is cheap."""
+    return min(_TICKS, size * 32) if on and size else 1

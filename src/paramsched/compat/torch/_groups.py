@@ -1,0 +1,143 @@
+"""Reading and writing what the groups of an optimizer hold: floats are replaced, 0-d tensors filled in place."""
+
+import warnings
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
+
+from torch import Tensor
+from torch.optim import Optimizer
+
+Number: TypeAlias = float | Tensor
+"""What stands in a group: a float, or a 0-d tensor."""
+
+
+def optimizer_of(candidate: object) -> Optimizer:
+    """The optimizer itself; torch's TypeError for anything else."""
+    if not isinstance(candidate, Optimizer):
+        raise TypeError(f"{type(candidate).__name__} is not an Optimizer")
+    return candidate
+
+
+def copied(value: Any) -> Any:
+    """A tensor by value, anything else as it is."""
+    return value.detach().clone() if isinstance(value, Tensor) else value
+
+
+def values(optimizer: Optimizer, field: str = "lr") -> list[Number]:
+    """What each group holds, tensors by value.
+
+    Raises:
+        KeyError: a group lacks the field.
+    """
+    return [copied(group[field]) for group in optimizer.param_groups]
+
+
+def number(value: Any) -> float:
+    """As a Python float; a tensor's is read from its device."""
+    return float(value)
+
+
+def put(group: dict[str, Any], value: Any, field: str = "lr") -> None:
+    """Write one value: into the tensor that is there, or as a float."""
+    there = group[field]
+    if isinstance(there, Tensor):
+        there.fill_(number(value))
+    else:
+        group[field] = number(value) if isinstance(value, Tensor) else value
+
+
+def like(value: Any, there: Any) -> Number:
+    """A value as the type of what stands in a group; never that tensor itself."""
+    if isinstance(there, Tensor):
+        return there.detach().clone().fill_(number(value))
+    return number(value) if isinstance(value, Tensor) else value  # type: ignore[no-any-return]  # a user's number
+
+
+def separate_tensors(optimizer: Optimizer, field: str = "lr") -> None:
+    """Give each group its own tensor where several share one; the first keeps it.
+
+    `SGD(groups, lr=tensor)` puts the same tensor into every group; filling it for one would fill it for all
+    (docs/compat/divergences.md, torch 24).
+    """
+    seen: set[int] = set()
+    for group in optimizer.param_groups:
+        value = group.get(field)
+        if isinstance(value, Tensor):
+            if id(value) in seen:
+                value = group[field] = value.detach().clone()
+            seen.add(id(value))
+
+
+def per_group(name: str, optimizer: Optimizer, value: Any) -> list[Any]:
+    """One entry for each group, tensors by value.
+
+    Raises:
+        ValueError: a list of another length.
+    """
+    groups = len(optimizer.param_groups)
+    if isinstance(value, (list, tuple)):
+        if len(value) != groups:
+            raise ValueError(
+                f"{name} must have the same length as optimizer.param_groups. "
+                f"{name} has {len(value)} values, param_groups has {groups}."
+            )
+        return [copied(item) for item in value]
+    return [copied(value) for _ in range(groups)]
+
+
+def extend(name: str, entries: list[Any], groups: int) -> None:
+    """Lengthen a list of one entry per group by its last one, said aloud where the entries differ."""
+    if len(entries) >= groups:
+        return
+    if any(entry is not entries[0] and not _same(entry, entries[0]) for entry in entries):
+        warnings.warn(
+            f"{name} has {len(entries)} entries and the optimizer now {groups} param groups: "
+            f"the groups added use the last one, {entries[-1]!r}. Write {name} anew to say otherwise.",
+            UserWarning,
+            stacklevel=user_level(),
+        )
+    entries.extend(copied(entries[-1]) for _ in range(groups - len(entries)))
+
+
+def user_level() -> int:
+    """The `stacklevel` at which a warning of the caller points at the first line outside of these drop-ins."""
+    import sys
+
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(__package__ or "paramsched"):
+        level, frame = level + 1, frame.f_back
+    return level
+
+
+def plain(optimizer: Optimizer, field: str = "lr") -> bool:
+    """Whether no group holds a tensor."""
+    return not any(isinstance(group[field], Tensor) for group in optimizer.param_groups)
+
+
+def write(optimizer: Optimizer, row: Iterable[Any], field: str = "lr") -> None:
+    """Write one value into each group.
+
+    Raises:
+        ValueError: not as many values as groups.
+    """
+    for group, value in zip(optimizer.param_groups, row, strict=True):
+        put(group, value, field)
+
+
+def close(one: Sequence[Any], other: Sequence[Any]) -> bool:
+    """Whether two lists are the same numbers, but for the rounding of a recursion or of a tensor's dtype."""
+    if len(one) != len(other):
+        return False
+    for x, y in zip(one, other, strict=True):
+        narrow = any(isinstance(v, Tensor) and v.element_size() < 8 for v in (x, y))
+        a, b = number(x), number(y)
+        if a != b and abs(a - b) > (1e-6 if narrow else 1e-9) * max(abs(a), abs(b)):
+            return False
+    return True
+
+
+def _same(one: Any, other: Any) -> bool:
+    try:
+        return bool(one == other)
+    except (TypeError, ValueError, RuntimeError):
+        return False

@@ -1,0 +1,189 @@
+"""The schedulers that scale: steps, lines, powers. Each is the kernel's shape of the same meaning."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from torch.optim import Optimizer
+
+from paramsched import curves
+from paramsched.compat.torch._base import Verbose
+from paramsched.compat.torch._kernel import KernelLR, Shape
+from paramsched.errors import InvalidArgument
+from paramsched.schedules import rules
+from paramsched.schedules.anneal import anneal, linear
+from paramsched.schedules.constant import constant
+from paramsched.schedules.exponential import exponential
+from paramsched.schedules.step import multistep, step
+
+
+class StepLR(KernelLR):
+    """Multiply by `gamma` every `step_size` epochs: lr(t) = base * gamma ** floor(t / step_size).
+
+    Differs from torch: `step_size=0` is refused at construction (divergences, torch 29).
+    """
+
+    _option_names = ("step_size", "gamma")
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        step_size: int,
+        gamma: float = 0.1,
+        last_epoch: int = -1,
+        verbose: Verbose = "deprecated",
+    ) -> None:
+        self.step_size, self.gamma = step_size, gamma
+        super().__init__(optimizer, last_epoch, verbose)
+
+    def _shape(self) -> Shape:
+        every, unit = length("StepLR(step_size=…)", self.step_size, least=1)
+        rule = rules.step(every, self.gamma) if unit == 1.0 else None
+        return Shape(step(every, self.gamma) if self.gamma > 0 else None, rule, unit)
+
+
+class MultiStepLR(KernelLR):
+    """Multiply by `gamma` at each milestone: lr(t) = base * gamma ** (milestones at or before t); repeats count."""
+
+    _option_names = ("milestones", "gamma")
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        milestones: Iterable[int],
+        gamma: float = 0.1,
+        last_epoch: int = -1,
+        verbose: Verbose = "deprecated",
+    ) -> None:
+        self.milestones, self.gamma = Counter(milestones), gamma
+        super().__init__(optimizer, last_epoch, verbose)
+
+    def _shape(self) -> Shape:
+        # torch compares for equality, so a milestone between two epochs never comes.
+        times = [int(m) for m in self.milestones.elements() if m == int(m) and m >= 0]
+        rule = rules.multistep(times, self.gamma)
+        return Shape(multistep(tuple(times), self.gamma) if self.gamma > 0 else None, rule)
+
+
+class ConstantLR(KernelLR):
+    """`factor` times base for `total_iters` epochs, then base.
+
+    Differs from torch: `total_iters=0` and `factor=0` give what the closed form says (divergences, torch 27 and 28).
+    """
+
+    _option_names = ("factor", "total_iters")
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        factor: float = 1.0 / 3,
+        total_iters: int = 5,
+        last_epoch: int = -1,
+        verbose: Verbose = "deprecated",
+    ) -> None:
+        if not 0 <= factor <= 1:
+            raise InvalidArgument(
+                f"ConstantLR(factor={factor!r})",
+                "Constant multiplicative factor expected to be between 0 and 1",
+                "Write factor=0.1",
+            )
+        self.factor, self.total_iters = factor, total_iters
+        super().__init__(optimizer, last_epoch, verbose)
+
+    def _shape(self) -> Shape:
+        over = _ceiling(self.total_iters)
+        return Shape(constant(self.factor, over) >> constant(1.0), rules.constant(self.factor, over))
+
+
+class LinearLR(KernelLR):
+    """A straight line of factors from `start_factor` to `end_factor` in `total_iters` epochs, then held.
+
+    Differs from torch: `total_iters=0` is at `end_factor` at once (divergences, torch 29).
+    """
+
+    _option_names = ("start_factor", "end_factor", "total_iters")
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        start_factor: float = 1.0 / 3,
+        end_factor: float = 1.0,
+        total_iters: int = 5,
+        last_epoch: int = -1,
+        verbose: Verbose = "deprecated",
+    ) -> None:
+        if not 0 < start_factor <= 1:
+            raise InvalidArgument(
+                f"LinearLR(start_factor={start_factor!r})",
+                "Starting multiplicative factor expected to be greater than 0 and less or equal to 1",
+                "Write start_factor=1e-3",
+            )
+        if not 0 <= end_factor <= 1:
+            raise InvalidArgument(
+                f"LinearLR(end_factor={end_factor!r})",
+                "Ending multiplicative factor expected to be between 0 and 1",
+                "Write end_factor=1.0",
+            )
+        self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
+        super().__init__(optimizer, last_epoch, verbose)
+
+    def _shape(self) -> Shape:
+        over, unit = length("LinearLR(total_iters=…)", self.total_iters, least=0)
+        rule = rules.linear(self.start_factor, self.end_factor, over) if unit == 1.0 else None
+        return Shape(linear(self.start_factor, self.end_factor, over), rule, unit)
+
+
+class ExponentialLR(KernelLR):
+    """Multiply by `gamma` every epoch: lr(t) = base * gamma ** t."""
+
+    _option_names = ("gamma",)
+
+    def __init__(
+        self, optimizer: Optimizer, gamma: float, last_epoch: int = -1, verbose: Verbose = "deprecated"
+    ) -> None:
+        self.gamma = gamma
+        super().__init__(optimizer, last_epoch, verbose)
+
+    def _shape(self) -> Shape:
+        return Shape(exponential(self.gamma) if self.gamma > 0 else None, rules.exponential(self.gamma))
+
+
+class PolynomialLR(KernelLR):
+    """A power of what is left: lr(t) = base * (1 - t / total_iters) ** power, then 0.
+
+    Differs from torch: `total_iters=0` is refused at construction (divergences, torch 29).
+    """
+
+    _option_names = ("total_iters", "power")
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        total_iters: int = 5,
+        power: float = 1.0,
+        last_epoch: int = -1,
+        verbose: Verbose = "deprecated",
+    ) -> None:
+        self.total_iters, self.power = total_iters, power
+        super().__init__(optimizer, last_epoch, verbose)
+
+    def _shape(self) -> Shape:
+        over, unit = length("PolynomialLR(total_iters=…)", self.total_iters, least=1)
+        if self.power == 0:
+            return Shape(constant(1.0))
+        rule = rules.polynomial(self.power, over=over) if unit == 1.0 else None
+        return Shape(anneal(1.0, 0.0, over, curves.polynomial(self.power)), rule, unit)
+
+
+def length(asked: str, amount: float, least: int) -> tuple[int, float]:
+    """A length of the kernel and the ticks in one update of it: whole lengths as they are, others as 1 on a slower clock.
+
+    Raises:
+        InvalidArgument: below `least`, or above 0 but not finite.
+    """
+    if not (amount >= least or 0 < amount) or amount != amount or amount == float("inf"):
+        raise InvalidArgument(f"{asked.replace('…', repr(amount))}", f"not a length from {least} on", "Write 10, say")
+    return (int(amount), 1.0) if amount == int(amount) else (1, float(amount))
+
+
+def _ceiling(amount: float) -> int:
+    return max(0, int(amount) + (amount != int(amount)))
