@@ -59,13 +59,13 @@ def periods(checkpoints: Sequence[int], ratio: float) -> list[Period]:
 
 @lru_cache(maxsize=256)
 def stable_decay(checkpoints: tuple[int, ...], ratio: float, to: float, *, sqrt: bool) -> Schedule:
-    """Base, then down to `to`, in every period; after the last one `to`."""
+    """Base, then down to `to`, in every period; after the last one `to`. A stage of no updates is skipped."""
     stages: list[Schedule] = []
     for period in periods(checkpoints, ratio):
         stages.append(constant(1.0, period["pre_decay_step"] - period["period_start"]))
         if ratio > 0:
             stages.append(_decay(period["decay_steps"], to, sqrt=sqrt))
-    return reduce(rshift, stages)
+    return reduce(rshift, stages) >> constant(to if ratio > 0 else 1.0)
 
 
 def _decay(over: int, to: float, *, sqrt: bool) -> Schedule:

@@ -16,6 +16,7 @@ from paramsched.errors import StateError
 from paramsched.schedules._level import Absolute, Level, count
 from paramsched.schedules.anneal import anneal, warmup
 from paramsched.schedules.base import Schedule
+from paramsched.schedules.constant import constant
 
 _STATE = (
     "total_iterations",
@@ -167,10 +168,9 @@ class CosineLrScheduler(StatefulSchedulerBase):
 
 @lru_cache(maxsize=256)
 def cosine_schedule(total: int, up: int, rest: int, start: Level, to: Level, k: float) -> Schedule:
-    """The scheduler as a schedule: warm-up, then the anneal, which holds `to` after its end."""
+    """The scheduler as a schedule; a stage of no updates is skipped."""
     curve = curves.cosine if k == 1 else curves.cosine_k_decay(k)
-    wave = anneal(1.0, to, max(total - up - rest, 0), curve)
-    return warmup(up, start) >> wave if up else wave
+    return warmup(up, start) >> anneal(1.0, to, max(total - up - rest, 0), curve) >> constant(to)
 
 
 def values_at(schedule: Schedule, num_updates: int, bases: list[Any]) -> list[float]:

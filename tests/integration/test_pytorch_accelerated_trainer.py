@@ -1,0 +1,192 @@
+"""The drop-ins in pytorch-accelerated's own Trainer, which trains for real."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.utils.data import TensorDataset
+
+from paramsched.compat.pytorch_accelerated import (
+    CosineLrScheduler,
+    SchedulerBase,
+    StatefulSchedulerBase,
+    TrainerPlaceholderValues,
+    WSDLrScheduler,
+)
+
+pytorch_accelerated = pytest.importorskip("pytorch_accelerated")
+callbacks = pytest.importorskip("pytorch_accelerated.callbacks")
+
+BASE = 0.1
+
+
+class RecordingTrainer(pytorch_accelerated.Trainer):
+    """Keeps the lr that each update used."""
+
+    def __init__(self, *hooks: Any) -> None:
+        torch.manual_seed(0)
+        model = torch.nn.Linear(2, 1)
+        optimizer = torch.optim.SGD(model.parameters(), lr=BASE, momentum=0.5)
+        quiet = (callbacks.MoveModulesToDeviceCallback, callbacks.TerminateOnNaNCallback)
+        super().__init__(model, torch.nn.MSELoss(), optimizer, callbacks=(*quiet, *hooks))
+        self.used: list[float] = []
+
+    def optimizer_step(self) -> None:
+        self.used.append(self.optimizer.param_groups[0]["lr"])
+        super().optimizer_step()
+
+    def fit(self, create: Callable[..., Any], epochs: int, **keywords: Any) -> list[float]:
+        x = torch.randn(20, 2, generator=torch.Generator().manual_seed(0))
+        self.train(
+            TensorDataset(x, x.sum(1, keepdim=True)),
+            num_epochs=epochs,
+            eval_dataset=TensorDataset(x[:4], x[:4].sum(1, keepdim=True)),
+            per_device_batch_size=4,  # five batches
+            create_scheduler_fn=create,
+            train_dataloader_kwargs={"num_workers": 0},
+            eval_dataloader_kwargs={"num_workers": 0},
+            **keywords,
+        )
+        return self.used
+
+
+def curve(scheduler: Any, times: range) -> list[float]:
+    return [scheduler.get_updated_values(n)[0] for n in times]
+
+
+def optimizer() -> torch.optim.Optimizer:
+    return torch.optim.SGD([torch.zeros(1)], lr=BASE)
+
+
+class DocumentedCosine(CosineLrScheduler):
+    first_update = 1
+
+
+def test_the_trainer_s_numbers_make_the_cosine() -> None:
+    expected = curve(CosineLrScheduler(optimizer(), 4, 5, num_warmup_epochs=1), range(20))
+    trainer = RecordingTrainer()
+
+    used = trainer.fit(CosineLrScheduler.create_scheduler_fn(num_warmup_epochs=1), epochs=4)
+
+    assert used == [expected[0], *expected[:-1]]  # the library's count: the first step stands for update 0
+    assert trainer.run_history.get_metric_values("train_loss_epoch")[-1] < 0.5
+
+
+def test_with_the_documented_count_update_n_uses_f_of_n() -> None:
+    expected = curve(CosineLrScheduler(optimizer(), 4, 5, num_warmup_epochs=1), range(20))
+
+    used = RecordingTrainer().fit(DocumentedCosine.create_scheduler_fn(num_warmup_epochs=1), epochs=4)
+
+    assert used == expected
+
+
+def test_accumulated_batches_are_one_update() -> None:
+    expected = curve(CosineLrScheduler(optimizer(), 2, 3), range(6))
+
+    used = RecordingTrainer().fit(DocumentedCosine.create_scheduler_fn(), epochs=2, gradient_accumulation_steps=2)
+
+    assert used == expected
+
+
+def test_placeholders_calculate_inside_the_trainer() -> None:
+    epochs, batches = TrainerPlaceholderValues.NUM_EPOCHS, TrainerPlaceholderValues.TRAIN_DATALOADER_LEN
+    scheduler = type("Documented", (WSDLrScheduler,), {"first_update": 1})
+    create = partial(scheduler, total_steps=(epochs + 1 - 1) * batches, num_warmup_steps=batches // 2, lr_min=0.1)
+
+    used = RecordingTrainer().fit(create, epochs=4)
+
+    assert used == curve(WSDLrScheduler(optimizer(), total_steps=20, num_warmup_steps=2, lr_min=0.1), range(20))
+
+
+def test_torch_s_own_schedulers_take_the_placeholders_too() -> None:
+    total = TrainerPlaceholderValues.NUM_EPOCHS * TrainerPlaceholderValues.NUM_UPDATE_STEPS_PER_EPOCH
+    create = partial(torch.optim.lr_scheduler.PolynomialLR, total_iters=total)
+
+    used = RecordingTrainer().fit(create, epochs=2)
+
+    assert used == pytest.approx([BASE * (1 - n / 10) for n in range(10)])
+
+
+class Stepping(StatefulSchedulerBase):
+    """Multiplies what is there, so that only the state knows it."""
+
+    def get_updated_values(self, num_updates: int) -> list[float] | None:
+        if num_updates % 3 != 2:
+            return None
+        return [group["lr"] * 0.5 for group in self.optimizer.param_groups]
+
+
+@pytest.mark.parametrize(
+    "create",
+    [
+        Stepping,
+        partial(CosineLrScheduler, total_num_epochs=4, num_update_steps_per_epoch=5, num_warmup_epochs=1),
+        partial(WSDLrScheduler, total_steps=20, num_warmup_steps=4, decay_phase_ratio=0.5),
+    ],
+    ids=["stepping", "cosine", "wsd"],
+)
+@pytest.mark.parametrize("kind", ["checkpoint", "training state"])
+def test_a_run_resumed_from_the_trainer_s_files_is_the_whole_run(create: Any, kind: str, tmp_path: Path) -> None:
+    whole = RecordingTrainer().fit(create, epochs=4)
+    begun = RecordingTrainer()
+    begun.fit(create, epochs=2)
+    resumed = RecordingTrainer()
+
+    if kind == "checkpoint":
+        begun.save_checkpoint(tmp_path / "run.pt")
+        resumed.train = partial(_train_from, resumed, tmp_path / "run.pt")  # type: ignore[method-assign]
+        resumed.fit(create, epochs=2)
+    else:
+        begun.save_training_state(tmp_path / "run")
+        resumed.fit(create, epochs=4, resume_from=tmp_path / "run")
+
+    assert (begun.used + resumed.used)[: len(whole)] == whole  # the Trainer itself adds an update to what it resumes
+
+
+def _train_from(trainer: RecordingTrainer, path: Path, *arguments: Any, **keywords: Any) -> None:
+    """Train after loading an exported checkpoint, at the moment the scheduler is there."""
+    run = trainer._run_training
+    trainer._run_training = lambda: (trainer.load_checkpoint(path), run())  # type: ignore[method-assign]
+    pytorch_accelerated.Trainer.train(trainer, *arguments, **keywords)
+
+
+@pytest.mark.parametrize("first_update", [0, 1])
+def test_the_wsd_callback_saves_before_and_after_the_decay_and_a_run_goes_on_from_there(
+    first_update: int, tmp_path: Path
+) -> None:
+    scheduler = type("Counted", (WSDLrScheduler,), {"first_update": first_update})
+    create = scheduler.create_scheduler_fn(num_warmup_epochs=1, decay_phase_ratio=0.2, lr_min=0.1)
+    first = RecordingTrainer(callbacks.WSDCheckpointCallback(str(tmp_path)))
+    first.fit(create, epochs=4)
+    saved = sorted(path.name for path in tmp_path.iterdir())
+    again = RecordingTrainer(
+        callbacks.WSDCheckpointCallback(
+            str(tmp_path / "2"), initial_checkpoint=tmp_path / "checkpoint_16_wsd_pre_decay"
+        )
+    )
+
+    used = again.fit(scheduler.create_scheduler_fn(is_continuation_from_checkpoint=True), epochs=2)
+
+    assert saved == ["checkpoint_16_wsd_pre_decay", "checkpoint_20_wsd_post_decay.pt"]
+    late = 1 - first_update
+    assert used[: 8 + late] == [BASE] * (8 + late)  # stable from the start, no warm-up; the last fifth decays
+    assert used[9 + late :] == pytest.approx([BASE * (1 - 0.9 * 0.5**0.5)] * (1 - late))
+
+
+class StatelessTrainer(RecordingTrainer):
+    """As the documentation says: a stateless scheduler needs an own `scheduler_step`."""
+
+    def scheduler_step(self) -> None:
+        self.scheduler.step_update(len(self.used))
+
+
+class Halving(SchedulerBase):
+    def get_updated_values(self, num_updates: int) -> float:
+        return 0.5**num_updates
+
+
+def test_a_stateless_scheduler_is_told_the_count() -> None:
+    assert StatelessTrainer().fit(Halving, epochs=1) == [BASE, 0.5, 0.25, 0.125, 0.0625]

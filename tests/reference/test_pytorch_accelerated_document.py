@@ -1,0 +1,106 @@
+"""The two schedulers of pytorch-accelerated's documentation, as printed there but for the import line."""
+
+# ruff: noqa: C401, RET503, RET504, UP034 - as printed
+
+import io
+
+import pytest
+import torch
+
+from paramsched.compat.pytorch_accelerated import StatefulSchedulerBase
+
+
+# fmt: off
+class MilestoneLrScheduler(StatefulSchedulerBase):
+    def __init__(
+        self, optimizer, gamma=0.5, epoch_milestones=(2, 4, 5), num_steps_per_epoch=100
+    ):
+        super().__init__(optimizer, param_group_field="lr")
+        self.milestones = set(
+            (num_steps_per_epoch * milestone for milestone in epoch_milestones)
+        )
+        self.gamma = gamma
+
+    def get_updated_values(self, num_updates: int):
+        if num_updates in self.milestones:
+            lr_values = [
+                group[self.param_group_field] for group in self.optimizer.param_groups
+            ]
+            updated_lrs = [lr * self.gamma for lr in lr_values]
+            return updated_lrs
+
+
+class StepWdScheduler(StatefulSchedulerBase):
+    def __init__(self, optimizer, n=1000, gamma=1.1):
+        super().__init__(optimizer, param_group_field="weight_decay")
+        self.n = n
+        self.gamma = gamma
+
+    def get_updated_values(self, num_updates: int):
+        if num_updates % self.n == 0 and num_updates > 0:
+            wd_values = [
+                group[self.param_group_field] for group in self.optimizer.param_groups
+            ]
+            updated_wd_values = [wd * self.gamma for wd in wd_values]
+            return updated_wd_values
+# fmt: on
+
+
+def optimizer_of(lr: float = 0.1) -> torch.optim.Optimizer:
+    return torch.optim.SGD([torch.zeros(1)], lr=lr, weight_decay=0.01)
+
+
+def used(scheduler: StatefulSchedulerBase, updates: int) -> list[float]:
+    """The value each update uses: read, then stepped, as a loop does."""
+    values = []
+    for _ in range(updates):
+        values.append(scheduler.optimizer.param_groups[0][scheduler.param_group_field])
+        scheduler.step()
+    return values
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_the_milestone_scheduler_changes_at_its_milestones(first: int) -> None:
+    scheduler = MilestoneLrScheduler(optimizer_of())
+    scheduler.first_update = first
+    late = 1 - first
+    lengths = [200 + late, 200, 100, 100]
+
+    expected = [value for value, n in zip((0.1, 0.05, 0.025, 0.0125), lengths, strict=True) for _ in range(n)]
+
+    assert used(scheduler, sum(lengths)) == expected
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_the_weight_decay_scheduler_grows_every_1000_updates(first: int) -> None:
+    scheduler = StepWdScheduler(optimizer_of())
+    scheduler.first_update = first
+    late = 1 - first
+
+    values = used(scheduler, 3000)
+
+    assert values[: 1000 + late] == [0.01] * (1000 + late)
+    assert values[1000 + late : 2000 + late] == pytest.approx([0.011] * 1000)
+    assert values[2000 + late :] == pytest.approx([0.0121] * (1000 - late))
+
+
+@pytest.mark.parametrize("optimizer_first", [True, False])
+@pytest.mark.parametrize("saved_after", [0, 150, 201, 450])
+def test_a_milestone_run_resumes_in_any_order(saved_after: int, optimizer_first: bool) -> None:
+    whole, part = MilestoneLrScheduler(optimizer_of()), MilestoneLrScheduler(optimizer_of())
+    expected = used(whole, 600)[saved_after:]
+    used(part, saved_after)
+    buffer = io.BytesIO()
+    torch.save([part.optimizer.state_dict(), part.state_dict()], buffer)
+    buffer.seek(0)
+    optimizer_state, state = torch.load(buffer, weights_only=True)
+
+    optimizer = optimizer_of(lr=0.7)
+    if optimizer_first:
+        optimizer.load_state_dict(optimizer_state)
+    resumed = MilestoneLrScheduler(optimizer)
+    resumed.load_state_dict(state)
+    if not optimizer_first:
+        optimizer.load_state_dict(optimizer_state)
+
+    assert used(resumed, 600 - saved_after) == expected
