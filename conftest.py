@@ -10,5 +10,8 @@ from paramsched.schedules import rules
 
 @pytest.fixture(autouse=True)
 def public_names(doctest_namespace: dict[str, Any]) -> None:
-    doctest_namespace.update({name: getattr(paramsched, name) for name in paramsched.__all__ if hasattr(paramsched, name)})
+    """Put every public name, and `rules`, where doctests look."""
+    doctest_namespace.update(
+        {name: getattr(paramsched, name) for name in paramsched.__all__ if hasattr(paramsched, name)}
+    )
     doctest_namespace["rules"] = rules

@@ -8,7 +8,7 @@ from pathlib import Path
 from sphinx.application import Sphinx
 
 sys.path.insert(0, str(Path(__file__).parent))
-import reference  # noqa: E402  # it stands beside this file
+import reference  # it stands beside this file
 
 project = "paramsched"
 author = "the paramsched authors"

@@ -1,7 +1,7 @@
 """paramsched: how learning rate, momentum, weight decay and every other hyperparameter change over a training run.
 
 A *schedule* is a pure function of time and base, a *plan* says which field of which groups follows which schedule, and
-the *Scheduler* applies exactly that. `import paramsched` imports no torch: `Scheduler` brings it in when it is asked for.
+the *Scheduler* applies exactly that. `import paramsched` imports no torch: `Scheduler` brings it when it is asked for.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -16,24 +16,25 @@ from paramsched.errors import ParamschedError as ParamschedError
 from paramsched.feedback import plateau as plateau
 from paramsched.plan import Binding as Binding
 from paramsched.plan import Plan as Plan
+from paramsched.plan import Target as Target
 from paramsched.plan import replay as replay
 from paramsched.plan import resolve as resolve
-from paramsched.plan import Target as Target
 from paramsched.schedules import SHAPES as _SHAPES
 from paramsched.schedules import Absolute as Absolute
-from paramsched.schedules import absolute as absolute
 from paramsched.schedules import Anneal as Anneal
+from paramsched.schedules import Constant as Constant
+from paramsched.schedules import Exponential as Exponential
+from paramsched.schedules import Schedule as Schedule
+from paramsched.schedules import absolute as absolute
 from paramsched.schedules import anneal as anneal
 from paramsched.schedules import chain as chain
 from paramsched.schedules import clamp as clamp
-from paramsched.schedules import Constant as Constant
 from paramsched.schedules import constant as constant
 from paramsched.schedules import cooldown as cooldown
 from paramsched.schedules import cosine as cosine
 from paramsched.schedules import cosine_restarts as cosine_restarts
 from paramsched.schedules import cyclic as cyclic
 from paramsched.schedules import every as every
-from paramsched.schedules import Exponential as Exponential
 from paramsched.schedules import exponential as exponential
 from paramsched.schedules import from_function as from_function
 from paramsched.schedules import inverse_sqrt as inverse_sqrt
@@ -52,7 +53,6 @@ from paramsched.schedules import recurrence as recurrence
 from paramsched.schedules import register_function as register_function
 from paramsched.schedules import restarts as restarts
 from paramsched.schedules import rules as rules
-from paramsched.schedules import Schedule as Schedule
 from paramsched.schedules import shape as shape
 from paramsched.schedules import shift as shift
 from paramsched.schedules import slanted_triangular as slanted_triangular

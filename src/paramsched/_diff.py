@@ -70,9 +70,9 @@ def diff(a: Plan, b: Plan, calendar: Calendar | None = None) -> Diff:
     if a == b:
         return Diff(())
     changes = []
-    texts = [None if plan.horizon is None else str(plan.horizon) for plan in (a, b)]
-    if texts[0] != texts[1]:
-        changes.append(Change("horizon", *texts))
+    earlier, later = (None if plan.horizon is None else str(plan.horizon) for plan in (a, b))
+    if earlier != later:
+        changes.append(Change("horizon", earlier, later))
     left, right = _table(a), _table(b)
     resolved = None if calendar is None else (_table(a.resolve(calendar)), _table(b.resolve(calendar)))
     for key in sorted(left.keys() | right.keys(), key=str):

@@ -16,7 +16,7 @@ from paramsched.schedules.base import Schedule, evaluate
 from paramsched.time import Calendar
 
 if TYPE_CHECKING:
-    import pandas
+    import pandas as pd
 
 Key: TypeAlias = tuple[str, str | int]
 """A field as the plan names it, and a group by its name or else its index; "" for a target."""
@@ -77,7 +77,7 @@ class Trace:
             rows.writerow(["t", *(column_name(key) for key in self._columns)])
             rows.writerows([t, *map(repr, row)] for t, row in enumerate(zip(*columns, strict=True)))
 
-    def to_pandas(self) -> "pandas.DataFrame":
+    def to_pandas(self) -> "pd.DataFrame":
         """A DataFrame with an index `t` and a column per field and group (a MultiIndex)."""
         try:
             import pandas as pd
@@ -114,8 +114,8 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
 
     Args:
         plan: what is planned; metric rules stay neutral.
-        optimizer: anything with `param_groups`, or a list of dicts like them (`[{"lr": 0.1}]`), or one dict for one group.
-            An optimizer that carries a plan is traced from its recorded bases. It is only read.
+        optimizer: anything with `param_groups`, or a list of dicts like them (`[{"lr": 0.1}]`), or one dict for one
+            group. An optimizer that carries a plan is traced from its recorded bases. It is only read.
         calendar: the facts that convert units; none are needed for a plan in updates with a horizon.
 
     Raises:
@@ -131,7 +131,9 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
     facts = calendar or Calendar()
     resolved = plan.resolve(facts)
     if resolved.horizon is None:
-        raise Unresolved("trace(…)", "nothing says how long the run is", "Give the plan a horizon, or Calendar(total=…)")
+        raise Unresolved(
+            "trace(…)", "nothing says how long the run is", "Give the plan a horizon, or Calendar(total=…)"
+        )
     total = resolved.horizon.updates
     times = np.arange(total)
     groups = groups_of(optimizer)
@@ -165,7 +167,9 @@ def groups_of(optimizer: Any) -> Sequence[Group]:
     if isinstance(optimizer, (list, tuple)):
         if all(isinstance(group, Mapping) for group in optimizer):
             return optimizer
-        raise InvalidArgument(f"bases {optimizer!r}", "not dicts like param_groups", 'Write [{"lr": 0.1}, {"lr": 0.01}]')
+        raise InvalidArgument(
+            f"bases {optimizer!r}", "not dicts like param_groups", 'Write [{"lr": 0.1}, {"lr": 0.01}]'
+        )
     groups: Sequence[Group] | None = getattr(optimizer, "param_groups", None)
     if groups is None:
         raise InvalidArgument(
@@ -178,4 +182,3 @@ def unique_labels(groups: Sequence[Group]) -> dict[int, str | int]:
     """How each group is called: its name where only it has it, else its index."""
     labels = [label(group, index) for index, group in enumerate(groups)]
     return {index: one if labels.count(one) == 1 else index for index, one in enumerate(labels)}
-

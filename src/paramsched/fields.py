@@ -17,7 +17,7 @@ KNOWN = (
 )  # fmt: skip
 """The numeric entries of torch's own optimizers."""
 
-_NAME = re.compile(r"(?P<key>[A-Za-z_][A-Za-z0-9_]*)(?:\[(?P<index>\d{1,4})\])?")
+_NAME = re.compile(r"(?P<key>[A-Za-z_][A-Za-z0-9_]*)(?:\[(?P<index>[0-9]{1,4})\])?")
 OURS = "paramsched_"
 
 
@@ -45,7 +45,9 @@ class Field:
             raise InvalidArgument(f"field {name!r}", "no name of a field", 'Write "lr", "weight_decay" or "betas[0]"')
         key = found["key"]
         if key == "params" or key.startswith(OURS):
-            raise InvalidArgument(f"field {name!r}", "it is no hyperparameter", 'Write "lr", "weight_decay", "betas[0]"')
+            raise InvalidArgument(
+                f"field {name!r}", "it is no hyperparameter", 'Write "lr", "weight_decay", "betas[0]"'
+            )
         return Field(key, None if found["index"] is None else int(found["index"]))
 
     @property
@@ -57,18 +59,18 @@ class Field:
         return self.key if self.index is None else f"{self.key}[{self.index}]"
 
     def within(self, group: Group, where: str) -> "Field":
-        """The field as `group` has it: momentum is `betas[0]` where a group has betas; what is not there is an error."""
+        """The field as `group` has it: momentum is `betas[0]` where it has betas; what is not there is an error."""
         if self.key == "momentum" and self.index is None and "momentum" not in group and "betas" in group:
             return Field("betas", 0)
         names = numeric(group)
         if self.key not in group:
-            raise UnknownField(f'"{self}" in {where}', f"no such field; {nearest(str(self), names)}", "Write one of these")
+            raise UnknownField(
+                f'"{self}" in {where}', f"no such field; {nearest(str(self), names)}", "Write one of these"
+            )
         entry = group[self.key]
         if self.index is None:
             if isinstance(entry, (tuple, list)):
-                raise PlanError(
-                    f'"{self}" in {where}', f"it is {entry!r}", f'Write "{self.key}[0]" or "{self.key}[1]"'
-                )
+                raise PlanError(f'"{self}" in {where}', f"it is {entry!r}", f'Write "{self.key}[0]" or "{self.key}[1]"')
         elif not isinstance(entry, (tuple, list)):
             raise PlanError(f'"{self}" in {where}', f"{self.key} is {entry!r}, not a tuple", f'Write "{self.key}"')
         elif self.index >= len(entry):
@@ -97,7 +99,7 @@ def is_number(value: object) -> bool:
     if isinstance(value, Real):
         return True
     # Not probing for a type: a 0-d tensor of any library says `ndim` 0, and nothing else in a param group does.
-    return getattr(value, "ndim", None) == 0
+    return getattr(value, "ndim", None) == 0 and "bool" not in str(getattr(value, "dtype", ""))
 
 
 def numeric(group: Group) -> list[str]:

@@ -76,7 +76,9 @@ class Plateau(MetricRule[PlateauState]):
         if not math.isfinite(value):
             if self.nonfinite == "raise":
                 raise InvalidArgument(
-                    f"observe({self.metric}={value})", "not finite", 'Write plateau(…, nonfinite="ignore") to pass over it'
+                    f"observe({self.metric}={value})",
+                    "not finite",
+                    'Write plateau(…, nonfinite="ignore") to pass over it',
                 )
             if self.nonfinite == "ignore":
                 return state
@@ -141,7 +143,8 @@ def plateau(
         mode: `"min"` where less is better, `"max"` where more is.
         factor: of one reduction, above 0 and below 1.
         patience: values without improvement that are put up with; the one after reduces.
-        threshold: what counts as better: by this share of the best value (`threshold_mode="rel"`) or this much (`"abs"`).
+        threshold: what counts as better: by this share of the best value (`threshold_mode="rel"`), or this much
+            (`"abs"`).
         cooldown: values after a reduction that do not count.
         min: floor of reductions, a multiple of base.
         eps: reductions of the factor by no more than this are left out.

@@ -1,0 +1,14 @@
+"""Plans as data: the narrow waist between what is written and what is applied."""
+
+from paramsched.plan.binding import Binding as Binding
+from paramsched.plan.binding import ScheduleLike as ScheduleLike
+from paramsched.plan.binding import Selector as Selector
+from paramsched.plan.binding import Target as Target
+from paramsched.plan.binding import replace_schedule as replace_schedule
+from paramsched.plan.binding import selector_text as selector_text
+from paramsched.plan.bound import Bound as Bound
+from paramsched.plan.bound import bind as bind
+from paramsched.plan.bound import bind_group as bind_group
+from paramsched.plan.plan import Plan as Plan
+from paramsched.plan.plan import resolve as resolve
+from paramsched.plan.replay import replay as replay

@@ -1,0 +1,261 @@
+"""Plan: which field of which groups follows which schedule, over which horizon. A frozen value."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from fractions import Fraction
+from math import ceil
+from typing import Any, final, overload
+
+from paramsched.errors import InvalidArgument, PlanError
+from paramsched.feedback.base import Guided, MetricRule
+from paramsched.plan.binding import Binding, ScheduleLike, Target, replace_schedule
+from paramsched.schedules import Schedule, chain
+from paramsched.schedules._span import Span
+from paramsched.time import Calendar, Duration, DurationLike
+
+
+@final
+class Plan:
+    """Which field of which groups follows which schedule, over which horizon: a frozen value.
+
+    Bindings without `groups` are the default; one with `groups` replaces the default for the groups it selects.
+    Bindings of one field with the same selector chain in the order written.
+
+    Args:
+        bindings: for groups, targets, or fields that are no identifiers.
+        horizon: how long the plan runs, any unit but per cent; None leaves it to the calendar.
+        fields: `lr=…, weight_decay=…`, each a schedule, a finite number, or a line of text.
+
+    Raises:
+        PlanError: no binding.
+        InvalidArgument: a binding that is none, or a horizon that is no length.
+
+    >>> plan = Plan(lr=warmup("5%") >> cosine(to=0.01), weight_decay=linear(1.0, 0.5), horizon="20 epochs")
+    >>> print(plan)
+    horizon: 20 epochs
+    lr: warmup("5%") >> cosine(to=0.01)
+    weight_decay: linear(to=0.5)
+    """
+
+    __slots__ = ("_key", "bindings", "horizon")
+
+    bindings: tuple[Binding, ...]
+    horizon: Duration | None
+    _key: str | None
+
+    def __init__(self, *bindings: Binding, horizon: DurationLike | None = None, **fields: ScheduleLike) -> None:
+        given = [_binding(one) for one in bindings] + [Binding(name, schedule) for name, schedule in fields.items()]
+        if not given:
+            raise PlanError("Plan()", "no binding", 'Write Plan(lr=cosine(to=0.1), horizon="20 epochs")')
+        length = None if horizon is None else Duration.of(horizon)
+        if length is not None and any(unit == "percent" for unit, _ in length.terms):
+            raise InvalidArgument(
+                f'Plan(horizon="{length}")', "per cent are of the horizon itself", 'Write "20 epochs"'
+            )
+        if length is not None and not length.terms:
+            raise InvalidArgument("Plan(horizon=0)", "a run of no update", 'Write horizon="20 epochs"')
+        object.__setattr__(self, "bindings", _normal(given))
+        object.__setattr__(self, "horizon", length)
+        object.__setattr__(self, "_key", self._canonical() if self.serialisable else None)
+
+    @staticmethod
+    def of_text(text: str) -> "Plan":
+        """The plan that `plan.text` was taken from.
+
+        Raises:
+            InvalidArgument: not such a text.
+        """
+        try:
+            data = json.loads(text)
+            bindings = [
+                Binding(Target(*field) if isinstance(field, list) else field, line, groups)
+                for field, groups, line in data["bindings"]
+            ]
+            return Plan(*bindings, horizon=data["horizon"])
+        except (ValueError, TypeError, KeyError) as error:
+            raise InvalidArgument("Plan.of_text(…)", f"no text of a plan ({error})", "Take it from plan.text") from None
+
+    @property
+    def text(self) -> str | None:
+        """The canonical JSON, for checkpoints; None where a predicate or a function without a name is in the plan."""
+        return self._key
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"a Plan is frozen: {name} cannot be set")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"a Plan is frozen: {name} cannot be deleted")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt, (self.bindings, self.horizon)
+
+    @property
+    def serialisable(self) -> bool:
+        """Whether text says everything: no predicate, no function without a name."""
+        return all(binding.serialisable for binding in self.bindings)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the canonical JSON, in hex: the same in every process, equal exactly for equal plans.
+
+        Raises:
+            PlanError: a predicate or a function without a name is in it.
+        """
+        if self._key is None:
+            raise PlanError(
+                "plan.fingerprint",
+                "a predicate or a function without a name is in the plan",
+                "Select by name, or register",
+            )
+        return hashlib.sha256(self._key.encode()).hexdigest()
+
+    @property
+    def metric_rules(self) -> tuple[MetricRule[Any], ...]:
+        """The rules in it that react to metrics, each once."""
+        return tuple(dict.fromkeys(rule for binding in self.bindings for rule in binding.schedule.metric_rules))
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        return tuple(binding.field for binding in self.bindings if isinstance(binding.field, Target))
+
+    @property
+    def is_resolved(self) -> bool:
+        horizon = self.horizon is None or self.horizon.is_resolved
+        return horizon and all(binding.schedule.is_resolved for binding in self.bindings)
+
+    def resolve(self, calendar: Calendar) -> "Plan":
+        """The same plan with every length in updates.
+
+        Raises:
+            MissingFact: a unit the calendar cannot convert.
+            PlanError: the horizon and the calendar's total differ.
+            Unresolved: a stage takes the time it is given and no horizon is known.
+        """
+        total = _total(self.horizon, calendar)
+        if total is not None:
+            calendar = replace(calendar, total=total)
+        span = Span(calendar, Fraction(0), None if total is None else Fraction(total))
+        bindings = [replace_schedule(binding, binding.schedule._resolve(span)) for binding in self.bindings]
+        return Plan(*bindings, horizon=total)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Plan):
+            return NotImplemented
+        return self is other or (self._key is not None and self._key == other._key)
+
+    def __hash__(self) -> int:
+        return object.__hash__(self) if self._key is None else hash(self._key)
+
+    def __str__(self) -> str:
+        horizon = [] if self.horizon is None else [f"horizon: {self.horizon}"]
+        return "\n".join([*horizon, *(str(binding) for binding in self.bindings)])
+
+    def __repr__(self) -> str:
+        return f"<Plan {'; '.join(str(self).splitlines())}>"
+
+    def _canonical(self) -> str:
+        bindings = [
+            [
+                [binding.field.name, binding.field.initial] if isinstance(binding.field, Target) else binding.field,
+                binding.groups,
+                str(binding.schedule),
+            ]
+            for binding in self.bindings
+        ]
+        horizon = None if self.horizon is None else str(self.horizon)
+        return json.dumps({"horizon": horizon, "bindings": bindings}, separators=(",", ":"), ensure_ascii=True)
+
+
+@overload
+def resolve(plan: Plan, calendar: Calendar) -> Plan: ...
+@overload
+def resolve(plan: Schedule, calendar: Calendar) -> Schedule: ...
+def resolve(plan: Schedule | Plan, calendar: Calendar) -> Schedule | Plan:
+    """Turn every length into updates, once; each boundary is rounded up once, from the start of the run.
+
+    Args:
+        plan: a schedule or a plan.
+        calendar: the facts that convert its units.
+
+    Returns:
+        The same classes with every length in updates; resolving what is resolved changes nothing.
+
+    Raises:
+        MissingFact: a unit the calendar cannot convert.
+        Unresolved: a stage takes the time it is given and no horizon is known.
+        InvalidArgument: two stages without length, nothing left for the one without, a milestone past its stage.
+        PlanError: a plan's horizon and the calendar's total differ.
+
+    >>> lr = resolve(warmup("5%") >> cosine(to=0.1), Calendar(total=10_000))
+    >>> print(lr)
+    warmup(500) >> cosine(to=0.1, over=9500)
+    >>> lr(250, base=3e-4)
+    0.00015
+    """
+    if isinstance(plan, Plan):
+        return plan.resolve(calendar)
+    if not isinstance(plan, Schedule):
+        raise InvalidArgument(
+            f"resolve({plan!r}, …)", "no schedule and no plan", "Write resolve(cosine(), Calendar(…))"
+        )
+    if not isinstance(calendar, Calendar):
+        raise InvalidArgument(f"resolve(…, {calendar!r})", "no Calendar", "Write resolve(…, ps.Calendar(total=10_000))")
+    horizon = calendar.horizon
+    return plan._resolve(Span(calendar, Fraction(0), None if horizon is None else Fraction(horizon)))
+
+
+def _binding(one: object) -> Binding:
+    if isinstance(one, Binding):
+        return one
+    raise InvalidArgument(
+        f"Plan({one!r})", "no Binding", 'Write Plan(lr=cosine()), or Plan(Binding("betas[0]", cosine()))'
+    )
+
+
+def _normal(given: Iterable[Binding]) -> tuple[Binding, ...]:
+    """One binding for each field and selector, in one order: lr first, defaults before selections, targets last."""
+    merged: dict[tuple[Any, ...], Binding] = {}
+    for binding in given:
+        key = (isinstance(binding.field, Target), binding.name, binding.groups)
+        before = merged.get(key)
+        if before is None:
+            merged[key] = binding
+        elif isinstance(binding.field, Target):
+            raise PlanError(f"target {binding.name!r}", "it is there twice", "Give each target one binding")
+        else:
+            merged[key] = Binding(binding.field, _chained(before.schedule, binding.schedule), binding.groups)
+
+    def place(key: tuple[Any, ...]) -> tuple[Any, ...]:
+        target, name, groups = key
+        kind = 0 if groups is None else 1 if isinstance(groups, int) else 2 if isinstance(groups, str) else 3
+        return target, name != "lr", name, kind, groups if kind in (1, 2) else 0
+
+    return tuple(merged[key] for key in sorted(merged, key=place))
+
+
+def _chained(first: Schedule, second: Schedule) -> Schedule:
+    rules = (*first.metric_rules, *second.metric_rules)
+    bare = [one.schedule if isinstance(one, Guided) else one for one in (first, second)]
+    both = chain(*bare)
+    return Guided(both, rules) if rules else both
+
+
+def _total(horizon: Duration | None, calendar: Calendar) -> int | None:
+    """The run in updates: the plan's horizon or the calendar's total, which have to agree."""
+    total = calendar.horizon
+    if horizon is None:
+        return total
+    updates = ceil(calendar.exact(horizon, asked=f'horizon "{horizon}"'))
+    if total is not None and total != updates:
+        raise PlanError(
+            f'horizon "{horizon}"',
+            f"it is {updates} updates, and the Calendar's total is {total}",
+            "Give one of the two",
+        )
+    return updates
+
+
+def _rebuilt(bindings: tuple[Binding, ...], horizon: Duration | None) -> Plan:
+    return Plan(*bindings, horizon=horizon)
