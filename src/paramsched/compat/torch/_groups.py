@@ -37,6 +37,11 @@ def number(value: Any) -> float:
     return float(value)
 
 
+def numbers(values: Iterable[Any]) -> list[float]:
+    """As Python floats."""
+    return [float(value) for value in values]
+
+
 def put(group: dict[str, Any], value: Any, field: str = "lr") -> None:
     """Write one value: into the tensor that is there, or as a float."""
     there = group[field]
@@ -104,7 +109,7 @@ def user_level() -> int:
     import sys
 
     level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(__package__ or "paramsched"):
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("paramsched.compat."):
         level, frame = level + 1, frame.f_back
     return level
 
