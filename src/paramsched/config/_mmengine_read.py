@@ -1,0 +1,316 @@
+"""From a config of MMEngine to checked entries: one scheduler each, its arguments complete, its window filled in."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+from typing import Any, final
+
+from paramsched.config._faults import Faults, kind, meant, shown, within
+from paramsched.config._mmengine_curves import (
+    FAMILIES,
+    INF,
+    Curve,
+    cautions,
+    class_names,
+    class_of,
+    converted,
+)
+from paramsched.config._mmengine_lists import Clock, list_cautions
+from paramsched.config._pyconfig import Unreadable
+from paramsched.errors import InvalidArgument
+from paramsched.fields import Field
+from paramsched.time import Calendar, Duration
+
+_NEEDS_END = ("Constant", "Linear", "Poly", "CosineAnnealing", "OneCycle")
+_EXAMPLE = "Write dict(type='MultiStepLR', milestones=[8, 11])"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One scheduler of a config.
+
+    Args:
+        path: where it stands.
+        field: what it schedules.
+        curve: its row of the table.
+        arguments: complete.
+        optimizer: the name of the optimizer it is for, where there are several.
+    """
+
+    path: str
+    field: str
+    curve: Curve
+    arguments: dict[str, Any]
+    optimizer: str | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a config and a calendar say of the run.
+
+    Args:
+        clock: its length in MMEngine's units.
+        horizon: its length for a Plan.
+        accumulation: batches to an update.
+    """
+
+    clock: Clock
+    horizon: Duration | None
+    accumulation: int
+
+
+@final
+class Reader:
+    """Reads one config; goes on after a fault, to find them all."""
+
+    def __init__(self, faults: Faults, calendar: Calendar | None) -> None:
+        self.faults = faults
+        self.calendar = calendar or Calendar()
+        self.warnings: list[str] = []
+        self.run = Run(Clock(), None, 1)
+
+    def read(self, data: Any) -> list[Entry]:
+        """The entries of a whole config, or of what stands at its `param_scheduler`."""
+        path, schedulers, whole = _found(data)
+        self.run = self.run_of(whole)
+        if path == "$.param_scheduler" and schedulers is None:
+            self.faults.add("$", "it has no param_scheduler", f"{_EXAMPLE} as param_scheduler")
+            return []
+        entries = [entry for entry in self.several(schedulers, path) if entry is not None]
+        self.look(entries, whole)
+        return entries
+
+    def several(self, schedulers: Any, path: str) -> Iterator[Entry | None]:
+        if isinstance(schedulers, Mapping) and "type" not in schedulers:
+            if not schedulers:
+                self.faults.add(path, "there is no scheduler in it", _EXAMPLE)
+            for name, theirs in schedulers.items():
+                if not isinstance(theirs, (Mapping, list, tuple)):
+                    # A dict without type is one of several optimizers; the rest of it says whether that was meant.
+                    self.faults.add(
+                        within(path, name),
+                        f"{_text(theirs)} is no scheduler. A dict of schedulers has `type`, or is one of optimizers' names",
+                        _EXAMPLE,
+                    )
+                    continue
+                yield from self.listed(theirs, within(path, name), str(name))
+        else:
+            yield from self.listed(schedulers, path, None)
+
+    def listed(self, schedulers: Any, path: str, optimizer: str | None) -> Iterator[Entry | None]:
+        if isinstance(schedulers, (list, tuple)):
+            if not schedulers:
+                self.faults.add(path, "there is no scheduler in the list", _EXAMPLE)
+            for index, one in enumerate(schedulers):
+                yield self.one(one, within(path, index), optimizer)
+        else:
+            yield self.one(schedulers, path, optimizer)
+
+    def one(self, config: Any, path: str, optimizer: str | None) -> Entry | None:
+        """One scheduler's dict; None where it has a fault."""
+        if not isinstance(config, Mapping):
+            self.faults.add(path, f"{_text(config)} is {_kind(config)}, no scheduler", _EXAMPLE)
+            return None
+        before = self.faults.count
+        for name, value in config.items():
+            self.readable(value, within(path, name))
+        found = self.curve(config, path)
+        if found is None:
+            return None
+        curve, family = found
+        given = {name: value for name, value in config.items() if name not in ("type", "epoch_length")}
+        convert = self.flag(given, "convert_to_iter_based", False, path)
+        by_epoch = self.flag(given, "by_epoch", True, path)
+        given.pop("convert_to_iter_based", None)
+        field = self.field(given, family, path)
+        self.names(curve, given, path, family)
+        if self.faults.count > before:
+            return None
+        arguments = self.filled(curve, given, by_epoch, convert, path)
+        if arguments is None:
+            return None
+        for fault in curve.check(arguments):
+            self.faults.add(within(path, fault.argument), fault.message)
+        if curve.name == "OneCycle" and field != "lr":
+            self.faults.add(within(path, "param_name"), "OneCycle only works for learning rate updating. Write 'lr'")
+        if self.faults.count > before or field is None:
+            return None
+        complete = curve.complete(arguments)
+        for caution in cautions(curve, complete, converted_from_epochs=convert):
+            self.warnings.append(f"{path}: {caution}")
+        return Entry(path, field, curve, complete, optimizer)
+
+    def curve(self, config: Mapping[str, Any], path: str) -> tuple[Curve, str] | None:
+        kind_of = config.get("type")
+        if isinstance(kind_of, type):
+            kind_of = kind_of.__name__
+        if not isinstance(kind_of, str):
+            if "type" not in config or not isinstance(kind_of, Unreadable):
+                found = "type is missing" if "type" not in config else f"type is {_text(kind_of)}"
+                self.faults.add(within(path, "type"), found, _EXAMPLE)
+            return None
+        found_class = class_of(kind_of.removeprefix("mmengine."))
+        if found_class is None:
+            self.faults.add(
+                within(path, "type"),
+                f'"{kind_of}" is none of MMEngine\'s schedulers; {meant(kind_of, class_names())}',
+                "A class of your own says its values only when it runs: give it to a Runner, not to a Plan",
+            )
+        return found_class
+
+    def flag(self, given: Mapping[str, Any], name: str, default: bool, path: str) -> bool:
+        value = given.get(name, default)
+        if not isinstance(value, (bool, Unreadable)):
+            self.faults.add(within(path, name), f"{_text(value)} is {_kind(value)}, not True or False")
+            return default
+        return value if isinstance(value, bool) else default
+
+    def field(self, given: dict[str, Any], family: str, path: str) -> str | None:
+        name = FAMILIES[family]
+        if name is not None:
+            return name
+        if "param_name" not in given:
+            self.faults.add(within(path, "param_name"), "it is missing", "Write param_name='lr'")
+            return None
+        asked = given.pop("param_name")
+        try:
+            return str(Field.of(asked))
+        except InvalidArgument as refusal:
+            if not isinstance(asked, Unreadable):
+                self.faults.refuse(within(path, "param_name"), refusal)
+            return None
+
+    def names(self, curve: Curve, given: Mapping[str, Any], path: str, family: str) -> None:
+        known = [one.name for one in curve.arguments]
+        for name in given:
+            if name not in known:
+                found = f"{curve.name}{family} has no argument {_text(name)}; {meant(str(name), known)}"
+                self.faults.add(within(path, name), found)
+        for one in curve.arguments:
+            if one.required and one.name not in given:
+                self.faults.add(within(path, one.name), f"it is missing: {one.meaning}", f"Write {one.name}=…")
+        if given.get("last_step", -1) != -1:
+            self.faults.add(within(path, "last_step"), "a Plan begins at the beginning", "Leave it out; seek goes to a time")
+
+    def readable(self, value: Any, path: str) -> None:
+        if isinstance(value, Unreadable):
+            self.faults.add(path, str(value), "Write the value itself, or give the config as a dict from Python")
+        elif isinstance(value, (list, tuple)):
+            for index, one in enumerate(value):
+                self.readable(one, within(path, index))
+
+    def filled(
+        self, curve: Curve, given: dict[str, Any], by_epoch: bool, convert: bool, path: str
+    ) -> dict[str, Any] | None:
+        """The arguments with the run's end where there is none, in the unit the scheduler ticks in."""
+        arguments = dict(given)
+        end = self.run.clock.end(by_epoch)
+        if "end" not in arguments and end is not None:
+            arguments["end"] = end
+        length_known = "end" in arguments or arguments.get("T_max") or arguments.get("total_steps")
+        if curve.name in _NEEDS_END and not length_known:
+            self.faults.add(
+                within(path, "end"),
+                "it is missing, and nothing says how long the run is",
+                "Write end=…, train_cfg=dict(max_epochs=…), or Calendar(total=\"12 epochs\")",
+            )
+            return None
+        if convert:
+            if not by_epoch:
+                self.faults.add(
+                    within(path, "convert_to_iter_based"), "it is for arguments in epochs", "Leave by_epoch=False out"
+                )
+                return None
+            length = self.run.clock.epoch_length
+            if length is None:
+                self.faults.add(
+                    within(path, "convert_to_iter_based"),
+                    "nothing says how many iterations an epoch has",
+                    "Write Calendar(steps_per_epoch=…)",
+                )
+                return None
+            try:
+                arguments = converted(curve.counted, arguments, length)
+            except (TypeError, ValueError, OverflowError):
+                pass  # not numbers: the checks below say which
+        return curve.defaulted(arguments)
+
+    def run_of(self, whole: Mapping[str, Any]) -> Run:
+        """The length of the run: what the config says, else the calendar."""
+        facts = self.calendar
+        length = facts.updates_per_epoch
+        accumulation = _number_in(whole.get("optim_wrapper"), "accumulative_counts") or facts.accumulation or 1
+        train = whole.get("train_cfg")
+        epochs, iterations = _number_in(train, "max_epochs"), _number_in(train, "max_iters")
+        for name, value in (("max_epochs", epochs), ("max_iters", iterations)):
+            if value is not None and value < 1:
+                self.faults.add(f"$.train_cfg.{name}", f"{value} is not above 0", f"Write {name}=12")
+        if iterations is not None and iterations >= 1:
+            return Run(Clock(length, None, iterations), Duration.of(iterations), accumulation)
+        if epochs is not None and epochs >= 1:
+            return Run(Clock(length, epochs, None), Duration.of(f"{epochs} epochs"), accumulation)
+        if facts.total is None:
+            return Run(Clock(length), None, accumulation)
+        total = Duration.of(facts.total)
+        exact = dict(total.terms)
+        if set(exact) == {"epochs"}:
+            count = ceil(exact["epochs"])
+            return Run(Clock(length, count, None), total, accumulation)
+        horizon = facts.horizon
+        assert horizon is not None
+        if length is not None:
+            return Run(Clock(length, ceil(Fraction(horizon, length)), None), Duration.of(horizon), accumulation)
+        return Run(Clock(None, None, horizon), Duration.of(horizon), accumulation)
+
+    def look(self, entries: list[Entry], whole: Mapping[str, Any]) -> None:
+        """Warn of what the entries do together."""
+        optimizers = dict.fromkeys(entry.optimizer for entry in entries)
+        for optimizer in optimizers:
+            mine = [entry for entry in entries if entry.optimizer == optimizer]
+            in_list = [(entry.curve, {**entry.arguments, "param_name": entry.field}) for entry in mine]
+            clock = self.run.clock
+            if "train_cfg" not in whole and clock.max_iters is not None:
+                clock = Clock(clock.epoch_length, ceil(clock.max_iters / (clock.epoch_length or 1)), None)
+            for caution in list_cautions(in_list, clock):
+                index, _, text = caution[1:].partition("]: ")
+                self.warnings.append(f"{mine[int(index)].path}: {text}")
+        for entry in entries:
+            if entry.curve.name == "ReduceOnPlateau" and "train_cfg" in whole and "val_cfg" not in whole:
+                self.warnings.append(
+                    f"{entry.path}: without a validation it never acts; write val_cfg, val_dataloader and val_evaluator"
+                )
+        by_iteration = [entry.path for entry in entries if not entry.arguments["by_epoch"]]
+        if self.run.accumulation > 1 and by_iteration:
+            self.warnings.append(
+                f"{by_iteration[0]}: with {self.run.accumulation} batches to an update, by_epoch=False counts batches in "
+                "MMEngine and updates in a Plan; divide begin, end and the other counts by it"
+            )
+
+
+def _found(data: Any) -> tuple[str, Any, Mapping[str, Any]]:
+    """Where the schedulers stand, the schedulers, and the config around them."""
+    marks = ("param_scheduler", "train_cfg", "optim_wrapper", "default_hooks", "model", "train_dataloader")
+    if isinstance(data, Mapping) and "type" not in data and any(mark in data for mark in marks):
+        return "$.param_scheduler", data.get("param_scheduler"), data
+    return "$", data, {}
+
+
+def _number_in(config: Any, name: str) -> int | None:
+    value = config.get(name) if isinstance(config, Mapping) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _text(value: Any) -> str:
+    return str(value) if isinstance(value, Unreadable) else shown(value)
+
+
+def _kind(value: Any) -> str:
+    return "unreadable" if isinstance(value, Unreadable) else kind(value)
+
+
+def no_end(arguments: Mapping[str, Any]) -> bool:
+    """Whether a window never stops."""
+    return bool(arguments["end"] >= INF)

@@ -1,0 +1,245 @@
+"""The dialect of MMEngine: its `param_scheduler`, by itself or in a whole config, in Python, YAML or JSON.
+
+- one dict with `type`, a list of them, or a dict of lists by the names of several optimizers; `type` is a name or a class
+- counts are epochs where `by_epoch` is true (the default), else iterations, which a plan calls updates
+- a missing `end` is the end of the run: of `train_cfg`, else of the calendar
+- schedulers of one field combine as in MMEngine: the plan's line is a chain of windows where that is exact, and a
+  `recurrence` otherwise
+- `.py` files are read without running them: plain assignments, `dict(…)`, arithmetic, `_base_`
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from paramsched.config import _json, _mmengine_write, _yaml
+from paramsched.config._caution import warn
+from paramsched.config._faults import Faults, within
+from paramsched.config._mmengine_read import Entry, Reader, Run
+from paramsched.config._mmengine_schedules import schedule_for
+from paramsched.config._pyconfig import read_python
+from paramsched.config._raw import settled
+from paramsched.errors import ConfigError, InvalidArgument, PlanError
+from paramsched.feedback.base import MetricRule
+from paramsched.feedback.plateau import plateau
+from paramsched.plan import Binding, Plan
+from paramsched.schedules import constant
+from paramsched.schedules.base import Schedule
+from paramsched.time import Calendar
+
+
+def to_plan(
+    data: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+    *,
+    calendar: Calendar | None = None,
+    base: float | Mapping[str, float] | None = None,
+) -> Plan:
+    """The plan that gives what MMEngine's schedulers give.
+
+    Args:
+        data: what stands at `param_scheduler`, or a config that has it.
+        calendar: `total` and `steps_per_epoch`, where the config does not say them; `convert_to_iter_based` needs the
+            latter.
+        base: lr's value, or values by field: the floor of a plateau is written as a value.
+
+    Returns:
+        A plan. Schedulers of several optimizers select the groups by the optimizer's name; `to_plans` keeps them apart.
+
+    Raises:
+        ConfigError: every fault at once, each with its path.
+
+    >>> print(to_plan({"type": "MultiStepLR", "milestones": [8, 11]}, calendar=Calendar(total="12 epochs")))
+    horizon: 12 epochs
+    lr: multistep(["8 epochs", "11 epochs"])
+    """
+    reader, entries = _read(data, calendar, base)
+    return _plan(entries, reader.run, _Bases(base, data))
+
+
+def to_plans(
+    data: Mapping[str, Any],
+    *,
+    calendar: Calendar | None = None,
+    base: float | Mapping[str, float] | None = None,
+) -> dict[str, Plan]:
+    """The plans of several optimizers, by their names.
+
+    Raises:
+        ConfigError: as `to_plan`.
+        PlanError: the schedulers are not by optimizers' names.
+    """
+    reader, entries = _read(data, calendar, base)
+    names = [entry.optimizer for entry in entries]
+    if None in names:
+        raise PlanError("to_plans(…)", "the schedulers are for one optimizer", "Write to_plan(…)")
+    by_name: dict[str, list[Entry]] = {}
+    for entry in entries:
+        by_name.setdefault(str(entry.optimizer), []).append(
+            Entry(entry.path, entry.field, entry.curve, entry.arguments, None)
+        )
+    return {name: _plan(mine, reader.run, _Bases(base, data)) for name, mine in by_name.items()}
+
+
+def from_plan(plan: Plan) -> dict[str, Any]:
+    """What a config of MMEngine says of a plan: `param_scheduler`, and `train_cfg` where the plan has a horizon.
+
+    Raises:
+        PlanError: MMEngine has no scheduler for a part of it; the message says which.
+
+    >>> from_plan(Plan(lr="multistep([\"8 epochs\", \"11 epochs\"])", horizon="12 epochs"))["param_scheduler"]
+    [{'type': 'MultiStepLR', 'milestones': [8, 11], 'gamma': 0.1}]
+    """
+    return _mmengine_write.config_of(plan)
+
+
+def read(text: str, source: str = "config") -> Any:
+    """A config from the text of a file: Python, YAML or JSON. `_base_` files are looked for beside `source`."""
+    folder = Path(source).parent if Path(source).is_file() else None
+    if Path(source).suffix in (".yaml", ".yml", ".json"):
+        return _settled((_json.read if source.endswith(".json") else _yaml.read)(text, source), source)
+    try:
+        return read_python(text, source, folder)
+    except ConfigError as refusal:
+        if Path(source).suffix == ".py" or "_base_" in text:
+            raise
+        try:
+            return _settled(_yaml.read(text, source), source)
+        except ConfigError:
+            raise refusal from None
+
+
+def write(data: Any) -> str:
+    """A config as Python text."""
+    return _mmengine_write.python_of(data)
+
+
+def _settled(raw: Any, source: str) -> Any:
+    faults = Faults()
+    data = settled(raw, faults)
+    faults.raise_any(source)
+    return data
+
+
+def _read(data: Any, calendar: Calendar | None, base: Any) -> tuple[Reader, list[Entry]]:
+    faults = Faults()
+    reader = Reader(faults, calendar)
+    entries = reader.read(data)
+    for entry in entries:
+        _refuse_plateau(entry, reader.run, _Bases(base, data), faults)
+    _refuse_overrun(entries, reader.run, faults)
+    faults.raise_any("config")
+    for caution in dict.fromkeys(reader.warnings):
+        warn(caution)
+    return reader, entries
+
+
+class _Bases:
+    """The values schedules are multiples of: given, or the optimizer's own in the config."""
+
+    def __init__(self, base: float | Mapping[str, float] | None, data: Any) -> None:
+        wrapper = data.get("optim_wrapper") if isinstance(data, Mapping) else None
+        optimizer = wrapper.get("optimizer") if isinstance(wrapper, Mapping) else None
+        self.written = optimizer if isinstance(optimizer, Mapping) else {}
+        self.given = base
+
+    def of(self, field: str) -> float | None:
+        """The base of a field; None where nothing says it."""
+        if isinstance(self.given, Mapping):
+            value = self.given.get(field, self.written.get(field))
+        elif self.given is not None and field == "lr":
+            value = self.given
+        else:
+            value = self.written.get(field)
+        return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _plan(entries: Sequence[Entry], run: Run, bases: _Bases) -> Plan:
+    bindings: list[Binding] = []
+    places = dict.fromkeys((entry.optimizer, entry.field) for entry in entries)
+    for optimizer, field in places:
+        mine = [entry for entry in entries if (entry.optimizer, entry.field) == (optimizer, field)]
+        groups = _groups(mine)
+        for group in range(groups) if groups else (None,):
+            schedule = _scheduled(mine, run, group)
+            for entry in mine:
+                if entry.curve.rule is None:
+                    schedule = schedule * _metric_rule(entry, bases)  # type: ignore[operator]  # a rule multiplies into it
+            bindings.append(Binding(field, schedule, optimizer if group is None else group))
+    return Plan(*bindings, horizon=run.horizon)
+
+
+def _groups(entries: Sequence[Entry]) -> int:
+    """How many groups the lists in the arguments are for; 0 without lists."""
+    counts = [
+        len(value)
+        for entry in entries
+        for value in (entry.arguments.get("eta_max"),)
+        if isinstance(value, (list, tuple))
+    ]
+    return max(counts, default=0)
+
+
+def _scheduled(entries: Sequence[Entry], run: Run, group: int | None) -> Schedule:
+    schedulers = []
+    for entry in entries:
+        if entry.curve.rule is None:
+            continue
+        peaks = entry.arguments.get("eta_max")
+        one = {"eta_max": peaks[group]} if group is not None and isinstance(peaks, (list, tuple)) else {}
+        schedulers.append((entry.curve, {**entry.arguments, **one}))
+    return schedule_for(schedulers, run.clock) if schedulers else constant(1.0)
+
+
+def _metric_rule(entry: Entry, bases: _Bases) -> MetricRule[Any]:
+    given = entry.arguments
+    base = bases.of(entry.field)
+    return plateau(
+        given["monitor"],
+        "min" if given["rule"] == "less" else "max",
+        float(given["factor"]),
+        int(given["patience"]),
+        float(given["threshold"]),
+        given["threshold_rule"],
+        int(given["cooldown"]),
+        float(given["min_value"]) / base if base and given["min_value"] else 0.0,
+        float(given["eps"]) / base if base else 0.0,
+    )
+
+
+def _refuse_plateau(entry: Entry, run: Run, bases: _Bases, faults: Faults) -> None:
+    """What of a plateau a plan cannot say."""
+    if entry.curve.rule is not None:
+        return
+    given = entry.arguments
+    last = run.clock.end(True)
+    if given["begin"] > 0 or (last is not None and given["end"] < last):
+        faults.add(entry.path, "a plan's plateau has no window", "Leave begin and end out, or use the class itself")
+    if isinstance(given["min_value"], (list, tuple)):
+        faults.add(within(entry.path, "min_value"), "a list; a plan's floor is a multiple of base", "Write one number")
+    elif given["min_value"] and not bases.of(entry.field):
+        found = "a value, and a plan's floor is a multiple of base, which nothing says"
+        faults.add(within(entry.path, "min_value"), found, f"Give base={{'{entry.field}': …}}, or the optimizer's config")
+    try:
+        if not isinstance(given["min_value"], (list, tuple)):
+            _metric_rule(entry, bases)
+    except InvalidArgument as refusal:
+        faults.refuse(entry.path, refusal)
+
+
+def _refuse_overrun(entries: Sequence[Entry], run: Run, faults: Faults) -> None:
+    """OneCycle raises when it is stepped past its length; here that is known before."""
+    for entry in entries:
+        if entry.curve.name != "OneCycle":
+            continue
+        given = entry.arguments
+        last = run.clock.end(bool(given["by_epoch"]))
+        stop = given["end"] if last is None else min(given["end"], last)
+        if stop - given["begin"] - 1 > given["total_steps"]:
+            faults.add(
+                within(entry.path, "total_steps"),
+                f"the window goes on for {stop - given['begin']} steps, and the cycle has {given['total_steps']}",
+                f"Write end={given['begin'] + given['total_steps']}",
+            )
+        peaks = given["eta_max"]
+        if isinstance(peaks, (list, tuple)) and entry.optimizer is not None:
+            faults.add(within(entry.path, "eta_max"), "a list, and the groups are selected by the optimizer", "Write one number")
