@@ -1,0 +1,145 @@
+"""After: another scheduler on its own clock, which begins where the ramp ends, as if its base were the peak."""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from typing import Any, final
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+
+from paramsched.compat.torch._groups import copied, put
+from paramsched.compat.torch._state import by_value
+
+_OWN_VALUES = {"OneCycleLR", "CyclicLR"}
+"""Schedulers, by the name of their class, that run between values of their own whatever the base; torch's and ours."""
+
+
+@final
+class After:
+    """Drive a scheduler to a position `u` on its clock, counted in its steps since it was built.
+
+    The caller has built it, so it stands at u = 0 and has written what it holds there. It is stepped, never read; to go
+    back, it is put as it was at u = 0 and stepped again. A scheduler guided by a metric is not taken back.
+
+    Args:
+        scheduler: not stepped yet.
+        optimizer: its.
+        peaks: the value of each group where the ramp ends.
+        restarts: whether the peaks are not the bases it was built from, so that it has to begin again.
+    """
+
+    def __init__(self, scheduler: LRScheduler, optimizer: Optimizer, peaks: list[float], *, restarts: bool) -> None:
+        self.scheduler, self.optimizer = scheduler, optimizer
+        self.position: float = 0
+        self.running = False  # whether the groups hold its values, not the ramp's
+        self._fields = ("lr", "momentum", "betas") if _cycles_momentum(scheduler) else ("lr",)
+        if restarts:
+            for leaf in leaves(scheduler):
+                if not has_own_values(leaf):
+                    leaf.base_lrs = list(peaks)
+            self._hold([{"lr": peak} for peak in peaks])
+            if not self.is_guided:
+                _begin_again(scheduler)
+        self.start_state = by_value(scheduler.state_dict())
+        self.start = self.held()
+
+    @property
+    def is_guided(self) -> bool:
+        """Whether it waits for a metric."""
+        return isinstance(self.scheduler, ReduceLROnPlateau)
+
+    def held(self) -> list[dict[str, Any]]:
+        """What the groups hold in the fields the scheduler writes."""
+        groups = self.optimizer.param_groups
+        return [{name: copied(group[name]) for name in self._fields if name in group} for group in groups]
+
+    def rewind(self) -> None:
+        """Back to u = 0, in the scheduler and in the groups."""
+        self.running = False
+        if self.position and not self.is_guided:
+            self.scheduler.load_state_dict(by_value(self.start_state))
+            self._hold(self.start)
+            self.position = 0
+
+    def show(self, metric: Any) -> None:
+        """One more metric for a scheduler that is guided by it."""
+        self._run()
+        guided: Any = self.scheduler
+        guided.step(metric)
+        self.position += 1
+
+    def go_to(self, u: float) -> None:
+        """To position `u`, 0 or more, step by step; between two steps by the scheduler's own `step(u)`."""
+        if u < self.position or self.position % 1:
+            self.rewind()
+        self._run()
+        if u % 1:
+            self.scheduler.step(u)  # type: ignore[arg-type]  # schedulers that take epochs take parts of them
+        else:
+            for _ in range(int(u - self.position)):
+                self.scheduler.step()
+        self.position = u
+
+    def join(self, peaks: list[float]) -> None:
+        """Take up groups that were added since, from their peaks on."""
+        for leaf in leaves(self.scheduler):
+            bases = getattr(leaf, "base_lrs", None)
+            if isinstance(bases, list) and not has_own_values(leaf):
+                bases.extend(peaks[len(bases) :])
+        self.start.extend({"lr": peak} for peak in peaks[len(self.start) :])
+
+    def state(self) -> dict[str, Any]:
+        """Its place, as plain data; the scheduler's own state is the caller's."""
+        return {
+            "position": self.position,
+            "running": self.running,
+            "start": self.start,
+            "start_state": self.start_state,
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        self.position, self.running = state["position"], state["running"]
+        self.start, self.start_state = by_value(state["start"]), by_value(state["start_state"])
+
+    def _run(self) -> None:
+        if not self.running:
+            self._hold(self.start)
+            self.running = True
+
+    def _hold(self, values: list[dict[str, Any]]) -> None:
+        for group, row in zip(self.optimizer.param_groups, values, strict=False):
+            for name, value in row.items():
+                put(group, value, name)
+
+
+def leaves(scheduler: Any) -> Iterator[Any]:
+    """The schedulers a composition is made of; itself, for one that is none."""
+    members = getattr(scheduler, "_schedulers", None)
+    if members is None:
+        yield scheduler
+    else:
+        for member in members:
+            yield from leaves(member)
+
+
+def has_own_values(scheduler: object) -> bool:
+    """Whether the scheduler runs between values of its own, and has overwritten the groups' by them."""
+    return any(kind.__name__ in _OWN_VALUES for kind in type(scheduler).__mro__)
+
+
+def _cycles_momentum(scheduler: object) -> bool:
+    return any(getattr(leaf, "cycle_momentum", False) for leaf in leaves(scheduler))
+
+
+def _begin_again(scheduler: Any) -> None:
+    """The first step of a scheduler, and of the members that took part in it, from what the groups hold now."""
+    members = getattr(scheduler, "_schedulers", None)
+    if members is None:
+        scheduler.last_epoch = -1
+        scheduler._initial_step()
+        return
+    milestones = getattr(scheduler, "_milestones", None)
+    first = members if milestones is None else [members[bisect_right(milestones, 0)]]
+    for member in first:
+        _begin_again(member)
+    scheduler._last_lr = first[-1].get_last_lr()
