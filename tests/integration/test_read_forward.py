@@ -1,0 +1,98 @@
+"""Any built scheduler is read forward on a copy: the values are its own, and nothing of it has moved."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+import torch.optim.lr_scheduler as peers
+
+import paramsched as ps
+from paramsched import show
+
+BUILT = {
+    "step": lambda o: peers.StepLR(o, 7),
+    "cosine": lambda o: peers.CosineAnnealingLR(o, 20),
+    "one cycle": lambda o: peers.OneCycleLR(o, 0.5, total_steps=60),
+    "cyclic": lambda o: peers.CyclicLR(o, 0.01, 0.1, 5),
+    "warm restarts": lambda o: peers.CosineAnnealingWarmRestarts(o, 10, 2),
+    "lambda": lambda o: peers.LambdaLR(o, lambda t: 1 / (1 + t)),
+    "sequence": lambda o: peers.SequentialLR(o, [peers.LinearLR(o), peers.ExponentialLR(o, 0.9)], [5]),
+    "chain": lambda o: peers.ChainedScheduler([peers.ConstantLR(o), peers.ExponentialLR(o, 0.9)]),
+    "a plan": lambda o: ps.Scheduler(o, ps.Plan(lr=ps.warmup(10) >> ps.cosine(to=0.1), horizon=60)),
+}
+
+
+def optimizer() -> torch.optim.SGD:
+    groups = [{"params": [torch.nn.Parameter(torch.ones(2))], "lr": lr} for lr in (0.1, 0.02)]
+    return torch.optim.SGD(groups, momentum=0.9)
+
+
+def numbers(optimizer: torch.optim.Optimizer) -> list[dict[str, object]]:
+    return [{key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
+
+
+@pytest.mark.parametrize("build", BUILT.values(), ids=BUILT.keys())
+@pytest.mark.filterwarnings("ignore:.*lr_scheduler.step.*:UserWarning")
+def test_what_is_read_forward_is_what_stepping_gives(build):
+    one = optimizer()
+    scheduler = build(one)
+
+    read = show.read_forward(scheduler, 60)
+
+    for t in range(60):
+        for index, group in enumerate(one.param_groups):
+            assert read["lr", index][t] == group["lr"]
+            if ("momentum", index) in read.keys():
+                assert read["momentum", index][t] == group["momentum"]
+        one.step()
+        scheduler.step()
+
+
+@pytest.mark.parametrize("build", BUILT.values(), ids=BUILT.keys())
+def test_reading_forward_moves_neither_the_scheduler_nor_its_optimizer(build):
+    one = optimizer()
+    scheduler = build(one)
+    groups, state = copy.deepcopy(numbers(one)), copy.deepcopy(scheduler.state_dict())
+
+    show.read_forward(scheduler, 60)
+
+    assert numbers(one) == groups
+    assert repr(scheduler.state_dict()) == repr(state)
+
+
+def test_reading_forward_does_not_copy_parameters():
+    one = optimizer()
+    twin = show._forward.copied(peers.StepLR(one, 3))
+
+    assert twin.optimizer is not one
+    assert all(
+        ours is theirs
+        for mine, other in zip(one.param_groups, twin.optimizer.param_groups, strict=True)
+        for ours, theirs in zip(mine["params"], other["params"], strict=True)
+    )
+
+
+def test_a_metric_driven_scheduler_is_fed_by_a_function_or_a_sequence():
+    feed = show.read_forward(peers.ReduceLROnPlateau(optimizer()), 30, metrics=lambda t, groups: groups[0]["lr"])
+    constant = show.read_forward(peers.ReduceLROnPlateau(optimizer()), 30, metrics=[1.0] * 30)
+
+    np.testing.assert_allclose(feed["lr", 0][[0, 11, 12, 24]], [0.1, 0.1, 0.01, 0.001])
+    np.testing.assert_allclose(constant["lr", 0][[0, 11, 12, 23]], [0.1, 0.1, 0.01, 0.001])
+
+
+def test_too_few_metrics_are_refused():
+    with pytest.raises(ps.InvalidArgument, match="3 metrics for 29 steps"):
+        show.read_forward(peers.ReduceLROnPlateau(optimizer()), 30, metrics=[1.0] * 3)
+
+
+def test_peers_of_other_libraries_are_read_too():
+    mmengine = pytest.importorskip("mmengine.optim")
+    accelerated = pytest.importorskip("pytorch_accelerated.schedulers")
+
+    line = show.read_forward(mmengine.LinearLR(optimizer(), start_factor=0.5, end=5), 8)
+    cosine = show.read_forward(accelerated.CosineLrScheduler(optimizer(), 2, 10), 20)
+
+    np.testing.assert_allclose(line["lr", 0], [0.05, 0.0625, 0.075, 0.0875, 0.1, 0.1, 0.1, 0.1])
+    assert cosine["lr", 0][0] == 0.1
+    assert cosine["lr", 0][-1] < 0.01
