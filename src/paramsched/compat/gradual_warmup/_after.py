@@ -84,8 +84,9 @@ class After:
         """Take up groups that were added since, from their peaks on."""
         for leaf in leaves(self.scheduler):
             bases = getattr(leaf, "base_lrs", None)
-            if isinstance(bases, list) and not has_own_values(leaf):
-                bases.extend(peaks[len(bases) :])
+            if isinstance(bases, list) and len(bases) < len(peaks) and not has_own_values(leaf):
+                leaf._last_lr = [*leaf._last_lr, *peaks[len(bases) :]]
+                bases += peaks[len(bases) :]
         self.start.extend({"lr": peak} for peak in peaks[len(self.start) :])
 
     def state(self) -> dict[str, Any]:

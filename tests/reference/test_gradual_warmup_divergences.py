@@ -1,0 +1,422 @@
+"""Each row of `docs/compat/divergences.md`, "GradualWarmupScheduler": ours holds it, the published classes do not.
+
+The package warmup-scheduler 0.3 takes part where it is installed; the class of the document is printed here.
+"""
+
+# ruff: noqa: UP008, RET505 - as printed
+
+import io
+import warnings
+from collections.abc import Callable
+from importlib.util import find_spec
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from paramsched.compat import torch as compat
+from paramsched.compat.gradual_warmup import GradualWarmupScheduler
+from paramsched.errors import StateError
+
+lr_scheduler = torch.optim.lr_scheduler
+ours = SimpleNamespace(GradualWarmupScheduler=GradualWarmupScheduler)
+if find_spec("warmup_scheduler"):
+    import warmup_scheduler as published
+else:
+    published = None
+
+
+def row(number: int) -> pytest.MarkDecorator:
+    """Run against ours and the package; that is known to fail."""
+    reason = f"docs/compat/divergences.md, GradualWarmupScheduler, row {number}"
+    marks = [
+        pytest.mark.skipif(published is None, reason="warmup-scheduler is not installed"),
+        pytest.mark.xfail(strict=True, reason=reason),
+    ]
+    return pytest.mark.parametrize(
+        "gw", [pytest.param(ours, id="paramsched"), pytest.param(published, id="warmup-scheduler", marks=marks)]
+    )
+
+
+def document(base: type) -> type:
+    """The class of the document, the parts it prints as it prints them, on either `_LRScheduler`."""
+
+    # fmt: off
+    class GradualWarmupScheduler(base):  # type: ignore[misc,valid-type]  # either
+        def __init__(self, optimizer, multiplier, warmup_epoch, after_scheduler):
+            self.multiplier = multiplier
+            self.warmup_epoch = warmup_epoch
+            self.after_scheduler = after_scheduler
+            super(GradualWarmupScheduler, self).__init__(optimizer)
+
+        def step(self, epoch=None):
+            if epoch is None:
+                epoch = self.last_epoch + 1
+            self.last_epoch = epoch
+            if epoch > self.warmup_epoch: # 超过warmup范围,使用自带的类,也就是CosineAnnealingLR
+                self.after_scheduler.step(epoch - self.warmup_epoch) # 注意CosineAnnealingLR要从0epoch开始,所以需要减去
+            else:
+                super(GradualWarmupScheduler, self).step(epoch)  # warmup范围,使用当前重构类的()
+
+        def get_lr(self):
+            if self.last_epoch > self.warmup_epoch:  # 超过warmup范围,使用CosineAnnealingLR类的get_lr()
+                return self.after_scheduler.get_lr()
+            else:  # warmup范围,编写线性变化,也就是上图中0-10区间内的直线
+                return [base_lr / self.multiplier * ((self.multiplier - 1.) * self.last_epoch / self.warmup_epoch + 1.)
+                        for base_lr in self.base_lrs]
+    # fmt: on
+
+    return GradualWarmupScheduler
+
+
+printed = SimpleNamespace(GradualWarmupScheduler=document(lr_scheduler._LRScheduler))
+
+
+def seed_row(number: int) -> pytest.MarkDecorator:
+    """Run against ours and the document's class; that is known to fail."""
+    reason = f"docs/compat/divergences.md, GradualWarmupScheduler, row {number}"
+    peer = pytest.param(printed, id="document", marks=pytest.mark.xfail(strict=True, reason=reason))
+    return pytest.mark.parametrize("gw", [pytest.param(ours, id="paramsched"), peer])
+
+
+def optimizer_of(*bases: float) -> torch.optim.Optimizer:
+    return torch.optim.SGD([{"params": [torch.zeros(1)], "lr": base} for base in bases], lr=bases[0])
+
+
+def build(gw: Any, multiplier: float, length: int, after: Callable[[Any], Any] | None, base: float = 1.0) -> Any:
+    """The published form."""
+    optimizer = optimizer_of(base)
+    scheduler = None if after is None else after(optimizer)
+    return gw.GradualWarmupScheduler(optimizer, multiplier, length, scheduler)
+
+
+def build_seed(gw: Any, after: Callable[[Any], Any], multiplier: float = 2, length: int = 4) -> Any:
+    """The document's form."""
+    optimizer = optimizer_of(1.0)
+    return gw.GradualWarmupScheduler(
+        optimizer, multiplier=multiplier, after_scheduler=after(optimizer), warmup_epoch=length
+    )
+
+
+def curve(scheduler: Any, steps: int) -> list[float]:
+    values = []
+    for _ in range(steps):
+        values.append(scheduler.optimizer.param_groups[0]["lr"])
+        scheduler.optimizer.step()
+        scheduler.step()
+    return values
+
+
+def guided(scheduler: Any, metrics: list[float]) -> list[float]:
+    values = [scheduler.optimizer.param_groups[0]["lr"]]
+    for metric in metrics:
+        scheduler.optimizer.step()
+        scheduler.step(metrics=metric)
+        values.append(scheduler.optimizer.param_groups[0]["lr"])
+    return values
+
+
+def halving(optimizer: Any) -> Any:
+    return lr_scheduler.StepLR(optimizer, 1, 0.5)
+
+
+def cosine(optimizer: Any) -> Any:
+    return lr_scheduler.CosineAnnealingLR(optimizer, 10)
+
+
+def plateau(optimizer: Any) -> Any:
+    return lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=0)
+
+
+@row(1)
+@pytest.mark.parametrize("multiplier", [1, 4])
+def test_the_after_scheduler_is_not_late_and_does_not_overshoot(gw: Any, multiplier: float) -> None:
+    values = curve(build(gw, multiplier, 5, cosine), 15)
+
+    assert max(values) == multiplier == values[5]
+    assert values[6] == pytest.approx(multiplier * (1 + torch.cos(torch.tensor(torch.pi / 10)).item()) / 2)
+
+
+@pytest.mark.parametrize("gw", [ours, published] if published else [ours])
+def test_an_exponential_after_the_ramp_is_right(gw: Any) -> None:  # row 2
+    values = curve(build(gw, 4, 3, lambda o: lr_scheduler.ExponentialLR(o, 0.5)), 7)
+
+    assert values == [1, 2, 3, 4, 2, 1, 0.5]
+
+
+def test_no_step_falls_back_to_the_base() -> None:  # row 3, the package's repository
+    values = curve(build(ours, 10, 2, lambda o: lr_scheduler.StepLR(o, 3, 0.5)), 7)
+
+    assert values == [1, 5.5, 10, 10, 10, 5, 5]
+
+
+@row(4)
+def test_explicit_epochs_give_the_values_of_stepping(gw: Any) -> None:
+    scheduler = build(gw, 1, 4, halving)
+    scheduler.optimizer.step()
+    values = []
+    for epoch in range(4, 8):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that an epoch is deprecated
+            scheduler.step(epoch)
+        values.append(scheduler.optimizer.param_groups[0]["lr"])
+
+    assert values == [1, 0.5, 0.25, 0.125]
+
+
+@row(5)
+def test_what_it_says_of_itself_goes_on_after_the_ramp(gw: Any) -> None:
+    scheduler = build(gw, 1, 2, halving)
+
+    curve(scheduler, 5)
+
+    assert (scheduler.last_epoch, scheduler._step_count, scheduler.get_last_lr()) == (5, 6, [0.125])
+    assert scheduler.finished
+    assert scheduler.base_lrs == [1.0]
+
+
+@row(6)
+def test_a_plateau_is_warmed_up_to_from_nothing(gw: Any) -> None:
+    assert guided(build(gw, 1, 4, plateau), [1.0] * 4) == [0, 0.25, 0.5, 0.75, 1.0]
+
+
+@row(7)
+def test_a_plateau_is_warmed_up_to_from_base(gw: Any) -> None:
+    assert guided(build(gw, 4, 4, plateau), [1.0] * 4) == [1, 1.75, 2.5, 3.25, 4]
+
+
+def test_a_plateau_sees_the_metrics_after_the_ramp_only() -> None:  # rows 6, 7
+    values = guided(build(ours, 4, 2, plateau), [0.0, 0.0, 9.0, 9.0, 8.0, 9.0])
+
+    assert values == [1, 2.5, 4, 4, 2, 2, 1]
+
+
+@row(8)
+@pytest.mark.parametrize("metric", [0.5, torch.tensor(0.5)])
+def test_a_metric_by_position_is_a_metric(gw: Any, metric: Any) -> None:
+    scheduler = build(gw, 1, 2, plateau)
+    for _ in range(4):
+        scheduler.optimizer.step()
+        scheduler.step(metric)
+
+    assert scheduler.last_epoch == 4
+    assert scheduler.optimizer.param_groups[0]["lr"] == 0.5
+
+
+@row(8)
+def test_a_missing_metric_after_the_ramp_is_refused_and_changes_nothing(gw: Any) -> None:
+    scheduler = build(gw, 1, 1, plateau)
+    scheduler.optimizer.step()
+    scheduler.step()
+
+    with pytest.raises(ValueError, match="metrics=loss"):
+        scheduler.step()
+
+    assert scheduler.last_epoch == 1
+
+
+@pytest.mark.parametrize("library", [lr_scheduler, compat])
+@pytest.mark.parametrize("resumed_after", range(7))
+def test_a_plateau_is_resumed_with_its_memory(library: Any, resumed_after: int) -> None:  # rows 6, 9
+    metrics = [3.0, 2.0, 2.0, 2.0, 1.0, 1.0, 1.0, 1.0]
+    after = lambda o: library.ReduceLROnPlateau(o, factor=0.5, patience=1)  # noqa: E731  # one line
+    whole = guided(build(ours, 2, 2, after), metrics)
+    begun, resumed = build(ours, 2, 2, after), build(ours, 2, 2, after, base=0.3)
+
+    guided(begun, metrics[:resumed_after])
+    resumed.load_state_dict(begun.state_dict())
+
+    assert guided(resumed, metrics[resumed_after:]) == whole[resumed_after:]
+
+
+@row(9)
+def test_a_state_is_plain_and_drives_the_new_optimizer(gw: Any) -> None:
+    begun = build(gw, 1, 2, halving)
+    curve(begun, 3)
+    buffer = io.BytesIO()
+    torch.save(begun.state_dict(), buffer)
+    buffer.seek(0)
+    resumed = build(gw, 1, 2, halving)
+    after = resumed.after_scheduler
+
+    resumed.load_state_dict(torch.load(buffer, weights_only=True))
+
+    assert resumed.after_scheduler is after
+    assert curve(resumed, 3) == [0.5, 0.25, 0.125]
+
+
+@pytest.mark.skipif(published is None, reason="warmup-scheduler is not installed")
+def test_the_package_s_own_states_are_refused() -> None:  # row 9
+    with pytest.raises(StateError, match="step late"):
+        build(ours, 1, 2, halving).load_state_dict(build(published, 1, 2, halving).state_dict())
+
+
+@row(10)
+@pytest.mark.parametrize("multiplier", [1, 4])
+def test_a_ramp_of_no_length_is_the_after_scheduler_from_the_peak(gw: Any, multiplier: float) -> None:
+    assert curve(build(gw, multiplier, 0, halving), 3) == [multiplier, multiplier / 2, multiplier / 4]
+
+
+@row(11)
+@pytest.mark.parametrize("kind", ["SequentialLR", "ChainedScheduler"])
+def test_a_composition_is_wrapped_like_any_other(gw: Any, kind: str) -> None:
+    def after(optimizer: Any) -> Any:
+        members = [halving(optimizer), lr_scheduler.StepLR(optimizer, 1, 0.25)]
+        return (
+            lr_scheduler.SequentialLR(optimizer, members, [2])
+            if kind == "SequentialLR"
+            else lr_scheduler.ChainedScheduler(members)
+        )
+
+    values = curve(build(gw, 4, 2, after), 6)
+
+    assert values == ([1, 2.5, 4, 2, 4, 1] if kind == "SequentialLR" else [1, 2.5, 4, 0.5, 4 / 64, 4 / 512])
+
+
+def one_cycle(optimizer: Any) -> Any:
+    return lr_scheduler.OneCycleLR(optimizer, max_lr=1.0, total_steps=20)
+
+
+@row(12)
+def test_the_ramp_is_for_the_lr_before_the_after_scheduler_had_its_own(gw: Any) -> None:
+    alone = one_cycle(optimizer_of(1.0))
+
+    values = curve(build(gw, 1, 4, one_cycle, base=0.5), 12)
+
+    assert values[:5] == [0, 0.125, 0.25, 0.375, 0.5]
+    assert values[5:] == curve(alone, 8)[1:]
+
+
+def test_a_base_that_cannot_be_known_is_asked_for() -> None:  # row 12
+    optimizer = optimizer_of(1.0, 0.1)
+    after = lr_scheduler.OneCycleLR(optimizer, max_lr=[1.0, 0.5], total_steps=20)
+    with pytest.raises(ValueError, match="base_lr="):
+        GradualWarmupScheduler(optimizer, 1, 4, after)
+
+    scheduler = GradualWarmupScheduler(optimizer, 1, 4, after, base_lr=[1.0, 0.1])
+
+    curve(scheduler, 2)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.5, 0.05]
+
+
+@seed_row(13)
+@pytest.mark.parametrize("after", [halving, lambda o: lr_scheduler.SequentialLR(o, [halving(o), cosine(o)], [5])])
+def test_nothing_is_deprecated_and_changes_from_outside_stay(gw: Any, after: Any) -> None:
+    scheduler = build_seed(gw, after)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        curve(scheduler, 6)
+        scheduler.optimizer.param_groups[0]["lr"] = 8.0
+        curve(scheduler, 1)
+
+    assert scheduler.optimizer.param_groups[0]["lr"] == 4.0
+
+
+@seed_row(14)
+def test_a_plateau_gets_the_metric_not_the_epoch(gw: Any) -> None:
+    scheduler = build_seed(gw, plateau)
+
+    assert guided(scheduler, [5.0, 5.0, 5.0, 5.0, 4.0, 3.0, 2.0, 1.0])[4:] == [1.0] * 5
+
+
+@seed_row(15)
+def test_the_last_lr_goes_on_after_the_ramp(gw: Any) -> None:
+    scheduler = build_seed(gw, halving)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # row 13
+        curve(scheduler, 6)
+
+    assert scheduler.get_last_lr() == [0.25]
+
+
+@pytest.mark.parametrize("library", [lr_scheduler, compat], ids=["torch", "paramsched"])
+@pytest.mark.parametrize("multiplier", [1, 2, 8])
+@pytest.mark.parametrize("base", [lr_scheduler._LRScheduler, compat._LRScheduler], ids=["torch's", "ours"])
+def test_the_document_s_own_class_gives_the_same_values(base: type, library: Any, multiplier: int) -> None:  # row 16
+    def after(optimizer: Any) -> Any:
+        return library.CosineAnnealingLR(optimizer=optimizer, eta_min=0.000001, T_max=30)
+
+    expected = curve(build_seed(ours, after, multiplier, 10), 40)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # row 13
+        values = curve(build_seed(SimpleNamespace(GradualWarmupScheduler=document(base)), after, multiplier, 10), 40)
+
+    assert values == pytest.approx(expected, rel=1e-12)  # torch's own recursion
+
+
+# The contract beside the rows.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "instead"),
+    [
+        ({"multiplier": 8}, "total_epoch=5"),
+        ({"multiplier": 8, "total_epoch": 5, "warmup_epoch": 5}, "total_epoch=5"),
+        ({"multiplier": 0.5, "total_epoch": 5}, "Write 1 to"),
+        ({"multiplier": 0.5, "warmup_epoch": 5}, "Write 1 to"),
+        ({"multiplier": 8, "total_epoch": 2.5}, "not a whole number"),
+        ({"multiplier": 8, "total_epoch": 5, "base_lr": [0.1, 0.2]}, "Write one number for each"),
+    ],
+)
+def test_what_contradicts_itself_is_refused_with_what_to_write(arguments: dict[str, Any], instead: str) -> None:
+    with pytest.raises(ValueError, match=instead):
+        GradualWarmupScheduler(optimizer_of(1.0), **arguments)
+
+
+def test_an_after_scheduler_of_another_optimizer_is_refused() -> None:
+    with pytest.raises(ValueError, match="same optimizer"):
+        GradualWarmupScheduler(optimizer_of(1.0), 1, 5, halving(optimizer_of(1.0)))
+
+
+def test_it_is_one_of_torch_s_schedulers() -> None:
+    assert isinstance(build(ours, 1, 5, None), lr_scheduler.LRScheduler)
+
+
+def test_without_an_after_scheduler_the_peak_is_held() -> None:
+    assert curve(build(ours, 3, 2, None), 5) == [1, 2, 3, 3, 3]
+
+
+def test_stepping_first_is_warned_of_at_the_user_s_line() -> None:
+    scheduler = build(ours, 1, 5, halving)
+
+    with pytest.warns(UserWarning, match="before `optimizer.step") as warned:
+        scheduler.step()
+
+    assert warned[0].filename == __file__
+
+
+def test_a_negative_epoch_is_refused_and_changes_nothing() -> None:
+    scheduler = build(ours, 1, 5, halving)
+
+    with pytest.raises(ValueError, match="0 or more"):
+        scheduler.step(-1)
+
+    assert scheduler.last_epoch == 0
+
+
+def test_get_lr_is_not_the_question_to_ask() -> None:
+    scheduler = build(ours, 1, 4, halving)
+    curve(scheduler, 2)
+
+    with pytest.warns(UserWarning, match="get_last_lr"):
+        assert scheduler.get_lr() == [0.5]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "found"),
+    [
+        (lambda state: state.pop("multiplier"), "multiplier missing"),
+        (lambda state: state.update(after_scheduler=None), "this scheduler has an after-scheduler"),
+    ],
+)
+def test_a_foreign_state_changes_nothing(spoil: Any, found: str) -> None:
+    scheduler = build(ours, 1, 4, halving)
+    curve(scheduler, 6)
+    before, state = scheduler.state_dict(), scheduler.state_dict()
+    spoil(state)
+
+    with pytest.raises(StateError, match=found):
+        scheduler.load_state_dict(state)
+
+    assert scheduler.state_dict() == before

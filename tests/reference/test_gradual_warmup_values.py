@@ -1,0 +1,335 @@
+"""GradualWarmupScheduler: the tables of its two forms, and lr(t) = g(t - W) over every scheduler it can wrap."""
+
+import copy
+import io
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from paramsched.compat import torch as compat
+from paramsched.compat.gradual_warmup import GradualWarmupScheduler
+
+theirs = torch.optim.lr_scheduler
+Build = Callable[[torch.optim.Optimizer], Any]
+
+
+def optimizer_of(*bases: Any, momentum: float = 0.0) -> torch.optim.Optimizer:
+    groups = [{"params": [torch.zeros(1)], "lr": base} for base in bases]
+    return torch.optim.SGD(groups, lr=bases[0], momentum=momentum)
+
+
+def lrs(scheduler: Any) -> list[float]:
+    return [float(group["lr"]) for group in scheduler.optimizer.param_groups]
+
+
+def stepped(scheduler: Any, steps: int = 1) -> Any:
+    for _ in range(steps):
+        scheduler.optimizer.step()
+        scheduler.step()
+    return scheduler
+
+
+def curve(scheduler: Any, steps: int) -> list[list[float]]:
+    """The values at t = 0 … steps - 1."""
+    values = [lrs(scheduler)]
+    for _ in range(steps - 1):
+        values.append(lrs(stepped(scheduler)))
+    return values
+
+
+SEED = {0: 0.0125, 1: 0.016875, 10: 0.05625, 19: 0.095625, 20: 0.1}
+SEED |= {21: 0.0999923848, 110: 0.0500005, 199: 8.61516603e-06}
+
+PUBLISHED: dict[tuple[int, str], list[float]] = {
+    (1, "step"): [0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.1, 0.1, 0.05, 0.05, 0.05, 0.025, 0.025, 0.025, 0.0125],
+    (4, "step"): [0.1, 0.16, 0.22, 0.28, 0.34, 0.4, 0.4, 0.4, 0.2, 0.2, 0.2, 0.1, 0.1, 0.1, 0.05],
+    (1, "cosine"): [
+        *(0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.0975528258, 0.0904508497, 0.0793892626, 0.0654508497),
+        *(0.05, 0.0345491503, 0.0206107374, 0.00954915028, 0.00244717419),
+    ],
+    (4, "cosine"): [
+        *(0.1, 0.16, 0.22, 0.28, 0.34, 0.4, 0.390211303, 0.361803399, 0.31755705, 0.261803399),
+        *(0.2, 0.138196601, 0.0824429495, 0.0381966011, 0.00978869674),
+    ],
+}
+LIBRARIES = [pytest.param(theirs, id="torch"), pytest.param(compat, id="paramsched")]
+
+
+def of_table(library: Any, name: str, optimizer: torch.optim.Optimizer) -> Any:
+    return library.StepLR(optimizer, 3, 0.5) if name == "step" else library.CosineAnnealingLR(optimizer, 10)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_the_document_s_warm_up_has_its_values(library: Any) -> None:
+    optimizer = optimizer_of(0.1)
+    after = library.CosineAnnealingLR(optimizer=optimizer, eta_min=0.000001, T_max=180)
+    scheduler = GradualWarmupScheduler(optimizer, multiplier=8, after_scheduler=after, warmup_epoch=20)
+
+    values = curve(scheduler, 200)
+
+    assert {t: values[t][0] for t in SEED} == pytest.approx(SEED, rel=1e-8)  # the table has nine digits
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize(("multiplier", "name"), PUBLISHED)
+@pytest.mark.parametrize("explicit", [False, True])
+def test_the_published_form_has_its_values(library: Any, multiplier: int, name: str, explicit: bool) -> None:
+    optimizer = optimizer_of(0.1)
+    scheduler = GradualWarmupScheduler(optimizer, multiplier, 5, of_table(library, name, optimizer))
+    values = [lrs(scheduler)[0]]
+    for t in range(1, 15):
+        optimizer.step()
+        if explicit:
+            with pytest.warns(UserWarning, match="epoch"):
+                scheduler.step(t)
+        else:
+            scheduler.step()
+        values += lrs(scheduler)
+
+    assert values == pytest.approx(PUBLISHED[multiplier, name], rel=1e-8)  # the table has nine digits
+
+
+def _sequential(library: Any) -> Build:
+    def build(optimizer: torch.optim.Optimizer) -> Any:
+        members = [library.LinearLR(optimizer, 0.5, total_iters=3), library.ExponentialLR(optimizer, 0.9)]
+        return library.SequentialLR(optimizer, members, milestones=[4])
+
+    return build
+
+
+def _chained(library: Any) -> Build:
+    def build(optimizer: torch.optim.Optimizer) -> Any:
+        return library.ChainedScheduler(
+            [library.ConstantLR(optimizer, 0.5, total_iters=4), library.StepLR(optimizer, 3, 0.5)]
+        )
+
+    return build
+
+
+def _simple(library: Any, name: str, *arguments: Any, **keywords: Any) -> Build:
+    return lambda optimizer: getattr(library, name)(optimizer, *arguments, **keywords)
+
+
+def third(t: int) -> float:
+    return 1 / (1 + t / 3)
+
+
+def shrink(t: int) -> float:
+    return 0.9
+
+
+def afters(library: Any) -> dict[str, Build]:
+    """A builder for each kind of scheduler, relative to its base."""
+    return {
+        "StepLR": _simple(library, "StepLR", 3, 0.5),
+        "MultiStepLR": _simple(library, "MultiStepLR", [2, 5], 0.5),
+        "ExponentialLR": _simple(library, "ExponentialLR", 0.9),
+        "ConstantLR": _simple(library, "ConstantLR", 0.5, 4),
+        "LinearLR": _simple(library, "LinearLR", 0.25, total_iters=6),
+        "PolynomialLR": _simple(library, "PolynomialLR", 9, 2.0),
+        "CosineAnnealingLR": _simple(library, "CosineAnnealingLR", 8, 1e-3),
+        "CosineAnnealingWarmRestarts": _simple(library, "CosineAnnealingWarmRestarts", 3, 2, 1e-3),
+        "LambdaLR": _simple(library, "LambdaLR", third),
+        "MultiplicativeLR": _simple(library, "MultiplicativeLR", shrink),
+        "SequentialLR": _sequential(library),
+        "ChainedScheduler": _chained(library),
+    }
+
+
+AFTERS = {
+    f"{name} of {who}": build
+    for who, lib in (("torch", theirs), ("paramsched", compat))
+    for name, build in afters(lib).items()
+}
+each_after = pytest.mark.parametrize("build", AFTERS.values(), ids=AFTERS.keys())
+
+
+@st.composite
+def warmups(draw: st.DrawFn) -> dict[str, Any]:
+    published = draw(st.booleans())
+    length = draw(st.integers(0, 6))
+    return {
+        "multiplier": draw(st.sampled_from([1, 1.5, 4, 10])),
+        **({"total_epoch": length} if published else {"warmup_epoch": length}),
+    }
+
+
+def expected(build: Build, bases: list[float], arguments: dict[str, Any], steps: int) -> list[list[float]]:
+    """The formula: a ramp, then the after-scheduler alone from the peak."""
+    m, published = arguments["multiplier"], "total_epoch" in arguments
+    length = arguments["total_epoch"] if published else arguments["warmup_epoch"]
+    low, top = (1, m) if published and m > 1 else (0, 1) if published else (1 / m, 1)
+    ramp = [[b * (low + (top - low) * t / length) for b in bases] for t in range(length)]
+    ramp += [[b * top for b in bases]] if length else []
+    alone = curve(build(optimizer_of(*(b * top for b in bases))), steps + 1)
+    return [*ramp, *(alone[1:] if length else alone)][:steps]
+
+
+def close(rows: list[list[float]], bases: list[float]) -> Any:
+    return [pytest.approx(row, rel=0, abs=1e-12 * max(map(max, rows))) for row in rows]  # torch's own recursions
+
+
+@each_after
+@given(warmups(), st.lists(st.floats(0.01, 2), min_size=1, max_size=3))
+@settings(max_examples=12, deadline=None)
+def test_after_the_ramp_the_scheduler_runs_on_its_own_clock_from_the_peak(
+    build: Build, arguments: dict[str, Any], bases: list[float]
+) -> None:
+    optimizer = optimizer_of(*bases)
+    scheduler = GradualWarmupScheduler(optimizer, after_scheduler=build(optimizer), **arguments)
+
+    assert curve(scheduler, 20) == close(expected(build, bases, arguments, 20), bases)
+
+
+@each_after
+@given(warmups(), st.lists(st.integers(0, 16), min_size=1, max_size=8))
+@settings(max_examples=12, deadline=None)
+def test_an_explicit_epoch_in_any_order_gives_the_value_of_stepping(
+    build: Build, arguments: dict[str, Any], epochs: list[int]
+) -> None:
+    values = expected(build, [0.5, 0.1], arguments, 18)
+    optimizer = optimizer_of(0.5, 0.1)
+    scheduler = GradualWarmupScheduler(optimizer, after_scheduler=build(optimizer), **arguments)
+    optimizer.step()
+
+    for epoch in epochs:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that an epoch is deprecated
+            scheduler.step(epoch)
+        assert [lrs(scheduler)] == close([values[epoch]], [0.5])
+        assert (scheduler.last_epoch, scheduler.get_last_lr()) == (epoch, lrs(scheduler))
+        scheduler.step()
+        assert [lrs(scheduler)] == close([values[epoch + 1]], [0.5])
+
+
+@each_after
+@given(warmups(), st.integers(0, 12), st.booleans(), st.booleans())
+@settings(max_examples=12, deadline=None)
+def test_a_run_resumed_anywhere_and_in_any_order_is_the_whole_run(
+    build: Build, arguments: dict[str, Any], steps: int, optimizer_first: bool, copied: bool
+) -> None:
+    whole = _wrapped(build, arguments, 0.5)
+    begun = stepped(_wrapped(build, arguments, 0.5), steps)
+    buffer = io.BytesIO()
+    torch.save([begun.optimizer.state_dict(), begun.state_dict()], buffer)
+    buffer.seek(0)
+    optimizer_state, state = torch.load(buffer, weights_only=True)
+
+    if copied:
+        resumed = copy.deepcopy(begun)
+    else:
+        optimizer = optimizer_of(0.3)
+        if optimizer_first:
+            optimizer.load_state_dict(optimizer_state)
+        resumed = GradualWarmupScheduler(optimizer, after_scheduler=build(optimizer), **arguments)
+        after = resumed.after_scheduler
+        resumed.load_state_dict(state)
+        if not optimizer_first:
+            optimizer.load_state_dict(optimizer_state)
+        assert resumed.after_scheduler is after
+        assert after.optimizer is optimizer
+
+    rows = curve(stepped(whole, steps), 15)
+    assert curve(resumed, 15) == close(rows, [0.5])
+
+
+def _wrapped(build: Build, arguments: dict[str, Any], base: float) -> GradualWarmupScheduler:
+    optimizer = optimizer_of(base)
+    return GradualWarmupScheduler(optimizer, after_scheduler=build(optimizer), **arguments)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("form", ["total_epoch", "warmup_epoch"])
+def test_it_is_a_member_of_torch_s_sequences_itself(library: Any, form: str) -> None:
+    optimizer = optimizer_of(1.0)
+    late = GradualWarmupScheduler(optimizer, 4, after_scheduler=library.StepLR(optimizer, 2, 0.5), **{form: 4})
+    whole = library.SequentialLR(optimizer, [library.ConstantLR(optimizer, 0.5, 10), late], milestones=[3])
+    alone = optimizer_of(1.0)
+    expected = GradualWarmupScheduler(alone, 4, after_scheduler=library.StepLR(alone, 2, 0.5), **{form: 4})
+
+    assert curve(whole, 13) == [[0.5]] * 3 + curve(expected, 10)
+
+
+def test_setting_last_epoch_moves_it() -> None:
+    optimizer = optimizer_of(1.0)
+    scheduler = GradualWarmupScheduler(optimizer, 1, 4, theirs.StepLR(optimizer, 2, 0.5))
+    optimizer.step()
+
+    seen = []
+    for t in (7, 2, 5):
+        scheduler.last_epoch = t - 1
+        scheduler.step()
+        seen += lrs(scheduler)
+
+    assert seen == [0.5, 0.5, 1.0]
+
+
+def test_a_value_written_by_somebody_else_is_gone_on_from() -> None:
+    optimizer = optimizer_of(1.0)
+    scheduler = stepped(GradualWarmupScheduler(optimizer, 1, 2, theirs.StepLR(optimizer, 2, 0.5)), 3)
+
+    optimizer.param_groups[0]["lr"] = 8.0
+    stepped(scheduler)
+
+    assert lrs(scheduler) == [4.0]
+
+
+@pytest.mark.parametrize("momentum", [0.9])
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_cycled_momentum_goes_back_with_the_epoch(library: Any, momentum: float) -> None:
+    optimizer = optimizer_of(1.0, momentum=momentum)
+    after = library.CyclicLR(optimizer, 0.1, 1.0, step_size_up=4)
+    scheduler = stepped(GradualWarmupScheduler(optimizer, 1, 3, after), 2)
+    before = optimizer.param_groups[0]["momentum"]
+    stepped(scheduler, 4)
+    moved = optimizer.param_groups[0]["momentum"]
+
+    with pytest.warns(UserWarning, match="epoch"):
+        scheduler.step(1)
+
+    assert moved < before
+    assert optimizer.param_groups[0]["momentum"] == before
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_a_tensor_is_filled_in_place(library: Any) -> None:
+    rate = torch.tensor(0.5)
+    optimizer = optimizer_of(rate)
+    scheduler = GradualWarmupScheduler(optimizer, 2, 2, library.ExponentialLR(optimizer, 0.5))
+
+    values = curve(scheduler, 5)
+
+    assert values == [[0.5], [0.75], [1.0], [0.5], [0.25]]
+    assert optimizer.param_groups[0]["lr"] is rate
+    assert scheduler.get_last_lr()[0] is not rate
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("multiplier", [1, 4])
+def test_a_group_added_on_the_ramp_joins_with_its_own_base(library: Any, multiplier: int) -> None:
+    optimizer = optimizer_of(1.0)
+    after = library.CosineAnnealingLR(optimizer, 10)
+    scheduler = stepped(GradualWarmupScheduler(optimizer, multiplier, 3, after))
+
+    optimizer.add_param_group({"params": [torch.zeros(1)], "lr": 0.5})
+    rows = [lrs(stepped(scheduler)) for _ in range(9)]
+
+    assert [row[1] for row in rows] == pytest.approx([row[0] / 2 for row in rows])
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("multiplier", [1, 4])
+def test_a_group_added_after_the_ramp_is_scheduled_too(library: Any, multiplier: int) -> None:
+    optimizer = optimizer_of(1.0)
+    scheduler = stepped(GradualWarmupScheduler(optimizer, multiplier, 3, library.ExponentialLR(optimizer, 0.5)), 5)
+
+    optimizer.add_param_group({"params": [torch.zeros(1)], "lr": 0.5})
+    before = lrs(scheduler)
+
+    assert lrs(stepped(scheduler))[0] == before[0] / 2
+    assert lrs(scheduler)[1] < before[1]  # torch goes on from its lr, ours takes its place on the curve
