@@ -15,16 +15,17 @@ from paramsched.feedback.base import MetricRule
 from paramsched.fields import label
 from paramsched.plan import Plan
 from paramsched.scheduler import _columns, _updates
-from paramsched.scheduler._keys import COUNT, PLAN, Group, base_key, remove
+from paramsched.scheduler._keys import COUNT, PLAN, Group, base_key, number_of, remove
 from paramsched.scheduler._slots import Slot, slots_of, values_at
 from paramsched.scheduler._table import Table
 from paramsched.scheduler._untraced import skip, untraced
+from paramsched.time import Calendar
 
 
 class Loading(Protocol):
     """What happens when an optimizer's state is loaded: the policy of resuming, kept apart from the clock."""
 
-    def before(self, driver: "Driver", state: dict[str, Any]) -> None:
+    def before(self, driver: "Driver", state: dict[str, Any], groups: int) -> None:
         """Refuse what cannot be loaded, before anything is written."""
 
     def after(self, driver: "Driver", groups: list[Group]) -> None:
@@ -36,39 +37,47 @@ class Driver:
     """Counts the updates of one optimizer and writes what its plan says into the groups.
 
     Args:
-        plan: as written; `resolved`: with its lengths in updates.
-        number: of the plan, in the groups.
+        plan: as written; `resolved`: with its lengths in updates, by the facts of `calendar`.
         loading: what to do when the optimizer's state is loaded.
     """
 
-    def __init__(self, plan: Plan, resolved: Plan, number: int, loading: Loading) -> None:
-        self.plan, self.resolved, self.number, self.loading = plan, resolved, number, loading
+    def __init__(self, plan: Plan, resolved: Plan, calendar: Calendar, loading: Loading) -> None:
+        self.follow(plan, resolved, calendar)
+        self.loading = loading
         self.t = 0
         self.states: dict[MetricRule[Any], Any] = {rule: rule.init() for rule in resolved.metric_rules}
         self.used = self.states  # as they were when the last update was taken
         self.source: str | None = None  # the checkpoint that the count came from, until the next update
         self.acknowledged = True  # whether an engine has called step() since the last update
         self.table = Table(resolved, (), [])
+        self.released = False
+        self._known: list[Group] = []  # the groups as they were bound: looked at, never read or written
         self._depth = 0
-        self._groups = 0
         self._marked: Any = itemgetter(COUNT, PLAN)
         self._mark: tuple[Any, ...] = ()
+        self._version = 0
+        self._tensor = False  # whether lr is one: looking at its value would synchronise the device
+        self._usual = False  # whether the update that is on found its first group as it was left, and lr not 0
         self._foreign: tuple[Slot, Any, Any] | None = None
         self._warned = False
         self._handles: list[Any] = []
-        self.released = False
 
     # ------------------------------------------------------------------ binding and writing
 
-    def bind(self, groups: list[Group], slots: tuple[Slot, ...]) -> None:
-        """Take these slots, note count and bases in the groups, and write the values of the current update."""
-        table = Table(self.resolved, slots, groups)
-        table.own(groups)
-        self.table, self._groups = table, len(groups)
-        for slot in slots:
+    def follow(self, plan: Plan, resolved: Plan, calendar: Calendar) -> None:
+        """Take this plan from now on; what was bound before is still to be bound anew."""
+        self.plan, self.resolved, self.calendar = plan, resolved, calendar
+        self.number = number_of(plan, resolved)
+
+    def bind(self, groups: list[Group], table: Table) -> None:
+        """Take a table that is at the current update: note count and bases in the groups, and write its values."""
+        self.table = table
+        for slot in table.slots:
             groups[slot.group][base_key(slot.field)] = slot.base
+        table.own(groups)
+        table.write(groups)
         self.note(groups)
-        self.rewrite(groups)
+        self._remember(groups)
 
     def note(self, groups: list[Group]) -> None:
         """Write count and plan into every group."""
@@ -85,27 +94,35 @@ class Driver:
 
     def _remember(self, groups: list[Group]) -> None:
         """Note what the first group holds: count, plan, scheduled entries, and last its lr."""
+        first, self._known = groups[0], list(groups)
         keys = dict.fromkeys(slot.field.key for slot in self.table.slots if slot.group == 0)
-        self._marked = itemgetter(COUNT, PLAN, *keys, *(["lr"] if "lr" in groups[0] else []))
-        self._mark = self._marked(groups[0])
+        self._marked = itemgetter(COUNT, PLAN, *keys, *(["lr"] if "lr" in first else []))
+        self._mark = self._marked(first)
+        self._tensor = isinstance(first.get("lr"), torch.Tensor)
+        self._version = self.table.version
 
     def seek(self, groups: list[Group], t: int) -> None:
+        self.table.seek(t, self.states)  # what cannot be computed is refused before anything is written
         self.t, self.source, self.acknowledged = t, None, True
+        self.table.own(groups)
+        self.table.write(groups)
         self.note(groups)
-        self.rewrite(groups)
+        self._remember(groups)
 
     def advance(self, groups: list[Group]) -> None:
         """One update has happened: write the values of the next."""
         self.used = self.states
         self.t = t = self.t + 1
+        self.acknowledged, self.source = False, None
         try:
             self.table.write(groups)
         except StopIteration:
             untraced(Driver._refill)(self, groups)
         first = groups[0]
         first[COUNT] = t
-        self.acknowledged, self.source = False, None
         self._mark = self._marked(first)
+        if self.table.watched:
+            self._version = self.table.version
 
     def _refill(self, groups: list[Group]) -> None:
         self._look_at_all(groups)
@@ -136,112 +153,149 @@ class Driver:
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
+        self._known = []
         self.released = True
 
     def before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
-        """Bind groups that came since; notice what someone else wrote. Writes nothing else: see `_updates.is_hidden`."""
+        """Bind groups that came since, notice foreign values. Writes nothing else: see `_updates.is_hidden`."""
         if self._depth and untraced(_updates.depth_of_calls)(optimizer) > 1:
             self._depth += 1
             return
         self._depth = 1  # also after a step that raised, whose post-hook never came
         groups = optimizer.param_groups
         try:
-            # Count, plan and scheduled entries of the first group in one look; identical ones are not compared.
-            if self._marked(groups[0]) == self._mark and len(groups) == self._groups:
-                return
-        except KeyError:
-            pass
+            # Count, plan and scheduled entries of the first group in one look; identical ones are not compared further.
+            if self._marked(groups[0]) == self._mark and groups == self._known:
+                self._usual = not self.table.watched or self.table.version == self._version
+                if self._usual:
+                    return
+        except (KeyError, RuntimeError, ValueError):
+            pass  # an entry is gone, or tensors of unlike shapes stand where others stood
+        self._usual = False
         untraced(Driver._look)(self, groups)
 
     def after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         """Count the update, if it was one, and write the values of the next."""
-        if self._depth > 1:
+        if self._depth > 1 and untraced(_updates.depth_of_calls)(optimizer) > 1:
             self._depth -= 1
             return
         self._depth = 0
-        groups = optimizer.param_groups
         if "found_inf" in optimizer.__dict__ and untraced(_updates.skipped_by_scaler)(optimizer):
             return
-        lr = groups[0].get("lr")
-        if (lr.__class__ is not float or not lr) and untraced(Driver._is_hidden)(self, groups):
-            self._foreign = None
+        groups = optimizer.param_groups
+        if not (self._usual and (self._tensor or self._mark[-1])) and not untraced(Driver._was_update)(self, groups):
             return
-        if self._foreign is not None:
-            untraced(Driver._warn_foreign)(self, groups)
+        self.advance(groups)
+
+    def count(self, groups: list[Group]) -> None:
+        """One update has happened that no hook saw."""
+        self.sync(groups)
+        self._look(groups)
+        self.tell(groups)
         self.advance(groups)
 
     def before_state_dict(self, optimizer: Any) -> None:
+        self.sync(optimizer.param_groups)
         self.note(optimizer.param_groups)
 
     def before_load(self, optimizer: Any, state: dict[str, Any]) -> None:
-        del optimizer
-        self.loading.before(self, state)
+        self.loading.before(self, state, len(optimizer.param_groups))
 
     def after_load(self, optimizer: Any) -> None:
         self.loading.after(self, optimizer.param_groups)
 
     # ------------------------------------------------------------------ what others did
 
-    def _look(self, groups: list[Group]) -> None:
-        """Something in the first group, or the number of groups, is not as it was left."""
-        first = groups[0]
-        if len(groups) != self._groups or first.get(COUNT) != self.t or first.get(PLAN) != self.number:
+    def sync(self, groups: list[Group]) -> None:
+        """Bind groups that came, went or were exchanged since, if any."""
+        if self._tampered(groups) or self._exchanged(groups):
             self._adopt(groups)
+
+    def _exchanged(self, groups: list[Group]) -> bool:
+        try:
+            return groups != self._known
+        except (RuntimeError, ValueError):  # tensors of unlike shapes stand where others stood
+            return True
+
+    def _tampered(self, groups: list[Group]) -> bool:
+        """Whether someone put other entries into the first group, say those of a checkpoint."""
+        first = groups[0]
+        ours = bool(self._known) and first is self._known[0]
+        return ours and (first.get(COUNT), first.get(PLAN)) != (self.t, self.number)
+
+    def _look(self, groups: list[Group]) -> None:
+        """Something in the groups may not be as it was left."""
+        self._foreign = None
+        if self._tampered(groups) or self._exchanged(groups):
+            if not _updates.is_hidden(groups):  # there lr is 0 for the moment, which is no base
+                self._adopt(groups)
             return
+        by_hand = self.table.version != self._version
         for slot, planned in self.values():
-            if slot.group == 0:
-                found = slot.field.read(first)
+            if slot.group == 0 or by_hand:
+                found = slot.field.read(groups[slot.group])
                 ours = self.table.holds(slot, found)
-                if not ours and (isinstance(found, torch.Tensor) or found != planned):
+                if (not ours or by_hand) and not _equal(found, planned):
                     self._foreign = (slot, found, planned)
+                    return
+
+    def _was_update(self, groups: list[Group]) -> bool:
+        """Whether a step that was not quite usual counts; tells of what someone else wrote before it."""
+        lr = groups[0].get("lr")
+        # Looking at the value of our own tensor would synchronise the device.
+        ours = isinstance(lr, torch.Tensor) and lr is self._mark[-1]
+        if not ours and lr is not None and _updates.is_hidden(groups):
+            return False
+        if not self._usual:
+            self.tell(groups)
+        return True
+
+    def tell(self, groups: list[Group]) -> None:
+        """Tell of what someone else wrote before this update, and let the groups hold their own tensors again."""
+        if self._foreign is not None:
+            self._warn_foreign(groups)
+            self.table.own(groups)
 
     def _adopt(self, groups: list[Group]) -> None:
         """Groups came, went, or were exchanged: bind them anew, and write only into those that need it."""
         slots = slots_of(self.resolved, groups)
-        strange = {index for index, group in enumerate(groups) if COUNT not in group or group.get(PLAN) != self.number}
+        before = {} if self._tampered(groups) else _by_group(self.table.slots, self._known)
+        now = _by_group(slots, groups)
+        strange = {
+            index
+            for index, group in enumerate(groups)
+            if COUNT not in group or group.get(PLAN) != self.number or before.get(id(group)) != now[id(group)]
+        }
+        mine = tuple(slot for slot in slots if slot.group in strange)
+        late = prepared(self.resolved, mine, groups, self.t, self.states, targets=False)
         for slot in slots:
             groups[slot.group][base_key(slot.field)] = slot.base
+        late.own(groups)
+        late.write(groups)
         self.note(groups)
-        if strange:
-            late = Table(self.resolved, tuple(slot for slot in slots if slot.group in strange), groups, targets=False)
-            late.seek(self.t, self.states)
-            late.own(groups)
-            late.write(groups)
-        self.table, self._groups = Table(self.resolved, slots, groups), len(groups)
+        self.table = prepared(self.resolved, slots, groups, self.t + 1, self.states)
         self.table.own(groups)
-        self.table.seek(self.t + 1, self.states)
         self._remember(groups)
 
     def _look_at_all(self, groups: list[Group]) -> None:
         """Before a block is computed, look at every group, not only at the first."""
-        if any(COUNT not in group or group.get(PLAN) != self.number for group in groups):
-            self._adopt(groups)
         for slot, planned in self.values(self.t - 1):
             found = slot.field.read(groups[slot.group])
-            if not isinstance(found, torch.Tensor) and found != planned:
+            if not self.table.holds(slot, found) and (isinstance(found, torch.Tensor) or found != planned):
                 self._foreign = (slot, found, planned)
                 self._warn_foreign(groups)
                 return
 
-    def _is_hidden(self, groups: list[Group]) -> bool:
-        lr = groups[0].get("lr")
-        if isinstance(lr, torch.Tensor):
-            if lr is self._mark[-1]:
-                return False  # our own tensor: looking at its value would synchronise the device
-        elif lr != 0:
-            return False
-        return _updates.is_hidden(groups)
-
     def _warn_foreign(self, groups: list[Group]) -> None:
         assert self._foreign is not None
-        (slot, found, mark), self._foreign = self._foreign, None
+        (slot, found, planned), self._foreign = self._foreign, None
         if self._warned:
             return
         self._warned = True
         warnings.warn(
             f"{slot.field} of group {label(groups[slot.group], slot.group)!r} was {found!r} instead of the planned "
-            f"{mark!r}: something else wrote it. It was used for one update; the plan goes on. To change a value for good, "
-            "change the plan.",
+            f"{planned!r}: something else wrote it. It was used for one update; the plan goes on. To change a value "
+            "for good, change the plan.",
             stacklevel=2,
         )
 
@@ -250,3 +304,33 @@ class Driver:
         self.release()
         self.table.give_back(groups)
         remove(groups)
+
+
+def prepared(
+    plan: Plan,
+    slots: tuple[Slot, ...],
+    groups: list[Group],
+    t: int,
+    states: dict[MetricRule[Any], Any],
+    *,
+    targets: bool = True,
+) -> Table:
+    """A table whose next values are those of update `t`. Whatever can be refused is refused here, before any write."""
+    table = Table(plan, slots, groups, targets=targets)
+    table.seek(t, states)
+    return table
+
+
+def _by_group(slots: tuple[Slot, ...], groups: list[Group]) -> dict[int, list[tuple[Any, int]]]:
+    """What is scheduled in each group, by the identity of the group's dict."""
+    found: dict[int, list[tuple[Any, int]]] = {id(group): [] for group in groups}
+    for slot in slots:
+        found[id(groups[slot.group])].append((slot.field, id(slot.schedule)))
+    return found
+
+
+def _equal(found: Any, planned: float) -> bool:
+    """Whether an entry is the planned value, rounded where it is a tensor."""
+    if isinstance(found, torch.Tensor):
+        return bool(found == torch.tensor(planned, dtype=found.dtype, device=found.device))
+    return bool(found == planned)

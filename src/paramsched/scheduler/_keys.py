@@ -1,20 +1,22 @@
 """What a plan leaves in param groups: flat plain numbers, so that any checkpoint of the optimizer carries them."""
 
-from collections.abc import MutableMapping
+from math import isfinite
 from typing import Any, TypeAlias
 
-from paramsched.errors import StateError
+from paramsched.errors import InvalidArgument, StateError
 from paramsched.fields import OURS, Field
 from paramsched.plan import Plan
+from paramsched.time import Calendar
 
-Group: TypeAlias = MutableMapping[str, Any]
+Group: TypeAlias = dict[str, Any]
 
 COUNT = f"{OURS}t"
 PLAN = f"{OURS}plan"
+_BASE = f"{OURS}base_"
 
 
 def base_key(field: Field) -> str:
-    return f"{OURS}base_{field.slot}"
+    return f"{_BASE}{field.slot}"
 
 
 def short(fingerprint: str) -> int:
@@ -22,9 +24,19 @@ def short(fingerprint: str) -> int:
     return int(fingerprint[:15], 16)
 
 
-def number_of(plan: Plan) -> int:
-    """The number of a plan in param groups; 0 for one that has no fingerprint."""
-    return short(plan.fingerprint) if plan.serialisable else 0
+def number_of(plan: Plan, resolved: Plan) -> int:
+    """The number of a plan in param groups; 0 for one that has no fingerprint.
+
+    It is the plan's own where the plan says everything. Where a fact of the calendar went into its lengths it is that
+    of the resolved plan, so that another `steps_per_epoch` is noticed by an optimizer's checkpoint too.
+    """
+    if not plan.serialisable:
+        return 0
+    try:
+        complete = plan.resolve(Calendar()).bindings == resolved.bindings
+    except InvalidArgument:  # a unit, or a horizon, that only the calendar knows
+        complete = False
+    return short(plan.fingerprint if complete else resolved.fingerprint)
 
 
 def count_in(groups: list[Group]) -> int | None:
@@ -40,6 +52,20 @@ def count_in(groups: list[Group]) -> int | None:
                 raise StateError(f"param_groups[{index}][{COUNT!r}] is {count!r}, not a number of updates")
             return count
     return None
+
+
+def check(groups: list[Group]) -> None:
+    """Refuse groups whose entries of ours were spoiled.
+
+    Raises:
+        StateError: a base that is no finite number.
+    """
+    for index, group in enumerate(groups):
+        for key, value in group.items():
+            if isinstance(key, str) and key.startswith(_BASE):
+                number = isinstance(value, (int, float)) and not isinstance(value, bool)
+                if not number or not isfinite(value):
+                    raise StateError(f"param_groups[{index}][{key!r}] is {value!r}, not a finite number")
 
 
 def remove(groups: list[Group]) -> None:

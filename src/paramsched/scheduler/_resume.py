@@ -3,15 +3,16 @@
 import logging
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal, TypeAlias, final
 
 from paramsched._diff import Diff, diff
-from paramsched.errors import InvalidArgument, PlanChanged, StateError, nearest
+from paramsched.errors import InvalidArgument, PlanChanged, nearest
 from paramsched.plan import Plan
 from paramsched.scheduler import _keys
-from paramsched.scheduler._driver import Driver
-from paramsched.scheduler._keys import COUNT, PLAN, Group, base_key
-from paramsched.scheduler._slots import slots_of
+from paramsched.scheduler._driver import Driver, prepared
+from paramsched.scheduler._keys import COUNT, PLAN, Group
+from paramsched.scheduler._slots import Slot, slots_of
 from paramsched.scheduler._state import State, restored
 from paramsched.time import Calendar
 
@@ -19,6 +20,10 @@ Choice: TypeAlias = Literal["new", "checkpoint", "error"]
 OnChange: TypeAlias = Choice | Mapping[str, Choice]
 """What a plan that differs from the checkpoint's does; a mapping says it field by field ("new" for the rest)."""
 
+Written: TypeAlias = tuple[Plan, Plan, Calendar]
+"""A plan as written, the same with its lengths in updates, and the calendar whose facts converted them."""
+
+_COMPARED = 1_000_000  # updates
 _CHOICES = ("new", "checkpoint", "error")
 log = logging.getLogger("paramsched")
 
@@ -42,92 +47,91 @@ class Resume:
 
     def __init__(self, on_change: OnChange) -> None:
         self.on_change = on_change
+        self.settled: frozenset[int] = frozenset()  # numbers of plans whose difference has been dealt with
 
-    def before(self, driver: Driver, state: dict[str, Any]) -> None:
+    # ------------------------------------------------------------------ the optimizer's own state
+
+    def before(self, driver: Driver, state: dict[str, Any], count: int) -> None:
         """Refuse an optimizer state that cannot be resumed from, before anything is written."""
         groups = state.get("param_groups") if isinstance(state, dict) else None
-        if not isinstance(groups, list) or not all(isinstance(group, dict) for group in groups):
+        if not isinstance(groups, list) or len(groups) != count or not all(isinstance(group, dict) for group in groups):
             return  # torch says what is wrong with it
-        count = _keys.count_in(groups)
-        for index, group in enumerate(groups):
-            for key, value in group.items():
-                if isinstance(key, str) and key.startswith("paramsched_base_"):
-                    if isinstance(value, bool) or not isinstance(value, (int, float)):
-                        raise StateError(f"param_groups[{index}][{key!r}] is {value!r}, not a number")
-        if count is not None and self._differs(driver, groups):
+        _keys.check(groups)
+        slots_of(driver.resolved, groups)
+        if _keys.count_in(groups) is not None and self.differs(driver, groups):
             self.refuse_if_error(f"the plan in the optimizer's checkpoint differs from the code's: {driver.plan!r}")
 
     def after(self, driver: Driver, groups: list[Group]) -> None:
         """The optimizer has loaded its state: go on from the count and the bases in its groups."""
-        count = _keys.count_in(groups)
-        if count is None:
-            driver.t, driver.source = 0, None
+        found = _keys.count_in(groups)
+        t = found or 0
+        table = prepared(driver.resolved, slots_of(driver.resolved, groups), groups, t, driver.states)
+        if found is None:
+            driver.source = None
             warnings.warn(
-                "the optimizer's checkpoint carries no count of updates: the plan begins at 0, with the loaded values for "
-                "bases. If it was saved after n updates, call scheduler.seek(n).",
+                "the optimizer's checkpoint carries no count of updates: the plan begins at 0, with the loaded values "
+                "for bases. If it was saved after n updates, call scheduler.seek(n).",
                 stacklevel=4,
             )
         else:
-            self.compare_counts(driver, count, "optimizer")
-            self._say_bases(driver, groups)
-            if self._differs(driver, groups):
-                self.say_unknown(driver)
-            driver.t, driver.source, driver.acknowledged = count, "optimizer", True
-        driver.bind(groups, slots_of(driver.resolved, groups))
+            self.compare_counts(driver, t, "optimizer")
+            _say_bases(table.slots, {(slot.group, slot.field.slot): slot.base for slot in driver.table.slots})
+            driver.source = "optimizer"
+        unknown = self.differs(driver, groups)
+        driver.t, driver.acknowledged = t, True
+        driver.bind(groups, table)
+        if unknown:
+            self.say_unknown(driver)
         warn_if_over(driver)
 
-    def load(self, driver: Driver, state: State, calendar: Calendar, groups: list[Group]) -> Calendar:
-        """Go on from a scheduler's state; returns the calendar that is in force then.
+    # ------------------------------------------------------------------ the scheduler's state
+
+    def load(self, driver: Driver, state: State, groups: list[Group]) -> None:
+        """Go on from a scheduler's state.
 
         Raises:
             PlanChanged: the plan differs and the policy is "error"; nothing was written.
         """
-        plan, resolved, calendar = self._decide(driver, state, calendar)
+        plan, resolved, calendar = driver.plan, driver.resolved, driver.calendar
+        same = state.text == plan.text and state.calendar == calendar
+        if state.plan is not None and not same:
+            theirs = state.plan, state.plan.resolve(state.calendar), state.calendar
+            plan, resolved, calendar = self.decide(theirs, (plan, resolved, calendar))
+        elif not same and state.text != plan.text:
+            why = state.unreadable or "one of them has no text"
+            self.refuse_if_error(f"the plan in the checkpoint cannot be compared with the code's: {why}")
+            log.warning("the plan in the checkpoint cannot be compared with the code's, which goes on: %s", why)
         states = restored(state.feedback, resolved.metric_rules)
+        slots = slots_of(resolved, groups, state.base_of())
+        table = prepared(resolved, slots, groups, state.t, states)
         if state.groups != len(groups):
             log.warning(
-                "the scheduler's state is of %d groups, the optimizer has %d: those they share go on with the saved bases",
+                "the scheduler's state is of %d groups, the optimizer has %d: those in both go on with the saved bases",
                 state.groups, len(groups),
             )  # fmt: skip
-        slots = slots_of(resolved, groups, state.base_of())
         self.compare_counts(driver, state.t, "scheduler")
-        for slot in slots:
-            _say_base(slot.field, slot.group, groups[slot.group].get(base_key(slot.field)), slot.base)
-        driver.plan, driver.resolved, driver.number = plan, resolved, _keys.number_of(plan)
+        _say_bases(slots, {(slot.group, slot.field.slot): slot.base for slot in driver.table.slots})
+        driver.follow(plan, resolved, calendar)
         driver.t, driver.source, driver.acknowledged = state.t, "scheduler", True
         driver.states = driver.used = states
-        driver.bind(groups, slots)
+        driver.bind(groups, table)
         warn_if_over(driver)
-        return calendar
 
-    def _decide(self, driver: Driver, state: State, calendar: Calendar) -> tuple[Plan, Plan, Calendar]:
-        """The plan to go on with, as written and resolved, and its calendar."""
-        kept = driver.plan, driver.resolved, calendar
-        if state.text is None or driver.plan.text is None:
-            if state.text != driver.plan.text:
-                log.warning("the plan in the checkpoint cannot be compared with the code's: one of them has no text")
-            return kept
-        if state.text == driver.plan.text and state.calendar == calendar:
-            return kept
-        try:
-            plan = state.plan()
-            assert plan is not None
-            saved = plan.resolve(state.calendar)
-        except (StateError, ValueError) as error:
-            if self.on_change == "new":
-                log.warning("the plan in the checkpoint cannot be read here; the code's goes on: %s", error)
-                return kept
-            raise StateError(f"the plan in the checkpoint cannot be used: {error}") from None
-        changes = diff(saved, driver.resolved, Calendar())
-        if not changes:
-            return kept
-        self.settle(changes)
-        if self.on_change == "checkpoint":
-            return plan, saved, state.calendar
-        if isinstance(self.on_change, Mapping) and "checkpoint" in self.on_change.values():
-            mixed = mix(driver.resolved, saved, self.on_change)
-            return mixed, mixed, calendar
-        return kept
+    def decide(self, saved: Written, code: Written) -> Written:
+        """Of two plans, the saved one and the code's, the one to go on with."""
+        before, now = saved[1], code[1]
+        horizons = [one.horizon.updates for one in (before, now) if one.horizon is not None]
+        exact = max(horizons, default=0) <= _COMPARED  # when and by how much is found by computing every update
+        changes = diff(before, now, Calendar() if exact else None)
+        if changes:
+            self.settle(changes)
+        self.settled = frozenset([_keys.number_of(saved[0], before)])
+        if changes and self.on_change == "checkpoint":
+            return saved
+        if changes and isinstance(self.on_change, Mapping) and "checkpoint" in self.on_change.values():
+            mixed = mix(now, before, self.on_change)
+            return mixed, mixed, replace(code[2], total=None)  # the horizon is in the plan now
+        return code
 
     def settle(self, changes: Diff) -> None:
         """Say what changed; refuse it where the policy says so.
@@ -171,20 +175,20 @@ class Resume:
                 driver.source, driver.t, source, count, count,
             )  # fmt: skip
 
-    def _differs(self, driver: Driver, groups: list[Group]) -> bool:
-        return any(group[PLAN] != driver.number for group in groups if PLAN in group and COUNT in group)
-
-    def _say_bases(self, driver: Driver, groups: list[Group]) -> None:
-        for slot in driver.table.slots:
-            if slot.group < len(groups):
-                found = groups[slot.group].get(base_key(slot.field))
-                if found is not None:
-                    _say_base(slot.field, slot.group, slot.base, found)
+    def differs(self, driver: Driver, groups: list[Group]) -> bool:
+        """Whether the groups carry the number of another plan, one that has not been dealt with."""
+        known = {driver.number, *self.settled}
+        return any(group[PLAN] not in known for group in groups if PLAN in group and COUNT in group)
 
 
-def _say_base(field: Any, group: int, code: float | None, saved: float) -> None:
-    if code is not None and code != saved:
-        log.warning("base of %s in group %d: %r in the code, %r in the checkpoint, which wins", field, group, code, saved)
+def _say_bases(slots: tuple[Slot, ...], before: Mapping[tuple[int, str], float]) -> None:
+    for slot in slots:
+        code = before.get((slot.group, slot.field.slot), slot.base)
+        if code != slot.base:
+            log.warning(
+                "base of %s in group %d: %r in the code, %r in the checkpoint, which wins",
+                slot.field, slot.group, code, slot.base,
+            )  # fmt: skip
 
 
 def warn_if_over(driver: Driver) -> None:
@@ -192,8 +196,8 @@ def warn_if_over(driver: Driver) -> None:
     horizon = driver.resolved.horizon
     if horizon is not None and driver.t > horizon.updates:
         warnings.warn(
-            f"the optimizer has taken {driver.t} updates, the plan is over after {horizon.updates}: its last values are "
-            "held. To begin it again call scheduler.seek(0).",
+            f"the optimizer has taken {driver.t} updates, the plan is over after {horizon.updates}: its last values "
+            "are held. To begin it again call scheduler.seek(0).",
             stacklevel=4,
         )
 

@@ -1,5 +1,7 @@
 """The scheduler's state: clock, feedback states, bases and the plan as text; plain data, checked before it is used."""
 
+import ast
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -7,8 +9,10 @@ from typing import Any, final
 
 from paramsched.errors import InvalidArgument, StateError
 from paramsched.feedback.base import MetricRule
-from paramsched.plan import Plan
+from paramsched.fields import Field
+from paramsched.plan import Plan, Target
 from paramsched.scheduler._driver import Driver
+from paramsched.schedules import SHAPES
 from paramsched.time import Calendar
 
 VERSION = 1
@@ -23,6 +27,7 @@ class State:
     Args:
         t: completed updates.
         text: the plan's canonical text; None for one that has none.
+        plan: the plan; None where it has no text, or where that cannot be read here, which `unreadable` says then.
         calendar: the facts it was resolved with.
         groups: how many groups there were.
         bases: by flat field name, one for each group (None where the group was not scheduled).
@@ -31,21 +36,12 @@ class State:
 
     t: int
     text: str | None
+    plan: Plan | None
+    unreadable: str | None
     calendar: Calendar
     groups: int
     bases: dict[str, list[float | None]]
     feedback: dict[str, dict[str, Any]]
-
-    def plan(self) -> Plan | None:
-        """The plan as it was.
-
-        Raises:
-            StateError: its text cannot be read here, say for a shape that is not registered.
-        """
-        try:
-            return None if self.text is None else Plan.of_text(self.text)
-        except InvalidArgument as error:
-            raise StateError(f"the plan in the state cannot be read here: {error}") from None
 
     def base_of(self) -> dict[tuple[int, str], float]:
         """Bases by group and flat field name."""
@@ -57,26 +53,32 @@ class State:
         }
 
 
-def state_of(driver: Driver, calendar: Calendar, groups: int) -> dict[str, Any]:
+def state_of(driver: Driver, groups: int) -> dict[str, Any]:
     """The state as plain numbers, strings, lists and dicts; equal bases are kept once."""
     bases: dict[str, list[float | None]] = {}
     for slot in driver.table.slots:
-        bases.setdefault(slot.field.slot, [None] * groups)[slot.group] = slot.base
+        if slot.group < groups:  # of a detached scheduler's optimizer groups may have gone
+            bases.setdefault(slot.field.slot, [None] * groups)[slot.group] = slot.base
+    facts = {field.name: getattr(driver.calendar, field.name) for field in fields(driver.calendar)}
     return {
         "version": VERSION,
         "t": driver.t,
         "plan": driver.plan.text,
-        "calendar": {
-            field.name: value if isinstance(value, (int, float)) else str(value)
-            for field in fields(calendar)
-            if (value := getattr(calendar, field.name)) is not None
-        },
+        "calendar": {name: _scalar(fact) for name, fact in facts.items() if fact is not None},
         "groups": groups,
         "bases": {name: values[0] if len(set(values)) == 1 else values for name, values in bases.items()},
-        "feedback": {
-            str(rule): {field.name: getattr(state, field.name) for field in fields(state)}
-            for rule, state in driver.states.items()
-        },
+        "feedback": saved(driver.states),
+    }
+
+
+def _scalar(fact: Any) -> float | str:
+    return fact if isinstance(fact, (int, float)) else str(fact)
+
+
+def saved(states: Mapping[MetricRule[Any], Any]) -> dict[str, dict[str, Any]]:
+    """The states of metric rules as JSON scalars, by the rules' text; `restored` is the way back."""
+    return {
+        str(rule): {field.name: getattr(state, field.name) for field in fields(state)} for rule, state in states.items()
     }
 
 
@@ -89,7 +91,8 @@ def read(state: Any) -> State:
     if not isinstance(state, Mapping):
         raise StateError(f"state is a {type(state).__name__}, not the dict that scheduler.state_dict() gives")
     if "version" not in state:
-        raise StateError(f"not a state of ps.Scheduler: it has the keys {', '.join(map(str, sorted(state, key=str))) or 'none'}")
+        keys = ", ".join(sorted(map(str, state))) or "none"
+        raise StateError(f"not a state of ps.Scheduler: it has the keys {keys}")
     version = state["version"]
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
         raise StateError(f"state: version is {version!r}, not a number from 1 on")
@@ -99,15 +102,12 @@ def read(state: Any) -> State:
         raise StateError(f"state is truncated: {', '.join(sorted(missing))} missing")
     if foreign := state.keys() - _KEYS:
         raise StateError(f"state has keys that are not its own: {', '.join(sorted(map(str, foreign)))}")
-    groups = _count("groups", state["groups"])
-    return State(
-        t=_count("t", state["t"]),
-        text=_text(state["plan"]),
-        calendar=_calendar(state["calendar"]),
-        groups=groups,
-        bases=_bases(state["bases"], groups),
-        feedback=_feedback(state["feedback"]),
-    )
+    groups, calendar = _count("groups", state["groups"]), _calendar(state["calendar"])
+    plan, unreadable = _plan(state["plan"])
+    bases, feedback = _bases(state["bases"], groups), _feedback(state["feedback"])
+    if plan is not None:
+        _agree(plan, calendar, bases, feedback)
+    return State(_count("t", state["t"]), state["plan"], plan, unreadable, calendar, groups, bases, feedback)
 
 
 def restored(feedback: Mapping[str, dict[str, Any]], rules: tuple[MetricRule[Any], ...]) -> dict[MetricRule[Any], Any]:
@@ -121,14 +121,45 @@ def _count(name: str, value: Any) -> int:
     return value
 
 
-def _text(value: Any) -> str | None:
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise StateError(f"state: plan is a {type(value).__name__}, not text")
-    if not value.startswith('{"horizon"'):
-        raise StateError(f"state: plan is {value[:40]!r}, not the text of a plan")
-    return value
+def _plan(text: Any) -> tuple[Plan | None, str | None]:
+    """The plan of a text; or why it cannot be read here, where it may be sound elsewhere."""
+    if text is None:
+        return None, None
+    if not isinstance(text, str):
+        raise StateError(f"state: plan is a {type(text).__name__}, not text")
+    try:
+        return Plan.of_text(text), None
+    except (InvalidArgument, RecursionError) as error:
+        if unknown := _unknown_names(text):
+            return None, f"nothing is registered here as {', '.join(unknown)}"
+        raise StateError(f"state: plan is spoiled: {error}") from None
+
+
+def _unknown_names(text: str) -> list[str]:
+    """What is called in the lines of a plan and not registered in this process; nothing where it is no such text."""
+    try:
+        lines = [line for _, _, line in json.loads(text)["bindings"]]
+        nodes = [node for line in lines for node in ast.walk(ast.parse(line, mode="eval"))]
+    except (ValueError, TypeError, KeyError, SyntaxError, RecursionError, MemoryError):
+        return []
+    called = {n.func.id for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Name)}
+    return sorted(called - SHAPES.keys())
+
+
+def _agree(plan: Plan, calendar: Calendar, bases: Mapping[str, Any], feedback: Mapping[str, Any]) -> None:
+    """Refuse a state whose parts are not of one run."""
+    try:
+        plan.resolve(calendar)
+    except InvalidArgument as error:
+        raise StateError(f"state: calendar does not resolve its plan: {error}") from None
+    scheduled = {Field.of(binding.name).slot for binding in plan.bindings if not isinstance(binding.field, Target)}
+    foreign = bases.keys() - scheduled - ({"betas_0"} if "momentum" in scheduled else set())
+    missing = scheduled - bases.keys() - ({"momentum"} if "betas_0" in bases else set())
+    if foreign or missing:
+        raise StateError(f"state: bases are of {sorted(bases)}, its plan schedules {sorted(scheduled)}")
+    rules = {str(rule) for rule in plan.metric_rules}
+    if rules != feedback.keys():
+        raise StateError(f"state: feedback is of {sorted(feedback)}, the rules of its plan are {sorted(rules)}")
 
 
 def _calendar(value: Any) -> Calendar:

@@ -31,24 +31,28 @@ class _Places:
     bases: list[float]
     schedule: Schedule | None  # where all follow the same
     equal: bool  # whether all bases are
+    pair: bool  # whether all entries are tuples of two
 
     @staticmethod
-    def of(field: Field, slots: Iterable[Slot]) -> "_Places":
+    def of(field: Field, slots: Iterable[Slot], groups: list[Group]) -> "_Places":
         slots = tuple(slots)
         bases = [slot.base for slot in slots]
         alike = all(slot.schedule is slots[0].schedule for slot in slots)
+        pair = field.index is not None and all(len(groups[slot.group][field.key]) == 2 for slot in slots)
         return _Places(
             field, slots, [slot.group for slot in slots], bases,
-            slots[0].schedule if slots and alike else None, len(set(bases)) == 1,
+            slots[0].schedule if slots and alike else None, len(set(bases)) == 1, pair,
         )  # fmt: skip
 
     def chosen(self, times: Any, states: States) -> Write:
         """The cheapest loop that writes them."""
         if self.schedule is not None and self.equal:
-            return _columns.uniform(self.field, values_of(self.schedule, times, self.bases[0], states).tolist())
+            return _columns.uniform(
+                self.field, values_of(self.schedule, times, self.bases[0], states).tolist(), pair=self.pair
+            )
         factors = None if self.schedule is None else _factors(self.schedule, times)
         if factors is not None:
-            return _columns.scaled(self.field, factors, self.bases)
+            return _columns.scaled(self.field, factors, self.bases, pair=self.pair)
         return _columns.rows(self.field, [values.tolist() for values in _lists(self.slots, times, states)])
 
     @property
@@ -76,9 +80,11 @@ class Table:
         for field, mine in by_field.items():
             held = {index for _, views in self.vectors[field] for index in views}
             if plain := [slot for slot in mine if slot.group not in held]:
-                self._places.append(_Places.of(field, plain))
+                self._places.append(_Places.of(field, plain, groups))
             for vector, views in self.vectors[field]:
                 self._tensors.append((vector, [slot for slot in mine if slot.group in views]))
+        # Tensors made under inference_mode keep no version.
+        self.watched = tuple(vector for vector, _ in self._tensors if not vector.is_inference())
         self._shared = all(places.shared for places in self._places) and not self._tensors
         self._size = 0
         self.write: Write = _nothing
@@ -106,13 +112,18 @@ class Table:
         """Whether an entry is the very tensor that the slot's group was given."""
         return any(views.get(slot.group) is entry for _, views in self.vectors[slot.field])
 
+    @property
+    def version(self) -> int:
+        """A number that changes whenever someone fills one of the tensors; it is not kept on the device."""
+        return sum(vector._version for vector in self.watched)
+
     def give_back(self, groups: list[Group]) -> None:
         """Let each group hold a tensor of its own again."""
         for field, vectors in self.vectors.items():
-            for vector, views in vectors:
-                for index, view in views.items():
-                    if view is not vector and field.read(groups[index]) is view:
-                        _put(field, groups[index], view.clone())
+            shared = {id(view) for vector, views in vectors for view in views.values() if view is not vector}
+            for group in groups:
+                if field.key in group and id(view := field.read(group)) in shared:
+                    _put(field, group, view.clone())
 
     def _float_column(self, places: _Places, times: Any, states: States) -> Write:
         write = places.chosen(times, states)
@@ -182,7 +193,7 @@ def _tensor_column(vector: torch.Tensor, slots: list[Slot], times: Any, states: 
     block = np.stack(_lists(slots, times, states), axis=1)
     with torch.inference_mode(False), torch.no_grad():
         on_device = torch.from_numpy(block).to(dtype=vector.dtype).to(vector.device)
-        return _columns.tensors(on_device.reshape(len(times), *vector.shape), vector)
+        return _columns.tensors(on_device.reshape(len(times), *vector.shape).unbind(), vector)
 
 
 def _put(field: Field, group: Group, entry: Any) -> None:

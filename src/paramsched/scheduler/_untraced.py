@@ -20,6 +20,6 @@ def untraced(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
 
 def skip(*functions: Callable[..., object]) -> None:
-    """Run these functions' frames as they are, at no cost per call; what they call has to be skipped or untraced too."""
+    """Run these functions as they are, at no cost per call; what they call has to be skipped or untraced too."""
     for function in functions:
         torch.compiler.disable(function, recursive=False)  # type: ignore[no-untyped-call]  # marks the code in place

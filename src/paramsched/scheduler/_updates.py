@@ -21,12 +21,13 @@ def skipped_by_scaler(optimizer: Any) -> bool:
 def is_hidden(groups: list[Group]) -> bool:
     """Whether this was the step that torch's distributed checkpoint takes to make an optimizer build its state.
 
-    It sets every lr to 0 and every gradient to zeros. Gradients are looked at only where every lr is 0.
+    It sets every lr to 0 and every gradient to zeros (frozen parameters have none). Gradients are looked at only where
+    every lr is 0.
     """
     for group in groups:
         if "lr" not in group or float(group["lr"]) != 0.0:
             return False
-    gradients = [parameter.grad for group in groups for parameter in group["params"]]
+    gradients = [parameter.grad for group in groups for parameter in group["params"] if parameter.requires_grad]
     return bool(gradients) and all(grad is not None and not bool(torch.count_nonzero(grad)) for grad in gradients)
 
 

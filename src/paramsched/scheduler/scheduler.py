@@ -1,23 +1,22 @@
 """Scheduler: applies a plan to an optimizer."""
 
-from collections.abc import Mapping
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, Literal, final
 
 import torch
 from torch.optim.lr_scheduler import LRScheduler
 
-from paramsched._diff import diff
 from paramsched._trace import Key, unique_labels
 from paramsched.errors import InvalidArgument, InvalidTime, ParamschedError, nearest
 from paramsched.feedback.base import MetricRule
 from paramsched.plan import Plan, Target
 from paramsched.scheduler import _keys
-from paramsched.scheduler._driver import Driver
-from paramsched.scheduler._keys import PLAN, Group
-from paramsched.scheduler._resume import OnChange, Resume, checked, mix, warn_if_over
+from paramsched.scheduler._driver import Driver, prepared
+from paramsched.scheduler._keys import Group
+from paramsched.scheduler._resume import OnChange, Resume, checked, warn_if_over
 from paramsched.scheduler._slots import slots_of, values_of
-from paramsched.scheduler._state import read, restored, state_of
+from paramsched.scheduler._state import read, restored, saved, state_of
+from paramsched.scheduler._table import Table
 from paramsched.scheduler._unwrap import require_hooks, unwrap
 from paramsched.time import Calendar, DurationLike
 
@@ -83,10 +82,13 @@ class Scheduler(LRScheduler):
         given = {name: fact for name, fact in facts.items() if fact is not None}
         if calendar is not None and given:
             raise InvalidArgument(
-                f"Scheduler(calendar=…, {', '.join(given)}=…)", "facts are given twice", "Put them all into the Calendar"
+                f"Scheduler(calendar=…, {', '.join(given)}=…)",
+                "facts are given twice",
+                "Put them all into the Calendar",
             )
         if not isinstance(plan, Plan):
-            raise InvalidArgument(f"Scheduler(…, {plan!r})", "no Plan", "Write ps.Plan(lr=ps.cosine(to=0.1), horizon=1000)")
+            instead = "Write ps.Plan(lr=ps.cosine(to=0.1), horizon=1000)"
+            raise InvalidArgument(f"Scheduler(…, {plan!r})", "no Plan", instead)
         if drive not in ("optimizer", "manual"):
             raise InvalidArgument(f"Scheduler(drive={drive!r})", nearest(str(drive), ("optimizer", "manual")))
         self._start(unwrap(optimizer), plan, calendar or Calendar(**given), drive, Resume(checked(on_change)))  # type: ignore[arg-type]  # checked by Calendar
@@ -98,30 +100,25 @@ class Scheduler(LRScheduler):
         resolved = plan.resolve(calendar)
         before = _driver_of(optimizer)
         count = _keys.count_in(groups)
-        unknown = False
         if before is not None:
-            changes = diff(before.resolved, resolved, Calendar()) if before.resolved != resolved else ()
-            if changes:
-                resume.settle(changes)
-                if resume.on_change == "checkpoint":
-                    plan, resolved = before.plan, before.resolved
-                elif isinstance(resume.on_change, Mapping) and "checkpoint" in resume.on_change.values():
-                    plan = resolved = mix(resolved, before.resolved, resume.on_change)
-        elif count is not None and any(PLAN in g and g[PLAN] != _keys.number_of(plan) for g in groups):
+            before.sync(groups)
+            theirs = before.plan, before.resolved, before.calendar
+            plan, resolved, calendar = resume.decide(theirs, (plan, resolved, calendar))
+        driver = Driver(plan, resolved, calendar, resume)
+        unknown = before is None and resume.differs(driver, groups)
+        if unknown:
             resume.refuse_if_error(f"the optimizer carries another plan than the code's: {plan!r}")
-            unknown = True
-        driver = Driver(plan, resolved, _keys.number_of(plan), resume)
         driver.t = (before.t if before is not None else count) or 0
         if before is not None:
-            driver.states = driver.used = {**driver.states, **{r: s for r, s in before.states.items() if r in driver.states}}
+            known = {rule: state for rule, state in before.states.items() if rule in driver.states}
+            driver.states = driver.used = driver.states | known
         elif count is not None:
             driver.source = "optimizer"
-        driver.bind(groups, slots_of(resolved, groups))
+        driver.bind(groups, prepared(resolved, slots_of(resolved, groups), groups, driver.t, driver.states))
         if before is not None:
             before.release()
         driver.attach(optimizer, step=drive == "optimizer")
-        self.optimizer = optimizer
-        self._driver, self._calendar, self._drive = driver, calendar, drive
+        self.optimizer, self._driver, self._drive = optimizer, driver, drive
         self._step_count = 1
         if unknown:
             resume.say_unknown(driver)
@@ -137,7 +134,7 @@ class Scheduler(LRScheduler):
     @property
     def calendar(self) -> Calendar:
         """The facts that converted its units."""
-        return self._calendar
+        return self._driver.calendar
 
     @property
     def states(self) -> dict[MetricRule[Any], Any]:
@@ -166,7 +163,7 @@ class Scheduler(LRScheduler):
         """The planned values of the coming update, by field and group as in a `Trace`; targets have group ""."""
         import numpy as np
 
-        driver = self._driver
+        driver = self._synced()
         labels = unique_labels(self.optimizer.param_groups)
         found: dict[Key, float] = {(slot.name, labels[slot.group]): value for slot, value in driver.values()}
         for binding in driver.resolved.bindings:
@@ -185,10 +182,10 @@ class Scheduler(LRScheduler):
         Raises:
             InvalidTime: not a whole number from 0 on.
         """
-        if isinstance(t, bool) or not isinstance(t, (int, torch.SymInt)) or not 0 <= t < 2**62:
+        if isinstance(t, bool) or not isinstance(t, Integral) or not 0 <= t < 2**62:
             raise InvalidTime(f"scheduler.seek({t!r})", "not a number of completed updates", "Write scheduler.seek(0)")
         self._require_alive("seek")
-        self._driver.seek(self.optimizer.param_groups, int(t))
+        self._synced().seek(self.optimizer.param_groups, int(t))
 
     def observe(self, **metrics: Any) -> None:
         """Tell the metric rules what training measured; a reduction is in the groups on return.
@@ -215,7 +212,7 @@ class Scheduler(LRScheduler):
         changed = any(states[rule] != state for rule, state in driver.states.items())
         driver.states = states
         if changed:
-            driver.rewrite(self.optimizer.param_groups)
+            self._synced().rewrite(self.optimizer.param_groups)
 
     def step(self, metrics: Any = None, epoch: Any = None) -> None:
         """What engines call: acknowledges the last update, and with `drive="manual"` counts one.
@@ -240,7 +237,7 @@ class Scheduler(LRScheduler):
             self.observe(**{names[0]: metrics})
         if self._drive == "manual":
             self._require_alive("step")
-            driver.advance(self.optimizer.param_groups)
+            driver.count(self.optimizer.param_groups)
         driver.acknowledged = True
         self._step_count += 1
 
@@ -263,7 +260,7 @@ class Scheduler(LRScheduler):
     @property
     def base_lrs(self) -> list[Any]:
         """The base of each group's lr; its present value where no plan schedules it."""
-        bases = {slot.group: slot.base for slot in self._driver.table.slots if slot.field.key == "lr"}
+        bases = {slot.group: slot.base for slot in self._synced().table.slots if slot.field.key == "lr"}
         return [bases.get(i, group["lr"]) for i, group in enumerate(self.optimizer.param_groups)]
 
     @base_lrs.setter
@@ -276,7 +273,7 @@ class Scheduler(LRScheduler):
 
     def get_last_lr(self) -> list[Any]:
         """The lr the last update used, until `step()` is called; then that of the coming one."""
-        driver = self._driver
+        driver = self._synced()
         now = [_plain(lr) for lr in self.get_lr()]
         if driver.acknowledged or driver.t == 0:
             return now
@@ -293,7 +290,7 @@ class Scheduler(LRScheduler):
 
     def state_dict(self) -> dict[str, Any]:
         """Clock, feedback states, bases and the plan as text: plain data, loadable with `weights_only=True`."""
-        return state_of(self._driver, self._calendar, len(self.optimizer.param_groups))
+        return state_of(self._synced(), len(self.optimizer.param_groups))
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a state: values are in the groups on return.
@@ -303,29 +300,38 @@ class Scheduler(LRScheduler):
             PlanChanged: the plan differs and `on_change="error"`; nothing has changed.
         """
         self._require_alive("load_state_dict")
-        state = read(state_dict)
-        resume = self._driver.loading
-        assert isinstance(resume, Resume)
-        self._calendar = resume.load(self._driver, state, self._calendar, self.optimizer.param_groups)
+        self._resume.load(self._synced(), read(state_dict), self.optimizer.param_groups)
 
     def __getstate__(self) -> dict[str, Any]:
-        resume = self._driver.loading
-        assert isinstance(resume, Resume)
+        driver = self._driver
         return {
             "optimizer": self.optimizer,
-            "plan": self.plan,
-            "calendar": self._calendar,
+            "plan": driver.plan,
+            "calendar": driver.calendar,
             "drive": self._drive,
-            "on_change": resume.on_change,
-            "feedback": self.state_dict()["feedback"],
+            "on_change": self._resume.on_change,
+            "alive": self._alive,
+            "t": driver.t,
+            "feedback": [saved(driver.states), saved(driver.used)],
+            "acknowledged": driver.acknowledged,
             "step_count": self._step_count,
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._start(state["optimizer"], state["plan"], state["calendar"], state["drive"], Resume(state["on_change"]))
-        states = restored(state["feedback"], self._driver.resolved.metric_rules)
-        self._driver.states = self._driver.used = states
-        self._driver.rewrite(self.optimizer.param_groups)
+        resume, groups = Resume(state["on_change"]), state["optimizer"].param_groups
+        if state["alive"]:
+            self._start(state["optimizer"], state["plan"], state["calendar"], state["drive"], resume)
+        else:  # a copy of a detached one writes no more than that
+            resolved = state["plan"].resolve(state["calendar"])
+            self._driver = Driver(state["plan"], resolved, state["calendar"], resume)
+            self._driver.t, self._driver.released = state["t"], True
+            self._driver.table = Table(resolved, slots_of(resolved, groups), groups)
+            self.optimizer, self._drive = state["optimizer"], state["drive"]
+        driver = self._driver
+        driver.states, driver.used = (restored(one, driver.resolved.metric_rules) for one in state["feedback"])
+        if self._alive:
+            driver.rewrite(groups)
+        driver.acknowledged = state["acknowledged"]
         self._step_count = state["step_count"]
 
     def __repr__(self) -> str:
@@ -336,6 +342,17 @@ class Scheduler(LRScheduler):
     @property
     def _alive(self) -> bool:
         return not self._driver.released
+
+    @property
+    def _resume(self) -> Resume:
+        assert isinstance(self._driver.loading, Resume)
+        return self._driver.loading
+
+    def _synced(self) -> Driver:
+        """The driver, with the groups bound that came since."""
+        if self._alive:
+            self._driver.sync(self.optimizer.param_groups)
+        return self._driver
 
     def _require_alive(self, what: str) -> None:
         if not self._alive:
@@ -357,7 +374,7 @@ def _driver_of(optimizer: Any) -> Driver | None:
 
 def _metric(name: str, value: Any) -> float:
     if isinstance(value, torch.Tensor) and value.ndim == 0 and value.dtype != torch.bool and not value.is_complex():
-        return float(value)
+        return float(value.detach())
     if isinstance(value, Real) and not isinstance(value, bool):
         return float(value)
     shape = f" of shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else ""
@@ -368,4 +385,3 @@ def _metric(name: str, value: Any) -> float:
 
 def _plain(lr: Any) -> Any:
     return lr.detach().clone() if isinstance(lr, torch.Tensor) else lr
-
