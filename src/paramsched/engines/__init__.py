@@ -1,0 +1,5 @@
+"""What each training engine needs: mostly nothing. One module per engine, imported by name.
+
+Wherever the updates come from, `ps.Scheduler(optimizer, plan)` follows them. A module here adds what only the engine
+knows: the horizon and the epoch in updates, metrics, its logger, its checkpoint.
+"""

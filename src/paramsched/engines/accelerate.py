@@ -1,0 +1,97 @@
+"""Hugging Face Accelerate. Nothing is needed: attach before or after `prepare`, to the raw or the prepared optimizer.
+
+`scheduler` adds the facts that only the Accelerator has (its accumulation, its processes, the length of the prepared
+loader), and puts the scheduler where `save_state` finds it. Nothing has to call `scheduler.step()`; nothing breaks if
+something does, however often.
+"""
+
+from typing import Any
+
+from paramsched.engines._facts import Facts, batch_size_of, flat, length_of
+from paramsched.errors import InvalidArgument
+from paramsched.plan import Plan
+from paramsched.scheduler._resume import OnChange
+from paramsched.scheduler.scheduler import Scheduler
+from paramsched.time import Calendar
+
+
+def scheduler(
+    accelerator: Any,
+    optimizer: Any,
+    plan: Plan,
+    loader: Any,
+    *,
+    epochs: int | None = None,
+    calendar: Calendar | None = None,
+    tokens_per_sample: float | None = None,
+    on_change: OnChange = "new",
+) -> Scheduler:
+    """Attach a plan with the facts of an Accelerator; `save_state` and `load_state` carry it.
+
+    Args:
+        accelerator: whose `prepare` has made `loader`.
+        optimizer: raw or prepared.
+        plan: what is applied.
+        loader: the prepared training loader: a process sees its share of the batches only there.
+        epochs: how often the loader is gone through; with it per cent and stages without a length are of the whole run.
+        calendar: facts that win over the engine's, or that it does not have.
+        tokens_per_sample: the length of a sequence, for plans in tokens.
+        on_change: as in `ps.Scheduler`.
+
+    Raises:
+        InvalidArgument: the loader is not prepared and several processes share it.
+        MissingFact: a unit of the plan needs a fact that is nowhere; the message names it and the argument.
+    """
+    known = facts(accelerator, loader, epochs=epochs)
+    made = known.scheduler(optimizer, plan, calendar=calendar, tokens_per_sample=tokens_per_sample, on_change=on_change)
+    accelerator.prepare_scheduler(made)  # into its list; the wrapper that comes back has nothing to do
+    return made
+
+
+def facts(accelerator: Any, loader: Any, *, epochs: int | None = None) -> Facts:
+    """What an Accelerator and a prepared loader say of a run.
+
+    Raises:
+        InvalidArgument: the loader is not prepared and several processes share it.
+    """
+    from accelerate.data_loader import DataLoaderStateMixin
+
+    if accelerator.num_processes > 1 and not isinstance(loader, DataLoaderStateMixin):
+        raise InvalidArgument(
+            "accelerate.scheduler(…, loader)",
+            f"the loader is not prepared: its length is that of all {accelerator.num_processes} processes together",
+            "Write loader = accelerator.prepare(loader) before",
+        )
+    batches = length_of(loader)
+    accumulation = accelerator.gradient_accumulation_steps
+    whole = accelerator.gradient_state.sync_with_dataloader
+    size = batch_size_of(loader)
+    # With split_batches (or one process reading for all) a batch of the loader is already shared by the processes.
+    total_size = getattr(loader, "total_batch_size", None)
+    if isinstance(total_size, int) and total_size % accelerator.num_processes == 0:
+        size = total_size // accelerator.num_processes
+    total = None
+    if batches is not None and epochs is not None:
+        updates = epochs * batches // accumulation
+        total = epochs * -(-batches // accumulation) if whole else updates
+    return Facts(
+        call="accelerate.scheduler",
+        batches=batches,
+        accumulation=accumulation,
+        batch_size=size,
+        processes=accelerator.num_processes,
+        total=total,
+        whole=whole,
+        why={
+            "steps_per_epoch": "the loader has no length"
+            if batches is None
+            else f"{batches} batches are no whole number of updates of {accumulation}, and sync_with_dataloader is off",
+            "total": "nobody said epochs=" if epochs is None else "the loader has no length",
+            "batch_size": "the loader does not say its batch size",
+        },
+    )
+
+
+def log(accelerator: Any, scheduler: Scheduler) -> None:
+    """Give the values of the coming update to the Accelerator's trackers, with its number for the step."""
+    accelerator.log(flat(scheduler), step=scheduler.last_epoch)

@@ -1,0 +1,121 @@
+"""Ignite. Nothing is needed: attach before `trainer.run`; neither a handler nor `scheduler.step()` is.
+
+`PlanHandler` is for plans in epochs or per cent: the engine knows its epochs only when it runs. It takes metrics from
+an evaluator, and stands in a `Checkpoint`'s `to_save` like any other object. To log values use Ignite's own
+`OptimizerParamsHandler`; at `ITERATION_STARTED` it reads what the update will use.
+"""
+
+from typing import Any
+
+from paramsched.engines._facts import Facts, Watch, batch_size_of
+from paramsched.errors import MissingDependency
+from paramsched.plan import Plan
+from paramsched.scheduler._resume import OnChange
+from paramsched.scheduler.scheduler import Scheduler
+from paramsched.time import Calendar
+
+
+class PlanHandler:
+    """Attaches a plan when the engine starts: `PlanHandler(optimizer, plan).attach(trainer)`.
+
+    Args:
+        optimizer: the one the engine's function steps.
+        plan: what is applied; without a horizon it has that of `trainer.run(max_epochs=…)`.
+        accumulation: what `gradient_accumulation_steps` says to Ignite; the engine does not know it.
+        calendar: facts that win over the engine's, or that it does not have.
+        tokens_per_sample: the length of a sequence, for plans in tokens.
+        on_change: as in `ps.Scheduler`.
+    """
+
+    def __init__(
+        self,
+        optimizer: Any,
+        plan: Plan,
+        *,
+        accumulation: int = 1,
+        calendar: Calendar | None = None,
+        tokens_per_sample: float | None = None,
+        on_change: OnChange = "new",
+    ) -> None:
+        self._optimizer, self._plan, self._accumulation = optimizer, plan, accumulation
+        self._calendar, self._tokens, self._on_change = calendar, tokens_per_sample, on_change
+        self._watch = Watch("PlanHandler")
+        self._loaded: dict[str, Any] | None = None
+        self.scheduler: Scheduler | None = None
+
+    def attach(self, trainer: Any, evaluator: Any = None) -> "PlanHandler":
+        """Follow a trainer, and hand the metrics of an evaluator to the plan's rules.
+
+        Returns:
+            This handler.
+
+        Raises:
+            MissingDependency: Ignite is not installed.
+        """
+        try:
+            from ignite.engine import Events
+        except ModuleNotFoundError:
+            raise MissingDependency("engines.ignite.PlanHandler", "pytorch-ignite", "test") from None
+        trainer.add_event_handler(Events.STARTED, self._start)
+        if evaluator is not None:
+            evaluator.add_event_handler(Events.COMPLETED, self._tell)
+            trainer.add_event_handler(Events.COMPLETED, self._finish)
+        return self
+
+    def state_dict(self) -> dict[str, Any]:
+        """The scheduler's; before the first run that which was loaded."""
+        return self.scheduler.state_dict() if self.scheduler is not None else dict(self._loaded or {})
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from it; kept until the engine starts."""
+        if self.scheduler is not None:
+            self.scheduler.load_state_dict(state_dict)
+        else:
+            self._loaded = dict(state_dict) or None
+
+    def _start(self, trainer: Any) -> None:
+        if self.scheduler is None:
+            self.scheduler = _facts(trainer, self._accumulation).scheduler(
+                self._optimizer,
+                self._plan,
+                calendar=self._calendar,
+                tokens_per_sample=self._tokens,
+                on_change=self._on_change,
+            )
+            if self._loaded is not None:
+                self.scheduler.load_state_dict(self._loaded)
+                self._loaded = None
+
+    def _tell(self, evaluator: Any) -> None:
+        if self.scheduler is not None:
+            self._watch.tell(self.scheduler, evaluator.state.metrics)
+
+    def _finish(self) -> None:
+        if self.scheduler is not None:
+            self._watch.finish(self.scheduler)
+
+
+def _facts(trainer: Any, accumulation: int) -> Facts:
+    """What a running engine says of its run. Its windows of accumulation go on from one epoch into the next."""
+    from ignite.distributed import get_world_size
+
+    state = trainer.state
+    iterations = state.max_iters
+    if iterations is None and state.epoch_length is not None and state.max_epochs is not None:
+        iterations = state.epoch_length * state.max_epochs
+    return Facts(
+        call="PlanHandler",
+        batches=state.epoch_length,
+        accumulation=accumulation,
+        batch_size=batch_size_of(state.dataloader),
+        processes=get_world_size(),
+        total=None if iterations is None else iterations // accumulation or None,
+        whole=False,
+        why={
+            "steps_per_epoch": "the data has no length and run() got no epoch_length"
+            if state.epoch_length is None
+            else f"{state.epoch_length} batches are no whole number of updates of {accumulation}",
+            "total": "the data has no length and run() got neither epoch_length nor max_iters",
+            "batch_size": "the data does not say its batch size",
+        },
+    )

@@ -1,0 +1,167 @@
+"""Lightning. Return `ps.Scheduler(optimizer, plan)` from `configure_optimizers`, or only make it there: both are exact.
+
+`PlanCallback(plan)` leaves the module as it is: `Trainer(callbacks=[PlanCallback(plan)])`. It knows the horizon and the
+epoch in updates, hands over metrics, logs every scheduled field, and is in Lightning's checkpoint.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
+
+from paramsched.engines._facts import Facts, Watch, batch_size_of, flat
+from paramsched.errors import InvalidArgument, MissingDependency
+from paramsched.plan import Plan
+from paramsched.scheduler._resume import OnChange
+from paramsched.scheduler.scheduler import Scheduler
+from paramsched.time import Calendar
+
+
+class _PlanCallback:
+    """Applies a plan to the optimizers of whatever module the Trainer fits.
+
+    With automatic optimisation the Trainer knows how many updates there will be. With manual optimisation only the
+    module knows when it steps: units other than updates then need `calendar`.
+
+    Args:
+        plan: for every optimizer, or a list with one for each.
+        calendar: facts that win over the engine's, or that it does not have.
+        tokens_per_sample: the length of a sequence, for plans in tokens.
+        observe: when metrics are handed to the plan's rules: at the end of each validation or of each training epoch.
+        log: whether to give the values to the Trainer's loggers, every `log_every_n_steps` updates.
+        on_change: as in `ps.Scheduler`.
+
+    Raises:
+        MissingDependency: Lightning is not installed.
+    """
+
+    def __init__(
+        self,
+        plan: Plan | Sequence[Plan],
+        *,
+        calendar: Calendar | None = None,
+        tokens_per_sample: float | None = None,
+        observe: Literal["validation", "epoch"] = "validation",
+        log: bool = True,
+        on_change: OnChange = "new",
+    ) -> None:
+        super().__init__()
+        if observe not in ("validation", "epoch"):
+            raise InvalidArgument(f"PlanCallback(observe={observe!r})", 'known: "validation", "epoch"')
+        self._plans = [plan] if isinstance(plan, Plan) else list(plan)
+        self._calendar, self._tokens, self._on_change = calendar, tokens_per_sample, on_change
+        self._observe, self._log = observe, log
+        self._watch = Watch("PlanCallback")
+        self._loaded: list[dict[str, Any]] = []
+        self.schedulers: list[Scheduler] = []
+
+    def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
+        """Attach: the optimizers are there, and their checkpoints are loaded after this."""
+        optimizers = trainer.optimizers
+        plans = self._plans * len(optimizers) if len(self._plans) == 1 else self._plans
+        if len(plans) != len(optimizers):
+            raise InvalidArgument(
+                f"PlanCallback([{len(plans)} plans])",
+                f"the module has {len(optimizers)} optimizers",
+                "Give one plan for all of them, or one for each",
+            )
+        known = _facts(trainer, pl_module)
+        self.schedulers = [
+            known.scheduler(
+                optimizer,
+                plan,
+                calendar=self._calendar,
+                tokens_per_sample=self._tokens,
+                on_change=self._on_change,
+            )
+            for optimizer, plan in zip(optimizers, plans, strict=True)
+        ]
+
+    def on_train_start(self, trainer: Any, pl_module: Any) -> None:
+        for scheduler, state in zip(self.schedulers, self._loaded, strict=False):
+            scheduler.load_state_dict(state)
+        self._loaded = []
+
+    def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
+        """Log the values that the update uses."""
+        if not self._log or trainer.global_step % trainer.log_every_n_steps:
+            return
+        for index, scheduler in enumerate(self.schedulers):
+            if scheduler.optimizer is optimizer:
+                prefix = f"optimizer_{index}/" if len(self.schedulers) > 1 else ""
+                values = {prefix + name: value for name, value in flat(scheduler).items()}
+                for logger in trainer.loggers:
+                    logger.log_metrics(values, step=trainer.global_step)
+
+    def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
+        if self._observe == "validation" and not trainer.sanity_checking:
+            self._tell(trainer)
+
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        if self._observe == "epoch":
+            self._tell(trainer)
+
+    def on_train_end(self, trainer: Any, pl_module: Any) -> None:
+        for scheduler in self.schedulers:
+            self._watch.finish(scheduler)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"schedulers": [scheduler.state_dict() for scheduler in self.schedulers]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._loaded = list(state_dict["schedulers"])  # Lightning loads callbacks before there are optimizers
+
+    def _tell(self, trainer: Any) -> None:
+        for scheduler in self.schedulers:
+            self._watch.tell(scheduler, trainer.callback_metrics)
+
+
+def _facts(trainer: Any, module: Any) -> Facts:
+    """What a Trainer says of a run, once it has its optimizers."""
+    if not module.automatic_optimization:
+        reason = "with manual optimisation only the module knows when it steps"
+        return Facts(
+            call="PlanCallback",
+            batch_size=batch_size_of(trainer.train_dataloader),
+            processes=trainer.world_size,
+            why={"steps_per_epoch": reason, "total": reason},
+        )
+    trainer.fit_loop.setup_data()  # Lightning itself does it after the callbacks; a second call does nothing
+    batches = trainer.num_training_batches
+    total = trainer.estimated_stepping_batches
+    return Facts(
+        call="PlanCallback",
+        batches=int(batches) if 0 < batches < float("inf") else None,
+        accumulation=trainer.accumulate_grad_batches,
+        batch_size=batch_size_of(trainer.train_dataloader),
+        processes=trainer.world_size,
+        total=int(total) if 0 < total < float("inf") else None,
+        why={
+            "steps_per_epoch": "the training loader has no length",
+            "total": "the Trainer has neither max_steps nor max_epochs with a loader that has a length",
+            "batch_size": "the training loader does not say its batch size",
+        },
+    )
+
+
+@cache
+def _derived() -> type[Any]:
+    """The class with Lightning's own Callback as its base; made when first asked for, because it imports Lightning."""
+    try:
+        from lightning.pytorch import Callback
+    except ModuleNotFoundError:
+        try:
+            from pytorch_lightning import Callback
+        except ModuleNotFoundError:
+            raise MissingDependency("engines.lightning.PlanCallback", "lightning", "test") from None
+    space = {"__doc__": _PlanCallback.__doc__, "__module__": __name__, "__qualname__": "PlanCallback"}
+    return type("PlanCallback", (_PlanCallback, Callback), space)
+
+
+if TYPE_CHECKING:
+    PlanCallback = _PlanCallback
+else:
+
+    def __getattr__(name: str) -> Any:
+        if name == "PlanCallback":
+            return _derived()
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

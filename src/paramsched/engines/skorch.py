@@ -1,0 +1,128 @@
+"""skorch. Its optimizer exists after `initialize()` only, so a plan is attached by a callback: `PlanCallback(plan)`.
+
+It knows the epochs and the batches of the net, hands over what the history records (`valid_loss`), and records the
+values of every batch. `fit` begins the plan, `partial_fit` goes on, also after `load_params` and after unpickling a net.
+"""
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from paramsched.engines._facts import Facts, Watch, batch_size_of, flat, length_of
+from paramsched.errors import MissingDependency
+from paramsched.plan import Plan
+from paramsched.scheduler._resume import OnChange
+from paramsched.scheduler.scheduler import Scheduler
+from paramsched.time import Calendar
+
+
+class _PlanCallback:
+    """Applies a plan to a net's optimizer.
+
+    Without a horizon the plan has that of the net: the epochs in its history and `max_epochs` more.
+
+    Args:
+        plan: what is applied.
+        accumulation: batches to an update, for a net whose `train_step` accumulates; skorch itself does not.
+        calendar: facts that win over the engine's, or that it does not have.
+        tokens_per_sample: the length of a sequence, for plans in tokens.
+        record: whether the values go into the history, batch by batch.
+        on_change: as in `ps.Scheduler`.
+
+    Raises:
+        MissingDependency: skorch is not installed.
+    """
+
+    # skorch clones callbacks through get_params: attributes are the arguments, all else ends in an underscore.
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        accumulation: int = 1,
+        calendar: Calendar | None = None,
+        tokens_per_sample: float | None = None,
+        record: bool = True,
+        on_change: OnChange = "new",
+    ) -> None:
+        self.plan = plan
+        self.accumulation = accumulation
+        self.calendar = calendar
+        self.tokens_per_sample = tokens_per_sample
+        self.record = record
+        self.on_change = on_change
+
+    def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **keywords: Any) -> None:  # noqa: N803  # skorch's name
+        self.scheduler_: Scheduler | None = None
+        self.watch_ = Watch("PlanCallback")
+        self.done_ = len(net.history)
+
+    def on_epoch_begin(self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **keywords: Any) -> None:
+        """Attach, before the first epoch: the training set is split off by now."""
+        if self.scheduler_ is None:
+            known = _facts(net, dataset_train, self.accumulation, self.done_)
+            self.scheduler_ = known.scheduler(
+                net.optimizer_,
+                self.plan,
+                calendar=self.calendar,
+                tokens_per_sample=self.tokens_per_sample,
+                on_change=self.on_change,
+            )
+
+    def on_batch_begin(self, net: Any, batch: Any = None, training: bool = False, **keywords: Any) -> None:
+        if training and self.record and self.scheduler_ is not None:
+            for name, value in flat(self.scheduler_).items():
+                net.history.record_batch(name, value)
+
+    def on_epoch_end(self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **keywords: Any) -> None:
+        if self.scheduler_ is not None:
+            self.watch_.tell(self.scheduler_, net.history[-1])
+
+    def on_train_end(self, net: Any, X: Any = None, y: Any = None, **keywords: Any) -> None:  # noqa: N803  # as above
+        if self.scheduler_ is not None:
+            self.watch_.finish(self.scheduler_)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if not name.endswith("_")}
+
+
+def _facts(net: Any, dataset: Any, accumulation: int, done: int) -> Facts:
+    """What a net says of its run."""
+    loader = net.get_iterator(dataset, training=True)
+    batches = length_of(loader)
+    uneven = batches is not None and batches % accumulation != 0
+    accelerator = getattr(net, "accelerator", None)  # of skorch.hf.AccelerateMixin
+    reason = (
+        "the training set has no length"
+        if batches is None
+        else f"{batches} batches are no whole number of updates of {accumulation}"
+    )
+    return Facts(
+        call="PlanCallback",
+        batches=batches,
+        accumulation=accumulation,
+        batch_size=batch_size_of(loader),
+        processes=1 if accelerator is None else accelerator.num_processes,
+        total=None if batches is None or uneven else (done + net.max_epochs) * batches // accumulation,
+        whole=False,  # a train_step of one's own may drop the last window of an epoch, or not
+        why={"steps_per_epoch": reason, "total": reason},
+    )
+
+
+@cache
+def _derived() -> type[Any]:
+    """The class with skorch's Callback as its base; made when first asked for, because it imports skorch."""
+    try:
+        from skorch.callbacks import Callback
+    except ModuleNotFoundError:
+        raise MissingDependency("engines.skorch.PlanCallback", "skorch", "test") from None
+    space = {"__doc__": _PlanCallback.__doc__, "__module__": __name__, "__qualname__": "PlanCallback"}
+    return type("PlanCallback", (_PlanCallback, Callback), space)
+
+
+if TYPE_CHECKING:
+    PlanCallback = _PlanCallback
+else:
+
+    def __getattr__(name: str) -> Any:
+        if name == "PlanCallback":
+            return _derived()
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

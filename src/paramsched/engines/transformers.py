@@ -1,0 +1,91 @@
+"""Hugging Face Trainer. `optimizers=(optimizer, ps.Scheduler(optimizer, plan))` is all it needs.
+
+`planned` is for plans in epochs or per cent: the Trainer alone knows how many updates there will be, and makes its own
+optimizer. It also logs every scheduled field and hands the metrics of `evaluate` to the plan.
+
+Not `optimizers=(optimizer, None)`: the Trainer then makes a linear scheduler of its own, which overwrites the plan.
+"""
+
+from typing import Any, TypeVar
+
+from paramsched.engines._facts import Facts, Watch, flat, length_of
+from paramsched.plan import Plan
+from paramsched.scheduler._resume import OnChange
+from paramsched.scheduler.scheduler import Scheduler
+from paramsched.time import Calendar
+
+_Trainer = TypeVar("_Trainer")
+
+
+def planned(
+    trainer: type[_Trainer],
+    plan: Plan,
+    *,
+    calendar: Calendar | None = None,
+    tokens_per_sample: float | None = None,
+    on_change: OnChange = "new",
+) -> type[_Trainer]:
+    """The same Trainer class, its optimizer driven by a plan: `planned(Trainer, plan)(model=…, args=…)`.
+
+    Its checkpoints carry the plan's state where the Trainer keeps a scheduler's. A second `train()` begins the plan
+    again, unless it resumes from a checkpoint.
+
+    Args:
+        trainer: `transformers.Trainer` or a subclass of it.
+        plan: what is applied; without a horizon it has that of the arguments (`num_train_epochs`, `max_steps`).
+        calendar: facts that win over the engine's, or that it does not have.
+        tokens_per_sample: the length of a sequence, for plans in tokens.
+        on_change: as in `ps.Scheduler`.
+    """
+
+    class Planned(trainer):  # type: ignore[valid-type,misc]  # the user's class, known when it runs
+        lr_scheduler: Any
+        _paramsched_known: Facts | None = None
+
+        def set_initial_training_values(self, args: Any, dataloader: Any, *rest: Any) -> Any:
+            values = super().set_initial_training_values(args, dataloader, *rest)
+            self._paramsched_known = _facts(args, length_of(dataloader), values)
+            return values
+
+        def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+            if self.lr_scheduler is None:
+                facts = self._paramsched_known or _facts(self.args, None, (num_training_steps,))
+                made = facts.scheduler(
+                    self.optimizer if optimizer is None else optimizer,
+                    plan,
+                    calendar=calendar,
+                    tokens_per_sample=tokens_per_sample,
+                    on_change=on_change,
+                )
+                if made.last_epoch:  # an earlier train() used this optimizer up; a resume sets the count afterwards
+                    made.seek(0)
+                self.lr_scheduler, self._created_lr_scheduler = made, True
+                self._paramsched_watch = Watch("transformers.planned")
+            return self.lr_scheduler
+
+        def evaluate(self, *args: Any, **keywords: Any) -> Any:
+            metrics = super().evaluate(*args, **keywords)
+            if isinstance(self.lr_scheduler, Scheduler) and self.is_in_train:
+                self._paramsched_watch.tell(self.lr_scheduler, metrics)
+            return metrics
+
+        def log(self, logs: dict[str, Any], *args: Any, **keywords: Any) -> None:
+            if isinstance(self.lr_scheduler, Scheduler) and "learning_rate" in logs:
+                logs = logs | {name: value for name, value in flat(self.lr_scheduler).items() if name != "lr"}
+            super().log(logs, *args, **keywords)
+
+    Planned.__name__ = Planned.__qualname__ = f"Planned{trainer.__name__}"
+    return Planned
+
+
+def _facts(args: Any, batches: int | None, values: tuple[Any, ...]) -> Facts:
+    """What the Trainer has calculated: epochs, updates in an epoch, …, its last number is all updates."""
+    return Facts(
+        call="transformers.planned",
+        batches=batches,
+        accumulation=args.gradient_accumulation_steps,
+        batch_size=args.per_device_train_batch_size,
+        processes=args.world_size,
+        total=values[-1],
+        why={"steps_per_epoch": "the training set has no length", "tokens_per_step": "samples may have any length"},
+    )
