@@ -194,7 +194,9 @@ class Exponential(Curve):
     def __post_init__(self) -> None:
         _positive(self, "ratio", 0.1)
         if self.ratio == 1:
-            raise InvalidArgument("curves.exponential(1.0)", "a ratio of 1 goes nowhere", "Write curves.exponential(0.1)")
+            raise InvalidArgument(
+                "curves.exponential(1.0)", "a ratio of 1 goes nowhere", "Write curves.exponential(0.1)"
+            )
 
     def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
         rate = math.log(self.ratio)
@@ -301,10 +303,13 @@ class CosineTruncated(Curve):
     def __post_init__(self) -> None:
         _positive(self, "share", 0.8)
         if self.share > 1:
-            raise InvalidArgument(f"curves.cosine_truncated({self.share})", "a share is at most 1", "Write curves.cosine")
+            raise InvalidArgument(
+                f"curves.cosine_truncated({self.share})", "a share is at most 1", "Write curves.cosine"
+            )
 
     def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
-        return cosine._rise(u * self.share, rest, xp) / math.sin(math.pi / 2 * self.share) ** 2
+        s = xp.xp.sin(u * (math.pi / 2 * self.share)) / math.sin(math.pi / 2 * self.share)
+        return s * s  # of the ratio, not a ratio of squares, which a small share makes vanish
 
 
 @final
@@ -323,7 +328,7 @@ class CosineWave(Curve):
 
     def __post_init__(self) -> None:
         _positive(self, "cycles", 1.5)
-        if (self.cycles - 0.5) % 1:
+        if self.cycles % 1 != 0.5:
             raise InvalidArgument(
                 f"curves.cosine_wave({self.cycles})", "it would not end at 1", "Write 0.5, 1.5, 2.5 or so"
             )
@@ -354,10 +359,17 @@ class Tanh(Curve):
         for name in ("lower", "upper"):
             _finite(self, name, -7.0 if name == "lower" else 3.0)
         if not self.lower < self.upper:
-            raise InvalidArgument(f"curves.tanh({self.lower}, {self.upper})", "lower is not below upper", "Write curves.tanh(-7.0, 3.0)")
+            raise InvalidArgument(
+                f"curves.tanh({self.lower}, {self.upper})", "lower is not below upper", "Write curves.tanh(-7.0, 3.0)"
+            )
+        low, high = np.tanh([self.lower, self.upper])
+        if high - low < 1e-6 or self.upper - self.lower > 1e6:
+            raise InvalidArgument(
+                f"curves.tanh({self.lower}, {self.upper})", "it is flat there", "Write curves.tanh(-7.0, 3.0)"
+            )
 
     def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
-        low, high = math.tanh(self.lower), math.tanh(self.upper)
+        low, high = np.tanh([self.lower, self.upper]).tolist()  # as the values between are computed
         return (xp.xp.tanh(self.lower + (self.upper - self.lower) * u) - low) / (high - low)
 
 
@@ -390,6 +402,8 @@ class Sigmoid(Curve):
 
     def __post_init__(self) -> None:
         _positive(self, "steepness", 12.0)
+        if self.steepness < 1e-6:
+            raise InvalidArgument(f"curves.sigmoid({self.steepness})", "it is a straight line", "Write curves.linear")
 
     def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
         # logistic(x) = (1 + tanh(x / 2)) / 2, and the scaling to exact ends leaves this of it:
@@ -425,7 +439,9 @@ class Custom(Curve):
             got = float(np.asarray(self.function(np.array([at])), dtype=np.float64).reshape(-1)[0])
             if not abs(got - at) <= 1e-9:
                 raise InvalidArgument(
-                    f"curve {self}", f"curve({at:g}) is {got!r}", "A curve goes from exactly 0 at u=0 to 1 at u=1; scale it"
+                    f"curve {self}",
+                    f"curve({at:g}) is {got!r}",
+                    "A curve goes from exactly 0 at u=0 to 1 at u=1; scale it",
                 )
 
     @property

@@ -53,10 +53,13 @@ def finite(asked: str, number: object) -> float:
     """A finite number as a float; booleans and text are refused."""
     if isinstance(number, bool) or not isinstance(number, Real):
         raise InvalidArgument(f"{asked} got {number!r}", f"a {type(number).__name__} is no number", "Write 0.1, say")
-    value = float(number)
+    try:
+        value = float(number)
+    except OverflowError:  # an integer of more than 308 digits
+        value = math.inf
     if not math.isfinite(value):
         raise InvalidArgument(f"{asked} got {number!r}", "not finite", "Write 0.1, say")
-    return value
+    return value + 0.0  # -0.0 would equal 0.0 and yet be written differently
 
 
 def positive(asked: str, number: object) -> float:
@@ -69,6 +72,7 @@ def positive(asked: str, number: object) -> float:
 
 def count(asked: str, number: object, least: int = 1) -> int:
     """A whole number, at least `least`."""
-    if isinstance(number, bool) or not isinstance(number, Real) or int(number) != number or number < least:
+    whole = isinstance(number, Real) and not isinstance(number, bool) and math.isfinite(number) and number == int(number)
+    if not whole or number < least:
         raise InvalidArgument(f"{asked} got {number!r}", f"not a whole number from {least} on", f"Write {max(least, 3)}")
     return int(number)

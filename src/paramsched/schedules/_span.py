@@ -48,6 +48,10 @@ class Span:
         """A period in updates: at least 1, the same wherever it begins."""
         return max(1, ceil(self.exact(duration)))
 
+    def later(self, begin: Fraction) -> "Span":
+        """The same span from `begin` on; time from the start of the run."""
+        return replace(self, begin=begin)
+
     def part(self, begin: Fraction, end: Fraction | None) -> "Span":
         """A stage of this span; times from the start of the run."""
         return replace(self, begin=begin, end=end, staged=True)

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, replace
 from fractions import Fraction
-from math import isfinite
+from math import inf
 from numbers import Real
 from typing import Any, ClassVar, overload
 
@@ -22,6 +22,8 @@ from paramsched.time import Duration
 PERIOD = {"role": "period"}
 """Metadata of a Duration field that repeats, and therefore is rounded wherever it begins alike."""
 
+_MOST = 10**18  # updates: the longest length there is
+_INSTEAD = "Write the number of completed updates: 0, 1, 2, …"
 _CHUNK = 16384  # updates evaluated at once: temporaries stay in the cache (benchmarks/test_curve.py)
 
 
@@ -36,7 +38,7 @@ class Schedule(ABC):
     `PERIOD`), a field that is a Schedule is a part.
     """
 
-    __slots__ = ()
+    __slots__ = ("__weakref__",)  # jax.jit(schedule) keeps a weak reference
     _precedence: ClassVar[int] = _text.CALL
 
     @overload
@@ -196,6 +198,11 @@ class Schedule(ABC):
         printer.text(str(self))
 
 
+_quiet = np.errstate(over="ignore", under="ignore")
+"""A result that overflows is inf, in every back end and without a warning."""
+
+
+@_quiet
 def evaluate(schedule: Schedule, times: Array, base: float) -> Floats:
     """The one evaluator: values at NumPy times (1-d, checked) for one base; float64.
 
@@ -210,6 +217,7 @@ def evaluate(schedule: Schedule, times: Array, base: float) -> Floats:
     return out
 
 
+@_quiet
 def columns(schedule: Schedule, times: Array) -> Value:
     """The two columns of an affine schedule at NumPy times, not yet applied to a base."""
     return schedule._at(times, BASE, NUMPY)
@@ -225,12 +233,13 @@ def _piece(schedule: Schedule, times: Array, base: float) -> Floats:
     return np.full(times.shape, values)
 
 
+@_quiet
 def _broadcast(schedule: Schedule, times: Array, bases: Array) -> Floats:
     """Values for an array of bases: each base by itself where there are few, so that they equal the scalar ones."""
     shape = np.broadcast_shapes(times.shape, bases.shape)
     if schedule.affine:
         value = columns(schedule, times.reshape(-1))
-        shaped = Value(*(_shaped(column, times.shape) for column in (value.factor, value.offset)))
+        shaped = Value(*(_shaped(column, times.shape, NUMPY) for column in (value.factor, value.offset)))
         return np.array(np.broadcast_to(shaped.at(bases), shape))
     many_times = np.array(np.broadcast_to(times, shape)).reshape(-1)
     many_bases = np.array(np.broadcast_to(bases, shape)).reshape(-1)
@@ -238,42 +247,53 @@ def _broadcast(schedule: Schedule, times: Array, bases: Array) -> Floats:
     return np.array(np.broadcast_to(values, many_times.shape)).reshape(shape)
 
 
-def _shaped(column: Array | None, shape: tuple[int, ...]) -> Array | None:
-    return column.reshape(shape) if isinstance(column, np.ndarray) and column.size > 1 else column
+def _shaped(column: Array | None, shape: tuple[int, ...], xp: Arrays) -> Array | None:
+    return xp.lift(column.reshape(shape)) if isinstance(column, np.ndarray) else column
 
 
 def _foreign(schedule: Schedule, t: Array, base: Array, xp: Arrays) -> Array:
     """torch and JAX: times are never read, negative ones count as 0."""
-    times = t if not is_numpy(t) else xp.xp.asarray(_checked(t))
-    times = xp.at_least(times, 0)
-    keep = None if is_numpy(base) else base.dtype
+    known = is_numpy(t)
+    times = _checked(t) if known else t
+    if not known and not (xp.is_whole(t) or xp.xp.isdtype(t.dtype, "real floating")):
+        raise InvalidTime(f"times of dtype {t.dtype}", "no numbers", _INSTEAD)
+    shape = np.broadcast_shapes(tuple(times.shape), () if isinstance(base, (int, float)) else np.shape(base))
     wide = float(base) if isinstance(base, (int, float)) else xp.floating(base)
-    if schedule.affine:
-        values = schedule._at(times, BASE, xp).at(wide)
+    if known and schedule.affine:  # only base is foreign: the columns come from the one evaluator
+        value = columns(schedule, times.reshape(-1))
+        values = Value(*(_shaped(column, times.shape, xp) for column in (value.factor, value.offset))).at(wide)
+    elif schedule.affine:
+        values = schedule._at(xp.clock(times), BASE, xp).at(wide)
     else:
+        whole = known and times.dtype.kind == "i" and not (times.size and times.max() > xp.far)
+        times = xp.clock(times if not known else xp.whole(times) if whole else xp.floating(times))
         values = schedule._at(times, Value(None, wide), xp).alone()
-    shape = np.broadcast_shapes(tuple(times.shape), () if is_numpy(base) else tuple(base.shape))
     values = xp.xp.broadcast_to(xp.lift(values), shape)
-    floating = keep is not None and xp.xp.isdtype(keep, "real floating")
-    return xp.xp.astype(values, keep) if floating else values
+    if isinstance(base, (int, float)) or (is_numpy(base) and np.asarray(base).dtype.kind != "f"):
+        return values
+    keep = getattr(xp.xp, str(np.asarray(base).dtype)) if is_numpy(base) else base.dtype
+    return xp.xp.astype(values, keep) if xp.xp.isdtype(keep, "real floating") else values
 
 
 def _checked(t: Any) -> Array:
     """A Python or NumPy time as a NumPy array; what cannot be a time is refused."""
-    instead = "Write the number of completed updates: 0, 1, 2, …"
     if isinstance(t, bool) or isinstance(t, (str, bytes)):
-        raise InvalidTime(f"time {t!r}", f"a {type(t).__name__} is no time", instead)
+        raise InvalidTime(f"time {t!r}", f"a {type(t).__name__} is no time", _INSTEAD)
     if isinstance(t, (int, float)):
-        if not (isfinite(t) and t >= 0):
-            raise InvalidTime(f"time {t!r}", "negative or not finite", instead)
-        return np.asarray(t if isinstance(t, float) or t < 2**62 else float(t))
+        if not 0 <= t < inf:
+            raise InvalidTime(f"time {t!r}", "negative or not finite", _INSTEAD)
+        if isinstance(t, int) and t > _MOST:
+            raise InvalidTime(f"time {t:.6g}" if t < 10**300 else "time", "more updates than a clock counts", _INSTEAD)
+        return np.asarray(t)
     times = np.asarray(t)
     if times.dtype.kind not in "iuf":
-        raise InvalidTime(f"times of dtype {times.dtype}", "no numbers", instead)
+        raise InvalidTime(f"times of dtype {times.dtype}", "no numbers", _INSTEAD)
     if times.size and not (times.min() >= 0 and np.isfinite(times.max())):
-        raise InvalidTime(f"times from {times.min()} to {times.max()}", "negative or not finite", instead)
+        raise InvalidTime(f"times from {times.min()} to {times.max()}", "negative or not finite", _INSTEAD)
     if times.dtype.kind == "f":
         return np.ascontiguousarray(times, dtype=np.float64).reshape(times.shape)
+    if times.size and times.max() > _MOST:
+        raise InvalidTime(f"times up to {times.max()}", "more updates than a clock counts", _INSTEAD)
     return np.ascontiguousarray(times, dtype=np.int64).reshape(times.shape)
 
 

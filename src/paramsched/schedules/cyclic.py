@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from itertools import pairwise
+from functools import lru_cache
 from typing import Literal, TypeAlias, final, get_args
 
+import numpy as np
+
 from paramsched import curves
-from paramsched._arrays import Array, Arrays
+from paramsched._arrays import Array, Arrays, Integers
 from paramsched.errors import InvalidArgument, nearest
 from paramsched.schedules import _text
 from paramsched.schedules._level import Level, finite, level_of, parts, positive
@@ -19,6 +21,7 @@ Mode: TypeAlias = Literal["triangular", "triangular2", "exp_range"]
 """How the height of the triangles goes on: the same, halved each cycle, gamma ** t."""
 
 _FAR = 2**53  # updates: beyond it floats no longer count
+_LEAST_GROWTH = 1.001
 
 
 @final
@@ -48,7 +51,7 @@ class Cyclic(Schedule):
 
     def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
         up, down = self.up.updates, self.down.updates
-        cycle = t // (up + down)
+        cycle = xp.periods(t, up + down)
         at = t - cycle * (up + down)
         height = xp.where(at <= up, xp.floating(at) / up, xp.floating(up + down - at) / down)
         if self.mode == "triangular2":
@@ -77,6 +80,10 @@ class CosineRestarts(Schedule):
         mult = finite("cosine_restarts(mult=…)", self.mult)
         if mult < 1:
             raise InvalidArgument(f"cosine_restarts(mult={self.mult!r})", "cycles would vanish", "Write mult=1 or more")
+        if 1 < mult < _LEAST_GROWTH:  # the table of their begins has an entry for each
+            raise InvalidArgument(
+                f"cosine_restarts(mult={self.mult!r})", "cycles that hardly grow", f"Write mult=1, or {_LEAST_GROWTH} or more"
+            )
         object.__setattr__(self, "mult", mult)
         object.__setattr__(self, "to", level_of("cosine_restarts(to=…)", self.to))
         object.__setattr__(self, "gamma", positive("cosine_restarts(gamma=…)", self.gamma))
@@ -88,14 +95,13 @@ class CosineRestarts(Schedule):
     def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
         if self.mult == 1:
             size = self.first.updates
-            cycle = t // size
+            cycle = xp.periods(t, size)
             u = xp.floating(t - cycle * size) / size
         else:
             # Found by adding lengths, never by a logarithm, which lands a cycle early where it rounds down.
-            begins = self._begins(_FAR)
-            cycle = xp.reached(begins[1:], t)
-            begin, size = xp.take(begins, cycle), xp.take(_sizes(begins), cycle)
-            u = (xp.floating(t) - begin) / size
+            begins, sizes = _cycles(self.first.updates, self.mult)
+            cycle = xp.reached(begins[1:].tolist(), t)
+            u = xp.floating(t - xp.take(begins, cycle)) / xp.take(sizes, cycle)
         height = self.gamma ** xp.floating(cycle)
         fall = curves.cosine._fall(u, 1.0 - u, xp)
         to, fixed = parts(self.to)
@@ -106,19 +112,19 @@ class CosineRestarts(Schedule):
     def _bends(self, until: int) -> Iterable[int]:
         if self.mult == 1:
             return range(0, until + 1, self.first.updates)
-        return self._begins(until + 1)
-
-    def _begins(self, until: int) -> list[int]:
-        """The begins of the cycles that begin before `until`, and one more."""
-        begins, size = [0], float(self.first.updates)
-        while begins[-1] < until:
-            begins.append(begins[-1] + round(size))
-            size *= self.mult
-        return begins
+        begins, _ = _cycles(self.first.updates, self.mult)
+        return begins[begins <= until].tolist()
 
 
-def _sizes(begins: list[int]) -> list[int]:
-    return [after - before for before, after in pairwise(begins)] + [1]
+@lru_cache(maxsize=64)
+def _cycles(first: int, mult: float) -> tuple[Integers, Integers]:
+    """The begins and sizes of all cycles that begin before floats no longer count."""
+    begins, sizes, size = [0], [first], float(first)
+    while begins[-1] + sizes[-1] <= _FAR:
+        begins.append(begins[-1] + sizes[-1])
+        size *= mult
+        sizes.append(round(min(size, 2.0 * _FAR)))
+    return np.array(begins), np.array(sizes)
 
 
 @_text.shape
@@ -159,7 +165,7 @@ def cosine_restarts(first: DurationLike, mult: float = 1.0, to: Level = 0.0, gam
 
     Args:
         first: length of the first cycle, any unit, above 0.
-        mult: each cycle's length over the one before, 1 or more; lengths are rounded to whole updates.
+        mult: each cycle's length over the one before, 1, or from 1.001 on; lengths are rounded to whole updates.
         to: the level the descents end at (it is reached only in the limit: the next cycle begins there).
         gamma: each cycle's peak over the one before, above 0.
 

@@ -11,7 +11,7 @@ import numpy as np
 from paramsched._arrays import Array, Arrays
 from paramsched.errors import InvalidArgument, Unresolved
 from paramsched.schedules import _text
-from paramsched.schedules._level import Absolute, Level, level_of
+from paramsched.schedules._level import Absolute, Level, level_of, parts
 from paramsched.schedules._span import Span
 from paramsched.schedules._value import ONE, Value
 from paramsched.schedules.base import Schedule, schedule_of
@@ -153,7 +153,8 @@ class Clamp(Schedule):
             level = getattr(self, name)
             if level is not None:
                 object.__setattr__(self, name, level_of(f"clamp({name}=…)", level))
-        if isinstance(self.low, float) and isinstance(self.high, float) and self.low > self.high:
+        low, high = ((None, None) if level is None else parts(level) for level in (self.low, self.high))
+        if any(a is not None and b is not None and a > b for a, b in zip(low, high, strict=True)):
             raise InvalidArgument(f"clamp(low={self.low}, high={self.high})", "low is above high", "Swap them")
 
     @property
@@ -221,10 +222,7 @@ def difference(left: Any, right: Any) -> Any:
 
 @_text.operator("negative")
 def negative(schedule: Schedule) -> Schedule:
-    if isinstance(schedule, Sum):  # so that the text, which has no brackets there, reads back the same
-        return Sum(tuple(negative(operand) for operand in schedule.operands))
-    if isinstance(schedule, Product) and schedule.operands[0] == Constant(-1.0, None) and len(schedule.operands) == 2:
-        return schedule.operands[1]
+    # No simplification, not even of two signs: the text of a product says each of its factors, and has to read back.
     return Product(_operands(Product, -1.0, schedule) or ())
 
 

@@ -73,7 +73,7 @@ class Recurrence(Schedule):
             if self.until is None:
                 raise Unresolved(str(self), "a tensor's time needs the whole table", "Write ps.resolve(…, Calendar(total=…))")
             factors, offsets, _ = self._scan(0, self.until + 1, _start(len(self.rules)))
-            index = xp.at_most(t, self.until)
+            index = xp.at_most(xp.whole(t), self.until)
             return base.scaled(xp.take(factors, index)) + Value(None, xp.take(offsets, index))
         at = np.asarray(np.floor(t), dtype=np.int64)
         if self.until is not None:

@@ -69,7 +69,7 @@ class Shift(Schedule):
         begin = span.begin + span.exact(self.by)
         if span.end is not None and begin > span.end:
             raise InvalidArgument(str(self), "the shift is longer than the time there is", "Shorten it")
-        inner = self.schedule._resolve(span.part(begin, span.end))
+        inner = self.schedule._resolve(span.later(begin))
         return Shift(inner, Duration.of(span.after(self.by)))
 
 
@@ -103,7 +103,7 @@ class Every(Schedule):
 
     def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
         period = self.period.updates
-        at = (t + self.phase) // period * period - self.phase
+        at = xp.periods(t + self.phase, period) * period - self.phase
         return self.schedule._at(xp.at_least(at, 0) if self.phase else at, base, xp)
 
     def _bends(self, until: int) -> Iterable[int]:
@@ -143,7 +143,7 @@ class Restarts(Schedule):
 
     def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
         period = self.every.updates
-        cycle = t // period
+        cycle = xp.periods(t, period)
         if self.times is not None:
             cycle = xp.at_most(cycle, self.times - 1)
         at = t - cycle * period
@@ -153,7 +153,7 @@ class Restarts(Schedule):
 
     def _bends(self, until: int) -> Iterable[int]:
         period = self.every.updates
-        inside = tuple(self.schedule._bends(period))
+        inside = tuple(self.schedule._bends(min(period, until)))
         end = until if self.times is None else min(until, period * self.times)
         return (begin + b for begin in range(0, end + 1, period) for b in (0, *inside) if b <= period)
 

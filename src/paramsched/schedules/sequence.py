@@ -62,14 +62,21 @@ class Sequence(Schedule):
         lengths = (stage.length for stage in self.stages[:-1])
         return list(accumulate((n.updates for n in lengths if n is not None), initial=0))
 
+    def _taking_time(self) -> tuple[list[Schedule], list[int]]:
+        """The stages of more than no update, and their begins; the last one where there is no other."""
+        pairs = list(zip(self.stages, self._begins(), strict=True))
+        kept = [(stage, begin) for stage, begin in pairs if stage.length is None or stage.length.terms]
+        stages, begins = zip(*(kept or pairs[-1:]), strict=True)
+        return list(stages), list(begins)
+
     def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
-        begins = self._begins()
+        stages, begins = self._taking_time()
         low, high = 0, len(begins) - 1
         if xp.concrete and t.size:  # only the stages these times are in; others would be masked away
             low = max(0, bisect_right(begins, t.min()) - 1)
             high = bisect_right(begins, t.max()) - 1
-        value = self.stages[low]._at(xp.at_least(t - begins[low], 0), base, xp)
-        for stage, begin in zip(self.stages[low + 1 : high + 1], begins[low + 1 : high + 1], strict=True):
+        value = stages[low]._at(xp.at_least(t - begins[low], 0), base, xp)
+        for stage, begin in zip(stages[low + 1 : high + 1], begins[low + 1 : high + 1], strict=True):
             value = where(t >= begin, stage._at(xp.at_least(t - begin, 0), base, xp), value, xp)
         return value
 
@@ -123,7 +130,8 @@ class Sequence(Schedule):
 def _staged(stage: Schedule, span: Span, last: bool) -> Schedule:
     """A resolved stage that has a length, unless it is the last."""
     resolved = stage._resolve(span)
-    if resolved.length is not None or last or span.room is None:
+    length = resolved.length
+    if span.room is None or (last if length is None else length.updates == span.room):
         return resolved
     if isinstance(resolved, Constant):
         return replace(resolved, over=Duration.of(span.room))

@@ -31,7 +31,7 @@ class Step(Schedule):
         return None
 
     def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
-        return base.scaled(self.gamma ** xp.floating(t // self.every.updates))
+        return base.scaled(self.gamma ** xp.floating(xp.periods(t, self.every.updates)))
 
     def _bends(self, until: int) -> Iterable[int]:
         return range(0, until + 1, self.every.updates)

@@ -23,10 +23,12 @@ _NAMES: dict[str, tuple[str, int]] = {
 _SCALES = {"": 1, "k": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 _TERM = re.compile(
     r"\s*(?P<sign>[+-]?)\s*(?P<number>\d[\d_]*(?:\.[\d_]*)?(?:[eE][+-]?\d{1,3})?|\.\d[\d_]*(?:[eE][+-]?\d{1,3})?)"
-    r"(?P<scale>[kMBT]?)\s*(?P<unit>%|[A-Za-z]+)"
+    r"(?P<scale>[kMBT]?)\s*(?P<unit>%|[A-Za-z]+)",
+    re.ASCII,
 )
 _MOST_TEXT = 200
 _MOST = Fraction(10**18)  # beyond what a clock of 64 bits counts
+_LEAST = 1 / _MOST
 
 
 @final
@@ -169,6 +171,8 @@ def _read(text: str) -> Duration:
         amount = number * _SCALES[found["scale"]] * times * (-1 if found["sign"] == "-" else 1)
         if abs(amount) > _MOST:
             raise InvalidArgument(f'length "{shown}"', "more than a clock counts", "Write 1e18 or fewer")
+        if 0 < abs(amount) < _LEAST:
+            raise InvalidArgument(f'length "{shown}"', "less than any clock tells from nothing", "Write 0, or more")
         amounts[unit] = amounts.get(unit, Fraction(0)) + amount
         place = found.end()
         while place < len(bare) and bare[place].isspace():
