@@ -1,4 +1,4 @@
-"""Lists of MMEngine schedulers to compare on: generated configs, and runs of real schedulers stepped as its Runner does."""
+"""Lists of MMEngine schedulers to compare on: generated configs, and schedulers stepped as its Runner does."""
 
 from __future__ import annotations
 

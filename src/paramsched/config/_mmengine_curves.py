@@ -138,7 +138,7 @@ def _window(arguments: Arguments) -> dict[str, Any]:
     }
 
 
-def _nothing(arguments: Arguments) -> dict[str, Any]:
+def _nothing(arguments: Arguments) -> dict[str, Any]:  # noqa: ARG001  # the contract
     return {}
 
 
@@ -241,7 +241,8 @@ def _multistep_derived(arguments: Arguments) -> dict[str, Any]:
 
 def _multistep(arguments: Arguments) -> Rule:
     # A milestone that is no whole number, or below 0, is never reached.
-    reached = sorted(int(one) for one in Counter(arguments["milestones"]).elements() if one == int(one) and one >= 0)
+    milestones: Counter[float] = Counter(arguments["milestones"])
+    reached = sorted(int(one) for one in milestones.elements() if one == int(one) and one >= 0)
     return rules.multistep(reached, float(arguments["gamma"]), **_window(arguments))
 
 
@@ -436,7 +437,11 @@ _ROWS = (
     Curve(
         "Step",
         "multiply by `gamma` every `step_size` ticks",
-        (Argument("step_size", ..., "ticks between two of them", counted=True), Argument("gamma", 0.1, "factor"), *_TAIL),
+        (
+            Argument("step_size", ..., "ticks between two of them", counted=True),
+            Argument("gamma", 0.1, "factor"),
+            *_TAIL,
+        ),
         _step_faults,
         _nothing,
         _step,

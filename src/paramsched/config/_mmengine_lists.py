@@ -66,8 +66,9 @@ def list_cautions(schedulers: Iterable[tuple[Curve, Arguments]], clock: Clock) -
     for index, (curve, arguments) in enumerate(together):
         if clock.max_epochs is None and clock.max_iters is not None and arguments["by_epoch"]:
             yield (
-                f"[{index}]: by_epoch=True in a run by iterations ticks once in {clock.epoch_length or 'an unknown number of'} "
-                "iterations at most (in MMEngine never before the end); write by_epoch=False and counts of iterations"
+                f"[{index}]: by_epoch=True in a run by iterations ticks once in "
+                f"{clock.epoch_length or 'an unknown number of'} iterations at most, in MMEngine never before the end; "
+                "write by_epoch=False and counts of iterations"
             )
         if curve.name != "CosineAnnealing" or not arguments["T_max"] < arguments["end"] - arguments["begin"] - 1:
             continue
@@ -81,8 +82,8 @@ def list_cautions(schedulers: Iterable[tuple[Curve, Arguments]], clock: Clock) -
         if others and arguments["end"] < INF:
             yield (
                 f"[{index}]: the cosine turns round at T_max={arguments['T_max']}, before its window ends at "
-                f"{arguments['end']}, and climbs back to the base value: what {_places(others)} made of it is forgotten; "
-                f"write end={arguments['begin'] + arguments['T_max'] + 1}"
+                f"{arguments['end']}, and climbs back to the base value: what {_places(others)} made of it "
+                f"is forgotten; write end={arguments['begin'] + arguments['T_max'] + 1}"
             )
 
 

@@ -1,6 +1,7 @@
 """From a config of MMEngine to checked entries: one scheduler each, its arguments complete, its window filled in."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
@@ -92,7 +93,7 @@ class Reader:
                     # A dict without type is one of several optimizers; the rest of it says whether that was meant.
                     self.faults.add(
                         within(path, name),
-                        f"{_text(theirs)} is no scheduler. A dict of schedulers has `type`, or is one of optimizers' names",
+                        f"{_text(theirs)} is no scheduler; its dict has `type`, another is of optimizers' names",
                         _EXAMPLE,
                     )
                     continue
@@ -193,7 +194,9 @@ class Reader:
             if one.required and one.name not in given:
                 self.faults.add(within(path, one.name), f"it is missing: {one.meaning}", f"Write {one.name}=…")
         if given.get("last_step", -1) != -1:
-            self.faults.add(within(path, "last_step"), "a Plan begins at the beginning", "Leave it out; seek goes to a time")
+            self.faults.add(
+                within(path, "last_step"), "a Plan begins at the beginning", "Leave it out; seek goes to a time"
+            )
 
     def readable(self, value: Any, path: str) -> None:
         if isinstance(value, Unreadable):
@@ -215,7 +218,7 @@ class Reader:
             self.faults.add(
                 within(path, "end"),
                 "it is missing, and nothing says how long the run is",
-                "Write end=…, train_cfg=dict(max_epochs=…), or Calendar(total=\"12 epochs\")",
+                "Write end=…, train_cfg=dict(max_epochs=…), or Calendar(total=…, steps_per_epoch=…)",
             )
             return None
         if convert:
@@ -232,10 +235,8 @@ class Reader:
                     "Write Calendar(steps_per_epoch=…)",
                 )
                 return None
-            try:
+            with suppress(TypeError, ValueError, OverflowError):  # not numbers: the checks say which
                 arguments = converted(curve.counted, arguments, length)
-            except (TypeError, ValueError, OverflowError):
-                pass  # not numbers: the checks below say which
         return curve.defaulted(arguments)
 
     def run_of(self, whole: Mapping[str, Any]) -> Run:
@@ -256,7 +257,7 @@ class Reader:
             return Run(Clock(length), None, accumulation)
         total = Duration.of(facts.total)
         exact = dict(total.terms)
-        if set(exact) == {"epochs"}:
+        if set(exact) == {"epochs"}:  # kept as written
             count = ceil(exact["epochs"])
             return Run(Clock(length, count, None), total, accumulation)
         horizon = facts.horizon
@@ -285,8 +286,8 @@ class Reader:
         by_iteration = [entry.path for entry in entries if not entry.arguments["by_epoch"]]
         if self.run.accumulation > 1 and by_iteration:
             self.warnings.append(
-                f"{by_iteration[0]}: with {self.run.accumulation} batches to an update, by_epoch=False counts batches in "
-                "MMEngine and updates in a Plan; divide begin, end and the other counts by it"
+                f"{by_iteration[0]}: with {self.run.accumulation} batches to an update, by_epoch=False counts batches "
+                "in MMEngine and updates in a Plan; divide begin, end and the other counts by it"
             )
 
 

@@ -1,4 +1,4 @@
-"""From MMEngine's schedulers of one field to one schedule: windows in a chain where that is exact, else a recurrence."""
+"""From MMEngine's schedulers of one field to one schedule: a chain of windows where exact, else a recurrence."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -67,7 +67,9 @@ def _one_after_another(pieces: Sequence[Piece], clock: Clock) -> list[Piece] | N
     for index, piece in enumerate(pieces):
         if any(overlap(piece.arguments, other.arguments, clock) for other in pieces[index + 1 :]):
             return None
-    return sorted(pieces, key=lambda piece: clock.in_iterations(piece.arguments["begin"], piece.arguments["by_epoch"]) or 0)
+    return sorted(
+        pieces, key=lambda piece: clock.in_iterations(piece.arguments["begin"], piece.arguments["by_epoch"]) or 0
+    )
 
 
 def _piece(curve: Curve, arguments: Arguments, clock: Clock, *, alone: bool) -> Piece | None:
@@ -121,7 +123,9 @@ def _shape(
             return step(ticks(arguments["step_size"]), arguments["gamma"]), "factor", False
         case "MultiStep" if run is not None or not endless:
             limit = min(arguments["end"], INF if run is None else run) - arguments["begin"]
-            milestones = sorted(one for one in arguments["milestones"].elements() if 0 <= one < limit and one == int(one))
+            milestones = sorted(
+                one for one in arguments["milestones"].elements() if 0 <= one < limit and one == int(one)
+            )
             if not milestones or (run is None and arguments["end"] >= INF):
                 return None
             return multistep([ticks(one) for one in milestones], arguments["gamma"]), "factor", False  # type: ignore[arg-type]  # a list is read as well
@@ -160,7 +164,7 @@ def _cosine_shape(
 
 
 def _rules(schedulers: Sequence[Scheduler]) -> list[Rule]:
-    """The kernel's rules, in the order of the list; what a OneCycle writes into the groups is taken over by the others."""
+    """The kernel's rules, in the order of the list; what a OneCycle writes into the groups goes for the others."""
     cycles = [arguments for curve, arguments in schedulers if curve.name == "OneCycle"]
     found: list[Rule] = []
     base: Absolute | None = None
@@ -169,7 +173,7 @@ def _rules(schedulers: Sequence[Scheduler]) -> list[Rule]:
         rule = curve.rule(arguments)
         if isinstance(rule, OneCycleRule):
             base = absolute(rule.peak / rule.div)
-            # Every OneCycle draws through the numbers of the one that was built last; at the first tick its own (row 7).
+            # Every OneCycle draws through the numbers of the one built last; at the first tick through its own (row 7).
             latest = cycles[-1]
             drawn = replace(
                 rule,

@@ -76,7 +76,7 @@ def read_python(text: str, source: str = "config", folder: Path | None = None) -
     Raises:
         ConfigError: no Python, or a `_base_` that cannot be read.
 
-    >>> read_python("n = 4\\nparam_scheduler = dict(type='StepLR', step_size=2 * n)")
+    >>> read_python("n = 4; param_scheduler = dict(type='StepLR', step_size=2 * n)")
     {'n': 4, 'param_scheduler': {'type': 'StepLR', 'step_size': 8}}
     """
     return _File(text, source, folder, ()).read()
@@ -102,7 +102,9 @@ class _File:
             tree = ast.parse(self.text)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             where = f"line {error.lineno}: " if isinstance(error, SyntaxError) and error.lineno else ""
-            raise ConfigError(self.source, [f"{where}not Python. Write param_scheduler = dict(type='StepLR', …)"]) from None
+            raise ConfigError(
+                self.source, [f"{where}not Python. Write param_scheduler = dict(type='StepLR', …)"]
+            ) from None
         for statement in tree.body:
             self.statement(statement)
         public = {name: value for name, value in self.names.items() if not name.startswith("_")}
@@ -259,7 +261,9 @@ class _File:
     def bases(self, value: Any) -> dict[str, Any]:
         paths = [value] if isinstance(value, str) else value
         if not isinstance(paths, (list, tuple)) or not all(isinstance(path, str) for path in paths):
-            raise ConfigError(self.source, [f"_base_: {value} is no path and no list of paths. Write _base_ = './base.py'"])
+            raise ConfigError(
+                self.source, [f"_base_: {value} is no path and no list of paths. Write _base_ = './base.py'"]
+            )
         found: dict[str, Any] = {}
         for path in paths:
             found = merged(found, self.read_base(path))
@@ -267,7 +271,9 @@ class _File:
 
     def read_base(self, path: str) -> dict[str, Any]:
         if self.folder is None:
-            raise ConfigError(self.source, [f"_base_: {path} is looked for beside the file. Give the file's path, not its text"])
+            raise ConfigError(
+                self.source, [f"_base_: {path} is looked for beside the file. Give the file's path, not its text"]
+            )
         place = (self.folder / path).resolve()
         if place in self.above:
             raise ConfigError(self.source, [f"_base_: {path} is its own base"])

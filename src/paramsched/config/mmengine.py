@@ -1,7 +1,7 @@
 """The dialect of MMEngine: its `param_scheduler`, by itself or in a whole config, in Python, YAML or JSON.
 
-- one dict with `type`, a list of them, or a dict of lists by the names of several optimizers; `type` is a name or a class
-- counts are epochs where `by_epoch` is true (the default), else iterations, which a plan calls updates
+- one dict with `type` (a name or a class), a list of them, or a dict of lists by the names of several optimizers
+- counts are epochs where `by_epoch` is true (the default), else iterations; a plan calls those updates
 - a missing `end` is the end of the run: of `train_cfg`, else of the calendar
 - schedulers of one field combine as in MMEngine: the plan's line is a chain of windows where that is exact, and a
   `recurrence` otherwise
@@ -48,7 +48,8 @@ def to_plan(
     Raises:
         ConfigError: every fault at once, each with its path.
 
-    >>> print(to_plan({"type": "MultiStepLR", "milestones": [8, 11]}, calendar=Calendar(total="12 epochs")))
+    >>> facts = Calendar(total="12 epochs", steps_per_epoch=10)
+    >>> print(to_plan({"type": "MultiStepLR", "milestones": [8, 11]}, calendar=facts))
     horizon: 12 epochs
     lr: multistep(["8 epochs", "11 epochs"])
     """
@@ -86,7 +87,7 @@ def from_plan(plan: Plan) -> dict[str, Any]:
     Raises:
         PlanError: MMEngine has no scheduler for a part of it; the message says which.
 
-    >>> from_plan(Plan(lr="multistep([\"8 epochs\", \"11 epochs\"])", horizon="12 epochs"))["param_scheduler"]
+    >>> from_plan(Plan(lr="multistep(['8 epochs', '11 epochs'])", horizon="12 epochs"))["param_scheduler"]
     [{'type': 'MultiStepLR', 'milestones': [8, 11], 'gamma': 0.1}]
     """
     return _mmengine_write.config_of(plan)
@@ -163,7 +164,7 @@ def _plan(entries: Sequence[Entry], run: Run, bases: _Bases) -> Plan:
             schedule = _scheduled(mine, run, group)
             for entry in mine:
                 if entry.curve.rule is None:
-                    schedule = schedule * _metric_rule(entry, bases)  # type: ignore[operator]  # a rule multiplies into it
+                    schedule = schedule * _metric_rule(entry, bases)
             bindings.append(Binding(field, schedule, optimizer if group is None else group))
     return Plan(*bindings, horizon=run.horizon)
 
@@ -218,7 +219,9 @@ def _refuse_plateau(entry: Entry, run: Run, bases: _Bases, faults: Faults) -> No
         faults.add(within(entry.path, "min_value"), "a list; a plan's floor is a multiple of base", "Write one number")
     elif given["min_value"] and not bases.of(entry.field):
         found = "a value, and a plan's floor is a multiple of base, which nothing says"
-        faults.add(within(entry.path, "min_value"), found, f"Give base={{'{entry.field}': …}}, or the optimizer's config")
+        faults.add(
+            within(entry.path, "min_value"), found, f"Give base={{'{entry.field}': …}}, or the optimizer's config"
+        )
     try:
         if not isinstance(given["min_value"], (list, tuple)):
             _metric_rule(entry, bases)
@@ -242,4 +245,8 @@ def _refuse_overrun(entries: Sequence[Entry], run: Run, faults: Faults) -> None:
             )
         peaks = given["eta_max"]
         if isinstance(peaks, (list, tuple)) and entry.optimizer is not None:
-            faults.add(within(entry.path, "eta_max"), "a list, and the groups are selected by the optimizer", "Write one number")
+            faults.add(
+                within(entry.path, "eta_max"),
+                "a list, and the groups are selected by the optimizer",
+                "Write one number",
+            )

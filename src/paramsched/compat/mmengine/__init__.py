@@ -29,11 +29,11 @@ from paramsched.compat.mmengine.momentum_scheduler import PolyMomentum as PolyMo
 from paramsched.compat.mmengine.momentum_scheduler import ReduceOnPlateauMomentum as ReduceOnPlateauMomentum
 from paramsched.compat.mmengine.momentum_scheduler import StepMomentum as StepMomentum
 from paramsched.compat.mmengine.optim_wrapper import OptimWrapper as OptimWrapper
+from paramsched.compat.mmengine.param_scheduler import INF as INF
 from paramsched.compat.mmengine.param_scheduler import ConstantParamScheduler as ConstantParamScheduler
 from paramsched.compat.mmengine.param_scheduler import CosineAnnealingParamScheduler as CosineAnnealingParamScheduler
 from paramsched.compat.mmengine.param_scheduler import CosineRestartParamScheduler as CosineRestartParamScheduler
 from paramsched.compat.mmengine.param_scheduler import ExponentialParamScheduler as ExponentialParamScheduler
-from paramsched.compat.mmengine.param_scheduler import INF as INF
 from paramsched.compat.mmengine.param_scheduler import LinearParamScheduler as LinearParamScheduler
 from paramsched.compat.mmengine.param_scheduler import MultiStepParamScheduler as MultiStepParamScheduler
 from paramsched.compat.mmengine.param_scheduler import OneCycleParamScheduler as OneCycleParamScheduler
@@ -41,3 +41,6 @@ from paramsched.compat.mmengine.param_scheduler import PolyParamScheduler as Pol
 from paramsched.compat.mmengine.param_scheduler import ReduceOnPlateauParamScheduler as ReduceOnPlateauParamScheduler
 from paramsched.compat.mmengine.param_scheduler import StepParamScheduler as StepParamScheduler
 from paramsched.compat.mmengine.registry import PARAM_SCHEDULERS as PARAM_SCHEDULERS
+from paramsched.compat.mmengine.report import scheduled_values as scheduled_values
+from paramsched.compat.mmengine.report import unmeasured as unmeasured
+from paramsched.compat.mmengine.restore import restore as restore

@@ -151,8 +151,8 @@ class _ParamScheduler:
             )
         if epoch_length is None or not epoch_length > 0:
             raise AssertionError(
-                f"{cls.__name__}.build_iter_from_epoch(epoch_length={epoch_length!r}): `epoch_length` must be a positive "
-                "integer. Write epoch_length=len(train_dataloader)"
+                f"{cls.__name__}.build_iter_from_epoch(epoch_length={epoch_length!r}): `epoch_length` must be a "
+                "positive integer. Write epoch_length=len(train_dataloader)"
             )
         cls._check_conversion(args, kwargs)
         given = converted(cls._counted, {"begin": begin, "end": end, **kwargs}, epoch_length)
@@ -165,7 +165,8 @@ class _ParamScheduler:
     @property
     def _position(self) -> int:
         """The tick in the window's units: those made by this object, after those `last_step` stands for."""
-        return self._global_step + vars(self).get("_skipped", 0)
+        skipped: int = vars(self).get("_skipped", 0)
+        return self._global_step + skipped
 
     def _attach(
         self,
@@ -261,7 +262,8 @@ class _ParamScheduler:
         lacking = [one for one in (*self._configured, "last_step", "_global_step") if one not in state]
         if lacking:
             raise StateError(
-                f"{type(self).__name__}.load_state_dict: it has no {', '.join(lacking)}, so it is the state of another class"
+                f"{type(self).__name__}.load_state_dict: it has no {', '.join(lacking)}: "
+                "it is the state of another class"
             )
         ours = vars(self)
         return {

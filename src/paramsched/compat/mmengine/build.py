@@ -46,8 +46,8 @@ def build_param_scheduler(
     `build_iter_from_epoch`.
 
     Args:
-        config: None, a dict with `type`, a built scheduler, a list of either; for several optimizers also a dict of these
-            by the optimizers' names.
+        config: None, a dict with `type`, a built scheduler, a list of either; for several optimizers also a dict of
+            these by the optimizers' names.
         optimizer: one, or several by name.
         epoch_length: batches in an epoch.
         max_epochs: length of a run by epochs.

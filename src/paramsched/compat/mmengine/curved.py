@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cache
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -136,8 +136,6 @@ class MomentumSchedulerMixin:
         ValueError: the optimizer has neither.
     """
 
-    __slots__ = ()
-
     use_betas: bool
 
     def __init__(self, optimizer: OptimizerLike, *args: Any, **kwargs: Any) -> None:
@@ -153,11 +151,11 @@ class MomentumSchedulerMixin:
             share_momentum(optimizer)
         super().__init__(optimizer, "momentum", *args, **kwargs)  # type: ignore[call-arg]  # as above
 
-    def step(self, *args: Any) -> None:
+    def step(self, *args: Any, **kwargs: Any) -> None:
         """Make one tick."""
         if self.use_betas:
             share_momentum(self.optimizer)  # type: ignore[attr-defined]  # of the class that is mixed in
-        super().step(*args)  # type: ignore[misc]  # as above
+        super().step(*args, **kwargs)  # type: ignore[misc]  # as above
 
 
 def share_momentum(optimizer: OptimizerLike) -> None:
@@ -204,7 +202,7 @@ def _init_of(cls: Any) -> Callable[..., None]:
     return __init__
 
 
-@lru_cache(maxsize=None)
+@cache
 def _signature_by_name(name: str) -> inspect.Signature:
     return inspect.Signature(
         [

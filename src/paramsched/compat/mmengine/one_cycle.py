@@ -83,7 +83,6 @@ class OneCycleParamScheduler(Curved):
 
     def _catch_up(self, index: int) -> None:
         # A group that comes later joins the cycle of the last one that was there.
-        peaks = self.eta_max if isinstance(self.eta_max, (list, tuple)) else [self.eta_max]
         group = self.optimizer.param_groups[index]
-        self._mark(group, peaks[-1])
+        self._mark(group, self.eta_max[-1] if isinstance(self.eta_max, (list, tuple)) else self.eta_max)  # type: ignore[arg-type]  # a list was asked for
         self.base_values[index] = group["initial_lr"]

@@ -10,8 +10,8 @@ from torch.optim import Optimizer
 class OptimWrapper:
     """Hold an optimizer; update every `accumulative_counts` batches; clip gradients before.
 
-    Over an optimizer with several groups `param_groups` has one more at its end, made of the optimizer's defaults: it is
-    scheduled too and reports the rate that no group's own factor scaled.
+    Over an optimizer with several groups `param_groups` has one more at its end, made of the optimizer's defaults: it
+    is scheduled too and reports the rate that no group's own factor scaled.
 
     Args:
         optimizer: a torch optimizer.

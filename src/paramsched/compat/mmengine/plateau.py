@@ -122,7 +122,8 @@ class ReduceOnPlateauParamScheduler(Curved):
         Raises:
             ValueError: always (row 12).
         """
+        del args, kwargs
         raise ValueError(
-            f"{cls.__name__} cannot be converted to iterations: patience and cooldown count validations, which come after "
-            "epochs. Leave convert_to_iter_based out"
+            f"{cls.__name__} cannot be converted to iterations: patience and cooldown count validations, which come "
+            "after epochs. Leave convert_to_iter_based out"
         )

@@ -1,0 +1,168 @@
+"""restore: put saved states into newly built schedulers, and say out loud what the configs have differently."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from math import ceil
+from typing import Any, Literal, TypeAlias
+
+from paramsched.compat.mmengine import _optimizers
+from paramsched.compat.mmengine.base import _CLASS, _ParamScheduler, names_of
+from paramsched.compat.mmengine.curved import Curved
+from paramsched.config._mmengine_lists import Clock
+from paramsched.config._mmengine_schedules import schedule_for
+from paramsched.errors import InvalidArgument, PlanChanged, StateError
+from paramsched.plan import resolve
+from paramsched.time import Calendar
+
+OnChange: TypeAlias = Literal["new", "checkpoint", "error"]
+"""Which arguments go on where the checkpoint's differ: those of the new config, the checkpoint's, or none."""
+
+Schedulers: TypeAlias = Sequence[_ParamScheduler] | Mapping[str, Sequence[_ParamScheduler]]
+"""What `build_param_scheduler` returns."""
+
+_CLOCK = ("last_step", "_global_step", "_skipped", "_entry", "_last_value", "base_values")
+_SEEN = ("best", "num_bad_epochs", "cooldown_counter", "last_metric", "last_metric_step")
+_log = logging.getLogger("paramsched")
+
+
+def restore(
+    schedulers: Schedulers,
+    states: Any,
+    *,
+    on_change: OnChange = "new",
+    epoch_length: int | None = None,
+) -> tuple[str, ...]:
+    """Take over the clocks of a checkpoint; the optimizer's own state is loaded before.
+
+    Args:
+        schedulers: newly built, from the config that goes on.
+        states: what a checkpoint has at `param_schedulers`: a list of states, or a dict of lists.
+        on_change: `"new"`: the new arguments go on from the present time, as if they had always been there;
+            `"checkpoint"`: the saved ones do; `"error"`: nothing is changed.
+        epoch_length: iterations in an epoch, to find the present value where schedulers of both kinds meet.
+
+    Returns:
+        The differences, a line each; they are logged on logger `paramsched` at WARNING too.
+
+    Raises:
+        StateError: another number of schedulers, another class, or another entry of the groups. Nothing is changed.
+        PlanChanged: arguments differ and `on_change="error"`. Nothing is changed.
+
+    Rows 20 and 21 of docs/compat/divergences.md.
+    """
+    if on_change not in ("new", "checkpoint", "error"):
+        raise InvalidArgument(f"restore(on_change={on_change!r})", "no policy", 'Write "new", "checkpoint" or "error"')
+    if isinstance(schedulers, Mapping):
+        if not isinstance(states, Mapping) or set(states) != set(schedulers):
+            raise StateError(f"restore: schedulers for {', '.join(schedulers)}; the checkpoint has {_names(states)}")
+        pairs = [(schedulers[name], states[name], f"{name}: ") for name in schedulers]
+    else:
+        pairs = [(schedulers, states, "")]
+    # Everything is looked at before anything is changed.
+    changes = [_compared(mine, theirs, where) for mine, theirs, where in pairs]
+    lines = tuple(line for one in changes for line in _lines(one))
+    if lines and on_change == "error":
+        raise PlanChanged("restore: the checkpoint was made with other arguments:\n" + "\n".join(lines))
+    for line in lines:
+        _log.warning("%s (%s goes on)", line, "the new one" if on_change == "new" else "the checkpoint's")
+    for (mine, theirs, _), changed in zip(pairs, changes, strict=True):
+        for scheduler, state in zip(mine, theirs, strict=True):
+            _take(scheduler, state, whole=on_change == "checkpoint")
+        if on_change == "new":
+            _rewrite(mine, {scheduler.param_name for scheduler, _, found in changed if found}, epoch_length)
+    return lines
+
+
+_Compared: TypeAlias = list[tuple[_ParamScheduler, str, dict[str, tuple[Any, Any]]]]
+
+
+def _compared(mine: Sequence[_ParamScheduler], theirs: Any, where: str) -> _Compared:
+    if not isinstance(theirs, Sequence) or len(mine) != len(theirs):
+        count = len(theirs) if isinstance(theirs, Sequence) else "no list of"
+        raise StateError(
+            f"restore: {where}{len(mine)} schedulers ({', '.join(names_of(mine))}), and the checkpoint has {count} "
+            "states. Build the schedulers it was saved from"
+        )
+    return [
+        (scheduler, f"{where}[{index}] {type(scheduler).__name__}", scheduler._changes(state))
+        for index, (scheduler, state) in enumerate(zip(mine, theirs, strict=True))
+    ]
+
+
+def _lines(compared: _Compared) -> list[str]:
+    return [
+        f"{place} {name}: {theirs!r} in the checkpoint, {ours!r} now"
+        for _, place, found in compared
+        for name, (ours, theirs) in found.items()
+    ]
+
+
+def _take(scheduler: _ParamScheduler, state: Mapping[str, Any], *, whole: bool) -> None:
+    if whole:
+        vars(scheduler).update({key: value for key, value in state.items() if key != _CLASS and not callable(value)})
+        return
+    told = set(scheduler._configured)
+    if isinstance(scheduler, Curved):
+        told |= set(scheduler.curve.complete(_arguments(scheduler))) - set(_CLOCK)
+        taken: tuple[str, ...] = (*_CLOCK, *_SEEN)
+    else:
+        # Of a user's class only its arguments are known; whatever else it keeps is its memory.
+        taken = tuple(key for key in state if key not in told and key != _CLASS)
+    vars(scheduler).update({key: state[key] for key in taken if key in state})
+    if isinstance(scheduler, Curved) and scheduler.curve.rule is not None:
+        # Where the window is another, other ticks were in it.
+        within = min(scheduler._position, ceil(scheduler.end) - 1) - ceil(scheduler.begin)
+        scheduler.last_step = max(within, -1)
+
+
+def _arguments(scheduler: Curved) -> dict[str, Any]:
+    held = vars(scheduler)
+    return {one.name: held[one.name] for one in scheduler.curve.arguments if one.name in held}
+
+
+def _rewrite(schedulers: Sequence[_ParamScheduler], fields: set[str], epoch_length: int | None) -> None:
+    """Write what the new arguments give at the present time, where a formula says it."""
+    for field in sorted(fields):
+        mine = [scheduler for scheduler in schedulers if scheduler.param_name == field]
+        if not all(
+            isinstance(one, Curved) and one.curve.rule is not None and one._position == one._global_step for one in mine
+        ):
+            _log.warning("%s: the present value stays; a formula for it is not known", field)
+            continue
+        curved = [one for one in mine if isinstance(one, Curved)]
+        length = epoch_length or _length(curved)
+        if length is None:
+            _log.warning("%s: the present value stays; give epoch_length to compute it", field)
+            continue
+        now = max(one._global_step * (length if one.by_epoch else 1) for one in curved)
+        for index, group in enumerate(curved[0].optimizer.param_groups):
+            together = [(one.curve, _of_group(one, index)) for one in curved]
+            schedule = schedule_for(together, Clock(length))
+            if not schedule.is_resolved:
+                schedule = resolve(schedule, Calendar(steps_per_epoch=length, total=now + 1))
+            value = schedule(now, base=float(curved[0].base_values[index]))
+            _optimizers.write(group, field, value)
+        for one in curved:
+            one._last_value = one._present()
+
+
+def _of_group(scheduler: Curved, index: int) -> dict[str, Any]:
+    arguments = scheduler.curve.complete(_arguments(scheduler))
+    peaks = arguments.get("eta_max")
+    if isinstance(peaks, (list, tuple)):
+        arguments["eta_max"] = peaks[min(index, len(peaks) - 1)]
+    return arguments
+
+
+def _length(schedulers: Sequence[_ParamScheduler]) -> int | None:
+    """Iterations in an epoch, from how often each kind has ticked."""
+    epochs = {one._global_step for one in schedulers if one.by_epoch}
+    iterations = {one._global_step for one in schedulers if not one.by_epoch}
+    if not epochs or not iterations:
+        return 1
+    ticks, passes = max(iterations), max(epochs)
+    return ticks // passes if passes and ticks % passes == 0 else None
+
+
+def _names(states: Any) -> str:
+    return ", ".join(map(str, states)) if isinstance(states, Mapping) else f"a {type(states).__name__}"
