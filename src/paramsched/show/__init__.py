@@ -5,6 +5,7 @@ from paramsched.show._drawable import Drawable as Drawable
 from paramsched.show._drawable import Log as Log
 from paramsched.show._figure import Figure as Figure
 from paramsched.show._figure import figure as figure
+from paramsched.show._forward import Metrics as Metrics
 from paramsched.show._forward import read_forward as read_forward
 from paramsched.show._html import html as html
 from paramsched.show._recorded import Recorded as Recorded

@@ -1,0 +1,82 @@
+"""Draw every scheduler of torch on one page, and as one picture: `python examples/gallery/make.py [FOLDER]`."""
+
+import sys
+from html import escape
+from pathlib import Path
+
+import torch
+from entries import ENTRIES, PEAK, Entry
+from together import TOGETHER
+
+from paramsched import show
+
+STEPS = 100
+PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Schedulers</title><style>
+:root {{ color-scheme: light dark; font: 15px/1.45 system-ui, sans-serif; }}
+body {{ margin: 2rem auto; max-width: 76rem; padding: 0 1rem; }}
+main {{ display: grid; gap: 2rem; grid-template-columns: repeat(auto-fill, minmax(34rem, 1fr)); }}
+h2 {{ font-size: 1.1rem; margin: 0; }}
+code {{ font-size: .85rem; overflow-wrap: anywhere; }}
+p {{ margin: .2rem 0 .5rem; }}
+svg {{ height: auto; max-width: 100%; }}
+</style></head><body><h1>{count} schedulers, {steps} steps, base {base:g}</h1><main>
+{entries}
+</main></body></html>
+"""
+
+
+def main(folder: Path) -> None:
+    """Write index.html and gallery.png into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    curves = [(entry, read(entry)) for entry in ENTRIES]
+    sections = "\n".join(section(entry, curve) for entry, curve in curves)
+    sections += "\n".join(
+        f"<section><h2>{escape(title)}</h2><p>{escape(make.__doc__ or '')}</p>{show.svg(make(), width=620)}</section>"
+        for title, make in TOGETHER.items()
+    )
+    page = PAGE.format(count=len(curves), steps=STEPS, base=PEAK, entries=sections)
+    (folder / "index.html").write_text(page, encoding="utf-8")
+    picture(curves, folder / "gallery.png")
+    print(folder / "index.html")
+    print(folder / "gallery.png")
+
+
+def read(entry: Entry) -> show.Recorded:
+    """Build the scheduler on an optimizer of its own, and read it forward."""
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([parameter], lr=PEAK, momentum=0.9)
+    return show.read_forward(entry.make(optimizer), STEPS, metrics=entry.metrics)
+
+
+def section(entry: Entry, curve: show.Recorded) -> str:
+    """A curve with its parameters and formula beside it."""
+    drawn = show.svg(curve, width=620, height=120)
+    return (
+        f"<section><h2>{escape(entry.name)}</h2><p><code>{escape(entry.call)}</code><br>{escape(entry.formula)}</p>"
+        f"{drawn}</section>"
+    )
+
+
+def picture(curves: list[tuple[Entry, show.Recorded]], path: Path) -> None:
+    """All lr curves in one grid, by matplotlib."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    columns = 4
+    figure, grid = pyplot.subplots(-(-len(curves) // columns), columns, figsize=(18, 16), layout="constrained")
+    for axes, (entry, curve) in zip(grid.flat, curves, strict=False):
+        for name, group in curve.keys():
+            axes.plot(curve[name, group], label=name)
+        axes.set_title(entry.call if len(entry.call) < 45 else entry.call[:42] + "…", fontsize=8)
+        axes.tick_params(labelsize=7)
+        axes.legend(fontsize=7)
+    for axes in grid.flat[len(curves) :]:
+        axes.remove()
+    figure.savefig(path, dpi=110)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "runs/gallery"))
