@@ -1,7 +1,9 @@
 """Each row of `docs/compat/divergences.md`, "pytorch-accelerated": ours holds it, the library is a strict xfail."""
 
+import copy
 import gc
 import io
+import pickle
 import warnings
 import weakref
 from collections.abc import Callable
@@ -576,3 +578,14 @@ def test_a_wsd_tells_the_library_s_callback_how_many_updates_there_were(first_up
     scheduler.first_update = first_update
 
     assert [after(scheduler, steps).get_current_step() + 1 for steps in (0, 1, 1)] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("name", ["CosineLrScheduler", "WSDLrScheduler"])
+def test_copies_and_pickles_go_on_by_themselves(name: str) -> None:
+    keyword = {"total_num_epochs": 10} if name[0] == "C" else {"num_epochs": 10, "decay_phase_ratio": 1}
+    scheduler = after(getattr(ours, name)(optimizer_of(1.0), num_update_steps_per_epoch=2, **keyword), 3)
+    twins = [copy.deepcopy(scheduler), pickle.loads(pickle.dumps(scheduler))]
+    before = lrs(scheduler)
+
+    assert [lrs(after(twin, 1)) for twin in twins] == [first(scheduler, [3])] * 2
+    assert lrs(scheduler) == before

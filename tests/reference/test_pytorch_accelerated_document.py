@@ -7,7 +7,7 @@ import io
 import pytest
 import torch
 
-from paramsched.compat.pytorch_accelerated import StatefulSchedulerBase
+from paramsched.compat.pytorch_accelerated import SchedulerBase, StatefulSchedulerBase
 
 
 # fmt: off
@@ -82,6 +82,55 @@ def test_the_weight_decay_scheduler_grows_every_1000_updates(first: int) -> None
     assert values[: 1000 + late] == [0.01] * (1000 + late)
     assert values[1000 + late : 2000 + late] == pytest.approx([0.011] * 1000)
     assert values[2000 + late :] == pytest.approx([0.0121] * (1000 - late))
+
+
+class Inverse:
+    """f(n) = 1 / (n + 1)."""
+
+    def get_updated_values(self, num_updates: int) -> float:
+        return 1 / (num_updates + 1)
+
+
+@pytest.mark.parametrize("kind", [StatefulSchedulerBase, SchedulerBase])
+def test_the_printed_loops_train(kind: type) -> None:
+    model = torch.nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    loss_func = torch.nn.functional.mse_loss
+    train_dataloader = [(torch.ones(2, 1), torch.zeros(2, 1))] * 3
+    num_epochs, num_update_steps_per_epoch = 2, len(train_dataloader)
+    scheduler = type("Decaying", (Inverse, kind), {"first_update": 1})(optimizer)
+    lrs = []
+
+    # fmt: off
+    if kind is StatefulSchedulerBase:
+        for current_epoch, epoch in enumerate(range(num_epochs)):  # noqa: B007  # printed without range
+            for batch in train_dataloader:
+                xb, yb = batch
+                predictions = model(xb)
+                loss = loss_func(predictions, yb)
+
+                loss.backward()
+                optimizer.step()
+
+                scheduler.step()
+                lrs.append(optimizer.param_groups[0]["lr"])
+    else:
+        for current_epoch, epoch in enumerate(range(num_epochs)):  # noqa: B007  # printed without range
+            num_updates = current_epoch * num_update_steps_per_epoch
+            for batch in train_dataloader:
+                xb, yb = batch
+                predictions = model(xb)
+                loss = loss_func(predictions, yb)
+
+                loss.backward()
+                optimizer.step()
+
+                num_updates +=1
+                scheduler.step_update(num_updates)
+                lrs.append(optimizer.param_groups[0]["lr"])
+    # fmt: on
+
+    assert lrs == [1 / (n + 1) for n in range(1, 7)]
 
 
 @pytest.mark.parametrize("optimizer_first", [True, False])

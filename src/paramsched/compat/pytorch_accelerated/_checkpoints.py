@@ -8,7 +8,8 @@ from typing import TypedDict
 
 from paramsched import curves
 from paramsched.errors import InvalidArgument
-from paramsched.schedules.anneal import cooldown
+from paramsched.schedules._level import Absolute
+from paramsched.schedules.anneal import cooldown, warmup
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.constant import constant
 
@@ -55,6 +56,12 @@ def periods(checkpoints: Sequence[int], ratio: float) -> list[Period]:
         decay = int((end - begin) * ratio)
         found.append(Period(period_start=begin, period_end=end, decay_steps=decay, pre_decay_step=end - decay))
     return found
+
+
+@lru_cache(maxsize=256)
+def ramp(over: int, start: float) -> Schedule:
+    """The warm-up: from `start`, a value as it stands, up to base."""
+    return warmup(over, Absolute(start))
 
 
 @lru_cache(maxsize=256)

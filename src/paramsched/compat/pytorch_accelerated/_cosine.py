@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from functools import lru_cache, partial
 from typing import Any, Self
 
-import numpy as np
 from torch.optim import Optimizer
 
 from paramsched import curves
@@ -12,6 +11,7 @@ from paramsched.compat.pytorch_accelerated._checks import at_least, positive_cou
 from paramsched.compat.pytorch_accelerated._placeholders import Placeholder, TrainerPlaceholderValues
 from paramsched.compat.pytorch_accelerated._replace import refuse_placeholders
 from paramsched.compat.pytorch_accelerated._stateful import StatefulSchedulerBase
+from paramsched.compat.pytorch_accelerated._values import Values
 from paramsched.errors import StateError
 from paramsched.schedules._level import Absolute, Level, count
 from paramsched.schedules.anneal import anneal, warmup
@@ -89,6 +89,7 @@ class CosineLrScheduler(StatefulSchedulerBase):
             num_cooldown_epochs=num_cooldown_epochs,
         )
         super().__init__(optimizer)
+        self._values = Values()
         per_epoch = num_update_steps_per_epoch
         self.total_iterations = positive_count(f"{call}(total_num_epochs=…)", total_num_epochs, per_epoch)
         self.lr_min_ratio = min_lr_ratio
@@ -143,7 +144,7 @@ class CosineLrScheduler(StatefulSchedulerBase):
             _level(self.lr_min_ratio, self.lr_min),
             self.k_decay,
         )
-        return values_at(schedule, num_updates, self.base_lr_values)
+        return self._values.at(schedule, self.base_lr_values, num_updates)
 
     def state_dict(self) -> dict[str, Any]:
         """The library's keys, the bases and `first_update`: plain numbers."""
@@ -171,12 +172,6 @@ def cosine_schedule(total: int, up: int, rest: int, start: Level, to: Level, k: 
     """The scheduler as a schedule; a stage of no updates is skipped."""
     curve = curves.cosine if k == 1 else curves.cosine_k_decay(k)
     return warmup(up, start) >> anneal(1.0, to, max(total - up - rest, 0), curve) >> constant(to)
-
-
-def values_at(schedule: Schedule, num_updates: int, bases: list[Any]) -> list[float]:
-    """The values of every base after so many updates, in one evaluation."""
-    values: list[float] = schedule(num_updates, base=np.array([float(base) for base in bases])).tolist()
-    return values
 
 
 def _level(ratio: float | None, value: float) -> Level:

@@ -27,6 +27,8 @@ def copied(value: Any) -> Any:
 
 def plain(value: Any) -> Any:
     """A Python number where `value` is a 0-d array or tensor, so that checkpoints stay plain."""
+    if type(value) is float:  # nearly always; the checks below cost more than the write
+        return value
     return value.item() if isinstance(value, (np.generic, np.ndarray, Tensor)) and value.ndim == 0 else value
 
 

@@ -10,17 +10,17 @@ from paramsched.compat.pytorch_accelerated._checkpoints import (
     Period,
     estimate_checkpoint_steps,
     periods,
+    ramp,
     stable_decay,
 )
 from paramsched.compat.pytorch_accelerated._checks import at_least, positive_count, warn_of_reversals
-from paramsched.compat.pytorch_accelerated._cosine import values_at
 from paramsched.compat.pytorch_accelerated._groups import copied
 from paramsched.compat.pytorch_accelerated._placeholders import Placeholder, TrainerPlaceholderValues
 from paramsched.compat.pytorch_accelerated._replace import refuse_placeholders
 from paramsched.compat.pytorch_accelerated._stateful import StatefulSchedulerBase
+from paramsched.compat.pytorch_accelerated._values import Values
 from paramsched.errors import InvalidArgument
-from paramsched.schedules._level import Absolute, count
-from paramsched.schedules.anneal import warmup
+from paramsched.schedules._level import count
 
 _STATE = (
     "total_steps",
@@ -103,6 +103,7 @@ class WSDLrScheduler(StatefulSchedulerBase):
             num_warmup_steps=num_warmup_steps,
         )
         super().__init__(optimizer)
+        self._values = Values()
         self.total_steps = _total(call, num_epochs, num_update_steps_per_epoch, total_steps)
         if num_warmup_steps is None:
             num_warmup_steps = int(0.01 * self.total_steps)
@@ -172,12 +173,12 @@ class WSDLrScheduler(StatefulSchedulerBase):
     def get_updated_values(self, num_updates: int) -> list[float]:
         """f(num_updates) for each group."""
         if num_updates < self.num_warmup_steps and not self.is_continuation_from_checkpoint:
-            ramp = warmup(self.num_warmup_steps, Absolute(self.warmup_starting_lr))
-            return values_at(ramp, num_updates, self.base_lr_values)
-        schedule = stable_decay(
-            tuple(self.checkpoint_steps), self.decay_phase_ratio, self.lr_min, sqrt=self.use_inverse_sqrt_decay
-        )
-        return values_at(schedule, num_updates, self.base_lr_values)
+            schedule = ramp(self.num_warmup_steps, self.warmup_starting_lr)
+        else:
+            schedule = stable_decay(
+                tuple(self.checkpoint_steps), self.decay_phase_ratio, self.lr_min, sqrt=self.use_inverse_sqrt_decay
+            )
+        return self._values.at(schedule, self.base_lr_values, num_updates)
 
     def step_update(self, num_updates: int) -> None:
         super().step_update(num_updates)
