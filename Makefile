@@ -45,10 +45,10 @@ $(VENV)/run.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp
 	$(PIP) --editable . scikit-learn tqdm
 	@touch $@
 
-# Two peers without their dependencies: what they ask for beyond the test extra (torchvision among it) no test needs.
+# Peers without their dependencies: what they ask for beyond the test extra (torchvision among it) no test needs.
 $(VENV)/dev.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp
 	$(PIP) --editable '.[test]'
-	$(PIP) --no-deps timm pytorch-accelerated
+	$(PIP) --no-deps timm pytorch-accelerated warmup-scheduler
 	@touch $@
 
 $(VENV)/docs.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp
