@@ -63,10 +63,10 @@ def picture(curves: list[tuple[Entry, show.Recorded]], path: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
-    from matplotlib import pyplot
+    from matplotlib import pyplot as plt
 
     columns = 4
-    figure, grid = pyplot.subplots(-(-len(curves) // columns), columns, figsize=(18, 16), layout="constrained")
+    figure, grid = plt.subplots(-(-len(curves) // columns), columns, figsize=(18, 16), layout="constrained")
     for axes, (entry, curve) in zip(grid.flat, curves, strict=False):
         for name, group in curve.keys():
             axes.plot(curve[name, group], label=name)
