@@ -1,10 +1,10 @@
 """Stepping: a kernel schedule and a kernel rule, read tick by tick for the groups of an optimizer.
 
 A drop-in is parameters for it. While it is the only writer it takes the closed form (`row`); when somebody else wrote
-in between, the relative step from the present values (`moved`).
+in between, the relative step from the present values (`moved`). Both come from blocks computed with NumPy.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import final
 
 import numpy as np
@@ -19,6 +19,47 @@ _CELLS = 32_768  # ticks times groups: bounds the memory of a block
 
 Change = tuple[float, float, float, float]
 """The relative step v <- a v + b base + c level + e entry of one tick."""
+
+
+@final
+class Rows:
+    """Rows of a table, one value per group: the sum of each column times its parameter of the group.
+
+    Args:
+        columns: from an array of ticks (integers, or one that is not whole) to columns, one for each parameter.
+        parameters: lists of one number per group.
+
+    >>> ramp = Rows(lambda t: [1 - t / 4, t / 4], [[0.0, 8.0], [1.0, 4.0]])
+    >>> ramp.row(1), ramp.row(2)
+    ([0.25, 7.0], [0.5, 6.0])
+    """
+
+    def __init__(self, columns: Callable[[Floats], Sequence[Floats]], parameters: Sequence[Sequence[float]]) -> None:
+        self._columns = columns
+        self._parameters = [np.array(parameter, dtype=np.float64) for parameter in parameters]
+        self._most = max(1, min(_TICKS, _CELLS // max(1, self._parameters[0].size)))
+        self._begin, self._rows = 0, list[list[float]]()
+
+    def row(self, tick: float) -> list[float]:
+        """The value of each group at `tick`. The list belongs to the table: it is not to be changed."""
+        at = tick - self._begin
+        if 0 <= at < len(self._rows) and at == int(at):
+            return self._rows[int(at)]
+        if tick != int(tick):
+            return self._table(np.array([float(tick)]))[0]
+        size = min(self._most, _grown(len(self._rows), on=at == len(self._rows)))
+        self._begin = int(tick)
+        self._rows = self._table(np.arange(self._begin, self._begin + size))
+        return self._rows[0]
+
+    def _table(self, ticks: Floats) -> list[list[float]]:
+        columns = self._columns(ticks)
+        table = np.multiply.outer(columns[0], self._parameters[0])
+        for column, parameter in zip(columns[1:], self._parameters[1:], strict=True):
+            if column.any():
+                table += np.multiply.outer(column, parameter)
+        rows: list[list[float]] = table.tolist()
+        return rows
 
 
 @final
@@ -50,8 +91,7 @@ class Stepping:
         if schedule is None:
             assert rule is not None
             schedule = Recurrence((rule,), None)
-        self._schedule, self._rule, self._unit = schedule, rule, unit
-        self._begin, self._rows = 0, list[list[float]]()
+        self._rule, self._columns = rule, _reader(schedule, unit)
         self._first, self._changes = 0, list[Change]()
         self.bind(bases, levels)
 
@@ -59,20 +99,12 @@ class Stepping:
         """Take other groups: one base, and one level where `absolute(1.0)` is used, for each."""
         self.bases = [float(base) for base in bases]
         self.levels = None if levels is None else [float(level) for level in levels]
-        self._rows = []
+        levels = [0.0] * len(self.bases) if self.levels is None else self.levels
+        self._table = Rows(self._columns, [self.bases, levels])
 
     def row(self, tick: float) -> list[float]:
         """The closed form: the value of each group at `tick`. The list belongs to the table: not to be changed."""
-        at = tick - self._begin
-        if 0 <= at < len(self._rows) and at == int(at):
-            return self._rows[int(at)]
-        if tick != int(tick):
-            return self._table(np.array([float(tick)]))[0]
-        size = _grown(len(self._rows), on=at == len(self._rows))
-        size = max(1, min(size, _CELLS // max(1, len(self.bases))))
-        self._begin = int(tick)
-        self._rows = self._table(np.arange(self._begin, self._begin + size))
-        return self._rows[0]
+        return self._table.row(tick)
 
     def change(self, tick: int) -> Change:
         """The coefficients of the relative step into `tick`."""
@@ -108,20 +140,6 @@ class Stepping:
         """The factor of base in the closed form at `tick`."""
         return float(self._columns(np.array([tick]))[0][0])
 
-    def _columns(self, ticks: Floats) -> tuple[Floats, Floats]:
-        whole = ticks.dtype.kind == "i" and self._unit == 1.0
-        value = columns(self._schedule, np.maximum(ticks if whole else ticks / self._unit, 0))
-        factor, offset = (0.0 if column is None else column for column in (value.factor, value.offset))
-        return np.broadcast_to(factor, ticks.shape), np.broadcast_to(offset, ticks.shape)
-
-    def _table(self, ticks: Floats) -> list[list[float]]:
-        factor, offset = self._columns(ticks)
-        table = np.multiply.outer(factor, np.array(self.bases))
-        if self.levels is not None:
-            table += np.multiply.outer(offset, np.array(self.levels))
-        rows: list[list[float]] = table.tolist()
-        return rows
-
     def _coefficients(self, tick: int, size: int) -> list[Change]:
         if self._rule is not None:
             found = self._rule._coefficients(np.arange(tick, tick + size, dtype=np.float64))
@@ -139,6 +157,18 @@ class Stepping:
         if tick == 0:
             c[0] = offset[1]
         return list(zip(a.tolist(), b.tolist(), c.tolist(), [0.0] * size, strict=True))
+
+
+def _reader(schedule: Schedule, unit: float) -> Callable[[Floats], tuple[Floats, Floats]]:
+    """The two columns of an affine schedule as a function of ticks."""
+
+    def read(ticks: Floats) -> tuple[Floats, Floats]:
+        whole = ticks.dtype.kind == "i" and unit == 1.0
+        value = columns(schedule, np.maximum(ticks if whole else ticks / unit, 0))
+        factor, offset = (0.0 if column is None else column for column in (value.factor, value.offset))
+        return np.broadcast_to(factor, ticks.shape), np.broadcast_to(offset, ticks.shape)
+
+    return read
 
 
 def _grown(size: int, *, on: bool) -> int:

@@ -17,7 +17,9 @@ from typing import Literal, TypeAlias, final
 
 import numpy as np
 
+from paramsched import curves
 from paramsched._arrays import NUMPY, Floats
+from paramsched.curves import Curve, CurveLike, curve_of
 from paramsched.errors import InvalidArgument
 from paramsched.schedules import _text
 from paramsched.schedules._level import Level, count, finite, level_of, parts, positive
@@ -365,7 +367,12 @@ def one_cycle_values(
     knots = [(0.0, low), (up, peak), (2 * up, low), (total - 1.0, floor)] if three_phase else [
         (0.0, low), (up, peak), (total - 1.0, floor)
     ]  # fmt: skip
-    k = np.minimum(k, total - 1.0)  # what the last tick reached is held
+    return through(k, knots, anneal)
+
+
+def through(k: Floats, knots: Sequence[tuple[float, float]], anneal: str) -> Floats:
+    """Through (tick, level) pairs along half waves or straight lines; a phase without length is skipped."""
+    k = np.minimum(k, knots[-1][0])  # what the last tick reached is held
     values = np.full(k.shape, knots[-1][1])
     for (begin, first), (end, last) in reversed(list(zip(knots, knots[1:], strict=False))):
         within = k <= end
@@ -376,6 +383,39 @@ def one_cycle_values(
         else:
             values[within] = last
     return values
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class AnnealRule(Rule):
+    """From wherever the value stands to `to` along `curve` in `over` ticks; after them exactly `to`, whatever it was."""
+
+    to: Level
+    over: int
+    curve: Curve
+    begin: int
+    end: int | None
+    by: Clock
+
+    def __post_init__(self) -> None:
+        self._check()
+        object.__setattr__(self, "to", level_of("rules.anneal(to=…)", self.to))
+        _check_over(self, self.over)
+
+    def _coefficients(self, k: Floats) -> Coefficients:
+        out = Coefficients.identity(k.size)
+        if self.over == 0:
+            out.a[:] = 0.0
+        else:
+            moving = (k > 0) & (k < self.over)
+            out.a[moving] = self._left(k[moving]) / self._left(k[moving] - 1)
+            out.a[k >= self.over] = 0.0
+        _towards(out, out.a != 1.0, self.to)
+        return out
+
+    def _left(self, k: Floats) -> Floats:
+        left: Floats = self.curve._fall(k / self.over, (self.over - k) / self.over, NUMPY)
+        return left
 
 
 @final
@@ -447,6 +487,19 @@ def linear(
 ) -> LinearRule:
     """Scale along a straight line from `start` to `to` in `over` ticks (by the window's last tick)."""
     return LinearRule(start, to, over, begin, end, by)
+
+
+@_text.rule
+def anneal(
+    to: Level,
+    over: int,
+    curve: CurveLike = curves.linear,
+    begin: int = 0,
+    end: int | None = None,
+    by: Clock = "update",
+) -> AnnealRule:
+    """Go on from the value found to `to` along `curve` in `over` ticks, and set it to `to` from then on."""
+    return AnnealRule(to, over, curve_of(curve), begin, end, by)
 
 
 @_text.rule

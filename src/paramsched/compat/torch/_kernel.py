@@ -59,7 +59,7 @@ class KernelLR(LRScheduler):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if cls._option_names:
+        if "_option_names" in cls.__dict__ and "_read_options" not in cls.__dict__:
             cls._read_options = staticmethod(attrgetter(*cls._option_names))
         # A user's subclass that says its own values is asked for them.
         own = any(name in cls.__dict__ for name in ("get_lr", "_get_closed_form_lr"))
@@ -105,7 +105,7 @@ class KernelLR(LRScheduler):
             return
         row = run.stepping.row(tick)
         if run.floats:
-            for group, before, now in zip(groups, self._written, row, strict=True):
+            for group, before, now in zip(groups, self._written, row):  # noqa: B905  # as many: counted above
                 if group["lr"] is not before:
                     break
                 group["lr"] = now
@@ -118,18 +118,19 @@ class KernelLR(LRScheduler):
         self._meet(run, tick, row)
 
     def _meet(self, run: Run, tick: int, row: list[float]) -> None:
-        """Somebody else may have written: groups that hold what we wrote go on, the others take the relative step."""
+        """Somebody else may have written: groups that hold what we wrote go on, the others take the relative step.
+
+        Groups written already, before the stranger was met, hold the very numbers of `row`.
+        """
+        done = [group["lr"] is now for group, now in zip(run.groups, row, strict=True)]
         present = [_groups.number(group["lr"]) for group in run.groups]
-        written = [_groups.number(value) for value in self._written]
-        ours = [value in (w, now) for value, w, now in zip(present, written, row, strict=True)]
-        if not run.floats:
-            narrow = [_groups.number(_groups.like(w, group["lr"])) for w, group in zip(written, run.groups, strict=True)]
-            ours = [same or value == w for same, value, w in zip(ours, present, narrow, strict=True)]
+        # What we wrote, as it reads in the dtype of a tensor.
+        written = [_groups.number(_groups.like(w, g["lr"])) for w, g in zip(self._written, run.groups, strict=True)]
+        ours = [d or value == w for d, value, w in zip(done, present, written, strict=True)]
         if all(ours):
             self._put(run, row)
             return
         run.alone = False
-        # Groups written before the stranger was met hold `row` already; they step from what they held.
         found = [w if same else value for value, w, same in zip(present, written, ours, strict=True)]
         moved = run.stepping.moved(tick, found, self._lost)
         self._put(run, [now if same else m for now, m, same in zip(row, moved, ours, strict=True)])
@@ -146,7 +147,7 @@ class KernelLR(LRScheduler):
             self._written = values
             return
         moved = self._scaled(run, tick, values)
-        for group, value in zip(run.groups, moved, strict=True):
+        for group, value in zip(run.groups, moved):  # noqa: B905  # as many
             group["lr"] = value
         self._written = moved  # type: ignore[assignment]  # floats are numbers
 

@@ -1,0 +1,104 @@
+"""What a composition does with its members: check them, begin them, enter them, skip ahead in them."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import ReduceLROnPlateau as TorchPlateau
+
+from paramsched.compat.torch import _groups
+from paramsched.errors import InvalidArgument
+
+
+def checked(asked: str, optimizer: Any, members: Sequence[Any]) -> None:
+    """Refuse what torch refuses: no member, no scheduler, a metric-driven one, another optimizer.
+
+    Raises:
+        TypeError: a member without `optimizer`.
+        ValueError: the rest.
+    """
+    for index, member in enumerate(members):
+        if not hasattr(member, "optimizer"):
+            raise TypeError(f"{asked} at index {index} should have `optimizer` as its attribute.")
+        if isinstance(member, TorchPlateau):
+            raise InvalidArgument(
+                f"{asked} at index {index}",
+                f"{asked} does not support `ReduceLROnPlateau` scheduler as it requires additional kwargs to be "
+                f"specified when calling `step`, but got one at index {index} in the given schedulers sequence",
+                "Write a plan, where a metric rule multiplies into a schedule: cosine() * plateau()",
+            )
+        if member.optimizer is not optimizer:
+            raise InvalidArgument(
+                f"{asked} at index {index}",
+                f"{asked} expects all schedulers to belong to the same optimizer, but got scheduler "
+                f"{type(member).__name__} at index {index} has {member.optimizer}, which is different from "
+                f"{type(optimizer).__name__}",
+            )
+
+
+def leaves(scheduler: Any) -> Iterator[Any]:
+    """The schedulers that are no compositions, in order."""
+    if hasattr(scheduler, "_schedulers"):
+        for member in scheduler._schedulers:
+            yield from leaves(member)
+    else:
+        yield scheduler
+
+
+def rewind(scheduler: Any) -> None:
+    """Before the first epoch: every clock at -1, as torch leaves the members that have not begun."""
+    for leaf in leaves(scheduler):
+        leaf.last_epoch = -1
+
+
+def begin(scheduler: Any) -> None:
+    """From its base, as if it had just been built: torch's compositions, and a member built alone, both do this."""
+    optimizer: Optimizer = scheduler.optimizer
+    if hasattr(scheduler, "_begin_members"):
+        scheduler._begin_members()
+        return
+    bases = getattr(next(leaves(scheduler)), "base_lrs", None)
+    rewind(scheduler)
+    _groups.write(optimizer, bases if bases is not None else [group["initial_lr"] for group in optimizer.param_groups])
+    if not hasattr(scheduler, "_schedulers"):
+        scheduler._initial_step()
+    elif hasattr(scheduler, "_milestones"):  # torch's own
+        scheduler.last_epoch = 0
+        begin(scheduler._schedulers[0])
+        scheduler._last_lr = scheduler._schedulers[0].get_last_lr()
+    else:
+        for leaf in leaves(scheduler):
+            leaf._initial_step()
+        scheduler._last_lr = _groups.values(optimizer)
+
+
+def enter(scheduler: Any) -> None:
+    """At its first epoch in mid-run: a composition begins, any other is told that it is epoch 0."""
+    if hasattr(scheduler, "_schedulers"):
+        begin(scheduler)
+    else:
+        scheduler._update_lr(0)
+
+
+def seek(scheduler: Any, epoch: int) -> None:
+    """To an epoch of its own clock: at once where it has a closed form, by stepping there where not."""
+    if hasattr(scheduler, "_seek_members"):
+        scheduler._seek_members(epoch)
+    elif getattr(scheduler, "_get_closed_form_lr", None) is not None or hasattr(scheduler, "value"):
+        scheduler._update_lr(epoch)
+    else:
+        begin(scheduler)
+        step_quietly(scheduler, epoch)
+
+
+def step_quietly(scheduler: Any, times: int) -> None:
+    """Step without a word on the order of steps: this is no training."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for _ in range(int(times)):
+            scheduler.step()
+
+
+def states(members: Sequence[Any]) -> list[dict[str, Any]]:
+    return [member.state_dict() for member in members]

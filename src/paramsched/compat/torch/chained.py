@@ -1,0 +1,103 @@
+"""ChainedScheduler: several schedulers at once, each acting on what the others leave."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch.optim import Optimizer
+
+from paramsched.compat.torch import _groups, _members
+from paramsched.compat.torch._base import LRScheduler, Verbose, _verbose
+from paramsched.compat.torch._groups import Number
+from paramsched.compat.torch._kernel import KernelLR
+from paramsched.compat.torch._order import watch
+from paramsched.errors import InvalidArgument
+
+
+class ChainedScheduler(LRScheduler):
+    """Every member steps once a step, in order, by its relative rule: factors multiply.
+
+    Differs from torch: what a factor of zero takes away comes back with what the other members made of it meanwhile
+    (divergences, torch 30); `step(epoch)` and `get_lr()` work (14).
+    """
+
+    def __init__(
+        self, schedulers: Sequence[Any], optimizer: Optimizer | None = None, verbose: Verbose = "deprecated"
+    ) -> None:
+        name = type(self).__name__
+        if len(schedulers) < 1:
+            raise InvalidArgument(
+                f"{name}(schedulers=[])", "expects at least one scheduler to be chained, but got no scheduler"
+            )
+        first = optimizer if optimizer is not None else getattr(schedulers[0], "optimizer", None)
+        _members.checked(name, first, schedulers)
+        assert first is not None
+        self.optimizer = first
+        self.verbose = _verbose(verbose)
+        self._schedulers = list(schedulers)
+        bases = getattr(next(_members.leaves(self)), "base_lrs", None)
+        self.base_lrs = _groups.values(first) if bases is None else [_groups.copied(base) for base in bases]
+        self._step_count = 1
+        self.last_epoch = max(getattr(self._schedulers[0], "last_epoch", 0), 0)
+        self._tell_members()
+        watch(first)
+        self._written = _groups.values(first)
+
+    def _tell_members(self) -> None:
+        kernels = [leaf for leaf in _members.leaves(self) if isinstance(leaf, KernelLR)]
+        for leaf in kernels:
+            leaf._company = len(list(_members.leaves(self))) > 1
+
+    def _initial_step(self) -> None:
+        self._step_count = 1
+        self._begin_members()
+
+    def _begin_members(self) -> None:
+        _members.rewind(self)
+        _groups.write(self.optimizer, self.base_lrs)
+        for member in self._schedulers:
+            if hasattr(member, "_schedulers") and not isinstance(member, LRScheduler):
+                _members.begin(member)
+            else:
+                member._initial_step()
+        self.last_epoch = 0
+        self._written = _groups.values(self.optimizer)
+
+    def _seek_members(self, epoch: int) -> None:
+        # Each in its turn makes of what it finds what its closed form makes of its base, so by stepping there.
+        self._begin_members()
+        _members.step_quietly(self, epoch)
+
+    def _update_lr(self, epoch: int | None = None) -> None:
+        if epoch is not None:
+            self._seek_members(epoch)
+            return
+        self.last_epoch += 1
+        for member in self._schedulers:
+            member.step()
+            self._scale_lost(member)
+        self._written = _groups.values(self.optimizer)
+
+    def _scale_lost(self, member: Any) -> None:
+        """What a zero took from one member's value is scaled by the others in its absence."""
+        for leaf in _members.leaves(self):
+            lost = getattr(leaf, "_lost", None)
+            if lost is not None and leaf not in _members.leaves(member):
+                for other in _members.leaves(member):
+                    if isinstance(other, LRScheduler):
+                        leaf._lost = lost = [value * a for value, a in zip(lost, other._scales(), strict=False)]
+
+    def get_lr(self) -> list[Number]:
+        """The present values: each member acts on what the one before leaves."""
+        return _groups.values(self.optimizer)
+
+    def state_dict(self) -> dict[str, Any]:
+        return super().state_dict() | {"_schedulers": _members.states(self._schedulers)}
+
+    def _load(self, state: dict[str, Any]) -> None:
+        for member, saved in zip(self._schedulers, state.pop("_schedulers"), strict=True):
+            member.load_state_dict(saved)
+        super()._load(state)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._tell_members()

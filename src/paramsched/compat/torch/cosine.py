@@ -1,0 +1,160 @@
+"""The cosine schedulers: half a wave there and back, and with warm restarts."""
+
+import math
+from operator import attrgetter
+from typing import Any
+
+from torch.optim import Optimizer
+
+from paramsched.compat._stepping import Stepping
+from paramsched.compat.torch import _groups
+from paramsched.compat.torch._base import Verbose
+from paramsched.compat.torch._groups import numbers
+from paramsched.compat.torch._kernel import KernelLR, Run, Shape
+from paramsched.compat.torch._order import check_order
+from paramsched.compat.torch._setting import SettingLR
+from paramsched.compat.torch.decay import length
+from paramsched.errors import InvalidArgument
+from paramsched.schedules import rules
+from paramsched.schedules._level import absolute
+from paramsched.schedules.anneal import cosine
+from paramsched.schedules.retimed import restarts
+
+_FLOOR = absolute(1.0)  # eta_min, the level of every group
+
+
+class CosineAnnealingLR(KernelLR):
+    """Half a cosine wave from base to `eta_min` in `T_max` epochs, back up in as many, and so on.
+
+    lr(t) = eta_min + (base - eta_min) * (1 + cos(pi t / T_max)) / 2
+
+    Differs from torch: in a chain the climb keeps what the other members multiplied by (divergences, torch 30);
+    `T_max=0` is refused at construction (29); `last_epoch=k` begins on the curve (3).
+    """
+
+    _option_names = ("T_max", "eta_min")
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        T_max: int,  # noqa: N803  # torch's name
+        eta_min: float = 0.0,
+        last_epoch: int = -1,
+        verbose: Verbose = "deprecated",
+    ) -> None:
+        self.T_max, self.eta_min = T_max, eta_min
+        super().__init__(optimizer, last_epoch, verbose)
+
+    def _shape(self) -> Shape:
+        over, unit = length("CosineAnnealingLR(T_max=…)", self.T_max, least=1)
+        wave = restarts(cosine(1.0, _FLOOR, over) >> cosine(_FLOOR, 1.0, over), 2 * over)
+        return Shape(wave, rules.cosine(_FLOOR, over) if unit == 1.0 else None, unit)
+
+    def _levels(self) -> list[Any] | None:
+        return [self.eta_min] * len(self.optimizer.param_groups)
+
+    def _scaled(self, run: Run, tick: int, values: list[float]) -> list[float]:
+        a, b, _, _ = run.stepping.change(tick)
+        if self._company and a == 0.0:
+            self._lost = list(values)
+        elif self._company and b and self._lost is not None:
+            # The climb mirrors the descent: what the last tick took is given back, with what others made of it since.
+            lost, self._lost = self._lost, None
+            floor = _groups.number(self.eta_min)
+            return [value + before - floor for value, before in zip(values, lost, strict=True)]
+        return run.stepping.moved(tick, values)
+
+
+class CosineAnnealingWarmRestarts(SettingLR):
+    """Cosine descents to `eta_min` that begin again: cycle i is `T_0 * T_mult ** i` epochs long.
+
+    lr(t) = eta_min + (base - eta_min) * (1 + cos(pi T_cur / T_i)) / 2
+
+    `step(epoch)` takes fractions and jumps anywhere; `T_cur` may be set.
+
+    Differs from torch: the cycle of any position is found exactly (divergences, torch 6 and 7).
+    """
+
+    __slots__ = ("_table",)
+    _option_names = ("T_0", "T_mult", "eta_min")
+    _table: Stepping
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        T_0: int,  # noqa: N803  # torch's names
+        T_mult: int = 1,  # noqa: N803
+        eta_min: float = 0.0,
+        last_epoch: int = -1,
+        verbose: Verbose = "deprecated",
+    ) -> None:
+        if not isinstance(T_0, int) or T_0 <= 0:
+            raise InvalidArgument(
+                f"CosineAnnealingWarmRestarts(T_0={T_0!r})", f"Expected positive integer T_0, but got {T_0}", "Write T_0=10"
+            )
+        if not isinstance(T_mult, int) or T_mult < 1:
+            raise InvalidArgument(
+                f"CosineAnnealingWarmRestarts(T_mult={T_mult!r})",
+                f"Expected integer T_mult >= 1, but got {T_mult}",
+                "Write T_mult=2",
+            )
+        if not isinstance(eta_min, (float, int)):
+            raise InvalidArgument(
+                f"CosineAnnealingWarmRestarts(eta_min={eta_min!r})",
+                f"Expected float or int eta_min, but got {eta_min} of type {type(eta_min)}",
+                "Write eta_min=0.0",
+            )
+        self.T_0, self.T_i, self.T_mult, self.eta_min = T_0, T_0, T_mult, eta_min
+        self.T_cur: float = last_epoch
+        super().__init__(optimizer, last_epoch, verbose)
+
+    _read_options = staticmethod(attrgetter("T_i", "eta_min"))
+
+    def _prepare(self) -> None:
+        floors = [_groups.number(self.eta_min)] * len(self.base_lrs)
+        self._table = Stepping(cosine(1.0, _FLOOR, self.T_i), bases=numbers(self.base_lrs), levels=floors)
+
+    def _row(self, tick: float) -> list[float]:
+        return self._table.row(tick)
+
+    def _tick(self) -> float:
+        return self.T_cur
+
+    def step(self, epoch: float | None = None) -> None:
+        """Go to the next epoch, or to any, also between two: `step(epoch + batch / batches)`."""
+        if self._step_count == 1:
+            check_order(self.optimizer)
+        self._step_count += 1
+        self._update_lr(epoch)
+
+    def _advance(self, epoch: float | None) -> None:
+        if epoch is None and self.last_epoch >= 0 and not self._is_initial:
+            self.last_epoch += 1
+            self.T_cur += 1
+            if self.T_cur >= self.T_i:
+                self.T_cur %= self.T_i
+                self.T_i *= self.T_mult
+            return
+        epoch = self.last_epoch + 1 if epoch is None else epoch
+        if epoch < 0:
+            raise InvalidArgument(
+                f"step({epoch!r})", f"Expected non-negative epoch, but got {epoch}", "Write the epoch counted from 0"
+            )
+        self.last_epoch = math.floor(epoch)
+        self.T_cur, self.T_i = self._cycle(epoch)
+
+    def _cycle(self, epoch: float) -> tuple[float, int]:
+        """How far into which cycle: by adding lengths, never by a logarithm, which rounds into the wrong one."""
+        begin, size = 0, self.T_0
+        if self.T_mult == 1:
+            begin = int(epoch // size) * size
+        while epoch >= begin + size:
+            begin, size = begin + size, size * self.T_mult
+        return epoch - begin, size
+
+    def value(self, t: float, field: str = "lr") -> list[float]:
+        if field != "lr":
+            return super().value(t, field)
+        into, size = self._cycle(t)
+        floors = [_groups.number(self.eta_min)] * len(self.base_lrs)
+        return Stepping(cosine(1.0, _FLOOR, size), bases=numbers(self.base_lrs), levels=floors).row(into)

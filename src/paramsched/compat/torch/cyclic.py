@@ -1,0 +1,193 @@
+"""CyclicLR: triangles between two rates, and momentum the other way round."""
+
+import math
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+from torch.optim import Optimizer
+
+from paramsched._arrays import Floats
+from paramsched.compat._stepping import Rows
+from paramsched.compat.torch import _groups, _state
+from paramsched.compat.torch._base import Verbose
+from paramsched.compat.torch._groups import Number, numbers
+from paramsched.compat.torch._momentum import begin_momentum, momentum_field
+from paramsched.compat.torch._setting import SettingLR
+from paramsched.errors import InvalidArgument
+from paramsched.schedules.anneal import linear
+from paramsched.schedules.base import Schedule, evaluate
+from paramsched.schedules.cyclic import cyclic
+from paramsched.schedules.retimed import restarts
+
+_MODES = ("triangular", "triangular2", "exp_range")
+
+
+class CyclicLR(SettingLR):
+    """Up from `base_lr` to `max_lr` and back, again and again; momentum down from `max_momentum` and back.
+
+    lr(t) = base_lr + (max_lr - base_lr) * h * g and momentum(t) = max_momentum - (max_momentum - base_momentum) * h * g,
+    h the height of the triangle, g by `mode` or `scale_fn`.
+
+    As in torch the optimizer's own momentum (or first beta) is replaced unless `cycle_momentum=False` (divergences,
+    torch 17). Differs: the first value is `base_lr` whatever `initial_lr` a group carries (18).
+    """
+
+    __slots__ = ("_momentum_table", "_now", "_table", "_triangle")
+    _option_names = ("max_lrs", "total_size", "step_ratio", "mode", "gamma", "scale_mode")
+    _table: Rows | None
+    _momentum_table: Rows | None
+    _triangle: Callable[[Floats], Floats]
+    _now: tuple[float, float]
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        base_lr: float | list[float],
+        max_lr: float | list[float],
+        step_size_up: float = 2000,
+        step_size_down: float | None = None,
+        mode: Literal["triangular", "triangular2", "exp_range"] = "triangular",
+        gamma: float = 1.0,
+        scale_fn: Callable[[float], float] | None = None,
+        scale_mode: Literal["cycle", "iterations"] = "cycle",
+        cycle_momentum: bool = True,
+        base_momentum: float | list[float] = 0.8,
+        max_momentum: float | list[float] = 0.9,
+        last_epoch: int = -1,
+        verbose: Verbose = "deprecated",
+    ) -> None:
+        self.optimizer = _groups.optimizer_of(optimizer)
+        if mode not in _MODES and scale_fn is None:
+            raise InvalidArgument(
+                f"CyclicLR(mode={mode!r})", "mode is invalid and scale_fn is None", f"Write one of {', '.join(_MODES)}"
+            )
+        up = float(step_size_up)
+        down = up if step_size_down is None else float(step_size_down)
+        if not (up > 0 and down >= 0):
+            raise InvalidArgument(
+                f"CyclicLR(step_size_up={step_size_up!r}, step_size_down={step_size_down!r})", "no cycle", "Write 2000"
+            )
+        self.total_size, self.step_ratio = up + down, up / (up + down)
+        self.mode, self.gamma, self._scale_fn_custom = mode, gamma, scale_fn
+        self.scale_mode = scale_mode if scale_fn is not None else ("iterations" if mode == "exp_range" else "cycle")
+        base_lrs = _groups.per_group("base_lr", optimizer, base_lr)
+        self.max_lrs = _groups.per_group("max_lr", optimizer, max_lr)
+        self.cycle_momentum = cycle_momentum
+        if cycle_momentum:
+            self.use_beta1 = momentum_field(optimizer) == "betas"
+            self.base_momentums = _groups.per_group("base_momentum", optimizer, base_momentum)
+            self.max_momentums = _groups.per_group("max_momentum", optimizer, max_momentum)
+        _groups.separate_tensors(optimizer)
+        if last_epoch == -1:
+            _groups.write(optimizer, base_lrs)
+            if cycle_momentum:
+                begin_momentum(optimizer, self.base_momentums, self.max_momentums)
+        self.base_lrs = base_lrs
+        super().__init__(optimizer, last_epoch, verbose)
+
+    def _initial_bases(self) -> list[Number]:
+        return self.base_lrs  # not `initial_lr`, which another scheduler may have left
+
+    def scale_fn(self, x: float) -> float:
+        """The factor g, of the cycle counted from 1 or of the epoch, as `scale_mode` says."""
+        return self._scale_fn_ref(x) if self._scale_fn_custom is None else self._scale_fn_custom(x)
+
+    @property
+    def _scale_fn_ref(self) -> Any:
+        match self.mode:
+            case "triangular2":
+                return _halved
+            case "exp_range":
+                return partial(pow, self.gamma)
+            case _:
+                return _same_height
+
+    def _prepare(self) -> None:
+        for name in ("max_lrs", *(("base_momentums", "max_momentums") if self.cycle_momentum else ())):
+            self._extend(name, getattr(self, name))
+        self._triangle, growing = _heights(self.total_size, self.step_ratio, self.mode, self.gamma)
+        self._table = self._momentum_table = None
+        if self._scale_fn_custom is None and growing:
+            self._table = Rows(self._columns, [numbers(self.base_lrs), numbers(self.max_lrs)])
+            if self.cycle_momentum:
+                pair = [numbers(self.max_momentums), numbers(self.base_momentums)]
+                self._momentum_table = Rows(self._columns, pair)
+
+    @property
+    def _columns(self) -> Callable[[Floats], list[Floats]]:
+        return partial(_shares, self._triangle)
+
+    def _height(self, tick: float) -> float:
+        """The height of one epoch where a user's function, or a length that is not whole, has a say in it."""
+        x: float = math.floor(1 + tick / self.total_size) if self.scale_mode == "cycle" else tick
+        return float(self._triangle(np.array([tick]))[0]) * float(self.scale_fn(x))
+
+    def _row(self, tick: float) -> Sequence[float]:
+        if self._table is not None:
+            return self._table.row(tick)
+        self._now = tick, self._height(tick)
+        return _between(self.base_lrs, self.max_lrs, self._now[1])
+
+    def _momenta(self, tick: float) -> Sequence[float] | None:
+        if not self.cycle_momentum:
+            return None
+        if self._momentum_table is not None:
+            return self._momentum_table.row(tick)
+        return _between(self.max_momentums, self.base_momentums, self._now[1])
+
+    def _fields(self) -> tuple[str, ...]:
+        return ("lr", *((("betas[0]" if self.use_beta1 else "momentum"),) if self.cycle_momentum else ()))
+
+    def state_dict(self) -> dict[str, Any]:
+        state = super().state_dict()
+        custom = self._scale_fn_custom
+        state["_scale_fn_custom"] = None if custom is None else _state.by_value(_state.saved_function(custom))
+        return state if custom is None else state | {_state.NOTES: _state.notes([custom])}
+
+    def _load(self, state: dict[str, Any]) -> None:
+        saved, custom = state.pop("_scale_fn_custom", None), self._scale_fn_custom
+        if saved and custom is not None and _state.is_object(custom):
+            custom.__dict__.update(saved)
+        _state.compare_notes(self, state.pop(_state.NOTES, None), [custom])
+        super()._load(state)
+
+
+def _shares(triangle: Callable[[Floats], Floats], ticks: Floats) -> list[Floats]:
+    height = triangle(ticks)
+    return [1.0 - height, height]
+
+
+def _between(low: Sequence[Any], high: Sequence[Any], height: float) -> list[float]:
+    return [float(b) + (float(t) - float(b)) * height for b, t in zip(low, high, strict=True)]
+
+
+def _same_height(x: float) -> float:
+    return 1.0
+
+
+def _halved(x: float) -> float:
+    return float(2.0 ** (1 - x))
+
+
+def _heights(total: float, ratio: float, mode: str, gamma: float) -> tuple[Callable[[Floats], Floats], bool]:
+    """The height of the kernel's triangles by tick, and whether the growth `mode` asks for is in it."""
+    up = Fraction(total * ratio).limit_denominator(10**6)
+    down = Fraction(total).limit_denominator(10**6) - up
+    scale = up.denominator * down.denominator
+    whole = scale == 1 and mode in _MODES and (mode != "exp_range" or gamma > 0)
+    shape: Schedule
+    if down == 0:  # up, and back to the bottom at once
+        shape, whole = restarts(linear(0.0, 1.0, int(up * scale)), int(up * scale)), False
+    elif whole:
+        growth: Any = mode
+        shape = cyclic(int(up), int(down), 0.0, 1.0, growth, gamma if mode == "exp_range" else 1.0)
+    else:
+        shape = cyclic(int(up * scale), int(down * scale), 0.0, 1.0)
+    return partial(_evaluated, shape, scale), whole
+
+
+def _evaluated(shape: Schedule, scale: int, ticks: Floats) -> Floats:
+    return evaluate(shape, np.maximum(ticks * scale, 0), 1.0)

@@ -1,0 +1,196 @@
+"""OneCycleLR: up to a peak and down to almost nothing, momentum the other way round."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from operator import attrgetter
+from typing import Any, Literal
+
+import numpy as np
+from torch.optim import Optimizer
+
+from paramsched import curves
+from paramsched._arrays import Floats
+from paramsched.compat._stepping import Rows
+from paramsched.compat.torch import _groups
+from paramsched.compat.torch._base import Verbose
+from paramsched.compat.torch._groups import Number, numbers
+from paramsched.compat.torch._momentum import begin_momentum, momentum_field
+from paramsched.compat.torch._setting import SettingLR
+from paramsched.errors import InvalidArgument
+from paramsched.schedules.rules import through
+
+_ENDS = ("initial_lr", "max_lr", "min_lr")
+_MOMENTA = ("max_momentum", "base_momentum")
+
+
+class OneCycleLR(SettingLR):
+    """One cycle of `total_steps` updates: from max_lr / div_factor to max_lr, then down to that / final_div_factor.
+
+    With `three_phase` it goes back to where it began before it falls. Momentum mirrors the first two phases. As in torch
+    the optimizer's own momentum (or first beta) is replaced unless `cycle_momentum=False` (divergences, torch 17).
+
+    Differs from torch: a phase without length is skipped (16); at `total_steps` the last value is held (15).
+
+    Raises:
+        ValueError: an option out of its range; a step beyond `total_steps`.
+    """
+
+    __slots__ = ("_momentum_table", "_table")
+    _option_names = ("total_steps", "cycle_momentum")
+    _table: Rows
+    _momentum_table: Rows | None
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        max_lr: float | list[float],
+        total_steps: int | None = None,
+        epochs: int | None = None,
+        steps_per_epoch: int | None = None,
+        pct_start: float = 0.3,
+        anneal_strategy: Literal["cos", "linear"] = "cos",
+        cycle_momentum: bool = True,
+        base_momentum: float | list[float] = 0.85,
+        max_momentum: float | list[float] = 0.95,
+        div_factor: float = 25.0,
+        final_div_factor: float = 1e4,
+        three_phase: bool = False,
+        last_epoch: int = -1,
+        verbose: Verbose = "deprecated",
+    ) -> None:
+        self.optimizer = _groups.optimizer_of(optimizer)
+        self.total_steps = _total(total_steps, epochs, steps_per_epoch)
+        if not isinstance(pct_start, float) or not 0 <= pct_start <= 1:
+            raise InvalidArgument(
+                f"OneCycleLR(pct_start={pct_start!r})", f"Expected float between 0 and 1 pct_start, but got {pct_start}"
+            )
+        if anneal_strategy not in ("cos", "linear"):
+            raise InvalidArgument(
+                f"OneCycleLR(anneal_strategy={anneal_strategy!r})",
+                f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}",
+            )
+        self._anneal_func_type: str = anneal_strategy
+        self._schedule_phases = _phases(self.total_steps, pct_start, three_phase)
+        self.cycle_momentum = cycle_momentum
+        peaks = _groups.per_group("max_lr", optimizer, max_lr)
+        lowest = _groups.per_group("base_momentum", optimizer, base_momentum)
+        highest = _groups.per_group("max_momentum", optimizer, max_momentum)
+        if cycle_momentum:
+            self.use_beta1 = momentum_field(optimizer) == "betas"
+        if last_epoch == -1:
+            for group, peak in zip(optimizer.param_groups, peaks, strict=True):
+                first = peak / div_factor
+                group.update(initial_lr=first, max_lr=peak, min_lr=first / final_div_factor)
+            if cycle_momentum:
+                begin_momentum(optimizer, lowest, highest)
+        super().__init__(optimizer, last_epoch, verbose)
+
+    def _advance(self, epoch: float | None) -> None:
+        tick = self.last_epoch + 1 if epoch is None else epoch
+        if tick > self.total_steps:
+            raise InvalidArgument(
+                f"OneCycleLR(total_steps={self.total_steps}).step()",
+                f"Tried to step {tick} times. The specified number of total steps is {self.total_steps}",
+                "Give the number of updates of the whole run",
+            )
+        super()._advance(epoch)
+
+    def _prepare(self) -> None:
+        groups = self.optimizer.param_groups
+        for key in _ENDS + (_MOMENTA if self.cycle_momentum else ()):
+            _groups.extend(key, entries := [g[key] for g in groups if key in g], len(groups))
+            for group, entry in zip(groups, entries, strict=True):
+                group.setdefault(key, entry)
+        rates, momenta = _columns(self._schedule_phases, self._strategy)
+        self._table = Rows(rates, [numbers(group[end] for group in groups) for end in _ENDS])
+        self._momentum_table = None
+        if self.cycle_momentum:
+            self._momentum_table = Rows(momenta, [numbers(group[end] for group in groups) for end in _MOMENTA])
+
+    def _adopt(self, known: int) -> None:
+        groups = self.optimizer.param_groups
+        for group in groups[known:]:  # one cycle is absolute: a new group goes through the last one's
+            group.setdefault("initial_lr", _groups.copied(groups[known - 1]["initial_lr"]))
+            self.base_lrs.append(_groups.copied(group["initial_lr"]))
+
+    @property
+    def _strategy(self) -> str:
+        return self.__dict__.get("_anneal_func_type", "cos")
+
+    def _row(self, tick: float) -> Sequence[float]:
+        return self._table.row(min(tick, self.total_steps))
+
+    def _momenta(self, tick: float) -> Sequence[float] | None:
+        return None if self._momentum_table is None else self._momentum_table.row(min(tick, self.total_steps))
+
+    def _fields(self) -> tuple[str, ...]:
+        return ("lr", *((("betas[0]" if self.use_beta1 else "momentum"),) if self.cycle_momentum else ()))
+
+    def _load(self, state: dict[str, Any]) -> None:
+        legacy = state.pop("anneal_func", None)
+        if legacy is not None and "_anneal_func_type" not in state:
+            # A quarter of the way tells the two apart, whatever the function was called.
+            state["_anneal_func_type"] = "linear" if abs(legacy(0.0, 1.0, 0.25) - 0.25) < 1e-9 else "cos"
+        super()._load(state)
+
+    @staticmethod
+    def _annealing_cos(start: float, end: float, pct: float) -> float:
+        return start + (end - start) * curves.cosine(pct)
+
+    @staticmethod
+    def _annealing_linear(start: float, end: float, pct: float) -> float:
+        return start + (end - start) * pct
+
+
+def _total(total_steps: int | None, epochs: int | None, steps_per_epoch: int | None) -> int:
+    if total_steps is not None:
+        return _positive("total_steps", total_steps)
+    if epochs is None or steps_per_epoch is None:
+        raise InvalidArgument(
+            "OneCycleLR(…)",
+            "You must define either total_steps OR (epochs AND steps_per_epoch)",
+            "Write total_steps=epochs * len(loader)",
+        )
+    return _positive("epochs", epochs) * _positive("steps_per_epoch", steps_per_epoch)
+
+
+def _positive(name: str, number: int) -> int:
+    if not isinstance(number, int) or number <= 0:
+        raise InvalidArgument(f"OneCycleLR({name}={number!r})", f"Expected positive integer {name}, but got {number}")
+    return number
+
+
+def _phases(total: int, pct_start: float, three_phase: bool) -> list[dict[str, Any]]:
+    """The phases as torch writes them into its state: where each ends, and between what it runs."""
+    up = float(pct_start * total) - 1
+    ends = [up, float(2 * pct_start * total) - 2, total - 1] if three_phase else [up, total - 1]
+    rates = ["initial_lr", "max_lr", "initial_lr", "min_lr"] if three_phase else ["initial_lr", "max_lr", "min_lr"]
+    momenta = ["max_momentum", "base_momentum", "max_momentum", "max_momentum"]
+    return [
+        {
+            "end_step": end,
+            "start_lr": rates[i],
+            "end_lr": rates[i + 1],
+            "start_momentum": momenta[i],
+            "end_momentum": momenta[i + 1],
+        }
+        for i, end in enumerate(ends)
+    ]
+
+
+_Columns = Callable[[Floats], list[Floats]]
+
+
+def _columns(phases: list[dict[str, Any]], strategy: str) -> tuple[_Columns, _Columns]:
+    """How much of each end is in the rate, and in the momentum, at any tick."""
+    ticks = [0.0, *(float(phase["end_step"]) for phase in phases)]
+    rates = [phases[0]["start_lr"], *(phase["end_lr"] for phase in phases)]
+    momenta = [phases[0]["start_momentum"], *(phase["end_momentum"] for phase in phases)]
+    return partial(_parts, ticks, rates, _ENDS, strategy), partial(_parts, ticks, momenta, _MOMENTA, strategy)
+
+
+def _parts(ticks: list[float], ends: list[str], names: Sequence[str], strategy: str, at: Floats) -> list[Floats]:
+    k = np.asarray(at, dtype=np.float64)
+    return [
+        through(k, [(tick, float(end == name)) for tick, end in zip(ticks, ends, strict=True)], strategy) for name in names
+    ]

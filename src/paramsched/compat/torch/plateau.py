@@ -1,0 +1,172 @@
+"""ReduceLROnPlateau: cut the rate when a metric has stopped improving."""
+
+import math
+import warnings
+from collections.abc import Sequence
+from typing import Any, Literal, SupportsFloat
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import ReduceLROnPlateau as TorchPlateau
+
+from paramsched.compat.torch import _groups
+from paramsched.compat.torch._base import EPOCH_DEPRECATION_WARNING, LRScheduler, Verbose, _verbose
+from paramsched.compat.torch._groups import Number
+from paramsched.errors import InvalidArgument
+from paramsched.feedback.plateau import Nonfinite, Plateau, PlateauState
+
+_HALF = 0.5  # what the kernel's rule cuts by: here only whether it cuts is asked
+
+
+class ReduceLROnPlateau(LRScheduler, TorchPlateau):
+    """After more than `patience` values without an improvement, multiply each group's lr by `factor`.
+
+    v <- max(v * factor, min_lr) where that is a drop of more than `eps`; counted by the kernel's `plateau`.
+
+    Differs from torch: the margin of a negative best points to improvement (divergences, torch 34); a metric that is not
+    finite is passed over with a warning (33; `nonfinite="count"` or `"raise"` otherwise). As in torch, a rate of about
+    `eps` or less is never cut; that is said once (35).
+
+    Args:
+        nonfinite: what NaN and infinities are.
+    """
+
+    __slots__ = ("_rule", "_rule_for", "_said")
+    _peer = TorchPlateau
+    _option_names = ("factor", "patience", "cooldown", "eps", "mode", "threshold", "threshold_mode")
+    _rule: Plateau
+    _rule_for: tuple[Any, ...]
+    _said: bool
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        mode: Literal["min", "max"] = "min",
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        threshold_mode: Literal["rel", "abs"] = "rel",
+        cooldown: int = 0,
+        min_lr: list[float] | float = 0,
+        eps: float = 1e-8,
+        verbose: Verbose = "deprecated",
+        *,
+        nonfinite: Nonfinite = "ignore",
+    ) -> None:
+        if factor >= 1.0:
+            raise InvalidArgument(f"ReduceLROnPlateau(factor={factor!r})", "Factor should be < 1.0", "Write factor=0.1")
+        self.optimizer = _groups.optimizer_of(optimizer)
+        self.factor, self.patience, self.cooldown, self.eps = factor, patience, cooldown, eps
+        groups = len(optimizer.param_groups)
+        self.default_min_lr: float | None = None
+        self.min_lrs: list[float]
+        if isinstance(min_lr, (list, tuple)):
+            if len(min_lr) != groups:
+                raise ValueError(f"expected {groups} min_lrs, got {len(min_lr)}")
+            self.min_lrs = list(min_lr)
+        else:
+            self.default_min_lr, self.min_lrs = min_lr, [min_lr] * groups
+        self.nonfinite = nonfinite
+        self._rule_for, self._said = (), False
+        self._init_is_better(mode=mode, threshold=threshold, threshold_mode=threshold_mode)
+        self._kernel_rule()
+        self.verbose = _verbose(verbose)
+        _groups.separate_tensors(optimizer)
+        self.base_lrs = _groups.values(optimizer)
+        self.last_epoch, self._step_count = 0, 1
+        self._written = _groups.values(optimizer)
+        self._reset()
+
+    def _reset(self) -> None:
+        """Forget what was seen."""
+        self.best: float = self.mode_worse
+        self.cooldown_counter = self.num_bad_epochs = 0
+
+    def step(self, metrics: SupportsFloat, epoch: int | None = None) -> None:  # type: ignore[override]  # torch's signature
+        """Take in one value of the metric."""
+        value = float(metrics)
+        self._step_count += 1
+        if epoch is None:
+            epoch = self.last_epoch + 1
+        else:
+            warnings.warn(EPOCH_DEPRECATION_WARNING, UserWarning, stacklevel=_groups.user_level())
+        self.last_epoch = epoch
+        if not math.isfinite(value) and self.nonfinite == "ignore":
+            warnings.warn(
+                f"ReduceLROnPlateau.step({value}): not finite, so it does not count. "
+                'Write nonfinite="count" to take it for no improvement, nonfinite="raise" to stop there.',
+                UserWarning,
+                stacklevel=_groups.user_level(),
+            )
+        best = None if self.best == self.mode_worse else self.best
+        state = PlateauState(best, self.num_bad_epochs, self.cooldown_counter)
+        after = self._kernel_rule().observe(state, value)
+        self.best = self.mode_worse if after.best is None else after.best
+        self.num_bad_epochs, self.cooldown_counter = after.bad, after.cooling
+        if after.factor != 1.0:
+            self._reduce_lr(epoch)
+        self._written = _groups.values(self.optimizer)
+
+    def _reduce_lr(self, epoch: int) -> None:
+        groups = self.optimizer.param_groups
+        if len(groups) != len(self.min_lrs):
+            if self.default_min_lr is None:
+                raise RuntimeError(
+                    f"The number of param groups in the `optimizer` ({len(groups)}) differs from when "
+                    f"`ReduceLROnPlateau` was initialized ({len(self.min_lrs)}), usually due to a new param group being "
+                    "added to the optimizer. Please modify the `min_lrs` field to match the length of the `optimizer` "
+                    "param groups."
+                )
+            self.min_lrs = [self.default_min_lr] * len(groups)
+        cut = False
+        for group, least in zip(groups, self.min_lrs, strict=True):
+            old = float(group["lr"])
+            new = max(old * self.factor, least)
+            if old - new > self.eps:
+                _groups.put(group, new)
+            cut = cut or old - new > self.eps or old <= least
+        if not cut and not self._said:
+            self._said = True
+            warnings.warn(
+                f"ReduceLROnPlateau(eps={self.eps}): no rate drops by more than eps any more, so none is cut. "
+                "Write eps=0.0 to go on.",
+                UserWarning,
+                stacklevel=_groups.user_level(),
+            )
+
+    @property
+    def in_cooldown(self) -> bool:
+        """Whether values do not count at present."""
+        return self.cooldown_counter > 0
+
+    def _is_better(self, a: float, best: float) -> bool:
+        return self._kernel_rule()._is_better(a, None if best == self.mode_worse else best)
+
+    def _init_is_better(self, mode: Any, threshold: float, threshold_mode: Any) -> None:
+        if mode not in ("min", "max"):
+            raise ValueError(f"mode {mode} is unknown!")
+        if threshold_mode not in ("rel", "abs"):
+            raise ValueError(f"threshold mode {threshold_mode} is unknown!")
+        self.mode_worse = math.inf if mode == "min" else -math.inf
+        self.mode, self.threshold, self.threshold_mode = mode, threshold, threshold_mode
+
+    def _kernel_rule(self) -> Plateau:
+        options = (self.mode, self.patience, self.threshold, self.threshold_mode, self.cooldown, self.nonfinite)
+        if options != self._rule_for:
+            mode, patience, threshold, threshold_mode, cooldown, nonfinite = options
+            self._rule = Plateau(
+                "metric", mode, _HALF, patience, threshold, threshold_mode, cooldown, 0.0, 0.0, nonfinite
+            )
+            self._rule_for = options
+        return self._rule
+
+    def get_lr(self) -> Sequence[Number]:  # type: ignore[override]  # torch has none here
+        """The present values: what comes next is up to the metric."""
+        return _groups.values(self.optimizer)
+
+    def _load(self, state: dict[str, Any]) -> None:
+        super()._load(state)
+        self._init_is_better(mode=self.mode, threshold=self.threshold, threshold_mode=self.threshold_mode)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._rule_for, self._said = (), False
+        super().__setstate__(state)

@@ -1,0 +1,115 @@
+"""SequentialLR: one scheduler after another, each on its own clock."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import Any
+
+from torch.optim import Optimizer
+
+from paramsched.compat.torch import _groups, _members
+from paramsched.compat.torch._base import LRScheduler, Verbose, _verbose
+from paramsched.compat.torch._groups import Number
+from paramsched.compat.torch._order import watch
+from paramsched.errors import InvalidArgument
+
+
+class SequentialLR(LRScheduler):
+    """Scheduler i runs from milestone i - 1 to milestone i, on the clock t - milestone.
+
+    Entering a member starts it from its base, not from where its predecessor left off; `SWALR`, whose meaning it is to go
+    on from there, does (divergences, torch 12).
+
+    Differs from torch: compositions may be members anywhere (8, 9, 10), members keep their own bases (11), `last_epoch=k`
+    is position k + 1 of the composition (13), `step(epoch)` and `get_lr()` work (14).
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        schedulers: Sequence[Any],
+        milestones: Sequence[int],
+        last_epoch: int = -1,
+        verbose: Verbose = "deprecated",
+    ) -> None:
+        name = type(self).__name__
+        if len(schedulers) < 1:
+            raise InvalidArgument(f"{name}(schedulers=[])", "expects at least one scheduler, but got no scheduler")
+        _members.checked(name, optimizer, schedulers)
+        if len(milestones) != len(schedulers) - 1:
+            raise InvalidArgument(
+                f"{name}(…)",
+                "Sequential Schedulers expects number of schedulers provided to be one more than the number of milestone "
+                f"points, but got number of schedulers {len(schedulers)} and the number of milestones to be equal to "
+                f"{len(milestones)}",
+            )
+        self.optimizer = optimizer
+        self.verbose = _verbose(verbose)
+        self._schedulers = list(schedulers)
+        self._milestones = list(milestones)
+        self._step_count = 1
+        watch(optimizer)
+        self.base_lrs = _first_bases(self)
+        if last_epoch < 0:
+            self._begin_members()
+        else:
+            self._seek_members(last_epoch + 1)
+
+    def _initial_step(self) -> None:
+        self._step_count = 1
+        self._begin_members()
+
+    def _begin_members(self) -> None:
+        for member in self._schedulers:
+            _members.rewind(member)
+        self.last_epoch = 0
+        first = self._schedulers[bisect_right(self._milestones, 0)]
+        _members.begin(first)
+        self._written = _groups.values(self.optimizer)
+
+    def _seek_members(self, epoch: int) -> None:
+        index = bisect_right(self._milestones, epoch)
+        if getattr(self._schedulers[index], "_goes_on", False):
+            self._begin_members()
+            _members.step_quietly(self, epoch)
+            return
+        _members.rewind(self)
+        _members.seek(self._schedulers[index], epoch - ([0, *self._milestones][index] if index else 0))
+        self.last_epoch = epoch
+        self._written = _groups.values(self.optimizer)
+
+    def _update_lr(self, epoch: int | None = None) -> None:
+        if epoch is not None:
+            self._seek_members(epoch)
+            return
+        self.last_epoch += 1
+        index = bisect_right(self._milestones, self.last_epoch)
+        member = self._schedulers[index]
+        if index > 0 and self._milestones[index - 1] == self.last_epoch:
+            _members.enter(member)
+        else:
+            member.step()
+        self._written = member._written if isinstance(member, LRScheduler) else _groups.values(self.optimizer)
+
+    def recursive_undo(self, sched: Any = None) -> None:
+        """Set back the clocks of the members, as torch's compositions ask of each other."""
+        for leaf in _members.leaves(self if sched is None else sched):
+            leaf.last_epoch -= 1
+
+    def get_lr(self) -> list[Number]:
+        """What the scheduler in charge computes."""
+        row: list[Number] = self._schedulers[bisect_right(self._milestones, self.last_epoch)].get_lr()
+        return row
+
+    def state_dict(self) -> dict[str, Any]:
+        state = super().state_dict()
+        return state | {"_schedulers": _members.states(self._schedulers)}
+
+    def _load(self, state: dict[str, Any]) -> None:
+        for member, saved in zip(self._schedulers, state.pop("_schedulers"), strict=True):
+            member.load_state_dict(saved)
+        super()._load(state)
+
+
+def _first_bases(scheduler: Any) -> list[Number]:
+    bases = getattr(next(_members.leaves(scheduler)), "base_lrs", None)
+    return _groups.values(scheduler.optimizer, "initial_lr") if bases is None else [_groups.copied(b) for b in bases]

@@ -1,0 +1,87 @@
+"""SWALR: from wherever the rate stands to the one of stochastic weight averaging."""
+
+from typing import Any, Literal
+
+from torch.optim import Optimizer
+
+from paramsched import curves
+from paramsched.compat.torch import _groups
+from paramsched.compat.torch._base import Verbose
+from paramsched.compat.torch._groups import numbers
+from paramsched.compat.torch._kernel import KernelLR, Shape
+from paramsched.errors import InvalidArgument
+from paramsched.schedules import rules
+from paramsched.schedules._level import absolute
+from paramsched.schedules.anneal import anneal
+
+_SWA = absolute(1.0)  # swa_lr, the level of each group
+_CURVES = {"cos": curves.cosine, "linear": curves.linear}
+
+
+class SWALR(KernelLR):
+    """From the present rate to `swa_lr` in `anneal_epochs` epochs, then held.
+
+    lr(t) = swa_lr * A(t / anneal_epochs) + base * (1 - A(t / anneal_epochs))
+
+    It counts its own steps, so it starts where another scheduler left the value.
+
+    Differs from torch: the position is `last_epoch`, so it resumes and jumps (divergences, torch 5 and 32).
+    """
+
+    _goes_on = True  # in a sequence: from where the member before it left the value
+    _option_names = ("anneal_epochs", "_anneal_strategy")
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        swa_lr: float | list[float],
+        anneal_epochs: int = 10,
+        anneal_strategy: Literal["cos", "linear"] = "cos",
+        last_epoch: int = -1,
+        verbose: Verbose = "deprecated",
+    ) -> None:
+        self.optimizer = _groups.optimizer_of(optimizer)
+        rates = _groups.per_group("swa_lr", optimizer, swa_lr)
+        if anneal_strategy not in _CURVES:
+            raise InvalidArgument(
+                f"SWALR(anneal_strategy={anneal_strategy!r})",
+                f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}",
+            )
+        if not isinstance(anneal_epochs, int) or anneal_epochs < 0:
+            raise InvalidArgument(
+                f"SWALR(anneal_epochs={anneal_epochs!r})",
+                f"anneal_epochs must be equal or greater than 0, got {anneal_epochs}",
+                "Write anneal_epochs=10",
+            )
+        self.anneal_epochs, self._anneal_strategy = anneal_epochs, anneal_strategy
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["swa_lr"] = rate
+        super().__init__(optimizer, last_epoch, verbose)
+
+    def _shape(self) -> Shape:
+        curve = _CURVES[self._anneal_strategy]
+        return Shape(anneal(1.0, _SWA, self.anneal_epochs, curve), rules.anneal(_SWA, self.anneal_epochs, curve))
+
+    def _levels(self) -> list[Any] | None:
+        groups = self.optimizer.param_groups
+        rates = [group["swa_lr"] for group in groups if "swa_lr" in group]
+        if len(rates) < len(groups):
+            _groups.extend("swa_lr", rates, len(groups))
+            for group, rate in zip(groups, rates, strict=True):
+                group.setdefault("swa_lr", rate)
+        return numbers(rates)
+
+    def _jump(self, epoch: int) -> None:
+        """To another position of the anneal that began where the present value says it did."""
+        before = max(self.last_epoch, 0)
+        run = self._bound()
+        share, wanted = run.stepping.share(before), run.stepping.share(epoch)
+        present = numbers(group["lr"] for group in run.groups)
+        alone = run.alone and _groups.close(present, run.stepping.row(before))
+        if share == 0.0 or alone:
+            super()._jump(epoch)
+            return
+        self.last_epoch = run.tick = epoch
+        run.alone = False
+        levels = run.stepping.levels or []
+        self._put(run, [rate + (v - rate) * wanted / share for v, rate in zip(present, levels, strict=True)])
