@@ -1,0 +1,33 @@
+"""A thin Runner on Hugging Face Accelerate that reads MMEngine's configs.
+
+    from paramsched.runner import Runner                    # was: mmengine.runner
+
+Needs Accelerate and tqdm: pip install "paramsched[run]".
+"""
+
+from paramsched.errors import MissingDependency
+
+try:
+    import accelerate as _accelerate
+    import torch as _torch
+    import tqdm as _tqdm
+except ModuleNotFoundError as _absent:
+    if _absent.name not in ("accelerate", "torch", "tqdm"):
+        raise
+    raise MissingDependency("paramsched.runner", _absent.name, "run") from None
+
+from paramsched.runner.hooks import CheckpointHook as CheckpointHook
+from paramsched.runner.hooks import EarlyStoppingHook as EarlyStoppingHook
+from paramsched.runner.hooks import Hook as Hook
+from paramsched.runner.hooks import LoggerHook as LoggerHook
+from paramsched.runner.hooks import ParamSchedulerHook as ParamSchedulerHook
+from paramsched.runner.hooks import ProgressBarHook as ProgressBarHook
+from paramsched.runner.metrics import Metric as Metric
+from paramsched.runner.optim_wrapper import AmpOptimWrapper as AmpOptimWrapper
+from paramsched.runner.registry import DATASETS as DATASETS
+from paramsched.runner.registry import HOOKS as HOOKS
+from paramsched.runner.registry import METRICS as METRICS
+from paramsched.runner.registry import MODELS as MODELS
+from paramsched.runner.runner import Runner as Runner
+
+del _accelerate, _torch, _tqdm

@@ -1,0 +1,382 @@
+"""Check everything a Runner is given, before anything is built; every fault at once, each with its path."""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from os import PathLike
+from pathlib import Path
+from typing import Any, Final
+
+from torch import nn
+
+from paramsched.config._faults import Faults, kind, meant, shown, within
+from paramsched.config._pyconfig import Unreadable
+from paramsched.errors import InvalidArgument
+from paramsched.runner import _schedulers
+from paramsched.runner._build import DEFAULT_HOOKS, LOADER_KEYS, SAMPLERS
+from paramsched.runner._check_schedulers import check_optimizers, check_schedulers
+from paramsched.runner._steps import style_of
+from paramsched.runner.hooks.hook import priority_of
+from paramsched.runner.registry import DATASETS, HOOKS, METRICS, MODELS
+
+_TRAIN_KEYS = ("type", "by_epoch", "max_epochs", "max_iters", "val_begin", "val_interval", "dynamic_intervals")
+_LOOPS = ("EpochBasedTrainLoop", "IterBasedTrainLoop")
+LEFT_TO_ACCELERATE: Final = (
+    "compile", "default_scope", "env_cfg", "experiment_name", "launcher", "log_level", "log_processor", "vis_backends",
+    "visualizer",
+)  # fmt: skip
+"""Entries of MMEngine's configs that have no meaning here: said in the log, and left aside."""
+
+
+def check(given: Mapping[str, Any], found: Sequence[str] = ()) -> None:
+    """Refuse what cannot be trained with.
+
+    Args:
+        given: the arguments of a Runner by name.
+        found: faults that are known already.
+
+    Raises:
+        ConfigError: every fault.
+    """
+    faults = Faults()
+    for line in found:
+        faults.add("", line)
+    given = {name: readable(value, f"$.{name}", faults) for name, value in given.items()}
+    _check_model(given, faults)
+    _check_places(given, faults)
+    _check_together(given, faults)
+    for mode in ("train", "val", "test"):
+        _check_loader(given[f"{mode}_dataloader"], f"$.{mode}_dataloader", faults)
+    _check_train_cfg(given["train_cfg"], faults)
+    for mode in ("val", "test"):
+        _check_keys(given[f"{mode}_cfg"], ("type",), f"$.{mode}_cfg", faults)
+        _check_evaluator(given[f"{mode}_evaluator"], f"$.{mode}_evaluator", faults)
+    _check_scaling(given["auto_scale_lr"], faults)
+    _check_randomness(given["randomness"], faults)
+    _check_hooks(given, faults)
+    groups = check_optimizers(given["optim_wrapper"], given["model"], faults)
+    check_schedulers(given, groups, faults)
+    faults.raise_any("Runner")
+
+
+def settings_in(cfg: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What of a config are arguments of a Runner, and the whole config.
+
+    Raises:
+        ConfigError: every fault, those of the arguments among them.
+    """
+    from paramsched.runner.runner import Runner
+
+    faults = Faults()
+    whole = _read(cfg)
+    parameters = inspect.signature(Runner).parameters
+    settings = {name: value for name, value in whole.items() if name in parameters and name != "cfg"}
+    for name in whole.keys() - settings.keys() - set(LEFT_TO_ACCELERATE) - {"custom_imports", "cfg"}:
+        said = meant(name, parameters)
+        if said.startswith("did you mean"):  # else it is a variable of the config's own
+            faults.add(within("$", name), f"no argument of Runner; {said}")
+    _import(whole.get("custom_imports"), faults)
+    if "model" not in settings:
+        faults.add("$.model", "it is missing", "Write model=dict(type='…'), or give Runner.from_cfg(…, model=…)")
+    if faults.count:
+        defaults = {name: one.default for name, one in parameters.items() if one.default is not one.empty}
+        check({**defaults, "model": nn.Identity(), **settings}, faults.problems())
+    return settings, whole
+
+
+def _read(cfg: Any) -> dict[str, Any]:
+    if isinstance(cfg, (str, PathLike)):
+        from paramsched.config import mmengine
+
+        path = Path(cfg)
+        return dict(mmengine.read(path.read_text(encoding="utf-8"), str(path)))
+    plain = cfg.to_dict() if hasattr(cfg, "to_dict") else cfg
+    if not isinstance(plain, Mapping):
+        raise InvalidArgument(
+            "Runner.from_cfg(…)", f"a {type(cfg).__name__} is no config", "Give a mapping, or a file's path"
+        )
+    return dict(plain)
+
+
+def _import(config: Any, faults: Faults) -> None:
+    """Import the modules that register what a config names."""
+    if config is None:
+        return
+    names = config.get("imports") if isinstance(config, Mapping) else None
+    names = [names] if isinstance(names, str) else names
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        faults.add("$.custom_imports", "it names no modules", "Write custom_imports=dict(imports=['my_model'])")
+        return
+    for index, name in enumerate(names):
+        try:
+            import_module(name)
+        except ImportError as error:
+            faults.add(
+                f"$.custom_imports.imports[{index}]", str(error), "It is looked for where Python looks for modules"
+            )
+
+
+def readable(value: Any, path: str, faults: Faults) -> Any:
+    """The value; one that only running the config would tell is a fault, and None from here on."""
+    if isinstance(value, Unreadable):
+        faults.add(path, str(value), "Write the value itself, or build the Runner in Python")
+        return None
+    if isinstance(value, dict):
+        return {name: readable(one, within(path, name), faults) for name, one in value.items()}
+    if isinstance(value, list):
+        return [readable(one, within(path, index), faults) for index, one in enumerate(value)]
+    return value
+
+
+def _check_model(given: Mapping[str, Any], faults: Faults) -> None:
+    model, loss = given["model"], given["loss"]
+    if isinstance(model, Mapping):
+        check_type(model, MODELS, "$.model", faults)
+    elif not isinstance(model, nn.Module):
+        faults.add("$.model", f"{_said(model)} is no torch.nn.Module", "Give a module, or dict(type='…')")
+    if loss is not None and not callable(loss):
+        faults.add("$.loss", f"{_said(loss)} is no function", "Write loss=torch.nn.functional.cross_entropy")
+    elif loss is not None and isinstance(model, nn.Module) and style_of(model, None) in ("train_step", "mode"):
+        has = "train_step" if style_of(model, None) == "train_step" else "forward(…, mode)"
+        faults.add(
+            "$.loss", f"{type(model).__name__} has its own {has}, so the loss would not be used", "Leave loss out"
+        )
+
+
+def _check_places(given: Mapping[str, Any], faults: Faults) -> None:
+    if not isinstance(given["work_dir"], (str, PathLike)):
+        faults.add("$.work_dir", f"{_said(given['work_dir'])} is no path", "Write work_dir='runs/mine'")
+    load_from = given["load_from"]
+    if load_from is not None and not isinstance(load_from, (str, PathLike)):
+        faults.add("$.load_from", f"{_said(load_from)} is no path", "Write load_from='runs/mine/epoch_3'")
+    elif load_from is not None and not Path(load_from).exists():
+        faults.add("$.load_from", f'"{load_from}" does not exist')
+    if not isinstance(given["resume"], bool):
+        faults.add("$.resume", f"{_said(given['resume'])}, not True or False", "Write resume=True, and load_from='…'")
+    try:
+        _schedulers.check_policy(given["on_change"])
+    except InvalidArgument as refusal:
+        faults.refuse("$.on_change", refusal)
+    if given["accelerator"] is not None and not hasattr(given["accelerator"], "prepare"):
+        faults.add(
+            "$.accelerator", f"{_said(given['accelerator'])} is no Accelerator", "Write accelerate.Accelerator()"
+        )
+    if given["cfg"] is not None and not isinstance(given["cfg"], Mapping):
+        faults.add("$.cfg", f"{_said(given['cfg'])} is no mapping")
+
+
+def _check_together(given: Mapping[str, Any], faults: Faults) -> None:
+    training = ("train_dataloader", "train_cfg", "optim_wrapper")
+    missing = [name for name in training if given[name] is None]
+    if missing and len(missing) < len(training):
+        for name in missing:
+            faults.add(f"$.{name}", "it is missing: train_dataloader, train_cfg and optim_wrapper go together")
+    if given["param_scheduler"] is not None and given["optim_wrapper"] is None:
+        faults.add("$.param_scheduler", "there is no optimizer to schedule", "Give optim_wrapper=dict(optimizer=…)")
+    for mode in ("val", "test"):
+        if given[f"{mode}_dataloader"] is None:
+            for name in (f"{mode}_cfg", f"{mode}_evaluator"):
+                if given[name] is not None:
+                    faults.add(f"$.{name}", f"there is no {mode}_dataloader", f"Give it, or leave {name} out")
+        elif given[f"{mode}_evaluator"] is None and callable(getattr(given["model"], "train_step", None)):
+            faults.add(
+                f"$.{mode}_evaluator", "it is missing: a model with train_step says no loss here", "Give a metric"
+            )
+
+
+def _check_loader(loader: Any, path: str, faults: Faults) -> None:
+    if loader is None:
+        return
+    if not isinstance(loader, Mapping):
+        if not (hasattr(loader, "__iter__") and hasattr(loader, "__len__")):
+            faults.add(path, f"{_said(loader)} is no loader with a length", "Give a DataLoader, or a dict")
+        elif not len(loader):
+            faults.add(path, "there is no batch in it")
+        return
+    _check_keys(loader, LOADER_KEYS, path, faults)
+    if "dataset" not in loader:
+        faults.add(within(path, "dataset"), "it is missing", "Write dataset=…")
+    elif isinstance(loader["dataset"], Mapping):
+        check_type(loader["dataset"], DATASETS, within(path, "dataset"), faults)
+    elif not hasattr(loader["dataset"], "__getitem__") and not hasattr(loader["dataset"], "__iter__"):
+        faults.add(within(path, "dataset"), f"{_said(loader['dataset'])} is no dataset")
+    for name, least in (("batch_size", 1), ("num_workers", 0)):
+        if name in loader:
+            _check_count(loader[name], within(path, name), least, faults)
+    for name in ("shuffle", "drop_last", "pin_memory", "persistent_workers"):
+        if name in loader:
+            _check_flag(loader[name], within(path, name), faults)
+    sampler = loader.get("sampler")
+    if sampler is not None:
+        _check_keys(sampler, ("type", "shuffle"), within(path, "sampler"), faults)
+        if isinstance(sampler, Mapping) and sampler.get("type") not in SAMPLERS:
+            found = f"{_said(sampler.get('type'))}; {meant(str(sampler.get('type')), SAMPLERS)}"
+            faults.add(f"{path}.sampler.type", found, "Write sampler=dict(type='DefaultSampler', shuffle=True)")
+
+
+def _check_train_cfg(config: Any, faults: Faults) -> None:
+    if config is None or not _check_keys(config, _TRAIN_KEYS, "$.train_cfg", faults):
+        return
+    if "type" in config and config["type"] not in _LOOPS:
+        faults.add("$.train_cfg.type", f"{_said(config['type'])}; {meant(str(config['type']), _LOOPS)}")
+    by_epoch = config.get("by_epoch", config.get("type") != "IterBasedTrainLoop" and "max_iters" not in config)
+    if not _check_flag(by_epoch, "$.train_cfg.by_epoch", faults):
+        return
+    counted, other = ("max_epochs", "max_iters") if by_epoch else ("max_iters", "max_epochs")
+    if counted not in config:
+        faults.add(
+            f"$.train_cfg.{counted}", "it is missing", f"Write train_cfg=dict(by_epoch={by_epoch}, {counted}=12)"
+        )
+    if other in config:
+        faults.add(f"$.train_cfg.{other}", f"with by_epoch={by_epoch} the length is {counted}", f"Leave {other} out")
+    for name in (counted, "val_begin", "val_interval"):
+        if name in config:
+            _check_count(config[name], f"$.train_cfg.{name}", 1, faults)
+    later = config.get("dynamic_intervals")
+    if later is not None and not (
+        isinstance(later, (list, tuple))
+        and all(isinstance(pair, (list, tuple)) and len(pair) == 2 and all(map(_is_count, pair)) for pair in later)
+    ):
+        faults.add("$.train_cfg.dynamic_intervals", f"{_said(later)} is no list of pairs", "Write [(10, 1)]")
+
+
+def _check_evaluator(config: Any, path: str, faults: Faults) -> None:
+    for index, one in enumerate(config if isinstance(config, (list, tuple)) else [config]):
+        where = within(path, index) if isinstance(config, (list, tuple)) else path
+        if isinstance(one, Mapping) and one:
+            check_type(one, METRICS, where, faults)
+        elif one and not (callable(one) or (hasattr(one, "process") and hasattr(one, "evaluate"))):
+            faults.add(where, f"{_said(one)} is no metric", "Give a function of output and target, or a Metric")
+
+
+def _check_scaling(config: Any, faults: Faults) -> None:
+    if config is None or not _check_keys(config, ("base_batch_size", "enable"), "$.auto_scale_lr", faults):
+        return
+    _check_flag(config.get("enable", False), "$.auto_scale_lr.enable", faults)
+    if "base_batch_size" not in config:
+        faults.add("$.auto_scale_lr.base_batch_size", "it is missing", "Write base_batch_size=256")
+    else:
+        _check_count(config["base_batch_size"], "$.auto_scale_lr.base_batch_size", 1, faults)
+
+
+def _check_randomness(config: Any, faults: Faults) -> None:
+    if config is None or not _check_keys(config, ("seed", "diff_rank_seed", "deterministic"), "$.randomness", faults):
+        return
+    if config.get("seed") is not None:
+        _check_count(config["seed"], "$.randomness.seed", 0, faults)
+    for name in ("diff_rank_seed", "deterministic"):
+        if name in config:
+            _check_flag(config[name], f"$.randomness.{name}", faults)
+
+
+def _check_hooks(given: Mapping[str, Any], faults: Faults) -> None:
+    default, custom = given["default_hooks"], given["custom_hooks"]
+    if default is not None and not isinstance(default, Mapping):
+        faults.add(
+            "$.default_hooks", f"{_said(default)} is no mapping", "Write dict(checkpoint=dict(type='CheckpointHook'))"
+        )
+        default = None
+    if custom is not None and not isinstance(custom, (list, tuple)):
+        faults.add("$.custom_hooks", f"{_said(custom)} is no list", "Write custom_hooks=[MyHook()]")
+        custom = None
+    for name, hook in (default or {}).items():
+        if hook is not None:
+            _check_hook(hook, within("$.default_hooks", name), faults)
+        elif name not in DEFAULT_HOOKS and name not in ("runtime_info", "timer", "sampler_seed", "visualization"):
+            faults.add(within("$.default_hooks", name), f"there is none to take away; {meant(name, DEFAULT_HOOKS)}")
+    for index, hook in enumerate(custom or ()):
+        _check_hook(hook, f"$.custom_hooks[{index}]", faults)
+
+
+def _check_hook(hook: Any, path: str, faults: Faults) -> None:
+    if isinstance(hook, Mapping):
+        arguments = {name: value for name, value in hook.items() if name != "priority"}
+        check_type(arguments, HOOKS, path, faults)
+    elif not any(callable(getattr(hook, point, None)) for point in ("before_run", "after_train_iter", "before_train")):
+        faults.add(path, f"{_said(hook)} is no hook", "Give a Hook, or dict(type='…')")
+    priority = hook.get("priority", "NORMAL") if isinstance(hook, Mapping) else getattr(hook, "priority", "NORMAL")
+    try:
+        priority_of(priority)
+    except InvalidArgument as refusal:
+        faults.refuse(within(path, "priority"), refusal)
+
+
+def check_type(config: Mapping[str, Any], registry: Any, path: str, faults: Faults) -> None:
+    """Check a dict with `type`: the name is known, and the arguments are the class's."""
+    if "type" not in config:
+        faults.add(within(path, "type"), "it is missing", "Write dict(type='…')")
+        return
+    arguments = dict(config)
+    named = arguments.pop("type")
+    try:
+        made = named if callable(named) else registry.find(named)
+    except KeyError as error:
+        faults.add(within(path, "type"), str(error.args[0]))
+        return
+    try:
+        signature = inspect.signature(made)
+    except (TypeError, ValueError):
+        return
+    names = signature.parameters
+    free = any(one.kind is one.VAR_KEYWORD for one in names.values())
+    unknown = [] if free else [name for name in arguments if name not in names]
+    for name in unknown:
+        faults.add(within(path, name), f"{_said(named)} has no such argument; {meant(name, names)}")
+    for name, one in names.items():
+        if (
+            one.default is one.empty
+            and one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
+            and name not in arguments
+        ):
+            faults.add(within(path, name), f"{_said(named)} needs it")
+    if not unknown and getattr(made, "__module__", "").startswith("paramsched."):
+        for name, value in arguments.items():
+            _check_argument(made, name, value, arguments, path, faults)
+
+
+def _check_argument(made: Any, name: str, value: Any, arguments: Mapping[str, Any], path: str, faults: Faults) -> None:
+    """Whether one of our own classes takes this argument, whatever the others are."""
+    needed = {one for one, has in inspect.signature(made).parameters.items() if has.default is has.empty}
+    others = {one: arguments[one] for one in (*needed, "rule", "save_best") if one in arguments and one != name}
+    try:
+        made(**others, **{name: value})
+    except (InvalidArgument, TypeError, ValueError, AttributeError) as refusal:
+        text = f"{refusal}"
+        if name in text or not others:
+            faults.add(within(path, name), text)
+
+
+def _check_keys(config: Any, known: Sequence[str], path: str, faults: Faults) -> bool:
+    if config is None:
+        return True
+    if not isinstance(config, Mapping):
+        faults.add(path, f"{_said(config)} is no mapping", "Write dict(…)")
+        return False
+    for name in config:
+        if name not in known:
+            faults.add(within(path, name), f"no such entry; {meant(str(name), known)}")
+    return True
+
+
+def _check_count(value: Any, path: str, least: int, faults: Faults) -> None:
+    if not _is_count(value) or value < least:
+        faults.add(
+            path,
+            f"{_said(value)} is no whole number from {least} on",
+            f"Write {path.rpartition('.')[2]}={max(least, 4)}",
+        )
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _check_flag(value: Any, path: str, faults: Faults) -> bool:
+    if isinstance(value, bool):
+        return True
+    faults.add(path, f"{_said(value)} is {kind(value)}, not True or False")
+    return False
+
+
+def _said(value: Any) -> str:
+    return shown(value)

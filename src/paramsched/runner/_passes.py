@@ -1,0 +1,82 @@
+"""Passes over a loader: each by its number, and from any batch on."""
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any, final
+
+import numpy as np
+import torch
+
+
+@final
+class Passes:
+    """A prepared loader, pass by pass.
+
+    Args:
+        loader: as Accelerate prepared it, or any iterable with a length.
+        accelerator: Accelerate's.
+    """
+
+    def __init__(self, loader: Any, accelerator: Any) -> None:
+        self.loader, self.accelerator = loader, accelerator
+
+    def __len__(self) -> int:
+        return len(self.loader)
+
+    def batches(self, number: int, skip: int = 0) -> Iterator[tuple[int, Any]]:
+        """The batches of pass `number`, each with its index, without the first `skip`.
+
+        What the skipped ones drew at random is not drawn again: the random state is the same afterwards.
+        """
+        if skip >= len(self):
+            return
+        if hasattr(self.loader, "set_epoch"):
+            self.loader.set_epoch(number)
+        if not skip:
+            yield from enumerate(self._on_device(self.loader))
+            return
+        with untouched_randomness():
+            batches = self._after(skip)
+        yield from enumerate(batches, start=skip)
+
+    def seed(self, seed: int) -> None:
+        """Let the order of each pass be a function of this seed and its number."""
+        batches: Any = getattr(self.loader, "batch_sampler", None)
+        spread: Any = getattr(batches, "batch_sampler", None)  # of several processes
+        samplers: list[Any] = [getattr(batches, "sampler", None), getattr(spread, "sampler", None)]
+        for sampler in samplers:
+            if hasattr(sampler, "initial_seed"):
+                sampler.initial_seed = seed
+
+    def _after(self, skip: int) -> Iterator[Any]:
+        from torch.utils.data import DataLoader
+
+        if not isinstance(self.loader, DataLoader):
+            return islice(self._on_device(self.loader), skip, None)
+        # Accelerate's loaders are one batch ahead. Taking the last skipped batch brings this one to where it was.
+        batches: Iterator[Any] = iter(self.accelerator.skip_first_batches(self.loader, skip - 1))
+        next(batches)
+        return batches
+
+    def _on_device(self, loader: Any) -> Iterator[Any]:
+        from accelerate.utils import send_to_device
+
+        # What Accelerate prepared is there already; sending it again is free.
+        return (send_to_device(batch, self.accelerator.device) for batch in loader)
+
+
+@contextmanager
+def untouched_randomness() -> Iterator[None]:
+    """Leave every generator as it was found."""
+    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else None
+    saved = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002  # the global one is meant
+    try:
+        yield
+    finally:
+        random.setstate(saved[0])
+        np.random.set_state(saved[1])  # noqa: NPY002  # as above
+        torch.set_rng_state(saved[2])
+        if cuda is not None:
+            torch.cuda.set_rng_state_all(cuda)

@@ -1,0 +1,156 @@
+"""From a batch to a loss, and to predictions: what kind of model it is, and how it is called."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypeAlias, final
+
+import torch
+from torch import nn
+
+from paramsched.errors import ParamschedError
+
+Style: TypeAlias = Literal["train_step", "mode", "loss", "plain"]
+"""Its own `train_step`; `forward(..., mode="loss")`; any model and a `loss`; a model that returns its loss."""
+
+LossFunction: TypeAlias = Callable[[Any, Any], torch.Tensor]
+
+
+def style_of(model: nn.Module, loss: LossFunction | None) -> Style:
+    """How a model is trained."""
+    if callable(getattr(model, "train_step", None)):
+        return "train_step"
+    if loss is not None:
+        return "loss"
+    parameters = inspect.signature(model.forward).parameters.values()
+    taken = any(one.name == "mode" for one in parameters)
+    return "mode" if taken else "plain"
+
+
+@final
+class Steps:
+    """One batch of training, or of validation.
+
+    Args:
+        model: the model itself.
+        prepared: the model as Accelerate prepared it: the same, or wrapped for several processes.
+        loss: from output and target to a loss.
+        style: how it is trained, where that is known: mixed precision hides the signature of `forward`.
+    """
+
+    def __init__(
+        self, model: nn.Module, prepared: nn.Module, loss: LossFunction | None, style: Style | None = None
+    ) -> None:
+        self.model, self.prepared, self.loss = model, prepared, loss
+        self.style = style or style_of(model, loss)
+        self._spread: Any = model if prepared is model else _through(model, prepared)
+
+    def train(self, data: Any, optim_wrapper: Any) -> dict[str, Any]:
+        """Train on a batch; returns what is logged."""
+        if self.style == "train_step":
+            outputs = self._spread.train_step(data, optim_wrapper=optim_wrapper)
+            if self._spread is not self.model and not self._spread.__dict__.pop("_was_called", False):
+                raise ParamschedError(
+                    f"{type(self.model).__name__}.train_step: it did not call self(…), so the processes do not share "
+                    "gradients. Write loss = self(inputs) in it, not self.forward(inputs) or a part of the model."
+                )
+            return dict(outputs) if isinstance(outputs, Mapping) else {}
+        with optim_wrapper.optim_context(self.prepared):
+            output = self._losses(self.prepared, data)
+        loss, log = parse_losses(output)
+        optim_wrapper.update_params(loss)
+        return log
+
+    def predict(self, data: Any, mode: Literal["val", "test"]) -> Any:
+        """What the model says of a batch: predictions, or its loss where that is all it says."""
+        own = getattr(self.model, f"{mode}_step", None)
+        if callable(own):
+            return own(data)
+        if self.style == "mode":
+            return call(self.model, data, mode="predict")
+        if self.style == "loss":
+            return call(self.model, parts(data)[0])
+        return call(self.model, data)
+
+    def loss_of(self, data: Any) -> dict[str, Any]:
+        """The loss of a batch, as training logs it."""
+        return parse_losses(self._losses(self.model, data))[1]
+
+    def _losses(self, model: nn.Module, data: Any) -> Any:
+        if self.style == "mode":
+            return call(model, data, mode="loss")
+        if self.loss is None:
+            return call(model, data)
+        inputs, target = parts(data)
+        return self.loss(call(model, inputs), target)
+
+
+def call(model: Any, data: Any, **kwargs: Any) -> Any:
+    """Call a model with a batch: a dict by names, a list or tuple by places, anything else as it is."""
+    if isinstance(data, Mapping):
+        return model(**data, **kwargs)
+    if isinstance(data, (list, tuple)):
+        return model(*data, **kwargs)
+    return model(data, **kwargs)
+
+
+def parts(data: Any) -> tuple[Any, Any]:
+    """Inputs and target of a batch: the last entry is the target.
+
+    Raises:
+        ParamschedError: a batch that has no two parts.
+    """
+    entries = list(data.values()) if isinstance(data, Mapping) else data
+    if not isinstance(entries, (list, tuple)) or len(entries) < 2:
+        raise ParamschedError(
+            f"a batch is a {type(data).__name__} without a target; loss(output, target) needs pairs. "
+            "Let the dataset give (input, target)"
+        )
+    *inputs, target = entries
+    return (inputs[0] if len(inputs) == 1 else inputs), target
+
+
+def parse_losses(output: Any) -> tuple[torch.Tensor, dict[str, Any]]:
+    """The loss to go back through, and what is logged: a tensor, or a dict whose keys with "loss" are summed.
+
+    >>> losses = {"loss_a": torch.tensor([1.0, 3.0]), "loss_b": torch.tensor(0.5), "acc": torch.tensor(0.9)}
+    >>> loss, log = parse_losses(losses)
+    >>> float(loss), list(log)
+    (2.5, ['loss', 'loss_a', 'loss_b', 'acc'])
+    """
+    if isinstance(output, torch.Tensor):
+        loss = output.mean()
+        return loss, {"loss": loss.detach()}
+    if not isinstance(output, Mapping):
+        raise ParamschedError(
+            f"the model returned a {type(output).__name__}, which is no loss. Give Runner(loss=…), or return a "
+            "tensor or a dict of losses"
+        )
+    means = {}
+    for name, value in output.items():
+        if isinstance(value, torch.Tensor):
+            means[name] = value.mean()
+        elif isinstance(value, (list, tuple)) and value and all(isinstance(one, torch.Tensor) for one in value):
+            means[name] = torch.stack([one.mean() for one in value]).sum()
+        else:
+            raise ParamschedError(f"the model returned {name}={value!r:.60}, which is no tensor and no list of tensors")
+    losses = [value for name, value in means.items() if "loss" in name]
+    if not losses:
+        raise ParamschedError(f"the model returned {', '.join(means) or 'an empty dict'}; no name with 'loss' in it")
+    total = losses[0]
+    for one in losses[1:]:
+        total = total + one
+    logged = {"loss": total.detach()} | {name: value.detach() for name, value in means.items() if name != "loss"}
+    return total, logged
+
+
+def _through(model: nn.Module, prepared: nn.Module) -> Any:
+    """The model, but calling it goes through the wrapper that shares gradients; all else is the model's own."""
+
+    def forward_through(self: Any, *args: Any, **kwargs: Any) -> Any:
+        self.__dict__["_was_called"] = True
+        return prepared(*args, **kwargs)
+
+    kind = type(type(model).__name__, (type(model),), {"__call__": forward_through})
+    spread: Any = object.__new__(kind)
+    spread.__dict__ = model.__dict__
+    return spread

@@ -1,0 +1,103 @@
+"""CheckpointHook: save the run every so often, and the best of it."""
+
+from pathlib import Path
+from typing import Any
+
+from paramsched.errors import InvalidArgument
+from paramsched.runner.hooks._rule import better, rule_of
+from paramsched.runner.hooks.hook import Hook
+from paramsched.runner.registry import HOOKS
+
+
+@HOOKS.register_module()
+class CheckpointHook(Hook):
+    """Save everything to `epoch_<n>` or `iter_<n>` in the work folder; a kill leaves whole checkpoints only.
+
+    Args:
+        interval: epochs or iterations between two checkpoints; -1 saves none on the way.
+        by_epoch: whether `interval` counts epochs.
+        max_keep_ckpts: how many are kept, the newest; -1 keeps all.
+        save_last: whether to save at the end.
+        save_best: name of a metric; the best checkpoint is kept beside the others as `best_<metric>`.
+        rule: `"greater"` or `"less"` is better; None: what the name says.
+        save_begin: where saving begins, in epochs or iterations.
+
+    Raises:
+        InvalidArgument: an interval that is none, or a rule that the name does not say.
+
+    Source: MMEngine `CheckpointHook`.
+    """
+
+    priority = "VERY_LOW"
+
+    def __init__(
+        self,
+        interval: int = -1,
+        by_epoch: bool = True,
+        max_keep_ckpts: int = -1,
+        save_last: bool = True,
+        save_best: str | None = None,
+        rule: str | None = None,
+        save_begin: int = 0,
+    ) -> None:
+        for name, value in (("interval", interval), ("max_keep_ckpts", max_keep_ckpts)):
+            if isinstance(value, bool) or not isinstance(value, int) or value == 0 or value < -1:
+                raise InvalidArgument(
+                    f"CheckpointHook({name}={value!r})", "no whole number above 0", "Write 1, or -1 for none"
+                )
+        if isinstance(save_begin, bool) or not isinstance(save_begin, int) or save_begin < 0:
+            raise InvalidArgument(f"CheckpointHook(save_begin={save_begin!r})", "no whole number from 0 on", "Write 0")
+        if save_best is not None and not isinstance(save_best, str):
+            raise InvalidArgument(f"CheckpointHook(save_best={save_best!r})", "no name of a metric", 'Write "accuracy"')
+        self.interval, self.by_epoch, self.max_keep_ckpts = interval, by_epoch, max_keep_ckpts
+        self.save_last, self.save_best, self.save_begin = save_last, save_best, save_begin
+        self.rule = None if save_best is None else rule_of(save_best, rule)
+        self.best_score: float | None = None
+        self._kept: list[str] = []
+
+    def after_train_epoch(self, runner: Any) -> None:
+        if not self.by_epoch or runner.train_loop.by_iterations:
+            return
+        last = self.save_last and self.is_last_train_epoch(runner)
+        if self.every_n_epochs(runner, self.interval, self.save_begin) or last:
+            self._save(runner, f"epoch_{runner.epoch + 1}")
+
+    def after_train_iter(
+        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
+    ) -> None:
+        if self.by_epoch and not runner.train_loop.by_iterations:
+            return
+        n = self.interval * (runner.train_loop.epoch_length if self.by_epoch else 1)
+        start = self.save_begin * (runner.train_loop.epoch_length if self.by_epoch else 1)
+        last = self.save_last and self.is_last_train_iter(runner)
+        if self.every_n_train_iters(runner, n, start) or last:
+            self._save(runner, f"iter_{runner.iter + 1}")
+
+    def after_val_epoch(self, runner: Any, metrics: dict[str, Any] | None = None) -> None:
+        if self.save_best is None or self.rule is None or not metrics or runner.train_loop is None:
+            return
+        if self.save_best not in metrics:
+            runner.logger.warning(
+                "save_best=%r: the validation computed %s", self.save_best, ", ".join(metrics) or "nothing"
+            )
+            return
+        score = float(metrics[self.save_best])
+        if self.best_score is None or better(self.rule, score, self.best_score):
+            self.best_score = score
+            runner.save_checkpoint(f"best_{self.save_best.replace('/', '_')}", newest=False)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The best score, and what is kept."""
+        return {"best_score": self.best_score, "kept": list(self._kept)}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on with them."""
+        self.best_score, self._kept = state["best_score"], list(state["kept"])
+
+    def _save(self, runner: Any, name: str) -> None:
+        self._kept = [*(kept for kept in self._kept if kept != name), name]
+        drop = self._kept[: -self.max_keep_ckpts] if self.max_keep_ckpts > 0 else []
+        self._kept = self._kept[len(drop) :]
+        runner.save_checkpoint(name)
+        for old in drop:  # after the new one is whole
+            runner.remove_checkpoint(Path(old).name)

@@ -1,0 +1,157 @@
+"""Hook: the points at which a Runner calls, with MMEngine's names and arguments."""
+
+from typing import Any, ClassVar, Final
+
+from paramsched.errors import InvalidArgument, nearest
+
+PRIORITIES: Final = {
+    "HIGHEST": 0,
+    "VERY_HIGH": 10,
+    "HIGH": 30,
+    "ABOVE_NORMAL": 40,
+    "NORMAL": 50,
+    "BELOW_NORMAL": 60,
+    "LOW": 70,
+    "VERY_LOW": 90,
+    "LOWEST": 100,
+}
+"""MMEngine's levels: hooks with lower numbers are called first."""
+
+
+def priority_of(priority: Any) -> int:
+    """A level's number.
+
+    Raises:
+        InvalidArgument: no level, and no number from 0 to 100.
+
+    >>> priority_of("LOW"), priority_of(55)
+    (70, 55)
+    """
+    if isinstance(priority, str) and priority.upper() in PRIORITIES:
+        return PRIORITIES[priority.upper()]
+    value = getattr(priority, "value", priority)  # MMEngine's are members of an enumeration
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 100:
+        return value
+    raise InvalidArgument(
+        f"priority={priority!r}", nearest(str(priority), PRIORITIES), 'Write "NORMAL", or a number from 0 to 100'
+    )
+
+
+class Hook:
+    """Override the points that matter; each is called with the Runner.
+
+    `priority` orders the hooks of a point. A hook that has `state_dict()` and `load_state_dict(state)` is saved and
+    resumed with the run.
+
+    Source: MMEngine `Hook`.
+    """
+
+    priority: ClassVar[str | int] = "NORMAL"
+
+    def before_run(self, runner: Any) -> None:
+        """Before anything is loaded."""
+
+    def after_run(self, runner: Any) -> None:
+        """At the end of `train`, `val` or `test`."""
+
+    def before_train(self, runner: Any) -> None:
+        """Everything is built and loaded."""
+
+    def after_train(self, runner: Any) -> None:
+        """The last epoch is over."""
+
+    def before_val(self, runner: Any) -> None:
+        """Before a validation."""
+
+    def after_val(self, runner: Any) -> None:
+        """After a validation."""
+
+    def before_test(self, runner: Any) -> None:
+        """Before the test."""
+
+    def after_test(self, runner: Any) -> None:
+        """After the test."""
+
+    def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
+        """In the main process; plain data put into `checkpoint` is saved."""
+
+    def after_load_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
+        """What was saved."""
+
+    def before_train_epoch(self, runner: Any) -> None:
+        self._before_epoch(runner, mode="train")
+
+    def before_val_epoch(self, runner: Any) -> None:
+        self._before_epoch(runner, mode="val")
+
+    def before_test_epoch(self, runner: Any) -> None:
+        self._before_epoch(runner, mode="test")
+
+    def after_train_epoch(self, runner: Any) -> None:
+        self._after_epoch(runner, mode="train")
+
+    def after_val_epoch(self, runner: Any, metrics: dict[str, Any] | None = None) -> None:
+        self._after_epoch(runner, mode="val")
+
+    def after_test_epoch(self, runner: Any, metrics: dict[str, Any] | None = None) -> None:
+        self._after_epoch(runner, mode="test")
+
+    def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
+        self._before_iter(runner, batch_idx=batch_idx, data_batch=data_batch, mode="train")
+
+    def before_val_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
+        self._before_iter(runner, batch_idx=batch_idx, data_batch=data_batch, mode="val")
+
+    def before_test_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
+        self._before_iter(runner, batch_idx=batch_idx, data_batch=data_batch, mode="test")
+
+    def after_train_iter(
+        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
+    ) -> None:
+        self._after_iter(runner, batch_idx=batch_idx, data_batch=data_batch, outputs=outputs, mode="train")
+
+    def after_val_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        self._after_iter(runner, batch_idx=batch_idx, data_batch=data_batch, outputs=outputs, mode="val")
+
+    def after_test_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        self._after_iter(runner, batch_idx=batch_idx, data_batch=data_batch, outputs=outputs, mode="test")
+
+    def _before_epoch(self, runner: Any, mode: str = "train") -> None:
+        """Before an epoch of any kind."""
+
+    def _after_epoch(self, runner: Any, mode: str = "train") -> None:
+        """After an epoch of any kind."""
+
+    def _before_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, mode: str = "train") -> None:
+        """Before a batch of any kind."""
+
+    def _after_iter(
+        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None, mode: str = "train"
+    ) -> None:
+        """After a batch of any kind."""
+
+    def every_n_epochs(self, runner: Any, n: int, start: int = 0) -> bool:
+        """Whether the epoch that ends is the n-th since `start`."""
+        done = int(runner.epoch) + 1 - start
+        return n > 0 and done > 0 and done % n == 0
+
+    def every_n_inner_iters(self, batch_idx: int, n: int) -> bool:
+        """Whether the batch is the n-th of its epoch."""
+        return n > 0 and (batch_idx + 1) % n == 0
+
+    def every_n_train_iters(self, runner: Any, n: int, start: int = 0) -> bool:
+        """Whether the iteration that ends is the n-th since `start`."""
+        done = int(runner.iter) + 1 - start
+        return n > 0 and done > 0 and done % n == 0
+
+    def end_of_epoch(self, dataloader: Any, batch_idx: int) -> bool:
+        """Whether the batch is the loader's last."""
+        return batch_idx + 1 == len(dataloader)
+
+    def is_last_train_epoch(self, runner: Any) -> bool:
+        """Whether the epoch that ends is the last."""
+        return bool(runner.epoch + 1 == runner.max_epochs)
+
+    def is_last_train_iter(self, runner: Any) -> bool:
+        """Whether the iteration that ends is the last."""
+        return bool(runner.iter + 1 == runner.max_iters)

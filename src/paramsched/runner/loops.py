@@ -1,0 +1,269 @@
+"""Loops: the order in which batches, epochs, validations and hooks follow each other, as in MMEngine."""
+
+from abc import ABC, abstractmethod
+from bisect import bisect
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import Any, Literal, final
+
+import torch
+
+from paramsched.runner._passes import Passes
+from paramsched.runner.metrics import Evaluator, MeanOf
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Where a run is: what a checkpoint saved now has to go on from.
+
+    Args:
+        epoch: complete passes over the loader.
+        batch: batches of the present pass that are done.
+        iter: batches that are done.
+        validated: whether the validation that is due at this moment is over.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    iter: int = 0
+    validated: bool = False
+
+
+class TrainLoop(ABC):
+    """What both loops share. MMEngine's names: `epoch`, `iter`, `max_epochs`, `max_iters`, `stop_training`.
+
+    Args:
+        runner: whose hooks are called.
+        passes: the loader.
+        val_begin: first epoch or iteration after which to validate.
+        val_interval: epochs or iterations between validations.
+        dynamic_intervals: pairs of an epoch or iteration, and the interval from then on.
+    """
+
+    by_iterations: bool
+
+    def __init__(
+        self,
+        runner: Any,
+        passes: Passes,
+        val_begin: int,
+        val_interval: int,
+        dynamic_intervals: Sequence[tuple[int, int]] | None,
+    ) -> None:
+        self.runner, self._batches = runner, passes
+        self.epoch_length = len(passes)
+        self.val_begin, self.val_interval = val_begin, val_interval
+        later = list(dynamic_intervals or ())
+        self._milestones = [0, *(at for at, _ in later)]
+        self._intervals = [val_interval, *(interval for _, interval in later)]
+        self.stop_training = False
+        self.epoch = self.iter = 0
+        self.clock = Clock()
+
+    max_epochs: int
+    max_iters: int
+
+    @property
+    def dataloader(self) -> Any:
+        """The loader as Accelerate prepared it."""
+        return self._batches.loader
+
+    @property
+    def passes(self) -> int:
+        """Complete passes over the loader before the present batch."""
+        return self.iter // self.epoch_length
+
+    def run(self) -> None:
+        """Train, and validate in between."""
+        self.runner.call_hook("before_train")
+        # The checkpoint was saved before the validation that followed it: its metrics are needed (row 14).
+        if self.clock.iter and not self.clock.validated and self.clock.batch in (0, *self._whole):
+            self._validate_if_due()
+        self._run()
+        self.runner.call_hook("after_train")
+
+    def note_validated(self) -> None:
+        """A checkpoint that is saved now needs no validation of this moment any more."""
+        self.clock = replace(self.clock, validated=True)
+
+    @abstractmethod
+    def resume(self, clock: Clock) -> None:
+        """Go on from where a checkpoint was saved."""
+
+    @abstractmethod
+    def _run(self) -> None:
+        """The epochs or iterations that are left."""
+
+    @property
+    @abstractmethod
+    def _done(self) -> int:
+        """Epochs or iterations, whichever the loop counts."""
+
+    @property
+    @abstractmethod
+    def _last(self) -> int:
+        """How many there are."""
+
+    @property
+    def _whole(self) -> Sequence[int]:
+        """Batches of a pass after which a validation may be due, besides none."""
+        return ()
+
+    def _train_on(self, index: int, batch: int, data: Any) -> None:
+        """One batch, `batch` by its place in the pass and `index` as hooks know it."""
+        runner = self.runner
+        runner.call_hook("before_train_iter", batch_idx=index, data_batch=data)
+        outputs = runner.steps.train(data, runner.optim_wrapper)
+        self.clock = Clock(self.clock.epoch, batch + 1, self.iter + 1)
+        runner.call_hook("after_train_iter", batch_idx=index, data_batch=data, outputs=outputs)
+        self.iter += 1
+
+    def _validate_if_due(self) -> None:
+        done = self._done
+        self.val_interval = self._intervals[bisect(self._milestones, done + 1) - 1]
+        due = done % self.val_interval == 0 or done == self._last
+        if self.runner.val_loop is not None and done >= self.val_begin and due:
+            self.runner.val_loop.run()
+
+
+@final
+class EpochBasedTrainLoop(TrainLoop):
+    """A number of passes over the loader."""
+
+    by_iterations = False
+
+    def __init__(
+        self,
+        runner: Any,
+        passes: Passes,
+        max_epochs: int,
+        val_begin: int = 1,
+        val_interval: int = 1,
+        dynamic_intervals: Sequence[tuple[int, int]] | None = None,
+    ) -> None:
+        super().__init__(runner, passes, val_begin, val_interval, dynamic_intervals)
+        self.max_epochs, self.max_iters = max_epochs, max_epochs * len(passes)
+
+    def resume(self, clock: Clock) -> None:
+        self.clock, self.epoch, self.iter = clock, clock.epoch, clock.iter
+
+    def _run(self) -> None:
+        while self.epoch < self.max_epochs and not self.stop_training:
+            self._run_epoch()
+            self._validate_if_due()
+
+    def _run_epoch(self) -> None:
+        runner = self.runner
+        skip = self.clock.batch
+        runner.start_epoch(skip)
+        runner.call_hook("before_train_epoch")
+        runner.model.train()
+        for index, data in self._batches.batches(self.epoch, skip):
+            self._train_on(index, index, data)
+        self.clock = Clock(self.epoch + 1, 0, self.iter)
+        runner.call_hook("after_train_epoch")
+        self.epoch += 1
+
+    @property
+    def _done(self) -> int:
+        return self.epoch
+
+    @property
+    def _last(self) -> int:
+        return self.max_epochs
+
+
+@final
+class IterBasedTrainLoop(TrainLoop):
+    """A number of batches, however many passes that takes."""
+
+    by_iterations = True
+
+    def __init__(
+        self,
+        runner: Any,
+        passes: Passes,
+        max_iters: int,
+        val_begin: int = 1,
+        val_interval: int = 1000,
+        dynamic_intervals: Sequence[tuple[int, int]] | None = None,
+    ) -> None:
+        super().__init__(runner, passes, val_begin, val_interval, dynamic_intervals)
+        self.max_epochs, self.max_iters = 1, max_iters  # MMEngine's word: the whole run is one epoch
+        self.max_passes = ceil(max_iters / len(passes))
+
+    def resume(self, clock: Clock) -> None:
+        self.clock, self.iter = clock, clock.iter
+
+    def _run(self) -> None:
+        runner = self.runner
+        runner.call_hook("before_train_epoch")
+        runner.model.train()
+        while self.iter < self.max_iters and not self.stop_training:
+            self._run_pass()
+        runner.call_hook("after_train_epoch")
+
+    def _run_pass(self) -> None:
+        for batch, data in self._batches.batches(self.clock.epoch, self.clock.batch):
+            self.runner.model.train()
+            self._train_on(self.iter, batch, data)
+            self._validate_if_due()
+            if self.iter >= self.max_iters or self.stop_training:
+                break
+        else:
+            self.clock = Clock(self.clock.epoch + 1, 0, self.iter, self.clock.validated)
+
+    @property
+    def _done(self) -> int:
+        return self.iter
+
+    @property
+    def _last(self) -> int:
+        return self.max_iters
+
+    @property
+    def _whole(self) -> Sequence[int]:
+        return range(1, self.epoch_length + 1)
+
+
+@final
+class EvalLoop:
+    """One pass over a loader without training, and the metrics of it.
+
+    Args:
+        runner: whose hooks are called.
+        passes: the loader.
+        evaluator: what computes the metrics; None takes the mean loss.
+        mode: whose hooks: `"val"` or `"test"`.
+    """
+
+    def __init__(self, runner: Any, passes: Passes, evaluator: Evaluator | None, mode: Literal["val", "test"]) -> None:
+        self.runner, self._batches, self.mode = runner, passes, mode
+        self._by_loss = evaluator is None
+        self.evaluator = evaluator or Evaluator([MeanOf(lambda losses, _: losses, "loss")])
+
+    @property
+    def dataloader(self) -> Any:
+        """The loader as Accelerate prepared it."""
+        return self._batches.loader
+
+    def run(self) -> dict[str, Any]:
+        """Validate, or test; returns the metrics."""
+        runner, mode = self.runner, self.mode
+        runner.call_hook(f"before_{mode}")
+        runner.call_hook(f"before_{mode}_epoch")
+        runner.model.eval()
+        for index, data in self._batches.batches(0):
+            runner.call_hook(f"before_{mode}_iter", batch_idx=index, data_batch=data)
+            with torch.no_grad(), runner.accelerator.autocast():
+                outputs = runner.steps.loss_of(data) if self._by_loss else runner.steps.predict(data, mode)
+            self.evaluator.process(data_samples=outputs, data_batch=data)
+            runner.call_hook(f"after_{mode}_iter", batch_idx=index, data_batch=data, outputs=outputs)
+        metrics = self.evaluator.evaluate(len(getattr(self.dataloader, "dataset", ())))
+        if mode == "val" and runner.train_loop is not None:
+            runner.train_loop.note_validated()
+        runner.call_hook(f"after_{mode}_epoch", metrics=metrics)
+        runner.call_hook(f"after_{mode}")
+        return metrics

@@ -1,0 +1,189 @@
+"""Optimizer wrappers in the Runner: what to accumulate and clip says MMEngine's, how to step is Accelerate's."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any, final
+
+import torch
+from torch.optim import Optimizer
+
+from paramsched.compat.mmengine import OptimWrapper
+from paramsched.errors import InvalidArgument
+
+PRECISIONS: Mapping[str, str] = {"float16": "fp16", "bfloat16": "bf16", "float32": "no", "float64": "no"}
+"""MMEngine's words for a type, and Accelerate's."""
+
+
+class AmpOptimWrapper(OptimWrapper):
+    """An `OptimWrapper` that asks for mixed precision; Accelerate does it.
+
+    Args:
+        optimizer, accumulative_counts, clip_grad: as in `OptimWrapper`.
+        dtype: `"float16"` or `"bfloat16"` (or torch's); None is float16 on an accelerator, bfloat16 on a CPU.
+        loss_scale: for float16: `"dynamic"`, an initial scale, or arguments of `torch.amp.GradScaler`.
+
+    Raises:
+        InvalidArgument: a type that is none of these, or a loss scale that cannot be.
+
+    Source: MMEngine `AmpOptimWrapper`. A number as loss scale begins there and does not grow; it is still halved by
+    an overflow.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        accumulative_counts: int = 1,
+        clip_grad: Mapping[str, Any] | None = None,
+        dtype: str | torch.dtype | None = None,
+        loss_scale: str | float | Mapping[str, Any] = "dynamic",
+    ) -> None:
+        super().__init__(optimizer, accumulative_counts, clip_grad)
+        name = str(dtype).removeprefix("torch.") if dtype is not None else None
+        if name is not None and name not in PRECISIONS:
+            raise InvalidArgument(
+                f"AmpOptimWrapper(dtype={dtype!r})", f"known: {', '.join(PRECISIONS)}", 'Write dtype="bfloat16"'
+            )
+        self.dtype = name
+        self.scaling: dict[str, Any] = _scaling(loss_scale)
+
+    @property
+    def precision(self) -> str:
+        """Accelerate's word for the type."""
+        if self.dtype is None:
+            return "fp16" if torch.accelerator.is_available() else "bf16"
+        return PRECISIONS[self.dtype]
+
+
+def _scaling(loss_scale: Any) -> dict[str, Any]:
+    if loss_scale == "dynamic":
+        return {}
+    if isinstance(loss_scale, Mapping):
+        return dict(loss_scale)
+    if isinstance(loss_scale, (int, float)) and not isinstance(loss_scale, bool) and loss_scale > 0:
+        return {"init_scale": float(loss_scale), "growth_interval": 2**31 - 1}
+    raise InvalidArgument(
+        f"AmpOptimWrapper(loss_scale={loss_scale!r})", "no scale", 'Write "dynamic", 512.0, or dict(init_scale=512.0)'
+    )
+
+
+@final
+class Stepper:
+    """An `OptimWrapper` whose backward, step and clearing go through Accelerate. It is what `train_step` is given.
+
+    Args:
+        inner: what the user gave: when to update, what to clip.
+        prepared: the optimizer as `accelerator.prepare` returned it.
+        accelerator: Accelerate's.
+    """
+
+    def __init__(self, inner: OptimWrapper, prepared: Any, accelerator: Any) -> None:
+        self.inner, self.prepared, self.accelerator = inner, prepared, accelerator
+        self.updates = 0
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The torch optimizer."""
+        return self.inner.optimizer
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "inner":  # not there yet: while it is copied or unpickled
+            raise AttributeError(name)
+        return getattr(self.inner, name)
+
+    @contextmanager
+    def optim_context(self, model: Any) -> Iterator[None]:
+        """Mixed precision, and no exchange between processes while gradients are collected."""
+        with ExitStack() as stack:
+            if not self.inner.should_sync():
+                stack.enter_context(self.accelerator.no_sync(model))
+            stack.enter_context(self.accelerator.autocast())
+            yield
+
+    def update_params(
+        self,
+        loss: torch.Tensor,
+        step_kwargs: Mapping[str, Any] | None = None,
+        zero_kwargs: Mapping[str, Any] | None = None,
+    ) -> None:
+        """One batch: scale the loss, go back through it, and at the end of a cycle update and clear the gradients."""
+        self.backward(self.inner.scale_loss(loss))
+        if self.inner.should_update():
+            self.step(**(step_kwargs or {}))
+            self.zero_grad(**(zero_kwargs or {}))
+
+    def backward(self, loss: torch.Tensor, **kwargs: Any) -> None:
+        """Go back through a loss, and count the batch."""
+        self.accelerator.backward(loss, **kwargs)
+        self.inner._inner_count += 1
+
+    def step(self, **kwargs: Any) -> None:
+        """Clip, and let the optimizer update, if the loss scaler lets it."""
+        if self.inner.clip_func is not None:
+            if self.accelerator.scaler is not None:
+                self.accelerator.scaler.unscale_(self.optimizer)
+            self.inner._clip_grad()
+        self.prepared.step(**kwargs)
+        self.updates += not self.prepared.step_was_skipped
+
+    def zero_grad(self, **kwargs: Any) -> None:
+        """Clear the gradients."""
+        self.prepared.zero_grad(**kwargs)
+
+    @property
+    def in_cycle(self) -> bool:
+        """Whether gradients of earlier batches wait for the update."""
+        return not self.inner.should_update()
+
+    def __repr__(self) -> str:
+        return f"<{self.inner!r} on Accelerate>"
+
+
+@final
+class Steppers(Mapping[str, Stepper]):
+    """Several optimizers by name: what `train_step` is given then."""
+
+    def __init__(self, steppers: Mapping[str, Stepper]) -> None:
+        self._steppers = dict(steppers)
+
+    def __getitem__(self, name: str) -> Stepper:
+        return self._steppers[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._steppers)
+
+    def __len__(self) -> int:
+        return len(self._steppers)
+
+    @property
+    def param_groups(self) -> dict[str, list[dict[str, Any]]]:
+        """The groups of each."""
+        return {name: stepper.param_groups for name, stepper in self.items()}
+
+    @contextmanager
+    def optim_context(self, model: Any) -> Iterator[None]:
+        """As `Stepper.optim_context`; the optimizers accumulate alike."""
+        with next(iter(self._steppers.values())).optim_context(model):
+            yield
+
+    def update_params(self, loss: torch.Tensor) -> None:
+        """One batch of a loss that all share: one way back, then each updates.
+
+        Raises:
+            InvalidArgument: they accumulate differently; a model's own `train_step` can do that.
+        """
+        first, *others = self._steppers.values()
+        if any(other._accumulative_counts != first._accumulative_counts for other in others):
+            raise InvalidArgument(
+                "optim_wrapper",
+                "the optimizers accumulate differently",
+                "Write the model's train_step(data, optim_wrapper)",
+            )
+        first.backward(first.scale_loss(loss))
+        for other in others:
+            other.inner._inner_count += 1
+        for stepper in self._steppers.values():
+            if stepper.should_update():
+                stepper.step()
+        for stepper in self._steppers.values():
+            if stepper.should_update():
+                stepper.zero_grad()

@@ -1,0 +1,17 @@
+"""Registries: classes by the names they have in configs."""
+
+from typing import Final
+
+from paramsched.compat.mmengine.registry import Registry
+
+MODELS: Final = Registry("model")
+"""Models, and functions that make one: `@MODELS.register_module()`."""
+
+DATASETS: Final = Registry("dataset")
+"""Datasets by name."""
+
+METRICS: Final = Registry("metric")
+"""Metrics by name: subclasses of `Metric`, or others with `process` and `evaluate`."""
+
+HOOKS: Final = Registry("hook")
+"""Hooks by name."""
