@@ -164,8 +164,9 @@ class Plan:
             ]
             for binding in self.bindings
         ]
-        horizon = None if self.horizon is None else str(self.horizon)
-        return json.dumps({"horizon": horizon, "bindings": bindings}, separators=(",", ":"), ensure_ascii=True)
+        horizon = self.horizon
+        length = None if horizon is None else horizon.updates if horizon.is_resolved else str(horizon)
+        return json.dumps({"horizon": length, "bindings": bindings}, separators=(",", ":"), ensure_ascii=True)
 
 
 @overload

@@ -35,7 +35,7 @@ class FromFunction(Schedule):
     def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
         if xp.concrete:  # one by one: a function written for a number gives the same values for an array of them
             return base.scaled(np.array([float(self.function(number)) for number in t.tolist()]))
-        return base.scaled(self.function(t))
+        return base.scaled(self.function(xp.floating(t)))  # torch divides integers in float32
 
     def __str__(self) -> str:
         return f'from_function("{self.name}")' if self.name is not None else f"from_function({self.function!r})"

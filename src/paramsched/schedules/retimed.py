@@ -174,11 +174,11 @@ class Restarts(Schedule):
         if times > _MOST_STAGES:
             raise InvalidArgument(str(self), f"{times} cycles of {float(period):g} updates", "Write whole updates")
         bounds = [span.begin + index * period for index in range(times + 1)]
-        stages = []
-        for begin, end in zip(bounds, bounds[1:], strict=False):
-            part = span.part(begin, end)
-            stages.append(replace(self, schedule=self.schedule._resolve(part), every=Duration.of(part.room or 1), times=1))
-        return Sequence(tuple(stages))
+        parts = [part for part in map(span.part, bounds, bounds[1:]) if part.room] or [span.part(*bounds[:2])]
+        stages = [
+            replace(self, schedule=self.schedule._resolve(part), every=Duration.of(part.room or 1), times=1) for part in parts
+        ]
+        return Sequence(tuple(stages)) if len(stages) > 1 else stages[0]
 
 
 @_text.shape

@@ -30,6 +30,9 @@ class Sequence(Schedule):
     stages: tuple[Schedule, ...]
     _precedence = _text.SEQUENCE
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "stages", tuple(one for stage in self.stages for one in _members(stage)))
+
     def _refuse_two_without_length(self) -> None:
         without = [stage for stage in self.stages if not stage.has_length]
         if len(without) > 1:
@@ -127,6 +130,10 @@ class Sequence(Schedule):
         return " >> ".join(_text.bracketed(stage, _text.SEQUENCE + 1) for stage in self.stages)
 
 
+def _members(stage: Schedule) -> tuple[Schedule, ...]:
+    return stage.stages if isinstance(stage, Sequence) else (stage,)
+
+
 def _staged(stage: Schedule, span: Span, last: bool) -> Schedule:
     """A resolved stage that has a length, unless it is the last."""
     resolved = stage._resolve(span)
@@ -140,8 +147,4 @@ def _staged(stage: Schedule, span: Span, last: bool) -> Schedule:
 
 @_text.operator("sequence")
 def sequence(before: object, after: object) -> Schedule:
-    stages: list[Schedule] = []
-    for operand in (before, after):
-        stage = schedule_of(operand, f"{before} >> {after}")
-        stages += stage.stages if isinstance(stage, Sequence) else (stage,)
-    return Sequence(tuple(stages))
+    return Sequence(tuple(schedule_of(operand, f"{before} >> {after}") for operand in (before, after)))

@@ -1,0 +1,16 @@
+"""How long the property tests look.
+
+The quick profile draws the same few examples each time and shows a failure as it was drawn. With
+`HYPOTHESIS_PROFILE=thorough` there are many, drawn anew, and a failure is made small first.
+"""
+
+import os
+
+from hypothesis import HealthCheck, Phase, settings
+
+_common = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.filter_too_much]}
+settings.register_profile(
+    "quick", max_examples=15, derandomize=True, phases=[Phase.explicit, Phase.generate], **_common
+)
+settings.register_profile("thorough", max_examples=1000, **_common)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))

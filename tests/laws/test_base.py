@@ -1,0 +1,61 @@
+"""Law 2: affine in base, and what the scheduler's fast path relies on."""
+
+import numpy as np
+import strategies
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import every_shape
+
+from paramsched.schedules.base import columns
+
+
+@every_shape(leave_out=("minimum", "maximum", "clamp"))
+@given(st.data())
+def test_a_schedule_is_affine_in_base(name, data):
+    case = data.draw(strategies.cases(name=name, affine=True))
+    times = np.arange(min(case.world.total + 3, 200))
+    base = data.draw(st.sampled_from([0.1, 3e-4, -2.0, 7.5]))
+
+    at_zero, at_one, value = (case.resolved(times, b) for b in (0.0, 1.0, base))
+
+    # Three roundings of the largest of the three numbers.
+    scale = np.maximum.reduce([np.abs(at_zero), np.abs(at_one), np.abs(value)]) * max(abs(base), 1.0)
+    np.testing.assert_array_less(np.abs(value - (at_zero + base * (at_one - at_zero))), 1e-15 * 8 * scale + 1e-300)
+    assert case.resolved.affine
+
+
+@every_shape(leave_out=("minimum", "maximum", "clamp"))
+@given(st.data())
+def test_without_an_offset_base_multiplies_the_factors_bit_for_bit(name, data):
+    case = data.draw(strategies.cases(name=name, affine=True))
+    times = np.arange(min(case.world.total + 3, 200))
+    base = data.draw(strategies.bases())
+    value = columns(case.resolved, times)
+
+    if value.offset is None:
+        np.testing.assert_array_equal(case.resolved(times, base), base * case.resolved(times))
+
+
+@given(strategies.cases(fixed=False, affine=True), strategies.bases())
+def test_without_an_absolute_level_there_is_no_offset(case, base):
+    times = np.arange(min(case.world.total + 3, 200))
+
+    if not case.resolved.has_absolute and "one_cycle" not in str(case.resolved):
+        assert columns(case.resolved, times).offset is None
+        assert case.resolved(times, 0.0).any() == False  # noqa: E712  # a NumPy bool
+
+
+@given(strategies.cases(affine=True), strategies.bases())
+def test_the_value_is_what_its_columns_say(case, base):
+    times = np.arange(min(case.world.total + 3, 200))
+
+    np.testing.assert_array_equal(
+        case.resolved(times, base), np.broadcast_to(columns(case.resolved, times).at(base), times.shape)
+    )
+
+
+@given(strategies.cases(affine=True))
+def test_a_schedule_times_a_number_is_that_many_times_its_values(case):
+    times = np.arange(min(case.world.total + 3, 100))
+
+    np.testing.assert_array_equal((case.resolved * 2.0)(times, 0.3), case.resolved(times, 0.3) * 2.0)

@@ -1,0 +1,204 @@
+"""Law 1: one formula, whatever the times come in."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import strategies
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import Case, every_shape
+
+from paramsched.schedules import Schedule
+from paramsched.schedules.base import evaluate
+
+
+fewer = settings(max_examples=max(settings.default.max_examples // 2, 1))
+"""Other back ends take milliseconds for each operation."""
+
+
+def drawn_times(data: st.DataObject, case: Case, size: int = 8) -> np.ndarray:
+    return np.array([data.draw(strategies.times(case)) for _ in range(size)])
+
+
+def magnitude(schedule: Schedule, times: np.ndarray, base: float) -> float:
+    """The largest number that goes into a value: sums cancel, and then their digits are those of their terms."""
+    inner = [magnitude(part, times, base) for part in schedule.parts()]
+    span = np.concatenate([times, np.linspace(0, times.max(initial=1), 50)])
+    own = np.abs(evaluate(schedule, span, base)).max(initial=0.0)
+    ends = np.abs(evaluate(schedule, span, 1.0)).max(initial=0.0)
+    return max(own, ends, *inner) if len(inner) < 2 else max(own, ends, *inner, float(np.prod(inner)))
+
+
+@every_shape()
+@given(st.data())
+def test_a_vector_of_times_gives_the_value_at_each_time(name, data):
+    case = data.draw(strategies.cases(name=name, small=False))
+    times, base = drawn_times(data, case), data.draw(strategies.bases())
+
+    one_by_one = [case.resolved(t.item(), base) for t in times]
+
+    np.testing.assert_array_equal(case.resolved(times, base), one_by_one)
+
+
+@given(strategies.cases(), strategies.bases(), st.randoms(use_true_random=False))
+def test_values_depend_neither_on_order_nor_on_company_nor_on_shape(case, base, random):
+    every = np.arange(case.world.total + 7)
+    values = case.resolved(every, base)
+    some = np.array(random.sample(range(every.size), k=min(every.size, 37)))
+
+    np.testing.assert_array_equal(case.resolved(some, base), values[some])
+    np.testing.assert_array_equal(case.resolved(every[::-2], base), values[::-2])
+    np.testing.assert_array_equal(case.resolved(some.reshape(1, -1, 1), base), values[some].reshape(1, -1, 1))
+    cut = random.randrange(every.size)
+    parts = [case.resolved(part, base) for part in (every[:cut], every[cut:])]
+    np.testing.assert_array_equal(np.concatenate(parts), values)
+
+
+@given(strategies.cases(), strategies.bases())
+def test_long_arrays_go_through_in_pieces_unseen(case, base):
+    long = np.resize(np.arange(case.world.total + 3), 40_000)
+
+    np.testing.assert_array_equal(
+        case.resolved(long, base), np.resize(case.resolved(np.arange(case.world.total + 3), base), 40_000)
+    )
+
+
+@given(strategies.cases(), st.lists(strategies.bases(), min_size=1, max_size=4), st.data())
+def test_bases_broadcast_with_times(case, bases, data):
+    times = drawn_times(data, case, 3)
+
+    table = case.resolved(times[:, None], np.array(bases))
+
+    assert table.dtype == np.float64
+    np.testing.assert_array_equal(table, [[case.resolved(t.item(), base) for base in bases] for t in times])
+
+
+@given(strategies.cases(), st.sampled_from([np.float16, np.float32, np.float64]), st.data())
+def test_the_result_has_the_dtype_of_a_floating_base_and_else_float64(case, dtype, data):
+    times = drawn_times(data, case, 3)
+    base = np.asarray(0.1, dtype=dtype)
+
+    assert type(case.resolved(times[0].item(), 0.1)) is float
+    assert case.resolved(times, base).dtype == dtype
+    assert case.resolved(times, 2).dtype == np.float64
+    assert case.resolved(times, np.asarray(2)).dtype == np.float64
+    with np.errstate(over="ignore"):
+        np.testing.assert_array_equal(case.resolved(times, base), case.resolved(times, float(base)).astype(dtype))
+
+
+@every_shape()
+@fewer
+@given(st.data())
+def test_torch_agrees_in_float64(name, data):
+    case = data.draw(strategies.cases(name=name, small=False))
+    times, base = drawn_times(data, case), data.draw(strategies.bases())
+    expected = case.resolved(times, base)
+    # A few ulp of each library's sin, pow and exp, of the largest number that enters.
+    tolerance = 1e-12 * magnitude(case.resolved, times, base)
+
+    values = case.resolved(torch.from_numpy(times), base)
+
+    assert values.dtype == torch.float64
+    np.testing.assert_allclose(values.numpy(), expected, rtol=1e-12, atol=tolerance)
+    tensor = case.resolved(torch.from_numpy(times), torch.tensor(base, dtype=torch.float64))
+    np.testing.assert_allclose(tensor.numpy(), expected, rtol=1e-12, atol=tolerance)
+
+
+@given(strategies.cases(affine=True), st.data())
+def test_a_tensor_base_at_a_known_time_gets_the_very_numbers_of_the_trace(case, data):
+    times = drawn_times(data, case, 3)
+    base = torch.tensor([0.1, 3e-4, 1.0], dtype=torch.float64)
+
+    assert case.resolved(times, base).tolist() == case.resolved(times, base.numpy()).tolist()
+    single = case.resolved(times[0].item(), base.to(torch.float32))
+    assert single.dtype == torch.float32
+    assert single.tolist() == [
+        torch.tensor(case.resolved(times[0].item(), b), dtype=torch.float32).item()
+        for b in base.to(torch.float32).tolist()
+    ]
+
+
+@given(strategies.cases(), st.sampled_from([torch.float16, torch.bfloat16, torch.float32, torch.float64]), st.data())
+def test_torch_keeps_the_dtype_and_the_shape_of_base(case, dtype, data):
+    times = torch.from_numpy(drawn_times(data, case, 2))
+
+    values = case.resolved(times[:, None], torch.full((3,), 0.1, dtype=dtype))
+
+    assert (values.dtype, tuple(values.shape)) == (dtype, (2, 3))
+    assert case.resolved(times, torch.tensor(2)).dtype == torch.float64
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64])
+@given(st.data())
+def test_times_of_a_small_integer_dtype_do_not_wrap(dtype, data):
+    case = data.draw(strategies.cases())
+    times = torch.tensor([0, 1, 3, 100, 127], dtype=dtype)
+
+    np.testing.assert_array_equal(case.resolved(times).numpy(), case.resolved(times.to(torch.int64)).numpy())
+
+
+@given(strategies.cases())
+def test_a_negative_tensor_time_counts_as_zero(case):
+    times = torch.tensor([-1, -5, 0])
+
+    first, second, third = case.resolved(times, 0.1).tolist()
+
+    assert first == second == third
+
+
+@every_shape()
+@fewer
+@given(st.data())
+def test_torch_gradients_are_finite_everywhere(name, data):
+    case = data.draw(strategies.cases(name=name))
+    points = np.array(case.resolved.breakpoints(case.world.total), dtype=np.float64)[:50]
+    everywhere = np.concatenate([points, points + 0.5, [0.0, 1.0, case.world.total, case.world.total + 3.0]])
+    times = torch.tensor(everywhere, requires_grad=True)
+    base = torch.tensor(0.1, dtype=torch.float64, requires_grad=True)
+
+    values = case.resolved(times, base)
+    if values.requires_grad:  # absolute constants depend on neither
+        values.sum().backward()
+
+    assert base.grad is None or torch.isfinite(base.grad)
+    assert times.grad is None or torch.isfinite(times.grad).all()
+
+
+@every_shape()
+@fewer
+@given(st.data())
+def test_jax_agrees(name, data):
+    case = data.draw(strategies.cases(name=name))
+    times, base = drawn_times(data, case), data.draw(strategies.bases())
+    expected = case.resolved(times, base)
+    scale = magnitude(case.resolved, times, base)
+
+    single = case.resolved(jnp.asarray(times), base)
+    with jax.enable_x64(True):
+        double = case.resolved(jnp.asarray(times), base)
+
+    assert single.dtype == jnp.float32
+    assert double.dtype == jnp.float64
+    np.testing.assert_allclose(double, expected, rtol=1e-12, atol=1e-12 * scale)
+    # float32: u has 24 bits, and a steep curve multiplies what is missing.
+    assert not np.isnan(single).any()
+    if scale < 1e30:
+        np.testing.assert_allclose(single, expected, rtol=2e-4, atol=2e-4 * scale + 1e-30)
+
+
+@given(strategies.cases(depth=2))
+def test_jax_traces_a_schedule_without_reading_the_time(case):
+    compiled = jax.jit(case.resolved)(jnp.arange(4))
+
+    np.testing.assert_allclose(compiled, case.resolved(jnp.arange(4)), rtol=1e-4, atol=1e-30)
+
+
+@given(strategies.cases(depth=2), st.data())
+def test_jax_gradients_are_finite(case, data):
+    time = data.draw(strategies.times(case))
+
+    slopes = jax.grad(lambda t, base: case.resolved(t, base), argnums=(0, 1))(float(time), 0.1)
+
+    assert all(np.isfinite(slope) for slope in slopes)

@@ -1,0 +1,184 @@
+"""Laws 3 and 4: held after the end, base before a window, finite, monotone where declared, bent where it says."""
+
+import numpy as np
+import strategies
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import Case, every_shape
+
+from paramsched.curves import Curve
+from paramsched.schedules import Schedule, anneal, window
+from paramsched.schedules.anneal import Anneal, Index
+from paramsched.schedules.constant import Constant
+from paramsched.schedules.pointwise import Clamp, Pointwise
+from paramsched.schedules.recurrence import Recurrence
+from paramsched.schedules.retimed import Every, Restarts, Shift
+from paramsched.schedules.sequence import Sequence
+from paramsched.schedules.window import Window
+
+
+def settled(schedule: Schedule) -> int | None:
+    """The time from which on a schedule promises to change no more; None where it does not."""
+    match schedule:
+        case Constant():
+            return 0
+        case Sequence(stages=stages):
+            last = settled(stages[-1])
+            before = [stage.length.updates for stage in stages[:-1]]
+            return None if last is None else sum(before) + last
+        case Window(end=end) if end is not None:
+            return end.updates
+        case Window(schedule=inner, begin=begin):
+            return None if (last := settled(inner)) is None else begin.updates + last
+        case Shift(schedule=inner, by=by):
+            return None if (last := settled(inner)) is None else by.updates + last
+        case Restarts(every=every, times=times):
+            return None if times is None else every.updates * times
+        case Every(schedule=inner, period=period):  # the last change comes with the first tick at or after the end
+            return None if (last := settled(inner)) is None else last + period.updates
+        case Pointwise(operands=operands):
+            ends = [settled(operand) for operand in operands]
+            return None if None in ends else max(ends)
+        case Clamp(schedule=inner):
+            return settled(inner)
+        case Recurrence(until=until):
+            return until
+    return None if schedule.length is None else schedule.length.updates
+
+
+@every_shape()
+@given(st.data())
+def test_a_schedule_holds_its_final_value_exactly(name, data):
+    case = data.draw(strategies.cases(name=name, small=False))
+    base = data.draw(strategies.bases())
+    end, schedule = settled(case.resolved), case.resolved
+    if end is None:  # open: it ends where a window does
+        end = data.draw(st.integers(0, 100))
+        schedule = window(case.resolved, 0, end)
+
+    last = schedule(end, base)
+
+    later = [end + 1, end + 2, end + 0.5, 2 * end + 7, end + 10**6, 10 * end + 10**9]
+    assert schedule(np.array(later), base).tolist() == [last] * len(later)
+
+
+@every_shape()
+@given(st.data())
+def test_values_are_finite_everywhere(name, data):
+    case = data.draw(strategies.cases(name=name, small=False))
+    base = data.draw(strategies.bases())
+    times = [data.draw(strategies.times(case)) for _ in range(10)]
+
+    assert np.isfinite(case.resolved(np.array(times), base)).all()
+    assert np.isfinite(case.resolved(2**53, base))
+
+
+@given(strategies.cases(depth=2), strategies.bases(), st.integers(1, 60), st.integers(0, 60))
+def test_before_a_window_there_is_base_and_after_it_its_last_value(case, base, begin, size):
+    cut = window(case.resolved, begin, begin + size)
+
+    assert cut(np.arange(begin), base).tolist() == [base] * begin
+    assert cut(np.arange(begin, begin + size), base).tolist() == case.resolved(np.arange(size), base).tolist()
+    assert cut(begin + size + 5, base) == case.resolved(size, base)
+
+
+@given(
+    strategies.named_curves(),
+    strategies.levels(fixed=False),
+    strategies.levels(fixed=False),
+    st.integers(1, 5000) | st.sampled_from([10**5 + 3, 2**24 + 1, 2**53]),
+    st.sampled_from(Index.__args__),
+    st.floats(0, 1),
+)
+def test_an_anneal_along_a_monotone_curve_never_turns_back(curve, start, to, n, index, where):
+    schedule = anneal(start, to, n, curve, index)
+    begin = int(where * max(n - 2000, 0))
+
+    values = schedule(np.concatenate([[0], np.arange(begin, begin + 3000), [n, n + 1]]), 1.0)
+
+    if curve.monotone:
+        steps = np.diff(values[1:-2])
+        assert (steps >= 0).all() if to >= start else (steps <= 0).all()
+        assert min(start, to) <= values.min()
+        assert values.max() <= max(start, to)
+    assert values[-1] == values[-2] == to
+    if index == "t/n":
+        assert values[0] == start
+
+
+@given(strategies.named_curves())
+def test_a_curve_goes_from_zero_to_one(curve: Curve):
+    u = np.linspace(0, 1, 1001)
+
+    values = curve(u)
+
+    # By itself a curve meets its ends up to rounding; a schedule meets them exactly.
+    assert abs(values[0]) <= 1e-9
+    assert abs(values[-1] - 1) <= 1e-9
+    assert np.isfinite(values).all()
+    assert curve(0.3) == curve(np.array([0.3]))[0]
+
+
+@every_shape()
+@given(st.data())
+def test_breakpoints_are_sorted_times_with_zero_and_the_end_among_them(name, data):
+    case = data.draw(strategies.cases(name=name, small=False))
+    until = data.draw(st.integers(1, 2000))
+
+    points = case.resolved.breakpoints(until)
+
+    assert list(points) == sorted(set(points))
+    assert all(type(point) is int for point in points)
+    assert points[0] == 0
+    assert points[-1] <= until
+    length = case.resolved.length
+    assert (min(until, length.updates) if length is not None else until) in points
+
+
+@every_shape()
+@given(st.data())
+def test_looking_less_far_shows_the_same_breakpoints(name, data):
+    case = data.draw(strategies.cases(name=name))
+    far = data.draw(st.integers(1, 300))
+    near = data.draw(st.integers(1, far))
+
+    short, long = case.resolved.breakpoints(near), case.resolved.breakpoints(far)
+
+    assert set(short) - {near} == {point for point in long if point < near}
+
+
+def bent(case: Case, base: float) -> list[int]:
+    """Triples of neighbouring updates, no breakpoint after the first, whose values are not on a line."""
+    total = min(case.world.total + 2, 400)
+    values = case.resolved(np.arange(total), base)
+    points = set(case.resolved.breakpoints(total))
+    rounding = 1e-13 * np.abs(values).max() * max(1.0, total / 100)
+    middle = np.abs(values[2:] - 2 * values[1:-1] + values[:-2]) > rounding
+    return [t for t in np.flatnonzero(middle).tolist() if not points & {t + 1, t + 2}]
+
+
+@given(strategies.cases(names=strategies.STRAIGHT), st.sampled_from([0.1, 1.0]))
+def test_between_breakpoints_straight_lines_are_straight(case, base):
+    assert bent(case, base) == []
+
+
+@given(strategies.cases(depth=2), st.data())
+def test_a_stage_shows_its_own_breakpoints_at_its_place(case, data):
+    begin = data.draw(st.integers(0, 50))
+    size = data.draw(st.integers(1, 50))
+    inner = window(case.resolved, 0, size)
+
+    placed = (anneal(1.0, 0.5, begin) >> inner).breakpoints(1000)
+
+    assert {point - begin for point in placed if point >= begin and point <= begin + size} >= set(
+        inner.breakpoints(size)
+    )
+
+
+def test_the_straightness_of_lines_would_show_a_missing_breakpoint():
+    """The law above can fail: a parabola has no breakpoint inside and is nowhere straight."""
+    parabola = anneal(1.0, 0.0, 100, "curves.cosine")
+    world = strategies.World(100, 1, 1, 1)
+
+    assert len(bent(Case(parabola, parabola, world), 1.0)) > 50
+    assert isinstance(parabola, Anneal)
