@@ -73,7 +73,8 @@ class Plan:
                 Binding(Target(*field) if isinstance(field, list) else field, line, groups)
                 for field, groups, line in data["bindings"]
             ]
-            return Plan(*bindings, horizon=data["horizon"])
+            horizon = data["horizon"]
+            return Plan(*bindings, horizon=int(horizon) if str(horizon).isdecimal() else horizon)
         except (ValueError, TypeError, KeyError) as error:
             raise InvalidArgument("Plan.of_text(…)", f"no text of a plan ({error})", "Take it from plan.text") from None
 

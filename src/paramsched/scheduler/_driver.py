@@ -4,7 +4,6 @@ The optimizer's hooks hold the driver; the driver holds no optimizer and no grou
 its memory at once. A Scheduler is a handle: it may be dropped, the plan goes on.
 """
 
-import warnings
 from collections.abc import Iterator
 from operator import itemgetter
 from typing import Any, Protocol, final
@@ -19,6 +18,7 @@ from paramsched.scheduler._keys import COUNT, PLAN, Group, base_key, number_of, 
 from paramsched.scheduler._slots import Slot, slots_of, values_at
 from paramsched.scheduler._table import Table
 from paramsched.scheduler._untraced import skip, untraced
+from paramsched.scheduler._warn import warn
 from paramsched.time import Calendar
 
 
@@ -46,16 +46,17 @@ class Driver:
         self.loading = loading
         self.t = 0
         self.states: dict[MetricRule[Any], Any] = {rule: rule.init() for rule in resolved.metric_rules}
-        self.used = self.states  # as they were when the last update was taken
-        self.source: str | None = None  # the checkpoint that the count came from, until the next update
-        self.acknowledged = True  # whether an engine has called step() since the last update
+        # Each of these holds at one update only, so that no update has to take it back.
+        self._used: tuple[int, dict[MetricRule[Any], Any]] = -1, {}  # states that the last update did not have yet
+        self._source: tuple[int, str | None] = -1, None  # the checkpoint that the count came from
+        self._acknowledged = 0  # where an engine last called step()
         self.table = Table(resolved, (), [])
         self.released = False
         self._known: list[Group] = []  # the groups as they were bound: looked at, never read or written
         self._depth = 0
         self._marked: Any = itemgetter(COUNT, PLAN)
         self._mark: tuple[Any, ...] = ()
-        self._version = 0
+        self._watched, self._version = False, 0
         self._tensor = False  # whether lr is one: looking at its value would synchronise the device
         self._usual = False  # whether the update that is on found its first group as it was left, and lr not 0
         self._foreign: tuple[Slot, Any, Any] | None = None
@@ -99,11 +100,11 @@ class Driver:
         self._marked = itemgetter(COUNT, PLAN, *keys, *(["lr"] if "lr" in first else []))
         self._mark = self._marked(first)
         self._tensor = isinstance(first.get("lr"), torch.Tensor)
-        self._version = self.table.version
+        self._watched, self._version = bool(self.table.watched), self.table.version
 
     def seek(self, groups: list[Group], t: int) -> None:
         self.table.seek(t, self.states)  # what cannot be computed is refused before anything is written
-        self.t, self.source, self.acknowledged = t, None, True
+        self.stand_at(t)
         self.table.own(groups)
         self.table.write(groups)
         self.note(groups)
@@ -111,9 +112,7 @@ class Driver:
 
     def advance(self, groups: list[Group]) -> None:
         """One update has happened: write the values of the next."""
-        self.used = self.states
         self.t = t = self.t + 1
-        self.acknowledged, self.source = False, None
         try:
             self.table.write(groups)
         except StopIteration:
@@ -121,7 +120,7 @@ class Driver:
         first = groups[0]
         first[COUNT] = t
         self._mark = self._marked(first)
-        if self.table.watched:
+        if self._watched:
             self._version = self.table.version
 
     def _refill(self, groups: list[Group]) -> None:
@@ -134,6 +133,44 @@ class Driver:
         """Each slot's value at an update (the current one), from the one evaluator."""
         now = values_at(self.table.slots, self.t if t is None else t, self.states if t is None else self.used)
         return zip(self.table.slots, now, strict=True)
+
+    # ------------------------------------------------------------------ where it stands
+
+    def stand_at(self, t: int, source: str | None = None) -> None:
+        """Go to an update without taking it, for a checkpoint's sake or by `seek`."""
+        self.t, self._source, self._used = t, (t, source), (-1, {})
+        self.acknowledge()
+
+    def acknowledge(self) -> None:
+        """An engine has called step()."""
+        self._acknowledged = self.t
+
+    def unacknowledge(self) -> None:
+        """A copy of a scheduler whose engine had not called step() yet."""
+        self._acknowledged = -1
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether it has since the last update."""
+        return self._acknowledged == self.t
+
+    @property
+    def source(self) -> str | None:
+        """The checkpoint that the count came from, until the next update."""
+        at, source = self._source
+        return source if at == self.t else None
+
+    def change(self, states: dict[MetricRule[Any], Any]) -> None:
+        """Metric rules have reacted; what the last update used is kept until the next."""
+        if self._used[0] != self.t:
+            self._used = self.t, self.states
+        self.states = states
+
+    @property
+    def used(self) -> dict[MetricRule[Any], Any]:
+        """The states of the metric rules when the last update was taken."""
+        at, states = self._used
+        return states if at == self.t else self.states
 
     # ------------------------------------------------------------------ hooks
 
@@ -166,7 +203,7 @@ class Driver:
         try:
             # Count, plan and scheduled entries of the first group in one look; identical ones are not compared further.
             if self._marked(groups[0]) == self._mark and groups == self._known:
-                self._usual = not self.table.watched or self.table.version == self._version
+                self._usual = not self._watched or self.table.version == self._version
                 if self._usual:
                     return
         except (KeyError, RuntimeError, ValueError):
@@ -185,7 +222,17 @@ class Driver:
         groups = optimizer.param_groups
         if not (self._usual and (self._tensor or self._mark[-1])) and not untraced(Driver._was_update)(self, groups):
             return
-        self.advance(groups)
+        # What `advance` does, without the call.
+        self.t = t = self.t + 1
+        try:
+            self.table.write(groups)
+        except StopIteration:
+            untraced(Driver._refill)(self, groups)
+        first = groups[0]
+        first[COUNT] = t
+        self._mark = self._marked(first)
+        if self._watched:
+            self._version = self.table.version
 
     def count(self, groups: list[Group]) -> None:
         """One update has happened that no hook saw."""
@@ -292,11 +339,10 @@ class Driver:
         if self._warned:
             return
         self._warned = True
-        warnings.warn(
+        warn(
             f"{slot.field} of group {label(groups[slot.group], slot.group)!r} was {found!r} instead of the planned "
             f"{planned!r}: something else wrote it. It was used for one update; the plan goes on. To change a value "
-            "for good, change the plan.",
-            stacklevel=2,
+            "for good, change the plan."
         )
 
     def remove_from(self, groups: list[Group]) -> None:

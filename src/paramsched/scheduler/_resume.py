@@ -1,7 +1,6 @@
 """Resuming: what a checkpoint restores, and what a changed plan does then. Nothing of it is silent."""
 
 import logging
-import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal, TypeAlias, final
@@ -14,6 +13,7 @@ from paramsched.scheduler._driver import Driver, prepared
 from paramsched.scheduler._keys import COUNT, PLAN, Group
 from paramsched.scheduler._slots import Slot, slots_of
 from paramsched.scheduler._state import State, restored
+from paramsched.scheduler._warn import warn
 from paramsched.time import Calendar
 
 Choice: TypeAlias = Literal["new", "checkpoint", "error"]
@@ -67,18 +67,15 @@ class Resume:
         t = found or 0
         table = prepared(driver.resolved, slots_of(driver.resolved, groups), groups, t, driver.states)
         if found is None:
-            driver.source = None
-            warnings.warn(
+            warn(
                 "the optimizer's checkpoint carries no count of updates: the plan begins at 0, with the loaded values "
-                "for bases. If it was saved after n updates, call scheduler.seek(n).",
-                stacklevel=4,
+                "for bases. If it was saved after n updates, call scheduler.seek(n)."
             )
         else:
             self.compare_counts(driver, t, "optimizer")
             _say_bases(table.slots, {(slot.group, slot.field.slot): slot.base for slot in driver.table.slots})
-            driver.source = "optimizer"
         unknown = self.differs(driver, groups)
-        driver.t, driver.acknowledged = t, True
+        driver.stand_at(t, None if found is None else "optimizer")
         driver.bind(groups, table)
         if unknown:
             self.say_unknown(driver)
@@ -112,8 +109,8 @@ class Resume:
         self.compare_counts(driver, state.t, "scheduler")
         _say_bases(slots, {(slot.group, slot.field.slot): slot.base for slot in driver.table.slots})
         driver.follow(plan, resolved, calendar)
-        driver.t, driver.source, driver.acknowledged = state.t, "scheduler", True
-        driver.states = driver.used = states
+        driver.stand_at(state.t, "scheduler")
+        driver.states = states
         driver.bind(groups, table)
         warn_if_over(driver)
 
@@ -195,10 +192,9 @@ def warn_if_over(driver: Driver) -> None:
     """A plan that is over holds its last values: right after a finished run, and wrong for a new one."""
     horizon = driver.resolved.horizon
     if horizon is not None and driver.t > horizon.updates:
-        warnings.warn(
+        warn(
             f"the optimizer has taken {driver.t} updates, the plan is over after {horizon.updates}: its last values "
-            "are held. To begin it again call scheduler.seek(0).",
-            stacklevel=4,
+            "are held. To begin it again call scheduler.seek(0)."
         )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
+import torch
 
 from paramsched._arrays import Floats
 from paramsched.feedback.base import MetricRule
@@ -47,7 +48,9 @@ def _base(field: Field, group: Group, index: int, bases: Mapping[tuple[int, str]
     given = bases.get((index, field.slot))
     if given is None:
         given = group.get(base_key(field))
-    return float(field.read(group) if given is None else given)
+    if given is None:
+        given = field.read(group)
+    return float(given.detach() if isinstance(given, torch.Tensor) else given)
 
 
 def values_of(schedule: Schedule, times: Any, base: float, states: States) -> Floats:

@@ -108,12 +108,11 @@ class Scheduler(LRScheduler):
         unknown = before is None and resume.differs(driver, groups)
         if unknown:
             resume.refuse_if_error(f"the optimizer carries another plan than the code's: {plan!r}")
-        driver.t = (before.t if before is not None else count) or 0
+        t = (before.t if before is not None else count) or 0
+        driver.stand_at(t, None if before is not None or count is None else "optimizer")
         if before is not None:
             known = {rule: state for rule, state in before.states.items() if rule in driver.states}
-            driver.states = driver.used = driver.states | known
-        elif count is not None:
-            driver.source = "optimizer"
+            driver.states = driver.states | known
         driver.bind(groups, prepared(resolved, slots_of(resolved, groups), groups, driver.t, driver.states))
         if before is not None:
             before.release()
@@ -210,7 +209,7 @@ class Scheduler(LRScheduler):
             for rule, state in driver.states.items()
         }
         changed = any(states[rule] != state for rule, state in driver.states.items())
-        driver.states = states
+        driver.change(states)
         if changed:
             self._synced().rewrite(self.optimizer.param_groups)
 
@@ -238,7 +237,7 @@ class Scheduler(LRScheduler):
         if self._drive == "manual":
             self._require_alive("step")
             driver.count(self.optimizer.param_groups)
-        driver.acknowledged = True
+        driver.acknowledge()
         self._step_count += 1
 
     def detach(self) -> None:
@@ -324,14 +323,18 @@ class Scheduler(LRScheduler):
         else:  # a copy of a detached one writes no more than that
             resolved = state["plan"].resolve(state["calendar"])
             self._driver = Driver(state["plan"], resolved, state["calendar"], resume)
-            self._driver.t, self._driver.released = state["t"], True
+            self._driver.stand_at(state["t"])
+            self._driver.released = True
             self._driver.table = Table(resolved, slots_of(resolved, groups), groups)
             self.optimizer, self._drive = state["optimizer"], state["drive"]
         driver = self._driver
-        driver.states, driver.used = (restored(one, driver.resolved.metric_rules) for one in state["feedback"])
+        now, used = (restored(one, driver.resolved.metric_rules) for one in state["feedback"])
+        driver.states = used
+        driver.change(now)
         if self._alive:
             driver.rewrite(groups)
-        driver.acknowledged = state["acknowledged"]
+        if not state["acknowledged"]:
+            driver.unacknowledge()
         self._step_count = state["step_count"]
 
     def __repr__(self) -> str:

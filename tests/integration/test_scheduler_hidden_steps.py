@@ -1,0 +1,104 @@
+"""The zero-lr step that torch's distributed checkpoint takes behind the user's back."""
+
+import copy
+
+import pytest
+import torch
+from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict, set_optimizer_state_dict
+
+import paramsched as ps
+
+KINDS = {
+    "sgd": lambda model, lr: torch.optim.SGD(model.parameters(), lr=lr, weight_decay=0.1),
+    "adamw": lambda model, lr: torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=0.1),
+}
+PLAN = ps.Plan(lr=ps.linear(1.0, 0.1), weight_decay=ps.linear(1.0, 2.0), horizon=20)
+
+
+def model_with_a_frozen_part():
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 1))
+    model[0].weight.requires_grad = False
+    return model
+
+
+def train(model, optimizer, updates):
+    for _ in range(updates):
+        model(torch.ones(3, 2)).sum().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+
+def weights(model):
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("tensor", [False, True])
+@pytest.mark.parametrize("updates", [0, 3])
+def test_saving_and_loading_by_dcp_counts_nothing_and_changes_no_weight(kind, tensor, updates):
+    model = model_with_a_frozen_part()
+    optimizer = KINDS[kind](model, torch.tensor(0.1, dtype=torch.float64) if tensor else 0.1)
+    scheduler = ps.Scheduler(optimizer, PLAN)
+    train(model, optimizer, updates)
+    before, values = weights(model), scheduler.values()
+
+    saved = get_optimizer_state_dict(model, optimizer)
+    set_optimizer_state_dict(model, optimizer, saved)
+
+    assert scheduler.last_epoch == updates
+    assert scheduler.values() == values
+    assert float(optimizer.param_groups[0]["lr"]) == values["lr", 0]
+    torch.testing.assert_close(weights(model), before, rtol=0, atol=0)
+    train(model, optimizer, 1)
+    assert scheduler.last_epoch == updates + 1
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_group_that_is_new_when_dcp_saves_keeps_its_base(kind):
+    model, late = model_with_a_frozen_part(), torch.nn.Linear(2, 2)
+    optimizer = KINDS[kind](model, 0.1)
+    scheduler = ps.Scheduler(optimizer, PLAN)
+    optimizer.add_param_group({"params": list(late.parameters()), "lr": 0.5})
+    both = torch.nn.ModuleList([model, late])
+
+    get_optimizer_state_dict(both, optimizer)
+
+    assert scheduler.base_lrs == [0.1, 0.5]
+    assert [one["lr"] for one in optimizer.param_groups] == [0.1, 0.5]
+
+
+def test_a_warm_up_from_zero_counts_its_first_update_though_its_lr_is_zero():
+    model = model_with_a_frozen_part()
+    optimizer = KINDS["adamw"](model, 0.1)
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.warmup(5), horizon=20))
+
+    train(model, optimizer, 2)
+
+    assert scheduler.last_epoch == 2
+
+
+def test_a_hidden_step_is_no_foreign_write(recwarn):
+    model = model_with_a_frozen_part()
+    optimizer = KINDS["sgd"](model, 0.1)
+    ps.Scheduler(optimizer, PLAN)
+
+    for _ in range(3):
+        get_optimizer_state_dict(model, optimizer)
+        train(model, optimizer, 1)
+
+    assert [str(one.message) for one in recwarn if "something else" in str(one.message)] == []
+
+
+def test_a_state_saved_by_dcp_resumes_another_process():
+    model = model_with_a_frozen_part()
+    optimizer = KINDS["adamw"](model, 0.1)
+    ps.Scheduler(optimizer, PLAN)
+    train(model, optimizer, 7)
+    saved = copy.deepcopy(get_optimizer_state_dict(model, optimizer))
+
+    again = KINDS["adamw"](model, 0.1)
+    scheduler = ps.Scheduler(again, PLAN)
+    set_optimizer_state_dict(model, again, saved)
+
+    assert scheduler.last_epoch == 7
+    assert again.param_groups[0]["lr"] == optimizer.param_groups[0]["lr"]
