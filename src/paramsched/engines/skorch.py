@@ -1,12 +1,14 @@
 """skorch. Its optimizer exists after `initialize()` only, so a plan is attached by a callback: `PlanCallback(plan)`.
 
 It knows the epochs and the batches of the net, hands over what the history records (`valid_loss`), and records the
-values of every batch. `fit` begins the plan, `partial_fit` goes on, also after `load_params` and after unpickling a net.
+values of every batch. `fit` begins the plan, `partial_fit` goes on, also after `load_params` and after unpickling.
 """
 
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from paramsched.engines import accelerate
 from paramsched.engines._facts import Facts, Watch, batch_size_of, flat, length_of
 from paramsched.errors import MissingDependency
 from paramsched.plan import Plan
@@ -85,11 +87,14 @@ class _PlanCallback:
 
 
 def _facts(net: Any, dataset: Any, accumulation: int, done: int) -> Facts:
-    """What a net says of its run."""
+    """What a net says of its run; of one on `skorch.hf.AccelerateMixin` its Accelerator knows more."""
     loader = net.get_iterator(dataset, training=True)
+    epochs = done + net.max_epochs
+    accelerator = getattr(net, "accelerator", None)
+    if accelerator is not None:
+        return replace(accelerate.facts(accelerator, loader, epochs=epochs), call="PlanCallback")
     batches = length_of(loader)
     uneven = batches is not None and batches % accumulation != 0
-    accelerator = getattr(net, "accelerator", None)  # of skorch.hf.AccelerateMixin
     reason = (
         "the training set has no length"
         if batches is None
@@ -100,8 +105,7 @@ def _facts(net: Any, dataset: Any, accumulation: int, done: int) -> Facts:
         batches=batches,
         accumulation=accumulation,
         batch_size=batch_size_of(loader),
-        processes=1 if accelerator is None else accelerator.num_processes,
-        total=None if batches is None or uneven else (done + net.max_epochs) * batches // accumulation,
+        total=None if batches is None or uneven else epochs * batches // accumulation,
         whole=False,  # a train_step of one's own may drop the last window of an epoch, or not
         why={"steps_per_epoch": reason, "total": reason},
     )

@@ -1,0 +1,1 @@
+"""Real training in every engine, with the values of every update recorded: see `harness`."""

@@ -1,0 +1,42 @@
+"""Collects a row for each engine and way to train; `PARAMSCHED_ENGINE_TABLE=1` writes them to docs/engines/table.md."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PAGE = Path(__file__).parents[3] / "docs" / "engines" / "table.md"
+HEAD = """\
+# Updates exact, in every engine
+
+Made by the tests: `PARAMSCHED_ENGINE_TABLE=1 make test ARGS=tests/integration/engines`. Each cell is *updates whose values
+equal the plan's trace bit for bit / updates made*, for learning rate, weight decay and `betas[0]` of two parameter groups. In
+a column with *skip* one window per epoch has infinite gradients, and a `GradScaler` skips it. "–": it does not exist there.
+
+| engine, wiring | processes | accumulation 1 | accumulation 4 | 1, skip | 4, skip |
+|---|---|---|---|---|---|
+"""
+
+
+@pytest.fixture
+def add_row(record_property: Any) -> Any:
+    """A function that notes a row of the table."""
+    return lambda line: record_property("engine_row", line)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the rows, from the process that has all reports."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("PARAMSCHED_ENGINE_TABLE") != "1" or reporter is None or hasattr(session.config, "workerinput"):
+        return
+    rows = sorted(
+        value
+        for reports in reporter.stats.values()
+        for report in reports
+        if getattr(report, "when", None) == "call"
+        for name, value in report.user_properties
+        if name == "engine_row"
+    )
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(HEAD + "\n".join(rows) + "\n", encoding="utf-8")

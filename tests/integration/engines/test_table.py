@@ -1,0 +1,107 @@
+"""Every engine trains for real; the values of every update are those of the plan, bit for bit."""
+
+import os
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from engine_runs.harness import PER_BATCH, Case, Run, run, run_in_two, stepped_per_batch
+
+WIRINGS = [
+    ("plain", "", "plain torch"),
+    ("plain", "fused", "plain torch, fused"),
+    ("plain", "swa", "torch.optim.swa_utils"),
+    ("accelerate", "", "Accelerate"),
+    ("accelerate", "prepared", "Accelerate, scheduler prepared and stepped"),
+    ("accelerate", "split_batches", "Accelerate, split_batches"),
+    ("lightning", "", "Lightning, PlanCallback"),
+    ("lightning", "step", "Lightning, interval step"),
+    ("lightning", "epoch", "Lightning, interval epoch"),
+    ("lightning", "unsaid", "Lightning, not told"),
+    ("lightning", "manual", "Lightning, manual optimisation"),
+    ("transformers", "", "Hugging Face Trainer, planned"),
+    ("transformers", "pair", "Hugging Face Trainer, optimizers="),
+    ("ignite", "", "Ignite, PlanHandler"),
+    ("ignite", "nothing", "Ignite, nothing"),
+    ("ignite", "wrapped", "Ignite, LRScheduler handler"),
+    ("skorch", "", "skorch, PlanCallback"),
+    ("skorch", "accelerate", "skorch, AccelerateMixin"),
+    ("pytorch_accelerated", "", "pytorch-accelerated"),
+    ("pytorch_accelerated", "function", "pytorch-accelerated, own function"),
+]
+WITHOUT_SCALER = {("skorch", "")}
+ALONE = {("skorch", "")}
+PAGE = Path(__file__).parents[3] / "docs" / "engines" / "table.md"
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
+
+
+def cases(engine: str, variant: str) -> list[Case]:
+    skips = [False] if (engine, variant) in WITHOUT_SCALER else [False, True]
+    return [Case(engine, n, skip, variant) for skip in skips for n in (1, 4)]
+
+
+def row(name: str, processes: int, runs: list[Run]) -> str:
+    cells = [f"{one.exact} / {one.made}" for one in runs]
+    return f"| {name} | {processes} | " + " | ".join(cells + ["–"] * (4 - len(cells))) + " |"
+
+
+@cache
+def engine_in_two(engine: str) -> dict[Case, list[Run]]:
+    """All wirings of an engine, by one pair of processes."""
+    pytest.importorskip(engine if engine != "plain" else "torch")
+    ways = [case for one, way, _ in WIRINGS if one == engine and (one, way) not in ALONE for case in cases(one, way)]
+    return dict(zip(ways, run_in_two(ways), strict=True))
+
+
+def check(line: str, runs: list[Run], add_row) -> None:
+    add_row(line)
+
+    assert [(one.exact, one.made) for one in runs] == [(one.expected, one.expected) for one in runs]
+    if os.environ.get("PARAMSCHED_ENGINE_TABLE") != "1":
+        assert line in PAGE.read_text(encoding="utf-8").splitlines(), f"{PAGE.name} says how it is written anew"
+
+
+@pytest.mark.parametrize(("engine", "variant", "name"), WIRINGS, ids=[name for _, _, name in WIRINGS])
+def test_every_update_of_one_process_uses_what_is_planned(engine, variant, name, add_row, capfd):
+    pytest.importorskip(engine if engine != "plain" else "torch")
+
+    runs = [run(case) for case in cases(engine, variant)]
+
+    check(row(name, 1, runs), runs, add_row)
+
+
+@pytest.mark.parametrize(
+    ("engine", "variant", "name"),
+    [wiring for wiring in WIRINGS if wiring[:2] not in ALONE],
+    ids=[name for engine, variant, name in WIRINGS if (engine, variant) not in ALONE],
+)
+def test_every_update_of_two_processes_uses_what_is_planned(engine, variant, name, add_row):
+    runs = [both for case in cases(engine, variant) for both in [engine_in_two(engine)[case]]]
+
+    assert all(first.used == second.used for first, second in runs)
+    check(row(name, 2, [first for first, _ in runs]), [first for first, _ in runs], add_row)
+
+
+def test_the_page_has_a_row_for_each_wiring_and_no_other():
+    rows = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")][1:]
+
+    names = {(line.split(" | ")[0].removeprefix("| "), line.split(" | ")[1]) for line in rows}
+    expected = {(name, n) for one, way, name in WIRINGS for n in ("1", "2") if n == "1" or (one, way) not in ALONE}
+    assert (names, len(rows)) == (expected, len(expected))
+
+
+@pytest.mark.skipif(os.environ.get(PER_BATCH) == "1", reason="it is switched on already")
+@pytest.mark.parametrize("overflow", [False, True], ids=["accumulation", "skip"])
+@pytest.mark.parametrize("engine", sorted({engine for engine, _, _ in WIRINGS}))
+def test_a_step_per_batch_in_place_of_the_hook_is_seen(engine, overflow, capfd):
+    pytest.importorskip(engine if engine != "plain" else "torch")
+    variant = "accelerate" if engine == "skorch" else ""
+    case = Case(engine, 1 if overflow else 4, overflow, variant)
+
+    with stepped_per_batch():
+        wrong = run(case)
+
+    assert wrong.made == wrong.expected
+    assert wrong.exact < wrong.made
