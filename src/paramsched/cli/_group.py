@@ -15,7 +15,7 @@ import click
 from paramsched.errors import MissingDependency, MissingFact, ParamschedError
 
 _FOLDER = Path(__file__).with_name("commands")
-_FACT = re.compile(r"(?:ps\.)?Calendar\((?:\.\.\., |total=…\)|…, )?(\w+)=([^,()]+)\)")
+_FACT = re.compile(r"Calendar\(\.\.\., (\w+)=([\w.]+)\)")
 _Result = TypeVar("_Result")
 
 BAD_PLAN, BAD_USAGE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
@@ -78,8 +78,9 @@ def _in_options(message: str) -> str:
     >>> _in_options("it knows total. Write Calendar(..., steps_per_epoch=100), or give the length in another unit")
     'it knows total. Write --steps-per-epoch 100, or give the length in another unit'
     """
-    found = _FACT.search(message)
-    if found is None:
-        return message
-    option = "horizon" if found[1] == "total" else found[1].replace("_", "-")
-    return message.replace(found[0], f"--{option} {found[2].replace('_', '')}")
+
+    def option(found: re.Match[str]) -> str:
+        name = "horizon" if found[1] == "total" else found[1].replace("_", "-")
+        return f"--{name} {found[2].replace('_', '')}"
+
+    return _FACT.sub(option, message).replace("Calendar(total=…)", "--horizon")

@@ -9,7 +9,7 @@ from typing import Any, Protocol, cast
 from paramsched.config import _json, _toml, _yaml, native
 from paramsched.config._faults import Faults, meant
 from paramsched.config._names import ShapeLike
-from paramsched.config._raw import bounded, settled
+from paramsched.config._raw import bounded, settled, unreadable
 from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.plan import Plan
 from paramsched.time import Calendar
@@ -98,6 +98,8 @@ def plan_of(
             faults = Faults()
             read, _ = _syntax(format, syntax)
             data = settled(read(text, source), faults)
+            for one in unreadable(data):
+                faults.add(one.path, one.found, one.instead)
             faults.raise_any(source)
         return cast(Dialect, module).to_plan(data, calendar=calendar, base=base)
     except ConfigError as error:

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from paramsched.config._dialects import SYNTAXES, BaseLike, format_of, known_format, plan_of, text_of
+from paramsched.config._dialects import SUFFIXES, SYNTAXES, BaseLike, format_of, known_format, plan_of, text_of
 from paramsched.config._names import ShapeLike
 from paramsched.config._raw import MOST_BYTES
 from paramsched.errors import ConfigError, InvalidArgument
@@ -45,16 +45,7 @@ def load(
     file = Path(path)
     text = _text(file)
     chosen = format_of(file) if format is None else known_format(format)
-    syntax = file.suffix.lower().lstrip(".").replace("yml", "yaml")
-    return plan_of(
-        text,
-        chosen,
-        str(file),
-        syntax=syntax if chosen in SYNTAXES or syntax in SYNTAXES or syntax == "py" else None,
-        shapes=shapes,
-        calendar=calendar,
-        base=base,
-    )
+    return plan_of(text, chosen, str(file), syntax=_syntax(file), shapes=shapes, calendar=calendar, base=base)
 
 
 def loads(
@@ -99,8 +90,7 @@ def dump(plan: Plan, path: str | os.PathLike[str] | None = None, format: str | N
     if path is None:
         return text_of(plan, format or "yaml")
     file = Path(path)
-    suffix = file.suffix.lower().lstrip(".").replace("yml", "yaml")
-    write(file, text_of(plan, format or format_of(file), syntax=suffix if suffix in SYNTAXES else None))
+    write(file, text_of(plan, format or format_of(file), syntax=_syntax(file)))
     return None
 
 
@@ -136,6 +126,8 @@ def write(file: Path, text: str | bytes) -> None:
     """Write beside the file and rename: it is there as a whole or not at all."""
     data = text.encode() if isinstance(text, str) else text
     target = Path(os.path.realpath(file))  # a link stays a link
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "no such folder", str(file.parent))
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
     try:
@@ -153,6 +145,12 @@ def write(file: Path, text: str | bytes) -> None:
     except BaseException:
         Path(beside).unlink(missing_ok=True)
         raise
+
+
+def _syntax(file: Path) -> str | None:
+    """What the suffix says of the syntax, where the format is a dialect."""
+    found = SUFFIXES.get(file.suffix.lower())
+    return found if found in SYNTAXES else None
 
 
 def _text(file: Path) -> str:

@@ -73,6 +73,11 @@ def choices(annotation: Any) -> tuple[Any, ...]:
     return get_args(annotation) if get_origin(annotation) is Literal else ()
 
 
+def is_function(annotation: Any) -> bool:
+    """Whether it asks for a function, which a file can only name."""
+    return Callable in (annotation, get_origin(annotation))
+
+
 def signature_of(builder: Callable[..., Any]) -> inspect.Signature:
     """The parameters with their annotations; those of a module with postponed annotations are looked up."""
     try:

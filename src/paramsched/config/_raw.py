@@ -1,7 +1,8 @@
 """What a file holds, made safe: bounded in size and depth, each key once, every number finite."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, final
 
 import numpy as np
@@ -20,6 +21,16 @@ class Pairs(list[tuple[Any, Any]]):
     """A mapping as written: keys may be there twice."""
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Stands for a value that no config has; whoever reads the place tells it, once."""
+
+    path: str
+    found: str
+    instead: str
+
+
 def bounded(text: str, source: str) -> None:
     """Refuse a text that is too large or has a line that is too long, before anything reads it."""
     size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
@@ -32,8 +43,21 @@ def bounded(text: str, source: str) -> None:
 
 
 def settled(raw: Any, faults: Faults) -> Any:
-    """Dicts, lists, text, numbers, booleans and None; whatever else is a fault."""
+    """Dicts, lists, text, finite numbers, booleans, None, or an `Unreadable`; wrong keys are faults."""
     return _settled(raw, "$", MOST_DEPTH, faults)
+
+
+def unreadable(data: Any) -> Iterator[Unreadable]:
+    """Every value in settled data that cannot be read."""
+    match data:
+        case Unreadable():
+            yield data
+        case list():
+            for item in data:
+                yield from unreadable(item)
+        case dict():
+            for item in data.values():
+                yield from unreadable(item)
 
 
 def _settled(raw: Any, path: str, depth: int, faults: Faults) -> Any:
@@ -43,22 +67,21 @@ def _settled(raw: Any, path: str, depth: int, faults: Faults) -> Any:
         case str():
             return str(raw)
         case int() | float() | np.number():
-            return _number(raw, path, faults)
+            return _number(raw, path)
     if depth == 0:
-        faults.add(
-            path[:200], f"nested more than {MOST_DEPTH} deep", "A schedule's parts can stand in one line of text"
+        return Unreadable(
+            path, f"nested more than {MOST_DEPTH} deep", "A schedule's parts can stand in one line of text"
         )
-        return None
     match raw:
         case Mapping() | Pairs():
             return _mapping(raw, path, depth, faults)
         case list() | tuple():
             return [_settled(item, within(path, index), depth - 1, faults) for index, item in enumerate(raw)]
     if type(raw).__module__ == "datetime":
-        faults.add(path, f"{raw} is a date or a time", "Write text in quotes, or a number")
-    else:
-        faults.add(path, f"a {type(raw).__name__} does not stand in a file", "Write numbers, text, lists and mappings")
-    return None
+        return Unreadable(path, f"{raw} is a date or a time", "Write text in quotes, or a number")
+    return Unreadable(
+        path, f"a {type(raw).__name__} does not stand in a file", "Write numbers, text, lists and mappings"
+    )
 
 
 def _mapping(raw: Mapping[Any, Any] | Pairs, path: str, depth: int, faults: Faults) -> dict[str | int, Any]:
@@ -75,17 +98,15 @@ def _mapping(raw: Mapping[Any, Any] | Pairs, path: str, depth: int, faults: Faul
     return mapping
 
 
-def _number(raw: Any, path: str, faults: Faults) -> int | float | None:
+def _number(raw: Any, path: str) -> int | float | Unreadable:
     number = raw.item() if isinstance(raw, np.number) else raw
+    instead = "Write a number, 0.1 say"
     if isinstance(number, float) and not math.isfinite(number):
-        faults.add(path, f"{number} is not finite", "Write a number, 0.1 say")
-        return None
+        return Unreadable(path, f"{number} is not finite", instead)
     if isinstance(number, int) and abs(number) > 10**_MOST_DIGITS:
-        faults.add(path, "the number is too large for any schedule", "Write a number, 0.1 say")
-        return None
+        return Unreadable(path, "the number is too large for any schedule", instead)
     if not isinstance(number, (int, float)):
-        faults.add(path, f"{number!r} is no real number", "Write a number, 0.1 say")
-        return None
+        return Unreadable(path, f"{number!r} is no real number", instead)
     return number
 
 

@@ -9,9 +9,19 @@ from types import NoneType
 from typing import Any, final
 
 from paramsched.config._faults import Faults, kind, meant, shown, within
-from paramsched.config._kinds import Kind, alternatives, choices, items_of, kind_of, signature_of, takes_none
+from paramsched.config._kinds import (
+    Kind,
+    alternatives,
+    choices,
+    is_function,
+    items_of,
+    kind_of,
+    signature_of,
+    takes_none,
+)
 from paramsched.config._lines import schedule_in, value_in
 from paramsched.config._names import Names
+from paramsched.config._raw import Unreadable, unreadable
 from paramsched.curves import CONSTANTS, FAMILIES, Curve, curve_of
 from paramsched.errors import InvalidArgument
 from paramsched.feedback.base import Guided, MetricRule
@@ -47,6 +57,8 @@ class Reader:
     def bound(self, value: Any, path: str) -> Any:
         """What a field follows: a schedule, or a metric rule by itself."""
         match value:
+            case Unreadable():
+                return self.unread(value, path)
             case bool() | None:
                 return self.fault(path, f"{shown(value)} is {kind(value)}, no schedule", _FORMS)
             case int() | float():
@@ -81,6 +93,8 @@ class Reader:
 
     def several(self, values: Any, path: str, read: Callable[[Any, str], Any] | None = None) -> Any:
         """A list of schedules, at least one."""
+        if isinstance(values, Unreadable):
+            return self.unread(values, path)
         if not isinstance(values, list) or not values:
             return self.fault(path, f"{shown(values)} is no list of schedules", 'Write ["warmup(100)", "cosine()"]')
         found = [(read or self.schedule)(value, within(path, index)) for index, value in enumerate(values)]
@@ -184,6 +198,8 @@ class Reader:
 
     def value(self, annotation: Any, value: Any, path: str) -> Any:
         """A value as its annotation asks for it."""
+        if isinstance(value, Unreadable):
+            return self.unread(value, path)
         match kind_of(annotation):
             case Kind.SCHEDULE:
                 return self.schedule(value, path)
@@ -205,6 +221,8 @@ class Reader:
                 pass
             case int() | float():
                 return self.kept(path, lambda: finite("level", self.number(value)))
+            case {"absolute": Unreadable() as number} if len(value) == 1:
+                return self.unread(number, path)
             case {"absolute": number} if len(value) == 1:
                 return self.kept(path, lambda: Absolute(self.number(number)))
             case str():
@@ -215,6 +233,8 @@ class Reader:
 
     def length(self, value: Any, path: str) -> Any:
         """A Duration."""
+        if isinstance(value, Unreadable):
+            return self.unread(value, path)
         if isinstance(value, (str, int)) and not isinstance(value, bool):
             return self.kept(path, lambda: Duration.of(value))
         return self.fault(
@@ -262,6 +282,12 @@ class Reader:
     def other(self, annotation: Any, value: Any, path: str) -> Any:
         """Numbers, text, choices, lists of these; for what a user's own shape asks beyond them pydantic decides."""
         members = [one for one in alternatives(annotation) if one is not NoneType]
+        lists = any(items_of(member) is not None for member in members)
+        inner = () if lists and isinstance(value, list) else tuple(unreadable(value))
+        for one in inner:
+            self.unread(one, path)
+        if inner:
+            return MISSING
         if Any in members or inspect.Parameter.empty in members or object in members:
             return value
         allowed = [choice for member in members for choice in choices(member)]
@@ -314,6 +340,9 @@ class Reader:
         self.faults.add(path, found, instead)
         return MISSING
 
+    def unread(self, value: Unreadable, path: str) -> Any:
+        return self.fault(path, value.found, value.instead)
+
     def kept(self, path: str, make: Callable[[], Any], arguments: Iterable[str] = ()) -> Any:
         """What `make` gives; what it refuses is noted, at the argument where the message names one."""
         try:
@@ -357,11 +386,4 @@ def _word(member: Any) -> str:
         return plain[member]
     if items_of(member) is not None:
         return "a list"
-    return "the name of a registered function" if _is_callable(member) else ""
-
-
-def _is_callable(member: Any) -> bool:
-    import collections.abc
-    from typing import get_origin
-
-    return collections.abc.Callable in (member, get_origin(member))
+    return "the name of a registered function" if is_function(member) else ""

@@ -5,7 +5,16 @@ from collections.abc import Callable, Iterable
 from types import NoneType
 from typing import Any
 
-from paramsched.config._kinds import Kind, alternatives, choices, items_of, kind_of, signature_of, takes_none
+from paramsched.config._kinds import (
+    Kind,
+    alternatives,
+    choices,
+    is_function,
+    items_of,
+    kind_of,
+    signature_of,
+    takes_none,
+)
 from paramsched.config._names import Names, ShapeLike
 from paramsched.config._schedules import OPERATORS
 from paramsched.curves import CONSTANTS, FAMILIES
@@ -193,7 +202,9 @@ def _member(member: Any) -> dict[str, Any] | None:
 
 
 def _foreign(member: Any) -> dict[str, Any] | None:
-    """A type only its user knows."""
+    """A type only its user knows; a function is given by its name."""
+    if is_function(member):
+        return None
     from pydantic import PydanticUserError, TypeAdapter
     from pydantic.errors import PydanticInvalidForJsonSchema
 

@@ -8,6 +8,7 @@ from paramsched.errors import PlanError
 from paramsched.feedback.base import Guided
 from paramsched.schedules import Absolute, Schedule
 from paramsched.schedules._text import _BUILDERS, written
+from paramsched.schedules.from_function import FromFunction
 from paramsched.schedules.pointwise import Product, Sum
 from paramsched.schedules.rules import Rule
 from paramsched.schedules.sequence import Sequence
@@ -29,6 +30,8 @@ def spelled(schedule: Schedule) -> Any:
 
 def _opened(schedule: Any) -> Any:
     match schedule:
+        case FromFunction():
+            return str(schedule)  # a name, not a value
         case Sequence(stages=stages):
             return [spelled(stage) for stage in stages]
         case Product(operands=operands):

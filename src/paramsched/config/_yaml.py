@@ -76,6 +76,11 @@ def write(data: Any) -> str:
         def ignore_aliases(self, data: Any) -> bool:
             return True
 
+    def text_of(writer: Any, text: str) -> Any:
+        # Some line breaks of Unicode are not printable; only double quotes keep them.
+        return writer.represent_scalar("tag:yaml.org,2002:str", text, style=None if text.isprintable() else '"')
+
+    Writer.add_representer(str, text_of)
     Writer.add_implicit_resolver("tag:yaml.org,2002:float", _NUMBER, list("-0123456789"))
     text: str = yaml.dump(
         data, Dumper=Writer, sort_keys=False, allow_unicode=True, width=1_000_000, default_flow_style=False

@@ -12,7 +12,7 @@ from typing import Any, final
 
 from paramsched.config._faults import Faults, kind, meant, shown, within
 from paramsched.config._names import Names, ShapeLike
-from paramsched.config._raw import settled
+from paramsched.config._raw import Unreadable, settled
 from paramsched.config._schedules import MISSING, Reader
 from paramsched.config._spelled import spelled
 from paramsched.errors import InvalidArgument, PlanError
@@ -51,9 +51,11 @@ def to_plan(
     faults = Faults()
     names = Names(shapes)
     plain = settled(data, faults)
+    if isinstance(plain, Unreadable):
+        faults.add(plain.path, plain.found, plain.instead)
+    elif not isinstance(plain, dict):
+        faults.add("$", f"{shown(plain)} is {kind(plain)}, no plan", "Write lr: cosine(to=0.1)")
     if not isinstance(plain, dict):
-        if not faults.count:
-            faults.add("$", f"{shown(plain)} is {kind(plain)}, no plan", "Write lr: cosine(to=0.1)")
         faults.raise_any("config")
     reader = _PlanReader(faults, names)
     plan = reader.plan(plain)
@@ -143,26 +145,26 @@ class _PlanReader:
         return None
 
     def groups(self, value: Any) -> None:
-        if not isinstance(value, dict) or not value:
-            found = f"{shown(value)} is {kind(value)}, not groups by name"
-            self.faults.add(
-                "$.groups", found if value else "there is no group in it", "Write groups: {head: {lr: 0.1}}"
-            )
-            return
-        for name, fields in value.items():
+        for name, fields in self.entries(value, "$.groups", "groups by name", "groups: {head: {lr: 0.1}}").items():
             path = within("$.groups", name)
             selector = self.selector(name, path)
-            if not isinstance(fields, dict) or not fields:
-                found = f"{shown(fields)} is {kind(fields)}, not fields and their schedules"
-                self.faults.add(path, found if fields else "there is no field in it", "Write {lr: cosine(to=0.1)}")
-                continue
-            for key, schedule in fields.items():
+            for key, schedule in self.entries(fields, path, "fields and their schedules", "{lr: cosine()}").items():
+                place = within(path, key)
                 if key in _TOP:
-                    self.faults.add(
-                        within(path, key), f"{key} is said once, for the whole plan", f"Move {key} to the top"
-                    )
+                    self.faults.add(place, f"{key} is said once, for the whole plan", f"Move {key} to the top")
                 else:
-                    self.field(key, schedule, within(path, key), selector)
+                    self.field(key, schedule, place, selector)
+
+    def entries(self, value: Any, path: str, what: str, example: str) -> dict[Any, Any]:
+        """A mapping that has something in it; nothing where it is a fault."""
+        if isinstance(value, dict) and value:
+            return value
+        if isinstance(value, Unreadable):
+            self.faults.add(path, value.found, value.instead)
+        else:
+            found = "it is empty" if value == {} else f"{shown(value)} is {kind(value)}, not {what}"
+            self.faults.add(path, found, f"Write {example}")
+        return {}
 
     def selector(self, name: str | int, path: str) -> str | int:
         if isinstance(name, int):
@@ -175,6 +177,10 @@ class _PlanReader:
         return int(found[1]) if found else name
 
     def field(self, key: str | int, value: Any, path: str, selector: str | int | None) -> None:
+        near = meant(str(key), _TOP)
+        if near.startswith("did") and key not in KNOWN:
+            self.faults.add(path, f'"{key}" is no field; {near}')  # then the value is no schedule either
+            return
         name = self.name(key, path)
         schedule = self.values.bound(value, path)
         if name is None:
@@ -188,39 +194,27 @@ class _PlanReader:
                 self.faults.refuse(path, refusal)
 
     def name(self, key: str | int, path: str) -> str | None:
+        """The field's name in its one spelling."""
         try:
-            field = Field.of(key)  # type: ignore[arg-type]  # an integer key is refused there
+            name = str(Field.of(key))  # type: ignore[arg-type]  # an integer key is refused there
         except InvalidArgument as refusal:
             self.faults.refuse(path, refusal)
             return None
-        if str(field) in _TOP:
-            return None
-        slip = known_field(str(field))
-        near = meant(str(field), _TOP)
-        if slip is None and near.startswith("did") and field.key not in KNOWN:
-            self.faults.add(path, f'"{key}" is no field; {near}')
-            return None
-        if slip is not None:
-            self.faults.add(path, f'"{key}" is no field of an optimizer; did you mean "{slip}"?')
-            return None
-        return str(field)
+        slip = known_field(name)
+        if slip is None:
+            return name
+        self.faults.add(path, f'"{key}" is no field of an optimizer; did you mean "{slip}"?')
+        return None
 
     def targets(self, value: Any) -> None:
-        example = "Write targets: {temperature: {initial: 1.0, schedule: cosine()}}"
-        if not isinstance(value, dict) or not value:
-            found = f"{shown(value)} is {kind(value)}, not targets by name"
-            self.faults.add("$.targets", found if value else "there is no target in it", example)
-            return
-        for name, entries in value.items():
+        example = "{temperature: {initial: 1.0, schedule: cosine()}}"
+        for name, entries in self.entries(value, "$.targets", "targets by name", f"targets: {example}").items():
             path = within("$.targets", name)
             if not isinstance(name, str) or not name.isidentifier():
-                self.faults.add(path, f"{shown(name)} is no identifier", example)
-            if not isinstance(entries, dict):
-                self.faults.add(
-                    path, f"{shown(entries)} is {kind(entries)}, no target", "Write {initial: 1.0, schedule: …}"
-                )
-                continue
-            self.target(str(name), entries, path)
+                self.faults.add(path, f"{shown(name)} is no identifier", f"Write {example}")
+            given = self.entries(entries, path, "a target", "{initial: 1.0, schedule: cosine()}")
+            if given:
+                self.target(str(name), given, path)
 
     def target(self, name: str, entries: dict[Any, Any], path: str) -> None:
         slips = {key: meant(str(key), _TARGET) for key in entries if key not in _TARGET}
@@ -232,7 +226,9 @@ class _PlanReader:
         before = self.faults.count
         initial = entries.get("initial", 1.0)
         place = within(path, "initial")
-        if isinstance(initial, bool) or not isinstance(initial, (int, float)):
+        if isinstance(initial, Unreadable):
+            self.faults.add(place, initial.found, initial.instead)
+        elif isinstance(initial, bool) or not isinstance(initial, (int, float)):
             self.faults.add(place, f"{shown(initial)} is {kind(initial)}, no number", "Write 1.0, say")
         else:
             initial = self.values.kept(place, lambda: finite("initial", self.values.number(initial)))

@@ -54,6 +54,7 @@ def command(
     paramsched show plan.yaml --steps-per-epoch 500 --at "10 epochs" --json
     """
     from paramsched import show
+    from paramsched._trace import column_name
     from paramsched.cli._plans import plan_from, traced
 
     read = plan_from(plan, format=format, field=field, facts=facts)
@@ -62,7 +63,10 @@ def command(
         return
     drawn = traced(read, facts, bases)
     if as_json:
-        values = {column: [_finite(value) for value in row] for column, row in drawn.to_dict().items()}
+        keys = drawn.keys()
+        groups = {group for _, group in keys} - {""}
+        names = [key[0] if len(groups) < 2 else column_name(key) for key in keys]
+        values = {name: [_finite(one) for one in drawn[key].tolist()] for name, key in zip(names, keys, strict=True)}
         click.echo(_json({"total": drawn.total, "steps_per_epoch": drawn.steps_per_epoch, "values": values}))
         return
     over = None if other is None else traced(plan_from(other, field=field, facts=facts), facts, bases)

@@ -1,0 +1,63 @@
+"""Law 5: what is written is read back as the same plan, in every format and in both forms."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import strategies
+from json_schema import accepts
+from paramsched import config
+from paramsched.config import _spelled, native
+from paramsched.plan import Plan
+from strategies import every_shape
+
+FORMATS = ("yaml", "toml", "json")
+PLANS = strategies.worlds().flatmap(strategies.plans)
+SCHEMA = config.schema()
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """Nothing is a line of text that could be lists and mappings."""
+    monkeypatch.setattr(_spelled, "_LONG", 0)
+
+
+@given(PLANS, st.sampled_from(FORMATS))
+def test_a_plan_is_read_back_equal_from_every_format(plan, format):
+    again = config.loads(config.dump(plan, format=format), format)
+
+    assert again == plan
+    assert again.fingerprint == plan.fingerprint
+
+
+@given(PLANS)
+def test_data_of_a_plan_is_plain_json(plan):
+    data = json.loads(json.dumps(native.from_plan(plan)))
+
+    assert native.to_plan(data) == plan
+
+
+@given(PLANS, st.sampled_from(FORMATS), st.sampled_from(FORMATS))
+def test_a_plan_goes_through_two_formats_unchanged(plan, one, other):
+    text = config.convert(config.dump(plan, format=one), one, other)
+
+    assert text == config.dump(plan, format=other)
+
+
+@every_shape()
+@pytest.mark.usefixtures("opened")
+@given(st.data())
+def test_a_shape_opened_into_mappings_is_read_back_equal_and_known_to_the_schema(name, data):
+    case = data.draw(strategies.cases(name=name, small=False))
+    plan = Plan(lr=case.written)
+
+    for name in FORMATS:
+        assert config.loads(config.dump(plan, format=name), name) == plan
+    assert accepts(SCHEMA, native.from_plan(plan))
+
+
+@given(PLANS)
+def test_the_schema_accepts_every_plan(plan):
+    assert accepts(SCHEMA, native.from_plan(plan))

@@ -1,0 +1,72 @@
+"""`config.check`: what can be said of a plan before anything is known of the run."""
+
+import pytest
+
+from paramsched import config
+from paramsched.plan import Binding, Plan, Target
+from paramsched.schedules import cosine
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "lr: warmup('5%') >> cosine(to=0.01)\nhorizon: 20 epochs",
+        "lr: warmup(500) >> cosine()",
+        "lr: warmup('1e9 tokens') >> cosine()\nhorizon: 250B tokens\nweight_decay: linear(1, 0, over='3 epochs')",
+        "lr: linear(1, 0, over='100%')\nhorizon: 7 steps",
+        "lr: linear(1, 0, over='15 epochs') >> linear(0, 1, over='25%')\nhorizon: 20 epochs",
+        "lr: step('30 epochs')",
+        "lr: warmup('90 min') >> cosine()\nhorizon: 10 h",
+        "lr: cosine()\nhorizon: 1e6 samples + 2 epochs",
+        "momentum: 0.9\ngroups: {head: {'betas[0]': 0.9}}",
+        "lr: recurrence(rules.linear(0.1, end=5, by='epoch'))\nhorizon: 10 epochs",
+    ],
+)
+def test_a_good_plan_has_no_findings(text):
+    assert config.check(config.loads(text)) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "severity", "path", "message"),
+    [
+        ("lr: cosine() >> constant()", "error", "$.lr", "cosine and constant both have no length"),
+        ("lr: 0.5 * (cosine() >> linear() >> step(5))", "error", "$.lr", "cosine and linear and step both have no"),
+        ("groups: {head: {lr: 'cosine() >> constant()'}}", "error", "$.groups.head.lr", "both have no length"),
+        ("lr: warmup('30 epochs') >> cosine()\nhorizon: 20 epochs", "error", "$.lr", "nothing is left for cosine()"),
+        ("lr: warmup('60%') >> linear(1, 0, over='50%') >> cosine()", "error", "$.lr", "nothing is left for cosine()"),
+        ("lr: multistep([5, 30]) >> cosine(over='1 epoch')\nhorizon: 20 steps", None, "", ""),
+        ("lr: multistep(['30%']) >> cosine(over='80%')\nhorizon: 20", "error", "$.lr", "milestone"),
+        ("lr: linear(1, 0, over='30 epochs')\nhorizon: 20 epochs", "warning", "$.lr", "takes 150% of the horizon"),
+        ("lr: linear(1, 0, over=30)\nhorizon: 20", "warning", "$.lr", "takes 150% of the horizon"),
+        ("lr: warmup('60%') >> linear(over='60%')", "warning", "$.lr", "takes 120% of the horizon"),
+        ("lr: warmup(30) >> constant()\nhorizon: 20", "warning", "$.lr", "takes 150% of the horizon"),
+        ("lr: 0.5 * (warmup('30 epochs') >> step(5))\nhorizon: 20 epochs", "warning", "$.lr", "takes 150%"),
+        ("lr: linear(over='30 epochs') * plateau()\nhorizon: 20 epochs", "warning", "$.lr", "takes 150%"),
+        ("momentum: 0.9\n'betas[0]': 0.9", "error", "$.momentum", "momentum means betas[0]"),
+        ("groups: {'3': {lr: 0.1}}", "warning", "$.groups.3", 'For the index write "[3]"'),
+    ],
+)
+def test_what_is_found_is_told_with_its_place(text, severity, path, message):
+    found = config.check(config.loads(text))
+
+    if severity is None:  # a unit that only the run's calendar converts
+        assert found == ()
+        return
+    assert [(one.severity, one.path) for one in found] == [(severity, path)]
+    assert message in found[0].message
+
+
+def test_findings_of_targets_and_indices_have_the_path_of_the_file():
+    plan = Plan(Binding(Target("t", 1), "cosine() >> cosine()"), Binding("lr", "cosine() >> cosine()", groups=2))
+
+    assert [found.path for found in config.check(plan)] == ["$.groups[2].lr", "$.targets.t.schedule"]
+
+
+def test_a_warning_says_that_it_is_one():
+    (found,) = config.check(Plan(lr=cosine(over=30), horizon=20))
+
+    assert str(found) == "$.lr: warning: cosine(over=30) takes 150% of the horizon; the run ends inside"
+
+
+def test_plans_that_cannot_be_written_are_checked_too():
+    assert config.check(Plan(Binding("lr", cosine(), groups=lambda group: True))) == ()

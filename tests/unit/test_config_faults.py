@@ -1,0 +1,283 @@
+"""Bad input of every kind gives clear errors: each key wrong in turn, each value wrong in turn."""
+
+import copy
+import math
+
+import pytest
+
+from paramsched import config
+from paramsched.config import native
+from paramsched.errors import ConfigError
+
+GOOD = {
+    "horizon": "20 epochs",
+    "lr": "warmup('5%') >> cosine(to=0.01)",
+    "weight_decay": [
+        {"warmup": {"over": "5%", "start": 0.1, "curve": "cosine"}},
+        {"cosine": {"to": {"absolute": 1e-5}}},
+    ],
+    "betas[0]": {"linear": [0.85, 0.95, "300 steps"]},
+    "eps": {"product": [{"step": {"every": "2 epochs", "gamma": 0.5}}, {"plateau": {"factor": 0.5, "patience": 3}}]},
+    "groups": {"head": {"lr": {"multistep": {"milestones": ["5 epochs", 300], "gamma": 0.2}}}, 0: {"momentum": 0.9}},
+    "targets": {"temperature": {"initial": 1.0, "schedule": {"restarts": {"schedule": "cosine()", "every": 100}}}},
+}
+
+ANY = [True, math.nan, math.inf, b"bytes"]
+WRONG = {
+    "schedule": [
+        None,
+        {},
+        [],
+        "",
+        "cosin()",
+        "cosine(",
+        "exec('1')",
+        {"cosin": {}},
+        {"cosine": {}, "linear": {}},
+        [[]],
+    ],
+    "length": [None, 1.5, -1, "", "5", "5 parsecs", "-5 epochs", [], {}, ["5%"]],
+    "level": ["yes", "0.1", [], [0.1], {"absolut": 0.1}, {"absolute": "0.1"}, {"absolute": True}, 10**400],
+    "number": [None, "0.5", [], {}, [0.5]],
+    "whole": [None, 0.5, "3", [], {}, -1],
+    "curve": [None, 2, "cosin", "cosine(2)", "power", [], {}, {"powr": 2}, {"power": "2"}, {"power": -1}],
+    "fields": [None, 0.1, "lr", [], {}],
+    "lengths": [None, 0.1, {}, "5%", [True], ["5 parsecs"]],
+}
+KINDS = {
+    ("horizon",): "length",
+    ("lr",): "schedule",
+    ("weight_decay",): "schedule",
+    ("weight_decay", 0): "schedule",
+    ("weight_decay", 0, "warmup", "over"): "length",
+    ("weight_decay", 0, "warmup", "start"): "level",
+    ("weight_decay", 0, "warmup", "curve"): "curve",
+    ("weight_decay", 1, "cosine", "to"): "level",
+    ("weight_decay", 1, "cosine", "to", "absolute"): "number",
+    ("betas[0]",): "schedule",
+    ("betas[0]", "linear", 0): "level",
+    ("eps", "product"): "schedule",
+    ("eps", "product", 0): "schedule",
+    ("eps", "product", 0, "step", "every"): "length",
+    ("eps", "product", 0, "step", "gamma"): "number",
+    ("eps", "product", 1, "plateau", "factor"): "number",
+    ("eps", "product", 1, "plateau", "patience"): "whole",
+    ("groups",): "fields",
+    ("groups", "head"): "fields",
+    ("groups", "head", "lr"): "schedule",
+    ("groups", "head", "lr", "multistep", "milestones"): "lengths",
+    ("groups", "head", "lr", "multistep", "milestones", 0): "length",
+    ("groups", "head", "lr", "multistep", "gamma"): "number",
+    ("groups", 0, "momentum"): "schedule",
+    ("targets",): "fields",
+    ("targets", "temperature"): "fields",
+    ("targets", "temperature", "initial"): "number",
+    ("targets", "temperature", "schedule"): "schedule",
+    ("targets", "temperature", "schedule", "restarts", "schedule"): "schedule",
+    ("targets", "temperature", "schedule", "restarts", "every"): "length",
+}
+# A builder's own name, and the two names of a level and a product, are no part of a path.
+UNNAMED = {"warmup", "cosine", "linear", "product", "step", "plateau", "multistep", "restarts", "absolute"}
+VALUES = [
+    pytest.param(place, value, id=f"{'.'.join(map(str, place))}={value!r:.30}")
+    for place, kind in KINDS.items()
+    for value in (*ANY, *WRONG[kind])
+]
+
+
+def keys(data, place=()):
+    if isinstance(data, dict):
+        for key, value in data.items():
+            yield (*place, key)
+            yield from keys(value, (*place, key))
+    elif isinstance(data, list):
+        for index, value in enumerate(data):
+            yield from keys(value, (*place, index))
+
+
+def changed(place, value):
+    data = copy.deepcopy(GOOD)
+    inner = data
+    for part in place[:-1]:
+        inner = inner[part]
+    inner[place[-1]] = value
+    return data
+
+
+def renamed(place, name):
+    data = copy.deepcopy(GOOD)
+    inner = data
+    for part in place[:-1]:
+        inner = inner[part]
+    entries = {(name if key == place[-1] else key): value for key, value in inner.items()}
+    inner.clear()
+    inner.update(entries)
+    return data
+
+
+def path(place):
+    text = "$"
+    named = {("betas[0]", "linear", 0): ".start", ("betas[0]", "linear", 2): ".over"}
+    for index, part in enumerate(place):
+        if place[: index + 1] in named:
+            text += named[place[: index + 1]]
+        elif isinstance(part, int):
+            text += f"[{part}]"
+        elif part not in UNNAMED:
+            text += f".{part}"
+    return text
+
+
+def problems(data):
+    with pytest.raises(ConfigError) as refusal:
+        native.to_plan(data)
+    return refusal.value.problems
+
+
+def test_the_good_config_is_good():
+    assert native.to_plan(GOOD).horizon is not None
+
+
+@pytest.mark.parametrize(("place", "value"), VALUES)
+def test_a_wrong_value_is_told_once_with_its_path(place, value):
+    found = problems(changed(place, value))
+
+    assert len(found) == 1
+    assert found[0].startswith(path(place))
+
+
+@pytest.mark.parametrize("place", [place for place in keys(GOOD) if isinstance(place[-1], str)])
+def test_a_misspelt_key_is_told_with_the_right_one(place):
+    if place in [("groups", "head"), ("targets", "temperature")]:
+        pytest.skip("the name is free")
+    key = place[-1]
+    slip = key[:-1] + "x" + key[-1] if "[" not in key else key.replace("s[", "[")
+
+    found = problems(renamed(place, slip))
+
+    assert len(found) == 1
+    assert found[0].startswith("$")
+    assert f'"{key.partition("[")[0]}"' in found[0] or "absolute" in found[0]
+
+
+def test_all_faults_of_a_file_are_told_at_once():
+    places = [
+        place
+        for place in KINDS
+        if not any(place != other and other[: len(place)] == place for other in KINDS)  # leaves
+    ]
+    data = copy.deepcopy(GOOD)
+    for place in places:
+        inner = data
+        for part in place[:-1]:
+            inner = inner[part]
+        inner[place[-1]] = True
+
+    found = problems(data)
+
+    assert {line.partition(": ")[0] for line in found} == {path(place) for place in places}
+
+
+def test_all_faults_of_a_line_are_told_at_once():
+    (first, second, third) = problems({"lr": "warmup('5 parsecs') >> cosin(to=0.1) >> step(10, gama=2)"})
+
+    assert '"parsecs" is no unit' in first
+    assert '"cosine"' in second
+    assert '"gamma"' in third
+
+
+def test_a_hundred_thousand_faults_are_counted_not_listed():
+    found = problems({f"x{index}": True for index in range(100_000)})
+
+    assert len(found) == 201
+    assert found[-1] == "and 99800 more"
+
+
+def test_a_message_has_three_parts():
+    (found,) = problems({"lr": {"warmup": {"over": 0.05}}})
+
+    assert found == '$.lr.over: 0.05 is a number, no length. Write 500 for updates, "10 epochs" or "5%"'
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ([], "$: [] is a list, no plan"),
+        ("lr", '$: "lr" is text, no plan'),
+        (None, "$: null is nothing, no plan"),
+        ({}, "$: a plan without a field"),
+        ({"horizon": 5}, "$: a plan without a field"),
+        ({"lr": 0.1, "horizon": "50%"}, '$.horizon: "50%": per cent are of the horizon itself'),
+        ({"lr": 0.1, "horizon": 0}, "$.horizon: 0 is a run of no update"),
+        ({"params": 0.1}, "$.params: field 'params': it is no hyperparameter"),
+        ({"two words": 0.1}, '$["two words"]: field'),
+        ({1: 0.1}, "$[1]: field 1: no name of a field"),
+        ({"lr": 0.1, None: 2}, "$: the key null is nothing"),
+        ({"lr": 0.1, "groups": {-1: {"lr": 0.1}}}, "$.groups[-1]: -1 is no index of a group"),
+        ({"lr": 0.1, "groups": {"": {"lr": 0.1}}}, '$.groups[""]: an empty name of a group'),
+        ({"lr": 0.1, "groups": {"a": {"horizon": 3}}}, "$.groups.a.horizon: horizon is said once"),
+        ({"lr": 0.1, "groups": {0: {"lr": 1}, "[0]": {"lr": 1}}}, '$.groups["[0]"].lr: lr of the same groups'),
+        ({"betas[0]": 1, "betas[00]": 1}, "$.betas[00]: betas[0] of the same groups"),
+        ({"targets": {"a b": {"initial": 1, "schedule": 1}}}, '$.targets["a b"]: "a b" is no identifier'),
+        ({"targets": {"a": {"schedule": 1}}}, '$.targets.a: "initial" is missing'),
+        ({"lr": {"cosine": [1, 2, 3, "t/n", 5]}}, "$.lr: cosine takes at most 4 values"),
+        ({"lr": {"noam": {"width": 512}}}, '$.lr: noam needs the argument "warmup"'),
+        ({"lr": {"noam": [512.5, 10]}}, "$.lr.width: 512.5 is a number, not a whole number"),
+        ({"lr": {"cyclic": {"up": 5, "mode": "triangle"}}}, '$.lr.mode: "triangle" is none of "triangular"'),
+        ({"lr": {"absolute": 0.1}}, "$.lr: absolute is a level"),
+        ({"lr": [{"plateau": {}}, 0.1]}, "$.lr[0]: "),
+        ({"lr": {"chain": ["plateau()"]}}, "$.lr.operands[0]: "),
+        ({"lr": {"recurrence": [{"rules.liner": [0.1]}]}}, '$.lr.rules[0]: "liner" is no rule; did you mean "linear"?'),
+        ({"lr": {"recurrence": ["cosine()"]}}, '$.lr.rules[0]: "cosine()" is text, no rule'),
+        ({"lr": {"from_function": "not_there"}}, "$.lr: from_function"),
+        ({"lr": {"from_function": 3}}, "$.lr.function: 3 is a number, not the name of a registered function"),
+        ({"lr": 10**400}, "$.lr: "),
+        ({"lr": b"bytes"}, "$.lr: a bytes does not stand in a file"),
+    ],
+)
+def test_what_is_no_plan_is_told(data, expected):
+    assert problems(data)[0].startswith(expected)
+
+
+def test_a_structure_that_contains_itself_is_told():
+    data = {"lr": []}
+    data["lr"].append(data["lr"])
+
+    assert "nested more than 50 deep" in problems(data)[0]
+
+
+def test_a_schedule_fifty_deep_is_read_and_one_deeper_is_not():
+    def nested(depth):
+        return {"lr": "cosine()"} if depth == 0 else {"lr": {"sequence": [nested(depth - 1)["lr"]]}}
+
+    assert str(native.to_plan(nested(24)).bindings[0].schedule) == "cosine()"
+    assert "nested more than 50 deep" in problems(nested(25))[0]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "__import__('os').system('true')",
+        "open('/etc/passwd')",
+        "(lambda: cosine())()",
+        "[cosine() for _ in 'ab']",
+        "cosine().__class__",
+        "curves.__builtins__",
+        "curves.register('x', 1)",
+        "f'{cosine()}'",
+        "cosine(to=curves)",
+        "cosine(*[1])",
+        "cosine(**{'to': 1})",
+        "cosine() if 1 else 2",
+        "(x := cosine())",
+    ],
+)
+def test_a_line_of_text_runs_nothing(line):
+    assert problems({"lr": line})
+
+
+def test_the_source_is_named_before_each_problem():
+    with pytest.raises(ConfigError, match=r"^yaml text: \$\.lr: .*\nyaml text: \$\.weight_decy: ") as refusal:
+        config.loads("lr: cosin()\nweight_decy: 0.1")
+
+    assert refusal.value.source == "yaml text"

@@ -1,0 +1,379 @@
+"""Reading and writing: formats, limits, and files that cannot be read."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from paramsched import config
+from paramsched.errors import ConfigError, InvalidArgument, PlanError
+from paramsched.feedback import plateau
+from paramsched.plan import Binding, Plan, Target
+from paramsched.schedules import absolute, chain, constant, cosine, from_function, linear, multistep, step, warmup
+
+PLAN = Plan(
+    Binding("lr", 0.1 * (warmup("5%") >> cosine(to=0.01)), groups="head"),
+    Binding("lr", 3e-4, groups=0),
+    Binding(Target("temperature", 1.0), linear(1.0, 0.1)),
+    Binding("betas[0]", linear(absolute(0.85), absolute(0.95), over="300 steps")),
+    lr=warmup("5%") >> cosine(to=0.1 + 0.2),
+    weight_decay=linear(1.0, 0.5) * plateau("loss"),
+    horizon="20 epochs",
+)
+FORMATS = ("yaml", "toml", "json")
+
+
+def refused(text, format="yaml"):
+    with pytest.raises(ConfigError) as refusal:
+        config.loads(text, format)
+    assert len(refusal.value.problems) == 1
+    return refusal.value.problems[0]
+
+
+def names(folder):
+    return sorted(file.name for file in folder.iterdir())
+
+
+# ---------------------------------------------------------------- round trips
+
+
+@pytest.mark.parametrize("suffix", [".yaml", ".yml", ".toml", ".json", ".YAML"])
+def test_a_file_is_read_back_as_the_same_plan(tmp_path, suffix):
+    file = tmp_path / f"plan{suffix}"
+
+    assert config.dump(PLAN, file) is None
+    assert config.load(file) == PLAN
+    assert config.load(str(file)) == PLAN
+
+
+@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize(
+    "name", ["yes", "3e-4", "0", "null", "~", "a: b", "#1", "'", '"', "a\nb", "\x7f", "\x85", "😀", "horizon", " x "]
+)
+def test_a_group_may_be_called_anything(format, name):
+    plan = Plan(Binding("lr", 0.5, groups=name))
+
+    assert config.loads(config.dump(plan, format=format), format) == plan
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_table_too_long_for_a_line_is_written_as_mappings(format):
+    times = [f"{t} steps" for t in range(1, 4000)]
+    plan = Plan(lr=(multistep(times) * step(7)) * plateau(), eps=step(3) + chain(multistep(times) - 1, constant(2)))
+
+    text = config.dump(plan, format=format)
+
+    assert max(map(len, text.splitlines())) < 10_000
+    assert config.loads(text, format) == plan
+
+
+def test_toml_and_json_and_yaml_look_like_what_people_write():
+    plan = Plan(lr=warmup("5%") >> cosine(), horizon="20 epochs")
+
+    assert config.dump(plan) == 'horizon: 20 epochs\nlr: warmup("5%") >> cosine()\n'
+    assert config.dump(plan, format="toml") == 'horizon = "20 epochs"\nlr = \'warmup("5%") >> cosine()\'\n'
+    assert json.loads(config.dump(plan, format="json")) == {"horizon": "20 epochs", "lr": 'warmup("5%") >> cosine()'}
+
+
+def test_the_example_of_the_design_is_read():
+    text = """
+horizon: 20 epochs
+lr: warmup("5%") >> cosine(to=0.01)
+weight_decay: linear(1.0, 0.5)
+betas[0]: linear(absolute(0.85), absolute(0.95), over="300 steps")
+groups:
+  head:
+    lr: constant(0.1) * (warmup("5%") >> cosine(to=0.01))
+targets:
+  temperature: {initial: 1.0, schedule: linear(1.0, 0.1)}
+"""
+    assert config.loads(text) == Plan(
+        Binding("betas[0]", linear(absolute(0.85), absolute(0.95), over="300 steps")),
+        Binding("lr", constant(0.1) * (warmup("5%") >> cosine(to=0.01)), groups="head"),
+        Binding(Target("temperature", 1.0), linear(1.0, 0.1)),
+        lr=warmup("5%") >> cosine(to=0.01),
+        weight_decay=linear(1.0, 0.5),
+        horizon="20 epochs",
+    )
+
+
+@pytest.mark.parametrize(
+    ("flow", "schedule"),
+    [
+        ("[warmup(5, 0.1), cosine()]", warmup(5, 0.1) >> cosine()),
+        ("[linear(1, 0, over=5), linear(absolute(0.1), absolute(0.2), index=t/n)]", None),
+        ("{every: [linear(1, absolute(0.5)), 3]}", None),
+    ],
+)
+def test_a_call_in_braces_needs_no_quotes(flow, schedule):
+    if "index" in flow:
+        assert "$.lr[1]" in refused(f"lr: {flow}")
+    else:
+        found = config.loads(f"lr: {flow}").bindings[0].schedule
+        assert schedule is None or found == schedule
+
+
+def test_a_call_in_braces_that_is_cut_for_good_is_told():
+    assert refused("lr: [warmup(5, 'x'), cosine()]").startswith("line 1: ")
+    assert refused("lr: {sequence: [warmup(5]}").startswith("line 1: ")
+
+
+# ---------------------------------------------------------------- YAML
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("3e-4", 3e-4), ("1E5", 1e5), ("-0.5", -0.5), ("0", 0.0), ("12", 12.0), ("1e-05", 1e-5), ("5e+0", 5.0)],
+)
+def test_numbers_follow_json(text, value):
+    assert config.loads(f"lr: {text}") == Plan(lr=value)
+
+
+@pytest.mark.parametrize("word", ["yes", "no", "on", "off", "1:30", "2024-01-01", "0x10", "1_000x", "0o7", "+", "<<"])
+def test_what_yaml_1_1_takes_for_something_else_is_text(word):
+    plan = config.loads(f"lr: 0.1\ngroups:\n  {word}:\n    lr: 0.5\n")
+
+    assert plan.bindings[1].groups == word
+
+
+def test_an_integer_key_is_an_index_and_a_quoted_one_a_name():
+    plan = config.loads("groups:\n  0: {lr: 0.1}\n  '1': {lr: 0.2}\n  '[2]': {lr: 0.3}\n")
+
+    assert [binding.groups for binding in plan.bindings] == [0, 2, "1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("lr: &a 0.1\n", "line 1: the anchor &a"),
+        ("lr: *a\n", "line 1: the alias *a"),
+        ("lr: &a cosine()\nweight_decay: *a\n", "line 1: the anchor &a"),
+        ("lr: !!python/object/apply:os.system ['true']\n", "line 1: the tag tag:yaml.org,2002:python/"),
+        ("lr: !include x\n", "line 1: the tag !include"),
+        ("lr: !!float 1\n", "line 1: the tag tag:yaml.org,2002:float"),
+        ("lr: 0.1\n---\nlr: 0.2\n", "line 2: a second document begins"),
+        ("lr: 0.1\nlr: 0.2\n", "$.lr: the key is there twice"),
+        ("groups:\n  a: {lr: 1}\n  a: {lr: 2}\n", "$.groups.a: the key is there twice"),
+        ("lr: .nan\n", "$.lr: nan is not finite"),
+        ("lr: -.inf\n", "$.lr: -inf is not finite"),
+        ("lr: 1e999\n", "$.lr: inf is not finite"),
+        ("lr: " + "9" * 5000 + "\n", "$.lr: inf is not finite"),
+        ("lr: true\n", "$.lr: true is a boolean"),
+        ("lr:\n", "$.lr: null is nothing"),
+        ("lr: [0.1\n", "line 2: no YAML"),
+        ("lr: a: b\n", "line 1: no YAML"),
+        ("\tlr: 1\n", "line 1: no YAML"),
+        ("? [a]\n: 1\nlr: 1\n", "$: the key [\"a\"] is a list"),
+        ("? {a: 1}\n: 1\nlr: 1\n", "$: the key "),
+        ("lr: " + "[" * 60 + "]" * 60 + "\n", "line 1: nested more than 50 deep"),
+        ("lr: " + "[" * 9000 + "\n", "line 1: nested more than 50 deep"),
+        ("lr: " + "x" * 10_000 + "\n", "line 1 has 10,004 characters, more than 10,000"),
+        ("# " + "x\n" * 500_001, "1,000,004 bytes, more than 1,000,000"),
+        ("", "$: null is nothing, no plan"),
+        ("lr: \x00\n", "no YAML: "),
+    ],
+)  # fmt: skip
+def test_yaml_that_is_refused(text, expected):
+    assert refused(text).startswith(expected)
+
+
+def test_a_bomb_of_aliases_is_refused_at_its_first_anchor():
+    lines = ["a0: &a0 [x, x]"] + [f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, 60)]
+
+    assert refused("\n".join(lines)) == "line 1: the anchor &a0. Write the value where it belongs"
+
+
+# ---------------------------------------------------------------- TOML and JSON
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("lr = nan", "$.lr: nan is not finite"),
+        ("lr = inf", "$.lr: inf is not finite"),
+        ("lr = 1e999", "$.lr: inf is not finite"),
+        ("lr = 2024-01-01", "$.lr: 2024-01-01 is a date"),
+        ("lr = 10:30:00", "$.lr: 10:30:00 is a date or a time"),
+        ("lr = 1\nlr = 2", "no TOML: Cannot overwrite a value"),
+        ("lr = cosine()", "no TOML: "),
+        ("lr = " + "9" * 5000, "no TOML: "),
+        ("lr = " + "[" * 9000, "no"),
+        ("lr = " + "[" * 60 + "]" * 60, "$.lr[0][0]"),
+        ("a." * 70 + "b = 1", "$.a"),
+    ],
+)
+def test_toml_that_is_refused(text, expected):
+    try:
+        assert refused(text, "toml").startswith(expected)
+    except AssertionError:
+        if expected != "no":
+            raise
+        assert refused(text, "toml").startswith(("no TOML", "nested more than 50 deep"))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('{"lr": NaN}', "$.lr: nan is not finite"),
+        ('{"lr": -Infinity}', "$.lr: inf is not finite"),
+        ('{"lr": 1e999}', "$.lr: inf is not finite"),
+        ('{"lr": ' + "9" * 5000 + "}", "$.lr: inf is not finite"),
+        ('{"lr": 1, "lr": 2}', "$.lr: the key is there twice"),
+        ('{"lr": 1,}', "line 1: no JSON: "),
+        ("", "line 1: no JSON: "),
+        ('{"lr": ' + "[" * 9000 + "1" + "]" * 900, "n"),
+        ('{"lr": ' + "[" * 60 + "1" + "]" * 60 + "}", "$.lr[0][0]"),
+    ],
+)
+def test_json_that_is_refused(text, expected):
+    found = refused(text, "json")
+
+    assert found.startswith((expected, "line 1: no JSON") if expected == "n" else expected)
+
+
+# ---------------------------------------------------------------- files
+
+
+def test_a_missing_file_is_the_error_python_has_for_it(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        config.load(tmp_path / "none.yaml")
+
+
+def test_a_folder_is_no_plan(tmp_path):
+    with pytest.raises(IsADirectoryError):
+        config.load(tmp_path)
+
+
+def test_what_is_no_utf_8_is_told_with_its_place(tmp_path):
+    file = tmp_path / "plan.yaml"
+    file.write_bytes(b"lr: 0.1 # \xff\n")
+
+    with pytest.raises(ConfigError) as refusal:
+        config.load(file)
+
+    assert refusal.value.problems == ("byte 10 is 0xff, which is no UTF-8. Save the file as UTF-8",)
+    assert refusal.value.source == str(file)
+
+
+def test_a_mark_of_byte_order_and_windows_lines_are_read(tmp_path):
+    file = tmp_path / "plan.yaml"
+    file.write_bytes(b"\xef\xbb\xbflr: 0.1\r\nhorizon: 5\r\n")
+
+    assert config.load(file) == Plan(lr=0.1, horizon=5)
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no such device")
+def test_a_file_without_an_end_is_not_read_to_its_end():
+    with pytest.raises(ConfigError, match="more than 1,000,000 bytes"):
+        config.load("/dev/zero", format="yaml")
+
+
+def test_a_suffix_that_says_nothing_asks_for_the_format(tmp_path):
+    file = tmp_path / "plan.txt"
+    file.write_text("lr: 0.1")
+
+    assert config.load(file, format="yaml") == Plan(lr=0.1)
+    with pytest.raises(InvalidArgument, match=r'plan\.txt: its suffix is .* Write format="yaml"'):
+        config.load(file)
+
+
+def test_an_unknown_format_is_told_with_the_nearest():
+    for call in (
+        lambda: config.loads("lr: 1", "yml"),
+        lambda: config.dump(PLAN, format="yml"),
+        lambda: config.convert("lr: 1", "yaml", "yml"),
+        lambda: config.load(__file__, format="yml"),
+    ):
+        with pytest.raises(InvalidArgument, match='did you mean "yaml"'):
+            call()
+    with pytest.raises(InvalidArgument, match="known: "):
+        config.loads("lr: 1", "_files")
+
+
+def test_native_is_a_format_in_the_syntax_of_the_suffix(tmp_path):
+    config.dump(PLAN, tmp_path / "plan.toml", "native")
+
+    assert config.load(tmp_path / "plan.toml") == PLAN
+    assert config.load(tmp_path / "plan.toml", format="native") == PLAN
+    assert config.loads(config.dump(PLAN, format="native"), "native") == PLAN
+
+
+def test_writing_replaces_a_file_as_a_whole_and_leaves_nothing_beside(tmp_path):
+    file = tmp_path / "plan.yaml"
+    file.write_text("old")
+    file.chmod(0o640)
+
+    config.dump(PLAN, file)
+
+    assert config.load(file) == PLAN
+    assert names(tmp_path) == ["plan.yaml"]
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
+    file = tmp_path / "plan.yaml"
+    file.write_text("lr: 0.5")
+    monkeypatch.setattr("pathlib.Path.replace", lambda *_: (_ for _ in ()).throw(OSError("full")))
+
+    with pytest.raises(OSError, match="full"):
+        config.dump(PLAN, file)
+
+    assert file.read_text() == "lr: 0.5"
+    assert names(tmp_path) == ["plan.yaml"]
+
+
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "real.yaml").write_text("lr: 1")
+    (tmp_path / "link.yaml").symlink_to("real.yaml")
+
+    config.dump(PLAN, tmp_path / "link.yaml")
+
+    assert (tmp_path / "link.yaml").is_symlink()
+    assert config.load(tmp_path / "real.yaml") == PLAN
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no such folder") as refusal:
+        config.dump(PLAN, tmp_path / "none" / "plan.yaml")
+
+    assert refusal.value.filename == str(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        Plan(Binding("lr", 0.1, groups=lambda group: True)),
+        Plan(lr=from_function(lambda t: 1.0)),
+        Plan(Binding("lr", 0.1, groups="[0]")),
+        Plan(Binding("horizon", 0.1)),
+    ],
+)
+def test_a_plan_that_text_cannot_say_is_not_written(tmp_path, plan):
+    with pytest.raises(PlanError, match=r"^dump\(plan\)"):
+        config.dump(plan, tmp_path / "plan.yaml")
+
+    assert names(tmp_path) == []
+
+
+def test_a_plan_too_large_to_be_read_is_not_written(tmp_path):
+    plan = Plan(*(Binding("lr", 0.5, groups=f"group {index}" * 20) for index in range(5_000)))
+
+    with pytest.raises(InvalidArgument, match="more than 1,000,000"):
+        config.dump(plan, tmp_path / "plan.yaml")
+
+    assert names(tmp_path) == []
+
+
+def test_what_is_no_plan_is_not_written():
+    with pytest.raises(InvalidArgument, match="no Plan"):
+        config.dump({"lr": 0.1})
+
+
+def test_what_is_no_text_is_not_read():
+    with pytest.raises(InvalidArgument, match="a dict is no text"):
+        config.loads({"lr": 0.1})
+
+
+def test_convert_goes_from_format_to_format():
+    assert config.convert("lr: 0.5", "yaml", "json") == '{\n  "lr": "constant(0.5)"\n}\n'

@@ -1,0 +1,324 @@
+"""The native dialect: every form a schedule, a group and a shape of one's own can have in a file."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from importlib.metadata import EntryPoint
+from typing import Annotated, Literal, Optional
+
+import pytest
+from pydantic import BaseModel
+
+from paramsched import config, curves
+from paramsched.config import _names, native
+from paramsched.errors import ConfigError, InvalidArgument
+from paramsched.feedback import plateau
+from paramsched.plan import Binding, Plan
+from paramsched.schedules import (
+    Schedule,
+    absolute,
+    anneal,
+    chain,
+    clamp,
+    constant,
+    cosine,
+    cosine_restarts,
+    every,
+    minimum,
+    multistep,
+    noam,
+    piecewise,
+    recurrence,
+    restarts,
+    rules,
+    step,
+    warmup,
+    window,
+    wsd,
+)
+from paramsched.time import Calendar
+
+
+def read(schedule, **options):
+    return native.to_plan({"lr": schedule}, **options).bindings[0].schedule
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        (0.5, constant(0.5)),
+        (1, constant(1.0)),
+        ("cosine(to=0.1)", cosine(to=0.1)),
+        ("0.5", constant(0.5)),
+        ({"cosine": {"to": 0.1}}, cosine(to=0.1)),
+        ({"cosine": {}}, cosine()),
+        ({"cosine": None}, cosine()),
+        ({"cosine": []}, cosine()),
+        ({"cosine": 0.5}, cosine(0.5)),
+        ({"cosine": [1, 0.1]}, cosine(1, 0.1)),
+        ({"warmup": "5%"}, warmup("5%")),
+        ({"constant": {"absolute": 0.1}}, None),
+        ({"constant": [{"absolute": 0.1}]}, constant(absolute(0.1))),
+        ({"constant": {"value": "absolute(0.1)"}}, constant(absolute(0.1))),
+        ({"cosine": {"over": None}}, cosine()),
+        ({"anneal": {"curve": "cosine"}}, cosine()),
+        ({"anneal": {"curve": "curves.cosine"}}, cosine()),
+        ({"anneal": {"curve": "power(2)"}}, anneal(curve=curves.power(2))),
+        ({"anneal": {"curve": "curves.tanh(-6, 2)"}}, anneal(curve=curves.tanh(-6, 2))),
+        ({"anneal": {"curve": {"power": 2}}}, anneal(curve=curves.power(2))),
+        ({"anneal": {"curve": {"curves.tanh": [-6, 2]}}}, anneal(curve=curves.tanh(-6, 2))),
+        ({"anneal": {"curve": {"sigmoid": {"steepness": 8}}}}, anneal(curve=curves.sigmoid(8))),
+        (["warmup(100)", {"cosine": {"to": 0.1}}], warmup(100) >> cosine(to=0.1)),
+        ([["warmup(5)", 0.5], "cosine()"], warmup(5) >> constant(0.5) >> cosine()),
+        (["cosine()"], cosine()),
+        ({"sequence": ["warmup(5)", "cosine()"]}, warmup(5) >> cosine()),
+        ({"product": [0.1, "cosine()"]}, constant(0.1) * cosine()),
+        ({"product": ["cosine()", "plateau()"]}, cosine() * plateau()),
+        ({"product": ["cosine()", {"plateau": {"patience": 3}}, "step(5)"]}, cosine() * plateau(patience=3) * step(5)),
+        ({"sum": ["cosine()", {"product": [-1, "step(5)"]}]}, cosine() - step(5)),
+        ({"plateau": "val_loss"}, 1.0 * plateau("val_loss")),
+        ({"minimum": [0.5, "cosine()"]}, minimum(0.5, cosine())),
+        ({"chain": {"operands": ["step(5)", ["warmup(3)", 1]]}}, chain(step(5), warmup(3) >> constant(1))),
+        ({"clamp": {"schedule": {"cosine": {}}, "low": 0.1}}, clamp(cosine(), low=0.1)),
+        ({"every": {"schedule": ["warmup(5)", "cosine()"], "period": "epoch"}}, every(warmup(5) >> cosine(), "epoch")),
+        ({"restarts": ["cosine()", "10 epochs", 3]}, restarts(cosine(), "10 epochs", 3)),
+        ({"window": {"schedule": 0.5, "begin": 5}}, window(constant(0.5), 5)),
+        ({"multistep": {"milestones": [30, "80%"]}}, multistep([30, "80%"])),
+        ({"multistep": [[30, 80], 0.5]}, multistep([30, 80], 0.5)),
+        (
+            {"piecewise": {"points": [[0, 1.0], ["50%", {"absolute": 0.1}]]}},
+            piecewise([(0, 1.0), ("50%", absolute(0.1))]),
+        ),
+        ({"noam": {"width": 512, "warmup": 4000}}, noam(512, 4000)),
+        ({"noam": [512.0, 4000]}, noam(512, 4000)),
+        ({"wsd": ["2%", "20%"]}, wsd("2%", "20%")),
+        ({"cosine_restarts": {"first": 5, "mult": 2}}, cosine_restarts(5, 2)),
+        (
+            {"recurrence": [{"rules.linear": {"start": 0.1, "end": 5}}, "rules.step(3, by='epoch')"]},
+            recurrence(rules.linear(0.1, end=5), rules.step(3, by="epoch")),
+        ),
+        ({"recurrence": {"rules": [{"cosine": {"by": 4}}], "until": 9}}, recurrence(rules.cosine(by=4), until=9)),
+        (
+            {"recurrence": [{"schedule": {"schedule": "cosine(over=5)"}}, {"multistep": [[1, 2]]}]},
+            recurrence(rules.schedule(cosine(over=5)), rules.multistep([1, 2])),
+        ),
+    ],
+)
+def test_a_schedule_is_read_in_every_form(written, meant):
+    if meant is None:  # a mapping after a name is its arguments
+        with pytest.raises(ConfigError, match='constant has no argument "absolute"'):
+            read(written)
+    else:
+        assert read(written) == meant
+
+
+def test_tuples_and_numpy_numbers_are_welcome_in_code():
+    numpy = pytest.importorskip("numpy")
+
+    assert read({"multistep": ((30, 80), numpy.float64(0.5))}) == multistep([30, 80], 0.5)
+
+
+def test_groups_are_names_and_indices():
+    plan = native.to_plan({"groups": {"head": {"lr": 1}, 0: {"lr": 2}, "[1]": {"lr": 3}, "2": {"lr": 4}}})
+
+    assert {binding.groups for binding in plan.bindings} == {"head", 0, 1, "2"}
+
+
+def test_data_is_json_also_where_groups_are_indices():
+    plan = Plan(Binding("lr", 0.5, groups=0), Binding("lr", 0.5, groups="0"))
+
+    assert native.from_plan(plan) == {"groups": {"[0]": {"lr": "constant(0.5)"}, "0": {"lr": "constant(0.5)"}}}
+    assert native.to_plan(native.from_plan(plan)) == plan
+
+
+def test_a_calendar_and_a_base_are_not_needed():
+    assert native.to_plan({"lr": 0.5}, calendar=Calendar(total=5), base=0.1) == Plan(lr=0.5)
+
+
+def test_what_is_read_is_not_changed():
+    data = {"lr": [{"warmup": {"over": 5}}, "cosine()"], "groups": {"a": {"lr": 1}}}
+    before = repr(data)
+
+    native.to_plan(data)
+
+    assert repr(data) == before
+
+
+# ---------------------------------------------------------------- shapes of one's own
+
+
+class Pace(StrEnum):
+    SLOW = "slow"
+    FAST = "fast"
+
+
+class Knee(BaseModel):
+    at: int
+    level: float = 0.5
+
+
+class Plain:
+    """No type pydantic knows."""
+
+
+def pyramid(
+    height: float,
+    widths: Sequence[int] = (1, 2),
+    mode: Literal["up", 3] = "up",
+    pace: Pace = Pace.SLOW,
+    knee: Knee | None = None,
+    flag: bool = False,
+    label: str | None = None,
+    note: Annotated[Optional[str], "free"] = None,  # noqa: UP045  # the old spelling is read too
+    table: dict[str, float] | None = None,
+    free=None,
+    *,
+    inner: Schedule | None = None,
+    **more: int,
+) -> Schedule:
+    """A pyramid."""
+    assert isinstance(pace, Pace)
+    assert knee is None or isinstance(knee, Knee)
+    return constant(height + len(widths) + (knee.at if knee else 0) + sum(more.values()))
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "pyramid(1) >> cosine()",
+        [{"pyramid": 1}, "cosine()"],
+        [{"pyramid": {"height": 1, "widths": [5, 6], "mode": 3, "pace": "slow"}}, "cosine()"],
+        [{"pyramid": [1, [1, 2], "up"]}, "cosine()"],
+        [{"pyramid": {"height": 0, "knee": {"at": 1}, "table": {"a": 1}, "free": {"b": [1]}}}, "cosine()"],
+        [{"pyramid": {"height": 0, "extra": 1, "inner": ["warmup(5)", 1], "label": "x", "note": "y"}}, "cosine()"],
+    ],
+)
+def test_a_shape_given_to_the_reader_is_known_in_this_config_only(written):
+    assert read(written, shapes=[pyramid]) == constant(3.0) >> cosine()
+    with pytest.raises(ConfigError, match='"pyramid" is no schedule'):
+        read(written)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({"height": True}, "$.lr.height: true is a boolean, not a number"),
+        ({"widths": 3}, "$.lr.widths: 3 is a number, not a list"),
+        ({"widths": [1, "a", 2.5]}, '$.lr.widths[1]: "a" is text, not a whole number'),
+        ({"mode": "upp"}, '$.lr.mode: "upp" is none of "up", 3; did you mean "up"?'),
+        ({"mode": True}, '$.lr.mode: true is none of "up", 3'),
+        ({"pace": "medium"}, '$.lr.pace: "medium": Input should be '),
+        ({"knee": {"at": "x"}}, '$.lr.knee.at: {"at": "x"}: Input should be a valid integer'),
+        ({"knee": {"at": True}}, "$.lr.knee.at: "),
+        ({"flag": 1}, "$.lr.flag: 1 is a number, not true or false"),
+        ({"label": 1}, "$.lr.label: 1 is a number, not text"),
+        ({"table": {"a": "b"}}, "$.lr.table.a: "),
+        ({"table": {"a": float("nan")}}, "$.lr.table: nan is not finite"),
+        ({"free": [float("nan")]}, "$.lr.free: nan is not finite"),
+        ({"inner": "cosin()"}, '$.lr.inner: "cosin()" at character 1'),
+        ({"extra": 0.5}, "$.lr.more: 0.5 is a number, not a whole number"),
+        ({"height": None}, "$.lr.height: null is nothing, not a number"),
+    ],
+)
+def test_arguments_of_ones_own_shape_are_checked_by_its_annotations(arguments, expected):
+    with pytest.raises(ConfigError) as refusal:
+        read({"pyramid": {"height": 1} | arguments}, shapes=[pyramid])
+
+    assert refusal.value.problems[0].startswith(expected)
+
+
+def broken(x: int = 1) -> Schedule:
+    raise RuntimeError("out of order") if x > 5 else KeyError("gone")
+
+
+def nothing() -> Schedule:
+    return None
+
+
+def judged(what: Plain) -> Schedule:
+    return constant(float(what["x"]))
+
+
+def postponed(over: "DurationLike", schedule: "Schedule") -> "Schedule":  # noqa: F821  # only a type checker knows it
+    return window(schedule, over)
+
+
+def test_what_ones_own_builder_raises_is_told_with_its_place():
+    for written in ({"broken": {}}, "broken()"):
+        with pytest.raises(ConfigError, match=r"^config: \$\.lr.*gone"):
+            read(written, shapes=[broken])
+    with pytest.raises(ConfigError, match=r"nothing gives a NoneType, no schedule"):
+        read({"nothing": {}}, shapes=[nothing])
+
+
+def test_a_type_nobody_can_check_is_left_to_the_builder():
+    assert read({"judged": {"what": {"x": 2}}}, shapes=[judged]) == constant(2.0)
+
+
+def test_names_that_are_no_shapes_are_refused():
+    for shapes in ([lambda: cosine()], [cosine(to=1)], [read, step, lambda x: x]):
+        with pytest.raises(InvalidArgument, match=r"shapes="):
+            read(0.1, shapes=shapes)
+
+    def cosine_(to: float = 0) -> Schedule:
+        return constant(to)
+
+    cosine_.__name__ = "cosine"
+    with pytest.raises(InvalidArgument, match=r"shapes=\[cosine\]: the name is taken"):
+        read(0.1, shapes=[cosine_])
+
+
+# ---------------------------------------------------------------- plugins
+
+
+@pytest.fixture
+def installed(monkeypatch):
+    """Entry points as if packages were installed."""
+    points = []
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: points)
+    _names.plugins.cache_clear()
+    yield lambda *values: points.extend(
+        EntryPoint(name=value.rpartition(":")[2], value=value, group="paramsched.shapes") for value in values
+    )
+    _names.plugins.cache_clear()
+
+
+def ziggurat(height: float) -> Schedule:
+    """A ziggurat."""
+    return constant(height)
+
+
+several = [ziggurat, pyramid]
+
+
+def test_a_plugin_is_used_where_its_name_is(installed, monkeypatch):
+    monkeypatch.setitem(sys.modules, "their_shapes", sys.modules[__name__])
+    installed("their_shapes:several")
+
+    assert read({"ziggurat": 0.5}) == constant(0.5)
+    assert read("ziggurat(0.5) * pyramid(0)") == constant(0.5) * constant(2)
+    assert "ziggurat" in str(config.schema())
+
+
+def test_a_plugin_that_is_broken_is_told_and_only_where_it_is_needed(installed, monkeypatch):
+    monkeypatch.setitem(sys.modules, "their_shapes", sys.modules[__name__])
+    installed("no_such_module:x", "their_shapes:no_such_name", "their_shapes:GROUP")
+    monkeypatch.setattr(sys.modules[__name__], "GROUP", 3, raising=False)
+
+    assert read("cosine()") == cosine()
+    with pytest.raises(ConfigError) as refusal:
+        read("ziggurat(0.5)")
+    assert len(refusal.value.problems) == 3
+    assert any("no_such_module" in line for line in refusal.value.problems)
+
+
+def test_reading_a_plan_imports_pydantic_only_for_types_of_ones_own():
+    code = (
+        "import sys, paramsched.config as c\n"
+        "c.loads('lr: {cosine: {to: 0.1, index: t/n}}\\nhorizon: 20 epochs')\n"
+        "c.schema()\n"
+        "sys.exit(bool({'pydantic', 'torch', 'jax'} & set(sys.modules)))"
+    )
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
