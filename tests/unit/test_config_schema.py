@@ -14,13 +14,13 @@ GOOD = {
     "horizon": "20 epochs",
     "lr": "warmup('5%') >> cosine(to=0.01)",
     "weight_decay": [
-        {"warmup": {"over": "5%", "start": 0.1, "curve": "cosine"}},
+        {"warmup": {"over": "5%", "start": 0, "curve": "log"}},
         {"cosine": {"to": {"absolute": 1e-5}}},
     ],
     "betas[0]": {"linear": [0.85, 0.95, "300 steps"]},
     "eps": {"product": [{"step": {"every": "2 epochs", "gamma": 0.5}}, {"plateau": {"factor": 0.5, "patience": 3}}]},
     "groups": {
-        "head": {"lr": {"multistep": {"milestones": ["5 epochs", 300], "gamma": 0.2}}},
+        "head": {"lr": {"multistep": {"milestones": ["5 epochs", 300]}}},
         "[0]": {"momentum": 0.9},
     },
     "targets": {"temperature": {"initial": 1.0, "schedule": {"restarts": {"schedule": "cosine()", "every": 100}}}},

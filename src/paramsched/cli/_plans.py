@@ -24,6 +24,7 @@ from paramsched.plan import Binding, Plan, Target, selector_text
 from paramsched.time import Calendar, Duration
 
 _PATH = re.compile(r"[^()]*(\.[A-Za-z]\w*|[/\\][^()]*)")
+_NUMBER = re.compile(r"\s*\d[\d_]*(e\d+)?\s*")
 _MOST_VALUES = 20_000_000  # 160 MB; a picture has a thousand columns
 _MOST_GROUPS = 1_000
 _ASSUMED = 1_000  # updates of a run that nobody said the length of
@@ -54,10 +55,10 @@ def title_of(given: str) -> str:
 
 
 def length(text: str, option: str) -> Duration:
-    """A length on the command line: a number counts updates."""
+    """A length on the command line: a number, 10000 or 1e5, counts updates."""
     try:
-        return Duration.of(int(text) if re.fullmatch(r"[\d_]+", text) else text)
-    except (InvalidArgument, ValueError) as error:
+        return Duration.of(f"{text} steps" if _NUMBER.fullmatch(text) else text)
+    except InvalidArgument as error:
         raise click.UsageError(f"{option}: {error}") from None
 
 
