@@ -53,7 +53,7 @@ ENTRIES = (
     Entry(
         "MultiplicativeLR(lambda t: 0.95)",
         "lr(t) = base * f(1) * … * f(t)",
-        lambda o: L.MultiplicativeLR(o, lambda t: 0.95),
+        lambda o: L.MultiplicativeLR(o, lambda _: 0.95),
     ),
     Entry(
         "StepLR(step_size=30, gamma=0.1)",

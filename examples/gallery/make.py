@@ -60,9 +60,9 @@ def section(entry: Entry, curve: show.Recorded) -> str:
 
 def picture(curves: list[tuple[Entry, show.Recorded]], path: Path) -> None:
     """All lr curves in one grid, by matplotlib."""
-    import matplotlib
+    import matplotlib as mpl
 
-    matplotlib.use("Agg")
+    mpl.use("Agg")
     from matplotlib import pyplot as plt
 
     columns = 4
