@@ -9,7 +9,7 @@ from typing import final
 
 import numpy as np
 
-from paramsched._arrays import Floats
+from paramsched._arrays import Array, Floats
 from paramsched.schedules.base import Schedule, columns
 from paramsched.schedules.recurrence import Recurrence
 from paramsched.schedules.rules import Rule
@@ -34,7 +34,7 @@ class Rows:
     ([0.25, 7.0], [0.5, 6.0])
     """
 
-    def __init__(self, columns: Callable[[Floats], Sequence[Floats]], parameters: Sequence[Sequence[float]]) -> None:
+    def __init__(self, columns: Callable[[Array], Sequence[Floats]], parameters: Sequence[Sequence[float]]) -> None:
         self._columns = columns
         self._parameters = [np.array(parameter, dtype=np.float64) for parameter in parameters]
         self._most = max(1, min(_TICKS, _CELLS // max(1, self._parameters[0].size)))
@@ -52,7 +52,7 @@ class Rows:
         self._rows = self._table(np.arange(self._begin, self._begin + size))
         return self._rows[0]
 
-    def _table(self, ticks: Floats) -> list[list[float]]:
+    def _table(self, ticks: Array) -> list[list[float]]:
         columns = self._columns(ticks)
         table = np.multiply.outer(columns[0], self._parameters[0])
         for column, parameter in zip(columns[1:], self._parameters[1:], strict=True):
@@ -159,10 +159,10 @@ class Stepping:
         return list(zip(a.tolist(), b.tolist(), c.tolist(), [0.0] * size, strict=True))
 
 
-def _reader(schedule: Schedule, unit: float) -> Callable[[Floats], tuple[Floats, Floats]]:
+def _reader(schedule: Schedule, unit: float) -> Callable[[Array], tuple[Floats, Floats]]:
     """The two columns of an affine schedule as a function of ticks."""
 
-    def read(ticks: Floats) -> tuple[Floats, Floats]:
+    def read(ticks: Array) -> tuple[Floats, Floats]:
         whole = ticks.dtype.kind == "i" and unit == 1.0
         value = columns(schedule, np.maximum(ticks if whole else ticks / unit, 0))
         factor, offset = (0.0 if column is None else column for column in (value.factor, value.offset))

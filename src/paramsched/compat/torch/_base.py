@@ -28,8 +28,6 @@ class _Kind(ABCMeta):
     Only the import line changes, so a scheduler that another library built by torch has to pass the same test.
     """
 
-    peer: type | None = None
-
     def __instancecheck__(cls, instance: Any) -> bool:
         own = cls.__dict__.get("_peer")
         return super().__instancecheck__(instance) or (own is not None and isinstance(instance, own))
@@ -49,7 +47,7 @@ class LRScheduler(TorchLRScheduler, metaclass=_Kind):
     """
 
     __slots__ = ("_written",)
-    _peer = TorchLRScheduler
+    _peer: type = TorchLRScheduler
 
     _option_names: tuple[str, ...] = ()  # attributes that are options of the constructor
 
@@ -119,7 +117,8 @@ class LRScheduler(TorchLRScheduler, metaclass=_Kind):
     @property
     def _last_lr(self) -> list[Number]:
         return [
-            _groups.like(value, group["lr"]) for value, group in zip(self._written, self.optimizer.param_groups, strict=False)
+            _groups.like(value, group["lr"])
+            for value, group in zip(self._written, self.optimizer.param_groups, strict=False)
         ]
 
     @_last_lr.setter

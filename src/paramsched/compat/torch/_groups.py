@@ -55,7 +55,7 @@ def like(value: Any, there: Any) -> Number:
     """A value as the type of what stands in a group; never that tensor itself."""
     if isinstance(there, Tensor):
         return there.detach().clone().fill_(number(value))
-    return number(value) if isinstance(value, Tensor) else value  # type: ignore[no-any-return]  # a user's number
+    return number(value) if isinstance(value, Tensor) else value
 
 
 def separate_tensors(optimizer: Optimizer, field: str = "lr") -> None:

@@ -19,7 +19,7 @@ from paramsched.schedules.rules import Rule
 @final
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The closed form and the relative step; `unit` as in `Stepping`, a rule of None is derived from the closed form."""
+    """The closed form and the relative step, None where it is derived from the closed form; `unit` as in `Stepping`."""
 
     schedule: Schedule | None
     rule: Rule | None = None
@@ -225,7 +225,7 @@ class KernelLR(LRScheduler):
             self._adopt(len(self.base_lrs), before)
         elif len(groups) < len(self.base_lrs):
             raise ValueError(
-                f"{type(self).__name__}: {len(self.base_lrs)} base_lrs, but the optimizer has {len(groups)} param groups. "
+                f"{type(self).__name__}: {len(self.base_lrs)} base_lrs, but the optimizer has {len(groups)} groups. "
                 "Build the scheduler anew where groups were taken away"
             )
         options = self._read_options(self)

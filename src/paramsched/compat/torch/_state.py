@@ -135,7 +135,7 @@ def compare_notes(scheduler: "LRScheduler", saved: Any, functions: Iterable[Any]
         if before is not None and now is not None and before["values"] != now["values"]:
             warnings.warn(
                 f"{class_of(scheduler)}.load_state_dict(…): function {index} was {before['name']} with the values "
-                f"{before['values']} at {_POINTS} when this state was saved, and is {now['name']} with {now['values']}. "
+                f"{before['values']} at {_POINTS} when this was saved, and is {now['name']} with {now['values']}. "
                 "Functions are not in a state: build the scheduler with the one it had.",
                 UserWarning,
                 stacklevel=_groups.user_level(),
@@ -149,7 +149,7 @@ def refuse_nameless(scheduler: "LRScheduler") -> None:
         for function in value if isinstance(value, list) else [value]:
             if isinstance(function, types.FunctionType) and not _found(function):
                 raise pickle.PicklingError(
-                    f"{type(scheduler).__name__}.{attribute} holds {_name(function)}, which has no name to be found by. "
+                    f"{type(scheduler).__name__}.{attribute} holds {_name(function)}, which cannot be found by name. "
                     "Write a function at the top of a module, or save scheduler.state_dict() instead."
                 )
 

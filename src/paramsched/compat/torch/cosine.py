@@ -90,7 +90,9 @@ class CosineAnnealingWarmRestarts(SettingLR):
     ) -> None:
         if not isinstance(T_0, int) or T_0 <= 0:
             raise InvalidArgument(
-                f"CosineAnnealingWarmRestarts(T_0={T_0!r})", f"Expected positive integer T_0, but got {T_0}", "Write T_0=10"
+                f"CosineAnnealingWarmRestarts(T_0={T_0!r})",
+                f"Expected positive integer T_0, but got {T_0}",
+                "Write T_0=10",
             )
         if not isinstance(T_mult, int) or T_mult < 1:
             raise InvalidArgument(

@@ -28,8 +28,10 @@ _MODES = ("triangular", "triangular2", "exp_range")
 class CyclicLR(SettingLR):
     """Up from `base_lr` to `max_lr` and back, again and again; momentum down from `max_momentum` and back.
 
-    lr(t) = base_lr + (max_lr - base_lr) * h * g and momentum(t) = max_momentum - (max_momentum - base_momentum) * h * g,
-    h the height of the triangle, g by `mode` or `scale_fn`.
+    lr(t) = base_lr + (max_lr - base_lr) * h * g
+    momentum(t) = max_momentum - (max_momentum - base_momentum) * h * g
+
+    h is the height of the triangle, g by `mode` or `scale_fn`.
 
     As in torch the optimizer's own momentum (or first beta) is replaced unless `cycle_momentum=False` (divergences,
     torch 17). Differs: the first value is `base_lr` whatever `initial_lr` a group carries (18).
@@ -164,7 +166,7 @@ def _between(low: Sequence[Any], high: Sequence[Any], height: float) -> list[flo
     return [float(b) + (float(t) - float(b)) * height for b, t in zip(low, high, strict=True)]
 
 
-def _same_height(x: float) -> float:
+def _same_height(x: float) -> float:  # noqa: ARG001  # one of the functions of x
     return 1.0
 
 

@@ -175,12 +175,12 @@ class PolynomialLR(KernelLR):
 
 
 def length(asked: str, amount: float, least: int) -> tuple[int, float]:
-    """A length of the kernel and the ticks in one update of it: whole lengths as they are, others as 1 on a slower clock.
+    """A length of the kernel and the ticks in one update of it: whole lengths as they are, others 1 on a slower clock.
 
     Raises:
         InvalidArgument: below `least`, or above 0 but not finite.
     """
-    if not (amount >= least or 0 < amount) or amount != amount or amount == float("inf"):
+    if not (amount >= least or amount > 0) or amount != amount or amount == float("inf"):
         raise InvalidArgument(f"{asked.replace('…', repr(amount))}", f"not a length from {least} on", "Write 10, say")
     return (int(amount), 1.0) if amount == int(amount) else (1, float(amount))
 

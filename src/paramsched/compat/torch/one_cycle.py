@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from operator import attrgetter
 from typing import Any, Literal
 
 import numpy as np
@@ -11,9 +10,9 @@ from torch.optim import Optimizer
 from paramsched import curves
 from paramsched._arrays import Floats
 from paramsched.compat._stepping import Rows
-from paramsched.compat.torch import _groups
+from paramsched.compat.torch import _groups, _state
 from paramsched.compat.torch._base import Verbose
-from paramsched.compat.torch._groups import Number, numbers
+from paramsched.compat.torch._groups import numbers
 from paramsched.compat.torch._momentum import begin_momentum, momentum_field
 from paramsched.compat.torch._setting import SettingLR
 from paramsched.errors import InvalidArgument
@@ -26,8 +25,10 @@ _MOMENTA = ("max_momentum", "base_momentum")
 class OneCycleLR(SettingLR):
     """One cycle of `total_steps` updates: from max_lr / div_factor to max_lr, then down to that / final_div_factor.
 
-    With `three_phase` it goes back to where it began before it falls. Momentum mirrors the first two phases. As in torch
-    the optimizer's own momentum (or first beta) is replaced unless `cycle_momentum=False` (divergences, torch 17).
+    With `three_phase` it goes back to where it began before it falls. Momentum mirrors the first two phases.
+
+    As in torch the optimizer's own momentum (or first beta) is replaced unless `cycle_momentum=False` (divergences,
+    torch 17).
 
     Differs from torch: a phase without length is skipped (16); at `total_steps` the last value is held (15).
 
@@ -35,10 +36,11 @@ class OneCycleLR(SettingLR):
         ValueError: an option out of its range; a step beyond `total_steps`.
     """
 
-    __slots__ = ("_momentum_table", "_table")
+    __slots__ = ("_ends", "_momentum_table", "_table")
     _option_names = ("total_steps", "cycle_momentum")
     _table: Rows
     _momentum_table: Rows | None
+    _ends: dict[str, list[Any]]  # as the groups say them, but a second OneCycleLR writes its own there
 
     def __init__(
         self,
@@ -72,10 +74,11 @@ class OneCycleLR(SettingLR):
         self._anneal_func_type: str = anneal_strategy
         self._schedule_phases = _phases(self.total_steps, pct_start, three_phase)
         self.cycle_momentum = cycle_momentum
+        self._ends = {}
         peaks = _groups.per_group("max_lr", optimizer, max_lr)
-        lowest = _groups.per_group("base_momentum", optimizer, base_momentum)
-        highest = _groups.per_group("max_momentum", optimizer, max_momentum)
         if cycle_momentum:
+            lowest = _groups.per_group("base_momentum", optimizer, base_momentum)
+            highest = _groups.per_group("max_momentum", optimizer, max_momentum)
             self.use_beta1 = momentum_field(optimizer) == "betas"
         if last_epoch == -1:
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
@@ -98,14 +101,15 @@ class OneCycleLR(SettingLR):
     def _prepare(self) -> None:
         groups = self.optimizer.param_groups
         for key in _ENDS + (_MOMENTA if self.cycle_momentum else ()):
-            _groups.extend(key, entries := [g[key] for g in groups if key in g], len(groups))
+            entries = self._ends.setdefault(key, [_groups.copied(group[key]) for group in groups if key in group])
+            _groups.extend(key, entries, len(groups))
             for group, entry in zip(groups, entries, strict=True):
                 group.setdefault(key, entry)
         rates, momenta = _columns(self._schedule_phases, self._strategy)
-        self._table = Rows(rates, [numbers(group[end] for group in groups) for end in _ENDS])
+        self._table = Rows(rates, [numbers(self._ends[end]) for end in _ENDS])
         self._momentum_table = None
         if self.cycle_momentum:
-            self._momentum_table = Rows(momenta, [numbers(group[end] for group in groups) for end in _MOMENTA])
+            self._momentum_table = Rows(momenta, [numbers(self._ends[end]) for end in _MOMENTA])
 
     def _adopt(self, known: int) -> None:
         groups = self.optimizer.param_groups
@@ -115,7 +119,7 @@ class OneCycleLR(SettingLR):
 
     @property
     def _strategy(self) -> str:
-        return self.__dict__.get("_anneal_func_type", "cos")
+        return str(self.__dict__.get("_anneal_func_type", "cos"))
 
     def _row(self, tick: float) -> Sequence[float]:
         return self._table.row(min(tick, self.total_steps))
@@ -126,7 +130,15 @@ class OneCycleLR(SettingLR):
     def _fields(self) -> tuple[str, ...]:
         return ("lr", *((("betas[0]" if self.use_beta1 else "momentum"),) if self.cycle_momentum else ()))
 
+    def state_dict(self) -> dict[str, Any]:
+        return super().state_dict() | {"_ends": _state.by_value(self._ends)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._ends = {}
+        super().__setstate__(state)
+
     def _load(self, state: dict[str, Any]) -> None:
+        self._ends = state.pop("_ends", {})  # torch has them in the optimizer's state only
         legacy = state.pop("anneal_func", None)
         if legacy is not None and "_anneal_func_type" not in state:
             # A quarter of the way tells the two apart, whatever the function was called.
@@ -192,5 +204,6 @@ def _columns(phases: list[dict[str, Any]], strategy: str) -> tuple[_Columns, _Co
 def _parts(ticks: list[float], ends: list[str], names: Sequence[str], strategy: str, at: Floats) -> list[Floats]:
     k = np.asarray(at, dtype=np.float64)
     return [
-        through(k, [(tick, float(end == name)) for tick, end in zip(ticks, ends, strict=True)], strategy) for name in names
+        through(k, [(tick, float(end == name)) for tick, end in zip(ticks, ends, strict=True)], strategy)
+        for name in names
     ]

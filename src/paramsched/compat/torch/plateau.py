@@ -22,9 +22,9 @@ class ReduceLROnPlateau(LRScheduler, TorchPlateau):
 
     v <- max(v * factor, min_lr) where that is a drop of more than `eps`; counted by the kernel's `plateau`.
 
-    Differs from torch: the margin of a negative best points to improvement (divergences, torch 34); a metric that is not
-    finite is passed over with a warning (33; `nonfinite="count"` or `"raise"` otherwise). As in torch, a rate of about
-    `eps` or less is never cut; that is said once (35).
+    Differs from torch: the margin of a negative best points to improvement (divergences, torch 34); a metric that is
+    not finite is passed over with a warning (33; `nonfinite="count"` or `"raise"` otherwise). As in torch, a rate of
+    about `eps` or less is never cut; that is said once (35).
 
     Args:
         nonfinite: what NaN and infinities are.
@@ -112,8 +112,8 @@ class ReduceLROnPlateau(LRScheduler, TorchPlateau):
             if self.default_min_lr is None:
                 raise RuntimeError(
                     f"The number of param groups in the `optimizer` ({len(groups)}) differs from when "
-                    f"`ReduceLROnPlateau` was initialized ({len(self.min_lrs)}), usually due to a new param group being "
-                    "added to the optimizer. Please modify the `min_lrs` field to match the length of the `optimizer` "
+                    f"`ReduceLROnPlateau` was initialized ({len(self.min_lrs)}), usually due to a new param group "
+                    "being added to the optimizer. Please modify the `min_lrs` field to match the length of the `optimizer` "
                     "param groups."
                 )
             self.min_lrs = [self.default_min_lr] * len(groups)

@@ -16,11 +16,11 @@ from paramsched.errors import InvalidArgument
 class SequentialLR(LRScheduler):
     """Scheduler i runs from milestone i - 1 to milestone i, on the clock t - milestone.
 
-    Entering a member starts it from its base, not from where its predecessor left off; `SWALR`, whose meaning it is to go
-    on from there, does (divergences, torch 12).
+    Entering a member starts it from its base, not from where its predecessor left off (divergences, torch 12); only
+    `SWALR`, whose meaning it is to go on from there, does.
 
-    Differs from torch: compositions may be members anywhere (8, 9, 10), members keep their own bases (11), `last_epoch=k`
-    is position k + 1 of the composition (13), `step(epoch)` and `get_lr()` work (14).
+    Differs from torch: compositions may be members anywhere (8, 9, 10), members keep their own bases (11),
+    `last_epoch=k` is position k + 1 of the composition (13), `step(epoch)` and `get_lr()` work (14).
     """
 
     def __init__(
@@ -38,8 +38,8 @@ class SequentialLR(LRScheduler):
         if len(milestones) != len(schedulers) - 1:
             raise InvalidArgument(
                 f"{name}(…)",
-                "Sequential Schedulers expects number of schedulers provided to be one more than the number of milestone "
-                f"points, but got number of schedulers {len(schedulers)} and the number of milestones to be equal to "
+                "Sequential Schedulers expects number of schedulers provided to be one more than the number of "
+                f"milestone points, but got number of schedulers {len(schedulers)} and the number of milestones to be equal to "
                 f"{len(milestones)}",
             )
         self.optimizer = optimizer

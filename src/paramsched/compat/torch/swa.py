@@ -31,6 +31,12 @@ class SWALR(KernelLR):
     _goes_on = True  # in a sequence: from where the member before it left the value
     _option_names = ("anneal_epochs", "_anneal_strategy")
 
+    @staticmethod
+    def _read_options(scheduler: Any) -> Any:
+        # As in torch the target stands in the groups, where another SWALR, or the user, may write it anew.
+        targets = [group.get("swa_lr") for group in scheduler.optimizer.param_groups]
+        return scheduler.anneal_epochs, scheduler._anneal_strategy, targets
+
     def __init__(
         self,
         optimizer: Optimizer,

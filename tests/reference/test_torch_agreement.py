@@ -1,0 +1,130 @@
+"""The drop-ins against torch itself, over generated schedulers, nestings, users' writes and save points."""
+
+import math
+import warnings
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reference.torch_cases import (
+    OURS,
+    PEER,
+    cases,
+    leaves,
+    momenta_of,
+    optimizer_with,
+    quiet_step,
+    rates_of,
+)
+
+lrs = st.lists(st.floats(0.01, 2.0), min_size=1, max_size=3)
+writes = st.dictionaries(st.integers(0, 24), st.tuples(st.integers(0, 2), st.floats(0.01, 1.0)), max_size=3)
+STEPS = 25
+
+
+def run(module, case, bases, written, kind=torch.optim.SGD, reload_at=()):
+    """The rates and momenta before each step; at `reload_at` everything is built anew and loaded."""
+    optimizer = optimizer_with(bases, kind)
+    scheduler = case.build(module, optimizer)
+    rows = []
+    for t in range(STEPS):
+        if t in reload_at:
+            kept, state = scheduler.state_dict(), optimizer.state_dict()
+            optimizer = optimizer_with(bases, kind)
+            if reload_at[t] == "optimizer first":
+                optimizer.load_state_dict(state)
+            scheduler = case.build(module, optimizer)
+            if reload_at[t] == "optimizer between":
+                optimizer.load_state_dict(state)
+            scheduler.load_state_dict(kept)
+            if reload_at[t] == "optimizer last":
+                optimizer.load_state_dict(state)
+        rows.append(rates_of(optimizer) + momenta_of(optimizer))
+        if t in written:
+            group, lr = written[t]
+            optimizer.param_groups[group % len(bases)]["lr"] = lr
+        quiet_step(scheduler)
+    return rows
+
+
+def assert_same(ours, peers, bases):
+    largest = max(max(map(abs, row)) for row in [*peers, bases])
+    for mine, theirs in zip(ours, peers, strict=True):
+        for x, y in zip(mine, theirs, strict=True):
+            assert math.isclose(x, y, rel_tol=0, abs_tol=1e-12 * largest), (ours, peers)
+
+
+@settings(max_examples=400, deadline=None)
+@given(cases, lrs, writes, st.sampled_from([torch.optim.SGD, torch.optim.Adam]))
+def test_every_step_is_torchs_whoever_else_writes(case, bases, written, kind):
+    peers = run(PEER, case, bases, written, kind)
+
+    assert_same(run(OURS, case, bases, written, kind), peers, bases)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    cases,
+    lrs,
+    writes,
+    st.dictionaries(
+        st.integers(1, 24),
+        st.sampled_from(["optimizer first", "optimizer between", "optimizer last", "scheduler only"]),
+        min_size=1,
+        max_size=2,
+    ),
+)
+def test_a_run_loaded_in_any_order_goes_on_as_torchs_uninterrupted_one(case, bases, written, reload_at):
+    peers = run(PEER, case, bases, written)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        assert_same(run(OURS, case, bases, written, reload_at=reload_at), peers, bases)
+
+
+@settings(max_examples=150, deadline=None)
+@given(leaves, lrs, st.integers(1, 20))
+def test_torchs_state_loads_here_and_ours_loads_there(case, bases, at):
+    whole = run(PEER, case, bases, {})
+    for source, target in ((PEER, OURS), (OURS, PEER)):
+        first = optimizer_with(bases)
+        saved = case.build(source, first)
+        for _ in range(at):
+            quiet_step(saved)
+        second = optimizer_with(bases)
+        loaded = case.build(target, second)
+        second.load_state_dict(first.state_dict())
+        loaded.load_state_dict(saved.state_dict())
+        second.load_state_dict(first.state_dict())
+        rows = []
+        for _ in range(STEPS - at):
+            rows.append(rates_of(second) + momenta_of(second))
+            quiet_step(loaded)
+
+        assert_same(rows, whole[at:], bases)
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+@settings(max_examples=60, deadline=None)
+@given(leaves.filter(lambda c: c.name != "CyclicLR"), st.floats(0.01, 1.0), writes)
+def test_a_tensor_rate_is_filled_in_place_with_torchs_values(kind, case, base, written):
+    runs = []
+    for module in (OURS, PEER):
+        optimizer = optimizer_with([base])
+        tensor = optimizer.param_groups[0]["lr"] = torch.tensor(base, dtype=kind)
+        scheduler = case.build(module, optimizer)
+        rows = []
+        for t in range(STEPS):
+            assert optimizer.param_groups[0]["lr"] is tensor
+            rows.append(rates_of(optimizer))
+            if t in written:
+                tensor.fill_(written[t][1])
+            quiet_step(scheduler)
+        runs.append(rows)
+
+    largest = max(max(row) for row in runs[1])
+    tolerance = 1e-12 if kind is torch.float64 else 3e-6
+    for mine, theirs in zip(*runs, strict=True):
+        assert mine[0] == pytest.approx(theirs[0], rel=0, abs=tolerance * max(largest, base))
