@@ -3,11 +3,14 @@
 import warnings
 
 import numpy as np
-from hypothesis import given
+import pytest
+from hypothesis import given, reject
+from hypothesis import strategies as st
 
 import mmengine_peer as peer
 import paramsched as ps
 from paramsched.config import mmengine
+from paramsched.config._pyconfig import read_python
 
 CALENDAR = ps.Calendar(total=f"{peer.EPOCHS} epochs", steps_per_epoch=peer.LENGTH)
 
@@ -34,3 +37,151 @@ def test_the_plan_of_a_list_traces_mmengines_values(drawn):
         plan = mmengine.to_plan(configs, calendar=CALENDAR)
 
     peer.assert_same(planned(plan, kind, groups), expected, kind, groups)
+
+
+@given(peer.lists())
+def test_a_plan_that_the_dialect_can_say_is_read_back_with_the_same_values(drawn):
+    configs, kind, groups = drawn
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        plan = mmengine.to_plan(configs, calendar=CALENDAR)
+        try:
+            said = mmengine.from_plan(plan)
+        except ps.errors.PlanError:
+            reject()
+        again = mmengine.to_plan(read_python(mmengine.write(said)), calendar=CALENDAR)
+
+    np.testing.assert_array_equal(planned(again, kind, groups), planned(plan, kind, groups))
+
+
+@given(peer.lists())
+def test_what_the_dialect_says_of_a_plan_gives_its_values_in_mmengine(drawn):
+    configs, kind, groups = drawn
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        plan = mmengine.to_plan(configs, calendar=CALENDAR)
+        try:
+            said = mmengine.from_plan(plan)["param_scheduler"]
+        except ps.errors.PlanError:
+            reject()
+
+    peer.assert_same(peer.peer_values(said, kind, groups), planned(plan, kind, groups), kind, groups)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "linear(0.01, 1, over=10) >> cosine(to=0.1)",
+        "linear(0.001, 1, over=5) >> constant(over=20) >> linear(1, 0.1, over=30)",
+        "cosine(to=absolute(0.003))",
+        "cosine(to=0.2, over=40)",
+        "multistep([12, 40], 0.3)",
+        "step(13, 0.5)",
+        "exponential(0.99)",
+        "polynomial(2.0, over=50)",
+        "chain(warmup(10, 0.1), exponential(0.98))",
+        "constant(0.25)",
+        'every(cosine(over="12 epochs"), "epoch")',
+        'step("3 epochs")',
+    ],
+)
+def test_a_native_plan_said_in_mmengines_words_gives_the_same_values_there(line):
+    plan = ps.Plan(lr=line, horizon=peer.EPOCHS * peer.LENGTH)
+
+    said = mmengine.from_plan(plan)["param_scheduler"]
+
+    peer.assert_same(peer.peer_values(said, "SGD", 2), planned(plan, "SGD", 2), "SGD", 2)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("warmup(10) >> cosine()", "cannot begin at 0"),
+        ("linear(0.5, 2.0)", "factors are in"),
+        ("cosine(index='(t+1)/n')", "t/n"),
+        ("linear(0.1, 1, over='5%')", "whole epochs or iterations"),
+        ("linear(0.5, 1, over='5 epochs')", "between epochs only"),
+        ("inverse_sqrt(10)", "no such scheduler"),
+        ("cosine() * plateau(min=0.1)", "floor is a value"),
+    ],
+)
+def test_a_plan_that_mmengine_cannot_say_is_refused_with_the_part_and_the_reason(line, why):
+    plan = ps.Plan(lr=line, horizon=100)
+
+    with pytest.raises(ps.errors.PlanError, match=why) as refusal:
+        mmengine.from_plan(plan)
+
+    assert "native" in str(refusal.value) or "resolve" in str(refusal.value)
+
+
+def test_schedulers_by_optimizers_are_plans_of_their_own():
+    config = {
+        "generator": [{"type": "StepLR", "step_size": 2}],
+        "discriminator": [{"type": "ExponentialLR", "gamma": 0.5}],
+    }
+
+    plans = mmengine.to_plans(config, calendar=CALENDAR)
+
+    assert {name: str(plan.bindings[0]) for name, plan in plans.items()} == {
+        "generator": 'lr: step("2 epochs")',
+        "discriminator": 'lr: every(exponential(0.5, "1 epoch"), "1 epoch")',
+    }
+    assert {binding.groups for binding in mmengine.to_plan(config, calendar=CALENDAR).bindings} == set(plans)
+
+
+def test_a_peak_for_each_group_is_a_binding_for_each_group():
+    config = {"type": "OneCycleLR", "eta_max": [0.1, 0.5]}
+    plan = mmengine.to_plan(config, calendar=CALENDAR)
+
+    peer.assert_same(planned(plan, "SGD", 2), peer.peer_values([config], "SGD", 2), "SGD", 2)
+
+
+def test_a_plateau_is_feedback_and_its_floor_a_multiple_of_base():
+    config = {
+        "param_scheduler": {"type": "ReduceOnPlateauLR", "monitor": "acc", "rule": "greater", "min_value": 0.001},
+        "optim_wrapper": {"optimizer": {"type": "SGD", "lr": 0.1}},
+        "train_cfg": {"max_epochs": 5},
+        "val_cfg": {},
+    }
+
+    (rule,) = mmengine.to_plan(config).metric_rules
+
+    assert (rule.metric, rule.mode, rule.min, rule.eps) == ("acc", "max", 0.01, 1e-7)
+
+
+@pytest.mark.parametrize(
+    ("config", "path"),
+    [
+        ({"type": "ReduceOnPlateauLR", "begin": 2}, r"\$"),
+        ({"type": "ReduceOnPlateauLR", "min_value": 0.1}, r"\$\.min_value"),
+        ({"type": "OneCycleLR", "eta_max": 0.1, "total_steps": 3}, r"\$\.total_steps"),
+        ({"type": "StepLR", "step_size": 1, "last_step": 3}, r"\$\.last_step"),
+        ({"type": "StepParamScheduler", "step_size": 1}, r"\$\.param_name"),
+        ([], r"\$"),
+        ({}, r"\$"),
+        (3, r"\$"),
+        ({"train_cfg": {"max_epochs": 3}}, r"\$"),
+        ({"a": {"type": "StepLR", "step_size": 0}}, r"\$\.a\.step_size"),
+    ],
+)
+def test_what_cannot_be_is_refused_at_its_place(config, path):
+    with pytest.raises(ps.errors.ConfigError, match=path + ":"):
+        mmengine.to_plan(config, calendar=CALENDAR)
+
+
+@given(peer.lists(), st.data())
+def test_whatever_is_wrong_all_of_it_is_told_with_its_place(drawn, data):
+    configs, _, _ = drawn
+    spoiled = []
+    for index, config in enumerate(configs):
+        name = data.draw(st.sampled_from(sorted(set(config) - {"convert_to_iter_based", "begin"})))
+        configs[index] = {**config, name: {"type": "NoLR", "by_epoch": "yes"}.get(name, {"not": "this"})}
+        spoiled.append(f"$[{index}].{name}")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(ps.errors.ConfigError) as refusal:
+            mmengine.to_plan(configs, calendar=CALENDAR)
+
+    told = {problem.split(":")[0] for problem in refusal.value.problems}
+    assert told == set(spoiled)

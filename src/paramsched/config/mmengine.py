@@ -98,15 +98,23 @@ def read(text: str, source: str = "config") -> Any:
     folder = Path(source).parent if Path(source).is_file() else None
     if Path(source).suffix in (".yaml", ".yml", ".json"):
         return _settled((_json.read if source.endswith(".json") else _yaml.read)(text, source), source)
-    try:
+    if Path(source).suffix == ".py":
         return read_python(text, source, folder)
-    except ConfigError as refusal:
-        if Path(source).suffix == ".py" or "_base_" in text:
-            raise
-        try:
-            return _settled(_yaml.read(text, source), source)
-        except ConfigError:
-            raise refusal from None
+    refusal: ConfigError | None = None
+    try:
+        names = read_python(text, source, folder)
+        if names or "_base_" in text:
+            return names
+    except ConfigError as error:
+        refusal = error
+    # Neither a file's name nor an assignment says that it is Python.
+    try:
+        data = _settled(_yaml.read(text, source), source)
+    except ConfigError:
+        data = None
+    if isinstance(data, (dict, list)) or refusal is None:
+        return data
+    raise refusal
 
 
 def write(data: Any) -> str:

@@ -1,0 +1,138 @@
+"""Configs of MMEngine in files: Python that is read and not run, bases, YAML."""
+
+import json
+import warnings
+
+import pytest
+
+import paramsched as ps
+from paramsched.config import convert, loads, mmengine
+from paramsched.config._pyconfig import Unreadable, read_python
+
+STEP = "param_scheduler = dict(type='StepLR', step_size=2)\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("x = 1 + 2 * 3 - 4 / 8", 6.5),
+        ("x = -2 ** 3 // 3 % 5", 2),
+        ("x = dict(a=[1, (2, 3)], **dict(b=None))", {"a": [1, (2, 3)], "b": None}),
+        ("n = 3\nx = [n] * 2 + [*[1, 2]]", [3, 3, 1, 2]),
+        ("x = {'a': 1, **{'b': 2}}", {"a": 1, "b": 2}),
+        ("a, (b, c) = 1, (2, 3)\nx = a + b + c", 6),
+        ("x = 3\nx += 4", 7),
+        ("x: int = 5", 5),
+        ("x = dict(a=1)\nx['a'] = 2\nx['b'] = 3", {"a": 2, "b": 3}),
+        ("from mmengine.optim import StepLR\nx = StepLR", "StepLR"),
+        ("import mmengine.optim as optim\nx = optim.StepLR", "StepLR"),
+        ("x = 'a' if 0 else 'b'", "b"),
+        ("x = int(3.7) + len([1, 2]) + max(1, 5)", 10),
+        ("c = dict(a=dict(b=4))\nx = c['a']['b']", 4),
+        ("with read_base():\n    from .base import *\nx = True", True),
+    ],
+)
+def test_plain_assignments_are_read(text, value):
+    assert read_python(text)["x"] == value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = open('file')",
+        "import os\nx = os.system('true')",
+        "x = [i for i in range(3)]",
+        "x = (lambda: 1)()",
+        "x = y",
+        "x = 10 ** 10 ** 10",
+        "x = [0] * 10 ** 9",
+        "x = '%99999999d' % 1",
+        "for x in range(3): pass",
+        "def x(): pass",
+        "x = 1 / 0",
+        "x = [1][5]",
+        "y = f()\nx = y",
+        "x = " + "(" * 100 + "1" + ",)" * 100,
+        "x = __import__('os')",
+        "x = 'a'.join(['b'])",
+    ],
+)
+def test_what_would_have_to_be_run_is_kept_as_unreadable(text):
+    assert isinstance(read_python(text)["x"], (Unreadable, tuple))
+
+
+def test_reading_runs_nothing(tmp_path):
+    mark = tmp_path / "mark"
+
+    read_python(f"from pathlib import Path\nPath({str(mark)!r}).write_text('run')\nx = Path({str(mark)!r}).touch()")
+
+    assert not mark.exists()
+
+
+def test_an_unreadable_value_is_a_fault_only_where_it_is_needed():
+    text = "model = build()\nparam_scheduler = dict(type='MultiStepLR', milestones=[int(x) for x in '89'])"
+
+    with pytest.raises(ps.errors.ConfigError) as refusal:
+        loads(text, "mmengine")
+
+    assert refusal.value.problems[0].startswith("$.param_scheduler.milestones: line 2")
+
+
+def test_a_text_that_is_no_python_and_no_yaml_is_refused_with_the_line():
+    with pytest.raises(ps.errors.ConfigError, match="line 1: not Python"):
+        loads("param_scheduler = dict(", "mmengine")
+
+
+def test_a_base_is_read_beside_the_file_and_merged(tmp_path):
+    (tmp_path / "base.py").write_text(STEP + "train_cfg = dict(by_epoch=True, max_epochs=9)\nL = 4\n")
+    file = tmp_path / "config.py"
+    file.write_text("_base_ = './base.py'\ntrain_cfg = dict(max_epochs=3 * _base_.L)\n")
+
+    plan = mmengine.to_plan(mmengine.read(file.read_text(), str(file)))
+
+    assert str(plan) == 'horizon: 12 epochs\nlr: step("2 epochs")'
+
+
+def test_a_part_of_a_base_can_be_replaced(tmp_path):
+    (tmp_path / "base.py").write_text("param_scheduler = dict(type='StepLR', step_size=2)")
+    file = tmp_path / "config.py"
+    file.write_text("_base_ = ['base.py']\nparam_scheduler = dict(_delete_=True, type='ExponentialLR', gamma=0.5)")
+
+    data = mmengine.read(file.read_text(), str(file))
+
+    assert data["param_scheduler"] == {"type": "ExponentialLR", "gamma": 0.5}
+
+
+@pytest.mark.parametrize(("name", "found"), [("config.py", "its own base"), ("none.py", "cannot be read")])
+def test_a_base_that_cannot_be_is_refused(tmp_path, name, found):
+    file = tmp_path / "config.py"
+    file.write_text(f"_base_ = '{name}'\n")
+
+    with pytest.raises(ps.errors.ConfigError, match=found):
+        mmengine.read(file.read_text(), str(file))
+
+
+@pytest.mark.parametrize("syntax", ["json", "yaml"])
+def test_the_same_config_in_json_and_yaml(syntax):
+    data = {"param_scheduler": [{"type": "StepLR", "step_size": 2}], "train_cfg": {"max_epochs": 4}}
+    text = json.dumps(data, indent=None if syntax == "json" else 2)
+
+    assert loads(text, "mmengine") == mmengine.to_plan(data)
+
+
+def test_a_config_is_converted_to_native_and_back():
+    text = STEP + "train_cfg = dict(by_epoch=True, max_epochs=12)\n"
+
+    native = convert(text, "mmengine", "yaml")
+    back = convert(native, "yaml", "mmengine")
+
+    assert native == 'horizon: 12 epochs\nlr: step("2 epochs")\n'
+    assert loads(back, "mmengine") == loads(text, "mmengine")
+
+
+@pytest.mark.parametrize("text", ["", "x = 1", "[", "{}", "- 1", "\x00", "param_scheduler = None"])
+def test_any_text_is_a_plan_or_a_config_error(text):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(ps.errors.ConfigError):
+            loads(text, "mmengine")
