@@ -1,6 +1,6 @@
 """Hypothesis strategies for schedules and plans, generated from what is registered.
 
-A shape is covered by being registered: its arguments are drawn by the annotations of its builder's parameters. A parameter
+A shape is covered by being registered: its arguments are drawn by the annotations of its parameters. A parameter
 that cannot be drawn is an error naming it, so that a new kind of argument joins the strategies with the shape.
 """
 
@@ -108,7 +108,7 @@ def bases() -> st.SearchStrategy[float]:
 
 @st.composite
 def durations(draw: st.DrawFn, world: World) -> DurationLike:
-    """Lengths of up to about a tenth of the run, sometimes of the whole, in every unit the world's calendar converts."""
+    """Lengths of up to about a tenth of the run, sometimes of the whole, in every unit the calendar converts."""
     most = max(world.total // 10, 2)
     count = draw(st.sampled_from([0, 1, 2, most, world.total]) | st.integers(0, most))
     share = draw(st.sampled_from(["0.1%", "1%", "5%", "7%", "12.5%", "3.3333%", "10%"]))

@@ -116,7 +116,13 @@ def arrays_of(*values: object) -> Arrays:
         return NUMPY
     from array_api_compat import array_namespace, device
 
-    xp = array_namespace(*foreign)
+    try:
+        xp = array_namespace(*foreign)
+    except (TypeError, ValueError):
+        kinds = ", ".join(dict.fromkeys(type(value).__name__ for value in foreign))
+        raise InvalidArgument(
+            f"a value of {kinds}", "neither a number nor arrays of one library", "Write 3, numpy.arange(10), or a tensor"
+        ) from None
     where = device(foreign[0])  # type: ignore[arg-type]  # array-api-compat types arrays by protocol
     # torch computes in float64 whatever the default; JAX has float64 only where the user switched it on.
     dtype = xp.asarray(0.0).dtype if "jax" in xp.__name__ else xp.float64

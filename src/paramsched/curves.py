@@ -587,7 +587,8 @@ def curve_of(curve: "CurveLike") -> Curve:
             return CONSTANTS[name]
         if name in FAMILIES:
             raise InvalidArgument(f'curve "{curve}"', "it has a parameter", f"Write curves.{name}(2), say")
-        raise InvalidArgument(f'curve "{curve}"', f'"{name}" is no curve; {nearest(name, [*CONSTANTS, *FAMILIES])}')
+        found = f'"{name}" is no curve; {nearest(name, [*CONSTANTS, *FAMILIES])}'
+        raise InvalidArgument(f'curve "{curve}"', found, "Write curves.cosine")
     if callable(curve):
         return Custom(curve)
     raise InvalidArgument(f"curve {curve!r}", f"a {type(curve).__name__} is no curve", "Write curves.cosine")

@@ -2,19 +2,20 @@
 
 import re
 from fractions import Fraction
+from itertools import pairwise
 from math import ceil
 
 import numpy as np
-import strategies
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from strategies import every_shape
 
+import strategies
 from paramsched.errors import InvalidArgument
 from paramsched.plan import resolve
 from paramsched.schedules import Schedule, constant, parse
 from paramsched.schedules.sequence import Sequence
 from paramsched.time import Calendar, Duration
+from strategies import every_shape
 
 
 @every_shape()
@@ -66,7 +67,7 @@ def test_each_boundary_is_rounded_up_once_from_the_start_of_the_run(lengths, dat
 
     bounds = [ceil(sum(exact[:n], Fraction(0))) for n in range(len(exact) + 1)]
     expected = np.full(world.total, -1.0)
-    for number, (begin, end) in enumerate(zip(bounds, bounds[1:], strict=False)):
+    for number, (begin, end) in enumerate(pairwise(bounds)):
         expected[begin:end] = number
     np.testing.assert_array_equal(values, expected)
 

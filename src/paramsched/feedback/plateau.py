@@ -57,7 +57,9 @@ class Plateau(MetricRule[PlateauState]):
         for name, choice in choices.items():
             if getattr(self, name) not in get_args(choice):
                 raise InvalidArgument(
-                    f"plateau({name}={getattr(self, name)!r})", nearest(str(getattr(self, name)), get_args(choice))
+                    f"plateau({name}={getattr(self, name)!r})",
+                    f"not one of its choices; {nearest(str(getattr(self, name)), get_args(choice))}",
+                    f'Write {name}="{get_args(choice)[0]}"',
                 )
         for name in ("factor", "threshold", "min", "eps"):
             value = finite(f"plateau({name}=…)", getattr(self, name))
@@ -109,6 +111,8 @@ class Plateau(MetricRule[PlateauState]):
             sound = isinstance(value, kind) and not isinstance(value, bool)
             if not sound or (value is not None and not (math.isfinite(value) and (name == "best" or value >= 0))):
                 raise StateError(f"state of {self}: {name} is {value!r}")
+        if data["factor"] > 1:
+            raise StateError(f"state of {self}: factor is {data['factor']!r}, and a rule only reduces")
         return PlateauState(**data)
 
     def _is_better(self, value: float, best: float | None) -> bool:

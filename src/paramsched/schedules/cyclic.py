@@ -43,7 +43,14 @@ class Cyclic(Schedule):
         _text.above_zero("cyclic(up=…)", self.up)
         _text.above_zero("cyclic(down=…)", self.down)
         if self.mode not in get_args(Mode):
-            raise InvalidArgument(f"cyclic(mode={self.mode!r})", nearest(str(self.mode), get_args(Mode)))
+            found = f"no mode; {nearest(str(self.mode), get_args(Mode))}"
+            raise InvalidArgument(f"cyclic(mode={self.mode!r})", found, 'Write mode="triangular"')
+        if self.gamma != 1 and self.mode != "exp_range":
+            raise InvalidArgument(
+                f"cyclic(mode={self.mode!r}, gamma={self.gamma!r})",
+                'gamma is for mode="exp_range" only',
+                'Write mode="exp_range", or leave gamma out',
+            )
 
     @property
     def length(self) -> None:
@@ -58,11 +65,23 @@ class Cyclic(Schedule):
             height = height * 0.5 ** xp.floating(cycle)
         elif self.mode == "exp_range":
             height = height * self.gamma ** xp.floating(t)
+        if self.mode == "exp_range" and self.gamma > 1:  # beyond `to`: growth is not cut off
+            return _along(self.start, self.to, height, base)
         return between(self.start, self.to, curves.linear, height, 1, base, xp)
 
     def _bends(self, until: int) -> Iterable[int]:
         up, cycle = self.up.updates, self.up.updates + self.down.updates
         return (b for begin in range(0, until + 1, cycle) for b in (begin, begin + up))
+
+
+def _along(start: Level, to: Level, height: Array, base: Value) -> Value:
+    (factor, fixed), (last, end) = parts(start), parts(to)
+    value = Value(None, None)
+    if factor is not None or last is not None:
+        value = base.scaled((factor or 0.0) + ((last or 0.0) - (factor or 0.0)) * height)
+    if fixed is not None or end is not None:
+        value = value + Value(None, (fixed or 0.0) + ((end or 0.0) - (fixed or 0.0)) * height)
+    return value
 
 
 @final

@@ -9,7 +9,7 @@ import numpy as np
 from paramsched._arrays import Array, Arrays, Floats
 from paramsched.errors import InvalidArgument, Unresolved
 from paramsched.schedules import _text
-from paramsched.schedules._level import Absolute, count
+from paramsched.schedules._level import count
 from paramsched.schedules._span import Span
 from paramsched.schedules._value import Value
 from paramsched.schedules.base import Schedule
@@ -56,17 +56,16 @@ class Recurrence(Schedule):
 
     @property
     def is_resolved(self) -> bool:
-        return all(rule.by != "epoch" for rule in self.rules)
+        inner = all(rule.schedule.is_resolved for rule in self.rules if isinstance(rule, ScheduleRule))
+        return inner and all(rule.by != "epoch" for rule in self.rules)
 
     @property
     def has_absolute(self) -> bool:
-        levels = (getattr(rule, field, None) for rule in self.rules for field in rule.__dataclass_fields__)
-        inner = (rule.schedule.has_absolute for rule in self.rules if isinstance(rule, ScheduleRule))
-        return any(isinstance(level, Absolute) for level in levels) or any(inner)
+        return any(rule.has_absolute for rule in self.rules)
 
     @property
     def serialisable(self) -> bool:
-        return all(rule.schedule.serialisable for rule in self.rules if isinstance(rule, ScheduleRule))
+        return all(rule.serialisable for rule in self.rules)
 
     def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
         if not xp.concrete:
@@ -153,9 +152,19 @@ class Recurrence(Schedule):
         rules = []
         for rule in self.rules:
             by = span.period(Duration.of("1 epoch")) if rule.by == "epoch" else rule.by
-            inner = {"schedule": rule.schedule._resolve(span)} if isinstance(rule, ScheduleRule) else {}
+            inner = {}
+            if isinstance(rule, ScheduleRule) and not rule.schedule.is_resolved:
+                if by not in (1, "update"):
+                    raise InvalidArgument(str(rule), "its schedule counts ticks, not time", "Give its lengths as numbers")
+                inner = {"schedule": rule.schedule._resolve(_window(rule, span))}
             rules.append(replace(rule, by="update" if by == 1 else by, **inner))  # type: ignore[type-var]  # a dataclass
         return Recurrence(tuple(rules), span.room if self.until is None else self.until)
+
+
+def _window(rule: Rule, span: Span) -> Span:
+    """The piece of a span in which a rule by updates acts."""
+    end = span.end if rule.end is None else span.begin + rule.end
+    return span.part(span.begin + rule.begin, end)
 
 
 def _start(rules: int) -> _Point:

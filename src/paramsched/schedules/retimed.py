@@ -101,6 +101,11 @@ class Every(Schedule):
     def _measure(self, span: Span) -> Fraction | None:
         return self.schedule._measure(span)
 
+    @property
+    def of_run(self) -> bool:
+        """Whether the period is of the run, whatever stage this stands in: epochs are; others begin with the stage."""
+        return [unit for unit, _ in self.period.terms] == ["epochs"]
+
     def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
         period = self.period.updates
         at = xp.periods(t + self.phase, period) * period - self.phase
@@ -111,9 +116,7 @@ class Every(Schedule):
 
     def _resolve(self, span: Span) -> Schedule:
         period = span.period(self.period)
-        # Epochs are those of the run, whatever stage this stands in; other periods begin with the stage.
-        of_run = [unit for unit, _ in self.period.terms] == ["epochs"]
-        phase = span.first % period if of_run else self.phase
+        phase = span.first % period if self.of_run else self.phase
         return Every(self.schedule._resolve(span), Duration.of(period), phase)
 
 
@@ -159,7 +162,8 @@ class Restarts(Schedule):
 
     def _resolve(self, span: Span) -> Schedule:
         period = span.exact(self.every)
-        if (period.denominator == 1 and span.begin.denominator == 1) or (self.times is None and span.end is None):
+        even = period.denominator == 1 and span.begin.denominator == 1 and not _out_of_step(self.schedule, period, span)
+        if even or (self.times is None and span.end is None):
             size = span.period(self.every)
             inner = self.schedule._resolve(span.part(span.begin, span.begin + size))
             return Restarts(inner, Duration.of(size), self.times)
@@ -179,6 +183,13 @@ class Restarts(Schedule):
             replace(self, schedule=self.schedule._resolve(part), every=Duration.of(part.room or 1), times=1) for part in parts
         ]
         return Sequence(tuple(stages)) if len(stages) > 1 else stages[0]
+
+
+def _out_of_step(schedule: Schedule, period: Fraction, span: Span) -> bool:
+    """Whether something in it follows the epochs of the run, and these fall otherwise in each cycle of `period`."""
+    if isinstance(schedule, Every) and schedule.of_run and period % span.period(schedule.period):
+        return True
+    return any(_out_of_step(part, period, span) for part in schedule.parts())
 
 
 @_text.shape
@@ -218,6 +229,8 @@ def shift(schedule: Schedule, by: DurationLike) -> Shift:
 @_text.shape
 def every(schedule: Schedule, period: DurationLike, phase: int = 0) -> Every:
     """Let a schedule change only now and then: value(t) = schedule(t rounded down to a multiple of `period`).
+
+    The final value comes with the first change at or after the end of `schedule`.
 
     Args:
         schedule: what is sampled.

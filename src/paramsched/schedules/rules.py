@@ -13,6 +13,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, TypeAlias, final
 
 import numpy as np
@@ -22,7 +23,7 @@ from paramsched._arrays import NUMPY, Floats
 from paramsched.curves import Curve, CurveLike, curve_of
 from paramsched.errors import InvalidArgument
 from paramsched.schedules import _text
-from paramsched.schedules._level import Level, count, finite, level_of, parts, positive
+from paramsched.schedules._level import Absolute, Level, count, finite, level_of, parts, positive
 from paramsched.schedules._value import BASE
 from paramsched.schedules.base import Schedule, schedule_of
 
@@ -57,6 +58,18 @@ class Rule(ABC):
     @abstractmethod
     def _coefficients(self, k: Floats) -> Coefficients:
         """The columns at ticks `k` of the rule's own clock: whole numbers, 0 or more, in floats."""
+
+    @property
+    def has_absolute(self) -> bool:
+        """Whether it adds what does not scale with base."""
+        return any(isinstance(getattr(self, name), Absolute) for name in self.__slots__)
+
+    @property
+    def serialisable(self) -> bool:
+        """Whether its line of text says everything."""
+        return all(
+            value.serialisable for value in (getattr(self, name) for name in self.__slots__) if isinstance(value, Curve | Schedule)
+        )
 
     def _check(self) -> None:
         name = type(self).__name__
@@ -348,6 +361,10 @@ class OneCycleRule(Rule):
         return out
 
     @property
+    def has_absolute(self) -> bool:
+        return True
+
+    @property
     def total(self) -> int:
         return self.over if self.over is not None else (self.last or 0) + 1
 
@@ -362,7 +379,7 @@ def one_cycle_values(
     anneal: str,
     three_phase: bool,
 ) -> Floats:
-    """The curve of one cycle: phases end at pct * total - 1, (2 pct * total - 2,) total - 1; an empty one is skipped."""
+    """The curve of one cycle: phases end at pct * total - 1, (2 pct * total - 2,) total - 1; empty ones skipped."""
     up = float(pct_start * total) - 1
     knots = [(0.0, low), (up, peak), (2 * up, low), (total - 1.0, floor)] if three_phase else [
         (0.0, low), (up, peak), (total - 1.0, floor)
@@ -374,7 +391,7 @@ def through(k: Floats, knots: Sequence[tuple[float, float]], anneal: str) -> Flo
     """Through (tick, level) pairs along half waves or straight lines; a phase without length is skipped."""
     k = np.minimum(k, knots[-1][0])  # what the last tick reached is held
     values = np.full(k.shape, knots[-1][1])
-    for (begin, first), (end, last) in reversed(list(zip(knots, knots[1:], strict=False))):
+    for (begin, first), (end, last) in reversed(list(pairwise(knots))):
         within = k <= end
         if end > begin:
             u = (k[within] - begin) / (end - begin)
@@ -388,7 +405,7 @@ def through(k: Floats, knots: Sequence[tuple[float, float]], anneal: str) -> Flo
 @final
 @dataclass(frozen=True, slots=True)
 class AnnealRule(Rule):
-    """From wherever the value stands to `to` along `curve` in `over` ticks; after them exactly `to`, whatever it was."""
+    """From wherever the value stands to `to` along `curve` in `over` ticks; then exactly `to`, whatever it was."""
 
     to: Level
     over: int
@@ -432,6 +449,10 @@ class ScheduleRule(Rule):
         self._check()
         if not self.schedule.affine:
             raise InvalidArgument(str(self), "it is not affine in base", "Leave clamp, minimum and maximum outside")
+
+    @property
+    def has_absolute(self) -> bool:
+        return self.schedule.has_absolute
 
     def _coefficients(self, k: Floats) -> Coefficients:
         out = Coefficients.identity(k.size)

@@ -152,13 +152,13 @@ def _read(text: str) -> Duration:
     bare = text.strip()
     if bare in ("step", "update", "iter", "iteration", "epoch", "sample", "token", "second", "minute", "hour"):
         bare = f"1 {bare}"
+    if re.fullmatch(r"[+-]?[\d._]+(e[+-]?\d+)?", bare, re.IGNORECASE):
+        raise InvalidArgument(f'length "{shown}"', "a number without a unit", f'Write "{bare} steps" or "5%"')
     amounts: dict[str, Fraction] = {}
     place = 0
     while place < len(bare):
         found = _TERM.match(bare, place)
         if found is None or (place and not found["sign"]):
-            if re.fullmatch(r"[+-]?[\d._]+(e[+-]?\d+)?", bare, re.IGNORECASE):
-                raise InvalidArgument(f'length "{shown}"', "a number without a unit", f'Write "{bare} steps" or "5%"')
             raise InvalidArgument(f'length "{shown}"', "not an amount with a unit", instead)
         if found["unit"] not in _NAMES:
             unit = found["unit"]

@@ -1,0 +1,123 @@
+"""Calendar: the facts that turn units into updates."""
+
+from fractions import Fraction
+
+import pytest
+
+from paramsched.errors import InvalidArgument, MissingFact, PlanError, Unresolved
+from paramsched.plan import Plan, resolve
+from paramsched.schedules import cosine, linear, warmup
+from paramsched.time import Calendar, Duration
+
+EVERYTHING = Calendar(
+    total="10 epochs", batches_per_epoch=10, accumulation=4, batch_size=8, tokens_per_step=1024, seconds_per_step=0.1
+)
+
+
+@pytest.mark.parametrize(
+    ("length", "updates"),
+    [
+        ("7 steps", 7),
+        ("1 epoch", 3),  # ten batches in fours, the last update from two
+        ("10%", 3),
+        ("32 samples", 1),
+        ("1024 tokens", 1),
+        ("1 s", 10),
+        ("1 min", 600),
+        ("100% - 1 epoch", 27),
+        ("1%", Fraction(3, 10)),
+    ],
+)
+def test_each_unit_has_its_amount_of_updates(length, updates):
+    assert EVERYTHING.exact(Duration.of(length)) == updates
+
+
+@pytest.mark.parametrize(
+    ("length", "argument"),
+    [
+        ("1 epoch", "steps_per_epoch"),
+        ("1%", "total"),
+        ("1 sample", "batch_size"),
+        ("1 token", "tokens_per_step"),
+        ("1 s", "seconds_per_step"),
+    ],
+)
+def test_a_missing_fact_is_named_with_the_argument_that_supplies_it(length, argument):
+    with pytest.raises(MissingFact) as refusal:
+        resolve(warmup(length), Calendar(accumulation=2))
+
+    assert argument in refusal.value.instead
+    assert "it knows accumulation" in str(refusal.value)
+    assert length in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"steps_per_epoch": 0},
+        {"steps_per_epoch": 2.5},
+        {"steps_per_epoch": True},
+        {"batches_per_epoch": -1},
+        {"accumulation": 0},
+        {"batch_size": "32"},
+        {"tokens_per_step": 0},
+        {"tokens_per_step": float("inf")},
+        {"seconds_per_step": float("nan")},
+        {"seconds_per_step": False},
+        {"total": 0},
+        {"total": 0.5},
+        {"total": "50%"},
+        {"steps_per_epoch": 10, "batches_per_epoch": 11},
+    ],
+)
+def test_a_fact_that_cannot_be_is_refused(facts):
+    with pytest.raises(InvalidArgument) as refusal:
+        Calendar(**facts)
+
+    assert refusal.value.instead
+    assert all(str(value) in str(refusal.value) for value in facts.values())
+
+
+def test_a_total_in_a_unit_without_its_fact_is_refused_at_once():
+    with pytest.raises(MissingFact, match="steps_per_epoch"):
+        Calendar(total="5 epochs")
+
+
+def test_facts_that_agree_may_both_be_given():
+    assert Calendar(steps_per_epoch=3, batches_per_epoch=10, accumulation=4).updates_per_epoch == 3
+
+
+def test_a_calendar_is_a_value():
+    assert Calendar(total="500 steps") == Calendar(total=500)
+    assert hash(Calendar(total="500 steps")) == hash(Calendar(total=500))
+
+
+def test_only_what_depends_on_the_horizon_needs_one():
+    assert str(resolve(warmup("2 epochs"), Calendar(steps_per_epoch=5))) == "warmup(10)"
+    with pytest.raises(MissingFact, match="total"):
+        resolve(warmup("2%"), Calendar(steps_per_epoch=5))
+    with pytest.raises(Unresolved, match=r"total=10_000"):
+        resolve(cosine(), Calendar(steps_per_epoch=5))
+
+
+def test_a_horizon_and_a_total_that_differ_are_both_named():
+    with pytest.raises(PlanError) as refusal:
+        Plan(lr=cosine(), horizon="2 epochs").resolve(Calendar(total=7, steps_per_epoch=5))
+
+    assert "2 epochs" in str(refusal.value)
+    assert "10 updates" in str(refusal.value)
+    assert "7" in str(refusal.value)
+
+
+@pytest.mark.parametrize("schedule", [warmup("5%"), cosine(), linear(over="2 epochs"), warmup(5) >> cosine()])
+def test_a_schedule_with_a_unit_left_says_resolve_when_called(schedule):
+    with pytest.raises(Unresolved, match="resolve") as refusal:
+        schedule(0)
+
+    assert str(schedule) in str(refusal.value)
+
+
+@pytest.mark.parametrize("calendar", [None, 100, {"total": 100}])
+def test_resolving_wants_a_calendar(calendar):
+    with pytest.raises(InvalidArgument, match="Calendar"):
+        resolve(cosine(), calendar)

@@ -1,0 +1,128 @@
+"""Durations: every unit, sums, and what is refused."""
+
+from fractions import Fraction
+
+import pytest
+
+from paramsched.errors import InvalidArgument, Unresolved
+from paramsched.time import Duration
+
+
+@pytest.mark.parametrize(
+    ("text", "unit", "amount"),
+    [
+        ("500 steps", "updates", 500),
+        ("500 updates", "updates", 500),
+        ("500 iters", "updates", 500),
+        ("1 iteration", "updates", 1),
+        ("step", "updates", 1),
+        ("epoch", "epochs", 1),
+        ("10 epochs", "epochs", 10),
+        ("0.5 epochs", "epochs", Fraction(1, 2)),
+        ("5%", "percent", 5),
+        (" 5 % ", "percent", 5),
+        ("+5%", "percent", 5),
+        ("0.07%", "percent", Fraction(7, 100)),
+        (".5%", "percent", Fraction(1, 2)),
+        ("1e6 samples", "samples", 10**6),
+        ("1_000 samples", "samples", 1000),
+        ("2.5e3 tokens", "tokens", 2500),
+        ("3k tokens", "tokens", 3000),
+        ("2M tokens", "tokens", 2 * 10**6),
+        ("250B tokens", "tokens", 250 * 10**9),
+        ("1.5T tokens", "tokens", 1500 * 10**9),
+        ("90 min", "seconds", 5400),
+        ("1.5 h", "seconds", 5400),
+        ("10 s", "seconds", 10),
+        ("5% + 5%", "percent", 10),
+    ],
+)
+def test_an_amount_and_a_unit_is_a_duration(text, unit, amount):
+    assert Duration.of(text).terms == ((unit, Fraction(amount)),)
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("1_000 iters", "1000"),
+        ("0.5 steps", "0.5 steps"),
+        ("100% - 10 epochs", "100% - 10 epochs"),
+        ("- 10 epochs + 100%", "100% - 10 epochs"),
+        ("1 epochs", "1 epoch"),
+        ("5400 s", "90 min"),
+        ("7200 s", "2 h"),
+        ("7 s", "7 s"),
+        ("2 epochs + 3 steps + 1%", "3 steps + 2 epochs + 1%"),
+        ("5% - 5%", "0"),
+        ("0 epochs", "0"),
+    ],
+)
+def test_a_duration_is_written_in_one_way_and_reads_back(text, written):
+    duration = Duration.of(text)
+
+    assert str(duration) == written
+    assert duration.written() == (written if written.isdigit() else f'"{written}"')
+    if not written.isdigit():
+        assert Duration.of(written) == duration
+
+
+def test_a_share_keeps_the_decimal_as_written():
+    assert Duration.of("0.07%").terms[0][1] * 100 == 7  # ceil(0.07 * 100) would be 8
+
+
+@pytest.mark.parametrize("number", [0, 1, 10**18])
+def test_a_whole_number_counts_updates(number):
+    assert Duration.of(number).updates == number
+
+
+def test_sums_and_differences_are_exact():
+    third = Duration.of("0.1 epochs")
+
+    assert third + third + third == Duration.of("0.3 epochs")
+    assert Duration.of("1 epoch") - third == Duration.of("0.9 epochs")
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (0.05, '"5%"'),
+        (True, '"5%"'),
+        (None, '"5%"'),
+        (float("nan"), '"5%"'),
+        ([5], '"5%"'),
+        (-1, "not negative"),
+        (10**18 + 1, "more updates than a clock counts"),
+        ("-5 steps", "not negative"),
+        ("1% - 2%", "not negative"),
+        ("", "empty"),
+        ("  ", "empty"),
+        ("500", '"500 steps"'),
+        ("1e3", "without a unit"),
+        ("5 percent", "no unit"),
+        ("5 epoch s", "not an amount"),
+        ("5 epohcs", 'nearest: "epochs"'),
+        ("5 Epochs", 'nearest: "epochs"'),
+        ("five epochs", "not an amount"),
+        ("5% 3%", "not an amount"),
+        ("1e999 steps", "more than a clock counts"),
+        ("1e-30 steps", "less than any clock"),
+        ("nan steps", "not an amount"),
+        ("inf steps", "not an amount"),
+        ("٣ steps", "not an amount"),  # digits of another script
+        ("1 step;" * 50, "characters"),
+    ],
+)
+def test_what_is_no_length_is_refused_with_what_to_write(asked, said):
+    with pytest.raises(InvalidArgument) as refusal:
+        Duration.of(asked)
+
+    assert said in str(refusal.value)
+    assert refusal.value.instead.startswith("Write")
+
+
+@pytest.mark.parametrize("text", ["5%", "1 epoch", "0.5 steps"])
+def test_only_whole_updates_are_updates(text):
+    with pytest.raises(Unresolved, match="resolve"):
+        _ = Duration.of(text).updates
+
+    assert not Duration.of(text).is_resolved

@@ -1,0 +1,370 @@
+"""Each shape's exact values, its edges, and what it refuses."""
+
+import math
+
+import numpy as np
+import pytest
+
+from paramsched import curves
+from paramsched.errors import InvalidArgument, InvalidTime
+from paramsched.plan import resolve
+from paramsched.schedules import (
+    absolute,
+    anneal,
+    clamp,
+    constant,
+    cooldown,
+    cosine,
+    cosine_restarts,
+    cyclic,
+    every,
+    exponential,
+    from_function,
+    inverse_sqrt,
+    inverse_time,
+    linear,
+    maximum,
+    minimum,
+    multistep,
+    noam,
+    one_cycle,
+    parse,
+    piecewise,
+    polynomial,
+    power_law,
+    restarts,
+    slanted_triangular,
+    step,
+    trapezoid,
+    warmup,
+    window,
+    wsd,
+)
+from paramsched.time import Calendar
+
+
+# spec/shapes.md section 2: descents s(u), at u = 0.3 of 10 updates.
+@pytest.mark.parametrize(
+    ("curve", "s"),
+    [
+        (curves.linear, lambda u: 1 - u),
+        (curves.polynomial(0.9), lambda u: (1 - u) ** 0.9),
+        (curves.polynomial_k_decay(2.0, 3.0), lambda u: (1 - u**3) ** 2),
+        (curves.one_minus_sqrt, lambda u: 1 - math.sqrt(u)),
+        (curves.power(2), lambda u: 1 - u**2),
+        (curves.exponential(0.1), lambda u: (0.1**u - 0.1) / 0.9),
+        (curves.exponential(0.5), lambda u: 2 * 0.5**u - 1),
+        (curves.inverse_proportional(0.1), lambda u: (1 / (u / 0.1 + 1 - u) - 0.1) / 0.9),
+        (curves.cosine, lambda u: (1 + math.cos(math.pi * u)) / 2),
+        (curves.cosine_power(3), lambda u: ((1 + math.cos(math.pi * u)) / 2) ** 3),
+        (curves.cosine_k_decay(2), lambda u: (1 + math.cos(math.pi * u**2)) / 2),
+        (curves.half_cosine, lambda u: (1 + math.cos(math.pi * (1 / 2 + u / 2))) / 2 * 2),
+        (
+            curves.cosine_truncated(0.8),
+            lambda u: 1 - (1 - math.cos(math.pi * 0.8 * u)) / (1 - math.cos(math.pi * 0.8)),
+        ),
+        (curves.cosine_wave(1.5), lambda u: (1 + math.cos(2 * math.pi * 1.5 * u)) / 2),
+        (curves.rex, lambda u: (1 - u) / (1 - u / 2)),
+        (
+            curves.sigmoid(12.0),
+            lambda u: 0.5 - (1 / (1 + math.exp(-12 * (u - 0.5))) - 0.5) / (2 / (1 + math.exp(-6)) - 1),
+        ),
+        (
+            curves.tanh(-7.0, 3.0),
+            lambda u: (math.tanh(3) - math.tanh(-7 * (1 - u) + 3 * u)) / (math.tanh(3) - math.tanh(-7)),
+        ),
+        (curves.log, lambda u: 1 - math.log(1 + (math.e - 1) * u)),
+    ],
+    ids=str,
+)
+def test_a_descent_follows_its_formula(curve, s):
+    for k in range(11):
+        expected = s(k / 10)
+        # The reference formulas cancel near their ends, ours do not.
+        assert anneal(1.0, 0.0, 10, curve)(k) == pytest.approx(expected, rel=1e-12, abs=1e-15)
+        assert anneal(0.0, 1.0, 10, curve)(k) == pytest.approx(1 - expected, rel=1e-12, abs=1e-15)
+        assert anneal(1.0, 0.1, 10, curve)(k) == pytest.approx(0.1 + 0.9 * expected, rel=1e-12)
+
+
+# spec/shapes.md section 7: what a ramp of 4 updates uses.
+@pytest.mark.parametrize(
+    ("index", "values"),
+    [
+        ("t/n", [0, 0.25, 0.5, 0.75, 1, 1]),
+        ("(t+1)/n", [0.25, 0.5, 0.75, 1, 1, 1]),
+        ("(t+1)/(n+1)", [0.2, 0.4, 0.6, 0.8, 1, 1]),
+        ("t/(n-1)", [0, 1 / 3, 2 / 3, 1, 1, 1]),
+    ],
+)
+def test_an_index_says_which_fraction_an_update_stands_for(index, values):
+    assert warmup(4, index=index)(np.arange(6)).tolist() == values
+
+
+@pytest.mark.parametrize("index", ["t/n", "(t+1)/n", "(t+1)/(n+1)", "t/(n-1)"])
+@pytest.mark.parametrize("n", [0, 1, 2])
+def test_the_shortest_ramps_end_at_their_level(index, n):
+    ramp = linear(0.2, 0.7, n, index)
+    first = {0: 0.7, 1: {"t/n": 0.2, "(t+1)/n": 0.7, "(t+1)/(n+1)": 0.45, "t/(n-1)": 0.7}[index]}
+
+    assert ramp(n) == ramp(n + 1) == 0.7
+    if n in first:
+        assert ramp(0) == pytest.approx(first[n], rel=1e-15)
+
+
+# spec/shapes.md section 8: W = 10, T = 50, at t = 0, W-1, W, T-1, T, T+1, T+10.
+@pytest.mark.parametrize(
+    ("peer", "schedule", "values"),
+    [
+        ("HF linear", warmup(10) >> linear(), [0, 0.9, 1, 0.025, 0, 0, 0]),
+        ("optax, keras, composer", warmup(10) >> cosine(), [0, 0.9, 1, 0.0015, 0, 0, 0]),
+        ("Megatron", trapezoid(10, 40), [0, 0.9, 1, 0.025, 0, 0, 0]),
+        (
+            "OLMo-core",
+            warmup(10, index="(t+1)/n") >> linear(index="(t+1)/n"),
+            [0.1, 1, 0.975, 0, 0, 0, 0],
+        ),
+        ("torchtitan", warmup(10, index="(t+1)/n") >> linear(), [0.1, 1, 1, 0.025, 0, 0, 0]),
+        ("torch LinearLR, PolynomialLR", linear(over=50), [1, 0.82, 0.8, 0.02, 0, 0, 0]),
+        (
+            "mmengine LinearLR + PolyLR",
+            warmup(10, index="t/(n-1)") >> linear(index="t/(n-1)"),
+            [0, 1, 1, 0, 0, 0, 0],
+        ),
+        (
+            "HF cosine_warmup_with_min_lr",
+            warmup(10, index="(t+1)/n") >> cosine(index="(t+1)/n"),
+            [0.1, 1, 0.9985, 0, 0, 0, 0],
+        ),
+        ("timm cosine, overlay", minimum(warmup(10), 1.0) * 1.0, [0, 0.9, 1, 1, 1, 1, 1]),
+    ],
+)
+def test_the_edges_are_the_peers(peer, schedule, values):
+    times = np.array([0, 9, 10, 49, 50, 51, 60])
+
+    found = resolve(schedule, Calendar(total=50))(times)
+
+    assert found.tolist() == pytest.approx(values, abs=5e-5), peer
+
+
+def test_one_cycle_is_torchs_with_phases_one_update_longer():
+    schedule = resolve(one_cycle(10), Calendar(total=50))
+
+    assert schedule(0) == 0.04
+    assert schedule(10) == 1.0
+    assert schedule(50) == 4e-06
+    assert schedule(30) == pytest.approx((1 + 4e-06) / 2)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "values"),
+    [
+        (constant(), [1, 1, 1, 1, 1, 1]),
+        (constant(absolute(0.3)), [0.3] * 6),
+        (step(2, 0.5), [1, 1, 0.5, 0.5, 0.25, 0.25]),
+        (multistep([4, 2, 2], 0.5), [1, 1, 0.25, 0.25, 0.125, 0.125]),
+        (multistep([], 0.5), [1] * 6),
+        (multistep([0], 0.5), [0.5] * 6),
+        (exponential(0.5), [1, 0.5, 0.25, 0.125, 0.0625, 0.03125]),
+        (exponential(0.25, 2), [1, 0.5, 0.25, 0.125, 0.0625, 0.03125]),
+        (inverse_time(1.0), [1, 1 / 2, 1 / 3, 1 / 4, 1 / 5, 1 / 6]),
+        (inverse_sqrt(1), [t**-0.5 for t in range(1, 7)]),
+        (power_law(2.0, 1), [t**-2.0 for t in range(1, 7)]),
+        (polynomial(2.0, over=4), [1, 9 / 16, 1 / 4, 1 / 16, 0, 0]),
+        (cooldown(4, to=0.5), [1, 0.875, 0.75, 0.625, 0.5, 0.5]),
+        (cyclic(2, start=0.0), [0, 0.5, 1, 0.5, 0, 0.5]),
+        (cyclic(1, 2, start=0.0), [0, 1, 0.5, 0, 1, 0.5]),
+        (cyclic(1, start=0.0, mode="triangular2"), [0, 1, 0, 0.5, 0, 0.25]),
+        (cyclic(1, start=0.0, mode="exp_range", gamma=0.5), [0, 0.5, 0, 0.125, 0, 0.03125]),
+        (cyclic(1, start=0.0, mode="exp_range", gamma=2.0), [0, 2, 0, 8, 0, 32]),
+        (cyclic(1, start=1.0, to=0.0), [1, 0, 1, 0, 1, 0]),
+        (piecewise([(2, 0.5), (4, 0.1)]), [0.5, 0.5, 0.5, 0.5, 0.1, 0.1]),
+        (piecewise([(0, 0.0), (4, 1.0)], "linear"), [0, 0.25, 0.5, 0.75, 1, 1]),
+        (piecewise({0: 1.0, 3: 0.25}), [1, 1, 1, 0.25, 0.25, 0.25]),
+        (from_function(lambda t: t * t), [0, 1, 4, 9, 16, 25]),
+    ],
+    ids=str,
+)
+def test_the_first_values_of_a_shape(schedule, values):
+    assert schedule(np.arange(6)).tolist() == pytest.approx(values, rel=1e-15)
+    assert schedule(np.arange(6), 0.5).tolist() == pytest.approx(
+        values if schedule.has_absolute else [value / 2 for value in values], rel=1e-15
+    )
+
+
+def test_cosine_restarts_begin_again_at_the_sum_of_the_lengths_before():
+    thrice = cosine_restarts(1, mult=3, gamma=0.5)
+    begins = [(3**i - 1) // 2 for i in range(12)]
+
+    assert [thrice(begin) for begin in begins] == [0.5**i for i in range(12)]
+    assert thrice(121) == 0.5**5  # a logarithm would land a cycle early
+    assert thrice.breakpoints(130)[:6] == tuple(begins[:6])
+
+
+def test_cosine_restarts_end_low_and_begin_high():
+    sgdr = cosine_restarts(10, to=0.1)
+
+    assert sgdr(5) == pytest.approx(0.55)
+    assert sgdr(9) == pytest.approx(0.1 + 0.9 * (1 + math.cos(math.pi * 0.9)) / 2)
+    assert sgdr(10) == sgdr(20) == 1.0
+
+
+def test_noam_is_the_published_formula():
+    schedule = noam(512, 4000, factor=2.0)
+
+    for t in (0, 1, 17, 3998, 3999, 4000, 100_000):
+        k = t + 1
+        assert schedule(t) == pytest.approx(2 * 512**-0.5 * min(k**-0.5, k * 4000**-1.5), rel=1e-12)
+        assert schedule(t, base=0.1) == schedule(t)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "text"),
+    [
+        (wsd("2%", "20%", to=0.1, curve=curves.one_minus_sqrt),
+         'warmup("2%") >> constant() >> anneal(to=0.1, over="20%", curve=curves.one_minus_sqrt)'),
+        (trapezoid(100, 200), "warmup(100) >> constant() >> linear(over=200)"),
+        (slanted_triangular(), 'warmup("10%", 0.03125) >> linear(to=0.03125)'),
+        (polynomial(1.0, to=0.1), "linear(to=0.1)"),
+        (polynomial(0.9), "anneal(curve=curves.polynomial(0.9))"),
+        (cooldown("10%"), 'linear(over="10%")'),
+        (power_law(0.5, 100), "inverse_sqrt(100)"),
+        (warmup(10, to=0.5), "linear(0.0, 0.5, 10)"),
+        (anneal(0.5, 1.0, 10), "warmup(10, 0.5)"),
+        (cosine(0.5, 1.0, 10), "warmup(10, 0.5, curve=curves.cosine)"),
+    ],
+)  # fmt: skip
+def test_a_recipe_is_written_as_what_it_is_made_of(recipe, text):
+    assert str(recipe) == text
+    assert parse(text) == recipe
+
+
+@pytest.mark.parametrize(
+    ("build", "said"),
+    [
+        (lambda: constant(float("nan")), "not finite"),
+        (lambda: constant("0.1"), "str is no number"),
+        (lambda: constant(True), "bool is no number"),
+        (lambda: constant(10**400), "not finite"),
+        (lambda: absolute(float("inf")), "not finite"),
+        (lambda: anneal(over=0.5), '"5%"'),
+        (lambda: anneal(index="t/m"), 'nearest: "t/n"'),
+        (lambda: anneal(curve="cosin"), 'nearest: "cosine"'),
+        (lambda: anneal(curve="power"), "curves.power"),
+        (lambda: anneal(curve=3), "curves.cosine"),
+        (lambda: anneal(curve=lambda u: u + 0.1), "curve(0) is"),
+        (lambda: anneal(curve=lambda u: u / 2), "curve(1) is"),
+        (lambda: exponential(0.0), "not above 0"),
+        (lambda: exponential(-0.5), "not above 0"),
+        (lambda: exponential("0.9"), "no number"),
+        (lambda: exponential(0.5, per=0), "a period of nothing"),
+        (lambda: step(0), "a period of nothing"),
+        (lambda: step(5, gamma=0), "not above 0"),
+        (lambda: multistep("30"), "milestones are a list"),
+        (lambda: multistep(30), "milestones are a list"),
+        (lambda: multistep([30, 0.5]), '"5%"'),
+        (lambda: inverse_time(0.0), "not above 0"),
+        (lambda: inverse_sqrt(0), "a period of nothing"),
+        (lambda: power_law(-1.0, 5), "not above 0"),
+        (lambda: cyclic(0), "a period of nothing"),
+        (lambda: cyclic(5, mode="triangle"), 'nearest: "triangular"'),
+        (lambda: cyclic(5, gamma=0.9), "exp_range"),
+        (lambda: cosine_restarts(10, mult=0.5), "cycles would vanish"),
+        (lambda: cosine_restarts(10, mult=1.0000001), "mult=1, or 1.001"),
+        (lambda: cosine_restarts(0), "a period of nothing"),
+        (lambda: noam(0, 100), "not above 0"),
+        (lambda: noam(512, 0), "a period of nothing"),
+        (lambda: noam(512, "5%"), "Write the warmup in steps"),
+        (lambda: piecewise([]), "a pair of time and level"),
+        (lambda: piecewise([(1, 2, 3)]), "a pair of time and level"),
+        (lambda: piecewise("ab"), "no list of points"),
+        (lambda: piecewise([(10, 1.0), (5, 0.5)]), "not negative"),
+        (lambda: slanted_triangular(ratio=0), "not above 0"),
+        (lambda: from_function("nowhere"), "register_function"),
+        (lambda: from_function(3), "not callable"),
+        (lambda: clamp(cosine(), low=0.5, high=0.1), "low is above high"),
+        (lambda: clamp(cosine(), low=absolute(0.5), high=absolute(0.1)), "low is above high"),
+        (lambda: minimum(), "no operand"),
+        (lambda: maximum(), "no operand"),
+        (lambda: minimum("a"), "no schedule and no number"),
+        (lambda: every(cosine(), 0), "a period of nothing"),
+        (lambda: every(cosine(), 5, phase=-1), "whole number"),
+        (lambda: every(cosine(), 5, phase=float("nan")), "whole number"),
+        (lambda: restarts(cosine(), 5, times=0), "whole number"),
+        (lambda: window(cosine(), 5, 3), "Swap them"),
+        (lambda: constant(absolute(1.0)) * constant(absolute(2.0)), "2 factors have absolute levels"),
+        (lambda: curves.power(0), "not above 0"),
+        (lambda: curves.power("2"), "not a finite number"),
+        (lambda: curves.exponential(1), "goes nowhere"),
+        (lambda: curves.cosine_truncated(1.5), "at most 1"),
+        (lambda: curves.cosine_wave(1), "0.5, 1.5"),
+        (lambda: curves.cosine_wave(1e300), "0.5, 1.5"),
+        (lambda: curves.tanh(3, 3), "not below"),
+        (lambda: curves.tanh(50, 60), "flat"),
+        (lambda: curves.tanh(-1e300, 1e300), "flat"),
+        (lambda: curves.sigmoid(5e-324), "straight"),
+        (lambda: curves.register("cosine", lambda u: u), "taken"),
+    ],
+)  # fmt: skip
+def test_an_argument_that_cannot_be_is_refused_with_what_to_write(build, said):
+    with pytest.raises(InvalidArgument) as refusal:
+        build()
+
+    error = refusal.value
+    assert said in str(error)
+    assert error.asked
+    assert error.found
+    assert error.instead
+
+
+@pytest.mark.parametrize(
+    "time",
+    [-1, -0.5, float("nan"), float("inf"), True, 10**400, 10**19, [1, -1], [0.5, float("nan")],
+     np.array([-1]), np.uint64(2**63), np.array(["a"]), np.array([True]), [[1], [float("inf")]]],
+)  # fmt: skip
+def test_what_is_no_time_is_refused(time):
+    with pytest.raises(InvalidTime) as refusal:
+        linear(over=10)(time)
+
+    assert "Write the number of completed updates" in str(refusal.value)
+
+
+@pytest.mark.parametrize("value", ["3", b"3", None, 1j, object()])
+def test_what_is_neither_number_nor_array_is_refused(value):
+    for call in (lambda: linear(over=10)(value), lambda: linear(over=10)(3, base=value)):
+        with pytest.raises(InvalidArgument) as refusal:
+            call()
+
+        assert type(value).__name__ in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "time", [3, 3.0, np.int8(3), np.uint8(3), np.float32(3), np.array(3), [3], (3,), np.array([[3]], np.uint16)]
+)
+def test_a_time_may_come_as_any_number(time):
+    assert float(np.asarray(linear(over=10)(time)).item()) == 0.7
+
+
+def test_growth_that_overflows_is_inf_without_a_warning():
+    assert exponential(2.0)(5000) == math.inf
+    assert exponential(2.0)(np.array([5000])).tolist() == [math.inf]
+    assert exponential(0.5)(5000) == 0.0
+
+
+@pytest.mark.parametrize("level", [1e300, -1e300, 1e-300, 5e-324])
+def test_extreme_levels_stay_exact_at_their_ends(level):
+    ramp = cosine(level, 0.0, 10)
+
+    assert ramp(0) == level
+    assert ramp(10) == 0.0
+    assert np.isfinite(ramp(np.arange(12))).all()
+
+
+def test_minus_zero_is_zero():
+    assert str(linear(to=-0.0)) == str(linear()) == "linear()"
+
+
+def test_infinite_integers_of_updates_keep_every_one():
+    far = linear(1.0, 0.0, 2**53)
+
+    assert far(2**53 - 1) == 2.0**-53
+    assert far(2**53) == 0.0
