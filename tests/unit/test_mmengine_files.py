@@ -6,7 +6,7 @@ import warnings
 import pytest
 
 import paramsched as ps
-from paramsched.config import convert, loads, mmengine
+from paramsched.config import convert, load, loads, mmengine
 from paramsched.config._pyconfig import Unreadable, read_python
 
 STEP = "param_scheduler = dict(type='StepLR', step_size=2)\n"
@@ -136,3 +136,11 @@ def test_any_text_is_a_plan_or_a_config_error(text):
         warnings.simplefilter("ignore")
         with pytest.raises(ps.errors.ConfigError):
             loads(text, "mmengine")
+
+
+def test_a_file_with_a_base_is_loaded(tmp_path):
+    (tmp_path / "base.py").write_text("train_cfg = dict(by_epoch=True, max_epochs=12)")
+    file = tmp_path / "config.py"
+    file.write_text("_base_ = 'base.py'\n" + STEP)
+
+    assert str(load(file)) == 'horizon: 12 epochs\nlr: step("2 epochs")'

@@ -28,7 +28,7 @@ SUFFIXES = {".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".json": "json", "
 class Dialect(Protocol):
     """What a module of this package gives to be a dialect.
 
-    It may also have `from_plan(plan) -> data`, `read(text) -> data` where its files are no YAML and no JSON, and
+    It may also have `from_plan(plan) -> data`, `read(text, source) -> data` where its files are no YAML and no JSON, and
     `write(data) -> text`.
     """
 
@@ -93,7 +93,7 @@ def plan_of(
         module = _module(format)
         own = vars(module).get("read")
         if own is not None and syntax not in SYNTAXES:
-            data = own(text)
+            data = own(text, source)
         else:
             faults = Faults()
             read, _ = _syntax(format, syntax)

@@ -87,7 +87,7 @@ def read(group: Group, name: str) -> Any:
     """The value of a field; Adam's momentum is `betas[0]`, and a tensor gives the float it was last filled with."""
     value = group["betas"][0] if name == "momentum" and "betas" in group else group[name]
     if isinstance(value, torch.Tensor):
-        exact: float | None = _exact.get(value, None)
+        exact: float | None = _exact.get(value, None)  # type: ignore[no-untyped-call]  # torch does not say
         if exact is not None and value.item() == torch.tensor(exact, dtype=value.dtype).item():
             return exact
         return float(value)
