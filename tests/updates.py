@@ -26,7 +26,9 @@ class Probe(torch.optim.Optimizer):
     def step(self, closure: Any = None) -> None:
         if closure is not None:
             closure()
-        self.used.append([{key: plain(value) for key, value in group.items() if key != "params"} for group in self.param_groups])
+        self.used.append(
+            [{key: plain(value) for key, value in group.items() if key != "params"} for group in self.param_groups]
+        )
 
 
 def plain(value: Any) -> Any:

@@ -5,9 +5,9 @@ import io
 import pytest
 import torch
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
-from updates import planned, probe, run, used
 
 import paramsched as ps
+from updates import planned, probe, run, used
 
 PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=20)
 LR = planned(PLAN, {"lr": 0.1})
@@ -37,7 +37,9 @@ def test_the_entries_of_groups_are_flat_plain_numbers():
 
     run(optimizer, 3)
 
-    ours = {key: value for key, value in optimizer.state_dict()["param_groups"][0].items() if key.startswith("paramsched")}
+    ours = {
+        key: value for key, value in optimizer.state_dict()["param_groups"][0].items() if key.startswith("paramsched")
+    }
     assert ours == {
         "paramsched_t": 3,
         "paramsched_plan": int(plan.fingerprint[:15], 16),

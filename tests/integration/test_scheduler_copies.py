@@ -8,11 +8,13 @@ import weakref
 
 import pytest
 import torch
-from updates import group, planned, probe, run, used
 
 import paramsched as ps
+from updates import group, planned, probe, run, used
 
-PLAN = ps.Plan(lr=ps.linear(1.0, 0.0) * ps.plateau("loss", patience=0, factor=0.5), momentum=ps.linear(1.0, 0.5), horizon=20)
+PLAN = ps.Plan(
+    lr=ps.linear(1.0, 0.0) * ps.plateau("loss", patience=0, factor=0.5), momentum=ps.linear(1.0, 0.5), horizon=20
+)
 
 
 def through_pickle(objects):
@@ -60,7 +62,9 @@ def test_a_copy_of_model_optimizer_and_scheduler_goes_on_by_itself(copied):
     mine, copies = train(model, optimizer, 4), train(model2, optimizer2, 6)
     assert copies[:4] == mine
     assert (scheduler.last_epoch, scheduler2.last_epoch) == (7, 9)
-    torch.testing.assert_close(copies[0][1][0], 0.5 * 0.5 * planned(ps.Plan(lr=ps.linear(1, 0), horizon=20), {"lr": 1.0})[3])
+    torch.testing.assert_close(
+        copies[0][1][0], 0.5 * 0.5 * planned(ps.Plan(lr=ps.linear(1, 0), horizon=20), {"lr": 1.0})[3]
+    )
 
 
 @WAYS

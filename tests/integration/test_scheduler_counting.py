@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from updates import group, planned, probe, run, used
 
 import paramsched as ps
+from updates import group, planned, probe, run, used
 
 PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=10)
 LR = planned(PLAN, {"lr": 0.1})

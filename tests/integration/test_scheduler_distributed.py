@@ -9,9 +9,9 @@ import torch.distributed as dist
 import torch.distributed.checkpoint as dcp
 from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict, set_optimizer_state_dict
 from torch.distributed.optim import ZeroRedundancyOptimizer
-from updates import planned
 
 import paramsched as ps
+from updates import planned
 
 OLD = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=20)
 NEW = ps.Plan(lr=ps.cosine(to=0.1), horizon=20)
@@ -19,7 +19,9 @@ NEW = ps.Plan(lr=ps.cosine(to=0.1), horizon=20)
 
 @pytest.fixture(scope="module")
 def single_process(tmp_path_factory):
-    dist.init_process_group("gloo", init_method=f"file://{tmp_path_factory.mktemp('group') / 'store'}", rank=0, world_size=1)
+    dist.init_process_group(
+        "gloo", init_method=f"file://{tmp_path_factory.mktemp('group') / 'store'}", rank=0, world_size=1
+    )
     yield
     dist.destroy_process_group()
 

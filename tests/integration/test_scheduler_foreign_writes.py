@@ -4,9 +4,9 @@ import warnings
 
 import pytest
 import torch
-from updates import planned, probe, run, used
 
 import paramsched as ps
+from updates import planned, probe, run, used
 
 PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), momentum=ps.linear(1.0, 0.5), horizon=3000)
 ONE = {"lr": 0.1, "betas": (0.9, 0.999)}

@@ -1,9 +1,9 @@
 """Groups that come, go, or change places."""
 
 import pytest
-from updates import group, planned, probe, run, used
 
 import paramsched as ps
+from updates import group, planned, probe, run, used
 
 PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), weight_decay=ps.linear(1.0, 0.5), horizon=20)
 

@@ -1,9 +1,9 @@
 """drive="manual": the clock moves when the loop says so."""
 
 import pytest
-from updates import group, planned, probe, run, used
 
 import paramsched as ps
+from updates import group, planned, probe, run, used
 
 PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), weight_decay=ps.linear(1.0, 0.5), horizon=20)
 LR = planned(PLAN, {"lr": 0.1, "weight_decay": 0.01})

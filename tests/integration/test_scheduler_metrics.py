@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from updates import planned, probe, run, used
 
 import paramsched as ps
+from updates import planned, probe, run, used
 
 LINE = ps.linear(1.0, 0.0)
 LOSS, ACCURACY = ps.plateau("loss", patience=0, factor=0.5), ps.plateau("accuracy", mode="max", patience=1, factor=0.25)
@@ -55,7 +55,9 @@ def test_a_reduction_is_in_the_groups_when_observe_returns_and_stays():
     assert used(optimizer) == LR[:3] + [value * 0.5 for value in LR[3:]]
 
 
-@pytest.mark.parametrize("metric", [1, 1.0, torch.tensor(1.0), torch.tensor(1), torch.tensor(1.0, requires_grad=True), np.float32(1)])
+@pytest.mark.parametrize(
+    "metric", [1, 1.0, torch.tensor(1.0), torch.tensor(1), torch.tensor(1.0, requires_grad=True), np.float32(1)]
+)
 def test_a_metric_is_a_number_or_a_tensor_without_dimensions(metric):
     scheduler = ps.Scheduler(probe(), ONE)
 

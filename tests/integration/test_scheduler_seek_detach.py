@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from updates import planned, probe, run, used
 
 import paramsched as ps
+from updates import planned, probe, run, used
 
 PLAN = ps.Plan(ps.Binding("betas[1]", ps.linear(1.0, 0.9)), lr=ps.warmup(5) >> ps.cosine(to=0.1), horizon=40)
 LR = planned(PLAN, {"lr": 0.1, "betas": (0.9, 0.999)})
@@ -40,7 +40,7 @@ def test_what_is_no_number_of_updates_is_refused_and_nothing_moves(target):
     scheduler = ps.Scheduler(probe(), PLAN)
     before = dict(scheduler.optimizer.param_groups[0])
 
-    with pytest.raises(ps.InvalidTime):
+    with pytest.raises(ps.errors.InvalidTime):
         scheduler.seek(target)
 
     assert scheduler.optimizer.param_groups[0] == before

@@ -3,9 +3,9 @@
 import logging
 
 import pytest
-from updates import planned, probe, run, used
 
 import paramsched as ps
+from updates import planned, probe, run, used
 
 OLD = ps.Plan(lr=ps.linear(1.0, 0.0), weight_decay=ps.linear(1.0, 0.5), horizon=20)
 NEW = ps.Plan(lr=ps.cosine(to=0.1), weight_decay=ps.linear(1.0, 2.0), horizon=20)
@@ -51,7 +51,12 @@ def test_the_first_one_may_have_been_dropped_before():
 
 @pytest.mark.parametrize(
     ("on_change", "lr", "weight_decay"),
-    [("new", NEW, NEW), ("checkpoint", OLD, OLD), ({"lr": "checkpoint"}, OLD, NEW), ({"weight_decay": "checkpoint"}, NEW, OLD)],
+    [
+        ("new", NEW, NEW),
+        ("checkpoint", OLD, OLD),
+        ({"lr": "checkpoint"}, OLD, NEW),
+        ({"weight_decay": "checkpoint"}, NEW, OLD),
+    ],
 )
 def test_an_edited_plan_obeys_on_change_and_is_logged_as_a_diff(caplog, on_change, lr, weight_decay):
     optimizer = after(5)
@@ -84,7 +89,11 @@ def test_an_edited_plan_can_be_an_error_and_the_first_goes_on(on_change):
 def test_an_error_for_a_field_that_did_not_change_is_none():
     optimizer = after(5)
 
-    ps.Scheduler(optimizer, ps.Plan(lr=ps.cosine(to=0.1), weight_decay=ps.linear(1.0, 0.5), horizon=20), on_change={"weight_decay": "error"})
+    ps.Scheduler(
+        optimizer,
+        ps.Plan(lr=ps.cosine(to=0.1), weight_decay=ps.linear(1.0, 0.5), horizon=20),
+        on_change={"weight_decay": "error"},
+    )
     run(optimizer, 1)
 
     assert used(optimizer)[5] == planned(NEW, BASE)[5]

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from updates import group, planned, probe, run, used
 
 import paramsched as ps
+from updates import group, planned, probe, run, used
 
 PLAN = ps.Plan(lr=ps.warmup(3, start=0.1) >> ps.cosine(to=0.01), horizon=20)
 F32, F64 = torch.float32, torch.float64
@@ -94,7 +94,9 @@ def test_elements_of_betas_may_be_tensors():
     )
     ps.Scheduler(optimizer, plan)
     found = []
-    optimizer.register_step_pre_hook(lambda one, *_: found.append([tuple(map(float, g["betas"])) for g in one.param_groups]))
+    optimizer.register_step_pre_hook(
+        lambda one, *_: found.append([tuple(map(float, g["betas"])) for g in one.param_groups])
+    )
     held = optimizer.param_groups[1]["betas"][0]
 
     run(optimizer, 10)

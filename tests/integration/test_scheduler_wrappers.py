@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from updates import group, planned, probe, run, used
 
 import paramsched as ps
+from updates import group, planned, probe, run, used
 
 PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=20)
 LR = planned(PLAN, {"lr": 0.1})
@@ -15,10 +15,10 @@ class Lookahead(torch.optim.Optimizer):
 
     def __init__(self, base):
         self._base_optimizer = base
-        self.param_groups, self.defaults, self.state = base.param_groups, base.defaults, base.state
+        self.param_groups, self.defaults, self.state = base.param_groups, getattr(base, "defaults", {}), {}
 
     def step(self, closure=None):
-        return self._base_optimizer.step(closure)
+        return self._base_optimizer.step()
 
 
 class LightningLike:
@@ -49,9 +49,8 @@ class SharpnessAware(torch.optim.Optimizer):
 
 
 def accelerated(optimizer):
-    from accelerate.optimizer import AcceleratedOptimizer
-
-    return AcceleratedOptimizer(optimizer)
+    accelerate = pytest.importorskip("accelerate")
+    return accelerate.Accelerator(cpu=True).prepare(optimizer)
 
 
 def mmengine(optimizer):
@@ -62,7 +61,7 @@ def mmengine(optimizer):
 @pytest.mark.parametrize("twice", [False, True])
 def test_wrappers_are_looked_through_and_their_steps_move_the_plan(wrap, twice):
     optimizer = probe()
-    wrapped = wrap(Lookahead(optimizer) if twice else optimizer)
+    wrapped = Lookahead(wrap(optimizer)) if twice else wrap(optimizer)
 
     scheduler = ps.Scheduler(wrapped, PLAN)
     run(wrapped, 20)

@@ -100,7 +100,7 @@ class Driver:
         self._marked = itemgetter(COUNT, PLAN, *keys, *(["lr"] if "lr" in first else []))
         self._mark = self._marked(first)
         self._tensor = isinstance(first.get("lr"), torch.Tensor)
-        self._watched, self._version = bool(self.table.watched), self.table.version
+        self._watched, self._version = bool(self.table.watched), self.table.version()
 
     def seek(self, groups: list[Group], t: int) -> None:
         self.table.seek(t, self.states)  # what cannot be computed is refused before anything is written
@@ -121,7 +121,7 @@ class Driver:
         first[COUNT] = t
         self._mark = self._marked(first)
         if self._watched:
-            self._version = self.table.version
+            self._version = self.table.version()
 
     def _refill(self, groups: list[Group]) -> None:
         self._look_at_all(groups)
@@ -176,7 +176,7 @@ class Driver:
 
     def attach(self, optimizer: Any, *, step: bool) -> None:
         """Register the hooks; `step` where the optimizer's own step drives the clock."""
-        skip(Driver.before_step, Driver.after_step, Driver.advance, *_columns.one_of_each())
+        skip(Driver.before_step, Driver.after_step, Driver.advance, Table.version, *_columns.one_of_each())
         if step:
             self._handles.append(optimizer.register_step_pre_hook(self.before_step))
             self._handles.append(optimizer.register_step_post_hook(self.after_step))
@@ -203,7 +203,7 @@ class Driver:
         try:
             # Count, plan and scheduled entries of the first group in one look; identical ones are not compared further.
             if self._marked(groups[0]) == self._mark and groups == self._known:
-                self._usual = not self._watched or self.table.version == self._version
+                self._usual = not self._watched or self.table.version() == self._version
                 if self._usual:
                     return
         except (KeyError, RuntimeError, ValueError):
@@ -232,7 +232,7 @@ class Driver:
         first[COUNT] = t
         self._mark = self._marked(first)
         if self._watched:
-            self._version = self.table.version
+            self._version = self.table.version()
 
     def count(self, groups: list[Group]) -> None:
         """One update has happened that no hook saw."""
@@ -277,7 +277,7 @@ class Driver:
             if not _updates.is_hidden(groups):  # there lr is 0 for the moment, which is no base
                 self._adopt(groups)
             return
-        by_hand = self.table.version != self._version
+        by_hand = self.table.version() != self._version
         for slot, planned in self.values():
             if slot.group == 0 or by_hand:
                 found = slot.field.read(groups[slot.group])

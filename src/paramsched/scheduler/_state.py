@@ -179,6 +179,8 @@ def _bases(value: Any, groups: int) -> dict[str, list[float | None]]:
         bases = list(given) if isinstance(given, (list, tuple)) else [given] * groups
         if not isinstance(name, str) or len(bases) != groups:
             raise StateError(f"state: bases[{name!r}] has {len(bases)} values for {groups} groups")
+        if all(base is None for base in bases):
+            raise StateError(f"state: bases[{name!r}] holds no number")
         for base in bases:
             number = isinstance(base, (int, float)) and not isinstance(base, bool)
             if base is not None and not (number and math.isfinite(base)):

@@ -112,10 +112,12 @@ class Table:
         """Whether an entry is the very tensor that the slot's group was given."""
         return any(views.get(slot.group) is entry for _, views in self.vectors[slot.field])
 
-    @property
     def version(self) -> int:
         """A number that changes whenever someone fills one of the tensors; it is not kept on the device."""
-        return sum(vector._version for vector in self.watched)
+        version = 0
+        for vector in self.watched:
+            version += vector._version
+        return version
 
     def give_back(self, groups: list[Group]) -> None:
         """Let each group hold a tensor of its own again."""

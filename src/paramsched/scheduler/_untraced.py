@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import torch
 
@@ -19,7 +19,13 @@ def untraced(function: Callable[_P, _R]) -> Callable[_P, _R]:
     return torch.compiler.disable(function)  # type: ignore[no-any-return,no-untyped-call]  # torch's own annotation is Any
 
 
-def skip(*functions: Callable[..., object]) -> None:
-    """Run these functions as they are, at no cost per call; what they call has to be skipped or untraced too."""
+def skip(*functions: Callable[..., Any]) -> None:
+    """Run these functions as they are, at no cost per call; what they call has to be skipped or untraced too.
+
+    It marks their code in place. `torch.compiler.disable(recursive=False)` is no way to that: in torch 2.13 it makes a
+    wrapper, which costs as much as the hooks.
+    """
+    from torch._dynamo.decorators import skip as mark
+
     for function in functions:
-        torch.compiler.disable(function, recursive=False)  # type: ignore[no-untyped-call]  # marks the code in place
+        mark(function)
