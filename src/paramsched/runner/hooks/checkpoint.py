@@ -15,7 +15,7 @@ class CheckpointHook(Hook):
 
     Args:
         interval: epochs or iterations between two checkpoints; -1 saves none on the way.
-        by_epoch: whether `interval` counts epochs.
+        by_epoch: whether `interval` counts epochs; a run by iterations is one epoch, as in MMEngine.
         max_keep_ckpts: how many are kept, the newest; -1 keeps all.
         save_last: whether to save at the end.
         save_best: name of a metric; the best checkpoint is kept beside the others as `best_<metric>`.
@@ -25,7 +25,7 @@ class CheckpointHook(Hook):
     Raises:
         InvalidArgument: an interval that is none, or a rule that the name does not say.
 
-    Source: MMEngine `CheckpointHook`.
+    Source: MMEngine `CheckpointHook`. The best is saved once; MMEngine then saves the newest again.
     """
 
     priority = "VERY_LOW"
@@ -56,21 +56,15 @@ class CheckpointHook(Hook):
         self._kept: list[str] = []
 
     def after_train_epoch(self, runner: Any) -> None:
-        if not self.by_epoch or runner.train_loop.by_iterations:
-            return
         last = self.save_last and self.is_last_train_epoch(runner)
-        if self.every_n_epochs(runner, self.interval, self.save_begin) or last:
+        if self.by_epoch and (self.every_n_epochs(runner, self.interval, self.save_begin) or last):
             self._save(runner, f"epoch_{runner.epoch + 1}")
 
     def after_train_iter(
         self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
-        if self.by_epoch and not runner.train_loop.by_iterations:
-            return
-        n = self.interval * (runner.train_loop.epoch_length if self.by_epoch else 1)
-        start = self.save_begin * (runner.train_loop.epoch_length if self.by_epoch else 1)
         last = self.save_last and self.is_last_train_iter(runner)
-        if self.every_n_train_iters(runner, n, start) or last:
+        if not self.by_epoch and (self.every_n_train_iters(runner, self.interval, self.save_begin) or last):
             self._save(runner, f"iter_{runner.iter + 1}")
 
     def after_val_epoch(self, runner: Any, metrics: dict[str, Any] | None = None) -> None:
