@@ -10,6 +10,8 @@ from typing import Any, TypeAlias, final
 
 import numpy as np
 
+from paramsched.errors import InvalidArgument
+
 Array: TypeAlias = Any
 """A NumPy, torch or JAX array: which one is known to the caller, not to a formula."""
 

@@ -1,12 +1,12 @@
 """Law 2: affine in base, and what the scheduler's fast path relies on."""
 
 import numpy as np
-import strategies
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import every_shape
 
+import strategies
 from paramsched.schedules.base import columns
+from strategies import every_shape
 
 
 @every_shape(leave_out=("minimum", "maximum", "clamp"))

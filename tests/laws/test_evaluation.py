@@ -4,15 +4,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import strategies
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import Case, every_shape
 
+import strategies
 from paramsched.schedules import Schedule
 from paramsched.schedules.base import evaluate
-
+from strategies import Case, every_shape
 
 fewer = settings(max_examples=max(settings.default.max_examples // 2, 1))
 """Other back ends take milliseconds for each operation."""

@@ -6,15 +6,15 @@ import sys
 from pathlib import Path
 
 import pytest
-import strategies
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import every_shape
 
 import paramsched
+import strategies
 from paramsched.plan import Binding, Plan, Target
 from paramsched.schedules import parse
 from paramsched.schedules._parse import MOST_CHARACTERS
+from strategies import every_shape
 
 
 @every_shape()

@@ -1,11 +1,10 @@
 """Laws 3 and 4: held after the end, base before a window, finite, monotone where declared, bent where it says."""
 
 import numpy as np
-import strategies
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import Case, every_shape
 
+import strategies
 from paramsched.curves import Curve
 from paramsched.schedules import Schedule, anneal, window
 from paramsched.schedules.anneal import Anneal, Index
@@ -15,6 +14,7 @@ from paramsched.schedules.recurrence import Recurrence
 from paramsched.schedules.retimed import Every, Restarts, Shift
 from paramsched.schedules.sequence import Sequence
 from paramsched.schedules.window import Window
+from strategies import Case, every_shape
 
 
 def settled(schedule: Schedule) -> int | None:
