@@ -1,7 +1,7 @@
 """What the engines train, how the values of each update are recorded, and how a run is repeated by two processes.
 
-A module of this package trains in one engine: `train(case) -> Run`. The horizon it expects is counted by hand from batches,
-epochs and accumulation, so that it also checks what an adapter says of the run.
+A module of this package trains in one engine: `train(case) -> Run`. The horizon it expects is counted by hand from
+batches, epochs and accumulation, so that it also checks what an adapter says of the run.
 """
 
 import json
@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch.utils.data import Dataset
@@ -113,7 +113,7 @@ def planned(total: int, plan: ps.Plan = PLAN) -> list[list[float]]:
 
 
 def recorded(optimizer: torch.optim.Optimizer) -> list[list[float]]:
-    """A list that gets the values of each update as the optimizer reads them. Fused steps told to skip are no updates."""
+    """A list that gets the values of each update as the optimizer reads them. A fused step told to skip is none."""
     used: list[list[float]] = []
 
     def before_step(inner: Any, args: Any, keywords: Any) -> None:
@@ -161,7 +161,7 @@ class _Stepping:
 
     on = False
     begun = False
-    schedulers: list[ps.Scheduler] = []
+    schedulers: ClassVar[list[ps.Scheduler]] = []
 
     @classmethod
     def batch(cls) -> None:
@@ -218,7 +218,8 @@ def run_in_two(cases: list[Case]) -> list[list[Run]]:
         order.write_text(json.dumps([asdict(case) for case in cases]))
         shared = os.environ | {
             "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
-            "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", "PYTHONPATH": f"{root / 'src'}{os.pathsep}{root / 'tests'}",
+            "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true",
+            "PYTHONPATH": f"{root / 'src'}{os.pathsep}{root / 'tests'}",
         }  # fmt: skip
         command = [sys.executable, "-m", "engine_runs", folder]
         started = [

@@ -15,7 +15,6 @@ from engine_runs.harness import (
     Numbers,
     Run,
     Tiny,
-    batches_of_a_process,
     optimizer_of,
     recorded,
     result,

@@ -2,7 +2,6 @@
 
 import logging
 import re
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from math import ceil
@@ -12,6 +11,7 @@ from paramsched._trace import column_name
 from paramsched.errors import InvalidArgument, MissingFact, Unresolved
 from paramsched.plan import Plan
 from paramsched.scheduler._resume import OnChange
+from paramsched.scheduler._warn import warn
 from paramsched.scheduler.scheduler import Scheduler
 from paramsched.time import Calendar
 
@@ -163,8 +163,7 @@ class Watch:
         """Warn of metrics that were watched and never reported."""
         missed = sorted({rule.metric for rule in scheduler.plan.metric_rules} - self._seen)
         if missed:
-            warnings.warn(
+            warn(
                 f"{self._call}: the plan watches {', '.join(missed)}, which was never reported; reported were: "
-                f"{', '.join(sorted(self._reported)) or 'none'}. Name one of these in plateau(…).",
-                stacklevel=2,
+                f"{', '.join(sorted(self._reported)) or 'none'}. Name one of these in plateau(…)."
             )

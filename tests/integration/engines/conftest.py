@@ -10,9 +10,10 @@ PAGE = Path(__file__).parents[3] / "docs" / "engines" / "table.md"
 HEAD = """\
 # Updates exact, in every engine
 
-Made by the tests: `PARAMSCHED_ENGINE_TABLE=1 make test ARGS=tests/integration/engines`. Each cell is *updates whose values
-equal the plan's trace bit for bit / updates made*, for learning rate, weight decay and `betas[0]` of two parameter groups. In
-a column with *skip* one window per epoch has infinite gradients, and a `GradScaler` skips it. "–": it does not exist there.
+Made by the tests: `PARAMSCHED_ENGINE_TABLE=1 make test ARGS=tests/integration/engines`. Each cell is *updates whose
+values equal the plan's trace bit for bit / updates made*, for learning rate, weight decay and `betas[0]` of two groups.
+In a column with *skip* one window per epoch has infinite gradients, and a `GradScaler` skips it. "–": it does not exist
+there.
 
 | engine, wiring | processes | accumulation 1 | accumulation 4 | 1, skip | 4, skip |
 |---|---|---|---|---|---|

@@ -1,0 +1,145 @@
+"""Accelerate: its facts, its checkpoint, its trackers."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+import paramsched as ps
+from engine_runs.harness import BATCH, PLAN, Numbers, Tiny, optimizer_of, planned, recorded
+
+accelerate = pytest.importorskip("accelerate")
+engine = pytest.importorskip("paramsched.engines.accelerate")
+
+BATCHES = len(Numbers()) // BATCH
+
+
+class Loop:
+    """A run of three epochs that can be left after any and taken up in another process's objects."""
+
+    def __init__(self, plan: ps.Plan = PLAN, accumulation: int = 4, wiring: str = "adapter", **keywords: Any) -> None:
+        self.accelerator = accelerate.Accelerator(cpu=True, gradient_accumulation_steps=accumulation, **keywords)
+        model = Tiny()
+        optimizer = optimizer_of(model)
+        loader = DataLoader(Numbers(), BATCH)
+        if wiring == "unprepared":
+            ps.Scheduler(optimizer, plan, total=3 * -(-BATCHES // accumulation))
+        self.model, self.optimizer, self.loader = self.accelerator.prepare(model, optimizer, loader)
+        if wiring == "adapter":
+            self.scheduler = engine.scheduler(self.accelerator, self.optimizer, plan, self.loader, epochs=3)
+        self.used = recorded(self.optimizer.optimizer)
+
+    def train(self, epochs: int) -> None:
+        for _ in range(epochs):
+            for x, y in self.loader:
+                with self.accelerator.accumulate(self.model):
+                    self.accelerator.backward(torch.nn.functional.mse_loss(self.model(x), y))
+                    self.optimizer.step()
+                    self.optimizer.zero_grad()
+
+
+@pytest.mark.parametrize("wiring", ["adapter", "unprepared"])
+def test_a_run_goes_on_from_save_state_where_it_was(wiring: str, tmp_path: Path) -> None:
+    first = Loop(wiring=wiring)
+    first.train(1)
+    first.accelerator.save_state(str(tmp_path))
+    again = Loop(wiring=wiring)
+
+    again.accelerator.load_state(str(tmp_path))
+    again.train(2)
+
+    assert first.used + again.used == planned(15)
+
+
+def test_metric_rules_go_on_from_save_state(tmp_path: Path) -> None:
+    plan = ps.Plan(lr=ps.constant() * ps.plateau("loss", patience=0, factor=0.5))
+    first = Loop(plan)
+    for loss in (1.0, 2.0, 3.0):
+        first.scheduler.observe(loss=loss)
+    first.accelerator.save_state(str(tmp_path))
+    again = Loop(plan)
+
+    again.accelerator.load_state(str(tmp_path))
+
+    assert again.optimizer.param_groups[0]["lr"] == 0.1 * 0.25
+
+
+def test_epochs_are_those_of_the_prepared_loader() -> None:
+    loop = Loop(ps.Plan(lr=ps.step("1 epochs", gamma=0.5)))
+
+    loop.train(3)
+
+    assert [row[0] for row in loop.used] == [0.1] * 5 + [0.05] * 5 + [0.025] * 5
+
+
+def test_a_loader_without_length_is_named_with_the_argument_that_helps() -> None:
+    class Stream(torch.utils.data.IterableDataset[Any]):
+        def __iter__(self) -> Any:
+            return iter(Numbers())
+
+    accelerator = accelerate.Accelerator(cpu=True)
+    optimizer, loader = accelerator.prepare(optimizer_of(Tiny()), DataLoader(Stream(), BATCH))
+
+    with pytest.raises(ps.InvalidArgument) as refusal:
+        engine.scheduler(accelerator, optimizer, ps.Plan(lr=ps.warmup("1 epochs")), loader, epochs=3)
+
+    assert "the loader has no length" in str(refusal.value)
+    assert "accelerate.scheduler(..., calendar=ps.Calendar(steps_per_epoch=100))" in str(refusal.value)
+
+
+def test_without_epochs_a_plan_of_the_whole_run_is_refused_with_the_argument() -> None:
+    accelerator = accelerate.Accelerator(cpu=True)
+    optimizer, loader = accelerator.prepare(optimizer_of(Tiny()), DataLoader(Numbers(), BATCH))
+
+    with pytest.raises(ps.InvalidArgument, match="nobody said epochs="):
+        engine.scheduler(accelerator, optimizer, PLAN, loader)
+
+
+def test_what_the_user_says_wins() -> None:
+    accelerator = accelerate.Accelerator(cpu=True)
+    optimizer, loader = accelerator.prepare(optimizer_of(Tiny()), DataLoader(Numbers(), BATCH))
+
+    scheduler = engine.scheduler(
+        accelerator, optimizer, PLAN, loader, epochs=3, calendar=ps.Calendar(total=7, steps_per_epoch=2)
+    )
+
+    assert (scheduler.calendar.horizon, scheduler.calendar.updates_per_epoch) == (7, 2)
+
+
+def test_a_horizon_of_the_plan_that_is_not_the_run_s_counts_and_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    accelerator = accelerate.Accelerator(cpu=True)
+    optimizer, loader = accelerator.prepare(optimizer_of(Tiny()), DataLoader(Numbers(), BATCH))
+
+    scheduler = engine.scheduler(accelerator, optimizer, ps.Plan(lr=ps.cosine(), horizon="9 epochs"), loader, epochs=3)
+
+    assert scheduler.plan.resolve(scheduler.calendar).horizon == ps.Duration.of(162)
+    assert 'horizon "9 epochs" of the plan is 162 updates, accelerate.scheduler counts 54' in caplog.text
+
+
+def test_the_values_of_the_coming_update_reach_the_trackers(tmp_path: Path) -> None:
+    class Kept(accelerate.tracking.GeneralTracker):
+        name, requires_logging_directory = "kept", False
+        tracker = None
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.rows: list[tuple[Any, Any]] = []
+
+        def store_init_configuration(self, values: Any) -> None: ...
+
+        def log(self, values: Any, step: Any = None, **keywords: Any) -> None:
+            self.rows.append((step, values))
+
+    kept = Kept()
+    accelerator = accelerate.Accelerator(cpu=True, log_with=kept)
+    accelerator.init_trackers("run")
+    optimizer, loader = accelerator.prepare(optimizer_of(Tiny()), DataLoader(Numbers(), BATCH))
+    scheduler = engine.scheduler(accelerator, optimizer, PLAN, loader, epochs=3)
+
+    engine.log(accelerator, scheduler)
+
+    assert kept.rows[0][0] == 0
+    assert kept.rows[0][1]["weight_decay[bias]"] == 0.01
+    assert kept.rows[0][1]["betas[0][weight]"] == 0.85

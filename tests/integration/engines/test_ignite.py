@@ -1,0 +1,121 @@
+"""Ignite: the handler's facts, metrics and checkpoint; Ignite's own handler for the log."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+import paramsched as ps
+from engine_runs.harness import BATCH, PLAN, Numbers, Tiny, optimizer_of, planned, recorded
+
+pytest.importorskip("ignite")
+from ignite.engine import Engine, Events, supervised_training_step  # it may be absent
+from ignite.handlers import Checkpoint, DiskSaver
+
+from paramsched.engines.ignite import PlanHandler
+
+
+class Loop:
+    """A trainer with everything that goes into its checkpoint."""
+
+    def __init__(self, plan: ps.Plan = PLAN, accumulation: int = 1, **keywords: Any) -> None:
+        self.model = Tiny()
+        self.optimizer = optimizer_of(self.model)
+        step = supervised_training_step(
+            self.model, self.optimizer, torch.nn.functional.mse_loss, gradient_accumulation_steps=accumulation
+        )
+        self.trainer, self.evaluator = Engine(step), Engine(lambda engine, batch: None)
+        self.handler = PlanHandler(self.optimizer, plan, accumulation=accumulation, **keywords)
+        self.handler.attach(self.trainer, self.evaluator)
+        self.used = recorded(self.optimizer)
+        self.saved = {"model": self.model, "optimizer": self.optimizer, "plan": self.handler, "trainer": self.trainer}
+        self.loader = DataLoader(Numbers(), BATCH)
+
+    def run(self, epochs: int = 3, **keywords: Any) -> list[list[float]]:
+        self.trainer.run(self.loader, max_epochs=epochs, **keywords)
+        return self.used
+
+
+@pytest.mark.parametrize("kept", ["everything", "the optimizer alone"])
+def test_a_run_goes_on_from_a_checkpoint_where_it_was(kept: str, tmp_path: Path) -> None:
+    first, again = Loop(), Loop()
+    if kept == "the optimizer alone":
+        first.saved.pop("plan")
+        again.saved.pop("plan")
+    saver = Checkpoint(first.saved, DiskSaver(tmp_path), filename_pattern="run.pt")
+    first.trainer.add_event_handler(Events.EPOCH_COMPLETED(once=1), saver)
+    first.trainer.add_event_handler(Events.EPOCH_COMPLETED(once=1), first.trainer.terminate)
+    first.run()
+
+    Checkpoint.load_objects(again.saved, torch.load(tmp_path / "run.pt", weights_only=True))
+    again.run()
+
+    assert first.used + again.used == planned(54)
+
+
+@pytest.mark.filterwarnings("ignore:.*never reported")
+def test_metric_rules_follow_an_evaluator_and_go_on_from_a_checkpoint(tmp_path: Path) -> None:
+    plan = ps.Plan(lr=ps.constant() * ps.plateau("loss", patience=0, factor=0.5))
+    first, again = Loop(plan), Loop(plan)
+
+    def evaluate() -> None:
+        first.evaluator.add_event_handler(Events.EPOCH_COMPLETED, lambda engine: engine.state.metrics.update(loss=1.0))
+        first.evaluator.run([0], max_epochs=1)
+
+    first.trainer.add_event_handler(Events.EPOCH_COMPLETED, evaluate)
+    first.run()
+    again.handler.load_state_dict(first.handler.state_dict())
+    again.run(6)
+
+    assert [row[0] for row in first.used[::18]] == [0.1, 0.1, 0.05]
+    assert again.used[0][0] == 0.1 * 0.25
+
+
+def test_a_metric_that_is_never_reported_is_warned_about() -> None:
+    loop = Loop(ps.Plan(lr=ps.constant() * ps.plateau("loss")))
+
+    with pytest.warns(UserWarning, match="watches loss, which was never reported"):
+        loop.run(1)
+
+
+def test_an_iteration_limit_is_the_horizon() -> None:
+    loop = Loop()
+
+    loop.trainer.run(loop.loader, max_iters=10)
+
+    assert loop.used == planned(10)
+
+
+def test_epochs_are_those_of_the_engine() -> None:
+    assert [row[0] for row in Loop(ps.Plan(lr=ps.step("1 epochs", gamma=0.5)), accumulation=2).run()] == [
+        *[0.1] * 9,
+        *[0.05] * 9,
+        *[0.025] * 9,
+    ]
+
+
+def test_an_epoch_that_is_no_whole_number_of_updates_is_named_with_the_argument() -> None:
+    with pytest.raises(ps.InvalidArgument) as refusal:
+        Loop(ps.Plan(lr=ps.step("1 epochs", gamma=0.5)), accumulation=4).run()
+
+    assert "18 batches are no whole number of updates of 4" in str(refusal.value)
+    assert "PlanHandler(..., calendar=ps.Calendar(steps_per_epoch=100))" in str(refusal.value)
+
+
+def test_ignite_s_own_handler_logs_what_each_update_uses() -> None:
+    from ignite.handlers.base_logger import BaseOptimizerParamsHandler
+
+    loop = Loop()
+    rows: list[float] = []
+
+    class Kept(BaseOptimizerParamsHandler):
+        def __call__(self, engine: Engine, logger: Any, event_name: Any) -> None:
+            rows.append(self.optimizer.param_groups[0][self.param_name])
+
+    handler = Kept(loop.optimizer, "weight_decay")
+    loop.trainer.add_event_handler(Events.ITERATION_STARTED, handler, None, Events.ITERATION_STARTED)
+    loop.run()
+
+    assert rows == [row[1] for row in planned(54)]

@@ -1,0 +1,182 @@
+"""Lightning: the callback's facts, metrics, log and checkpoint."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+import paramsched as ps
+from engine_runs.harness import BATCH, PLAN, Case, Numbers, Tiny, optimizer_of, planned, recorded
+
+pl = pytest.importorskip("lightning.pytorch")
+runs = pytest.importorskip("engine_runs.lightning")
+PlanCallback = pytest.importorskip("paramsched.engines.lightning").PlanCallback
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+def fit(
+    variant: str, folder: Path, *, accumulation: int = 4, plan: ps.Plan = PLAN, stop: int = 3, **keywords: Any
+) -> Any:
+    """The values used by a fit of three epochs that stops after `stop`; its checkpoint is written each epoch."""
+    case = Case("lightning", accumulation, variant=variant)
+    module = runs.Module(case, 15)
+    callbacks = [pl.callbacks.ModelCheckpoint(folder, filename="{epoch}", save_top_k=-1), Stop(stop)]
+    if variant == "":
+        callbacks.append(PlanCallback(plan))
+    trainer = runs.trainer(case, callbacks=callbacks, enable_checkpointing=True)
+    trainer.fit(module, DataLoader(Numbers(), BATCH), **keywords)
+    return module.used
+
+
+class Stop(pl.Callback):
+    """Ends a run early, like a crash would, without its horizon being another."""
+
+    def __init__(self, after: int) -> None:
+        self.after = after
+
+    def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+        trainer.should_stop = trainer.current_epoch + 1 >= self.after
+
+
+@pytest.mark.parametrize("variant", ["", "step", "epoch", "unsaid"])
+def test_a_run_goes_on_from_a_checkpoint_where_it_was(variant: str, tmp_path: Path) -> None:
+    first = fit(variant, tmp_path / "a", stop=1)
+
+    again = fit(variant, tmp_path / "b", ckpt_path=tmp_path / "a" / "epoch=0.ckpt")
+
+    assert first + again == planned(15)
+
+
+class Small(pl.LightningModule):
+    """Reports a validation loss that gets worse each time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net, self.worse = Tiny(), 0.0
+
+    def configure_optimizers(self) -> Any:
+        return optimizer_of(self.net)
+
+    def on_fit_start(self) -> None:
+        self.used = recorded(self.trainer.optimizers[0])
+
+    def training_step(self, batch: Any, index: int) -> Any:
+        return torch.nn.functional.mse_loss(self.net(batch[0]), batch[1])
+
+    def validation_step(self, batch: Any, index: int) -> None:
+        self.log("val_loss", self.worse)
+
+    def on_validation_epoch_end(self) -> None:
+        self.worse += 1.0
+
+
+def small(callback: Any, **keywords: Any) -> Small:
+    module, loader = Small(), DataLoader(Numbers(), BATCH)
+    trainer = runs.trainer(Case("lightning"), callbacks=[callback], num_sanity_val_steps=1, **keywords)
+    trainer.fit(module, loader, loader)
+    return module
+
+
+def test_the_metrics_of_a_validation_reach_the_plan() -> None:
+    module = small(PlanCallback(ps.Plan(lr=ps.constant() * ps.plateau("val_loss", patience=0, factor=0.5))))
+
+    assert [row[0] for row in module.used[::18]] == [0.1, 0.1, 0.05]
+
+
+def test_a_metric_that_is_never_reported_is_warned_about() -> None:
+    with pytest.warns(UserWarning, match=r"watches loss, which was never reported; reported were: val_loss"):
+        small(PlanCallback(ps.Plan(lr=ps.constant() * ps.plateau("loss"))))
+
+
+def test_metric_rules_go_on_from_the_callback_s_state() -> None:
+    plan = ps.Plan(lr=ps.constant() * ps.plateau("val_loss", patience=0, factor=0.5))
+    callback = PlanCallback(plan)
+    small(callback)
+    again = PlanCallback(plan)
+
+    again.load_state_dict(callback.state_dict())
+    module = small(again, max_epochs=1)
+
+    assert module.used[0][0] == 0.1 * 0.25
+
+
+def test_the_values_of_each_update_reach_the_logger(tmp_path: Path) -> None:
+    logger = pl.loggers.CSVLogger(tmp_path)
+    small(PlanCallback(PLAN), logger=logger, log_every_n_steps=1)
+
+    rows = list(Path(logger.log_dir, "metrics.csv").read_text().splitlines()[1:])
+    header = Path(logger.log_dir, "metrics.csv").read_text().splitlines()[0].split(",")
+    column = header.index("lr[weight]")
+    logged = [float(row.split(",")[column]) for row in rows if row.split(",")[column]]
+    assert logged == [row[0] for row in planned(54)]
+
+
+def test_the_learning_rate_monitor_shows_the_plan_with_nothing_returned(tmp_path: Path) -> None:
+    logger = pl.loggers.CSVLogger(tmp_path)
+    monitor = pl.callbacks.LearningRateMonitor("step")
+    module = runs.Module(Case("lightning", variant="step"), 54)
+    trainer = runs.trainer(Case("lightning"), callbacks=[monitor], logger=logger, log_every_n_steps=1)
+
+    trainer.fit(module, DataLoader(Numbers(), BATCH))
+
+    lines = Path(logger.log_dir, "metrics.csv").read_text().splitlines()
+    column = next(i for i, name in enumerate(lines[0].split(",")) if name.startswith("lr-AdamW") and "weight" in name)
+    logged = [float(line.split(",")[column]) for line in lines[1:]]
+    assert logged == [row[0] for row in planned(54)]
+
+
+def test_manual_optimisation_without_facts_is_refused_with_the_argument() -> None:
+    module = runs.Module(Case("lightning", variant="manual"), 54)
+    trainer = runs.trainer(Case("lightning", variant="manual"), callbacks=[PlanCallback(PLAN)])
+
+    with pytest.raises(ps.InvalidArgument) as refusal:
+        trainer.fit(module, DataLoader(Numbers(), BATCH))
+
+    assert "with manual optimisation only the module knows when it steps" in str(refusal.value)
+    assert "PlanCallback(..., calendar=ps.Calendar(total=10_000))" in str(refusal.value)
+
+
+def test_max_steps_is_the_horizon_where_it_comes_first() -> None:
+    callback = PlanCallback(PLAN)
+    module = small(callback, max_steps=10)
+
+    assert module.used == planned(10)
+
+
+def test_a_plan_for_each_of_two_optimizers() -> None:
+    class Pair(Small):
+        def __init__(self) -> None:
+            super().__init__()
+            self.other = Tiny()
+            self.automatic_optimization = False
+
+        def configure_optimizers(self) -> Any:
+            return [optimizer_of(self.net), optimizer_of(self.other)]
+
+        def on_fit_start(self) -> None:
+            self.used, self.used_too = map(recorded, self.trainer.optimizers)
+
+        def training_step(self, batch: Any, index: int) -> None:
+            for net, optimizer, turn in zip((self.net, self.other), self.optimizers(), (1, 2), strict=True):
+                if index % turn == 0:
+                    self.manual_backward(torch.nn.functional.mse_loss(net(batch[0]), batch[1]))
+                    optimizer.step()
+                    optimizer.zero_grad()
+
+    module = Pair()
+    plans = [ps.Plan(lr=ps.linear(1, 0), horizon=54), ps.Plan(lr=ps.cosine(), horizon=27)]
+    runs.trainer(Case("lightning"), callbacks=[PlanCallback(plans)]).fit(module, DataLoader(Numbers(), BATCH))
+
+    traces = [ps.trace(plan, {"lr": 0.1})["lr"].tolist() for plan in plans]
+    assert [[row[0] for row in used] for used in (module.used, module.used_too)] == traces
+
+
+def test_a_callback_can_be_pickled() -> None:
+    import pickle
+
+    callback = pickle.loads(pickle.dumps(PlanCallback(PLAN)))
+
+    assert isinstance(callback, pl.Callback)

@@ -1,0 +1,81 @@
+"""pytorch-accelerated: the adapter's facts and the Trainer's two kinds of checkpoint."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import paramsched as ps
+from engine_runs.harness import BATCH, PLAN, Numbers, Tiny, optimizer_of, planned, recorded
+
+pytest.importorskip("pytorch_accelerated")
+from pytorch_accelerated import Trainer  # it may be absent
+from pytorch_accelerated.callbacks import MoveModulesToDeviceCallback
+
+from paramsched.engines import pytorch_accelerated as engine
+
+FIXED = ps.Plan(*PLAN.bindings, horizon=15)
+
+
+class Recording(Trainer):
+    """Keeps the values its optimizer uses."""
+
+    def __init__(self) -> None:
+        model = Tiny()
+        optimizer = optimizer_of(model)
+        self.used = recorded(optimizer)
+        super().__init__(model, torch.nn.MSELoss(), optimizer, callbacks=(MoveModulesToDeviceCallback,))
+
+    def fit(self, plan: ps.Plan = PLAN, *, epochs: int = 3, **keywords: Any) -> list[list[float]]:
+        options = {"create_scheduler_fn": engine.scheduler(plan), "gradient_accumulation_steps": 4} | keywords
+        self.train(
+            Numbers(),
+            num_epochs=epochs,
+            per_device_batch_size=BATCH,
+            train_dataloader_kwargs={"num_workers": 0},
+            **options,
+        )
+        return self.used
+
+
+@pytest.mark.parametrize("kind", ["checkpoint", "training state"])
+def test_a_run_goes_on_from_the_trainer_s_files_where_it_was(kind: str, tmp_path: Path) -> None:
+    first, again = Recording(), Recording()
+    first.fit(FIXED, epochs=1)
+
+    if kind == "checkpoint":
+        first.save_checkpoint(tmp_path / "run.pt")
+        again._run_training = partial(_after_loading, again, tmp_path / "run.pt")
+        again.fit(FIXED, epochs=2)
+    else:
+        first.save_training_state(tmp_path / "run")
+        again.fit(FIXED, epochs=3, resume_from=tmp_path / "run")
+
+    assert (first.used + again.used)[:15] == planned(15)  # the Trainer itself adds an update to a run it resumes
+
+
+def _after_loading(trainer: Recording, path: Path) -> None:
+    trainer.load_checkpoint(path)
+    Trainer._run_training(trainer)
+
+
+def test_epochs_are_those_of_the_trainer() -> None:
+    used = Recording().fit(ps.Plan(lr=ps.step("1 epochs", gamma=0.5)))
+
+    assert [row[0] for row in used] == [0.1] * 5 + [0.05] * 5 + [0.025] * 5
+
+
+def test_a_limit_of_steps_is_given_as_a_calendar() -> None:
+    short = engine.scheduler(PLAN, calendar=ps.Calendar(total=10))
+
+    assert Recording().fit(create_scheduler_fn=short, max_num_train_steps=10)[:10] == planned(10)
+
+
+def test_a_plan_in_samples_names_the_fact_and_the_argument() -> None:
+    with pytest.raises(ps.InvalidArgument) as refusal:
+        Recording().fit(ps.Plan(lr=ps.warmup("100 samples")))
+
+    assert "the Trainer has no placeholder for its batch size" in str(refusal.value)
+    assert "pytorch_accelerated.scheduler(..., calendar=ps.Calendar(batch_size=256))" in str(refusal.value)

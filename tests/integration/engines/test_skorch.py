@@ -1,0 +1,106 @@
+"""skorch: the callback's facts, metrics and history; fit, partial_fit and every way to go on."""
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import paramsched as ps
+from engine_runs.harness import PLAN, Case, Numbers, planned
+
+pytest.importorskip("skorch")
+runs = pytest.importorskip("engine_runs.skorch")
+PlanCallback = pytest.importorskip("paramsched.engines.skorch").PlanCallback
+
+CASE = Case("skorch")
+X, Y = Numbers().x.numpy(), Numbers().y.numpy()
+
+
+def net(plan: ps.Plan = PLAN, **keywords: Any) -> Any:
+    return runs.net_of(CASE, PlanCallback(plan), **keywords)
+
+
+def test_a_fit_begins_the_plan_and_a_second_one_begins_it_again() -> None:
+    trained = net().fit(X, Y)
+    first = trained.used_
+
+    trained.fit(X, Y)
+
+    assert [first, trained.used_] == [planned(54), planned(54)]
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_partial_fit_goes_on() -> None:
+    plan = ps.Plan(*PLAN.bindings, horizon=54)
+    trained = net(plan, max_epochs=1)
+
+    trained.partial_fit(X, Y).partial_fit(X, Y).partial_fit(X, Y)
+
+    assert trained.used_ == planned(54)
+
+
+@pytest.mark.parametrize("way", ["files", "pickle"])
+def test_a_net_that_was_stored_goes_on_where_it_was(way: str, tmp_path: Path) -> None:
+    plan = ps.Plan(*PLAN.bindings, horizon=54)
+    first = net(plan, max_epochs=1).fit(X, Y)
+    names = ("params", "optimizer", "history")
+    files = {f"f_{name}": str(tmp_path / name) for name in names}
+    if way == "files":
+        first.save_params(**files)
+        again = net(plan, max_epochs=2).initialize()
+        again.load_params(**files)
+    else:
+        again = pickle.loads(pickle.dumps(first))
+        again.set_params(max_epochs=2)
+        again.used_ = runs.recorded(again.optimizer_)
+    done = list(first.used_)
+
+    again.partial_fit(X, Y)
+
+    assert done + again.used_ == planned(54)
+
+
+def test_the_horizon_of_a_net_that_goes_on_is_all_its_epochs(tmp_path: Path) -> None:
+    files = {f"f_{name}": str(tmp_path / name) for name in ("params", "optimizer", "history")}
+    first = net(ps.Plan(lr=ps.cosine(), horizon="3 epochs"), max_epochs=1).fit(X, Y)
+    first.save_params(**files)
+    again = net(ps.Plan(lr=ps.cosine()), max_epochs=2).initialize()
+    again.load_params(**files)
+
+    again.partial_fit(X, Y)
+
+    whole = ps.trace(ps.Plan(lr=ps.cosine(), horizon=54), {"lr": 0.1})["lr"].tolist()
+    assert [row[0] for row in first.used_ + again.used_] == whole
+
+
+def test_what_the_history_records_reaches_the_plan() -> None:
+    plan = ps.Plan(lr=ps.constant() * ps.plateau("epoch", patience=0, factor=0.5))  # it only ever rises
+    trained = net(plan).fit(X, Y)
+
+    assert [row[0] for row in trained.used_[::18]] == [0.1, 0.1, 0.05]
+
+
+def test_the_history_has_the_values_of_every_update() -> None:
+    trained = net().fit(X, Y)
+
+    logged = [value for epoch in trained.history[:, "batches", :, "lr[weight]"] for value in epoch]
+    assert logged == [row[0] for row in planned(54)]
+
+
+def test_windows_that_do_not_fill_an_epoch_are_named_with_the_argument() -> None:
+    uneven = runs.net_of(Case("skorch", 4), PlanCallback(PLAN, accumulation=4))
+
+    with pytest.raises(ps.InvalidArgument) as refusal:
+        uneven.fit(X, Y)
+
+    assert "18 batches are no whole number of updates of 4" in str(refusal.value)
+    assert "PlanCallback(..., calendar=ps.Calendar(total=10_000))" in str(refusal.value)
+
+
+def test_scikit_learn_can_clone_a_net_with_a_plan() -> None:
+    from sklearn.base import clone
+
+    copied = clone(net())
+
+    assert copied.fit(X, Y).used_ == planned(54)

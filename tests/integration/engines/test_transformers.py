@@ -1,0 +1,114 @@
+"""Hugging Face Trainer: the adapter's facts, metrics, log and checkpoint."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import paramsched as ps
+from engine_runs.harness import PLAN, Case, optimizer_of, planned, recorded
+
+transformers = pytest.importorskip("transformers")
+runs = pytest.importorskip("engine_runs.transformers")
+engine = pytest.importorskip("paramsched.engines.transformers")
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+class Stop(transformers.TrainerCallback):
+    """Ends a run after the first epoch, its horizon unchanged."""
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+        control.should_training_stop = state.epoch >= 1
+
+
+@pytest.mark.parametrize("variant", ["", "pair"])
+def test_a_run_goes_on_from_a_checkpoint_where_it_was(variant: str, tmp_path: Path) -> None:
+    case = Case("transformers", 4, variant=variant)
+    args = runs.arguments(str(tmp_path), case, save_strategy="epoch")
+    first, used = runs.trainer_of(case, args, 15, callbacks=[Stop()])
+    first.train()
+    again, used_too = runs.trainer_of(case, args, 15)
+
+    again.train(resume_from_checkpoint=True)
+
+    assert used + used_too == planned(15)
+
+
+def planned_trainer(plan: ps.Plan, folder: Path, base: type[Any] = transformers.Trainer, **keywords: Any) -> Any:
+    model = runs.Model()
+    args = runs.arguments(str(folder), Case("transformers"), **keywords)
+    rows = runs.Rows()
+    trainer = engine.planned(base, plan)(
+        model=model, args=args, train_dataset=rows, eval_dataset=rows, optimizers=(optimizer_of(model), None)
+    )
+    trainer.used = recorded(trainer.optimizer)
+    return trainer
+
+
+def test_a_second_training_begins_the_plan_again(tmp_path: Path) -> None:
+    trainer = planned_trainer(PLAN, tmp_path)
+
+    trainer.train()
+    trainer.train()
+
+    assert trainer.used == planned(54) + planned(54)
+
+
+def test_the_optimizer_that_the_trainer_makes_is_driven_too(tmp_path: Path) -> None:
+    args = runs.arguments(str(tmp_path), Case("transformers"), learning_rate=0.1)
+    trainer = engine.planned(transformers.Trainer, ps.Plan(lr=ps.linear(1.0, 0.0)))(
+        model_init=runs.Model, args=args, train_dataset=runs.Rows()
+    )
+    seen: list[float] = []
+
+    class Seen(transformers.TrainerCallback):
+        def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+            seen.append(trainer.optimizer.param_groups[0]["lr"])
+
+    trainer.add_callback(Seen())
+    trainer.train()
+
+    assert seen == ps.trace(ps.Plan(lr=ps.linear(1.0, 0.0), horizon=54), {"lr": 0.1})["lr"].tolist()
+
+
+def test_max_steps_is_the_horizon(tmp_path: Path) -> None:
+    trainer = planned_trainer(PLAN, tmp_path, max_steps=10)
+
+    trainer.train()
+
+    assert trainer.used == planned(10)
+
+
+def test_the_metrics_of_an_evaluation_reach_the_plan(tmp_path: Path) -> None:
+    class Worse(transformers.Trainer):
+        worse = 0.0
+
+        def evaluate(self, *args: Any, **keywords: Any) -> Any:
+            self.worse += 1.0
+            return {"eval_loss": self.worse}
+
+    plan = ps.Plan(lr=ps.constant() * ps.plateau("eval_loss", patience=0, factor=0.5))
+    trainer = planned_trainer(plan, tmp_path, Worse, eval_strategy="epoch")
+
+    trainer.train()
+
+    assert [row[0] for row in trainer.used[::18]] == [0.1, 0.1, 0.05]
+
+
+def test_the_log_has_every_scheduled_field_and_the_lr_that_was_used(tmp_path: Path) -> None:
+    trainer = planned_trainer(PLAN, tmp_path, logging_strategy="steps", logging_steps=1)
+
+    trainer.train()
+
+    logged = [float(row["learning_rate"]) for row in trainer.state.log_history if "learning_rate" in row]
+    assert logged == pytest.approx([row[0] for row in planned(54)], abs=5e-7)  # the Trainer may round what it logs
+    assert "weight_decay[bias]" in trainer.state.log_history[0]
+
+
+def test_a_plan_in_epochs_uses_the_trainer_s_epochs(tmp_path: Path) -> None:
+    trainer = planned_trainer(ps.Plan(lr=ps.step("1 epochs", gamma=0.5)), tmp_path)
+
+    trainer.train()
+
+    assert [row[0] for row in trainer.used] == [0.1] * 18 + [0.05] * 18 + [0.025] * 18
