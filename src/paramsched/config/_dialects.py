@@ -9,7 +9,7 @@ from typing import Any, Protocol, cast
 from paramsched.config import _json, _toml, _yaml, native
 from paramsched.config._faults import Faults, meant
 from paramsched.config._names import ShapeLike
-from paramsched.config._raw import bounded, settled, unreadable
+from paramsched.config._raw import bounded, settled
 from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.plan import Plan
 from paramsched.time import Calendar
@@ -28,8 +28,8 @@ SUFFIXES = {".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".json": "json", "
 class Dialect(Protocol):
     """What a module of this package gives to be a dialect.
 
-    It may also have `from_plan(plan) -> data`, `read(text, source) -> data` where its files are no YAML and no JSON, and
-    `write(data) -> text`.
+    It may also have `from_plan(plan) -> data`, `read(text, source) -> data` where its files are no YAML and no JSON,
+    and `write(data) -> text`.
     """
 
     def to_plan(self, data: Any, *, calendar: Calendar | None = None, base: BaseLike | None = None) -> Plan:
@@ -98,8 +98,6 @@ def plan_of(
             faults = Faults()
             read, _ = _syntax(format, syntax)
             data = settled(read(text, source), faults)
-            for one in unreadable(data):
-                faults.add(one.path, one.found, one.instead)
             faults.raise_any(source)
         return cast(Dialect, module).to_plan(data, calendar=calendar, base=base)
     except ConfigError as error:

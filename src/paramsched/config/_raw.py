@@ -43,12 +43,20 @@ def bounded(text: str, source: str) -> None:
 
 
 def settled(raw: Any, faults: Faults) -> Any:
-    """Dicts, lists, text, finite numbers, booleans, None, or an `Unreadable`; wrong keys are faults."""
+    """Dicts, lists, text, finite numbers, booleans and None; whatever else is a fault."""
+    data = marked(raw, faults)
+    for one in unreadable(data):
+        faults.add(one.path, one.found, one.instead)
+    return data
+
+
+def marked(raw: Any, faults: Faults) -> Any:
+    """As `settled`, but what no config has is an `Unreadable`, for who reads the place to tell."""
     return _settled(raw, "$", MOST_DEPTH, faults)
 
 
 def unreadable(data: Any) -> Iterator[Unreadable]:
-    """Every value in settled data that cannot be read."""
+    """Every value in marked data that cannot be read."""
     match data:
         case Unreadable():
             yield data

@@ -12,7 +12,7 @@ from typing import Any, final
 
 from paramsched.config._faults import Faults, kind, meant, shown, within
 from paramsched.config._names import Names, ShapeLike
-from paramsched.config._raw import Unreadable, settled
+from paramsched.config._raw import Unreadable, marked
 from paramsched.config._schedules import MISSING, Reader
 from paramsched.config._spelled import spelled
 from paramsched.errors import InvalidArgument, PlanError
@@ -50,7 +50,7 @@ def to_plan(
     del calendar, base
     faults = Faults()
     names = Names(shapes)
-    plain = settled(data, faults)
+    plain = marked(data, faults)
     if isinstance(plain, Unreadable):
         faults.add(plain.path, plain.found, plain.instead)
     elif not isinstance(plain, dict):
