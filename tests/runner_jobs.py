@@ -10,6 +10,8 @@ from sklearn.datasets import load_digits
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+torch.set_num_threads(1)  # these networks are too small to share between cores
+
 QUIET = {"logger": None, "checkpoint": None, "progress": None}
 """No files and no output."""
 
@@ -73,7 +75,10 @@ class WithMode(nn.Module):
     def forward(self, inputs, target, mode="tensor"):
         output = self.body(inputs)
         if mode == "loss":
-            return {"loss_cls": nn.functional.cross_entropy(output, target), "accuracy": (output.argmax(1) == target).float()}
+            return {
+                "loss_cls": nn.functional.cross_entropy(output, target),
+                "accuracy": (output.argmax(1) == target).float(),
+            }
         return output
 
 

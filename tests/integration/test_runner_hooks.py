@@ -1,12 +1,13 @@
+# ruff: noqa: C408  # configs are spelled as MMEngine spells them
 """The order of hooks: that of real MMEngine, point by point."""
 
 from __future__ import annotations
 
 import pytest
 import torch
-from runner_jobs import WithTrainStep, loader
 
 from paramsched.runner import CheckpointHook, EarlyStoppingHook, Hook, Runner
+from runner_jobs import WithTrainStep, loader
 
 mmengine = pytest.importorskip("mmengine")
 
@@ -118,10 +119,14 @@ BY_ITERATION = {"by_epoch": False, "max_iters": 11}
 def test_a_hook_sees_the_points_in_the_order_of_mmengine(peer, tmp_path, train_cfg, with_val, counts):
     job = {"train_dataloader": loader(5), "train_cfg": train_cfg, "with_val": with_val, "counts": counts}
 
-    assert ours(tmp_path, stopping=None, checkpoint=None, **job) == peer(tmp_path, stopping=None, checkpoint=None, **job)
+    assert ours(tmp_path, stopping=None, checkpoint=None, **job) == peer(
+        tmp_path, stopping=None, checkpoint=None, **job
+    )
 
 
-@pytest.mark.parametrize("train_cfg", [BY_EPOCH | {"max_epochs": 9}, BY_ITERATION | {"val_interval": 2, "max_iters": 20}])
+@pytest.mark.parametrize(
+    "train_cfg", [BY_EPOCH | {"max_epochs": 9}, BY_ITERATION | {"val_interval": 2, "max_iters": 20}]
+)
 def test_a_run_that_stops_early_ends_as_in_mmengine(peer, tmp_path, train_cfg):
     stopping = {"monitor": "loss", "patience": 2}
     job = {"train_dataloader": loader(5), "train_cfg": train_cfg, "with_val": True, "counts": 1}

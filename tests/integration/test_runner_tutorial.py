@@ -1,3 +1,4 @@
+# ruff: noqa: C408  # configs are spelled as MMEngine spells them
 """The tutorial's snippets for a Runner, as they stand, trained on digits.
 
 Changed are only the import lines, `...` (filled in: loader, train_cfg, hooks), and `SGD(model,` to `model.parameters()`.
@@ -6,14 +7,14 @@ The expected values are those of real MMEngine's schedulers, stepped as its Runn
 
 from __future__ import annotations
 
-import mmengine_peer
 import numpy as np
 import pytest
 import torch
-from runner_jobs import QUIET, Recorder, loader, network
 
+import mmengine_peer
 from paramsched.compat.mmengine import MultiStepLR
 from paramsched.runner import Runner
+from runner_jobs import QUIET, Recorder, loader, network
 
 pytest.importorskip("mmengine")
 

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias, final
@@ -87,18 +87,6 @@ def _says_plan(config: Mapping[str, Any]) -> bool:
     """Whether fields stand for schedules as text or numbers, not optimizers for lists of dicts."""
     fields = [value for key, value in config.items() if key not in ("groups", "targets")]
     return all(isinstance(value, (str, int, float)) for value in fields)
-
-
-def per_optimizer(config: Any, names: Sequence[str]) -> dict[str, Any]:
-    """What each optimizer follows; MMEngine's schedulers of several optimizers are kept together in `None`'s place."""
-    if names == [""]:
-        return {"": config}
-    plan = plan_in(config, names=names)
-    if plan is not None:
-        return dict.fromkeys(names, plan)
-    if isinstance(config, Mapping) and "type" not in config:
-        return dict(config)
-    return dict.fromkeys(names, config)
 
 
 def build(config: Any, wrappers: Mapping[str, OptimWrapper], facts: Facts, on_change: str) -> Schedulers:
@@ -190,12 +178,12 @@ def states(schedulers: Schedulers) -> dict[str, Any]:
     }
 
 
-def resume(schedulers: Schedulers, saved: Mapping[str, Any], config: Any, on_change: Any, facts: Facts) -> None:
-    """Go on from what a checkpoint kept; the optimizers' own states are loaded before.
+def require_resumable(schedulers: Schedulers, saved: Mapping[str, Any], config: Any, on_change: Any) -> None:
+    """Refuse a checkpoint of something else, before anything is loaded.
 
     Raises:
         StateError: other optimizers, another kind, class, entry or number of schedulers.
-        PlanChanged: something differs and `on_change` is "error".
+        PlanChanged: arguments differ and `on_change` is "error".
     """
     if set(saved) != set(schedulers):
         raise StateError(f"the checkpoint is of the optimizers {_named(saved)}, and now there are {_named(schedulers)}")
@@ -207,46 +195,53 @@ def resume(schedulers: Schedulers, saved: Mapping[str, Any], config: Any, on_cha
                 f"param_scheduler: the checkpoint has {kinds[not was_plan]}, and now there are {kinds[was_plan]}. "
                 "Give the same kind, or take the weights only: load_from=…, resume=False"
             )
-    for name, many in schedulers.items():
-        if _is_plan(many):
-            many[0].load_state_dict(saved[name]["plan"])
-        elif many or saved[name]:
-            _restore(
-                many, saved[name], per_optimizer(config, list(schedulers)).get(name), on_change, facts.lengths(name)
+        if was_plan:
+            continue
+        if not isinstance(on_change, str):
+            raise InvalidArgument(
+                f"on_change={on_change!r}", "a choice by field is for a Plan", 'Write on_change="new"'
             )
-
-
-def _restore(many: list[Any], saved: Any, config: Any, on_change: Any, lengths: Mapping[str, int | None]) -> None:
-    if not isinstance(on_change, str):
-        raise InvalidArgument(f"on_change={on_change!r}", "a choice by field is for a Plan", 'Write on_change="new"')
-    follows = [_with_new_end(one, state, part) for one, state, part in _zipped(many, saved, config)]
-    if on_change == "error":
-        # An end that nobody wrote follows the length of the run; it is no change.
-        changed = [
-            (one, one._changes(state)) for one, state in zip(many, follows, strict=False) if isinstance(state, Mapping)
+        if len(many) != len(saved[name]):
+            raise StateError(
+                f"param_scheduler: the checkpoint has {len(saved[name])} schedulers, and now there are {len(many)} "
+                f"({', '.join(type(one).__name__ for one in many)}). Give those it was saved with"
+            )
+        told = [
+            f"[{index}] {type(one).__name__} {key}: {then!r} in the checkpoint, {now!r} now"
+            for index, (one, state) in enumerate(zip(many, _followed(many, saved[name], config, name), strict=True))
+            for key, (now, then) in one._changes(state).items()
         ]
-        told = [f"{type(one).__name__}.{key}: {then!r} in the checkpoint, {now!r} now" for one, found in changed
-                for key, (now, then) in found.items()]  # fmt: skip
-        if told:
+        if told and on_change == "error":
             raise PlanChanged(
                 "param_scheduler differs from the checkpoint's and on_change is 'error':\n" + "\n".join(told)
             )
-        on_change = "new"
-    restore(
-        many,
-        follows if on_change == "checkpoint" else saved,
-        on_change=on_change,
-        epoch_length=lengths["epoch_length"],
-    )
 
 
-def _zipped(many: list[Any], saved: Any, config: Any) -> Iterator[tuple[Any, Any, Any]]:
-    parts = list(config) if isinstance(config, (list, tuple)) else [config]
-    if not isinstance(saved, list) or len(saved) != len(many):
-        yield from ()
-        return
-    for index, (one, state) in enumerate(zip(many, saved, strict=True)):
-        yield one, state, parts[index] if index < len(parts) else None
+def resume(schedulers: Schedulers, saved: Mapping[str, Any], config: Any, on_change: Any, facts: Facts) -> None:
+    """Go on from what a checkpoint kept; the optimizers' own states are loaded before.
+
+    Raises:
+        PlanChanged: a plan differs and `on_change` is "error".
+    """
+    for name, many in schedulers.items():
+        if _is_plan(many):
+            many[0].load_state_dict(saved[name]["plan"])
+        elif many:
+            # An end that nobody wrote follows the length of the run, whatever the policy.
+            restore(
+                many,
+                _followed(many, saved[name], config, name) if on_change == "checkpoint" else saved[name],
+                on_change="checkpoint" if on_change == "checkpoint" else "new",
+                epoch_length=facts.lengths(name)["epoch_length"],
+            )
+
+
+def _followed(many: Sequence[Any], saved: Any, config: Any, name: str) -> list[Any]:
+    """Saved states whose filled-in lengths are those of the present run."""
+    mine = config.get(name) if name and isinstance(config, Mapping) and name in config else config
+    parts = list(mine) if isinstance(mine, (list, tuple)) else [mine]
+    parts += [None] * len(many)
+    return [_with_new_end(one, state, part) for one, state, part in zip(many, saved, parts, strict=False)]
 
 
 def _with_new_end(one: Any, state: Any, config: Any) -> Any:

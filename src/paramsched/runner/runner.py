@@ -323,6 +323,9 @@ class Runner:
             self._load_weights(source)
             return
         assert self._facts is not None
+        given = self._given
+        config, policy, saved = given["param_scheduler"], given["on_change"], state["param_schedulers"]
+        _schedulers.require_resumable(self.schedulers, saved, config, policy)
         for line in _changed(state["run"], self._run_facts()):
             self.logger.warning("resume: %s", line)
         bases = {name: _bases(stepper) for name, stepper in self.steppers.items()}
@@ -331,13 +334,7 @@ class Runner:
             _take_stepper_state(stepper, state["optimizers"].get(name, {}))
             for line in _changed(_bases(stepper), bases[name], only_common=True):
                 self.logger.warning("resume: base of %s; the checkpoint's goes on", line)
-        _schedulers.resume(
-            self.schedulers,
-            state["param_schedulers"],
-            self._given["param_scheduler"],
-            self._given["on_change"],
-            self._facts,
-        )
+        _schedulers.resume(self.schedulers, saved, config, policy, self._facts)
         gradients = self.checkpoints.gradients(source)
         for name, parameter in self.model.named_parameters():
             if name in gradients:
