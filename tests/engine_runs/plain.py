@@ -1,8 +1,11 @@
-"""A loop written by hand, with and without a GradScaler, DistributedDataParallel, and averaged weights."""
+"""A loop written by hand: with a GradScaler, averaged weights, DistributedDataParallel, ZeRO and FSDP2."""
 
 from typing import Any
 
 import torch
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.optim import ZeroRedundancyOptimizer
 from torch.utils.data import DataLoader
 from torch.utils.data.distributed import DistributedSampler
 
@@ -25,6 +28,15 @@ from engine_runs.harness import (
 )
 
 
+def sharded(model: torch.nn.Module) -> ZeroRedundancyOptimizer:
+    """The same two groups, their states shared out over the processes."""
+    groups = [
+        {key: value for key, value in group.items() if key in ("params", "name", "lr", "weight_decay")}
+        for group in optimizer_of(model).param_groups
+    ]
+    return ZeroRedundancyOptimizer(groups, torch.optim.AdamW, lr=0.1)
+
+
 def train(case: Case) -> Run:
     model: Any = Tiny()
     optimizer = optimizer_of(model, fused=True if case.variant == "fused" else None)
@@ -33,13 +45,19 @@ def train(case: Case) -> Run:
     if world_size() > 1:
         if not torch.distributed.is_initialized():
             torch.distributed.init_process_group("gloo")
-        model = torch.nn.parallel.DistributedDataParallel(model)
         sampler = DistributedSampler(data, shuffle=False)
+        if case.variant == "fsdp":
+            fully_shard(model, mesh=init_device_mesh("cpu", (world_size(),)))
+            optimizer = optimizer_of(model)  # its parameters are others now
+        else:
+            model = torch.nn.parallel.DistributedDataParallel(model)
+        if case.variant == "zero":
+            optimizer = sharded(model)
     loader = DataLoader(data, BATCH, sampler=sampler)
     total = updates(len(loader), case)
     assert len(loader) == batches_of_a_process()
     ps.Scheduler(optimizer, PLAN, total=total)
-    used = recorded(optimizer)
+    used = recorded(optimizer.optim if case.variant == "zero" else optimizer)
     scale = scaler() if case.overflow else torch.amp.GradScaler("cpu", enabled=False)
     averaged = torch.optim.swa_utils.AveragedModel(model) if case.variant == "swa" else None
 

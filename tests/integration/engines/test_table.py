@@ -12,6 +12,8 @@ WIRINGS = [
     ("plain", "", "plain torch"),
     ("plain", "fused", "plain torch, fused"),
     ("plain", "swa", "torch.optim.swa_utils"),
+    ("plain", "zero", "ZeroRedundancyOptimizer"),
+    ("plain", "fsdp", "FSDP2 (fully_shard)"),
     ("accelerate", "", "Accelerate"),
     ("accelerate", "prepared", "Accelerate, scheduler prepared and stepped"),
     ("accelerate", "split_batches", "Accelerate, split_batches"),
@@ -27,11 +29,13 @@ WIRINGS = [
     ("ignite", "wrapped", "Ignite, LRScheduler handler"),
     ("skorch", "", "skorch, PlanCallback"),
     ("skorch", "accelerate", "skorch, AccelerateMixin"),
+    ("mmengine", "", "MMEngine Runner, Scheduler on its OptimWrapper"),
     ("pytorch_accelerated", "", "pytorch-accelerated"),
     ("pytorch_accelerated", "function", "pytorch-accelerated, own function"),
 ]
-WITHOUT_SCALER = {("skorch", "")}
-ALONE = {("skorch", "")}
+WITHOUT_SCALER = {("skorch", ""), ("plain", "zero"), ("plain", "fsdp")}
+IN_ONE = [one for one in WIRINGS if one[:2] not in {("plain", "zero"), ("plain", "fsdp")}]
+IN_TWO = [one for one in WIRINGS if one[:2] != ("skorch", "")]
 PAGE = Path(__file__).parents[3] / "docs" / "engines" / "table.md"
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
@@ -51,7 +55,7 @@ def row(name: str, processes: int, runs: list[Run]) -> str:
 def engine_in_two(engine: str) -> dict[Case, list[Run]]:
     """All wirings of an engine, by one pair of processes."""
     pytest.importorskip(engine if engine != "plain" else "torch")
-    ways = [case for one, way, _ in WIRINGS if one == engine and (one, way) not in ALONE for case in cases(one, way)]
+    ways = [case for one, way, _ in IN_TWO if one == engine for case in cases(one, way)]
     return dict(zip(ways, run_in_two(ways), strict=True))
 
 
@@ -63,7 +67,7 @@ def check(line: str, runs: list[Run], add_row) -> None:
         assert line in PAGE.read_text(encoding="utf-8").splitlines(), f"{PAGE.name} says how it is written anew"
 
 
-@pytest.mark.parametrize(("engine", "variant", "name"), WIRINGS, ids=[name for _, _, name in WIRINGS])
+@pytest.mark.parametrize(("engine", "variant", "name"), IN_ONE, ids=[name for _, _, name in IN_ONE])
 def test_every_update_of_one_process_uses_what_is_planned(engine, variant, name, add_row, capfd):
     pytest.importorskip(engine if engine != "plain" else "torch")
 
@@ -72,11 +76,7 @@ def test_every_update_of_one_process_uses_what_is_planned(engine, variant, name,
     check(row(name, 1, runs), runs, add_row)
 
 
-@pytest.mark.parametrize(
-    ("engine", "variant", "name"),
-    [wiring for wiring in WIRINGS if wiring[:2] not in ALONE],
-    ids=[name for engine, variant, name in WIRINGS if (engine, variant) not in ALONE],
-)
+@pytest.mark.parametrize(("engine", "variant", "name"), IN_TWO, ids=[name for _, _, name in IN_TWO])
 def test_every_update_of_two_processes_uses_what_is_planned(engine, variant, name, add_row):
     runs = [both for case in cases(engine, variant) for both in [engine_in_two(engine)[case]]]
 
@@ -88,7 +88,7 @@ def test_the_page_has_a_row_for_each_wiring_and_no_other():
     rows = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")][1:]
 
     names = {(line.split(" | ")[0].removeprefix("| "), line.split(" | ")[1]) for line in rows}
-    expected = {(name, n) for one, way, name in WIRINGS for n in ("1", "2") if n == "1" or (one, way) not in ALONE}
+    expected = {(name, n) for n, ways in (("1", IN_ONE), ("2", IN_TWO)) for _, _, name in ways}
     assert (names, len(rows)) == (expected, len(expected))
 
 
