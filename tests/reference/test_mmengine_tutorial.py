@@ -1,8 +1,10 @@
 """MMEngine's tutorial on parameter schedulers, snippet by snippet: its values, from the classes and from the dialect.
 
-The values are those of the specification, to the digits it gives. `...` in a snippet stands for a scheduler that is filled
-in here.
+The values are those of the specification, to the digits it gives. `...` in a snippet stands for a scheduler that is
+filled in here.
 """
+
+# ruff: noqa: C408  # the configs are written as the tutorial writes them
 
 import warnings
 

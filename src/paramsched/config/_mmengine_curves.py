@@ -254,6 +254,8 @@ def _one_cycle_faults(arguments: Arguments) -> Iterator[Fault]:
         yield Fault("pct_start", f"Expected float between 0 and 1 pct_start, but got {share}")
     if strategy not in ("cos", "linear"):
         yield Fault("anneal_strategy", f'anneal_strategy must by one of "cos" or "linear", instead got {strategy}')
+    if not isinstance(arguments["three_phase"], (bool, int)):
+        yield Fault("three_phase", f"three_phase={arguments['three_phase']!r} is not True or False", TypeError)
     for name in ("div_factor", "final_div_factor"):
         if not _number(arguments[name]):
             yield Fault(name, f"{name}={arguments[name]!r} is no number", TypeError)

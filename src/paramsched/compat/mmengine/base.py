@@ -5,8 +5,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Self
 
-from paramsched.compat.mmengine import _optimizers
-from paramsched.compat.mmengine._optimizers import OptimizerLike
+from paramsched.compat.mmengine import optimizers
+from paramsched.compat.mmengine.optimizers import OptimizerLike
 from paramsched.config._caution import warn
 from paramsched.config._mmengine_curves import INF, converted
 from paramsched.errors import StateError
@@ -66,8 +66,8 @@ class _ParamScheduler:
         verbose: bool = False,
     ) -> None:
         self._attach(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
-        _optimizers.start_counting(optimizer)
-        self._step_found = _optimizers.own_step(optimizer)
+        optimizers.start_counting(optimizer)
+        self._step_found = optimizers.own_step(optimizer)
         self._global_step = -1
         self.step()
 
@@ -83,7 +83,7 @@ class _ParamScheduler:
                 self._entry = present
             values = self._get_value()
             for index, (group, value) in enumerate(zip(self.optimizer.param_groups, values, strict=False)):
-                _optimizers.write(group, self.param_name, value)
+                optimizers.write(group, self.param_name, value)
                 self.print_value(self.verbose, index, value)
         self._last_value = self._present()
 
@@ -179,7 +179,7 @@ class _ParamScheduler:
         verbose: bool,
     ) -> None:
         """Check and keep the arguments that all classes share, and the bases."""
-        _optimizers.require_optimizer(optimizer)
+        optimizers.require_optimizer(optimizer)
         if end <= begin:
             raise ValueError(
                 f"end should be larger than begin, but got begin={begin}, end={end}. Write end={begin + 1}"
@@ -191,9 +191,9 @@ class _ParamScheduler:
         initial = f"initial_{param_name}"
         groups = optimizer.param_groups
         for index, group in enumerate(groups):
-            _optimizers.require_number(group, param_name)
+            optimizers.require_number(group, param_name)
             if last_step == -1:
-                group.setdefault(initial, _optimizers.read(group, param_name))
+                group.setdefault(initial, optimizers.read(group, param_name))
             elif initial not in group:
                 raise KeyError(
                     f"param '{initial}' is not specified in param_groups[{index}] when resuming an optimizer"
@@ -206,18 +206,18 @@ class _ParamScheduler:
             self._entry = list(self.base_values)
 
     def _present(self) -> list[Any]:
-        return [_optimizers.read(group, self.param_name) for group in self.optimizer.param_groups]
+        return [optimizers.read(group, self.param_name) for group in self.optimizer.param_groups]
 
     def _check_order(self) -> None:
         """At the first tick after construction: was `optimizer.step` called, and is it still the same?"""
         if self._global_step != 0:
             return
-        if _optimizers.own_step(self.optimizer) != getattr(self, "_step_found", (None, None)):
+        if optimizers.own_step(self.optimizer) != getattr(self, "_step_found", (None, None)):
             warn(
                 "Seems like `optimizer.step()` has been overridden after parameter value scheduler initialization. "
                 f"Please, make sure to call `optimizer.step()` before `scheduler.step()`. {_ORDER}",
             )
-        elif not (_optimizers.has_stepped(self.optimizer) or _optimizers.may_wait(self.optimizer)):
+        elif not (optimizers.has_stepped(self.optimizer) or optimizers.may_wait(self.optimizer)):
             warn(
                 "Detected call of `scheduler.step()` before `optimizer.step()`. Call them in the opposite order: "
                 "otherwise the first value of the schedule is skipped. " + _ORDER,
@@ -229,13 +229,13 @@ class _ParamScheduler:
         missing = len(groups) - len(self.base_values)
         if missing <= 0:
             return
-        at = len(self.base_values) - (1 if _optimizers.pseudo_group(self.optimizer) is not None else 0)
+        at = len(self.base_values) - (1 if optimizers.pseudo_group(self.optimizer) is not None else 0)
         for index, group in enumerate(groups[at : at + missing], start=at):
-            _optimizers.require_number(group, self.param_name)
-            base = group.setdefault(f"initial_{self.param_name}", _optimizers.read(group, self.param_name))
+            optimizers.require_number(group, self.param_name)
+            base = group.setdefault(f"initial_{self.param_name}", optimizers.read(group, self.param_name))
             self.base_values.insert(index, _number(base))
             if "_entry" in vars(self):
-                self._entry.insert(index, _optimizers.read(group, self.param_name))
+                self._entry.insert(index, optimizers.read(group, self.param_name))
             self._catch_up(index)
 
     def _catch_up(self, index: int) -> None:

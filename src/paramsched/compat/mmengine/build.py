@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, overload
 
-from paramsched.compat.mmengine._optimizers import OptimizerLike
 from paramsched.compat.mmengine.base import _ParamScheduler
 from paramsched.compat.mmengine.curved import Curved
+from paramsched.compat.mmengine.optimizers import OptimizerLike
 from paramsched.compat.mmengine.registry import PARAM_SCHEDULERS
 from paramsched.config._caution import warn
 from paramsched.config._mmengine_lists import Clock, list_cautions

@@ -7,9 +7,9 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
-from paramsched.compat.mmengine import _optimizers
-from paramsched.compat.mmengine._optimizers import OptimizerLike
+from paramsched.compat.mmengine import optimizers
 from paramsched.compat.mmengine.base import _ParamScheduler
+from paramsched.compat.mmengine.optimizers import OptimizerLike
 from paramsched.config._caution import warn
 from paramsched.config._mmengine_curves import CURVES, INF, Curve, cautions, class_of
 from paramsched.schedules.rules import Rule
@@ -31,7 +31,7 @@ class Curved(_ParamScheduler):
     curve: ClassVar[Curve]
 
     def __init__(self, optimizer: OptimizerLike, param_name: str, *args: Any, **kwargs: Any) -> None:
-        _optimizers.require_optimizer(optimizer)
+        optimizers.require_optimizer(optimizer)
         arguments = self._arguments(args, kwargs)
         tail = {name: arguments.pop(name) for name in ("begin", "end", "last_step", "by_epoch", "verbose")}
         vars(self).update(arguments)
@@ -93,11 +93,11 @@ class Curved(_ParamScheduler):
         if self.last_step < 0:
             return
         group = self.optimizer.param_groups[index]
-        entry = value = _optimizers.read(group, self.param_name)
+        entry = value = optimizers.read(group, self.param_name)
         for k in range(self.last_step + 1):
             a, b, c, e = self._coefficients(k)
             value = a * value + b * self.base_values[index] + c + e * entry
-        _optimizers.write(group, self.param_name, value)
+        optimizers.write(group, self.param_name, value)
 
     @classmethod
     def _check_conversion(cls, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
@@ -139,7 +139,7 @@ class MomentumSchedulerMixin:
     use_betas: bool
 
     def __init__(self, optimizer: OptimizerLike, *args: Any, **kwargs: Any) -> None:
-        _optimizers.require_optimizer(optimizer)
+        optimizers.require_optimizer(optimizer)
         defaults = optimizer.defaults  # type: ignore[union-attr]  # a wrapper has it as an optimizer has
         self.use_betas = "momentum" not in defaults
         if self.use_betas:
@@ -161,7 +161,7 @@ class MomentumSchedulerMixin:
 def share_momentum(optimizer: OptimizerLike) -> None:
     """Let every group's `momentum` say what `betas[0]` is."""
     for group in optimizer.param_groups:
-        group["momentum"] = _optimizers.read(group, "momentum")
+        group["momentum"] = optimizers.read(group, "momentum")
 
 
 def of_table(cls: _Class) -> _Class:

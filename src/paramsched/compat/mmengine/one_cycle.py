@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from paramsched.compat.mmengine import _optimizers
-from paramsched.compat.mmengine._optimizers import OptimizerLike
+from paramsched.compat.mmengine import optimizers
 from paramsched.compat.mmengine.curved import Curved, of_table
+from paramsched.compat.mmengine.optimizers import OptimizerLike
 from paramsched.schedules.rules import one_cycle_values
 
 
@@ -40,7 +40,7 @@ class OneCycleParamScheduler(Curved):
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
                 self._mark(group, peak)
 
-    def _mark(self, group: _optimizers.Group, peak: float) -> None:
+    def _mark(self, group: optimizers.Group, peak: float) -> None:
         group["initial_lr"] = peak / self.div_factor
         group["max_lr"] = peak
         group["min_lr"] = group["initial_lr"] / self.final_div_factor
@@ -49,7 +49,7 @@ class OneCycleParamScheduler(Curved):
         groups = len(optimizer.param_groups)
         if not isinstance(self.eta_max, (list, tuple)):
             return [self.eta_max] * groups  # type: ignore[list-item]  # a list was asked for above
-        pseudo = _optimizers.pseudo_group(optimizer) is not None
+        pseudo = optimizers.pseudo_group(optimizer) is not None
         peaks = list(self.eta_max)
         if pseudo and len(peaks) == groups - 1:
             peaks.append(peaks[-1])  # row 6

@@ -4,10 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from paramsched.compat.mmengine import _optimizers
-from paramsched.compat.mmengine._optimizers import OptimizerLike
+from paramsched.compat.mmengine import optimizers
 from paramsched.compat.mmengine.base import _tell
 from paramsched.compat.mmengine.curved import Curved, of_table
+from paramsched.compat.mmengine.optimizers import OptimizerLike
 from paramsched.feedback.plateau import Plateau, PlateauState
 
 
@@ -95,8 +95,8 @@ class ReduceOnPlateauParamScheduler(Curved):
 
     def _reduce(self) -> None:
         for index, (group, value) in enumerate(zip(self.optimizer.param_groups, self._get_value(), strict=False)):
-            if _optimizers.read(group, self.param_name) - value > self.eps:
-                _optimizers.write(group, self.param_name, value)
+            if optimizers.read(group, self.param_name) - value > self.eps:
+                optimizers.write(group, self.param_name, value)
                 self.print_value(self.verbose, index, value)
 
     def _get_value(self) -> list[float]:
@@ -107,7 +107,7 @@ class ReduceOnPlateauParamScheduler(Curved):
         groups = len(optimizer.param_groups)
         if not isinstance(self.min_value, (list, tuple)):
             return [self.min_value] * groups  # type: ignore[list-item]  # a list was asked for above
-        real = groups - (_optimizers.pseudo_group(optimizer) is not None)
+        real = groups - (optimizers.pseudo_group(optimizer) is not None)
         if len(self.min_value) != real:
             raise ValueError(f"expected {real} min_values, got {len(self.min_value)}. Give one for each group")
         return [*self.min_value, self.min_value[-1]][:groups]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from paramsched.compat.mmengine import _optimizers
+from paramsched.compat.mmengine import optimizers
 from paramsched.compat.mmengine.base import _ParamScheduler
 from paramsched.compat.mmengine.plateau import ReduceOnPlateauParamScheduler
 
@@ -14,9 +14,9 @@ def scheduled_values(schedulers: Iterable[_ParamScheduler]) -> dict[str, list[fl
     """
     values: dict[str, list[float]] = {}
     for scheduler in schedulers:
-        optimizer = _optimizers.raw(scheduler.optimizer) or scheduler.optimizer
+        optimizer = optimizers.raw(scheduler.optimizer) or scheduler.optimizer
         groups = optimizer.param_groups
-        values[scheduler.param_name] = [float(_optimizers.read(group, scheduler.param_name)) for group in groups]
+        values[scheduler.param_name] = [float(optimizers.read(group, scheduler.param_name)) for group in groups]
     return values
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import Any, Literal, TypeAlias
 
-from paramsched.compat.mmengine import _optimizers
+from paramsched.compat.mmengine import optimizers
 from paramsched.compat.mmengine.base import _CLASS, _ParamScheduler, names_of
 from paramsched.compat.mmengine.curved import Curved
 from paramsched.config._mmengine_lists import Clock
@@ -141,7 +141,7 @@ def _rewrite(schedulers: Sequence[_ParamScheduler], fields: set[str], epoch_leng
             if not schedule.is_resolved:
                 schedule = resolve(schedule, Calendar(steps_per_epoch=length, total=now + 1))
             value = schedule(now, base=float(curved[0].base_values[index]))
-            _optimizers.write(group, field, value)
+            optimizers.write(group, field, value)
         for one in curved:
             one._last_value = one._present()
 

@@ -29,6 +29,7 @@ OptimizerLike: TypeAlias = Optimizer | Wrapper
 
 # Beside the optimizer, not on it: nothing of this may travel with a copy of it (row 33 of divergences.md).
 _updates: WeakKeyDictionary[Optimizer, int] = WeakKeyDictionary()
+_since: WeakKeyDictionary[Optimizer, int] = WeakKeyDictionary()  # the count when the last scheduler was built
 _exact: WeakIdKeyDictionary = WeakIdKeyDictionary()
 
 
@@ -61,13 +62,19 @@ def start_counting(optimizer: Any) -> None:
         return
     if inner not in _updates:
         inner.register_step_post_hook(_count)
-    _updates[inner] = 0
+    _since[inner] = _updates.setdefault(inner, 0)
 
 
 def has_stepped(optimizer: Any) -> bool:
     """Whether an update happened since `start_counting`, as far as can be told."""
     inner = raw(optimizer)
-    return inner is None or _updates.get(inner, 1) > 0
+    return inner is None or inner not in _updates or _updates[inner] > _since.get(inner, 0)
+
+
+def updates(optimizer: Any) -> int:
+    """How many updates were counted."""
+    inner = raw(optimizer)
+    return 0 if inner is None else _updates.get(inner, 0)
 
 
 def may_wait(optimizer: Any) -> bool:

@@ -1,0 +1,278 @@
+"""MMEngine's own Runner. It takes nothing but its own schedulers, so these are its classes and ours at once.
+
+    from paramsched.engines.mmengine import MultiStepLR, PlanScheduler, register
+
+    Runner(..., param_scheduler=PlanScheduler(optim_wrapper, plan, steps_per_epoch=500))
+    register()                                   # then configs find them: dict(type='PlanScheduler', plan='plan.yaml')
+
+The 29 classes tick per batch or per epoch, as MMEngine's do; with `count="updates"` those by iteration tick per update.
+A plan always counts updates: the optimizer's own step moves it. `register` also lets torch load MMEngine's checkpoints,
+and `ValuesHook` logs the value of every group.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from math import ceil
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import TYPE_CHECKING, Any, Literal
+from weakref import WeakKeyDictionary
+
+import torch
+
+from paramsched.compat import mmengine as ours
+from paramsched.compat.mmengine import optimizers
+from paramsched.config import load, loads, native
+from paramsched.config._mmengine_curves import INF, class_names
+from paramsched.engines._facts import Facts, Watch, flat
+from paramsched.errors import InvalidArgument, MissingDependency
+from paramsched.plan import Plan
+from paramsched.scheduler._resume import OnChange
+from paramsched.scheduler.scheduler import Scheduler
+from paramsched.time import Calendar
+
+Count = Literal["batches", "updates"]
+
+# Beside the schedulers: no part of their state, because a resumed process counts anew.
+_seen: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
+
+
+class _Counting:
+    """Before one of our classes: what the batches of an accumulation count as.
+
+    Args:
+        count: what a scheduler by iteration counts: `"batches"`, as MMEngine does, or `"updates"`, so that a warmup of
+            8 lasts 8 updates under any accumulation (row 18 of docs/compat/divergences.md).
+    """
+
+    def __init__(self, *args: Any, count: Count = "batches", **keywords: Any) -> None:
+        if count not in ("batches", "updates"):
+            raise InvalidArgument(f"{type(self).__name__}(count={count!r})", "no such count", 'Write count="updates"')
+        allow_checkpoints()
+        self.count = count
+        super().__init__(*args, **keywords)
+        _seen[self] = optimizers.updates(self.optimizer)  # type: ignore[attr-defined]  # of the class that is mixed in
+
+    def step(self, *args: Any, **keywords: Any) -> None:
+        """Make a tick; with `count="updates"` one for each update since the last call."""
+        if self.count == "batches" or self.by_epoch or self not in _seen:  # type: ignore[attr-defined]  # as above
+            super().step(*args, **keywords)  # type: ignore[misc]  # as above
+            return
+        done = optimizers.updates(self.optimizer)  # type: ignore[attr-defined]  # as above
+        while _seen[self] < done:
+            super().step()  # type: ignore[misc]  # as above
+            _seen[self] += 1
+
+
+class _PlanScheduler:
+    """A plan as one of MMEngine's schedulers: its Runner carries it, checkpoints it and hands it metrics.
+
+    The optimizer's step moves the plan, so that accumulation and skipped updates are right; `step()` moves nothing.
+
+    Args:
+        optimizer: an optimizer, or MMEngine's wrapper of one.
+        plan: a plan, a mapping as in a native file, one such text, or the path of a file.
+        end: epochs of the run, which a Runner fills in; the horizon of a plan without one.
+        epoch_length: batches in an epoch. A Runner fills it in where the config says `convert_to_iter_based=True`.
+        on_change: as in `ps.Scheduler`.
+        facts: of the Calendar, where the engine does not know them: `steps_per_epoch`, `total`, ….
+
+    Raises:
+        MissingFact: a unit of the plan needs what nobody said.
+    """
+
+    need_val_args = True
+    by_epoch = True
+
+    def __init__(
+        self,
+        optimizer: Any,
+        plan: Plan | Mapping[str, Any] | str,
+        *,
+        end: int | None = None,
+        epoch_length: int | None = None,
+        on_change: OnChange = "new",
+        **facts: Any,
+    ) -> None:
+        allow_checkpoints()
+        self.optimizer = optimizer
+        told = Calendar(**facts) if facts else None
+        known = _facts(optimizer, epoch_length, None if end is None or end >= INF else end)
+        inner = optimizers.raw(optimizer)
+        self.scheduler: Scheduler = known.scheduler(inner, _plan(plan), calendar=told, on_change=on_change)
+        self.watch = Watch("PlanScheduler")
+
+    @classmethod
+    def build_iter_from_epoch(cls, *args: Any, epoch_length: int, by_epoch: bool = True, **keywords: Any) -> Any:
+        """What a Runner calls where the config says `convert_to_iter_based=True`: it tells the length of an epoch."""
+        del by_epoch
+        return cls(*args, epoch_length=epoch_length, **keywords)
+
+    def step(self, metrics: Mapping[str, Any] | None = None) -> None:
+        """Hand a validation's metrics to the rules that watch them; without metrics nothing."""
+        if metrics is not None:
+            self.watch.tell(self.scheduler, metrics)
+
+    def get_last_value(self) -> list[float]:
+        """The values of the coming update, field after field."""
+        return list(self.scheduler.values().values())
+
+    def print_value(self, is_verbose: bool, group: int, value: float) -> None:
+        """Nothing: `ValuesHook` logs the values."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state of the plan's scheduler."""
+        return self.scheduler.state_dict()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from such a state; another plan in it obeys `on_change`."""
+        self.scheduler.load_state_dict(state_dict)
+
+
+class _ValuesHook:
+    """Log the values each update uses, of every group: `train/lr[1]`, `train/momentum[0]`.
+
+    MMEngine logs the first group's learning rate (rows 29 and 30 of docs/compat/divergences.md).
+    """
+
+    priority = "VERY_HIGH"
+
+    def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
+        """Put the values into the Runner's message hub, from where its loggers take them."""
+        schedulers = runner.param_schedulers
+        lists = schedulers if isinstance(schedulers, dict) else {"": schedulers or []}
+        for name, mine in lists.items():
+            for key, value in _values(mine).items():
+                runner.message_hub.update_scalar(f"train/{name + '.' if name else ''}{key}", value)
+
+
+def register(*, force: bool = False) -> None:
+    """Make the 29 classes, `PlanScheduler` and `ValuesHook` usable by name in MMEngine's configs.
+
+    Args:
+        force: whether the 29 names mean our classes from here on. In any case ours are `paramsched.StepLR`, ….
+
+    Raises:
+        MissingDependency: mmengine is not installed.
+    """
+    hooks, schedulers = _registries()
+    allow_checkpoints()
+    scope = _scope()
+    for name in class_names():
+        scope.register_module(name=name, module=_class(name), force=True)
+        if force:
+            schedulers.register_module(name=name, module=_class(name), force=True)
+    schedulers.register_module(name="PlanScheduler", module=_class("PlanScheduler"), force=True)
+    hooks.register_module(name="ValuesHook", module=_class("ValuesHook"), force=True)
+
+
+@cache
+def allow_checkpoints() -> None:
+    """Let torch load MMEngine's own checkpoints: its history of logged values, and NumPy's numbers in it (row 23).
+
+    What is allowed can compute nothing: a history's methods are the only attributes that a file can name.
+    """
+    if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 6):  # weights_only is no default there
+        return
+    import numpy as np
+    from mmengine.logging import HistoryBuffer
+
+    def method(owner: Any, name: str) -> Any:
+        if owner is HistoryBuffer and name in ("min", "max", "current", "mean"):
+            return getattr(HistoryBuffer, name)
+        raise UnpicklingError(f"{name} of {owner!r} is no part of a history of logged values")
+
+    kinds = (np.float64, np.float32, np.int64, np.int32, np.uint64, np.bool_)
+    rebuild = [np.empty(0).__reduce__()[0], np.float64(0).__reduce__()[0]]
+    allowed = [HistoryBuffer, np.ndarray, np.dtype, *rebuild, *(type(np.dtype(kind)) for kind in kinds)]
+    torch.serialization.add_safe_globals([*allowed, (method, "builtins.getattr")])
+
+
+def _facts(optimizer: Any, epoch_length: int | None, epochs: int | None) -> Facts:
+    accumulation = getattr(optimizer, "_accumulative_counts", 1)
+    known = epoch_length is not None and epochs is not None
+    reason = "a config has to say convert_to_iter_based=True for it" if epoch_length is None else "its end is not known"
+    return Facts(
+        call="PlanScheduler",
+        batches=epoch_length,
+        accumulation=accumulation,
+        total=ceil(epoch_length * epochs / accumulation) if known else None,  # type: ignore[operator]  # both are known
+        whole=False,  # MMEngine counts the batches of a cycle through the ends of epochs
+        why={"steps_per_epoch": reason, "total": reason},
+    )
+
+
+def _plan(plan: Plan | Mapping[str, Any] | str) -> Plan:
+    if isinstance(plan, Mapping):
+        return native.to_plan(dict(plan))
+    if isinstance(plan, str):
+        return (
+            load(plan) if "\n" not in plan and Path(plan).suffix in (".yaml", ".yml", ".toml", ".json") else loads(plan)
+        )
+    return plan
+
+
+def _values(schedulers: Any) -> dict[str, float]:
+    values: dict[str, float] = {}
+    for scheduler in schedulers:
+        if isinstance(scheduler, _PlanScheduler):
+            values |= flat(scheduler.scheduler)
+    for field, by_group in ours.scheduled_values(
+        [one for one in schedulers if isinstance(one, ours._ParamScheduler)]
+    ).items():
+        values |= {f"{field}[{index}]": value for index, value in enumerate(by_group)}
+    return values
+
+
+@cache
+def _class(name: str) -> type[Any]:
+    """A class with MMEngine's as its base; made when first asked for, because it imports mmengine."""
+    hook, base = _bases()
+    if name in class_names():
+        bases: tuple[type[Any], ...] = (_Counting, getattr(ours, name), base)
+        doc = getattr(ours, name).__doc__
+    elif name == "PlanScheduler":
+        bases, doc = (_PlanScheduler, base), _PlanScheduler.__doc__
+    else:
+        bases, doc = (_ValuesHook, hook), _ValuesHook.__doc__
+    return type(name, bases, {"__doc__": doc, "__module__": __name__, "__qualname__": name})
+
+
+def _bases() -> tuple[type[Any], type[Any]]:
+    try:
+        from mmengine.hooks import Hook
+        from mmengine.optim.scheduler import _ParamScheduler
+    except ModuleNotFoundError:
+        raise MissingDependency("paramsched.engines.mmengine", "mmengine", "test") from None
+    return Hook, _ParamScheduler
+
+
+@cache
+def _scope() -> Any:
+    """Our own corner of MMEngine's registry: what `paramsched.` before a name means."""
+    _, schedulers = _registries()
+    from mmengine.registry import Registry
+
+    return Registry("parameter scheduler", parent=schedulers, scope="paramsched")
+
+
+def _registries() -> tuple[Any, Any]:
+    _bases()
+    from mmengine.registry import HOOKS, PARAM_SCHEDULERS
+
+    return HOOKS, PARAM_SCHEDULERS
+
+
+if TYPE_CHECKING:
+    PlanScheduler = _PlanScheduler
+    ValuesHook = _ValuesHook
+    from paramsched.compat.mmengine.lr_scheduler import *  # noqa: F403  # the same names, with MMEngine's base besides
+    from paramsched.compat.mmengine.momentum_scheduler import *  # noqa: F403  # as above
+    from paramsched.compat.mmengine.param_scheduler import *  # noqa: F403  # as above
+else:
+    _EXPORTED = (*class_names(), "PlanScheduler", "ValuesHook")
+
+    def __getattr__(name: str) -> Any:
+        if name in _EXPORTED:
+            return _class(name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,215 @@
+"""Plans and the drop-in classes inside MMEngine's own Runner: planned equals used, checkpoints resume."""
+
+# ruff: noqa: C408  # the configs are written as MMEngine's users write them
+
+import copy
+import json
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+mmengine = pytest.importorskip("mmengine")
+
+from mmengine.evaluator import BaseMetric, Evaluator  # noqa: E402
+from mmengine.hooks import Hook  # noqa: E402
+from mmengine.logging import MMLogger  # noqa: E402
+from mmengine.model import BaseModel  # noqa: E402
+from mmengine.optim import OptimWrapper  # noqa: E402
+from mmengine.runner import Runner  # noqa: E402
+
+import paramsched as ps  # noqa: E402
+from paramsched.engines import mmengine as engine  # noqa: E402
+
+BATCHES, EPOCHS = 6, 4
+
+
+class Toy(BaseModel):
+    """A weight whose loss is the mean of its products with the batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(1))
+        self.other = torch.nn.Parameter(torch.ones(1))
+
+    def forward(self, inputs, mode="loss"):
+        out = inputs * self.weight + self.other
+        return {"loss": out.mean()} if mode == "loss" else [{"pred": out}]
+
+
+class Constant(BaseMetric):
+    """A metric that never improves."""
+
+    default_prefix = None
+
+    def process(self, data_batch, data_samples):
+        self.results.append(0)
+
+    def compute_metrics(self, results):
+        return {"acc": 0.5}
+
+
+class Used(Hook):
+    """Records the value each iteration uses, in every group."""
+
+    priority = "VERY_HIGH"
+
+    def __init__(self):
+        self.rows = []
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        groups = runner.optim_wrapper.optimizer.param_groups
+        self.rows.append([float(group[field]) for field in ("lr", "momentum") for group in groups])
+
+
+def sgd(model):
+    groups = [{"params": [model.weight]}, {"params": [model.other], "lr": 0.01}]
+    return torch.optim.SGD(groups, lr=0.1, momentum=0.9)
+
+
+def loader():
+    return torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.ones(2 * BATCHES, 1)), batch_size=2)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Runs MMEngine's Runner and gives what each iteration used, and the Runner."""
+    names = iter(range(100))
+
+    def go(schedulers, *, epochs=EPOCHS, counts=1, validate=False, hooks=(), folder="run", **more):
+        model, used = Toy(), Used()
+        wrapper = OptimWrapper(sgd(model), accumulative_counts=counts)
+        validation = (
+            dict(val_dataloader=loader(), val_evaluator=Evaluator(Constant()), val_cfg=dict()) if validate else {}
+        )
+        runner = Runner(
+            model=model,
+            work_dir=str(tmp_path / folder),
+            train_dataloader=loader(),
+            optim_wrapper=wrapper,
+            param_scheduler=schedulers(wrapper) if callable(schedulers) else copy.deepcopy(schedulers),
+            train_cfg=dict(by_epoch=True, max_epochs=epochs),
+            custom_hooks=[used, *hooks],
+            experiment_name=f"{tmp_path.name}_{next(names)}",
+            default_hooks=dict(logger=dict(type="LoggerHook", interval=1, log_metric_by_epoch=False)),
+            log_level="ERROR",
+            **validation,
+            **more,
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            runner.train()
+        return np.array(used.rows), runner
+
+    yield go
+    MMLogger._instance_dict.clear()
+
+
+CONFIG = [
+    dict(type="LinearLR", start_factor=0.1, by_epoch=False, begin=0, end=8),
+    dict(type="CosineAnnealingLR", begin=1, convert_to_iter_based=True, eta_min=0.001),
+    dict(type="StepMomentum", step_size=2, gamma=0.5),
+]
+
+
+def named(config):
+    return [{**one, "type": f"paramsched.{one['type']}"} for one in config]
+
+
+@pytest.mark.parametrize("counts", [1, 4])
+def test_our_classes_by_config_give_what_mmengines_give(run, counts):
+    engine.register()
+
+    expected, _ = run(CONFIG, counts=counts)
+    found, runner = run(named(CONFIG), counts=counts)
+
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13)
+    assert type(runner.param_schedulers[0]) is engine.LinearLR
+
+
+def test_our_classes_by_object_give_what_mmengines_give(run):
+    from mmengine.optim import MultiStepLR
+
+    expected, _ = run(lambda wrapper: MultiStepLR(wrapper, milestones=[1, 3]))
+    found, _ = run(lambda wrapper: engine.MultiStepLR(wrapper, milestones=[1, 3]))
+
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_updates_are_counted_where_that_is_asked(run):
+    def warmup(wrapper):
+        return engine.LinearLR(wrapper, start_factor=0.2, end=5, by_epoch=False, count="updates")
+
+    found, _ = run(warmup, counts=4)
+
+    assert found[:, 0] == pytest.approx(np.repeat([0.02, 0.04, 0.06, 0.08, 0.1, 0.1], 4))
+
+
+PLAN = ps.Plan(lr="warmup(4) >> cosine(to=0.1)", momentum="linear(1.0, 0.5)")
+
+
+@pytest.mark.parametrize("counts", [1, 4])
+def test_a_plan_is_used_as_it_is_traced(run, counts):
+    total = BATCHES * EPOCHS // counts
+    trace = ps.trace(PLAN, sgd(Toy()), ps.Calendar(total=total))
+
+    found, _ = run(lambda wrapper: engine.PlanScheduler(wrapper, PLAN, total=total), counts=counts)
+
+    planned = np.array([trace[field, group] for field in ("lr", "momentum") for group in (0, 1)]).T
+    np.testing.assert_array_equal(found, np.repeat(planned, counts, axis=0))
+
+
+def test_a_plan_by_config_knows_the_runs_length(run):
+    engine.register()
+    config = dict(type="PlanScheduler", plan="lr: every(linear(1.0, 0.0), 'epoch')\n", convert_to_iter_based=True)
+
+    found, runner = run(config)
+
+    assert found[::BATCHES, 0] == pytest.approx([0.1, 0.075, 0.05, 0.025])
+    assert runner.param_schedulers[0].scheduler.calendar.horizon == BATCHES * EPOCHS
+
+
+def test_a_plateau_of_a_plan_hears_the_validation(run):
+    plan = ps.Plan(lr="constant() * plateau('acc', mode='max', factor=0.5, patience=0)")
+
+    found, _ = run(lambda wrapper: engine.PlanScheduler(wrapper, plan, total=24), validate=True)
+
+    assert found[::BATCHES, 0] == pytest.approx([0.1, 0.1, 0.05, 0.025])
+
+
+def test_a_plateau_of_ours_gives_what_mmengines_gives(run):
+    engine.register()
+    config = dict(type="ReduceOnPlateauLR", monitor="acc", rule="greater", patience=0)
+
+    expected, _ = run(config, validate=True)
+    found, _ = run(named([config]), validate=True)
+
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("how", ["classes", "plan"])
+def test_a_run_resumes_from_mmengines_own_checkpoint(run, how):
+    engine.register()
+
+    def schedulers(wrapper):
+        if how == "plan":
+            return engine.PlanScheduler(wrapper, PLAN, total=BATCHES * EPOCHS)
+        return [
+            engine.LinearLR(wrapper, start_factor=0.1, by_epoch=False, end=8),
+            engine.CosineAnnealingLR(wrapper, T_max=EPOCHS, begin=1, end=EPOCHS),
+        ]
+
+    whole, _ = run(schedulers)
+    run(schedulers, epochs=2, folder="cut")
+    rest, _ = run(schedulers, folder="cut", resume=True)
+
+    np.testing.assert_array_equal(rest, whole[2 * BATCHES :])
+
+
+def test_every_group_is_logged(run, tmp_path):
+    run(lambda wrapper: engine.PlanScheduler(wrapper, PLAN, total=BATCHES * EPOCHS), hooks=[engine.ValuesHook()])
+
+    (file,) = (tmp_path / "run").glob("*/vis_data/scalars.json")
+    row = json.loads(file.read_text().splitlines()[-1])
+    assert {"lr[0]", "lr[1]", "momentum[0]", "momentum[1]"} <= set(row)
