@@ -86,7 +86,7 @@ class Guided(Schedule):
         return self.schedule._at(t, base, xp)
 
     def _bends(self, until: int) -> Iterable[int]:
-        return self.schedule._bends(until)
+        return self.schedule._changes(until)
 
     def __mul__(self, other: Any) -> Schedule:
         return _joined(self, other, swapped=False)

@@ -157,6 +157,12 @@ class Schedule(ABC):
         """Times up to `until` at which the formula changes, in any order; 0 and the end need not be among them."""
         return ()
 
+    def _changes(self, until: int) -> Iterator[int]:
+        """`_bends`, and the end, which inside another schedule is a change like any other."""
+        yield from self._bends(until)
+        if self.length is not None:
+            yield self.length.updates
+
     def _measure(self, span: Span) -> Fraction | None:
         """The length in updates, exact; None where it fills or is open."""
         length = self.length

@@ -52,9 +52,7 @@ class Pointwise(Schedule, ABC):
 
     def _bends(self, until: int) -> Iterable[int]:
         for operand in self.operands:
-            if operand.has_length and operand.length is not None:
-                yield operand.length.updates
-            yield from operand._bends(until)
+            yield from operand._changes(until)
 
 
 @final
@@ -185,7 +183,7 @@ class Clamp(Schedule):
         return Value(None, value)
 
     def _bends(self, until: int) -> Iterable[int]:
-        return self.schedule._bends(until)
+        return self.schedule._changes(until)
 
 
 def _bound(level: Level, base: Value) -> Array:

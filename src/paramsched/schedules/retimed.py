@@ -63,7 +63,7 @@ class Shift(Schedule):
         by = self.by.updates
         yield by
         if until > by:
-            yield from (by + b for b in self.schedule._bends(until - by))
+            yield from (by + b for b in self.schedule._changes(until - by))
 
     def _resolve(self, span: Span) -> Schedule:
         begin = span.begin + span.exact(self.by)
@@ -156,7 +156,7 @@ class Restarts(Schedule):
 
     def _bends(self, until: int) -> Iterable[int]:
         period = self.every.updates
-        inside = tuple(self.schedule._bends(min(period, until)))
+        inside = tuple(self.schedule._changes(min(period, until)))
         end = until if self.times is None else min(until, period * self.times)
         return (begin + b for begin in range(0, end + 1, period) for b in (0, *inside) if b <= period)
 

@@ -89,7 +89,7 @@ class Sequence(Schedule):
                 room = until - begin
                 if stage.length is not None:
                     room = min(room, stage.length.updates)
-                yield from (begin + b for b in (0, room, *stage._bends(room)) if 0 <= b <= room)
+                yield from (begin + b for b in (0, room, *stage._changes(room)) if 0 <= b <= room)
 
     def _resolve(self, span: Span) -> Schedule:
         self._refuse_two_without_length()

@@ -59,7 +59,7 @@ class Window(Schedule):
         end = until if self.end is None else min(until, self.end.updates)
         yield from (begin, end)
         if end > begin:
-            yield from (begin + b for b in self.schedule._bends(end - begin) if begin + b <= end)
+            yield from (begin + b for b in self.schedule._changes(end - begin) if begin + b <= end)
 
     def _measure(self, span: Span) -> Fraction | None:
         if self.end is not None:
