@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO, final
 
@@ -9,7 +10,7 @@ from torch.optim import Optimizer
 
 from paramsched.errors import StateError
 from paramsched.fields import Field
-from paramsched.scheduler._updates import skipped_by_scaler
+from paramsched.runner._updates import watch_updates
 
 
 @final
@@ -25,7 +26,7 @@ class Record:
         self.lines = dict(lines)
         self.latest: dict[str, list[dict[str, float]]] = {}
         self._waiting: list[dict[str, Any]] = []
-        self._handles: list[Any] = []
+        self._stops: list[Callable[[], None]] = []
         self._files: dict[str, TextIO] = {}
         if folder is not None:
             for name, kept in self.lines.items():
@@ -35,26 +36,20 @@ class Record:
 
     def watch(self, optimizer: Optimizer, fields: tuple[str, ...], name: str, updates: int) -> None:
         """Note these fields of every group at each update of an optimizer, which has taken `updates` so far."""
-        seen = {"t": updates, "depth": 0}
+        t = updates
         found: list[dict[str, float]] = []
 
-        def before(stepped: Any, args: Any, kwargs: Any) -> None:
-            del args, kwargs
-            seen["depth"] += 1
-            if seen["depth"] == 1:
-                found[:] = [read(group, fields) for group in stepped.param_groups]
+        def before(stepped: Any) -> None:
+            found[:] = [read(group, fields) for group in stepped.param_groups]
 
-        def after(stepped: Any, args: Any, kwargs: Any) -> None:
-            del args, kwargs
-            seen["depth"] -= 1
-            if seen["depth"] or skipped_by_scaler(stepped):
-                return
+        def after() -> None:
+            nonlocal t
             self.latest[name] = list(found)
-            line = {"t": seen["t"], "optimizer": name, "groups": self.latest[name]}
-            self._waiting.append(line if name else {"t": seen["t"], "groups": self.latest[name]})
-            seen["t"] += 1
+            whose = {"optimizer": name} if name else {}
+            self._waiting.append({"t": t} | whose | {"groups": self.latest[name]})
+            t += 1
 
-        self._handles += [optimizer.register_step_pre_hook(before), optimizer.register_step_post_hook(after)]
+        self._stops.append(watch_updates(optimizer, before, after))
 
     def flush(self, *, epoch: int, iteration: int, loss: float | None) -> None:
         """Write the updates of this iteration, and hand them to the system, which keeps them if the process dies."""
@@ -68,8 +63,8 @@ class Record:
 
     def close(self) -> dict[str, int]:
         """Stop; returns how many lines there are."""
-        for handle in self._handles:
-            handle.remove()
+        for stop in self._stops:
+            stop()
         for file in self._files.values():
             file.close()
         return self.lines

@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 
 from paramsched.compat.mmengine import OptimWrapper
 from paramsched.errors import InvalidArgument
+from paramsched.runner._updates import watch_updates
 
 PRECISIONS: Mapping[str, str] = {"float16": "fp16", "bfloat16": "bf16", "float32": "no", "float64": "no"}
 """MMEngine's words for a type, and Accelerate's."""
@@ -79,6 +80,10 @@ class Stepper:
     def __init__(self, inner: OptimWrapper, prepared: Any, accelerator: Any) -> None:
         self.inner, self.prepared, self.accelerator = inner, prepared, accelerator
         self.updates = 0
+        watch_updates(inner.optimizer, None, self._count)
+
+    def _count(self) -> None:
+        self.updates += 1
 
     @property
     def optimizer(self) -> Optimizer:
@@ -123,7 +128,6 @@ class Stepper:
                 self.accelerator.scaler.unscale_(self.optimizer)
             self.inner._clip_grad()
         self.prepared.step(**kwargs)
-        self.updates += not self.prepared.step_was_skipped
 
     def zero_grad(self, **kwargs: Any) -> None:
         """Clear the gradients."""
