@@ -77,7 +77,8 @@ class Curved(_ParamScheduler):
 
     def _coefficients(self, k: int) -> tuple[float, float, float, float]:
         """The rule's columns at local tick k."""
-        given = tuple(vars(self).get(one.name) for one in self.curve.arguments)
+        held = vars(self)
+        given = tuple([held.get(name) for name in self._configured])
         cache = getattr(self, "_cache", None)
         if cache is None or cache[0] != given or not cache[1] <= k < cache[1] + _BLOCK:
             begin = k - k % _BLOCK
