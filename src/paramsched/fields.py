@@ -65,7 +65,9 @@ class Field:
         names = numeric(group)
         if self.key not in group:
             raise UnknownField(
-                f'"{self}" in {where}', f"no such field; {nearest(str(self), names)}", "Write one of these"
+                f'"{self}" in {where}',
+                f"no such field; {nearest(str(self), names)}",
+                f"Write one of {', '.join(names)}",
             )
         entry = group[self.key]
         if self.index is None:

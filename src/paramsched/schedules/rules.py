@@ -21,7 +21,7 @@ import numpy as np
 from paramsched import curves
 from paramsched._arrays import NUMPY, Floats
 from paramsched.curves import Curve, CurveLike, curve_of
-from paramsched.errors import InvalidArgument
+from paramsched.errors import InvalidArgument, nearest
 from paramsched.schedules import _text
 from paramsched.schedules._level import Absolute, Level, count, finite, level_of, parts, positive
 from paramsched.schedules._value import BASE
@@ -347,6 +347,11 @@ class OneCycleRule(Rule):
             object.__setattr__(self, name, finite(f"rules.one_cycle({name}=…)", getattr(self, name)))
         for name in ("div", "final_div"):
             object.__setattr__(self, name, positive(f"rules.one_cycle({name}=…)", getattr(self, name)))
+        if not 0 <= self.pct_start <= 1:
+            raise InvalidArgument(f"rules.one_cycle(pct_start={self.pct_start})", "a share is from 0 to 1", "Write 0.3")
+        if self.anneal not in ("cos", "linear"):
+            found = f"no way to anneal; {nearest(str(self.anneal), ('cos', 'linear'))}"
+            raise InvalidArgument(f"rules.one_cycle(anneal={self.anneal!r})", found, 'Write anneal="cos"')
         if self.over is None and self.end is None:
             raise InvalidArgument("rules.one_cycle(…)", "no length", "Write over=1000, or an end")
         _check_over(self, self.over, least=1)

@@ -1,0 +1,62 @@
+"""Diff: what changed between two plans, when, and by how much."""
+
+import pytest
+
+from paramsched._diff import diff
+from paramsched.plan import Binding, Plan, Target
+from paramsched.schedules import constant, cosine, linear, warmup
+from paramsched.time import Calendar
+
+
+def test_equal_plans_differ_in_nothing():
+    plan = Plan(lr=cosine(), horizon="2 epochs")
+
+    assert list(diff(plan, Plan(lr="cosine()", horizon="2 epochs"))) == []
+    assert not diff(plan, plan)
+    assert str(diff(plan, plan)) == ""
+
+
+@pytest.mark.parametrize(
+    ("other", "texts"),
+    [
+        (Plan(lr=cosine(to=0.1), horizon=10), ["lr: cosine() -> cosine(to=0.1)"]),
+        (Plan(lr=cosine(), horizon=20), ["horizon: 10 -> 20"]),
+        (Plan(lr=cosine()), ["horizon: 10 -> (nothing)"]),
+        (Plan(weight_decay=0.5, horizon=10),
+         ["lr: cosine() -> (nothing)", "weight_decay: (nothing) -> constant(0.5)"]),
+        (Plan(Binding("lr", 0.5, groups="head"), lr=cosine(), horizon=10), ["lr @ head: (nothing) -> constant(0.5)"]),
+        (Plan(Binding(Target("x", 2.0), 0.5), lr=cosine(), horizon=10), ["x: (nothing) -> 2.0 * constant(0.5)"]),
+    ],
+)  # fmt: skip
+def test_each_change_says_what_was_and_what_is(other, texts):
+    plan = Plan(lr=cosine(), horizon=10)
+
+    changes = diff(plan, other)
+
+    assert [str(change) for change in changes] == texts
+    assert len(changes) == len(texts)
+    assert len(diff(other, plan)) == len(texts)
+
+
+def test_a_targets_initial_value_is_a_change():
+    a, b = (Plan(Binding(Target("x", initial), 0.5)) for initial in (1.0, 2.0))
+
+    assert [(change.what, change.before, change.after) for change in diff(a, b)] == [
+        ("x", "1.0 * constant(0.5)", "2.0 * constant(0.5)")
+    ]
+
+
+def test_with_a_calendar_a_change_says_when_and_by_how_much():
+    a = Plan(lr=warmup("50%") >> constant(1.0))
+    b = Plan(lr=warmup("50%") >> constant(0.25))
+
+    (change,) = diff(a, b, Calendar(total=10))
+
+    assert (change.when, change.by) == (5, 0.75)
+    assert "from update 5, by up to 0.75 x base" in str(change)
+
+
+def test_a_change_of_words_alone_has_no_when():
+    (change,) = diff(Plan(lr=linear(over=10)), Plan(lr=linear(over="100%")), Calendar(total=10))
+
+    assert (change.when, change.by) == (None, None)

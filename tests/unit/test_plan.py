@@ -1,0 +1,242 @@
+"""Plan and Binding: normal form, selectors, identity."""
+
+import copy
+import pickle
+
+import pytest
+
+from paramsched.errors import InvalidArgument, PlanError, UnknownField, UnknownGroup
+from paramsched.feedback import plateau
+from paramsched.plan import Binding, Plan, Target
+from paramsched.plan.bound import bind
+from paramsched.schedules import chain, constant, cosine, from_function, linear, step, warmup
+from paramsched.time import Calendar
+
+SGD = [
+    {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.0, "name": "body"},
+    {"lr": 0.2, "momentum": 0.8, "weight_decay": 0.1, "name": "head"},
+]
+ADAM = [{"lr": 0.1, "betas": (0.9, 0.999), "eps": 1e-8}]
+
+
+def bound(plan, groups):
+    return [{one.name: (str(one.field), str(one.schedule)) for one in each} for each in bind(plan, groups)]
+
+
+# ---------------------------------------------------------------- normal form
+
+
+def test_what_is_written_differently_and_means_the_same_is_the_same_plan():
+    plan = Plan(lr=warmup("5%") >> cosine(1.0, 0.01), weight_decay=0.5, horizon="20 epochs")
+
+    for other in (
+        Plan(weight_decay=constant(0.5), lr='warmup("5 %") >> cosine(to=1e-2)', horizon=" 20  epochs"),
+        Plan(Binding("weight_decay", 0.5), Binding("lr", plan.bindings[0].schedule), horizon="20 epoch"),
+    ):
+        assert other == plan
+        assert hash(other) == hash(plan)
+        assert str(other) == str(plan)
+        assert other.fingerprint == plan.fingerprint
+        assert {plan: 1}[other] == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Plan(lr=cosine(to=0.02), horizon=100),
+        Plan(lr=cosine(to=0.01), horizon=101),
+        Plan(lr=cosine(to=0.01)),
+        Plan(weight_decay=cosine(to=0.01), horizon=100),
+        Plan(Binding("lr", cosine(to=0.01), groups="head"), horizon=100),
+        Plan(Binding("lr", cosine(to=0.01), groups=0), horizon=100),
+        Plan(Binding("lr", cosine(to=0.01), groups="0"), horizon=100),
+        Plan(Binding(Target("lr", 1.0), cosine(to=0.01)), horizon=100),
+        Plan(Binding(Target("lr", 2.0), cosine(to=0.01)), horizon=100),
+        Plan(lr=cosine(to=0.01), weight_decay=0.5, horizon=100),
+        Plan(lr=cosine(to=0.01) * plateau(), horizon=100),
+    ],
+    ids=str,
+)
+def test_any_difference_makes_another_plan(other):
+    plan = Plan(lr=cosine(to=0.01), horizon=100)
+
+    assert other != plan
+    assert other.fingerprint != plan.fingerprint
+
+
+def test_bindings_of_one_field_and_selector_chain_in_the_order_written():
+    first, second = step(5), warmup(3)
+
+    assert Plan(Binding("lr", first), Binding("lr", second)) == Plan(lr=chain(first, second))
+    assert Plan(Binding("lr", first), Binding("lr", second)) != Plan(Binding("lr", second), Binding("lr", first))
+    assert len(Plan(Binding("lr", first), Binding("lr", second, groups="head")).bindings) == 2
+
+
+def test_metric_rules_of_chained_bindings_stay_outside():
+    plan = Plan(Binding("lr", step(5) * plateau("a")), Binding("lr", warmup(3) * plateau("b")))
+
+    assert [rule.metric for rule in plan.metric_rules] == ["a", "b"]
+
+
+def test_order_between_selectors_means_nothing():
+    bindings = [Binding("lr", 0.1), Binding("lr", 0.2, groups="head"), Binding("eps", 0.3, groups=1), Binding("eps", 0.4)]
+
+    assert Plan(*bindings) == Plan(*reversed(bindings))
+
+
+def test_a_plan_is_frozen_copies_and_pickles():
+    plan = Plan(lr=warmup("5%") >> cosine(), horizon="2 epochs")
+
+    for same in (copy.deepcopy(plan), pickle.loads(pickle.dumps(plan))):
+        assert same == plan
+        assert same.fingerprint == plan.fingerprint
+    with pytest.raises(AttributeError, match="frozen"):
+        plan.horizon = None
+    with pytest.raises(AttributeError, match="frozen"):
+        del plan.bindings
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        Plan(Binding("lr", cosine(), groups=lambda group: True)),
+        Plan(lr=from_function(lambda t: 0.5)),
+        Plan(lr=linear(over=5) * from_function(lambda t: 0.5)),
+    ],
+)
+def test_a_plan_with_a_predicate_or_a_nameless_function_is_only_itself(plan):
+    assert plan == plan  # noqa: PLR0124  # that is what is tested
+    assert plan != Plan(*plan.bindings)
+    assert hash(plan) == hash(plan)
+    with pytest.raises(PlanError, match="register"):
+        _ = plan.fingerprint
+
+
+def test_a_resolved_plan_prints_and_compares_like_any_other():
+    plan = Plan(lr=warmup("5%") >> cosine(to=0.1), horizon="2 epochs")
+    resolved = plan.resolve(Calendar(steps_per_epoch=50))
+
+    assert str(resolved) == "horizon: 100\nlr: warmup(5) >> cosine(to=0.1, over=95)"
+    assert resolved == Plan(lr="warmup(5) >> cosine(to=0.1, over=95)", horizon=100)
+    assert resolved.resolve(Calendar()) == resolved
+
+
+# ---------------------------------------------------------------- selectors
+
+
+def test_a_binding_with_groups_replaces_the_default_there():
+    plan = Plan(Binding("lr", cosine()), Binding("lr", step(5), groups="head"))
+
+    assert bound(plan, SGD) == [{"lr": ("lr", "cosine()")}, {"lr": ("lr", "step(5)")}]
+
+
+@pytest.mark.parametrize("groups", [1, "head", lambda group: group["lr"] == 0.2])
+def test_groups_are_selected_by_name_by_index_or_by_a_predicate(groups):
+    assert bound(Plan(Binding("lr", 0.5, groups=groups)), SGD) == [{}, {"lr": ("lr", "constant(0.5)")}]
+
+
+def test_two_selectors_that_match_one_group_are_both_named():
+    with pytest.raises(PlanError) as refusal:
+        bind(Plan(Binding("lr", 0.5, groups="head"), Binding("lr", 0.1, groups=1)), SGD)
+
+    assert "head" in str(refusal.value)
+    assert "1" in refusal.value.found
+    assert refusal.value.instead
+
+
+@pytest.mark.parametrize("groups", ["tail", 2])
+def test_a_selector_that_matches_nothing_lists_what_there_is(groups):
+    with pytest.raises(UnknownGroup) as refusal:
+        bind(Plan(Binding("lr", 0.5, groups=groups)), SGD)
+
+    assert repr(groups) in str(refusal.value)
+    assert "body, head" in str(refusal.value)
+    assert isinstance(refusal.value, KeyError)
+
+
+def test_a_predicate_may_wait_for_groups_that_come_late():
+    assert bound(Plan(Binding("lr", 0.5, groups=lambda group: False)), SGD) == [{}, {}]
+
+
+# ---------------------------------------------------------------- fields
+
+
+def test_momentum_is_the_first_beta_where_there_are_betas():
+    plan = Plan(momentum=linear(over=5))
+
+    assert bound(plan, SGD[:1]) == [{"momentum": ("momentum", "linear(over=5)")}]
+    assert bound(plan, ADAM) == [{"momentum": ("betas[0]", "linear(over=5)")}]
+
+
+def test_momentum_and_the_first_beta_of_one_group_are_one_too_many():
+    with pytest.raises(PlanError, match=r"both are betas\[0\]"):
+        bind(Plan(Binding("betas[0]", 0.5), momentum=0.5), ADAM)
+
+
+@pytest.mark.parametrize(
+    ("field", "groups", "error", "said"),
+    [
+        ("weight_decy", SGD, UnknownField, 'nearest: "weight_decay"'),
+        ("beta", ADAM, UnknownField, "betas[0]"),
+        ("betas[2]", ADAM, PlanError, '"betas[0]" or "betas[1]"'),
+        ("betas", ADAM, PlanError, '"betas[0]"'),
+        ("lr[0]", ADAM, PlanError, '"lr"'),
+        ("name", SGD, PlanError, "no number"),
+        ("foreach", [{"lr": 0.1, "foreach": None}], PlanError, "no number"),
+        ("nesterov", [{"lr": 0.1, "nesterov": True}], PlanError, "no number"),
+    ],
+)
+def test_a_field_that_a_group_lacks_is_refused_with_the_nearest(field, groups, error, said):
+    with pytest.raises(error) as refusal:
+        bind(Plan(Binding(field, 0.5)), groups)
+
+    assert said in str(refusal.value)
+    assert refusal.value.instead
+
+
+# ---------------------------------------------------------------- refusals
+
+
+@pytest.mark.parametrize(
+    ("build", "said"),
+    [
+        (lambda: Plan(), "no binding"),
+        (lambda: Plan(horizon=10), "no binding"),
+        (lambda: Plan(lr=True), "no schedule"),
+        (lambda: Plan(lr=float("nan")), "not finite"),
+        (lambda: Plan(lr=None), "no schedule"),
+        (lambda: Plan(lr=[cosine()]), "for files"),
+        (lambda: Plan(lr={"cosine": {}}), "for files"),
+        (lambda: Plan(lr="cosin()"), 'nearest: "cosine"'),
+        (lambda: Plan(cosine()), "no Binding"),
+        (lambda: Plan(lr=cosine(), horizon="5%"), "horizon itself"),
+        (lambda: Plan(lr=cosine(), horizon=0), "no update"),
+        (lambda: Plan(lr=cosine(), horizon=1.5), '"5%"'),
+        (lambda: Plan(params=0.1), "no hyperparameter"),
+        (lambda: Plan(paramsched_t=0.1), "no hyperparameter"),
+        (lambda: Binding("lr decay", 0.1), "no name of a field"),
+        (lambda: Binding("betas[-1]", 0.1), "no name of a field"),
+        (lambda: Binding("betas[0][1]", 0.1), "no name of a field"),
+        (lambda: Binding("", 0.1), "no name of a field"),
+        (lambda: Binding(3, 0.1), "no name of a field"),
+        (lambda: Binding("lr", 0.1, groups=True), "selects no group"),
+        (lambda: Binding("lr", 0.1, groups=["head"]), "one Binding each"),
+        (lambda: Binding("lr", 0.1, groups=-1), "no index"),
+        (lambda: Binding("lr", 0.1, groups=""), "no name"),
+        (lambda: Binding("lr", 0.1, groups=1.0), "selects no group"),
+        (lambda: Binding(Target("x", 1.0), 0.1, groups=0), "in no group"),
+        (lambda: Target("no name", 1.0), "no identifier"),
+        (lambda: Target("x", float("inf")), "not finite"),
+        (lambda: Target("x", "1"), "no number"),
+        (lambda: Target("x", 1.0, write=3), "not callable"),
+        (lambda: Plan(Binding(Target("x", 1.0), 0.1), Binding(Target("x", 1.0), 0.2)), "twice"),
+        (lambda: Plan(lr=warmup(5) * plateau() >> cosine()), "guided by a metric"),
+    ],
+)
+def test_what_is_no_plan_is_refused_with_what_to_write(build, said):
+    with pytest.raises(InvalidArgument) as refusal:
+        build()
+
+    assert said in str(refusal.value)
+    assert refusal.value.asked
+    assert refusal.value.instead or "nearest" in refusal.value.found

@@ -1,0 +1,169 @@
+"""Trace: a plan's values as arrays, from dicts or from an optimizer."""
+
+import csv
+
+import numpy as np
+import pandas as pd
+import pytest
+import strategies
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from paramsched._trace import trace
+from paramsched.errors import InvalidArgument, PlanError, Unresolved
+from paramsched.feedback import plateau
+from paramsched.plan import Binding, Plan, Target, resolve
+from paramsched.schedules import absolute, constant, cosine, linear, warmup
+from paramsched.time import Calendar
+
+GROUPS = [{"lr": 0.1, "betas": (0.9, 0.99), "name": "body"}, {"lr": 0.3, "betas": (0.8, 0.98)}]
+PLAN = Plan(
+    Binding("betas[0]", linear(absolute(0.85), absolute(0.95))),
+    Binding("lr", constant(0.5), groups=1),
+    Binding(Target("temperature", 2.0), linear(1.0, 0.0)),
+    lr=linear(1.0, 0.0),
+    horizon=4,
+)
+
+
+def test_a_curve_is_found_by_field_and_by_the_groups_name_or_index():
+    shown = trace(PLAN, GROUPS)
+
+    assert shown.keys() == (("betas[0]", "body"), ("betas[0]", 1), ("lr", "body"), ("lr", 1), ("temperature", "")) or (
+        set(shown.keys()) == {("betas[0]", "body"), ("betas[0]", 1), ("lr", "body"), ("lr", 1), ("temperature", "")}
+    )
+    assert shown["lr", "body"].tolist() == [0.1 * (4 - t) / 4 for t in range(4)]
+    assert shown["lr", 0] is shown["lr", "body"]
+    assert shown["lr", 1].tolist() == [0.15] * 4
+    assert shown["temperature"].tolist() == [2.0, 1.5, 1.0, 0.5]
+    assert ("lr", 1) in shown
+    assert ("lr", 7) not in shown
+    assert len(shown) == shown.total == 4
+
+
+@settings(max_examples=10)
+@given(st.data())
+def test_the_numbers_of_a_trace_are_those_of_a_call_bit_for_bit(data):
+    world = data.draw(strategies.worlds())
+    plan = data.draw(strategies.plans(world))
+    try:
+        shown = trace(plan, strategies.GROUPS, world.calendar)
+    except InvalidArgument:
+        return
+    bases = {"lr": "lr", "weight_decay": "weight_decay", "momentum": "momentum", "eps": "eps"}
+
+    for binding in plan.bindings:
+        if isinstance(binding.field, str) and binding.field in bases and binding.groups == "head":
+            schedule = resolve(binding.schedule, world.calendar)
+            base = strategies.GROUPS[1][binding.field]
+            times = data.draw(st.lists(st.integers(0, world.total - 1), min_size=1, max_size=5))
+            assert [shown[binding.field, "head"][t] for t in times] == [schedule(t, base) for t in times]
+
+
+def test_one_dict_is_one_group_and_an_optimizer_has_its_own():
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.2, momentum=0.9)
+    plan = Plan(lr=linear(1.0, 0.0), momentum=0.5, horizon=2)
+
+    assert trace(plan, optimizer).to_dict() == trace(plan, {"lr": 0.2, "momentum": 0.9}).to_dict()
+    assert optimizer.param_groups[0]["lr"] == 0.2
+
+
+def test_an_optimizer_that_carries_a_plan_is_traced_from_its_recorded_bases():
+    group = {"lr": 0.001, "paramsched_base_lr": 0.4, "betas": (0.1, 0.2), "paramsched_base_betas_0": 0.5}
+    plan = Plan(Binding("betas[0]", 1.0), lr=linear(1.0, 0.0), horizon=2)
+
+    assert trace(plan, group)["lr", 0].tolist() == [0.4, 0.2]
+    assert trace(plan, group)["betas[0]", 0].tolist() == [0.5, 0.5]
+
+
+def test_momentum_stays_momentum_where_a_group_has_betas():
+    shown = trace(Plan(momentum=0.5, horizon=2), {"lr": 0.1, "betas": (0.9, 0.99)})
+
+    assert shown["momentum", 0].tolist() == [0.45, 0.45]
+
+
+def test_a_tensor_is_a_base_like_a_number():
+    shown = trace(Plan(lr=linear(1.0, 0.0), horizon=2), {"lr": torch.tensor(0.5)})
+
+    assert shown["lr", 0].tolist() == [0.5, 0.25]
+
+
+def test_metric_rules_are_neutral():
+    assert trace(Plan(lr=linear(1.0, 0.0) * plateau(), horizon=2), {"lr": 1.0})["lr"].tolist() == [1.0, 0.5]
+
+
+def test_groups_of_one_name_are_told_by_their_index():
+    shown = trace(Plan(lr=0.5, horizon=1), [{"lr": 0.1, "name": "a"}, {"lr": 0.2, "name": "a"}])
+
+    assert shown.keys() == (("lr", 0), ("lr", 1))
+
+
+def test_the_arrays_cannot_be_written():
+    with pytest.raises(ValueError, match="read-only"):
+        trace(PLAN, GROUPS)["lr", 1][0] = 3.0
+
+
+def test_the_flat_table_has_a_row_per_update_and_reads_back_exactly(tmp_path):
+    shown = trace(Plan(lr=cosine(to=1 / 3), weight_decay=warmup(7), horizon=9), {"lr": 0.1, "weight_decay": 0.3})
+    shown.to_csv(tmp_path / "values.csv")
+
+    rows = list(csv.reader((tmp_path / "values.csv").open()))
+
+    assert rows[0] == ["t", "lr[0]", "weight_decay[0]"]
+    assert [int(row[0]) for row in rows[1:]] == list(range(9))
+    assert [float(row[1]) for row in rows[1:]] == shown["lr"].tolist()
+    assert (tmp_path / "values.csv").read_bytes().count(b"\r") == 0
+
+
+def test_a_data_frame_has_a_column_per_field_and_group():
+    frame = trace(PLAN, GROUPS).to_pandas()
+
+    assert frame.index.name == "t"
+    assert frame.columns.names == ["field", "group"]
+    assert frame["lr", "body"].tolist() == trace(PLAN, GROUPS)["lr", "body"].tolist()
+    assert isinstance(frame, pd.DataFrame)
+
+
+def test_a_dict_has_lists_by_column_name():
+    assert trace(PLAN, GROUPS).to_dict()["temperature"] == [2.0, 1.5, 1.0, 0.5]
+    assert set(trace(PLAN, GROUPS).to_dict()) == {"lr[body]", "lr[1]", "betas[0][body]", "betas[0][1]", "temperature"}
+
+
+def test_breakpoints_and_lines_are_those_of_the_resolved_schedules():
+    shown = trace(Plan(lr=warmup("25%") >> cosine(), horizon=8), {"lr": 1.0})
+
+    assert shown.breakpoints("lr", 0) == (0, 2, 8)
+    assert shown.line("lr", 0) == "warmup(2) >> cosine(over=6)"
+
+
+def test_a_long_trace_goes_through_in_pieces_unseen():
+    shown = trace(Plan(lr=cosine(), horizon=40_000), {"lr": 0.1})
+
+    assert shown["lr"][[0, 16383, 16384, 39_999]].tolist() == [
+        cosine(over=40_000)(t, 0.1) for t in (0, 16383, 16384, 39_999)
+    ]
+    assert np.isfinite(shown["lr"]).all()
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "said"),
+    [
+        (lambda: trace(Plan(lr=warmup(5)), {"lr": 1.0}), Unresolved, "horizon"),
+        (lambda: trace(cosine(), {"lr": 1.0}), InvalidArgument, "no Plan"),
+        (lambda: trace(PLAN, 3), InvalidArgument, "param_groups"),
+        (lambda: trace(PLAN, [3]), InvalidArgument, "dicts"),
+        (lambda: trace(PLAN, {"lr": 1.0}), PlanError, "no group"),
+        (lambda: trace(PLAN, GROUPS, Calendar(total=5)), PlanError, "total is 5"),
+    ],
+)
+def test_what_cannot_be_traced_is_refused(call, error, said):
+    with pytest.raises(error) as refusal:
+        call()
+
+    assert said in str(refusal.value)
+
+
+def test_an_unknown_curve_lists_those_that_are_there():
+    with pytest.raises(KeyError, match="betas"):
+        _ = trace(PLAN, GROUPS)["eps", 0]
