@@ -223,7 +223,7 @@ def test_a_changed_argument_is_told_and_the_policy_decides(stopped, caplog):
     folder = stopped(dict(type="StepLR", step_size=1, gamma=0.1))
     changed = dict(type="StepLR", step_size=1, gamma=0.5)
 
-    with pytest.raises(PlanChanged, match="gamma: 0.1 in the checkpoint, 0.5 now"):
+    with pytest.raises(PlanChanged, match=r"gamma: 0\.1 in the checkpoint, 0.5 now"):
         job(folder, changed, resume=True, on_change="error")
     with caplog.at_level(logging.WARNING, "paramsched"):
         new = job(folder, changed, resume=True)

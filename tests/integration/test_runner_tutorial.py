@@ -1,7 +1,8 @@
 # ruff: noqa: C408  # configs are spelled as MMEngine spells them
 """The tutorial's snippets for a Runner, as they stand, trained on digits.
 
-Changed are only the import lines, `...` (filled in: loader, train_cfg, hooks), and `SGD(model,` to `model.parameters()`.
+Changed are only the import lines, `...` (filled in: loader, train_cfg, hooks, loss), and `SGD(model,` to
+`model.parameters()`.
 The expected values are those of real MMEngine's schedulers, stepped as its Runner steps them.
 """
 
