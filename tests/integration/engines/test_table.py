@@ -84,6 +84,7 @@ def test_every_update_of_two_processes_uses_what_is_planned(engine, variant, nam
     check(row(name, 2, [first for first, _ in runs]), [first for first, _ in runs], add_row)
 
 
+@pytest.mark.skipif(os.environ.get("PARAMSCHED_ENGINE_TABLE") == "1", reason="the page is being written")
 def test_the_page_has_a_row_for_each_wiring_and_no_other():
     rows = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")][1:]
 

@@ -1,0 +1,95 @@
+"""`paramsched audit`: whether a run used what was planned, and if not, why."""
+
+from typing import Any
+
+import click
+
+from paramsched.cli._group import BAD_PLAN
+from paramsched.cli._options import Facts, base_option, calendar_options, field_option, format_option, json_option
+
+
+@click.command("audit", short_help="Compare a log with a plan; name the cause of a difference.")
+@click.argument("log", metavar="LOG", type=click.Path(exists=True, dir_okay=False))
+@click.option("--plan", "-p", required=True, metavar="PLAN", help="A plan's file, or one line of text.")
+@calendar_options
+@field_option
+@format_option
+@base_option
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="FIELD=NAME",
+    help="Column that logs a field: lr=learning_rate, lr@head=lr_1 for one group.",
+)
+@click.option("--time", metavar="NAME", help="Column that counts the updates, from 0.")
+@click.option(
+    "--group", "names", multiple=True, metavar="NAME", help="Names of the groups, in order, if the log has none."
+)
+@click.option("--optimizer", metavar="NAME", help="Which optimizer, where the log has several.")
+@click.option("--at", type=click.IntRange(min=0), help="Completed updates of a checkpoint that does not say.")
+@click.option("--processes", type=click.IntRange(min=1), help="How many trained together; tells causes apart.")
+@json_option
+def command(
+    log: str,
+    plan: str,
+    facts: Facts,
+    field: str,
+    format: str | None,
+    bases: tuple[str, ...],
+    columns: tuple[str, ...],
+    time: str | None,
+    names: tuple[str, ...],
+    optimizer: str | None,
+    at: int | None,
+    processes: int | None,
+    as_json: bool,
+) -> None:
+    r"""Compare LOG with a plan, value by value; print the first difference and its likely cause.
+
+    LOG is JSONL as paramsched writes it, CSV or JSONL with columns named by --column, or a checkpoint with an
+    optimizer's state. Every cause is tried on the log: the one named is the one under which the plan's values are the
+    log's. A base that neither --base nor the log says is found from the log.
+
+    Exit code 1 if a value differs.
+
+    \b
+    paramsched audit values.jsonl --plan plan.yaml --steps-per-epoch 500
+    paramsched audit history.csv --plan plan.yaml --column lr=learning_rate --time step --accumulation 4
+    paramsched audit checkpoint.pt --plan plan.yaml --json
+    """
+    import dataclasses
+    import json
+
+    from paramsched import _audit
+    from paramsched.cli._plans import _bases, calendar_of, plan_from
+
+    read = plan_from(plan, format=format, field=field, facts=facts)
+    planned = [one.name for one in read.bindings if isinstance(one.field, str)]
+    try:
+        named = dict(_column(one) for one in columns)
+        logged = _audit.read_log(log, planned, columns=named, time=time, optimizer=optimizer, at=at)
+        report = _audit.audit(
+            logged,
+            read,
+            calendar_of(facts),
+            bases={(name, group): value for (name, group), value in _bases(read, bases).items()},
+            names=names,
+            processes=processes,
+        )
+    except _audit.Unreadable as error:
+        raise click.UsageError(str(error)) from None
+    if as_json:
+        data: dict[str, Any] = {"log": log, "equal": report.first is None} | dataclasses.asdict(report)
+        click.echo(json.dumps(data, ensure_ascii=False))
+    else:
+        click.echo(str(report))
+    if report.first is not None:
+        click.get_current_context().exit(BAD_PLAN)
+
+
+def _column(text: str) -> tuple[str, str]:
+    place, equals, name = text.partition("=")
+    if not equals or not place or not name:
+        raise click.UsageError(f'--column {text}: no name. Write --column lr=learning_rate, or --column "lr@head=lr_1"')
+    return place, name

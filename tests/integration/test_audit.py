@@ -1,0 +1,269 @@
+"""Logs that go wrong in the usual ways, and whether the audit names the way. They are the plan's values, misread."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+import paramsched as ps
+from paramsched.cli import main
+
+PLAN = ps.Plan(lr='warmup("10%") >> cosine(to=0.1)', weight_decay="linear(1.0, 0.5)", horizon="10 epochs")
+EPOCH, TOTAL, BASES = 20, 200, {"lr": 0.1, "weight_decay": 0.04}
+NOW = np.arange(TOTAL)
+RESOLVED = PLAN.resolve(ps.Calendar(steps_per_epoch=EPOCH))
+
+
+def values(times, resolved=RESOLVED):
+    """What each field is at these times of the plan."""
+    schedules = {one.name: one.schedule for one in resolved.bindings}
+    return {field: schedules[field](np.maximum(times, 0), base=base).tolist() for field, base in BASES.items()}
+
+
+def write(path: Path, columns, t=NOW) -> str:
+    """Our JSONL."""
+    rows = zip(*columns.values(), strict=True)
+    lines = [
+        json.dumps({"t": int(at), "groups": [dict(zip(columns, row, strict=True))]})
+        for at, row in zip(t, rows, strict=True)
+    ]
+    path.write_text("\n".join(lines) + "\n")
+    return str(path)
+
+
+@pytest.fixture
+def audit(tmp_path):
+    ps.dump(PLAN, tmp_path / "plan.yaml")
+
+    def call(log, *options, plan=None, epoch=True):
+        facts = ["--steps-per-epoch", str(EPOCH)] if epoch else []
+        found = CliRunner().invoke(
+            main, ["audit", log, "--plan", plan or str(tmp_path / "plan.yaml"), *facts, *options]
+        )
+        return found.exit_code, found.output
+
+    return call
+
+
+def test_a_log_that_is_as_planned_is_said_to_be_and_its_bases_are_found(audit, tmp_path):
+    code, said = audit(write(tmp_path / "log.jsonl", values(NOW)))
+
+    assert code == 0
+    assert "400 of 400 values are as planned" in said
+    assert "base of lr of group 0 taken to be 0.1, from the log" in said
+
+
+def skipped(t):
+    """The schedule goes on at three updates that are skipped."""
+    return t + (t >= 31) + (t >= 90) + (t >= 150)
+
+
+def per_batch(t):
+    """Stepped per batch: 78 batches of an epoch, 4 to an update."""
+    return t // EPOCH * 78 + np.minimum((t % EPOCH + 1) * 4, 78) - 1
+
+
+SPELLED = [
+    ("off by one", lambda t: t + 1, []),
+    ("off by one", lambda t: t - 1, []),
+    ("never moved", lambda t: 0 * t, ["--base", "lr=0.1,weight_decay=0.04"]),
+    ("once per epoch", lambda t: t // EPOCH, []),
+    ("epochs taken for steps", lambda t: t * EPOCH, []),
+    ("processes", lambda t: t * 2, ["--processes", "2"]),
+    ("processes", lambda t: t * 2 + 1, ["--processes", "2"]),
+    ("accumulation", lambda t: t * 4, ["--accumulation", "4"]),
+    ("processes or accumulation", lambda t: t * 8, []),
+    ("log counts batches", lambda t: t // 4, ["--accumulation", "4"]),
+    ("skipped steps", skipped, []),
+    ("skipped steps", lambda t: t - (t >= 40) - (t >= 77), []),
+    ("restarted from zero", lambda t: np.where(t < 70, t, t - 70), []),
+    ("restarted from zero", lambda t: np.where(t < 70, t, np.where(t < 130, t - 70, t - 130)), []),
+]
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["base given", "base found"])
+@pytest.mark.parametrize(("cause", "clock", "options"), SPELLED)
+def test_the_cause_is_named(audit, tmp_path, cause, clock, options, known):
+    log = write(tmp_path / "log.jsonl", values(clock(NOW)))
+    bases = ["--base", "lr=0.1,weight_decay=0.04"] if known and "--base" not in options else []
+
+    code, said = audit(log, *options, *bases, "--json")
+
+    report = json.loads(said)
+    assert code == 1
+    assert report["causes"][0]["name"] == cause, report["causes"]
+    assert report["causes"][0]["explains"] == report["values"]
+
+
+def test_a_step_per_batch_with_a_short_window_at_the_end_of_each_epoch_is_named(audit, tmp_path):
+    log = write(tmp_path / "log.jsonl", values(per_batch(NOW)))
+
+    _, said = audit(log, "--batches-per-epoch", "78", "--accumulation", "4", "--json", epoch=False)
+
+    assert json.loads(said)["causes"][0]["name"] == "accumulation"
+
+
+@pytest.mark.parametrize(
+    ("cause", "calendar", "options"),
+    [
+        ("epochs taken for steps", {"steps_per_epoch": 1}, []),
+        ("accumulation", {"steps_per_epoch": 80}, ["--accumulation", "4"]),
+        ("processes", {"steps_per_epoch": 40}, ["--processes", "2"]),
+        ("processes or accumulation", {"steps_per_epoch": 10}, []),
+    ],
+)
+def test_lengths_counted_wrongly_are_named(audit, tmp_path, cause, calendar, options):
+    log = write(tmp_path / "log.jsonl", values(NOW, PLAN.resolve(ps.Calendar(**calendar))))
+
+    _, said = audit(log, *options, "--json")
+
+    assert cause in [one["name"] for one in json.loads(said)["causes"]], said
+
+
+def test_another_base_is_named_with_both_values(audit, tmp_path):
+    columns = values(NOW) | {"lr": [4 * value for value in values(NOW)["lr"]]}
+
+    code, said = audit(write(tmp_path / "log.jsonl", columns), "--base", "lr=0.1,weight_decay=0.04")
+
+    assert code == 1
+    assert "another base: the curve is the plan's, its base is not: lr of group 0 is 0.4" in said
+
+
+def test_a_log_of_few_short_numbers_is_not_taken_for_a_rounded_one(audit, tmp_path):
+    columns = {"lr": [0.0, 0.005, 0.01], "weight_decay": [0.04, 0.04, 0.04]}  # planned: 0.04, 0.0399, 0.0398
+
+    code, said = audit(write(tmp_path / "log.jsonl", columns, NOW[:3]))
+
+    assert code == 1
+    assert "compared so" in said
+
+
+def test_values_written_by_something_else_are_counted(audit, tmp_path):
+    columns = values(NOW)
+    columns["lr"][50] = 0.7
+
+    _, said = audit(write(tmp_path / "log.jsonl", columns))
+
+    assert "first difference: lr of group 0 at update 50: 0.7 logged" in said
+    assert "written by something else: all but 1 values are as planned" in said
+
+
+def test_noise_is_explained_by_nothing(audit, tmp_path):
+    noise = np.random.default_rng(0).random((2, TOTAL))
+
+    _, said = audit(write(tmp_path / "log.jsonl", dict(zip(BASES, noise.tolist(), strict=True))))
+
+    assert "no cause that was tried explains it" in said
+
+
+@pytest.mark.parametrize("digits", ["{!r}", "{:.6g}", "{:.4e}"])
+def test_a_csv_with_columns_named_by_the_user_and_rounded_numbers(audit, tmp_path, digits):
+    columns = values(NOW)
+    with (tmp_path / "log.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["global_step", "loss", "learning_rate"])
+        rows.writerows([t, 0.5, digits.format(value)] for t, value in enumerate(columns["lr"]))
+
+    code, said = audit(str(tmp_path / "log.csv"), "--column", "lr=learning_rate")
+
+    assert code == 0, said
+    assert "note: not in the log: weight_decay" in said
+
+
+def test_the_csv_of_a_trace_is_read_as_it_is(audit, tmp_path):
+    plan = ps.Plan(*PLAN.bindings, ps.Binding("lr", ps.cosine(), groups="head"), horizon=PLAN.horizon)
+    ps.dump(plan, tmp_path / "two.yaml")
+    groups = [{**BASES, "name": "body"}, {**BASES, "name": "head"}]
+    ps.trace(plan, groups, ps.Calendar(steps_per_epoch=EPOCH)).to_csv(tmp_path / "trace.csv")
+
+    code, said = audit(str(tmp_path / "trace.csv"), plan=str(tmp_path / "two.yaml"))
+
+    assert code == 0, said
+    assert "800 of 800" in said
+
+
+def test_the_history_of_a_trainer_with_rows_of_other_things(audit, tmp_path):
+    rows = [{"step": t, "learning_rate": value} for t, value in enumerate(values(NOW)["lr"])]
+    rows.insert(7, {"step": 7, "eval_loss": 1.0})
+    (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, rows)))
+
+    code, said = audit(str(tmp_path / "log.jsonl"), "--column", "lr=learning_rate")
+
+    assert code == 0, said
+
+
+def trained(updates, plan=PLAN):
+    optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.ones(1))], lr=0.1, weight_decay=0.04)
+    ps.Scheduler(optimizer, plan, steps_per_epoch=EPOCH)
+    for _ in range(updates):
+        optimizer.param_groups[0]["params"][0].grad = torch.ones(1)
+        optimizer.step()
+    return optimizer
+
+
+@pytest.mark.parametrize("place", ["alone", "among other things"])
+def test_the_checkpoint_of_an_optimizer(audit, tmp_path, place):
+    state = trained(37).state_dict()
+    torch.save(state if place == "alone" else {"model": {}, "optimizer": state, "epoch": 2}, tmp_path / "run.pt")
+
+    code, said = audit(str(tmp_path / "run.pt"))
+
+    assert code == 0, said
+    assert "the checkpoint is of update 37" in said
+
+
+def test_a_checkpoint_whose_plan_began_again_says_so(audit, tmp_path):
+    optimizer = trained(37)
+    ps.Scheduler(optimizer, PLAN, steps_per_epoch=EPOCH).seek(0)
+    for _ in range(5):
+        optimizer.step()
+    torch.save(optimizer.state_dict(), tmp_path / "run.pt")
+
+    code, said = audit(str(tmp_path / "run.pt"))
+
+    assert code == 1
+    assert "its scheduler has counted 5 updates" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--column", "lr=learning_rat"], 'nearest: "learning_rate"'),
+        (["--time", "stp", "--column", "lr=learning_rate"], 'nearest: "step"'),
+        ([], "no column is called like a field of the plan (lr, weight_decay); there are step, learning_rate"),
+        (["--column", "lr"], "--column lr: no name"),
+    ],
+)
+def test_a_log_that_cannot_be_read_as_asked_is_wrong_usage(audit, tmp_path, options, said):
+    (tmp_path / "log.csv").write_text("step,learning_rate\n0,0.1\n")
+
+    code, output = audit(str(tmp_path / "log.csv"), *options)
+
+    assert code == 2
+    assert said in output
+
+
+def test_a_missing_fact_is_wrong_usage_that_names_the_option(audit, tmp_path):
+    code, said = audit(write(tmp_path / "log.jsonl", values(NOW)), epoch=False)
+
+    assert code == 2
+    assert "--steps-per-epoch" in said
+
+
+def test_no_torch_is_imported_to_read_text(tmp_path):
+    log = write(tmp_path / "log.jsonl", values(NOW))
+    ps.dump(PLAN, tmp_path / "plan.yaml")
+    code = (
+        "import sys; from click.testing import CliRunner; from paramsched.cli import main\n"
+        f"found = CliRunner().invoke(main, ['audit', {log!r}, '--plan', {str(tmp_path / 'plan.yaml')!r}, "
+        "'--steps-per-epoch', '20'])\n"
+        "sys.exit(found.exit_code or 'torch' in sys.modules)"
+    )
+
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
