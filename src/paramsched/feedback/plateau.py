@@ -1,7 +1,7 @@
 """Plateau: reduce when a metric has stopped improving."""
 
 import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any, Literal, TypeAlias, final, get_args
 
 import numpy as np
@@ -85,14 +85,15 @@ class Plateau(MetricRule[PlateauState]):
             if self.nonfinite == "ignore":
                 return state
         better = math.isfinite(value) and self._is_better(value, state.best)
-        state = replace(state, best=value, bad=0) if better else replace(state, bad=state.bad + 1)
-        if state.cooling > 0:
-            state = replace(state, cooling=state.cooling - 1, bad=0)
-        if state.bad > self.patience:
-            reduced = max(state.factor * self.factor, min(self.min, state.factor))
-            factor = reduced if state.factor - reduced > self.eps else state.factor
-            state = replace(state, factor=factor, cooling=self.cooldown, bad=0)
-        return state
+        best, bad = (value, 0) if better else (state.best, state.bad + 1)
+        cooling, factor = state.cooling, state.factor
+        if cooling > 0:
+            cooling, bad = cooling - 1, 0
+        if bad > self.patience:
+            reduced = max(factor * self.factor, min(self.min, factor))
+            factor = reduced if factor - reduced > self.eps else factor
+            cooling, bad = self.cooldown, 0
+        return PlateauState(best, bad, cooling, factor)
 
     def apply(self, state: PlateauState, value: Any, base: Any = 1.0) -> Any:
         if state.factor == 1.0:

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
+import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -29,7 +30,9 @@ def values(optimizer: Optimizer, field: str = "lr") -> list[Number]:
     Raises:
         KeyError: a group lacks the field.
     """
-    return [copied(group[field]) for group in optimizer.param_groups]
+    found = [group[field] for group in optimizer.param_groups]
+    # Most are floats, and asking whether a float is a tensor costs more than all the rest.
+    return [value if type(value) is float else copied(value) for value in found]
 
 
 def number(value: Any) -> float:
@@ -45,7 +48,9 @@ def numbers(values: Iterable[Any]) -> list[float]:
 def put(group: dict[str, Any], value: Any, field: str = "lr") -> None:
     """Write one value: into the tensor that is there, or as a float."""
     there = group[field]
-    if isinstance(there, Tensor):
+    if type(there) is float and type(value) is float:
+        group[field] = value
+    elif isinstance(there, Tensor):
         there.fill_(number(value))
     else:
         group[field] = number(value) if isinstance(value, Tensor) else value
@@ -71,6 +76,25 @@ def separate_tensors(optimizer: Optimizer, field: str = "lr") -> None:
             if id(value) in seen:
                 value = group[field] = value.detach().clone()
             seen.add(id(value))
+
+
+def use_tensors(optimizer: Optimizer, *fields: str) -> None:
+    """Hold the fields of every group as 0-d tensors, one of its own for each; schedulers fill them in place.
+
+    A compiled `optimizer.step` then keeps one graph, where a float that changes makes a new one each time. Call it
+    before schedulers are built.
+
+    Args:
+        fields: names of entries that are numbers, or tuples of them (`"betas"`); `"lr"` if none is given.
+    """
+    for group in optimizer.param_groups:
+        device = group["params"][0].device if group["params"] else None
+        for field in fields or ("lr",):
+            value = group[field]
+            if isinstance(value, tuple):
+                group[field] = tuple(torch.tensor(float(item), device=device) for item in value)
+            else:
+                group[field] = torch.tensor(float(value), device=device)
 
 
 def per_group(name: str, optimizer: Optimizer, value: Any) -> list[Any]:
@@ -116,7 +140,8 @@ def user_level() -> int:
 
 def plain(optimizer: Optimizer, field: str = "lr") -> bool:
     """Whether no group holds a tensor."""
-    return not any(isinstance(group[field], Tensor) for group in optimizer.param_groups)
+    found = (group[field] for group in optimizer.param_groups)
+    return not any(type(value) is not float and isinstance(value, Tensor) for value in found)
 
 
 def write(optimizer: Optimizer, row: Iterable[Any], field: str = "lr") -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from paramsched.compat._stepping import Stepping
-from paramsched.compat.torch import _groups
+from paramsched.compat.torch import _groups, _members
 from paramsched.compat.torch._base import LRScheduler, Verbose, warn_outside_step
 from paramsched.compat.torch._groups import Number
 from paramsched.schedules.base import Schedule
@@ -34,6 +34,7 @@ class Run:
     stepping: Stepping
     options: Any
     bases: list[Number]
+    held: list[Number]  # base_lrs itself: another list is noticed at once, a change in place with the next block
     groups: list[dict[str, Any]]
     count: int
     floats: bool
@@ -52,6 +53,7 @@ class KernelLR(LRScheduler):
     __slots__ = ("_company", "_lost", "_run")
     _read_options: Any = staticmethod(attrgetter("last_epoch"))
     _own_get_lr = False
+    _loses = False  # whether a factor of zero may come and go
 
     _run: Run | None
     _lost: list[float] | None  # what a factor of zero swallowed
@@ -95,7 +97,7 @@ class KernelLR(LRScheduler):
             run is None
             or groups is not run.groups
             or len(groups) != run.count
-            or self.base_lrs != run.bases
+            or self.base_lrs is not run.held
             or self._read_options(self) != run.options
         ):
             run = self._bound()
@@ -240,6 +242,7 @@ class KernelLR(LRScheduler):
             stepping=stepping,
             options=options,
             bases=list(self.base_lrs),
+            held=self.base_lrs,
             groups=groups,
             count=len(groups),
             floats=_groups.plain(self.optimizer),
@@ -284,8 +287,9 @@ class KernelLR(LRScheduler):
         row = run.stepping.row(self.last_epoch)
         return [_groups.like(value, group["lr"]) for value, group in zip(row, run.groups, strict=True)]
 
-    def value(self, t: float) -> list[float]:
-        """The closed form at epoch `t`, one value per group, without stepping."""
+    def value(self, t: float, field: str = "lr") -> list[float]:
+        """What `field` of each group is at epoch `t`, without stepping, where this is the only writer."""
+        _members.only_lr(self, t, field)
         return list(self._bound().stepping.row(t))
 
     def _scales(self) -> list[float]:

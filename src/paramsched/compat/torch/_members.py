@@ -100,5 +100,26 @@ def step_quietly(scheduler: Any, times: int) -> None:
             scheduler.step()
 
 
+def value_at(scheduler: Any, t: int) -> list[float]:
+    """The rates of a composition at an epoch: it goes there, is read, and goes back to where it was."""
+    groups, state = scheduler.optimizer.param_groups, scheduler.state_dict()
+    momenta = [{key: group[key] for key in ("momentum", "betas") if key in group} for group in groups]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        seek(scheduler, t)
+        row = _groups.numbers(_groups.values(scheduler.optimizer))
+        scheduler.load_state_dict(state)
+    for group, before in zip(groups, momenta, strict=True):
+        group.update(before)
+    return row
+
+
+def only_lr(scheduler: Any, t: float, field: str) -> None:
+    """Refuse a field that a scheduler does not schedule."""
+    if field != "lr":
+        name = type(scheduler).__name__
+        raise InvalidArgument(f"{name}.value({t!r}, {field!r})", f"it does not schedule {field}", 'Write "lr"')
+
+
 def states(members: Sequence[Any]) -> list[dict[str, Any]]:
     return [member.state_dict() for member in members]

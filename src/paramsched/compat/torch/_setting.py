@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 from torch.optim import Optimizer
 
-from paramsched.compat.torch import _groups
+from paramsched.compat.torch import _groups, _members
 from paramsched.compat.torch._base import LRScheduler, Verbose, warn_outside_step
 from paramsched.compat.torch._groups import Number
 
@@ -135,7 +135,8 @@ class SettingLR(LRScheduler):
         self._ready()
         row = self._row(t) if field == "lr" else self._momenta(t)
         if row is None:
-            raise ValueError(f"{type(self).__name__}.value({t!r}, {field!r}): it does not schedule {field}. Write 'lr'")
+            _members.only_lr(self, t, field)
+            return []
         return [_groups.number(value) for value in row]
 
     def _load(self, state: dict[str, Any]) -> None:

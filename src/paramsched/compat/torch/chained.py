@@ -20,6 +20,9 @@ class ChainedScheduler(LRScheduler):
     (divergences, torch 30); `step(epoch)` and `get_lr()` work (14).
     """
 
+    __slots__ = ("_can_lose",)
+    _can_lose: bool
+
     def __init__(
         self, schedulers: Sequence[Any], optimizer: Optimizer | None = None, verbose: Verbose = "deprecated"
     ) -> None:
@@ -43,9 +46,11 @@ class ChainedScheduler(LRScheduler):
         self._written = _groups.values(first)
 
     def _tell_members(self) -> None:
-        kernels = [leaf for leaf in _members.leaves(self) if isinstance(leaf, KernelLR)]
+        leaves = list(_members.leaves(self))
+        kernels = [leaf for leaf in leaves if isinstance(leaf, KernelLR)]
         for leaf in kernels:
-            leaf._company = len(list(_members.leaves(self))) > 1
+            leaf._company = len(leaves) > 1
+        self._can_lose = len(leaves) > 1 and any(leaf._loses for leaf in kernels)
 
     def _initial_step(self) -> None:
         self._step_count = 1
@@ -74,17 +79,25 @@ class ChainedScheduler(LRScheduler):
         self.last_epoch += 1
         for member in self._schedulers:
             member.step()
-            self._scale_lost(member)
-        self._written = _groups.values(self.optimizer)
+            if self._can_lose:
+                self._scale_lost(member)
+        last = self._schedulers[-1]
+        # A member's list is never changed, only replaced.
+        self._written = last._written if isinstance(last, LRScheduler) else _groups.values(self.optimizer)
 
     def _scale_lost(self, member: Any) -> None:
         """What a zero took from one member's value is scaled by the others in its absence."""
         for leaf in _members.leaves(self):
             lost = getattr(leaf, "_lost", None)
-            if lost is not None and leaf not in _members.leaves(member):
+            if lost is not None and all(leaf is not other for other in _members.leaves(member)):
                 for other in _members.leaves(member):
                     if isinstance(other, LRScheduler):
                         leaf._lost = lost = [value * a for value, a in zip(lost, other._scales(), strict=False)]
+
+    def value(self, t: int, field: str = "lr") -> list[float]:
+        """What `field` of each group is at epoch `t`; the optimizer is as before afterwards."""
+        _members.only_lr(self, t, field)
+        return _members.value_at(self, t)
 
     def get_lr(self) -> list[Number]:
         """The present values: each member acts on what the one before leaves."""

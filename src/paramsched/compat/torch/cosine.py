@@ -33,6 +33,7 @@ class CosineAnnealingLR(KernelLR):
     """
 
     _option_names = ("T_max", "eta_min")
+    _loses = True
 
     def __init__(
         self,

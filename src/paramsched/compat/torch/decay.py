@@ -71,6 +71,7 @@ class ConstantLR(KernelLR):
     """
 
     _option_names = ("factor", "total_iters")
+    _loses = True
 
     def __init__(
         self,

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from torch.optim import Optimizer
 
-from paramsched.compat.torch import _groups, _state
+from paramsched.compat.torch import _groups, _members, _state
 from paramsched.compat.torch._base import LRScheduler, Verbose, warn_outside_step
 from paramsched.compat.torch._groups import Number, numbers
 from paramsched.compat.torch._setting import SettingLR
@@ -46,7 +46,7 @@ class LambdaLR(SettingLR):
         if self._one:
             factor = float(self.lr_lambdas[0](tick))
             return [base * factor for base in self._bases]
-        return [base * function(tick) for base, function in zip(self._bases, self.lr_lambdas, strict=True)]
+        return list(map(mul, self._bases, [function(tick) for function in self.lr_lambdas]))
 
     def state_dict(self) -> dict[str, Any]:
         return _with_functions(super().state_dict(), self.lr_lambdas)
@@ -62,8 +62,7 @@ class MultiplicativeLR(LRScheduler):
     Differs from torch: an epoch that is asked for gets the product up to it (divergences, torch 32).
     """
 
-    __slots__ = ("_asked", "_factors", "_floats", "_one", "_seen")
-    _factors: list[float]  # of the last step
+    __slots__ = ("_asked", "_floats", "_one", "_seen")
     _seen: list[dict[str, Any]] | None  # the groups of which it is known whether they hold floats
     _floats: bool
     _asked: list[Factor]
@@ -85,8 +84,7 @@ class MultiplicativeLR(LRScheduler):
         super().__init__(optimizer, last_epoch, verbose)
 
     def _forget(self) -> None:
-        self._factors, self._seen = [1.0] * len(self.lr_lambdas), None
-        self._floats, self._asked, self._one = False, [], False
+        self._seen, self._floats, self._asked, self._one = None, False, [], False
 
     def _update_lr(self, epoch: int | None = None) -> None:
         if type(self).get_lr is not MultiplicativeLR.get_lr:
@@ -98,7 +96,6 @@ class MultiplicativeLR(LRScheduler):
         tick = self.last_epoch + 1 if epoch is None else epoch
         self.last_epoch = tick
         if epoch is not None:
-            self._factors = self._products(tick)
             _groups.write(self.optimizer, self._get_closed_form_lr())
         elif self._is_initial:
             self._begin(tick)
@@ -111,20 +108,22 @@ class MultiplicativeLR(LRScheduler):
         if self._seen is not groups or self._asked != self.lr_lambdas:
             self._seen, self._floats = groups, _groups.plain(self.optimizer)
             self._asked, self._one = list(self.lr_lambdas), _is_one(self.lr_lambdas)
-        factors = [float(self._asked[0](tick))] * len(groups) if self._one else [ask(tick) for ask in self._asked]
-        self._factors = factors
         if not self._floats:
-            for group, factor in zip(groups, factors, strict=True):
+            for group, factor in zip(groups, _factors(self._asked, tick), strict=True):
                 _groups.put(group, group["lr"] * factor)
             self._written = _groups.values(self.optimizer)
             return
-        self._written = row = [group["lr"] * factor for group, factor in zip(groups, factors, strict=True)]
+        if self._one:
+            factor = float(self._asked[0](tick))
+            row = [group["lr"] * factor for group in groups]
+        else:
+            row = [group["lr"] * ask(tick) for group, ask in zip(groups, self._asked)]  # noqa: B905  # as many
+        self._written = row
         for group, value in zip(groups, row):  # noqa: B905  # as many
             group["lr"] = value
 
     def _begin(self, tick: int) -> None:
         """The first value, or on resuming the product up to there where the lr was not restored."""
-        self._factors = [1.0] * len(self.lr_lambdas)
         if tick > 0:
             first = [_groups.number(g["lr"]) == _groups.number(g["initial_lr"]) for g in self.optimizer.param_groups]
             if any(first):
@@ -163,12 +162,13 @@ class MultiplicativeLR(LRScheduler):
         rows = zip(self.value(self.last_epoch), groups, strict=True)
         return [_groups.like(value, group["lr"]) for value, group in rows]
 
-    def value(self, t: int) -> list[float]:
-        """The closed form at epoch `t`, one value per group, without stepping; it calls each function t times."""
+    def value(self, t: int, field: str = "lr") -> list[float]:
+        """What `field` of each group is at epoch `t`, without stepping; it calls each function t times."""
+        _members.only_lr(self, t, field)
         return list(map(mul, numbers(self.base_lrs), self._products(t)))
 
     def _scales(self) -> list[float]:
-        return self._factors
+        return numbers(_factors(self.lr_lambdas, self.last_epoch))
 
     def state_dict(self) -> dict[str, Any]:
         return _with_functions(super().state_dict(), self.lr_lambdas)

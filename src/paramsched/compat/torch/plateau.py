@@ -30,12 +30,14 @@ class ReduceLROnPlateau(LRScheduler, TorchPlateau):
         nonfinite: what NaN and infinities are.
     """
 
-    __slots__ = ("_rule", "_rule_for", "_said")
+    __slots__ = ("_floats", "_rule", "_rule_for", "_said", "_seen")
     _peer = TorchPlateau
     _option_names = ("factor", "patience", "cooldown", "eps", "mode", "threshold", "threshold_mode")
     _rule: Plateau
     _rule_for: tuple[Any, ...]
     _said: bool
+    _seen: list[dict[str, Any]] | None  # the groups of which it is known whether they hold floats
+    _floats: bool
 
     def __init__(
         self,
@@ -66,7 +68,7 @@ class ReduceLROnPlateau(LRScheduler, TorchPlateau):
         else:
             self.default_min_lr, self.min_lrs = min_lr, [min_lr] * groups
         self.nonfinite = nonfinite
-        self._rule_for, self._said = (), False
+        self._forget()
         self._init_is_better(mode=mode, threshold=threshold, threshold_mode=threshold_mode)
         self._kernel_rule()
         self.verbose = _verbose(verbose)
@@ -97,14 +99,32 @@ class ReduceLROnPlateau(LRScheduler, TorchPlateau):
                 UserWarning,
                 stacklevel=_groups.user_level(),
             )
-        best = None if self.best == self.mode_worse else self.best
-        state = PlateauState(best, self.num_bad_epochs, self.cooldown_counter)
+        state = PlateauState(self._best(), self.num_bad_epochs, self.cooldown_counter)
         after = self._kernel_rule().observe(state, value)
         self.best = self.mode_worse if after.best is None else after.best
         self.num_bad_epochs, self.cooldown_counter = after.bad, after.cooling
-        if after.factor != 1.0:
-            self._reduce_lr(epoch)
-        self._written = _groups.values(self.optimizer)
+        if after.factor == 1.0 or not self._reduced_alike():
+            if after.factor != 1.0:
+                self._reduce_lr(epoch)
+            self._written = _groups.values(self.optimizer)
+
+    def _reduced_alike(self) -> bool:
+        """Cut all groups in one go, where they are floats and each drops by its full share."""
+        groups, least, factor = self.optimizer.param_groups, self.default_min_lr, self.factor
+        if groups is not self._seen:
+            self._seen, self._floats = groups, _groups.plain(self.optimizer)
+        own = type(self)._reduce_lr is not ReduceLROnPlateau._reduce_lr
+        if own or least is None or not self._floats or factor <= 0 or len(groups) != len(self.min_lrs):
+            return False
+        row = [group["lr"] * factor for group in groups]
+        lowest = min(row)
+        # The smallest drops least; well clear of eps, so that no rounding decides.
+        if lowest < least or lowest * (1 / factor - 1) <= self.eps * 1.001:
+            return False
+        for group, value in zip(groups, row):  # noqa: B905  # as many
+            group["lr"] = value
+        self._written = row
+        return True
 
     def _reduce_lr(self, epoch: int) -> None:
         groups = self.optimizer.param_groups
@@ -113,25 +133,35 @@ class ReduceLROnPlateau(LRScheduler, TorchPlateau):
                 raise RuntimeError(
                     f"The number of param groups in the `optimizer` ({len(groups)}) differs from when "
                     f"`ReduceLROnPlateau` was initialized ({len(self.min_lrs)}), usually due to a new param group "
-                    "being added to the optimizer. Please modify the `min_lrs` field to match the length of the `optimizer` "
-                    "param groups."
+                    "being added to the optimizer. Please modify the `min_lrs` field to match the length of the "
+                    "`optimizer` param groups."
                 )
             self.min_lrs = [self.default_min_lr] * len(groups)
-        cut = False
+        factor, eps = self.factor, self.eps
+        blocked = False
         for group, least in zip(groups, self.min_lrs, strict=True):
             old = float(group["lr"])
-            new = max(old * self.factor, least)
-            if old - new > self.eps:
-                _groups.put(group, new)
-            cut = cut or old - new > self.eps or old <= least
-        if not cut and not self._said:
+            new = old * factor
+            if new < least:
+                new = least
+            if old - new > eps:
+                if type(group["lr"]) is float:
+                    group["lr"] = new
+                else:
+                    _groups.put(group, new)
+            elif old > new:
+                blocked = True
+        if blocked and not self._said:
             self._said = True
             warnings.warn(
-                f"ReduceLROnPlateau(eps={self.eps}): no rate drops by more than eps any more, so none is cut. "
+                f"ReduceLROnPlateau(eps={self.eps}): a rate that would drop by no more than eps is not cut any more. "
                 "Write eps=0.0 to go on.",
                 UserWarning,
                 stacklevel=_groups.user_level(),
             )
+
+    def _best(self) -> float | None:
+        return None if self.best == self.mode_worse else self.best
 
     @property
     def in_cooldown(self) -> bool:
@@ -168,5 +198,8 @@ class ReduceLROnPlateau(LRScheduler, TorchPlateau):
         self._init_is_better(mode=self.mode, threshold=self.threshold, threshold_mode=self.threshold_mode)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._rule_for, self._said = (), False
+        self._forget()
         super().__setstate__(state)
+
+    def _forget(self) -> None:
+        self._rule_for, self._said, self._seen, self._floats = (), False, None, False

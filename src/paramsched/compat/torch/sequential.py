@@ -39,8 +39,8 @@ class SequentialLR(LRScheduler):
             raise InvalidArgument(
                 f"{name}(…)",
                 "Sequential Schedulers expects number of schedulers provided to be one more than the number of "
-                f"milestone points, but got number of schedulers {len(schedulers)} and the number of milestones to be equal to "
-                f"{len(milestones)}",
+                f"milestone points, but got number of schedulers {len(schedulers)} and the number of milestones to be "
+                f"equal to {len(milestones)}",
             )
         self.optimizer = optimizer
         self.verbose = _verbose(verbose)
@@ -94,6 +94,11 @@ class SequentialLR(LRScheduler):
         """Set back the clocks of the members, as torch's compositions ask of each other."""
         for leaf in _members.leaves(self if sched is None else sched):
             leaf.last_epoch -= 1
+
+    def value(self, t: int, field: str = "lr") -> list[float]:
+        """What `field` of each group is at epoch `t`; the optimizer is as before afterwards."""
+        _members.only_lr(self, t, field)
+        return _members.value_at(self, t)
 
     def get_lr(self) -> list[Number]:
         """What the scheduler in charge computes."""

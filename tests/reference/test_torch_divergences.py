@@ -1,0 +1,556 @@
+"""Each row of docs/compat/divergences.md, section torch: what the drop-in does, and that torch does not.
+
+A row is a function of the module; it holds for ours, and fails for torch's where the two differ.
+"""
+
+import copy
+import functools
+import gc
+import math
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+import paramsched as ps
+from reference.torch_cases import OURS, PEER, momenta_of, optimizer_with, quiet_step, rates_of
+
+ROWS = {}
+SAME_AS_TORCH = {4, 14.1, 17, 36, 38}  # odd, and kept
+
+
+def row(number):
+    def keep(function):
+        ROWS[number] = function
+        return function
+
+    return keep
+
+
+def one(lr=1.0, **kind):
+    return torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr, **kind)
+
+
+def record(optimizer, scheduler, steps):
+    rows = []
+    for _ in range(steps):
+        rows.append(rates_of(optimizer)[0])
+        quiet_step(scheduler)
+    return rows
+
+
+def near(values, rel=1e-9):
+    return pytest.approx(values, rel=rel, abs=1e-12)
+
+
+@row(1)
+def built_after_the_optimizer_was_loaded_and_loaded_then(m):
+    first = one()
+    s1 = m.LinearLR(first, 0.25, 1, 8)
+    whole = record(first, s1, 5)
+    state, kept = copy.deepcopy(first.state_dict()), copy.deepcopy(s1.state_dict())
+    whole += record(first, s1, 7)
+    second = one()
+    second.load_state_dict(state)
+    s2 = m.LinearLR(second, 0.25, 1, 8)
+    s2.load_state_dict(kept)
+    assert record(second, s2, 7) == near(whole[5:])
+
+
+@row(2)
+def loaded_alone_on_a_fresh_optimizer(m):
+    first = one(momentum=0.9)
+    s1 = m.ExponentialLR(first, 0.9)
+    record(first, s1, 5)
+    second = one(momentum=0.9)
+    s2 = m.ExponentialLR(second, 0.9)
+    s2.load_state_dict(s1.state_dict())
+    assert rates_of(second) == s2.get_last_lr() == near([0.9**5])
+
+
+@row(2.1)
+def momentum_is_loaded_with_the_rate(m):
+    first = one(momentum=0.9)
+    s1 = m.OneCycleLR(first, 1.0, total_steps=10)
+    record(first, s1, 5)
+    second = one(momentum=0.9)
+    s2 = m.OneCycleLR(second, 1.0, total_steps=10)
+    s2.load_state_dict(s1.state_dict())
+    assert momenta_of(second) == momenta_of(first)
+
+
+@row(3)
+def resuming_by_last_epoch_begins_on_the_curve(m):
+    optimizer = one()
+    optimizer.param_groups[0]["initial_lr"] = 1.0
+    rows = record(optimizer, m.CosineAnnealingLR(optimizer, 40, 0.2, last_epoch=10), 3)
+    assert rows == near([0.2 + 0.4 * (1 + math.cos(math.pi * t / 40)) for t in (11, 12, 13)])
+
+
+@row(3.1)
+def resuming_keeps_a_rate_that_was_restored(m):
+    optimizer = one(0.3)
+    optimizer.param_groups[0]["initial_lr"] = 1.0
+    m.StepLR(optimizer, 4, last_epoch=10)
+    untouched = one()
+    untouched.param_groups[0]["initial_lr"] = 1.0
+    m.StepLR(untouched, 4, last_epoch=10)
+    assert rates_of(optimizer) + rates_of(untouched) == near([0.3, 0.01])
+
+
+@row(4)
+def last_epoch_needs_initial_lr(m):
+    with pytest.raises(KeyError, match="initial_lr"):
+        m.StepLR(one(0.1), 3, last_epoch=3)
+
+
+@row(5)
+def swalr_resumes_by_last_epoch(m):
+    first = one()
+    s1 = m.SWALR(first, 0.1, 8)
+    whole = record(first, s1, 12)
+    again = one()
+    s2 = m.SWALR(again, 0.1, 8)
+    record(again, s2, 5)
+    second = one()
+    second.load_state_dict(again.state_dict())
+    assert record(second, m.SWALR(second, 0.1, 8, last_epoch=4), 7) == near(whole[5:])
+
+
+@row(6)
+def warm_restarts_find_the_cycle_of_a_position(m):
+    optimizer = one()
+    optimizer.param_groups[0]["initial_lr"] = 1.0
+    s = m.CosineAnnealingWarmRestarts(optimizer, 10, 2, last_epoch=49)
+    assert (s.T_cur, s.T_i, *rates_of(optimizer)) == (20, 40, near(0.5))
+
+
+@row(7)
+def warm_restarts_find_the_cycle_exactly(m):
+    found = []
+    for first in range(1, 12):
+        for mult in range(2, 8):
+            optimizer = one()
+            s = m.CosineAnnealingWarmRestarts(optimizer, first, mult)
+            begin, size = 0, first
+            while begin < 1500:
+                quiet_step(s, begin)
+                found += rates_of(optimizer)
+                begin, size = begin + size, size * mult
+    assert set(found) == {1.0}
+
+
+def plus(c):
+    return lambda t: c + t
+
+
+@row(8)
+def a_sequence_first_in_a_sequence(m):
+    o = one()
+    inner = m.SequentialLR(o, [m.LambdaLR(o, plus(1)), m.LambdaLR(o, plus(100))], [3])
+    outer = m.SequentialLR(o, [inner, m.LambdaLR(o, plus(1000))], [6])
+    assert record(o, outer, 7) == [1, 2, 3, 100, 101, 102, 1000]
+
+
+@row(9)
+def a_composition_second_in_a_sequence(m):
+    o = one()
+    inner = m.SequentialLR(o, [m.LambdaLR(o, plus(1)), m.LambdaLR(o, plus(100))], [2])
+    chain = m.ChainedScheduler([m.ExponentialLR(o, 0.5), m.ConstantLR(o, 0.5, 2)])
+    outer = m.SequentialLR(o, [m.LambdaLR(o, plus(1000)), inner, chain], [2, 5])
+    assert record(o, outer, 9) == [1000, 1001, 1, 2, 100, 0.5, 0.25, 0.25, 0.125]
+
+
+@row(10)
+def a_chain_first_in_a_sequence(m):
+    o = one()
+    outer = m.SequentialLR(o, [m.ChainedScheduler([m.ExponentialLR(o, 0.5)]), m.LambdaLR(o, plus(7))], [3])
+    assert record(o, outer, 4) == [1.0, 0.5, 0.25, 7.0]
+
+
+@row(11)
+def members_keep_their_own_bases(m):
+    o = one()
+    members = [m.ExponentialLR(o, 0.5), m.OneCycleLR(o, 10.0, total_steps=5, cycle_momentum=False)]
+    assert record(o, m.SequentialLR(o, members, [3]), 4) == near([1.0, 0.5, 0.25, 0.4])
+
+
+@row(12)
+def entering_a_member_starts_it_from_its_base(m):
+    o = one()
+    members = [m.LambdaLR(o, lambda t: 100.0), m.MultiplicativeLR(o, lambda t: 0.5)]
+    assert record(o, m.SequentialLR(o, members, [2]), 4) == [100.0, 100.0, 1.0, 0.5]
+
+
+@row(13)
+def a_sequence_resumes_at_its_position(m):
+    whole = one()
+    rows = record(whole, m.SequentialLR(whole, [m.LinearLR(whole, 0.1, 1, 3), m.ExponentialLR(whole, 0.5)], [3]), 10)
+    o = one()
+    o.param_groups[0]["initial_lr"] = 1.0
+    members = [m.LinearLR(o, 0.1, 1, 3), m.ExponentialLR(o, 0.5)]
+    assert record(o, m.SequentialLR(o, members, [3], last_epoch=4), 5) == near(rows[5:])
+
+
+@row(14)
+def compositions_take_an_epoch_and_answer_get_lr(m):
+    o = one()
+    s = m.SequentialLR(o, [m.LinearLR(o, 0.1, 1, 3), m.ExponentialLR(o, 0.5)], [3])
+    c = m.ChainedScheduler([m.ExponentialLR(p := one(), 0.5), m.ConstantLR(p, 0.1, 100)])
+    quiet_step(s, 5)
+    quiet_step(c, 3)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert rates_of(o) + rates_of(p) == near([0.25, 0.0125])
+        assert len(s.get_lr()) == len(c.get_lr()) == 1
+
+
+@row(14.1)
+def compositions_refuse_a_plateau(m):
+    o = one()
+    plateau = m.ReduceLROnPlateau(o)
+    with pytest.raises(ValueError, match="does not support `ReduceLROnPlateau`"):
+        m.SequentialLR(o, [plateau], [])
+    with pytest.raises(ValueError, match="does not support `ReduceLROnPlateau`"):
+        m.ChainedScheduler([plateau])
+
+
+@row(15)
+def one_cycle_holds_its_last_value(m):
+    o = one(momentum=0.9)
+    s = m.OneCycleLR(o, 1.0, total_steps=10, anneal_strategy="linear")
+    rows = record(o, s, 10)
+    assert rows[9:] + rates_of(o) == near([4e-6, 4e-6])
+    with pytest.raises(ValueError, match="Tried to step"):
+        quiet_step(s)
+
+
+@row(16)
+def one_cycle_skips_an_empty_phase(m):
+    rows = {}
+    for share in (0.1, 1.0):
+        o = one(momentum=0.9)
+        rows[share] = record(o, m.OneCycleLR(o, 1.0, total_steps=10, pct_start=share), 10)
+    assert rows[0.1][0] == 1.0
+    assert rows[1.0][9] == 1.0
+    assert np.isfinite(rows[0.1] + rows[1.0]).all()
+
+
+@row(17)
+def momentum_is_replaced_unless_told_otherwise(m):
+    found = []
+    for build in (
+        lambda o: m.OneCycleLR(o, 1.0, total_steps=10),
+        lambda o: m.CyclicLR(o, 0.1, 0.5),
+        lambda o: m.OneCycleLR(o, 1.0, total_steps=10, cycle_momentum=False),
+    ):
+        build(o := one(momentum=0.5))
+        found += momenta_of(o)
+    build = m.CyclicLR(o := one(), 0.1, 0.5)
+    assert found + momenta_of(o) == near([0.95, 0.9, 0.5, 0.9])
+
+
+@row(18)
+def cyclic_begins_at_its_own_base(m):
+    o = one()
+    o.param_groups[0]["initial_lr"] = 1.0
+    assert record(o, m.CyclicLR(o, 0.1, 0.5, 4), 3) == near([0.1, 0.2, 0.3])
+
+
+@row(19)
+def loading_leaves_the_state_as_it_was(m):
+    o = one(momentum=0.9)
+    s = m.CyclicLR(o, 0.1, 0.5)
+    state = s.state_dict()
+    before = copy.deepcopy(state)
+    s.load_state_dict(state)
+    s.load_state_dict(state)
+    assert state == before
+
+
+@row(20)
+def functions_of_any_kind_are_saved_as_a_note(m):
+    states = [m.LambdaLR(one(), f).state_dict() for f in (math.exp, functools.partial(pow, 0.9), lambda t: 0.5)]
+    assert [state["lr_lambdas"] for state in states] == [[None]] * 3
+    assert states[1]["_functions"][0]["values"] == [0.9, 0.9**10, 0.9**100]
+
+
+@row(20.1)
+def another_function_is_noticed_on_loading(m):
+    saved = m.CyclicLR(one(momentum=0.9), 0.1, 0.5, scale_fn=lambda x: 0.5).state_dict()
+    other = m.CyclicLR(one(momentum=0.9), 0.1, 0.5, scale_fn=lambda x: 0.25)
+    with pytest.warns(UserWarning, match="build the scheduler with the one it had"):
+        other.load_state_dict(saved)
+
+
+@row(21)
+def the_state_of_another_class_is_refused(m):
+    with pytest.raises(ValueError, match="StepLR"):
+        m.ExponentialLR(one(), 0.9).load_state_dict(m.StepLR(one(), 3).state_dict())
+
+
+@row(21.1)
+def options_replaced_by_loading_are_said(m):
+    s = m.StepLR(one(), 3)
+    with pytest.warns(UserWarning, match="step_size=5"):
+        s.load_state_dict(m.StepLR(one(), 5).state_dict())
+    assert s.step_size == 5
+
+
+@row(22)
+def a_state_is_a_copy(m):
+    s = m.StepLR(one(), 3)
+    state = s.state_dict()
+    state["base_lrs"][0] = 7.0
+    assert s.base_lrs == [1.0]
+
+
+LATE = {
+    "StepLR": ((3, 0.5), 0.25),
+    "MultiStepLR": (([2, 4], 0.5), 0.25),
+    "ExponentialLR": ((0.5,), 0.5**7),
+    "LinearLR": ((0.5, 0.1, 4), 0.1),
+    "PolynomialLR": ((10,), 0.3),
+    "ConstantLR": ((0.5, 5), 1.0),
+    "CosineAnnealingLR": ((14,), 0.5),
+    "CosineAnnealingWarmRestarts": ((14,), 0.5),
+    "LambdaLR": ((lambda t: 1 / t if t else 1.0,), 1 / 7),
+    "MultiplicativeLR": ((lambda t: 0.5,), 0.5**7),
+}
+
+
+@row(23)
+def a_late_group_joins_in_mid_course(m):
+    for name, (options, factor) in LATE.items():
+        o = one()
+        s = getattr(m, name)(o, *options)
+        record(o, s, 6)
+        o.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.2})
+        quiet_step(s)
+        assert rates_of(o) == near([factor, 0.2 * factor]), name
+        assert s.base_lrs == [1.0, 0.2]
+        assert o.param_groups[1]["initial_lr"] == 0.2
+
+
+@row(23.1)
+def a_late_group_joins_a_chain(m):
+    o = one()
+    s = m.ChainedScheduler([m.ExponentialLR(o, 0.5), m.ConstantLR(o, 0.1, 100)])
+    record(o, s, 3)
+    o.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.2})
+    quiet_step(s)
+    assert rates_of(o) == near([0.1 * 0.5**4, 0.2 * 0.1 * 0.5**4])
+
+
+@row(23.2)
+def one_per_group_lists_grow_by_their_last_entry(m):
+    o = optimizer_with([1.0, 1.0])
+    s = m.LambdaLR(o, [lambda t: 0.5, lambda t: 0.25])
+    o.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": 0.2})
+    o.step()
+    with pytest.warns(UserWarning, match="last one"):
+        s.step()
+    assert rates_of(o) == [0.5, 0.25, 0.05]
+
+
+@row(23.3)
+def absolute_schedulers_take_a_late_group_along(m):
+    for build in (
+        lambda o: m.CyclicLR(o, 0.1, 0.5, 4),
+        lambda o: m.OneCycleLR(o, 1.0, total_steps=10),
+        lambda o: m.SWALR(o, 0.05, 4),
+    ):
+        o = one(momentum=0.9)
+        s = build(o)
+        record(o, s, 3)
+        o.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))]})
+        quiet_step(s)
+        assert all(0 < lr <= 1 for lr in rates_of(o))
+        assert len(s.base_lrs) == 2
+
+
+@row(24)
+def groups_that_share_a_tensor_get_their_own(m):
+    tensor = torch.tensor(1.0)
+    groups = [{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in range(2)]
+    o = torch.optim.SGD(groups, lr=tensor)
+    m.LambdaLR(o, [lambda t: 1.0, lambda t: 5.0])
+    assert o.param_groups[0]["lr"] is tensor
+    assert rates_of(o) == [1.0, 5.0]
+
+
+@row(25)
+def rates_may_be_tensors_that_are_filled_in_place(m):
+    o = optimizer_with([1.0, 0.5], torch.optim.Adam)
+    m.use_tensors(o, "lr", "betas")
+    s = m.OneCycleLR(o, [1.0, 0.5], total_steps=10)
+    held = [(g["lr"], g["betas"][0]) for g in o.param_groups]
+    floats = optimizer_with([1.0, 0.5], torch.optim.Adam)
+    assert record(o, s, 9) == near(record(floats, m.OneCycleLR(floats, [1.0, 0.5], total_steps=10), 9), rel=1e-6)
+    assert all(g["lr"] is lr and g["betas"][0] is beta for g, (lr, beta) in zip(o.param_groups, held, strict=True))
+
+
+@row(26)
+def a_step_that_a_scaler_skipped_is_no_wrong_order(m):
+    weight = torch.nn.Parameter(torch.ones(1))
+    o = torch.optim.SGD([weight], lr=1.0)
+    s = m.ExponentialLR(o, 0.5)
+    scaler = torch.amp.GradScaler("cpu")
+    weight.grad = torch.full((1,), float("inf"))
+    scaler.scale(torch.ones(1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scaler.step(o)
+        scaler.update()
+        s.step()
+
+
+@row(27)
+def constant_of_no_length_is_base(m):
+    o = one()
+    assert record(o, m.ConstantLR(o, 0.5, total_iters=0), 3) == [1.0, 1.0, 1.0]
+
+
+@row(28)
+def constant_zero_returns_to_base(m):
+    o = one()
+    assert record(o, m.ConstantLR(o, 0.0, 2), 4) == [0.0, 0.0, 1.0, 1.0]
+
+
+@row(29)
+def lengths_of_nothing_are_refused_or_over_at_once(m):
+    o = one()
+    assert record(o, m.LinearLR(o, 0.2, 0.8, total_iters=0), 3) == near([0.8, 0.8, 0.8])
+    for build in (
+        lambda: m.PolynomialLR(one(), total_iters=0),
+        lambda: m.StepLR(one(), 0),
+        lambda: m.CosineAnnealingLR(one(), 0),
+        lambda: m.CyclicLR(one(), 0.1, 0.5, step_size_up=0),
+    ):
+        with pytest.raises(ValueError, match=r"0"):
+            build()
+
+
+@row(30)
+def a_cosine_that_turns_keeps_the_other_factors(m):
+    o = one()
+    s = m.ChainedScheduler([m.ConstantLR(o, 0.5, 100), m.CosineAnnealingLR(o, 5)])
+    assert record(o, s, 11)[6:] == near([0.5 * (1 - math.cos(math.pi * t / 5)) / 2 for t in range(1, 6)])
+
+
+@row(30.1)
+def whatever_the_others_did_meanwhile(m):
+    for order in (1, -1):
+        o = one()
+        members = [m.ExponentialLR(o, 0.9), m.CosineAnnealingLR(o, 5)][::order]
+        rows = record(o, m.ChainedScheduler(members), 23)
+        assert rows == near([0.9**t * (1 + math.cos(math.pi * t / 5)) / 2 for t in range(23)])
+
+
+@row(31)
+def a_long_cosine_is_exact(m):
+    o = one()
+    rows = record(o, m.CosineAnnealingLR(o, 10_000), 10_000)
+    exact = ps.cosine(over=10_000)(np.arange(10_000))
+    np.testing.assert_allclose(rows, exact, rtol=1e-15)
+
+
+@row(32)
+def an_epoch_asked_for_again_changes_nothing(m):
+    o, p = one(), one()
+    s, w = m.MultiplicativeLR(o, lambda t: 0.5), m.SWALR(p, 0.1, 4, "linear")
+    for _ in range(10):
+        quiet_step(s, 2)
+        quiet_step(w, 2)
+    assert rates_of(o) + rates_of(p) == near([0.25, 0.55])
+
+
+@row(33)
+def a_metric_that_is_not_finite_does_not_count(m):
+    o = one()
+    s = m.ReduceLROnPlateau(o, patience=0)
+    with pytest.warns(UserWarning, match="not finite"):
+        s.step(float("nan"))
+    assert (s.num_bad_epochs, *rates_of(o)) == (0, 1.0)
+
+
+@row(34)
+def the_margin_of_a_negative_best_points_to_improvement(m):
+    o = one()
+    s = m.ReduceLROnPlateau(o, patience=3)
+    for k in range(10):
+        quiet_step(s, -1 + 0.00005 * k)
+    assert rates_of(o)[0] < 1.0
+
+
+@row(35)
+def a_tiny_rate_is_not_cut_and_that_is_said_once(m):
+    o = one(1e-8)
+    s = m.ReduceLROnPlateau(o, patience=0)
+    s.step(1.0)
+    with pytest.warns(UserWarning, match="eps"):
+        s.step(1.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        s.step(1.0)
+    assert rates_of(o) == [1e-8]
+
+
+@row(36)
+def initial_lr_sticks(m):
+    o = one(0.1)
+    m.StepLR(o, 3)
+    o.param_groups[0]["lr"] = 0.01
+    m.LambdaLR(o, lambda t: 1.0)
+    assert rates_of(o) == [0.1]
+
+
+@row(37)
+def a_copy_warns_of_nothing_and_a_nameless_function_is_refused_clearly(m):
+    s = m.LambdaLR(one(), lambda t: 0.5**t)
+    twin = copy.deepcopy(s)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        twin.optimizer.step()
+        twin.step()
+    assert (rates_of(s.optimizer), rates_of(twin.optimizer)) == ([1.0], [0.5])
+    with pytest.raises(pickle.PicklingError, match="state_dict"):
+        pickle.dumps(s)
+
+
+@row(38)
+def anything_but_an_optimizer_is_refused(m):
+    with pytest.raises(TypeError, match="is not an Optimizer"):
+        m.StepLR(type("Wrapper", (), {"param_groups": [{"lr": 1.0}]})(), 3)
+
+
+@row(39)
+def the_value_at_an_epoch_is_known_without_stepping(m):
+    o = one(momentum=0.9)
+    assert m.CosineAnnealingLR(o, 10).value(5) == near([0.5])
+    assert m.OneCycleLR(o, 1.0, total_steps=11, pct_start=0.5).value(4.5, "momentum") == near([0.85])
+    assert rates_of(o) == near([0.04])
+
+
+@pytest.mark.parametrize("number", sorted(ROWS), ids=lambda n: f"{n}-{ROWS[n].__name__}")
+def test_the_drop_in_does_what_the_table_says(number):
+    ROWS[number](OURS)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(
+            n,
+            marks=() if n in SAME_AS_TORCH else pytest.mark.xfail(strict=True, reason=f"divergences.md, torch {n}"),
+            id=f"{n}-{ROWS[n].__name__}",
+        )
+        for n in sorted(ROWS)
+    ],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_torch_does_it_too(number):
+    ROWS[number](PEER)
+    gc.collect()

@@ -1,0 +1,257 @@
+"""What engines, torch's compositions and users' subclasses look for in every drop-in."""
+
+import copy
+import gc
+import importlib
+import io
+import pickle
+import warnings
+import weakref
+
+import pytest
+import torch
+from torch.optim import lr_scheduler as peer
+
+import paramsched.compat.torch as drop_in
+
+
+def optimizer(lr=1.0, groups=1):
+    parts = [{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in range(groups)]
+    return torch.optim.SGD(parts, lr=lr, momentum=0.9)
+
+
+def half(t):
+    return 0.5**t
+
+
+BUILD = {
+    "LambdaLR": lambda o: drop_in.LambdaLR(o, half),
+    "MultiplicativeLR": lambda o: drop_in.MultiplicativeLR(o, half),
+    "StepLR": lambda o: drop_in.StepLR(o, 2),
+    "MultiStepLR": lambda o: drop_in.MultiStepLR(o, [2, 3]),
+    "ConstantLR": drop_in.ConstantLR,
+    "LinearLR": drop_in.LinearLR,
+    "ExponentialLR": lambda o: drop_in.ExponentialLR(o, 0.5),
+    "PolynomialLR": drop_in.PolynomialLR,
+    "CosineAnnealingLR": lambda o: drop_in.CosineAnnealingLR(o, 4),
+    "CosineAnnealingWarmRestarts": lambda o: drop_in.CosineAnnealingWarmRestarts(o, 4),
+    "CyclicLR": lambda o: drop_in.CyclicLR(o, 0.1, 0.5, 3),
+    "OneCycleLR": lambda o: drop_in.OneCycleLR(o, 1.0, total_steps=20),
+    "SWALR": lambda o: drop_in.SWALR(o, 0.1),
+    "ReduceLROnPlateau": drop_in.ReduceLROnPlateau,
+    "SequentialLR": lambda o: drop_in.SequentialLR(o, [drop_in.LinearLR(o), drop_in.StepLR(o, 2)], [3]),
+    "ChainedScheduler": lambda o: drop_in.ChainedScheduler([drop_in.LinearLR(o), drop_in.StepLR(o, 2)]),
+}
+each = pytest.mark.parametrize("name", BUILD)
+
+
+def step(scheduler):
+    scheduler.optimizer.step()
+    scheduler.step(*([1.0] if isinstance(scheduler, peer.ReduceLROnPlateau) else []))
+
+
+def test_every_name_of_torchs_module_is_here():
+    names = {*peer.__all__, "SWALR", "EPOCH_DEPRECATION_WARNING", "_LRScheduler"}
+
+    assert all(hasattr(drop_in, name) for name in names)
+    assert set(BUILD) == {*peer.__all__, "SWALR"} - {"LRScheduler"}
+
+
+@each
+def test_signatures_begin_as_torchs(name):
+    inspect = importlib.import_module("inspect")
+    theirs = getattr(peer, name, None) or importlib.import_module("torch.optim.swa_utils").SWALR
+    ours = inspect.signature(getattr(drop_in, name)).parameters
+
+    expected = inspect.signature(theirs).parameters
+    assert list(ours)[: len(expected)] == list(expected)
+    assert [ours[key].default for key in expected] == [parameter.default for parameter in expected.values()]
+
+
+@each
+def test_it_is_a_scheduler_of_torch_by_type(name):
+    scheduler = BUILD[name](optimizer())
+
+    assert isinstance(scheduler, peer.LRScheduler)
+    assert isinstance(scheduler, drop_in.LRScheduler)
+    assert isinstance(scheduler, peer.ReduceLROnPlateau) == (name == "ReduceLROnPlateau")
+
+
+def test_torchs_own_schedulers_pass_the_type_test_of_the_drop_in():
+    theirs = peer.StepLR(optimizer(), 3)
+
+    assert isinstance(theirs, drop_in.LRScheduler)
+    assert not isinstance(theirs, drop_in.StepLR)
+    assert not isinstance(theirs, drop_in.ReduceLROnPlateau)
+
+
+@each
+def test_it_has_what_engines_read(name):
+    scheduler = BUILD[name](optimizer())
+    step(scheduler)
+
+    assert len(scheduler.base_lrs) == len(scheduler.get_last_lr()) == len(scheduler._last_lr) == 1
+    assert (scheduler.last_epoch, scheduler._step_count) == (1, 2)
+    assert hasattr(scheduler.optimizer.step, "_wrapped_by_lr_sched") == (name != "ReduceLROnPlateau")
+
+
+@each
+def test_anything_but_an_optimizer_is_a_type_error(name):
+    if name in ("SequentialLR", "ChainedScheduler"):
+        pytest.skip("it has its members' optimizer")
+
+    with pytest.raises(TypeError, match="list is not an Optimizer"):
+        BUILD[name]([])
+
+
+@each
+def test_the_state_is_plain_data(name):
+    scheduler = BUILD[name](optimizer(torch.tensor(1.0), groups=2))
+    step(scheduler)
+    state, file = scheduler.state_dict(), io.BytesIO()
+    torch.save(state, file)
+    file.seek(0)
+
+    loaded = torch.load(file, weights_only=True)
+
+    assert loaded.keys() == state.keys() == pickle.loads(pickle.dumps(state)).keys()
+    assert "optimizer" not in state
+
+
+@each
+def test_a_pickled_scheduler_goes_on(name):
+    scheduler = BUILD[name](optimizer())
+    step(scheduler)
+    twin = pickle.loads(pickle.dumps(scheduler))
+
+    for _ in range(4):
+        step(scheduler)
+        step(twin)
+
+    assert twin.get_last_lr() == scheduler.get_last_lr()
+
+
+@each
+def test_a_copy_goes_on_by_itself_without_a_warning(name):
+    scheduler = BUILD[name](optimizer())
+    step(scheduler)
+    before = scheduler.get_last_lr()
+    twin = copy.deepcopy(scheduler)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        step(twin)
+
+    assert scheduler.get_last_lr() == before
+    step(scheduler)
+    assert twin.get_last_lr() == scheduler.get_last_lr()
+
+
+@each
+def test_scheduler_and_optimizer_are_freed_without_the_collector(name):
+    gc.disable()
+    try:
+        held = optimizer()
+        scheduler = BUILD[name](held)
+        step(scheduler)
+        refs = weakref.ref(scheduler), weakref.ref(held)
+        del scheduler, held
+    finally:
+        gc.enable()
+
+    assert [ref() for ref in refs] == [None, None]
+
+
+@each
+def test_torchs_compositions_take_it_as_a_member(name):
+    if name == "ReduceLROnPlateau":
+        pytest.skip("torch refuses it")
+    rows = []
+    for last in (lambda o: peer.StepLR(o, 2), lambda o: drop_in.StepLR(o, 2)):
+        o = optimizer()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            outer = peer.SequentialLR(o, [BUILD[name](o), last(o)], [3])
+            rows.append([outer.get_last_lr()[0], *[outer.step() or outer.get_last_lr()[0] for _ in range(6)]])
+
+    assert rows[0] == pytest.approx(rows[1], rel=1e-12)
+
+
+def test_setting_last_epoch_moves_the_clock():
+    o = optimizer()
+    scheduler = drop_in.LambdaLR(o, half)
+    scheduler.last_epoch = 6
+    step(scheduler)
+
+    assert scheduler.get_last_lr() == [0.5**7]
+
+
+def test_get_lr_asked_from_outside_points_to_get_last_lr():
+    scheduler = drop_in.StepLR(optimizer(), 2)
+
+    with pytest.warns(UserWarning, match="please use `get_last_lr"):
+        assert scheduler.get_lr() == [1.0]
+    with pytest.raises(NotImplementedError, match="get_lr"):
+        drop_in.LRScheduler(optimizer())
+
+
+def test_stepping_in_the_wrong_order_is_said_once_at_the_users_line():
+    scheduler = drop_in.StepLR(optimizer(), 2)
+
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        scheduler.step()
+        scheduler.step()
+
+    assert [(w.filename, "before `optimizer.step" in str(w.message)) for w in said] == [(__file__, True)]
+
+
+def test_a_subclass_that_overrides_get_lr_is_asked():
+    class Halved(drop_in.StepLR):
+        def get_lr(self):
+            return [lr / 2 for lr in super().get_lr()]
+
+    o = optimizer()
+    scheduler = Halved(o, 2, 0.1)
+    step(scheduler)
+
+    assert scheduler.get_last_lr() == [0.25]
+
+
+def test_options_changed_by_the_user_are_followed():
+    o = optimizer()
+    scheduler = drop_in.ExponentialLR(o, 0.5)
+    step(scheduler)
+    scheduler.gamma = 0.1
+    step(scheduler)
+
+    assert scheduler.get_last_lr() == pytest.approx([0.05])
+
+
+def test_a_fractional_length_is_welcome():
+    o = optimizer()
+    scheduler = drop_in.CosineAnnealingLR(o, 12.5)
+    for _ in range(30):
+        step(scheduler)
+
+    theirs = optimizer()
+    other = peer.CosineAnnealingLR(theirs, 12.5)
+    for _ in range(30):
+        theirs.step()
+        other.step()
+    assert scheduler.get_last_lr() == pytest.approx(other.get_last_lr(), rel=1e-12)
+
+
+@pytest.mark.parametrize("name", [name for name in BUILD if name != "ReduceLROnPlateau"])
+def test_the_value_of_an_epoch_is_that_of_a_run(name):
+    o = optimizer()
+    scheduler = BUILD[name](o)
+    rates = []
+    for _ in range(8):
+        rates.append(scheduler.get_last_lr())
+        step(scheduler)
+
+    ahead = BUILD[name](optimizer())
+    before = ahead.get_last_lr()
+    assert [ahead.value(t) for t in range(8)] == [pytest.approx(row, rel=1e-12) for row in rates]
+    assert ahead.get_last_lr() == before
