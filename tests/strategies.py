@@ -264,7 +264,12 @@ def shape(
 
 
 def schedules(
-    world: World, *, depth: int = 3, fixed: bool = True, affine: bool = False, names: tuple[str, ...] = ALL
+    world: World | None = None,
+    *,
+    depth: int = 3,
+    fixed: bool = True,
+    affine: bool = False,
+    names: tuple[str, ...] = ALL,
 ) -> st.SearchStrategy[Schedule]:
     """Any schedule, nested `depth` deep.
 
@@ -275,6 +280,7 @@ def schedules(
         affine: whether minimum, maximum and clamp are left out.
         names: of the shapes and operators it is made of.
     """
+    world = world or World(total=1000, epoch=20, batch=32, accumulation=1)
     usable = [name for name in names if not (affine and name in _NOT_AFFINE) and (world.small or name != "recurrence")]
     flat = [name for name in usable if name in BUILDERS and not _holds_schedules(BUILDERS[name])]
     simple = [name for name in SIMPLE if name in flat]

@@ -3,6 +3,7 @@
 import ast
 import operator
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from paramsched.curves import CONSTANTS, FAMILIES, Curve
@@ -59,7 +60,8 @@ def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
         if isinstance(value, Schedule):
             return value
         if not isinstance(value, (int, float, str, tuple)) and value is not None:
-            return 1.0 * value  # type: ignore[no-any-return]  # a metric rule by itself guides base
+            with suppress(TypeError):
+                return 1.0 * value  # type: ignore[no-any-return]  # a metric rule by itself guides base
         return schedule_of(value, f'"{_short(text)}"')
     except (TypeError, ZeroDivisionError, OverflowError) as error:
         raise ParseError(f'"{_short(text)}"', str(error), 'Write warmup("5%") >> cosine(to=0.1), say') from None
@@ -146,6 +148,8 @@ class _Reader:
         for keyword in keywords:
             if keyword.arg is None:
                 raise self.refusal(node, "** is not part of a schedule's text")
+            if keyword.arg in named:
+                raise self.refusal(node, f'"{keyword.arg}" is given twice', "Give each argument once")
             named[keyword.arg] = self.read(keyword.value, depth - 1)
         return build(builder, name, positional, named)
 

@@ -145,6 +145,8 @@ def anneal(
     >>> down(0), round(down(50), 12), down(100), down(1000)
     (1.0, 0.55, 0.1, 0.1)
     """
+    if isinstance(curve, Schedule):  # it can be called, but with a time, not with a progress
+        raise InvalidArgument(f"anneal(curve={curve})", "a schedule is no curve", "Write curve=curves.cosine")
     return Anneal(start, to, None if over is None else Duration.of(over), curve_of(curve), index)
 
 

@@ -1,0 +1,90 @@
+"""Evaluation of tensors: what the laws do not draw."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+
+from paramsched import curves
+from paramsched.errors import InvalidArgument, InvalidTime
+from paramsched.schedules import anneal, cosine_restarts, linear, step, warmup
+
+SCHEDULE = warmup(5) >> linear(over=100)
+
+
+def test_half_precision_times_are_not_rounded_further():
+    times = torch.tensor([2048.0], dtype=torch.float16)
+
+    assert linear(over=4096, index="(t+1)/n")(times).item() == 1 - 2049 / 4096
+
+
+def test_integer_times_of_jax_stay_integers_until_the_begin_is_taken_off():
+    far = warmup(2**24 + 1) >> linear(over=4)
+
+    assert far(jnp.array([2**24 + 1, 2**24 + 2, 2**24 + 3])).tolist() == [1.0, 0.75, 0.5]
+
+
+def test_a_python_time_beyond_jaxs_integers_is_still_exact():
+    assert float(linear(over=2**41)(2**40, jnp.float32(1.0))) == 0.5
+
+
+@pytest.mark.parametrize("time", [torch.tensor(True), torch.tensor(1j), jnp.array(True)])
+def test_a_tensor_of_no_numbers_is_no_time(time):
+    with pytest.raises(InvalidTime):
+        SCHEDULE(time)
+
+
+def test_arrays_of_two_libraries_are_refused():
+    with pytest.raises(InvalidArgument, match="one library"):
+        SCHEDULE(torch.tensor(1), jnp.array(0.1))
+
+
+def test_a_numpy_base_follows_a_tensor_time():
+    values = SCHEDULE(torch.tensor([0, 5]), np.array([[0.5], [1.0]], dtype=np.float32))
+
+    assert values.dtype == torch.float32
+    assert values.tolist() == [[0.0, 0.5], [0.0, 1.0]]
+
+
+def test_a_tensor_base_follows_a_numpy_time():
+    values = SCHEDULE(np.array([0, 5]), torch.tensor([[0.5], [1.0]]))
+
+    assert values.dtype == torch.float32
+    assert values.tolist() == [[0.0, 0.5], [0.0, 1.0]]
+
+
+def test_float_tensor_times_find_their_period_as_numbers_do():
+    times = np.array([0.0, 0.1, 0.3, 0.6, 0.9, 1.2, 2.9999999999999996, 3.0, 6.0 - 1e-15, 299.99999999999994])
+
+    for schedule in (step(3, 0.5), cosine_restarts(3), cosine_restarts(3, 1.5)):
+        np.testing.assert_allclose(schedule(torch.tensor(times)).numpy(), schedule(times), rtol=1e-12)
+
+
+def test_gradients_follow_the_curve_and_vanish_where_it_is_held():
+    times = torch.tensor([0.0, 25.0, 100.0, 150.0], dtype=torch.float64, requires_grad=True)
+
+    anneal(1.0, 0.0, 100, curves.one_minus_sqrt)(times).sum().backward()
+
+    assert times.grad.tolist() == pytest.approx([0.0, -0.01, 0.0, 0.0])
+
+
+def test_jax_maps_compiles_and_differentiates_a_schedule():
+    assert jax.jit(SCHEDULE)(jnp.array(55)) == SCHEDULE(55)
+    assert jax.vmap(SCHEDULE)(jnp.arange(3)).tolist() == pytest.approx([0.0, 0.2, 0.4])
+    assert jax.grad(SCHEDULE)(2.5) == pytest.approx(0.2)
+
+
+def test_empty_arrays_give_empty_arrays():
+    assert SCHEDULE(np.array([])).shape == (0,)
+    assert SCHEDULE([]).shape == (0,)
+    assert SCHEDULE(np.zeros((0, 3), dtype=int)).shape == (0, 3)
+    assert tuple(SCHEDULE(torch.zeros(0)).shape) == (0,)
+
+
+def test_the_shape_of_the_time_is_the_shape_of_the_value():
+    assert type(SCHEDULE(3)) is float
+    assert type(SCHEDULE(np.int64(3))) is float
+    assert SCHEDULE(np.array(3)).shape == ()
+    assert SCHEDULE([[1, 2], [3, 4]]).shape == (2, 2)
+    assert tuple(SCHEDULE(torch.tensor(3)).shape) == ()

@@ -1,0 +1,67 @@
+"""Curves by themselves: a user's own, names, equality."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from paramsched import curves
+from paramsched.curves import CONSTANTS, FAMILIES, curve_of
+from paramsched.errors import InvalidArgument
+from paramsched.schedules import anneal, parse
+
+
+def test_every_curve_has_a_name_that_reads_back():
+    for name, curve in CONSTANTS.items():
+        assert curve_of(name) is curve_of(f"curves.{name}") is curve
+        assert str(curve) == f"curves.{name}"
+    assert str(curves.power(2)) == "curves.power(2.0)"
+    assert curves.power(2) == curves.power(2.0)
+    assert set(FAMILIES) | set(CONSTANTS) <= set(vars(curves)) | {name for name in CONSTANTS if name.startswith("user_")}
+
+
+def test_a_users_function_is_a_curve_without_text_until_it_is_registered():
+    plain = anneal(1.0, 0.0, 10, lambda u: u**2)
+
+    assert plain(5) == 0.75
+    assert not plain.serialisable
+    named = curves.register("user_cubic", lambda u: u**3)
+    assert anneal(1.0, 0.0, 10, "user_cubic")(5) == 0.875
+    assert parse(str(anneal(curve=named))) == anneal(curve=named)
+    assert anneal(curve=named).serialisable
+    with pytest.raises(InvalidArgument, match="taken"):
+        curves.register("user_cubic", lambda u: u)
+
+
+def test_a_users_function_may_dip_and_the_ends_are_exact_all_the_same():
+    bounce = anneal(1.0, 0.2, 10, lambda u: u + np.sin(2 * np.pi * u))
+
+    assert bounce(0) == 1.0
+    assert bounce(10) == bounce(50) == 0.2
+    assert bounce(2) < 0.2 or bounce(8) > 0.2
+
+
+@pytest.mark.parametrize("u", [0, 1, 0.25, np.float32(0.25)])
+def test_a_number_in_is_a_number_out(u):
+    assert type(curves.cosine(float(u))) is float
+
+
+def test_arrays_keep_their_library():
+    assert isinstance(curves.cosine(torch.tensor([0.5])), torch.Tensor)
+    assert curves.cosine(np.array([0.0, 0.5, 1.0])).tolist() == pytest.approx([0.0, 0.5, 1.0])
+
+
+def test_a_flat_beginning_keeps_its_digits():
+    n = 10**8
+
+    assert anneal(0.0, 1.0, n, curves.cosine)(1) == pytest.approx((math.pi / 2 / n) ** 2, rel=1e-12)
+    assert anneal(1.0, 0.0, n, curves.cosine)(n - 1) == pytest.approx((math.pi / 2 / n) ** 2, rel=1e-12)
+
+
+@pytest.mark.parametrize("function", [lambda u: u + 1, lambda u: u * float("nan"), lambda u: 0 * u])
+def test_a_function_with_other_ends_is_refused(function):
+    with pytest.raises(InvalidArgument) as refusal:
+        curve_of(function)
+
+    assert "scale it" in refusal.value.instead

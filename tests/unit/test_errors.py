@@ -1,0 +1,52 @@
+"""Errors: three parts, one root, and the built-in a caller expects."""
+
+import inspect
+import pickle
+
+import pytest
+
+from paramsched import errors
+from paramsched.errors import InvalidArgument, ParamschedError, nearest
+
+EVERY = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if kind.__module__ == errors.__name__]
+
+
+@pytest.mark.parametrize("kind", EVERY)
+def test_every_error_is_one_of_ours_and_a_built_in(kind):
+    assert issubclass(kind, ParamschedError)
+    assert kind is ParamschedError or issubclass(kind, (ValueError, KeyError, ImportError))
+    assert kind.__name__ in (errors.__doc__ or "")
+
+
+def test_an_error_says_what_was_asked_what_was_found_and_what_to_write():
+    error = InvalidArgument("warmup(0.05)", "a length is a whole number", 'Write "5%"')
+
+    assert str(error) == 'warmup(0.05): a length is a whole number. Write "5%"'
+    assert (error.asked, error.found, error.instead) == error.args
+
+
+@pytest.mark.parametrize("kind", [kind for kind in EVERY if issubclass(kind, InvalidArgument)])
+def test_an_error_goes_through_pickle(kind):
+    error = pickle.loads(pickle.dumps(kind("a", "b", "c")))
+
+    assert type(error) is kind
+    assert str(error) == "a: b. c"
+
+
+def test_all_faults_of_a_config_stand_on_a_line_each():
+    error = errors.ConfigError("plan.yaml", ["$.lr: one", "$.eps: two"])
+
+    assert str(error) == "plan.yaml: $.lr: one\nplan.yaml: $.eps: two"
+    assert error.problems == ("$.lr: one", "$.eps: two")
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+def test_a_missing_library_names_the_extra_that_brings_it():
+    assert 'pip install "paramsched[plot]"' in str(errors.MissingDependency("show.axes", "matplotlib", "plot"))
+
+
+@pytest.mark.parametrize(
+    ("name", "clause"), [("cosin", 'nearest: "cosine"'), ("Cosine", 'nearest: "cosine"'), ("zzz", "known: cosine, step")]
+)
+def test_a_near_miss_is_named_and_else_what_is_known(name, clause):
+    assert nearest(name, ["step", "cosine"]) == clause

@@ -1,0 +1,55 @@
+"""Fields: which entries of a param group are hyperparameters."""
+
+import numpy as np
+import pytest
+import torch
+
+from paramsched.errors import InvalidArgument
+from paramsched.fields import Field, is_number, known_field, label, numeric
+
+
+@pytest.mark.parametrize(("name", "key", "index"), [("lr", "lr", None), ("betas[0]", "betas", 0), ("betas[01]", "betas", 1)])
+def test_a_field_is_an_entry_or_one_element_of_it(name, key, index):
+    assert (Field.of(name).key, Field.of(name).index) == (key, index)
+
+
+@pytest.mark.parametrize("name", ["", "1r", "lr ", "lr[", "lr[]", "lr[-1]", "lr[٣]", "a.b", "params", "paramsched_t", None, 3])
+def test_anything_else_is_no_field(name):
+    with pytest.raises(InvalidArgument) as refusal:
+        Field.of(name)
+
+    assert repr(name) in str(refusal.value)
+    assert '"betas[0]"' in refusal.value.instead
+
+
+@pytest.mark.parametrize(
+    "value", [0, 0.5, np.float32(0.5), np.int64(3), np.array(0.5), torch.tensor(0.5), torch.tensor(3)]
+)
+def test_numbers_and_tensors_without_a_dimension_are_numbers(value):
+    assert is_number(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [True, False, np.bool_(True), torch.tensor(True), "0.5", b"1", None, (0.9, 0.99), [1], {}, torch.ones(1), np.ones(2)],
+)
+def test_booleans_text_and_larger_arrays_are_not(value):
+    assert not is_number(value)
+
+
+def test_the_numeric_fields_of_a_real_group():
+    group = torch.optim.AdamW([torch.nn.Parameter(torch.ones(1))]).param_groups[0]
+
+    assert numeric({**group, "paramsched_t": 3}) == ["lr", "betas[0]", "betas[1]", "eps", "weight_decay"]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("weight_decy", "weight_decay"), ("betas[0]", None), ("momentun", "momentum"), ("temperature", None), ("lr", None)],
+)
+def test_a_slip_of_the_pen_is_told_from_another_name(name, meant):
+    assert known_field(name) == meant
+
+
+def test_a_group_is_called_by_its_name_or_its_index():
+    assert [label(group, 3) for group in ({}, {"name": "a"}, {"name": ""}, {"name": 5})] == [3, "a", 3, 3]

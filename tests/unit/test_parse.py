@@ -1,0 +1,122 @@
+"""The one-line text: what is read, and how a slip is told."""
+
+import pytest
+
+from paramsched import curves
+from paramsched.errors import InvalidArgument, ParseError
+from paramsched.schedules import absolute, anneal, constant, cosine, from_function, linear, parse, warmup
+
+
+@pytest.mark.parametrize(
+    ("text", "schedule"),
+    [
+        ('warmup("5%") >> cosine(to=0.1)', warmup("5%") >> cosine(to=0.1)),
+        (' warmup( over = "5 %" )>>cosine( 1, .1 ) ', warmup("5%") >> cosine(to=0.1)),
+        ("0.5", constant(0.5)),
+        ("-1e-3", constant(-1e-3)),
+        ("linear(+1, -2)", linear(1, -2)),
+        ("linear(absolute(0.85), absolute(-0.95))", linear(absolute(0.85), absolute(-0.95))),
+        ("anneal(curve=curves.power(2))", anneal(curve=curves.power(2))),
+        ('anneal(curve="rex")', anneal(curve=curves.rex)),
+        ("2 * cosine()", 2 * cosine()),
+        ("(cosine())", cosine()),
+        ("linear(\n  over=10,\n)", linear(over=10)),
+    ],
+)
+def test_text_says_a_schedule(text, schedule):
+    assert parse(text) == schedule
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "not an expression"),
+        ("cosine(", "not an expression"),
+        ("cosine() cosine()", "not an expression"),
+        ("x = cosine()", "not an expression"),
+        ("cosin()", '"cosin" is no schedule; nearest: "cosine"'),
+        ("cosine", "cosine is not called. Write cosine(…)"),
+        ("cosine(too=0.1)", 'no argument "too"; nearest: "to"'),
+        ("cosine(1, 2, 3, 4, 5)", "Write cosine("),
+        ("cosine(to=0.1, to=0.2)", '"to" is given twice'),
+        ("warmup()", "Write warmup("),
+        ("cosine(**{})", "** is not part"),
+        ("cosine(*[1])", "not part of a schedule's text"),
+        ("cosine(to='a')", "no number"),
+        ("cosine(to=True)", "bool is no number"),
+        ("cosine(to=1e999)", "not finite"),
+        ("cosine(over=0.5)", '"5%"'),
+        ("cosine() + 'a'", "no number and no schedule"),
+        ("cosine() / 2", "unsupported"),
+        ("cosine() // 2", "no operator of schedules"),
+        ("cosine() @ cosine()", "no operator of schedules"),
+        ("not cosine()", "not part"),
+        ("~cosine()", "not part"),
+        ("cosine() if True else linear()", "not part"),
+        ("[cosine()]", "no schedule and no number"),
+        ("'cosine()'", "no schedule and no number"),
+        ("None", "no schedule and no number"),
+        ("True", "no schedule and no number"),
+        ("1j", "not part"),
+        ("lambda: 1", "not part"),
+        ("__import__('os')", "is no schedule"),
+        ("cosine.__class__", "not part"),
+        ("cosine().length", "not part"),
+        ("curves.linear", "no schedule"),
+        ("anneal(curve=curves.cosin)", '"cosine"'),
+        ("anneal(curve=curves.powr(2))", '"power"'),
+        ("anneal(curve=curves.__class__)", "is no curve"),
+        ("anneal(curve=curves.power)", "is no curve"),
+        ("anneal(curve=linear())", "is no curve"),
+        ("anneal(curve=warmup(1))", "is no curve"),
+        ("rules.step(5)", "no schedule"),
+        ("recurrence(rules.linea(0.1))", '"linear"'),
+        ("recurrence(linear(over=5))", "rules.linear"),
+        ("absolute(0.1)", "no schedule"),
+        ("-absolute(0.1)", "absolute"),
+        ("-[1]", "no number and no schedule"),
+        ("f'{1}'", "not part"),
+        ("cosine\x00()", "not an expression"),
+        ("cosine()" + " >> cosine()" * 1000, "more than 10000"),
+        ("(" * 60 + "cosine()" + ")" * 60 + " >> " + "-" * 60 + "cosine()", "50 deep"),
+        ("maximum(" * 55 + "1" + ")" * 55, "50 deep"),
+        ("-" * 9000 + "1", ""),
+        ("(" * 4999 + ")" * 4999, "not an expression"),
+    ],
+)  # fmt: skip
+def test_a_slip_is_told_with_what_stands_there(text, said):
+    with pytest.raises(InvalidArgument) as refusal:
+        parse(text)
+
+    assert said in str(refusal.value)
+    assert len(str(refusal.value)) < 500
+
+
+@pytest.mark.parametrize("value", [None, 3, b"cosine()", cosine()])
+def test_only_text_is_parsed(value):
+    with pytest.raises(ParseError, match="no text"):
+        parse(value)
+
+
+def test_a_shape_given_by_argument_is_known_in_that_text_only():
+    def halving(over: int) -> object:
+        return linear(1.0, 0.5, over)
+
+    assert parse("halving(10)", shapes=[halving]) == linear(1.0, 0.5, 10)
+    with pytest.raises(ParseError, match='"halving" is no schedule'):
+        parse("halving(10)")
+
+
+def test_a_long_sequence_is_not_deep():
+    text = " >> ".join(["step(1)"] * 800)
+
+    assert len(parse(text).stages) == 800
+
+
+def test_a_function_without_a_name_prints_and_does_not_read_back():
+    schedule = from_function(max)
+
+    assert "from_function(" in str(schedule)
+    assert not schedule.serialisable
+    with pytest.raises(ParseError):
+        parse(str(schedule))
