@@ -283,7 +283,6 @@ class Halving(_ParamScheduler):
 
 
 def test_a_users_own_scheduler_is_used_by_name():
-    runner = Runner(**{**spoiled(), "param_scheduler": dict(type="Halving"), "default_hooks": None, "custom_hooks": [Hook()],
-                       "work_dir": "never made"})  # fmt: skip
+    runner = Runner(**{**spoiled(), "param_scheduler": dict(type="Halving"), "custom_hooks": [Hook()]})
 
     assert runner.param_schedulers == {"type": "Halving"}

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+import paramsched as ps
 
 TESTS = Path(__file__).resolve().parents[1]
 
@@ -33,25 +33,32 @@ def facts(folder: Path) -> tuple[dict, dict]:
     return first, second
 
 
-@pytest.mark.parametrize(("kind", "ticks", "updates"), [("dicts", 22, 22), ("plan", 12, 12)])
-def test_two_processes_share_weights_count_once_and_resume_exactly(tmp_path, kind, ticks, updates):
+def test_two_processes_count_once_and_resume_exactly_after_a_kill(tmp_path):
     whole, again = tmp_path / "whole", tmp_path / "again"
-    finished = launch(whole, kind)
-    killed = launch(again, kind, "kill")
-    resumed = launch(again, kind, "resume")
+    finished = launch(whole, "dicts")
+    killed = launch(again, "dicts", "kill")
+    resumed = launch(again, "dicts", "resume")
 
-    first, second = facts(whole)
-    log = (whole / "values.jsonl").read_text()
     assert finished.returncode == 0, finished.stderr
     assert killed.returncode != 0
     assert resumed.returncode == 0, resumed.stderr
-    assert first["iters"] == 22
+    first, second = facts(whole)
     assert first == second == facts(again)[0] == facts(again)[1]
-    assert first["ticks"] == ticks
-    assert len(log.splitlines()) == updates
-    assert (again / "values.jsonl").read_text() == log
+    assert (first["iters"], first["ticks"]) == (22, 22)
+    assert (again / "values.jsonl").read_text() == (whole / "values.jsonl").read_text()
     validations = [json.loads(line) for line in (whole / "metrics.jsonl").read_text().splitlines()]
     assert [line["samples"] for line in validations] == [7, 7]
+
+
+def test_a_plan_counts_the_updates_of_one_process(tmp_path):
+    finished = launch(tmp_path, "plan")
+
+    assert finished.returncode == 0, finished.stderr
+    first, second = facts(tmp_path)
+    used = [json.loads(line)["groups"][0]["lr"] for line in (tmp_path / "values.jsonl").read_text().splitlines()]
+    plan = ps.Plan(lr=ps.warmup("3 steps") >> ps.cosine(to=0.1))
+    assert first == second
+    assert used == ps.trace(plan, {"lr": 0.1}, ps.Calendar(total=12))["lr", 0].tolist()
 
 
 def test_a_train_step_past_the_wrapper_that_shares_gradients_is_refused(tmp_path):
