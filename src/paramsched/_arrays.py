@@ -15,10 +15,10 @@ from paramsched.errors import InvalidArgument
 Array: TypeAlias = Any
 """A NumPy, torch or JAX array: which one is known to the caller, not to a formula."""
 
-Floats: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
+Floats: TypeAlias = np.ndarray[tuple[Any, ...], np.dtype[np.float64]]
 """A NumPy array of float64. (Spelled out: numpy.typing alone would cost a quarter of our import time.)"""
 
-Integers: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
+Integers: TypeAlias = np.ndarray[tuple[Any, ...], np.dtype[np.int64]]
 """A NumPy array of int64."""
 
 
@@ -123,9 +123,9 @@ def arrays_of(*values: object) -> Arrays:
     except (TypeError, ValueError):
         kinds = ", ".join(dict.fromkeys(type(value).__name__ for value in foreign))
         raise InvalidArgument(
-            f"a value of {kinds}", "neither a number nor arrays of one library", "Write 3, numpy.arange(10), or a tensor"
+            f"a value of {kinds}", "neither a number nor arrays of one library", "Write 3, a NumPy array or a tensor"
         ) from None
-    where = device(foreign[0])  # type: ignore[arg-type]  # array-api-compat types arrays by protocol
+    where = device(foreign[0])
     # torch computes in float64 whatever the default; JAX has float64 only where the user switched it on.
     dtype = xp.asarray(0.0).dtype if "jax" in xp.__name__ else xp.float64
 

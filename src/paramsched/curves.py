@@ -13,15 +13,15 @@ from typing import Any, TypeAlias, final, overload
 
 import numpy as np
 
-from paramsched._arrays import NUMPY, Array, Arrays, Floats, arrays_of
+from paramsched._arrays import Array, Arrays, Floats, arrays_of
 from paramsched.errors import InvalidArgument, nearest
 
 
 class Curve(ABC):
     """A monotone map of [0, 1] onto itself, unless `monotone` says otherwise.
 
-    `_rise` is the curve itself. `_fall` is `1 - curve(u)`: where a formula for it keeps more digits near `u = 1` than the
-    subtraction does, a curve gives its own. Both are told `rest`, which is `1 - u` without its rounding.
+    `_rise` is the curve itself. `_fall` is `1 - curve(u)`: where a formula for it keeps more digits near `u = 1` than
+    the subtraction does, a curve gives its own. Both are told `rest`, which is `1 - u` without its rounding.
     """
 
     __slots__ = ()
@@ -118,7 +118,9 @@ class Power(Curve):
 @final
 @dataclass(frozen=True, slots=True)
 class Polynomial(Curve):
-    """curve(u) = 1 - (1 - u) ** exponent: a descent along it is (1 - u) ** exponent. Source: Liu et al. 2015 (1506.04579).
+    """curve(u) = 1 - (1 - u) ** exponent: a descent along it is (1 - u) ** exponent.
+
+    Source: Liu et al. 2015 (1506.04579).
 
     Args:
         exponent: above 0; 0.9 in DeepLab.
@@ -392,7 +394,9 @@ class Rex(Curve):
 @final
 @dataclass(frozen=True, slots=True)
 class Sigmoid(Curve):
-    """curve(u) = the logistic function of steepness (u - 1/2), scaled to exact ends. Source: Bowman et al. 2016 (1511.06349).
+    """curve(u) = the logistic function of steepness (u - 1/2), scaled to exact ends.
+
+    Source: Bowman et al. 2016 (1511.06349).
 
     >>> curves.sigmoid(12.0)(0.5)
     0.5

@@ -192,7 +192,9 @@ def test_a_milestone_behind_its_stage_says_to_multiply(schedule):
     assert "milestone" in refusal.value.found
 
 
-@pytest.mark.parametrize("schedule", [multistep([200]), warmup(10) * multistep([200]), shift(multistep([99]), 5)], ids=str)
+@pytest.mark.parametrize(
+    "schedule", [multistep([200]), warmup(10) * multistep([200]), shift(multistep([99]), 5)], ids=str
+)
 def test_a_milestone_behind_the_run_is_not_behind_a_stage(schedule):
     assert resolve(schedule, RUN)(100) == 1.0
 
@@ -270,7 +272,10 @@ def test_a_shift_holds_the_first_value_and_fills_what_is_left():
 def test_restarts_of_uneven_length_lose_no_update():
     schedule = resolve(restarts(linear(1.0, 0.0), "33.5%"), RUN)
 
-    assert str(schedule) == "restarts(linear(over=34), 34, 1) >> restarts(linear(over=33), 33, 1) >> restarts(linear(over=34), 34, 1)"
+    assert (
+        str(schedule)
+        == "restarts(linear(over=34), 34, 1) >> restarts(linear(over=33), 33, 1) >> restarts(linear(over=34), 34, 1)"
+    )
     assert [t for t in range(100) if schedule(t) == 1.0] == [0, 34, 67]
 
 
@@ -351,7 +356,7 @@ def test_combining_with_anything_else_is_a_type_error_or_refused():
             _ = warmup(3) >> other
 
 
-# ---------------------------------------------------------------- breakpoints
+# ---------------------------------------------------------------- where it bends
 
 
 @pytest.mark.parametrize(

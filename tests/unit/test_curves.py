@@ -18,7 +18,9 @@ def test_every_curve_has_a_name_that_reads_back():
         assert str(curve) == f"curves.{name}"
     assert str(curves.power(2)) == "curves.power(2.0)"
     assert curves.power(2) == curves.power(2.0)
-    assert set(FAMILIES) | set(CONSTANTS) <= set(vars(curves)) | {name for name in CONSTANTS if name.startswith("user_")}
+    assert set(FAMILIES) | set(CONSTANTS) <= set(vars(curves)) | {
+        name for name in CONSTANTS if name.startswith("user_")
+    }
 
 
 def test_a_users_function_is_a_curve_without_text_until_it_is_registered():

@@ -8,12 +8,16 @@ from paramsched.errors import InvalidArgument
 from paramsched.fields import Field, is_number, known_field, label, numeric
 
 
-@pytest.mark.parametrize(("name", "key", "index"), [("lr", "lr", None), ("betas[0]", "betas", 0), ("betas[01]", "betas", 1)])
+@pytest.mark.parametrize(
+    ("name", "key", "index"), [("lr", "lr", None), ("betas[0]", "betas", 0), ("betas[01]", "betas", 1)]
+)
 def test_a_field_is_an_entry_or_one_element_of_it(name, key, index):
     assert (Field.of(name).key, Field.of(name).index) == (key, index)
 
 
-@pytest.mark.parametrize("name", ["", "1r", "lr ", "lr[", "lr[]", "lr[-1]", "lr[٣]", "a.b", "params", "paramsched_t", None, 3])
+@pytest.mark.parametrize(
+    "name", ["", "1r", "lr ", "lr[", "lr[]", "lr[-1]", "lr[٣]", "a.b", "params", "paramsched_t", None, 3]
+)
 def test_anything_else_is_no_field(name):
     with pytest.raises(InvalidArgument) as refusal:
         Field.of(name)
@@ -31,7 +35,20 @@ def test_numbers_and_tensors_without_a_dimension_are_numbers(value):
 
 @pytest.mark.parametrize(
     "value",
-    [True, False, np.bool_(True), torch.tensor(True), "0.5", b"1", None, (0.9, 0.99), [1], {}, torch.ones(1), np.ones(2)],
+    [
+        True,
+        False,
+        np.bool_(True),
+        torch.tensor(True),
+        "0.5",
+        b"1",
+        None,
+        (0.9, 0.99),
+        [1],
+        {},
+        torch.ones(1),
+        np.ones(2),
+    ],
 )
 def test_booleans_text_and_larger_arrays_are_not(value):
     assert not is_number(value)
@@ -45,7 +62,13 @@ def test_the_numeric_fields_of_a_real_group():
 
 @pytest.mark.parametrize(
     ("name", "meant"),
-    [("weight_decy", "weight_decay"), ("betas[0]", None), ("momentun", "momentum"), ("temperature", None), ("lr", None)],
+    [
+        ("weight_decy", "weight_decay"),
+        ("betas[0]", None),
+        ("momentun", "momentum"),
+        ("temperature", None),
+        ("lr", None),
+    ],
 )
 def test_a_slip_of_the_pen_is_told_from_another_name(name, meant):
     assert known_field(name) == meant

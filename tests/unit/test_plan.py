@@ -79,7 +79,12 @@ def test_metric_rules_of_chained_bindings_stay_outside():
 
 
 def test_order_between_selectors_means_nothing():
-    bindings = [Binding("lr", 0.1), Binding("lr", 0.2, groups="head"), Binding("eps", 0.3, groups=1), Binding("eps", 0.4)]
+    bindings = [
+        Binding("lr", 0.1),
+        Binding("lr", 0.2, groups="head"),
+        Binding("eps", 0.3, groups=1),
+        Binding("eps", 0.4),
+    ]
 
     assert Plan(*bindings) == Plan(*reversed(bindings))
 
@@ -105,7 +110,7 @@ def test_a_plan_is_frozen_copies_and_pickles():
     ],
 )
 def test_a_plan_with_a_predicate_or_a_nameless_function_is_only_itself(plan):
-    assert plan == plan  # noqa: PLR0124  # that is what is tested
+    assert plan == plan  # that is what is tested
     assert plan != Plan(*plan.bindings)
     assert hash(plan) == hash(plan)
     with pytest.raises(PlanError, match="register"):

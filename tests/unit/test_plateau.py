@@ -147,7 +147,8 @@ def test_a_state_goes_through_json_at_any_point(metrics, options, place):
         None, [], {}, {"best": 1.0}, {"best": 1.0, "bad": 0, "cooling": 0, "factor": 1.0, "more": 1},
         {"best": "1", "bad": 0, "cooling": 0, "factor": 1.0}, {"best": 1.0, "bad": 0.5, "cooling": 0, "factor": 1.0},
         {"best": 1.0, "bad": True, "cooling": 0, "factor": 1.0}, {"best": 1.0, "bad": -1, "cooling": 0, "factor": 1.0},
-        {"best": math.nan, "bad": 0, "cooling": 0, "factor": 1.0}, {"best": 1.0, "bad": 0, "cooling": 0, "factor": None},
+        {"best": math.nan, "bad": 0, "cooling": 0, "factor": 1.0},
+        {"best": 1.0, "bad": 0, "cooling": 0, "factor": None},
     ],
 )  # fmt: skip
 def test_a_spoiled_state_is_refused(spoiled):

@@ -1,6 +1,7 @@
 """Recurrences: the numbers of spec/mmengine.md sections 3 and 14, and the closed forms of spec/torch.md section 2."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -47,9 +48,7 @@ def test_row_8_the_same_by_update():
 
 
 def test_row_9_a_warmup_by_update_beside_milestones_by_epoch():
-    values = run(
-        rules.linear(0.001, end=50), rules.multistep([8, 11], by="epoch", end=12), total=240, epoch=20
-    )
+    values = run(rules.linear(0.001, end=50), rules.multistep([8, 11], by="epoch", end=12), total=240, epoch=20)
 
     expected = {0: 0.0001, 1: 0.0021387755, 25: 0.0510693878, 48: 0.0979612245, 49: 0.1, 159: 0.1, 160: 0.01, 219: 0.01,
                 220: 0.001, 239: 0.001}  # fmt: skip
@@ -61,7 +60,8 @@ def test_row_10_a_warmup_and_a_cosine_after_it_and_a_gap():
     values = run(rules.linear(0.001, end=100), rules.cosine(absolute(0.0), over=800, begin=100, end=900), total=1000)
 
     expected = {0: 0.0001, 1: 0.0011090909, 50: 0.0505545455, 98: 0.0989909091, 99: 0.1, 100: 0.1, 101: 0.0999996145,
-                300: 0.0853553391, 500: 0.05, 700: 0.0146446609, 898: 1.54211776e-6, 899: 3.85530926e-7, 999: 3.85530926e-7}  # fmt: skip
+                300: 0.0853553391, 500: 0.05, 700: 0.0146446609, 898: 1.54211776e-6, 899: 3.85530926e-7,
+                999: 3.85530926e-7}  # fmt: skip
     for t, value in expected.items():
         assert values[t] == pytest.approx(value, rel=5e-8, abs=5e-11)
 
@@ -145,7 +145,10 @@ def test_a_rule_alone_follows_its_closed_form(rule, expected):
 
 def test_anneal_goes_on_from_what_it_finds():
     values = run(
-        rules.exponential(0.5, end=2), rules.anneal(absolute(0.05), 4, curves.cosine, begin=10, end=20), total=20, base=1.0
+        rules.exponential(0.5, end=2),
+        rules.anneal(absolute(0.05), 4, curves.cosine, begin=10, end=20),
+        total=20,
+        base=1.0,
     )
 
     a = (1 - np.cos(np.pi * np.clip(np.arange(20) - 10, 0, 4) / 4)) / 2
@@ -159,10 +162,14 @@ def test_anneal_goes_on_from_what_it_finds():
 def test_one_cycle_goes_through_its_knots(anneal, three_phase, total, pct):
     rule = rules.one_cycle(1.0, total, pct, anneal, three_phase=three_phase)
     low, floor, up = 0.04, 4e-06, pct * total - 1
-    knots = [(0, low), (up, 1.0), (2 * up, low), (total - 1, floor)] if three_phase else [(0, low), (up, 1.0), (total - 1, floor)]
+    knots = (
+        [(0, low), (up, 1.0), (2 * up, low), (total - 1, floor)]
+        if three_phase
+        else [(0, low), (up, 1.0), (total - 1, floor)]
+    )
 
     def expected(k):
-        for (x0, y0), (x1, y1) in zip(knots, knots[1:], strict=False):
+        for (x0, y0), (x1, y1) in pairwise(knots):
             if k <= x1:
                 if x1 <= x0:
                     return y1

@@ -5,11 +5,11 @@ import csv
 import numpy as np
 import pandas as pd
 import pytest
-import strategies
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import strategies
 from paramsched._trace import trace
 from paramsched.errors import InvalidArgument, PlanError, Unresolved
 from paramsched.feedback import plateau

@@ -72,7 +72,9 @@ def positive(asked: str, number: object) -> float:
 
 def count(asked: str, number: object, least: int = 1) -> int:
     """A whole number, at least `least`."""
-    whole = isinstance(number, Real) and not isinstance(number, bool) and math.isfinite(number) and number == int(number)
-    if not whole or number < least:
-        raise InvalidArgument(f"{asked} got {number!r}", f"not a whole number from {least} on", f"Write {max(least, 3)}")
-    return int(number)
+    if isinstance(number, Real) and not isinstance(number, bool) and math.isfinite(number):
+        whole: int = math.floor(number)  # type: ignore[assignment]  # of a Real it is an int
+        if whole == number and whole >= least:
+            return whole
+    found = f"not a whole number from {least} on"
+    raise InvalidArgument(f"{asked} got {number!r}", found, f"Write {max(least, 3)}")

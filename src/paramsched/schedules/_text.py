@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 from paramsched.errors import InvalidArgument
@@ -43,7 +44,7 @@ def rule(builder: _Builder) -> _Builder:
 
 
 def operator(name: str) -> Callable[[_Builder], _Builder]:
-    """Register what an operator of schedules does; the combinators stand above the base class that has the operators."""
+    """Register what an operator does: the combinators stand above the base class that has the operators."""
 
     def keep(function: _Builder) -> _Builder:
         _OPERATORS[name] = function
@@ -60,7 +61,7 @@ def combine(name: str, *operands: Any) -> Any:
 def call(value: Any) -> str:
     """A value as a call of its builder: arguments at their defaults left out, by position until one is."""
     name, builder = _BUILDERS[type(value)]
-    arguments = {parameter: getattr(value, parameter) for parameter in inspect.signature(builder).parameters}
+    arguments = {parameter.name: getattr(value, parameter.name) for parameter in _parameters(builder)}
     return write_call(name, builder, arguments)
 
 
@@ -68,7 +69,7 @@ def write_call(name: str, builder: Callable[..., Any], arguments: Mapping[str, A
     """A call of `builder` with `arguments`, as short as it can be said."""
     given: list[str] = []
     gap = False
-    for parameter in inspect.signature(builder).parameters.values():
+    for parameter in _parameters(builder):
         argument = arguments[parameter.name]
         text = written(argument)
         if parameter.kind is parameter.VAR_POSITIONAL:
@@ -80,6 +81,11 @@ def write_call(name: str, builder: Callable[..., Any], arguments: Mapping[str, A
             keyword = gap or parameter.kind is parameter.KEYWORD_ONLY
             given.append(f"{parameter.name}={text}" if keyword else text)
     return f"{name}({', '.join(given)})"
+
+
+@cache
+def _parameters(builder: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
+    return tuple(inspect.signature(builder).parameters.values())
 
 
 def written(value: object) -> str:
@@ -114,7 +120,9 @@ def _register(table: dict[str, Callable[..., Any]], builder: _Builder, prefix: s
         raise InvalidArgument(f"shape {name!r}", "the name is taken", "Choose another name")
     made = inspect.signature(builder).return_annotation
     if not isinstance(made, type):
-        raise InvalidArgument(f"shape {name!r}", "its return annotation is missing", f"Write def {name}(…) -> Schedule:")
+        raise InvalidArgument(
+            f"shape {name!r}", "its return annotation is missing", f"Write def {name}(…) -> Schedule:"
+        )
     table[name] = builder
     _BUILDERS.setdefault(made, (prefix + name, builder))
     return builder

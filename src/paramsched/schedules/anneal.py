@@ -83,9 +83,7 @@ def progress(index: Index, t: Array, n: int) -> tuple[Array, int]:
     return (k, whole) if whole > 0 and n > 0 else (t * 0 + 1, 1)
 
 
-def between(
-    start: Level, to: Level, curve: Curve, k: Array, whole: float, base: Value, xp: Arrays
-) -> Value:
+def between(start: Level, to: Level, curve: Curve, k: Array, whole: float, base: Value, xp: Arrays) -> Value:
     """From `start` to `to` along `curve` at `u = k / whole`: exact at both ends, on a monotone curve never outside."""
     u, rest = xp.floating(k) / whole, xp.floating(whole - k) / whole
     edges = not xp.concrete or k.size == 0 or k.min() <= 0 or k.max() >= whole
@@ -153,6 +151,8 @@ def anneal(
 @_text.shape
 def linear(start: Level = 1.0, to: Level = 0.0, over: DurationLike | None = None, index: Index = "t/n") -> Anneal:
     """`anneal` along a straight line: value(t) = start + (to - start) t / n.
+
+    Source: torch `LinearLR`; optax `linear_schedule`.
 
     >>> linear(1.0, 0.5, over=10)(5, base=0.5)
     0.375

@@ -1,7 +1,7 @@
 """Schedule: a pure function of time and base."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, replace
 from fractions import Fraction
 from math import inf
@@ -30,8 +30,9 @@ _CHUNK = 16384  # updates evaluated at once: temporaries stay in the cache (benc
 class Schedule(ABC):
     """How one hyperparameter changes: `schedule(t, base=1.0)`.
 
-    `t` is the number of completed updates; a bare number in a schedule is a multiple of `base`. After its end a schedule
-    holds its final value exactly. A schedule *fills* (takes the time it is given), *has a length*, or is *open*.
+    `t` is the number of completed updates; a bare number in a schedule is a multiple of `base`. After its end a
+    schedule holds its final value exactly. A schedule *fills* (takes the time it is given), *has a length*, or is
+    *open*.
 
     A shape is a frozen dataclass that says its value (`_at`), its length, and where its formula changes (`_bends`).
     Everything else follows: a field that is a Duration is a time counted from the begin of the stage (or a period, with
@@ -69,7 +70,9 @@ class Schedule(ABC):
         times = _checked(t)
         if isinstance(base, (int, float)) and not isinstance(base, np.generic):
             values = evaluate(self, times.reshape(-1), float(base))
-            return float(values[0]) if times.ndim == 0 and not isinstance(t, np.ndarray) else values.reshape(times.shape)
+            return (
+                float(values[0]) if times.ndim == 0 and not isinstance(t, np.ndarray) else values.reshape(times.shape)
+            )
         bases = np.asarray(base)
         values = _broadcast(self, times, np.asarray(bases, dtype=np.float64))
         return values.astype(bases.dtype, copy=False)[()] if np.issubdtype(bases.dtype, np.floating) else values[()]
@@ -173,28 +176,28 @@ class Schedule(ABC):
         return replace(self, **{field.name: _resolved(self, field, span) for field in fields(self)})  # type: ignore[type-var,arg-type]  # every schedule is a dataclass
 
     def __rshift__(self, other: "Schedule") -> "Schedule":
-        return _text.combine("sequence", self, other)
+        return _combined("sequence", self, other)
 
     def __mul__(self, other: "Schedule | float") -> "Schedule":
-        return _text.combine("product", self, other)
+        return _combined("product", self, other)
 
     def __rmul__(self, other: float) -> "Schedule":
-        return _text.combine("product", other, self)
+        return _combined("product", other, self)
 
     def __add__(self, other: "Schedule | float") -> "Schedule":
-        return _text.combine("sum", self, other)
+        return _combined("sum", self, other)
 
     def __radd__(self, other: float) -> "Schedule":
-        return _text.combine("sum", other, self)
+        return _combined("sum", other, self)
 
     def __sub__(self, other: "Schedule | float") -> "Schedule":
-        return _text.combine("difference", self, other)
+        return _combined("difference", self, other)
 
     def __rsub__(self, other: float) -> "Schedule":
-        return _text.combine("difference", other, self)
+        return _combined("difference", other, self)
 
     def __neg__(self) -> "Schedule":
-        return _text.combine("negative", self)
+        return _combined("negative", self)
 
     def __str__(self) -> str:
         """The one-line text; `ps.parse` reads it back."""
@@ -202,6 +205,11 @@ class Schedule(ABC):
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         printer.text(str(self))
+
+
+def _combined(name: str, *operands: object) -> Schedule:
+    made: Schedule = _text.combine(name, *operands)  # or NotImplemented, which Python takes from an operator
+    return made
 
 
 _quiet = np.errstate(over="ignore", under="ignore")
@@ -283,7 +291,7 @@ def _foreign(schedule: Schedule, t: Array, base: Array, xp: Arrays) -> Array:
 
 def _checked(t: Any) -> Array:
     """A Python or NumPy time as a NumPy array; what cannot be a time is refused."""
-    if isinstance(t, bool) or isinstance(t, (str, bytes)):
+    if isinstance(t, (bool, str, bytes)):
         raise InvalidTime(f"time {t!r}", f"a {type(t).__name__} is no time", _INSTEAD)
     if isinstance(t, (int, float)):
         if not 0 <= t < inf:
@@ -340,6 +348,7 @@ def _item(value: Any, span: Span) -> Any:
 
 
 def no_horizon(schedule: Schedule) -> Unresolved:
+    """The error of a schedule that takes the time it is given where none is known."""
     return Unresolved(
         str(schedule),
         "it takes the time it is given, and nothing says how long the run is",
@@ -347,15 +356,26 @@ def no_horizon(schedule: Schedule) -> Unresolved:
     )
 
 
-def schedule_of(value: object, asked: str) -> Schedule:
-    """A schedule, or a finite number as a constant."""
+def schedule_of(value: object, asked: str | Callable[[], str]) -> Schedule:
+    """A schedule, or a finite number as a constant.
+
+    Args:
+        value: what was given.
+        asked: the call for a message; a function where writing it costs as much as the schedule is long.
+    """
     if isinstance(value, Schedule):
         if value.metric_rules:
             raise InvalidArgument(
-                asked, f"{value} is guided by a metric", "A metric rule multiplies into a whole schedule: (…) * plateau()"
+                asked() if callable(asked) else asked,
+                f"{value} is guided by a metric",
+                "A metric rule multiplies into a whole schedule: (…) * plateau()",
             )
         return value
     if isinstance(value, Real) and not isinstance(value, bool):
-        return _text.SHAPES["constant"](float(value))
-    raise InvalidArgument(asked, f"{value!r} is no schedule and no number", "Write warmup(100) >> cosine(to=0.1), say")
-
+        level: Schedule = _text.SHAPES["constant"](float(value))
+        return level
+    raise InvalidArgument(
+        asked() if callable(asked) else asked,
+        f"{value!r} is no schedule and no number",
+        "Write warmup(100) >> cosine(to=0.1), say",
+    )

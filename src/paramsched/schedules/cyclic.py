@@ -101,7 +101,9 @@ class CosineRestarts(Schedule):
             raise InvalidArgument(f"cosine_restarts(mult={self.mult!r})", "cycles would vanish", "Write mult=1 or more")
         if 1 < mult < _LEAST_GROWTH:  # the table of their begins has an entry for each
             raise InvalidArgument(
-                f"cosine_restarts(mult={self.mult!r})", "cycles that hardly grow", f"Write mult=1, or {_LEAST_GROWTH} or more"
+                f"cosine_restarts(mult={self.mult!r})",
+                "cycles that hardly grow",
+                f"Write mult=1, or {_LEAST_GROWTH} or more",
             )
         object.__setattr__(self, "mult", mult)
         object.__setattr__(self, "to", level_of("cosine_restarts(to=…)", self.to))
@@ -132,7 +134,7 @@ class CosineRestarts(Schedule):
         if self.mult == 1:
             return range(0, until + 1, self.first.updates)
         begins, _ = _cycles(self.first.updates, self.mult)
-        return begins[begins <= until].tolist()
+        return [begin for begin in begins.tolist() if begin <= until]
 
 
 @lru_cache(maxsize=64)

@@ -52,6 +52,8 @@ def from_function(function: Callable[[Any], Any] | str) -> FromFunction:
     Raises:
         InvalidArgument: not callable, or no registered name.
 
+    Source: torch `LambdaLR`.
+
     >>> from_function(lambda t: 1 / (1 + t))(3)
     0.25
     """

@@ -35,7 +35,9 @@ class Pointwise(Schedule, ABC):
         if all(length is not None and length.is_resolved for length in lengths):
             return Duration.of(max(length.updates for length in lengths if length is not None))
         raise Unresolved(
-            str(self), "its operands' lengths are in different units", "Write ps.resolve(schedule, ps.Calendar(…)).length"
+            str(self),
+            "its operands' lengths are in different units",
+            "Write ps.resolve(schedule, ps.Calendar(…)).length",
         )
 
     @property
@@ -58,7 +60,7 @@ class Pointwise(Schedule, ABC):
 @final
 @dataclass(frozen=True, slots=True)
 class Product(Pointwise):
-    """value(t) = a(t) * b(t) * …; the one operand with an absolute level receives base, the others are evaluated at 1."""
+    """value(t) = a(t) * b(t) * …; the operand with an absolute level receives base, the others are evaluated at 1."""
 
     operands: tuple[Schedule, ...]
     _precedence = _text.PRODUCT
@@ -67,7 +69,9 @@ class Product(Pointwise):
         fixed = [operand for operand in self.operands if operand.has_absolute]
         if len(fixed) > 1:
             raise InvalidArgument(
-                str(self), f"{len(fixed)} factors have absolute levels; they would be multiplied", "Make all but one relative"
+                str(self),
+                f"{len(fixed)} factors have absolute levels; they would be multiplied",
+                "Make all but one relative",
             )
 
     def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
@@ -201,6 +205,7 @@ def _fold(
 
 @_text.operator("product")
 def product(left: Any, right: Any) -> Any:
+    """What `a * b` makes."""
     if isinstance(right, Schedule) and right.metric_rules:
         return NotImplemented  # it takes the product under its rules
     operands = _operands(Product, left, right)
@@ -209,17 +214,20 @@ def product(left: Any, right: Any) -> Any:
 
 @_text.operator("sum")
 def total(left: Any, right: Any) -> Any:
+    """What `a + b` makes."""
     operands = _operands(Sum, left, right)
     return NotImplemented if operands is None else Sum(operands)
 
 
 @_text.operator("difference")
 def difference(left: Any, right: Any) -> Any:
-    return total(left, negative(schedule_of(right, f"{left} - {right}")))
+    """What `a - b` makes."""
+    return total(left, negative(schedule_of(right, lambda: f"{left} - {right}")))
 
 
 @_text.operator("negative")
 def negative(schedule: Schedule) -> Schedule:
+    """What `-a` makes."""
     # No simplification, not even of two signs: the text of a product says each of its factors, and has to read back.
     return Product(_operands(Product, -1.0, schedule) or ())
 
@@ -230,7 +238,7 @@ def _operands(kind: type[Product] | type[Sum], *given: Any) -> tuple[Schedule, .
     for one in given:
         if not isinstance(one, (Schedule, int, float, np.number)):
             return None
-        schedule = schedule_of(one, f"{one!s}")
+        schedule = schedule_of(one, one.__str__)
         operands += schedule.operands if isinstance(schedule, kind) else (schedule,)
     return tuple(operands)
 
@@ -244,6 +252,8 @@ def minimum(*operands: Schedule) -> Minimum:
 
     Raises:
         InvalidArgument: no operand, or one that is no schedule.
+
+    Source: NumPy `minimum`.
 
     >>> minimum(constant(0.5), linear(1, 0, over=10))(8)
     0.2
@@ -261,6 +271,8 @@ def maximum(*operands: Schedule) -> Maximum:
     Raises:
         InvalidArgument: no operand, or one that is no schedule.
 
+    Source: NumPy `maximum`.
+
     >>> maximum(0.25, linear(1, 0, over=10))(8)
     0.25
     """
@@ -277,6 +289,8 @@ def clamp(schedule: Schedule, low: Level | None = None, high: Level | None = Non
 
     Raises:
         InvalidArgument: `low` above `high`.
+
+    Source: torch `clamp`.
 
     >>> clamp(exponential(0.5), low=0.1)(10)
     0.1

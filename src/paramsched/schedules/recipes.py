@@ -44,6 +44,8 @@ def wsd(
 ) -> Schedule:
     """Warmup, stable, decay: up from `start` in `warmup`, base, down to `to` along `curve` in the last `decay`.
 
+    value(t) = start + (1 - start) t / W, then 1, then 1 + (to - 1) * curve(v), v the share of the decay that is over
+
     Source: MiniCPM, Hu et al. 2024 (2404.06395); Haegele et al. 2024 (2405.18392), curve `curves.one_minus_sqrt`.
 
     >>> str(wsd("2%", "20%"))
@@ -55,6 +57,10 @@ def wsd(
 @_text.shape
 def trapezoid(up: DurationLike, down: DurationLike, start: Level = 0.0, to: Level = 0.0) -> Schedule:
     """A straight line up, base, a straight line down: `wsd` with a linear decay.
+
+    value(t) = start + (1 - start) t / up, then 1, then 1 + (to - 1) v, v the share of `down` that is over
+
+    Source: Haegele et al. 2024 (2405.18392).
 
     >>> str(trapezoid(100, "20%"))
     'warmup(100) >> constant() >> linear(over="20%")'
@@ -71,8 +77,11 @@ def one_cycle(
 ) -> Schedule:
     """One cycle: up from `start` to base in `up`, then down to `to` in the rest, both along `curve`.
 
-    Base is the peak (torch's `max_lr`). Source: Smith & Topin 2018 (1708.07120); torch `OneCycleLR`, whose phases end one
-    update earlier.
+    value(t) = start + (1 - start) * curve(t / up), then 1 + (to - 1) * curve(v), v the share of the rest that is over
+
+    Base is the peak (torch's `max_lr`).
+
+    Source: Smith & Topin 2018 (1708.07120); torch `OneCycleLR`, whose phases end one update earlier.
 
     >>> str(one_cycle())
     'warmup("30%", 0.04, curve=curves.cosine) >> cosine(to=4e-06)'
@@ -82,7 +91,9 @@ def one_cycle(
 
 @_text.shape
 def noam(width: int, warmup: DurationLike, factor: float = 1.0) -> Schedule:
-    """The Transformer's schedule, in absolute values: factor * width ** -0.5 * min(k ** -0.5, k * W ** -1.5), k = t + 1.
+    """The Transformer's schedule, in absolute values.
+
+    value(t) = factor * width ** -0.5 * min(k ** -0.5, k * W ** -1.5), k = t + 1
 
     Source: Vaswani et al. 2017 (1706.03762).
 
@@ -105,6 +116,8 @@ def noam(width: int, warmup: DurationLike, factor: float = 1.0) -> Schedule:
 @_text.shape
 def slanted_triangular(cut: DurationLike = "10%", ratio: float = 32.0) -> Schedule:
     """A short straight line up from 1 / ratio, a long one down to it.
+
+    value(t) = (1 + p (ratio - 1)) / ratio, p = t / cut, then 1 - v, v the share of the rest that is over
 
     Source: ULMFiT, Howard & Ruder 2018 (1801.06146).
 

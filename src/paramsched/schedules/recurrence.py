@@ -70,7 +70,9 @@ class Recurrence(Schedule):
     def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
         if not xp.concrete:
             if self.until is None:
-                raise Unresolved(str(self), "a tensor's time needs the whole table", "Write ps.resolve(…, Calendar(total=…))")
+                raise Unresolved(
+                    str(self), "a tensor's time needs the whole table", "Write ps.resolve(…, Calendar(total=…))"
+                )
             factors, offsets, _ = self._scan(0, self.until + 1, _start(len(self.rules)))
             index = xp.at_most(xp.whole(t), self.until)
             return base.scaled(xp.take(factors, index)) + Value(None, xp.take(offsets, index))
@@ -109,9 +111,13 @@ class Recurrence(Schedule):
                 ticks.append(None)
                 continue
             found = rule._coefficients(np.maximum(np.floor(local), 0.0))
-            rows = zip(found.a.tolist(), found.b.tolist(), found.c.tolist(), found.e.tolist(), active.tolist(), strict=True)
+            rows = zip(
+                found.a.tolist(), found.b.tolist(), found.c.tolist(), found.e.tolist(), active.tolist(), strict=True
+            )
             ticks.append(list(rows))
-        order = [i for i in range(len(periods)) if periods[i] == 1] + [i for i in range(len(periods)) if periods[i] != 1]
+        order = [i for i in range(len(periods)) if periods[i] == 1] + [
+            i for i in range(len(periods)) if periods[i] != 1
+        ]
         factor, offset, *entries = point
         factors, offsets = np.empty(end - begin), np.empty(end - begin)
         for t in range(begin, end):
@@ -155,7 +161,9 @@ class Recurrence(Schedule):
             inner = {}
             if isinstance(rule, ScheduleRule) and not rule.schedule.is_resolved:
                 if by not in (1, "update"):
-                    raise InvalidArgument(str(rule), "its schedule counts ticks, not time", "Give its lengths as numbers")
+                    raise InvalidArgument(
+                        str(rule), "its schedule counts ticks, not time", "Give its lengths as numbers"
+                    )
                 inner = {"schedule": rule.schedule._resolve(_window(rule, span))}
             rules.append(replace(rule, by="update" if by == 1 else by, **inner))  # type: ignore[type-var]  # a dataclass
         return Recurrence(tuple(rules), span.room if self.until is None else self.until)
@@ -174,6 +182,8 @@ def _start(rules: int) -> _Point:
 @_text.shape
 def recurrence(*rules: Rule, until: int | None = None) -> Recurrence:
     """Rules that act on the current value, one after another: v <- a(t) v + b(t) base + c(t).
+
+    value(t) = A_t * base + C_t, what the rules have made of base up to t
 
     Overlapping windows multiply, gaps hold the value: what torch's and MMEngine's lists of schedulers do.
 

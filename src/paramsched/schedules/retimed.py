@@ -180,7 +180,8 @@ class Restarts(Schedule):
         bounds = [span.begin + index * period for index in range(times + 1)]
         parts = [part for part in map(span.part, bounds, bounds[1:]) if part.room] or [span.part(*bounds[:2])]
         stages = [
-            replace(self, schedule=self.schedule._resolve(part), every=Duration.of(part.room or 1), times=1) for part in parts
+            replace(self, schedule=self.schedule._resolve(part), every=Duration.of(part.room or 1), times=1)
+            for part in parts
         ]
         return Sequence(tuple(stages)) if len(stages) > 1 else stages[0]
 
@@ -220,6 +221,8 @@ def shift(schedule: Schedule, by: DurationLike) -> Shift:
         schedule: what is shifted.
         by: any unit of time.
 
+    Source: optax `transition_begin`.
+
     >>> shift(linear(1, 0, over=10), 5)(10)
     0.5
     """
@@ -234,7 +237,7 @@ def every(schedule: Schedule, period: DurationLike, phase: int = 0) -> Every:
 
     Args:
         schedule: what is sampled.
-        period: `"epoch"`, `"2 epochs"` follow the epochs of the run; any other length counts from the begin of the stage.
+        period: `"epoch"`, `"2 epochs"` follow the epochs of the run; other lengths count from the begin of the stage.
         phase: updates by which the stage begins after a multiple of the period.
 
     Source: schedulers that are stepped once an epoch.

@@ -12,7 +12,7 @@ in ticks: of updates, of epochs, or of every n updates, as `by` says. MMEngine's
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Literal, TypeAlias, final
 
@@ -62,14 +62,15 @@ class Rule(ABC):
     @property
     def has_absolute(self) -> bool:
         """Whether it adds what does not scale with base."""
-        return any(isinstance(getattr(self, name), Absolute) for name in self.__slots__)
+        return any(isinstance(value, Absolute) for value in self._values())
 
     @property
     def serialisable(self) -> bool:
         """Whether its line of text says everything."""
-        return all(
-            value.serialisable for value in (getattr(self, name) for name in self.__slots__) if isinstance(value, Curve | Schedule)
-        )
+        return all(value.serialisable for value in self._values() if isinstance(value, Curve | Schedule))
+
+    def _values(self) -> list[object]:
+        return [getattr(self, field.name) for field in fields(self)]  # type: ignore[arg-type]  # all are dataclasses
 
     def _check(self) -> None:
         name = type(self).__name__
@@ -77,7 +78,9 @@ class Rule(ABC):
         if self.end is not None:
             object.__setattr__(self, "end", count(f"rules.{name}(end=…)", self.end, least=0))
             if self.end <= self.begin:
-                raise InvalidArgument(f"{self}", f"end {self.end} is not after begin {self.begin}", "Write end=begin + 1")
+                raise InvalidArgument(
+                    f"{self}", f"end {self.end} is not after begin {self.begin}", "Write end=begin + 1"
+                )
         if self.by not in ("update", "epoch"):
             object.__setattr__(self, "by", count(f"rules.{name}(by=…)", self.by))
 
@@ -124,7 +127,7 @@ class ConstantRule(Rule):
 @final
 @dataclass(frozen=True, slots=True)
 class LinearRule(Rule):
-    """Scale by a straight line F(k) from `start` at tick 0 to `to` at tick n = `over`, or the last tick of the window."""
+    """Scale by a straight line F(k) from `start` at tick 0 to `to` at tick n = `over`, or the window's last tick."""
 
     start: float
     to: float
@@ -264,7 +267,7 @@ class CosineRule(Rule):
 @final
 @dataclass(frozen=True, slots=True)
 class PolynomialRule(Rule):
-    """The power of what is left, ((n - k) / n) ** power, towards the floor `to`; n = `over`, or the window's last tick."""
+    """The power of what is left, ((n - k) / n) ** power, towards `to`; n = `over`, or the window's last tick."""
 
     power: float
     to: Level
@@ -310,7 +313,9 @@ class CosineRestartsRule(Rule):
         object.__setattr__(self, "weights", tuple(finite("rules.cosine_restarts(…)", w) for w in self.weights))
         object.__setattr__(self, "to", level_of("rules.cosine_restarts(to=…)", self.to))
         if len(self.periods) != len(self.weights):
-            raise InvalidArgument(str(self), f"{len(self.periods)} periods, {len(self.weights)} weights", "Give as many")
+            raise InvalidArgument(
+                str(self), f"{len(self.periods)} periods, {len(self.weights)} weights", "Give as many"
+            )
 
     def _coefficients(self, k: Floats) -> Coefficients:
         out = Coefficients.identity(k.size)
@@ -487,7 +492,7 @@ def _rebased(out: Coefficients, base: Level) -> Coefficients:
     return out
 
 
-def _towards(out: Coefficients, where: np.ndarray, floor: Level) -> None:  # type: ignore[type-arg]  # a mask
+def _towards(out: Coefficients, where: np.ndarray, floor: Level) -> None:
     """`v <- floor + (v - floor) * a`: what is not scaled of v is filled up with the floor."""
     share, fixed = parts(floor)
     out.b[where] = (share or 0.0) * (1 - out.a[where])

@@ -147,4 +147,5 @@ def _staged(stage: Schedule, span: Span, last: bool) -> Schedule:
 
 @_text.operator("sequence")
 def sequence(before: object, after: object) -> Schedule:
-    return Sequence(tuple(schedule_of(operand, f"{before} >> {after}") for operand in (before, after)))
+    """What `a >> b` makes."""
+    return Sequence(tuple(schedule_of(operand, lambda: f"{before} >> {after}") for operand in (before, after)))

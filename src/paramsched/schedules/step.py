@@ -101,8 +101,8 @@ def multistep(milestones: tuple[DurationLike, ...], gamma: float = 0.1) -> Multi
         gamma: ratio at each, above 0.
 
     Raises:
-        InvalidArgument: `gamma` is no finite number above 0, or a milestone no time. At `resolve`: a milestone at or after
-            the end of its stage.
+        InvalidArgument: `gamma` is no finite number above 0, or a milestone no time. At `resolve`: a milestone at or
+            after the end of its stage.
 
     Source: torch `MultiStepLR`.
 

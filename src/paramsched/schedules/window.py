@@ -24,7 +24,12 @@ class Window(Schedule):
     end: Duration | None
 
     def __post_init__(self) -> None:
-        if self.begin.is_resolved and self.end is not None and self.end.is_resolved and self.end.updates < self.begin.updates:
+        if (
+            self.begin.is_resolved
+            and self.end is not None
+            and self.end.is_resolved
+            and self.end.updates < self.begin.updates
+        ):
             raise InvalidArgument(str(self), f"it ends at {self.end}, before it begins at {self.begin}", "Swap them")
 
     @property

@@ -52,9 +52,11 @@ class Calendar:
         for name in ("tokens_per_step", "seconds_per_step"):
             value = getattr(self, name)
             if value is not None and (
-                isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < float("inf")
+                isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < float("inf")
             ):
-                raise InvalidArgument(f"Calendar({name}={value!r})", "not a finite number above 0", f"Write {name}=4096")
+                raise InvalidArgument(
+                    f"Calendar({name}={value!r})", "not a finite number above 0", f"Write {name}=4096"
+                )
         if self.steps_per_epoch is not None and self.batches_per_epoch is not None:
             derived = -(-self.batches_per_epoch // (self.accumulation or 1))
             if derived != self.steps_per_epoch:

@@ -1,0 +1,62 @@
+"""What `import paramsched` loads, and which way imports point."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ALLOWED = {"paramsched", "numpy"}
+"""Libraries that `import paramsched` may load, beside the standard library."""
+LAZY = ("torch", "pydantic", "yaml", "jax", "matplotlib", "click", "array_api_compat", "pandas")
+"""Each of them loads with the function that needs it."""
+
+
+def loaded(code: str) -> set[str]:
+    """The top-level modules that are there after running `code` in a fresh process."""
+    listing = (
+        f"import sys; before = set(sys.modules)\n{code}\nprint(*{{m.split('.')[0] for m in set(sys.modules) - before}})"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", listing],
+        env={"PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(printed.stdout.split())
+
+
+def test_importing_the_library_loads_numpy_and_the_standard_library_only():
+    foreign = {name for name in loaded("import paramsched") if name not in sys.stdlib_module_names}
+
+    assert foreign <= ALLOWED | {"_distutils_hack"}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import paramsched as ps; ps.warmup(5)(3)",
+        "import paramsched as ps; ps.resolve(ps.warmup('5%') >> ps.cosine(), ps.Calendar(total=100))(range(3).stop)",
+        "import paramsched as ps; ps.trace(ps.Plan(lr=ps.cosine(), horizon=9), {'lr': 0.1})['lr']",
+        "import paramsched as ps; ps.diff(ps.Plan(lr=ps.cosine()), ps.Plan(lr=1.0), ps.Calendar(total=5))",
+        "import paramsched as ps; ps.parse('cosine() * plateau()'); ps.Plan(lr=0.5).fingerprint",
+    ],
+)
+def test_planning_loads_no_more(code):
+    assert not loaded(code) & set(LAZY)
+
+
+def test_imports_point_down():
+    config = "import sys; from importlinter.cli import lint_imports_command as run; sys.exit(run())"
+    linted = subprocess.run(
+        [sys.executable, "-c", config],
+        env={"PYTHONPATH": str(ROOT / "src")},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert linted.returncode == 0, linted.stdout

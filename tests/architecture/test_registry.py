@@ -1,0 +1,86 @@
+"""Every registered shape, curve and rule is documented, runs its example and can be generated."""
+
+import doctest
+import importlib
+import inspect
+
+import pytest
+from hypothesis import find, settings
+
+import strategies
+from paramsched.curves import CONSTANTS, FAMILIES
+from paramsched.schedules import SHAPES
+from paramsched.schedules._text import RULES
+from strategies import World
+
+WORLD = World(total=1000, epoch=20, batch=32, accumulation=1)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_shape_says_its_formula_its_source_and_shows_a_value(name):
+    text = inspect.getdoc(SHAPES[name]) or ""
+
+    assert ">>>" in text
+    assert "value(t) =" in text
+    assert "Source: " in text
+    examples = doctest.DocTestFinder().find(SHAPES[name], name)
+    assert any(example.examples for example in examples)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_shape_has_one_spelling_and_types_for_all_its_arguments(name):
+    builder = SHAPES[name]
+
+    assert builder.__name__ == name
+    for parameter in inspect.signature(builder).parameters.values():
+        assert parameter.annotation is not parameter.empty, f"{name}({parameter.name}) has no annotation"
+    module = importlib.import_module(builder.__module__)
+    assert getattr(module, name) is builder
+
+
+@pytest.mark.parametrize("name", strategies.ALL)
+def test_the_strategies_generate_each_shape(name):
+    found = find(
+        strategies.shape(name, WORLD), lambda schedule: True, settings=settings(max_examples=200, database=None)
+    )
+
+    assert str(found)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_strategies_generate_each_curve(name):
+    found = find(
+        strategies.built(FAMILIES[name], strategies.curve_argument),
+        lambda curve: True,
+        settings=settings(max_examples=200, database=None),
+    )
+
+    assert str(found).startswith(f"curves.{name}(")
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_the_strategies_generate_each_rule(name):
+    drawing = strategies.Drawing(WORLD, 1, True, True, strategies.ALL)
+    found = find(
+        strategies.built(RULES[name], drawing), lambda rule: True, settings=settings(max_examples=500, database=None)
+    )
+
+    assert str(found).startswith(f"rules.{name}(")
+
+
+def test_a_parameter_that_cannot_be_generated_is_named():
+    def painted(colour: bytes) -> object:
+        return colour
+
+    drawing = strategies.Drawing(WORLD, 1, True, True, strategies.ALL)
+    with pytest.raises(TypeError, match=r"parameter 'colour'.*painted"):
+        find(strategies.built(painted, drawing), lambda made: True, settings=settings(database=None))
+
+
+def test_every_curve_has_a_constructor_or_a_constant_with_a_formula():
+    for name, curve in CONSTANTS.items():
+        if not name.startswith("user_"):
+            assert "curve(u) =" in (inspect.getdoc(type(curve)) or ""), name
+    for name, family in FAMILIES.items():
+        made = inspect.signature(family).return_annotation
+        assert "curve(u) =" in (inspect.getdoc(made) or ""), name
