@@ -17,8 +17,8 @@ from torch.optim.swa_utils import SWALR
 import paramsched.compat.torch as ours
 
 GROUPS = 100
-STEPS = (40, 350)  # in a round, of torch and of ours
-ROUNDS = 30
+STEPS = (40, 700)  # in a round, of torch and of ours
+ROUNDS = 40
 FAR = 1_000_000
 
 

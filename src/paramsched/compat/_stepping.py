@@ -37,29 +37,37 @@ class Rows:
     def __init__(self, columns: Callable[[Array], Sequence[Floats]], parameters: Sequence[Sequence[float]]) -> None:
         self._columns = columns
         self._parameters = [np.array(parameter, dtype=np.float64) for parameter in parameters]
-        self._most = max(1, min(_TICKS, _CELLS // max(1, self._parameters[0].size)))
-        self._begin, self._rows = 0, list[list[float]]()
+        self._groups = self._parameters[0].size
+        self._alike = all(parameter.size and (parameter == parameter[0]).all() for parameter in self._parameters)
+        self._most = max(1, min(_TICKS, _CELLS // max(1, self._groups)))
+        self.begin, self.rows = 0, list[list[float]]()  # the block at hand, for loops that count every call
 
     def row(self, tick: float) -> list[float]:
         """The value of each group at `tick`. The list belongs to the table: it is not to be changed."""
-        at = tick - self._begin
-        if 0 <= at < len(self._rows) and at == int(at):
-            return self._rows[int(at)]
+        at = tick - self.begin
+        if 0 <= at < len(self.rows) and at == int(at):
+            return self.rows[int(at)]
         if tick != int(tick):
-            return self._table(np.array([float(tick)]))[0]
-        size = min(self._most, _grown(len(self._rows), on=at == len(self._rows)))
-        self._begin = int(tick)
-        self._rows = self._table(np.arange(self._begin, self._begin + size))
-        return self._rows[0]
+            return self._table(self._columns(np.array([float(tick)])))[0]
+        size = min(self._most, _grown(len(self.rows), on=at == len(self.rows)))
+        self.begin = int(tick)
+        columns = self._columns(np.arange(self.begin, self.begin + size))
+        moves = np.array([column[1:] != column[:-1] for column in columns]).any(axis=0)
+        if moves.all():
+            self.rows = self._table(columns)
+        else:  # a staircase: one row serves a whole step
+            kept = self._table([column[np.append(True, moves)] for column in columns])
+            self.rows = [kept[index] for index in np.append(0, moves.cumsum()).tolist()]
+        return self.rows[0]
 
-    def _table(self, ticks: Array) -> list[list[float]]:
-        columns = self._columns(ticks)
-        table = np.multiply.outer(columns[0], self._parameters[0])
-        for column, parameter in zip(columns[1:], self._parameters[1:], strict=True):
+    def _table(self, columns: Sequence[Floats]) -> list[list[float]]:
+        parameters = [p[:1] for p in self._parameters] if self._alike else self._parameters
+        table = np.multiply.outer(columns[0], parameters[0])
+        for column, parameter in zip(columns[1:], parameters[1:], strict=True):
             if column.any():
                 table += np.multiply.outer(column, parameter)
         rows: list[list[float]] = table.tolist()
-        return rows
+        return [row * self._groups for row in rows] if self._alike else rows
 
 
 @final
@@ -100,11 +108,11 @@ class Stepping:
         self.bases = [float(base) for base in bases]
         self.levels = None if levels is None else [float(level) for level in levels]
         levels = [0.0] * len(self.bases) if self.levels is None else self.levels
-        self._table = Rows(self._columns, [self.bases, levels])
+        self.table = Rows(self._columns, [self.bases, levels])
 
     def row(self, tick: float) -> list[float]:
         """The closed form: the value of each group at `tick`. The list belongs to the table: not to be changed."""
-        return self._table.row(tick)
+        return self.table.row(tick)
 
     def change(self, tick: int) -> Change:
         """The coefficients of the relative step into `tick`."""

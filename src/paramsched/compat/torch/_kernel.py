@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, final
 
 from torch import Tensor
@@ -14,6 +14,8 @@ from paramsched.compat.torch._base import LRScheduler, Verbose, warn_outside_ste
 from paramsched.compat.torch._groups import Number
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.rules import Rule
+
+_RATE = itemgetter("lr")
 
 
 @final
@@ -46,7 +48,7 @@ class Run:
 class KernelLR(LRScheduler):
     """The closed form of a kernel schedule while this is the only writer, else the relative step of a kernel rule.
 
-    `alone` says that the groups hold what the closed form gave; the check is one identity per group and step. Once
+    `alone` says that the groups hold what the closed form gave; looking costs less than writing. Once
     somebody else has written, the steps stay relative until an epoch is asked for.
     """
 
@@ -82,17 +84,10 @@ class KernelLR(LRScheduler):
         return None
 
     def _update_lr(self, epoch: int | None = None) -> None:
-        if self._own_get_lr:
-            self._own(epoch)
-        elif self._is_initial:
-            self._first(self.last_epoch + 1 if epoch is None else epoch)
-        elif epoch is not None:
-            self._jump(epoch)
-        else:
-            self._next(self.last_epoch + 1)
-
-    def _next(self, tick: int) -> None:
-        run, groups = self._run, self.optimizer.param_groups
+        if epoch is not None or self._is_initial or self._own_get_lr:
+            self._elsewhere(epoch)
+            return
+        run, groups, tick = self._run, self.optimizer.param_groups, self.last_epoch + 1
         if (
             run is None
             or groups is not run.groups
@@ -105,13 +100,14 @@ class KernelLR(LRScheduler):
         if not (run.alone and on):
             self._move(run, tick)
             return
-        row = run.stepping.row(tick)
+        table = run.stepping.table
+        at = tick - table.begin
+        row = table.rows[at] if 0 <= at < len(table.rows) and type(at) is int else table.row(tick)
         if run.floats:
-            for group, before, now in zip(groups, self._written, row):  # noqa: B905  # as many: counted above
-                if group["lr"] is not before:
-                    break
-                group["lr"] = now
-            else:
+            # Reading all at once and comparing lists costs less than looking at each (benchmarks/test_compat_torch.py).
+            if list(map(_RATE, groups)) == self._written:
+                for group, now in zip(groups, row):  # noqa: B905  # as many: counted above
+                    group["lr"] = now
                 self._written = row  # type: ignore[assignment]  # floats are numbers
                 return
         elif self._untouched(run):
@@ -119,16 +115,22 @@ class KernelLR(LRScheduler):
             return
         self._meet(run, tick, row)
 
-    def _meet(self, run: Run, tick: int, row: list[float]) -> None:
-        """Somebody else may have written: groups that hold what we wrote go on, the others take the relative step.
+    def _elsewhere(self, epoch: int | None) -> None:
+        """The first step, a jump, or one that a user's subclass says."""
+        if self._own_get_lr:
+            super()._update_lr(epoch)
+            self._run = None
+        elif self._is_initial:
+            self._first(self.last_epoch + 1 if epoch is None else epoch)
+        elif epoch is not None:
+            self._jump(epoch)
 
-        Groups written already, before the stranger was met, hold the very numbers of `row`.
-        """
-        done = [group["lr"] is now for group, now in zip(run.groups, row, strict=True)]
+    def _meet(self, run: Run, tick: int, row: list[float]) -> None:
+        """Somebody else may have written: groups that hold what we wrote go on, the others take the relative step."""
         present = [_groups.number(group["lr"]) for group in run.groups]
         # What we wrote, as it reads in the dtype of a tensor.
         written = [_groups.number(_groups.like(w, g["lr"])) for w, g in zip(self._written, run.groups, strict=True)]
-        ours = [d or value == w for d, value, w in zip(done, present, written, strict=True)]
+        ours = [value == w for value, w in zip(present, written, strict=True)]
         if all(ours):
             self._put(run, row)
             return
@@ -215,10 +217,6 @@ class KernelLR(LRScheduler):
             _stamp(group["lr"]) == stamp if isinstance(group["lr"], Tensor) else group["lr"] is written
             for group, written, stamp in pairs
         )
-
-    def _own(self, epoch: int | None) -> None:
-        super()._update_lr(epoch)
-        self._run = None
 
     def _bound(self) -> Run:
         """The run for the options, bases and groups as they are now."""
