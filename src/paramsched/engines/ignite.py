@@ -55,7 +55,7 @@ class PlanHandler:
         try:
             from ignite.engine import Events
         except ModuleNotFoundError:
-            raise MissingDependency("engines.ignite.PlanHandler", "pytorch-ignite", "test") from None
+            raise MissingDependency("engines.ignite.PlanHandler", "pytorch-ignite", "ignite") from None
         trainer.add_event_handler(Events.STARTED, self._start)
         if evaluator is not None:
             evaluator.add_event_handler(Events.COMPLETED, self._tell)

@@ -152,7 +152,7 @@ def _derived() -> type[Any]:
         try:
             from pytorch_lightning import Callback
         except ModuleNotFoundError:
-            raise MissingDependency("engines.lightning.PlanCallback", "lightning", "test") from None
+            raise MissingDependency("engines.lightning.PlanCallback", "lightning", "lightning") from None
     space = {"__doc__": _PlanCallback.__doc__, "__module__": __name__, "__qualname__": "PlanCallback"}
     return type("PlanCallback", (_PlanCallback, Callback), space)
 

@@ -40,7 +40,7 @@ def scheduler(
     try:
         from pytorch_accelerated.trainer import TrainerPlaceholderValues as Placeholder
     except ImportError:
-        raise MissingDependency("engines.pytorch_accelerated", "pytorch-accelerated", "test") from None
+        raise MissingDependency("engines.pytorch_accelerated", "pytorch-accelerated", "pytorch-accelerated") from None
 
     return partial(
         _attached,

@@ -117,7 +117,7 @@ def _derived() -> type[Any]:
     try:
         from skorch.callbacks import Callback
     except ModuleNotFoundError:
-        raise MissingDependency("engines.skorch.PlanCallback", "skorch", "test") from None
+        raise MissingDependency("engines.skorch.PlanCallback", "skorch", "skorch") from None
     space = {"__doc__": _PlanCallback.__doc__, "__module__": __name__, "__qualname__": "PlanCallback"}
     return type("PlanCallback", (_PlanCallback, Callback), space)
 
