@@ -85,7 +85,7 @@ def test_a_run_loaded_in_any_order_goes_on_as_torchs_uninterrupted_one(case, bas
 
 
 @settings(max_examples=150, deadline=None)
-@given(leaves, lrs, st.integers(1, 20))
+@given(cases, lrs, st.integers(1, 20))
 def test_torchs_state_loads_here_and_ours_loads_there(case, bases, at):
     whole = run(PEER, case, bases, {})
     for source, target in ((PEER, OURS), (OURS, PEER)):
