@@ -74,7 +74,8 @@ def test_the_laws_generate_the_new_shape(library):
     code = """
 from hypothesis import find, settings
 import strategies
-found = find(strategies.schedules(), lambda schedule: "half_life" in str(schedule), settings=settings(max_examples=20_000))
+many = settings(max_examples=20_000)
+found = find(strategies.schedules(), lambda schedule: "half_life" in str(schedule), settings=many)
 assert "half_life" in str(found)
 """
     assert run(library, "-c", code).stderr == ""
