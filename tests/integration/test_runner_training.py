@@ -122,6 +122,13 @@ def test_mixed_precision_changes_the_weights_as_a_plain_loop_does():
     assert not torch.equal(model[0].weight, plain(network())[0].weight)
 
 
+def test_another_precision_in_the_same_process_is_refused_not_ignored():
+    run(optim_wrapper=dict(type="AmpOptimWrapper", dtype="bfloat16", optimizer=dict(type="SGD", lr=0.1)), epochs=1)
+
+    with pytest.raises(InvalidArgument, match="'bf16', this one needs 'no'"):
+        run(epochs=1)
+
+
 @pytest.mark.parametrize("fused", [False, True])
 def test_an_update_that_the_loss_scaler_skips_moves_no_plan(tmp_path, fused):
     accelerator = Accelerator(cpu=True)

@@ -84,6 +84,10 @@ class TrainLoop(ABC):
         self._run()
         self.runner.call_hook("after_train")
 
+    def seed(self, seed: int) -> None:
+        """Let the order of each pass be a function of this seed and its number."""
+        self._batches.seed(seed)
+
     def note_validated(self) -> None:
         """A checkpoint that is saved now needs no validation of this moment any more."""
         self.clock = replace(self.clock, validated=True)

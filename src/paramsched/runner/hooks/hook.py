@@ -131,18 +131,18 @@ class Hook:
         """After a batch of any kind."""
 
     def every_n_epochs(self, runner: Any, n: int, start: int = 0) -> bool:
-        """Whether the epoch that ends is the n-th since `start`."""
+        """Whether the epoch that ends is number `start`, or a multiple of n after it."""
         done = int(runner.epoch) + 1 - start
-        return n > 0 and done > 0 and done % n == 0
+        return n > 0 and done >= 0 and done % n == 0
 
     def every_n_inner_iters(self, batch_idx: int, n: int) -> bool:
         """Whether the batch is the n-th of its epoch."""
         return n > 0 and (batch_idx + 1) % n == 0
 
     def every_n_train_iters(self, runner: Any, n: int, start: int = 0) -> bool:
-        """Whether the iteration that ends is the n-th since `start`."""
+        """Whether the iteration that ends is number `start`, or a multiple of n after it."""
         done = int(runner.iter) + 1 - start
-        return n > 0 and done > 0 and done % n == 0
+        return n > 0 and done >= 0 and done % n == 0
 
     def end_of_epoch(self, dataloader: Any, batch_idx: int) -> bool:
         """Whether the batch is the loader's last."""
