@@ -529,3 +529,15 @@ def test_a_plan_of_one_line_equals_the_one_built_in_code(folder):
     good("convert", "linear(1.0, 0.5)", "--field", "weight_decay", "-o", "x.yaml")
 
     assert config.load("x.yaml") == Plan(weight_decay=linear(1.0, 0.5))
+
+
+def test_what_a_config_warns_of_is_one_line_on_standard_error(folder):
+    config = folder / "config.py"
+    config.write_text("param_scheduler = [dict(type='LinearLR', start_factor=0.001, begin=0, end=1)]\n")
+
+    checked = call("check", config)
+
+    assert checked.exit_code == 0
+    assert checked.stdout == ""
+    (line,) = checked.stderr.splitlines()
+    assert line.startswith("warning: $.param_scheduler[0]: the window [0, 1) has one tick")

@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable
 from difflib import get_close_matches
 from importlib import import_module
@@ -50,7 +51,10 @@ class Commands(click.Group):
 def guarded(run: Callable[[], _Result]) -> _Result:
     """Run a command; what a user can cause ends in one message and an exit code, without a traceback."""
     try:
-        return run()
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", UserWarning)
+            warnings.showwarning = _once()
+            return run()
     except (MissingFact, MissingDependency) as error:
         _fail(_in_options(str(error)), BAD_USAGE)
     except ParamschedError as error:
@@ -65,6 +69,18 @@ def guarded(run: Callable[[], _Result]) -> _Result:
     except KeyboardInterrupt:
         _fail("Interrupted.", INTERRUPTED)
     raise AssertionError("every branch left")
+
+
+def _once() -> Callable[..., None]:
+    """What a reader of configs warns of is said on stderr as a line of its own, the same thing once."""
+    said: set[str] = set()
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        if str(message) not in said:
+            said.add(str(message))
+            click.echo(f"warning: {message}", err=True)
+
+    return show
 
 
 def _fail(message: str, code: int) -> None:
