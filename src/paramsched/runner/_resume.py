@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from paramsched.errors import StateError
 from paramsched.runner import _schedulers
 from paramsched.runner._checkpoints import VERSION, read_state, read_weights
 from paramsched.runner.loops import Clock
@@ -48,10 +49,16 @@ def resume(runner: Any, source: Path) -> None:
     """Go on from a checkpoint: everything is built, nothing has run.
 
     Raises:
-        StateError: no checkpoint of a Runner, or one of other schedulers.
+        StateError: no checkpoint of a Runner, or one of other schedulers, or of one process where there are several.
         PlanChanged: schedules differ and `on_change` is "error".
     """
     state = read_state(source)
+    was, now = state["run"]["processes"], runner.accelerator.num_processes
+    if (was == 1) != (now == 1):  # Accelerate names the weights differently then
+        raise StateError(
+            f"{source}: saved by {was} processes, and now there are {now}. Start as many, or take the weights only: "
+            "load_from=…, resume=False"
+        )
     given, saved = runner.given, state["param_schedulers"]
     config, policy = given["param_scheduler"], given["on_change"]
     _schedulers.require_resumable(runner.schedulers, saved, config, policy)
