@@ -71,11 +71,12 @@ def write_call(name: str, builder: Callable[..., Any], arguments: Mapping[str, A
     gap = False
     for parameter in _parameters(builder):
         argument = arguments[parameter.name]
-        text = written(argument)
         if parameter.kind is parameter.VAR_POSITIONAL:
             given += [written(item) for item in argument]
             gap = True
-        elif argument is None or (parameter.default is not parameter.empty and text == written(parameter.default)):
+            continue
+        text = written(argument)  # once: twice at each level would double the work with each level
+        if argument is None or (parameter.default is not parameter.empty and text == written(parameter.default)):
             gap = True
         else:
             keyword = gap or parameter.kind is parameter.KEYWORD_ONLY

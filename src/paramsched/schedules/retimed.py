@@ -42,7 +42,8 @@ class Shift(Schedule):
 
     @property
     def length(self) -> Duration | None:
-        return None if self.schedule.length is None else self.by + self.schedule.length
+        inner = self.schedule.length  # asked once: twice at each level would double the work with each level
+        return None if inner is None else self.by + inner
 
     @property
     def fills(self) -> bool:

@@ -36,7 +36,8 @@ class Window(Schedule):
     def length(self) -> Duration | None:
         if self.end is not None:
             return self.end
-        return None if self.schedule.length is None else self.begin + self.schedule.length
+        inner = self.schedule.length  # asked once: twice at each level would double the work with each level
+        return None if inner is None else self.begin + inner
 
     @property
     def fills(self) -> bool:

@@ -1,0 +1,62 @@
+"""Reading a long line costs what the line is long, not its square."""
+
+import pytest
+
+from paramsched.plan import Plan
+from paramsched.schedules import Anneal, _text, parse
+from paramsched.time import Calendar
+
+LINES = {">>": "warmup(5)", "*": "step(5)", "+": "step(5)", "-": "step(5)"}
+
+
+@pytest.mark.parametrize(("operator", "stage"), LINES.items())
+def test_a_good_line_is_read_without_writing_its_parts(monkeypatch, operator, stage):
+    line = f" {operator} ".join([stage] * 500)
+    written = []
+    write = _text.call
+    monkeypatch.setattr(_text, "call", lambda value: written.append(value) or write(value))
+
+    parse(line)
+
+    assert len(written) == 0
+
+
+def test_a_deep_schedule_is_written_part_by_part_once(monkeypatch):
+    schedule = parse("chain(" * 45 + "cosine()" + ")" * 45)
+    written = []
+    write = _text.call
+    monkeypatch.setattr(_text, "call", lambda value: written.append(value) or write(value))
+
+    str(schedule)
+
+    assert len(written) == 45  # the innermost is not written by its class's name
+
+
+NESTED = (
+    "chain(…)",
+    "minimum(…)",
+    "clamp(…)",
+    "every(…, 5)",
+    "restarts(…, 500, times=1)",
+    "window(…)",
+    "shift(…, 1)",
+    "(warmup(1) >> …)",
+    "-(…)",
+    "(1 + …)",
+)
+
+
+@pytest.mark.parametrize("form", NESTED)
+@pytest.mark.parametrize("inner", ["linear(over=5)", "cosine()"])
+def test_a_deep_schedule_asks_its_innermost_part_a_few_times(monkeypatch, form, inner):
+    asked = []
+    length = Anneal.length.fget
+    monkeypatch.setattr(Anneal, "length", property(lambda self: asked.append(1) or length(self)))
+    outer, end = form.split("…")
+
+    plan = Plan(lr=outer * 40 + inner + end * 40)
+    schedule = plan.resolve(Calendar(total=1000)).bindings[0].schedule
+    schedule.breakpoints(1000)
+    schedule(5)
+
+    assert len(asked) < 40**3
