@@ -61,6 +61,13 @@ def test_float_tensor_times_find_their_period_as_numbers_do():
         np.testing.assert_allclose(schedule(torch.tensor(times)).numpy(), schedule(times), rtol=1e-12)
 
 
+def test_a_float_time_of_jax_is_in_its_period_though_the_division_is_compiled():
+    times = np.arange(0.0, 3000.0)
+
+    with jax.enable_x64(True):
+        assert step(103, 0.5)(jnp.asarray(times)).tolist() == step(103, 0.5)(times).tolist()
+
+
 def test_gradients_follow_the_curve_and_vanish_where_it_is_held():
     times = torch.tensor([0.0, 25.0, 100.0, 150.0], dtype=torch.float64, requires_grad=True)
 
