@@ -119,13 +119,13 @@ def test_an_error_is_raised_before_anything_is_written(name, where):
         state = scheduler.state_dict()
     before = copy.deepcopy(optimizer.state_dict())
 
+    resume = {
+        "optimizer loaded": lambda: optimizer.load_state_dict(optimizer_state),
+        "scheduler loaded": lambda: scheduler.load_state_dict(scheduler_state),
+        "built on a loaded optimizer": lambda: ps.Scheduler(optimizer, plan, steps_per_epoch=epoch, on_change="error"),
+    }[where]
     with pytest.raises(ps.errors.PlanChanged, match="on_change"):
-        if where == "optimizer loaded":
-            optimizer.load_state_dict(optimizer_state)
-        elif where == "scheduler loaded":
-            scheduler.load_state_dict(scheduler_state)
-        else:
-            ps.Scheduler(optimizer, plan, steps_per_epoch=epoch, on_change="error")
+        resume()
 
     assert optimizer.state_dict() == before
     if where != "built on a loaded optimizer":
@@ -300,8 +300,8 @@ def test_loading_a_checkpoint_whose_groups_lack_a_field_changes_nothing():
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("paramsched_t", -1), ("paramsched_t", "7"), ("paramsched_t", True), ("paramsched_t", 7.5), ("paramsched_t", 2**70),
-     ("paramsched_base_lr", "0.1"), ("paramsched_base_lr", None), ("paramsched_base_lr", float("nan"))],
+    [("paramsched_t", -1), ("paramsched_t", "7"), ("paramsched_t", True), ("paramsched_t", 7.5),
+     ("paramsched_t", 2**70), ("paramsched_base_lr", "0.1"), ("paramsched_base_lr", None), ("paramsched_base_lr", float("nan"))],
 )  # fmt: skip
 def test_a_spoiled_entry_of_the_groups_is_refused_and_nothing_changes(key, value):
     optimizer = probe(*BASES)

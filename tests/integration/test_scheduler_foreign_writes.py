@@ -13,6 +13,12 @@ ONE = {"lr": 0.1, "betas": (0.9, 0.999)}
 LR, BETA = (planned(PLAN, ONE, name) for name in ("lr", "momentum"))
 
 
+def write_and_run(optimizer, write, *, times=1, updates=2):
+    for _ in range(times):
+        write()
+        run(optimizer, updates)
+
+
 def written(optimizer, index, entry, value):
     optimizer.param_groups[index][entry] = value
     return optimizer
@@ -35,9 +41,7 @@ def test_a_value_written_by_hand_is_used_once_and_told_once_with_both_values(ent
     run(optimizer, 3)
 
     with pytest.warns(UserWarning, match="something else wrote it") as told:
-        for _ in range(3):
-            written(optimizer, 0, entry, value)
-            run(optimizer, 2)
+        write_and_run(optimizer, lambda: written(optimizer, 0, entry, value), times=3)
 
     assert len(told) == 1
     planned_value = (LR if name == "lr" else BETA)[3]
@@ -95,9 +99,7 @@ def test_a_scheduled_tensor_filled_by_hand_is_used_once_and_told_once(index):
     before = used(optimizer, "lr", index)[-1]
 
     with pytest.warns(UserWarning, match=f"lr of group {index} was") as told:
-        for _ in range(2):
-            optimizer.param_groups[index]["lr"].fill_(0.7)
-            run(optimizer, 2)
+        write_and_run(optimizer, lambda: optimizer.param_groups[index]["lr"].fill_(0.7), times=2)
 
     assert len(told) == 1
     found = used(optimizer, "lr", index)[4:]
@@ -113,9 +115,7 @@ def test_a_tensor_replaced_by_hand_is_used_once_and_then_ours_is_there_again(val
     ours = [one["lr"] for one in optimizer.param_groups]
 
     with pytest.warns(UserWarning, match="something else wrote it"):
-        for one in optimizer.param_groups:
-            one["lr"] = value
-        run(optimizer, 3)
+        write_and_run(optimizer, lambda: [one.update(lr=value) for one in optimizer.param_groups], updates=3)
 
     assert [one["lr"] is mine for one, mine in zip(optimizer.param_groups, ours, strict=True)] == [True, True]
     assert used(optimizer)[4:] == pytest.approx([0.7, *LR[5:7]], rel=1e-6)  # float32

@@ -46,10 +46,13 @@ def test_a_foreign_value_is_told_once():
     optimizer = probe()
     scheduler = ps.Scheduler(optimizer, PLAN, drive="manual")
 
-    with pytest.warns(UserWarning, match="lr of group 0 was 0.7") as told:
+    def write_and_step():
         for _ in range(2):
             optimizer.param_groups[0]["lr"] = 0.7
             scheduler.step()
+
+    with pytest.warns(UserWarning, match="lr of group 0 was 0.7") as told:
+        write_and_step()
 
     assert len(told) == 1
     assert told[0].filename == __file__

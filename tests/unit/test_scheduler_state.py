@@ -137,14 +137,24 @@ def test_a_truncated_plan_is_refused_and_nothing_changes(length):
     refused(spoiled(("plan",), SOUND["plan"][:length]))
 
 
-@pytest.mark.parametrize(
-    "plan",
-    ['{"horizon":null,"bindings":[]}', '{"horizon":null}', '{"horizon":null,"bindings":[["lr",null,"cosine(to=\'x\')"]]}',
-     '{"horizon":null,"bindings":[["lr",null,"import os"]]}', '{"horizon":null,"bindings":[["lr",null]]}',
-     '{"horizon":' + "[" * 100_000, '{"horizon":"5%","bindings":[["lr",null,"cosine()"]]}',
-     '{"horizon":null,"bindings":[["lr",null,"' + "(" * 5000 + '"]]}', '{"horizon":null,"bindings":[[["lr"],null,"cosine()"]]}'],
-    ids=range(9),
-)  # fmt: skip
+def text(horizon="null", binding='["lr",null,"cosine()"]'):
+    return f'{{"horizon":{horizon},"bindings":[{binding}]}}'
+
+
+NO_PLANS = {
+    "no binding": text(binding=""),
+    "no bindings": '{"horizon":null}',
+    "half a binding": text(binding='["lr",null]'),
+    "a field that is none": text(binding='[["lr"],null,"cosine()"]'),
+    "a refused argument": text(binding='["lr",null,"cosine(to=True)"]'),
+    "no expression": text(binding='["lr",null,"import os"]'),
+    "too deep a line": text(binding='["lr",null,"' + "(" * 5000 + '"]'),
+    "too deep": '{"horizon":' + "[" * 100_000,
+    "a horizon in per cent": text(horizon='"5%"'),
+}
+
+
+@pytest.mark.parametrize("plan", NO_PLANS.values(), ids=NO_PLANS)
 def test_a_text_that_is_no_plan_is_refused_and_nothing_changes(plan):
     refused(spoiled(("plan",), plan))
 

@@ -89,9 +89,9 @@ def scaled(field: Field, factors: list[float], bases: list[float], *, pair: bool
     return write
 
 
-def rows(field: Field, columns: list[list[float]]) -> Write:
+def rows(field: Field, block: list[list[float]]) -> Write:
     """A value of its own for each group."""
-    key, index, take = field.key, field.index, iter(list(zip(*columns, strict=True))).__next__
+    key, index, take = field.key, field.index, iter(block).__next__
     if index is None:
 
         def write(groups: Groups) -> None:
@@ -149,6 +149,15 @@ def together(writes: list[Write]) -> Write:
             second(groups)
 
         return write_both
+    if len(writes) == 3:
+        one, two, three = writes
+
+        def write_three(groups: Groups) -> None:
+            one(groups)
+            two(groups)
+            three(groups)
+
+        return write_three
 
     def write_all(groups: Groups) -> None:
         for write in writes:
@@ -178,7 +187,13 @@ def one_of_each() -> list[Write]:
         field = Field(key, index)
         loops += [uniform(field, [], pair=pair), scaled(field, [], [], pair=pair)]
     loops += [tensors([], torch.zeros(1, requires_grad=learned)) for learned in (False, True)]
-    return [*loops, target(None, []), some(loops[0], []), together([]), together(loops[:2]), together(loops[:3])]
+    return [
+        *loops,
+        target(None, []),
+        some(loops[0], []),
+        together([]),
+        *(together(loops[:count]) for count in (2, 3, 4)),
+    ]
 
 
 def replaced(entry: Any, index: int, value: Any) -> Any:

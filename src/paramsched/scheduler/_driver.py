@@ -91,16 +91,21 @@ class Driver:
         self.table.own(groups)
         self.table.write(groups)
         groups[0][COUNT] = self.t
-        self._remember(groups)
+        self._remember_values(groups)
 
     def _remember(self, groups: list[Group]) -> None:
         """Note what the first group holds: count, plan, scheduled entries, and last its lr."""
         first, self._known = groups[0], list(groups)
         keys = dict.fromkeys(slot.field.key for slot in self.table.slots if slot.group == 0)
-        self._marked = itemgetter(COUNT, PLAN, *keys, *(["lr"] if "lr" in first else []))
-        self._mark = self._marked(first)
+        looked_at = [COUNT, PLAN, *keys, *(["lr"] if "lr" in first else [])]
+        self._marked = itemgetter(*looked_at)
         self._tensor = isinstance(first.get("lr"), torch.Tensor)
-        self._watched, self._version = bool(self.table.watched), self.table.version()
+        self._watched = bool(self.table.watched)
+        self._remember_values(groups)
+
+    def _remember_values(self, groups: list[Group]) -> None:
+        self._mark = self._marked(groups[0])
+        self._version = self.table.version()
 
     def seek(self, groups: list[Group], t: int) -> None:
         self.table.seek(t, self.states)  # what cannot be computed is refused before anything is written
@@ -108,7 +113,7 @@ class Driver:
         self.table.own(groups)
         self.table.write(groups)
         self.note(groups)
-        self._remember(groups)
+        self._remember_values(groups)
 
     def advance(self, groups: list[Group]) -> None:
         """One update has happened: write the values of the next."""
@@ -326,12 +331,13 @@ class Driver:
 
     def _look_at_all(self, groups: list[Group]) -> None:
         """Before a block is computed, look at every group, not only at the first."""
-        for slot, planned in self.values(self.t - 1):
-            found = slot.field.read(groups[slot.group])
-            if not self.table.holds(slot, found) and (isinstance(found, torch.Tensor) or found != planned):
-                self._foreign = (slot, found, planned)
-                self._warn_foreign(groups)
-                return
+        found = self.table.foreign(groups)
+        if found is not None:
+            slot, entry, planned = found
+            if planned is None:
+                planned = next(value for one, value in self.values(self.t - 1) if one is slot)
+            self._foreign = (slot, entry, planned)
+            self._warn_foreign(groups)
 
     def _warn_foreign(self, groups: list[Group]) -> None:
         assert self._foreign is not None
@@ -378,5 +384,5 @@ def _by_group(slots: tuple[Slot, ...], groups: list[Group]) -> dict[int, list[tu
 def _equal(found: Any, planned: float) -> bool:
     """Whether an entry is the planned value, rounded where it is a tensor."""
     if isinstance(found, torch.Tensor):
-        return bool(found == torch.tensor(planned, dtype=found.dtype, device=found.device))
-    return bool(found == planned)
+        found, planned = float(found), float(torch.tensor(planned, dtype=found.dtype))
+    return bool(found == planned or (found != found and planned != planned))  # NaN is NaN here

@@ -38,7 +38,7 @@ def checked(on_change: Any) -> OnChange:
                 f"{choice!r} is none of {', '.join(_CHOICES)}; {nearest(str(choice), _CHOICES)}",
                 'Write on_change="new", or {"lr": "checkpoint"}',
             )
-    return dict(on_change) if isinstance(on_change, Mapping) else on_change  # type: ignore[no-any-return]  # checked above
+    return dict(on_change) if isinstance(on_change, Mapping) else on_change
 
 
 @final

@@ -1,6 +1,6 @@
 """Table: the values of the next updates, computed a block at a time."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -14,10 +14,60 @@ from paramsched.scheduler import _columns
 from paramsched.scheduler._columns import Write
 from paramsched.scheduler._keys import Group
 from paramsched.scheduler._slots import Slot, States, values_of
+from paramsched.schedules._value import Value
 from paramsched.schedules.base import Schedule, columns
 
 _GROWTH = (1, 32, 1024)  # updates: a seek computes one row, a run soon computes many
 _MOST = 65_536  # values in one block of rows
+_quiet = np.errstate(over="ignore", under="ignore")  # as the evaluator: a result that overflows is inf
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Slots that follow one schedule: their places among others, and their bases."""
+
+    schedule: Schedule
+    places: Any
+    bases: Any
+    affine: bool  # what a schedule says of itself is asked of all its parts: asked once
+
+    @staticmethod
+    def all_of(slots: Sequence[Slot]) -> "list[_Part]":
+        places: dict[int, list[int]] = {}
+        for place, slot in enumerate(slots):
+            places.setdefault(id(slot.schedule), []).append(place)
+        parts = []
+        for mine in places.values():
+            schedule, bases = slots[mine[0]].schedule, [slots[place].base for place in mine]
+            affine = schedule.affine and not schedule.metric_rules
+            parts.append(_Part(schedule, np.array(mine), np.array(bases), affine))
+        return parts
+
+    def factors(self, times: Any) -> list[float] | None:
+        """The common factors of a schedule that is proportional to base; None for another one."""
+        value = columns(self.schedule, times) if self.affine else None
+        if value is None or value.factor is None or value.offset is not None:
+            return None
+        factors: list[float] = np.broadcast_to(value.factor, times.shape).tolist()
+        return factors
+
+    @_quiet
+    def one(self, times: Any, base: float, states: States) -> Any:
+        """The values for one base."""
+        if not self.affine:
+            return values_of(self.schedule, times, base, states)
+        return np.broadcast_to(columns(self.schedule, times).at(base), times.shape)
+
+    @_quiet
+    def all(self, times: Any, states: States) -> Any:
+        """The values for all bases, side by side: the same product and sum for each as for one."""
+        if self.affine:
+            value = columns(self.schedule, times)
+            pair = (c[:, None] if isinstance(c, np.ndarray) and c.ndim else c for c in (value.factor, value.offset))
+            return Value(*pair).at(self.bases)
+        found = {base: values_of(self.schedule, times, base, states) for base in set(self.bases.tolist())}
+        return np.stack([found[base] for base in self.bases.tolist()], axis=1)
 
 
 @final
@@ -29,7 +79,7 @@ class _Places:
     slots: tuple[Slot, ...]
     indices: list[int]
     bases: list[float]
-    schedule: Schedule | None  # where all follow the same
+    parts: list[_Part]
     equal: bool  # whether all bases are
     pair: bool  # whether all entries are tuples of two
 
@@ -37,28 +87,28 @@ class _Places:
     def of(field: Field, slots: Iterable[Slot], groups: list[Group]) -> "_Places":
         slots = tuple(slots)
         bases = [slot.base for slot in slots]
-        alike = all(slot.schedule is slots[0].schedule for slot in slots)
         pair = field.index is not None and all(len(groups[slot.group][field.key]) == 2 for slot in slots)
-        return _Places(
-            field, slots, [slot.group for slot in slots], bases,
-            slots[0].schedule if slots and alike else None, len(set(bases)) == 1, pair,
-        )  # fmt: skip
+        indices = [slot.group for slot in slots]
+        return _Places(field, slots, indices, bases, _Part.all_of(slots), len(set(bases)) == 1, pair)
 
-    def chosen(self, times: Any, states: States) -> Write:
-        """The cheapest loop that writes them."""
-        if self.schedule is not None and self.equal:
-            return _columns.uniform(
-                self.field, values_of(self.schedule, times, self.bases[0], states).tolist(), pair=self.pair
-            )
-        factors = None if self.schedule is None else _factors(self.schedule, times)
+    def chosen(self, times: Any, states: States) -> tuple[Write, Callable[[], list[float]]]:
+        """The cheapest loop that writes them, and what it will have written last, when it is asked."""
+        alone = self.parts[0] if len(self.parts) == 1 else None
+        if alone is not None and self.equal:
+            values = alone.one(times, self.bases[0], states).tolist()
+            return _columns.uniform(self.field, values, pair=self.pair), lambda: [values[-1]] * len(self.slots)
+        factors = None if alone is None else alone.factors(times)
         if factors is not None:
-            return _columns.scaled(self.field, factors, self.bases, pair=self.pair)
-        return _columns.rows(self.field, [values.tolist() for values in _lists(self.slots, times, states)])
+            last = factors[-1]
+            write = _columns.scaled(self.field, factors, self.bases, pair=self.pair)
+            return write, lambda: [base * last for base in self.bases]
+        block = _block(self.parts, times, states).tolist()
+        return _columns.rows(self.field, block), lambda: block[-1]
 
     @property
     def shared(self) -> bool:
         """Whether one value or factor per update serves all, so that a block is short however many they are."""
-        return self.schedule is not None and (self.equal or _factors(self.schedule, np.array([0])) is not None)
+        return len(self.parts) == 1 and (self.equal or self.parts[0].factors(np.array([0])) is not None)
 
 
 @final
@@ -76,26 +126,29 @@ class Table:
         by_field = _by_field(slots)
         self.vectors = {field: _vectors(field, mine, groups) for field, mine in by_field.items()}
         self._places: list[_Places] = []
-        self._tensors: list[tuple[torch.Tensor, list[Slot]]] = []
+        self._tensors: list[tuple[torch.Tensor, list[Slot], list[_Part]]] = []
         for field, mine in by_field.items():
             held = {index for _, views in self.vectors[field] for index in views}
             if plain := [slot for slot in mine if slot.group not in held]:
                 self._places.append(_Places.of(field, plain, groups))
             for vector, views in self.vectors[field]:
-                self._tensors.append((vector, [slot for slot in mine if slot.group in views]))
+                part = [slot for slot in mine if slot.group in views]
+                self._tensors.append((vector, part, _Part.all_of(part)))
         # Tensors made under inference_mode keep no version.
-        self.watched = tuple(vector for vector, _ in self._tensors if not vector.is_inference())
+        self.watched = tuple(vector for vector, _, _ in self._tensors if not vector.is_inference())
         self._shared = all(places.shared for places in self._places) and not self._tensors
         self._size = 0
         self.write: Write = _nothing
+        self._last: list[tuple[_Places, Callable[[], list[float]]]] = []
 
     def seek(self, t: int, states: States, *, on: bool = False) -> None:
         """Compute the block that begins at update `t`; `on` where the one before was used up, so that blocks grow."""
         self._size = next((size for size in _GROWTH if size > self._size), _GROWTH[-1]) if on else _GROWTH[0]
         rows = self._size if self._shared else max(1, min(self._size, _MOST // len(self.slots)))
         times = np.arange(t, t + rows)
+        self._last = []
         writes = [self._float_column(places, times, states) for places in self._places]
-        writes += [_tensor_column(vector, mine, times, states) for vector, mine in self._tensors]
+        writes += [_tensor_column(vector, parts, times, states) for vector, _, parts in self._tensors]
         for target, schedule in self.targets:
             writes.append(_columns.target(target.write, values_of(schedule, times, target.initial, states).tolist()))
         self.write = _columns.together(writes)
@@ -119,6 +172,21 @@ class Table:
             version += vector._version
         return version
 
+    def foreign(self, groups: list[Group]) -> tuple[Slot, Any, float | None] | None:
+        """The first entry that is not what the end of the block left there, and what that was (None for a tensor)."""
+        for places, last in self._last:
+            for slot, planned in zip(places.slots, last(), strict=True):
+                found = places.field.read(groups[slot.group])
+                if found is not planned and found != planned and not (found.__class__ is float and planned != planned):
+                    return slot, found, planned
+        for vector, mine, _ in self._tensors:
+            views = next(views for one, views in self.vectors[mine[0].field] if one is vector)
+            for slot in mine:
+                found = slot.field.read(groups[slot.group])
+                if found is not views[slot.group]:
+                    return slot, found, None
+        return None
+
     def give_back(self, groups: list[Group]) -> None:
         """Let each group hold a tensor of its own again."""
         for field, vectors in self.vectors.items():
@@ -128,30 +196,18 @@ class Table:
                     _put(field, group, view.clone())
 
     def _float_column(self, places: _Places, times: Any, states: States) -> Write:
-        write = places.chosen(times, states)
+        write, last = places.chosen(times, states)
+        self._last.append((places, last))
         everyone = len(places.indices) == self._groups
         return write if everyone else _columns.some(write, places.indices)
 
 
-def _factors(schedule: Schedule, times: Any) -> list[float] | None:
-    """The common factors of a schedule that is proportional to base; None for another one."""
-    if not schedule.affine or schedule.metric_rules:
-        return None
-    value = columns(schedule, times)
-    if value.factor is None or value.offset is not None:
-        return None
-    factors: list[float] = np.broadcast_to(value.factor, times.shape).tolist()
-    return factors
-
-
-def _lists(slots: Iterable[Slot], times: Any, states: States) -> list[Any]:
-    """The values of each slot; equal schedules and bases are evaluated once."""
-    cache: dict[tuple[int, float], Any] = {}
-    for slot in slots:
-        key = id(slot.schedule), slot.base
-        if key not in cache:
-            cache[key] = values_of(slot.schedule, times, slot.base, states)
-    return [cache[id(slot.schedule), slot.base] for slot in slots]
+def _block(parts: list[_Part], times: Any, states: States) -> Any:
+    """A row for each update, a column for each slot; what slots share is computed once."""
+    block = np.empty((times.size, sum(len(part.places) for part in parts)))
+    for part in parts:
+        block[:, part.places if len(parts) > 1 else slice(None)] = part.all(times, states)
+    return block
 
 
 def _by_field(slots: tuple[Slot, ...]) -> dict[Field, list[Slot]]:
@@ -191,8 +247,10 @@ def _vectors(
     return found
 
 
-def _tensor_column(vector: torch.Tensor, slots: list[Slot], times: Any, states: States) -> Write:
-    block = np.stack(_lists(slots, times, states), axis=1)
+def _tensor_column(vector: torch.Tensor, parts: list[_Part], times: Any, states: States) -> Write:
+    block = _block(parts, times, states)
+    if vector.dtype == torch.float32:
+        block = block.astype(np.float32)  # the same rounding, without waking torch's threads
     with torch.inference_mode(False), torch.no_grad():
         on_device = torch.from_numpy(block).to(dtype=vector.dtype).to(vector.device)
         return _columns.tensors(on_device.reshape(len(times), *vector.shape).unbind(), vector)

@@ -154,7 +154,7 @@ class Scheduler(LRScheduler):
         labels = unique_labels(self.optimizer.param_groups)
         for key in ((field, ""), (field, group), (field, labels.get(group) if isinstance(group, int) else group)):
             if key in values:
-                return values[key]  # type: ignore[index]  # it is there
+                return values[key]
         known = ", ".join(f"{name!r} of {label!r}" if label != "" else repr(name) for name, label in values)
         raise InvalidArgument(f"scheduler.value({field!r}, {group!r})", f"not scheduled; there are {known}")
 
@@ -213,7 +213,7 @@ class Scheduler(LRScheduler):
         if changed:
             self._synced().rewrite(self.optimizer.param_groups)
 
-    def step(self, metrics: Any = None, epoch: Any = None) -> None:
+    def step(self, metrics: Any = None, epoch: Any = None) -> None:  # type: ignore[override]  # engines pass a metric first
         """What engines call: acknowledges the last update, and with `drive="manual"` counts one.
 
         Args:
@@ -282,7 +282,7 @@ class Scheduler(LRScheduler):
         return now
 
     @property
-    def _last_lr(self) -> list[Any]:
+    def _last_lr(self) -> list[Any]:  # type: ignore[override]  # an attribute there, made when asked for here
         return self.get_last_lr()
 
     # ------------------------------------------------------------------ checkpoints

@@ -1,0 +1,63 @@
+"""What a whole curve costs: a million updates at once."""
+
+import numpy as np
+import pytest
+import torch
+
+import paramsched as ps
+
+COUNT = 1_000_000
+REPLAYED = 20_000
+
+
+def floor():
+    """NumPy, one output, in place: a cosine from 1 to 0.1."""
+    out = np.empty(COUNT)
+    times = np.arange(COUNT)
+
+    def loop():
+        np.multiply(times, np.pi / COUNT, out=out)
+        np.cos(out, out=out)
+        out.__imul__(0.45)
+        out.__iadd__(0.55)
+
+    return loop
+
+
+def test_a_cosine(told, least):
+    schedule, times = ps.cosine(to=0.1, over=COUNT), np.arange(COUNT)
+    best = least({"floor": floor(), "ours": lambda: schedule(times, base=0.1)}, calls=1, rounds=7)
+
+    told("curve of 1e6, cosine", best["ours"] / 1e3, best["floor"] / 1e3, target=1.5, aim=1.2, unit="ms")
+
+
+def test_a_warm_up_and_a_cosine(told, least):
+    schedule, times = ps.warmup(1000) >> ps.cosine(to=0.1, over=COUNT - 1000), np.arange(COUNT)
+    best = least({"floor": floor(), "ours": lambda: schedule(times, base=0.1)}, calls=1, rounds=7)
+
+    told(
+        "curve of 1e6 updates, warmup >> cosine",
+        best["ours"] / 1e3,
+        best["floor"] / 1e3,
+        target=1.5,
+        aim=1.2,
+        unit="ms",
+    )
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_against_a_replay_of_torch(told, least):
+    schedule, times = ps.cosine(to=0.1, over=COUNT), np.arange(COUNT)
+
+    def replay():
+        optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1)
+        peer = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, COUNT)
+        for _ in range(REPLAYED):
+            peer.step()
+
+    best = least({"ours": lambda: schedule(times, base=0.1)}, calls=1, rounds=7)
+    replayed = least({"peer": replay}, calls=1, rounds=3)["peer"] * (COUNT / REPLAYED)
+
+    told(
+        "curve of 1e6 updates vs replaying torch's cosine", best["ours"] / 1e3, replayed / 1e3, target=1 / 80, unit="ms"
+    )

@@ -1,0 +1,36 @@
+"""What a state weighs and what saving costs."""
+
+import pickle
+
+import torch
+
+import paramsched as ps
+
+PLAN = ps.Plan(lr=ps.warmup("2%") >> ps.cosine(to=0.1), horizon="20 epochs")
+
+
+def scheduler(bases):
+    optimizer = torch.optim.SGD([{"params": [torch.zeros(1)], "lr": base} for base in bases])
+    return ps.Scheduler(optimizer, PLAN, steps_per_epoch=1000)
+
+
+def size(bases):
+    return float(len(pickle.dumps(scheduler(bases).state_dict())))
+
+
+def test_equal_bases(told):
+    told("state of 1000 groups, equal bases", size([0.1] * 1000), 2048.0, target=1.0, unit="B ")
+
+
+def test_distinct_bases(told):
+    more = size([0.1 + i for i in range(1000)]) - size([0.1] * 1000)
+
+    told("state, bytes more for each of 1000 distinct bases", more / 1000, 9.0, target=1.0, unit="B ")
+
+
+def test_saving_the_optimizer(told, least):
+    bare = torch.optim.SGD([{"params": [torch.zeros(1)], "lr": 0.1} for _ in range(100)])
+    ours = scheduler([0.1] * 100).optimizer
+    best = least({"bare": bare.state_dict, "ours": ours.state_dict}, calls=1, rounds=50)
+
+    told("optimizer.state_dict(), 100 groups", best["ours"], best["bare"], target=1.5)

@@ -1,0 +1,161 @@
+"""What an update costs."""
+
+import itertools
+
+import pytest
+import torch
+
+import paramsched as ps
+
+UPDATES = 1024
+BLOCKS = 33  # updates until blocks are at their full length
+LR = ps.warmup(100) >> ps.cosine(to=0.1)
+ONE = ps.Plan(lr=LR, horizon=10**7)
+THREE = ps.Plan(ps.Binding("betas[0]", ps.linear(1.0, 0.9)), lr=LR, weight_decay=ps.linear(1.0, 0.5), horizon=10**7)
+ROWS = ps.Plan(ps.Binding("lr", ps.linear(2.0, 0.1), groups=0), lr=LR + ps.constant(ps.absolute(1e-9)), horizon=10**7)
+
+
+class Bare(torch.optim.Optimizer):
+    """A step with hooks and no arithmetic."""
+
+    def __init__(self, count, distinct=False, lr=None):
+        groups = [
+            {"params": [torch.zeros(1)], "lr": 0.1 * (1 + i * distinct) if lr is None else lr()} for i in range(count)
+        ]
+        super().__init__(groups, {"weight_decay": 0.01, "betas": (0.9, 0.999)})
+
+    def step(self, closure=None):
+        pass
+
+
+def floor(groups):
+    rows = [[0.1 * i * t for i in range(len(groups))] for t in range(UPDATES)]
+
+    def loop():
+        for row in rows:
+            for group, value in zip(groups, row):  # noqa: B905  # as bare as can be
+                group["lr"] = value
+
+    return loop
+
+
+def floor_of_three(groups):
+    rows = [[(0.1 * i * t, 0.2 * i, 0.3 * t) for i in range(len(groups))] for t in range(UPDATES)]
+
+    def loop():
+        for row in rows:
+            for group, (a, b, c) in zip(groups, row):  # noqa: B905  # as above
+                group["lr"], group["weight_decay"] = a, b
+                group["betas"] = (c, group["betas"][1])
+
+    return loop
+
+
+def steps(optimizer):
+    def loop():
+        for _ in range(UPDATES):
+            optimizer.step()
+
+    return loop
+
+
+def writes(optimizer, plan):
+    """The table by itself, its blocks included."""
+    driver, groups = ps.Scheduler(optimizer, plan)._driver, optimizer.param_groups
+    for _ in range(BLOCKS):
+        driver.advance(groups)
+    table, clock = driver.table, itertools.count(driver.t)
+
+    def loop():
+        for t in itertools.islice(clock, UPDATES):
+            try:
+                table.write(groups)
+            except StopIteration:
+                table.seek(t, {}, on=True)
+                table.write(groups)
+
+    return loop
+
+
+@pytest.mark.parametrize("count", [1, 10, 100, 1000])
+@pytest.mark.parametrize(("name", "plan", "distinct", "target"), [
+    ("equal bases", ONE, False, 1.5), ("distinct bases, common factor", ONE, True, 1.5), ("rows", ROWS, True, 2.0),
+])  # fmt: skip
+def test_writing_one_field(told, least, count, name, plan, distinct, target):
+    if name == "rows" and count == 1:
+        pytest.skip("one group has no rows")
+    best = least(
+        {"floor": floor(Bare(count).param_groups), "ours": writes(Bare(count, distinct), plan)}, calls=UPDATES, rounds=9
+    )
+
+    told(f"write lr, {count} groups, {name}", best["ours"], best["floor"], target=target)
+
+
+@pytest.mark.parametrize("count", [1, 10, 100, 1000])
+@pytest.mark.parametrize(("name", "distinct"), [("equal bases", False), ("distinct bases", True)])
+def test_writing_three_fields(told, least, count, name, distinct):
+    best = least(
+        {"floor": floor_of_three(Bare(count).param_groups), "ours": writes(Bare(count, distinct), THREE)},
+        calls=UPDATES,
+        rounds=9,
+    )
+
+    told(f"write 3 fields, {count} groups, {name}", best["ours"], best["floor"], target=1.5)
+
+
+@pytest.mark.parametrize("count", [1, 100])
+@pytest.mark.parametrize("distinct", [False, True])
+def test_attached_to_an_optimizer(told, least, count, distinct):
+    bare, ours, theirs = Bare(count), Bare(count, distinct), Bare(count)
+    ps.Scheduler(ours, ONE)
+    theirs.step()
+    peer = torch.optim.lr_scheduler.StepLR(theirs, 100)
+    theirs.step()
+
+    def peers():
+        for _ in itertools.repeat(None, UPDATES):
+            peer.step()
+
+    best = least(
+        {"floor": floor(Bare(count).param_groups), "bare": steps(bare), "ours": steps(ours), "StepLR": peers},
+        calls=UPDATES,
+    )
+    added = best["ours"] - best["bare"]
+
+    what = f"added to step(), {count} groups, {'distinct' if distinct else 'equal'}, vs StepLR"
+    told(what, added, best["StepLR"], target=1.0, floors=added / best["floor"], aim=3.0 if count == 1 else 1.6)
+
+
+@pytest.mark.parametrize("count", [1, 100])
+def test_three_fields_attached(told, least, count):
+    bare, ours = Bare(count), Bare(count, True)
+    ps.Scheduler(ours, THREE)
+    best = least(
+        {"floor": floor_of_three(Bare(count).param_groups), "bare": steps(bare), "ours": steps(ours)}, calls=UPDATES
+    )
+
+    told(f"added to step(), {count} groups, 3 fields", best["ours"] - best["bare"], best["floor"], target=12.0, aim=1.9)
+
+
+@pytest.mark.parametrize("count", [100])
+def test_faster_than_the_cosine_of_torch(told, least, count):
+    theirs = Bare(count)
+    theirs.step()
+    peer = torch.optim.lr_scheduler.CosineAnnealingLR(theirs, 10**6)
+    theirs.step()
+
+    def peers():
+        for _ in itertools.repeat(None, UPDATES):
+            peer.step()
+
+    best = least({"ours": writes(Bare(count), ONE), "peer": peers}, calls=UPDATES, rounds=7)
+
+    told(f"write lr, {count} groups vs CosineAnnealingLR", best["ours"], best["peer"], target=1 / 8)
+
+
+def test_tensors_cost_the_same_for_any_number_of_groups(told, least):
+    few, many = (Bare(count, lr=lambda: torch.tensor(0.1)) for count in (2, 1000))
+    best = least({"few": writes(few, ONE), "many": writes(many, ONE)}, calls=UPDATES, rounds=7)
+
+    # One copy per update; what grows is the block that the copies come from.
+    told("write tensor lr, 1000 groups vs 2", best["many"], best["few"], target=3.0)
