@@ -25,9 +25,14 @@ cross_entropy = nn.functional.cross_entropy
 @pytest.fixture(autouse=True)
 def fresh_accelerate():
     """Accelerate keeps its precision for the whole process."""
+
+    def forget():
+        AcceleratorState._reset_state(reset_partial_state=True)
+        GradientState._reset_state()
+
+    forget()
     yield
-    AcceleratorState._reset_state(reset_partial_state=True)
-    GradientState._reset_state()
+    forget()
 
 
 def run(model=None, *, batches=10, epochs=2, **settings) -> Runner:

@@ -24,22 +24,23 @@ def accelerator_for(optim_wrapper: Any) -> Any:
         InvalidArgument: this process has used another precision; Accelerate keeps it.
     """
     from accelerate import Accelerator
+    from accelerate.state import AcceleratorState, is_initialized
     from accelerate.utils import DataLoaderConfiguration, GradScalerKwargs
 
     asked, scaling = _precision(optim_wrapper)
-    made = Accelerator(
+    wanted = asked or os.environ.get("ACCELERATE_MIXED_PRECISION", "no")
+    in_use = AcceleratorState().mixed_precision if is_initialized() else wanted
+    if in_use != wanted:
+        raise InvalidArgument(
+            "Runner(optim_wrapper=…)",
+            f"an earlier one of this process made Accelerate use {in_use!r}, this one needs {wanted!r}",
+            "Train it in a process of its own, or give both the same precision",
+        )
+    return Accelerator(
         mixed_precision=asked,
         kwargs_handlers=[GradScalerKwargs(**scaling)] if scaling else [],
         dataloader_config=DataLoaderConfiguration(use_seedable_sampler=True),
     )
-    wanted = asked or os.environ.get("ACCELERATE_MIXED_PRECISION", "no")
-    if made.mixed_precision != wanted:
-        raise InvalidArgument(
-            "Runner(optim_wrapper=…)",
-            f"an earlier one of this process made Accelerate use {made.mixed_precision!r}, this one needs {wanted!r}",
-            "Train it in a process of its own, or give both the same precision",
-        )
-    return made
 
 
 def _precision(config: Any) -> tuple[str | None, dict[str, Any]]:
