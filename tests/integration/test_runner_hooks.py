@@ -1,4 +1,4 @@
-# ruff: noqa: C408  # configs are spelled as MMEngine spells them
+# configs are spelled as MMEngine spells them
 """The order of hooks: that of real MMEngine, point by point."""
 
 from __future__ import annotations
