@@ -58,8 +58,18 @@ def combine(name: str, *operands: Any) -> Any:
     return _OPERATORS[name](*operands)
 
 
+def has_shape(value: object) -> bool:
+    """Whether a registered function builds values of this class."""
+    return type(value) in _BUILDERS
+
+
 def call(value: Any) -> str:
-    """A value as a call of its builder: arguments at their defaults left out, by position until one is."""
+    """A value as a call of its builder: arguments at their defaults left out, by position until one is.
+
+    A value of a class without a shape is shown as Python shows it; such a text is not read back.
+    """
+    if not has_shape(value):
+        return f"<{value!r}>"
     name, builder = _BUILDERS[type(value)]
     arguments = {parameter.name: getattr(value, parameter.name) for parameter in _parameters(builder)}
     return write_call(name, builder, arguments)

@@ -108,7 +108,9 @@ class Schedule(ABC):
 
     @property
     def serialisable(self) -> bool:
-        """Whether the line of text says everything: no user's function without a name."""
+        """Whether the line of text says everything: no user's function without a name, no class without a shape."""
+        if type(self).__str__ is Schedule.__str__ and not _text.has_shape(self):
+            return False
         curves = all(leaf.serialisable for leaf in _leaves(self) if isinstance(leaf, Curve))
         return curves and all(part.serialisable for part in self.parts())
 

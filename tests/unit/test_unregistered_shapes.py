@@ -1,0 +1,51 @@
+"""A schedule of a class that no registered shape builds: it works, and is never taken for text."""
+
+from dataclasses import dataclass
+from typing import final
+
+import pytest
+
+from paramsched import config
+from paramsched.errors import PlanError
+from paramsched.plan import Plan
+from paramsched.schedules import Schedule, cosine, warmup
+from paramsched.time import Calendar
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Flat(Schedule):
+    height: float
+
+    @property
+    def length(self):
+        return None
+
+    def _at(self, t, base, xp):
+        return base.scaled(self.height)
+
+
+def flat(height: float) -> Flat:
+    return Flat(height)
+
+
+@pytest.mark.parametrize("schedule", [Flat(0.5), warmup(5) >> Flat(0.5), 2 * Flat(0.5) + cosine()])
+def test_it_can_be_planned_but_not_written(schedule):
+    plan = Plan(lr=schedule)
+
+    assert not plan.serialisable
+    assert "<Flat(height=0.5)>" in str(plan)
+    assert plan == plan
+    assert plan != Plan(lr=schedule)
+    with pytest.raises(PlanError, match=r"^dump\(plan\)"):
+        config.dump(plan)
+    with pytest.raises(PlanError, match="fingerprint"):
+        _ = plan.fingerprint
+
+
+def test_a_config_that_is_given_its_builder_reads_it():
+    plan = config.loads("lr: [warmup(5), {flat: 0.5}]\nweight_decay: 2 * flat(0.25)", shapes=[flat])
+
+    schedule = plan.resolve(Calendar(total=10)).bindings[0].schedule
+    assert schedule(7) == 0.5
+    assert plan.bindings[1].schedule == 2 * Flat(0.25)
