@@ -21,7 +21,8 @@ from paramsched.errors import InvalidArgument
 from paramsched.feedback import plateau
 from paramsched.plan import Binding, Plan, Target
 from paramsched.plan import resolve as resolve_
-from paramsched.schedules import SHAPES, Schedule, absolute, register_function, window
+from paramsched.schedules import SHAPES, Schedule, absolute, from_function, register_function, window
+from paramsched.schedules.from_function import FUNCTIONS
 from paramsched.schedules._level import Level
 from paramsched.schedules._text import RULES
 from paramsched.schedules.rules import Rule
@@ -47,7 +48,10 @@ FACTORS = (0.0, 1.0, 0.1, 0.5, 0.04, 4e-06, 1 / 3, 1e-300, 5e-324, -0.25, 7.0, 1
 BASES = (1.0, 0.1, 3e-4, 1e-3, 0.0, 0.9, -0.5, 5e-324, 1e30)
 _RATES = (0.1, 0.5, 0.999, 1.0, 0.3333333333333333, 1e-6)
 
-named_function = register_function("drawn_function", lambda t: 1.0 / (1.0 + t / 64))
+# Collected as a module of tests and imported by others, this file is read more than once in a process.
+if "drawn_function" not in FUNCTIONS:
+    register_function("drawn_function", lambda t: 1.0 / (1.0 + t / 64))
+named_function = from_function("drawn_function")
 
 
 @dataclass(frozen=True)
