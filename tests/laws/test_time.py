@@ -58,7 +58,9 @@ def test_a_schedule_holds_its_final_value_exactly(name, data):
 
     last = schedule(end, base)
 
-    later = [end + 1, end + 2, end + 0.5, 2 * end + 7, end + 10**6, 10 * end + 10**9]
+    later = [end + 1, end + 2, 2 * end + 7, end + 10**6, 10 * end + 10**9]
+    if end < 2**52:  # beyond, floats have no halves
+        later.append(end + 0.5)
     assert schedule(np.array(later), base).tolist() == [last] * len(later)
 
 

@@ -143,6 +143,18 @@ def test_a_rule_alone_follows_its_closed_form(rule, expected):
         assert run(rule, total=30, epoch=3, base=base) == pytest.approx(expected * base, rel=1e-12, abs=1e-13 * base)
 
 
+@pytest.mark.parametrize(
+    "rule",
+    [rules.cosine(0.1, 1 / 3), rules.cosine(0.1, 0.5), rules.cosine_restarts([0.999, 2.5], [1.0, 0.5], 0.1)],
+    ids=str,
+)
+def test_lengths_of_parts_of_a_tick_stay_finite(rule):
+    values = run(rule, total=50, base=1.0)
+
+    assert np.isfinite(values).all()
+    assert (np.abs(values) <= 2).all()
+
+
 def test_anneal_goes_on_from_what_it_finds():
     values = run(
         rules.exponential(0.5, end=2),

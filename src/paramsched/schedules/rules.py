@@ -253,9 +253,10 @@ class CosineRule(Rule):
         n = self.over if self.over is not None or self.last is None else self.last + 1
         if n is None:
             return out
-        turn = (k > 0) & ((k - 1 - n) % (2 * n) == 0)
+        before = _wave(k - 1, n)
+        turn = (k > 0) & (((k - 1 - n) % (2 * n) == 0) | (before == 0))  # a remainder of thirds of a tick is not exact
         moving = (k > 0) & ~turn
-        out.a[moving] = _wave(k[moving], n) / _wave(k[moving] - 1, n)
+        out.a[moving] = _wave(k[moving], n) / before[moving]
         _towards(out, moving, self.to)
         rise = (1 - math.cos(math.pi / n)) / 2
         share, fixed = parts(self.to)
@@ -324,7 +325,9 @@ class CosineRestartsRule(Rule):
             j = k - begin
             first, moving = j == 0, (j > 0) & (j < period)
             out.a[first], out.b[first] = 0.0, weight
-            out.a[moving] = _wave(j[moving], period) / _wave(j[moving] - 1, period)
+            before = _wave(j[moving] - 1, period)
+            # 0 where half a tick is no tick of the period before: what is at the floor stays there.
+            out.a[moving] = np.divide(_wave(j[moving], period), before, out=np.ones_like(before), where=before != 0)
             _towards(out, moving, self.to)
             begin += period
         return _rebased(out, self.base)
