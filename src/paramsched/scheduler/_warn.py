@@ -6,7 +6,8 @@ from pathlib import Path
 
 import torch
 
-_INSIDE = tuple(str(Path(file).parent) for file in (__file__, torch.__file__))
+_INSIDE = (str(Path(__file__).parents[1]), str(Path(torch.__file__).parent))
+"""The library itself, whose adapters stand between as well, and torch."""
 
 
 def warn(text: str) -> None:
