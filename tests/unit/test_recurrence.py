@@ -168,6 +168,23 @@ def test_anneal_goes_on_from_what_it_finds():
     assert values[14] == values[19] == 0.05
 
 
+def test_anneal_along_a_curve_that_turns_back_goes_from_what_it_found():
+    values = run(
+        rules.exponential(0.5, end=2), rules.anneal(0.1, 10, curves.cosine_wave(2.5), begin=5), total=20, base=1.0
+    )
+
+    left = (1 + np.cos(2 * np.pi * 2.5 * np.clip(np.arange(20) - 5, 0, 10) / 10)) / 2
+    assert values[2:] == pytest.approx((0.1 + 0.4 * left)[2:], rel=1e-12)
+    assert values[15] == values[19] == 0.1
+
+
+def test_anneal_along_a_curve_that_is_flat_before_its_end_stays_there():
+    assert (
+        run(rules.anneal(0.25, 10, curves.sigmoid(5000.0)), total=12, base=1.0).tolist()
+        == [1.0] * 5 + [0.625] + [0.25] * 6
+    )
+
+
 @pytest.mark.parametrize("anneal", ["cos", "linear"])
 @pytest.mark.parametrize("three_phase", [False, True])
 @pytest.mark.parametrize(("total", "pct"), [(100, 0.3), (50, 0.4), (10, 0.1), (10, 1.0), (7, 0.25), (1, 0.3)])

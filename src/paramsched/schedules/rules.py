@@ -418,7 +418,11 @@ def through(k: Floats, knots: Sequence[tuple[float, float]], anneal: str) -> Flo
 @final
 @dataclass(frozen=True, slots=True)
 class AnnealRule(Rule):
-    """From wherever the value stands to `to` along `curve` in `over` ticks; then exactly `to`, whatever it was."""
+    """From wherever the value stands to `to` along `curve` in `over` ticks; then exactly `to`, whatever it was.
+
+    Each tick scales what is left of the way, so that others may write in between. A curve that turns back reaches `to`
+    on the way, where nothing is left to scale: along it the value goes from what was found at the first tick.
+    """
 
     to: Level
     over: int
@@ -438,9 +442,16 @@ class AnnealRule(Rule):
             out.a[:] = 0.0
         else:
             moving = (k > 0) & (k < self.over)
-            out.a[moving] = self._left(k[moving]) / self._left(k[moving] - 1)
+            left = self._left(k[moving])
+            if self.curve.monotone:
+                before = self._left(k[moving] - 1)
+                out.a[moving] = np.divide(left, before, out=np.zeros_like(left), where=before != 0)
+            else:
+                out.a[moving], out.e[moving] = 0.0, left
             out.a[k >= self.over] = 0.0
-        _towards(out, out.a != 1.0, self.to)
+        share, fixed = parts(self.to)
+        out.b[:] = (share or 0.0) * (1 - out.a - out.e)
+        out.c[:] = (fixed or 0.0) * (1 - out.a - out.e)
         return out
 
     def _left(self, k: Floats) -> Floats:
