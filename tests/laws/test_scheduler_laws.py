@@ -120,7 +120,7 @@ def test_what_is_planned_is_what_is_used_whatever_happens_in_between(data):
     bound = bind(resolved, [*GROUPS, LATE])
 
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # nothing here is a foreign write
+        warnings.simplefilter("error", UserWarning)  # nothing here is a foreign write
         warnings.filterwarnings("ignore", "the optimizer has taken")
         run = Run(plan, world)
         for event in data.draw(st.lists(st.sampled_from(EVENTS), min_size=3, max_size=12)):
