@@ -292,6 +292,7 @@ def test_a_schedule_in_a_rule_by_epoch_counts_epochs_not_time():
         (lambda: rules.linear(0.1, over=-1), "whole number from 0"),
         (lambda: rules.cosine(over=0), "not above 0"),
         (lambda: rules.polynomial(over=0), "whole number from 1"),
+        (lambda: rules.polynomial(-1.0, over=5), "infinity"),
         (lambda: rules.multistep([1.5]), "whole number"),
         (lambda: rules.cosine_restarts([5, 5]), "2 periods, 1 weights"),
         (lambda: rules.cosine_restarts([0]), "not above 0"),

@@ -280,6 +280,10 @@ class PolynomialRule(Rule):
     def __post_init__(self) -> None:
         self._check()
         object.__setattr__(self, "power", finite("rules.polynomial(power=…)", self.power))
+        if self.power < 0:
+            raise InvalidArgument(
+                f"rules.polynomial(power={self.power})", "it would end at infinity", "Write power=0.9"
+            )
         object.__setattr__(self, "to", level_of("rules.polynomial(to=…)", self.to))
         _check_over(self, self.over, least=1)
 
