@@ -53,8 +53,8 @@ class Arrays:
         """How many whole periods of `n` are over at each time."""
         if self.concrete or self.is_whole(t):
             return t // n
-        # torch has no derivative of `//`. A quotient rounded up to a whole number is one too many; one that a compiler made
-        # a product with 1 / n may be one too few.
+        # torch has no derivative of `//`. A quotient rounded up to a whole number is one too many; one that a compiler
+        # made a product with 1 / n may be one too few.
         count = self.xp.floor(t / n)
         count = self.xp.where((count + 1) * n <= t, count + 1, count)
         return self.xp.where(count * n > t, count - 1, count)

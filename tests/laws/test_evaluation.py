@@ -29,7 +29,7 @@ def magnitude(schedule: Schedule, times: np.ndarray, base: float) -> float:
     span = np.concatenate([times, np.linspace(0, times.max(initial=1), 50)])
     own = np.abs(evaluate(schedule, span, base)).max(initial=0.0)
     ends = np.abs(evaluate(schedule, span, 1.0)).max(initial=0.0)
-    return max(own, ends, *inner, min(math.prod(inner), 1e300))
+    return max(own, ends, *inner, min(math.prod(map(float, inner)), 1e300))
 
 
 @every_shape()
