@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, final, overload
 import numpy as np
 
 from paramsched._arrays import Array, Arrays, Floats, arrays_of
+from paramsched._data import equal, hashed
 from paramsched.errors import InvalidArgument, nearest
 
 
@@ -58,9 +59,18 @@ class Curve(ABC):
         given = [repr(getattr(self, field.name)) for field in fields(self)]  # type: ignore[arg-type]  # all are dataclasses
         return f"curves.{name}({', '.join(given)})" if given else f"curves.{name}"
 
+    def __eq__(self, other: object) -> bool:
+        return equal(self, other)
+
+    def __hash__(self) -> int:
+        return hashed(self)
+
+    def __repr__(self) -> str:
+        return str(self)
+
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Linear(Curve):
     """curve(u) = u.
 
@@ -76,7 +86,7 @@ class Linear(Curve):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Cosine(Curve):
     """curve(u) = (1 - cos(pi u)) / 2: half a wave. Source: SGDR, Loshchilov & Hutter 2017 (1608.03983).
 
@@ -95,7 +105,7 @@ class Cosine(Curve):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Power(Curve):
     """curve(u) = u ** exponent.
 
@@ -116,7 +126,7 @@ class Power(Curve):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Polynomial(Curve):
     """curve(u) = 1 - (1 - u) ** exponent: a descent along it is (1 - u) ** exponent.
 
@@ -142,7 +152,7 @@ class Polynomial(Curve):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PolynomialKDecay(Curve):
     """curve(u) = 1 - (1 - u ** k) ** exponent: k above 1 stays high longer. Source: k-decay (2004.05909); timm poly.
 
@@ -165,7 +175,7 @@ class PolynomialKDecay(Curve):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class OneMinusSqrt(Curve):
     """curve(u) = sqrt(u): a descent along it is 1 - sqrt(u). Source: Haegele et al. 2024 (2405.18392), "1-sqrt".
 
@@ -178,7 +188,7 @@ class OneMinusSqrt(Curve):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Exponential(Curve):
     """curve(u) = (1 - ratio ** u) / (1 - ratio): from 1 to `ratio` along it the value is ratio ** u.
 
@@ -206,7 +216,7 @@ class Exponential(Curve):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class InverseProportional(Curve):
     """curve(u) = u / (u + ratio (1 - u)): from 1 to `ratio` along it the value is 1 / (u / ratio + 1 - u).
 
@@ -232,7 +242,7 @@ class InverseProportional(Curve):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class CosinePower(Curve):
     """curve(u) = 1 - ((1 + cos(pi u)) / 2) ** exponent. Source: optax cosine_decay_schedule(exponent).
 
@@ -253,7 +263,7 @@ class CosinePower(Curve):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class CosineKDecay(Curve):
     """curve(u) = (1 - cos(pi u ** k)) / 2: k above 1 stays high longer. Source: k-decay (2004.05909); timm cosine.
 
@@ -274,7 +284,7 @@ class CosineKDecay(Curve):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class HalfCosine(Curve):
     """curve(u) = sin(pi u / 2): the second half of a cosine descent. Source: OLMo-core HalfCosWithWarmup.
 
@@ -287,7 +297,7 @@ class HalfCosine(Curve):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class CosineTruncated(Curve):
     """curve(u) = (1 - cos(pi share u)) / (1 - cos(pi share)): a cosine cut before its floor.
 
@@ -315,7 +325,7 @@ class CosineTruncated(Curve):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class CosineWave(Curve):
     """curve(u) = (1 - cos(2 pi cycles u)) / 2: whole waves and a half. Source: Hugging Face cosine(num_cycles).
 
@@ -344,7 +354,7 @@ class CosineWave(Curve):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Tanh(Curve):
     """curve(u) = (tanh(lower + (upper - lower) u) - tanh(lower)) / (tanh(upper) - tanh(lower)).
 
@@ -376,7 +386,7 @@ class Tanh(Curve):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Rex(Curve):
     """curve(u) = u / (2 - u): a descent along it is (1 - u) / (1 - u / 2). Source: REX, Chen et al. 2022 (2107.04197).
 
@@ -392,7 +402,7 @@ class Rex(Curve):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Sigmoid(Curve):
     """curve(u) = the logistic function of steepness (u - 1/2), scaled to exact ends.
 
@@ -415,7 +425,7 @@ class Sigmoid(Curve):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Log(Curve):
     """curve(u) = ln(1 + (e - 1) u): steep first, then flat.
 
@@ -428,7 +438,7 @@ class Log(Curve):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Custom(Curve):
     """A user's own function of `u`, checked at the two ends.
 

@@ -17,7 +17,6 @@ ParamschedError
 """
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import final
 
 
@@ -130,6 +129,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     >>> nearest("xyz", ["cosine", "linear"])
     'known: cosine, linear'
     """
+    from difflib import get_close_matches  # for messages only, so not at import
+
     known = sorted(set(known))
     close = get_close_matches(name, known, n=1, cutoff=0.6)
     return f'nearest: "{close[0]}"' if close else f"known: {', '.join(known)}"

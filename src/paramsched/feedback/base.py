@@ -55,7 +55,7 @@ class MetricRule(ABC, Generic[State]):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Guided(Schedule):
     """A schedule and the metric rules that multiply into it; called by itself it shows the rules neutral."""
 

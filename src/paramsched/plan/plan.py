@@ -1,6 +1,5 @@
 """Plan: which field of which groups follows which schedule, over which horizon. A frozen value."""
 
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import replace
@@ -110,6 +109,8 @@ class Plan:
                 "a predicate or a function without a name is in the plan",
                 "Select by name, or register",
             )
+        import hashlib  # OpenSSL comes with it, which only a fingerprint needs
+
         return hashlib.sha256(self._key.encode()).hexdigest()
 
     @property

@@ -44,7 +44,9 @@ ONE = Value(None, 1.0)
 
 def where(mask: Array, yes: Value, no: Value, xp: Arrays) -> Value:
     """Elementwise choice between two values."""
-    return Value(_chosen(mask, yes.factor, no.factor, xp), _chosen(mask, yes.offset, no.offset, xp))
+    # Where one of them has no offset, -0.0 stands for it: adding it changes no number, not even the sign of a zero, so
+    # a value is the same bits whether the update is chosen among others or alone.
+    return Value(_chosen(mask, yes.factor, no.factor, 0.0, xp), _chosen(mask, yes.offset, no.offset, -0.0, xp))
 
 
 def _added(left: Array | None, right: Array | None) -> Array | None:
@@ -53,7 +55,7 @@ def _added(left: Array | None, right: Array | None) -> Array | None:
     return left + right
 
 
-def _chosen(mask: Array, yes: Array | None, no: Array | None, xp: Arrays) -> Array | None:
+def _chosen(mask: Array, yes: Array | None, no: Array | None, absent: float, xp: Arrays) -> Array | None:
     if yes is None and no is None:
         return None
-    return xp.where(mask, 0.0 if yes is None else yes, 0.0 if no is None else no)
+    return xp.where(mask, absent if yes is None else yes, absent if no is None else no)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, overload
 import numpy as np
 
 from paramsched._arrays import NUMPY, Array, Arrays, Floats, arrays_of, is_numpy
+from paramsched._data import equal, hashed
 from paramsched.curves import Curve
 from paramsched.errors import InvalidArgument, InvalidTime, Unresolved
 from paramsched.schedules import _text
@@ -205,8 +206,14 @@ class Schedule(ABC):
         """The one-line text; `ps.parse` reads it back."""
         return _text.call(self)
 
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        printer.text(str(self))
+    def __eq__(self, other: object) -> bool:
+        return equal(self, other)
+
+    def __hash__(self) -> int:
+        return hashed(self)
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 def _combined(name: str, *operands: object) -> Schedule:

@@ -12,7 +12,7 @@ from paramsched.time import Duration, DurationLike
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Constant(Schedule):
     """value(t) = value. Without `over` it is open: in a sequence it takes what the other stages leave."""
 

@@ -25,7 +25,7 @@ _LEAST_GROWTH = 1.001
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Cyclic(Schedule):
     """Up from `start` to `to` in `up` updates and back in `down`, again and again."""
 
@@ -85,7 +85,7 @@ def _along(start: Level, to: Level, height: Array, base: Value) -> Value:
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class CosineRestarts(Schedule):
     """Cosine descents that begin again, each `mult` times as long and `gamma` times as high as the one before."""
 

@@ -12,7 +12,7 @@ from paramsched.time import Duration, DurationLike
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Exponential(Schedule):
     """value(t) = base * gamma ** (t / per)."""
 

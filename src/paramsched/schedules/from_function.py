@@ -17,7 +17,7 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {}
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class FromFunction(Schedule):
     """value(t) = base * function(t)."""
 

@@ -12,7 +12,7 @@ from paramsched.time import Duration, DurationLike
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PowerLaw(Schedule):
     """value(t) = base * (1 + t / timescale) ** -exponent."""
 
@@ -40,7 +40,7 @@ class PowerLaw(Schedule):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class InverseTime(Schedule):
     """value(t) = base / (1 + gamma * t / per)."""
 

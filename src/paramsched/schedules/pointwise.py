@@ -58,7 +58,7 @@ class Pointwise(Schedule, ABC):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Product(Pointwise):
     """value(t) = a(t) * b(t) * …; the operand with an absolute level receives base, the others are evaluated at 1."""
 
@@ -90,7 +90,7 @@ class Product(Pointwise):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Sum(Pointwise):
     """value(t) = a(t) + b(t) + …, each from the same base."""
 
@@ -112,7 +112,7 @@ class Sum(Pointwise):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Minimum(Pointwise):
     """value(t) = the smallest of its operands' values."""
 
@@ -127,7 +127,7 @@ class Minimum(Pointwise):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Maximum(Pointwise):
     """value(t) = the largest of its operands' values."""
 
@@ -142,7 +142,7 @@ class Maximum(Pointwise):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Clamp(Schedule):
     """value(t) = the schedule's value, not below `low` and not above `high`."""
 

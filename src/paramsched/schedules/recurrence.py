@@ -23,7 +23,7 @@ _Point = tuple[float, ...]
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Recurrence(Schedule):
     """v <- a(t) v + b(t) base + c(t), rule after rule: the value is A_t * base + C_t.
 
@@ -94,6 +94,7 @@ class Recurrence(Schedule):
             factors[mine], offsets[mine] = a[at[mine] - begin], c[at[mine] - begin]
             point, reached = (point, begin) if stop < begin + BLOCK else (after, stop)
         value = base.scaled(factors)
+        offsets[offsets == 0] = -0.0  # as `_value.where` has it: none of them may depend on the others
         return value + Value(None, offsets) if offsets.any() else value
 
     def _scan(self, begin: int, end: int, point: _Point) -> tuple[Floats, Floats, _Point]:

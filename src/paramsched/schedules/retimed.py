@@ -20,7 +20,7 @@ _MOST_STAGES = 10_000
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Chain(Pointwise):
     """The output of one is the base of the next."""
 
@@ -33,7 +33,7 @@ class Chain(Pointwise):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Shift(Schedule):
     """Hold `schedule`'s first value for `by`, then run it."""
 
@@ -75,7 +75,7 @@ class Shift(Schedule):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Every(Schedule):
     """Change only at multiples of `period`: value(t) = schedule(floor((t + phase) / period) * period - phase)."""
 
@@ -122,7 +122,7 @@ class Every(Schedule):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Restarts(Schedule):
     """Begin again each `every`; after `times` of them hold the last final value."""
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from paramsched import curves
 from paramsched._arrays import NUMPY, Floats
+from paramsched._data import equal, hashed
 from paramsched.curves import Curve, CurveLike, curve_of
 from paramsched.errors import InvalidArgument, nearest
 from paramsched.schedules import _text
@@ -92,9 +93,18 @@ class Rule(ABC):
     def __str__(self) -> str:
         return _text.call(self)
 
+    def __eq__(self, other: object) -> bool:
+        return equal(self, other)
+
+    def __hash__(self) -> int:
+        return hashed(self)
+
+    def __repr__(self) -> str:
+        return str(self)
+
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ConstantRule(Rule):
     """Multiply by `factor` at tick 0, undo it at tick n = `over`, or the last tick of the window."""
 
@@ -125,7 +135,7 @@ class ConstantRule(Rule):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class LinearRule(Rule):
     """Scale by a straight line F(k) from `start` at tick 0 to `to` at tick n = `over`, or the window's last tick."""
 
@@ -166,7 +176,7 @@ class LinearRule(Rule):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ExponentialRule(Rule):
     """Multiply by `gamma` at each tick but the first."""
 
@@ -186,7 +196,7 @@ class ExponentialRule(Rule):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class StepRule(Rule):
     """Multiply by `gamma` at every multiple of `every` ticks but 0."""
 
@@ -208,7 +218,7 @@ class StepRule(Rule):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class MultiStepRule(Rule):
     """Multiply by `gamma` at each milestone, 0 included; repeats count."""
 
@@ -230,7 +240,7 @@ class MultiStepRule(Rule):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class CosineRule(Rule):
     """Half a cosine wave towards the floor `to` in `over` ticks (or the window), and back up in as many, and so on."""
 
@@ -266,7 +276,7 @@ class CosineRule(Rule):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class PolynomialRule(Rule):
     """The power of what is left, ((n - k) / n) ** power, towards `to`; n = `over`, or the window's last tick."""
 
@@ -299,7 +309,7 @@ class PolynomialRule(Rule):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class CosineRestartsRule(Rule):
     """Cosine descents to the floor `to`, each beginning at its weight times base, whatever the value was."""
 
@@ -338,7 +348,7 @@ class CosineRestartsRule(Rule):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class OneCycleRule(Rule):
     """torch's and MMEngine's one cycle in absolute values: low to `peak`, (back to low,) down to low / `final_div`."""
 
@@ -420,7 +430,7 @@ def through(k: Floats, knots: Sequence[tuple[float, float]], anneal: str) -> Flo
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class AnnealRule(Rule):
     """From wherever the value stands to `to` along `curve` in `over` ticks; then exactly `to`, whatever it was.
 
@@ -464,7 +474,7 @@ class AnnealRule(Rule):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class ScheduleRule(Rule):
     """Set the value to what a schedule says, whatever it was: `v <- schedule(k, base)`."""
 

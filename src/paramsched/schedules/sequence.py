@@ -19,7 +19,7 @@ from paramsched.time import Duration
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Sequence(Schedule):
     """Stages, each on its own clock in `[begin, end)`; after the last its final value.
 

@@ -15,7 +15,7 @@ from paramsched.time import Duration, DurationLike
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Step(Schedule):
     """value(t) = base * gamma ** floor(t / every)."""
 
@@ -38,7 +38,7 @@ class Step(Schedule):
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class MultiStep(Schedule):
     """value(t) = base * gamma ** (number of milestones at or before t)."""
 

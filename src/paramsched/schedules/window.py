@@ -15,7 +15,7 @@ from paramsched.time import Duration, DurationLike
 
 
 @final
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Window(Schedule):
     """Base before `begin`, `schedule` on its own clock inside, its final value after `end`."""
 
