@@ -130,7 +130,7 @@ def test_a_difference_between_plan_and_log_is_marked_and_counted(draw):
 
 @pytest.mark.parametrize("draw", [show.svg, show.html])
 def test_two_plans_lie_over_each_other_where_they_differ(draw):
-    other = show.recorded({key: plan()[key] * (1 if key[0] != "lr" else 0.5) for key in plan().keys()})  # noqa: SIM118
+    other = show.recorded({key: plan()[key] * (1 if key[0] != "lr" else 0.5) for key in plan().keys()})
 
     drawn = draw(plan(), other=other)
 

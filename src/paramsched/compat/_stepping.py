@@ -15,7 +15,7 @@ from paramsched.schedules.recurrence import Recurrence
 from paramsched.schedules.rules import Rule
 
 _TICKS = 1024  # ticks computed at once where somebody steps on and on
-_CELLS = 32_768  # ticks times groups: bounds the memory of a block
+_CELLS = 131_072  # ticks times groups: bounds the memory of a block to a few megabytes
 
 Change = tuple[float, float, float, float]
 """The relative step v <- a v + b base + c level + e entry of one tick."""
