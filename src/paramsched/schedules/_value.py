@@ -19,6 +19,8 @@ class Value:
     offset: Array | None
 
     def scaled(self, by: Array) -> "Value":
+        if self is BASE:  # once for each update of a curve: what multiplying by 1.0 would give
+            return Value(by, None)
         return Value(
             None if self.factor is None else self.factor * by,
             None if self.offset is None else self.offset * by,

@@ -232,11 +232,12 @@ def evaluate(schedule: Schedule, times: Array, base: float) -> Floats:
     A value does not depend on how many are evaluated together, so long arrays go through in pieces that stay in the
     cache, and blocks of a table equal single values bit for bit.
     """
+    affine = schedule.affine
     if times.size <= _CHUNK:
-        return _piece(schedule, times, base)
+        return _piece(schedule, times, base, affine=affine)
     out = np.empty(times.size)
     for begin in range(0, times.size, _CHUNK):
-        out[begin : begin + _CHUNK] = _piece(schedule, times[begin : begin + _CHUNK], base)
+        out[begin : begin + _CHUNK] = _piece(schedule, times[begin : begin + _CHUNK], base, affine=affine)
     return out
 
 
@@ -246,8 +247,8 @@ def columns(schedule: Schedule, times: Array) -> Value:
     return schedule._at(times, BASE, NUMPY)
 
 
-def _piece(schedule: Schedule, times: Array, base: float) -> Floats:
-    if schedule.affine:
+def _piece(schedule: Schedule, times: Array, base: float, *, affine: bool) -> Floats:
+    if affine:
         values = columns(schedule, times).at(base)
     else:
         values = schedule._at(times, Value(None, base), NUMPY).alone()

@@ -78,7 +78,8 @@ class Sequence(Schedule):
         if xp.concrete and t.size:  # only the stages these times are in; others would be masked away
             low = max(0, bisect_right(begins, t.min()) - 1)
             high = bisect_right(begins, t.max()) - 1
-        value = stages[low]._at(xp.at_least(t - begins[low], 0), base, xp)
+        # None of the times is before the first of these stages, so there is nothing to cut.
+        value = stages[low]._at(t - begins[low] if begins[low] else t, base, xp)
         for stage, begin in zip(stages[low + 1 : high + 1], begins[low + 1 : high + 1], strict=True):
             value = where(t >= begin, stage._at(xp.at_least(t - begin, 0), base, xp), value, xp)
         return value
