@@ -85,7 +85,7 @@ def test_last_epoch_is_the_count_and_ignores_what_is_written():
 
     scheduler.last_epoch += 3
 
-    assert scheduler.last_epoch == 4
+    assert scheduler.last_epoch == scheduler.t == 4
     assert scheduler.get_lr() == [LR[4]]
 
 

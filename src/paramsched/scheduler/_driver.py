@@ -1,6 +1,6 @@
 """Driver: the clock of one optimizer, and the hooks that move it.
 
-The optimizer's hooks hold the driver; the driver holds no optimizer and no group, so that deleting an optimizer frees
+The optimizer's hooks hold the driver, and the driver does not hold the optimizer, so that deleting an optimizer frees
 its memory at once. A Scheduler is a handle: it may be dropped, the plan goes on.
 """
 

@@ -248,6 +248,11 @@ class Scheduler(LRScheduler):
     # ------------------------------------------------------------------ what engines read
 
     @property
+    def t(self) -> int:
+        """Completed updates: the number of the coming one, counted from zero."""
+        return self._driver.t
+
+    @property
     def last_epoch(self) -> int:
         """Completed updates. Writes are ignored: the optimizer's step is what counts."""
         return self._driver.t
