@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 TORCH := torch==2.13.0
+# An editable install leaves our own files uncompiled, where nothing may write beside them later.
+COMPILE = $(BIN)/python -m compileall -q src
 
 .PHONY: run test lint bench docs clean
 
@@ -43,12 +45,14 @@ $(VENV)/torch.stamp: constraints.txt | $(BIN)/python
 
 $(VENV)/run.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp
 	$(PIP) --editable . scikit-learn tqdm
+	@$(COMPILE)
 	@touch $@
 
 # Peers without their dependencies: what they ask for beyond the test extra (torchvision among it) no test needs.
 $(VENV)/dev.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp
 	$(PIP) --editable '.[test]'
 	$(PIP) --no-deps timm pytorch-accelerated warmup-scheduler
+	@$(COMPILE)
 	@touch $@
 
 $(VENV)/docs.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp

@@ -1,0 +1,113 @@
+"""The rule of one cycle, in absolute values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal, final
+
+import numpy as np
+
+from paramsched._arrays import Floats
+from paramsched.errors import InvalidArgument, nearest
+from paramsched.schedules import _text
+from paramsched.schedules._level import finite, positive
+from paramsched.schedules.rules.base import Clock, Coefficients, Rule, check_over
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class OneCycleRule(Rule):
+    """torch's and MMEngine's one cycle in absolute values: low to `peak`, (back to low,) down to low / `final_div`."""
+
+    peak: float
+    over: int | None
+    pct_start: float
+    anneal: Literal["cos", "linear"]
+    div: float
+    final_div: float
+    three_phase: bool
+    begin: int
+    end: int | None
+    by: Clock
+
+    def __post_init__(self) -> None:
+        self._check()
+        for name in ("peak", "pct_start"):
+            object.__setattr__(self, name, finite(f"rules.one_cycle({name}=…)", getattr(self, name)))
+        for name in ("div", "final_div"):
+            object.__setattr__(self, name, positive(f"rules.one_cycle({name}=…)", getattr(self, name)))
+        if not 0 <= self.pct_start <= 1:
+            raise InvalidArgument(f"rules.one_cycle(pct_start={self.pct_start})", "a share is from 0 to 1", "Write 0.3")
+        if self.anneal not in ("cos", "linear"):
+            found = f"no way to anneal; {nearest(str(self.anneal), ('cos', 'linear'))}"
+            raise InvalidArgument(f"rules.one_cycle(anneal={self.anneal!r})", found, 'Write anneal="cos"')
+        if self.over is None and self.end is None:
+            raise InvalidArgument("rules.one_cycle(…)", "no length", "Write over=1000, or an end")
+        check_over(self, self.over, least=1)
+
+    def _coefficients(self, k: Floats) -> Coefficients:
+        out = Coefficients.identity(k.size)
+        out.a[:] = 0.0
+        out.c[:] = one_cycle_values(
+            k, self.total, self.peak, self.peak / self.div, self.peak / self.div / self.final_div,
+            self.pct_start, self.anneal, self.three_phase,
+        )  # fmt: skip
+        return out
+
+    @property
+    def has_absolute(self) -> bool:
+        return True
+
+    @property
+    def total(self) -> int:
+        return self.over if self.over is not None else (self.last or 0) + 1
+
+
+@_text.rule
+def one_cycle(
+    peak: float,
+    over: int | None = None,
+    pct_start: float = 0.3,
+    anneal: Literal["cos", "linear"] = "cos",
+    div: float = 25.0,
+    final_div: float = 1e4,
+    three_phase: bool = False,
+    begin: int = 0,
+    end: int | None = None,
+    by: Clock = "update",
+) -> OneCycleRule:
+    """One cycle in absolute values."""
+    return OneCycleRule(peak, over, pct_start, anneal, div, final_div, three_phase, begin, end, by)
+
+
+def one_cycle_values(
+    k: Floats,
+    total: int,
+    peak: float,
+    low: float,
+    floor: float,
+    pct_start: float,
+    anneal: str,
+    three_phase: bool,
+) -> Floats:
+    """The curve of one cycle: phases end at pct * total - 1, (2 pct * total - 2,) total - 1; empty ones skipped."""
+    up = float(pct_start * total) - 1
+    knots = [(0.0, low), (up, peak), (2 * up, low), (total - 1.0, floor)] if three_phase else [
+        (0.0, low), (up, peak), (total - 1.0, floor)
+    ]  # fmt: skip
+    return through(k, knots, anneal)
+
+
+def through(k: Floats, knots: Sequence[tuple[float, float]], anneal: str) -> Floats:
+    """Through (tick, level) pairs along half waves or straight lines; a phase without length is skipped."""
+    k = np.minimum(k, knots[-1][0])  # what the last tick reached is held
+    values = np.full(k.shape, knots[-1][1])
+    for (begin, first), (end, last) in reversed(list(pairwise(knots))):
+        within = k <= end
+        if end > begin:
+            u = (k[within] - begin) / (end - begin)
+            share = (1 - np.cos(np.pi * u)) / 2 if anneal == "cos" else u
+            values[within] = np.where(u >= 1, last, first + (last - first) * share)
+        else:
+            values[within] = last
+    return values
