@@ -22,6 +22,7 @@ from paramsched.runner.hooks import Hook as Hook
 from paramsched.runner.hooks import LoggerHook as LoggerHook
 from paramsched.runner.hooks import ParamSchedulerHook as ParamSchedulerHook
 from paramsched.runner.hooks import ProgressBarHook as ProgressBarHook
+from paramsched.runner.hooks import UpdateSchedulerHook as UpdateSchedulerHook
 from paramsched.runner.metrics import Metric as Metric
 from paramsched.runner.optim_wrapper import AmpOptimWrapper as AmpOptimWrapper
 from paramsched.runner.registry import DATASETS as DATASETS

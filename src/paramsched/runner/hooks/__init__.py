@@ -9,3 +9,4 @@ from paramsched.runner.hooks.progress import ProgressBarHook as ProgressBarHook
 from paramsched.runner.hooks.unneeded import DistSamplerSeedHook as DistSamplerSeedHook
 from paramsched.runner.hooks.unneeded import IterTimerHook as IterTimerHook
 from paramsched.runner.hooks.unneeded import RuntimeInfoHook as RuntimeInfoHook
+from paramsched.runner.hooks.update_scheduler import UpdateSchedulerHook as UpdateSchedulerHook
