@@ -1,6 +1,10 @@
 """Any built scheduler is read forward on a copy: the values are its own, and nothing of it has moved."""
 
 import copy
+import importlib
+import importlib.util
+import sys
+import types
 
 import numpy as np
 import pytest
@@ -96,3 +100,31 @@ def test_peers_of_other_libraries_are_read_too():
     np.testing.assert_allclose(line["lr", 0], [0.05, 0.0625, 0.075, 0.0875, 0.1, 0.1, 0.1, 0.1])
     assert cosine["lr", 0][0] == 0.1
     assert cosine["lr", 0][-1] < 0.01
+
+
+@pytest.fixture
+def timm_scheduler(monkeypatch):
+    """timm's schedulers without the rest of timm, which needs torchvision to be imported."""
+    found = importlib.util.find_spec("timm")
+    if found is None:
+        pytest.skip("timm is not installed")
+    bare = types.ModuleType("timm")
+    bare.__path__ = list(found.submodule_search_locations)
+    for name in [name for name in sys.modules if name.split(".")[0] == "timm"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "timm", bare)
+    yield importlib.import_module("timm.scheduler")
+    for name in [name for name in sys.modules if name.startswith("timm.")]:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize("per_epoch", [True, False])
+def test_a_scheduler_of_timm_is_read_by_the_count_it_goes_by(timm_scheduler, per_epoch):
+    one = optimizer()
+    scheduler = timm_scheduler.CosineLRScheduler(one, t_initial=50, warmup_t=10, t_in_epochs=per_epoch)
+
+    read = show.read_forward(scheduler, 60)
+
+    for t in range(60):
+        assert read["lr", 0][t] == one.param_groups[0]["lr"]
+        (scheduler.step if per_epoch else scheduler.step_update)(t + 1)
