@@ -1,18 +1,15 @@
 """Metric rules: pure state machines that react to what training reports, and the schedule they multiply into."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any, Generic, TypeVar, final
 
 from paramsched._arrays import Array, Arrays
 from paramsched.errors import InvalidArgument
 from paramsched.schedules import _text
-from paramsched.schedules._span import Span
+from paramsched.schedules._around import Around
 from paramsched.schedules._value import Value
 from paramsched.schedules.base import Schedule, schedule_of
-from paramsched.time import Duration
 
 State = TypeVar("State")
 """A frozen dataclass of JSON scalars."""
@@ -56,7 +53,7 @@ class MetricRule(ABC, Generic[State]):
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Guided(Schedule):
+class Guided(Around):
     """A schedule and the metric rules that multiply into it; called by itself it shows the rules neutral."""
 
     schedule: Schedule
@@ -67,26 +64,8 @@ class Guided(Schedule):
     def metric_rules(self) -> tuple[MetricRule[Any], ...]:
         return self.guides
 
-    @property
-    def length(self) -> Duration | None:
-        return self.schedule.length
-
-    @property
-    def fills(self) -> bool:
-        return self.schedule.fills
-
-    @property
-    def has_length(self) -> bool:
-        return self.schedule.has_length
-
-    def _measure(self, span: Span) -> Fraction | None:
-        return self.schedule._measure(span)
-
     def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
         return self.schedule._at(t, base, xp)
-
-    def _bends(self, until: int) -> Iterable[int]:
-        return self.schedule._changes(until)
 
     def __mul__(self, other: Any) -> Schedule:
         return _joined(self, other, swapped=False)

@@ -11,6 +11,7 @@ import numpy as np
 from paramsched._arrays import Array, Arrays
 from paramsched.errors import InvalidArgument, Unresolved
 from paramsched.schedules import _text
+from paramsched.schedules._around import Around
 from paramsched.schedules._level import Absolute, Level, level_of, parts
 from paramsched.schedules._span import Span
 from paramsched.schedules._value import ONE, Value
@@ -143,7 +144,7 @@ class Maximum(Pointwise):
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Clamp(Schedule):
+class Clamp(Around):
     """value(t) = the schedule's value, not below `low` and not above `high`."""
 
     schedule: Schedule
@@ -160,23 +161,8 @@ class Clamp(Schedule):
             raise InvalidArgument(f"clamp(low={self.low}, high={self.high})", "low is above high", "Swap them")
 
     @property
-    def length(self) -> Duration | None:
-        return self.schedule.length
-
-    @property
-    def fills(self) -> bool:
-        return self.schedule.fills
-
-    @property
-    def has_length(self) -> bool:
-        return self.schedule.has_length
-
-    @property
     def affine(self) -> bool:
         return False
-
-    def _measure(self, span: Span) -> Fraction | None:
-        return self.schedule._measure(span)
 
     def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
         value = self.schedule._at(t, base, xp).alone()
@@ -185,9 +171,6 @@ class Clamp(Schedule):
         if self.high is not None:
             value = xp.smaller(value, _bound(self.high, base))
         return Value(None, value)
-
-    def _bends(self, until: int) -> Iterable[int]:
-        return self.schedule._changes(until)
 
 
 def _bound(level: Level, base: Value) -> Array:

@@ -8,6 +8,7 @@ from typing import final
 from paramsched._arrays import Array, Arrays
 from paramsched.errors import InvalidArgument
 from paramsched.schedules import _text
+from paramsched.schedules._around import Around
 from paramsched.schedules._level import count
 from paramsched.schedules._span import Span
 from paramsched.schedules._value import Value
@@ -76,7 +77,7 @@ class Shift(Schedule):
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Every(Schedule):
+class Every(Around):
     """Change only at multiples of `period`: value(t) = schedule(floor((t + phase) / period) * period - phase)."""
 
     schedule: Schedule
@@ -86,21 +87,6 @@ class Every(Schedule):
     def __post_init__(self) -> None:
         _text.above_zero("every(…, period)", self.period)
         object.__setattr__(self, "phase", count("every(phase=…)", self.phase, least=0))
-
-    @property
-    def length(self) -> Duration | None:
-        return self.schedule.length
-
-    @property
-    def fills(self) -> bool:
-        return self.schedule.fills
-
-    @property
-    def has_length(self) -> bool:
-        return self.schedule.has_length
-
-    def _measure(self, span: Span) -> Fraction | None:
-        return self.schedule._measure(span)
 
     @property
     def of_run(self) -> bool:
