@@ -25,7 +25,7 @@ PERIOD = {"role": "period"}
 
 _MOST = 10**18  # updates: the longest length there is
 _INSTEAD = "Write the number of completed updates: 0, 1, 2, …"
-_CHUNK = 16384  # updates evaluated at once: temporaries stay in the cache (benchmarks/test_curve.py)
+_CHUNK = 32768  # updates evaluated at once: temporaries stay in the cache (benchmarks/test_curve.py)
 
 
 class Schedule(ABC):
