@@ -193,6 +193,7 @@ def test_jax_agrees(name, data):
 def test_jax_traces_a_schedule_without_reading_the_time(case):
     compiled = jax.jit(case.resolved)(jnp.arange(4))
 
+    # float32 again, and XLA may fuse what runs one by one here: the last bits differ.
     np.testing.assert_allclose(compiled, case.resolved(jnp.arange(4)), rtol=1e-4, atol=1e-30)
 
 

@@ -5,7 +5,7 @@ One table for the config dialect and for the drop-in classes. Facts: MMEngine 0.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate
 from math import ceil
@@ -507,8 +507,3 @@ def cautions(curve: Curve, arguments: Arguments, *, converted_from_epochs: bool 
         broken = [one for one in values if isinstance(one, float) and not one.is_integer()]
         if broken:
             yield f"{name}={arguments[name]!r} is no whole number, and ticks are; write whole ones"
-
-
-def with_window(rule: Rule, begin: int, end: int | None) -> Rule:
-    """The same rule in another window."""
-    return replace(rule, begin=begin, end=end)  # type: ignore[type-var]  # every rule is a dataclass

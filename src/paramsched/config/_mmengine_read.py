@@ -10,7 +10,6 @@ from typing import Any, final
 from paramsched.config._faults import Faults, kind, meant, shown, within
 from paramsched.config._mmengine_curves import (
     FAMILIES,
-    INF,
     Curve,
     cautions,
     class_names,
@@ -310,8 +309,3 @@ def _text(value: Any) -> str:
 
 def _kind(value: Any) -> str:
     return "unreadable" if isinstance(value, Unreadable) else kind(value)
-
-
-def no_end(arguments: Mapping[str, Any]) -> bool:
-    """Whether a window never stops."""
-    return bool(arguments["end"] >= INF)

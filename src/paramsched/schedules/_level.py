@@ -35,6 +35,12 @@ def absolute(x: float) -> Absolute:
 
     Args:
         x: the value itself, finite; it is written into every group the schedule is bound to.
+
+    Raises:
+        InvalidArgument: no finite number.
+
+    >>> linear(absolute(0.85), absolute(0.95), over=10)(10, base=123.0)
+    0.95
     """
     return Absolute(x)
 

@@ -63,6 +63,11 @@ def has_shape(value: object) -> bool:
     return type(value) in _BUILDERS
 
 
+def name_of(value: Any) -> str:
+    """The name of the function that builds values of this class; of the class itself where none is registered."""
+    return _BUILDERS[type(value)][0] if type(value) in _BUILDERS else type(value).__name__
+
+
 def call(value: Any) -> str:
     """A value as a call of its builder: arguments at their defaults left out, by position until one is.
 

@@ -75,6 +75,11 @@ def register_function(name: str, function: Callable[[Any], Any]) -> FromFunction
 
     Raises:
         InvalidArgument: the name is taken, or no identifier.
+
+    >>> print(register_function("a_half_of_t", lambda t: t / 2))
+    from_function("a_half_of_t")
+    >>> parse('from_function("a_half_of_t")')(3)
+    1.5
     """
     if not name.isidentifier() or name in FUNCTIONS:
         raise InvalidArgument(f"register_function({name!r})", "taken, or no identifier", "Choose another name")

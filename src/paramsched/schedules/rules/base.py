@@ -1,8 +1,9 @@
 """What a rule of a recurrence is: its window, its clock, its coefficients."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Literal, TypeAlias, final
+from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
 
@@ -59,17 +60,20 @@ class Rule(ABC):
     def _values(self) -> list[object]:
         return [getattr(self, field.name) for field in fields(self)]  # type: ignore[arg-type]  # all are dataclasses
 
-    def _check(self) -> None:
-        name = type(self).__name__
-        object.__setattr__(self, "begin", count(f"rules.{name}(begin=…)", self.begin, least=0))
+    def _check(self, **checks: Callable[[str, Any], object]) -> None:
+        """Refuse what cannot be, in the words of the call: own fields by `checks`, window and clock alike in all."""
+        call = _text.name_of(self)
+        for name, check in checks.items():
+            object.__setattr__(self, name, check(f"{call}({name}=…)", getattr(self, name)))
+        object.__setattr__(self, "begin", count(f"{call}(begin=…)", self.begin, least=0))
         if self.end is not None:
-            object.__setattr__(self, "end", count(f"rules.{name}(end=…)", self.end, least=0))
+            object.__setattr__(self, "end", count(f"{call}(end=…)", self.end, least=0))
             if self.end <= self.begin:
                 raise InvalidArgument(
                     f"{self}", f"end {self.end} is not after begin {self.begin}", "Write end=begin + 1"
                 )
         if self.by not in ("update", "epoch"):
-            object.__setattr__(self, "by", count(f"rules.{name}(by=…)", self.by))
+            object.__setattr__(self, "by", count(f"{call}(by=…)", self.by))
 
     @property
     def last(self) -> int | None:
@@ -92,7 +96,7 @@ class Rule(ABC):
 def check_over(rule: Rule, over: int | None, least: int = 0) -> None:
     """Refuse a length that is no whole number of ticks."""
     if over is not None:
-        object.__setattr__(rule, "over", count(f"rules.{type(rule).__name__}(over=…)", over, least=least))
+        object.__setattr__(rule, "over", count(f"{_text.name_of(rule)}(over=…)", over, least=least))
 
 
 def ticks(asked: str, number: float) -> float:

@@ -27,9 +27,7 @@ class CosineRule(Rule):
     base: Level
 
     def __post_init__(self) -> None:
-        self._check()
-        object.__setattr__(self, "to", level_of("rules.cosine(to=…)", self.to))
-        object.__setattr__(self, "base", level_of("rules.cosine(base=…)", self.base))
+        self._check(to=level_of, base=level_of)
         if self.over is not None:
             object.__setattr__(self, "over", ticks("rules.cosine(over=…)", self.over))
 
@@ -63,13 +61,11 @@ class PolynomialRule(Rule):
     by: Clock
 
     def __post_init__(self) -> None:
-        self._check()
-        object.__setattr__(self, "power", finite("rules.polynomial(power=…)", self.power))
+        self._check(power=finite, to=level_of)
         if self.power < 0:
             raise InvalidArgument(
                 f"rules.polynomial(power={self.power})", "it would end at infinity", "Write power=0.9"
             )
-        object.__setattr__(self, "to", level_of("rules.polynomial(to=…)", self.to))
         check_over(self, self.over, least=1)
 
     def _coefficients(self, k: Floats) -> Coefficients:
@@ -97,11 +93,9 @@ class CosineRestartsRule(Rule):
     base: Level
 
     def __post_init__(self) -> None:
-        self._check()
-        object.__setattr__(self, "base", level_of("rules.cosine_restarts(base=…)", self.base))
+        self._check(base=level_of, to=level_of)
         object.__setattr__(self, "periods", tuple(ticks("rules.cosine_restarts(periods=…)", p) for p in self.periods))
         object.__setattr__(self, "weights", tuple(finite("rules.cosine_restarts(…)", w) for w in self.weights))
-        object.__setattr__(self, "to", level_of("rules.cosine_restarts(to=…)", self.to))
         if len(self.periods) != len(self.weights):
             raise InvalidArgument(
                 str(self), f"{len(self.periods)} periods, {len(self.weights)} weights", "Give as many"

@@ -31,11 +31,7 @@ class OneCycleRule(Rule):
     by: Clock
 
     def __post_init__(self) -> None:
-        self._check()
-        for name in ("peak", "pct_start"):
-            object.__setattr__(self, name, finite(f"rules.one_cycle({name}=…)", getattr(self, name)))
-        for name in ("div", "final_div"):
-            object.__setattr__(self, name, positive(f"rules.one_cycle({name}=…)", getattr(self, name)))
+        self._check(peak=finite, pct_start=finite, div=positive, final_div=positive)
         if not 0 <= self.pct_start <= 1:
             raise InvalidArgument(f"rules.one_cycle(pct_start={self.pct_start})", "a share is from 0 to 1", "Write 0.3")
         if self.anneal not in ("cos", "linear"):

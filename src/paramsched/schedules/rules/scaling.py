@@ -24,8 +24,7 @@ class ConstantRule(Rule):
     by: Clock
 
     def __post_init__(self) -> None:
-        self._check()
-        object.__setattr__(self, "factor", finite("rules.constant(factor=…)", self.factor))
+        self._check(factor=finite)
         check_over(self, self.over)
 
     def _coefficients(self, k: Floats) -> Coefficients:
@@ -56,9 +55,7 @@ class LinearRule(Rule):
     by: Clock
 
     def __post_init__(self) -> None:
-        self._check()
-        object.__setattr__(self, "start", finite("rules.linear(start=…)", self.start))
-        object.__setattr__(self, "to", finite("rules.linear(to=…)", self.to))
+        self._check(start=finite, to=finite)
         check_over(self, self.over)
 
     def _coefficients(self, k: Floats) -> Coefficients:
@@ -95,8 +92,7 @@ class ExponentialRule(Rule):
     by: Clock
 
     def __post_init__(self) -> None:
-        self._check()
-        object.__setattr__(self, "gamma", finite("rules.exponential(gamma=…)", self.gamma))
+        self._check(gamma=finite)
 
     def _coefficients(self, k: Floats) -> Coefficients:
         out = Coefficients.identity(k.size)
@@ -116,9 +112,7 @@ class StepRule(Rule):
     by: Clock
 
     def __post_init__(self) -> None:
-        self._check()
-        object.__setattr__(self, "every", count("rules.step(every=…)", self.every))
-        object.__setattr__(self, "gamma", finite("rules.step(gamma=…)", self.gamma))
+        self._check(every=count, gamma=finite)
 
     def _coefficients(self, k: Floats) -> Coefficients:
         out = Coefficients.identity(k.size)
@@ -138,8 +132,7 @@ class MultiStepRule(Rule):
     by: Clock
 
     def __post_init__(self) -> None:
-        self._check()
-        object.__setattr__(self, "gamma", finite("rules.multistep(gamma=…)", self.gamma))
+        self._check(gamma=finite)
 
     def _coefficients(self, k: Floats) -> Coefficients:
         out = Coefficients.identity(k.size)

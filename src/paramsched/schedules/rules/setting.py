@@ -33,8 +33,7 @@ class AnnealRule(Rule):
     by: Clock
 
     def __post_init__(self) -> None:
-        self._check()
-        object.__setattr__(self, "to", level_of("rules.anneal(to=…)", self.to))
+        self._check(to=level_of)
         check_over(self, self.over)
 
     def _coefficients(self, k: Floats) -> Coefficients:

@@ -1,0 +1,25 @@
+"""A rule refuses an argument in the words of the call that was written, not by the name of its class."""
+
+import pytest
+
+from paramsched.errors import InvalidArgument
+from paramsched.schedules import rules
+
+
+@pytest.mark.parametrize(
+    ("write", "call"),
+    [
+        (lambda: rules.exponential(0.9, begin=-1), "rules.exponential(begin=…)"),
+        (lambda: rules.step(3, end=1.5), "rules.step(end=…)"),
+        (lambda: rules.cosine(by=0), "rules.cosine(by=…)"),
+        (lambda: rules.linear("0.1"), "rules.linear(start=…)"),
+        (lambda: rules.constant(0.5, over=-1), "rules.constant(over=…)"),
+        (lambda: rules.one_cycle(1.0, 10, div=0), "rules.one_cycle(div=…)"),
+    ],
+    ids=["begin", "end", "by", "start", "over", "div"],
+)
+def test_the_call_is_named_as_it_was_written(write, call):
+    with pytest.raises(InvalidArgument) as refusal:
+        write()
+
+    assert str(refusal.value).startswith(call)
