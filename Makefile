@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 ARGS ?=
+SECONDS ?= 60
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
@@ -9,7 +10,7 @@ TORCH := torch==2.13.0
 # An editable install leaves our own files uncompiled, where nothing may write beside them later.
 COMPILE = $(BIN)/python -m compileall -q src
 
-.PHONY: run test lint bench docs clean
+.PHONY: run test fuzz lint bench docs clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/python examples/digits/train.py $(ARGS)
@@ -17,6 +18,11 @@ run: $(VENV)/run.stamp
 # The suite and the examples in the docstrings of src, on two cores.
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q $(ARGS)
+
+# Damaged and hostile input at every boundary, drawn anew each round: make fuzz SECONDS=3600
+fuzz: $(VENV)/dev.stamp
+	end=$$(( $$(date +%s) + $(SECONDS) )); while [ $$(date +%s) -lt $$end ]; do \
+	    HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 2 --dist worksteal -q tests/fuzz $(ARGS) || exit 1; done
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

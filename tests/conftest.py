@@ -13,4 +13,6 @@ settings.register_profile(
     "quick", max_examples=15, derandomize=True, phases=[Phase.explicit, Phase.generate], **_common
 )
 settings.register_profile("thorough", max_examples=1000, **_common)
+# `make fuzz`: drawn anew in every round, as many as asked for.
+settings.register_profile("fuzz", max_examples=int(os.environ.get("PARAMSCHED_EXAMPLES", "2000")), **_common)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
