@@ -17,7 +17,7 @@ ParamschedError
 """
 
 from collections.abc import Iterable
-from typing import final
+from typing import Self, final
 
 
 class ParamschedError(Exception):
@@ -31,11 +31,23 @@ class InvalidArgument(ParamschedError, ValueError):
         asked: the call as the user wrote it.
         found: what was found instead of what is needed.
         instead: a line that can be pasted.
+
+    Where it was found while a line of text was read, `text` is that line and `span` the piece of it that is meant, as
+    the first character and the one behind the last: `text[slice(*span)]`. Both are None otherwise.
     """
+
+    text: str | None = None
+    span: tuple[int, int] | None = None
 
     def __init__(self, asked: str, found: str = "", instead: str = "") -> None:
         super().__init__(asked, found, instead)
         self.asked, self.found, self.instead = asked, found, instead
+
+    def locate(self, text: str, begin: int, end: int) -> Self:
+        """Say where in a line of text it stands; what was said before, of a smaller piece, is kept."""
+        if self.span is None:
+            self.text, self.span = text, (begin, end)
+        return self
 
     def __str__(self) -> str:
         text = f"{self.asked}: {self.found}" if self.found else self.asked

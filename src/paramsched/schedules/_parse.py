@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from paramsched.curves import CONSTANTS, FAMILIES, Curve
+from paramsched.curves import CONSTANTS, FAMILIES, Curve, CurveLike, curve_of
 from paramsched.errors import InvalidArgument, ParseError, nearest
-from paramsched.schedules._level import absolute
+from paramsched.schedules._level import Level, absolute, finite, level_of
 from paramsched.schedules._text import RULES, SHAPES
 from paramsched.schedules.base import Schedule, schedule_of
+from paramsched.time import Duration, DurationLike
 
 MOST_CHARACTERS = 10_000
 MOST_DEPTH = 50
@@ -53,7 +54,7 @@ def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
         where = f" at character {error.offset}" if isinstance(error, SyntaxError) and error.offset else ""
         raise ParseError(
             f'"{_short(text)}"', f"not an expression{where}", 'Write warmup("5%") >> cosine(to=0.1), say'
-        ) from None
+        ).locate(text, *_span_of_error(text, error)) from None
     names = {**SHAPES, **{builder.__name__: builder for builder in shapes}}
     try:
         value = _Reader(text, names).read(tree.body, MOST_DEPTH)
@@ -63,8 +64,12 @@ def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
             with suppress(TypeError):
                 return 1.0 * value  # type: ignore[no-any-return]  # a metric rule by itself guides base
         return schedule_of(value, f'"{_short(text)}"')
+    except InvalidArgument as refusal:
+        raise refusal.locate(text, *_whole(text)) from None
     except (TypeError, ZeroDivisionError, OverflowError) as error:
-        raise ParseError(f'"{_short(text)}"', str(error), 'Write warmup("5%") >> cosine(to=0.1), say') from None
+        raise ParseError(f'"{_short(text)}"', str(error), 'Write warmup("5%") >> cosine(to=0.1), say').locate(
+            text, *_whole(text)
+        ) from None
 
 
 class _Reader:
@@ -91,11 +96,12 @@ class _Reader:
                 return self.call(self.builder(name, node), name, args, keywords, depth, node)
             case ast.Call(func=ast.Attribute(value=ast.Name(id="curves"), attr=name), args=args, keywords=keywords):
                 if name not in FAMILIES:
-                    raise self.refusal(node, f"{name!r} is no curve with arguments; {nearest(name, FAMILIES)}")
+                    found = f"{name!r} is no curve with arguments; {nearest(name, FAMILIES)}"
+                    raise self.refusal(node, found, meant=_called(node))
                 return self.call(FAMILIES[name], f"curves.{name}", args, keywords, depth, node)
             case ast.Call(func=ast.Attribute(value=ast.Name(id="rules"), attr=name), args=args, keywords=keywords):
                 if name not in RULES:
-                    raise self.refusal(node, f"{name!r} is no rule; {nearest(name, RULES)}")
+                    raise self.refusal(node, f"{name!r} is no rule; {nearest(name, RULES)}", meant=_called(node))
                 return self.call(RULES[name], f"rules.{name}", args, keywords, depth, node)
             case ast.Attribute(value=ast.Name(id="curves"), attr=name):
                 if name not in CONSTANTS:
@@ -119,7 +125,10 @@ class _Reader:
             if apply is None:
                 raise self.refusal(whole, "no operator of schedules", "Use >>, *, + and -")
             right = self.number_or_schedule(self.read(right_node, depth - 1), right_node)
-            value = apply(value, right)
+            try:
+                value = apply(value, right)
+            except InvalidArgument as refusal:
+                raise refusal.locate(self.text, *_span(self.text, whole)) from None
         return value
 
     def number_or_schedule(self, value: Any, node: ast.expr) -> Any:
@@ -131,7 +140,8 @@ class _Reader:
         if name == "absolute":
             return absolute
         if name not in self.names:
-            raise self.refusal(node, f'"{name}" is no schedule; {nearest(name, [*self.names, "absolute"])}')
+            found = f'"{name}" is no schedule; {nearest(name, [*self.names, "absolute"])}'
+            raise self.refusal(node, found, meant=_called(node))
         return self.names[name]
 
     def call(
@@ -147,15 +157,23 @@ class _Reader:
         named: dict[str, Any] = {}
         for keyword in keywords:
             if keyword.arg is None:
-                raise self.refusal(node, "** is not part of a schedule's text")
+                raise self.refusal(keyword.value, "** is not part of a schedule's text")
             if keyword.arg in named:
-                raise self.refusal(node, f'"{keyword.arg}" is given twice', "Give each argument once")
+                raise self.refusal(keyword, f'"{keyword.arg}" is given twice', "Give each argument once")
             named[keyword.arg] = self.read(keyword.value, depth - 1)
-        return build(builder, name, positional, named)
+        try:
+            return build(builder, name, positional, named)
+        except InvalidArgument as refusal:
+            meant = _culprit(builder, positional, named)
+            place = node if meant is None else args[meant] if isinstance(meant, int) else _value_of(keywords, meant)
+            raise refusal.locate(self.text, *_span(self.text, place)) from None
 
-    def refusal(self, node: ast.expr, found: str, instead: str = "") -> ParseError:
-        part = ast.get_source_segment(self.text.strip(), node) or ast.unparse(node)
-        return ParseError(f'"{_short(part)}" at character {node.col_offset + 1}', found, instead)
+    def refusal(
+        self, node: ast.expr | ast.keyword, found: str, instead: str = "", *, meant: ast.expr | None = None
+    ) -> ParseError:
+        begin, end = _span(self.text, node)
+        asked = f'"{_short(self.text[begin:end])}" at character {begin + 1}'
+        return ParseError(asked, found, instead).locate(self.text, *_span(self.text, meant or node))
 
 
 def build(builder: Callable[..., Any], name: str, positional: Iterable[Any], named: Mapping[str, Any]) -> Any:
@@ -174,6 +192,73 @@ def build(builder: Callable[..., Any], name: str, positional: Iterable[Any], nam
         return builder(*positional, **named)
     except (TypeError, AttributeError) as error:
         raise InvalidArgument(f"{name}(…)", str(error), f"Write {name}{_signature(builder)}") from None
+
+
+def _culprit(builder: Callable[..., Any], positional: list[Any], named: Mapping[str, Any]) -> int | str | None:
+    """The argument that cannot be what its parameter stands for: its place or its name; None where none is alone."""
+    import inspect
+
+    parameters = inspect.signature(builder).parameters
+    if unknown := next((name for name in named if name not in parameters), None):
+        return unknown
+    kinds = [parameter.annotation for parameter in parameters.values()]
+    given: list[tuple[int | str, Any]] = [*enumerate(positional), *named.items()]
+    for place, value in given:
+        kind = parameters[place].annotation if isinstance(place, str) else kinds[min(place, len(kinds) - 1)]
+        check = next((check for like, check in _CHECKS if kind in (like, like | None)), None)
+        if check is None or value is None:
+            continue
+        try:
+            check(value)
+        except InvalidArgument:
+            return place
+    return None
+
+
+_CHECKS: tuple[tuple[Any, Callable[[Any], object]], ...] = (
+    (DurationLike, Duration.of),
+    (Level, lambda level: level_of("", level)),
+    (CurveLike, curve_of),
+    (float, lambda number: finite("", number)),
+    (Schedule, lambda schedule: schedule_of(schedule, "")),
+)
+
+
+def _called(node: ast.expr) -> ast.expr:
+    return node.func if isinstance(node, ast.Call) else node
+
+
+def _value_of(keywords: list[ast.keyword], name: str) -> ast.keyword:
+    return next(keyword for keyword in keywords if keyword.arg == name)
+
+
+def _whole(text: str) -> tuple[int, int]:
+    """Where the line begins and ends, without the blanks around it."""
+    begin = len(text) - len(text.lstrip())
+    return begin, max(begin, len(text.rstrip()))
+
+
+def _span(text: str, node: ast.expr | ast.keyword) -> tuple[int, int]:
+    """Where a part of the tree begins and ends in the text; the tree counts lines, and bytes in them."""
+    first = _whole(text)[0]
+    lines = text.strip().splitlines(keepends=True)
+
+    def place(line: int, byte: int) -> int:
+        before = sum(map(len, lines[: line - 1]))
+        return first + before + len(lines[line - 1].encode("utf-8", "surrogatepass")[:byte].decode("utf-8", "replace"))
+
+    return place(node.lineno, node.col_offset), place(node.end_lineno or 1, node.end_col_offset or 0)
+
+
+def _span_of_error(text: str, error: BaseException) -> tuple[int, int]:
+    """Where a line stops to be an expression; the whole of it where nothing says."""
+    begin, end = _whole(text)
+    if not isinstance(error, SyntaxError) or not error.offset or not error.lineno:
+        return begin, end
+    lines = text.strip().splitlines(keepends=True)
+    place = min(begin + sum(map(len, lines[: error.lineno - 1])) + error.offset - 1, max(begin, end - 1))
+    width = error.end_offset - error.offset if error.end_offset and error.end_lineno == error.lineno else 1
+    return place, min(max(place + width, place + 1), max(end, place + 1))
 
 
 def _signature(builder: Callable[..., Any]) -> str:

@@ -1,0 +1,80 @@
+"""Where a fault stands in a line of text, as data: a caret can be drawn under it."""
+
+import pickle
+
+import pytest
+
+from paramsched.errors import InvalidArgument
+from paramsched.schedules import parse
+
+
+def marked(text: str) -> str:
+    """The piece of the line that is said to be at fault."""
+    with pytest.raises(InvalidArgument) as refusal:
+        parse(text)
+    assert refusal.value.text == text
+    return text[slice(*refusal.value.span)]
+
+
+@pytest.mark.parametrize(
+    ("text", "piece"),
+    [
+        ("cosin()", "cosin"),
+        ("warmup(5) >> cosin(to=0.1)", "cosin"),
+        ("  warmup(5) >> cosine", "cosine"),
+        ("cosine(too=0.1)", "too=0.1"),
+        ("cosine(to=0.1, to=0.2)", "to=0.2"),
+        ("anneal(curve=curves.cosin)", "curves.cosin"),
+        ("anneal(curve=curves.powr(2))", "curves.powr"),
+        ("recurrence(rules.linea(0.1))", "rules.linea"),
+        ("cosine() // 2", "cosine() // 2"),
+        ("warmup(5) >> (cosine() + 'a')", "'a'"),
+        ("1j", "1j"),
+    ],
+)
+def test_a_slip_of_the_pen_is_marked(text, piece):
+    assert marked(text) == piece
+
+
+@pytest.mark.parametrize(
+    ("text", "piece"),
+    [
+        ("linear(1, 0, over=0.5)", "over=0.5"),
+        ("warmup(5.0) >> cosine()", "5.0"),
+        ("warmup('5 bananas')", "'5 bananas'"),
+        ("cosine(to='a')", "to='a'"),
+        ("cosine(1, True)", "True"),
+        ("anneal(curve=linear())", "curve=linear()"),
+        ("step(10, 'x')", "'x'"),
+        ("warmup(5) >> step(10, gamma=-1)", "step(10, gamma=-1)"),
+        ("constant(1) * window(cosine(), 20, 10)", "window(cosine(), 20, 10)"),
+        ("minimum(cosine(), 'a')", "'a'"),
+        ("2 * (linear(absolute(1)) * linear(absolute(1)))", "linear(absolute(1)) * linear(absolute(1))"),
+    ],
+)
+def test_an_argument_that_cannot_be_is_marked(text, piece):
+    assert marked(text) == piece
+
+
+def test_columns_are_characters_also_behind_letters_of_several_bytes():
+    assert marked("from_function('größe') >> cosin()") == "from_function('größe')"
+    assert marked("plateau('größe') * cosin()") == "cosin"
+
+
+def test_lines_are_counted_in():
+    assert marked("\n linear(\n  over=10,\n) >> cosin()") == "cosin"
+
+
+def test_where_nothing_is_an_expression_the_place_is_inside_the_text():
+    for text in ("cosine(", "cosine() cosine()", "x = cosine()", "", "   ", ")"):
+        with pytest.raises(InvalidArgument) as refusal:
+            parse(text)
+        begin, end = refusal.value.span
+        assert 0 <= begin <= end <= len(text) + 1
+
+
+def test_the_place_survives_pickling():
+    with pytest.raises(InvalidArgument) as refusal:
+        parse("cosin()")
+
+    assert pickle.loads(pickle.dumps(refusal.value)).span == (0, 5)
