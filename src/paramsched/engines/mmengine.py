@@ -214,12 +214,13 @@ def _plan(plan: Plan | Mapping[str, Any] | str) -> Plan:
 
 def _values(schedulers: Any) -> dict[str, float]:
     values: dict[str, float] = {}
+    of_one_field = []
     for scheduler in schedulers:
         if isinstance(scheduler, _PlanScheduler):
             values |= flat(scheduler.scheduler)
-    for field, by_group in ours.scheduled_values(
-        [one for one in schedulers if isinstance(one, ours._ParamScheduler)]
-    ).items():
+        elif isinstance(scheduler, ours._ParamScheduler):
+            of_one_field.append(scheduler)
+    for field, by_group in ours.scheduled_values(of_one_field).items():
         values |= {f"{field}[{index}]": value for index, value in enumerate(by_group)}
     return values
 

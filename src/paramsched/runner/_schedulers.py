@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from paramsched._trace import unique_labels
 from paramsched.compat.mmengine import OptimWrapper, build_param_scheduler, restore, unmeasured
 from paramsched.compat.mmengine.base import _ParamScheduler
+from paramsched.compat.mmengine.restore import argument_changes
 from paramsched.config import load, loads, native
 from paramsched.config._caution import warn
 from paramsched.errors import ConfigError, InvalidArgument, PlanChanged, StateError
@@ -209,7 +210,7 @@ def require_resumable(schedulers: Schedulers, saved: Mapping[str, Any], config: 
         told = [
             f"[{index}] {type(one).__name__} {key}: {then!r} in the checkpoint, {now!r} now"
             for index, (one, state) in enumerate(zip(many, _followed(many, saved[name], config, name), strict=True))
-            for key, (now, then) in one._changes(state).items()
+            for key, (now, then) in argument_changes(one, state).items()
         ]
         if told and on_change == "error":
             raise PlanChanged(

@@ -2,108 +2,24 @@
 
 # ruff: noqa: C408  # the configs are written as MMEngine's users write them
 
-import copy
 import json
-import warnings
 
 import numpy as np
 import pytest
-import torch
 
-mmengine = pytest.importorskip("mmengine")
+pytest.importorskip("mmengine")
 
-from mmengine.evaluator import BaseMetric, Evaluator  # noqa: E402
-from mmengine.hooks import Hook  # noqa: E402
-from mmengine.logging import MMLogger  # noqa: E402
-from mmengine.model import BaseModel  # noqa: E402
-from mmengine.optim import OptimWrapper  # noqa: E402
-from mmengine.runner import Runner  # noqa: E402
-
-import paramsched as ps  # noqa: E402
-from paramsched.engines import mmengine as engine  # noqa: E402
-
-BATCHES, EPOCHS = 6, 4
-
-
-class Toy(BaseModel):
-    """A weight whose loss is the mean of its products with the batch."""
-
-    def __init__(self):
-        super().__init__()
-        self.weight = torch.nn.Parameter(torch.ones(1))
-        self.other = torch.nn.Parameter(torch.ones(1))
-
-    def forward(self, inputs, mode="loss"):
-        out = inputs * self.weight + self.other
-        return {"loss": out.mean()} if mode == "loss" else [{"pred": out}]
-
-
-class Constant(BaseMetric):
-    """A metric that never improves."""
-
-    default_prefix = None
-
-    def process(self, data_batch, data_samples):
-        self.results.append(0)
-
-    def compute_metrics(self, results):
-        return {"acc": 0.5}
-
-
-class Used(Hook):
-    """Records the value each iteration uses, in every group."""
-
-    priority = "VERY_HIGH"
-
-    def __init__(self):
-        self.rows = []
-
-    def before_train_iter(self, runner, batch_idx, data_batch=None):
-        groups = runner.optim_wrapper.optimizer.param_groups
-        self.rows.append([float(group[field]) for field in ("lr", "momentum") for group in groups])
-
-
-def sgd(model):
-    groups = [{"params": [model.weight]}, {"params": [model.other], "lr": 0.01}]
-    return torch.optim.SGD(groups, lr=0.1, momentum=0.9)
-
-
-def loader():
-    return torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.ones(2 * BATCHES, 1)), batch_size=2)
+import paramsched as ps
+from paramsched.engines import mmengine as engine
+from support.mmengine_runs import BATCHES, EPOCHS, Runs, Toy, sgd
 
 
 @pytest.fixture
 def run(tmp_path):
     """Runs MMEngine's Runner and gives what each iteration used, and the Runner."""
-    names = iter(range(100))
-
-    def go(schedulers, *, epochs=EPOCHS, counts=1, validate=False, hooks=(), folder="run", **more):
-        model, used = Toy(), Used()
-        wrapper = OptimWrapper(sgd(model), accumulative_counts=counts)
-        validation = (
-            dict(val_dataloader=loader(), val_evaluator=Evaluator(Constant()), val_cfg=dict()) if validate else {}
-        )
-        runner = Runner(
-            model=model,
-            work_dir=str(tmp_path / folder),
-            train_dataloader=loader(),
-            optim_wrapper=wrapper,
-            param_scheduler=schedulers(wrapper) if callable(schedulers) else copy.deepcopy(schedulers),
-            train_cfg=dict(by_epoch=True, max_epochs=epochs),
-            custom_hooks=[used, *hooks],
-            experiment_name=f"{tmp_path.name}_{next(names)}",
-            default_hooks=dict(logger=dict(type="LoggerHook", interval=1, log_metric_by_epoch=False)),
-            log_level="ERROR",
-            **validation,
-            **more,
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            runner.train()
-        return np.array(used.rows), runner
-
-    yield go
-    MMLogger._instance_dict.clear()
+    runs = Runs(tmp_path)
+    yield runs
+    runs.close()
 
 
 CONFIG = [

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 from paramsched.compat.mmengine import optimizers
 from paramsched.compat.mmengine.optimizers import OptimizerLike
+from paramsched.compat.mmengine.peers import LikePeers, Peer
 from paramsched.config._caution import warn
 from paramsched.config._mmengine_curves import INF, converted
 from paramsched.errors import StateError
@@ -16,7 +17,7 @@ _CLASS = "_class"  # the key of a state that says whose it is; no attribute
 _log = logging.getLogger("paramsched")
 
 
-class _ParamScheduler:
+class _ParamScheduler(Peer, metaclass=LikePeers):
     """Schedule one entry of an optimizer's param groups; a subclass says the values in `_get_value`.
 
     Constructing makes the first tick at once; each `step()` makes one more. Between `begin` and `end` a tick asks
@@ -101,6 +102,14 @@ class _ParamScheduler:
         """Write a line that tells the value of a group."""
         if is_verbose:
             _tell(f"Adjusting parameter value of group {group} to {value:.4e}.")
+
+    def __getstate__(self) -> Any:
+        # Without what is found anew: the rows of a curve, and a function that shadows the optimizer's step.
+        state = object.__getstate__(self)
+        if not isinstance(state, tuple):
+            return state
+        held, slots = state
+        return held, {name: value for name, value in slots.items() if name not in ("_cache", "_step_found")}
 
     def state_dict(self) -> dict[str, Any]:
         """Everything but the optimizer as plain data, and the class it belongs to."""
@@ -226,7 +235,8 @@ class _ParamScheduler:
     def _adopt_groups(self) -> None:
         """Take in groups added since: their own value is their base, and they join at the present tick (row 34)."""
         groups = self.optimizer.param_groups
-        missing = len(groups) - len(self.base_values)
+        bases = vars(self).get("base_values", groups)  # a subclass may do without
+        missing = len(groups) - len(bases)
         if missing <= 0:
             return
         at = len(self.base_values) - (1 if optimizers.pseudo_group(self.optimizer) is not None else 0)
@@ -253,19 +263,22 @@ class _ParamScheduler:
                 f"{type(self).__name__}.load_state_dict: this is the state of {whose}. "
                 "Give the schedulers in the order in which they were saved"
             )
-        name = state.get("param_name", self.param_name)
-        if name != self.param_name:
+        ours = vars(self)
+        field = ours.get("param_name")
+        name = state.get("param_name", field)
+        if field is not None and name != field:
             raise StateError(
                 f"{type(self).__name__}.load_state_dict: this is the state of a scheduler of {name!r}, not of "
-                f"{self.param_name!r}. Give the schedulers in the order in which they were saved"
+                f"{field!r}. Give the schedulers in the order in which they were saved"
             )
-        lacking = [one for one in (*self._configured, "last_step", "_global_step") if one not in state]
+        needed = (*self._configured, "last_step", "_global_step")
+        # A subclass that does not construct its base has not all of them.
+        lacking = [one for one in needed if one in ours and one not in state]
         if lacking:
             raise StateError(
                 f"{type(self).__name__}.load_state_dict: it has no {', '.join(lacking)}: "
                 "it is the state of another class"
             )
-        ours = vars(self)
         return {
             one: (ours[one], state[one])
             for one in self._configured

@@ -1,13 +1,16 @@
 """OptimWrapper: an optimizer with gradient accumulation and clipping, as MMEngine's schedulers and loops know it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch.optim import Optimizer
 
+from paramsched.compat.mmengine.peers import Peer
 
-class OptimWrapper:
+
+class OptimWrapper(Peer):
     """Hold an optimizer; update every `accumulative_counts` batches; clip gradients before.
 
     Over an optimizer with several groups `param_groups` has one more at its end, made of the optimizer's defaults: it
@@ -97,6 +100,16 @@ class OptimWrapper:
     def zero_grad(self, **kwargs: Any) -> None:
         """Clear the gradients."""
         self.optimizer.zero_grad(**kwargs)
+
+    @contextmanager
+    def optim_context(self, model: Any) -> Iterator[None]:
+        """Where the model computes its loss: within a cycle the processes of a model with `no_sync` share nothing."""
+        quiet = None if self.should_sync() else getattr(model, "no_sync", None)
+        if quiet is None:
+            yield
+        else:
+            with quiet():
+                yield
 
     def initialize_count_status(self, model: object, init_counts: int, max_counts: int) -> None:
         """Say how many batches there were and how many there will be, so that the last cycle may be shorter."""

@@ -73,6 +73,18 @@ def restore(
     return lines
 
 
+def argument_changes(scheduler: _ParamScheduler, state: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """The arguments that a saved state has differently, ours and theirs by name.
+
+    Raises:
+        StateError: the state of another class, or of another entry of the groups.
+    """
+    if _ParamScheduler in type(scheduler).__mro__:
+        return scheduler._changes(state)
+    # One of MMEngine's own: what are arguments among its attributes it does not tell.
+    return {}
+
+
 _Compared: TypeAlias = list[tuple[_ParamScheduler, str, dict[str, tuple[Any, Any]]]]
 
 
@@ -84,7 +96,7 @@ def _compared(mine: Sequence[_ParamScheduler], theirs: Any, where: str) -> _Comp
             "states. Build the schedulers it was saved from"
         )
     return [
-        (scheduler, f"{where}[{index}] {type(scheduler).__name__}", scheduler._changes(state))
+        (scheduler, f"{where}[{index}] {type(scheduler).__name__}", argument_changes(scheduler, state))
         for index, (scheduler, state) in enumerate(zip(mine, theirs, strict=True))
     ]
 
@@ -98,6 +110,9 @@ def _lines(compared: _Compared) -> list[str]:
 
 
 def _take(scheduler: _ParamScheduler, state: Mapping[str, Any], *, whole: bool) -> None:
+    if _ParamScheduler not in type(scheduler).__mro__:
+        scheduler.load_state_dict({key: value for key, value in state.items() if key != _CLASS})
+        return
     if whole:
         vars(scheduler).update({key: value for key, value in state.items() if key != _CLASS and not callable(value)})
         return

@@ -1,0 +1,229 @@
+"""The drop-in schedulers in MMEngine's own Runner, by class in a config and built: what MMEngine's own would do."""
+
+# ruff: noqa: C408  # the configs are written as MMEngine's users write them
+
+import copy
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("mmengine")
+
+from mmengine import optim as peer
+
+from paramsched.compat import mmengine as ours
+from paramsched.config._mmengine_curves import class_names
+from support.mmengine_runs import BATCHES, EPOCHS, Runs, Toy, sgd
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Runs MMEngine's Runner and gives what each iteration used, and the Runner."""
+    runs = Runs(tmp_path)
+    yield runs
+    runs.close()
+
+
+def of(module, config):
+    """The config with the classes of a module in the place of their names."""
+    if isinstance(config, list):
+        return [of(module, one) for one in config]
+    return {**config, "type": getattr(module, config["type"])}
+
+
+def built(module, config):
+    """A function that builds the schedulers of a config for an optimizer wrapper, as a user would."""
+
+    def build(wrapper):
+        many = [dict(one) for one in (config if isinstance(config, list) else [config])]
+        return [getattr(module, one.pop("type"))(wrapper, **one) for one in many]
+
+    return build
+
+
+PLATEAU = dict(type="ReduceOnPlateauLR", monitor="acc", rule="greater", patience=0, end=EPOCHS)
+LISTS = {
+    "by epoch": [dict(type="LinearLR", start_factor=0.5, end=2), dict(type="CosineAnnealingLR", begin=2, end=4)],
+    "by iteration": [
+        dict(type="LinearLR", start_factor=0.1, by_epoch=False, end=8),
+        dict(type="PolyLR", power=0.9, by_epoch=False, begin=8, end=24),
+    ],
+    "both": [
+        dict(type="LinearLR", start_factor=0.1, by_epoch=False, end=8),
+        dict(type="MultiStepLR", milestones=[1, 3], end=4),
+    ],
+    "momentum": [dict(type="StepMomentum", step_size=2, gamma=0.5), dict(type="ExponentialLR", gamma=0.9)],
+    "another entry": [dict(type="LinearParamScheduler", param_name="momentum", start_factor=0.2, end=3)],
+    "plateau": PLATEAU,
+    "plateau of momentum": {**PLATEAU, "type": "ReduceOnPlateauMomentum"},
+    "plateau after a warmup": [dict(type="LinearLR", start_factor=0.1, by_epoch=False, end=8), PLATEAU],
+}
+
+
+@pytest.mark.parametrize("config", LISTS.values(), ids=LISTS)
+def test_by_class_in_a_config_and_built_they_do_what_mmengines_do(run, config):
+    expected, _ = run(of(peer.scheduler, config), validate=True)
+    by_config, runner = run(of(ours, config), validate=True)
+    by_object, _ = run(built(ours, config), validate=True)
+
+    np.testing.assert_allclose(by_config, expected, rtol=0, atol=1e-15)
+    np.testing.assert_array_equal(by_object, by_config)
+    assert all(type(one).__module__.startswith("paramsched.") for one in runner.param_schedulers)
+
+
+def test_a_plateau_in_a_config_cuts(run):
+    found, _ = run(of(ours, PLATEAU), validate=True)
+
+    assert found[::BATCHES, 0] == pytest.approx([0.1, 0.1, 0.01, 0.001])
+
+
+def test_a_single_built_scheduler_and_a_loop_by_iterations_do_as_well(run):
+    def schedulers(module):
+        return lambda wrapper: module.LinearLR(wrapper, start_factor=0.1, by_epoch=False, end=5)
+
+    expected, _ = run(schedulers(peer.scheduler), by_epoch=False, epochs=1)
+    found, _ = run(schedulers(ours), by_epoch=False, epochs=1)
+
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-15)
+
+
+def test_names_registered_in_mmengine_find_our_classes(run):
+    from mmengine.registry import PARAM_SCHEDULERS
+
+    PARAM_SCHEDULERS.register_module(name="OurPlateau", module=ours.ReduceOnPlateauLR, force=True)
+    found, _ = run({**PLATEAU, "type": "OurPlateau"}, validate=True)
+
+    assert found[-1, 0] == pytest.approx(0.001)
+
+
+def test_conversion_to_iterations_happens_in_our_class(run):
+    config = [dict(type="CosineAnnealingLR", convert_to_iter_based=True, eta_min=0.001)]
+
+    expected, _ = run(of(peer.scheduler, config))
+    found, runner = run(of(ours, config))
+
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-15)
+    assert type(runner.param_schedulers[0]) is ours.CosineAnnealingLR
+
+
+@pytest.mark.parametrize("name", ["both", "momentum", "plateau after a warmup"])
+@pytest.mark.parametrize("how", [of, built])
+def test_a_run_resumes(run, name, how):
+    from paramsched.engines.mmengine import allow_checkpoints
+
+    allow_checkpoints()  # torch loads no checkpoint of MMEngine's otherwise
+    config = [{"end": EPOCHS, **one} for one in LISTS[name]]
+    expected, _ = run(how(peer.scheduler, config), validate=True, epochs=2, folder="peer")
+    expected, _ = run(how(peer.scheduler, config), validate=True, folder="peer", resume=True)
+    run(how(ours, config), validate=True, epochs=2, folder="ours")
+    found, _ = run(how(ours, config), validate=True, folder="ours", resume=True)
+
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-15)
+
+
+def test_our_wrapper_accumulates_in_mmengines_runner(run):
+    config = LISTS["both"]
+
+    expected, _ = run(config, counts=4)
+    found, _ = run(built(ours, config), counts=4, wrapper=ours.OptimWrapper)
+
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-15)
+
+
+def test_mmengines_schedulers_take_our_wrapper(run):
+    config = LISTS["by iteration"]
+
+    expected, _ = run(config)
+    found, _ = run(config, wrapper=ours.OptimWrapper)
+
+    np.testing.assert_array_equal(found, expected)
+
+
+ARGUMENTS = {
+    "StepLR": (3,),
+    "MultiStepLR": ([2],),
+    "ExponentialLR": (0.5,),
+    "CosineRestartLR": ([5], (1,), 0.0),
+    "OneCycleLR": (0.1, 9),
+}
+
+
+def one_of(module, name):
+    for family in ("LR", "Momentum", "ParamScheduler"):
+        if name.endswith(family):
+            rest = ARGUMENTS.get(name.removesuffix(family) + "LR", ())
+            before = ("lr",) if family == "ParamScheduler" else ()
+    return getattr(module, name)(sgd(Toy()), *before, *rest)
+
+
+@pytest.mark.parametrize("name", class_names())
+def test_each_class_passes_for_its_namesake_and_for_no_other(name):
+    mine, theirs = one_of(ours, name), one_of(peer.scheduler, name)
+    names = [*class_names(), "_ParamScheduler"]
+
+    def kinds(instance, module):
+        return [one for one in names if isinstance(instance, getattr(module, one))]
+
+    assert kinds(mine, peer.scheduler) == kinds(theirs, peer.scheduler)
+    assert kinds(theirs, ours) == kinds(mine, ours)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one)), copy.copy])
+def test_copies_are_of_our_class(copied):
+    scheduler = ours.StepLR(sgd(Toy()), 2)
+    scheduler.optimizer.step()
+    scheduler.step()
+
+    twin = copied(scheduler)
+
+    assert type(twin) is ours.StepLR
+    assert twin.state_dict() == scheduler.state_dict()
+
+
+def test_a_users_class_passes_too_and_is_registered_once():
+    registered = []
+
+    class Halving(ours._ParamScheduler):
+        def __init_subclass__(cls, **keywords):
+            registered.append(cls)
+
+        def _get_value(self):
+            return [0.5 * value for value in self.base_values]
+
+    class Quartering(Halving):
+        pass
+
+    assert isinstance(Quartering(sgd(Toy()), "lr"), peer.scheduler._ParamScheduler)
+    assert registered == [Quartering]
+
+
+def test_mmengine_is_not_imported_and_is_seen_when_it_comes_later():
+    code = """
+import sys, torch
+from paramsched.compat.mmengine import StepLR, _ParamScheduler
+scheduler = StepLR(torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1), 3)
+assert isinstance(scheduler, _ParamScheduler) and scheduler.__class__ is StepLR
+assert not any(name.partition(".")[0] == "mmengine" for name in sys.modules)
+from mmengine.optim import scheduler as peer
+assert isinstance(scheduler, peer.StepLR)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_restore_hands_mmengines_own_schedulers_their_states():
+    scheduler = peer.StepLR(sgd(Toy()), 2)
+    state = {**scheduler.state_dict(), "last_step": 5}
+
+    ours.restore([scheduler], [state])
+
+    assert scheduler.last_step == 5
+
+
+def test_our_runners_mixed_precision_wrapper_does_not_pass():
+    from paramsched.runner import AmpOptimWrapper
+
+    assert not isinstance(AmpOptimWrapper(torch.optim.SGD(Toy().parameters(), lr=0.1)), peer.OptimWrapper)

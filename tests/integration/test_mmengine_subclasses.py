@@ -1,0 +1,169 @@
+"""Users' own classes on the drop-in base: whatever MMEngine's base lets them leave out, ours does too."""
+
+import copy
+import math
+import pickle
+import warnings
+
+import pytest
+import torch
+
+peer = pytest.importorskip("mmengine.optim.scheduler")
+
+from paramsched.compat import mmengine as ours  # noqa: E402
+
+
+def sgd():
+    groups = [{"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr} for lr in (0.1, 0.02)]
+    return torch.optim.SGD(groups, lr=0.1, momentum=0.9)
+
+
+def classes(base, step_lr, plateau):
+    """The same classes of a user on one library's bases and on the other's."""
+
+    class OwnStep(base):
+        """It has its own step and constructs its base."""
+
+        def step(self):
+            self.ticks = getattr(self, "ticks", -1) + 1
+            for group, value in zip(self.optimizer.param_groups, self.base_values, strict=True):
+                group[self.param_name] = value / (1 + self.ticks)
+
+    class Bare(base):
+        """It never constructs its base, and steps by it."""
+
+        def __init__(self, optimizer):
+            self.optimizer, self.param_name, self.verbose = optimizer, "lr", False
+            self.begin, self.end, self.by_epoch = 0, 8, True
+            self.last_step = self._global_step = -1
+            self.first = [group["lr"] for group in optimizer.param_groups]
+            self.step()
+
+        def _get_value(self):
+            return [value * 0.5 * (1 + math.cos(math.pi * self.last_step / 8)) for value in self.first]
+
+    class Own(base):
+        """It never constructs its base and takes nothing from it but the saving."""
+
+        by_epoch = False
+
+        def __init__(self, optimizer, warmup=3):
+            self.optimizer, self.warmup, self.count = optimizer, warmup, 0
+            self.peak = [group["lr"] for group in optimizer.param_groups]
+
+        def step(self):
+            self.count += 1
+            for group, value in zip(self.optimizer.param_groups, self.peak, strict=True):
+                group["lr"] = value * min(self.count / self.warmup, (self.warmup / self.count) ** 0.5)
+
+    class Warm(step_lr):
+        """A class of the table with a step of its own."""
+
+        def __init__(self, optimizer):
+            super().__init__(optimizer, step_size=2, gamma=0.5)
+            self.seen = []
+
+        def step(self):
+            super().step()
+            if self.last_step > 0:
+                self.seen.append(self.optimizer.param_groups[0]["lr"])
+
+    class Patient(plateau):
+        """A plateau that never constructs its base."""
+
+        def __init__(self, optimizer):
+            self.optimizer, self.worst = optimizer, 0.0
+
+        def step(self, metrics=None):
+            self.worst = max(self.worst, 0.7)
+            for group in self.optimizer.param_groups:
+                group["lr"] *= self.worst
+
+    class Frugal(base):
+        """Its own steps are kept in its own slots."""
+
+        __slots__ = ("ticks",)
+
+        def __init__(self, optimizer):
+            self.ticks = 0
+            super().__init__(optimizer, "lr")
+
+        def _get_value(self):
+            self.ticks += 1
+            return [value / self.ticks for value in self.base_values]
+
+    return {one.__name__: one for one in (OwnStep, Bare, Own, Warm, Patient, Frugal)}
+
+
+MINE = classes(ours._ParamScheduler, ours.StepLR, ours.ReduceOnPlateauParamScheduler)
+THEIRS = classes(peer._ParamScheduler, peer.StepLR, peer.ReduceOnPlateauParamScheduler)
+# As the classes of a module, so that pickle finds them.
+globals().update(MINE)
+for _cls in MINE.values():
+    _cls.__qualname__ = _cls.__name__
+
+
+def made(cls, optimizer):
+    return cls(optimizer, "lr") if cls.__name__ == "OwnStep" else cls(optimizer)
+
+
+def values(scheduler, steps):
+    rows = []
+    for _ in range(steps):
+        scheduler.optimizer.step()
+        scheduler.step()
+        rows.append([group["lr"] for group in scheduler.optimizer.param_groups])
+    return rows
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@pytest.mark.parametrize("name", MINE)
+def test_a_users_class_gives_the_values_it_gives_on_mmengines_base(name):
+    expected = values(made(THEIRS[name], sgd()), 7)
+
+    found = values(made(MINE[name], sgd()), 7)
+
+    assert found == expected
+
+
+@pytest.mark.parametrize("name", MINE)
+def test_a_users_class_is_saved_and_resumed(name):
+    scheduler = made(MINE[name], sgd())
+    expected = values(scheduler, 6)[4:]
+    other = made(MINE[name], sgd())
+    values(other, 4)
+    resumed = made(MINE[name], sgd())
+    resumed.load_state_dict(copy.deepcopy(other.state_dict()))
+    if name == "Frugal":  # MMEngine's states have no slots either
+        resumed.ticks = other.ticks
+    resumed.optimizer.load_state_dict(other.optimizer.state_dict())
+
+    found = values(resumed, 2)
+
+    assert found == expected
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))], ids=["copy", "pickle"])
+@pytest.mark.parametrize("name", MINE)
+def test_a_copy_of_a_users_class_goes_on(name, copied):
+    scheduler = made(MINE[name], sgd())
+    values(scheduler, 3)
+
+    twin = copied(scheduler)
+
+    assert type(twin) is MINE[name]
+    assert values(twin, 3) == values(scheduler, 3)
+
+
+def test_a_scheduler_is_pickled_whatever_shadows_the_optimizers_step():
+    optimizer = sgd()
+    optimizer.step = lambda: None
+    scheduler = ours.StepLR(optimizer, 2)
+
+    assert pickle.loads(pickle.dumps(scheduler)).state_dict() == scheduler.state_dict()
