@@ -1,5 +1,6 @@
 """Fields: the entries of a param group that can be scheduled, and how they are read."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -91,7 +92,32 @@ class Field:
     def base(self, group: Group) -> float:
         """The value schedules are multiples of: the recorded one, or the group's own."""
         recorded = group.get(f"{OURS}base_{self.slot}")
-        return float(self.read(group) if recorded is None else recorded)
+        return base_of(str(self), self.read(group) if recorded is None else recorded)
+
+
+def base_of(asked: str, value: Any) -> float:
+    """What a schedule's values are multiples of: a finite real number, else every value of the run would be none.
+
+    Args:
+        asked: the field, and where it stands, for the message.
+        value: a number, or a tensor of one element.
+
+    Raises:
+        PlanError: it is not finite, or no real number.
+    """
+    if isinstance(value, complex) or "complex" in str(getattr(value, "dtype", "")):
+        raise PlanError(f"{asked}={value!r}", "a complex number is no base", "Write a real number, 0.1 say")
+    try:
+        base = float(value)
+    except (TypeError, ValueError):
+        raise PlanError(f"{asked}={value!r}", "it is no number", "Write a number, 0.1 say") from None
+    except OverflowError:  # an integer of more than 308 digits
+        base = math.inf
+    if not math.isfinite(base):
+        raise PlanError(
+            f"{asked}={base!r}", "not finite, so no value of the plan would be", "Write a finite number, 0.1 say"
+        )
+    return base
 
 
 def is_number(value: object) -> bool:
@@ -101,7 +127,8 @@ def is_number(value: object) -> bool:
     if isinstance(value, Real):
         return True
     # Not probing for a type: a 0-d tensor of any library says `ndim` 0, and nothing else in a param group does.
-    return getattr(value, "ndim", None) == 0 and "bool" not in str(getattr(value, "dtype", ""))
+    kind = str(getattr(value, "dtype", ""))
+    return getattr(value, "ndim", None) == 0 and "bool" not in kind and "complex" not in kind
 
 
 def numeric(group: Group) -> list[str]:

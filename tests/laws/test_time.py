@@ -34,8 +34,8 @@ def settled(schedule: Schedule) -> int | None:
             return None if (last := settled(inner)) is None else by.updates + last
         case Restarts(every=every, times=times):
             return None if times is None else every.updates * times
-        case Every(schedule=inner, period=period):  # the last change comes with the first tick at or after the end
-            return None if (last := settled(inner)) is None else last + period.updates
+        case Every(schedule=inner):  # also where the end is between two changes
+            return settled(inner)
         case Pointwise(operands=operands):
             ends = [settled(operand) for operand in operands]
             return None if None in ends else max(ends)
@@ -184,3 +184,17 @@ def test_the_straightness_of_lines_would_show_a_missing_breakpoint():
 
     assert len(bent(Case(parabola, parabola, world), 1.0)) > 50
     assert isinstance(parabola, Anneal)
+
+
+@every_shape()
+@given(st.data())
+def test_from_its_length_on_a_schedule_without_open_parts_holds_its_final_value(name, data):
+    case = data.draw(strategies.cases(name=name))
+    length, end = case.resolved.length, settled(case.resolved)
+    if length is None or end is None:
+        return
+
+    values = case.resolved(np.array([length.updates, length.updates + 1, 2 * length.updates + 10**6]), 0.1)
+
+    assert end <= length.updates
+    assert len(set(values.tolist())) == 1

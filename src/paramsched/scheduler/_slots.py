@@ -9,7 +9,7 @@ import torch
 
 from paramsched._arrays import Floats
 from paramsched.feedback.base import MetricRule
-from paramsched.fields import Field
+from paramsched.fields import Field, base_of, label
 from paramsched.plan import Plan, bind
 from paramsched.scheduler._keys import Group, base_key
 from paramsched.schedules import Schedule
@@ -50,7 +50,8 @@ def _base(field: Field, group: Group, index: int, bases: Mapping[tuple[int, str]
         given = group.get(base_key(field))
     if given is None:
         given = field.read(group)
-    return float(given.detach() if isinstance(given, torch.Tensor) else given)
+    where = f"{field} of group {label(group, index)!r}"
+    return base_of(where, given.detach() if isinstance(given, torch.Tensor) else given)
 
 
 def values_of(schedule: Schedule, times: Any, base: float, states: States) -> Floats:

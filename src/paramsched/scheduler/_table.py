@@ -15,11 +15,10 @@ from paramsched.scheduler._columns import Write
 from paramsched.scheduler._keys import Group
 from paramsched.scheduler._slots import Slot, States, values_of
 from paramsched.schedules._value import Value
-from paramsched.schedules.base import Schedule, columns
+from paramsched.schedules.base import Schedule, columns, quiet
 
 _GROWTH = (1, 32, 1024)  # updates: a seek computes one row, a run soon computes many
 _MOST = 65_536  # values in one block of rows
-_quiet = np.errstate(over="ignore", under="ignore")  # as the evaluator: a result that overflows is inf
 
 
 @final
@@ -49,17 +48,19 @@ class _Part:
         value = columns(self.schedule, times) if self.affine else None
         if value is None or value.factor is None or value.offset is not None:
             return None
+        if not self.bases.all() and not np.isfinite(value.factor).all():
+            return None  # 0 times what has overflowed is 0, which the loop that multiplies does not know
         factors: list[float] = np.broadcast_to(value.factor, times.shape).tolist()
         return factors
 
-    @_quiet
+    @quiet
     def one(self, times: Any, base: float, states: States) -> Any:
         """The values for one base."""
         if not self.affine:
             return values_of(self.schedule, times, base, states)
         return np.broadcast_to(columns(self.schedule, times).at(base), times.shape)
 
-    @_quiet
+    @quiet
     def all(self, times: Any, states: States) -> Any:
         """The values for all bases, side by side: the same product and sum for each as for one."""
         if self.affine:

@@ -27,6 +27,9 @@ class Around(Schedule, ABC):
     def has_length(self) -> bool:
         return self.schedule.has_length
 
+    def _held_from(self) -> int | None:
+        return self.schedule._held_from()
+
     def _measure(self, span: Span) -> Fraction | None:
         return self.schedule._measure(span)
 

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import final
 
-from paramsched._arrays import Array, Arrays
+import numpy as np
+
+from paramsched._arrays import Array, Arrays, arrays_of, is_numpy
 
 
 @final
@@ -22,8 +24,8 @@ class Value:
         if self is BASE:  # once for each update of a curve: what multiplying by 1.0 would give
             return Value(by, None)
         return Value(
-            None if self.factor is None else self.factor * by,
-            None if self.offset is None else self.offset * by,
+            None if self.factor is None else multiplied(self.factor, by),
+            None if self.offset is None else multiplied(self.offset, by),
         )
 
     def __add__(self, other: "Value") -> "Value":
@@ -37,7 +39,29 @@ class Value:
         """The value for a base: the only place where a factor meets a base."""
         if self.factor is None:
             return self.alone()
-        return self.factor * base if self.offset is None else self.factor * base + self.offset
+        product = self.factor * base if base.__class__ is float and base else multiplied(self.factor, base)
+        return product if self.offset is None else product + self.offset
+
+
+def multiplied(x: Array, y: Array) -> Array:
+    """x * y, where 0 times what has overflowed is 0: of a base of 0 nothing grows, however large its factor is."""
+    if not (is_numpy(x) and is_numpy(y)):
+        return _foreign_product(x, y)
+    product = x * y
+    # NaN is the one number that spoils a smallest one: this looks through a curve once, and rarely twice.
+    if not isinstance(product, np.ndarray):
+        return 0.0 if product != product and x == x and y == y else product
+    if product.size and np.isnan(product.min()):
+        product = np.where(np.isnan(product) & ~np.isnan(x) & ~np.isnan(y), 0.0, product)
+    return product
+
+
+def _foreign_product(x: Array, y: Array) -> Array:
+    """The same where values are not read: masked before the product, so that its gradients stay finite too."""
+    xp = arrays_of(x, y)
+    x, y = xp.lift(x), xp.lift(y)
+    vanished = ((x == 0) & xp.xp.isinf(y)) | ((y == 0) & xp.xp.isinf(x))
+    return xp.where(vanished, 0.0, x) * xp.where(vanished, 0.0, y)
 
 
 BASE = Value(1.0, None)

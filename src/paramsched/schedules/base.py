@@ -25,6 +25,7 @@ PERIOD = {"role": "period"}
 
 _MOST = 10**18  # updates: the longest length there is
 _INSTEAD = "Write the number of completed updates: 0, 1, 2, …"
+_INSTEAD_OF_BASE = "Write the group's own value: 0.1, say"
 _CHUNK = 32768  # updates evaluated at once: temporaries stay in the cache (benchmarks/test_curve.py)
 
 
@@ -62,19 +63,21 @@ class Schedule(ABC):
 
         Raises:
             InvalidTime: a Python or NumPy time that is negative or not finite.
+            InvalidArgument: a base that is no finite real number.
             Unresolved: a unit, or a stage without length, is left: `ps.resolve(schedule, calendar)` first.
         """
         self.require_resolved()
         xp = arrays_of(t, base)
+        base = _checked_base(base)
         if xp is not NUMPY:
             return _foreign(self, t, base, xp)
         times = _checked(t)
-        if isinstance(base, (int, float)) and not isinstance(base, np.generic):
-            values = evaluate(self, times.reshape(-1), float(base))
+        if isinstance(base, float) and not isinstance(base, np.generic):
+            values = evaluate(self, times.reshape(-1), base)
             return (
                 float(values[0]) if times.ndim == 0 and not isinstance(t, np.ndarray) else values.reshape(times.shape)
             )
-        bases = np.asarray(base)
+        bases: Array = base
         values = _broadcast(self, times, np.asarray(bases, dtype=np.float64))
         return values.astype(bases.dtype, copy=False)[()] if np.issubdtype(bases.dtype, np.floating) else values[()]
 
@@ -169,6 +172,11 @@ class Schedule(ABC):
         if self.length is not None:
             yield self.length.updates
 
+    def _held_from(self) -> int | None:
+        """The update from which on a resolved schedule holds its value; None where it goes on changing."""
+        length = self.length
+        return None if length is None else length.updates
+
     def _measure(self, span: Span) -> Fraction | None:
         """The length in updates, exact; None where it fills or is open."""
         length = self.length
@@ -221,11 +229,11 @@ def _combined(name: str, *operands: object) -> Schedule:
     return made
 
 
-_quiet = np.errstate(over="ignore", under="ignore")
-"""A result that overflows is inf, in every back end and without a warning."""
+quiet = np.errstate(over="ignore", under="ignore", invalid="ignore")
+"""A result that overflows is inf, in every back end and without a warning; 0 times it is 0."""
 
 
-@_quiet
+@quiet
 def evaluate(schedule: Schedule, times: Array, base: float) -> Floats:
     """The one evaluator: values at NumPy times (1-d, checked) for one base; float64.
 
@@ -241,7 +249,7 @@ def evaluate(schedule: Schedule, times: Array, base: float) -> Floats:
     return out
 
 
-@_quiet
+@quiet
 def columns(schedule: Schedule, times: Array) -> Value:
     """The two columns of an affine schedule at NumPy times, not yet applied to a base."""
     return schedule._at(times, BASE, NUMPY)
@@ -257,7 +265,7 @@ def _piece(schedule: Schedule, times: Array, base: float, *, affine: bool) -> Fl
     return np.full(times.shape, values)
 
 
-@_quiet
+@quiet
 def _broadcast(schedule: Schedule, times: Array, bases: Array) -> Floats:
     """Values for an array of bases: each base by itself where there are few, so that they equal the scalar ones."""
     shape = np.broadcast_shapes(times.shape, bases.shape)
@@ -319,6 +327,28 @@ def _checked(t: Any) -> Array:
     if times.size and times.max() > _MOST:
         raise InvalidTime(f"times up to {times.max()}", "more updates than a clock counts", _INSTEAD)
     return np.ascontiguousarray(times, dtype=np.int64).reshape(times.shape)
+
+
+def _checked_base(base: Any) -> Any:
+    """A base of Python as a float, of NumPy as an array; what is no finite real number is refused."""
+    if isinstance(base, (int, float)) and not isinstance(base, np.generic):
+        try:
+            value = float(base)
+        except OverflowError:  # an integer of more than 308 digits
+            value = inf
+        if not -inf < value < inf:
+            raise InvalidArgument(f"base {value!r}", "not finite", _INSTEAD_OF_BASE)
+        return value
+    if is_numpy(base):
+        bases = np.asarray(base)
+        if bases.dtype.kind not in "biuf":
+            raise InvalidArgument(f"base {base!r}"[:80], f"{bases.dtype} is no real number", _INSTEAD_OF_BASE)
+        if not np.isfinite(bases).all():
+            raise InvalidArgument(f"base {base!r}"[:80], "not finite", _INSTEAD_OF_BASE)
+        return bases
+    if "complex" in str(getattr(base, "dtype", "")):
+        raise InvalidArgument(f"base of dtype {base.dtype}", "no real number", _INSTEAD_OF_BASE)
+    return base
 
 
 def _leaves(schedule: Schedule) -> Iterator[object]:

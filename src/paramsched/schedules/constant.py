@@ -26,6 +26,9 @@ class Constant(Schedule):
     def length(self) -> Duration | None:
         return self.over
 
+    def _held_from(self) -> int:
+        return 0
+
     def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
         factor, fixed = parts(self.value)
         return base.scaled(factor) if factor is not None else Value(None, fixed)

@@ -12,7 +12,7 @@ from paramsched._arrays import Array, Arrays, Integers
 from paramsched.errors import InvalidArgument, nearest
 from paramsched.schedules import _text
 from paramsched.schedules._level import Level, finite, level_of, parts, positive
-from paramsched.schedules._value import Value
+from paramsched.schedules._value import Value, multiplied
 from paramsched.schedules.anneal import between
 from paramsched.schedules.base import PERIOD, Schedule
 from paramsched.time import Duration, DurationLike
@@ -64,7 +64,7 @@ class Cyclic(Schedule):
         if self.mode == "triangular2":
             height = height * 0.5 ** xp.floating(cycle)
         elif self.mode == "exp_range":
-            height = height * self.gamma ** xp.floating(t)
+            height = multiplied(height, self.gamma ** xp.floating(t))
         if self.mode == "exp_range" and self.gamma > 1:  # beyond `to`: growth is not cut off
             return _along(self.start, self.to, height, base)
         return between(self.start, self.to, curves.linear, height, 1, base, xp)
@@ -78,9 +78,9 @@ def _along(start: Level, to: Level, height: Array, base: Value) -> Value:
     (factor, fixed), (last, end) = parts(start), parts(to)
     value = Value(None, None)
     if factor is not None or last is not None:
-        value = base.scaled((factor or 0.0) + ((last or 0.0) - (factor or 0.0)) * height)
+        value = base.scaled((factor or 0.0) + multiplied((last or 0.0) - (factor or 0.0), height))
     if fixed is not None or end is not None:
-        value = value + Value(None, (fixed or 0.0) + ((end or 0.0) - (fixed or 0.0)) * height)
+        value = value + Value(None, (fixed or 0.0) + multiplied((end or 0.0) - (fixed or 0.0), height))
     return value
 
 

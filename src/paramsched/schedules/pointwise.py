@@ -49,6 +49,10 @@ class Pointwise(Schedule, ABC):
     def has_length(self) -> bool:
         return not self.fills and any(operand.has_length for operand in self.operands)
 
+    def _held_from(self) -> int | None:
+        ends = [operand._held_from() for operand in self.operands]
+        return None if None in ends else max(end for end in ends if end is not None)
+
     def _measure(self, span: Span) -> Fraction | None:
         measures = [operand._measure(span) for operand in self.operands]
         return None if self.fills else max((m for m in measures if m is not None), default=None)

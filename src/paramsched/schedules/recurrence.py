@@ -54,6 +54,9 @@ class Recurrence(Schedule):
     def length(self) -> None:
         return None
 
+    def _held_from(self) -> int | None:
+        return self.until
+
     @property
     def is_resolved(self) -> bool:
         inner = all(rule.schedule.is_resolved for rule in self.rules if isinstance(rule, ScheduleRule))

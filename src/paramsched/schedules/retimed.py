@@ -54,6 +54,10 @@ class Shift(Schedule):
     def has_length(self) -> bool:
         return self.schedule.has_length
 
+    def _held_from(self) -> int | None:
+        inner = self.schedule._held_from()
+        return None if inner is None else self.by.updates + inner
+
     def _measure(self, span: Span) -> Fraction | None:
         inner = self.schedule._measure(span)
         return None if inner is None else span.exact(self.by) + inner
@@ -78,7 +82,10 @@ class Shift(Schedule):
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Every(Around):
-    """Change only at multiples of `period`: value(t) = schedule(floor((t + phase) / period) * period - phase)."""
+    """Change only at multiples of `period`: value(t) = schedule(floor((t + phase) / period) * period - phase).
+
+    From the end of `schedule` on, be it between two changes, its final value.
+    """
 
     schedule: Schedule
     period: Duration
@@ -96,10 +103,18 @@ class Every(Around):
     def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
         period = self.period.updates
         at = xp.periods(t + self.phase, period) * period - self.phase
-        return self.schedule._at(xp.at_least(at, 0) if self.phase else at, base, xp)
+        if self.phase:
+            at = xp.at_least(at, 0)
+        end = self._held_from()
+        if end is not None:  # what has ended holds its final value, be it between two changes
+            at = xp.xp.where(t >= end, t, at)
+        return self.schedule._at(at, base, xp)
 
     def _bends(self, until: int) -> Iterable[int]:
-        return range(-self.phase, until + 1, self.period.updates)
+        period, end = self.period.updates, self._held_from()
+        yield from range(-self.phase % period, until + 1 if end is None else min(until + 1, end), period)
+        if end is not None:
+            yield end
 
     def _resolve(self, span: Span) -> Schedule:
         period = span.period(self.period)
@@ -220,7 +235,7 @@ def shift(schedule: Schedule, by: DurationLike) -> Shift:
 def every(schedule: Schedule, period: DurationLike, phase: int = 0) -> Every:
     """Let a schedule change only now and then: value(t) = schedule(t rounded down to a multiple of `period`).
 
-    The final value comes with the first change at or after the end of `schedule`.
+    From the end of `schedule` on its final value is held, be the end between two changes.
 
     Args:
         schedule: what is sampled.

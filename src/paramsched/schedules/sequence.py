@@ -56,6 +56,10 @@ class Sequence(Schedule):
     def has_length(self) -> bool:
         return all(stage.has_length for stage in self.stages)
 
+    def _held_from(self) -> int | None:
+        last = self.stages[-1]._held_from()
+        return None if last is None else self._begins()[-1] + last
+
     def _measure(self, span: Span) -> Fraction | None:
         lengths = [stage._measure(span) for stage in self.stages]
         return None if None in lengths else sum((n for n in lengths if n is not None), Fraction(0))

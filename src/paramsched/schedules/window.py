@@ -67,6 +67,12 @@ class Window(Schedule):
         if end > begin:
             yield from (begin + b for b in self.schedule._changes(end - begin) if begin + b <= end)
 
+    def _held_from(self) -> int | None:
+        if self.end is not None:
+            return self.end.updates
+        inner = self.schedule._held_from()
+        return None if inner is None else self.begin.updates + inner
+
     def _measure(self, span: Span) -> Fraction | None:
         if self.end is not None:
             return span.exact(self.end)

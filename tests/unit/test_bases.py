@@ -1,0 +1,114 @@
+"""What a schedule may be a multiple of, and what a base of zero gives."""
+
+import numpy as np
+import pytest
+import torch
+
+import paramsched as ps
+from paramsched.errors import InvalidArgument, PlanError
+from paramsched.fields import is_number
+
+GROWING = {
+    "step": ps.step(10, 2),
+    "multistep": ps.multistep([1] * 2000, 2),
+    "exponential": ps.exponential(2.0),
+    "cyclic": ps.cyclic(5, mode="exp_range", gamma=2.0),
+    "cyclic from zero": ps.cyclic(5, start=0, mode="exp_range", gamma=2.0),
+    "cosine restarts": ps.cosine_restarts(10, gamma=2.0),
+    "a product": ps.exponential(2.0) * ps.constant(3),
+    "a window": ps.window(ps.exponential(2.0), 5),
+    "a sum": ps.exponential(2.0) + ps.constant(1),
+    "a clamp": ps.clamp(ps.exponential(2.0), low=-1.0),
+    "a chain": ps.chain(ps.exponential(2.0), ps.exponential(2.0)),
+    "a sequence": ps.warmup(5) >> ps.step(10, 2),
+    "a recurrence": ps.recurrence(ps.schedules.rules.exponential(2.0)),
+}
+TIMES = np.array([0, 7, 5000, 10300, 20007])
+
+
+@pytest.mark.parametrize("name", GROWING)
+def test_of_a_base_of_zero_nothing_grows(name):
+    schedule = GROWING[name]
+
+    assert [schedule(t, 0.0) for t in TIMES.tolist()] == [0.0] * len(TIMES)
+    assert schedule(TIMES, 0.0).tolist() == [0.0] * len(TIMES)
+    assert schedule(TIMES[:, None], np.array([0.0, 1.0]))[:, 0].tolist() == [0.0] * len(TIMES)
+    assert schedule(20007, 1.0) == np.inf
+
+
+@pytest.mark.parametrize("name", [name for name in GROWING if name != "a recurrence"])
+def test_nor_in_torch(name):
+    times, base = torch.from_numpy(TIMES), torch.tensor([0.0, 1.0], dtype=torch.float64)
+
+    assert GROWING[name](times, 0.0).tolist() == [0.0] * len(TIMES)
+    assert GROWING[name](times[:, None], base)[:, 0].tolist() == [0.0] * len(TIMES)
+    assert GROWING[name](10300, base)[0] == 0.0
+
+
+@pytest.mark.parametrize("name", ["step", "a product", "a sequence"])
+def test_the_gradient_at_a_base_of_zero_is_no_nan(name):
+    base = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+
+    GROWING[name](torch.from_numpy(TIMES), base).sum().backward()
+
+    assert not torch.isnan(base.grad).any()
+
+
+def test_what_has_overflowed_times_a_level_of_zero_is_zero():
+    product = ps.exponential(2.0) * ps.linear(over=100)
+
+    assert product(5000, 1.0) == 0.0
+    assert product(np.array([5000, 50]), 1.0).tolist() == [0.0, 2.0**49]
+
+
+def test_the_nan_of_a_users_own_function_is_not_hidden():
+    schedule = ps.from_function(lambda t: float("nan"))
+
+    assert np.isnan(schedule(3, 0.0))
+    assert np.isnan((schedule * ps.exponential(2.0))(3, 1.0))
+
+
+NO_BASES = [float("nan"), float("inf"), -float("inf"), 10**400, 1j, np.complex128(1), np.array([0.1, np.nan]), "0.1",
+            None, [0.1, "a"], np.array([1j]), torch.tensor(1j)]  # fmt: skip
+
+
+@pytest.mark.parametrize("base", NO_BASES, ids=repr)
+@pytest.mark.parametrize("schedule", [ps.cosine(over=10), ps.linear(ps.absolute(1), 0, over=10), ps.minimum(1, 2)])
+def test_a_base_that_is_no_finite_real_number_is_refused(schedule, base):
+    with pytest.raises(InvalidArgument):
+        schedule(5, base)
+    with pytest.raises(InvalidArgument):
+        schedule(np.arange(5), base)
+
+
+@pytest.mark.parametrize("base", [float("nan"), float("inf"), 10**400, torch.tensor(float("nan")), np.float64("inf")])
+def test_a_trace_of_no_finite_base_is_refused(base):
+    with pytest.raises(PlanError, match=r"^lr=.*not finite.*Write"):
+        ps.trace(ps.Plan(lr=ps.cosine(), horizon=10), {"lr": base})
+
+
+@pytest.mark.parametrize("base", [1j, np.complex64(1), torch.tensor(1j)])
+def test_a_complex_number_is_no_hyperparameter(base):
+    assert not is_number(base)
+    with pytest.raises(PlanError, match="no number"):
+        ps.trace(ps.Plan(lr=ps.cosine(), horizon=10), {"lr": base})
+
+
+def test_a_scheduler_refuses_a_base_that_is_not_finite_and_changes_nothing():
+    optimizer = torch.optim.SGD([{"params": [torch.zeros(1)], "weight_decay": float("inf")}], lr=0.1)
+
+    with pytest.raises(PlanError, match="weight_decay of group 0=inf: not finite"):
+        ps.Scheduler(optimizer, ps.Plan(lr=ps.cosine(), weight_decay=ps.linear(1, 0.5), horizon=10))
+
+    assert optimizer.param_groups[0]["lr"] == 0.1
+
+
+def test_a_scheduler_writes_zero_to_groups_of_zero_however_much_the_others_grow():
+    groups = [{"params": [torch.zeros(1)], "lr": lr} for lr in (0.0, 1e-300)]
+    scheduler = ps.Scheduler(torch.optim.SGD(groups), ps.Plan(lr=ps.exponential(1e200), horizon=10))
+
+    for _ in range(5):
+        scheduler.optimizer.step()
+
+    assert scheduler.optimizer.param_groups[0]["lr"] == 0.0
+    assert scheduler.optimizer.param_groups[1]["lr"] == np.inf
