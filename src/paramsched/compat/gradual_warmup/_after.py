@@ -32,7 +32,6 @@ class After:
         self.scheduler, self.optimizer = scheduler, optimizer
         self.position: float = 0
         self.running = False  # whether the groups hold its values, not the ramp's
-        self._fields = ("lr", "momentum", "betas") if _cycles_momentum(scheduler) else ("lr",)
         if restarts:
             for leaf in leaves(scheduler):
                 if not has_own_values(leaf):
@@ -41,17 +40,12 @@ class After:
             if not self.is_guided:
                 _begin_again(scheduler)
         self.start_state = by_value(scheduler.state_dict())
-        self.start = self.held()
+        self.start = held(scheduler, optimizer)
 
     @property
     def is_guided(self) -> bool:
         """Whether it waits for a metric."""
         return isinstance(self.scheduler, ReduceLROnPlateau)
-
-    def held(self) -> list[dict[str, Any]]:
-        """What the groups hold in the fields the scheduler writes."""
-        groups = self.optimizer.param_groups
-        return [{name: copied(group[name]) for name in self._fields if name in group} for group in groups]
 
     def rewind(self) -> None:
         """Back to u = 0, in the scheduler and in the groups."""
@@ -60,6 +54,10 @@ class After:
             self.scheduler.load_state_dict(by_value(self.start_state))
             self._hold(self.start)
             self.position = 0
+
+    def resume(self, u: float) -> None:
+        """A guided scheduler has taken over a state: it stands at `u`, which is below 0 on the ramp."""
+        self.position, self.running = max(u, 0), u > 0
 
     def show(self, metric: Any) -> None:
         """One more metric for a scheduler that is guided by it."""
@@ -111,6 +109,12 @@ class After:
         for group, row in zip(self.optimizer.param_groups, values, strict=False):
             for name, value in row.items():
                 put(group, value, name)
+
+
+def held(scheduler: object, optimizer: Optimizer) -> list[dict[str, Any]]:
+    """What the groups hold in the fields the scheduler writes."""
+    fields = ("lr", "momentum", "betas") if _cycles_momentum(scheduler) else ("lr",)
+    return [{name: copied(group[name]) for name in fields if name in group} for group in optimizer.param_groups]
 
 
 def leaves(scheduler: Any) -> Iterator[Any]:

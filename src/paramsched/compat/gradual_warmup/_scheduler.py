@@ -1,18 +1,20 @@
 """GradualWarmupScheduler: up along a straight line, then whatever another scheduler says."""
 
 import warnings
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
-from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from paramsched.compat.gradual_warmup._after import After, has_own_values, leaves
-from paramsched.compat.torch._base import EPOCH_DEPRECATION_WARNING, LRScheduler, warn_outside_step
-from paramsched.compat.torch._groups import Number, copied, put, user_level, values
-from paramsched.compat.torch._order import check_order
+from paramsched.compat.gradual_warmup._after import After, held
+from paramsched.compat.gradual_warmup._arguments import bases_of, form_of, refuse_other_optimizer
+from paramsched.compat.gradual_warmup._foreign_state import ForeignState, is_foreign, require_both
+from paramsched.compat.gradual_warmup._published import Form, departs, published_lr, published_step
+from paramsched.compat.torch._base import LRScheduler, warn_outside_step
+from paramsched.compat.torch._groups import Number, copied, numbers, put, user_level, values
 from paramsched.compat.torch._state import by_value
 from paramsched.errors import InvalidArgument, StateError
 from paramsched.schedules._level import count, finite
@@ -42,6 +44,10 @@ class GradualWarmupScheduler(LRScheduler):
         warmup_epoch: W of the other form.
         base_lr: b, one for all groups or one for each. It is needed where the after-scheduler has overwritten the lr by
             values of its own (OneCycleLR, CyclicLR) and it was not the optimizer's default.
+        published: `"0.3"` does all that the package warmup-scheduler 0.3 does, number by number, and `"head"` what its
+            repository's newest commit does; both for `total_epoch`. False is the curve above. None is the same, and a
+            warning says once where the package's numbers are others; a subclass with a `get_lr` of its own was written
+            for the package, so there None is `"0.3"`.
 
     Raises:
         InvalidArgument: both lengths or none, m below 1, an after-scheduler of another optimizer, a base that cannot be
@@ -74,16 +80,43 @@ class GradualWarmupScheduler(LRScheduler):
         *,
         warmup_epoch: int | None = None,
         base_lr: float | Sequence[float] | None = None,
+        published: Form | Literal[False] | None = None,
     ) -> None:
-        _refuse_foreign(optimizer, after_scheduler)
+        refuse_other_optimizer(optimizer, after_scheduler)
         self._set_ramp(multiplier, total_epoch, warmup_epoch)
+        self._published = published
+        self._form = self._form_of(published)
         self.after_scheduler = after_scheduler
         self._after: After | None = None
-        self._bases = _bases(optimizer, after_scheduler, base_lr)
-        if after_scheduler is not None:
+        self._finished = self._told = False
+        self._bases = bases_of(optimizer, after_scheduler, base_lr, as_found=self._form is not None)
+        if after_scheduler is not None and self._form is None:
             peaks = self._peaks([float(base) for base in self._bases])
             self._after = After(after_scheduler, optimizer, peaks, restarts=self._top != 1)
+            self._tell("at once")
         super().__init__(optimizer)
+        self._left = values(optimizer)
+
+    def _form_of(self, published: Any) -> Form | None:
+        own = type(self).get_lr is not GradualWarmupScheduler.get_lr
+        return form_of(published, self.total_epoch, has_own_get_lr=own)
+
+    def _tell(self, when: str) -> None:
+        """Say once where the published numbers are others."""
+        told = self._told or self._published is False or self.total_epoch is None or self._length == 0
+        if told or departs(self.after_scheduler) != when:
+            return
+        self._told = True
+        after = type(self.after_scheduler).__name__
+        where = "the first step" if when == "at once" else f"step {self._length + 1}"
+        warnings.warn(
+            f"GradualWarmupScheduler over {after}: from {where} on the values are not those of the package "
+            "warmup-scheduler, which runs the after-scheduler a step late (rows 1 to 12 of "
+            'docs/compat/divergences.md). Write published="0.3" for its numbers, published="head" for those of its '
+            "repository, or published=False to keep these",
+            UserWarning,
+            stacklevel=user_level(),
+        )
 
     def _initial_bases(self) -> list[Number]:
         return [copied(base) for base in self._bases]
@@ -114,7 +147,11 @@ class GradualWarmupScheduler(LRScheduler):
     @property
     def finished(self) -> bool:
         """Whether the ramp is over."""
-        return self.last_epoch > self._length
+        return self.last_epoch > self._length if self._form is None else self._finished
+
+    @finished.setter
+    def finished(self, value: bool) -> None:
+        self._finished = value
 
     def step(self, epoch: float | None = None, metrics: Any = None) -> None:
         """Go on by one, or, deprecated, to the epoch given, in any order.
@@ -127,6 +164,9 @@ class GradualWarmupScheduler(LRScheduler):
         Raises:
             InvalidArgument: a metric is missing, or an epoch is negative; nothing was changed.
         """
+        if self._form is not None:
+            published_step(self, self._form, epoch, metrics)
+            return
         guided = self._after is not None and self._after.is_guided
         if guided and metrics is None and epoch is not None and not isinstance(epoch, int):
             epoch, metrics = None, epoch
@@ -139,18 +179,20 @@ class GradualWarmupScheduler(LRScheduler):
                 f"{type(self.after_scheduler).__name__} is guided by a metric, and there is none",
                 "Write step(metrics=loss)",
             )
-        if self._step_count == 1:
-            check_order(self.optimizer)
-        self._step_count += 1
-        if epoch is not None:
-            warnings.warn(EPOCH_DEPRECATION_WARNING, UserWarning, stacklevel=user_level())
         self._metrics = metrics
-        self._update_lr(epoch)  # type: ignore[arg-type]  # parts of an epoch are welcome
+        super().step(epoch)  # type: ignore[arg-type]  # parts of an epoch are welcome
         self._metrics = None
 
     _metrics: Any = None
 
+    def _ask_get_lr(self, epoch: float | None) -> None:
+        super().step(epoch)  # type: ignore[arg-type]  # as above
+
     def _update_lr(self, epoch: int | None = None) -> None:
+        if self._form is not None:
+            self._join_new_groups()
+            super()._update_lr(epoch)
+            return
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         self._join_new_groups()
         u = self.last_epoch - self._length
@@ -162,13 +204,19 @@ class GradualWarmupScheduler(LRScheduler):
         elif self._after.is_guided and u > 0:
             self._after.show(self._metrics)
         else:
+            self._tell("after the ramp")
             self._after.go_to(u)
         self._last_lr = values(self.optimizer)
 
     def _follow_the_ramp(self) -> None:
         if self._after is not None:
             self._after.rewind()
-        for group, value in zip(self.optimizer.param_groups, self._on_the_ramp(), strict=True):
+        self._get_lr_called_within_step = True
+        try:
+            row = self.get_lr()
+        finally:
+            self._get_lr_called_within_step = False
+        for group, value in zip(self.optimizer.param_groups, row, strict=True):
             put(group, value)
 
     def _on_the_ramp(self) -> list[float]:
@@ -184,86 +232,107 @@ class GradualWarmupScheduler(LRScheduler):
                 self._after.join(self._peaks([float(base) for base in self.base_lrs]))
 
     def get_lr(self) -> list[Number]:
-        """What the groups are to hold at `last_epoch`; for users, `get_last_lr()`."""
+        """What the groups are to hold at `last_epoch`; for subclasses to say, for users `get_last_lr()`.
+
+        A subclass is asked at every step of the ramp, and as the published class is with one of its forms.
+        """
         warn_outside_step(self)
-        return values(self.optimizer) if self.finished else list(self._on_the_ramp())
+        if self._form is not None:
+            return published_lr(self, self._form)
+        return values(self.optimizer) if self.finished and self._after is not None else list(self._on_the_ramp())
 
     def state_dict(self) -> dict[str, Any]:
         """Its own numbers, what the groups hold, and the after-scheduler's state: plain data, by value."""
         state: dict[str, Any] = {name: by_value(getattr(self, name)) for name in _STATE}
         state |= {"_last_lr": self.get_last_lr(), "lr": values(self.optimizer)}
         state |= {"after_scheduler": None, "after": None, "held": None}
+        if self._form is not None:
+            state |= {"published": self._form, "finished": self.finished}
+        if self.after_scheduler is not None:
+            state["after_scheduler"] = by_value(self.after_scheduler.state_dict())
+            state["held"] = held(self.after_scheduler, self.optimizer)
         if self._after is not None:
-            state["after_scheduler"] = by_value(self._after.scheduler.state_dict())
-            state |= {"after": by_value(self._after.state()), "held": self._after.held()}
+            state["after"] = by_value(self._after.state())
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a state: any order of constructing and loading does; the argument is neither kept nor changed.
 
-        The after-scheduler stays the object it is.
+        The after-scheduler stays the object it is. A state of the package warmup-scheduler, its repository's head or
+        the document's class is taken too. It goes on by the numbers that were asked for here, and where none were,
+        by those of the class it comes from, which a warning says.
 
         Raises:
-            StateError: no state of this class, or one with an after-scheduler where there is none, or the other way
+            StateError: no state of these classes, or one with an after-scheduler where there is none, or the other way
                 round; nothing was changed.
         """
-        self._refuse_foreign_state(state_dict)
+        if is_foreign(state_dict):
+            self._load_foreign(state_dict)
+            return
+        self._refuse_other_state(state_dict)
         state = by_value(state_dict)
         self._set_ramp(state["multiplier"], state["total_epoch"], state["warmup_epoch"])
         self.base_lrs, self.last_epoch, self._step_count = state["base_lrs"], state["last_epoch"], state["_step_count"]
-        held: list[dict[str, Any]] = [{"lr": lr} for lr in state["lr"]]
+        rows: list[dict[str, Any]] = [{"lr": lr} for lr in state["lr"]]
+        if self.after_scheduler is not None:
+            self.after_scheduler.load_state_dict(state["after_scheduler"])
+            rows = state["held"]
         if self._after is not None:
-            self._after.scheduler.load_state_dict(state["after_scheduler"])
             self._after.load(state["after"])
-            held = state["held"]
-        for group, row in zip(self.optimizer.param_groups, held, strict=False):
+            self._told = self._told or self._after.position > 0
+        self._finished = state.get("finished", False)
+        for group, row in zip(self.optimizer.param_groups, rows, strict=False):
             for name, value in row.items():
                 put(group, value, name)
         self._last_lr = state["_last_lr"]
 
-    def _refuse_foreign_state(self, state: dict[str, Any]) -> None:
+    def _load_foreign(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state of the published classes."""
+        read = ForeignState.of(state, self.after_scheduler)
+        present = values(self.optimizer)
+        restored = [float(now) != float(then) for now, then in zip(present, self._left, strict=False)]
+        self._set_ramp(read.multiplier, read.total_epoch, read.warmup_epoch)
+        asked_for = self._form_of(self._published)
+        self._form = read.form if self._published is None and read.total_epoch is not None else asked_for
+        self.base_lrs, self._step_count = [copied(base) for base in read.base_lrs], read.step_count
+        self.last_epoch, self._finished, self._told = read.last_epoch, read.finished, True
+        after, row = self.after_scheduler, read.lr
+        if self._form is None and after is not None:
+            self._after = After(after, self.optimizer, self._peaks(numbers(self.base_lrs)), restarts=True)
+        if after is not None and (self._form is not None or isinstance(after, ReduceLROnPlateau)):
+            after.load_state_dict(by_value(read.after))
+        if self._form is not None:
+            self._after = None
+        elif self._after is not None and self._after.is_guided:
+            self._after.resume(read.done - self._length)
+        else:
+            self._update_lr(read.done)
+            row = None
+        if row is not None:
+            for group, value, now, kept in zip(self.optimizer.param_groups, row, present, restored, strict=False):
+                put(group, now if kept else value)
+        as_kept = self._form is not None and read.last_lr is not None
+        self._last_lr = [copied(lr) for lr in read.last_lr or ()] if as_kept else values(self.optimizer)
+        if self._published is None and self._form is not None:
+            warnings.warn(
+                "GradualWarmupScheduler.load_state_dict(…): this is a state of warmup-scheduler, and its numbers go on "
+                f'as with published="{self._form}". Write published=False to go on by the curve this class documents',
+                UserWarning,
+                stacklevel=user_level(),
+            )
+
+    def _refuse_other_state(self, state: Mapping[str, Any]) -> None:
         missing = [name for name in (*_STATE, "lr", "after_scheduler", "after") if name not in state]
         if missing:
             raise StateError(
-                f"GradualWarmupScheduler.load_state_dict(…): {', '.join(missing)} missing; warmup-scheduler's own "
-                "states are a step late and not taken. Pass what state_dict() of this class gave"
+                f"GradualWarmupScheduler.load_state_dict(…): {', '.join(missing)} missing. "
+                "Pass what state_dict() of this class or of warmup-scheduler gave"
             )
-        if (state["after_scheduler"] is None) != (self._after is None):
-            has, lacks = ("this scheduler", "the state") if self._after is not None else ("the state", "this scheduler")
+        require_both(state["after_scheduler"] is None, self.after_scheduler is None)
+        form = state.get("published")
+        if form != self._form:
+            said = [f"published={one!r}" if one else "published=False" for one in (form, self._form)]
             raise StateError(
-                f"GradualWarmupScheduler.load_state_dict(…): {has} has an after-scheduler and {lacks} has none. "
-                "Build it as it was built when the state was saved"
+                f"GradualWarmupScheduler.load_state_dict(…): the state was saved with {said[0]}, and this scheduler "
+                f"has {said[1]}. Build it with {said[0]}"
             )
-
-
-def _refuse_foreign(optimizer: Optimizer, after: TorchLRScheduler | None) -> None:
-    if after is not None and getattr(after, "optimizer", None) is not optimizer:
-        raise InvalidArgument(
-            f"GradualWarmupScheduler(after_scheduler={type(after).__name__}(…))",
-            "it is no scheduler of the same optimizer",
-            "Build it first, on the optimizer given here",
-        )
-
-
-def _bases(optimizer: Optimizer, after: TorchLRScheduler | None, given: float | Sequence[float] | None) -> list[Number]:
-    """The bases: as given, else the initial lr, else, where the after-scheduler overwrote that, the default."""
-    groups = optimizer.param_groups
-    if isinstance(given, Sequence):
-        if len(given) != len(groups):
-            raise InvalidArgument(
-                f"GradualWarmupScheduler(base_lr={given!r})", f"{len(groups)} param groups", "Write one number for each"
-            )
-        return list(given)
-    if given is not None:
-        return [given] * len(groups)
-    initial = [group.get("initial_lr", group["lr"]) for group in groups]
-    if after is None or not any(has_own_values(leaf) for leaf in leaves(after)):
-        return [copied(lr) for lr in initial]
-    if len({float(lr) for lr in initial}) > 1:
-        raise InvalidArgument(
-            f"GradualWarmupScheduler(after_scheduler={type(after).__name__}(…))",
-            "the after-scheduler has overwritten the groups' different lr by values of its own",
-            f"Write base_lr=[{', '.join(['0.1'] * len(groups))}], the lr that the ramp is for",
-        )
-    default = optimizer.defaults["lr"]
-    return [float(default) if isinstance(default, Tensor) else default] * len(groups)
