@@ -10,7 +10,7 @@ TORCH := torch==2.13.0
 # An editable install leaves our own files uncompiled, where nothing may write beside them later.
 COMPILE = $(BIN)/python -m compileall -q src
 
-.PHONY: run test fuzz lint bench docs clean
+.PHONY: run test fuzz figures lint bench docs clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/python examples/digits/train.py $(ARGS)
@@ -23,6 +23,10 @@ test: $(VENV)/dev.stamp
 fuzz: $(VENV)/dev.stamp
 	end=$$(( $$(date +%s) + $(SECONDS) )); while [ $$(date +%s) -lt $$end ]; do \
 	    HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 2 --dist worksteal -q tests/fuzz $(ARGS) || exit 1; done
+
+# How the code reads: sizes, names, imports. It needs no environment.
+figures:
+	@$(PYTHON) tools/code_figures.py $(ARGS)
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .
