@@ -19,6 +19,7 @@ from paramsched.compat.torch.decay import PolynomialLR as PolynomialLR
 from paramsched.compat.torch.decay import StepLR as StepLR
 from paramsched.compat.torch.functions import LambdaLR as LambdaLR
 from paramsched.compat.torch.functions import MultiplicativeLR as MultiplicativeLR
+from paramsched.compat.torch.installation import install as install
 from paramsched.compat.torch.one_cycle import OneCycleLR as OneCycleLR
 from paramsched.compat.torch.plateau import ReduceLROnPlateau as ReduceLROnPlateau
 from paramsched.compat.torch.sequential import SequentialLR as SequentialLR
@@ -43,5 +44,6 @@ __all__ = [
     "ReduceLROnPlateau",
     "SequentialLR",
     "StepLR",
+    "install",
     "use_tensors",
 ]

@@ -1,0 +1,173 @@
+"""The drop-ins in the place of torch's schedulers: for a block, for a process, for a script that is not edited."""
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+import torch
+
+from paramsched.compat import torch as drop_ins
+from paramsched.compat.torch import install
+
+NAMES = [name for name in drop_ins.__all__ if name not in ("install", "use_tensors", "SWALR")]
+
+
+def optimizer() -> torch.optim.Optimizer:
+    return torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1, momentum=0.9)
+
+
+def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("name", [*NAMES, "_LRScheduler"])
+def test_inside_the_block_every_name_of_torch_is_ours_and_afterwards_torchs_again(name):
+    before = getattr(torch.optim.lr_scheduler, name)
+
+    with install():
+        inside = getattr(torch.optim.lr_scheduler, name)
+
+    assert inside is getattr(drop_ins, name)
+    assert getattr(torch.optim.lr_scheduler, name) is before
+
+
+def test_swalr_is_replaced_where_torch_keeps_it():
+    before = torch.optim.swa_utils.SWALR
+
+    with install():
+        inside = torch.optim.swa_utils.SWALR
+
+    assert (inside, torch.optim.swa_utils.SWALR) == (drop_ins.SWALR, before)
+
+
+def test_a_block_that_raises_puts_torchs_own_back():
+    before = torch.optim.lr_scheduler.StepLR
+
+    with pytest.raises(ZeroDivisionError), install():
+        _ = 1 / 0
+
+    assert torch.optim.lr_scheduler.StepLR is before
+
+
+def test_an_inner_block_leaves_the_outer_one_as_it_was():
+    before = torch.optim.lr_scheduler.StepLR
+
+    with install():
+        with install():
+            pass
+        between = torch.optim.lr_scheduler.StepLR
+
+    assert between is drop_ins.StepLR
+    assert torch.optim.lr_scheduler.StepLR is before
+
+
+def test_an_installation_without_a_block_is_undone_by_hand_once_or_twice():
+    before = torch.optim.lr_scheduler.StepLR
+
+    installation = install()
+    inside = torch.optim.lr_scheduler.StepLR
+    installation.undo()
+    installation.undo()
+
+    assert (inside, torch.optim.lr_scheduler.StepLR) == (drop_ins.StepLR, before)
+
+
+def test_schedulers_of_both_kinds_pass_isinstance_inside_and_outside():
+    kinds = [torch.optim.lr_scheduler.LRScheduler]
+    theirs = torch.optim.lr_scheduler.StepLR(optimizer(), 2)
+
+    with install():
+        kinds.append(torch.optim.lr_scheduler.LRScheduler)
+        ours = torch.optim.lr_scheduler.StepLR(optimizer(), 2)
+
+    assert [isinstance(one, kind) for one in (theirs, ours) for kind in kinds] == [True] * 4
+
+
+def test_a_subclass_that_is_defined_inside_runs_on_ours_and_goes_on_afterwards():
+    with install():
+
+        class Halving(torch.optim.lr_scheduler.LRScheduler):
+            def get_lr(self):
+                return [base * 0.5**self.last_epoch for base in self.base_lrs]
+
+        scheduler = Halving(optimizer())
+    scheduler.optimizer.step()
+    scheduler.step()
+
+    assert scheduler.get_last_lr() == [0.05]
+    assert isinstance(scheduler, drop_ins.LRScheduler)
+
+
+SCRIPT = textwrap.dedent("""\
+    import pickle, sys
+    import torch
+    from torch.optim.lr_scheduler import CosineAnnealingLR
+
+    class Kept:
+        pass
+
+    pickle.loads(pickle.dumps(Kept()))
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    one = CosineAnnealingLR(optimizer, 10)
+    two = torch.optim.lr_scheduler.StepLR(optimizer, 2)
+    print(type(one).__module__.split(".")[0], type(two).__module__.split(".")[0])
+    print(__name__, __file__, sys.argv)
+""")
+
+
+def test_a_script_runs_on_the_drop_ins_as_it_would_by_itself(tmp_path):
+    (tmp_path / "train.py").write_text(SCRIPT)
+
+    by_itself = run("train.py", "--lr", "0.1", cwd=tmp_path).stdout.splitlines()
+    on_ours = run("-m", "paramsched.compat", "train.py", "--lr", "0.1", cwd=tmp_path).stdout.splitlines()
+
+    assert by_itself[0] == "torch torch"
+    assert on_ours == ["paramsched paramsched", *by_itself[1:]]
+
+
+def test_a_module_runs_on_the_drop_ins_as_it_would_by_itself(tmp_path):
+    (tmp_path / "tool").mkdir()
+    (tmp_path / "tool" / "__init__.py").touch()
+    (tmp_path / "tool" / "train.py").write_text(SCRIPT)
+
+    by_itself = run("-m", "tool.train", "--lr", "0.1", cwd=tmp_path).stdout.splitlines()
+    on_ours = run("-m", "paramsched.compat", "-m", "tool.train", "--lr", "0.1", cwd=tmp_path).stdout.splitlines()
+
+    assert by_itself[0] == "torch torch"
+    assert on_ours == ["paramsched paramsched", *by_itself[1:]]
+
+
+@pytest.mark.parametrize(
+    "ending",
+    ["import helper\nsys.exit(3)", "sys.exit('no data')", "def f():\n    return 1 / 0\nf()", "x ="],
+    ids=["a status", "a message", "an error", "no Python"],
+)
+def test_a_script_ends_with_the_status_and_the_words_it_ends_with_by_itself(tmp_path, ending):
+    (tmp_path / "helper.py").write_text("print('helped')")
+    (tmp_path / "train.py").write_text(f"import sys\n{ending}\n")
+
+    by_itself = run("train.py", cwd=tmp_path)
+    on_ours = run("-m", "paramsched.compat", "train.py", cwd=tmp_path)
+
+    assert (on_ours.returncode, on_ours.stdout) == (by_itself.returncode, by_itself.stdout)
+    assert on_ours.stderr.replace(str(tmp_path) + "/", "") == by_itself.stderr.replace(str(tmp_path) + "/", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        ([], 2, "usage"),
+        (["--help"], 0, "usage"),
+        (["-m"], 2, "no module is named"),
+        (["missing.py"], 2, "missing.py: No such file or directory"),
+        (["."], 2, ".: Is a directory"),
+    ],
+)
+def test_what_cannot_be_run_is_said_with_the_usual_status(tmp_path, arguments, status, said):
+    found = run("-m", "paramsched.compat", *arguments, cwd=tmp_path)
+
+    assert found.returncode == status
+    assert said in found.stdout + found.stderr
+    assert "Traceback" not in found.stderr
