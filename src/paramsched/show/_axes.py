@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from paramsched._printable import printable
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.show._drawable import Drawable, Floats, Log
 from paramsched.show._numbers import spans
 from paramsched.show._panels import Curve, Panel, Picture, picture
 from paramsched.show._plot import outlined
-from paramsched.show._words import printable, wrap
+from paramsched.show._words import wrap
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,6 +5,7 @@ from html import escape
 
 import numpy as np
 
+from paramsched._printable import printable
 from paramsched.show._clock import Tick
 from paramsched.show._drawable import Floats, Times
 from paramsched.show._numbers import count, spans
@@ -12,7 +13,6 @@ from paramsched.show._paint import stroke
 from paramsched.show._panels import Curve, Panel, Picture
 from paramsched.show._path import path
 from paramsched.show._reduce import outline
-from paramsched.show._words import printable
 
 _DOTS = 60  # breakpoints beyond which a dot on each would hide the curve
 _MARGIN = 4  # above and below, so that a line at the edge is not cut in half

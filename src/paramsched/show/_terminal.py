@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, final
 
-from paramsched.show._words import cells, clip, printable, wrap
+from paramsched._printable import printable
+from paramsched.show._words import cells, clip, wrap
 
 Style: TypeAlias = int | Literal["dim", "bold", "good", "bad", "used", "mark"] | None
 """A curve's number, or the part something plays."""

@@ -1,16 +1,6 @@
-"""Text of users made safe to print, measured in terminal cells, and fitted to a width."""
+"""Text of users measured in terminal cells, and fitted to a width."""
 
 import unicodedata
-
-
-def printable(text: str, *, ascii: bool = False) -> str:
-    r"""Write control characters as escapes, so that a group's name cannot command the terminal.
-
-    >>> printable("head\x1b[31m"), printable("köpfe", ascii=True)
-    ('head\\x1b[31m', 'k\\xf6pfe')
-    """
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
-    return shown.encode("ascii", "backslashreplace").decode() if ascii else shown
 
 
 def cells(text: str) -> int:
