@@ -10,7 +10,7 @@ TORCH := torch==2.13.0
 # An editable install leaves our own files uncompiled, where nothing may write beside them later.
 COMPILE = $(BIN)/python -m compileall -q src
 
-.PHONY: run test fuzz figures lint bench docs clean
+.PHONY: run test thorough fuzz figures lint bench docs clean
 
 run: $(VENV)/run.stamp
 	@$(BIN)/python examples/digits/train.py $(ARGS)
@@ -18,6 +18,10 @@ run: $(VENV)/run.stamp
 # The suite and the examples in the docstrings of src, on two cores.
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -n 2 --dist worksteal -q $(ARGS)
+
+# The whole suite with a thousand new examples for every property: an hour or more.
+thorough: $(VENV)/dev.stamp
+	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -n 2 --dist worksteal -q tests/laws tests/reference tests/fuzz $(ARGS)
 
 # Damaged and hostile input at every boundary, drawn anew each round: make fuzz SECONDS=3600
 fuzz: $(VENV)/dev.stamp

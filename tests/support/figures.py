@@ -4,20 +4,38 @@ A test that tries many cases calls `record`. The figure is written only when PAR
 ordinary run changes no file.
 """
 
+import fcntl
 import json
 import os
 from pathlib import Path
+from typing import Any
 
-FILE = Path(__file__).parents[2] / "docs" / "figures.json"
+DOCS = Path(__file__).parents[2] / "docs"
+DATA, PAGE = DOCS / "figures.json", DOCS / "how-we-test.md"
+BEGIN, END = "<!-- the table below is written by the runs -->\n", "<!-- end of the table -->\n"
 
 
 def record(run: str, *, tried: int, failed: int = 0, what: str) -> None:
     """Write down that `run` tried so many cases and so many of them failed; `what` names the cases."""
     if os.environ.get("PARAMSCHED_FIGURES") != "1":
         return
-    figures = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
-    figures[run] = {"what": what, "tried": tried, "failed": failed}
-    text = json.dumps(dict(sorted(figures.items())), indent=2, ensure_ascii=False) + "\n"
-    scratch = FILE.with_suffix(".tmp")
+    with DATA.with_suffix(".lock").open("w") as lock:  # several workers may finish at once
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        figures = json.loads(DATA.read_text(encoding="utf-8")) if DATA.exists() else {}
+        figures[run] = {"what": what, "tried": tried, "failed": failed}
+        _replace(DATA, json.dumps(dict(sorted(figures.items())), indent=2, ensure_ascii=False) + "\n")
+        _replace(PAGE, with_table(PAGE.read_text(encoding="utf-8"), figures))
+
+
+def with_table(page: str, figures: dict[str, Any]) -> str:
+    """The page with the table of these figures in the place of the old one."""
+    before, rest = page.split(BEGIN)
+    rows = [f"| {run} | {one['what']} | {one['tried']:,} | {one['failed']:,} |" for run, one in sorted(figures.items())]
+    table = "\n".join(["| run | what is tried | tried | not as it should be |", "|---|---|---|---|", *rows])
+    return f"{before}{BEGIN}\n{table}\n\n{END}{rest.split(END)[1]}"
+
+
+def _replace(file: Path, text: str) -> None:
+    scratch = file.with_suffix(".tmp")
     scratch.write_text(text, encoding="utf-8")
-    scratch.replace(FILE)
+    scratch.replace(file)

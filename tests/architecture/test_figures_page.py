@@ -1,0 +1,29 @@
+"""The page on how we test shows the figures that the runs wrote, and a new figure gets its row."""
+
+import json
+
+from support import figures
+
+
+def test_the_table_is_that_of_the_recorded_figures():
+    page = figures.PAGE.read_text(encoding="utf-8")
+    recorded = json.loads(figures.DATA.read_text(encoding="utf-8")) if figures.DATA.exists() else {}
+
+    assert figures.with_table(page, recorded) == page
+
+
+def test_a_new_figure_becomes_a_row():
+    page = figures.PAGE.read_text(encoding="utf-8")
+
+    shown = figures.with_table(page, {"a run": {"what": "cases", "tried": 12345, "failed": 0}})
+
+    assert "| a run | cases | 12,345 | 0 |" in shown
+
+
+def test_an_ordinary_run_writes_nothing(monkeypatch, tmp_path):
+    monkeypatch.delenv("PARAMSCHED_FIGURES", raising=False)
+    monkeypatch.setattr(figures, "DATA", tmp_path / "figures.json")
+
+    figures.record("a run", tried=1, what="cases")
+
+    assert not any(tmp_path.iterdir())
