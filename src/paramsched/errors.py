@@ -13,6 +13,7 @@ ParamschedError
 ├── ConfigError            (ValueError)  every fault of a config, each with its path
 ├── StateError             (ValueError)  a state that is foreign, truncated or spoiled
 ├── PlanChanged            (ValueError)  a checkpoint's plan differs and `on_change="error"`
+├── FolderInUse            (RuntimeError) another run writes to the folder
 └── MissingDependency      (ImportError) an optional library is absent
 """
 
@@ -123,6 +124,24 @@ class StateError(ParamschedError, ValueError):
 @final
 class PlanChanged(ParamschedError, ValueError):
     """The plan of a checkpoint differs from the code's and `on_change="error"`; nothing was written."""
+
+
+@final
+class FolderInUse(ParamschedError, RuntimeError):
+    """Another run writes to the folder; nothing was written.
+
+    Args:
+        folder: of the run.
+        holder: the process that has it.
+        file: the lock.
+    """
+
+    def __init__(self, folder: str, holder: str, file: str) -> None:
+        super().__init__(folder, holder, file)
+        self.folder, self.holder, self.file = folder, holder, file
+
+    def __str__(self) -> str:
+        return f"{self.folder}: {self.holder} runs in it (lock: {self.file}). Wait for its end, or give another folder"
 
 
 @final

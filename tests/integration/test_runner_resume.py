@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import random
 import signal
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from paramsched.runner import CheckpointHook, Hook, Runner, _checkpoints
 from runner_jobs import loader, network
 
 BATCHES, EPOCHS = 10, 4
+KILLS = int(os.environ.get("PARAMSCHED_KILLS", "2"))
 
 SCHEDULES = {
     "warmup": [
@@ -174,6 +176,33 @@ def test_a_kill_while_a_checkpoint_is_written_leaves_a_whole_one(tmp_path, monke
 
     killed(run)
     resumed = job(tmp_path / "killed", SCHEDULES["warmup"], resume=True)
+
+    assert_same_run(resumed, whole)
+
+
+@pytest.mark.parametrize("number", range(KILLS))
+def test_a_kill_at_any_call_while_checkpoints_are_written_leaves_a_whole_one(tmp_path, number):
+    whole = job(tmp_path / "whole", SCHEDULES["warmup"], interval=3)
+
+    def run():
+        left = random.Random(number).randrange(200)
+
+        def counted(call):
+            def made(*args, **kwargs):
+                nonlocal left
+                left -= 1
+                if left < 0:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return call(*args, **kwargs)
+
+            return made
+
+        for name in ("fsync", "rename", "replace", "unlink", "mkdir", "rmdir", "truncate", "open"):
+            setattr(os, name, counted(getattr(os, name)))
+        job(tmp_path / "killed", SCHEDULES["warmup"], interval=3)
+
+    killed(run)
+    resumed = job(tmp_path / "killed", SCHEDULES["warmup"], resume=True, interval=3)
 
     assert_same_run(resumed, whole)
 

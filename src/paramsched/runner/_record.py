@@ -1,16 +1,17 @@
 """The log of what was really used: read from the optimizer just before each of its steps."""
 
-import json
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TextIO, final
+from typing import Any, Final, final
 
 from torch.optim import Optimizer
 
-from paramsched.errors import StateError
 from paramsched.fields import Field
+from paramsched.runner._log_file import Kept, LogFile
 from paramsched.runner._updates import watch_updates
+
+LOGS: Final = ("values", "metrics")
+"""Names of the logs, without `.jsonl`."""
 
 
 @final
@@ -19,20 +20,17 @@ class Record:
 
     Args:
         folder: where they are; None writes nothing (processes other than the main one).
-        lines: of each file what is kept: what came after a checkpoint happens again.
+        kept: what stays of each: what came after a checkpoint happens again.
+
+    Raises:
+        StateError: a log is not the one the checkpoint was saved after.
     """
 
-    def __init__(self, folder: Path | None, lines: dict[str, int]) -> None:
-        self.lines = dict(lines)
+    def __init__(self, folder: Path | None, kept: Mapping[str, Kept]) -> None:
         self.latest: dict[str, list[dict[str, float]]] = {}
         self._waiting: list[dict[str, Any]] = []
         self._stops: list[Callable[[], None]] = []
-        self._files: dict[str, TextIO] = {}
-        if folder is not None:
-            for name, kept in self.lines.items():
-                file = folder / f"{name}.jsonl"
-                keep_lines(file, kept)
-                self._files[name] = file.open("a", encoding="utf-8")
+        self._logs = {name: LogFile(None if folder is None else folder / f"{name}.jsonl", kept[name]) for name in LOGS}
 
     def watch(self, optimizer: Optimizer, fields: tuple[str, ...], name: str, updates: int) -> None:
         """Note these fields of every group at each update of an optimizer, which has taken `updates` so far."""
@@ -52,28 +50,33 @@ class Record:
         self._stops.append(watch_updates(optimizer, before, after))
 
     def flush(self, *, epoch: int, iteration: int, loss: float | None) -> None:
-        """Write the updates of this iteration, and hand them to the system, which keeps them if the process dies."""
+        """Write the updates of this iteration."""
         for line in self._waiting:
-            self._write("values", line | {"epoch": epoch, "iter": iteration} | ({} if loss is None else {"loss": loss}))
+            whole = line | {"epoch": epoch, "iter": iteration} | ({} if loss is None else {"loss": loss})
+            self._logs["values"].write(whole)
         self._waiting.clear()
 
     def metrics(self, *, epoch: int, iteration: int, metrics: dict[str, float]) -> None:
         """Write a validation."""
-        self._write("metrics", {"epoch": epoch, "iter": iteration} | metrics)
+        self._logs["metrics"].write({"epoch": epoch, "iter": iteration} | metrics)
 
-    def close(self) -> dict[str, int]:
-        """Stop; returns how many lines there are."""
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps of the logs."""
+        lines = {name: log.lines for name, log in self._logs.items()}
+        return lines | {"written": {name: log.written for name, log in self._logs.items()}}
+
+    def to_disk(self) -> None:
+        """Put the logs on the disk; a checkpoint must never be ahead of them."""
+        for log in self._logs.values():
+            log.to_disk()
+
+    def close(self) -> dict[str, Any]:
+        """Stop; returns what a checkpoint keeps."""
         for stop in self._stops:
             stop()
-        for file in self._files.values():
-            file.close()
-        return self.lines
-
-    def _write(self, name: str, line: dict[str, Any]) -> None:
-        self.lines[name] += 1
-        if name in self._files:
-            self._files[name].write(json.dumps(line) + "\n")
-            self._files[name].flush()
+        for log in self._logs.values():
+            log.close()
+        return self.state()
 
 
 def read(group: dict[str, Any], fields: tuple[str, ...]) -> dict[str, float]:
@@ -86,19 +89,3 @@ def read(group: dict[str, Any], fields: tuple[str, ...]) -> dict[str, float]:
         if field.key in group:
             found[name] = float(field.read(group))
     return found
-
-
-def keep_lines(file: Path, lines: int) -> None:
-    """Cut a file after its first lines, in place, so that a kill in between loses none of them.
-
-    Raises:
-        StateError: it has fewer.
-    """
-    file.touch()
-    with file.open("rb") as stream:
-        kept = [len(line) for _, line in zip(range(lines), stream, strict=False)]
-    if len(kept) < lines:
-        raise StateError(
-            f"{file}: {len(kept)} lines, but the checkpoint was saved after {lines}. Start over, or bring it back"
-        )
-    os.truncate(file, sum(kept))

@@ -1,7 +1,7 @@
 """What a checkpoint holds of a Runner, and how one goes on from it; whatever differs is said."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,10 @@ import torch
 
 from paramsched.errors import StateError
 from paramsched.runner import _schedulers
-from paramsched.runner._checkpoints import VERSION, read_state, read_weights
+from paramsched.runner._checkpoints import VERSION, read_state, read_torch
+from paramsched.runner._fit import misfits, random_states_file, require_fit
+from paramsched.runner._together import every_process
+from paramsched.runner._weights import read_weights
 from paramsched.runner.loops import Clock
 from paramsched.runner.optim_wrapper import Stepper
 
@@ -21,7 +24,7 @@ def state_of(runner: Any) -> dict[str, Any]:
     clock: Clock = runner.train_loop.clock
     return {
         "version": VERSION,
-        "meta": {"epoch": clock.epoch, "iter": clock.iter, "seed": runner.seed},
+        "meta": {"epoch": clock.epoch, "iter": clock.iter, "seed": runner.seed, "run": runner.run_name},
         "clock": {"epoch": clock.epoch, "batch": clock.batch, "iter": clock.iter, "validated": clock.validated},
         "run": _run(runner),
         "param_schedulers": _schedulers.states(runner.schedulers),
@@ -38,34 +41,42 @@ def gradients_of(runner: Any) -> dict[str, torch.Tensor]:
 
 
 def load_weights(runner: Any, source: Path) -> None:
-    """Take the weights of a checkpoint or of a file; names that do not fit are logged."""
-    missing, unexpected = runner.model.load_state_dict(read_weights(source), strict=False)
+    """Take the weights of a checkpoint or of a file; names that do not fit are logged.
+
+    Raises:
+        StateError: the file is damaged, none of its names is the model's, or a shape differs.
+    """
+    weights = read_weights(source)
+    own = runner.model.state_dict()
+    if own and not weights.keys() & own.keys():
+        raise StateError(
+            f"load_from={str(source)!r}: none of its {len(weights)} names is the model's; "
+            f"it has {_some(weights)}, the model {_some(own)}"
+        )
+    problems = misfits(weights, runner.model)
+    if problems:
+        raise StateError("\n".join(f"load_from={str(source)!r}: {line}" for line in problems))
+    missing, unexpected = runner.model.load_state_dict(weights, strict=False)
     for what, names in (("lacks", missing), ("has besides", unexpected)):
         if names:
             log.warning("load_from=%s: it %s %s", source, what, ", ".join(names))
 
 
 def resume(runner: Any, source: Path) -> None:
-    """Go on from a checkpoint: everything is built, nothing has run.
+    """Go on from a whole checkpoint that fits: everything is built, nothing has run.
 
     Raises:
-        StateError: no checkpoint of a Runner, or one of other schedulers, or of one process where there are several.
+        StateError: one of other schedulers.
         PlanChanged: schedules differ and `on_change` is "error".
     """
     state = read_state(source)
-    was, now = state["run"]["processes"], runner.accelerator.num_processes
-    if (was == 1) != (now == 1):  # Accelerate names the weights differently then
-        raise StateError(
-            f"{source}: saved by {was} processes, and now there are {now}. Start as many, or take the weights only: "
-            "load_from=…, resume=False"
-        )
     given, saved = runner.given, state["param_schedulers"]
     config, policy = given["param_scheduler"], given["on_change"]
     _schedulers.require_resumable(runner.schedulers, saved, config, policy)
     for line in _changed(state["run"], _run(runner)):
         log.warning("resume: %s", line)
     bases = {name: _bases(stepper) for name, stepper in runner.steppers.items()}
-    runner.accelerator.load_state(str(source))
+    every_process(runner.accelerator, lambda: _load(runner, source, state["run"]["processes"]))
     for name, stepper in runner.steppers.items():
         _take_stepper_state(stepper, state["optimizers"].get(name, {}))
         for line in _changed(_bases(stepper), bases[name], only_common=True):
@@ -76,9 +87,51 @@ def resume(runner: Any, source: Path) -> None:
         if key in state["hooks"] and hasattr(hook, "load_state_dict"):
             hook.load_state_dict(state["hooks"][key])
     _take_seed(runner, state["meta"]["seed"])
+    runner.run_name = state["meta"].get("run", runner.run_name)
     runner.train_loop.resume(Clock(**state["clock"]))
     runner.call_hook("after_load_checkpoint", checkpoint=state)
     log.info("resumed from %s: epoch %d, iteration %d", source, runner.epoch, runner.iter)
+
+
+def require_fit_for(runner: Any, source: Path) -> None:
+    """Refuse a checkpoint that the model, the optimizers or the logs of a run do not go on from.
+
+    Schedulers are not built yet, and nothing is loaded.
+
+    Raises:
+        StateError: what does not fit, by its file.
+    """
+
+    def look() -> None:
+        state = read_state(source)
+        was, now = state["run"]["processes"], runner.accelerator.num_processes
+        if (was == 1) != (now == 1):  # Accelerate names the weights differently then
+            raise StateError(
+                f"{source}: saved by {was} processes, and now there are {now}. "
+                f"Start as many, or take the weights only: load_from={str(source)!r}, resume=False"
+            )
+        require_fit(runner.accelerator, source, was)
+        runner.checkpoints.gradients(source)
+        for key, hook in _named(runner.hooks):
+            if key in state["hooks"] and hasattr(hook, "require_resumable"):
+                hook.require_resumable(runner, state["hooks"][key])
+
+    every_process(runner.accelerator, look)
+
+
+def _load(runner: Any, source: Path, saved_processes: int) -> None:
+    """Let Accelerate load its files, and see that it took the random states too: it passes over what it cannot take."""
+    accelerator = runner.accelerator
+    try:
+        accelerator.load_state(str(source))
+    except Exception as error:  # Accelerate raises what torch, safetensors and the system do
+        raise StateError(f"{source}: Accelerate could not load it ({type(error).__name__}: {error})") from error
+    if accelerator.process_index >= saved_processes:
+        log.warning("resume: process %d was not there before; its random numbers begin anew", accelerator.process_index)
+        return
+    file = random_states_file(accelerator, source)
+    if not torch.equal(torch.get_rng_state(), read_torch(file)["torch_manual_seed"]):
+        raise StateError(f"{file}: Accelerate could not take the random states in it")
 
 
 def _run(runner: Any) -> dict[str, Any]:
@@ -151,3 +204,8 @@ def _changed(saved: Mapping[str, Any], now: Mapping[str, Any], *, only_common: b
         for key in sorted(keys)
         if saved.get(key) != now.get(key)
     ]
+
+
+def _some(names: Iterable[str]) -> str:
+    found = list(names)
+    return ", ".join(found[:3]) + (", …" if len(found) > 3 else "")

@@ -2,18 +2,23 @@
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, Self, final
+from uuid import uuid4
 
 from torch import nn
 
+from paramsched.compat.mmengine import OptimWrapper
 from paramsched.errors import ParamschedError
 from paramsched.runner import _build, _prepare, _resume, _schedulers
 from paramsched.runner._check import check, settings_in
-from paramsched.runner._checkpoints import Checkpoints
+from paramsched.runner._checkpoints import Checkpoints, require_whole
+from paramsched.runner._folder_lock import FolderLock
 from paramsched.runner._schedulers import Facts
 from paramsched.runner._steps import LossFunction, Steps
+from paramsched.runner._together import main_only
 from paramsched.runner.hooks.hook import priority_of
 from paramsched.runner.loops import EvalLoop, TrainLoop
 from paramsched.runner.optim_wrapper import Stepper, Steppers
@@ -91,12 +96,17 @@ class Runner:
         self.seed = _prepare.seed_for(randomness or {}, self.accelerator)
         self.model: nn.Module = _build.model_of(model)
         self.checkpoints = Checkpoints(self.work_dir, self.accelerator)
+        self.run_name = uuid4().hex  # that of the run it goes on with, if it does
+        self._lock = FolderLock(self.work_dir)
+        self._writing = False  # the same in every process; the main one has the lock
         self.train_loop: TrainLoop | None = None
         self.val_loop: EvalLoop | None = None
         self.test_loop: EvalLoop | None = None
         self.steps: Steps = Steps(self.model, self.model, loss)
         self.steppers: dict[str, Stepper] = {}
         self.schedulers: _schedulers.Schedulers = {}
+        self._is_scaled = False
+        self._wrappers: dict[str, OptimWrapper] = {}
         self.facts: Facts | None = None
         self._aligned: set[str] = set()  # optimizers whose cycles of accumulation end with the epoch
 
@@ -201,21 +211,32 @@ class Runner:
 
         Raises:
             ParamschedError: there is nothing to train with.
+            FolderInUse: another run writes to `work_dir`.
+            StateError: the checkpoint to go on from is damaged or does not fit; nothing was changed.
         """
         if self.given["train_dataloader"] is None:
             raise ParamschedError(
                 "Runner.train(): nothing to train with. "
                 "Write Runner(model, train_dataloader=…, train_cfg=…, optim_wrapper=…)"
             )
-        self._prepare_training()
-        assert self.train_loop is not None
-        self.call_hook("before_run")
-        self._load_or_resume()
-        for stepper in self.steppers.values():
-            stepper.initialize_count_status(self.model, self.iter, self.max_iters)
-        self.train_loop.run()
-        _schedulers.warn_if_unmeasured(self.schedulers)
-        self.call_hook("after_run")
+        # Where there is no folder yet, a checkpoint that is refused makes none.
+        is_new = not main_only(self.accelerator, self.work_dir.is_dir)
+        source = self._source() if is_new else None
+        with self._locked():
+            source = source if is_new else self._source()
+            self._prepare_training()
+            assert self.train_loop is not None
+            if source is not None and self.given["resume"]:
+                _resume.require_fit_for(self, source)
+            self._prepare_schedulers()
+            self.call_hook("before_run")
+            self._load_or_resume(source)
+            self.checkpoints.begin_at(source if self.given["resume"] else None)
+            for stepper in self.steppers.values():
+                stepper.initialize_count_status(self.model, self.iter, self.max_iters)
+            self.train_loop.run()
+            _schedulers.warn_if_unmeasured(self.schedulers)
+            self.call_hook("after_run")
         return self.model
 
     def val(self) -> dict[str, Any]:
@@ -249,50 +270,88 @@ class Runner:
             name: the folder's, in `work_dir`.
             newest: whether a resume begins here.
         """
-        state = _resume.state_of(self)
-        if self.accelerator.is_main_process:
-            self.call_hook("before_save_checkpoint", checkpoint=state)
-        self.checkpoints.save(name, state, _resume.gradients_of(self), newest=newest)
+        with self._locked():
+            state = _resume.state_of(self)
+            if self.accelerator.is_main_process:
+                self.call_hook("before_save_checkpoint", checkpoint=state)
+            self.checkpoints.save(name, state, _resume.gradients_of(self), newest=newest)
 
     def remove_checkpoint(self, name: str) -> None:
         """Remove a checkpoint."""
         self.checkpoints.remove(name)
 
-    def _load_or_resume(self) -> None:
-        source = None if self.given["load_from"] is None else Path(self.given["load_from"])
-        if self.given["resume"] and source is None:
-            source = self.checkpoints.newest()
-            if source is None:
-                self.logger.info("resume: there is no checkpoint in %s; the run begins", self.work_dir)
-        if self.given["resume"] and source is not None and self.train_loop is not None:
-            _resume.resume(self, source)
+    def _source(self) -> Path | None:
+        """What is loaded, looked at before anything else happens; None: the run begins with the model as it is."""
+        given = self.given["load_from"]
+        if not self.given["resume"]:
+            return None if given is None else Path(given)
+        return main_only(self.accelerator, lambda: self._to_resume(None if given is None else Path(given)))
+
+    def _to_resume(self, given: Path | None) -> Path | None:
+        """The checkpoint to go on from, whole."""
+        if given is not None:
+            require_whole(given)
+            return given
+        found = self.checkpoints.newest()
+        if found is None:
+            self.logger.info("resume: there is no checkpoint in %s; the run begins", self.work_dir)
+        return found
+
+    def _load_or_resume(self, source: Path | None) -> None:
+        if source is None:
             return
-        if source is not None:
+        if self.given["resume"] and self.train_loop is not None:
+            _resume.resume(self, source)
+        else:
             _resume.load_weights(self, source)
-        if self.train_loop is not None:
-            self.checkpoints.forget_newest()
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Keep other runs out of the folder; the main process holds the lock for all."""
+        if self._writing:
+            yield
+            return
+        main_only(self.accelerator, self._take_lock)
+        self._writing = True
+        try:
+            yield
+        finally:
+            self._writing = False
+            self._lock.release()
+
+    def _take_lock(self) -> None:
+        self.work_dir.mkdir(parents=True, exist_ok=True)
+        self._lock.take()
 
     # ------------------------------------------------------------------ building
 
     def _prepare_training(self) -> None:
+        """Everything but schedulers, which change the optimizer as they are built."""
         if self.train_loop is not None:
             return
         given = self.given
-        wrappers = _build.wrappers_of(given["optim_wrapper"], self.model)
+        self._wrappers = _build.wrappers_of(given["optim_wrapper"], self.model)
         loader = _build.loader_of(given["train_dataloader"])
         prepared_model, prepared_loader, *optimizers = self.accelerator.prepare(
-            self.model, loader, *(wrapper.optimizer for wrapper in wrappers.values())
+            self.model, loader, *(wrapper.optimizer for wrapper in self._wrappers.values())
         )
         self.steps = Steps(self.model, prepared_model, given["loss"], self.steps.style)
         self.steppers = {
             name: Stepper(wrapper, optimizer, self.accelerator)
-            for (name, wrapper), optimizer in zip(wrappers.items(), optimizers, strict=True)
+            for (name, wrapper), optimizer in zip(self._wrappers.items(), optimizers, strict=True)
         }
         self.train_loop = _prepare.train_loop_for(self, given["train_cfg"], prepared_loader)
         self.train_loop.seed(self.seed)
         self.facts = _prepare.facts_for(self, loader)
-        _prepare.scale_lr(given["auto_scale_lr"], self.steppers, self.facts)
-        self.schedulers = _schedulers.build(given["param_scheduler"], wrappers, self.facts, given["on_change"])
+
+    def _prepare_schedulers(self) -> None:
+        if self.schedulers or self.facts is None:
+            return
+        given = self.given
+        if not self._is_scaled:  # once, also where the schedulers are refused and train() is called again
+            _prepare.scale_lr(given["auto_scale_lr"], self.steppers, self.facts)
+            self._is_scaled = True
+        self.schedulers = _schedulers.build(given["param_scheduler"], self._wrappers, self.facts, given["on_change"])
         self._prepare_evaluation("val")
         if self.val_loop is None:
             _schedulers.warn_without_validation(self.schedulers)
@@ -301,7 +360,6 @@ class Runner:
             for name, many in self.schedulers.items()
             if self.facts.in_updates or any(isinstance(one, Scheduler) for one in many)
         }
-        self.work_dir.mkdir(parents=True, exist_ok=True)
 
     def _prepare_evaluation(self, mode: Literal["val", "test"]) -> None:
         given = self.given
@@ -317,7 +375,7 @@ class Runner:
         self._prepare_evaluation(mode)
         self.call_hook("before_run")
         if self.train_loop is None:
-            self._load_or_resume()
+            self._load_or_resume(self._source())
         loop: EvalLoop = getattr(self, f"{mode}_loop")
         metrics = loop.run()
         self.call_hook("after_run")

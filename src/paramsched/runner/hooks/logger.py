@@ -5,7 +5,8 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from paramsched.errors import InvalidArgument
-from paramsched.runner._record import Record
+from paramsched.runner._log_file import Kept, require_kept
+from paramsched.runner._record import LOGS, Record
 from paramsched.runner.hooks.hook import Hook
 from paramsched.runner.registry import HOOKS
 
@@ -34,13 +35,13 @@ class LoggerHook(Hook):
             raise InvalidArgument(f"LoggerHook(interval={interval!r})", "no whole number above 0", "Write 10")
         self.interval = interval
         self.record: Record | None = None
-        self._lines = {"values": 0, "metrics": 0}
+        self._kept: dict[str, Any] = dict.fromkeys(LOGS, 0)
         self._rows = 0
 
     def before_train(self, runner: Any) -> None:
         self._rows = 0
         main = runner.accelerator.is_main_process
-        self.record = Record(runner.work_dir if main else None, self._lines)
+        self.record = Record(runner.work_dir if main else None, {name: Kept.of(self._kept, name) for name in LOGS})
         for name, stepper in runner.steppers.items():
             fields = tuple(dict.fromkeys(field for field, _ in runner.fields(name)))
             self.record.watch(stepper.optimizer, fields, name, stepper.updates)
@@ -67,16 +68,30 @@ class LoggerHook(Hook):
 
     def after_train(self, runner: Any) -> None:
         if self.record is not None:
-            self._lines = self.record.close()
+            self._kept = self.record.close()
             self.record = None
+
+    def before_save_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
+        if self.record is not None:
+            self.record.to_disk()
 
     def state_dict(self) -> dict[str, Any]:
         """How many lines there are: those after a checkpoint are written again by the run that goes on from it."""
-        return dict(self._lines if self.record is None else self.record.lines)
+        return dict(self._kept if self.record is None else self.record.state())
+
+    def require_resumable(self, runner: Any, state: dict[str, Any]) -> None:
+        """Refuse a checkpoint that was saved after other logs than those in the work folder.
+
+        Raises:
+            StateError: the log, and what is not as it was.
+        """
+        if runner.accelerator.is_main_process:
+            for name in LOGS:
+                require_kept(runner.work_dir / f"{name}.jsonl", Kept.of(state, name))
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Keep as many lines."""
-        self._lines = dict(state)
+        self._kept = dict(state)
 
     def _tell(self, runner: Any, loss: float | None) -> None:
         columns = {"epoch": f"{runner.train_loop.passes + 1}", "iter": f"{runner.iter + 1}"}

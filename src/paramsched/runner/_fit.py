@@ -1,0 +1,149 @@
+"""Whether a checkpoint can be loaded: every file of it can be read and fits what was built, before anything changes.
+
+Accelerate loads the model first, then the optimizers, and passes over random states that it cannot read. So all of it
+is looked at before.
+"""
+
+import random
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from paramsched.errors import StateError
+from paramsched.runner._checkpoints import read_torch
+
+_OTHER_FORMATS = ("FSDP", "DEEPSPEED", "MEGATRON_LM")
+"""Where Accelerate leaves the files to others, their readers look at them."""
+
+
+def require_fit(accelerator: Any, source: Path, saved_processes: int) -> None:
+    """Refuse a checkpoint whose files cannot be read, or are of another model, other optimizers or another precision.
+
+    Raises:
+        StateError: the first that does not fit, by its file.
+    """
+    if accelerator.distributed_type not in _OTHER_FORMATS:
+        for index, model in enumerate(accelerator._models):
+            _require_weights(source, model, index)
+        for index, optimizer in enumerate(accelerator._optimizers):
+            _require_optimizer(_numbered(source, "optimizer", index), optimizer)
+        for index, _ in enumerate(accelerator._schedulers):
+            read_torch(_numbered(source, "scheduler", index))
+    if accelerator.scaler is not None:
+        file = source / "scaler.pt"
+        if not file.exists():
+            raise StateError(f"{file}: it is missing; the checkpoint was saved without the loss scaler of float16")
+        read_torch(file)
+    custom = len(list(source.glob("custom_checkpoint_*.pkl")))
+    if custom != len(accelerator._custom_objects):
+        raise StateError(
+            f"{source}: it has {custom} files custom_checkpoint_*.pkl, and {len(accelerator._custom_objects)} objects "
+            "are registered with the Accelerator. Register those it was saved with"
+        )
+    if accelerator.process_index < saved_processes:
+        _require_random_states(random_states_file(accelerator, source))
+
+
+def random_states_file(accelerator: Any, source: Path) -> Path:
+    """Where this process's random states are."""
+    return source / f"random_states_{accelerator.process_index}.pkl"
+
+
+def misfits(state: Mapping[str, Any], model: nn.Module) -> list[str]:
+    """Entries of saved weights that are no tensors, or have another shape than the model's of that name."""
+    own = {name: value for name, value in model.state_dict().items() if isinstance(value, torch.Tensor)}
+    return [
+        f"{name} is {tuple(value.shape) if isinstance(value, torch.Tensor) else value!r:.40}, and the model's "
+        f"{tuple(own[name].shape)}"
+        for name, value in state.items()
+        if name in own and getattr(value, "shape", None) != own[name].shape
+    ]
+
+
+def _numbered(source: Path, name: str, index: int) -> Path:
+    return source / (f"{name}_{index}.bin" if index else f"{name}.bin")
+
+
+def _require_weights(source: Path, model: nn.Module, index: int) -> None:
+    ending = f"_{index}" if index else ""
+    file = source / f"model{ending}.safetensors"
+    plain = source / f"pytorch_model{ending}.bin"
+    if not file.exists() and plain.exists():
+        loaded = read_torch(plain)
+        shapes = {name: value.shape for name, value in loaded.items()} if isinstance(loaded, dict) else {}
+        file = plain
+    else:
+        shapes = _shapes_in(file)
+    own = {name: value for name, value in model.state_dict().items() if isinstance(value, torch.Tensor)}
+    if set(shapes) - set(own) or not _all_there(own, shapes):
+        raise StateError(
+            f"{file}: the weights of another model; {_first(set(shapes) - set(own))} in it only, "
+            f"{_first(set(own) - set(shapes))} in the model only"
+        )
+    other = [name for name, shape in shapes.items() if tuple(shape) != tuple(own[name].shape)]
+    if other:
+        name = other[0]
+        raise StateError(
+            f"{file}: {name} has the shape {tuple(shapes[name])}, and the model's has {tuple(own[name].shape)}"
+        )
+
+
+def _shapes_in(file: Path) -> dict[str, tuple[int, ...]]:
+    from safetensors import SafetensorError, safe_open
+
+    if not file.is_file():
+        raise StateError(f"{file}: it is missing")
+    try:
+        with safe_open(file, framework="pt") as opened:
+            return {name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()}
+    except (SafetensorError, OSError, ValueError, RuntimeError, KeyError) as error:
+        raise StateError(f"{file}: it cannot be read ({type(error).__name__}: {error})") from None
+
+
+def _all_there(own: Mapping[str, torch.Tensor], saved: Iterable[str]) -> bool:
+    """Whether each weight was saved, itself or another name of the same storage."""
+    there = {own[name].untyped_storage().data_ptr() for name in saved if name in own}
+    missing = [value for name, value in own.items() if name not in set(saved)]
+    return all(not value.numel() or value.untyped_storage().data_ptr() in there for value in missing)
+
+
+def _require_optimizer(file: Path, prepared: Any) -> None:
+    optimizer: Optimizer = getattr(prepared, "optimizer", prepared)
+    state = read_torch(file)
+    groups = state.get("param_groups") if isinstance(state, dict) else None
+    if not isinstance(groups, list) or not isinstance(state.get("state"), dict):
+        raise StateError(f"{file}: it cannot be read; it is no state of an optimizer")
+    sizes = [len(group["params"]) if isinstance(group, dict) and "params" in group else None for group in groups]
+    now = [len(group["params"]) for group in optimizer.param_groups]
+    if sizes != now:
+        raise StateError(f"{file}: it has groups of {sizes} parameters, and {type(optimizer).__name__} now has {now}")
+    for index, (saved, group) in enumerate(zip(groups, optimizer.param_groups, strict=True)):
+        lost = [name for name in optimizer.defaults if _is_number(group.get(name)) and name not in saved]
+        if lost:
+            raise StateError(f"{file}: group {index} has no {', '.join(lost)}, which {type(optimizer).__name__} needs")
+
+
+def _is_number(value: Any) -> bool:
+    """Whether an entry of a group is a hyperparameter that torch does not fill in, as it does switches."""
+    return isinstance(value, (int, float, tuple, torch.Tensor)) and not isinstance(value, bool)
+
+
+def _require_random_states(file: Path) -> None:
+    states = read_torch(file)
+    try:
+        random.Random().setstate(states["random_state"])  # noqa: S311  # only to see whether it is one
+        np.random.RandomState().set_state(states["numpy_random_seed"])
+        torch.Generator().set_state(states["torch_manual_seed"])
+    except (TypeError, ValueError, KeyError, RuntimeError, IndexError, OverflowError) as error:
+        raise StateError(f"{file}: it has no random states ({type(error).__name__}: {error})") from None
+
+
+def _first(names: Iterable[str]) -> str:
+    found = sorted(names)
+    more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+    return (", ".join(found[:3]) or "nothing") + more

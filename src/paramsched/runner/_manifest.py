@@ -1,0 +1,108 @@
+"""manifest.json: the size and the SHA-256 of every file in a checkpoint, written last.
+
+A checkpoint is whole when its files are those of its manifest, byte for byte. Nothing of it is read before that is
+known.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, final
+
+from paramsched.errors import StateError
+from paramsched.runner import _disk
+
+MANIFEST: Final = "manifest.json"
+_FORMAT: Final = "paramsched.runner 1"
+_MOST_BYTES: Final = 10**8  # a manifest has a hundred bytes for a file
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a checkpoint was when it was saved.
+
+    Args:
+        run: which run of a folder it belongs to: runs that go on have one name.
+        iteration: of the run.
+        files: sizes in bytes and SHA-256 by path inside the folder.
+        digest: SHA-256 of the manifest itself.
+    """
+
+    run: str
+    iteration: int
+    files: dict[str, tuple[int, str]]
+    digest: str
+
+
+def write(folder: Path, run: str, iteration: int) -> Manifest:
+    """Flush every file of a checkpoint to the disk, and write down what they are."""
+    _disk.flush_all(folder)
+    files = {
+        path.relative_to(folder).as_posix(): (path.stat().st_size, digest_of(path))
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    said = {"format": _FORMAT, "run": run, "iteration": iteration, "files": files}
+    digest = _digest(said)
+    _disk.write(folder / MANIFEST, json.dumps({**said, "sha256": digest}, indent=1) + "\n")
+    return Manifest(run, iteration, files, digest)
+
+
+def read(folder: Path) -> Manifest:
+    """The manifest of a checkpoint.
+
+    Raises:
+        StateError: it is missing, cannot be read, or is not what was written.
+    """
+    file = folder / MANIFEST
+    if not file.is_file():
+        raise StateError(f"{file}: it is missing")
+    try:
+        with file.open("rb") as stream:
+            text = stream.read(_MOST_BYTES).decode("utf-8")
+        said = json.loads(text)
+        digest = said.pop("sha256")
+        whole = text == json.dumps({**said, "sha256": digest}, indent=1) + "\n" and digest == _digest(said)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise StateError(f"{file}: it cannot be read ({type(error).__name__}: {error})") from None
+    if not whole:
+        raise StateError(f"{file}: it is not what was written (its SHA-256 differs)")
+    if said["format"] != _FORMAT:
+        raise StateError(f"{file}: of the format {said['format']!r}, and this version reads {_FORMAT!r}")
+    return Manifest(
+        said["run"], said["iteration"], {name: (size, sha) for name, (size, sha) in said["files"].items()}, digest
+    )
+
+
+def damage(folder: Path, manifest: Manifest, only: str | None = None) -> list[str]:
+    """A line for each file that is not what was saved; sizes are looked at before contents.
+
+    Args:
+        folder: the checkpoint.
+        manifest: what it was.
+        only: one file, by its path inside the folder, instead of all.
+    """
+    found = []
+    for name, (size, digest) in manifest.files.items():
+        file = folder / name
+        if only not in (None, name):
+            continue
+        if not file.is_file():
+            found.append(f"{file}: it is missing")
+        elif (now := file.stat().st_size) != size:
+            found.append(f"{file}: it has {now:,} bytes, and was saved with {size:,}")
+        elif digest_of(file) != digest:
+            found.append(f"{file}: it is not what was saved (its SHA-256 differs)")
+    return found
+
+
+def digest_of(file: Path) -> str:
+    """The SHA-256 of a file."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _digest(said: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
