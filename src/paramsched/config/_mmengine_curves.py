@@ -19,6 +19,9 @@ from paramsched.schedules.rules import Rule
 INF: Final = 10**9
 """What MMEngine writes for a window without end."""
 
+CONVERTED: Final = "convert_to_iter_based"
+"""Marks arguments that are in epochs and tick by iteration, until the length of an epoch is known."""
+
 Arguments: TypeAlias = Mapping[str, Any]
 """The arguments of one scheduler by name, all of them there."""
 
@@ -489,8 +492,8 @@ def converted(curve_counted: Iterable[str], given: Arguments, epoch_length: int)
 
 def cautions(curve: Curve, arguments: Arguments, *, converted_from_epochs: bool = False) -> Iterator[str]:
     """What is legal and hardly meant, with cause and cure: rows 3, 10 and 35 of `docs/compat/divergences.md`."""
-    window = arguments["end"] - arguments["begin"]
-    if curve.name in ("Linear", "Constant") and window == 1:
+    in_epochs = arguments.get(CONVERTED, False)
+    if curve.name in ("Linear", "Constant") and arguments["end"] - arguments["begin"] == 1 and not in_epochs:
         factor = arguments["start_factor"] if curve.name == "Linear" else arguments["factor"]
         cure = "write convert_to_iter_based=True" if arguments["by_epoch"] else "make the window longer"
         yield (
@@ -502,7 +505,7 @@ def cautions(curve: Curve, arguments: Arguments, *, converted_from_epochs: bool 
             f"converted to iterations it multiplies by gamma={arguments['gamma']!r} in each of them, "
             "not in each epoch; write gamma ** (1 / epoch_length)"
         )
-    for name in curve.counted:
+    for name in () if in_epochs else curve.counted:
         values = arguments[name] if isinstance(arguments[name], (list, tuple, Counter)) else [arguments[name]]
         broken = [one for one in values if isinstance(one, float) and not one.is_integer()]
         if broken:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import final
 
-from paramsched.config._mmengine_curves import INF, Arguments, Curve
+from paramsched.config._mmengine_curves import CONVERTED, INF, Arguments, Curve
 
 
 @final
@@ -44,6 +44,22 @@ class Clock:
         return None if self.epoch_length is None else tick * self.epoch_length
 
 
+def ticks_by_epoch(arguments: Arguments) -> bool:
+    """Whether a scheduler makes a tick once an epoch."""
+    return bool(arguments["by_epoch"]) and not arguments.get(CONVERTED, False)
+
+
+def apart_from(one: Arguments, other: Arguments) -> int | None:
+    """The least iterations an epoch with which a window in iterations is over before one in epochs begins.
+
+    None where there is no such number.
+    """
+    first, second = (other, one) if one["by_epoch"] else (one, other)
+    if first["by_epoch"] or not second["by_epoch"] or not second["begin"] > 0 or first["end"] >= INF:
+        return None
+    return ceil(first["end"] / second["begin"])
+
+
 def overlap(one: Arguments, other: Arguments, clock: Clock) -> bool:
     """Whether two windows have a common tick, or may have."""
     if bool(one["by_epoch"]) == bool(other["by_epoch"]):
@@ -64,7 +80,7 @@ def list_cautions(schedulers: Iterable[tuple[Curve, Arguments]], clock: Clock) -
     """What a list does that is hardly meant, with cause and cure: rows 9 and 25."""
     together = list(schedulers)
     for index, (curve, arguments) in enumerate(together):
-        if clock.max_epochs is None and clock.max_iters is not None and arguments["by_epoch"]:
+        if clock.max_epochs is None and clock.max_iters is not None and ticks_by_epoch(arguments):
             yield (
                 f"[{index}]: by_epoch=True in a run by iterations ticks once in "
                 f"{clock.epoch_length or 'an unknown number of'} iterations at most, in MMEngine never before the end; "

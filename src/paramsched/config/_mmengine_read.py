@@ -1,14 +1,16 @@
 """From a config of MMEngine to checked entries: one scheduler each, its arguments complete, its window filled in."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from difflib import get_close_matches
 from fractions import Fraction
 from math import ceil
 from typing import Any, final
 
 from paramsched.config._faults import Faults, kind, meant, shown, within
 from paramsched.config._mmengine_curves import (
+    CONVERTED,
     FAMILIES,
     Curve,
     cautions,
@@ -16,13 +18,24 @@ from paramsched.config._mmengine_curves import (
     class_of,
     converted,
 )
-from paramsched.config._mmengine_lists import Clock, list_cautions
+from paramsched.config._mmengine_lists import Clock, list_cautions, ticks_by_epoch
 from paramsched.config._pyconfig import Unreadable
 from paramsched.errors import InvalidArgument
 from paramsched.fields import Field
 from paramsched.time import Calendar, Duration
 
 _NEEDS_END = ("Constant", "Linear", "Poly", "CosineAnnealing", "OneCycle")
+_LOOPS = {True: "EpochBasedTrainLoop", False: "IterBasedTrainLoop"}
+_PARTS = (
+    "param_scheduler",
+    "train_cfg",
+    "optim_wrapper",
+    "default_hooks",
+    "model",
+    "train_dataloader",
+    "default_scope",
+    "lr_config",
+)
 _EXAMPLE = "Write dict(type='MultiStepLR', milestones=[8, 11])"
 
 
@@ -76,16 +89,52 @@ class Reader:
         """The entries of a whole config, or of what stands at its `param_scheduler`."""
         path, schedulers, whole = _found(data)
         self.run = self.run_of(whole)
-        if path == "$.param_scheduler" and schedulers is None:
-            self.faults.add("$", "it has no param_scheduler", f"{_EXAMPLE} as param_scheduler")
+        self.hook(whole, schedulers)
+        if path != "$" and not _schedules(schedulers):
+            self.nothing(whole)
             return []
         entries = [entry for entry in self.several(schedulers, path) if entry is not None]
         self.look(entries, whole)
         return entries
 
+    def nothing(self, whole: Mapping[str, Any]) -> None:
+        """A config that schedules nothing has no plan, which is another thing than a plan that is missing."""
+        if "param_scheduler" in whole:
+            self.faults.add(
+                "$.param_scheduler",
+                f"{whole['param_scheduler']!r} schedules nothing: there is no plan, every value stays as it is",
+                "Write dict(type='ConstantLR', factor=1) for a plan that holds lr",
+            )
+            return
+        close = _nearest("param_scheduler", whole)
+        found = "it has no param_scheduler" + (f'; did you mean it by "{close}"?' if close else "")
+        old = "; lr_config is how mmcv 1 said it" if "lr_config" in whole else ""
+        self.faults.add("$", found + old, f"{_EXAMPLE} as param_scheduler")
+
+    def hook(self, whole: Mapping[str, Any], schedulers: Any) -> None:
+        """Only MMEngine's own hook makes the ticks of its schedulers; others set values by themselves."""
+        hooks = whole.get("default_hooks")
+        if not isinstance(hooks, Mapping) or "param_scheduler" not in hooks:
+            return
+        path, hook = "$.default_hooks.param_scheduler", hooks["param_scheduler"]
+        self.readable(hook, path)
+        if hook is None and _schedules(schedulers):
+            self.faults.add(
+                path,
+                "None: nothing makes the ticks, and every value stays at its first",
+                "Leave it out, or write param_scheduler = None",
+            )
+        kind_of = _name_of(hook.get("type")) if isinstance(hook, Mapping) else None
+        if kind_of is not None and kind_of != "ParamSchedulerHook":
+            self.faults.add(
+                path,
+                f"{kind_of} is a hook that sets values itself, and only running it says which",
+                'Write what it does as a native plan, lr: warmup("3 epochs") >> linear(1, 0.01), say',
+            )
+
     def several(self, schedulers: Any, path: str) -> Iterator[Entry | None]:
         if isinstance(schedulers, Mapping) and "type" not in schedulers:
-            if not schedulers:
+            if not _schedules(schedulers):
                 self.faults.add(path, "there is no scheduler in it", _EXAMPLE)
             for name, theirs in schedulers.items():
                 if not isinstance(theirs, (Mapping, list, tuple)):
@@ -96,7 +145,8 @@ class Reader:
                         _EXAMPLE,
                     )
                     continue
-                yield from self.listed(theirs, within(path, name), str(name))
+                if len(theirs):
+                    yield from self.listed(theirs, within(path, name), str(name))
         else:
             yield from self.listed(schedulers, path, None)
 
@@ -228,12 +278,7 @@ class Reader:
                 return None
             length = self.run.clock.epoch_length
             if length is None:
-                self.faults.add(
-                    within(path, "convert_to_iter_based"),
-                    "nothing says how many iterations an epoch has",
-                    "Write Calendar(steps_per_epoch=…)",
-                )
-                return None
+                return curve.defaulted({**arguments, CONVERTED: True})
             with suppress(TypeError, ValueError, OverflowError):  # not numbers: the checks say which
                 arguments = converted(curve.counted, arguments, length)
         return curve.defaulted(arguments)
@@ -242,15 +287,12 @@ class Reader:
         """The length of the run: what the config says, else the calendar."""
         facts = self.calendar
         length = facts.updates_per_epoch
-        accumulation = _number_in(whole.get("optim_wrapper"), "accumulative_counts") or facts.accumulation or 1
-        train = whole.get("train_cfg")
-        epochs, iterations = _number_in(train, "max_epochs"), _number_in(train, "max_iters")
-        for name, value in (("max_epochs", epochs), ("max_iters", iterations)):
-            if value is not None and value < 1:
-                self.faults.add(f"$.train_cfg.{name}", f"{value} is not above 0", f"Write {name}=12")
-        if iterations is not None and iterations >= 1:
+        accumulation = self.whole_number(whole.get("optim_wrapper"), "$.optim_wrapper", "accumulative_counts")
+        accumulation = accumulation or facts.accumulation or 1
+        epochs, iterations = self.train_length(whole.get("train_cfg"))
+        if iterations is not None:
             return Run(Clock(length, None, iterations), Duration.of(iterations), accumulation)
-        if epochs is not None and epochs >= 1:
+        if epochs is not None:
             return Run(Clock(length, epochs, None), Duration.of(f"{epochs} epochs"), accumulation)
         if facts.total is None:
             return Run(Clock(length), None, accumulation)
@@ -264,6 +306,41 @@ class Reader:
         if length is not None:
             return Run(Clock(length, ceil(Fraction(horizon, length)), None), Duration.of(horizon), accumulation)
         return Run(Clock(None, None, horizon), Duration.of(horizon), accumulation)
+
+    def train_length(self, train: Any) -> tuple[int | None, int | None]:
+        """Epochs and iterations of a train loop; MMEngine's own two take one of them each."""
+        path = "$.train_cfg"
+        self.readable(train, path)
+        if not isinstance(train, Mapping):
+            return None, None
+        epochs = self.whole_number(train, path, "max_epochs")
+        iterations = self.whole_number(train, path, "max_iters")
+        loop, by_epoch = _name_of(train.get("type")), train.get("by_epoch")
+        if loop is not None and by_epoch is not None:
+            self.faults.add(path, "it has both type and by_epoch, and MMEngine takes one", "Leave by_epoch out")
+        if loop is None and isinstance(by_epoch, bool):
+            loop = _LOOPS[by_epoch]
+        wrong = {_LOOPS[True]: ("max_iters", "max_epochs"), _LOOPS[False]: ("max_epochs", "max_iters")}
+        if loop in wrong and train.get(wrong[loop][0]) is not None:
+            given, taken = wrong[loop]
+            other = _LOOPS[loop != _LOOPS[True]]
+            self.faults.add(
+                within(path, given), f"{loop} has no {given}", f"Write {taken}=…, or dict(type='{other}', {given}=…)"
+            )
+        return epochs, iterations
+
+    def whole_number(self, config: Any, path: str, name: str) -> int | None:
+        """A count from 1 on that stands in a part of the config; None where there is none."""
+        value = config.get(name) if isinstance(config, Mapping) else None
+        if isinstance(value, Unreadable):
+            self.readable(value, within(path, name))
+            return None
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return None
+        if value < 1 or value != int(value):
+            self.faults.add(within(path, name), f"{value} is no whole number above 0", f"Write {name}=12")
+            return None
+        return int(value)
 
     def look(self, entries: list[Entry], whole: Mapping[str, Any]) -> None:
         """Warn of what the entries do together."""
@@ -282,7 +359,7 @@ class Reader:
                 self.warnings.append(
                     f"{entry.path}: without a validation it never acts; write val_cfg, val_dataloader and val_evaluator"
                 )
-        by_iteration = [entry.path for entry in entries if not entry.arguments["by_epoch"]]
+        by_iteration = [entry.path for entry in entries if not ticks_by_epoch(entry.arguments)]
         if self.run.accumulation > 1 and by_iteration:
             self.warnings.append(
                 f"{by_iteration[0]}: with {self.run.accumulation} batches to an update, by_epoch=False counts batches "
@@ -292,15 +369,36 @@ class Reader:
 
 def _found(data: Any) -> tuple[str, Any, Mapping[str, Any]]:
     """Where the schedulers stand, the schedulers, and the config around them."""
-    marks = ("param_scheduler", "train_cfg", "optim_wrapper", "default_hooks", "model", "train_dataloader")
-    if isinstance(data, Mapping) and "type" not in data and any(mark in data for mark in marks):
-        return "$.param_scheduler", data.get("param_scheduler"), data
+    if isinstance(data, Mapping) and "type" not in data:
+        marked = any(mark in data for mark in _PARTS)
+        if marked or (data and not any(_like_schedulers(value) for value in data.values())):
+            return "$.param_scheduler", data.get("param_scheduler"), data
     return "$", data, {}
 
 
-def _number_in(config: Any, name: str) -> int | None:
-    value = config.get(name) if isinstance(config, Mapping) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+def _like_schedulers(value: Any) -> bool:
+    """Whether it may be what one of several optimizers follows."""
+    first = value[0] if isinstance(value, (list, tuple)) and value else value
+    name = _name_of(first.get("type")) if isinstance(first, Mapping) else None
+    return name is not None and (class_of(name) is not None or _nearest(name, class_names()) is not None)
+
+
+def _nearest(name: str, known: Iterable[str]) -> str | None:
+    close = get_close_matches(name, list(known), n=1, cutoff=0.75)
+    return close[0] if close else None
+
+
+def _schedules(schedulers: Any) -> bool:
+    """Whether there is a scheduler in it: None, [] and dict(net=[]) have none."""
+    if isinstance(schedulers, Mapping) and "type" not in schedulers:
+        return any(_schedules(theirs) or not isinstance(theirs, (list, tuple)) for theirs in schedulers.values())
+    return schedulers is not None and schedulers != [] and schedulers != ()
+
+
+def _name_of(kind_of: Any) -> str | None:
+    """The name of a class as MMEngine's registries know it, without its scope."""
+    name = kind_of.__name__ if isinstance(kind_of, type) else kind_of
+    return name.rpartition(".")[2] if isinstance(name, str) else None
 
 
 def _text(value: Any) -> str:

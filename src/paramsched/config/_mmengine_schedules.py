@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias, final
 
-from paramsched.config._mmengine_curves import INF, Arguments, Curve
-from paramsched.config._mmengine_lists import Clock, overlap
-from paramsched.errors import InvalidArgument
+from paramsched.config._mmengine_curves import CONVERTED, INF, Arguments, Curve
+from paramsched.config._mmengine_lists import Clock, apart_from, overlap
+from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.schedules import (
     absolute,
     chain,
@@ -44,32 +44,105 @@ class Piece:
     arguments: Arguments
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """What a list of schedulers gives.
+
+    Args:
+        schedule: one for all of them.
+        epoch_length: the least iterations an epoch with which it does; windows in iterations and in epochs are then one
+            after the other.
+    """
+
+    schedule: Schedule
+    epoch_length: int = 1
+
+
 def schedule_for(schedulers: Sequence[Scheduler], clock: Clock) -> Schedule:
+    """One schedule that gives the values of a list of schedulers of one field, whatever the length of an epoch."""
+    return combined(schedulers, clock, any_epoch=True).schedule
+
+
+def combined(schedulers: Sequence[Scheduler], clock: Clock, *, any_epoch: bool = False) -> Combined:
     """One schedule that gives the values of a list of schedulers of one field, plateaus aside.
 
     Args:
         schedulers: in the order of the list; every `eta_max` a number.
         clock: the length of the run, as far as known.
+        any_epoch: whether it has to hold for epochs of any length, where that is not known.
+
+    Raises:
+        MissingFact: how the list combines hangs on the length of an epoch, which nothing says.
     """
     pieces = [_piece(curve, arguments, clock, alone=len(schedulers) == 1) for curve, arguments in schedulers]
     exact = [piece for piece in pieces if piece is not None]
     if len(exact) == len(pieces):
         if len(exact) == 1 or all(piece.kind == "factor" for piece in exact):
-            return exact[0].schedule if len(exact) == 1 else chain(*(piece.schedule for piece in exact))
-        ordered = _one_after_another(exact, clock)
+            return Combined(exact[0].schedule if len(exact) == 1 else chain(*(piece.schedule for piece in exact)))
+        ordered = _one_after_another(exact, clock, any_epoch=any_epoch)
         if ordered is not None:
-            return chain(*(piece.schedule for piece in ordered))
-    return recurrence(*_rules(schedulers))
+            return ordered
+    if any(arguments.get(CONVERTED) for _, arguments in schedulers):
+        raise MissingFact(
+            f"{CONVERTED}=True",
+            "what it means beside the others hangs on the iterations of an epoch, which nothing says",
+            "Write Calendar(..., steps_per_epoch=100)",
+        )
+    return Combined(recurrence(*_rules(schedulers)))
 
 
-def _one_after_another(pieces: Sequence[Piece], clock: Clock) -> list[Piece] | None:
+def _one_after_another(pieces: Sequence[Piece], clock: Clock, *, any_epoch: bool) -> Combined | None:
     """The pieces in the order of time, if no two have a common tick."""
+    least = 1
     for index, piece in enumerate(pieces):
-        if any(overlap(piece.arguments, other.arguments, clock) for other in pieces[index + 1 :]):
-            return None
-    return sorted(
-        pieces, key=lambda piece: clock.in_iterations(piece.arguments["begin"], piece.arguments["by_epoch"]) or 0
-    )
+        for other in pieces[index + 1 :]:
+            if not overlap(piece.arguments, other.arguments, clock):
+                continue
+            guessed = clock.epoch_length is None and not any_epoch
+            enough = apart_from(piece.arguments, other.arguments) if guessed else None
+            if enough is None:
+                return None
+            least = max(least, enough)
+    ordered = sorted(pieces, key=lambda piece: _begin(piece.arguments, clock))
+    return Combined(chain(*(piece.schedule for piece in ordered)), least)
+
+
+def _begin(arguments: Arguments, clock: Clock) -> tuple[bool, float]:
+    """Where a window begins; those in epochs come last where nothing says how long one is."""
+    at = clock.in_iterations(arguments["begin"], arguments["by_epoch"])
+    return (False, at) if at is not None else (True, arguments["begin"])
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Ticks:
+    """The ticks of a scheduler as lengths of a schedule."""
+
+    in_epochs: bool
+    converted: bool
+
+    @property
+    def stepwise(self) -> bool:
+        """Whether its values change between epochs only."""
+        return self.in_epochs and not self.converted
+
+    def count(self, ticks: float) -> DurationLike:
+        """So many counts of the config."""
+        return f"{int(ticks)} epochs" if self.in_epochs else int(ticks)
+
+    def last(self, ticks: float) -> DurationLike:
+        """The begin of the last tick of so many counts."""
+        return f"{int(ticks)} epochs - 1 step" if self.converted else self.count(ticks - 1)
+
+    @property
+    def one(self) -> DurationLike:
+        """A single tick."""
+        return 1 if self.converted else self.count(1)
+
+    def changing(self, schedule: Schedule) -> Schedule:
+        """A smooth schedule as the ticks read it."""
+        return every(schedule, "epoch") if self.stepwise else schedule
 
 
 def _piece(curve: Curve, arguments: Arguments, clock: Clock, *, alone: bool) -> Piece | None:
@@ -78,15 +151,14 @@ def _piece(curve: Curve, arguments: Arguments, clock: Clock, *, alone: bool) -> 
     begin, end = arguments["begin"], arguments["end"]
     run = clock.end(by_epoch)
     counts = [begin, end, *(arguments[name] for name in curve.counted if isinstance(arguments.get(name), (int, float)))]
+    ticks = _Ticks(by_epoch, bool(arguments.get(CONVERTED)))
+    if ticks.converted and curve.name == "MultiStep":
+        counts += arguments["milestones"]
     if any(isinstance(one, float) and not one.is_integer() for one in counts):
         return None
     last = min(end, run) if run is not None and alone and end > run else end
-
-    def ticks(count: int) -> DurationLike:
-        return f"{int(count)} epochs" if by_epoch else int(count)
-
     try:
-        found = _shape(curve, arguments, ticks, int(end - begin) - 1, alone=alone, run=run)
+        found = _shape(curve, arguments, ticks, alone=alone, run=run)
     except InvalidArgument:
         return None  # a number our shape refuses and the rule does not, gamma=0 say
     if found is None:
@@ -94,33 +166,31 @@ def _piece(curve: Curve, arguments: Arguments, clock: Clock, *, alone: bool) -> 
     shape, kind, ends_itself = found
     covers = begin == 0 and (ends_itself or end >= INF or (run is not None and end >= run))
     if not covers:
-        stop = None if last >= INF else ticks(last if curve.name == "MultiStep" else last - 1)
-        shape = window(shape, ticks(begin), stop)
+        stop = None if last >= INF else ticks.count(last) if curve.name == "MultiStep" else ticks.last(last)
+        shape = window(shape, ticks.count(begin), stop)
     return Piece(shape, kind, arguments)
 
 
 def _shape(
-    curve: Curve, arguments: Arguments, ticks: Any, n: int, *, alone: bool, run: int | None
+    curve: Curve, arguments: Arguments, ticks: _Ticks, *, alone: bool, run: int | None
 ) -> tuple[Schedule, Kind, bool] | None:
     """The closed form on the window's own clock, what it does, and whether it holds by itself after the window."""
-    by_epoch = bool(arguments["by_epoch"])
     endless = arguments["end"] >= INF
-
-    def stepwise(schedule: Schedule) -> Schedule:
-        return every(schedule, "epoch") if by_epoch else schedule
+    size = arguments["end"] - arguments["begin"]
+    single = size == 1 and not ticks.converted
 
     match curve.name:
         case "Constant" if not endless:
             factor = arguments["factor"]
-            if n == 0:
+            if single:
                 return constant(factor), "factor", True
             if factor == 0 and not alone:
                 return None  # nothing is left of what others do meanwhile
-            return constant(factor, over=ticks(n)) >> constant(1.0, over=ticks(1)), "factor", True
+            return constant(factor, over=ticks.last(size)) >> constant(1.0, over=ticks.one), "factor", True
         case "Exponential":
-            return stepwise(exponential(arguments["gamma"], ticks(1))), "factor", False
+            return ticks.changing(exponential(arguments["gamma"], ticks.one)), "factor", False
         case "Step":
-            return step(ticks(arguments["step_size"]), arguments["gamma"]), "factor", False
+            return step(ticks.count(arguments["step_size"]), arguments["gamma"]), "factor", False
         case "MultiStep" if run is not None or not endless:
             limit = min(arguments["end"], INF if run is None else run) - arguments["begin"]
             milestones = sorted(
@@ -128,39 +198,39 @@ def _shape(
             )
             if not milestones or (run is None and arguments["end"] >= INF):
                 return None
-            return multistep([ticks(one) for one in milestones], arguments["gamma"]), "factor", False  # type: ignore[arg-type]  # a list is read as well
+            return multistep([ticks.count(one) for one in milestones], arguments["gamma"]), "factor", False  # type: ignore[arg-type]  # a list is read as well
         case "Linear" if not endless:
             start, to = float(arguments["start_factor"]), float(arguments["end_factor"])
-            if start == 0 and n > 0 and not alone:
+            if start == 0 and not single and not alone:
                 return None  # as above
-            if n == 0:
+            if single:
                 return constant(start), "factor", True
-            return stepwise(linear(start, to, over=ticks(n))), "factor", True
+            return ticks.changing(linear(start, to, over=ticks.last(size))), "factor", True
         case "CosineAnnealing":
-            return _cosine_shape(arguments, ticks, n, stepwise, alone=alone, run=run)
+            return _cosine_shape(arguments, ticks, alone=alone, run=run)
         case "Poly" if not endless:
-            if n == 0:
+            if single:
                 return None
             floor = absolute(float(arguments["eta_min"]))
-            shape = polynomial(float(arguments["power"]), to=floor, over=ticks(n))
-            return stepwise(shape), "towards", True
+            shape = polynomial(float(arguments["power"]), to=floor, over=ticks.last(size))
+            return ticks.changing(shape), "towards", True
     return None
 
 
 def _cosine_shape(
-    arguments: Arguments, ticks: Any, n: int, stepwise: Any, *, alone: bool, run: int | None
+    arguments: Arguments, ticks: _Ticks, *, alone: bool, run: int | None
 ) -> tuple[Schedule, Kind, bool] | None:
-    length = arguments["T_max"]
-    reached = n if run is None else min(n, run - arguments["begin"] - 1)
-    if reached > length:
+    length, size = arguments["T_max"], arguments["end"] - arguments["begin"]
+    reached = size if run is None else min(size, run - arguments["begin"])
+    if reached - (0 if ticks.converted else 1) > length:
         return None  # it turns round and climbs
     ratio = arguments["eta_min_ratio"]
     if ratio is not None and ratio != 0 and not alone:
         return None  # a multiple of the base, not of what the schedulers before left of it
     floor: float | Absolute = absolute(float(arguments["eta_min"])) if ratio is None else float(ratio)
     zero = floor in (absolute(0.0), 0.0)
-    shape = cosine(to=0.0 if zero else floor, over=ticks(length))
-    return stepwise(shape), "factor" if zero else "towards", length == n
+    shape = cosine(to=0.0 if zero else floor, over=ticks.count(length))
+    return ticks.changing(shape), "factor" if zero else "towards", length == size - 1 and not ticks.converted
 
 
 def _rules(schedulers: Sequence[Scheduler]) -> list[Rule]:

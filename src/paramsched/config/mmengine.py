@@ -16,7 +16,7 @@ from paramsched.config import _json, _mmengine_write, _yaml
 from paramsched.config._caution import warn
 from paramsched.config._faults import Faults, within
 from paramsched.config._mmengine_read import Entry, Reader, Run
-from paramsched.config._mmengine_schedules import schedule_for
+from paramsched.config._mmengine_schedules import Combined, combined
 from paramsched.config._pyconfig import read_python
 from paramsched.config._raw import settled
 from paramsched.errors import ConfigError, InvalidArgument, PlanError
@@ -24,7 +24,6 @@ from paramsched.feedback.base import MetricRule
 from paramsched.feedback.plateau import plateau
 from paramsched.plan import Binding, Plan
 from paramsched.schedules import constant
-from paramsched.schedules.base import Schedule
 from paramsched.time import Calendar
 
 
@@ -169,7 +168,13 @@ def _plan(entries: Sequence[Entry], run: Run, bases: _Bases) -> Plan:
         mine = [entry for entry in entries if (entry.optimizer, entry.field) == (optimizer, field)]
         groups = _groups(mine)
         for group in range(groups) if groups else (None,):
-            schedule = _scheduled(mine, run, group)
+            found = _scheduled(mine, run, group)
+            schedule = found.schedule
+            if found.epoch_length > 1:
+                warn(
+                    f"{mine[0].path}: the windows in iterations and in epochs are taken to be one after the other, as "
+                    f"they are from {found.epoch_length} iterations an epoch on"
+                )
             for entry in mine:
                 if entry.curve.rule is None:
                     schedule = schedule * _metric_rule(entry, bases)
@@ -188,7 +193,7 @@ def _groups(entries: Sequence[Entry]) -> int:
     return max(counts, default=0)
 
 
-def _scheduled(entries: Sequence[Entry], run: Run, group: int | None) -> Schedule:
+def _scheduled(entries: Sequence[Entry], run: Run, group: int | None) -> Combined:
     schedulers = []
     for entry in entries:
         if entry.curve.rule is None:
@@ -196,7 +201,7 @@ def _scheduled(entries: Sequence[Entry], run: Run, group: int | None) -> Schedul
         peaks = entry.arguments.get("eta_max")
         one = {"eta_max": peaks[group]} if group is not None and isinstance(peaks, (list, tuple)) else {}
         schedulers.append((entry.curve, {**entry.arguments, **one}))
-    return schedule_for(schedulers, run.clock) if schedulers else constant(1.0)
+    return combined(schedulers, run.clock) if schedulers else Combined(constant(1.0))
 
 
 def _metric_rule(entry: Entry, bases: _Bases) -> MetricRule[Any]:

@@ -203,14 +203,13 @@ def _check_one(config: Any, wrapper: OptimWrapper | None, path: str, given: Mapp
     for index, one in enumerate(many):
         where = within(path, index) if isinstance(config, (list, tuple)) else path
         if not isinstance(one, _ParamScheduler):
-            _check_dict(one, where, wrapper, given, facts, faults)
+            _check_dict(one, where, wrapper, facts, faults)
 
 
 def _check_dict(
     config: Any,
     path: str,
     wrapper: OptimWrapper | None,
-    given: Mapping[str, Any],
     facts: Mapping[str, Any],
     faults: Faults,
 ) -> None:
@@ -222,7 +221,8 @@ def _check_dict(
             return  # a class of the user's own says what it takes when it is built
     before = faults.count
     reader = Reader(faults, Calendar(steps_per_epoch=facts["epoch_length"]))
-    reader.run = reader.run_of({"train_cfg": given["train_cfg"]} if isinstance(given["train_cfg"], Mapping) else {})
+    lengths = {name: facts[name] for name in ("max_epochs", "max_iters") if facts[name] is not None}
+    reader.run = reader.run_of({"train_cfg": lengths})
     if isinstance(config, Mapping):
         config = {name: value for name, value in config.items() if name != "last_step"}
     reader.one(config, path, None)
