@@ -1,8 +1,8 @@
 """Trace: the values a plan gives, as arrays."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias, final
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
 
 import numpy as np
 
@@ -23,6 +23,20 @@ Key: TypeAlias = tuple[str, str | int]
 
 
 @final
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What a curve has to do with base.
+
+    Args:
+        value: the base it was drawn from; None where nobody said it, and 1 was taken.
+        share: how much of the curve scales with it: all (a multiple of base), none, or some.
+    """
+
+    value: float | None
+    share: Literal["all", "some", "none"]
+
+
+@final
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
     """The values a plan gives: `trace["lr", "head"]` is a float64 array with one value for each update of the horizon.
@@ -39,6 +53,7 @@ class Trace:
     _columns: dict[Key, Floats]
     _schedules: dict[Key, Schedule]
     _indices: dict[int, str | int] = field(default_factory=dict)
+    _bases: dict[Key, Base] = field(default_factory=dict)
 
     def keys(self) -> tuple[Key, ...]:
         """The pairs of field and group, in order."""
@@ -64,6 +79,15 @@ class Trace:
     def line(self, field: str, group: str | int = "") -> str:
         """The one-line text of a curve's schedule, with its lengths in updates."""
         return str(self._schedules[self._find((field, group))])
+
+    def base(self, field: str, group: str | int = "") -> Base:
+        """The base a curve was drawn from, and how it hangs on it."""
+        return self._bases[self._find((field, group))]
+
+    def with_assumed_bases(self, keys: Iterable[Key]) -> "Trace":
+        """The same values; of the curves named, the base is known to be nobody's."""
+        assumed = {pair: replace(self._bases[pair], value=None) for pair in map(self._find, keys)}
+        return replace(self, _bases=self._bases | assumed)
 
     def to_dict(self) -> dict[str, list[float]]:
         """Lists of floats by column name: `lr[head]`, `betas[0][1]`; a target by its name."""
@@ -142,6 +166,7 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
     groups = groups_of(optimizer)
     columns: dict[Key, Floats] = {}
     schedules: dict[Key, Schedule] = {}
+    bases: dict[Key, Base] = {}
     labels = unique_labels(groups)
     cache: dict[tuple[Schedule, float], Floats] = {}
 
@@ -151,6 +176,7 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
             found = cache[schedule, base] = evaluate(schedule, times, base)
             found.setflags(write=False)
         columns[key], schedules[key] = found, schedule
+        bases[key] = Base(base, _share(schedule, total))
 
     for name in dict.fromkeys(binding.name for binding in resolved.bindings):
         for index, bounds in enumerate(bind(resolved, groups)):
@@ -160,7 +186,15 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
     for binding in resolved.bindings:
         if not isinstance(binding.field, str):
             keep((binding.name, ""), binding.schedule, binding.field.initial)
-    return Trace(total, facts.updates_per_epoch, columns, schedules, labels)
+    return Trace(total, facts.updates_per_epoch, columns, schedules, labels, bases)
+
+
+def _share(schedule: Schedule, total: int) -> Literal["all", "some", "none"]:
+    """How much of a curve scales with base."""
+    if not schedule.has_absolute:
+        return "all"
+    times = np.unique(np.linspace(0, total - 1, 100).astype(np.int64))
+    return "none" if np.array_equal(evaluate(schedule, times, 1.0), evaluate(schedule, times, 2.0)) else "some"
 
 
 def groups_of(optimizer: Any) -> Sequence[Group]:

@@ -72,7 +72,12 @@ def main() -> None:
 def configs_in(folder: Path) -> Iterator[Path]:
     """Files that are configs of a run: below a folder `configs`, with a train_cfg or a param_scheduler in reach."""
     for path in folder.rglob("*.py"):
-        if "configs" in path.parts and path.name != "__init__.py" and "_base_" not in path.parts[:-1]:
+        if (
+            path.is_file()
+            and "configs" in path.parts
+            and path.name != "__init__.py"
+            and "_base_" not in path.parts[:-1]
+        ):
             yield path
 
 

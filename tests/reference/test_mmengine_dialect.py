@@ -1,5 +1,6 @@
 """What the dialect makes of MMEngine's configs against real MMEngine."""
 
+import re
 import warnings
 
 import numpy as np
@@ -27,6 +28,12 @@ def planned(plan, kind, groups):
     return rows
 
 
+def with_ends(configs):
+    """With the end that the run's length gives, in the unit each scheduler counts in."""
+    ends = {True: peer.EPOCHS, False: peer.EPOCHS * peer.LENGTH}
+    return [{"end": ends[one.get("by_epoch", True)], **one} for one in configs]
+
+
 @given(peer.lists())
 def test_the_plan_of_a_list_traces_mmengines_values(drawn):
     configs, kind, groups = drawn
@@ -37,6 +44,22 @@ def test_the_plan_of_a_list_traces_mmengines_values(drawn):
         plan = mmengine.to_plan(configs, calendar=CALENDAR)
 
     peer.assert_same(planned(plan, kind, groups), expected, kind, groups)
+
+
+@given(peer.lists())
+def test_a_list_read_without_the_length_of_an_epoch_gives_mmengines_values_once_it_is_known(drawn):
+    configs, kind, groups = drawn
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        try:
+            plan = mmengine.to_plan({"param_scheduler": with_ends(configs), "train_cfg": {"max_epochs": peer.EPOCHS}})
+        except ps.errors.MissingFact:
+            reject()
+    least = [int(found[1]) for one in told if (found := re.search(r"from (\d+) iterations", str(one.message)))]
+    if max(least, default=1) > peer.LENGTH:
+        reject()
+
+    peer.assert_same(planned(plan, kind, groups), peer.peer_values(with_ends(configs), kind, groups), kind, groups)
 
 
 @given(peer.lists())

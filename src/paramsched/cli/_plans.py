@@ -13,6 +13,7 @@ import click
 from paramsched import config
 from paramsched._trace import Trace, trace
 from paramsched.cli._options import Facts
+from paramsched.config import Loaded
 from paramsched.config._check import units
 from paramsched.config._faults import Faults, meant
 from paramsched.config._lines import schedule_in
@@ -27,18 +28,24 @@ _PATH = re.compile(r"[^()]*(\.[A-Za-z]\w*|[/\\][^()]*)")
 _NUMBER = re.compile(r"\s*\d[\d_]*(e\d+)?\s*")
 _MOST_VALUES = 20_000_000  # 160 MB; a picture has a thousand columns
 _MOST_GROUPS = 1_000
+_EPOCH = 1_000  # updates of an epoch that a config counts beside updates
 _ASSUMED = 1_000  # updates of a run that nobody said the length of
 
 
 def plan_from(given: str, *, format: str | None = None, field: str = "lr", facts: Facts | None = None) -> Plan:
     """The plan a file, standard input or a line of text says."""
+    return loaded_from(given, format=format, field=field, facts=facts).plan
+
+
+def loaded_from(given: str, *, format: str | None = None, field: str = "lr", facts: Facts | None = None) -> Loaded:
+    """The plan a file, standard input or a line of text says, and the optimizer's values that stand beside it."""
     if format is not None and format not in config.formats():
         raise click.UsageError(f'No such format "{format}"; {meant(format, config.formats())}')
     calendar = _known(facts)
     if given == "-":
-        return config.loads(_stdin(), format or "yaml", calendar=calendar)
+        return config.loads_with_bases(_stdin(), format or "yaml", calendar=calendar)
     if os.path.exists(given):  # noqa: PTH110  # unlike Path.exists it takes a text of any length
-        return config.load(given, format=format, calendar=calendar)
+        return config.load_with_bases(given, format=format, calendar=calendar)
     if _PATH.fullmatch(given):
         raise FileNotFoundError(2, "no such file", given)
     faults = Faults()
@@ -46,7 +53,19 @@ def plan_from(given: str, *, format: str | None = None, field: str = "lr", facts
     faults.raise_any(field)
     assert schedule is not None
     horizon = None if facts is None or facts.horizon is None else length(facts.horizon, "--horizon")
-    return Plan(Binding(field, schedule), horizon=horizon)
+    return Loaded(Plan(Binding(field, schedule), horizon=horizon))
+
+
+def loaded_assuming(given: str, *, format: str | None = None, field: str = "lr", facts: Facts) -> tuple[Loaded, Facts]:
+    """What `given` says; where it cannot be read without an epoch's length, one is assumed, said, and added."""
+    try:
+        return loaded_from(given, format=format, field=field, facts=facts), facts
+    except MissingFact:
+        if facts.steps_per_epoch or facts.batches_per_epoch:
+            raise
+        _note(f"no --steps-per-epoch given; taken to be {_EPOCH}")
+        more = replace(facts, steps_per_epoch=_EPOCH)
+        return loaded_from(given, format=format, field=field, facts=more), more
 
 
 def title_of(given: str) -> str:
@@ -74,8 +93,11 @@ def calendar_of(facts: Facts, **assumed: Any) -> Calendar:
         raise click.UsageError(str(error)) from None
 
 
-def calendar_for(plan: Plan, facts: Facts) -> Calendar:
-    """The Calendar for a picture: where only proportions matter, what is not known is assumed, and said."""
+def calendar_for(plan: Plan, facts: Facts, *, native: bool = True) -> Calendar:
+    """The Calendar for a picture: where only proportions matter, what is not known is assumed, and said.
+
+    A config of another library counts epochs and iterations side by side; for it an epoch's length is assumed too.
+    """
     horizon = plan.horizon if facts.horizon is None else length(facts.horizon, "--horizon")
     used = units(plan) | ({unit for unit, _ in horizon.terms} if horizon is not None else set())
     if horizon is None:
@@ -96,22 +118,39 @@ def calendar_for(plan: Plan, facts: Facts) -> Calendar:
         if getattr(facts, fact) is None and not (unit == "epochs" and epoch):
             _note(f"no --{fact.replace('_', '-')} given; taken to be {value:g}")
             return calendar_of(facts, **{fact: value})
+    if not native and others == {"epochs", "updates"} and not (facts.steps_per_epoch or facts.batches_per_epoch):
+        _note(f"no --steps-per-epoch given; taken to be {_EPOCH}")
+        return calendar_of(facts, steps_per_epoch=_EPOCH)
     return calendar_of(facts)
 
 
-def traced(plan: Plan, facts: Facts, bases: tuple[str, ...]) -> Trace:
+def traced(loaded: Loaded, facts: Facts, bases: tuple[str, ...]) -> Trace:
     """The values of every update."""
-    calendar = calendar_for(plan, facts)
-    groups = groups_for(plan, bases)
+    plan = loaded.plan
+    calendar = calendar_for(plan, facts, native=loaded.native)
+    groups, assumed = groups_for(loaded, bases)
+    say_bases(loaded)
     total = plan.resolve(calendar).horizon
     count = 0 if total is None else total.updates * max(len(groups), 1) * len({one.name for one in plan.bindings})
     if count > _MOST_VALUES:
         raise click.UsageError(f"{count:,} values are too many to draw. Give --at for single ones, or coarser facts.")
-    return trace(plan, groups, calendar)
+    found = trace(plan, groups, calendar)
+    return found.with_assumed_bases(pair for pair in found.keys() if pair in assumed)
 
 
-def groups_for(plan: Plan, bases: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Param groups as the plan's selectors ask for them, each field at its base, or at 1."""
+def say_bases(loaded: Loaded) -> None:
+    """What is to be said of the bases a file has: the picture itself says their values."""
+    for note in loaded.bases.notes:
+        _note(note)
+
+
+def groups_for(loaded: Loaded, bases: tuple[str, ...]) -> tuple[list[dict[str, Any]], set[tuple[str, str | int]]]:
+    """Param groups as the plan's selectors ask for them, each field at its base: given, the file's own, else 1.
+
+    Returns:
+        The groups, and for which fields of which groups nothing says a base.
+    """
+    plan = loaded.plan
     values = _bases(plan, bases)
     bindings = [one for one in plan.bindings if not isinstance(one.field, Target)]
     indices = {one.groups for one in bindings if isinstance(one.groups, int)}
@@ -123,12 +162,20 @@ def groups_for(plan: Plan, bases: tuple[str, ...]) -> list[dict[str, Any]]:
         alone = not groups and not names
         groups.append({} if alone or "default" in names else {"name": "default"})
     groups += [{"name": name} for name in names]
+    several = [str(one["name"]) for one in loaded.bases.groups if "name" in one]
+    if len(several) > 1 and not names and not indices:  # one list of schedulers for several optimizers
+        groups = [{"name": name} for name in several]
+    assumed: set[tuple[str, str | int]] = set()
     for index, group in enumerate(groups):
         label = group.get("name", index)
+        own = loaded.bases.of(group.get("name"))
         chosen = [one for one in bindings if one.groups is None or one.groups in (index, group.get("name", index))]
         for one in chosen:
             field = Field.of(one.name)
-            value = values.get((one.name, str(label)), values.get((one.name, None), 1.0))
+            value = values.get((one.name, str(label)), values.get((one.name, None), _own_value(own, field)))
+            if value is None:
+                assumed.add((one.name, label))
+                value = 1.0
             if field.index is None:
                 group[field.key] = value
             else:
@@ -136,7 +183,17 @@ def groups_for(plan: Plan, bases: tuple[str, ...]) -> list[dict[str, Any]]:
                 row += [1.0] * (field.index + 1 - len(row))
                 row[field.index] = value
                 group[field.key] = tuple(row)
-    return groups
+    return groups, assumed
+
+
+def _own_value(values: Mapping[str, Any], field: Field) -> float | None:
+    """A field's value in what a file says of the optimizer; momentum is `betas[0]` where there are betas."""
+    if field.key == "momentum" and "momentum" not in values and "betas" in values:
+        field = Field("betas", 0)
+    entry = values.get(field.key)
+    if field.index is not None:
+        entry = entry[field.index] if isinstance(entry, tuple) and field.index < len(entry) else None
+    return float(entry) if isinstance(entry, (int, float)) else None
 
 
 def _bases(plan: Plan, given: tuple[str, ...]) -> Mapping[tuple[str, str | None], float]:

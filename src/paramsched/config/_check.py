@@ -1,7 +1,7 @@
 """What can be said about a plan before anything is known of the run."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from typing import Any, Literal, final
 
@@ -10,9 +10,12 @@ from paramsched.errors import InvalidArgument, MissingFact, Unresolved
 from paramsched.plan import Binding, Plan, Target
 from paramsched.schedules import Schedule
 from paramsched.schedules._span import Span
+from paramsched.schedules.recurrence import Recurrence
 from paramsched.schedules.rules import Rule
 from paramsched.schedules.sequence import Sequence
 from paramsched.time import Calendar, Duration
+
+_LONG_EPOCH = 10**7
 
 
 @final
@@ -34,11 +37,13 @@ class Finding:
         return f"{self.path}: {'' if self.severity == 'error' else 'warning: '}{self.message}"
 
 
-def check(plan: Plan) -> tuple[Finding, ...]:
-    """Look for what is wrong with a plan in every run; no calendar is needed.
+def check(plan: Plan, calendar: Calendar | None = None) -> tuple[Finding, ...]:
+    """Look for what is wrong with a plan in every run; with facts, in the run they are of.
 
     Args:
         plan: resolved or not.
+        calendar: the facts of one run. Without them lengths are compared only where every run compares them alike:
+            500 updates may be less or more than an epoch.
 
     Returns:
         Errors (two stages without length, a stage for which nothing is left, a milestone past its end, momentum and
@@ -49,8 +54,9 @@ def check(plan: Plan) -> tuple[Finding, ...]:
     $.lr: warning: linear(over="30 epochs") takes 150% of the horizon; the run ends inside
     """
     found: list[Finding] = []
-    trial = _trial(plan)
+    known = None if calendar is None else _known(plan, calendar)
     for binding in plan.bindings:
+        trial = known or _trial(plan, binding)
         path = path_of(binding)
         errors = list(dict.fromkeys(_errors(binding.schedule, trial)))
         found += [Finding("error", path, message) for message in errors]
@@ -103,7 +109,18 @@ def _parts(value: Any) -> Iterator[Any]:
             yield from _parts(getattr(value, field.name))
 
 
-def _trial(plan: Plan) -> Span | None:
+def _known(plan: Plan, calendar: Calendar) -> Span | None:
+    """The run that the facts are of; None where they do not say its length in updates."""
+    horizon = plan.horizon if plan.horizon is not None else calendar.total
+    if horizon is None:
+        return None
+    try:
+        return _span(replace(calendar, total=horizon))
+    except MissingFact:
+        return None
+
+
+def _trial(plan: Plan, binding: Binding) -> Span | None:
     """A run in which the horizon's own unit, and per cent, can be converted, and no other; None if there is no such."""
     horizon = plan.horizon
     if horizon is None:
@@ -116,7 +133,13 @@ def _trial(plan: Plan) -> Span | None:
     # One update to a hundredth of the unit, so that decimals such as "2.5 epochs" stay what they are.
     match names.pop():
         case "epochs":
-            return _span(Calendar(total=horizon, steps_per_epoch=100))
+            used = {unit for length in durations(binding.schedule) for unit, _ in length.terms}
+            if used <= {"epochs", "percent"}:
+                return _span(Calendar(total=horizon, steps_per_epoch=100))
+            # Epochs so long that lengths in updates are next to nothing: what is wrong there is wrong in every run.
+            if any(isinstance(part, Recurrence) for part in _parts(binding.schedule)):
+                return None  # it would be computed for each of so many updates
+            return _span(Calendar(total=horizon, steps_per_epoch=_LONG_EPOCH))
         case "samples":
             return _span(Calendar(total=horizon, batch_size=1))
         case "tokens":

@@ -7,6 +7,7 @@ from pkgutil import iter_modules
 from typing import Any, Protocol, cast
 
 from paramsched.config import _json, _toml, _yaml, native
+from paramsched.config._bases import Bases, Loaded
 from paramsched.config._faults import Faults, meant
 from paramsched.config._names import ShapeLike
 from paramsched.config._raw import bounded, settled
@@ -29,7 +30,7 @@ class Dialect(Protocol):
     """What a module of this package gives to be a dialect.
 
     It may also have `from_plan(plan) -> data`, `read(text, source) -> data` where its files are no YAML and no JSON,
-    and `write(data) -> text`.
+    `write(data) -> text`, and `bases_of(data, calendar) -> Bases` where its files say the optimizer's values.
     """
 
     def to_plan(self, data: Any, *, calendar: Calendar | None = None, base: BaseLike | None = None) -> Plan:
@@ -84,12 +85,26 @@ def plan_of(
     base: BaseLike | None = None,
 ) -> Plan:
     """The plan a text says; `syntax` is what the file's suffix says where the format is a dialect."""
+    return loaded_from(text, format, source, syntax=syntax, shapes=shapes, calendar=calendar, base=base).plan
+
+
+def loaded_from(
+    text: str,
+    format: str,
+    source: str,
+    *,
+    syntax: str | None = None,
+    shapes: Iterable[ShapeLike] = (),
+    calendar: Calendar | None = None,
+    base: BaseLike | None = None,
+) -> Loaded:
+    """The plan a text says, and the optimizer's values that stand beside it."""
     known_format(format)
     try:
         bounded(text, source)
         if format in SYNTAXES or format == "native":
             read, _ = _syntax(format, syntax)
-            return native.to_plan(read(text, source), calendar=calendar, base=base, shapes=shapes)
+            return Loaded(native.to_plan(read(text, source), calendar=calendar, base=base, shapes=shapes))
         module = _module(format)
         own = vars(module).get("read")
         if own is not None and syntax not in SYNTAXES:
@@ -99,7 +114,9 @@ def plan_of(
             read, _ = _syntax(format, syntax)
             data = settled(read(text, source), faults)
             faults.raise_any(source)
-        return cast(Dialect, module).to_plan(data, calendar=calendar, base=base)
+        values: Callable[[Any, Calendar | None], Bases] | None = vars(module).get("bases_of")
+        plan = cast(Dialect, module).to_plan(data, calendar=calendar, base=base)
+        return Loaded(plan, Bases() if values is None else values(data, calendar), native=False)
     except ConfigError as error:
         raise ConfigError(source, error.problems) from None
 

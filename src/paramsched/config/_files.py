@@ -6,7 +6,16 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from paramsched.config._dialects import SUFFIXES, SYNTAXES, BaseLike, format_of, known_format, plan_of, text_of
+from paramsched.config._bases import Loaded
+from paramsched.config._dialects import (
+    SUFFIXES,
+    SYNTAXES,
+    BaseLike,
+    format_of,
+    known_format,
+    loaded_from,
+    text_of,
+)
 from paramsched.config._names import ShapeLike
 from paramsched.config._raw import MOST_BYTES
 from paramsched.errors import ConfigError, InvalidArgument
@@ -42,10 +51,26 @@ def load(
         ...
     FileNotFoundError: [Errno 2] No such file or directory: 'no such plan.yaml'
     """
+    return load_with_bases(path, format=format, shapes=shapes, calendar=calendar, base=base).plan
+
+
+def load_with_bases(
+    path: str | os.PathLike[str],
+    *,
+    format: str | None = None,
+    shapes: Iterable[ShapeLike] = (),
+    calendar: Calendar | None = None,
+    base: BaseLike | None = None,
+) -> Loaded:
+    """Read a plan from a file as `load` does, and the optimizer's values that stand beside it.
+
+    A config of MMEngine says them at `optim_wrapper`: `ps.trace(found.plan, found.bases.groups, …)` are the values its
+    run uses. Native files say none.
+    """
     file = Path(path)
     text = _text(file)
     chosen = format_of(file) if format is None else known_format(format)
-    return plan_of(text, chosen, str(file), syntax=_syntax(file), shapes=shapes, calendar=calendar, base=base)
+    return loaded_from(text, chosen, str(file), syntax=_syntax(file), shapes=shapes, calendar=calendar, base=base)
 
 
 def loads(
@@ -61,11 +86,23 @@ def loads(
     >>> print(loads("lr: warmup('5%') >> cosine()"))
     lr: warmup("5%") >> cosine()
     """
+    return loads_with_bases(text, format, shapes=shapes, calendar=calendar, base=base).plan
+
+
+def loads_with_bases(
+    text: str,
+    format: str = "yaml",
+    *,
+    shapes: Iterable[ShapeLike] = (),
+    calendar: Calendar | None = None,
+    base: BaseLike | None = None,
+) -> Loaded:
+    """Read a plan from a text, and the optimizer's values that stand beside it, as `load_with_bases` from a file."""
     if not isinstance(text, str):
         raise InvalidArgument(
             f"loads({text!r:.40})", f"a {type(text).__name__} is no text", "Write ps.load(path) for a file"
         )
-    return plan_of(text, format, f"{format} text", shapes=shapes, calendar=calendar, base=base)
+    return loaded_from(text, format, f"{format} text", shapes=shapes, calendar=calendar, base=base)
 
 
 def dump(plan: Plan, path: str | os.PathLike[str] | None = None, format: str | None = None) -> str | None:

@@ -57,7 +57,8 @@ def apart_from(one: Arguments, other: Arguments) -> int | None:
     first, second = (other, one) if one["by_epoch"] else (one, other)
     if first["by_epoch"] or not second["by_epoch"] or not second["begin"] > 0 or first["end"] >= INF:
         return None
-    return ceil(first["end"] / second["begin"])
+    least: int = ceil(first["end"] / second["begin"])
+    return least
 
 
 def overlap(one: Arguments, other: Arguments, clock: Clock) -> bool:

@@ -20,7 +20,7 @@ from paramsched.config._mmengine_curves import (
 )
 from paramsched.config._mmengine_lists import Clock, list_cautions, ticks_by_epoch
 from paramsched.config._pyconfig import Unreadable
-from paramsched.errors import InvalidArgument
+from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.fields import Field
 from paramsched.time import Calendar, Duration
 
@@ -83,6 +83,7 @@ class Reader:
         self.faults = faults
         self.calendar = calendar or Calendar()
         self.warnings: list[str] = []
+        self.missing: MissingFact | None = None  # what only the run knows
         self.run = Run(Clock(), None, 1)
 
     def read(self, data: Any) -> list[Entry]:
@@ -263,6 +264,15 @@ class Reader:
         if "end" not in arguments and end is not None:
             arguments["end"] = end
         length_known = "end" in arguments or arguments.get("T_max") or arguments.get("total_steps")
+        clock = self.run.clock
+        if curve.name in _NEEDS_END and not length_known and (clock.max_epochs or clock.max_iters):
+            run = f"{clock.max_epochs} epochs" if clock.max_epochs else f"{clock.max_iters} iterations"
+            self.missing = MissingFact(
+                within(path, "end"),
+                f"it is missing: the run is {run} long, and nothing says how many iterations an epoch has",
+                "Write Calendar(..., steps_per_epoch=100)",
+            )
+            return None
         if curve.name in _NEEDS_END and not length_known:
             self.faults.add(
                 within(path, "end"),

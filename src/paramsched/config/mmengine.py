@@ -15,6 +15,7 @@ from typing import Any
 from paramsched.config import _json, _mmengine_write, _yaml
 from paramsched.config._caution import warn
 from paramsched.config._faults import Faults, within
+from paramsched.config._mmengine_bases import bases_of as bases_of
 from paramsched.config._mmengine_read import Entry, Reader, Run
 from paramsched.config._mmengine_schedules import Combined, combined
 from paramsched.config._pyconfig import read_python
@@ -37,8 +38,8 @@ def to_plan(
 
     Args:
         data: what stands at `param_scheduler`, or a config that has it.
-        calendar: `total` and `steps_per_epoch`, where the config does not say them; `convert_to_iter_based` needs the
-            latter.
+        calendar: `total` and `steps_per_epoch`, where they are known and the config does not say them. Without the
+            latter what `convert_to_iter_based` converts stays in epochs.
         base: lr's value, or values by field: the floor of a plateau is written as a value.
 
     Returns:
@@ -46,6 +47,7 @@ def to_plan(
 
     Raises:
         ConfigError: every fault at once, each with its path.
+        MissingFact: what a part means hangs on the iterations of an epoch, which nothing says.
 
     >>> facts = Calendar(total="12 epochs", steps_per_epoch=10)
     >>> print(to_plan({"type": "MultiStepLR", "milestones": [8, 11]}, calendar=facts))
@@ -77,7 +79,7 @@ def to_plans(
         by_name.setdefault(str(entry.optimizer), []).append(
             Entry(entry.path, entry.field, entry.curve, entry.arguments, None)
         )
-    return {name: _plan(mine, reader.run, _Bases(base, data)) for name, mine in by_name.items()}
+    return {name: _plan(mine, reader.run, _Bases(base, data, name)) for name, mine in by_name.items()}
 
 
 def from_plan(plan: Plan) -> dict[str, Any]:
@@ -136,6 +138,8 @@ def _read(data: Any, calendar: Calendar | None, base: Any) -> tuple[Reader, list
         _refuse_plateau(entry, reader.run, _Bases(base, data), faults)
     _refuse_overrun(entries, reader.run, faults)
     faults.raise_any("config")
+    if reader.missing is not None:
+        raise reader.missing
     for caution in dict.fromkeys(reader.warnings):
         warn(caution)
     return reader, entries
@@ -144,20 +148,22 @@ def _read(data: Any, calendar: Calendar | None, base: Any) -> tuple[Reader, list
 class _Bases:
     """The values schedules are multiples of: given, or the optimizer's own in the config."""
 
-    def __init__(self, base: float | Mapping[str, float] | None, data: Any) -> None:
-        wrapper = data.get("optim_wrapper") if isinstance(data, Mapping) else None
-        optimizer = wrapper.get("optimizer") if isinstance(wrapper, Mapping) else None
-        self.written = optimizer if isinstance(optimizer, Mapping) else {}
+    def __init__(self, base: float | Mapping[str, float] | None, data: Any, optimizer: str | None = None) -> None:
+        self.written = bases_of(data)
         self.given = base
+        self.optimizer = optimizer
 
-    def of(self, field: str) -> float | None:
+    def of(self, field: str, optimizer: str | None = None) -> float | None:
         """The base of a field; None where nothing says it."""
+        group = self.written.of(optimizer or self.optimizer)
+        shared = field == "momentum" and "momentum" not in group and "betas" in group
+        written = group["betas"][0] if shared else group.get(field)
         if isinstance(self.given, Mapping):
-            value = self.given.get(field, self.written.get(field))
+            value = self.given.get(field, written)
         elif self.given is not None and field == "lr":
             value = self.given
         else:
-            value = self.written.get(field)
+            value = written
         return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
@@ -206,7 +212,7 @@ def _scheduled(entries: Sequence[Entry], run: Run, group: int | None) -> Combine
 
 def _metric_rule(entry: Entry, bases: _Bases) -> MetricRule[Any]:
     given = entry.arguments
-    base = bases.of(entry.field)
+    base = bases.of(entry.field, entry.optimizer)
     return plateau(
         given["monitor"],
         "min" if given["rule"] == "less" else "max",
@@ -230,7 +236,7 @@ def _refuse_plateau(entry: Entry, run: Run, bases: _Bases, faults: Faults) -> No
         faults.add(entry.path, "a plan's plateau has no window", "Leave begin and end out, or use the class itself")
     if isinstance(given["min_value"], (list, tuple)):
         faults.add(within(entry.path, "min_value"), "a list; a plan's floor is a multiple of base", "Write one number")
-    elif given["min_value"] and not bases.of(entry.field):
+    elif given["min_value"] and not bases.of(entry.field, entry.optimizer):
         found = "a value, and a plan's floor is a multiple of base, which nothing says"
         faults.add(
             within(entry.path, "min_value"), found, f"Give base={{'{entry.field}': …}}, or the optimizer's config"

@@ -107,7 +107,7 @@ def _panel(ax: "Axes", panel: Panel, whole: Picture) -> None:
         room = high * 0.04 - low * 0.04
         ax.set_ylim(low - room, high + room)
     ax.set_xlim(0, whole.total)
-    ax.set_ylabel(_literal(panel.field))
+    ax.set_ylabel(_literal(panel.title))
     ax.grid(True, axis="y", alpha=0.3)
     said = [*(panel.lines if len(panel.lines) == 1 else ()), *panel.notes]
     if said:

@@ -1,7 +1,7 @@
 """What a renderer needs to know of the thing it draws."""
 
 from collections.abc import Mapping
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -44,3 +44,11 @@ class Drawable(Protocol):
 
     def line(self, field: str, group: Group, /) -> str:
         """The curve's schedule as one line of text; "" where there is none."""
+
+
+@runtime_checkable
+class Based(Protocol):
+    """A `Drawable` that says from which bases its curves are drawn, as a `Trace` does."""
+
+    def base(self, field: str, group: Group, /) -> Any:
+        """An object with `value`, None where 1 was taken, and `share`: "all", "some" or "none" of the curve."""

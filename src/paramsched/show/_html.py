@@ -84,10 +84,10 @@ def _resource(name: str) -> str:
 
 def _panel(index: int, panel: Panel, whole: Picture, ticks: tuple[Tick, ...], width: int) -> Iterator[str]:
     below = 44 if whole.steps_per_epoch else 28
-    yield f'<section data-panel="{index}"><h2>{escaped(panel.field)}</h2>'
+    yield f'<section data-panel="{index}"><h2>{escaped(panel.title)}</h2>'
     if len(panel.lines) == 1:
         yield f"<code>{escaped(panel.lines[0])}</code>"
-    said = escaped(f"{panel.field} over {whole.summary}")
+    said = escaped(f"{panel.title} over {whole.summary}")
     yield (
         f'<svg class="ps" viewBox="0 0 {_WIDTH} {_HEIGHT + 10 + below}" role="img" '
         f'aria-label="{said}"><g transform="translate({_LEFT} 10)">'

@@ -9,17 +9,27 @@ import numpy as np
 
 from paramsched.errors import InvalidArgument
 from paramsched.show._compare import Difference, difference
-from paramsched.show._drawable import Drawable, Floats, Group, Key, Log, Times
+from paramsched.show._drawable import Based, Drawable, Floats, Group, Key, Log, Times
 from paramsched.show._log import logged
 from paramsched.show._numbers import count, listed, number
 from paramsched.show._reduce import Envelope, envelope
 from paramsched.show._scale import Scale, scale
-from paramsched.show._sentences import log_note, other_note, summary, verdict
+from paramsched.show._sentences import UNIT, base_note, log_note, other_note, summary, verdict
 
 _COLUMNS = 1024  # in which curves are looked at to choose a scale
 
 Kind = Literal["plan", "log", "other"]
 """What a curve is: planned, really used, or of the plan compared with."""
+
+
+def group_names(groups: tuple[Group, ...]) -> str:
+    """Groups in words: `group head`, `groups 0–3`; "" for a target outside the optimizer."""
+    if groups == ("",):
+        return ""
+    indices = np.array(sorted(g for g in groups if isinstance(g, int)), dtype=np.int64)
+    names = [listed(indices, most=8)] if indices.size else []
+    names += [group for group in groups if isinstance(group, str)]
+    return f"group{'s' if len(groups) > 1 else ''} {', '.join(names)}"
 
 
 @final
@@ -43,12 +53,7 @@ class Curve:
     @property
     def name(self) -> str:
         """The legend: `group head`, `groups 0–3`, or "" for a target outside the optimizer."""
-        if self.groups == ("",):
-            return ""
-        indices = np.array(sorted(g for g in self.groups if isinstance(g, int)), dtype=np.int64)
-        names = [listed(indices, most=8)] if indices.size else []
-        names += [group for group in self.groups if isinstance(group, str)]
-        return f"group{'s' if len(self.groups) > 1 else ''} {', '.join(names)}"
+        return group_names(self.groups)
 
     @property
     def course(self) -> str:
@@ -73,6 +78,12 @@ class Panel:
     breakpoints: tuple[int, ...]
     differing: Times
     notes: tuple[str, ...]
+    unit: str = ""  # what its numbers are multiples of
+
+    @property
+    def title(self) -> str:
+        """The field, and what its numbers are multiples of: `lr`, `lr × base`."""
+        return f"{self.field} {self.unit}" if self.unit else self.field
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -184,7 +195,30 @@ def _panel(
         notes.append("infinite values are drawn at the edge")
     if any(np.isnan(c.values).any() for c in (*curves, *overlays)):
         notes.append("gaps are values that are no number (nan)")
-    return Panel(field, curves, overlays, scale(reduced), tuple(inner), _union(differences), tuple(notes))
+    said = _bases(trace, field, groups)
+    theirs_said = _bases(other, field, _groups(other, field)) if other is not None else said
+    notes += said + [f"other plan: {note}" for note in theirs_said if note not in said]
+    unit = UNIT if _no_base(trace, field, groups) else ""
+    return Panel(field, curves, overlays, scale(reduced), tuple(inner), _union(differences), tuple(notes), unit)
+
+
+def _no_base(source: Drawable, field: str, groups: Sequence[Group]) -> bool:
+    """Whether all curves of a field are multiples of a base that nobody said."""
+    found = [source.base(field, group) for group in groups] if isinstance(source, Based) else []
+    return bool(found) and all(base.value is None and base.share == "all" for base in found)
+
+
+def _bases(source: Drawable, field: str, groups: Sequence[Group]) -> list[str]:
+    """From which bases the curves of a field are drawn: one note for all groups, or one for each that differs."""
+    if not isinstance(source, Based):
+        return []
+    found: dict[str, list[Group]] = {}
+    for group in groups:
+        base = source.base(field, group)
+        found.setdefault(base_note(base.value, base.share), []).append(group)
+    if len(found) == 1:
+        return list(found)
+    return [f"{group_names(tuple(members))}: {note}" for note, members in found.items()]
 
 
 def _seen(curve: Curve, total: int) -> Envelope:

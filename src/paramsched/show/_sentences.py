@@ -46,3 +46,21 @@ def verdict(
         total = max(trace.total, other.total)
         return f"the plans agree at {count(total - differing.size)} of {count(total)} updates"
     return ""
+
+
+_ASSUMED = "base 1 is assumed, and levels as they stand do not scale with it"
+UNIT = "× base"
+"""What an axis is in, whose base nobody said."""
+
+
+def base_note(value: float | None, share: str) -> str:
+    """From which base a curve is drawn.
+
+    >>> base_note(0.1, "all"), base_note(None, "all"), base_note(None, "some")
+    ('base 0.1', '× base: none is given', 'base 1 is assumed, and levels as they stand do not scale with it')
+    """
+    if share == "none":
+        return "values as they stand, whatever the base"
+    if value is not None:
+        return f"base {number(value)}"
+    return f"{UNIT}: none is given" if share == "all" else _ASSUMED

@@ -66,7 +66,7 @@ def svg(
 
 def spoken(whole: Picture) -> str:
     """What a picture shows, for those who do not see it."""
-    said = (f"{panel.field}: {'; '.join(panel.lines) or 'values'}" for panel in whole.panels)
+    said = (f"{panel.title}: {'; '.join(panel.lines) or 'values'}" for panel in whole.panels)
     return f"{whole.summary}. {'. '.join(said)}"
 
 
@@ -82,7 +82,7 @@ def _panel(
 ) -> int:
     """Add a panel whose upper edge is at `y`; the result is the next one's."""
     y += 16
-    body.append(f'<text class="ps-head" x="16" y="{y}">{escaped(clip(panel.field, 40))}</text>')
+    body.append(f'<text class="ps-head" x="16" y="{y}">{escaped(clip(panel.title, 40))}</text>')
     room = int((width - 32) / _CHARACTER)
     if len(panel.lines) == 1:
         for row in wrap(panel.lines[0], room):

@@ -38,14 +38,15 @@ def command(plans: tuple[str, ...], facts: Facts, field: str, format: str | None
 
 
 def _problems(given: str, facts: Facts, field: str, format: str | None) -> list[dict[str, Any]]:
-    from paramsched.cli._plans import calendar_of, plan_from
+    from paramsched.cli._plans import calendar_of, loaded_assuming
     from paramsched.config import Finding, check
     from paramsched.errors import ConfigError, InvalidArgument, MissingFact
 
     findings: list[Finding] = []
     try:
-        plan = plan_from(given, format=format, field=field, facts=facts)
-        findings += check(plan)
+        loaded, known = loaded_assuming(given, format=format, field=field, facts=facts)
+        plan = loaded.plan
+        findings += check(plan, calendar_of(known) if known.given else None)
         if facts.given and not any(finding.severity == "error" for finding in findings):
             plan.resolve(calendar_of(facts))
     except ConfigError as error:

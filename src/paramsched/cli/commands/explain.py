@@ -17,12 +17,13 @@ def command(plan: str, facts: Facts, field: str, format: str | None) -> None:
     paramsched explain plan.yaml --steps-per-epoch 500
     """
     from paramsched.cli._explained import explained
-    from paramsched.cli._plans import calendar_of, plan_from
+    from paramsched.cli._plans import calendar_of, loaded_assuming
     from paramsched.errors import MissingFact, Unresolved
 
-    read = plan_from(plan, format=format, field=field, facts=facts)
+    loaded, known = loaded_assuming(plan, format=format, field=field, facts=facts)
+    read = loaded.plan
     try:
-        calendar = calendar_of(facts)
+        calendar = calendar_of(known)
         resolved = read.resolve(calendar)
     except (MissingFact, Unresolved):
         if facts.given and facts.horizon is not None:

@@ -43,7 +43,7 @@ def command(
     \b
     paramsched plot plan.yaml -o plan.svg --steps-per-epoch 500
     """
-    from paramsched.cli._plans import plan_from, title_of, traced
+    from paramsched.cli._plans import loaded_assuming, title_of, traced
     from paramsched.config._files import write
 
     kind = Path(output).suffix.lower()
@@ -51,8 +51,8 @@ def command(
         raise click.UsageError(
             f"--output {output}: the suffix says the kind of picture. Write one of {', '.join(_KINDS)}"
         )
-    drawn = traced(plan_from(plan, format=format, field=field, facts=facts), facts, bases)
-    over = None if other is None else traced(plan_from(other, field=field, facts=facts), facts, bases)
+    drawn = traced(*loaded_assuming(plan, format=format, field=field, facts=facts), bases)
+    over = None if other is None else traced(*loaded_assuming(other, field=field, facts=facts), bases)
     write(Path(output), _picture(kind, drawn, over, title or title_of(plan)))
 
 

@@ -55,13 +55,13 @@ def command(
     """
     from paramsched import show
     from paramsched._trace import column_name
-    from paramsched.cli._plans import plan_from, traced
+    from paramsched.cli._plans import loaded_assuming, traced
 
-    read = plan_from(plan, format=format, field=field, facts=facts)
+    read, known = loaded_assuming(plan, format=format, field=field, facts=facts)
     if times:
-        click.echo(_values(read, facts, bases, times, as_json))
+        click.echo(_values(read, known, bases, times, as_json))
         return
-    drawn = traced(read, facts, bases)
+    drawn = traced(read, known, bases)
     if as_json:
         keys = drawn.keys()
         groups = {group for _, group in keys} - {""}
@@ -69,7 +69,7 @@ def command(
         values = {name: [_finite(one) for one in drawn[key].tolist()] for name, key in zip(names, keys, strict=True)}
         click.echo(_json({"total": drawn.total, "steps_per_epoch": drawn.steps_per_epoch, "values": values}))
         return
-    over = None if other is None else traced(plan_from(other, field=field, facts=facts), facts, bases)
+    over = None if other is None else traced(*loaded_assuming(other, field=field, facts=facts), bases)
     terminal = sys.stdout.isatty()
     colored = terminal and "NO_COLOR" not in os.environ if color is None else color
     columns = width or (shutil.get_terminal_size().columns if terminal else 80)
@@ -84,21 +84,22 @@ def command(
     click.echo(picture, color=colored)
 
 
-def _values(plan: Any, facts: Facts, bases: tuple[str, ...], times: tuple[str, ...], as_json: bool) -> str:
+def _values(loaded: Any, facts: Facts, bases: tuple[str, ...], times: tuple[str, ...], as_json: bool) -> str:
     from math import ceil
 
     from paramsched._trace import column_name, unique_labels
-    from paramsched.cli._plans import calendar_for, groups_for, length
+    from paramsched.cli._plans import calendar_for, groups_for, length, say_bases
     from paramsched.plan import Target, bind
 
-    calendar = calendar_for(plan, facts)
-    resolved = plan.resolve(calendar)
+    calendar = calendar_for(loaded.plan, facts, native=loaded.native)
+    resolved = loaded.plan.resolve(calendar)
     if resolved.horizon is not None:  # per cent are of it
         from dataclasses import replace
 
         calendar = replace(calendar, total=resolved.horizon.updates)
     at = [ceil(calendar.exact(length(time, "--at"))) for time in times]
-    groups = groups_for(resolved, bases)
+    groups, _ = groups_for(loaded, bases)
+    say_bases(loaded)
     labels = unique_labels(groups)
     curves: dict[str, list[float]] = {}
     for index, bounds in enumerate(bind(resolved, groups)):

@@ -1,0 +1,45 @@
+"""Bases: the values of an optimizer that a file says beside its plan."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, final
+
+from paramsched.plan import Plan
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Bases:
+    """The values that schedules are multiples of, where a file says them.
+
+    Args:
+        groups: like param groups, `{"lr": 0.1, "betas": (0.9, 0.999)}`; with a `name` where there are several.
+        origin: the entry of the file they stand in.
+        notes: what else is to be said of them.
+    """
+
+    groups: tuple[Mapping[str, Any], ...] = ()
+    origin: str = ""
+    notes: tuple[str, ...] = ()
+
+    def of(self, name: str | None) -> Mapping[str, Any]:
+        """The values of a group by its name; those of the only one serve for all."""
+        if len(self.groups) == 1 and "name" not in self.groups[0]:
+            return self.groups[0]
+        return next((group for group in self.groups if name is not None and group.get("name") == name), {})
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a file says.
+
+    Args:
+        plan: the plan.
+        bases: the optimizer's values that stand beside it.
+        native: whether it is in the library's own words; otherwise a dialect's.
+    """
+
+    plan: Plan
+    bases: Bases = Bases()
+    native: bool = True
