@@ -4,8 +4,10 @@ import inspect
 from collections.abc import Iterator
 
 from paramsched import curves
+from paramsched.config import NO_BASES, Bases
 from paramsched.curves import Curve
 from paramsched.feedback.base import Guided
+from paramsched.fields import Field
 from paramsched.plan import Binding, Plan, Target, selector_text
 from paramsched.schedules import Absolute, Anneal, Constant, Level, Schedule
 from paramsched.schedules._text import _BUILDERS
@@ -18,13 +20,16 @@ from paramsched.schedules.window import Window
 _STEP = "  "
 
 
-def explained(plan: Plan, resolved: Plan | None = None, steps_per_epoch: int | None = None) -> str:
+def explained(
+    plan: Plan, resolved: Plan | None = None, steps_per_epoch: int | None = None, bases: Bases = NO_BASES
+) -> str:
     """Say in words what a plan does.
 
     Args:
         plan: as written.
         resolved: the same plan in updates, if its units can be converted.
         steps_per_epoch: updates in an epoch, if known.
+        bases: the optimizer's values that stand beside the plan, if they do.
 
     >>> from paramsched.time import Calendar
     >>> plan = Plan(lr="warmup('5%') >> cosine(to=0.1)")
@@ -40,7 +45,7 @@ def explained(plan: Plan, resolved: Plan | None = None, steps_per_epoch: int | N
     lines = [_run(plan, total, steps_per_epoch)]
     others = plan.bindings if resolved is None else resolved.bindings
     for binding, known in zip(plan.bindings, others, strict=True):
-        lines += ["", _head(binding)]
+        lines += ["", _head(binding), *_base(binding, bases)]
         lines += _words(binding.schedule, None if resolved is None else known.schedule, 0, total, _STEP)
         lines += [f"{_STEP}then held"] if total is not None else []
     return "\n".join(lines)
@@ -64,6 +69,19 @@ def _head(binding: Binding) -> str:
         return f"{binding.name}, outside the optimizer, base {binding.field.initial!r}: {binding.schedule}"
     place = "" if binding.groups is None else f" of group {selector_text(binding.groups)}"
     return f"{binding.name}{place}: {binding.schedule}"
+
+
+def _base(binding: Binding, bases: Bases) -> Iterator[str]:
+    """The value that the schedule is a multiple of, where it is known: the words speak of "x base"."""
+    if isinstance(binding.field, Target):
+        return
+    field = Field.of(binding.name)
+    name = binding.groups if isinstance(binding.groups, str) else None
+    values = {group.get("name"): bases.value(group, field) for group in ([bases.of(name)] if name else bases.groups)}
+    known = {label: value for label, value in values.items() if value is not None}
+    said = ", ".join(f"{value:.6g}" + (f" ({label})" if label and not name else "") for label, value in known.items())
+    if known:
+        yield f"{_STEP}base: {said}, from {bases.origin}"
 
 
 def _words(schedule: Schedule, resolved: Schedule | None, begin: int, end: int | None, indent: str) -> Iterator[str]:

@@ -172,7 +172,7 @@ def groups_for(loaded: Loaded, bases: tuple[str, ...]) -> tuple[list[dict[str, A
         chosen = [one for one in bindings if one.groups is None or one.groups in (index, group.get("name", index))]
         for one in chosen:
             field = Field.of(one.name)
-            value = values.get((one.name, str(label)), values.get((one.name, None), _own_value(own, field)))
+            value = values.get((one.name, str(label)), values.get((one.name, None), loaded.bases.value(own, field)))
             if value is None:
                 assumed.add((one.name, label))
                 value = 1.0
@@ -184,16 +184,6 @@ def groups_for(loaded: Loaded, bases: tuple[str, ...]) -> tuple[list[dict[str, A
                 row[field.index] = value
                 group[field.key] = tuple(row)
     return groups, assumed
-
-
-def _own_value(values: Mapping[str, Any], field: Field) -> float | None:
-    """A field's value in what a file says of the optimizer; momentum is `betas[0]` where there are betas."""
-    if field.key == "momentum" and "momentum" not in values and "betas" in values:
-        field = Field("betas", 0)
-    entry = values.get(field.key)
-    if field.index is not None:
-        entry = entry[field.index] if isinstance(entry, tuple) and field.index < len(entry) else None
-    return float(entry) if isinstance(entry, (int, float)) else None
 
 
 def _bases(plan: Plan, given: tuple[str, ...]) -> Mapping[tuple[str, str | None], float]:

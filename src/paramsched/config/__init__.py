@@ -1,5 +1,6 @@
 """Plans in files: YAML, TOML, JSON, and the dialects of other libraries; every fault at once, with its path."""
 
+from paramsched.config._bases import NO_BASES as NO_BASES
 from paramsched.config._bases import Bases as Bases
 from paramsched.config._bases import Loaded as Loaded
 from paramsched.config._check import Finding as Finding

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, final
 
+from paramsched.fields import Field
 from paramsched.plan import Plan
 
 
@@ -28,6 +29,20 @@ class Bases:
             return self.groups[0]
         return next((group for group in self.groups if name is not None and group.get("name") == name), {})
 
+    @staticmethod
+    def value(group: Mapping[str, Any], field: Field) -> float | None:
+        """A field's value in a group; momentum is `betas[0]` where there are betas. None where it is not said."""
+        if field.key == "momentum" and field.index is None and "momentum" not in group and "betas" in group:
+            field = Field("betas", 0)
+        entry = group.get(field.key)
+        if field.index is not None:
+            entry = entry[field.index] if isinstance(entry, tuple) and field.index < len(entry) else None
+        return float(entry) if isinstance(entry, (int, float)) else None
+
+
+NO_BASES = Bases()
+"""Where nothing says them."""
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -41,5 +56,5 @@ class Loaded:
     """
 
     plan: Plan
-    bases: Bases = Bases()
+    bases: Bases = NO_BASES
     native: bool = True

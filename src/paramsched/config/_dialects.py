@@ -7,7 +7,7 @@ from pkgutil import iter_modules
 from typing import Any, Protocol, cast
 
 from paramsched.config import _json, _toml, _yaml, native
-from paramsched.config._bases import Bases, Loaded
+from paramsched.config._bases import NO_BASES, Bases, Loaded
 from paramsched.config._faults import Faults, meant
 from paramsched.config._names import ShapeLike
 from paramsched.config._raw import bounded, settled
@@ -116,7 +116,7 @@ def loaded_from(
             faults.raise_any(source)
         values: Callable[[Any, Calendar | None], Bases] | None = vars(module).get("bases_of")
         plan = cast(Dialect, module).to_plan(data, calendar=calendar, base=base)
-        return Loaded(plan, Bases() if values is None else values(data, calendar), native=False)
+        return Loaded(plan, NO_BASES if values is None else values(data, calendar), native=False)
     except ConfigError as error:
         raise ConfigError(source, error.problems) from None
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from paramsched.config._bases import Bases
+from paramsched.config._bases import NO_BASES, Bases
 from paramsched.config._pyconfig import Unreadable
 from paramsched.time import Calendar
 
@@ -29,7 +29,7 @@ def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:
     """
     wrapper = data.get("optim_wrapper") if isinstance(data, Mapping) else None
     if not isinstance(wrapper, Mapping):
-        return Bases()
+        return NO_BASES
     notes: list[str] = []
     groups: list[dict[str, Any]] = []
     for name, path, config in _optimizers(wrapper):

@@ -331,7 +331,7 @@ class Reader:
         if loop is None and isinstance(by_epoch, bool):
             loop = _LOOPS[by_epoch]
         wrong = {_LOOPS[True]: ("max_iters", "max_epochs"), _LOOPS[False]: ("max_epochs", "max_iters")}
-        if loop in wrong and train.get(wrong[loop][0]) is not None:
+        if loop in wrong and wrong[loop][0] in train:
             given, taken = wrong[loop]
             other = _LOOPS[loop != _LOOPS[True]]
             self.faults.add(

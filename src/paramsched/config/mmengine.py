@@ -23,6 +23,7 @@ from paramsched.config._raw import settled
 from paramsched.errors import ConfigError, InvalidArgument, PlanError
 from paramsched.feedback.base import MetricRule
 from paramsched.feedback.plateau import plateau
+from paramsched.fields import Field
 from paramsched.plan import Binding, Plan
 from paramsched.schedules import constant
 from paramsched.time import Calendar
@@ -155,16 +156,10 @@ class _Bases:
 
     def of(self, field: str, optimizer: str | None = None) -> float | None:
         """The base of a field; None where nothing says it."""
-        group = self.written.of(optimizer or self.optimizer)
-        shared = field == "momentum" and "momentum" not in group and "betas" in group
-        written = group["betas"][0] if shared else group.get(field)
+        written = self.written.value(self.written.of(optimizer or self.optimizer), Field.of(field))
         if isinstance(self.given, Mapping):
-            value = self.given.get(field, written)
-        elif self.given is not None and field == "lr":
-            value = self.given
-        else:
-            value = written
-        return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+            return self.given.get(field, written)
+        return self.given if self.given is not None and field == "lr" else written
 
 
 def _plan(entries: Sequence[Entry], run: Run, bases: _Bases) -> Plan:

@@ -17,7 +17,7 @@ def command(plan: str, facts: Facts, field: str, format: str | None) -> None:
     paramsched explain plan.yaml --steps-per-epoch 500
     """
     from paramsched.cli._explained import explained
-    from paramsched.cli._plans import calendar_of, loaded_assuming
+    from paramsched.cli._plans import calendar_of, loaded_assuming, say_bases
     from paramsched.errors import MissingFact, Unresolved
 
     loaded, known = loaded_assuming(plan, format=format, field=field, facts=facts)
@@ -29,4 +29,5 @@ def command(plan: str, facts: Facts, field: str, format: str | None) -> None:
         if facts.given and facts.horizon is not None:
             raise
         calendar, resolved = None, None
-    click.echo(explained(read, resolved, None if calendar is None else calendar.updates_per_epoch))
+    say_bases(loaded)
+    click.echo(explained(read, resolved, None if calendar is None else calendar.updates_per_epoch, loaded.bases))

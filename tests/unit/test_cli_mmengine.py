@@ -1,0 +1,244 @@
+"""Configs of MMEngine on the command line: no facts are needed, and the picture is the run's."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import paramsched as ps
+from paramsched.cli import main
+
+OPTIMIZER = "optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.02, momentum=0.9, weight_decay=1e-4))\n"
+EPOCHS = "train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=12)\n"
+WARMUP = "dict(type='LinearLR', start_factor=0.001, by_epoch=False, begin=0, end=500)"
+ONE_X = f"param_scheduler = [{WARMUP}, dict(type='MultiStepLR', milestones=[8, 11])]\n"
+FLOOR = "param_scheduler = dict(type='CosineAnnealingLR', eta_min=0.002, by_epoch=True, end=12)\n"
+CONVERTED = (
+    f"param_scheduler = [{WARMUP}, dict(type='CosineAnnealingLR', eta_min=1e-4, begin=6, end=12, T_max=6,"
+    " by_epoch=True, convert_to_iter_based=True)]\n"
+)
+
+
+@pytest.fixture
+def config(tmp_path):
+    def write(*parts, name="config.py"):
+        file = tmp_path / name
+        file.write_text("".join(parts))
+        return str(file)
+
+    return write
+
+
+def call(*arguments):
+    return CliRunner().invoke(main, list(arguments), prog_name="paramsched")
+
+
+def values(*arguments):
+    result = call("show", *arguments, "--json")
+    assert result.exit_code == 0, result.stderr
+    return json.loads(result.stdout)["values"]
+
+
+# ---------------------------------------------------------------- the picture is the run
+
+
+def test_show_begins_at_the_optimizers_own_rate(config):
+    drawn = values(config(OPTIMIZER, EPOCHS, ONE_X), "--steps-per-epoch", "100")
+
+    assert (drawn["lr"][0], max(drawn["lr"])) == (0.02 * 0.001, 0.02)
+
+
+def test_a_floor_as_a_value_lies_below_the_rate_as_in_the_run(config):
+    drawn = values(config(OPTIMIZER, EPOCHS, FLOOR), "--steps-per-epoch", "10")
+
+    assert drawn["lr"][0] == 0.02
+    assert 0.002 < drawn["lr"][-1] < 0.003
+
+
+def test_a_given_base_goes_before_the_configs(config):
+    assert values(config(OPTIMIZER, EPOCHS, FLOOR), "--base", "0.4")["lr"][0] == 0.4
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "field", "base"),
+    [
+        ("dict(type='SGD', lr=0.1, momentum=0.8)", "momentum", 0.8),
+        ("dict(type='AdamW', lr=0.1, betas=(0.85, 0.99))", "momentum", 0.85),
+        ("dict(type='AdamW', lr=0.1)", "momentum", 0.9),
+        ("dict(type='AdamW', lr=0.1, weight_decay=0.05)", "weight_decay", 0.05),
+        ("dict(type='mmcls.AdamW', lr=0.1)", "weight_decay", 0.01),
+        ("dict(type='Lamb', lr=0.1, eps=1e-6)", "eps", 1e-6),
+    ],
+)
+def test_every_scheduled_field_begins_at_the_optimizers_value(config, optimizer, field, base):
+    scheduler = f"dict(type='StepParamScheduler', param_name='{field}', step_size=5)"
+    kind = "dict(type='StepMomentum', step_size=5)" if field == "momentum" else scheduler
+
+    drawn = values(config(f"optim_wrapper = dict(optimizer={optimizer})\n", EPOCHS, f"param_scheduler = {kind}\n"))
+
+    assert drawn[field][0] == base
+
+
+SEVERAL = (
+    "optim_wrapper = dict(g=dict(optimizer=dict(type='Adam', lr=1e-4)), d=dict(optimizer=dict(type='Adam', lr=4e-4)))\n"
+)
+
+
+@pytest.mark.parametrize(
+    "schedulers",
+    [
+        "param_scheduler = dict(g=[dict(type='StepLR', step_size=4)], d=[dict(type='StepLR', step_size=4)])\n",
+        "param_scheduler = [dict(type='StepLR', step_size=4)]\n",
+    ],
+)
+def test_each_of_several_optimizers_has_its_own_base(config, schedulers):
+    drawn = values(config(SEVERAL, EPOCHS, schedulers))
+
+    assert (drawn["lr[g]"][0], drawn["lr[d]"][0]) == (1e-4, 4e-4)
+
+
+def test_an_optimizer_that_follows_nothing_is_not_drawn(config):
+    schedulers = "param_scheduler = dict(g=[dict(type='StepLR', step_size=4)], d=[])\n"
+
+    drawn = values(config(SEVERAL, EPOCHS, schedulers))
+
+    assert list(drawn) == ["lr"]
+    assert drawn["lr"][0] == 1e-4
+
+
+@pytest.mark.parametrize("command", ["show", "explain"])
+def test_the_base_is_said(config, command):
+    result = call(command, config(OPTIMIZER, EPOCHS, ONE_X))
+
+    assert re.search(r"base:? 0\.02\b", result.stdout)
+
+
+def test_without_a_base_the_axis_is_in_multiples_of_it(config, tmp_path):
+    file = config(EPOCHS, ONE_X)
+
+    shown = call("show", file).stdout
+    call("plot", file, "-o", str(tmp_path / "plan.svg"))
+
+    assert "× base" in shown
+    assert "lr × base" in (tmp_path / "plan.svg").read_text()
+
+
+def test_a_picture_of_values_as_they_stand_on_an_unknown_base_says_that_the_base_is_assumed(config):
+    assert "base 1 is assumed" in call("show", config(EPOCHS, FLOOR)).stdout
+
+
+def test_the_page_and_the_vector_picture_say_the_base(config, tmp_path):
+    file = config(OPTIMIZER, EPOCHS, ONE_X)
+
+    for name in ("plan.svg", "plan.html"):
+        assert call("plot", file, "-o", str(tmp_path / name)).exit_code == 0
+        assert "base 0.02" in (tmp_path / name).read_text()
+
+
+def test_an_axis_of_matplotlib_without_a_base_says_so(monkeypatch):
+    mpl = pytest.importorskip("matplotlib")
+    mpl.use("Agg")
+    from paramsched.show import axes
+
+    trace = ps.trace(ps.Plan(lr=ps.cosine(), horizon=10), {"lr": 1.0})
+
+    assert axes(trace)[0].get_ylabel() == "lr"
+    assert axes(trace.with_assumed_bases([("lr", 0)]))[0].get_ylabel() == "lr × base"
+
+
+def test_parameters_with_other_multiples_are_mentioned(config):
+    optimizer = (
+        "optim_wrapper = dict(optimizer=dict(type='SGD', lr=0.02),"
+        " paramwise_cfg=dict(custom_keys={'backbone': dict(lr_mult=0.1)}))\n"
+    )
+
+    assert "paramwise_cfg (backbone)" in call("show", config(optimizer, EPOCHS, ONE_X)).stderr
+
+
+@pytest.mark.parametrize(
+    ("scaling", "options", "first"),
+    [
+        ("dict(enable=True, base_batch_size=16)", ("--batch-size", "32"), 0.04),
+        ("dict(enable=True, base_batch_size=16)", (), 0.02),
+        ("dict(enable=False, base_batch_size=16)", ("--batch-size", "32"), 0.02),
+        ("dict(base_batch_size=16)", ("--batch-size", "32"), 0.02),
+    ],
+)
+def test_auto_scale_lr_scales_by_the_batch_size_where_it_is_on(config, scaling, options, first):
+    file = config(OPTIMIZER, EPOCHS, FLOOR, f"auto_scale_lr = {scaling}\n")
+
+    result = call("show", file, "--json", *options)
+
+    assert json.loads(result.stdout)["values"]["lr"][0] == first
+    assert ("auto_scale_lr" in result.stderr) == ("enable=True" in scaling)
+
+
+# ---------------------------------------------------------------- no facts
+
+
+@pytest.mark.parametrize("schedulers", [ONE_X, FLOOR, CONVERTED])
+@pytest.mark.parametrize("command", ["show", "check", "explain", "convert"])
+def test_no_fact_is_needed(config, command, schedulers):
+    more = ("--to", "yaml") if command == "convert" else ()
+
+    result = call(command, config(OPTIMIZER, EPOCHS, schedulers), *more)
+
+    assert result.exit_code == 0, result.stderr
+
+
+def test_an_assumed_epoch_is_said(config):
+    assert "no --steps-per-epoch given; taken to be 1000" in call("show", config(EPOCHS, ONE_X)).stderr
+
+
+@pytest.mark.parametrize("length", [3, 7, 50])
+def test_what_is_converted_without_facts_gives_the_values_it_has_with_them(config, tmp_path, length):
+    file = config(OPTIMIZER, EPOCHS, CONVERTED.replace("500", "15"))
+    call("convert", file, "-o", str(tmp_path / "plan.yaml"))
+    facts = ps.Calendar(steps_per_epoch=length)
+
+    native = ps.trace(ps.load(tmp_path / "plan.yaml"), {"lr": 0.02}, facts)
+
+    np.testing.assert_array_equal(native["lr"], ps.trace(ps.load(file, calendar=facts), {"lr": 0.02}, facts)["lr"])
+
+
+def test_check_says_from_which_epoch_on_two_windows_are_apart(config):
+    assert "from 84 iterations an epoch on" in call("check", config(OPTIMIZER, EPOCHS, CONVERTED)).stderr
+
+
+# ---------------------------------------------------------------- check
+
+
+@pytest.mark.parametrize("options", [(), ("--steps-per-epoch", "1000"), ("--steps-per-epoch", "42")])
+def test_a_warmup_in_iterations_is_not_taken_for_epochs(config, options):
+    result = call("check", config(OPTIMIZER, EPOCHS, ONE_X), *options)
+
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
+def test_check_uses_the_facts_it_is_given(config):
+    result = call("check", config(OPTIMIZER, EPOCHS, ONE_X), "--steps-per-epoch", "40")
+
+    assert "takes 103.958% of the horizon" in result.stderr
+
+
+# ---------------------------------------------------------------- what has no plan
+
+
+@pytest.mark.parametrize("none", ["None", "[]", "dict(net=[], other=[])"])
+def test_a_config_that_schedules_nothing_says_so(config, none):
+    result = call("show", config(OPTIMIZER, EPOCHS, f"param_scheduler = {none}\n"))
+
+    assert result.exit_code == 1
+    assert "param_scheduler: " in result.stderr
+    assert "schedules nothing" in result.stderr
+
+
+def test_the_advice_for_a_config_that_schedules_nothing_works(config):
+    said = call("show", config(OPTIMIZER, EPOCHS, "param_scheduler = None\n")).stderr
+    line = re.search(r"Write (dict\(.*?\)) for", said)[1]
+
+    drawn = values(config(OPTIMIZER, EPOCHS, f"param_scheduler = {line}\n"))
+
+    assert set(drawn["lr"]) == {0.02}

@@ -1,0 +1,102 @@
+"""What a config of MMEngine says of its run: the train loop, the hooks, several optimizers; and what has no plan."""
+
+import pytest
+
+import paramsched as ps
+from paramsched.config import loads, mmengine
+
+STEP = {"type": "StepLR", "step_size": 2}
+
+
+def refusal(config):
+    with pytest.raises(ps.errors.ConfigError) as refused:
+        mmengine.to_plan(config)
+    return "\n".join(refused.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("train", "horizon"),
+    [
+        ({"type": "EpochBasedTrainLoop", "max_epochs": 4}, "4 epochs"),
+        ({"type": "mmengine.EpochBasedTrainLoop", "max_epochs": 4.0}, "4 epochs"),
+        ({"by_epoch": True, "max_epochs": 4}, "4 epochs"),
+        ({"by_epoch": False, "max_iters": 40}, "40"),
+        ({"type": "IterBasedTrainLoop", "max_iters": 40}, "40"),
+        ({"type": "mmrazor.DistillLoop", "max_epochs": 4}, "4 epochs"),
+        ({"max_epochs": 4}, "4 epochs"),
+        (None, "None"),
+    ],
+)
+def test_the_horizon_is_the_train_loops(train, horizon):
+    plan = mmengine.to_plan({"param_scheduler": {**STEP, "end": 9}, "train_cfg": train})
+
+    assert str(plan.horizon) == horizon
+
+
+@pytest.mark.parametrize(
+    ("train", "path"),
+    [
+        ({"type": "EpochBasedTrainLoop", "max_iters": 40}, "$.train_cfg.max_iters"),
+        ({"by_epoch": True, "max_iters": 40}, "$.train_cfg.max_iters"),
+        ({"by_epoch": True, "max_epochs": 4, "max_iters": 40}, "$.train_cfg.max_iters"),
+        ({"type": "IterBasedTrainLoop", "max_epochs": 4}, "$.train_cfg.max_epochs"),
+        ({"by_epoch": False, "max_iters": 40, "max_epochs": None}, "$.train_cfg.max_epochs"),
+        ({"by_epoch": True, "type": "EpochBasedTrainLoop", "max_epochs": 4}, "$.train_cfg"),
+        ({"by_epoch": True, "max_epochs": 4.5}, "$.train_cfg.max_epochs"),
+        ({"by_epoch": True, "max_epochs": 0}, "$.train_cfg.max_epochs"),
+    ],
+)
+def test_a_train_loop_that_mmengine_refuses_is_refused(train, path):
+    told = refusal({"param_scheduler": STEP, "train_cfg": train})
+
+    assert told.startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize("train", ["build()", "dict(by_epoch=True, max_epochs=build())"])
+def test_a_length_that_only_running_tells_is_an_error_with_its_line(train):
+    with pytest.raises(ps.errors.ConfigError, match=r"\$\.train_cfg.*: line 2: `build\(\)`"):
+        loads(f"param_scheduler = dict(type='StepLR', step_size=2)\ntrain_cfg = {train}\n", "mmengine")
+
+
+@pytest.mark.parametrize("other", [[], ()])
+def test_an_optimizer_with_an_empty_list_follows_nothing(other):
+    plan = mmengine.to_plan({"param_scheduler": {"net": [STEP], "other": other}, "train_cfg": {"max_epochs": 4}})
+
+    assert [(binding.name, binding.groups) for binding in plan.bindings] == [("lr", "net")]
+
+
+@pytest.mark.parametrize("nothing", [None, [], (), {"net": [], "other": []}])
+def test_a_config_that_schedules_nothing_has_no_plan_and_says_so(nothing):
+    assert "$.param_scheduler: " in refusal({"param_scheduler": nothing, "train_cfg": {"max_epochs": 4}})
+    assert "schedules nothing" in refusal({"param_scheduler": nothing})
+
+
+def test_a_config_without_the_entry_is_told_the_nearest():
+    told = refusal({"param_schedulers": STEP, "train_cfg": {"max_epochs": 4}})
+
+    assert told.startswith('$: it has no param_scheduler; did you mean it by "param_schedulers"?')
+
+
+def test_a_file_of_other_things_is_not_taken_for_schedulers_of_several_optimizers():
+    assert refusal({"hooks": [{"type": "EMAHook"}], "n": 3}).startswith("$: it has no param_scheduler")
+
+
+def test_a_config_of_mmcv_is_told_so():
+    assert "lr_config is how mmcv 1 said it" in refusal({"lr_config": {"policy": "step", "step": [8, 11]}})
+
+
+@pytest.mark.parametrize(
+    ("hook", "found"),
+    [(None, "nothing makes the ticks"), ({"type": "YOLOv5ParamSchedulerHook"}, "a hook that sets values itself")],
+)
+def test_a_hook_that_does_not_make_the_ticks_is_refused(hook, found):
+    config = {"param_scheduler": STEP, "default_hooks": {"param_scheduler": hook}, "train_cfg": {"max_epochs": 4}}
+
+    assert found in refusal(config)
+
+
+@pytest.mark.parametrize("kind", ["ParamSchedulerHook", "mmengine.ParamSchedulerHook"])
+def test_mmengines_own_hook_makes_them(kind):
+    config = {"param_scheduler": STEP, "default_hooks": {"param_scheduler": {"type": kind}}}
+
+    assert str(mmengine.to_plan(config)) == 'lr: step("2 epochs")'
