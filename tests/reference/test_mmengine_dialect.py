@@ -91,6 +91,44 @@ def test_what_the_dialect_says_of_a_plan_gives_its_values_in_mmengine(drawn):
     peer.assert_same(peer.peer_values(said, kind, groups), planned(plan, kind, groups), kind, groups)
 
 
+@given(peer.scheduler_configs(), st.booleans())
+def test_what_a_single_scheduler_gives_can_be_said_in_mmengines_words_again(config, known):
+    (whole,) = with_ends([{name: value for name, value in config.items() if name != "end"}])
+    config = {**whole, "end": min(config.get("end", whole["end"]), whole["end"])}
+    train = {"train_cfg": {"max_epochs": peer.EPOCHS}}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            plan = mmengine.to_plan({"param_scheduler": config, **train}, calendar=CALENDAR if known else None)
+        except ps.errors.MissingFact:
+            reject()
+        said = mmengine.from_plan(plan)
+        again = mmengine.to_plan({**train, **said}, calendar=CALENDAR if known else None)
+
+    np.testing.assert_array_equal(planned(again, "SGD", 2), planned(plan, "SGD", 2))
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"type": "ConstantLR", "factor": 0.5, "begin": 4, "end": 7}, {"begin": 4, "end": 7}),
+        ({"type": "ConstantLR", "factor": 0.5, "begin": 4}, {"begin": 4, "end": 12}),
+        ({"type": "ConstantLR", "factor": 0.5, "begin": 40, "by_epoch": False}, {"begin": 40, "end": 60}),
+        (
+            {"type": "LinearLR", "begin": 1, "end": 5, "convert_to_iter_based": True},
+            {"begin": 1, "end": 5, "convert_to_iter_based": True},
+        ),
+    ],
+)
+def test_a_later_window_is_said_as_it_was(config, said):
+    calendar = None if "convert_to_iter_based" in config else CALENDAR
+    plan = mmengine.to_plan({"param_scheduler": config, "train_cfg": {"max_epochs": 12}}, calendar=calendar)
+
+    (written,) = mmengine.from_plan(plan)["param_scheduler"]
+
+    assert said.items() <= written.items()
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NoReturn, TypeAlias, final
 
-from paramsched.config._mmengine_curves import INF
+from paramsched.config._mmengine_curves import CONVERTED, INF
 from paramsched.curves import Cosine, Linear, Polynomial
 from paramsched.errors import PlanError
 from paramsched.feedback.base import Guided, MetricRule
@@ -27,7 +27,7 @@ from paramsched.time import Duration
 Written: TypeAlias = tuple[str, dict[str, Any]]
 """A curve's name, and the arguments of its scheduler."""
 
-_EPOCH = Duration.of("1 epoch")
+_EPOCH, _STEP = Duration.of("1 epoch"), Duration.of(1)
 
 
 def config_of(plan: Plan) -> dict[str, Any]:
@@ -100,6 +100,13 @@ def _refuse(binding: Binding, why: str) -> NoReturn:
     raise PlanError(f"MMEngine cannot say {binding}", why, 'Write it in the native format: format="yaml"')
 
 
+def _epochs(duration: Duration) -> int | None:
+    """A length as a whole number of epochs; None where it is none. Nothing is none of any unit, so it is."""
+    amounts = dict(duration.terms)
+    count = amounts.pop("epochs", Fraction(0))
+    return int(count) if not amounts and count.denominator == 1 else None
+
+
 def _ticks(duration: Duration, what: str, shown: str) -> tuple[int, bool]:
     """A length as a whole number of epochs or iterations, and which."""
     units = {unit for unit, _ in duration.terms}
@@ -144,10 +151,10 @@ class _Writer:
     def part(self, schedule: Schedule, place: _Place) -> list[Written]:
         match schedule:
             case Window() if place == _Place(Duration.of(0), None, False):
-                return self.part(schedule.schedule, _Place(schedule.begin, schedule.end, False))
+                return self.part(schedule.schedule, _Place(schedule.begin, self.inside(schedule.end), False))
             case Every() if schedule.period == _EPOCH and schedule.phase == 0:
                 return self.part(schedule.schedule, _Place(place.begin, place.stop, True))
-            case Sequence() if place.stop is None:
+            case Sequence() if place.stop is None or self.ends_before(schedule, place):
                 return self.stages(schedule, place)
             case Constant() | Anneal() | Exponential() | Step() | MultiStep():
                 return self.leaf(schedule, place, 1.0)
@@ -177,9 +184,10 @@ class _Writer:
                 ]
             case MultiStep():
                 counts = [self.ticks(milestone) for milestone in schedule.milestones]
-                if len({by_epoch for _, by_epoch in counts}) > 1:
+                units = {by_epoch for count, by_epoch in counts if count}  # of 0 it may be any
+                if len(units) > 1:
                     return self.refuse(schedule, "its milestones have one unit")
-                by_epoch = counts[0][1] if counts else place.stepwise
+                by_epoch = units.pop() if units else self.unit(place)
                 milestones = [count for count, _ in counts]
                 return [
                     (
@@ -209,6 +217,9 @@ class _Writer:
 
     def anneal(self, schedule: Anneal, place: _Place, level: Level) -> Written:
         length = schedule.over or self.rest(schedule, place)
+        by_iteration = None if place.stepwise else self.converted(schedule, length, place, level)
+        if by_iteration is not None:
+            return by_iteration
         n, by_epoch = self.ticks(length)
         if by_epoch and not place.stepwise:
             self.refuse(schedule, 'by epochs it changes between epochs only; write every(…, "epoch")')
@@ -236,6 +247,33 @@ class _Writer:
                 floor_value = schedule.to.value if isinstance(schedule.to, Absolute) else 0.0
                 return "Poly", {"eta_min": floor_value, "power": power, **window}
         return self.refuse(schedule, "it has no such curve")
+
+    def converted(self, schedule: Anneal, length: Duration, place: _Place, level: Level) -> Written | None:
+        """A shape over whole epochs that changes with each iteration; None where it is none."""
+        begin, cosine = _epochs(place.begin), isinstance(schedule.curve, Cosine)
+        size = _epochs(length if cosine else length + _STEP)
+        if begin is None or not size or schedule.index != "t/n" or not isinstance(level, float):
+            return None
+        end = begin + size
+        if place.stop is not None:
+            closed = _epochs(place.stop + _STEP)
+            if closed is None or (closed > end if cosine else closed != end):
+                return None
+            end = closed
+        elif cosine and self.horizon != Duration.of(f"{end} epochs"):
+            return None
+        window = {**_window(begin, end, True), CONVERTED: True}
+        if cosine and schedule.start == level:
+            floor = {"eta_min_ratio": schedule.to} if isinstance(schedule.to, float) else {"eta_min": schedule.to.value}
+            return "CosineAnnealing", {"T_max": size, **({} if schedule.to == 0.0 else floor), **window}
+        if isinstance(schedule.curve, Linear) and isinstance(schedule.to, float):
+            return self.line(schedule, level, window, True)
+        if isinstance(schedule.curve, (Linear, Polynomial)) and schedule.start == level:
+            power = 1.0 if isinstance(schedule.curve, Linear) else schedule.curve.exponent
+            if isinstance(schedule.to, Absolute) or schedule.to == 0.0:
+                floor_value = schedule.to.value if isinstance(schedule.to, Absolute) else 0.0
+                return "Poly", {"eta_min": floor_value, "power": power, **window}
+        return None
 
     def line(self, schedule: Anneal, level: float, window: dict[str, Any], whole: bool) -> Written:
         """A straight line between multiples of base."""
@@ -285,10 +323,45 @@ class _Writer:
         """A factor for a while and then none: that is its Constant."""
         match schedule.stages:
             case (Constant(value=float() as factor, over=Duration() as over), Constant(value=1.0)) if 0 <= factor <= 1:
+                first, size = _epochs(place.begin), _epochs(over + _STEP)
+                if size and first is not None:
+                    return "Constant", {"factor": factor, **_window(first, first + size, True), CONVERTED: True}
                 n, by_epoch = self.ticks(over)
                 begin = self.begin(place, by_epoch)
                 return "Constant", {"factor": factor, **_window(begin, begin + n + 1, by_epoch)}
         return None
+
+    def inside(self, stop: Duration | None) -> Duration | None:
+        """The last tick of a window, where the run goes on behind it."""
+        if (
+            stop is None
+            or self.horizon is None
+            or {unit for unit, _ in stop.terms} != {unit for unit, _ in self.horizon.terms}
+        ):
+            return stop
+        left = [count - dict(stop.terms)[unit] for unit, count in self.horizon.terms]
+        return None if len(left) == 1 and left[0] <= 1 else stop
+
+    def ends_before(self, schedule: Sequence, place: _Place) -> bool:
+        """Whether all stages are over when the window is, so that it cuts nothing off."""
+        stages = schedule.stages
+        if self.undone(schedule, place) is not None:
+            stages = stages[:1]  # what follows is held in any case
+        lengths = [stage.length for stage in stages]
+        taken = place.begin
+        for length in lengths:
+            if length is None:
+                return False
+            taken = taken + length
+        if place.stop is None or {unit for unit, _ in taken.terms} != {unit for unit, _ in place.stop.terms}:
+            return place.stop is None
+        over, stop = dict(taken.terms), dict(place.stop.terms)
+        return all(over[unit] <= stop[unit] for unit in over)
+
+    def unit(self, place: _Place) -> bool:
+        """Whether a window is in epochs, where the shape in it does not say."""
+        bounds = [bound for bound in (place.begin, place.stop) if bound is not None and bound.terms]
+        return self.ticks(bounds[0])[1] if bounds else place.stepwise
 
     def rest(self, schedule: Schedule, place: _Place, stage: Schedule | None = None) -> Duration:
         """What a stage without length takes: the horizon without the others."""
