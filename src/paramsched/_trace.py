@@ -109,7 +109,7 @@ class Trace:
         try:
             import pandas as pd
         except ImportError:
-            raise MissingDependency("Trace.to_pandas", "pandas", "test") from None
+            raise MissingDependency("Trace.to_pandas", "pandas") from None
         columns = pd.MultiIndex.from_tuples(list(self._columns), names=["field", "group"])
         data = np.stack(list(self._columns.values()), axis=1)
         return pd.DataFrame(data, columns=columns, index=pd.RangeIndex(self.total, name="t"))

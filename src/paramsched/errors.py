@@ -146,10 +146,11 @@ class FolderInUse(ParamschedError, RuntimeError):
 
 @final
 class MissingDependency(ParamschedError, ImportError):
-    """An optional library is not installed."""
+    """An optional library is not installed; `extra` brings it, where we have one that does."""
 
-    def __init__(self, what: str, library: str, extra: str) -> None:
-        super().__init__(f'{what} needs {library}, which is not installed: pip install "paramsched[{extra}]"')
+    def __init__(self, what: str, library: str, extra: str | None = None) -> None:
+        wanted = library if extra is None else f'"paramsched[{extra}]"'
+        super().__init__(f"{what} needs {library}, which is not installed: pip install {wanted}")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -4,4 +4,4 @@ from paramsched._audit.compared import Report as Report
 from paramsched._audit.compared import audit as audit
 from paramsched._audit.logged import Logged as Logged
 from paramsched._audit.logged import Unreadable as Unreadable
-from paramsched._audit.logged import read_log as read_log
+from paramsched._audit.read import read_log as read_log

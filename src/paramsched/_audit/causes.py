@@ -17,6 +17,7 @@ from paramsched.time import Calendar
 Times: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
 
 _FACTORS = tuple(range(2, 65))
+_FAR = 2**62  # times that no 64-bit integer holds
 
 
 @final
@@ -58,9 +59,10 @@ def causes(plan: Plan, calendar: Calendar, rows: int, processes: int | None, run
     )
     yield Cause("never moved", "every update used the value of update 0: nothing moves the schedule", lambda t: t * 0)
     accumulation, epoch = calendar.accumulation or 1, calendar.updates_per_epoch
-    known = [n for n in (processes, accumulation, epoch) if n is not None and n > 1]
-    if calendar.batches_per_epoch is not None and accumulation > 1:
-        yield _per_batch(calendar.batches_per_epoch, accumulation)
+    known = [n for n in (processes, accumulation, epoch) if n is not None and 1 < n < _FAR // rows]
+    batches = calendar.batches_per_epoch
+    if batches is not None and accumulation > 1 and batches < _FAR // rows:
+        yield _per_batch(batches, accumulation)
     for n in dict.fromkeys([*known, *_FACTORS]):
         why = _fast(n, processes, accumulation, epoch)
         yield Cause(why[0], why[1], lambda t, n=n: t * n)  # type: ignore[misc]  # n is bound now

@@ -90,6 +90,7 @@ class _Pair:
     base: float | None
 
 
+@np.errstate(over="ignore", invalid="ignore")  # a log may hold infinities, and numbers beyond a float32
 def audit(
     logged: Logged,
     plan: Plan,
@@ -229,7 +230,7 @@ def _equal(values: Floats, planned: Floats, digits: int) -> np.ndarray[Any, np.d
     """Bit for bit, or as exactly as the log was written: in fewer digits, or through float32."""
     equal = values == planned
     if digits < 15:
-        equal |= np.abs(values - planned) <= np.abs(planned) * 10.0 ** (1 - digits)
+        equal |= np.isfinite(values) & (np.abs(values - planned) <= np.abs(planned) * 10.0 ** (1 - digits))
     elif np.array_equal(values, values.astype(np.float32)):
         equal |= values == planned.astype(np.float32)
     both: np.ndarray[Any, np.dtype[np.bool_]] = equal | (np.isnan(values) & np.isnan(planned))
@@ -239,16 +240,20 @@ def _equal(values: Floats, planned: Floats, digits: int) -> np.ndarray[Any, np.d
 def _fitted(pair: _Pair, times: Times, values: Floats) -> float:
     """The base under which most values are as planned: from rows where the schedule is far from 0."""
     if not pair.schedule.affine:
-        return float(values[0])
+        finite = values[np.isfinite(values)]
+        return float(finite[0]) if finite.size else 1.0
     offset = evaluate(pair.schedule, times, 0.0)
     factor = evaluate(pair.schedule, times, 1.0) - offset
-    usable = np.flatnonzero(np.abs(factor) > 1e-12 * max(float(np.abs(factor).max(initial=0.0)), 1e-300))
+    far = np.abs(factor) > 1e-12 * max(float(np.abs(factor).max(initial=0.0)), 1e-300)
+    usable = np.flatnonzero(far & np.isfinite(values))
     if usable.size == 0:
         return 1.0
     best, most = 1.0, -1
     for row in dict.fromkeys([usable[np.abs(factor[usable]).argmax()], usable[0], usable[-1]]):
         exact = float((values[row] - offset[row]) / factor[row])
         for base in dict.fromkeys([*(float(f"{exact:.{n}g}") for n in (3, 6, 9, 12)), exact]):
+            if not np.isfinite(base):
+                continue
             count = int(_equal(values, evaluate(pair.schedule, times, base), pair.column.digits).sum())
             if count > most:
                 best, most = base, count
@@ -295,7 +300,7 @@ def _runs(pairs: list[_Pair]) -> tuple[int, ...]:
     """How long values stay the same in the log: the usual distance between two changes."""
     lengths = []
     for pair in pairs:
-        changes = np.flatnonzero(np.diff(pair.column.values)) + 1
+        changes = np.flatnonzero(pair.column.values[1:] != pair.column.values[:-1]) + 1
         if changes.size > 1:
             lengths.append(int(np.median(np.diff(pair.column.t[changes]))))
     return tuple(dict.fromkeys(one for one in lengths if one > 1))

@@ -244,7 +244,7 @@ def _bases() -> tuple[type[Any], type[Any]]:
         from mmengine.hooks import Hook
         from mmengine.optim.scheduler import _ParamScheduler
     except ModuleNotFoundError:
-        raise MissingDependency("paramsched.engines.mmengine", "mmengine", "test") from None
+        raise MissingDependency("paramsched.engines.mmengine", "mmengine", "mmengine") from None
     return Hook, _ParamScheduler
 
 

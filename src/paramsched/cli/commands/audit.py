@@ -60,6 +60,7 @@ def command(
     """
     import dataclasses
     import json
+    from math import isfinite
 
     from paramsched import _audit
     from paramsched.cli._plans import _bases, calendar_of, plan_from
@@ -81,7 +82,10 @@ def command(
         raise click.UsageError(str(error)) from None
     if as_json:
         data: dict[str, Any] = {"log": log, "equal": report.first is None} | dataclasses.asdict(report)
-        click.echo(json.dumps(data, ensure_ascii=False))
+        if report.first is not None and not isfinite(report.first.logged):
+            data["first"]["logged"] = repr(report.first.logged)  # JSON has no infinities
+        # A path may hold what is no character; in JSON an escape says it.
+        click.echo(json.dumps(data, ensure_ascii=False).encode("utf-8", "backslashreplace").decode())
     else:
         click.echo(str(report))
     if report.first is not None:

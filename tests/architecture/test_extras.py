@@ -1,0 +1,40 @@
+"""What a message says to install exists, and brings what is missing."""
+
+import ast
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import paramsched as ps
+from paramsched.errors import MissingDependency
+
+ROOT = Path(__file__).parents[2]
+EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+
+
+def named() -> list[tuple[str, str]]:
+    """Library and extra of every message; names that are computed are left out."""
+    found = []
+    for file in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("MissingDependency"):
+                given = [one.value if isinstance(one, ast.Constant) else None for one in node.args]
+                if len(given) == 3 and None not in given[1:]:
+                    found.append((given[1], given[2]))
+    return sorted(set(found))
+
+
+@pytest.mark.parametrize(("library", "extra"), named())
+def test_the_extra_brings_the_library_and_is_for_users(library: str, extra: str) -> None:
+    assert extra not in ("test", "docs")
+    assert library in [one.split(">")[0] for one in EXTRAS[extra]]
+
+
+def test_a_library_without_an_extra_is_installed_by_its_own_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    trace = ps.trace(ps.Plan(lr="cosine()", horizon=4), {"lr": 0.1})
+
+    with pytest.raises(MissingDependency, match=r"pip install pandas$"):
+        trace.to_pandas()
