@@ -20,6 +20,8 @@ ParamschedError
 from collections.abc import Iterable
 from typing import Self, final
 
+from paramsched._fault import Fault as Fault
+
 
 class ParamschedError(Exception):
     """The root: `except ps.errors.ParamschedError` catches whatever the library raises on purpose."""
@@ -104,16 +106,25 @@ class ConfigError(ParamschedError, ValueError):
 
     Args:
         source: the file or text the faults are in.
-        problems: one line each, `$.path: what was found; what to write`.
+        problems: faults, or a line for each: `$.path: what was found; what to write`.
     """
 
-    def __init__(self, source: str, problems: Iterable[str]) -> None:
+    def __init__(self, source: str, problems: Iterable["str | Fault"]) -> None:
         self.source = source
-        self.problems = tuple(problems)
-        super().__init__(source, self.problems)
+        self.faults = tuple(Fault("", one) if isinstance(one, str) else one for one in problems)
+        super().__init__(source, self.faults)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """The faults, a line each, with its path."""
+        return tuple(map(str, self.faults))
 
     def __str__(self) -> str:
-        return "\n".join(f"{self.source}: {problem}" for problem in self.problems)
+        lines: list[str] = []
+        for fault in self.faults:
+            path = f"{fault.path}: " if fault.path else ""
+            lines += [f"{fault.place(self.source)}: {path}{fault.message}", *filter(None, [fault.pointer()])]
+        return "\n".join(lines)
 
 
 @final

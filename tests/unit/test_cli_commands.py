@@ -1,15 +1,18 @@
 """The command line: what each command prints, where, and with which exit code."""
 
 import json
+import shlex
 import subprocess
 import sys
+from importlib import import_module
+from pkgutil import iter_modules
 
 import pytest
 from click.testing import CliRunner
 
 import paramsched
 from paramsched import config
-from paramsched.cli import main
+from paramsched.cli import commands, main
 from paramsched.plan import Plan
 from paramsched.schedules import cosine, linear, warmup
 
@@ -68,6 +71,51 @@ def test_help_lists_every_command_with_a_line():
         assert good(name, "-h").startswith(f"Usage: paramsched {name}")
 
 
+EVERY = sorted(module.name for module in iter_modules(commands.__path__))
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_help_shows_each_example_as_one_types_it_and_fits_80_columns(name):
+    told = good(name, "-h").splitlines()
+    examples = import_module(f"paramsched.cli.commands.{name}").command.examples
+
+    assert examples
+    assert told[-len(examples) :] == [f"  {line}" for line in examples]
+    assert told[-len(examples) - 1] == "Examples:"
+    assert max(map(len, told)) <= 80
+    assert not any("\b" in line or "\\b" in line for line in told)
+
+
+EXAMPLES = [
+    (name, line)
+    for name in EVERY
+    if name != "run"  # its example trains; tests/integration/test_runner_files.py runs it
+    for line in import_module(f"paramsched.cli.commands.{name}").command.examples
+]
+
+
+@pytest.mark.parametrize(("name", "line"), EXAMPLES)
+def test_every_example_of_the_help_runs(folder, name, line):
+    if ".pt" in line:
+        pytest.skip("a checkpoint is for tests/integration/test_audit.py")
+    plan = PLAN.partition("groups")[0].replace("betas[0]", "momentum").replace("absolute(0.85), absolute(0.95)", "1, 2")
+    for file in ("plan.yaml", "old.yaml", "new.yaml"):
+        (folder / file).write_text(plan)
+    (folder / "config.py").write_text("param_scheduler = dict(type='CosineAnnealingLR', T_max=9, end=9)\n")
+    values = json.loads(good("show", "plan.yaml", "--steps-per-epoch", 500, "--base", "lr=0.1", "--json"))["values"]
+    rows = list(zip(values["lr"], values["momentum"], strict=True))
+    lines = [json.dumps({"step": t, "lr": lr, "momentum": momentum}) for t, (lr, momentum) in enumerate(rows)]
+    (folder / "values.jsonl").write_text("\n".join(lines))
+    table = "".join(f"{t},{lr!r},{momentum!r}\n" for t, (lr, momentum) in enumerate(rows))
+    (folder / "log.csv").write_text("step,rate,momentum\n" + table)
+
+    program, *arguments = shlex.split(line.removesuffix(" > plan.schema.json"))
+
+    assert program == "paramsched"
+    result = call(*arguments)
+    assert result.exit_code == 0, result.output
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_an_option_that_is_none_is_wrong_usage(name):
     assert "--nonsense" in refused(2, name, "--nonsense")
@@ -92,10 +140,16 @@ def test_every_problem_of_a_plan_goes_to_standard_error(folder, name, more):
     told = refused(1, name, "bad.yaml", *more)
 
     assert told.splitlines() == [
-        'bad.yaml: $.lr: "cosin()" at character 1: "cosin" is no schedule; nearest: "cosine"',
-        'bad.yaml: $.weight_decy: "weight_decy" is no field of an optimizer; did you mean "weight_decay"?',
-        "bad.yaml: $.weight_decy: true is a boolean, no schedule. Write a line of text: cosine(to=0.1), or a mapping: "
-        "{cosine: {to: 0.1}}",
+        'bad.yaml:1:5: $.lr: "cosin()" at character 1: "cosin" is no schedule; nearest: "cosine"',
+        "    lr: cosin()",
+        "        ^",
+        'bad.yaml:2:1: $.weight_decy: "weight_decy" is no field of an optimizer; did you mean "weight_decay"?',
+        "    weight_decy: true",
+        "    ^",
+        "bad.yaml:2:14: $.weight_decy: true is a boolean, no schedule. Write a line of text: cosine(to=0.1), or a "
+        "mapping: {cosine: {to: 0.1}}",
+        "    weight_decy: true",
+        "                 ^",
     ]
     assert not (folder / "x.svg").exists()
 
@@ -376,6 +430,28 @@ def test_problems_as_json_go_to_standard_output(folder):
         ("cosine() >> constant()", "$.lr", "error"),
     ]
     assert all(one["message"] for one in found)
+
+
+def test_a_missing_file_does_not_end_the_check_of_the_others(folder):
+    result = call("check", "plan.yaml", "none.yaml", "bad.yaml", "not/there.toml", "bad.yaml")
+
+    assert result.exit_code == 2
+    told = result.stderr
+    assert [told.count(name) for name in ("none.yaml: no such file", "not/there.toml: no such file")] == [1, 1]
+    assert told.count("bad.yaml:1:5: $.lr: ") == 2
+    assert told.index("bad.yaml:1:5") < len(told)
+
+
+def test_problems_as_json_have_their_line_and_column(folder):
+    (problem, *_) = json.loads(call("check", "bad.yaml", "--json").stdout)
+
+    assert (problem["line"], problem["column"]) == (1, 5)
+
+
+def test_a_fault_in_a_line_of_text_has_a_caret_below_it():
+    told = refused(1, "show", "warmup(5%) >> cosine()")
+
+    assert told.splitlines()[-2:] == ["    warmup(5%) >> cosine()", "           ^"]
 
 
 def test_a_warning_is_no_error(folder):

@@ -65,9 +65,9 @@ def test_a_dialect_that_can_only_be_read_says_so(dialect):
 
 def test_limits_and_numbers_are_those_of_native_files(dialect):
     for text, expected in (
-        ("rate: .nan", "drawn text: $.rate: nan is not finite"),
-        ("rate: 1\nrate: 2", "drawn text: $.rate: the key is there twice"),
-        ("rate: &a 1", "drawn text: line 1: the anchor"),
+        ("rate: .nan", "drawn text:1:7: $.rate: nan is not finite"),
+        ("rate: 1\nrate: 2", "drawn text:2:1: $.rate: the key is there twice"),
+        ("rate: &a 1", "drawn text:1:7: the anchor"),
         ("x" * 10_001, "drawn text: line 1 has 10,001 characters"),
     ):
         with pytest.raises(ConfigError) as refusal:

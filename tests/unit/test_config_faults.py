@@ -204,7 +204,7 @@ def test_a_message_has_three_parts():
     [
         ([], "$: [] is a list, no plan"),
         ("lr", '$: "lr" is text, no plan'),
-        (None, "$: null is nothing, no plan"),
+        (None, "$: an empty file is no plan"),
         ({}, "$: a plan without a field"),
         ({"horizon": 5}, "$: a plan without a field"),
         ({"lr": 0.1, "horizon": "50%"}, '$.horizon: "50%": per cent are of the horizon itself'),
@@ -277,7 +277,9 @@ def test_a_line_of_text_runs_nothing(line):
 
 
 def test_the_source_is_named_before_each_problem():
-    with pytest.raises(ConfigError, match=r"^yaml text: \$\.lr: .*\nyaml text: \$\.weight_decy: ") as refusal:
+    with pytest.raises(
+        ConfigError, match=r"(?s)^yaml text:1:5: \$\.lr: .*\nyaml text:2:1: \$\.weight_decy: "
+    ) as refusal:
         config.loads("lr: cosin()\nweight_decy: 0.1")
 
     assert refusal.value.source == "yaml text"

@@ -161,17 +161,17 @@ def test_an_integer_key_is_an_index_and_a_quoted_one_a_name():
         ("lr: " + "9" * 5000 + "\n", "$.lr: inf is not finite"),
         ("lr: true\n", "$.lr: true is a boolean"),
         ("lr:\n", "$.lr: null is nothing"),
-        ("lr: [0.1\n", "line 2: no YAML"),
+        ("lr: [0.1\n", "line 1: no YAML: the bracket [ is never closed"),
         ("lr: a: b\n", "line 1: no YAML"),
-        ("\tlr: 1\n", "line 1: no YAML"),
+        ("\tlr: 1\n", "line 1: no YAML: the line begins with a tab"),
         ("? [a]\n: 1\nlr: 1\n", "$: the key [\"a\"] is a list"),
         ("? {a: 1}\n: 1\nlr: 1\n", "$: the key "),
         ("lr: " + "[" * 60 + "]" * 60 + "\n", "line 1: nested more than 50 deep"),
         ("lr: " + "[" * 9000 + "\n", "line 1: nested more than 50 deep"),
         ("lr: " + "x" * 10_000 + "\n", "line 1 has 10,004 characters, more than 10,000"),
         ("# " + "x\n" * 500_001, "1,000,004 bytes, more than 1,000,000"),
-        ("", "$: null is nothing, no plan"),
-        ("lr: \x00\n", "no YAML: "),
+        ("", "$: an empty file is no plan"),
+        ("lr: \x00\n", "line 1: no YAML: the character \\x00 is no text"),
     ],
 )  # fmt: skip
 def test_yaml_that_is_refused(text, expected):
@@ -195,21 +195,16 @@ def test_a_bomb_of_aliases_is_refused_at_its_first_anchor():
         ("lr = 1e999", "$.lr: inf is not finite"),
         ("lr = 2024-01-01", "$.lr: 2024-01-01 is a date"),
         ("lr = 10:30:00", "$.lr: 10:30:00 is a date or a time"),
-        ("lr = 1\nlr = 2", "no TOML: Cannot overwrite a value"),
-        ("lr = cosine()", "no TOML: "),
-        ("lr = " + "9" * 5000, "no TOML: "),
-        ("lr = " + "[" * 9000, "no"),
+        ("lr = 1\nlr = 2", "line 2: no TOML: Cannot overwrite a value"),
+        ("lr = cosine()", "line 1: no TOML: "),
+        ("lr = " + "9" * 5000, "line 1: no TOML: "),
+        ("lr = " + "[" * 9000, "line 1: nested more than 50 deep"),
         ("lr = " + "[" * 60 + "]" * 60, "$.lr[0][0]"),
-        ("a." * 70 + "b = 1", "$.a"),
+        ("a." * 70 + "b = 1", "line 1: no TOML: a name of more than 50 parts"),
     ],
 )
 def test_toml_that_is_refused(text, expected):
-    try:
-        assert refused(text, "toml").startswith(expected)
-    except AssertionError:
-        if expected != "no":
-            raise
-        assert refused(text, "toml").startswith(("no TOML", "nested more than 50 deep"))
+    assert refused(text, "toml").startswith(expected)
 
 
 @pytest.mark.parametrize(
@@ -222,14 +217,12 @@ def test_toml_that_is_refused(text, expected):
         ('{"lr": 1, "lr": 2}', "$.lr: the key is there twice"),
         ('{"lr": 1,}', "line 1: no JSON: "),
         ("", "line 1: no JSON: "),
-        ('{"lr": ' + "[" * 9000 + "1" + "]" * 900, "n"),
+        ('{"lr": ' + "[" * 9000 + "1" + "]" * 900, "line 1: nested more than 50 deep"),
         ('{"lr": ' + "[" * 60 + "1" + "]" * 60 + "}", "$.lr[0][0]"),
     ],
 )
 def test_json_that_is_refused(text, expected):
-    found = refused(text, "json")
-
-    assert found.startswith((expected, "line 1: no JSON") if expected == "n" else expected)
+    assert refused(text, "json").startswith(expected)
 
 
 # ---------------------------------------------------------------- files
@@ -252,7 +245,7 @@ def test_what_is_no_utf_8_is_told_with_its_place(tmp_path):
     with pytest.raises(ConfigError) as refusal:
         config.load(file)
 
-    assert refusal.value.problems == ("byte 10 is 0xff, which is no UTF-8. Save the file as UTF-8",)
+    assert refusal.value.problems == ("line 1: byte 10 is 0xff, which is no UTF-8. Save the file as UTF-8",)
     assert refusal.value.source == str(file)
 
 

@@ -64,11 +64,16 @@ def guarded(run: Callable[[], _Result]) -> _Result:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(BROKEN_PIPE)
     except OSError as error:
-        what = f"{error.filename}: " if error.filename else ""
-        _fail(f"{what}{error.strerror or error}", BAD_USAGE)
+        _fail(unreadable(error), BAD_USAGE)
     except KeyboardInterrupt:
         _fail("Interrupted.", INTERRUPTED)
     raise AssertionError("every branch left")
+
+
+def unreadable(error: OSError) -> str:
+    """What is wrong with a file, in a line."""
+    what = f"{error.filename}: " if error.filename else ""
+    return f"{what}{error.strerror or error}"
 
 
 def _once() -> Callable[..., None]:

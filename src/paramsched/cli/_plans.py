@@ -3,10 +3,10 @@
 import os
 import re
 import sys
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import click
 
@@ -16,10 +16,11 @@ from paramsched.cli._options import Facts
 from paramsched.config import Loaded
 from paramsched.config._check import units
 from paramsched.config._faults import Faults, meant
+from paramsched.config._files import Source, source_of
 from paramsched.config._lines import schedule_in
 from paramsched.config._names import Names
 from paramsched.config._raw import MOST_BYTES
-from paramsched.errors import InvalidArgument, MissingFact
+from paramsched.errors import ConfigError, Fault, InvalidArgument, MissingFact
 from paramsched.fields import Field
 from paramsched.plan import Binding, Plan, Target, selector_text
 from paramsched.time import Calendar, Duration
@@ -32,40 +33,79 @@ _EPOCH = 1_000  # updates of an epoch that a config counts beside updates
 _ASSUMED = 1_000  # updates of a run that nobody said the length of
 
 
+@final
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What stands on the command line for a plan, and the plan it is.
+
+    Args:
+        name: as it was given.
+        loaded: what it says.
+        source: the text of its file, or of standard input; None for a line of text.
+    """
+
+    name: str
+    loaded: Loaded
+    source: Source | None
+
+    @property
+    def plan(self) -> Plan:
+        return self.loaded.plan
+
+    def placed(self, faults: Iterable[Fault]) -> tuple[Fault, ...]:
+        """Faults by their paths, each with its place in the file."""
+        return tuple(faults) if self.source is None else self.source.placed(faults)
+
+
 def plan_from(given: str, *, format: str | None = None, field: str = "lr", facts: Facts | None = None) -> Plan:
     """The plan a file, standard input or a line of text says."""
-    return loaded_from(given, format=format, field=field, facts=facts).plan
+    return read_plan(given, format=format, field=field, facts=facts).plan
 
 
-def loaded_from(given: str, *, format: str | None = None, field: str = "lr", facts: Facts | None = None) -> Loaded:
-    """The plan a file, standard input or a line of text says, and the optimizer's values that stand beside it."""
+def read_plan(given: str, *, format: str | None = None, field: str = "lr", facts: Facts | None = None) -> Given:
+    """The plan a file, standard input or a line of text says, with the optimizer's values that stand beside it."""
     if format is not None and format not in config.formats():
         raise click.UsageError(f'No such format "{format}"; {meant(format, config.formats())}')
-    calendar = _known(facts)
+    calendar = known_calendar(facts)
     if given == "-":
-        return config.loads_with_bases(_stdin(), format or "yaml", calendar=calendar)
+        source = Source(f"{format or 'yaml'} text", _stdin(), format or "yaml")
+        return Given(given, source.loaded(calendar=calendar), source)
     if os.path.exists(given):  # noqa: PTH110  # unlike Path.exists it takes a text of any length
-        return config.load_with_bases(given, format=format, calendar=calendar)
+        source = source_of(given, format)
+        return Given(given, source.loaded(calendar=calendar), source)
     if _PATH.fullmatch(given):
         raise FileNotFoundError(2, "no such file", given)
     faults = Faults()
     schedule = schedule_in(given, "", Names(), faults)
-    faults.raise_any(field)
-    assert schedule is not None
+    if schedule is None:
+        raise ConfigError(field, [in_line(given, fault) for fault in faults.found()])
     horizon = None if facts is None or facts.horizon is None else length(facts.horizon, "--horizon")
-    return Loaded(Plan(Binding(field, schedule), horizon=horizon))
+    return Given(given, Loaded(Plan(Binding(field, schedule), horizon=horizon)), None)
 
 
-def loaded_assuming(given: str, *, format: str | None = None, field: str = "lr", facts: Facts) -> tuple[Loaded, Facts]:
+def read_assuming(given: str, *, format: str | None = None, field: str = "lr", facts: Facts) -> tuple[Given, Facts]:
     """What `given` says; where it cannot be read without an epoch's length, one is assumed, said, and added."""
     try:
-        return loaded_from(given, format=format, field=field, facts=facts), facts
+        return read_plan(given, format=format, field=field, facts=facts), facts
     except MissingFact:
         if facts.steps_per_epoch or facts.batches_per_epoch:
             raise
         _note(f"no --steps-per-epoch given; taken to be {_EPOCH}")
         more = replace(facts, steps_per_epoch=_EPOCH)
-        return loaded_from(given, format=format, field=field, facts=more), more
+        return read_plan(given, format=format, field=field, facts=more), more
+
+
+def loaded_assuming(given: str, *, format: str | None = None, field: str = "lr", facts: Facts) -> tuple[Loaded, Facts]:
+    """As `read_assuming`, where its places do not matter."""
+    read, known = read_assuming(given, format=format, field=field, facts=facts)
+    return read.loaded, known
+
+
+def in_line(text: str, fault: Fault) -> Fault:
+    """A fault of a line of text that was given as such, with the place in the line."""
+    if fault.span is None:
+        return fault
+    return replace(fault, column=fault.span[0] + 1, excerpt=" ".join(text.splitlines()))
 
 
 def title_of(given: str) -> str:
@@ -209,8 +249,8 @@ def _bases(plan: Plan, given: tuple[str, ...]) -> Mapping[tuple[str, str | None]
     return values
 
 
-def _known(facts: Facts | None) -> Calendar | None:
-    """A Calendar for dialects that want one; None where the options do not make one."""
+def known_calendar(facts: Facts | None) -> Calendar | None:
+    """A Calendar of the facts that are given, as far as they make one; None without any."""
     if facts is None or not facts.given:
         return None
     try:

@@ -1,8 +1,9 @@
-"""What can be said about a plan before anything is known of the run."""
+"""What can be said about a plan before it runs, with what is known of the run or without."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
+from math import ceil
 from typing import Any, Literal, final
 
 from paramsched.config._faults import within
@@ -10,12 +11,9 @@ from paramsched.errors import InvalidArgument, MissingFact, Unresolved
 from paramsched.plan import Binding, Plan, Target
 from paramsched.schedules import Schedule
 from paramsched.schedules._span import Span
-from paramsched.schedules.recurrence import Recurrence
 from paramsched.schedules.rules import Rule
 from paramsched.schedules.sequence import Sequence
 from paramsched.time import Calendar, Duration
-
-_LONG_EPOCH = 10**7
 
 
 @final
@@ -38,12 +36,13 @@ class Finding:
 
 
 def check(plan: Plan, calendar: Calendar | None = None) -> tuple[Finding, ...]:
-    """Look for what is wrong with a plan in every run; with facts, in the run they are of.
+    """Look for what is wrong with a plan in every run, or in the run that a calendar describes.
+
+    Without a calendar only lengths of one unit are compared with each other, and with the horizon.
 
     Args:
         plan: resolved or not.
-        calendar: the facts of one run. Without them lengths are compared only where every run compares them alike:
-            500 updates may be less or more than an epoch.
+        calendar: facts of the run, as many as are known.
 
     Returns:
         Errors (two stages without length, a stage for which nothing is left, a milestone past its end, momentum and
@@ -53,15 +52,14 @@ def check(plan: Plan, calendar: Calendar | None = None) -> tuple[Finding, ...]:
     ...     print(found)
     $.lr: warning: linear(over="30 epochs") takes 150% of the horizon; the run ends inside
     """
-    found: list[Finding] = []
-    known = None if calendar is None else _known(plan, calendar)
+    found = list(_two_horizons(plan, calendar))
+    trial = None if found else _trial(plan, calendar)
     for binding in plan.bindings:
-        trial = known or _trial(plan, binding)
         path = path_of(binding)
         errors = list(dict.fromkeys(_errors(binding.schedule, trial)))
         found += [Finding("error", path, message) for message in errors]
         if not errors and trial is not None:
-            found += [Finding("warning", path, message) for message in _beyond(binding.schedule, trial)]
+            found += [Finding(severity, path, message) for severity, message in _beyond(binding.schedule, trial)]
     found += _contradictions(plan)
     return tuple(found)
 
@@ -80,12 +78,12 @@ def path_of(binding: Binding) -> str:
 
 
 def durations(value: Any) -> Iterator[Duration]:
-    """Every length in a schedule; a rule that ticks by epochs counts as one epoch."""
+    """Every length in a schedule; a rule counts as one of its ticks."""
     for part in _parts(value):
         if isinstance(part, Duration):
             yield part
-        elif isinstance(part, Rule) and part.by == "epoch":
-            yield Duration.of("1 epoch")
+        elif isinstance(part, Rule):
+            yield Duration.of("1 epoch" if part.by == "epoch" else "1 step")
 
 
 def units(plan: Plan) -> frozenset[str]:
@@ -109,50 +107,87 @@ def _parts(value: Any) -> Iterator[Any]:
             yield from _parts(getattr(value, field.name))
 
 
-def _known(plan: Plan, calendar: Calendar) -> Span | None:
-    """The run that the facts are of; None where they do not say its length in updates."""
-    horizon = plan.horizon if plan.horizon is not None else calendar.total
-    if horizon is None:
-        return None
+@final
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """A run to try a plan in.
+
+    Args:
+        span: of the whole run.
+        units: what can be converted in it; a length in another unit is compared with nothing.
+    """
+
+    span: Span
+    units: frozenset[str]
+
+    def knows(self, schedule: Schedule) -> bool:
+        """Whether every length of a schedule can be converted."""
+        return {unit for length in durations(schedule) for unit, _ in length.terms} <= self.units
+
+
+def _two_horizons(plan: Plan, calendar: Calendar | None) -> Iterator[Finding]:
+    if calendar is None or calendar.total is None or plan.horizon is None:
+        return
     try:
-        return _span(replace(calendar, total=horizon))
+        planned = ceil(calendar.exact(plan.horizon))
     except MissingFact:
-        return None
+        return
+    if planned != calendar.horizon:
+        found = f'horizon "{plan.horizon}": it is {planned} updates, and the Calendar\'s total is {calendar.horizon}'
+        yield Finding("error", "$.horizon", f"{found}. Give one of the two")
 
 
-def _trial(plan: Plan, binding: Binding) -> Span | None:
-    """A run in which the horizon's own unit, and per cent, can be converted, and no other; None if there is no such."""
+def _trial(plan: Plan, calendar: Calendar | None) -> _Trial | None:
+    """The run that is known, else one in which the horizon's own unit, and per cent, mean something and no other."""
+    if calendar is not None and (known := _known_run(plan, calendar)) is not None:
+        return known
     horizon = plan.horizon
     if horizon is None:
-        return _span(Calendar(total=10**6)) if units(plan) <= {"percent"} else None
+        return _Trial(_span(Calendar(total=10**6)), frozenset(["percent"]))
     names = {unit for unit, _ in horizon.terms}
     if names == {"updates"}:
-        return _span(Calendar(total=horizon))
+        return _Trial(_span(Calendar(total=horizon)), frozenset(["updates", "percent"]))
     if len(names) > 1:
         return None
     # One update to a hundredth of the unit, so that decimals such as "2.5 epochs" stay what they are.
-    match names.pop():
+    unit = names.pop()
+    match unit:
         case "epochs":
-            used = {unit for length in durations(binding.schedule) for unit, _ in length.terms}
-            if used <= {"epochs", "percent"}:
-                return _span(Calendar(total=horizon, steps_per_epoch=100))
-            # Epochs so long that lengths in updates are next to nothing: what is wrong there is wrong in every run.
-            if any(isinstance(part, Recurrence) for part in _parts(binding.schedule)):
-                return None  # it would be computed for each of so many updates
-            return _span(Calendar(total=horizon, steps_per_epoch=_LONG_EPOCH))
+            calendar = Calendar(total=horizon, steps_per_epoch=100)
         case "samples":
-            return _span(Calendar(total=horizon, batch_size=1))
+            calendar = Calendar(total=horizon, batch_size=1)
         case "tokens":
-            return _span(Calendar(total=horizon, tokens_per_step=0.01))
+            calendar = Calendar(total=horizon, tokens_per_step=0.01)
         case _:
-            return _span(Calendar(total=horizon, seconds_per_step=0.01))
+            calendar = Calendar(total=horizon, seconds_per_step=0.01)
+    return _Trial(_span(calendar), frozenset([unit, "percent"]))
+
+
+def _known_run(plan: Plan, calendar: Calendar) -> _Trial | None:
+    """The run a calendar describes; None where it does not say how long it is."""
+    horizon = calendar.total if plan.horizon is None else plan.horizon
+    if horizon is None:
+        return None
+    try:
+        calendar = replace(calendar, total=ceil(calendar.exact(Duration.of(horizon))))
+    except MissingFact:
+        return None
+    facts = {
+        "epochs": calendar.updates_per_epoch,
+        "samples": calendar.batch_size,
+        "tokens": calendar.tokens_per_step,
+        "seconds": calendar.seconds_per_step,
+    }
+    return _Trial(
+        _span(calendar), frozenset(["updates", "percent", *(unit for unit, fact in facts.items() if fact is not None)])
+    )
 
 
 def _span(calendar: Calendar) -> Span:
     return Span(calendar, Fraction(0), Fraction(calendar.horizon or 0))
 
 
-def _errors(schedule: Schedule, trial: Span | None) -> Iterator[str]:
+def _errors(schedule: Schedule, trial: _Trial | None) -> Iterator[str]:
     for part in _parts(schedule):
         if isinstance(part, Sequence):
             try:
@@ -160,32 +195,42 @@ def _errors(schedule: Schedule, trial: Span | None) -> Iterator[str]:
             except InvalidArgument as refusal:
                 yield str(refusal)
                 return
-    if trial is None:
+    if trial is None or not trial.knows(schedule):
         return
     try:
-        schedule._resolve(trial)
+        schedule._resolve(trial.span)
     except (MissingFact, Unresolved):
-        return  # a unit that only the run's own calendar converts
+        return
     except InvalidArgument as refusal:
         yield str(refusal)
 
 
-def _beyond(schedule: Schedule, trial: Span) -> Iterator[str]:
+def _beyond(schedule: Schedule, trial: _Trial) -> Iterator[tuple[Literal["error", "warning"], str]]:
     """Lengths beyond the horizon, on the run's own clock."""
     lengths: list[Schedule] = [schedule]
     lengths += [part for operand in schedule.parts() for part in (operand,) if not isinstance(schedule, Sequence)]
     for part in lengths:
         stages = part.stages if isinstance(part, Sequence) else (part,)
-        try:
-            measures = [stage._measure(trial) for stage in stages]
-        except (MissingFact, Unresolved):
-            continue
+        measures = [_length_in(stage, trial) for stage in stages]
         taken = sum((length for length in measures if length is not None), Fraction(0))
-        assert trial.end is not None
-        if taken > trial.end:
-            share = float(100 * taken / trial.end)
-            yield f"{part} takes {share:.6g}% of the horizon; the run ends inside"
+        end = trial.span.end
+        assert end is not None
+        if taken > end:
+            share = float(100 * taken / end)
+            # What is known of the lengths is too long already, and a stage without length would get nothing.
+            severity: Literal["error", "warning"] = "error" if part.fills else "warning"
+            yield severity, f"{part} takes {share:.6g}% of the horizon; the run ends inside"
             return
+
+
+def _length_in(stage: Schedule, trial: _Trial) -> Fraction | None:
+    """The length of a stage in updates of the trial; None where it has none, or in a unit that means nothing there."""
+    if not trial.knows(stage):
+        return None
+    try:
+        return stage._measure(trial.span)
+    except (MissingFact, Unresolved):
+        return None
 
 
 def _contradictions(plan: Plan) -> Iterator[Finding]:

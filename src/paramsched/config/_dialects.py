@@ -10,13 +10,21 @@ from paramsched.config import _json, _toml, _yaml, native
 from paramsched.config._bases import NO_BASES, Bases, Loaded
 from paramsched.config._faults import Faults, meant
 from paramsched.config._names import ShapeLike
+from paramsched.config._places import Place, located
 from paramsched.config._raw import bounded, settled
-from paramsched.errors import ConfigError, InvalidArgument
+from paramsched.errors import ConfigError, Fault, InvalidArgument
 from paramsched.plan import Plan
 from paramsched.time import Calendar
 
 BaseLike = float | Mapping[str, float]
 """The value schedules are multiples of: lr's, or by field. Dialects that write absolute values need it."""
+
+PLACES: Mapping[str, Callable[[str], Place]] = {
+    "yaml": _yaml.places,
+    "toml": _toml.places,
+    "json": _json.places,
+}
+"""How the values of a text are found again, by syntax."""
 
 SYNTAXES: Mapping[str, tuple[Callable[[str, str], Any], Callable[[Any], str]]] = {
     "yaml": (_yaml.read, _yaml.write),
@@ -118,7 +126,15 @@ def loaded_from(
         plan = cast(Dialect, module).to_plan(data, calendar=calendar, base=base)
         return Loaded(plan, NO_BASES if values is None else values(data, calendar), native=False)
     except ConfigError as error:
-        raise ConfigError(source, error.problems) from None
+        raise ConfigError(source, placed(error.faults, text, format, syntax)) from None
+
+
+def placed(faults: Iterable[Fault], text: str, format: str, syntax: str | None = None) -> tuple[Fault, ...]:
+    """Faults of a text, each with its line and column where its syntax is known."""
+    name = format if format in SYNTAXES else syntax or ""
+    if name not in SYNTAXES and (format == "native" or "read" not in vars(_module(format))):
+        name = "yaml"
+    return located(faults, text, PLACES[name]) if name in PLACES else tuple(faults)
 
 
 def text_of(plan: Plan, format: str, *, syntax: str | None = None) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import final
 
-from paramsched.errors import ConfigError, InvalidArgument
+from paramsched.errors import ConfigError, Fault, InvalidArgument
 
 _MOST = 200  # faults that are listed; a file may hold a hundred thousand
 _PLAIN = re.compile(r"[\w.-]+(\[\d+\])?")
@@ -23,30 +23,49 @@ class Faults:
     """
 
     def __init__(self) -> None:
-        self._lines: dict[str, None] = {}
+        self._found: dict[Fault, None] = {}
         self.count = 0
 
-    def add(self, path: str, found: str, instead: str = "") -> None:
-        """Note one fault: where, what was found, what to write."""
-        self.count += 1
-        line = f"{path}: {found}" if path else found
-        line = f"{line}. {instead}" if instead else line
-        if len(self._lines) < _MOST:
-            self._lines[" ".join(line.split())] = None
+    def add(
+        self,
+        path: str,
+        found: str,
+        instead: str = "",
+        *,
+        span: tuple[int, int] | None = None,
+        at_key: bool = False,
+    ) -> None:
+        """Note one fault: where, what was found, what to write.
 
-    def refuse(self, path: str, refusal: InvalidArgument) -> None:
+        Args:
+            path: where in the config.
+            found, instead: what was found, and what to write.
+            span: the piece that is meant, where the path leads to a line of text.
+            at_key: whether the name is meant, not the value behind it.
+        """
+        self.count += 1
+        if len(self._found) < _MOST:
+            self._found[Fault(path, found, instead, span, at_key)] = None
+
+    def refuse(self, path: str, refusal: InvalidArgument, *, at_key: bool = False) -> None:
         """Note what a function of the library refused."""
         found = f"{refusal.asked}: {refusal.found}" if refusal.found else refusal.asked
-        self.add(path, found, refusal.instead)
+        self.add(path, found, refusal.instead, span=refusal.span, at_key=at_key)
 
     def problems(self) -> tuple[str, ...]:
-        more = self.count - len(self._lines)
-        return (*self._lines, f"and {more} more") if len(self._lines) >= _MOST and more else tuple(self._lines)
+        """What was noted, a line each."""
+        return tuple(map(str, self.found()))
+
+    def found(self) -> tuple[Fault, ...]:
+        """What was noted; beyond 200 faults only how many more there are."""
+        more = self.count - len(self._found)
+        listed = tuple(self._found)
+        return (*listed, Fault("", f"and {more} more")) if len(listed) >= _MOST and more else listed
 
     def raise_any(self, source: str) -> None:
         """Raise a ConfigError if there is a fault."""
         if self.count:
-            raise ConfigError(source, self.problems())
+            raise ConfigError(source, self.found())
 
 
 def within(path: str, key: object) -> str:

@@ -4,7 +4,9 @@ import errno
 import os
 import tempfile
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import final
 
 from paramsched.config._bases import Loaded
 from paramsched.config._dialects import (
@@ -14,11 +16,13 @@ from paramsched.config._dialects import (
     format_of,
     known_format,
     loaded_from,
+    placed,
     text_of,
 )
 from paramsched.config._names import ShapeLike
+from paramsched.config._places import Lines
 from paramsched.config._raw import MOST_BYTES
-from paramsched.errors import ConfigError, InvalidArgument
+from paramsched.errors import ConfigError, Fault, InvalidArgument
 from paramsched.plan import Plan
 from paramsched.time import Calendar
 
@@ -67,10 +71,59 @@ def load_with_bases(
     A config of MMEngine says them at `optim_wrapper`: `ps.trace(found.plan, found.bases.groups, …)` are the values its
     run uses. Native files say none.
     """
+    return source_of(path, format).loaded(shapes=shapes, calendar=calendar, base=base)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A text that says a plan, and how it is to be read.
+
+    Args:
+        name: what faults call it.
+        text: the whole text.
+        format: `"yaml"`, `"toml"`, `"json"`, or a dialect's name.
+        syntax: what the file's suffix says, where the format is a dialect.
+    """
+
+    name: str
+    text: str
+    format: str
+    syntax: str | None = None
+
+    def loaded(
+        self,
+        *,
+        shapes: Iterable[ShapeLike] = (),
+        calendar: Calendar | None = None,
+        base: BaseLike | None = None,
+    ) -> Loaded:
+        """The plan it says, and the optimizer's values that stand beside it.
+
+        Raises:
+            ConfigError: every fault at once, each with its path, line and column.
+        """
+        return loaded_from(
+            self.text, self.format, self.name, syntax=self.syntax, shapes=shapes, calendar=calendar, base=base
+        )
+
+    def placed(self, faults: Iterable[Fault]) -> tuple[Fault, ...]:
+        """Faults by their paths, each with its line and column."""
+        return placed(faults, self.text, self.format, self.syntax)
+
+
+def source_of(path: str | os.PathLike[str], format: str | None = None) -> Source:
+    """What a file says, and how it is to be read.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ConfigError: it is no UTF-8, or larger than 1 MB.
+        InvalidArgument: an unknown format, or a suffix that says none.
+    """
     file = Path(path)
     text = _text(file)
     chosen = format_of(file) if format is None else known_format(format)
-    return loaded_from(text, chosen, str(file), syntax=_syntax(file), shapes=shapes, calendar=calendar, base=base)
+    return Source(str(file), text, chosen, _syntax(file))
 
 
 def loads(
@@ -198,5 +251,12 @@ def _text(file: Path) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        found = f"byte {error.start} is {data[error.start]:#04x}, which is no UTF-8"
-        raise ConfigError(str(file), [f"{found}. Save the file as UTF-8"]) from None
+        raise ConfigError(str(file), [no_text(data, error)]) from None
+
+
+def no_text(data: bytes, error: UnicodeDecodeError) -> Fault:
+    """The fault of a file that is no UTF-8, at its first byte that is none."""
+    before = data[: error.start].decode("utf-8", "replace")
+    line, column = Lines(before).of(len(before))
+    found = f"byte {error.start} is {data[error.start]:#04x}, which is no UTF-8"
+    return Fault("", found, "Save the file as UTF-8", line=line, column=column)

@@ -24,18 +24,28 @@ def schedule_in(text: str, path: str, names: Names, faults: Faults) -> Schedule 
     return None
 
 
-def value_in(text: str, names: Names) -> Any:
+def value_in(text: str, names: Names, prefix: str = "") -> Any:
     """What an expression says: a level, a curve, a rule.
+
+    Args:
+        text: the expression.
+        names: what it may call.
+        prefix: what it may be written without, `curves.`
 
     Raises:
         InvalidArgument: it is no expression of a schedule's text.
     """
     known = {**SHAPES, **names.called_in(text)}
+    full = text if text.strip().startswith(prefix) else prefix + text.strip()
     try:
-        tree = ast.parse(text.strip(), mode="eval")
+        return _Reader(full, known).read(ast.parse(full.strip(), mode="eval").body, MOST_DEPTH)
+    except InvalidArgument as refusal:
+        if refusal.span is not None:
+            more = len(full) - len(text)
+            refusal.span = (max(refusal.span[0] - more, 0), max(refusal.span[1] - more, 0))
+        raise
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise InvalidArgument(f'"{text[:60]}"', "not an expression") from None
-    return _Reader(text, known).read(tree.body, MOST_DEPTH)
 
 
 def _each(text: str, shapes: Any) -> list[InvalidArgument]:

@@ -159,7 +159,7 @@ class Reader:
                 else:
                     nearest = meant(str(key), parameters)
                     slips.append(nearest)
-                    self.fault(within(path, key), f'{name} has no argument "{key}"; {nearest}')
+                    self.fault(within(path, key), f'{name} has no argument "{key}"; {nearest}', at_key=True)
         elif given is not None:
             raw = self.positional(name, list(parameters.values()), given if isinstance(given, list) else [given], path)
         for key, one in parameters.items():
@@ -252,7 +252,7 @@ class Reader:
                     known = [*CONSTANTS, *FAMILIES]
                     return self.fault(path, f'"{text[:60]}" is no curve; {meant(text, known)}')
                 return self.kept(path, lambda: curve_of(text))
-            found = self.kept(path, lambda: value_in(f"curves.{text}", self.names))
+            found = self.kept(path, lambda: value_in(value, self.names, prefix="curves."))
             if found is MISSING or isinstance(found, Curve):
                 return found
         if isinstance(value, dict) and len(value) == 1:
@@ -336,8 +336,8 @@ class Reader:
 
     # ---------------------------------------------------------------- helpers
 
-    def fault(self, path: str, found: str, instead: str = "") -> Any:
-        self.faults.add(path, found, instead)
+    def fault(self, path: str, found: str, instead: str = "", *, at_key: bool = False) -> Any:
+        self.faults.add(path, found, instead, at_key=at_key)
         return MISSING
 
     def unread(self, value: Unreadable, path: str) -> Any:

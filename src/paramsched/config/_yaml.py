@@ -10,7 +10,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from paramsched.config._raw import MOST_DEPTH, Pairs, number_of
+from paramsched.config._places import Lines, Place
+from paramsched.config._raw import MOST_DEPTH, MOST_VALUES, Pairs, number_of, too_many
+from paramsched.config._yaml_faults import fault_of
 from paramsched.errors import ConfigError
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?\Z")
@@ -27,44 +29,96 @@ def read(text: str, source: str) -> Any:
     """
     import yaml
 
-    # The C parser is twenty times as fast; both give the same events.
-    loader = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
     stack: list[Any] = [[]]
     keys: list[list[Any]] = [[]]  # for each mapping on the stack the key whose value comes next
     flow = [False]  # whether each is written in braces or brackets
-    documents = 0
+    documents = values = 0
     try:
-        events = yaml.parse(text, Loader=loader)
+        events = _events(text)
         for event in events:
-            match event:
-                case yaml.DocumentStartEvent():
-                    documents += 1
-                    if documents > 1:
-                        raise _refused(source, event, "a second document begins", "A plan is one document")
-                case yaml.AliasEvent():
-                    raise _refused(source, event, f"the alias *{event.anchor}", "Write the value itself")
-                case yaml.NodeEvent():
-                    _plain(event, source)
-            match event:
-                case yaml.ScalarEvent():
-                    value = _scalar(event)
-                    if flow[-1] and not _awaits_key(stack, keys) and _is_open(event, value):
-                        value = _closed(event, events, isinstance(stack[-1], Pairs), source)
-                    _put(stack, keys, value)
-                case yaml.SequenceStartEvent() | yaml.MappingStartEvent():
-                    if len(stack) > MOST_DEPTH:
-                        where = f"nested more than {MOST_DEPTH} deep"
-                        raise _refused(source, event, where, "Parts of a schedule can stand in one line of text")
-                    stack.append([] if isinstance(event, yaml.SequenceStartEvent) else Pairs())
-                    keys.append([])
-                    flow.append(bool(event.flow_style))
-                case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
-                    keys.pop()
-                    flow.pop()
-                    _put(stack, keys, stack.pop())
+            kind = type(event)
+            if kind is yaml.ScalarEvent:
+                _plain(event, text, source)
+                value = _scalar(event)
+                if flow[-1] and not _awaits_key(stack, keys) and _is_open(event, value):
+                    value, _ = _closed(event, events, isinstance(stack[-1], Pairs), text, source)
+                _put(stack, keys, value)
+                values += 1
+                if values > MOST_VALUES:
+                    raise too_many(source)
+            elif kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:
+                _plain(event, text, source)
+                if len(stack) > MOST_DEPTH:
+                    where = f"nested more than {MOST_DEPTH} deep"
+                    instead = "Parts of a schedule can stand in one line of text"
+                    raise _refused(text, source, event, where, instead)
+                stack.append([] if kind is yaml.SequenceStartEvent else Pairs())
+                keys.append([])
+                flow.append(bool(event.flow_style))
+                values += 1
+                if values > MOST_VALUES:
+                    raise too_many(source)
+            elif kind is yaml.SequenceEndEvent or kind is yaml.MappingEndEvent:
+                keys.pop()
+                flow.pop()
+                _put(stack, keys, stack.pop())
+            elif kind is yaml.AliasEvent:
+                raise _refused(text, source, event, f"the alias *{event.anchor}", "Write the value itself")
+            elif kind is yaml.DocumentStartEvent:
+                documents += 1
+                if documents > 1:
+                    raise _refused(text, source, event, "a second document begins", "A plan is one document")
     except yaml.YAMLError as error:
-        raise ConfigError(source, [_said(error)]) from None
+        raise ConfigError(source, [fault_of(text, error)]) from None
     return stack[0][0] if stack[0] else None
+
+
+def places(text: str) -> Place:
+    """Where the values of a document stand; only of a text that `read` can read.
+
+    Raises:
+        ConfigError: it is no such text.
+    """
+    import yaml
+
+    stack = [Place(0, 0, parts=[])]
+    keys: list[list[tuple[Any, int]]] = [[]]
+    events = _events(text)
+
+    def put(place: Place) -> None:
+        top = stack[-1].parts
+        if isinstance(top, list):
+            top.append(place)
+        elif isinstance(top, dict) and keys[-1]:
+            name, place.key = keys[-1].pop()
+            top[name if isinstance(name, (str, int)) else str(name)] = place
+        else:
+            keys[-1].append((_spelled(text, place), place.begin))
+
+    try:
+        for event in events:
+            kind = type(event)
+            if kind is yaml.ScalarEvent:
+                said, end = event.value, event.end_mark.index
+                mapping = isinstance(stack[-1].parts, dict)
+                in_flow = stack[-1].end == -1
+                if in_flow and not (mapping and not keys[-1]) and _is_open(event, said):
+                    said, end = _closed(event, events, mapping, text, "")
+                put(Place(event.start_mark.index, end, text=said))
+            elif kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:
+                parts: Any = [] if kind is yaml.SequenceStartEvent else {}
+                # Until its end is known it says whether it is written in braces.
+                stack.append(Place(event.start_mark.index, -1 if event.flow_style else 0, parts=parts))
+                keys.append([])
+            elif kind is yaml.SequenceEndEvent or kind is yaml.MappingEndEvent:
+                keys.pop()
+                done = stack.pop()
+                done.end = event.end_mark.index
+                put(done)
+    except yaml.YAMLError as error:
+        raise ConfigError("", [fault_of(text, error)]) from None
+    found = stack[0].parts
+    return found[0] if isinstance(found, list) and found else Place(0, 0)
 
 
 def write(data: Any) -> str:
@@ -88,9 +142,17 @@ def write(data: Any) -> str:
     return text
 
 
+def _events(text: str) -> Iterator[Any]:
+    import yaml
+
+    # The C parser is twenty times as fast; both give the same events.
+    events: Iterator[Any] = yaml.parse(text, Loader=yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader)
+    return events
+
+
 def _scalar(event: Any) -> Any:
     value: str = event.value
-    if event.style:  # quoted, or a block of text
+    if event.style:  # in quotes, or a block
         return value
     if value in _WORDS:
         return _WORDS[value]
@@ -101,6 +163,14 @@ def _scalar(event: Any) -> Any:
     return value
 
 
+def _spelled(text: str, place: Place) -> Any:
+    """A key as `read` takes it: a number without quotes is one."""
+    said = place.text or ""
+    if text[place.begin : place.begin + 1] in ("'", '"') or not _NUMBER.match(said):
+        return said
+    return number_of(said)
+
+
 def _awaits_key(stack: list[Any], keys: list[list[Any]]) -> bool:
     return isinstance(stack[-1], Pairs) and not keys[-1]
 
@@ -109,19 +179,25 @@ def _is_open(event: Any, value: Any) -> bool:
     return not event.style and isinstance(value, str) and value.count("(") > value.count(")")
 
 
-def _closed(event: Any, events: Iterator[Any], in_mapping: bool, source: str) -> str:
-    """A line of text without quotes inside braces, `{schedule: linear(1.0, 0.1)}`: YAML ends it at the comma.
+def _closed(event: Any, events: Iterator[Any], in_mapping: bool, text: str, source: str) -> tuple[str, int]:
+    """A line of text without quotes inside braces, `{schedule: linear(1.0, 0.1)}`, and where it ends.
 
-    Nobody means a text that ends inside a call, so the pieces up to its last bracket are one text.
+    YAML ends it at the comma; nobody means a text that ends inside a call, so the pieces up to its last bracket are one
+    text.
     """
     pieces = [event.value]
-    while sum(piece.count("(") - piece.count(")") for piece in pieces) > 0:
+    last = event
+    missing = event.value.count("(") - event.value.count(")")
+    while missing > 0:
         pair = [next(events) for _ in range(2 if in_mapping else 1)]
-        values = [getattr(one, "value", None) for one in pair if not getattr(one, "style", "x")]
+        values: list[Any] = [getattr(one, "value", None) for one in pair if not getattr(one, "style", "x")]
         if len(values) != len(pair) or None in values or (in_mapping and values[1] != ""):
-            raise _refused(source, event, f"{event.value} is cut at a comma", "Put the whole line in quotes")
+            found = f"{event.value} is cut at a comma"
+            raise _refused(text, source, event, found, "Put the whole line in quotes")
         pieces.append(values[0])
-    return ", ".join(pieces)
+        last = pair[0]
+        missing += values[0].count("(") - values[0].count(")")
+    return ", ".join(pieces), last.end_mark.index
 
 
 def _put(stack: list[Any], keys: list[list[Any]], value: Any) -> None:
@@ -134,19 +210,12 @@ def _put(stack: list[Any], keys: list[list[Any]], value: Any) -> None:
         keys[-1].append(value)
 
 
-def _plain(event: Any, source: str) -> None:
+def _plain(event: Any, text: str, source: str) -> None:
     if event.anchor is not None:
-        raise _refused(source, event, f"the anchor &{event.anchor}", "Write the value where it belongs")
-    if getattr(event, "tag", None) is not None:
-        raise _refused(source, event, f"the tag {event.tag}", "A plan has no tags; write the value alone")
+        raise _refused(text, source, event, f"the anchor &{event.anchor}", "Write the value where it belongs")
+    if event.tag is not None:
+        raise _refused(text, source, event, f"the tag {event.tag}", "A plan has no tags; write the value alone")
 
 
-def _refused(source: str, event: Any, found: str, instead: str) -> ConfigError:
-    return ConfigError(source, [f"line {event.start_mark.line + 1}: {found}. {instead}"])
-
-
-def _said(error: Any) -> str:
-    mark = getattr(error, "problem_mark", None)  # not every error of the parser has a place
-    said = " ".join(str(getattr(error, "problem", None) or error).split())
-    where = f"line {mark.line + 1}: " if mark is not None else ""
-    return f"{where}no YAML: {said}. Put a text with colons, commas or quotes in quotes"
+def _refused(text: str, source: str, event: Any, found: str, instead: str) -> ConfigError:
+    return ConfigError(source, [Lines(text).fault(event.start_mark.index, found, instead)])

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, final
 
+from paramsched._lookalikes import lookalike, straightened
 from paramsched.config._faults import Faults, kind, meant, shown, within
 from paramsched.config._names import Names, ShapeLike
 from paramsched.config._raw import Unreadable, marked
@@ -54,7 +55,7 @@ def to_plan(
     if isinstance(plain, Unreadable):
         faults.add(plain.path, plain.found, plain.instead)
     elif not isinstance(plain, dict):
-        faults.add("$", f"{shown(plain)} is {kind(plain)}, no plan", "Write lr: cosine(to=0.1)")
+        faults.add("$", *_no_plan(plain))
     if not isinstance(plain, dict):
         faults.raise_any("config")
     reader = _PlanReader(faults, names)
@@ -62,6 +63,20 @@ def to_plan(
     faults.raise_any("config")
     assert plan is not None
     return plan
+
+
+def _no_plan(data: Any) -> tuple[str, str]:
+    """What is found where a mapping should be, and what to write."""
+    if data is None:
+        return "an empty file is no plan", "Write lr: cosine(to=0.1)"
+    found = f"{shown(data)} is {kind(data)}, no plan"
+    if not isinstance(data, str):
+        return found, "Write lr: cosine(to=0.1)"
+    if entry := re.match(r"\s*([A-Za-z_][\w\[\]]*)\s*(:|=)\s*(\S.*)", data):
+        value = re.split(r"\s[A-Za-z_]\w*\s*[:=]", entry[3])[0].strip()
+        found = "there is no blank behind the colon" if entry[2] == ":" else "a plan has colons, as TOML has ="
+        return found, f"Write {entry[1]}: {value[:60]}"
+    return found, f"Name the field: lr: {data[:60]}" if "(" in data else "Write lr: cosine(to=0.1)"
 
 
 def from_plan(plan: Plan) -> dict[str, Any]:
@@ -151,7 +166,9 @@ class _PlanReader:
             for key, schedule in self.entries(fields, path, "fields and their schedules", "{lr: cosine()}").items():
                 place = within(path, key)
                 if key in _TOP:
-                    self.faults.add(place, f"{key} is said once, for the whole plan", f"Move {key} to the top")
+                    self.faults.add(
+                        place, f"{key} is said once, for the whole plan", f"Move {key} to the top", at_key=True
+                    )
                 else:
                     self.field(key, schedule, place, selector)
 
@@ -169,24 +186,26 @@ class _PlanReader:
     def selector(self, name: str | int, path: str) -> str | int:
         if isinstance(name, int):
             if name < 0:
-                self.faults.add(path, f"{name} is no index of a group", "Count from 0, or write the group's name")
+                self.faults.add(
+                    path, f"{name} is no index of a group", "Count from 0, or write the group's name", at_key=True
+                )
             return name
         if not name:
-            self.faults.add(path, "an empty name of a group", "Write its name, or its index")
+            self.faults.add(path, "an empty name of a group", "Write its name, or its index", at_key=True)
         found = _INDEX.fullmatch(name)
         return int(found[1]) if found else name
 
     def field(self, key: str | int, value: Any, path: str, selector: str | int | None) -> None:
         near = meant(str(key), _TOP)
         if near.startswith("did") and key not in KNOWN:
-            self.faults.add(path, f'"{key}" is no field; {near}')  # then the value is no schedule either
+            self.faults.add(path, f'"{key}" is no field; {near}', at_key=True)  # then the value is no schedule either
             return
         name = self.name(key, path)
         schedule = self.values.bound(value, path)
         if name is None:
             return
         if (before := self.places.setdefault((name, selector), path)) != path:
-            self.faults.add(path, f"{name} of the same groups is scheduled at {before} too", "Keep one")
+            self.faults.add(path, f"{name} of the same groups is scheduled at {before} too", "Keep one", at_key=True)
         elif schedule is not MISSING:
             try:
                 self.bindings.append(Binding(name, schedule, selector))
@@ -198,20 +217,28 @@ class _PlanReader:
         try:
             name = str(Field.of(key))  # type: ignore[arg-type]  # an integer key is refused there
         except InvalidArgument as refusal:
-            self.faults.refuse(path, refusal)
+            self._no_field(str(key), path, refusal)
             return None
         slip = known_field(name)
         if slip is None:
             return name
-        self.faults.add(path, f'"{key}" is no field of an optimizer; did you mean "{slip}"?')
+        self.faults.add(path, f'"{key}" is no field of an optimizer; did you mean "{slip}"?', at_key=True)
         return None
+
+    def _no_field(self, key: str, path: str, refusal: InvalidArgument) -> None:
+        other = lookalike(key)
+        if other is None:
+            self.faults.refuse(path, refusal, at_key=True)
+        else:
+            written = straightened(key).strip("\"'")
+            self.faults.add(path, f"{shown(key)} is no field: {other[1]}", f"Write {written}", at_key=True)
 
     def targets(self, value: Any) -> None:
         example = "{temperature: {initial: 1.0, schedule: cosine()}}"
         for name, entries in self.entries(value, "$.targets", "targets by name", f"targets: {example}").items():
             path = within("$.targets", name)
             if not isinstance(name, str) or not name.isidentifier():
-                self.faults.add(path, f"{shown(name)} is no identifier", f"Write {example}")
+                self.faults.add(path, f"{shown(name)} is no identifier", f"Write {example}", at_key=True)
             given = self.entries(entries, path, "a target", "{initial: 1.0, schedule: cosine()}")
             if given:
                 self.target(str(name), given, path)
@@ -219,7 +246,7 @@ class _PlanReader:
     def target(self, name: str, entries: dict[Any, Any], path: str) -> None:
         slips = {key: meant(str(key), _TARGET) for key in entries if key not in _TARGET}
         for key, nearest in slips.items():
-            self.faults.add(within(path, key), f'a target has no "{key}"; {nearest}')
+            self.faults.add(within(path, key), f'a target has no "{key}"; {nearest}', at_key=True)
         for key in _TARGET:
             if key not in entries and f'did you mean "{key}"?' not in slips.values():
                 self.faults.add(path, f'"{key}" is missing', "Write {initial: 1.0, schedule: cosine()}")

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
+from paramsched._lookalikes import lookalike, straightened
 from paramsched.curves import CONSTANTS, FAMILIES, Curve, CurveLike, curve_of
 from paramsched.errors import InvalidArgument, ParseError, nearest
 from paramsched.schedules._level import Level, absolute, finite, level_of
+from paramsched.schedules._slips import slip_in
 from paramsched.schedules._text import RULES, SHAPES
 from paramsched.schedules.base import Schedule, schedule_of
 from paramsched.time import Duration, DurationLike
@@ -51,10 +53,7 @@ def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
     try:
         tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        where = f" at character {error.offset}" if isinstance(error, SyntaxError) and error.offset else ""
-        raise ParseError(
-            f'"{_short(text)}"', f"not an expression{where}", 'Write warmup("5%") >> cosine(to=0.1), say'
-        ).locate(text, *_span_of_error(text, error)) from None
+        raise _no_expression(text, error) from None
     names = {**SHAPES, **{builder.__name__: builder for builder in shapes}}
     try:
         value = _Reader(text, names).read(tree.body, MOST_DEPTH)
@@ -140,8 +139,10 @@ class _Reader:
         if name == "absolute":
             return absolute
         if name not in self.names:
-            found = f'"{name}" is no schedule; {nearest(name, [*self.names, "absolute"])}'
-            raise self.refusal(node, found, meant=_called(node))
+            found, instead = f'"{name}" is no schedule; {nearest(name, [*self.names, "absolute"])}', ""
+            if (other := lookalike(name)) is not None and (meant := straightened(name)) in self.names:
+                found, instead = f'"{name}" is no schedule: {other[1]}', f"Write {meant}"
+            raise self.refusal(node, found, instead, meant=_called(node))
         return self.names[name]
 
     def call(
@@ -222,6 +223,18 @@ _CHECKS: tuple[tuple[Any, Callable[[Any], object]], ...] = (
     (float, lambda number: finite("", number)),
     (Schedule, lambda schedule: schedule_of(schedule, "")),
 )
+
+
+def _no_expression(text: str, error: BaseException) -> ParseError:
+    """The error of a line that Python cannot read: by what was meant, or by where it stops to be an expression."""
+    asked = f'"{_short(text)}"'
+    slip = slip_in(text)
+    if slip is not None:
+        begin, end, found, instead = slip
+        return ParseError(asked, f"not an expression: {found}", instead).locate(text, begin, end)
+    where = f" at character {error.offset}" if isinstance(error, SyntaxError) and error.offset else ""
+    refusal = ParseError(asked, f"not an expression{where}", 'Write warmup("5%") >> cosine(to=0.1), say')
+    return refusal.locate(text, *_span_of_error(text, error))
 
 
 def _called(node: ast.expr) -> ast.expr:

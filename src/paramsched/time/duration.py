@@ -10,7 +10,7 @@ from paramsched.errors import InvalidArgument, Unresolved, nearest
 
 UNITS = ("updates", "epochs", "percent", "samples", "tokens", "seconds")
 
-_NAMES: dict[str, tuple[str, int]] = {
+UNIT_NAMES: dict[str, tuple[str, int]] = {
     **dict.fromkeys(("step", "steps", "update", "updates", "iter", "iters", "iteration", "iterations"), ("updates", 1)),
     **dict.fromkeys(("epoch", "epochs"), ("epochs", 1)),
     "%": ("percent", 1),
@@ -160,10 +160,10 @@ def _read(text: str) -> Duration:
         found = _TERM.match(bare, place)
         if found is None or (place and not found["sign"]):
             raise InvalidArgument(f'length "{shown}"', "not an amount with a unit", instead)
-        if found["unit"] not in _NAMES:
+        if found["unit"] not in UNIT_NAMES:
             unit = found["unit"]
-            raise InvalidArgument(f'length "{shown}"', f'"{unit}" is no unit; {nearest(unit, _NAMES)}', instead)
-        unit, times = _NAMES[found["unit"]]
+            raise InvalidArgument(f'length "{shown}"', f'"{unit}" is no unit; {nearest(unit, UNIT_NAMES)}', instead)
+        unit, times = UNIT_NAMES[found["unit"]]
         try:
             number = Fraction(found["number"].replace("_", ""))
         except ValueError:

@@ -4,11 +4,21 @@ from typing import Any
 
 import click
 
+from paramsched.cli._command import Command
 from paramsched.cli._group import BAD_PLAN
 from paramsched.cli._options import Facts, base_option, calendar_options, field_option, format_option, json_option
 
 
-@click.command("audit", short_help="Compare a log with a plan; name the cause of a difference.")
+@click.command(
+    "audit",
+    cls=Command,
+    short_help="Compare a log with a plan; name the cause of a difference.",
+    examples=(
+        "paramsched audit values.jsonl --plan plan.yaml --steps-per-epoch 500",
+        "paramsched audit log.csv -p plan.yaml --column lr=rate --steps-per-epoch 500",
+        "paramsched audit checkpoint.pt --plan plan.yaml --json",
+    ),
+)
 @click.argument("log", metavar="LOG", type=click.Path(exists=True, dir_okay=False))
 @click.option("--plan", "-p", required=True, metavar="PLAN", help="A plan's file, or one line of text.")
 @calendar_options
@@ -45,18 +55,13 @@ def command(
     processes: int | None,
     as_json: bool,
 ) -> None:
-    r"""Compare LOG with a plan, value by value; print the first difference and its likely cause.
+    """Compare LOG with a plan, value by value; print the first difference and its likely cause.
 
     LOG is JSONL as paramsched writes it, CSV or JSONL with columns named by --column, or a checkpoint with an
     optimizer's state. Every cause is tried on the log: the one named is the one under which the plan's values are the
     log's. A base that neither --base nor the log says is found from the log.
 
     Exit code 1 if a value differs.
-
-    \b
-    paramsched audit values.jsonl --plan plan.yaml --steps-per-epoch 500
-    paramsched audit history.csv --plan plan.yaml --column lr=learning_rate --time step --accumulation 4
-    paramsched audit checkpoint.pt --plan plan.yaml --json
     """
     import dataclasses
     import json

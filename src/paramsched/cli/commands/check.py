@@ -1,65 +1,96 @@
 """`paramsched check`: every problem of plans, before anything runs."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, final
 
 import click
 
-from paramsched.cli._group import BAD_PLAN
+from paramsched.cli._command import Command
+from paramsched.cli._group import BAD_PLAN, BAD_USAGE, unreadable
 from paramsched.cli._options import Facts, calendar_options, field_option, format_option, json_option
+from paramsched.errors import Fault
 
 
-@click.command("check", short_help="Report every problem of plans.")
+@click.command(
+    "check",
+    cls=Command,
+    short_help="Report every problem of plans.",
+    examples=(
+        "paramsched check plan.yaml",
+        "paramsched check plan.yaml --steps-per-epoch 500 --json",
+    ),
+)
 @click.argument("plans", metavar="PLAN...", nargs=-1, required=True)
 @calendar_options
 @field_option
 @format_option
 @json_option
 def command(plans: tuple[str, ...], facts: Facts, field: str, format: str | None, as_json: bool) -> None:
-    r"""Report every problem of each PLAN at once; no fact of the run is needed.
+    """Report every problem of each PLAN at once; no fact of the run is needed.
 
     With facts every length is also turned into updates. Problems go to standard error, with --json as a list to
-    standard output. Exit code 1 if there is an error; a warning is none.
-
-    \b
-    paramsched check plan.yaml
-    paramsched check plan.yaml --steps-per-epoch 500 --json
+    standard output. Exit code 1 if there is an error; a warning is none. A missing file is told, the others are
+    checked, and the exit code is 2.
     """
     import json
 
-    found = [problem for given in plans for problem in _problems(given, facts, field, format)]
+    found: list[tuple[str, Finding]] = []
+    missing = False
+    for given in plans:
+        try:
+            found += [(given, finding) for finding in _findings(given, facts, field, format)]
+        except OSError as error:
+            missing = True
+            click.echo(unreadable(error), err=True)
     if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False))
-    for problem in () if as_json else found:
-        warning = "warning: " if problem["severity"] == "warning" else ""
-        place = f"{problem['path']}: " if problem["path"] else ""
-        click.echo(f"{problem['plan']}: {place}{warning}{problem['message']}", err=True)
-    if any(problem["severity"] == "error" for problem in found):
+        click.echo(json.dumps([_as_data(given, finding) for given, finding in found], ensure_ascii=False))
+    for given, finding in () if as_json else found:
+        click.echo("\n".join(_lines(given, finding)), err=True)
+    if missing:
+        click.get_current_context().exit(BAD_USAGE)
+    if any(finding.severity == "error" for _, finding in found):
         click.get_current_context().exit(BAD_PLAN)
 
 
-def _problems(given: str, facts: Facts, field: str, format: str | None) -> list[dict[str, Any]]:
-    from paramsched.cli._plans import calendar_of, loaded_assuming
-    from paramsched.config import Finding, check
+@final
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found, how bad it is, and where."""
+
+    severity: str
+    fault: Fault
+
+
+def _findings(given: str, facts: Facts, field: str, format: str | None) -> list[Finding]:
+    from paramsched.cli._plans import calendar_of, known_calendar, read_assuming
+    from paramsched.config import check
     from paramsched.errors import ConfigError, InvalidArgument, MissingFact
 
-    findings: list[Finding] = []
     try:
-        loaded, known = loaded_assuming(given, format=format, field=field, facts=facts)
-        plan = loaded.plan
-        findings += check(plan, calendar_of(known) if known.given else None)
-        if facts.given and not any(finding.severity == "error" for finding in findings):
-            plan.resolve(calendar_of(facts))
+        read, known = read_assuming(given, format=format, field=field, facts=facts)
+        found = check(read.plan, known_calendar(known))
+        if facts.given and not any(one.severity == "error" for one in found):
+            read.plan.resolve(calendar_of(facts))
     except ConfigError as error:
-        findings += [_finding(problem) for problem in error.problems]
+        return [Finding("error", fault) for fault in error.faults]
     except MissingFact:
         raise
     except InvalidArgument as error:
-        findings.append(Finding("error", "", str(error)))
-    return [{"plan": given, "path": one.path, "severity": one.severity, "message": one.message} for one in findings]
+        asked = f"{error.asked}: {error.found}" if error.found else error.asked
+        return [Finding("error", Fault("", asked, error.instead))]
+    placed = read.placed(Fault(one.path, one.message) for one in found)
+    return [Finding(one.severity, fault) for one, fault in zip(found, placed, strict=True)]
 
 
-def _finding(problem: str) -> Any:
-    from paramsched.config import Finding
+def _lines(given: str, finding: Finding) -> list[str]:
+    fault = finding.fault
+    warning = "warning: " if finding.severity == "warning" else ""
+    path = f"{fault.path}: " if fault.path else ""
+    line = f"{fault.place(given)}: {path}{warning}{fault.message}"
+    return [line, *filter(None, [fault.pointer()])]
 
-    path, colon, message = problem.partition(": ")
-    return Finding("error", path, message) if colon and path.startswith("$") else Finding("error", "", problem)
+
+def _as_data(given: str, finding: Finding) -> dict[str, Any]:
+    fault = finding.fault
+    place = {"plan": given, "path": fault.path, "line": fault.line, "column": fault.column}
+    return place | {"severity": finding.severity, "message": fault.message}

@@ -4,10 +4,19 @@ from pathlib import Path
 
 import click
 
+from paramsched.cli._command import Command
 from paramsched.cli._options import Facts, calendar_options, field_option, plan_argument
 
 
-@click.command("convert", short_help="Write a plan in another format.")
+@click.command(
+    "convert",
+    cls=Command,
+    short_help="Write a plan in another format.",
+    examples=(
+        "paramsched convert plan.yaml --to toml",
+        "paramsched convert config.py --steps-per-epoch 500 -o plan.yaml",
+    ),
+)
 @plan_argument()
 @click.option("--from", "source", metavar="NAME", help="Format of PLAN; by default what its suffix says.")
 @click.option("--to", metavar="NAME", help="yaml, toml, json or a dialect; by default what the output's suffix says.")
@@ -15,12 +24,7 @@ from paramsched.cli._options import Facts, calendar_options, field_option, plan_
 @calendar_options
 @field_option
 def command(plan: str, source: str | None, to: str | None, output: str | None, facts: Facts, field: str) -> None:
-    r"""Say in one format what PLAN says in another.
-
-    \b
-    paramsched convert plan.yaml --to toml
-    paramsched convert config.py --from mmengine --steps-per-epoch 500 -o plan.yaml
-    """
+    """Say in one format what PLAN says in another."""
     from paramsched import config
     from paramsched.cli._plans import plan_from
     from paramsched.config._dialects import SUFFIXES

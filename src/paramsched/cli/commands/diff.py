@@ -2,11 +2,20 @@
 
 import click
 
+from paramsched.cli._command import Command
 from paramsched.cli._group import BAD_PLAN
 from paramsched.cli._options import Facts, calendar_options, field_option, format_option, json_option, plan_argument
 
 
-@click.command("diff", short_help="Print what differs between two plans.")
+@click.command(
+    "diff",
+    cls=Command,
+    short_help="Print what differs between two plans.",
+    examples=(
+        "paramsched diff old.yaml new.yaml",
+        "paramsched diff old.yaml new.yaml --steps-per-epoch 500 --json",
+    ),
+)
 @plan_argument("before")
 @plan_argument("after")
 @calendar_options
@@ -14,13 +23,9 @@ from paramsched.cli._options import Facts, calendar_options, field_option, forma
 @format_option
 @json_option
 def command(before: str, after: str, facts: Facts, field: str, format: str | None, as_json: bool) -> None:
-    r"""Print the changes from BEFORE to AFTER; exit code 1 if there are any, like diff.
+    """Print the changes from BEFORE to AFTER; exit code 1 if there are any, like diff.
 
     With facts of the run each change also says from which update on values differ, and by how much.
-
-    \b
-    paramsched diff old.yaml new.yaml
-    paramsched diff old.yaml new.yaml --steps-per-epoch 500 --json
     """
     import dataclasses
     import json

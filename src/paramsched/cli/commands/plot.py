@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from paramsched.cli._command import Command
 from paramsched.cli._options import (
     Facts,
     base_option,
@@ -19,7 +20,12 @@ from paramsched.cli._options import (
 _KINDS = (".svg", ".html", ".png", ".pdf")
 
 
-@click.command("plot", short_help="Draw a plan into an SVG, HTML or PNG file.")
+@click.command(
+    "plot",
+    cls=Command,
+    short_help="Draw a plan into an SVG, HTML or PNG file.",
+    examples=("paramsched plot plan.yaml -o plan.svg --steps-per-epoch 500",),
+)
 @plan_argument()
 @click.option("-o", "--output", required=True, metavar="FILE", help="The picture: .svg, .html, .png or .pdf.")
 @calendar_options
@@ -38,11 +44,7 @@ def command(
     other: str | None,
     title: str | None,
 ) -> None:
-    r"""Draw PLAN into a file; .html is a page of its own with values under the pointer.
-
-    \b
-    paramsched plot plan.yaml -o plan.svg --steps-per-epoch 500
-    """
+    """Draw PLAN into a file; .html is a page of its own with values under the pointer."""
     from paramsched.cli._plans import loaded_assuming, title_of, traced
     from paramsched.config._files import write
 

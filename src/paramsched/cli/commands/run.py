@@ -5,23 +5,29 @@ from pathlib import Path
 
 import click
 
+from paramsched.cli._command import Command
 
-@click.command("run", short_help="Train by a config.")
+
+@click.command(
+    "run",
+    cls=Command,
+    short_help="Train by a config.",
+    examples=(
+        "paramsched run config.py",
+        "paramsched run config.py --plan plan.yaml --work-dir runs/mine",
+    ),
+)
 @click.argument("config", metavar="CONFIG", type=click.Path(exists=True, dir_okay=False))
 @click.option("--work-dir", metavar="FOLDER", help="Where logs and checkpoints go; by default what CONFIG says.")
 @click.option("--plan", metavar="PLAN", help="A plan, its text or file, instead of the schedulers CONFIG names.")
 @click.option("--resume", is_flag=True, help="Go on from the newest checkpoint, if there is one.")
 @click.option("--load-from", metavar="CHECKPOINT", help="Begin with these weights; with --resume go on from there.")
 def command(config: str, work_dir: str | None, plan: str | None, resume: bool, load_from: str | None) -> None:
-    r"""Train by CONFIG, a .py, .yaml or .json file with MMEngine's names.
+    """Train by CONFIG, a .py, .yaml or .json file with MMEngine's names.
 
     A .py file is read, not run. The modules in its custom_imports are imported, from beside it or from where Python
     looks; they register models, datasets, metrics and hooks. Every fault is reported at once. Exit code 1 for a bad
     config. Several processes: accelerate launch -m paramsched run CONFIG
-
-    \b
-    paramsched run config.py
-    paramsched run config.py --plan plan.yaml --work-dir runs/mine
     """
     from paramsched.runner import Runner
 

@@ -2,14 +2,17 @@
 
 import click
 
+from paramsched.cli._command import Command
 
-@click.command("schema", short_help="Print the JSON Schema of plan files.")
+
+@click.command(
+    "schema",
+    cls=Command,
+    short_help="Print the JSON Schema of plan files.",
+    examples=("paramsched schema > plan.schema.json",),
+)
 def command() -> None:
-    r"""Print the JSON Schema of a plan's file, for editors that complete and check; installed shapes are in it.
-
-    \b
-    paramsched schema > plan.schema.json
-    """
+    """Print the JSON Schema of a plan's file, for editors that complete and check; installed shapes are in it."""
     import json
 
     from paramsched.config import schema

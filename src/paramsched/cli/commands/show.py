@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from paramsched.cli._command import Command
 from paramsched.cli._options import (
     Facts,
     base_option,
@@ -19,7 +20,16 @@ from paramsched.cli._options import (
 )
 
 
-@click.command("show", short_help="Draw a plan in the terminal, or print its values.")
+@click.command(
+    "show",
+    cls=Command,
+    short_help="Draw a plan in the terminal, or print its values.",
+    examples=(
+        "paramsched show plan.yaml --steps-per-epoch 500 --base lr=0.1",
+        "paramsched show 'warmup(\"5%\") >> cosine(to=0.1)' --horizon 10000",
+        'paramsched show plan.yaml --steps-per-epoch 500 --at "10 epochs" --json',
+    ),
+)
 @plan_argument()
 @calendar_options
 @base_option
@@ -46,13 +56,7 @@ def command(
     other: str | None,
     as_json: bool,
 ) -> None:
-    r"""Draw PLAN in the terminal: a panel for each field, breakpoints marked on its axis.
-
-    \b
-    paramsched show plan.yaml --steps-per-epoch 500 --base lr=0.1
-    paramsched show 'warmup("5%") >> cosine(to=0.1)' --horizon "90 epochs" --steps-per-epoch 500
-    paramsched show plan.yaml --steps-per-epoch 500 --at "10 epochs" --json
-    """
+    """Draw PLAN in the terminal: a panel for each field, breakpoints marked on its axis."""
     from paramsched import show
     from paramsched._trace import column_name
     from paramsched.cli._plans import loaded_assuming, traced

@@ -1,0 +1,73 @@
+"""Fault: one thing that is wrong with a config, and where it stands."""
+
+from dataclasses import dataclass
+from typing import final
+
+from paramsched._printable import printable
+
+_EXCERPT = 72  # characters of a line that are shown
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault of a config: where it is, what was found, what to write instead.
+
+    Characters that a terminal would obey are written as escapes.
+
+    Args:
+        path: where in the config, `$.groups.head.lr`; empty where the text as a whole is meant.
+        found: what was found.
+        instead: what to write.
+        span: the piece that is meant, where the path leads to a line of text: its first character, and the one behind
+            its last.
+        at_key: whether the name is meant, not the value behind it.
+        line, column: in the file, both from 1; None where nothing says them. Without a line the excerpt is the
+            whole text.
+        excerpt: the line of the file.
+    """
+
+    path: str
+    found: str
+    instead: str = ""
+    span: tuple[int, int] | None = None
+    at_key: bool = False
+    line: int | None = None
+    column: int | None = None
+    excerpt: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("path", "found", "instead"):
+            object.__setattr__(self, name, printable(" ".join(getattr(self, name).split())))
+
+    @property
+    def message(self) -> str:
+        """What was found and what to write."""
+        return f"{self.found}. {self.instead}" if self.instead else self.found
+
+    def __str__(self) -> str:
+        place = self.path or (f"line {self.line}" if self.line is not None else "")
+        return f"{place}: {self.message}" if place else self.message
+
+    def place(self, source: str) -> str:
+        """The file, and the line and column if they are known: `plan.yaml:3:12`.
+
+        >>> Fault("$.lr", "true is no number", line=3, column=12).place("plan.yaml")
+        'plan.yaml:3:12'
+        """
+        numbers = [] if self.line is None else [self.line, self.column or 1]
+        return ":".join([printable(source), *map(str, numbers)])
+
+    def pointer(self) -> str:
+        """The line of the file with a caret below the place; empty where they are not known.
+
+        >>> print(Fault("", "", line=1, column=5, excerpt="lr: cosin()").pointer())
+            lr: cosin()
+                ^
+        """
+        if self.excerpt is None or self.column is None:
+            return ""
+        begin = max(0, min(self.column - 1 - _EXCERPT // 2, len(self.excerpt) - _EXCERPT))
+        shown = self.excerpt[begin : begin + _EXCERPT]
+        before = printable(shown[: self.column - 1 - begin])
+        return f"    {printable(shown)}".rstrip() + f"\n    {' ' * len(before)}^"

@@ -1,0 +1,62 @@
+"""Characters that look like those of a schedule's text and are others: curly quotes, Cyrillic letters, long dashes."""
+
+import unicodedata
+
+_SIGNS = {
+    '"': "“”„‟«»″",
+    "'": "‘’‚‛′`´",
+    "-": "–—−‐‑‒―",
+    ">>": "≫»⟫→⇒",
+    "*": "×·∗⋅",
+    ">": "›",
+}
+_LETTERS = {
+    **dict(zip("асеорхуіјѕһԁԛԝӏкмтвнгпʟ", "aceopxyijshdqwlkmtbhrnl", strict=True)),
+    **dict(zip("АВЕЅІЈКМНОРСТХУ", "ABESIJKMHOPCTXY", strict=True)),
+    **dict(zip("οανρικυτε", "oavpikute", strict=True)),
+    **dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEZHIKMNOPTYX", strict=True)),
+    "ı": "i",
+}
+_MEANT = {one: sign for sign, others in _SIGNS.items() for one in others} | _LETTERS
+_CALLED = {'"': "a curly quote", "'": "a curly quote", "-": "a long dash", ">>": "a sign of its own"}
+
+
+def lookalike(text: str) -> tuple[int, str, str] | None:
+    """The first character of a text that looks like another: where it is, what it is, and what was meant.
+
+    >>> lookalike("сosine()")
+    (0, '"с" is CYRILLIC SMALL LETTER ES', 'c')
+    >>> lookalike("warmup(“5%”)")
+    (7, '“ is a curly quote', '"')
+    >>> lookalike("cosine()") is None
+    True
+    """
+    for place, one in enumerate(text):
+        meant = _meant(one)
+        if meant != one:
+            return place, _sentence(one, meant), meant
+    return None
+
+
+def straightened(text: str) -> str:
+    """The text with every such character as the one that was meant.
+
+    >>> straightened("сosine(to=0.1) ≫ warmup(“5%”)")
+    'cosine(to=0.1) >> warmup("5%")'
+    """
+    return text if text.isascii() else "".join(map(_meant, text))
+
+
+def _meant(one: str) -> str:
+    """The character that was meant: itself, where it looks like no other."""
+    if one.isascii():
+        return one
+    meant = " " if one.isspace() else _MEANT.get(one) or unicodedata.normalize("NFKC", one)
+    return meant if meant.isascii() and meant else one
+
+
+def _sentence(one: str, meant: str) -> str:
+    if meant in _CALLED:
+        return f"{one} is {_CALLED[meant]}"
+    name = unicodedata.name(one, f"U+{ord(one):04X}")
+    return f'"{one}" is {name}' if one.isprintable() else f"here is {name}"

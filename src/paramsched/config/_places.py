@@ -1,0 +1,200 @@
+"""Where the parts of a config stand in its text, so that a fault is told with its line and column."""
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, final
+
+from paramsched._printable import printable
+from paramsched.config._faults import within
+from paramsched.config._kinds import signature_of
+from paramsched.curves import FAMILIES
+from paramsched.errors import ConfigError, Fault
+from paramsched.schedules import SHAPES
+from paramsched.schedules._text import RULES
+
+_BREAK = re.compile(r"\r\n|\r|\n")
+_INDEX = re.compile(r"\[(\d+)\]")
+_ESCAPED = {"x": 4, "u": 6, "U": 10}
+
+
+@final
+@dataclass(slots=True)
+class Place:
+    """A value of a config: characters `[begin, end)` of the text, and what it is made of.
+
+    Args:
+        begin, end: in characters of the text.
+        key: where its name begins; None where it has none.
+        text: what it says, where it is text.
+        parts: the places of its entries, by their keys or in their order; None where it has no parts.
+    """
+
+    begin: int
+    end: int
+    key: int | None = None
+    text: str | None = None
+    parts: "dict[str | int, Place] | list[Place] | None" = None
+    _named: "dict[str, Place] | None" = field(default=None, repr=False)
+
+    def named(self) -> "dict[str, Place]":
+        """The entries by the piece of a path that leads to each."""
+        if self._named is None:
+            entries = self.parts.items() if isinstance(self.parts, dict) else ()
+            self._named = {printable(" ".join(within("", key).split())): part for key, part in entries}
+        return self._named
+
+
+def located(faults: Iterable[Fault], text: str, places: Callable[[str], Place]) -> tuple[Fault, ...]:
+    """The same faults, each with its line and column.
+
+    Args:
+        faults: of the config that `text` is.
+        text: the whole text.
+        places: finds the places of a text; what it cannot read has none.
+    """
+    faults = tuple(faults)
+    if not any(fault.line is None and fault.path.startswith("$") for fault in faults):
+        return faults
+    try:
+        root = places(text)
+    except ConfigError:
+        return faults
+    lines = Lines(text)
+    return tuple(
+        fault if fault.line is not None or not fault.path.startswith("$") else _at_place(fault, root, text, lines)
+        for fault in faults
+    )
+
+
+@final
+class Lines:
+    r"""The lines of a text: where each begins.
+
+    >>> Lines("lr: 1\nmomentum: 2").of(10)
+    (2, 5)
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.begins = [0, *(found.end() for found in _BREAK.finditer(text))]
+
+    def of(self, offset: int) -> tuple[int, int]:
+        """The line and the column of a character, both from 1."""
+        index = bisect_right(self.begins, min(max(offset, 0), len(self.text))) - 1
+        return index + 1, offset - self.begins[index] + 1
+
+    def line(self, number: int) -> str:
+        """A line by its number, without its end."""
+        begin = self.begins[number - 1]
+        end = self.begins[number] if number < len(self.begins) else len(self.text)
+        return self.text[begin:end].rstrip("\r\n")
+
+    def fault(self, offset: int, found: str, instead: str = "", path: str = "") -> Fault:
+        """A fault at a character."""
+        line, column = self.of(offset)
+        return Fault(path, found, instead, line=line, column=column, excerpt=self.line(line))
+
+
+def _at_place(fault: Fault, root: Place, text: str, lines: Lines) -> Fault:
+    place = find(root, fault.path)
+    offset = place.begin
+    if fault.at_key and place.key is not None:
+        offset = place.key
+    elif fault.span is not None and place.text is not None:
+        offset += inside(text[place.begin : place.end], place.text, fault.span[0])
+    line, column = lines.of(offset)
+    return replace(fault, line=line, column=column, excerpt=lines.line(line))
+
+
+def find(root: Place, path: str) -> Place:
+    """The place a path leads to, or the nearest around it.
+
+    The names of shapes are no part of a path, and an argument given by position has its parameter's name there.
+    """
+    place, rest = root, path.removeprefix("$")
+    while rest:
+        step = _step(place, rest)
+        if step is None:
+            break
+        place, rest = step
+    return place
+
+
+def _step(place: Place, rest: str) -> tuple[Place, str] | None:
+    if isinstance(place.parts, list):
+        found = _INDEX.match(rest)
+        index = int(found[1]) if found else len(place.parts)
+        return (place.parts[index], rest[found.end() :]) if found and index < len(place.parts) else None
+    if not place.parts:
+        return None
+    named = place.named()
+    for cut in _cuts(rest):
+        if rest[:cut] in named:
+            return named[rest[:cut]], rest[cut:]
+    if len(place.parts) > 1:
+        return None
+    ((name, given),) = place.parts.items()
+    return _argument(str(name), given, rest)
+
+
+def _cuts(rest: str) -> Iterator[int]:
+    """Where the first piece of a path may end, the longest first: a name may have dots and brackets of its own."""
+    yield len(rest)
+    yield from (place for place in range(len(rest) - 1, 0, -1) if rest[place] in ".[")
+
+
+def _argument(name: str, given: Place, rest: str) -> tuple[Place, str]:
+    """Past the name of a shape: to the value of the argument that comes next in the path."""
+    if not isinstance(given.parts, list) or not rest.startswith("."):
+        return given, rest
+    builder = SHAPES.get(name) or FAMILIES.get(name.removeprefix("curves.")) or RULES.get(name.removeprefix("rules."))
+    asked = re.split(r"[.\[]", rest[1:], maxsplit=1)[0]
+    behind = rest[1 + len(asked) :]
+    parameters: list[Any] = [] if builder is None else list(signature_of(builder).parameters.values())
+    for index, parameter in enumerate(parameters):
+        if parameter.name == asked and parameter.kind is parameter.VAR_POSITIONAL:
+            return given, behind
+        if parameter.name == asked and index < len(given.parts):
+            return given.parts[index], behind
+    return given, ""
+
+
+def inside(raw: str, text: str, index: int) -> int:
+    """Which character of the source stands for character `index` of the text it says; 0 where that cannot be told.
+
+    Args:
+        raw: the source, with its quotes and escapes.
+        text: what it says.
+        index: which character of `text`.
+
+    >>> inside("'it''s cosin()'", "it's cosin()", 5)
+    7
+    """
+    quote = raw[:1] if raw[:1] in ("'", '"') else ""
+    three = quote and raw.startswith(quote * 3) and raw.endswith(quote * 3) and not text.startswith(quote)
+    at = 3 if three else len(quote)
+    if raw[:1] in ("|", ">"):
+        at = raw.find("\n") + 1
+    for one in text[: min(index, len(text))]:
+        escaped = raw[at : at + 1] == "\\" and quote == '"'
+        if not escaped:
+            at = _behind_blanks(raw, at)
+            if one.isspace():
+                continue
+        if escaped or (raw[at : at + 1] == "\\" and quote == '"'):
+            at += _ESCAPED.get(raw[at + 1 : at + 2], 2)
+        elif raw[at : at + 1] == one:
+            at += 2 if one == quote == "'" and raw[at : at + 2] == "''" else 1
+        else:
+            return 0
+    if not text[index : index + 1].isspace():
+        at = _behind_blanks(raw, at)
+    return min(at, max(len(raw) - 1, 0))
+
+
+def _behind_blanks(raw: str, at: int) -> int:
+    while at < len(raw) and raw[at].isspace():
+        at += 1
+    return at

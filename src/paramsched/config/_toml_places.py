@@ -1,0 +1,179 @@
+"""Where the values of a TOML text stand: a small reader of its own, since tomllib keeps no places."""
+
+import json
+import re
+from typing import final
+
+from paramsched.config._places import Lines, Place
+from paramsched.config._raw import MOST_DEPTH
+from paramsched.errors import ConfigError
+
+_BLANK = re.compile(r"[ \t]*")
+_NOTHING = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
+STRING = re.compile(
+    r'"""(?:[^"\\]|\\.|"{1,2}(?!"))*"{3,5}|\'\'\'(?:[^\']|\'{1,2}(?!\'))*\'{3,5}|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'',
+    re.DOTALL,
+)
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_SCALAR = re.compile(r"[^,\]}#\r\n]+")
+
+
+def places(text: str, source: str = "") -> Place:
+    """Where the values of a TOML text stand.
+
+    Raises:
+        ConfigError: a name of more than 50 parts, brackets nested as deep, or what is no TOML.
+    """
+    return _Reader(text, source).document()
+
+
+@final
+class _Reader:
+    def __init__(self, text: str, source: str) -> None:
+        self.text, self.source, self.at = text, source, 0
+
+    def document(self) -> Place:
+        root = table = Place(0, len(self.text), parts={})
+        self.skip()
+        while self.at < len(self.text):
+            if self.text[self.at] == "[":
+                begin = self.at
+                twice = self.text.startswith("[[", begin)
+                self.at += 2 if twice else 1
+                table = self.entry(root, self.name(), Place(begin, begin, parts={}), again=not twice)
+                self.expect("]]" if twice else "]")
+            else:
+                self.assignment(table)
+            self.skip()
+        return root
+
+    def assignment(self, table: Place) -> None:
+        name = self.name()
+        self.expect("=")
+        self.blanks()
+        self.entry(table, name, self.value(1), again=False)
+
+    def name(self) -> list[tuple[str, int]]:
+        """The parts of a dotted name, each with its place."""
+        parts: list[tuple[str, int]] = []
+        while True:
+            self.blanks()
+            begin = self.at
+            found = STRING.match(self.text, begin) or _BARE.match(self.text, begin)
+            if found is None:
+                raise self.refused("no name of an entry")
+            parts.append((_said(found[0]) if found[0][0] in "\"'" else found[0], begin))
+            if len(parts) > MOST_DEPTH:
+                raise self.refused(f"a name of more than {MOST_DEPTH} parts")
+            self.at = found.end()
+            self.blanks()
+            if not self.text.startswith(".", self.at):
+                return parts
+            self.at += 1
+
+    def entry(self, table: Place, name: list[tuple[str, int]], value: Place, *, again: bool) -> Place:
+        """Put a value where its dotted name leads; a table that is there already is gone on with."""
+        for key, begin in name[:-1]:
+            table = self.inner(table, key, begin)
+        key, begin = name[-1]
+        value.key = begin
+        parts = table.parts if isinstance(table.parts, dict) else {}
+        before = parts.get(key)
+        if again and before is not None and isinstance(before.parts, dict):
+            return before
+        if before is not None and isinstance(before.parts, list) and isinstance(value.parts, dict):
+            before.parts.append(value)
+            return value
+        parts[key] = value
+        return value
+
+    def inner(self, table: Place, key: str, begin: int) -> Place:
+        parts = table.parts if isinstance(table.parts, dict) else {}
+        if key not in parts:
+            parts[key] = Place(begin, begin, key=begin, parts={})
+        found = parts[key]
+        return found.parts[-1] if isinstance(found.parts, list) and found.parts else found
+
+    def value(self, depth: int) -> Place:
+        begin = self.at
+        if depth > MOST_DEPTH:
+            raise self.refused(f"nested more than {MOST_DEPTH} deep")
+        if (string := STRING.match(self.text, begin)) is not None:
+            self.at = string.end()
+            return Place(begin, self.at, text=_said(string[0]))
+        if self.text[begin : begin + 1] == "[":
+            return self.array(depth)
+        if self.text[begin : begin + 1] == "{":
+            return self.table(depth)
+        found = _SCALAR.match(self.text, begin)
+        self.at = found.end() if found else begin
+        return Place(begin, self.at)
+
+    def array(self, depth: int) -> Place:
+        place = Place(self.at, self.at, parts=[])
+        self.at += 1
+        self.skip()
+        while not self.text.startswith("]", self.at):
+            if self.at >= len(self.text):
+                raise self.refused("the text ends inside a bracket")
+            assert isinstance(place.parts, list)
+            place.parts.append(self.value(depth + 1))
+            self.separator()
+        self.at += 1
+        place.end = self.at
+        return place
+
+    def table(self, depth: int) -> Place:
+        place = Place(self.at, self.at, parts={})
+        self.at += 1
+        self.skip()
+        while not self.text.startswith("}", self.at):
+            name = self.name()
+            self.expect("=")
+            self.blanks()
+            self.entry(place, name, self.value(depth + 1), again=False)
+            self.separator()
+        self.at += 1
+        place.end = self.at
+        return place
+
+    def separator(self) -> None:
+        """Past a comma, if one is there; what else is there ends the list."""
+        self.skip()
+        if self.text.startswith(",", self.at):
+            self.at += 1
+            self.skip()
+        elif self.text[self.at : self.at + 1] not in ("]", "}"):
+            raise self.refused("no comma between two entries")
+
+    def blanks(self) -> None:
+        self.at = _end(_BLANK, self.text, self.at)
+
+    def skip(self) -> None:
+        """Past blanks, line ends and comments."""
+        self.at = _end(_NOTHING, self.text, self.at)
+
+    def expect(self, sign: str) -> None:
+        self.blanks()
+        if not self.text.startswith(sign, self.at):
+            raise self.refused(f"no {sign}")
+        self.at += len(sign)
+
+    def refused(self, found: str) -> ConfigError:
+        return ConfigError(self.source, [Lines(self.text).fault(self.at, f"no TOML: {found}", "A plan is short")])
+
+
+def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
+    found = pattern.match(text, at)
+    return found.end() if found else at
+
+
+def _said(raw: str) -> str:
+    """What a string says; escapes that JSON has not are left as they stand."""
+    if raw.startswith("'"):
+        return raw[3:-3].removeprefix("\n") if raw.startswith("'''") else raw[1:-1]
+    bare = raw[3:-3].removeprefix("\n") if raw.startswith('"""') else raw[1:-1]
+    try:
+        return str(json.loads(f'"{bare}"'))
+    except ValueError:
+        return bare

@@ -1,0 +1,156 @@
+"""Every fault of a file has its line and column, and a caret below the place."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paramsched import config
+from paramsched.config import _json, _toml, _yaml
+from paramsched.config._places import find, inside
+from paramsched.errors import ConfigError
+
+
+def faults(text, format):
+    with pytest.raises(ConfigError) as refusal:
+        config.loads(text, format)
+    return refusal.value.faults
+
+
+def pointed_at(text, format):
+    """What stands where the only fault points, to the end of its line."""
+    (fault,) = faults(text, format)
+    line = text.splitlines()[fault.line - 1]
+    assert fault.excerpt == line
+    return line[fault.column - 1 :]
+
+
+MEANING = [
+    ("yaml", "lr: warmup(5) >> cosin(to=0.1)\n", "cosin(to=0.1)"),
+    ("yaml", "horizon: 9\nlr: 'warmup(''5 parsecs'') >> cosine()'\n", "''5 parsecs''"),
+    ("yaml", 'lr: "warmup(\\"5 parsecs\\") >> cosine()"\n', '\\"5 parsecs'),
+    ("yaml", "groups:\n  head:\n    lr: {cosine: {to: true}}\n", "true}}"),
+    ("yaml", "groups:\n  head:\n    lr: {cosine: {too: 1}}\n", "too: 1}}"),
+    ("yaml", "lr: {linear: [1, [2], 5]}\n", "[2], 5]}"),
+    ("yaml", "lr:\n  - warmup(5)\n  - multistep: [[5, 5 parsecs], 0.1]\n", "5 parsecs"),
+    ("yaml", "lr: {chain: [cosine(), cosin()]}\n", "cosin()]}"),
+    ("yaml", "targets: {t: {initial: x, schedule: linear(1.0, 0.1)}}\n", "x, schedule"),
+    ("yaml", "targets: {t: {initial: 1, schedule: linear(1.0,0.1, ab)}}\n", "ab)}}"),
+    ("yaml", "lr: {anneal: {curve: power(ab)}}\n", "ab)}}"),
+    ("yaml", "lr: >\n  warmup(5) >>\n  cosin()\n", "cosin()"),
+    ("yaml", "lr: |\n  warmup(5) >> cosin()\n", "cosin()"),
+    ("yaml", "lr: 1\nlr: 2\n", "lr: 2"),
+    ("yaml", "lr: 1\nweight_decy: 2\n", "weight_decy: 2"),
+    ("yaml", "lr: 1\r\nhorizon: 5 parsecs\r\n", "5 parsecs"),
+    ("yaml", "# größe\nlr: plateau('größe') * cosin()\n", "cosin()"),
+    ("toml", 'lr = "warmup(5) >> cosin()"\n', 'cosin()"'),
+    ("toml", "# lr = 1\n[groups.head]\nlr = 'warmup(5) >> cosin()'\n", "cosin()'"),
+    ("toml", "lr = '''\nwarmup(5) >> cosin()'''\n", "cosin()'''"),
+    ("toml", 'lr = [\n  "warmup(5)",  # up\n  { cosine = { too = 0.1 } },\n]\n', "too = 0.1"),
+    ("toml", "[groups]\nhead = {lr = true}\n", "true}"),
+    ("toml", 'lr = 1\n"betas[0]" = true\n', "true"),
+    ("toml", "[targets.t]\ninitial = 'x'\nschedule = 1\n", "'x'"),
+    ("toml", "groups.head.lr = true\n", "true"),
+    ("json", '{"lr": "warmup(5) >> cosin()"}', 'cosin()"'),
+    ("json", '{\n "groups": {"head": {"lr": ["warmup(5)", {"cosine": {"too": 1}}]}}}', '"too": 1'),
+    ("json", '{"lr": "plateau(\\"\\u0066\\") * cosin()"}', "cosin()"),
+    ("json", '{"lr": 1, "lr": 2}', '"lr": 2'),
+    ("json", '{"lr": {"linear": [1, true]}}', "true]"),
+    ("json", '{"lr": {"restarts": {"schedule": {"cosine": {"to": true}}, "every": 5}}}', "true}"),
+]
+
+
+@pytest.mark.parametrize(("format", "text", "piece"), MEANING)
+def test_a_fault_of_meaning_points_at_its_piece_of_the_file(format, text, piece):
+    assert pointed_at(text, format).startswith(piece)
+
+
+def test_the_error_shows_the_place_and_a_caret_below_it(tmp_path):
+    file = tmp_path / "plan.yaml"
+    file.write_text('horizon: 20 epochs\nlr: warmup("5%") >> cosin(to=0.1)\n')
+
+    with pytest.raises(ConfigError) as refusal:
+        config.load(file)
+
+    assert str(refusal.value).splitlines() == [
+        f'{file}:2:21: $.lr: "cosin(to=0.1)" at character 17: "cosin" is no schedule; nearest: "cosine"',
+        '    lr: warmup("5%") >> cosin(to=0.1)',
+        "                        ^",
+    ]
+
+
+def test_a_long_line_is_shown_around_the_caret():
+    (fault,) = faults("lr: " + "warmup(5) >> " * 500 + "cosin()", "yaml")
+
+    line, caret = fault.pointer().splitlines()
+    assert len(line) < 80
+    assert line[caret.index("^") :].startswith("cosin()")
+
+
+def test_a_value_that_is_there_twice_in_a_list_points_at_its_own():
+    found = faults("lr: [cosine(), cosin(), cosin()]", "yaml")
+
+    assert [fault.column for fault in found] == [16, 25]
+
+
+# ---------------------------------------------------------------- the places themselves
+
+
+keys = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=8)
+plain = st.recursive(
+    st.integers(0, 99) | st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=12),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def leaves(place, data, text):
+    """Every value of `data` with the piece of `text` that is said to be it."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            yield from leaves(place.parts[key], value, text)
+    elif isinstance(data, list):
+        for part, value in zip(place.parts, data, strict=True):
+            yield from leaves(part, value, text)
+    else:
+        yield data, text[place.begin : place.end]
+
+
+@given(st.dictionaries(keys, plain, min_size=1, max_size=4))
+def test_every_value_of_a_json_text_is_found(data):
+    text = _json.write(data)
+
+    for value, piece in leaves(_json.places(text), data, text):
+        assert _json.read(piece, "") == value
+
+
+@given(st.dictionaries(keys, plain, min_size=1, max_size=4))
+def test_every_value_of_a_yaml_text_is_found(data):
+    text = _yaml.write(data)
+
+    for value, piece in leaves(_yaml.places(text), data, text):
+        assert _yaml.read(f"- {piece}", "")[0] == value
+
+
+@given(st.dictionaries(keys.filter(lambda key: key not in ("groups", "targets")), plain, min_size=1, max_size=4))
+def test_every_value_of_a_toml_text_is_found(data):
+    text = _toml.write(data)
+
+    for value, piece in leaves(_toml.places(text), data, text):
+        assert _toml.read(f"x = {piece}", "")["x"] == value
+
+
+@given(st.text(st.sampled_from("a'\"\\ bé😀"), min_size=1, max_size=12), st.data())
+def test_a_character_of_a_text_is_found_in_its_source(text, data):
+    index = data.draw(st.integers(0, len(text) - 1).filter(lambda index: not text[index].isspace()))
+
+    for raw in (_json.write(text).strip(), "'" + text.replace("'", "''") + "'"):
+        found = raw[inside(raw, text, index) :]
+        assert found.startswith((text[index], "\\" + text[index], "\\u"))
+
+
+def test_a_path_that_leads_nowhere_ends_where_it_still_can():
+    root = _yaml.places("groups:\n  head: {lr: 1}\n  neck: {lr: 1}\n")
+
+    assert find(root, "$.groups.tail.lr").begin == root.parts["groups"].begin
+    assert find(root, "$.groups.head.lr").text == "1"
+    assert find(root, "$") is root

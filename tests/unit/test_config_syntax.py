@@ -1,0 +1,91 @@
+"""What is no YAML, TOML or JSON is told by its cause, with the advice for that cause and its place."""
+
+import pytest
+
+from paramsched import config
+from paramsched.errors import ConfigError
+
+CAUSES = [
+    ("yaml", "lr: 1\n\tmomentum: 2\n", "2:1", "begins with a tab", "Write two spaces"),
+    ("yaml", "groups:\n\thead: {lr: 1}\n", "2:1", "begins with a tab", "Write two spaces"),
+    ("yaml", "groups:\n  head:\n  \tlr: 1\n", "3:3", "begins with a tab", "Write two spaces"),
+    ("yaml", "groups:\n  head:\n    lr: 1\n   tail:\n    lr: 2\n", "4:4", "indented by 3 spaces", "by 0, 2 or 4"),
+    ("yaml", "lr: 1\n  momentum: 2\n", "2:3", "the line above has a value", "Indent it by 0"),
+    ("yaml", " lr: 1\nmomentum: 2\n", "2:1", "indented by 0 spaces, the lines above by 1", "Indent it by 1"),
+    ("yaml", "lr:\n  - 1\n - 2\n", "3:2", "indented by 1 space", "by 0 or 2"),
+    ("yaml", "lr: [0.1, 0.2\nmomentum: 1\n", "1:5", "the bracket [ is never closed", "Write ]"),
+    ("yaml", "groups: {head: {lr: 1}\nmomentum: 1\n", "1:9", "the bracket { is never closed", "Write }"),
+    ("yaml", "lr: [1}\n", "1:7", "} closes the bracket [", "Write ]"),
+    ("yaml", "lr: [1]]\n", "1:8", "nothing is open that ] closes", "Leave ] out"),
+    ("yaml", "lr: [1 : 2 : 3]\n", "1:12", "a second colon", "in quotes"),
+    ("yaml", 'lr: "warmup(5)\nmomentum: 1\n', "1:5", "the quote \" is never closed", 'Write " at the end'),
+    ("yaml", "lr: 'warmup(5)\nmomentum: 1\n", "1:5", "the quote ' is never closed", "Write ' at the end"),
+    ("yaml", 'lr: "5%" >> x\n', "1:10", "behind a closed quote", "in single quotes"),
+    ("yaml", 'lr: "a\\qb"\n', "1:7", "a backslash in double quotes", "in single quotes"),
+    ("yaml", "lr: >> cosine()\n", "1:5", "begins with >", "in single quotes"),
+    ("yaml", "lr: * 2\n", "1:5", "begins with *", "in single quotes"),
+    ("yaml", "lr: @x\n", "1:5", "no text begins with @", "in single quotes"),
+    ("yaml", "lr: a: b\n", "1:6", "a second colon", "in single quotes"),
+    ("yaml", "lr 0.1\nmomentum: 3\n", "1:7", "no colon in lr 0.1", "Write lr: 0.1"),
+    ("yaml", "groups:\n  head\n    lr: 1\n", "2:7", "no colon in head", "Write head:"),
+    ("yaml", "lr:0.1\nmomentum:3\n", "1:1", "no blank behind the colon", "Write lr: 0.1"),
+    ("yaml", "lr = 0.1\n", "1:1", "a plan has colons", "Write lr: 0.1"),
+    ("yaml", "lr: \x00\n", "1:5", "\\x00 is no text", "Leave it out"),
+    ("yaml", "lr: \ud800\n", "1:5", "half a character", "Leave it out"),
+    ("yaml", "lr: “warmup(5)”\n", "1:5", "a curly quote", 'Write "warmup(5)"'),
+    ("yaml", "lr: warmup(“5%”)\n", "1:12", "a curly quote", 'Write warmup("5%")'),
+    ("yaml", "“lr”: 1\n", "1:1", "a curly quote", "Write lr"),
+    ("yaml", "lr: соsine()\n", "1:5", "CYRILLIC SMALL LETTER ES", "Write cosine"),
+    ("yaml", "lг: 1\n", "1:1", "CYRILLIC SMALL LETTER GHE", "Write lr"),
+    ("yaml", "lr: warmup(5%)\n", "1:12", "a length without quotes", 'Quote the length: "5%"'),
+    ("yaml", "lr: warmup(5 epochs) >> cosine()\n", "1:12", "a length without quotes", 'Quote the length: "5 epochs"'),
+    ("yaml", "lr: warmup(5 >> cosine()\n", "1:11", "the bracket ( is never closed", "Write )"),
+    ("yaml", "lr: warmup(5)) >> cosine()\n", "1:14", "nothing is open that ) closes", "Leave ) out"),
+    ("yaml", "lr: warmup(5) >>\n", "1:15", "nothing stands behind >>", "Leave >> out"),
+    ("toml", "lr = 1\nlr = 2\n", "2:1", "it is there twice", "Keep one"),
+    ("toml", "lr = cosine()\n", "1:6", "a text without quotes", 'Write lr = "cosine()"'),
+    ("toml", 'lr = warmup("5%")\n', "1:6", "a text without quotes", "Write lr = 'warmup(\"5%\")'"),
+    ("toml", "lr: 0.1\n", "1:3", "a colon, as in YAML", "Write lr = 0.1"),
+    ("toml", "betas[0] = 1\n", "1:1", "brackets in a name", 'Write "betas[0]" = 1'),
+    ("toml", "lr = [0.1\n", "1:6", "the bracket [ is never closed", "Write ]"),
+    ("toml", "[groups.head\nlr = 1\n", "1:1", "the bracket [ is never closed", "Write ]"),
+    ("toml", 'lr = "abc\n', "1:6", "the quote is never closed", "Write it again"),
+    ("toml", "lr = “x”\n", "1:6", "a curly quote", 'Write "'),
+    ("toml", "lr\n", "1:3", "no equals sign", 'Write lr = "cosine()"'),
+    ("toml", "lr = " + "9" * 5000, "1:6", "too many digits", "Write 0.1"),
+    ("toml", 'lr = "warmup(5%)"\n', "1:14", "a length without quotes", 'Quote the length: "5%"'),
+    ("json", '{"lr": 1,}', "1:9", "a comma with nothing behind it", "Leave it out"),
+    ("json", "{'lr': 1}", "1:2", "double quotes only", 'Write "'),
+    ("json", "{lr: 1}", "1:2", "a name without quotes", 'Write "lr"'),
+    ("json", '{"lr": 1 // x\n}', "1:10", "no comments", "write YAML"),
+    ("json", '{"lr" 1}', "1:7", "no colon", "Write a colon"),
+    ("json", '{"lr": 1\n "x": 2}', "2:2", "no comma", "Write a comma"),
+    ("json", '{"lr": cosine()}', "1:8", "a text without quotes", "double quotes"),
+    ("json", '{"lr": 1', "1:9", "ends too early", "Close what is open"),
+    ("json", '{"lr": “x”}', "1:8", "a curly quote", 'Write "'),
+    ("json", '{"lr": "warmup(5%)"}', "1:16", "a length without quotes", 'Quote the length: "5%"'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("format", "text", "place", "found", "instead"), CAUSES)
+def test_a_cause_has_its_own_words_its_advice_and_its_place(format, text, place, found, instead):
+    with pytest.raises(ConfigError) as refusal:
+        config.loads(text, format)
+
+    (fault,) = refusal.value.faults
+    assert f"{fault.line}:{fault.column}" == place
+    assert found in fault.found
+    assert instead in fault.instead
+
+
+@pytest.mark.parametrize("format", ["yaml", "toml", "json"])
+def test_a_file_that_is_no_utf_8_is_told_with_line_and_column(tmp_path, format):
+    file = tmp_path / f"plan.{format}"
+    file.write_bytes("lr: 1\n# größe ".encode() + b"\xff\n")
+
+    with pytest.raises(ConfigError) as refusal:
+        config.load(file)
+
+    (fault,) = refusal.value.faults
+    assert (fault.line, fault.column) == (2, 9)
+    assert "0xff" in fault.found
