@@ -5,7 +5,8 @@ ARGS ?=
 SECONDS ?= 60
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# Not quiet: the first call takes minutes, and pip says what it loads and how far it is.
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt
 TORCH := torch==2.13.0
 # An editable install leaves our own files uncompiled, where nothing may write beside them later.
 COMPILE = $(BIN)/python -m compileall -q src
@@ -13,6 +14,7 @@ COMPILE = $(BIN)/python -m compileall -q src
 .PHONY: run test thorough fuzz figures lint bench docs clean
 
 run: $(VENV)/run.stamp
+	@echo "Training on handwritten digits: a few seconds until torch is loaded, about ten for 900 updates."
 	@$(BIN)/python examples/digits/train.py $(ARGS)
 
 # The suite and the examples in the docstrings of src, on two cores.
@@ -50,25 +52,30 @@ clean:
 	rm -rf $(VENV) docs/_build docs/_generated runs .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(BIN)/python:
+	@echo "First call: making the environment $(VENV) and installing what is needed takes 1 to 5 minutes, once."
 	$(PYTHON) -m venv $(VENV)
 
 # torch comes first and by its exact version, so that nothing that depends on it chooses another build.
 $(VENV)/torch.stamp: constraints.txt | $(BIN)/python
+	@echo "Step 1 of 2: $(TORCH), the largest part."
 	$(PIP) $(TORCH)
 	@touch $@
 
 $(VENV)/run.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp
+	@echo "Step 2 of 2: this library and what this command needs."
 	$(PIP) --editable . scikit-learn tqdm
 	@$(COMPILE)
 	@touch $@
 
 # Peers without their dependencies: what they ask for beyond the test extra (torchvision among it) no test needs.
 $(VENV)/dev.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp
+	@echo "Step 2 of 2: this library and what this command needs."
 	$(PIP) --editable '.[test]'
 	$(PIP) --no-deps timm pytorch-accelerated warmup-scheduler
 	@$(COMPILE)
 	@touch $@
 
 $(VENV)/docs.stamp: pyproject.toml constraints.txt $(VENV)/torch.stamp
+	@echo "Step 2 of 2: this library and what this command needs."
 	$(PIP) --editable '.[docs]'
 	@touch $@

@@ -1,35 +1,76 @@
-"""Everything a run needs to go on exactly, in one file that is whole at any moment."""
+"""Everything a run needs to go on exactly, in one file that is whole at any moment, also after a power cut.
 
+The file is torch's own with one line behind it: the SHA-256 of what comes before. Nothing of a file is used before that
+is known to be right.
+"""
+
+import hashlib
+import io
+import os
+import re
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 import paramsched as ps
+from folder import Damaged, flush
+
+VERSION = 2  # version 1 had no line behind it
+
+State = dict[str, Any]
 
 
-def save(file: Path, updates: int, model: nn.Module, optimizer: torch.optim.Optimizer, scheduler: ps.Scheduler) -> None:
-    """Write the state after `updates` updates.
+def save(
+    file: Path, updates: int, model: nn.Module, optimizer: torch.optim.Optimizer, scheduler: ps.Scheduler, log: str
+) -> None:
+    """Write the state after `updates` updates; `log` is the SHA-256 of the log so far.
 
     The order of the data is not in it: that is a function of the update number (digits.py).
     """
     state = {
+        "version": VERSION,
         "updates": updates,
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
         "scheduler": scheduler.state_dict(),
         "random": torch.get_rng_state(),
+        "log": log,
     }
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    data = buffer.getvalue()
     beside = file.with_name(file.name + ".part")
-    torch.save(state, beside)
-    beside.replace(file)  # atomic: a kill leaves the old file or the new one
+    with beside.open("wb") as stream:
+        stream.write(data + b"\nsha256 " + hashlib.sha256(data).hexdigest().encode() + b"\n")
+        stream.flush()
+        os.fsync(stream.fileno())  # on the disk before it gets the name
+    beside.replace(file)  # a kill leaves the old file or the new one
+    flush(file.parent)
 
 
-def load(file: Path, model: nn.Module, optimizer: torch.optim.Optimizer, scheduler: ps.Scheduler) -> int:
-    """Put everything back and return how many updates have happened."""
-    state = torch.load(file, weights_only=True)
+def read(file: Path) -> State:
+    """Return what a file holds; nothing has changed yet."""
+    data = file.read_bytes()
+    found = re.search(rb"\nsha256 ([0-9a-f]{64})\n\Z", data)
+    whole = data[: found.start()] if found else data
+    if found and hashlib.sha256(whole).hexdigest().encode() != found[1]:
+        raise Damaged(f"{file} is damaged: its SHA-256 is not the one at its end")
+    try:
+        state: State = torch.load(io.BytesIO(whole), weights_only=True)
+    except Exception as error:  # noqa: BLE001  # torch raises a dozen kinds, and all mean this
+        raise Damaged(f"{file} is damaged: {type(error).__name__} while it is read") from None
+    if not isinstance(state, dict) or not {"updates", "model", "optimizer", "scheduler", "random"} <= state.keys():
+        raise Damaged(f"{file} is damaged: it is no checkpoint of this run")
+    if not found and state.get("version", 1) != 1:
+        raise Damaged(f"{file} is damaged: its SHA-256 is missing at its end")
+    return state
+
+
+def load(state: State, model: nn.Module, optimizer: torch.optim.Optimizer, scheduler: ps.Scheduler) -> None:
+    """Put everything back."""
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     scheduler.load_state_dict(state["scheduler"])
     torch.set_rng_state(state["random"])
-    return state["updates"]

@@ -1,5 +1,6 @@
 """The log of what was really used, read from the optimizer just before each of its steps."""
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import torch
 
 import paramsched as ps
+from folder import Damaged
 
 Key = tuple[str, int | str]
 Series = tuple[np.ndarray, np.ndarray]
@@ -19,13 +21,15 @@ class Record:
     Knows neither plan nor scheduler: `t` counts the lines, the values are the optimizer's.
     """
 
-    def __init__(self, file: Path, fields: tuple[str, ...], *, lines: int) -> None:
-        """Continue `file` after its first `lines` lines: what came after the checkpoint happens again."""
+    def __init__(self, file: Path, fields: tuple[str, ...], *, kept: bytes) -> None:
+        """Continue `file` after what is `kept` of it: what came after the checkpoint happens again."""
         self.fields = fields
-        self.t = lines
+        self.t = kept.count(b"\n")
         self.latest: list[dict[str, float]] = []
-        keep_lines(file, lines)
-        self._stream = file.open("a")
+        self._written = hashlib.sha256(kept)
+        file.touch()
+        os.truncate(file, len(kept))  # in place, so that a kill in between loses none of it
+        self._stream = file.open("a", newline="\n")
 
     def watch(self, optimizer: torch.optim.Optimizer) -> None:
         """Write a line before every step of `optimizer`."""
@@ -33,12 +37,16 @@ class Record:
 
     def _write(self, optimizer: torch.optim.Optimizer) -> None:
         self.latest = [{field: entry(group, field) for field in self.fields} for group in optimizer.param_groups]
-        self._stream.write(json.dumps({"t": self.t, "groups": self.latest}) + "\n")
+        line = json.dumps({"t": self.t, "groups": self.latest}) + "\n"
+        self._stream.write(line)
+        self._written.update(line.encode())
         self.t += 1
 
-    def flush(self) -> None:
-        """Hand the lines to the system, which keeps them when this process is killed."""
+    def flush(self) -> str:
+        """Put the lines on the disk, where a kill or a power cut leaves them; return the SHA-256 of all of them."""
         self._stream.flush()
+        os.fsync(self._stream.fileno())
+        return self._written.hexdigest()
 
 
 def entry(group: dict, field: str) -> float:
@@ -49,14 +57,15 @@ def entry(group: dict, field: str) -> float:
     return float(group[name][int(index)] if index else group[name])
 
 
-def keep_lines(file: Path, lines: int) -> None:
-    """Cut `file` after its first `lines` lines, in place, so that a kill in between loses none of them."""
-    file.touch()
-    with file.open("rb") as stream:
-        kept = [len(line) for _, line in zip(range(lines), stream, strict=False)]
-    if len(kept) < lines:
-        raise ValueError(f"{file}: {len(kept)} lines, but the checkpoint stands after update {lines}. Start over.")
-    os.truncate(file, sum(kept))
+def first_lines(file: Path, lines: int, digest: str | None) -> bytes:
+    """Return what of `file` stands before a checkpoint, whose SHA-256 is `digest` where the checkpoint knows it."""
+    found = file.read_bytes().splitlines(keepends=True)[:lines] if file.exists() else []
+    if len(found) < lines or not all(line.endswith(b"\n") for line in found):
+        raise Damaged(f"{file} is damaged: {len(found)} lines, and the checkpoint stands after update {lines}")
+    kept = b"".join(found)
+    if digest not in (None, hashlib.sha256(kept).hexdigest()):
+        raise Damaged(f"{file} is damaged: its first {lines} lines are not those that the run wrote")
+    return kept
 
 
 def read(file: Path, keys: tuple[Key, ...], names: list[str]) -> dict[Key, Series]:

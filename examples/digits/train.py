@@ -6,12 +6,16 @@ make run ARGS=--restart     start over, whatever is there
 """
 
 import argparse
+import re
+import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
-from folder import Folder
+from folder import Damaged, Folder, InUse
 
 CHECKPOINT_EVERY = 10  # updates: a kill loses at most so many, and they happen again in the same way
+BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
 
 
 def main() -> int:
@@ -28,29 +32,45 @@ def main() -> int:
 
     folder = Folder(asked.output)
     changed = [name for name in ("plan", "output") if getattr(asked, name) != parser.get_default(name)]
-    paths = [f"--{name} {getattr(asked, name)}" for name in changed]
+    paths = [part for name in changed for part in (f"--{name}", str(getattr(asked, name)))]
     go_on, start_over = command("--resume", *paths), command("--restart", *paths)
     if asked.resume and not folder.has_run:
         print(f"Nothing to resume in {folder.path}. To start a run:  {command(*paths)}", file=sys.stderr)
         return 2
-    if folder.is_unfinished and not (asked.resume or asked.restart):
+    if folder.is_unfinished and not (asked.resume or asked.restart) and folder.holder is None:
         print(f"An unfinished run is in {folder.path}; it was left as it is.", file=sys.stderr)
         print(f"To continue it:  {go_on}\nTo start over:   {start_over}", file=sys.stderr)
         return 2
-    if not asked.resume:
-        folder.begin()
     try:
-        return train(asked.plan, folder)
+        with folder.locked():
+            if not asked.resume:
+                folder.begin()
+            return train(asked.plan, folder)
+    except InUse as refusal:
+        elsewhere = [*paths[: paths.index("--output") if "--output" in paths else None], "--output", f"{folder.path}-2"]
+        print(f"{refusal}.\nTo train beside it:  {command(*elsewhere)}", file=sys.stderr)
+        return 2
+    except Damaged as refusal:
+        print(f"{refusal}. Nothing was changed.\nTo start over:  {start_over}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print(f"\nInterrupted. To continue:  {go_on}", file=sys.stderr)
         return 130
 
 
 def command(*arguments: str) -> str:
-    """Return the line to type."""
-    joined = " ".join(arguments)
-    quoted = f'"{joined}"' if " " in joined else joined
-    return f"make run ARGS={quoted}" if joined else "make run"
+    """Return the line to type, quoted for the shell that reads it, for make, and for the shell that make starts."""
+    joined = shlex.join(arguments).replace("$", "$$")
+    if re.search(r'["`$\\!]', joined):
+        return f"make run ARGS={shlex.quote(joined)}"
+    return f'make run ARGS="{joined}"' if " " in joined else f"make run ARGS={joined}" if joined else "make run"
+
+
+def fitting(shown: dict[str, str], columns: int | None) -> dict[str, str]:
+    """Return the first of these values that fit beside a bar of ten columns; all where the width is not known."""
+    room = 1000 if columns is None else columns - 45  # the bar, its counts and its times
+    widths = [len(f", {name}={value}") for name, value in shown.items()]
+    return {name: value for index, (name, value) in enumerate(shown.items()) if sum(widths[: index + 1]) <= room}
 
 
 def train(plan_file: Path, folder: Folder) -> int:
@@ -76,10 +96,15 @@ def train(plan_file: Path, folder: Folder) -> int:
     model = models.network()
     optimizer = models.adamw(model)
 
+    state, kept = None, b""
     try:
         plan = ps.load(plan_file)
         trace = ps.trace(plan, optimizer, ps.Calendar(steps_per_epoch=len(batches)))
         scheduler = ps.Scheduler(optimizer, plan, steps_per_epoch=len(batches))
+        if not folder.is_starting:
+            state, kept = left_by(folder)
+        if state is not None:
+            checkpoint.load(state, model, optimizer, scheduler)
     except ps.errors.ParamschedError as problem:
         print(problem, file=sys.stderr)
         folder.refuse()
@@ -89,14 +114,12 @@ def train(plan_file: Path, folder: Folder) -> int:
     print(show.text(trace), flush=True)
     folder.plan.write_text(show.svg(trace), encoding="utf-8")
 
-    start = 0
-    if folder.checkpoint.exists():
-        start = checkpoint.load(folder.checkpoint, model, optimizer, scheduler)
+    start = 0 if state is None else state["updates"]
     keys = trace.keys()
-    used = record.Record(folder.values, tuple(dict.fromkeys(field for field, _ in keys)), lines=start)
+    used = record.Record(folder.values, tuple(dict.fromkeys(field for field, _ in keys)), kept=kept)
     used.watch(optimizer)
 
-    with tqdm(total=trace.total, initial=start, unit="update", dynamic_ncols=True) as bar:
+    with tqdm(total=trace.total, initial=start, dynamic_ncols=True, bar_format=BAR) as bar:
         for t in range(start, trace.total):
             images, labels = batches.at(t)
             loss = cross_entropy(model(images), labels)
@@ -106,19 +129,20 @@ def train(plan_file: Path, folder: Folder) -> int:
 
             done = t + 1
             if done % CHECKPOINT_EVERY == 0 or done == trace.total:
-                used.flush()  # before the checkpoint, which must never be ahead of the log
-                checkpoint.save(folder.checkpoint, done, model, optimizer, scheduler)
+                log = used.flush()  # before the checkpoint, which must never be ahead of the log
+                checkpoint.save(folder.checkpoint, done, model, optimizer, scheduler, log)
             shown = {field: f"{value:.3g}" for field, value in used.latest[0].items()}
-            bar.set_postfix({"loss": f"{loss.item():.3f}"} | shown, refresh=False)
+            shown = fitting({"loss": f"{loss.item():.3f}"} | shown, bar.format_dict["ncols"])
+            bar.set_postfix(shown, refresh=False)
             bar.update()
 
     model.eval()
     with torch.no_grad():
         accuracy = (model(test_images).argmax(dim=1) == test_labels).double().mean().item()
 
-    log = record.read(folder.values, keys, [group["name"] for group in optimizer.param_groups])
-    agreeing = record.agreeing(trace, log)
-    folder.report.write_text(show.html(trace, log=log), encoding="utf-8")
+    used_values = record.read(folder.values, keys, [group["name"] for group in optimizer.param_groups])
+    agreeing = record.agreeing(trace, used_values)
+    folder.report.write_text(show.html(trace, log=used_values), encoding="utf-8")
     folder.finish()
 
     print(f"accuracy {accuracy:.1%} on {len(test_labels)} held-out digits")
@@ -126,6 +150,20 @@ def train(plan_file: Path, folder: Folder) -> int:
     for file in (folder.report, folder.plan, folder.values):
         print(file)
     return 0 if agreeing == trace.total else 1
+
+
+def left_by(folder: Folder) -> tuple[dict[str, Any] | None, bytes]:
+    """Return the checkpoint in the folder, if there is one, and the log before it; nothing has changed yet."""
+    import checkpoint
+    import record
+
+    if folder.checkpoint.exists():
+        state = checkpoint.read(folder.checkpoint)
+        return state, record.first_lines(folder.values, state["updates"], state.get("log"))
+    updates = len(folder.values.read_bytes().splitlines()) if folder.values.exists() else 0
+    if updates > CHECKPOINT_EVERY:  # with so many there was one
+        raise Damaged(f"{folder.checkpoint} is missing, and {folder.values} has {updates} updates")
+    return None, b""
 
 
 if __name__ == "__main__":

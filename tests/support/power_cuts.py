@@ -54,7 +54,17 @@ class Recorder:
 
     def __init__(self, top: Path) -> None:
         self.top, self.root, self._nodes = top, Folder(), {}
-        self.moments = 0
+        self.look()
+        self._settle(self.root)
+
+    def _settle(self, folder: Folder) -> None:
+        """What is there at the beginning is on the disk."""
+        folder.flushed, folder.changes = dict(folder.names), []
+        for node in folder.names.values():
+            if isinstance(node, Folder):
+                self._settle(node)
+            else:
+                node.flushed = node.written
 
     def look(self) -> None:
         """Notice what was written, created, renamed and removed since the last look."""
@@ -140,7 +150,6 @@ def recorded(top: Path, each_moment: Any) -> Iterator[Recorder]:
                 recorder.look()
                 if name == "fsync":
                     recorder.flushed(os.fstat(args[0]).st_ino)
-                recorder.moments += 1
                 each_moment(recorder)
             return result
 

@@ -74,6 +74,8 @@ class Checkpoints:
     def _put(self, part: Path, target: Path, newest: LastCheckpoint | None) -> None:
         """Give a checkpoint that is on the disk its name, and say that it is the newest."""
         before = _before(target)
+        if not (self.folder / NEWEST).exists():  # a checkpoint that nothing names would be taken for a lost name
+            write(self.folder / NEWEST, LastCheckpoint(None, None).text)
         if target.exists():
             shutil.rmtree(before, ignore_errors=True)
             _disk.rename(target, before)  # a kill from here on: `newest` finds it there
@@ -124,7 +126,7 @@ class Checkpoints:
                     "%s: a run begins in the folder of an earlier one, whose logs are cleared; resume=True goes on",
                     file,
                 )
-            if was != last.text.encode():
+            if was != last.text.encode() and (was or source is not None or _checkpoints_in(self.folder)):
                 write(file, last.text)
         self.accelerator.wait_for_everyone()
 
