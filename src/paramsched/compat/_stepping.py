@@ -128,7 +128,11 @@ class Stepping:
         Args:
             entries: what a group had before a factor of zero swallowed it; its base where that is not known.
         """
-        a, b, c, e = self.change(tick)
+        return self.applied(self.change(tick), values, entries)
+
+    def applied(self, change: Change, values: Sequence[float], entries: Sequence[float] | None = None) -> list[float]:
+        """The relative step by coefficients that are known."""
+        a, b, c, e = change
         if b == c == e == 0.0:
             return list(values) if a == 1.0 else [a * value for value in values]
         found = self.bases if entries is None else entries
@@ -138,15 +142,14 @@ class Stepping:
             for value, base, level, entry in zip(values, self.bases, levels, found, strict=True)
         ]
 
-    def from_start(self, tick: float, values: Sequence[float]) -> list[float]:
-        """The closed form at `tick` with each value as its group's base."""
+    def affine(self, tick: float) -> tuple[float, float]:
+        """How much of base, and of the level, is in the closed form at `tick`."""
         a, c = self._columns(np.array([tick]))
-        levels = self.levels if self.levels is not None else [0.0] * len(values)
-        return [float(a[0]) * value + float(c[0]) * level for value, level in zip(values, levels, strict=True)]
+        return float(a[0]), float(c[0])
 
     def share(self, tick: float) -> float:
         """The factor of base in the closed form at `tick`."""
-        return float(self._columns(np.array([tick]))[0][0])
+        return self.affine(tick)[0]
 
     def _coefficients(self, tick: int, size: int) -> list[Change]:
         if self._rule is not None:

@@ -7,8 +7,8 @@ from typing import Any, final
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
+from paramsched.compat._copies import by_value
 from paramsched.compat.torch._groups import copied, put
-from paramsched.compat.torch._state import by_value
 
 _OWN_VALUES = {"OneCycleLR", "CyclicLR"}
 """Schedulers, by the name of their class, that run between values of their own whatever the base; torch's and ours."""

@@ -9,13 +9,13 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from paramsched.compat._copies import by_value
 from paramsched.compat.gradual_warmup._after import After, held
 from paramsched.compat.gradual_warmup._arguments import bases_of, form_of, refuse_other_optimizer
 from paramsched.compat.gradual_warmup._foreign_state import ForeignState, is_foreign, require_both
 from paramsched.compat.gradual_warmup._published import Form, departs, published_lr, published_step
 from paramsched.compat.torch._base import LRScheduler, warn_outside_step
 from paramsched.compat.torch._groups import Number, copied, numbers, put, user_level, values
-from paramsched.compat.torch._state import by_value
 from paramsched.errors import InvalidArgument, StateError
 from paramsched.schedules._level import count, finite
 from paramsched.schedules.anneal import linear

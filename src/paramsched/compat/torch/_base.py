@@ -3,23 +3,21 @@
 import copy
 import warnings
 from abc import ABCMeta
-from typing import Any, Literal, TypeAlias
+from collections.abc import Sequence
+from typing import Any, Literal, Self, TypeAlias, final
 
 from torch import Tensor
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import EPOCH_DEPRECATION_WARNING as EPOCH_DEPRECATION_WARNING
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 
+from paramsched.compat._late_groups import base_by_example
 from paramsched.compat.torch import _groups, _state
 from paramsched.compat.torch._groups import Number
 from paramsched.compat.torch._order import check_order, watch
 
 Verbose: TypeAlias = bool | Literal["deprecated"]
 """torch's argument of old: printing by the scheduler, dropped in 2.7."""
-
-EPOCH_DEPRECATION_WARNING = (
-    "The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where possible. "
-    "Please use `scheduler.step()` to step the scheduler. With an epoch the closed form is used where there is one."
-)
 
 
 class _Kind(ABCMeta):
@@ -33,8 +31,25 @@ class _Kind(ABCMeta):
         return super().__instancecheck__(instance) or (own is not None and isinstance(instance, own))
 
 
+@final
+class _FromGroups:
+    """An attribute that is read from the groups until somebody has set it."""
+
+    def __init__(self, *fields: str) -> None:
+        self._fields = fields
+
+    def __get__(self, scheduler: Any, owner: type | None = None) -> Any:
+        if scheduler is None:
+            return self
+        groups = scheduler.optimizer.param_groups
+        return [_groups.copied(next(group[f] for f in self._fields if f in group)) for group in groups]
+
+
 class LRScheduler(TorchLRScheduler, metaclass=_Kind):
     """The base class: a subclass that overrides `get_lr` is a complete scheduler.
+
+    As in torch a subclass may leave out what it does not use: one that writes the groups in a `step` of its own, or
+    never calls this constructor, is saved, copied and restored too.
 
     Args:
         optimizer: a torch optimizer; its groups get `initial_lr`, and its `step` a wrapper that notices the call.
@@ -46,19 +61,30 @@ class LRScheduler(TorchLRScheduler, metaclass=_Kind):
         KeyError: `last_epoch` is 0 or more and a group has no `initial_lr`.
     """
 
-    __slots__ = ("_written",)
+    __slots__ = ("_constructed",)
     _peer: type = TorchLRScheduler
 
     _option_names: tuple[str, ...] = ()  # attributes that are options of the constructor
 
     optimizer: Optimizer
-    base_lrs: list[Number]
+    base_lrs: list[Number] = _FromGroups("initial_lr", "lr")  # type: ignore[assignment]  # a descriptor
     last_epoch: int
-    verbose: bool
+    verbose: bool = False
     _step_count: int
-    _written: list[Number]
+    _last_lr: list[Number] = _FromGroups("lr")  # type: ignore[assignment]  # as above
     _is_initial: bool = False
     _get_lr_called_within_step: bool = False
+    _constructed: _state.Left
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:  # noqa: ARG004  # those of the constructor
+        """Nothing is known yet: subclasses need not call the constructor, and unpickling does not."""
+        scheduler = super().__new__(cls)
+        scheduler._forget()
+        return scheduler
+
+    def _forget(self) -> None:
+        """Forget what is known between two steps and in no state."""
+        self._constructed = []
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1, verbose: Verbose = "deprecated") -> None:
         self.optimizer = _groups.optimizer_of(optimizer)
@@ -70,6 +96,7 @@ class LRScheduler(TorchLRScheduler, metaclass=_Kind):
         self.last_epoch = last_epoch
         watch(optimizer)
         self._initial_step()
+        self._constructed = _state.left_in(optimizer)
 
     def _initial_bases(self) -> list[Number]:
         return _groups.values(self.optimizer, "initial_lr")
@@ -93,6 +120,7 @@ class LRScheduler(TorchLRScheduler, metaclass=_Kind):
         self._update_lr(epoch)
 
     def _update_lr(self, epoch: int | None = None) -> None:
+        self._take_in_late_groups()
         self._get_lr_called_within_step = True
         try:
             self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
@@ -101,7 +129,31 @@ class LRScheduler(TorchLRScheduler, metaclass=_Kind):
         finally:
             self._get_lr_called_within_step = False
         _groups.write(self.optimizer, row)
-        self._written = _groups.values(self.optimizer)
+        self._last_lr = _groups.values(self.optimizer)
+
+    def _take_in_late_groups(self) -> None:
+        """Groups added since go on from what they hold (compat/_late_groups.py)."""
+        groups, bases = self.optimizer.param_groups, self.base_lrs
+        # A user's subclass may keep fewer bases from the beginning, or none.
+        if type(bases) is list and len(groups) > max(len(bases), len(self._constructed)):
+            late = groups[len(bases) :]
+            self._take_in([self._base_of(_groups.number(group["lr"])) for group in late])
+            self._begin_late(late)
+
+    def _base_of(self, value: float) -> float:
+        """The base of a late group that holds `value` now."""
+        return base_by_example(value, self.base_lrs, self._last_lr)
+
+    def _take_in(self, bases: Sequence[float]) -> None:
+        """Take in groups added since, each with its base."""
+        known = len(self.base_lrs)
+        for group, base in zip(self.optimizer.param_groups[known:], bases, strict=True):
+            self.base_lrs.append(_groups.like(base, group["lr"]))
+            group.setdefault("initial_lr", _groups.copied(self.base_lrs[-1]))
+            self._last_lr = [*self._last_lr[: len(self.base_lrs) - 1], _groups.copied(group["lr"])]
+
+    def _begin_late(self, late: Sequence[dict[str, Any]]) -> None:
+        """What a scheduler that runs at present does with groups that were added, before its next step."""
 
     def get_lr(self) -> list[Number]:
         """The value of each group at `last_epoch`; for subclasses to say, for users `get_last_lr()`."""
@@ -112,18 +164,8 @@ class LRScheduler(TorchLRScheduler, metaclass=_Kind):
 
     def get_last_lr(self) -> list[Number]:
         """What this scheduler last computed: one per group, of the type of the group's lr, tensors copied."""
-        return self._last_lr
-
-    @property
-    def _last_lr(self) -> list[Number]:
-        return [
-            _groups.like(value, group["lr"])
-            for value, group in zip(self._written, self.optimizer.param_groups, strict=False)
-        ]
-
-    @_last_lr.setter
-    def _last_lr(self, row: list[Number]) -> None:
-        self._written = list(row)
+        last = self._last_lr
+        return [_groups.copied(value) for value in last] if type(last) is list else last
 
     def print_lr(self, is_verbose: bool, group: int, lr: float, epoch: int | None = None) -> None:
         """Print one group's value, as torch before 2.7 did."""
@@ -136,9 +178,7 @@ class LRScheduler(TorchLRScheduler, metaclass=_Kind):
 
         Besides torch's keys: the name of the class, and what the groups hold now, so that loading can write it.
         """
-        state = _state.data(self.__dict__, leave_out=("optimizer", "verbose"))
-        state["_last_lr"] = self._last_lr
-        return state | _state.signature(self)
+        return _state.signed(self, _state.data(self.__dict__, leave_out=("optimizer", "verbose")))
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over a state of this class, from here or from torch, and write its values into the optimizer.
@@ -160,33 +200,43 @@ class LRScheduler(TorchLRScheduler, metaclass=_Kind):
         return [1.0] * len(self.optimizer.param_groups)
 
     def _load(self, state: dict[str, Any]) -> None:
-        if "_last_lr" in state:
-            self._written = state.pop("_last_lr")
         self.__dict__.update(state)
 
     def __getstate__(self) -> dict[str, Any]:
         _state.refuse_nameless(self)
-        return self.__dict__ | {"_written": self._last_lr}
+        return self.__dict__.copy()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        written = state.pop("_written", [])
         self.__dict__.update(state)
-        self._written = written
-        if "optimizer" in state:
+        if "_written" in state:  # the name of old
+            self._last_lr = self.__dict__.pop("_written")
+        if isinstance(state.get("optimizer"), Optimizer):
             watch(self.optimizer)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+    def __copy__(self) -> Self:
+        twin = type(self).__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        return twin
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         twin = type(self).__new__(type(self))
         memo[id(self)] = twin
-        twin.__setstate__(copy.deepcopy(self.__dict__ | {"_written": self._last_lr}, memo))
+        twin.__setstate__(copy.deepcopy(self.__dict__, memo))
         # The copied optimizer has had the steps of the first one; only the wrapper is not copied with it.
-        copied: Any = twin.optimizer
-        copied._opt_called = getattr(self.optimizer, "_opt_called", False)
+        if hasattr(self.__dict__.get("optimizer"), "_opt_called"):
+            copied: Any = twin.optimizer
+            copied._opt_called = True
         return twin
 
 
 class _LRScheduler(LRScheduler):
     """The base class under its name before torch 2.0."""
+
+
+def says_its_own(kind: type, *names: str) -> bool:
+    """Whether a class takes a method from outside of the drop-ins, be it its own or a mixin's."""
+    owners = [next(base for base in kind.__mro__ if name in base.__dict__) for name in names]
+    return any(not owner.__module__.startswith("paramsched.compat.") for owner in owners)
 
 
 def warn_outside_step(scheduler: LRScheduler) -> None:

@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
@@ -43,6 +44,13 @@ def number(value: Any) -> float:
 def numbers(values: Iterable[Any]) -> list[float]:
     """As Python floats."""
     return [float(value) for value in values]
+
+
+def plain_number(value: Any) -> Any:
+    """A float where NumPy's stands, so that states stay plain; anything else as it is."""
+    if type(value) is float or not isinstance(value, (np.floating, np.integer)):
+        return value
+    return value.item()
 
 
 def put(group: dict[str, Any], value: Any, field: str = "lr") -> None:

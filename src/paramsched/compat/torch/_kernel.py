@@ -1,6 +1,8 @@
 """KernelLR: a scheduler that is a schedule and a rule of the kernel."""
 
+import warnings
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter, itemgetter
 from typing import Any, final
@@ -8,14 +10,16 @@ from typing import Any, final
 from torch import Tensor
 from torch.optim import Optimizer
 
-from paramsched.compat._stepping import Stepping
+from paramsched.compat._late_groups import base_on_curve
+from paramsched.compat._stepping import Change, Stepping
 from paramsched.compat.torch import _groups, _members
-from paramsched.compat.torch._base import LRScheduler, Verbose, warn_outside_step
+from paramsched.compat.torch._base import LRScheduler, Verbose, says_its_own, warn_outside_step
 from paramsched.compat.torch._groups import Number
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.rules import Rule
 
 _RATE = itemgetter("lr")
+_UNCHANGED: Change = (1.0, 0.0, 0.0, 0.0)
 
 
 @final
@@ -42,6 +46,7 @@ class Run:
     floats: bool
     tick: int
     alone: bool
+    written: list[Number]  # what it wrote last: a row of the table, which is not to be changed
     stamps: list[Any] = field(default_factory=list)
 
 
@@ -65,13 +70,14 @@ class KernelLR(LRScheduler):
         super().__init_subclass__(**kwargs)
         if "_option_names" in cls.__dict__ and "_read_options" not in cls.__dict__:
             cls._read_options = staticmethod(attrgetter(*cls._option_names))
-        # A user's subclass that says its own values is asked for them.
-        own = any(name in cls.__dict__ for name in ("get_lr", "_get_closed_form_lr"))
-        cls._own_get_lr = cls._own_get_lr or (own and not cls.__module__.startswith(__package__ or ""))
+        cls._own_get_lr = says_its_own(cls, "get_lr", "_get_closed_form_lr")
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._run, self._lost, self._company = None, None, False
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1, verbose: Verbose = "deprecated") -> None:
         self.optimizer = _groups.optimizer_of(optimizer)
-        self._run, self._lost, self._company = None, None, False
         self._shape()  # refuses its options before anything is written
         super().__init__(optimizer, last_epoch, verbose)
 
@@ -87,7 +93,7 @@ class KernelLR(LRScheduler):
         if epoch is not None or self._is_initial or self._own_get_lr:
             self._elsewhere(epoch)
             return
-        run, groups, tick = self._run, self.optimizer.param_groups, self.last_epoch + 1
+        run, groups = self._run, self.optimizer.param_groups
         if (
             run is None
             or groups is not run.groups
@@ -96,7 +102,9 @@ class KernelLR(LRScheduler):
             or self._read_options(self) != run.options
         ):
             run = self._bound()
-        on, run.tick, self.last_epoch = run.tick + 1 == tick, tick, tick
+        self.last_epoch += 1
+        tick = self.last_epoch  # a subclass may have made a property of it
+        on, run.tick = run.tick + 1 == tick, tick
         if not (run.alone and on):
             self._move(run, tick)
             return
@@ -105,10 +113,11 @@ class KernelLR(LRScheduler):
         row = table.rows[at] if 0 <= at < len(table.rows) and type(at) is int else table.row(tick)
         if run.floats:
             # Reading all at once and comparing lists costs less than looking at each (benchmarks/test_compat_torch.py).
-            if list(map(_RATE, groups)) == self._written:
+            if list(map(_RATE, groups)) == run.written:
                 for group, now in zip(groups, row):  # noqa: B905  # as many: counted above
                     group["lr"] = now
-                self._written = row  # type: ignore[assignment]  # floats are numbers
+                run.written = row  # type: ignore[assignment]  # floats are numbers
+                self._last_lr = row.copy()  # type: ignore[assignment]  # as above
                 return
         elif self._untouched(run):
             self._put(run, row)
@@ -129,7 +138,7 @@ class KernelLR(LRScheduler):
         """Somebody else may have written: groups that hold what we wrote go on, the others take the relative step."""
         present = [_groups.number(group["lr"]) for group in run.groups]
         # What we wrote, as it reads in the dtype of a tensor.
-        written = [_groups.number(_groups.like(w, g["lr"])) for w, g in zip(self._written, run.groups, strict=True)]
+        written = [_groups.number(_groups.like(w, g["lr"])) for w, g in zip(run.written, run.groups, strict=True)]
         ours = [value == w for value, w in zip(present, written, strict=True)]
         if all(ours):
             self._put(run, row)
@@ -142,25 +151,49 @@ class KernelLR(LRScheduler):
     def _move(self, run: Run, tick: int) -> None:
         """The relative step from the present values."""
         run.alone = False
-        change = run.stepping.change(tick)
+        change = self._change(run, tick)
         if not run.floats:
             self._move_tensors(run, change)
             return
         values = [group["lr"] for group in run.groups]
-        if change == (1.0, 0.0, 0.0, 0.0):
-            self._written = values
+        if change == _UNCHANGED:
+            run.written, self._last_lr = values, values.copy()
             return
         moved = self._scaled(run, tick, values)
         for group, value in zip(run.groups, moved):  # noqa: B905  # as many
             group["lr"] = value
-        self._written = moved  # type: ignore[assignment]  # floats are numbers
+        run.written, self._last_lr = moved, moved.copy()  # type: ignore[assignment]  # floats are numbers
+
+    def _change(self, run: Run, tick: int) -> Change:
+        """What a tick does to the present values."""
+        if tick == 0 and not self._is_initial:
+            return self._entered(run.stepping.change(0))
+        return run.stepping.change(tick)
+
+    def _entered(self, change: Change) -> Change:
+        """What epoch 0 does where a step or a question comes to it, not the constructor or a composition."""
+        theirs = self._theirs_at_zero()
+        if theirs is not None and theirs != 1.0:
+            warnings.warn(
+                f"{type(self).__name__} comes to epoch 0 by step() or get_lr(), not by being built. torch divides by "
+                f"the value of epoch -1 there, which multiplies the lr by {theirs:.6g}; here it stays as it is "
+                "(docs/compat/divergences.md, torch 40).",
+                UserWarning,
+                stacklevel=_groups.user_level(),
+            )
+        return change
+
+    def _theirs_at_zero(self) -> float | None:
+        """By what torch multiplies there, where its recursion looks at epoch -1 (divergences, torch 40)."""
+        return None
 
     def _scaled(self, run: Run, tick: int, values: list[float]) -> list[float]:
         """The relative step; a subclass may know better where a factor of zero comes and goes."""
-        if run.stepping.change(tick)[0] == 0.0:
+        change = self._change(run, tick)
+        if change[0] == 0.0:
             lost, self._lost = self._lost, list(values)
-            return run.stepping.moved(tick, values, lost)
-        return run.stepping.moved(tick, values)
+            return run.stepping.applied(change, values, lost)
+        return run.stepping.applied(change, values)
 
     def _move_tensors(self, run: Run, change: tuple[float, float, float, float]) -> None:
         a, b, c, e = change
@@ -174,7 +207,8 @@ class KernelLR(LRScheduler):
                     group["lr"].mul_(a).add_(added) if added else group["lr"].mul_(a)
                 else:
                     group["lr"] = a * group["lr"] + added
-        self._written = _groups.values(self.optimizer)
+        run.written = _groups.values(self.optimizer)
+        self._last_lr = run.written.copy()
 
     def _first(self, tick: int) -> None:
         """The step of the constructor, and of a composition that begins this member."""
@@ -193,7 +227,8 @@ class KernelLR(LRScheduler):
         for group, value, there in zip(run.groups, new, present, strict=True):
             if value != there:
                 _groups.put(group, value)
-        self._written = _groups.values(self.optimizer)
+        run.written = _groups.values(self.optimizer)
+        self._last_lr = run.written.copy()
         run.stamps = [_stamp(group["lr"]) for group in run.groups]
 
     def _jump(self, epoch: int) -> None:
@@ -206,13 +241,16 @@ class KernelLR(LRScheduler):
     def _put(self, run: Run, row: list[float]) -> None:
         for group, value in zip(run.groups, row, strict=True):
             _groups.put(group, value)
-        self._written = list(row)
-        if not run.floats:
+        run.written = list(row)
+        if run.floats:
+            self._last_lr = list(row)
+        else:
+            self._last_lr = _groups.values(self.optimizer)
             run.stamps = [_stamp(group["lr"]) for group in run.groups]
 
     def _untouched(self, run: Run) -> bool:
         """Whether the tensors (and floats) in the groups are as we left them, without reading any."""
-        pairs = zip(run.groups, self._written, run.stamps, strict=True)
+        pairs = zip(run.groups, run.written, run.stamps, strict=True)
         return all(
             _stamp(group["lr"]) == stamp if isinstance(group["lr"], Tensor) else group["lr"] is written
             for group, written, stamp in pairs
@@ -220,22 +258,20 @@ class KernelLR(LRScheduler):
 
     def _bound(self) -> Run:
         """The run for the options, bases and groups as they are now."""
+        self._take_in_late_groups()
         before, groups = self._run, self.optimizer.param_groups
-        if len(groups) > len(self.base_lrs):
-            self._adopt(len(self.base_lrs), before)
-        elif len(groups) < len(self.base_lrs):
+        if len(groups) < len(self.base_lrs):
             raise ValueError(
                 f"{type(self).__name__}: {len(self.base_lrs)} base_lrs, but the optimizer has {len(groups)} groups. "
                 "Build the scheduler anew where groups were taken away"
             )
         options = self._read_options(self)
-        same = before is not None and before.options == options and before.bases == self.base_lrs[: before.count]
-        if same and before is not None:
+        if before is not None and before.options == options and before.bases == self.base_lrs[: before.count]:
             stepping, alone = before.stepping, before.alone
         else:
-            shape = self._shape()
-            stepping, alone = Stepping(shape.schedule, shape.rule, unit=shape.unit), False
+            stepping, alone = self._curve(), False
         stepping.bind([_groups.number(base) for base in self.base_lrs], self._levels())
+        known = self._last_lr if before is None else before.written
         run = Run(
             stepping=stepping,
             options=options,
@@ -246,30 +282,48 @@ class KernelLR(LRScheduler):
             floats=_groups.plain(self.optimizer),
             tick=self.last_epoch if before is None else before.tick,
             alone=alone,
+            written=[*known, *(_groups.copied(group["lr"]) for group in groups[len(known) :])],
         )
-        if before is None and hasattr(self, "_written") and not self._is_initial:
-            run.alone = _groups.close(self._written, stepping.row(self.last_epoch))
+        if not self._is_initial and (before is None or len(groups) > before.count):
+            run.alone = (before is None or alone) and _groups.close(run.written, stepping.row(self.last_epoch))
         run.stamps = [None] * run.count
         self._run = run
         return run
 
-    def _adopt(self, known: int, run: Run | None) -> None:
-        """Take in groups added since: their base is their lr, and they join in mid-course."""
-        for group in self.optimizer.param_groups[known:]:
-            lr = group["lr"]
-            group.setdefault("initial_lr", _groups.copied(lr))
-            self.base_lrs.append(_groups.copied(group["initial_lr"]))
-            if run is not None and not (run.alone and _groups.number(lr) == _groups.number(self.base_lrs[-1])):
-                stepping = self._shape_for(self.base_lrs[-1:])
-                _groups.put(group, stepping.from_start(self.last_epoch, [_groups.number(lr)])[0])
-            self._written = [*self._written, _groups.copied(group["lr"])]
+    def _curve(self) -> Stepping:
+        shape = self._shape()
+        return Stepping(shape.schedule, shape.rule, unit=shape.unit)
 
-    def _shape_for(self, bases: list[Number]) -> Stepping:
-        shape, levels = self._shape(), self._levels()
-        last = None if levels is None else levels[-1:]
-        return Stepping(
-            shape.schedule, shape.rule, unit=shape.unit, bases=[_groups.number(b) for b in bases], levels=last
-        )
+    def _base_of(self, value: float) -> float:
+        share, level = self._curve().affine(self.last_epoch)
+        return base_on_curve(value, share, level * self._last_level())
+
+    def _last_level(self) -> float:
+        levels = self._levels()
+        return _groups.number(levels[-1]) if levels else 0.0
+
+    def _take_in(self, bases: Sequence[float]) -> None:
+        super()._take_in(bases)
+        if self._lost is not None:
+            curve = self._curve()
+            self._lost = [*self._lost, *(self._lost_of(base, curve) for base in bases)]
+
+    def _begin_late(self, late: Sequence[dict[str, Any]]) -> None:
+        curve = self._curve()
+        share, level = curve.affine(self.last_epoch)
+        if share != 0.0:
+            return
+        # Nothing of a base is in the curve now. As in torch a group keeps its lr while the others keep their nothing;
+        # where they come back it comes back with them.
+        if curve.change(self.last_epoch + 1) != _UNCHANGED:
+            for group in late:
+                _groups.put(group, level * self._last_level())
+        elif self._run is not None:
+            self._run.alone = False
+
+    def _lost_of(self, base: float, curve: Stepping) -> float:  # a subclass looks at it
+        """What a factor of zero would have taken from a late group."""
+        return base
 
     def get_lr(self) -> list[Number]:
         """The relative step into `last_epoch` from the present values; `get_last_lr()` is what users want."""
@@ -277,7 +331,7 @@ class KernelLR(LRScheduler):
         run = self._bound()
         present = [_groups.number(group["lr"]) for group in run.groups]
         still = self._is_initial and self.last_epoch > 0
-        row = present if still else run.stepping.moved(self.last_epoch, present)
+        row = present if still else run.stepping.applied(self._change(run, self.last_epoch), present)
         return [_groups.like(value, group["lr"]) for value, group in zip(row, run.groups, strict=True)]
 
     def _get_closed_form_lr(self) -> list[Number]:
@@ -302,10 +356,6 @@ class KernelLR(LRScheduler):
         self._lost = state.pop("_lost", None)
         super()._load(state)
         self._run = None
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self._run, self._lost, self._company = None, None, False
-        super().__setstate__(state)
 
 
 def _stamp(value: Any) -> Any:

@@ -8,6 +8,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau as TorchPlateau
 
 from paramsched.compat.torch import _groups
+from paramsched.compat.torch._refusals import refused
 from paramsched.errors import InvalidArgument
 
 
@@ -22,18 +23,16 @@ def checked(asked: str, optimizer: Any, members: Sequence[Any]) -> None:
         if not hasattr(member, "optimizer"):
             raise TypeError(f"{asked} at index {index} should have `optimizer` as its attribute.")
         if isinstance(member, TorchPlateau):
-            raise InvalidArgument(
-                f"{asked} at index {index}",
+            raise refused(
                 f"{asked} does not support `ReduceLROnPlateau` scheduler as it requires additional kwargs to be "
-                f"specified when calling `step`, but got one at index {index} in the given schedulers sequence",
+                f"specified when calling `step`, but got one at index {index} in the given schedulers sequence.",
                 "Write a plan, where a metric rule multiplies into a schedule: cosine() * plateau()",
             )
         if member.optimizer is not optimizer:
-            raise InvalidArgument(
-                f"{asked} at index {index}",
+            raise refused(
                 f"{asked} expects all schedulers to belong to the same optimizer, but got scheduler "
                 f"{type(member).__name__} at index {index} has {member.optimizer}, which is different from "
-                f"{type(optimizer).__name__}",
+                f"{type(optimizer).__name__}."
             )
 
 
@@ -44,6 +43,21 @@ def leaves(scheduler: Any) -> Iterator[Any]:
             yield from leaves(member)
     else:
         yield scheduler
+
+
+def take_in(composition: Any, bases: Sequence[float]) -> None:
+    """Give groups added since to every member, with the base they have in the composition."""
+    groups = len(composition.optimizer.param_groups)
+    for member in composition._schedulers:
+        known = getattr(member, "base_lrs", None)  # torch's own compositions have none
+        if type(known) is list and len(known) < groups:
+            missing = bases[len(known) - groups :]
+            if hasattr(member, "_take_in"):
+                member._take_in(missing)
+            else:
+                known.extend(missing)
+        elif hasattr(member, "_schedulers"):
+            take_in(member, bases)
 
 
 def rewind(scheduler: Any) -> None:
@@ -119,6 +133,14 @@ def only_lr(scheduler: Any, t: float, field: str) -> None:
     if field != "lr":
         name = type(scheduler).__name__
         raise InvalidArgument(f"{name}.value({t!r}, {field!r})", f"it does not schedule {field}", 'Write "lr"')
+
+
+def load(composition: Any, states: Sequence[dict[str, Any]]) -> None:
+    """Load the states of the members; what the groups hold is for the composition to say."""
+    held = _groups.values(composition.optimizer)
+    for member, state in zip(composition._schedulers, states, strict=True):
+        member.load_state_dict(state)
+    _groups.write(composition.optimizer, held)
 
 
 def states(members: Sequence[Any]) -> list[dict[str, Any]]:

@@ -4,8 +4,8 @@ from typing import Any
 
 from torch.optim import Optimizer
 
+from paramsched.compat.torch._refusals import refused
 from paramsched.compat.torch._setting import put_momenta
-from paramsched.errors import InvalidArgument
 
 
 def momentum_field(optimizer: Optimizer) -> str:
@@ -17,8 +17,7 @@ def momentum_field(optimizer: Optimizer) -> str:
     for name in ("betas", "momentum"):
         if name in optimizer.defaults:
             return name
-    raise InvalidArgument(
-        f"cycle_momentum=True with {type(optimizer).__name__}",
+    raise refused(
         "optimizer must support momentum or beta1 with `cycle_momentum` option enabled",
         "Write cycle_momentum=False",
     )
@@ -29,3 +28,11 @@ def begin_momentum(optimizer: Optimizer, lowest: list[Any], highest: list[Any]) 
     for group, low, high in zip(optimizer.param_groups, lowest, highest, strict=True):
         group["max_momentum"], group["base_momentum"] = high, low
     put_momenta(optimizer.param_groups, [float(high) for high in highest])
+
+
+def cycled_fields(scheduler: Any) -> tuple[str, ...]:
+    """The fields a cycle writes, as far as a subclass has said whether it cycles momentum."""
+    options = scheduler.__dict__
+    if not options.get("cycle_momentum", False):
+        return ("lr",)
+    return ("lr", "betas[0]" if options.get("use_beta1", False) else "momentum")

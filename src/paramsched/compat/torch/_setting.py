@@ -6,10 +6,9 @@ from operator import attrgetter
 from typing import Any
 
 from torch import Tensor
-from torch.optim import Optimizer
 
 from paramsched.compat.torch import _groups, _members
-from paramsched.compat.torch._base import LRScheduler, Verbose, warn_outside_step
+from paramsched.compat.torch._base import LRScheduler, says_its_own, warn_outside_step
 from paramsched.compat.torch._groups import Number
 
 
@@ -22,18 +21,18 @@ class SettingLR(LRScheduler):
     __slots__ = ("_made_for",)
     _read_options: Any = staticmethod(attrgetter("last_epoch"))
     _own_get_lr = False
+    _hooks: tuple[str, ...] = ("get_lr",)  # what torch asks: a user's subclass that says it is asked here too
     _made_for: tuple[Any, ...] | None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "_option_names" in cls.__dict__ and "_read_options" not in cls.__dict__:
             cls._read_options = staticmethod(attrgetter(*cls._option_names))
-        foreign = not cls.__module__.startswith(__package__ or "")
-        cls._own_get_lr = cls._own_get_lr or (foreign and "get_lr" in cls.__dict__)
+        cls._own_get_lr = says_its_own(cls, *cls._hooks)
 
-    def __init__(self, optimizer: Optimizer, last_epoch: int = -1, verbose: Verbose = "deprecated") -> None:
+    def _forget(self) -> None:
+        super()._forget()
         self._made_for = None
-        super().__init__(optimizer, last_epoch, verbose)
 
     @abstractmethod
     def _prepare(self) -> None:
@@ -54,7 +53,11 @@ class SettingLR(LRScheduler):
         """Where the tables are read."""
         return self.last_epoch
 
+    def _check_tick(self, tick: float) -> None:
+        """Refuse a step beyond the end, where there is one."""
+
     def _update_lr(self, epoch: float | None = None) -> None:
+        self._take_in_late_groups()
         self._advance(epoch)
         if self._own_get_lr:
             self._get_lr_called_within_step = True
@@ -63,16 +66,18 @@ class SettingLR(LRScheduler):
             finally:
                 self._get_lr_called_within_step = False
             _groups.write(self.optimizer, row)
-            self._written = _groups.values(self.optimizer)
+            self._last_lr = _groups.values(self.optimizer)
             return
         self._ready()
         tick = self._tick()
+        self._check_tick(tick)
         row = self._row(tick)
         momenta = self._momenta(tick)
-        self._write(row, momenta)
-        self._written = row  # type: ignore[assignment]  # the table's list: handed out as copies
+        floats = self._write(row, momenta)
+        self._last_lr = list(row) if floats else _groups.values(self.optimizer)
 
-    def _write(self, row: Sequence[Any], momenta: Sequence[float] | None) -> None:
+    def _write(self, row: Sequence[Any], momenta: Sequence[float] | None) -> bool:
+        """Write both; whether all of it was floats."""
         groups = self.optimizer.param_groups
         floats, field = self._made_for[4:] if self._made_for is not None else (False, "")
         if not floats:
@@ -90,6 +95,7 @@ class SettingLR(LRScheduler):
             for group, value, momentum in zip(groups, row, momenta):  # noqa: B905  # as above
                 group["lr"] = value
                 group["betas"] = (momentum, group["betas"][1])
+        return bool(floats)
 
     def _ready(self) -> None:
         made, groups = self._made_for, self.optimizer.param_groups
@@ -100,19 +106,12 @@ class SettingLR(LRScheduler):
             or self.base_lrs != made[2]
             or self._read_options(self) != made[3]
         ):
-            self._adopt(len(self.base_lrs))
             self._prepare()
             options = self._read_options(self)
             options = list(options) if isinstance(options, list) else options  # so that a change in place is seen
             field, floats = momentum_of(groups)
             floats = floats and _groups.plain(self.optimizer)
             self._made_for = groups, len(groups), list(self.base_lrs), options, floats, field
-
-    def _adopt(self, known: int) -> None:
-        """Take in groups added since: their base is their lr."""
-        for group in self.optimizer.param_groups[known:]:
-            group.setdefault("initial_lr", _groups.copied(group["lr"]))
-            self.base_lrs.append(_groups.copied(group["initial_lr"]))
 
     def _extend(self, name: str, entries: list[Any]) -> None:
         _groups.extend(name, entries, len(self.optimizer.param_groups))
@@ -122,6 +121,7 @@ class SettingLR(LRScheduler):
         warn_outside_step(self)
         self._ready()
         tick = self._tick()
+        self._check_tick(tick)
         row = self._row(tick)
         if self._get_lr_called_within_step:
             momenta = self._momenta(tick)
@@ -142,10 +142,6 @@ class SettingLR(LRScheduler):
     def _load(self, state: dict[str, Any]) -> None:
         super()._load(state)
         self._made_for = None
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self._made_for = None
-        super().__setstate__(state)
 
 
 def momentum_of(groups: list[dict[str, Any]]) -> tuple[str, bool]:

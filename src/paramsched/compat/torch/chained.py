@@ -5,12 +5,12 @@ from typing import Any
 
 from torch.optim import Optimizer
 
-from paramsched.compat.torch import _groups, _members
+from paramsched.compat.torch import _groups, _members, _state
 from paramsched.compat.torch._base import LRScheduler, Verbose, _verbose
 from paramsched.compat.torch._groups import Number
 from paramsched.compat.torch._kernel import KernelLR
 from paramsched.compat.torch._order import watch
-from paramsched.errors import InvalidArgument
+from paramsched.compat.torch._refusals import refused
 
 
 class ChainedScheduler(LRScheduler):
@@ -28,9 +28,7 @@ class ChainedScheduler(LRScheduler):
     ) -> None:
         name = type(self).__name__
         if len(schedulers) < 1:
-            raise InvalidArgument(
-                f"{name}(schedulers=[])", "expects at least one scheduler to be chained, but got no scheduler"
-            )
+            raise refused(f"{name} expects at least one scheduler to be chained, but got no scheduler.")
         first = optimizer if optimizer is not None else getattr(schedulers[0], "optimizer", None)
         _members.checked(name, first, schedulers)
         assert first is not None
@@ -43,7 +41,8 @@ class ChainedScheduler(LRScheduler):
         self.last_epoch = max(getattr(self._schedulers[0], "last_epoch", 0), 0)
         self._tell_members()
         watch(first)
-        self._written = _groups.values(first)
+        self._last_lr = _groups.values(first)
+        self._constructed = _state.left_in(first)
 
     def _tell_members(self) -> None:
         leaves = list(_members.leaves(self))
@@ -65,14 +64,34 @@ class ChainedScheduler(LRScheduler):
             else:
                 member._initial_step()
         self.last_epoch = 0
-        self._written = _groups.values(self.optimizer)
+        self._last_lr = _groups.values(self.optimizer)
 
     def _seek_members(self, epoch: int) -> None:
         # Each in its turn makes of what it finds what its closed form makes of its base, so by stepping there.
         self._begin_members()
         _members.step_quietly(self, epoch)
 
+    def _base_of(self, value: float) -> float:
+        members = [member for member in self._schedulers if isinstance(member, KernelLR)]
+        if len(members) < len(self._schedulers):
+            return super()._base_of(value)
+        if any(member._curve().share(member.last_epoch) == 0 for member in members):
+            return value
+        for member in reversed(members):
+            value = member._base_of(value)
+        return value
+
+    def _take_in(self, bases: Sequence[float]) -> None:
+        super()._take_in(bases)
+        _members.take_in(self, bases)
+
+    def _begin_late(self, late: Sequence[dict[str, Any]]) -> None:
+        for member in self._schedulers:
+            if isinstance(member, LRScheduler):
+                member._begin_late(late)
+
     def _update_lr(self, epoch: int | None = None) -> None:
+        self._take_in_late_groups()
         if epoch is not None:
             self._seek_members(epoch)
             return
@@ -81,9 +100,7 @@ class ChainedScheduler(LRScheduler):
             member.step()
             if self._can_lose:
                 self._scale_lost(member)
-        last = self._schedulers[-1]
-        # A member's list is never changed, only replaced.
-        self._written = last._written if isinstance(last, LRScheduler) else _groups.values(self.optimizer)
+        self._last_lr = _groups.values(self.optimizer)
 
     def _scale_lost(self, member: Any) -> None:
         """What a zero took from one member's value is scaled by the others in its absence."""
@@ -107,8 +124,7 @@ class ChainedScheduler(LRScheduler):
         return super().state_dict() | {"_schedulers": _members.states(self._schedulers)}
 
     def _load(self, state: dict[str, Any]) -> None:
-        for member, saved in zip(self._schedulers, state.pop("_schedulers"), strict=True):
-            member.load_state_dict(saved)
+        _members.load(self, state.pop("_schedulers"))
         super()._load(state)
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -6,15 +6,16 @@ from typing import Any
 
 from torch.optim import Optimizer
 
+from paramsched.compat._late_groups import base_on_curve
 from paramsched.compat._stepping import Stepping
 from paramsched.compat.torch import _groups
 from paramsched.compat.torch._base import Verbose
 from paramsched.compat.torch._groups import numbers
 from paramsched.compat.torch._kernel import KernelLR, Run, Shape
 from paramsched.compat.torch._order import check_order
+from paramsched.compat.torch._refusals import refused
 from paramsched.compat.torch._setting import SettingLR
 from paramsched.compat.torch.decay import length
-from paramsched.errors import InvalidArgument
 from paramsched.schedules import rules
 from paramsched.schedules._level import absolute
 from paramsched.schedules.anneal import cosine
@@ -54,8 +55,12 @@ class CosineAnnealingLR(KernelLR):
     def _levels(self) -> list[Any] | None:
         return [self.eta_min] * len(self.optimizer.param_groups)
 
+    def _theirs_at_zero(self) -> float | None:
+        before = 1 + math.cos(math.pi / self.T_max)
+        return 2 / before if before > 1e-12 else None
+
     def _scaled(self, run: Run, tick: int, values: list[float]) -> list[float]:
-        a, b, _, _ = run.stepping.change(tick)
+        change = a, b, _, _ = self._change(run, tick)
         if self._company and a == 0.0:
             self._lost = list(values)
         elif self._company and b and self._lost is not None:
@@ -63,7 +68,11 @@ class CosineAnnealingLR(KernelLR):
             lost, self._lost = self._lost, None
             floor = _groups.number(self.eta_min)
             return [value + before - floor for value, before in zip(values, lost, strict=True)]
-        return run.stepping.moved(tick, values)
+        return run.stepping.applied(change, values)
+
+    def _lost_of(self, base: float, curve: Stepping) -> float:
+        share, level = curve.affine(max(self.last_epoch - 1, 0))
+        return share * base + level * self._last_level()
 
 
 class CosineAnnealingWarmRestarts(SettingLR):
@@ -76,9 +85,9 @@ class CosineAnnealingWarmRestarts(SettingLR):
     Differs from torch: the cycle of any position is found exactly (divergences, torch 6 and 7).
     """
 
-    __slots__ = ("_table",)
+    __slots__ = ("_swings",)
     _option_names = ("T_0", "T_mult", "eta_min")
-    _table: Stepping
+    _swings: list[float]  # from eta_min to each base
 
     def __init__(
         self,
@@ -90,35 +99,33 @@ class CosineAnnealingWarmRestarts(SettingLR):
         verbose: Verbose = "deprecated",
     ) -> None:
         if not isinstance(T_0, int) or T_0 <= 0:
-            raise InvalidArgument(
-                f"CosineAnnealingWarmRestarts(T_0={T_0!r})",
-                f"Expected positive integer T_0, but got {T_0}",
-                "Write T_0=10",
-            )
+            raise refused(f"Expected positive integer T_0, but got {T_0}", "Write T_0=10")
         if not isinstance(T_mult, int) or T_mult < 1:
-            raise InvalidArgument(
-                f"CosineAnnealingWarmRestarts(T_mult={T_mult!r})",
-                f"Expected integer T_mult >= 1, but got {T_mult}",
-                "Write T_mult=2",
-            )
+            raise refused(f"Expected integer T_mult >= 1, but got {T_mult}", "Write T_mult=2")
         if not isinstance(eta_min, (float, int)):
-            raise InvalidArgument(
-                f"CosineAnnealingWarmRestarts(eta_min={eta_min!r})",
-                f"Expected float or int eta_min, but got {eta_min} of type {type(eta_min)}",
-                "Write eta_min=0.0",
+            raise refused(
+                f"Expected float or int eta_min, but got {eta_min} of type {type(eta_min)}", "Write eta_min=0.0"
             )
         self.T_0, self.T_i, self.T_mult, self.eta_min = T_0, T_0, T_mult, eta_min
         self.T_cur: float = last_epoch
         super().__init__(optimizer, last_epoch, verbose)
 
-    _read_options = staticmethod(attrgetter("T_i", "eta_min"))
+    _read_options = staticmethod(attrgetter("eta_min"))
 
     def _prepare(self) -> None:
-        floors = [_groups.number(self.eta_min)] * len(self.base_lrs)
-        self._table = Stepping(cosine(1.0, _FLOOR, self.T_i), bases=numbers(self.base_lrs), levels=floors)
+        self._swings = [base - self.eta_min for base in numbers(self.base_lrs)]
 
     def _row(self, tick: float) -> list[float]:
-        return self._table.row(tick)
+        return self._wave(tick, self.T_i)
+
+    def _wave(self, into: float, size: float) -> list[float]:
+        # In torch's order of evaluation: scripts compare these values for equality.
+        low, height = self.eta_min, 1 + math.cos(math.pi * into / size)
+        return [low + swing * height / 2 for swing in self._swings]
+
+    def _base_of(self, value: float) -> float:
+        share = (1 + math.cos(math.pi * self.T_cur / self.T_i)) / 2
+        return base_on_curve(value, share, self.eta_min * (1 - share))
 
     def _tick(self) -> float:
         return self.T_cur
@@ -140,9 +147,7 @@ class CosineAnnealingWarmRestarts(SettingLR):
             return
         epoch = self.last_epoch + 1 if epoch is None else epoch
         if epoch < 0:
-            raise InvalidArgument(
-                f"step({epoch!r})", f"Expected non-negative epoch, but got {epoch}", "Write the epoch counted from 0"
-            )
+            raise refused(f"Expected non-negative epoch, but got {epoch}", "Write the epoch counted from 0")
         self.last_epoch = math.floor(epoch)
         self.T_cur, self.T_i = self._cycle(epoch)
 
@@ -158,6 +163,5 @@ class CosineAnnealingWarmRestarts(SettingLR):
     def value(self, t: float, field: str = "lr") -> list[float]:
         if field != "lr":
             return super().value(t, field)
-        into, size = self._cycle(t)
-        floors = [_groups.number(self.eta_min)] * len(self.base_lrs)
-        return Stepping(cosine(1.0, _FLOOR, size), bases=numbers(self.base_lrs), levels=floors).row(into)
+        self._ready()
+        return self._wave(*self._cycle(t))

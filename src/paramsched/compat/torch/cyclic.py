@@ -10,12 +10,23 @@ import numpy as np
 from torch.optim import Optimizer
 
 from paramsched._arrays import Floats
+from paramsched.compat._copies import by_value
 from paramsched.compat._stepping import Rows
-from paramsched.compat.torch import _groups, _state
+from paramsched.compat.torch import _groups
 from paramsched.compat.torch._base import Verbose
+from paramsched.compat.torch._function_notes import (
+    NOTES,
+    VALUES_OF_OLD,
+    Noted,
+    compare_notes,
+    is_object,
+    saved_function,
+)
 from paramsched.compat.torch._groups import Number, numbers
-from paramsched.compat.torch._momentum import begin_momentum, momentum_field
+from paramsched.compat.torch._momentum import begin_momentum, cycled_fields, momentum_field
+from paramsched.compat.torch._refusals import refused
 from paramsched.compat.torch._setting import SettingLR
+from paramsched.compat.torch._state import class_of
 from paramsched.errors import InvalidArgument
 from paramsched.schedules.anneal import linear
 from paramsched.schedules.base import Schedule, evaluate
@@ -37,10 +48,12 @@ class CyclicLR(SettingLR):
     torch 17). Differs: the first value is `base_lr` whatever `initial_lr` a group carries (18).
     """
 
-    __slots__ = ("_momentum_table", "_now", "_table", "_triangle")
+    __slots__ = ("_momentum_table", "_noted", "_now", "_table", "_triangle")
     _option_names = ("max_lrs", "total_size", "step_ratio", "mode", "gamma", "scale_mode")
+    _hooks = ("get_lr", "scale_fn", "_triangular_scale_fn", "_triangular2_scale_fn", "_exp_range_scale_fn")
     _table: Rows | None
     _momentum_table: Rows | None
+    _noted: Noted | None
     _triangle: Callable[[Floats], Floats]
     _now: tuple[float, float]
 
@@ -63,9 +76,7 @@ class CyclicLR(SettingLR):
     ) -> None:
         self.optimizer = _groups.optimizer_of(optimizer)
         if mode not in _MODES and scale_fn is None:
-            raise InvalidArgument(
-                f"CyclicLR(mode={mode!r})", "mode is invalid and scale_fn is None", f"Write one of {', '.join(_MODES)}"
-            )
+            raise refused("mode is invalid and scale_fn is None", f"Write mode as one of {', '.join(_MODES)}")
         up = float(step_size_up)
         down = up if step_size_down is None else float(step_size_down)
         if not (up > 0 and down >= 0):
@@ -74,6 +85,7 @@ class CyclicLR(SettingLR):
             )
         self.total_size, self.step_ratio = up + down, up / (up + down)
         self.mode, self.gamma, self._scale_fn_custom = mode, gamma, scale_fn
+        self._note()
         self.scale_mode = scale_mode if scale_fn is not None else ("iterations" if mode == "exp_range" else "cycle")
         base_lrs = _groups.per_group("base_lr", optimizer, base_lr)
         self.max_lrs = _groups.per_group("max_lr", optimizer, max_lr)
@@ -90,6 +102,10 @@ class CyclicLR(SettingLR):
         self.base_lrs = base_lrs
         super().__init__(optimizer, last_epoch, verbose)
 
+    def _forget(self) -> None:
+        super()._forget()
+        self._noted = None
+
     def _initial_bases(self) -> list[Number]:
         return self.base_lrs  # not `initial_lr`, which another scheduler may have left
 
@@ -101,18 +117,33 @@ class CyclicLR(SettingLR):
     def _scale_fn_ref(self) -> Any:
         match self.mode:
             case "triangular2":
-                return _halved
+                return self._triangular2_scale_fn
             case "exp_range":
-                return partial(pow, self.gamma)
+                return partial(self._exp_range_scale_fn, self.gamma)
             case _:
-                return _same_height
+                return self._triangular_scale_fn
+
+    @staticmethod
+    def _triangular_scale_fn(x: float) -> float:  # noqa: ARG004  # one of the functions of x
+        return 1.0
+
+    @staticmethod
+    def _triangular2_scale_fn(x: float) -> float:
+        return float(2.0 ** (1 - x))
+
+    @staticmethod
+    def _exp_range_scale_fn(gamma: float, x: float) -> float:
+        return float(gamma**x)
+
+    def _take_in(self, bases: Sequence[float]) -> None:
+        super()._take_in([_groups.number(self.base_lrs[-1])] * len(bases))  # it joins the cycle of the last one
 
     def _prepare(self) -> None:
         for name in ("max_lrs", *(("base_momentums", "max_momentums") if self.cycle_momentum else ())):
             self._extend(name, getattr(self, name))
         self._triangle, growing = _heights(self.total_size, self.step_ratio, self.mode, self.gamma)
         self._table = self._momentum_table = None
-        if self._scale_fn_custom is None and growing:
+        if self._scale_fn_custom is None and growing and not self._own_get_lr:
             self._table = Rows(self._columns, [numbers(self.base_lrs), numbers(self.max_lrs)])
             if self.cycle_momentum:
                 pair = [numbers(self.max_momentums), numbers(self.base_momentums)]
@@ -141,19 +172,24 @@ class CyclicLR(SettingLR):
         return _between(self.max_momentums, self.base_momentums, self._now[1])
 
     def _fields(self) -> tuple[str, ...]:
-        return ("lr", *((("betas[0]" if self.use_beta1 else "momentum"),) if self.cycle_momentum else ()))
+        return cycled_fields(self)
+
+    def _note(self) -> Noted:
+        custom = self.__dict__.get("_scale_fn_custom")
+        self._noted = Noted.of([] if custom is None else [custom], self._noted)
+        return self._noted
 
     def state_dict(self) -> dict[str, Any]:
-        state = super().state_dict()
-        custom = self._scale_fn_custom
-        state["_scale_fn_custom"] = None if custom is None else _state.by_value(_state.saved_function(custom))
-        return state if custom is None else state | {_state.NOTES: _state.notes([custom])}
+        state, noted = super().state_dict(), self._note()
+        state["_scale_fn_custom"] = by_value(saved_function(noted.functions[0])) if noted.functions else None
+        return state | {NOTES: noted.notes} if noted.functions else state
 
     def _load(self, state: dict[str, Any]) -> None:
-        saved, custom = state.pop("_scale_fn_custom", None), self._scale_fn_custom
-        if saved and custom is not None and _state.is_object(custom):
-            custom.__dict__.update(saved)
-        _state.compare_notes(self, state.pop(_state.NOTES, None), [custom])
+        saved, noted = state.pop("_scale_fn_custom", None), self._note()
+        if saved and noted.functions and is_object(noted.functions[0]):
+            noted.functions[0].__dict__.update(saved)
+        state.pop(VALUES_OF_OLD, None)
+        compare_notes(class_of(self), state.pop(NOTES, None), noted.notes)
         super()._load(state)
 
 
@@ -164,14 +200,6 @@ def _shares(triangle: Callable[[Floats], Floats], ticks: Floats) -> list[Floats]
 
 def _between(low: Sequence[Any], high: Sequence[Any], height: float) -> list[float]:
     return [float(b) + (float(t) - float(b)) * height for b, t in zip(low, high, strict=True)]
-
-
-def _same_height(x: float) -> float:  # noqa: ARG001  # one of the functions of x
-    return 1.0
-
-
-def _halved(x: float) -> float:
-    return float(2.0 ** (1 - x))
 
 
 def _heights(total: float, ratio: float, mode: str, gamma: float) -> tuple[Callable[[Floats], Floats], bool]:

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 from torch.optim import Optimizer
 
 from paramsched import curves
+from paramsched.compat._stepping import Change
 from paramsched.compat.torch._base import Verbose
 from paramsched.compat.torch._kernel import KernelLR, Shape
+from paramsched.compat.torch._refusals import refused
 from paramsched.errors import InvalidArgument
 from paramsched.schedules import rules
 from paramsched.schedules.anneal import anneal, linear
@@ -82,11 +84,7 @@ class ConstantLR(KernelLR):
         verbose: Verbose = "deprecated",
     ) -> None:
         if not 0 <= factor <= 1:
-            raise InvalidArgument(
-                f"ConstantLR(factor={factor!r})",
-                "Constant multiplicative factor expected to be between 0 and 1",
-                "Write factor=0.1",
-            )
+            raise refused("Constant multiplicative factor expected to be between 0 and 1.", "Write factor=0.1")
         self.factor, self.total_iters = factor, total_iters
         super().__init__(optimizer, last_epoch, verbose)
 
@@ -113,17 +111,12 @@ class LinearLR(KernelLR):
         verbose: Verbose = "deprecated",
     ) -> None:
         if not 0 < start_factor <= 1:
-            raise InvalidArgument(
-                f"LinearLR(start_factor={start_factor!r})",
-                "Starting multiplicative factor expected to be greater than 0 and less or equal to 1",
+            raise refused(
+                "Starting multiplicative factor expected to be greater than 0 and less or equal to 1.",
                 "Write start_factor=1e-3",
             )
         if not 0 <= end_factor <= 1:
-            raise InvalidArgument(
-                f"LinearLR(end_factor={end_factor!r})",
-                "Ending multiplicative factor expected to be between 0 and 1",
-                "Write end_factor=1.0",
-            )
+            raise refused("Ending multiplicative factor expected to be between 0 and 1.", "Write end_factor=1.0")
         self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
         super().__init__(optimizer, last_epoch, verbose)
 
@@ -143,6 +136,9 @@ class ExponentialLR(KernelLR):
     ) -> None:
         self.gamma = gamma
         super().__init__(optimizer, last_epoch, verbose)
+
+    def _entered(self, change: Change) -> Change:  # as in torch, but for the constructor every step does
+        return self.gamma, 0.0, 0.0, 0.0
 
     def _shape(self) -> Shape:
         return Shape(exponential(self.gamma) if self.gamma > 0 else None, rules.exponential(self.gamma))
@@ -166,6 +162,9 @@ class PolynomialLR(KernelLR):
     ) -> None:
         self.total_iters, self.power = total_iters, power
         super().__init__(optimizer, last_epoch, verbose)
+
+    def _theirs_at_zero(self) -> float:
+        return float((1.0 / (1.0 + 1.0 / self.total_iters)) ** self.power)
 
     def _shape(self) -> Shape:
         over, unit = length("PolynomialLR(total_iters=…)", self.total_iters, least=1)

@@ -6,10 +6,20 @@ from typing import Any, TypeAlias
 
 from torch.optim import Optimizer
 
-from paramsched.compat.torch import _groups, _members, _state
-from paramsched.compat.torch._base import LRScheduler, Verbose, warn_outside_step
+from paramsched.compat._copies import by_value
+from paramsched.compat.torch import _groups, _members
+from paramsched.compat.torch._base import LRScheduler, Verbose, says_its_own, warn_outside_step
+from paramsched.compat.torch._function_notes import (
+    NOTES,
+    VALUES_OF_OLD,
+    Noted,
+    compare_notes,
+    is_object,
+    saved_function,
+)
 from paramsched.compat.torch._groups import Number, numbers
 from paramsched.compat.torch._setting import SettingLR
+from paramsched.compat.torch._state import class_of
 
 Factor: TypeAlias = Callable[[int], float]
 """A user's function of the epoch."""
@@ -18,14 +28,19 @@ Factor: TypeAlias = Callable[[int], float]
 class LambdaLR(SettingLR):
     """lr(t) = base * lr_lambda(t), one function for all groups or one for each.
 
-    A function that serves several groups is called once a step. Functions are not in the state; their names and their
-    values at a few points are, so that loading next to another one is noticed (divergences, torch 20).
+    A function that serves several groups is called once a step, and by nothing but a step. Functions are not in the
+    state; what they are made of is, so that loading next to another one is noticed (divergences, torch 20).
     """
 
-    __slots__ = ("_bases", "_one")
+    __slots__ = ("_bases", "_noted", "_one")
     _read_options = staticmethod(attrgetter("lr_lambdas"))
     _bases: list[float]
+    _noted: Noted | None
     _one: bool  # whether one function serves all groups
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._noted = None
 
     def __init__(
         self,
@@ -36,6 +51,7 @@ class LambdaLR(SettingLR):
     ) -> None:
         self.optimizer = _groups.optimizer_of(optimizer)
         self.lr_lambdas = _one_each(optimizer, lr_lambda)
+        self._noted = Noted.of(self.lr_lambdas)
         super().__init__(optimizer, last_epoch, verbose)
 
     def _prepare(self) -> None:
@@ -49,10 +65,12 @@ class LambdaLR(SettingLR):
         return list(map(mul, self._bases, [function(tick) for function in self.lr_lambdas]))
 
     def state_dict(self) -> dict[str, Any]:
-        return _with_functions(super().state_dict(), self.lr_lambdas)
+        self._noted = Noted.of(self.lr_lambdas, self._noted)
+        return _with_functions(super().state_dict(), self._noted)
 
     def _load(self, state: dict[str, Any]) -> None:
-        _load_functions(self, state, self.lr_lambdas)
+        self._noted = Noted.of(self.lr_lambdas, self._noted)
+        _load_functions(self, state, self._noted)
         super()._load(state)
 
 
@@ -62,11 +80,18 @@ class MultiplicativeLR(LRScheduler):
     Differs from torch: an epoch that is asked for gets the product up to it (divergences, torch 32).
     """
 
-    __slots__ = ("_asked", "_floats", "_one", "_seen")
+    __slots__ = ("_asked", "_floats", "_gave", "_noted", "_one", "_seen")
     _seen: list[dict[str, Any]] | None  # the groups of which it is known whether they hold floats
     _floats: bool
     _asked: list[Factor]
+    _gave: list[float]  # what the functions gave last
+    _noted: Noted | None
     _one: bool
+    _own_get_lr = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._own_get_lr = says_its_own(cls, "get_lr")
 
     def __init__(
         self,
@@ -80,21 +105,22 @@ class MultiplicativeLR(LRScheduler):
         for function in self.lr_lambdas:
             if not callable(function):
                 raise TypeError(f"lr_lambda should be a function, but got {type(function).__name__}")
-        self._forget()
+        self._noted = Noted.of(self.lr_lambdas)
         super().__init__(optimizer, last_epoch, verbose)
 
     def _forget(self) -> None:
-        self._seen, self._floats, self._asked, self._one = None, False, [], False
+        super()._forget()
+        self._seen, self._floats, self._asked, self._gave, self._one = None, False, [], [], False
+        self._noted = None
 
     def _update_lr(self, epoch: int | None = None) -> None:
-        if type(self).get_lr is not MultiplicativeLR.get_lr:
+        if self._own_get_lr:
             super()._update_lr(epoch)
             return
+        self._take_in_late_groups()
         groups = self.optimizer.param_groups
-        if len(groups) > len(self.base_lrs):
-            self._adopt()
-        tick = self.last_epoch + 1 if epoch is None else epoch
-        self.last_epoch = tick
+        self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
+        tick = self.last_epoch
         if epoch is not None:
             _groups.write(self.optimizer, self._get_closed_form_lr())
         elif self._is_initial:
@@ -102,25 +128,29 @@ class MultiplicativeLR(LRScheduler):
         else:
             self._scale(groups, tick)
             return
-        self._written = _groups.values(self.optimizer)
+        self._gave = []
+        self._last_lr = _groups.values(self.optimizer)
 
     def _scale(self, groups: list[dict[str, Any]], tick: int) -> None:
         if self._seen is not groups or self._asked != self.lr_lambdas:
             self._seen, self._floats = groups, _groups.plain(self.optimizer)
             self._asked, self._one = list(self.lr_lambdas), _is_one(self.lr_lambdas)
         if not self._floats:
-            for group, factor in zip(groups, _factors(self._asked, tick), strict=True):
+            self._gave = _factors(self._asked, tick)
+            for group, factor in zip(groups, self._gave, strict=True):
                 _groups.put(group, group["lr"] * factor)
-            self._written = _groups.values(self.optimizer)
+            self._last_lr = _groups.values(self.optimizer)
             return
         if self._one:
             factor = float(self._asked[0](tick))
+            self._gave = [factor]
             row = [group["lr"] * factor for group in groups]
         else:
-            row = [group["lr"] * ask(tick) for group, ask in zip(groups, self._asked)]  # noqa: B905  # as many
-        self._written = row
+            self._gave = [ask(tick) for ask in self._asked]
+            row = [group["lr"] * factor for group, factor in zip(groups, self._gave)]  # noqa: B905  # as many
         for group, value in zip(groups, row):  # noqa: B905  # as many
             group["lr"] = value
+        self._last_lr = row
 
     def _begin(self, tick: int) -> None:
         """The first value, or on resuming the product up to there where the lr was not restored."""
@@ -132,14 +162,9 @@ class MultiplicativeLR(LRScheduler):
                     if untouched:
                         _groups.put(group, value)
 
-    def _adopt(self) -> None:
-        known = len(self.base_lrs)
+    def _take_in(self, bases: Sequence[float]) -> None:
         _groups.extend("lr_lambdas", self.lr_lambdas, len(self.optimizer.param_groups))
-        products = self._products(self.last_epoch)
-        for group, product in zip(self.optimizer.param_groups[known:], products[known:], strict=True):
-            group.setdefault("initial_lr", _groups.copied(group["lr"]))
-            self.base_lrs.append(_groups.copied(group["initial_lr"]))
-            _groups.put(group, group["lr"] * product)
+        super()._take_in(bases)
 
     def _products(self, tick: int) -> list[float]:
         """The product of the factors of each group from epoch 1 to `tick`."""
@@ -168,19 +193,19 @@ class MultiplicativeLR(LRScheduler):
         return list(map(mul, numbers(self.base_lrs), self._products(t)))
 
     def _scales(self) -> list[float]:
-        return numbers(_factors(self.lr_lambdas, self.last_epoch))
+        groups = len(self.optimizer.param_groups)
+        found = numbers(self._gave) or [1.0]
+        return found if len(found) == groups else found * groups
 
     def state_dict(self) -> dict[str, Any]:
-        return _with_functions(super().state_dict(), self.lr_lambdas)
+        self._noted = Noted.of(self.lr_lambdas, self._noted)
+        return _with_functions(super().state_dict(), self._noted)
 
     def _load(self, state: dict[str, Any]) -> None:
-        _load_functions(self, state, self.lr_lambdas)
-        self._forget()
+        self._noted = Noted.of(self.lr_lambdas, self._noted)
+        _load_functions(self, state, self._noted)
+        self._seen = None
         super()._load(state)
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        self._forget()
 
 
 def _one_each(optimizer: Optimizer, functions: Any) -> list[Factor]:
@@ -204,14 +229,15 @@ def _is_one(functions: Sequence[Factor]) -> bool:
     return all(function is first for function in functions)
 
 
-def _with_functions(state: dict[str, Any], functions: list[Factor]) -> dict[str, Any]:
-    saved = [_state.by_value(_state.saved_function(function)) for function in functions]
-    return state | {"lr_lambdas": saved, _state.NOTES: _state.notes(functions)}
+def _with_functions(state: dict[str, Any], noted: Noted) -> dict[str, Any]:
+    saved = [by_value(saved_function(function)) for function in noted.functions]
+    return state | {"lr_lambdas": saved, NOTES: noted.notes}
 
 
-def _load_functions(scheduler: LRScheduler, state: dict[str, Any], functions: list[Factor]) -> None:
+def _load_functions(scheduler: LRScheduler, state: dict[str, Any], noted: Noted) -> None:
     """Restore callable objects in place, and compare functions with their notes."""
-    for function, saved in zip(functions, state.pop("lr_lambdas", []), strict=False):
-        if saved and _state.is_object(function):
+    for function, saved in zip(noted.functions, state.pop("lr_lambdas", []), strict=False):
+        if saved and is_object(function):
             function.__dict__.update(saved)
-    _state.compare_notes(scheduler, state.pop(_state.NOTES, None), functions)
+    state.pop(VALUES_OF_OLD, None)
+    compare_notes(class_of(scheduler), state.pop(NOTES, None), noted.notes)

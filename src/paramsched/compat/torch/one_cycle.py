@@ -1,5 +1,6 @@
 """OneCycleLR: up to a peak and down to almost nothing, momentum the other way round."""
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Literal
@@ -7,15 +8,15 @@ from typing import Any, Literal
 import numpy as np
 from torch.optim import Optimizer
 
-from paramsched import curves
 from paramsched._arrays import Floats
+from paramsched.compat._copies import by_value
 from paramsched.compat._stepping import Rows
-from paramsched.compat.torch import _groups, _state
+from paramsched.compat.torch import _groups
 from paramsched.compat.torch._base import Verbose
 from paramsched.compat.torch._groups import numbers
-from paramsched.compat.torch._momentum import begin_momentum, momentum_field
+from paramsched.compat.torch._momentum import begin_momentum, cycled_fields, momentum_field
+from paramsched.compat.torch._refusals import refused
 from paramsched.compat.torch._setting import SettingLR
-from paramsched.errors import InvalidArgument
 from paramsched.schedules.rules import through
 
 _ENDS = ("initial_lr", "max_lr", "min_lr")
@@ -38,6 +39,13 @@ class OneCycleLR(SettingLR):
 
     __slots__ = ("_ends", "_momentum_table", "_table")
     _option_names = ("total_steps", "cycle_momentum")
+
+    @staticmethod
+    def _read_options(scheduler: Any) -> Any:
+        # Older states have no name of a function; phases a subclass puts in place of ours are another list.
+        return scheduler.__dict__.get("_anneal_func_type"), scheduler._schedule_phases
+
+    _hooks = ("get_lr", "_anneal_func", "_annealing_cos", "_annealing_linear")
     _table: Rows
     _momentum_table: Rows | None
     _ends: dict[str, list[Any]]  # as the groups say them, but a second OneCycleLR writes its own there
@@ -63,18 +71,12 @@ class OneCycleLR(SettingLR):
         self.optimizer = _groups.optimizer_of(optimizer)
         self.total_steps = _total(total_steps, epochs, steps_per_epoch)
         if not isinstance(pct_start, float) or not 0 <= pct_start <= 1:
-            raise InvalidArgument(
-                f"OneCycleLR(pct_start={pct_start!r})", f"Expected float between 0 and 1 pct_start, but got {pct_start}"
-            )
+            raise refused(f"Expected float between 0 and 1 pct_start, but got {pct_start}")
         if anneal_strategy not in ("cos", "linear"):
-            raise InvalidArgument(
-                f"OneCycleLR(anneal_strategy={anneal_strategy!r})",
-                f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}",
-            )
+            raise refused(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}")
         self._anneal_func_type: str = anneal_strategy
         self._schedule_phases = _phases(self.total_steps, pct_start, three_phase)
         self.cycle_momentum = cycle_momentum
-        self._ends = {}
         peaks = _groups.per_group("max_lr", optimizer, max_lr)
         if cycle_momentum:
             lowest = _groups.per_group("base_momentum", optimizer, base_momentum)
@@ -88,15 +90,16 @@ class OneCycleLR(SettingLR):
                 begin_momentum(optimizer, lowest, highest)
         super().__init__(optimizer, last_epoch, verbose)
 
-    def _advance(self, epoch: float | None) -> None:
-        tick = self.last_epoch + 1 if epoch is None else epoch
+    def _forget(self) -> None:
+        super()._forget()
+        self._ends = {}
+
+    def _check_tick(self, tick: float) -> None:
         if tick > self.total_steps:
-            raise InvalidArgument(
-                f"OneCycleLR(total_steps={self.total_steps}).step()",
+            raise refused(
                 f"Tried to step {tick} times. The specified number of total steps is {self.total_steps}",
                 "Give the number of updates of the whole run",
             )
-        super()._advance(epoch)
 
     def _prepare(self) -> None:
         groups = self.optimizer.param_groups
@@ -111,31 +114,46 @@ class OneCycleLR(SettingLR):
         if self.cycle_momentum:
             self._momentum_table = Rows(momenta, [numbers(self._ends[end]) for end in _MOMENTA])
 
-    def _adopt(self, known: int) -> None:
-        groups = self.optimizer.param_groups
-        for group in groups[known:]:  # one cycle is absolute: a new group goes through the last one's
-            group.setdefault("initial_lr", _groups.copied(groups[known - 1]["initial_lr"]))
-            self.base_lrs.append(_groups.copied(group["initial_lr"]))
+    def _take_in(self, bases: Sequence[float]) -> None:
+        super()._take_in([_groups.number(self.base_lrs[-1])] * len(bases))  # it joins the cycle of the last one
 
     @property
     def _strategy(self) -> str:
         return str(self.__dict__.get("_anneal_func_type", "cos"))
 
     def _row(self, tick: float) -> Sequence[float]:
+        if self._own_get_lr or tick < 0:
+            return self._annealed(tick, "lr")
         return self._table.row(min(tick, self.total_steps))
 
     def _momenta(self, tick: float) -> Sequence[float] | None:
-        return None if self._momentum_table is None else self._momentum_table.row(min(tick, self.total_steps))
+        if self._momentum_table is None:
+            return None
+        if self._own_get_lr or tick < 0:
+            return self._annealed(tick, "momentum")
+        return self._momentum_table.row(min(tick, self.total_steps))
+
+    def _annealed(self, tick: float, field: str) -> list[float]:
+        """By the functions a subclass may have put in place of ours; before the beginning it goes on as torch does."""
+        start = 0.0
+        for phase in self._schedule_phases:
+            end = phase["end_step"]
+            if end > start and (tick <= end or phase is self._schedule_phases[-1]):
+                share = (min(tick, end) - start) / (end - start)
+                ends = zip(self._ends[phase[f"start_{field}"]], self._ends[phase[f"end_{field}"]], strict=True)
+                return [float(self._anneal_func(float(low), float(high), share)) for low, high in ends]
+            start = max(start, end)
+        return list((self._table if field == "lr" or self._momentum_table is None else self._momentum_table).row(tick))
+
+    def _anneal_func(self, start: float, end: float, pct: float) -> float:
+        anneal = self._annealing_linear if self._strategy == "linear" else self._annealing_cos
+        return anneal(start, end, pct)
 
     def _fields(self) -> tuple[str, ...]:
-        return ("lr", *((("betas[0]" if self.use_beta1 else "momentum"),) if self.cycle_momentum else ()))
+        return cycled_fields(self)
 
     def state_dict(self) -> dict[str, Any]:
-        return super().state_dict() | {"_ends": _state.by_value(self._ends)}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self._ends = {}
-        super().__setstate__(state)
+        return super().state_dict() | {"_ends": by_value(self._ends)}
 
     def _load(self, state: dict[str, Any]) -> None:
         self._ends = state.pop("_ends", {})  # torch has them in the optimizer's state only
@@ -147,19 +165,18 @@ class OneCycleLR(SettingLR):
 
     @staticmethod
     def _annealing_cos(start: float, end: float, pct: float) -> float:
-        return start + (end - start) * curves.cosine(pct)
+        return end + (start - end) / 2.0 * (math.cos(math.pi * pct) + 1)
 
     @staticmethod
     def _annealing_linear(start: float, end: float, pct: float) -> float:
-        return start + (end - start) * pct
+        return (end - start) * pct + start
 
 
 def _total(total_steps: int | None, epochs: int | None, steps_per_epoch: int | None) -> int:
     if total_steps is not None:
         return _positive("total_steps", total_steps)
     if epochs is None or steps_per_epoch is None:
-        raise InvalidArgument(
-            "OneCycleLR(…)",
+        raise refused(
             "You must define either total_steps OR (epochs AND steps_per_epoch)",
             "Write total_steps=epochs * len(loader)",
         )
@@ -168,7 +185,7 @@ def _total(total_steps: int | None, epochs: int | None, steps_per_epoch: int | N
 
 def _positive(name: str, number: int) -> int:
     if not isinstance(number, int) or number <= 0:
-        raise InvalidArgument(f"OneCycleLR({name}={number!r})", f"Expected positive integer {name}, but got {number}")
+        raise refused(f"Expected positive integer {name}, but got {number}")
     return number
 
 

@@ -8,10 +8,10 @@ from typing import Any, Literal, SupportsFloat
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau as TorchPlateau
 
-from paramsched.compat.torch import _groups
-from paramsched.compat.torch._base import EPOCH_DEPRECATION_WARNING, LRScheduler, Verbose, _verbose
+from paramsched.compat.torch import _groups, _state
+from paramsched.compat.torch._base import EPOCH_DEPRECATION_WARNING, LRScheduler, Verbose, _verbose, says_its_own
 from paramsched.compat.torch._groups import Number
-from paramsched.errors import InvalidArgument
+from paramsched.compat.torch._refusals import refused
 from paramsched.feedback.plateau import Nonfinite, Plateau, PlateauState
 
 _HALF = 0.5  # what the kernel's rule cuts by: here only whether it cuts is asked
@@ -36,8 +36,15 @@ class ReduceLROnPlateau(LRScheduler, TorchPlateau):
     _rule: Plateau
     _rule_for: tuple[Any, ...]
     _said: bool
-    _seen: list[dict[str, Any]] | None  # the groups of which it is known whether they hold floats
+    _seen: tuple[list[dict[str, Any]], int] | None  # the groups of which it is known whether they hold floats
     _floats: bool
+    _own_rule = False
+    _step_count: int = 0
+    nonfinite: Nonfinite = "ignore"
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._own_rule = says_its_own(cls, "_is_better", "in_cooldown")
 
     def __init__(
         self,
@@ -55,7 +62,7 @@ class ReduceLROnPlateau(LRScheduler, TorchPlateau):
         nonfinite: Nonfinite = "ignore",
     ) -> None:
         if factor >= 1.0:
-            raise InvalidArgument(f"ReduceLROnPlateau(factor={factor!r})", "Factor should be < 1.0", "Write factor=0.1")
+            raise refused("Factor should be < 1.0.", "Write factor=0.1")
         self.optimizer = _groups.optimizer_of(optimizer)
         self.factor, self.patience, self.cooldown, self.eps = factor, patience, cooldown, eps
         groups = len(optimizer.param_groups)
@@ -68,15 +75,15 @@ class ReduceLROnPlateau(LRScheduler, TorchPlateau):
         else:
             self.default_min_lr, self.min_lrs = min_lr, [min_lr] * groups
         self.nonfinite = nonfinite
-        self._forget()
         self._init_is_better(mode=mode, threshold=threshold, threshold_mode=threshold_mode)
         self._kernel_rule()
         self.verbose = _verbose(verbose)
         _groups.separate_tensors(optimizer)
         self.base_lrs = _groups.values(optimizer)
         self.last_epoch, self._step_count = 0, 1
-        self._written = _groups.values(optimizer)
+        self._last_lr = _groups.values(optimizer)
         self._reset()
+        self._constructed = _state.left_in(optimizer)
 
     def _reset(self) -> None:
         """Forget what was seen."""
@@ -99,20 +106,38 @@ class ReduceLROnPlateau(LRScheduler, TorchPlateau):
                 UserWarning,
                 stacklevel=_groups.user_level(),
             )
+        cuts = self._counts_as_told(value) if self._own_rule else self._counts(value)
+        if not cuts or not self._reduced_alike():
+            if cuts:
+                self._reduce_lr(epoch)
+            self._last_lr = _groups.values(self.optimizer)
+
+    def _counts(self, value: float) -> bool:
+        """Take in one value by the kernel's rule; whether the rate is cut."""
         state = PlateauState(self._best(), self.num_bad_epochs, self.cooldown_counter)
         after = self._kernel_rule().observe(state, value)
         self.best = self.mode_worse if after.best is None else after.best
         self.num_bad_epochs, self.cooldown_counter = after.bad, after.cooling
-        if after.factor == 1.0 or not self._reduced_alike():
-            if after.factor != 1.0:
-                self._reduce_lr(epoch)
-            self._written = _groups.values(self.optimizer)
+        return after.factor != 1.0
+
+    def _counts_as_told(self, value: float) -> bool:
+        """The same by what a user's subclass says is better, or a time to wait."""
+        if not math.isfinite(value) and self.nonfinite == "ignore":
+            return False
+        better = self._is_better(value, self.best)
+        self.best, self.num_bad_epochs = (value, 0) if better else (self.best, self.num_bad_epochs + 1)
+        if self.in_cooldown:
+            self.cooldown_counter, self.num_bad_epochs = self.cooldown_counter - 1, 0
+        if self.num_bad_epochs <= self.patience:
+            return False
+        self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
+        return True
 
     def _reduced_alike(self) -> bool:
         """Cut all groups in one go, where they are floats and each drops by its full share."""
         groups, least, factor = self.optimizer.param_groups, self.default_min_lr, self.factor
-        if groups is not self._seen:
-            self._seen, self._floats = groups, _groups.plain(self.optimizer)
+        if self._seen is None or groups is not self._seen[0] or len(groups) != self._seen[1]:
+            self._seen, self._floats = (groups, len(groups)), _groups.plain(self.optimizer)
         own = type(self)._reduce_lr is not ReduceLROnPlateau._reduce_lr
         if own or least is None or not self._floats or factor <= 0 or len(groups) != len(self.min_lrs):
             return False
@@ -123,7 +148,7 @@ class ReduceLROnPlateau(LRScheduler, TorchPlateau):
             return False
         for group, value in zip(groups, row):  # noqa: B905  # as many
             group["lr"] = value
-        self._written = row
+        self._last_lr = row
         return True
 
     def _reduce_lr(self, epoch: int) -> None:
@@ -197,9 +222,6 @@ class ReduceLROnPlateau(LRScheduler, TorchPlateau):
         super()._load(state)
         self._init_is_better(mode=self.mode, threshold=self.threshold, threshold_mode=self.threshold_mode)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self._forget()
-        super().__setstate__(state)
-
     def _forget(self) -> None:
+        super()._forget()
         self._rule_for, self._said, self._seen, self._floats = (), False, None, False

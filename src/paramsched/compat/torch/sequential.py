@@ -6,11 +6,11 @@ from typing import Any
 
 from torch.optim import Optimizer
 
-from paramsched.compat.torch import _groups, _members
+from paramsched.compat.torch import _groups, _members, _state
 from paramsched.compat.torch._base import LRScheduler, Verbose, _verbose
 from paramsched.compat.torch._groups import Number
 from paramsched.compat.torch._order import watch
-from paramsched.errors import InvalidArgument
+from paramsched.compat.torch._refusals import refused
 
 
 class SequentialLR(LRScheduler):
@@ -33,14 +33,13 @@ class SequentialLR(LRScheduler):
     ) -> None:
         name = type(self).__name__
         if len(schedulers) < 1:
-            raise InvalidArgument(f"{name}(schedulers=[])", "expects at least one scheduler, but got no scheduler")
+            raise refused(f"{name} expects at least one scheduler, but got no scheduler.")
         _members.checked(name, optimizer, schedulers)
         if len(milestones) != len(schedulers) - 1:
-            raise InvalidArgument(
-                f"{name}(…)",
+            raise refused(
                 "Sequential Schedulers expects number of schedulers provided to be one more than the number of "
                 f"milestone points, but got number of schedulers {len(schedulers)} and the number of milestones to be "
-                f"equal to {len(milestones)}",
+                f"equal to {len(milestones)}"
             )
         self.optimizer = optimizer
         self.verbose = _verbose(verbose)
@@ -53,6 +52,7 @@ class SequentialLR(LRScheduler):
             self._begin_members()
         else:
             self._seek_members(last_epoch + 1)
+        self._constructed = _state.left_in(optimizer)
 
     def _initial_step(self) -> None:
         self._step_count = 1
@@ -64,7 +64,7 @@ class SequentialLR(LRScheduler):
         self.last_epoch = 0
         first = self._schedulers[bisect_right(self._milestones, 0)]
         _members.begin(first)
-        self._written = _groups.values(self.optimizer)
+        self._last_lr = _groups.values(self.optimizer)
 
     def _seek_members(self, epoch: int) -> None:
         index = bisect_right(self._milestones, epoch)
@@ -75,9 +75,27 @@ class SequentialLR(LRScheduler):
         _members.rewind(self)
         _members.seek(self._schedulers[index], epoch - ([0, *self._milestones][index] if index else 0))
         self.last_epoch = epoch
-        self._written = _groups.values(self.optimizer)
+        self._last_lr = _groups.values(self.optimizer)
+
+    @property
+    def _member(self) -> Any:
+        """The one whose turn it is."""
+        return self._schedulers[bisect_right(self._milestones, self.last_epoch)]
+
+    def _base_of(self, value: float) -> float:
+        member = self._member
+        return member._base_of(value) if isinstance(member, LRScheduler) else super()._base_of(value)
+
+    def _take_in(self, bases: Sequence[float]) -> None:
+        super()._take_in(bases)
+        _members.take_in(self, bases)
+
+    def _begin_late(self, late: Sequence[dict[str, Any]]) -> None:
+        if isinstance(self._member, LRScheduler):
+            self._member._begin_late(late)
 
     def _update_lr(self, epoch: int | None = None) -> None:
+        self._take_in_late_groups()
         if epoch is not None:
             self._seek_members(epoch)
             return
@@ -88,7 +106,7 @@ class SequentialLR(LRScheduler):
             _members.enter(member)
         else:
             member.step()
-        self._written = member._written if isinstance(member, LRScheduler) else _groups.values(self.optimizer)
+        self._last_lr = member.get_last_lr() if isinstance(member, LRScheduler) else _groups.values(self.optimizer)
 
     def recursive_undo(self, sched: Any = None) -> None:
         """Set back the clocks of the members, as torch's compositions ask of each other."""
@@ -102,7 +120,7 @@ class SequentialLR(LRScheduler):
 
     def get_lr(self) -> list[Number]:
         """What the scheduler in charge computes."""
-        row: list[Number] = self._schedulers[bisect_right(self._milestones, self.last_epoch)].get_lr()
+        row: list[Number] = self._member.get_lr()
         return row
 
     def state_dict(self) -> dict[str, Any]:
@@ -110,8 +128,7 @@ class SequentialLR(LRScheduler):
         return state | {"_schedulers": _members.states(self._schedulers)}
 
     def _load(self, state: dict[str, Any]) -> None:
-        for member, saved in zip(self._schedulers, state.pop("_schedulers"), strict=True):
-            member.load_state_dict(saved)
+        _members.load(self, state.pop("_schedulers"))
         super()._load(state)
 
 

@@ -9,7 +9,7 @@ from paramsched.compat.torch import _groups
 from paramsched.compat.torch._base import Verbose
 from paramsched.compat.torch._groups import numbers
 from paramsched.compat.torch._kernel import KernelLR, Shape
-from paramsched.errors import InvalidArgument
+from paramsched.compat.torch._refusals import refused
 from paramsched.schedules import rules
 from paramsched.schedules._level import absolute
 from paramsched.schedules.anneal import anneal
@@ -49,15 +49,10 @@ class SWALR(KernelLR):
         self.optimizer = _groups.optimizer_of(optimizer)
         rates = _groups.per_group("swa_lr", optimizer, swa_lr)
         if anneal_strategy not in _CURVES:
-            raise InvalidArgument(
-                f"SWALR(anneal_strategy={anneal_strategy!r})",
-                f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}",
-            )
+            raise refused(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}")
         if not isinstance(anneal_epochs, int) or anneal_epochs < 0:
-            raise InvalidArgument(
-                f"SWALR(anneal_epochs={anneal_epochs!r})",
-                f"anneal_epochs must be equal or greater than 0, got {anneal_epochs}",
-                "Write anneal_epochs=10",
+            raise refused(
+                f"anneal_epochs must be equal or greater than 0, got {anneal_epochs}", "Write anneal_epochs=10"
             )
         self.anneal_epochs, self._anneal_strategy = anneal_epochs, anneal_strategy
         for group, rate in zip(optimizer.param_groups, rates, strict=True):

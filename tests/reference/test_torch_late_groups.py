@@ -1,0 +1,215 @@
+"""Groups added in mid-course: they go on from what they hold by the factors of the others, as torch does where it works."""
+
+import math
+import warnings
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reference.torch_cases import (
+    OURS,
+    PEER,
+    Case,
+    case,
+    chains,
+    gammas,
+    lengths,
+    nested,
+    optimizer_with,
+    quiet_step,
+    rates_of,
+    relative,
+    sequences,
+    shares,
+    swa,
+)
+
+STEPS = 25
+lrs = st.floats(0.01, 2.0)
+# Curves that are multiples of base, so that a group can be told from another by one number.
+multiples = st.one_of(
+    relative,
+    case("CosineAnnealingLR", T_max=lengths),
+    case("CosineAnnealingWarmRestarts", T_0=lengths, T_mult=st.integers(1, 3)),
+    case("LambdaLR", lr_lambda=st.sampled_from([lambda t: 0.97**t, lambda t: (t + 1) / 9, lambda t: max(0.0, 1 - t / 9)])),
+)
+in_sequence = multiples.filter(lambda c: c.name != "MultiplicativeLR")
+sequence = sequences(in_sequence)
+in_chain = st.one_of(
+    case("StepLR", step_size=lengths, gamma=gammas),
+    case("LinearLR", start_factor=shares, end_factor=shares, total_iters=lengths),
+    case("ExponentialLR", gamma=gammas),
+    case("CosineAnnealingLR", T_max=st.integers(30, 60)),
+)
+
+
+def add_group(optimizer, lr, **entries):
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))], "lr": lr, **entries})
+
+
+def rows_of(module, one: Case, base, lr, at, steps=STEPS, **entries):
+    """Each step's rates, a group added after `at` steps; up to where the peer raises."""
+    optimizer = optimizer_with([base])
+    scheduler = one.build(module, optimizer)
+    rows = [rates_of(optimizer)]
+    for t in range(steps):
+        if t == at:
+            add_group(optimizer, lr, **entries)
+            rows[-1] = rates_of(optimizer)
+        try:
+            quiet_step(scheduler)
+        except (ValueError, KeyError, ZeroDivisionError, NotImplementedError):
+            assert module is PEER
+            break
+        rows.append(rates_of(optimizer))
+    return rows
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(relative, swa, chains(in_chain), sequences(relative), nested), lrs, lrs, st.integers(0, 20))
+def test_as_far_as_torch_gets_the_values_are_torchs(one, base, lr, at):
+    entries = {"swa_lr": one.options["swa_lr"]} if one.name == "SWALR" else {}
+    peers = rows_of(PEER, one, base, lr, at, **entries)
+
+    ours = rows_of(OURS, one, base, lr, at, **entries)
+
+    largest = max(base, lr, *map(max, peers))
+    for mine, theirs in zip(ours, peers, strict=False):
+        assert mine == pytest.approx(theirs, rel=0, abs=1e-12 * largest), (ours, peers)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(multiples, sequence, chains(in_chain), chains(sequence)), lrs, lrs, st.integers(0, 20))
+def test_a_late_group_has_the_factors_of_the_first_from_there_on(one, base, lr, at):
+    ours = rows_of(OURS, one, base, lr, at)
+
+    # Where the first group is at 0, or at what rounding leaves of it, its factors say nothing.
+    present = ours[at][0]
+    if present > 1e-9 * base:
+        for first, late in ours[at:]:
+            assert late == pytest.approx(lr * first / present, rel=1e-9, abs=1e-12 * max(base, lr))
+
+
+@pytest.mark.parametrize("name", ["CosineAnnealingLR", "CosineAnnealingWarmRestarts", "LambdaLR", "SequentialLR", "ChainedScheduler"])
+def test_where_the_curve_is_at_zero_what_a_group_holds_is_its_base(name):
+    def build(optimizer):
+        match name:
+            case "CosineAnnealingWarmRestarts":  # never at 0 but between two epochs
+                return OURS.LambdaLR(optimizer, [lambda t: 0.0 if t == 10 else 1.0 + t])
+            case "LambdaLR":
+                return OURS.LambdaLR(optimizer, lambda t: abs(1 - t / 10))
+            case "SequentialLR":
+                members = [OURS.LinearLR(optimizer, 1.0, 0.0, 10), OURS.ExponentialLR(optimizer, 0.5)]
+                return OURS.SequentialLR(optimizer, members, [11])
+            case "ChainedScheduler":
+                return OURS.ChainedScheduler([OURS.CosineAnnealingLR(optimizer, 10), OURS.StepLR(optimizer, 100)])
+            case _:
+                return OURS.CosineAnnealingLR(optimizer, 10)
+
+    optimizer = optimizer_with([1.0])
+    scheduler = build(optimizer)
+    for _ in range(10):
+        quiet_step(scheduler)
+    add_group(optimizer, 0.2)
+
+    for _ in range(5):
+        quiet_step(scheduler)
+        first, late = rates_of(optimizer)
+        assert late == pytest.approx(0.2 * first, rel=1e-12)
+
+
+def test_a_group_that_comes_after_a_curve_has_ended_at_zero_keeps_its_lr_as_in_torch():
+    rows = []
+    for module in (PEER, OURS):
+        optimizer = optimizer_with([1.0])
+        scheduler = module.PolynomialLR(optimizer, 4)
+        for _ in range(6):
+            quiet_step(scheduler)
+        add_group(optimizer, 0.2)
+        for _ in range(3):
+            quiet_step(scheduler)
+        rows.append(rates_of(optimizer))
+
+    assert rows[0] == rows[1] == [0.0, 0.2]
+
+
+def test_a_floor_stays_where_it_is():
+    optimizer = optimizer_with([1.0])
+    scheduler = OURS.CosineAnnealingWarmRestarts(optimizer, 10, eta_min=0.1)
+    for _ in range(5):
+        quiet_step(scheduler)
+    add_group(optimizer, 0.3)
+
+    for t in (6, 7, 8, 9):
+        quiet_step(scheduler)
+        shares = [(1 + math.cos(math.pi * at / 10)) / 2 for at in (5, t)]
+        assert rates_of(optimizer)[1] == pytest.approx(0.1 + 0.2 * shares[1] / shares[0], rel=1e-12)
+    quiet_step(scheduler)
+    assert scheduler.base_lrs == [1.0, pytest.approx(0.5)]
+    assert rates_of(optimizer) == [1.0, pytest.approx(0.5)]
+
+
+def test_a_users_scheduler_of_bases_takes_a_late_group_along():
+    class Harmonic(OURS.LRScheduler):
+        def get_lr(self):
+            return [base / (1 + self.last_epoch) for base in self.base_lrs]
+
+    optimizer = optimizer_with([1.0])
+    scheduler = Harmonic(optimizer)
+    for _ in range(3):
+        quiet_step(scheduler)
+    add_group(optimizer, 0.5)
+
+    quiet_step(scheduler)
+
+    assert rates_of(optimizer) == [0.2, pytest.approx(0.5 * 4 / 5)]
+
+
+def test_a_late_group_is_in_the_state_and_goes_on_after_it():
+    def build():
+        optimizer = optimizer_with([1.0])
+        return optimizer, OURS.SequentialLR(
+            optimizer, [OURS.LinearLR(optimizer, 0.1, 1.0, 4), OURS.CosineAnnealingLR(optimizer, 10)], [4]
+        )
+
+    optimizer, scheduler = build()
+    for _ in range(2):
+        quiet_step(scheduler)
+    add_group(optimizer, 0.2)
+    for _ in range(4):
+        quiet_step(scheduler)
+    second, loaded = build()
+    add_group(second, 0.2)
+    second.load_state_dict(optimizer.state_dict())
+    loaded.load_state_dict(scheduler.state_dict())
+
+    for _ in range(6):
+        quiet_step(scheduler)
+        quiet_step(loaded)
+        assert rates_of(second) == pytest.approx(rates_of(optimizer), rel=1e-12)
+
+
+def test_a_tensor_rate_may_come_late():
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=torch.tensor(1.0))
+    scheduler = OURS.LambdaLR(optimizer, lambda t: 0.5**t)
+    quiet_step(scheduler)
+    late = torch.tensor(0.25)
+    add_group(optimizer, late)
+
+    quiet_step(scheduler)
+
+    assert optimizer.param_groups[1]["lr"] is late
+    assert rates_of(optimizer) == [0.25, 0.125]
+
+
+def test_nothing_is_said_where_lists_need_not_be_guessed():
+    optimizer = optimizer_with([1.0])
+    scheduler = OURS.CosineAnnealingLR(optimizer, 10)
+    add_group(optimizer, 0.2)
+    optimizer.step()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scheduler.step()
