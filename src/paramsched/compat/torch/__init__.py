@@ -3,6 +3,8 @@
 Every name of `torch.optim.lr_scheduler` and `SWALR`. How they differ from torch 2.13: `docs/compat/divergences.md`.
 """
 
+from typing import Any
+
 from paramsched.compat.torch._base import EPOCH_DEPRECATION_WARNING as EPOCH_DEPRECATION_WARNING
 from paramsched.compat.torch._base import LRScheduler as LRScheduler
 from paramsched.compat.torch._base import _LRScheduler as _LRScheduler
@@ -47,3 +49,12 @@ __all__ = [
     "install",
     "use_tensors",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """What else code imports from torch's module, its helpers of one underscore among them, as it is there."""
+    from torch.optim import lr_scheduler
+
+    if name.startswith("__"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(lr_scheduler, name)

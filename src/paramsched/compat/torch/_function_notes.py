@@ -99,9 +99,9 @@ def is_found(function: Callable[..., Any]) -> bool:
 
 def _difference(before: dict[str, Any], now: dict[str, Any]) -> str:
     codes = before["code"], now["code"]
-    if None in codes:
-        return "" if before["name"] == now["name"] else f"now it is {now['name']}"
-    if codes[0] != codes[1] and codes[0].split(":")[0] == codes[1].split(":")[0]:
+    if None in codes and before["name"] != now["name"]:
+        return f"now it is {now['name']}"
+    if None not in codes and codes[0] != codes[1] and codes[0].split(":")[0] == codes[1].split(":")[0]:
         return f"now its code is another, {now['name']}"
     changed = [
         f"{name} was {before['given'][name]}, now it is {value}"

@@ -49,8 +49,9 @@ def check_order(optimizer: Optimizer) -> None:
         return
     else:
         text = (
-            "Detected call of `lr_scheduler.step()` before `optimizer.step()`. Call them in the opposite order: "
-            "`optimizer.step()` before `lr_scheduler.step()`. Otherwise the first value of the schedule is skipped. "
+            "Detected call of `lr_scheduler.step()` before `optimizer.step()`. In PyTorch 1.1.0 and later, you "
+            "should call them in the opposite order: `optimizer.step()` before `lr_scheduler.step()`.  Failure to do "
+            "this will result in PyTorch skipping the first value of the learning rate schedule. "
         )
     warnings.warn(text + _SEE, UserWarning, stacklevel=user_level())
 

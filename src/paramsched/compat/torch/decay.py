@@ -163,8 +163,8 @@ class PolynomialLR(KernelLR):
         self.total_iters, self.power = total_iters, power
         super().__init__(optimizer, last_epoch, verbose)
 
-    def _theirs_at_zero(self) -> float:
-        return float((1.0 / (1.0 + 1.0 / self.total_iters)) ** self.power)
+    def _entered(self, change: Change) -> Change:  # as in torch, whose recursion looks at epoch -1 there
+        return float((1.0 / (1.0 + 1.0 / self.total_iters)) ** self.power), 0.0, 0.0, 0.0
 
     def _shape(self) -> Shape:
         over, unit = length("PolynomialLR(total_iters=…)", self.total_iters, least=1)

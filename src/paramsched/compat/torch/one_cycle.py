@@ -119,7 +119,10 @@ class OneCycleLR(SettingLR):
 
     @property
     def _strategy(self) -> str:
-        return str(self.__dict__.get("_anneal_func_type", "cos"))
+        name = self.__dict__.get("_anneal_func_type", "cos")
+        if name not in ("cos", "linear"):
+            raise refused(f"Unknown _anneal_func_type: {name}", 'Write "cos" or "linear"')
+        return str(name)
 
     def _row(self, tick: float) -> Sequence[float]:
         if self._own_get_lr or tick < 0:

@@ -1,0 +1,215 @@
+"""What torch refuses, and in which words: code that catches its errors looks at how they begin."""
+
+import ast
+import inspect
+import traceback
+import warnings
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch.optim import lr_scheduler, swa_utils
+
+from reference.torch_cases import OURS, PEER
+
+MODULES = {lr_scheduler.__file__: lr_scheduler, swa_utils.__file__: swa_utils}
+
+
+def sgd(groups=1, **options):
+    parts = [{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in range(groups)]
+    return torch.optim.SGD(parts, lr=0.1, **({"momentum": 0.9} | options))
+
+
+def resumed(o):
+    for group in o.param_groups:
+        group["initial_lr"] = 0.1
+    return o
+
+
+def without_momentum():
+    return torch.optim.Adagrad([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+
+
+def two_optimizers(m, kind):
+    one, other = sgd(), sgd()
+    members = [m.StepLR(one, 3), m.StepLR(other, 3)]
+    return m.SequentialLR(one, members, [2]) if kind == "sequence" else m.ChainedScheduler(members, optimizer=one)
+
+
+def beyond(m):
+    scheduler = m.OneCycleLR(sgd(), 1.0, total_steps=3)
+    for _ in range(4):
+        scheduler.optimizer.step()
+        scheduler.step()
+
+
+def another_anneal(m):
+    scheduler = m.OneCycleLR(sgd(), 1.0, total_steps=3)
+    scheduler._anneal_func_type = "square"
+    scheduler.optimizer.step()
+    scheduler.step()
+
+
+def late_plateau(m):
+    o = sgd(2)
+    scheduler = m.ReduceLROnPlateau(o, min_lr=[0.0, 0.0], patience=0)
+    o.add_param_group({"params": [torch.nn.Parameter(torch.zeros(1))]})
+    for metric in (1.0, 2.0):
+        scheduler.step(metric)
+
+
+REFUSALS = {
+    "no optimizer": lambda m: m.StepLR([], 3),
+    "no optimizer, plateau": lambda m: m.ReduceLROnPlateau([]),
+    "no optimizer, cyclic": lambda m: m.CyclicLR([], 0.1, 0.5),
+    "no optimizer, one cycle": lambda m: m.OneCycleLR([], 0.1, 10),
+    "no initial_lr": lambda m: m.StepLR(sgd(), 3, last_epoch=2),
+    "no get_lr": lambda m: m.LRScheduler(sgd()),
+    "list of another length": lambda m: m.CyclicLR(sgd(2), [0.1], 0.5),
+    "lambdas of another length": lambda m: m.LambdaLR(sgd(2), [abs]),
+    "factors of another length": lambda m: m.MultiplicativeLR(sgd(2), [abs]),
+    "no function": lambda m: m.MultiplicativeLR(sgd(), 0.5),
+    "constant factor": lambda m: m.ConstantLR(sgd(), factor=2.0),
+    "start factor": lambda m: m.LinearLR(sgd(), start_factor=0.0),
+    "end factor": lambda m: m.LinearLR(sgd(), end_factor=2.0),
+    "empty sequence": lambda m: m.SequentialLR(sgd(), [], []),
+    "sequence of objects": lambda m: m.SequentialLR(sgd(), [object()], []),
+    "sequence with a plateau": lambda m: m.SequentialLR(o := sgd(), [m.ReduceLROnPlateau(o)], []),
+    "sequence of two optimizers": lambda m: two_optimizers(m, "sequence"),
+    "milestones": lambda m: m.SequentialLR(o := sgd(), [m.StepLR(o, 3)], [4]),
+    "empty chain": lambda m: m.ChainedScheduler([]),
+    "chain of objects": lambda m: m.ChainedScheduler([object()], optimizer=sgd()),
+    "chain with a plateau": lambda m: m.ChainedScheduler([m.ReduceLROnPlateau(sgd())]),
+    "chain of two optimizers": lambda m: two_optimizers(m, "chain"),
+    "plateau factor": lambda m: m.ReduceLROnPlateau(sgd(), factor=1.0),
+    "min_lr of another length": lambda m: m.ReduceLROnPlateau(sgd(2), min_lr=[0.0]),
+    "late group of a plateau": late_plateau,
+    "plateau mode": lambda m: m.ReduceLROnPlateau(sgd(), mode="least"),
+    "plateau threshold_mode": lambda m: m.ReduceLROnPlateau(sgd(), threshold_mode="some"),
+    "cyclic mode": lambda m: m.CyclicLR(sgd(), 0.1, 0.5, mode="square"),
+    "cyclic without momentum": lambda m: m.CyclicLR(without_momentum(), 0.1, 0.5),
+    "T_0": lambda m: m.CosineAnnealingWarmRestarts(sgd(), 0),
+    "T_mult": lambda m: m.CosineAnnealingWarmRestarts(sgd(), 10, 0),
+    "eta_min": lambda m: m.CosineAnnealingWarmRestarts(sgd(), 10, eta_min="0"),
+    "negative epoch": lambda m: m.CosineAnnealingWarmRestarts(sgd(), 10).step(-1),
+    "total_steps": lambda m: m.OneCycleLR(sgd(), 0.1, total_steps=0),
+    "epochs": lambda m: m.OneCycleLR(sgd(), 0.1, epochs=0, steps_per_epoch=5),
+    "steps_per_epoch": lambda m: m.OneCycleLR(sgd(), 0.1, epochs=5, steps_per_epoch=1.5),
+    "no length": lambda m: m.OneCycleLR(sgd(), 0.1),
+    "pct_start": lambda m: m.OneCycleLR(sgd(), 0.1, total_steps=9, pct_start=2.0),
+    "anneal_strategy": lambda m: m.OneCycleLR(sgd(), 0.1, total_steps=9, anneal_strategy="square"),
+    "one cycle without momentum": lambda m: m.OneCycleLR(without_momentum(), 0.1, total_steps=9),
+    "another anneal": another_anneal,
+    "beyond the end": beyond,
+    "swa strategy": lambda m: m.SWALR(sgd(), 0.1, anneal_strategy="square"),
+    "swa epochs": lambda m: m.SWALR(sgd(), 0.1, anneal_epochs=-1),
+    "swa_lr of another length": lambda m: m.SWALR(sgd(2), [0.1]),
+}
+
+
+def stepped_first(m):
+    m.StepLR(sgd(), 3).step()
+
+
+def overridden(m):
+    o = sgd()
+    scheduler = m.StepLR(o, 3)
+    o.step = lambda: None
+    scheduler.step()
+
+
+def by_epoch(m):
+    scheduler = m.StepLR(sgd(), 3)
+    scheduler.optimizer.step()
+    scheduler.step(4)
+
+
+def plateau_by_epoch(m):
+    m.ReduceLROnPlateau(sgd()).step(1.0, 4)
+
+
+WARNINGS = {
+    "stepped first": stepped_first,
+    "overridden": overridden,
+    "by epoch": by_epoch,
+    "plateau by epoch": plateau_by_epoch,
+    "asked from outside": lambda m: m.StepLR(sgd(), 3).get_lr(),
+    "swalr asked from outside": lambda m: m.SWALR(sgd(), 0.1).get_lr(),
+}
+
+
+def refusal(provoke, module):
+    with pytest.raises(Exception) as caught:  # noqa: PT011  # which is what is asked
+        provoke(module)
+    return caught.value
+
+
+def said(error):
+    return error.args[0] if error.args else ""
+
+
+def without_addresses(text):
+    return text.split(" object at ")[0]
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+@pytest.mark.filterwarnings("ignore")
+def test_the_drop_in_refuses_by_the_same_error_that_begins_alike(name):
+    theirs, ours = refusal(REFUSALS[name], PEER), refusal(REFUSALS[name], OURS)
+
+    assert isinstance(ours, type(theirs))
+    first_line = without_addresses(said(theirs)).splitlines()[0:1] or [""]
+    assert said(ours).startswith(first_line[0].removesuffix("."))
+    assert str(ours).strip("'\"").startswith(first_line[0])
+
+
+@pytest.mark.parametrize("name", WARNINGS)
+def test_the_drop_in_warns_in_words_that_begin_alike(name):
+    heard = []
+    for module in (PEER, OURS):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            WARNINGS[name](module)
+        heard.append(caught)
+
+    assert [w.category for w in heard[1]] == [w.category for w in heard[0]]
+    for theirs, ours in zip(*heard, strict=True):
+        assert str(ours.message).startswith(str(theirs.message).split(" See more")[0])
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_table_has_every_error_that_torch_raises():
+    raised = {
+        (name, node.lineno)
+        for name, module in MODULES.items()
+        for part in ast.parse(inspect.getsource(module)).body
+        if isinstance(part, ast.ClassDef | ast.FunctionDef) and (module is lr_scheduler or part.name == "SWALR")
+        for node in ast.walk(part)
+        if isinstance(node, ast.Raise)
+    }
+    seen = set()
+    for provoke in REFUSALS.values():
+        where = traceback.extract_tb(refusal(provoke, PEER).__traceback__)[-1]
+        seen.add((where.filename, where.lineno))
+
+    assert raised - seen == set()
+
+
+def test_a_subclass_that_looks_for_the_words_finds_them():
+    heard = SimpleNamespace(texts=[])
+
+    class GoesOn(OURS.OneCycleLR):
+        def get_lr(self):
+            try:
+                return super().get_lr()
+            except ValueError as error:
+                heard.texts.append(error.args[0])
+                return self.get_last_lr()
+
+    scheduler = GoesOn(sgd(), 1.0, total_steps=3)
+    for _ in range(5):
+        scheduler.optimizer.step()
+        scheduler.step()
+
+    assert [text[:19] for text in heard.texts] == ["Tried to step 4 tim", "Tried to step 5 tim"]
+    assert scheduler.last_epoch == 5

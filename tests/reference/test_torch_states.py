@@ -1,0 +1,372 @@
+"""States that torch wrote: loading them never writes over what the optimizer restored. And notes that call nothing."""
+
+import argparse
+import copy
+import functools
+import itertools
+import math
+import warnings
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reference.torch_cases import (
+    OURS,
+    PEER,
+    cases,
+    momenta_of,
+    optimizer_with,
+    quiet_step,
+    rates_of,
+)
+
+lrs = st.lists(st.floats(0.01, 2.0), min_size=1, max_size=3)
+writes = st.dictionaries(st.integers(0, 24), st.tuples(st.integers(0, 2), st.floats(0.01, 1.0)), max_size=3)
+
+
+def stepped(scheduler, optimizer, steps, written=None, start=0):
+    rows = []
+    for t in range(start, start + steps):
+        rows.append(rates_of(optimizer) + momenta_of(optimizer))
+        if written and t in written:
+            group, lr = written[t]
+            optimizer.param_groups[group % len(optimizer.param_groups)]["lr"] = lr
+        quiet_step(scheduler)
+    return rows
+
+
+@settings(max_examples=120, deadline=None)
+@given(cases, lrs, writes, st.integers(1, 20))
+def test_a_run_of_torchs_goes_on_here_whoever_wrote_before(case, bases, written, at):
+    first = optimizer_with(bases)
+    theirs = case.build(PEER, first)
+    stepped(theirs, first, at, written)
+    second = optimizer_with(bases)
+    ours = case.build(OURS, second)
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    ours.load_state_dict(copy.deepcopy(theirs.state_dict()))
+
+    assert rates_of(second) == rates_of(first)
+    largest = max(*bases, *rates_of(first))
+    for mine, peers in zip(stepped(ours, second, 5), stepped(theirs, first, 5), strict=True):
+        assert mine == pytest.approx(peers, rel=0, abs=1e-12 * largest)
+
+
+def clamped(m, optimizer):
+    scheduler = m.StepLR(optimizer, 3, 0.1)
+
+    def step():
+        quiet_step(scheduler)
+        for group in optimizer.param_groups:
+            group["lr"] = max(group["lr"], 0.02)
+
+    return scheduler, step
+
+
+def test_a_clamp_outlives_the_checkpoint():
+    first = optimizer_with([0.2])
+    theirs, step = clamped(PEER, first)
+    for _ in range(7):
+        step()
+    second = optimizer_with([0.2])
+    ours, go_on = clamped(OURS, second)
+    second.load_state_dict(first.state_dict())
+
+    ours.load_state_dict(theirs.state_dict())
+
+    assert rates_of(second) == [0.02]
+    go_on()
+    assert rates_of(second) == [0.02]
+
+
+@pytest.mark.parametrize("first_to_step", [0, 1])
+@pytest.mark.parametrize("first_to_load", [0, 1])
+def test_two_schedulers_on_one_optimizer_go_on_as_they_were(first_to_step, first_to_load):
+    def pair(m):
+        optimizer = optimizer_with([0.1])
+        both = m.LinearLR(optimizer, 0.1, 1.0, 10), m.MultiStepLR(optimizer, [4, 8], 0.5)
+        return optimizer, both, both[::-1] if first_to_step else both
+
+    first, theirs, in_order = pair(PEER)
+    for _ in range(6):
+        for scheduler in in_order:
+            quiet_step(scheduler)
+    second, ours, our_order = pair(OURS)
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    for i in (first_to_load, 1 - first_to_load):
+        ours[i].load_state_dict(theirs[i].state_dict())
+
+    for _ in range(6):
+        assert rates_of(second) == pytest.approx(rates_of(first), rel=1e-12)
+        for scheduler in (*in_order, *our_order):
+            quiet_step(scheduler)
+
+
+def test_a_scheduler_and_a_plateau_on_one_optimizer_go_on_as_they_were():
+    def pair(m):
+        optimizer = optimizer_with([0.1])
+        return optimizer, m.CyclicLR(optimizer, 0.01, 0.1, 4, cycle_momentum=False), m.ReduceLROnPlateau(optimizer)
+
+    first, cycle, plateau = pair(PEER)
+    for t in range(8):  # a whole cycle: the groups hold again what the constructor wrote
+        quiet_step(cycle)
+        if t == 4:
+            plateau.step(1.0)
+    second, our_cycle, our_plateau = pair(OURS)
+    second.load_state_dict(first.state_dict())
+    our_cycle.load_state_dict(cycle.state_dict())
+
+    our_plateau.load_state_dict(plateau.state_dict())
+
+    assert rates_of(second) == rates_of(first) == [0.01]
+
+
+def test_on_a_fresh_optimizer_torchs_last_values_are_written():
+    first, second = optimizer_with([1.0, 0.5]), optimizer_with([1.0, 0.5])
+    theirs, ours = PEER.ExponentialLR(first, 0.9), OURS.ExponentialLR(second, 0.9)
+    stepped(theirs, first, 5)
+
+    ours.load_state_dict(theirs.state_dict())
+
+    assert rates_of(second) == rates_of(first)
+
+
+def test_what_was_saved_here_and_went_on_in_torch_is_not_what_the_groups_held_here():
+    first, between, last = (optimizer_with([1.0]) for _ in range(3))
+    here, there, again = OURS.ExponentialLR(first, 0.9), PEER.ExponentialLR(between, 0.9), OURS.ExponentialLR(last, 0.9)
+    stepped(here, first, 3)
+    between.load_state_dict(first.state_dict())
+    there.load_state_dict(here.state_dict())
+    stepped(there, between, 4)
+    last.load_state_dict(copy.deepcopy(between.state_dict()))
+
+    again.load_state_dict(there.state_dict())
+
+    assert rates_of(last) == pytest.approx([0.9**7], rel=1e-12)
+
+
+def test_a_scheduler_pickled_by_an_older_version_goes_on():
+    optimizer = optimizer_with([1.0])
+    scheduler = OURS.StepLR(optimizer, 2, 0.5)
+    stepped(scheduler, optimizer, 3)
+    state = scheduler.__getstate__()
+    state["_written"] = state.pop("_last_lr")
+    twin = OURS.StepLR.__new__(OURS.StepLR)
+
+    twin.__setstate__(state)
+
+    assert twin.get_last_lr() == [0.5]
+    quiet_step(twin)
+    assert twin.get_last_lr() == [0.25]
+
+
+def test_warm_restarts_are_torchs_to_the_last_bit():
+    for first, mult, low in itertools.product((3, 7, 10), (1, 2), (0, 0.001)):
+        rows = []
+        for module in (PEER, OURS):
+            optimizer = optimizer_with([0.1, 0.03])
+            scheduler = module.CosineAnnealingWarmRestarts(optimizer, first, mult, low)
+            rows.append(stepped(scheduler, optimizer, 40))
+            for epoch in (0.25, 3.7, 12.0, 17.9):
+                quiet_step(scheduler, epoch)
+                rows[-1].append(rates_of(optimizer))
+
+        assert rows[0] == rows[1]
+
+
+# --- functions
+
+
+def loaded_next_to(saved, now, build=lambda o, f: OURS.LambdaLR(o, f)):
+    """What is said when a state made next to one function is loaded next to another."""
+    first, second = optimizer_with([1.0]), optimizer_with([1.0])
+    scheduler = build(first, saved)
+    stepped(scheduler, first, 3)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        build(second, now).load_state_dict(scheduler.state_dict())
+    return [str(w.message) for w in caught]
+
+
+BUILDS = {
+    "LambdaLR": lambda o, f: OURS.LambdaLR(o, f),
+    "MultiplicativeLR": lambda o, f: OURS.MultiplicativeLR(o, f),
+    "CyclicLR": lambda o, f: OURS.CyclicLR(o, 0.1, 0.5, 3, scale_fn=f),
+    "in a chain": lambda o, f: OURS.ChainedScheduler([OURS.CosineAnnealingLR(o, 4), OURS.MultiplicativeLR(o, f)]),
+}
+
+
+@pytest.mark.parametrize("name", BUILDS)
+def test_a_function_is_called_by_the_steps_and_by_nothing_else(name):
+    counts = []
+    for save in (False, True):
+        calls = []
+
+        def remembering(t, calls=calls):
+            calls.append(t)
+            return 1 / len(calls)
+
+        optimizer = optimizer_with([1.0])
+        scheduler = BUILDS[name](optimizer, remembering)
+        for _ in range(6):
+            quiet_step(scheduler)
+            if save:
+                scheduler.load_state_dict(scheduler.state_dict())
+                copy.deepcopy(scheduler)
+        counts.append(calls)
+
+    assert counts[0] == counts[1]
+
+
+def counting():
+    count = 0
+
+    def function(t):
+        nonlocal count
+        count += 1
+        return 1 / count
+
+    return function
+
+
+def listing():
+    seen = []
+
+    def function(t):
+        seen.append(t)
+        return 1 / len(seen)
+
+    return function
+
+
+class Clock:
+    now = 0
+
+
+def by_the_clock(t):
+    Clock.now += 1
+    return 0.9**t + 0 * Clock.now
+
+
+def by_a_counter_of_the_script(t):
+    return 1 / (1 + epochs_done) + 0 * t
+
+
+epochs_done = 0
+
+
+@pytest.mark.parametrize("name", ["LambdaLR", "MultiplicativeLR", "CyclicLR"])
+def test_functions_with_a_memory_or_a_clock_are_the_same_ones_after_a_while(name):
+    kept = counting()
+    assert loaded_next_to(kept, kept, BUILDS[name]) == []
+    assert loaded_next_to(counting(), counting(), BUILDS[name]) == []
+    assert loaded_next_to(listing(), listing(), BUILDS[name]) == []
+    assert loaded_next_to(by_the_clock, by_the_clock, BUILDS[name]) == []
+    global epochs_done
+    first = by_a_counter_of_the_script
+    epochs_done += 5
+    assert loaded_next_to(first, by_a_counter_of_the_script, BUILDS[name]) == []
+
+
+def powers_of(gamma):
+    return lambda t: gamma**t
+
+
+def wrapped(function):
+    @functools.wraps(function)
+    def outer(t):
+        return 2 * function(t)
+
+    return outer
+
+
+def with_default(gamma):
+    def function(t, gamma=gamma):
+        return gamma**t
+
+    return function
+
+
+def reading(arguments):
+    return lambda t: arguments.gamma**t
+
+
+class Rule:
+    def __init__(self, gamma):
+        self.gamma = gamma
+
+    def of(self, t):
+        return self.gamma**t
+
+
+OTHERS = {
+    "another constant": (lambda t: 0.9**t, lambda t: 0.5**t),
+    "another body": (lambda t: 0.9**t, lambda t: 1 - 0.1 * t),
+    "another constant around it": (powers_of(0.9), powers_of(0.5)),
+    "another function around it": (wrapped(powers_of(0.9)), wrapped(powers_of(0.5))),
+    "another default": (with_default(0.9), with_default(0.5)),
+    "another argument": (functools.partial(pow, 0.9), functools.partial(pow, 0.5)),
+    "another option of the script": (reading(argparse.Namespace(gamma=0.9)), reading(argparse.Namespace(gamma=0.5))),
+    "another builtin": (math.cos, math.exp),
+    "another function in a cache": (functools.lru_cache(powers_of(0.9)), functools.lru_cache(powers_of(0.5))),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_another_function_is_said(name):
+    saved, now = OTHERS[name]
+
+    assert len(loaded_next_to(saved, now)) == 1
+    assert loaded_next_to(saved, saved) == []
+
+
+def test_the_note_says_what_is_another():
+    (text,) = loaded_next_to(powers_of(0.9), powers_of(0.5))
+
+    assert "gamma was 0.9, now it is 0.5" in text
+
+
+def test_a_function_that_only_moved_is_the_same():
+    def here(t):
+        """One docstring."""
+        return 0.9**t
+
+    def there(t):
+        """Another."""
+        return 0.9**t
+
+    there.__qualname__, there.__module__ = "there", "elsewhere"
+
+    assert loaded_next_to(here, there) == []
+
+
+def test_a_state_of_an_older_version_with_values_in_its_note_is_loaded_without_a_call():
+    calls = []
+    scheduler = OURS.LambdaLR(optimizer_with([1.0]), lambda t: calls.append(t) or 1.0)
+    state = scheduler.state_dict()
+    del state["_function_notes"]
+    state["_functions"] = [{"name": "old", "values": [1.0, 2.0, 3.0]}]
+    del calls[:]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        scheduler.load_state_dict(state)
+
+    assert calls == []
+    assert "_functions" not in scheduler.state_dict()
+
+
+def test_a_state_with_notes_is_plain_data_and_goes_to_torch_and_back(tmp_path):
+    optimizer = optimizer_with([1.0])
+    scheduler = OURS.LambdaLR(optimizer, powers_of(0.9))
+    torch.save(scheduler.state_dict(), tmp_path / "state.pt")
+    there = PEER.LambdaLR(optimizer_with([1.0]), powers_of(0.9))
+    there.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        OURS.LambdaLR(optimizer_with([1.0]), powers_of(0.9)).load_state_dict(there.state_dict())
+    with pytest.warns(UserWarning, match="gamma"):
+        OURS.LambdaLR(optimizer_with([1.0]), powers_of(0.8)).load_state_dict(there.state_dict())

@@ -1,0 +1,499 @@
+"""Schedulers that people write on torch's classes: on ours they do the same, are saved, copied, and resumed both ways.
+
+Each kind below is one found in public code: a `step` of its own, a constructor that is never called, arrays inside, a
+look at private names. The same source is run on torch's classes and on the drop-ins.
+"""
+
+import copy
+import io
+import math
+import pickle
+import types
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+from reference.torch_cases import OURS, PEER
+
+STEPS = 24
+AT = (1, 7, 21)
+
+
+def kinds(m):
+    """The classes, by name, on the classes of a module."""
+
+    class StepsItself(m._LRScheduler):
+        """Cycles with a warmup, written into the groups by `step`; what the base class would write is never written."""
+
+        def __init__(self, optimizer, first=8, warm=2, low=0.001, gamma=0.5, last_epoch=-1):
+            self.first, self.warm, self.low, self.gamma = first, warm, low, gamma
+            self.cycle, self.at, self.length, self.high = 0, last_epoch, first, 0.1
+            super().__init__(optimizer, last_epoch)
+            self.base_lrs = []
+            for group in optimizer.param_groups:
+                group["lr"] = low
+                self.base_lrs.append(low)
+
+        def get_lr(self):
+            if self.at == -1:
+                return self.base_lrs
+            if self.at < self.warm:
+                return [(self.high - base) * self.at / self.warm + base for base in self.base_lrs]
+            share = (self.at - self.warm) / (self.length - self.warm)
+            return [base + (self.high - base) * (1 + math.cos(math.pi * share)) / 2 for base in self.base_lrs]
+
+        def step(self, epoch=None):
+            self.at += 1
+            if self.at >= self.length:
+                self.cycle, self.at = self.cycle + 1, 0
+                self.high = 0.1 * self.gamma**self.cycle
+            self.last_epoch = self.last_epoch + 1 if epoch is None else math.floor(epoch)
+            for group, lr in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
+                group["lr"] = lr
+
+    class NeverBuilt(m._LRScheduler):
+        """Never calls the constructor of the base class."""
+
+        def __init__(self, optimizer, peak=0.1):
+            self.optimizer, self.peak, self.updates, self.lr = optimizer, peak, 0, 0.0
+
+        def step(self, *args):
+            self.updates += 1
+            self.lr = self.peak * min(self.updates / 10, math.sqrt(10 / self.updates))
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.lr
+
+        def get_lr(self):
+            return [group["lr"] for group in self.optimizer.param_groups]
+
+    class Arrays(m.LRScheduler):
+        """Keeps arrays, and writes NumPy's numbers."""
+
+        def __init__(self, optimizer, peaks=(0.1, 0.05)):
+            self.peaks, self.current = np.array(peaks), 0
+            self.rise = self.peaks / 10
+            self.lr = np.zeros(len(peaks))
+            super().__init__(optimizer)
+
+        def get_lr(self):
+            return list(self.lr)
+
+        def step(self, current=None):
+            self.current = self.current + 1 if current is None else current
+            for i, group in enumerate(self.optimizer.param_groups):
+                warm = self.current <= 10
+                self.lr[i] = self.rise[i] * self.current if warm else self.peaks[i] * 0.9 ** (self.current - 10)
+                group["lr"] = self.lr[i]
+
+    class OwnState(m.LRScheduler):
+        """Its own state, by hand, from `__dict__`."""
+
+        def get_lr(self):
+            return [base * 0.9**self.last_epoch for base in self.base_lrs]
+
+        def state_dict(self):
+            return {key: value for key, value in self.__dict__.items() if key != "optimizer"}
+
+        def load_state_dict(self, state):
+            self.__dict__.update(state)
+
+    class OwnLast(m.LRScheduler):
+        """Sets what it wrote last itself, and answers for it."""
+
+        def __init__(self, optimizer):
+            super().__init__(optimizer)
+            self._last_lr = [group["lr"] for group in optimizer.param_groups]
+
+        def get_last_lr(self):
+            return self._last_lr
+
+        def step(self, epoch=None):
+            self.last_epoch += 1
+            for group in self.optimizer.param_groups:
+                group["lr"] *= 0.95
+            self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+
+    class Relative(m._LRScheduler):
+        """Multiplies what it finds."""
+
+        def get_lr(self):
+            if self.last_epoch == 0 or self.last_epoch % 4:
+                return [group["lr"] for group in self.optimizer.param_groups]
+            return [group["lr"] * 0.5 for group in self.optimizer.param_groups]
+
+    class Mixed:
+        def get_lr(self):
+            return [max(lr, 0.02) for lr in super().get_lr()]
+
+    class Clamped(Mixed, m.StepLR):
+        """A mixin says the values."""
+
+        def __init__(self, optimizer):
+            super().__init__(optimizer, 5, 0.3)
+
+    class Helpers(m.CosineAnnealingLR):
+        """torch's step written out, with its private helpers."""
+
+        def __init__(self, optimizer, delay=3):
+            self.delay = delay
+            super().__init__(optimizer, 40, 0.001)
+
+        def _get_closed_form_lr(self):
+            wave = (1 + math.cos(math.pi * max(self.last_epoch - self.delay, 0) / self.T_max)) / 2
+            return [self.eta_min + (base - self.eta_min) * wave for base in self.base_lrs]
+
+        def step(self, epoch=None):
+            self._step_count += 1
+            with m._enable_get_lr_call(self):
+                self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
+                values = self._get_closed_form_lr()
+            for group, lr in zip(self.optimizer.param_groups, values, strict=True):
+                m._update_param_group_val(group, "lr", lr)
+            self._last_lr = m._param_groups_val_list(self.optimizer, "lr")
+
+    class SkipsAParent(m.CosineAnnealingLR):
+        """Leaves the constructor of its parent out and takes that of the base class."""
+
+        def __init__(self, optimizer):
+            m.LRScheduler.__init__(self, optimizer)
+
+        def get_lr(self):
+            return [base / math.sqrt(1 + self.last_epoch) for base in self.base_lrs]
+
+    class GoesOn(m.OneCycleLR):
+        """Holds where torch would refuse to go on."""
+
+        def __init__(self, optimizer):
+            super().__init__(optimizer, [0.1, 0.2], total_steps=20)
+
+        def get_lr(self):
+            if self.last_epoch >= self.total_steps - 1:
+                return [group["min_lr"] for group in self.optimizer.param_groups]
+            return super().get_lr()
+
+    class Quiet(m.OneCycleLR):
+        """Passes over torch's error; the last lr stays."""
+
+        def __init__(self, optimizer):
+            super().__init__(optimizer, 0.1, total_steps=20, anneal_strategy="linear")
+
+        def step(self, epoch=None):
+            if self.last_epoch + 1 != self.total_steps:  # there torch goes below its own minimum
+                try:
+                    super().step(epoch)
+                except ValueError:
+                    return
+            else:
+                self.last_epoch += 1
+
+    class OnlyUp(m.OneCycleLR):
+        """`last_epoch` is a property that stops at the peak, which it reads in the phases."""
+
+        def __init__(self, optimizer):
+            super().__init__(optimizer, 0.1, total_steps=25, pct_start=0.4)
+
+        @property
+        def last_epoch(self):
+            return self._at
+
+        @last_epoch.setter
+        def last_epoch(self, at):
+            if at <= self._schedule_phases[0]["end_step"]:
+                self._at = at
+
+    class Delayed(m.OneCycleLR):
+        """Moves `last_epoch` to ask for a value, and puts it back."""
+
+        def __init__(self, optimizer):
+            super().__init__(optimizer, 0.1, total_steps=40, pct_start=0.25)
+
+        def get_lr(self):
+            end = self._schedule_phases[0]["end_step"]
+            if self.last_epoch > end:
+                return super().get_lr()
+            before, self.last_epoch = self.last_epoch, int(end + 1)
+            row = super().get_lr()
+            self.last_epoch = before
+            return row
+
+    class OwnAnneal(m.OneCycleLR):
+        """Another curve in place of torch's."""
+
+        def __init__(self, optimizer):
+            super().__init__(optimizer, 0.1, total_steps=40)
+
+        @staticmethod
+        def _annealing_cos(start, end, pct):
+            return start + (end - start) * pct**2
+
+    class OwnScale(m.CyclicLR):
+        """Another height of the triangles."""
+
+        def __init__(self, optimizer):
+            super().__init__(optimizer, 0.01, 0.1, 4, cycle_momentum=False)
+
+        def scale_fn(self, x):
+            return 1 / x
+
+    class OwnTarget(m.ReduceLROnPlateau):
+        """Another idea of what is better."""
+
+        def __init__(self, optimizer):
+            super().__init__(optimizer, patience=1, factor=0.5, cooldown=1)
+
+        def _is_better(self, a, best):
+            return a < best - 0.15
+
+        def step(self, metrics=None, epoch=None):
+            super().step(1.0 + 0.1 * (self.last_epoch % 5), epoch)
+
+    class Functions(m.LambdaLR):
+        """Makes its function of its own arguments."""
+
+        def __init__(self, optimizer, warm=5, total=30, last_epoch=-1):
+            self.warm, self.total = warm, total
+            super().__init__(optimizer, self.factor, last_epoch)
+
+        def factor(self, t):
+            return t / self.warm if t < self.warm else max(0.0, (self.total - t) / (self.total - self.warm))
+
+    class Wraps(m._LRScheduler):
+        """A ramp before another scheduler, which it steps, asks, and looks into."""
+
+        def __init__(self, optimizer, after=None, ramp=5):
+            self.after = m.StepLR(optimizer, 4, 0.5) if after is None else after
+            self.ramp, self.finished = ramp, False
+            super().__init__(optimizer)
+
+        def get_lr(self):
+            if self.last_epoch > self.ramp:
+                if not self.finished:
+                    self.after.base_lrs = [base * 2 for base in self.base_lrs]
+                    self.finished = True
+                self.after._get_lr_called_within_step = True
+                return self.after.get_lr()
+            return [base * (1 + self.last_epoch / self.ramp) for base in self.base_lrs]
+
+        def step(self, epoch=None):
+            if self.finished and self.after:
+                self.after.step(None if epoch is None else epoch - self.ramp)
+                self._last_lr = self.after.get_last_lr()
+            else:
+                super().step(epoch)
+
+    class WrapsAnExponential(Wraps):
+        def __init__(self, optimizer):
+            super().__init__(optimizer, m.ExponentialLR(optimizer, 0.9))
+
+    class WrapsAPolynomial(Wraps):
+        def __init__(self, optimizer):
+            super().__init__(optimizer, m.PolynomialLR(optimizer, 40, 0.9))
+
+    class InTurn(m.SequentialLR):
+        """torch's sequence with its step repaired by hand."""
+
+        def __init__(self, optimizer):
+            super().__init__(optimizer, [m.LinearLR(optimizer, 0.2, 1.0, 6), m.CosineAnnealingLR(optimizer, 30)], [6])
+
+        def step(self):
+            self.last_epoch += 1
+            index = sum(milestone <= self.last_epoch for milestone in self._milestones)
+            member = self._schedulers[index]
+            if index > 0 and self._milestones[index - 1] == self.last_epoch:
+                member._update_lr(0)
+            else:
+                member.step()
+            self._last_lr = member.get_last_lr()
+
+    class Together(m.ChainedScheduler):
+        def __init__(self, optimizer):
+            super().__init__([m.ConstantLR(optimizer, 0.5, 4), m.ExponentialLR(optimizer, 0.95)])
+
+        def report(self):
+            return [member._last_lr for member in self._schedulers]
+
+    found = types.SimpleNamespace(
+        **{name: value for name, value in locals().items() if isinstance(value, type) and name != "Mixed"}
+    )
+    for name, kind in vars(found).items():
+        kind.__qualname__ = f"{'ON_OURS' if m is OURS else 'ON_TORCH'}.{name}"
+    return found
+
+
+PEER._enable_get_lr_call = torch.optim.lr_scheduler._enable_get_lr_call
+PEER._update_param_group_val = torch.optim.lr_scheduler._update_param_group_val
+PEER._param_groups_val_list = torch.optim.lr_scheduler._param_groups_val_list
+PEER._LRScheduler = torch.optim.lr_scheduler._LRScheduler
+ON_TORCH, ON_OURS = kinds(PEER), kinds(OURS)
+NAMES = list(vars(ON_TORCH))
+each = pytest.mark.parametrize("name", NAMES)
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+class Training:
+    """A model of six weights, its optimizer with two groups, and a scheduler."""
+
+    def __init__(self, kind):
+        self.parameters = [torch.nn.Parameter(torch.ones(3)) for _ in range(2)]
+        groups = [{"params": [p], "lr": lr} for p, lr in zip(self.parameters, (0.1, 0.03), strict=True)]
+        self.optimizer = torch.optim.SGD(groups, momentum=0.9)
+        self.scheduler = kind(self.optimizer)
+
+    def run(self, steps):
+        """The rates and momenta before each update, and the weights after the last."""
+        rows = []
+        for _ in range(steps):
+            rows.append([(float(g["lr"]), g["momentum"]) for g in self.optimizer.param_groups])
+            for p in self.parameters:
+                p.grad = 0.1 * p.detach()
+            self.optimizer.step()
+            self.scheduler.step()
+        return rows, [p.detach().tolist() for p in self.parameters]
+
+    def saved(self):
+        with torch.no_grad():
+            weights = [p.clone() for p in self.parameters]
+        return weights, copy.deepcopy(self.optimizer.state_dict()), copy.deepcopy(self.scheduler.state_dict())
+
+    def load(self, weights, of_optimizer, of_scheduler, order):
+        with torch.no_grad():
+            for p, weight in zip(self.parameters, weights, strict=True):
+                p.copy_(weight)
+        if order == "optimizer first":
+            self.optimizer.load_state_dict(of_optimizer)
+        self.scheduler.load_state_dict(of_scheduler)
+        if order == "optimizer last":
+            self.optimizer.load_state_dict(of_optimizer)
+
+
+def near(run):
+    rows, weights = run
+    flat = [number for row in rows for pair in row for number in pair] + [w for row in weights for w in row]
+    return pytest.approx(flat, rel=1e-9, abs=1e-13)
+
+
+def flat(run):
+    rows, weights = run
+    return [number for row in rows for pair in row for number in pair] + [w for row in weights for w in row]
+
+
+@each
+def test_values_and_weights_are_those_on_torchs_classes(name):
+    theirs = Training(getattr(ON_TORCH, name)).run(STEPS)
+
+    assert flat(Training(getattr(ON_OURS, name)).run(STEPS)) == near(theirs)
+
+
+@each
+@pytest.mark.parametrize("order", ["optimizer first", "optimizer last"])
+@pytest.mark.parametrize("way", ["torch to ours", "ours to torch", "ours to ours"])
+def test_a_run_is_resumed_both_ways_as_between_two_of_torchs(name, way, order):
+    classes = {"torch": ON_TORCH, "ours": ON_OURS}
+    for at in AT:
+        rows = []
+        for first, second in ((ON_TORCH, ON_TORCH), (classes[way.split()[0]], classes[way.split()[-1]])):
+            before = Training(getattr(first, name))
+            before.run(at)
+            after = Training(getattr(second, name))
+            after.load(*before.saved(), order)
+            rows.append(after.run(STEPS - at))
+        whole = Training(getattr(ON_TORCH, name))
+        whole.run(at)
+        uninterrupted = whole.run(STEPS - at)
+
+        # Where torch itself goes astray after loading, ours may be the uninterrupted run.
+        assert flat(rows[1]) == near(rows[0]) or flat(rows[1]) == near(uninterrupted), at
+
+
+@each
+def test_saving_copying_and_pickling_work_wherever_they_work_on_torchs_classes(name):
+    done = []
+    for found in (ON_TORCH, ON_OURS):
+        scheduler = Training(getattr(found, name)).scheduler
+        scheduler.step()
+        outcomes = {}
+        for what, save in {
+            "state": lambda s: torch.save(s.state_dict(), io.BytesIO()),
+            "copy": copy.copy,
+            "deepcopy": copy.deepcopy,
+            "pickle": lambda s: pickle.loads(pickle.dumps(s)),
+        }.items():
+            try:
+                save(scheduler)
+                outcomes[what] = "works"
+            except Exception as error:  # noqa: BLE001  # whatever torch's raises may be raised here
+                outcomes[what] = type(error).__name__
+        done.append(outcomes)
+
+    assert {what: outcome for what, outcome in done[1].items() if done[0][what] == "works"} == dict.fromkeys(
+        [what for what, outcome in done[0].items() if outcome == "works"], "works"
+    )
+
+
+@each
+def test_a_copy_goes_on_by_itself(name):
+    one = Training(getattr(ON_OURS, name))
+    one.run(6)
+    twin = copy.deepcopy(one)
+
+    went_on = one.run(8)
+
+    assert flat(twin.run(8)) == near(went_on)
+
+
+@each
+def test_a_state_has_all_that_torchs_has_and_changes_with_nothing(name):
+    theirs, ours = (Training(getattr(found, name)).scheduler for found in (ON_TORCH, ON_OURS))
+    state = ours.state_dict()
+    before = copy.deepcopy(state)
+
+    assert set(theirs.state_dict()) - {"_scale_fn_ref"} <= set(state)
+    if name not in ("OwnState", "Wraps", "WrapsAnExponential", "WrapsAPolynomial"):  # they hand out what they hold
+        ours.step()
+        assert str(state) == str(before)
+
+
+def test_the_last_lr_of_a_scheduler_that_writes_itself_is_what_the_groups_hold():
+    training = Training(ON_OURS.StepsItself)
+    training.run(5)
+
+    assert training.scheduler.get_last_lr() == [group["lr"] for group in training.optimizer.param_groups]
+
+
+def test_states_of_both_names_of_the_base_class_pass_for_one_another():
+    def kind(base):
+        return type("Own", (base,), {"get_lr": lambda self: [b / (1 + self.last_epoch) for b in self.base_lrs]})
+
+    new, old = Training(kind(OURS.LRScheduler)), Training(kind(OURS._LRScheduler))
+    new.run(3)
+
+    old.scheduler.load_state_dict(new.scheduler.state_dict())
+    new.scheduler.load_state_dict(old.scheduler.state_dict())
+
+    assert old.scheduler.last_epoch == 3
+
+
+def test_other_containers_of_a_subclass_are_saved_by_value():
+    from collections import OrderedDict, defaultdict
+
+    training = Training(ON_OURS.Relative)
+    training.scheduler.seen = defaultdict(list, {"a": [1]})
+    training.scheduler.order = OrderedDict(b=np.ones(2))
+
+    state = training.scheduler.state_dict()
+    training.scheduler.seen["a"].append(2)
+    training.scheduler.order["b"][0] = 7.0
+
+    assert state["seen"] == {"a": [1]}
+    assert state["order"]["b"].tolist() == [1.0, 1.0]
+
+
+def test_nothing_is_said_while_such_a_scheduler_is_built_saved_and_stepped():
+    for name in ("StepsItself", "NeverBuilt", "Arrays", "OwnLast", "Clamped", "Functions", "Together"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            training = Training(getattr(ON_OURS, name))
+            training.run(3)
+            training.scheduler.load_state_dict(training.scheduler.state_dict())
