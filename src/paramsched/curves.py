@@ -482,57 +482,101 @@ log = Log()
 
 
 def power(exponent: float) -> Power:
-    """`u ** exponent`."""
+    """`u ** exponent`.
+
+    >>> curves.power(2)
+    curves.power(2.0)
+    """
     return Power(exponent)
 
 
 def polynomial(exponent: float) -> Polynomial:
-    """`1 - (1 - u) ** exponent`."""
+    """`1 - (1 - u) ** exponent`.
+
+    >>> curves.polynomial(0.9)
+    curves.polynomial(0.9)
+    """
     return Polynomial(exponent)
 
 
 def polynomial_k_decay(exponent: float = 1.0, k: float = 1.0) -> PolynomialKDecay:
-    """`1 - (1 - u ** k) ** exponent`."""
+    """`1 - (1 - u ** k) ** exponent`.
+
+    >>> curves.polynomial_k_decay(1.0, 2.0)
+    curves.polynomial_k_decay(1.0, 2.0)
+    """
     return PolynomialKDecay(exponent, k)
 
 
 def exponential(ratio: float) -> Exponential:
-    """`(1 - ratio ** u) / (1 - ratio)`."""
+    """`(1 - ratio ** u) / (1 - ratio)`.
+
+    >>> curves.exponential(0.1)
+    curves.exponential(0.1)
+    """
     return Exponential(ratio)
 
 
 def inverse_proportional(ratio: float) -> InverseProportional:
-    """`u / (u + ratio (1 - u))`."""
+    """`u / (u + ratio (1 - u))`.
+
+    >>> curves.inverse_proportional(0.1)
+    curves.inverse_proportional(0.1)
+    """
     return InverseProportional(ratio)
 
 
 def cosine_power(exponent: float) -> CosinePower:
-    """`1 - ((1 + cos(pi u)) / 2) ** exponent`."""
+    """`1 - ((1 + cos(pi u)) / 2) ** exponent`.
+
+    >>> curves.cosine_power(2)
+    curves.cosine_power(2.0)
+    """
     return CosinePower(exponent)
 
 
 def cosine_k_decay(k: float) -> CosineKDecay:
-    """`(1 - cos(pi u ** k)) / 2`."""
+    """`(1 - cos(pi u ** k)) / 2`.
+
+    >>> curves.cosine_k_decay(2)
+    curves.cosine_k_decay(2.0)
+    """
     return CosineKDecay(k)
 
 
 def cosine_truncated(share: float) -> CosineTruncated:
-    """`(1 - cos(pi share u)) / (1 - cos(pi share))`."""
+    """`(1 - cos(pi share u)) / (1 - cos(pi share))`.
+
+    >>> curves.cosine_truncated(0.8)
+    curves.cosine_truncated(0.8)
+    """
     return CosineTruncated(share)
 
 
 def cosine_wave(cycles: float) -> CosineWave:
-    """`(1 - cos(2 pi cycles u)) / 2`."""
+    """`(1 - cos(2 pi cycles u)) / 2`.
+
+    >>> curves.cosine_wave(1.5)
+    curves.cosine_wave(1.5)
+    """
     return CosineWave(cycles)
 
 
 def tanh(lower: float = -7.0, upper: float = 3.0) -> Tanh:
-    """A piece of the hyperbolic tangent, scaled to [0, 1]."""
+    """A piece of the hyperbolic tangent, scaled to [0, 1].
+
+    >>> curves.tanh(-7.0, 3.0)
+    curves.tanh(-7.0, 3.0)
+    """
     return Tanh(lower, upper)
 
 
 def sigmoid(steepness: float = 12.0) -> Sigmoid:
-    """A piece of the logistic function, scaled to [0, 1]."""
+    """A piece of the logistic function, scaled to [0, 1].
+
+    >>> curves.sigmoid(12.0)
+    curves.sigmoid(12.0)
+    """
     return Sigmoid(steepness)
 
 

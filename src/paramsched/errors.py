@@ -6,6 +6,7 @@ ParamschedError
 │   ├── Unresolved         (ValueError)  a schedule is called while a unit or an open length is left in it
 │   ├── MissingFact        (ValueError)  a Calendar lacks what a unit needs
 │   ├── ParseError         (ValueError)  a line of text that is no schedule
+│   ├── InvalidCall        (TypeError)   arguments that a function does not take
 │   └── AssertedArgument   (AssertionError) where the peer of a drop-in asserts
 ├── PlanError              (ValueError)  bindings that contradict each other or the optimizer
 │   ├── UnknownField       (KeyError)    a group lacks a scheduled field
@@ -46,6 +47,10 @@ class InvalidArgument(ParamschedError, ValueError):
         super().__init__(asked, found, instead)
         self.asked, self.found, self.instead = asked, found, instead
 
+    def ask(self, asked: str) -> None:
+        """Say in other words what was asked."""
+        self.asked, self.args = asked, (asked, self.found, self.instead)
+
     def locate(self, text: str, begin: int, end: int) -> Self:
         """Say where in a line of text it stands; what was said before, of a smaller piece, is kept."""
         if self.span is None:
@@ -75,6 +80,11 @@ class MissingFact(InvalidArgument):
 @final
 class ParseError(InvalidArgument):
     """A line of text that is no schedule."""
+
+
+@final
+class InvalidCall(InvalidArgument, TypeError):
+    """Arguments that a function does not take: a name it does not know, one too many, one missing."""
 
 
 @final
@@ -162,6 +172,22 @@ class MissingDependency(ParamschedError, ImportError):
     def __init__(self, what: str, library: str, extra: str | None = None) -> None:
         wanted = library if extra is None else f'"paramsched[{extra}]"'
         super().__init__(f"{what} needs {library}, which is not installed: pip install {wanted}")
+
+
+def shown(value: object) -> str:
+    """A value as a message shows it: by its repr where that is short; a message never fails over what it is about.
+
+    >>> shown(0.1), shown(10**400), shown("a" * 100)
+    ('0.1', 'an integer of 401 digits', "'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa...")
+    """
+    if isinstance(value, int) and abs(value) >= 10**40:
+        digits = int(value.bit_length() * 0.30103)
+        return f"an integer of {digits + (abs(value) >= 10**digits)} digits"
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001  # whatever a foreign class raises
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -40,7 +40,7 @@ def test_a_slip_of_the_pen_is_marked(text, piece):
     ("text", "piece"),
     [
         ("linear(1, 0, over=0.5)", "over=0.5"),
-        ("warmup(5.0) >> cosine()", "5.0"),
+        ("warmup(5.5) >> cosine()", "5.5"),
         ("warmup('5 bananas')", "'5 bananas'"),
         ("cosine(to='a')", "to='a'"),
         ("cosine(1, True)", "True"),

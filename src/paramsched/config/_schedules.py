@@ -8,6 +8,7 @@ from operator import add, mul
 from types import NoneType
 from typing import Any, final
 
+from paramsched._calls import build
 from paramsched.config._faults import Faults, kind, meant, shown, within
 from paramsched.config._kinds import (
     Kind,
@@ -27,7 +28,6 @@ from paramsched.errors import InvalidArgument
 from paramsched.feedback.base import Guided, MetricRule
 from paramsched.schedules import Absolute, Schedule
 from paramsched.schedules._level import finite
-from paramsched.schedules._parse import build
 from paramsched.schedules._text import RULES
 from paramsched.schedules.base import schedule_of
 from paramsched.schedules.constant import Constant

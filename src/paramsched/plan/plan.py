@@ -10,7 +10,7 @@ from typing import Any, final, overload
 from paramsched.errors import InvalidArgument, PlanError
 from paramsched.feedback.base import Guided, MetricRule
 from paramsched.plan.binding import Binding, ScheduleLike, Target, replace_schedule
-from paramsched.schedules import Schedule, chain
+from paramsched.schedules import Schedule, chain, parse_own
 from paramsched.schedules._span import Span
 from paramsched.time import Calendar, Duration, DurationLike
 
@@ -69,12 +69,12 @@ class Plan:
         try:
             data = json.loads(text)
             bindings = [
-                Binding(Target(*field) if isinstance(field, list) else field, line, groups)
+                Binding(Target(*field) if isinstance(field, list) else field, parse_own(line), groups)
                 for field, groups, line in data["bindings"]
             ]
             horizon = data["horizon"]
             return Plan(*bindings, horizon=int(horizon) if str(horizon).isdecimal() else horizon)
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, LookupError, RecursionError) as error:
             raise InvalidArgument("Plan.of_text(…)", f"no text of a plan ({error})", "Take it from plan.text") from None
 
     @property

@@ -10,7 +10,10 @@ from paramsched.schedules import rules as rules
 from paramsched.schedules._level import Absolute as Absolute
 from paramsched.schedules._level import Level as Level
 from paramsched.schedules._level import absolute as absolute
+from paramsched.schedules._parse import faults_in as faults_in
 from paramsched.schedules._parse import parse as parse
+from paramsched.schedules._parse import parse_own as parse_own
+from paramsched.schedules._parse import value_in as value_in
 from paramsched.schedules._text import SHAPES as SHAPES
 from paramsched.schedules._text import shape as shape
 from paramsched.schedules.anneal import Anneal as Anneal

@@ -2,10 +2,10 @@
 
 import math
 from dataclasses import dataclass
-from numbers import Real
+from numbers import Integral, Real
 from typing import TypeAlias, final
 
-from paramsched.errors import InvalidArgument
+from paramsched.errors import InvalidArgument, shown
 
 
 @final
@@ -55,16 +55,21 @@ def parts(level: Level) -> tuple[float | None, float | None]:
     return (None, level.value) if isinstance(level, Absolute) else (level, None)
 
 
+MOST_COUNT = 10**18
+"""Updates, and ticks, up to which a clock of 64 bits counts without care."""
+
+
 def finite(asked: str, number: object) -> float:
     """A finite number as a float; booleans and text are refused."""
     if isinstance(number, bool) or not isinstance(number, Real):
-        raise InvalidArgument(f"{asked} got {number!r}", f"a {type(number).__name__} is no number", "Write 0.1, say")
+        found = f"a {type(number).__name__} is no number"
+        raise InvalidArgument(f"{asked} got {shown(number)}", found, "Write 0.1, say")
     try:
         value = float(number)
     except OverflowError:  # an integer of more than 308 digits
         value = math.inf
     if not math.isfinite(value):
-        raise InvalidArgument(f"{asked} got {number!r}", "not finite", "Write 0.1, say")
+        raise InvalidArgument(f"{asked} got {shown(number)}", "not finite", "Write 0.1, say")
     return value + 0.0  # -0.0 would equal 0.0 and yet be written differently
 
 
@@ -77,10 +82,14 @@ def positive(asked: str, number: object) -> float:
 
 
 def count(asked: str, number: object, least: int = 1) -> int:
-    """A whole number, at least `least`."""
-    if isinstance(number, Real) and not isinstance(number, bool) and math.isfinite(number):
-        whole: int = math.floor(number)  # type: ignore[assignment]  # of a Real it is an int
-        if whole == number and whole >= least:
+    """A whole number, at least `least`, and none that a clock does not count to."""
+    if isinstance(number, Integral) and not isinstance(number, bool):
+        number = int(number)  # NumPy's too
+    if isinstance(number, (int, float)) and not isinstance(number, bool) and least <= number <= MOST_COUNT:
+        whole = math.floor(number)
+        if whole == number:
             return whole
     found = f"not a whole number from {least} on"
-    raise InvalidArgument(f"{asked} got {number!r}", found, f"Write {max(least, 3)}")
+    if isinstance(number, (int, float)) and number > MOST_COUNT:
+        found = f"not a whole number from {least} to 1e18, up to which a clock counts"
+    raise InvalidArgument(f"{asked} got {shown(number)}", found, f"Write {max(least, 3)}")

@@ -1,37 +1,48 @@
-"""From the one-line text to a schedule: a small subset of Python's syntax tree, walked; nothing is run."""
+"""From the one-line text to a schedule: the words of the line are read one by one; nothing in it is run.
 
-import ast
+The line is a small subset of Python's expressions. It is read without a syntax tree and without recursion: open
+brackets stand on a stack, each with its values and the operators between them. So a line of any length and depth is
+read in the time its length takes, and every value knows where it stands.
+"""
+
 import operator
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
-from typing import Any
+from dataclasses import dataclass, field
+from inspect import signature
+from typing import Any, final, get_args
 
+from paramsched._calls import build, example
 from paramsched._lookalikes import lookalike, straightened
 from paramsched.curves import CONSTANTS, FAMILIES, Curve, CurveLike, curve_of
-from paramsched.errors import InvalidArgument, ParseError, nearest
-from paramsched.schedules._level import Level, absolute, finite, level_of
-from paramsched.schedules._slips import slip_in
-from paramsched.schedules._text import RULES, SHAPES
+from paramsched.errors import InvalidArgument, ParseError, nearest, shown
+from paramsched.schedules._level import Absolute, Level, absolute, finite, level_of
+from paramsched.schedules._text import RULES, SHAPES, combine
+from paramsched.schedules._tokens import Token, not_an_expression, short, tokens_of
 from paramsched.schedules.base import Schedule, schedule_of
 from paramsched.time import Duration, DurationLike
 
 MOST_CHARACTERS = 10_000
 MOST_DEPTH = 50
+_MOST_BRACKETS = 200  # around one value; as Python has it
 
-_OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.RShift: operator.rshift,
-    ast.Mult: operator.mul,
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Div: operator.truediv,
+_BINDS = {">>": 1, "<<": 1, "+": 2, "-": 2, "*": 3, "/": 3, "//": 3, "%": 3, "@": 3, "**": 5}
+_SIGN = 4  # binds a sign in front, tighter than `*`
+_APPLY: dict[str, Callable[[Any, Any], Any]] = {
+    "*": operator.mul,
+    "+": operator.add,
+    "-": operator.sub,
+    "/": operator.truediv,
 }
+_KEYWORDS = ("and", "or", "not", "if", "else", "is", "in", "lambda", "for", "await", "async", "yield")
+_OPERATORS = "Use >>, *, + and -"
+_LINE = 'Write warmup("5%") >> cosine(to=0.1), say'
 
 
 def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
     """Read a schedule from its one-line text; `parse(str(schedule)) == schedule`.
 
-    The text is a Python expression made of the names of schedules, numbers, strings, lists, `>>`, `*`, `+` and `-`. Its
-    syntax tree is walked; nothing in it is run.
+    The text is a Python expression made of the names of schedules, numbers, strings, lists, `>>`, `*`, `+` and `-`.
+    Nothing in it is run.
 
     Args:
         text: at most 10,000 characters, nested at most 50 deep.
@@ -39,167 +50,464 @@ def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
 
     Raises:
         ParseError: not such an expression, or an unknown name, with the nearest known one.
-        InvalidArgument: an argument that cannot be.
+        InvalidArgument: an argument that cannot be. Of both, `error.span` says where in the text it stands.
 
     >>> parse('warmup("5%") >> cosine(to=0.1)') == parse(' warmup( over = "5 %" )>>cosine( 1, .1 )')
     True
     """
     if not isinstance(text, str):
-        raise ParseError(f"parse({text!r})", f"a {type(text).__name__} is no text", 'Write "cosine(to=0.1)"')
+        raise ParseError(f"parse({shown(text)})", f"a {type(text).__name__} is no text", 'Write "cosine(to=0.1)"')
     if len(text) > MOST_CHARACTERS:
         raise ParseError(
-            f"{text[:40]}…", f"{len(text)} characters in one line, more than {MOST_CHARACTERS}", "Use the mapping form"
-        )
+            f"{short(text)}", f"{len(text)} characters in one line, more than {MOST_CHARACTERS}", "Use the mapping form"
+        ).locate(text, 0, len(text))
+    return _Reader(text, _known(shapes), MOST_DEPTH).schedule()
+
+
+def parse_own(text: str) -> Schedule:
+    """Read a line that `str(schedule)` wrote, of any length: limits are for what users write.
+
+    Raises:
+        ParseError, InvalidArgument: as `parse` does.
+    """
+    return _Reader(text, _known(()), None).schedule()
+
+
+def value_in(text: str, shapes: Iterable[Callable[..., Any]] = ()) -> Any:
+    """What an expression of a schedule's text says: a schedule, a level, a curve, a rule, a number, a list.
+
+    Raises:
+        ParseError, InvalidArgument: as `parse` does.
+    """
+    return _Reader(text, _known(shapes), MOST_DEPTH).value()
+
+
+def faults_in(text: str, shapes: Iterable[Callable[..., Any]] = ()) -> list[InvalidArgument]:
+    """Every fault of a line, in the order in which they stand there; empty for the line of a schedule."""
+    reader = _Reader(text, _known(shapes), MOST_DEPTH)
     try:
-        tree = ast.parse(text.strip(), mode="eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise _no_expression(text, error) from None
-    names = {**SHAPES, **{builder.__name__: builder for builder in shapes}}
-    try:
-        value = _Reader(text, names).read(tree.body, MOST_DEPTH)
+        reader.schedule()
+    except InvalidArgument as refusal:
+        return reader.faults if refusal in reader.faults else [*reader.faults, refusal]
+    return []
+
+
+def _known(shapes: Iterable[Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
+    return {**SHAPES, "absolute": absolute, **{builder.__name__: builder for builder in shapes}}
+
+
+_BROKEN = object()
+"""The value of a part with a fault in it, which is told: what is made of it is not told again."""
+
+
+@final
+@dataclass(slots=True)
+class _Part:
+    """A value and where it stands."""
+
+    value: Any
+    begin: int
+    end: int
+
+
+@final
+@dataclass(slots=True)
+class _Open:
+    """A bracket that is open, or the line itself: what has been read in it so far."""
+
+    kind: str  # "line", "group", "list" or "call"
+    begin: int  # where the bracket stands, or the name that is called
+    place: int  # of the bracket itself
+    name: str = ""
+    builder: Any = None
+    items: list[_Part] = field(default_factory=list)
+    named: dict[str, _Part] = field(default_factory=dict)
+    keyword: Token | None = None
+    values: list[_Part] = field(default_factory=list)
+    operators: list[tuple[str, int, int]] = field(default_factory=list)  # sign, how tightly it binds, where it stands
+    comma: bool = False
+    found_before: int = 0  # faults, when the argument that is read now began
+    fault: InvalidArgument | None = None  # of the name that is called
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the argument that is read now has not begun."""
+        return not (self.values or self.operators or self.keyword)
+
+
+@final
+class _Reader:
+    """Reads one line; keeps the faults it finds."""
+
+    def __init__(self, text: str, names: Mapping[str, Callable[..., Any]], most_depth: int | None) -> None:
+        self.text, self.names, self.most_depth = text, names, most_depth
+        self.faults: list[InvalidArgument] = []
+
+    def schedule(self) -> Schedule:
+        """The schedule that the line says."""
+        begin, end = len(self.text) - len(self.text.lstrip()), len(self.text.rstrip())
+        value = self.value()
         if isinstance(value, Schedule):
             return value
         if not isinstance(value, (int, float, str, tuple)) and value is not None:
-            with suppress(TypeError):
-                return 1.0 * value  # type: ignore[no-any-return]  # a metric rule by itself guides base
-        return schedule_of(value, f'"{_short(text)}"')
-    except InvalidArgument as refusal:
-        raise refusal.locate(text, *_whole(text)) from None
-    except (TypeError, ZeroDivisionError, OverflowError) as error:
-        raise ParseError(f'"{_short(text)}"', str(error), 'Write warmup("5%") >> cosine(to=0.1), say').locate(
-            text, *_whole(text)
-        ) from None
-
-
-class _Reader:
-    """Walks one tree; keeps the text for messages and the names that may be called."""
-
-    def __init__(self, text: str, names: Mapping[str, Callable[..., Any]]) -> None:
-        self.text, self.names = text, names
-
-    def read(self, node: ast.expr, depth: int) -> Any:
-        if depth == 0:
-            raise ParseError(f'"{_short(self.text)}"', f"nested more than {MOST_DEPTH} deep", "Name parts apart")
-        match node:
-            case ast.Constant(value=bool() | int() | float() | str() | None as value):
-                return value
-            case ast.List(elts=items) | ast.Tuple(elts=items):
-                return tuple(self.read(item, depth - 1) for item in items)
-            case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return -self.number_or_schedule(self.read(operand, depth - 1), node)
-            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
-                return self.number_or_schedule(self.read(operand, depth - 1), node)
-            case ast.BinOp():
-                return self.binary(node, depth)
-            case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
-                return self.call(self.builder(name, node), name, args, keywords, depth, node)
-            case ast.Call(func=ast.Attribute(value=ast.Name(id="curves"), attr=name), args=args, keywords=keywords):
-                if name not in FAMILIES:
-                    found = f"{name!r} is no curve with arguments; {nearest(name, FAMILIES)}"
-                    raise self.refusal(node, found, meant=_called(node))
-                return self.call(FAMILIES[name], f"curves.{name}", args, keywords, depth, node)
-            case ast.Call(func=ast.Attribute(value=ast.Name(id="rules"), attr=name), args=args, keywords=keywords):
-                if name not in RULES:
-                    raise self.refusal(node, f"{name!r} is no rule; {nearest(name, RULES)}", meant=_called(node))
-                return self.call(RULES[name], f"rules.{name}", args, keywords, depth, node)
-            case ast.Attribute(value=ast.Name(id="curves"), attr=name):
-                if name not in CONSTANTS:
-                    raise self.refusal(node, f"{name!r} is no curve; {nearest(name, [*CONSTANTS, *FAMILIES])}")
-                return CONSTANTS[name]
-            case ast.Name(id=name):
-                self.builder(name, node)
-                raise self.refusal(node, f"{name} is not called", f"Write {name}(…)")
-        raise self.refusal(node, "not part of a schedule's text", "Write calls, numbers, text, lists, >>, *, + and -")
-
-    def binary(self, node: ast.BinOp, depth: int) -> Any:
-        # A long sequence is a tree as deep as it is long, on the left: walked by a loop, not counted as depth.
-        chain: list[tuple[ast.operator, ast.expr, ast.expr]] = []
-        left: ast.expr = node
-        while isinstance(left, ast.BinOp):
-            chain.append((left.op, left.right, left))
-            left = left.left
-        value = self.number_or_schedule(self.read(left, depth - 1), left)
-        for op, right_node, whole in reversed(chain):
-            apply = _OPERATORS.get(type(op))
-            if apply is None:
-                raise self.refusal(whole, "no operator of schedules", "Use >>, *, + and -")
-            right = self.number_or_schedule(self.read(right_node, depth - 1), right_node)
             try:
-                value = apply(value, right)
-            except InvalidArgument as refusal:
-                raise refusal.locate(self.text, *_span(self.text, whole)) from None
-        return value
-
-    def number_or_schedule(self, value: Any, node: ast.expr) -> Any:
-        if isinstance(value, (bool, str, tuple, Curve)) or value is None:
-            raise self.refusal(node, f"{value!r} is no number and no schedule")
-        return value
-
-    def builder(self, name: str, node: ast.expr) -> Callable[..., Any]:
-        if name == "absolute":
-            return absolute
-        if name not in self.names:
-            found, instead = f'"{name}" is no schedule; {nearest(name, [*self.names, "absolute"])}', ""
-            if (other := lookalike(name)) is not None and (meant := straightened(name)) in self.names:
-                found, instead = f'"{name}" is no schedule: {other[1]}', f"Write {meant}"
-            raise self.refusal(node, found, instead, meant=_called(node))
-        return self.names[name]
-
-    def call(
-        self,
-        builder: Callable[..., Any],
-        name: str,
-        args: list[ast.expr],
-        keywords: list[ast.keyword],
-        depth: int,
-        node: ast.expr,
-    ) -> Any:
-        positional = [self.read(arg, depth - 1) for arg in args]
-        named: dict[str, Any] = {}
-        for keyword in keywords:
-            if keyword.arg is None:
-                raise self.refusal(keyword.value, "** is not part of a schedule's text")
-            if keyword.arg in named:
-                raise self.refusal(keyword, f'"{keyword.arg}" is given twice', "Give each argument once")
-            named[keyword.arg] = self.read(keyword.value, depth - 1)
+                guided: Schedule = 1.0 * value  # a metric rule by itself guides base
+            except TypeError:
+                raise _no_schedule(self.text, value).locate(self.text, begin, end) from None
+            return guided
         try:
-            return build(builder, name, positional, named)
+            return schedule_of(value, f'"{short(self.text)}"')
         except InvalidArgument as refusal:
-            meant = _culprit(builder, positional, named)
-            place = node if meant is None else args[meant] if isinstance(meant, int) else _value_of(keywords, meant)
-            raise refusal.locate(self.text, *_span(self.text, place)) from None
+            raise refusal.locate(self.text, begin, end) from None
 
-    def refusal(
-        self, node: ast.expr | ast.keyword, found: str, instead: str = "", *, meant: ast.expr | None = None
-    ) -> ParseError:
-        begin, end = _span(self.text, node)
-        asked = f'"{_short(self.text[begin:end])}" at character {begin + 1}'
-        return ParseError(asked, found, instead).locate(self.text, *_span(self.text, meant or node))
+    def value(self) -> Any:
+        """What the line says, be it a schedule or not."""
+        part = self._read()
+        if self.faults:
+            raise self.faults[0]
+        return part.value
+
+    def _read(self) -> _Part:
+        words = tokens_of(self.text)
+        here, ahead = next(words), None
+        stack = [_Open("line", here.begin, here.begin)]
+        depth = brackets = 0
+        wanted = True  # a value; else an operator, a comma or the end of a bracket
+        while True:
+            frame = stack[-1]
+            if here.kind == "end":
+                return self._finish(stack, here, wanted=wanted)
+            if self.most_depth is not None and brackets > _MOST_BRACKETS:
+                raise not_an_expression(self.text, here.begin, here.end, f"more than {_MOST_BRACKETS} open brackets")
+            if self.most_depth is not None and depth >= self.most_depth:
+                raise ParseError(
+                    f'"{short(self.text)}"', f"nested more than {self.most_depth} deep", "Name parts apart"
+                ).locate(self.text, here.begin, here.end)
+            if ahead is None:
+                ahead = next(words)
+            if wanted and here.kind in ("number", "string"):
+                frame.values.append(_Part(here.value, here.begin, here.end))
+                wanted = False
+            elif wanted and here.kind == "name":
+                if ahead.value == "=" and ahead.kind == "sign" and frame.kind == "call" and frame.is_empty:
+                    frame.keyword, frame.found_before, ahead = here, len(self.faults), None
+                else:
+                    name, here, ahead = self._dotted(here, ahead, words)
+                    if ahead.value == "(" and ahead.kind == "sign":
+                        known = self._builder(name, here)
+                        stack.append(_Open("call", here.begin, ahead.begin, name, known))
+                        if known is _BROKEN:
+                            stack[-1].fault = self.faults[-1]
+                        depth += 1
+                        ahead = None
+                    else:
+                        frame.values.append(_Part(self._named_value(name, here, frame), here.begin, here.end))
+                        wanted = False
+            elif wanted and here.value in ("(", "["):
+                stack.append(_Open("group" if here.value == "(" else "list", here.begin, here.begin))
+                depth, brackets = depth + (here.value == "["), brackets + 1
+            elif wanted and here.value in ("-", "+"):
+                frame.operators.append((here.value, _SIGN, here.begin))
+                depth += 1
+            elif here.value in (")", "]") and here.kind == "sign":
+                part, signs = self._closed(stack, here, wanted=wanted)
+                depth -= signs + (frame.kind in ("call", "list"))
+                brackets -= frame.kind in ("group", "list")
+                stack[-1].values.append(part)
+                wanted = False
+            elif not wanted and here.kind == "sign" and here.value in _BINDS:
+                depth -= self._reduce(frame, _BINDS[here.value])
+                frame.operators.append((here.value, _BINDS[here.value], here.begin))
+                wanted = True
+            elif here.value == "," and here.kind == "sign" and not wanted and frame.kind != "line":
+                depth -= self._end_item(frame)
+                frame.comma = wanted = True
+            else:
+                raise self._stray(here, frame, wanted=wanted)
+            here, ahead = ahead or next(words), None
+
+    def _dotted(self, here: Token, ahead: Token, words: Any) -> tuple[str, Token, Token]:
+        """A name with what stands behind its dots: `curves.power`."""
+        name, end = here.value, here.end
+        while ahead.value == "." and ahead.kind == "sign":
+            word = next(words)
+            if word.kind != "name":
+                raise not_an_expression(self.text, ahead.begin, ahead.end, "no name behind the dot")
+            name, end, ahead = f"{name}.{word.value}", word.end, next(words)
+        return name, Token("name", name, here.begin, end), ahead
+
+    def _builder(self, name: str, here: Token) -> Any:
+        """What is called by a name."""
+        space, _, last = name.rpartition(".")
+        if space == "curves":
+            return FAMILIES.get(last) or self._fault(here, self._no_curve(last, called=True))
+        if space == "rules":
+            return RULES.get(last) or self._fault(here, f"{last!r} is no rule; {nearest(last, RULES)}")
+        if space:
+            return self._fault(here, f"{space}.… is not part of a schedule's text", _without(space, last, self.names))
+        return self.names.get(name) or self._unknown(name, here)
+
+    def _named_value(self, name: str, here: Token, frame: _Open) -> Any:
+        """What a name says that is not called."""
+        space, _, last = name.rpartition(".")
+        if name in ("True", "False", "None"):
+            return {"True": True, "False": False, "None": None}[name]
+        if space == "curves":
+            if last in CONSTANTS:
+                return CONSTANTS[last]
+            return self._fault(here, self._no_curve(last, called=False), _as_curve(last))
+        if space == "rules" and last in RULES:
+            return self._fault(here, f"{name} is not called", f"Write {name}(…)")
+        if space:
+            return self._fault(here, f"{space}.… is not part of a schedule's text", _without(space, last, self.names))
+        if name in _KEYWORDS:
+            raise self._not_part(here)
+        if name in self.names:
+            if frame.keyword is not None and frame.keyword.value == "curve" and _as_curve(name):
+                return self._fault(here, f"{name} is a schedule; the curve has a prefix", _as_curve(name))
+            return self._fault(here, f"{name} is not called", f"Write {name}(…)")
+        if frame.keyword is not None and frame.keyword.value == "curve":
+            found = f'"{name}" is no curve; {nearest(name, [*CONSTANTS, *FAMILIES])}'
+            return self._fault(
+                here, f"{name} is written with its prefix" if _as_curve(name) else found, _as_curve(name)
+            )
+        return self._unknown(name, here)
+
+    def _unknown(self, name: str, here: Token) -> Any:
+        if (other := lookalike(name)) is not None and (meant := straightened(name)) in self.names:
+            return self._fault(here, f'"{name}" is no schedule: {other[1]}', f"Write {meant}")
+        if instead := _as_curve(name):
+            return self._fault(here, f'"{name}" is no schedule, but a curve', instead)
+        return self._fault(here, f'"{name}" is no schedule; {nearest(name, self.names)}')
+
+    def _no_curve(self, name: str, *, called: bool) -> str:
+        if called and name in CONSTANTS:
+            return f"curves.{name} takes no argument, and is not called"
+        if not called and name in FAMILIES:
+            return f"{name!r} is no curve without its arguments"
+        return f"{name!r} is no curve; {nearest(name, [*CONSTANTS, *FAMILIES])}"
+
+    def _closed(self, stack: list[_Open], here: Token, *, wanted: bool) -> tuple[_Part, int]:
+        """The value of a bracket that ends here, and how many signs were applied in it."""
+        frame = stack[-1]
+        if frame.kind == "line" or (here.value == "]") != (frame.kind == "list"):
+            found = f'"{here.value}" closes nothing'
+            if frame.kind != "line":
+                found = f'"{here.value}" closes "{self.text[frame.place]}" of character {frame.place + 1}'
+            raise not_an_expression(self.text, here.begin, here.end, found, "Write one bracket of each pair")
+        if wanted and not frame.is_empty:
+            raise not_an_expression(self.text, here.begin, here.end, f'a value is missing before "{here.value}"')
+        signs = 0 if wanted else self._end_item(frame)
+        stack.pop()
+        value: Any
+        if frame.kind == "call":
+            value = self._called(frame, here.end)
+        elif frame.kind == "group" and len(frame.items) == 1 and not frame.comma:
+            value = frame.items[0].value
+        else:
+            broken = any(item.value is _BROKEN for item in frame.items)
+            value = _BROKEN if broken else tuple(item.value for item in frame.items)
+        return _Part(value, frame.begin, here.end), signs
+
+    def _end_item(self, frame: _Open) -> int:
+        """Put what was read up to a comma or a bracket among the arguments; how many signs were applied in it."""
+        signs = self._reduce(frame, 0)
+        part, keyword = frame.values.pop(), frame.keyword
+        if keyword is not None:
+            if part.value is _BROKEN:
+                self._unquoted(frame, keyword.value, part)
+            if keyword.value in frame.named:
+                whole = Token("name", keyword.value, keyword.begin, part.end)
+                self._fault(whole, f'"{keyword.value}" is given twice', "Give each argument once")
+            frame.named[keyword.value] = _Part(part.value, keyword.begin, part.end)
+            frame.keyword = None
+        elif frame.named:
+            raise not_an_expression(
+                self.text, part.begin, part.end, "an argument without a name behind one with a name", "Name it as well"
+            )
+        else:
+            frame.items.append(part)
+        return signs
+
+    def _unquoted(self, frame: _Open, name: str, part: _Part) -> None:
+        """Tell a choice that stands there without quotes, `index=t/n`, as what it is."""
+        parameter = None if frame.builder is _BROKEN else signature(frame.builder).parameters.get(name)
+        word = self.text[part.begin : part.end]
+        if parameter is not None and word in get_args(parameter.annotation):
+            del self.faults[frame.found_before :]
+            self._fault(part, f"{word} is text, which stands in quotes", f'Write {name}="{word}"')
+
+    def _called(self, frame: _Open, end: int) -> Any:
+        if frame.fault is not None:
+            frame.fault.ask(f'"{short(self.text[frame.begin : end])}" at character {frame.begin + 1}')
+        positional = [item.value for item in frame.items]
+        named = {name: part.value for name, part in frame.named.items()}
+        if frame.builder is _BROKEN or any(value is _BROKEN for value in (*positional, *named.values())):
+            return _BROKEN
+        try:
+            return build(frame.builder, frame.name, positional, named)
+        except InvalidArgument as refusal:
+            meant = _culprit(frame.builder, positional, named)
+            whole = _Part(None, frame.begin, end)
+            place = whole if meant is None else frame.items[meant] if isinstance(meant, int) else frame.named[meant]
+            self.faults.append(refusal.locate(self.text, place.begin, place.end))
+            return _BROKEN
+
+    def _reduce(self, frame: _Open, binds: int) -> int:
+        """Apply what binds more tightly than the operator that comes; how many of them were signs."""
+        signs = 0
+        values, operators = frame.values, frame.operators
+        while operators and operators[-1][1] >= max(binds, 1):
+            sign, tightness, place = operators[-1]
+            if tightness == 1:
+                if not binds:  # a sequence is made at once of all its stages, not of two and two
+                    self._sequence(frame)
+                break
+            operators.pop()
+            right = values.pop()
+            if tightness == _SIGN:
+                signs += 1
+                values.append(_Part(self._signed(sign, right, place), place, right.end))
+            else:
+                left = values.pop()
+                values.append(_Part(self._joined(sign, left, right), left.begin, right.end))
+        return signs
+
+    def _signed(self, sign: str, part: _Part, place: int) -> Any:
+        if part.value is _BROKEN or not self._joins(part):
+            return _BROKEN
+        return part.value if sign == "+" else self._applied(operator.neg, (part.value,), place, part.end)
+
+    def _joined(self, sign: str, left: _Part, right: _Part) -> Any:
+        known = left.value is not _BROKEN and right.value is not _BROKEN
+        apply = _APPLY.get(sign)
+        if apply is None:
+            whole = Token("sign", sign, left.begin, right.end)
+            return self._fault(whole, f'"{sign}" is no operator of schedules', _OPERATORS)
+        if not (self._joins(left) & self._joins(right)) or not known:
+            return _BROKEN
+        return self._applied(apply, (left.value, right.value), left.begin, right.end)
+
+    def _applied(self, apply: Callable[..., Any], operands: tuple[Any, ...], begin: int, end: int) -> Any:
+        try:
+            return apply(*operands)
+        except InvalidArgument as refusal:
+            self.faults.append(refusal.locate(self.text, begin, end))
+        except (TypeError, ZeroDivisionError, OverflowError) as error:
+            asked = f'"{short(self.text[begin:end])}" at character {begin + 1}'
+            by = "Multiply by the reciprocal: 0.5 * cosine()" if apply is operator.truediv else _LINE
+            self.faults.append(ParseError(asked, str(error), by).locate(self.text, begin, end))
+        return _BROKEN
+
+    def _sequence(self, frame: _Open) -> None:
+        """Replace the values of a frame, all of them joined by `>>`, by the sequence."""
+        parts, signs = frame.values, {sign for sign, _, _ in frame.operators}
+        whole = _Part(_BROKEN, parts[0].begin, parts[-1].end)
+        frame.values, frame.operators = [whole], []
+        if "<<" in signs:
+            self._fault(Token("sign", "", whole.begin, whole.end), '"<<" is no operator of schedules', _OPERATORS)
+            return
+        sound = [self._joins(part) and part.value is not _BROKEN for part in parts]
+        first = parts[0].value
+        if isinstance(first, (int, float)) and not isinstance(first, bool):
+            found = f"{shown(first)} is a number; a stage that is not the last says how long it is"
+            self._fault(parts[0], found, f'Write constant({shown(first)}, over="10%") >> cosine()')
+        elif all(sound):
+            for part in parts:
+                try:
+                    schedule_of(part.value, lambda: f'"{short(self.text)}"')
+                except InvalidArgument as refusal:
+                    self.faults.append(refusal.locate(self.text, part.begin, part.end))
+                    return
+            stages = [part.value for part in parts]
+            whole.value = self._applied(lambda: combine("sequence", *stages), (), whole.begin, whole.end)
+
+    def _joins(self, part: _Part) -> bool:
+        """Whether a value can stand beside an operator; if not, that is told."""
+        value = part.value
+        if value is None or isinstance(value, (bool, str, tuple, Curve)):
+            self._fault(part, f"{shown(value)} is no number and no schedule")
+            return False
+        if isinstance(value, Absolute):
+            level = f"absolute({-value.value!r})" if self.text[max(part.begin - 1, 0)] == "-" else f"constant({value})"
+            self._fault(part, f"{value} is a level, no number and no schedule", f"Write {level}")
+            return False
+        return True
+
+    def _finish(self, stack: list[_Open], here: Token, *, wanted: bool) -> _Part:
+        frame = stack[-1]
+        if frame.kind != "line":
+            found = f'the "{self.text[frame.place]}" of character {frame.place + 1} is not closed'
+            raise not_an_expression(self.text, frame.place, frame.place + 1, found)
+        if wanted:
+            found = "nothing stands there" if frame.is_empty else "a value is missing at the end"
+            raise not_an_expression(self.text, max(here.begin - 1, 0), here.end, found)
+        self._reduce(frame, 0)
+        return frame.values[0]
+
+    def _stray(self, here: Token, frame: _Open, *, wanted: bool) -> ParseError:
+        """The error of a word where none, or another, should stand."""
+        word = here.value
+        if here.kind == "sign":
+            if wanted and word in ("*", "**") and frame.kind == "call":
+                return self._not_part(here)
+            if word in ("{", "}", "~", ":", ":=", "->", "==", "!=", "<", ">", "<=", ">=", "&", "|", "^", "."):
+                return self._not_part(here)
+            if not wanted and word in ("(", "["):
+                return self._not_part(here)
+            if word == "=":
+                return not_an_expression(self.text, here.begin, here.end, '"=" gives an argument of a call its value')
+            if word == "," and frame.kind == "line":
+                return not_an_expression(self.text, here.begin, here.end, "a comma outside brackets", "Write >> or *")
+            return not_an_expression(self.text, here.begin, here.end, f'a value is missing before "{word}"')
+        if here.kind == "name" and word in _KEYWORDS:
+            return self._not_part(here)
+        found = "an operator, or the end, should stand here" if frame.kind == "line" else "a comma is missing before it"
+        return not_an_expression(self.text, here.begin, here.end, found)
+
+    def _not_part(self, here: Token) -> ParseError:
+        word = self.text[here.begin : here.end]
+        asked = f'"{short(self.text)}" at character {here.begin + 1}'
+        return ParseError(
+            asked, f"{word} is not part of a schedule's text", "Write calls, numbers, text, lists, >>, *, + and -"
+        ).locate(self.text, here.begin, here.end)
+
+    def _fault(self, place: Token | _Part, found: str, instead: str = "") -> Any:
+        """Keep a fault and go on with a broken value."""
+        asked = f'"{short(self.text[place.begin : place.end])}" at character {place.begin + 1}'
+        self.faults.append(ParseError(asked, found, instead).locate(self.text, place.begin, place.end))
+        return _BROKEN
 
 
-def build(builder: Callable[..., Any], name: str, positional: Iterable[Any], named: Mapping[str, Any]) -> Any:
-    """Call a builder; wrong argument names and numbers are told as what they are."""
-    import inspect
+def _no_schedule(text: str, value: object) -> ParseError:
+    instead = "Write warmup(100) >> cosine(to=0.1), say"
+    if isinstance(value, Absolute):
+        instead = f"Write constant({value})"
+    elif isinstance(value, Curve):
+        instead = f"Write anneal(curve={value})"
+    elif str(value).startswith("rules."):
+        instead = f"Write recurrence({value})"
+    return ParseError(f'"{short(text)}"', f"{shown(value)} is no schedule and no number", instead)
 
-    positional = list(positional)
-    try:
-        inspect.signature(builder).bind(*positional, **named)
-    except TypeError as error:
-        parameters = inspect.signature(builder).parameters
-        unknown = [key for key in named if key not in parameters]
-        found = f'no argument "{unknown[0]}"; {nearest(unknown[0], parameters)}' if unknown else str(error)
-        raise ParseError(f"{name}(…)", found, f"Write {name}{_signature(builder)}") from None
-    try:
-        return builder(*positional, **named)
-    except (TypeError, AttributeError) as error:
-        raise InvalidArgument(f"{name}(…)", str(error), f"Write {name}{_signature(builder)}") from None
+
+def _without(space: str, last: str, names: Mapping[str, Callable[..., Any]]) -> str:
+    """What to write where a name stands behind a module's: `ps.cosine(…)`."""
+    for name in (f"{space.rpartition('.')[2]}.{last}", last):
+        if name in names or name.startswith(("curves.", "rules.")):
+            return f"Write {name}"
+    return "Write calls, numbers, text, lists, >>, *, + and -"
+
+
+def _as_curve(name: str) -> str:
+    """What to write for a name that is a curve's."""
+    if name in CONSTANTS:
+        return f"Write curves.{name}"
+    return f"Write {example(FAMILIES[name], f'curves.{name}')}" if name in FAMILIES else ""
 
 
 def _culprit(builder: Callable[..., Any], positional: list[Any], named: Mapping[str, Any]) -> int | str | None:
     """The argument that cannot be what its parameter stands for: its place or its name; None where none is alone."""
-    import inspect
-
-    parameters = inspect.signature(builder).parameters
+    parameters = signature(builder).parameters
     if unknown := next((name for name in named if name not in parameters), None):
         return unknown
     kinds = [parameter.annotation for parameter in parameters.values()]
@@ -223,63 +531,3 @@ _CHECKS: tuple[tuple[Any, Callable[[Any], object]], ...] = (
     (float, lambda number: finite("", number)),
     (Schedule, lambda schedule: schedule_of(schedule, "")),
 )
-
-
-def _no_expression(text: str, error: BaseException) -> ParseError:
-    """The error of a line that Python cannot read: by what was meant, or by where it stops to be an expression."""
-    asked = f'"{_short(text)}"'
-    slip = slip_in(text)
-    if slip is not None:
-        begin, end, found, instead = slip
-        return ParseError(asked, f"not an expression: {found}", instead).locate(text, begin, end)
-    where = f" at character {error.offset}" if isinstance(error, SyntaxError) and error.offset else ""
-    refusal = ParseError(asked, f"not an expression{where}", 'Write warmup("5%") >> cosine(to=0.1), say')
-    return refusal.locate(text, *_span_of_error(text, error))
-
-
-def _called(node: ast.expr) -> ast.expr:
-    return node.func if isinstance(node, ast.Call) else node
-
-
-def _value_of(keywords: list[ast.keyword], name: str) -> ast.keyword:
-    return next(keyword for keyword in keywords if keyword.arg == name)
-
-
-def _whole(text: str) -> tuple[int, int]:
-    """Where the line begins and ends, without the blanks around it."""
-    begin = len(text) - len(text.lstrip())
-    return begin, max(begin, len(text.rstrip()))
-
-
-def _span(text: str, node: ast.expr | ast.keyword) -> tuple[int, int]:
-    """Where a part of the tree begins and ends in the text; the tree counts lines, and bytes in them."""
-    first = _whole(text)[0]
-    lines = text.strip().splitlines(keepends=True)
-
-    def place(line: int, byte: int) -> int:
-        before = sum(map(len, lines[: line - 1]))
-        return first + before + len(lines[line - 1].encode("utf-8", "surrogatepass")[:byte].decode("utf-8", "replace"))
-
-    return place(node.lineno, node.col_offset), place(node.end_lineno or 1, node.end_col_offset or 0)
-
-
-def _span_of_error(text: str, error: BaseException) -> tuple[int, int]:
-    """Where a line stops to be an expression; the whole of it where nothing says."""
-    begin, end = _whole(text)
-    if not isinstance(error, SyntaxError) or not error.offset or not error.lineno:
-        return begin, end
-    lines = text.strip().splitlines(keepends=True)
-    place = min(begin + sum(map(len, lines[: error.lineno - 1])) + error.offset - 1, max(begin, end - 1))
-    width = error.end_offset - error.offset if error.end_offset and error.end_lineno == error.lineno else 1
-    return place, min(max(place + width, place + 1), max(end, place + 1))
-
-
-def _signature(builder: Callable[..., Any]) -> str:
-    import inspect
-
-    return "(" + ", ".join(str(p).split(":")[0] for p in inspect.signature(builder).parameters.values()) + ")"
-
-
-def _short(text: str) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= 60 else flat[:57] + "..."

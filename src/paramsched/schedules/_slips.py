@@ -3,7 +3,7 @@
 import re
 
 from paramsched._lookalikes import lookalike, straightened
-from paramsched.time.duration import UNIT_NAMES
+from paramsched.time.duration import UNIT_NAMES, length_with_unit
 
 _STRING = re.compile(r"\"[^\"]*\"|'[^']*'")
 _LENGTH = re.compile(r"(?<![\w.\"'])(\d[\d_]*(?:\.\d*)?(?:e[+-]?\d+)?)\s*(%(?=\s*(?:[,)\]+-]|$))|[A-Za-z]+)")
@@ -44,9 +44,11 @@ def _other_character(text: str) -> tuple[int, int, str, str] | None:
 
 def _bare_length(text: str) -> tuple[int, int, str, str] | None:
     for found in _LENGTH.finditer(_blanked(text)):
+        length = found[0].strip()
         if found[2] == "%" or found[2] in UNIT_NAMES:
-            length = found[0].strip()
             return found.start(), found.end(), f"{length} is a length without quotes", f'Quote the length: "{length}"'
+        if (ours := length_with_unit(found[1], found[2])) is not None:  # 10ep
+            return found.start(), found.end(), f"{length} is a length without quotes", f'Write "{ours}"'
     return None
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, TypeVar
 
+from paramsched._calls import told
 from paramsched.errors import InvalidArgument
 from paramsched.schedules._level import Absolute
 from paramsched.time import Duration
@@ -139,6 +140,7 @@ def _register(table: dict[str, Callable[..., Any]], builder: _Builder, prefix: s
         raise InvalidArgument(
             f"shape {name!r}", "its return annotation is missing", f"Write def {name}(…) -> Schedule:"
         )
-    table[name] = builder
-    _BUILDERS.setdefault(made, (prefix + name, builder))
-    return builder
+    known = told(builder, prefix)
+    table[name] = known
+    _BUILDERS.setdefault(made, (prefix + name, known))
+    return known

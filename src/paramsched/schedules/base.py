@@ -13,7 +13,7 @@ import numpy as np
 from paramsched._arrays import NUMPY, Array, Arrays, Floats, arrays_of, is_numpy
 from paramsched._data import equal, hashed
 from paramsched.curves import Curve
-from paramsched.errors import InvalidArgument, InvalidTime, Unresolved
+from paramsched.errors import InvalidArgument, InvalidTime, Unresolved, shown
 from paramsched.schedules import _text
 from paramsched.schedules._level import Absolute
 from paramsched.schedules._span import Span
@@ -412,10 +412,10 @@ def schedule_of(value: object, asked: str | Callable[[], str]) -> Schedule:
             )
         return value
     if isinstance(value, Real) and not isinstance(value, bool):
-        level: Schedule = _text.SHAPES["constant"](float(value))
+        level: Schedule = _text.SHAPES["constant"](value)
         return level
     raise InvalidArgument(
         asked() if callable(asked) else asked,
-        f"{value!r} is no schedule and no number",
+        f"{shown(value)} is no schedule and no number",
         "Write warmup(100) >> cosine(to=0.1), say",
     )

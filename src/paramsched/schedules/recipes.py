@@ -13,6 +13,7 @@ from paramsched.schedules.anneal import Index, anneal, cooldown, linear, warmup
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.constant import constant
 from paramsched.schedules.inverse import inverse_sqrt
+from paramsched.schedules.sequence import sequence
 from paramsched.time import Duration, DurationLike
 
 
@@ -153,10 +154,7 @@ def piecewise(points: tuple[tuple[DurationLike, Level], ...], curve: CurveLike |
     for (begin, here), (end, there) in pairwise(pairs):
         stages.append(constant(here, end - begin) if curve is None else anneal(here, there, end - begin, curve))
     stages.append(constant(pairs[-1][1]))
-    schedule = stages[0]
-    for stage in stages[1:]:
-        schedule = schedule >> stage
-    return schedule
+    return stages[0] if len(stages) == 1 else sequence(*stages)
 
 
 _warmup = warmup  # where an argument has the name

@@ -151,6 +151,6 @@ def _staged(stage: Schedule, span: Span, last: bool) -> Schedule:
 
 
 @_text.operator("sequence")
-def sequence(before: object, after: object) -> Schedule:
-    """What `a >> b` makes."""
-    return Sequence(tuple(schedule_of(operand, lambda: f"{before} >> {after}") for operand in (before, after)))
+def sequence(*stages: object) -> Schedule:
+    """What `a >> b >> …` makes."""
+    return Sequence(tuple(schedule_of(stage, lambda: " >> ".join(map(str, stages))) for stage in stages))

@@ -6,7 +6,8 @@ from fractions import Fraction
 from numbers import Integral
 from typing import TypeAlias, final
 
-from paramsched.errors import InvalidArgument, Unresolved, nearest
+from paramsched._vocabulary import UNITS as UNITS_OF_PEERS
+from paramsched.errors import InvalidArgument, Unresolved, nearest, shown
 
 UNITS = ("updates", "epochs", "percent", "samples", "tokens", "seconds")
 
@@ -52,7 +53,7 @@ class Duration:
     terms: tuple[tuple[str, Fraction], ...]
 
     @staticmethod
-    def of(amount: "DurationLike") -> "Duration":
+    def of(amount: "DurationLike | float") -> "Duration":
         """Read `"5%"`, `"10 epochs"`, `"1e6 samples"`, `"90 min"`, sums of these, or an integer of updates.
 
         Raises:
@@ -60,20 +61,18 @@ class Duration:
         """
         if isinstance(amount, Duration):
             return amount
-        if isinstance(amount, bool) or not isinstance(amount, (str, Integral)):
-            shown = f"{float(amount):.6g}" if isinstance(amount, float) else repr(amount)
-            raise InvalidArgument(
-                f"length {shown}",
-                f"a length is a whole number of updates or a text with a unit, not {type(amount).__name__}",
-                'Write "5%" for a share of the run, "10 epochs", or 500 for updates',
-            )
-        if isinstance(amount, Integral):
-            if amount < 0:
-                raise InvalidArgument(f"length {amount}", "a length is not negative", "Write 0 or more updates")
-            if amount > _MOST:
-                raise InvalidArgument(f"length {amount}", "more updates than a clock counts", "Write 1e18 or fewer")
-            return _duration({"updates": Fraction(int(amount))})
-        return _read(amount)
+        if isinstance(amount, str):
+            return _read(amount)
+        if isinstance(amount, bool) or not isinstance(amount, (int, float, Integral)):
+            raise _no_length(amount)
+        if isinstance(amount, float) and not amount.is_integer():  # 5.0 is 5; what is infinite is no integer
+            raise _no_length(amount)
+        if amount < 0:
+            raise InvalidArgument(f"length {shown(amount)}", "a length is not negative", "Write 0 or more updates")
+        if amount > _MOST:
+            found = "more updates than a clock counts"
+            raise InvalidArgument(f"length {shown(amount)}", found, "Write at most 1_000_000_000_000_000_000")
+        return _duration({"updates": Fraction(int(amount))})
 
     @property
     def updates(self) -> int:
@@ -125,7 +124,7 @@ class Duration:
 
 
 DurationLike: TypeAlias = Duration | str | int
-"""What people write for a length: `"5%"`, `"10 epochs"`, `500` (updates) or a Duration."""
+"""What people write for a length: `"5%"`, `"10 epochs"`, `500` (updates; a whole float counts) or a Duration."""
 
 
 def _sum(left: Duration, right: Duration, sign: int) -> dict[str, Fraction]:
@@ -144,35 +143,87 @@ def _duration(amounts: dict[str, Fraction]) -> Duration:
     return Duration(terms)
 
 
+def length_with_unit(number: str, unit: str) -> str | None:
+    """A number and a unit as a length is written, also where the unit is a peer's word; None where it is none.
+
+    >>> length_with_unit("10", "ep"), length_with_unit("0.06", "dur"), length_with_unit("3", "apples")
+    ('10 epochs', '6%', None)
+    """
+    scales = [("", unit), *((scale, unit[1:].strip()) for scale in _SCALES if scale and unit.startswith(scale))]
+    for scale, word in scales:
+        ours = (
+            word if word in UNIT_NAMES else UNITS_OF_PEERS.get(word) or UNITS_OF_PEERS.get(word.lower()) or _close(word)
+        )
+        if ours is None:
+            continue
+        try:
+            amount = Fraction(number.replace("_", "")) * (100 if word == "dur" else 24 if ours == "24 h" else 1)
+            ours = ours.removeprefix("24 ")
+            text = f"{_number(amount)}{scale}{'' if ours == '%' else ' '}{ours}"
+            _read(text)
+        except (ValueError, ZeroDivisionError):
+            continue
+        return text
+    return None
+
+
+def _nearest_unit(word: str) -> str:
+    close = None if word in UNITS_OF_PEERS else _close(word)
+    return "" if close is None else f'; nearest: "{close}"'
+
+
+def _close(word: str) -> str | None:
+    """The unit that a word is a slip of the pen of; long words only, since short ones are like anything."""
+    from difflib import get_close_matches  # for messages only, so not at import
+
+    if not word.isalpha():
+        return None
+    return next(
+        iter(get_close_matches(word.lower(), [name for name in UNIT_NAMES if len(name) > 3], n=1, cutoff=0.8)), None
+    )
+
+
+def _no_length(amount: object) -> InvalidArgument:
+    found = f"a length is a whole number of updates or a text with a unit, not {type(amount).__name__}"
+    if isinstance(amount, float):
+        found = "a length is a whole number of updates or a text with a unit"
+    instead = 'Write "5%" for a share of the run, "10 epochs", or 500 for updates'
+    return InvalidArgument(f"length {shown(amount)}", found, instead)
+
+
 def _read(text: str) -> Duration:
     instead = 'Write an amount and a unit: "500 steps", "10 epochs", "5%", "1e6 samples", "250B tokens", "90 min"'
-    shown = text if len(text) <= 40 else text[:37] + "..."
+    line = text if len(text) <= 40 else text[:37] + "..."
     if len(text) > _MOST_TEXT:
-        raise InvalidArgument(f'length "{shown}"', f"{len(text)} characters are no length", instead)
+        raise InvalidArgument(f'length "{line}"', f"{len(text)} characters are no length", instead)
     bare = text.strip()
     if bare in ("step", "update", "iter", "iteration", "epoch", "sample", "token", "second", "minute", "hour"):
         bare = f"1 {bare}"
     if re.fullmatch(r"[+-]?[\d._]+(e[+-]?\d+)?", bare, re.IGNORECASE):
-        raise InvalidArgument(f'length "{shown}"', "a number without a unit", f'Write "{bare} steps" or "5%"')
+        raise InvalidArgument(f'length "{line}"', "a number without a unit", f'Write "{bare} steps" or "5%"')
     amounts: dict[str, Fraction] = {}
     place = 0
     while place < len(bare):
         found = _TERM.match(bare, place)
         if found is None or (place and not found["sign"]):
-            raise InvalidArgument(f'length "{shown}"', "not an amount with a unit", instead)
+            raise InvalidArgument(f'length "{line}"', "not an amount with a unit", instead)
         if found["unit"] not in UNIT_NAMES:
             unit = found["unit"]
-            raise InvalidArgument(f'length "{shown}"', f'"{unit}" is no unit; {nearest(unit, UNIT_NAMES)}', instead)
+            meant = length_with_unit(found["number"], found["scale"] + unit)
+            if meant is None:
+                raise InvalidArgument(f'length "{line}"', f'"{unit}" is no unit; {nearest(unit, UNIT_NAMES)}', instead)
+            meant = f"{bare[: found.start('number')]}{meant}{bare[found.end() :]}"
+            raise InvalidArgument(f'length "{line}"', f'"{unit}" is no unit{_nearest_unit(unit)}', f'Write "{meant}"')
         unit, times = UNIT_NAMES[found["unit"]]
         try:
             number = Fraction(found["number"].replace("_", ""))
         except ValueError:
-            raise InvalidArgument(f'length "{shown}"', "not an amount with a unit", instead) from None
+            raise InvalidArgument(f'length "{line}"', "not an amount with a unit", instead) from None
         amount = number * _SCALES[found["scale"]] * times * (-1 if found["sign"] == "-" else 1)
         if abs(amount) > _MOST:
-            raise InvalidArgument(f'length "{shown}"', "more than a clock counts", "Write 1e18 or fewer")
+            raise InvalidArgument(f'length "{line}"', "more than a clock counts", "Write 1e18 or fewer")
         if 0 < abs(amount) < _LEAST:
-            raise InvalidArgument(f'length "{shown}"', "less than any clock tells from nothing", "Write 0, or more")
+            raise InvalidArgument(f'length "{line}"', "less than any clock tells from nothing", "Write 0, or more")
         amounts[unit] = amounts.get(unit, Fraction(0)) + amount
         place = found.end()
         while place < len(bare) and bare[place].isspace():

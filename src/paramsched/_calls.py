@@ -1,0 +1,107 @@
+"""A call of a builder: one that it does not take is told in our words, whatever library the words came from."""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from types import FunctionType
+from typing import Any, TypeVar, cast
+
+from paramsched._vocabulary import NOWHERE, our_word
+from paramsched.errors import InvalidArgument, InvalidCall, nearest, shown
+
+_Builder = TypeVar("_Builder", bound=Callable[..., Any])
+
+
+def told(builder: _Builder, prefix: str = "") -> _Builder:
+    """The same function, which tells a call that it does not take: `cosine(T_max=100)` says `over`.
+
+    `inspect.signature`, the type and the documentation are those of `builder`; a call costs 0.1 µs more.
+    """
+    name, refuse = prefix + builder.__name__, refused_call
+
+    def call(*positional: Any, **named: Any) -> Any:
+        try:
+            return builder(*positional, **named)
+        except TypeError:
+            refusal = refuse(builder, name, positional, named)
+            if refusal is None:
+                raise
+        raise refusal
+
+    # In the builder's own module, where doctest looks for examples: a function belongs where its globals are.
+    here = cast(Any, call)
+    same = FunctionType(here.__code__, builder.__globals__, builder.__name__, None, here.__closure__)
+    return cast(_Builder, wraps(builder)(same))
+
+
+def build(builder: Callable[..., Any], name: str, positional: Iterable[Any], named: Mapping[str, Any]) -> Any:
+    """Call a builder for a text or a config: whatever it raises is told as what it is.
+
+    Raises:
+        InvalidArgument: wrong names or numbers of arguments, or an argument that cannot be.
+    """
+    positional = list(positional)
+    try:
+        return builder(*positional, **named)
+    except InvalidArgument:
+        raise
+    except (TypeError, AttributeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
+        refusal = refused_call(builder, name, positional, named)
+        raise refusal or InvalidArgument(f"{name}(…)", str(error), f"Write {example(builder, name)}") from None
+
+
+def refused_call(
+    builder: Callable[..., Any], name: str, positional: Iterable[Any], named: Mapping[str, Any]
+) -> InvalidCall | None:
+    """Why a builder does not take these arguments; None where it does, and the fault is in it."""
+    positional = list(positional)
+    try:
+        inspect.signature(builder).bind(*positional, **named)
+    except TypeError as error:
+        parameters = inspect.signature(builder).parameters
+        unknown = [key for key in named if key not in parameters]
+        if not unknown:
+            return InvalidCall(f"{name}(…)", str(error), f"Write {example(builder, name)}")
+        ours = {key: our_word(key, parameters) for key in unknown}
+        found = "; ".join(_unknown_argument(key, word, parameters) for key, word in ours.items())
+        renamed = {ours.get(key) or key: value for key, value in named.items()}
+        works = len(renamed) == len(named) and _takes(builder, positional, renamed)
+        written = [shown(value) for value in positional] + [f"{key}={shown(value)}" for key, value in renamed.items()]
+        line = f"{name}({', '.join(written)})" if works else example(builder, name)
+        return InvalidCall(f"{name}(…)", found, f"Write {line}")
+    return None
+
+
+def _unknown_argument(key: str, ours: str | None, known: Iterable[str]) -> str:
+    if ours is not None:
+        return f'no argument "{key}"; here it is "{ours}"'
+    return f'no argument "{key}"; {NOWHERE.get(key) or nearest(key, known)}'
+
+
+def _takes(builder: Callable[..., Any], positional: list[Any], named: Mapping[str, Any]) -> bool:
+    """Whether a call works, for advice."""
+    try:
+        builder(*positional, **named)
+    except (TypeError, AttributeError, ValueError, ArithmeticError, LookupError, RecursionError):
+        return False
+    return True
+
+
+def example(builder: Callable[..., Any], name: str) -> str:
+    """A call that works: the first one of the builder's own examples; its parameters where it has none."""
+    documented = inspect.getdoc(builder) or ""
+    for _, _, line in (line.partition(">>> ") for line in documented.splitlines() if line.startswith(">>> ")):
+        begin = line.find(f"{name.rpartition('.')[2]}(")
+        if begin >= 0 and (end := _closing(line, begin)) is not None:
+            return name.rpartition(".")[0] + "." * ("." in name) + line[begin:end]
+    return f"{name}({', '.join(str(p).split(':')[0] for p in inspect.signature(builder).parameters.values())})"
+
+
+def _closing(line: str, begin: int) -> int | None:
+    """Where the bracket that opens first behind `begin` is closed."""
+    depth = 0
+    for place in range(begin, len(line)):
+        depth += (line[place] in "([{") - (line[place] in ")]}")
+        if line[place] in ")]}" and depth == 0:
+            return place + 1
+    return None

@@ -1,0 +1,72 @@
+"""What other libraries call things, and our word for it: one table, for messages of code, text, configs and commands.
+
+Nothing is accepted by these words; an error that meets one of them says what to write.
+"""
+
+from collections.abc import Iterable, Mapping
+
+UNITS: Mapping[str, str] = {
+    "ep": "epochs", "e": "epochs",
+    "ba": "steps", "batch": "steps", "batches": "steps", "it": "steps", "its": "steps",
+    "sp": "samples", "image": "samples", "images": "samples", "example": "samples", "examples": "samples",
+    "tok": "tokens", "toks": "tokens",
+    "dur": "%", "percent": "%", "pct": "%",
+    "secs": "s", "mins": "min", "hr": "h", "hrs": "h", "d": "24 h", "day": "24 h", "days": "24 h",
+}  # fmt: skip
+"""Units of time: Composer's `10ep`, `5ba`, `0.06dur`, `2000tok`, and what people write."""
+
+_ARGUMENTS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("over", ("T_max", "total_iters", "decay_steps", "transition_steps", "n_iter", "duration", "t_max", "length",
+              "num_training_steps", "total_steps", "num_decay_steps", "max_iters", "max_steps", "steps", "iters")),
+    ("first", ("T_0", "t_initial", "first_cycle_steps", "first_decay_steps", "t_0", "cycle_size")),
+    ("mult", ("T_mult", "cycle_mult", "cycle_mul", "t_mul", "t_mult")),
+    ("up", ("step_size_up", "up_steps")),
+    ("down", ("step_size_down", "down_steps")),
+    ("warmup", ("num_warmup_steps", "warmup_steps", "warmup_t", "t_warmup", "warmup_epochs", "warmup_iters",
+                "warmup_ratio", "warmup_length")),
+    ("decay", ("num_decay_steps", "decay_steps", "cooldown_steps")),
+    ("to", ("eta_min", "end_factor", "alpha_f", "alpha", "lr_min", "min_lr", "min_lr_ratio", "lr_end", "end_value",
+            "end", "final", "stop", "min_value", "max_lr")),
+    ("start", ("start_factor", "warmup_start_factor", "warmup_ratio", "init_value", "warmup_init_lr", "warmup_lr_init",
+               "begin_value", "base_lr", "initial")),
+    ("gamma", ("decay_rate", "lr_decay", "gamma_factor", "cycle_decay", "factor", "decay")),
+    ("every", ("step_size", "decay_t", "decay_steps", "period", "interval", "decay_epochs")),
+    ("milestones", ("boundaries", "boundaries_and_scales", "steps", "decay_epochs", "decay_milestones")),
+    ("per", ("decay_steps", "transition_steps", "step_size", "every")),
+    ("power", ("exponent", "p", "decay_power")),
+    ("exponent", ("power", "p", "decay_power")),
+    ("timescale", ("tau", "num_warmup_steps", "warmup_steps", "shift", "per")),
+    ("value", ("factor", "lr", "level")),
+    ("cut", ("cut_frac", "warmup", "num_warmup_steps")),
+    ("metric", ("monitor",)),
+    ("min", ("min_lr", "min_value", "eta_min")),
+    ("begin", ("transition_begin", "start")),
+    ("end", ("stop", "T_max")),
+    ("by", ("transition_begin", "offset", "begin")),
+    ("times", ("num_cycles", "cycles", "cycle_limit")),
+    ("width", ("d_model", "model_size", "dim_embed")),
+    ("curve", ("anneal_strategy", "decay_type", "shape", "mode", "warmup_mode", "interpolate_type")),
+)  # fmt: skip
+"""Ours, and what peers call the same argument: torch, MMEngine, Hugging Face, timm, optax, Keras, Composer, fairseq."""
+
+NOWHERE: Mapping[str, str] = {
+    "last_epoch": "a schedule has no state; Scheduler.seek(t) goes to a time",
+    "verbose": "nothing is printed; Scheduler.values() says what is in force",
+    "by_epoch": 'a length says its unit: over="10 epochs"; every(…, "epoch") changes between epochs only',
+    "convert_to_iter_based": 'a length says its unit: over="10 epochs"',
+    "optimizer": "a schedule is no part of an optimizer; Scheduler(optimizer, Plan(lr=…)) joins them",
+    "num_training_steps": "the run is as long as the plan's horizon says",
+    "total_steps": "the run is as long as the plan's horizon says",
+    "max_lr": "the group's own lr is the peak",
+}
+"""What has no argument of ours, and what there is instead."""
+
+
+def our_word(name: str, known: Iterable[str]) -> str | None:
+    """Our name for what a peer calls `name`, among those known here; None where it is no peer's word.
+
+    >>> our_word("T_max", ["start", "to", "over"])
+    'over'
+    """
+    known = set(known)
+    return next((ours for ours, theirs in _ARGUMENTS if ours in known and name in theirs), None)

@@ -1,0 +1,100 @@
+"""Lines of text, generated and spoiled: read as Python reads them, or refused by us; nothing else ever comes out."""
+
+import numpy as np
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+import strategies
+from paramsched import curves
+from paramsched.errors import InvalidArgument, ParamschedError
+from paramsched.plan import Plan, resolve
+from paramsched.schedules import SHAPES, Schedule, absolute, faults_in, parse, parse_own, rules
+from paramsched.time import Calendar
+
+NAMES = {**SHAPES, "absolute": absolute, "curves": curves, "rules": rules}
+PIECES = (
+    *"()[],=.+-*/>'\"#% \t\n\\_~{}:@",
+    *(">>", "<<", "**", "//", "==", "0", "1", "-1", "0.5", "1e999", "1e-999", "10**9", "1j"),
+    *("0x" + "f" * 400, "9" * 400, "None", "True", "nan", "inf", "'nan'", "'5%'", '"10ep"', "5%", "“5%”"),
+    *("сosine()", "lambda: 1", "if", "not", "for x in y", "*[1]", "**{}", "over=", "to=", "T_max=", "phase=10**400"),
+    *("cosine()", "linear(1, 0, over=5)", "warmup(10)", "step(3)", "plateau()", "absolute(0.1)", "curves.rex"),
+    *("curves.power(2)", "rules.linear(0.1, end=5)", "every(", "recurrence(", "window("),
+    *("\x00", "\ud800", "\u2028", "\xa0", "ﬁ", "𝟏", "é", "…"),
+)
+
+
+@st.composite
+def spoiled(draw: st.DrawFn) -> str:
+    """The line of a schedule, or none at all, with pieces put in, taken out or doubled."""
+    text = draw(strategies.schedules(depth=2).map(str) | st.just(""))
+    for _ in range(draw(st.integers(0, 4))):
+        begin = draw(st.integers(0, len(text)))
+        end = min(len(text), begin + draw(st.sampled_from([0, 0, 1, 2, 8])))
+        put = draw(st.sampled_from(PIECES) | st.text(max_size=3) | st.just(text[begin:end] * 2))
+        text = text[:begin] + put + text[end:]
+    return text
+
+
+@given(strategies.schedules(depth=3))
+def test_a_line_is_what_python_makes_of_it(schedule):
+    if "from_function(" not in str(schedule):  # whose function is known by a name
+        assert eval(str(schedule), dict(NAMES)) == schedule
+    assert parse_own(str(schedule)) == schedule
+
+
+def read(text: str) -> Schedule | InvalidArgument:
+    try:
+        return parse(text)
+    except InvalidArgument as refusal:
+        return refusal
+
+
+def python_reads(text: str) -> Schedule | None:
+    """What Python makes of a line; None where that is no schedule of ours."""
+    try:
+        value = eval(text.strip(), {"__builtins__": {}, **NAMES})
+    except Exception:  # noqa: BLE001  # of whatever kind
+        return None
+    return value if isinstance(value, Schedule) else None
+
+
+@given(spoiled())
+@example("8 >> -1")
+@example("8 >> 1")
+@example("cosine(over=10**400)")
+@example("cosine(over=0x" + "f" * 5000 + ")")
+@example("cosine(to=" + "9" * 5000 + ")")
+@example("every(cosine(over=5), 2, phase=9999999999999999999999)")
+@example("cosine(over=1_000)")
+@example("cosine(over='5%') # a comment")
+def test_a_spoiled_line_is_read_as_python_reads_it_or_refused(text):
+    schedule = read(text)
+    if isinstance(schedule, InvalidArgument):
+        begin, end = schedule.span
+        assert 0 <= begin <= end <= len(text)
+        assert str(schedule)
+        assert faults_in(text)
+        return
+    assert faults_in(text) == []
+    meant = python_reads(text)
+    if meant is not None:  # a number, or a rule by itself, is no schedule in Python
+        assert schedule == meant
+    assert parse_own(str(schedule)) == schedule
+
+
+@given(spoiled(), st.sampled_from([1, 3, 97, 10**6, 10**18]), st.sampled_from([1, 7, 10**9]), strategies.bases())
+def test_what_was_read_is_resolved_and_evaluated_or_refused(text, total, epoch, base):
+    try:
+        schedule = parse(text)
+        resolved = resolve(schedule, Calendar(total=total, steps_per_epoch=epoch))
+        assert parse_own(str(resolved)) == resolved
+        if total < 10**6 or "recurrence" not in text:
+            resolved(np.array([0, 1, total // 2, total, 10**18]), base)
+        Plan.of_text(Plan(lr=schedule, horizon=total).text)
+    except ParamschedError:
+        return
+
+
+@given(st.text(max_size=40) | st.lists(st.sampled_from(PIECES)).map("".join))
+def test_any_text_at_all_is_a_schedule_or_refused(text):
+    assert isinstance(read(text), (Schedule, InvalidArgument))

@@ -1,0 +1,58 @@
+"""Limits are for what users write: whatever can be constructed is saved and read back."""
+
+import numpy as np
+import pytest
+import torch
+
+import paramsched as ps
+from paramsched.plan import Plan
+from paramsched.schedules import parse_own
+
+
+def test_a_table_of_700_points_is_saved_in_a_state_and_resumed():
+    table = ps.piecewise([(10 * i, 1.0 / (1 + i)) for i in range(700)])
+    plan = ps.Plan(lr=table, horizon=7000)
+    first = ps.Scheduler(torch.optim.SGD([torch.zeros(1)], lr=0.1), plan)
+    first.seek(4321)
+
+    second = ps.Scheduler(torch.optim.SGD([torch.zeros(1)], lr=0.1), plan)
+    second.load_state_dict(first.state_dict())
+
+    assert len(plan.text) > 20_000
+    assert second.t == 4321
+    assert second.value("lr") == 0.1 * (1 / 433)
+
+
+@pytest.mark.parametrize(
+    "form", ["chain({})", "shift({}, 1)", "window({}, 0, 5000)", "clamp({}, low=0.0)", "-({} + 1)"]
+)
+def test_a_deep_schedule_is_saved_and_read_back(form):
+    line = "linear(over=100)"
+    for _ in range(70):
+        line = form.format(line)
+    schedule = parse_own(line)
+    plan = ps.Plan(lr=schedule, horizon=1000)
+
+    assert Plan.of_text(plan.text) == plan
+    assert plan.resolve(ps.Calendar()).bindings[0].schedule == schedule
+    assert schedule(3) == parse_own(str(schedule))(3)
+
+
+def test_a_long_line_is_read_in_the_time_of_its_length(monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        ps.schedules.sequence.Sequence, "__post_init__", lambda self, keep=ps.schedules.sequence.Sequence.__post_init__:
+        (made.append(len(self.stages)), keep(self)),
+    )  # fmt: skip
+
+    schedule = parse_own(" >> ".join(["constant(0.5, 10)"] * 5000))
+
+    assert made == [5000]
+    assert len(schedule.stages) == 5000
+
+
+def test_a_table_of_many_points_has_the_value_of_each():
+    levels = np.random.default_rng(0).random(3000)
+    table = ps.piecewise([(7 * i, float(level)) for i, level in enumerate(levels)])
+
+    np.testing.assert_array_equal(table(np.arange(21_000)), np.repeat(levels, 7))
