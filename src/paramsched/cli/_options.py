@@ -1,8 +1,11 @@
 """Options that several commands share."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import wraps
+from importlib import import_module
+from pathlib import Path
 from typing import Any, TypeVar, final
 
 import click
@@ -39,6 +42,15 @@ def calendar_options(command: _Command) -> _Command:
 
     above_zero = click.IntRange(min=1)
     for option in (
+        click.option(
+            "--import",
+            "modules",
+            multiple=True,
+            metavar="MODULE",
+            expose_value=False,
+            callback=_imported,
+            help="Import a module before, which registers shapes or schedulers of your own; it may be given twice.",
+        ),
         click.option("--seconds-per-step", type=float, help="Seconds that one update takes."),
         click.option("--tokens-per-step", type=float, help="Tokens that one update sees."),
         click.option("--batch-size", type=above_zero, help="Samples in one batch."),
@@ -49,6 +61,21 @@ def calendar_options(command: _Command) -> _Command:
     ):
         with_facts = option(with_facts)
     return with_facts  # type: ignore[return-value]  # it takes the same options
+
+
+def _imported(context: click.Context, parameter: click.Parameter, modules: tuple[str, ...]) -> None:  # noqa: ARG001  # click's
+    """Import modules of the user's, which lie beside where the command is called, or are installed."""
+    here = str(Path.cwd())
+    for module in modules:
+        sys.path.insert(0, here)
+        try:
+            import_module(module)
+        except Exception as error:  # noqa: BLE001  # whatever a module of a user's raises
+            raise click.UsageError(f"--import {module}: {type(error).__name__}: {error}") from None
+        finally:
+            sys.path.remove(here)
+    if modules and "mmengine.registry" in sys.modules:
+        import_module("paramsched.compat.mmengine")  # which looks in MMEngine's registries
 
 
 def plan_argument(name: str = "plan") -> Callable[[_Command], _Command]:

@@ -456,6 +456,12 @@ _ROWS = (
 CURVES: Final = {row.name: row for row in _ROWS}
 """The ten curves by name."""
 
+SCOPES: Final = (
+    "mmengine", "mmcls", "mmdet", "mmdet3d", "mmseg", "mmaction", "mmtrack", "mmpose", "mmedit", "mmocr", "mmgen",
+    "mmfewshot", "mmrazor", "mmflow", "mmhuman3d", "mmrotate", "mmselfsup", "mmyolo", "mmpretrain", "mmagic",
+)  # fmt: skip
+"""Packages whose registries go on looking in MMEngine's: `mmcls.LinearLR` is its `LinearLR`."""
+
 FAMILIES: Final = {"ParamScheduler": None, "LR": "lr", "Momentum": "momentum"}
 """What the classes of a curve end with, and the parameter each family schedules; None is an argument, `param_name`."""
 

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fractions import Fraction
+from importlib.util import find_spec
 from math import ceil
 from typing import Any, final
 
@@ -12,6 +13,7 @@ from paramsched.config._faults import Faults, kind, meant, shown, within
 from paramsched.config._mmengine_curves import (
     CONVERTED,
     FAMILIES,
+    SCOPES,
     Curve,
     cautions,
     class_names,
@@ -20,6 +22,7 @@ from paramsched.config._mmengine_curves import (
 )
 from paramsched.config._mmengine_lists import Clock, list_cautions, ticks_by_epoch
 from paramsched.config._pyconfig import Unreadable
+from paramsched.config._user_classes import UserClass, user_class
 from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.fields import Field
 from paramsched.time import Calendar, Duration
@@ -36,6 +39,8 @@ _PARTS = (
     "default_scope",
     "lr_config",
 )
+_OF_THE_BUILDER = ("type", "epoch_length", "_scope_")  # entries that are no arguments
+_EPOCH_LENGTH = "Write Calendar(..., steps_per_epoch=100)"
 _EXAMPLE = "Write dict(type='MultiStepLR', milestones=[8, 11])"
 
 
@@ -168,14 +173,17 @@ class Reader:
         before = self.faults.count
         for name, value in config.items():
             self.readable(value, within(path, name))
+        given = {name: value for name, value in config.items() if name not in _OF_THE_BUILDER}
+        convert = self.flag(given, CONVERTED, False, path)
+        by_epoch = self.flag(given, "by_epoch", True, path)
+        given.pop(CONVERTED, None)
+        own = user_class(config.get("type"))
+        if own is not None:
+            return None if self.faults.count > before else self.of_user(own, given, by_epoch, convert, path, optimizer)
         found = self.curve(config, path)
         if found is None:
             return None
         curve, family = found
-        given = {name: value for name, value in config.items() if name not in ("type", "epoch_length")}
-        convert = self.flag(given, "convert_to_iter_based", False, path)
-        by_epoch = self.flag(given, "by_epoch", True, path)
-        given.pop("convert_to_iter_based", None)
         field = self.field(given, family, path)
         self.names(curve, given, path, family)
         if self.faults.count > before:
@@ -194,22 +202,45 @@ class Reader:
             self.warnings.append(f"{path}: {caution}")
         return Entry(path, field, curve, complete, optimizer)
 
+    def of_user(
+        self, own: UserClass, given: dict[str, Any], by_epoch: bool, convert: bool, path: str, optimizer: str | None
+    ) -> Entry | None:
+        """A scheduler of a user's class, as the rule that it was seen to be."""
+        clock = self.run.clock
+        if convert and clock.epoch_length is None:
+            self.missing = MissingFact(
+                f"{path}.{CONVERTED}=True", "nothing says how many iterations an epoch has", _EPOCH_LENGTH
+            )
+            return None
+        end = clock.end(by_epoch)
+        if end is not None:
+            given.setdefault("end", end)
+        try:
+            seen = own(given, clock.epoch_length if convert else None, clock.end)
+        except MissingFact as missing:
+            self.missing = missing
+            return None
+        except InvalidArgument as refusal:
+            self.faults.refuse(path, refusal)
+            return None
+        row = Curve("", "", (), lambda _: (), lambda _: {}, lambda _: seen.rule)
+        arguments = {"begin": seen.begin, "end": seen.end, "by_epoch": seen.by_epoch}
+        return Entry(path, seen.field, row, arguments, optimizer)
+
     def curve(self, config: Mapping[str, Any], path: str) -> tuple[Curve, str] | None:
         kind_of = config.get("type")
         if isinstance(kind_of, type):
-            kind_of = kind_of.__name__
+            named = kind_of.__module__.startswith(("mmengine.", "paramsched."))
+            kind_of = kind_of.__name__ if named else f"{kind_of.__module__}.{kind_of.__qualname__}"
         if not isinstance(kind_of, str):
             if "type" not in config or not isinstance(kind_of, Unreadable):
                 found = "type is missing" if "type" not in config else f"type is {_text(kind_of)}"
                 self.faults.add(within(path, "type"), found, _EXAMPLE)
             return None
-        found_class = class_of(kind_of.removeprefix("mmengine."))
+        scope, _, name = kind_of.rpartition(".")
+        found_class = class_of(name) if scope in ("", *SCOPES) else None
         if found_class is None:
-            self.faults.add(
-                within(path, "type"),
-                f'"{kind_of}" is none of MMEngine\'s schedulers; {meant(kind_of, class_names())}',
-                "A class of your own says its values only when it runs: give it to a Runner, not to a Plan",
-            )
+            self.faults.add(within(path, "type"), *_unknown(kind_of, scope, name))
         return found_class
 
     def flag(self, given: Mapping[str, Any], name: str, default: bool, path: str) -> bool:
@@ -270,7 +301,7 @@ class Reader:
             self.missing = MissingFact(
                 within(path, "end"),
                 f"it is missing: the run is {run} long, and nothing says how many iterations an epoch has",
-                "Write Calendar(..., steps_per_epoch=100)",
+                _EPOCH_LENGTH,
             )
             return None
         if curve.name in _NEEDS_END and not length_known:
@@ -390,7 +421,21 @@ def _like_schedulers(value: Any) -> bool:
     """Whether it may be what one of several optimizers follows."""
     first = value[0] if isinstance(value, (list, tuple)) and value else value
     name = _name_of(first.get("type")) if isinstance(first, Mapping) else None
+    if name is not None and isinstance(first, Mapping) and user_class(first.get("type")) is not None:
+        return True
     return name is not None and (class_of(name) is not None or _nearest(name, class_names()) is not None)
+
+
+def _unknown(kind_of: str, scope: str, name: str) -> tuple[str, str]:
+    """What is said of a class that nobody knows: what it may be, and how to make it known."""
+    close = _nearest(name, class_names())
+    if close is not None and not scope:
+        return f'"{kind_of}" is none of MMEngine\'s schedulers; did you mean "{close}"?', f"Write type='{close}'"
+    found = f'"{kind_of}" is none of MMEngine\'s schedulers, and no class of yours has this name'
+    if scope in SCOPES and find_spec(scope) is None:
+        found = f'"{kind_of}" is a class of the package {scope}, which is not installed'
+    register = f"PARAM_SCHEDULERS.register_module(module={name}), which is in paramsched.compat.mmengine"
+    return found, f"Import its module before (on the command line: --import the.module), or call {register}"
 
 
 def _nearest(name: str, known: Iterable[str]) -> str | None:

@@ -89,6 +89,9 @@ class Stepper:
 
     def _count(self) -> None:
         self.updates += 1
+        seen = vars(self.inner).get("_global_step")  # put there by schedulers on MMEngine's base, which look at it
+        if seen is not None:
+            self.inner._global_step = seen + 1  # type: ignore[attr-defined]  # as it says
 
     @property
     def optimizer(self) -> Optimizer:

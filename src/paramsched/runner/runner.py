@@ -16,6 +16,7 @@ from paramsched.runner import _build, _prepare, _resume, _schedulers
 from paramsched.runner._check import check, settings_in
 from paramsched.runner._checkpoints import Checkpoints, require_whole
 from paramsched.runner._folder_lock import FolderLock
+from paramsched.runner._peer_wrappers import own_wrappers
 from paramsched.runner._schedulers import Facts
 from paramsched.runner._steps import LossFunction, Steps
 from paramsched.runner._together import main_only
@@ -86,6 +87,7 @@ class Runner:
         on_change: OnChange = "new",
         accelerator: Any = None,
     ) -> None:
+        optim_wrapper = own_wrappers(optim_wrapper)
         self.given: dict[str, Any] = {name: one for name, one in locals().items() if name not in ("self", "__class__")}
         check(self.given)
         self.cfg = dict(cfg or {})

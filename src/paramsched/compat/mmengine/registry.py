@@ -1,11 +1,15 @@
 """PARAM_SCHEDULERS: scheduler classes by the names they have in configs."""
 
+import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Final, TypeVar, overload
 
 from paramsched.compat.mmengine import lr_scheduler, momentum_scheduler, param_scheduler
 from paramsched.compat.mmengine.base import _ParamScheduler
-from paramsched.config._mmengine_curves import class_names
+from paramsched.compat.mmengine.probe import probe
+from paramsched.config._mmengine_curves import SCOPES, class_names
+from paramsched.config._user_classes import FINDERS, UserClass
 from paramsched.errors import nearest
 
 _Class = TypeVar("_Class", bound=type)
@@ -16,10 +20,17 @@ class Registry:
 
     Args:
         what: what they are, for messages.
+        name: what the registry itself is called, likewise.
+        elsewhere: where a name is looked for that is not here.
     """
 
-    def __init__(self, what: str) -> None:
-        self._what = what
+    def __init__(
+        self,
+        what: str,
+        name: str = "PARAM_SCHEDULERS",
+        elsewhere: Callable[[str], type[Any] | None] = lambda _: None,
+    ) -> None:
+        self._what, self._name, self._elsewhere = what, name, elsewhere
         self._classes: dict[str, type[Any]] = {}
 
     @overload
@@ -55,8 +66,9 @@ class Registry:
         return keep if module is None else keep(module)
 
     def get(self, name: str) -> type[Any] | None:
-        """The class of a name; MMEngine's scope before it is read over."""
-        return self._classes.get(name.removeprefix("mmengine."))
+        """The class of a name; the scope of a package of OpenMMLab's before it is read over."""
+        scope, _, bare = name.rpartition(".")
+        return self._classes.get(name) or (self._classes.get(bare) if scope in SCOPES else None)
 
     def build(self, cfg: Mapping[str, Any], default_args: Mapping[str, Any] | None = None) -> Any:
         """Call the class that `cfg["type"]` names, or is, with the other entries.
@@ -72,11 +84,12 @@ class Registry:
         """The class a config names, or the class itself."""
         if isinstance(kind, type):
             return kind
-        cls = self.get(kind) if isinstance(kind, str) else None
+        cls = (self.get(kind) or self._elsewhere(kind)) if isinstance(kind, str) else None
         if cls is None:
+            known = nearest(str(kind), self._classes) if self._classes else "nothing is"
             raise KeyError(
-                f"{kind!r} is not in the {self._what} registry; {nearest(str(kind), self._classes)}. "
-                "Write @PARAM_SCHEDULERS.register_module() above your class"
+                f"{kind!r} is not in the {self._what} registry; {known}. "
+                f"Write @{self._name}.register_module() above your class, or give the class itself as type"
             )
         return cls
 
@@ -87,8 +100,37 @@ class Registry:
         return len(self._classes)
 
 
-PARAM_SCHEDULERS: Final = Registry("parameter scheduler")
+def _of_packages(name: str) -> type[Any] | None:
+    """What packages have put into MMEngine's own registries by a name; nothing is imported for it."""
+    scope, _, bare = name.rpartition(".")
+    peer = sys.modules.get("mmengine.registry")
+    nodes = [] if peer is None else [peer.PARAM_SCHEDULERS]
+    while nodes:
+        node = nodes.pop()
+        if bare in node.module_dict and scope in ("", node.scope):
+            return node.module_dict[bare]  # type: ignore[no-any-return]  # what a package registered
+        nodes += node.children.values()
+    return None
+
+
+PARAM_SCHEDULERS: Final = Registry("parameter scheduler", elsewhere=_of_packages)
 """Scheduler classes by name: the 29, and those of users."""
+
+
+def _users_class(kind: object) -> UserClass | None:
+    """A scheduler class of a user's, by its name in our registry or in MMEngine's, or by itself."""
+    cls = kind if isinstance(kind, type) else None
+    if isinstance(kind, str):
+        own = PARAM_SCHEDULERS.get(kind)
+        # A class of the table may have a namesake that a package registered.
+        cls = own if own is not None and not own.__module__.startswith(_OF_TABLE) else _of_packages(kind)
+    if cls is None or not issubclass(cls, _ParamScheduler) or cls.__module__.startswith(_OF_TABLE):
+        return None
+    return partial(probe, cls)
+
+
+_OF_TABLE = ("paramsched.compat.mmengine.", "mmengine.optim.scheduler")
+FINDERS.append(_users_class)
 
 for _module in (param_scheduler, lr_scheduler, momentum_scheduler):
     for _name in class_names():

@@ -36,3 +36,5 @@ from paramsched.schedules.rules.setting import AnnealRule as AnnealRule
 from paramsched.schedules.rules.setting import ScheduleRule as ScheduleRule
 from paramsched.schedules.rules.setting import anneal as anneal
 from paramsched.schedules.rules.setting import schedule as schedule
+from paramsched.schedules.rules.table import TableRule as TableRule
+from paramsched.schedules.rules.table import table as table

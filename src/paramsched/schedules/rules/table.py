@@ -1,0 +1,66 @@
+"""The rule that is written down tick by tick: what a scheduler of a user's own was seen to do."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from paramsched._arrays import Floats
+from paramsched.errors import InvalidArgument
+from paramsched.schedules import _text
+from paramsched.schedules._level import finite
+from paramsched.schedules.rules.base import Clock, Coefficients, Rule
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class TableRule(Rule):
+    """At tick k: v <- scale[k] * v + base[k] * base + add[k]; behind the last entry it does nothing."""
+
+    scale: tuple[float, ...]
+    base: tuple[float, ...]
+    add: tuple[float, ...]
+    begin: int
+    end: int | None
+    by: Clock
+
+    def __post_init__(self) -> None:
+        self._check()
+        for name in ("scale", "base", "add"):
+            values = tuple(finite(f"rules.table({name}=…)", value) for value in getattr(self, name))
+            object.__setattr__(self, name, values)
+            if values and len(values) != len(self.scale):
+                raise InvalidArgument(
+                    f"rules.table({name}=…)",
+                    f"{len(values)} ticks, and scale has {len(self.scale)}",
+                    "Give as many, or none",
+                )
+        if not self.scale:
+            raise InvalidArgument("rules.table([])", "no tick", "Write rules.table([1.0])")
+
+    @property
+    def has_absolute(self) -> bool:
+        return any(self.add)
+
+    def _coefficients(self, k: Floats) -> Coefficients:
+        out = Coefficients.identity(k.size)
+        known = k < len(self.scale)
+        ticks = k[known].astype(np.int64)
+        for column, values in ((out.a, self.scale), (out.b, self.base), (out.c, self.add)):
+            if values:
+                column[known] = np.asarray(values)[ticks]
+        return out
+
+
+@_text.rule
+def table(
+    scale: Sequence[float],
+    base: Sequence[float] = (),
+    add: Sequence[float] = (),
+    begin: int = 0,
+    end: int | None = None,
+    by: Clock = "update",
+) -> TableRule:
+    """Say tick by tick what becomes of the value: `scale` times it, plus `base` times base, plus `add`."""
+    return TableRule(tuple(scale), tuple(base), tuple(add), begin, end, by)
