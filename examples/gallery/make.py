@@ -11,15 +11,18 @@ from together import TOGETHER
 from paramsched import show
 
 STEPS = 100
+WIDTH = 440  # so that labels are readable on a phone too
 PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Schedulers</title><style>
+<html lang="en"><head><meta charset="utf-8"><title>Schedulers</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><style>
 :root {{ color-scheme: light dark; font: 15px/1.45 system-ui, sans-serif; }}
 body {{ margin: 2rem auto; max-width: 76rem; padding: 0 1rem; }}
-main {{ display: grid; gap: 2rem; grid-template-columns: repeat(auto-fill, minmax(34rem, 1fr)); }}
+main {{ display: grid; gap: 2rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 27rem), 1fr)); }}
 h2 {{ font-size: 1.1rem; margin: 0; }}
 code {{ font-size: .85rem; overflow-wrap: anywhere; }}
 p {{ margin: .2rem 0 .5rem; }}
-svg {{ height: auto; max-width: 100%; }}
+h1, h2, p {{ overflow-wrap: anywhere; }}
+svg {{ height: auto; width: 100%; }}
 </style></head><body><h1>{count} schedulers, {steps} steps, base {base:g}</h1><main>
 {entries}
 </main></body></html>
@@ -32,7 +35,7 @@ def main(folder: Path) -> None:
     curves = [(entry, read(entry)) for entry in ENTRIES]
     sections = "\n".join(section(entry, curve) for entry, curve in curves)
     sections += "\n".join(
-        f"<section><h2>{escape(title)}</h2><p>{escape(make.__doc__ or '')}</p>{show.svg(make(), width=620)}</section>"
+        f"<section><h2>{escape(title)}</h2><p>{escape(make.__doc__ or '')}</p>{show.svg(make(), width=WIDTH)}</section>"
         for title, make in TOGETHER.items()
     )
     page = PAGE.format(count=len(curves), steps=STEPS, base=PEAK, entries=sections)
@@ -51,7 +54,7 @@ def read(entry: Entry) -> show.Recorded:
 
 def section(entry: Entry, curve: show.Recorded) -> str:
     """A curve with its parameters and formula beside it."""
-    drawn = show.svg(curve, width=620, height=120)
+    drawn = show.svg(curve, width=WIDTH, height=110)
     return (
         f"<section><h2>{escape(entry.name)}</h2><p><code>{escape(entry.call)}</code><br>{escape(entry.formula)}</p>"
         f"{drawn}</section>"

@@ -65,6 +65,7 @@ from paramsched.time import Calendar as Calendar
 from paramsched.time import Duration as Duration
 
 if TYPE_CHECKING:
+    from paramsched import show as show
     from paramsched.config import dump as dump
     from paramsched.config import load as load
     from paramsched.config import loads as loads
@@ -78,6 +79,7 @@ _LAZY = {
     "load": "paramsched.config",
     "loads": "paramsched.config",
 }
+_PACKAGES = ("compat", "config", "engines", "runner", "show")  # attributes as well, imported when asked for
 
 __all__ = [
     "Absolute",
@@ -146,11 +148,13 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _SHAPES:  # one that a user's package registered
         return _SHAPES[name]
-    if name not in _LAZY:
+    if name not in _LAZY and name not in _PACKAGES:
         raise AttributeError(f"module 'paramsched' has no attribute {name!r}")
     from importlib import import_module
 
     try:
+        if name in _PACKAGES:
+            return import_module(f"paramsched.{name}")
         found = getattr(import_module(_LAZY[name]), name)
     except ModuleNotFoundError as absent:
         if absent.name != "torch":
@@ -161,4 +165,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__"])
+    return sorted([*__all__, *_PACKAGES, "__version__"])

@@ -150,18 +150,29 @@ def calendar_for(plan: Plan, facts: Facts, *, native: bool = True) -> Calendar:
         raise click.UsageError(
             "Nothing says how long the run is. Give --horizon 10000, or --horizon '90 epochs' --steps-per-epoch 500."
         )
-    others = used - {"percent"}
+    assumed = assumed_fact(plan, facts, native=native)
+    if assumed is None:
+        return calendar_of(facts)
+    fact, value = assumed
+    _note(f"no --{fact.replace('_', '-')} given; taken to be {value:g}")
+    return calendar_of(facts, **{fact: value})
+
+
+def assumed_fact(plan: Plan, facts: Facts, *, native: bool) -> tuple[str, float] | None:
+    """The fact that a picture of a plan has to assume, and its value; None where none is missing, or more than one."""
+    horizon = plan.horizon if facts.horizon is None else length(facts.horizon, "--horizon")
+    if horizon is None:
+        return None
+    others = (units(plan) | {unit for unit, _ in horizon.terms}) - {"percent"}
+    epoch = facts.steps_per_epoch or facts.batches_per_epoch
     if len(others) == 1 and "updates" not in others:
         ((unit, amount),) = horizon.terms
         fact, value = _assumption(unit, float(amount))
-        epoch = facts.steps_per_epoch or facts.batches_per_epoch
         if getattr(facts, fact) is None and not (unit == "epochs" and epoch):
-            _note(f"no --{fact.replace('_', '-')} given; taken to be {value:g}")
-            return calendar_of(facts, **{fact: value})
-    if not native and others == {"epochs", "updates"} and not (facts.steps_per_epoch or facts.batches_per_epoch):
-        _note(f"no --steps-per-epoch given; taken to be {_EPOCH}")
-        return calendar_of(facts, steps_per_epoch=_EPOCH)
-    return calendar_of(facts)
+            return fact, value
+    if not native and others == {"epochs", "updates"} and not epoch:
+        return "steps_per_epoch", _EPOCH
+    return None
 
 
 def traced(loaded: Loaded, facts: Facts, bases: tuple[str, ...]) -> Trace:
@@ -176,6 +187,49 @@ def traced(loaded: Loaded, facts: Facts, bases: tuple[str, ...]) -> Trace:
         raise click.UsageError(f"{count:,} values are too many to draw. Give --at for single ones, or coarser facts.")
     found = trace(plan, groups, calendar)
     return found.with_assumed_bases(pair for pair in found.keys() if pair in assumed)
+
+
+def traced_beside(
+    given: str, other: str | None, bases: tuple[str, ...], *, format: str | None = None, field: str = "lr", facts: Facts
+) -> tuple[Trace, Trace | None]:
+    """The values of a plan, and of one to be drawn beside it, over the same clock.
+
+    What is assumed is assumed of both, so that neither is stretched; a plan that says no length has the other's.
+    """
+    first, known = loaded_assuming(given, format=format, field=field, facts=facts)
+    if other is None:
+        return traced(first, known, bases), None
+    second, known = loaded_assuming(other, field=field, facts=known)
+    plans = (first, second)
+    # A horizon that was given is for plans without one; the first plan refuses two, as it does alone.
+    told = [known, known if second.plan.horizon is None else replace(known, horizon=None)]
+    for fact, value in _assumed_of(plans, told).items():
+        _note(f"no --{fact.replace('_', '-')} given; taken to be {value:g}")
+        more: dict[str, Any] = {fact: value}
+        told = [replace(one, **more) for one in told]
+    lengthless = [_says_no_length(plan.plan, one) for plan, one in zip(plans, told, strict=True)]
+    drawn: dict[int, Trace] = {}
+    for index in sorted((0, 1), key=lambda at: lengthless[at]):
+        beside = drawn.get(1 - index)
+        if lengthless[index] and beside is not None:
+            _note(f"no horizon given for {(given, other)[index]}; taken to be the other plan's, {beside.total} updates")
+            told[index] = replace(told[index], horizon=str(beside.total))
+        drawn[index] = traced(plans[index], told[index], bases)
+    return drawn[0], drawn[1]
+
+
+def _says_no_length(plan: Plan, facts: Facts) -> bool:
+    return plan.horizon is None and facts.horizon is None and _own_length(plan, facts) is None
+
+
+def _assumed_of(plans: Iterable[Loaded], told: Iterable[Facts]) -> dict[str, float]:
+    """What has to be assumed of plans whose lengths are all in one unit; of two values the greater."""
+    found: dict[str, float] = {}
+    for one, facts in zip(plans, told, strict=True):
+        assumed = assumed_fact(one.plan, facts, native=one.native)
+        if assumed is not None:
+            found[assumed[0]] = max(assumed[1], found.get(assumed[0], 0))
+    return found
 
 
 def say_bases(loaded: Loaded) -> None:

@@ -89,7 +89,7 @@ def _panel(ax: "Axes", panel: Panel, whole: Picture) -> None:
     compared = any(c.kind == "log" for c in panel.overlays)
     for curve in (*panel.curves, *panel.overlays):
         _curve(ax, panel, curve, whole, compared)
-    for at in panel.breakpoints[:200]:
+    for at in panel.breakpoints[:200].tolist():
         ax.axvline(at, color="0.6", linewidth=0.8, linestyle=(0, (2, 3)), zorder=0)
     shaded = spans(panel.differing)
     if len(shaded) > _SHADES:
@@ -151,5 +151,5 @@ def _ramp(share: float) -> tuple[float, float, float, float]:
 
 
 def _literal(text: str) -> str:
-    """Text that matplotlib does not read as mathematics."""
-    return text.replace("$", r"\$")
+    """Text that matplotlib does not read as mathematics, and that it can draw."""
+    return "\n".join(printable(row) for row in text.split("\n")).replace("$", r"\$")

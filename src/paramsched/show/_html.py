@@ -12,7 +12,7 @@ from paramsched.show._paint import stroke, style
 from paramsched.show._panels import Curve, Panel, Picture, picture
 from paramsched.show._plot import escaped, outlined, plot
 
-_LEFT, _RIGHT, _WIDTH, _HEIGHT = 76, 40, 1040, 180
+_LEFT, _RIGHT, _WIDTH, _HEIGHT = 76, 40, 1040, 180  # the script has others for a narrow window
 _POINTS = 120_000  # values in a page: some 2 MB
 
 
@@ -89,7 +89,7 @@ def _panel(index: int, panel: Panel, whole: Picture, ticks: tuple[Tick, ...], wi
         yield f"<code>{escaped(panel.lines[0])}</code>"
     said = escaped(f"{panel.title} over {whole.summary}")
     yield (
-        f'<svg class="ps" viewBox="0 0 {_WIDTH} {_HEIGHT + 10 + below}" role="img" '
+        f'<svg class="ps plot" viewBox="0 0 {_WIDTH} {_HEIGHT + 10 + below}" role="img" '
         f'aria-label="{said}"><g transform="translate({_LEFT} 10)">'
         f'<text class="ps-dim ps-y" x="-16" y="{_HEIGHT + 20}">updates</text>'
     )
@@ -99,7 +99,7 @@ def _panel(index: int, panel: Panel, whole: Picture, ticks: tuple[Tick, ...], wi
     yield '</g></svg><div class="legend"><table>'
     yield from _legend(panel)
     yield "</table></div>"
-    if panel.breakpoints:
+    if panel.breakpoints.size:
         yield f'<p class="dim legend">┊ {escaped(panel.marks(8))}</p>'
     for note in panel.notes:
         bad = panel.differing.size and ("differ" in note or "only in" in note)
@@ -135,6 +135,7 @@ def _data(whole: Picture, width: int) -> dict[str, object]:
         "total": whole.total,
         "epoch": whole.steps_per_epoch,
         "left": _LEFT,
+        "right": _RIGHT,
         "width": width,
         "height": _HEIGHT,
         "panels": [

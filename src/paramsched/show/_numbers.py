@@ -1,6 +1,7 @@
 """How numbers, times and lists of times are written."""
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -38,6 +39,28 @@ def plain(value: float, step: float) -> str:
 def count(value: int) -> str:
     """Write a number of updates with its thousands apart: `1,000,000`."""
     return f"{value:,}"
+
+
+def distinct(ordered: Times) -> Times:
+    """Each number of a sorted array once. `np.unique` would hash them, which takes seconds for millions.
+
+    >>> distinct(np.array([1, 1, 4]))
+    array([1, 4])
+    """
+    return ordered[np.append(True, ordered[1:] != ordered[:-1])] if ordered.size else ordered
+
+
+def joined(parts: Iterable[Times]) -> Times:
+    """The numbers of some arrays, sorted, each once.
+
+    >>> joined([np.array([0, 5]), np.array([2, 5])])
+    array([0, 2, 5])
+    """
+    filled = [part for part in parts if part.size]
+    if not filled:
+        return np.zeros(0, np.int64)
+    every = filled[0] if len(filled) == 1 else np.concatenate(filled)
+    return distinct(every if bool(np.all(every[1:] >= every[:-1])) else np.sort(every))
 
 
 def spans(times: Times) -> list[tuple[int, int]]:

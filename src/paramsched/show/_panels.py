@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from typing import Literal, final
 
 import numpy as np
@@ -11,7 +10,7 @@ from paramsched.errors import InvalidArgument
 from paramsched.show._compare import Difference, difference
 from paramsched.show._drawable import Based, Drawable, Floats, Group, Key, Log, Times
 from paramsched.show._log import logged
-from paramsched.show._numbers import count, listed, number
+from paramsched.show._numbers import count, joined, listed, number
 from paramsched.show._reduce import Envelope, envelope
 from paramsched.show._scale import Scale, scale
 from paramsched.show._sentences import UNIT, base_note, log_note, other_note, summary, verdict
@@ -42,7 +41,7 @@ class Curve:
     lines: tuple[str, ...]
     times: Times
     values: Floats
-    breakpoints: tuple[int, ...]
+    breakpoints: Times
     color: int  # a log has its plan's
 
     @property
@@ -58,7 +57,8 @@ class Curve:
     @property
     def course(self) -> str:
         """First value, those at the ends of stages, and last: `0 → 0.1 → 0.001`."""
-        at = sorted({0, *(t for t in self.breakpoints if 0 < t < self.values.size)})
+        ends = self.breakpoints
+        at = [0, *ends[(ends > 0) & (ends < self.values.size)][:5].tolist()]
         if self.kind == "log" or len(at) > 4 or self.times.size != int(self.times[-1]) + 1:
             at = [0]
         values = [number(self.values[t], 4) for t in [*at, self.values.size - 1]]
@@ -75,7 +75,7 @@ class Panel:
     curves: tuple[Curve, ...]
     overlays: tuple[Curve, ...]
     scale: Scale
-    breakpoints: tuple[int, ...]
+    breakpoints: Times
     differing: Times
     notes: tuple[str, ...]
     unit: str = ""  # what its numbers are multiples of
@@ -92,8 +92,8 @@ class Panel:
 
     def marks(self, most: int) -> str:
         """The breakpoints in words, the first few of them."""
-        first = ", ".join(count(t) for t in self.breakpoints[:most])
-        many = len(self.breakpoints)
+        first = ", ".join(count(int(t)) for t in self.breakpoints[:most])
+        many = self.breakpoints.size
         if many > most:
             return f"{count(many)} breakpoints: {first}, …"
         return f"breakpoint{'s' if many > 1 else ''} {first}"
@@ -139,7 +139,7 @@ def picture(trace: Drawable, *, log: Log | None = None, other: Drawable | None =
     )
     fields = dict.fromkeys(field for field, _ in (*trace.keys(), *theirs))
     panels = tuple(_panel(field, trace, used, other, total) for field in fields)
-    differing = reduce(np.union1d, (p.differing for p in panels))
+    differing = joined(p.differing for p in panels)
     return Picture(
         panels,
         total,
@@ -167,7 +167,7 @@ def _panel(
     if observed:
         overlays += _merged("log", [(g, *used[field, g]) for g in observed], trace, field, color)
         found = [difference(trace[field, g], *used[field, g], whole=False) for g in observed]
-        times = reduce(np.union1d, (used[field, g][0] for g in observed))
+        times = joined(used[field, g][0] for g in observed)
         notes.append(log_note(_union(found), times.size))
         differences += found
     if other is not None:
@@ -175,7 +175,8 @@ def _panel(
         drawn = [(g, *_whole(other, (field, g))) for g in theirs]
         # What is the same in both plans is drawn and named once.
         changed = [d for d in drawn if d[0] not in groups or not _same(d[2], trace[field, d[0]])]
-        overlays += _merged("other", changed, other, field, color)
+        # Colors of its own: the same curve in another plan is another curve.
+        overlays += _merged("other", changed, other, field, first=len(curves))
         both = [g for g in groups if g in theirs]
         found = [difference(trace[field, g], *_whole(other, (field, g)), whole=True) for g in both]
         if both:
@@ -190,7 +191,8 @@ def _panel(
                 notes.append(f"only in the {whose} plan: {what}")
                 differences.append(Difference(np.arange(total), total))
     reduced = [_seen(curve, total) for curve in (*curves, *overlays)]
-    inner = sorted({t for c in (*curves, *overlays) for t in c.breakpoints if 0 < t < total})
+    inner = joined(curve.breakpoints for curve in (*curves, *overlays))
+    inner = inner[(inner > 0) & (inner < total)]
     if any(np.isinf(side).any() for e in reduced for side in e):
         notes.append("infinite values are drawn at the edge")
     if any(np.isnan(c.values).any() for c in (*curves, *overlays)):
@@ -199,7 +201,7 @@ def _panel(
     theirs_said = _bases(other, field, _groups(other, field)) if other is not None else said
     notes += said + [f"other plan: {note}" for note in theirs_said if note not in said]
     unit = UNIT if _no_base(trace, field, groups) else ""
-    return Panel(field, curves, overlays, scale(reduced), tuple(inner), _union(differences), tuple(notes), unit)
+    return Panel(field, curves, overlays, scale(reduced), inner, _union(differences), tuple(notes), unit)
 
 
 def _no_base(source: Drawable, field: str, groups: Sequence[Group]) -> bool:
@@ -231,6 +233,7 @@ def _merged(
     source: Drawable,
     field: str,
     colors: dict[Group, int] | None = None,
+    first: int = 0,
 ) -> tuple[Curve, ...]:
     """Join groups with equal values; nothing but the values decides."""
     found: dict[tuple[bytes, int], list[tuple[list[Group], Times, Floats]]] = {}
@@ -251,7 +254,7 @@ def _merged(
     curves = []
     for index, (groups, times, values) in enumerate(order):
         lines = (source.line(field, g) for g in groups) if kind != "log" else ()
-        marks = {t for g in groups for t in source.breakpoints(field, g)} if kind != "log" else ()
+        marks = _breakpoints(source, field, groups) if kind != "log" else np.zeros(0, np.int64)
         curves.append(
             Curve(
                 kind,
@@ -259,11 +262,17 @@ def _merged(
                 tuple(dict.fromkeys(line for line in lines if line)),
                 times,
                 values,
-                tuple(sorted(marks)),
-                index if colors is None else colors.get(groups[0], len(colors) + index),
+                marks,
+                first + index if colors is None else colors.get(groups[0], len(colors) + index),
             )
         )
     return tuple(curves)
+
+
+def _breakpoints(source: Drawable, field: str, groups: Sequence[Group]) -> Times:
+    """The breakpoints of some groups, sorted; there may be millions, so groups of one schedule are asked once."""
+    asked = {source.line(field, group) or group: group for group in groups}.values()
+    return joined(np.asarray(source.breakpoints(field, group), dtype=np.int64) for group in asked)
 
 
 def _groups(source: Drawable, field: str) -> list[Group]:
@@ -281,4 +290,4 @@ def _whole(source: Drawable, key: Key) -> tuple[Times, Floats]:
 
 
 def _union(differences: Sequence[Difference]) -> Times:
-    return np.unique(np.concatenate([np.zeros(0, np.int64), *(d.at for d in differences)]))
+    return joined(d.at for d in differences)

@@ -8,7 +8,7 @@ import numpy as np
 from paramsched._printable import printable
 from paramsched.show._clock import Tick
 from paramsched.show._drawable import Floats, Times
-from paramsched.show._numbers import count, spans
+from paramsched.show._numbers import count, distinct, spans
 from paramsched.show._paint import stroke
 from paramsched.show._panels import Curve, Panel, Picture
 from paramsched.show._path import path
@@ -25,7 +25,7 @@ def escaped(text: str) -> str:
 
 def outlined(panel: Panel, curve: Curve, total: int, columns: int) -> tuple[Times, Floats]:
     """The points of a curve that are drawn; breakpoints of all its panel's curves among them."""
-    points = outline(curve.times, curve.values, total, columns, panel.breakpoints[:2000])
+    points = outline(curve.times, curve.values, total, columns, tuple(panel.breakpoints[:2000].tolist()))
     return curve.times[points], curve.values[points]
 
 
@@ -57,7 +57,7 @@ def plot(panel: Panel, whole: Picture, ticks: tuple[Tick, ...], width: int, heig
             held=curve.held,
         )
         yield (f'<path class="{kind}" data-curve="{index}"{"" if curve.kind == "log" else paint} d="{line}"/>')
-    if len(panel.breakpoints) <= _DOTS and not compared:
+    if panel.breakpoints.size <= _DOTS and not compared:
         yield from _dots(panel, whole, width, height)
     yield "</svg>"
 
@@ -84,8 +84,8 @@ def _marks(panel: Panel, whole: Picture, width: int, height: int) -> Iterator[st
     differing = spans(panel.differing)
     if len(differing) > 400:
         # Whole pixels then: nothing is lost to the eye, and the file stays small.
-        columns = np.unique(panel.differing * width // whole.total)
-        differing = [(a * whole.total // width, -(-(b + 1) * whole.total // width) - 1) for a, b in spans(columns)]
+        pixels = distinct(panel.differing * width // whole.total)
+        differing = [(a * whole.total // width, -(-(b + 1) * whole.total // width) - 1) for a, b in spans(pixels)]
     for begin, last in differing:
         x, end = begin / whole.total * width, (last + 1) / whole.total * width
         size = max(end - x, 1.5)
@@ -93,16 +93,18 @@ def _marks(panel: Panel, whole: Picture, width: int, height: int) -> Iterator[st
             f'<rect class="ps-differs" data-t="{begin}" data-to="{last + 1}" x="{x:.1f}" y="0" '
             f'width="{size:.1f}" height="{height}"/>'
         )
-    shown: dict[int, list[int]] = {}
-    for at in panel.breakpoints:
-        shown.setdefault(at * width // whole.total, []).append(at)
-    for times in shown.values():
-        x = round(times[0] / whole.total * width, 1)
-        said = f"breakpoint {count(times[0])}"
-        if len(times) > 1:
-            said = f"{count(len(times))} breakpoints, {count(times[0])} to {count(times[-1])}"
+    marks = panel.breakpoints
+    columns = marks * width // whole.total
+    starts = np.flatnonzero(np.append(True, columns[1:] != columns[:-1])) if marks.size else marks
+    many = np.diff(np.append(starts, marks.size))
+    for first, size in zip(starts.tolist(), many.tolist(), strict=True):
+        at, end = int(marks[first]), int(marks[first + size - 1])
+        x = round(at / whole.total * width, 1)
+        said = f"breakpoint {count(at)}"
+        if size > 1:
+            said = f"{count(size)} breakpoints, {count(at)} to {count(end)}"
         yield (
-            f'<g data-t="{times[0]}" transform="translate({x:g} 0)"><title>{said}</title>'
+            f'<g data-t="{at}" transform="translate({x:g} 0)"><title>{said}</title>'
             f'<path class="ps-break" style="stroke-width:1" d="M0 {-_MARGIN}V{height}"/></g>'
         )
 
@@ -112,7 +114,7 @@ def _dots(panel: Panel, whole: Picture, width: int, height: int) -> Iterator[str
     if len(panel.curves) > 8:
         return
     for curve in panel.curves:
-        for at in curve.breakpoints:
+        for at in curve.breakpoints.tolist():
             if not 0 < at < curve.values.size or not np.isfinite(curve.values[at]):
                 continue
             fraction = float(panel.scale.fraction(curve.values[at : at + 1])[0])

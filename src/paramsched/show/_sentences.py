@@ -1,11 +1,7 @@
 """What a picture says in words about what was planned, used and compared."""
 
-from functools import reduce
-
-import numpy as np
-
 from paramsched.show._drawable import Drawable, Floats, Key, Times
-from paramsched.show._numbers import count, listed, number
+from paramsched.show._numbers import count, joined, listed, number
 
 
 def log_note(differing: Times, compared: int) -> str:
@@ -39,7 +35,7 @@ def verdict(
 ) -> str:
     """One sentence over all panels; "" if nothing was compared."""
     if used:
-        every = reduce(np.union1d, (times for times, _ in used.values())).size
+        every = joined(times for times, _ in used.values()).size
         if other is None:
             return f"planned = used at {count(every - differing.size)} of {count(every)} updates"
     if other is not None:

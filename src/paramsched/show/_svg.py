@@ -119,7 +119,7 @@ def _legend(panel: Panel, room: int) -> Iterator[str]:
         yield _entry("", f"… and {len(drawn) - _LEGEND} more curves")
     if compared:
         yield _entry('<path class="ps-used" d="M0 -4H22"/>', "used")
-    if panel.breakpoints:
+    if panel.breakpoints.size:
         mark = '<path class="ps-break" style="stroke-width:1" d="M11 -11V2"/>'
         yield _entry(mark, panel.marks(6))
     for note in panel.notes:

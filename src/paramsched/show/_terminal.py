@@ -12,8 +12,10 @@ Style: TypeAlias = int | Literal["dim", "bold", "good", "bad", "used", "mark"] |
 Cell: TypeAlias = tuple[str, Style]
 """A character and its style."""
 
-_CURVES = (33, 208, 35, 170, 178, 44, 203, 245)
-_STYLES = {"dim": "2", "bold": "1", "good": "1;32", "bad": "1;31", "used": "97", "mark": "1"}
+# Of the 256 colors those that are told apart and stand out from a white ground as well as from a black one.
+_CURVES = (33, 166, 29, 134, 100, 30, 197, 245)
+# What was used has the color of ordinary text, which is readable wherever the user reads.
+_STYLES = {"dim": "2", "bold": "1", "good": "1;38;5;28", "bad": "1;38;5;160", "used": "1", "mark": "1"}
 _ASCII = {
     "┤": "|",
     "│": "|",

@@ -7,6 +7,7 @@ import numpy as np
 from paramsched.errors import InvalidArgument
 from paramsched.show._clock import Tick, time_ticks
 from paramsched.show._drawable import Drawable, Log, Times
+from paramsched.show._numbers import distinct
 from paramsched.show._panels import Curve, Panel, Picture, picture
 from paramsched.show._raster import Dots, braille, dots, plain
 from paramsched.show._reduce import envelope
@@ -128,7 +129,7 @@ def _legend(panel: Panel, several: bool) -> Iterator[tuple[str, str, str, Style]
         yield f"… and {more} more curve{'s' if more > 1 else ''}", "", "", "dim"
     if panel.differing.size and any(c.kind == "log" for c in panel.overlays):
         yield "┄ used", "", "", "used"
-    if panel.breakpoints:
+    if panel.breakpoints.size:
         yield f"┴ {panel.marks(4)}", "", "", "dim"
 
 
@@ -201,7 +202,7 @@ def _place_letters(panel: Panel, plot: list[list[Cell]], filled: list[Dots]) -> 
 
 
 def _columns(times: Times, total: int, columns: int) -> set[int]:
-    return set(np.unique(np.minimum(times * columns // total, columns - 1)).tolist())
+    return set(distinct(np.minimum(times * columns // total, columns - 1)).tolist())
 
 
 def _axis(
@@ -214,7 +215,7 @@ def _axis(
 ) -> list[Cell]:
     """The line below a plot, with time ticks downwards and breakpoints upwards."""
     down = {min(tick.at * columns // total, columns - 1) for tick in ticks}
-    up = _columns(np.array(panel.breakpoints, dtype=np.int64), total, columns)
+    up = _columns(panel.breakpoints, total, columns)
     row = [*terminal.cells(" " * gutter), (terminal.glyph("└"), "dim")]
     for c in range(columns):
         sign = "┼" if c in down and c in up else "┬" if c in down else "┴" if c in up else "─"

@@ -2,7 +2,11 @@
 // Values at a time, and zoom along the time axis. The picture is complete without this script.
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
-  const { total, epoch, width, height, panels } = data;
+  const { total, epoch, height, panels } = data;
+  const wide = { left: data.left, width: data.width, right: data.right };
+  const narrow = { left: 72, width: 292, right: 16 };  // where the other would be shrunk to a third
+  const isNarrow = matchMedia("screen and (max-width: 640px)");
+  let { left, width } = wide;
   const bar = document.getElementById("bar");
   const now = document.getElementById("now");
   const reset = document.getElementById("reset");
@@ -69,7 +73,7 @@
 
   const ticks = () => {
     const unit = epoch && end - begin >= 2 * epoch ? epoch : 1;
-    const least = Math.max((end - begin) / unit / 8, 1);
+    const least = Math.max((end - begin) / unit / Math.max(Math.floor(width / 110), 3), 1);
     const power = 10 ** Math.floor(Math.log10(least));
     const step = unit * [1, 2, 5, 10].map((digit) => digit * power).find((s) => s >= least * (1 - 1e-9));
     const times = [];
@@ -79,6 +83,23 @@
       times.push(total);
     }
     return times;
+  };
+
+  // Lay the plots out for the window: text keeps its size, the plot gets the room.
+  const fit = () => {
+    const sheet = isNarrow.matches ? narrow : wide;
+    ({ left, width } = sheet);
+    for (const { svg, plot } of views) {
+      const [top, below] = [plot.viewBox.baseVal.y, plot.viewBox.baseVal.height];
+      svg.setAttribute("viewBox", `0 0 ${left + width + sheet.right} ${svg.viewBox.baseVal.height}`);
+      svg.classList.toggle("fitted", isNarrow.matches);
+      plot.parentNode.setAttribute("transform", `translate(${left} 10)`);
+      plot.setAttribute("width", width);
+      plot.setAttribute("viewBox", `0 ${top} ${width} ${below}`);
+      for (const line of plot.parentNode.querySelectorAll(":scope > path.ps-grid"))
+        line.setAttribute("d", line.getAttribute("d").replace(/H[\d.]+/, `H${width}`));
+    }
+    draw();
   };
 
   const draw = () => {
@@ -151,7 +172,7 @@
     let pressed = null;
     const time = (event) => {
       const box = view.svg.getBoundingClientRect();
-      const shown = (event.clientX - box.left) / box.width * view.svg.viewBox.baseVal.width - data.left;
+      const shown = (event.clientX - box.left) / box.width * view.svg.viewBox.baseVal.width - left;
       return Math.min(Math.max(begin + shown / width * (end - begin), begin), end);
     };
     view.svg.addEventListener("pointermove", (event) => {
@@ -192,6 +213,8 @@
   }
   reset.addEventListener("click", () => zoom(0, total));
   bar.hidden = false;
+  isNarrow.addEventListener("change", fit);
+  if (isNarrow.matches) fit();
   // A link to a place in the run: #t=1234 reads there, #zoom=1000-2000 shows these updates.
   const asked = new URLSearchParams(location.hash.slice(1));
   const range = /^(\d+)-(\d+)$/.exec(asked.get("zoom") ?? "");

@@ -45,7 +45,7 @@ def command(
     title: str | None,
 ) -> None:
     """Draw PLAN into a file; .html is a page of its own with values under the pointer."""
-    from paramsched.cli._plans import loaded_assuming, title_of, traced
+    from paramsched.cli._plans import title_of, traced_beside
     from paramsched.config._files import write
 
     kind = Path(output).suffix.lower()
@@ -53,8 +53,7 @@ def command(
         raise click.UsageError(
             f"--output {output}: the suffix says the kind of picture. Write one of {', '.join(_KINDS)}"
         )
-    drawn = traced(*loaded_assuming(plan, format=format, field=field, facts=facts), bases)
-    over = None if other is None else traced(*loaded_assuming(other, field=field, facts=facts), bases)
+    drawn, over = traced_beside(plan, other, bases, format=format, field=field, facts=facts)
     write(Path(output), _picture(kind, drawn, over, title or title_of(plan)))
 
 

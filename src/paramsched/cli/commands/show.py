@@ -59,13 +59,13 @@ def command(
     """Draw PLAN in the terminal: a panel for each field, breakpoints marked on its axis."""
     from paramsched import show
     from paramsched._trace import column_name
-    from paramsched.cli._plans import loaded_assuming, traced
+    from paramsched.cli._plans import loaded_assuming, traced_beside
 
-    read, known = loaded_assuming(plan, format=format, field=field, facts=facts)
     if times:
+        read, known = loaded_assuming(plan, format=format, field=field, facts=facts)
         click.echo(_values(read, known, bases, times, as_json))
         return
-    drawn = traced(read, known, bases)
+    drawn, over = traced_beside(plan, None if as_json else other, bases, format=format, field=field, facts=facts)
     if as_json:
         keys = drawn.keys()
         groups = {group for _, group in keys} - {""}
@@ -73,9 +73,9 @@ def command(
         values = {name: [_finite(one) for one in drawn[key].tolist()] for name, key in zip(names, keys, strict=True)}
         click.echo(_json({"total": drawn.total, "steps_per_epoch": drawn.steps_per_epoch, "values": values}))
         return
-    over = None if other is None else traced(*loaded_assuming(other, field=field, facts=facts), bases)
     terminal = sys.stdout.isatty()
-    colored = terminal and "NO_COLOR" not in os.environ if color is None else color
+    plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    colored = terminal and not plain if color is None else color
     columns = width or (shutil.get_terminal_size().columns if terminal else 80)
     picture = show.text(
         drawn,
