@@ -36,6 +36,9 @@ class Base:
     share: Literal["all", "some", "none"]
 
 
+_MOST_UPDATES = 500_000_000  # 4 GB in each column
+
+
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
@@ -162,6 +165,11 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
             "trace(…)", "nothing says how long the run is", "Give the plan a horizon, or Calendar(total=…)"
         )
     total = resolved.horizon.updates
+    if total > _MOST_UPDATES:
+        found = f"{total} updates are too many to keep a value for each"
+        raise InvalidArgument(
+            "trace(…)", found, "Call the schedules instead: plan.resolve(calendar).bindings[0].schedule(t)"
+        )
     times = np.arange(total)
     groups = groups_of(optimizer)
     columns: dict[Key, Floats] = {}

@@ -15,7 +15,7 @@ import numpy as np
 
 from paramsched._arrays import Array, Arrays, Floats, arrays_of
 from paramsched._data import equal, hashed
-from paramsched.errors import InvalidArgument, nearest
+from paramsched.errors import InvalidArgument, nearest, shown
 
 
 class Curve(ABC):
@@ -656,12 +656,14 @@ CurveLike: TypeAlias = Curve | str | Callable[[Any], Any]
 """What people write for a curve: `curves.cosine`, a registered name, or their own function of `u`."""
 
 
+_MOST = float(np.finfo(np.float64).max)
+
+
 def _finite(curve: Curve, name: str, example: float) -> None:
     value = getattr(curve, name)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise InvalidArgument(
-            f"curves.{_NAME_OF[type(curve)]}({name}={value!r})", "not a finite number", f"Write {name}={example}"
-        )
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not -_MOST <= value <= _MOST:
+        asked = f"curves.{_NAME_OF[type(curve)]}({name}={shown(value)})"
+        raise InvalidArgument(asked, "not a finite number", f"Write {name}={example}")
     object.__setattr__(curve, name, float(value))
 
 

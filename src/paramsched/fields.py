@@ -135,7 +135,7 @@ def numeric(group: Group) -> list[str]:
     """The names of the fields that can be scheduled in a group."""
     names: list[str] = []
     for key, entry in group.items():
-        if key == "params" or key.startswith(OURS):
+        if not isinstance(key, str) or key == "params" or key.startswith(OURS):
             continue
         if isinstance(entry, (tuple, list)):
             names += [f"{key}[{i}]" for i, item in enumerate(entry) if is_number(item)]

@@ -75,6 +75,10 @@ class Plateau(MetricRule[PlateauState]):
         return PlateauState()
 
     def observe(self, state: PlateauState, value: float) -> PlateauState:
+        try:
+            value = float(value)
+        except OverflowError:  # an integer of more than 308 digits
+            value = math.inf if value > 0 else -math.inf
         if not math.isfinite(value):
             if self.nonfinite == "raise":
                 raise InvalidArgument(

@@ -12,7 +12,10 @@ from paramsched.feedback.base import Guided, MetricRule
 from paramsched.plan.binding import Binding, ScheduleLike, Target, replace_schedule
 from paramsched.schedules import Schedule, chain, parse_own
 from paramsched.schedules._span import Span
+from paramsched.schedules.retimed import Chain
 from paramsched.time import Calendar, Duration, DurationLike
+
+_MOST_CHAINS = 40
 
 
 @final
@@ -241,7 +244,9 @@ def _normal(given: Iterable[Binding]) -> tuple[Binding, ...]:
 def _chained(first: Schedule, second: Schedule) -> Schedule:
     rules = (*first.metric_rules, *second.metric_rules)
     bare = [one.schedule if isinstance(one, Guided) else one for one in (first, second)]
-    both = chain(*bare)
+    # One chain in the other, as it has always been written; where that would be too deep, one long chain.
+    deep = bare[0].depth >= _MOST_CHAINS and isinstance(bare[0], Chain)
+    both = chain(*bare[0].operands, bare[1]) if deep and isinstance(bare[0], Chain) else chain(*bare)
     return Guided(both, rules) if rules else both
 
 

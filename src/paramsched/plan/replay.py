@@ -42,5 +42,5 @@ def replay(plan: Plan, events: Iterable[tuple[int, Mapping[str, float]]]) -> dic
         last = t
         for rule in states:
             if rule.metric in metrics:
-                states[rule] = rule.observe(states[rule], float(metrics[rule.metric]))
+                states[rule] = rule.observe(states[rule], metrics[rule.metric])
     return states

@@ -120,6 +120,12 @@ def written(value: object) -> str:
             return str(value)
 
 
+def short_line(value: object) -> str:
+    """The beginning of a schedule's text, for a message."""
+    text = str(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
 def bracketed(part: Any, tightness: int) -> str:
     """A part of an operator's form, in brackets where it binds less tightly than the form."""
     return str(part) if part._precedence >= tightness else f"({part})"

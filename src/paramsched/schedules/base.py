@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, replace
 from fractions import Fraction
+from functools import cached_property
+from itertools import islice
 from math import inf
 from numbers import Real
 from typing import Any, ClassVar, overload
@@ -23,6 +25,10 @@ from paramsched.time import Duration
 PERIOD = {"role": "period"}
 """Metadata of a Duration field that repeats, and therefore is rounded wherever it begins alike."""
 
+MOST_DEPTH = 100
+"""Of schedules in each other: whatever is built is evaluated, printed, copied and saved, and no stack runs out."""
+
+_MOST_POINTS = 10_000_000
 _MOST = 10**18  # updates: the longest length there is
 _INSTEAD = "Write the number of completed updates: 0, 1, 2, …"
 _INSTEAD_OF_BASE = "Write the group's own value: 0.1, say"
@@ -41,7 +47,8 @@ class Schedule(ABC):
     `PERIOD`), a field that is a Schedule is a part.
     """
 
-    __slots__ = ("__weakref__",)  # jax.jit(schedule) keeps a weak reference
+    # jax.jit(schedule) keeps a weak reference; the dict holds what was found out once, and is no part of the value.
+    __slots__ = ("__dict__", "__weakref__")
     _precedence: ClassVar[int] = _text.CALL
 
     @overload
@@ -99,6 +106,11 @@ class Schedule(ABC):
     def has_length(self) -> bool:
         """Whether it has a length, be it one that only a calendar can say."""
         return self.length is not None
+
+    @cached_property
+    def depth(self) -> int:
+        """How deep schedules are nested in it; 1 for one that holds none."""
+        return 1 + max((part.depth for part in self.parts()), default=0)
 
     @property
     def affine(self) -> bool:
@@ -160,7 +172,11 @@ class Schedule(ABC):
         end = length.updates if until is None and length is not None else until
         assert end is not None
         last = end if length is None else min(end, length.updates)
-        return tuple(sorted({0, last, *(int(b) for b in self._bends(end) if 0 <= b <= end)}))
+        found = {0, last, *islice((int(b) for b in self._bends(end) if 0 <= b <= end), _MOST_POINTS)}
+        if len(found) >= _MOST_POINTS:
+            asked = f"({_text.short_line(self)}).breakpoints(until={end})"
+            raise InvalidArgument(asked, f"more than {_MOST_POINTS} points", "Write .breakpoints(until=10_000)")
+        return tuple(sorted(found))
 
     def _bends(self, until: int) -> Iterable[int]:
         """Times up to `until` at which the formula changes, in any order; 0 and the end need not be among them."""
@@ -408,7 +424,12 @@ def schedule_of(value: object, asked: str | Callable[[], str]) -> Schedule:
             raise InvalidArgument(
                 asked() if callable(asked) else asked,
                 f"{value} is guided by a metric",
-                "A metric rule multiplies into a whole schedule: (…) * plateau()",
+                "A metric rule multiplies into a whole schedule: cosine() * plateau()",
+            )
+        if value.depth >= MOST_DEPTH:
+            found = f"schedules nested more than {MOST_DEPTH} deep"
+            raise InvalidArgument(
+                _text.short_line(value), found, "Add up what is nested: shift(s, 2) for two shifts by 1"
             )
         return value
     if isinstance(value, Real) and not isinstance(value, bool):

@@ -1,7 +1,8 @@
 """Recurrence: rules that act on the current value, one after another; MMEngine's and torch's lists are this."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import final
 
 import numpy as np
@@ -17,6 +18,7 @@ from paramsched.schedules.rules import Rule, ScheduleRule
 from paramsched.time import Duration
 
 BLOCK = 1024  # updates between two checkpoints
+_MOST = 20_000_000  # updates that are computed one after another; some 40 seconds
 
 _Point = tuple[float, ...]
 """The columns A and C after an update, then those each rule found at its first tick."""
@@ -28,7 +30,8 @@ class Recurrence(Schedule):
     """v <- a(t) v + b(t) base + c(t), rule after rule: the value is A_t * base + C_t.
 
     At a common tick the rules by update come first, then those by epoch, each in the order written; at the very first
-    tick the order written holds for all. Resolved, it keeps the columns at every 1024th update and computes between.
+    tick the order written holds for all. It keeps the columns at every 1024th update
+    it was asked for, computes between, and stops where no rule does anything any more.
 
     Args:
         rules: at least one.
@@ -37,18 +40,34 @@ class Recurrence(Schedule):
 
     rules: tuple[Rule, ...]
     until: int | None
-    _checkpoints: tuple[_Point, ...] = field(init=False, compare=False, repr=False, default=())
 
     def __post_init__(self) -> None:
         if not self.rules or not all(isinstance(rule, Rule) for rule in self.rules):
             raise InvalidArgument("recurrence(…)", "not a list of rules", "Write recurrence(rules.linear(0.1, end=5))")
         if self.until is not None:
             object.__setattr__(self, "until", count("recurrence(until=…)", self.until, least=0))
-            if self.is_resolved:
-                points = [_start(len(self.rules))]
-                for begin in range(0, self.until - BLOCK + 1, BLOCK):
-                    points.append(self._scan(begin, begin + BLOCK, points[-1])[2])
-                object.__setattr__(self, "_checkpoints", tuple(points))
+
+    def _checkpoint(self, block: int) -> _Point:
+        """The columns before a block; those of the blocks before it are kept, so that each is computed once."""
+        points: tuple[_Point, ...] = self.__dict__.get("_points") or (_start(len(self.rules)),)
+        if block >= len(points):
+            if block * BLOCK > _MOST:
+                found = f"update {block * BLOCK} is reached update by update, and {_MOST} are the most"
+                raise InvalidArgument(_text.short_line(self), found, "Give the rules an end: rules.step(30, end=90)")
+            more = list(points)
+            while block >= len(more):
+                begin = (len(more) - 1) * BLOCK
+                more.append(self._scan(begin, begin + BLOCK, more[-1])[2])
+            points = self.__dict__["_points"] = tuple(more)  # at once, whoever else computes them
+        return points[block]
+
+    @cached_property
+    def _quiet_from(self) -> int | None:
+        """The update from which on no rule does anything; None where one goes on."""
+        ends = [
+            None if rule.end is None else rule.end * (rule.by if isinstance(rule.by, int) else 1) for rule in self.rules
+        ]
+        return None if None in ends else max(end for end in ends if end is not None)
 
     @property
     def length(self) -> None:
@@ -56,6 +75,12 @@ class Recurrence(Schedule):
 
     def _held_from(self) -> int | None:
         return self.until
+
+    @property
+    def _last(self) -> int | None:
+        """The update whose value is held from then on."""
+        ends = [end for end in (self.until, self._quiet_from) if end is not None]
+        return min(ends, default=None)
 
     @property
     def is_resolved(self) -> bool:
@@ -76,26 +101,21 @@ class Recurrence(Schedule):
                 raise Unresolved(
                     str(self), "a tensor's time needs the whole table", "Write ps.resolve(…, Calendar(total=…))"
                 )
-            factors, offsets, _ = self._scan(0, self.until + 1, _start(len(self.rules)))
-            index = xp.at_most(xp.whole(t), self.until)
+            last = min(self.until, self.until if self._last is None else self._last)
+            factors, offsets, _ = self._scan(0, last + 1, _start(len(self.rules)))
+            index = xp.at_most(xp.whole(t), last)
             return base.scaled(xp.take(factors, index)) + Value(None, xp.take(offsets, index))
         at = np.asarray(np.floor(t), dtype=np.int64)
-        if self.until is not None:
-            at = np.minimum(at, self.until)
+        last = self._last
+        if last is not None:
+            at = np.minimum(at, last)
         factors, offsets = np.empty(at.shape), np.empty(at.shape)
         blocks = at // BLOCK
-        point, reached = _start(len(self.rules)), 0
         for block in np.unique(blocks).tolist():
             begin = block * BLOCK
-            if self._checkpoints:
-                point = self._checkpoints[block]
-            elif begin > reached:
-                point = self._scan(reached, begin, point)[2]
             mine = blocks == block
-            stop = int(at[mine].max()) + 1
-            a, c, after = self._scan(begin, stop, point)
+            a, c, _ = self._scan(begin, int(at[mine].max()) + 1, self._checkpoint(block))
             factors[mine], offsets[mine] = a[at[mine] - begin], c[at[mine] - begin]
-            point, reached = (point, begin) if stop < begin + BLOCK else (after, stop)
         value = base.scaled(factors)
         offsets[offsets == 0] = -0.0  # as `_value.where` has it: none of them may depend on the others
         return value + Value(None, offsets) if offsets.any() else value
@@ -153,7 +173,7 @@ class Recurrence(Schedule):
         """Ticks at which a rule does something else than at the one before."""
         for rule in self.rules:
             period = rule.by if isinstance(rule.by, int) else 1
-            k = np.arange(0, max(until // period - rule.begin, 0) + 1, dtype=np.float64)
+            k = np.arange(0, min(max(until // period - rule.begin, 0), _MOST) + 1, dtype=np.float64)
             found = rule._coefficients(k)
             special = (found.e != 0) | (np.abs(np.diff(found.a, prepend=found.a[:1])) > 0.5 * np.abs(found.a))
             yield from ((rule.begin + int(tick)) * period for tick in k[special])

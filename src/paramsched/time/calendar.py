@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 from numbers import Integral, Real
-from typing import final
+from typing import Any, final
 
-from paramsched.errors import InvalidArgument, MissingFact
+from paramsched.errors import InvalidArgument, MissingFact, shown
 from paramsched.time.duration import Duration, DurationLike
 
 
@@ -44,19 +44,18 @@ class Calendar:
         for name in ("steps_per_epoch", "batches_per_epoch", "accumulation", "batch_size"):
             value = getattr(self, name)
             if value is not None:
-                if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
+                if isinstance(value, bool) or not isinstance(value, Integral) or not 1 <= value <= _MOST:
                     raise InvalidArgument(
-                        f"Calendar({name}={value!r})", "not a whole number above 0", f"Write {name}=100, say"
+                        f"Calendar({name}={shown(value)})", "not a whole number from 1 to 1e18", f"Write {name}=100"
                     )
                 object.__setattr__(self, name, int(value))
         for name in ("tokens_per_step", "seconds_per_step"):
             value = getattr(self, name)
             if value is not None and (
-                isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < float("inf")
+                isinstance(value, bool) or not isinstance(value, (int, float, Real)) or not 0 < value <= _MOST
             ):
-                raise InvalidArgument(
-                    f"Calendar({name}={value!r})", "not a finite number above 0", f"Write {name}=4096"
-                )
+                found = "not a finite number above 0" if not _too_much(value) else "more than a clock counts"
+                raise InvalidArgument(f"Calendar({name}={shown(value)})", found, f"Write {name}=4096")
         if self.steps_per_epoch is not None and self.batches_per_epoch is not None:
             derived = -(-self.batches_per_epoch // (self.accumulation or 1))
             if derived != self.steps_per_epoch:
@@ -86,7 +85,12 @@ class Calendar:
     @property
     def horizon(self) -> int | None:
         """The total in updates, rounded up; None if not given."""
-        return None if self.total is None else ceil(self.exact(Duration.of(self.total), asked="Calendar(total=…)"))
+        if self.total is None:
+            return None
+        updates = ceil(self.exact(Duration.of(self.total), asked="Calendar(total=…)"))
+        if updates > _MOST:
+            raise InvalidArgument(f'Calendar(total="{self.total}")', "more updates than a clock counts", "Write less")
+        return updates
 
     def exact(self, duration: Duration, *, asked: str | None = None) -> Fraction:
         """A duration in updates, as an exact fraction.
@@ -121,9 +125,18 @@ class Calendar:
         argument, need = _ARGUMENTS[unit]
         raise MissingFact(
             asked,
-            f"this Calendar converts no {need}; it knows {self.known()}",
+            f"this Calendar converts no {need}; it knows {self.known()}"
+            if self.known() != "nothing"
+            else f"the Calendar has no facts, and {need} need one",
             f"Write Calendar(..., {argument}), or give the length in another unit",
         )
+
+
+_MOST = 10**18  # updates, and what one of them is made of
+
+
+def _too_much(value: Any) -> bool:
+    return isinstance(value, (int, float)) and _MOST < value < float("inf")
 
 
 _ARGUMENTS = {

@@ -1,0 +1,164 @@
+"""Time and memory are bounded by the size of what is given, and what is too much is refused by us."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import paramsched as ps
+from paramsched.errors import InvalidArgument, ParamschedError
+from paramsched.fields import numeric
+from paramsched.plan import Plan
+from paramsched.schedules import rules
+from paramsched.schedules.base import MOST_DEPTH
+
+HUGE = 10**400
+WRAPS = {
+    "shift": lambda s: ps.shift(s, 1),
+    "chain": lambda s: ps.chain(s),
+    "window": lambda s: ps.window(s, 0, 5000),
+    "minimum": lambda s: ps.minimum(s, 1.0),
+    "clamp": lambda s: ps.clamp(s, low=0.0),
+    "every": lambda s: ps.every(s, 2),
+    "restarts": lambda s: ps.restarts(s, 500, 1),
+    "negative": lambda s: -(1 + s),
+    "sequence": lambda s: ps.chain(ps.warmup(1) >> s),
+}
+
+
+def test_a_recurrence_of_a_very_long_run_is_made_and_evaluated_at_once():
+    schedule = ps.recurrence(rules.linear(0.1, end=5), rules.exponential(0.9, end=100), until=10**12)
+
+    assert schedule(10**12) == schedule(100) == schedule(99)
+    assert str(ps.resolve(ps.recurrence(rules.step(3)), ps.Calendar(total=10**12))).endswith("until=1000000000000)")
+
+
+def test_a_recurrence_without_an_end_is_refused_far_away_not_waited_for():
+    with pytest.raises(InvalidArgument, match="Give the rules an end"):
+        ps.recurrence(rules.step(3, 0.5), until=10**12)(10**12)
+
+
+def test_columns_are_kept_whatever_was_asked_first():
+    made = lambda: ps.recurrence(rules.linear(0.1, end=5), rules.cosine(over=3000), until=9000)  # noqa: E731
+
+    backwards = made()
+    expected = made()(np.arange(9001))
+
+    assert [backwards(t) for t in (8000, 5000, 1024, 1023, 0)] == expected[[8000, 5000, 1024, 1023, 0]].tolist()
+
+
+def test_a_far_phase_costs_nothing():
+    assert ps.every(ps.linear(over=9), 4, phase=999999999999).breakpoints() == (0, 1, 5, 9)
+
+
+@pytest.mark.parametrize("schedule", [ps.step(1), ps.every(ps.cosine(over=10**12), 2), ps.cyclic(3)])
+def test_a_crowd_of_breakpoints_is_refused(schedule, monkeypatch):
+    monkeypatch.setattr("paramsched.schedules.base._MOST_POINTS", 1000)
+
+    with pytest.raises(InvalidArgument, match="more than 1000 points"):
+        schedule.breakpoints(10**12)
+
+
+def test_a_trace_of_more_updates_than_memory_is_refused():
+    with pytest.raises(InvalidArgument, match="too many"):
+        ps.trace(ps.Plan(lr=ps.cosine(), horizon=10**12), {"lr": 0.1})
+
+
+@pytest.mark.parametrize("name", WRAPS)
+def test_whatever_nests_as_deep_as_can_be_works_everywhere(name):
+    schedule, refusal = ps.linear(over=5), None
+    while refusal is None and schedule.depth < 300:
+        try:
+            schedule = WRAPS[name](schedule)
+        except InvalidArgument as error:
+            refusal = error
+    plan = ps.Plan(lr=schedule, horizon=10_000)
+
+    assert pickle.loads(pickle.dumps(schedule)) == copy.copy(schedule) == schedule
+    assert Plan.of_text(plan.text) == plan
+    assert MOST_DEPTH - 2 <= schedule.depth <= MOST_DEPTH
+    assert refusal.found == f"schedules nested more than {MOST_DEPTH} deep"
+    assert np.isfinite(plan.resolve(ps.Calendar()).bindings[0].schedule(np.arange(10))).all()
+
+
+@pytest.mark.parametrize("count", [3, 45, 200])
+def test_many_bindings_of_one_field_chain(count):
+    plan = ps.Plan(*[ps.Binding("lr", ps.linear(1, 0.5, over=i + 1)) for i in range(count)], horizon=1000)
+
+    assert Plan.of_text(plan.text) == plan
+    assert ps.trace(plan, {"lr": 1.0})["lr"][999] == 0.5**count
+
+
+def test_three_bindings_have_the_text_they_always_had():
+    plan = ps.Plan(*[ps.Binding("lr", ps.linear(over=i)) for i in (1, 2, 3)])
+
+    assert str(plan) == "lr: chain(chain(linear(over=1), linear(over=2)), linear(over=3))"
+
+
+itself: list = []
+itself.append(itself)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: ps.cosine(to=HUGE),
+        lambda: ps.cosine(over=HUGE),
+        lambda: ps.constant(HUGE),
+        lambda: HUGE * ps.cosine(),
+        lambda: ps.step(10, HUGE),
+        lambda: ps.cosine_restarts(10, HUGE),
+        lambda: ps.every(ps.cosine(over=5), 2, HUGE),
+        lambda: ps.restarts(ps.cosine(over=5), 5, HUGE),
+        lambda: ps.recurrence(rules.step(HUGE)),
+        lambda: ps.recurrence(rules.step(3, end=float("inf"))),
+        lambda: ps.recurrence(rules.cosine(over=float("nan"))),
+        lambda: ps.recurrence(rules.polynomial(HUGE)),
+        lambda: ps.recurrence(rules.step(3), until=float("inf")),
+        lambda: ps.noam(HUGE, 100),
+        lambda: ps.slanted_triangular(ratio=HUGE),
+        lambda: ps.plateau(patience=HUGE),
+        lambda: ps.plateau(factor=HUGE),
+        lambda: ps.curves.power(HUGE),
+        lambda: ps.curves.tanh(-HUGE, HUGE),
+        lambda: ps.cosine(over=5)(HUGE),
+        lambda: ps.cosine(over=5)(3, HUGE),
+        lambda: ps.Calendar(total=HUGE),
+        lambda: ps.Calendar(steps_per_epoch=HUGE),
+        lambda: ps.Calendar(tokens_per_step=HUGE),
+        lambda: ps.Calendar(total="1e18 epochs", steps_per_epoch=10**18),
+        lambda: ps.Plan(lr=ps.cosine(), horizon=HUGE),
+        lambda: ps.Target("x", HUGE),
+        lambda: ps.plan.Target("x", float("nan")) if hasattr(ps, "plan") else ps.Target("x", float("nan")),
+        lambda: ps.multistep(itself),
+        lambda: ps.piecewise(itself),
+        lambda: ps.cosine(to=itself),
+        lambda: ps.cosine(over=itself),
+        lambda: ps.minimum(itself),
+        lambda: ps.parse("cosine(over=0x" + "f" * 5000 + ")"),
+        lambda: ps.parse("8 >> -1"),
+        lambda: ps.parse("'\ud800'"),
+        lambda: ps.parse("cosine(curve='\ud800')"),
+    ],
+)
+def test_a_number_or_a_list_of_any_size_is_refused_by_us(make):
+    with pytest.raises(ParamschedError) as refusal:
+        make()
+
+    assert len(str(refusal.value)) < 600
+
+
+def test_a_metric_of_any_size_is_an_observation():
+    rule = ps.plateau(patience=0)
+
+    assert rule.observe(rule.observe(rule.init(), 1.0), HUGE).factor == 0.1
+    assert rule.observe(rule.init(), -HUGE).factor == 0.1
+
+
+def test_keys_of_groups_that_are_no_text_are_passed_over():
+    group = {"lr": 0.1, 3: 0.5, (1, 2): 0.1, None: 1.0}
+
+    assert numeric(group) == ["lr"]
+    with pytest.raises(ParamschedError, match="no such field"):
+        ps.trace(ps.Plan(rate=ps.cosine(), horizon=5), group)
