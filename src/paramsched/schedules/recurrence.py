@@ -101,9 +101,10 @@ class Recurrence(Schedule):
                 raise Unresolved(
                     str(self), "a tensor's time needs the whole table", "Write ps.resolve(…, Calendar(total=…))"
                 )
-            last = min(self.until, self.until if self._last is None else self._last)
-            factors, offsets, _ = self._scan(0, last + 1, _start(len(self.rules)))
-            index = xp.at_most(xp.whole(t), last)
+            end = min(self.until, self.until if self._last is None else self._last)
+            self._checkpoint(end // BLOCK)  # which refuses what is too far
+            factors, offsets, _ = self._scan(0, end + 1, _start(len(self.rules)))
+            index = xp.at_most(xp.whole(t), end)
             return base.scaled(xp.take(factors, index)) + Value(None, xp.take(offsets, index))
         at = np.asarray(np.floor(t), dtype=np.int64)
         last = self._last

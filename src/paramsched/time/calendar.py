@@ -44,17 +44,15 @@ class Calendar:
         for name in ("steps_per_epoch", "batches_per_epoch", "accumulation", "batch_size"):
             value = getattr(self, name)
             if value is not None:
-                if isinstance(value, bool) or not isinstance(value, Integral) or not 1 <= value <= _MOST:
+                if isinstance(value, bool) or not isinstance(value, Integral) or not 1 <= int(value) <= _MOST:
                     raise InvalidArgument(
                         f"Calendar({name}={shown(value)})", "not a whole number from 1 to 1e18", f"Write {name}=100"
                     )
                 object.__setattr__(self, name, int(value))
         for name in ("tokens_per_step", "seconds_per_step"):
             value = getattr(self, name)
-            if value is not None and (
-                isinstance(value, bool) or not isinstance(value, (int, float, Real)) or not 0 < value <= _MOST
-            ):
-                found = "not a finite number above 0" if not _too_much(value) else "more than a clock counts"
+            if value is not None and (isinstance(value, bool) or not isinstance(value, Real) or not _counted(value)):
+                found = "not a finite number above 0, or more than a clock counts"
                 raise InvalidArgument(f"Calendar({name}={shown(value)})", found, f"Write {name}=4096")
         if self.steps_per_epoch is not None and self.batches_per_epoch is not None:
             derived = -(-self.batches_per_epoch // (self.accumulation or 1))
@@ -135,8 +133,8 @@ class Calendar:
 _MOST = 10**18  # updates, and what one of them is made of
 
 
-def _too_much(value: Any) -> bool:
-    return isinstance(value, (int, float)) and _MOST < value < float("inf")
+def _counted(value: Any) -> bool:
+    return bool(0 < value <= _MOST)
 
 
 _ARGUMENTS = {
