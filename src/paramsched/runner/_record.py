@@ -8,7 +8,7 @@ from torch.optim import Optimizer
 
 from paramsched.fields import Field
 from paramsched.runner._log_file import Kept, LogFile
-from paramsched.runner._updates import watch_updates
+from paramsched.scheduler.updates import watch_updates
 
 LOGS: Final = ("values", "metrics")
 """Names of the logs, without `.jsonl`."""
@@ -40,8 +40,9 @@ class Record:
         def before(stepped: Any) -> None:
             found[:] = [read(group, fields) for group in stepped.param_groups]
 
-        def after() -> None:
+        def after(stepped: Any) -> None:
             nonlocal t
+            del stepped
             self.latest[name] = list(found)
             whose = {"optimizer": name} if name else {}
             self._waiting.append({"t": t} | whose | {"groups": self.latest[name]})

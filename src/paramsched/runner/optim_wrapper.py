@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 
 from paramsched.compat.mmengine import OptimWrapper
 from paramsched.errors import InvalidArgument
-from paramsched.runner._updates import watch_updates
+from paramsched.scheduler.updates import watch_updates
 
 PRECISIONS: Mapping[str, str] = {"float16": "fp16", "bfloat16": "bf16", "float32": "no", "float64": "no"}
 """MMEngine's words for a type, and Accelerate's."""
@@ -87,7 +87,8 @@ class Stepper:
         self.updates = 0
         watch_updates(inner.optimizer, None, self._count)
 
-    def _count(self) -> None:
+    def _count(self, optimizer: Optimizer) -> None:
+        del optimizer
         self.updates += 1
         seen = vars(self.inner).get("_global_step")  # put there by schedulers on MMEngine's base, which look at it
         if seen is not None:

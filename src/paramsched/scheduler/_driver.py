@@ -5,18 +5,19 @@ its memory at once. A Scheduler is a handle: it may be dropped, the plan goes on
 """
 
 from collections.abc import Iterator
-from operator import itemgetter
 from typing import Any, Protocol, final
 
 import torch
 
+from paramsched.errors import StateError
 from paramsched.feedback.base import MetricRule
 from paramsched.fields import label
 from paramsched.plan import Plan
-from paramsched.scheduler import _columns, _updates
+from paramsched.scheduler import _columns, updates
+from paramsched.scheduler._columns import Foreign
 from paramsched.scheduler._keys import COUNT, PLAN, Group, base_key, number_of, remove
 from paramsched.scheduler._slots import Slot, slots_of, values_at
-from paramsched.scheduler._table import Table
+from paramsched.scheduler._table import Table, write_entry
 from paramsched.scheduler._untraced import skip, untraced
 from paramsched.scheduler._warn import warn
 from paramsched.time import Calendar
@@ -54,12 +55,11 @@ class Driver:
         self.released = False
         self._known: list[Group] = []  # the groups as they were bound: looked at, never read or written
         self._depth = 0
-        self._marked: Any = itemgetter(COUNT, PLAN)
-        self._mark: tuple[Any, ...] = ()
-        self._watched, self._version = False, 0
-        self._tensor = False  # whether lr is one: looking at its value would synchronise the device
-        self._usual = False  # whether the update that is on found its first group as it was left, and lr not 0
-        self._foreign: tuple[Slot, Any, Any] | None = None
+        self._hidden = False  # whether the step that is on is one of torch's distributed checkpoint
+        self._lr: Any = None  # what the first group holds under `_lr_key`: torch's hidden step puts its own there
+        self._lr_key = COUNT  # "lr" where the group has it
+        self._tensors, self._version = False, 0
+        self._tuples: tuple[tuple[str, int], ...] = ()  # scheduled elements of tuples, which may be spoiled
         self._warned = False
         self._handles: list[Any] = []
 
@@ -75,8 +75,7 @@ class Driver:
         self.table = table
         for slot in table.slots:
             groups[slot.group][base_key(slot.field)] = slot.base
-        table.own(groups)
-        table.write(groups)
+        table.put(groups)
         self.note(groups)
         self._remember(groups)
 
@@ -88,51 +87,70 @@ class Driver:
     def rewrite(self, groups: list[Group]) -> None:
         """Compute and write the values of the current update."""
         self.table.seek(self.t, self.states)
-        self.table.own(groups)
-        self.table.write(groups)
+        self.table.put(groups)
         groups[0][COUNT] = self.t
         self._remember_values(groups)
 
     def _remember(self, groups: list[Group]) -> None:
-        """Note what the first group holds: count, plan, scheduled entries, and last its lr."""
-        first, self._known = groups[0], list(groups)
-        keys = dict.fromkeys(slot.field.key for slot in self.table.slots if slot.group == 0)
-        looked_at = [COUNT, PLAN, *keys, *(["lr"] if "lr" in first else [])]
-        self._marked = itemgetter(*looked_at)
-        self._tensor = isinstance(first.get("lr"), torch.Tensor)
-        self._watched = bool(self.table.watched)
+        """Note which groups there are and what is looked at before each update."""
+        self._known = list(groups)
+        self._lr_key = "lr" if "lr" in groups[0] else COUNT
+        self._tensors = bool(self.table.vectors_held)
+        self._tuples = self.table.tuple_elements
         self._remember_values(groups)
 
     def _remember_values(self, groups: list[Group]) -> None:
-        self._mark = self._marked(groups[0])
+        self._lr = groups[0][self._lr_key]
         self._version = self.table.version()
 
     def seek(self, groups: list[Group], t: int) -> None:
         self.table.seek(t, self.states)  # what cannot be computed is refused before anything is written
         self.stand_at(t)
-        self.table.own(groups)
-        self.table.write(groups)
+        self.table.put(groups)
         self.note(groups)
         self._remember_values(groups)
 
     def advance(self, groups: list[Group]) -> None:
-        """One update has happened: write the values of the next."""
+        """One update has happened: write the values of the next, and tell of what others wrote before it."""
+        table = self.table
         self.t = t = self.t + 1
         try:
-            self.table.write(groups)
-        except StopIteration:
-            untraced(Driver._refill)(self, groups)
-        first = groups[0]
-        first[COUNT] = t
-        self._mark = self._marked(first)
-        if self._watched:
-            self._version = self.table.version()
+            if self._tensors and (table.version() != self._version or table.disturbed(groups)):
+                untraced(Driver._look_at_tensors)(self, groups)
+            try:
+                table.write(groups)
+            except StopIteration:
+                untraced(Driver._refill)(self, groups)
+            first = groups[0]
+            first[COUNT] = t
+            self._lr = first[self._lr_key]
+        except (LookupError, TypeError, ValueError, RuntimeError) as error:
+            untraced(Driver._write_anew)(self, groups, error)
+        if table.foreign:
+            untraced(Driver._tell_foreign)(self, groups, table.foreign)
+        if self._tensors:
+            self._version = table.version()
 
     def _refill(self, groups: list[Group]) -> None:
-        self._look_at_all(groups)
+        if self._exchanged(groups):  # while the step was on
+            self._adopt(groups)
+        else:
+            self._tell_foreign(groups, self.table.foreign_in(groups))
         self.table.seek(self.t, self.states, on=True)
-        self.table.own(groups)
-        self.table.write(groups)
+        self.table.put(groups)
+
+    def _write_anew(self, groups: list[Group], error: Exception) -> None:
+        """The values could not be written as usual: an entry is gone, or spoiled, or has another form.
+
+        Raises:
+            PlanError: an entry that is no number. The plan goes on where there is one again.
+            StateError: there are no groups left.
+        """
+        spoiled, self._known = not groups or self.table.reshaped(groups), []
+        slots_of(self.resolved, groups)
+        if not spoiled:
+            raise error  # of a target's own function, say
+        self.sync(groups)
 
     def values(self, t: int | None = None) -> Iterator[tuple[Slot, float]]:
         """Each slot's value at an update (the current one), from the one evaluator."""
@@ -181,7 +199,10 @@ class Driver:
 
     def attach(self, optimizer: Any, *, step: bool) -> None:
         """Register the hooks; `step` where the optimizer's own step drives the clock."""
-        skip(Driver.before_step, Driver.after_step, Driver.advance, Table.version, *_columns.one_of_each())
+        skip(
+            Driver.before_step, Driver.after_step, Driver.advance, Driver._spoiled, Table.version, Table.disturbed,
+            *_columns.one_of_each(),
+        )  # fmt: skip
         if step:
             self._handles.append(optimizer.register_step_pre_hook(self.before_step))
             self._handles.append(optimizer.register_step_post_hook(self.after_step))
@@ -199,51 +220,46 @@ class Driver:
         self.released = True
 
     def before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
-        """Bind groups that came since, notice foreign values. Writes nothing else: see `_updates.is_hidden`."""
-        if self._depth and untraced(_updates.depth_of_calls)(optimizer) > 1:
+        """Bind groups that came since. Writes nothing else: see `updates.is_hidden`."""
+        if self._depth and untraced(updates.open_calls)(optimizer) > 1:
             self._depth += 1
             return
         self._depth = 1  # also after a step that raised, whose post-hook never came
+        self._hidden = False
         groups = optimizer.param_groups
         try:
-            # Count, plan and scheduled entries of the first group in one look; identical ones are not compared further.
-            if self._marked(groups[0]) == self._mark and groups == self._known:
-                self._usual = not self._watched or self.table.version() == self._version
-                if self._usual:
-                    return
-        except (KeyError, RuntimeError, ValueError):
+            first = groups[0]
+            if (
+                first[COUNT] is self.t
+                and first[PLAN] is self.number
+                and first[self._lr_key] is self._lr
+                and groups == self._known
+                and not (self._tuples and self._spoiled(groups))
+            ):
+                return
+        except (LookupError, RuntimeError, ValueError):
             pass  # an entry is gone, or tensors of unlike shapes stand where others stood
-        self._usual = False
-        untraced(Driver._look)(self, groups)
+        self._hidden = untraced(updates.is_hidden)(optimizer)
+        if not self._hidden:  # there lr is 0 for the moment, which is no base
+            untraced(Driver.sync)(self, groups)
 
     def after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
         """Count the update, if it was one, and write the values of the next."""
-        if self._depth > 1 and untraced(_updates.depth_of_calls)(optimizer) > 1:
+        if self._depth > 1 and untraced(updates.open_calls)(optimizer) > 1:
             self._depth -= 1
             return
         self._depth = 0
-        if "found_inf" in optimizer.__dict__ and untraced(_updates.skipped_by_scaler)(optimizer):
+        if self._hidden or ("found_inf" in optimizer.__dict__ and untraced(updates.skipped_by_scaler)(optimizer)):
             return
-        groups = optimizer.param_groups
-        if not (self._usual and (self._tensor or self._mark[-1])) and not untraced(Driver._was_update)(self, groups):
-            return
-        # What `advance` does, without the call.
-        self.t = t = self.t + 1
-        try:
-            self.table.write(groups)
-        except StopIteration:
-            untraced(Driver._refill)(self, groups)
-        first = groups[0]
-        first[COUNT] = t
-        self._mark = self._marked(first)
-        if self._watched:
-            self._version = self.table.version()
+        self.advance(optimizer.param_groups)
 
     def count(self, groups: list[Group]) -> None:
         """One update has happened that no hook saw."""
-        self.sync(groups)
-        self._look(groups)
-        self.tell(groups)
+        try:
+            if not (groups[0][COUNT] is self.t and groups[0][PLAN] is self.number and groups == self._known):
+                self.sync(groups)
+        except (LookupError, RuntimeError, ValueError):
+            self.sync(groups)
         self.advance(groups)
 
     def before_state_dict(self, optimizer: Any) -> None:
@@ -259,8 +275,14 @@ class Driver:
     # ------------------------------------------------------------------ what others did
 
     def sync(self, groups: list[Group]) -> None:
-        """Bind groups that came, went or were exchanged since, if any."""
-        if self._tampered(groups) or self._exchanged(groups):
+        """Bind groups that came, went or were exchanged since, if any.
+
+        Raises:
+            StateError: there are no groups left.
+        """
+        if not groups:
+            raise StateError("optimizer.param_groups is empty: the groups that the plan writes have been taken out")
+        if self._tampered(groups) or self._exchanged(groups) or (self._tuples and self._spoiled(groups)):
             self._adopt(groups)
 
     def _exchanged(self, groups: list[Group]) -> bool:
@@ -275,43 +297,48 @@ class Driver:
         ours = bool(self._known) and first is self._known[0]
         return ours and (first.get(COUNT), first.get(PLAN)) != (self.t, self.number)
 
-    def _look(self, groups: list[Group]) -> None:
-        """Something in the groups may not be as it was left."""
-        self._foreign = None
-        if self._tampered(groups) or self._exchanged(groups):
-            if not _updates.is_hidden(groups):  # there lr is 0 for the moment, which is no base
-                self._adopt(groups)
-            return
-        by_hand = self.table.version() != self._version
-        for slot, planned in self.values():
-            if slot.group == 0 or by_hand:
-                found = slot.field.read(groups[slot.group])
-                ours = self.table.holds(slot, found)
-                if (not ours or by_hand) and not _equal(found, planned):
-                    self._foreign = (slot, found, planned)
-                    return
+    def _spoiled(self, groups: list[Group]) -> bool:
+        """Whether a tuple of which an element is scheduled may be one no longer: it is written after the update."""
+        try:
+            for key, index in self._tuples:
+                for group in groups:
+                    if group[key][index].__class__ is not float:
+                        return True
+        except (LookupError, TypeError):
+            return True
+        return False
 
-    def _was_update(self, groups: list[Group]) -> bool:
-        """Whether a step that was not quite usual counts; tells of what someone else wrote before it."""
-        lr = groups[0].get("lr")
-        # Looking at the value of our own tensor would synchronise the device.
-        ours = isinstance(lr, torch.Tensor) and lr is self._mark[-1]
-        if not ours and lr is not None and _updates.is_hidden(groups):
-            return False
-        if not self._usual:
-            self.tell(groups)
-        return True
+    def _look_at_tensors(self, groups: list[Group]) -> None:
+        """Someone filled one of the tensors, or put another thing in its place; after this the groups hold ours."""
+        held = [(slot, planned) for slot, planned in self.values() if self.table.in_vector(slot)]
+        read = [
+            (slot.field, groups[slot.group], slot.field.read(groups[slot.group]), planned) for slot, planned in held
+        ]
+        self._tell_foreign(groups, read, at=self.t)
+        self.table.own(groups)
 
-    def tell(self, groups: list[Group]) -> None:
-        """Tell of what someone else wrote before this update, and let the groups hold their own tensors again."""
-        if self._foreign is not None:
-            self._warn_foreign(groups)
-            self.table.own(groups)
+    def _tell_foreign(self, groups: list[Group], foreign: Foreign) -> None:
+        """Tell once of a value that someone else wrote, and that the last update used."""
+        exchanged = bool(foreign) and self._exchanged(groups)
+        for field, group, found, planned in foreign:
+            if exchanged:  # a group that came while the step was on keeps its values, which are its bases
+                if COUNT not in group:
+                    write_entry(field, group, found)
+            elif not self._warned and not _equal(found, planned):
+                self._warned = True
+                index = next(index for index, one in enumerate(groups) if one is group)
+                warn(
+                    f"{field} of group {label(group, index)!r} was {found!r} at update {self.t - 1} instead of the "
+                    f"planned {planned!r}: something else wrote it. It was used for one update; the plan goes on. "
+                    "To change a value for good, change the plan."
+                )
+        self.table.foreign.clear()
 
     def _adopt(self, groups: list[Group]) -> None:
         """Groups came, went, or were exchanged: bind them anew, and write only into those that need it."""
         slots = slots_of(self.resolved, groups)
-        before = {} if self._tampered(groups) else _by_group(self.table.slots, self._known)
+        anew = not self._known or self._tampered(groups)
+        before = {} if anew else _by_group(self.table.slots, self._known)
         now = _by_group(slots, groups)
         strange = {
             index
@@ -322,34 +349,11 @@ class Driver:
         late = prepared(self.resolved, mine, groups, self.t, self.states, targets=False)
         for slot in slots:
             groups[slot.group][base_key(slot.field)] = slot.base
-        late.own(groups)
-        late.write(groups)
+        late.put(groups)
         self.note(groups)
-        self.table = prepared(self.resolved, slots, groups, self.t + 1, self.states)
+        self.table = prepared(self.resolved, slots, groups, self.t, self.states)
         self.table.own(groups)
         self._remember(groups)
-
-    def _look_at_all(self, groups: list[Group]) -> None:
-        """Before a block is computed, look at every group, not only at the first."""
-        found = self.table.foreign(groups)
-        if found is not None:
-            slot, entry, planned = found
-            if planned is None:
-                planned = next(value for one, value in self.values(self.t - 1) if one is slot)
-            self._foreign = (slot, entry, planned)
-            self._warn_foreign(groups)
-
-    def _warn_foreign(self, groups: list[Group]) -> None:
-        assert self._foreign is not None
-        (slot, found, planned), self._foreign = self._foreign, None
-        if self._warned:
-            return
-        self._warned = True
-        warn(
-            f"{slot.field} of group {label(groups[slot.group], slot.group)!r} was {found!r} instead of the planned "
-            f"{planned!r}: something else wrote it. It was used for one update; the plan goes on. To change a value "
-            "for good, change the plan."
-        )
 
     def remove_from(self, groups: list[Group]) -> None:
         """Leave no trace."""

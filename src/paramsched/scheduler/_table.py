@@ -11,7 +11,7 @@ from paramsched.errors import InvalidArgument
 from paramsched.fields import Field
 from paramsched.plan import Plan, Target
 from paramsched.scheduler import _columns
-from paramsched.scheduler._columns import Write
+from paramsched.scheduler._columns import Foreign, Write
 from paramsched.scheduler._keys import Group
 from paramsched.scheduler._slots import Slot, States, values_of
 from paramsched.schedules._value import Value
@@ -92,19 +92,20 @@ class _Places:
         indices = [slot.group for slot in slots]
         return _Places(field, slots, indices, bases, _Part.all_of(slots), len(set(bases)) == 1, pair)
 
-    def chosen(self, times: Any, states: States) -> tuple[Write, Callable[[], list[float]]]:
-        """The cheapest loop that writes them, and what it will have written last, when it is asked."""
+    def column(self, times: Any, states: States, foreign: Foreign) -> "_Column":
+        """The cheapest loop that writes them."""
         alone = self.parts[0] if len(self.parts) == 1 else None
         if alone is not None and self.equal:
-            values = alone.one(times, self.bases[0], states).tolist()
-            return _columns.uniform(self.field, values, pair=self.pair), lambda: [values[-1]] * len(self.slots)
+            values, count = alone.one(times, self.bases[0], states).tolist(), len(self.slots)
+            write = _columns.uniform(self.field, values, foreign, pair=self.pair)
+            return _Column(self, write, [values[0]] * count, lambda: [values[-1]] * count)
         factors = None if alone is None else alone.factors(times)
         if factors is not None:
-            last = factors[-1]
-            write = _columns.scaled(self.field, factors, self.bases, pair=self.pair)
-            return write, lambda: [base * last for base in self.bases]
+            first, last = factors[0], factors[-1]
+            write = _columns.scaled(self.field, factors, self.bases, foreign, pair=self.pair)
+            return _Column(self, write, [base * first for base in self.bases], lambda: [b * last for b in self.bases])
         block = _block(self.parts, times, states).tolist()
-        return _columns.rows(self.field, block), lambda: block[-1]
+        return _Column(self, _columns.rows(self.field, block, foreign), block[0], lambda: block[-1])
 
     @property
     def shared(self) -> bool:
@@ -113,11 +114,25 @@ class _Places:
 
 
 @final
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A block of one field's numbers: the loop that writes all but the first row, that row, and the last."""
+
+    places: _Places
+    write: Write
+    first: list[float]
+    last: Callable[[], list[float]]
+
+    def put(self, groups: list[Group]) -> None:
+        _columns.put(self.places.field, [groups[index] for index in self.places.indices], self.first)
+
+
+@final
 class Table:
     """Writes the values of successive updates into groups; computes a block of them at a time.
 
-    `write(groups)` writes the next update's values and may raise StopIteration where the block is used up; `seek` then
-    computes the next block.
+    `seek` computes the block that begins at an update, `put` writes that update's values. Each `write` then writes
+    those of the next, and notes in `foreign` what others wrote since; StopIteration where the block is used up.
     """
 
     def __init__(self, plan: Plan, slots: tuple[Slot, ...], groups: list[Group], *, targets: bool = True) -> None:
@@ -135,24 +150,53 @@ class Table:
             for vector, views in self.vectors[field]:
                 part = [slot for slot in mine if slot.group in views]
                 self._tensors.append((vector, part, _Part.all_of(part)))
+        self.vectors_held = bool(self._tensors)
+        self._held = [(field, list(views.items())) for field, vectors in self.vectors.items() for _, views in vectors]
         # Tensors made under inference_mode keep no version.
         self.watched = tuple(vector for vector, _, _ in self._tensors if not vector.is_inference())
         self._shared = all(places.shared for places in self._places) and not self._tensors
         self._size = 0
+        self.foreign: Foreign = []
         self.write: Write = _nothing
-        self._last: list[tuple[_Places, Callable[[], list[float]]]] = []
+        self._columns: list[_Column] = []
+        self._first_tensors: list[tuple[torch.Tensor, torch.Tensor]] = []
+        self._first_told: list[tuple[Callable[[float], object], float]] = []
 
     def seek(self, t: int, states: States, *, on: bool = False) -> None:
         """Compute the block that begins at update `t`; `on` where the one before was used up, so that blocks grow."""
         self._size = next((size for size in _GROWTH if size > self._size), _GROWTH[-1]) if on else _GROWTH[0]
         rows = self._size if self._shared else max(1, min(self._size, _MOST // len(self.slots)))
         times = np.arange(t, t + rows)
-        self._last = []
-        writes = [self._float_column(places, times, states) for places in self._places]
-        writes += [_tensor_column(vector, parts, times, states) for vector, _, parts in self._tensors]
+        self.foreign.clear()
+        self._columns = [places.column(times, states, self.foreign) for places in self._places]
+        self._first_tensors, self._first_told = [], []
+        writes = [
+            column.write
+            if len(column.places.indices) == self._groups
+            else _columns.some(column.write, column.places.indices)
+            for column in self._columns
+        ]
+        for vector, _, parts in self._tensors:
+            block = _tensor_rows(vector, parts, times, states)
+            self._first_tensors.append((vector, block[0]))
+            writes.append(_columns.tensors(block, vector))
         for target, schedule in self.targets:
-            writes.append(_columns.target(target.write, values_of(schedule, times, target.initial, states).tolist()))
+            values = values_of(schedule, times, target.initial, states).tolist()
+            if target.write is not None:
+                self._first_told.append((target.write, values[0]))
+            writes.append(_columns.target(target.write, values))
         self.write = _columns.together(writes)
+
+    def put(self, groups: list[Group]) -> None:
+        """Write the values of the update that was sought, whatever is there."""
+        self.own(groups)
+        for column in self._columns:
+            column.put(groups)
+        for vector, first in self._first_tensors:
+            with torch.no_grad():
+                vector.copy_(first)
+        for tell, value in self._first_told:
+            tell(value)
 
     def own(self, groups: list[Group]) -> None:
         """Let each group hold its view of the vectors: copies of an optimizer and its own loading replace them."""
@@ -160,11 +204,22 @@ class Table:
             for _, views in vectors:
                 for index, view in views.items():
                     if field.read(groups[index]) is not view:
-                        _put(field, groups[index], view)
+                        write_entry(field, groups[index], view)
 
-    def holds(self, slot: Slot, entry: Any) -> bool:
-        """Whether an entry is the very tensor that the slot's group was given."""
-        return any(views.get(slot.group) is entry for _, views in self.vectors[slot.field])
+    def in_vector(self, slot: Slot) -> bool:
+        """Whether the slot's group was given a tensor."""
+        return any(slot.group in views for _, views in self.vectors[slot.field])
+
+    @property
+    def tuple_elements(self) -> tuple[tuple[str, int], ...]:
+        """The key and the index of each number that stands in a tuple."""
+        fields = (places.field for places in self._places)
+        return tuple((field.key, field.index) for field in fields if field.index is not None)
+
+    def reshaped(self, groups: list[Group]) -> bool:
+        """Whether a tuple of two is one no longer."""
+        pairs = [places for places in self._places if places.pair]
+        return any(len(groups[index][one.field.key]) != 2 for one in pairs for index in one.indices)
 
     def version(self) -> int:
         """A number that changes whenever someone fills one of the tensors; it is not kept on the device."""
@@ -173,20 +228,28 @@ class Table:
             version += vector._version
         return version
 
-    def foreign(self, groups: list[Group]) -> tuple[Slot, Any, float | None] | None:
-        """The first entry that is not what the end of the block left there, and what that was (None for a tensor)."""
-        for places, last in self._last:
-            for slot, planned in zip(places.slots, last(), strict=True):
-                found = places.field.read(groups[slot.group])
-                if found is not planned and found != planned and not (found.__class__ is float and planned != planned):
-                    return slot, found, planned
-        for vector, mine, _ in self._tensors:
-            views = next(views for one, views in self.vectors[mine[0].field] if one is vector)
-            for slot in mine:
-                found = slot.field.read(groups[slot.group])
-                if found is not views[slot.group]:
-                    return slot, found, None
-        return None
+    def disturbed(self, groups: list[Group]) -> bool:
+        """Whether a group holds another tensor than the one it was given."""
+        for field, held in self._held:
+            key = field.key
+            if field.index is None:
+                for index, view in held:
+                    if groups[index][key] is not view:
+                        return True
+            else:
+                for index, view in held:
+                    if groups[index][key][field.index] is not view:
+                        return True
+        return False
+
+    def foreign_in(self, groups: list[Group]) -> Foreign:
+        """What is not as the end of the block left it."""
+        return [
+            (column.places.field, groups[slot.group], found, planned)
+            for column in self._columns
+            for slot, planned in zip(column.places.slots, column.last(), strict=True)
+            if (found := column.places.field.read(groups[slot.group])).__class__ is not float or found != planned
+        ]
 
     def give_back(self, groups: list[Group]) -> None:
         """Let each group hold a tensor of its own again."""
@@ -194,13 +257,7 @@ class Table:
             shared = {id(view) for vector, views in vectors for view in views.values() if view is not vector}
             for group in groups:
                 if field.key in group and id(view := field.read(group)) in shared:
-                    _put(field, group, view.clone())
-
-    def _float_column(self, places: _Places, times: Any, states: States) -> Write:
-        write, last = places.chosen(times, states)
-        self._last.append((places, last))
-        everyone = len(places.indices) == self._groups
-        return write if everyone else _columns.some(write, places.indices)
+                    write_entry(field, group, view.clone())
 
 
 def _block(parts: list[_Part], times: Any, states: States) -> Any:
@@ -248,16 +305,17 @@ def _vectors(
     return found
 
 
-def _tensor_column(vector: torch.Tensor, parts: list[_Part], times: Any, states: States) -> Write:
+def _tensor_rows(vector: torch.Tensor, parts: list[_Part], times: Any, states: States) -> tuple[torch.Tensor, ...]:
     block = _block(parts, times, states)
     if vector.dtype == torch.float32:
         block = block.astype(np.float32)  # the same rounding, without waking torch's threads
     with torch.inference_mode(False), torch.no_grad():
         on_device = torch.from_numpy(block).to(dtype=vector.dtype).to(vector.device)
-        return _columns.tensors(on_device.reshape(len(times), *vector.shape).unbind(), vector)
+        return on_device.reshape(len(times), *vector.shape).unbind()
 
 
-def _put(field: Field, group: Group, entry: Any) -> None:
+def write_entry(field: Field, group: Group, entry: Any) -> None:
+    """Put an entry, or an element of one, into a group."""
     group[field.key] = entry if field.index is None else _columns.replaced(group[field.key], field.index, entry)
 
 

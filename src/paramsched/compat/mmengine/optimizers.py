@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 from torch.utils.weak import WeakIdKeyDictionary
 
 from paramsched.fields import is_number
+from paramsched.scheduler.updates import watch_updates
 
 Group: TypeAlias = MutableMapping[str, Any]
 """A param group, which schedulers write."""
@@ -29,7 +30,8 @@ OptimizerLike: TypeAlias = Optimizer | Wrapper
 
 # Beside the optimizer, not on it: nothing of this may travel with a copy of it (row 33 of divergences.md).
 _updates: WeakKeyDictionary[Optimizer, int] = WeakKeyDictionary()
-_since: WeakKeyDictionary[Optimizer, int] = WeakKeyDictionary()  # the count when the last scheduler was built
+_steps: WeakKeyDictionary[Optimizer, int] = WeakKeyDictionary()  # begun, be they skipped or raised
+_since: WeakKeyDictionary[Optimizer, int] = WeakKeyDictionary()  # of these, when the last scheduler was built
 _exact: WeakIdKeyDictionary = WeakIdKeyDictionary()
 
 
@@ -61,14 +63,15 @@ def start_counting(optimizer: Any) -> None:
     if inner is None:
         return
     if inner not in _updates:
-        inner.register_step_post_hook(_count)
-    _since[inner] = _updates.setdefault(inner, 0)
+        _updates[inner] = _steps[inner] = 0
+        watch_updates(inner, _note_step, _note_update)
+    _since[inner] = _steps[inner]
 
 
 def has_stepped(optimizer: Any) -> bool:
-    """Whether an update happened since `start_counting`, as far as can be told."""
+    """Whether the optimizer was stepped since `start_counting`, as far as can be told; a skipped step is one here."""
     inner = raw(optimizer)
-    return inner is None or inner not in _updates or _updates[inner] > _since.get(inner, 0)
+    return inner is None or inner not in _steps or _steps[inner] > _since.get(inner, 0)
 
 
 def updates(optimizer: Any) -> int:
@@ -129,5 +132,9 @@ def _filled(current: Any, value: Any) -> Any:
     return current
 
 
-def _count(optimizer: Optimizer, args: Any, kwargs: Any) -> None:  # noqa: ARG001  # what torch calls it with
-    _updates[optimizer] = _updates.get(optimizer, 0) + 1
+def _note_step(optimizer: Optimizer) -> None:
+    _steps[optimizer] += 1
+
+
+def _note_update(optimizer: Optimizer) -> None:
+    _updates[optimizer] += 1
