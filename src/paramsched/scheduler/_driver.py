@@ -50,7 +50,7 @@ class Driver:
         # Each of these holds at one update only, so that no update has to take it back.
         self._used: tuple[int, dict[MetricRule[Any], Any]] = -1, {}  # states that the last update did not have yet
         self._source: tuple[int, str | None] = -1, None  # the checkpoint that the count came from
-        self._acknowledged = 0  # where an engine last called step()
+        self.acknowledged_at = 0  # where an engine last called step()
         self.table = Table(resolved, (), [])
         self.released = False
         self._known: list[Group] = []  # the groups as they were bound: looked at, never read or written
@@ -162,20 +162,12 @@ class Driver:
     def stand_at(self, t: int, source: str | None = None) -> None:
         """Go to an update without taking it, for a checkpoint's sake or by `seek`."""
         self.t, self._source, self._used = t, (t, source), (-1, {})
-        self.acknowledge()
-
-    def acknowledge(self) -> None:
-        """An engine has called step()."""
-        self._acknowledged = self.t
-
-    def unacknowledge(self) -> None:
-        """A copy of a scheduler whose engine had not called step() yet."""
-        self._acknowledged = -1
+        self.acknowledged_at = t
 
     @property
     def acknowledged(self) -> bool:
-        """Whether it has since the last update."""
-        return self._acknowledged == self.t
+        """Whether an engine has called step() since the last update."""
+        return self.acknowledged_at == self.t
 
     @property
     def source(self) -> str | None:

@@ -213,7 +213,7 @@ class Scheduler(LRScheduler):
         if changed:
             self._synced().rewrite(self.optimizer.param_groups)
 
-    def step(self, metrics: Any = None, epoch: Any = None) -> None:  # type: ignore[override]  # engines pass a metric first
+    def step(self, metrics: Any = None, epoch: Any = None) -> None:  # type: ignore[override]  # noqa: ARG002  # engines pass a metric first, and an epoch
         """What engines call: acknowledges the last update, and with `drive="manual"` counts one.
 
         Args:
@@ -223,22 +223,27 @@ class Scheduler(LRScheduler):
         Raises:
             InvalidArgument: a metric, and several rules that could be meant: use `observe`.
         """
-        del epoch
         driver = self._driver
-        if metrics is not None and driver.states and self._alive:
-            names = sorted({rule.metric for rule in driver.states})
-            if len(driver.states) > 1:
-                raise InvalidArgument(
-                    f"scheduler.step({metrics!r})",
-                    f"the plan has {len(driver.states)} metric rules",
-                    f"Write scheduler.observe({', '.join(f'{name}=…' for name in names)})",
-                )
-            self.observe(**{names[0]: metrics})
+        if metrics is not None and driver.states and not driver.released:
+            self._observe_only(metrics)
         if self._drive == "manual":
-            self._require_alive("step")
+            if driver.released:
+                self._require_alive("step")
             driver.count(self.optimizer.param_groups)
-        driver.acknowledge()
+        driver.acknowledged_at = driver.t
         self._step_count += 1
+
+    def _observe_only(self, metric: Any) -> None:
+        """What `step(metric)` means: the metric of the plan's only rule."""
+        rules = self._driver.states
+        names = sorted({rule.metric for rule in rules})
+        if len(rules) > 1:
+            raise InvalidArgument(
+                f"scheduler.step({metric!r})",
+                f"the plan has {len(rules)} metric rules",
+                f"Write scheduler.observe({', '.join(f'{name}=…' for name in names)})",
+            )
+        self.observe(**{names[0]: metric})
 
     def detach(self) -> None:
         """Stop writing, and leave no trace in the optimizer: hooks and entries go, values stay as they are."""
@@ -339,7 +344,7 @@ class Scheduler(LRScheduler):
         if self._alive:
             driver.rewrite(groups)
         if not state["acknowledged"]:
-            driver.unacknowledge()
+            driver.acknowledged_at = -1  # its engine had not called step() yet
         self._step_count = state["step_count"]
 
     def __repr__(self) -> str:
