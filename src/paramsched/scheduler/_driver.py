@@ -110,20 +110,34 @@ class Driver:
         self.note(groups)
         self._remember_values(groups)
 
-    def advance(self, groups: list[Group]) -> None:
-        """One update has happened: write the values of the next, and tell of what others wrote before it."""
+    def advance(self, groups: list[Group], unseen: bool = False) -> None:
+        """One update has happened: write the values of the next, and tell of what others wrote before it.
+
+        Args:
+            groups: the optimizer's.
+            unseen: whether no hook looked at them before it.
+        """
+        if unseen:
+            try:
+                first = groups[0]
+                if not (first[COUNT] is self.t and first[PLAN] is self.number and groups == self._known):
+                    self.sync(groups)
+            except (LookupError, RuntimeError, ValueError):
+                self.sync(groups)
         table = self.table
+        write = table.write  # calling `table.write(…)` looks for a method first
         self.t = t = self.t + 1
         try:
             if self._tensors and (table.version() != self._version or table.disturbed(groups)):
                 untraced(Driver._look_at_tensors)(self, groups)
             try:
-                table.write(groups)
+                write(groups)
             except StopIteration:
                 untraced(Driver._refill)(self, groups)
             first = groups[0]
             first[COUNT] = t
-            self._lr = first[self._lr_key]
+            if not unseen:
+                self._lr = first[self._lr_key]
         except (LookupError, TypeError, ValueError, RuntimeError) as error:
             untraced(Driver._write_anew)(self, groups, error)
         if table.foreign:
@@ -244,15 +258,6 @@ class Driver:
         if self._hidden or ("found_inf" in optimizer.__dict__ and untraced(updates.skipped_by_scaler)(optimizer)):
             return
         self.advance(optimizer.param_groups)
-
-    def count(self, groups: list[Group]) -> None:
-        """One update has happened that no hook saw."""
-        try:
-            if not (groups[0][COUNT] is self.t and groups[0][PLAN] is self.number and groups == self._known):
-                self.sync(groups)
-        except (LookupError, RuntimeError, ValueError):
-            self.sync(groups)
-        self.advance(groups)
 
     def before_state_dict(self, optimizer: Any) -> None:
         self.sync(optimizer.param_groups)

@@ -117,7 +117,7 @@ class Scheduler(LRScheduler):
         if before is not None:
             before.release()
         driver.attach(optimizer, step=drive == "optimizer")
-        self.optimizer, self._driver, self._drive = optimizer, driver, drive
+        self.optimizer, self._driver, self._manual = optimizer, driver, drive == "manual"
         self._step_count = 1
         if unknown:
             resume.say_unknown(driver)
@@ -213,7 +213,7 @@ class Scheduler(LRScheduler):
         if changed:
             self._synced().rewrite(self.optimizer.param_groups)
 
-    def step(self, metrics: Any = None, epoch: Any = None) -> None:  # type: ignore[override]  # noqa: ARG002  # engines pass a metric first, and an epoch
+    def step(self, metrics: Any = None, epoch: Any = None) -> None:  # type: ignore[override]  # engines pass a metric first, and an epoch
         """What engines call: acknowledges the last update, and with `drive="manual"` counts one.
 
         Args:
@@ -226,10 +226,10 @@ class Scheduler(LRScheduler):
         driver = self._driver
         if metrics is not None and driver.states and not driver.released:
             self._observe_only(metrics)
-        if self._drive == "manual":
+        if self._manual:
             if driver.released:
                 self._require_alive("step")
-            driver.count(self.optimizer.param_groups)
+            driver.advance(self.optimizer.param_groups, True)  # by position: half a floor quicker
         driver.acknowledged_at = driver.t
         self._step_count += 1
 
@@ -317,7 +317,7 @@ class Scheduler(LRScheduler):
             "optimizer": self.optimizer,
             "plan": driver.plan,
             "calendar": driver.calendar,
-            "drive": self._drive,
+            "drive": "manual" if self._manual else "optimizer",
             "on_change": self._resume.on_change,
             "alive": self._alive,
             "t": driver.t,
@@ -336,7 +336,7 @@ class Scheduler(LRScheduler):
             self._driver.stand_at(state["t"])
             self._driver.released = True
             self._driver.table = Table(resolved, slots_of(resolved, groups), groups)
-            self.optimizer, self._drive = state["optimizer"], state["drive"]
+            self.optimizer, self._manual = state["optimizer"], state["drive"] == "manual"
         driver = self._driver
         now, used = (restored(one, driver.resolved.metric_rules) for one in state["feedback"])
         driver.states = used
