@@ -1,4 +1,9 @@
-"""What an update costs."""
+"""What an update costs.
+
+The floor writes values computed before and looks at nothing. Ours also looks whether each group still holds what was
+written last, so that a value of someone else is told at the update that uses it: 15 ns a group and field where groups
+share a value, 30 where each has its own.
+"""
 
 import itertools
 
@@ -64,7 +69,7 @@ def writes(optimizer, plan):
     driver, groups = ps.Scheduler(optimizer, plan)._driver, optimizer.param_groups
     for _ in range(BLOCKS):
         driver.advance(groups)
-    table, clock = driver.table, itertools.count(driver.t)
+    table, clock = driver.table, itertools.count(driver.t + 1)
 
     def loop():
         for t in itertools.islice(clock, UPDATES):
@@ -72,14 +77,14 @@ def writes(optimizer, plan):
                 table.write(groups)
             except StopIteration:
                 table.seek(t, {}, on=True)
-                table.write(groups)
+                table.put(groups)
 
     return loop
 
 
 @pytest.mark.parametrize("count", [1, 10, 100, 1000])
 @pytest.mark.parametrize(("name", "plan", "distinct", "target"), [
-    ("equal bases", ONE, False, 1.5), ("distinct bases, common factor", ONE, True, 1.5), ("rows", ROWS, True, 2.0),
+    ("equal bases", ONE, False, 1.5), ("distinct bases, common factor", ONE, True, 2.5), ("rows", ROWS, True, 2.5),
 ])  # fmt: skip
 def test_writing_one_field(told, least, count, name, plan, distinct, target):
     if name == "rows" and count == 1:
@@ -100,7 +105,12 @@ def test_writing_three_fields(told, least, count, name, distinct):
         rounds=9,
     )
 
-    told(f"write 3 fields, {count} groups, {name}", best["ours"], best["floor"], target=1.5)
+    told(
+        f"write 3 fields, {count} groups, {name}",
+        best["ours"],
+        best["floor"],
+        target=1.5 if name == "equal bases" else 2,
+    )
 
 
 @pytest.mark.parametrize("count", [1, 100])
@@ -135,6 +145,30 @@ def test_three_fields_attached(told, least, count):
     )
 
     told(f"added to step(), {count} groups, 3 fields", best["ours"] - best["bare"], best["floor"], target=12.0, aim=1.9)
+
+
+def calls(scheduler):
+    def loop():
+        for _ in itertools.repeat(None, UPDATES):
+            scheduler.step()
+
+    return loop
+
+
+@pytest.mark.parametrize("count", [1, 10, 100, 1000])
+@pytest.mark.parametrize("distinct", [False, True])
+def test_driven_by_hand(told, least, count, distinct):
+    theirs = Bare(count)
+    theirs.step()
+    peer = torch.optim.lr_scheduler.CosineAnnealingLR(theirs, 10**6)
+    theirs.step()
+    ours = ps.Scheduler(Bare(count, distinct), ONE, drive="manual")
+    best = least({"floor": floor(Bare(count).param_groups), "ours": calls(ours), "peer": calls(peer)}, calls=UPDATES)
+
+    what = f"scheduler.step() by hand, {count} groups, {'distinct' if distinct else 'equal'}"
+    floors = best["ours"] / best["floor"]
+    limit = {1: 1.0, 10: 1 / 4}.get(count, 1 / 6 if distinct else 1 / 8)
+    told(f"{what} vs CosineAnnealingLR", best["ours"], best["peer"], target=limit, floors=floors, aim=2.0)
 
 
 @pytest.mark.parametrize("count", [100])

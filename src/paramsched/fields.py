@@ -62,9 +62,9 @@ class Field:
     def within(self, group: Group, where: str) -> "Field":
         """The field as `group` has it: momentum is `betas[0]` where it has betas; what is not there is an error."""
         if self.key == "momentum" and self.index is None and "momentum" not in group and "betas" in group:
-            return Field("betas", 0)
-        names = numeric(group)
+            return Field("betas", 0).within(group, where)
         if self.key not in group:
+            names = numeric(group)
             raise UnknownField(
                 f'"{self}" in {where}',
                 f"no such field; {nearest(str(self), names)}",
@@ -75,13 +75,15 @@ class Field:
             if isinstance(entry, (tuple, list)):
                 raise PlanError(f'"{self}" in {where}', f"it is {entry!r}", f'Write "{self.key}[0]" or "{self.key}[1]"')
         elif not isinstance(entry, (tuple, list)):
-            raise PlanError(f'"{self}" in {where}', f"{self.key} is {entry!r}, not a tuple", f'Write "{self.key}"')
+            instead = f'Write "{self.key}"' if is_number(entry) else f"Give the group {self.key}=(0.9, 0.999)"
+            raise PlanError(f'"{self}" in {where}', f"{self.key} is {entry!r}, not a tuple", instead)
         elif self.index >= len(entry):
             some = " or ".join(f'"{self.key}[{i}]"' for i in range(len(entry)))
             raise PlanError(f'"{self}" in {where}', f"{self.key}={entry!r} has {len(entry)} entries", f"Write {some}")
-        read = self.read(group)
-        if not is_number(read):
-            raise PlanError(f'"{self}" in {where}', f"{read!r} is no number", f"Write one of {', '.join(names)}")
+        spoiled = [one for one in (entry if self.index is not None else [entry]) if not is_number(one)]
+        if spoiled:
+            instead = f"Write one of {', '.join(numeric(group))}"
+            raise PlanError(f'"{self}" in {where}', f"{spoiled[0]!r} is no number", instead)
         return self
 
     def read(self, group: Group) -> Any:

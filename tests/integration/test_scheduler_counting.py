@@ -4,7 +4,9 @@ import pytest
 import torch
 
 import paramsched as ps
-from updates import group, planned, probe, run, used
+from paramsched.compat.mmengine import optimizers
+from paramsched.scheduler.updates import watch_updates
+from updates import Probe, group, planned, probe, run, used
 
 PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=10)
 LR = planned(PLAN, {"lr": 0.1})
@@ -147,6 +149,71 @@ def test_an_optimizer_stepped_without_any_gradient_counts():
     run(optimizer, 2)
 
     assert scheduler.last_epoch == 2
+
+
+class NestedProbe(Probe):
+    def step(self, closure=None):
+        super().step(closure)
+
+
+def watched(optimizer):
+    seen = []
+    watch_updates(optimizer, None, seen.append)
+    return lambda: len(seen)
+
+
+def counted_for_mmengine(optimizer):
+    optimizers.start_counting(optimizer)
+    return lambda: optimizers.updates(optimizer)
+
+
+def scheduled(optimizer):
+    scheduler = ps.Scheduler(optimizer, PLAN)
+    return lambda: scheduler.last_epoch
+
+
+COUNTERS = {"the scheduler's": scheduled, "the Runner's": watched, "the MMEngine drop-ins'": counted_for_mmengine}
+
+
+@pytest.mark.parametrize("name", COUNTERS)
+def test_each_counter_counts_what_is_an_update(name):
+    probe()  # now its step fires hooks when a subclass calls it
+    optimizer = NestedProbe([group()])
+    count = COUNTERS[name](optimizer)
+
+    def fail():
+        return 1 / 0
+
+    for t in range(3):
+        with pytest.raises(ZeroDivisionError):
+            optimizer.step(fail)
+        assert count() == 2 * t
+        optimizer.step()
+        assert count() == 2 * t + 1
+        optimizer.found_inf = torch.ones(1)  # as a GradScaler tells a fused optimizer of an overflow
+        optimizer.step()
+        del optimizer.found_inf
+        assert count() == 2 * t + 1
+        optimizer.step(lambda: 0.5)
+        assert count() == 2 * t + 2
+
+
+@pytest.mark.parametrize("name", COUNTERS)
+def test_each_counter_counts_a_step_that_outlives_a_failure_of_its_parent_once(name):
+    class Stubborn(torch.optim.SGD):
+        def step(self, closure=None):
+            try:
+                super().step(lambda: 1 / 0)
+            except ZeroDivisionError:
+                super().step()
+
+    torch.optim.SGD(**group(), lr=0.1)
+    optimizer = Stubborn(**group(), lr=0.1)
+    count = COUNTERS[name](optimizer)
+
+    run(optimizer, 3)
+
+    assert count() == 3
 
 
 def test_accumulation_does_not_move_the_plan():

@@ -7,6 +7,8 @@ import torch
 from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict, set_optimizer_state_dict
 
 import paramsched as ps
+from paramsched.compat.mmengine import optimizers
+from paramsched.scheduler.updates import watch_updates
 
 KINDS = {
     "sgd": lambda model, lr: torch.optim.SGD(model.parameters(), lr=lr, weight_decay=0.1),
@@ -65,6 +67,86 @@ def test_a_group_that_is_new_when_dcp_saves_keeps_its_base(kind):
 
     assert scheduler.base_lrs == [0.1, 0.5]
     assert [one["lr"] for one in optimizer.param_groups] == [0.1, 0.5]
+
+
+OPTIMIZERS = {
+    "sgd": lambda groups: torch.optim.SGD(groups, lr=0.1),
+    "sgd with momentum": lambda groups: torch.optim.SGD(groups, lr=0.1, momentum=0.9),
+    "adamw": lambda groups: torch.optim.AdamW(groups, lr=0.1, weight_decay=0.1),
+    "tensor lr": lambda groups: torch.optim.AdamW(groups, lr=torch.tensor(0.1)),
+}
+WARMUP = ps.Plan(lr=ps.warmup(5), horizon=20)
+
+
+def zero_gradients(model):
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter) if parameter.requires_grad else None
+
+
+def no_gradients(model):
+    model.requires_grad_(False)
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+@pytest.mark.parametrize("gradients", [zero_gradients, no_gradients])
+@pytest.mark.parametrize("drive", ["optimizer", "runner", "mmengine"])
+def test_a_warm_up_from_zero_counts_updates_of_zero_gradients(kind, gradients, drive):
+    model = model_with_a_frozen_part()
+    optimizer = OPTIMIZERS[kind]([{"params": [one]} for one in model.parameters()])
+    counts = counters(optimizer, WARMUP)[drive]
+
+    for t in range(3):
+        assert counts() == t
+        gradients(model)
+        optimizer.step()
+
+    assert counts() == 3
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS)
+@pytest.mark.parametrize("drive", ["optimizer", "runner", "mmengine"])
+@pytest.mark.parametrize("plan", [WARMUP, ps.Plan(lr=ps.linear(0.0, 0.0), horizon=20), PLAN])
+def test_a_hidden_step_is_told_from_an_update_whatever_the_planned_lr_is(kind, drive, plan):
+    model = model_with_a_frozen_part()
+    optimizer = OPTIMIZERS[kind]([{"params": [one]} for one in model.parameters()])
+    counts = counters(optimizer, plan)[drive]
+    before = weights(model)
+
+    get_optimizer_state_dict(model, optimizer)
+
+    assert counts() == 0
+    torch.testing.assert_close(weights(model), before, rtol=0, atol=0)
+    zero_gradients(model)
+    optimizer.step()
+    assert counts() == 1
+    optimizer.zero_grad()
+    get_optimizer_state_dict(model, optimizer)
+    assert counts() == 1
+
+
+def test_zeros_that_the_user_wrote_are_an_update():
+    model = model_with_a_frozen_part()
+    optimizer = OPTIMIZERS["sgd"](model.parameters())
+    scheduler = ps.Scheduler(optimizer, PLAN)
+    zero_gradients(model)
+    optimizer.param_groups[0]["lr"] = 0.0
+
+    with pytest.warns(UserWarning, match="something else wrote it"):
+        optimizer.step()
+
+    assert scheduler.last_epoch == 1
+
+
+def counters(optimizer, plan):
+    """What counts the updates of an optimizer, and how it is asked."""
+    scheduler, count = ps.Scheduler(optimizer, plan), []
+    watch_updates(optimizer, None, count.append)
+    optimizers.start_counting(optimizer)
+    return {
+        "optimizer": lambda: scheduler.last_epoch,
+        "runner": lambda: len(count),
+        "mmengine": lambda: optimizers.updates(optimizer),
+    }
 
 
 def test_a_warm_up_from_zero_counts_its_first_update_though_its_lr_is_zero():

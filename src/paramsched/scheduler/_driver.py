@@ -17,7 +17,7 @@ from paramsched.scheduler import _columns, updates
 from paramsched.scheduler._columns import Foreign
 from paramsched.scheduler._keys import COUNT, PLAN, Group, base_key, number_of, remove
 from paramsched.scheduler._slots import Slot, slots_of, values_at
-from paramsched.scheduler._table import Table, write_entry
+from paramsched.scheduler._table import Table, Tuples, write_entry
 from paramsched.scheduler._untraced import skip, untraced
 from paramsched.scheduler._warn import warn
 from paramsched.time import Calendar
@@ -59,7 +59,7 @@ class Driver:
         self._lr: Any = None  # what the first group holds under `_lr_key`: torch's hidden step puts its own there
         self._lr_key = COUNT  # "lr" where the group has it
         self._tensors, self._version = False, 0
-        self._tuples: tuple[tuple[str, int], ...] = ()  # scheduled elements of tuples, which may be spoiled
+        self._tuples: tuple[Tuples, ...] = ()  # of which an element is scheduled; they may be spoiled
         self._warned = False
         self._handles: list[Any] = []
 
@@ -96,7 +96,7 @@ class Driver:
         self._known = list(groups)
         self._lr_key = "lr" if "lr" in groups[0] else COUNT
         self._tensors = bool(self.table.vectors_held)
-        self._tuples = self.table.tuple_elements
+        self._tuples = self.table.tuples
         self._remember_values(groups)
 
     def _remember_values(self, groups: list[Group]) -> None:
@@ -139,7 +139,7 @@ class Driver:
             if not unseen:
                 self._lr = first[self._lr_key]
         except (LookupError, TypeError, ValueError, RuntimeError) as error:
-            untraced(Driver._write_anew)(self, groups, error)
+            untraced(Driver._refuse_spoiled)(self, groups, error)
         if table.foreign:
             untraced(Driver._tell_foreign)(self, groups, table.foreign)
         if self._tensors:
@@ -153,18 +153,17 @@ class Driver:
         self.table.seek(self.t, self.states, on=True)
         self.table.put(groups)
 
-    def _write_anew(self, groups: list[Group], error: Exception) -> None:
-        """The values could not be written as usual: an entry is gone, or spoiled, or has another form.
+    def _refuse_spoiled(self, groups: list[Group], error: Exception) -> None:
+        """The values could not be written: an entry is gone or spoiled.
 
         Raises:
             PlanError: an entry that is no number. The plan goes on where there is one again.
             StateError: there are no groups left.
         """
-        spoiled, self._known = not groups or self.table.reshaped(groups), []
+        known, self._known = self._known, []  # bound anew before the next update
+        self._require_groups(groups, known)
         slots_of(self.resolved, groups)
-        if not spoiled:
-            raise error  # of a target's own function, say
-        self.sync(groups)
+        raise error  # of a target's own function, say
 
     def values(self, t: int | None = None) -> Iterator[tuple[Slot, float]]:
         """Each slot's value at an update (the current one), from the one evaluator."""
@@ -206,8 +205,8 @@ class Driver:
     def attach(self, optimizer: Any, *, step: bool) -> None:
         """Register the hooks; `step` where the optimizer's own step drives the clock."""
         skip(
-            Driver.before_step, Driver.after_step, Driver.advance, Driver._spoiled, Table.version, Table.disturbed,
-            *_columns.one_of_each(),
+            Driver.before_step, Driver.after_step, Driver.advance, Driver._spoiled, Tuples.spoiled_in,
+            Table.version, Table.disturbed, *_columns.one_of_each(),
         )  # fmt: skip
         if step:
             self._handles.append(optimizer.register_step_pre_hook(self.before_step))
@@ -260,8 +259,9 @@ class Driver:
         self.advance(optimizer.param_groups)
 
     def before_state_dict(self, optimizer: Any) -> None:
-        self.sync(optimizer.param_groups)
-        self.note(optimizer.param_groups)
+        if optimizer.param_groups:
+            self.sync(optimizer.param_groups)
+            self.note(optimizer.param_groups)
 
     def before_load(self, optimizer: Any, state: dict[str, Any]) -> None:
         self.loading.before(self, state, len(optimizer.param_groups))
@@ -277,10 +277,28 @@ class Driver:
         Raises:
             StateError: there are no groups left.
         """
-        if not groups:
-            raise StateError("optimizer.param_groups is empty: the groups that the plan writes have been taken out")
+        self._require_groups(groups, self._known)
         if self._tampered(groups) or self._exchanged(groups) or (self._tuples and self._spoiled(groups)):
             self._adopt(groups)
+
+    def _require_groups(self, groups: list[Group], known: list[Group]) -> None:
+        """Refuse groups that are gone, and tuples that have lost an element or gained one."""
+        if not groups:
+            raise StateError("optimizer.param_groups is empty: the groups that the plan writes have been taken out")
+        self.require_lengths([one if any(one is before for before in known) else {} for one in groups])
+
+    def require_lengths(self, groups: list[Group]) -> None:
+        """Refuse tuples that have lost an element or gained one.
+
+        Raises:
+            StateError: with the group.
+        """
+        for one in self._tuples:
+            for index in range(len(groups)) if one.indices is None else one.indices:
+                entry = groups[index].get(one.key) if index < len(groups) else None
+                if isinstance(entry, (tuple, list)) and len(entry) != one.size:
+                    name = label(groups[index], index)
+                    raise StateError(f"{one.key} of group {name!r} is {entry!r}: it had {one.size} elements before")
 
     def _exchanged(self, groups: list[Group]) -> bool:
         try:
@@ -297,30 +315,30 @@ class Driver:
     def _spoiled(self, groups: list[Group]) -> bool:
         """Whether a tuple of which an element is scheduled may be one no longer: it is written after the update."""
         try:
-            for key, index in self._tuples:
-                for group in groups:
-                    if group[key][index].__class__ is not float:
-                        return True
+            for one in self._tuples:
+                if one.spoiled_in(groups):
+                    return True
         except (LookupError, TypeError):
             return True
         return False
 
     def _look_at_tensors(self, groups: list[Group]) -> None:
         """Someone filled one of the tensors, or put another thing in its place; after this the groups hold ours."""
-        held = [(slot, planned) for slot, planned in self.values() if self.table.in_vector(slot)]
-        read = [
-            (slot.field, groups[slot.group], slot.field.read(groups[slot.group]), planned) for slot, planned in held
-        ]
-        self._tell_foreign(groups, read, at=self.t)
+        if self._exchanged(groups):  # while the step was on: bound anew before the next
+            return
+        held = [(slot, planned) for slot, planned in self.values(self.t - 1) if self.table.in_vector(slot)]
+        read = [(one.field, groups[one.group], one.field.read(groups[one.group]), planned) for one, planned in held]
+        self._tell_foreign(groups, read)
         self.table.own(groups)
 
     def _tell_foreign(self, groups: list[Group], foreign: Foreign) -> None:
         """Tell once of a value that someone else wrote, and that the last update used."""
         exchanged = bool(foreign) and self._exchanged(groups)
         for field, group, found, planned in foreign:
-            if exchanged:  # a group that came while the step was on keeps its values, which are its bases
+            if exchanged:  # while the step was on. A group that came keeps its values, which are its bases
                 if COUNT not in group:
                     write_entry(field, group, found)
+                self._known = []  # the others were written by their old places: all are bound anew
             elif not self._warned and not _equal(found, planned):
                 self._warned = True
                 index = next(index for index, one in enumerate(groups) if one is group)
@@ -384,6 +402,9 @@ def _by_group(slots: tuple[Slot, ...], groups: list[Group]) -> dict[int, list[tu
 
 def _equal(found: Any, planned: float) -> bool:
     """Whether an entry is the planned value, rounded where it is a tensor."""
-    if isinstance(found, torch.Tensor):
-        found, planned = float(found), float(torch.tensor(planned, dtype=found.dtype))
-    return bool(found == planned or (found != found and planned != planned))  # NaN is NaN here
+    try:
+        if isinstance(found, torch.Tensor):
+            found, planned = float(found), float(torch.tensor(planned, dtype=found.dtype))
+        return bool(found == planned or (found != found and planned != planned))  # NaN is NaN here
+    except (TypeError, ValueError, RuntimeError):  # a thing that compares as nothing else does
+        return False

@@ -47,9 +47,8 @@ def count_in(groups: list[Group]) -> int | None:
     """
     for index, group in enumerate(groups):
         if COUNT in group:
-            count = group[COUNT]
-            if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count < 2**62:
-                raise StateError(f"param_groups[{index}][{COUNT!r}] is {count!r}, not a number of updates")
+            _check_count(group[COUNT], index)
+            count: int = group[COUNT]
             return count
     return None
 
@@ -58,14 +57,36 @@ def check(groups: list[Group]) -> None:
     """Refuse groups whose entries of ours were spoiled.
 
     Raises:
-        StateError: a base that is no finite number.
+        StateError: a count, a plan's number or a base that is none.
     """
     for index, group in enumerate(groups):
+        if COUNT in group:
+            _check_count(group[COUNT], index)
+        if PLAN in group and (isinstance(group[PLAN], bool) or not isinstance(group[PLAN], int)):
+            raise StateError(f"param_groups[{index}][{PLAN!r}] is {group[PLAN]!r}, not the number of a plan")
         for key, value in group.items():
-            if isinstance(key, str) and key.startswith(_BASE):
-                number = isinstance(value, (int, float)) and not isinstance(value, bool)
-                if not number or not isfinite(value):
-                    raise StateError(f"param_groups[{index}][{key!r}] is {value!r}, not a finite number")
+            if isinstance(key, str) and key.startswith(_BASE) and not is_finite_number(value):
+                raise StateError(f"param_groups[{index}][{key!r}] is {_shown(value)}, not a finite number")
+
+
+def _check_count(count: Any, index: int) -> None:
+    if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count < 2**62:
+        raise StateError(f"param_groups[{index}][{COUNT!r}] is {_shown(count)}, not a number of updates")
+
+
+def is_finite_number(value: Any) -> bool:
+    """Whether a saved value is one: a float, or an integer that is one."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    try:
+        return isfinite(value)
+    except OverflowError:  # an integer of more than 308 digits
+        return False
+
+
+def _shown(value: Any) -> str:
+    text = repr(value) if not isinstance(value, int) or value.bit_length() < 200 else "a huge integer"
+    return text if len(text) <= 100 else f"{text[:100]}…"
 
 
 def remove(groups: list[Group]) -> None:

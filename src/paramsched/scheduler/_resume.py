@@ -57,6 +57,7 @@ class Resume:
         if not isinstance(groups, list) or len(groups) != count or not all(isinstance(group, dict) for group in groups):
             return  # torch says what is wrong with it
         _keys.check(groups)
+        driver.require_lengths(groups)
         slots_of(driver.resolved, groups)
         if _keys.count_in(groups) is not None and self.differs(driver, groups):
             self.refuse_if_error(f"the plan in the optimizer's checkpoint differs from the code's: {driver.plan!r}")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, NamedTuple, final
 
 import numpy as np
 import torch
@@ -82,15 +82,15 @@ class _Places:
     bases: list[float]
     parts: list[_Part]
     equal: bool  # whether all bases are
-    pair: bool  # whether all entries are tuples of two
+    sizes: tuple[int, ...]  # of the tuples, each length once
 
     @staticmethod
     def of(field: Field, slots: Iterable[Slot], groups: list[Group]) -> "_Places":
         slots = tuple(slots)
         bases = [slot.base for slot in slots]
-        pair = field.index is not None and all(len(groups[slot.group][field.key]) == 2 for slot in slots)
+        sizes = () if field.index is None else tuple({len(groups[slot.group][field.key]) for slot in slots})
         indices = [slot.group for slot in slots]
-        return _Places(field, slots, indices, bases, _Part.all_of(slots), len(set(bases)) == 1, pair)
+        return _Places(field, slots, indices, bases, _Part.all_of(slots), len(set(bases)) == 1, sizes)
 
     def column(self, times: Any, states: States, foreign: Foreign) -> "_Column":
         """The cheapest loop that writes them."""
@@ -106,6 +106,11 @@ class _Places:
             return _Column(self, write, [base * first for base in self.bases], lambda: [b * last for b in self.bases])
         block = _block(self.parts, times, states).tolist()
         return _Column(self, _columns.rows(self.field, block, foreign), block[0], lambda: block[-1])
+
+    @property
+    def pair(self) -> bool:
+        """Whether all entries are tuples of two."""
+        return self.sizes == (2,)
 
     @property
     def shared(self) -> bool:
@@ -125,6 +130,24 @@ class _Column:
 
     def put(self, groups: list[Group]) -> None:
         _columns.put(self.places.field, [groups[index] for index in self.places.indices], self.first)
+
+
+class Tuples(NamedTuple):
+    """Tuples of one length that stand under one key, and the element that is scheduled in each."""
+
+    key: str
+    element: int
+    size: int
+    indices: list[int] | None  # of the groups; None where every group has one
+
+    def spoiled_in(self, groups: list[Group]) -> bool:
+        """Whether one of them is a tuple of this length with a float no longer."""
+        key, element, size = self.key, self.element, self.size
+        for group in groups if self.indices is None else [groups[index] for index in self.indices]:
+            entry = group[key]
+            if len(entry) != size or entry[element].__class__ is not float:
+                return True
+        return False
 
 
 @final
@@ -211,15 +234,14 @@ class Table:
         return any(slot.group in views for _, views in self.vectors[slot.field])
 
     @property
-    def tuple_elements(self) -> tuple[tuple[str, int], ...]:
-        """The key and the index of each number that stands in a tuple."""
-        fields = (places.field for places in self._places)
-        return tuple((field.key, field.index) for field in fields if field.index is not None)
-
-    def reshaped(self, groups: list[Group]) -> bool:
-        """Whether a tuple of two is one no longer."""
-        pairs = [places for places in self._places if places.pair]
-        return any(len(groups[index][one.field.key]) != 2 for one in pairs for index in one.indices)
+    def tuples(self) -> tuple["Tuples", ...]:
+        """The tuples of which an element is scheduled."""
+        return tuple(
+            Tuples(one.field.key, one.field.index, one.sizes[0], None if one.indices == everyone else one.indices)
+            for one in self._places
+            if one.field.index is not None and len(one.sizes) == 1
+            for everyone in [list(range(self._groups))]
+        )
 
     def version(self) -> int:
         """A number that changes whenever someone fills one of the tensors; it is not kept on the device."""

@@ -164,7 +164,11 @@ class Scheduler(LRScheduler):
 
         driver = self._synced()
         labels = unique_labels(self.optimizer.param_groups)
-        found: dict[Key, float] = {(slot.name, labels[slot.group]): value for slot, value in driver.values()}
+        found: dict[Key, float] = {
+            (slot.name, labels[slot.group]): value
+            for slot, value in driver.values()
+            if slot.group in labels  # of a detached scheduler's optimizer groups may have gone
+        }
         for binding in driver.resolved.bindings:
             if isinstance(binding.field, Target):
                 at = np.array([driver.t])
@@ -389,7 +393,12 @@ def _metric(name: str, value: Any) -> float:
     if isinstance(value, torch.Tensor) and value.ndim == 0 and value.dtype != torch.bool and not value.is_complex():
         return float(value.detach())
     if isinstance(value, Real) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise InvalidArgument(
+                f"observe({name}=…)", "an integer beyond the numbers", f'Write observe({name}=float("inf"))'
+            ) from None
     shape = f" of shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else ""
     raise InvalidArgument(
         f"observe({name}=…)", f"a {type(value).__name__}{shape} is no number", f"Write observe({name}=float(value))"
