@@ -77,12 +77,30 @@ def test_it_is_a_scheduler_of_torch_by_type(name):
     assert isinstance(scheduler, peer.ReduceLROnPlateau) == (name == "ReduceLROnPlateau")
 
 
-def test_torchs_own_schedulers_pass_the_type_test_of_the_drop_in():
+@each
+def test_the_type_tests_of_a_script_are_passed_whichever_names_were_changed(name):
+    theirs = getattr(peer, name, None) or importlib.import_module("torch.optim.swa_utils").SWALR
+    built = BUILD[name](optimizer())
+
+    assert isinstance(built, theirs)
+    assert isinstance(built, getattr(drop_in, name))
+
+
+def test_torchs_own_schedulers_pass_the_type_test_of_the_drop_in_of_their_name():
     theirs = peer.StepLR(optimizer(), 3)
 
     assert isinstance(theirs, drop_in.LRScheduler)
-    assert not isinstance(theirs, drop_in.StepLR)
+    assert isinstance(theirs, drop_in.StepLR)
     assert not isinstance(theirs, drop_in.ReduceLROnPlateau)
+    assert not isinstance(theirs, drop_in.LambdaLR)
+
+
+def test_a_users_subclass_is_no_other_class_for_having_its_name():
+    class StepLR(drop_in.StepLR):
+        pass
+
+    assert not isinstance(peer.StepLR(optimizer(), 3), StepLR)
+    assert isinstance(StepLR(optimizer(), 3), peer.StepLR)
 
 
 @each

@@ -4,12 +4,12 @@ import copy
 import warnings
 from abc import ABCMeta
 from collections.abc import Sequence
-from typing import Any, Literal, Self, TypeAlias, final
+from typing import Any, Literal, Self, TypeAlias, TypeGuard, final
 
 from torch import Tensor
 from torch.optim import Optimizer
+from torch.optim import lr_scheduler as peers
 from torch.optim.lr_scheduler import EPOCH_DEPRECATION_WARNING as EPOCH_DEPRECATION_WARNING
-from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 
 from paramsched.compat._late_groups import base_by_example
 from paramsched.compat.torch import _groups, _state
@@ -21,14 +21,21 @@ Verbose: TypeAlias = bool | Literal["deprecated"]
 
 
 class _Kind(ABCMeta):
-    """Counts torch's own schedulers as instances of the class that replaces theirs.
+    """Counts torch's own schedulers as instances of the class that replaces theirs; the other way it is a subclass.
 
     Only the import line changes, so a scheduler that another library built by torch has to pass the same test.
     """
 
     def __instancecheck__(cls, instance: Any) -> bool:
-        own = cls.__dict__.get("_peer")
-        return super().__instancecheck__(instance) or (own is not None and isinstance(instance, own))
+        if super().__instancecheck__(instance):
+            return True
+        theirs = [base for base in cls.__bases__ if base.__name__ == cls.__name__ and not is_ours(base)]
+        return is_ours(cls) and any(isinstance(instance, base) for base in theirs)
+
+
+def is_ours(kind: type) -> bool:
+    """Whether a class is one of the drop-ins, and not a user's, be it built on them."""
+    return kind.__module__.startswith("paramsched.compat.")
 
 
 @final
@@ -45,7 +52,7 @@ class _FromGroups:
         return [_groups.copied(next(group[f] for f in self._fields if f in group)) for group in groups]
 
 
-class LRScheduler(TorchLRScheduler, metaclass=_Kind):
+class LRScheduler(peers.LRScheduler, metaclass=_Kind):
     """The base class: a subclass that overrides `get_lr` is a complete scheduler.
 
     As in torch a subclass may leave out what it does not use: one that writes the groups in a `step` of its own, or
@@ -62,8 +69,6 @@ class LRScheduler(TorchLRScheduler, metaclass=_Kind):
     """
 
     __slots__ = ("_constructed",)
-    _peer: type = TorchLRScheduler
-
     _option_names: tuple[str, ...] = ()  # attributes that are options of the constructor
 
     optimizer: Optimizer
@@ -229,14 +234,19 @@ class LRScheduler(TorchLRScheduler, metaclass=_Kind):
         return twin
 
 
-class _LRScheduler(LRScheduler):
+class _LRScheduler(LRScheduler, peers._LRScheduler):
     """The base class under its name before torch 2.0."""
 
 
 def says_its_own(kind: type, *names: str) -> bool:
     """Whether a class takes a method from outside of the drop-ins, be it its own or a mixin's."""
     owners = [next(base for base in kind.__mro__ if name in base.__dict__) for name in names]
-    return any(not owner.__module__.startswith("paramsched.compat.") for owner in owners)
+    return not all(is_ours(owner) for owner in owners)
+
+
+def is_drop_in(scheduler: object) -> TypeGuard[LRScheduler]:
+    """Whether a scheduler is built on this base class; `isinstance` counts torch's own too."""
+    return issubclass(type(scheduler), LRScheduler)
 
 
 def warn_outside_step(scheduler: LRScheduler) -> None:

@@ -4,16 +4,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from torch.optim import Optimizer
+from torch.optim import lr_scheduler as peers
 
 from paramsched.compat.torch import _groups, _members, _state
-from paramsched.compat.torch._base import LRScheduler, Verbose, _verbose
+from paramsched.compat.torch._base import LRScheduler, Verbose, _verbose, is_drop_in
 from paramsched.compat.torch._groups import Number
 from paramsched.compat.torch._kernel import KernelLR
 from paramsched.compat.torch._order import watch
 from paramsched.compat.torch._refusals import refused
 
 
-class ChainedScheduler(LRScheduler):
+class ChainedScheduler(LRScheduler, peers.ChainedScheduler):
     """Every member steps once a step, in order, by its relative rule: factors multiply.
 
     Differs from torch: what a factor of zero takes away comes back with what the other members made of it meanwhile
@@ -59,7 +60,7 @@ class ChainedScheduler(LRScheduler):
         _members.rewind(self)
         _groups.write(self.optimizer, self.base_lrs)
         for member in self._schedulers:
-            if hasattr(member, "_schedulers") and not isinstance(member, LRScheduler):
+            if hasattr(member, "_schedulers") and not is_drop_in(member):
                 _members.begin(member)
             else:
                 member._initial_step()
@@ -87,7 +88,7 @@ class ChainedScheduler(LRScheduler):
 
     def _begin_late(self, late: Sequence[dict[str, Any]]) -> None:
         for member in self._schedulers:
-            if isinstance(member, LRScheduler):
+            if is_drop_in(member):
                 member._begin_late(late)
 
     def _update_lr(self, epoch: int | None = None) -> None:
@@ -108,7 +109,7 @@ class ChainedScheduler(LRScheduler):
             lost = getattr(leaf, "_lost", None)
             if lost is not None and all(leaf is not other for other in _members.leaves(member)):
                 for other in _members.leaves(member):
-                    if isinstance(other, LRScheduler):
+                    if is_drop_in(other):
                         leaf._lost = lost = [value * a for value, a in zip(lost, other._scales(), strict=False)]
 
     def value(self, t: int, field: str = "lr") -> list[float]:

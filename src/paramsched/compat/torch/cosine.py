@@ -5,6 +5,7 @@ from operator import attrgetter
 from typing import Any
 
 from torch.optim import Optimizer
+from torch.optim import lr_scheduler as peers
 
 from paramsched.compat._late_groups import base_on_curve
 from paramsched.compat._stepping import Stepping
@@ -24,7 +25,7 @@ from paramsched.schedules.retimed import restarts
 _FLOOR = absolute(1.0)  # eta_min, the level of every group
 
 
-class CosineAnnealingLR(KernelLR):
+class CosineAnnealingLR(KernelLR, peers.CosineAnnealingLR):
     """Half a cosine wave from base to `eta_min` in `T_max` epochs, back up in as many, and so on.
 
     lr(t) = eta_min + (base - eta_min) * (1 + cos(pi t / T_max)) / 2
@@ -75,7 +76,7 @@ class CosineAnnealingLR(KernelLR):
         return share * base + level * self._last_level()
 
 
-class CosineAnnealingWarmRestarts(SettingLR):
+class CosineAnnealingWarmRestarts(SettingLR, peers.CosineAnnealingWarmRestarts):
     """Cosine descents to `eta_min` that begin again: cycle i is `T_0 * T_mult ** i` epochs long.
 
     lr(t) = eta_min + (base - eta_min) * (1 + cos(pi T_cur / T_i)) / 2
@@ -107,7 +108,7 @@ class CosineAnnealingWarmRestarts(SettingLR):
                 f"Expected float or int eta_min, but got {eta_min} of type {type(eta_min)}", "Write eta_min=0.0"
             )
         self.T_0, self.T_i, self.T_mult, self.eta_min = T_0, T_0, T_mult, eta_min
-        self.T_cur: float = last_epoch
+        self.T_cur: float = last_epoch  # type: ignore[assignment]  # between two epochs too
         super().__init__(optimizer, last_epoch, verbose)
 
     _read_options = staticmethod(attrgetter("eta_min"))

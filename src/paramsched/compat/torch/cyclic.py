@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 from torch.optim import Optimizer
+from torch.optim import lr_scheduler as peers
 
 from paramsched._arrays import Floats
 from paramsched.compat._copies import by_value
@@ -36,7 +37,7 @@ from paramsched.schedules.retimed import restarts
 _MODES = ("triangular", "triangular2", "exp_range")
 
 
-class CyclicLR(SettingLR):
+class CyclicLR(SettingLR, peers.CyclicLR):
     """Up from `base_lr` to `max_lr` and back, again and again; momentum down from `max_momentum` and back.
 
     lr(t) = base_lr + (max_lr - base_lr) * h * g
@@ -83,7 +84,8 @@ class CyclicLR(SettingLR):
             raise InvalidArgument(
                 f"CyclicLR(step_size_up={step_size_up!r}, step_size_down={step_size_down!r})", "no cycle", "Write 2000"
             )
-        self.total_size, self.step_ratio = up + down, up / (up + down)
+        self.total_size: float = up + down  # type: ignore[assignment]  # parts of a step too
+        self.step_ratio = up / (up + down)
         self.mode, self.gamma, self._scale_fn_custom = mode, gamma, scale_fn
         self._note()
         self.scale_mode = scale_mode if scale_fn is not None else ("iterations" if mode == "exp_range" else "cycle")
@@ -113,8 +115,11 @@ class CyclicLR(SettingLR):
         """The factor g, of the cycle counted from 1 or of the epoch, as `scale_mode` says."""
         return self._scale_fn_ref(x) if self._scale_fn_custom is None else self._scale_fn_custom(x)
 
+    def _init_scale_fn(self) -> None:
+        """Nothing to make: the function is found by `mode` when it is asked for."""
+
     @property
-    def _scale_fn_ref(self) -> Any:
+    def _scale_fn_ref(self) -> Any:  # type: ignore[override]  # torch keeps it, which makes it hard to copy
         match self.mode:
             case "triangular2":
                 return self._triangular2_scale_fn

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from torch.optim import Optimizer
+from torch.optim import lr_scheduler as peers
 
 from paramsched import curves
 from paramsched.compat._stepping import Change
@@ -18,7 +19,7 @@ from paramsched.schedules.exponential import exponential
 from paramsched.schedules.step import multistep, step
 
 
-class StepLR(KernelLR):
+class StepLR(KernelLR, peers.StepLR):
     """Multiply by `gamma` every `step_size` epochs: lr(t) = base * gamma ** floor(t / step_size).
 
     Differs from torch: `step_size=0` is refused at construction (divergences, torch 29).
@@ -43,7 +44,7 @@ class StepLR(KernelLR):
         return Shape(step(every, self.gamma) if self.gamma > 0 else None, rule, unit)
 
 
-class MultiStepLR(KernelLR):
+class MultiStepLR(KernelLR, peers.MultiStepLR):
     """Multiply by `gamma` at each milestone: lr(t) = base * gamma ** (milestones at or before t); repeats count."""
 
     _option_names = ("milestones", "gamma")
@@ -66,7 +67,7 @@ class MultiStepLR(KernelLR):
         return Shape(multistep(tuple(times), self.gamma) if self.gamma > 0 else None, rule)
 
 
-class ConstantLR(KernelLR):
+class ConstantLR(KernelLR, peers.ConstantLR):
     """`factor` times base for `total_iters` epochs, then base.
 
     Differs from torch: `total_iters=0` and `factor=0` give what the closed form says (divergences, torch 27 and 28).
@@ -93,7 +94,7 @@ class ConstantLR(KernelLR):
         return Shape(constant(self.factor, over) >> constant(1.0), rules.constant(self.factor, over))
 
 
-class LinearLR(KernelLR):
+class LinearLR(KernelLR, peers.LinearLR):
     """A straight line of factors from `start_factor` to `end_factor` in `total_iters` epochs, then held.
 
     Differs from torch: `total_iters=0` is at `end_factor` at once (divergences, torch 29).
@@ -126,7 +127,7 @@ class LinearLR(KernelLR):
         return Shape(linear(self.start_factor, self.end_factor, over), rule, unit)
 
 
-class ExponentialLR(KernelLR):
+class ExponentialLR(KernelLR, peers.ExponentialLR):
     """Multiply by `gamma` every epoch: lr(t) = base * gamma ** t."""
 
     _option_names = ("gamma",)
@@ -144,7 +145,7 @@ class ExponentialLR(KernelLR):
         return Shape(exponential(self.gamma) if self.gamma > 0 else None, rules.exponential(self.gamma))
 
 
-class PolynomialLR(KernelLR):
+class PolynomialLR(KernelLR, peers.PolynomialLR):
     """A power of what is left: lr(t) = base * (1 - t / total_iters) ** power, then 0.
 
     Differs from torch: `total_iters=0` is refused at construction (divergences, torch 29).

@@ -5,6 +5,7 @@ from operator import attrgetter, mul
 from typing import Any, TypeAlias
 
 from torch.optim import Optimizer
+from torch.optim import lr_scheduler as peers
 
 from paramsched.compat._copies import by_value
 from paramsched.compat.torch import _groups, _members
@@ -25,7 +26,7 @@ Factor: TypeAlias = Callable[[int], float]
 """A user's function of the epoch."""
 
 
-class LambdaLR(SettingLR):
+class LambdaLR(SettingLR, peers.LambdaLR):
     """lr(t) = base * lr_lambda(t), one function for all groups or one for each.
 
     A function that serves several groups is called once a step, and by nothing but a step. Functions are not in the
@@ -74,7 +75,7 @@ class LambdaLR(SettingLR):
         super()._load(state)
 
 
-class MultiplicativeLR(LRScheduler):
+class MultiplicativeLR(LRScheduler, peers.MultiplicativeLR):
     """Multiply by lr_lambda(t) at each epoch t from 1 on: lr(t) = base * lr_lambda(1) * … * lr_lambda(t).
 
     Differs from torch: an epoch that is asked for gets the product up to it (divergences, torch 32).

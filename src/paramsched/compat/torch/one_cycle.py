@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 from torch.optim import Optimizer
+from torch.optim import lr_scheduler as peers
 
 from paramsched._arrays import Floats
 from paramsched.compat._copies import by_value
@@ -23,7 +24,7 @@ _ENDS = ("initial_lr", "max_lr", "min_lr")
 _MOMENTA = ("max_momentum", "base_momentum")
 
 
-class OneCycleLR(SettingLR):
+class OneCycleLR(SettingLR, peers.OneCycleLR):
     """One cycle of `total_steps` updates: from max_lr / div_factor to max_lr, then down to that / final_div_factor.
 
     With `three_phase` it goes back to where it began before it falls. Momentum mirrors the first two phases.
@@ -74,8 +75,8 @@ class OneCycleLR(SettingLR):
             raise refused(f"Expected float between 0 and 1 pct_start, but got {pct_start}")
         if anneal_strategy not in ("cos", "linear"):
             raise refused(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}")
-        self._anneal_func_type: str = anneal_strategy
-        self._schedule_phases = _phases(self.total_steps, pct_start, three_phase)
+        self._anneal_func_type = anneal_strategy
+        self._schedule_phases: Any = _phases(self.total_steps, pct_start, three_phase)
         self.cycle_momentum = cycle_momentum
         peaks = _groups.per_group("max_lr", optimizer, max_lr)
         if cycle_momentum:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, SupportsFloat
 
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import ReduceLROnPlateau as TorchPlateau
+from torch.optim import lr_scheduler as peers
 
 from paramsched.compat.torch import _groups, _state
 from paramsched.compat.torch._base import EPOCH_DEPRECATION_WARNING, LRScheduler, Verbose, _verbose, says_its_own
@@ -17,7 +17,7 @@ from paramsched.feedback.plateau import Nonfinite, Plateau, PlateauState
 _HALF = 0.5  # what the kernel's rule cuts by: here only whether it cuts is asked
 
 
-class ReduceLROnPlateau(LRScheduler, TorchPlateau):
+class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
     """After more than `patience` values without an improvement, multiply each group's lr by `factor`.
 
     v <- max(v * factor, min_lr) where that is a drop of more than `eps`; counted by the kernel's `plateau`.
@@ -31,7 +31,6 @@ class ReduceLROnPlateau(LRScheduler, TorchPlateau):
     """
 
     __slots__ = ("_floats", "_rule", "_rule_for", "_said", "_seen")
-    _peer = TorchPlateau
     _option_names = ("factor", "patience", "cooldown", "eps", "mode", "threshold", "threshold_mode")
     _rule: Plateau
     _rule_for: tuple[Any, ...]

@@ -5,15 +5,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from torch.optim import Optimizer
+from torch.optim import lr_scheduler as peers
 
 from paramsched.compat.torch import _groups, _members, _state
-from paramsched.compat.torch._base import LRScheduler, Verbose, _verbose
+from paramsched.compat.torch._base import LRScheduler, Verbose, _verbose, is_drop_in
 from paramsched.compat.torch._groups import Number
 from paramsched.compat.torch._order import watch
 from paramsched.compat.torch._refusals import refused
 
 
-class SequentialLR(LRScheduler):
+class SequentialLR(LRScheduler, peers.SequentialLR):
     """Scheduler i runs from milestone i - 1 to milestone i, on the clock t - milestone.
 
     Entering a member starts it from its base, not from where its predecessor left off (divergences, torch 12); only
@@ -84,14 +85,14 @@ class SequentialLR(LRScheduler):
 
     def _base_of(self, value: float) -> float:
         member = self._member
-        return member._base_of(value) if isinstance(member, LRScheduler) else super()._base_of(value)
+        return member._base_of(value) if is_drop_in(member) else super()._base_of(value)
 
     def _take_in(self, bases: Sequence[float]) -> None:
         super()._take_in(bases)
         _members.take_in(self, bases)
 
     def _begin_late(self, late: Sequence[dict[str, Any]]) -> None:
-        if isinstance(self._member, LRScheduler):
+        if is_drop_in(self._member):
             self._member._begin_late(late)
 
     def _update_lr(self, epoch: int | None = None) -> None:
@@ -106,7 +107,7 @@ class SequentialLR(LRScheduler):
             _members.enter(member)
         else:
             member.step()
-        self._last_lr = member.get_last_lr() if isinstance(member, LRScheduler) else _groups.values(self.optimizer)
+        self._last_lr = member.get_last_lr() if is_drop_in(member) else _groups.values(self.optimizer)
 
     def recursive_undo(self, sched: Any = None) -> None:
         """Set back the clocks of the members, as torch's compositions ask of each other."""

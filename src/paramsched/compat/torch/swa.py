@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 from torch.optim import Optimizer
+from torch.optim import swa_utils as peers
 
 from paramsched import curves
 from paramsched.compat.torch import _groups
@@ -18,7 +19,7 @@ _SWA = absolute(1.0)  # swa_lr, the level of each group
 _CURVES = {"cos": curves.cosine, "linear": curves.linear}
 
 
-class SWALR(KernelLR):
+class SWALR(KernelLR, peers.SWALR):
     """From the present rate to `swa_lr` in `anneal_epochs` epochs, then held.
 
     lr(t) = swa_lr * A(t / anneal_epochs) + base * (1 - A(t / anneal_epochs))
