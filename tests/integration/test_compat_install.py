@@ -1,5 +1,6 @@
 """The drop-ins in the place of torch's schedulers: for a block, for a process, for a script that is not edited."""
 
+import pickle
 import subprocess
 import sys
 import textwrap
@@ -100,6 +101,93 @@ def test_a_subclass_that_is_defined_inside_runs_on_ours_and_goes_on_afterwards()
     assert isinstance(scheduler, drop_ins.LRScheduler)
 
 
+def test_several_installations_may_end_in_any_order():
+    before = torch.optim.lr_scheduler.StepLR
+    first, second = install(), install()
+
+    first.undo()
+    between = torch.optim.lr_scheduler.StepLR
+    second.undo()
+
+    assert between is drop_ins.StepLR
+    assert torch.optim.lr_scheduler.StepLR is before
+
+
+def test_a_handle_may_be_entered_again():
+    before = torch.optim.lr_scheduler.StepLR
+    handle = install()
+    handle.undo()
+
+    with handle:
+        inside = torch.optim.lr_scheduler.StepLR
+        with handle:
+            pass
+
+    assert inside is drop_ins.StepLR
+    assert torch.optim.lr_scheduler.StepLR is before
+
+
+def test_what_somebody_else_puts_there_meanwhile_is_left_there(monkeypatch):
+    class Theirs(torch.optim.lr_scheduler.StepLR):
+        pass
+
+    monkeypatch.setattr(torch.optim.lr_scheduler, "StepLR", torch.optim.lr_scheduler.StepLR)
+    with install():
+        torch.optim.lr_scheduler.StepLR = Theirs
+
+    assert torch.optim.lr_scheduler.StepLR is Theirs
+
+
+def test_a_scheduler_that_torch_pickled_is_taken_up_by_the_drop_in():
+    theirs = torch.optim.lr_scheduler.StepLR(optimizer(), 2, 0.5)
+    for _ in range(3):
+        theirs.optimizer.step()
+        theirs.step()
+    saved = pickle.dumps(theirs)
+
+    with install():
+        ours = pickle.loads(saved)
+
+    assert type(ours) is drop_ins.StepLR
+    ours.optimizer.step()
+    ours.step()
+    assert ours.get_last_lr() == [0.025]
+
+
+SPAWNING = textwrap.dedent("""\
+    import atexit, multiprocessing, os, sys, threading
+    import torch
+
+    def kind():
+        return torch.optim.lr_scheduler.StepLR.__module__.split(".")[0]
+
+    def show(where):
+        print(where, kind(), flush=True)
+
+    if __name__ == "__main__":
+        assert sys.path[0] == os.path.dirname(os.path.realpath(__file__)), sys.path[0]
+        atexit.register(show, "at exit")
+        for way in ("spawn", "forkserver"):
+            child = multiprocessing.get_context(way).Process(target=show, args=(way,))
+            child.start()
+            child.join()
+        threading.Timer(0, show, args=("thread",)).start()
+""")
+
+
+def test_processes_and_threads_of_a_script_have_the_drop_ins_too(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "train.py").write_text(SPAWNING)
+    (tmp_path / "train.py").symlink_to(tmp_path / "real" / "train.py")
+
+    done = run("-m", "paramsched.compat", "train.py", cwd=tmp_path)
+
+    assert done.stderr == ""
+    assert sorted(done.stdout.splitlines()) == [
+        f"{where} paramsched" for where in ("at exit", "forkserver", "spawn", "thread")
+    ]
+
+
 SCRIPT = textwrap.dedent("""\
     import pickle, sys
     import torch
@@ -139,10 +227,18 @@ def test_a_module_runs_on_the_drop_ins_as_it_would_by_itself(tmp_path):
     assert on_ours == ["paramsched paramsched", *by_itself[1:]]
 
 
+HOOKED = """\
+import traceback
+sys.excepthook = lambda kind, error, behind: print([frame.name for frame in traceback.extract_tb(behind)])
+def f(): raise ValueError
+f()
+"""
+
+
 @pytest.mark.parametrize(
     "ending",
-    ["import helper\nsys.exit(3)", "sys.exit('no data')", "def f():\n    return 1 / 0\nf()", "x ="],
-    ids=["a status", "a message", "an error", "no Python"],
+    ["import helper\nsys.exit(3)", "def f():\n    return 1 / 0\nf()", "x =", "raise KeyboardInterrupt", HOOKED],
+    ids=["a status", "an error", "no Python", "an interrupt", "a hook of its own"],
 )
 def test_a_script_ends_with_the_status_and_the_words_it_ends_with_by_itself(tmp_path, ending):
     (tmp_path / "helper.py").write_text("print('helped')")

@@ -1,10 +1,12 @@
 """`python -m paramsched.compat train.py …` runs a script unchanged, on the drop-ins instead of torch's schedulers."""
 
+import builtins
 import io
-import runpy
 import sys
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType, TracebackType
 from typing import NoReturn
 
 _USAGE = """\
@@ -20,38 +22,89 @@ def main(arguments: list[str]) -> None:
         _leave(_USAGE, 0 if arguments else 2)
     if arguments[0] == "-m" and len(arguments) == 1:
         _leave(f"{_USAGE}\n\n-m: no module is named. Write python -m paramsched.compat -m package.train", 2)
-    import paramsched.compat.torch
-
-    with paramsched.compat.torch.install():
-        if arguments[0] == "-m":
-            sys.argv[:] = arguments[1:]
-            sys.path[0] = str(Path.cwd())
-            runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
-        else:
-            sys.argv[:] = arguments
-            run_script(Path(arguments[0]))
-
-
-def run_script(script: Path) -> None:
-    """Run a file as `__main__`; an error is shown as Python shows it, without the frames of this module."""
     try:
-        with io.open_code(str(script.absolute())) as file:
+        if arguments[0] == "-m":
+            run_module(arguments[1:])
+        else:
+            run_script(arguments)
+    except BaseException:
+        _show_from_the_script_on()
+        raise
+
+
+def run_script(arguments: list[str]) -> None:
+    """Run a file as `__main__`."""
+    script = Path(arguments[0]).absolute()
+    try:
+        with io.open_code(str(script)) as file:
             text = file.read()
     except OSError as error:
-        _leave(f"{script}: {error.strerror}. Write the path of the script to run", 2)
-    sys.path[0] = str(script.absolute().parent)
-    module = ModuleType("__main__")
-    module.__file__ = str(script.absolute())
-    module.__dict__["__builtins__"] = __builtins__
-    sys.modules["__main__"] = module
+        _leave(f"{arguments[0]}: {error.strerror}. Write the path of the script to run", 2)
+    _install()
+    sys.argv[:] = arguments
+    if not sys.flags.safe_path:
+        sys.path[0] = str(script.resolve().parent)
+    module = _begin_main(str(script), SourceFileLoader("__main__", str(script)))
+    _run(compile(text, str(script), "exec", dont_inherit=True), module)
+
+
+def run_module(arguments: list[str]) -> None:
+    """Run a module, or the `__main__` of a package, as `python -m` does."""
+    if not sys.flags.safe_path:
+        sys.path[0] = str(Path.cwd())
+    _install()  # before the packages above the module are imported
+    spec = _spec_of(arguments[0])
+    code = spec.loader.get_code(spec.name) if isinstance(spec.loader, SourceFileLoader) else None
+    if code is None:
+        _leave(f"No code object available for {spec.name}", 1)
+    sys.argv[:] = [spec.origin or spec.name, *arguments[1:]]
+    module = _begin_main(sys.argv[0], spec.loader)
+    module.__spec__, module.__package__ = spec, spec.parent
+    _run(code, module)
+
+
+def _install() -> None:
+    """To the end of the process: threads and what runs at exit are the script's too."""
+    from paramsched.compat.torch import install
+
+    install()
+
+
+def _spec_of(name: str) -> ModuleSpec:
     try:
-        exec(compile(text, module.__file__, "exec"), module.__dict__)  # noqa: S102  # as Python itself runs it
-    except (SystemExit, KeyboardInterrupt):
-        raise
-    except BaseException as error:  # noqa: BLE001  # shown and ended as Python ends a script
-        behind = error.__traceback__.tb_next if error.__traceback__ else None  # the first frame is this one
-        sys.excepthook(type(error), error.with_traceback(behind), behind)
-        sys.exit(1)
+        spec = find_spec(name)
+    except ModuleNotFoundError as error:  # of a package above it
+        _leave(f"Error while finding module specification for {name!r} ({type(error).__name__}: {error})", 1)
+    if spec is not None and spec.submodule_search_locations is not None:
+        return _spec_of(f"{name}.__main__")
+    if spec is None:
+        _leave(f"No module named {name}", 1)
+    return spec
+
+
+def _begin_main(file: str, loader: object) -> ModuleType:
+    module = ModuleType("__main__")
+    vars(module).update(__file__=file, __loader__=loader, __cached__=None, __builtins__=builtins, __annotations__={})
+    sys.modules["__main__"] = module
+    return module
+
+
+def _run(code: CodeType, module: ModuleType) -> None:
+    exec(code, vars(module))  # noqa: S102  # as Python itself runs it
+
+
+def _show_from_the_script_on() -> None:
+    """Let whatever shows an error, Python or a hook of the script's, show it without the frames of this module."""
+    shows = sys.excepthook
+
+    def show(kind: type[BaseException], error: BaseException, behind: TracebackType | None) -> None:
+        own = {main.__code__.co_filename}
+        names = {"runpy.py", "<frozen runpy>", "<frozen importlib._bootstrap_external>"}
+        while behind is not None and behind.tb_frame.f_code.co_filename in own | names:
+            behind = behind.tb_next
+        shows(kind, error.with_traceback(behind), behind)
+
+    sys.excepthook = show
 
 
 def _leave(text: str, status: int) -> NoReturn:

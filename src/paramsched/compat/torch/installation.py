@@ -1,5 +1,7 @@
 """Put the drop-ins in the place of torch's own schedulers, for code that names them by `torch.optim.lr_scheduler.…`."""
 
+from functools import wraps
+from multiprocessing import spawn
 from types import ModuleType, TracebackType
 from typing import Any, Self, final
 
@@ -8,32 +10,54 @@ import torch.optim.swa_utils
 
 _OURS_ALONE = ("install", "use_tensors")  # torch has no such names
 
+_in_force: list["Installation"] = []
+"""Who wants the drop-ins there at present: the names of a module belong to the whole process, and so does this."""
+
+_before: list[tuple[ModuleType, str, Any, Any]] = []
+"""What is replaced while anybody does: where, the name, what stood there, and what stands there now."""
+
 
 @final
 class Installation:
-    """What `install` has put in place; leaving the `with` block, or `undo()`, puts torch's own back."""
+    """What `install` has put in place; leaving the `with` block, or `undo()`, puts torch's own back.
+
+    Where there are several, in whatever order they end, the last to end does.
+    """
 
     def __init__(self) -> None:
-        self._replaced: list[tuple[ModuleType, str, Any]] = []
-        for module, name, ours in _replacements():
-            found = getattr(module, name)
-            if found is not ours:  # an installation around this one has replaced it, and will put it back
-                self._replaced.append((module, name, found))
-                setattr(module, name, ours)
+        self.__enter__()
 
     def undo(self) -> None:
         """Put back what stood there; a second call does nothing."""
-        while self._replaced:
-            module, name, before = self._replaced.pop()
-            setattr(module, name, before)
+        if self not in _in_force:
+            return
+        _in_force.remove(self)
+        while _before and not _in_force:
+            module, name, theirs, ours = _before.pop()
+            if getattr(module, name) is ours:  # what somebody else has put there since is theirs
+                setattr(module, name, theirs)
 
     def __enter__(self) -> Self:
+        if not _in_force:
+            for module, name, ours in _replacements():
+                _before.append((module, name, getattr(module, name), ours))
+                setattr(module, name, ours)
+        if self not in _in_force:
+            _in_force.append(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.undo()
+
+
+@final
+class _InChild:
+    """Installs the drop-ins where it is unpickled: in a spawned process, before that runs anything of the user's."""
+
+    def __reduce__(self) -> tuple[Any, tuple[()]]:
+        return Installation, ()
 
 
 def _replacements() -> list[tuple[ModuleType, str, Any]]:
@@ -45,7 +69,18 @@ def _replacements() -> list[tuple[ModuleType, str, Any]]:
 
     names = [name for name in (*drop_ins.__all__, "_LRScheduler") if name not in _OURS_ALONE]
     schedulers = torch.optim.lr_scheduler
-    return [(torch.optim.swa_utils if n == "SWALR" else schedulers, n, getattr(drop_ins, n)) for n in names]
+    places = [(torch.optim.swa_utils if n == "SWALR" else schedulers, n, getattr(drop_ins, n)) for n in names]
+    return [*places, (spawn, "get_preparation_data", _with_installation(spawn.get_preparation_data))]
+
+
+def _with_installation(prepare: Any) -> Any:
+    """What a spawned process is told before it begins, with the drop-ins: scripts train in such processes."""
+
+    @wraps(prepare)
+    def get_preparation_data(name: str) -> dict[str, Any]:
+        return {**prepare(name), "paramsched": _InChild()}
+
+    return get_preparation_data
 
 
 def install() -> Installation:
@@ -53,7 +88,8 @@ def install() -> Installation:
 
     It is the way to try the drop-ins on code that you do not want to edit. Names that a module took by
     `from torch.optim.lr_scheduler import …` before the call stay torch's own; schedulers that are built already stay
-    what they are. Nothing else of torch changes, and a scheduler of either kind passes `isinstance` for both.
+    what they are. Processes that are started meanwhile have the drop-ins too. Nothing else of torch changes, and a
+    scheduler of either kind passes `isinstance` for both.
 
     Returns:
         A handle. Used in a `with` statement it ends with the block; else call its `undo()`.
