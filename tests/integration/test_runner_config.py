@@ -10,44 +10,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mmengine.runner import loops
 from torch import nn
 
 import paramsched as ps
 from paramsched.compat.mmengine import PARAM_SCHEDULERS, StepLR, _ParamScheduler
 from paramsched.errors import ConfigError
 from paramsched.runner import Hook, Runner
-from runner_jobs import WithTrainStep, loader, network
+from runner_configs import DATASET, GOOD
+from runner_jobs import WithTrainStep, network
 
-DATASET = loader(3).dataset
-GOOD: dict[str, Any] = dict(
-    model=network(),
-    work_dir="never made",
-    train_dataloader=dict(
-        dataset=DATASET, batch_size=4, num_workers=0, sampler=dict(type="DefaultSampler", shuffle=True)
-    ),
-    train_cfg=dict(by_epoch=True, max_epochs=3, val_interval=1, val_begin=1),
-    val_dataloader=dict(dataset=DATASET, batch_size=4),
-    val_cfg=dict(),
-    optim_wrapper=dict(
-        type="OptimWrapper",
-        optimizer=dict(type="SGD", lr=0.1, momentum=0.9, weight_decay=1e-4),
-        accumulative_counts=2,
-        clip_grad=dict(max_norm=1.0),
-    ),
-    param_scheduler=[
-        dict(type="LinearLR", start_factor=0.1, by_epoch=False, begin=0, end=4),
-        dict(type="CosineAnnealingMomentum", T_max=3, eta_min=0.1, by_epoch=True, begin=1),
-    ],
-    default_hooks=dict(
-        checkpoint=dict(type="CheckpointHook", interval=1, max_keep_ckpts=2), logger=dict(type="LoggerHook", interval=5)
-    ),
-    custom_hooks=[dict(type="EarlyStoppingHook", monitor="loss", patience=3, priority="LOW")],
-    auto_scale_lr=dict(base_batch_size=16, enable=False),
-    randomness=dict(seed=1, deterministic=False, diff_rank_seed=False),
-    resume=False,
-    on_change="new",
-    loss=nn.functional.cross_entropy,
-)
 WRONG: dict[str, Any] = {
     "$.model": 3,
     "$.work_dir": 3,
@@ -231,10 +203,59 @@ def test_a_fault_trains_nothing_and_makes_nothing(tmp_path):
         (dict(custom_hooks=[object()]), "$.custom_hooks[0]: "),
         (dict(load_from="nowhere"), '$.load_from: "nowhere" does not exist'),
         (dict(val_evaluator=[3]), "$.val_evaluator[0]"),
+        (dict(train_cfg=dict(type="EpochBasedTrainLoop", max_iters=9)), "$.train_cfg.max_epochs: it is missing"),
+        (
+            dict(train_cfg=dict(type="EpochBasedTrainLoop", max_iters=9)),
+            "the length is max_epochs. Leave max_iters out",
+        ),
+        (
+            dict(train_cfg=dict(type="IterBasedTrainLoop", max_epochs=9)),
+            "the length is max_iters. Leave max_epochs out",
+        ),
+        (
+            dict(train_cfg=dict(type="EpochBasedTrainLoop", by_epoch=False, max_iters=9)),
+            "$.train_cfg.by_epoch: False, and",
+        ),
+        (dict(loss=lambda output: output.sum()), "$.loss: a function does not take (output, target)"),
+        (dict(randomness=dict(seed=2**32)), "Write seed=4294967295"),
+        (dict(val_dataloader=dict(dataset=DATASET, sampler=dict(type=[]))), "$.val_dataloader.sampler.type: []"),
+        (dict(val_dataloader=dict(dataset=DATASET, collate_fn="stack")), "$.val_dataloader.collate_fn"),
+        (
+            dict(val_dataloader=dict(dataset=DATASET, persistent_workers=True)),
+            "persistent_workers option needs num_workers",
+        ),
+        (dict(val_dataloader=dict(dataset="digits")), "$.val_dataloader.dataset"),
+        (
+            dict(optim_wrapper=dict(optimizer=dict(type="SGD"), clip_grad=dict(max_norm="one"))),
+            "$.optim_wrapper.clip_grad",
+        ),
+        (dict(optim_wrapper=dict(optimizer=dict(type="SGD"), clip_grad=dict(max_norm=1, eps=1))), "unexpected keyword"),
     ],
 )
 def test_what_does_not_go_together_is_said(changes, said):
     assert said in "\n".join(faults({**spoiled(), **changes}))
+
+
+@pytest.mark.parametrize(
+    ("kind", "length"), [("EpochBasedTrainLoop", "max_iters"), ("IterBasedTrainLoop", "max_epochs")]
+)
+def test_a_loop_with_the_other_length_is_refused_as_mmengine_refuses_it(kind, length):
+    with pytest.raises(TypeError, match=length):
+        getattr(loops, kind)(None, DATASET, **{length: 9})
+
+    assert any(length in line for line in faults({**spoiled(), "train_cfg": {"type": kind, length: 9}}))
+
+
+class Refusing(_ParamScheduler):
+    def __init__(self, optimizer, **kwargs):
+        raise OSError("a fault of its own")
+
+
+@pytest.mark.parametrize("found", [dict(type=Refusing), dict(type=int), dict(type=nn.Identity)])
+def test_a_scheduler_class_of_the_users_that_cannot_be_built_is_a_fault_at_its_path(found):
+    said = faults({**spoiled(), "param_scheduler": [dict(type="StepLR", step_size=1), found]})
+
+    assert [line.split(":")[0] for line in said] == ["$.param_scheduler[1]"]
 
 
 def test_several_optimizers_that_are_not_scheduled_by_their_names_are_faults():

@@ -35,13 +35,20 @@ SAMPLERS = {"DefaultSampler": True, "InfiniteSampler": True, "RandomSampler": Tr
 """MMEngine's and torch's samplers, and whether they shuffle unless told. Accelerate spreads them over processes."""
 
 
+COLLATES = ("pseudo_collate", "default_collate")
+
+
 def made(config: Any, registry: Registry) -> Any:
     """What a dict with `type` says; anything else is what it is."""
     if not isinstance(config, Mapping) or "type" not in config:
         return config
     arguments = dict(config)
     kind = arguments.pop("type")
-    return (kind if callable(kind) else registry.find(kind))(**arguments)
+    try:
+        return (kind if callable(kind) else registry.find(kind))(**arguments)
+    except (TypeError, KeyError) as error:
+        found = error.args[0] if isinstance(error, KeyError) and error.args else error
+        raise InvalidArgument(f"dict(type={kind!r}, …)", f"{type(error).__name__}: {found}") from error
 
 
 def model_of(config: Any) -> nn.Module:
@@ -93,6 +100,14 @@ def wrappers_of(config: Any, model: nn.Module) -> dict[str, OptimWrapper]:
     return {name: wrapper_of(one, getattr(model, name, None)) for name, one in config.items()}
 
 
+def by_epoch_of(train_cfg: Mapping[str, Any]) -> Any:
+    """Whether a `train_cfg` counts epochs: it says so, or its `type` does, or the length it gives."""
+    kind = train_cfg.get("type")
+    by_type = {"EpochBasedTrainLoop": True, "IterBasedTrainLoop": False}
+    default = by_type[kind] if isinstance(kind, str) and kind in by_type else "max_iters" not in train_cfg
+    return train_cfg.get("by_epoch", default)
+
+
 def is_several(config: Any) -> bool:
     """Whether a dict names several optimizers."""
     return isinstance(config, Mapping) and bool(config) and not set(config) & {"type", "optimizer"}
@@ -140,15 +155,29 @@ def optimizer_class(kind: Any) -> Callable[..., Optimizer]:
 
 
 def hook_of(config: Any) -> Any:
-    """A hook."""
-    if isinstance(config, Mapping):
-        arguments = dict(config)
-        priority = arguments.pop("priority", None)
-        hook = made(arguments, HOOKS)
-        if priority is not None:
-            hook.priority = priority
-        return hook
-    return config() if isinstance(config, type) else config
+    """A hook.
+
+    Raises:
+        InvalidArgument: what a dict or a class makes is none.
+    """
+    if not isinstance(config, (Mapping, type)):
+        return config
+    arguments = dict(config) if isinstance(config, Mapping) else {"type": config}
+    priority = arguments.pop("priority", None)
+    hook = made(arguments, HOOKS)
+    if not is_hook(hook):
+        raise InvalidArgument(
+            f"{config!r}", f"a {type(hook).__name__} is no hook", "Derive it from paramsched.runner.Hook"
+        )
+    if priority is not None:
+        hook.priority = priority
+    return hook
+
+
+def is_hook(one: Any) -> bool:
+    """Whether it has any of the points at which a Runner calls."""
+    points = (name for name in vars(Hook) if name.startswith(("before_", "after_")))
+    return any(callable(getattr(one, point, None)) for point in points)
 
 
 def evaluator_of(config: Any) -> Evaluator | None:

@@ -1,7 +1,8 @@
 """Check everything a Runner is given, before anything is built; every fault at once, each with its path."""
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from os import PathLike
 from pathlib import Path
@@ -11,14 +12,15 @@ from torch import nn
 
 from paramsched.config._faults import Faults, kind, meant, shown, within
 from paramsched.config._pyconfig import Unreadable
-from paramsched.errors import InvalidArgument
-from paramsched.runner import _schedulers
-from paramsched.runner._build import DEFAULT_HOOKS, LOADER_KEYS, SAMPLERS
-from paramsched.runner._check_schedulers import check_optimizers, check_schedulers
+from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
+from paramsched.runner import _build, _schedulers
+from paramsched.runner._build import COLLATES, DEFAULT_HOOKS, LOADER_KEYS, SAMPLERS, loader_of
+from paramsched.runner._check_schedulers import Wrappers, check_optimizers, check_schedulers
 from paramsched.runner._steps import style_of
 from paramsched.runner.hooks.hook import priority_of
 from paramsched.runner.registry import DATASETS, HOOKS, METRICS, MODELS
 
+_DEEPEST = 50
 _TRAIN_KEYS = ("type", "by_epoch", "max_epochs", "max_iters", "val_begin", "val_interval", "dynamic_intervals")
 _LOOPS = ("EpochBasedTrainLoop", "IterBasedTrainLoop")
 LEFT_TO_ACCELERATE: Final = (
@@ -42,20 +44,14 @@ def check(given: Mapping[str, Any], found: Sequence[str] = ()) -> None:
     for line in found:
         faults.add("", line)
     given = {name: readable(value, f"$.{name}", faults) for name, value in given.items()}
-    _check_model(given, faults)
-    _check_places(given, faults)
-    _check_together(given, faults)
-    for mode in ("train", "val", "test"):
-        _check_loader(given[f"{mode}_dataloader"], f"$.{mode}_dataloader", faults)
-    _check_train_cfg(given["train_cfg"], faults)
-    for mode in ("val", "test"):
-        _check_keys(given[f"{mode}_cfg"], ("type",), f"$.{mode}_cfg", faults)
-        _check_evaluator(given[f"{mode}_evaluator"], f"$.{mode}_evaluator", faults)
-    _check_scaling(given["auto_scale_lr"], faults)
-    _check_randomness(given["randomness"], faults)
-    _check_hooks(given, faults)
-    groups = check_optimizers(given["optim_wrapper"], given["model"], faults)
-    check_schedulers(given, groups, faults)
+    for name, look in _LOOKS:
+        with looked_at(f"$.{name}" if name else "", faults):
+            look(given, faults)
+    groups: Wrappers = {}
+    with looked_at("$.optim_wrapper", faults):
+        groups = check_optimizers(given["optim_wrapper"], given["model"], faults)
+    with looked_at("$.param_scheduler", faults):
+        check_schedulers(given, groups, faults)
     faults.raise_any("Runner")
 
 
@@ -85,17 +81,29 @@ def settings_in(cfg: Any) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _read(cfg: Any) -> dict[str, Any]:
-    if isinstance(cfg, (str, PathLike)):
-        from paramsched.config import mmengine
-
-        path = Path(cfg)
-        return dict(mmengine.read(path.read_text(encoding="utf-8"), str(path)))
-    plain = cfg.to_dict() if hasattr(cfg, "to_dict") else cfg
+    plain = _file(Path(cfg)) if isinstance(cfg, (str, PathLike)) else cfg
+    plain = plain.to_dict() if hasattr(plain, "to_dict") else plain
     if not isinstance(plain, Mapping):
-        raise InvalidArgument(
-            "Runner.from_cfg(…)", f"a {type(cfg).__name__} is no config", "Give a mapping, or a file's path"
-        )
+        found = f"a {type(plain).__name__} is no config"
+        raise InvalidArgument("Runner.from_cfg(…)", found, "Give a mapping, or the path of a file that says one")
+    if not all(isinstance(name, str) for name in plain):
+        odd = next(name for name in plain if not isinstance(name, str))
+        raise InvalidArgument("Runner.from_cfg(…)", f"its entry {shown(odd)} is no name", "Name each entry by text")
     return dict(plain)
+
+
+def _file(path: Path) -> Any:
+    from paramsched.config import mmengine
+    from paramsched.config._files import source_of
+
+    try:
+        if not path.is_file():  # nor a pipe, which may never say anything
+            raise FileNotFoundError("no such file" if not path.exists() else "no plain file")
+        return mmengine.read(source_of(path, "mmengine").text, str(path))
+    except (OSError, ValueError) as error:
+        if isinstance(error, ParamschedError):
+            raise
+        raise ConfigError(str(path), [f"it cannot be read: {error}"]) from None
 
 
 def _import(config: Any, faults: Faults) -> None:
@@ -108,24 +116,47 @@ def _import(config: Any, faults: Faults) -> None:
         faults.add("$.custom_imports", "it names no modules", "Write custom_imports=dict(imports=['my_model'])")
         return
     for index, name in enumerate(names):
+        path = f"$.custom_imports.imports[{index}]"
+        if not all(part.isidentifier() for part in name.split(".")):
+            faults.add(path, f"{shown(name)} is no module's name", "Write it as after import: 'package.module'")
+            continue
         try:
             import_module(name)
         except ImportError as error:
-            faults.add(
-                f"$.custom_imports.imports[{index}]", str(error), "It is looked for where Python looks for modules"
-            )
+            faults.add(path, str(error), "It is looked for where Python looks for modules")
 
 
-def readable(value: Any, path: str, faults: Faults) -> Any:
-    """The value; one that only running the config would tell is a fault, and None from here on."""
+def readable(value: Any, path: str, faults: Faults, around: tuple[int, ...] = ()) -> Any:
+    """The value; what only running the config would tell, and what contains itself, is a fault, and None from here on.
+
+    Args:
+        value: what is looked at.
+        path: where it stands.
+        faults: where a fault goes.
+        around: the containers it stands in, by their `id`.
+    """
     if isinstance(value, Unreadable):
         faults.add(path, str(value), "Write the value itself, or build the Runner in Python")
         return None
+    if not isinstance(value, (dict, list)):
+        return value
+    around = (*around, id(value))
+    if id(value) in around[:-1] or len(around) > _DEEPEST:
+        found = "it contains itself" if id(value) in around[:-1] else f"it is nested more than {_DEEPEST} deep"
+        faults.add(path, found)
+        return None
     if isinstance(value, dict):
-        return {name: readable(one, within(path, name), faults) for name, one in value.items()}
-    if isinstance(value, list):
-        return [readable(one, within(path, index), faults) for index, one in enumerate(value)]
-    return value
+        return {name: readable(one, within(path, name), faults, around) for name, one in value.items()}
+    return [readable(one, within(path, index), faults, around) for index, one in enumerate(value)]
+
+
+@contextmanager
+def looked_at(path: str, faults: Faults) -> Iterator[None]:
+    """What an object of the user's own raises when it is looked at is a fault of the argument it stands in."""
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001  # its __len__, __repr__ or __eq__ may raise anything
+        faults.add(path, f"looking at it raised {type(error).__name__}: {error}"[:500])
 
 
 def _check_model(given: Mapping[str, Any], faults: Faults) -> None:
@@ -136,11 +167,23 @@ def _check_model(given: Mapping[str, Any], faults: Faults) -> None:
         faults.add("$.model", f"{_said(model)} is no torch.nn.Module", "Give a module, or dict(type='…')")
     if loss is not None and not callable(loss):
         faults.add("$.loss", f"{_said(loss)} is no function", "Write loss=torch.nn.functional.cross_entropy")
+    elif loss is not None and not _takes_two(loss):
+        faults.add("$.loss", f"{_said(loss)} does not take (output, target)", "Write def loss(output, target): …")
     elif loss is not None and isinstance(model, nn.Module) and style_of(model, None) in ("train_step", "mode"):
         has = "train_step" if style_of(model, None) == "train_step" else "forward(…, mode)"
         faults.add(
             "$.loss", f"{type(model).__name__} has its own {has}, so the loss would not be used", "Leave loss out"
         )
+
+
+def _takes_two(function: Callable[..., Any]) -> bool:
+    try:
+        inspect.signature(function).bind(None, None)
+    except TypeError:
+        return False
+    except ValueError:  # some written in C say nothing
+        return True
+    return True
 
 
 def _check_places(given: Mapping[str, Any], faults: Faults) -> None:
@@ -188,17 +231,20 @@ def _check_loader(loader: Any, path: str, faults: Faults) -> None:
     if loader is None:
         return
     if not isinstance(loader, Mapping):
-        if not (hasattr(loader, "__iter__") and hasattr(loader, "__len__")):
+        if not (hasattr(loader, "__iter__") and hasattr(loader, "__len__")) or isinstance(loader, (str, bytes)):
             faults.add(path, f"{_said(loader)} is no loader with a length", "Give a DataLoader, or a dict")
         elif not len(loader):
             faults.add(path, "there is no batch in it")
         return
+    before = faults.count
     _check_keys(loader, LOADER_KEYS, path, faults)
     if "dataset" not in loader:
         faults.add(within(path, "dataset"), "it is missing", "Write dataset=…")
     elif isinstance(loader["dataset"], Mapping):
         check_type(loader["dataset"], DATASETS, within(path, "dataset"), faults)
-    elif not hasattr(loader["dataset"], "__getitem__") and not hasattr(loader["dataset"], "__iter__"):
+    elif isinstance(loader["dataset"], (str, bytes)) or not (
+        hasattr(loader["dataset"], "__getitem__") or hasattr(loader["dataset"], "__iter__")
+    ):
         faults.add(within(path, "dataset"), f"{_said(loader['dataset'])} is no dataset")
     for name, least in (("batch_size", 1), ("num_workers", 0)):
         if name in loader:
@@ -209,26 +255,46 @@ def _check_loader(loader: Any, path: str, faults: Faults) -> None:
     sampler = loader.get("sampler")
     if sampler is not None:
         _check_keys(sampler, ("type", "shuffle"), within(path, "sampler"), faults)
-        if isinstance(sampler, Mapping) and sampler.get("type") not in SAMPLERS:
-            found = f"{_said(sampler.get('type'))}; {meant(str(sampler.get('type')), SAMPLERS)}"
+        named = sampler.get("type") if isinstance(sampler, Mapping) else None
+        if isinstance(sampler, Mapping) and (not isinstance(named, str) or named not in SAMPLERS):
+            found = f"{_said(named)}; {meant(shown(named), SAMPLERS)}"
             faults.add(f"{path}.sampler.type", found, "Write sampler=dict(type='DefaultSampler', shuffle=True)")
+    collate = loader.get("collate_fn")
+    named = collate.get("type") if isinstance(collate, Mapping) else collate
+    if not (named is None or callable(named) or (isinstance(named, str) and named in COLLATES)):
+        faults.add(
+            within(path, "collate_fn"),
+            f"{_said(named)} is no function",
+            "Write dict(type='pseudo_collate'), or give one",
+        )
+    if faults.count == before:
+        try:  # what torch says of the others, and of arguments that need each other
+            loader_of({**loader, "dataset": [0]})
+        except (TypeError, ValueError, AssertionError, RuntimeError, OverflowError) as error:
+            faults.add(path, f"torch's DataLoader: {error}")
 
 
 def _check_train_cfg(config: Any, faults: Faults) -> None:
     if config is None or not _check_keys(config, _TRAIN_KEYS, "$.train_cfg", faults):
         return
-    if "type" in config and config["type"] not in _LOOPS:
-        faults.add("$.train_cfg.type", f"{_said(config['type'])}; {meant(str(config['type']), _LOOPS)}")
-    by_epoch = config.get("by_epoch", config.get("type") != "IterBasedTrainLoop" and "max_iters" not in config)
+    kind = config.get("type")
+    if kind is not None and not (isinstance(kind, str) and kind in _LOOPS):
+        faults.add("$.train_cfg.type", f"{_said(kind)}; {meant(shown(kind), _LOOPS)}")
+    by_epoch = _build.by_epoch_of(config)
     if not _check_flag(by_epoch, "$.train_cfg.by_epoch", faults):
         return
+    if "by_epoch" in config and kind in _LOOPS and by_epoch != (kind == "EpochBasedTrainLoop"):
+        faults.add(
+            "$.train_cfg.by_epoch", f"{by_epoch}, and type={kind!r} says {not by_epoch}", "Leave one of them out"
+        )
+    why = f"with type={kind!r}" if kind in _LOOPS and "by_epoch" not in config else f"with by_epoch={by_epoch}"
     counted, other = ("max_epochs", "max_iters") if by_epoch else ("max_iters", "max_epochs")
     if counted not in config:
         faults.add(
             f"$.train_cfg.{counted}", "it is missing", f"Write train_cfg=dict(by_epoch={by_epoch}, {counted}=12)"
         )
     if other in config:
-        faults.add(f"$.train_cfg.{other}", f"with by_epoch={by_epoch} the length is {counted}", f"Leave {other} out")
+        faults.add(f"$.train_cfg.{other}", f"{why} the length is {counted}", f"Leave {other} out")
     for name in (counted, "val_begin", "val_interval"):
         if name in config:
             _check_count(config[name], f"$.train_cfg.{name}", 1, faults)
@@ -262,8 +328,13 @@ def _check_scaling(config: Any, faults: Faults) -> None:
 def _check_randomness(config: Any, faults: Faults) -> None:
     if config is None or not _check_keys(config, ("seed", "diff_rank_seed", "deterministic"), "$.randomness", faults):
         return
-    if config.get("seed") is not None:
-        _check_count(config["seed"], "$.randomness.seed", 0, faults)
+    seed = config.get("seed")
+    if seed is not None:
+        _check_count(seed, "$.randomness.seed", 0, faults)
+        if _is_count(seed) and seed >= 2**32:
+            faults.add(
+                "$.randomness.seed", f"{_said(seed)} is more than NumPy takes", f"Write seed={2**32 - 1}, or less"
+            )
     for name in ("diff_rank_seed", "deterministic"):
         if name in config:
             _check_flag(config[name], f"$.randomness.{name}", faults)
@@ -292,7 +363,7 @@ def _check_hook(hook: Any, path: str, faults: Faults) -> None:
     if isinstance(hook, Mapping):
         arguments = {name: value for name, value in hook.items() if name != "priority"}
         check_type(arguments, HOOKS, path, faults)
-    elif not any(callable(getattr(hook, point, None)) for point in ("before_run", "after_train_iter", "before_train")):
+    elif not _build.is_hook(hook):
         faults.add(path, f"{_said(hook)} is no hook", "Give a Hook, or dict(type='…')")
     priority = hook.get("priority", "NORMAL") if isinstance(hook, Mapping) else getattr(hook, "priority", "NORMAL")
     try:
@@ -380,3 +451,26 @@ def _check_flag(value: Any, path: str, faults: Faults) -> bool:
 
 def _said(value: Any) -> str:
     return shown(value)
+
+
+def _check_sides(given: Mapping[str, Any], faults: Faults) -> None:
+    for mode in ("train", "val", "test"):
+        with looked_at(f"$.{mode}_dataloader", faults):
+            _check_loader(given[f"{mode}_dataloader"], f"$.{mode}_dataloader", faults)
+    for mode in ("val", "test"):
+        _check_keys(given[f"{mode}_cfg"], ("type",), f"$.{mode}_cfg", faults)
+        with looked_at(f"$.{mode}_evaluator", faults):
+            _check_evaluator(given[f"{mode}_evaluator"], f"$.{mode}_evaluator", faults)
+
+
+_LOOKS: Final[tuple[tuple[str, Callable[[Mapping[str, Any], Faults], None]], ...]] = (
+    ("model", _check_model),
+    ("", _check_places),
+    ("", _check_together),
+    ("", _check_sides),
+    ("train_cfg", lambda given, faults: _check_train_cfg(given["train_cfg"], faults)),
+    ("auto_scale_lr", lambda given, faults: _check_scaling(given["auto_scale_lr"], faults)),
+    ("randomness", lambda given, faults: _check_randomness(given["randomness"], faults)),
+    ("custom_hooks", _check_hooks),
+)
+"""What is looked at, and the argument that is at fault where looking fails."""

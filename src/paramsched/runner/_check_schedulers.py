@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from paramsched.compat.mmengine import PARAM_SCHEDULERS, OptimWrapper
+from paramsched.compat.mmengine import PARAM_SCHEDULERS, OptimWrapper, build_param_scheduler
 from paramsched.compat.mmengine.base import _ParamScheduler
 from paramsched.config._faults import Faults, meant, shown, within
 from paramsched.config._mmengine_read import Reader
@@ -91,13 +91,24 @@ def _wrapper(config: Any, path: str, faults: Faults) -> OptimWrapper | None:
     good: dict[str, Any] = {}
     for name in config.keys() & (taken.keys() - {"optimizer"}):
         try:
-            wrapper(blank, **{name: config[name]})
+            made = wrapper(blank, **{name: config[name]})
+            if name == "clip_grad":
+                _try_clipping(made, blank)
             good[name] = config[name]
-        except (TypeError, ValueError, AttributeError, ParamschedError) as error:
+        except (TypeError, ValueError, AttributeError, RuntimeError, OverflowError, ParamschedError) as error:
             faults.add(within(path, name), str(error))
     if faults.count > before or optimizer is None:
         return None
     return OptimWrapper(optimizer, good.get("accumulative_counts", 1))
+
+
+def _try_clipping(wrapper: Any, optimizer: Optimizer) -> None:
+    """Clip a gradient of nothing, so that what torch's function does not take is found now."""
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            parameter.grad = torch.zeros_like(parameter)
+    if isinstance(wrapper, OptimWrapper):
+        wrapper._clip_grad()
 
 
 def _optimizer(config: Any, path: str, faults: Faults) -> Optimizer | None:
@@ -218,7 +229,9 @@ def _check_dict(
         named = config["type"]
         cls = PARAM_SCHEDULERS.get(named) if isinstance(named, str) else named
         if isinstance(cls, type) and not cls.__module__.startswith("paramsched."):
-            return  # a class of the user's own says what it takes when it is built
+            if wrapper is not None:
+                _check_own_class(config, path, wrapper, facts, faults)
+            return
     before = faults.count
     reader = Reader(faults, Calendar(steps_per_epoch=facts["epoch_length"]))
     lengths = {name: facts[name] for name in ("max_epochs", "max_iters") if facts[name] is not None}
@@ -228,8 +241,6 @@ def _check_dict(
     reader.one(config, path, None)
     if faults.count > before or wrapper is None:
         return
-    from paramsched.compat.mmengine import build_param_scheduler
-
     try:
         with warnings.catch_warnings():  # they are said when it is built
             warnings.simplefilter("ignore")
@@ -237,6 +248,22 @@ def _check_dict(
     except (ValueError, TypeError, KeyError, AssertionError) as error:
         text = error.args[0] if isinstance(error, KeyError) and error.args else error
         faults.add(path, str(text).removeprefix("param_scheduler[0] "))
+
+
+def _check_own_class(
+    config: Mapping[str, Any], path: str, wrapper: OptimWrapper, facts: Mapping[str, Any], faults: Faults
+) -> None:
+    """A class of the user's own says what it takes when it is built, here on an optimizer that is only for this."""
+    try:
+        (built,) = build_param_scheduler(config, wrapper, **facts)
+    except Exception as error:  # noqa: BLE001  # it may raise anything
+        text = error.args[0] if isinstance(error, KeyError) and error.args else error
+        faults.add(path, str(text).removeprefix("param_scheduler[0] ") or type(error).__name__)
+        return
+    missing = [name for name in ("step", "state_dict", "load_state_dict") if not callable(getattr(built, name, None))]
+    if missing:
+        found = f"{type(built).__name__} has no {', '.join(missing)}()"
+        faults.add(path, found, "Derive it from paramsched.compat.mmengine._ParamScheduler")
 
 
 def _check_plan(plan: Plan, wrapper: OptimWrapper | None, path: str, faults: Faults) -> None:

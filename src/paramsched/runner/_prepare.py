@@ -86,9 +86,8 @@ def hooks_for(default_hooks: Mapping[str, Any] | None, custom_hooks: Any) -> lis
 
 def train_loop_for(runner: Any, train_cfg: Mapping[str, Any], loader: Any) -> TrainLoop:
     """The loop over a prepared loader."""
-    settings = dict(train_cfg)
-    kind = settings.pop("type", None)
-    by_epoch = settings.pop("by_epoch", kind != "IterBasedTrainLoop" and "max_iters" not in settings)
+    by_epoch = _build.by_epoch_of(train_cfg)
+    settings = {name: value for name, value in train_cfg.items() if name not in ("type", "by_epoch")}
     passes = Passes(loader, runner.accelerator)
     return (
         EpochBasedTrainLoop(runner, passes, **settings) if by_epoch else IterBasedTrainLoop(runner, passes, **settings)
