@@ -1,6 +1,6 @@
 """Compare what the dialect makes of real MMEngine configs with MMEngine itself; run by hand on a folder of configs.
 
-    python tests/corpus/compare_mmengine.py FOLDER
+    python tests/corpus/compare_mmengine.py FOLDER [--import my.schedulers]
 
 Each config is loaded by both. MMEngine's own Runner builds its schedulers on an optimizer with the config's values,
 they are stepped as its ParamSchedulerHook does, and every update's value is compared with the trace of our plan.
@@ -18,16 +18,19 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from click.testing import CliRunner
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import paramsched as ps
+from paramsched.cli import main as main_command
 from support import figures
 
 LENGTHS = (7, 50)
@@ -51,16 +54,23 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--only", default="", help="only paths with this in them")
     parser.add_argument("--every", type=int, default=1, help="only each n-th config")
+    parser.add_argument("--import", dest="modules", action="append", default=[], help="registers users' classes")
     parser.add_argument("--json", type=Path, help="write an outcome for each config to this file")
     chosen = parser.parse_args()
     logging.disable(logging.WARNING)
+    for module in chosen.modules:
+        import_module(module)
     outcomes: dict[str, list[Outcome]] = {}
+    commands: dict[str, dict[str, str]] = {}
     files = [path for path in sorted(configs_in(chosen.folder)) if chosen.only in str(path)][:: chosen.every]
     for index, path in enumerate(files):
-        outcomes[str(path.relative_to(chosen.folder))] = [outcome(path, length) for length in LENGTHS]
+        name = str(path.relative_to(chosen.folder))
+        outcomes[name] = [outcome(path, length) for length in LENGTHS]
+        commands[name] = said_without_facts(path, outcomes[name][0])
         if index % 100 == 99:
             print(f"{index + 1} of {len(files)}", file=sys.stderr, flush=True)
     report(outcomes)
+    report_commands(commands)
     if chosen.json:
         chosen.json.write_text(
             json.dumps({path: [[one.kind, one.reason] for one in found] for path, found in outcomes.items()}, indent=1)
@@ -262,6 +272,34 @@ def _stepped(config: Mapping[str, Any], length: int) -> dict[tuple[str, str], np
                 for one in per_epoch:
                     one.step()
     return out
+
+
+# ---- the commands, without facts
+
+
+def said_without_facts(path: Path, found: Outcome) -> dict[str, str]:
+    """For each command what goes wrong where a plan is there and no fact is given; "" for nothing."""
+    if found.kind not in ("equal", "said"):
+        return {}
+    wrong = {}
+    for name in ("show", "check", "explain", "convert"):
+        more = {"show": ["--height", "3"], "convert": ["--to", "yaml"]}.get(name, [])
+        result = CliRunner().invoke(main_command, [name, str(path), *more])
+        trouble = result.stderr if result.exit_code else ""
+        if name == "check":
+            trouble = "\n".join(line for line in result.stderr.splitlines() if "of the horizon" in line) or trouble
+        wrong[name] = trouble.strip()
+    return wrong
+
+
+def report_commands(commands: Mapping[str, dict[str, str]]) -> None:
+    """How many plans each command takes without facts."""
+    planned = {path: found for path, found in commands.items() if found}
+    for name in ("show", "check", "explain", "convert"):
+        failed = {path: found[name] for path, found in planned.items() if found[name]}
+        print(f"{name} without facts: {len(planned) - len(failed)} of {len(planned)}")
+        for path, said in list(failed.items())[:5]:
+            print(f"{'':22}{path}: {said[:300]}")
 
 
 # ---- the comparison

@@ -29,6 +29,7 @@ _PATH = re.compile(r"[^()]*(\.[A-Za-z]\w*|[/\\][^()]*)")
 _NUMBER = re.compile(r"\s*\d[\d_]*(e\d+)?\s*")
 _MOST_VALUES = 20_000_000  # 160 MB; a picture has a thousand columns
 _MOST_GROUPS = 1_000
+_SHORT_EPOCH = 100  # updates of an epoch where a config cannot be read without
 _EPOCH = 1_000  # updates of an epoch that a config counts beside updates
 _ASSUMED = 1_000  # updates of a run that nobody said the length of
 
@@ -90,8 +91,8 @@ def read_assuming(given: str, *, format: str | None = None, field: str = "lr", f
     except MissingFact:
         if facts.steps_per_epoch or facts.batches_per_epoch:
             raise
-        _note(f"no --steps-per-epoch given; taken to be {_EPOCH}")
-        more = replace(facts, steps_per_epoch=_EPOCH)
+        _note(f"no --steps-per-epoch given; taken to be {_SHORT_EPOCH}")
+        more = replace(facts, steps_per_epoch=_SHORT_EPOCH)
         return read_plan(given, format=format, field=field, facts=more), more
 
 

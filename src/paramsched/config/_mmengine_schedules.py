@@ -37,11 +37,21 @@ Scheduler: TypeAlias = tuple[Curve, Arguments]
 @final
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A scheduler as a schedule on its own clock, in its window."""
+    """A scheduler as a schedule on its own clock, in its window.
+
+    Args:
+        schedule: with its window.
+        kind: what it does to the value it finds.
+        arguments: those of the scheduler.
+        to_base: whether its floor is a multiple of the base, which is right only where the value found is the base.
+        undone: whether it leaves the value as it found it.
+    """
 
     schedule: Schedule
     kind: Kind
     arguments: Arguments
+    to_base: bool
+    undone: bool
 
 
 @final
@@ -75,7 +85,11 @@ def combined(schedulers: Sequence[Scheduler], clock: Clock, *, any_epoch: bool =
     Raises:
         MissingFact: how the list combines hangs on the length of an epoch, which nothing says.
     """
-    pieces = [_piece(curve, arguments, clock, alone=len(schedulers) == 1) for curve, arguments in schedulers]
+    # Where a length is not known, rules cannot be written, and closed forms are looked for that otherwise are not.
+    unknown = any(arguments.get(CONVERTED) for _, arguments in schedulers)
+    pieces = [
+        _piece(curve, arguments, clock, alone=len(schedulers) == 1, unknown=unknown) for curve, arguments in schedulers
+    ]
     exact = [piece for piece in pieces if piece is not None]
     if len(exact) == len(pieces):
         if len(exact) == 1 or all(piece.kind == "factor" for piece in exact):
@@ -83,7 +97,7 @@ def combined(schedulers: Sequence[Scheduler], clock: Clock, *, any_epoch: bool =
         ordered = _one_after_another(exact, clock, any_epoch=any_epoch)
         if ordered is not None:
             return ordered
-    if any(arguments.get(CONVERTED) for _, arguments in schedulers):
+    if unknown:
         raise MissingFact(
             f"{CONVERTED}=True",
             "what it means beside the others hangs on the iterations of an epoch, which nothing says",
@@ -105,6 +119,9 @@ def _one_after_another(pieces: Sequence[Piece], clock: Clock, *, any_epoch: bool
                 return None
             least = max(least, enough)
     ordered = sorted(pieces, key=lambda piece: _begin(piece.arguments, clock))
+    for index, piece in enumerate(ordered):
+        if piece.to_base and not all(before.undone for before in ordered[:index]):
+            return None
     return Combined(chain(*(piece.schedule for piece in ordered)), least)
 
 
@@ -145,7 +162,7 @@ class _Ticks:
         return every(schedule, "epoch") if self.stepwise else schedule
 
 
-def _piece(curve: Curve, arguments: Arguments, clock: Clock, *, alone: bool) -> Piece | None:
+def _piece(curve: Curve, arguments: Arguments, clock: Clock, *, alone: bool, unknown: bool) -> Piece | None:
     """A scheduler as a window over a closed form; None where the form says something else somewhere."""
     by_epoch = bool(arguments["by_epoch"])
     begin, end = arguments["begin"], arguments["end"]
@@ -158,7 +175,7 @@ def _piece(curve: Curve, arguments: Arguments, clock: Clock, *, alone: bool) -> 
         return None
     last = min(end, run) if run is not None and alone and end > run else end
     try:
-        found = _shape(curve, arguments, ticks, alone=alone, run=run)
+        found = _shape(curve, arguments, ticks, alone=alone, run=run, any_floor=alone or unknown)
     except InvalidArgument:
         return None  # a number our shape refuses and the rule does not, gamma=0 say
     if found is None:
@@ -168,11 +185,14 @@ def _piece(curve: Curve, arguments: Arguments, clock: Clock, *, alone: bool) -> 
     if not covers:
         stop = None if last >= INF else ticks.count(last) if curve.name == "MultiStep" else ticks.last(last)
         shape = window(shape, ticks.count(begin), stop)
-    return Piece(shape, kind, arguments)
+    undone = (curve.name == "Linear" and arguments["end_factor"] == 1 and (end - begin > 1 or ticks.converted)) or (
+        curve.name == "Constant" and end < INF and (end - begin > 1 or ticks.converted)
+    )
+    return Piece(shape, kind, arguments, bool(arguments.get("eta_min_ratio")) and not alone, undone)
 
 
 def _shape(
-    curve: Curve, arguments: Arguments, ticks: _Ticks, *, alone: bool, run: int | None
+    curve: Curve, arguments: Arguments, ticks: _Ticks, *, alone: bool, run: int | None, any_floor: bool
 ) -> tuple[Schedule, Kind, bool] | None:
     """The closed form on the window's own clock, what it does, and whether it holds by itself after the window."""
     endless = arguments["end"] >= INF
@@ -207,7 +227,7 @@ def _shape(
                 return constant(start), "factor", True
             return ticks.changing(linear(start, to, over=ticks.last(size))), "factor", True
         case "CosineAnnealing":
-            return _cosine_shape(arguments, ticks, alone=alone, run=run)
+            return _cosine_shape(arguments, ticks, run=run, any_floor=any_floor)
         case "Poly" if not endless:
             if single:
                 return None
@@ -218,14 +238,14 @@ def _shape(
 
 
 def _cosine_shape(
-    arguments: Arguments, ticks: _Ticks, *, alone: bool, run: int | None
+    arguments: Arguments, ticks: _Ticks, *, run: int | None, any_floor: bool
 ) -> tuple[Schedule, Kind, bool] | None:
     length, size = arguments["T_max"], arguments["end"] - arguments["begin"]
     reached = size if run is None else min(size, run - arguments["begin"])
     if reached - (0 if ticks.converted else 1) > length:
         return None  # it turns round and climbs
     ratio = arguments["eta_min_ratio"]
-    if ratio is not None and ratio != 0 and not alone:
+    if ratio is not None and ratio != 0 and not any_floor:
         return None  # a multiple of the base, not of what the schedulers before left of it
     floor: float | Absolute = absolute(float(arguments["eta_min"])) if ratio is None else float(ratio)
     zero = floor in (absolute(0.0), 0.0)

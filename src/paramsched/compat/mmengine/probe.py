@@ -12,10 +12,14 @@ from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.schedules.rules import table
 
 _MOST_TICKS = 500_000
-_EXACT = ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0))  # value and base of a group; each shows one number by itself
-_GENERIC = ((1.0, 1.0), (2.0, 1.0), (1.0, 2.0))  # for classes that do something else at 0
+_LARGE, _SMALL = 2.0**60, 2.0**-60
+# Value and base of a group. The first three show c, a and b each by itself, to the last digit: beside a large number
+# the others vanish, and powers of two round nothing. Not 0, where a class may do something else.
+_SOLVED = ((_SMALL, _SMALL), (_LARGE, _SMALL), (_SMALL, _LARGE))
 _CHECKED = ((0.75, 0.5), (3.0, 5.0))
+_POINTS = (*_SOLVED, *_CHECKED)
 _TOLERANCE = 1e-9
+_ROUNDING = 1e-15
 
 Length = Callable[[bool], int | None]
 
@@ -33,27 +37,7 @@ def probe(cls: type, arguments: Mapping[str, Any], epoch_length: int | None, len
         InvalidArgument: the class refuses its arguments; or its values are not `a v + b base + c` at each tick.
         MissingFact: nothing says how long it ticks.
     """
-    failure: InvalidArgument | None = None
-    for pairs in (_EXACT, _GENERIC):
-        try:
-            return _probed(cls, arguments, epoch_length, length, pairs)
-        except InvalidArgument as refusal:
-            if isinstance(refusal, MissingFact):
-                raise
-            failure = failure or refusal if pairs is _EXACT else refusal
-    assert failure is not None
-    raise failure
-
-
-def _probed(
-    cls: Any,
-    arguments: Mapping[str, Any],
-    epoch_length: int | None,
-    length: Length,
-    pairs: tuple[tuple[float, float], ...],
-) -> UserScheduler:
-    points = (*pairs, *_CHECKED)
-    optimizer = _optimizer(points)
+    optimizer = _optimizer()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -66,10 +50,10 @@ def _probed(
             # The first tick was made by the constructor, on the values the groups had then.
             for tick in range(last):
                 if tick:
-                    _put(optimizer, field, points)
+                    _put(optimizer, field)
                     scheduler.step()
                 if tick >= begin:
-                    rows.append(_row(cls, [float(group[field]) for group in optimizer.param_groups], points, pairs))
+                    rows.append(_row(cls, [float(group[field]) for group in optimizer.param_groups]))
     except (InvalidArgument, KeyboardInterrupt):
         raise
     except Exception as error:  # whatever a class of a user's raises
@@ -91,19 +75,19 @@ def _built(cls: Any, arguments: Mapping[str, Any], epoch_length: int | None, opt
     return cls.build_iter_from_epoch(optimizer=optimizer, epoch_length=epoch_length, **arguments)
 
 
-def _optimizer(points: tuple[tuple[float, float], ...]) -> torch.optim.Optimizer:
+def _optimizer() -> torch.optim.Optimizer:
     """A group for each pair of a value and a base; every entry that may be scheduled holds them."""
-    groups = [{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in points]
+    groups = [{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in _POINTS]
     optimizer = torch.optim.SGD(groups, lr=0.1, momentum=0.9)
     for field in ("lr", "momentum", "weight_decay", "dampening", "eps", "alpha"):
-        _put(optimizer, field, points)
-        for group, (_, base) in zip(optimizer.param_groups, points, strict=True):
+        _put(optimizer, field)
+        for group, (_, base) in zip(optimizer.param_groups, _POINTS, strict=True):
             group[f"initial_{field}"] = base
     return optimizer
 
 
-def _put(optimizer: torch.optim.Optimizer, field: str, points: tuple[tuple[float, float], ...]) -> None:
-    for group, (value, _) in zip(optimizer.param_groups, points, strict=True):
+def _put(optimizer: torch.optim.Optimizer, field: str) -> None:
+    for group, (value, _) in zip(optimizer.param_groups, _POINTS, strict=True):
         group[field] = value
 
 
@@ -120,21 +104,13 @@ def _require_length(cls: type, begin: int, last: int) -> None:
         )
 
 
-def _row(
-    cls: type,
-    found: list[float],
-    points: tuple[tuple[float, float], ...],
-    pairs: tuple[tuple[float, float], ...],
-) -> tuple[float, float, float]:
+def _row(cls: type, found: list[float]) -> tuple[float, float, float]:
     """a, b and c of one tick."""
-    first, second, third, *checked = found
-    if pairs is _EXACT:
-        row = (second - first, third - first, first)
-    else:
-        a, b = second - first, third - first
-        row = (_clean(a, first), _clean(b, first), _clean(first - a - b, first))
-    a, b, c = row
-    for (value, base), seen in zip(points[len(pairs) :], checked, strict=True):
+    small, by_value, by_base, *checked = found
+    a, b = _slope(small, by_value), _slope(small, by_base)
+    rest = (a + b) * _SMALL
+    c = 0.0 if abs(small - rest) <= _ROUNDING * abs(rest) else small - rest
+    for (value, base), seen in zip(_CHECKED, checked, strict=True):
         said = a * value + b * base + c
         if not abs(said - seen) <= _TOLERANCE * max(abs(seen), abs(a * value), abs(b * base), abs(c)):
             raise InvalidArgument(
@@ -142,9 +118,10 @@ def _row(
                 "its values are no multiple of the present value and the base, so that no plan says them",
                 "Give it to a Runner",
             )
-    return row
+    return a, b, c
 
 
-def _clean(number: float, beside: float) -> float:
-    """Without what is only the rounding of a difference."""
-    return 0.0 if abs(number) <= 4e-16 * abs(beside) else number
+def _slope(small: float, large: float) -> float:
+    """By how much a value grows with the number that was large; nothing, where it is only rounding."""
+    rise = large - small
+    return 0.0 if abs(rise) <= _ROUNDING * abs(small) else rise / _LARGE
