@@ -11,7 +11,7 @@ TORCH := torch==2.13.0
 # An editable install leaves our own files uncompiled, where nothing may write beside them later.
 COMPILE = $(BIN)/python -m compileall -q src
 
-.PHONY: run test thorough fuzz figures lint bench docs clean
+.PHONY: run test thorough fuzz corpus figures lint bench docs clean
 
 run: $(VENV)/run.stamp
 	@echo "Training on handwritten digits: a few seconds until torch is loaded, about ten for 900 updates."
@@ -29,6 +29,11 @@ thorough: $(VENV)/dev.stamp
 fuzz: $(VENV)/dev.stamp
 	end=$$(( $$(date +%s) + $(SECONDS) )); while [ $$(date +%s) -lt $$end ]; do \
 	    HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -n 2 --dist worksteal -q tests/fuzz $(ARGS) || exit 1; done
+
+# Real MMEngine configs against MMEngine itself, value by value; it runs them, so give a folder you trust:
+# make corpus CONFIGS=../mmdetection ARGS="--import my.schedulers"
+corpus: $(VENV)/dev.stamp
+	$(BIN)/python tests/corpus/compare_mmengine.py $(CONFIGS) $(ARGS)
 
 # How the code reads: sizes, names, imports. It needs no environment.
 figures:
