@@ -34,7 +34,7 @@ either_profile = settings(
 def figure() -> Any:
     """Every case is counted; one that failed has failed the test."""
     yield
-    figures.record("fuzz: logs", tried=TRIED["logs"], what="damaged, binary and odd logs given to an audit")
+    figures.record("logs", tried=TRIED["logs"], what="damaged, binary and odd logs given to an audit")
 
 
 @pytest.fixture
