@@ -18,10 +18,13 @@ def main() -> None:
     parser.add_argument("--plan", help="a plan instead of the config's schedulers")
     parser.add_argument("--output", default="runs/digits-config", help="folder for logs and checkpoints")
     parser.add_argument("--resume", action="store_true", help="go on from the newest checkpoint")
+    parser.add_argument("--load-from", help="begin with the weights of this checkpoint; with --resume go on from there")
     asked = parser.parse_args()
 
-    schedules = {"param_scheduler": asked.plan} if asked.plan else {}
-    runner = Runner.from_cfg(HERE / "mmengine_config.py", work_dir=asked.output, resume=asked.resume, **schedules)
+    settings = {"work_dir": asked.output, "resume": asked.resume, "load_from": asked.load_from}
+    if asked.plan:
+        settings["param_scheduler"] = asked.plan
+    runner = Runner.from_cfg(HERE / "mmengine_config.py", **settings)
     runner.train()
     print(
         f"accuracy {runner.val()['accuracy']:.1%} on the held-out digits; values in {runner.work_dir / 'values.jsonl'}"

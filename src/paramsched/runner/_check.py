@@ -1,6 +1,7 @@
 """Check everything a Runner is given, before anything is built; every fault at once, each with its path."""
 
 import inspect
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
@@ -269,7 +270,9 @@ def _check_loader(loader: Any, path: str, faults: Faults) -> None:
         )
     if faults.count == before:
         try:  # what torch says of the others, and of arguments that need each other
-            loader_of({**loader, "dataset": [0]})
+            with warnings.catch_warnings():  # they are said when it is built
+                warnings.simplefilter("ignore")
+                loader_of({**loader, "dataset": [0]})
         except (TypeError, ValueError, AssertionError, RuntimeError, OverflowError) as error:
             faults.add(path, f"torch's DataLoader: {error}")
 
@@ -400,7 +403,7 @@ def check_type(config: Mapping[str, Any], registry: Any, path: str, faults: Faul
             and name not in arguments
         ):
             faults.add(within(path, name), f"{_said(named)} needs it")
-    if not unknown and getattr(made, "__module__", "").startswith("paramsched."):
+    if not unknown and str(getattr(made, "__module__", "")).startswith("paramsched."):
         for name, value in arguments.items():
             _check_argument(made, name, value, arguments, path, faults)
 

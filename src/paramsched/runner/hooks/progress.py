@@ -1,5 +1,6 @@
 """ProgressBarHook: a tqdm bar over the iterations of the run."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from tqdm.auto import tqdm
@@ -7,10 +8,15 @@ from tqdm.auto import tqdm
 from paramsched.runner.hooks.hook import Hook
 from paramsched.runner.registry import HOOKS
 
+_FORMAT = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
+_MOST = 5  # values that are shown, where the width is not known
+
 
 @HOOKS.register_module()
 class ProgressBarHook(Hook):
-    """A bar with the loss and the values in use, in the main process; none where standard error is no terminal.
+    """A bar with the loss and as many of the values in use as there is room for, in the main process.
+
+    There is none where standard error is no terminal.
 
     Args:
         interval: iterations between two looks at the loss, which costs a synchronisation of the device.
@@ -29,6 +35,7 @@ class ProgressBarHook(Hook):
             initial=runner.train_loop.clock.iter,
             unit="it",
             dynamic_ncols=True,
+            bar_format=_FORMAT,
             disable=None if runner.accelerator.is_main_process else True,
         )
 
@@ -37,12 +44,35 @@ class ProgressBarHook(Hook):
     ) -> None:
         if not self._bar.disable and self.every_n_train_iters(runner, self.interval):
             shown = {} if not outputs or "loss" not in outputs else {"loss": f"{float(outputs['loss']):.4f}"}
-            values = {
-                f"{field} {group}".strip(): f"{value:.3g}"
-                for (field, group), value in list(runner.values().items())[:4]
-            }
-            self._bar.set_postfix(shown | values, refresh=False)
+            shown |= {f"{field} {group}".strip(): f"{value:.3g}" for (field, group), value in runner.values().items()}
+            look = self._bar.format_dict
+            self._bar.set_postfix(fitting(shown, _room(look)), refresh=False)
         self._bar.update()
 
     def after_train(self, runner: Any) -> None:
         self._bar.close()
+
+
+def _room(look: Mapping[str, Any]) -> int | None:
+    """Columns for values beside a bar of ten columns; None where the width is not known."""
+    if look["ncols"] is None:
+        return None
+    times = 2 * max(len("00:00"), len(tqdm.format_interval(look["elapsed"] or 0)))
+    total = f"{look['total']}"
+    return int(look["ncols"]) - 10 - len("100%||  [<, 99.99it/s]") - len(f"{total}/{total}") - times
+
+
+def fitting(shown: Mapping[str, str], room: int | None) -> dict[str, str]:
+    """The first of these values that fit into so many columns; a value is shown whole or not at all.
+
+    >>> fitting({"loss": "0.5", "lr": "0.01", "weight_decay": "0.001"}, 30)
+    {'loss': '0.5', 'lr': '0.01'}
+    """
+    left = 10**6 if room is None else room
+    fits: dict[str, str] = {}
+    for name, value in list(shown.items())[:_MOST]:
+        left -= len(f", {name}={value}")
+        if left < 0:
+            break
+        fits[name] = value
+    return fits
