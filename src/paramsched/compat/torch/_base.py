@@ -170,7 +170,9 @@ class LRScheduler(peers.LRScheduler, metaclass=_Kind):
     def get_last_lr(self) -> list[Number]:
         """What this scheduler last computed: one per group, of the type of the group's lr, tensors copied."""
         last = self._last_lr
-        return [_groups.copied(value) for value in last] if type(last) is list else last
+        if type(last) is not list:
+            return last
+        return [value if type(value) is float else _groups.copied(value) for value in last]
 
     def print_lr(self, is_verbose: bool, group: int, lr: float, epoch: int | None = None) -> None:
         """Print one group's value, as torch before 2.7 did."""

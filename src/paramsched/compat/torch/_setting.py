@@ -57,7 +57,8 @@ class SettingLR(LRScheduler):
         """Refuse a step beyond the end, where there is one."""
 
     def _update_lr(self, epoch: float | None = None) -> None:
-        self._take_in_late_groups()
+        if len(self.optimizer.param_groups) > len(self.base_lrs):
+            self._take_in_late_groups()
         self._advance(epoch)
         if self._own_get_lr:
             self._get_lr_called_within_step = True

@@ -7,7 +7,7 @@ from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
 from paramsched.compat.torch import _groups, _members, _state
-from paramsched.compat.torch._base import LRScheduler, Verbose, _verbose, is_drop_in
+from paramsched.compat.torch._base import LRScheduler, Verbose, _verbose, is_drop_in, is_ours
 from paramsched.compat.torch._groups import Number
 from paramsched.compat.torch._kernel import KernelLR
 from paramsched.compat.torch._order import watch
@@ -101,7 +101,10 @@ class ChainedScheduler(LRScheduler, peers.ChainedScheduler):
             member.step()
             if self._can_lose:
                 self._scale_lost(member)
-        self._last_lr = _groups.values(self.optimizer)
+        last = self._schedulers[-1]
+        # One of ours, and no user's subclass that may write by itself, wrote what the groups hold.
+        exact = is_drop_in(last) and is_ours(type(last))
+        self._last_lr = list(last._last_lr) if exact else _groups.values(self.optimizer)
 
     def _scale_lost(self, member: Any) -> None:
         """What a zero took from one member's value is scaled by the others in its absence."""

@@ -1,7 +1,7 @@
 """The schedulers of users' functions: LambdaLR sets a multiple of base, MultiplicativeLR scales step by step."""
 
 from collections.abc import Callable, Sequence
-from operator import attrgetter, mul
+from operator import attrgetter, itemgetter, mul
 from typing import Any, TypeAlias
 
 from torch.optim import Optimizer
@@ -21,6 +21,8 @@ from paramsched.compat.torch._function_notes import (
 from paramsched.compat.torch._groups import Number, numbers
 from paramsched.compat.torch._setting import SettingLR
 from paramsched.compat.torch._state import class_of
+
+_RATE = itemgetter("lr")
 
 Factor: TypeAlias = Callable[[int], float]
 """A user's function of the epoch."""
@@ -118,8 +120,9 @@ class MultiplicativeLR(LRScheduler, peers.MultiplicativeLR):
         if self._own_get_lr:
             super()._update_lr(epoch)
             return
-        self._take_in_late_groups()
         groups = self.optimizer.param_groups
+        if len(groups) > len(self.base_lrs):
+            self._take_in_late_groups()
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         tick = self.last_epoch
         if epoch is not None:
@@ -148,7 +151,7 @@ class MultiplicativeLR(LRScheduler, peers.MultiplicativeLR):
             row = [group["lr"] * factor for group in groups]
         else:
             self._gave = [ask(tick) for ask in self._asked]
-            row = [group["lr"] * factor for group, factor in zip(groups, self._gave)]  # noqa: B905  # as many
+            row = list(map(mul, map(_RATE, groups), self._gave))
         for group, value in zip(groups, row):  # noqa: B905  # as many
             group["lr"] = value
         self._last_lr = row

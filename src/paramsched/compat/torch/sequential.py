@@ -107,7 +107,8 @@ class SequentialLR(LRScheduler, peers.SequentialLR):
             _members.enter(member)
         else:
             member.step()
-        self._last_lr = member.get_last_lr() if is_drop_in(member) else _groups.values(self.optimizer)
+        # A member's list is never changed, only replaced.
+        self._last_lr = list(member._last_lr) if is_drop_in(member) else _groups.values(self.optimizer)
 
     def recursive_undo(self, sched: Any = None) -> None:
         """Set back the clocks of the members, as torch's compositions ask of each other."""
