@@ -7,7 +7,8 @@ from typing import Any, TypeAlias
 from torch import Tensor
 from torch.optim import Optimizer
 
-from paramsched.compat.pytorch_accelerated._groups import copied, plain, spread, write
+from paramsched.compat._copies import by_value
+from paramsched.compat.pytorch_accelerated._groups import plain, spread, write
 from paramsched.errors import UnknownField, nearest
 
 Number: TypeAlias = float | Tensor
@@ -84,8 +85,10 @@ class SchedulerBase(ABC):
 
     def state_dict(self) -> dict[str, Any]:
         """All attributes except the optimizer, and what the groups hold now."""
-        state = {name: copied(value) for name, value in vars(self).items() if name != "optimizer"}
-        state[VALUES] = [plain(copied(group[self.param_group_field])) for group in self.optimizer.param_groups]
+        state = {name: by_value(value) for name, value in vars(self).items() if name != "optimizer"}
+        field, groups = state.get("param_group_field"), getattr(vars(self).get("optimizer"), "param_groups", [])
+        if all(field in group for group in groups):
+            state[VALUES] = [plain(by_value(group[field])) for group in groups]
         return state
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -94,20 +97,22 @@ class SchedulerBase(ABC):
         Bases and values are restored where there is one for each group.
         """
         self._join_new_groups()
-        groups = len(self.optimizer.param_groups)
+        groups = len(getattr(vars(self).get("optimizer"), "param_groups", []))
         bases, values = state_dict.get("base_lr_values", ()), state_dict.get(VALUES, ())
-        own = self.base_lr_values
-        vars(self).update({name: copied(value) for name, value in state_dict.items() if name != VALUES})
-        if len(bases) != groups:
+        own = vars(self).get("base_lr_values")
+        vars(self).update({name: by_value(value) for name, value in state_dict.items() if name != VALUES})
+        if own is not None and len(bases) != groups:
             self.base_lr_values = own
-        if len(values) == groups:
+        if groups and len(values) == groups:
             self._update_param_groups(values)
 
     def _join_new_groups(self) -> None:
-        """Give groups without a base their own value as base."""
+        """Give groups without a base their own value as base; a subclass that left the constructor out keeps none."""
+        if "base_lr_values" not in vars(self):
+            return
         for group in self.optimizer.param_groups[len(self.base_lr_values) :]:
-            base = group.setdefault(self._initial_param_group_field, copied(group[self.param_group_field]))
-            self.base_lr_values.append(copied(base))
+            base = group.setdefault(self._initial_param_group_field, by_value(group[self.param_group_field]))
+            self.base_lr_values.append(by_value(base))
 
     def _update_param_groups(self, values: Any) -> None:
         groups = self.optimizer.param_groups

@@ -9,22 +9,6 @@ from torch import Tensor
 from paramsched.errors import InvalidArgument
 
 
-def copied(value: Any) -> Any:
-    """A copy that shares no container and no tensor with `value`; anything else is itself.
-
-    Not `deepcopy`: what users keep in a scheduler may be large, and may not be copyable.
-    """
-    match value:
-        case Tensor():
-            return value.detach().clone()
-        case list() | tuple() | set() | frozenset() if type(value) in (list, tuple, set, frozenset):
-            return type(value)(copied(item) for item in value)
-        case dict() if type(value) is dict:
-            return {key: copied(item) for key, item in value.items()}
-        case _:
-            return value
-
-
 def plain(value: Any) -> Any:
     """A Python number where `value` is a 0-d array or tensor, so that checkpoints stay plain."""
     if type(value) is float:  # nearly always; the checks below cost more than the write

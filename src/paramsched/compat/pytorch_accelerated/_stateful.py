@@ -6,8 +6,8 @@ from typing import Any
 
 from torch.optim import Optimizer
 
+from paramsched.compat._copies import by_value
 from paramsched.compat.pytorch_accelerated._base import SchedulerBase
-from paramsched.compat.pytorch_accelerated._groups import copied
 
 
 class StatefulSchedulerBase(SchedulerBase, ABC):
@@ -62,4 +62,4 @@ class StatefulSchedulerBase(SchedulerBase, ABC):
             known["base_lr_values"] = state_dict["base_lr_values"]
         if "num_updates" in state_dict:
             known["_num_updates"] = state_dict["num_updates"]
-        vars(self).update({name: copied(value) for name, value in known.items()})
+        vars(self).update({name: by_value(value) for name, value in known.items()})

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from torch.optim import Optimizer
 
+from paramsched.compat._copies import by_value
 from paramsched.compat.pytorch_accelerated._checkpoints import (
     Period,
     estimate_checkpoint_steps,
@@ -14,7 +15,6 @@ from paramsched.compat.pytorch_accelerated._checkpoints import (
     stable_decay,
 )
 from paramsched.compat.pytorch_accelerated._checks import at_least, positive_count, warn_of_reversals
-from paramsched.compat.pytorch_accelerated._groups import copied
 from paramsched.compat.pytorch_accelerated._placeholders import Placeholder, TrainerPlaceholderValues
 from paramsched.compat.pytorch_accelerated._replace import refuse_placeholders
 from paramsched.compat.pytorch_accelerated._stateful import StatefulSchedulerBase
@@ -191,12 +191,12 @@ class WSDLrScheduler(StatefulSchedulerBase):
 
     def get_decay_info(self) -> list[Period]:
         """The period that each checkpoint ends."""
-        return copied(self.checkpoint_decay_info)  # type: ignore[no-any-return]  # what goes in comes out
+        return by_value(self.checkpoint_decay_info)  # type: ignore[no-any-return]  # what goes in comes out
 
     def get_phase_info(self, num_updates: int) -> Period:
         """The period that update number `num_updates`, counted from 1, belongs to; after the run the last one."""
         inside = (period for period in self.checkpoint_decay_info if period["period_end"] >= num_updates)
-        return copied(next(inside, self.checkpoint_decay_info[-1]))  # type: ignore[no-any-return]  # as above
+        return by_value(next(inside, self.checkpoint_decay_info[-1]))  # type: ignore[no-any-return]  # as above
 
     def get_current_step(self) -> int:
         """One less than the updates counted by `step()`, whichever count the first one stands for.
@@ -220,7 +220,7 @@ class WSDLrScheduler(StatefulSchedulerBase):
 
     def state_dict(self) -> dict[str, Any]:
         """The attributes by the constructor's names, the checkpoints, bases and count: plain numbers."""
-        named = {name: copied(getattr(self, name)) for name in (*_STATE, "param_group_field", "base_lr_values")}
+        named = {name: by_value(getattr(self, name)) for name in (*_STATE, "param_group_field", "base_lr_values")}
         return named | {"num_updates": self._num_updates, "first_update": self.first_update}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
