@@ -218,7 +218,7 @@ def test_a_scope_before_a_class_of_mmengines_is_read_over(name):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("mmdet.QuadraticWarmupLR", "the package mmdet, which is not installed"),
+        ("mmflow.QuadraticWarmupLR", "the package mmflow, which is not installed"),
         ("QuadraticWarmup", "no class of yours has this name"),
         ("torch.StepLR", "no class of yours has this name"),
         ("StepLr", "Write type='StepLR'"),

@@ -18,6 +18,7 @@ from paramsched.schedules.sequence import Sequence
 from paramsched.schedules.window import Window
 
 _STEP = "  "
+_MOST_TEXT = 200  # characters of a rule
 
 
 def explained(
@@ -111,7 +112,7 @@ def _words(schedule: Schedule, resolved: Schedule | None, begin: int, end: int |
         case Recurrence(rules=rules):
             yield f"{indent}{_documented(schedule)}"
             for one in rules:
-                yield f"{indent}{_STEP}{one}: {_documented(one)}"
+                yield f"{indent}{_STEP}{_cut(str(one))}: {_documented(one)}"
         case _:
             yield f"{indent}{_when(begin, end) if resolved is not None else ''}{schedule}: {_said(schedule)}"
 
@@ -168,6 +169,11 @@ def _level(level: Level) -> str:
 
 def _way(curve: Curve) -> str:
     return "in a straight line" if curve == curves.linear else f"along {curve}"
+
+
+def _cut(text: str) -> str:
+    """A table of thousands of numbers, shortly."""
+    return text if len(text) <= _MOST_TEXT else text[: _MOST_TEXT - 1] + "…"
 
 
 def _documented(value: object) -> str:

@@ -1,7 +1,7 @@
 """Ask a user's scheduler class, tick by tick, what it does to a value, and write it down as a rule."""
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -60,11 +60,24 @@ def probe(cls: type, arguments: Mapping[str, Any], epoch_length: int | None, len
         raise InvalidArgument(
             cls.__name__, f"{type(error).__name__}: {error}", "Give it to a Runner, where it has what it asks for"
         ) from error
-    scale, base, add = zip(*rows, strict=True) if rows else ((1.0,), (), ())
-    rule = table(
-        scale, base if any(base) else (), add if any(add) else (), begin, None, "epoch" if by_epoch else "update"
-    )
+    columns = zip(*rows, strict=True) if rows else ((1.0,), (), ())
+    rule = table(*_shortened(*columns), begin, None, "epoch" if by_epoch else "update")
     return UserScheduler(field, begin, scheduler.end, by_epoch, rule)
+
+
+def _shortened(*columns: Sequence[float]) -> tuple[Sequence[float], Sequence[float], Sequence[float]]:
+    """The columns without the repeats at their ends, but one of full length: a shorter one goes on as it ends."""
+    size = len(columns[0])
+    found: list[Sequence[float]] = []
+    for index, column in enumerate(columns):
+        end = len(column)
+        while end > 1 and column[end - 1] == column[end - 2]:
+            end -= 1
+        found.append(column[:end] if index == 0 or any(column) else ())
+    if max(map(len, found)) < size:
+        found[0] = columns[0]
+    scale, base, add = found
+    return scale, base, add
 
 
 def _built(cls: Any, arguments: Mapping[str, Any], epoch_length: int | None, optimizer: Any) -> Any:

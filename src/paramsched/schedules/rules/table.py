@@ -16,7 +16,10 @@ from paramsched.schedules.rules.base import Clock, Coefficients, Rule
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class TableRule(Rule):
-    """At tick k: v <- scale[k] * v + base[k] * base + add[k]; behind the last entry it does nothing."""
+    """At tick k: v <- scale[k] * v + base[k] * base + add[k]; behind the last entry it does nothing.
+
+    A column that is shorter than the longest goes on with its last entry; an empty one is nothing.
+    """
 
     scale: tuple[float, ...]
     base: tuple[float, ...]
@@ -30,12 +33,6 @@ class TableRule(Rule):
         for name in ("scale", "base", "add"):
             values = tuple(finite(f"rules.table({name}=…)", value) for value in getattr(self, name))
             object.__setattr__(self, name, values)
-            if values and len(values) != len(self.scale):
-                raise InvalidArgument(
-                    f"rules.table({name}=…)",
-                    f"{len(values)} ticks, and scale has {len(self.scale)}",
-                    "Give as many, or none",
-                )
         if not self.scale:
             raise InvalidArgument("rules.table([])", "no tick", "Write rules.table([1.0])")
 
@@ -45,11 +42,12 @@ class TableRule(Rule):
 
     def _coefficients(self, k: Floats) -> Coefficients:
         out = Coefficients.identity(k.size)
-        known = k < len(self.scale)
+        columns = ((out.a, self.scale), (out.b, self.base), (out.c, self.add))
+        known = k < max(len(values) for _, values in columns)
         ticks = k[known].astype(np.int64)
-        for column, values in ((out.a, self.scale), (out.b, self.base), (out.c, self.add)):
+        for column, values in columns:
             if values:
-                column[known] = np.asarray(values)[ticks]
+                column[known] = np.asarray(values)[np.minimum(ticks, len(values) - 1)]
         return out
 
 

@@ -1,0 +1,47 @@
+"""rules.table: what becomes of a value, said tick by tick."""
+
+import pytest
+
+import paramsched as ps
+from paramsched.errors import InvalidArgument
+from paramsched.schedules import recurrence, rules
+
+
+def values(rule, count, base=0.1):
+    return [recurrence(rule)(t, base=base) for t in range(count)]
+
+
+def test_each_tick_scales_the_value_and_adds_a_share_of_base_and_a_number():
+    rule = rules.table([0.0, 1.0, 2.0], [0.5, 0.5, 0.0], [0.0, 0.0, 0.25])
+
+    assert values(rule, 3, base=2.0) == [1.0, 2.0, 4.25]
+
+
+def test_a_shorter_column_goes_on_with_its_last_entry():
+    assert values(rules.table([0.0, 1.0], [0.25, 0.25, 0.5]), 3, base=1.0) == [0.25, 0.5, 1.0]
+
+
+def test_behind_its_last_entry_the_value_is_held():
+    assert values(rules.table([0.5, 0.5]), 4, base=1.0) == [0.5, 0.25, 0.25, 0.25]
+
+
+@pytest.mark.parametrize("by", ["update", "epoch", 3])
+def test_it_reads_back_as_it_is_printed(by):
+    line = recurrence(rules.table([0.0, 1.0], [0.1, 0.3], begin=2, by=by), rules.multistep([4]))
+
+    assert ps.parse(str(line)) == line
+
+
+@pytest.mark.parametrize(
+    ("write", "found"),
+    [
+        (lambda: rules.table([]), "no tick"),
+        (lambda: rules.table([float("nan")]), r"rules\.table\(scale=…\)"),
+        (lambda: rules.table([1.0], ["x"]), r"rules\.table\(base=…\)"),
+        (lambda: rules.table([1.0], begin=-1), r"rules\.table\(begin=…\)"),
+    ],
+    ids=["empty", "nan", "text", "begin"],
+)
+def test_what_is_no_table_is_refused(write, found):
+    with pytest.raises(InvalidArgument, match=found):
+        write()
