@@ -131,7 +131,7 @@ def warn_without_validation(schedulers: Schedulers) -> None:
             rules = one.states if isinstance(one, Scheduler) else ()
             watches = [f'plateau("{rule.metric}")' for rule in rules]
             if getattr(one, "need_val_args", False):
-                watches.append(f"{type(one).__name__}(monitor={one.monitor!r})")
+                watches.append(f"{type(one).__name__}(monitor={getattr(one, 'monitor', 'loss')!r})")
             for what in watches:
                 warn(f"{what} never acts: there is no validation. Give Runner(val_dataloader=…, val_cfg=dict())")
 
@@ -148,7 +148,9 @@ def fields(schedulers: Sequence[Any], optimizer: Optimizer) -> list[tuple[str, i
     names = ["lr"]
     for one in schedulers:
         names += (
-            [name for name, group in one.values() if group != ""] if isinstance(one, Scheduler) else [one.param_name]
+            [name for name, group in one.values() if group != ""]
+            if isinstance(one, Scheduler)
+            else [getattr(one, "param_name", "lr")]  # a user's class need not construct its base
         )
     groups = optimizer.param_groups
     return [(name, index) for name in dict.fromkeys(names) for index, group in enumerate(groups) if _has(group, name)]

@@ -1,6 +1,7 @@
 """What schedulers have to say at the end of a run, and what a log should hold."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from paramsched.compat.mmengine import optimizers
 from paramsched.compat.mmengine.base import _ParamScheduler
@@ -15,8 +16,9 @@ def scheduled_values(schedulers: Iterable[_ParamScheduler]) -> dict[str, list[fl
     values: dict[str, list[float]] = {}
     for scheduler in schedulers:
         optimizer = optimizers.raw(scheduler.optimizer) or scheduler.optimizer
-        groups = optimizer.param_groups
-        values[scheduler.param_name] = [float(optimizers.read(group, scheduler.param_name)) for group in groups]
+        name = getattr(scheduler, "param_name", None)  # a user's class need not construct its base
+        if name is not None:
+            values[name] = [float(optimizers.read(group, name)) for group in optimizer.param_groups]
     return values
 
 
@@ -26,5 +28,12 @@ def unmeasured(schedulers: Iterable[_ParamScheduler]) -> list[str]:
         f"[{index}] {type(one).__name__} never received {one.monitor!r} and so never acted: it acts after validations "
         f"in its window [{one.begin}, {one.end}). Give the run a validation, or call step({{{one.monitor!r}: …}})"
         for index, one in enumerate(schedulers)
-        if isinstance(one, ReduceOnPlateauParamScheduler) and one.last_metric is None
+        if isinstance(one, ReduceOnPlateauParamScheduler) and _never_measured(vars(one))
     ]
+
+
+def _never_measured(held: Mapping[str, Any]) -> bool:
+    """Whether a plateau saw no metric: ours keeps the last one, MMEngine's counts them, a user's may do neither."""
+    if "last_metric" in held:
+        return held["last_metric"] is None
+    return "monitor" in held and held.get("last_step", 0) < 0
