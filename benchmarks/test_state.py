@@ -2,6 +2,7 @@
 
 import pickle
 
+import pytest
 import torch
 
 import paramsched as ps
@@ -34,3 +35,11 @@ def test_saving_the_optimizer(told, least):
     best = least({"bare": bare.state_dict, "ours": ours.state_dict}, calls=1, rounds=50)
 
     told("optimizer.state_dict(), 100 groups", best["ours"], best["bare"], target=1.5)
+
+
+@pytest.mark.parametrize(("count", "limit"), [(1, 150.0), (100, 400.0)])
+def test_loading_a_state(told, least, count, limit):
+    state, other = scheduler([0.1 * (i + 1) for i in range(count)]).state_dict(), scheduler([0.2] * count)
+    best = least({"ours": lambda: other.load_state_dict(state)}, calls=1, rounds=50)
+
+    told(f"scheduler.load_state_dict(), {count} groups vs {limit:g} µs", best["ours"], limit, target=1.0)

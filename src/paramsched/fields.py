@@ -110,6 +110,8 @@ def base_of(asked: str, value: Any) -> float:
     if isinstance(value, complex) or "complex" in str(getattr(value, "dtype", "")):
         raise PlanError(f"{asked}={value!r}", "a complex number is no base", "Write a real number, 0.1 say")
     try:
+        if isinstance(value, (bool, str, bytes)):
+            raise TypeError
         base = float(value)
     except (TypeError, ValueError):
         raise PlanError(f"{asked}={value!r}", "it is no number", "Write a number, 0.1 say") from None

@@ -40,6 +40,25 @@ def test_the_first_one_stops_and_says_so():
     assert len(optimizer._optimizer_step_post_hooks) == 1
 
 
+@pytest.mark.parametrize("plan", [OLD, NEW], ids=["same plan", "another plan"])
+def test_that_the_first_one_is_detached_is_said_and_no_checkpoint_is_spoken_of(plan, caplog):
+    optimizer = probe()
+    first = ps.Scheduler(optimizer, OLD)
+    run(optimizer, 5)
+
+    with caplog.at_level(logging.WARNING, "paramsched"):
+        ps.Scheduler(optimizer, plan)
+
+    assert (
+        "another Scheduler of this process has driven this optimizer up to update 5: it is detached now" in caplog.text
+    )
+    assert {one.levelname for one in caplog.records} == {"WARNING"}
+    assert "checkpoint" not in caplog.text
+    assert ("the plan differs from that of the Scheduler before this one" in caplog.text) == (plan is NEW)
+    with pytest.raises(ps.errors.ParamschedError, match="detached"):
+        first.seek(0)
+
+
 def test_the_first_one_may_have_been_dropped_before():
     optimizer = after(5)
 

@@ -162,14 +162,17 @@ def test_a_text_that_is_no_plan_is_refused_and_nothing_changes(plan):
 @pytest.mark.parametrize(
     "state",
     [
-        torch.optim.lr_scheduler.StepLR(torch.optim.SGD([torch.zeros(1)], lr=0.1), 3).state_dict(),
+        {"last_step": 3, "_global_step": 4, "base_values": [0.1]},
+        {"last_epoch": "3", "_step_count": 4, "_last_lr": [0.1]},
+        {"last_epoch": 10**400, "_step_count": 4, "_last_lr": [0.1]},
+        {"_schedulers": [{"last_epoch": -1, "_last_lr": [0.1]}]},
         torch.optim.SGD([torch.zeros(1)], lr=0.1).state_dict(),
         {},
         [],
         None,
         {**SOUND, "version": 2},
     ],
-    ids=["StepLR", "optimizer", "empty", "list", "None", "from the future"],
+    ids=["MMEngine", "text", "huge", "negative", "optimizer", "empty", "list", "None", "from the future"],
 )
 def test_a_foreign_state_is_refused_and_nothing_changes(state):
     refused(state)
@@ -235,3 +238,34 @@ def test_a_state_of_a_thousand_groups_weighs_no_more_than_two_kilobytes():
 
 def test_distinct_bases_add_nine_bytes_for_each_group():
     assert weight([0.1 + i for i in range(1000)]) - weight([0.1] * 1000) <= 9 * 1000
+
+
+def deep(schedule, times):
+    for _ in range(times):
+        schedule = ps.shift(schedule, 1)
+    return schedule
+
+
+LONG = {
+    "700 points": ps.piecewise({10 * i: 0.5 + 0.001 * (i % 7) for i in range(1, 700)}),
+    "a line of 100,000 characters": ps.multistep(list(range(1, 20_000))),
+    "depth 90": deep(ps.cosine(over=5), 90),
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+@pytest.mark.parametrize("order", ["same plan", "another plan"])
+def test_a_state_of_any_plan_that_can_be_built_is_loaded(name, order):
+    plan = ps.Plan(lr=LONG[name], weight_decay=0.5)
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, plan)
+    run(optimizer, 3)
+    state = scheduler.state_dict()
+    other = ps.Scheduler(
+        probe(), plan if order == "same plan" else ps.Plan(lr=1.0, weight_decay=1.0), on_change="checkpoint"
+    )
+
+    other.load_state_dict(state)
+
+    assert other.plan == plan
+    assert other.state_dict() == state

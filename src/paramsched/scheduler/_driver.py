@@ -4,8 +4,10 @@ The optimizer's hooks hold the driver, and the driver does not hold the optimize
 its memory at once. A Scheduler is a handle: it may be dropped, the plan goes on.
 """
 
-from collections.abc import Iterator
-from typing import Any, Protocol, final
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any, Literal, Protocol, TypeAlias, final
 
 import torch
 
@@ -16,11 +18,14 @@ from paramsched.plan import Plan
 from paramsched.scheduler import _columns, updates
 from paramsched.scheduler._columns import Foreign
 from paramsched.scheduler._keys import COUNT, PLAN, Group, base_key, number_of, remove
-from paramsched.scheduler._slots import Slot, slots_of, values_at
+from paramsched.scheduler._slots import Slot, base_for, initial_value, slots_of, values_at
 from paramsched.scheduler._table import Table, Tuples, write_entry
 from paramsched.scheduler._untraced import skip, untraced
 from paramsched.scheduler._warn import warn
 from paramsched.time import Calendar
+
+LateGroups: TypeAlias = Literal["base", "present"]
+log = logging.getLogger("paramsched")
 
 
 class Loading(Protocol):
@@ -40,11 +45,24 @@ class Driver:
     Args:
         plan: as written; `resolved`: with its lengths in updates, by the facts of `calendar`.
         loading: what to do when the optimizer's state is loaded.
+        late_groups: what the lr (or another field) of a group that comes later is: its base, or its present value.
+        begin: the update at which a run without a count stands; None where nobody said it.
     """
 
-    def __init__(self, plan: Plan, resolved: Plan, calendar: Calendar, loading: Loading) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        resolved: Plan,
+        calendar: Calendar,
+        loading: Loading,
+        *,
+        late_groups: LateGroups = "base",
+        begin: int | None = None,
+    ) -> None:
         self.follow(plan, resolved, calendar)
-        self.loading = loading
+        self.loading, self.late_groups, self.begin = loading, late_groups, begin
+        self.handle: Callable[[], object] = _nobody  # the Scheduler, if someone holds it still
+        self.taken: Callable[[], int | None] = _nobody  # how many updates the optimizer's own state has seen
         self.t = 0
         self.states: dict[MetricRule[Any], Any] = {rule: rule.init() for rule in resolved.metric_rules}
         # Each of these holds at one update only, so that no update has to take it back.
@@ -285,7 +303,9 @@ class Driver:
         """Refuse groups that are gone, and tuples that have lost an element or gained one."""
         if not groups:
             raise StateError("optimizer.param_groups is empty: the groups that the plan writes have been taken out")
-        self.require_lengths([one if any(one is before for before in known) else {} for one in groups])
+        if self._tuples:
+            ours = {id(group) for group in known}
+            self.require_lengths([group if id(group) in ours else {} for group in groups])
 
     def require_lengths(self, groups: list[Group]) -> None:
         """Refuse tuples that have lost an element or gained one.
@@ -352,6 +372,8 @@ class Driver:
     def _adopt(self, groups: list[Group]) -> None:
         """Groups came, went, or were exchanged: bind them anew, and write only into those that need it."""
         slots = slots_of(self.resolved, groups)
+        if self._known:
+            slots = self._settle_late_groups(slots, groups)
         anew = not self._known or self._tampered(groups)
         before = {} if anew else _by_group(self.table.slots, self._known)
         now = _by_group(slots, groups)
@@ -369,6 +391,29 @@ class Driver:
         self.table = prepared(self.resolved, slots, groups, self.t, self.states)
         self.table.own(groups)
         self._remember(groups)
+
+    def _settle_late_groups(self, slots: tuple[Slot, ...], groups: list[Group]) -> tuple[Slot, ...]:
+        """The slots with the bases of groups that have joined, and the choice said in the log."""
+        joined = {index: slot for index, slot in enumerate(slots) if COUNT not in groups[slot.group]}
+        now = dict(zip(joined, values_at(joined.values(), self.t, self.states), strict=True))
+        settled = list(slots)
+        for place, slot in joined.items():
+            if now[place] == slot.base or initial_value(slot.field, groups[slot.group]) is not None:
+                continue
+            name = label(groups[slot.group], slot.group)
+            if self.late_groups == "present":
+                settled[place] = replace(slot, base=base_for(slot, self.t, self.states))
+                log.warning(
+                    "group %r joined at update %d: its %s %r goes on from there by the factors of the plan (its base "
+                    'is %r; late_groups="present")', name, self.t, slot.field, slot.base, settled[place].base,
+                )  # fmt: skip
+            else:
+                log.warning(
+                    "group %r joined at update %d: its %s %r is taken as its base, and the update uses %r "
+                    '(late_groups="base"). To go on from %r, write ps.Scheduler(…, late_groups="present")',
+                    name, self.t, slot.field, slot.base, now[place], slot.base,
+                )  # fmt: skip
+        return tuple(settled)
 
     def remove_from(self, groups: list[Group]) -> None:
         """Leave no trace."""
@@ -390,6 +435,10 @@ def prepared(
     table = Table(plan, slots, groups, targets=targets)
     table.seek(t, states)
     return table
+
+
+def _nobody() -> None:
+    return None
 
 
 def _by_group(slots: tuple[Slot, ...], groups: list[Group]) -> dict[int, list[tuple[Any, int]]]:

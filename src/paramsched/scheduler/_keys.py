@@ -3,7 +3,7 @@
 from math import isfinite
 from typing import Any, TypeAlias
 
-from paramsched.errors import InvalidArgument, StateError
+from paramsched.errors import InvalidArgument, StateError, shown
 from paramsched.fields import OURS, Field
 from paramsched.plan import Plan
 from paramsched.time import Calendar
@@ -66,12 +66,12 @@ def check(groups: list[Group]) -> None:
             raise StateError(f"param_groups[{index}][{PLAN!r}] is {group[PLAN]!r}, not the number of a plan")
         for key, value in group.items():
             if isinstance(key, str) and key.startswith(_BASE) and not is_finite_number(value):
-                raise StateError(f"param_groups[{index}][{key!r}] is {_shown(value)}, not a finite number")
+                raise StateError(f"param_groups[{index}][{key!r}] is {shown(value)}, not a finite number")
 
 
 def _check_count(count: Any, index: int) -> None:
     if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count < 2**62:
-        raise StateError(f"param_groups[{index}][{COUNT!r}] is {_shown(count)}, not a number of updates")
+        raise StateError(f"param_groups[{index}][{COUNT!r}] is {shown(count)}, not a number of updates")
 
 
 def is_finite_number(value: Any) -> bool:
@@ -82,11 +82,6 @@ def is_finite_number(value: Any) -> bool:
         return isfinite(value)
     except OverflowError:  # an integer of more than 308 digits
         return False
-
-
-def _shown(value: Any) -> str:
-    text = repr(value) if not isinstance(value, int) or value.bit_length() < 200 else "a huge integer"
-    return text if len(text) <= 100 else f"{text[:100]}…"
 
 
 def remove(groups: list[Group]) -> None:

@@ -7,13 +7,15 @@ from typing import Any, Literal, TypeAlias, final
 
 from paramsched._diff import Diff, diff
 from paramsched.errors import InvalidArgument, PlanChanged, nearest
+from paramsched.fields import label
 from paramsched.plan import Plan
 from paramsched.scheduler import _keys
 from paramsched.scheduler._driver import Driver, prepared
 from paramsched.scheduler._keys import COUNT, PLAN, Group
-from paramsched.scheduler._slots import Slot, slots_of
+from paramsched.scheduler._slots import Slot, initial_value, slots_of
 from paramsched.scheduler._state import State, restored
 from paramsched.scheduler._warn import warn
+from paramsched.scheduler.updates import updates_in_state
 from paramsched.time import Calendar
 
 Choice: TypeAlias = Literal["new", "checkpoint", "error"]
@@ -65,13 +67,16 @@ class Resume:
     def after(self, driver: Driver, groups: list[Group]) -> None:
         """The optimizer has loaded its state: go on from the count and the bases in its groups."""
         found = _keys.count_in(groups)
-        t = found or 0
+        t = (driver.begin or 0) if found is None else found
         table = prepared(driver.resolved, slots_of(driver.resolved, groups), groups, t, driver.states)
         if found is None:
-            warn(
-                "the optimizer's checkpoint carries no count of updates: the plan begins at 0, with the loaded values "
-                "for bases. If it was saved after n updates, call scheduler.seek(n)."
-            )
+            initial = say_initial(table.slots, groups)
+            if driver.begin is None:
+                warn(
+                    "the optimizer's checkpoint carries no count of updates: the plan begins at 0, with "
+                    f"{'initial values' if initial else 'the loaded values'} for bases. If it was saved after n "
+                    f"updates, call scheduler.seek(n){_told(driver.taken())}."
+                )
         else:
             self.compare_counts(driver, t, "optimizer")
             _say_bases(table.slots, {(slot.group, slot.field.slot): slot.base for slot in driver.table.slots})
@@ -100,29 +105,63 @@ class Resume:
             self.refuse_if_error(f"the plan in the checkpoint cannot be compared with the code's: {why}")
             log.warning("the plan in the checkpoint cannot be compared with the code's, which goes on: %s", why)
         states = restored(state.feedback, resolved.metric_rules)
-        slots = slots_of(resolved, groups, state.base_of())
-        table = prepared(resolved, slots, groups, state.t, states)
+        bases = state.base_of()
+        before, table = driver.table.slots, driver.table
+        slots = (
+            tuple(_with_base(slot, bases.get((slot.group, slot.field.slot), slot.base)) for slot in before)
+            if plan is driver.plan
+            else slots_of(resolved, groups, bases)
+        )
+        if all(slot is known for slot, known in zip(slots, before, strict=True)) if plan is driver.plan else False:
+            table.seek(state.t, states)
+        else:
+            table = prepared(resolved, slots, groups, state.t, states)
         if state.groups != len(groups):
             log.warning(
                 "the scheduler's state is of %d groups, the optimizer has %d: those in both go on with the saved bases",
                 state.groups, len(groups),
             )  # fmt: skip
         self.compare_counts(driver, state.t, "scheduler")
-        _say_bases(slots, {(slot.group, slot.field.slot): slot.base for slot in driver.table.slots})
-        driver.follow(plan, resolved, calendar)
+        if table is not driver.table:
+            _say_bases(slots, {(slot.group, slot.field.slot): slot.base for slot in before})
+        if plan is not driver.plan:
+            driver.follow(plan, resolved, calendar)
         driver.stand_at(state.t, "scheduler")
         driver.states = states
         driver.bind(groups, table)
         warn_if_over(driver)
 
-    def decide(self, saved: Written, code: Written) -> Written:
+    def load_position(self, driver: Driver, at: int, bases: Any, groups: list[Group]) -> None:
+        """Go on from a state of one of torch's schedulers: where it stood, and the bases it kept."""
+        taken = driver.taken()
+        t = at if taken is None else taken
+        given = bases if isinstance(bases, (list, tuple)) and len(bases) == len(groups) else []
+        kept = {(index, "lr"): float(base) for index, base in enumerate(given) if _keys.is_finite_number(base)}
+        carried = {(i, "lr") for i, group in enumerate(groups) if "initial_lr" in group}
+        new = {key: base for key, base in kept.items() if key not in carried}
+        before = {(slot.group, slot.field.slot): slot.base for slot in driver.table.slots}
+        slots = tuple(
+            _with_base(slot, new.get((slot.group, slot.field.slot), slot.base)) for slot in driver.table.slots
+        )
+        table = prepared(driver.resolved, slots, groups, t, driver.states)
+        _say_bases(slots, before)
+        unit = f"{t} updates as the optimizer's own state counts them" if taken is not None and taken != at else f"{t}"
+        log.warning(
+            "the state is one of torch's schedulers, at %d: the plan goes on from %s. If the run has taken another "
+            "number of updates (torch's scheduler was stepped once per epoch, say), call scheduler.seek(n)", at, unit,
+        )  # fmt: skip
+        driver.stand_at(t, "scheduler")
+        driver.bind(groups, table)
+        warn_if_over(driver)
+
+    def decide(self, saved: Written, code: Written, whose: str = "the checkpoint's") -> Written:
         """Of two plans, the saved one and the code's, the one to go on with."""
         before, now = saved[1], code[1]
         horizons = [one.horizon.updates for one in (before, now) if one.horizon is not None]
         exact = max(horizons, default=0) <= _COMPARED  # when and by how much is found by computing every update
         changes = diff(before, now, Calendar() if exact else None)
         if changes:
-            self.settle(changes)
+            self.settle(changes, whose)
         self.settled = frozenset([_keys.number_of(saved[0], before)])
         if changes and self.on_change == "checkpoint":
             return saved
@@ -131,7 +170,7 @@ class Resume:
             return mixed, mixed, replace(code[2], total=None)  # the horizon is in the plan now
         return code
 
-    def settle(self, changes: Diff) -> None:
+    def settle(self, changes: Diff, whose: str) -> None:
         """Say what changed; refuse it where the policy says so.
 
         Raises:
@@ -140,11 +179,11 @@ class Resume:
         refused = [change for change in changes if self.choice(change.what.split(" @ ")[0]) == "error"]
         if refused:
             raise PlanChanged(
-                "the plan differs from the checkpoint's and on_change is 'error'; nothing was written.\n"
+                f"the plan differs from {whose} and on_change is 'error'; nothing was written.\n"
                 + "\n".join(map(str, refused))
                 + '\nWrite on_change="new" to go on with the code\'s plan, "checkpoint" with the saved one.'
             )
-        log.warning("the plan differs from the checkpoint's (on_change=%r):\n%s", self.on_change, changes)
+        log.warning("the plan differs from %s (on_change=%r):\n%s", whose, self.on_change, changes)
 
     def choice(self, field: str) -> Choice:
         return self.on_change.get(field, "new") if isinstance(self.on_change, Mapping) else self.on_change
@@ -177,6 +216,36 @@ class Resume:
         """Whether the groups carry the number of another plan, one that has not been dealt with."""
         known = {driver.number, *self.settled}
         return any(group[PLAN] not in known for group in groups if PLAN in group and COUNT in group)
+
+
+def _with_base(slot: Slot, base: float) -> Slot:
+    return slot if base == slot.base else replace(slot, base=base)
+
+
+def say_initial(slots: tuple[Slot, ...], groups: list[Group]) -> bool:
+    """Say which bases an earlier scheduler left; whether there were any."""
+    found = [slot for slot in slots if initial_value(slot.field, groups[slot.group]) is not None]
+    for slot in found:
+        now = slot.field.read(groups[slot.group])
+        if now != slot.base:
+            log.warning(
+                "group %r carries initial_%s of an earlier scheduler: %r is the base of %s, not the present %r",
+                label(groups[slot.group], slot.group), slot.field, slot.base, slot.field, now,
+            )  # fmt: skip
+    return bool(found)
+
+
+def say_position(optimizer: Any) -> None:
+    """An optimizer of a run that had no plan: the plan begins at 0, which may not be where the run stands."""
+    log.warning(
+        "the optimizer carries no count of updates: the plan begins at 0. If the run has taken n updates already, "
+        "write ps.Scheduler(optimizer, plan, t=n)%s; with t=0 this is not said",
+        _told(updates_in_state(optimizer)),
+    )
+
+
+def _told(taken: int | None) -> str:
+    return "" if taken is None else f" (its own state says {taken})"
 
 
 def _say_bases(slots: tuple[Slot, ...], before: Mapping[tuple[int, str], float]) -> None:

@@ -1,7 +1,8 @@
 """Slots: the places in an optimizer's groups that a plan writes, with their bases."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isclose, isfinite
 from typing import Any, final
 
 import numpy as np
@@ -11,7 +12,7 @@ from paramsched._arrays import Floats
 from paramsched.feedback.base import MetricRule
 from paramsched.fields import Field, base_of, label
 from paramsched.plan import Plan, bind
-from paramsched.scheduler._keys import Group, base_key
+from paramsched.scheduler._keys import COUNT, Group, base_key
 from paramsched.schedules import Schedule
 from paramsched.schedules._value import Value
 from paramsched.schedules.base import columns, evaluate
@@ -44,14 +45,40 @@ def slots_of(plan: Plan, groups: list[Group], bases: Mapping[tuple[int, str], fl
     )
 
 
+def initial_value(field: Field, group: Group) -> Any:
+    """What a scheduler that ran before left as the value a run began with: torch's `initial_lr`, and its like.
+
+    None where there is none, or where a plan has been at work since.
+    """
+    return group.get(f"initial_{field.key}") if field.index is None and COUNT not in group else None
+
+
 def _base(field: Field, group: Group, index: int, bases: Mapping[tuple[int, str], float]) -> float:
+    where = f"{field} of group {label(group, index)!r}"
     given = bases.get((index, field.slot))
     if given is None:
         given = group.get(base_key(field))
+    if given is None and (given := initial_value(field, group)) is not None:
+        where = f"initial_{where}"
     if given is None:
         given = field.read(group)
-    where = f"{field} of group {label(group, index)!r}"
     return base_of(where, given.detach() if isinstance(given, torch.Tensor) else given)
+
+
+def base_for(slot: Slot, t: int, states: States) -> float:
+    """The base with which a slot's schedule has the value `slot.base` at update `t`; `slot.base` where none has.
+
+    For a schedule that is proportional to its base that is value / f(t).
+    """
+    value = slot.base
+    zero, one = values_at([replace(slot, base=0.0), replace(slot, base=1.0)], t, states)
+    for share, rest in ((one, 0.0), (one - zero, zero)):
+        base = (value - rest) / share if share and isfinite(share) else value
+        if isfinite(base):
+            (found,) = values_at([replace(slot, base=base)], t, states)
+            if isclose(found, value, rel_tol=1e-9):
+                return base
+    return value
 
 
 def values_of(schedule: Schedule, times: Any, base: float, states: States) -> Floats:

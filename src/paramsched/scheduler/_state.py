@@ -2,20 +2,21 @@
 
 import ast
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, final
 
-from paramsched.errors import InvalidArgument, StateError
+from paramsched.errors import InvalidArgument, StateError, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.fields import Field
 from paramsched.plan import Plan, Target
 from paramsched.scheduler._driver import Driver
+from paramsched.scheduler._keys import is_finite_number
 from paramsched.schedules import SHAPES
 from paramsched.time import Calendar
 
 VERSION = 1
+_MOST_GROUPS = 2**20  # a spoiled number would ask for memory that is not there
 _KEYS = {"version", "t", "plan", "calendar", "groups", "bases", "feedback"}
 
 
@@ -59,16 +60,25 @@ def state_of(driver: Driver, groups: int) -> dict[str, Any]:
     for slot in driver.table.slots:
         if slot.group < groups:  # of a detached scheduler's optimizer groups may have gone
             bases.setdefault(slot.field.slot, [None] * groups)[slot.group] = slot.base
-    facts = {field.name: getattr(driver.calendar, field.name) for field in fields(driver.calendar)}
     return {
         "version": VERSION,
         "t": driver.t,
         "plan": driver.plan.text,
-        "calendar": {name: _scalar(fact) for name, fact in facts.items() if fact is not None},
+        "calendar": _facts(driver.calendar),
         "groups": groups,
         "bases": {name: values[0] if len(set(values)) == 1 else values for name, values in bases.items()},
         "feedback": saved(driver.states),
     }
+
+
+def _facts(calendar: Calendar) -> dict[str, float | str]:
+    facts = ((field.name, getattr(calendar, field.name)) for field in fields(calendar))
+    return {name: _scalar(fact) for name, fact in facts if fact is not None}
+
+
+def _same(found: Any, facts: dict[str, float | str]) -> bool:
+    plain = isinstance(found, dict) and all(isinstance(fact, (int, float, str)) for fact in found.values())
+    return plain and bool(found == facts)
 
 
 def _scalar(fact: Any) -> float | str:
@@ -82,8 +92,12 @@ def saved(states: Mapping[MetricRule[Any], Any]) -> dict[str, dict[str, Any]]:
     }
 
 
-def read(state: Any) -> State:
+def read(state: Any, known: tuple[Plan, Calendar] | None = None) -> State:
     """Check a state, key by key; nothing is changed.
+
+    Args:
+        state: what `scheduler.state_dict()` gave.
+        known: a plan and its calendar, which a state that has the same is not read for again.
 
     Raises:
         StateError: it is foreign, truncated or spoiled, with the key and what was found.
@@ -92,7 +106,10 @@ def read(state: Any) -> State:
         raise StateError(f"state is a {type(state).__name__}, not the dict that scheduler.state_dict() gives")
     if "version" not in state:
         keys = ", ".join(sorted(map(str, state))) or "none"
-        raise StateError(f"not a state of ps.Scheduler: it has the keys {keys}")
+        raise StateError(
+            f"not a state of ps.Scheduler: it has the keys {keys}. If the run has taken n updates without a plan, call "
+            "scheduler.seek(n)"
+        )
     version = state["version"]
     if isinstance(version, bool) or not isinstance(version, int) or version < 1:
         raise StateError(f"state: version is {version!r}, not a number from 1 on")
@@ -102,12 +119,35 @@ def read(state: Any) -> State:
         raise StateError(f"state is truncated: {', '.join(sorted(missing))} missing")
     if foreign := state.keys() - _KEYS:
         raise StateError(f"state has keys that are not its own: {', '.join(sorted(map(str, foreign)))}")
-    groups, calendar = _count("groups", state["groups"]), _calendar(state["calendar"])
-    plan, unreadable = _plan(state["plan"])
+    groups, text, facts = _count("groups", state["groups"], _MOST_GROUPS), state["plan"], state["calendar"]
+    plan: Plan | None
+    if known is not None and isinstance(text, str) and text == known[0].text and _same(facts, _facts(known[1])):
+        (plan, calendar), unreadable = known, None
+    else:
+        calendar = _calendar(facts)
+        plan, unreadable = _plan(text)
+        if plan is not None:
+            _require_resolvable(plan, calendar)
     bases, feedback = _bases(state["bases"], groups), _feedback(state["feedback"])
     if plan is not None:
-        _agree(plan, calendar, bases, feedback)
-    return State(_count("t", state["t"]), state["plan"], plan, unreadable, calendar, groups, bases, feedback)
+        _agree(plan, bases, feedback)
+    return State(_count("t", state["t"]), text, plan, unreadable, calendar, groups, bases, feedback)
+
+
+def position_of_torch(state: Any) -> int | None:
+    """Where a state of one of torch's schedulers stands; None where it is none.
+
+    >>> position_of_torch({"last_epoch": 500, "_step_count": 501, "_last_lr": [0.1]})
+    500
+    """
+    if not isinstance(state, Mapping) or "version" in state or not {"last_epoch", "_schedulers"} & state.keys():
+        return None
+    if "last_epoch" in state:
+        found = state["last_epoch"]
+        good = isinstance(found, int) and not isinstance(found, bool) and 0 <= found < 2**62
+        return found if good and {"_last_lr", "_step_count", "base_lrs"} & state.keys() else None
+    members = state["_schedulers"] if isinstance(state["_schedulers"], (list, tuple)) else []
+    return next((at for one in members if (at := position_of_torch(one)) is not None), None)
 
 
 def restored(feedback: Mapping[str, dict[str, Any]], rules: tuple[MetricRule[Any], ...]) -> dict[MetricRule[Any], Any]:
@@ -115,9 +155,9 @@ def restored(feedback: Mapping[str, dict[str, Any]], rules: tuple[MetricRule[Any
     return {rule: rule.restore(feedback[str(rule)]) if str(rule) in feedback else rule.init() for rule in rules}
 
 
-def _count(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**62:
-        raise StateError(f"state: {name} is {value!r}, not a whole number from 0 on")
+def _count(name: str, value: Any, most: int = 2**62) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < most:
+        raise StateError(f"state: {name} is {shown(value)}, not a whole number from 0 on and below {most}")
     return value
 
 
@@ -146,12 +186,15 @@ def _unknown_names(text: str) -> list[str]:
     return sorted(called - SHAPES.keys())
 
 
-def _agree(plan: Plan, calendar: Calendar, bases: Mapping[str, Any], feedback: Mapping[str, Any]) -> None:
-    """Refuse a state whose parts are not of one run."""
+def _require_resolvable(plan: Plan, calendar: Calendar) -> None:
     try:
         plan.resolve(calendar)
     except InvalidArgument as error:
         raise StateError(f"state: calendar does not resolve its plan: {error}") from None
+
+
+def _agree(plan: Plan, bases: Mapping[str, Any], feedback: Mapping[str, Any]) -> None:
+    """Refuse a state whose parts are not of one run."""
     scheduled = {Field.of(binding.name).slot for binding in plan.bindings if not isinstance(binding.field, Target)}
     foreign = bases.keys() - scheduled - ({"betas_0"} if "momentum" in scheduled else set())
     missing = scheduled - bases.keys() - ({"momentum"} if "betas_0" in bases else set())
@@ -182,9 +225,8 @@ def _bases(value: Any, groups: int) -> dict[str, list[float | None]]:
         if all(base is None for base in bases):
             raise StateError(f"state: bases[{name!r}] holds no number")
         for base in bases:
-            number = isinstance(base, (int, float)) and not isinstance(base, bool)
-            if base is not None and not (number and math.isfinite(base)):
-                raise StateError(f"state: bases[{name!r}] holds {base!r}, no finite number")
+            if base is not None and not is_finite_number(base):
+                raise StateError(f"state: bases[{name!r}] holds {shown(base)}, no finite number")
         found[name] = bases
     return found
 

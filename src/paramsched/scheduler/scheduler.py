@@ -1,26 +1,31 @@
 """Scheduler: applies a plan to an optimizer."""
 
+import logging
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, Literal, final
+from weakref import ref
 
 import torch
 from torch.optim.lr_scheduler import LRScheduler
 
 from paramsched._trace import Key, unique_labels
-from paramsched.errors import InvalidArgument, InvalidTime, ParamschedError, nearest
+from paramsched.errors import InvalidArgument, InvalidTime, ParamschedError, nearest, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.plan import Plan, Target
 from paramsched.scheduler import _keys
-from paramsched.scheduler._driver import Driver, prepared
+from paramsched.scheduler._driver import Driver, LateGroups, prepared
 from paramsched.scheduler._keys import Group
-from paramsched.scheduler._resume import OnChange, Resume, checked, warn_if_over
+from paramsched.scheduler._resume import OnChange, Resume, checked, say_initial, say_position, warn_if_over
 from paramsched.scheduler._slots import slots_of, values_of
-from paramsched.scheduler._state import read, restored, saved, state_of
+from paramsched.scheduler._state import position_of_torch, read, restored, saved, state_of
 from paramsched.scheduler._table import Table
 from paramsched.scheduler._unwrap import require_hooks, unwrap
+from paramsched.scheduler.updates import updates_in_state
 from paramsched.time import Calendar, DurationLike
 
 Drive = Literal["optimizer", "manual"]
+log = logging.getLogger("paramsched")
 
 
 @final
@@ -43,6 +48,9 @@ class Scheduler(LRScheduler):
         drive: `"optimizer"`: each step of the optimizer moves the clock; `"manual"`: each `scheduler.step()` does.
         on_change: what a plan that differs from a checkpoint's does: `"new"` (the code's plan goes on from the current
             update), `"checkpoint"`, `"error"`, or a mapping from field to one of these. The difference is logged.
+        late_groups: what a group that is added later brings: `"base"`, the base of its schedule, or `"present"`, its
+            value at that moment, which goes on by the same factors, v(t) = value · f(t) / f(t_added). It is logged.
+        t: completed updates of a run that had no plan so far. A count that the optimizer carries wins.
 
     Raises:
         InvalidArgument: an argument that cannot be, or an optimizer whose step fires no hooks.
@@ -66,6 +74,8 @@ class Scheduler(LRScheduler):
         calendar: Calendar | None = None,
         drive: Drive = "optimizer",
         on_change: OnChange = "new",
+        late_groups: LateGroups = "base",
+        t: int | None = None,
         total: DurationLike | None = None,
         steps_per_epoch: int | None = None,
         batches_per_epoch: int | None = None,
@@ -91,36 +101,66 @@ class Scheduler(LRScheduler):
             raise InvalidArgument(f"Scheduler(…, {plan!r})", "no Plan", instead)
         if drive not in ("optimizer", "manual"):
             raise InvalidArgument(f"Scheduler(drive={drive!r})", nearest(str(drive), ("optimizer", "manual")))
-        self._start(unwrap(optimizer), plan, calendar or Calendar(**given), drive, Resume(checked(on_change)))  # type: ignore[arg-type]  # checked by Calendar
+        if late_groups not in ("base", "present"):
+            found = nearest(str(late_groups), ("base", "present"))
+            raise InvalidArgument(f"Scheduler(late_groups={late_groups!r})", found, 'Write late_groups="present"')
+        if t is not None:
+            _require_updates(t, f"Scheduler(…, t={shown(t)})", "Write ps.Scheduler(optimizer, plan, t=500)")
+        self._start(
+            unwrap(optimizer), plan, calendar or Calendar(**given), drive, Resume(checked(on_change)),  # type: ignore[arg-type]  # checked by Calendar
+            late_groups, t,
+        )  # fmt: skip
 
-    def _start(self, optimizer: Any, plan: Plan, calendar: Calendar, drive: Drive, resume: Resume) -> None:
+    def _start(
+        self,
+        optimizer: Any,
+        plan: Plan,
+        calendar: Calendar,
+        drive: Drive,
+        resume: Resume,
+        late_groups: LateGroups,
+        begin: int | None,
+    ) -> None:
         if drive == "optimizer":
             require_hooks(optimizer)
         groups: list[Group] = optimizer.param_groups
         resolved = plan.resolve(calendar)
         before = _driver_of(optimizer)
+        _keys.check(groups)
         count = _keys.count_in(groups)
         if before is not None:
             before.sync(groups)
             theirs = before.plan, before.resolved, before.calendar
-            plan, resolved, calendar = resume.decide(theirs, (plan, resolved, calendar))
-        driver = Driver(plan, resolved, calendar, resume)
+            whose = "that of the Scheduler before this one"
+            plan, resolved, calendar = resume.decide(theirs, (plan, resolved, calendar), whose)
+        driver = Driver(plan, resolved, calendar, resume, late_groups=late_groups, begin=begin)
+        driver.taken = partial(_taken, ref(optimizer)) if isinstance(optimizer, torch.optim.Optimizer) else _unknown
         unknown = before is None and resume.differs(driver, groups)
         if unknown:
             resume.refuse_if_error(f"the optimizer carries another plan than the code's: {plan!r}")
-        t = (before.t if before is not None else count) or 0
+        carried = before.t if before is not None else count
+        t = (begin or 0) if carried is None else carried
         driver.stand_at(t, None if before is not None or count is None else "optimizer")
         if before is not None:
             known = {rule: state for rule, state in before.states.items() if rule in driver.states}
             driver.states = driver.states | known
-        driver.bind(groups, prepared(resolved, slots_of(resolved, groups), groups, driver.t, driver.states))
+        table = prepared(resolved, slots_of(resolved, groups), groups, driver.t, driver.states)
+        initial = carried is None and say_initial(table.slots, groups)
+        driver.bind(groups, table)
         if before is not None:
-            before.release()
+            replace_driver(before, t)
         driver.attach(optimizer, step=drive == "optimizer")
         self.optimizer, self._driver, self._manual = optimizer, driver, drive == "manual"
+        driver.handle = ref(self)
         self._step_count = 1
         if unknown:
             resume.say_unknown(driver)
+        if carried is None and begin is None and (initial or driver.taken()):
+            say_position(optimizer)
+        if carried is not None and begin is not None and begin != carried:
+            log.warning(
+                "t=%d is for an optimizer without a count of updates; this one carries %d, which wins", begin, t
+            )
         warn_if_over(driver)
 
     # ------------------------------------------------------------------ what is asked
@@ -185,8 +225,7 @@ class Scheduler(LRScheduler):
         Raises:
             InvalidTime: not a whole number from 0 on.
         """
-        if isinstance(t, bool) or not isinstance(t, Integral) or not 0 <= t < 2**62:
-            raise InvalidTime(f"scheduler.seek({t!r})", "not a number of completed updates", "Write scheduler.seek(0)")
+        _require_updates(t, f"scheduler.seek({shown(t)})", "Write scheduler.seek(0)")
         self._require_alive("seek")
         self._synced().seek(self.optimizer.param_groups, int(t))
 
@@ -308,12 +347,19 @@ class Scheduler(LRScheduler):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from a state: values are in the groups on return.
 
+        A state of one of torch's schedulers says where a run stands that had no plan so far: the plan goes on there.
+
         Raises:
             StateError: foreign, truncated or spoiled; nothing has changed.
             PlanChanged: the plan differs and `on_change="error"`; nothing has changed.
         """
         self._require_alive("load_state_dict")
-        self._resume.load(self._synced(), read(state_dict), self.optimizer.param_groups)
+        driver, groups = self._synced(), self.optimizer.param_groups
+        at = position_of_torch(state_dict)
+        if at is not None:
+            self._resume.load_position(driver, at, state_dict.get("base_lrs"), groups)
+        else:
+            self._resume.load(driver, read(state_dict, (driver.plan, driver.calendar)), groups)
 
     def __getstate__(self) -> dict[str, Any]:
         driver = self._driver
@@ -323,6 +369,8 @@ class Scheduler(LRScheduler):
             "calendar": driver.calendar,
             "drive": "manual" if self._manual else "optimizer",
             "on_change": self._resume.on_change,
+            "late_groups": driver.late_groups,
+            "begin": driver.begin,
             "alive": self._alive,
             "t": driver.t,
             "feedback": [saved(driver.states), saved(driver.used)],
@@ -333,7 +381,10 @@ class Scheduler(LRScheduler):
     def __setstate__(self, state: dict[str, Any]) -> None:
         resume, groups = Resume(state["on_change"]), state["optimizer"].param_groups
         if state["alive"]:
-            self._start(state["optimizer"], state["plan"], state["calendar"], state["drive"], resume)
+            late_groups, begin = state.get("late_groups", "base"), state.get("begin")  # absent in pickles of before
+            self._start(
+                state["optimizer"], state["plan"], state["calendar"], state["drive"], resume, late_groups, begin
+            )
         else:  # a copy of a detached one writes no more than that
             resolved = state["plan"].resolve(state["calendar"])
             self._driver = Driver(state["plan"], resolved, state["calendar"], resume)
@@ -387,6 +438,30 @@ def _driver_of(optimizer: Any) -> Driver | None:
             if isinstance(owner, Driver):
                 return owner
     return None
+
+
+def replace_driver(before: Driver, t: int) -> None:
+    """Take an optimizer over from an earlier Scheduler of this process."""
+    if before.handle() is not None:
+        log.warning(
+            "another Scheduler of this process has driven this optimizer up to update %d: it is detached now, and its "
+            "calls say so; this one goes on from there", t,
+        )  # fmt: skip
+    before.release()
+
+
+def _taken(optimizer: Any) -> int | None:
+    held = optimizer()
+    return None if held is None else updates_in_state(held)
+
+
+def _unknown() -> None:
+    return None
+
+
+def _require_updates(t: Any, asked: str, instead: str) -> None:
+    if isinstance(t, bool) or not isinstance(t, Integral) or not 0 <= int(t) < 2**62:
+        raise InvalidTime(asked, "not a number of completed updates", instead)
 
 
 def _metric(name: str, value: Any) -> float:

@@ -8,6 +8,7 @@
 | hidden in torch's distributed checkpoint | no | an optimizer without state, stepped by torch's own checkpoint code |
 """
 
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,8 @@ from typing import Any
 
 import torch
 from torch.optim import Optimizer
+
+from paramsched.fields import is_number
 
 _STEP_WRAPPER = torch.optim.Optimizer.profile_hook_step.__code__.co_filename
 _CHECKPOINT_CODE = str(Path(torch.__file__).parent / "distributed" / "checkpoint")
@@ -59,6 +62,16 @@ def is_hidden(optimizer: Any) -> bool:
             return True
         frame = frame.f_back  # type: ignore[assignment]  # None at the bottom ends the loop
     return False
+
+
+def updates_in_state(optimizer: Any) -> int | None:
+    """How many updates an optimizer's own state has seen; None for one that does not count (`SGD`)."""
+    found = [
+        int(entry["step"])
+        for entry in getattr(optimizer, "state", {}).values()
+        if isinstance(entry, dict) and is_number(entry.get("step")) and math.isfinite(entry["step"])
+    ]
+    return max(found, default=None)
 
 
 def watch_updates(
