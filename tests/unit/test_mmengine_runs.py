@@ -100,3 +100,15 @@ def test_mmengines_own_hook_makes_them(kind):
     config = {"param_scheduler": STEP, "default_hooks": {"param_scheduler": {"type": kind}}}
 
     assert str(mmengine.to_plan(config)) == 'lr: step("2 epochs")'
+
+
+@pytest.mark.parametrize("name", ["step_size", "gamma", "begin"])
+@pytest.mark.parametrize("number", [float("nan"), float("-inf"), 10**400], ids=["nan", "-inf", "huge"])
+def test_a_number_that_is_none_is_refused_at_its_place(name, number):
+    config = {"type": "StepLR", "step_size": 2, name: number}
+
+    assert refusal(config).startswith(f"$.{name}: {name} is no finite number")
+
+
+def test_an_infinite_end_is_none():
+    assert mmengine.to_plan({**STEP, "end": float("inf")}) == mmengine.to_plan(STEP)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from paramsched.config._bases import NO_BASES, Bases
+from paramsched.config._mmengine_curves import is_finite
 from paramsched.config._pyconfig import Unreadable
 from paramsched.time import Calendar
 
@@ -62,9 +63,12 @@ def _values(config: Mapping[str, Any], path: str, notes: list[str]) -> dict[str,
         if isinstance(value, Unreadable):
             values.pop(field, None)
             notes.append(f"{path}.{field}: {value}; its base is not known")
-        elif _is_number(value):
+        elif isinstance(value, (int, float)) and not isinstance(value, bool) and not is_finite(value):
+            values.pop(field, None)
+            notes.append(f"{path}.{field} is no finite number; its base is not known")
+        elif is_finite(value):
             values[field] = value
-        elif isinstance(value, (list, tuple)) and value and all(map(_is_number, value)):
+        elif isinstance(value, (list, tuple)) and value and all(map(is_finite, value)):
             values[field] = tuple(value)
     return values
 
@@ -105,7 +109,3 @@ def _groups_of_their_own(wrapper: Mapping[str, Any]) -> Iterator[str]:
             ("DefaultOptimWrapperConstructor", "MultiOptimWrapperConstructor")
         ):
             yield f"{constructor} may give some parameters other values; they are not drawn"
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import accumulate
-from math import ceil
+from math import ceil, inf, isfinite
 from numbers import Real
 from typing import Any, Final, TypeAlias, final
 
@@ -78,8 +78,9 @@ class Curve:
         return tuple(argument.name for argument in self.arguments if argument.counted)
 
     def defaulted(self, given: Arguments) -> dict[str, Any]:
-        """The arguments given, and the defaults of the others."""
-        return {one.name: one.default for one in self.arguments if not one.required} | dict(given)
+        """The arguments given, and the defaults of the others; an infinite `end` is none."""
+        found = {one.name: one.default for one in self.arguments if not one.required} | dict(given)
+        return found | {"end": INF} if found.get("end") == inf else found
 
     def complete(self, given: Arguments) -> dict[str, Any]:
         """All arguments, and what follows from them."""
@@ -88,6 +89,10 @@ class Curve:
 
     def check(self, arguments: Arguments) -> Iterator[Fault]:
         """Everything that is wrong with complete arguments (before `derived`)."""
+        endless = list(_finite_faults(arguments))
+        if endless:
+            yield from endless
+            return
         yield from _window_faults(arguments)
         yield from self.faults(arguments)
 
@@ -101,6 +106,22 @@ _TAIL = (
 )
 _ETA_MIN = Argument("eta_min", None, "floor, as a value")
 _ETA_MIN_RATIO = Argument("eta_min_ratio", None, "floor, as a multiple of the base value; instead of `eta_min`")
+
+
+def is_finite(number: object) -> bool:
+    """Whether it is a number that a float holds."""
+    try:
+        return _number(number) and isfinite(number)  # type: ignore[arg-type]  # it is a number
+    except OverflowError:
+        return False
+
+
+def _finite_faults(arguments: Arguments) -> Iterator[Fault]:
+    """Numbers that no curve can be drawn with: nan, infinity, more than a float holds."""
+    for name, value in arguments.items():
+        numbers = [one for one in (value if isinstance(value, (list, tuple)) else [value]) if _number(one)]
+        if not all(map(is_finite, numbers)):
+            yield Fault(name, f"{name} is no finite number")
 
 
 def _window_faults(arguments: Arguments) -> Iterator[Fault]:

@@ -19,6 +19,7 @@ from paramsched.config._mmengine_curves import (
     class_names,
     class_of,
     converted,
+    is_finite,
 )
 from paramsched.config._mmengine_lists import Clock, list_cautions, ticks_by_epoch
 from paramsched.config._pyconfig import Unreadable
@@ -378,8 +379,8 @@ class Reader:
             return None
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return None
-        if value < 1 or value != int(value):
-            self.faults.add(within(path, name), f"{value} is no whole number above 0", f"Write {name}=12")
+        if not is_finite(value) or value < 1 or value != int(value):
+            self.faults.add(within(path, name), f"{value!r:.40} is no whole number above 0", f"Write {name}=12")
             return None
         return int(value)
 
