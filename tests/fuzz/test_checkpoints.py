@@ -233,6 +233,18 @@ def test_what_cannot_be_read_of_the_first_version_is_refused_by_its_name(stopped
     assert str(folder / name) in said or (name.endswith("runner.pt") and str(folder / "epoch_2") in said)
 
 
+def test_a_state_of_the_first_version_that_lacks_what_a_hook_needs_is_refused_by_its_name(stopped, tmp_path):
+    folder = shutil.copytree(stopped, tmp_path / "run")
+    as_saved_by_version_1(folder)
+    state = torch.load(folder / "epoch_2" / "runner.pt", weights_only=True)
+    del state["hooks"]["CheckpointHook.1"]["best_score"]
+    torch.save(state, folder / "epoch_2" / "runner.pt")
+
+    said = refusal_of(Job(folder))
+
+    assert str(folder / "epoch_2" / "runner.pt") in said
+
+
 def test_a_checkpoint_of_another_model_is_refused_before_it_is_loaded(stopped, tmp_path):
     job = Job(shutil.copytree(stopped, tmp_path / "run"))
     job.model = nn.Sequential(nn.Linear(64, 12), nn.ReLU(), nn.Linear(12, 10))

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,11 @@ import torch
 
 from paramsched.errors import StateError
 from paramsched.runner import _schedulers
-from paramsched.runner._checkpoints import VERSION, read_state, read_torch
+from paramsched.runner._checkpoints import STATE, VERSION, read_state, read_torch
 from paramsched.runner._fit import misfits, random_states_file, require_fit
 from paramsched.runner._together import every_process
 from paramsched.runner._weights import read_weights
+from paramsched.runner.hooks import CheckpointHook, EarlyStoppingHook, LoggerHook
 from paramsched.runner.loops import Clock
 from paramsched.runner.optim_wrapper import Stepper
 
@@ -113,10 +115,24 @@ def require_fit_for(runner: Any, source: Path) -> None:
         require_fit(runner.accelerator, source, was)
         runner.checkpoints.gradients(source)
         for key, hook in _named(runner.hooks):
-            if key in state["hooks"] and hasattr(hook, "require_resumable"):
-                hook.require_resumable(runner, state["hooks"][key])
+            if key in state["hooks"]:
+                _require_state_of(key, hook, state["hooks"][key], source)
+                if hasattr(hook, "require_resumable"):
+                    hook.require_resumable(runner, state["hooks"][key])
 
     every_process(runner.accelerator, look)
+
+
+def _require_state_of(key: str, hook: Any, state: Any, source: Path) -> None:
+    """Let a copy of one of our hooks take its state; checkpoints of the first version have no checksum."""
+    if isinstance(hook, (CheckpointHook, EarlyStoppingHook, LoggerHook)) and not isinstance(state, dict):
+        raise StateError(f"{source / STATE}: it cannot be read; nothing usable at hooks.{key}")
+    if isinstance(hook, (CheckpointHook, EarlyStoppingHook)):
+        try:
+            copy(hook).load_state_dict(state)
+        except (KeyError, TypeError, ValueError) as error:
+            found = f"{type(error).__name__}: {error}"
+            raise StateError(f"{source / STATE}: it cannot be read; nothing usable at hooks.{key} ({found})") from None
 
 
 def _load(runner: Any, source: Path, saved_processes: int) -> None:
