@@ -213,3 +213,18 @@ def test_nothing_is_said_where_lists_need_not_be_guessed():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         scheduler.step()
+
+
+def test_compositions_of_both_kinds_take_a_late_group_along():
+    for outer, inner in ((OURS, PEER), (PEER, OURS)):
+        optimizer = optimizer_with([1.0])
+        members = [inner.LinearLR(optimizer, 0.1, 1.0, 4), inner.CosineAnnealingLR(optimizer, 10)]
+        scheduler = outer.SequentialLR(optimizer, members, [4])
+        for _ in range(2):
+            quiet_step(scheduler)
+        add_group(optimizer, 0.055)
+
+        for _ in range(6):
+            quiet_step(scheduler)
+            first, late = rates_of(optimizer)
+            assert late == pytest.approx(first / 10, rel=1e-12)

@@ -142,6 +142,9 @@ class LRScheduler(peers.LRScheduler, metaclass=_Kind):
         # A user's subclass may keep fewer bases from the beginning, or none.
         if type(bases) is list and len(groups) > max(len(bases), len(self._constructed)):
             late = groups[len(bases) :]
+            if self.last_epoch < 0:  # it has not begun: the one before it has said what the base is
+                self._take_in([_groups.number(group.get("initial_lr", group["lr"])) for group in late])
+                return
             self._take_in([self._base_of(_groups.number(group["lr"])) for group in late])
             self._begin_late(late)
 

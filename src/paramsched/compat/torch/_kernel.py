@@ -233,6 +233,7 @@ class KernelLR(LRScheduler):
 
     def _jump(self, epoch: int) -> None:
         """The closed form at an epoch."""
+        self._take_in_late_groups()  # by where it stands, not by where it goes
         self.last_epoch, self._lost = epoch, None
         run = self._bound()
         run.tick, run.alone = epoch, True
