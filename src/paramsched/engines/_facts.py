@@ -7,12 +7,12 @@ from dataclasses import dataclass, fields, replace
 from math import ceil
 from typing import Any, final
 
-from paramsched._trace import column_name
+from paramsched._trace import column_name, unique_labels
 from paramsched.errors import InvalidArgument, MissingFact, Unresolved
 from paramsched.plan import Plan
 from paramsched.scheduler._resume import OnChange
 from paramsched.scheduler._warn import warn
-from paramsched.scheduler.scheduler import Scheduler
+from paramsched.scheduler.scheduler import LateGroups, Scheduler
 from paramsched.time import Calendar
 
 log = logging.getLogger("paramsched")
@@ -78,6 +78,7 @@ class Facts:
         calendar: Calendar | None = None,
         tokens_per_sample: float | None = None,
         on_change: OnChange = "new",
+        late_groups: LateGroups = "base",
     ) -> Scheduler:
         """Attach a plan. A horizon of its own counts, not the engine's length; where they differ, that is logged.
 
@@ -97,7 +98,7 @@ class Facts:
                         'horizon "%s" of the plan is %d updates, %s counts %d for this run; the plan\'s counts',
                         plan.horizon, own, self.call, engine,
                     )  # fmt: skip
-            return Scheduler(optimizer, plan, calendar=facts, on_change=on_change)
+            return Scheduler(optimizer, plan, calendar=facts, on_change=on_change, late_groups=late_groups)
         except MissingFact as error:
             wanted = _ARGUMENT.search(error.instead)
             if wanted is None:
@@ -133,6 +134,12 @@ def batch_size_of(loader: Any) -> int | None:
     if size is None:  # a loader with a batch sampler of its own has None here
         size = getattr(getattr(loader, "batch_sampler", None), "batch_size", None)
     return size if isinstance(size, int) and size > 0 else None
+
+
+def first_lr(scheduler: Scheduler) -> str:
+    """The column of the first group's lr in `flat`, for engines that log that rate under a name of their own."""
+    groups = scheduler.optimizer.param_groups
+    return column_name(("lr", unique_labels(groups)[0])) if len(groups) > 1 else "lr"
 
 
 def flat(scheduler: Scheduler) -> dict[str, float]:

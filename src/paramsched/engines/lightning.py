@@ -4,6 +4,7 @@
 epoch in updates, hands over metrics, logs every scheduled field, and is in Lightning's checkpoint.
 """
 
+import sys
 from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,6 +19,9 @@ from paramsched.time import Calendar
 
 class _PlanCallback:
     """Applies a plan to the optimizers of whatever module the Trainer fits.
+
+    A group that Lightning's `BaseFinetuning` adds in mid-course has the lr of that moment: it goes on from there by the
+    factors of the plan (`late_groups="present"` of `ps.Scheduler`), and the log says so.
 
     With automatic optimisation the Trainer knows how many updates there will be. With manual optimisation only the
     module knows when it steps: units other than updates then need `calendar`.
@@ -65,6 +69,8 @@ class _PlanCallback:
                 "Give one plan for all of them, or one for each",
             )
         known = _facts(trainer, pl_module)
+        # What `BaseFinetuning` adds in mid-course brings the lr of that moment, not a base.
+        finetunes = any(isinstance(callback, _finetuning()) for callback in trainer.callbacks)
         self.schedulers = [
             known.scheduler(
                 optimizer,
@@ -72,6 +78,7 @@ class _PlanCallback:
                 calendar=self._calendar,
                 tokens_per_sample=self._tokens,
                 on_change=self._on_change,
+                late_groups="present" if finetunes else "base",
             )
             for optimizer, plan in zip(optimizers, plans, strict=True)
         ]
@@ -141,6 +148,12 @@ def _facts(trainer: Any, module: Any) -> Facts:
             "batch_size": "the training loader does not say its batch size",
         },
     )
+
+
+def _finetuning() -> tuple[type[Any], ...]:
+    """Lightning's `BaseFinetuning`, under each name that it is installed by."""
+    known = (sys.modules.get(f"{name}.callbacks") for name in ("lightning.pytorch", "pytorch_lightning"))
+    return tuple(module.BaseFinetuning for module in known if module is not None)
 
 
 @cache

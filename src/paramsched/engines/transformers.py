@@ -8,7 +8,7 @@ Not `optimizers=(optimizer, None)`: the Trainer then makes a linear scheduler of
 
 from typing import Any, TypeVar
 
-from paramsched.engines._facts import Facts, Watch, flat, length_of
+from paramsched.engines._facts import Facts, Watch, first_lr, flat, length_of
 from paramsched.plan import Plan
 from paramsched.scheduler._resume import OnChange
 from paramsched.scheduler.scheduler import Scheduler
@@ -71,7 +71,8 @@ def planned(
 
         def log(self, logs: dict[str, Any], *args: Any, **keywords: Any) -> None:
             if isinstance(self.lr_scheduler, Scheduler) and "learning_rate" in logs:
-                logs = logs | {name: value for name, value in flat(self.lr_scheduler).items() if name != "lr"}
+                logged = first_lr(self.lr_scheduler)  # it is the Trainer's learning_rate
+                logs = logs | {name: value for name, value in flat(self.lr_scheduler).items() if name != logged}
             super().log(logs, *args, **keywords)
 
     Planned.__name__ = Planned.__qualname__ = f"Planned{trainer.__name__}"

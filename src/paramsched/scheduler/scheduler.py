@@ -14,7 +14,8 @@ from paramsched.errors import InvalidArgument, InvalidTime, ParamschedError, nea
 from paramsched.feedback.base import MetricRule
 from paramsched.plan import Plan, Target
 from paramsched.scheduler import _keys
-from paramsched.scheduler._driver import Driver, LateGroups, prepared
+from paramsched.scheduler._driver import Driver, prepared
+from paramsched.scheduler._driver import LateGroups as LateGroups
 from paramsched.scheduler._keys import Group
 from paramsched.scheduler._resume import OnChange, Resume, checked, say_initial, say_position, warn_if_over
 from paramsched.scheduler._slots import slots_of, values_of

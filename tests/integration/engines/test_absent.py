@@ -48,3 +48,21 @@ def test_the_modules_import_no_engine():
     )
 
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize("engine", ["accelerate", "ignite", "lightning", "mmengine", "pytorch_accelerated", "skorch"])
+def test_without_torch_each_names_the_extra_that_brings_it(engine):
+    code = (
+        "import sys\n"
+        "class Without:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name.partition('.')[0] == 'torch': raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Without())\n"
+        "import paramsched\n"
+        f"try: import paramsched.engines.{engine}\n"
+        "except paramsched.errors.MissingDependency as error: print(error)\n"
+    )
+
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+    assert 'needs torch, which is not installed: pip install "paramsched[torch]"' in told.stdout + told.stderr

@@ -180,3 +180,36 @@ def test_a_callback_can_be_pickled() -> None:
     callback = pickle.loads(pickle.dumps(PlanCallback(PLAN)))
 
     assert isinstance(callback, pl.Callback)
+
+
+class Unfreeze(pl.callbacks.BaseFinetuning):
+    """Adds a layer to the optimizer at the second epoch."""
+
+    def freeze_before_training(self, pl_module: Any) -> None:
+        self.freeze(pl_module.late)
+
+    def finetune_function(self, pl_module: Any, epoch: int, optimizer: Any) -> None:
+        if epoch == 1:
+            self.unfreeze_and_add_param_group(pl_module.late, optimizer)
+
+
+class Two(Small):
+    def __init__(self) -> None:
+        super().__init__()
+        self.late, self.rates = torch.nn.Linear(2, 2), []
+
+    def on_before_optimizer_step(self, optimizer: Any) -> None:
+        self.rates.append([group["lr"] for group in optimizer.param_groups])
+
+
+def test_what_base_finetuning_adds_goes_on_from_the_lr_it_brings(caplog: pytest.LogCaptureFixture) -> None:
+    module, loader = Two(), DataLoader(Numbers(), BATCH)
+    callbacks = [PlanCallback(ps.Plan(lr=ps.linear(1.0, 0.1))), Unfreeze()]
+    runs.trainer(Case("lightning"), callbacks=callbacks).fit(module, loader)
+
+    before = len(module.rates[0])
+    rows = [row for row in module.rates if len(row) > before]
+    assert 0 < len(rows) < len(module.rates)
+    # Lightning divides the present lr by 10
+    assert [row[before] for row in rows] == pytest.approx([row[0] / 10 for row in rows], rel=1e-12)
+    assert 'late_groups="present"' in caplog.text

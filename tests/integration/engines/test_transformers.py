@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import paramsched as ps
 from engine_runs.harness import PLAN, Case, optimizer_of, planned, recorded
@@ -112,3 +113,41 @@ def test_a_plan_in_epochs_uses_the_trainer_s_epochs(tmp_path: Path) -> None:
     trainer.train()
 
     assert [row[0] for row in trainer.used] == [0.1] * 18 + [0.05] * 18 + [0.025] * 18
+
+
+def test_several_groups_have_one_logged_rate_each(tmp_path: Path) -> None:
+    model = runs.Model()
+    groups = [{"params": [one], "lr": 0.1 * (i + 1)} for i, one in enumerate(model.parameters())]
+    assert len(groups) > 1
+    args = runs.arguments(str(tmp_path), Case("transformers"), logging_steps=1)
+    trainer = engine.planned(transformers.Trainer, ps.Plan(lr=ps.linear(1.0, 0.0)))(
+        model=model, args=args, train_dataset=runs.Rows(), optimizers=(torch.optim.SGD(groups), None)
+    )
+
+    trainer.train()
+
+    rows = [row for row in trainer.state.log_history if "learning_rate" in row]
+    rates = [[name for name in row if name == "learning_rate" or name.startswith("lr")] for row in rows]
+    assert rates == [["learning_rate", *(f"lr[{i}]" for i in range(1, len(groups)))]] * len(rows)
+
+
+@pytest.mark.parametrize("made_by", ["planned", "pair"])
+def test_a_run_made_with_torchs_scheduler_goes_on_under_a_plan(made_by: str, tmp_path: Path) -> None:
+    case = Case("transformers")
+    args = runs.arguments(str(tmp_path), case, save_strategy="epoch")
+    model = runs.Model()
+    trainer = transformers.Trainer(
+        model=model, args=args, train_dataset=runs.Rows(), optimizers=(optimizer_of(model), None), callbacks=[Stop()]
+    )
+    trainer.train()
+    done = trainer.state.global_step
+
+    again = runs.Model()
+    optimizer = optimizer_of(again)
+    scheduler = None if made_by == "planned" else ps.Scheduler(optimizer, PLAN, total=54)
+    base = engine.planned(transformers.Trainer, PLAN) if made_by == "planned" else transformers.Trainer
+    resumed = base(model=again, args=args, train_dataset=runs.Rows(), optimizers=(optimizer, scheduler))
+    used = recorded(optimizer)
+    resumed.train(resume_from_checkpoint=True)
+
+    assert used == planned(54)[done:]
