@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast, final, get_args
 
+import numpy as np
+
 from paramsched import curves
 from paramsched._arrays import Array, Arrays
 from paramsched.curves import Curve, CurveLike, curve_of
@@ -12,6 +14,8 @@ from paramsched.schedules._level import Level, level_of, parts
 from paramsched.schedules._value import Value
 from paramsched.schedules.base import Schedule
 from paramsched.time import Duration, DurationLike
+
+_EXACT = 2**53
 
 Index: TypeAlias = Literal["t/n", "(t+1)/n", "(t+1)/(n+1)", "t/(n-1)"]
 """Which fraction of a stage of n updates update t stands for."""
@@ -85,27 +89,67 @@ def progress(index: Index, t: Array, n: int) -> tuple[Array, int]:
 
 def between(start: Level, to: Level, curve: Curve, k: Array, whole: float, base: Value, xp: Arrays) -> Value:
     """From `start` to `to` along `curve` at `u = k / whole`: exact at both ends, on a monotone curve never outside."""
+    if xp.concrete and k.size and k.min() > 0 and k.max() < whole:
+        return _inside(start, to, curve, k, whole, base, xp)
     u, rest = xp.floating(k) / whole, xp.floating(whole - k) / whole
-    edges = not xp.concrete or k.size == 0 or k.min() <= 0 or k.max() >= whole
-    if edges:
-        # Masked before the curve as well as after it: sqrt at 0 has no derivative, and 0 * inf is NaN.
-        inside, done = (k > 0) & (k < whole), k >= whole
-        u, rest = xp.where(inside, u, 0.5), xp.where(inside, rest, 0.5)
+    # Masked before the curve as well as after it: sqrt at 0 has no derivative, and 0 * inf is NaN.
+    inside, done = (k > 0) & (k < whole), k >= whole
+    u, rest = xp.where(inside, u, 0.5), xp.where(inside, rest, 0.5)
     value = Value(None, None)
     for first, last, relative in zip(parts(start), parts(to), (True, False), strict=True):
         if first is not None or last is not None:
-            part = _lerp(first or 0.0, last or 0.0, curve, u, rest, xp)
-            if edges:
-                part = xp.where(inside, part, xp.where(done, last or 0.0, first or 0.0))
+            own = (u.copy(), rest.copy()) if xp.concrete else (u, rest)  # it may write into them
+            share = curve._rise(*own, xp) if _rises(first, last) else curve._fall(*own, xp)
+            part = _lerp(first or 0.0, last or 0.0, curve, share, xp)
+            part = xp.where(inside, part, xp.where(done, last or 0.0, first or 0.0))
             value = value + (base.scaled(part) if relative else Value(None, part))
     return value
 
 
-def _lerp(first: float, last: float, curve: Curve, u: Array, rest: Array, xp: Arrays) -> Array:
+def _inside(start: Level, to: Level, curve: Curve, k: Array, whole: float, base: Value, xp: Arrays) -> Value:
+    """The same where every time is inside, in NumPy: nothing to mask, and no array that is not needed."""
+    (factor, fixed), (to_factor, to_fixed) = parts(start), parts(to)
+    if factor is None and to_factor is None:
+        return Value(None, _moved(fixed, to_fixed, curve, k, whole, xp))
+    value = base.scaled(_moved(factor, to_factor, curve, k, whole, xp))
+    if fixed is None and to_fixed is None:
+        return value
+    return value + Value(None, _moved(fixed, to_fixed, curve, k, whole, xp))
+
+
+def _moved(first: float | None, last: float | None, curve: Curve, k: Array, whole: float, xp: Arrays) -> Array:
+    rises = _rises(first, last)
+    needs = curve._needs[0 if rises else 1]
+    u = k / whole if needs != "rest" else None
+    rest = _rest_of(k, whole) if needs != "u" else None
+    share = curve._rise(u, rest, xp) if rises else curve._fall(u, rest, xp)
+    return _lerp(first or 0.0, last or 0.0, curve, share, xp)
+
+
+def _rest_of(k: Array, whole: float) -> Array:
+    if whole > _EXACT:
+        return (whole - k) / whole
+    rest = k.astype(np.float64)  # whole numbers that floats hold exactly
+    np.subtract(whole, rest, out=rest)
+    return np.divide(rest, whole, out=rest)
+
+
+def _rises(first: float | None, last: float | None) -> bool:
+    """Whether the level nearer to zero comes first: from it the way begins."""
+    return abs(first or 0.0) <= abs(last or 0.0)
+
+
+def _lerp(first: float, last: float, curve: Curve, share: Array, xp: Arrays) -> Array:
     # It starts from the level nearer to zero, so that the digits of small values survive; rounding can then only lead
     # past the other one, which a monotone curve must not.
     near, far = (first, last) if abs(first) <= abs(last) else (last, first)
-    share = curve._rise(u, rest, xp) if near == first else curve._fall(u, rest, xp)
+    if xp.concrete and curve.monotone and near != 0:  # no function of a user's, whose array might be his own
+        np.multiply(share, far - near, out=share)
+        np.add(share, near, out=share)
+        # To look for one that is past it is cheaper than to cut them all, and there is one in few curves.
+        if far > near:
+            return np.minimum(share, far, out=share) if share.max() > far else share
+        return np.maximum(share, far, out=share) if share.min() < far else share
     if near == 0:
         return share * far if far != 1 else share
     value = share * (far - near) + near

@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from itertools import accumulate
 from typing import final
 
@@ -69,6 +70,7 @@ class Sequence(Schedule):
         lengths = (stage.length for stage in self.stages[:-1])
         return list(accumulate((n.updates for n in lengths if n is not None), initial=0))
 
+    @cached_property
     def _taking_time(self) -> tuple[list[Schedule], list[int]]:
         """The stages of more than no update, and their begins; the last one where there is no other."""
         pairs = list(zip(self.stages, self._begins(), strict=True))
@@ -77,11 +79,11 @@ class Sequence(Schedule):
         return list(stages), list(begins)
 
     def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
-        stages, begins = self._taking_time()
+        stages, begins = self._taking_time
         low, high = 0, len(begins) - 1
         if xp.concrete and t.size:  # only the stages these times are in; others would be masked away
-            low = max(0, bisect_right(begins, t.min()) - 1)
-            high = bisect_right(begins, t.max()) - 1
+            low = max(0, bisect_right(begins, t.min().item()) - 1)
+            high = bisect_right(begins, t.max().item()) - 1
         # None of the times is before the first of these stages, so there is nothing to cut.
         value = stages[low]._at(t - begins[low] if begins[low] else t, base, xp)
         for stage, begin in zip(stages[low + 1 : high + 1], begins[low + 1 : high + 1], strict=True):

@@ -81,6 +81,8 @@ class Duration:
         Raises:
             Unresolved: another unit is in it, or it is no whole number.
         """
+        if len(self.terms) == 1 and self.terms[0][0] == "updates" and self.terms[0][1].denominator == 1:
+            return self.terms[0][1].numerator
         amount = self.exact
         if amount is None or amount.denominator != 1:
             raise Unresolved(
