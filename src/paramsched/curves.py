@@ -14,6 +14,7 @@ from typing import Any, ClassVar, TypeAlias, final, overload
 import numpy as np
 
 from paramsched._arrays import Array, Arrays, Floats, arrays_of
+from paramsched._calls import example
 from paramsched._data import equal, hashed
 from paramsched.errors import InvalidArgument, nearest, shown
 
@@ -22,8 +23,8 @@ class Curve(ABC):
     """A monotone map of [0, 1] onto itself, unless `monotone` says otherwise.
 
     `_rise` is the curve itself. `_fall` is `1 - curve(u)`: where a formula for it keeps more digits near `u = 1` than
-    the subtraction does, a curve gives its own. Both are told `rest`, which is `1 - u` without its rounding. In NumPy they
-    may write their result into what they look at.
+    the subtraction does, a curve gives its own. Both are told `rest`, which is `1 - u` without its rounding. In NumPy
+    they may write their result into what they look at.
     """
 
     __slots__ = ()
@@ -655,7 +656,8 @@ def curve_of(curve: "CurveLike") -> Curve:
         if name in CONSTANTS:
             return CONSTANTS[name]
         if name in FAMILIES:
-            raise InvalidArgument(f'curve "{curve}"', "it has a parameter", f"Write curves.{name}(2), say")
+            given = example(FAMILIES[name], f"curves.{name}")
+            raise InvalidArgument(f'curve "{curve}"', "it has a parameter", f"Write {given}")
         found = f'"{name}" is no curve; {nearest(name, [*CONSTANTS, *FAMILIES])}'
         raise InvalidArgument(f'curve "{curve}"', found, "Write curves.cosine")
     if callable(curve):

@@ -43,11 +43,11 @@ class Anneal(Schedule):
     index: Index
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "start", level_of("anneal(start=…)", self.start))
-        object.__setattr__(self, "to", level_of("anneal(to=…)", self.to))
+        object.__setattr__(self, "start", level_of("start=…", self.start))
+        object.__setattr__(self, "to", level_of("to=…", self.to))
         if self.index not in get_args(Index):
             raise InvalidArgument(
-                f"anneal(index={self.index!r})", f"no index; {nearest(str(self.index), get_args(Index))}", 'Write "t/n"'
+                f"index={self.index!r}", f"no index; {nearest(str(self.index), get_args(Index))}", 'Write "t/n"'
             )
 
     @property

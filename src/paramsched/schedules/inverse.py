@@ -95,7 +95,9 @@ def inverse_sqrt(timescale: DurationLike) -> PowerLaw:
     >>> inverse_sqrt(100)(300)
     0.5
     """
-    return power_law(0.5, timescale)
+    length = Duration.of(timescale)
+    _text.above_zero("inverse_sqrt(timescale=…)", length)
+    return power_law(0.5, length)
 
 
 @_text.shape

@@ -2,11 +2,11 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import accumulate
-from typing import final
+from typing import Any, final
 
 from paramsched._arrays import Array, Arrays
 from paramsched.errors import InvalidArgument
@@ -41,7 +41,7 @@ class Sequence(Schedule):
             raise InvalidArgument(
                 str(self),
                 f"{names} both have no length; only one stage can take what the others leave",
-                f'Give one a length: {str(without[0]).split("(")[0]}(…, over="60%")',
+                f"Write {_with_a_length(without[0])}",
             )
 
     @property
@@ -135,6 +135,14 @@ class Sequence(Schedule):
 
     def __str__(self) -> str:
         return " >> ".join(_text.bracketed(stage, _text.SEQUENCE + 1) for stage in self.stages)
+
+
+def _with_a_length(stage: Schedule) -> str:
+    """A stage as it has a length: by its own argument where it has one, else in a window."""
+    timed: dict[str, Any] = {"over": Duration.of("60%")}
+    if isinstance(stage, Constant) or any(field.name == "over" for field in fields(stage)):  # type: ignore[arg-type]  # a dataclass
+        return str(replace(stage, **timed))  # type: ignore[type-var]  # as above
+    return f'window({stage}, end="60%")'
 
 
 def _members(stage: Schedule) -> tuple[Schedule, ...]:

@@ -152,8 +152,11 @@ def cosine_restarts(
     by: Clock = "update",
     base: Level = 1.0,
 ) -> CosineRestartsRule:
-    """Cosine descents to `to`, each from its weight times `base`."""
-    return CosineRestartsRule(tuple(periods), tuple(weights), to, begin, end, by, base)
+    """Cosine descents to `to`, each from its weight times `base`; without weights each from base itself."""
+    lengths, heights = tuple(periods), tuple(weights)
+    if heights == (1.0,):
+        heights *= max(len(lengths), 1)
+    return CosineRestartsRule(lengths, heights, to, begin, end, by, base)
 
 
 def wave(k: Floats, n: float) -> Floats:
