@@ -106,7 +106,7 @@ def test_two_stages_without_a_length_are_refused_by_name():
 
     assert 'warmup("5%") >> cosine(to=0.1) >> constant()' in refusal.value.asked
     assert "cosine and constant both have no length" in refusal.value.found
-    assert 'cosine(…, over="60%")' in refusal.value.instead
+    assert refusal.value.instead == 'Write cosine(to=0.1, over="60%")'
 
 
 def test_stages_longer_than_the_run_are_an_error_only_where_one_fills():
