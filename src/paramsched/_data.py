@@ -5,6 +5,7 @@ the library takes (benchmarks/test_import.py).
 """
 
 from dataclasses import fields
+from functools import cache
 from typing import Any
 
 
@@ -20,4 +21,10 @@ def hashed(value: Any) -> int:
 
 def compared(value: Any) -> tuple[Any, ...]:
     """The fields that make a value what it is."""
-    return tuple(getattr(value, field.name) for field in fields(value) if field.compare)
+    return tuple([getattr(value, name) for name, compare in names_of(value.__class__) if compare])
+
+
+@cache
+def names_of(kind: type) -> tuple[tuple[str, bool], ...]:
+    """The fields of a dataclass by name, and whether each is compared; looked up once for each class."""
+    return tuple((field.name, field.compare) for field in fields(kind))

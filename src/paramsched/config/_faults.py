@@ -26,6 +26,11 @@ class Faults:
         self._found: dict[Fault, None] = {}
         self.count = 0
 
+    @property
+    def full(self) -> bool:
+        """Whether no more faults are listed: what costs time need not be looked at any more."""
+        return len(self._found) >= _MOST
+
     def add(
         self,
         path: str,
@@ -44,7 +49,7 @@ class Faults:
             at_key: whether the name is meant, not the value behind it.
         """
         self.count += 1
-        if len(self._found) < _MOST:
+        if not self.full:
             self._found[Fault(path, found, instead, span, at_key)] = None
 
     def refuse(self, path: str, refusal: InvalidArgument, *, at_key: bool = False) -> None:

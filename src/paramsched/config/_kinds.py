@@ -3,13 +3,16 @@
 import inspect
 from collections.abc import Callable
 from enum import Enum, auto
+from functools import lru_cache, wraps
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from paramsched.curves import Curve
 from paramsched.schedules import Absolute, Schedule
 from paramsched.schedules.rules import Rule
 from paramsched.time import Duration
+
+_Read = TypeVar("_Read")
 
 
 class Kind(Enum):
@@ -32,6 +35,21 @@ _CLASSES = (
 )
 
 
+def remembered(read: Callable[[Any], _Read]) -> Callable[[Any], _Read]:
+    """What was read of an annotation is kept: a config of a hundred thousand numbers asks as often."""
+    kept = lru_cache(maxsize=1024)(read)
+
+    @wraps(read)
+    def found(annotation: Any) -> _Read:
+        try:
+            return kept(annotation)
+        except TypeError:  # metadata that cannot be hashed
+            return read(annotation)
+
+    return found
+
+
+@remembered
 def kind_of(annotation: Any) -> Kind:
     """The kind of an annotation.
 
@@ -42,6 +60,7 @@ def kind_of(annotation: Any) -> Kind:
     return next((kind for base, kind in _CLASSES for one in classes if issubclass(one, base)), Kind.OTHER)
 
 
+@remembered
 def alternatives(annotation: Any) -> tuple[Any, ...]:
     """The members of a union, opened; an annotation that is none by itself."""
     if type(annotation).__name__ == "TypeAliasType":  # a `type` statement, from Python 3.12 on
@@ -58,6 +77,7 @@ def takes_none(parameter: inspect.Parameter) -> bool:
     return parameter.default is None or NoneType in alternatives(parameter.annotation)
 
 
+@remembered
 def items_of(annotation: Any) -> tuple[Any, ...] | None:
     """For a list of fixed length the annotation of each item, for one of any length (item, ...); None for no list."""
     origin, arguments = get_origin(annotation), get_args(annotation)
@@ -68,6 +88,7 @@ def items_of(annotation: Any) -> tuple[Any, ...] | None:
     return (Any, ...) if annotation in (list, tuple) else None
 
 
+@remembered
 def choices(annotation: Any) -> tuple[Any, ...]:
     """The values of a Literal; none for anything else."""
     return get_args(annotation) if get_origin(annotation) is Literal else ()

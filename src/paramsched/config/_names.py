@@ -9,7 +9,7 @@ from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.schedules import SHAPES
 
 ENTRY_POINTS = "paramsched.shapes"
-_CALLED = re.compile(r"([A-Za-z_]\w*)\s*\(")
+_CALLED = re.compile(r"(?<!\w)([A-Za-z_]\w*+)\s*+\(")
 
 ShapeLike = Callable[..., Any]
 """A function that builds a schedule; its name is the one in files, its annotated parameters are the arguments."""

@@ -10,15 +10,15 @@ import numpy as np
 
 from paramsched.config._faults import Faults, kind, shown, within
 from paramsched.config._places import Lines
-from paramsched.errors import ConfigError
+from paramsched.errors import ConfigError, Fault
 
 MOST_BYTES = 1_000_000
 MOST_LINE = 10_000
 MOST_DEPTH = 50
 MOST_VALUES = 100_000
-"""Numbers, texts, lists and mappings that a file may hold."""
+"""Numbers, texts, lists and mappings that a file may hold; a line of text counts by its commas too."""
 
-_MOST_GIVEN = 1_000_000  # the same for mappings in code: lists that hold each other multiply
+_MOST_GIVEN = 500_000  # the same for mappings in code: lists that hold each other multiply
 _MOST_DIGITS = 400  # no float has more before its point
 _HALF = re.compile("[\ud800-\udfff]")
 
@@ -68,6 +68,7 @@ def few_values(data: Any, source: str) -> None:
         if isinstance(one, (list, dict)):
             left -= len(one)
             rest += [item for item in items if isinstance(item, (list, dict))]
+            left -= sum(item.count(",") for item in items if isinstance(item, str))
         if left < 0:
             raise too_many(source)
 
@@ -141,15 +142,11 @@ class _Settling:
         return Unreadable(path, found, "Write numbers, text, lists and mappings")
 
     def list(self, raw: Any, path: str, depth: int) -> Any:
-        self.left -= len(raw)
-        if self.left < 0:
-            return self.too_many(path)
+        self.take(len(raw))
         return [self.value(item, f"{path}[{index}]", depth - 1) for index, item in enumerate(raw)]
 
     def mapping(self, raw: Mapping[Any, Any] | Pairs, path: str, depth: int) -> Any:
-        self.left -= len(raw)
-        if self.left < 0:
-            return self.too_many(path)
+        self.take(len(raw))
         mapping: dict[str | int, Any] = {}
         for key, value in raw.items() if isinstance(raw, Mapping) else raw:
             if isinstance(key, bool) or not isinstance(key, (str, int)):
@@ -163,8 +160,10 @@ class _Settling:
             mapping[key] = self.value(value, place, depth - 1)
         return mapping
 
-    def too_many(self, path: str) -> "Unreadable":
-        return Unreadable(path, f"more than {_MOST_GIVEN:,} values", "A plan is a short text")
+    def take(self, count: int) -> None:
+        self.left -= count
+        if self.left < 0:
+            raise ConfigError("config", [Fault("$", f"more than {_MOST_GIVEN:,} values", "A plan is a short text")])
 
 
 def _number(raw: Any, path: str) -> int | float | Unreadable:

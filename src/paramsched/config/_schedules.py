@@ -28,7 +28,7 @@ from paramsched.errors import InvalidArgument
 from paramsched.feedback.base import Guided, MetricRule
 from paramsched.schedules import Absolute, Schedule
 from paramsched.schedules._level import finite
-from paramsched.schedules._text import RULES
+from paramsched.schedules._text import RULES, combine
 from paramsched.schedules.base import schedule_of
 from paramsched.schedules.constant import Constant
 from paramsched.schedules.rules import Rule
@@ -62,7 +62,7 @@ class Reader:
             case bool() | None:
                 return self.fault(path, f"{shown(value)} is {kind(value)}, no schedule", _FORMS)
             case int() | float():
-                return self.kept(path, lambda: schedule_of(self.number(value), shown(value)))
+                return self.kept(path, lambda: schedule_of(self.number(value), lambda: shown(value)))
             case str():
                 found = schedule_in(value, path, self.names, self.faults)
                 return MISSING if found is None else found
@@ -124,6 +124,8 @@ class Reader:
         operands = self.several(given, path, self.factor if name == "product" else None)
         if operands is MISSING:
             return MISSING
+        if len(operands) > 1 and all(isinstance(one, Schedule) and not one.metric_rules for one in operands):
+            return self.kept(path, lambda: combine("products" if name == "product" else "sums", *operands))
         return self.kept(path, lambda: reduce(mul if name == "product" else add, operands))
 
     def factor(self, value: Any, path: str) -> Any:

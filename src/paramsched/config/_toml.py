@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from paramsched.config._places import Lines
-from paramsched.config._raw import few_values, too_deep
+from paramsched.config._raw import MOST_VALUES, few_values, too_deep
 from paramsched.config._toml_places import STRING
 from paramsched.config._toml_places import places as places
 from paramsched.errors import ConfigError, Fault
@@ -22,7 +22,7 @@ def read(text: str, source: str) -> Any:
     """What a TOML text holds."""
     import tomllib
 
-    if _MANY_PARTS.search(text):
+    if text.count(".") > MOST_VALUES or _MANY_PARTS.search(text):
         places(text, source)  # a name of a thousand parts would cost tomllib a thousand names of each length
     try:
         data = tomllib.loads(text)

@@ -5,7 +5,7 @@ import re
 from typing import final
 
 from paramsched.config._places import Lines, Place
-from paramsched.config._raw import MOST_DEPTH
+from paramsched.config._raw import MOST_DEPTH, MOST_VALUES, too_many
 from paramsched.errors import ConfigError
 
 _BLANK = re.compile(r"[ \t]*")
@@ -31,6 +31,7 @@ def places(text: str, source: str = "") -> Place:
 class _Reader:
     def __init__(self, text: str, source: str) -> None:
         self.text, self.source, self.at = text, source, 0
+        self.parts = 0  # of all names
 
     def document(self) -> Place:
         root = table = Place(0, len(self.text), parts={})
@@ -65,6 +66,9 @@ class _Reader:
             parts.append((_said(found[0]) if found[0][0] in "\"'" else found[0], begin))
             if len(parts) > MOST_DEPTH:
                 raise self.refused(f"a name of more than {MOST_DEPTH} parts")
+            self.parts += 1
+            if self.parts > MOST_VALUES:
+                raise too_many(self.source)
             self.at = found.end()
             self.blanks()
             if not self.text.startswith(".", self.at):

@@ -43,7 +43,7 @@ def read(text: str, source: str) -> Any:
                 if flow[-1] and not _awaits_key(stack, keys) and _is_open(event, value):
                     value, _ = _closed(event, events, isinstance(stack[-1], Pairs), text, source)
                 _put(stack, keys, value)
-                values += 1
+                values += 1 + event.value.count(",")
                 if values > MOST_VALUES:
                     raise too_many(source)
             elif kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:

@@ -24,6 +24,7 @@ from paramsched.time import Calendar, Duration
 
 _TOP = ("groups", "horizon", "targets")
 _TARGET = ("initial", "schedule")
+_MOST_NAMES = 1_000  # fields among whose names slips of the pen are looked for; no optimizer has as many
 _INDEX = re.compile(r"\[(\d{1,9})\]")
 
 
@@ -125,6 +126,7 @@ class _PlanReader:
         self.faults = faults
         self.values = Reader(names, faults)
         self.bindings: list[Binding] = []
+        self.count = 0  # of fields that were read
         self.places: dict[tuple[str, str | int | None], str] = {}
 
     def plan(self, data: dict[Any, Any]) -> Plan | None:
@@ -196,7 +198,8 @@ class _PlanReader:
         return int(found[1]) if found else name
 
     def field(self, key: str | int, value: Any, path: str, selector: str | int | None) -> None:
-        near = meant(str(key), _TOP)
+        self.count += 1
+        near = meant(str(key), _TOP) if self.count <= _MOST_NAMES else ""
         if near.startswith("did") and key not in KNOWN:
             self.faults.add(path, f'"{key}" is no field; {near}', at_key=True)  # then the value is no schedule either
             return
@@ -219,7 +222,7 @@ class _PlanReader:
         except InvalidArgument as refusal:
             self._no_field(str(key), path, refusal)
             return None
-        slip = known_field(name)
+        slip = known_field(name) if self.count <= _MOST_NAMES else None
         if slip is None:
             return name
         self.faults.add(path, f'"{key}" is no field of an optimizer; did you mean "{slip}"?', at_key=True)

@@ -111,7 +111,10 @@ def selector_text(groups: Selector) -> str:
 
 
 def _schedule(name: str, schedule: ScheduleLike) -> Schedule:
-    asked = f"{name}={schedule!r}"
+
+    def asked() -> str:  # writing it costs as much as the schedule is long
+        return f"{name}={schedule!r}"
+
     if isinstance(schedule, str):
         schedule = parse(schedule)
     if isinstance(schedule, MetricRule):
@@ -123,6 +126,6 @@ def _schedule(name: str, schedule: ScheduleLike) -> Schedule:
         return schedule
     if isinstance(schedule, (list, tuple, Mapping)):
         raise InvalidArgument(
-            asked, f"a {type(schedule).__name__} is for files", "In code write warmup(100) >> cosine()"
+            asked(), f"a {type(schedule).__name__} is for files", "In code write warmup(100) >> cosine()"
         )
     return schedule_of(schedule, asked)

@@ -85,14 +85,14 @@ def write_call(name: str, builder: Callable[..., Any], arguments: Mapping[str, A
     """A call of `builder` with `arguments`, as short as it can be said."""
     given: list[str] = []
     gap = False
-    for parameter in _parameters(builder):
+    for place, parameter in enumerate(_parameters(builder)):
         argument = arguments[parameter.name]
         if parameter.kind is parameter.VAR_POSITIONAL:
             given += [written(item) for item in argument]
             gap = True
             continue
         text = written(argument)  # once: twice at each level would double the work with each level
-        if argument is None or (parameter.default is not parameter.empty and text == written(parameter.default)):
+        if argument is None or text == _defaults(builder)[place]:
             gap = True
         else:
             keyword = gap or parameter.kind is parameter.KEYWORD_ONLY
@@ -103,6 +103,13 @@ def write_call(name: str, builder: Callable[..., Any], arguments: Mapping[str, A
 @cache
 def _parameters(builder: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
     return tuple(inspect.signature(builder).parameters.values())
+
+
+@cache
+def _defaults(builder: Callable[..., Any]) -> tuple[str | None, ...]:
+    """The text of each parameter's default; None where it has none."""
+    given = (parameter.default for parameter in _parameters(builder))
+    return tuple(None if default is inspect.Parameter.empty else written(default) for default in given)
 
 
 def written(value: object) -> str:

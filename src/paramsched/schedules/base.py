@@ -13,7 +13,7 @@ from typing import Any, ClassVar, overload
 import numpy as np
 
 from paramsched._arrays import NUMPY, Array, Arrays, Floats, arrays_of, is_numpy
-from paramsched._data import equal, hashed
+from paramsched._data import equal, hashed, names_of
 from paramsched.curves import Curve
 from paramsched.errors import InvalidArgument, InvalidTime, Unresolved, shown
 from paramsched.schedules import _text
@@ -374,8 +374,8 @@ def _checked_base(base: Any) -> Any:
 
 def _leaves(schedule: Schedule) -> Iterator[object]:
     """The values of a schedule's fields, tuples opened."""
-    for field in fields(schedule):  # type: ignore[arg-type]  # every schedule is a dataclass
-        value = getattr(schedule, field.name)
+    for name, _ in names_of(type(schedule)):
+        value = getattr(schedule, name)
         if isinstance(value, tuple):
             for item in value:
                 yield from item if isinstance(item, tuple) else (item,)

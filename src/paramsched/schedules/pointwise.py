@@ -199,6 +199,18 @@ def product(left: Any, right: Any) -> Any:
     return NotImplemented if operands is None else Product(operands)
 
 
+@_text.operator("products")
+def products(*operands: Schedule | float) -> Schedule:
+    """What `a * b * c * …` makes, at once: one after the other costs the square of how many there are."""
+    return Product(_operands(Product, *operands) or ())
+
+
+@_text.operator("sums")
+def totals(*operands: Schedule | float) -> Schedule:
+    """What `a + b + c + …` makes, at once."""
+    return Sum(_operands(Sum, *operands) or ())
+
+
 @_text.operator("sum")
 def total(left: Any, right: Any) -> Any:
     """What `a + b` makes."""

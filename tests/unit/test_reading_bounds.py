@@ -1,0 +1,121 @@
+"""Reading costs time and memory in proportion to the size of the text, and a megabyte is read or refused soon."""
+
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from paramsched import config, schedules
+from paramsched.config import native
+from paramsched.errors import ConfigError, ParamschedError
+
+
+def calls(work):
+    """How many functions are called: a measure of the work that no other process on the machine changes."""
+    count = 0
+
+    def counted(frame, event, argument):
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(counted)
+    try:
+        work()
+    except ParamschedError:
+        pass
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+def yaml_list(entry):
+    return lambda n: "lr: [" + ",\n".join(entry.replace("#", str(i)) for i in range(n)) + "]"
+
+
+GROWING = {
+    "constants": ("yaml", yaml_list("#")),
+    "lines of text": ("yaml", yaml_list("cosine(over=#)")),
+    "factors": ("yaml", lambda n: "lr: {product: [" + ",\n".join(["step(3)"] * n) + "]}"),
+    "terms": ("yaml", lambda n: "lr: {sum: [" + ",\n".join(["step(3)"] * n) + "]}"),
+    "factors in one line": ("yaml", lambda n: "lr: " + " * ".join(["step(1)"] * n)),
+    "stages in one line": ("yaml", lambda n: "lr: " + " >> ".join(["step(1)"] * n)),
+    "terms in one line": ("yaml", lambda n: "lr: " + " + ".join(["step(1)"] * n)),
+    "milestones": ("yaml", lambda n: "lr: {multistep: [[" + ",\n".join(map(str, range(n))) + "]]}"),
+    "points": ("yaml", lambda n: "lr: {piecewise: [[" + ",\n".join(f"[{i}, 0.1]" for i in range(n)) + "]]}"),
+    "commas in braces": ("yaml", lambda n: "lr: {a: f(" + ",\n".join(["1"] * n) + ")}"),
+    "groups": ("yaml", lambda n: "groups:\n" + "".join(f"  g{i}: {{lr: 1}}\n" for i in range(n))),
+    "wrong lines": ("yaml", yaml_list("cosin(#)")),
+    "keys there twice": ("json", lambda n: "{" + ",\n".join('"lr": 1' for _ in range(n)) + "}"),
+    "tables": ("toml", lambda n: "".join(f"[groups.g{i}]\nlr = 1\n" for i in range(n))),
+}
+
+
+@pytest.mark.parametrize("family", GROWING)
+def test_twice_the_text_is_about_twice_the_work(family):
+    syntax, text = GROWING[family]
+    calls(lambda: config.loads(text(300), syntax))  # what is made once is made
+
+    once, twice = (calls(lambda n=n: config.loads(text(n), syntax)) for n in (300, 600))
+
+    assert twice < 2.5 * once
+
+
+HOSTILE = {
+    "a dotted name of thousands of parts": ("toml", "'\\n'.join(f'x{i}.' + 'a.' * 4990 + 'a = 1' for i in range(95))"),
+    "many tables far down": ("toml", "'\\n'.join(f'[x{i}' + '.a' * 40 + ']' for i in range(10_000))"),
+    "16,000 commas in braces": ("yaml", "'lr: {a: f(' + ',\\n'.join(['1'] * 16_000) + ')}'"),
+    "long names of functions": (
+        "yaml",
+        "'lr:\\n' + '- from_function(\"' + ('a' * 9_900 + '\")\\n- from_function(\"') * 40",
+    ),
+    "thousands of factors": ("yaml", "'lr: {product: [' + ',\\n'.join(['1'] * 20_000) + ']}'"),
+    "thousands of points": ("yaml", "'lr: {piecewise: [[' + ',\\n'.join(f'[{i},1]' for i in range(20_000)) + ']]}'"),
+    "a megabyte of ones": ("yaml", "'lr:\\n' + '- 1\\n' * 240_000"),
+    "a megabyte of empty mappings": ("json", "'{\"lr\": [' + ',\\n'.join(['{}'] * 240_000) + ']}'"),
+    "a megabyte of wrong lines": ("yaml", "'lr:\\n' + '- cosin(1)\\n' * 80_000"),
+    "a megabyte of numbers in lines": ("yaml", "'lr:\\n' + ('- multistep([' + '1,' * 4900 + '1])\\n') * 95"),
+    "a fault at the end of a megabyte": ("yaml", "'a: 1\\n' * 40_000 + '\\tb: 1'"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_text_is_answered_within_bounds_of_time_and_memory(name):
+    syntax, text = HOSTILE[name]
+    code = (
+        "from paramsched import config\n"
+        "from paramsched.errors import ParamschedError\n"
+        f"text = {text}\n"
+        "assert len(text) <= 1_000_000\n"
+        f"try: config.loads(text, {syntax!r})\n"
+        "except ParamschedError: pass\n"
+    )
+
+    def bounded():
+        resource.setrlimit(resource.RLIMIT_CPU, (20, 20))  # several times of what it takes on a busy machine
+        resource.setrlimit(resource.RLIMIT_AS, (3 * 2**30, 3 * 2**30))
+
+    ended = subprocess.run([sys.executable, "-c", code], preexec_fn=bounded, capture_output=True, check=False)
+
+    assert ended.returncode == 0, ended.stderr.decode()[-500:]
+
+
+def test_a_list_that_holds_another_twice_forty_times_over_is_refused():
+    data = ["cosine()"]
+    for _ in range(40):
+        data = [data, data]
+
+    with pytest.raises(ConfigError, match="more than 500,000 values"):
+        native.to_plan({"lr": data})
+
+
+def test_a_long_product_is_the_same_however_it_is_made():
+    line = " * ".join(["step(3)", "0.5", "cosine()"] * 5)
+
+    one_by_one = schedules.step(3)
+    for factor in [0.5, schedules.cosine(), *[schedules.step(3), 0.5, schedules.cosine()] * 4]:
+        one_by_one = one_by_one * factor
+
+    assert schedules.parse(line) == one_by_one
+    assert str(schedules.parse(line)) == line.replace("0.5", "constant(0.5)")
