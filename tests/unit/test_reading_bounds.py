@@ -42,6 +42,7 @@ GROWING = {
     "factors in one line": ("yaml", lambda n: "lr: " + " * ".join(["step(1)"] * n)),
     "stages in one line": ("yaml", lambda n: "lr: " + " >> ".join(["step(1)"] * n)),
     "terms in one line": ("yaml", lambda n: "lr: " + " + ".join(["step(1)"] * n)),
+    "differences in one line": ("yaml", lambda n: "lr: " + " - ".join(["step(1)"] * n)),
     "milestones": ("yaml", lambda n: "lr: {multistep: [[" + ",\n".join(map(str, range(n))) + "]]}"),
     "points": ("yaml", lambda n: "lr: {piecewise: [[" + ",\n".join(f"[{i}, 0.1]" for i in range(n)) + "]]}"),
     "commas in braces": ("yaml", lambda n: "lr: {a: f(" + ",\n".join(["1"] * n) + ")}"),
@@ -119,3 +120,15 @@ def test_a_long_product_is_the_same_however_it_is_made():
 
     assert schedules.parse(line) == one_by_one
     assert str(schedules.parse(line)) == line.replace("0.5", "constant(0.5)")
+
+
+@pytest.mark.parametrize(("signs", "limit"), [("+-", 40), ("-", 30), ("+", 30), ("*+-", 40), (">*-", 25)])
+def test_a_long_line_is_what_python_makes_of_it(signs, limit):
+    words = ["step(3)", "cosine()", "0.5 * linear(1, 0)", "-step(2)", "2", "constant(0.1)"]
+    joined = words[0]
+    for place in range(limit):
+        sign = signs[place % len(signs)]
+        joined += f" {'>>' if sign == '>' else sign} {words[(place * 5 + 1) % len(words)]}"
+    names = {name: getattr(schedules, name) for name in ("step", "cosine", "linear", "constant")}
+
+    assert schedules.parse(joined) == eval(joined, names)

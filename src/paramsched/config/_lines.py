@@ -10,7 +10,9 @@ from paramsched.schedules import value_in as value_of_text
 
 
 def schedule_in(text: str, path: str, names: Names, faults: Faults) -> Schedule | None:
-    """The schedule a line says."""
+    """The schedule a line says; nothing, where no more faults would be listed."""
+    if faults.full:
+        return None
     shapes = names.called_in(text)
     try:
         return parse(text, shapes=shapes.values())

@@ -33,6 +33,8 @@ _APPLY: dict[str, Callable[[Any, Any], Any]] = {
     "-": operator.sub,
     "/": operator.truediv,
 }
+_AT_ONCE = {"*": "products", "+": "sums", "-": "sums"}
+_FEW = 8  # operands that are joined one by one, so that a fault is told at the two that do not go together
 _KEYWORDS = ("and", "or", "not", "if", "else", "is", "in", "lambda", "for", "await", "async", "yield")
 _OPERATORS = "Use >>, *, + and -"
 _LINE = 'Write warmup("5%") >> cosine(to=0.1), say'
@@ -216,7 +218,7 @@ class _Reader:
                 stack[-1].values.append(part)
                 wanted = False
             elif not wanted and here.kind == "sign" and here.value in _BINDS:
-                depth -= self._reduce(frame, _BINDS[here.value])
+                depth -= self._reduce(frame, _BINDS[here.value], here.value)
                 frame.operators.append((here.value, _BINDS[here.value], here.begin))
                 wanted = True
             elif here.value == "," and here.kind == "sign" and not wanted and frame.kind != "line":
@@ -353,12 +355,17 @@ class _Reader:
             self.faults.append(refusal.locate(self.text, place.begin, place.end))
             return _BROKEN
 
-    def _reduce(self, frame: _Open, binds: int) -> int:
-        """Apply what binds more tightly than the operator that comes; how many of them were signs."""
+    def _reduce(self, frame: _Open, binds: int, coming: str = "") -> int:
+        """Apply what binds more tightly than the operator that comes; how many of them were signs.
+
+        Equal ones that can be joined at once wait for each other.
+        """
         signs = 0
         values, operators = frame.values, frame.operators
         while operators and operators[-1][1] >= max(binds, 1):
             sign, tightness, place = operators[-1]
+            if coming in _AT_ONCE and tightness == binds and _AT_ONCE.get(sign) == _AT_ONCE[coming]:
+                break
             if tightness == 1:
                 if not binds:  # a sequence is made at once of all its stages, not of two and two
                     self._sequence(frame)
@@ -369,9 +376,25 @@ class _Reader:
                 signs += 1
                 values.append(_Part(self._signed(sign, right, place), place, right.end))
             else:
-                left = values.pop()
-                values.append(_Part(self._joined(sign, left, right), left.begin, right.end))
+                run, between = [right, values.pop()], [sign]
+                while sign in _AT_ONCE and operators and _AT_ONCE.get(operators[-1][0]) == _AT_ONCE[sign]:
+                    between.append(operators.pop()[0])
+                    run.append(values.pop())
+                joined = self._joined_run(run[::-1], between[::-1])
+                values.append(_Part(joined, run[-1].begin, right.end))
         return signs
+
+    def _joined_run(self, run: list[_Part], between: list[str]) -> Any:
+        """What the operators between them make of two values, or of many at once."""
+        plain = all(isinstance(part.value, Schedule) and not part.value.metric_rules for part in run)
+        if len(run) > _FEW and plain:
+            first, *others = (part.value for part in run)
+            signed = [-value if sign == "-" else value for sign, value in zip(between, others, strict=True)]
+            return self._applied(lambda: combine(_AT_ONCE[between[0]], first, *signed), (), run[0].begin, run[-1].end)
+        joined = run[0]
+        for sign, part in zip(between, run[1:], strict=True):
+            joined = _Part(self._joined(sign, joined, part), joined.begin, part.end)
+        return joined.value
 
     def _signed(self, sign: str, part: _Part, place: int) -> Any:
         if part.value is _BROKEN or not self._joins(part):
