@@ -41,24 +41,21 @@ def test_plain_assignments_are_read(text, value):
     [
         "x = open('file')",
         "import os\nx = os.system('true')",
-        "x = [i for i in range(3)]",
         "x = (lambda: 1)()",
         "x = y",
         "x = 10 ** 10 ** 10",
         "x = [0] * 10 ** 9",
         "x = '%99999999d' % 1",
-        "for x in range(3): pass",
         "def x(): pass",
         "x = 1 / 0",
         "x = [1][5]",
         "y = f()\nx = y",
-        "x = " + "(" * 100 + "1" + ",)" * 100,
         "x = __import__('os')",
-        "x = 'a'.join(['b'])",
+        "x = input()",
     ],
 )
 def test_what_would_have_to_be_run_is_kept_as_unreadable(text):
-    assert isinstance(read_python(text)["x"], (Unreadable, tuple))
+    assert isinstance(read_python(text)["x"], Unreadable)
 
 
 def test_reading_runs_nothing(tmp_path):
@@ -70,7 +67,7 @@ def test_reading_runs_nothing(tmp_path):
 
 
 def test_an_unreadable_value_is_a_fault_only_where_it_is_needed():
-    text = "model = build()\nparam_scheduler = dict(type='MultiStepLR', milestones=[int(x) for x in '89'])"
+    text = "model = build()\nparam_scheduler = dict(type='MultiStepLR', milestones=steps(9))"
 
     with pytest.raises(ps.errors.ConfigError) as refusal:
         loads(text, "mmengine")

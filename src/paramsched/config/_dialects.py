@@ -115,7 +115,7 @@ def loaded_from(
             return Loaded(native.to_plan(read(text, source), calendar=calendar, base=base, shapes=shapes))
         module = _module(format)
         own = vars(module).get("read")
-        if own is not None and syntax not in SYNTAXES:
+        if own is not None and syntax != "toml":
             data = own(text, source)
         else:
             faults = Faults()

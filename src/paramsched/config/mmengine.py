@@ -5,7 +5,7 @@
 - a missing `end` is the end of the run: of `train_cfg`, else of the calendar
 - schedulers of one field combine as in MMEngine: the plan's line is a chain of windows where that is exact, and a
   `recurrence` otherwise
-- `.py` files are read without running them: plain assignments, `dict(…)`, arithmetic, `_base_`
+- `.py` files are followed without running them: assignments, loops, methods of lists and dicts, bases, variables
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from paramsched.config import _json, _mmengine_write, _yaml
+from paramsched.config._base_files import read_with_bases
 from paramsched.config._caution import warn
 from paramsched.config._faults import Faults, within
 from paramsched.config._mmengine_bases import bases_of as bases_of
 from paramsched.config._mmengine_read import Entry, Reader, Run
 from paramsched.config._mmengine_schedules import Combined, combined
-from paramsched.config._pyconfig import read_python
+from paramsched.config._pyconfig import public_names
 from paramsched.config._raw import settled
 from paramsched.errors import ConfigError, InvalidArgument, PlanError
 from paramsched.feedback.base import MetricRule
@@ -97,14 +98,17 @@ def from_plan(plan: Plan) -> dict[str, Any]:
 
 def read(text: str, source: str = "config") -> Any:
     """A config from the text of a file: Python, YAML or JSON. `_base_` files are looked for beside `source`."""
-    folder = Path(source).parent if Path(source).is_file() else None
-    if Path(source).suffix in (".yaml", ".yml", ".json"):
-        return _settled((_json.read if source.endswith(".json") else _yaml.read)(text, source), source)
-    if Path(source).suffix == ".py":
-        return read_python(text, source, folder)
+    file = Path(source) if Path(source).is_file() else None
+    suffix = Path(source).suffix
+    if suffix == ".py":
+        return public_names(read_with_bases(text, source, file, suffix))
+    if suffix in (".yaml", ".yml", ".json"):
+        if "_base_" in text or "{{" in text:
+            return public_names(read_with_bases(text, source, file, suffix))
+        return _settled((_json.read if suffix == ".json" else _yaml.read)(text, source), source)
     refusal: ConfigError | None = None
     try:
-        names = read_python(text, source, folder)
+        names = public_names(read_with_bases(text, source, file, ".py"))
         if names or "_base_" in text:
             return names
     except ConfigError as error:

@@ -1,0 +1,147 @@
+"""Operators on real values, within the limits."""
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from paramsched.config._python.limits import MOST_BITS, MOST_LENGTH
+from paramsched.config._python.memory import TOO_LARGE, Memory, NotKnown
+from paramsched.config._python.texts import percent
+from paramsched.config._python.values import ATOMS, MUTABLE, OPAQUE, BaseDict
+
+_BINARY: Final[Mapping[type[ast.operator], Callable[[Any, Any], Any]]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+    ast.LShift: operator.lshift,
+    ast.RShift: operator.rshift,
+    ast.BitOr: operator.or_,
+    ast.BitAnd: operator.and_,
+    ast.BitXor: operator.xor,
+}
+_UNARY: Final[Mapping[type[ast.unaryop], Callable[[Any], Any]]] = {
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+    ast.Invert: operator.invert,
+}
+_ORDER: Final[Mapping[type[ast.cmpop], Callable[[Any, Any], Any]]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
+_NUMBERS: Final = (bool, int, float, complex)
+_SEQUENCES: Final = (str, bytes, list, tuple)
+_SINGLE: Final = (type(None), bool, type(...))
+
+
+def binary(op: ast.operator, left: Any, right: Any, memory: Memory) -> Any:
+    """`left op right`.
+
+    Raises:
+        NotKnown: its meaning is not known here, or the result would be too large.
+        Exception: whatever Python raises.
+    """
+    kind, other = type(left), type(right)
+    if kind in _NUMBERS and other in _NUMBERS:
+        return number(_numeric(op, left, right))
+    if isinstance(op, ast.Mod) and kind is str:
+        return percent(left, right, memory)
+    if isinstance(op, ast.Add) and kind is other and kind in _SEQUENCES:
+        _room(len(left) + len(right), left, memory)
+        return left + right
+    if isinstance(op, ast.Mult):
+        if kind in _SEQUENCES and other in (int, bool):
+            _room(len(left) * max(right, 0), left, memory)
+            return left * right
+        if other in _SEQUENCES and kind in (int, bool):
+            _room(len(right) * max(left, 0), right, memory)
+            return left * right
+    if isinstance(op, ast.BitOr) and kind is dict and other is dict:
+        memory.budget.spend((len(left) + len(right)) // 4)
+        return left | right
+    if kind in (set, frozenset) and other in (set, frozenset) and type(op) in _BINARY:
+        memory.budget.spend((len(left) + len(right)) // 4)
+        return _BINARY[type(op)](left, right)
+    raise NotKnown
+
+
+def _numeric(op: ast.operator, left: Any, right: Any) -> Any:
+    whole = isinstance(left, int) and isinstance(right, int)
+    if isinstance(op, ast.Mult) and whole and left.bit_length() + right.bit_length() > MOST_BITS:
+        raise NotKnown(TOO_LARGE)
+    if isinstance(op, ast.Pow) and whole and right > 0 and abs(left) > 1 and left.bit_length() * right > MOST_BITS:
+        raise NotKnown(TOO_LARGE)
+    if isinstance(op, ast.LShift) and whole and right > MOST_BITS:
+        raise NotKnown(TOO_LARGE)
+    if type(op) not in _BINARY:
+        raise TypeError("no operator of numbers")
+    return _BINARY[type(op)](left, right)
+
+
+def _room(length: int, like: Any, memory: Memory) -> None:
+    if isinstance(like, (str, bytes)):
+        if length > MOST_LENGTH:
+            raise NotKnown(TOO_LARGE)
+        memory.budget.spend(length >> 6)
+    else:
+        if length > memory.budget.largest:
+            raise NotKnown(TOO_LARGE)
+        memory.budget.spend(length >> 3)
+
+
+def number(value: Any) -> Any:
+    """The value, unless it is an integer that no schedule can use."""
+    if isinstance(value, int) and value.bit_length() > MOST_BITS:
+        raise NotKnown(TOO_LARGE)
+    return value
+
+
+def unary(op: ast.unaryop, value: Any) -> Any:
+    """`op value`; as `binary`. `not` is `truth`'s."""
+    if type(value) in ATOMS and type(op) in _UNARY:
+        return number(_UNARY[type(op)](value))
+    raise NotKnown
+
+
+def truth(value: Any) -> bool | None:
+    """Whether a value counts as true; None where that is not known."""
+    return None if type(value) in OPAQUE else bool(value)
+
+
+def compare(op: ast.cmpop, left: Any, right: Any, memory: Memory) -> bool:
+    """`left op right`; as `binary`."""
+    if type(left) in OPAQUE or type(right) in OPAQUE:
+        raise NotKnown
+    if isinstance(op, (ast.Is, ast.IsNot)):
+        single = type(left) in _SINGLE or type(right) in _SINGLE
+        if not single and not (type(left) in MUTABLE and type(right) in MUTABLE):
+            raise NotKnown  # whether equal numbers and texts are one is Python's own affair
+        return (left is right) is isinstance(op, ast.Is)
+    if isinstance(op, (ast.In, ast.NotIn)):
+        return _contains(right, left, memory) is isinstance(op, ast.In)
+    if (type(left) in ATOMS) is not (type(right) in ATOMS) and isinstance(op, (ast.Eq, ast.NotEq)):
+        return isinstance(op, ast.NotEq)
+    if not (memory.is_known(left) and memory.is_known(right)):
+        raise NotKnown
+    return bool(_ORDER[type(op)](left, right))
+
+
+def _contains(holder: Any, item: Any, memory: Memory) -> bool:
+    kind = type(holder)
+    if kind not in (str, bytes, list, tuple, dict, BaseDict, set, frozenset, range) or not memory.is_known(item):
+        raise NotKnown
+    if kind is range and type(item) not in (int, bool):
+        raise NotKnown  # Python would look at each of its numbers
+    if kind in (list, tuple) and not memory.is_known(holder):
+        raise NotKnown
+    if kind in (str, bytes):
+        memory.budget.spend(len(holder) >> 6)
+    return item in holder

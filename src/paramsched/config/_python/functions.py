@@ -1,0 +1,253 @@
+"""Functions a config may call: Python's own, and a few of `copy`, `math` and `os.path`. All of them only compute."""
+
+import ast
+import math
+import posixpath
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from paramsched.config._python.arithmetic import binary, number, truth
+from paramsched.config._python.containers import as_items, as_pairs, is_key
+from paramsched.config._python.limits import MOST_LENGTH
+from paramsched.config._python.memory import Memory, NotKnown
+from paramsched.config._python.values import ATOMS, BaseDict, Builtin
+
+Function = Callable[[Sequence[Any], Mapping[str, Any], Memory], Any]
+
+CONSTANTS: Final[Mapping[str, Any]] = {f"math.{name}": getattr(math, name) for name in ("pi", "e", "tau", "inf", "nan")}
+"""Numbers that standard modules have."""
+
+TAKES_ITERABLES: Final = frozenset({"list", "tuple", "set", "frozenset", "dict", "sorted", "sum", "min", "max"})
+"""Functions that go once through what they are given."""
+
+_NUMBERS: Final = (bool, int, float)
+_MOST_PLACES: Final = 400
+
+
+def is_standard(module: str) -> bool:
+    """Whether a module comes with Python."""
+    return module.split(".")[0] in sys.stdlib_module_names
+
+
+def _dict(arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) -> Any:
+    pairs = [pair for one in arguments[:1] for pair in as_pairs(one, memory)]
+    if len(arguments) > 1:
+        raise NotKnown
+    memory.budget.spend((len(pairs) + len(keywords)) // 4)
+    return dict(pairs, **keywords)
+
+
+def _items(make: Callable[[list[Any]], Any], keys: bool = False) -> Function:
+    def function(arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) -> Any:
+        items: list[Any] = []
+        for one in arguments[:1]:
+            items = list(one) if keys and type(one) in (set, frozenset) else as_items(one, memory)
+        if len(arguments) > 1 or keywords or (keys and not all(is_key(one, memory) for one in items)):
+            raise NotKnown
+        return make(items)
+
+    return function
+
+
+def _known(function: Callable[..., Any], *, texts: bool = False) -> Function:
+    """A function of numbers (and texts), nothing else."""
+
+    def called(arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) -> Any:
+        allowed = (*_NUMBERS, str) if texts else _NUMBERS
+        if any(type(one) not in allowed for one in (*arguments, *keywords.values())):
+            raise NotKnown
+        memory.budget.spend(sum(len(one) for one in arguments if isinstance(one, str)) >> 2)
+        return number(function(*arguments, **keywords))
+
+    return called
+
+
+def _round(arguments: Sequence[Any], keywords: Mapping[str, Any], _: Memory) -> Any:
+    value, *places = [*arguments, *keywords.values()]
+    if set(keywords) - {"ndigits"} or len(places) > 1 or type(value) not in _NUMBERS:
+        raise NotKnown
+    if any(type(one) not in (int, bool, type(None)) or abs(one or 0) > _MOST_PLACES for one in places):
+        raise NotKnown
+    return number(round(value, *places))
+
+
+def _power(arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) -> Any:
+    left, right = arguments
+    if keywords:
+        raise NotKnown
+    return binary(ast.Pow(), left, right, memory)
+
+
+def _len(arguments: Sequence[Any], keywords: Mapping[str, Any], _: Memory) -> int:
+    (value,) = arguments
+    if keywords or type(value) not in (list, tuple, dict, BaseDict, set, frozenset, str, bytes, range):
+        raise NotKnown
+    return len(value)
+
+
+def _bool(arguments: Sequence[Any], keywords: Mapping[str, Any], _: Memory) -> bool:
+    (value,) = arguments
+    known = truth(value)
+    if known is None or keywords:
+        raise NotKnown
+    return known
+
+
+def _text(function: Callable[[Any], str]) -> Function:
+    def called(arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) -> str:
+        if not arguments and function is str:
+            return ""
+        (value,) = arguments
+        if keywords or type(value) is bytes or not memory.is_printable(value):
+            raise NotKnown
+        text = function(value)
+        if len(text) > MOST_LENGTH:
+            raise NotKnown
+        memory.budget.spend(len(text) >> 6)
+        return text
+
+    return called
+
+
+def _best(function: Callable[..., Any]) -> Function:
+    def called(arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) -> Any:
+        given = as_items(arguments[0], memory) if len(arguments) == 1 else list(arguments)
+        if set(keywords) - {"default", "key"}:
+            raise NotKnown
+        if not all(memory.is_known(one) for one in given):
+            raise NotKnown
+        return memory.seen(function(given, **keywords))
+
+    return called
+
+
+def _sorted(arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) -> list[Any]:
+    (value,) = arguments
+    if type(value) in (set, frozenset):
+        items = list(value)
+        if not (all(type(one) is str for one in items) or all(type(one) in (int, bool) for one in items)):
+            raise NotKnown  # some things have no one order
+    else:
+        items = as_items(value, memory)
+    sort_in_place(items, keywords, memory)
+    return items
+
+
+def sort_in_place(items: list[Any], keywords: Mapping[str, Any], memory: Memory) -> None:
+    """`items.sort(…)`; `key` is a function that computes here."""
+    if set(keywords) - {"key", "reverse"} or type(keywords.get("reverse", False)) not in (bool, int):
+        raise NotKnown
+    memory.budget.spend(len(items))
+    if not all(memory.is_known(one) for one in items):
+        raise NotKnown
+    items.sort(**keywords)
+
+
+def _sum(arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) -> Any:
+    value, *rest = arguments
+    items = as_items(value, memory)
+    start = rest[0] if rest else keywords.get("start", 0)
+    if len(rest) > 1 or set(keywords) - {"start"}:
+        raise NotKnown
+    if all(type(one) in _NUMBERS for one in items) and type(start) in _NUMBERS:
+        return number(sum(items, start))
+    if not isinstance(start, (list, tuple)) or not all(type(memory.seen(one)) is type(start) for one in items):
+        raise NotKnown
+    memory.budget.spend(sum(map(len, items)) // 4)
+    return type(start)([entry for one in (start, *items) for entry in one])
+
+
+def _is_instance(arguments: Sequence[Any], keywords: Mapping[str, Any], _: Memory) -> bool:
+    value, classes = arguments
+    kinds = classes if isinstance(classes, tuple) else (classes,)
+    if type(value) not in (*ATOMS, list, tuple, dict, BaseDict, set, frozenset):
+        raise NotKnown
+    found = [_CLASSES.get(one.name) if isinstance(one, Builtin) else None for one in kinds]
+    if None in found or keywords:
+        raise NotKnown
+    return isinstance(value, tuple(kind for kind in found if kind is not None))
+
+
+_CLASSES: Final[Mapping[str, type]] = {
+    kind.__name__: kind for kind in (bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset, range)
+}
+
+BUILTINS: Final[Mapping[str, Function]] = {
+    "abs": _known(abs),
+    "bool": _bool,
+    "chr": _known(chr),
+    "complex": _known(complex),
+    "dict": _dict,
+    "divmod": _known(divmod),
+    "float": _known(float, texts=True),
+    "frozenset": _items(frozenset, keys=True),
+    "hex": _known(hex),
+    "int": _known(int, texts=True),
+    "isinstance": _is_instance,
+    "len": _len,
+    "list": _items(list),
+    "max": _best(max),
+    "min": _best(min),
+    "ord": _known(ord, texts=True),
+    "pow": _power,
+    "print": lambda *_: None,
+    "range": _known(range),
+    "repr": _text(repr),
+    "round": _round,
+    "set": _items(set, keys=True),
+    "sorted": _sorted,
+    "str": _text(str),
+    "sum": _sum,
+    "tuple": _items(tuple),
+}
+"""Python's own functions by name; each raises NotKnown where it does not know, and else what Python raises."""
+
+
+def _one(function: Callable[[Any, Memory], Any]) -> Function:
+    def called(arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) -> Any:
+        (value,) = arguments
+        if keywords:
+            raise NotKnown
+        return function(value, memory)
+
+    return called
+
+
+def _shallow_copy(value: Any, memory: Memory) -> Any:
+    memory.budget.spend(1 if type(value) in ATOMS else len(value) // 4)
+    if type(value) is BaseDict:
+        return BaseDict({key: memory.hooked(one) for key, one in value.items()})
+    if type(value) in (list, dict, set):
+        return value.copy()
+    if type(value) in ATOMS or type(value) in (tuple, frozenset):
+        return value
+    raise NotKnown
+
+
+def _path(function: Callable[..., Any]) -> Function:
+    def called(arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) -> Any:
+        if keywords or any(type(one) is not str for one in arguments) or sys.platform == "win32":
+            raise NotKnown
+        memory.budget.spend(sum(map(len, arguments)) >> 4)
+        return function(*arguments)
+
+    return called
+
+
+_OF_NUMBERS: Final = (
+    *("ceil", "floor", "trunc", "sqrt", "exp", "log", "log2", "log10", "log1p", "pow", "fabs", "cos", "sin", "tan"),
+    *("isclose", "isfinite", "isinf", "isnan", "copysign", "fmod", "degrees", "radians", "atan", "atan2", "hypot"),
+)
+
+OF_MODULES: Final[Mapping[str, Function]] = {
+    "copy.copy": _one(_shallow_copy),
+    "copy.deepcopy": _one(lambda value, memory: memory.deep_copy(value)),
+    **{f"math.{name}": _known(getattr(math, name)) for name in _OF_NUMBERS},
+    **{
+        f"{module}.{name}": _path(getattr(posixpath, name))
+        for module in ("os.path", "posixpath")
+        for name in ("join", "basename", "dirname", "splitext", "split", "normpath")
+    },
+}
+"""Functions of standard modules by their dotted names; as `BUILTINS`."""

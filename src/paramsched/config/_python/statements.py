@@ -1,0 +1,390 @@
+"""Statements: they change the names of a file and the lists and dicts behind them."""
+
+import ast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, final
+
+from paramsched.config._python import containers
+from paramsched.config._python.arithmetic import truth
+from paramsched.config._python.expressions import Doubt, Expressions, ReachesNames
+from paramsched.config._python.functions import CONSTANTS, is_standard
+from paramsched.config._python.limits import Spent
+from paramsched.config._python.mentions import (
+    leaves_loop,
+    mentions_of,
+    names_in_texts,
+    reaches_by_attribute,
+    reaches_by_name,
+)
+from paramsched.config._python.namespace import DECIDING
+from paramsched.config._python.values import BaseDict, Imported, Unreadable
+
+
+@final
+class _Break(BaseException):
+    """A `break` that is surely reached."""
+
+
+@final
+class _Continue(BaseException):
+    """A `continue` that is surely reached."""
+
+
+@final
+class _Lost(BaseException):
+    """Whether the loop goes on from here is not known."""
+
+
+_PLAIN_ANNOTATIONS: Final = (
+    *(ast.Attribute, ast.BinOp, ast.Constant, ast.Name, ast.Subscript, ast.Tuple),
+    *(ast.expr_context, ast.operator),
+)
+
+
+@final
+class Statements:
+    """Runs the statements of one file as far as they are understood.
+
+    Args:
+        expressions: evaluates what is in them, and has the names.
+        skipped: statements whose meaning was read before: bases.
+    """
+
+    def __init__(self, expressions: Expressions, skipped: Iterable[ast.stmt] = ()) -> None:
+        self.expressions, self.names = expressions, expressions.names
+        self.source, self.memory = expressions.source, expressions.memory
+        self._skipped = {id(one) for one in skipped}
+        self.in_the_dark: Unreadable | None = None
+        """The mark of everything, once nothing can be followed any more."""
+        self._any_name = False
+
+    def run(self, body: Sequence[ast.stmt]) -> None:
+        """Run the statements of a whole file."""
+        for statement in body:
+            if self.in_the_dark is not None:
+                self._darken(statement, self.in_the_dark)
+                continue
+            try:
+                self._statement(statement)
+            except Spent:
+                self._give_up(statement, self.source.mark(statement, "takes too long to follow"))
+            except ReachesNames as found:
+                mark = self.source.mark(found.node, "may change any name")
+                self._lose_all_names(mark)
+                self._give_up(statement, mark)
+            except RecursionError:
+                self._give_up(statement, self.source.mark(statement, "is nested too deep"))
+            except (_Break, _Continue, _Lost, Doubt):  # outside a loop: Python refuses the file
+                self.memory.doubts += 1
+
+    def _give_up(self, statement: ast.stmt, mark: Unreadable) -> None:
+        """From here on only names are followed, not what they stand for."""
+        self.in_the_dark = mark
+        self.names.give_up(mark)
+        self._darken(statement, mark)
+
+    def _darken(self, statement: ast.stmt, mark: Unreadable) -> None:
+        found = mentions_of([statement])
+        for name in (*found.bound, *found.bound_later):
+            self.names.values[name] = mark
+        if found.star or found.reaches:
+            self._lose_all_names(mark)
+        if self._any_name:
+            for name in names_in_texts([statement]):
+                self.names.values[name] = mark
+
+    def _lose_all_names(self, mark: Unreadable) -> None:
+        """Any name may be bound to anything by now, also names that the file never mentions."""
+        if not self._any_name:
+            self._any_name = True
+            for name in (*self.names.values, *DECIDING):
+                self.names.values[name] = mark
+
+    def _statement(self, statement: ast.stmt) -> None:
+        self.memory.budget.spend(1)
+        if id(statement) in self._skipped:
+            return
+        handler = _HANDLERS.get(type(statement))
+        if handler is None:  # `with`, `match`, `raise` and what else may come
+            self._doubt([statement], statement)
+        else:
+            handler(self, statement)
+
+    def _block(self, body: Iterable[ast.stmt]) -> None:
+        for statement in body:
+            self._statement(statement)
+
+    def _doubt(self, nodes: Sequence[ast.AST], at: ast.AST, why: str = "would have to be run") -> None:
+        """Mark whatever these statements could have changed."""
+        self.expressions.give_up(nodes, self.source.mark(at, why))
+        if leaves_loop([node for node in nodes if isinstance(node, ast.stmt)]):
+            raise _Lost
+
+    # Binding.
+
+    def _assign(self, node: ast.Assign) -> None:
+        first = node.targets[0]
+        if isinstance(first, ast.Name):
+            if first.id == "_base_":
+                return  # MMEngine takes these lines out, wherever they stand
+            if len(node.targets) == 1:
+                self.names.bind(first.id, self.expressions.value(node.value))
+                return
+        value = self._value_for(first, node.value) if len(node.targets) == 1 else self._value(node.value)
+        for target in node.targets:
+            self.assign(target, value)
+
+    def _value(self, node: ast.expr) -> Any:
+        return self.expressions.value(node)
+
+    def _value_for(self, target: ast.expr, node: ast.expr) -> Any:
+        """A value; for several targets it may be an iterator."""
+        if isinstance(target, (ast.Tuple, ast.List)) and isinstance(node, (ast.GeneratorExp, ast.Call)):
+            try:
+                produced = self.expressions.produced(node)
+            except Doubt:
+                return self.expressions.doubt(node)
+            if produced is not None:
+                return produced
+        return self._value(node)
+
+    def assign(self, target: ast.expr, value: Any) -> None:
+        """`target = value`."""
+        match target:
+            case ast.Name(id=name):
+                self.names.bind(name, value)
+            case ast.Tuple(elts=targets) | ast.List(elts=targets):
+                parts = self.expressions.unpacked(target, value)
+                if parts is None:
+                    mark = value if type(value) is Unreadable else self.expressions.unknown(target, value)
+                    self.memory.doubts += 1
+                    parts = [mark] * len(targets)
+                for one, part in zip(targets, parts, strict=True):
+                    self.assign(one.value if isinstance(one, ast.Starred) else one, part)
+            case ast.Subscript(value=holder_node, slice=key_node):
+                holder, key = self._value(holder_node), self._value(key_node)
+                self._put(target, holder, key, value)
+            case ast.Attribute(value=holder_node, attr=name):
+                self._put_attribute(target, self._value(holder_node), name, value)
+            case _:
+                self.expressions.unknown(target, value)
+                self._doubt([target], target)
+
+    def _put(self, node: ast.AST, holder: Any, key: Any, value: Any) -> None:
+        self.expressions.try_out(
+            node, (holder, key, value), lambda: containers.set_item(holder, key, value, self.memory)
+        )
+
+    def _put_attribute(self, node: ast.AST, holder: Any, name: str, value: Any) -> None:
+        if type(holder) is BaseDict and name not in containers.BASE_DICT_NAMES and not name.startswith("__"):
+            self._put(node, holder, name, value)
+        elif reaches_by_attribute(name):
+            raise ReachesNames(node)
+        else:
+            self.expressions.unknown(node, holder, value)
+
+    def _annotated(self, node: ast.AnnAssign) -> None:
+        if node.value is not None:
+            self.assign(node.target, self._value(node.value))
+        if not all(isinstance(one, _PLAIN_ANNOTATIONS) for one in ast.walk(node.annotation)):
+            self._doubt([node.annotation], node.annotation)
+
+    def _augmented(self, node: ast.AugAssign) -> None:
+        match node.target:
+            case ast.Name(id=name):
+                before = self._value(ast.copy_location(ast.Name(name, ast.Load()), node.target))
+                self.names.bind(name, self._added(node, before))
+            case ast.Subscript(value=holder_node, slice=key_node):
+                holder, key = self._value(holder_node), self._value(key_node)
+                after = self._added(node, self.expressions.item(node.target, holder, key))
+                self._put(node, holder, key, after)
+            case ast.Attribute(value=holder_node, attr=name):
+                holder = self._value(holder_node)
+                after = self._added(node, self.expressions.attribute(node.target, holder, name))
+                self._put_attribute(node, holder, name, after)
+
+    def _added(self, node: ast.AugAssign, before: Any) -> Any:
+        """`before op= value`: lists, dicts and sets change in place."""
+        if type(before) is list and isinstance(node.op, ast.Add):
+            try:
+                done = self.expressions.extend(node, before, node.value, None, 0)
+            except Doubt:
+                return self.expressions.doubt(node.value)
+            return done if type(done) is Unreadable else before
+        value = self._value(node.value)
+        # The value's own code may have got hold of it.
+        if self.memory.seen(before) is not before:
+            return self.expressions.unknown(node, before, value)
+        after = self.expressions.operation(node, node.op, before, value)
+        if type(after) is Unreadable or type(before) not in (list, dict, set) or type(after) is not type(before):
+            return after
+        before.clear()
+        (before.extend if type(before) is list else before.update)(after)
+        return before
+
+    def _delete(self, node: ast.Delete) -> None:
+        targets = list(node.targets)
+        while targets:
+            target = targets.pop(0)
+            match target:
+                case ast.Name(id=name):
+                    try:
+                        self.names.delete(name)
+                    except KeyError:
+                        self.memory.doubts += 1
+                case ast.Tuple(elts=parts) | ast.List(elts=parts):
+                    targets = [*parts, *targets]
+                case ast.Subscript(value=holder_node, slice=key_node):
+                    self._drop(target, self._value(holder_node), self._value(key_node))
+                case ast.Attribute(value=holder_node, attr=name):
+                    holder = self._value(holder_node)
+                    if type(holder) is BaseDict:
+                        self._drop(target, holder, name)
+                    else:
+                        self.expressions.unknown(target, holder)
+
+    def _drop(self, node: ast.AST, holder: Any, key: Any) -> None:
+        self.expressions.try_out(node, (holder, key), lambda: containers.delete_item(holder, key, self.memory))
+
+    # Importing and defining.
+
+    def _import(self, node: ast.Import) -> None:
+        for alias in node.names:
+            whole = alias.name if alias.asname else alias.name.split(".")[0]
+            module, _, name = whole.rpartition(".")
+            self.names.bind_import(alias.asname or whole, Imported(module, name, node.lineno))
+            self._note_import(alias.name)
+
+    def _import_from(self, node: ast.ImportFrom) -> None:
+        module = "." * node.level + (node.module or "")
+        for alias in node.names:
+            if alias.name == "*":
+                self.memory.doubts += 1
+                self.names.star(self.source.mark(node, "may change any name"))
+                continue
+            if reaches_by_name(alias.name) or reaches_by_attribute(alias.name):
+                raise ReachesNames(node)
+            self._note_import(module)
+            value = CONSTANTS.get(f"{module}.{alias.name}")
+            if value is not None:
+                self.names.bind(alias.asname or alias.name, value)
+            elif module == "__future__":
+                self.names.bind_import(alias.asname or alias.name, self.source.mark(node))
+            else:
+                self.names.bind_import(alias.asname or alias.name, Imported(module, alias.name, node.lineno))
+
+    def _note_import(self, module: str) -> None:
+        if not is_standard(module) or module.startswith("."):
+            self.memory.doubts += 1  # it may not be there
+
+    def _definition(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
+        self._doubt([node], node)
+        self.names.bind_import(node.name, self.source.mark(node))
+
+    # Control.
+
+    def _expression(self, node: ast.Expr) -> None:
+        if not isinstance(node.value, ast.Constant):
+            self._value(node.value)
+
+    def _assert(self, node: ast.Assert) -> None:
+        if not truth(self._value(node.test)):
+            self.memory.doubts += 1
+
+    def _nothing(self, node: ast.stmt) -> None:
+        """`pass`, and `global` outside a function."""
+
+    def _if(self, node: ast.If) -> None:
+        known = truth(self._value(node.test))
+        if known is None:
+            self._doubt([*node.body, *node.orelse], node.test)
+        else:
+            self._block(node.body if known else node.orelse)
+
+    def _break(self, node: ast.Break) -> None:
+        raise _Break
+
+    def _continue(self, node: ast.Continue) -> None:
+        raise _Continue
+
+    def _for(self, node: ast.For) -> None:
+        try:
+            walk = self.expressions.loop(node.iter)
+        except Doubt:
+            self._doubt([node], node.iter)
+            return
+        try:
+            for item in walk.items:
+                try:
+                    self.assign(node.target, item)
+                    self._block(node.body)
+                except _Continue:
+                    continue
+        except _Break:
+            return
+        except (Doubt, _Lost):
+            self.memory.lose(walk.roots, self.source.mark(node.iter))
+            self._doubt([node], node.iter, "is gone through, and what is done there would have to be run")
+            return
+        self._block(node.orelse)
+
+    def _while(self, node: ast.While) -> None:
+        try:
+            while True:
+                known = truth(self._value(node.test))
+                if known is None:
+                    raise _Lost
+                if not known:
+                    break
+                try:
+                    self._block(node.body)
+                except _Continue:
+                    continue
+        except _Break:
+            return
+        except _Lost:
+            self._doubt([node], node.test)
+            return
+        self._block(node.orelse)
+
+    def _try(self, node: ast.Try) -> None:
+        # Where nothing raises the handlers never run. What could raise may leave the body anywhere.
+        reached = self.names.reached_by(mentions_of([node]).names)
+        before = self.memory.doubts
+        try:
+            for statement in node.body:
+                self._statement(statement)
+                if self.memory.doubts != before:
+                    raise _Lost
+        except (_Break, _Continue):
+            self._block(node.finalbody)
+            raise
+        except _Lost:
+            self.memory.lose(reached, self.source.mark(node))
+            self._doubt([node], node)
+            return
+        self._block(node.orelse)
+        self._block(node.finalbody)
+
+
+_HANDLERS: Final[Mapping[type[ast.stmt], Callable[[Statements, Any], None]]] = {
+    ast.AnnAssign: Statements._annotated,
+    ast.Assert: Statements._assert,
+    ast.Assign: Statements._assign,
+    ast.AsyncFunctionDef: Statements._definition,
+    ast.AugAssign: Statements._augmented,
+    ast.Break: Statements._break,
+    ast.ClassDef: Statements._definition,
+    ast.Continue: Statements._continue,
+    ast.Delete: Statements._delete,
+    ast.Expr: Statements._expression,
+    ast.For: Statements._for,
+    ast.FunctionDef: Statements._definition,
+    ast.Global: Statements._nothing,
+    ast.If: Statements._if,
+    ast.Import: Statements._import,
+    ast.ImportFrom: Statements._import_from,
+    ast.Pass: Statements._nothing,
+    ast.Try: Statements._try,
+    ast.While: Statements._while,
+}

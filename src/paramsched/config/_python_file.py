@@ -1,0 +1,196 @@
+"""A Python config file: its own statements, and what it takes from the bases."""
+
+import ast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, final
+
+from paramsched.config._merge import merged
+from paramsched.config._python.expressions import Expressions, References
+from paramsched.config._python.limits import Budget, Spent
+from paramsched.config._python.memory import Memory, NotKnown
+from paramsched.config._python.mentions import mentions_of
+from paramsched.config._python.namespace import DECIDING, Namespace
+from paramsched.config._python.output import PlainValues
+from paramsched.config._python.source import Source
+from paramsched.config._python.statements import Statements
+from paramsched.config._python.values import BaseDict, BaseReference, Unreadable
+from paramsched.errors import ConfigError
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What a file gives to those that build on it.
+
+    Args:
+        values: its names, as plain values.
+        imported: which of them are modules, classes and functions.
+    """
+
+    values: Mapping[str, Any]
+    imported: frozenset[str] = frozenset()
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class BaseReader:
+    """How a file reads its bases.
+
+    Args:
+        paths: the names that the files of `_base_` give together.
+        module: the names of the file that `from .base import …` means; None: files cannot be looked for.
+    """
+
+    paths: Callable[[Any], Mapping[str, Any]]
+    module: Callable[[str, int], Names] | None
+
+
+@final
+class PythonFile:
+    """Reads one file, from top to bottom, without running it.
+
+    Args:
+        source: the file.
+        budget: what reading may cost.
+        references: what stands in it for `{{ _base_.x }}`.
+        bases: reads the files it builds on.
+    """
+
+    def __init__(self, source: Source, budget: Budget, references: References, bases: BaseReader) -> None:
+        self._source, self._bases = source, bases
+        self._memory = Memory(budget)
+        self._names = Namespace(self._memory)
+        self._expressions = Expressions(source, self._names, references)
+        self._base: BaseDict | None = None
+
+    def read(self) -> Names:
+        """Its names, those of its bases among them.
+
+        Raises:
+            ConfigError: a base cannot be read.
+        """
+        body = self._source.tree.body
+        base_line = next((one for one in body if _is_base_line(one)), None)
+        base_block = next((one for one in body if _is_base_block(one)), None)
+        if base_line is not None and base_block is not None:
+            raise ConfigError(
+                self._source.name,
+                [f"line {base_block.lineno}: it has `_base_` too. Write one of them: MMEngine takes no file with both"],
+            )
+        inherited: Mapping[str, Any] = {}
+        try:
+            if isinstance(base_block, ast.With):
+                self._import_bases(base_block)
+            else:
+                inherited = self._read_bases(base_line)
+            statements = Statements(self._expressions, [one for one in (base_line, base_block) if one is not None])
+            statements.run(body)
+            return self._result(inherited, statements.in_the_dark)
+        except Spent:
+            mark = self._source.mark(body[0], "takes too long to follow")
+            return Names(dict.fromkeys([*inherited, *mentions_of(body).bound], mark))
+
+    def _read_bases(self, line: ast.stmt | None) -> Mapping[str, Any]:
+        """The names of the files in `_base_ = …`; they come first, wherever the line stands."""
+        inherited: Mapping[str, Any] = {}
+        if isinstance(line, ast.Assign):
+            paths = PlainValues(self._memory).of(self._expressions.value(line.value), lambda: self._source.mark(line))
+            inherited = self._bases.paths(paths)
+        self._base = BaseDict({name: self._as_base(value, line) for name, value in inherited.items()})
+        self._names.bind("_base_", self._base)
+        return inherited
+
+    def _as_base(self, value: Any, line: ast.AST | None) -> Any:
+        try:
+            return self._memory.as_base(value)
+        except NotKnown:
+            return self._source.mark(line or self._source.tree, "is nested too deep")
+
+    def _import_bases(self, block: ast.With) -> None:
+        """`with read_base(): from .base import *`: its names are there before the first line is run."""
+        values: dict[tuple[str, int], dict[str, Any]] = {}
+        for line in block.body:
+            if not isinstance(line, ast.ImportFrom) or line.module is None:
+                raise ConfigError(
+                    self._source.name,
+                    [f"line {line.lineno}: in `with read_base():` write only lines like from .base import *"],
+                )
+            if self._bases.module is None:
+                mark = self._source.mark(line, "is looked for beside the file; give the file's path, not its text")
+                for alias in line.names:
+                    for name in DECIDING if alias.name == "*" else [alias.asname or alias.name]:
+                        self._names.bind(name, mark)
+                continue
+            found = self._bases.module(line.module, line.level)
+            here = values.setdefault(
+                (line.module, line.level), {name: self._as_base(value, line) for name, value in found.values.items()}
+            )
+            for alias in line.names:
+                if alias.name == "*":
+                    taken = {name: name for name in here}
+                elif alias.name in here:
+                    taken = {alias.asname or alias.name: alias.name}
+                else:
+                    module = "." * line.level + line.module
+                    raise ConfigError(self._source.name, [f"line {line.lineno}: {module} has no {alias.name}"])
+                for name, theirs in taken.items():
+                    self._names.bind(name, here[theirs])
+                    if theirs in found.imported:
+                        self._names.imported.add(name)
+
+    def _result(self, inherited: Mapping[str, Any], in_the_dark: Unreadable | None) -> Names:
+        values = {name: value for name, value in self._names.values.items() if not name.startswith("__")}
+        values.pop("_base_", None)
+        imported = frozenset(self._names.imported)
+        plain = PlainValues(self._memory)
+        base: dict[str, Any] = {}
+        for name, value in (self._base or {}).items():
+            base[name] = in_the_dark or plain.of(value, lambda: Unreadable(1, "_base_", self._source.name, "has it"))
+        own = self._own_values(values, PlainValues(self._memory, lambda reference: referred(reference, base)))
+        if self._base is None:
+            return Names(own, imported)
+        values = {name: value for name, value in own.items() if name not in imported}
+        together = merged(base, values, self._source.name)
+        together.update({name: own[name] for name in imported if name in own})
+        return Names(together, imported)
+
+    def _own_values(self, values: Mapping[str, Any], plain: PlainValues) -> dict[str, Any]:
+        """The file's own names, as plain values."""
+        lines: dict[str, ast.stmt] = {}
+
+        def mark_of(name: str) -> Unreadable:
+            if not lines:
+                for statement in self._source.tree.body:
+                    lines.update(dict.fromkeys(mentions_of([statement]).bound, statement))
+            return self._source.mark(lines[name]) if name in lines else Unreadable(1, name)
+
+        return {name: plain.of(value, partial(mark_of, name)) for name, value in values.items()}
+
+
+def referred(reference: BaseReference, base: Mapping[str, Any]) -> Any:
+    """What `{{ _base_.a.b }}` refers to."""
+    found: Any = base
+    for part in reference.path.split("."):
+        if not isinstance(found, dict) or part not in found:
+            mark = reference.mark
+            return Unreadable(mark.line, f"_base_.{reference.path}", mark.source, "is nothing in the bases")
+        found = found[part]
+    return found
+
+
+def _is_base_line(statement: ast.stmt) -> bool:
+    if type(statement) is not ast.Assign:
+        return False
+    first = statement.targets[0]
+    return type(first) is ast.Name and first.id == "_base_"
+
+
+def _is_base_block(statement: ast.stmt) -> bool:
+    if type(statement) is not ast.With:
+        return False
+    match statement:
+        case ast.With(items=[ast.withitem(context_expr=ast.Call(func=ast.Name(id="read_base")))]):
+            return True
+    return False

@@ -1,0 +1,34 @@
+"""Python configs, made at random: what is read is what Python makes of them, or it is marked; and it takes no time."""
+
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+import paramsched as ps
+from paramsched.config._pyconfig import read_python
+from support.figures import record
+from support.python_programs import differences, program
+
+_tried: list[int] = []
+
+
+@given(st.integers(0, 2**32))
+def test_a_config_is_read_as_python_reads_it_or_what_differs_is_marked(seed):
+    text = program(Random(seed))
+
+    found = differences(read_python(text), text)
+
+    assert found == [], text
+    _tried.append(seed)
+    record("python configs", tried=len(_tried), what="generated Python config programs, each run in Python too")
+
+
+@given(st.text(max_size=200) | st.text("xab=+*()[]{}'\" \n:,.0123456789", max_size=200))
+def test_any_text_is_read_or_refused_in_our_own_words(text):
+    try:
+        names = read_python(text)
+    except ps.errors.ConfigError:
+        return
+
+    assert all(isinstance(name, str) for name in names)

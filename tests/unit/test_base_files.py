@@ -1,0 +1,304 @@
+"""Configs that build on others: `_base_`, `with read_base():`, variables, packages; each file is read once."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+import paramsched as ps
+from paramsched.config import load, mmengine
+from paramsched.config._pyconfig import Unreadable, read_python
+
+STEP = "param_scheduler = dict(type='StepLR', step_size=2)\n"
+RUN = "train_cfg = dict(by_epoch=True, max_epochs=5)\n"
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Write files by their names, and read the last."""
+
+    def write_and_read(**texts: str):
+        for name, text in texts.items():
+            path = tmp_path / name.replace("__", "/").replace("_DOT_", ".")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        return mmengine.read(text, str(path))
+
+    return write_and_read
+
+
+def refusal(files, **texts: str) -> str:
+    with pytest.raises(ps.errors.ConfigError) as found:
+        files(**texts)
+    return str(found.value)
+
+
+def test_a_method_of_a_base_changes_the_config(tmp_path):
+    (tmp_path / "base.py").write_text(STEP + RUN)
+    file = tmp_path / "config.py"
+    file.write_text("_base_ = './base.py'\n_base_.train_cfg.update(dict(max_epochs=200))\n")
+
+    assert str(load(file)) == 'horizon: 200 epochs\nlr: step("2 epochs")'
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a = _base_.a['b']", 1),
+        ("a = _base_['a'].b + _base_.a.get('b')", 2),
+        ("_base_.a.b = 3", {"b": 3, "c": [{"d": 4}]}),
+        ("_base_.a.c[0].d = 5", {"b": 1, "c": [{"d": 5}]}),
+        ("_base_.a.c.append(6)", {"b": 1, "c": [{"d": 4}, 6]}),
+        ("_base_.a.update(b=dict(e=1))\n_base_.a.update(dict(b=dict(f=2)))", {"b": {"e": 1, "f": 2}, "c": [{"d": 4}]}),
+        ("_base_.a.merge(dict(c=dict(_delete_=True, x=1)))", {"b": 1, "c": {"x": 1}}),
+        ("d = dict(x=1)\n_base_.a.b = d\nd['x'] = 2", {"b": {"x": 1}, "c": [{"d": 4}]}),
+        ("a = dict(b=7)", {"b": 7, "c": [{"d": 4}]}),
+        ("a = dict(_delete_=True, b=7)", {"b": 7}),
+        ("a = {{ _base_.a.c }}", [{"d": 4}]),
+        ("a = [{{_base_.a.b}}, dict(x={{ _base_.a.c }})]", [1, {"x": [{"d": 4}]}]),
+        ("a = {**_base_.a, 'b': 2}", {"b": 2, "c": [{"d": 4}]}),
+        ("a = [one for one in _base_.a.c if one.d == 4]", [{"d": 4}]),
+        ("del _base_.a['c']", {"b": 1}),
+        ("_base_.a.pop('none')\na = _base_.a.pop('b')", 1),
+        ("a = _base_.a.setdefault('n', 3) + len(_base_)", 4),
+        ("a = getattr(_base_.a, 'b') + getattr(_base_.a, 'z', 1)", 2),
+    ],
+)
+def test_a_base_is_used_in_the_config(files, text, expected):
+    base = "a = dict(b=1, c=[dict(d=4)])\n"
+
+    assert files(base_DOT_py=base, config_DOT_py="_base_ = './base.py'\n" + text)["a"] == expected
+
+
+@pytest.mark.parametrize("text", ["a = '{{ _base_.a }}/x'", "a = {{ _base_.none }}", "a = {{ _base_.a }} + 'x'"])
+def test_a_reference_that_gives_no_value_is_marked(files, text):
+    names = files(base_DOT_py="a = 'x'\n", config_DOT_py="_base_ = 'base.py'\n" + text)
+
+    assert isinstance(names["a"], Unreadable)
+
+
+def test_a_change_of_a_base_that_would_have_to_be_run_is_marked(files):
+    names = files(base_DOT_py=STEP + RUN, config_DOT_py="_base_ = 'base.py'\nchange(_base_.param_scheduler)")
+
+    assert isinstance(names["param_scheduler"], Unreadable)
+    assert names["train_cfg"] == {"by_epoch": True, "max_epochs": 5}
+
+
+def test_a_mark_of_a_base_says_its_file(files, tmp_path):
+    names = files(base_DOT_py="a = 1\nb = f()", config_DOT_py="_base_ = 'base.py'")
+
+    assert str(names["b"]) == f"{tmp_path / 'base.py'}, line 2: `f()` would have to be run"
+
+
+@pytest.mark.parametrize("suffix", ["yaml", "json"])
+def test_a_base_may_be_data(tmp_path, suffix):
+    texts = {"yaml": "train_cfg:\n  by_epoch: true\n  max_epochs: 5\n", "json": '{"train_cfg": {"max_epochs": 5}}'}
+    (tmp_path / f"base.{suffix}").write_text(texts[suffix])
+    file = tmp_path / "config.py"
+    file.write_text(f"_base_ = 'base.{suffix}'\n{STEP}")
+
+    assert str(load(file)) == 'horizon: 5 epochs\nlr: step("2 epochs")'
+
+
+@pytest.mark.parametrize("suffix", ["yaml", "json"])
+def test_data_may_have_a_base(tmp_path, suffix):
+    (tmp_path / "base.py").write_text("train_cfg = dict(by_epoch=True, max_epochs=5)")
+    texts = {
+        "yaml": "_base_: base.py\nparam_scheduler: {type: StepLR, step_size: 2}\n",
+        "json": '{"_base_": ["base.py"], "param_scheduler": {"type": "StepLR", "step_size": 2}}',
+    }
+    file = tmp_path / f"config.{suffix}"
+    file.write_text(texts[suffix])
+
+    assert str(load(file, format="mmengine")) == 'horizon: 5 epochs\nlr: step("2 epochs")'
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("base.yaml", "a: 1\na: 2\n", "there twice"),
+        ("base.json", '{"a": 1, "a": 2}', "there twice"),
+        ("base.yaml", "a: &b 1\n", "anchor"),
+        ("base.json", '{"a": 1' + " " * 1_000_000 + "}", "1,000,000"),
+        ("base.py", "a = 1" + "\n" * 1_000_000, "1,000,000"),
+        ("base.py", "a = (", "line 1: not Python"),
+        ("base.py", "a = '" + "x" * 20_000 + "'", "20,006 characters"),
+        ("base.toml", "a = 1", "ends in .py"),
+    ],
+)
+def test_a_base_is_held_to_the_same_rules_as_the_config(tmp_path, name, text, said):
+    (tmp_path / name).write_text(text)
+    file = tmp_path / "config.py"
+    file.write_text(f"_base_ = '{name}'\n{STEP}")
+
+    with pytest.raises(ps.errors.ConfigError) as found:
+        load(file)
+
+    assert name in str(found.value)
+    assert said in str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("'/dev/zero'", "is no config"),
+        ("'device.py'", "a device"),
+        ("'pipe.py'", "a pipe"),
+        ("'folder.py'", "a folder"),
+        ("'none.py'", "there is no"),
+        ("5", "no path"),
+        ("name", "line 1: `name`"),
+        ("['config.py']", "its own base"),
+        ("'mmdet_that_is_not_here::a/b.py'", "pip install mmdet_that_is_not_here"),
+        ("'mmseg::a/b.py'", "pip install mmsegmentation"),
+    ],
+)
+def test_a_base_that_cannot_be_is_refused_at_once(tmp_path, path, said):
+    os.mkfifo(tmp_path / "pipe.py")
+    (tmp_path / "device.py").symlink_to("/dev/zero")
+    (tmp_path / "folder.py").mkdir()
+    file = tmp_path / "config.py"
+    file.write_text(f"_base_ = {path}\n{STEP}")
+
+    with pytest.raises(ps.errors.ConfigError) as found:
+        load(file)
+
+    assert said in str(found.value)
+
+
+def test_two_bases_with_one_name_are_refused(files):
+    said = refusal(files, a_DOT_py="x = 1", b_DOT_py="x = 2", config_DOT_py="_base_ = ['a.py', 'b.py']")
+
+    assert "a.py and b.py both have x" in said
+
+
+def test_a_dict_upon_something_else_is_refused_with_what_to_write(files):
+    said = refusal(files, a_DOT_py="x = dict(y=[1])", config_DOT_py="_base_ = 'a.py'\nx = dict(y=dict(z=1))")
+
+    assert "$.x.y" in said
+    assert "_delete_=True" in said
+
+
+def test_each_base_is_read_once_however_many_name_it(tmp_path):
+    (tmp_path / "b0.py").write_text("")
+    for level in range(1, 19):
+        (tmp_path / f"b{level}.py").write_text(f"_base_ = ['b{level - 1}.py'] * 2\n")
+    file = tmp_path / "b18.py"
+
+    assert mmengine.read(file.read_text(), str(file)) == {}  # 2 to the 18th reads otherwise
+
+
+def test_a_long_line_of_bases_is_refused_with_the_limit(tmp_path):
+    for level in range(30):
+        (tmp_path / f"b{level}.py").write_text(f"_base_ = 'b{level + 1}.py'\n")
+    file = tmp_path / "b0.py"
+
+    with pytest.raises(ps.errors.ConfigError, match="more than 20 files"):
+        mmengine.read(file.read_text(), str(file))
+
+
+# with read_base():
+
+LAZY = "from mmengine.config import read_base\nwith read_base():\n    from {} import {}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (LAZY.format(".base", "*"), {"a": {"b": 1, "c": {"d": 2}}, "n": 3}),
+        (LAZY.format(".base", "a"), {"a": {"b": 1, "c": {"d": 2}}}),
+        (LAZY.format(".base", "a as x"), {"x": {"b": 1, "c": {"d": 2}}}),
+        (LAZY.format("..base_above", "*"), {"up": 1}),
+        (LAZY.format(".deep.base", "*") + "up = up + 1", {"up": 3}),
+        (LAZY.format(".base", "*") + "a.update(dict(c=dict(e=4)))", {"a": {"b": 1, "c": {"d": 2, "e": 4}}, "n": 3}),
+        (LAZY.format(".base", "*") + "a.c.d = 5", {"a": {"b": 1, "c": {"d": 5}}, "n": 3}),
+        (LAZY.format(".base", "*") + "a = dict(b=2)", {"a": {"b": 2}, "n": 3}),
+        ("n = 7\n" + LAZY.format(".base", "n"), {"n": 7}),
+    ],
+)
+def test_what_read_base_imports_is_there(tmp_path, text, expected):
+    folder = tmp_path / "folder"
+    (folder / "deep").mkdir(parents=True)
+    (tmp_path / "base_above.py").write_text("up = 1")
+    (folder / "base.py").write_text("a = dict(b=1, c=dict(d=2))\nn = 3\n")
+    (folder / "deep" / "base.py").write_text(LAZY.format("...base_above", "*") + "up += 1\n")
+    file = folder / "config.py"
+    file.write_text(text)
+
+    names = mmengine.read(text, str(file))
+
+    assert {name: value for name, value in names.items() if not isinstance(value, Unreadable)} == expected
+
+
+def test_a_class_that_a_base_imports_is_known_to_the_config(files):
+    base = "from mmengine.optim import StepLR\n"
+    config = LAZY.format(".base", "*") + "param_scheduler = dict(type=StepLR, step_size=2)\n"
+
+    assert files(base_DOT_py=base, config_DOT_py=config)["param_scheduler"] == {"type": "StepLR", "step_size": 2}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (LAZY.format(".none", "*"), "there is no"),
+        (LAZY.format(".base", "none"), ".base has no none"),
+        (LAZY.format("package_that_is_not_here.configs.base", "*"), "pip install package_that_is_not_here"),
+        ("with read_base():\n    a = 1", "write only lines like from .base import *"),
+        ("_base_ = 'base.py'\n" + LAZY.format(".base", "*"), "it has `_base_` too"),
+    ],
+)
+def test_what_read_base_cannot_import_is_refused(files, text, said):
+    assert said in refusal(files, base_DOT_py="a = 1", config_DOT_py=text)
+
+
+def test_a_text_without_a_file_marks_what_read_base_would_bring():
+    assert isinstance(read_python(LAZY.format(".base", "*"))["param_scheduler"], Unreadable)
+
+
+# Packages and variables.
+
+
+def test_a_base_in_a_package_is_found_without_importing_it(tmp_path, monkeypatch):
+    configs = tmp_path / "site" / "a_package_of_configs" / ".mim" / "configs" / "schedules"
+    configs.mkdir(parents=True)
+    (configs / "short.py").write_text(
+        RUN + "param_scheduler = [dict(type='StepLR', step_size=2)]\nm = dict(a=dict(type='X'))\n"
+    )
+    (tmp_path / "site" / "a_package_of_configs" / "__init__.py").write_text("raise SystemExit('imported')")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    file = tmp_path / "config.py"
+    file.write_text("_base_ = 'a_package_of_configs::schedules/short.py'\n")
+
+    names = mmengine.read(file.read_text(), str(file))
+
+    assert names["param_scheduler"] == [{"type": "StepLR", "step_size": 2, "_scope_": "a_package_of_configs"}]
+    assert names["m"] == {"a": {"type": "X", "_scope_": "a_package_of_configs"}}
+    assert "a_package_of_configs" not in sys.modules
+
+
+def test_the_variables_of_a_file_are_its_path(files, tmp_path):
+    names = files(
+        config_DOT_py="a = '{{ fileDirname }}/x'\nb = '{{fileBasename}}'\n"
+        "c = '{{ fileBasenameNoExtension }}{{ fileExtname }}'"
+    )
+
+    assert names == {"a": f"{Path(tmp_path).as_posix()}/x", "b": "config.py", "c": "config.py"}
+
+
+def test_the_variables_of_the_environment_are_put_into_the_text(files, monkeypatch):
+    monkeypatch.setenv("SOME_EPOCHS", "7")
+
+    names = files(config_DOT_py="a = {{ $SOME_EPOCHS:5 }}\nb = '{{$NO_SUCH_NAME:/data}}/x'\nc = {{'$SOME_EPOCHS:1'}}")
+
+    assert names == {"a": 7, "b": "/data/x", "c": 7}
+
+
+def test_a_variable_without_a_value_is_refused_with_its_line(files):
+    said = refusal(files, config_DOT_py="a = 1\nb = {{ $NO_SUCH_NAME: }}")
+
+    assert "line 2: the environment has no NO_SUCH_NAME" in said
+
+
+def test_a_variable_of_a_file_is_marked_where_there_is_none():
+    assert isinstance(read_python("a = '{{ fileBasename }}'")["a"], Unreadable)

@@ -1,0 +1,212 @@
+"""Statements of Python configs: what is followed, what is marked, and how much one may cost."""
+
+import json
+from time import process_time
+
+import pytest
+
+from paramsched.config._pyconfig import Unreadable, read_python
+
+SCHEDULERS = "param_scheduler = [dict(type='LinearLR', end=5), dict(type='StepLR', step_size=2)]\n"
+
+
+@pytest.mark.parametrize(
+    ("change", "read"),
+    [
+        ("param_scheduler.append(dict(type='PolyLR'))", "[0, 1, {'type': 'PolyLR'}]"),
+        ("param_scheduler.insert(0, 7)", "[7, 0, 1]"),
+        ("param_scheduler.extend(param_scheduler[:1])", "[0, 1, 0]"),
+        ("param_scheduler.pop()", "[0]"),
+        ("param_scheduler.clear()", "[]"),
+        ("param_scheduler.reverse()", "[1, 0]"),
+        ("param_scheduler.remove(param_scheduler[0])", "[1]"),
+        ("param_scheduler.sort(key=lambda one: one['type'], reverse=True)", "[1, 0]"),
+        ("param_scheduler += [7]", "[0, 1, 7]"),
+        ("param_scheduler *= 2", "[0, 1, 0, 1]"),
+        ("param_scheduler[:1] = []", "[1]"),
+        ("del param_scheduler[0]", "[1]"),
+        ("del param_scheduler[0]['end']", "[{'type': 'LinearLR'}, 1]"),
+        ("param_scheduler[0].update(end=9)", "[{'type': 'LinearLR', 'end': 9}, 1]"),
+        ("param_scheduler[0].pop('end')", "[{'type': 'LinearLR'}, 1]"),
+        ("param_scheduler[0].setdefault('begin', 1)", "[{'type': 'LinearLR', 'end': 5, 'begin': 1}, 1]"),
+        ("param_scheduler[0]['end'] += 1", "[{'type': 'LinearLR', 'end': 6}, 1]"),
+        ("param_scheduler[0] |= {'end': 9}", "[{'type': 'LinearLR', 'end': 9}, 1]"),
+        ("mine = param_scheduler; mine[0] = 7", "[7, 1]"),
+        ("mine = param_scheduler; mine += [7]", "[0, 1, 7]"),
+        ("mine = param_scheduler\nfor one in mine: one['x'] = 1", "[{**xs[0], 'x': 1}, {**xs[1], 'x': 1}]"),
+        ("for s in param_scheduler:\n    if s['type'] == 'StepLR': s['gamma'] = .5", "[0, {**xs[1], 'gamma': .5}]"),
+        ("for i, s in enumerate(param_scheduler): s['begin'] = i", "[{**xs[0], 'begin': 0}, {**xs[1], 'begin': 1}]"),
+        ("for _ in range(3):\n    param_scheduler.append(_)\n    if _ == 1: break", "[0, 1, 'zero', 'one']"),
+        ("while len(param_scheduler) < 4: param_scheduler.append(7)", "[0, 1, 7, 7]"),
+        ("first, *param_scheduler = param_scheduler", "[1]"),
+        ("n = [param_scheduler := 7]", "7"),
+        ("import copy\nmine = copy.deepcopy(param_scheduler)\nmine[0].clear()", "[0, 1]"),
+        ("if len(param_scheduler) > 1: param_scheduler = []\nelse: param_scheduler = 7", "[]"),
+        ("try:\n    param_scheduler.pop()\nfinally:\n    param_scheduler.append(7)", "[0, 7]"),
+        ("param_scheduler = [{**s, 'by_epoch': False} for s in param_scheduler][:1]", "[{**xs[0], 'by_epoch': False}]"),
+    ],
+)
+def test_a_change_is_followed(change, read):
+    xs = [{"type": "LinearLR", "end": 5}, {"type": "StepLR", "step_size": 2}]
+    expected = eval(read, {"xs": xs})
+    if isinstance(expected, list):
+        names = {0: xs[0], 1: xs[1], "zero": 0, "one": 1}
+        expected = [names.get(one, one) if isinstance(one, (int, str)) else one for one in expected]
+
+    assert read_python(SCHEDULERS + change)["param_scheduler"] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("x = f'{2 * 3}/{0.5:.2f}{\"a\"!r}'", "6/0.50'a'"),
+        ("x = '-'.join(str(i) for i in (1, 2))", "1-2"),
+        ("x = 'a_{}'.format(3).upper().split('_')", ["A", "3"]),
+        ("x = '%s-%03d' % ('a', 7)", "a-007"),
+        ("x = {k: v for k, v in zip('ab', range(2)) if v}", {"b": 1}),
+        ("x = dict(**dict(a=1), b=2)", {"a": 1, "b": 2}),
+        ("x = [*range(2), *dict(a=1)]", [0, 1, "a"]),
+        ("x = sorted([3, 1], reverse=True) + [sum([1, 2]), max(1, 5)]", [3, 1, 3, 5]),
+        ("import math\nx = math.ceil(7 / 2)", 4),
+        ("from math import pi\nx = pi > 3", True),
+        ("import os.path as osp\nx = osp.join('a', 'b')", "a/b"),
+        ("x = 'a' if 1 < 2 <= 2 and not [] else 'b'", "a"),
+        ("x = [1, 2, 3, 4][::-2]", [4, 2]),
+        ("x = {1, 2} | {3}", {1, 2, 3}),
+        ("x = any(v > 1 for v in [1, 2]) and isinstance([], (list, tuple))", True),
+        ("a = b = []\na.append(1)\nx = b", [1]),
+        ("x, y = zip([1, 2], 'ab')", (1, "a")),
+        ("x = [[j for j in range(i)] for i in range(3)]", [[], [0], [0, 1]]),
+        ("d = dict(a=1)\nx = [d.get('b', 2), d.setdefault('c', 3), 'c' in d, list(d.items())]",
+         [2, 3, True, [("a", 1), ("c", 3)]]),
+    ],
+)  # fmt: skip
+def test_an_expression_gives_what_python_gives(text, value):
+    assert read_python(text)["x"] == value
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "with manager() as n:\n    pass",
+        "a, *n = f()",
+        "match 1:\n    case n: pass",
+        "f() and (n := 5)",
+        "from m import *",
+        "import n",
+        "from m import n",
+        "k = n\nk += f()",
+        "k = n\nf(k)",
+        "k = [n]\nf(k)",
+        "n.append(f)\nn.sort()",
+        "for one in f(): n.append(one)",
+        "if f(): n = 5",
+        "try: g()\nexcept Exception: n = 5",
+        "def f():\n    global n\n    n = 5\nf()",
+        "def f(): n.append(5)\nf()",
+        "class A: n.append(5)",
+        "add = n.append\nadd(5)",
+        "exec('n = 5')",
+        "globals()['n'] = 5",
+        "locals()['n'] = 5",
+        "vars().update(n=5)",
+        "import sys\nsetattr(sys.modules[__name__], 'n', 5)",
+        "import builtins\nbuiltins.exec('n = 5')",
+        "f(lambda: n.append(5))",
+        "for i in range(3):\n    if f(): break\n    n = [i]",
+        "del n[f():]",
+        "n[f()] = 5",
+        "list(map(f, n))",
+    ],
+)
+def test_a_value_that_unknown_code_may_have_changed_is_marked(change):
+    assert isinstance(read_python(f"n = [1]\n{change}")["n"], Unreadable)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "f(m)",
+        "for one in f(): m.append(one)",
+        "if f(): m = 5",
+        "with f() as m: pass",
+        "x = lambda: m",
+        "import m",
+        "m = f()",
+    ],
+)
+def test_what_unknown_code_cannot_reach_stays_known(change):
+    assert read_python(f"n = [1]\nm = [2]\n{change}")["n"] == [1]
+
+
+def test_a_mark_says_the_line_and_the_text():
+    mark = read_python("a = 1\nx = [1,\n     build(a)]")["x"][1]
+
+    assert str(mark) == "line 3: `build(a)` would have to be run"
+
+
+def test_a_name_that_was_deleted_is_absent():
+    assert "x" not in read_python("x = 1\ndel x")
+
+
+def test_an_imported_class_is_its_name():
+    text = "from mmengine.optim import StepLR\nimport torch\nx = [dict(type=StepLR), dict(type=torch.optim.SGD)]"
+
+    assert read_python(text)["x"] == [{"type": "StepLR"}, {"type": "SGD"}]
+
+
+def test_what_is_imported_is_no_text_to_reckon_with():
+    assert isinstance(read_python("from m import N\nx = N + 'a'")["x"], Unreadable)
+
+
+def test_a_standard_module_gives_no_value():
+    assert isinstance(read_python("from os import environ\nx = environ")["x"], Unreadable)
+
+
+COSTLY = {
+    "a number multiplied by itself": "a = 99\n" + "a = a * a\n" * 40,
+    "lists in lists": "a = [1]\n" + "a = [a, a]\n" * 40,
+    "tuples compared": "a = (1,)\n" + "a = (a, a)\n" * 60 + "b = (1,)\n" + "b = (b, b)\n" * 60 + "c = a == b\n",
+    "powers of powers": "a = 10 ** 999\nb = a ** 999\nc = 10 ** 10 ** 10\nd = pow(2, 10 ** 9)\n",
+    "a round to many places": "a = round(1, -10 ** 9)\n",
+    "long texts": "a = b'x' * 10 ** 10\nb = 'x' * 10 ** 12\nc = '%9999999999d' % 1\nd = f'{1:9999999999}'\n",
+    "long lists": "a = [0] * 10 ** 9\nb = list(range(10 ** 9))\nc = sum(range(10 ** 12))\n",
+    "a list in itself": "a = []\na.append(a)\nb = a == [a]\n",
+    "a deep list": "a = []\n" + "a = [a]\n" * 9000,
+    "an endless loop": "while True: pass\n",
+    "a list that grows under its loop": "a = [1]\nfor b in a: a.append(b)\n",
+    "many unknown calls": "\n".join(f"a{i} = f()" for i in range(9000)),
+    "many unknown calls with one list": "x = [1] * 1000\n" + "\n".join(f"a{i} = f(x)" for i in range(9000)),
+    "many functions": "x = [[1]] * 1000\n" + "\n".join(f"def f{i}(): x.append({i})" for i in range(5000)),
+    "many tries": "x = [[i] for i in range(1000)]\n" + "try: x[0] = f()\nexcept E: pass\n" * 5000,
+    "texts that double": "a = 'x'\n" + "a = f'{a}{a}'\n" * 60,
+    "shifts": "a = 1 << 10 ** 10\n",
+}
+
+
+@pytest.mark.parametrize("text", COSTLY.values(), ids=COSTLY)
+def test_a_costly_text_is_read_in_a_moment(text):
+    begin = process_time()
+
+    read_python(text)
+
+    assert process_time() - begin < 10  # seconds, of minutes to years; a busy machine counts threefold
+
+
+@pytest.mark.parametrize("text", [COSTLY["lists in lists"], COSTLY["a list in itself"], COSTLY["a deep list"]])
+def test_a_value_is_no_larger_than_who_goes_through_it_can_bear(text):
+    names = read_python(text)
+
+    assert len(json.dumps(names, default=str)) < 10_000_000
+
+
+def test_a_text_of_tiny_statements_costs_little_more_than_parsing_it():
+    text = "a=1\n" * 50_000
+
+    begin = process_time()
+    compile(text, "config", "exec", flags=0x400)  # the tree alone
+    parsing = process_time() - begin
+    begin = process_time()
+    read_python(text)
+
+    assert process_time() - begin < 5 * parsing + 1
