@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeAlias, final, get_args
 
 import numpy as np
 
-from paramsched.errors import InvalidArgument, StateError, nearest
+from paramsched.errors import InvalidArgument, StateError, nearest, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.schedules import _text
 from paramsched.schedules._level import count, finite
@@ -114,8 +114,10 @@ class Plateau(MetricRule[PlateauState]):
         for name, kind in kinds.items():
             value = data[name]
             sound = isinstance(value, kind) and not isinstance(value, bool)
+            if sound and isinstance(value, int):
+                sound = abs(value) < 10**300  # one of more than 308 digits is no float
             if not sound or (value is not None and not (math.isfinite(value) and (name == "best" or value >= 0))):
-                raise StateError(f"state of {self}: {name} is {value!r}")
+                raise StateError(f"state of {self}: {name} is {shown(value)}")
         if data["factor"] > 1:
             raise StateError(f"state of {self}: factor is {data['factor']!r}, and a rule only reduces")
         return PlateauState(**data)

@@ -1,0 +1,157 @@
+"""Mutated states and groups: refused as ours before anything is written, or loaded whole."""
+
+import copy
+import warnings
+from contextlib import suppress
+from typing import Any
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import paramsched as ps
+from paramsched.errors import ParamschedError
+from updates import Probe, group, run
+
+PLANS = {
+    "lr": ps.Plan(lr=ps.warmup(3) >> ps.cosine(to=0.1), horizon=20),
+    "momentum": ps.Plan(lr=ps.linear(1.0, 0.0), momentum=ps.linear(1.0, 0.9), horizon="2 epochs"),
+    "metric": ps.Plan(lr=ps.linear(1.0, 0.0) * ps.plateau("loss", patience=0), weight_decay=2.0, horizon=9),
+    "target": ps.Plan(ps.Binding(ps.Target("heat", 2.0), ps.linear(1.0, 0.0)), lr=0.5, horizon=9),
+}
+
+loop: list[Any] = []
+loop.append(loop)
+NONSENSE = [
+    *(None, True, -1, 0, 1, 2**31, 2**62, 2**70, 10**400, -(10**400), 1j),
+    *(0.5, -0.0, float("nan"), float("inf"), 1e308, 5e-324),
+    *("", "lr", "nan", "\ud800", "a" * 20_000, "[" * 3000, "cosine()", "round(1, -10**9)", b"x"),
+    *((), [], {}, [None], loop, {1: 2}, {"step": 1}, object()),
+    *(torch.tensor(0.5), torch.tensor([1.0, 2.0]), torch.tensor(1j), torch.zeros(()).bool()),
+]
+values = st.recursive(
+    st.sampled_from(NONSENSE) | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.tuples(inner, inner) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+keys = st.sampled_from(
+    ["lr", "betas", "params", "initial_lr", "paramsched_t", "paramsched_base_lr", "name", 5, None, "x"]
+)
+
+
+def attached(name: str, updates: int) -> tuple[Probe, ps.Scheduler]:
+    groups = [group(), group(lr=0.2, name="head")]
+    optimizer = Probe(groups)
+    for one in optimizer.param_groups:
+        del one["momentum"]
+    scheduler = ps.Scheduler(optimizer, PLANS[name], steps_per_epoch=10)
+    run(optimizer, updates)
+    return optimizer, scheduler
+
+
+def places(tree: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The paths of all that can be exchanged in a state."""
+    found = [path] if path else []
+    if len(path) > 5:  # of what contains itself
+        return found
+    if isinstance(tree, dict):
+        found += [deeper for key, one in tree.items() for deeper in places(one, (*path, key))]
+    elif isinstance(tree, list):
+        found += [deeper for index, one in enumerate(tree) for deeper in places(one, (*path, index))]
+    return found
+
+
+def mutated(data: st.DataObject, tree: Any) -> Any:
+    """A copy with one to three places exchanged, taken out, or put in anew."""
+    tree = copy.deepcopy(tree)
+    for _ in range(data.draw(st.integers(1, 3))):
+        *way, last = data.draw(st.sampled_from(places(tree) or [("x",)]))
+        holder = tree
+        for key in way:
+            holder = holder[key]
+        match data.draw(st.sampled_from(["exchange", "take out", "add"])):
+            case "exchange":
+                holder[last] = data.draw(values)
+            case "take out":
+                del holder[last]
+            case _ if isinstance(holder, dict):
+                holder[data.draw(keys)] = data.draw(values)
+            case _:
+                holder.append(data.draw(values))
+    return tree
+
+
+def shown(optimizer: Probe) -> str:
+    return repr([{key: value for key, value in one.items() if key != "params"} for one in optimizer.param_groups])
+
+
+@given(st.data(), st.sampled_from(sorted(PLANS)), st.integers(0, 3))
+def test_a_mutated_state_is_loaded_whole_or_changes_nothing(data, name, updates):
+    state = mutated(data, attached(name, 5)[1].state_dict())
+    optimizer, scheduler = attached(name, updates)
+    before = shown(optimizer), scheduler.state_dict()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            scheduler.load_state_dict(state)
+        except ParamschedError:
+            assert (shown(optimizer), scheduler.state_dict()) == before
+        run(optimizer, 2)
+        scheduler.values(), scheduler.state_dict(), optimizer.state_dict()
+
+
+@given(st.data(), st.sampled_from(sorted(PLANS)))
+def test_a_mutated_group_of_an_optimizers_state_is_loaded_or_refused_as_a_whole(data, name):
+    saved = attached(name, 5)[0].state_dict()
+    for index in data.draw(st.sampled_from([[0], [1], [0, 1]])):
+        one = {key: value for key, value in saved["param_groups"][index].items() if key != "params"}
+        saved["param_groups"][index] = {**mutated(data, one), "params": saved["param_groups"][index]["params"]}
+    optimizer, _ = attached(name, 1)
+    before = shown(optimizer)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            optimizer.load_state_dict(saved)
+        except ParamschedError:
+            assert shown(optimizer) == before
+        else:
+            run(optimizer, 2)
+
+
+@given(st.data(), st.sampled_from(sorted(PLANS)), st.sampled_from([0, 1, 33]), st.sampled_from([0, 1]))
+def test_a_group_that_is_mutated_between_two_steps_is_used_or_refused_before_the_step(data, name, updates, index):
+    optimizer, scheduler = attached(name, updates)
+    one = optimizer.param_groups[index]
+    mine = {key: value for key, value in one.items() if key != "params"}
+    new = mutated(data, mine)
+    for key in mine:
+        del one[key]
+    one.update(new)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        asked = (scheduler.values, scheduler.state_dict, optimizer.state_dict, scheduler.get_last_lr)
+        for call in (optimizer.step, optimizer.step, *asked):
+            with suppress(ParamschedError):
+                call()
+
+
+@given(values, st.sampled_from(["base", "t", "metric", "seek"]))
+def test_no_argument_raises_another_error_than_ours(value, where):
+    optimizer, scheduler = attached("metric", 1)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with suppress(ParamschedError):
+            match where:
+                case "base":
+                    optimizer.param_groups[1]["lr"] = value
+                    ps.Scheduler(Probe([{**group(), "lr": value}]), PLANS["lr"])
+                case "t":
+                    ps.Scheduler(Probe([group()]), PLANS["lr"], t=value)
+                case "metric":
+                    scheduler.observe(loss=value)
+                case _:
+                    scheduler.seek(value)
