@@ -75,6 +75,47 @@ def test_an_unreadable_value_is_a_fault_only_where_it_is_needed():
     assert refusal.value.problems[0].startswith("$.param_scheduler.milestones: line 2")
 
 
+DECIDED = (
+    "param_scheduler = [dict(type='LinearLR', end=5), dict(type='CosineAnnealingLR', begin=5)]\n"
+    "train_cfg = dict(by_epoch=True, max_epochs=10)\noptim_wrapper = dict(optimizer=dict(type='SGD', lr=0.1))\n"
+)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "f(param_scheduler)",
+        "param_scheduler.append(f())",
+        "param_scheduler[0]['type'] = f()",
+        "param_scheduler[0]['end'] = f()",
+        "mine = param_scheduler\nfor one in mine: f(one)",
+        "for one in param_scheduler:\n    if f(): one['end'] = 3",
+        "f(train_cfg)",
+        "train_cfg = {f(): 1}",
+        "train_cfg['max_epochs'] = f()",
+        "if f(): train_cfg = dict(max_epochs=3)",
+        "exec('train_cfg = 1')",
+        "from somewhere import *",
+    ],
+)
+def test_an_unreadable_value_that_decides_the_plan_is_an_error_with_its_line(change):
+    with pytest.raises(ps.errors.ConfigError, match=r"line [4-6]: `") as refusal:
+        loads(DECIDED + change, "mmengine")
+
+    assert "is unreadable" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("change", ["f(optim_wrapper)", "optim_wrapper['optimizer'] = f()", "model = f()"])
+def test_an_unreadable_value_that_decides_nothing_of_the_plan_is_no_error(change):
+    assert loads(DECIDED + change, "mmengine") == loads(DECIDED, "mmengine")
+
+
+def test_an_optimizer_that_cannot_be_read_is_said_where_its_values_are_asked_for():
+    data = mmengine.read(DECIDED + "f(optim_wrapper)")
+
+    assert "line 4: `f(optim_wrapper)`" in mmengine.bases_of(data).notes[0]
+
+
 def test_a_text_that_is_no_python_and_no_yaml_is_refused_with_the_line():
     with pytest.raises(ps.errors.ConfigError, match="line 1: not Python"):
         loads("param_scheduler = dict(", "mmengine")

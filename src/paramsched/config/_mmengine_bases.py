@@ -29,6 +29,9 @@ def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:
         calendar: `batch_size`, of all processes, is what `auto_scale_lr` scales by.
     """
     wrapper = data.get("optim_wrapper") if isinstance(data, Mapping) else None
+    unread = wrapper.get("optimizer") if isinstance(wrapper, Mapping) else wrapper
+    if isinstance(unread, Unreadable):
+        return Bases((), "optim_wrapper", (f"optim_wrapper: {unread}; the optimizer's values are not known",))
     if not isinstance(wrapper, Mapping):
         return NO_BASES
     notes: list[str] = []

@@ -168,6 +168,9 @@ class Reader:
 
     def one(self, config: Any, path: str, optimizer: str | None) -> Entry | None:
         """One scheduler's dict; None where it has a fault."""
+        if isinstance(config, Unreadable):
+            self.readable(config, path)
+            return None
         if not isinstance(config, Mapping):
             self.faults.add(path, f"{_text(config)} is {_kind(config)}, no scheduler", _EXAMPLE)
             return None
