@@ -111,9 +111,10 @@ def outcome(path: Path, length: int) -> Outcome:
     if expected.get("param_scheduler") is None:
         if isinstance(plan, Exception):
             return Outcome("no plan", brief(plan))
-        return Outcome("no plan", "read as constant")
+        return Outcome("different", "a plan, where MMEngine has none")
     if isinstance(plan, Exception):
-        return Outcome("refused", brief(plan))
+        refusal = refused_there(expected, length)
+        return Outcome("both refuse", f"{brief(plan)} || {refusal}") if refusal else Outcome("refused", brief(plan))
     try:
         found = peer_values(expected, length)
     except Exception as error:  # noqa: BLE001  # what MMEngine refuses when it builds or steps
@@ -197,6 +198,17 @@ def runner_of(config: Mapping[str, Any], length: int) -> Any:
     optimizers = {name: OptimWrapper(optimizer_of(one)) for name, one in bases_in(config).items()}
     runner.optim_wrapper = optimizers[""] if list(optimizers) == [""] else OptimWrapperDict(**optimizers)
     return runner
+
+
+def refused_there(config: Mapping[str, Any], length: int) -> str:
+    """What MMEngine says when it refuses to build the schedulers; "" where it builds them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            runner_of(config, length).build_param_scheduler(config["param_scheduler"])
+        except Exception as error:  # noqa: BLE001  # whatever it raises
+            return brief(error)
+    return ""
 
 
 def bases_in(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
