@@ -74,7 +74,19 @@ class Unresolved(InvalidArgument):
 
 @final
 class MissingFact(InvalidArgument):
-    """A unit that a Calendar cannot convert."""
+    """A fact of the run that is needed, and nobody said.
+
+    Args:
+        asked, found, instead: as of every InvalidArgument.
+        fact: the argument of a Calendar that says it: `steps_per_epoch`.
+        example: a value of it, as one writes it: `100`.
+    """
+
+    def __init__(self, asked: str, found: str = "", instead: str = "", *, fact: str = "total", example: str = "10_000"):
+        InvalidArgument.__init__(
+            self, asked, found, instead or f"Write Calendar(..., {fact}={example}), or give the length in another unit"
+        )
+        self.fact, self.example = fact, example
 
 
 @final

@@ -307,6 +307,28 @@ def test_what_is_missing_is_named_by_its_option(arguments, expected):
     assert expected in refused(2, "show", *arguments)
 
 
+@pytest.mark.parametrize("name", ["show", "explain", "diff"])
+@pytest.mark.parametrize(
+    ("plan", "more", "option"),
+    [
+        ("warmup('5 epochs') >> cosine()", ("--horizon", "1000"), "--steps-per-epoch"),
+        ("warmup('5 samples') >> cosine()", ("--horizon", "1000"), "--batch-size"),
+        ("warmup('5 tokens') >> cosine()", ("--horizon", "1000"), "--tokens-per-step"),
+        ("warmup('5 s') >> cosine()", ("--horizon", "1000", "--batch-size", "2"), "--seconds-per-step"),
+        ("warmup(5) >> cosine()", ("--horizon", "9 epochs"), "--steps-per-epoch"),
+    ],
+)
+def test_a_missing_fact_is_said_in_options_and_what_is_written_works(name, plan, more, option):
+    arguments = (name, plan, *([plan.replace("5", "6")] if name == "diff" else []), *more)
+
+    said = refused(2, *arguments)
+    wanted = said.splitlines()[-1].rpartition("Write ")[2].split()
+
+    assert "Calendar" not in said
+    assert wanted[0] == option
+    assert call(*arguments, *wanted).exit_code in (0, 1)
+
+
 def test_a_horizon_that_contradicts_the_plan_is_a_bad_plan(folder):
     told = refused(1, "show", "plan.yaml", "--steps-per-epoch", 10, "--horizon", "5 epochs")
 

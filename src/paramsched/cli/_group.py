@@ -1,7 +1,6 @@
 """The group of commands: found by their files, loaded when called; and what errors look like."""
 
 import os
-import re
 import sys
 import warnings
 from collections.abc import Callable
@@ -13,10 +12,10 @@ from typing import Any, TypeVar
 
 import click
 
+from paramsched.cli._options import option_of
 from paramsched.errors import MissingDependency, MissingFact, ParamschedError
 
 _FOLDER = Path(__file__).with_name("commands")
-_FACT = re.compile(r"Calendar\(\.\.\., (\w+)=([\w.]+)\)")
 _Result = TypeVar("_Result")
 
 BAD_PLAN, BAD_USAGE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
@@ -55,8 +54,11 @@ def guarded(run: Callable[[], _Result]) -> _Result:
             warnings.simplefilter("always", UserWarning)
             warnings.showwarning = _once()
             return run()
-    except (MissingFact, MissingDependency) as error:
-        _fail(_in_options(str(error)), BAD_USAGE)
+    except MissingFact as error:
+        line = f"{option_of(error.fact)} {error.example.replace('_', '')}"
+        _fail(f"{error.asked}: {error.found}. Write {line}", BAD_USAGE)
+    except MissingDependency as error:
+        _fail(str(error), BAD_USAGE)
     except ParamschedError as error:
         _fail(str(error), BAD_PLAN)
     except BrokenPipeError:
@@ -91,17 +93,3 @@ def _once() -> Callable[..., None]:
 def _fail(message: str, code: int) -> None:
     click.echo(message, err=True)
     sys.exit(code)
-
-
-def _in_options(message: str) -> str:
-    """A message of the library that says which argument of a Calendar is missing, in the words of the command line.
-
-    >>> _in_options("it knows total. Write Calendar(..., steps_per_epoch=100), or give the length in another unit")
-    'it knows total. Write --steps-per-epoch 100, or give the length in another unit'
-    """
-
-    def option(found: re.Match[str]) -> str:
-        name = "horizon" if found[1] == "total" else found[1].replace("_", "-")
-        return f"--{name} {found[2].replace('_', '')}"
-
-    return _FACT.sub(option, message).replace("Calendar(total=…)", "--horizon")

@@ -32,6 +32,15 @@ class Facts:
         return any(getattr(self, field.name) is not None for field in fields(self))
 
 
+def option_of(fact: str) -> str:
+    """The option that says a fact of a Calendar.
+
+    >>> option_of("steps_per_epoch"), option_of("total")
+    ('--steps-per-epoch', '--horizon')
+    """
+    return "--horizon" if fact == "total" else f"--{fact.replace('_', '-')}"
+
+
 def calendar_options(command: _Command) -> _Command:
     """Options for every fact of a Calendar; the command receives them as `facts`."""
 

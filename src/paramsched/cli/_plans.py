@@ -12,7 +12,7 @@ import click
 
 from paramsched import config
 from paramsched._trace import Trace, trace
-from paramsched.cli._options import Facts
+from paramsched.cli._options import Facts, option_of
 from paramsched.config import Loaded
 from paramsched.config._check import units
 from paramsched.config._faults import Faults, meant
@@ -128,10 +128,13 @@ def calendar_of(facts: Facts, **assumed: Any) -> Calendar:
     total = None if facts.horizon is None else length(facts.horizon, "--horizon")
     try:
         return Calendar(**({"total": total} | given | assumed))
-    except MissingFact:
+    except MissingFact as error:
+        error.ask(f"--horizon {facts.horizon}")  # the one fact that needs another
         raise
     except InvalidArgument as error:
-        raise click.UsageError(str(error)) from None
+        said = {option_of(name): getattr(facts, name) for name in Facts.__dataclass_fields__}
+        options = " ".join(f"{option} {value}" for option, value in said.items() if value is not None)
+        raise click.UsageError(f"{options}: {error.found}") from None
 
 
 def calendar_for(plan: Plan, facts: Facts, *, native: bool = True) -> Calendar:
@@ -155,7 +158,7 @@ def calendar_for(plan: Plan, facts: Facts, *, native: bool = True) -> Calendar:
     if assumed is None:
         return calendar_of(facts)
     fact, value = assumed
-    _note(f"no --{fact.replace('_', '-')} given; taken to be {value:g}")
+    _note(f"no {option_of(fact)} given; taken to be {value:g}")
     return calendar_of(facts, **{fact: value})
 
 
@@ -205,7 +208,7 @@ def traced_beside(
     # A horizon that was given is for plans without one; the first plan refuses two, as it does alone.
     told = [known, known if second.plan.horizon is None else replace(known, horizon=None)]
     for fact, value in _assumed_of(plans, told).items():
-        _note(f"no --{fact.replace('_', '-')} given; taken to be {value:g}")
+        _note(f"no {option_of(fact)} given; taken to be {value:g}")
         more: dict[str, Any] = {fact: value}
         told = [replace(one, **more) for one in told]
     lengthless = [_says_no_length(plan.plan, one) for plan, one in zip(plans, told, strict=True)]

@@ -41,7 +41,7 @@ _PARTS = (
     "lr_config",
 )
 _OF_THE_BUILDER = ("type", "epoch_length", "_scope_")  # entries that are no arguments
-_EPOCH_LENGTH = "Write Calendar(..., steps_per_epoch=100)"
+_EPOCH_LENGTH = {"instead": "Write Calendar(..., steps_per_epoch=100)", "fact": "steps_per_epoch", "example": "100"}
 _EXAMPLE = "Write dict(type='MultiStepLR', milestones=[8, 11])"
 
 
@@ -213,7 +213,7 @@ class Reader:
         clock = self.run.clock
         if convert and clock.epoch_length is None:
             self.missing = MissingFact(
-                f"{path}.{CONVERTED}=True", "nothing says how many iterations an epoch has", _EPOCH_LENGTH
+                f"{path}.{CONVERTED}=True", "nothing says how many iterations an epoch has", **_EPOCH_LENGTH
             )
             return None
         end = clock.end(by_epoch)
@@ -305,14 +305,14 @@ class Reader:
             self.missing = MissingFact(
                 within(path, "end"),
                 f"it is missing: the run is {run} long, and nothing says how many iterations an epoch has",
-                _EPOCH_LENGTH,
+                **_EPOCH_LENGTH,
             )
             return None
         if curve.name in _NEEDS_END and not length_known:
             self.faults.add(
                 within(path, "end"),
                 "it is missing, and nothing says how long the run is",
-                "Write end=…, train_cfg=dict(max_epochs=…), or Calendar(total=…, steps_per_epoch=…)",
+                "Write end=…, or train_cfg=dict(max_epochs=…)",
             )
             return None
         if convert:

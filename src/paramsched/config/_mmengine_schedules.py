@@ -102,6 +102,8 @@ def combined(schedulers: Sequence[Scheduler], clock: Clock, *, any_epoch: bool =
             f"{CONVERTED}=True",
             "what it means beside the others hangs on the iterations of an epoch, which nothing says",
             "Write Calendar(..., steps_per_epoch=100)",
+            fact="steps_per_epoch",
+            example="100",
         )
     return Combined(recurrence(*_rules(schedulers)))
 

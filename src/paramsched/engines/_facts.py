@@ -1,7 +1,6 @@
 """What an engine knows of a run: enough for a Calendar, or a reason why not."""
 
 import logging
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from math import ceil
@@ -16,7 +15,6 @@ from paramsched.scheduler.scheduler import LateGroups, Scheduler
 from paramsched.time import Calendar
 
 log = logging.getLogger("paramsched")
-_ARGUMENT = re.compile(r"Calendar\(\.\.\., (\w+)=([\w.]+)\)")
 
 
 @final
@@ -66,6 +64,8 @@ class Facts:
                     f"{self.call}(..., tokens_per_sample={tokens_per_sample})",
                     self._reason("batch_size"),
                     f"Write {self.call}(..., calendar=ps.Calendar(tokens_per_step=4096))",
+                    fact="tokens_per_step",
+                    example="4096",
                 )
             merged["tokens_per_step"] = tokens_per_sample * merged["batch_size"] * merged["accumulation"]
         return Calendar(**merged)
@@ -100,23 +100,20 @@ class Facts:
                     )  # fmt: skip
             return Scheduler(optimizer, plan, calendar=facts, on_change=on_change, late_groups=late_groups)
         except MissingFact as error:
-            wanted = _ARGUMENT.search(error.instead)
-            if wanted is None:
-                raise
-            found = f"{error.found}; {self._reason(wanted[1])}"
-            raise MissingFact(error.asked, found, self._instead(wanted[1], wanted[2])) from None
+            raise self._missing(
+                error.asked, f"{error.found}; {self._reason(error.fact)}", error.fact, error.example
+            ) from None
         except Unresolved as error:
             if facts.horizon is not None or plan.horizon is not None:
                 raise
-            raise MissingFact(error.asked, self._reason("total"), self._instead("total", "10_000")) from None
+            raise self._missing(error.asked, self._reason("total"), "total", "10_000") from None
 
     def _reason(self, fact: str) -> str:
         return self.why.get(fact, f"{self.call.partition('.')[0]} does not say {fact}")
 
-    def _instead(self, fact: str, value: str) -> str:
-        if fact == "tokens_per_step":
-            return f"Write {self.call}(..., tokens_per_sample=1024)"
-        return f"Write {self.call}(..., calendar=ps.Calendar({fact}={value}))"
+    def _missing(self, asked: str, found: str, fact: str, example: str) -> MissingFact:
+        line = "tokens_per_sample=1024" if fact == "tokens_per_step" else f"calendar=ps.Calendar({fact}={example})"
+        return MissingFact(asked, found, f"Write {self.call}(..., {line})", fact=fact, example=example)
 
 
 def length_of(loader: Any) -> int | None:

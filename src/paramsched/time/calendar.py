@@ -120,14 +120,11 @@ class Calendar:
                 return 1 / _decimal(self.tokens_per_step)
             case "seconds" if self.seconds_per_step is not None:
                 return 1 / _decimal(self.seconds_per_step)
-        argument, need = _ARGUMENTS[unit]
-        raise MissingFact(
-            asked,
-            f"this Calendar converts no {need}; it knows {self.known()}"
-            if self.known() != "nothing"
-            else f"the Calendar has no facts, and {need} need one",
-            f"Write Calendar(..., {argument}), or give the length in another unit",
-        )
+        fact, example, unsaid = _NEEDED[unit]
+        found = f"nothing says {unsaid}"
+        if self != Calendar():
+            found += f"; known: {self.known()}"
+        raise MissingFact(asked, found, fact=fact, example=example)
 
 
 _MOST = 10**18  # updates, and what one of them is made of
@@ -137,12 +134,13 @@ def _counted(value: Any) -> bool:
     return bool(0 < value <= _MOST)
 
 
-_ARGUMENTS = {
-    "epochs": ("steps_per_epoch=100", "epochs"),
-    "percent": ("total=10_000", "per cent, which are of the horizon"),
-    "samples": ("batch_size=256", "samples"),
-    "tokens": ("tokens_per_step=4096", "tokens"),
-    "seconds": ("seconds_per_step=0.25", "wall-clock time"),
+# The fact that converts a unit, a value of it, and what nobody said where it is missing.
+_NEEDED = {
+    "epochs": ("steps_per_epoch", "100", "how many updates an epoch has"),
+    "percent": ("total", "10_000", "how long the run is, and per cent are of it"),
+    "samples": ("batch_size", "256", "how many samples a batch has"),
+    "tokens": ("tokens_per_step", "4096", "how many tokens an update sees"),
+    "seconds": ("seconds_per_step", "0.25", "how many seconds an update takes"),
 }
 
 

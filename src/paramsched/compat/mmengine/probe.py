@@ -110,6 +110,8 @@ def _require_length(cls: type, begin: int, last: int) -> None:
             f"{cls.__name__}(end=…)",
             "it is missing, and nothing says how long the run is",
             "Write Calendar(..., total=10_000)",
+            fact="total",
+            example="10_000",
         )
     if last - begin > _MOST_TICKS:
         raise InvalidArgument(
