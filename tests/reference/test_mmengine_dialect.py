@@ -62,6 +62,23 @@ def test_a_list_read_without_the_length_of_an_epoch_gives_mmengines_values_once_
     peer.assert_same(planned(plan, kind, groups), peer.peer_values(with_ends(configs), kind, groups), kind, groups)
 
 
+@pytest.mark.parametrize("end", [2.5, 0.75, 1.125, 3.0])
+@pytest.mark.parametrize("curve", ["Linear", "Constant", "Poly"])
+@pytest.mark.parametrize("length", [5, 6, 8, 50])
+def test_a_part_of_an_epoch_is_cut_to_iterations_as_mmengine_does(curve, end, length):
+    config = {"type": f"{curve}LR", "begin": 0, "end": end, "by_epoch": True, "convert_to_iter_based": True}
+    facts = ps.Calendar(steps_per_epoch=length)
+    plan = mmengine.to_plan({"param_scheduler": config, "train_cfg": {"max_epochs": 4}})
+    optimizer = peer.optimizer_of("SGD", 1)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        built = peer.built_by_peer([config], optimizer, 4, length)
+        expected = peer.run(built, optimizer, 4, length)[:, 0]
+
+    np.testing.assert_allclose(ps.trace(plan, {"lr": 0.1}, facts)["lr"], expected, rtol=1e-12)
+
+
 @given(peer.lists())
 def test_a_plan_that_the_dialect_can_say_is_read_back_with_the_same_values(drawn):
     configs, kind, groups = drawn

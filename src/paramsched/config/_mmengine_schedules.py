@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any, Literal, TypeAlias, final
 
 from paramsched.config._mmengine_curves import CONVERTED, INF, Arguments, Curve
@@ -152,7 +153,11 @@ class _Ticks:
 
     def last(self, ticks: float) -> DurationLike:
         """The begin of the last tick of so many counts."""
-        return f"{int(ticks)} epochs - 1 step" if self.converted else self.count(ticks - 1)
+        if not self.converted:
+            return self.count(ticks - 1)
+        # `int(ticks * length)` cuts a part of a tick off; our lengths are rounded up, from less by that part.
+        whole = Fraction(ticks)
+        return f"{float(whole):.15g} epochs - {float(2 - Fraction(1, whole.denominator)):.15g} steps"
 
     @property
     def one(self) -> DurationLike:
@@ -173,6 +178,8 @@ def _piece(curve: Curve, arguments: Arguments, clock: Clock, *, alone: bool, unk
     ticks = _Ticks(by_epoch, bool(arguments.get(CONVERTED)))
     if ticks.converted and curve.name == "MultiStep":
         counts += arguments["milestones"]
+    if ticks.converted and curve.name in ("Constant", "Linear", "Poly") and (end * 8) % 1 == 0:
+        counts.remove(end)  # an eighth of an epoch, say, is exact in any arithmetic
     if any(isinstance(one, float) and not one.is_integer() for one in counts):
         return None
     last = min(end, run) if run is not None and alone and end > run else end
