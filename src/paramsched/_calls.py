@@ -1,6 +1,7 @@
 """A call of a builder: one that it does not take is told in our words, whatever library the words came from."""
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from types import FunctionType
@@ -8,6 +9,9 @@ from typing import Any, TypeVar, cast
 
 from paramsched._vocabulary import NOWHERE, our_word
 from paramsched.errors import InvalidArgument, InvalidCall, nearest, shown
+
+_ARGUMENT = re.compile(r"(?P<call>[\w.]+\()?(?P<argument>\w+)=")
+_LONGEST = 120  # characters of a call that is written for the user
 
 _Builder = TypeVar("_Builder", bound=Callable[..., Any])
 
@@ -17,21 +21,48 @@ def told(builder: _Builder, prefix: str = "") -> _Builder:
 
     `inspect.signature`, the type and the documentation are those of `builder`; a call costs 0.1 µs more.
     """
-    name, refuse = prefix + builder.__name__, refused_call
+    name, refuse, tell, known = prefix + builder.__name__, refused_call, _in_words_of_call, InvalidArgument
 
     def call(*positional: Any, **named: Any) -> Any:
         try:
             return builder(*positional, **named)
+        except known as refusal:
+            tell(refusal, builder, name, positional, named)
+            raise
         except TypeError:
-            refusal = refuse(builder, name, positional, named)
-            if refusal is None:
+            unknown = refuse(builder, name, positional, named)
+            if unknown is None:
                 raise
-        raise refusal
+        raise unknown
 
     # In the builder's own module, where doctest looks for examples: a function belongs where its globals are.
     here = cast(Any, call)
     same = FunctionType(here.__code__, builder.__globals__, builder.__name__, None, here.__closure__)
     return cast(_Builder, wraps(builder)(same))
+
+
+_Class = TypeVar("_Class", bound=type)
+
+
+def told_class(made: _Class) -> _Class:
+    """The same class, which tells a call that it does not take: `Calendar(max_steps=100)` says `total`."""
+    init: Callable[..., None] = made.__init__  # type: ignore[misc]  # of a dataclass, and nothing inherits from it
+
+    @wraps(init)
+    def call(self: Any, *positional: Any, **named: Any) -> None:
+        try:
+            init(self, *positional, **named)
+        except InvalidArgument as refusal:
+            _in_words_of_call(refusal, made, made.__name__, positional, named)
+            raise
+        except TypeError:
+            unknown = refused_call(made, made.__name__, positional, named)
+            if unknown is None:
+                raise
+            raise unknown from None
+
+    made.__init__ = call  # type: ignore[misc]  # as above
+    return made
 
 
 def build(builder: Callable[..., Any], name: str, positional: Iterable[Any], named: Mapping[str, Any]) -> Any:
@@ -62,7 +93,7 @@ def refused_call(
         unknown = [key for key in named if key not in parameters]
         if not unknown:
             return InvalidCall(f"{name}(…)", str(error), f"Write {example(builder, name)}")
-        ours = {key: our_word(key, parameters) for key in unknown}
+        ours = {key: our_word(key, parameters, name) for key in unknown}
         found = "; ".join(_unknown_argument(key, word, parameters) for key, word in ours.items())
         renamed = {ours.get(key) or key: value for key, value in named.items()}
         works = len(renamed) == len(named) and _takes(builder, positional, renamed)
@@ -70,6 +101,38 @@ def refused_call(
         line = f"{name}({', '.join(written)})" if works else example(builder, name)
         return InvalidCall(f"{name}(…)", found, f"Write {line}")
     return None
+
+
+def _in_words_of_call(
+    refusal: InvalidArgument,
+    builder: Callable[..., Any],
+    name: str,
+    positional: Iterable[Any],
+    named: Mapping[str, Any],
+) -> None:
+    """Name the call that the user wrote, not one behind it: `cosine(to=…)`, not `anneal(to=…)`; and write it."""
+    met = _ARGUMENT.match(refusal.asked)
+    signature = inspect.signature(builder)
+    if met is None or met["argument"] not in signature.parameters:
+        return
+    rest = refusal.asked[met.end() :]
+    if met["call"]:
+        refusal.ask(f"{name}({met['argument']}={rest}")
+    else:
+        value, got, what = rest.partition(" got ")
+        refusal.ask(f"{name}({met['argument']}={value}){got}{what}")
+    if refusal.sample is None:
+        return
+    given = signature.bind_partial(*positional, **named).arguments | {met["argument"]: refusal.sample}
+    plain = all(one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY) for one in signature.parameters.values())
+    line = f"{name}({', '.join(f'{key}={_argument_text(value)}' for key, value in given.items())})"
+    works = plain and len(line) <= _LONGEST and _takes(getattr(builder, "__wrapped__", builder), [], given)
+    refusal.advise(f"Write {line if works else example(builder, name)}")
+
+
+def _argument_text(value: object) -> str:
+    """A value as code and text have it."""
+    return str(value) if type(value).__module__.partition(".")[0] == __package__ else repr(value)
 
 
 def _unknown_argument(key: str, ours: str | None, known: Iterable[str]) -> str:

@@ -45,6 +45,17 @@ _ARGUMENTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("by", ("transition_begin", "offset", "begin")),
     ("times", ("num_cycles", "cycles", "cycle_limit")),
     ("width", ("d_model", "model_size", "dim_embed")),
+    ("total", ("total_steps", "num_training_steps", "max_steps", "max_iters", "total_iters", "horizon", "steps",
+               "total_updates", "num_steps", "T_max", "max_epochs", "num_epochs", "epochs", "num_train_epochs")),
+    ("steps_per_epoch", ("iters_per_epoch", "updates_per_epoch", "epoch_length", "num_update_steps_per_epoch",
+                         "iterations_per_epoch", "steps_in_epoch")),
+    ("batches_per_epoch", ("len_loader", "num_batches", "loader_length", "num_training_batches")),
+    ("accumulation", ("gradient_accumulation_steps", "accumulate_grad_batches", "accumulative_counts", "grad_accum",
+                      "accumulation_steps", "update_freq", "grad_accum_steps")),
+    ("batch_size", ("train_batch_size", "per_device_train_batch_size", "samples_per_step", "global_batch_size",
+                    "samples_per_gpu")),
+    ("tokens_per_step", ("tokens_per_batch", "tokens_per_update", "batch_tokens")),
+    ("seconds_per_step", ("step_time", "seconds_per_batch", "time_per_step")),
     ("curve", ("anneal_strategy", "decay_type", "shape", "mode", "warmup_mode", "interpolate_type")),
 )  # fmt: skip
 """Ours, and what peers call the same argument: torch, MMEngine, Hugging Face, timm, optax, Keras, Composer, fairseq."""
@@ -57,16 +68,35 @@ NOWHERE: Mapping[str, str] = {
     "optimizer": "a schedule is no part of an optimizer; Scheduler(optimizer, Plan(lr=…)) joins them",
     "num_training_steps": "the run is as long as the plan's horizon says",
     "total_steps": "the run is as long as the plan's horizon says",
+    "num_warmup_steps": "a warmup is a stage of its own: warmup(500) >> cosine()",
+    "warmup_steps": "a warmup is a stage of its own: warmup(500) >> cosine()",
+    "warmup_epochs": 'a warmup is a stage of its own: warmup("5 epochs") >> cosine()',
     "max_lr": "the group's own lr is the peak",
 }
 """What has no argument of ours, and what there is instead."""
 
 
-def our_word(name: str, known: Iterable[str]) -> str | None:
+_OF_ONE: Mapping[str, Mapping[str, str]] = {
+    "warmup": dict.fromkeys(
+        ("num_warmup_steps", "warmup_steps", "warmup_t", "warmup_epochs", "warmup_iters", "warmup_length"), "over"
+    ),
+    "cooldown": dict.fromkeys(("cooldown_steps", "cooldown_epochs", "cooldown_length"), "over"),
+}
+"""Words that mean an argument of one function only."""
+
+
+def our_word(name: str, known: Iterable[str], function: str = "") -> str | None:
     """Our name for what a peer calls `name`, among those known here; None where it is no peer's word.
+
+    Args:
+        name: the peer's word.
+        known: our words, of which one may be it.
+        function: whose arguments they are.
 
     >>> our_word("T_max", ["start", "to", "over"])
     'over'
     """
     known = set(known)
+    if (own := _OF_ONE.get(function, {}).get(name)) in known:
+        return own
     return next((ours for ours, theirs in _ARGUMENTS if ours in known and name in theirs), None)

@@ -9,12 +9,12 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, TypeAlias, final, overload
+from typing import Any, ClassVar, TypeAlias, TypeVar, final, overload
 
 import numpy as np
 
 from paramsched._arrays import Array, Arrays, Floats, arrays_of
-from paramsched._calls import example
+from paramsched._calls import example, told
 from paramsched._data import equal, hashed
 from paramsched.errors import InvalidArgument, nearest, shown
 
@@ -354,7 +354,7 @@ class CosineWave(Curve):
         _positive(self, "cycles", 1.5)
         if self.cycles % 1 != 0.5:
             raise InvalidArgument(
-                f"curves.cosine_wave({self.cycles})", "it would not end at 1", "Write 0.5, 1.5, 2.5 or so"
+                f"curves.cosine_wave({self.cycles})", "it would not end at 1", "Write curves.cosine_wave(1.5)"
             )
 
     @property
@@ -485,6 +485,14 @@ class Custom(Curve):
         return f"curves.{self.name}" if self.name is not None else f"<curve {self.function!r}>"
 
 
+_Builder = TypeVar("_Builder", bound=Callable[..., Curve])
+
+
+def _family(builder: _Builder) -> _Builder:
+    """A function that builds a curve, which tells a call that it does not take."""
+    return told(builder, "curves.")
+
+
 linear = Linear()
 cosine = Cosine()
 one_minus_sqrt = OneMinusSqrt()
@@ -493,6 +501,7 @@ rex = Rex()
 log = Log()
 
 
+@_family
 def power(exponent: float) -> Power:
     """`u ** exponent`.
 
@@ -502,6 +511,7 @@ def power(exponent: float) -> Power:
     return Power(exponent)
 
 
+@_family
 def polynomial(exponent: float) -> Polynomial:
     """`1 - (1 - u) ** exponent`.
 
@@ -511,6 +521,7 @@ def polynomial(exponent: float) -> Polynomial:
     return Polynomial(exponent)
 
 
+@_family
 def polynomial_k_decay(exponent: float = 1.0, k: float = 1.0) -> PolynomialKDecay:
     """`1 - (1 - u ** k) ** exponent`.
 
@@ -520,6 +531,7 @@ def polynomial_k_decay(exponent: float = 1.0, k: float = 1.0) -> PolynomialKDeca
     return PolynomialKDecay(exponent, k)
 
 
+@_family
 def exponential(ratio: float) -> Exponential:
     """`(1 - ratio ** u) / (1 - ratio)`.
 
@@ -529,6 +541,7 @@ def exponential(ratio: float) -> Exponential:
     return Exponential(ratio)
 
 
+@_family
 def inverse_proportional(ratio: float) -> InverseProportional:
     """`u / (u + ratio (1 - u))`.
 
@@ -538,6 +551,7 @@ def inverse_proportional(ratio: float) -> InverseProportional:
     return InverseProportional(ratio)
 
 
+@_family
 def cosine_power(exponent: float) -> CosinePower:
     """`1 - ((1 + cos(pi u)) / 2) ** exponent`.
 
@@ -547,6 +561,7 @@ def cosine_power(exponent: float) -> CosinePower:
     return CosinePower(exponent)
 
 
+@_family
 def cosine_k_decay(k: float) -> CosineKDecay:
     """`(1 - cos(pi u ** k)) / 2`.
 
@@ -556,6 +571,7 @@ def cosine_k_decay(k: float) -> CosineKDecay:
     return CosineKDecay(k)
 
 
+@_family
 def cosine_truncated(share: float) -> CosineTruncated:
     """`(1 - cos(pi share u)) / (1 - cos(pi share))`.
 
@@ -565,6 +581,7 @@ def cosine_truncated(share: float) -> CosineTruncated:
     return CosineTruncated(share)
 
 
+@_family
 def cosine_wave(cycles: float) -> CosineWave:
     """`(1 - cos(2 pi cycles u)) / 2`.
 
@@ -574,6 +591,7 @@ def cosine_wave(cycles: float) -> CosineWave:
     return CosineWave(cycles)
 
 
+@_family
 def tanh(lower: float = -7.0, upper: float = 3.0) -> Tanh:
     """A piece of the hyperbolic tangent, scaled to [0, 1].
 
@@ -583,6 +601,7 @@ def tanh(lower: float = -7.0, upper: float = 3.0) -> Tanh:
     return Tanh(lower, upper)
 
 
+@_family
 def sigmoid(steepness: float = 12.0) -> Sigmoid:
     """A piece of the logistic function, scaled to [0, 1].
 
@@ -676,7 +695,7 @@ def _finite(curve: Curve, name: str, example: float) -> None:
     value = getattr(curve, name)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not -_MOST <= value <= _MOST:
         asked = f"curves.{_NAME_OF[type(curve)]}({name}={shown(value)})"
-        raise InvalidArgument(asked, "not a finite number", f"Write {name}={example}")
+        raise InvalidArgument(asked, "not a finite number", f"Write {name}={example}").suggest(example)
     object.__setattr__(curve, name, float(value))
 
 
@@ -685,4 +704,4 @@ def _positive(curve: Curve, name: str, example: float) -> None:
     if getattr(curve, name) <= 0:
         raise InvalidArgument(
             f"curves.{_NAME_OF[type(curve)]}({name}={getattr(curve, name)})", "not above 0", f"Write {name}={example}"
-        )
+        ).suggest(example)

@@ -37,11 +37,13 @@ class InvalidArgument(ParamschedError, ValueError):
         instead: a line that can be pasted.
 
     Where it was found while a line of text was read, `text` is that line and `span` the piece of it that is meant, as
-    the first character and the one behind the last: `text[slice(*span)]`. Both are None otherwise.
+    the first character and the one behind the last: `text[slice(*span)]`. Both are None otherwise. `sample` is a value
+    that would do in place of the one refused, where the function that refused it knows one but not the whole call.
     """
 
     text: str | None = None
     span: tuple[int, int] | None = None
+    sample: object = None
 
     def __init__(self, asked: str, found: str = "", instead: str = "") -> None:
         super().__init__(asked, found, instead)
@@ -50,6 +52,15 @@ class InvalidArgument(ParamschedError, ValueError):
     def ask(self, asked: str) -> None:
         """Say in other words what was asked."""
         self.asked, self.args = asked, (asked, self.found, self.instead)
+
+    def suggest(self, sample: object) -> Self:
+        """Name a value that would do; the builder that was called makes a line of it."""
+        self.sample = sample
+        return self
+
+    def advise(self, instead: str) -> None:
+        """Say in other words what to write."""
+        self.instead, self.args = instead, (self.asked, self.found, instead)
 
     def locate(self, text: str, begin: int, end: int) -> Self:
         """Say where in a line of text it stands; what was said before, of a smaller piece, is kept."""
@@ -213,5 +224,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches  # for messages only, so not at import
 
     known = sorted(set(known))
+    if not known:
+        return "none is known"
     close = get_close_matches(name, known, n=1, cutoff=0.6)
     return f'nearest: "{close[0]}"' if close else f"known: {', '.join(known)}"

@@ -1,13 +1,37 @@
 """What an error says to write works when it is written."""
 
+import inspect
+import math
+from functools import cache
+
 import pytest
 
 import paramsched as ps
-from paramsched import curves
-from paramsched.errors import InvalidArgument, InvalidCall
+from paramsched import config, curves
+from paramsched.errors import ConfigError, InvalidArgument, InvalidCall
 from paramsched.schedules import rules
+from paramsched.schedules._text import RULES, SHAPES
 
 RUN = ps.Calendar(total=100)
+NAMES = {**vars(ps), "curves": curves, "rules": rules}
+BUILDERS = {
+    **SHAPES,
+    **{f"rules.{name}": builder for name, builder in RULES.items()},
+    **{f"curves.{name}": builder for name, builder in curves.FAMILIES.items()},
+    "Calendar": ps.Calendar,
+}
+BAD = [None, "x", "", "5 apples", math.nan, math.inf, -1, 0, 2.5, 10**400, True, [], [[1]], {}, object(), ps.cosine(),
+       lambda u: 2, ps.absolute(0.1), ("a", "b"), (1.0, 2.0, 3.0)]  # fmt: skip
+SENTENCES = (
+    'Write "5%" for a share of the run',
+    "Write an amount and a unit",
+    "Write 0 or more updates",
+    "Write at most",
+    "A curve goes from exactly 0",
+    "Write register_function(",
+    "Write Calendar(...",
+)
+"""Advice that is no line of code."""
 
 
 @pytest.mark.parametrize(
@@ -81,3 +105,137 @@ def test_a_weight_for_every_period_is_no_duty():
 def test_whole_floats_are_lengths():
     assert ps.warmup(5.0) == ps.warmup(5) == ps.parse("warmup(5.0)")
     assert ps.power_law(0.7, 8.0) == ps.power_law(0.7, 8)
+
+
+@cache
+def example_of(name):
+    """The call of a builder's own documentation, taken apart."""
+    documented = inspect.getdoc(BUILDERS[name])
+    call = documented[documented.index(f"{name}(", documented.index(">>>")) :]
+    taken = {
+        **NAMES,
+        "taken": lambda *positional, **named: inspect.signature(BUILDERS[name]).bind(*positional, **named),
+    }
+    depth = ends = 0
+    for ends, one in enumerate(call):  # noqa: B007
+        depth += (one in "([") - (one in ")]")
+        if one == ")" and depth == 0:
+            break
+    return eval("taken(" + call[len(name) + 1 : ends + 1], taken)
+
+
+def bad_calls(name):
+    """The call with each argument replaced by each bad value, and with names and numbers that it does not take."""
+    for parameter in inspect.signature(BUILDERS[name]).parameters.values():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            continue
+        for bad in BAD:
+            given = example_of(name)
+            given = inspect.BoundArguments(given.signature, dict(given.arguments))
+            given.arguments[parameter.name] = (bad,) if parameter.kind is parameter.VAR_POSITIONAL else bad
+            yield given.args, given.kwargs
+    for word in ("T_max", "last_epoch", "qwerty"):
+        yield example_of(name).args, {**example_of(name).kwargs, word: 5}
+    yield (1,) * 20, {}
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_whatever_a_builder_says_to_write_instead_can_be_written(name):
+    told = set()
+    for positional, named in bad_calls(name):
+        try:
+            BUILDERS[name](*positional, **named)
+        except InvalidArgument as refusal:
+            told.add(refusal.instead)
+    lines = [line.removeprefix("Write ") for line in told if not line.startswith(SENTENCES)]
+
+    assert lines
+    for line in lines:
+        eval(line, dict(NAMES))
+
+
+@pytest.mark.parametrize(
+    ("call", "asked", "line"),
+    [
+        (lambda: ps.cosine(to="x", over=5), "cosine(to=…) got 'x'", "cosine(to=0.1, over=5)"),
+        (lambda: ps.linear(math.nan), "linear(start=…) got nan", "linear(start=0.1)"),
+        (lambda: ps.warmup(5, "0"), "warmup(start=…) got '0'", "warmup(over=5, start=0.1)"),
+        (lambda: ps.cooldown(5, None), "cooldown(to=…) got None", "cooldown(over=5, to=0.1)"),
+        (lambda: ps.polynomial(2.0, to=[]), "polynomial(to=…) got []", "polynomial(power=2.0, to=0.1)"),
+        (lambda: ps.wsd(5, 6, start="x"), "wsd(start=…) got 'x'", "wsd(warmup=5, decay=6, start=0.1)"),
+        (lambda: ps.warmup(5, curve=ps.cosine()), "warmup(curve=cosine())", "warmup(over=5, curve=curves.cosine)"),
+        (lambda: ps.cosine(index="u"), "cosine(index='u')", "cosine(index='t/n')"),
+        (lambda: curves.power(-1), "curves.power(exponent=-1.0)", "curves.power(exponent=2.0)"),
+        (lambda: ps.Calendar(batch_size=0), "Calendar(batch_size=0)", "Calendar(batch_size=100)"),
+    ],
+)
+def test_an_error_names_the_function_that_was_called_and_writes_its_call(call, asked, line):
+    with pytest.raises(InvalidArgument) as refusal:
+        call()
+
+    assert refusal.value.asked == asked
+    assert refusal.value.instead == f"Write {line}"
+
+
+@pytest.mark.parametrize(
+    ("call", "line"),
+    [
+        (lambda: ps.Calendar(max_steps=100), "Calendar(total=100)"),
+        (lambda: ps.Calendar(total=9, gradient_accumulation_steps=2), "Calendar(total=9, accumulation=2)"),
+        (lambda: ps.Calendar(iters_per_epoch=7), "Calendar(steps_per_epoch=7)"),
+        (lambda: curves.power(p=3), "curves.power(exponent=3)"),
+        (lambda: ps.warmup(num_warmup_steps=5), "warmup(over=5)"),
+        (lambda: ps.cooldown(cooldown_steps=5), "cooldown(over=5)"),
+    ],
+)
+def test_a_peers_word_for_a_fact_a_curve_or_a_stage_is_told_in_ours(call, line):
+    with pytest.raises(InvalidCall) as refusal:
+        call()
+
+    assert refusal.value.instead == f"Write {line}"
+
+
+@pytest.mark.parametrize(
+    ("factors", "line"),
+    [
+        (
+            lambda: ps.warmup(5, ps.absolute(0.001)) * ps.cosine(to=ps.absolute(0.004)),
+            "minimum(linear(absolute(0.001), 1.0, 5), cosine(to=absolute(0.004)))",
+        ),
+        (
+            lambda: 0.5 * ps.constant(ps.absolute(0.1)) * ps.linear(to=ps.absolute(0.2)),
+            "constant(0.5) * minimum(constant(absolute(0.1)), linear(to=absolute(0.2)))",
+        ),
+    ],
+)
+def test_a_product_of_absolute_levels_is_told_the_lower_of_them(factors, line):
+    with pytest.raises(InvalidArgument) as refusal:
+        factors()
+
+    assert refusal.value.instead == f"Write {line}"
+    assert ps.parse(line)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("{cosine: {T_max: 5}}", 'cosine has no argument "T_max"; here it is "over"'),
+        ("{cosine: {eta_min: 0.1}}", 'cosine has no argument "eta_min"; here it is "to"'),
+        ("{warmup: {num_warmup_steps: 5}}", 'warmup has no argument "num_warmup_steps"; here it is "over"'),
+        ("{cosine: {over: 10ep}}", 'Write "10 epochs"'),
+        ("{cosine: {over: 0.06dur}}", 'Write "6%"'),
+        ("{anneal: {curve: exponential}}", "Write curves.exponential(0.1)"),
+        ("{anneal: {curve: {cosine: {}}}}", "cosine takes no arguments. Write cosine"),
+        ("{cosine: {last_epoch: 3}}", "a schedule has no state"),
+    ],
+)
+def test_a_file_is_told_our_words_too(line, said):
+    with pytest.raises(ConfigError) as refusal:
+        config.loads(f"lr: {line}\nhorizon: 100\n", format="yaml")
+
+    (fault,) = refusal.value.faults
+    assert said in fault.message
+
+
+def test_whole_floats_are_lengths_in_files_too():
+    assert config.loads("lr: {warmup: {over: 5.0}}", format="yaml") == config.loads("lr: warmup(5)", format="yaml")

@@ -9,6 +9,7 @@ from types import NoneType
 from typing import Any, final
 
 from paramsched._calls import build
+from paramsched._vocabulary import NOWHERE, our_word
 from paramsched.config._faults import Faults, kind, meant, shown, within
 from paramsched.config._kinds import (
     Kind,
@@ -159,16 +160,22 @@ class Reader:
                 elif extra:
                     raw.setdefault(min(extra), {})[key] = value
                 else:
-                    nearest = meant(str(key), parameters)
+                    nearest = self.word(str(key), parameters, name)
                     slips.append(nearest)
                     self.fault(within(path, key), f'{name} has no argument "{key}"; {nearest}', at_key=True)
         elif given is not None:
             raw = self.positional(name, list(parameters.values()), given if isinstance(given, list) else [given], path)
         for key, one in parameters.items():
             required = one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
-            if required and key not in raw and f'did you mean "{key}"?' not in slips:
+            named = {f'did you mean "{key}"?', f'here it is "{key}"'}
+            if required and key not in raw and named.isdisjoint(slips):
                 self.fault(path, f'{name} needs the argument "{key}"', f"Write {{{name}: {{{key}: …}}}}")
         return {key: self.argument(one, raw[key], within(path, key)) for key, one in parameters.items() if key in raw}
+
+    def word(self, key: str, parameters: Iterable[str], function: str) -> str:
+        """What an unknown argument is called here: by a peer's word for it, else by its spelling."""
+        ours = our_word(key, parameters, function)
+        return f'here it is "{ours}"' if ours is not None else NOWHERE.get(key) or meant(key, parameters)
 
     def positional(self, name: str, parameters: list[inspect.Parameter], given: list[Any], path: str) -> dict[str, Any]:
         places = [one for one in parameters if one.kind not in (one.KEYWORD_ONLY, one.VAR_KEYWORD)]
@@ -237,7 +244,7 @@ class Reader:
         """A Duration."""
         if isinstance(value, Unreadable):
             return self.unread(value, path)
-        if isinstance(value, (str, int)) and not isinstance(value, bool):
+        if isinstance(value, (str, int, float)) and not isinstance(value, bool):
             return self.kept(path, lambda: Duration.of(value))
         return self.fault(
             path, f"{shown(value)} is {kind(value)}, no length", 'Write 500 for updates, "10 epochs" or "5%"'
@@ -262,7 +269,9 @@ class Reader:
             name = str(name).removeprefix("curves.")
             if name in FAMILIES:
                 return self.call(name, FAMILIES[name], given, path)
-            return self.fault(path, f'"{name[:60]}" is no curve with arguments; {meant(name, FAMILIES)}')
+            if name in CONSTANTS:
+                return self.fault(path, f"{name} takes no arguments", f"Write {name}")
+            return self.fault(path, f'"{name[:60]}" is no curve; {meant(name, [*CONSTANTS, *FAMILIES])}')
         return self.fault(path, f"{shown(value)} is {kind(value)}, no curve", "Write cosine, or {power: 2}")
 
     def rule(self, value: Any, path: str) -> Any:

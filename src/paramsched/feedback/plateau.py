@@ -60,14 +60,16 @@ class Plateau(MetricRule[PlateauState]):
                     f"plateau({name}={getattr(self, name)!r})",
                     f"not one of its choices; {nearest(str(getattr(self, name)), get_args(choice))}",
                     f'Write {name}="{get_args(choice)[0]}"',
-                )
+                ).suggest(get_args(choice)[0])
         for name in ("factor", "threshold", "min", "eps"):
             value = finite(f"plateau({name}=…)", getattr(self, name))
             if value < 0:
-                raise InvalidArgument(f"plateau({name}={value})", "below 0", f"Write {name}=0.1")
+                raise InvalidArgument(f"plateau({name}={value})", "below 0", f"Write {name}=0.1").suggest(0.1)
             object.__setattr__(self, name, value)
         if not 0 < self.factor < 1:
-            raise InvalidArgument(f"plateau(factor={self.factor})", "it would not reduce", "Write factor=0.1")
+            raise InvalidArgument(f"plateau(factor={self.factor})", "it would not reduce", "Write factor=0.1").suggest(
+                0.1
+            )
         for name in ("patience", "cooldown"):
             object.__setattr__(self, name, count(f"plateau({name}=…)", getattr(self, name), least=0))
 

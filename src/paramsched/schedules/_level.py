@@ -63,13 +63,13 @@ def finite(asked: str, number: object) -> float:
     """A finite number as a float; booleans and text are refused."""
     if isinstance(number, bool) or not isinstance(number, Real):
         found = f"a {type(number).__name__} is no number"
-        raise InvalidArgument(f"{asked} got {shown(number)}", found, "Write 0.1, say")
+        raise InvalidArgument(f"{asked} got {shown(number)}", found, "Write 0.1").suggest(0.1)
     try:
         value = float(number)
     except OverflowError:  # an integer of more than 308 digits
         value = math.inf
     if not math.isfinite(value):
-        raise InvalidArgument(f"{asked} got {shown(number)}", "not finite", "Write 0.1, say")
+        raise InvalidArgument(f"{asked} got {shown(number)}", "not finite", "Write 0.1").suggest(0.1)
     return value + 0.0  # -0.0 would equal 0.0 and yet be written differently
 
 
@@ -77,7 +77,7 @@ def positive(asked: str, number: object) -> float:
     """A finite number above 0."""
     value = finite(asked, number)
     if value <= 0:
-        raise InvalidArgument(f"{asked} got {number!r}", "not above 0", "Write 0.1, say")
+        raise InvalidArgument(f"{asked} got {number!r}", "not above 0", "Write 0.1").suggest(0.1)
     return value
 
 
@@ -92,4 +92,5 @@ def count(asked: str, number: object, least: int = 1) -> int:
     found = f"not a whole number from {least} on"
     if isinstance(number, (int, float)) and number > MOST_COUNT:
         found = f"not a whole number from {least} to 1e18, up to which a clock counts"
-    raise InvalidArgument(f"{asked} got {shown(number)}", found, f"Write {max(least, 3)}")
+    whole = max(least, 3)
+    raise InvalidArgument(f"{asked} got {shown(number)}", found, f"Write {whole}").suggest(whole)

@@ -37,7 +37,7 @@ _AT_ONCE = {"*": "products", "+": "sums", "-": "sums"}
 _FEW = 8  # operands that are joined one by one, so that a fault is told at the two that do not go together
 _KEYWORDS = ("and", "or", "not", "if", "else", "is", "in", "lambda", "for", "await", "async", "yield")
 _OPERATORS = "Use >>, *, + and -"
-_LINE = 'Write warmup("5%") >> cosine(to=0.1), say'
+_LINE = 'Write warmup("5%") >> cosine(to=0.1)'
 
 
 def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
@@ -503,7 +503,7 @@ class _Reader:
 
 
 def _no_schedule(text: str, value: object) -> ParseError:
-    instead = "Write warmup(100) >> cosine(to=0.1), say"
+    instead = "Write warmup(100) >> cosine(to=0.1)"
     if isinstance(value, Absolute):
         instead = f"Write constant({value})"
     elif isinstance(value, Curve):

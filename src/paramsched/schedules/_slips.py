@@ -9,7 +9,7 @@ _STRING = re.compile(r"\"[^\"]*\"|'[^']*'")
 _LENGTH = re.compile(r"(?<![\w.\"'])(\d[\d_]*(?:\.\d*)?(?:e[+-]?\d+)?)\s*(%(?=\s*(?:[,)\]+-]|$))|[A-Za-z]+)")
 _DANGLING = re.compile(r"(>>|[-+*/])\s*\Z")
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
-_EXAMPLE = 'Write warmup("5%") >> cosine(to=0.1), say'
+_EXAMPLE = 'Write warmup("5%") >> cosine(to=0.1)'
 
 
 def slip_in(text: str) -> tuple[int, int, str, str] | None:

@@ -141,7 +141,7 @@ def bracketed(part: Any, tightness: int) -> str:
 def above_zero(asked: str, duration: Duration) -> None:
     """Refuse a period of nothing."""
     if not duration.terms:
-        raise InvalidArgument(asked, "a period of nothing", 'Write 30, "10 epochs" or "5%"')
+        raise InvalidArgument(asked, "a period of nothing", 'Write 30, "10 epochs" or "5%"').suggest(30)
 
 
 def _register(table: dict[str, Callable[..., Any]], builder: _Builder, prefix: str) -> _Builder:

@@ -72,7 +72,7 @@ def not_an_expression(text: str, begin: int, end: int, found: str, instead: str 
         begin, end, meant, instead = slip
         return ParseError(f'"{short(text)}"', f"not an expression: {meant}", instead).locate(text, begin, end)
     said = f"not an expression at character {begin + 1}" + (f": {found}" if found else "")
-    instead = instead or 'Write warmup("5%") >> cosine(to=0.1), say'
+    instead = instead or 'Write warmup("5%") >> cosine(to=0.1)'
     return ParseError(f'"{short(text)}"', said, instead).locate(text, begin, end)
 
 
@@ -100,12 +100,12 @@ def _number(text: str, word: str, begin: int) -> int | float:
     end = begin + len(word)
     if word[-1] in "jJ":
         raise ParseError(
-            f'"{word}" at character {begin + 1}', "complex numbers are not part of a schedule's text", "Write 0.1, say"
+            f'"{word}" at character {begin + 1}', "complex numbers are not part of a schedule's text", "Write 0.1"
         ).locate(text, begin, end)
     try:
         value = float(word) if _is_float(word) else int(word, 0)
     except ValueError:  # 012, or more digits than Python turns into an integer
-        raise not_an_expression(text, begin, end, "no number that Python reads", "Write 0.1, say") from None
+        raise not_an_expression(text, begin, end, "no number that Python reads", "Write 0.1") from None
     return value
 
 

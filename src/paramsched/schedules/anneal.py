@@ -7,12 +7,12 @@ import numpy as np
 
 from paramsched import curves
 from paramsched._arrays import Array, Arrays
-from paramsched.curves import Curve, CurveLike, curve_of
+from paramsched.curves import Curve, CurveLike
 from paramsched.errors import InvalidArgument, nearest
 from paramsched.schedules import _text
 from paramsched.schedules._level import Level, level_of, parts
 from paramsched.schedules._value import Value
-from paramsched.schedules.base import Schedule
+from paramsched.schedules.base import Schedule, curve_argument
 from paramsched.time import Duration, DurationLike
 
 _EXACT = 2**53
@@ -48,7 +48,7 @@ class Anneal(Schedule):
         if self.index not in get_args(Index):
             raise InvalidArgument(
                 f"index={self.index!r}", f"no index; {nearest(str(self.index), get_args(Index))}", 'Write "t/n"'
-            )
+            ).suggest("t/n")
 
     @property
     def length(self) -> Duration | None:
@@ -187,9 +187,7 @@ def anneal(
     >>> down(0), round(down(50), 12), down(100), down(1000)
     (1.0, 0.55, 0.1, 0.1)
     """
-    if isinstance(curve, Schedule):  # it can be called, but with a time, not with a progress
-        raise InvalidArgument(f"anneal(curve={curve})", "a schedule is no curve", "Write curve=curves.cosine")
-    return Anneal(start, to, None if over is None else Duration.of(over), curve_of(curve), index)
+    return Anneal(start, to, None if over is None else Duration.of(over), curve_argument("anneal", curve), index)
 
 
 @_text.shape

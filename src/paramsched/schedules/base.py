@@ -12,9 +12,10 @@ from typing import Any, ClassVar, overload
 
 import numpy as np
 
+from paramsched import curves
 from paramsched._arrays import NUMPY, Array, Arrays, Floats, arrays_of, is_numpy
 from paramsched._data import equal, hashed, names_of
-from paramsched.curves import Curve
+from paramsched.curves import Curve, CurveLike, curve_of
 from paramsched.errors import InvalidArgument, InvalidTime, Unresolved, shown
 from paramsched.schedules import _text
 from paramsched.schedules._level import Absolute
@@ -127,8 +128,8 @@ class Schedule(ABC):
         """Whether the line of text says everything: no user's function without a name, no class without a shape."""
         if type(self).__str__ is Schedule.__str__ and not _text.has_shape(self):
             return False
-        curves = all(leaf.serialisable for leaf in _leaves(self) if isinstance(leaf, Curve))
-        return curves and all(part.serialisable for part in self.parts())
+        known = all(leaf.serialisable for leaf in _leaves(self) if isinstance(leaf, Curve))
+        return known and all(part.serialisable for part in self.parts())
 
     @property
     def is_resolved(self) -> bool:
@@ -417,6 +418,14 @@ def no_horizon(schedule: Schedule) -> Unresolved:
     )
 
 
+def curve_argument(name: str, curve: CurveLike) -> Curve:
+    """A curve; a schedule can be called too, but with a time, not with a progress."""
+    if isinstance(curve, Schedule):
+        refusal = InvalidArgument(f"{name}(curve={curve})", "a schedule is no curve", "Write curve=curves.cosine")
+        raise refusal.suggest(curves.cosine)
+    return curve_of(curve)
+
+
 def schedule_of(value: object, asked: str | Callable[[], str]) -> Schedule:
     """A schedule, or a finite number as a constant.
 
@@ -443,5 +452,5 @@ def schedule_of(value: object, asked: str | Callable[[], str]) -> Schedule:
     raise InvalidArgument(
         asked() if callable(asked) else asked,
         f"{shown(value)} is no schedule and no number",
-        "Write warmup(100) >> cosine(to=0.1), say",
+        "Write warmup(100) >> cosine(to=0.1)",
     )

@@ -20,7 +20,7 @@ class Constant(Schedule):
     over: Duration | None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "value", level_of("constant(…)", self.value))
+        object.__setattr__(self, "value", level_of("constant(value=…)", self.value))
 
     @property
     def length(self) -> Duration | None:

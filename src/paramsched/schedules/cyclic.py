@@ -44,13 +44,13 @@ class Cyclic(Schedule):
         _text.above_zero("cyclic(down=…)", self.down)
         if self.mode not in get_args(Mode):
             found = f"no mode; {nearest(str(self.mode), get_args(Mode))}"
-            raise InvalidArgument(f"cyclic(mode={self.mode!r})", found, 'Write mode="triangular"')
+            raise InvalidArgument(f"cyclic(mode={self.mode!r})", found, 'Write mode="triangular"').suggest("triangular")
         if self.gamma != 1 and self.mode != "exp_range":
             raise InvalidArgument(
                 f"cyclic(mode={self.mode!r}, gamma={self.gamma!r})",
                 'gamma is for mode="exp_range" only',
                 'Write mode="exp_range", or leave gamma out',
-            )
+            ).suggest("exp_range")
 
     @property
     def length(self) -> None:
@@ -98,13 +98,15 @@ class CosineRestarts(Schedule):
         _text.above_zero("cosine_restarts(first=…)", self.first)
         mult = finite("cosine_restarts(mult=…)", self.mult)
         if mult < 1:
-            raise InvalidArgument(f"cosine_restarts(mult={self.mult!r})", "cycles would vanish", "Write mult=1 or more")
+            raise InvalidArgument(
+                f"cosine_restarts(mult={self.mult!r})", "cycles would vanish", "Write mult=1 or more"
+            ).suggest(1.0)
         if 1 < mult < _LEAST_GROWTH:  # the table of their begins has an entry for each
             raise InvalidArgument(
                 f"cosine_restarts(mult={self.mult!r})",
-                "cycles that hardly grow",
-                f"Write mult=1, or {_LEAST_GROWTH} or more",
-            )
+                f"cycles that hardly grow; mult is 1, or {_LEAST_GROWTH} or more",
+                "Write mult=1",
+            ).suggest(1.0)
         object.__setattr__(self, "mult", mult)
         object.__setattr__(self, "to", level_of("cosine_restarts(to=…)", self.to))
         object.__setattr__(self, "gamma", positive("cosine_restarts(gamma=…)", self.gamma))

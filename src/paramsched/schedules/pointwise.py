@@ -73,10 +73,13 @@ class Product(Pointwise):
     def __post_init__(self) -> None:
         fixed = [operand for operand in self.operands if operand.has_absolute]
         if len(fixed) > 1:
+            others = [operand for operand in self.operands if not operand.has_absolute]
+            lower = Product((*others, Minimum(tuple(fixed)))) if others else Minimum(tuple(fixed))
             raise InvalidArgument(
                 str(self),
-                f"{len(fixed)} factors have absolute levels; they would be multiplied",
-                "Make all but one relative",
+                f"{len(fixed)} factors have absolute levels, which would be multiplied; one of them may, or the lower "
+                "of them holds",
+                f"Write {lower}",
             )
 
     def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
@@ -162,7 +165,11 @@ class Clamp(Around):
                 object.__setattr__(self, name, level_of(f"clamp({name}=…)", level))
         low, high = ((None, None) if level is None else parts(level) for level in (self.low, self.high))
         if any(a is not None and b is not None and a > b for a, b in zip(low, high, strict=True)):
-            raise InvalidArgument(f"clamp(low={self.low}, high={self.high})", "low is above high", "Swap them")
+            raise InvalidArgument(
+                f"clamp(low={self.low}, high={self.high})",
+                "low is above high",
+                f"Write {Clamp(self.schedule, self.high, self.low)}",
+            )
 
     @property
     def affine(self) -> bool:

@@ -30,7 +30,11 @@ class Window(Schedule):
             and self.end.is_resolved
             and self.end.updates < self.begin.updates
         ):
-            raise InvalidArgument(str(self), f"it ends at {self.end}, before it begins at {self.begin}", "Swap them")
+            raise InvalidArgument(
+                str(self),
+                f"it ends at {self.end}, before it begins at {self.begin}",
+                f"Write {Window(self.schedule, self.end, self.begin)}",
+            )
 
     @property
     def length(self) -> Duration | None:

@@ -6,11 +6,13 @@ from math import ceil
 from numbers import Integral, Real
 from typing import Any, final
 
+from paramsched._calls import told_class
 from paramsched.errors import InvalidArgument, MissingFact, shown
 from paramsched.time.duration import Duration, DurationLike
 
 
 @final
+@told_class
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calendar:
     """What is known about a run: enough of it converts every unit of a plan into updates.
@@ -47,13 +49,13 @@ class Calendar:
                 if isinstance(value, bool) or not isinstance(value, Integral) or not 1 <= int(value) <= _MOST:
                     raise InvalidArgument(
                         f"Calendar({name}={shown(value)})", "not a whole number from 1 to 1e18", f"Write {name}=100"
-                    )
+                    ).suggest(100)
                 object.__setattr__(self, name, int(value))
         for name in ("tokens_per_step", "seconds_per_step"):
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, Real) or not _counted(value)):
                 found = "not a finite number above 0, or more than a clock counts"
-                raise InvalidArgument(f"Calendar({name}={shown(value)})", found, f"Write {name}=4096")
+                raise InvalidArgument(f"Calendar({name}={shown(value)})", found, f"Write {name}=4096").suggest(4096)
         if self.steps_per_epoch is not None and self.batches_per_epoch is not None:
             derived = -(-self.batches_per_epoch // (self.accumulation or 1))
             if derived != self.steps_per_epoch:
@@ -69,7 +71,9 @@ class Calendar:
                 raise InvalidArgument(f'Calendar(total="{total}")', "per cent is of the total itself", "Write updates")
             object.__setattr__(self, "total", total.updates if total.is_resolved else total)
             if self.horizon == 0:
-                raise InvalidArgument(f'Calendar(total="{total}")', "a run of no update", "Write total=1 or more")
+                raise InvalidArgument(
+                    f'Calendar(total="{total}")', "a run of no update", "Write total=1 or more"
+                ).suggest(1)
 
     @property
     def updates_per_epoch(self) -> int | None:

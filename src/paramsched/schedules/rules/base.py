@@ -1,8 +1,8 @@
 """What a rule of a recurrence is: its window, its clock, its coefficients."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from paramsched._arrays import Floats
 from paramsched._data import equal, hashed
 from paramsched.curves import Curve
-from paramsched.errors import InvalidArgument
+from paramsched.errors import InvalidArgument, shown
 from paramsched.schedules import _text
 from paramsched.schedules._level import Absolute, Level, count, parts, positive
 from paramsched.schedules.base import Schedule
@@ -70,7 +70,9 @@ class Rule(ABC):
             object.__setattr__(self, "end", count(f"{call}(end=…)", self.end, least=0))
             if self.end <= self.begin:
                 raise InvalidArgument(
-                    f"{self}", f"end {self.end} is not after begin {self.begin}", "Write end=begin + 1"
+                    f"{self}",
+                    f"end {self.end} is not after begin {self.begin}",
+                    f"Write {replace(self, end=self.begin + 1)}",  # type: ignore[type-var]  # every rule is a dataclass
                 )
         if self.by not in ("update", "epoch"):
             object.__setattr__(self, "by", count(f"{call}(by=…)", self.by))
@@ -97,6 +99,13 @@ def check_over(rule: Rule, over: int | None, least: int = 0) -> None:
     """Refuse a length that is no whole number of ticks."""
     if over is not None:
         object.__setattr__(rule, "over", count(f"{_text.name_of(rule)}(over=…)", over, least=least))
+
+
+def listed(asked: str, values: object, sample: list[float]) -> tuple[Any, ...]:
+    """The entries of a list; what is none is refused."""
+    if isinstance(values, Iterable) and not isinstance(values, (str, bytes)):
+        return tuple(values)
+    raise InvalidArgument(f"{asked} got {shown(values)}", "no list", f"Write {sample}").suggest(sample)
 
 
 def ticks(asked: str, number: float) -> float:

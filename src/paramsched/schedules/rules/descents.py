@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 import numpy as np
@@ -11,7 +11,7 @@ from paramsched._arrays import Floats
 from paramsched.errors import InvalidArgument
 from paramsched.schedules import _text
 from paramsched.schedules._level import Level, finite, level_of, parts
-from paramsched.schedules.rules.base import Clock, Coefficients, Rule, check_over, rebased, ticks
+from paramsched.schedules.rules.base import Clock, Coefficients, Rule, check_over, listed, rebased, ticks
 
 
 @final
@@ -65,7 +65,7 @@ class PolynomialRule(Rule):
         if self.power < 0:
             raise InvalidArgument(
                 f"rules.polynomial(power={self.power})", "it would end at infinity", "Write power=0.9"
-            )
+            ).suggest(0.9)
         check_over(self, self.over, least=1)
 
     def _coefficients(self, k: Floats) -> Coefficients:
@@ -97,8 +97,12 @@ class CosineRestartsRule(Rule):
         object.__setattr__(self, "periods", tuple(ticks("rules.cosine_restarts(periods=…)", p) for p in self.periods))
         object.__setattr__(self, "weights", tuple(finite("rules.cosine_restarts(…)", w) for w in self.weights))
         if len(self.periods) != len(self.weights):
+            periods = self.periods or (10,)
+            as_many = (*self.weights, *[1.0] * len(periods))[: len(periods)]
             raise InvalidArgument(
-                str(self), f"{len(self.periods)} periods, {len(self.weights)} weights", "Give as many"
+                str(self),
+                f"{len(self.periods)} periods, {len(self.weights)} weights",
+                f"Write {replace(self, periods=periods, weights=as_many)}",
             )
 
     def _coefficients(self, k: Floats) -> Coefficients:
@@ -125,7 +129,11 @@ def cosine(
     by: Clock = "update",
     base: Level = 1.0,
 ) -> CosineRule:
-    """Half a cosine wave to `to` in `over` ticks (the window), and back; `base` is where it comes back to."""
+    """Half a cosine wave to `to` in `over` ticks (the window), and back; `base` is where it comes back to.
+
+    >>> rules.cosine(0.1, over=100)
+    rules.cosine(0.1, 100)
+    """
     return CosineRule(to, over, begin, end, by, base)
 
 
@@ -138,7 +146,11 @@ def polynomial(
     end: int | None = None,
     by: Clock = "update",
 ) -> PolynomialRule:
-    """Fall to `to` as a power of the ticks left of `over` (of the window)."""
+    """Fall to `to` as a power of the ticks left of `over` (of the window).
+
+    >>> rules.polynomial(0.9, over=100)
+    rules.polynomial(0.9, over=100)
+    """
     return PolynomialRule(power, to, over, begin, end, by)
 
 
@@ -152,8 +164,13 @@ def cosine_restarts(
     by: Clock = "update",
     base: Level = 1.0,
 ) -> CosineRestartsRule:
-    """Cosine descents to `to`, each from its weight times `base`; without weights each from base itself."""
-    lengths, heights = tuple(periods), tuple(weights)
+    """Cosine descents to `to`, each from its weight times `base`; without weights each from base itself.
+
+    >>> rules.cosine_restarts([10, 20])
+    rules.cosine_restarts([10, 20], [1.0, 1.0])
+    """
+    lengths = listed("rules.cosine_restarts(periods=…)", periods, [10, 20])
+    heights = listed("rules.cosine_restarts(weights=…)", weights, [1.0])
     if heights == (1.0,):
         heights *= max(len(lengths), 1)
     return CosineRestartsRule(lengths, heights, to, begin, end, by, base)

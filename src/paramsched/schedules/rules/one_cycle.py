@@ -1,7 +1,7 @@
 """The rule of one cycle, in absolute values."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal, final
 
@@ -33,13 +33,17 @@ class OneCycleRule(Rule):
     def __post_init__(self) -> None:
         self._check(peak=finite, pct_start=finite, div=positive, final_div=positive)
         if not 0 <= self.pct_start <= 1:
-            raise InvalidArgument(f"rules.one_cycle(pct_start={self.pct_start})", "a share is from 0 to 1", "Write 0.3")
+            raise InvalidArgument(
+                f"rules.one_cycle(pct_start={self.pct_start})", "a share is from 0 to 1", "Write 0.3"
+            ).suggest(0.3)
         if self.anneal not in ("cos", "linear"):
             found = f"no way to anneal; {nearest(str(self.anneal), ('cos', 'linear'))}"
-            raise InvalidArgument(f"rules.one_cycle(anneal={self.anneal!r})", found, 'Write anneal="cos"')
-        if self.over is None and self.end is None:
-            raise InvalidArgument("rules.one_cycle(…)", "no length", "Write over=1000, or an end")
+            raise InvalidArgument(f"rules.one_cycle(anneal={self.anneal!r})", found, 'Write anneal="cos"').suggest(
+                "cos"
+            )
         check_over(self, self.over, least=1)
+        if self.over is None and self.end is None:
+            raise InvalidArgument("rules.one_cycle(…)", "no length", f"Write {replace(self, over=1000)}")
 
     def _coefficients(self, k: Floats) -> Coefficients:
         out = Coefficients.identity(k.size)
@@ -72,7 +76,11 @@ def one_cycle(
     end: int | None = None,
     by: Clock = "update",
 ) -> OneCycleRule:
-    """One cycle in absolute values."""
+    """One cycle in absolute values.
+
+    >>> rules.one_cycle(1.0, 100)
+    rules.one_cycle(1.0, 100)
+    """
     return OneCycleRule(peak, over, pct_start, anneal, div, final_div, three_phase, begin, end, by)
 
 

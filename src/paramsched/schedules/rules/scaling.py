@@ -9,7 +9,7 @@ import numpy as np
 from paramsched._arrays import Floats
 from paramsched.schedules import _text
 from paramsched.schedules._level import count, finite
-from paramsched.schedules.rules.base import Clock, Coefficients, Rule, check_over
+from paramsched.schedules.rules.base import Clock, Coefficients, Rule, check_over, listed
 
 
 @final
@@ -145,7 +145,11 @@ class MultiStepRule(Rule):
 def constant(
     factor: float, over: int | None = None, begin: int = 0, end: int | None = None, by: Clock = "update"
 ) -> ConstantRule:
-    """Multiply by `factor`, and undo it after `over` ticks (at the window's last tick)."""
+    """Multiply by `factor`, and undo it after `over` ticks (at the window's last tick).
+
+    >>> rules.constant(0.5, over=5)
+    rules.constant(0.5, 5)
+    """
     return ConstantRule(factor, over, begin, end, by)
 
 
@@ -153,19 +157,31 @@ def constant(
 def linear(
     start: float, to: float = 1.0, over: int | None = None, begin: int = 0, end: int | None = None, by: Clock = "update"
 ) -> LinearRule:
-    """Scale along a straight line from `start` to `to` in `over` ticks (by the window's last tick)."""
+    """Scale along a straight line from `start` to `to` in `over` ticks (by the window's last tick).
+
+    >>> rules.linear(0.1, end=5)
+    rules.linear(0.1, end=5)
+    """
     return LinearRule(start, to, over, begin, end, by)
 
 
 @_text.rule
 def exponential(gamma: float, begin: int = 0, end: int | None = None, by: Clock = "update") -> ExponentialRule:
-    """Multiply by `gamma` at each tick."""
+    """Multiply by `gamma` at each tick.
+
+    >>> rules.exponential(0.9)
+    rules.exponential(0.9)
+    """
     return ExponentialRule(gamma, begin, end, by)
 
 
 @_text.rule
 def step(every: int, gamma: float = 0.1, begin: int = 0, end: int | None = None, by: Clock = "update") -> StepRule:
-    """Multiply by `gamma` every so many ticks."""
+    """Multiply by `gamma` every so many ticks.
+
+    >>> rules.step(30)
+    rules.step(30)
+    """
     return StepRule(every, gamma, begin, end, by)
 
 
@@ -173,7 +189,11 @@ def step(every: int, gamma: float = 0.1, begin: int = 0, end: int | None = None,
 def multistep(
     milestones: Sequence[int], gamma: float = 0.1, begin: int = 0, end: int | None = None, by: Clock = "update"
 ) -> MultiStepRule:
-    """Multiply by `gamma` at each milestone."""
-    return MultiStepRule(
-        tuple(count("rules.multistep(…)", m, least=0) for m in milestones), gamma, begin, end, by
-    )  # fmt: skip
+    """Multiply by `gamma` at each milestone.
+
+    >>> rules.multistep([30, 60])
+    rules.multistep([30, 60])
+    """
+    given = listed("rules.multistep(milestones=…)", milestones, [30, 60])
+    counted = tuple(count("rules.multistep(…)", milestone, least=0) for milestone in given)
+    return MultiStepRule(counted, gamma, begin, end, by)

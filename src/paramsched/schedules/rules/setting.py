@@ -7,12 +7,12 @@ import numpy as np
 
 from paramsched import curves
 from paramsched._arrays import NUMPY, Floats
-from paramsched.curves import Curve, CurveLike, curve_of
+from paramsched.curves import Curve, CurveLike
 from paramsched.errors import InvalidArgument
 from paramsched.schedules import _text
 from paramsched.schedules._level import Level, level_of, parts
 from paramsched.schedules._value import BASE
-from paramsched.schedules.base import Schedule, schedule_of
+from paramsched.schedules.base import Schedule, curve_argument, schedule_of
 from paramsched.schedules.rules.base import Clock, Coefficients, Rule, check_over
 
 
@@ -96,11 +96,19 @@ def anneal(
     end: int | None = None,
     by: Clock = "update",
 ) -> AnnealRule:
-    """Go on from the value found to `to` along `curve` in `over` ticks, and set it to `to` from then on."""
-    return AnnealRule(to, over, curve_of(curve), begin, end, by)
+    """Go on from the value found to `to` along `curve` in `over` ticks, and set it to `to` from then on.
+
+    >>> rules.anneal(0.1, 100)
+    rules.anneal(0.1, 100)
+    """
+    return AnnealRule(to, over, curve_argument("rules.anneal", curve), begin, end, by)
 
 
 @_text.rule
 def schedule(schedule: Schedule, begin: int = 0, end: int | None = None, by: Clock = "update") -> ScheduleRule:
-    """Set the value to what a schedule says."""
+    """Set the value to what a schedule says.
+
+    >>> rules.schedule(warmup(5))
+    rules.schedule(warmup(5))
+    """
     return ScheduleRule(schedule_of(schedule, "rules.schedule(…)"), begin, end, by)

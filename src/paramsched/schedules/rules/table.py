@@ -10,7 +10,7 @@ from paramsched._arrays import Floats
 from paramsched.errors import InvalidArgument
 from paramsched.schedules import _text
 from paramsched.schedules._level import finite
-from paramsched.schedules.rules.base import Clock, Coefficients, Rule
+from paramsched.schedules.rules.base import Clock, Coefficients, Rule, listed
 
 
 @final
@@ -31,7 +31,7 @@ class TableRule(Rule):
     def __post_init__(self) -> None:
         self._check()
         for name in ("scale", "base", "add"):
-            values = tuple(finite(f"rules.table({name}=…)", value) for value in getattr(self, name))
+            values = tuple(finite(f"an entry of rules.table({name}=…)", value) for value in getattr(self, name))
             object.__setattr__(self, name, values)
         if not self.scale:
             raise InvalidArgument("rules.table([])", "no tick", "Write rules.table([1.0])")
@@ -60,5 +60,13 @@ def table(
     end: int | None = None,
     by: Clock = "update",
 ) -> TableRule:
-    """Say tick by tick what becomes of the value: `scale` times it, plus `base` times base, plus `add`."""
-    return TableRule(tuple(scale), tuple(base), tuple(add), begin, end, by)
+    """Say tick by tick what becomes of the value: `scale` times it, plus `base` times base, plus `add`.
+
+    >>> rules.table([1.0, 0.5])
+    rules.table([1.0, 0.5])
+    """
+    scales, bases, adds = (
+        listed(f"rules.table({name}=…)", values, [1.0])
+        for name, values in (("scale", scale), ("base", base), ("add", add))
+    )
+    return TableRule(scales, bases, adds, begin, end, by)
