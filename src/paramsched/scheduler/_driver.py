@@ -20,7 +20,7 @@ from paramsched.scheduler._columns import Foreign
 from paramsched.scheduler._keys import COUNT, PLAN, Group, base_key, number_of, remove
 from paramsched.scheduler._slots import Slot, base_for, initial_value, slots_of, values_at
 from paramsched.scheduler._table import Table, Tuples, write_entry
-from paramsched.scheduler._untraced import skip, untraced
+from paramsched.scheduler._untraced import expect_changes, skip, untraced
 from paramsched.scheduler._warn import warn
 from paramsched.time import Calendar
 
@@ -226,6 +226,7 @@ class Driver:
             Driver.before_step, Driver.after_step, Driver.advance, Driver._spoiled, Tuples.spoiled_in,
             Table.version, Table.disturbed, *_columns.one_of_each(),
         )  # fmt: skip
+        expect_changes(COUNT)
         if step:
             self._handles.append(optimizer.register_step_pre_hook(self.before_step))
             self._handles.append(optimizer.register_step_post_hook(self.after_step))

@@ -29,3 +29,16 @@ def skip(*functions: Callable[..., Any]) -> None:
 
     for function in functions:
         mark(function)
+
+
+def expect_changes(key: str) -> None:
+    """Let torch's compiler take a number that the first group holds for one that changes, from the first graph on.
+
+    It compiles a second graph otherwise, when it sees the number change. Torch's own setting for that
+    (`TORCH_COMPILE_DYNAMIC_SOURCES`) is added to; torch before 2.8 has none.
+    """
+    config = getattr(torch.compiler, "config", None)
+    known = getattr(config, "dynamic_sources", None)
+    pattern = rf".*\.param_groups\[0\]\['{key}'\]"
+    if isinstance(known, str) and pattern not in known:
+        config.dynamic_sources = f"{known},{pattern}" if known else pattern  # type: ignore[union-attr]  # it has the one above
