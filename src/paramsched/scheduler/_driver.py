@@ -331,7 +331,7 @@ class Driver:
         """Whether someone put other entries into the first group, say those of a checkpoint."""
         first = groups[0]
         ours = bool(self._known) and first is self._known[0]
-        return ours and (first.get(COUNT), first.get(PLAN)) != (self.t, self.number)
+        return ours and not (_is(first.get(COUNT), self.t) and _is(first.get(PLAN), self.number))
 
     def _spoiled(self, groups: list[Group]) -> bool:
         """Whether a tuple of which an element is scheduled may be one no longer: it is written after the update."""
@@ -381,7 +381,7 @@ class Driver:
         strange = {
             index
             for index, group in enumerate(groups)
-            if COUNT not in group or group.get(PLAN) != self.number or before.get(id(group)) != now[id(group)]
+            if COUNT not in group or not _is(group.get(PLAN), self.number) or before.get(id(group)) != now[id(group)]
         }
         mine = tuple(slot for slot in slots if slot.group in strange)
         late = prepared(self.resolved, mine, groups, self.t, self.states, targets=False)
@@ -436,6 +436,11 @@ def prepared(
     table = Table(plan, slots, groups, targets=targets)
     table.seek(t, states)
     return table
+
+
+def _is(found: Any, number: int) -> bool:
+    """Whether an entry is that number; it may be anything."""
+    return isinstance(found, int) and found == number
 
 
 def _nobody() -> None:

@@ -18,6 +18,15 @@ from paramsched.scheduler._driver import Driver, prepared
 from paramsched.scheduler._driver import LateGroups as LateGroups
 from paramsched.scheduler._keys import Group
 from paramsched.scheduler._resume import OnChange, Resume, checked, say_initial, say_position, warn_if_over
+from paramsched.scheduler._run_facts import (
+    WAITS,
+    Drive,
+    Waiting,
+    calendar_of,
+    given_facts,
+    refuse_to_step,
+    resolve_for,
+)
 from paramsched.scheduler._slots import slots_of, values_of
 from paramsched.scheduler._state import position_of_torch, read, restored, saved, state_of
 from paramsched.scheduler._table import Table
@@ -25,7 +34,6 @@ from paramsched.scheduler._unwrap import require_hooks, unwrap
 from paramsched.scheduler.updates import updates_in_state
 from paramsched.time import Calendar, DurationLike
 
-Drive = Literal["optimizer", "manual"]
 log = logging.getLogger("paramsched")
 
 
@@ -45,7 +53,9 @@ class Scheduler(LRScheduler):
         optimizer: a torch optimizer, or an engine's wrapper of one.
         plan: what is applied.
         calendar: the facts that convert units; or these facts as keywords: `total`, `steps_per_epoch`,
-            `batches_per_epoch`, `accumulation`, `batch_size`, `tokens_per_step`, `seconds_per_step`.
+            `batches_per_epoch`, `accumulation`, `batch_size`, `tokens_per_step`, `seconds_per_step`. `"later"` where
+            they are not known yet: `scheduler.resolve(steps_per_epoch=len(loader))` then gives them, before the first
+            update.
         drive: `"optimizer"`: each step of the optimizer moves the clock; `"manual"`: each `scheduler.step()` does.
         on_change: what a plan that differs from a checkpoint's does: `"new"` (the code's plan goes on from the current
             update), `"checkpoint"`, `"error"`, or a mapping from field to one of these. The difference is logged.
@@ -72,7 +82,7 @@ class Scheduler(LRScheduler):
         optimizer: Any,
         plan: Plan,
         *,
-        calendar: Calendar | None = None,
+        calendar: Calendar | Literal["later"] | None = None,
         drive: Drive = "optimizer",
         on_change: OnChange = "new",
         late_groups: LateGroups = "base",
@@ -85,18 +95,11 @@ class Scheduler(LRScheduler):
         tokens_per_step: float | None = None,
         seconds_per_step: float | None = None,
     ) -> None:
-        facts = {
-            "total": total, "steps_per_epoch": steps_per_epoch, "batches_per_epoch": batches_per_epoch,
-            "accumulation": accumulation, "batch_size": batch_size, "tokens_per_step": tokens_per_step,
-            "seconds_per_step": seconds_per_step,
-        }  # fmt: skip
-        given = {name: fact for name, fact in facts.items() if fact is not None}
-        if calendar is not None and given:
-            raise InvalidArgument(
-                f"Scheduler(calendar=…, {', '.join(given)}=…)",
-                "facts are given twice",
-                "Put them all into the Calendar",
-            )
+        given = given_facts(
+            total=total, steps_per_epoch=steps_per_epoch, batches_per_epoch=batches_per_epoch,
+            accumulation=accumulation, batch_size=batch_size, tokens_per_step=tokens_per_step,
+            seconds_per_step=seconds_per_step,
+        )  # fmt: skip
         if not isinstance(plan, Plan):
             instead = "Write ps.Plan(lr=ps.cosine(to=0.1), horizon=1000)"
             raise InvalidArgument(f"Scheduler(…, {plan!r})", "no Plan", instead)
@@ -107,10 +110,53 @@ class Scheduler(LRScheduler):
             raise InvalidArgument(f"Scheduler(late_groups={late_groups!r})", found, 'Write late_groups="present"')
         if t is not None:
             _require_updates(t, f"Scheduler(…, t={shown(t)})", "Write ps.Scheduler(optimizer, plan, t=500)")
+        inner, resume = unwrap(optimizer), Resume(checked(on_change))
+        if calendar != "later":
+            self._start(inner, plan, calendar_of("Scheduler", calendar, given), drive, resume, late_groups, t)
+            return
+        if given:
+            raise InvalidArgument(
+                f'Scheduler(calendar="later", {", ".join(given)}=…)', "facts are given now and later", "Leave one out"
+            )
+        if drive == "optimizer":
+            require_hooks(inner)
+        slots_of(plan, inner.param_groups)  # a field or a group that is not there is told now
+        self.optimizer, self._step_count = inner, 1
+        self._waiting: Waiting | None = Waiting(plan, drive, resume, late_groups, t)
+        if drive == "optimizer":
+            self._waiting.handle = inner.register_step_pre_hook(refuse_to_step)
+
+    def resolve(self, calendar: Calendar | None = None, **facts: Any) -> None:
+        """Give the facts of a Scheduler that was built with `calendar="later"`; the plan is attached now.
+
+        Args:
+            calendar: the facts; or the same as keywords.
+            facts: `steps_per_epoch=len(loader)`, say.
+
+        Raises:
+            ParamschedError: it has its facts.
+            MissingFact: a unit of the plan needs another one.
+        """
+        waiting = self._waiting
+        if waiting is None:
+            raise ParamschedError(
+                "scheduler.resolve(…): its plan has its facts. It is for a Scheduler that was built with "
+                'ps.Scheduler(optimizer, plan, calendar="later")'
+            )
+        known = calendar_of("resolve", calendar, given_facts(**facts))
         self._start(
-            unwrap(optimizer), plan, calendar or Calendar(**given), drive, Resume(checked(on_change)),  # type: ignore[arg-type]  # checked by Calendar
-            late_groups, t,
+            self.optimizer, waiting.plan, known, waiting.drive, waiting.resume, waiting.late_groups, waiting.t,
+            call="scheduler.resolve(",
         )  # fmt: skip
+        if waiting.handle is not None:
+            waiting.handle.remove()
+        if waiting.state is not None:
+            self.load_state_dict(waiting.state)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_driver":  # nothing is attached yet
+            raise ParamschedError(WAITS)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def _start(
         self,
@@ -121,11 +167,12 @@ class Scheduler(LRScheduler):
         resume: Resume,
         late_groups: LateGroups,
         begin: int | None,
+        call: str = "ps.Scheduler(optimizer, plan, ",
     ) -> None:
         if drive == "optimizer":
             require_hooks(optimizer)
         groups: list[Group] = optimizer.param_groups
-        resolved = plan.resolve(calendar)
+        resolved = resolve_for(call, plan, calendar)
         before = _driver_of(optimizer)
         _keys.check(groups)
         count = _keys.count_in(groups)
@@ -152,6 +199,7 @@ class Scheduler(LRScheduler):
             replace_driver(before, t)
         driver.attach(optimizer, step=drive == "optimizer")
         self.optimizer, self._driver, self._manual = optimizer, driver, drive == "manual"
+        self._waiting = None
         driver.handle = ref(self)
         self._step_count = 1
         if unknown:
@@ -354,6 +402,9 @@ class Scheduler(LRScheduler):
             StateError: foreign, truncated or spoiled; nothing has changed.
             PlanChanged: the plan differs and `on_change="error"`; nothing has changed.
         """
+        if self._waiting is not None:
+            self._waiting.state = state_dict
+            return
         self._require_alive("load_state_dict")
         driver, groups = self._synced(), self.optimizer.param_groups
         at = position_of_torch(state_dict)
@@ -393,6 +444,7 @@ class Scheduler(LRScheduler):
             self._driver.released = True
             self._driver.table = Table(resolved, slots_of(resolved, groups), groups)
             self.optimizer, self._manual = state["optimizer"], state["drive"] == "manual"
+            self._waiting = None
         driver = self._driver
         now, used = (restored(one, driver.resolved.metric_rules) for one in state["feedback"])
         driver.states = used
