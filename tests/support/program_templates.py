@@ -461,6 +461,17 @@ NASTY = _lines(
     match <place>:\n    case [<name>, *k]:\n        BLOCK\n    case <name>:\n        BLOCK
     match <place>:\n    case {'type': <name>, **m}:\n        BLOCK\n    case _:\n        BLOCK
     import json as <name>
+    import math\nmath.ceil = lambda v: 3\n<name> = math.ceil(7)\nimport importlib\nimportlib.reload(math)
+    import math\ndef f(): math.floor = number\nf()\n<name> = math.floor(7)\nimport importlib\nimportlib.reload(math)
+    try:\n    import math, no_such_module\nBLOCK\nexcept ImportError:\nBLOCK
+    try:\n    from math import no_such_name\nexcept ImportError:\nBLOCK
+    try:\n    print(1, no=2)\nBLOCK\nexcept Exception:\nBLOCK
+    try:\n    if falsely(): <name> = 1\n    del <name>\nBLOCK\nexcept Exception:\nBLOCK
+    try:\n    import math\n    <name> = math.no_such_name\nexcept AttributeError:\nBLOCK
+    @call\ndef f():\n    <place>.append(8)
+    @<place>.append\ndef f(): pass
+    class A:\n    x = <place>\nA.x.append(3)
+    <name> = sum([], <place>)\n<name>.append(2)
     from support.unknown_code import n as <name>
     from support.unknown_code import m as <name>
     from support.unknown_code import *

@@ -96,6 +96,8 @@ class Expressions:
             raise ReachesNames(found.reaches)
         if any(self.names.is_way_to_names(name) for name in found.names):
             raise ReachesNames(nodes[0])
+        if any(type(self.names.values.get(name)) is Imported for name in found.changed):
+            raise ReachesNames(nodes[0])
         if local:
             self.memory.lose([local[name] for name in found.names if name in local], mark)
         self.names.lose(found.names, mark)
@@ -162,6 +164,8 @@ class Expressions:
             raise ReachesNames(node)
         if type(holder) is Imported:
             dotted = f"{holder.dotted}.{name}"
+            if not functions.is_always_there(holder.dotted, name):
+                self.memory.doubts += 1
             return functions.CONSTANTS.get(dotted, Imported(holder.dotted, name, getattr(node, "lineno", holder.line)))
         return self.unknown(node, holder)
 
@@ -590,6 +594,8 @@ class Expressions:
         positional, named = self._arguments(node, local, depth, function=name)
         operands = (callee, *positional, *named.values())
         if name in ("getattr", "setattr", "delattr", "hasattr") and _names_a_way(positional[1:2]):
+            raise ReachesNames(node)
+        if name in ("setattr", "delattr") and any(type(one) is Imported for one in positional[:1]):
             raise ReachesNames(node)
         if name == "getattr" and len(positional) in (2, 3) and type(positional[1]) is str and not named:
             return self._get_attribute(node, positional)

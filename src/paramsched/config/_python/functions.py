@@ -25,6 +25,13 @@ _NUMBERS: Final = (bool, int, float)
 _MOST_PLACES: Final = 400
 
 
+def is_always_there(module: str, name: str = "") -> bool:
+    """Whether importing surely raises nothing."""
+    if name:
+        return f"{module}.{name}" in OF_MODULES or f"{module}.{name}" in CONSTANTS
+    return module in ("copy", "math", "os", "os.path", "sys")
+
+
 def is_standard(module: str) -> bool:
     """Whether a module comes with Python."""
     return module.split(".")[0] in sys.stdlib_module_names
@@ -152,10 +159,19 @@ def _sum(arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) 
         raise NotKnown
     if all(type(one) in _NUMBERS for one in items) and type(start) in _NUMBERS:
         return number(sum(items, start))
+    if not items:
+        return start
     if not isinstance(start, (list, tuple)) or not all(type(memory.seen(one)) is type(start) for one in items):
         raise NotKnown
     memory.budget.spend(sum(map(len, items)) // 4)
     return type(start)([entry for one in (start, *items) for entry in one])
+
+
+def _print(arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) -> None:
+    if set(keywords) - {"sep", "end", "flush"}:
+        raise NotKnown
+    if not all(memory.is_printable(one) and str(one).isascii() for one in (*arguments, *keywords.values())):
+        memory.doubts += 1  # it changes nothing, and may raise
 
 
 def _is_instance(arguments: Sequence[Any], keywords: Mapping[str, Any], _: Memory) -> bool:
@@ -191,7 +207,7 @@ BUILTINS: Final[Mapping[str, Function]] = {
     "min": _best(min),
     "ord": _known(ord, texts=True),
     "pow": _power,
-    "print": lambda *_: None,
+    "print": _print,
     "range": _known(range),
     "repr": _text(repr),
     "round": _round,

@@ -51,6 +51,7 @@ class Mentions:
     Args:
         bound: names it may bind or delete.
         names: all names in it.
+        changed: names whose attributes it sets or deletes.
         later: names in functions, classes and generators: code that may run at any time after.
         bound_later: names such code may bind.
         star: the `from m import *` in it.
@@ -60,6 +61,7 @@ class Mentions:
 
     bound: dict[str, None] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
+    changed: set[str] = field(default_factory=set)
     later: set[str] = field(default_factory=set)
     bound_later: set[str] = field(default_factory=set)
     star: ast.ImportFrom | None = None
@@ -89,9 +91,13 @@ def mentions_of(nodes: Iterable[ast.AST]) -> Mentions:
                 continue
             case ast.Constant():
                 continue
-            case ast.Attribute(attr=name):
+            case ast.Attribute(value=holder, attr=name, ctx=context):
                 if reaches_by_attribute(name):
                     found.reaches = node
+                while isinstance(holder, ast.Attribute):
+                    holder = holder.value
+                if isinstance(holder, ast.Name) and not isinstance(context, ast.Load):
+                    found.changed.add(holder.id)
             case ast.Global(names=names) | ast.Nonlocal(names=names):
                 found.bound_later.update(names)
             case ast.Import() | ast.ImportFrom():

@@ -7,7 +7,7 @@ from typing import Any, Final, final
 from paramsched.config._python import containers
 from paramsched.config._python.arithmetic import truth
 from paramsched.config._python.expressions import Doubt, Expressions, ReachesNames
-from paramsched.config._python.functions import CONSTANTS, is_standard
+from paramsched.config._python.functions import CONSTANTS, is_always_there
 from paramsched.config._python.limits import Spent
 from paramsched.config._python.mentions import (
     leaves_loop,
@@ -178,8 +178,8 @@ class Statements:
     def _put_attribute(self, node: ast.AST, holder: Any, name: str, value: Any) -> None:
         if type(holder) is BaseDict and name not in containers.BASE_DICT_NAMES and not name.startswith("__"):
             self._put(node, holder, name, value)
-        elif reaches_by_attribute(name):
-            raise ReachesNames(node)
+        elif reaches_by_attribute(name) or type(holder) is Imported:
+            raise ReachesNames(node)  # a module may have another function now
         else:
             self.expressions.unknown(node, holder, value)
 
@@ -228,6 +228,8 @@ class Statements:
             target = targets.pop(0)
             match target:
                 case ast.Name(id=name):
+                    if type(self.names.values.get(name)) is Unreadable:
+                        self.memory.doubts += 1
                     try:
                         self.names.delete(name)
                     except KeyError:
@@ -240,6 +242,8 @@ class Statements:
                     holder = self._value(holder_node)
                     if type(holder) is BaseDict:
                         self._drop(target, holder, name)
+                    elif type(holder) is Imported:
+                        raise ReachesNames(target)
                     else:
                         self.expressions.unknown(target, holder)
 
@@ -264,7 +268,7 @@ class Statements:
                 continue
             if reaches_by_name(alias.name) or reaches_by_attribute(alias.name):
                 raise ReachesNames(node)
-            self._note_import(module)
+            self._note_import(module, alias.name)
             value = CONSTANTS.get(f"{module}.{alias.name}")
             if value is not None:
                 self.names.bind(alias.asname or alias.name, value)
@@ -273,9 +277,9 @@ class Statements:
             else:
                 self.names.bind_import(alias.asname or alias.name, Imported(module, alias.name, node.lineno))
 
-    def _note_import(self, module: str) -> None:
-        if not is_standard(module) or module.startswith("."):
-            self.memory.doubts += 1  # it may not be there
+    def _note_import(self, module: str, name: str = "") -> None:
+        if not is_always_there(module, name):
+            self.memory.doubts += 1
 
     def _definition(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
         self._doubt([node], node)
