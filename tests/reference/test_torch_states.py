@@ -133,6 +133,40 @@ def test_on_a_fresh_optimizer_torchs_last_values_are_written():
     assert rates_of(second) == rates_of(first)
 
 
+CYCLES = {
+    "OneCycleLR": lambda m, o: m.OneCycleLR(o, 1.0, total_steps=20),
+    "CyclicLR": lambda m, o: m.CyclicLR(o, 0.01, 0.1, 4),
+}
+
+
+@pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.AdamW, torch.optim.RMSprop])
+@pytest.mark.parametrize("name", CYCLES)
+def test_momentum_goes_on_too_where_torchs_optimizer_was_loaded_before_the_cycle_was_built(name, kind):
+    first, second = (kind([torch.nn.Parameter(torch.ones(1))], lr=0.1) for _ in "ab")
+    theirs = CYCLES[name](PEER, first)
+    stepped(theirs, first, 6)
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    ours = CYCLES[name](OURS, second)
+    ours.load_state_dict(copy.deepcopy(theirs.state_dict()))
+
+    for mine, peers in zip(stepped(ours, second, 5), stepped(theirs, first, 5), strict=True):
+        assert mine == pytest.approx(peers, rel=1e-12)
+
+
+def test_a_first_beta_that_is_a_tensor_is_filled_where_a_state_of_torchs_is_loaded():
+    beta = torch.tensor(0.9, dtype=torch.float64)
+    betas = (beta, torch.tensor(0.999))
+    first, second = (torch.optim.AdamW([torch.nn.Parameter(torch.ones(1))], lr=0.1) for _ in "ab")
+    theirs = CYCLES["CyclicLR"](PEER, first)
+    stepped(theirs, first, 2)
+    second.param_groups[0]["betas"] = betas
+    ours = CYCLES["CyclicLR"](OURS, second)
+    ours.load_state_dict(theirs.state_dict())
+
+    assert second.param_groups[0]["betas"][0] is beta
+    assert float(beta) == pytest.approx(first.param_groups[0]["betas"][0], rel=1e-12)
+
+
 def test_what_was_saved_here_and_went_on_in_torch_is_not_what_the_groups_held_here():
     first, between, last = (optimizer_with([1.0]) for _ in range(3))
     here, there, again = OURS.ExponentialLR(first, 0.9), PEER.ExponentialLR(between, 0.9), OURS.ExponentialLR(last, 0.9)

@@ -101,7 +101,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_Kind):
         self.last_epoch = last_epoch
         watch(optimizer)
         self._initial_step()
-        self._constructed = _state.left_in(optimizer)
+        self._constructed = _state.left_in(optimizer, self._fields())
 
     def _initial_bases(self) -> list[Number]:
         return _groups.values(self.optimizer, "initial_lr")
@@ -204,6 +204,10 @@ class LRScheduler(peers.LRScheduler, metaclass=_Kind):
     def _fields(self) -> tuple[str, ...]:
         """The fields of a group that this scheduler writes."""
         return ("lr",)
+
+    def _beside_lr(self) -> dict[str, Sequence[float]]:
+        """What stands in its other fields at the epoch it is at; torch's states do not say."""
+        return {}
 
     def _scales(self) -> list[float]:
         """What the last step multiplied each group by, as far as it did."""

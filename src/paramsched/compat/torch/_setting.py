@@ -140,6 +140,13 @@ class SettingLR(LRScheduler):
             return []
         return [_groups.number(value) for value in row]
 
+    def _beside_lr(self) -> dict[str, Sequence[float]]:
+        if self._own_get_lr:  # what that writes besides is for it to know
+            return {}
+        self._ready()
+        momenta = self._momenta(self._tick())
+        return {} if momenta is None else dict.fromkeys(self._fields()[1:], momenta)
+
     def _load(self, state: dict[str, Any]) -> None:
         super()._load(state)
         self._made_for = None

@@ -3,9 +3,10 @@
 import pickle
 import types
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from torch import Tensor
 from torch.optim import Optimizer
 
 from paramsched.compat._copies import by_value
@@ -19,13 +20,14 @@ if TYPE_CHECKING:
 CLASS, GROUPS, BESIDE, LOST = "_class", "_groups", "_beside", "_lost"
 """Our keys beside torch's; torch's classes take them up and hand them back, however far they went on meanwhile."""
 
-Left = list[tuple[dict[str, Any], Any]]
-"""The groups of an optimizer, and the lr in each."""
+Left = list[tuple[dict[str, Any], dict[str, Any]]]
+"""The groups of an optimizer, and what stands in the fields of each."""
 
 
-def left_in(optimizer: Optimizer) -> Left:
-    """The groups as they are objects, and the lr that stands in each now."""
-    return [(group, by_value(group["lr"])) for group in optimizer.param_groups if "lr" in group]
+def left_in(optimizer: Optimizer, fields: Sequence[str] = ("lr",)) -> Left:
+    """The groups as they are objects, and what stands in these fields of each now."""
+    groups = [group for group in optimizer.param_groups if "lr" in group]
+    return [(group, {field: _held(group, field) for field in fields if _has(group, field)}) for group in groups]
 
 
 def data(attributes: Mapping[str, Any], leave_out: Iterable[str]) -> dict[str, Any]:
@@ -78,7 +80,8 @@ def write_back(scheduler: "LRScheduler", state: Mapping[str, Any]) -> None:
     """Write the values of a state into the groups: right in any order of constructing and loading.
 
     torch's states say only what its scheduler wrote last, and others may have written since. They are written where
-    nothing was restored: where a group still holds what this scheduler's constructor left there.
+    nothing was restored: where a group still holds what this scheduler's constructor left there. Of momentum they say
+    nothing; what is written there is the momentum of the epoch they are at.
     """
     groups = _groups_of(scheduler)
     if is_current(state):
@@ -86,9 +89,10 @@ def write_back(scheduler: "LRScheduler", state: Mapping[str, Any]) -> None:
             for group, value in zip(groups, row, strict=False):
                 _write_held(group, field, value)
         return
-    for group, value, (known, left) in zip(groups, state.get("_last_lr") or (), scheduler._constructed, strict=False):
-        if group is known and _groups.number(group["lr"]) == _groups.number(left):
-            _groups.put(group, value)
+    for field, row in {"lr": state.get("_last_lr") or (), **scheduler._beside_lr()}.items():
+        for group, value, (known, left) in zip(groups, row, scheduler._constructed, strict=False):
+            if group is known and _has(group, field) and field in left and _equal(_held(group, field), left[field]):
+                _write_held(group, field, value)
 
 
 def _groups_of(scheduler: "LRScheduler") -> list[dict[str, Any]]:
@@ -98,8 +102,12 @@ def _groups_of(scheduler: "LRScheduler") -> list[dict[str, Any]]:
 
 def _fields(scheduler: "LRScheduler", groups: list[dict[str, Any]]) -> Iterator[str]:
     for field in scheduler._fields() if groups else ():
-        if all(field.partition("[")[0] in group for group in groups):
+        if all(_has(group, field) for group in groups):
             yield field
+
+
+def _has(group: Mapping[str, Any], field: str) -> bool:
+    return field.partition("[")[0] in group
 
 
 def _numbers(state: Mapping[str, Any]) -> dict[str, float]:
@@ -112,7 +120,9 @@ def _held(group: Mapping[str, Any], field: str) -> Any:
 
 
 def _write_held(group: dict[str, Any], field: str, value: Any) -> None:
-    if field == "betas[0]":
+    if field == "betas[0]" and isinstance(group["betas"][0], Tensor):
+        group["betas"][0].fill_(value)
+    elif field == "betas[0]":
         group["betas"] = (value, *group["betas"][1:])
     else:
         _groups.put(group, value, field)
