@@ -5,6 +5,7 @@ from time import process_time
 
 import pytest
 
+from paramsched.config import mmengine
 from paramsched.config._pyconfig import Unreadable, read_python
 
 SCHEDULERS = "param_scheduler = [dict(type='LinearLR', end=5), dict(type='StepLR', step_size=2)]\n"
@@ -213,3 +214,12 @@ def test_a_text_of_tiny_statements_costs_little_more_than_parsing_it():
     read_python(text)
 
     assert process_time() - begin < 5 * parsing + 1
+
+
+@pytest.mark.parametrize(("name", "found"), [("model", "yes"), ("lr", "no")])
+def test_a_config_may_ask_what_its_bases_have(tmp_path, name, found):
+    (tmp_path / "base.py").write_text("model = dict(depth=50)\n")
+    file = tmp_path / "config.py"
+    file.write_text(f"_base_ = 'base.py'\nx = 'no'\nif hasattr(_base_, '{name}'):\n    x = 'yes'\n")
+
+    assert mmengine.read(file.read_text(), str(file))["x"] == found

@@ -416,7 +416,7 @@ def _found(data: Any) -> tuple[str, Any, Mapping[str, Any]]:
     """Where the schedulers stand, the schedulers, and the config around them."""
     if isinstance(data, Mapping) and "type" not in data:
         marked = any(mark in data for mark in _PARTS)
-        if marked or (data and not any(_like_schedulers(value) for value in data.values())):
+        if marked or not any(_like_schedulers(value) for value in data.values()):
             return "$.param_scheduler", data.get("param_scheduler"), data
     return "$", data, {}
 

@@ -185,6 +185,18 @@ def _is_instance(arguments: Sequence[Any], keywords: Mapping[str, Any], _: Memor
     return isinstance(value, tuple(kind for kind in found if kind is not None))
 
 
+def _has_attribute(arguments: Sequence[Any], keywords: Mapping[str, Any], _: Memory) -> bool:
+    """`hasattr(_base_, "x")`: its entries are its attributes."""
+    value, name = arguments
+    if type(value) is not BaseDict or type(name) is not str or keywords or name.startswith("_"):
+        raise NotKnown
+    if name not in value and (hasattr(dict, name) or name in _OF_CONFIGS):
+        raise NotKnown
+    return name in value
+
+
+_OF_CONFIGS: Final = ("merge", "to_dict", "deepcopy", "freeze", "unfreeze", "build_lazy")
+
 _CLASSES: Final[Mapping[str, type]] = {
     kind.__name__: kind for kind in (bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset, range)
 }
@@ -198,6 +210,7 @@ BUILTINS: Final[Mapping[str, Function]] = {
     "divmod": _known(divmod),
     "float": _known(float, texts=True),
     "frozenset": _items(frozenset, keys=True),
+    "hasattr": _has_attribute,
     "hex": _known(hex),
     "int": _known(int, texts=True),
     "isinstance": _is_instance,
