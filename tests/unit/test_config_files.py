@@ -1,6 +1,7 @@
 """Reading and writing: formats, limits, and files that cannot be read."""
 
 import json
+import os
 import stat
 from pathlib import Path
 
@@ -260,6 +261,28 @@ def test_a_mark_of_byte_order_and_windows_lines_are_read(tmp_path):
 def test_a_file_without_an_end_is_not_read_to_its_end():
     with pytest.raises(ConfigError, match="more than 1,000,000 bytes"):
         config.load("/dev/zero", format="yaml")
+
+
+def test_a_pipe_that_nobody_writes_to_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "plan.yaml")
+
+    with pytest.raises(ConfigError, match="it is a pipe"):
+        config.load(tmp_path / "plan.yaml")
+
+
+def test_a_pipe_of_the_shell_is_read():
+    reader, writer = os.pipe()
+    os.write(writer, b"lr: cosine()")
+    os.close(writer)
+
+    assert config.load(f"/dev/fd/{reader}", format="yaml") == Plan(lr="cosine()")
+
+
+@pytest.mark.parametrize("name", ["a\0.yaml", "\ud800.yaml"])
+def test_a_name_that_no_file_can_have_is_no_file(tmp_path, name):
+    for call in (config.load, lambda path: config.dump(Plan(lr=1), path)):
+        with pytest.raises(FileNotFoundError, match="no file can have this name"):
+            call(tmp_path / name)
 
 
 def test_a_suffix_that_says_nothing_asks_for_the_format(tmp_path):

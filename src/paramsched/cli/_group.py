@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
+from paramsched._printable import printable
 from paramsched.cli._options import option_of
 from paramsched.errors import MissingDependency, MissingFact, ParamschedError
 
@@ -43,6 +44,9 @@ class Commands(click.Group):
             raise click.UsageError(f'No such command "{args[0]}". {meant}', ctx)
         return click.Group.resolve_command(self, ctx, args)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return guarded(lambda: click.Group.parse_args(self, ctx, args))
+
     def invoke(self, ctx: click.Context) -> Any:
         return guarded(lambda: click.Group.invoke(self, ctx))
 
@@ -54,6 +58,8 @@ def guarded(run: Callable[[], _Result]) -> _Result:
             warnings.simplefilter("always", UserWarning)
             warnings.showwarning = _once()
             return run()
+    except click.UsageError as error:  # click prints it, and ends with its exit code
+        raise click.UsageError(_printable_lines(error.format_message()), error.ctx) from None
     except MissingFact as error:
         line = f"{option_of(error.fact)} {error.example.replace('_', '')}"
         _fail(f"{error.asked}: {error.found}. Write {line}", BAD_USAGE)
@@ -75,7 +81,7 @@ def guarded(run: Callable[[], _Result]) -> _Result:
 def unreadable(error: OSError) -> str:
     """What is wrong with a file, in a line."""
     what = f"{error.filename}: " if error.filename else ""
-    return f"{what}{error.strerror or error}"
+    return printable(f"{what}{error.strerror or error}")
 
 
 def _once() -> Callable[..., None]:
@@ -90,6 +96,11 @@ def _once() -> Callable[..., None]:
     return show
 
 
+def _printable_lines(text: str) -> str:
+    """What a user gave stands in a message; a terminal must not obey it."""
+    return "\n".join(map(printable, text.splitlines()))
+
+
 def _fail(message: str, code: int) -> None:
-    click.echo(message, err=True)
+    click.echo(_printable_lines(message), err=True)
     sys.exit(code)

@@ -87,6 +87,20 @@ def _imported(context: click.Context, parameter: click.Parameter, modules: tuple
         import_module("paramsched.compat.mmengine")  # which looks in MMEngine's registries
 
 
+@final
+class ExistingFile(click.Path):
+    """A path of a file that is there; a name that no file can have is none."""
+
+    def __init__(self) -> None:
+        click.Path.__init__(self, exists=True, dir_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return click.Path.convert(self, value, param, ctx)
+        except ValueError:
+            self.fail(f"no file can have the name {value!r}", param, ctx)
+
+
 def plan_argument(name: str = "plan") -> Callable[[_Command], _Command]:
     """The argument that is a file or a line of text."""
     return click.argument(name, metavar=name.upper())

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
+from paramsched._printable import printable
 from paramsched.config._bases import Loaded
 from paramsched.config._dialects import (
     SUFFIXES,
@@ -120,7 +121,7 @@ def source_of(path: str | os.PathLike[str], format: str | None = None) -> Source
         ConfigError: it is no UTF-8, or larger than 1 MB.
         InvalidArgument: an unknown format, or a suffix that says none.
     """
-    file = Path(path)
+    file = _nameable(path)
     text = _text(file)
     chosen = format_of(file) if format is None else known_format(format)
     return Source(str(file), text, chosen, _syntax(file))
@@ -179,7 +180,7 @@ def dump(plan: Plan, path: str | os.PathLike[str] | None = None, format: str | N
         raise InvalidArgument(f"dump({plan!r:.40})", "no Plan", "Write ps.dump(ps.Plan(lr=cosine()))")
     if path is None:
         return text_of(plan, format or "yaml")
-    file = Path(path)
+    file = _nameable(path)
     write(file, text_of(plan, format or format_of(file), syntax=_syntax(file)))
     return None
 
@@ -215,6 +216,7 @@ def convert(
 def write(file: Path, text: str | bytes) -> None:
     """Write beside the file and rename: it is there as a whole or not at all."""
     data = text.encode() if isinstance(text, str) else text
+    _nameable(file)
     target = Path(os.path.realpath(file))  # a link stays a link
     if not target.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "no such folder", str(file.parent))
@@ -237,6 +239,16 @@ def write(file: Path, text: str | bytes) -> None:
         raise
 
 
+def _nameable(path: str | os.PathLike[str]) -> Path:
+    """The path, if a file can have this name: of text without a zero byte and without half characters."""
+    try:
+        if b"\0" in os.fsencode(path):
+            raise ValueError
+    except ValueError:
+        raise FileNotFoundError(errno.ENOENT, "no file can have this name", printable(str(path))) from None
+    return Path(path)
+
+
 def _syntax(file: Path) -> str | None:
     """What the suffix says of the syntax, where the format is a dialect."""
     found = SUFFIXES.get(file.suffix.lower())
@@ -244,6 +256,8 @@ def _syntax(file: Path) -> str | None:
 
 
 def _text(file: Path) -> str:
+    if file.is_fifo() and file.absolute().parts[1:2] not in (("dev",), ("proc",)):  # a shell's own pipes are there
+        raise ConfigError(str(file), [Fault("", "it is a pipe, which may never end", "Copy its content into a file")])
     with file.open("rb") as stream:  # one byte more than allowed: also of a file that never ends
         data = stream.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:

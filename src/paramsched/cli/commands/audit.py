@@ -6,7 +6,15 @@ import click
 
 from paramsched.cli._command import Command
 from paramsched.cli._group import BAD_PLAN
-from paramsched.cli._options import Facts, base_option, calendar_options, field_option, format_option, json_option
+from paramsched.cli._options import (
+    ExistingFile,
+    Facts,
+    base_option,
+    calendar_options,
+    field_option,
+    format_option,
+    json_option,
+)
 
 
 @click.command(
@@ -19,7 +27,7 @@ from paramsched.cli._options import Facts, base_option, calendar_options, field_
         "paramsched audit checkpoint.pt --plan plan.yaml --json",
     ),
 )
-@click.argument("log", metavar="LOG", type=click.Path(exists=True, dir_okay=False))
+@click.argument("log", metavar="LOG", type=ExistingFile())
 @click.option("--plan", "-p", required=True, metavar="PLAN", help="A plan's file, or one line of text.")
 @calendar_options
 @field_option

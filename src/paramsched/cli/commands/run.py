@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from paramsched.cli._command import Command
+from paramsched.cli._options import ExistingFile
 
 
 @click.command(
@@ -17,7 +18,7 @@ from paramsched.cli._command import Command
         "paramsched run config.py --plan plan.yaml --work-dir runs/mine",
     ),
 )
-@click.argument("config", metavar="CONFIG", type=click.Path(exists=True, dir_okay=False))
+@click.argument("config", metavar="CONFIG", type=ExistingFile())
 @click.option("--work-dir", metavar="FOLDER", help="Where logs and checkpoints go; by default what CONFIG says.")
 @click.option("--plan", metavar="PLAN", help="A plan, its text or file, instead of the schedulers CONFIG names.")
 @click.option("--resume", is_flag=True, help="Go on from the newest checkpoint, if there is one.")
