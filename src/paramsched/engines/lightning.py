@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from paramsched.engines._facts import Facts, Watch, batch_size_of, flat
+from paramsched.engines._facts import Facts, Watch, batch_size_of, flat, log
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.plan import Plan
 from paramsched.scheduler._resume import OnChange
@@ -86,6 +86,10 @@ class _PlanCallback:
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         for scheduler, state in zip(self.schedulers, self._loaded, strict=False):
             scheduler.load_state_dict(state)
+        done = trainer.global_step
+        if not self._loaded and len(self.schedulers) == 1 and done and self.schedulers[0].t == 0:
+            log.warning("the checkpoint is of a run without a plan: the plan goes on at Lightning's update %d", done)
+            self.schedulers[0].seek(done)
         self._loaded = []
 
     def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:

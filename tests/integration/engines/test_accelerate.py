@@ -143,3 +143,30 @@ def test_the_values_of_the_coming_update_reach_the_trackers(tmp_path: Path) -> N
     assert kept.rows[0][0] == 0
     assert kept.rows[0][1]["weight_decay[bias]"] == 0.01
     assert kept.rows[0][1]["betas[0][weight]"] == 0.85
+
+
+def test_a_run_made_with_torchs_scheduler_goes_on_under_a_plan(tmp_path: Path) -> None:
+    def prepared(make: Any) -> Any:
+        accelerator = accelerate.Accelerator(cpu=True)
+        model = Tiny()
+        optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
+        return accelerator, *accelerator.prepare(model, optimizer, make(optimizer))
+
+    def update(accelerator: Any, model: Any, optimizer: Any, scheduler: Any) -> None:
+        accelerator.backward(model(torch.ones(1, 2)).sum())
+        optimizer.step()
+        scheduler.step()
+
+    plan = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=100)
+    first = prepared(lambda optimizer: torch.optim.lr_scheduler.StepLR(optimizer, 2))
+    for _ in range(7):
+        update(*first)
+    first[0].save_state(str(tmp_path))
+    again = prepared(lambda optimizer: ps.Scheduler(optimizer, plan))
+
+    again[0].load_state(str(tmp_path))
+
+    used = ps.trace(plan, {"lr": 0.1})["lr", 0].tolist()
+    for t in range(7, 10):
+        assert again[2].param_groups[0]["lr"] == used[t]
+        update(*again)

@@ -213,3 +213,32 @@ def test_what_base_finetuning_adds_goes_on_from_the_lr_it_brings(caplog: pytest.
     # Lightning divides the present lr by 10
     assert [row[before] for row in rows] == pytest.approx([row[0] / 10 for row in rows], rel=1e-12)
     assert 'late_groups="present"' in caplog.text
+
+
+class Torchs(Small):
+    def configure_optimizers(self) -> Any:
+        optimizer = optimizer_of(self.net)
+        return [optimizer], [torch.optim.lr_scheduler.StepLR(optimizer, 1)]
+
+
+class Returned(Small):
+    def configure_optimizers(self) -> Any:
+        optimizer = optimizer_of(self.net)
+        return [optimizer], [ps.Scheduler(optimizer, PLAN, total=54)]
+
+
+@pytest.mark.parametrize("kind", ["callback", "returned"])
+def test_a_run_made_with_torchs_scheduler_goes_on_under_a_plan(kind: str, tmp_path: Path) -> None:
+    def trainer(*callbacks: Any) -> Any:
+        return runs.trainer(Case("lightning"), callbacks=list(callbacks), enable_checkpointing=True)
+
+    loader = DataLoader(Numbers(), BATCH)
+    saving = pl.callbacks.ModelCheckpoint(tmp_path, filename="{epoch}", save_top_k=-1)
+    trainer(saving, Stop(1)).fit(Torchs(), loader)
+    module = Small() if kind == "callback" else Returned()
+    callbacks = [PlanCallback(PLAN)] if kind == "callback" else []
+
+    trainer(*callbacks).fit(module, loader, ckpt_path=tmp_path / "epoch=0.ckpt")
+
+    # Torch's was stepped once in the epoch; the optimizer's own state has counted 18 updates.
+    assert module.used == planned(54)[18:]
