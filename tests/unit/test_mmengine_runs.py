@@ -112,3 +112,27 @@ def test_a_number_that_is_none_is_refused_at_its_place(name, number):
 
 def test_an_infinite_end_is_none():
     assert mmengine.to_plan({**STEP, "end": float("inf")}) == mmengine.to_plan(STEP)
+
+
+@pytest.mark.parametrize(
+    ("config", "fix"),
+    [
+        ({"type": "ConstantLR", "factor": 2.5, "end": 3}, {"factor": 1}),
+        ({"type": "LinearLR", "begin": 5, "end": 3}, {"end": 6}),
+        ({"type": "StepLr", "step_size": 2}, {"type": "StepLR"}),
+    ],
+)
+def test_what_is_refused_says_what_to_write_and_that_works(config, fix):
+    ((name, value),) = fix.items()
+
+    assert f"Write {name}={value!r}" in refusal(config) or f"Write {value}" in refusal(config)
+    assert mmengine.to_plan({**config, **fix})
+
+
+def test_the_native_plan_that_is_advised_for_a_hook_works():
+    told = refusal(
+        {"param_scheduler": None, "default_hooks": {"param_scheduler": {"type": "YOLOv5ParamSchedulerHook"}}}
+    )
+    line = told.split("as a native plan, ")[1].split(", say")[0]
+
+    assert ps.config.loads(line).bindings

@@ -44,11 +44,12 @@ class Argument:
 @final
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with an argument, and the built-in error MMEngine raises for it."""
+    """What is wrong with an argument, the built-in error MMEngine raises for it, and what to write in a config."""
 
     argument: str
     message: str
     kind: type[Exception] = ValueError
+    instead: str = ""
 
 
 @final
@@ -131,7 +132,10 @@ def _window_faults(arguments: Arguments) -> Iterator[Fault]:
             return
     begin, end, last = arguments["begin"], arguments["end"], arguments["last_step"]
     if end <= begin:
-        yield Fault("end", f"end should be larger than begin, but got begin={begin}, end={end}")
+        message = f"end should be larger than begin, but got begin={begin}, end={end}"
+        yield Fault(
+            "end", message, instead=f"Write end={begin + 1} or more, or leave the scheduler out: the run is over"
+        )
     if not isinstance(last, int) or isinstance(last, bool) or last < -1:
         yield Fault("last_step", f"last_step={last!r} is not an integer from -1 on", AssertionError)
 
@@ -151,7 +155,8 @@ def _share(arguments: Arguments, name: str) -> Iterator[Fault]:
     if not _number(value):
         yield Fault(name, f"{name}={value!r} is no number", TypeError)
     elif not 0 <= value <= 1:
-        yield Fault(name, f"{name}={value!r} should be between 0 and 1")
+        instead = "Write 1 or less, as MMEngine wants it; a native plan may say constant(2.5)"
+        yield Fault(name, f"{name}={value!r} should be between 0 and 1", instead=instead)
 
 
 def _window(arguments: Arguments) -> dict[str, Any]:

@@ -196,7 +196,7 @@ class Reader:
         if arguments is None:
             return None
         for fault in curve.check(arguments):
-            self.faults.add(within(path, fault.argument), fault.message)
+            self.faults.add(within(path, fault.argument), fault.message, fault.instead)
         if curve.name == "OneCycle" and field != "lr":
             self.faults.add(within(path, "param_name"), "OneCycle only works for learning rate updating. Write 'lr'")
         if self.faults.count > before or field is None:
