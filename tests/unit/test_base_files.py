@@ -62,6 +62,7 @@ def test_a_method_of_a_base_changes_the_config(tmp_path):
         ("del _base_.a['c']", {"b": 1}),
         ("_base_.a.pop('none')\na = _base_.a.pop('b')", 1),
         ("a = _base_.a.setdefault('n', 3) + len(_base_)", 4),
+        ("a = [hasattr(_base_, 'a'), hasattr(_base_.a, 'z'), hasattr(_base_.a, 'update')]", [True, False, True]),
         ("a = getattr(_base_.a, 'b') + getattr(_base_.a, 'z', 1)", 2),
     ],
 )

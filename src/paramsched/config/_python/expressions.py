@@ -597,6 +597,8 @@ class Expressions:
             raise ReachesNames(node)
         if name in ("setattr", "delattr") and any(type(one) is Imported for one in positional[:1]):
             raise ReachesNames(node)
+        if name == "hasattr" and [type(one) for one in positional] == [BaseDict, str] and not named:
+            return positional[1] in positional[0] or positional[1] in containers.BASE_DICT_NAMES
         if name == "getattr" and len(positional) in (2, 3) and type(positional[1]) is str and not named:
             return self._get_attribute(node, positional)
         if function is None:
