@@ -54,6 +54,30 @@ def test_a_run_of_torchs_goes_on_here_whoever_wrote_before(case, bases, written,
         assert mine == pytest.approx(peers, rel=0, abs=1e-12 * largest)
 
 
+def test_the_ends_of_a_cycle_are_those_of_an_optimizer_that_is_loaded_after_the_scheduler():
+    first, second = optimizer_with([0.1]), optimizer_with([0.1])
+    theirs = PEER.OneCycleLR(first, 0.3, total_steps=20, base_momentum=0.6)
+    ours = OURS.OneCycleLR(second, 0.2, total_steps=20)
+    stepped(theirs, first, 5)
+
+    ours.load_state_dict(theirs.state_dict())
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+
+    for mine, peers in zip(stepped(ours, second, 9), stepped(theirs, first, 9), strict=True):
+        assert mine == pytest.approx(peers, rel=1e-12)
+
+
+@pytest.mark.parametrize("t", [2, 5, 7, 15])
+def test_the_momentum_at_an_epoch_is_known_where_a_function_scales_the_cycle(t):
+    optimizer = optimizer_with([0.1])
+    theirs = PEER.CyclicLR(optimizer, 0.01, 0.1, 5, scale_fn=lambda cycle: 0.5 ** (cycle - 1))
+    ours = OURS.CyclicLR(optimizer_with([0.1]), 0.01, 0.1, 5, scale_fn=lambda cycle: 0.5 ** (cycle - 1))
+
+    stepped(theirs, optimizer, t)
+
+    assert ours.value(t, "momentum") == pytest.approx(momenta_of(optimizer), rel=1e-12)
+
+
 def clamped(m, optimizer):
     scheduler = m.StepLR(optimizer, 3, 0.1)
 

@@ -106,7 +106,7 @@ class CyclicLR(SettingLR, peers.CyclicLR):
 
     def _forget(self) -> None:
         super()._forget()
-        self._noted = None
+        self._noted, self._now = None, (-1.0, 0.0)
 
     def _initial_bases(self) -> list[Number]:
         return self.base_lrs  # not `initial_lr`, which another scheduler may have left
@@ -148,6 +148,7 @@ class CyclicLR(SettingLR, peers.CyclicLR):
             self._extend(name, getattr(self, name))
         self._triangle, growing = _heights(self.total_size, self.step_ratio, self.mode, self.gamma)
         self._table = self._momentum_table = None
+        self._now = (-1.0, 0.0)  # of other options
         if self._scale_fn_custom is None and growing and not self._own_get_lr:
             self._table = Rows(self._columns, [numbers(self.base_lrs), numbers(self.max_lrs)])
             if self.cycle_momentum:
@@ -174,7 +175,9 @@ class CyclicLR(SettingLR, peers.CyclicLR):
             return None
         if self._momentum_table is not None:
             return self._momentum_table.row(tick)
-        return _between(self.max_momentums, self.base_momentums, self._now[1])
+        # In a step the function is asked once, for the rate and for momentum.
+        height = self._now[1] if self._now[0] == tick else self._height(tick)
+        return _between(self.max_momentums, self.base_momentums, height)
 
     def _fields(self) -> tuple[str, ...]:
         return cycled_fields(self)

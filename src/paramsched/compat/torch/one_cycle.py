@@ -156,6 +156,13 @@ class OneCycleLR(SettingLR, peers.OneCycleLR):
     def _fields(self) -> tuple[str, ...]:
         return cycled_fields(self)
 
+    def _beside_lr(self) -> dict[str, Sequence[float]]:
+        known = self._ends
+        self._ends = {key: list(entries) for key, entries in known.items()}
+        momenta = super()._beside_lr()
+        self._ends, self._made_for = known, None  # the optimizer, which has torch's, may be loaded after this
+        return momenta
+
     def state_dict(self) -> dict[str, Any]:
         return super().state_dict() | {"_ends": by_value(self._ends)}
 
