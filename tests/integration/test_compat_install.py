@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from paramsched.compat import torch as drop_ins
+from paramsched.compat.__main__ import main
 from paramsched.compat.torch import install
 
 NAMES = [name for name in drop_ins.__all__ if name not in ("install", "use_tensors", "SWALR")]
@@ -190,63 +191,61 @@ def test_processes_and_threads_of_a_script_have_the_drop_ins_too(tmp_path):
 
 SCRIPT = textwrap.dedent("""\
     import pickle, sys
-    import torch
-    from torch.optim.lr_scheduler import CosineAnnealingLR
+    import helper
 
     class Kept:
         pass
 
     pickle.loads(pickle.dumps(Kept()))
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
-    one = CosineAnnealingLR(optimizer, 10)
-    two = torch.optim.lr_scheduler.StepLR(optimizer, 2)
-    print(type(one).__module__.split(".")[0], type(two).__module__.split(".")[0])
     print(__name__, __file__, sys.argv)
+    if "torch" in sys.modules:  # by itself it runs without, for speed
+        import torch
+        from torch.optim.lr_scheduler import CosineAnnealingLR
+
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+        for one in (CosineAnnealingLR(optimizer, 10), torch.optim.lr_scheduler.StepLR(optimizer, 2)):
+            print(type(one).__module__.split(".")[0])
+    sys.exit(3)
 """)
 
 
-def test_a_script_runs_on_the_drop_ins_as_it_would_by_itself(tmp_path):
-    (tmp_path / "train.py").write_text(SCRIPT)
-
-    by_itself = run("train.py", "--lr", "0.1", cwd=tmp_path).stdout.splitlines()
-    on_ours = run("-m", "paramsched.compat", "train.py", "--lr", "0.1", cwd=tmp_path).stdout.splitlines()
-
-    assert by_itself[0] == "torch torch"
-    assert on_ours == ["paramsched paramsched", *by_itself[1:]]
-
-
-def test_a_module_runs_on_the_drop_ins_as_it_would_by_itself(tmp_path):
+@pytest.mark.parametrize("named", [("train.py",), ("-m", "tool.train")], ids=["a script", "a module"])
+def test_it_runs_on_the_drop_ins_as_it_would_by_itself_and_ends_with_its_status(tmp_path, named):
     (tmp_path / "tool").mkdir()
     (tmp_path / "tool" / "__init__.py").touch()
-    (tmp_path / "tool" / "train.py").write_text(SCRIPT)
+    (tmp_path / "helper.py").write_text("print('helped')")
+    for place in (tmp_path, tmp_path / "tool"):
+        (place / "train.py").write_text(SCRIPT)
 
-    by_itself = run("-m", "tool.train", "--lr", "0.1", cwd=tmp_path).stdout.splitlines()
-    on_ours = run("-m", "paramsched.compat", "-m", "tool.train", "--lr", "0.1", cwd=tmp_path).stdout.splitlines()
+    by_itself = run(*named, "--lr", "0.1", cwd=tmp_path)
+    on_ours = run("-m", "paramsched.compat", *named, "--lr", "0.1", cwd=tmp_path)
 
-    assert by_itself[0] == "torch torch"
-    assert on_ours == ["paramsched paramsched", *by_itself[1:]]
+    assert on_ours.stdout.splitlines() == [*by_itself.stdout.splitlines(), "paramsched", "paramsched"]
+    assert by_itself.stdout.startswith("helped\n__main__ ")
+    assert (on_ours.returncode, on_ours.stderr) == (by_itself.returncode, by_itself.stderr) == (3, "")
 
 
 HOOKED = """\
-import traceback
-sys.excepthook = lambda kind, error, behind: print([frame.name for frame in traceback.extract_tb(behind)])
-def f(): raise ValueError
+import sys, traceback
+def hook(kind, error, behind): print(kind, [frame.name for frame in traceback.extract_tb(behind)])
+sys.excepthook = hook
+def f(): raise KeyboardInterrupt
 f()
 """
 
 
 @pytest.mark.parametrize(
     "ending",
-    ["import helper\nsys.exit(3)", "def f():\n    return 1 / 0\nf()", "x =", "raise KeyboardInterrupt", HOOKED],
-    ids=["a status", "an error", "no Python", "an interrupt", "a hook of its own"],
+    ["def f():\n    return 1 / 0\nf()\n", "x =\n", HOOKED],
+    ids=["an error", "no Python", "an interrupt, and a hook of its own"],
 )
 def test_a_script_ends_with_the_status_and_the_words_it_ends_with_by_itself(tmp_path, ending):
-    (tmp_path / "helper.py").write_text("print('helped')")
-    (tmp_path / "train.py").write_text(f"import sys\n{ending}\n")
+    (tmp_path / "train.py").write_text(ending)
 
     by_itself = run("train.py", cwd=tmp_path)
     on_ours = run("-m", "paramsched.compat", "train.py", cwd=tmp_path)
 
+    assert by_itself.returncode != 0
     assert (on_ours.returncode, on_ours.stdout) == (by_itself.returncode, by_itself.stdout)
     assert on_ours.stderr.replace(str(tmp_path) + "/", "") == by_itself.stderr.replace(str(tmp_path) + "/", "")
 
@@ -261,9 +260,13 @@ def test_a_script_ends_with_the_status_and_the_words_it_ends_with_by_itself(tmp_
         (["."], 2, ".: Is a directory"),
     ],
 )
-def test_what_cannot_be_run_is_said_with_the_usual_status(tmp_path, arguments, status, said):
-    found = run("-m", "paramsched.compat", *arguments, cwd=tmp_path)
+def test_what_cannot_be_run_is_said_with_the_usual_status(tmp_path, monkeypatch, capsys, arguments, status, said):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # the command has the process to itself
 
-    assert found.returncode == status
-    assert said in found.stdout + found.stderr
-    assert "Traceback" not in found.stderr
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+
+    found = capsys.readouterr()
+    assert ended.value.code == status
+    assert said in (found.err if status else found.out)
