@@ -128,3 +128,31 @@ def test_a_tensor_rate_is_filled_in_place_with_torchs_values(kind, case, base, w
     tolerance = 1e-12 if kind is torch.float64 else 3e-6
     for mine, theirs in zip(*runs, strict=True):
         assert mine[0] == pytest.approx(theirs[0], rel=0, abs=tolerance * max(largest, base))
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda m, o: m.ConstantLR(o, 0.5, total_iters=math.inf),
+        lambda m, o: m.ConstantLR(o, 1.0, total_iters=10**30),
+        lambda m, o: m.MultiStepLR(o, [2, math.inf]),
+        lambda m, o: m.SequentialLR(o, [m.LinearLR(o, 0.1, 1, 3), m.ConstantLR(o, 1.0, math.inf)], [3]),
+    ],
+    ids=["constant without end", "constant of astronomical length", "a milestone never", "warmup and hold"],
+)
+def test_what_never_ends_is_torchs_and_is_saved(build):
+    rows = []
+    for module in (PEER, OURS):
+        optimizer = optimizer_with([0.1])
+        scheduler = build(module, optimizer)
+        for _ in range(6):
+            quiet_step(scheduler)
+            rows.append(rates_of(optimizer))
+        scheduler.load_state_dict(scheduler.state_dict())
+
+    assert [row[0] for row in rows[6:]] == pytest.approx([row[0] for row in rows[:6]], rel=1e-12)
+
+
+def test_a_constant_whose_length_is_no_number_is_refused():
+    with pytest.raises(ValueError, match=r"ConstantLR\(total_iters=nan\)"):
+        OURS.ConstantLR(optimizer_with([0.1]), 0.5, math.nan)

@@ -61,8 +61,8 @@ class MultiStepLR(KernelLR, peers.MultiStepLR):
         super().__init__(optimizer, last_epoch, verbose)
 
     def _shape(self) -> Shape:
-        # torch compares for equality, so a milestone between two epochs never comes.
-        times = [int(m) for m in self.milestones.elements() if m == int(m) and m >= 0]
+        # torch compares for equality, so a milestone between two epochs, or at infinity, never comes.
+        times = [int(m) for m in self.milestones.elements() if 0 <= m < float("inf") and m == int(m)]
         rule = rules.multistep(times, self.gamma)
         return Shape(multistep(tuple(times), self.gamma) if self.gamma > 0 else None, rule)
 
@@ -90,7 +90,7 @@ class ConstantLR(KernelLR, peers.ConstantLR):
         super().__init__(optimizer, last_epoch, verbose)
 
     def _shape(self) -> Shape:
-        over = _ceiling(self.total_iters)
+        over = _ceiling("ConstantLR(total_iters=…)", self.total_iters)
         return Shape(constant(self.factor, over) >> constant(1.0), rules.constant(self.factor, over))
 
 
@@ -186,5 +186,9 @@ def length(asked: str, amount: float, least: int) -> tuple[int, float]:
     return (int(amount), 1.0) if amount == int(amount) else (1, float(amount))
 
 
-def _ceiling(amount: float) -> int:
+def _ceiling(asked: str, amount: float) -> int:
+    """The first whole epoch from `amount` on; of infinity the last that a clock counts."""
+    if amount != amount:
+        raise InvalidArgument(asked.replace("…", repr(amount)), "not a length from 0 on", "Write 10, say")
+    amount = min(amount, 10**18)
     return max(0, int(amount) + (amount != int(amount)))
