@@ -1,10 +1,13 @@
 """What a whole curve costs: a million updates at once."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 import paramsched as ps
+from paramsched.schedules import rules
 
 COUNT = 1_000_000
 REPLAYED = 20_000
@@ -43,6 +46,14 @@ def test_a_warm_up_and_a_cosine(told, least):
         aim=1.2,
         unit="ms",
     )
+
+
+def test_a_list_of_rules(told, least):
+    schedule = ps.recurrence(rules.linear(0.001, end=1000), rules.cosine(0.0, COUNT, begin=1000), until=COUNT)
+    times = np.arange(COUNT)
+    best = least({"floor": floor(), "ours": lambda: replace(schedule)(times, base=0.1)}, calls=1, rounds=3)
+
+    told("curve of 1e6 updates, a list of rules", best["ours"] / 1e3, best["floor"] / 1e3, target=25, aim=20, unit="ms")
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -1,24 +1,27 @@
 """Recurrence: rules that act on the current value, one after another; MMEngine's and torch's lists are this."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import final
+from itertools import accumulate
+from typing import Any, final
 
 import numpy as np
 
-from paramsched._arrays import Array, Arrays, Floats
+from paramsched._arrays import Array, Arrays, Floats, Integers
 from paramsched.errors import InvalidArgument, Unresolved
 from paramsched.schedules import _text
 from paramsched.schedules._level import count
 from paramsched.schedules._span import Span
 from paramsched.schedules._value import Value
-from paramsched.schedules.base import Schedule
+from paramsched.schedules.base import Schedule, quiet
 from paramsched.schedules.rules import Rule, ScheduleRule
+from paramsched.schedules.rules.base import Coefficients
 from paramsched.time import Duration
 
-BLOCK = 1024  # updates between two checkpoints
-_MOST = 20_000_000  # updates that are computed one after another; some 40 seconds
+BLOCK = 4096  # updates between two checkpoints
+_FEW = 8  # updates that are computed one by one sooner than all at once
+_MOST = 20_000_000  # updates that are computed block after block; some seconds
 
 _Point = tuple[float, ...]
 """The columns A and C after an update, then those each rule found at its first tick."""
@@ -30,8 +33,8 @@ class Recurrence(Schedule):
     """v <- a(t) v + b(t) base + c(t), rule after rule: the value is A_t * base + C_t.
 
     At a common tick the rules by update come first, then those by epoch, each in the order written; at the very first
-    tick the order written holds for all. It keeps the columns at every 1024th update
-    it was asked for, computes between, and stops where no rule does anything any more.
+    tick the order written holds for all. It keeps the columns at every 4096th update
+    up to the last it was asked for, computes a block at once, and stops where no rule does anything any more.
 
     Args:
         rules: at least one.
@@ -49,24 +52,24 @@ class Recurrence(Schedule):
 
     def _checkpoint(self, block: int) -> _Point:
         """The columns before a block; those of the blocks before it are kept, so that each is computed once."""
-        points: tuple[_Point, ...] = self.__dict__.get("_points") or (_start(len(self.rules)),)
-        if block >= len(points):
+        points = self._points
+        if block not in points:
             if block * BLOCK > _MOST:
                 found = f"update {block * BLOCK} is reached update by update, and {_MOST} are the most"
                 raise InvalidArgument(_text.short_line(self), found, "Give the rules an end: rules.step(30, end=90)")
-            more = list(points)
-            while block >= len(more):
-                begin = (len(more) - 1) * BLOCK
-                more.append(self._scan(begin, begin + BLOCK, more[-1])[2])
-            points = self.__dict__["_points"] = tuple(more)  # at once, whoever else computes them
+            for known in range(len(points) - 1, block):
+                self._block(known)
         return points[block]
+
+    @cached_property
+    def _points(self) -> dict[int, _Point]:
+        """The columns before each block so far: none is left out, whoever else computes them."""
+        return {0: _start(len(self.rules))}
 
     @cached_property
     def _quiet_from(self) -> int | None:
         """The update from which on no rule does anything; None where one goes on."""
-        ends = [
-            None if rule.end is None else rule.end * (rule.by if isinstance(rule.by, int) else 1) for rule in self.rules
-        ]
+        ends = [None if rule.end is None else rule.end * _period(rule) for rule in self.rules]
         return None if None in ends else max(end for end in ends if end is not None)
 
     @property
@@ -103,7 +106,8 @@ class Recurrence(Schedule):
                 )
             end = min(self.until, self.until if self._last is None else self._last)
             self._checkpoint(end // BLOCK)  # which refuses what is too far
-            factors, offsets, _ = self._scan(0, end + 1, _start(len(self.rules)))
+            whole = [self._block(block) for block in range(end // BLOCK + 1)]
+            factors, offsets = (np.concatenate([columns[i] for columns in whole])[: end + 1] for i in (0, 1))
             index = xp.at_most(xp.whole(t), end)
             return base.scaled(xp.take(factors, index)) + Value(None, xp.take(offsets, index))
         at = np.asarray(np.floor(t), dtype=np.int64)
@@ -111,59 +115,105 @@ class Recurrence(Schedule):
         if last is not None:
             at = np.minimum(at, last)
         factors, offsets = np.empty(at.shape), np.empty(at.shape)
-        blocks = at // BLOCK
-        for block in np.unique(blocks).tolist():
-            begin = block * BLOCK
-            mine = blocks == block
-            a, c, _ = self._scan(begin, int(at[mine].max()) + 1, self._checkpoint(block))
-            factors[mine], offsets[mine] = a[at[mine] - begin], c[at[mine] - begin]
+        for block, mine in _by_block(at // BLOCK):
+            a, c = self._block(block)
+            within = at[mine] - block * BLOCK
+            factors[mine], offsets[mine] = a[within], c[within]
         value = base.scaled(factors)
         offsets[offsets == 0] = -0.0  # as `_value.where` has it: none of them may depend on the others
         return value + Value(None, offsets) if offsets.any() else value
 
-    def _scan(self, begin: int, end: int, point: _Point) -> tuple[Floats, Floats, _Point]:
-        """The columns of updates `[begin, end)`, from those after update `begin - 1`."""
-        ticks: list[list[tuple[float, float, float, float, bool]] | None] = []
-        periods = [1 if rule.by == "update" else rule.by for rule in self.rules]
+    @quiet
+    def _block(self, block: int) -> tuple[Floats, Floats]:
+        """The two columns at each update of a block.
+
+        Where a rule begins, its update is computed by itself, since it keeps what it finds. Between two such updates
+        the rules make one affine step of each update, and a scan makes the values of the steps.
+        """
+        begin = block * BLOCK
+        end = begin + BLOCK
+        if self._last is not None and any(isinstance(rule, ScheduleRule) for rule in self.rules):
+            end = min(end, max(self._last, begin) + 1)  # a user's function may know no time behind it
+        factor, offset, *entries = self._checkpoint(block)
+        active = self._coefficients(begin, end)
+        factors, offsets = np.empty(end - begin), np.empty(end - begin)
+
+        def walk(first: int, behind: int, found: tuple[float, float]) -> tuple[float, float]:
+            for t in range(first, behind):
+                found = self._update(t, begin, active, entries, found)
+                factors[t - begin], offsets[t - begin] = found
+            return found
+
+        now = (factor, offset)
+        at = begin
+        for alone in [*self._begins_in(begin, end), end]:
+            if alone - at > _FEW:
+                piece = slice(at - begin, alone - begin)
+                columns = _steps(active, entries, piece, now)
+                if np.isnan(columns).any():  # 0 times what overflowed, which is 0 update by update
+                    now = walk(at, alone, now)
+                else:
+                    factors[piece], offsets[piece] = columns
+                    now = (float(columns[0][-1]), float(columns[1][-1]))
+            else:
+                now = walk(at, alone, now)
+            if alone < end:
+                now = walk(alone, alone + 1, now)
+            at = alone + 1
+        if end == begin + BLOCK:
+            self._points[block + 1] = (*now, *entries)
+        return factors, offsets
+
+    def _begins_in(self, begin: int, end: int) -> list[int]:
+        """The updates at which a rule begins, and the first of all, whose order is another."""
+        begins = {rule.begin * _period(rule) for rule in self.rules} | {0}
+        return sorted(t for t in begins if begin <= t < end)
+
+    def _coefficients(self, begin: int, end: int) -> list[tuple[int, Coefficients]]:
+        """The columns of the rules that do something in `[begin, end)`; those by update come first."""
         times = np.arange(begin, end)
-        for rule, period in zip(self.rules, periods, strict=True):
-            if not isinstance(period, int):
+        found: list[tuple[int, Coefficients]] = []
+        for index, rule in enumerate(self.rules):
+            if not isinstance(rule.by, int) and rule.by != "update":
                 raise Unresolved(str(self), "a rule by epochs", "Write ps.resolve(…, Calendar(steps_per_epoch=…))")
+            period = _period(rule)
+            if rule.begin * period >= end or (rule.end is not None and rule.end * period <= begin):
+                continue
             local = times / period - rule.begin
             last = np.inf if rule.end is None else rule.end - rule.begin
-            active = (times % period == 0) & (local >= 0) & (local < last)
-            if not active.any():
-                ticks.append(None)
+            idle = ~((times % period == 0) & (local >= 0) & (local < last))
+            if idle.all():
                 continue
-            found = rule._coefficients(np.maximum(np.floor(local), 0.0))
-            rows = zip(
-                found.a.tolist(), found.b.tolist(), found.c.tolist(), found.e.tolist(), active.tolist(), strict=True
-            )
-            ticks.append(list(rows))
-        order = [i for i in range(len(periods)) if periods[i] == 1] + [
-            i for i in range(len(periods)) if periods[i] != 1
-        ]
-        factor, offset, *entries = point
-        factors, offsets = np.empty(end - begin), np.empty(end - begin)
-        for t in range(begin, end):
-            for i in range(len(periods)) if t == 0 else order:
-                rows_of = ticks[i]
-                if rows_of is None:
-                    continue
-                a, b, c, e, active_now = rows_of[t - begin]
-                if not active_now:
-                    continue
-                if t == self.rules[i].begin * int(periods[i]):
-                    entries[2 * i : 2 * i + 2] = factor, offset
-                factor, offset = a * factor + b, a * offset + c
-                if e:
-                    factor, offset = factor + e * entries[2 * i], offset + e * entries[2 * i + 1]
-            factors[t - begin], offsets[t - begin] = factor, offset
-        return factors, offsets, (factor, offset, *entries)
+            columns = rule._coefficients(np.maximum(np.floor(local), 0.0))
+            if idle.any():
+                columns.a[idle] = 1.0
+                for column in (columns.b, columns.c, columns.e):
+                    column[idle] = 0.0
+            found.append((index, columns))
+        return sorted(found, key=lambda one: _period(self.rules[one[0]]) != 1)
+
+    def _update(
+        self,
+        t: int,
+        begin: int,
+        active: list[tuple[int, Coefficients]],
+        entries: list[float],
+        now: tuple[float, float],
+    ) -> tuple[float, float]:
+        """The columns after update `t`, from those before it; what a rule finds where it begins goes to `entries`."""
+        factor, offset = now
+        for index, columns in sorted(active) if t == 0 else active:
+            a, b, c, e = (float(column[t - begin]) for column in (columns.a, columns.b, columns.c, columns.e))
+            if t == self.rules[index].begin * _period(self.rules[index]):
+                entries[2 * index : 2 * index + 2] = factor, offset
+            factor, offset = _times(a, factor) + b, _times(a, offset) + c
+            if e:
+                factor, offset = factor + _times(e, entries[2 * index]), offset + _times(e, entries[2 * index + 1])
+        return factor, offset
 
     def _bends(self, until: int) -> Iterable[int]:
         for rule in self.rules:
-            period = rule.by if isinstance(rule.by, int) else 1
+            period = _period(rule)
             yield from (rule.begin * period, until if rule.end is None else rule.end * period)
             # A rule says nothing of its shape but its columns: each tick of a stepwise one may bend.
             if period > 1:
@@ -173,7 +223,7 @@ class Recurrence(Schedule):
     def _kinks(self, until: int) -> Iterable[int]:
         """Ticks at which a rule does something else than at the one before."""
         for rule in self.rules:
-            period = rule.by if isinstance(rule.by, int) else 1
+            period = _period(rule)
             k = np.arange(0, min(max(until // period - rule.begin, 0), _MOST) + 1, dtype=np.float64)
             found = rule._coefficients(k)
             special = (found.e != 0) | (np.abs(np.diff(found.a, prepend=found.a[:1])) > 0.5 * np.abs(found.a))
@@ -192,6 +242,66 @@ class Recurrence(Schedule):
                 inner = {"schedule": rule.schedule._resolve(_window(rule, span))}
             rules.append(replace(rule, by="update" if by == 1 else by, **inner))  # type: ignore[type-var]  # a dataclass
         return Recurrence(tuple(rules), span.room if self.until is None else self.until)
+
+
+def _period(rule: Rule) -> int:
+    """The updates between two ticks of a rule whose clock is known."""
+    return rule.by if isinstance(rule.by, int) else 1
+
+
+def _times(x: float, y: float) -> float:
+    """x * y, where 0 times what has overflowed is 0."""
+    return x * y if x and y else 0.0
+
+
+def _by_block(blocks: Integers) -> Iterator[tuple[int, Any]]:
+    """Each block, and where it is meant; one piece of times that are sorted."""
+    found = np.unique(blocks)
+    if blocks.ndim == 1 and bool((blocks[1:] >= blocks[:-1]).all()):
+        edges = [*np.searchsorted(blocks, found).tolist(), blocks.size]
+        yield from zip(found.tolist(), map(slice, edges, edges[1:]), strict=False)
+        return
+    for block in found.tolist():
+        yield block, blocks == block
+
+
+def _steps(
+    active: list[tuple[int, Coefficients]], entries: list[float], piece: slice, now: tuple[float, float]
+) -> Floats:
+    """The two columns at each update of a piece in which no rule begins."""
+    size = piece.stop - piece.start
+    scale, shift, fixed = np.ones(size), np.zeros(size), np.zeros(size)
+    for index, columns in active:
+        a, b, c, e = columns.a[piece], columns.b[piece], columns.c[piece], columns.e[piece]
+        if e.any():
+            b, c = b + e * entries[2 * index], c + e * entries[2 * index + 1]
+        scale, shift, fixed = a * scale, a * shift + b, a * fixed + c
+    moving = (scale != 1) | (shift != 0) | (fixed != 0)
+    # Updates at which nothing happens hold the value, to the last bit.
+    held = np.cumsum(moving)
+    scale = scale[moving]
+    return np.stack([_scan(scale, shift[moving], now[0])[held], _scan(scale, fixed[moving], now[1])[held]])
+
+
+def _scan(scale: Floats, shift: Floats, first: float) -> Floats:
+    """`first`, and the values v <- scale * v + shift that follow it."""
+    if not shift.any():
+        if first == 0:
+            return np.zeros(scale.size + 1)
+        return np.multiply.accumulate(np.concatenate([[first], scale]))
+    if not scale.any():
+        return np.concatenate([[first], shift])
+    if np.abs(scale).max() > 1:  # a step that grows makes much of the last digits: their order is kept
+        pairs = zip(scale.tolist(), shift.tolist(), strict=True)
+        return np.array(list(accumulate(pairs, lambda value, step: step[0] * value + step[1], initial=first)))
+    # Each round joins each step with what the one before it has joined: twice as many at a time, and no division.
+    values, rest = np.concatenate([[first], shift]), np.concatenate([[0.0], scale])
+    reach = 1
+    while reach < values.size:
+        values[reach:] += rest[reach:] * values[:-reach]
+        rest[reach:] = rest[reach:] * rest[:-reach]
+        reach *= 2
+    return values
 
 
 def _window(rule: Rule, span: Span) -> Span:

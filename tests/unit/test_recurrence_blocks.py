@@ -1,0 +1,104 @@
+"""A recurrence is computed a block at once: its values are those of the rules taken one update after another."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paramsched import curves
+from paramsched.schedules import absolute, recurrence, rules, warmup
+from paramsched.schedules.recurrence import BLOCK
+
+LONG = 2 * BLOCK + 300
+
+TO = st.sampled_from([0.0, 0.1, absolute(0.05)])
+OVER = st.integers(1, LONG)
+MAKERS = [
+    st.builds(lambda over, factor: (rules.constant, (factor, over)), OVER, st.sampled_from([0.0, 0.5])),
+    st.builds(lambda over, start: (rules.linear, (start, 1.0, over)), OVER, st.sampled_from([0.0, 0.1])),
+    st.builds(lambda gamma: (rules.exponential, (gamma,)), st.sampled_from([0.999, 1.0001])),
+    st.builds(lambda every: (rules.step, (every, 0.5)), st.integers(400, 5000)),
+    st.builds(lambda to, over: (rules.cosine, (to, over)), TO, OVER),
+    st.builds(lambda to, over: (rules.polynomial, (2.0, to, over)), TO, OVER),
+    st.builds(lambda to, over: (rules.anneal, (to, over, curves.cosine)), TO, OVER),
+    st.builds(lambda to, over: (rules.anneal, (to, over, curves.cosine_wave(2.5))), TO, OVER),
+    st.builds(lambda over: (rules.schedule, (warmup(over),)), OVER),
+    st.builds(lambda to: (rules.cosine_restarts, ([900, 2 * BLOCK], [1.0, 0.5], to)), TO),
+]
+
+
+@st.composite
+def windowed(draw):
+    build, given_ = draw(st.one_of(MAKERS))
+    by = draw(st.sampled_from(["update", "update", 3, 100]))
+    begin = draw(st.sampled_from([0, 0, 7, BLOCK - 1, BLOCK])) // (1 if by == "update" else by)
+    end = draw(st.one_of(st.none(), st.integers(begin + 1, LONG)))
+    return build(*given_, begin=begin, end=end, by=by)
+
+
+def one_after_another(given_, total, base):
+    """The value from the two columns, each of which the rules make one update after another."""
+    return column(given_, total, 1.0, 0.0) * base + column(given_, total, 0.0, 1.0)
+
+
+def column(given_, total, base, fixed):
+    """v <- a v + b base + c fixed + e * (the value found at the rule's first tick), rule after rule."""
+    columns = [rule._coefficients(np.arange(total, dtype=np.float64)) for rule in given_]
+    columns = [tuple(column.tolist() for column in (one.a, one.b, one.c, one.e)) for one in columns]
+    periods = [1 if rule.by == "update" else rule.by for rule in given_]
+    later = sorted(range(len(given_)), key=lambda i: periods[i] != 1)
+    value, found, values = base, [base] * len(given_), []
+    for t in range(total):
+        for i in later if t else range(len(given_)):
+            tick = t // periods[i] - given_[i].begin
+            last = total if given_[i].end is None else given_[i].end - given_[i].begin
+            if t % periods[i] or not 0 <= tick < last:
+                continue
+            found[i] = value if tick == 0 else found[i]
+            a, b, c, e = (column[tick] for column in columns[i])
+            value = a * value + b * base + c * fixed + e * found[i]
+        values.append(value)
+    return np.array(values)
+
+
+@given(st.lists(windowed(), min_size=1, max_size=3), st.sampled_from([0.0, 0.1, 3.0]))
+def test_blocks_give_what_one_update_after_another_gives(given_, base):
+    expected = one_after_another(given_, LONG, base)
+    schedule = recurrence(*given_, until=LONG)
+
+    values = schedule(np.arange(LONG), base)
+
+    assert np.abs(values - expected).max() <= 1e-12 * np.abs(expected).max()
+    for t in (0, 7, BLOCK - 1, BLOCK, LONG - 1):
+        assert schedule(t, base) == values[t]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        rules.linear(0.001, end=LONG),
+        rules.exponential(0.9999),
+        rules.step(30, 0.99),
+        rules.cosine(0.0, LONG),
+        rules.polynomial(2.0, over=LONG),
+        rules.cosine(0.1, 700),
+    ],
+    ids=str,
+)
+def test_a_rule_that_scales_or_grows_gives_it_to_the_last_bit(rule):
+    assert recurrence(rule)(np.arange(LONG)).tolist() == one_after_another([rule], LONG, 1.0).tolist()
+
+
+def test_what_no_rule_changes_is_held_to_the_last_bit():
+    values = recurrence(rules.linear(0.1, end=100), rules.cosine(0.3, 900, end=1000))(np.arange(LONG), 0.7)
+
+    assert len(set(values[999:].tolist())) == 1
+
+
+@pytest.mark.parametrize("then", [rules.multistep([300], 0.0), rules.table([1.0] * 300 + [0.0])], ids=["step", "table"])
+def test_zero_times_what_overflowed_is_zero(then):
+    values = recurrence(rules.exponential(1e200, end=200), then)(np.arange(LONG), 0.1)
+
+    assert np.isinf(values[250])
+    assert values[300:].tolist() == [0.0] * (LONG - 300)
+    assert recurrence(rules.exponential(1e200, end=200), then)(LONG, 0.1) == 0.0
