@@ -168,7 +168,7 @@ class _Settling:
 
 def _number(raw: Any, path: str) -> int | float | Unreadable:
     number = raw.item() if isinstance(raw, np.number) else raw
-    instead = "Write a number, 0.1 say"
+    instead = "Write a number, 1 say"  # which is a length too
     if isinstance(number, float) and not math.isfinite(number):
         return Unreadable(path, f"{number} is not finite", instead)
     if isinstance(number, int) and abs(number) > 10**_MOST_DIGITS:

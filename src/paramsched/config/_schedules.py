@@ -43,6 +43,7 @@ MISSING: Any = object()
 """What could not be read; the fault is noted."""
 
 _FORMS = "Write a line of text: cosine(to=0.1), or a mapping: {cosine: {to: 0.1}}"
+_A_CURVE = "Write cosine, or {power: 2}"
 _NAMED = re.compile(r"\((\w+)=")
 
 
@@ -208,7 +209,8 @@ class Reader:
     def value(self, annotation: Any, value: Any, path: str) -> Any:
         """A value as its annotation asks for it."""
         if isinstance(value, Unreadable):
-            return self.unread(value, path)
+            curve = kind_of(annotation) is Kind.CURVE
+            return self.fault(path, value.found, _A_CURVE if curve else value.instead)
         match kind_of(annotation):
             case Kind.SCHEDULE:
                 return self.schedule(value, path)
@@ -240,15 +242,19 @@ class Reader:
                     return found
         return self.fault(path, f"{shown(value)} is {kind(value)}, no level", instead)
 
-    def length(self, value: Any, path: str) -> Any:
-        """A Duration."""
+    def length(self, value: Any, path: str, instead: str | None = None) -> Any:
+        """A Duration; `instead` is what to write at a place where not every length can stand."""
+        usual = instead or 'Write 500 for updates, "10 epochs" or "5%"'
         if isinstance(value, Unreadable):
-            return self.unread(value, path)
-        if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+            return self.fault(path, value.found, usual)
+        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+            return self.fault(path, f"{shown(value)} is {kind(value)}, no length", usual)
+        if instead is None:
             return self.kept(path, lambda: Duration.of(value))
-        return self.fault(
-            path, f"{shown(value)} is {kind(value)}, no length", 'Write 500 for updates, "10 epochs" or "5%"'
-        )
+        try:
+            return Duration.of(value)
+        except InvalidArgument as refusal:
+            return self.fault(path, f"{refusal.asked}: {refusal.found}", instead)
 
     def curve(self, value: Any, path: str) -> Any:
         """`cosine`, `curves.cosine`, `power(2)`, `{power: 2}`."""
@@ -272,7 +278,7 @@ class Reader:
             if name in CONSTANTS:
                 return self.fault(path, f"{name} takes no arguments", f"Write {name}")
             return self.fault(path, f'"{name[:60]}" is no curve; {meant(name, [*CONSTANTS, *FAMILIES])}')
-        return self.fault(path, f"{shown(value)} is {kind(value)}, no curve", "Write cosine, or {power: 2}")
+        return self.fault(path, f"{shown(value)} is {kind(value)}, no curve", _A_CURVE)
 
     def rule(self, value: Any, path: str) -> Any:
         """`{rules.linear: {start: 0.1}}`, or the text `rules.linear(0.1)`."""
@@ -306,7 +312,7 @@ class Reader:
             return value
         for member in members:
             if _fits(member, value):
-                return self.number(value) if member is float else value
+                return self.kept(path, lambda: self.number(value)) if member is float else value
         for member in members:
             items = items_of(member)
             if items is not None and isinstance(value, list):

@@ -24,6 +24,7 @@ from paramsched.time import Calendar, Duration
 
 _TOP = ("groups", "horizon", "targets")
 _TARGET = ("initial", "schedule")
+_LENGTH_OF_RUN = 'Write "20 epochs", or 10000 for updates'
 _MOST_NAMES = 1_000  # fields among whose names slips of the pen are looked for; no optimizer has as many
 _INDEX = re.compile(r"\[(\d{1,9})\]")
 
@@ -77,6 +78,8 @@ def _no_plan(data: Any) -> tuple[str, str]:
         value = re.split(r"\s[A-Za-z_]\w*\s*[:=]", entry[3])[0].strip()
         found = "there is no blank behind the colon" if entry[2] == ":" else "a plan has colons, as TOML has ="
         return found, f"Write {entry[1]}: {value[:60]}"
+    if entry := re.match(r"\s*([A-Za-z_][\w\[\]]*)\s+(\w+\(.*)", data):
+        return "there is no colon behind the field's name", f"Write {entry[1]}: {entry[2][:60]}"
     return found, f"Name the field: lr: {data[:60]}" if "(" in data else "Write lr: cosine(to=0.1)"
 
 
@@ -150,19 +153,19 @@ class _PlanReader:
             return None
 
     def horizon(self, value: Any) -> Duration | None:
-        length = self.values.length(value, "$.horizon")
+        length = self.values.length(value, "$.horizon", _LENGTH_OF_RUN)
         if length is MISSING:
             return None
         if any(unit == "percent" for unit, _ in length.terms):
-            self.faults.add("$.horizon", f"{shown(value)}: per cent are of the horizon itself", 'Write "20 epochs"')
+            self.faults.add("$.horizon", f"{shown(value)}: per cent are of the horizon itself", _LENGTH_OF_RUN)
         elif not length.terms:
-            self.faults.add("$.horizon", f"{shown(value)} is a run of no update", 'Write "20 epochs"')
+            self.faults.add("$.horizon", f"{shown(value)} is a run of no update", _LENGTH_OF_RUN)
         else:
             return length  # type: ignore[no-any-return]  # MISSING is ruled out
         return None
 
     def groups(self, value: Any) -> None:
-        for name, fields in self.entries(value, "$.groups", "groups by name", "groups: {head: {lr: 0.1}}").items():
+        for name, fields in self.entries(value, "$.groups", "groups by name", "{head: {lr: 0.1}}").items():
             path = within("$.groups", name)
             selector = self.selector(name, path)
             for key, schedule in self.entries(fields, path, "fields and their schedules", "{lr: cosine()}").items():
@@ -179,7 +182,7 @@ class _PlanReader:
         if isinstance(value, dict) and value:
             return value
         if isinstance(value, Unreadable):
-            self.faults.add(path, value.found, value.instead)
+            self.faults.add(path, value.found, f"Write {example}")
         else:
             found = "it is empty" if value == {} else f"{shown(value)} is {kind(value)}, not {what}"
             self.faults.add(path, found, f"Write {example}")

@@ -1,0 +1,177 @@
+"""What the refusal of a file or a command says to write works when it is written there."""
+
+import copy
+import json
+import re
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from paramsched import config
+from paramsched.cli import main
+from paramsched.config import native
+from paramsched.errors import ConfigError
+
+GOOD = {
+    "horizon": "20 epochs",
+    "lr": "warmup('5%') >> cosine(to=0.01)",
+    "weight_decay": [{"warmup": {"over": "5%", "start": 0.1, "curve": "cosine"}}, {"cosine": {"to": 0.5}}],
+    "eps": {"product": [{"step": {"every": "2 epochs", "gamma": 0.5}}, {"plateau": {"factor": 0.5, "patience": 3}}]},
+    "groups": {"head": {"lr": {"multistep": {"milestones": ["5 epochs", 300], "gamma": 0.2}}}, 0: {"momentum": 0.9}},
+    "targets": {"temperature": {"initial": 1.0, "schedule": {"restarts": {"schedule": "cosine()", "every": 100}}}},
+}
+WRONG = (
+    None,
+    True,
+    "",
+    "yes",
+    "5",
+    "-5 epochs",
+    "5 parsecs",
+    -1,
+    1.5,
+    float("nan"),
+    float("inf"),
+    10**400,
+    [],
+    {},
+)
+PLACES = (
+    *(("horizon",), ("lr",), ("weight_decay",), ("weight_decay", 0), ("weight_decay", 0, "warmup", "over")),
+    *(("weight_decay", 0, "warmup", "start"), ("weight_decay", 0, "warmup", "curve"), ("eps",)),
+    *(("eps", "product", 0, "step", "every"), ("eps", "product", 0, "step", "gamma")),
+    *(
+        ("groups",),
+        ("groups", "head"),
+        ("groups", "head", "lr", "multistep", "milestones", 0),
+        ("groups", 0, "momentum"),
+    ),
+    *(("targets",), ("targets", "temperature"), ("targets", "temperature", "initial")),
+    ("targets", "temperature", "schedule", "restarts", "every"),
+)
+
+
+def with_value(place, value):
+    data = copy.deepcopy(GOOD)
+    inner = data
+    for part in place[:-1]:
+        inner = inner[part]
+    inner[place[-1]] = value
+    return data
+
+
+def refused(data):
+    """The only fault; None where it is none."""
+    try:
+        native.to_plan(data)
+    except ConfigError as refusal:
+        (fault,) = refusal.faults
+        return fault
+    return None
+
+
+def written(instead):
+    """The values that a line of advice says: what is quoted, braced, bracketed, or a number."""
+    words = instead.removeprefix("Write ")
+    if words.startswith(("[", "{")):
+        yield yaml.safe_load(words)
+        return
+    for piece in re.split(r", or | or (?=[\"{\[\d])|, (?=\")", words):
+        plain = re.sub(r"^(a line of text: |a mapping: |a number, )", "", piece)
+        if found := re.search(r"^\"[^\"]*\"(?=$| for)|^[{\[].*|^\d[\d.]*(?=$| for| say|,)|^\w+\(.*\)$", plain):
+            yield yaml.safe_load(found[0])
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda place: ".".join(map(str, place)))
+@pytest.mark.parametrize("value", WRONG, ids=lambda value: f"{value!r:.12}")
+def test_every_value_that_the_advice_names_stands_where_the_wrong_one_stood(place, value):
+    fault = refused(with_value(place, value))
+    if fault is None:
+        pytest.skip("it is right there")
+    if "(" in fault.instead and "=" in fault.instead and place[-1] == "gamma":
+        pytest.skip("the whole call is told")
+
+    for better in written(fault.instead):
+        assert refused(with_value(place, better)) is None, f"{fault}: {better!r}"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ({"lr": "cosin()"}, {"lr": "cosine()"}),
+        ({"weight_decy": 1}, {"weight_decay": 1}),
+        ({"lr": {"cosin": {}}}, {"lr": {"cosine": {}}}),
+        ({"lr": {"step": {"evry": 3}}}, {"lr": {"step": {"every": 3}}}),
+        ({"lr": 1, "horizn": 5}, {"lr": 1, "horizon": 5}),
+        ({"lr": {"warmup": {"over": 5, "curve": "cosin"}}}, {"lr": {"warmup": {"over": 5, "curve": "cosine"}}}),
+        ({"lr": "step(evry=3)"}, {"lr": "step(every=3)"}),
+    ],
+)
+def test_the_nearest_name_that_is_told_is_the_one_to_write(wrong, right):
+    fault = refused(wrong)
+
+    meant = re.search(r'(?:did you mean|nearest:) "(\w+)"', fault.found + fault.instead)[1]
+
+    assert meant in json.dumps(right)
+    assert meant not in json.dumps(wrong)
+    assert refused(right) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "lr cosine()", "lr:cosine()", "lr = cosine()", "cosine()", "lr: “cosine()”", "lr: ‘cosine()’",
+        "", "- cosine()", "lr: cosine(", "lr: [cosine()", "lr: 'cosine()", "lr: {cosine: {to: 0.1}",
+    ],
+)  # fmt: skip
+def test_a_file_is_a_plan_when_the_line_is_as_it_is_told(text):
+    with pytest.raises(ConfigError) as refusal:
+        config.loads(text)
+    (fault,) = refusal.value.faults
+    said = fault.instead.removeprefix("Write ").removeprefix("Name the field: ")
+
+    tries = [said, f"lr: {said}", text + said.removesuffix(" at its end")]
+    closing = re.match(r"(\S+) at (?:its|the) end", said)
+    if closing:
+        tries.append(text + closing[1])
+
+    assert any(is_plan(one) for one in tries), str(fault)
+
+
+def is_plan(text):
+    try:
+        config.loads(text)
+    except ConfigError:
+        return False
+    return True
+
+
+COMMANDS = [
+    (["show", "step(30)"], ["--horizon", "10000"]),
+    (["show", "warmup('5 epochs') >> cosine()", "--horizon", "1000"], ["--steps-per-epoch", "100"]),
+    (["check", "warmup('5 samples') >> cosine()", "--horizon", "1000"], ["--batch-size", "256"]),
+    (["explain", "warmup('5 tokens') >> cosine()", "--horizon", "1000"], ["--tokens-per-step", "4096"]),
+    (["plot", "warmup('5 s') >> cosine()", "--horizon", "1000", "-o", "x.svg"], ["--seconds-per-step", "0.25"]),
+    (["show", "cosine()", "--horizon", "10", "--base", "lr=x"], ["--base", "lr=0.1"]),
+]
+
+
+@pytest.mark.parametrize(("words", "better"), COMMANDS)
+def test_a_command_works_with_the_options_it_asks_for(tmp_path, monkeypatch, words, better):
+    monkeypatch.chdir(tmp_path)
+
+    ended = CliRunner().invoke(main, words)
+
+    assert ended.exit_code == 2
+    assert " ".join(better) in ended.stderr
+    if better[0] in words:
+        at = words.index(better[0])
+        words = words[:at] + words[at + 2 :]
+    assert CliRunner().invoke(main, [*words, *better]).exit_code == 0
+
+
+@pytest.mark.parametrize(("word", "name"), [("shw", "show"), ("exlpain", "explain"), ("convrt", "convert")])
+def test_the_command_that_is_meant_is_one(word, name):
+    assert f'Did you mean "{name}"?' in CliRunner().invoke(main, [word]).stderr
+    assert CliRunner().invoke(main, [name, "--help"]).exit_code == 0
