@@ -498,9 +498,9 @@ def test_explain_says_each_stage_with_its_updates(folder):
     assert good("explain", LINE, *RUN) == (
         "The run is 45,000 updates long, 90 epochs of 500.\n\n"
         'lr: warmup("5%") >> cosine(to=0.1)\n'
-        '  updates 0 to 2,249: warmup("5%"): from 0 to base, in a straight line\n'
-        "  updates 2,250 to 44,999: cosine(to=0.1): from base to 0.1 x base, along curves.cosine\n"
-        "  then held\n"
+        "  rises in a straight line from 0 to 1 × base over updates 0 to 2,249\n"
+        "  falls along half a cosine wave from 1 to 0.1 × base over updates 2,250 to 44,999\n"
+        "  0 at update 0, 0.1 × base at update 44,999, the last\n"
     )
 
 
@@ -509,7 +509,7 @@ def test_explain_needs_no_facts(folder):
 
     assert told.startswith("The run is 20 epochs long.\n\nlr: ")
     assert "updates" not in told
-    assert "lr of group head: constant(0.5)\n  constant(0.5): held at 0.5 x base\n" in told
+    assert "lr of group head: constant(0.5)\n  stays at 0.5 × base\n" in told
     assert "temperature, outside the optimizer, base 2.0: linear(to=0.5)\n" in told
 
 

@@ -1,24 +1,19 @@
-"""A plan in words. What is said of a shape is the first line of its own documentation, so a new one has words too."""
+"""A plan in words: what each of its schedules does, when, and from which value to which."""
 
-import inspect
 from collections.abc import Iterator
 
-from paramsched import curves
+from paramsched._printable import printable
+from paramsched.cli._shape_words import schedule_words, value_words
+from paramsched.cli._stretch import Stretch
 from paramsched.config import NO_BASES, Bases
-from paramsched.curves import Curve
-from paramsched.feedback.base import Guided
+from paramsched.config._check import units
 from paramsched.fields import Field
 from paramsched.plan import Binding, Plan, Target, selector_text
-from paramsched.schedules import Absolute, Anneal, Constant, Level, Schedule
-from paramsched.schedules._text import _BUILDERS
-from paramsched.schedules.pointwise import Product, Sum
-from paramsched.schedules.recurrence import Recurrence
-from paramsched.schedules.retimed import Chain
-from paramsched.schedules.sequence import Sequence
-from paramsched.schedules.window import Window
+from paramsched.schedules import Schedule
+from paramsched.time import Duration
 
 _STEP = "  "
-_MOST_TEXT = 200  # characters of a rule
+_MOST_TEXT = 2_000  # characters of a schedule
 
 
 def explained(
@@ -38,18 +33,33 @@ def explained(
     The run is 1,000 updates long.
     <BLANKLINE>
     lr: warmup("5%") >> cosine(to=0.1)
-      updates 0 to 49: warmup("5%"): from 0 to base, in a straight line
-      updates 50 to 999: cosine(to=0.1): from base to 0.1 x base, along curves.cosine
-      then held
+      rises in a straight line from 0 to 1 × base over updates 0 to 49
+      falls along half a cosine wave from 1 to 0.1 × base over updates 50 to 999
+      0 at update 0, 0.100002 × base at update 999, the last
     """
     total = None if resolved is None or resolved.horizon is None else resolved.horizon.updates
     lines = [_run(plan, total, steps_per_epoch)]
     others = plan.bindings if resolved is None else resolved.bindings
+    end = plan.horizon if total is None else Duration.of(total)
+    where = Stretch(
+        end=end,
+        total=end,
+        steps_per_epoch=steps_per_epoch if "epochs" in units(plan) else None,
+    )
     for binding, known in zip(plan.bindings, others, strict=True):
         lines += ["", _head(binding), *_base(binding, bases)]
-        lines += _words(binding.schedule, None if resolved is None else known.schedule, 0, total, _STEP)
-        lines += [f"{_STEP}then held"] if total is not None else []
+        lines += [f"{_STEP}{printable(line)}" for line in schedule_words(known.schedule, where)]
+        if total is not None and known.schedule.is_resolved:
+            lines.append(_STEP + _ends(known.schedule, total, where))
     return "\n".join(lines)
+
+
+def _ends(schedule: Schedule, total: int, where: Stretch) -> str:
+    """The first and the last value, whatever the shape."""
+    first, last = (value_words(schedule, time, where) for time in (0, max(total - 1, 0)))
+    if total <= 1:
+        return f"{first} at update 0, the only one"
+    return f"{first} at update 0, {last} at update {total - 1:,}, the last"
 
 
 def _run(plan: Plan, total: int | None, steps_per_epoch: int | None) -> str:
@@ -67,13 +77,15 @@ def _run(plan: Plan, total: int | None, steps_per_epoch: int | None) -> str:
 
 def _head(binding: Binding) -> str:
     if isinstance(binding.field, Target):
-        return f"{binding.name}, outside the optimizer, base {binding.field.initial!r}: {binding.schedule}"
-    place = "" if binding.groups is None else f" of group {selector_text(binding.groups)}"
-    return f"{binding.name}{place}: {binding.schedule}"
+        place = f", outside the optimizer, base {binding.field.initial!r}"
+    else:
+        place = "" if binding.groups is None else f" of group {selector_text(binding.groups)}"
+    text = str(binding.schedule)
+    return printable(f"{binding.name}{place}: {text if len(text) <= _MOST_TEXT else text[: _MOST_TEXT - 1] + '…'}")
 
 
 def _base(binding: Binding, bases: Bases) -> Iterator[str]:
-    """The value that the schedule is a multiple of, where it is known: the words speak of "x base"."""
+    """The value that the schedule is a multiple of, where it is known: the words speak of "× base"."""
     if isinstance(binding.field, Target):
         return
     field = Field.of(binding.name)
@@ -82,102 +94,4 @@ def _base(binding: Binding, bases: Bases) -> Iterator[str]:
     known = {label: value for label, value in values.items() if value is not None}
     said = ", ".join(f"{value:.6g}" + (f" ({label})" if label and not name else "") for label, value in known.items())
     if known:
-        yield f"{_STEP}base: {said}, from {bases.origin}"
-
-
-def _words(schedule: Schedule, resolved: Schedule | None, begin: int, end: int | None, indent: str) -> Iterator[str]:
-    """Lines for a schedule that begins at update `begin` of the run and has until `end`."""
-    match schedule:
-        case Guided(schedule=inner, guides=rules):
-            known = resolved.schedule if isinstance(resolved, Guided) else None
-            yield from _words(inner, known, begin, end, indent)
-            for rule in rules:
-                yield f"{indent}times {rule}: {_documented(rule)}"
-        case Sequence(stages=stages):
-            yield from _stages(stages, resolved, begin, end, indent)
-        case Product(operands=operands):
-            yield from _several("the product of", operands, resolved, begin, end, indent)
-        case Sum(operands=operands):
-            yield from _several("the sum of", operands, resolved, begin, end, indent)
-        case Chain(operands=operands):
-            yield from _several(
-                "one after another on what the one before gives", operands, resolved, begin, end, indent
-            )
-        case Window(schedule=inner):
-            known = resolved if isinstance(resolved, Window) else None
-            yield f"{indent}{_documented(schedule)}"
-            first = begin if known is None else begin + known.begin.updates
-            last = end if known is None or known.end is None else begin + known.end.updates
-            yield from _words(inner, None if known is None else known.schedule, first, last, indent + _STEP)
-        case Recurrence(rules=rules):
-            yield f"{indent}{_documented(schedule)}"
-            for one in rules:
-                yield f"{indent}{_STEP}{_cut(str(one))}: {_documented(one)}"
-        case _:
-            yield f"{indent}{_when(begin, end) if resolved is not None else ''}{schedule}: {_said(schedule)}"
-
-
-def _stages(
-    stages: tuple[Schedule, ...], resolved: Schedule | None, begin: int, end: int | None, indent: str
-) -> Iterator[str]:
-    known = resolved.stages if isinstance(resolved, Sequence) else None
-    begins = resolved._begins() if isinstance(resolved, Sequence) else None
-    for index, stage in enumerate(stages):
-        if known is None or begins is None:
-            yield from _words(stage, None, begin, None, indent)
-            continue
-        first = begin + begins[index]
-        last = begin + begins[index + 1] if index + 1 < len(begins) else end
-        length = known[index].length
-        if index + 1 == len(begins) and length is not None and end is not None:
-            last = min(end, first + length.updates)
-        if last is not None and last <= first:
-            yield f"{indent}{stage}: no update is left for it"
-        else:
-            yield from _words(stage, known[index], first, last, indent)
-
-
-def _several(
-    what: str, operands: tuple[Schedule, ...], resolved: Schedule | None, begin: int, end: int | None, indent: str
-) -> Iterator[str]:
-    yield f"{indent}{what}"
-    known = resolved.operands if isinstance(resolved, (Product, Sum, Chain)) else (None,) * len(operands)
-    for operand, other in zip(operands, known, strict=True):
-        yield from _words(operand, other, begin, end, indent + _STEP)
-
-
-def _when(begin: int, end: int | None) -> str:
-    if end is None:
-        return f"from update {begin:,} on: "
-    return f"update {begin:,}: " if end - begin == 1 else f"updates {begin:,} to {end - 1:,}: "
-
-
-def _said(schedule: Schedule) -> str:
-    match schedule:
-        case Anneal(start=start, to=to, curve=curve):
-            return f"from {_level(start)} to {_level(to)}, {_way(curve)}"
-        case Constant(value=value):
-            return f"held at {_level(value)}"
-    return _documented(schedule)
-
-
-def _level(level: Level) -> str:
-    if isinstance(level, Absolute):
-        return f"{level.value:.6g} as it stands" if level.value else "0"
-    return "base" if level == 1 else "0" if level == 0 else f"{level:.6g} x base"
-
-
-def _way(curve: Curve) -> str:
-    return "in a straight line" if curve == curves.linear else f"along {curve}"
-
-
-def _cut(text: str) -> str:
-    """A table of thousands of numbers, shortly."""
-    return text if len(text) <= _MOST_TEXT else text[: _MOST_TEXT - 1] + "…"
-
-
-def _documented(value: object) -> str:
-    """The first line of what the shape's builder says of itself."""
-    found = _BUILDERS.get(type(value))
-    line = (inspect.getdoc(found[1]) or "").partition("\n")[0] if found else ""
-    return line.rstrip(".:") or type(value).__name__
+        yield printable(f"{_STEP}base: {said}, from {bases.origin}")
