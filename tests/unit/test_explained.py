@@ -16,7 +16,7 @@ from paramsched.schedules.from_function import FUNCTIONS
 from paramsched.time import Calendar, Duration
 from strategies import ALL, cases, every_shape
 
-RANGE = re.compile(r"updates? ([\d,]+)(?: to ([\d,]+))?")
+RANGE = re.compile(r"updates? (\d+(?:,\d{3})*)(?: to (\d+(?:,\d{3})*))?")
 LAST = re.compile(r"(.*) at update 0, (?:(.*) at update ([\d,]+), the last|the only one)")
 PER_EPOCH = 100
 RUN = Calendar(total=2000, steps_per_epoch=PER_EPOCH)

@@ -7,6 +7,7 @@ from math import ceil
 from typing import Any, Literal, final
 
 from paramsched.config._faults import within
+from paramsched.config.traps import traps_of
 from paramsched.errors import InvalidArgument, MissingFact, Unresolved
 from paramsched.plan import Binding, Plan, Target
 from paramsched.schedules import Schedule
@@ -35,7 +36,7 @@ class Finding:
         return f"{self.path}: {'' if self.severity == 'error' else 'warning: '}{self.message}"
 
 
-def check(plan: Plan, calendar: Calendar | None = None) -> tuple[Finding, ...]:
+def check(plan: Plan, calendar: Calendar | None = None, *, native: bool = True) -> tuple[Finding, ...]:
     """Look for what is wrong with a plan in every run, or in the run that a calendar describes.
 
     Without a calendar only lengths of one unit are compared with each other, and with the horizon.
@@ -43,10 +44,12 @@ def check(plan: Plan, calendar: Calendar | None = None) -> tuple[Finding, ...]:
     Args:
         plan: resolved or not.
         calendar: facts of the run, as many as are known.
+        native: whether its author wrote the schedules in our words; else nothing is said of what these easily mistake.
 
     Returns:
         Errors (two stages without length, a stage for which nothing is left, a milestone past its end, momentum and
-        `betas[0]` in one place) and warnings (stages beyond the horizon), in the order of the plan.
+        `betas[0]` in one place) and warnings (stages beyond the horizon, numbers that hardly mean what was meant), in
+        the order of the plan.
 
     >>> for found in check(Plan(lr=linear(1, 0, over="30 epochs"), horizon="20 epochs")):
     ...     print(found)
@@ -58,6 +61,7 @@ def check(plan: Plan, calendar: Calendar | None = None) -> tuple[Finding, ...]:
         path = path_of(binding)
         errors = list(dict.fromkeys(_errors(binding.schedule, trial)))
         found += [Finding("error", path, message) for message in errors]
+        found += [Finding("warning", path, message) for message in (traps_of(binding) if native else ())]
         if not errors and trial is not None:
             found += [Finding(severity, path, message) for severity, message in _beyond(binding.schedule, trial)]
     found += _contradictions(plan)

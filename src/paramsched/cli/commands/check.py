@@ -68,7 +68,7 @@ def _findings(given: str, facts: Facts, field: str, format: str | None) -> list[
 
     try:
         read, known = read_assuming(given, format=format, field=field, facts=facts)
-        found = check(read.plan, known_calendar(known))
+        found = check(read.plan, known_calendar(known), native=read.loaded.native)
         if facts.given and not any(one.severity == "error" for one in found):
             read.plan.resolve(calendar_of(facts))
     except ConfigError as error:

@@ -1,0 +1,187 @@
+"""What is easily written and means something else: each with what happens, and the line to write instead."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from itertools import accumulate
+
+from paramsched import curves
+from paramsched.feedback.base import Guided
+from paramsched.plan import Binding, Target
+from paramsched.schedules import Absolute, Anneal, Constant, Level, Schedule
+from paramsched.schedules._text import short_line
+from paramsched.schedules.exponential import Exponential
+from paramsched.schedules.pointwise import Product, Sum
+from paramsched.schedules.retimed import Restarts
+from paramsched.schedules.sequence import Sequence
+from paramsched.schedules.step import MultiStep, Step
+from paramsched.time import Duration
+
+_SMALL = 0.01
+"""A learning rate that never gets to this multiple of its base was hardly meant as a multiple."""
+
+_FIELDS = {
+    "learning_rate": "lr", "learningrate": "lr", "lrate": "lr", "base_lr": "lr", "max_lr": "lr", "initial_lr": "lr",
+    "wd": "weight_decay", "l2": "weight_decay", "decay": "weight_decay", "mom": "momentum",
+    "beta1": "betas[0]", "beta_1": "betas[0]", "adam_beta1": "betas[0]",
+    "beta2": "betas[1]", "beta_2": "betas[1]", "adam_beta2": "betas[1]", "epsilon": "eps", "adam_epsilon": "eps",
+}  # fmt: skip
+"""What others call a field of torch's optimizers."""
+
+
+def traps_of(binding: Binding) -> Iterator[str]:
+    """What of a binding hardly means what its author meant: what happens, and what to write.
+
+    >>> print(*traps_of(Binding("learning_rate", "cosine()")))
+    torch's optimizers have no "learning_rate". Write lr
+    """
+    schedule = binding.schedule.schedule if isinstance(binding.schedule, Guided) else binding.schedule
+    if not isinstance(binding.field, Target):
+        if binding.name.lower() in _FIELDS:
+            yield f'torch\'s optimizers have no "{binding.name}". Write {_FIELDS[binding.name.lower()]}'
+        if binding.name == "lr":
+            yield from _meant_as_values(schedule)
+    yield from dict.fromkeys(message for part in _all_parts(schedule) for message in _traps_in(part))
+
+
+def _meant_as_values(schedule: Schedule) -> Iterator[str]:
+    """`lr: 1e-3` is a thousandth of the group's own lr; `cosine(0.1)` begins at a tenth of it."""
+    peak = _peak(schedule)
+    if peak is not None and 0 < peak < _SMALL:
+        yield (
+            f"numbers are multiples of the group's own lr, so this never exceeds {peak:g} × base. "
+            f"For a value as it stands write absolute({peak!r})"
+        )
+    elif isinstance(schedule, Anneal) and schedule.curve == curves.cosine and schedule.to == 0:
+        start = schedule.start
+        if not isinstance(start, Absolute) and 0 < start <= 0.5:
+            length = "" if schedule.over is None else f", over={schedule.over.written()}"
+            yield (
+                f"the first argument is start: it falls from {start:g} × base to 0. "
+                f"To fall from base to {start:g} × base write cosine(to={start!r}{length})"
+            )
+
+
+def _traps_in(schedule: Schedule) -> Iterator[str]:
+    if isinstance(schedule, Sequence):
+        yield from _counted_from_the_stage(schedule)
+        yield from _bound_before_the_sequence(schedule)
+    if isinstance(schedule, Restarts):
+        yield from _shares_of_the_run(schedule)
+
+
+def _counted_from_the_stage(schedule: Sequence) -> Iterator[str]:
+    """`warmup("5 epochs") >> multistep(["30 epochs"])` drops at epoch 35."""
+    if len(schedule.stages) != 2:
+        return
+    first, last = schedule.stages
+    if not (isinstance(first, Anneal) and first.over is not None and isinstance(last, MultiStep) and last.milestones):
+        return
+    if _ends(first)[1] != 1.0 or not first.over.terms:
+        return
+    meant, found = last.milestones[0], first.over + last.milestones[0]
+    yield (
+        f"times inside a stage count from its begin: the first milestone is {_at(found)} of the run, not {_at(meant)}. "
+        f"For times of the run write {first} * {last}"
+    )
+
+
+def _bound_before_the_sequence(schedule: Sequence) -> Iterator[str]:
+    """`warmup(5) >> cosine() + 0.1` adds to the cosine only: `*`, `+` and `-` bind before `>>`."""
+    stages = schedule.stages
+    for place in (0, len(stages) - 1):
+        stage = stages[place]
+        if not isinstance(stage, (Product, Sum)) or len(stage.operands) != 2:
+            continue
+        if sum(isinstance(one, (Product, Sum)) for one in stages) > 1:
+            return
+        numbers = [one for one in stage.operands if isinstance(one, Constant) and one.over is None]
+        neighbors = stages[:2] if place == 0 else stages[-2:]
+        left, right = _ends(neighbors[0])[1], _ends(neighbors[1])[0]
+        if len(numbers) != 1 or left is None or right is None or left == right:
+            continue
+        (number,) = numbers
+        (alone,) = (one for one in stage.operands if one is not number)
+        sign = "*" if isinstance(stage, Product) else "+"
+        whole = " >> ".join(str(alone if one is stage else one) for one in stages)
+        yield (
+            f"{sign} binds before >>: {number} acts on {short_line(alone)} only, and the value jumps "
+            f"from {left:g} to {right:g} × base. For the whole write ({whole}) {sign} {number}"
+        )
+
+
+def _shares_of_the_run(schedule: Restarts) -> Iterator[str]:
+    """`restarts(warmup("10%") >> cosine(), "10%")`: the warmup takes the whole cycle."""
+    for part in _all_parts(schedule.schedule):
+        length = part.length if isinstance(part, (Anneal, Constant)) else None
+        if length is None or [unit for unit, _ in length.terms] != ["percent"]:
+            continue
+        if len(schedule.every.terms) != 1:
+            continue
+        ((unit, cycle),) = schedule.every.terms
+        share = length.terms[0][1]
+        if unit == "percent" and share < cycle:
+            continue
+        meant = Duration(((unit, Fraction(cycle * share / 100)),))
+        try:
+            written = meant.written()
+        except ArithmeticError:
+            continue
+        yield (
+            f'per cent inside restarts(…) are of the run: "{length}" is not {length} of a cycle. '
+            f"For that write {written}"
+        )
+
+
+def _all_parts(schedule: Schedule) -> Iterator[Schedule]:
+    yield schedule
+    for part in schedule.parts():
+        yield from _all_parts(part)
+
+
+def _peak(schedule: Schedule) -> float | None:
+    """The highest multiple of base; None where an absolute level, or more than levels, decides it."""
+    match schedule:
+        case Anneal(start=float(start), to=float(to)):
+            return max(abs(start), abs(to))
+        case Constant(value=float(value)):
+            return abs(value)
+        case Step() | MultiStep():
+            return 1.0
+        case Exponential(gamma=gamma) if gamma <= 1:
+            return 1.0
+        case Sequence(stages=parts):
+            peaks = [_peak(part) for part in parts]
+            return None if None in peaks else max(peak for peak in peaks if peak is not None)
+        case Product(operands=parts):
+            peaks = [_peak(part) for part in parts]
+            if None in peaks:
+                return None
+            *_, whole = accumulate((peak for peak in peaks if peak is not None), float.__mul__)
+            return whole
+    return None
+
+
+def _ends(schedule: Schedule) -> tuple[float | None, float | None]:
+    """The first and the last multiple of base, where levels say them."""
+    match schedule:
+        case Anneal(start=start, to=to):
+            return _relative(start), _relative(to)
+        case Constant(value=value):
+            return _relative(value), _relative(value)
+        case Product(operands=(left, right)):
+            (a, b), (c, d) = _ends(left), _ends(right)
+            return None if a is None or c is None else a * c, None if b is None or d is None else b * d
+        case Sum(operands=(left, right)):
+            (a, b), (c, d) = _ends(left), _ends(right)
+            return None if a is None or c is None else a + c, None if b is None or d is None else b + d
+    return None, None
+
+
+def _relative(level: Level) -> float | None:
+    return None if isinstance(level, Absolute) else level
+
+
+def _at(time: Duration) -> str:
+    if [unit for unit, _ in time.terms] == ["epochs"]:
+        return f"at epoch {str(time).split(' ', maxsplit=1)[0]}"
+    return f"at update {time.updates}" if time.is_resolved else f"at {time}"
