@@ -78,6 +78,20 @@ def test_the_momentum_at_an_epoch_is_known_where_a_function_scales_the_cycle(t):
     assert ours.value(t, "momentum") == pytest.approx(momenta_of(optimizer), rel=1e-12)
 
 
+@pytest.mark.parametrize("strategy", ["cos", "linear"])
+def test_an_anneal_begins_where_none_has_been_whatever_epoch_it_is_given(strategy):
+    rows = []
+    for m in (PEER, OURS):
+        optimizer = optimizer_with([0.1])
+        stepped(m.StepLR(optimizer, 2, 0.5), optimizer, 4)
+        optimizer.param_groups[0]["initial_lr"] = 0.02  # as Lightning's StochasticWeightAveraging does
+        swa = m.SWALR(optimizer, 0.02, 3, strategy, last_epoch=6)
+        rows.append(stepped(swa, optimizer, 6))
+
+    for mine, peers in zip(*rows, strict=True):
+        assert mine == pytest.approx(peers, rel=1e-12)
+
+
 def clamped(m, optimizer):
     scheduler = m.StepLR(optimizer, 3, 0.1)
 

@@ -26,7 +26,8 @@ class SWALR(KernelLR, peers.SWALR):
 
     It counts its own steps, so it starts where another scheduler left the value.
 
-    Differs from torch: the position is `last_epoch`, so it resumes and jumps (divergences, torch 5 and 32).
+    Differs from torch: the position is `last_epoch`, so it resumes and jumps (divergences, torch 5 and 32). In groups
+    that no anneal has been at it begins, whatever `last_epoch` is given.
     """
 
     _goes_on = True  # in a sequence: from where the member before it left the value
@@ -56,7 +57,10 @@ class SWALR(KernelLR, peers.SWALR):
                 f"anneal_epochs must be equal or greater than 0, got {anneal_epochs}", "Write anneal_epochs=10"
             )
         self.anneal_epochs, self._anneal_strategy = anneal_epochs, anneal_strategy
-        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        groups = optimizer.param_groups
+        if all("initial_lr" in group and "swa_lr" not in group for group in groups):
+            last_epoch = -1  # nothing has been annealed here: Lightning gives the run's length in its place
+        for group, rate in zip(groups, rates, strict=True):
             group["swa_lr"] = rate
         super().__init__(optimizer, last_epoch, verbose)
 
