@@ -262,12 +262,7 @@ def evaluate(schedule: Schedule, times: Array, base: float) -> Floats:
         return _piece(schedule, times, base, affine=affine)
     out = np.empty(times.size)
     for begin in range(0, times.size, _CHUNK):
-        piece, mine = times[begin : begin + _CHUNK], out[begin : begin + _CHUNK]
-        value = schedule._at(piece, BASE, NUMPY) if affine else None
-        if value is not None and value.offset is None and base and isinstance(value.factor, np.ndarray):
-            np.multiply(value.factor, base, out=mine)  # as `Value.at` does, without an array between
-        else:
-            mine[:] = _piece(schedule, piece, base, affine=affine)
+        _write_piece(schedule, times[begin : begin + _CHUNK], base, out[begin : begin + _CHUNK], affine=affine)
     return out
 
 
@@ -275,6 +270,15 @@ def evaluate(schedule: Schedule, times: Array, base: float) -> Floats:
 def columns(schedule: Schedule, times: Array) -> Value:
     """The two columns of an affine schedule at NumPy times, not yet applied to a base."""
     return schedule._at(times, BASE, NUMPY)
+
+
+def _write_piece(schedule: Schedule, times: Array, base: float, out: Floats, *, affine: bool) -> None:
+    """`_piece` into an array; its own arrays are free again for the next piece, still in the cache."""
+    value = schedule._at(times, BASE, NUMPY) if affine else None
+    if value is not None and value.offset is None and base and isinstance(value.factor, np.ndarray):
+        np.multiply(value.factor, base, out=out)  # as `Value.at` does, without an array between
+    else:
+        out[:] = _piece(schedule, times, base, affine=affine)
 
 
 def _piece(schedule: Schedule, times: Array, base: float, *, affine: bool) -> Floats:
@@ -342,12 +346,13 @@ def _checked(t: Any) -> Array:
     times = np.asarray(t)
     if times.dtype.kind not in "iuf":
         raise InvalidTime(f"times of dtype {times.dtype}", "no numbers", _INSTEAD)
-    if times.size and not (times.min() >= 0 and np.isfinite(times.max())):
-        raise InvalidTime(f"times from {times.min()} to {times.max()}", "negative or not finite", _INSTEAD)
+    first, last = (times.min(), times.max()) if times.size else (0, 0)
+    if not (first >= 0 and np.isfinite(last)):
+        raise InvalidTime(f"times from {first} to {last}", "negative or not finite", _INSTEAD)
     if times.dtype.kind == "f":
         return np.ascontiguousarray(times, dtype=np.float64).reshape(times.shape)
-    if times.size and times.max() > _MOST:
-        raise InvalidTime(f"times up to {times.max()}", "more updates than a clock counts", _INSTEAD)
+    if last > _MOST:
+        raise InvalidTime(f"times up to {last}", "more updates than a clock counts", _INSTEAD)
     return np.ascontiguousarray(times, dtype=np.int64).reshape(times.shape)
 
 
