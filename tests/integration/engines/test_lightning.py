@@ -238,7 +238,9 @@ def test_a_run_made_with_torchs_scheduler_goes_on_under_a_plan(kind: str, tmp_pa
     module = Small() if kind == "callback" else Returned()
     callbacks = [PlanCallback(PLAN)] if kind == "callback" else []
 
-    trainer(*callbacks).fit(module, loader, ckpt_path=tmp_path / "epoch=0.ckpt")
+    trainer(pl.callbacks.ModelCheckpoint(tmp_path / "again"), *callbacks).fit(
+        module, loader, ckpt_path=tmp_path / "epoch=0.ckpt"
+    )
 
     # Torch's was stepped once in the epoch; the optimizer's own state has counted 18 updates.
     assert module.used == planned(54)[18:]
