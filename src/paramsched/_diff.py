@@ -6,6 +6,7 @@ from typing import Any, final
 
 import numpy as np
 
+from paramsched._printable import printable
 from paramsched.plan import Binding, Plan, Target, selector_text
 from paramsched.schedules import Schedule
 from paramsched.schedules.base import evaluate
@@ -31,7 +32,7 @@ class Change:
     by: float | None = None
 
     def __str__(self) -> str:
-        text = f"{self.what}: {self.before or '(nothing)'} -> {self.after or '(nothing)'}"
+        text = printable(f"{self.what}: {self.before or '(nothing)'} -> {self.after or '(nothing)'}")
         if self.when is None:
             return text
         return f"{text}  [from update {self.when}, by up to {self.by:.6g} x base]"

@@ -60,3 +60,12 @@ def test_a_change_of_words_alone_has_no_when():
     (change,) = diff(Plan(lr=linear(over=10)), Plan(lr=linear(over="100%")), Calendar(total=10))
 
     assert (change.when, change.by) == (None, None)
+
+
+def test_control_characters_of_names_are_escaped():
+    plans = [Plan(Binding("lr", to, groups="he\x1b[31mad\nlr: 0")) for to in (0.1, 0.2)]
+
+    told = str(diff(*plans))
+
+    assert "\x1b" not in told
+    assert len(told.splitlines()) == 1

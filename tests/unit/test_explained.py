@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paramsched.cli._explained import explained
-from paramsched.plan import Plan
+from paramsched.plan import Binding, Plan
 from paramsched.schedules import SHAPES, Schedule, linear, parse, register_function
 from paramsched.schedules.from_function import FUNCTIONS
 from paramsched.time import Calendar, Duration
@@ -199,8 +199,6 @@ def test_rules_of_a_recurrence_are_said_with_their_epochs():
 
 
 def test_control_characters_of_names_are_escaped():
-    from paramsched.plan import Binding
-
     plan = Plan(Binding("lr", linear(), groups="he\x1b[31mad\n"), horizon=10)
 
     told = explained(plan, plan.resolve(Calendar()))
