@@ -162,3 +162,8 @@ def test_keys_of_groups_that_are_no_text_are_passed_over():
     assert numeric(group) == ["lr"]
     with pytest.raises(ParamschedError, match="no such field"):
         ps.trace(ps.Plan(rate=ps.cosine(), horizon=5), group)
+
+
+def test_no_times_have_no_values():
+    for line in ("warmup(10) >> cosine(to=0.1, over=90)", "cosine(0.5, 1.0, 9)", "linear(0.2, 0.1, 9)"):
+        assert ps.parse(line)(np.array([], dtype=int), 0.1).size == 0

@@ -143,7 +143,8 @@ def _lerp(first: float, last: float, curve: Curve, share: Array, xp: Arrays) -> 
     # It starts from the level nearer to zero, so that the digits of small values survive; rounding can then only lead
     # past the other one, which a monotone curve must not.
     near, far = (first, last) if abs(first) <= abs(last) else (last, first)
-    if xp.concrete and curve.monotone and near != 0:  # no function of a user's, whose array might be his own
+    # In place, but for a function of a user's, whose array might be his own.
+    if xp.concrete and curve.monotone and near != 0 and share.size:
         np.multiply(share, far - near, out=share)
         np.add(share, near, out=share)
         # To look for one that is past it is cheaper than to cut them all, and there is one in few curves.
