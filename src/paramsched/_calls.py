@@ -131,8 +131,12 @@ def _in_words_of_call(
 
 
 def _argument_text(value: object) -> str:
-    """A value as code and text have it."""
-    return str(value) if type(value).__module__.partition(".")[0] == __package__ else repr(value)
+    """A value as code and text have it; of ours a call, a name, or a length, with its unit in quotes."""
+    if type(value).__module__.partition(".")[0] != __package__:
+        return repr(value)
+    text = str(value)
+    plain = "(" in text or text.replace(".", "").isidentifier() or text.isdecimal()
+    return text if plain else f'"{text}"'
 
 
 def _unknown_argument(key: str, ours: str | None, known: Iterable[str]) -> str:
