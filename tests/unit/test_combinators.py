@@ -1,4 +1,4 @@
-"""What the combinators mean: lengths, filling, clocks, boundaries (design.md section 3)."""
+"""What the combinators mean: lengths, filling, clocks, boundaries."""
 
 import numpy as np
 import pytest

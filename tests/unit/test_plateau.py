@@ -69,7 +69,7 @@ def test_an_absolute_threshold_is_torchs_for_negative_values_too(mode):
     assert list(ours(metrics, **options)) == list(torchs(metrics, **options))
 
 
-# spec/torch.md section 3, row 34: the margin of a negative best.
+# The margin of a negative best: a row of docs/compat/divergences.md.
 WORSE = [-1.0, -0.95, -0.9, -0.85, -0.8, -0.75, -0.7]
 
 
@@ -81,7 +81,7 @@ def test_a_negative_best_keeps_its_margin_on_the_side_of_improvement():
     assert list(ours([-1.0, -0.95], mode="max", patience=0, factor=0.5, threshold=0.1)) == [1.0, 0.5]
 
 
-@pytest.mark.xfail(reason="torch turns the margin of a negative best round: spec/torch.md section 3, row 34")
+@pytest.mark.xfail(reason="torch turns the margin of a negative best round: a row of docs/compat/divergences.md")
 def test_torch_agrees_about_a_negative_best():
     options = {"patience": 0, "factor": 0.5, "threshold": 0.1}
 

@@ -1,4 +1,4 @@
-"""Recurrences: the numbers of spec/mmengine.md sections 3 and 14, and the closed forms of spec/torch.md section 2."""
+"""Recurrences: numbers that MMEngine's own schedulers gave, and the closed forms of torch's."""
 
 import math
 from itertools import pairwise
@@ -19,7 +19,7 @@ def run(*given, total, epoch=None, base=0.1):
     return schedule(np.arange(total), base)
 
 
-# ---------------------------------------------------------------- spec/mmengine.md section 14
+# ---------------------------------------------------------------- lists of schedulers, as MMEngine runs them
 
 
 def test_row_3_milestones_by_epoch():
@@ -96,7 +96,7 @@ def u(k, n):
 @pytest.mark.parametrize(
     ("rule", "expected"),
     [
-        # spec/torch.md section 2
+        # the closed form of torch's class
         (rules.exponential(0.9), 0.9**LINE),
         (rules.step(5, 0.5), 0.5 ** (LINE // 5)),
         (rules.multistep([3, 20, 3], 0.5), np.where(LINE < 3, 1, np.where(LINE < 20, 0.25, 0.125))),
@@ -117,7 +117,7 @@ def u(k, n):
         (rules.cosine_restarts([10, 20], [1.0, 0.5], 0.1),
          np.where(LINE < 10, 0.1 + 0.9 * (1 + np.cos(np.pi * LINE / 10)) / 2,
                   0.1 + 0.4 * (1 + np.cos(np.pi * (LINE - 10) / 20)) / 2)),
-        # spec/mmengine.md section 3: the window's last tick is n
+        # the window's last tick is n, as in MMEngine
         (rules.constant(0.5, end=N), np.where(LINE < N - 1, 0.5, 1.0)),
         (rules.constant(0.0, end=N), np.where(LINE < N - 1, 0.0, 1.0)),
         (rules.constant(0.5, end=1), np.full(30, 0.5)),

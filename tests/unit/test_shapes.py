@@ -43,7 +43,7 @@ from paramsched.schedules import (
 from paramsched.time import Calendar
 
 
-# spec/shapes.md section 2: descents s(u), at u = 0.3 of 10 updates.
+# Descents s(u), at u = 0.3 of 10 updates.
 def shown(value: object) -> str | None:
     """A value in the name of a test; None where it would hold an address, which differs from process to process."""
     return None if " at 0x" in str(value) else str(value)
@@ -91,7 +91,7 @@ def test_a_descent_follows_its_formula(curve, s):
         assert anneal(1.0, 0.1, 10, curve)(k) == pytest.approx(0.1 + 0.9 * expected, rel=1e-12)
 
 
-# spec/shapes.md section 7: what a ramp of 4 updates uses.
+# What a ramp of 4 updates uses.
 @pytest.mark.parametrize(
     ("index", "values"),
     [
@@ -116,7 +116,7 @@ def test_the_shortest_ramps_end_at_their_level(index, n):
         assert ramp(0) == pytest.approx(first[n], rel=1e-15)
 
 
-# spec/shapes.md section 8: W = 10, T = 50, at t = 0, W-1, W, T-1, T, T+1, T+10.
+# W = 10, T = 50, at t = 0, W-1, W, T-1, T, T+1, T+10.
 @pytest.mark.parametrize(
     ("peer", "schedule", "values"),
     [
