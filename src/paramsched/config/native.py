@@ -100,7 +100,7 @@ def from_plan(plan: Plan) -> dict[str, Any]:
         data["horizon"] = plan.horizon.updates if plan.horizon.is_resolved else str(plan.horizon)
     groups: dict[str, dict[str, Any]] = {}
     targets: dict[str, Any] = {}
-    for binding in plan.bindings:
+    for binding in plan.as_written():
         schedule = spelled(binding.schedule)
         if isinstance(binding.field, Target):
             targets[binding.name] = {"initial": binding.field.initial, "schedule": schedule}

@@ -41,11 +41,12 @@ class Plan:
     weight_decay: linear(to=0.5)
     """
 
-    __slots__ = ("_key", "bindings", "horizon")
+    __slots__ = ("_key", "_written", "bindings", "horizon")
 
     bindings: tuple[Binding, ...]
     horizon: Duration | None
     _key: str | None
+    _written: tuple[Any, ...]  # fields, targets and selectors as they were given; equal plans may differ in it
 
     def __init__(self, *bindings: Binding, horizon: DurationLike | None = None, **fields: ScheduleLike) -> None:
         given = [_binding(one) for one in bindings] + [Binding(name, schedule) for name, schedule in fields.items()]
@@ -60,6 +61,7 @@ class Plan:
             raise InvalidArgument("Plan(horizon=0)", "a run of no update", 'Write horizon="20 epochs"')
         object.__setattr__(self, "bindings", _normal(given))
         object.__setattr__(self, "horizon", length)
+        object.__setattr__(self, "_written", tuple(dict.fromkeys(_place_of(binding) for binding in given)))
         object.__setattr__(self, "_key", self._canonical() if self.serialisable else None)
 
     @staticmethod
@@ -92,7 +94,17 @@ class Plan:
         raise AttributeError(f"a Plan is frozen: {name} cannot be deleted")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuilt, (self.bindings, self.horizon)
+        return _rebuilt, (self.as_written(), self.horizon)
+
+    def as_written(self) -> tuple[Binding, ...]:
+        """The bindings in the order in which their fields were given: a file that is written back keeps its order.
+
+        >>> plan = Plan(weight_decay=constant(), lr=cosine())
+        >>> [binding.name for binding in plan.as_written()], [binding.name for binding in plan.bindings]
+        (['weight_decay', 'lr'], ['lr', 'weight_decay'])
+        """
+        places = {key: place for place, key in enumerate(self._written)}
+        return tuple(sorted(self.bindings, key=lambda binding: places[_place_of(binding)]))
 
     @property
     def serialisable(self) -> bool:
@@ -142,7 +154,7 @@ class Plan:
         if total is not None:
             calendar = replace(calendar, total=total)
         span = Span(calendar, Fraction(0), None if total is None else Fraction(total))
-        bindings = [replace_schedule(binding, binding.schedule._resolve(span)) for binding in self.bindings]
+        bindings = [replace_schedule(binding, binding.schedule._resolve(span)) for binding in self.as_written()]
         return Plan(*bindings, horizon=total)
 
     def __eq__(self, other: object) -> bool:
@@ -220,11 +232,16 @@ def _binding(one: object) -> Binding:
     )
 
 
+def _place_of(binding: Binding) -> tuple[Any, ...]:
+    """What a plan has one binding for: a target, or a field and a selector."""
+    return isinstance(binding.field, Target), binding.name, binding.groups
+
+
 def _normal(given: Iterable[Binding]) -> tuple[Binding, ...]:
     """One binding for each field and selector, in one order: lr first, defaults before selections, targets last."""
     merged: dict[tuple[Any, ...], Binding] = {}
     for binding in given:
-        key = (isinstance(binding.field, Target), binding.name, binding.groups)
+        key = _place_of(binding)
         before = merged.get(key)
         if before is None:
             merged[key] = binding
