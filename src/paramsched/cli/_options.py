@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar, final
 
 import click
+from click.shell_completion import CompletionItem
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -101,13 +102,26 @@ class ExistingFile(click.Path):
             self.fail(f"no file can have the name {value!r}", param, ctx)
 
 
+def offer_files(_: click.Context, __: click.Parameter, typed: str) -> list[CompletionItem]:
+    """Let the shell offer files."""
+    return [CompletionItem(typed, type="file")]
+
+
+def offer_formats(_: click.Context, __: click.Parameter, typed: str) -> list[CompletionItem]:
+    """Let the shell offer the names of formats."""
+    from paramsched import config
+
+    return [CompletionItem(name) for name in config.formats() if name.startswith(typed)]
+
+
 def plan_argument(name: str = "plan") -> Callable[[_Command], _Command]:
     """The argument that is a file or a line of text."""
-    return click.argument(name, metavar=name.upper())
+    return click.argument(name, metavar=name.upper(), shell_complete=offer_files)
 
 
 format_option = click.option(
     "--format",
+    shell_complete=offer_formats,
     metavar="NAME",
     help="Format of the file: yaml, toml, json or a dialect; by default what its suffix says.",
 )
@@ -122,4 +136,4 @@ base_option = click.option(
     help="Values that schedules are multiples of: 0.1 (lr's), lr=0.1,weight_decay=1e-2, lr@head=0.01. By default 1.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-other_option = click.option("--other", metavar="PLAN", help="Another plan to draw over it.")
+other_option = click.option("--other", metavar="PLAN", shell_complete=offer_files, help="Another plan to draw over it.")

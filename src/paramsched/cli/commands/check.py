@@ -7,7 +7,7 @@ import click
 
 from paramsched.cli._command import Command
 from paramsched.cli._group import BAD_PLAN, BAD_USAGE, unreadable
-from paramsched.cli._options import Facts, calendar_options, field_option, format_option, json_option
+from paramsched.cli._options import Facts, calendar_options, field_option, format_option, json_option, offer_files
 from paramsched.errors import Fault
 
 
@@ -20,7 +20,7 @@ from paramsched.errors import Fault
         "paramsched check plan.yaml --steps-per-epoch 500 --json",
     ),
 )
-@click.argument("plans", metavar="PLAN...", nargs=-1, required=True)
+@click.argument("plans", metavar="PLAN...", nargs=-1, required=True, shell_complete=offer_files)
 @calendar_options
 @field_option
 @format_option

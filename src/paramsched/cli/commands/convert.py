@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from paramsched.cli._command import Command
-from paramsched.cli._options import Facts, calendar_options, field_option, plan_argument
+from paramsched.cli._options import Facts, calendar_options, field_option, offer_files, offer_formats, plan_argument
 
 
 @click.command(
@@ -18,9 +18,22 @@ from paramsched.cli._options import Facts, calendar_options, field_option, plan_
     ),
 )
 @plan_argument()
-@click.option("--from", "source", metavar="NAME", help="Format of PLAN; by default what its suffix says.")
-@click.option("--to", metavar="NAME", help="yaml, toml, json or a dialect; by default what the output's suffix says.")
-@click.option("-o", "--output", metavar="FILE", help="The file to write; by default standard output.")
+@click.option(
+    "--from",
+    "source",
+    metavar="NAME",
+    shell_complete=offer_formats,
+    help="Format of PLAN; by default what its suffix says.",
+)
+@click.option(
+    "--to",
+    metavar="NAME",
+    shell_complete=offer_formats,
+    help="yaml, toml, json or a dialect; by default what the output's suffix says.",
+)
+@click.option(
+    "-o", "--output", metavar="FILE", shell_complete=offer_files, help="The file to write; by default standard output."
+)
 @calendar_options
 @field_option
 def command(plan: str, source: str | None, to: str | None, output: str | None, facts: Facts, field: str) -> None:

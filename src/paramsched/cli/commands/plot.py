@@ -13,6 +13,7 @@ from paramsched.cli._options import (
     calendar_options,
     field_option,
     format_option,
+    offer_files,
     other_option,
     plan_argument,
 )
@@ -27,7 +28,14 @@ _KINDS = (".svg", ".html", ".png", ".pdf")
     examples=("paramsched plot plan.yaml -o plan.svg --steps-per-epoch 500",),
 )
 @plan_argument()
-@click.option("-o", "--output", required=True, metavar="FILE", help="The picture: .svg, .html, .png or .pdf.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE",
+    shell_complete=offer_files,
+    help="The picture: .svg, .html, .png or .pdf.",
+)
 @calendar_options
 @base_option
 @field_option

@@ -1,0 +1,39 @@
+"""What the shell offers when Tab is pressed: commands, options, names of formats, and files where a file stands."""
+
+import pytest
+from click.shell_completion import ShellComplete
+
+from paramsched import config
+from paramsched.cli import main
+
+
+def offered(words: list[str], typed: str) -> list[tuple[str, str]]:
+    shell = ShellComplete(main, {}, "paramsched", "_PARAMSCHED_COMPLETE")
+    return [(item.type, item.value) for item in shell.get_completions(words, typed)]
+
+
+def test_commands_are_offered():
+    assert ("plain", "convert") in offered([], "co")
+
+
+def test_options_are_offered():
+    assert ("plain", "--steps-per-epoch") in offered(["show", "plan.yaml"], "--st")
+
+
+@pytest.mark.parametrize("words", [["convert", "a.yaml", "--to"], ["convert", "--from"], ["check", "--format"]])
+def test_names_of_formats_are_offered_where_a_format_stands(words):
+    assert offered(words, "") == [("plain", name) for name in config.formats()]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["show"], ["explain"], ["check", "a.yaml"], ["diff", "a.yaml"], ["show", "a.yaml", "--other"], ["audit"], ["run"]],
+    ids=" ".join,
+)
+def test_files_are_offered_where_a_file_stands(words):
+    assert offered(words, "pl") == [("file", "pl")]
+
+
+@pytest.mark.parametrize("command", ["plot", "convert"])
+def test_files_are_offered_for_the_output(command):
+    assert offered([command, "plan.yaml", "-o"], "out") == [("file", "out")]
