@@ -34,6 +34,8 @@ def run(text: str) -> dict[str, Any] | None:
     steps = iter(range(_MOST_STEPS))
 
     def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        if frame.f_code.co_filename not in ("program", unknown_code.__file__):
+            return None  # say, what a test tool does while the collector of garbage runs
         frame.f_trace_opcodes = True
         step = next(steps, None)
         if step is None or (event == "line" and step % 10 == 0 and not all(map(_small, names.values()))):
