@@ -223,3 +223,11 @@ def test_a_config_may_ask_what_its_bases_have(tmp_path, name, found):
     file.write_text(f"_base_ = 'base.py'\nx = 'no'\nif hasattr(_base_, '{name}'):\n    x = 'yes'\n")
 
     assert mmengine.read(file.read_text(), str(file))["x"] == found
+
+
+def test_what_is_done_by_a_name_that_a_function_may_bind_is_done_to_what_it_was_given():
+    found = read_python(
+        "def f():\n    global mine\n    mine = 1\nf()\nb = {'type': 'StepLR'}\nmine = b\nmine.setdefault('x', [])\n"
+    )
+
+    assert isinstance(found["b"], Unreadable)

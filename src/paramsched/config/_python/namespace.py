@@ -55,6 +55,8 @@ class Namespace:
     def bind(self, name: str, value: Any) -> None:
         """`name = value`."""
         if name in self._bound_later:
+            # The name may still lead to the value, so whatever is done by the name may be done to it.
+            self.memory.lose((value,), self._bound_later[name])
             value = self._bound_later[name]
         elif name in self._later and (type(value) in MUTABLE or type(value) is tuple):
             self.memory.lose((value,), self._later[name])
