@@ -6,7 +6,6 @@ batches, epochs and accumulation, so that it also checks what an adapter says of
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ import torch
 from torch.utils.data import Dataset
 
 import paramsched as ps
+from support.ports import free_port
 
 SAMPLES, BATCH, EPOCHS = 72, 4, 3
 PER_BATCH = "PARAMSCHED_PER_BATCH"
@@ -210,14 +210,11 @@ def run(case: Case) -> Run:
 def run_in_two(cases: list[Case]) -> list[list[Run]]:
     """Train each case in two processes (gloo); for each case the runs of both."""
     root = Path(__file__).parents[2]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
         order = Path(folder, "cases.json")
         order.write_text(json.dumps([asdict(case) for case in cases]))
         shared = os.environ | {
-            "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
+            "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()),
             "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true",
             "PYTHONPATH": f"{root / 'src'}{os.pathsep}{root / 'tests'}",
         }  # fmt: skip

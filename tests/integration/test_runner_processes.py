@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import paramsched as ps
+from support.ports import free_port
 
 TESTS = Path(__file__).resolve().parents[1]
 
 
 def launch(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     # Accelerate starts several processes only by its launcher for several devices; the variable puts them on the CPU.
     options = "--multi_gpu --num_processes=2 --num_machines=1 --num_cpu_threads_per_process=1 --mixed_precision=no"
     script = [str(TESTS / "runner_two_processes.py"), str(folder), *arguments]
     command = ["-m", "accelerate.commands.launch", *options.split(), "--dynamo_backend=no"]
-    command += [f"--main_process_port={port}", *script]
+    command += [f"--main_process_port={free_port()}", *script]
     paths = [str(TESTS.parent / "src"), str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "ACCELERATE_USE_CPU": "true"}
     return subprocess.run([sys.executable, *command], capture_output=True, text=True, env=environment, timeout=240)
