@@ -19,7 +19,9 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = tmp_path_factory.mktemp("library")
     shutil.copytree(ROOT / "src" / "paramsched", copy / "paramsched", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "tests" / "laws", copy / "tests" / "laws", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "tests" / "strategies.py", copy / "tests")
+    shutil.copytree(
+        ROOT / "tests" / "support", copy / "tests" / "support", ignore=shutil.ignore_patterns("__pycache__")
+    )
     assert EXAMPLE is not None
     (copy / "paramsched" / "schedules" / "half_life.py").write_text(EXAMPLE[1])
     return copy
@@ -73,7 +75,7 @@ def test_the_command_line_draws_the_new_shape(library):
 def test_the_laws_generate_the_new_shape(library):
     code = """
 from hypothesis import find, settings
-import strategies
+from support import strategies
 many = settings(max_examples=20_000)
 found = find(strategies.schedules(), lambda schedule: "half_life" in str(schedule), settings=many)
 assert "half_life" in str(found)

@@ -7,11 +7,11 @@ import inspect
 import pytest
 from hypothesis import find, settings
 
-import strategies
 from paramsched.curves import CONSTANTS, FAMILIES
 from paramsched.schedules import SHAPES
 from paramsched.schedules._text import RULES
-from strategies import World
+from support import strategies
+from support.strategies import World
 
 WORLD = World(total=1000, epoch=20, batch=32, accumulation=1)
 

@@ -19,8 +19,8 @@ from torch import nn
 
 from paramsched.errors import ParamschedError
 from paramsched.runner import CheckpointHook, Hook, Runner
-from runner_jobs import loader, network
 from support.figures import record
+from support.runner_jobs import loader, network
 
 EPOCHS = 3
 pytestmark = pytest.mark.filterwarnings("ignore:accumulative_counts")

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from paramsched import config
 from paramsched.errors import ParamschedError
 from paramsched.plan import Plan
-from strategies import plans, worlds
 from support import figures
+from support.strategies import plans, worlds
 
 TRIED = {"files": 0}
 SYNTAXES = ("yaml", "toml", "json")

@@ -17,8 +17,8 @@ from torch import nn
 
 from paramsched.errors import ParamschedError
 from paramsched.runner import Runner
-from runner_configs import good, places
 from support.figures import record
+from support.runner_configs import good, places
 
 
 class NoRepr:

@@ -4,12 +4,12 @@ import numpy as np
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-import strategies
 from paramsched import curves
 from paramsched.errors import InvalidArgument, ParamschedError
 from paramsched.plan import Plan, resolve
 from paramsched.schedules import SHAPES, Schedule, absolute, faults_in, parse, parse_own, rules
 from paramsched.time import Calendar
+from support import strategies
 
 NAMES = {**SHAPES, "absolute": absolute, "curves": curves, "rules": rules}
 PIECES = (

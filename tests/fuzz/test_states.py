@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.errors import ParamschedError
-from updates import Probe, group, run
+from support.updates import Probe, group, run
 
 PLANS = {
     "lr": ps.Plan(lr=ps.warmup(3) >> ps.cosine(to=0.1), horizon=20),

@@ -4,9 +4,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-import strategies
 from paramsched.schedules.base import columns
-from strategies import every_shape
+from support import strategies
+from support.strategies import every_shape
 
 
 @every_shape(leave_out=("minimum", "maximum", "clamp"))

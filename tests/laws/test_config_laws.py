@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import strategies
-from json_schema import accepts
 from paramsched import config
 from paramsched.config import _spelled, native
 from paramsched.plan import Plan
-from strategies import every_shape
+from support import strategies
+from support.json_schema import accepts
+from support.strategies import every_shape
 
 FORMATS = ("yaml", "toml", "json")
 PLANS = strategies.worlds().flatmap(strategies.plans)

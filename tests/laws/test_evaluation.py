@@ -10,10 +10,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import strategies
 from paramsched.schedules import Schedule
 from paramsched.schedules.base import evaluate
-from strategies import Case, every_shape
+from support import strategies
+from support.strategies import Case, every_shape
 
 fewer = settings(max_examples=max(settings.default.max_examples // 2, 1))
 """Other back ends take milliseconds for each operation."""

@@ -9,13 +9,13 @@ import numpy as np
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-import strategies
 from paramsched.errors import InvalidArgument
 from paramsched.plan import resolve
 from paramsched.schedules import Schedule, constant, parse
 from paramsched.schedules.sequence import Sequence
 from paramsched.time import Calendar, Duration
-from strategies import every_shape
+from support import strategies
+from support.strategies import every_shape
 
 
 @every_shape()

@@ -10,11 +10,11 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 
 import paramsched as ps
-import strategies
 from paramsched.errors import InvalidArgument
 from paramsched.plan import bind
-from strategies import GROUPS, World
-from updates import group, probe
+from support import strategies
+from support.strategies import GROUPS, World
+from support.updates import group, probe
 
 LATE = {"lr": 0.5, "weight_decay": 0.3, "momentum": 0.7, "eps": 1e-7, "betas": (0.6, 0.8), "name": "late"}
 

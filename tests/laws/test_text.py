@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import paramsched
-import strategies
 from paramsched.plan import Binding, Plan, Target
 from paramsched.schedules import parse
 from paramsched.schedules._parse import MOST_CHARACTERS
-from strategies import every_shape
+from support import strategies
+from support.strategies import every_shape
 
 
 @every_shape()

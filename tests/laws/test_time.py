@@ -4,7 +4,6 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-import strategies
 from paramsched.curves import Curve
 from paramsched.schedules import Schedule, anneal, window
 from paramsched.schedules.anneal import Anneal, Index
@@ -14,7 +13,8 @@ from paramsched.schedules.recurrence import Recurrence
 from paramsched.schedules.retimed import Every, Restarts, Shift
 from paramsched.schedules.sequence import Sequence
 from paramsched.schedules.window import Window
-from strategies import Case, every_shape
+from support import strategies
+from support.strategies import Case, every_shape
 
 
 def settled(schedule: Schedule) -> int | None:

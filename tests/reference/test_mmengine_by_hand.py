@@ -4,8 +4,8 @@ import warnings
 
 from hypothesis import given
 
-import mmengine_peer as peer
 from paramsched.compat.mmengine import build_param_scheduler
+from support import mmengine_peer as peer
 
 
 @given(peer.lists())

@@ -12,9 +12,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-import mmengine_peer as peer
 from paramsched.compat import mmengine as ours
 from paramsched.config._mmengine_curves import class_names
+from support import mmengine_peer as peer
 
 NUMBERS = st.floats(1e-3, 100.0)
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
 
-import mmengine_peer as peer
 import paramsched as ps
 from paramsched.config import mmengine
 from paramsched.config._pyconfig import read_python
+from support import mmengine_peer as peer
 
 CALENDAR = ps.Calendar(total=f"{peer.EPOCHS} epochs", steps_per_epoch=peer.LENGTH)
 

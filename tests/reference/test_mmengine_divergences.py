@@ -19,11 +19,11 @@ from mmengine.optim import OptimWrapperDict
 from mmengine.optim.scheduler import _ParamScheduler as PeersBase
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, Runner
 
-import mmengine_peer
 import paramsched as ps
 from paramsched.compat import mmengine as ours
 from paramsched.config import mmengine as dialect
 from paramsched.errors import ConfigError, PlanChanged, StateError
+from support import mmengine_peer
 
 
 def built_by_runner(config, optimizer, *, epoch_length=10, max_epochs=None, max_iters=None):

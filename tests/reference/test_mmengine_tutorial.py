@@ -11,10 +11,10 @@ import warnings
 import pytest
 import torch
 
-import mmengine_peer as peer
 import paramsched as ps
 from paramsched.compat import mmengine as ours
 from paramsched.config import loads, mmengine
+from support import mmengine_peer as peer
 
 
 def optimizer_of(lr=0.1, momentum=0.9, weight_decay=5e-4, kind="SGD"):

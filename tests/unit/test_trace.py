@@ -9,13 +9,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import strategies
 from paramsched._trace import trace
 from paramsched.errors import InvalidArgument, PlanError, Unresolved
 from paramsched.feedback import plateau
 from paramsched.plan import Binding, Plan, Target, resolve
 from paramsched.schedules import absolute, constant, cosine, linear, warmup
 from paramsched.time import Calendar
+from support import strategies
 
 GROUPS = [{"lr": 0.1, "betas": (0.9, 0.99), "name": "body"}, {"lr": 0.3, "betas": (0.8, 0.98)}]
 PLAN = Plan(

@@ -8,7 +8,7 @@ import torch
 from torch.utils.data import DataLoader
 
 import paramsched as ps
-from engine_runs.harness import BATCH, PLAN, Numbers, Tiny, optimizer_of, planned, recorded
+from support.engine_runs.harness import BATCH, PLAN, Numbers, Tiny, optimizer_of, planned, recorded
 
 pytest.importorskip("ignite")
 from ignite.engine import Engine, Events, supervised_training_step  # it may be absent

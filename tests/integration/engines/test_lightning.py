@@ -8,10 +8,10 @@ import torch
 from torch.utils.data import DataLoader
 
 import paramsched as ps
-from engine_runs.harness import BATCH, PLAN, Case, Numbers, Tiny, optimizer_of, planned, recorded
+from support.engine_runs.harness import BATCH, PLAN, Case, Numbers, Tiny, optimizer_of, planned, recorded
 
 pl = pytest.importorskip("lightning.pytorch")
-runs = pytest.importorskip("engine_runs.lightning")
+runs = pytest.importorskip("support.engine_runs.lightning")
 PlanCallback = pytest.importorskip("paramsched.engines.lightning").PlanCallback
 
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from engine_runs.harness import BATCH, PLAN, Numbers, Tiny, optimizer_of, planned, recorded
+from support.engine_runs.harness import BATCH, PLAN, Numbers, Tiny, optimizer_of, planned, recorded
 
 pytest.importorskip("pytorch_accelerated")
 from pytorch_accelerated import Trainer  # it may be absent

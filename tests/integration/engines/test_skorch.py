@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 import paramsched as ps
-from engine_runs.harness import PLAN, Case, Numbers, planned
+from support.engine_runs.harness import PLAN, Case, Numbers, planned
 
 pytest.importorskip("skorch")
-runs = pytest.importorskip("engine_runs.skorch")
+runs = pytest.importorskip("support.engine_runs.skorch")
 PlanCallback = pytest.importorskip("paramsched.engines.skorch").PlanCallback
 
 CASE = Case("skorch")

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from engine_runs.harness import BATCH, EPOCHS, PLAN, Numbers, Tiny, optimizer_of, planned, recorded
+from support.engine_runs.harness import BATCH, EPOCHS, PLAN, Numbers, Tiny, optimizer_of, planned, recorded
 
 
 def loader() -> torch.utils.data.DataLoader:

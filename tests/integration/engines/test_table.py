@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from engine_runs.harness import PER_BATCH, Case, Run, run, run_in_two, stepped_per_batch
+from support.engine_runs.harness import PER_BATCH, Case, Run, run, run_in_two, stepped_per_batch
 
 WIRINGS = [
     ("plain", "", "plain torch"),

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 import paramsched as ps
-from engine_runs.harness import PLAN, Case, optimizer_of, planned, recorded
+from support.engine_runs.harness import PLAN, Case, optimizer_of, planned, recorded
 
 transformers = pytest.importorskip("transformers")
-runs = pytest.importorskip("engine_runs.transformers")
+runs = pytest.importorskip("support.engine_runs.transformers")
 engine = pytest.importorskip("paramsched.engines.transformers")
 
 pytestmark = pytest.mark.filterwarnings("ignore")

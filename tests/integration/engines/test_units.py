@@ -67,8 +67,8 @@ def test_accelerate_counts_the_same_data_for_any_accumulation():
     import torch
     from torch.utils.data import DataLoader
 
-    from engine_runs.harness import Numbers, Tiny
     from paramsched.engines import accelerate as engine
+    from support.engine_runs.harness import Numbers, Tiny
 
     found = {}
     for accumulation in (1, 2, 4):

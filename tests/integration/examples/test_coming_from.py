@@ -1,0 +1,87 @@
+"""The pages for those who come from another library: their code runs, and each row of a table is true."""
+
+import doctest
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import paramsched as ps
+
+PAGES = Path(__file__).parents[3] / "docs" / "coming_from"
+NAMES = sorted(page.stem for page in PAGES.glob("*.md"))
+ROW = re.compile(r"^\| `(?P<theirs>.+?)` \| `(?P<plan>.+?)` \|$", re.MULTILINE)
+TOTAL = 100
+
+
+def text_of(page: str) -> str:
+    return (PAGES / f"{page}.md").read_text(encoding="utf-8")
+
+
+def rows(*pages: str) -> list[Any]:
+    found = [(page, row["theirs"], row["plan"]) for page in pages for row in ROW.finditer(text_of(page))]
+    return [pytest.param(*one, id=f"{one[0]}: {one[1]}") for one in found]
+
+
+def library(page: str) -> dict[str, Any]:
+    """The names that stand in the left column of a page's table."""
+    names = dict(vars(torch.optim.lr_scheduler))
+    if page == "transformers":
+        transformers = pytest.importorskip("transformers")
+        names |= {name: getattr(transformers, name) for name in dir(transformers) if name.startswith("get_")}
+    elif page == "pytorch_accelerated":
+        schedulers = pytest.importorskip("pytorch_accelerated.schedulers.cosine_scheduler")
+        names |= vars(schedulers)
+    elif page == "gradual_warmup":
+        from paramsched.compat.gradual_warmup import GradualWarmupScheduler
+
+        names["GradualWarmupScheduler"] = GradualWarmupScheduler
+    return names
+
+
+def stepped(page: str, call: str) -> list[float]:
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    values = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scheduler = eval(call, library(page), {"o": optimizer})  # a row of our own page
+        for t in range(TOTAL):
+            values.append(float(optimizer.param_groups[0]["lr"]))
+            optimizer.step()
+            scheduler.step_update(t + 1) if hasattr(scheduler, "step_update") else scheduler.step()
+    return values
+
+
+@pytest.mark.parametrize("page", NAMES)
+def test_the_code_of_a_page_runs(page: str) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", text_of(page), re.DOTALL)
+    session = doctest.DocTestParser().get_doctest("\n".join(blocks), {}, page, f"{page}.md", 0)
+
+    failed, _ = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(session)
+
+    assert failed == 0
+
+
+@pytest.mark.parametrize(
+    ("page", "theirs", "line"), rows("torch", "transformers", "pytorch_accelerated", "gradual_warmup")
+)
+def test_a_row_is_the_peers_curve(page: str, theirs: str, line: str) -> None:
+    planned = ps.trace(ps.Plan(lr=line, horizon=TOTAL), {"lr": 0.1})["lr", 0].tolist()
+
+    assert stepped(page, theirs) == pytest.approx(planned, rel=1e-12, abs=1e-14)  # torch's own recursions
+
+
+@pytest.mark.parametrize(("page", "theirs", "line"), rows("mmengine"))
+def test_a_row_is_what_a_config_is_read_as(page: str, theirs: str, line: str) -> None:
+    text = f"train_cfg = dict(by_epoch=True, max_epochs=12)\nparam_scheduler = {theirs}\n"
+
+    assert ps.loads(text, format="mmengine").bindings[0].schedule == ps.parse(line)
+
+
+def test_every_page_is_in_the_list() -> None:
+    listed = re.search(r"```\{toctree\}(.*?)```", text_of("index"), re.DOTALL)[1].split()
+
+    assert set(NAMES) - {"index"} <= set(listed)

@@ -1,0 +1,250 @@
+"""The files of the digits example: damage is said by name, nothing starts over by itself, commands can be pasted."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import random
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support.power_cuts import recorded, write_tree
+
+EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "digits"
+MODULES = ("train", "folder", "checkpoint", "record", "digits", "model")
+
+
+@pytest.fixture(scope="module")
+def example():
+    """The modules of the example, imported as its own process does."""
+    threads = torch.get_num_threads()
+    sys.path.insert(0, str(EXAMPLE))
+    try:
+        yield {name: __import__(name) for name in MODULES}
+    finally:
+        sys.path.remove(str(EXAMPLE))
+        for name in MODULES:
+            del sys.modules[name]
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(False)
+
+
+@pytest.fixture
+def run(example, tmp_path, monkeypatch, capsys):
+    """Runs the example with these arguments in this process; returns its exit code and what it said."""
+    plan = tmp_path / "plan.yaml"
+    plan.write_text("horizon: 1 epoch\nlr: linear(1, 0.1)\n")
+
+    def start(output: Path, *arguments: str) -> tuple[int, str]:
+        asked = ["train.py", "--plan", str(plan), "--output", str(output), *arguments]
+        monkeypatch.setattr(sys, "argv", asked)
+        capsys.readouterr()
+        code = example["train"].main()
+        return code, capsys.readouterr().err
+
+    return start
+
+
+class Stop(Exception):
+    pass
+
+
+@pytest.fixture
+def stopped(run, example, tmp_path, monkeypatch):
+    """The folder of a run that was stopped after 30 of 45 updates."""
+    save = example["checkpoint"].save
+
+    def stop(file, updates, *rest):
+        save(file, updates, *rest)
+        if updates == 30:
+            raise Stop
+
+    monkeypatch.setattr(example["checkpoint"], "save", stop)
+    with contextlib.suppress(Stop):
+        run(tmp_path / "run")
+    monkeypatch.setattr(example["checkpoint"], "save", save)
+    return tmp_path / "run"
+
+
+def tree(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+
+
+def spoil(file: Path, kind: str, place: float = 0.5) -> None:
+    data = file.read_bytes()
+    at = int(place * len(data))
+    if kind == "missing":
+        file.unlink()
+    elif kind == "another file's content":
+        file.write_bytes((file.parent / "plan.svg").read_bytes())
+    else:
+        flipped = data[:at] + bytes([data[at] ^ 1 << at % 8]) + data[at + 1 :]
+        file.write_bytes({"empty": b"", "truncated": data[:at], "bit flip": flipped}[kind])
+
+
+@pytest.mark.parametrize("kind", ["missing", "empty", "truncated", "bit flip", "another file's content"])
+@pytest.mark.parametrize("name", ["checkpoint.pt", "values.jsonl"])
+def test_a_damaged_file_is_named_and_nothing_starts_over_by_itself(run, stopped, name, kind):
+    spoil(stopped / name, kind)
+    before = tree(stopped)
+
+    code, said = run(stopped, "--resume")
+
+    assert code == 1
+    assert said.startswith(f"{stopped / name} is ")
+    assert "To start over:  make run ARGS=" in said
+    assert tree(stopped) == before
+
+
+@given(st.floats(0, 1, exclude_max=True), st.sampled_from(["truncated", "bit flip"]))
+def test_no_damage_of_a_checkpoint_is_read_as_another_state(example, tmp_path_factory, place, kind):
+    file = tmp_path_factory.mktemp("spoiled") / "checkpoint.pt"
+    model = torch.nn.Linear(8, 8)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    example["checkpoint"].save(file, 10, model, optimizer, optimizer, "")
+    spoil(file, kind, place)
+
+    with pytest.raises(example["folder"].Damaged, match=re.escape(str(file))):
+        example["checkpoint"].read(file)
+
+
+def test_a_checkpoint_of_the_version_without_a_checksum_goes_on(run, stopped, tmp_path):
+    whole = shutil.copytree(stopped, tmp_path / "whole")
+    run(whole, "--resume")
+    state = torch.load(stopped / "checkpoint.pt", weights_only=True)
+    torch.save(
+        {name: value for name, value in state.items() if name not in ("version", "log")}, stopped / "checkpoint.pt"
+    )
+
+    code, _ = run(stopped, "--resume")
+
+    assert code == 0
+    assert (stopped / "values.jsonl").read_bytes() == (whole / "values.jsonl").read_bytes()
+    ours, theirs = (torch.load(folder / "checkpoint.pt", weights_only=True)["model"] for folder in (stopped, whole))
+    assert all(torch.equal(ours[name], value) for name, value in theirs.items())
+
+
+@pytest.fixture
+def busy(example, stopped):
+    """A process that has the lock of the folder."""
+    reached, says = os.pipe()
+    process = os.fork()
+    if not process:
+        with example["folder"].Folder(stopped).locked():
+            os.write(says, b".")
+            signal.pause()
+    os.read(reached, 1)
+    yield process
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+
+
+@pytest.mark.parametrize("arguments", [(), ("--resume",), ("--restart",)])
+def test_a_folder_in_which_another_process_trains_is_left_to_it(run, stopped, busy, arguments):
+    before = tree(stopped)
+
+    code, said = run(stopped, *arguments)
+
+    assert code == 2
+    assert said.startswith(f"{stopped}: process {busy} on ")
+    assert str(stopped / "run.lock") in said
+    assert tree(stopped) == before
+
+
+def test_the_lock_of_a_killed_process_holds_nobody_up(run, stopped):
+    (stopped / "run.lock").write_text("process 1 on here\n")
+
+    code, _ = run(stopped, "--resume")
+
+    assert code == 0
+    assert not (stopped / "run.lock").exists()
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_cut_at_any_moment_leaves_the_newest_checkpoint_or_the_one_being_written(
+    run, example, tmp_path, monkeypatch, again
+):
+    output, save, chance = tmp_path / "run", example["checkpoint"].save, random.Random(0)
+    saved, left = [0], []
+    output.mkdir()
+    if again:  # over a finished run, whose checkpoint must not come back
+        run(output)
+
+    def counted(file, updates, *rest):
+        save(file, updates, *rest)
+        saved.append(updates)
+
+    def each_moment(recorder) -> None:
+        for tree in (recorder.after_kill(), *map(recorder.after_cut, (None, chance, chance))):
+            left.append((saved[-1], tree))
+
+    monkeypatch.setattr(example["checkpoint"], "save", counted)
+    with recorded(output, each_moment):
+        run(output, "--restart")
+    for number, (updates, tree) in enumerate(left):
+        folder = example["folder"].Folder(write_tree(tree, tmp_path / f"cut_{number}"))
+        state, _ = (None, b"") if folder.is_starting else example["train"].left_by(folder)
+        reached = 0 if state is None else state["updates"]
+        is_old = again and reached == 45 and not updates
+        assert is_old or updates <= reached <= updates + 10, tree.keys()
+    assert len(left) > 60
+
+
+ODD = ["a b", "it's", "a $b `c`", 'say "x"', "wow!", "back\\slash", "$(touch gone)", "ä/ö", "a#b", "a;b&c"]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_the_command_that_is_printed_brings_its_arguments_through_two_shells_and_make(example, tmp_path, name):
+    makefile = tmp_path / "Makefile"
+    makefile.write_text("run:\n\t@printf '%s\\n' $(ARGS)\n")
+
+    line = example["train"].command("--resume", "--output", name)
+    # Under `make test` this runs inside make, which would tell the inner one its arguments and have it name its folder.
+    outside = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+    done = subprocess.run(["bash", "-c", line], cwd=tmp_path, env=outside, capture_output=True, text=True, check=True)
+    got = done.stdout
+
+    assert got.splitlines() == ["--resume", "--output", name]
+    assert not (tmp_path / "gone").exists()
+
+
+def test_the_command_for_a_plain_folder_is_plainly_quoted(example):
+    assert example["train"].command() == "make run"
+    assert example["train"].command("--resume") == "make run ARGS=--resume"
+    assert (
+        example["train"].command("--resume", "--output", "runs/a b") == "make run ARGS=\"--resume --output 'runs/a b'\""
+    )
+    assert shlex.split(example["train"].command("--output", "x"))[2] == "ARGS=--output x"
+
+
+def shown_at(columns: int) -> str:
+    """The bar at this width, in the middle of a long run."""
+    from tqdm import tqdm
+
+    train = sys.modules["train"]
+    values = {"loss": "0.123", "lr": "0.00253", "weight_decay": "0.05", "betas[0]": "0.862"}
+    postfix = ", ".join(f"{name}={value}" for name, value in train.fitting(values, columns).items())
+    return tqdm.format_meter(450, 900, 61, ncols=columns, bar_format=train.BAR, postfix=postfix)
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100, 120, 200])
+def test_the_bar_has_ten_columns_and_whole_numbers_at_any_width(example, columns):
+    bar = shown_at(columns)
+
+    assert len(bar) <= columns
+    assert len(bar.split("|")[1]) >= 8
+    assert bar.endswith("]")
+    assert "loss=0.123" in bar or columns < 80
+    assert ("lr=0.00253" in bar) == (columns >= 80)
+    assert ("betas[0]=0.862]" in bar) == (columns >= 120)

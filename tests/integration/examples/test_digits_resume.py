@@ -1,0 +1,172 @@
+"""The digits example as a user runs it: its output, and that a run stopped at any moment goes on exactly."""
+
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parents[3]
+TRAIN = ROOT / "examples" / "digits" / "train.py"
+KILLS = int(os.environ.get("PARAMSCHED_KILLS", "2"))
+
+
+def start(output: Path, *arguments: str) -> subprocess.Popen[str]:
+    paths = [*filter(None, [os.environ.get("PYTHONPATH")]), str(ROOT / "src")]
+    return subprocess.Popen(
+        [sys.executable, str(TRAIN), "--output", str(output), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONIOENCODING": "utf-8"},
+        # A test run in the background of a script ignores Ctrl-C, and its children would too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
+def run(output: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    process = start(output, *arguments)
+    stdout, stderr = process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+
+def wait_for_checkpoint(process: subprocess.Popen[str], output: Path) -> None:
+    while process.poll() is None and not (output / "checkpoint.pt").exists():
+        time.sleep(0.005)
+
+
+def weights(output: Path) -> dict[str, torch.Tensor]:
+    saved = torch.load(output / "checkpoint.pt", weights_only=True)
+    return saved["model"]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run that nothing interrupted: its folder, what it printed, and how long it took."""
+    output = tmp_path_factory.mktemp("whole")
+    began = time.monotonic()
+    finished = run(output)
+    return output, finished, time.monotonic() - began
+
+
+@pytest.fixture
+def one_epoch(tmp_path):
+    """A plan as short as the tests that need no more."""
+    plan = tmp_path / "plan.yaml"
+    plan.write_text("horizon: 1 epoch\nlr: linear(1, 0.1)\n")
+    return plan
+
+
+def test_a_run_shows_the_plan_then_its_accuracy_then_that_planned_is_used(whole):
+    output, finished, _ = whole
+
+    picture, accuracy, agreement, *files = re.split(
+        r"^(?=accuracy|planned)|^(?=/)", finished.stdout, flags=re.MULTILINE
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert all(field in picture for field in ("lr", "weight_decay", "betas[0]"))
+    assert float(re.match(r"accuracy ([\d.]+)%", accuracy)[1]) >= 97
+    assert agreement.strip() == "planned = used at 900 of 900 updates"
+    assert [Path(file.strip()) for file in files] == [output / n for n in ("report.html", "plan.svg", "values.jsonl")]
+    assert all(Path(file.strip()).stat().st_size for file in files)
+
+
+def test_the_log_has_a_line_for_each_update_with_the_values_of_both_groups(whole):
+    lines = [json.loads(line) for line in (whole[0] / "values.jsonl").read_text().splitlines()]
+
+    assert [line["t"] for line in lines] == list(range(900))
+    assert all(group.keys() == {"lr", "weight_decay", "betas[0]"} for line in lines for group in line["groups"])
+    assert all(line["groups"][1]["weight_decay"] == 0 for line in lines)
+
+
+@pytest.mark.parametrize("number", range(KILLS))
+def test_a_run_killed_at_a_random_moment_resumes_to_the_same_values_and_weights(whole, tmp_path, number):
+    uninterrupted, _, seconds = whole
+    moment = random.Random(number)
+    process = start(tmp_path)
+    # Every other kill falls into training: imports are half of so short a run.
+    if number % 2 == 0:
+        wait_for_checkpoint(process, tmp_path)
+        seconds /= 2
+    try:
+        process.communicate(timeout=moment.uniform(0, seconds))
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+
+    resumed = run(tmp_path, "--resume") if any(tmp_path.iterdir()) else run(tmp_path)  # killed before it began
+
+    assert resumed.returncode == 0, resumed.stderr
+    assert (tmp_path / "values.jsonl").read_bytes() == (uninterrupted / "values.jsonl").read_bytes()
+    for name, expected in weights(uninterrupted).items():
+        assert torch.equal(weights(tmp_path)[name], expected), name
+
+
+def test_an_interrupted_run_says_how_to_go_on_and_so_does_the_next_which_changes_nothing(tmp_path):
+    process = start(tmp_path)
+    wait_for_checkpoint(process, tmp_path)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()
+    left = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+
+    next_one = run(tmp_path)
+
+    resume = f'make run ARGS="--resume --output {tmp_path}"'
+    assert process.returncode == 130
+    assert resume in said
+    assert next_one.returncode == 2
+    assert resume in next_one.stderr
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == left
+
+
+def test_a_run_after_a_finished_one_starts_afresh(tmp_path, one_epoch):
+    output = tmp_path / "run"
+    first = run(output, "--plan", str(one_epoch))
+    values = (output / "values.jsonl").read_bytes()
+
+    second = run(output, "--plan", str(one_epoch))
+
+    assert (first.returncode, second.returncode) == (0, 0), second.stderr
+    assert second.stdout == first.stdout
+    assert (output / "values.jsonl").read_bytes() == values
+
+
+def test_resuming_a_finished_run_says_its_result_again(whole, tmp_path):
+    shutil.copytree(whole[0], tmp_path, dirs_exist_ok=True)
+
+    again = run(tmp_path, "--resume")
+
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.replace(str(tmp_path), str(whole[0])) == whole[1].stdout
+
+
+def test_resuming_where_nothing_ran_says_so_and_makes_nothing(tmp_path):
+    refused = run(tmp_path / "run", "--resume")
+
+    assert refused.returncode == 2
+    assert refused.stderr.startswith(f"Nothing to resume in {tmp_path / 'run'}. To start a run:  make run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_bad_plan_is_one_message_and_leaves_the_run_before_as_it_was(whole, tmp_path):
+    plan = tmp_path / "plan.yaml"
+    plan.write_text("horizon: 1 epoch\nlr: cosin(to=0.1)\n")
+    output = tmp_path / "run"
+    shutil.copytree(whole[0], output)
+    before = {file.name: file.read_bytes() for file in output.iterdir()}
+
+    refused = run(output, "--plan", str(plan))
+
+    assert refused.returncode == 1
+    assert "cosine" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert {file.name: file.read_bytes() for file in output.iterdir()} == before

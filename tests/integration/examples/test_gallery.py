@@ -1,0 +1,35 @@
+"""The gallery draws every scheduler of torch, each with its parameters and formula."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch.optim.lr_scheduler as peers
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "gallery" / "make.py"
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("gallery")
+    subprocess.run([sys.executable, str(EXAMPLE), str(folder)], check=True, capture_output=True)
+    return folder / "index.html"
+
+
+@pytest.mark.parametrize("name", [name for name in peers.__all__ if name != "LRScheduler"])
+def test_every_scheduler_of_torch_is_in_the_gallery(page, name):
+    assert f"<h2>{name}</h2>" in page.read_text()
+
+
+def test_the_gallery_shows_momentum_where_it_is_cycled(page):
+    sections = page.read_text().split("<section>")
+
+    for name in ("CyclicLR", "OneCycleLR"):
+        drawn = [section for section in sections if f"<h2>{name}</h2>" in section]
+        assert drawn
+        assert all(">momentum<" in section for section in drawn)
+
+
+def test_the_gallery_is_also_a_picture(page):
+    assert (page.parent / "gallery.png").read_bytes().startswith(b"\x89PNG")

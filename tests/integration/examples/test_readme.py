@@ -1,0 +1,59 @@
+"""The README says what the library does: its examples are run, its picture is drawn."""
+
+import doctest
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+
+import paramsched as ps
+
+README = Path(__file__).parents[3] / "README.md"
+TEXT = README.read_text(encoding="utf-8")
+
+
+def block(language: str) -> str:
+    found = re.search(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
+    assert found is not None
+    return found[1]
+
+
+def test_the_examples_in_the_readme_print_what_they_say():
+    examples = doctest.DocTestParser().get_doctest(TEXT.replace("```", ""), {"ps": ps}, "README.md", str(README), 0)
+
+    results = doctest.DocTestRunner().run(examples)
+
+    assert results.attempted > 0
+    assert results.failed == 0
+
+
+def test_the_picture_in_the_readme_is_what_the_command_draws(tmp_path):
+    (tmp_path / "plan.yaml").write_text(block("yaml"))
+    command, *picture = block("console").removeprefix("$ paramsched ").splitlines()
+
+    drawn = subprocess.run(
+        [sys.executable, "-m", "paramsched", *command.split()], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+
+    shown = [line.rstrip() for line in drawn.stdout.splitlines()]
+    assert shown[: len(picture) - 1] == picture[:-1]
+
+
+def test_the_loop_in_the_readme_runs_as_printed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("plan.yaml").write_text(block("yaml"))
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.AdamW([parameter], lr=0.1)
+    loader = [(torch.ones(1), torch.ones(1))] * 3
+    names = {
+        "optimizer": optimizer,
+        "loader": loader,
+        "model": lambda x: x * parameter,
+        "loss": torch.nn.functional.mse_loss,
+    }
+
+    exec(block("python"), names)
+
+    assert names["scheduler"].last_epoch == 3

@@ -1,0 +1,90 @@
+"""Our Runner with schedulers not quite ours: MMEngine's own, built, and users' classes that do without the base."""
+
+# ruff: noqa: C408  # the configs are written as MMEngine's users write them
+
+import warnings
+from typing import Any
+
+import pytest
+import torch
+
+from paramsched.compat import mmengine as ours
+from paramsched.runner import Runner
+from support.runner_jobs import QUIET, Recorder, loader, network
+
+
+def used(scheduler_of: Any, tmp_path: Any) -> list[float]:
+    """The lr of every update of three epochs of two batches."""
+    model = network()
+    wrapper = ours.OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.1))
+    recorder = Recorder(lambda optimizer: optimizer.param_groups[0]["lr"])
+    recorder.watch(wrapper.optimizer)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        Runner(
+            model=model,
+            loss=torch.nn.CrossEntropyLoss(),
+            work_dir=str(tmp_path),
+            train_dataloader=loader(2),
+            optim_wrapper=wrapper,
+            param_scheduler=scheduler_of(wrapper),
+            train_cfg=dict(by_epoch=True, max_epochs=3),
+            default_hooks=QUIET,
+        ).train()
+    return recorder.rows
+
+
+class Own(ours._ParamScheduler):
+    """It never constructs its base."""
+
+    by_epoch = True
+
+    def __init__(self, optimizer: Any) -> None:
+        self.optimizer, self.count = optimizer, 0
+
+    def step(self) -> None:
+        self.count += 1
+        self.optimizer.param_groups[0]["lr"] = 0.1 / 2**self.count
+
+
+class Patient(ours.ReduceOnPlateauLR):
+    """A plateau that does not either."""
+
+    def __init__(self, optimizer: Any) -> None:
+        self.optimizer, self.by_epoch = optimizer, True
+
+    def step(self, metrics: Any = None) -> None:
+        self.optimizer.param_groups[0]["lr"] /= 2
+
+
+@pytest.mark.parametrize("cls", [Own, Patient])
+def test_a_users_class_without_its_base_trains(cls: Any, tmp_path: Any) -> None:
+    assert used(cls, tmp_path) == pytest.approx([0.1, 0.1, 0.05, 0.05, 0.025, 0.025])
+
+
+def test_mmengines_own_schedulers_train(tmp_path: Any) -> None:
+    peer = pytest.importorskip("mmengine.optim.scheduler")
+
+    def built(optimizer: Any) -> list[Any]:
+        inner = optimizer.optimizer
+        return [peer.StepLR(inner, 1, 0.5), peer.ReduceOnPlateauLR(inner)]
+
+    assert used(built, tmp_path) == pytest.approx([0.1, 0.1, 0.05, 0.05, 0.025, 0.025])
+
+
+def test_a_plateau_of_mmengines_that_saw_no_metric_is_said() -> None:
+    peer = pytest.importorskip("mmengine.optim.scheduler")
+    optimizer = torch.optim.SGD(network().parameters(), lr=0.1)
+    plateau = peer.ReduceOnPlateauLR(optimizer)
+
+    before = ours.unmeasured([plateau])
+    plateau.step({"loss": 1.0})
+
+    assert len(before) == 1
+    assert ours.unmeasured([plateau]) == []
+
+
+def test_the_values_of_a_class_without_a_field_are_left_out() -> None:
+    optimizer = torch.optim.SGD(network().parameters(), lr=0.1)
+
+    assert ours.scheduled_values([Own(optimizer)]) == {}

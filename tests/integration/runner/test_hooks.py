@@ -1,0 +1,144 @@
+# configs are spelled as MMEngine spells them
+"""The order of hooks: that of real MMEngine, point by point."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from paramsched.runner import CheckpointHook, EarlyStoppingHook, Hook, Runner
+from support.runner_jobs import WithTrainStep, loader
+
+mmengine = pytest.importorskip("mmengine")
+
+POINTS = [
+    f"{when}_{what}"
+    for what in [
+        "run", "train", "val", "test", "train_epoch", "val_epoch", "test_epoch", "train_iter", "val_iter", "test_iter",
+        "save_checkpoint", "load_checkpoint",
+    ]
+    for when in ["before", "after"]
+]  # fmt: skip
+
+
+def recorder(base: type) -> object:
+    """A hook of that class that notes each point, and where the run was."""
+    seen: list[tuple] = []
+
+    def point(name):
+        def note(self, runner, batch_idx=None, **_):
+            seen.append((name, runner.epoch, runner.iter, batch_idx))
+
+        return note
+
+    points = {name: point(name) for name in POINTS if hasattr(base, name)}
+    hook = type("Recorder", (base,), {"priority": "VERY_HIGH", **points})()
+    hook.seen = seen
+    return hook
+
+
+class Worse:
+    """A metric that only gets worse."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def process(self, data_batch, data_samples) -> None:
+        pass
+
+    def evaluate(self, size):
+        self.calls += 1
+        return {"loss": float(self.calls)}
+
+
+@pytest.fixture
+def peer(monkeypatch):
+    """Runs MMEngine's Runner and returns what its hooks saw."""
+    from mmengine.evaluator import Evaluator
+    from mmengine.hooks import CheckpointHook as PeersCheckpointHook
+    from mmengine.hooks import EarlyStoppingHook as PeersEarlyStoppingHook
+    from mmengine.hooks import Hook as PeersHook
+    from mmengine.optim import OptimWrapper
+    from mmengine.runner import Runner as PeersRunner
+
+    monkeypatch.setattr("mmengine.runner.loops.time.sleep", lambda _: None)
+
+    class Metric(Worse, Evaluator):
+        def __init__(self):
+            Worse.__init__(self)
+
+    def run(tmp_path, *, counts, stopping, checkpoint, with_val, **settings):
+        hook = recorder(PeersHook)
+        model = WithTrainStep()
+        evaluated = {"val_dataloader": loader(2), "val_cfg": {}, "val_evaluator": Metric()} if with_val else {}
+        PeersRunner(
+            model=model,
+            work_dir=str(tmp_path / "peer"),
+            optim_wrapper=OptimWrapper(torch.optim.SGD(model.parameters(), lr=0.1), accumulative_counts=counts),
+            custom_hooks=[hook, *([PeersEarlyStoppingHook(**stopping)] if stopping else [])],
+            default_hooks={"checkpoint": PeersCheckpointHook(**checkpoint)} if checkpoint else None,
+            log_level="ERROR",
+            **evaluated,
+            **settings,
+        ).train()
+        return hook.seen
+
+    return run
+
+
+def ours(tmp_path, *, counts, stopping, checkpoint, with_val, **settings):
+    hook = recorder(Hook)
+    model = WithTrainStep()
+    evaluated = {"val_dataloader": loader(2), "val_cfg": {}, "val_evaluator": Worse()} if with_val else {}
+    Runner(
+        model=model,
+        work_dir=tmp_path / "ours",
+        optim_wrapper={"optimizer": torch.optim.SGD(model.parameters(), lr=0.1), "accumulative_counts": counts},
+        custom_hooks=[hook, *([EarlyStoppingHook(**stopping)] if stopping else [])],
+        default_hooks={"checkpoint": CheckpointHook(**checkpoint)} if checkpoint else None,
+        **evaluated,
+        **settings,
+    ).train()
+    return hook.seen
+
+
+BY_EPOCH = {"by_epoch": True, "max_epochs": 3}
+BY_ITERATION = {"by_epoch": False, "max_iters": 11}
+
+
+@pytest.mark.parametrize(
+    ("train_cfg", "with_val", "counts"),
+    [
+        (BY_EPOCH, True, 1),
+        (BY_EPOCH, False, 4),
+        (BY_EPOCH | {"val_interval": 2, "val_begin": 2}, True, 4),
+        (BY_ITERATION | {"val_interval": 3}, True, 1),
+        (BY_ITERATION, False, 4),
+    ],
+)
+def test_a_hook_sees_the_points_in_the_order_of_mmengine(peer, tmp_path, train_cfg, with_val, counts):
+    job = {"train_dataloader": loader(5), "train_cfg": train_cfg, "with_val": with_val, "counts": counts}
+
+    assert ours(tmp_path, stopping=None, checkpoint=None, **job) == peer(
+        tmp_path, stopping=None, checkpoint=None, **job
+    )
+
+
+@pytest.mark.parametrize(
+    "train_cfg", [BY_EPOCH | {"max_epochs": 9}, BY_ITERATION | {"val_interval": 2, "max_iters": 20}]
+)
+def test_a_run_that_stops_early_ends_as_in_mmengine(peer, tmp_path, train_cfg):
+    stopping = {"monitor": "loss", "patience": 2}
+    job = {"train_dataloader": loader(5), "train_cfg": train_cfg, "with_val": True, "counts": 1}
+
+    seen = ours(tmp_path, stopping=stopping, checkpoint=None, **job)
+
+    assert seen == peer(tmp_path, stopping=stopping, checkpoint=None, **job)
+    assert seen[-1][2] < 20
+
+
+@pytest.mark.parametrize("checkpoint", [{"interval": 2, "by_epoch": False}, {"interval": 2, "save_begin": 1}])
+def test_checkpoints_are_saved_when_mmengine_saves_them(peer, tmp_path, checkpoint):
+    job = {"train_dataloader": loader(5), "train_cfg": BY_EPOCH, "with_val": True, "counts": 1, "stopping": None}
+
+    assert ours(tmp_path, checkpoint=checkpoint, **job) == peer(tmp_path, checkpoint=checkpoint, **job)

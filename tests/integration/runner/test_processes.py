@@ -1,0 +1,65 @@
+"""Two processes on one machine, as `accelerate launch` starts them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import paramsched as ps
+from support.ports import free_port
+
+TESTS = Path(__file__).resolve().parents[2]
+
+
+def launch(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    # Accelerate starts several processes only by its launcher for several devices; the variable puts them on the CPU.
+    options = "--multi_gpu --num_processes=2 --num_machines=1 --num_cpu_threads_per_process=1 --mixed_precision=no"
+    script = [str(TESTS / "support" / "runner_two_processes.py"), str(folder), *arguments]
+    command = ["-m", "accelerate.commands.launch", *options.split(), "--dynamo_backend=no"]
+    command += [f"--main_process_port={free_port()}", *script]
+    paths = [str(TESTS.parent / "src"), str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "ACCELERATE_USE_CPU": "true"}
+    return subprocess.run([sys.executable, *command], capture_output=True, text=True, env=environment, timeout=240)
+
+
+def facts(folder: Path) -> tuple[dict, dict]:
+    first, second = (json.loads((folder / f"facts_{rank}.json").read_text()) for rank in (0, 1))
+    return first, second
+
+
+def test_two_processes_count_once_and_resume_exactly_after_a_kill(tmp_path):
+    whole, again = tmp_path / "whole", tmp_path / "again"
+    finished = launch(whole, "dicts")
+    killed = launch(again, "dicts", "kill")
+    resumed = launch(again, "dicts", "resume")
+
+    assert finished.returncode == 0, finished.stderr
+    assert killed.returncode != 0
+    assert resumed.returncode == 0, resumed.stderr
+    first, second = facts(whole)
+    assert first == second == facts(again)[0] == facts(again)[1]
+    assert (first["iters"], first["ticks"]) == (22, 22)
+    assert (again / "values.jsonl").read_text() == (whole / "values.jsonl").read_text()
+    validations = [json.loads(line) for line in (whole / "metrics.jsonl").read_text().splitlines()]
+    assert [line["samples"] for line in validations] == [7, 7]
+
+
+def test_a_plan_counts_the_updates_of_one_process(tmp_path):
+    finished = launch(tmp_path, "plan")
+
+    assert finished.returncode == 0, finished.stderr
+    first, second = facts(tmp_path)
+    used = [json.loads(line)["groups"][0]["lr"] for line in (tmp_path / "values.jsonl").read_text().splitlines()]
+    plan = ps.Plan(lr=ps.warmup("3 steps") >> ps.cosine(to=0.1))
+    assert first == second
+    assert used == ps.trace(plan, {"lr": 0.1}, ps.Calendar(total=12))["lr", 0].tolist()
+
+
+def test_a_train_step_past_the_wrapper_that_shares_gradients_is_refused(tmp_path):
+    finished = launch(tmp_path, "never")
+
+    assert finished.returncode != 0
+    assert "it did not call self(…)" in finished.stderr

@@ -1,0 +1,441 @@
+# ruff: noqa: C408  # configs are spelled as MMEngine spells them
+"""What a Runner does to the weights is what a plain torch loop does; what it says and refuses."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+
+import pytest
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState, GradientState
+from torch import nn
+
+import paramsched as ps
+from paramsched.compat.mmengine import OptimWrapper, StepLR
+from paramsched.errors import InvalidArgument, ParamschedError
+from paramsched.runner import METRICS, MODELS, Metric, Runner
+from support.runner_jobs import QUIET, WithMode, WithTrainStep, accuracy, loader, network
+
+cross_entropy = nn.functional.cross_entropy
+
+
+@pytest.fixture(autouse=True)
+def fresh_accelerate():
+    """Accelerate keeps its precision for the whole process."""
+
+    def forget():
+        AcceleratorState._reset_state(reset_partial_state=True)
+        GradientState._reset_state()
+
+    forget()
+    yield
+    forget()
+
+
+def run(model=None, *, batches=10, epochs=2, **settings) -> Runner:
+    model = network() if model is None else model
+    defaults = dict(
+        train_dataloader=loader(batches),
+        train_cfg=dict(by_epoch=True, max_epochs=epochs),
+        default_hooks=QUIET,
+        optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1, momentum=0.9)),
+        loss=None if isinstance(model, (WithTrainStep, WithMode, TwoParts)) else cross_entropy,
+    )
+    runner = Runner(model=model, **{**defaults, **settings})
+    runner.train()
+    return runner
+
+
+def plain(model, *, batches=10, epochs=2, counts=1, clip=None, lr=0.1) -> nn.Module:
+    """The same by hand; the last cycle may be shorter."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9)
+    total = batches * epochs
+    for index, (inputs, target) in enumerate(batch for _ in range(epochs) for batch in loader(batches)):
+        of_cycle = counts if index < total - total % counts else total % counts
+        (cross_entropy(model(inputs), target) / of_cycle).backward()
+        if (index + 1) % counts == 0 or index + 1 == total:
+            if clip is not None:
+                nn.utils.clip_grad_norm_(model.parameters(), clip)
+            optimizer.step()
+            optimizer.zero_grad()
+    return model
+
+
+def assert_same_weights(one: nn.Module, other: nn.Module) -> None:
+    for name, expected in other.state_dict().items():
+        assert torch.equal(one.state_dict()[name], expected), name
+
+
+class TwoParts(nn.Module):
+    """Two optimizers, one for each part."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.body, self.head = nn.Linear(64, 16), nn.Linear(16, 10)
+
+    def forward(self, inputs):
+        return self.head(self.body(inputs).relu())
+
+    def train_step(self, data, optim_wrapper):
+        inputs, target = data
+        with optim_wrapper["body"].optim_context(self):
+            loss = cross_entropy(self(inputs), target)
+        optim_wrapper["body"].backward(loss, retain_graph=True)
+        optim_wrapper["head"].backward(loss * 0)
+        for one in optim_wrapper.values():
+            one.step()
+            one.zero_grad()
+        return {"loss": loss.detach()}
+
+
+# ---------------------------------------------------------------------- weights
+
+
+@pytest.mark.parametrize("counts", [1, 3, 4])
+def test_accumulation_updates_as_a_plain_loop_does(counts):
+    trained = run(optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1, momentum=0.9), accumulative_counts=counts))
+
+    assert_same_weights(trained.model, plain(network(), counts=counts))
+
+
+def test_clipping_changes_the_weights_as_a_plain_loop_does():
+    clipped = run(optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1, momentum=0.9), clip_grad=dict(max_norm=0.5)))
+
+    assert_same_weights(clipped.model, plain(network(), clip=0.5))
+    assert not torch.equal(clipped.model[0].weight, plain(network())[0].weight)
+
+
+def test_mixed_precision_changes_the_weights_as_a_plain_loop_does():
+    wrapper = dict(type="AmpOptimWrapper", dtype="bfloat16", optimizer=dict(type="SGD", lr=0.1, momentum=0.9))
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+
+    trained = run(optim_wrapper=wrapper)
+    for inputs, target in [*loader(10), *loader(10)]:
+        with torch.autocast("cpu", torch.bfloat16):
+            output = model(inputs).float()
+            loss = cross_entropy(output, target)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    assert_same_weights(trained.model, model)
+    assert not torch.equal(model[0].weight, plain(network())[0].weight)
+
+
+def test_another_precision_in_the_same_process_is_refused_not_ignored():
+    run(optim_wrapper=dict(type="AmpOptimWrapper", dtype="bfloat16", optimizer=dict(type="SGD", lr=0.1)), epochs=1)
+
+    with pytest.raises(InvalidArgument, match="'bf16', this one needs 'no'"):
+        run(epochs=1)
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_an_update_that_the_loss_scaler_skips_moves_no_plan(tmp_path, fused):
+    accelerator = Accelerator(cpu=True)
+    accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=2.0)
+    model = network()
+
+    def with_overflow(output, target):
+        loss = cross_entropy(output, target)
+        return loss * (math.inf if next(calls) == 3 else 1)
+
+    calls = iter(range(99))
+    runner = run(
+        model,
+        epochs=1,
+        loss=with_overflow,
+        accelerator=accelerator,
+        work_dir=tmp_path,
+        default_hooks=dict(checkpoint=None, progress=None),
+        optim_wrapper=torch.optim.SGD(model.parameters(), lr=0.1, fused=fused),
+        param_scheduler=ps.Plan(lr=ps.linear(1, 0.0, over=10)),
+    )
+
+    used = [json.loads(line) for line in (tmp_path / "values.jsonl").read_text().splitlines()]
+    assert runner.schedulers[""][0].last_epoch == runner.steppers[""].updates == 9
+    assert [line["groups"][0]["lr"] for line in used] == pytest.approx([0.1 * (1 - t / 10) for t in range(9)])
+    assert [line["iter"] for line in used] == [0, 1, 2, 4, 5, 6, 7, 8, 9]
+
+
+def test_two_optimizers_follow_their_own_schedules_and_train_as_a_plain_loop(tmp_path):
+    model, same = TwoParts(), TwoParts()
+    runner = run(
+        model,
+        work_dir=tmp_path,
+        default_hooks=dict(checkpoint=None, progress=None),
+        optim_wrapper=dict(
+            body=dict(optimizer=dict(type="SGD", lr=0.1)),
+            head=OptimWrapper(torch.optim.Adam(model.head.parameters(), 0.01)),
+        ),
+        param_scheduler=dict(body=dict(type="StepLR", step_size=1), head=ps.Plan(lr=ps.linear(1, 0))),
+    )
+    body, head = torch.optim.SGD(same.body.parameters(), lr=0.1), torch.optim.Adam(same.head.parameters(), 0.01)
+    for t, (inputs, target) in enumerate([*loader(10), *loader(10)]):
+        body.param_groups[0]["lr"], head.param_groups[0]["lr"] = 0.1 * 0.1 ** (t // 10), 0.01 * (1 - t / 20)
+        cross_entropy(same(inputs), target).backward()
+        body.step(), head.step()
+        body.zero_grad(), head.zero_grad()
+
+    for name, expected in same.state_dict().items():
+        torch.testing.assert_close(model.state_dict()[name], expected, rtol=1e-5, atol=1e-7, msg=name)
+    lines = [json.loads(line) for line in (tmp_path / "values.jsonl").read_text().splitlines()]
+    assert {line["optimizer"] for line in lines} == {"body", "head"}
+    assert set(runner.values()) == {("body.lr", 0), ("head.lr", 0)}
+
+
+def test_one_loss_for_two_optimizers_needs_no_train_step():
+    model, same = TwoParts(), TwoParts()
+    del TwoParts.train_step
+    try:
+        run(
+            model,
+            loss=cross_entropy,
+            optim_wrapper={name: dict(optimizer=dict(type="SGD", lr=0.1, momentum=0.9)) for name in ("body", "head")},
+        )
+    finally:
+        TwoParts.train_step = _train_step
+
+    assert_same_weights(model, plain(same))
+
+
+_train_step = TwoParts.train_step
+
+# ---------------------------------------------------------------------- models and metrics
+
+
+@pytest.mark.parametrize("kind", [WithTrainStep, WithMode])
+def test_models_as_mmengine_wants_them_train_as_any_other(kind):
+    trained = run(kind())
+
+    assert_same_weights(trained.model.body, plain(network()))
+
+
+def test_a_model_that_returns_its_losses_trains_on_their_sum():
+    class Plain(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = network()
+
+        def forward(self, inputs, target):
+            loss = cross_entropy(self.body(inputs), target)
+            return {"loss_a": 0.25 * loss, "loss_b": [0.25 * loss, 0.5 * loss], "margin": loss.detach() * 9}
+
+    trained = run(Plain(), loss=None)
+
+    for one, other in zip(trained.model.body.parameters(), plain(network()).parameters(), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+@METRICS.register_module()
+class Errors(Metric):
+    def process(self, data_batch, data_samples):
+        self.results += (data_samples.argmax(1) != data_batch[1]).tolist()
+
+    def compute_metrics(self, results):
+        return {"errors": sum(results), "seen": len(results)}
+
+
+def test_metrics_are_functions_or_objects_or_named():
+    model = WithTrainStep()
+    runner = Runner(model=model, val_dataloader=loader(5), val_evaluator=[accuracy, dict(type="Errors", prefix="test")])
+
+    metrics = runner.val()
+
+    assert metrics["test/seen"] == 20
+    assert metrics["accuracy"] == pytest.approx(1 - metrics["test/errors"] / 20)
+
+
+def test_without_a_metric_the_mean_loss_is_one():
+    model = network()
+    runner = Runner(model=model, val_dataloader=loader(5), loss=cross_entropy)
+
+    inputs, target = (torch.cat(parts) for parts in zip(*loader(5), strict=True))
+    assert runner.val()["loss"] == pytest.approx(cross_entropy(model(inputs), target).item())
+
+
+def test_a_built_scheduler_does_not_hinder_a_validation_before_training():
+    model = network()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    runner = Runner(
+        model=model,
+        train_dataloader=loader(4),
+        train_cfg=dict(max_epochs=2),
+        optim_wrapper=optimizer,
+        param_scheduler=StepLR(optimizer, step_size=1),
+        val_dataloader=loader(2),
+        loss=cross_entropy,
+        default_hooks=QUIET,
+    )
+
+    before = runner.val()
+    runner.train()
+
+    assert set(before) == {"loss"}
+    assert runner.values()["lr", 0] == pytest.approx(0.001)
+
+
+# ---------------------------------------------------------------------- schedules
+
+
+def test_a_plan_counts_updates_and_an_epoch_ends_a_cycle(tmp_path):
+    plan = ps.Plan(lr=ps.linear(1.0, 0.0), horizon="2 epochs")
+    runner = run(
+        work_dir=tmp_path,
+        param_scheduler=plan,
+        default_hooks=dict(checkpoint=None, progress=None),
+        optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1), accumulative_counts=4),
+    )
+
+    used = [json.loads(line)["groups"][0]["lr"] for line in (tmp_path / "values.jsonl").read_text().splitlines()]
+    trace = ps.trace(plan, {"lr": 0.1}, ps.Calendar(batches_per_epoch=10, accumulation=4))
+    assert used == trace["lr", 0].tolist()
+    assert runner.schedulers[""][0].last_epoch == 6
+
+
+@pytest.mark.parametrize("form", ["text", "file", "mapping", "plan"])
+def test_a_plan_may_be_given_as_text_file_mapping_or_itself(tmp_path, form):
+    text = 'horizon: 2 epochs\nlr: warmup("10%") >> cosine(to=0.1)\n'
+    file = tmp_path / "plan.yaml"
+    file.write_text(text)
+    given = {
+        "text": text,
+        "file": str(file),
+        "mapping": {"horizon": "2 epochs", "lr": 'warmup("10%") >> cosine(to=0.1)'},
+        "plan": ps.loads(text),
+    }[form]
+
+    assert run(param_scheduler=given).schedulers[""][0].plan == ps.loads(text)
+
+
+def test_accumulation_ticks_on_batches_with_a_warning_or_on_updates_when_asked():
+    settings = dict(
+        param_scheduler=dict(type="LinearLR", start_factor=0.5, by_epoch=False, end=4),
+        optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1), accumulative_counts=5),
+        epochs=1,
+    )
+
+    with pytest.warns(UserWarning, match="tick on every batch"):
+        batches = run(**settings)
+    updates = run(
+        **settings,
+        batches=20,
+        default_hooks=QUIET | {"param_scheduler": dict(type="ParamSchedulerHook", count="updates")},
+    )
+
+    assert batches.schedulers[""][0]._global_step == 10
+    assert updates.schedulers[""][0]._global_step == 4
+
+
+def test_in_a_run_by_iterations_schedulers_by_epoch_tick_after_each_pass():
+    with pytest.warns(UserWarning, match="by_epoch=True in a run by iterations"):
+        runner = run(
+            batches=5,
+            train_cfg=dict(by_epoch=False, max_iters=15),
+            param_scheduler=dict(type="StepLR", step_size=1, gamma=0.5),
+        )
+
+    assert runner.values()["lr", 0] == pytest.approx(0.1 * 0.5**2)  # the third tick is at the end of its window
+
+
+def test_a_plateau_without_validation_is_said():
+    with pytest.warns(UserWarning, match="never acts: there is no validation"):
+        run(param_scheduler=[dict(type="ReduceOnPlateauLR", monitor="loss")], epochs=1)
+    with pytest.warns(UserWarning, match='plateau\\("loss"\\) never acts'):
+        run(param_scheduler='lr: constant() * plateau("loss")', epochs=1)
+
+
+def test_a_plateau_that_watches_what_is_not_measured_is_an_error():
+    with pytest.raises(InvalidArgument, match=r"computed no 'acc'.*loss"):
+        run(param_scheduler='lr: constant() * plateau("acc", mode="max")', val_dataloader=loader(2))
+
+
+def test_all_groups_and_scheduled_fields_are_logged(tmp_path):
+    model = network()
+    body = list(model.parameters())
+    groups = [{"params": body[:2], "weight_decay": 0.1}, {"params": body[2:], "lr": 0.3}]
+    run(
+        model,
+        work_dir=tmp_path,
+        default_hooks=dict(checkpoint=None, progress=None),
+        optim_wrapper=dict(optimizer=torch.optim.AdamW(groups, lr=0.1)),
+        param_scheduler=[
+            dict(type="LinearMomentum", start_factor=0.5, by_epoch=False, end=5),
+            dict(type="StepParamScheduler", param_name="weight_decay", step_size=1, gamma=0.5),
+        ],
+        auto_scale_lr=dict(base_batch_size=8, enable=True),
+    )
+
+    last = json.loads((tmp_path / "values.jsonl").read_text().splitlines()[-1])
+    assert last["groups"] == [
+        pytest.approx({"lr": 0.05, "momentum": 0.9, "weight_decay": 0.05}),
+        pytest.approx({"lr": 0.15, "momentum": 0.9, "weight_decay": 0.005}),
+    ]
+
+
+def test_a_second_run_in_a_folder_begins_its_log_anew(tmp_path):
+    for _ in range(2):
+        run(work_dir=tmp_path, default_hooks=dict(progress=None))
+
+    assert len((tmp_path / "values.jsonl").read_text().splitlines()) == 20
+
+
+def test_early_stopping_ends_the_run():
+    runner = run(
+        epochs=9,
+        val_dataloader=loader(2),
+        custom_hooks=[dict(type="EarlyStoppingHook", monitor="loss", min_delta=10.0, patience=2)],
+    )
+
+    assert runner.epoch == 3
+
+
+# ---------------------------------------------------------------------- configs
+
+
+@MODELS.register_module()
+def digits_network():
+    return network()
+
+
+def test_a_config_builds_everything_by_name(tmp_path):
+    cfg = dict(
+        batch_size=4,  # a variable of the config's own
+        model=dict(type="digits_network"),
+        work_dir=str(tmp_path),
+        train_dataloader=dict(
+            dataset=loader(3).dataset, batch_size=4, sampler=dict(type="DefaultSampler", shuffle=True), num_workers=0
+        ),
+        train_cfg=dict(type="EpochBasedTrainLoop", max_epochs=2),
+        optim_wrapper=dict(type="OptimWrapper", optimizer=dict(type="Adam", lr=0.01)),
+        param_scheduler=dict(type="ExponentialLR", gamma=0.5),
+        default_hooks=dict(timer=dict(type="IterTimerHook"), logger=dict(type="LoggerHook", interval=2), progress=None),
+        randomness=dict(seed=0),
+        launcher="none",
+    )
+
+    runner = Runner.from_cfg(cfg, loss=cross_entropy)
+    runner.train()
+
+    assert runner.cfg == cfg
+    assert runner.values()["lr", 0] == pytest.approx(0.005)  # a window of two epochs has one tick after the first
+    assert (tmp_path / "epoch_2" / "runner.pt").exists()
+
+
+def test_training_needs_something_to_train_with():
+    with pytest.raises(ParamschedError, match="train_dataloader"):
+        Runner(model=network()).train()
+
+
+def test_a_runner_leaves_what_it_is_given_as_it_is():
+    model = network()
+    given = dict(optimizer=dict(type="SGD", lr=0.1), clip_grad=dict(type="norm", max_norm=1.0))
+    before = copy.deepcopy(given)
+
+    run(model, optim_wrapper=given, epochs=1)
+
+    assert given == before

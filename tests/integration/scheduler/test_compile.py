@@ -1,0 +1,56 @@
+"""A compiled step runs the hooks as they are and is not compiled anew for each update."""
+
+import pytest
+import torch
+
+import paramsched as ps
+from support.updates import planned, probe
+
+LR = ps.warmup(3, start=0.1) >> ps.cosine(to=0.01)
+PLANS = {
+    "lr": ps.Plan(lr=LR, horizon=100),
+    "two fields": ps.Plan(lr=LR, weight_decay=ps.linear(1.0, 2.0), horizon=100),
+    "rows": ps.Plan(ps.Binding("lr", ps.linear(2.0, 1.0), groups=1), lr=LR, horizon=100),
+}
+WARM = 3  # updates after which nothing may be compiled any more
+
+
+@pytest.mark.parametrize("tensor", [False, True])
+@pytest.mark.parametrize("name", PLANS)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_compiled_step_uses_the_planned_values_and_is_compiled_as_often_as_values_need(name, tensor):
+    plan, graphs, found = PLANS[name], [], []
+    parameters = [torch.nn.Parameter(torch.ones(3)) for _ in range(2)]
+    optimizer = torch.optim.AdamW([{"params": [one]} for one in parameters], lr=torch.tensor(0.1) if tensor else 0.1)
+    torch._dynamo.reset()
+    scheduler = ps.Scheduler(optimizer, plan)
+
+    def counting(graph, inputs):
+        graphs.append(graph)
+        return graph.forward
+
+    step = torch.compile(optimizer.step, backend=counting)
+    for t in range(45):  # the blocks of the table end at 1 and 33
+        for parameter in parameters:
+            parameter.grad = torch.ones(3)
+        found.append(float(optimizer.param_groups[1]["lr"]))
+        with torch._dynamo.config.patch(error_on_recompile=t >= WARM):
+            step()
+
+    base = torch.tensor(0.1).item() if tensor else 0.1
+    whole = torch.tensor(planned(plan, [{"lr": base, "weight_decay": 0.01}] * 2, "lr", 1), dtype=torch.float64)
+    assert found == (whole.float() if tensor else whole).tolist()[:45]
+    assert scheduler.last_epoch == 45
+    # A float that changes is seen at the second update; a tensor lr is compiled once, as without a plan.
+    assert len(graphs) == (1 if tensor and name != "two fields" else 2)
+
+
+def test_what_the_user_says_of_changing_numbers_stays(monkeypatch):
+    monkeypatch.setattr(torch.compiler.config, "dynamic_sources", "L['x']")
+
+    for _ in range(2):
+        ps.Scheduler(probe(), PLANS["lr"])
+
+    first, ours = torch.compiler.config.dynamic_sources.split(",")
+    assert first == "L['x']"
+    assert "paramsched_t" in ours

@@ -1,0 +1,201 @@
+"""What engines that know only torch's LRScheduler find."""
+
+import io
+
+import pytest
+import torch
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+
+import paramsched as ps
+from support.updates import planned, probe, run, used
+
+PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=20)
+LR = planned(PLAN, {"lr": 0.1})
+
+
+def test_it_is_an_lr_scheduler_by_type_and_no_plateau():
+    scheduler = ps.Scheduler(probe(), PLAN)
+
+    assert isinstance(scheduler, LRScheduler)
+    assert not isinstance(scheduler, ReduceLROnPlateau)
+
+
+def test_attaching_leaves_the_step_and_the_groups_as_torch_made_them():
+    optimizer = probe()
+    before = set(optimizer.param_groups[0])
+
+    ps.Scheduler(optimizer, PLAN)
+
+    assert "step" not in vars(optimizer)
+    assert set(optimizer.param_groups[0]) - before == {"paramsched_t", "paramsched_plan", "paramsched_base_lr"}
+
+
+def test_the_entries_of_groups_are_flat_plain_numbers():
+    plan = ps.Plan(ps.Binding("betas[1]", ps.linear(1.0, 0.5)), lr=ps.cosine(), horizon=20)
+    optimizer = probe({"lr": 0.5})
+    ps.Scheduler(optimizer, plan)
+
+    run(optimizer, 3)
+
+    ours = {
+        key: value for key, value in optimizer.state_dict()["param_groups"][0].items() if key.startswith("paramsched")
+    }
+    assert ours == {
+        "paramsched_t": 3,
+        "paramsched_plan": int(plan.fingerprint[:15], 16),
+        "paramsched_base_lr": 0.5,
+        "paramsched_base_betas_1": 0.999,
+    }
+    assert {type(value) for value in ours.values()} == {int, float}
+
+
+def test_every_group_of_a_saved_optimizer_carries_the_count():
+    optimizer = probe({}, {}, {})
+    ps.Scheduler(optimizer, PLAN)
+
+    run(optimizer, 3)
+
+    assert [one["paramsched_t"] for one in optimizer.state_dict()["param_groups"]] == [3, 3, 3]
+
+
+def test_a_plan_without_fingerprint_has_the_number_zero():
+    optimizer = probe()
+
+    ps.Scheduler(optimizer, ps.Plan(ps.Binding("lr", ps.cosine(), groups=lambda one: True), horizon=20))
+
+    assert optimizer.param_groups[0]["paramsched_plan"] == 0
+
+
+@pytest.mark.parametrize("calls", [0, 1, 3])
+def test_step_moves_nothing_however_often_it_is_called(calls):
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, PLAN)
+
+    for _ in range(20):
+        optimizer.step()
+        for _ in range(calls):
+            scheduler.step()
+
+    assert used(optimizer) == LR
+
+
+def test_last_epoch_is_the_count_and_ignores_what_is_written():
+    scheduler = ps.Scheduler(probe(), PLAN)
+    run(scheduler.optimizer, 4)
+
+    scheduler.last_epoch += 3
+
+    assert scheduler.last_epoch == scheduler.t == 4
+    assert scheduler.get_lr() == [LR[4]]
+
+
+def test_step_count_is_a_plain_number_that_engines_may_add_to():
+    scheduler = ps.Scheduler(probe(), PLAN)
+
+    scheduler._step_count += 1
+    scheduler.step()
+
+    assert scheduler._step_count == 3
+
+
+def test_it_does_not_look_like_one_cycle():
+    assert not hasattr(ps.Scheduler(probe(), PLAN), "total_steps")
+
+
+def test_last_lr_is_that_of_the_last_update_until_step_is_called():
+    optimizer = probe({"lr": 0.1}, {"lr": 0.5})
+    scheduler = ps.Scheduler(optimizer, PLAN)
+    other = planned(PLAN, {"lr": 0.5})
+    assert scheduler.get_last_lr() == [LR[0], other[0]]
+
+    for t in range(5):
+        optimizer.step()
+        assert scheduler.get_last_lr() == scheduler._last_lr == [LR[t], other[t]]
+        scheduler.step()
+        assert scheduler.get_last_lr() == [LR[t + 1], other[t + 1]]
+
+
+def test_last_lr_knows_the_metric_rules_of_that_update():
+    plan = ps.Plan(lr=ps.linear(1.0, 0.0) * ps.plateau("loss", patience=0, factor=0.5), horizon=20)
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, plan)
+    run(optimizer, 3)
+
+    for _ in range(3):
+        scheduler.observe(loss=1.0)
+
+    assert scheduler.get_last_lr() == [LR[2]]
+    assert scheduler.get_lr() == [LR[3] * 0.25]
+    run(optimizer, 1)
+    assert scheduler.get_last_lr() == [LR[3] * 0.25]
+
+
+def test_last_lr_of_a_field_that_is_not_scheduled_is_what_the_group_has():
+    scheduler = ps.Scheduler(probe(), ps.Plan(weight_decay=ps.cosine(), horizon=20))
+
+    run(scheduler.optimizer, 2)
+
+    assert scheduler.get_last_lr() == scheduler.base_lrs == [0.1]
+
+
+def test_last_lr_of_tensors_is_no_view_of_them():
+    optimizer = probe(lr=torch.tensor(0.5))
+    scheduler = ps.Scheduler(optimizer, PLAN)
+
+    kept = scheduler.get_last_lr()
+    run(optimizer, 3)
+
+    assert [float(one) for one in kept] == [0.5]
+
+
+def test_base_lrs_are_the_bases():
+    optimizer = probe({"lr": 0.1}, {"lr": 0.5})
+    scheduler = ps.Scheduler(optimizer, PLAN)
+
+    run(optimizer, 5)
+
+    assert scheduler.base_lrs == [0.1, 0.5]
+
+
+def test_the_state_loads_with_weights_only():
+    plan = ps.Plan(lr=ps.linear(1.0, 0.0) * ps.plateau("loss"), horizon="2 epochs")
+    scheduler = ps.Scheduler(probe({}, {"lr": 0.5}), plan, batches_per_epoch=10, accumulation=2)
+    scheduler.observe(loss=1.0)
+    file = io.BytesIO()
+    torch.save(scheduler.state_dict(), file)
+    file.seek(0)
+
+    assert torch.load(file, weights_only=True) == scheduler.state_dict()
+
+
+def test_values_names_fields_and_groups_as_a_trace_does():
+    plan = ps.Plan(ps.Binding(ps.Target("temperature", 2.0), "linear(1.0, 0.5)"), lr=ps.linear(1.0, 0.0), horizon=20)
+    optimizer = probe({"name": "body"}, {"name": "head", "lr": 0.5})
+    scheduler = ps.Scheduler(optimizer, plan)
+    run(optimizer, 5)
+
+    shown = ps.trace(plan, optimizer)
+
+    assert scheduler.values() == {key: shown[key][5] for key in shown.keys()}
+    assert scheduler.value("lr", "head") == scheduler.value("lr", 1) == shown["lr", "head"][5]
+    assert scheduler.value("temperature") == 1.75
+    with pytest.raises(ps.InvalidArgument, match="not scheduled; there are 'lr' of 'body'"):
+        scheduler.value("weight_decay")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"plan": {"lr": 1}}, "no Plan"),
+        ({"drive": "hand"}, "drive='hand'"),
+        ({"on_change": "old"}, "'old' is none of"),
+        ({"on_change": {"lr": "newest"}}, "newest"),
+        ({"calendar": ps.Calendar(total=20), "total": 20}, "facts are given twice"),
+        ({"optimizer": object()}, "no param_groups"),
+    ],
+)
+def test_an_argument_that_cannot_be_is_refused(arguments, said):
+    given = {"optimizer": probe(), "plan": PLAN, **arguments}
+
+    with pytest.raises(ps.InvalidArgument, match=said):
+        ps.Scheduler(given.pop("optimizer"), given.pop("plan"), **given)

@@ -1,0 +1,127 @@
+"""Copies, pickles, and what is freed when."""
+
+import copy
+import gc
+import io
+import pickle
+import weakref
+
+import pytest
+import torch
+
+import paramsched as ps
+from support.updates import group, planned, probe, run, used
+
+PLAN = ps.Plan(
+    lr=ps.linear(1.0, 0.0) * ps.plateau("loss", patience=0, factor=0.5), momentum=ps.linear(1.0, 0.5), horizon=20
+)
+
+
+def through_pickle(objects):
+    return pickle.loads(pickle.dumps(objects))
+
+
+def through_torch(objects):
+    file = io.BytesIO()
+    torch.save(objects, file)
+    file.seek(0)
+    return torch.load(file, weights_only=False)
+
+
+WAYS = pytest.mark.parametrize("copied", [copy.deepcopy, through_pickle, through_torch])
+
+
+def triple():
+    model = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.AdamW([{"params": [model.weight]}, {"params": [model.bias], "lr": 0.5}], lr=0.1)
+    return model, optimizer, ps.Scheduler(optimizer, PLAN)
+
+
+def train(model, optimizer, updates):
+    found = []
+    for _ in range(updates):
+        model(torch.ones(1, 2)).sum().backward()
+        found.append([(one["lr"], one["betas"]) for one in optimizer.param_groups])
+        optimizer.step()
+        optimizer.zero_grad()
+    return found
+
+
+@WAYS
+def test_a_copy_of_model_optimizer_and_scheduler_goes_on_by_itself(copied):
+    model, optimizer, scheduler = triple()
+    train(model, optimizer, 3)
+    for _ in range(2):
+        scheduler.observe(loss=1.0)
+
+    model2, optimizer2, scheduler2 = copied((model, optimizer, scheduler))
+
+    assert scheduler2.optimizer is optimizer2
+    assert (scheduler2.states, scheduler2.last_epoch) == (scheduler.states, 3)
+    assert scheduler2.get_last_lr() == scheduler.get_last_lr()
+    mine, copies = train(model, optimizer, 4), train(model2, optimizer2, 6)
+    assert copies[:4] == mine
+    assert (scheduler.last_epoch, scheduler2.last_epoch) == (7, 9)
+    torch.testing.assert_close(
+        copies[0][1][0], 0.5 * 0.5 * planned(ps.Plan(lr=ps.linear(1, 0), horizon=20), {"lr": 1.0})[3]
+    )
+
+
+@WAYS
+@pytest.mark.parametrize("tensor", [False, True])
+def test_an_optimizer_copied_alone_carries_count_and_bases(copied, tensor):
+    plan = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=20)
+    bases = [torch.tensor(0.25), torch.tensor(0.5)] if tensor else [0.25, 0.5]
+    optimizer = torch.optim.SGD([group(lr=base) for base in bases], lr=1.0)
+    ps.Scheduler(optimizer, plan)
+    run(optimizer, 7)
+
+    twin = copied(optimizer)
+    frozen = float(twin.param_groups[0]["lr"])
+    run(twin, 2)
+    assert float(twin.param_groups[0]["lr"]) == frozen
+    scheduler = ps.Scheduler(twin, plan)
+    run(twin, 1)
+    run(optimizer, 1)
+
+    assert scheduler.last_epoch == 8
+    assert [float(one["lr"]) for one in twin.param_groups] == [float(one["lr"]) for one in optimizer.param_groups]
+    assert scheduler.base_lrs == [0.25, 0.5]
+
+
+@WAYS
+def test_a_copy_of_a_detached_scheduler_writes_nothing(copied):
+    _, optimizer, scheduler = triple()
+    scheduler.detach()
+    optimizer.param_groups[0]["lr"] = 0.77
+
+    twin = copied(scheduler)
+
+    assert twin.optimizer.param_groups[0]["lr"] == 0.77
+    assert not any(key.startswith("paramsched") for key in twin.optimizer.param_groups[0])
+    assert not twin.optimizer._optimizer_step_post_hooks
+
+
+def test_deleting_an_optimizer_frees_it_without_the_cycle_collector():
+    model, optimizer, scheduler = triple()
+    train(model, optimizer, 2)
+    gone = weakref.ref(optimizer), weakref.ref(model)
+    gc.collect()
+    gc.disable()
+
+    try:
+        del model, optimizer, scheduler
+        assert [one() for one in gone] == [None, None]
+    finally:
+        gc.enable()
+
+
+def test_the_scheduler_may_be_dropped_and_the_plan_goes_on():
+    plan = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=20)
+    optimizer = probe()
+    gone = weakref.ref(ps.Scheduler(optimizer, plan))
+
+    run(optimizer, 20)
+
+    assert gone() is None
+    assert used(optimizer) == planned(plan, {"lr": 0.1})

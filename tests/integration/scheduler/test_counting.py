@@ -1,0 +1,227 @@
+"""What counts as an update, and what does not."""
+
+import pytest
+import torch
+
+import paramsched as ps
+from paramsched.compat.mmengine import optimizers
+from paramsched.scheduler.updates import watch_updates
+from support.updates import Probe, group, planned, probe, run, used
+
+PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=10)
+LR = planned(PLAN, {"lr": 0.1})
+
+
+class Parent(torch.optim.SGD):
+    def step(self, closure=None):
+        return super().step(closure)
+
+
+class Child(Parent):
+    def step(self, closure=None):
+        return super().step(closure)
+
+
+def lr_of(optimizer):
+    return optimizer.param_groups[0]["lr"]
+
+
+def test_each_step_uses_the_planned_value_and_moves_the_plan():
+    optimizer = probe()
+    ps.Scheduler(optimizer, PLAN)
+
+    run(optimizer, 12)
+
+    assert used(optimizer) == [*LR, 0.0, 0.0]
+
+
+def test_a_step_that_calls_the_step_of_its_parent_is_one_update():
+    parents = [torch.optim.SGD([group()["params"][0]], lr=0.1), Parent(**group(), lr=0.1)]
+    optimizer = Child(**group(), lr=0.1)
+    assert all(type(one).step.hooked for one in parents)
+    scheduler = ps.Scheduler(optimizer, PLAN)
+
+    for t in range(10):
+        assert (scheduler.last_epoch, lr_of(optimizer)) == (t, LR[t])
+        optimizer.step()
+
+
+def test_an_exception_in_the_closure_is_no_update_and_the_next_step_counts():
+    optimizer = Child(**group(), lr=0.1)
+    scheduler = ps.Scheduler(optimizer, PLAN)
+
+    for t in range(5):
+        with pytest.raises(ZeroDivisionError):
+            optimizer.step(lambda: 1 / 0)
+        assert (scheduler.last_epoch, lr_of(optimizer)) == (t, LR[t])
+        optimizer.step()
+
+    assert scheduler.last_epoch == 5
+
+
+def test_a_step_that_outlives_a_failure_of_its_parent_is_one_update():
+    class Stubborn(torch.optim.SGD):
+        def step(self, closure=None):
+            try:
+                super().step(lambda: 1 / 0)
+            except ZeroDivisionError:
+                super().step()
+
+    torch.optim.SGD(**group(), lr=0.1)
+    optimizer = Stubborn(**group(), lr=0.1)
+    scheduler = ps.Scheduler(optimizer, PLAN)
+
+    run(optimizer, 4)
+
+    assert (scheduler.last_epoch, lr_of(optimizer)) == (4, LR[4])
+
+
+def test_a_closure_that_is_called_many_times_is_one_update():
+    parameter = torch.nn.Parameter(torch.tensor([3.0, -2.0]))
+    optimizer = torch.optim.LBFGS([parameter], lr=0.1, max_iter=5)
+    scheduler = ps.Scheduler(optimizer, PLAN)
+    calls = []
+
+    def closure():
+        calls.append(lr_of(optimizer))
+        optimizer.zero_grad()
+        loss = (parameter**2).sum()
+        loss.backward()
+        return loss
+
+    for _ in range(3):
+        optimizer.step(closure)
+
+    assert scheduler.last_epoch == 3
+    assert len(calls) > 3
+    assert list(dict.fromkeys(calls)) == LR[:3]
+
+
+def test_a_closure_that_steps_another_scheduled_optimizer_moves_each_plan_once():
+    inner, outer = probe(), probe()
+    schedulers = [ps.Scheduler(inner, PLAN), ps.Scheduler(outer, PLAN)]
+
+    for _ in range(4):
+        outer.step(inner.step)
+
+    assert [one.last_epoch for one in schedulers] == [4, 4]
+    assert used(inner) == used(outer) == LR[:4]
+
+
+@pytest.mark.parametrize("fused", [False, True])
+@pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.AdamW])
+def test_an_update_that_a_gradient_scaler_skipped_is_none(kind, fused):
+    entries = group()
+    optimizer = kind(**entries, lr=0.1, fused=fused)
+    scheduler = ps.Scheduler(optimizer, PLAN)
+    scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
+    overflows = (True, False, False, True, True, False)
+
+    happened = 0
+    for overflow in overflows:
+        entries["params"][0].grad = torch.full((2,), float("inf") if overflow else 1.0)
+        scaler.scale(torch.ones(1))
+        assert lr_of(optimizer) == LR[happened]
+        scaler.step(optimizer)
+        scaler.update()
+        happened += not overflow
+
+        assert (scheduler.last_epoch, lr_of(optimizer)) == (happened, LR[happened])
+
+
+@pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
+@pytest.mark.parametrize("tensor", [False, True])
+def test_steps_under_no_grad_and_inference_mode_count_and_leave_ordinary_tensors(context, tensor):
+    optimizer = probe(lr=torch.tensor(0.1, dtype=torch.float64) if tensor else 0.1)
+    ps.Scheduler(optimizer, PLAN)
+
+    with context():
+        run(optimizer, 4)
+    run(optimizer, 2)
+
+    assert used(optimizer) == LR[:6]
+
+
+def test_an_optimizer_stepped_without_any_gradient_counts():
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.warmup(3), horizon=10))
+
+    run(optimizer, 2)
+
+    assert scheduler.last_epoch == 2
+
+
+class NestedProbe(Probe):
+    def step(self, closure=None):
+        super().step(closure)
+
+
+def watched(optimizer):
+    seen = []
+    watch_updates(optimizer, None, seen.append)
+    return lambda: len(seen)
+
+
+def counted_for_mmengine(optimizer):
+    optimizers.start_counting(optimizer)
+    return lambda: optimizers.updates(optimizer)
+
+
+def scheduled(optimizer):
+    scheduler = ps.Scheduler(optimizer, PLAN)
+    return lambda: scheduler.last_epoch
+
+
+COUNTERS = {"the scheduler's": scheduled, "the Runner's": watched, "the MMEngine drop-ins'": counted_for_mmengine}
+
+
+@pytest.mark.parametrize("name", COUNTERS)
+def test_each_counter_counts_what_is_an_update(name):
+    probe()  # now its step fires hooks when a subclass calls it
+    optimizer = NestedProbe([group()])
+    count = COUNTERS[name](optimizer)
+
+    def fail():
+        return 1 / 0
+
+    for t in range(3):
+        with pytest.raises(ZeroDivisionError):
+            optimizer.step(fail)
+        assert count() == 2 * t
+        optimizer.step()
+        assert count() == 2 * t + 1
+        optimizer.found_inf = torch.ones(1)  # as a GradScaler tells a fused optimizer of an overflow
+        optimizer.step()
+        del optimizer.found_inf
+        assert count() == 2 * t + 1
+        optimizer.step(lambda: 0.5)
+        assert count() == 2 * t + 2
+
+
+@pytest.mark.parametrize("name", COUNTERS)
+def test_each_counter_counts_a_step_that_outlives_a_failure_of_its_parent_once(name):
+    class Stubborn(torch.optim.SGD):
+        def step(self, closure=None):
+            try:
+                super().step(lambda: 1 / 0)
+            except ZeroDivisionError:
+                super().step()
+
+    torch.optim.SGD(**group(), lr=0.1)
+    optimizer = Stubborn(**group(), lr=0.1)
+    count = COUNTERS[name](optimizer)
+
+    run(optimizer, 3)
+
+    assert count() == 3
+
+
+def test_accumulation_does_not_move_the_plan():
+    optimizer = probe()
+    ps.Scheduler(optimizer, PLAN)
+
+    for batch in range(20):
+        if batch % 4 == 3:
+            optimizer.step()
+
+    assert used(optimizer) == LR[:5]

@@ -1,0 +1,115 @@
+"""A Scheduler that is built before the facts of its run are known."""
+
+import pytest
+
+import paramsched as ps
+from paramsched.errors import InvalidArgument, MissingFact, ParamschedError, PlanError
+from support.updates import group, planned, probe, run, used
+
+PLAN = ps.Plan(lr=ps.warmup("1 epochs") >> ps.cosine(to=0.1), horizon="4 epochs")
+LR = planned(PLAN, {"lr": 0.1}, steps_per_epoch=5)
+
+
+@pytest.mark.parametrize("drive", ["optimizer", "manual"])
+def test_the_facts_may_come_later_and_the_run_is_the_same(drive):
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, PLAN, calendar="later", drive=drive)
+
+    scheduler.resolve(steps_per_epoch=5)
+    for _ in range(20):
+        optimizer.step()
+        scheduler.step()
+
+    assert used(optimizer) == LR
+    assert scheduler.calendar == ps.Calendar(steps_per_epoch=5)
+
+
+@pytest.mark.parametrize("drive", ["optimizer", "manual"])
+def test_without_them_the_first_update_is_refused_with_the_call_to_make(drive):
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, PLAN, calendar="later", drive=drive)
+    step = optimizer.step if drive == "optimizer" else scheduler.step
+
+    for call in (step, scheduler.values, scheduler.state_dict, scheduler.get_last_lr, lambda: scheduler.last_epoch):
+        with pytest.raises(ParamschedError, match=r"Call scheduler\.resolve\(steps_per_epoch=len\(loader\)\) before"):
+            call()
+
+    assert optimizer.used == []
+    assert optimizer.param_groups[0]["lr"] == 0.1
+    assert not hasattr(scheduler, "total_steps")
+
+
+def test_a_fact_that_is_missing_is_told_with_both_ways_and_each_works():
+    with pytest.raises(MissingFact) as told:
+        ps.Scheduler(probe(), PLAN)
+    assert "Write ps.Scheduler(optimizer, plan, steps_per_epoch=100)" in str(told.value)
+    assert 'ps.Scheduler(optimizer, plan, calendar="later"), and scheduler.resolve(steps_per_epoch=100)' in str(
+        told.value
+    )
+
+    optimizer, plan = probe(), PLAN
+    ps.Scheduler(optimizer, plan, steps_per_epoch=100).detach()
+    scheduler = ps.Scheduler(optimizer, plan, calendar="later")
+    with pytest.raises(MissingFact, match=r"Write scheduler\.resolve\(steps_per_epoch=100\)$"):
+        scheduler.resolve()
+    scheduler.resolve(steps_per_epoch=100)
+
+    assert scheduler.value("lr") == 0.0
+
+
+def test_a_state_that_is_loaded_meanwhile_is_gone_on_from():
+    first = probe()
+    before = ps.Scheduler(first, PLAN, steps_per_epoch=5)
+    run(first, 7)
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, PLAN, calendar="later")
+
+    scheduler.load_state_dict(before.state_dict())
+    scheduler.resolve(ps.Calendar(steps_per_epoch=5))
+    run(optimizer, 3)
+
+    assert used(optimizer) == LR[7:10]
+
+
+def test_an_optimizers_checkpoint_may_come_before_the_facts_too():
+    first = probe()
+    ps.Scheduler(first, PLAN, steps_per_epoch=5)
+    run(first, 7)
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, PLAN, calendar="later")
+
+    optimizer.load_state_dict(first.state_dict())
+    scheduler.resolve(steps_per_epoch=5)
+    run(optimizer, 3)
+
+    assert used(optimizer) == LR[7:10]
+
+
+def test_groups_that_come_meanwhile_are_there_from_the_first_update():
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, PLAN, calendar="later")
+    optimizer.add_param_group(group(lr=0.5))
+
+    scheduler.resolve(steps_per_epoch=5)
+    run(optimizer, 6)
+
+    assert used(optimizer, "lr", 1) == planned(PLAN, {"lr": 0.5}, steps_per_epoch=5)[:6]
+
+
+def test_what_can_be_refused_now_is():
+    with pytest.raises(PlanError, match="nearest"):
+        ps.Scheduler(probe(), ps.Plan(weight_deca=ps.cosine(), horizon="2 epochs"), calendar="later")
+    with pytest.raises(InvalidArgument, match="facts are given now and later"):
+        ps.Scheduler(probe(), PLAN, calendar="later", steps_per_epoch=5)
+    with pytest.raises(InvalidArgument, match="no Calendar"):
+        ps.Scheduler(probe(), PLAN, calendar="sometime")
+
+
+def test_facts_are_given_once():
+    scheduler = ps.Scheduler(probe(), PLAN, calendar="later")
+    with pytest.raises(InvalidArgument, match='nearest: "steps_per_epoch"'):
+        scheduler.resolve(steps_per_epochs=5)
+    scheduler.resolve(steps_per_epoch=5)
+
+    with pytest.raises(ParamschedError, match="its plan has its facts"):
+        scheduler.resolve(steps_per_epoch=5)

@@ -1,0 +1,253 @@
+"""Values that someone else wrote between two updates: used once, told once, then overwritten."""
+
+import warnings
+
+import pytest
+import torch
+
+import paramsched as ps
+from support.updates import group, planned, probe, run, used
+
+PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), momentum=ps.linear(1.0, 0.5), horizon=3000)
+ONE = {"lr": 0.1, "betas": (0.9, 0.999)}
+LR, BETA = (planned(PLAN, ONE, name) for name in ("lr", "momentum"))
+
+
+def write_and_run(optimizer, write, *, times=1, updates=2):
+    for _ in range(times):
+        write()
+        run(optimizer, updates)
+
+
+def written(optimizer, index, entry, value):
+    optimizer.param_groups[index][entry] = value
+    return optimizer
+
+
+def without_momentum(*groups, **defaults):
+    optimizer = probe(*groups, **defaults)
+    for one in optimizer.param_groups:
+        del one["momentum"]
+    return optimizer
+
+
+@pytest.mark.parametrize(
+    ("entry", "value", "name"),
+    [("lr", 0.7, "lr"), ("lr", 1, "lr"), ("betas", (0.5, 0.999), "betas[0]"), ("lr", torch.tensor(0.5), "lr")],
+)
+def test_a_value_written_by_hand_is_used_once_and_told_once_with_both_values(entry, value, name):
+    optimizer = without_momentum()
+    ps.Scheduler(optimizer, PLAN)
+    run(optimizer, 3)
+
+    with pytest.warns(UserWarning, match="something else wrote it") as told:
+        write_and_run(optimizer, lambda: written(optimizer, 0, entry, value), times=3)
+
+    assert len(told) == 1
+    planned_value = (LR if name == "lr" else BETA)[3]
+    assert all(part in str(told[0].message) for part in (name, repr(planned_value), "group 0"))
+    assert told[0].filename.endswith("updates.py")
+    ours = list(LR[:9])
+    if entry == "lr":
+        ours[3] = ours[5] = ours[7] = float(value)
+    assert used(optimizer) == ours
+
+
+def test_an_element_of_a_tuple_that_is_not_scheduled_may_be_written_by_anyone():
+    optimizer = without_momentum()
+    ps.Scheduler(optimizer, PLAN)
+    run(optimizer, 2)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        written(optimizer, 0, "betas", (optimizer.param_groups[0]["betas"][0], 0.5))
+        run(optimizer, 3)
+
+    assert used(optimizer, "betas[0]") == BETA[:5]
+    assert used(optimizer, "betas[1]")[2:] == [0.5, 0.5, 0.5]
+
+
+def test_fields_that_are_not_scheduled_may_be_written_by_anyone():
+    optimizer = without_momentum()
+    ps.Scheduler(optimizer, PLAN)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for value in (0.5, 0.6):
+            written(optimizer, 0, "weight_decay", value)
+            run(optimizer, 1)
+
+    assert used(optimizer, "weight_decay") == [0.5, 0.6]
+
+
+BOTH = ps.Plan(PLAN.bindings[0], ps.Binding("momentum", ps.linear(1.0, 0.5)), weight_decay=ps.cosine(), horizon=3000)
+WAYS = {
+    "equal bases": ([{}] * 5, PLAN),
+    "distinct bases": ([{"lr": 0.1 * (i + 1), "betas": (0.9 - 0.1 * i, 0.999)} for i in range(5)], PLAN),
+    "rows": ([{"lr": 0.1 * (i + 1)} for i in range(5)], ps.Plan(
+        ps.Binding("lr", ps.cosine(), groups=0), momentum=ps.linear(1.0, ps.absolute(0.5)), lr=ps.linear(1.0, 0.0),
+        horizon=3000,
+    )),
+    "some groups": ([{"name": name} for name in "abcde"], ps.Plan(
+        *[ps.Binding(field, ps.linear(1.0, 0.5), groups=name) for field in ("lr", "momentum") for name in "bde"],
+        horizon=3000,
+    )),
+    "three elements": ([{"betas": (0.9, 0.99, 0.999)} for _ in range(5)], PLAN),
+    "three fields": ([{}] * 5, BOTH),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("index", [1, 3, 4])
+@pytest.mark.parametrize("entry", ["lr", "betas"])
+@pytest.mark.parametrize("after", [1, 33, 40])
+def test_a_value_written_into_any_group_is_told_at_the_update_that_uses_it(way, index, entry, after):
+    groups, plan = WAYS[way]
+    optimizer = without_momentum(*groups)
+    scheduler = ps.Scheduler(optimizer, plan)
+    run(optimizer, after)
+    field, name = ("lr" if entry == "lr" else "betas[0]"), groups[index].get("name", index)
+    before = optimizer.param_groups[index][entry]
+    value, found = (0.7, before) if entry == "lr" else ((0.7, *before[1:]), before[0])
+
+    with pytest.warns(UserWarning, match="something else wrote it") as told:
+        run(written(optimizer, index, entry, value), 1)
+
+    text = f"{field} of group {name!r} was 0.7 at update {after} instead of the planned {found!r}"
+    assert [str(one.message)[: len(text)] for one in told] == [text]
+    assert used(optimizer, field, index)[-1] == 0.7
+    run(optimizer, 1)
+    scheduler.seek(after + 1)
+    assert optimizer.used[-1][index][entry] == optimizer.param_groups[index][entry]
+
+
+@pytest.mark.parametrize("drive", ["optimizer", "manual"])
+def test_the_old_value_may_be_kept_by_who_wrote_another(drive):
+    optimizer = without_momentum({}, {}, {})
+    scheduler = ps.Scheduler(optimizer, PLAN, drive=drive)
+    step = optimizer.step if drive == "optimizer" else scheduler.step
+    for _ in range(40):
+        step()
+
+    kept = optimizer.param_groups[2]["lr"]
+    written(optimizer, 2, "lr", kept * 10)
+    with pytest.warns(UserWarning, match="lr of group 2 was"):
+        step()
+
+
+def test_a_value_written_while_the_step_is_on_is_told_too():
+    optimizer = without_momentum({}, {})
+    ps.Scheduler(optimizer, PLAN)
+    run(optimizer, 40)
+
+    with pytest.warns(UserWarning, match="lr of group 1 was 0.7 at update 40"):
+        optimizer.step(lambda: written(optimizer, 1, "lr", 0.7))
+
+    assert optimizer.param_groups[1]["lr"] == LR[41]
+
+
+@pytest.mark.parametrize("updates", [1, 33, 40])
+@pytest.mark.parametrize("way", ["equal bases", "distinct bases", "rows"])
+def test_a_group_that_comes_while_the_step_is_on_keeps_its_base(way, updates):
+    groups, plan = WAYS[way]
+    optimizer = without_momentum(*groups)
+    ps.Scheduler(optimizer, plan)
+    run(optimizer, updates)
+
+    late = {**optimizer.defaults, **group(lr=0.5)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        optimizer.step(lambda: optimizer.param_groups.append(late))
+        run(optimizer, 3)
+
+    assert [groups[5]["lr"] for groups in optimizer.used[-3:]] == planned(PLAN, {"lr": 0.5, "betas": (0.9, 0.9)})[
+        updates + 1 :
+    ][:3]
+
+
+@pytest.mark.parametrize("updates", [2, 33, 40])
+def test_groups_that_change_places_while_the_step_is_on_keep_their_bases(updates):
+    groups, plan = WAYS["distinct bases"]
+    optimizer = without_momentum(*groups)
+    ps.Scheduler(optimizer, plan)
+    run(optimizer, updates)
+
+    optimizer.step(optimizer.param_groups.reverse)
+    run(optimizer, 1)
+
+    expected = [planned(plan, one)[updates + 1] for one in reversed(groups)]
+    assert [one["lr"] for one in optimizer.used[-1]] == expected
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_scheduled_tensor_filled_by_hand_is_used_once_and_told_once(index):
+    optimizer = without_momentum({"lr": torch.tensor(0.1)}, {"lr": torch.tensor(0.2)})
+    ps.Scheduler(optimizer, PLAN)
+    run(optimizer, 4)
+    before = used(optimizer, "lr", index)[-1]
+
+    with pytest.warns(UserWarning, match=f"lr of group {index} was") as told:
+        write_and_run(optimizer, lambda: optimizer.param_groups[index]["lr"].fill_(0.7), times=2)
+
+    assert len(told) == 1
+    found = used(optimizer, "lr", index)[4:]
+    assert found[0] == found[2] == torch.tensor(0.7).item()
+    assert max(found[1], found[3]) < before
+
+
+@pytest.mark.parametrize("index", [0, 1, 2])
+@pytest.mark.parametrize("value", [0.7, torch.tensor(0.7)])
+def test_a_tensor_replaced_in_one_group_is_told_at_that_update_and_ours_is_there_again(index, value):
+    optimizer = without_momentum(*[{"lr": torch.tensor(0.1 * (i + 1))} for i in range(3)])
+    ps.Scheduler(optimizer, PLAN)
+    run(optimizer, 40)
+    ours = optimizer.param_groups[index]["lr"]
+
+    with pytest.warns(UserWarning, match=rf"lr of group {index} was (tensor\()?0.7"):
+        run(written(optimizer, index, "lr", value), 1)
+
+    assert optimizer.param_groups[index]["lr"] is ours
+    run(optimizer, 1)
+    assert used(optimizer, "lr", index)[-1] == pytest.approx(LR[41] * (index + 1), rel=1e-6)  # float32
+
+
+@pytest.mark.parametrize("value", [0.7, torch.tensor(0.7)])
+def test_a_tensor_replaced_by_hand_is_used_once_and_then_ours_is_there_again(value):
+    optimizer = without_momentum({"lr": torch.tensor(0.1)}, {"lr": torch.tensor(0.2)})
+    ps.Scheduler(optimizer, PLAN)
+    run(optimizer, 4)
+    ours = [one["lr"] for one in optimizer.param_groups]
+
+    with pytest.warns(UserWarning, match="something else wrote it"):
+        write_and_run(optimizer, lambda: [one.update(lr=value) for one in optimizer.param_groups], updates=3)
+
+    assert [one["lr"] is mine for one, mine in zip(optimizer.param_groups, ours, strict=True)] == [True, True]
+    assert used(optimizer)[4:] == pytest.approx([0.7, *LR[5:7]], rel=1e-6)  # float32
+
+
+def test_the_planned_value_written_by_hand_is_no_news():
+    optimizer = without_momentum()
+    ps.Scheduler(optimizer, PLAN)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for t in range(5):
+            run(written(optimizer, 0, "lr", float(repr(LR[t]))), 1)
+
+    assert used(optimizer) == LR[:5]
+
+
+def test_a_value_taken_back_before_the_step_is_no_news():
+    optimizer = without_momentum()
+    ps.Scheduler(optimizer, PLAN)
+    run(optimizer, 2)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        kept = optimizer.param_groups[0]["lr"]
+        written(optimizer, 0, "lr", 0.5)
+        optimizer.found_inf = torch.ones(1)  # as a GradScaler tells a fused optimizer of an overflow
+        optimizer.step()
+        del optimizer.found_inf
+        written(optimizer, 0, "lr", kept)
+        run(optimizer, 2)

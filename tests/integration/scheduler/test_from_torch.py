@@ -1,0 +1,172 @@
+"""A run that torch's schedulers drove goes on under a plan: from its initial lr, at the update it stands at."""
+
+import logging
+
+import pytest
+import torch
+
+import paramsched as ps
+from support.updates import group, planned, probe, run, used
+
+PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=100)
+LR = planned(PLAN, {"lr": 0.1})
+SCHEDULERS = torch.optim.lr_scheduler
+MAKERS = {
+    "StepLR": lambda optimizer: SCHEDULERS.StepLR(optimizer, 3),
+    "LambdaLR": lambda optimizer: SCHEDULERS.LambdaLR(optimizer, lambda t: 0.9**t),
+    "CosineAnnealingLR": lambda optimizer: SCHEDULERS.CosineAnnealingLR(optimizer, 100),
+    "SequentialLR": lambda optimizer: SCHEDULERS.SequentialLR(
+        optimizer, [SCHEDULERS.LinearLR(optimizer, 0.5, total_iters=2), SCHEDULERS.StepLR(optimizer, 3)], [2]
+    ),
+    "ChainedScheduler": lambda optimizer: SCHEDULERS.ChainedScheduler(
+        [SCHEDULERS.LinearLR(optimizer, 0.5, total_iters=2), SCHEDULERS.StepLR(optimizer, 3)]
+    ),
+}
+
+
+def torch_run(updates=7, maker="StepLR", make=probe):
+    """The states that a run with one of torch's schedulers leaves."""
+    optimizer = make()
+    scheduler = MAKERS[maker](optimizer)
+    for _ in range(updates):
+        optimizer.step()
+        scheduler.step()
+    return optimizer.state_dict(), scheduler.state_dict()
+
+
+def adamw():
+    return torch.optim.AdamW([group()["params"][0]], lr=0.1)
+
+
+@pytest.mark.parametrize("order", ["load, then build", "build, then load"])
+def test_the_initial_lr_is_the_base_and_t_says_where_the_run_stands(order, caplog):
+    saved, _ = torch_run()
+    optimizer = probe()
+
+    if order == "load, then build":
+        optimizer.load_state_dict(saved)
+    scheduler = ps.Scheduler(optimizer, PLAN, t=7)
+    if order == "build, then load":
+        optimizer.load_state_dict(saved)
+
+    assert (scheduler.last_epoch, scheduler.base_lrs) == (7, [0.1])
+    assert "initial_lr of an earlier scheduler: 0.1 is the base of lr, not the present 0.001" in caplog.text
+    run(optimizer, 3)
+    assert used(optimizer) == LR[7:10]
+
+
+@pytest.mark.parametrize("make", [probe, adamw])
+def test_without_t_both_orders_say_what_to_write_and_it_works(make, caplog):
+    saved, _ = torch_run(make=make)
+    first, second = make(), make()
+
+    first.load_state_dict(saved)
+    with caplog.at_level(logging.WARNING, "paramsched"):
+        built = ps.Scheduler(first, PLAN)
+    loaded = ps.Scheduler(second, PLAN)
+    with pytest.warns(UserWarning, match=r"call scheduler\.seek\(n\)") as told:
+        second.load_state_dict(saved)
+
+    assert "write ps.Scheduler(optimizer, plan, t=n)" in caplog.text
+    assert ("its own state says 7" in caplog.text) == (make is adamw)
+    assert ("its own state says 7" in str(told[0].message)) == (make is adamw)
+    for scheduler in (built, loaded):
+        assert (scheduler.last_epoch, scheduler.base_lrs) == (0, [0.1])
+        scheduler.seek(7)
+        assert scheduler.get_lr() == [LR[7]]
+
+
+@pytest.mark.parametrize("maker", MAKERS)
+@pytest.mark.parametrize("first", ["optimizer", "scheduler"])
+def test_a_state_of_torchs_scheduler_says_where_the_run_stands(maker, first, caplog):
+    saved, state = torch_run(maker=maker)
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, PLAN, t=0)
+
+    if first == "optimizer":
+        optimizer.load_state_dict(saved)
+    scheduler.load_state_dict(state)
+    caplog.clear()
+    if first == "scheduler":
+        scheduler = ps.Scheduler(optimizer, PLAN)
+
+    assert (scheduler.last_epoch, scheduler.base_lrs) == (7, [0.1])
+    run(optimizer, 2)
+    assert used(optimizer) == LR[7:9]
+
+
+def test_a_scheduler_that_was_stepped_per_epoch_or_per_process_does_not_deceive_an_optimizer_that_counts(caplog):
+    saved, state = torch_run(make=adamw)
+    state["last_epoch"] = 14  # stepped by each of two processes
+    optimizer = adamw()
+    scheduler = ps.Scheduler(optimizer, PLAN, t=0)
+
+    optimizer.load_state_dict(saved)
+    scheduler.load_state_dict(state)
+
+    assert scheduler.last_epoch == 7
+    assert "7 updates as the optimizer's own state counts them" in caplog.text
+
+
+def test_the_bases_of_a_scheduler_state_alone_are_taken_and_said(caplog):
+    _, state = torch_run()
+    optimizer = probe(lr=0.5)
+    scheduler = ps.Scheduler(optimizer, PLAN)
+
+    scheduler.load_state_dict(state)
+
+    assert scheduler.get_lr() == [LR[7]]
+    assert "base of lr in group 0: 0.5 in the code, 0.1 in the checkpoint, which wins" in caplog.text
+
+
+def test_a_count_that_the_optimizer_carries_wins_over_t_and_it_is_said(caplog):
+    optimizer = probe()
+    ps.Scheduler(optimizer, PLAN)
+    run(optimizer, 5)
+    other = probe()
+    other.load_state_dict(optimizer.state_dict())
+
+    scheduler = ps.Scheduler(other, PLAN, t=7)
+
+    assert scheduler.last_epoch == 5
+    assert "t=7 is for an optimizer without a count of updates; this one carries 5, which wins" in caplog.text
+
+
+@pytest.mark.parametrize("t", [-1, 1.5, True, "3", 2**62])
+def test_a_t_that_is_no_number_of_updates_is_refused(t):
+    optimizer = probe()
+
+    with pytest.raises(ps.errors.InvalidTime, match=r"Write ps\.Scheduler\(optimizer, plan, t=500\)"):
+        ps.Scheduler(optimizer, PLAN, t=t)
+
+    assert "paramsched_t" not in optimizer.param_groups[0]
+
+
+def test_an_optimizer_that_has_stepped_without_a_plan_is_told_and_t_0_is_an_answer(caplog):
+    optimizer = adamw()
+    optimizer.param_groups[0]["params"][0].grad = torch.ones(2)
+    optimizer.step()
+
+    ps.Scheduler(optimizer, PLAN).detach()
+    assert "the plan begins at 0" in caplog.text
+    caplog.clear()
+    ps.Scheduler(optimizer, PLAN, t=0)
+
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "0.1", 1j])
+def test_an_initial_lr_that_is_no_number_is_refused(value):
+    optimizer = probe()
+    optimizer.param_groups[0]["initial_lr"] = value
+
+    with pytest.raises(ps.errors.PlanError, match="initial_lr of group 0"):
+        ps.Scheduler(optimizer, PLAN)
+
+
+def test_initial_values_of_other_fields_are_bases_too():
+    optimizer = probe({"initial_weight_decay": 0.3, "weight_decay": 0.1})
+
+    scheduler = ps.Scheduler(optimizer, ps.Plan(weight_decay=ps.linear(1.0, 0.0), horizon=10))
+
+    assert scheduler.value("weight_decay") == 0.3

@@ -1,0 +1,178 @@
+"""Groups that come, go, or change places."""
+
+import pytest
+
+import paramsched as ps
+from support.updates import group, planned, probe, run, used
+
+PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), weight_decay=ps.linear(1.0, 0.5), horizon=20)
+
+
+def lr(base):
+    return planned(PLAN, {"lr": base, "weight_decay": 0.01})
+
+
+def test_groups_with_bases_of_their_own_keep_their_ratios():
+    optimizer = probe({"lr": 0.1}, {"lr": 0.03}, {"lr": 0.7})
+    ps.Scheduler(optimizer, PLAN)
+
+    run(optimizer, 20)
+
+    assert [used(optimizer, "lr", i) for i in range(3)] == [lr(0.1), lr(0.03), lr(0.7)]
+
+
+def test_a_group_added_later_uses_the_plan_from_its_first_update():
+    optimizer = probe({"lr": 0.1})
+    ps.Scheduler(optimizer, PLAN)
+    run(optimizer, 7)
+
+    optimizer.add_param_group(group(lr=0.5))
+    run(optimizer, 5)
+
+    late = [groups[1]["lr"] for groups in optimizer.used[7:]]
+    assert late == lr(0.5)[7:12]
+    assert used(optimizer) == lr(0.1)[:12]
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        lambda optimizer, scheduler: scheduler.seek(7),
+        lambda optimizer, scheduler: optimizer.state_dict(),
+        lambda optimizer, scheduler: scheduler.state_dict(),
+        lambda optimizer, scheduler: scheduler.observe(loss=1.0),
+        lambda optimizer, scheduler: scheduler.values(),
+        lambda optimizer, scheduler: scheduler.get_last_lr(),
+        lambda optimizer, scheduler: ps.Scheduler(optimizer, GUIDED),
+        lambda optimizer, scheduler: optimizer.load_state_dict(optimizer.state_dict()),
+    ],
+    ids=["seek", "state of the optimizer", "state", "observe", "values", "get_last_lr", "second scheduler", "load"],
+)
+def test_a_new_group_keeps_its_base_whatever_is_called_before_its_first_update(between):
+    optimizer = probe({"lr": 0.1})
+    scheduler = ps.Scheduler(optimizer, GUIDED)
+    scheduler.observe(loss=1.0)
+    run(optimizer, 7)
+
+    optimizer.add_param_group(group(lr=0.5))
+    between(optimizer, scheduler)
+    run(optimizer, 2)
+
+    factor = [0.5, 0.5] if between.__code__.co_names[0] == "observe" else [1.0, 1.0]
+    expected = [value * f for value, f in zip(lr(0.5)[7:9], factor, strict=True)]
+    assert [groups[1]["lr"] for groups in optimizer.used[7:]] == expected
+
+
+GUIDED = ps.Plan(lr=ps.linear(1.0, 0.0) * ps.plateau("loss", patience=0, factor=0.5), horizon=20)
+
+
+def test_a_predicate_waits_for_a_late_group_and_leaves_the_others_alone():
+    plan = ps.Plan(ps.Binding("lr", ps.linear(1.0, 0.0), groups=lambda one: one["lr"] > 0.3), horizon=20)
+    optimizer = probe({"lr": 0.1})
+    ps.Scheduler(optimizer, plan)
+    run(optimizer, 3)
+
+    optimizer.add_param_group(group(lr=0.5))
+    run(optimizer, 2)
+
+    assert used(optimizer) == [0.1] * 5
+    assert [groups[1]["lr"] for groups in optimizer.used[3:]] == lr(0.5)[3:5]
+
+
+def test_a_predicate_over_a_scheduled_value_selects_by_the_value_of_the_moment():
+    plan = ps.Plan(ps.Binding("lr", ps.linear(1.0, 0.0), groups=lambda one: one.get("name") == "head"), horizon=20)
+    optimizer = probe({"lr": 0.1}, {"lr": 0.5, "name": "head"})
+    ps.Scheduler(optimizer, plan)
+
+    run(optimizer, 5)
+
+    assert used(optimizer, "lr", 1) == lr(0.5)[:5]
+
+
+def test_a_group_that_is_removed_takes_nothing_from_the_others():
+    optimizer = probe({"lr": 0.1}, {"lr": 0.03}, {"lr": 0.7})
+    scheduler = ps.Scheduler(optimizer, PLAN)
+    run(optimizer, 3)
+
+    del optimizer.param_groups[1]
+    run(optimizer, 3)
+
+    assert [groups[1]["lr"] for groups in optimizer.used[3:]] == lr(0.7)[3:6]
+    assert used(optimizer)[3:] == lr(0.1)[3:6]
+    assert scheduler.base_lrs == [0.1, 0.7]
+
+
+def test_groups_that_change_places_keep_their_bases():
+    optimizer = probe({"lr": 0.1}, {"lr": 0.03}, {"lr": 0.7})
+    ps.Scheduler(optimizer, PLAN)
+    run(optimizer, 3)
+
+    groups = optimizer.param_groups
+    groups[1], groups[2] = groups[2], groups[1]
+    run(optimizer, 3)
+
+    assert [groups[1]["lr"] for groups in optimizer.used[3:]] == lr(0.7)[3:6]
+    assert [groups[2]["lr"] for groups in optimizer.used[3:]] == lr(0.03)[3:6]
+
+
+def test_groups_selected_by_index_take_the_schedule_of_their_new_place_at_once():
+    by_index = ps.Plan(
+        ps.Binding("lr", ps.linear(1.0, 0.0), groups=0), ps.Binding("lr", ps.linear(2.0, 1.0), groups=1), horizon=20
+    )
+    optimizer = probe({"lr": 0.1}, {"lr": 0.1})
+    ps.Scheduler(optimizer, by_index)
+    run(optimizer, 3)
+
+    optimizer.param_groups.reverse()
+    run(optimizer, 3)
+
+    assert used(optimizer, "lr", 0) == lr(0.1)[:6]
+    assert used(optimizer, "lr", 1) == planned(by_index, [{"lr": 0.1}, {"lr": 0.1}], "lr", 1)[:6]
+
+
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_a_group_put_in_the_place_of_another_is_bound_before_its_first_update(index):
+    optimizer = probe({"lr": 0.1}, {"lr": 0.03}, {"lr": 0.7})
+    ps.Scheduler(optimizer, PLAN)
+    run(optimizer, 3)
+
+    optimizer.param_groups[index] = {**group(), **optimizer.defaults, "lr": 0.2}
+    run(optimizer, 3)
+
+    assert [groups[index]["lr"] for groups in optimizer.used[3:]] == lr(0.2)[3:6]
+
+
+def test_copies_of_the_groups_go_on():
+    optimizer = probe({"lr": 0.1}, {"lr": 0.03})
+    ps.Scheduler(optimizer, PLAN)
+
+    for _ in range(6):
+        optimizer.step()
+        optimizer.param_groups = [dict(one) for one in optimizer.param_groups]
+
+    assert [used(optimizer, "lr", i) for i in range(2)] == [lr(0.1)[:6], lr(0.03)[:6]]
+
+
+def test_entries_of_an_older_moment_put_back_by_hand_are_replaced_by_those_of_now():
+    optimizer = probe({"lr": 0.1}, {"lr": 0.03})
+    ps.Scheduler(optimizer, PLAN)
+    run(optimizer, 2)
+    old = [dict(one) for one in optimizer.param_groups]
+    run(optimizer, 3)
+
+    for one, before in zip(optimizer.param_groups, old, strict=True):
+        one.update(before)
+    run(optimizer, 2)
+
+    assert [used(optimizer, "lr", i)[5:] for i in range(2)] == [lr(0.1)[5:7], lr(0.03)[5:7]]
+
+
+def test_a_plan_that_selects_a_group_that_is_not_there_leaves_the_optimizer_as_it_was():
+    optimizer = probe({"lr": 0.1}, {"lr": 0.03})
+    before = [dict(one) for one in optimizer.param_groups]
+
+    with pytest.raises(ps.errors.UnknownGroup):
+        ps.Scheduler(optimizer, ps.Plan(ps.Binding("lr", ps.cosine(), groups="head"), horizon=10))
+
+    assert optimizer.param_groups == before
+    assert not optimizer._optimizer_step_post_hooks

@@ -1,0 +1,116 @@
+"""What a group that joins in mid-course brings: its base, or the value it has at that moment."""
+
+import copy
+
+import pytest
+import torch
+
+import paramsched as ps
+from support.updates import group, planned, probe, run, used
+
+PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=100)
+LR = planned(PLAN, {"lr": 0.1})
+
+
+def joined(plan=PLAN, at=40, lr=0.05, **keywords):
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, plan, **keywords)
+    run(optimizer, at)
+    optimizer.add_param_group(group(lr=lr))
+    return optimizer, scheduler
+
+
+@pytest.mark.parametrize("tensor", [False, True])
+def test_a_present_value_goes_on_by_the_same_factors(tensor, caplog):
+    optimizer, _ = joined(late_groups="present", lr=torch.tensor(0.05, dtype=torch.float64) if tensor else 0.05)
+
+    run(optimizer, 30)
+
+    late = [groups[1]["lr"] for groups in optimizer.used[40:]]
+    assert late == pytest.approx([0.05 * LR[t] / LR[40] for t in range(40, 70)], rel=1e-14)
+    assert used(optimizer) == LR[:70]
+    assert "group 1 joined at update 40: its lr 0.05 goes on from there" in caplog.text
+    assert 'late_groups="present"' in caplog.text
+
+
+def test_the_usual_rule_is_said_with_the_way_to_the_other(caplog):
+    optimizer, _ = joined()
+
+    run(optimizer, 1)
+
+    assert optimizer.used[-1][1]["lr"] == planned(PLAN, {"lr": 0.05})[40]
+    assert "is taken as its base" in caplog.text
+    assert 'write ps.Scheduler(…, late_groups="present")' in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("schedule", "at"),
+    [
+        (ps.warmup(10), 0),
+        (ps.linear(1.0, 0.0, over=20), 30),
+        (ps.constant(ps.absolute(0.3)), 5),
+    ],
+    ids=["at 0 of a warmup", "after the end at 0", "absolute"],
+)
+def test_where_the_factor_is_zero_or_there_is_none_the_lr_is_the_base(schedule, at):
+    optimizer, scheduler = joined(ps.Plan(lr=schedule, horizon=100), at=at, late_groups="present")
+
+    run(optimizer, 1)
+
+    assert scheduler.base_lrs[1] == 0.05
+
+
+SCHEDULES = {
+    "sum with an absolute": ps.linear(1.0, 0.1) + ps.constant(ps.absolute(0.01)),
+    "clamped": ps.clamp(ps.linear(1.0, 0.0), low=0.2),
+    "minimum": ps.minimum(ps.linear(1.0, 0.0), ps.constant(0.7)),
+    "with a metric rule": ps.linear(1.0, 0.1) * ps.plateau("loss", patience=0, factor=0.5),
+    "to an absolute": ps.linear(1.0, ps.absolute(0.01)),
+}
+
+
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_the_present_value_is_kept_at_the_moment_of_joining_under_any_schedule(name):
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=SCHEDULES[name], horizon=100), late_groups="present")
+    if "metric" in name:
+        scheduler.observe(loss=1.0), scheduler.observe(loss=1.0)
+    run(optimizer, 40)
+    optimizer.add_param_group(group(lr=0.05))
+
+    run(optimizer, 1)
+
+    assert optimizer.used[-1][1]["lr"] == pytest.approx(0.05, rel=1e-9)  # solved for the base
+
+
+@pytest.mark.parametrize("how", ["optimizer", "scheduler", "both", "copy"])
+def test_it_survives_saving_loading_and_copying(how):
+    optimizer, scheduler = joined(late_groups="present")
+    run(optimizer, 5)
+    if how == "copy":
+        other, again = copy.deepcopy((optimizer, scheduler))
+    else:
+        other = probe()
+        again = ps.Scheduler(other, PLAN, late_groups="present")
+        other.add_param_group(group(lr=0.9))
+        if how in ("optimizer", "both"):
+            other.load_state_dict(optimizer.state_dict())
+        if how in ("scheduler", "both"):
+            again.load_state_dict(scheduler.state_dict())
+
+    run(optimizer, 5)
+    run(other, 5)
+
+    assert [[one["lr"] for one in groups] for groups in other.used[-5:]] == [
+        [one["lr"] for one in groups] for groups in optimizer.used[-5:]
+    ]
+    other.add_param_group(group(lr=0.01))
+    run(other, 1)
+    assert other.used[-1][2]["lr"] == pytest.approx(0.01, rel=1e-14)
+    assert again.last_epoch == 51
+
+
+@pytest.mark.parametrize("choice", ["now", None, 1, ["base"]])
+def test_another_choice_is_refused(choice):
+    with pytest.raises(ps.InvalidArgument, match='Write late_groups="present"'):
+        ps.Scheduler(probe(), PLAN, late_groups=choice)

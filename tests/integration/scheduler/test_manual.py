@@ -1,0 +1,83 @@
+"""drive="manual": the clock moves when the loop says so."""
+
+import pytest
+
+import paramsched as ps
+from support.updates import group, planned, probe, run, used
+
+PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), weight_decay=ps.linear(1.0, 0.5), horizon=20)
+LR = planned(PLAN, {"lr": 0.1, "weight_decay": 0.01})
+
+
+def test_only_the_call_moves_the_plan():
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, PLAN, drive="manual")
+
+    for _ in range(5):
+        run(optimizer, 2)
+        scheduler.step()
+
+    assert used(optimizer) == [value for value in LR[:5] for _ in range(2)]
+
+
+def test_a_late_group_is_bound_at_the_next_call_with_its_own_base():
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, PLAN, drive="manual")
+    scheduler.step()
+
+    optimizer.add_param_group(group(lr=0.5))
+    scheduler.step()
+
+    assert scheduler.get_lr() == [LR[2], planned(PLAN, {"lr": 0.5, "weight_decay": 0.01})[2]]
+
+
+def test_a_group_may_go():
+    optimizer = probe({}, {"lr": 0.5})
+    scheduler = ps.Scheduler(optimizer, PLAN, drive="manual")
+    scheduler.step()
+
+    del optimizer.param_groups[0]
+    scheduler.step()
+
+    assert scheduler.get_lr() == [planned(PLAN, {"lr": 0.5, "weight_decay": 0.01})[2]]
+
+
+def test_a_foreign_value_is_told_once():
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, PLAN, drive="manual")
+
+    def write_and_step():
+        for _ in range(2):
+            optimizer.param_groups[0]["lr"] = 0.7
+            scheduler.step()
+
+    with pytest.warns(UserWarning, match="lr of group 0 was 0.7") as told:
+        write_and_step()
+
+    assert len(told) == 1
+    assert told[0].filename == __file__
+
+
+def test_it_resumes_from_the_optimizers_checkpoint_too():
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, PLAN, drive="manual")
+    for _ in range(7):
+        scheduler.step()
+
+    other = probe()
+    again = ps.Scheduler(other, PLAN, drive="manual")
+    other.load_state_dict(optimizer.state_dict())
+
+    assert again.last_epoch == 7
+    assert again.get_lr() == [LR[7]]
+
+
+def test_the_drive_can_be_changed_by_a_second_scheduler():
+    optimizer = probe()
+    ps.Scheduler(optimizer, PLAN)
+    run(optimizer, 3)
+
+    scheduler = ps.Scheduler(optimizer, PLAN, drive="manual")
+    run(optimizer, 3)
+
+    assert scheduler.last_epoch == 3

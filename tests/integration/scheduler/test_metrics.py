@@ -1,0 +1,187 @@
+"""Targets outside the optimizer, and rules that react to metrics."""
+
+import numpy as np
+import pytest
+import torch
+
+import paramsched as ps
+from support.updates import planned, probe, run, used
+
+LINE = ps.linear(1.0, 0.0)
+LOSS, ACCURACY = ps.plateau("loss", patience=0, factor=0.5), ps.plateau("accuracy", mode="max", patience=1, factor=0.25)
+ONE = ps.Plan(lr=LINE * LOSS, horizon=20)
+TWO = ps.Plan(lr=LINE * LOSS, weight_decay=ps.linear(1.0, 0.5) * ACCURACY, horizon=20)
+LR = planned(ps.Plan(lr=LINE, horizon=20), {"lr": 0.1})
+
+
+def test_a_target_is_told_each_new_value():
+    told = []
+    plan = ps.Plan(ps.Binding(ps.Target("temperature", 2.0, told.append), ps.linear(1.0, 0.0)), horizon=4)
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, plan)
+
+    found = []
+    for _ in range(4):
+        found.append(scheduler.value("temperature"))
+        optimizer.step()
+
+    assert told == [*found, 0.0] == [2.0, 1.5, 1.0, 0.5, 0.0]
+
+
+def test_a_target_and_fields_move_together():
+    told = []
+    plan = ps.Plan(ps.Binding(ps.Target("temperature", 1.0, told.append), LINE), lr=LINE, horizon=20)
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, plan)
+
+    run(optimizer, 5)
+    scheduler.seek(2)
+    run(optimizer, 2)
+
+    assert used(optimizer) == LR[:5] + LR[2:4]
+    assert told == pytest.approx([value * 10 for value in [*LR[:6], *LR[2:5]]])  # base 1.0, not 0.1
+
+
+def test_a_reduction_is_in_the_groups_when_observe_returns_and_stays():
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, ONE)
+    run(optimizer, 3)
+
+    for _ in range(2):
+        scheduler.observe(loss=1.0)
+
+    assert scheduler.get_lr() == [LR[3] * 0.5]
+    run(optimizer, 17)
+    assert used(optimizer) == LR[:3] + [value * 0.5 for value in LR[3:]]
+
+
+@pytest.mark.parametrize(
+    "metric", [1, 1.0, torch.tensor(1.0), torch.tensor(1), torch.tensor(1.0, requires_grad=True), np.float32(1)]
+)
+def test_a_metric_is_a_number_or_a_tensor_without_dimensions(metric):
+    scheduler = ps.Scheduler(probe(), ONE)
+
+    for _ in range(2):
+        scheduler.observe(loss=metric)
+
+    assert scheduler.get_lr() == [0.05]
+
+
+@pytest.mark.parametrize(
+    "metrics",
+    [{"losss": 1.0}, {"loss": "1"}, {"loss": None}, {"loss": True}, {"loss": torch.ones(2)}, {"loss": [1.0]},
+     {"loss": 1j}, {"loss": torch.tensor(True)}, {"loss": 1.0, "other": 1.0}, {"loss": 1.0, "accuracy": "x"}],
+)  # fmt: skip
+def test_what_no_rule_watches_and_what_is_no_number_changes_nothing(metrics):
+    scheduler = ps.Scheduler(probe(), TWO)
+    scheduler.observe(loss=1.0, accuracy=1.0)
+    before = scheduler.states
+
+    with pytest.raises(ps.InvalidArgument):
+        scheduler.observe(**metrics)
+
+    assert scheduler.states == before
+    assert scheduler.get_lr() == [0.1]
+
+
+def test_a_misspelled_metric_is_told_the_nearest():
+    with pytest.raises(ps.InvalidArgument, match='nearest: "loss"'):
+        ps.Scheduler(probe(), ONE).observe(los=1.0)
+
+
+def test_a_value_a_rule_refuses_changes_no_rule():
+    plan = ps.Plan(lr=LINE * LOSS, weight_decay=LINE * ps.plateau("val", nonfinite="raise"), horizon=20)
+    scheduler = ps.Scheduler(probe(), plan)
+    before = scheduler.states
+
+    with pytest.raises(ps.InvalidArgument, match="not finite"):
+        scheduler.observe(loss=1.0, val=float("nan"))
+
+    assert scheduler.states == before
+
+
+def test_step_with_a_metric_observes_it_for_the_only_rule():
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, ONE)
+
+    for _ in range(3):
+        optimizer.step()
+        scheduler.step(1.0)
+
+    assert used(optimizer) == [LR[0], LR[1], LR[2] * 0.5]
+
+
+def test_step_with_a_metric_is_ignored_without_a_rule():
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=LINE, horizon=20))
+
+    optimizer.step()
+    scheduler.step(1.0)
+
+    assert scheduler.get_lr() == [LR[1]]
+
+
+def test_step_with_a_metric_that_several_rules_could_mean_names_observe():
+    scheduler = ps.Scheduler(probe(), TWO)
+
+    with pytest.raises(ps.InvalidArgument, match=r"scheduler\.observe\(accuracy=…, loss=…\)"):
+        scheduler.step(1.0)
+
+
+def test_one_metric_reaches_all_rules_that_watch_it():
+    plan = ps.Plan(lr=LINE * LOSS, weight_decay=LINE * ps.plateau("loss", patience=1, factor=0.25), horizon=20)
+    scheduler = ps.Scheduler(probe(), plan)
+
+    for _ in range(3):
+        scheduler.observe(loss=1.0)
+
+    assert scheduler.value("lr") == 0.1 * 0.25
+    assert scheduler.value("weight_decay") == 0.01 * 0.25
+
+
+def test_replay_rebuilds_the_states():
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, TWO)
+    events = [(t, {"loss": 1.0} if t % 2 else {"loss": 2.0 - t, "accuracy": 0.5}) for t in range(8)]
+
+    for t, metrics in events:
+        assert scheduler.last_epoch == t
+        scheduler.observe(**metrics)
+        optimizer.step()
+
+    assert ps.replay(TWO, events) == scheduler.states
+
+
+def test_seek_leaves_the_states_alone():
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, ONE)
+    for _ in range(2):
+        scheduler.observe(loss=1.0)
+
+    scheduler.seek(5)
+    run(optimizer, 2)
+
+    assert used(optimizer) == [LR[5] * 0.5, LR[6] * 0.5]
+
+
+def test_the_states_are_in_the_scheduler_state():
+    scheduler = ps.Scheduler(probe(), TWO)
+    for _ in range(3):
+        scheduler.observe(loss=1.0, accuracy=0.5)
+
+    again = ps.Scheduler(probe(), TWO)
+    again.load_state_dict(scheduler.state_dict())
+
+    assert again.states == scheduler.states
+    assert again.values() == scheduler.values()
+
+
+def test_tensors_follow_metrics_too():
+    optimizer = probe({"lr": torch.tensor(0.5)}, {"lr": torch.tensor(0.25)})
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.constant() * LOSS, horizon=20))
+
+    for _ in range(2):
+        scheduler.observe(loss=1.0)
+    run(optimizer, 1)
+
+    assert [used(optimizer, "lr", i) for i in range(2)] == [[0.25], [0.125]]

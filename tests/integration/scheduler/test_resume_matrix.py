@@ -1,0 +1,319 @@
+"""Every way to resume: what is built, loaded and changed, in every order.
+
+Each cell equals the uninterrupted run where the plan is the same, and does what `on_change` says where it is not; what
+differs is logged as a diff, and nothing else is logged.
+"""
+
+import copy
+import itertools
+import logging
+
+import pytest
+
+import paramsched as ps
+from support.updates import planned, probe, run, used
+
+AT, REST = 7, 5
+BASES = ({"lr": 0.1, "weight_decay": 0.01}, {"lr": 0.5, "weight_decay": 0.02})
+OLD = ps.Plan(lr=ps.warmup("10%") >> ps.cosine(to=0.1), weight_decay=ps.linear(1.0, 0.5), horizon="2 epochs")
+EDITED = ps.Plan(lr=ps.linear(1.0, 0.2), weight_decay=ps.linear(1.0, 0.5), horizon="2 epochs")
+LONGER = ps.Plan(lr=ps.warmup("10%") >> ps.cosine(to=0.1), weight_decay=ps.linear(1.0, 0.5), horizon="3 epochs")
+PLANS = {"same": (OLD, 10), "edited": (EDITED, 10), "longer": (LONGER, 10), "other epochs": (OLD, 14)}
+POLICIES = {
+    "new": "new",
+    "checkpoint": "checkpoint",
+    "error": "error",
+    "lr from checkpoint": {"lr": "checkpoint"},
+    "error for weight_decay": {"weight_decay": "error"},
+}
+ORDERS = [
+    (built, state)
+    for built, state in itertools.product(("before", "after"), ("none", "first", "last"))
+    if (built, state) != ("after", "first")  # a state cannot be loaded into what is not built yet
+]
+
+
+def saved():
+    optimizer = probe(*BASES)
+    scheduler = ps.Scheduler(optimizer, OLD, steps_per_epoch=10)
+    run(optimizer, AT)
+    return copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
+
+
+def resumed(plan, epoch, on_change, built, state):
+    """The order: build before or after the optimizer is loaded; the scheduler's state first, last, or not at all."""
+    optimizer_state, scheduler_state = saved()
+    optimizer = probe(*BASES)
+
+    def build():
+        return ps.Scheduler(optimizer, plan, steps_per_epoch=epoch, on_change=on_change)
+
+    scheduler = build() if built == "before" else None
+    if state == "first":
+        scheduler.load_state_dict(scheduler_state)
+    optimizer.load_state_dict(optimizer_state)
+    if scheduler is None:
+        scheduler = build()
+    if state == "last":
+        scheduler.load_state_dict(scheduler_state)
+    return optimizer, scheduler
+
+
+def expected(plan, epoch, field, index):
+    return planned(plan, list(BASES), field, index, steps_per_epoch=epoch)[AT : AT + REST]
+
+
+def who_wins(changed, on_change, state, field):
+    """Whose schedule a field follows. An optimizer's checkpoint alone has no plan to go on with."""
+    choice = on_change.get(field, "new") if isinstance(on_change, dict) else on_change
+    return "saved" if changed and choice == "checkpoint" and state != "none" else "code"
+
+
+def refused(name, on_change, state):
+    if name == "same":
+        return False
+    if on_change == "error":
+        return True
+    # For one field only: a full plan says whether that one changed; from a fingerprint alone any of them may have.
+    return isinstance(on_change, dict) and "error" in on_change.values() and (state != "first" or name != "edited")
+
+
+@pytest.mark.parametrize(("built", "state"), ORDERS, ids=[f"built {b}, state {s}" for b, s in ORDERS])
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("name", PLANS)
+def test_a_resumed_run_has_the_values_it_should_have_and_says_what_changed(caplog, name, policy, built, state):
+    caplog.set_level(logging.INFO, "paramsched")
+    (plan, epoch), on_change = PLANS[name], POLICIES[policy]
+    if refused(name, on_change, state):
+        with pytest.raises(ps.errors.PlanChanged):
+            resumed(plan, epoch, on_change, built, state)
+        return
+
+    optimizer, scheduler = resumed(plan, epoch, on_change, built, state)
+    run(optimizer, REST)
+
+    assert scheduler.last_epoch == AT + REST
+    for field, index in itertools.product(("lr", "weight_decay"), (0, 1)):
+        saved_wins = who_wins(name != "same", on_change, state, field) == "saved"
+        values = expected(*((OLD, 10) if saved_wins else (plan, epoch)), field, index)
+        assert used(optimizer, field, index) == values
+    assert bool(caplog.records) == (name != "same")
+    assert {one.levelname for one in caplog.records} <= {"WARNING"}
+    if name != "same" and state != "none":
+        assert "->" in caplog.text
+    elif name != "same":
+        assert "holds only its fingerprint" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["edited", "longer", "other epochs"])
+@pytest.mark.parametrize("where", ["optimizer loaded", "scheduler loaded", "built on a loaded optimizer"])
+def test_an_error_is_raised_before_anything_is_written(name, where):
+    optimizer_state, scheduler_state = saved()
+    plan, epoch = PLANS[name]
+    optimizer = probe(*BASES)
+    if where == "built on a loaded optimizer":
+        optimizer.load_state_dict(optimizer_state)
+    else:
+        scheduler = ps.Scheduler(optimizer, plan, steps_per_epoch=epoch, on_change="error")
+        run(optimizer, 2)
+        state = scheduler.state_dict()
+    before = copy.deepcopy(optimizer.state_dict())
+
+    resume = {
+        "optimizer loaded": lambda: optimizer.load_state_dict(optimizer_state),
+        "scheduler loaded": lambda: scheduler.load_state_dict(scheduler_state),
+        "built on a loaded optimizer": lambda: ps.Scheduler(optimizer, plan, steps_per_epoch=epoch, on_change="error"),
+    }[where]
+    with pytest.raises(ps.errors.PlanChanged, match="on_change"):
+        resume()
+
+    assert optimizer.state_dict() == before
+    if where != "built on a loaded optimizer":
+        assert scheduler.state_dict() == state
+
+
+@pytest.mark.parametrize("groups", [1, 3])
+def test_a_scheduler_state_of_another_number_of_groups_is_told_and_those_in_both_keep_their_bases(caplog, groups):
+    _, state = saved()
+    bases = [*BASES, {"lr": 0.9, "weight_decay": 0.03}]
+    optimizer = probe(*[{**one, "lr": one["lr"] * 2} for one in bases[:groups]])
+    scheduler = ps.Scheduler(optimizer, OLD, steps_per_epoch=10)
+
+    scheduler.load_state_dict(state)
+    run(optimizer, REST)
+
+    kept = [0.1, 0.5, 1.8][:groups]
+    assert scheduler.base_lrs == kept
+    assert (
+        used(optimizer, "lr", groups - 1)
+        == planned(OLD, {"lr": kept[-1], "weight_decay": 0.01}, steps_per_epoch=10)[AT : AT + REST]
+    )
+    assert f"is of 2 groups, the optimizer has {groups}" in caplog.text
+
+
+def test_an_optimizer_state_of_another_number_of_groups_is_torchs_to_refuse():
+    state, _ = saved()
+    optimizer = probe(BASES[0])
+    scheduler = ps.Scheduler(optimizer, OLD, steps_per_epoch=10)
+    before = copy.deepcopy(optimizer.state_dict())
+
+    with pytest.raises(ValueError, match="different number of parameter groups"):
+        optimizer.load_state_dict(state)
+
+    assert optimizer.state_dict() == before
+    assert scheduler.last_epoch == 0
+
+
+def test_the_scheduler_state_alone_gives_the_values(caplog):
+    _, state = saved()
+    optimizer = probe(*BASES)
+    scheduler = ps.Scheduler(optimizer, OLD, steps_per_epoch=10)
+
+    scheduler.load_state_dict(state)
+    run(optimizer, REST)
+
+    assert used(optimizer, "lr", 1) == expected(OLD, 10, "lr", 1)
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("what", ["optimizer", "scheduler"])
+def test_the_bases_of_a_checkpoint_win_and_those_of_the_code_are_told(caplog, what):
+    optimizer_state, state = saved()
+    optimizer = probe({"lr": 0.2, "weight_decay": 0.01}, BASES[1])
+    scheduler = ps.Scheduler(optimizer, OLD, steps_per_epoch=10)
+
+    if what == "optimizer":
+        optimizer.load_state_dict(optimizer_state)
+    else:
+        scheduler.load_state_dict(state)
+    run(optimizer, REST)
+
+    assert used(optimizer) == expected(OLD, 10, "lr", 0)
+    assert "base of lr in group 0: 0.2 in the code, 0.1 in the checkpoint, which wins" in caplog.text
+
+
+@pytest.mark.parametrize("last", ["optimizer", "scheduler"])
+def test_of_two_counts_the_one_loaded_last_wins_and_both_are_told(caplog, last):
+    optimizer_state, state = saved()
+    optimizer = probe(*BASES)
+    scheduler = ps.Scheduler(optimizer, OLD, steps_per_epoch=10)
+    state["t"] = 3
+
+    if last == "optimizer":
+        scheduler.load_state_dict(state)
+        optimizer.load_state_dict(optimizer_state)
+    else:
+        optimizer.load_state_dict(optimizer_state)
+        scheduler.load_state_dict(state)
+
+    count = AT if last == "optimizer" else 3
+    assert scheduler.last_epoch == count
+    assert scheduler.get_lr()[0] == planned(OLD, BASES[0], steps_per_epoch=10)[count]
+    assert "3" in caplog.text
+    assert "7" in caplog.text
+
+
+def test_a_plan_whose_lengths_need_no_calendar_has_its_own_number_whatever_the_calendar():
+    plan = ps.Plan(lr=ps.warmup(3) >> ps.cosine(), horizon=20)
+    number = int(plan.fingerprint[:15], 16)
+
+    for facts in ({}, {"steps_per_epoch": 10}, {"total": 20}):
+        optimizer = probe()
+        ps.Scheduler(optimizer, plan, **facts)
+        assert optimizer.param_groups[0]["paramsched_plan"] == number
+
+
+def test_an_open_plan_has_its_own_number_whatever_the_total():
+    plan = ps.Plan(lr=ps.exponential(0.9))
+    optimizer = probe()
+
+    ps.Scheduler(optimizer, plan, total=50)
+
+    assert optimizer.param_groups[0]["paramsched_plan"] == int(plan.fingerprint[:15], 16)
+
+
+def test_an_error_for_one_field_lets_the_optimizer_be_loaded_after_the_full_plan_was_compared():
+    _, scheduler = resumed(EDITED, 10, {"weight_decay": "error"}, "before", "first")
+
+    assert scheduler.last_epoch == AT
+
+
+def test_a_plan_with_a_shape_that_is_not_registered_here_is_told_and_the_codes_goes_on(caplog):
+    _, state = saved()
+    state["plan"] = state["plan"].replace("cosine(to=0.1)", "their_shape(to=0.1)")
+    optimizer = probe(*BASES)
+    scheduler = ps.Scheduler(optimizer, OLD, steps_per_epoch=10)
+
+    scheduler.load_state_dict(state)
+    run(optimizer, 1)
+
+    assert used(optimizer) == expected(OLD, 10, "lr", 0)[:1]
+    assert "nothing is registered here as their_shape" in caplog.text
+    strict = ps.Scheduler(probe(*BASES), OLD, steps_per_epoch=10, on_change="error")
+    with pytest.raises(ps.errors.PlanChanged, match="their_shape"):
+        strict.load_state_dict(state)
+
+
+PREDICATE = ps.Plan(ps.Binding("lr", ps.cosine(), groups=lambda one: True), horizon=20)
+
+
+def test_a_plan_with_a_predicate_is_compared_with_one_that_has_a_text(caplog):
+    _, state = saved()
+    strict = ps.Scheduler(probe(*BASES), PREDICATE, on_change="error")
+    scheduler = ps.Scheduler(probe(*BASES), PREDICATE)
+
+    with pytest.raises(ps.errors.PlanChanged, match="lr: warmup"):
+        strict.load_state_dict(state)
+    scheduler.load_state_dict(state)
+
+    assert (strict.last_epoch, scheduler.last_epoch) == (0, AT)
+    assert "lr: warmup" in caplog.text
+
+
+def test_a_plan_that_was_saved_without_a_text_cannot_be_compared(caplog):
+    state = ps.Scheduler(probe(*BASES), PREDICATE).state_dict()
+    strict = ps.Scheduler(probe(*BASES), OLD, steps_per_epoch=10, on_change="error")
+    scheduler = ps.Scheduler(probe(*BASES), OLD, steps_per_epoch=10)
+
+    with pytest.raises(ps.errors.PlanChanged, match="cannot be compared"):
+        strict.load_state_dict(state)
+    scheduler.load_state_dict(state)
+
+    assert "cannot be compared" in caplog.text
+
+
+def test_loading_a_checkpoint_whose_groups_lack_a_field_changes_nothing():
+    optimizer = probe(*BASES)
+    scheduler = ps.Scheduler(optimizer, OLD, steps_per_epoch=10)
+    run(optimizer, 2)
+    state, _ = saved()
+    for one in state["param_groups"]:
+        del one["weight_decay"]
+    before = copy.deepcopy(optimizer.state_dict())
+
+    with pytest.raises(ps.errors.UnknownField):
+        optimizer.load_state_dict(state)
+
+    assert optimizer.state_dict() == before
+    assert scheduler.last_epoch == 2
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("paramsched_t", -1), ("paramsched_t", "7"), ("paramsched_t", True), ("paramsched_t", 7.5),
+     ("paramsched_t", 2**70), ("paramsched_base_lr", "0.1"), ("paramsched_base_lr", None),
+     ("paramsched_base_lr", float("nan"))],
+)  # fmt: skip
+def test_a_spoiled_entry_of_the_groups_is_refused_and_nothing_changes(key, value):
+    optimizer = probe(*BASES)
+    scheduler = ps.Scheduler(optimizer, OLD, steps_per_epoch=10)
+    run(optimizer, 2)
+    state, _ = saved()
+    state["param_groups"][0][key] = value
+    before = copy.deepcopy(optimizer.state_dict())
+
+    with pytest.raises(ps.errors.StateError, match=key):
+        optimizer.load_state_dict(state)
+
+    assert optimizer.state_dict() == before
+    assert scheduler.last_epoch == 2

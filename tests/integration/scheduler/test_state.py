@@ -1,0 +1,271 @@
+"""The scheduler's state: what is refused, and what it weighs."""
+
+import copy
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import paramsched as ps
+from support.updates import planned, probe, run, used
+
+PLAN = ps.Plan(
+    ps.Binding(ps.Target("temperature", 2.0), ps.linear(1.0, 0.5)),
+    ps.Binding("weight_decay", ps.constant(0.0), groups=1),
+    lr=(ps.warmup("10%") >> ps.cosine(to=0.1)) * ps.plateau("loss", patience=1, factor=0.5),
+    weight_decay=ps.linear(1.0, 0.5),
+    horizon="2 epochs",
+)
+GROUPS = ({"lr": 0.1}, {"lr": 0.5})
+VERSION_1 = Path(__file__).parent / "states" / "version_1.json"
+
+
+def attached(updates=4):
+    optimizer = probe(*GROUPS)
+    scheduler = ps.Scheduler(optimizer, PLAN, steps_per_epoch=10)
+    scheduler.observe(loss=1.0)
+    run(optimizer, updates)
+    for _ in range(2):
+        scheduler.observe(loss=1.0)
+    return optimizer, scheduler
+
+
+def snapshot(optimizer, scheduler):
+    return copy.deepcopy(
+        (optimizer.param_groups, scheduler.state_dict(), scheduler.get_last_lr(), scheduler._step_count)
+    )
+
+
+SOUND = attached()[1].state_dict()
+PATHS = [
+    (key, *rest)
+    for key, value in SOUND.items()
+    for rest in ([()] if not isinstance(value, dict) else [(), *((inner,) for inner in value)])
+]
+RULE = next(iter(SOUND["feedback"]))
+PATHS += [("feedback", RULE, name) for name in SOUND["feedback"][RULE]]
+NONSENSE = [
+    None,
+    True,
+    -1,
+    1.5,
+    "",
+    "x",
+    [],
+    {},
+    [1],
+    {"x": 1},
+    float("nan"),
+    float("inf"),
+    2**70,
+    b"x",
+    object(),
+    (),
+    {1: 2},
+    "\ud800",
+]
+
+
+def at(state, path):
+    for key in path:
+        state = state[key]
+    return state
+
+
+def spoiled(path, value):
+    state = copy.deepcopy(SOUND)
+    if path:
+        at(state, path[:-1])[path[-1]] = value
+    return state if path else value
+
+
+def refused(state):
+    optimizer, scheduler = attached(2)
+    before = snapshot(optimizer, scheduler)
+
+    with pytest.raises((ValueError, TypeError)) as refusal:
+        scheduler.load_state_dict(state)
+
+    assert isinstance(refusal.value, ps.errors.StateError)
+    after = snapshot(optimizer, scheduler)
+    assert [{**one, "params": None} for one in after[0]] == [{**one, "params": None} for one in before[0]]
+    assert after[1:] == before[1:]
+    run(optimizer, 1)
+    assert scheduler.last_epoch == 3
+
+
+ALLOWED = {("feedback", RULE, "best"): [None, -1, 1.5, 2**70], ("feedback", RULE, "bad"): [2**70],
+           ("feedback", RULE, "cooling"): [2**70], ("plan",): [None], ("bases", "lr"): [-1, 1.5, 2**70],
+           ("bases", "weight_decay"): [-1, 1.5, 2**70]}  # fmt: skip
+"""What may well stand there."""
+
+CASES = [
+    (path, value)
+    for path in [(), *PATHS]
+    for value in NONSENSE
+    if not any(value is one or (type(value) is type(one) and value == one) for one in ALLOWED.get(path, []))
+]
+
+
+@pytest.mark.parametrize(("path", "value"), CASES, ids=range(len(CASES)))
+def test_a_state_with_nonsense_under_any_key_is_refused_and_nothing_changes(path, value):
+    refused(spoiled(path, value))
+
+
+@pytest.mark.parametrize("path", PATHS, ids=repr)
+def test_a_state_that_lacks_a_key_is_refused_and_nothing_changes(path):
+    state = copy.deepcopy(SOUND)
+    del at(state, path[:-1])[path[-1]]
+
+    refused(state)
+
+
+@pytest.mark.parametrize("path", [(), ("calendar",), ("bases",), ("feedback",), ("feedback", RULE)], ids=repr)
+def test_a_state_with_a_key_too_many_is_refused_and_nothing_changes(path):
+    state = copy.deepcopy(SOUND)
+    at(state, path)["unknown"] = {} if path == ("feedback",) else 1.0
+
+    refused(state)
+
+
+@pytest.mark.parametrize("length", range(0, len(SOUND["plan"]), 7))
+def test_a_truncated_plan_is_refused_and_nothing_changes(length):
+    refused(spoiled(("plan",), SOUND["plan"][:length]))
+
+
+def text(horizon="null", binding='["lr",null,"cosine()"]'):
+    return f'{{"horizon":{horizon},"bindings":[{binding}]}}'
+
+
+NO_PLANS = {
+    "no binding": text(binding=""),
+    "no bindings": '{"horizon":null}',
+    "half a binding": text(binding='["lr",null]'),
+    "a field that is none": text(binding='[["lr"],null,"cosine()"]'),
+    "a refused argument": text(binding='["lr",null,"cosine(to=True)"]'),
+    "no expression": text(binding='["lr",null,"import os"]'),
+    "too deep a line": text(binding='["lr",null,"' + "(" * 5000 + '"]'),
+    "too deep": '{"horizon":' + "[" * 100_000,
+    "a horizon in per cent": text(horizon='"5%"'),
+}
+
+
+@pytest.mark.parametrize("plan", NO_PLANS.values(), ids=NO_PLANS)
+def test_a_text_that_is_no_plan_is_refused_and_nothing_changes(plan):
+    refused(spoiled(("plan",), plan))
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"last_step": 3, "_global_step": 4, "base_values": [0.1]},
+        {"last_epoch": "3", "_step_count": 4, "_last_lr": [0.1]},
+        {"last_epoch": 10**400, "_step_count": 4, "_last_lr": [0.1]},
+        {"_schedulers": [{"last_epoch": -1, "_last_lr": [0.1]}]},
+        torch.optim.SGD([torch.zeros(1)], lr=0.1).state_dict(),
+        {},
+        [],
+        None,
+        {**SOUND, "version": 2},
+    ],
+    ids=["MMEngine", "text", "huge", "negative", "optimizer", "empty", "list", "None", "from the future"],
+)
+def test_a_foreign_state_is_refused_and_nothing_changes(state):
+    refused(state)
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.sampled_from(NONSENSE),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(st.sampled_from([(), *PATHS]), values)
+@settings(max_examples=150)
+def test_any_value_under_any_key_loads_whole_or_changes_nothing(path, value):
+    optimizer, scheduler = attached(2)
+    before = snapshot(optimizer, scheduler)
+
+    try:
+        scheduler.load_state_dict(spoiled(path, value))
+    except (ValueError, TypeError):
+        after = snapshot(optimizer, scheduler)
+        assert [{**one, "params": None} for one in after[0]] == [{**one, "params": None} for one in before[0]]
+        assert after[1:] == before[1:]
+    run(optimizer, 1)
+
+
+def test_a_state_written_by_version_1_loads():
+    state = json.loads(VERSION_1.read_text())
+    optimizer = probe(*GROUPS)
+    scheduler = ps.Scheduler(optimizer, PLAN, steps_per_epoch=10)
+
+    scheduler.load_state_dict(state)
+    run(optimizer, 3)
+
+    first, second = attached()
+    run(first, 3)
+    assert second.last_epoch == scheduler.last_epoch == 7
+    assert [used(optimizer, name, i) for name in ("lr", "weight_decay") for i in (0, 1)] == [
+        used(first, name, i)[4:] for name in ("lr", "weight_decay") for i in (0, 1)
+    ]
+    assert (
+        used(optimizer)[0]
+        == planned(PLAN, [{**one, "weight_decay": 0.01} for one in GROUPS], steps_per_epoch=10)[4] * 0.5
+    )
+
+
+def test_the_state_is_what_version_1_wrote():
+    assert json.loads(VERSION_1.read_text()) == SOUND
+
+
+def weight(bases):
+    plan = ps.Plan(lr=ps.warmup("2%") >> ps.cosine(to=0.1), horizon="20 epochs")
+    optimizer = torch.optim.SGD([{"params": [torch.zeros(1)], "lr": base} for base in bases])
+    scheduler = ps.Scheduler(optimizer, plan, batches_per_epoch=1000, accumulation=4)
+    return len(pickle.dumps(scheduler.state_dict()))
+
+
+def test_a_state_of_a_thousand_groups_weighs_no_more_than_two_kilobytes():
+    assert weight([0.1] * 1000) <= 2048
+    assert weight([0.1] * 1000) <= weight([0.1]) + 2
+
+
+def test_distinct_bases_add_nine_bytes_for_each_group():
+    assert weight([0.1 + i for i in range(1000)]) - weight([0.1] * 1000) <= 9 * 1000
+
+
+def deep(schedule, times):
+    for _ in range(times):
+        schedule = ps.shift(schedule, 1)
+    return schedule
+
+
+LONG = {
+    "700 points": ps.piecewise({10 * i: 0.5 + 0.001 * (i % 7) for i in range(1, 700)}),
+    "a line of 100,000 characters": ps.multistep(list(range(1, 20_000))),
+    "depth 90": deep(ps.cosine(over=5), 90),
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+@pytest.mark.parametrize("order", ["same plan", "another plan"])
+def test_a_state_of_any_plan_that_can_be_built_is_loaded(name, order):
+    plan = ps.Plan(lr=LONG[name], weight_decay=0.5)
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, plan)
+    run(optimizer, 3)
+    state = scheduler.state_dict()
+    other = ps.Scheduler(
+        probe(), plan if order == "same plan" else ps.Plan(lr=1.0, weight_decay=1.0), on_change="checkpoint"
+    )
+
+    other.load_state_dict(state)
+
+    assert other.plan == plan
+    assert other.state_dict() == state

@@ -1,0 +1,202 @@
+"""A second Scheduler on an optimizer goes on where the first is."""
+
+import logging
+
+import pytest
+
+import paramsched as ps
+from support.updates import planned, probe, run, used
+
+OLD = ps.Plan(lr=ps.linear(1.0, 0.0), weight_decay=ps.linear(1.0, 0.5), horizon=20)
+NEW = ps.Plan(lr=ps.cosine(to=0.1), weight_decay=ps.linear(1.0, 2.0), horizon=20)
+BASE = {"lr": 0.1, "weight_decay": 0.01}
+
+
+def after(updates, plan=OLD):
+    optimizer = probe()
+    ps.Scheduler(optimizer, plan)
+    return run(optimizer, updates)
+
+
+def test_the_same_plan_goes_on_silently(caplog):
+    optimizer = after(5)
+
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.linear(1.0, 0.0), weight_decay=ps.linear(1.0, 0.5), horizon=20))
+    run(optimizer, 15)
+
+    assert used(optimizer) == planned(OLD, BASE)
+    assert scheduler.last_epoch == 20
+    assert caplog.records == []
+
+
+def test_the_first_one_stops_and_says_so():
+    optimizer = probe()
+    first = ps.Scheduler(optimizer, OLD)
+    ps.Scheduler(optimizer, OLD)
+
+    for call in (lambda: first.seek(3), lambda: first.observe(), lambda: first.load_state_dict(first.state_dict())):
+        with pytest.raises(ps.errors.ParamschedError, match="another one has taken its optimizer over"):
+            call()
+    assert len(optimizer._optimizer_step_post_hooks) == 1
+
+
+@pytest.mark.parametrize("plan", [OLD, NEW], ids=["same plan", "another plan"])
+def test_that_the_first_one_is_detached_is_said_and_no_checkpoint_is_spoken_of(plan, caplog):
+    optimizer = probe()
+    first = ps.Scheduler(optimizer, OLD)
+    run(optimizer, 5)
+
+    with caplog.at_level(logging.WARNING, "paramsched"):
+        ps.Scheduler(optimizer, plan)
+
+    assert (
+        "another Scheduler of this process has driven this optimizer up to update 5: it is detached now" in caplog.text
+    )
+    assert {one.levelname for one in caplog.records} == {"WARNING"}
+    assert "checkpoint" not in caplog.text
+    assert ("the plan differs from that of the Scheduler before this one" in caplog.text) == (plan is NEW)
+    with pytest.raises(ps.errors.ParamschedError, match="detached"):
+        first.seek(0)
+
+
+def test_the_first_one_may_have_been_dropped_before():
+    optimizer = after(5)
+
+    scheduler = ps.Scheduler(optimizer, OLD)
+
+    assert scheduler.last_epoch == 5
+    assert len(optimizer._optimizer_step_post_hooks) == 1
+
+
+@pytest.mark.parametrize(
+    ("on_change", "lr", "weight_decay"),
+    [
+        ("new", NEW, NEW),
+        ("checkpoint", OLD, OLD),
+        ({"lr": "checkpoint"}, OLD, NEW),
+        ({"weight_decay": "checkpoint"}, NEW, OLD),
+    ],
+)
+def test_an_edited_plan_obeys_on_change_and_is_logged_as_a_diff(caplog, on_change, lr, weight_decay):
+    optimizer = after(5)
+
+    with caplog.at_level(logging.WARNING, "paramsched"):
+        ps.Scheduler(optimizer, NEW, on_change=on_change)
+    run(optimizer, 15)
+
+    assert used(optimizer)[5:] == planned(lr, BASE)[5:]
+    assert used(optimizer, "weight_decay")[5:] == planned(weight_decay, BASE, "weight_decay")[5:]
+    assert [(one.name, one.levelname) for one in caplog.records] == [("paramsched", "WARNING")]
+    assert all(part in caplog.text for part in ("linear(over=20) -> cosine(to=0.1, over=20)", "weight_decay:"))
+
+
+@pytest.mark.parametrize("on_change", ["error", {"lr": "error"}])
+def test_an_edited_plan_can_be_an_error_and_the_first_goes_on(on_change):
+    optimizer = probe()
+    first = ps.Scheduler(optimizer, OLD)
+    run(optimizer, 5)
+    before = [dict(one) for one in optimizer.param_groups]
+
+    with pytest.raises(ps.errors.PlanChanged, match="cosine"):
+        ps.Scheduler(optimizer, NEW, on_change=on_change)
+
+    assert optimizer.param_groups == before
+    run(optimizer, 15)
+    assert (used(optimizer), first.last_epoch) == (planned(OLD, BASE), 20)
+
+
+def test_an_error_for_a_field_that_did_not_change_is_none():
+    optimizer = after(5)
+
+    ps.Scheduler(
+        optimizer,
+        ps.Plan(lr=ps.cosine(to=0.1), weight_decay=ps.linear(1.0, 0.5), horizon=20),
+        on_change={"weight_decay": "error"},
+    )
+    run(optimizer, 1)
+
+    assert used(optimizer)[5] == planned(NEW, BASE)[5]
+
+
+def test_another_calendar_is_a_change_and_the_kept_plan_keeps_its_own(caplog):
+    plan = ps.Plan(lr=ps.linear(1.0, 0.0), horizon="2 epochs")
+    optimizer = probe()
+    ps.Scheduler(optimizer, plan, steps_per_epoch=10)
+    run(optimizer, 5)
+
+    scheduler = ps.Scheduler(optimizer, plan, steps_per_epoch=50, on_change="checkpoint")
+    state = scheduler.state_dict()
+    run(optimizer, 5)
+
+    expected = planned(plan, BASE, steps_per_epoch=10)
+    assert used(optimizer) == expected[:10]
+    assert "horizon: 20 -> 100" in caplog.text
+    other = probe()
+    loaded = ps.Scheduler(other, plan, steps_per_epoch=10)
+    loaded.load_state_dict(state)
+    assert loaded.get_lr() == [expected[5]]
+
+
+def test_a_mixed_plan_survives_saving_copying_and_loading(caplog):
+    import copy
+
+    optimizer = after(5)
+    longer = ps.Plan(lr=ps.cosine(to=0.1), weight_decay=ps.linear(1.0, 2.0))
+    scheduler = ps.Scheduler(optimizer, longer, total=30, on_change={"lr": "checkpoint", "horizon": "checkpoint"})
+
+    twin = copy.deepcopy(scheduler)
+    fresh = ps.Scheduler(probe(), longer, total=30, on_change="checkpoint")
+    fresh.load_state_dict(scheduler.state_dict())
+
+    assert twin.values() == fresh.values() == scheduler.values()
+    assert twin.plan == fresh.plan == scheduler.plan
+
+
+def test_a_metric_rule_keeps_its_state():
+    plan = ps.Plan(lr=ps.linear(1.0, 0.0) * ps.plateau("loss", patience=0, factor=0.5), horizon=20)
+    optimizer = probe()
+    first = ps.Scheduler(optimizer, plan)
+    for _ in range(2):
+        first.observe(loss=1.0)
+
+    second = ps.Scheduler(optimizer, plan)
+
+    assert second.states == first.states
+    assert second.get_lr() == [0.05]
+
+
+def test_starting_over_is_said_explicitly():
+    optimizer = after(20)
+
+    ps.Scheduler(optimizer, OLD).seek(0)
+    run(optimizer, 20)
+
+    assert used(optimizer) == planned(OLD, BASE) * 2
+
+
+def test_a_plan_that_is_over_is_told():
+    optimizer = after(21)
+
+    with pytest.warns(UserWarning, match=r"scheduler\.seek\(0\)") as told:
+        ps.Scheduler(optimizer, OLD)
+
+    assert told[0].filename == __file__
+
+
+def test_plans_of_a_billion_updates_are_compared_without_computing_them(caplog):
+    optimizer = probe()
+    ps.Scheduler(optimizer, ps.Plan(lr=ps.linear(1.0, 0.0), horizon=10**12))
+
+    ps.Scheduler(optimizer, ps.Plan(lr=ps.cosine(), horizon=10**12))
+
+    assert "linear(over=1000000000000) -> cosine(over=1000000000000)" in caplog.text
+
+
+def test_a_plan_with_a_predicate_goes_on():
+    plan = ps.Plan(ps.Binding("lr", ps.linear(1.0, 0.0), groups=lambda one: True), horizon=20)
+    optimizer = after(5, plan)
+
+    ps.Scheduler(optimizer, plan)
+    run(optimizer, 5)
+
+    assert used(optimizer) == planned(OLD, BASE)[:10]

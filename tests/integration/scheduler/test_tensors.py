@@ -1,0 +1,189 @@
+"""Hyperparameters that are tensors: filled in place, one copy per update."""
+
+import pytest
+import torch
+
+import paramsched as ps
+from support.updates import group, planned, probe, run, used
+
+PLAN = ps.Plan(lr=ps.warmup(3, start=0.1) >> ps.cosine(to=0.01), horizon=20)
+F32, F64 = torch.float32, torch.float64
+
+
+def rounded(values, dtype=F32):
+    return torch.tensor(values, dtype=F64).to(dtype).tolist()
+
+
+@pytest.mark.parametrize("dtype", [F64, F32, torch.bfloat16, torch.float16])
+def test_a_tensor_holds_the_planned_value_rounded_to_its_dtype(dtype):
+    lr = torch.tensor(0.1, dtype=dtype)
+    optimizer = probe(lr=lr)
+    ps.Scheduler(optimizer, PLAN)
+
+    run(optimizer, 20)
+
+    assert used(optimizer) == rounded(planned(PLAN, {"lr": torch.tensor(0.1, dtype=dtype).item()}), dtype)
+
+
+def test_a_tensor_that_stands_alone_stays_the_same_object():
+    lr = torch.tensor(0.1)
+    optimizer = probe(lr=lr)
+    ps.Scheduler(optimizer, PLAN)
+
+    run(optimizer, 5)
+
+    assert optimizer.param_groups[0]["lr"] is lr
+
+
+def test_groups_that_share_one_tensor_get_values_of_their_own():
+    by_index = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=20)
+    other = ps.Plan(ps.Binding("lr", ps.linear(2.0, 1.0), groups=1), lr=ps.linear(1.0, 0.0), horizon=20)
+    optimizer = probe({}, {}, {}, lr=torch.tensor(0.1))
+    assert optimizer.param_groups[0]["lr"] is optimizer.param_groups[2]["lr"]
+    ps.Scheduler(optimizer, other)
+
+    run(optimizer, 8)
+
+    base = {"lr": torch.tensor(0.1).item()}
+    for index in (0, 2):
+        assert used(optimizer, "lr", index) == rounded(planned(by_index, base)[:8])
+    assert used(optimizer, "lr", 1) == rounded(planned(other, [base, base], "lr", 1)[:8])
+
+
+def test_groups_of_tensors_hold_elements_of_one_vector():
+    optimizer = probe(*[{"lr": torch.tensor(0.1 * (i + 1))} for i in range(4)])
+    ps.Scheduler(optimizer, PLAN)
+
+    run(optimizer, 3)
+
+    assert len({one["lr"].untyped_storage().data_ptr() for one in optimizer.param_groups}) == 1
+
+
+def test_groups_that_load_a_state_with_shared_tensors_get_their_own_again():
+    make = lambda: probe({}, {"weight_decay": 0.5}, lr=torch.tensor(0.1))  # noqa: E731
+    plan = ps.Plan(ps.Binding("lr", ps.linear(2.0, 1.0), groups=1), lr=ps.linear(1.0, 0.0), horizon=20)
+    first, second = make(), make()
+    ps.Scheduler(first, plan)
+    run(first, 4)
+    ps.Scheduler(second, plan)
+
+    second.load_state_dict(first.state_dict())
+    run(first, 4)
+    run(second, 4)
+
+    assert used(second, "lr", 0) == used(first, "lr", 0)[4:]
+    assert used(second, "lr", 1) == used(first, "lr", 1)[4:]
+
+
+def test_floats_and_tensors_of_several_kinds_stand_side_by_side():
+    bases = [0.1, torch.tensor(0.2), 0.3, torch.tensor(0.4, dtype=F64), torch.tensor(0.5)]
+    optimizer = probe(*[{"lr": base} for base in bases])
+    ps.Scheduler(optimizer, PLAN)
+
+    run(optimizer, 20)
+
+    for index, (base, dtype) in enumerate(zip((0.1, 0.2, 0.3, 0.4, 0.5), (F64, F32, F64, F64, F32), strict=True)):
+        start = torch.tensor(base, dtype=dtype).item()
+        assert used(optimizer, "lr", index) == rounded(planned(PLAN, {"lr": start}), dtype)
+
+
+def test_elements_of_betas_may_be_tensors():
+    plan = ps.Plan(ps.Binding("betas[1]", ps.linear(1.0, 0.5)), momentum=ps.linear(1.0, 0.9), horizon=20)
+    optimizer = torch.optim.AdamW(
+        [group(), group()], lr=torch.tensor(0.1), betas=(torch.tensor(0.9), torch.tensor(0.99)), foreach=False
+    )
+    ps.Scheduler(optimizer, plan)
+    found = []
+    optimizer.register_step_pre_hook(
+        lambda one, *_: found.append([tuple(map(float, g["betas"])) for g in one.param_groups])
+    )
+    held = optimizer.param_groups[1]["betas"][0]
+
+    run(optimizer, 10)
+
+    base = torch.tensor(0.9).item(), torch.tensor(0.99).item()
+    first = rounded(planned(plan, {"betas": base}, "momentum")[:10])
+    second = rounded(planned(plan, {"betas": base}, "betas[1]")[:10])
+    assert [groups[1] for groups in found] == list(zip(first, second, strict=True))
+    assert optimizer.param_groups[1]["betas"][0] is held
+
+
+def test_a_late_group_with_a_tensor_is_exact_at_its_first_update():
+    optimizer = probe({"lr": torch.tensor(0.1)}, {"lr": torch.tensor(0.2)})
+    ps.Scheduler(optimizer, PLAN)
+    run(optimizer, 6)
+
+    optimizer.add_param_group(group(lr=torch.tensor(0.5)))
+    run(optimizer, 4)
+
+    whole = [rounded(planned(PLAN, {"lr": torch.tensor(base).item()})) for base in (0.1, 0.2, 0.5)]
+    assert used(optimizer, "lr", 0) == whole[0][:10]
+    assert used(optimizer, "lr", 1) == whole[1][:10]
+    assert [groups[2]["lr"] for groups in optimizer.used[6:]] == whole[2][6:10]
+
+
+def test_no_tensor_is_made_under_inference_mode():
+    optimizer = probe({"lr": torch.tensor(0.1)}, {"lr": torch.tensor(0.2)})
+    with torch.inference_mode():
+        ps.Scheduler(optimizer, PLAN)
+        run(optimizer, 3)
+        optimizer.add_param_group(group(lr=0.5))
+        run(optimizer, 3)
+
+    run(optimizer, 40)
+
+    assert not any(one["lr"].is_inference() for one in optimizer.param_groups[:2])
+    assert used(optimizer)[:20] == rounded(planned(PLAN, {"lr": torch.tensor(0.1).item()}))
+
+
+def test_a_tensor_made_under_inference_mode_is_filled_too():
+    with torch.inference_mode():
+        lr = torch.tensor(0.1)
+    optimizer = probe(lr=lr)
+
+    with torch.inference_mode():
+        ps.Scheduler(optimizer, PLAN)
+        run(optimizer, 5)
+
+    assert used(optimizer) == rounded(planned(PLAN, {"lr": torch.tensor(0.1).item()}))[:5]
+
+
+@pytest.mark.parametrize("lr", [torch.tensor([0.1, 0.2]), torch.tensor(1)])
+def test_a_tensor_that_cannot_hold_a_value_is_refused_before_anything_is_written(lr):
+    optimizer = probe()
+    optimizer.param_groups[0]["lr"] = lr
+    before = dict(optimizer.param_groups[0])
+
+    with pytest.raises(ps.InvalidArgument):
+        ps.Scheduler(optimizer, PLAN)
+
+    assert optimizer.param_groups[0].keys() == before.keys()
+    assert optimizer.param_groups[0]["lr"] is lr
+
+
+def test_a_learned_rate_can_be_scheduled():
+    lr = torch.tensor(0.1, requires_grad=True)
+    optimizer = probe(lr=lr)
+    ps.Scheduler(optimizer, PLAN)
+
+    run(optimizer, 5)
+
+    assert lr.requires_grad
+    assert used(optimizer) == rounded(planned(PLAN, {"lr": torch.tensor(0.1).item()}))[:5]
+
+
+def test_a_thousand_groups_cost_one_copy_per_update(monkeypatch):
+    optimizer = probe(*[{"lr": torch.tensor(0.1 + i)} for i in range(100)])
+    ps.Scheduler(optimizer, PLAN)
+    run(optimizer, 4)
+
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        ps.Scheduler.seek  # noqa: B018  # nothing but the step
+        torch.optim.Optimizer.profile_hook_step  # noqa: B018
+        for hook in list(optimizer._optimizer_step_pre_hooks.values()):
+            hook(optimizer, (), {})
+        for hook in list(optimizer._optimizer_step_post_hooks.values()):
+            hook(optimizer, (), {})
+
+    copies = sum(event.count for event in profile.key_averages() if event.key == "aten::copy_")
+    assert copies == 1

@@ -1,0 +1,122 @@
+"""What engines hand out in place of an optimizer."""
+
+import pytest
+import torch
+
+import paramsched as ps
+from support.updates import group, planned, probe, run, used
+
+PLAN = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=20)
+LR = planned(PLAN, {"lr": 0.1})
+
+
+class Lookahead(torch.optim.Optimizer):
+    """As timm's: an Optimizer by type whose constructor never ran."""
+
+    def __init__(self, base):
+        self._base_optimizer = base
+        self.param_groups, self.defaults, self.state = base.param_groups, getattr(base, "defaults", {}), {}
+
+    def step(self, closure=None):
+        return self._base_optimizer.step()
+
+
+class LightningLike:
+    """As LightningOptimizer: the inner one's class and attributes, and the inner one itself."""
+
+    def __init__(self, optimizer):
+        self.__class__ = type("Lightning" + type(optimizer).__name__, (type(self), type(optimizer)), {})
+        self.__dict__ = {"_optimizer": optimizer, "defaults": optimizer.defaults}
+
+    @property
+    def param_groups(self):
+        return self._optimizer.param_groups
+
+    def step(self, closure=None):
+        return self._optimizer.step(closure)
+
+
+class SharpnessAware(torch.optim.Optimizer):
+    """As SAM: an optimizer by itself that holds another, with the same groups."""
+
+    def __init__(self, base):
+        super().__init__(base.param_groups, base.defaults)
+        self.base_optimizer = base
+        self.param_groups = base.param_groups
+
+    def step(self, closure=None):
+        return self.base_optimizer.step(closure)
+
+
+def accelerated(optimizer):
+    accelerate = pytest.importorskip("accelerate")
+    return accelerate.Accelerator(cpu=True).prepare(optimizer)
+
+
+def mmengine(optimizer):
+    return pytest.importorskip("mmengine.optim").OptimWrapper(optimizer)
+
+
+@pytest.mark.parametrize("wrap", [accelerated, mmengine, Lookahead, LightningLike, SharpnessAware])
+@pytest.mark.parametrize("twice", [False, True])
+def test_wrappers_are_looked_through_and_their_steps_move_the_plan(wrap, twice):
+    optimizer = probe()
+    wrapped = Lookahead(wrap(optimizer)) if twice else wrap(optimizer)
+
+    scheduler = ps.Scheduler(wrapped, PLAN)
+    run(wrapped, 20)
+
+    assert scheduler.optimizer is optimizer
+    assert used(optimizer) == LR
+
+
+def test_accelerate_prepares_it_in_either_order():
+    accelerate = pytest.importorskip("accelerate")
+    accelerator = accelerate.Accelerator(cpu=True)
+    found = []
+    for before in (True, False):
+        optimizer = torch.optim.SGD([group(), group(lr=0.5)], lr=0.1)
+        prepared = accelerator.prepare(optimizer) if not before else optimizer
+        scheduler = ps.Scheduler(prepared, PLAN)
+        if before:
+            prepared, scheduler = accelerator.prepare(optimizer, scheduler)
+        rates = []
+        for _ in range(5):
+            rates.append([one["lr"] for one in optimizer.param_groups])
+            prepared.step()
+            scheduler.step()
+        found.append(rates)
+
+    assert found[0] == found[1] == [[LR[t], planned(PLAN, {"lr": 0.5})[t]] for t in range(5)]
+
+
+class Unhooked:
+    """An optimizer of its own kind: no torch, no hooks."""
+
+    def __init__(self):
+        self.param_groups = [{"params": [], "lr": 0.1}]
+
+    def step(self):
+        pass
+
+
+def test_an_optimizer_that_fires_no_hooks_is_refused_with_the_way_out():
+    optimizer = Unhooked()
+
+    with pytest.raises(ps.InvalidArgument, match='drive="manual"'):
+        ps.Scheduler(optimizer, PLAN)
+
+    assert optimizer.param_groups == [{"params": [], "lr": 0.1}]
+
+
+def test_an_optimizer_without_hooks_can_be_driven_by_hand():
+    optimizer = Unhooked()
+    scheduler = ps.Scheduler(optimizer, PLAN, drive="manual")
+    found = []
+
+    for _ in range(20):
+        found.append(optimizer.param_groups[0]["lr"])
+        scheduler.step()
+
+    assert found == LR
+    assert ps.Scheduler(optimizer, PLAN, drive="manual").last_epoch == 20

@@ -1,0 +1,17 @@
+"""One of two processes: trains the cases in a folder and leaves the runs there."""
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from support.engine_runs.harness import Case, run
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    cases = [Case(**case) for case in json.loads((folder / "cases.json").read_text())]
+    runs = [asdict(run(case)) for case in cases]
+    (folder / f"{os.environ['RANK']}.json").write_text(json.dumps(runs))
+    sys.stdout.flush()
+    os._exit(0)  # engines leave groups and threads behind that would wait for each other

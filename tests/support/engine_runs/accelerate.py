@@ -1,0 +1,58 @@
+"""Accelerate: the scheduler unprepared, prepared as torch's are, or made by the adapter from the prepared loader."""
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import DataLoaderConfiguration
+from torch.utils.data import DataLoader
+
+import paramsched as ps
+from paramsched.engines import accelerate as engine
+from support.engine_runs.harness import (
+    BATCH,
+    EPOCHS,
+    PLAN,
+    Case,
+    Numbers,
+    Run,
+    Tiny,
+    batches_of_a_process,
+    optimizer_of,
+    recorded,
+    result,
+    scaler,
+    updates,
+)
+
+
+def train(case: Case) -> Run:
+    accelerator = Accelerator(
+        cpu=True,
+        gradient_accumulation_steps=case.accumulation,
+        dataloader_config=DataLoaderConfiguration(split_batches=case.variant == "split_batches"),
+    )
+    if case.overflow:
+        accelerator.scaler = scaler()  # mixed_precision="fp16" makes one, but only where there is a GPU
+    model = Tiny()
+    optimizer = optimizer_of(model)
+    size = BATCH * accelerator.num_processes if case.variant == "split_batches" else BATCH
+    loader = DataLoader(Numbers(case.overflow), size)
+    total = updates(batches_of_a_process(), case)
+    scheduler = None
+    if case.variant == "prepared":
+        scheduler = ps.Scheduler(optimizer, PLAN, total=total)
+        model, optimizer, loader, scheduler = accelerator.prepare(model, optimizer, loader, scheduler)
+    else:
+        model, optimizer, loader = accelerator.prepare(model, optimizer, loader)
+        engine.scheduler(accelerator, optimizer, PLAN, loader, epochs=EPOCHS)
+    used = recorded(optimizer.optimizer)
+
+    for _ in range(EPOCHS):
+        for x, y in loader:
+            with accelerator.accumulate(model):
+                accelerator.backward(torch.nn.functional.mse_loss(model(x), y))
+                optimizer.step()
+                if scheduler is not None:
+                    scheduler.step()
+                optimizer.zero_grad()
+    accelerator.free_memory()
+    return result(used, case, total)

@@ -1,0 +1,67 @@
+"""Ignite: nothing but the Scheduler, the adapter's handler, or Ignite's own wrapper of schedulers."""
+
+import logging
+
+import ignite.distributed as idist
+import torch
+from ignite.engine import Engine, Events, supervised_training_step, supervised_training_step_amp
+from ignite.handlers import LRScheduler
+from torch.utils.data import DataLoader
+from torch.utils.data.distributed import DistributedSampler
+
+import paramsched as ps
+from paramsched.engines.ignite import PlanHandler
+from support.engine_runs.harness import (
+    BATCH,
+    EPOCHS,
+    PLAN,
+    Case,
+    Numbers,
+    Run,
+    Tiny,
+    batches_of_a_process,
+    optimizer_of,
+    recorded,
+    result,
+    scaler,
+    updates,
+    world_size,
+)
+
+logging.getLogger("ignite").setLevel(logging.ERROR)
+
+
+def train(case: Case) -> Run:
+    sampler = None
+    model: torch.nn.Module = Tiny()
+    optimizer = optimizer_of(model)
+    data = Numbers(case.overflow)
+    if world_size() > 1:
+        if not torch.distributed.is_initialized():
+            idist.initialize("gloo")
+        model = torch.nn.parallel.DistributedDataParallel(model)
+        sampler = DistributedSampler(data, shuffle=False)
+    total = updates(batches_of_a_process(), case, whole=False)
+    step = supervised_training_step_amp if case.overflow else supervised_training_step
+    more = {"scaler": scaler()} if case.overflow else {}
+    trainer = Engine(
+        step(
+            model,
+            optimizer,
+            torch.nn.functional.mse_loss,
+            device="cpu",
+            gradient_accumulation_steps=case.accumulation,
+            **more,
+        )
+    )
+    if case.variant == "":
+        PlanHandler(optimizer, PLAN, accumulation=case.accumulation).attach(trainer)
+    else:
+        scheduler = ps.Scheduler(optimizer, PLAN, total=total)
+        if case.variant == "wrapped":
+            trainer.add_event_handler(Events.ITERATION_STARTED, LRScheduler(scheduler))
+    used = recorded(optimizer)
+
+    trainer.run(DataLoader(data, BATCH, sampler=sampler), max_epochs=EPOCHS)
+
+    return result(used, case, total)

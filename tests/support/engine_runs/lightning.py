@@ -1,0 +1,95 @@
+"""Lightning: by the callback, by the module with either interval, without telling it, and with manual optimisation."""
+
+import logging
+import warnings
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.plugins import MixedPrecision
+from torch.utils.data import DataLoader
+
+import paramsched as ps
+from paramsched.engines.lightning import PlanCallback
+from support.engine_runs.harness import (
+    BATCH,
+    EPOCHS,
+    PLAN,
+    Case,
+    Numbers,
+    Run,
+    Tiny,
+    batches_of_a_process,
+    optimizer_of,
+    recorded,
+    result,
+    scaler,
+    updates,
+    world_size,
+)
+
+logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+
+
+class Module(pl.LightningModule):
+    """Variants: "" leaves the plan to the callback; "step" and "epoch" return the scheduler; "unsaid" only makes it."""
+
+    def __init__(self, case: Case, total: int) -> None:
+        super().__init__()
+        self.net = Tiny()
+        self.case, self.total = case, total
+        self.automatic_optimization = case.variant != "manual"
+
+    def configure_optimizers(self) -> Any:
+        optimizer = optimizer_of(self.net)
+        if self.case.variant in ("", "manual"):
+            return optimizer
+        scheduler = ps.Scheduler(optimizer, PLAN, total=int(self.trainer.estimated_stepping_batches))
+        if self.case.variant == "unsaid":
+            return optimizer
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": self.case.variant}}
+
+    def on_fit_start(self) -> None:
+        self.used = recorded(self.trainer.optimizers[0])
+
+    def training_step(self, batch: Any, index: int) -> Any:
+        x, y = batch
+        loss = torch.nn.functional.mse_loss(self.net(x), y)
+        if not self.automatic_optimization:
+            optimizer = self.optimizers()
+            self.manual_backward(loss)
+            if (index + 1) % self.case.accumulation == 0 or index + 1 == self.trainer.num_training_batches:
+                optimizer.step()
+                optimizer.zero_grad()
+        return loss
+
+
+def trainer(case: Case, **keywords: Any) -> pl.Trainer:
+    """A Trainer that is quiet."""
+    automatic = case.variant != "manual"
+    # precision="16-mixed" makes this plugin, but refuses it where there is no GPU.
+    plugins = [MixedPrecision("16-mixed", "cpu", scaler())] if case.overflow else []
+    return pl.Trainer(
+        accelerator="cpu",
+        devices=world_size(),
+        strategy="ddp" if world_size() > 1 else "auto",
+        plugins=plugins,
+        accumulate_grad_batches=case.accumulation if automatic else 1,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        **({"max_epochs": EPOCHS, "logger": False, "enable_checkpointing": False} | keywords),
+    )
+
+
+def train(case: Case) -> Run:
+    warnings.filterwarnings("ignore", category=UserWarning, module="lightning")
+    total = updates(batches_of_a_process(), case)
+    module = Module(case, total)
+    callbacks = {
+        "": [PlanCallback(PLAN)],
+        "manual": [PlanCallback(PLAN, calendar=ps.Calendar(total=total))],
+    }.get(case.variant, [])
+
+    trainer(case, callbacks=callbacks).fit(module, DataLoader(Numbers(case.overflow), BATCH))
+
+    return result(module.used, case, total)

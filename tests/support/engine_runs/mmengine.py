@@ -1,0 +1,97 @@
+"""MMEngine's Runner, with a Scheduler on its OptimWrapper and no `param_scheduler`."""
+
+import logging
+import tempfile
+from typing import Any
+
+import torch
+from mmengine.model import BaseModel, MMDistributedDataParallel
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
+from mmengine.runner import Runner
+
+import paramsched as ps
+from support.engine_runs.harness import (
+    BATCH,
+    EPOCHS,
+    PLAN,
+    Case,
+    Numbers,
+    Run,
+    Tiny,
+    batches_of_a_process,
+    optimizer_of,
+    planned,
+    recorded,
+    scaler,
+    world_size,
+)
+
+
+class Model(BaseModel):
+    """What the Runner takes: a forward that gives losses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = Tiny()
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor, mode: str = "loss") -> dict[str, torch.Tensor]:
+        return {"loss": torch.nn.functional.mse_loss(self.net(x), y)}
+
+
+class Scaled(OptimWrapper):
+    """AmpOptimWrapper's way with a scaler; its own constructor refuses to work without a GPU."""
+
+    def __init__(self, **keywords: Any) -> None:
+        super().__init__(**keywords)
+        self.loss_scaler, self._scale_update_param = scaler(), None
+
+    backward = AmpOptimWrapper.backward
+    step = AmpOptimWrapper.step
+
+
+def runner(case: Case, wrapper: OptimWrapper, model: Model, folder: str, **keywords: Any) -> Runner:
+    data = Numbers(case.overflow)
+    options: dict[str, Any] = {
+        "train_cfg": {"by_epoch": True, "max_epochs": EPOCHS},
+        "default_hooks": {"logger": None, "checkpoint": None},
+        "log_level": logging.ERROR,
+    }
+    return Runner(
+        model=MMDistributedDataParallel(module=model) if world_size() > 1 else model,  # the Runner's own asks for a GPU
+        work_dir=folder,
+        train_dataloader={
+            "dataset": data,
+            "batch_size": BATCH,
+            "num_workers": 0,
+            "sampler": {"type": "DefaultSampler", "shuffle": False},  # shares the batches out
+            "collate_fn": {"type": "default_collate"},
+        },
+        optim_wrapper=wrapper,
+        launcher="pytorch" if world_size() > 1 else "none",
+        experiment_name=f"run_{id(wrapper)}",
+        **(options | keywords),
+    )
+
+
+def train(case: Case) -> Run:
+    # A window goes on into the next epoch; the last of the run may be short.
+    if world_size() > 1 and not torch.distributed.is_initialized():
+        torch.distributed.init_process_group("gloo")  # MMEngine's own way asks for a GPU
+    total = -(-EPOCHS * batches_of_a_process() // case.accumulation)
+    model = Model()
+    optimizer = optimizer_of(model)
+    kind = Scaled if case.overflow else OptimWrapper
+    wrapper = kind(optimizer=optimizer, accumulative_counts=case.accumulation)
+    ps.Scheduler(wrapper, PLAN, total=total)
+    used = recorded(optimizer)
+
+    with tempfile.TemporaryDirectory() as folder:
+        runner(case, wrapper, model, folder).train()
+
+    windows = {(epoch * batches_of_a_process() + _overflowing()) // case.accumulation for epoch in range(EPOCHS)}
+    return Run(used, planned(total), total - len(windows) if case.overflow else total)
+
+
+def _overflowing() -> int:
+    """The batch of an epoch that has the infinite target: it is in the first of a process's, or else in the second."""
+    return 0 if world_size() > 1 else 1

@@ -1,0 +1,75 @@
+"""A loop written by hand: with a GradScaler, averaged weights, DistributedDataParallel, ZeRO and FSDP2."""
+
+from typing import Any
+
+import torch
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.optim import ZeroRedundancyOptimizer
+from torch.utils.data import DataLoader
+from torch.utils.data.distributed import DistributedSampler
+
+import paramsched as ps
+from support.engine_runs.harness import (
+    BATCH,
+    EPOCHS,
+    PLAN,
+    Case,
+    Numbers,
+    Run,
+    Tiny,
+    batches_of_a_process,
+    optimizer_of,
+    recorded,
+    result,
+    scaler,
+    updates,
+    world_size,
+)
+
+
+def sharded(model: torch.nn.Module) -> ZeroRedundancyOptimizer:
+    """The same two groups, their states shared out over the processes."""
+    groups = [
+        {key: value for key, value in group.items() if key in ("params", "name", "lr", "weight_decay")}
+        for group in optimizer_of(model).param_groups
+    ]
+    return ZeroRedundancyOptimizer(groups, torch.optim.AdamW, lr=0.1)
+
+
+def train(case: Case) -> Run:
+    model: Any = Tiny()
+    optimizer = optimizer_of(model, fused=True if case.variant == "fused" else None)
+    data = Numbers(case.overflow)
+    sampler = None
+    if world_size() > 1:
+        if not torch.distributed.is_initialized():
+            torch.distributed.init_process_group("gloo")
+        sampler = DistributedSampler(data, shuffle=False)
+        if case.variant == "fsdp":
+            fully_shard(model, mesh=init_device_mesh("cpu", (world_size(),)))
+            optimizer = optimizer_of(model)  # its parameters are others now
+        else:
+            model = torch.nn.parallel.DistributedDataParallel(model)
+        if case.variant == "zero":
+            optimizer = sharded(model)
+    loader = DataLoader(data, BATCH, sampler=sampler)
+    total = updates(len(loader), case)
+    assert len(loader) == batches_of_a_process()
+    ps.Scheduler(optimizer, PLAN, total=total)
+    used = recorded(optimizer.optim if case.variant == "zero" else optimizer)
+    scale = scaler() if case.overflow else torch.amp.GradScaler("cpu", enabled=False)
+    averaged = torch.optim.swa_utils.AveragedModel(model) if case.variant == "swa" else None
+
+    for _ in range(EPOCHS):
+        for index, (x, y) in enumerate(loader):
+            scale.scale(torch.nn.functional.mse_loss(model(x), y)).backward()
+            if (index + 1) % case.accumulation == 0 or index + 1 == len(loader):
+                scale.step(optimizer)
+                scale.update()
+                optimizer.zero_grad()
+                if averaged is not None:
+                    averaged.update_parameters(model)
+        if averaged is not None:
+            torch.optim.swa_utils.update_bn(loader, averaged)
+    return result(used, case, total)

@@ -1,0 +1,91 @@
+"""skorch, with the accumulating train_step that its documentation shows, and on Accelerate."""
+
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from skorch import NeuralNetRegressor
+from skorch.hf import AccelerateMixin
+
+from paramsched.engines.skorch import PlanCallback
+from support.engine_runs.harness import (
+    BATCH,
+    EPOCHS,
+    PLAN,
+    Case,
+    Numbers,
+    Run,
+    Tiny,
+    optimizer_of,
+    recorded,
+    result,
+    scaler,
+    updates,
+    world_size,
+)
+
+
+class Net(NeuralNetRegressor):
+    """Steps after `accumulation` batches; keeps the values it used."""
+
+    def __init__(self, *args: Any, accumulation: int = 1, **keywords: Any) -> None:
+        super().__init__(*args, **keywords)
+        self.accumulation = accumulation
+
+    def initialize_optimizer(self, *args: Any, **keywords: Any) -> Any:
+        self.optimizer_ = optimizer_of(self.module_)
+        self.used_ = recorded(self.optimizer_)
+        return self
+
+    def train_step(self, batch: Any, **fit_params: Any) -> Any:
+        seen = len(self.history[-1, "batches"])  # this one among them
+        step = self.train_step_single(batch, **fit_params)
+        if seen % self.accumulation == 0:
+            self.optimizer_.step()
+            self.optimizer_.zero_grad()
+        return step
+
+
+class AcceleratedNet(AccelerateMixin, NeuralNetRegressor):
+    """The net of skorch.hf: Accelerate accumulates, scales and shares the batches."""
+
+    def initialize_optimizer(self, *args: Any, **keywords: Any) -> Any:
+        self.optimizer_ = optimizer_of(self.module_)
+        self.used_ = recorded(self.optimizer_)
+        return self
+
+
+class Loss(torch.nn.MSELoss):
+    """With a parameter: skorch prepares criteria too, and DistributedDataParallel refuses one that has none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(()))
+
+    def forward(self, input: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        return self.weight * super().forward(input, target)
+
+
+def net_of(case: Case, *callbacks: Any, **keywords: Any) -> Net:
+    options = {"batch_size": BATCH, "max_epochs": EPOCHS, "train_split": None, "verbose": 0} | keywords
+    return Net(Tiny, accumulation=case.accumulation, callbacks=list(callbacks), **options)
+
+
+def train(case: Case) -> Run:
+    # With AccelerateMixin only the last batch of a window reaches the update: skorch zeroes gradients before it.
+    data = Numbers(case.overflow, samples=80, at=28)
+    if case.variant == "accelerate":
+        accelerator = Accelerator(cpu=True, gradient_accumulation_steps=case.accumulation)
+        if case.overflow:
+            accelerator.scaler = scaler()
+        callback = PlanCallback(PLAN)
+        options = {"batch_size": BATCH, "max_epochs": EPOCHS, "train_split": None, "verbose": 0}
+        net: Any = AcceleratedNet(Tiny, criterion=Loss, accelerator=accelerator, callbacks=[callback], **options)
+    else:
+        net = net_of(case, PlanCallback(PLAN, accumulation=case.accumulation))
+    batches = len(data) // BATCH // world_size()
+    total = updates(batches, case)
+
+    net.fit(data.x.numpy(), data.y.numpy())
+
+    return result(net.used_, case, total)

@@ -1,0 +1,81 @@
+"""Hugging Face Trainer: the adapter's class, or the pair of optimizer and scheduler."""
+
+import tempfile
+from typing import Any
+
+import torch
+from transformers import Trainer, TrainingArguments
+from transformers.utils import logging
+
+import paramsched as ps
+from paramsched.engines.transformers import planned
+from support.engine_runs.harness import (
+    BATCH,
+    EPOCHS,
+    PLAN,
+    Case,
+    Numbers,
+    Run,
+    Tiny,
+    batches_of_a_process,
+    optimizer_of,
+    recorded,
+    result,
+    scaler,
+    updates,
+)
+
+logging.set_verbosity_error()
+
+
+class Model(torch.nn.Module):
+    """What the Trainer takes: a forward that gives the loss."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = Tiny()
+
+    def forward(self, x: torch.Tensor, labels: torch.Tensor) -> dict[str, torch.Tensor]:
+        predicted = self.net(x)
+        return {"loss": torch.nn.functional.mse_loss(predicted, labels), "logits": predicted}
+
+
+class Rows(Numbers):
+    """The same points as dicts."""
+
+    def __getitem__(self, index: int) -> Any:
+        x, y = super().__getitem__(index)
+        return {"x": x, "labels": y}
+
+
+def arguments(folder: str, case: Case, **keywords: Any) -> TrainingArguments:
+    return TrainingArguments(
+        folder,
+        use_cpu=True,
+        gradient_accumulation_steps=case.accumulation,
+        per_device_train_batch_size=BATCH,
+        max_grad_norm=0.0,
+        report_to=[],
+        disable_tqdm=True,
+        **({"num_train_epochs": EPOCHS, "save_strategy": "no", "logging_strategy": "no"} | keywords),
+    )
+
+
+def trainer_of(case: Case, args: TrainingArguments, total: int, **keywords: Any) -> tuple[Trainer, list[list[float]]]:
+    """A Trainer with the plan, and the list of values its optimizer uses."""
+    model = Model()
+    optimizer = optimizer_of(model)
+    pair = (optimizer, ps.Scheduler(optimizer, PLAN, total=total)) if case.variant == "pair" else (optimizer, None)
+    kind = Trainer if case.variant == "pair" else planned(Trainer, PLAN)
+    trainer = kind(model=model, args=args, train_dataset=Rows(case.overflow), optimizers=pair, **keywords)
+    return trainer, recorded(optimizer)
+
+
+def train(case: Case) -> Run:
+    total = updates(batches_of_a_process(), case)
+    with tempfile.TemporaryDirectory() as folder:
+        trainer, used = trainer_of(case, arguments(folder, case), total)
+        if case.overflow:
+            trainer.accelerator.scaler = scaler()  # fp16=True makes one, but only where there is a GPU
+        trainer.train()
+    return result(used, case, total)

@@ -1,0 +1,641 @@
+"""The command line: what each command prints, where, and with which exit code."""
+
+import json
+import shlex
+import subprocess
+import sys
+from importlib import import_module
+from pkgutil import iter_modules
+
+import pytest
+from click.testing import CliRunner
+
+import paramsched
+from paramsched import config
+from paramsched.cli import commands, main
+from paramsched.plan import Plan
+from paramsched.schedules import cosine, linear, warmup
+
+LINE = 'warmup("5%") >> cosine(to=0.1)'
+RUN = ("--horizon", "90 epochs", "--steps-per-epoch", "500")
+PLAN = """
+horizon: 20 epochs
+lr: warmup("2 epochs") >> cosine(to=0.01)
+betas[0]: linear(absolute(0.85), absolute(0.95), over="10 epochs")
+groups:
+  head: {lr: 0.5}
+targets:
+  temperature: {initial: 2.0, schedule: linear(1, 0.5)}
+"""
+BAD = "lr: cosin()\nweight_decy: true\n"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plan.yaml").write_text(PLAN)
+    (tmp_path / "other.yaml").write_text(PLAN.replace("0.01", "0.02"))
+    (tmp_path / "bad.yaml").write_text(BAD)
+    return tmp_path
+
+
+def call(*arguments, input=None):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments], input=input, prog_name="paramsched")
+
+
+def good(*arguments, input=None):
+    result = call(*arguments, input=input)
+    assert (result.exit_code, result.stderr) == (0, "")
+    return result.stdout
+
+
+def refused(code, *arguments):
+    result = call(*arguments)
+    assert result.exit_code == code, result.output
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
+    return result.stderr
+
+
+# ---------------------------------------------------------------- every command
+
+
+COMMANDS = ("check", "convert", "diff", "explain", "plot", "schema", "show")
+
+
+def test_help_lists_every_command_with_a_line():
+    told = good("--help")
+
+    for name in COMMANDS:
+        assert f"\n  {name} " in told
+        assert good(name, "-h").startswith(f"Usage: paramsched {name}")
+
+
+EVERY = sorted(module.name for module in iter_modules(commands.__path__))
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_help_shows_each_example_as_one_types_it_and_fits_80_columns(name):
+    told = good(name, "-h").splitlines()
+    examples = import_module(f"paramsched.cli.commands.{name}").command.examples
+
+    assert examples
+    assert told[-len(examples) :] == [f"  {line}" for line in examples]
+    assert told[-len(examples) - 1] == "Examples:"
+    assert max(map(len, told)) <= 80
+    assert not any("\b" in line or "\\b" in line for line in told)
+
+
+EXAMPLES = [
+    (name, line)
+    for name in EVERY
+    if name != "run"  # its example trains; tests/integration/runner/test_files.py runs it
+    for line in import_module(f"paramsched.cli.commands.{name}").command.examples
+]
+
+
+@pytest.mark.parametrize(("name", "line"), EXAMPLES)
+def test_every_example_of_the_help_runs(folder, name, line):
+    if ".pt" in line:
+        pytest.skip("a checkpoint is for tests/integration/audit/test_audit.py")
+    plan = PLAN.partition("groups")[0].replace("betas[0]", "momentum").replace("absolute(0.85), absolute(0.95)", "1, 2")
+    for file in ("plan.yaml", "old.yaml", "new.yaml"):
+        (folder / file).write_text(plan)
+    (folder / "config.py").write_text("param_scheduler = dict(type='CosineAnnealingLR', T_max=9, end=9)\n")
+    values = json.loads(good("show", "plan.yaml", "--steps-per-epoch", 500, "--base", "lr=0.1", "--json"))["values"]
+    rows = list(zip(values["lr"], values["momentum"], strict=True))
+    lines = [json.dumps({"step": t, "lr": lr, "momentum": momentum}) for t, (lr, momentum) in enumerate(rows)]
+    (folder / "values.jsonl").write_text("\n".join(lines))
+    table = "".join(f"{t},{lr!r},{momentum!r}\n" for t, (lr, momentum) in enumerate(rows))
+    (folder / "log.csv").write_text("step,rate,momentum\n" + table)
+
+    program, *arguments = shlex.split(line.removesuffix(" > plan.schema.json"))
+
+    assert program == "paramsched"
+    result = call(*arguments)
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_an_option_that_is_none_is_wrong_usage(name):
+    assert "--nonsense" in refused(2, name, "--nonsense")
+
+
+def test_a_command_that_is_none_is_told_with_the_nearest():
+    assert 'No such command "shwo". Did you mean "show"?' in refused(2, "shwo")
+
+
+PLAN_COMMANDS = {
+    "show": (),
+    "plot": ("-o", "x.svg"),
+    "check": (),
+    "explain": (),
+    "convert": ("--to", "json"),
+    "diff": ("plan.yaml",),
+}
+
+
+@pytest.mark.parametrize(("name", "more"), PLAN_COMMANDS.items())
+def test_every_problem_of_a_plan_goes_to_standard_error(folder, name, more):
+    told = refused(1, name, "bad.yaml", *more)
+
+    assert told.splitlines() == [
+        'bad.yaml:1:5: $.lr: "cosin()" at character 1: "cosin" is no schedule; nearest: "cosine"',
+        "    lr: cosin()",
+        "        ^",
+        'bad.yaml:2:1: $.weight_decy: "weight_decy" is no field of an optimizer; did you mean "weight_decay"?',
+        "    weight_decy: true",
+        "    ^",
+        "bad.yaml:2:14: $.weight_decy: true is a boolean, no schedule. Write a line of text: cosine(to=0.1), or a "
+        "mapping: {cosine: {to: 0.1}}",
+        "    weight_decy: true",
+        "                 ^",
+    ]
+    assert not (folder / "x.svg").exists()
+
+
+@pytest.mark.parametrize(("name", "more"), PLAN_COMMANDS.items())
+@pytest.mark.parametrize("missing", ["none.yaml", "no/such/plan", "./plan", "plan.yml"])
+def test_a_missing_file_is_wrong_usage(folder, name, more, missing):
+    assert refused(2, name, missing, *more) == f"{missing}: no such file\n"
+
+
+@pytest.mark.parametrize(("name", "more"), PLAN_COMMANDS.items())
+def test_a_line_of_text_is_a_plan(folder, name, more):
+    code = 1 if name == "diff" else 0
+
+    assert call(name, LINE, *more, *RUN).exit_code == code
+    assert '"cosin" is no schedule; nearest: "cosine"' in refused(1, name, "cosin()", *more)
+
+
+@pytest.mark.parametrize(("name", "more"), PLAN_COMMANDS.items())
+def test_a_format_that_is_none_is_told_with_the_nearest(folder, name, more):
+    option = "--from" if name == "convert" else "--format"
+
+    assert 'did you mean "yaml"?' in refused(2, name, "plan.yaml", option, "yml", *more)
+
+
+@pytest.mark.parametrize("name", ["show", "explain", "check", "plot"])
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--horizon", "5 parsecs"], '"parsecs" is no unit'),
+        (["--horizon", "5.5"], "a number without a unit"),
+        (["--horizon", "0"], "a run of no update"),
+        (["--horizon", "50%", "--steps-per-epoch", "5"], "per cent"),
+        (["--steps-per-epoch", "0"], "0 is not in the range x>=1"),
+        (["--steps-per-epoch", "x"], "'x' is not a valid integer"),
+        (["--tokens-per-step", "-1"], "not a finite number above 0"),
+        (["--seconds-per-step", "nan"], "not a finite number above 0"),
+        (["--batches-per-epoch", "10", "--steps-per-epoch", "3"], "10 batches make 10 updates, not 3"),
+    ],
+)
+def test_facts_that_cannot_be_are_wrong_usage(folder, name, options, expected):
+    more = ["-o", "x.svg"] if name == "plot" else []
+
+    assert expected in refused(2, name, "plan.yaml", *options, *more)
+
+
+# ---------------------------------------------------------------- show
+
+
+def test_show_draws_a_line_of_text():
+    drawn = good("show", LINE, *RUN)
+
+    assert drawn.startswith("lr   warmup(2250) >> cosine(to=0.1, over=42750)\n")
+    assert "breakpoint 2,250" in drawn
+    assert max(map(len, drawn.splitlines())) <= 80
+    assert "\x1b" not in drawn
+
+
+def test_show_draws_a_panel_for_each_field_of_a_file(folder):
+    drawn = good("show", "plan.yaml", "--steps-per-epoch", 10, "--width", 60, "--ascii", "--height", 3)
+
+    assert drawn.isascii()
+    assert max(map(len, drawn.splitlines())) <= 60
+    for name in ("lr", "betas[0]", "temperature"):
+        assert f"\n{name}" in "\n" + drawn
+    assert "default" in drawn
+    assert "head" in drawn
+
+
+def test_color_is_used_only_where_it_is_asked_for_or_seen():
+    assert "\x1b[" in good("show", LINE, *RUN, "--color")
+    assert "\x1b[" not in good("show", LINE, *RUN, "--no-color")
+
+
+def test_show_prints_values_at_times():
+    table = good("show", LINE, *RUN, "--base", "0.2", "--at", "0", "--at", "2.5%", "--at", "100%", "--at", "10 epochs")
+
+    schedule = Plan(lr=LINE).resolve(paramsched.Calendar(total=45_000)).bindings[0].schedule
+    assert table.splitlines() == [
+        f"update  {'lr':>20}",
+        *(f"{t:>6,}  {schedule(t, base=0.2)!r:>20}" for t in (0, 1125, 45_000, 5_000)),
+    ]
+
+
+def test_values_as_json_are_those_of_the_trace(folder):
+    told = json.loads(good("show", "plan.yaml", "--steps-per-epoch", 10, "--base", "lr=0.1,lr@head=0.3", "--json"))
+
+    groups = [{"lr": 0.1, "betas": (1.0,), "name": "default"}, {"lr": 0.3, "betas": (1.0,), "name": "head"}]
+    trace = paramsched.trace(config.load("plan.yaml"), groups, paramsched.Calendar(steps_per_epoch=10))
+    assert told == {"total": 200, "steps_per_epoch": 10, "values": trace.to_dict()}
+    assert told["values"]["lr[head]"] == [0.15] * 200
+
+
+def test_values_at_times_as_json_are_those_of_the_trace(folder):
+    at = ("--at", "7", "--at", "10 epochs")
+    told = json.loads(good("show", "plan.yaml", "--steps-per-epoch", 10, *at, "--json"))
+    every = json.loads(good("show", "plan.yaml", "--steps-per-epoch", 10, "--json"))
+
+    assert told["at"] == [7, 100]
+    assert told["values"] == {name: [row[7], row[100]] for name, row in every["values"].items()}
+
+
+def test_json_has_no_infinities():
+    told = json.loads(good("show", "exponential(1e300)", "--horizon", 3, "--json"))
+
+    assert told["values"]["lr"] == [1.0, 1e300, None]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "note"),
+    [
+        ((LINE,), "note: no --horizon given; taken to be 1000 updates\n"),
+        ((LINE, "--horizon", "90 epochs"), "note: no --steps-per-epoch given; taken to be 100\n"),
+        ((LINE, "--horizon", "2e9 tokens"), "note: no --tokens-per-step given; taken to be 2e+06\n"),
+        ((LINE, "--horizon", "1e6 samples"), "note: no --batch-size given; taken to be 1000\n"),
+        ((LINE, "--horizon", "1 h"), "note: no --seconds-per-step given; taken to be 3.6\n"),
+        (
+            ("warmup('3 epochs') >> cosine()", "--horizon", "9 epochs"),
+            "note: no --steps-per-epoch given; taken to be 100\n",
+        ),
+        (("warmup(30) >> linear(over=70)",), ""),
+        (("linear(over='5 epochs')", "--steps-per-epoch", "7"), ""),
+    ],
+)
+def test_what_only_proportions_need_is_assumed_and_said(arguments, note):
+    result = call("show", *arguments)
+
+    assert (result.exit_code, result.stderr) == (0, note)
+    assert result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("warmup(500) >> cosine()",), "Give --horizon 10000"),
+        (("step(30)",), "Give --horizon 10000"),
+        (("warmup(500) >> cosine()", "--horizon", "9 epochs"), "Write --steps-per-epoch 100"),
+        (("warmup('5 epochs') >> cosine()", "--horizon", "1000"), "Write --steps-per-epoch 100"),
+        (("warmup('1e9 tokens') >> cosine()", "--horizon", "9 epochs"), "Write --"),
+        (("cosine()", "--horizon", "1e17"), "values are too many to draw"),
+        (("cosine()", "--horizon", "1e5", "--at", "-5 steps"), "not negative"),
+        (
+            ("cosine()", "--horizon", "10", "--base", "weight_decay=1"),
+            'the plan has no field "weight_decay"; known: lr',
+        ),
+        (("cosine()", "--horizon", "10", "--base", "lr=x"), '"x" is no finite number'),
+        (("cosine()", "--horizon", "10", "--base", "lr=inf"), '"inf" is no finite number'),
+        (("cosine()", "--horizon", "10", "--base", "lr@head=1"), 'the plan names no group "head"'),
+        (("cosine()", "--horizon", "10", "--width", "5"), "5 is not in the range"),
+        (("cosine()", "--horizon", "10", "--at", "x"), "not an amount with a unit"),
+        (("cosine()", "--horizon", "10", "--at", "1 epoch"), "Write --steps-per-epoch 100"),
+    ],
+)
+def test_what_is_missing_is_named_by_its_option(arguments, expected):
+    assert expected in refused(2, "show", *arguments)
+
+
+@pytest.mark.parametrize("name", ["show", "explain", "diff"])
+@pytest.mark.parametrize(
+    ("plan", "more", "option"),
+    [
+        ("warmup('5 epochs') >> cosine()", ("--horizon", "1000"), "--steps-per-epoch"),
+        ("warmup('5 samples') >> cosine()", ("--horizon", "1000"), "--batch-size"),
+        ("warmup('5 tokens') >> cosine()", ("--horizon", "1000"), "--tokens-per-step"),
+        ("warmup('5 s') >> cosine()", ("--horizon", "1000", "--batch-size", "2"), "--seconds-per-step"),
+        ("warmup(5) >> cosine()", ("--horizon", "9 epochs"), "--steps-per-epoch"),
+    ],
+)
+def test_a_missing_fact_is_said_in_options_and_what_is_written_works(name, plan, more, option):
+    arguments = (name, plan, *([plan.replace("5", "6")] if name == "diff" else []), *more)
+
+    said = refused(2, *arguments)
+    wanted = said.splitlines()[-1].rpartition("Write ")[2].split()
+
+    assert "Calendar" not in said
+    assert wanted[0] == option
+    assert call(*arguments, *wanted).exit_code in (0, 1)
+
+
+def test_a_horizon_that_contradicts_the_plan_is_a_bad_plan(folder):
+    told = refused(1, "show", "plan.yaml", "--steps-per-epoch", 10, "--horizon", "5 epochs")
+
+    assert told.startswith('horizon "20 epochs": it is 200 updates')
+
+
+def test_two_plans_are_drawn_over_each_other(folder):
+    drawn = good("show", "plan.yaml", "--other", "other.yaml", "--steps-per-epoch", 10)
+
+    assert "the plans agree at " in drawn
+
+
+def test_a_line_of_text_is_for_the_field_that_is_asked_for():
+    assert good("show", "cosine()", "--field", "weight_decay", "--horizon", 9, "--base", "0.1").startswith(
+        "weight_decay"
+    )
+    assert "no name of a field" in refused(1, "show", "cosine()", "--field", "weight decay", "--horizon", 9)
+
+
+def test_standard_input_is_yaml_or_what_is_said():
+    assert good("explain", "-", input="lr: 0.5\nhorizon: 5").startswith("The run is 5 updates long.")
+    assert good("explain", "-", "--format", "toml", input="lr = 0.5").startswith("Nothing says how long")
+    assert call("explain", "-", input=b"\xff").exit_code == 2
+    assert call("explain", "-", input="lr: x" * 300_000).exit_code == 1
+
+
+def test_indices_of_groups_are_drawn(folder):
+    (folder / "indices.yaml").write_text("lr: 1\ngroups:\n  1: {lr: 2}\n  3: {lr: 4}\n  head: {lr: 5}\n")
+
+    told = json.loads(good("show", "indices.yaml", "--horizon", 1, "--json", "--base", "lr@3=10"))
+
+    assert told["values"] == {"lr[0]": [1], "lr[1]": [2], "lr[2]": [1], "lr[3]": [40], "lr[head]": [5]}
+    (folder / "indices.yaml").write_text("groups:\n  999999999: {lr: 2}\n")
+    assert "more than a picture shows" in refused(2, "show", "indices.yaml", "--horizon", 1)
+
+
+# ---------------------------------------------------------------- plot
+
+
+@pytest.mark.parametrize(("suffix", "begin"), [(".svg", b"<svg"), (".html", b"<!doctype html>"), (".SVG", b"<svg")])
+def test_plot_writes_a_picture(folder, suffix, begin):
+    assert good("plot", "plan.yaml", "-o", f"plan{suffix}", "--steps-per-epoch", 10) == ""
+
+    assert (folder / f"plan{suffix}").read_bytes().startswith(begin)
+
+
+@pytest.mark.parametrize(("suffix", "begin"), [(".png", b"\x89PNG"), (".pdf", b"%PDF")])
+def test_plot_writes_what_matplotlib_draws(folder, suffix, begin):
+    pytest.importorskip("matplotlib")
+
+    assert good("plot", "plan.yaml", "-o", f"plan{suffix}", "--steps-per-epoch", 10) == ""
+
+    assert (folder / f"plan{suffix}").read_bytes().startswith(begin)
+
+
+def test_without_matplotlib_the_extra_is_named(folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+
+    told = refused(2, "plot", "plan.yaml", "-o", "plan.png", "--steps-per-epoch", 10)
+
+    assert told == 'A .png file needs matplotlib, which is not installed: pip install "paramsched[plot]"\n'
+
+
+def test_a_picture_of_no_known_kind_or_in_no_folder_is_wrong_usage(folder):
+    assert "Write one of .svg, .html, .png, .pdf" in refused(2, "plot", "plan.yaml", "-o", "plan.gif")
+    assert refused(2, "plot", "plan.yaml", *RUN[2:], "-o", "none/plan.svg") == "none: no such folder\n"
+
+
+def test_a_page_has_the_files_name_or_the_title_asked_for(folder):
+    good("plot", "plan.yaml", "-o", "a.html", *RUN[2:])
+    good("plot", "plan.yaml", "-o", "b.html", *RUN[2:], "--title", "Mine", "--other", "other.yaml")
+
+    assert "<title>plan.yaml</title>" in (folder / "a.html").read_text()
+    assert "<title>Mine</title>" in (folder / "b.html").read_text()
+
+
+# ---------------------------------------------------------------- diff
+
+
+def test_equal_plans_differ_in_nothing(folder):
+    config.dump(config.load("plan.yaml"), "plan.toml")
+
+    assert good("diff", "plan.yaml", "plan.toml") == ""
+    assert json.loads(good("diff", "plan.yaml", "plan.toml", "--json")) == []
+
+
+def test_a_difference_is_printed_with_exit_code_1(folder):
+    result = call("diff", "plan.yaml", "other.yaml")
+
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert result.stdout == 'lr: warmup("2 epochs") >> cosine(to=0.01) -> warmup("2 epochs") >> cosine(to=0.02)\n'
+
+
+def test_with_facts_a_difference_has_its_first_update(folder):
+    result = call("diff", "plan.yaml", "other.yaml", "--steps-per-epoch", 10, "--json")
+
+    assert result.exit_code == 1
+    (change,) = json.loads(result.stdout)
+    assert (change["what"], change["when"]) == ("lr", 21)
+    assert change["by"] == pytest.approx(0.01, rel=1e-3)
+
+
+# ---------------------------------------------------------------- check
+
+
+def test_a_good_plan_is_checked_without_a_word(folder):
+    assert good("check", "plan.yaml") == ""
+    assert good("check", "plan.yaml", LINE, "--steps-per-epoch", "10", "--horizon", "20 epochs") == ""
+    assert json.loads(good("check", "plan.yaml", "--json")) == []
+
+
+def test_problems_as_json_go_to_standard_output(folder):
+    result = call("check", "plan.yaml", "bad.yaml", "cosine() >> constant()", "--json")
+
+    assert (result.exit_code, result.stderr) == (1, "")
+    found = json.loads(result.stdout)
+    assert [(one["plan"], one["path"], one["severity"]) for one in found] == [
+        ("bad.yaml", "$.lr", "error"),
+        ("bad.yaml", "$.weight_decy", "error"),
+        ("bad.yaml", "$.weight_decy", "error"),
+        ("cosine() >> constant()", "$.lr", "error"),
+    ]
+    assert all(one["message"] for one in found)
+
+
+def test_a_missing_file_does_not_end_the_check_of_the_others(folder):
+    result = call("check", "plan.yaml", "none.yaml", "bad.yaml", "not/there.toml", "bad.yaml")
+
+    assert result.exit_code == 2
+    told = result.stderr
+    assert [told.count(name) for name in ("none.yaml: no such file", "not/there.toml: no such file")] == [1, 1]
+    assert told.count("bad.yaml:1:5: $.lr: ") == 2
+    assert told.index("bad.yaml:1:5") < len(told)
+
+
+def test_problems_as_json_have_their_line_and_column(folder):
+    (problem, *_) = json.loads(call("check", "bad.yaml", "--json").stdout)
+
+    assert (problem["line"], problem["column"]) == (1, 5)
+
+
+def test_a_fault_in_a_line_of_text_has_a_caret_below_it():
+    told = refused(1, "show", "warmup(5%) >> cosine()")
+
+    assert told.splitlines()[-2:] == ["    warmup(5%) >> cosine()", "           ^"]
+
+
+def test_a_warning_is_no_error(folder):
+    result = call("check", "linear(over=30)", "--horizon", "20")
+
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr.startswith("linear(over=30): $.lr: warning: ")
+
+
+def test_with_facts_lengths_are_turned_into_updates_too(folder):
+    line = 'warmup("30 epochs") >> cosine()'
+
+    assert good("check", line) == ""
+    assert "nothing is left for cosine()" in refused(1, "check", line, "--horizon", 1000, "--steps-per-epoch", 100)
+    assert "Write --steps-per-epoch 100" in refused(2, "check", line, "--horizon", 1000)
+
+
+# ---------------------------------------------------------------- explain
+
+
+def test_explain_says_each_stage_with_its_updates(folder):
+    assert good("explain", LINE, *RUN) == (
+        "The run is 45,000 updates long, 90 epochs of 500.\n\n"
+        'lr: warmup("5%") >> cosine(to=0.1)\n'
+        "  rises in a straight line from 0 to 1 × base over updates 0 to 2,249\n"
+        "  falls along half a cosine wave from 1 to 0.1 × base over updates 2,250 to 44,999\n"
+        "  0 at update 0, 0.1 × base at update 44,999, the last\n"
+    )
+
+
+def test_explain_needs_no_facts(folder):
+    told = good("explain", "plan.yaml")
+
+    assert told.startswith("The run is 20 epochs long.\n\nlr: ")
+    assert "updates" not in told
+    assert "lr of group head: constant(0.5)\n  stays at 0.5 × base\n" in told
+    assert "temperature, outside the optimizer, base 2.0: linear(to=0.5)\n" in told
+
+
+def test_a_fact_that_explain_lacks_is_named_where_a_horizon_was_given():
+    assert "Write --steps-per-epoch 100" in refused(2, "explain", LINE, "--horizon", "9 epochs")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "0.5 * (warmup(5) >> cosine() >> constant(0.1, over=5)) * plateau('loss')",
+        "chain(window(step(5), 2, 9), cosine() + 0.1)",
+        "recurrence(rules.linear(0.1, end=5), rules.step(3))",
+        "every(restarts(cosine(), '50%'), 'epoch')",
+        "warmup(0) >> minimum(0.5, exponential(0.5)) >> linear(over=100)",
+        "clamp(noam(512, 10), low=0.1)",
+        "window(cosine(), 2)",
+    ],
+)
+def test_explain_has_words_for_every_combination(line):
+    for facts in ((), ("--horizon", "20 epochs", "--steps-per-epoch", "10")):
+        result = call("explain", line, *facts)
+        assert result.exit_code == 0, result.output
+        assert "None" not in result.stdout
+
+
+# ---------------------------------------------------------------- convert, schema
+
+
+@pytest.mark.parametrize("name", ["yaml", "toml", "json"])
+def test_convert_prints_the_same_plan(folder, name):
+    assert config.loads(good("convert", "plan.yaml", "--to", name), name) == config.load("plan.yaml")
+
+
+def test_convert_writes_a_file_in_the_format_of_its_suffix(folder):
+    assert good("convert", "plan.yaml", "-o", "plan.json") == ""
+    assert good("convert", LINE, "--horizon", "90 epochs", "-o", "line.toml") == ""
+
+    assert config.load("plan.json") == config.load("plan.yaml")
+    assert config.load("line.toml") == Plan(lr=warmup("5%") >> cosine(to=0.1), horizon="90 epochs")
+
+
+def test_convert_asks_for_a_format_it_does_not_know(folder):
+    assert "Give --to yaml" in refused(2, "convert", "plan.yaml")
+    assert "Give --to yaml" in refused(2, "convert", "plan.yaml", "-o", "plan.txt")
+    assert 'did you mean "toml"?' in refused(2, "convert", "plan.yaml", "--to", "tml")
+
+
+def test_schema_is_the_librarys():
+    assert json.loads(good("schema")) == json.loads(json.dumps(config.schema()))
+
+
+# ---------------------------------------------------------------- the process
+
+
+def run(*arguments, **options):
+    command = [sys.executable, "-m", "paramsched", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+def test_no_command_imports_torch_or_jax(folder):
+    code = (
+        "import sys\n"
+        "from paramsched.cli import main\n"
+        "for line in (['--help'], ['show', 'plan.yaml', '--steps-per-epoch', '5'], ['check', 'plan.yaml'],\n"
+        "             ['plot', 'plan.yaml', '-o', 'x.html', '--steps-per-epoch', '5'],\n"
+        "             ['diff', 'plan.yaml', 'plan.yaml'],\n"
+        "             ['explain', 'plan.yaml'], ['convert', 'plan.yaml', '--to', 'toml'], ['schema']):\n"
+        "    try:\n"
+        "        main(line)\n"
+        "    except SystemExit as end:\n"
+        "        assert not end.code, line\n"
+        "sys.exit(bool({'torch', 'jax', 'matplotlib', 'pydantic'} & set(sys.modules)))"
+    )
+
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+def test_help_loads_no_numpy_beyond_the_librarys_own_import():
+    code = "import sys, paramsched.cli; sys.exit('paramsched.show' in sys.modules or 'yaml' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_module_is_the_command(folder):
+    assert run("check", "plan.yaml").returncode == 0
+    assert run("check", "bad.yaml").returncode == 1
+    assert run("check", "none.yaml").returncode == 2
+    assert "python -m paramsched" in run("--help").stdout
+    assert run("--version").returncode == 0
+
+
+def test_a_reader_that_goes_away_is_no_traceback(folder):
+    python = f"{sys.executable} -m paramsched"
+    command = f"{python} schema | head -1; {python} show plan.yaml --json | head -c 1"
+
+    ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+
+    assert "Traceback" not in ended.stderr
+    assert "BrokenPipe" not in ended.stderr
+
+
+def test_an_interrupt_is_one_word(monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("paramsched.config.schema", interrupted)
+
+    result = call("schema")
+
+    assert (result.exit_code, result.stdout, result.stderr) == (130, "", "Interrupted.\n")
+
+
+def test_a_plan_of_one_line_equals_the_one_built_in_code(folder):
+    good("convert", "linear(1.0, 0.5)", "--field", "weight_decay", "-o", "x.yaml")
+
+    assert config.load("x.yaml") == Plan(weight_decay=linear(1.0, 0.5))
+
+
+def test_what_a_config_warns_of_is_one_line_on_standard_error(folder):
+    config = folder / "config.py"
+    config.write_text("param_scheduler = [dict(type='LinearLR', start_factor=0.001, begin=0, end=1)]\n")
+
+    checked = call("check", config)
+
+    assert checked.exit_code == 0
+    assert checked.stdout == ""
+    (line,) = checked.stderr.splitlines()
+    assert line.startswith("warning: $.param_scheduler[0]: the window [0, 1) has one tick")

@@ -1,0 +1,91 @@
+"""`config.schema`: what editors complete and check with agrees with what is read."""
+
+import json
+
+import pytest
+
+from paramsched import config
+from paramsched.errors import ConfigError
+from paramsched.schedules import SHAPES, Schedule, constant
+from support.json_schema import accepts
+
+SCHEMA = config.schema()
+GOOD = {
+    "horizon": "20 epochs",
+    "lr": "warmup('5%') >> cosine(to=0.01)",
+    "weight_decay": [
+        {"warmup": {"over": "5%", "start": 0, "curve": "log"}},
+        {"cosine": {"to": {"absolute": 1e-5}}},
+    ],
+    "betas[0]": {"linear": [0.85, 0.95, "300 steps"]},
+    "eps": {"product": [{"step": {"every": "2 epochs", "gamma": 0.5}}, {"plateau": {"factor": 0.5, "patience": 3}}]},
+    "groups": {
+        "head": {"lr": {"multistep": {"milestones": ["5 epochs", 300]}}},
+        "[0]": {"momentum": 0.9},
+    },
+    "targets": {"temperature": {"initial": 1.0, "schedule": {"restarts": {"schedule": "cosine()", "every": 100}}}},
+}
+
+
+def test_it_is_json():
+    assert json.loads(json.dumps(SCHEMA)) == SCHEMA
+
+
+def test_every_registered_shape_is_in_it_with_its_first_line():
+    forms = SCHEMA["$defs"]["schedule"]["anyOf"][-1]["properties"]
+
+    assert set(forms) == {*SHAPES, "product", "sequence", "sum"}
+    assert forms["warmup"]["description"].startswith("`anneal` upwards at the beginning")
+
+
+def test_a_shape_of_ones_own_is_in_it():
+    def pyramid(height: float, *steps: int, names: dict[str, int] | None = None) -> Schedule:
+        return constant(height)
+
+    with_it = config.schema(shapes=[pyramid])
+
+    assert accepts(with_it, {"lr": {"pyramid": [1, 2, 3]}})
+    assert accepts(with_it, {"lr": {"pyramid": {"height": 1, "steps": [2], "names": {"a": 1}}}})
+    assert not accepts(with_it, {"lr": {"pyramid": ["high"]}})
+    assert not accepts(with_it, {"lr": {"pyramid": {"height": 1, "names": {"a": "b"}}}})
+    assert not accepts(SCHEMA, {"lr": {"pyramid": [1, 2, 3]}})
+
+
+def test_a_good_plan_is_accepted():
+    assert accepts(SCHEMA, GOOD)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        [],
+        {},
+        {"lr": True},
+        {"lr": None},
+        {"lr": []},
+        {"lr": {"cosin": {}}},
+        {"lr": {"cosine": {}, "linear": {}}},
+        {"lr": {"cosine": {"too": 1}}},
+        {"lr": {"cosine": [1, 2, 3, "t/n", 5]}},
+        {"lr": {"warmup": {}}},
+        {"lr": {"warmup": 0.5}},
+        {"lr": {"cyclic": {"up": 5, "mode": "triangle"}}},
+        {"lr": {"anneal": {"curve": "cosin"}}},
+        {"lr": {"anneal": {"curve": {"powr": 2}}}},
+        {"lr": {"constant": {"value": {"absolut": 1}}}},
+        {"lr": {"multistep": {"milestones": 5}}},
+        {"lr": {"recurrence": [{"rules.liner": {}}]}},
+        {"lr": 0.1, "horizon": 1.5},
+        {"lr": 0.1, "horizon": -1},
+        {"lr": 0.1, "two words": 1},
+        {"groups": {}},
+        {"groups": {"head": 0.1}},
+        {"targets": {"a": {"initial": 1}}},
+        {"targets": {"a b": {"initial": 1, "schedule": 1}}},
+        {"targets": {"a": {"initial": 1, "schedule": 1, "more": 1}}},
+    ],
+)
+def test_what_the_reader_refuses_by_form_the_schema_refuses_too(wrong):
+    assert not accepts(SCHEMA, wrong)
+    with pytest.raises(ConfigError):
+        config.native.to_plan(wrong)

@@ -1,0 +1,100 @@
+"""What is easily written and means something else is told by `check`; what is right is not."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from paramsched import config
+from paramsched.errors import ParamschedError
+from paramsched.plan import Plan
+from paramsched.schedules import parse
+
+
+def told(line, field="lr"):
+    return [one.message for one in config.check(Plan(**{field: parse(line)})) if one.severity == "warning"]
+
+
+@pytest.mark.parametrize(
+    ("line", "happens", "instead"),
+    [
+        ("constant(1e-3)", "never exceeds 0.001 × base", "absolute(0.001)"),
+        ("linear(0.001, 0.00001)", "never exceeds 0.001 × base", "absolute(0.001)"),
+        ("3e-4 * (warmup(5) >> cosine())", "never exceeds 0.0003 × base", "absolute(0.0003)"),
+        ("cosine(0.1)", "falls from 0.1 × base to 0", "cosine(to=0.1)"),
+        ("cosine(0.1, over=50)", "falls from 0.1 × base to 0", "cosine(to=0.1, over=50)"),
+        ("restarts(warmup('10%') >> cosine(), '10%')", 'not 10% of a cycle', '"1%"'),
+        ("restarts(warmup('10%') >> cosine(), '20 epochs')", 'not 10% of a cycle', '"2 epochs"'),
+        ("warmup('5 epochs') >> multistep(['30 epochs'])", "at epoch 35 of the run, not at epoch 30",
+         'warmup("5 epochs") * multistep(["30 epochs"])'),
+        ("warmup(50) >> multistep([300])", "update 350 of the run, not at update 300", "warmup(50) * multistep([300])"),
+        ("warmup(5) * 0.5 >> cosine()", "jumps from 0.5 to 1 × base", "(warmup(5) >> cosine()) * constant(0.5)"),
+        ("warmup(5) >> cosine() + 0.1", "jumps from 1 to 1.1 × base", "(warmup(5) >> cosine()) + constant(0.1)"),
+    ],
+)  # fmt: skip
+def test_a_trap_is_told_with_what_happens_and_what_to_write(line, happens, instead):
+    (message,) = told(line)
+
+    assert happens in message
+    assert message.endswith(f"write {instead}")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [("learning_rate", "lr"), ("wd", "weight_decay"), ("beta1", "betas[0]"), ("epsilon", "eps")],
+)
+def test_a_field_by_the_name_others_give_it_is_told_by_ours(theirs, ours):
+    assert any(message.endswith(f"Write {ours}") for message in told("cosine()", theirs))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "warmup('5%') >> cosine(to=0.01)",
+        "warmup('5 epochs') * multistep(['30 epochs'])",
+        "0.1 * (warmup(5) >> cosine())",
+        "linear(absolute(0.001), absolute(0.00001))",
+        "constant(0.1)",
+        "warmup(5, start=0.001) >> constant()",
+        "restarts(warmup('2%') >> cosine(), '20%')",
+        "piecewise([[0, 1.0], ['30%', 0.1], ['60%', 0.01]])",
+        "wsd('5%', '20%')",
+        "noam(512, 4000)",
+        "warmup(5) >> step('30 epochs')",
+        "constant(0)",
+    ],
+)
+def test_a_right_plan_is_told_nothing(line):
+    assert told(line) == []
+
+
+def documented():
+    """Every plan of the README, the docs and the examples."""
+    root = Path(__file__).parents[3]
+    pages = [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
+    texts = [text for page in pages for text in re.findall(r"```yaml\n(.*?)```", page.read_text(), re.DOTALL)]
+    texts += [file.read_text() for file in sorted((root / "examples").rglob("*.yaml"))]
+    for text in texts:
+        try:
+            yield config.loads(text)
+        except ParamschedError:  # a Runner's config, a part of a plan
+            continue
+
+
+def test_no_plan_of_the_documentation_is_told_anything():
+    plans = list(documented())
+
+    assert len(plans) >= 3
+    assert [found for plan in plans for found in config.check(plan)] == []
+
+
+def test_a_config_of_another_library_says_what_it_says():
+    plan = Plan(lr=parse("constant(1e-3)"))
+
+    assert config.check(plan, native=False) == ()
+
+
+def test_a_trap_is_told_at_its_place():
+    (found,) = config.check(config.loads("groups: {head: {lr: 0.001}}"))
+
+    assert (found.severity, found.path) == ("warning", "$.groups.head.lr")
