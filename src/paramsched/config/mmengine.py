@@ -14,7 +14,6 @@ from typing import Any
 
 from paramsched.config import _json, _mmengine_write, _yaml
 from paramsched.config._base_files import read_with_bases
-from paramsched.config._caution import warn
 from paramsched.config._faults import Faults, within
 from paramsched.config._mmengine_bases import bases_of as bases_of
 from paramsched.config._mmengine_read import Entry, Reader, Run
@@ -28,6 +27,7 @@ from paramsched.fields import Field
 from paramsched.plan import Binding, Plan
 from paramsched.schedules import constant
 from paramsched.time import Calendar
+from paramsched.user_warnings import warn_user
 
 
 def to_plan(
@@ -146,7 +146,7 @@ def _read(data: Any, calendar: Calendar | None, base: Any) -> tuple[Reader, list
     if reader.missing is not None:
         raise reader.missing
     for caution in dict.fromkeys(reader.warnings):
-        warn(caution)
+        warn_user(caution)
     return reader, entries
 
 
@@ -176,7 +176,7 @@ def _plan(entries: Sequence[Entry], run: Run, bases: _Bases) -> Plan:
             found = _scheduled(mine, run, group)
             schedule = found.schedule
             if found.epoch_length > 1:
-                warn(
+                warn_user(
                     f"{mine[0].path}: the windows in iterations and in epochs are taken to be one after the other, as "
                     f"they are from {found.epoch_length} iterations an epoch on"
                 )

@@ -10,9 +10,9 @@ from paramsched._trace import column_name, unique_labels
 from paramsched.errors import InvalidArgument, MissingFact, Unresolved
 from paramsched.plan import Plan
 from paramsched.scheduler._resume import OnChange
-from paramsched.scheduler._warn import warn
 from paramsched.scheduler.scheduler import LateGroups, Scheduler
 from paramsched.time import Calendar
+from paramsched.user_warnings import warn_user
 
 log = logging.getLogger("paramsched")
 
@@ -167,7 +167,7 @@ class Watch:
         """Warn of metrics that were watched and never reported."""
         missed = sorted({rule.metric for rule in scheduler.plan.metric_rules} - self._seen)
         if missed:
-            warn(
+            warn_user(
                 f"{self._call}: the plan watches {', '.join(missed)}, which was never reported; reported were: "
                 f"{', '.join(sorted(self._reported)) or 'none'}. Name one of these in plateau(…)."
             )

@@ -14,12 +14,12 @@ from paramsched.compat.mmengine import OptimWrapper, build_param_scheduler, rest
 from paramsched.compat.mmengine.base import _ParamScheduler
 from paramsched.compat.mmengine.restore import argument_changes
 from paramsched.config import load, loads, native
-from paramsched.config._caution import warn
 from paramsched.errors import ConfigError, InvalidArgument, PlanChanged, StateError
 from paramsched.fields import Field
 from paramsched.plan import Plan
 from paramsched.scheduler import Scheduler
 from paramsched.time import Calendar
+from paramsched.user_warnings import warn_user
 
 Schedulers: TypeAlias = dict[str, list[Any]]
 """Schedulers by the optimizer's name, which is empty where there is one optimizer."""
@@ -116,7 +116,7 @@ def _one(config: Any, wrapper: OptimWrapper, name: str, facts: Facts, on_change:
         return [Scheduler(wrapper.optimizer, plan, calendar=facts.calendar(name), on_change=on_change)]
     built = build_param_scheduler(config, wrapper, **facts.lengths(name))
     if facts.accumulation[name] > 1 and not facts.in_updates and any(not one.by_epoch for one in built):
-        warn(
+        warn_user(
             f"accumulative_counts={facts.accumulation[name]}: schedulers with by_epoch=False tick on every batch, as "
             f"MMEngine's do, {facts.accumulation[name]} times for an update. To count updates write "
             "default_hooks=dict(param_scheduler=dict(type='ParamSchedulerHook', count='updates')), or give a Plan"
@@ -133,14 +133,14 @@ def warn_without_validation(schedulers: Schedulers) -> None:
             if getattr(one, "need_val_args", False):
                 watches.append(f"{type(one).__name__}(monitor={getattr(one, 'monitor', 'loss')!r})")
             for what in watches:
-                warn(f"{what} never acts: there is no validation. Give Runner(val_dataloader=…, val_cfg=dict())")
+                warn_user(f"{what} never acts: there is no validation. Give Runner(val_dataloader=…, val_cfg=dict())")
 
 
 def warn_if_unmeasured(schedulers: Schedulers) -> None:
     """At the end of a run: plateaus that never saw their metric (row 13)."""
     for many in schedulers.values():
         for line in unmeasured(one for one in many if isinstance(one, _ParamScheduler)):
-            warn(f"param_scheduler{line}")
+            warn_user(f"param_scheduler{line}")
 
 
 def fields(schedulers: Sequence[Any], optimizer: Optimizer) -> list[tuple[str, int]]:

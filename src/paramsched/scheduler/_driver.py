@@ -21,8 +21,8 @@ from paramsched.scheduler._keys import COUNT, PLAN, Group, base_key, number_of, 
 from paramsched.scheduler._slots import Slot, base_for, initial_value, slots_of, values_at
 from paramsched.scheduler._table import Table, Tuples, write_entry
 from paramsched.scheduler._untraced import expect_changes, skip, untraced
-from paramsched.scheduler._warn import warn
 from paramsched.time import Calendar
+from paramsched.user_warnings import warn_user
 
 LateGroups: TypeAlias = Literal["base", "present"]
 log = logging.getLogger("paramsched")
@@ -363,7 +363,7 @@ class Driver:
             elif not self._warned and not _equal(found, planned):
                 self._warned = True
                 index = next(index for index, one in enumerate(groups) if one is group)
-                warn(
+                warn_user(
                     f"{field} of group {label(group, index)!r} was {found!r} at update {self.t - 1} instead of the "
                     f"planned {planned!r}: something else wrote it. It was used for one update; the plan goes on. "
                     "To change a value for good, change the plan."

@@ -14,9 +14,9 @@ from paramsched.scheduler._driver import Driver, prepared
 from paramsched.scheduler._keys import COUNT, PLAN, Group
 from paramsched.scheduler._slots import Slot, initial_value, slots_of
 from paramsched.scheduler._state import State, restored
-from paramsched.scheduler._warn import warn
 from paramsched.scheduler.updates import updates_in_state
 from paramsched.time import Calendar
+from paramsched.user_warnings import warn_user
 
 Choice: TypeAlias = Literal["new", "checkpoint", "error"]
 OnChange: TypeAlias = Choice | Mapping[str, Choice]
@@ -72,7 +72,7 @@ class Resume:
         if found is None:
             initial = say_initial(table.slots, groups)
             if driver.begin is None:
-                warn(
+                warn_user(
                     "the optimizer's checkpoint carries no count of updates: the plan begins at 0, with "
                     f"{'initial values' if initial else 'the loaded values'} for bases. If it was saved after n "
                     f"updates, call scheduler.seek(n){_told(driver.taken())}."
@@ -262,7 +262,7 @@ def warn_if_over(driver: Driver) -> None:
     """A plan that is over holds its last values: right after a finished run, and wrong for a new one."""
     horizon = driver.resolved.horizon
     if horizon is not None and driver.t > horizon.updates:
-        warn(
+        warn_user(
             f"the optimizer has taken {driver.t} updates, the plan is over after {horizon.updates}: its last values "
             "are held. To begin it again call scheduler.seek(0)."
         )

@@ -1,6 +1,5 @@
 """GradualWarmupScheduler: up along a straight line, then whatever another scheduler says."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -15,10 +14,11 @@ from paramsched.compat.gradual_warmup._arguments import bases_of, form_of, refus
 from paramsched.compat.gradual_warmup._foreign_state import ForeignState, is_foreign, require_both
 from paramsched.compat.gradual_warmup._published import Form, departs, published_lr, published_step
 from paramsched.compat.torch._base import LRScheduler, warn_outside_step
-from paramsched.compat.torch._groups import Number, copied, numbers, put, user_level, values
+from paramsched.compat.torch._groups import Number, copied, numbers, put, values
 from paramsched.errors import InvalidArgument, StateError
 from paramsched.schedules._level import count, finite
 from paramsched.schedules.anneal import linear
+from paramsched.user_warnings import warn_user
 
 _STATE = ("multiplier", "total_epoch", "warmup_epoch", "base_lrs", "last_epoch", "_step_count")
 
@@ -109,13 +109,11 @@ class GradualWarmupScheduler(LRScheduler):
         self._told = True
         after = type(self.after_scheduler).__name__
         where = "the first step" if when == "at once" else f"step {self._length + 1}"
-        warnings.warn(
+        warn_user(
             f"GradualWarmupScheduler over {after}: from {where} on the values are not those of the package "
             "warmup-scheduler, which runs the after-scheduler a step late (rows 1 to 12 of "
             'docs/compat/divergences.md). Write published="0.3" for its numbers, published="head" for those of its '
             "repository, or published=False to keep these",
-            UserWarning,
-            stacklevel=user_level(),
         )
 
     def _initial_bases(self) -> list[Number]:
@@ -314,11 +312,9 @@ class GradualWarmupScheduler(LRScheduler):
         as_kept = self._form is not None and read.last_lr is not None
         self._last_lr = [copied(lr) for lr in read.last_lr or ()] if as_kept else values(self.optimizer)
         if self._published is None and self._form is not None:
-            warnings.warn(
+            warn_user(
                 "GradualWarmupScheduler.load_state_dict(…): this is a state of warmup-scheduler, and its numbers go on "
                 f'as with published="{self._form}". Write published=False to go on by the curve this class documents',
-                UserWarning,
-                stacklevel=user_level(),
             )
 
     def _refuse_other_state(self, state: Mapping[str, Any]) -> None:

@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Self
 from paramsched.compat.mmengine import optimizers
 from paramsched.compat.mmengine.optimizers import OptimizerLike
 from paramsched.compat.mmengine.peers import LikePeers, Peer
-from paramsched.config._caution import warn
 from paramsched.config._mmengine_curves import INF, converted
 from paramsched.errors import StateError
+from paramsched.user_warnings import warn_user
 
 _ORDER = "See more details at https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate"
 _CLASS = "_class"  # the key of a state that says whose it is; no attribute
@@ -127,7 +127,7 @@ class _ParamScheduler(Peer, metaclass=LikePeers):
         changed = self._changes(state_dict)
         if changed:
             told = ", ".join(f"{name}: {ours!r} -> {theirs!r}" for name, (ours, theirs) in changed.items())
-            warn(
+            warn_user(
                 f"{type(self).__name__}.load_state_dict: the saved arguments replace this scheduler's: {told}. "
                 "Write paramsched.compat.mmengine.restore(…, on_change='new') to keep the new ones",
             )
@@ -222,12 +222,12 @@ class _ParamScheduler(Peer, metaclass=LikePeers):
         if self._global_step != 0:
             return
         if optimizers.own_step(self.optimizer) != getattr(self, "_step_found", (None, None)):
-            warn(
+            warn_user(
                 "Seems like `optimizer.step()` has been overridden after parameter value scheduler initialization. "
                 f"Please, make sure to call `optimizer.step()` before `scheduler.step()`. {_ORDER}",
             )
         elif not (optimizers.has_stepped(self.optimizer) or optimizers.may_wait(self.optimizer)):
-            warn(
+            warn_user(
                 "Detected call of `scheduler.step()` before `optimizer.step()`. Call them in the opposite order: "
                 "otherwise the first value of the schedule is skipped. " + _ORDER,
             )

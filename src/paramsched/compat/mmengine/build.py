@@ -7,8 +7,8 @@ from paramsched.compat.mmengine.base import _ParamScheduler
 from paramsched.compat.mmengine.curved import Curved
 from paramsched.compat.mmengine.optimizers import OptimizerLike
 from paramsched.compat.mmengine.registry import PARAM_SCHEDULERS
-from paramsched.config._caution import warn
 from paramsched.config._mmengine_lists import Clock, list_cautions
+from paramsched.user_warnings import warn_user
 
 SchedulerConfig: TypeAlias = _ParamScheduler | Mapping[str, Any] | Sequence[_ParamScheduler | Mapping[str, Any]] | None
 """None, a dict with `type`, a built scheduler, or a list of either."""
@@ -105,7 +105,7 @@ def _build(config: Any, optimizer: OptimizerLike, clock: Clock, where: str) -> l
     built = [_one(element, index, optimizer, clock, where) for index, element in enumerate(elements)]
     curved = [(one.curve, vars(one)) for one in built if isinstance(one, Curved)]
     for caution in list_cautions(curved, clock):
-        warn(f"{where}param_scheduler{caution}")
+        warn_user(f"{where}param_scheduler{caution}")
     return built
 
 

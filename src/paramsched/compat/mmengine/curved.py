@@ -10,9 +10,9 @@ import numpy as np
 from paramsched.compat.mmengine import optimizers
 from paramsched.compat.mmengine.base import _ParamScheduler
 from paramsched.compat.mmengine.optimizers import OptimizerLike
-from paramsched.config._caution import warn
 from paramsched.config._mmengine_curves import CURVES, INF, Curve, cautions, class_of
 from paramsched.schedules.rules import Rule
+from paramsched.user_warnings import warn_user
 
 _BLOCK = 256  # ticks whose coefficients are computed at once
 # `last_step` is the clock; the others MMEngine's own states do not tell, and these are read too.
@@ -52,7 +52,7 @@ class Curved(_ParamScheduler):
             raise fault.kind(f"{type(self).__name__}: {fault.message}")
         arguments = self.curve.complete(given)
         for caution in cautions(self.curve, arguments):
-            warn(f"{type(self).__name__}: {caution}")
+            warn_user(f"{type(self).__name__}: {caution}")
         return arguments
 
     def _get_value(self) -> list[float]:
@@ -115,7 +115,7 @@ class Curved(_ParamScheduler):
         if cls.curve.name == "Exponential":
             arguments = cls.curve.defaulted({"gamma": None, **kwargs})
             for caution in cautions(cls.curve, {**arguments, "end": INF}, converted_from_epochs=True):
-                warn(f"{cls.__name__}: {caution}")
+                warn_user(f"{cls.__name__}: {caution}")
 
 
 class LRSchedulerMixin:

@@ -1,10 +1,10 @@
 """Checks of arguments that both lr schedulers make."""
 
-import warnings
 from typing import Any
 
 from paramsched.errors import AssertedArgument
 from paramsched.schedules._level import count, finite
+from paramsched.user_warnings import warn_user
 
 
 def positive_count(asked: str, amount: float, times: float = 1) -> int:
@@ -42,8 +42,4 @@ def warn_of_reversals(call: str, bases: list[Any], first: list[float], last: lis
         if end > float(base):
             found.append(f"param_groups[{i}] descends upwards, from {float(base)!r} to {end!r}")
     if found:
-        warnings.warn(
-            f"{call}: {'; '.join(found)}. Write the minimum and the start as ratios of the group's own lr.",
-            UserWarning,
-            stacklevel=3,
-        )
+        warn_user(f"{call}: {'; '.join(found)}. Write the minimum and the start as ratios of the group's own lr.")

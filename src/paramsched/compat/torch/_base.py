@@ -1,7 +1,6 @@
 """LRScheduler: what torch, the engines and users' subclasses expect of every scheduler."""
 
 import copy
-import warnings
 from abc import ABCMeta
 from collections.abc import Sequence
 from typing import Any, Literal, Self, TypeAlias, TypeGuard, final
@@ -15,6 +14,7 @@ from paramsched.compat._late_groups import base_by_example
 from paramsched.compat.torch import _groups, _state
 from paramsched.compat.torch._groups import Number
 from paramsched.compat.torch._order import check_order, watch
+from paramsched.user_warnings import warn_user
 
 Verbose: TypeAlias = bool | Literal["deprecated"]
 """torch's argument of old: printing by the scheduler, dropped in 2.7."""
@@ -121,7 +121,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_Kind):
             check_order(self.optimizer)
         self._step_count += 1
         if epoch is not None:
-            warnings.warn(EPOCH_DEPRECATION_WARNING, UserWarning, stacklevel=_groups.user_level())
+            warn_user(EPOCH_DEPRECATION_WARNING)
         self._update_lr(epoch)
 
     def _update_lr(self, epoch: int | None = None) -> None:
@@ -261,20 +261,17 @@ def is_drop_in(scheduler: object) -> TypeGuard[LRScheduler]:
 def warn_outside_step(scheduler: LRScheduler) -> None:
     """Say that `get_lr()` is no question to ask from outside."""
     if not scheduler._get_lr_called_within_step:
-        warnings.warn(
+        warn_user(
             "To get the last learning rate computed by the scheduler, please use `get_last_lr()`.",
-            UserWarning,
-            stacklevel=_groups.user_level(),
         )
 
 
 def _verbose(verbose: Verbose) -> bool:
     if verbose == "deprecated":
         return False
-    warnings.warn(
+    warn_user(
         "verbose is deprecated and ignored: write print(scheduler.get_last_lr()) where you want to see it.",
         DeprecationWarning,
-        stacklevel=_groups.user_level(),
     )
     return bool(verbose)
 

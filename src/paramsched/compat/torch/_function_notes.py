@@ -9,14 +9,13 @@ import dis
 import hashlib
 import sys
 import types
-import warnings
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, final
 
-from paramsched.compat.torch._groups import user_level
+from paramsched.user_warnings import warn_user
 
 NOTES = "_function_notes"
 """Where a state keeps them; torch's classes take it up and hand it back."""
@@ -76,11 +75,9 @@ def compare_notes(who: str, saved: Any, own: list[dict[str, Any] | None]) -> Non
     for index, (before, now) in enumerate(zip(saved, own, strict=True)):
         difference = _difference(before, now) if before is not None and now is not None else ""
         if before is not None and difference:
-            warnings.warn(
+            warn_user(
                 f"{who}.load_state_dict(…): function {index} was {before['name']} when this was saved: {difference}. "
                 "Functions are not in a state: build the scheduler with the one it had.",
-                UserWarning,
-                stacklevel=user_level(),
             )
             return
 

@@ -1,6 +1,5 @@
 """Reading and writing what the groups of an optimizer hold: floats are replaced, 0-d tensors filled in place."""
 
-import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
@@ -8,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
+
+from paramsched.user_warnings import warn_user
 
 Number: TypeAlias = float | Tensor
 """What stands in a group: a float, or a 0-d tensor."""
@@ -127,23 +128,11 @@ def extend(name: str, entries: list[Any], groups: int) -> None:
     if len(entries) >= groups:
         return
     if any(entry is not entries[0] and not _same(entry, entries[0]) for entry in entries):
-        warnings.warn(
+        warn_user(
             f"{name} has {len(entries)} entries and the optimizer now {groups} param groups: "
             f"the groups added use the last one, {entries[-1]!r}. Write {name} anew to say otherwise.",
-            UserWarning,
-            stacklevel=user_level(),
         )
     entries.extend(copied(entries[-1]) for _ in range(groups - len(entries)))
-
-
-def user_level() -> int:
-    """The `stacklevel` at which a warning of the caller points at the first line outside of these drop-ins."""
-    import sys
-
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("paramsched.compat."):
-        level, frame = level + 1, frame.f_back
-    return level
 
 
 def plain(optimizer: Optimizer, field: str = "lr") -> bool:

@@ -1,6 +1,5 @@
 """KernelLR: a scheduler that is a schedule and a rule of the kernel."""
 
-import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from paramsched.compat.torch._base import LRScheduler, Verbose, says_its_own, wa
 from paramsched.compat.torch._groups import Number
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.rules import Rule
+from paramsched.user_warnings import warn_user
 
 _RATE = itemgetter("lr")
 _UNCHANGED: Change = (1.0, 0.0, 0.0, 0.0)
@@ -174,12 +174,10 @@ class KernelLR(LRScheduler):
         """What epoch 0 does where a step or a question comes to it, not the constructor or a composition."""
         theirs = self._theirs_at_zero()
         if theirs is not None and theirs != 1.0:
-            warnings.warn(
+            warn_user(
                 f"{type(self).__name__} comes to epoch 0 by step() or get_lr(), not by being built. torch divides by "
                 f"the value of epoch -1 there, which multiplies the lr by {theirs:.6g}; here it stays as it is "
                 "(docs/compat/divergences.md, torch 40).",
-                UserWarning,
-                stacklevel=_groups.user_level(),
             )
         return change
 

@@ -1,6 +1,5 @@
 """Whether `optimizer.step()` is called before `scheduler.step()`: the wrapper that notices, and the two warnings."""
 
-import warnings
 from functools import wraps
 from typing import Any
 from weakref import ref
@@ -8,7 +7,7 @@ from weakref import ref
 import torch
 from torch.optim import Optimizer
 
-from paramsched.compat.torch._groups import user_level
+from paramsched.user_warnings import warn_user
 
 _SEE = "See more details at https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate"
 
@@ -53,7 +52,7 @@ def check_order(optimizer: Optimizer) -> None:
             "should call them in the opposite order: `optimizer.step()` before `lr_scheduler.step()`.  Failure to do "
             "this will result in PyTorch skipping the first value of the learning rate schedule. "
         )
-    warnings.warn(text + _SEE, UserWarning, stacklevel=user_level())
+    warn_user(text + _SEE)
 
 
 def _skipped(optimizer: Optimizer) -> bool:

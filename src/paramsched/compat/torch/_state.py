@@ -2,7 +2,6 @@
 
 import pickle
 import types
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from paramsched.compat._copies import by_value
 from paramsched.compat.torch import _groups
 from paramsched.compat.torch._function_notes import is_found, name_of
 from paramsched.errors import StateError
+from paramsched.user_warnings import warn_user
 
 if TYPE_CHECKING:
     from paramsched.compat.torch._base import LRScheduler
@@ -67,10 +67,8 @@ def checked(scheduler: "LRScheduler", state: Mapping[str, Any]) -> dict[str, Any
         if key in state and key in scheduler.__dict__ and not _equal(state[key], scheduler.__dict__[key])
     ]
     if changed:
-        warnings.warn(
+        warn_user(
             f"{own}.load_state_dict(…) replaces options of the constructor by those saved: {', '.join(changed)}.",
-            UserWarning,
-            stacklevel=_groups.user_level(),
         )
     drop = {CLASS, GROUPS, BESIDE} | (set() if is_current(state) else {LOST})
     return {key: by_value(value) for key, value in state.items() if key not in drop}

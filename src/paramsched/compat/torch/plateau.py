@@ -1,7 +1,6 @@
 """ReduceLROnPlateau: cut the rate when a metric has stopped improving."""
 
 import math
-import warnings
 from collections.abc import Sequence
 from typing import Any, Literal, SupportsFloat
 
@@ -13,6 +12,7 @@ from paramsched.compat.torch._base import EPOCH_DEPRECATION_WARNING, LRScheduler
 from paramsched.compat.torch._groups import Number
 from paramsched.compat.torch._refusals import refused
 from paramsched.feedback.plateau import Nonfinite, Plateau, PlateauState
+from paramsched.user_warnings import warn_user
 
 _HALF = 0.5  # what the kernel's rule cuts by: here only whether it cuts is asked
 
@@ -96,14 +96,12 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         if epoch is None:
             epoch = self.last_epoch + 1
         else:
-            warnings.warn(EPOCH_DEPRECATION_WARNING, UserWarning, stacklevel=_groups.user_level())
+            warn_user(EPOCH_DEPRECATION_WARNING)
         self.last_epoch = epoch
         if not math.isfinite(value) and self.nonfinite == "ignore":
-            warnings.warn(
+            warn_user(
                 f"ReduceLROnPlateau.step({value}): not finite, so it does not count. "
                 'Write nonfinite="count" to take it for no improvement, nonfinite="raise" to stop there.',
-                UserWarning,
-                stacklevel=_groups.user_level(),
             )
         cuts = self._counts_as_told(value) if self._own_rule else self._counts(value)
         if not cuts or not self._reduced_alike():
@@ -177,11 +175,9 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
                 blocked = True
         if blocked and not self._said:
             self._said = True
-            warnings.warn(
+            warn_user(
                 f"ReduceLROnPlateau(eps={self.eps}): a rate that would drop by no more than eps is not cut any more. "
                 "Write eps=0.0 to go on.",
-                UserWarning,
-                stacklevel=_groups.user_level(),
             )
 
     def _best(self) -> float | None:

@@ -1,0 +1,15 @@
+"""Warnings that point at the line of the user, however deep in the library the cause was found."""
+
+import sys
+import warnings
+
+_PASSED_OVER = ("paramsched", "torch")
+"""Packages whose lines the user did not write: this one, and torch, which calls our hooks and schedulers."""
+
+
+def warn_user(text: str, category: type[Warning] = UserWarning) -> None:
+    """Warn at the innermost line that is neither in this library nor in torch."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in _PASSED_OVER:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, category, stacklevel=level)
