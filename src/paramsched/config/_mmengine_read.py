@@ -42,6 +42,19 @@ _PARTS = (
 )
 _OF_THE_BUILDER = ("type", "epoch_length", "_scope_")  # entries that are no arguments
 _EPOCH_LENGTH = {"instead": "Write Calendar(..., steps_per_epoch=100)", "fact": "steps_per_epoch", "example": "100"}
+_OF_MMAGIC = {
+    "LinearLrInterval": (
+        "from begin on it gives lr values between start_factor and end_factor, which are no multiples of lr",
+        "Import mmagic.engine.schedulers before (on the command line: --import mmagic.engine.schedulers), or write a "
+        "native plan, lr: window(linear(absolute(0.0002), absolute(0)), 40000)",
+    ),
+    "ReduceLR": (
+        "it reduces lr when the metric of a hook of mmagic's has stopped improving",
+        "Write type='ReduceOnPlateauLR', which acts on the metric of a validation, or a native plan, "
+        'lr: plateau("loss", factor=0.5, patience=5)',
+    ),
+}
+"""Classes that configs of mmagic use: what each does, and what to write."""
 _EXAMPLE = "Write dict(type='MultiStepLR', milestones=[8, 11])"
 
 
@@ -436,6 +449,8 @@ def _unknown(kind_of: str, scope: str, name: str) -> tuple[str, str]:
     if close is not None and not scope:
         return f'"{kind_of}" is none of MMEngine\'s schedulers; did you mean "{close}"?', f"Write type='{close}'"
     found = f'"{kind_of}" is none of MMEngine\'s schedulers, and no class of yours has this name'
+    if name in _OF_MMAGIC and scope in ("", "mmagic"):
+        return f'"{kind_of}" is a class of mmagic, and it is not imported: {_OF_MMAGIC[name][0]}', _OF_MMAGIC[name][1]
     if scope in SCOPES and find_spec(scope) is None:
         found = f'"{kind_of}" is a class of the package {scope}, which is not installed'
     register = f"PARAM_SCHEDULERS.register_module(module={name}), which is in paramsched.compat.mmengine"

@@ -231,6 +231,69 @@ def test_a_name_that_nobody_knows_says_how_to_make_it_known(name, said):
     assert said in str(refusal.value)
 
 
+def linear_lr_interval():
+    """mmagic's class (Apache 2.0, OpenMMLab): it asks the message hub how far the run is."""
+    from mmengine import MessageHub
+
+    class LinearLrInterval(theirs.LinearLR):
+        def __init__(self, *args, interval=1, **kwargs):
+            self.interval = interval
+            super().__init__(*args, **kwargs)
+
+        def _get_value(self):
+            if self.last_step == 0:
+                return [group[self.param_name] * self.start_factor for group in self.optimizer.param_groups]
+            progress = MessageHub.get_current_instance().get_info("epoch" if self.by_epoch else "iter")
+            rounds = (self.end - self.begin) // self.interval
+            factor = (max(0, progress - self.begin) // self.interval) / rounds
+            value = self.start_factor + (self.end_factor - self.start_factor) * factor
+            return [value for group in self.optimizer.param_groups]
+
+    return LinearLrInterval
+
+
+@pytest.mark.parametrize("by_epoch", [True, False], ids=["by epoch", "by iteration"])
+def test_a_class_that_asks_how_far_the_run_is_is_planned_as_in_a_run(by_epoch):
+    from mmengine import MessageHub
+
+    hub = MessageHub.get_current_instance()
+    hub.update_info("iter", 999)  # of an earlier run
+    cls = linear_lr_interval()
+    counts = {"begin": 3, "end": peer.EPOCHS if by_epoch else peer.EPOCHS * peer.LENGTH, "interval": 2}
+    config = {"type": cls, "start_factor": 0.5, "end_factor": 0.0, "by_epoch": by_epoch, **counts}
+
+    plan = dialect.to_plan(config, calendar=FACTS)
+
+    assert hub.get_info("iter") == 999
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    scheduler = cls(optimizer, **{name: value for name, value in config.items() if name != "type"})
+    expected = []
+    for epoch in range(peer.EPOCHS):
+        hub.update_info("epoch", epoch)  # MMEngine's hooks and loops: before the epoch, before the iteration
+        for index in range(peer.LENGTH):
+            hub.update_info("iter", epoch * peer.LENGTH + index)
+            expected.append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+            if not by_epoch:
+                scheduler.step()
+        if by_epoch:
+            scheduler.step()
+    hub.pop_info("iter")
+    hub.pop_info("epoch")
+    np.testing.assert_allclose(ps.trace(plan, {"lr": 0.1}, FACTS)["lr", 0], expected, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("name", "what"), [("LinearLrInterval", "no multiples of lr"), ("ReduceLR", "a hook of mmagic")]
+)
+def test_a_class_of_mmagic_says_what_it_does_and_a_plan_that_can_be_written(name, what):
+    with pytest.raises(ps.errors.ConfigError, match=what) as refusal:
+        dialect.to_plan({"param_scheduler": {"type": name, "by_epoch": False}})
+
+    written = str(refusal.value).split("native plan, ")[1]
+    assert ps.loads(written).bindings[0].name == "lr"
+
+
 def test_a_class_of_another_library_is_not_taken_for_its_namesake():
     with pytest.raises(ps.errors.ConfigError, match=r"torch\.optim\.lr_scheduler\.StepLR"):
         dialect.to_plan({"param_scheduler": {"type": torch.optim.lr_scheduler.StepLR, "step_size": 2}})

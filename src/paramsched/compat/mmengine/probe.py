@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from paramsched.compat.mmengine.message_hub import run_progress
 from paramsched.config._mmengine_curves import INF
 from paramsched.config._user_classes import UserScheduler
 from paramsched.errors import InvalidArgument, MissingFact
@@ -38,8 +39,9 @@ def probe(cls: type, arguments: Mapping[str, Any], epoch_length: int | None, len
         MissingFact: nothing says how long it ticks.
     """
     optimizer = _optimizer()
+    by_epoch = True
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), run_progress(lambda: by_epoch) as tell_ended:
             warnings.simplefilter("ignore")
             scheduler = _built(cls, arguments, epoch_length, optimizer)
             field, begin, by_epoch = scheduler.param_name, scheduler.begin, bool(scheduler.by_epoch)
@@ -50,6 +52,7 @@ def probe(cls: type, arguments: Mapping[str, Any], epoch_length: int | None, len
             # The first tick was made by the constructor, on the values the groups had then.
             for tick in range(last):
                 if tick:
+                    tell_ended(tick - 1)
                     _put(optimizer, field)
                     scheduler.step()
                 if tick >= begin:
