@@ -8,7 +8,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from paramsched.compat._copies import by_value
-from paramsched.compat.torch._groups import copied, put
+from paramsched.compat.group_fields import put_value
 
 _OWN_VALUES = {"OneCycleLR", "CyclicLR"}
 """Schedulers, by the name of their class, that run between values of their own whatever the base; torch's and ours."""
@@ -108,13 +108,13 @@ class After:
     def _hold(self, values: list[dict[str, Any]]) -> None:
         for group, row in zip(self.optimizer.param_groups, values, strict=False):
             for name, value in row.items():
-                put(group, value, name)
+                put_value(group, value, name)
 
 
 def held(scheduler: object, optimizer: Optimizer) -> list[dict[str, Any]]:
     """What the groups hold in the fields the scheduler writes."""
     fields = ("lr", "momentum", "betas") if _cycles_momentum(scheduler) else ("lr",)
-    return [{name: copied(group[name]) for name in fields if name in group} for group in optimizer.param_groups]
+    return [{name: by_value(group[name]) for name in fields if name in group} for group in optimizer.param_groups]
 
 
 def leaves(scheduler: Any) -> Iterator[Any]:

@@ -7,9 +7,10 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from paramsched.compat._copies import by_value
 from paramsched.compat.gradual_warmup._after import has_own_values, leaves
 from paramsched.compat.gradual_warmup._published import FORMS, Form
-from paramsched.compat.torch._groups import Number, copied
+from paramsched.compat.group_fields import Number
 from paramsched.errors import InvalidArgument
 
 
@@ -53,7 +54,7 @@ def bases_of(
         return [given] * len(groups)
     initial = [group.get("initial_lr", group["lr"]) for group in groups]
     if as_found or after is None or not any(has_own_values(leaf) for leaf in leaves(after)):
-        return [copied(lr) for lr in initial]
+        return [by_value(lr) for lr in initial]
     if len({float(lr) for lr in initial}) > 1:
         raise InvalidArgument(
             f"GradualWarmupScheduler(after_scheduler={type(after).__name__}(…))",

@@ -7,7 +7,7 @@ from typing import Any, final
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from paramsched.compat.gradual_warmup._published import Form
-from paramsched.compat.torch._groups import Number
+from paramsched.compat.group_fields import Number
 from paramsched.errors import StateError
 
 _NEEDED = ("multiplier", "after_scheduler", "base_lrs", "last_epoch")

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from paramsched.compat.gradual_warmup._after import has_own_values, leaves
-from paramsched.compat.torch._groups import Number, put
+from paramsched.compat.group_fields import Number, put_value
 from paramsched.compat.torch._state import class_of
 
 Form: TypeAlias = Literal["0.3", "head"]
@@ -95,7 +95,7 @@ def _step_guided(warmup: Warmup, after: Any, epoch: float | None, metrics: Any) 
     warmup.last_epoch = epoch or 1  # type: ignore[assignment]  # parts of an epoch are welcome
     if warmup.last_epoch <= warmup._length:
         for group, value in zip(warmup.optimizer.param_groups, _line(warmup, warmup.last_epoch), strict=False):
-            put(group, value)
+            put_value(group, value)
     elif epoch - warmup._length == after.last_epoch + 1:
         after.step(metrics)
     else:

@@ -13,8 +13,8 @@ from paramsched.compat.gradual_warmup._after import After, held
 from paramsched.compat.gradual_warmup._arguments import bases_of, form_of, refuse_other_optimizer
 from paramsched.compat.gradual_warmup._foreign_state import ForeignState, is_foreign, require_both
 from paramsched.compat.gradual_warmup._published import Form, departs, published_lr, published_step
+from paramsched.compat.group_fields import Number, group_values, put_value
 from paramsched.compat.torch._base import LRScheduler, warn_outside_step
-from paramsched.compat.torch._groups import Number, copied, numbers, put, values
 from paramsched.errors import InvalidArgument, StateError
 from paramsched.schedules._level import count, finite
 from paramsched.schedules.anneal import linear
@@ -91,11 +91,11 @@ class GradualWarmupScheduler(LRScheduler):
         self._finished = self._told = False
         self._bases = bases_of(optimizer, after_scheduler, base_lr, as_found=self._form is not None)
         if after_scheduler is not None and self._form is None:
-            peaks = self._peaks([float(base) for base in self._bases])
+            peaks = self._peaks(self._bases)
             self._after = After(after_scheduler, optimizer, peaks, restarts=self._top != 1)
             self._tell("at once")
         super().__init__(optimizer)
-        self._left = values(optimizer)
+        self._left = group_values(optimizer)
 
     def _form_of(self, published: Any) -> Form | None:
         own = type(self).get_lr is not GradualWarmupScheduler.get_lr
@@ -117,7 +117,7 @@ class GradualWarmupScheduler(LRScheduler):
         )
 
     def _initial_bases(self) -> list[Number]:
-        return [copied(base) for base in self._bases]
+        return [by_value(base) for base in self._bases]
 
     def _set_ramp(self, multiplier: float, total_epoch: int | None, warmup_epoch: int | None) -> None:
         call = f"GradualWarmupScheduler(multiplier={multiplier!r}, total_epoch={total_epoch!r}, {warmup_epoch=})"
@@ -139,8 +139,9 @@ class GradualWarmupScheduler(LRScheduler):
             low, self._top = (1.0, float(multiplier)) if multiplier > 1 else (0.0, 1.0)
         self._ramp = linear(low, self._top, over=self._length)
 
-    def _peaks(self, bases: list[float]) -> list[float]:
-        return [base * self._top for base in bases]
+    def _peaks(self, bases: Sequence[Number]) -> list[float]:
+        """The value of each group where the ramp ends."""
+        return [float(base) * self._top for base in bases]
 
     @property
     def finished(self) -> bool:
@@ -204,7 +205,7 @@ class GradualWarmupScheduler(LRScheduler):
         else:
             self._tell("after the ramp")
             self._after.go_to(u)
-        self._last_lr = values(self.optimizer)
+        self._last_lr = group_values(self.optimizer)
 
     def _follow_the_ramp(self) -> None:
         if self._after is not None:
@@ -215,7 +216,7 @@ class GradualWarmupScheduler(LRScheduler):
         finally:
             self._get_lr_called_within_step = False
         for group, value in zip(self.optimizer.param_groups, row, strict=True):
-            put(group, value)
+            put_value(group, value)
 
     def _on_the_ramp(self) -> list[float]:
         bases = np.array([float(base) for base in self.base_lrs])
@@ -225,9 +226,9 @@ class GradualWarmupScheduler(LRScheduler):
     def _join_new_groups(self) -> None:
         added = self.optimizer.param_groups[len(self.base_lrs) :]
         if added:
-            self.base_lrs += [copied(group.setdefault("initial_lr", copied(group["lr"]))) for group in added]
+            self.base_lrs += [by_value(group.setdefault("initial_lr", by_value(group["lr"]))) for group in added]
             if self._after is not None:
-                self._after.join(self._peaks([float(base) for base in self.base_lrs]))
+                self._after.join(self._peaks(self.base_lrs))
 
     def get_lr(self) -> list[Number]:
         """What the groups are to hold at `last_epoch`; for subclasses to say, for users `get_last_lr()`.
@@ -237,12 +238,12 @@ class GradualWarmupScheduler(LRScheduler):
         warn_outside_step(self)
         if self._form is not None:
             return published_lr(self, self._form)
-        return values(self.optimizer) if self.finished and self._after is not None else list(self._on_the_ramp())
+        return group_values(self.optimizer) if self.finished and self._after is not None else list(self._on_the_ramp())
 
     def state_dict(self) -> dict[str, Any]:
         """Its own numbers, what the groups hold, and the after-scheduler's state: plain data, by value."""
         state: dict[str, Any] = {name: by_value(getattr(self, name)) for name in _STATE}
-        state |= {"_last_lr": self.get_last_lr(), "lr": values(self.optimizer)}
+        state |= {"_last_lr": self.get_last_lr(), "lr": group_values(self.optimizer)}
         state |= {"after_scheduler": None, "after": None, "held": None}
         if self._form is not None:
             state |= {"published": self._form, "finished": self.finished}
@@ -281,22 +282,22 @@ class GradualWarmupScheduler(LRScheduler):
         self._finished = state.get("finished", False)
         for group, row in zip(self.optimizer.param_groups, rows, strict=False):
             for name, value in row.items():
-                put(group, value, name)
+                put_value(group, value, name)
         self._last_lr = state["_last_lr"]
 
     def _load_foreign(self, state: Mapping[str, Any]) -> None:
         """Go on from a state of the published classes."""
         read = ForeignState.of(state, self.after_scheduler)
-        present = values(self.optimizer)
+        present = group_values(self.optimizer)
         restored = [float(now) != float(then) for now, then in zip(present, self._left, strict=False)]
         self._set_ramp(read.multiplier, read.total_epoch, read.warmup_epoch)
         asked_for = self._form_of(self._published)
         self._form = read.form if self._published is None and read.total_epoch is not None else asked_for
-        self.base_lrs, self._step_count = [copied(base) for base in read.base_lrs], read.step_count
+        self.base_lrs, self._step_count = [by_value(base) for base in read.base_lrs], read.step_count
         self.last_epoch, self._finished, self._told = read.last_epoch, read.finished, True
         after, row = self.after_scheduler, read.lr
         if self._form is None and after is not None:
-            self._after = After(after, self.optimizer, self._peaks(numbers(self.base_lrs)), restarts=True)
+            self._after = After(after, self.optimizer, self._peaks(self.base_lrs), restarts=True)
         if after is not None and (self._form is not None or isinstance(after, ReduceLROnPlateau)):
             after.load_state_dict(by_value(read.after))
         if self._form is not None:
@@ -308,9 +309,9 @@ class GradualWarmupScheduler(LRScheduler):
             row = None
         if row is not None:
             for group, value, now, kept in zip(self.optimizer.param_groups, row, present, restored, strict=False):
-                put(group, now if kept else value)
+                put_value(group, now if kept else value)
         as_kept = self._form is not None and read.last_lr is not None
-        self._last_lr = [copied(lr) for lr in read.last_lr or ()] if as_kept else values(self.optimizer)
+        self._last_lr = [by_value(lr) for lr in read.last_lr or ()] if as_kept else group_values(self.optimizer)
         if self._published is None and self._form is not None:
             warn_user(
                 "GradualWarmupScheduler.load_state_dict(…): this is a state of warmup-scheduler, and its numbers go on "

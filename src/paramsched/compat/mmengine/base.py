@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Self
 
+from paramsched.compat._copies import by_value
 from paramsched.compat.mmengine import optimizers
 from paramsched.compat.mmengine.optimizers import OptimizerLike
 from paramsched.compat.mmengine.peers import LikePeers, Peer
@@ -113,7 +114,7 @@ class _ParamScheduler(Peer, metaclass=LikePeers):
 
     def state_dict(self) -> dict[str, Any]:
         """Everything but the optimizer as plain data, and the class it belongs to."""
-        state = {key: _plain(value) for key, value in vars(self).items() if key != "optimizer"}
+        state = {key: by_value(value) for key, value in vars(self).items() if key != "optimizer"}
         return {_CLASS: type(self).__name__} | state
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -295,13 +296,6 @@ def _same(ours: Any, theirs: Any) -> bool:
 def _number(value: Any) -> Any:
     """A base as a number of its own: a tensor in the group would change under it."""
     return value if isinstance(value, (int, float)) else float(value)
-
-
-def _plain(value: Any) -> Any:
-    """A copy, so that the state does not change with the scheduler."""
-    if isinstance(value, dict):
-        return type(value)(value)
-    return list(value) if isinstance(value, list) else value
 
 
 def _tell(line: str) -> None:

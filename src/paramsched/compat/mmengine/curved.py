@@ -7,6 +7,7 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
+from paramsched.compat._copies import by_value
 from paramsched.compat.mmengine import optimizers
 from paramsched.compat.mmengine.base import _ParamScheduler
 from paramsched.compat.mmengine.optimizers import OptimizerLike
@@ -84,9 +85,8 @@ class Curved(_ParamScheduler):
             begin = k - k % _BLOCK
             found = self._rule()._coefficients(np.arange(begin, begin + _BLOCK, dtype=np.float64))
             rows = list(zip(*(column.tolist() for column in (found.a, found.b, found.c, found.e)), strict=True))
-            # A copy of lists: who changes milestones in place gets the new curve.
-            kept = tuple(type(one)(one) if isinstance(one, (list, dict)) else one for one in given)
-            self._cache = cache = (kept, begin, rows)
+            # A copy, so that milestones changed in place give the new curve.
+            self._cache = cache = (by_value(given), begin, rows)
         row: tuple[float, float, float, float] = cache[2][k - cache[1]]
         return row
 

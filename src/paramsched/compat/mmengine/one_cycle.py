@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from paramsched.compat.group_fields import ParamGroup
 from paramsched.compat.mmengine import optimizers
 from paramsched.compat.mmengine.curved import Curved, of_table
 from paramsched.compat.mmengine.optimizers import OptimizerLike
@@ -40,7 +41,7 @@ class OneCycleParamScheduler(Curved):
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
                 self._mark(group, peak)
 
-    def _mark(self, group: optimizers.Group, peak: float) -> None:
+    def _mark(self, group: ParamGroup, peak: float) -> None:
         group["initial_lr"] = peak / self.div_factor
         group["max_lr"] = peak
         group["min_lr"] = group["initial_lr"] / self.final_div_factor

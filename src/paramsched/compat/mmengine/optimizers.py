@@ -1,6 +1,6 @@
 """Optimizers and wrappers as the schedulers see them: their groups, their fields, how often they stepped."""
 
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 from weakref import WeakKeyDictionary
 
@@ -8,11 +8,9 @@ import torch
 from torch.optim import Optimizer
 from torch.utils.weak import WeakIdKeyDictionary
 
+from paramsched.compat.group_fields import ParamGroup, put_first_beta, put_value
 from paramsched.fields import is_number
 from paramsched.scheduler.updates import watch_updates
-
-Group: TypeAlias = MutableMapping[str, Any]
-"""A param group, which schedulers write."""
 
 
 @runtime_checkable
@@ -52,7 +50,7 @@ def raw(optimizer: Any) -> Optimizer | None:
     return optimizer if isinstance(optimizer, Optimizer) else None
 
 
-def pseudo_group(optimizer: Any) -> Group | None:
+def pseudo_group(optimizer: Any) -> ParamGroup | None:
     """The group a wrapper appends to report the rate that no group's own factor scaled; None without one."""
     return None if isinstance(optimizer, Optimizer) else getattr(optimizer, "base_param_settings", None)
 
@@ -93,7 +91,7 @@ def own_step(optimizer: Any) -> tuple[Any, ...]:
     return tuple(None if getattr(step, "__wrapped__", None) is not None else step for step in found)
 
 
-def read(group: Group, name: str) -> Any:
+def read(group: ParamGroup, name: str) -> Any:
     """The value of a field; Adam's momentum is `betas[0]`, and a tensor gives the float it was last filled with."""
     value = group["betas"][0] if name == "momentum" and "betas" in group else group[name]
     if isinstance(value, torch.Tensor):
@@ -104,32 +102,26 @@ def read(group: Group, name: str) -> Any:
     return value
 
 
-def write(group: Group, name: str, value: Any) -> None:
-    """Set a field; tensors are filled in place, never replaced."""
+def write(group: ParamGroup, name: str, value: Any) -> None:
+    """Set a field. Beside Adam's `betas[0]` an entry `momentum` says the same."""
     if name == "momentum" and "betas" in group:
-        first, *others = group["betas"]
-        group["betas"] = (_filled(first, value), *others)
+        put_first_beta(group, value)
         group["momentum"] = value
+        entry = group["betas"][0]
     else:
-        group[name] = _filled(group.get(name), value)
+        put_value(group, value, name)
+        entry = group[name]
+    if isinstance(entry, torch.Tensor):
+        _exact[entry] = float(value)
 
 
-def require_number(group: Group, name: str) -> None:
+def require_number(group: ParamGroup, name: str) -> None:
     """Refuse a field that is no number."""
     if not is_number(group[name]):
         raise TypeError(
             f"param_name={name!r}: the group has {name}={group[name]!r}, which is no number. "
             "For Adam's betas[0] write a Momentum class, LinearMomentum(optimizer, …)"
         )
-
-
-def _filled(current: Any, value: Any) -> Any:
-    if not isinstance(current, torch.Tensor):
-        return value
-    with torch.no_grad():
-        current.fill_(float(value))
-    _exact[current] = float(value)
-    return current
 
 
 def _note_step(optimizer: Optimizer) -> None:

@@ -2,17 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 from torch import Tensor
 from torch.optim import Optimizer
 
 from paramsched.compat._copies import by_value
-from paramsched.compat.pytorch_accelerated._groups import plain, spread, write
+from paramsched.compat.group_fields import Number, plain_number, put_value
+from paramsched.compat.pytorch_accelerated._groups import spread_over_groups
 from paramsched.errors import UnknownField, nearest
-
-Number: TypeAlias = float | Tensor
-"""A value of a param group: a number, or a 0-d tensor."""
 
 VALUES = "param_group_values"
 """Where a state keeps what the groups held."""
@@ -88,7 +86,7 @@ class SchedulerBase(ABC):
         state = {name: by_value(value) for name, value in vars(self).items() if name != "optimizer"}
         field, groups = state.get("param_group_field"), getattr(vars(self).get("optimizer"), "param_groups", [])
         if all(field in group for group in groups):
-            state[VALUES] = [plain(by_value(group[field])) for group in groups]
+            state[VALUES] = [_number_to_save(group[field]) for group in groups]
         return state
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -117,5 +115,10 @@ class SchedulerBase(ABC):
     def _update_param_groups(self, values: Any) -> None:
         groups = self.optimizer.param_groups
         source = f"{type(self).__name__}.get_updated_values(…)"
-        for group, value in zip(groups, spread(values, len(groups), source), strict=True):
-            write(group, self.param_group_field, value)
+        for group, value in zip(groups, spread_over_groups(values, len(groups), source), strict=True):
+            put_value(group, plain_number(value), self.param_group_field)
+
+
+def _number_to_save(entry: Any) -> Any:
+    """What a group holds as a Python number, so that a checkpoint needs neither torch nor NumPy to be read."""
+    return entry.item() if isinstance(entry, Tensor) and entry.ndim == 0 else plain_number(by_value(entry))

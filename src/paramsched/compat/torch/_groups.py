@@ -3,15 +3,17 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from paramsched.compat import group_fields
+from paramsched.compat._copies import by_value
 from paramsched.user_warnings import warn_user
 
-Number: TypeAlias = float | Tensor
-"""What stands in a group: a float, or a 0-d tensor."""
+Number: TypeAlias = group_fields.Number
+copied, plain_number = by_value, group_fields.plain_number
+put, values, write = group_fields.put_value, group_fields.group_values, group_fields.put_row
 
 
 def optimizer_of(candidate: object) -> Optimizer:
@@ -19,22 +21,6 @@ def optimizer_of(candidate: object) -> Optimizer:
     if not isinstance(candidate, Optimizer):
         raise TypeError(f"{type(candidate).__name__} is not an Optimizer")
     return candidate
-
-
-def copied(value: Any) -> Any:
-    """A tensor by value, anything else as it is."""
-    return value.detach().clone() if isinstance(value, Tensor) else value
-
-
-def values(optimizer: Optimizer, field: str = "lr") -> list[Number]:
-    """What each group holds, tensors by value.
-
-    Raises:
-        KeyError: a group lacks the field.
-    """
-    found = [group[field] for group in optimizer.param_groups]
-    # Most are floats, and asking whether a float is a tensor costs more than all the rest.
-    return [value if type(value) is float else copied(value) for value in found]
 
 
 def number(value: Any) -> float:
@@ -45,24 +31,6 @@ def number(value: Any) -> float:
 def numbers(values: Iterable[Any]) -> list[float]:
     """As Python floats."""
     return [float(value) for value in values]
-
-
-def plain_number(value: Any) -> Any:
-    """A float where NumPy's stands, so that states stay plain; anything else as it is."""
-    if type(value) is float or not isinstance(value, (np.floating, np.integer)):
-        return value
-    return value.item()
-
-
-def put(group: dict[str, Any], value: Any, field: str = "lr") -> None:
-    """Write one value: into the tensor that is there, or as a float."""
-    there = group[field]
-    if type(there) is float and type(value) is float:
-        group[field] = value
-    elif isinstance(there, Tensor):
-        there.fill_(number(value))
-    else:
-        group[field] = number(value) if isinstance(value, Tensor) else value
 
 
 def like(value: Any, there: Any) -> Number:
@@ -139,16 +107,6 @@ def plain(optimizer: Optimizer, field: str = "lr") -> bool:
     """Whether no group holds a tensor."""
     found = (group[field] for group in optimizer.param_groups)
     return not any(type(value) is not float and isinstance(value, Tensor) for value in found)
-
-
-def write(optimizer: Optimizer, row: Iterable[Any], field: str = "lr") -> None:
-    """Write one value into each group.
-
-    Raises:
-        ValueError: not as many values as groups.
-    """
-    for group, value in zip(optimizer.param_groups, row, strict=True):
-        put(group, value, field)
 
 
 def close(one: Sequence[Any], other: Sequence[Any]) -> bool:

@@ -5,9 +5,9 @@ import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
 from torch.optim import Optimizer
 
+from paramsched.compat import group_fields
 from paramsched.compat._copies import by_value
 from paramsched.compat.torch import _groups
 from paramsched.compat.torch._function_notes import is_found, name_of
@@ -118,12 +118,10 @@ def _held(group: Mapping[str, Any], field: str) -> Any:
 
 
 def _write_held(group: dict[str, Any], field: str, value: Any) -> None:
-    if field == "betas[0]" and isinstance(group["betas"][0], Tensor):
-        group["betas"][0].fill_(value)
-    elif field == "betas[0]":
-        group["betas"] = (value, *group["betas"][1:])
+    if field == "betas[0]":
+        group_fields.put_first_beta(group, value)
     else:
-        _groups.put(group, value, field)
+        group_fields.put_value(group, value, field)
 
 
 def _equal(one: Any, other: Any) -> bool:
