@@ -1,8 +1,8 @@
 """A call of a builder: one that it does not take is told in our words, whatever library the words came from."""
 
 import inspect
-import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import wraps
 from types import FunctionType
 from typing import Any, TypeVar, cast
@@ -10,7 +10,6 @@ from typing import Any, TypeVar, cast
 from paramsched._vocabulary import NOWHERE, our_word
 from paramsched.errors import InvalidArgument, InvalidCall, nearest, shown
 
-_ARGUMENT = re.compile(r"(?P<call>[\w.]+\()?(?P<argument>\w+)=")
 _LONGEST = 120  # characters of a call that is written for the user
 
 _Builder = TypeVar("_Builder", bound=Callable[..., Any])
@@ -111,19 +110,13 @@ def _in_words_of_call(
     named: Mapping[str, Any],
 ) -> None:
     """Name the call that the user wrote, not one behind it: `cosine(to=…)`, not `anneal(to=…)`; and write it."""
-    met = _ARGUMENT.match(refusal.asked)
-    signature = inspect.signature(builder)
-    if met is None or met["argument"] not in signature.parameters:
+    refused, signature = refusal.call, inspect.signature(builder)
+    if refused is None or refused.argument not in signature.parameters:
         return
-    rest = refusal.asked[met.end() :]
-    if met["call"]:
-        refusal.ask(f"{name}({met['argument']}={rest}")
-    else:
-        value, got, what = rest.partition(" got ")
-        refusal.ask(f"{name}({met['argument']}={value}){got}{what}")
+    refusal.ask(replace(refused, call=name))
     if refusal.sample is None:
         return
-    given = signature.bind_partial(*positional, **named).arguments | {met["argument"]: refusal.sample}
+    given = signature.bind_partial(*positional, **named).arguments | {refused.argument: refusal.sample}
     plain = all(one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY) for one in signature.parameters.values())
     line = f"{name}({', '.join(f'{key}={_argument_text(value)}' for key, value in given.items())})"
     works = plain and len(line) <= _LONGEST and _takes(getattr(builder, "__wrapped__", builder), [], given)

@@ -16,7 +16,7 @@ import numpy as np
 from paramsched._arrays import Array, Arrays, Floats, arrays_of
 from paramsched._calls import example, told
 from paramsched._data import equal, hashed
-from paramsched.errors import InvalidArgument, nearest, shown
+from paramsched.errors import Asked, InvalidArgument, nearest, shown
 
 
 class Curve(ABC):
@@ -694,7 +694,7 @@ _MOST = float(np.finfo(np.float64).max)
 def _finite(curve: Curve, name: str, example: float) -> None:
     value = getattr(curve, name)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not -_MOST <= value <= _MOST:
-        asked = f"curves.{_NAME_OF[type(curve)]}({name}={shown(value)})"
+        asked = Asked(f"curves.{_NAME_OF[type(curve)]}", name, shown(value))
         raise InvalidArgument(asked, "not a finite number", f"Write {name}={example}").suggest(example)
     object.__setattr__(curve, name, float(value))
 
@@ -703,5 +703,7 @@ def _positive(curve: Curve, name: str, example: float) -> None:
     _finite(curve, name, example)
     if getattr(curve, name) <= 0:
         raise InvalidArgument(
-            f"curves.{_NAME_OF[type(curve)]}({name}={getattr(curve, name)})", "not above 0", f"Write {name}={example}"
+            Asked(f"curves.{_NAME_OF[type(curve)]}", name, str(getattr(curve, name))),
+            "not above 0",
+            f"Write {name}={example}",
         ).suggest(example)

@@ -19,8 +19,10 @@ ParamschedError
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Self, final
 
+from paramsched._asked import Asked as Asked
 from paramsched._fault import Fault as Fault
 
 
@@ -39,19 +41,29 @@ class InvalidArgument(ParamschedError, ValueError):
     Where it was found while a line of text was read, `text` is that line and `span` the piece of it that is meant, as
     the first character and the one behind the last: `text[slice(*span)]`. Both are None otherwise. `sample` is a value
     that would do in place of the one refused, where the function that refused it knows one but not the whole call.
+    `argument` is the name of the argument that was refused, where it is one.
     """
 
     text: str | None = None
     span: tuple[int, int] | None = None
     sample: object = None
+    call: Asked | None = None
 
-    def __init__(self, asked: str, found: str = "", instead: str = "") -> None:
-        super().__init__(asked, found, instead)
-        self.asked, self.found, self.instead = asked, found, instead
+    def __init__(self, asked: str | Asked, found: str = "", instead: str = "") -> None:
+        super().__init__(str(asked), found, instead)
+        self.found, self.instead = found, instead
+        self.ask(asked)
 
-    def ask(self, asked: str) -> None:
-        """Say in other words what was asked."""
-        self.asked, self.args = asked, (asked, self.found, self.instead)
+    @property
+    def argument(self) -> str | None:
+        """The name of the argument that is refused; None where the error is not about one."""
+        return None if self.call is None else self.call.argument
+
+    def ask(self, asked: str | Asked) -> None:
+        """Say in other words what was asked; a text alone leaves the argument as it is known."""
+        if isinstance(asked, Asked):
+            self.call = asked
+        self.asked, self.args = str(asked), (str(asked), self.found, self.instead)
 
     def suggest(self, sample: object) -> Self:
         """Name a value that would do; the builder that was called makes a line of it."""
@@ -93,7 +105,9 @@ class MissingFact(InvalidArgument):
         example: a value of it, as one writes it: `100`.
     """
 
-    def __init__(self, asked: str, found: str = "", instead: str = "", *, fact: str = "total", example: str = "10_000"):
+    def __init__(
+        self, asked: str | Asked, found: str = "", instead: str = "", *, fact: str = "total", example: str = "10_000"
+    ) -> None:
         InvalidArgument.__init__(
             self, asked, found, instead or f"Write Calendar(..., {fact}={example}), or give the length in another unit"
         )
@@ -211,6 +225,11 @@ def shown(value: object) -> str:
     except Exception:  # noqa: BLE001  # whatever a foreign class raises
         text = f"<{type(value).__name__}>"
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def asked_with_value(asked: str | Asked, value: object) -> str | Asked:
+    """What was asked, with the value that was given."""
+    return replace(asked, got=shown(value)) if isinstance(asked, Asked) else f"{asked} got {shown(value)}"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

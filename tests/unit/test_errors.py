@@ -5,8 +5,10 @@ import pickle
 
 import pytest
 
-from paramsched import errors
+import paramsched as ps
+from paramsched import curves, errors
 from paramsched.errors import InvalidArgument, ParamschedError, nearest
+from paramsched.schedules import rules
 
 EVERY = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if kind.__module__ == errors.__name__]
 
@@ -23,6 +25,39 @@ def test_an_error_says_what_was_asked_what_was_found_and_what_to_write():
 
     assert str(error) == 'warmup(0.05): a length is a whole number. Write "5%"'
     assert (error.asked, error.found, error.instead) == error.args
+
+
+@pytest.mark.parametrize(
+    ("call", "argument"),
+    [
+        (lambda: ps.cosine(to="x"), "to"),
+        (lambda: ps.cyclic(5, mode="square"), "mode"),
+        (lambda: ps.anneal(curve=ps.cosine()), "curve"),
+        (lambda: ps.step(0), "every"),
+        (lambda: ps.plateau(factor=2), "factor"),
+        (lambda: rules.table([1.0, "x"]), "scale"),
+        (lambda: curves.power(-1), "exponent"),
+        (lambda: ps.Calendar(batch_size=0), "batch_size"),
+        (lambda: ps.cosine()(-1), None),
+    ],
+    ids=[
+        "level",
+        "choice",
+        "curve",
+        "period",
+        "metric rule",
+        "entry of a list",
+        "parameter of a curve",
+        "fact",
+        "time",
+    ],
+)
+def test_an_error_names_the_argument_that_it_is_about(call, argument):
+    with pytest.raises(InvalidArgument) as refusal:
+        call()
+
+    assert refusal.value.argument == argument
+    assert pickle.loads(pickle.dumps(refusal.value)).argument == argument
 
 
 @pytest.mark.parametrize("kind", [kind for kind in EVERY if issubclass(kind, InvalidArgument)])

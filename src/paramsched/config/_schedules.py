@@ -1,7 +1,6 @@
 """Schedules in files: a line of text, a mapping of one name, a list as a sequence, a number as a constant."""
 
 import inspect
-import re
 from collections.abc import Callable, Iterable
 from functools import reduce
 from operator import add, mul
@@ -44,7 +43,6 @@ MISSING: Any = object()
 
 _FORMS = "Write a line of text: cosine(to=0.1), or a mapping: {cosine: {to: 0.1}}"
 _A_CURVE = "Write cosine, or {power: 2}"
-_NAMED = re.compile(r"\((\w+)=")
 
 
 @final
@@ -365,8 +363,8 @@ class Reader:
         try:
             return make()
         except InvalidArgument as refusal:
-            named = _NAMED.search(refusal.asked)
-            place = within(path, named[1]) if named and named[1] in arguments else path
+            argument = refusal.argument
+            place = within(path, argument) if argument is not None and argument in arguments else path
             self.faults.refuse(place, refusal)
         except (TypeError, ValueError, ArithmeticError, LookupError) as error:  # from a user's own builder
             self.faults.add(path, f"{type(error).__name__}: {error}")

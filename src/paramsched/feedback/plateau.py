@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeAlias, final, get_args
 
 import numpy as np
 
-from paramsched.errors import InvalidArgument, StateError, nearest, shown
+from paramsched.errors import Asked, InvalidArgument, StateError, nearest, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.schedules import _text
 from paramsched.schedules._level import count, finite
@@ -52,26 +52,26 @@ class Plateau(MetricRule[PlateauState]):
 
     def __post_init__(self) -> None:
         if not isinstance(self.metric, str) or not self.metric:
-            raise InvalidArgument(f"plateau(metric={self.metric!r})", "no name", 'Write plateau("val_loss")')
+            raise InvalidArgument(Asked("plateau", "metric", repr(self.metric)), "no name", 'Write plateau("val_loss")')
         choices = {"mode": Mode, "threshold_mode": ThresholdMode, "nonfinite": Nonfinite}
         for name, choice in choices.items():
             if getattr(self, name) not in get_args(choice):
                 raise InvalidArgument(
-                    f"plateau({name}={getattr(self, name)!r})",
+                    Asked("plateau", name, repr(getattr(self, name))),
                     f"not one of its choices; {nearest(str(getattr(self, name)), get_args(choice))}",
                     f'Write {name}="{get_args(choice)[0]}"',
                 ).suggest(get_args(choice)[0])
         for name in ("factor", "threshold", "min", "eps"):
-            value = finite(f"plateau({name}=…)", getattr(self, name))
+            value = finite(Asked("plateau", name), getattr(self, name))
             if value < 0:
-                raise InvalidArgument(f"plateau({name}={value})", "below 0", f"Write {name}=0.1").suggest(0.1)
+                raise InvalidArgument(Asked("plateau", name, str(value)), "below 0", f"Write {name}=0.1").suggest(0.1)
             object.__setattr__(self, name, value)
         if not 0 < self.factor < 1:
-            raise InvalidArgument(f"plateau(factor={self.factor})", "it would not reduce", "Write factor=0.1").suggest(
-                0.1
-            )
+            raise InvalidArgument(
+                Asked("plateau", "factor", str(self.factor)), "it would not reduce", "Write factor=0.1"
+            ).suggest(0.1)
         for name in ("patience", "cooldown"):
-            object.__setattr__(self, name, count(f"plateau({name}=…)", getattr(self, name), least=0))
+            object.__setattr__(self, name, count(Asked("plateau", name), getattr(self, name), least=0))
 
     def init(self) -> PlateauState:
         return PlateauState()

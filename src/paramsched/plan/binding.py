@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, final
 
-from paramsched.errors import InvalidArgument
+from paramsched.errors import Asked, InvalidArgument
 from paramsched.feedback.base import Guided, MetricRule
 from paramsched.fields import Field, Group
 from paramsched.schedules import Schedule, parse
@@ -41,7 +41,7 @@ class Target:
             raise InvalidArgument(f"Target({self.name!r})", "no identifier", 'Write Target("temperature", 1.0)')
         object.__setattr__(self, "initial", finite(f"Target({self.name!r}, initial=…)", self.initial))
         if self.write is not None and not callable(self.write):
-            raise InvalidArgument(f"Target(write={self.write!r})", "not callable", "Write write=my_function")
+            raise InvalidArgument(Asked("Target", "write", repr(self.write)), "not callable", "Write write=my_function")
 
 
 @final

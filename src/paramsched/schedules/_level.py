@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import TypeAlias, final
 
-from paramsched.errors import InvalidArgument, shown
+from paramsched.errors import Asked, InvalidArgument, asked_with_value
 
 
 @final
@@ -45,7 +45,7 @@ def absolute(x: float) -> Absolute:
     return Absolute(x)
 
 
-def level_of(asked: str, level: Level) -> Level:
+def level_of(asked: str | Asked, level: Level) -> Level:
     """A level, checked and normalised."""
     return level if isinstance(level, Absolute) else finite(asked, level)
 
@@ -59,29 +59,29 @@ MOST_COUNT = 10**18
 """Updates, and ticks, up to which a clock of 64 bits counts without care."""
 
 
-def finite(asked: str, number: object) -> float:
+def finite(asked: str | Asked, number: object) -> float:
     """A finite number as a float; booleans and text are refused."""
     if isinstance(number, bool) or not isinstance(number, Real):
         found = f"a {type(number).__name__} is no number"
-        raise InvalidArgument(f"{asked} got {shown(number)}", found, "Write 0.1").suggest(0.1)
+        raise InvalidArgument(asked_with_value(asked, number), found, "Write 0.1").suggest(0.1)
     try:
         value = float(number)
     except OverflowError:  # an integer of more than 308 digits
         value = math.inf
     if not math.isfinite(value):
-        raise InvalidArgument(f"{asked} got {shown(number)}", "not finite", "Write 0.1").suggest(0.1)
+        raise InvalidArgument(asked_with_value(asked, number), "not finite", "Write 0.1").suggest(0.1)
     return value + 0.0  # -0.0 would equal 0.0 and yet be written differently
 
 
-def positive(asked: str, number: object) -> float:
+def positive(asked: str | Asked, number: object) -> float:
     """A finite number above 0."""
     value = finite(asked, number)
     if value <= 0:
-        raise InvalidArgument(f"{asked} got {number!r}", "not above 0", "Write 0.1").suggest(0.1)
+        raise InvalidArgument(asked_with_value(asked, number), "not above 0", "Write 0.1").suggest(0.1)
     return value
 
 
-def count(asked: str, number: object, least: int = 1) -> int:
+def count(asked: str | Asked, number: object, least: int = 1) -> int:
     """A whole number, at least `least`, and none that a clock does not count to."""
     if isinstance(number, Integral) and not isinstance(number, bool):
         number = int(number)  # NumPy's too
@@ -93,4 +93,4 @@ def count(asked: str, number: object, least: int = 1) -> int:
     if isinstance(number, (int, float)) and number > MOST_COUNT:
         found = f"not a whole number from {least} to 1e18, up to which a clock counts"
     whole = max(least, 3)
-    raise InvalidArgument(f"{asked} got {shown(number)}", found, f"Write {whole}").suggest(whole)
+    raise InvalidArgument(asked_with_value(asked, number), found, f"Write {whole}").suggest(whole)

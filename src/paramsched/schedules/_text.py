@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 from paramsched._calls import told
-from paramsched.errors import InvalidArgument
+from paramsched.errors import Asked, InvalidArgument
 from paramsched.schedules._level import Absolute
 from paramsched.time import Duration
 
@@ -138,7 +138,7 @@ def bracketed(part: Any, tightness: int) -> str:
     return str(part) if part._precedence >= tightness else f"({part})"
 
 
-def above_zero(asked: str, duration: Duration) -> None:
+def above_zero(asked: str | Asked, duration: Duration) -> None:
     """Refuse a period of nothing."""
     if not duration.terms:
         raise InvalidArgument(asked, "a period of nothing", 'Write 30, "10 epochs" or "5%"').suggest(30)

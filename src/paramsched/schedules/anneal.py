@@ -8,7 +8,7 @@ import numpy as np
 from paramsched import curves
 from paramsched._arrays import Array, Arrays
 from paramsched.curves import Curve, CurveLike
-from paramsched.errors import InvalidArgument, nearest
+from paramsched.errors import Asked, InvalidArgument, nearest
 from paramsched.schedules import _text
 from paramsched.schedules._level import Level, level_of, parts
 from paramsched.schedules._value import Value
@@ -43,11 +43,13 @@ class Anneal(Schedule):
     index: Index
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "start", level_of("start=…", self.start))
-        object.__setattr__(self, "to", level_of("to=…", self.to))
+        object.__setattr__(self, "start", level_of(Asked("anneal", "start"), self.start))
+        object.__setattr__(self, "to", level_of(Asked("anneal", "to"), self.to))
         if self.index not in get_args(Index):
             raise InvalidArgument(
-                f"index={self.index!r}", f"no index; {nearest(str(self.index), get_args(Index))}", 'Write "t/n"'
+                Asked("anneal", "index", repr(self.index)),
+                f"no index; {nearest(str(self.index), get_args(Index))}",
+                'Write "t/n"',
             ).suggest("t/n")
 
     @property

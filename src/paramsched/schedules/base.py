@@ -16,7 +16,7 @@ from paramsched import curves
 from paramsched._arrays import NUMPY, Array, Arrays, Floats, arrays_of, is_numpy
 from paramsched._data import equal, hashed, names_of
 from paramsched.curves import Curve, CurveLike, curve_of
-from paramsched.errors import InvalidArgument, InvalidTime, Unresolved, shown
+from paramsched.errors import Asked, InvalidArgument, InvalidTime, Unresolved, shown
 from paramsched.schedules import _text
 from paramsched.schedules._level import Absolute
 from paramsched.schedules._span import Span
@@ -426,7 +426,9 @@ def no_horizon(schedule: Schedule) -> Unresolved:
 def curve_argument(name: str, curve: CurveLike) -> Curve:
     """A curve; a schedule can be called too, but with a time, not with a progress."""
     if isinstance(curve, Schedule):
-        refusal = InvalidArgument(f"{name}(curve={curve})", "a schedule is no curve", "Write curve=curves.cosine")
+        refusal = InvalidArgument(
+            Asked(name, "curve", str(curve)), "a schedule is no curve", "Write curve=curves.cosine"
+        )
         raise refusal.suggest(curves.cosine)
     return curve_of(curve)
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import final
 
 from paramsched._arrays import Array, Arrays
+from paramsched.errors import Asked
 from paramsched.schedules import _text
 from paramsched.schedules._level import Level, level_of, parts
 from paramsched.schedules._value import Value
@@ -20,7 +21,7 @@ class Constant(Schedule):
     over: Duration | None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "value", level_of("constant(value=…)", self.value))
+        object.__setattr__(self, "value", level_of(Asked("constant", "value"), self.value))
 
     @property
     def length(self) -> Duration | None:

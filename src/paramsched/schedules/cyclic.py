@@ -9,7 +9,7 @@ import numpy as np
 
 from paramsched import curves
 from paramsched._arrays import Array, Arrays, Integers
-from paramsched.errors import InvalidArgument, nearest
+from paramsched.errors import Asked, InvalidArgument, nearest
 from paramsched.schedules import _text
 from paramsched.schedules._level import Level, finite, level_of, parts, positive
 from paramsched.schedules._value import Value, multiplied
@@ -37,17 +37,19 @@ class Cyclic(Schedule):
     gamma: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "start", level_of("cyclic(start=…)", self.start))
-        object.__setattr__(self, "to", level_of("cyclic(to=…)", self.to))
-        object.__setattr__(self, "gamma", positive("cyclic(gamma=…)", self.gamma))
-        _text.above_zero("cyclic(up=…)", self.up)
-        _text.above_zero("cyclic(down=…)", self.down)
+        object.__setattr__(self, "start", level_of(Asked("cyclic", "start"), self.start))
+        object.__setattr__(self, "to", level_of(Asked("cyclic", "to"), self.to))
+        object.__setattr__(self, "gamma", positive(Asked("cyclic", "gamma"), self.gamma))
+        _text.above_zero(Asked("cyclic", "up"), self.up)
+        _text.above_zero(Asked("cyclic", "down"), self.down)
         if self.mode not in get_args(Mode):
             found = f"no mode; {nearest(str(self.mode), get_args(Mode))}"
-            raise InvalidArgument(f"cyclic(mode={self.mode!r})", found, 'Write mode="triangular"').suggest("triangular")
+            raise InvalidArgument(Asked("cyclic", "mode", repr(self.mode)), found, 'Write mode="triangular"').suggest(
+                "triangular"
+            )
         if self.gamma != 1 and self.mode != "exp_range":
             raise InvalidArgument(
-                f"cyclic(mode={self.mode!r}, gamma={self.gamma!r})",
+                Asked("cyclic", "mode", f"{self.mode!r}, gamma={self.gamma!r}"),
                 'gamma is for mode="exp_range" only',
                 'Write mode="exp_range", or leave gamma out',
             ).suggest("exp_range")
@@ -95,21 +97,21 @@ class CosineRestarts(Schedule):
     gamma: float
 
     def __post_init__(self) -> None:
-        _text.above_zero("cosine_restarts(first=…)", self.first)
-        mult = finite("cosine_restarts(mult=…)", self.mult)
+        _text.above_zero(Asked("cosine_restarts", "first"), self.first)
+        mult = finite(Asked("cosine_restarts", "mult"), self.mult)
         if mult < 1:
             raise InvalidArgument(
-                f"cosine_restarts(mult={self.mult!r})", "cycles would vanish", "Write mult=1 or more"
+                Asked("cosine_restarts", "mult", repr(self.mult)), "cycles would vanish", "Write mult=1 or more"
             ).suggest(1.0)
         if 1 < mult < _LEAST_GROWTH:  # the table of their begins has an entry for each
             raise InvalidArgument(
-                f"cosine_restarts(mult={self.mult!r})",
+                Asked("cosine_restarts", "mult", repr(self.mult)),
                 f"cycles that hardly grow; mult is 1, or {_LEAST_GROWTH} or more",
                 "Write mult=1",
             ).suggest(1.0)
         object.__setattr__(self, "mult", mult)
-        object.__setattr__(self, "to", level_of("cosine_restarts(to=…)", self.to))
-        object.__setattr__(self, "gamma", positive("cosine_restarts(gamma=…)", self.gamma))
+        object.__setattr__(self, "to", level_of(Asked("cosine_restarts", "to"), self.to))
+        object.__setattr__(self, "gamma", positive(Asked("cosine_restarts", "gamma"), self.gamma))
 
     @property
     def length(self) -> None:

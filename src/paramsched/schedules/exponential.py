@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import final
 
 from paramsched._arrays import Array, Arrays
+from paramsched.errors import Asked
 from paramsched.schedules import _text
 from paramsched.schedules._level import positive
 from paramsched.schedules._value import Value
@@ -20,8 +21,8 @@ class Exponential(Schedule):
     per: Duration = field(metadata=PERIOD)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "gamma", positive("exponential(gamma=…)", self.gamma))
-        _text.above_zero("exponential(per=…)", self.per)
+        object.__setattr__(self, "gamma", positive(Asked("exponential", "gamma"), self.gamma))
+        _text.above_zero(Asked("exponential", "per"), self.per)
 
     @property
     def length(self) -> None:  # never ends: it takes the time it is given

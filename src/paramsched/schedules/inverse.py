@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import final
 
 from paramsched._arrays import Array, Arrays
+from paramsched.errors import Asked
 from paramsched.schedules import _text
 from paramsched.schedules._level import positive
 from paramsched.schedules._value import Value
@@ -20,8 +21,8 @@ class PowerLaw(Schedule):
     timescale: Duration = field(metadata=PERIOD)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "exponent", positive("power_law(exponent=…)", self.exponent))
-        _text.above_zero("power_law(timescale=…)", self.timescale)
+        object.__setattr__(self, "exponent", positive(Asked("power_law", "exponent"), self.exponent))
+        _text.above_zero(Asked("power_law", "timescale"), self.timescale)
 
     @property
     def length(self) -> None:
@@ -48,8 +49,8 @@ class InverseTime(Schedule):
     per: Duration = field(metadata=PERIOD)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "gamma", positive("inverse_time(gamma=…)", self.gamma))
-        _text.above_zero("inverse_time(per=…)", self.per)
+        object.__setattr__(self, "gamma", positive(Asked("inverse_time", "gamma"), self.gamma))
+        _text.above_zero(Asked("inverse_time", "per"), self.per)
 
     @property
     def length(self) -> None:
@@ -96,7 +97,7 @@ def inverse_sqrt(timescale: DurationLike) -> PowerLaw:
     0.5
     """
     length = Duration.of(timescale)
-    _text.above_zero("inverse_sqrt(timescale=…)", length)
+    _text.above_zero(Asked("inverse_sqrt", "timescale"), length)
     return power_law(0.5, length)
 
 

@@ -9,7 +9,7 @@ from typing import Any, final
 import numpy as np
 
 from paramsched._arrays import Array, Arrays
-from paramsched.errors import InvalidArgument, Unresolved
+from paramsched.errors import Asked, InvalidArgument, Unresolved
 from paramsched.schedules import _text
 from paramsched.schedules._around import Around
 from paramsched.schedules._level import Absolute, Level, level_of, parts
@@ -162,11 +162,11 @@ class Clamp(Around):
         for name in ("low", "high"):
             level = getattr(self, name)
             if level is not None:
-                object.__setattr__(self, name, level_of(f"clamp({name}=…)", level))
+                object.__setattr__(self, name, level_of(Asked("clamp", name), level))
         low, high = ((None, None) if level is None else parts(level) for level in (self.low, self.high))
         if any(a is not None and b is not None and a > b for a, b in zip(low, high, strict=True)):
             raise InvalidArgument(
-                f"clamp(low={self.low}, high={self.high})",
+                Asked("clamp", "low", f"{self.low}, high={self.high}"),
                 "low is above high",
                 f"Write {Clamp(self.schedule, self.high, self.low)}",
             )

@@ -6,7 +6,7 @@ from typing import Any
 
 from paramsched import curves
 from paramsched.curves import CurveLike
-from paramsched.errors import InvalidArgument
+from paramsched.errors import Asked, InvalidArgument
 from paramsched.schedules import _text
 from paramsched.schedules._level import Absolute, Level, positive
 from paramsched.schedules.anneal import Index, anneal, cooldown, linear, warmup
@@ -107,10 +107,10 @@ def noam(width: int, warmup: DurationLike, factor: float = 1.0) -> Schedule:
     (0.000698771, 0.000349386)
     """
     length = Duration.of(warmup)
-    _text.above_zero("noam(warmup=…)", length)
+    _text.above_zero(Asked("noam", "warmup"), length)
     # Up to k = W - 1 as k / W, then sqrt(W / k): the two meet at 1, one update before W.
     before = length - Duration.of(1)
-    peak = positive("noam(factor=…)", factor) / positive("noam(width=…)", width) ** 0.5
+    peak = positive(Asked("noam", "factor"), factor) / positive(Asked("noam", "width"), width) ** 0.5
     return _noam_peak(peak, length) * (_warmup(before, 0.0, index="(t+1)/(n+1)") >> inverse_sqrt(length))
 
 
@@ -125,7 +125,7 @@ def slanted_triangular(cut: DurationLike = "10%", ratio: float = 32.0) -> Schedu
     >>> str(slanted_triangular())
     'warmup("10%", 0.03125) >> linear(to=0.03125)'
     """
-    low = 1 / positive("slanted_triangular(ratio=…)", ratio)
+    low = 1 / positive(Asked("slanted_triangular", "ratio"), ratio)
     return _warmup(cut, low) >> linear(1.0, low)
 
 

@@ -9,7 +9,7 @@ from typing import Any, final
 import numpy as np
 
 from paramsched._arrays import Array, Arrays, Floats, Integers
-from paramsched.errors import InvalidArgument, Unresolved
+from paramsched.errors import Asked, InvalidArgument, Unresolved
 from paramsched.schedules import _text
 from paramsched.schedules._level import count
 from paramsched.schedules._span import Span
@@ -48,7 +48,7 @@ class Recurrence(Schedule):
         if not self.rules or not all(isinstance(rule, Rule) for rule in self.rules):
             raise InvalidArgument("recurrence(…)", "not a list of rules", "Write recurrence(rules.linear(0.1, end=5))")
         if self.until is not None:
-            object.__setattr__(self, "until", count("recurrence(until=…)", self.until, least=0))
+            object.__setattr__(self, "until", count(Asked("recurrence", "until"), self.until, least=0))
 
     def _checkpoint(self, block: int) -> _Point:
         """The columns before a block; those of the blocks before it are kept, so that each is computed once."""

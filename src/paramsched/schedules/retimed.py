@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import final
 
 from paramsched._arrays import Array, Arrays
-from paramsched.errors import InvalidArgument
+from paramsched.errors import Asked, InvalidArgument
 from paramsched.schedules import _text
 from paramsched.schedules._around import Around
 from paramsched.schedules._level import count
@@ -93,7 +93,7 @@ class Every(Around):
 
     def __post_init__(self) -> None:
         _text.above_zero("every(…, period)", self.period)
-        object.__setattr__(self, "phase", count("every(phase=…)", self.phase, least=0))
+        object.__setattr__(self, "phase", count(Asked("every", "phase"), self.phase, least=0))
 
     @property
     def of_run(self) -> bool:
@@ -134,7 +134,7 @@ class Restarts(Schedule):
     def __post_init__(self) -> None:
         _text.above_zero("restarts(…, every)", self.every)
         if self.times is not None:
-            object.__setattr__(self, "times", count("restarts(times=…)", self.times))
+            object.__setattr__(self, "times", count(Asked("restarts", "times"), self.times))
 
     @property
     def length(self) -> Duration | None:

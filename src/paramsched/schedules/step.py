@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import final
 
 from paramsched._arrays import Array, Arrays
-from paramsched.errors import InvalidArgument
+from paramsched.errors import Asked, InvalidArgument
 from paramsched.schedules import _text
 from paramsched.schedules._level import positive
 from paramsched.schedules._span import Span
@@ -23,8 +23,8 @@ class Step(Schedule):
     gamma: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "gamma", positive("step(gamma=…)", self.gamma))
-        _text.above_zero("step(every=…)", self.every)
+        object.__setattr__(self, "gamma", positive(Asked("step", "gamma"), self.gamma))
+        _text.above_zero(Asked("step", "every"), self.every)
 
     @property
     def length(self) -> None:
@@ -46,7 +46,7 @@ class MultiStep(Schedule):
     gamma: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "gamma", positive("multistep(gamma=…)", self.gamma))
+        object.__setattr__(self, "gamma", positive(Asked("multistep", "gamma"), self.gamma))
 
     @property
     def length(self) -> None:

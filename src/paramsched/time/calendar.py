@@ -7,7 +7,7 @@ from numbers import Integral, Real
 from typing import Any, final
 
 from paramsched._calls import told_class
-from paramsched.errors import InvalidArgument, MissingFact, shown
+from paramsched.errors import Asked, InvalidArgument, MissingFact, shown
 from paramsched.time.duration import Duration, DurationLike
 
 
@@ -48,31 +48,37 @@ class Calendar:
             if value is not None:
                 if isinstance(value, bool) or not isinstance(value, Integral) or not 1 <= int(value) <= _MOST:
                     raise InvalidArgument(
-                        f"Calendar({name}={shown(value)})", "not a whole number from 1 to 1e18", f"Write {name}=100"
+                        Asked("Calendar", name, shown(value)), "not a whole number from 1 to 1e18", f"Write {name}=100"
                     ).suggest(100)
                 object.__setattr__(self, name, int(value))
         for name in ("tokens_per_step", "seconds_per_step"):
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, Real) or not _counted(value)):
                 found = "not a finite number above 0, or more than a clock counts"
-                raise InvalidArgument(f"Calendar({name}={shown(value)})", found, f"Write {name}=4096").suggest(4096)
+                raise InvalidArgument(Asked("Calendar", name, shown(value)), found, f"Write {name}=4096").suggest(4096)
         if self.steps_per_epoch is not None and self.batches_per_epoch is not None:
             derived = -(-self.batches_per_epoch // (self.accumulation or 1))
             if derived != self.steps_per_epoch:
                 raise InvalidArgument(
-                    f"Calendar(steps_per_epoch={self.steps_per_epoch}, batches_per_epoch={self.batches_per_epoch}, "
-                    f"accumulation={self.accumulation or 1})",
+                    Asked(
+                        "Calendar",
+                        "steps_per_epoch",
+                        f"{self.steps_per_epoch}, batches_per_epoch={self.batches_per_epoch}, "
+                        f"accumulation={self.accumulation or 1}",
+                    ),
                     f"{self.batches_per_epoch} batches make {derived} updates, not {self.steps_per_epoch}",
                     "Give one of steps_per_epoch and batches_per_epoch",
                 )
         if self.total is not None:
             total = Duration.of(self.total)
             if any(unit == "percent" for unit, _ in total.terms):
-                raise InvalidArgument(f'Calendar(total="{total}")', "per cent is of the total itself", "Write updates")
+                raise InvalidArgument(
+                    Asked("Calendar", "total", f'"{total}"'), "per cent is of the total itself", "Write updates"
+                )
             object.__setattr__(self, "total", total.updates if total.is_resolved else total)
             if self.horizon == 0:
                 raise InvalidArgument(
-                    f'Calendar(total="{total}")', "a run of no update", "Write total=1 or more"
+                    Asked("Calendar", "total", f'"{total}"'), "a run of no update", "Write total=1 or more"
                 ).suggest(1)
 
     @property
@@ -89,12 +95,14 @@ class Calendar:
         """The total in updates, rounded up; None if not given."""
         if self.total is None:
             return None
-        updates = ceil(self.exact(Duration.of(self.total), asked="Calendar(total=…)"))
+        updates = ceil(self.exact(Duration.of(self.total), asked=Asked("Calendar", "total")))
         if updates > _MOST:
-            raise InvalidArgument(f'Calendar(total="{self.total}")', "more updates than a clock counts", "Write less")
+            raise InvalidArgument(
+                Asked("Calendar", "total", f'"{self.total}"'), "more updates than a clock counts", "Write less"
+            )
         return updates
 
-    def exact(self, duration: Duration, *, asked: str | None = None) -> Fraction:
+    def exact(self, duration: Duration, *, asked: str | Asked | None = None) -> Fraction:
         """A duration in updates, as an exact fraction.
 
         Raises:
@@ -110,7 +118,7 @@ class Calendar:
         given = [name for name in self.__dataclass_fields__ if getattr(self, name) is not None]
         return ", ".join(given) if given else "nothing"
 
-    def _updates_in(self, unit: str, asked: str) -> Fraction:
+    def _updates_in(self, unit: str, asked: str | Asked) -> Fraction:
         match unit:
             case "updates":
                 return Fraction(1)

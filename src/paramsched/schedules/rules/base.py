@@ -10,7 +10,7 @@ import numpy as np
 from paramsched._arrays import Floats
 from paramsched._data import equal, hashed
 from paramsched.curves import Curve
-from paramsched.errors import InvalidArgument, shown
+from paramsched.errors import Asked, InvalidArgument, asked_with_value
 from paramsched.schedules import _text
 from paramsched.schedules._level import Absolute, Level, count, parts, positive
 from paramsched.schedules.base import Schedule
@@ -60,14 +60,14 @@ class Rule(ABC):
     def _values(self) -> list[object]:
         return [getattr(self, field.name) for field in fields(self)]  # type: ignore[arg-type]  # all are dataclasses
 
-    def _check(self, **checks: Callable[[str, Any], object]) -> None:
+    def _check(self, **checks: Callable[[Asked, Any], object]) -> None:
         """Refuse what cannot be, in the words of the call: own fields by `checks`, window and clock alike in all."""
         call = _text.name_of(self)
         for name, check in checks.items():
-            object.__setattr__(self, name, check(f"{call}({name}=…)", getattr(self, name)))
-        object.__setattr__(self, "begin", count(f"{call}(begin=…)", self.begin, least=0))
+            object.__setattr__(self, name, check(Asked(call, name), getattr(self, name)))
+        object.__setattr__(self, "begin", count(Asked(call, "begin"), self.begin, least=0))
         if self.end is not None:
-            object.__setattr__(self, "end", count(f"{call}(end=…)", self.end, least=0))
+            object.__setattr__(self, "end", count(Asked(call, "end"), self.end, least=0))
             if self.end <= self.begin:
                 raise InvalidArgument(
                     f"{self}",
@@ -75,7 +75,7 @@ class Rule(ABC):
                     f"Write {replace(self, end=self.begin + 1)}",  # type: ignore[type-var]  # every rule is a dataclass
                 )
         if self.by not in ("update", "epoch"):
-            object.__setattr__(self, "by", count(f"{call}(by=…)", self.by))
+            object.__setattr__(self, "by", count(Asked(call, "by"), self.by))
 
     @property
     def last(self) -> int | None:
@@ -98,17 +98,17 @@ class Rule(ABC):
 def check_over(rule: Rule, over: int | None, least: int = 0) -> None:
     """Refuse a length that is no whole number of ticks."""
     if over is not None:
-        object.__setattr__(rule, "over", count(f"{_text.name_of(rule)}(over=…)", over, least=least))
+        object.__setattr__(rule, "over", count(Asked(_text.name_of(rule), "over"), over, least=least))
 
 
-def listed(asked: str, values: object, sample: list[float]) -> tuple[Any, ...]:
+def listed(asked: Asked, values: object, sample: list[float]) -> tuple[Any, ...]:
     """The entries of a list; what is none is refused."""
     if isinstance(values, Iterable) and not isinstance(values, (str, bytes)):
         return tuple(values)
-    raise InvalidArgument(f"{asked} got {shown(values)}", "no list", f"Write {sample}").suggest(sample)
+    raise InvalidArgument(asked_with_value(asked, values), "no list", f"Write {sample}").suggest(sample)
 
 
-def ticks(asked: str, number: float) -> float:
+def ticks(asked: Asked, number: float) -> float:
     """A length in ticks above 0; whole ones as integers. Peers accept half a tick, and their curves then pass it by."""
     value = positive(asked, number)
     return int(value) if value == int(value) else value

@@ -8,7 +8,7 @@ from typing import final
 import numpy as np
 
 from paramsched._arrays import Floats
-from paramsched.errors import InvalidArgument
+from paramsched.errors import Asked, InvalidArgument
 from paramsched.schedules import _text
 from paramsched.schedules._level import Level, finite, level_of, parts
 from paramsched.schedules.rules.base import Clock, Coefficients, Rule, check_over, listed, rebased, ticks
@@ -29,7 +29,7 @@ class CosineRule(Rule):
     def __post_init__(self) -> None:
         self._check(to=level_of, base=level_of)
         if self.over is not None:
-            object.__setattr__(self, "over", ticks("rules.cosine(over=…)", self.over))
+            object.__setattr__(self, "over", ticks(Asked("rules.cosine", "over"), self.over))
 
     def _coefficients(self, k: Floats) -> Coefficients:
         out = Coefficients.identity(k.size)
@@ -64,7 +64,7 @@ class PolynomialRule(Rule):
         self._check(power=finite, to=level_of)
         if self.power < 0:
             raise InvalidArgument(
-                f"rules.polynomial(power={self.power})", "it would end at infinity", "Write power=0.9"
+                Asked("rules.polynomial", "power", str(self.power)), "it would end at infinity", "Write power=0.9"
             ).suggest(0.9)
         check_over(self, self.over, least=1)
 
@@ -94,7 +94,9 @@ class CosineRestartsRule(Rule):
 
     def __post_init__(self) -> None:
         self._check(base=level_of, to=level_of)
-        object.__setattr__(self, "periods", tuple(ticks("rules.cosine_restarts(periods=…)", p) for p in self.periods))
+        object.__setattr__(
+            self, "periods", tuple(ticks(Asked("rules.cosine_restarts", "periods"), p) for p in self.periods)
+        )
         object.__setattr__(self, "weights", tuple(finite("rules.cosine_restarts(…)", w) for w in self.weights))
         if len(self.periods) != len(self.weights):
             periods = self.periods or (10,)
@@ -169,8 +171,8 @@ def cosine_restarts(
     >>> rules.cosine_restarts([10, 20])
     rules.cosine_restarts([10, 20], [1.0, 1.0])
     """
-    lengths = listed("rules.cosine_restarts(periods=…)", periods, [10, 20])
-    heights = listed("rules.cosine_restarts(weights=…)", weights, [1.0])
+    lengths = listed(Asked("rules.cosine_restarts", "periods"), periods, [10, 20])
+    heights = listed(Asked("rules.cosine_restarts", "weights"), weights, [1.0])
     if heights == (1.0,):
         heights *= max(len(lengths), 1)
     return CosineRestartsRule(lengths, heights, to, begin, end, by, base)

@@ -8,7 +8,7 @@ from typing import Literal, final
 import numpy as np
 
 from paramsched._arrays import Floats
-from paramsched.errors import InvalidArgument, nearest
+from paramsched.errors import Asked, InvalidArgument, nearest
 from paramsched.schedules import _text
 from paramsched.schedules._level import finite, positive
 from paramsched.schedules.rules.base import Clock, Coefficients, Rule, check_over
@@ -34,13 +34,13 @@ class OneCycleRule(Rule):
         self._check(peak=finite, pct_start=finite, div=positive, final_div=positive)
         if not 0 <= self.pct_start <= 1:
             raise InvalidArgument(
-                f"rules.one_cycle(pct_start={self.pct_start})", "a share is from 0 to 1", "Write 0.3"
+                Asked("rules.one_cycle", "pct_start", str(self.pct_start)), "a share is from 0 to 1", "Write 0.3"
             ).suggest(0.3)
         if self.anneal not in ("cos", "linear"):
             found = f"no way to anneal; {nearest(str(self.anneal), ('cos', 'linear'))}"
-            raise InvalidArgument(f"rules.one_cycle(anneal={self.anneal!r})", found, 'Write anneal="cos"').suggest(
-                "cos"
-            )
+            raise InvalidArgument(
+                Asked("rules.one_cycle", "anneal", repr(self.anneal)), found, 'Write anneal="cos"'
+            ).suggest("cos")
         check_over(self, self.over, least=1)
         if self.over is None and self.end is None:
             raise InvalidArgument("rules.one_cycle(…)", "no length", f"Write {replace(self, over=1000)}")

@@ -7,6 +7,7 @@ from typing import final
 import numpy as np
 
 from paramsched._arrays import Floats
+from paramsched.errors import Asked
 from paramsched.schedules import _text
 from paramsched.schedules._level import count, finite
 from paramsched.schedules.rules.base import Clock, Coefficients, Rule, check_over, listed
@@ -194,6 +195,6 @@ def multistep(
     >>> rules.multistep([30, 60])
     rules.multistep([30, 60])
     """
-    given = listed("rules.multistep(milestones=…)", milestones, [30, 60])
+    given = listed(Asked("rules.multistep", "milestones"), milestones, [30, 60])
     counted = tuple(count("rules.multistep(…)", milestone, least=0) for milestone in given)
     return MultiStepRule(counted, gamma, begin, end, by)

@@ -7,7 +7,7 @@ from typing import final
 import numpy as np
 
 from paramsched._arrays import Floats
-from paramsched.errors import InvalidArgument
+from paramsched.errors import Asked, InvalidArgument
 from paramsched.schedules import _text
 from paramsched.schedules._level import finite
 from paramsched.schedules.rules.base import Clock, Coefficients, Rule, listed
@@ -31,7 +31,7 @@ class TableRule(Rule):
     def __post_init__(self) -> None:
         self._check()
         for name in ("scale", "base", "add"):
-            values = tuple(finite(f"an entry of rules.table({name}=…)", value) for value in getattr(self, name))
+            values = tuple(finite(Asked("rules.table", name, entry=True), value) for value in getattr(self, name))
             object.__setattr__(self, name, values)
         if not self.scale:
             raise InvalidArgument("rules.table([])", "no tick", "Write rules.table([1.0])")
@@ -66,7 +66,7 @@ def table(
     rules.table([1.0, 0.5])
     """
     scales, bases, adds = (
-        listed(f"rules.table({name}=…)", values, [1.0])
+        listed(Asked("rules.table", name), values, [1.0])
         for name, values in (("scale", scale), ("base", base), ("add", add))
     )
     return TableRule(scales, bases, adds, begin, end, by)
