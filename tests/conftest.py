@@ -12,6 +12,10 @@ _common = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, Hea
 settings.register_profile(
     "quick", max_examples=15, derandomize=True, phases=[Phase.explicit, Phase.generate], **_common
 )
+# `make quick`: for the minutes between two edits.
+settings.register_profile(
+    "glance", max_examples=4, derandomize=True, phases=[Phase.explicit, Phase.generate], **_common
+)
 settings.register_profile("thorough", max_examples=1000, **_common)
 # `make fuzz`: drawn anew in every round, as many as asked for.
 settings.register_profile("fuzz", max_examples=int(os.environ.get("PARAMSCHED_EXAMPLES", "2000")), **_common)

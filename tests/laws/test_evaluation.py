@@ -167,6 +167,7 @@ def test_torch_gradients_are_finite_everywhere(name, data):
     assert times.grad is None or torch.isfinite(times.grad).all()
 
 
+@pytest.mark.heavy
 @every_shape()
 @fewer
 @given(st.data())
@@ -189,6 +190,7 @@ def test_jax_agrees(name, data):
         np.testing.assert_allclose(single, expected, rtol=2e-4, atol=2e-4 * scale + 1e-30)
 
 
+@pytest.mark.heavy
 @given(strategies.cases(depth=2))
 def test_jax_traces_a_schedule_without_reading_the_time(case):
     compiled = jax.jit(case.resolved)(jnp.arange(4))
@@ -197,6 +199,7 @@ def test_jax_traces_a_schedule_without_reading_the_time(case):
     np.testing.assert_allclose(compiled, case.resolved(jnp.arange(4)), rtol=1e-4, atol=1e-30)
 
 
+@pytest.mark.heavy
 @given(strategies.cases(depth=2), st.data())
 def test_jax_gradients_are_finite(case, data):
     time = data.draw(strategies.times(case))

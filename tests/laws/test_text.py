@@ -85,6 +85,7 @@ for horizon, bindings in json.load(sys.stdin):
 """
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("seed", ["0", "4711"])
 def test_fingerprints_are_the_same_in_another_process(seed):
     collected: list[Plan] = []

@@ -19,22 +19,26 @@ def test_half_precision_times_are_not_rounded_further():
     assert linear(over=4096, index="(t+1)/n")(times).item() == 1 - 2049 / 4096
 
 
+@pytest.mark.heavy
 def test_integer_times_of_jax_stay_integers_until_the_begin_is_taken_off():
     far = warmup(2**24 + 1) >> linear(over=4)
 
     assert far(jnp.array([2**24 + 1, 2**24 + 2, 2**24 + 3])).tolist() == [1.0, 0.75, 0.5]
 
 
+@pytest.mark.heavy
 def test_a_python_time_beyond_jaxs_integers_is_still_exact():
     assert float(linear(over=2**41)(2**40, jnp.float32(1.0))) == 0.5
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("time", [torch.tensor(True), torch.tensor(1j), jnp.array(True)])
 def test_a_tensor_of_no_numbers_is_no_time(time):
     with pytest.raises(InvalidTime):
         SCHEDULE(time)
 
 
+@pytest.mark.heavy
 def test_arrays_of_two_libraries_are_refused():
     with pytest.raises(InvalidArgument, match="one library"):
         SCHEDULE(torch.tensor(1), jnp.array(0.1))
@@ -61,6 +65,7 @@ def test_float_tensor_times_find_their_period_as_numbers_do():
         np.testing.assert_allclose(schedule(torch.tensor(times)).numpy(), schedule(times), rtol=1e-12)
 
 
+@pytest.mark.heavy
 def test_a_float_time_of_jax_is_in_its_period_though_the_division_is_compiled():
     times = np.arange(0.0, 3000.0)
 
@@ -76,6 +81,7 @@ def test_gradients_follow_the_curve_and_vanish_where_it_is_held():
     assert times.grad.tolist() == pytest.approx([0.0, -0.01, 0.0, 0.0])
 
 
+@pytest.mark.heavy
 def test_jax_maps_compiles_and_differentiates_a_schedule():
     assert jax.jit(SCHEDULE)(jnp.array(55)) == SCHEDULE(55)
     assert jax.vmap(SCHEDULE)(jnp.arange(3)).tolist() == pytest.approx([0.0, 0.2, 0.4])

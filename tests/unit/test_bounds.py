@@ -13,6 +13,8 @@ from paramsched.plan import Plan
 from paramsched.schedules import rules
 from paramsched.schedules.base import MOST_DEPTH
 
+pytestmark = pytest.mark.heavy
+
 HUGE = 10**400
 WRAPS = {
     "shift": lambda s: ps.shift(s, 1),

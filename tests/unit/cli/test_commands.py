@@ -375,6 +375,7 @@ def test_plot_writes_a_picture(folder, suffix, begin):
     assert (folder / f"plan{suffix}").read_bytes().startswith(begin)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("suffix", "begin"), [(".png", b"\x89PNG"), (".pdf", b"%PDF")])
 def test_plot_writes_what_matplotlib_draws(folder, suffix, begin):
     pytest.importorskip("matplotlib")
@@ -570,6 +571,7 @@ def run(*arguments, **options):
     return subprocess.run(command, capture_output=True, text=True, check=False, **options)
 
 
+@pytest.mark.heavy
 def test_no_command_imports_torch_or_jax(folder):
     code = (
         "import sys\n"
@@ -588,12 +590,14 @@ def test_no_command_imports_torch_or_jax(folder):
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
 
 
+@pytest.mark.heavy
 def test_help_loads_no_numpy_beyond_the_librarys_own_import():
     code = "import sys, paramsched.cli; sys.exit('paramsched.show' in sys.modules or 'yaml' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+@pytest.mark.heavy
 def test_the_module_is_the_command(folder):
     assert run("check", "plan.yaml").returncode == 0
     assert run("check", "bad.yaml").returncode == 1
@@ -602,6 +606,7 @@ def test_the_module_is_the_command(folder):
     assert run("--version").returncode == 0
 
 
+@pytest.mark.heavy
 def test_a_reader_that_goes_away_is_no_traceback(folder):
     python = f"{sys.executable} -m paramsched"
     command = f"{python} schema | head -1; {python} show plan.yaml --json | head -c 1"

@@ -313,6 +313,7 @@ def test_a_plugin_that_is_broken_is_told_and_only_where_it_is_needed(installed, 
     assert any("no_such_module" in line for line in refusal.value.problems)
 
 
+@pytest.mark.heavy
 def test_reading_a_plan_imports_pydantic_only_for_types_of_ones_own():
     code = (
         "import sys, paramsched.config as c\n"

@@ -204,6 +204,7 @@ def test_a_value_is_no_larger_than_who_goes_through_it_can_bear(text):
     assert len(json.dumps(names, default=str)) < 10_000_000
 
 
+@pytest.mark.heavy
 def test_a_text_of_tiny_statements_costs_little_more_than_parsing_it():
     text = "a=1\n" * 50_000
 

@@ -10,6 +10,8 @@ from paramsched import config, schedules
 from paramsched.config import native
 from paramsched.errors import ConfigError, ParamschedError
 
+pytestmark = pytest.mark.heavy
+
 
 def calls(work):
     """How many functions are called: a measure of the work that no other process on the machine changes."""

@@ -180,6 +180,7 @@ def test_a_notebook_gets_a_page_in_a_frame_a_picture_or_text():
     assert repr(figure) == show.text(plan())
 
 
+@pytest.mark.heavy
 def test_importing_show_imports_neither_torch_nor_matplotlib():
     code = (
         "import sys, paramsched.show; sys.exit(bool({'torch', 'matplotlib', 'pandas', 'IPython'} & set(sys.modules)))"

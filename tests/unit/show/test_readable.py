@@ -126,6 +126,7 @@ class Many:
         return "every(…)"
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("draw", [show.text, show.svg, show.html])
 def test_a_million_breakpoints_take_no_more_memory_than_a_few_arrays(draw: Any) -> None:
     many = Many()
@@ -147,6 +148,7 @@ def test_a_log_of_an_impossible_update_is_refused() -> None:
         show.text(trace, log={("lr", 0): ([1e300], [0.5])})
 
 
+@pytest.mark.heavy
 def test_show_is_there_after_import_paramsched_alone() -> None:
     import subprocess
     import sys

@@ -1,0 +1,45 @@
+"""`make quick` stays quick: what starts a process or loads a compiler is marked, and so left out of it."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parents[1]
+QUICK = sorted([*(TESTS / "unit").rglob("test_*.py"), *(TESTS / "laws").rglob("test_*.py")])
+STARTERS = {"subprocess", "multiprocessing", "jax", "jnp"}
+
+
+def names_in(function: ast.FunctionDef) -> set[str]:
+    """The names that a function uses, those of modules that it imports itself among them."""
+    used = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
+    imported = {
+        alias.name.split(".")[0] for node in ast.walk(function) if isinstance(node, ast.Import) for alias in node.names
+    }
+    return used | imported
+
+
+def unmarked(tree: ast.Module) -> Iterator[str]:
+    """The tests that use one of the starters, themselves or by a function of their file, and are not marked."""
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    starters = STARTERS | {
+        one.name for one in functions if not one.name.startswith("test_") and names_in(one) & STARTERS
+    }
+    for one in functions:
+        is_marked = any("heavy" in ast.unparse(mark) for mark in one.decorator_list)
+        if one.name.startswith("test_") and names_in(one) & starters and not is_marked:
+            yield one.name
+
+
+@pytest.mark.parametrize("file", QUICK, ids=lambda file: str(file.relative_to(TESTS)))
+def test_a_test_that_starts_a_process_or_a_compiler_is_marked_heavy(file):
+    text = file.read_text(encoding="utf-8")
+
+    assert "pytestmark = pytest.mark.heavy" in text or list(unmarked(ast.parse(text))) == []
+
+
+def test_what_starts_a_process_by_a_function_of_its_file_is_found():
+    text = "def run():\n    subprocess.run([])\ndef test_it():\n    run()\ndef test_other():\n    pass\n"
+
+    assert list(unmarked(ast.parse(text))) == ["test_it"]
