@@ -7,7 +7,8 @@ something does, however often.
 
 from typing import Any
 
-from paramsched.engines._facts import Facts, batch_size_of, flat, length_of
+from paramsched.engines._engine_facts import EngineFacts, PlanOptions, batch_size_of, length_of
+from paramsched.engines._reporting import values_by_column
 from paramsched.errors import InvalidArgument
 from paramsched.plan import Plan
 from paramsched.scheduler._resume import OnChange
@@ -42,13 +43,13 @@ def scheduler(
         InvalidArgument: the loader is not prepared and several processes share it.
         MissingFact: a unit of the plan needs a fact that is nowhere; the message names it and the argument.
     """
-    known = facts(accelerator, loader, epochs=epochs)
-    made = known.scheduler(optimizer, plan, calendar=calendar, tokens_per_sample=tokens_per_sample, on_change=on_change)
+    options = PlanOptions(calendar=calendar, tokens_per_sample=tokens_per_sample, on_change=on_change)
+    made = facts(accelerator, loader, epochs=epochs).attach(optimizer, plan, options)
     accelerator.prepare_scheduler(made)  # into its list; the wrapper that comes back has nothing to do
     return made
 
 
-def facts(accelerator: Any, loader: Any, *, epochs: int | None = None) -> Facts:
+def facts(accelerator: Any, loader: Any, *, epochs: int | None = None) -> EngineFacts:
     """What an Accelerator and a prepared loader say of a run.
 
     Raises:
@@ -74,7 +75,7 @@ def facts(accelerator: Any, loader: Any, *, epochs: int | None = None) -> Facts:
     if batches is not None and epochs is not None:
         updates = epochs * batches // accumulation
         total = epochs * -(-batches // accumulation) if whole else updates
-    return Facts(
+    return EngineFacts(
         call="accelerate.scheduler",
         batches=batches,
         accumulation=accumulation,
@@ -94,4 +95,4 @@ def facts(accelerator: Any, loader: Any, *, epochs: int | None = None) -> Facts:
 
 def log(accelerator: Any, scheduler: Scheduler) -> None:
     """Give the values of the coming update to the Accelerator's trackers, with its number for the step."""
-    accelerator.log(flat(scheduler), step=scheduler.last_epoch)
+    accelerator.log(values_by_column(scheduler), step=scheduler.last_epoch)

@@ -7,7 +7,8 @@ an evaluator, and stands in a `Checkpoint`'s `to_save` like any other object. To
 
 from typing import Any
 
-from paramsched.engines._facts import Facts, Watch, batch_size_of
+from paramsched.engines._engine_facts import EngineFacts, PlanOptions, batch_size_of
+from paramsched.engines._reporting import MetricRelay
 from paramsched.errors import MissingDependency
 from paramsched.plan import Plan
 from paramsched.scheduler._resume import OnChange
@@ -38,8 +39,8 @@ class PlanHandler:
         on_change: OnChange = "new",
     ) -> None:
         self._optimizer, self._plan, self._accumulation = optimizer, plan, accumulation
-        self._calendar, self._tokens, self._on_change = calendar, tokens_per_sample, on_change
-        self._watch = Watch("PlanHandler")
+        self._options = PlanOptions(calendar=calendar, tokens_per_sample=tokens_per_sample, on_change=on_change)
+        self._metrics = MetricRelay("PlanHandler")
         self._loaded: dict[str, Any] | None = None
         self.scheduler: Scheduler | None = None
 
@@ -75,27 +76,22 @@ class PlanHandler:
 
     def _start(self, trainer: Any) -> None:
         if self.scheduler is None:
-            self.scheduler = _facts(trainer, self._accumulation).scheduler(
-                self._optimizer,
-                self._plan,
-                calendar=self._calendar,
-                tokens_per_sample=self._tokens,
-                on_change=self._on_change,
-            )
+            known = _facts_of_engine(trainer, self._accumulation)
+            self.scheduler = known.attach(self._optimizer, self._plan, self._options)
             if self._loaded is not None:
                 self.scheduler.load_state_dict(self._loaded)
                 self._loaded = None
 
     def _tell(self, evaluator: Any) -> None:
         if self.scheduler is not None:
-            self._watch.tell(self.scheduler, evaluator.state.metrics)
+            self._metrics.tell(self.scheduler, evaluator.state.metrics)
 
     def _finish(self) -> None:
         if self.scheduler is not None:
-            self._watch.finish(self.scheduler)
+            self._metrics.finish(self.scheduler)
 
 
-def _facts(trainer: Any, accumulation: int) -> Facts:
+def _facts_of_engine(trainer: Any, accumulation: int) -> EngineFacts:
     """What a running engine says of its run. Its windows of accumulation go on from one epoch into the next."""
     from ignite.distributed import get_world_size
 
@@ -103,7 +99,7 @@ def _facts(trainer: Any, accumulation: int) -> Facts:
     iterations = state.max_iters
     if iterations is None and state.epoch_length is not None and state.max_epochs is not None:
         iterations = state.epoch_length * state.max_epochs
-    return Facts(
+    return EngineFacts(
         call="PlanHandler",
         batches=state.epoch_length,
         accumulation=accumulation,

@@ -6,10 +6,11 @@ epoch in updates, hands over metrics, logs every scheduled field, and is in Ligh
 
 import sys
 from collections.abc import Sequence
-from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from paramsched.engines._facts import Facts, Watch, batch_size_of, flat, log
+from paramsched.engines._engine_facts import EngineFacts, PlanOptions, batch_size_of, log
+from paramsched.engines._peer_classes import classes_on_demand, make_class
+from paramsched.engines._reporting import MetricRelay, values_by_column
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.plan import Plan
 from paramsched.scheduler._resume import OnChange
@@ -17,7 +18,7 @@ from paramsched.scheduler.scheduler import Scheduler
 from paramsched.time import Calendar
 
 
-class _PlanCallback:
+class _LightningPlan:
     """Applies a plan to the optimizers of whatever module the Trainer fits.
 
     A group that Lightning's `BaseFinetuning` adds in mid-course has the lr of that moment: it goes on from there by the
@@ -52,9 +53,9 @@ class _PlanCallback:
         if observe not in ("validation", "epoch"):
             raise InvalidArgument(f"PlanCallback(observe={observe!r})", 'known: "validation", "epoch"')
         self._plans = [plan] if isinstance(plan, Plan) else list(plan)
-        self._calendar, self._tokens, self._on_change = calendar, tokens_per_sample, on_change
+        self._options = PlanOptions(calendar=calendar, tokens_per_sample=tokens_per_sample, on_change=on_change)
         self._observe, self._log = observe, log
-        self._watch = Watch("PlanCallback")
+        self._metrics = MetricRelay("PlanCallback")
         self._loaded: list[dict[str, Any]] = []
         self.schedulers: list[Scheduler] = []
 
@@ -68,18 +69,11 @@ class _PlanCallback:
                 f"the module has {len(optimizers)} optimizers",
                 "Give one plan for all of them, or one for each",
             )
-        known = _facts(trainer, pl_module)
+        known = _facts_of_trainer(trainer, pl_module)
         # What `BaseFinetuning` adds in mid-course brings the lr of that moment, not a base.
-        finetunes = any(isinstance(callback, _finetuning()) for callback in trainer.callbacks)
+        finetunes = any(isinstance(callback, _finetuning_classes()) for callback in trainer.callbacks)
         self.schedulers = [
-            known.scheduler(
-                optimizer,
-                plan,
-                calendar=self._calendar,
-                tokens_per_sample=self._tokens,
-                on_change=self._on_change,
-                late_groups="present" if finetunes else "base",
-            )
+            known.attach(optimizer, plan, self._options, late_groups="present" if finetunes else "base")
             for optimizer, plan in zip(optimizers, plans, strict=True)
         ]
 
@@ -99,7 +93,7 @@ class _PlanCallback:
         for index, scheduler in enumerate(self.schedulers):
             if scheduler.optimizer is optimizer:
                 prefix = f"optimizer_{index}/" if len(self.schedulers) > 1 else ""
-                values = {prefix + name: value for name, value in flat(scheduler).items()}
+                values = {prefix + name: value for name, value in values_by_column(scheduler).items()}
                 for logger in trainer.loggers:
                     logger.log_metrics(values, step=trainer.global_step)
 
@@ -113,7 +107,7 @@ class _PlanCallback:
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         for scheduler in self.schedulers:
-            self._watch.finish(scheduler)
+            self._metrics.finish(scheduler)
 
     def state_dict(self) -> dict[str, Any]:
         return {"schedulers": [scheduler.state_dict() for scheduler in self.schedulers]}
@@ -123,14 +117,14 @@ class _PlanCallback:
 
     def _tell(self, trainer: Any) -> None:
         for scheduler in self.schedulers:
-            self._watch.tell(scheduler, trainer.callback_metrics)
+            self._metrics.tell(scheduler, trainer.callback_metrics)
 
 
-def _facts(trainer: Any, module: Any) -> Facts:
+def _facts_of_trainer(trainer: Any, module: Any) -> EngineFacts:
     """What a Trainer says of a run, once it has its optimizers."""
     if not module.automatic_optimization:
         reason = "with manual optimisation only the module knows when it steps"
-        return Facts(
+        return EngineFacts(
             call="PlanCallback",
             batch_size=batch_size_of(trainer.train_dataloader),
             processes=trainer.world_size,
@@ -139,7 +133,7 @@ def _facts(trainer: Any, module: Any) -> Facts:
     trainer.fit_loop.setup_data()  # Lightning itself does it after the callbacks; a second call does nothing
     batches = trainer.num_training_batches
     total = trainer.estimated_stepping_batches
-    return Facts(
+    return EngineFacts(
         call="PlanCallback",
         batches=int(batches) if 0 < batches < float("inf") else None,
         accumulation=trainer.accumulate_grad_batches,
@@ -154,15 +148,14 @@ def _facts(trainer: Any, module: Any) -> Facts:
     )
 
 
-def _finetuning() -> tuple[type[Any], ...]:
+def _finetuning_classes() -> tuple[type[Any], ...]:
     """Lightning's `BaseFinetuning`, under each name that it is installed by."""
     known = (sys.modules.get(f"{name}.callbacks") for name in ("lightning.pytorch", "pytorch_lightning"))
     return tuple(module.BaseFinetuning for module in known if module is not None)
 
 
-@cache
-def _derived() -> type[Any]:
-    """The class with Lightning's own Callback as its base; made when first asked for, because it imports Lightning."""
+def _make_plan_callback() -> type[Any]:
+    """`PlanCallback`, with Lightning's own Callback as its base."""
     try:
         from lightning.pytorch import Callback
     except ModuleNotFoundError:
@@ -170,15 +163,10 @@ def _derived() -> type[Any]:
             from pytorch_lightning import Callback
         except ModuleNotFoundError:
             raise MissingDependency("engines.lightning.PlanCallback", "lightning", "lightning") from None
-    space = {"__doc__": _PlanCallback.__doc__, "__module__": __name__, "__qualname__": "PlanCallback"}
-    return type("PlanCallback", (_PlanCallback, Callback), space)
+    return make_class("PlanCallback", __name__, _LightningPlan, Callback)
 
 
 if TYPE_CHECKING:
-    PlanCallback = _PlanCallback
+    PlanCallback = _LightningPlan
 else:
-
-    def __getattr__(name: str) -> Any:
-        if name == "PlanCallback":
-            return _derived()
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    __getattr__ = classes_on_demand(__name__, {"PlanCallback": _make_plan_callback})

@@ -11,7 +11,7 @@ and `ValuesHook` logs the value of every group.
 """
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from math import ceil
 from pathlib import Path
 from pickle import UnpicklingError
@@ -24,7 +24,9 @@ from paramsched.compat import mmengine as ours
 from paramsched.compat.mmengine import optimizers
 from paramsched.config import load, loads, native
 from paramsched.config._mmengine_curves import INF, class_names
-from paramsched.engines._facts import Facts, Watch, flat
+from paramsched.engines._engine_facts import EngineFacts, PlanOptions
+from paramsched.engines._peer_classes import classes_on_demand, make_class
+from paramsched.engines._reporting import MetricRelay, values_by_column
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.plan import Plan
 from paramsched.scheduler._resume import OnChange
@@ -34,10 +36,10 @@ from paramsched.time import Calendar
 Count = Literal["batches", "updates"]
 
 # Beside the schedulers: no part of their state, because a resumed process counts anew.
-_seen: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
+_updates_seen: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
 
 
-class _Counting:
+class _CountsUpdates:
     """Before one of our classes: what the batches of an accumulation count as.
 
     Args:
@@ -51,17 +53,17 @@ class _Counting:
         allow_checkpoints()
         self.count = count
         super().__init__(*args, **keywords)
-        _seen[self] = optimizers.updates(self.optimizer)  # type: ignore[attr-defined]  # of the class that is mixed in
+        _updates_seen[self] = optimizers.updates(self.optimizer)  # type: ignore[attr-defined]  # of the class that is mixed in
 
     def step(self, *args: Any, **keywords: Any) -> None:
         """Make a tick; with `count="updates"` one for each update since the last call."""
-        if self.count == "batches" or self.by_epoch or self not in _seen:  # type: ignore[attr-defined]  # as above
+        if self.count == "batches" or self.by_epoch or self not in _updates_seen:  # type: ignore[attr-defined]  # as above
             super().step(*args, **keywords)  # type: ignore[misc]  # as above
             return
         done = optimizers.updates(self.optimizer)  # type: ignore[attr-defined]  # as above
-        while _seen[self] < done:
+        while _updates_seen[self] < done:
             super().step()  # type: ignore[misc]  # as above
-            _seen[self] += 1
+            _updates_seen[self] += 1
 
 
 class _PlanScheduler:
@@ -97,10 +99,10 @@ class _PlanScheduler:
         allow_checkpoints()
         self.optimizer = optimizer
         told = Calendar(**facts) if facts else None
-        known = _facts(optimizer, epoch_length, None if end is None or end >= INF else end)
+        known = _facts_of_wrapper(optimizer, epoch_length, None if end is None or end >= INF else end)
         inner = optimizers.raw(optimizer)
-        self.scheduler: Scheduler = known.scheduler(inner, _plan(plan), calendar=told, on_change=on_change)
-        self.watch = Watch("PlanScheduler")
+        self.scheduler: Scheduler = known.attach(inner, _plan(plan), PlanOptions(calendar=told, on_change=on_change))
+        self._metrics = MetricRelay("PlanScheduler")
 
     @classmethod
     def build_iter_from_epoch(cls, *args: Any, epoch_length: int, by_epoch: bool = True, **keywords: Any) -> Any:
@@ -111,7 +113,7 @@ class _PlanScheduler:
     def step(self, metrics: Mapping[str, Any] | None = None) -> None:
         """Hand a validation's metrics to the rules that watch them; without metrics nothing."""
         if metrics is not None:
-            self.watch.tell(self.scheduler, metrics)
+            self._metrics.tell(self.scheduler, metrics)
 
     def get_last_value(self) -> list[float]:
         """The values of the coming update, field after field."""
@@ -142,7 +144,7 @@ class _ValuesHook:
         schedulers = runner.param_schedulers
         lists = schedulers if isinstance(schedulers, dict) else {"": schedulers or []}
         for name, mine in lists.items():
-            for key, value in _values(mine).items():
+            for key, value in _values_by_key(mine).items():
                 runner.message_hub.update_scalar(f"train/{name + '.' if name else ''}{key}", value)
 
 
@@ -155,15 +157,15 @@ def register(*, force: bool = False) -> None:
     Raises:
         MissingDependency: mmengine is not installed.
     """
-    hooks, schedulers = _registries()
+    hooks, schedulers = _peer_registries()
     allow_checkpoints()
-    scope = _scope()
+    scope = _own_scope()
     for name in class_names():
-        scope.register_module(name=name, module=_class(name), force=True)
+        scope.register_module(name=name, module=_class_of(name), force=True)
         if force:
-            schedulers.register_module(name=name, module=_class(name), force=True)
-    schedulers.register_module(name="PlanScheduler", module=_class("PlanScheduler"), force=True)
-    hooks.register_module(name="ValuesHook", module=_class("ValuesHook"), force=True)
+            schedulers.register_module(name=name, module=_class_of(name), force=True)
+    schedulers.register_module(name="PlanScheduler", module=_class_of("PlanScheduler"), force=True)
+    hooks.register_module(name="ValuesHook", module=_class_of("ValuesHook"), force=True)
 
 
 @cache
@@ -188,11 +190,12 @@ def allow_checkpoints() -> None:
     torch.serialization.add_safe_globals([*allowed, (method, "builtins.getattr")])
 
 
-def _facts(optimizer: Any, epoch_length: int | None, epochs: int | None) -> Facts:
+def _facts_of_wrapper(optimizer: Any, epoch_length: int | None, epochs: int | None) -> EngineFacts:
+    """What MMEngine tells a scheduler when it builds it: the batches of an epoch and the epochs, or neither."""
     accumulation = getattr(optimizer, "_accumulative_counts", 1)
     known = epoch_length is not None and epochs is not None
     reason = "a config has to say convert_to_iter_based=True for it" if epoch_length is None else "its end is not known"
-    return Facts(
+    return EngineFacts(
         call="PlanScheduler",
         batches=epoch_length,
         accumulation=accumulation,
@@ -212,12 +215,13 @@ def _plan(plan: Plan | Mapping[str, Any] | str) -> Plan:
     return plan
 
 
-def _values(schedulers: Any) -> dict[str, float]:
+def _values_by_key(schedulers: Any) -> dict[str, float]:
+    """Each scheduled field with its group, `lr[1]`, and the value of the coming update."""
     values: dict[str, float] = {}
     of_one_field = []
     for scheduler in schedulers:
         if isinstance(scheduler, _PlanScheduler):
-            values |= flat(scheduler.scheduler)
+            values |= values_by_column(scheduler.scheduler)
         elif isinstance(scheduler, ours._ParamScheduler):
             of_one_field.append(scheduler)
     for field, by_group in ours.scheduled_values(of_one_field).items():
@@ -225,21 +229,31 @@ def _values(schedulers: Any) -> dict[str, float]:
     return values
 
 
-@cache
-def _class(name: str) -> type[Any]:
-    """A class with MMEngine's as its base; made when first asked for, because it imports mmengine."""
-    hook, base = _bases()
-    if name in class_names():
-        bases: tuple[type[Any], ...] = (_Counting, getattr(ours, name), base)
-        doc = getattr(ours, name).__doc__
-    elif name == "PlanScheduler":
-        bases, doc = (_PlanScheduler, base), _PlanScheduler.__doc__
-    else:
-        bases, doc = (_ValuesHook, hook), _ValuesHook.__doc__
-    return type(name, bases, {"__doc__": doc, "__module__": __name__, "__qualname__": name})
+def _make_dropin(name: str) -> type[Any]:
+    """One of the 29 classes: ours, and MMEngine's base besides."""
+    _, base = _peer_bases()
+    cls = getattr(ours, name)
+    return make_class(name, __name__, _CountsUpdates, cls, base, doc=cls.__doc__)
 
 
-def _bases() -> tuple[type[Any], type[Any]]:
+def _make_plan_scheduler() -> type[Any]:
+    """`PlanScheduler`, with MMEngine's own base."""
+    return make_class("PlanScheduler", __name__, _PlanScheduler, _peer_bases()[1])
+
+
+def _make_values_hook() -> type[Any]:
+    """`ValuesHook`, with MMEngine's own base."""
+    return make_class("ValuesHook", __name__, _ValuesHook, _peer_bases()[0])
+
+
+_class_of = classes_on_demand(
+    __name__,
+    {name: partial(_make_dropin, name) for name in class_names()}
+    | {"PlanScheduler": _make_plan_scheduler, "ValuesHook": _make_values_hook},
+)
+
+
+def _peer_bases() -> tuple[type[Any], type[Any]]:
     try:
         from mmengine.hooks import Hook
         from mmengine.optim.scheduler import _ParamScheduler
@@ -249,16 +263,16 @@ def _bases() -> tuple[type[Any], type[Any]]:
 
 
 @cache
-def _scope() -> Any:
+def _own_scope() -> Any:
     """Our own corner of MMEngine's registry: what `paramsched.` before a name means."""
-    _, schedulers = _registries()
+    _, schedulers = _peer_registries()
     from mmengine.registry import Registry
 
     return Registry("parameter scheduler", parent=schedulers, scope="paramsched")
 
 
-def _registries() -> tuple[Any, Any]:
-    _bases()
+def _peer_registries() -> tuple[Any, Any]:
+    _peer_bases()
     from mmengine.registry import HOOKS, PARAM_SCHEDULERS
 
     return HOOKS, PARAM_SCHEDULERS
@@ -271,9 +285,4 @@ if TYPE_CHECKING:
     from paramsched.compat.mmengine.momentum_scheduler import *  # noqa: F403  # as above
     from paramsched.compat.mmengine.param_scheduler import *  # noqa: F403  # as above
 else:
-    _EXPORTED = (*class_names(), "PlanScheduler", "ValuesHook")
-
-    def __getattr__(name: str) -> Any:
-        if name in _EXPORTED:
-            return _class(name)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    __getattr__ = _class_of

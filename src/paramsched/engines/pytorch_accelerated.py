@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from paramsched.engines._facts import Facts
+from paramsched.engines._engine_facts import EngineFacts, PlanOptions
 from paramsched.errors import MissingDependency
 from paramsched.plan import Plan
 from paramsched.scheduler._resume import OnChange
@@ -43,38 +43,29 @@ def scheduler(
         raise MissingDependency("engines.pytorch_accelerated", "pytorch-accelerated", "pytorch-accelerated") from None
 
     return partial(
-        _attached,
+        _attach_to,
         plan=plan,
-        calendar=calendar,
-        tokens_per_sample=tokens_per_sample,
-        on_change=on_change,
+        options=PlanOptions(calendar=calendar, tokens_per_sample=tokens_per_sample, on_change=on_change),
         epochs=Placeholder.NUM_EPOCHS,
         steps_per_epoch=Placeholder.PER_PROCESS_NUM_UPDATE_STEPS_PER_EPOCH,
         batches=Placeholder.TRAIN_DATALOADER_LEN,
     )
 
 
-def _attached(
-    optimizer: Any,
-    *,
-    plan: Plan,
-    calendar: Calendar | None,
-    tokens_per_sample: float | None,
-    on_change: OnChange,
-    epochs: int,
-    steps_per_epoch: int,
-    batches: int,
+def _attach_to(
+    optimizer: Any, *, plan: Plan, options: PlanOptions, epochs: int, steps_per_epoch: int, batches: int
 ) -> Scheduler:
-    facts = Facts(
+    """What the Trainer calls, with numbers where placeholders were."""
+    known = EngineFacts(
         call="pytorch_accelerated.scheduler",
         batches=batches,
-        accumulation=_accumulation(batches, steps_per_epoch),
+        accumulation=_batches_per_update(batches, steps_per_epoch),
         total=epochs * steps_per_epoch,
         why={"batch_size": "the Trainer has no placeholder for its batch size"},
     )
-    return facts.scheduler(optimizer, plan, calendar=calendar, tokens_per_sample=tokens_per_sample, on_change=on_change)
+    return known.attach(optimizer, plan, options)
 
 
-def _accumulation(batches: int, steps: int) -> int:
+def _batches_per_update(batches: int, steps: int) -> int:
     """The smallest number of batches to an update that makes `steps` of `batches`: the Trainer does not say its own."""
     return next(n for n in range(-(-batches // steps), batches + 1) if -(-batches // n) == steps)

@@ -5,11 +5,12 @@ values of every batch. `fit` begins the plan, `partial_fit` goes on, also after 
 """
 
 from dataclasses import replace
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from paramsched.engines import accelerate
-from paramsched.engines._facts import Facts, Watch, batch_size_of, flat, length_of
+from paramsched.engines._engine_facts import EngineFacts, PlanOptions, batch_size_of, length_of
+from paramsched.engines._peer_classes import classes_on_demand, make_class
+from paramsched.engines._reporting import MetricRelay, values_by_column
 from paramsched.errors import MissingDependency
 from paramsched.plan import Plan
 from paramsched.scheduler._resume import OnChange
@@ -17,7 +18,7 @@ from paramsched.scheduler.scheduler import Scheduler
 from paramsched.time import Calendar
 
 
-class _PlanCallback:
+class _SkorchPlan:
     """Applies a plan to a net's optimizer.
 
     Without a horizon the plan has that of the net: the epochs in its history and `max_epochs` more.
@@ -54,39 +55,36 @@ class _PlanCallback:
 
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **keywords: Any) -> None:  # noqa: N803  # skorch's name
         self.scheduler_: Scheduler | None = None
-        self.watch_ = Watch("PlanCallback")
+        self.metrics_ = MetricRelay("PlanCallback")
         self.done_ = len(net.history)
 
     def on_epoch_begin(self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **keywords: Any) -> None:
         """Attach, before the first epoch: the training set is split off by now."""
         if self.scheduler_ is None:
-            known = _facts(net, dataset_train, self.accumulation, self.done_)
-            self.scheduler_ = known.scheduler(
-                net.optimizer_,
-                self.plan,
-                calendar=self.calendar,
-                tokens_per_sample=self.tokens_per_sample,
-                on_change=self.on_change,
+            known = _facts_of_net(net, dataset_train, self.accumulation, self.done_)
+            options = PlanOptions(
+                calendar=self.calendar, tokens_per_sample=self.tokens_per_sample, on_change=self.on_change
             )
+            self.scheduler_ = known.attach(net.optimizer_, self.plan, options)
 
     def on_batch_begin(self, net: Any, batch: Any = None, training: bool = False, **keywords: Any) -> None:
         if training and self.record and self.scheduler_ is not None:
-            for name, value in flat(self.scheduler_).items():
+            for name, value in values_by_column(self.scheduler_).items():
                 net.history.record_batch(name, value)
 
     def on_epoch_end(self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **keywords: Any) -> None:
         if self.scheduler_ is not None:
-            self.watch_.tell(self.scheduler_, net.history[-1])
+            self.metrics_.tell(self.scheduler_, net.history[-1])
 
     def on_train_end(self, net: Any, X: Any = None, y: Any = None, **keywords: Any) -> None:  # noqa: N803  # as above
         if self.scheduler_ is not None:
-            self.watch_.finish(self.scheduler_)
+            self.metrics_.finish(self.scheduler_)
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if not name.endswith("_")}
 
 
-def _facts(net: Any, dataset: Any, accumulation: int, done: int) -> Facts:
+def _facts_of_net(net: Any, dataset: Any, accumulation: int, done: int) -> EngineFacts:
     """What a net says of its run; of one on `skorch.hf.AccelerateMixin` its Accelerator knows more."""
     loader = net.get_iterator(dataset, training=True)
     epochs = done + net.max_epochs
@@ -100,7 +98,7 @@ def _facts(net: Any, dataset: Any, accumulation: int, done: int) -> Facts:
         if batches is None
         else f"{batches} batches are no whole number of updates of {accumulation}"
     )
-    return Facts(
+    return EngineFacts(
         call="PlanCallback",
         batches=batches,
         accumulation=accumulation,
@@ -111,22 +109,16 @@ def _facts(net: Any, dataset: Any, accumulation: int, done: int) -> Facts:
     )
 
 
-@cache
-def _derived() -> type[Any]:
-    """The class with skorch's Callback as its base; made when first asked for, because it imports skorch."""
+def _make_plan_callback() -> type[Any]:
+    """`PlanCallback`, with skorch's Callback as its base."""
     try:
         from skorch.callbacks import Callback
     except ModuleNotFoundError:
         raise MissingDependency("engines.skorch.PlanCallback", "skorch", "skorch") from None
-    space = {"__doc__": _PlanCallback.__doc__, "__module__": __name__, "__qualname__": "PlanCallback"}
-    return type("PlanCallback", (_PlanCallback, Callback), space)
+    return make_class("PlanCallback", __name__, _SkorchPlan, Callback)
 
 
 if TYPE_CHECKING:
-    PlanCallback = _PlanCallback
+    PlanCallback = _SkorchPlan
 else:
-
-    def __getattr__(name: str) -> Any:
-        if name == "PlanCallback":
-            return _derived()
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    __getattr__ = classes_on_demand(__name__, {"PlanCallback": _make_plan_callback})

@@ -8,7 +8,8 @@ Not `optimizers=(optimizer, None)`: the Trainer then makes a linear scheduler of
 
 from typing import Any, TypeVar
 
-from paramsched.engines._facts import Facts, Watch, first_lr, flat, length_of
+from paramsched.engines._engine_facts import EngineFacts, PlanOptions, length_of
+from paramsched.engines._reporting import MetricRelay, first_lr_column, values_by_column
 from paramsched.plan import Plan
 from paramsched.scheduler._resume import OnChange
 from paramsched.scheduler.scheduler import Scheduler
@@ -37,51 +38,48 @@ def planned(
         tokens_per_sample: the length of a sequence, for plans in tokens.
         on_change: as in `ps.Scheduler`.
     """
+    options = PlanOptions(calendar=calendar, tokens_per_sample=tokens_per_sample, on_change=on_change)
 
     class Planned(trainer):  # type: ignore[valid-type,misc]  # the user's class, known when it runs
         lr_scheduler: Any
-        _paramsched_known: Facts | None = None
+        _paramsched_known: EngineFacts | None = None
 
         def set_initial_training_values(self, args: Any, dataloader: Any, *rest: Any) -> Any:
             values = super().set_initial_training_values(args, dataloader, *rest)
-            self._paramsched_known = _facts(args, length_of(dataloader), values)
+            self._paramsched_known = _facts_of_arguments(args, length_of(dataloader), values)
             return values
 
         def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
             if self.lr_scheduler is None:
-                facts = self._paramsched_known or _facts(self.args, None, (num_training_steps,))
-                made = facts.scheduler(
-                    self.optimizer if optimizer is None else optimizer,
-                    plan,
-                    calendar=calendar,
-                    tokens_per_sample=tokens_per_sample,
-                    on_change=on_change,
-                )
+                known = self._paramsched_known or _facts_of_arguments(self.args, None, (num_training_steps,))
+                made = known.attach(self.optimizer if optimizer is None else optimizer, plan, options)
                 if made.last_epoch:  # an earlier train() used this optimizer up; a resume sets the count afterwards
                     made.seek(0)
                 self.lr_scheduler, self._created_lr_scheduler = made, True
-                self._paramsched_watch = Watch("transformers.planned")
+                self._paramsched_metrics = MetricRelay("transformers.planned")
             return self.lr_scheduler
 
         def evaluate(self, *args: Any, **keywords: Any) -> Any:
             metrics = super().evaluate(*args, **keywords)
             if isinstance(self.lr_scheduler, Scheduler) and self.is_in_train:
-                self._paramsched_watch.tell(self.lr_scheduler, metrics)
+                self._paramsched_metrics.tell(self.lr_scheduler, metrics)
             return metrics
 
         def log(self, logs: dict[str, Any], *args: Any, **keywords: Any) -> None:
             if isinstance(self.lr_scheduler, Scheduler) and "learning_rate" in logs:
-                logged = first_lr(self.lr_scheduler)  # it is the Trainer's learning_rate
-                logs = logs | {name: value for name, value in flat(self.lr_scheduler).items() if name != logged}
+                logged = first_lr_column(self.lr_scheduler)  # it is the Trainer's learning_rate
+                logs = logs | {
+                    name: value for name, value in values_by_column(self.lr_scheduler).items() if name != logged
+                }
             super().log(logs, *args, **keywords)
 
     Planned.__name__ = Planned.__qualname__ = f"Planned{trainer.__name__}"
     return Planned
 
 
-def _facts(args: Any, batches: int | None, values: tuple[Any, ...]) -> Facts:
+def _facts_of_arguments(args: Any, batches: int | None, values: tuple[Any, ...]) -> EngineFacts:
     """What the Trainer has calculated: epochs, updates in an epoch, …, its last number is all updates."""
-    return Facts(
+    return EngineFacts(
         call="transformers.planned",
         batches=batches,
         accumulation=args.gradient_accumulation_steps,

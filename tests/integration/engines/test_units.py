@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import paramsched as ps
-from paramsched.engines._facts import Facts
+from paramsched.engines._engine_facts import EngineFacts
 
 SAMPLES, BATCH, EPOCHS, TOKENS = 960, 4, 5, 128
 
@@ -22,7 +22,7 @@ def curve(line, processes, accumulation, samples=SAMPLES, whole=True):
     """The values of each update, and the samples seen before it."""
     batches = -(-samples // (BATCH * processes))
     updates = -(-batches // accumulation)
-    facts = Facts(
+    facts = EngineFacts(
         call="test",
         batches=batches,
         accumulation=accumulation,

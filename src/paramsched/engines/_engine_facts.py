@@ -1,0 +1,155 @@
+"""EngineFacts: what an engine knows of a run. It makes a Calendar of that, and attaches a plan with it.
+
+An adapter says what its engine knows, and for each fact that is missing the reason. All else is done here.
+"""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from math import ceil
+from typing import Any, final
+
+from paramsched.errors import InvalidArgument, MissingFact, Unresolved
+from paramsched.plan import Plan
+from paramsched.scheduler._resume import OnChange
+from paramsched.scheduler.scheduler import LateGroups, Scheduler
+from paramsched.time import Calendar, Duration
+
+log = logging.getLogger("paramsched")
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanOptions:
+    """What a user may say to each adapter besides the plan.
+
+    Args:
+        calendar: facts that win over the engine's, or that it does not have.
+        tokens_per_sample: the length of a sequence, for plans in tokens.
+        on_change: as in `ps.Scheduler`.
+    """
+
+    calendar: Calendar | None = None
+    tokens_per_sample: float | None = None
+    on_change: OnChange = "new"
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineFacts:
+    """The facts of a run as one engine has them.
+
+    Args:
+        call: what the user wrote, for messages: `accelerate.scheduler`.
+        batches: batches that one process takes in an epoch; None if the engine does not know.
+        accumulation: batches to an update.
+        batch_size: samples in a batch of one process.
+        processes: how many work on their own share of the data.
+        total: updates of the run.
+        whole: whether each epoch ends with an update. Else a window goes on into the next epoch.
+        why: for a fact that is not known the reason.
+    """
+
+    call: str
+    batches: int | None = None
+    accumulation: int = 1
+    batch_size: int | None = None
+    processes: int = 1
+    total: int | None = None
+    whole: bool = True
+    why: Mapping[str, str]
+
+    def attach(
+        self, optimizer: Any, plan: Plan, options: PlanOptions, *, late_groups: LateGroups = "base"
+    ) -> Scheduler:
+        """Attach a plan. Its own horizon wins over the engine's length; where they differ, that is logged.
+
+        Raises:
+            MissingFact: a unit of the plan needs what neither the engine nor the user says.
+        """
+        if not isinstance(plan, Plan):
+            raise InvalidArgument(f"{self.call}(…, {plan!r})", "no Plan", "Write ps.Plan(lr=ps.cosine(to=0.1))")
+        calendar = self.calendar(options.calendar, tokens_per_sample=options.tokens_per_sample)
+        user_said_total = options.calendar is not None and options.calendar.total is not None
+        try:
+            if plan.horizon is not None and not user_said_total:
+                calendar = self._with_length_of(plan.horizon, calendar)
+            return Scheduler(optimizer, plan, calendar=calendar, on_change=options.on_change, late_groups=late_groups)
+        except MissingFact as error:
+            raise self._missing(
+                error.asked, f"{error.found}; {self._reason(error.fact)}", error.fact, error.example
+            ) from None
+        except Unresolved as error:
+            if calendar.horizon is not None or plan.horizon is not None:
+                raise
+            raise self._missing(error.asked, self._reason("total"), "total", "10_000") from None
+
+    def calendar(self, told: Calendar | None = None, *, tokens_per_sample: float | None = None) -> Calendar:
+        """The Calendar of these facts. What the user told wins over what the engine knows.
+
+        Args:
+            told: facts from the user.
+            tokens_per_sample: tokens in a sample: with it tokens are counted over all processes and batches.
+        """
+        told = told or Calendar()
+        given = {one.name: getattr(told, one.name) for one in fields(told) if getattr(told, one.name) is not None}
+        known = self._known()
+        if given.keys() & {"steps_per_epoch", "batches_per_epoch"}:
+            known.pop("batches_per_epoch", None)
+        merged = known | given
+        if tokens_per_sample is not None and "tokens_per_step" not in given:
+            if merged["batch_size"] is None:
+                raise MissingFact(
+                    f"{self.call}(..., tokens_per_sample={tokens_per_sample})",
+                    self._reason("batch_size"),
+                    f"Write {self.call}(..., calendar=ps.Calendar(tokens_per_step=4096))",
+                    fact="tokens_per_step",
+                    example="4096",
+                )
+            merged["tokens_per_step"] = tokens_per_sample * merged["batch_size"] * merged["accumulation"]
+        return Calendar(**merged)
+
+    def _known(self) -> dict[str, Any]:
+        """The facts as arguments of a Calendar, whose batches are those of all processes together."""
+        samples = None if self.batch_size is None else self.batch_size * self.processes
+        known: dict[str, Any] = {"accumulation": self.accumulation, "batch_size": samples, "total": self.total}
+        # Where a window goes on into the next epoch, an epoch has a whole number of updates only by chance.
+        if self.batches is not None and (self.whole or self.batches % self.accumulation == 0):
+            known["batches_per_epoch"] = self.batches
+        return known
+
+    def _with_length_of(self, horizon: Duration, calendar: Calendar) -> Calendar:
+        """The Calendar without the engine's length, for a plan that says its own."""
+        without = replace(calendar, total=None)
+        own = ceil(without.exact(horizon, asked=f'horizon "{horizon}"'))
+        if calendar.horizon is not None and calendar.horizon != own:
+            log.warning(
+                'horizon "%s" of the plan is %d updates, %s counts %d for this run; the plan\'s counts',
+                horizon, own, self.call, calendar.horizon,
+            )  # fmt: skip
+        return without
+
+    def _reason(self, fact: str) -> str:
+        return self.why.get(fact, f"{self.call.partition('.')[0]} does not say {fact}")
+
+    def _missing(self, asked: str, found: str, fact: str, example: str) -> MissingFact:
+        """The error for a fact that is missing, with the argument of this adapter that says it."""
+        line = "tokens_per_sample=1024" if fact == "tokens_per_step" else f"calendar=ps.Calendar({fact}={example})"
+        return MissingFact(asked, found, f"Write {self.call}(..., {line})", fact=fact, example=example)
+
+
+def length_of(loader: Any) -> int | None:
+    """The number of batches in a loader; None for one that has no length."""
+    try:
+        length = len(loader)
+    except TypeError:  # a stream, or an iterable that says no length
+        return None
+    return length or None
+
+
+def batch_size_of(loader: Any) -> int | None:
+    """The samples in a batch of a loader; None where it does not say."""
+    size = getattr(loader, "batch_size", None)
+    if size is None:  # a loader with a batch sampler of its own has None here
+        size = getattr(getattr(loader, "batch_sampler", None), "batch_size", None)
+    return size if isinstance(size, int) and size > 0 else None
