@@ -6,7 +6,7 @@ from paramsched._printable import printable
 from paramsched.cli._shape_words import schedule_words, value_words
 from paramsched.cli._stretch import Stretch
 from paramsched.config import NO_BASES, Bases
-from paramsched.config._check import units
+from paramsched.config.plan_units import units_of_plan
 from paramsched.fields import Field
 from paramsched.plan import Binding, Plan, Target, selector_text
 from paramsched.schedules import Schedule
@@ -44,7 +44,7 @@ def explained(
     where = Stretch(
         end=end,
         total=end,
-        steps_per_epoch=steps_per_epoch if "epochs" in units(plan) else None,
+        steps_per_epoch=steps_per_epoch if "epochs" in units_of_plan(plan) else None,
     )
     for binding, known in zip(plan.bindings, others, strict=True):
         lines += ["", _head(binding), *_base(binding, bases)]

@@ -14,12 +14,13 @@ from paramsched import config
 from paramsched._trace import Trace, trace
 from paramsched.cli._options import Facts, option_of
 from paramsched.config import Loaded
-from paramsched.config._check import units
-from paramsched.config._faults import Faults, meant
-from paramsched.config._files import Source, source_of
-from paramsched.config._lines import schedule_in
-from paramsched.config._names import Names
-from paramsched.config._raw import MOST_BYTES
+from paramsched.config.faults import Faults
+from paramsched.config.near_names import did_you_mean
+from paramsched.config.plan_text import PlanText, read_plan_text
+from paramsched.config.plan_units import units_of_plan
+from paramsched.config.schedule_text import read_schedule_line
+from paramsched.config.shape_names import ShapeNames
+from paramsched.config.text_limits import MOST_BYTES
 from paramsched.errors import ConfigError, Fault, InvalidArgument, MissingFact
 from paramsched.fields import Field
 from paramsched.plan import Binding, Plan, Target, selector_text
@@ -47,7 +48,7 @@ class Given:
 
     name: str
     loaded: Loaded
-    source: Source | None
+    source: PlanText | None
 
     @property
     def plan(self) -> Plan:
@@ -66,18 +67,18 @@ def plan_from(given: str, *, format: str | None = None, field: str = "lr", facts
 def read_plan(given: str, *, format: str | None = None, field: str = "lr", facts: Facts | None = None) -> Given:
     """The plan a file, standard input or a line of text says, with the optimizer's values that stand beside it."""
     if format is not None and format not in config.formats():
-        raise click.UsageError(f'No such format "{format}"; {meant(format, config.formats())}')
+        raise click.UsageError(f'No such format "{format}"; {did_you_mean(format, config.formats())}')
     calendar = known_calendar(facts)
     if given == "-":
-        source = Source(f"{format or 'yaml'} text", _stdin(), format or "yaml")
+        source = PlanText(f"{format or 'yaml'} text", _stdin(), format or "yaml")
         return Given(given, source.loaded(calendar=calendar), source)
     if os.path.exists(given):  # noqa: PTH110  # unlike Path.exists it takes a text of any length
-        source = source_of(given, format)
+        source = read_plan_text(given, format)
         return Given(given, source.loaded(calendar=calendar), source)
     if _PATH.fullmatch(given):
         raise FileNotFoundError(2, "no such file", given)
     faults = Faults()
-    schedule = schedule_in(given, "", Names(), faults)
+    schedule = read_schedule_line(given, "", ShapeNames(), faults)
     if schedule is None:
         raise ConfigError(field, [in_line(given, fault) for fault in faults.found()])
     horizon = None if facts is None or facts.horizon is None else length(facts.horizon, "--horizon")
@@ -143,7 +144,7 @@ def calendar_for(plan: Plan, facts: Facts, *, native: bool = True) -> Calendar:
     A config of another library counts epochs and iterations side by side; for it an epoch's length is assumed too.
     """
     horizon = plan.horizon if facts.horizon is None else length(facts.horizon, "--horizon")
-    used = units(plan) | ({unit for unit, _ in horizon.terms} if horizon is not None else set())
+    used = units_of_plan(plan) | ({unit for unit, _ in horizon.terms} if horizon is not None else set())
     if horizon is None:
         known = _own_length(plan, facts)
         if known is not None:
@@ -167,7 +168,7 @@ def assumed_fact(plan: Plan, facts: Facts, *, native: bool) -> tuple[str, float]
     horizon = plan.horizon if facts.horizon is None else length(facts.horizon, "--horizon")
     if horizon is None:
         return None
-    others = (units(plan) | {unit for unit, _ in horizon.terms}) - {"percent"}
+    others = (units_of_plan(plan) | {unit for unit, _ in horizon.terms}) - {"percent"}
     epoch = facts.steps_per_epoch or facts.batches_per_epoch
     if len(others) == 1 and "updates" not in others:
         ((unit, amount),) = horizon.terms
@@ -294,9 +295,9 @@ def _bases(plan: Plan, given: tuple[str, ...]) -> Mapping[tuple[str, str | None]
         if not equals:
             field = "lr" if "lr" in fields or len(fields) != 1 else fields[0]
         if field not in fields:
-            raise click.UsageError(f'--base {entry}: the plan has no field "{field}"; {meant(field, fields)}')
+            raise click.UsageError(f'--base {entry}: the plan has no field "{field}"; {did_you_mean(field, fields)}')
         if at and group not in labels and not group.isdigit():
-            raise click.UsageError(f'--base {entry}: the plan names no group "{group}"; {meant(group, labels)}')
+            raise click.UsageError(f'--base {entry}: the plan names no group "{group}"; {did_you_mean(group, labels)}')
         try:
             value = float(number)
         except ValueError:

@@ -6,25 +6,28 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, final
 
-from paramsched.config import _json, _yaml
-from paramsched.config._faults import Faults, shown
-from paramsched.config._merge import merged
-from paramsched.config._packages import NotInstalled, config_in_package, module_in_package
+from paramsched.config._base_merging import merge_upon_base
+from paramsched.config._config_variables import put_variables_in
+from paramsched.config._package_configs import NotInstalled, config_in_package, module_in_package
+from paramsched.config._plain_data import plain_data
 from paramsched.config._python.expressions import References
 from paramsched.config._python.limits import Budget
 from paramsched.config._python.source import Source, no_collection
 from paramsched.config._python.values import BaseReference, Unreadable
 from paramsched.config._python_file import BaseReader, Names, PythonFile, referred
-from paramsched.config._raw import MOST_BYTES, bounded, settled
-from paramsched.config._variables import put_in
+from paramsched.config.faults import Faults
+from paramsched.config.syntaxes.json_text import read_json
+from paramsched.config.syntaxes.yaml_text import read_yaml
+from paramsched.config.text_limits import MOST_BYTES, refuse_long_text
+from paramsched.config.value_words import short_json
 from paramsched.errors import ConfigError, Fault
 
 _MOST_ABOVE: Final = 20
 _MOST_FILES: Final = 200
 _SYNTAXES: Final[Mapping[str, Callable[[str, str], Any]]] = {
-    ".json": _json.read,
-    ".yaml": _yaml.read,
-    ".yml": _yaml.read,
+    ".json": read_json,
+    ".yaml": read_yaml,
+    ".yml": read_yaml,
 }
 
 
@@ -40,11 +43,11 @@ def read_with_bases(text: str, source: str, file: Path | None, suffix: str) -> N
     Raises:
         ConfigError: the config, or a base of it, cannot be read.
     """
-    return _Reading(source).read(text, source, file, suffix, ())
+    return _BaseFileReader(source).read(text, source, file, suffix, ())
 
 
 @final
-class _Reading:
+class _BaseFileReader:
     """One config and its bases.
 
     Args:
@@ -59,9 +62,9 @@ class _Reading:
     def read(self, text: str, source: str, file: Path | None, suffix: str, above: tuple[str, ...]) -> Names:
         """A file's names; `above` are the files that led to it."""
         self._budget.add_text(len(text))
-        text, references = put_in(text, source, file)
+        text, references = put_variables_in(text, source, file)
         if file is not None:
-            above = (*above, str(_normal(file)))
+            above = (*above, str(_path_without_dots(file)))
         if suffix == ".py":
             return self._python(text, source, file, references, above)
         return self._data(text, source, suffix, file, references, above)
@@ -87,7 +90,7 @@ class _Reading:
         above: tuple[str, ...],
     ) -> Names:
         faults = Faults()
-        data = settled(_SYNTAXES[suffix](text, source), faults)
+        data = plain_data(_SYNTAXES[suffix](text, source), faults)
         faults.raise_any(source)
         if not isinstance(data, dict):
             raise ConfigError(source, ["no mapping of names. Write param_scheduler and train_cfg, with their values"])
@@ -96,16 +99,18 @@ class _Reading:
         if references:
             data = {name: _with_references(value, references, base, source) for name, value in data.items()}
         own = {name: value for name, value in data.items() if not str(name).startswith("__")}
-        return Names(merged(base, own, source))
+        return Names(merge_upon_base(base, own, source))
 
     def _together(self, paths: Any, source: str, file: Path | None, above: tuple[str, ...]) -> Mapping[str, Any]:
         """The names of the files in `_base_`."""
         given = [paths] if isinstance(paths, str) else paths
         for one in given if isinstance(given, (list, tuple)) else [given]:
             if isinstance(one, Unreadable):
-                raise _refused(source, str(one), "Write the path itself, _base_ = './base.py'")
+                raise _base_error(source, str(one), "Write the path itself, _base_ = './base.py'")
         if not isinstance(given, (list, tuple)) or not all(isinstance(path, str) for path in given):
-            raise _refused(source, f"{shown(paths)} is no path and no list of paths", "Write _base_ = './base.py'")
+            raise _base_error(
+                source, f"{short_json(paths)} is no path and no list of paths", "Write _base_ = './base.py'"
+            )
         found: dict[str, Any] = {}
         owners: dict[str, str] = {}
         for path in given:
@@ -114,7 +119,7 @@ class _Reading:
             twice = [name for name in values if name in found]
             if twice:
                 both = f"{owners[twice[0]]} and {path} both have {', '.join(twice[:5])}"
-                raise _refused(source, both, "Keep each name in one of them")
+                raise _base_error(source, both, "Keep each name in one of them")
             for name, value in values.items():
                 found[name] = _with_scope(value, path.partition("::")[0]) if "::" in path else value
                 owners[name] = path
@@ -122,19 +127,19 @@ class _Reading:
 
     def _base(self, path: str, source: str, file: Path | None, above: tuple[str, ...]) -> Names:
         if file is None:
-            raise _refused(source, f"{path} is looked for beside the file", "Give the file's path, not its text")
-        place = config_in_package(path) if "::" in path else _normal(file.absolute().parent / path)
+            raise _base_error(source, f"{path} is looked for beside the file", "Give the file's path, not its text")
+        place = config_in_package(path) if "::" in path else _path_without_dots(file.absolute().parent / path)
         if isinstance(place, NotInstalled):
-            raise _refused(source, f"{path}: {place.found}", place.instead)
+            raise _base_error(source, f"{path}: {place.found}", place.instead)
         return self._file(place, path, source, above)
 
     def _module(self, module: str, level: int, source: str, file: Path, above: tuple[str, ...]) -> Names:
         said = "." * level + module
         folder = file.absolute().parent.joinpath(*[".."] * (level - 1))
-        relative = _normal(folder.joinpath(*module.split(".")).with_suffix(".py"))
+        relative = _path_without_dots(folder.joinpath(*module.split(".")).with_suffix(".py"))
         place = relative if level else module_in_package(module)
         if isinstance(place, NotInstalled):
-            raise _refused(source, f"{said}: {place.found}", place.instead)
+            raise _base_error(source, f"{said}: {place.found}", place.instead)
         return self._file(place, said, source, above)
 
     def _file(self, place: Path, asked: str, source: str, above: tuple[str, ...]) -> Names:
@@ -142,16 +147,16 @@ class _Reading:
         if known is not None:
             return known
         if str(place) in above:
-            raise _refused(source, f"{asked} is its own base", "Leave it out")
+            raise _base_error(source, f"{asked} is its own base", "Leave it out")
         if len(above) >= _MOST_ABOVE:
-            raise _refused(source, f"{asked}: more than {_MOST_ABOVE} files, one the base of the other")
+            raise _base_error(source, f"{asked}: more than {_MOST_ABOVE} files, one the base of the other")
         if len(self._done) >= _MOST_FILES:
-            raise _refused(source, f"{asked}: more than {_MOST_FILES} files together")
+            raise _base_error(source, f"{asked}: more than {_MOST_FILES} files together")
         if place.suffix != ".py" and place.suffix not in _SYNTAXES:
-            raise _refused(source, f"{asked} is no config", "Write a path that ends in .py, .yaml, .yml or .json")
-        text = _text_of(place, asked, source)
+            raise _base_error(source, f"{asked} is no config", "Write a path that ends in .py, .yaml, .yml or .json")
+        text = _base_text(place, asked, source)
         try:
-            bounded(text, str(place))
+            refuse_long_text(text, str(place))
             found = self.read(text, str(place), place, place.suffix, above)
         except ConfigError as error:
             if error.source != str(place):
@@ -166,32 +171,32 @@ class _Reading:
         return found
 
 
-def _refused(source: str, found: str, instead: str = "") -> ConfigError:
+def _base_error(source: str, found: str, instead: str = "") -> ConfigError:
     return ConfigError(source, [Fault("$._base_", found, instead)])
 
 
-def _normal(path: Path) -> Path:
+def _path_without_dots(path: Path) -> Path:
     """The whole path without `..`, by its text alone: links stay, as MMEngine leaves them."""
     return Path(os.path.normpath(path.absolute()))
 
 
-def _text_of(place: Path, asked: str, source: str) -> str:
+def _base_text(place: Path, asked: str, source: str) -> str:
     try:
         kind = place.stat().st_mode
         if not stat.S_ISREG(kind):
             found = "a folder" if stat.S_ISDIR(kind) else "a pipe" if stat.S_ISFIFO(kind) else "a device"
-            raise _refused(source, f"{asked} is {found}", "Write the path of a file")
+            raise _base_error(source, f"{asked} is {found}", "Write the path of a file")
         with place.open("rb") as stream:
             data = stream.read(MOST_BYTES + 1)
         if len(data) > MOST_BYTES:
-            raise _refused(source, f"{asked} has more than {MOST_BYTES:,} bytes; a config is a short text")
+            raise _base_error(source, f"{asked} has more than {MOST_BYTES:,} bytes; a config is a short text")
         return data.decode("utf-8-sig")
     except FileNotFoundError:
-        raise _refused(source, f"{asked} cannot be read: there is no {place}") from None
+        raise _base_error(source, f"{asked} cannot be read: there is no {place}") from None
     except UnicodeDecodeError:
-        raise _refused(source, f"{asked} cannot be read: it is no UTF-8", "Save the file as UTF-8") from None
+        raise _base_error(source, f"{asked} cannot be read: it is no UTF-8", "Save the file as UTF-8") from None
     except (OSError, ValueError) as error:
-        raise _refused(source, f"{asked} cannot be read: {error}") from None
+        raise _base_error(source, f"{asked} cannot be read: {error}") from None
 
 
 def _with_scope(value: Any, scope: str) -> Any:

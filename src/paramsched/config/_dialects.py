@@ -3,15 +3,20 @@
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
 from typing import Any, Protocol, cast
 
-from paramsched.config import _json, _toml, _yaml, native
-from paramsched.config._bases import NO_BASES, Bases, Loaded
-from paramsched.config._faults import Faults, meant
-from paramsched.config._names import ShapeLike
-from paramsched.config._places import Place, located
-from paramsched.config._raw import bounded, settled
+from paramsched.config import native
+from paramsched.config._optimizer_values import NO_BASES, Bases, Loaded
+from paramsched.config._plain_data import plain_data
+from paramsched.config._text_places import Place, faults_with_places
+from paramsched.config.faults import Faults
+from paramsched.config.near_names import did_you_mean
+from paramsched.config.shape_names import ShapeLike
+from paramsched.config.syntaxes.json_text import json_places, read_json, write_json
+from paramsched.config.syntaxes.toml_places import toml_places
+from paramsched.config.syntaxes.toml_text import read_toml, write_toml
+from paramsched.config.syntaxes.yaml_text import read_yaml, write_yaml, yaml_places
+from paramsched.config.text_limits import refuse_long_text
 from paramsched.errors import ConfigError, Fault, InvalidArgument
 from paramsched.plan import Plan
 from paramsched.time import Calendar
@@ -20,18 +25,19 @@ BaseLike = float | Mapping[str, float]
 """The value schedules are multiples of: lr's, or by field. Dialects that write absolute values need it."""
 
 PLACES: Mapping[str, Callable[[str], Place]] = {
-    "yaml": _yaml.places,
-    "toml": _toml.places,
-    "json": _json.places,
+    "yaml": yaml_places,
+    "toml": toml_places,
+    "json": json_places,
 }
 """How the values of a text are found again, by syntax."""
 
 SYNTAXES: Mapping[str, tuple[Callable[[str, str], Any], Callable[[Any], str]]] = {
-    "yaml": (_yaml.read, _yaml.write),
-    "toml": (_toml.read, _toml.write),
-    "json": (_json.read, _json.write),
+    "yaml": (read_yaml, write_yaml),
+    "toml": (read_toml, write_toml),
+    "json": (read_json, write_json),
 }
 SUFFIXES = {".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".json": "json", ".py": "mmengine"}
+_DIALECTS = ("mmengine", "native")
 
 
 class Dialect(Protocol):
@@ -51,8 +57,7 @@ def dialects() -> tuple[str, ...]:
     >>> "native" in dialects()
     True
     """
-    found = (module.name for module in iter_modules([str(Path(__file__).parent)]))
-    return tuple(sorted(name for name in found if not name.startswith("_")))
+    return _DIALECTS
 
 
 def formats() -> tuple[str, ...]:
@@ -68,7 +73,7 @@ def known_format(name: str) -> str:
     """
     if name not in formats():
         raise InvalidArgument(
-            f"format={name!r}", f"no such format; {meant(str(name), formats())}", 'Write format="yaml"'
+            f"format={name!r}", f"no such format; {did_you_mean(str(name), formats())}", 'Write format="yaml"'
         )
     return name
 
@@ -109,7 +114,7 @@ def loaded_from(
     """The plan a text says, and the optimizer's values that stand beside it."""
     known_format(format)
     try:
-        bounded(text, source)
+        refuse_long_text(text, source)
         if format in SYNTAXES or format == "native":
             read, _ = _syntax(format, syntax)
             return Loaded(native.to_plan(read(text, source), calendar=calendar, base=base, shapes=shapes))
@@ -120,7 +125,7 @@ def loaded_from(
         else:
             faults = Faults()
             read, _ = _syntax(format, syntax)
-            data = settled(read(text, source), faults)
+            data = plain_data(read(text, source), faults)
             faults.raise_any(source)
         values: Callable[[Any, Calendar | None], Bases] | None = vars(module).get("bases_of")
         plan = cast(Dialect, module).to_plan(data, calendar=calendar, base=base)
@@ -134,7 +139,7 @@ def placed(faults: Iterable[Fault], text: str, format: str, syntax: str | None =
     name = format if format in SYNTAXES else syntax or ""
     if name not in SYNTAXES and (format == "native" or "read" not in vars(_module(format))):
         name = "yaml"
-    return located(faults, text, PLACES[name]) if name in PLACES else tuple(faults)
+    return faults_with_places(faults, text, PLACES[name]) if name in PLACES else tuple(faults)
 
 
 def text_of(plan: Plan, format: str, *, syntax: str | None = None) -> str:

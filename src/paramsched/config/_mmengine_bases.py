@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from paramsched.config._bases import NO_BASES, Bases
 from paramsched.config._mmengine_curves import is_finite
+from paramsched.config._optimizer_values import NO_BASES, Bases
 from paramsched.config._pyconfig import Unreadable
 from paramsched.time import Calendar
 

@@ -9,7 +9,6 @@ from importlib.util import find_spec
 from math import ceil
 from typing import Any, final
 
-from paramsched.config._faults import Faults, kind, meant, shown, within
 from paramsched.config._mmengine_curves import (
     CONVERTED,
     FAMILIES,
@@ -23,7 +22,11 @@ from paramsched.config._mmengine_curves import (
 )
 from paramsched.config._mmengine_lists import Clock, list_cautions, ticks_by_epoch
 from paramsched.config._pyconfig import Unreadable
-from paramsched.config._user_classes import UserClass, user_class
+from paramsched.config.data_paths import child_path
+from paramsched.config.faults import Faults
+from paramsched.config.near_names import did_you_mean
+from paramsched.config.user_classes import UserClass, user_class
+from paramsched.config.value_words import short_json, type_in_words
 from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.fields import Field
 from paramsched.time import Calendar, Duration
@@ -160,13 +163,13 @@ class Reader:
                 if not isinstance(theirs, (Mapping, list, tuple)):
                     # A dict without type is one of several optimizers; the rest of it says whether that was meant.
                     self.faults.add(
-                        within(path, name),
+                        child_path(path, name),
                         f"{_text(theirs)} is no scheduler; its dict has `type`, another is of optimizers' names",
                         _EXAMPLE,
                     )
                     continue
                 if len(theirs):
-                    yield from self.listed(theirs, within(path, name), str(name))
+                    yield from self.listed(theirs, child_path(path, name), str(name))
         else:
             yield from self.listed(schedulers, path, None)
 
@@ -175,7 +178,7 @@ class Reader:
             if not schedulers:
                 self.faults.add(path, "there is no scheduler in the list", _EXAMPLE)
             for index, one in enumerate(schedulers):
-                yield self.one(one, within(path, index), optimizer)
+                yield self.one(one, child_path(path, index), optimizer)
         else:
             yield self.one(schedulers, path, optimizer)
 
@@ -189,7 +192,7 @@ class Reader:
             return None
         before = self.faults.count
         for name, value in config.items():
-            self.readable(value, within(path, name))
+            self.readable(value, child_path(path, name))
         given = {name: value for name, value in config.items() if name not in _OF_THE_BUILDER}
         convert = self.flag(given, CONVERTED, False, path)
         by_epoch = self.flag(given, "by_epoch", True, path)
@@ -209,9 +212,11 @@ class Reader:
         if arguments is None:
             return None
         for fault in curve.check(arguments):
-            self.faults.add(within(path, fault.argument), fault.message, fault.instead)
+            self.faults.add(child_path(path, fault.argument), fault.message, fault.instead)
         if curve.name == "OneCycle" and field != "lr":
-            self.faults.add(within(path, "param_name"), "OneCycle only works for learning rate updating. Write 'lr'")
+            self.faults.add(
+                child_path(path, "param_name"), "OneCycle only works for learning rate updating. Write 'lr'"
+            )
         if self.faults.count > before or field is None:
             return None
         complete = curve.complete(arguments)
@@ -252,18 +257,18 @@ class Reader:
         if not isinstance(kind_of, str):
             if "type" not in config or not isinstance(kind_of, Unreadable):
                 found = "type is missing" if "type" not in config else f"type is {_text(kind_of)}"
-                self.faults.add(within(path, "type"), found, _EXAMPLE)
+                self.faults.add(child_path(path, "type"), found, _EXAMPLE)
             return None
         scope, _, name = kind_of.rpartition(".")
         found_class = class_of(name) if scope in ("", *SCOPES) else None
         if found_class is None:
-            self.faults.add(within(path, "type"), *_unknown(kind_of, scope, name))
+            self.faults.add(child_path(path, "type"), *_unknown(kind_of, scope, name))
         return found_class
 
     def flag(self, given: Mapping[str, Any], name: str, default: bool, path: str) -> bool:
         value = given.get(name, default)
         if not isinstance(value, (bool, Unreadable)):
-            self.faults.add(within(path, name), f"{_text(value)} is {_kind(value)}, not True or False")
+            self.faults.add(child_path(path, name), f"{_text(value)} is {_kind(value)}, not True or False")
             return default
         return value if isinstance(value, bool) else default
 
@@ -272,28 +277,28 @@ class Reader:
         if name is not None:
             return name
         if "param_name" not in given:
-            self.faults.add(within(path, "param_name"), "it is missing", "Write param_name='lr'")
+            self.faults.add(child_path(path, "param_name"), "it is missing", "Write param_name='lr'")
             return None
         asked = given.pop("param_name")
         try:
             return str(Field.of(asked))
         except InvalidArgument as refusal:
             if not isinstance(asked, Unreadable):
-                self.faults.refuse(within(path, "param_name"), refusal)
+                self.faults.refuse(child_path(path, "param_name"), refusal)
             return None
 
     def names(self, curve: Curve, given: Mapping[str, Any], path: str, family: str) -> None:
         known = [one.name for one in curve.arguments]
         for name in given:
             if name not in known:
-                found = f"{curve.name}{family} has no argument {_text(name)}; {meant(str(name), known)}"
-                self.faults.add(within(path, name), found)
+                found = f"{curve.name}{family} has no argument {_text(name)}; {did_you_mean(str(name), known)}"
+                self.faults.add(child_path(path, name), found)
         for one in curve.arguments:
             if one.required and one.name not in given:
-                self.faults.add(within(path, one.name), f"it is missing: {one.meaning}", f"Write {one.name}=…")
+                self.faults.add(child_path(path, one.name), f"it is missing: {one.meaning}", f"Write {one.name}=…")
         if given.get("last_step", -1) != -1:
             self.faults.add(
-                within(path, "last_step"), "a Plan begins at the beginning", "Leave it out; seek goes to a time"
+                child_path(path, "last_step"), "a Plan begins at the beginning", "Leave it out; seek goes to a time"
             )
 
     def readable(self, value: Any, path: str) -> None:
@@ -301,7 +306,7 @@ class Reader:
             self.faults.add(path, str(value), "Write the value itself, or give the config as a dict from Python")
         elif isinstance(value, (list, tuple)):
             for index, one in enumerate(value):
-                self.readable(one, within(path, index))
+                self.readable(one, child_path(path, index))
 
     def filled(
         self, curve: Curve, given: dict[str, Any], by_epoch: bool, convert: bool, path: str
@@ -316,14 +321,14 @@ class Reader:
         if curve.name in _NEEDS_END and not length_known and (clock.max_epochs or clock.max_iters):
             run = f"{clock.max_epochs} epochs" if clock.max_epochs else f"{clock.max_iters} iterations"
             self.missing = MissingFact(
-                within(path, "end"),
+                child_path(path, "end"),
                 f"it is missing: the run is {run} long, and nothing says how many iterations an epoch has",
                 **_EPOCH_LENGTH,
             )
             return None
         if curve.name in _NEEDS_END and not length_known:
             self.faults.add(
-                within(path, "end"),
+                child_path(path, "end"),
                 "it is missing, and nothing says how long the run is",
                 "Write end=…, or train_cfg=dict(max_epochs=…)",
             )
@@ -331,7 +336,9 @@ class Reader:
         if convert:
             if not by_epoch:
                 self.faults.add(
-                    within(path, "convert_to_iter_based"), "it is for arguments in epochs", "Leave by_epoch=False out"
+                    child_path(path, "convert_to_iter_based"),
+                    "it is for arguments in epochs",
+                    "Leave by_epoch=False out",
                 )
                 return None
             length = self.run.clock.epoch_length
@@ -383,7 +390,9 @@ class Reader:
             given, taken = wrong[loop]
             other = _LOOPS[loop != _LOOPS[True]]
             self.faults.add(
-                within(path, given), f"{loop} has no {given}", f"Write {taken}=…, or dict(type='{other}', {given}=…)"
+                child_path(path, given),
+                f"{loop} has no {given}",
+                f"Write {taken}=…, or dict(type='{other}', {given}=…)",
             )
         return epochs, iterations
 
@@ -391,12 +400,12 @@ class Reader:
         """A count from 1 on that stands in a part of the config; None where there is none."""
         value = config.get(name) if isinstance(config, Mapping) else None
         if isinstance(value, Unreadable):
-            self.readable(value, within(path, name))
+            self.readable(value, child_path(path, name))
             return None
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return None
         if not is_finite(value) or value < 1 or value != int(value):
-            self.faults.add(within(path, name), f"{value!r:.40} is no whole number above 0", f"Write {name}=12")
+            self.faults.add(child_path(path, name), f"{value!r:.40} is no whole number above 0", f"Write {name}=12")
             return None
         return int(value)
 
@@ -476,8 +485,8 @@ def _name_of(kind_of: Any) -> str | None:
 
 
 def _text(value: Any) -> str:
-    return str(value) if isinstance(value, Unreadable) else shown(value)
+    return str(value) if isinstance(value, Unreadable) else short_json(value)
 
 
 def _kind(value: Any) -> str:
-    return "unreadable" if isinstance(value, Unreadable) else kind(value)
+    return "unreadable" if isinstance(value, Unreadable) else type_in_words(value)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, final
 
-from paramsched.config._merge import merged
+from paramsched.config._base_merging import merge_upon_base
 from paramsched.config._python.expressions import Expressions, References
 from paramsched.config._python.limits import Budget, Spent
 from paramsched.config._python.memory import Memory, NotKnown
@@ -152,7 +152,7 @@ class PythonFile:
         if self._base is None:
             return Names(own, imported)
         values = {name: value for name, value in own.items() if name not in imported}
-        together = merged(base, values, self._source.name)
+        together = merge_upon_base(base, values, self._source.name)
         together.update({name: own[name] for name in imported if name in own})
         return Names(together, imported)
 

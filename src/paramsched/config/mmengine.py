@@ -12,14 +12,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from paramsched.config import _json, _mmengine_write, _yaml
+from paramsched.config import _mmengine_write
 from paramsched.config._base_files import read_with_bases
-from paramsched.config._faults import Faults, within
 from paramsched.config._mmengine_bases import bases_of as bases_of
 from paramsched.config._mmengine_read import Entry, Reader, Run
 from paramsched.config._mmengine_schedules import Combined, combined
+from paramsched.config._plain_data import plain_data
 from paramsched.config._pyconfig import public_names
-from paramsched.config._raw import settled
+from paramsched.config.data_paths import child_path
+from paramsched.config.faults import Faults
+from paramsched.config.syntaxes.json_text import read_json
+from paramsched.config.syntaxes.yaml_text import read_yaml
 from paramsched.errors import ConfigError, InvalidArgument, PlanError
 from paramsched.feedback.base import MetricRule
 from paramsched.feedback.plateau import plateau
@@ -105,7 +108,7 @@ def read(text: str, source: str = "config") -> Any:
     if suffix in (".yaml", ".yml", ".json"):
         if "_base_" in text or "{{" in text:
             return public_names(read_with_bases(text, source, file, suffix))
-        return _settled((_json.read if suffix == ".json" else _yaml.read)(text, source), source)
+        return _settled((read_json if suffix == ".json" else read_yaml)(text, source), source)
     refusal: ConfigError | None = None
     try:
         names = public_names(read_with_bases(text, source, file, ".py"))
@@ -115,7 +118,7 @@ def read(text: str, source: str = "config") -> Any:
         refusal = error
     # Neither a file's name nor an assignment says that it is Python.
     try:
-        data = _settled(_yaml.read(text, source), source)
+        data = _settled(read_yaml(text, source), source)
     except ConfigError:
         data = None
     if isinstance(data, (dict, list)) or refusal is None:
@@ -130,7 +133,7 @@ def write(data: Any) -> str:
 
 def _settled(raw: Any, source: str) -> Any:
     faults = Faults()
-    data = settled(raw, faults)
+    data = plain_data(raw, faults)
     faults.raise_any(source)
     return data
 
@@ -234,11 +237,13 @@ def _refuse_plateau(entry: Entry, run: Run, bases: _Bases, faults: Faults) -> No
     if given["begin"] > 0 or (last is not None and given["end"] < last):
         faults.add(entry.path, "a plan's plateau has no window", "Leave begin and end out, or use the class itself")
     if isinstance(given["min_value"], (list, tuple)):
-        faults.add(within(entry.path, "min_value"), "a list; a plan's floor is a multiple of base", "Write one number")
+        faults.add(
+            child_path(entry.path, "min_value"), "a list; a plan's floor is a multiple of base", "Write one number"
+        )
     elif given["min_value"] and not bases.of(entry.field, entry.optimizer):
         found = "a value, and a plan's floor is a multiple of base, which nothing says"
         faults.add(
-            within(entry.path, "min_value"), found, f"Give base={{'{entry.field}': …}}, or the optimizer's config"
+            child_path(entry.path, "min_value"), found, f"Give base={{'{entry.field}': …}}, or the optimizer's config"
         )
     try:
         if not isinstance(given["min_value"], (list, tuple)):
@@ -257,14 +262,14 @@ def _refuse_overrun(entries: Sequence[Entry], run: Run, faults: Faults) -> None:
         stop = given["end"] if last is None else min(given["end"], last)
         if stop - given["begin"] - 1 > given["total_steps"]:
             faults.add(
-                within(entry.path, "total_steps"),
+                child_path(entry.path, "total_steps"),
                 f"the window goes on for {stop - given['begin']} steps, and the cycle has {given['total_steps']}",
                 f"Write end={given['begin'] + given['total_steps']}",
             )
         peaks = given["eta_max"]
         if isinstance(peaks, (list, tuple)) and entry.optimizer is not None:
             faults.add(
-                within(entry.path, "eta_max"),
+                child_path(entry.path, "eta_max"),
                 "a list, and the groups are selected by the optimizer",
                 "Write one number",
             )

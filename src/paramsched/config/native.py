@@ -11,11 +11,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any, final
 
 from paramsched._lookalikes import lookalike, straightened
-from paramsched.config._faults import Faults, kind, meant, shown, within
-from paramsched.config._names import Names, ShapeLike
-from paramsched.config._raw import Unreadable, marked
-from paramsched.config._schedules import MISSING, Reader
-from paramsched.config._spelled import spelled
+from paramsched.config._plain_data import BadValue, plain_or_bad
+from paramsched.config._schedule_from_data import MISSING, ScheduleReader
+from paramsched.config._schedule_to_data import schedule_to_data
+from paramsched.config.data_paths import child_path
+from paramsched.config.faults import Faults
+from paramsched.config.near_names import did_you_mean
+from paramsched.config.shape_names import ShapeLike, ShapeNames
+from paramsched.config.value_words import short_json, type_in_words
 from paramsched.errors import InvalidArgument, PlanError
 from paramsched.fields import KNOWN, Field, known_field
 from paramsched.plan import Binding, Plan, Target
@@ -52,12 +55,12 @@ def to_plan(
     """
     del calendar, base
     faults = Faults()
-    names = Names(shapes)
-    plain = marked(data, faults)
-    if isinstance(plain, Unreadable):
+    names = ShapeNames(shapes)
+    plain = plain_or_bad(data, faults)
+    if isinstance(plain, BadValue):
         faults.add(plain.path, plain.found, plain.instead)
     elif not isinstance(plain, dict):
-        faults.add("$", *_no_plan(plain))
+        faults.add("$", *_no_mapping_advice(plain))
     if not isinstance(plain, dict):
         faults.raise_any("config")
     reader = _PlanReader(faults, names)
@@ -67,11 +70,11 @@ def to_plan(
     return plan
 
 
-def _no_plan(data: Any) -> tuple[str, str]:
+def _no_mapping_advice(data: Any) -> tuple[str, str]:
     """What is found where a mapping should be, and what to write."""
     if data is None:
         return "an empty file is no plan", "Write lr: cosine(to=0.1)"
-    found = f"{shown(data)} is {kind(data)}, no plan"
+    found = f"{short_json(data)} is {type_in_words(data)}, no plan"
     if not isinstance(data, str):
         return found, "Write lr: cosine(to=0.1)"
     if entry := re.match(r"\s*([A-Za-z_][\w\[\]]*)\s*(:|=)\s*(\S.*)", data):
@@ -101,7 +104,7 @@ def from_plan(plan: Plan) -> dict[str, Any]:
     groups: dict[str, dict[str, Any]] = {}
     targets: dict[str, Any] = {}
     for binding in plan.as_written():
-        schedule = spelled(binding.schedule)
+        schedule = schedule_to_data(binding.schedule)
         if isinstance(binding.field, Target):
             targets[binding.name] = {"initial": binding.field.initial, "schedule": schedule}
         elif binding.groups is None:
@@ -109,11 +112,11 @@ def from_plan(plan: Plan) -> dict[str, Any]:
                 raise PlanError(f"dump(plan): field {binding.name!r}", "files use that name", "Schedule it in code")
             data[binding.name] = schedule
         else:
-            groups.setdefault(_selector(binding.groups), {})[binding.name] = schedule
+            groups.setdefault(_group_key(binding.groups), {})[binding.name] = schedule
     return data | ({"groups": groups} if groups else {}) | ({"targets": targets} if targets else {})
 
 
-def _selector(groups: Any) -> str:
+def _group_key(groups: Any) -> str:
     if isinstance(groups, int):
         return f"[{groups}]"
     if _INDEX.fullmatch(groups):
@@ -125,9 +128,9 @@ def _selector(groups: Any) -> str:
 class _PlanReader:
     """Reads one plan; goes on after a fault, to find them all."""
 
-    def __init__(self, faults: Faults, names: Names) -> None:
+    def __init__(self, faults: Faults, names: ShapeNames) -> None:
         self.faults = faults
-        self.values = Reader(names, faults)
+        self.values = ScheduleReader(names, faults)
         self.bindings: list[Binding] = []
         self.count = 0  # of fields that were read
         self.places: dict[tuple[str, str | int | None], str] = {}
@@ -140,7 +143,7 @@ class _PlanReader:
             elif key == "targets":
                 self.targets(value)
             elif key != "horizon":
-                self.field(key, value, within("$", key), None)
+                self.field(key, value, child_path("$", key), None)
         if self.faults.count:
             return None
         if not self.bindings:
@@ -157,19 +160,19 @@ class _PlanReader:
         if length is MISSING:
             return None
         if any(unit == "percent" for unit, _ in length.terms):
-            self.faults.add("$.horizon", f"{shown(value)}: per cent are of the horizon itself", _LENGTH_OF_RUN)
+            self.faults.add("$.horizon", f"{short_json(value)}: per cent are of the horizon itself", _LENGTH_OF_RUN)
         elif not length.terms:
-            self.faults.add("$.horizon", f"{shown(value)} is a run of no update", _LENGTH_OF_RUN)
+            self.faults.add("$.horizon", f"{short_json(value)} is a run of no update", _LENGTH_OF_RUN)
         else:
             return length  # type: ignore[no-any-return]  # MISSING is ruled out
         return None
 
     def groups(self, value: Any) -> None:
         for name, fields in self.entries(value, "$.groups", "groups by name", "{head: {lr: 0.1}}").items():
-            path = within("$.groups", name)
+            path = child_path("$.groups", name)
             selector = self.selector(name, path)
             for key, schedule in self.entries(fields, path, "fields and their schedules", "{lr: cosine()}").items():
-                place = within(path, key)
+                place = child_path(path, key)
                 if key in _TOP:
                     self.faults.add(
                         place, f"{key} is said once, for the whole plan", f"Move {key} to the top", at_key=True
@@ -181,10 +184,10 @@ class _PlanReader:
         """A mapping that has something in it; nothing where it is a fault."""
         if isinstance(value, dict) and value:
             return value
-        if isinstance(value, Unreadable):
+        if isinstance(value, BadValue):
             self.faults.add(path, value.found, f"Write {example}")
         else:
-            found = "it is empty" if value == {} else f"{shown(value)} is {kind(value)}, not {what}"
+            found = "it is empty" if value == {} else f"{short_json(value)} is {type_in_words(value)}, not {what}"
             self.faults.add(path, found, f"Write {example}")
         return {}
 
@@ -202,7 +205,7 @@ class _PlanReader:
 
     def field(self, key: str | int, value: Any, path: str, selector: str | int | None) -> None:
         self.count += 1
-        near = meant(str(key), _TOP) if self.count <= _MOST_NAMES else ""
+        near = did_you_mean(str(key), _TOP) if self.count <= _MOST_NAMES else ""
         if near.startswith("did") and key not in KNOWN:
             self.faults.add(path, f'"{key}" is no field; {near}', at_key=True)  # then the value is no schedule either
             return
@@ -237,36 +240,36 @@ class _PlanReader:
             self.faults.refuse(path, refusal, at_key=True)
         else:
             written = straightened(key).strip("\"'")
-            self.faults.add(path, f"{shown(key)} is no field: {other[1]}", f"Write {written}", at_key=True)
+            self.faults.add(path, f"{short_json(key)} is no field: {other[1]}", f"Write {written}", at_key=True)
 
     def targets(self, value: Any) -> None:
         example = "{temperature: {initial: 1.0, schedule: cosine()}}"
         for name, entries in self.entries(value, "$.targets", "targets by name", f"targets: {example}").items():
-            path = within("$.targets", name)
+            path = child_path("$.targets", name)
             if not isinstance(name, str) or not name.isidentifier():
-                self.faults.add(path, f"{shown(name)} is no identifier", f"Write {example}", at_key=True)
+                self.faults.add(path, f"{short_json(name)} is no identifier", f"Write {example}", at_key=True)
             given = self.entries(entries, path, "a target", "{initial: 1.0, schedule: cosine()}")
             if given:
                 self.target(str(name), given, path)
 
     def target(self, name: str, entries: dict[Any, Any], path: str) -> None:
-        slips = {key: meant(str(key), _TARGET) for key in entries if key not in _TARGET}
+        slips = {key: did_you_mean(str(key), _TARGET) for key in entries if key not in _TARGET}
         for key, nearest in slips.items():
-            self.faults.add(within(path, key), f'a target has no "{key}"; {nearest}', at_key=True)
+            self.faults.add(child_path(path, key), f'a target has no "{key}"; {nearest}', at_key=True)
         for key in _TARGET:
             if key not in entries and f'did you mean "{key}"?' not in slips.values():
                 self.faults.add(path, f'"{key}" is missing', "Write {initial: 1.0, schedule: cosine()}")
         before = self.faults.count
         initial = entries.get("initial", 1.0)
-        place = within(path, "initial")
-        if isinstance(initial, Unreadable):
+        place = child_path(path, "initial")
+        if isinstance(initial, BadValue):
             self.faults.add(place, initial.found, initial.instead)
         elif isinstance(initial, bool) or not isinstance(initial, (int, float)):
-            self.faults.add(place, f"{shown(initial)} is {kind(initial)}, no number", "Write 1.0, say")
+            self.faults.add(place, f"{short_json(initial)} is {type_in_words(initial)}, no number", "Write 1.0, say")
         else:
             initial = self.values.kept(place, lambda: finite("initial", self.values.number(initial)))
         schedule = (
-            self.values.bound(entries["schedule"], within(path, "schedule")) if "schedule" in entries else MISSING
+            self.values.bound(entries["schedule"], child_path(path, "schedule")) if "schedule" in entries else MISSING
         )
         if self.faults.count == before and schedule is not MISSING and name.isidentifier():
             self.bindings.append(Binding(Target(name, initial), schedule))

@@ -11,8 +11,11 @@ from typing import Any, Final
 
 from torch import nn
 
-from paramsched.config._faults import Faults, kind, meant, shown, within
 from paramsched.config._pyconfig import Unreadable
+from paramsched.config.data_paths import child_path
+from paramsched.config.faults import Faults
+from paramsched.config.near_names import did_you_mean
+from paramsched.config.value_words import short_json, type_in_words
 from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
 from paramsched.runner import _build, _schedulers
 from paramsched.runner._build import COLLATES, DEFAULT_HOOKS, LOADER_KEYS, SAMPLERS, loader_of
@@ -69,9 +72,9 @@ def settings_in(cfg: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     parameters = inspect.signature(Runner).parameters
     settings = {name: value for name, value in whole.items() if name in parameters and name != "cfg"}
     for name in whole.keys() - settings.keys() - set(LEFT_TO_ACCELERATE) - {"custom_imports", "cfg"}:
-        said = meant(name, parameters)
+        said = did_you_mean(name, parameters)
         if said.startswith("did you mean"):  # else it is a variable of the config's own
-            faults.add(within("$", name), f"no argument of Runner; {said}")
+            faults.add(child_path("$", name), f"no argument of Runner; {said}")
     _import(whole.get("custom_imports"), faults)
     if "model" not in settings:
         faults.add("$.model", "it is missing", "Write model=dict(type='…'), or give Runner.from_cfg(…, model=…)")
@@ -89,18 +92,20 @@ def _read(cfg: Any) -> dict[str, Any]:
         raise InvalidArgument("Runner.from_cfg(…)", found, "Give a mapping, or the path of a file that says one")
     if not all(isinstance(name, str) for name in plain):
         odd = next(name for name in plain if not isinstance(name, str))
-        raise InvalidArgument("Runner.from_cfg(…)", f"its entry {shown(odd)} is no name", "Name each entry by text")
+        raise InvalidArgument(
+            "Runner.from_cfg(…)", f"its entry {short_json(odd)} is no name", "Name each entry by text"
+        )
     return dict(plain)
 
 
 def _file(path: Path) -> Any:
     from paramsched.config import mmengine
-    from paramsched.config._files import source_of
+    from paramsched.config.plan_text import read_plan_text
 
     try:
         if not path.is_file():  # nor a pipe, which may never say anything
             raise FileNotFoundError("no such file" if not path.exists() else "no plain file")
-        return mmengine.read(source_of(path, "mmengine").text, str(path))
+        return mmengine.read(read_plan_text(path, "mmengine").text, str(path))
     except (OSError, ValueError) as error:
         if isinstance(error, ParamschedError):
             raise
@@ -119,7 +124,7 @@ def _import(config: Any, faults: Faults) -> None:
     for index, name in enumerate(names):
         path = f"$.custom_imports.imports[{index}]"
         if not all(part.isidentifier() for part in name.split(".")):
-            faults.add(path, f"{shown(name)} is no module's name", "Write it as after import: 'package.module'")
+            faults.add(path, f"{short_json(name)} is no module's name", "Write it as after import: 'package.module'")
             continue
         try:
             import_module(name)
@@ -147,8 +152,8 @@ def readable(value: Any, path: str, faults: Faults, around: tuple[int, ...] = ()
         faults.add(path, found)
         return None
     if isinstance(value, dict):
-        return {name: readable(one, within(path, name), faults, around) for name, one in value.items()}
-    return [readable(one, within(path, index), faults, around) for index, one in enumerate(value)]
+        return {name: readable(one, child_path(path, name), faults, around) for name, one in value.items()}
+    return [readable(one, child_path(path, index), faults, around) for index, one in enumerate(value)]
 
 
 @contextmanager
@@ -240,31 +245,31 @@ def _check_loader(loader: Any, path: str, faults: Faults) -> None:
     before = faults.count
     _check_keys(loader, LOADER_KEYS, path, faults)
     if "dataset" not in loader:
-        faults.add(within(path, "dataset"), "it is missing", "Write dataset=…")
+        faults.add(child_path(path, "dataset"), "it is missing", "Write dataset=…")
     elif isinstance(loader["dataset"], Mapping):
-        check_type(loader["dataset"], DATASETS, within(path, "dataset"), faults)
+        check_type(loader["dataset"], DATASETS, child_path(path, "dataset"), faults)
     elif isinstance(loader["dataset"], (str, bytes)) or not (
         hasattr(loader["dataset"], "__getitem__") or hasattr(loader["dataset"], "__iter__")
     ):
-        faults.add(within(path, "dataset"), f"{_said(loader['dataset'])} is no dataset")
+        faults.add(child_path(path, "dataset"), f"{_said(loader['dataset'])} is no dataset")
     for name, least in (("batch_size", 1), ("num_workers", 0)):
         if name in loader:
-            _check_count(loader[name], within(path, name), least, faults)
+            _check_count(loader[name], child_path(path, name), least, faults)
     for name in ("shuffle", "drop_last", "pin_memory", "persistent_workers"):
         if name in loader:
-            _check_flag(loader[name], within(path, name), faults)
+            _check_flag(loader[name], child_path(path, name), faults)
     sampler = loader.get("sampler")
     if sampler is not None:
-        _check_keys(sampler, ("type", "shuffle"), within(path, "sampler"), faults)
+        _check_keys(sampler, ("type", "shuffle"), child_path(path, "sampler"), faults)
         named = sampler.get("type") if isinstance(sampler, Mapping) else None
         if isinstance(sampler, Mapping) and (not isinstance(named, str) or named not in SAMPLERS):
-            found = f"{_said(named)}; {meant(shown(named), SAMPLERS)}"
+            found = f"{_said(named)}; {did_you_mean(short_json(named), SAMPLERS)}"
             faults.add(f"{path}.sampler.type", found, "Write sampler=dict(type='DefaultSampler', shuffle=True)")
     collate = loader.get("collate_fn")
     named = collate.get("type") if isinstance(collate, Mapping) else collate
     if not (named is None or callable(named) or (isinstance(named, str) and named in COLLATES)):
         faults.add(
-            within(path, "collate_fn"),
+            child_path(path, "collate_fn"),
             f"{_said(named)} is no function",
             "Write dict(type='pseudo_collate'), or give one",
         )
@@ -282,7 +287,7 @@ def _check_train_cfg(config: Any, faults: Faults) -> None:
         return
     kind = config.get("type")
     if kind is not None and not (isinstance(kind, str) and kind in _LOOPS):
-        faults.add("$.train_cfg.type", f"{_said(kind)}; {meant(shown(kind), _LOOPS)}")
+        faults.add("$.train_cfg.type", f"{_said(kind)}; {did_you_mean(short_json(kind), _LOOPS)}")
     by_epoch = _build.by_epoch_of(config)
     if not _check_flag(by_epoch, "$.train_cfg.by_epoch", faults):
         return
@@ -311,7 +316,7 @@ def _check_train_cfg(config: Any, faults: Faults) -> None:
 
 def _check_evaluator(config: Any, path: str, faults: Faults) -> None:
     for index, one in enumerate(config if isinstance(config, (list, tuple)) else [config]):
-        where = within(path, index) if isinstance(config, (list, tuple)) else path
+        where = child_path(path, index) if isinstance(config, (list, tuple)) else path
         if isinstance(one, Mapping) and one:
             check_type(one, METRICS, where, faults)
         elif one and not (callable(one) or (hasattr(one, "process") and hasattr(one, "evaluate"))):
@@ -355,9 +360,11 @@ def _check_hooks(given: Mapping[str, Any], faults: Faults) -> None:
         custom = None
     for name, hook in (default or {}).items():
         if hook is not None:
-            _check_hook(hook, within("$.default_hooks", name), faults)
+            _check_hook(hook, child_path("$.default_hooks", name), faults)
         elif name not in DEFAULT_HOOKS and name not in ("runtime_info", "timer", "sampler_seed", "visualization"):
-            faults.add(within("$.default_hooks", name), f"there is none to take away; {meant(name, DEFAULT_HOOKS)}")
+            faults.add(
+                child_path("$.default_hooks", name), f"there is none to take away; {did_you_mean(name, DEFAULT_HOOKS)}"
+            )
     for index, hook in enumerate(custom or ()):
         _check_hook(hook, f"$.custom_hooks[{index}]", faults)
 
@@ -372,20 +379,20 @@ def _check_hook(hook: Any, path: str, faults: Faults) -> None:
     try:
         priority_of(priority)
     except InvalidArgument as refusal:
-        faults.refuse(within(path, "priority"), refusal)
+        faults.refuse(child_path(path, "priority"), refusal)
 
 
 def check_type(config: Mapping[str, Any], registry: Any, path: str, faults: Faults) -> None:
     """Check a dict with `type`: the name is known, and the arguments are the class's."""
     if "type" not in config:
-        faults.add(within(path, "type"), "it is missing", "Write dict(type='…')")
+        faults.add(child_path(path, "type"), "it is missing", "Write dict(type='…')")
         return
     arguments = dict(config)
     named = arguments.pop("type")
     try:
         made = named if callable(named) else registry.find(named)
     except KeyError as error:
-        faults.add(within(path, "type"), str(error.args[0]))
+        faults.add(child_path(path, "type"), str(error.args[0]))
         return
     try:
         signature = inspect.signature(made)
@@ -395,14 +402,14 @@ def check_type(config: Mapping[str, Any], registry: Any, path: str, faults: Faul
     free = any(one.kind is one.VAR_KEYWORD for one in names.values())
     unknown = [] if free else [name for name in arguments if name not in names]
     for name in unknown:
-        faults.add(within(path, name), f"{_said(named)} has no such argument; {meant(name, names)}")
+        faults.add(child_path(path, name), f"{_said(named)} has no such argument; {did_you_mean(name, names)}")
     for name, one in names.items():
         if (
             one.default is one.empty
             and one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
             and name not in arguments
         ):
-            faults.add(within(path, name), f"{_said(named)} needs it")
+            faults.add(child_path(path, name), f"{_said(named)} needs it")
     if not unknown and str(getattr(made, "__module__", "")).startswith("paramsched."):
         for name, value in arguments.items():
             _check_argument(made, name, value, arguments, path, faults)
@@ -417,7 +424,7 @@ def _check_argument(made: Any, name: str, value: Any, arguments: Mapping[str, An
     except (InvalidArgument, TypeError, ValueError, AttributeError) as refusal:
         text = f"{refusal}"
         if name in text or not others:
-            faults.add(within(path, name), text)
+            faults.add(child_path(path, name), text)
 
 
 def _check_keys(config: Any, known: Sequence[str], path: str, faults: Faults) -> bool:
@@ -428,7 +435,7 @@ def _check_keys(config: Any, known: Sequence[str], path: str, faults: Faults) ->
         return False
     for name in config:
         if name not in known:
-            faults.add(within(path, name), f"no such entry; {meant(str(name), known)}")
+            faults.add(child_path(path, name), f"no such entry; {did_you_mean(str(name), known)}")
     return True
 
 
@@ -448,12 +455,12 @@ def _is_count(value: Any) -> bool:
 def _check_flag(value: Any, path: str, faults: Faults) -> bool:
     if isinstance(value, bool):
         return True
-    faults.add(path, f"{_said(value)} is {kind(value)}, not True or False")
+    faults.add(path, f"{_said(value)} is {type_in_words(value)}, not True or False")
     return False
 
 
 def _said(value: Any) -> str:
-    return shown(value)
+    return short_json(value)
 
 
 def _check_sides(given: Mapping[str, Any], faults: Faults) -> None:

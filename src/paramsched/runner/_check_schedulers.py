@@ -12,8 +12,11 @@ from torch.optim import Optimizer
 
 from paramsched.compat.mmengine import PARAM_SCHEDULERS, OptimWrapper, build_param_scheduler
 from paramsched.compat.mmengine.base import _ParamScheduler
-from paramsched.config._faults import Faults, meant, shown, within
 from paramsched.config._mmengine_read import Reader
+from paramsched.config.data_paths import child_path
+from paramsched.config.faults import Faults
+from paramsched.config.near_names import did_you_mean
+from paramsched.config.value_words import short_json
 from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
 from paramsched.plan import Plan, bind
 from paramsched.runner import _schedulers
@@ -36,7 +39,9 @@ def check_optimizers(config: Any, model: Any, faults: Faults) -> Wrappers:
         return {"": _like(config)}
     if not isinstance(config, Mapping) or not config:
         faults.add(
-            path, f"{shown(config)} is no optimizer", "Write optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1))"
+            path,
+            f"{short_json(config)} is no optimizer",
+            "Write optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1))",
         )
         return {}
     if not is_several(config):
@@ -46,8 +51,10 @@ def check_optimizers(config: Any, model: Any, faults: Faults) -> Wrappers:
             needs = isinstance(one, Mapping) and isinstance(one.get("optimizer"), Mapping)
             if needs and not isinstance(getattr(model, name, None), nn.Module):
                 found = f"{type(model).__name__} has no part {name!r} whose parameters it could have"
-                faults.add(within(path, name), found, "Name it after a part of the model, or give the optimizer itself")
-    return {name: _wrapper(one, within(path, name), faults) for name, one in config.items()}
+                faults.add(
+                    child_path(path, name), found, "Name it after a part of the model, or give the optimizer itself"
+                )
+    return {name: _wrapper(one, child_path(path, name), faults) for name, one in config.items()}
 
 
 def _like(given: OptimWrapper | Optimizer) -> OptimWrapper:
@@ -72,21 +79,25 @@ def _wrapper(config: Any, path: str, faults: Faults) -> OptimWrapper | None:
     if isinstance(config, (OptimWrapper, Optimizer)):
         return _like(config)
     if not isinstance(config, Mapping):
-        faults.add(path, f"{shown(config)} is no optimizer", "Write dict(optimizer=dict(type='SGD', lr=0.1))")
+        faults.add(path, f"{short_json(config)} is no optimizer", "Write dict(optimizer=dict(type='SGD', lr=0.1))")
         return None
     before = faults.count
     kind = config.get("type", "OptimWrapper")
     wrapper = kind if isinstance(kind, type) else WRAPPERS.get(str(kind).removeprefix("mmengine."))
     if wrapper is None:
-        faults.add(within(path, "type"), f"{shown(kind)}; {meant(str(kind), WRAPPERS)}", "Write type='OptimWrapper'")
+        faults.add(
+            child_path(path, "type"),
+            f"{short_json(kind)}; {did_you_mean(str(kind), WRAPPERS)}",
+            "Write type='OptimWrapper'",
+        )
         wrapper = WRAPPERS["AmpOptimWrapper"]
     taken = inspect.signature(wrapper).parameters
     for name in config:
         if name not in _WRAPPER_KEYS and name not in taken:
-            faults.add(within(path, name), f"no such entry; {meant(str(name), _WRAPPER_KEYS)}")
+            faults.add(child_path(path, name), f"no such entry; {did_you_mean(str(name), _WRAPPER_KEYS)}")
         elif name != "type" and name not in taken:
-            faults.add(within(path, name), f"{shown(kind)} has no {name}", "Write type='AmpOptimWrapper'")
-    optimizer = _optimizer(config.get("optimizer"), within(path, "optimizer"), faults)
+            faults.add(child_path(path, name), f"{short_json(kind)} has no {name}", "Write type='AmpOptimWrapper'")
+    optimizer = _optimizer(config.get("optimizer"), child_path(path, "optimizer"), faults)
     blank = optimizer or torch.optim.SGD([_parameter()], lr=0.1)
     good: dict[str, Any] = {}
     for name in config.keys() & (taken.keys() - {"optimizer"}):
@@ -96,7 +107,7 @@ def _wrapper(config: Any, path: str, faults: Faults) -> OptimWrapper | None:
                 _try_clipping(made, blank)
             good[name] = config[name]
         except (TypeError, ValueError, AttributeError, RuntimeError, OverflowError, ParamschedError) as error:
-            faults.add(within(path, name), str(error))
+            faults.add(child_path(path, name), str(error))
     if faults.count > before or optimizer is None:
         return None
     return OptimWrapper(optimizer, good.get("accumulative_counts", 1))
@@ -115,7 +126,7 @@ def _optimizer(config: Any, path: str, faults: Faults) -> Optimizer | None:
     if isinstance(config, Optimizer):
         return _like(config).optimizer
     if not isinstance(config, Mapping) or "type" not in config:
-        found = "it is missing" if config is None else f"{shown(config)} is no optimizer"
+        found = "it is missing" if config is None else f"{short_json(config)} is no optimizer"
         faults.add(path, found, "Write optimizer=dict(type='SGD', lr=0.1)")
         return None
     arguments = dict(config)
@@ -124,22 +135,24 @@ def _optimizer(config: Any, path: str, faults: Faults) -> Optimizer | None:
         made = optimizer_class(named)
         taken = inspect.signature(made).parameters
     except InvalidArgument as refusal:
-        faults.add(within(path, "type"), refusal.found)
+        faults.add(child_path(path, "type"), refusal.found)
         return None
     except (TypeError, ValueError):
-        faults.add(within(path, "type"), f"{shown(named)} is no optimizer", "Write type='SGD'")
+        faults.add(child_path(path, "type"), f"{short_json(named)} is no optimizer", "Write type='SGD'")
         return None
     before = faults.count
     for name, value in arguments.items():
         if name not in taken:
-            faults.add(within(path, name), f"{named} has no such argument; {meant(name, set(taken) - {'params'})}")
+            faults.add(
+                child_path(path, name), f"{named} has no such argument; {did_you_mean(name, set(taken) - {'params'})}"
+            )
             continue
         try:
             made([_parameter()], **{"lr": 0.1, name: value})
         except (TypeError, ValueError, AttributeError, RuntimeError) as error:
             # Some arguments only go with others; then they are tried together.
             if not _goes(made, arguments):
-                faults.add(within(path, name), str(error) or f"{shown(value)} cannot be")
+                faults.add(child_path(path, name), str(error) or f"{short_json(value)} cannot be")
     if faults.count > before:
         return None
     try:
@@ -170,15 +183,15 @@ def check_schedulers(given: Mapping[str, Any], wrappers: Wrappers, faults: Fault
         return
     if plan is not None:
         for name, wrapper in wrappers.items():
-            _check_plan(plan, wrapper, within(path, name) if name else path, faults)
+            _check_plan(plan, wrapper, child_path(path, name) if name else path, faults)
     elif names != [""] and isinstance(config, Mapping) and "type" not in config:
         for name in config.keys() - set(names):
-            faults.add(within(path, name), f"no optimizer has this name; {meant(str(name), names)}")
+            faults.add(child_path(path, name), f"no optimizer has this name; {did_you_mean(str(name), names)}")
         for name in names:
             if name not in config:
-                faults.add(within(path, name), "it is missing", f"Write {name}=None for none")
+                faults.add(child_path(path, name), "it is missing", f"Write {name}=None for none")
                 continue
-            _check_one(config[name], wrappers[name], within(path, name), given, faults)
+            _check_one(config[name], wrappers[name], child_path(path, name), given, faults)
     else:
         built = [
             one
@@ -212,7 +225,7 @@ def _check_one(config: Any, wrapper: OptimWrapper | None, path: str, given: Mapp
         return
     facts = _lengths(given)
     for index, one in enumerate(many):
-        where = within(path, index) if isinstance(config, (list, tuple)) else path
+        where = child_path(path, index) if isinstance(config, (list, tuple)) else path
         if not isinstance(one, _ParamScheduler):
             _check_dict(one, where, wrapper, facts, faults)
 

@@ -11,7 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from paramsched import config, curves
-from paramsched.config import _names, native
+from paramsched.config import native, shape_names
 from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.feedback import plateau
 from paramsched.plan import Binding, Plan
@@ -277,11 +277,11 @@ def installed(monkeypatch):
     """Entry points as if packages were installed."""
     points = []
     monkeypatch.setattr("importlib.metadata.entry_points", lambda group: points)
-    _names.plugins.cache_clear()
+    shape_names.plugin_shapes.cache_clear()
     yield lambda *values: points.extend(
         EntryPoint(name=value.rpartition(":")[2], value=value, group="paramsched.shapes") for value in values
     )
-    _names.plugins.cache_clear()
+    shape_names.plugin_shapes.cache_clear()
 
 
 def ziggurat(height: float) -> Schedule:

@@ -5,8 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paramsched import config
-from paramsched.config import _json, _toml, _yaml
-from paramsched.config._places import find, inside
+from paramsched.config._text_places import index_in_source, place_at_path
+from paramsched.config.syntaxes.json_text import json_places, read_json, write_json
+from paramsched.config.syntaxes.toml_places import toml_places
+from paramsched.config.syntaxes.toml_text import read_toml, write_toml
+from paramsched.config.syntaxes.yaml_text import read_yaml, write_yaml, yaml_places
 from paramsched.errors import ConfigError
 
 
@@ -117,40 +120,56 @@ def leaves(place, data, text):
 
 @given(st.dictionaries(keys, plain, min_size=1, max_size=4))
 def test_every_value_of_a_json_text_is_found(data):
-    text = _json.write(data)
+    text = write_json(data)
 
-    for value, piece in leaves(_json.places(text), data, text):
-        assert _json.read(piece, "") == value
+    for value, piece in leaves(json_places(text), data, text):
+        assert read_json(piece, "") == value
 
 
 @given(st.dictionaries(keys, plain, min_size=1, max_size=4))
 def test_every_value_of_a_yaml_text_is_found(data):
-    text = _yaml.write(data)
+    text = write_yaml(data)
 
-    for value, piece in leaves(_yaml.places(text), data, text):
-        assert _yaml.read(f"- {piece}", "")[0] == value
+    for value, piece in leaves(yaml_places(text), data, text):
+        assert read_yaml(f"- {piece}", "")[0] == value
 
 
 @given(st.dictionaries(keys.filter(lambda key: key not in ("groups", "targets")), plain, min_size=1, max_size=4))
 def test_every_value_of_a_toml_text_is_found(data):
-    text = _toml.write(data)
+    text = write_toml(data)
 
-    for value, piece in leaves(_toml.places(text), data, text):
-        assert _toml.read(f"x = {piece}", "")["x"] == value
+    for value, piece in leaves(toml_places(text), data, text):
+        assert read_toml(f"x = {piece}", "")["x"] == value
 
 
 @given(st.text(st.sampled_from("a'\"\\ bé😀"), min_size=1, max_size=12), st.data())
 def test_a_character_of_a_text_is_found_in_its_source(text, data):
     index = data.draw(st.integers(0, len(text) - 1).filter(lambda index: not text[index].isspace()))
 
-    for raw in (_json.write(text).strip(), "'" + text.replace("'", "''") + "'"):
-        found = raw[inside(raw, text, index) :]
+    for raw in (write_json(text).strip(), "'" + text.replace("'", "''") + "'"):
+        found = raw[index_in_source(raw, text, index) :]
         assert found.startswith((text[index], "\\" + text[index], "\\u"))
 
 
-def test_a_path_that_leads_nowhere_ends_where_it_still_can():
-    root = _yaml.places("groups:\n  head: {lr: 1}\n  neck: {lr: 1}\n")
+@pytest.mark.parametrize(
+    ("raw", "text", "index"),
+    [
+        (r'"a   \"b"', 'a   "b', 4),
+        (r'"a   \\b"', "a   \\b", 4),
+        (r'"a  \u00e9b"', "a  éb", 4),
+        (r'"a \n\"b"', 'a \n"b', 3),
+        (r'"\ud83d\ude00 b"', "😀 b", 2),
+    ],
+)
+def test_blanks_before_an_escape_do_not_move_the_place(raw, text, index):
+    found = raw[index_in_source(raw, text, index) :]
 
-    assert find(root, "$.groups.tail.lr").begin == root.parts["groups"].begin
-    assert find(root, "$.groups.head.lr").text == "1"
-    assert find(root, "$") is root
+    assert found.startswith((text[index], "\\" + text[index]))
+
+
+def test_a_path_that_leads_nowhere_ends_where_it_still_can():
+    root = yaml_places("groups:\n  head: {lr: 1}\n  neck: {lr: 1}\n")
+
+    assert place_at_path(root, "$.groups.tail.lr").begin == root.parts["groups"].begin
+    assert place_at_path(root, "$.groups.head.lr").text == "1"
+    assert place_at_path(root, "$") is root

@@ -41,12 +41,12 @@ def command(plan: str, source: str | None, to: str | None, output: str | None, f
     from paramsched import config
     from paramsched.cli._plans import plan_from
     from paramsched.config._dialects import SUFFIXES
-    from paramsched.config._faults import meant
+    from paramsched.config.near_names import did_you_mean
 
     if to is None and output is None:
         raise click.UsageError("Nothing says the format to write. Give --to yaml, or -o plan.yaml")
     if to is not None and to not in config.formats():
-        raise click.UsageError(f"--to {to}: no such format; {meant(to, config.formats())}")
+        raise click.UsageError(f"--to {to}: no such format; {did_you_mean(to, config.formats())}")
     if to is None and Path(output or "").suffix.lower() not in SUFFIXES:
         raise click.UsageError(f"--output {output}: its suffix says no format. Give --to yaml")
     read = plan_from(plan, format=source, field=field, facts=facts)

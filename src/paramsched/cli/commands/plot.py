@@ -55,7 +55,7 @@ def command(
     """Draw PLAN into a file; .html is a page of its own with values under the pointer."""
     from paramsched._printable import printable
     from paramsched.cli._plans import title_of, traced_beside
-    from paramsched.config._files import write
+    from paramsched.config.whole_files import write_whole_file
 
     kind = Path(output).suffix.lower()
     if kind not in _KINDS:
@@ -63,7 +63,7 @@ def command(
             f"--output {output}: the suffix says the kind of picture. Write one of {', '.join(_KINDS)}"
         )
     drawn, over = traced_beside(plan, other, bases, format=format, field=field, facts=facts)
-    write(Path(output), _picture(kind, drawn, over, printable(title or title_of(plan))))
+    write_whole_file(Path(output), _picture(kind, drawn, over, printable(title or title_of(plan))))
 
 
 def _picture(kind: str, drawn: Any, over: Any, title: str) -> str | bytes:

@@ -9,7 +9,7 @@ from paramsched.compat.mmengine import lr_scheduler, momentum_scheduler, param_s
 from paramsched.compat.mmengine.base import _ParamScheduler
 from paramsched.compat.mmengine.probe import probe
 from paramsched.config._mmengine_curves import SCOPES, class_names
-from paramsched.config._user_classes import FINDERS, UserClass
+from paramsched.config.user_classes import FINDERS, UserClass
 from paramsched.errors import nearest
 
 _Class = TypeVar("_Class", bound=type)

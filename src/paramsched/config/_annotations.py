@@ -12,10 +12,10 @@ from paramsched.schedules import Absolute, Schedule
 from paramsched.schedules.rules import Rule
 from paramsched.time import Duration
 
-_Read = TypeVar("_Read")
+_Answer = TypeVar("_Answer")
 
 
-class Kind(Enum):
+class ArgumentKind(Enum):
     """The kinds of values that files spell in a way of their own."""
 
     SCHEDULE = auto()
@@ -27,20 +27,20 @@ class Kind(Enum):
 
 
 _CLASSES = (
-    (Schedule, Kind.SCHEDULE),
-    (Rule, Kind.RULE),
-    (Absolute, Kind.LEVEL),
-    (Duration, Kind.DURATION),
-    (Curve, Kind.CURVE),
+    (Schedule, ArgumentKind.SCHEDULE),
+    (Rule, ArgumentKind.RULE),
+    (Absolute, ArgumentKind.LEVEL),
+    (Duration, ArgumentKind.DURATION),
+    (Curve, ArgumentKind.CURVE),
 )
 
 
-def remembered(read: Callable[[Any], _Read]) -> Callable[[Any], _Read]:
+def _remember_answers(read: Callable[[Any], _Answer]) -> Callable[[Any], _Answer]:
     """What was read of an annotation is kept: a config of a hundred thousand numbers asks as often."""
     kept = lru_cache(maxsize=1024)(read)
 
     @wraps(read)
-    def found(annotation: Any) -> _Read:
+    def found(annotation: Any) -> _Answer:
         try:
             return kept(annotation)
         except TypeError:  # metadata that cannot be hashed
@@ -49,36 +49,36 @@ def remembered(read: Callable[[Any], _Read]) -> Callable[[Any], _Read]:
     return found
 
 
-@remembered
-def kind_of(annotation: Any) -> Kind:
+@_remember_answers
+def kind_of_argument(annotation: Any) -> ArgumentKind:
     """The kind of an annotation.
 
-    >>> kind_of(float | Absolute), kind_of(Duration | str | int | None), kind_of(int)
-    (<Kind.LEVEL: 3>, <Kind.DURATION: 4>, <Kind.OTHER: 6>)
+    >>> kind_of_argument(float | Absolute), kind_of_argument(Duration | str | None), kind_of_argument(int)
+    (<ArgumentKind.LEVEL: 3>, <ArgumentKind.DURATION: 4>, <ArgumentKind.OTHER: 6>)
     """
-    classes = [one for one in alternatives(annotation) if isinstance(one, type)]
-    return next((kind for base, kind in _CLASSES for one in classes if issubclass(one, base)), Kind.OTHER)
+    classes = [one for one in union_members(annotation) if isinstance(one, type)]
+    return next((kind for base, kind in _CLASSES for one in classes if issubclass(one, base)), ArgumentKind.OTHER)
 
 
-@remembered
-def alternatives(annotation: Any) -> tuple[Any, ...]:
+@_remember_answers
+def union_members(annotation: Any) -> tuple[Any, ...]:
     """The members of a union, opened; an annotation that is none by itself."""
     if type(annotation).__name__ == "TypeAliasType":  # a `type` statement, from Python 3.12 on
-        return alternatives(annotation.__value__)
+        return union_members(annotation.__value__)
     if get_origin(annotation) is Annotated:
-        return alternatives(get_args(annotation)[0])
+        return union_members(get_args(annotation)[0])
     if get_origin(annotation) in (Union, UnionType):
-        return tuple(one for member in get_args(annotation) for one in alternatives(member))
+        return tuple(one for member in get_args(annotation) for one in union_members(member))
     return (annotation,)
 
 
 def takes_none(parameter: inspect.Parameter) -> bool:
     """Whether null may be given."""
-    return parameter.default is None or NoneType in alternatives(parameter.annotation)
+    return parameter.default is None or NoneType in union_members(parameter.annotation)
 
 
-@remembered
-def items_of(annotation: Any) -> tuple[Any, ...] | None:
+@_remember_answers
+def item_annotations(annotation: Any) -> tuple[Any, ...] | None:
     """For a list of fixed length the annotation of each item, for one of any length (item, ...); None for no list."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if isinstance(origin, type) and issubclass(origin, tuple):
@@ -88,18 +88,18 @@ def items_of(annotation: Any) -> tuple[Any, ...] | None:
     return (Any, ...) if annotation in (list, tuple) else None
 
 
-@remembered
-def choices(annotation: Any) -> tuple[Any, ...]:
+@_remember_answers
+def literal_values(annotation: Any) -> tuple[Any, ...]:
     """The values of a Literal; none for anything else."""
     return get_args(annotation) if get_origin(annotation) is Literal else ()
 
 
-def is_function(annotation: Any) -> bool:
+def asks_for_function(annotation: Any) -> bool:
     """Whether it asks for a function, which a file can only name."""
     return Callable in (annotation, get_origin(annotation))
 
 
-def signature_of(builder: Callable[..., Any]) -> inspect.Signature:
+def annotated_signature(builder: Callable[..., Any]) -> inspect.Signature:
     """The parameters with their annotations; those of a module with postponed annotations are looked up."""
     try:
         return inspect.signature(builder, eval_str=True)

@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-from paramsched.config._faults import kind, within
 from paramsched.config._python.values import Unreadable
+from paramsched.config.data_paths import child_path
+from paramsched.config.value_words import type_in_words
 from paramsched.errors import ConfigError, Fault
 
 
-def merged(base: Mapping[str, Any], over: Mapping[str, Any], source: str = "config", path: str = "$") -> dict[str, Any]:
+def merge_upon_base(
+    base: Mapping[str, Any], over: Mapping[str, Any], source: str = "config", path: str = "$"
+) -> dict[str, Any]:
     """`over` upon `base`: dicts go into each other, everything else replaces; `_delete_=True` in a dict replaces too.
 
     Args:
@@ -37,9 +40,9 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any], source: str = "conf
         elif isinstance(before, Unreadable):
             out[key] = before
         elif isinstance(before, dict):
-            out[key] = merged(before, value, source, within(path, key))
+            out[key] = merge_upon_base(before, value, source, child_path(path, key))
         else:
-            found = f"a dict here, and {kind(before)} in the base"
+            found = f"a dict here, and {type_in_words(before)} in the base"
             instead = "Write _delete_=True into the dict to replace what the base has"
-            raise ConfigError(source, [Fault(within(path, key), found, instead)])
+            raise ConfigError(source, [Fault(child_path(path, key), found, instead)])
     return out

@@ -16,7 +16,7 @@ _OF_SYSTEM: Final = re.compile(r"\{\{['\"]?\s*\$(\w+)\s*:\s*(\S{0,200}?)\s*['\"]
 _OF_BASE: Final = re.compile(r"\{\{\s*_base_\.([\w.]+)\s*\}\}")
 
 
-def put_in(text: str, source: str, file: Path | None) -> tuple[str, References]:
+def put_variables_in(text: str, source: str, file: Path | None) -> tuple[str, References]:
     """The text with its variables, and what stands in it for values of the bases.
 
     Args:
@@ -47,7 +47,7 @@ def put_in(text: str, source: str, file: Path | None) -> tuple[str, References]:
         paths[stand_in] = found[1]
         return f'"{stand_in}"'
 
-    of_file = _of_file(file)
+    of_file = _file_variables(file)
     text = _OF_FILE.sub(lambda found: of_file.get(found[1], f"{sign}{found[1]}{sign}"), text)
     text = _OF_SYSTEM.sub(of_system, text)
     text = _OF_BASE.sub(of_base, text)
@@ -56,7 +56,7 @@ def put_in(text: str, source: str, file: Path | None) -> tuple[str, References]:
     return text, References(sign, paths) if sign in text else References()
 
 
-def _of_file(file: Path | None) -> dict[str, str]:
+def _file_variables(file: Path | None) -> dict[str, str]:
     if file is None:
         return {}
     path = Path(os.path.normpath(file.absolute()))

@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from paramsched.config._places import Lines, Place
-from paramsched.config._raw import MOST_DEPTH, MOST_VALUES, Pairs, number_of, too_many
-from paramsched.config._yaml_faults import fault_of
+from paramsched.config._plain_data import Pairs, number_from_text
+from paramsched.config._text_places import Place, TextLines
+from paramsched.config.syntaxes.yaml_faults import yaml_fault
+from paramsched.config.text_limits import MOST_DEPTH, MOST_VALUES, too_many_values
 from paramsched.errors import ConfigError
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?\Z")
@@ -22,7 +23,7 @@ _WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None} | {
 _SPECIAL = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 
-def read(text: str, source: str) -> Any:
+def read_yaml(text: str, source: str) -> Any:
     """What a YAML document holds; mappings as `Pairs`.
 
     Events are read one by one, so nothing is ever constructed, and depth is known before it is reached.
@@ -34,46 +35,46 @@ def read(text: str, source: str) -> Any:
     flow = [False]  # whether each is written in braces or brackets
     documents = values = 0
     try:
-        events = _events(text)
+        events = _yaml_events(text)
         for event in events:
             kind = type(event)
             if kind is yaml.ScalarEvent:
-                _plain(event, text, source)
-                value = _scalar(event)
-                if flow[-1] and not _awaits_key(stack, keys) and _is_open(event, value):
-                    value, _ = _closed(event, events, isinstance(stack[-1], Pairs), text, source)
-                _put(stack, keys, value)
+                _refuse_anchor_or_tag(event, text, source)
+                value = _scalar_value(event)
+                if flow[-1] and not _awaits_key(stack, keys) and _has_open_call(event, value):
+                    value, _ = _join_open_call(event, events, isinstance(stack[-1], Pairs), text, source)
+                _put_value(stack, keys, value)
                 values += 1 + event.value.count(",")
                 if values > MOST_VALUES:
-                    raise too_many(source)
+                    raise too_many_values(source)
             elif kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:
-                _plain(event, text, source)
+                _refuse_anchor_or_tag(event, text, source)
                 if len(stack) > MOST_DEPTH:
                     where = f"nested more than {MOST_DEPTH} deep"
                     instead = "Parts of a schedule can stand in one line of text"
-                    raise _refused(text, source, event, where, instead)
+                    raise _yaml_error(text, source, event, where, instead)
                 stack.append([] if kind is yaml.SequenceStartEvent else Pairs())
                 keys.append([])
                 flow.append(bool(event.flow_style))
                 values += 1
                 if values > MOST_VALUES:
-                    raise too_many(source)
+                    raise too_many_values(source)
             elif kind is yaml.SequenceEndEvent or kind is yaml.MappingEndEvent:
                 keys.pop()
                 flow.pop()
-                _put(stack, keys, stack.pop())
+                _put_value(stack, keys, stack.pop())
             elif kind is yaml.AliasEvent:
-                raise _refused(text, source, event, f"the alias *{event.anchor}", "Write the value itself")
+                raise _yaml_error(text, source, event, f"the alias *{event.anchor}", "Write the value itself")
             elif kind is yaml.DocumentStartEvent:
                 documents += 1
                 if documents > 1:
-                    raise _refused(text, source, event, "a second document begins", "A plan is one document")
+                    raise _yaml_error(text, source, event, "a second document begins", "A plan is one document")
     except yaml.YAMLError as error:
-        raise ConfigError(source, [fault_of(text, error)]) from None
+        raise ConfigError(source, [yaml_fault(text, error)]) from None
     return stack[0][0] if stack[0] else None
 
 
-def places(text: str) -> Place:
+def yaml_places(text: str) -> Place:
     """Where the values of a document stand; only of a text that `read` can read.
 
     Raises:
@@ -83,7 +84,7 @@ def places(text: str) -> Place:
 
     stack = [Place(0, 0, parts=[])]
     keys: list[list[tuple[Any, int]]] = [[]]
-    events = _events(text)
+    events = _yaml_events(text)
 
     def put(place: Place) -> None:
         top = stack[-1].parts
@@ -93,7 +94,7 @@ def places(text: str) -> Place:
             name, place.key = keys[-1].pop()
             top[name if isinstance(name, (str, int)) else str(name)] = place
         else:
-            keys[-1].append((_spelled(text, place), place.begin))
+            keys[-1].append((_key_value(text, place), place.begin))
 
     try:
         for event in events:
@@ -102,8 +103,8 @@ def places(text: str) -> Place:
                 said, end = event.value, event.end_mark.index
                 mapping = isinstance(stack[-1].parts, dict)
                 in_flow = stack[-1].end == -1
-                if in_flow and not (mapping and not keys[-1]) and _is_open(event, said):
-                    said, end = _closed(event, events, mapping, text, "")
+                if in_flow and not (mapping and not keys[-1]) and _has_open_call(event, said):
+                    said, end = _join_open_call(event, events, mapping, text, "")
                 put(Place(event.start_mark.index, end, text=said))
             elif kind is yaml.SequenceStartEvent or kind is yaml.MappingStartEvent:
                 parts: Any = [] if kind is yaml.SequenceStartEvent else {}
@@ -116,12 +117,12 @@ def places(text: str) -> Place:
                 done.end = event.end_mark.index
                 put(done)
     except yaml.YAMLError as error:
-        raise ConfigError("", [fault_of(text, error)]) from None
+        raise ConfigError("", [yaml_fault(text, error)]) from None
     found = stack[0].parts
     return found[0] if isinstance(found, list) and found else Place(0, 0)
 
 
-def write(data: Any) -> str:
+def write_yaml(data: Any) -> str:
     """A YAML document that reads back as `data`."""
     import yaml
 
@@ -142,7 +143,7 @@ def write(data: Any) -> str:
     return text
 
 
-def _events(text: str) -> Iterator[Any]:
+def _yaml_events(text: str) -> Iterator[Any]:
     import yaml
 
     # The C parser is twenty times as fast; both give the same events.
@@ -150,36 +151,36 @@ def _events(text: str) -> Iterator[Any]:
     return events
 
 
-def _scalar(event: Any) -> Any:
+def _scalar_value(event: Any) -> Any:
     value: str = event.value
     if event.style:  # in quotes, or a block
         return value
     if value in _WORDS:
         return _WORDS[value]
     if _NUMBER.match(value):
-        return number_of(value)
+        return number_from_text(value)
     if _SPECIAL.fullmatch(value):
         return float(value.replace(".", "", 1))
     return value
 
 
-def _spelled(text: str, place: Place) -> Any:
+def _key_value(text: str, place: Place) -> Any:
     """A key as `read` takes it: a number without quotes is one."""
     said = place.text or ""
     if text[place.begin : place.begin + 1] in ("'", '"') or not _NUMBER.match(said):
         return said
-    return number_of(said)
+    return number_from_text(said)
 
 
 def _awaits_key(stack: list[Any], keys: list[list[Any]]) -> bool:
     return isinstance(stack[-1], Pairs) and not keys[-1]
 
 
-def _is_open(event: Any, value: Any) -> bool:
+def _has_open_call(event: Any, value: Any) -> bool:
     return not event.style and isinstance(value, str) and value.count("(") > value.count(")")
 
 
-def _closed(event: Any, events: Iterator[Any], in_mapping: bool, text: str, source: str) -> tuple[str, int]:
+def _join_open_call(event: Any, events: Iterator[Any], in_mapping: bool, text: str, source: str) -> tuple[str, int]:
     """A line of text without quotes inside braces, `{schedule: linear(1.0, 0.1)}`, and where it ends.
 
     YAML ends it at the comma; nobody means a text that ends inside a call, so the pieces up to its last bracket are one
@@ -193,14 +194,14 @@ def _closed(event: Any, events: Iterator[Any], in_mapping: bool, text: str, sour
         values: list[Any] = [getattr(one, "value", None) for one in pair if not getattr(one, "style", "x")]
         if len(values) != len(pair) or None in values or (in_mapping and values[1] != ""):
             found = f"{event.value} is cut at a comma"
-            raise _refused(text, source, event, found, "Put the whole line in quotes")
+            raise _yaml_error(text, source, event, found, "Put the whole line in quotes")
         pieces.append(values[0])
         last = pair[0]
         missing += values[0].count("(") - values[0].count(")")
     return ", ".join(pieces), last.end_mark.index
 
 
-def _put(stack: list[Any], keys: list[list[Any]], value: Any) -> None:
+def _put_value(stack: list[Any], keys: list[list[Any]], value: Any) -> None:
     top = stack[-1]
     if not isinstance(top, Pairs):
         top.append(value)
@@ -210,12 +211,12 @@ def _put(stack: list[Any], keys: list[list[Any]], value: Any) -> None:
         keys[-1].append(value)
 
 
-def _plain(event: Any, text: str, source: str) -> None:
+def _refuse_anchor_or_tag(event: Any, text: str, source: str) -> None:
     if event.anchor is not None:
-        raise _refused(text, source, event, f"the anchor &{event.anchor}", "Write the value where it belongs")
+        raise _yaml_error(text, source, event, f"the anchor &{event.anchor}", "Write the value where it belongs")
     if event.tag is not None:
-        raise _refused(text, source, event, f"the tag {event.tag}", "A plan has no tags; write the value alone")
+        raise _yaml_error(text, source, event, f"the tag {event.tag}", "A plan has no tags; write the value alone")
 
 
-def _refused(text: str, source: str, event: Any, found: str, instead: str) -> ConfigError:
-    return ConfigError(source, [Lines(text).fault(event.start_mark.index, found, instead)])
+def _yaml_error(text: str, source: str, event: Any, found: str, instead: str) -> ConfigError:
+    return ConfigError(source, [TextLines(text).fault(event.start_mark.index, found, instead)])

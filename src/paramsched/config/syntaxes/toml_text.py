@@ -4,10 +4,10 @@ import json
 import re
 from typing import Any
 
-from paramsched.config._places import Lines
-from paramsched.config._raw import MOST_VALUES, few_values, too_deep
-from paramsched.config._toml_places import STRING
-from paramsched.config._toml_places import places as places
+from paramsched.config._plain_data import refuse_many_values
+from paramsched.config._text_places import TextLines
+from paramsched.config.syntaxes.toml_places import STRING, toml_places
+from paramsched.config.text_limits import MOST_VALUES, nested_too_deep
 from paramsched.errors import ConfigError, Fault
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
@@ -18,49 +18,49 @@ _WHERE = re.compile(r"\(at line (\d+), column (\d+)\)")
 _MANY_PARTS = re.compile(r"(?<![\w-])[\w\"'-]++(?:[ \t]*\.[ \t]*[\w\"'-]++){50}")
 
 
-def read(text: str, source: str) -> Any:
+def read_toml(text: str, source: str) -> Any:
     """What a TOML text holds."""
     import tomllib
 
     if text.count(".") > MOST_VALUES or _MANY_PARTS.search(text):
-        places(text, source)  # a name of a thousand parts would cost tomllib a thousand names of each length
+        toml_places(text, source)  # a name of a thousand parts would cost tomllib a thousand names of each length
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(source, [_fault(text, str(error))]) from None
+        raise ConfigError(source, [_toml_fault(text, str(error))]) from None
     except RecursionError:
-        raise too_deep(text, source) from None
+        raise nested_too_deep(text, source) from None
     except ValueError as error:  # an integer of thousands of digits, a date that is none
         long = _LONG.search(text)
         found = "a number of too many digits" if long else str(error)
-        fault = Lines(text).fault(long.start() if long else 0, f"no TOML: {found}", "Write 0.1, say")
+        fault = TextLines(text).fault(long.start() if long else 0, f"no TOML: {found}", "Write 0.1, say")
         raise ConfigError(source, [fault]) from None
-    few_values(data, source)
+    refuse_many_values(data, source)
     return data
 
 
-def write(data: dict[str, Any]) -> str:
+def write_toml(data: dict[str, Any]) -> str:
     """A TOML text that reads back as `data`."""
-    lines = [f"{_key(key)} = {_value(value)}" for key, value in data.items() if key not in _TABLES]
+    lines = [f"{_toml_key(key)} = {_toml_value(value)}" for key, value in data.items() if key not in _TABLES]
     for table in _TABLES:
         for name, entries in data.get(table, {}).items():
-            lines += ["", f"[{table}.{_key(name)}]"]
-            lines += [f"{_key(key)} = {_value(value)}" for key, value in entries.items()]
+            lines += ["", f"[{table}.{_toml_key(name)}]"]
+            lines += [f"{_toml_key(key)} = {_toml_value(value)}" for key, value in entries.items()]
     return "\n".join(lines).lstrip("\n") + "\n"
 
 
-def _fault(text: str, said: str) -> Fault:
+def _toml_fault(text: str, said: str) -> Fault:
     """The fault a message of tomllib stands for; it says its place in words."""
-    lines = Lines(text)
+    lines = TextLines(text)
     found = _WHERE.search(said)
     offset = len(text)
     if found:
         offset = min(lines.begins[min(int(found[1]), len(lines.begins)) - 1] + int(found[2]) - 1, len(text))
-    offset, cause, instead = _cause(text, offset, said.partition(" (at ")[0], lines)
+    offset, cause, instead = _toml_cause(text, offset, said.partition(" (at ")[0], lines)
     return lines.fault(offset, f"no TOML: {cause}", instead)
 
 
-def _cause(text: str, offset: int, said: str, lines: Lines) -> tuple[int, str, str]:
+def _toml_cause(text: str, offset: int, said: str, lines: TextLines) -> tuple[int, str, str]:
     """Where, what was found, what to write."""
     number = lines.of(offset)[0]
     if offset == len(text) and number > 1 and not lines.line(number).strip():
@@ -71,7 +71,7 @@ def _cause(text: str, offset: int, said: str, lines: Lines) -> tuple[int, str, s
         return offset, "a curly quote", 'Write "'
     if ":" in line.partition("=")[0] and "=" not in line:
         name, _, rest = line.partition(":")
-        return begin + len(name), "a colon, as in YAML", f"Write {name.strip()} = {_as_text(rest.strip())}"[:120]
+        return begin + len(name), "a colon, as in YAML", f"Write {name.strip()} = {_quoted_toml(rest.strip())}"[:120]
     if line.lstrip().startswith("[") and "]" not in line:
         return begin + line.index("["), "the bracket [ is never closed", "Write ] at its end"
     if "unterminated string" in said.lower() or "Illegal character '\\n'" in said:
@@ -92,7 +92,7 @@ def _cause(text: str, offset: int, said: str, lines: Lines) -> tuple[int, str, s
             return offset, "no equals sign behind the name", 'Write lr = "cosine()"'
     if equals and rest.strip() and rest.strip()[0] not in "\"'[{" and "(" in rest:
         place = begin + len(name) + 1 + len(rest) - len(rest.lstrip())
-        return place, "a text without quotes", f"Write {name.strip()} = {_as_text(rest.strip())}"[:120]
+        return place, "a text without quotes", f"Write {name.strip()} = {_quoted_toml(rest.strip())}"[:120]
     return offset, said[:1].lower() + said[1:], 'Text, and names such as "betas[0]", stand in quotes'
 
 
@@ -119,32 +119,32 @@ def _open_bracket(text: str) -> int | None:
     return opened[-1] if opened else None
 
 
-def _as_text(value: str) -> str:
-    return value if re.fullmatch(r"-?\d+(\.\d+)?|\".*\"|'.*'", value) else _text(value)
+def _quoted_toml(value: str) -> str:
+    return value if re.fullmatch(r"-?\d+(\.\d+)?|\".*\"|'.*'", value) else _toml_text(value)
 
 
-def _key(key: str) -> str:
-    return key if _BARE.fullmatch(key) else _text(key)
+def _toml_key(key: str) -> str:
+    return key if _BARE.fullmatch(key) else _toml_text(key)
 
 
-def _text(text: str) -> str:
+def _toml_text(text: str) -> str:
     if '"' in text and "'" not in text and text.isprintable():
         return f"'{text}'"
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _value(value: Any) -> str:
+def _toml_value(value: Any) -> str:
     match value:
         case bool():
             return "true" if value else "false"
         case int() | float():
             return repr(value)
         case str():
-            return _text(value)
+            return _toml_text(value)
         case list():
-            items = [_value(item) for item in value]
+            items = [_toml_value(item) for item in value]
             short = sum(map(len, items)) < 80
             return f"[{', '.join(items)}]" if short else "[\n  " + ",\n  ".join(items) + ",\n]"
         case dict():
-            return "{ " + ", ".join(f"{_key(key)} = {_value(item)}" for key, item in value.items()) + " }"
+            return "{ " + ", ".join(f"{_toml_key(key)} = {_toml_value(item)}" for key, item in value.items()) + " }"
     raise AssertionError(f"a {type(value).__name__} in a plan")

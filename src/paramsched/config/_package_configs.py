@@ -24,14 +24,14 @@ class NotInstalled:
 def config_in_package(asked: str) -> Path | NotInstalled:
     """The file that `package::folder/file.py` means."""
     package, _, inside = asked.partition("::")
-    folder = _folder_of(package)
+    folder = _package_folder(package)
     if isinstance(folder, NotInstalled):
         return folder
     file = folder / ".mim" / "configs" / inside
     if not file.is_file():
         return NotInstalled(
             f"the package {package} is here, and has no {file}",
-            f"Install the version of {_distribution(package)} that has it",
+            f"Install the version of {_distribution_name(package)} that has it",
         )
     return file
 
@@ -39,20 +39,22 @@ def config_in_package(asked: str) -> Path | NotInstalled:
 def module_in_package(dotted: str) -> Path | NotInstalled:
     """The file of the module `package.folder.file`; nothing is imported."""
     package, *inside = dotted.split(".")
-    folder = _folder_of(package)
+    folder = _package_folder(package)
     return folder if isinstance(folder, NotInstalled) else folder.joinpath(*inside).with_suffix(".py")
 
 
-def _folder_of(package: str) -> Path | NotInstalled:
+def _package_folder(package: str) -> Path | NotInstalled:
     try:
         spec = find_spec(package) if package.isidentifier() else None
     except (ImportError, ValueError, AttributeError):
         spec = None
     places = list(spec.submodule_search_locations or ()) if spec is not None else []
     if not places:
-        return NotInstalled(f"the package {package} is not installed", f"Write pip install {_distribution(package)}")
+        return NotInstalled(
+            f"the package {package} is not installed", f"Write pip install {_distribution_name(package)}"
+        )
     return Path(places[0])
 
 
-def _distribution(package: str) -> str:
+def _distribution_name(package: str) -> str:
     return _DISTRIBUTIONS.get(package, package)

@@ -28,7 +28,7 @@ _FIELDS = {
 """What others call a field of torch's optimizers."""
 
 
-def traps_of(binding: Binding) -> Iterator[str]:
+def traps_in_binding(binding: Binding) -> Iterator[str]:
     """What of a binding hardly means what its author meant: what happens, and what to write.
 
     >>> print(*traps_of(Binding("learning_rate", "cosine()")))
@@ -39,13 +39,13 @@ def traps_of(binding: Binding) -> Iterator[str]:
         if binding.name.lower() in _FIELDS:
             yield f'torch\'s optimizers have no "{binding.name}". Write {_FIELDS[binding.name.lower()]}'
         if binding.name == "lr":
-            yield from _meant_as_values(schedule)
-    yield from dict.fromkeys(message for part in _all_parts(schedule) for message in _traps_in(part))
+            yield from _levels_meant_as_values(schedule)
+    yield from dict.fromkeys(message for part in _parts_of_schedule(schedule) for message in _traps_in_part(part))
 
 
-def _meant_as_values(schedule: Schedule) -> Iterator[str]:
+def _levels_meant_as_values(schedule: Schedule) -> Iterator[str]:
     """`lr: 1e-3` is a thousandth of the group's own lr; `cosine(0.1)` begins at a tenth of it."""
-    peak = _peak(schedule)
+    peak = _highest_level(schedule)
     if peak is not None and 0 < peak < _SMALL:
         yield (
             f"numbers are multiples of the group's own lr, so this never exceeds {peak:g} × base. "
@@ -61,7 +61,7 @@ def _meant_as_values(schedule: Schedule) -> Iterator[str]:
             )
 
 
-def _traps_in(schedule: Schedule) -> Iterator[str]:
+def _traps_in_part(schedule: Schedule) -> Iterator[str]:
     if isinstance(schedule, Sequence):
         yield from _counted_from_the_stage(schedule)
         yield from _bound_before_the_sequence(schedule)
@@ -76,12 +76,12 @@ def _counted_from_the_stage(schedule: Sequence) -> Iterator[str]:
     first, last = schedule.stages
     if not (isinstance(first, Anneal) and first.over is not None and isinstance(last, MultiStep) and last.milestones):
         return
-    if _ends(first)[1] != 1.0 or not first.over.terms:
+    if _end_levels(first)[1] != 1.0 or not first.over.terms:
         return
     meant, found = last.milestones[0], first.over + last.milestones[0]
     yield (
-        f"times inside a stage count from its begin: the first milestone is {_at(found)} of the run, not {_at(meant)}. "
-        f"For times of the run write {first} * {last}"
+        f"times inside a stage count from its begin: the first milestone is {_time_in_words(found)} of the run, "
+        f"not {_time_in_words(meant)}. For times of the run write {first} * {last}"
     )
 
 
@@ -96,7 +96,7 @@ def _bound_before_the_sequence(schedule: Sequence) -> Iterator[str]:
             return
         numbers = [one for one in stage.operands if isinstance(one, Constant) and one.over is None]
         neighbors = stages[:2] if place == 0 else stages[-2:]
-        left, right = _ends(neighbors[0])[1], _ends(neighbors[1])[0]
+        left, right = _end_levels(neighbors[0])[1], _end_levels(neighbors[1])[0]
         if len(numbers) != 1 or left is None or right is None or left == right:
             continue
         (number,) = numbers
@@ -111,7 +111,7 @@ def _bound_before_the_sequence(schedule: Sequence) -> Iterator[str]:
 
 def _shares_of_the_run(schedule: Restarts) -> Iterator[str]:
     """`restarts(warmup("10%") >> cosine(), "10%")`: the warmup takes the whole cycle."""
-    for part in _all_parts(schedule.schedule):
+    for part in _parts_of_schedule(schedule.schedule):
         length = part.length if isinstance(part, (Anneal, Constant)) else None
         if length is None or [unit for unit, _ in length.terms] != ["percent"]:
             continue
@@ -132,13 +132,13 @@ def _shares_of_the_run(schedule: Restarts) -> Iterator[str]:
         )
 
 
-def _all_parts(schedule: Schedule) -> Iterator[Schedule]:
+def _parts_of_schedule(schedule: Schedule) -> Iterator[Schedule]:
     yield schedule
     for part in schedule.parts():
-        yield from _all_parts(part)
+        yield from _parts_of_schedule(part)
 
 
-def _peak(schedule: Schedule) -> float | None:
+def _highest_level(schedule: Schedule) -> float | None:
     """The highest multiple of base; None where an absolute level, or more than levels, decides it."""
     match schedule:
         case Anneal(start=float(start), to=float(to)):
@@ -150,10 +150,10 @@ def _peak(schedule: Schedule) -> float | None:
         case Exponential(gamma=gamma) if gamma <= 1:
             return 1.0
         case Sequence(stages=parts):
-            peaks = [_peak(part) for part in parts]
+            peaks = [_highest_level(part) for part in parts]
             return None if None in peaks else max(peak for peak in peaks if peak is not None)
         case Product(operands=parts):
-            peaks = [_peak(part) for part in parts]
+            peaks = [_highest_level(part) for part in parts]
             if None in peaks:
                 return None
             *_, whole = accumulate((peak for peak in peaks if peak is not None), float.__mul__)
@@ -161,27 +161,27 @@ def _peak(schedule: Schedule) -> float | None:
     return None
 
 
-def _ends(schedule: Schedule) -> tuple[float | None, float | None]:
+def _end_levels(schedule: Schedule) -> tuple[float | None, float | None]:
     """The first and the last multiple of base, where levels say them."""
     match schedule:
         case Anneal(start=start, to=to):
-            return _relative(start), _relative(to)
+            return _relative_level(start), _relative_level(to)
         case Constant(value=value):
-            return _relative(value), _relative(value)
+            return _relative_level(value), _relative_level(value)
         case Product(operands=(left, right)):
-            (a, b), (c, d) = _ends(left), _ends(right)
+            (a, b), (c, d) = _end_levels(left), _end_levels(right)
             return None if a is None or c is None else a * c, None if b is None or d is None else b * d
         case Sum(operands=(left, right)):
-            (a, b), (c, d) = _ends(left), _ends(right)
+            (a, b), (c, d) = _end_levels(left), _end_levels(right)
             return None if a is None or c is None else a + c, None if b is None or d is None else b + d
     return None, None
 
 
-def _relative(level: Level) -> float | None:
+def _relative_level(level: Level) -> float | None:
     return None if isinstance(level, Absolute) else level
 
 
-def _at(time: Duration) -> str:
+def _time_in_words(time: Duration) -> str:
     if [unit for unit, _ in time.terms] == ["epochs"]:
         return f"at epoch {str(time).split(' ', maxsplit=1)[0]}"
     return f"at update {time.updates}" if time.is_resolved else f"at {time}"

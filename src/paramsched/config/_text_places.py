@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, final
 
 from paramsched._printable import printable
-from paramsched.config._faults import within
-from paramsched.config._kinds import signature_of
+from paramsched.config._annotations import annotated_signature
+from paramsched.config.data_paths import child_path
 from paramsched.curves import FAMILIES
 from paramsched.errors import ConfigError, Fault
 from paramsched.schedules import SHAPES
@@ -42,11 +42,11 @@ class Place:
         """The entries by the piece of a path that leads to each."""
         if self._named is None:
             entries = self.parts.items() if isinstance(self.parts, dict) else ()
-            self._named = {printable(" ".join(within("", key).split())): part for key, part in entries}
+            self._named = {printable(" ".join(child_path("", key).split())): part for key, part in entries}
         return self._named
 
 
-def located(faults: Iterable[Fault], text: str, places: Callable[[str], Place]) -> tuple[Fault, ...]:
+def faults_with_places(faults: Iterable[Fault], text: str, places: Callable[[str], Place]) -> tuple[Fault, ...]:
     """The same faults, each with its line and column.
 
     Args:
@@ -61,18 +61,18 @@ def located(faults: Iterable[Fault], text: str, places: Callable[[str], Place]) 
         root = places(text)
     except ConfigError:
         return faults
-    lines = Lines(text)
+    lines = TextLines(text)
     return tuple(
-        fault if fault.line is not None or not fault.path.startswith("$") else _at_place(fault, root, text, lines)
+        fault if fault.line is not None or not fault.path.startswith("$") else _fault_at_place(fault, root, text, lines)
         for fault in faults
     )
 
 
 @final
-class Lines:
+class TextLines:
     r"""The lines of a text: where each begins.
 
-    >>> Lines("lr: 1\nmomentum: 2").of(10)
+    >>> TextLines("lr: 1\nmomentum: 2").of(10)
     (2, 5)
     """
 
@@ -97,32 +97,32 @@ class Lines:
         return Fault(path, found, instead, line=line, column=column, excerpt=self.line(line))
 
 
-def _at_place(fault: Fault, root: Place, text: str, lines: Lines) -> Fault:
-    place = find(root, fault.path)
+def _fault_at_place(fault: Fault, root: Place, text: str, lines: TextLines) -> Fault:
+    place = place_at_path(root, fault.path)
     offset = place.begin
     if fault.at_key and place.key is not None:
         offset = place.key
     elif fault.span is not None and place.text is not None:
-        offset += inside(text[place.begin : place.end], place.text, fault.span[0])
+        offset += index_in_source(text[place.begin : place.end], place.text, fault.span[0])
     line, column = lines.of(offset)
     return replace(fault, line=line, column=column, excerpt=lines.line(line))
 
 
-def find(root: Place, path: str) -> Place:
+def place_at_path(root: Place, path: str) -> Place:
     """The place a path leads to, or the nearest around it.
 
     The names of shapes are no part of a path, and an argument given by position has its parameter's name there.
     """
     place, rest = root, path.removeprefix("$")
     while rest:
-        step = _step(place, rest)
+        step = _next_place(place, rest)
         if step is None:
             break
         place, rest = step
     return place
 
 
-def _step(place: Place, rest: str) -> tuple[Place, str] | None:
+def _next_place(place: Place, rest: str) -> tuple[Place, str] | None:
     if isinstance(place.parts, list):
         found = _INDEX.match(rest)
         index = int(found[1]) if found else len(place.parts)
@@ -130,29 +130,29 @@ def _step(place: Place, rest: str) -> tuple[Place, str] | None:
     if not place.parts:
         return None
     named = place.named()
-    for cut in _cuts(rest):
+    for cut in _possible_cuts(rest):
         if rest[:cut] in named:
             return named[rest[:cut]], rest[cut:]
     if len(place.parts) > 1:
         return None
     ((name, given),) = place.parts.items()
-    return _argument(str(name), given, rest)
+    return _argument_place(str(name), given, rest)
 
 
-def _cuts(rest: str) -> Iterator[int]:
+def _possible_cuts(rest: str) -> Iterator[int]:
     """Where the first piece of a path may end, the longest first: a name may have dots and brackets of its own."""
     yield len(rest)
     yield from (place for place in range(len(rest) - 1, 0, -1) if rest[place] in ".[")
 
 
-def _argument(name: str, given: Place, rest: str) -> tuple[Place, str]:
+def _argument_place(name: str, given: Place, rest: str) -> tuple[Place, str]:
     """Past the name of a shape: to the value of the argument that comes next in the path."""
     if not isinstance(given.parts, list) or not rest.startswith("."):
         return given, rest
     builder = SHAPES.get(name) or FAMILIES.get(name.removeprefix("curves.")) or RULES.get(name.removeprefix("rules."))
     asked = re.split(r"[.\[]", rest[1:], maxsplit=1)[0]
     behind = rest[1 + len(asked) :]
-    parameters: list[Any] = [] if builder is None else list(signature_of(builder).parameters.values())
+    parameters: list[Any] = [] if builder is None else list(annotated_signature(builder).parameters.values())
     for index, parameter in enumerate(parameters):
         if parameter.name == asked and parameter.kind is parameter.VAR_POSITIONAL:
             return given, behind
@@ -161,7 +161,7 @@ def _argument(name: str, given: Place, rest: str) -> tuple[Place, str]:
     return given, ""
 
 
-def inside(raw: str, text: str, index: int) -> int:
+def index_in_source(raw: str, text: str, index: int) -> int:
     """Which character of the source stands for character `index` of the text it says; 0 where that cannot be told.
 
     Args:
@@ -169,7 +169,7 @@ def inside(raw: str, text: str, index: int) -> int:
         text: what it says.
         index: which character of `text`.
 
-    >>> inside("'it''s cosin()'", "it's cosin()", 5)
+    >>> index_in_source("'it''s cosin()'", "it's cosin()", 5)
     7
     """
     quote = raw[:1] if raw[:1] in ("'", '"') else ""
@@ -179,22 +179,34 @@ def inside(raw: str, text: str, index: int) -> int:
         at = raw.find("\n") + 1
     for one in text[: min(index, len(text))]:
         escaped = raw[at : at + 1] == "\\" and quote == '"'
+        if escaped and one.isspace() and not _escapes_blank(raw, at):
+            continue  # the blanks before it were passed together, since a line that is folded has more than its text
         if not escaped:
-            at = _behind_blanks(raw, at)
+            at = _skip_blanks(raw, at)
             if one.isspace():
                 continue
         if escaped or (raw[at : at + 1] == "\\" and quote == '"'):
-            at += _ESCAPED.get(raw[at + 1 : at + 2], 2)
+            length = _ESCAPED.get(raw[at + 1 : at + 2], 2)
+            at += 12 if length == 6 and ord(one) > 0xFFFF else length  # JSON escapes such a character as a pair
         elif raw[at : at + 1] == one:
             at += 2 if one == quote == "'" and raw[at : at + 2] == "''" else 1
         else:
             return 0
     if not text[index : index + 1].isspace():
-        at = _behind_blanks(raw, at)
+        at = _skip_blanks(raw, at)
     return min(at, max(len(raw) - 1, 0))
 
 
-def _behind_blanks(raw: str, at: int) -> int:
+def _skip_blanks(raw: str, at: int) -> int:
     while at < len(raw) and raw[at].isspace():
         at += 1
     return at
+
+
+def _escapes_blank(raw: str, at: int) -> bool:
+    """Whether the escape at a character of the source stands for a blank."""
+    sign = raw[at + 1 : at + 2]
+    if sign in _ESCAPED:
+        digits = raw[at + 2 : at + _ESCAPED[sign]]
+        return chr(int(digits, 16)).isspace()
+    return sign not in ('"', "\\", "/")

@@ -4,8 +4,8 @@ import json
 import re
 from typing import final
 
-from paramsched.config._places import Lines, Place
-from paramsched.config._raw import MOST_DEPTH, MOST_VALUES, too_many
+from paramsched.config._text_places import Place, TextLines
+from paramsched.config.text_limits import MOST_DEPTH, MOST_VALUES, too_many_values
 from paramsched.errors import ConfigError
 
 _BLANK = re.compile(r"[ \t]*")
@@ -18,17 +18,17 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SCALAR = re.compile(r"[^,\]}#\r\n]+")
 
 
-def places(text: str, source: str = "") -> Place:
+def toml_places(text: str, source: str = "") -> Place:
     """Where the values of a TOML text stand.
 
     Raises:
         ConfigError: a name of more than 50 parts, brackets nested as deep, or what is no TOML.
     """
-    return _Reader(text, source).document()
+    return _TomlPlaces(text, source).document()
 
 
 @final
-class _Reader:
+class _TomlPlaces:
     def __init__(self, text: str, source: str) -> None:
         self.text, self.source, self.at = text, source, 0
         self.parts = 0  # of all names
@@ -63,12 +63,12 @@ class _Reader:
             found = STRING.match(self.text, begin) or _BARE.match(self.text, begin)
             if found is None:
                 raise self.refused("no name of an entry")
-            parts.append((_said(found[0]) if found[0][0] in "\"'" else found[0], begin))
+            parts.append((_toml_string_value(found[0]) if found[0][0] in "\"'" else found[0], begin))
             if len(parts) > MOST_DEPTH:
                 raise self.refused(f"a name of more than {MOST_DEPTH} parts")
             self.parts += 1
             if self.parts > MOST_VALUES:
-                raise too_many(self.source)
+                raise too_many_values(self.source)
             self.at = found.end()
             self.blanks()
             if not self.text.startswith(".", self.at):
@@ -104,7 +104,7 @@ class _Reader:
             raise self.refused(f"nested more than {MOST_DEPTH} deep")
         if (string := STRING.match(self.text, begin)) is not None:
             self.at = string.end()
-            return Place(begin, self.at, text=_said(string[0]))
+            return Place(begin, self.at, text=_toml_string_value(string[0]))
         if self.text[begin : begin + 1] == "[":
             return self.array(depth)
         if self.text[begin : begin + 1] == "{":
@@ -151,11 +151,11 @@ class _Reader:
             raise self.refused("no comma between two entries")
 
     def blanks(self) -> None:
-        self.at = _end(_BLANK, self.text, self.at)
+        self.at = _end_of_match(_BLANK, self.text, self.at)
 
     def skip(self) -> None:
         """Past blanks, line ends and comments."""
-        self.at = _end(_NOTHING, self.text, self.at)
+        self.at = _end_of_match(_NOTHING, self.text, self.at)
 
     def expect(self, sign: str) -> None:
         self.blanks()
@@ -164,15 +164,15 @@ class _Reader:
         self.at += len(sign)
 
     def refused(self, found: str) -> ConfigError:
-        return ConfigError(self.source, [Lines(self.text).fault(self.at, f"no TOML: {found}", "A plan is short")])
+        return ConfigError(self.source, [TextLines(self.text).fault(self.at, f"no TOML: {found}", "A plan is short")])
 
 
-def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
+def _end_of_match(pattern: re.Pattern[str], text: str, at: int) -> int:
     found = pattern.match(text, at)
     return found.end() if found else at
 
 
-def _said(raw: str) -> str:
+def _toml_string_value(raw: str) -> str:
     """What a string says; escapes that JSON has not are left as they stand."""
     if raw.startswith("'"):
         return raw[3:-3].removeprefix("\n") if raw.startswith("'''") else raw[1:-1]

@@ -5,28 +5,28 @@ from collections.abc import Callable, Iterable
 from types import NoneType
 from typing import Any
 
-from paramsched.config._kinds import (
-    Kind,
-    alternatives,
-    choices,
-    is_function,
-    items_of,
-    kind_of,
-    signature_of,
+from paramsched.config._annotations import (
+    ArgumentKind,
+    annotated_signature,
+    asks_for_function,
+    item_annotations,
+    kind_of_argument,
+    literal_values,
     takes_none,
+    union_members,
 )
-from paramsched.config._names import Names, ShapeLike
-from paramsched.config._schedules import OPERATORS
+from paramsched.config._schedule_from_data import OPERATORS
+from paramsched.config.shape_names import ShapeLike, ShapeNames
 from paramsched.curves import CONSTANTS, FAMILIES
 from paramsched.fields import KNOWN
 from paramsched.schedules._text import RULES
 
 _REFERENCES = {
-    Kind.SCHEDULE: "schedule",
-    Kind.RULE: "rule",
-    Kind.LEVEL: "level",
-    Kind.DURATION: "length",
-    Kind.CURVE: "curve",
+    ArgumentKind.SCHEDULE: "schedule",
+    ArgumentKind.RULE: "rule",
+    ArgumentKind.LEVEL: "level",
+    ArgumentKind.DURATION: "length",
+    ArgumentKind.CURVE: "curve",
 }
 _SIMPLE = {float: "number", int: "integer", str: "string", bool: "boolean"}
 _FIELD = r"^[A-Za-z_][A-Za-z0-9_]*(\[[0-9]{1,4}\])?$"
@@ -43,17 +43,17 @@ def schema(*, shapes: Iterable[ShapeLike] = ()) -> dict[str, object]:
     >>> sorted(schema()["$defs"])
     ['curve', 'fields', 'length', 'level', 'rule', 'schedule']
     """
-    names = Names(shapes).everything()
-    made = {name: _given(builder) for name, builder in sorted(names.items())}
-    several = {"type": "array", "items": _reference("schedule"), "minItems": 1}
+    names = ShapeNames(shapes).everything()
+    made = {name: _call_schema(builder) for name, builder in sorted(names.items())}
+    several = {"type": "array", "items": _schema_reference("schedule"), "minItems": 1}
     made |= dict.fromkeys(OPERATORS, several)
-    fields: dict[str, Any] = dict.fromkeys(KNOWN, _reference("schedule"))
+    fields: dict[str, Any] = dict.fromkeys(KNOWN, _schema_reference("schedule"))
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "paramsched plan",
         "type": "object",
         "properties": {
-            "horizon": _reference("length"),
+            "horizon": _schema_reference("length"),
             "groups": {
                 "type": "object",
                 "description": "by name; [0] is an index",
@@ -65,7 +65,7 @@ def schema(*, shapes: Iterable[ShapeLike] = ()) -> dict[str, object]:
                 "propertyNames": {"pattern": "^[^\\W\\d]\\w*$"},
                 "additionalProperties": {
                     "type": "object",
-                    "properties": {"initial": {"type": "number"}, "schedule": _reference("schedule")},
+                    "properties": {"initial": {"type": "number"}, "schedule": _schema_reference("schedule")},
                     "required": ["initial", "schedule"],
                     "additionalProperties": False,
                 },
@@ -74,7 +74,7 @@ def schema(*, shapes: Iterable[ShapeLike] = ()) -> dict[str, object]:
             **fields,
         },
         "patternProperties": {
-            "^(?!(horizon|groups|targets)$)" + _FIELD.lstrip("^"): _reference("schedule"),
+            "^(?!(horizon|groups|targets)$)" + _FIELD.lstrip("^"): _schema_reference("schedule"),
         },
         "additionalProperties": False,
         "minProperties": 1,
@@ -83,14 +83,19 @@ def schema(*, shapes: Iterable[ShapeLike] = ()) -> dict[str, object]:
                 "anyOf": [
                     {"type": "number", "description": "a constant, a multiple of base"},
                     {"type": "string", "description": 'one line: warmup("5%") >> cosine(to=0.1)'},
-                    {"type": "array", "items": _reference("schedule"), "minItems": 1, "description": "a sequence"},
-                    _one_of(made),
+                    {
+                        "type": "array",
+                        "items": _schema_reference("schedule"),
+                        "minItems": 1,
+                        "description": "a sequence",
+                    },
+                    _mapping_of_one(made),
                 ]
             },
             "fields": {
                 "type": "object",
                 "properties": fields,
-                "patternProperties": {_FIELD: _reference("schedule")},
+                "patternProperties": {_FIELD: _schema_reference("schedule")},
                 "additionalProperties": False,
             },
             "length": {
@@ -103,31 +108,33 @@ def schema(*, shapes: Iterable[ShapeLike] = ()) -> dict[str, object]:
                 "anyOf": [
                     {"type": "number", "description": "a multiple of base"},
                     {"type": "string", "pattern": r"^\s*absolute\(.*\)\s*$"},
-                    _one_of({"absolute": {"type": "number", "description": "a value as it stands"}}),
+                    _mapping_of_one({"absolute": {"type": "number", "description": "a value as it stands"}}),
                 ]
             },
             "curve": {
                 "anyOf": [
                     {"enum": [prefix + name for prefix in ("", "curves.") for name in sorted(CONSTANTS)]},
                     {"type": "string", "pattern": rf"^(curves\.)?({'|'.join(sorted(FAMILIES))})\(.*\)$"},
-                    _one_of({name: _given(builder) for name, builder in sorted(FAMILIES.items())}),
+                    _mapping_of_one({name: _call_schema(builder) for name, builder in sorted(FAMILIES.items())}),
                 ]
             },
             "rule": {
                 "anyOf": [
                     {"type": "string", "pattern": r"^\s*rules\..*\)\s*$"},
-                    _one_of({f"rules.{name}": _given(builder) for name, builder in sorted(RULES.items())}),
+                    _mapping_of_one(
+                        {f"rules.{name}": _call_schema(builder) for name, builder in sorted(RULES.items())}
+                    ),
                 ]
             },
         },
     }
 
 
-def _reference(name: str) -> dict[str, Any]:
+def _schema_reference(name: str) -> dict[str, Any]:
     return {"$ref": f"#/$defs/{name}"}
 
 
-def _one_of(entries: dict[str, Any]) -> dict[str, Any]:
+def _mapping_of_one(entries: dict[str, Any]) -> dict[str, Any]:
     """A mapping of one name."""
     return {
         "type": "object",
@@ -138,10 +145,10 @@ def _one_of(entries: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _given(builder: Callable[..., Any]) -> dict[str, Any]:
+def _call_schema(builder: Callable[..., Any]) -> dict[str, Any]:
     """What stands after a builder's name: named arguments, a list of them, or the first alone."""
-    parameters = [one for one in signature_of(builder).parameters.values() if one.kind is not one.VAR_KEYWORD]
-    named = {one.name: _argument(one) for one in parameters}
+    parameters = [one for one in annotated_signature(builder).parameters.values() if one.kind is not one.VAR_KEYWORD]
+    named = {one.name: _argument_schema(one) for one in parameters}
     places = [one for one in parameters if one.kind is not one.KEYWORD_ONLY]
     required = [one.name for one in parameters if one.default is one.empty and one.kind is not one.VAR_POSITIONAL]
     forms: list[dict[str, Any]] = [
@@ -162,11 +169,11 @@ def _given(builder: Callable[..., Any]) -> dict[str, Any]:
     return ({"description": line} if line else {}) | {"anyOf": forms}
 
 
-def _argument(parameter: inspect.Parameter) -> dict[str, Any]:
+def _argument_schema(parameter: inspect.Parameter) -> dict[str, Any]:
     annotation = Any if parameter.annotation is parameter.empty else parameter.annotation
     if parameter.kind is parameter.VAR_POSITIONAL:
-        return {"type": "array", "items": _of(annotation)}
-    found = _of(annotation)
+        return {"type": "array", "items": _annotation_schema(annotation)}
+    found = _annotation_schema(annotation)
     default = parameter.default
     if takes_none(parameter) and found and "$ref" in found:
         found = {"anyOf": [found, {"type": "null"}]}
@@ -175,35 +182,40 @@ def _argument(parameter: inspect.Parameter) -> dict[str, Any]:
     return found
 
 
-def _of(annotation: Any) -> dict[str, Any]:
-    kind = kind_of(annotation)
-    if kind is not Kind.OTHER:
-        return _reference(_REFERENCES[kind])
-    members = alternatives(annotation)
+def _annotation_schema(annotation: Any) -> dict[str, Any]:
+    kind = kind_of_argument(annotation)
+    if kind is not ArgumentKind.OTHER:
+        return _schema_reference(_REFERENCES[kind])
+    members = union_members(annotation)
     if Any in members or object in members:
         return {}
-    forms = [form for member in members if (form := _member(member)) is not None]
+    forms = [form for member in members if (form := _member_schema(member)) is not None]
     return {} if not forms else forms[0] if len(forms) == 1 else {"anyOf": forms}
 
 
-def _member(member: Any) -> dict[str, Any] | None:
+def _member_schema(member: Any) -> dict[str, Any] | None:
     if member in _SIMPLE:
         return {"type": _SIMPLE[member]}
     if member is NoneType:
         return {"type": "null"}
-    if allowed := choices(member):
+    if allowed := literal_values(member):
         return {"enum": list(allowed)}
-    items = items_of(member)
+    items = item_annotations(member)
     if items is not None and len(items) == 2 and items[1] is ...:
-        return {"type": "array", "items": _of(items[0])}
+        return {"type": "array", "items": _annotation_schema(items[0])}
     if items is not None:
-        return {"type": "array", "prefixItems": [_of(item) for item in items], "minItems": len(items), "items": False}
-    return _foreign(member)
+        return {
+            "type": "array",
+            "prefixItems": [_annotation_schema(item) for item in items],
+            "minItems": len(items),
+            "items": False,
+        }
+    return _user_type_schema(member)
 
 
-def _foreign(member: Any) -> dict[str, Any] | None:
+def _user_type_schema(member: Any) -> dict[str, Any] | None:
     """A type only its user knows; a function is given by its name."""
-    if is_function(member):
+    if asks_for_function(member):
         return None
     from pydantic import PydanticUserError, TypeAdapter
     from pydantic.errors import PydanticInvalidForJsonSchema

@@ -5,8 +5,9 @@ import math
 import re
 from typing import Any
 
-from paramsched.config._places import Lines, Place
-from paramsched.config._raw import Pairs, few_values, number_of, too_deep
+from paramsched.config._plain_data import Pairs, number_from_text, refuse_many_values
+from paramsched.config._text_places import Place, TextLines
+from paramsched.config.text_limits import nested_too_deep
 from paramsched.errors import ConfigError
 
 _TOKEN = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[\[\]{}:,]|[^\s"\[\]{}:,]+)', re.DOTALL)
@@ -17,25 +18,25 @@ _OF_CAUSE = (
 )
 
 
-def read(text: str, source: str) -> Any:
+def read_json(text: str, source: str) -> Any:
     """What a JSON text holds; mappings as `Pairs`."""
     try:
         data = json.loads(
             text,
             object_pairs_hook=Pairs,
-            parse_int=number_of,
+            parse_int=number_from_text,
             parse_constant=lambda word: math.nan if word == "NaN" else math.inf,
         )
     except json.JSONDecodeError as error:
-        offset, found, instead = _cause(text, error)
-        raise ConfigError(source, [Lines(text).fault(offset, f"no JSON: {found}", instead)]) from None
+        offset, found, instead = _json_cause(text, error)
+        raise ConfigError(source, [TextLines(text).fault(offset, f"no JSON: {found}", instead)]) from None
     except RecursionError:
-        raise too_deep(text, source) from None
-    few_values(data, source)
+        raise nested_too_deep(text, source) from None
+    refuse_many_values(data, source)
     return data
 
 
-def places(text: str) -> Place:
+def json_places(text: str) -> Place:
     """Where the values of a JSON text stand; only of a text that `read` can read."""
     root = Place(0, 0, parts=[])
     stack = [root]
@@ -69,12 +70,12 @@ def places(text: str) -> Place:
     return root.parts[0] if isinstance(root.parts, list) and root.parts else Place(0, 0)
 
 
-def write(data: Any) -> str:
+def write_json(data: Any) -> str:
     """A JSON text that reads back as `data`."""
     return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _cause(text: str, error: json.JSONDecodeError) -> tuple[int, str, str]:
+def _json_cause(text: str, error: json.JSONDecodeError) -> tuple[int, str, str]:
     """Where a text stops to be JSON, why, and what to write."""
     offset = min(error.pos, len(text))
     at = text[offset : offset + 1]

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from paramsched.config._faults import Faults
-from paramsched.config._names import Names
+from paramsched.config.faults import Faults
+from paramsched.config.shape_names import ShapeNames
 from paramsched.errors import InvalidArgument
 from paramsched.schedules import Schedule, faults_in, parse
 from paramsched.schedules import value_in as value_of_text
 
 
-def schedule_in(text: str, path: str, names: Names, faults: Faults) -> Schedule | None:
+def read_schedule_line(text: str, path: str, names: ShapeNames, faults: Faults) -> Schedule | None:
     """The schedule a line says; nothing, where no more faults would be listed."""
     if faults.full:
         return None
@@ -22,7 +22,7 @@ def schedule_in(text: str, path: str, names: Names, faults: Faults) -> Schedule 
     return None
 
 
-def value_in(text: str, names: Names, prefix: str = "") -> Any:
+def read_expression(text: str, names: ShapeNames, prefix: str = "") -> Any:
     """What an expression says: a level, a curve, a rule.
 
     Args:

@@ -9,20 +9,23 @@ from typing import Any, final
 
 from paramsched._calls import build
 from paramsched._vocabulary import NOWHERE, our_word
-from paramsched.config._faults import Faults, kind, meant, shown, within
-from paramsched.config._kinds import (
-    Kind,
-    alternatives,
-    choices,
-    is_function,
-    items_of,
-    kind_of,
-    signature_of,
+from paramsched.config._annotations import (
+    ArgumentKind,
+    annotated_signature,
+    asks_for_function,
+    item_annotations,
+    kind_of_argument,
+    literal_values,
     takes_none,
+    union_members,
 )
-from paramsched.config._lines import schedule_in, value_in
-from paramsched.config._names import Names
-from paramsched.config._raw import Unreadable, unreadable
+from paramsched.config._plain_data import BadValue, bad_values_in
+from paramsched.config.data_paths import child_path
+from paramsched.config.faults import Faults
+from paramsched.config.near_names import did_you_mean
+from paramsched.config.schedule_text import read_expression, read_schedule_line
+from paramsched.config.shape_names import ShapeNames
+from paramsched.config.value_words import short_json, type_in_words
 from paramsched.curves import CONSTANTS, FAMILIES, Curve, curve_of
 from paramsched.errors import InvalidArgument
 from paramsched.feedback.base import Guided, MetricRule
@@ -46,10 +49,10 @@ _A_CURVE = "Write cosine, or {power: 2}"
 
 
 @final
-class Reader:
+class ScheduleReader:
     """Reads the values of one config; every fault is noted and stands for `MISSING`."""
 
-    def __init__(self, names: Names, faults: Faults) -> None:
+    def __init__(self, names: ShapeNames, faults: Faults) -> None:
         self.names, self.faults = names, faults
 
     # ---------------------------------------------------------------- schedules
@@ -57,14 +60,14 @@ class Reader:
     def bound(self, value: Any, path: str) -> Any:
         """What a field follows: a schedule, or a metric rule by itself."""
         match value:
-            case Unreadable():
+            case BadValue():
                 return self.unread(value, path)
             case bool() | None:
-                return self.fault(path, f"{shown(value)} is {kind(value)}, no schedule", _FORMS)
+                return self.fault(path, f"{short_json(value)} is {type_in_words(value)}, no schedule", _FORMS)
             case int() | float():
-                return self.kept(path, lambda: schedule_of(self.number(value), lambda: shown(value)))
+                return self.kept(path, lambda: schedule_of(self.number(value), lambda: short_json(value)))
             case str():
-                found = schedule_in(value, path, self.names, self.faults)
+                found = read_schedule_line(value, path, self.names, self.faults)
                 return MISSING if found is None else found
             case list():
                 return self.sequence(value, path)
@@ -93,11 +96,13 @@ class Reader:
 
     def several(self, values: Any, path: str, read: Callable[[Any, str], Any] | None = None) -> Any:
         """A list of schedules, at least one."""
-        if isinstance(values, Unreadable):
+        if isinstance(values, BadValue):
             return self.unread(values, path)
         if not isinstance(values, list) or not values:
-            return self.fault(path, f"{shown(values)} is no list of schedules", 'Write ["warmup(100)", "cosine()"]')
-        found = [(read or self.schedule)(value, within(path, index)) for index, value in enumerate(values)]
+            return self.fault(
+                path, f"{short_json(values)} is no list of schedules", 'Write ["warmup(100)", "cosine()"]'
+            )
+        found = [(read or self.schedule)(value, child_path(path, index)) for index, value in enumerate(values)]
         return MISSING if any(one is MISSING for one in found) else found
 
     def mapping(self, value: dict[Any, Any], path: str) -> Any:
@@ -112,7 +117,7 @@ class Reader:
         builder = self.names.find(str(name))
         if builder is None:
             known = [*self.names.everything(), *OPERATORS]
-            return self.fault(path, f'"{str(name)[:60]}" is no schedule; {meant(str(name), known)}', _FORMS)
+            return self.fault(path, f'"{str(name)[:60]}" is no schedule; {did_you_mean(str(name), known)}', _FORMS)
         found = self.call(str(name), builder, given, path)
         if found is not MISSING and not isinstance(found, (Schedule, MetricRule)):
             return self.fault(path, f"{name} gives a {type(found).__name__}, no schedule", "Return a schedule")
@@ -139,7 +144,7 @@ class Reader:
 
     def call(self, name: str, builder: Callable[..., Any], given: Any, path: str) -> Any:
         """What `builder` makes of `{argument: value}`, `[values]` or one value."""
-        signature = signature_of(builder)
+        signature = annotated_signature(builder)
         before = self.faults.count
         bound = inspect.BoundArguments(signature, self.assigned(name, signature, given, path))
         if self.faults.count > before:
@@ -161,7 +166,7 @@ class Reader:
                 else:
                     nearest = self.word(str(key), parameters, name)
                     slips.append(nearest)
-                    self.fault(within(path, key), f'{name} has no argument "{key}"; {nearest}', at_key=True)
+                    self.fault(child_path(path, key), f'{name} has no argument "{key}"; {nearest}', at_key=True)
         elif given is not None:
             raw = self.positional(name, list(parameters.values()), given if isinstance(given, list) else [given], path)
         for key, one in parameters.items():
@@ -169,12 +174,14 @@ class Reader:
             named = {f'did you mean "{key}"?', f'here it is "{key}"'}
             if required and key not in raw and named.isdisjoint(slips):
                 self.fault(path, f'{name} needs the argument "{key}"', f"Write {{{name}: {{{key}: …}}}}")
-        return {key: self.argument(one, raw[key], within(path, key)) for key, one in parameters.items() if key in raw}
+        return {
+            key: self.argument(one, raw[key], child_path(path, key)) for key, one in parameters.items() if key in raw
+        }
 
     def word(self, key: str, parameters: Iterable[str], function: str) -> str:
         """What an unknown argument is called here: by a peer's word for it, else by its spelling."""
         ours = our_word(key, parameters, function)
-        return f'here it is "{ours}"' if ours is not None else NOWHERE.get(key) or meant(key, parameters)
+        return f'here it is "{ours}"' if ours is not None else NOWHERE.get(key) or did_you_mean(key, parameters)
 
     def positional(self, name: str, parameters: list[inspect.Parameter], given: list[Any], path: str) -> dict[str, Any]:
         places = [one for one in parameters if one.kind not in (one.KEYWORD_ONLY, one.VAR_KEYWORD)]
@@ -194,8 +201,8 @@ class Reader:
         annotation = Any if parameter.annotation is parameter.empty else parameter.annotation
         if parameter.kind is parameter.VAR_POSITIONAL:
             if not isinstance(value, list):
-                return self.fault(path, f"{shown(value)} is {kind(value)}, no list", "Write [ … ]")
-            return tuple(self.value(annotation, one, within(path, index)) for index, one in enumerate(value))
+                return self.fault(path, f"{short_json(value)} is {type_in_words(value)}, no list", "Write [ … ]")
+            return tuple(self.value(annotation, one, child_path(path, index)) for index, one in enumerate(value))
         if parameter.kind is parameter.VAR_KEYWORD:
             return {key: self.value(annotation, one, path) for key, one in value.items()}
         if value is None and takes_none(parameter):
@@ -206,19 +213,19 @@ class Reader:
 
     def value(self, annotation: Any, value: Any, path: str) -> Any:
         """A value as its annotation asks for it."""
-        if isinstance(value, Unreadable):
-            curve = kind_of(annotation) is Kind.CURVE
+        if isinstance(value, BadValue):
+            curve = kind_of_argument(annotation) is ArgumentKind.CURVE
             return self.fault(path, value.found, _A_CURVE if curve else value.instead)
-        match kind_of(annotation):
-            case Kind.SCHEDULE:
+        match kind_of_argument(annotation):
+            case ArgumentKind.SCHEDULE:
                 return self.schedule(value, path)
-            case Kind.RULE:
+            case ArgumentKind.RULE:
                 return self.rule(value, path)
-            case Kind.LEVEL:
+            case ArgumentKind.LEVEL:
                 return self.level(value, path)
-            case Kind.DURATION:
+            case ArgumentKind.DURATION:
                 return self.length(value, path)
-            case Kind.CURVE:
+            case ArgumentKind.CURVE:
                 return self.curve(value, path)
         return self.other(annotation, value, path)
 
@@ -230,7 +237,7 @@ class Reader:
                 pass
             case int() | float():
                 return self.kept(path, lambda: finite("level", self.number(value)))
-            case {"absolute": Unreadable() as number} if len(value) == 1:
+            case {"absolute": BadValue() as number} if len(value) == 1:
                 return self.unread(number, path)
             case {"absolute": number} if len(value) == 1:
                 return self.kept(path, lambda: Absolute(self.number(number)))
@@ -238,15 +245,15 @@ class Reader:
                 found = self.expression(value)
                 if isinstance(found, Absolute):
                     return found
-        return self.fault(path, f"{shown(value)} is {kind(value)}, no level", instead)
+        return self.fault(path, f"{short_json(value)} is {type_in_words(value)}, no level", instead)
 
     def length(self, value: Any, path: str, instead: str | None = None) -> Any:
         """A Duration; `instead` is what to write at a place where not every length can stand."""
         usual = instead or 'Write 500 for updates, "10 epochs" or "5%"'
-        if isinstance(value, Unreadable):
+        if isinstance(value, BadValue):
             return self.fault(path, value.found, usual)
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-            return self.fault(path, f"{shown(value)} is {kind(value)}, no length", usual)
+            return self.fault(path, f"{short_json(value)} is {type_in_words(value)}, no length", usual)
         if instead is None:
             return self.kept(path, lambda: Duration.of(value))
         try:
@@ -263,9 +270,9 @@ class Reader:
                     return CONSTANTS[text]
                 if text not in FAMILIES:
                     known = [*CONSTANTS, *FAMILIES]
-                    return self.fault(path, f'"{text[:60]}" is no curve; {meant(text, known)}')
+                    return self.fault(path, f'"{text[:60]}" is no curve; {did_you_mean(text, known)}')
                 return self.kept(path, lambda: curve_of(text))
-            found = self.kept(path, lambda: value_in(value, self.names, prefix="curves."))
+            found = self.kept(path, lambda: read_expression(value, self.names, prefix="curves."))
             if found is MISSING or isinstance(found, Curve):
                 return found
         if isinstance(value, dict) and len(value) == 1:
@@ -275,8 +282,8 @@ class Reader:
                 return self.call(name, FAMILIES[name], given, path)
             if name in CONSTANTS:
                 return self.fault(path, f"{name} takes no arguments", f"Write {name}")
-            return self.fault(path, f'"{name[:60]}" is no curve; {meant(name, [*CONSTANTS, *FAMILIES])}')
-        return self.fault(path, f"{shown(value)} is {kind(value)}, no curve", _A_CURVE)
+            return self.fault(path, f'"{name[:60]}" is no curve; {did_you_mean(name, [*CONSTANTS, *FAMILIES])}')
+        return self.fault(path, f"{short_json(value)} is {type_in_words(value)}, no curve", _A_CURVE)
 
     def rule(self, value: Any, path: str) -> Any:
         """`{rules.linear: {start: 0.1}}`, or the text `rules.linear(0.1)`."""
@@ -286,50 +293,52 @@ class Reader:
             if name in RULES:
                 return self.call(f"rules.{name}", RULES[name], given, path)
             return self.fault(
-                path, f'"{name[:60]}" is no rule; {meant(name, RULES)}', "Write {rules.linear: {start: 0.1}}"
+                path, f'"{name[:60]}" is no rule; {did_you_mean(name, RULES)}', "Write {rules.linear: {start: 0.1}}"
             )
         if isinstance(value, str):
-            found = self.kept(path, lambda: value_in(value, self.names))
+            found = self.kept(path, lambda: read_expression(value, self.names))
             if found is MISSING or isinstance(found, Rule):
                 return found
-        return self.fault(path, f"{shown(value)} is {kind(value)}, no rule", "Write rules.linear(0.1, end=5)")
+        return self.fault(
+            path, f"{short_json(value)} is {type_in_words(value)}, no rule", "Write rules.linear(0.1, end=5)"
+        )
 
     def other(self, annotation: Any, value: Any, path: str) -> Any:
         """Numbers, text, choices, lists of these; for what a user's own shape asks beyond them pydantic decides."""
-        members = [one for one in alternatives(annotation) if one is not NoneType]
-        lists = any(items_of(member) is not None for member in members)
-        inner = () if lists and isinstance(value, list) else tuple(unreadable(value))
+        members = [one for one in union_members(annotation) if one is not NoneType]
+        lists = any(item_annotations(member) is not None for member in members)
+        inner = () if lists and isinstance(value, list) else tuple(bad_values_in(value))
         for one in inner:
             self.unread(one, path)
         if inner:
             return MISSING
         if Any in members or inspect.Parameter.empty in members or object in members:
             return value
-        allowed = [choice for member in members for choice in choices(member)]
+        allowed = [choice for member in members for choice in literal_values(member)]
         if any(value == choice and type(value) is type(choice) for choice in allowed):
             return value
         for member in members:
-            if _fits(member, value):
+            if _is_of_type(member, value):
                 return self.kept(path, lambda: self.number(value)) if member is float else value
         for member in members:
-            items = items_of(member)
+            items = item_annotations(member)
             if items is not None and isinstance(value, list):
                 return self.items(items, value, path)
         if allowed:
-            text = f"; {meant(value, map(str, allowed))}" if isinstance(value, str) else ""
-            return self.fault(path, f"{shown(value)} is none of {', '.join(map(shown, allowed))}{text}")
-        words = [word for member in members if (word := _word(member))]
+            text = f"; {did_you_mean(value, map(str, allowed))}" if isinstance(value, str) else ""
+            return self.fault(path, f"{short_json(value)} is none of {', '.join(map(short_json, allowed))}{text}")
+        words = [word for member in members if (word := _type_asked_for(member))]
         if len(words) == len(members):
-            return self.fault(path, f"{shown(value)} is {kind(value)}, not {' or '.join(words)}")
+            return self.fault(path, f"{short_json(value)} is {type_in_words(value)}, not {' or '.join(words)}")
         return self.foreign(annotation, value, path)
 
     def items(self, items: tuple[Any, ...], values: list[Any], path: str) -> Any:
         if len(items) == 2 and items[1] is ...:
-            return tuple(self.value(items[0], value, within(path, index)) for index, value in enumerate(values))
+            return tuple(self.value(items[0], value, child_path(path, index)) for index, value in enumerate(values))
         if len(items) != len(values):
-            return self.fault(path, f"{shown(values)} has {len(values)} items, not {len(items)}")
+            return self.fault(path, f"{short_json(values)} has {len(values)} items, not {len(items)}")
         pairs = zip(items, values, strict=True)
-        return tuple(self.value(item, value, within(path, index)) for index, (item, value) in enumerate(pairs))
+        return tuple(self.value(item, value, child_path(path, index)) for index, (item, value) in enumerate(pairs))
 
     def foreign(self, annotation: Any, value: Any, path: str) -> Any:
         """A type only its user knows: pydantic reads it, strictly, as it would from JSON."""
@@ -343,8 +352,8 @@ class Reader:
             for one in error.errors(include_url=False, include_input=False):
                 place = path
                 for key in one["loc"]:
-                    place = within(place, key)
-                self.fault(place, f"{shown(value)}: {one['msg']}")
+                    place = child_path(place, key)
+                self.fault(place, f"{short_json(value)}: {one['msg']}")
         except PydanticUserError:  # no type pydantic knows either: the builder has to judge
             return value
         return MISSING
@@ -355,7 +364,7 @@ class Reader:
         self.faults.add(path, found, instead, at_key=at_key)
         return MISSING
 
-    def unread(self, value: Unreadable, path: str) -> Any:
+    def unread(self, value: BadValue, path: str) -> Any:
         return self.fault(path, value.found, value.instead)
 
     def kept(self, path: str, make: Callable[[], Any], arguments: Iterable[str] = ()) -> Any:
@@ -364,7 +373,7 @@ class Reader:
             return make()
         except InvalidArgument as refusal:
             argument = refusal.argument
-            place = within(path, argument) if argument is not None and argument in arguments else path
+            place = child_path(path, argument) if argument is not None and argument in arguments else path
             self.faults.refuse(place, refusal)
         except (TypeError, ValueError, ArithmeticError, LookupError) as error:  # from a user's own builder
             self.faults.add(path, f"{type(error).__name__}: {error}")
@@ -380,12 +389,12 @@ class Reader:
 
     def expression(self, text: str) -> Any:
         try:
-            return value_in(text, self.names)
+            return read_expression(text, self.names)
         except (InvalidArgument, TypeError, ArithmeticError):
             return MISSING
 
 
-def _fits(member: Any, value: Any) -> bool:
+def _is_of_type(member: Any, value: Any) -> bool:
     if isinstance(value, bool):
         return member is bool
     if member is float:
@@ -395,10 +404,10 @@ def _fits(member: Any, value: Any) -> bool:
     return member is str and isinstance(value, str)
 
 
-def _word(member: Any) -> str:
+def _type_asked_for(member: Any) -> str:
     plain = {float: "a number", int: "a whole number", str: "text", bool: "true or false"}
     if member in plain:
         return plain[member]
-    if items_of(member) is not None:
+    if item_annotations(member) is not None:
         return "a list"
-    return "the name of a registered function" if is_function(member) else ""
+    return "the name of a registered function" if asks_for_function(member) else ""

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from paramsched.config._places import Lines
+from paramsched.config._text_places import TextLines
 from paramsched.errors import Fault
 
 # All that YAML allows, but the mark of byte order, which belongs to the begin of a file.
@@ -23,23 +23,23 @@ _MEANINGS = {
 }
 
 
-def fault_of(text: str, error: Any) -> Fault:
+def yaml_fault(text: str, error: Any) -> Fault:
     """The fault that a parser's error stands for.
 
     Args:
         text: the whole text.
         error: a `yaml.YAMLError`.
     """
-    lines = Lines(text)
+    lines = TextLines(text)
     control = _CONTROL.search(text)
     if control:
         found = f"the character {control[0].encode('unicode_escape').decode()} is no text"
         return lines.fault(control.start(), f"no YAML: {found}", "Leave it out")
-    offset, found, instead = _cause(text, error, lines)
+    offset, found, instead = _yaml_cause(text, error, lines)
     return lines.fault(min(offset, len(text)), f"no YAML: {found}", instead)
 
 
-def _cause(text: str, error: Any, lines: Lines) -> tuple[int, str, str]:
+def _yaml_cause(text: str, error: Any, lines: TextLines) -> tuple[int, str, str]:
     """Where, what was found, what to write."""
     mark, context = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     said = " ".join(str(getattr(error, "problem", None) or error).split())
@@ -52,9 +52,9 @@ def _cause(text: str, error: Any, lines: Lines) -> tuple[int, str, str]:
     if indent and "\t" in indent[0]:
         return first + indent[0].index("\t"), "the line begins with a tab; YAML counts spaces", "Write two spaces"
     if "quoted scalar" in doing and context is not None:
-        return _in_quotes(text, offset, context.index, said)
+        return _quote_fault(text, offset, context.index, said)
     if "flow" in doing and context is not None:
-        return _in_brackets(text, offset, context.index, lines)
+        return _bracket_fault(text, offset, context.index, lines)
     at = text[offset : offset + 1]
     if at in ("]", "}"):
         return offset, f"nothing is open that {at} closes", f"Leave {at} out, or put the text in quotes"
@@ -68,17 +68,17 @@ def _cause(text: str, error: Any, lines: Lines) -> tuple[int, str, str]:
         return start, _MEANINGS[sign], _QUOTE_IT
     if before.endswith(("'", '"')) and at not in ("", ":"):
         return offset, "something stands behind a closed quote", _QUOTE_IT
-    return _of_lines(offset, said, lines)
+    return _line_fault(offset, said, lines)
 
 
-def _in_quotes(text: str, offset: int, begin: int, said: str) -> tuple[int, str, str]:
+def _quote_fault(text: str, offset: int, begin: int, said: str) -> tuple[int, str, str]:
     quote = text[begin : begin + 1]
     if "end of stream" in said or "document indicator" in said:
         return begin, f"the quote {quote} is never closed", f"Write {quote} at the end of the text"
     return offset, "a backslash in double quotes begins an escape", "Put the text in single quotes"
 
 
-def _in_brackets(text: str, offset: int, begin: int, lines: Lines) -> tuple[int, str, str]:
+def _bracket_fault(text: str, offset: int, begin: int, lines: TextLines) -> tuple[int, str, str]:
     """Inside brackets or braces: never closed, closed by another, or something between two entries."""
     opening = text[begin : begin + 1]
     closing = _CLOSING.get(opening, "]")
@@ -110,14 +110,14 @@ def _end_of_brackets(text: str, begin: int) -> int | None:
     return None
 
 
-def _of_lines(offset: int, said: str, lines: Lines) -> tuple[int, str, str]:
+def _line_fault(offset: int, said: str, lines: TextLines) -> tuple[int, str, str]:
     """What is wrong with the line itself, or with how deep it begins."""
     number = lines.of(offset)[0]
     line = lines.line(number)
     indent = len(line) - len(line.lstrip(" "))
     first = lines.begins[number - 1]
-    levels, before = _levels(lines, number)
-    above = "" if before is None else _bare(lines.line(before)).strip()
+    levels, before = _open_levels(lines, number)
+    above = "" if before is None else _without_comment(lines.line(before)).strip()
     if before is not None and ":" not in above and not above.startswith(("-", ".", "%")):
         name = above
         place = lines.begins[before - 1] + len(lines.line(before).rstrip())
@@ -138,12 +138,12 @@ def _of_lines(offset: int, said: str, lines: Lines) -> tuple[int, str, str]:
     return offset, said, "Put a text with colons, commas or quotes in quotes"
 
 
-def _levels(lines: Lines, number: int) -> tuple[list[int], int | None]:
+def _open_levels(lines: TextLines, number: int) -> tuple[list[int], int | None]:
     """How deep the mappings begin that are open before a line, and the number of the line above that says something."""
     levels: list[int] = []
     before = None
     for above in range(1, number):
-        line = _bare(lines.line(above))
+        line = _without_comment(lines.line(above))
         if not line.strip():
             continue
         indent = len(line) - len(line.lstrip(" "))
@@ -155,10 +155,10 @@ def _levels(lines: Lines, number: int) -> tuple[list[int], int | None]:
     return levels, before
 
 
-def _bare(line: str) -> str:
+def _without_comment(line: str) -> str:
     """A line without its comment."""
     return re.sub(r"(^|\s)#.*", "", line).rstrip()
 
 
 def _has_value(line: str) -> bool:
-    return bool(re.search(r":\s+\S", _bare(line)))
+    return bool(re.search(r":\s+\S", _without_comment(line)))

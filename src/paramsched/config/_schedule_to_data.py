@@ -17,33 +17,33 @@ from paramsched.time import Duration
 _LONG = 1500  # characters: quoting may double a line, and no line of a file has more than 10,000
 
 
-def spelled(schedule: Schedule) -> Any:
+def schedule_to_data(schedule: Schedule) -> Any:
     """Text, or lists and mappings of text and numbers; the shorter of what can be read back.
 
     >>> from paramsched.schedules import cosine, warmup
-    >>> spelled(warmup(10) >> cosine())
+    >>> schedule_to_data(warmup(10) >> cosine())
     'warmup(10) >> cosine()'
     """
     text = str(schedule)
-    return text if len(text) <= _LONG else _opened(schedule)
+    return text if len(text) <= _LONG else _schedule_in_parts(schedule)
 
 
-def _opened(schedule: Any) -> Any:
+def _schedule_in_parts(schedule: Any) -> Any:
     match schedule:
         case FromFunction():
             return str(schedule)  # a name, not a value
         case Sequence(stages=stages):
-            return [spelled(stage) for stage in stages]
+            return [schedule_to_data(stage) for stage in stages]
         case Product(operands=operands):
-            return {"product": [spelled(operand) for operand in operands]}
+            return {"product": [schedule_to_data(operand) for operand in operands]}
         case Sum(operands=operands):
-            return {"sum": [spelled(operand) for operand in operands]}
+            return {"sum": [schedule_to_data(operand) for operand in operands]}
         case Guided(schedule=inner, guides=rules):
-            return {"product": [spelled(inner), *map(_call, rules)]}
-    return _call(schedule)
+            return {"product": [schedule_to_data(inner), *map(_call_to_data, rules)]}
+    return _call_to_data(schedule)
 
 
-def _call(value: Any) -> Any:
+def _call_to_data(value: Any) -> Any:
     if type(value) not in _BUILDERS:
         raise PlanError("dump(plan)", f"no registered shape makes a {type(value).__name__}", "Register it with @shape")
     name, builder = _BUILDERS[type(value)]
@@ -52,11 +52,11 @@ def _call(value: Any) -> Any:
         argument = getattr(value, parameter.name)
         default = None if parameter.default is parameter.empty else parameter.default
         if argument is not None and (parameter.default is parameter.empty or written(argument) != written(default)):
-            arguments[parameter.name] = _value(argument)
+            arguments[parameter.name] = _argument_to_data(argument)
     return {name: arguments}
 
 
-def _value(value: Any) -> Any:
+def _argument_to_data(value: Any) -> Any:
     match value:
         case Duration():
             return value.updates if value.is_resolved else str(value)
@@ -65,10 +65,10 @@ def _value(value: Any) -> Any:
         case Curve():
             return str(value)
         case tuple():
-            return [_value(item) for item in value]
+            return [_argument_to_data(item) for item in value]
         case Schedule():
-            return spelled(value)
+            return schedule_to_data(value)
         case Rule():
             text = str(value)
-            return text if len(text) <= _LONG else _call(value)
+            return text if len(text) <= _LONG else _call_to_data(value)
     return value

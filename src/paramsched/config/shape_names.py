@@ -16,7 +16,7 @@ ShapeLike = Callable[..., Any]
 
 
 @final
-class Names:
+class ShapeNames:
     """The names one config may use.
 
     Args:
@@ -38,19 +38,19 @@ class Names:
 
     def find(self, name: str) -> ShapeLike | None:
         """The builder of that name; plugins are only loaded for a name nothing else has."""
-        return SHAPES.get(name) or self.own.get(name) or plugins().get(name)
+        return SHAPES.get(name) or self.own.get(name) or plugin_shapes().get(name)
 
     def everything(self) -> Mapping[str, ShapeLike]:
-        return {**plugins(), **self.own, **SHAPES}
+        return {**plugin_shapes(), **self.own, **SHAPES}
 
     def called_in(self, text: str) -> Mapping[str, ShapeLike]:
         """The builders beyond the registered ones that a line of text may call."""
         unknown = [name for name in _CALLED.findall(text) if name not in SHAPES and name not in self.own]
-        return {**plugins(), **self.own} if unknown else self.own
+        return {**plugin_shapes(), **self.own} if unknown else self.own
 
 
 @cache
-def plugins() -> Mapping[str, ShapeLike]:
+def plugin_shapes() -> Mapping[str, ShapeLike]:
     """The shapes of installed packages, by the entry-point group `paramsched.shapes`; loaded once.
 
     An entry point names a builder, or a list of them.

@@ -1,15 +1,10 @@
 """Faults of a config: collected, each with its path, and raised together."""
 
-import json
-import re
-from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import final
 
 from paramsched.errors import ConfigError, Fault, InvalidArgument
 
 _MOST = 200  # faults that are listed; a file may hold a hundred thousand
-_PLAIN = re.compile(r"[\w.-]+(\[\d+\])?")
 
 
 @final
@@ -71,51 +66,3 @@ class Faults:
         """Raise a ConfigError if there is a fault."""
         if self.count:
             raise ConfigError(source, self.found())
-
-
-def within(path: str, key: object) -> str:
-    """The path of an entry: `$.groups.head`, `$.lr[1]`.
-
-    >>> within(within("$", "lr"), 1), within("$", "betas[0]"), within("$", "a key")
-    ('$.lr[1]', '$.betas[0]', '$["a key"]')
-    """
-    if isinstance(key, int):
-        return f"{path}[{key}]"
-    text = str(key)
-    return f"{path}.{text}" if _PLAIN.fullmatch(text) else f"{path}[{json.dumps(text[:60], ensure_ascii=False)}]"
-
-
-def shown(value: object) -> str:
-    """A value as a file spells it, shortened.
-
-    >>> shown(True), shown(None), shown({"a": [1]}), shown("x" * 100)[-4:]
-    ('true', 'null', '{"a": [1]}', 'xxx…')
-    """
-    try:
-        text = json.dumps(value, ensure_ascii=False)
-    except (TypeError, ValueError, RecursionError):
-        text = f"a {type(value).__name__}"
-    return text if len(text) <= 60 else text[:59] + "…"
-
-
-def kind(value: object) -> str:
-    """What a value is, in the words of files.
-
-    >>> kind(True), kind([1]), kind("x"), kind(None)
-    ('a boolean', 'a list', 'text', 'nothing')
-    """
-    if isinstance(value, bool):
-        return "a boolean"
-    names = {int: "a number", float: "a number", str: "text", list: "a list", dict: "a mapping", type(None): "nothing"}
-    return names.get(type(value), f"a {type(value).__name__}")
-
-
-def meant(name: str, known: Iterable[str]) -> str:
-    """The clause that names the nearest right name, or the right ones.
-
-    >>> meant("weight_decy", ["lr", "weight_decay"]), meant("xyz", ["lr", "eps"])
-    ('did you mean "weight_decay"?', 'known: eps, lr')
-    """
-    names = sorted(set(known))
-    close = get_close_matches(name, names, n=1, cutoff=0.6)
-    return f'did you mean "{close[0]}"?' if close else f"known: {', '.join(names)}"

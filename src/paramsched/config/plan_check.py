@@ -1,18 +1,18 @@
 """What can be said about a plan before it runs, with what is known of the run or without."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
 from typing import Any, Literal, final
 
-from paramsched.config._faults import within
-from paramsched.config.traps import traps_of
+from paramsched.config._traps import traps_in_binding
+from paramsched.config.data_paths import child_path
+from paramsched.config.plan_units import durations_in, values_inside
 from paramsched.errors import InvalidArgument, MissingFact, Unresolved
 from paramsched.plan import Binding, Plan, Target
 from paramsched.schedules import Schedule
 from paramsched.schedules._span import Span
-from paramsched.schedules.rules import Rule
 from paramsched.schedules.sequence import Sequence
 from paramsched.time import Calendar, Duration
 
@@ -56,64 +56,36 @@ def check(plan: Plan, calendar: Calendar | None = None, *, native: bool = True) 
     $.lr: warning: linear(over="30 epochs") takes 150% of the horizon; the run ends inside
     """
     found = list(_two_horizons(plan, calendar))
-    trial = None if found else _trial(plan, calendar)
+    trial = None if found else _trial_run(plan, calendar)
     for binding in plan.bindings:
-        path = path_of(binding)
-        errors = list(dict.fromkeys(_errors(binding.schedule, trial)))
+        path = binding_path(binding)
+        errors = list(dict.fromkeys(_errors_in(binding.schedule, trial)))
         found += [Finding("error", path, message) for message in errors]
-        found += [Finding("warning", path, message) for message in (traps_of(binding) if native else ())]
+        found += [Finding("warning", path, message) for message in (traps_in_binding(binding) if native else ())]
         if not errors and trial is not None:
-            found += [Finding(severity, path, message) for severity, message in _beyond(binding.schedule, trial)]
-    found += _contradictions(plan)
+            found += [
+                Finding(severity, path, message) for severity, message in _beyond_horizon(binding.schedule, trial)
+            ]
+    found += _contradicting_fields(plan)
     return tuple(found)
 
 
-def path_of(binding: Binding) -> str:
+def binding_path(binding: Binding) -> str:
     """Where a file has a binding.
 
-    >>> path_of(Binding("lr", 0.1, groups="head"))
+    >>> binding_path(Binding("lr", 0.1, groups="head"))
     '$.groups.head.lr'
     """
     if isinstance(binding.field, Target):
-        return within(within("$.targets", binding.name), "schedule")
+        return child_path(child_path("$.targets", binding.name), "schedule")
     if isinstance(binding.groups, (str, int)):
-        return within(within("$.groups", binding.groups), binding.name)
-    return within("$", binding.name)
-
-
-def durations(value: Any) -> Iterator[Duration]:
-    """Every length in a schedule; a rule counts as one of its ticks."""
-    for part in _parts(value):
-        if isinstance(part, Duration):
-            yield part
-        elif isinstance(part, Rule):
-            yield Duration.of("1 epoch" if part.by == "epoch" else "1 step")
-
-
-def units(plan: Plan) -> frozenset[str]:
-    """The units a plan uses, its horizon included.
-
-    >>> sorted(units(Plan(lr="warmup('5%') >> cosine()", horizon="20 epochs")))
-    ['epochs', 'percent']
-    """
-    lengths = [length for binding in plan.bindings for length in durations(binding.schedule)]
-    lengths += [plan.horizon] if plan.horizon is not None else []
-    return frozenset(unit for length in lengths for unit, _ in length.terms)
-
-
-def _parts(value: Any) -> Iterator[Any]:
-    yield value
-    if isinstance(value, tuple):
-        for item in value:
-            yield from _parts(item)
-    elif isinstance(value, (Schedule, Rule)):
-        for field in fields(value):  # type: ignore[arg-type]  # every schedule and rule is a dataclass
-            yield from _parts(getattr(value, field.name))
+        return child_path(child_path("$.groups", binding.groups), binding.name)
+    return child_path("$", binding.name)
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class _Trial:
+class _TrialRun:
     """A run to try a plan in.
 
     Args:
@@ -126,7 +98,7 @@ class _Trial:
 
     def knows(self, schedule: Schedule) -> bool:
         """Whether every length of a schedule can be converted."""
-        return {unit for length in durations(schedule) for unit, _ in length.terms} <= self.units
+        return {unit for length in durations_in(schedule) for unit, _ in length.terms} <= self.units
 
 
 def _two_horizons(plan: Plan, calendar: Calendar | None) -> Iterator[Finding]:
@@ -141,16 +113,16 @@ def _two_horizons(plan: Plan, calendar: Calendar | None) -> Iterator[Finding]:
         yield Finding("error", "$.horizon", f"{found}. Give one of the two")
 
 
-def _trial(plan: Plan, calendar: Calendar | None) -> _Trial | None:
+def _trial_run(plan: Plan, calendar: Calendar | None) -> _TrialRun | None:
     """The run that is known, else one in which the horizon's own unit, and per cent, mean something and no other."""
     if calendar is not None and (known := _known_run(plan, calendar)) is not None:
         return known
     horizon = plan.horizon
     if horizon is None:
-        return _Trial(_span(Calendar(total=10**6)), frozenset(["percent"]))
+        return _TrialRun(_span_of_run(Calendar(total=10**6)), frozenset(["percent"]))
     names = {unit for unit, _ in horizon.terms}
     if names == {"updates"}:
-        return _Trial(_span(Calendar(total=horizon)), frozenset(["updates", "percent"]))
+        return _TrialRun(_span_of_run(Calendar(total=horizon)), frozenset(["updates", "percent"]))
     if len(names) > 1:
         return None
     # One update to a hundredth of the unit, so that decimals such as "2.5 epochs" stay what they are.
@@ -164,10 +136,10 @@ def _trial(plan: Plan, calendar: Calendar | None) -> _Trial | None:
             calendar = Calendar(total=horizon, tokens_per_step=0.01)
         case _:
             calendar = Calendar(total=horizon, seconds_per_step=0.01)
-    return _Trial(_span(calendar), frozenset([unit, "percent"]))
+    return _TrialRun(_span_of_run(calendar), frozenset([unit, "percent"]))
 
 
-def _known_run(plan: Plan, calendar: Calendar) -> _Trial | None:
+def _known_run(plan: Plan, calendar: Calendar) -> _TrialRun | None:
     """The run a calendar describes; None where it does not say how long it is."""
     horizon = calendar.total if plan.horizon is None else plan.horizon
     if horizon is None:
@@ -182,17 +154,18 @@ def _known_run(plan: Plan, calendar: Calendar) -> _Trial | None:
         "tokens": calendar.tokens_per_step,
         "seconds": calendar.seconds_per_step,
     }
-    return _Trial(
-        _span(calendar), frozenset(["updates", "percent", *(unit for unit, fact in facts.items() if fact is not None)])
+    return _TrialRun(
+        _span_of_run(calendar),
+        frozenset(["updates", "percent", *(unit for unit, fact in facts.items() if fact is not None)]),
     )
 
 
-def _span(calendar: Calendar) -> Span:
+def _span_of_run(calendar: Calendar) -> Span:
     return Span(calendar, Fraction(0), Fraction(calendar.horizon or 0))
 
 
-def _errors(schedule: Schedule, trial: _Trial | None) -> Iterator[str]:
-    for part in _parts(schedule):
+def _errors_in(schedule: Schedule, trial: _TrialRun | None) -> Iterator[str]:
+    for part in values_inside(schedule):
         if isinstance(part, Sequence):
             try:
                 part._refuse_two_without_length()
@@ -209,13 +182,13 @@ def _errors(schedule: Schedule, trial: _Trial | None) -> Iterator[str]:
         yield str(refusal)
 
 
-def _beyond(schedule: Schedule, trial: _Trial) -> Iterator[tuple[Literal["error", "warning"], str]]:
+def _beyond_horizon(schedule: Schedule, trial: _TrialRun) -> Iterator[tuple[Literal["error", "warning"], str]]:
     """Lengths beyond the horizon, on the run's own clock."""
     lengths: list[Schedule] = [schedule]
     lengths += [part for operand in schedule.parts() for part in (operand,) if not isinstance(schedule, Sequence)]
     for part in lengths:
         stages = part.stages if isinstance(part, Sequence) else (part,)
-        measures = [_length_in(stage, trial) for stage in stages]
+        measures = [_length_in_trial(stage, trial) for stage in stages]
         taken = sum((length for length in measures if length is not None), Fraction(0))
         end = trial.span.end
         assert end is not None
@@ -227,7 +200,7 @@ def _beyond(schedule: Schedule, trial: _Trial) -> Iterator[tuple[Literal["error"
             return
 
 
-def _length_in(stage: Schedule, trial: _Trial) -> Fraction | None:
+def _length_in_trial(stage: Schedule, trial: _TrialRun) -> Fraction | None:
     """The length of a stage in updates of the trial; None where it has none, or in a unit that means nothing there."""
     if not trial.knows(stage):
         return None
@@ -237,7 +210,7 @@ def _length_in(stage: Schedule, trial: _Trial) -> Fraction | None:
         return None
 
 
-def _contradictions(plan: Plan) -> Iterator[Finding]:
+def _contradicting_fields(plan: Plan) -> Iterator[Finding]:
     fields_of: dict[Any, set[str]] = {}
     for binding in plan.bindings:
         if isinstance(binding.field, str) and not callable(binding.groups):
@@ -247,8 +220,8 @@ def _contradictions(plan: Plan) -> Iterator[Finding]:
             message = (
                 "momentum means betas[0] where a group has betas, and betas[0] is scheduled too. Schedule one of them"
             )
-            yield Finding("error", path_of(binding), message)
+            yield Finding("error", binding_path(binding), message)
     for group in fields_of:
         if isinstance(group, str) and group.isdigit():
             message = f'it selects the group whose name is "{group}". For the index write "[{group}]"'
-            yield Finding("warning", within("$.groups", group), message)
+            yield Finding("warning", child_path("$.groups", group), message)

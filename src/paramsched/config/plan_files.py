@@ -1,0 +1,152 @@
+"""Reading and writing plans: files and texts, every format."""
+
+import os
+from collections.abc import Iterable
+
+from paramsched.config._dialects import (
+    BaseLike,
+    format_of,
+    known_format,
+    loaded_from,
+    text_of,
+)
+from paramsched.config._optimizer_values import Loaded
+from paramsched.config.plan_text import read_plan_text, syntax_of_suffix
+from paramsched.config.shape_names import ShapeLike
+from paramsched.config.whole_files import path_of_file, write_whole_file
+from paramsched.errors import InvalidArgument
+from paramsched.plan import Plan
+from paramsched.time import Calendar
+
+
+def load(
+    path: str | os.PathLike[str],
+    *,
+    format: str | None = None,
+    shapes: Iterable[ShapeLike] = (),
+    calendar: Calendar | None = None,
+    base: BaseLike | None = None,
+) -> Plan:
+    """Read a plan from a file.
+
+    Nothing in a file can run code.
+
+    Args:
+        path: the file, at most 1 MB of UTF-8.
+        format: `"yaml"`, `"toml"`, `"json"`, or a dialect's name; None: what the suffix says.
+        shapes: functions that build schedules, known by their names in this file.
+        calendar, base: facts that some dialects need; native files need none.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ConfigError: every fault of the file at once, each with its path.
+        InvalidArgument: an unknown format, or a suffix that says none.
+
+    >>> load("no such plan.yaml")
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: [Errno 2] No such file or directory: 'no such plan.yaml'
+    """
+    return load_with_bases(path, format=format, shapes=shapes, calendar=calendar, base=base).plan
+
+
+def load_with_bases(
+    path: str | os.PathLike[str],
+    *,
+    format: str | None = None,
+    shapes: Iterable[ShapeLike] = (),
+    calendar: Calendar | None = None,
+    base: BaseLike | None = None,
+) -> Loaded:
+    """Read a plan from a file as `load` does, and the optimizer's values that stand beside it.
+
+    A config of MMEngine says them at `optim_wrapper`: `ps.trace(found.plan, found.bases.groups, …)` are the values its
+    run uses. Native files say none.
+    """
+    return read_plan_text(path, format).loaded(shapes=shapes, calendar=calendar, base=base)
+
+
+def loads(
+    text: str,
+    format: str = "yaml",
+    *,
+    shapes: Iterable[ShapeLike] = (),
+    calendar: Calendar | None = None,
+    base: BaseLike | None = None,
+) -> Plan:
+    """Read a plan from a text, as `load` does from a file.
+
+    >>> print(loads("lr: warmup('5%') >> cosine()"))
+    lr: warmup("5%") >> cosine()
+    """
+    return loads_with_bases(text, format, shapes=shapes, calendar=calendar, base=base).plan
+
+
+def loads_with_bases(
+    text: str,
+    format: str = "yaml",
+    *,
+    shapes: Iterable[ShapeLike] = (),
+    calendar: Calendar | None = None,
+    base: BaseLike | None = None,
+) -> Loaded:
+    """Read a plan from a text, and the optimizer's values that stand beside it, as `load_with_bases` from a file."""
+    if not isinstance(text, str):
+        raise InvalidArgument(
+            f"loads({text!r:.40})", f"a {type(text).__name__} is no text", "Write ps.load(path) for a file"
+        )
+    return loaded_from(text, format, f"{format} text", shapes=shapes, calendar=calendar, base=base)
+
+
+def dump(plan: Plan, path: str | os.PathLike[str] | None = None, format: str | None = None) -> str | None:
+    """Write a plan so that reading it back gives an equal one.
+
+    Args:
+        plan: what is written.
+        path: the file; written beside and renamed, so there is never half of one. None: the text is returned.
+        format: `"yaml"`, `"toml"`, `"json"`, or a dialect's name; None: what the suffix says, YAML without a path.
+
+    Raises:
+        PlanError: a predicate or a function without a name is in the plan.
+        InvalidArgument: an unknown format, or one that cannot say this plan.
+
+    >>> from paramsched.schedules import cosine
+    >>> print(dump(Plan(lr=cosine(to=0.1), horizon="20 epochs")))
+    horizon: 20 epochs
+    lr: cosine(to=0.1)
+    """
+    if not isinstance(plan, Plan):
+        raise InvalidArgument(f"dump({plan!r:.40})", "no Plan", "Write ps.dump(ps.Plan(lr=cosine()))")
+    if path is None:
+        return text_of(plan, format or "yaml")
+    file = path_of_file(path)
+    write_whole_file(file, text_of(plan, format or format_of(file), syntax=syntax_of_suffix(file)))
+    return None
+
+
+def convert(
+    text: str,
+    format: str,
+    to: str,
+    *,
+    shapes: Iterable[ShapeLike] = (),
+    calendar: Calendar | None = None,
+    base: BaseLike | None = None,
+) -> str:
+    """Say in one format what a text says in another.
+
+    Args:
+        text: what is read.
+        format, to: `"yaml"`, `"toml"`, `"json"`, or a dialect's name.
+        shapes: as in `load`.
+        calendar, base: facts that some dialects need.
+
+    Raises:
+        ConfigError: every fault of the text.
+        InvalidArgument: an unknown format, or one that cannot say this plan.
+
+    >>> print(convert("lr: 0.5", "yaml", "toml"))
+    lr = "constant(0.5)"
+    """
+    known_format(to)
+    return text_of(loads(text, format, shapes=shapes, calendar=calendar, base=base), to)

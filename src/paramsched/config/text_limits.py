@@ -1,0 +1,45 @@
+"""How much a config may hold: bytes, characters of a line, values, and brackets inside each other."""
+
+import re
+
+from paramsched.config._text_places import TextLines
+from paramsched.errors import ConfigError
+
+MOST_BYTES = 1_000_000
+MOST_LINE = 10_000
+MOST_DEPTH = 50
+MOST_VALUES = 100_000
+"""Numbers, texts, lists and mappings that a file may hold; a line of text counts by its commas too."""
+
+_HALF = re.compile("[\ud800-\udfff]")
+
+
+def refuse_long_text(text: str, source: str) -> None:
+    """Refuse a text that is too large or has a line that is too long, before anything reads it."""
+    size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+    if size > MOST_BYTES:
+        raise ConfigError(source, [f"{size:,} bytes, more than {MOST_BYTES:,}; a plan is a short text"])
+    if not text.isascii() and (half := _HALF.search(text)):
+        found = f"{half[0]} is half a character; no file can hold it"
+        raise ConfigError(source, [TextLines(text).fault(half.start(), found, "Leave it out")])
+    for number, line in enumerate(text.splitlines(), 1):
+        if len(line) > MOST_LINE:
+            found = f"line {number} has {len(line):,} characters, more than {MOST_LINE:,}"
+            raise ConfigError(source, [f"{found}. Use several lines, and the mapping form for a table of numbers"])
+
+
+def too_many_values(source: str) -> ConfigError:
+    """The error of a text with more values than a plan has."""
+    return ConfigError(source, [f"more than {MOST_VALUES:,} values; a plan is a short text"])
+
+
+def nested_too_deep(text: str, source: str) -> ConfigError:
+    """The error of a text whose brackets are nested too deep, with the first that is."""
+    depth = place = 0
+    while depth <= MOST_DEPTH and place < len(text):
+        depth += (text[place] in "[{") - (text[place] in "]}")
+        place += 1
+    found = f"nested more than {MOST_DEPTH} deep"
+    return ConfigError(
+        source, [TextLines(text).fault(place - 1, found, "Parts of a schedule can stand in one line of text")]
+    )
