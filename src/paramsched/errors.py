@@ -24,6 +24,7 @@ from typing import Self, final
 
 from paramsched._asked import Asked as Asked
 from paramsched._fault import Fault as Fault
+from paramsched.near_names import closest
 
 
 class ParamschedError(Exception):
@@ -240,10 +241,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     >>> nearest("xyz", ["cosine", "linear"])
     'known: cosine, linear'
     """
-    from difflib import get_close_matches  # for messages only, so not at import
-
     known = sorted(set(known))
     if not known:
         return "none is known"
-    close = get_close_matches(name, known, n=1, cutoff=0.6)
-    return f'nearest: "{close[0]}"' if close else f"known: {', '.join(known)}"
+    near = closest(name, known)
+    return f"known: {', '.join(known)}" if near is None else f'nearest: "{near}"'

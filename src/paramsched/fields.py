@@ -2,12 +2,13 @@
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, TypeAlias, final
 
 from paramsched.errors import InvalidArgument, PlanError, UnknownField, nearest
+from paramsched.near_names import closest
 
 Group: TypeAlias = Mapping[str, Any]
 """A param group: a dict as torch's optimizers hold them, or one like it."""
@@ -156,8 +157,5 @@ def label(group: Group, index: int) -> str | int:
 
 def known_field(name: str) -> str | None:
     """The field of torch's optimizers that `name` is a slip of the pen of; None where it is one, or like none."""
-    field = Field.of(name)
-    if field.key in KNOWN:
-        return None
-    close: Iterable[str] = [found] if (found := nearest(field.key, KNOWN)).startswith("nearest") else []
-    return next((clause.split('"')[1] for clause in close), None)
+    key = Field.of(name).key
+    return None if key in KNOWN else closest(key, KNOWN)

@@ -15,7 +15,6 @@ from paramsched._trace import Trace, trace
 from paramsched.cli._options import Facts, option_of
 from paramsched.config import Loaded
 from paramsched.config.faults import Faults
-from paramsched.config.near_names import did_you_mean
 from paramsched.config.plan_text import PlanText, read_plan_text
 from paramsched.config.plan_units import units_of_plan
 from paramsched.config.schedule_text import read_schedule_line
@@ -23,6 +22,7 @@ from paramsched.config.shape_names import ShapeNames
 from paramsched.config.text_limits import MOST_BYTES
 from paramsched.errors import ConfigError, Fault, InvalidArgument, MissingFact
 from paramsched.fields import Field
+from paramsched.near_names import did_you_mean
 from paramsched.plan import Binding, Plan, Target, selector_text
 from paramsched.time import Calendar, Duration
 

@@ -10,7 +10,6 @@ from paramsched.config._optimizer_values import NO_BASES, Bases, Loaded
 from paramsched.config._plain_data import plain_data
 from paramsched.config._text_places import Place, faults_with_places
 from paramsched.config.faults import Faults
-from paramsched.config.near_names import did_you_mean
 from paramsched.config.shape_names import ShapeLike
 from paramsched.config.syntaxes.json_text import json_places, read_json, write_json
 from paramsched.config.syntaxes.toml_places import toml_places
@@ -18,6 +17,7 @@ from paramsched.config.syntaxes.toml_text import read_toml, write_toml
 from paramsched.config.syntaxes.yaml_text import read_yaml, write_yaml, yaml_places
 from paramsched.config.text_limits import refuse_long_text
 from paramsched.errors import ConfigError, Fault, InvalidArgument
+from paramsched.near_names import did_you_mean
 from paramsched.plan import Plan
 from paramsched.time import Calendar
 

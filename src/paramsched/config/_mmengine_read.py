@@ -24,11 +24,11 @@ from paramsched.config._mmengine_lists import Clock, list_cautions, ticks_by_epo
 from paramsched.config._pyconfig import Unreadable
 from paramsched.config.data_paths import child_path
 from paramsched.config.faults import Faults
-from paramsched.config.near_names import did_you_mean
 from paramsched.config.user_classes import UserClass, user_class
 from paramsched.config.value_words import short_json, type_in_words
 from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.fields import Field
+from paramsched.near_names import did_you_mean
 from paramsched.time import Calendar, Duration
 
 _NEEDS_END = ("Constant", "Linear", "Poly", "CosineAnnealing", "OneCycle")

@@ -22,13 +22,13 @@ from paramsched.config._annotations import (
 from paramsched.config._plain_data import BadValue, bad_values_in
 from paramsched.config.data_paths import child_path
 from paramsched.config.faults import Faults
-from paramsched.config.near_names import did_you_mean
 from paramsched.config.schedule_text import read_expression, read_schedule_line
 from paramsched.config.shape_names import ShapeNames
 from paramsched.config.value_words import short_json, type_in_words
 from paramsched.curves import CONSTANTS, FAMILIES, Curve, curve_of
 from paramsched.errors import InvalidArgument
 from paramsched.feedback.base import Guided, MetricRule
+from paramsched.near_names import closest, did_you_mean
 from paramsched.schedules import Absolute, Schedule
 from paramsched.schedules._level import finite
 from paramsched.schedules._text import RULES, combine
@@ -155,7 +155,7 @@ class ScheduleReader:
         """Each argument's value by its parameter's name, in the order of the signature."""
         parameters = signature.parameters
         raw: dict[str, Any] = {}
-        slips: list[str] = []
+        meant: set[str | None] = set()  # the arguments that others were probably written for
         extra = {key for key, one in parameters.items() if one.kind is one.VAR_KEYWORD}
         if isinstance(given, dict):
             for key, value in given.items():
@@ -164,24 +164,27 @@ class ScheduleReader:
                 elif extra:
                     raw.setdefault(min(extra), {})[key] = value
                 else:
-                    nearest = self.word(str(key), parameters, name)
-                    slips.append(nearest)
-                    self.fault(child_path(path, key), f'{name} has no argument "{key}"; {nearest}', at_key=True)
+                    near, advice = self.word_for(str(key), parameters, name)
+                    meant.add(near)
+                    self.fault(child_path(path, key), f'{name} has no argument "{key}"; {advice}', at_key=True)
         elif given is not None:
             raw = self.positional(name, list(parameters.values()), given if isinstance(given, list) else [given], path)
         for key, one in parameters.items():
             required = one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
-            named = {f'did you mean "{key}"?', f'here it is "{key}"'}
-            if required and key not in raw and named.isdisjoint(slips):
+            if required and key not in raw and key not in meant:
                 self.fault(path, f'{name} needs the argument "{key}"', f"Write {{{name}: {{{key}: …}}}}")
         return {
             key: self.argument(one, raw[key], child_path(path, key)) for key, one in parameters.items() if key in raw
         }
 
-    def word(self, key: str, parameters: Iterable[str], function: str) -> str:
-        """What an unknown argument is called here: by a peer's word for it, else by its spelling."""
+    def word_for(self, key: str, parameters: Iterable[str], function: str) -> tuple[str | None, str]:
+        """The argument that an unknown one probably means, by a peer's word or by its spelling, and the advice."""
         ours = our_word(key, parameters, function)
-        return f'here it is "{ours}"' if ours is not None else NOWHERE.get(key) or did_you_mean(key, parameters)
+        if ours is not None:
+            return ours, f'here it is "{ours}"'
+        if key in NOWHERE:
+            return None, NOWHERE[key]
+        return closest(key, parameters), did_you_mean(key, parameters)
 
     def positional(self, name: str, parameters: list[inspect.Parameter], given: list[Any], path: str) -> dict[str, Any]:
         places = [one for one in parameters if one.kind not in (one.KEYWORD_ONLY, one.VAR_KEYWORD)]

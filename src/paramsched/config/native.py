@@ -16,11 +16,11 @@ from paramsched.config._schedule_from_data import MISSING, ScheduleReader
 from paramsched.config._schedule_to_data import schedule_to_data
 from paramsched.config.data_paths import child_path
 from paramsched.config.faults import Faults
-from paramsched.config.near_names import did_you_mean
 from paramsched.config.shape_names import ShapeLike, ShapeNames
 from paramsched.config.value_words import short_json, type_in_words
 from paramsched.errors import InvalidArgument, PlanError
 from paramsched.fields import KNOWN, Field, known_field
+from paramsched.near_names import closest, did_you_mean
 from paramsched.plan import Binding, Plan, Target
 from paramsched.schedules._level import finite
 from paramsched.time import Calendar, Duration
@@ -205,9 +205,10 @@ class _PlanReader:
 
     def field(self, key: str | int, value: Any, path: str, selector: str | int | None) -> None:
         self.count += 1
-        near = did_you_mean(str(key), _TOP) if self.count <= _MOST_NAMES else ""
-        if near.startswith("did") and key not in KNOWN:
-            self.faults.add(path, f'"{key}" is no field; {near}', at_key=True)  # then the value is no schedule either
+        near = closest(str(key), _TOP) if self.count <= _MOST_NAMES else None
+        if near is not None and key not in KNOWN:
+            found = f'"{key}" is no field; did you mean "{near}"?'
+            self.faults.add(path, found, at_key=True)  # then the value is no schedule either
             return
         name = self.name(key, path)
         schedule = self.values.bound(value, path)
@@ -253,11 +254,13 @@ class _PlanReader:
                 self.target(str(name), given, path)
 
     def target(self, name: str, entries: dict[Any, Any], path: str) -> None:
-        slips = {key: did_you_mean(str(key), _TARGET) for key in entries if key not in _TARGET}
-        for key, nearest in slips.items():
-            self.faults.add(child_path(path, key), f'a target has no "{key}"; {nearest}', at_key=True)
+        slips = [key for key in entries if key not in _TARGET]
+        for key in slips:
+            found = f'a target has no "{key}"; {did_you_mean(str(key), _TARGET)}'
+            self.faults.add(child_path(path, key), found, at_key=True)
+        meant = {closest(str(key), _TARGET) for key in slips}
         for key in _TARGET:
-            if key not in entries and f'did you mean "{key}"?' not in slips.values():
+            if key not in entries and key not in meant:
                 self.faults.add(path, f'"{key}" is missing', "Write {initial: 1.0, schedule: cosine()}")
         before = self.faults.count
         initial = entries.get("initial", 1.0)

@@ -14,9 +14,9 @@ from torch import nn
 from paramsched.config._pyconfig import Unreadable
 from paramsched.config.data_paths import child_path
 from paramsched.config.faults import Faults
-from paramsched.config.near_names import did_you_mean
 from paramsched.config.value_words import short_json, type_in_words
 from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
+from paramsched.near_names import closest, did_you_mean
 from paramsched.runner import _build, _schedulers
 from paramsched.runner._build import COLLATES, DEFAULT_HOOKS, LOADER_KEYS, SAMPLERS, loader_of
 from paramsched.runner._check_schedulers import Wrappers, check_optimizers, check_schedulers
@@ -72,9 +72,9 @@ def settings_in(cfg: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     parameters = inspect.signature(Runner).parameters
     settings = {name: value for name, value in whole.items() if name in parameters and name != "cfg"}
     for name in whole.keys() - settings.keys() - set(LEFT_TO_ACCELERATE) - {"custom_imports", "cfg"}:
-        said = did_you_mean(name, parameters)
-        if said.startswith("did you mean"):  # else it is a variable of the config's own
-            faults.add(child_path("$", name), f"no argument of Runner; {said}")
+        near = closest(name, parameters)
+        if near is not None:  # else it is a variable of the config's own
+            faults.add(child_path("$", name), f'no argument of Runner; did you mean "{near}"?')
     _import(whole.get("custom_imports"), faults)
     if "model" not in settings:
         faults.add("$.model", "it is missing", "Write model=dict(type='…'), or give Runner.from_cfg(…, model=…)")

@@ -15,9 +15,9 @@ from paramsched.compat.mmengine.base import _ParamScheduler
 from paramsched.config._mmengine_read import Reader
 from paramsched.config.data_paths import child_path
 from paramsched.config.faults import Faults
-from paramsched.config.near_names import did_you_mean
 from paramsched.config.value_words import short_json
 from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
+from paramsched.near_names import did_you_mean
 from paramsched.plan import Plan, bind
 from paramsched.runner import _schedulers
 from paramsched.runner._build import WRAPPERS, is_several, optimizer_class

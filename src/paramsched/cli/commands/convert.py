@@ -41,7 +41,7 @@ def command(plan: str, source: str | None, to: str | None, output: str | None, f
     from paramsched import config
     from paramsched.cli._plans import plan_from
     from paramsched.config._dialects import SUFFIXES
-    from paramsched.config.near_names import did_you_mean
+    from paramsched.near_names import did_you_mean
 
     if to is None and output is None:
         raise click.UsageError("Nothing says the format to write. Give --to yaml, or -o plan.yaml")

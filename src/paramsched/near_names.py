@@ -1,7 +1,6 @@
 """The known name that is nearest to one that is unknown."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:
@@ -10,6 +9,8 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     >>> closest("weight_decy", ["lr", "weight_decay"])
     'weight_decay'
     """
+    from difflib import get_close_matches  # for messages only, so not at import
+
     close = get_close_matches(name, sorted(set(known)), n=1, cutoff=0.6)
     return close[0] if close else None
 
