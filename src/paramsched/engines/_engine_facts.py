@@ -11,7 +11,7 @@ from typing import Any, final
 
 from paramsched.errors import InvalidArgument, MissingFact, Unresolved
 from paramsched.plan import Plan
-from paramsched.scheduler._resume import OnChange
+from paramsched.scheduler.on_change import OnChange
 from paramsched.scheduler.scheduler import LateGroups, Scheduler
 from paramsched.time import Calendar, Duration
 

@@ -11,7 +11,7 @@ from paramsched.engines._engine_facts import EngineFacts, PlanOptions, batch_siz
 from paramsched.engines._reporting import values_by_column
 from paramsched.errors import InvalidArgument
 from paramsched.plan import Plan
-from paramsched.scheduler._resume import OnChange
+from paramsched.scheduler.on_change import OnChange
 from paramsched.scheduler.scheduler import Scheduler
 from paramsched.time import Calendar
 

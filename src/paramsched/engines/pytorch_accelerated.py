@@ -10,7 +10,7 @@ from typing import Any
 from paramsched.engines._engine_facts import EngineFacts, PlanOptions
 from paramsched.errors import MissingDependency
 from paramsched.plan import Plan
-from paramsched.scheduler._resume import OnChange
+from paramsched.scheduler.on_change import OnChange
 from paramsched.scheduler.scheduler import Scheduler
 from paramsched.time import Calendar
 

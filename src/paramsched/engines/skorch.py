@@ -13,7 +13,7 @@ from paramsched.engines._peer_classes import classes_on_demand, make_class
 from paramsched.engines._reporting import MetricRelay, values_by_column
 from paramsched.errors import MissingDependency
 from paramsched.plan import Plan
-from paramsched.scheduler._resume import OnChange
+from paramsched.scheduler.on_change import OnChange
 from paramsched.scheduler.scheduler import Scheduler
 from paramsched.time import Calendar
 

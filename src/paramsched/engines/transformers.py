@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from paramsched.engines._engine_facts import EngineFacts, PlanOptions, length_of
 from paramsched.engines._reporting import MetricRelay, first_lr_column, values_by_column
 from paramsched.plan import Plan
-from paramsched.scheduler._resume import OnChange
+from paramsched.scheduler.on_change import OnChange
 from paramsched.scheduler.scheduler import Scheduler
 from paramsched.time import Calendar
 

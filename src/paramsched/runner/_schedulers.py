@@ -261,9 +261,9 @@ def check_policy(on_change: Any) -> None:
     Raises:
         InvalidArgument: as it says.
     """
-    from paramsched.scheduler._resume import checked
+    from paramsched.scheduler.on_change import checked_on_change
 
-    checked(on_change)
+    checked_on_change(on_change)
 
 
 def problems_of(error: Exception, path: str) -> list[str]:

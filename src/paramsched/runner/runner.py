@@ -24,7 +24,7 @@ from paramsched.runner.hooks.hook import priority_of
 from paramsched.runner.loops import EvalLoop, TrainLoop
 from paramsched.runner.optim_wrapper import Stepper, Steppers
 from paramsched.scheduler import Scheduler
-from paramsched.scheduler._resume import OnChange
+from paramsched.scheduler.on_change import OnChange
 
 
 @final

@@ -3,10 +3,10 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal, TypeAlias, final
+from typing import Any, TypeAlias, final
 
 from paramsched._diff import Diff, diff
-from paramsched.errors import InvalidArgument, PlanChanged, nearest
+from paramsched.errors import PlanChanged
 from paramsched.fields import label
 from paramsched.plan import Plan
 from paramsched.scheduler import _keys
@@ -14,33 +14,16 @@ from paramsched.scheduler._driver import Driver, prepared
 from paramsched.scheduler._keys import COUNT, PLAN, Group
 from paramsched.scheduler._slots import Slot, initial_value, slots_of
 from paramsched.scheduler._state import State, restored
+from paramsched.scheduler.on_change import OnChange, OnChangeChoice
 from paramsched.scheduler.updates import updates_in_state
 from paramsched.time import Calendar
 from paramsched.user_warnings import warn_user
-
-Choice: TypeAlias = Literal["new", "checkpoint", "error"]
-OnChange: TypeAlias = Choice | Mapping[str, Choice]
-"""What a plan that differs from the checkpoint's does; a mapping says it field by field ("new" for the rest)."""
 
 Written: TypeAlias = tuple[Plan, Plan, Calendar]
 """A plan as written, the same with its lengths in updates, and the calendar whose facts converted them."""
 
 _COMPARED = 1_000_000  # updates
-_CHOICES = ("new", "checkpoint", "error")
 log = logging.getLogger("paramsched")
-
-
-def checked(on_change: Any) -> OnChange:
-    """A policy, checked."""
-    given = on_change.values() if isinstance(on_change, Mapping) else [on_change]
-    for choice in given:
-        if choice not in _CHOICES:
-            raise InvalidArgument(
-                f"Scheduler(on_change={on_change!r})",
-                f"{choice!r} is none of {', '.join(_CHOICES)}; {nearest(str(choice), _CHOICES)}",
-                'Write on_change="new", or {"lr": "checkpoint"}',
-            )
-    return dict(on_change) if isinstance(on_change, Mapping) else on_change
 
 
 @final
@@ -185,7 +168,7 @@ class Resume:
             )
         log.warning("the plan differs from %s (on_change=%r):\n%s", whose, self.on_change, changes)
 
-    def choice(self, field: str) -> Choice:
+    def choice(self, field: str) -> OnChangeChoice:
         return self.on_change.get(field, "new") if isinstance(self.on_change, Mapping) else self.on_change
 
     def refuse_if_error(self, text: str) -> None:
@@ -268,7 +251,7 @@ def warn_if_over(driver: Driver) -> None:
         )
 
 
-def mix(code: Plan, saved: Plan, choices: Mapping[str, Choice]) -> Plan:
+def mix(code: Plan, saved: Plan, choices: Mapping[str, OnChangeChoice]) -> Plan:
     """A resolved plan with the checkpoint's schedules for the fields that `choices` says so of."""
     keep = [b for b in code.bindings if choices.get(b.name, "new") != "checkpoint"]
     take = [b for b in saved.bindings if choices.get(b.name, "new") == "checkpoint"]

@@ -17,7 +17,7 @@ from paramsched.scheduler import _keys
 from paramsched.scheduler._driver import Driver, prepared
 from paramsched.scheduler._driver import LateGroups as LateGroups
 from paramsched.scheduler._keys import Group
-from paramsched.scheduler._resume import OnChange, Resume, checked, say_initial, say_position, warn_if_over
+from paramsched.scheduler._resume import Resume, say_initial, say_position, warn_if_over
 from paramsched.scheduler._run_facts import (
     WAITS,
     Drive,
@@ -31,6 +31,7 @@ from paramsched.scheduler._slots import slots_of, values_of
 from paramsched.scheduler._state import position_of_torch, read, restored, saved, state_of
 from paramsched.scheduler._table import Table
 from paramsched.scheduler._unwrap import require_hooks, unwrap
+from paramsched.scheduler.on_change import OnChange, checked_on_change
 from paramsched.scheduler.updates import updates_in_state
 from paramsched.time import Calendar, DurationLike
 
@@ -110,7 +111,7 @@ class Scheduler(LRScheduler):
             raise InvalidArgument(f"Scheduler(late_groups={late_groups!r})", found, 'Write late_groups="present"')
         if t is not None:
             _require_updates(t, f"Scheduler(…, t={shown(t)})", "Write ps.Scheduler(optimizer, plan, t=500)")
-        inner, resume = unwrap(optimizer), Resume(checked(on_change))
+        inner, resume = unwrap(optimizer), Resume(checked_on_change(on_change))
         if calendar != "later":
             self._start(inner, plan, calendar_of("Scheduler", calendar, given), drive, resume, late_groups, t)
             return
