@@ -282,7 +282,7 @@ def _rules(schedulers: Sequence[Scheduler]) -> list[Rule]:
             )
             found.append(_bounded(drawn))
             if rule.begin == 0 and drawn != rule:
-                first = rule._coefficients(_zero()).c[0]
+                first = rule.columns(_zero()).c[0]
                 found.append(rules.schedule(constant(absolute(float(first))), begin=0, end=1, by=rule.by))
             continue
         if base is not None and isinstance(rule, (CosineRule, CosineRestartsRule)):

@@ -83,7 +83,7 @@ class Curved(_ParamScheduler):
         cache = getattr(self, "_cache", None)
         if cache is None or cache[0] != given or not cache[1] <= k < cache[1] + _BLOCK:
             begin = k - k % _BLOCK
-            found = self._rule()._coefficients(np.arange(begin, begin + _BLOCK, dtype=np.float64))
+            found = self._rule().columns(np.arange(begin, begin + _BLOCK, dtype=np.float64))
             rows = list(zip(*(column.tolist() for column in (found.a, found.b, found.c, found.e)), strict=True))
             # A copy, so that milestones changed in place give the new curve.
             self._cache = cache = (by_value(given), begin, rows)

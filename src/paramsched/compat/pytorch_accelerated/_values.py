@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from operator import is_
 from typing import Any, final
 
-from paramsched.compat._stepping import Stepping
+from paramsched.compat.step_engine import StepEngine
+from paramsched.schedules import rules
 from paramsched.schedules.base import Schedule
 
 
@@ -18,17 +19,17 @@ class Values:
     def __init__(self) -> None:
         self._schedule: Schedule | None = None
         self._bases: list[Any] = []
-        self._stepping: Stepping | None = None
+        self._engine: StepEngine | None = None
 
     def at(self, schedule: Schedule, bases: Sequence[Any], num_updates: int) -> list[float]:
         """One value for each base after so many updates; the list is the caller's."""
         # Bases by identity: comparing tensors would read them from their device.
         same = schedule is self._schedule and len(bases) == len(self._bases) and all(map(is_, bases, self._bases))
-        if not same or self._stepping is None:
+        if not same or self._engine is None:
             numbers = [float(base) for base in bases]
-            self._stepping = Stepping(schedule, bases=numbers, levels=[1.0] * len(numbers))
+            self._engine = StepEngine(rules.schedule(schedule), bases=numbers)
             self._schedule, self._bases = schedule, list(bases)
-        return list(self._stepping.row(num_updates))
+        return list(self._engine.values_at(num_updates))
 
     def __reduce__(self) -> tuple[type["Values"], tuple[()]]:
         return Values, ()

@@ -10,26 +10,14 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from paramsched.compat._late_groups import base_on_curve
-from paramsched.compat._stepping import Change, Stepping
+from paramsched.compat.step_engine import UNCHANGED, StepEngine, TickStep
 from paramsched.compat.torch import _groups, _members
 from paramsched.compat.torch._base import LRScheduler, Verbose, says_its_own, warn_outside_step
 from paramsched.compat.torch._groups import Number
-from paramsched.schedules.base import Schedule
 from paramsched.schedules.rules import Rule
 from paramsched.user_warnings import warn_user
 
 _RATE = itemgetter("lr")
-_UNCHANGED: Change = (1.0, 0.0, 0.0, 0.0)
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """The closed form and the relative step, None where it is derived from the closed form; `unit` as in `Stepping`."""
-
-    schedule: Schedule | None
-    rule: Rule | None = None
-    unit: float = 1.0
 
 
 @final
@@ -37,7 +25,7 @@ class Shape:
 class Run:
     """What a scheduler knows between two steps and needs in no state: it is made again from the options."""
 
-    stepping: Stepping
+    engine: StepEngine
     options: Any
     bases: list[Number]
     held: list[Number]  # base_lrs itself: another list is noticed at once, a change in place with the next block
@@ -78,12 +66,12 @@ class KernelLR(LRScheduler):
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1, verbose: Verbose = "deprecated") -> None:
         self.optimizer = _groups.optimizer_of(optimizer)
-        self._shape()  # refuses its options before anything is written
+        self._rule()  # refuses its options before anything is written
         super().__init__(optimizer, last_epoch, verbose)
 
     @abstractmethod
-    def _shape(self) -> Shape:
-        """The kernel's schedule and rule for the options as they are now; `absolute(1.0)` stands for `_levels`."""
+    def _rule(self) -> Rule:
+        """The kernel's rule for the options as they are now; `absolute(1.0)` in it stands for `_levels`."""
 
     def _levels(self) -> list[Any] | None:
         """What `absolute(1.0)` stands for, for each group."""
@@ -108,7 +96,7 @@ class KernelLR(LRScheduler):
         if not (run.alone and on):
             self._move(run, tick)
             return
-        table = run.stepping.table
+        table = run.engine.table
         at = tick - table.begin
         row = table.rows[at] if 0 <= at < len(table.rows) and type(at) is int else table.row(tick)
         if run.floats:
@@ -145,18 +133,18 @@ class KernelLR(LRScheduler):
             return
         run.alone = False
         found = [w if same else value for value, w, same in zip(present, written, ours, strict=True)]
-        moved = run.stepping.moved(tick, found, self._lost)
+        moved = run.engine.stepped(tick, found, self._lost)
         self._put(run, [now if same else m for now, m, same in zip(row, moved, ours, strict=True)])
 
     def _move(self, run: Run, tick: int) -> None:
         """The relative step from the present values."""
         run.alone = False
-        change = self._change(run, tick)
+        step = self._step_into(run, tick)
         if not run.floats:
-            self._move_tensors(run, change)
+            self._move_tensors(run, step)
             return
         values = [group["lr"] for group in run.groups]
-        if change == _UNCHANGED:
+        if step == UNCHANGED:
             run.written, self._last_lr = values, values.copy()
             return
         moved = self._scaled(run, tick, values)
@@ -164,13 +152,13 @@ class KernelLR(LRScheduler):
             group["lr"] = value
         run.written, self._last_lr = moved, moved.copy()  # type: ignore[assignment]  # floats are numbers
 
-    def _change(self, run: Run, tick: int) -> Change:
+    def _step_into(self, run: Run, tick: int) -> TickStep:
         """What a tick does to the present values."""
         if tick == 0 and not self._is_initial:
-            return self._entered(run.stepping.change(0))
-        return run.stepping.change(tick)
+            return self._entered(run.engine.step_into(0))
+        return run.engine.step_into(tick)
 
-    def _entered(self, change: Change) -> Change:
+    def _entered(self, step: TickStep) -> TickStep:
         """What epoch 0 does where a step or a question comes to it, not the constructor or a composition."""
         theirs = self._theirs_at_zero()
         if theirs is not None and theirs != 1.0:
@@ -179,7 +167,7 @@ class KernelLR(LRScheduler):
                 f"the value of epoch -1 there, which multiplies the lr by {theirs:.6g}; here it stays as it is "
                 "(docs/compat/divergences.md, torch 40).",
             )
-        return change
+        return step
 
     def _theirs_at_zero(self) -> float | None:
         """By what torch multiplies there, where its recursion looks at epoch -1 (divergences, torch 40)."""
@@ -187,19 +175,19 @@ class KernelLR(LRScheduler):
 
     def _scaled(self, run: Run, tick: int, values: list[float]) -> list[float]:
         """The relative step; a subclass may know better where a factor of zero comes and goes."""
-        change = self._change(run, tick)
-        if change[0] == 0.0:
+        step = self._step_into(run, tick)
+        if step[0] == 0.0:
             lost, self._lost = self._lost, list(values)
-            return run.stepping.applied(change, values, lost)
-        return run.stepping.applied(change, values)
+            return run.engine.apply_step(step, values, lost)
+        return run.engine.apply_step(step, values)
 
-    def _move_tensors(self, run: Run, change: tuple[float, float, float, float]) -> None:
-        a, b, c, e = change
+    def _move_tensors(self, run: Run, step: TickStep) -> None:
+        a, b, c, e = step
         if a == 0.0 or e or self._lost is not None:
             self._put(run, self._scaled(run, run.tick, [_groups.number(group["lr"]) for group in run.groups]))
         else:
-            levels = run.stepping.levels or [0.0] * run.count
-            for group, base, level in zip(run.groups, run.stepping.bases, levels, strict=True):
+            levels = run.engine.levels
+            for group, base, level in zip(run.groups, run.engine.bases, levels, strict=True):
                 added = b * base + c * level
                 if isinstance(group["lr"], Tensor):  # in place and on its device: nothing is read
                     group["lr"].mul_(a).add_(added) if added else group["lr"].mul_(a)
@@ -212,11 +200,11 @@ class KernelLR(LRScheduler):
         """The step of the constructor, and of a composition that begins this member."""
         self.last_epoch, self._lost, self._run = tick, None, None
         run = self._bound()
-        row = run.stepping.row(tick)
+        row = run.engine.values_at(tick)
         present = [_groups.number(group["lr"]) for group in run.groups]
         if tick == 0:
-            self._lost = present if run.stepping.change(0)[0] == 0.0 else None
-            new = run.stepping.moved(0, present)
+            self._lost = present if run.engine.step_into(0)[0] == 0.0 else None
+            new = run.engine.stepped(0, present)
         else:
             # The epoch before is done. A value that is still the first one was not restored (divergences, torch 3).
             firsts = [_groups.number(group["initial_lr"]) for group in run.groups]
@@ -235,7 +223,7 @@ class KernelLR(LRScheduler):
         self.last_epoch, self._lost = epoch, None
         run = self._bound()
         run.tick, run.alone = epoch, True
-        self._put(run, run.stepping.row(epoch))
+        self._put(run, run.engine.values_at(epoch))
 
     def _put(self, run: Run, row: list[float]) -> None:
         for group, value in zip(run.groups, row, strict=True):
@@ -266,13 +254,13 @@ class KernelLR(LRScheduler):
             )
         options = self._read_options(self)
         if before is not None and before.options == options and before.bases == self.base_lrs[: before.count]:
-            stepping, alone = before.stepping, before.alone
+            engine, alone = before.engine, before.alone
         else:
-            stepping, alone = self._curve(), False
-        stepping.bind([_groups.number(base) for base in self.base_lrs], self._levels())
+            engine, alone = self._engine(), False
+        engine.bind([_groups.number(base) for base in self.base_lrs], self._levels())
         known = self._last_lr if before is None else before.written
         run = Run(
-            stepping=stepping,
+            engine=engine,
             options=options,
             bases=list(self.base_lrs),
             held=self.base_lrs,
@@ -284,17 +272,16 @@ class KernelLR(LRScheduler):
             written=[*known, *(_groups.copied(group["lr"]) for group in groups[len(known) :])],
         )
         if not self._is_initial and (before is None or len(groups) > before.count):
-            run.alone = (before is None or alone) and _groups.close(run.written, stepping.row(self.last_epoch))
+            run.alone = (before is None or alone) and _groups.close(run.written, engine.values_at(self.last_epoch))
         run.stamps = [None] * run.count
         self._run = run
         return run
 
-    def _curve(self) -> Stepping:
-        shape = self._shape()
-        return Stepping(shape.schedule, shape.rule, unit=shape.unit)
+    def _engine(self) -> StepEngine:
+        return StepEngine(self._rule())
 
     def _base_of(self, value: float) -> float:
-        share, level = self._curve().affine(self.last_epoch)
+        share, level = self._engine().shares_at(self.last_epoch)
         return base_on_curve(value, share, level * self._last_level())
 
     def _last_level(self) -> float:
@@ -304,23 +291,23 @@ class KernelLR(LRScheduler):
     def _take_in(self, bases: Sequence[float]) -> None:
         super()._take_in(bases)
         if self._lost is not None:
-            curve = self._curve()
-            self._lost = [*self._lost, *(self._lost_of(base, curve) for base in bases)]
+            engine = self._engine()
+            self._lost = [*self._lost, *(self._lost_of(base, engine) for base in bases)]
 
     def _begin_late(self, late: Sequence[dict[str, Any]]) -> None:
-        curve = self._curve()
-        share, level = curve.affine(self.last_epoch)
+        engine = self._engine()
+        share, level = engine.shares_at(self.last_epoch)
         if share != 0.0:
             return
         # Nothing of a base is in the curve now. As in torch a group keeps its lr while the others keep their nothing;
         # where they come back it comes back with them.
-        if curve.change(self.last_epoch + 1) != _UNCHANGED:
+        if engine.step_into(self.last_epoch + 1) != UNCHANGED:
             for group in late:
                 _groups.put(group, level * self._last_level())
         elif self._run is not None:
             self._run.alone = False
 
-    def _lost_of(self, base: float, curve: Stepping) -> float:  # a subclass looks at it
+    def _lost_of(self, base: float, engine: StepEngine) -> float:  # a subclass looks at it
         """What a factor of zero would have taken from a late group."""
         return base
 
@@ -330,22 +317,22 @@ class KernelLR(LRScheduler):
         run = self._bound()
         present = [_groups.number(group["lr"]) for group in run.groups]
         still = self._is_initial and self.last_epoch > 0
-        row = present if still else run.stepping.applied(self._change(run, self.last_epoch), present)
+        row = present if still else run.engine.apply_step(self._step_into(run, self.last_epoch), present)
         return [_groups.like(value, group["lr"]) for value, group in zip(row, run.groups, strict=True)]
 
     def _get_closed_form_lr(self) -> list[Number]:
         run = self._bound()
-        row = run.stepping.row(self.last_epoch)
+        row = run.engine.values_at(self.last_epoch)
         return [_groups.like(value, group["lr"]) for value, group in zip(row, run.groups, strict=True)]
 
     def value(self, t: float, field: str = "lr") -> list[float]:
         """What `field` of each group is at epoch `t`, without stepping, where this is the only writer."""
         _members.only_lr(self, t, field)
-        return list(self._bound().stepping.row(t))
+        return list(self._bound().engine.values_at(t))
 
     def _scales(self) -> list[float]:
         run = self._bound()
-        return [run.stepping.change(self.last_epoch)[0]] * run.count
+        return [run.engine.step_into(self.last_epoch)[0]] * run.count
 
     def state_dict(self) -> dict[str, Any]:
         state = super().state_dict()

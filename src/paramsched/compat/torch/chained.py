@@ -76,7 +76,7 @@ class ChainedScheduler(LRScheduler, peers.ChainedScheduler):
         members = [member for member in self._schedulers if isinstance(member, KernelLR)]
         if len(members) < len(self._schedulers):
             return super()._base_of(value)
-        if any(member._curve().share(member.last_epoch) == 0 for member in members):
+        if any(member._engine().shares_at(member.last_epoch)[0] == 0 for member in members):
             return value
         for member in reversed(members):
             value = member._base_of(value)

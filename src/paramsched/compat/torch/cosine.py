@@ -8,19 +8,18 @@ from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
 from paramsched.compat._late_groups import base_on_curve
-from paramsched.compat._stepping import Stepping
+from paramsched.compat.step_engine import StepEngine, rule_over
 from paramsched.compat.torch import _groups
 from paramsched.compat.torch._base import Verbose
 from paramsched.compat.torch._groups import numbers
-from paramsched.compat.torch._kernel import KernelLR, Run, Shape
+from paramsched.compat.torch._kernel import KernelLR, Run
 from paramsched.compat.torch._order import check_order
 from paramsched.compat.torch._refusals import refused
 from paramsched.compat.torch._setting import SettingLR
 from paramsched.compat.torch.decay import length
 from paramsched.schedules import rules
 from paramsched.schedules._level import absolute
-from paramsched.schedules.anneal import cosine
-from paramsched.schedules.retimed import restarts
+from paramsched.schedules.rules import Rule
 
 _FLOOR = absolute(1.0)  # eta_min, the level of every group
 
@@ -48,10 +47,9 @@ class CosineAnnealingLR(KernelLR, peers.CosineAnnealingLR):
         self.T_max, self.eta_min = T_max, eta_min
         super().__init__(optimizer, last_epoch, verbose)
 
-    def _shape(self) -> Shape:
-        over, unit = length("CosineAnnealingLR(T_max=…)", self.T_max, least=1)
-        wave = restarts(cosine(1.0, _FLOOR, over) >> cosine(_FLOOR, 1.0, over), 2 * over)
-        return Shape(wave, rules.cosine(_FLOOR, over) if unit == 1.0 else None, unit)
+    def _rule(self) -> Rule:
+        over = length("CosineAnnealingLR(T_max=…)", self.T_max, least=1)
+        return rule_over(over, lambda n: rules.cosine(_FLOOR, n))
 
     def _levels(self) -> list[Any] | None:
         return [self.eta_min] * len(self.optimizer.param_groups)
@@ -61,7 +59,7 @@ class CosineAnnealingLR(KernelLR, peers.CosineAnnealingLR):
         return 2 / before if before > 1e-12 else None
 
     def _scaled(self, run: Run, tick: int, values: list[float]) -> list[float]:
-        change = a, b, _, _ = self._change(run, tick)
+        step = a, b, _, _ = self._step_into(run, tick)
         if self._company and a == 0.0:
             self._lost = list(values)
         elif self._company and b and self._lost is not None:
@@ -69,10 +67,10 @@ class CosineAnnealingLR(KernelLR, peers.CosineAnnealingLR):
             lost, self._lost = self._lost, None
             floor = _groups.number(self.eta_min)
             return [value + before - floor for value, before in zip(values, lost, strict=True)]
-        return run.stepping.applied(change, values)
+        return run.engine.apply_step(step, values)
 
-    def _lost_of(self, base: float, curve: Stepping) -> float:
-        share, level = curve.affine(max(self.last_epoch - 1, 0))
+    def _lost_of(self, base: float, engine: StepEngine) -> float:
+        share, level = engine.shares_at(max(self.last_epoch - 1, 0))
         return share * base + level * self._last_level()
 
 

@@ -12,7 +12,7 @@ from torch.optim import lr_scheduler as peers
 
 from paramsched._arrays import Floats
 from paramsched.compat._copies import by_value
-from paramsched.compat._stepping import Rows
+from paramsched.compat.step_engine import ValueRows
 from paramsched.compat.torch import _groups
 from paramsched.compat.torch._base import Verbose
 from paramsched.compat.torch._function_notes import (
@@ -52,8 +52,8 @@ class CyclicLR(SettingLR, peers.CyclicLR):
     __slots__ = ("_momentum_table", "_noted", "_now", "_table", "_triangle")
     _option_names = ("max_lrs", "total_size", "step_ratio", "mode", "gamma", "scale_mode")
     _hooks = ("get_lr", "scale_fn", "_triangular_scale_fn", "_triangular2_scale_fn", "_exp_range_scale_fn")
-    _table: Rows | None
-    _momentum_table: Rows | None
+    _table: ValueRows | None
+    _momentum_table: ValueRows | None
     _noted: Noted | None
     _triangle: Callable[[Floats], Floats]
     _now: tuple[float, float]
@@ -150,10 +150,10 @@ class CyclicLR(SettingLR, peers.CyclicLR):
         self._table = self._momentum_table = None
         self._now = (-1.0, 0.0)  # of other options
         if self._scale_fn_custom is None and growing and not self._own_get_lr:
-            self._table = Rows(self._columns, [numbers(self.base_lrs), numbers(self.max_lrs)])
+            self._table = ValueRows(self._columns, [numbers(self.base_lrs), numbers(self.max_lrs)])
             if self.cycle_momentum:
                 pair = [numbers(self.max_momentums), numbers(self.base_momentums)]
-                self._momentum_table = Rows(self._columns, pair)
+                self._momentum_table = ValueRows(self._columns, pair)
 
     @property
     def _columns(self) -> Callable[[Floats], list[Floats]]:

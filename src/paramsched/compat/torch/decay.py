@@ -6,17 +6,13 @@ from collections.abc import Iterable
 from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
-from paramsched import curves
-from paramsched.compat._stepping import Change
+from paramsched.compat.step_engine import TickStep, rule_over
 from paramsched.compat.torch._base import Verbose
-from paramsched.compat.torch._kernel import KernelLR, Shape
+from paramsched.compat.torch._kernel import KernelLR
 from paramsched.compat.torch._refusals import refused
 from paramsched.errors import InvalidArgument
 from paramsched.schedules import rules
-from paramsched.schedules.anneal import anneal, linear
-from paramsched.schedules.constant import constant
-from paramsched.schedules.exponential import exponential
-from paramsched.schedules.step import multistep, step
+from paramsched.schedules.rules import Rule
 
 
 class StepLR(KernelLR, peers.StepLR):
@@ -38,10 +34,9 @@ class StepLR(KernelLR, peers.StepLR):
         self.step_size, self.gamma = step_size, gamma
         super().__init__(optimizer, last_epoch, verbose)
 
-    def _shape(self) -> Shape:
-        every, unit = length("StepLR(step_size=…)", self.step_size, least=1)
-        rule = rules.step(every, self.gamma) if unit == 1.0 else None
-        return Shape(step(every, self.gamma) if self.gamma > 0 else None, rule, unit)
+    def _rule(self) -> Rule:
+        every = length("StepLR(step_size=…)", self.step_size, least=1)
+        return rule_over(every, lambda n: rules.step(n, self.gamma))
 
 
 class MultiStepLR(KernelLR, peers.MultiStepLR):
@@ -60,11 +55,10 @@ class MultiStepLR(KernelLR, peers.MultiStepLR):
         self.milestones, self.gamma = Counter(milestones), gamma
         super().__init__(optimizer, last_epoch, verbose)
 
-    def _shape(self) -> Shape:
+    def _rule(self) -> Rule:
         # torch compares for equality, so a milestone between two epochs, or at infinity, never comes.
         times = [int(m) for m in self.milestones.elements() if 0 <= m < float("inf") and m == int(m)]
-        rule = rules.multistep(times, self.gamma)
-        return Shape(multistep(tuple(times), self.gamma) if self.gamma > 0 else None, rule)
+        return rules.multistep(times, self.gamma)
 
 
 class ConstantLR(KernelLR, peers.ConstantLR):
@@ -89,9 +83,8 @@ class ConstantLR(KernelLR, peers.ConstantLR):
         self.factor, self.total_iters = factor, total_iters
         super().__init__(optimizer, last_epoch, verbose)
 
-    def _shape(self) -> Shape:
-        over = _ceiling("ConstantLR(total_iters=…)", self.total_iters)
-        return Shape(constant(self.factor, over) >> constant(1.0), rules.constant(self.factor, over))
+    def _rule(self) -> Rule:
+        return rules.constant(self.factor, _ceiling("ConstantLR(total_iters=…)", self.total_iters))
 
 
 class LinearLR(KernelLR, peers.LinearLR):
@@ -121,10 +114,9 @@ class LinearLR(KernelLR, peers.LinearLR):
         self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
         super().__init__(optimizer, last_epoch, verbose)
 
-    def _shape(self) -> Shape:
-        over, unit = length("LinearLR(total_iters=…)", self.total_iters, least=0)
-        rule = rules.linear(self.start_factor, self.end_factor, over) if unit == 1.0 else None
-        return Shape(linear(self.start_factor, self.end_factor, over), rule, unit)
+    def _rule(self) -> Rule:
+        over = length("LinearLR(total_iters=…)", self.total_iters, least=0)
+        return rule_over(over, lambda n: rules.linear(self.start_factor, self.end_factor, n))
 
 
 class ExponentialLR(KernelLR, peers.ExponentialLR):
@@ -138,11 +130,11 @@ class ExponentialLR(KernelLR, peers.ExponentialLR):
         self.gamma = gamma
         super().__init__(optimizer, last_epoch, verbose)
 
-    def _entered(self, change: Change) -> Change:  # as in torch, but for the constructor every step does
+    def _entered(self, step: TickStep) -> TickStep:  # as in torch, but for the constructor every step does
         return self.gamma, 0.0, 0.0, 0.0
 
-    def _shape(self) -> Shape:
-        return Shape(exponential(self.gamma) if self.gamma > 0 else None, rules.exponential(self.gamma))
+    def _rule(self) -> Rule:
+        return rules.exponential(self.gamma)
 
 
 class PolynomialLR(KernelLR, peers.PolynomialLR):
@@ -164,26 +156,23 @@ class PolynomialLR(KernelLR, peers.PolynomialLR):
         self.total_iters, self.power = total_iters, power
         super().__init__(optimizer, last_epoch, verbose)
 
-    def _entered(self, change: Change) -> Change:  # as in torch, whose recursion looks at epoch -1 there
+    def _entered(self, step: TickStep) -> TickStep:  # as in torch, whose recursion looks at epoch -1 there
         return float((1.0 / (1.0 + 1.0 / self.total_iters)) ** self.power), 0.0, 0.0, 0.0
 
-    def _shape(self) -> Shape:
-        over, unit = length("PolynomialLR(total_iters=…)", self.total_iters, least=1)
-        if self.power == 0:
-            return Shape(constant(1.0))
-        rule = rules.polynomial(self.power, over=over) if unit == 1.0 else None
-        return Shape(anneal(1.0, 0.0, over, curves.polynomial(self.power)), rule, unit)
+    def _rule(self) -> Rule:
+        over = length("PolynomialLR(total_iters=…)", self.total_iters, least=1)
+        return rule_over(over, lambda n: rules.polynomial(self.power, over=n))
 
 
-def length(asked: str, amount: float, least: int) -> tuple[int, float]:
-    """A length of the kernel and the ticks in one update of it: whole lengths as they are, others 1 on a slower clock.
+def length(asked: str, amount: float, least: int) -> float:
+    """A length in epochs, whole or not.
 
     Raises:
         InvalidArgument: below `least`, or above 0 but not finite.
     """
     if not (amount >= least or amount > 0) or amount != amount or amount == float("inf"):
         raise InvalidArgument(f"{asked.replace('…', repr(amount))}", f"not a length from {least} on", "Write 10, say")
-    return (int(amount), 1.0) if amount == int(amount) else (1, float(amount))
+    return amount
 
 
 def _ceiling(asked: str, amount: float) -> int:

@@ -11,7 +11,7 @@ from torch.optim import lr_scheduler as peers
 
 from paramsched._arrays import Floats
 from paramsched.compat._copies import by_value
-from paramsched.compat._stepping import Rows
+from paramsched.compat.step_engine import ValueRows
 from paramsched.compat.torch import _groups
 from paramsched.compat.torch._base import Verbose
 from paramsched.compat.torch._groups import numbers
@@ -47,8 +47,8 @@ class OneCycleLR(SettingLR, peers.OneCycleLR):
         return scheduler.__dict__.get("_anneal_func_type"), scheduler._schedule_phases
 
     _hooks = ("get_lr", "_anneal_func", "_annealing_cos", "_annealing_linear")
-    _table: Rows
-    _momentum_table: Rows | None
+    _table: ValueRows
+    _momentum_table: ValueRows | None
     _ends: dict[str, list[Any]]  # as the groups say them, but a second OneCycleLR writes its own there
 
     def __init__(
@@ -110,10 +110,10 @@ class OneCycleLR(SettingLR, peers.OneCycleLR):
             for group, entry in zip(groups, entries, strict=True):
                 group.setdefault(key, entry)
         rates, momenta = _columns(self._schedule_phases, self._strategy)
-        self._table = Rows(rates, [numbers(self._ends[end]) for end in _ENDS])
+        self._table = ValueRows(rates, [numbers(self._ends[end]) for end in _ENDS])
         self._momentum_table = None
         if self.cycle_momentum:
-            self._momentum_table = Rows(momenta, [numbers(self._ends[end]) for end in _MOMENTA])
+            self._momentum_table = ValueRows(momenta, [numbers(self._ends[end]) for end in _MOMENTA])
 
     def _take_in(self, bases: Sequence[float]) -> None:
         super()._take_in([_groups.number(self.base_lrs[-1])] * len(bases))  # it joins the cycle of the last one

@@ -9,11 +9,11 @@ from paramsched import curves
 from paramsched.compat.torch import _groups
 from paramsched.compat.torch._base import Verbose
 from paramsched.compat.torch._groups import numbers
-from paramsched.compat.torch._kernel import KernelLR, Shape
+from paramsched.compat.torch._kernel import KernelLR
 from paramsched.compat.torch._refusals import refused
 from paramsched.schedules import rules
 from paramsched.schedules._level import absolute
-from paramsched.schedules.anneal import anneal
+from paramsched.schedules.rules import Rule
 
 _SWA = absolute(1.0)  # swa_lr, the level of each group
 _CURVES = {"cos": curves.cosine, "linear": curves.linear}
@@ -64,9 +64,8 @@ class SWALR(KernelLR, peers.SWALR):
             group["swa_lr"] = rate
         super().__init__(optimizer, last_epoch, verbose)
 
-    def _shape(self) -> Shape:
-        curve = _CURVES[self._anneal_strategy]
-        return Shape(anneal(1.0, _SWA, self.anneal_epochs, curve), rules.anneal(_SWA, self.anneal_epochs, curve))
+    def _rule(self) -> Rule:
+        return rules.anneal(_SWA, self.anneal_epochs, _CURVES[self._anneal_strategy])
 
     def _levels(self) -> list[Any] | None:
         groups = self.optimizer.param_groups
@@ -81,13 +80,13 @@ class SWALR(KernelLR, peers.SWALR):
         """To another position of the anneal that began where the present value says it did."""
         before = max(self.last_epoch, 0)
         run = self._bound()
-        share, wanted = run.stepping.share(before), run.stepping.share(epoch)
+        share, wanted = run.engine.shares_at(before)[0], run.engine.shares_at(epoch)[0]
         present = numbers(group["lr"] for group in run.groups)
-        alone = run.alone and _groups.close(present, run.stepping.row(before))
+        alone = run.alone and _groups.close(present, run.engine.values_at(before))
         if share == 0.0 or alone:
             super()._jump(epoch)
             return
         self.last_epoch = run.tick = epoch
         run.alone = False
-        levels = run.stepping.levels or []
+        levels = run.engine.levels
         self._put(run, [rate + (v - rate) * wanted / share for v, rate in zip(present, levels, strict=True)])

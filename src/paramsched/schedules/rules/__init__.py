@@ -12,6 +12,7 @@ in ticks: of updates, of epochs, or of every n updates, as `by` says. MMEngine's
 from paramsched.schedules.rules.base import Clock as Clock
 from paramsched.schedules.rules.base import Coefficients as Coefficients
 from paramsched.schedules.rules.base import Rule as Rule
+from paramsched.schedules.rules.base import ShareRule as ShareRule
 from paramsched.schedules.rules.descents import CosineRestartsRule as CosineRestartsRule
 from paramsched.schedules.rules.descents import CosineRule as CosineRule
 from paramsched.schedules.rules.descents import PolynomialRule as PolynomialRule

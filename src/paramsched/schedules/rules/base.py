@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal, TypeAlias, final
+from typing import Any, ClassVar, Literal, TypeAlias, final
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from paramsched.curves import Curve
 from paramsched.errors import Asked, InvalidArgument, asked_with_value
 from paramsched.schedules import _text
 from paramsched.schedules._level import Absolute, Level, count, parts, positive
-from paramsched.schedules.base import Schedule
+from paramsched.schedules.base import Schedule, quiet
 
 Clock: TypeAlias = Literal["update", "epoch"] | int
 """What a rule ticks by: each update, each epoch, or every n updates."""
@@ -22,7 +22,7 @@ Clock: TypeAlias = Literal["update", "epoch"] | int
 @final
 @dataclass(frozen=True, slots=True)
 class Coefficients:
-    """Columns a, b, c, e of a rule over a range of its ticks."""
+    """Columns a, b, c, e of a rule over a range of its ticks: v <- a v + b base + c + e entry."""
 
     a: Floats
     b: Floats
@@ -33,9 +33,15 @@ class Coefficients:
     def identity(size: int) -> "Coefficients":
         return Coefficients(np.ones(size), np.zeros(size), np.zeros(size), np.zeros(size))
 
+    @staticmethod
+    def setting(base: Floats | float, fixed: Floats | float, size: int) -> "Coefficients":
+        """The value becomes `base` times base plus `fixed`, whatever it was."""
+        columns = (np.array(np.broadcast_to(column, size), dtype=np.float64) for column in (0.0, base, fixed, 0.0))
+        return Coefficients(*columns)
+
 
 class Rule(ABC):
-    """One rule of a recurrence: its window, its clock, its coefficients."""
+    """One rule of a recurrence: its window, its clock, and what each of its ticks does to the value."""
 
     __slots__ = ()
     begin: int
@@ -44,8 +50,21 @@ class Rule(ABC):
     _precedence = _text.CALL
 
     @abstractmethod
-    def _coefficients(self, k: Floats) -> Coefficients:
-        """The columns at ticks `k` of the rule's own clock: whole numbers, 0 or more, in floats."""
+    def columns(self, k: Floats) -> Coefficients:
+        """The relative step into each tick `k` of the rule's own clock: whole numbers, 0 or more, in floats."""
+
+    @quiet
+    def closed(self, k: Floats) -> tuple[Floats, Floats]:
+        """What the ticks 0 to `k` make of base where nobody else writes: a multiple of base, and a value to add."""
+        size = int(k.max(initial=0)) + 1
+        steps = self.columns(np.arange(size, dtype=np.float64))
+        made = [(1.0, 0.0)]
+        for a, b, c, e in zip(steps.a, steps.b, steps.c, steps.e, strict=True):
+            factor, offset = made[-1]
+            made.append((a * factor + b + e, a * offset + c))
+        factors, offsets = np.array(made[1:]).T
+        at = np.floor(k).astype(np.int64)
+        return factors[at], offsets[at]
 
     @property
     def has_absolute(self) -> bool:
@@ -93,6 +112,76 @@ class Rule(ABC):
 
     def __repr__(self) -> str:
         return str(self)
+
+
+class ShareRule(Rule):
+    """A rule that leads from base to a floor: `share(k)` of this way is left after tick k.
+
+    closed form (nobody else writes):  value(k) = floor + (base - floor) * share(k)
+    relative step (somebody may):      v <- floor + (v - floor) * ratio(k),  ratio(k) = share(k) / share(k - 1)
+
+    Before tick 0 the whole way is left. After a share of 0 there is nothing to scale; what a later share is a share of,
+    `_comes_back` says: the way to the value that the rule found at its first tick, or, for a wave, the way to base.
+    """
+
+    __slots__ = ()
+    _comes_back: ClassVar[Literal["entry", "base"]] = "entry"
+
+    @abstractmethod
+    def share(self, k: Floats) -> Floats:
+        """How much of the way is left after tick `k`; between two ticks too."""
+
+    def gone(self, k: Floats) -> Floats:
+        """1 - share(k); a rule along a curve computes it with more digits."""
+        return 1.0 - self.share(k)
+
+    def ratio(self, k: Floats) -> Floats:
+        """By what tick `k` scales the way that is left. A rule says it where its peer multiplies by a number."""
+        now, before = self.share(k), self._share_before(k)
+        return np.divide(now, before, out=np.ones_like(now), where=before != 0)
+
+    def given_back(self, k: Floats) -> Floats:
+        """The share that comes back at tick `k` although nothing was left; 0 at the others."""
+        return np.where(self._share_before(k) == 0, self.share(k), 0.0)
+
+    @property
+    def floor(self) -> Level:
+        """Where the way leads."""
+        return 0.0
+
+    @property
+    def top(self) -> Level:
+        """What stands in the place of base."""
+        return 1.0
+
+    @quiet
+    def columns(self, k: Floats) -> Coefficients:
+        out = Coefficients.identity(k.size)
+        multiple, fixed = (part or 0.0 for part in parts(self.floor))
+        back = self.given_back(k)
+        if self._comes_back == "entry":
+            out.a[:], out.e[:] = np.where(back != 0, 0.0, self.ratio(k)), back
+        else:  # the value stands at the floor: a share of the way to base is added
+            out.a[:] = np.where(back != 0, 1.0, self.ratio(k))
+        for column, level in ((out.b, multiple), (out.c, fixed)):
+            if level:  # 0 times what has overflowed would not be 0
+                column[:] = level * (1.0 - out.a - out.e)
+        if self._comes_back == "base":
+            out.b[:] += back * (1.0 - multiple)
+            out.c[:] -= back * fixed
+        return rebased(out, self.top)
+
+    @quiet
+    def closed(self, k: Floats) -> tuple[Floats, Floats]:
+        if self.top != 1.0:
+            return super().closed(k)
+        multiple, fixed = parts(self.floor)
+        share = self.share(k)
+        factor = share + multiple * self.gone(k) if multiple else share
+        return factor, fixed * self.gone(k) if fixed else np.zeros_like(share)
+
+    def _share_before(self, k: Floats) -> Floats:
+        return np.where(k > 0, self.share(np.maximum(k - 1, 0)), 1.0)
 
 
 def check_over(rule: Rule, over: int | None, least: int = 0) -> None:

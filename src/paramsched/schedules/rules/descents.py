@@ -1,22 +1,24 @@
 """Rules that lead to a floor: cosine, polynomial, cosine restarts."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import final
+from typing import ClassVar, Literal, final
 
 import numpy as np
 
+from paramsched import curves
 from paramsched._arrays import Floats
 from paramsched.errors import Asked, InvalidArgument
 from paramsched.schedules import _text
 from paramsched.schedules._level import Level, finite, level_of, parts
-from paramsched.schedules.rules.base import Clock, Coefficients, Rule, check_over, listed, rebased, ticks
+from paramsched.schedules.rules.base import Clock, Coefficients, Rule, ShareRule, check_over, listed, rebased, ticks
+
+_ON_FLOOR = 1e-9  # of the way: nearer than a wave of a thousand million ticks comes
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class CosineRule(Rule):
+class CosineRule(ShareRule):
     """Half a cosine wave towards the floor `to` in `over` ticks (or the window), and back up in as many, and so on."""
 
     to: Level
@@ -25,32 +27,40 @@ class CosineRule(Rule):
     end: int | None
     by: Clock
     base: Level
+    _comes_back: ClassVar[Literal["entry", "base"]] = "base"
 
     def __post_init__(self) -> None:
         self._check(to=level_of, base=level_of)
         if self.over is not None:
             object.__setattr__(self, "over", ticks(Asked("rules.cosine", "over"), self.over))
 
-    def _coefficients(self, k: Floats) -> Coefficients:
-        out = Coefficients.identity(k.size)
-        n = self.over if self.over is not None or self.last is None else self.last + 1
+    @property
+    def floor(self) -> Level:
+        return self.to
+
+    @property
+    def top(self) -> Level:
+        return self.base
+
+    def share(self, k: Floats) -> Floats:
+        n = self._half_wave
+        return np.ones(k.shape) if n is None else wave_height(k, n)
+
+    def gone(self, k: Floats) -> Floats:
+        n = self._half_wave
         if n is None:
-            return out
-        before = wave(k - 1, n)
-        turn = (k > 0) & (((k - 1 - n) % (2 * n) == 0) | (before == 0))  # a remainder of thirds of a tick is not exact
-        moving = (k > 0) & ~turn
-        out.a[moving] = wave(k[moving], n) / before[moving]
-        towards(out, moving, self.to)
-        rise = (1 - math.cos(math.pi / n)) / 2
-        share, fixed = parts(self.to)
-        out.b[turn] = rise * (1 - (share or 0.0))
-        out.c[turn] = -rise * (fixed or 0.0)
-        return rebased(out, self.base)
+            return np.zeros(k.shape)
+        into = k % (2 * n)
+        return curves.cosine(np.minimum(into, 2 * n - into) / n)
+
+    @property
+    def _half_wave(self) -> float | None:
+        return self.over if self.over is not None or self.last is None else self.last + 1
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class PolynomialRule(Rule):
+class PolynomialRule(ShareRule):
     """The power of what is left, ((n - k) / n) ** power, towards `to`; n = `over`, or the window's last tick."""
 
     power: float
@@ -68,15 +78,19 @@ class PolynomialRule(Rule):
             ).suggest(0.9)
         check_over(self, self.over, least=1)
 
-    def _coefficients(self, k: Floats) -> Coefficients:
-        out = Coefficients.identity(k.size)
+    @property
+    def floor(self) -> Level:
+        return self.to
+
+    def share(self, k: Floats) -> Floats:
         n = self.last if self.over is None else self.over
-        if n is None:
-            return out
-        moving = (k > 0) & (k <= n)
-        out.a[moving] = ((n - k[moving]) / (n - k[moving] + 1)) ** self.power
-        towards(out, moving, self.to)
-        return out
+        return (np.maximum(n - k, 0) / n) ** self.power if n else np.ones(k.shape)
+
+    def ratio(self, k: Floats) -> Floats:
+        n = self.last if self.over is None else self.over
+        left = np.maximum((n or 0) - k, 0)
+        scaled = (k > 0) & (k <= (n or 0))
+        return np.where(scaled, left / (left + 1), 1.0) ** self.power
 
 
 @final
@@ -107,16 +121,17 @@ class CosineRestartsRule(Rule):
                 f"Write {replace(self, periods=periods, weights=as_many)}",
             )
 
-    def _coefficients(self, k: Floats) -> Coefficients:
+    def columns(self, k: Floats) -> Coefficients:
         out = Coefficients.identity(k.size)
         begin: float = 0
         for period, weight in zip(self.periods, self.weights, strict=True):
             j = k - begin
             first, moving = j == 0, (j > 0) & (j < period)
             out.a[first], out.b[first] = 0.0, weight
-            before = wave(j[moving] - 1, period)
+            before = wave_height(j[moving] - 1, period)
             # 0 where half a tick is no tick of the period before: what is at the floor stays there.
-            out.a[moving] = np.divide(wave(j[moving], period), before, out=np.ones_like(before), where=before != 0)
+            now = wave_height(j[moving], period)
+            out.a[moving] = np.divide(now, before, out=np.ones_like(before), where=before != 0)
             towards(out, moving, self.to)
             begin += period
         return rebased(out, self.base)
@@ -178,9 +193,11 @@ def cosine_restarts(
     return CosineRestartsRule(lengths, heights, to, begin, end, by, base)
 
 
-def wave(k: Floats, n: float) -> Floats:
-    """Twice the height of a cosine descent over n ticks, at tick k."""
-    return 1 + np.cos(np.pi * k / n)
+def wave_height(k: Floats, n: float) -> Floats:
+    """The height of a cosine wave at tick `k`: 1 at 0, exactly 0 at n, 1 at 2n, and so on."""
+    from_floor = np.abs(n - k % (2 * n)) / n
+    # A third of a tick has no exact float. What is that near to the floor is on it.
+    return curves.cosine(np.where(from_floor < _ON_FLOOR, 0.0, from_floor))
 
 
 def towards(out: Coefficients, where: np.ndarray, floor: Level) -> None:

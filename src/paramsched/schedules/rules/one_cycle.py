@@ -7,6 +7,7 @@ from typing import Literal, final
 
 import numpy as np
 
+from paramsched import curves
 from paramsched._arrays import Floats
 from paramsched.errors import Asked, InvalidArgument, nearest
 from paramsched.schedules import _text
@@ -45,14 +46,12 @@ class OneCycleRule(Rule):
         if self.over is None and self.end is None:
             raise InvalidArgument("rules.one_cycle(…)", "no length", f"Write {replace(self, over=1000)}")
 
-    def _coefficients(self, k: Floats) -> Coefficients:
-        out = Coefficients.identity(k.size)
-        out.a[:] = 0.0
-        out.c[:] = one_cycle_values(
+    def columns(self, k: Floats) -> Coefficients:
+        values = one_cycle_values(
             k, self.total, self.peak, self.peak / self.div, self.peak / self.div / self.final_div,
             self.pct_start, self.anneal, self.three_phase,
         )  # fmt: skip
-        return out
+        return Coefficients.setting(0.0, values, k.size)
 
     @property
     def has_absolute(self) -> bool:
@@ -110,7 +109,7 @@ def through(k: Floats, knots: Sequence[tuple[float, float]], anneal: str) -> Flo
         within = k <= end
         if end > begin:
             u = (k[within] - begin) / (end - begin)
-            share = (1 - np.cos(np.pi * u)) / 2 if anneal == "cos" else u
+            share = curves.cosine(u) if anneal == "cos" else u
             values[within] = np.where(u >= 1, last, first + (last - first) * share)
         else:
             values[within] = last

@@ -10,12 +10,14 @@ from paramsched._arrays import Floats
 from paramsched.errors import Asked
 from paramsched.schedules import _text
 from paramsched.schedules._level import count, finite
-from paramsched.schedules.rules.base import Clock, Coefficients, Rule, check_over, listed
+from paramsched.schedules.anneal import linear as linear_shape
+from paramsched.schedules.base import columns
+from paramsched.schedules.rules.base import Clock, ShareRule, check_over, listed
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class ConstantRule(Rule):
+class ConstantRule(ShareRule):
     """Multiply by `factor` at tick 0, undo it at tick n = `over`, or the last tick of the window."""
 
     factor: float
@@ -28,24 +30,16 @@ class ConstantRule(Rule):
         self._check(factor=finite)
         check_over(self, self.over)
 
-    def _coefficients(self, k: Floats) -> Coefficients:
-        out = Coefficients.identity(k.size)
-        n = self.last if self.over is None else self.over
-        if n == 0 and self.over is not None:
-            return out
-        out.a[k == 0] = self.factor
-        if n is not None and n > 0:
-            back = k == n
-            if self.factor == 0:
-                out.a[back], out.e[back] = 0.0, 1.0
-            else:
-                out.a[back] = 1 / self.factor
-        return out
+    def share(self, k: Floats) -> Floats:
+        end = self.over
+        if end is None:  # a window of one tick is not long enough to undo it
+            end = None if self.last is None else max(self.last, 1)
+        return np.where(k < (np.inf if end is None else end), self.factor, 1.0)
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class LinearRule(Rule):
+class LinearRule(ShareRule):
     """Scale by a straight line F(k) from `start` at tick 0 to `to` at tick n = `over`, or the window's last tick."""
 
     start: float
@@ -59,32 +53,24 @@ class LinearRule(Rule):
         self._check(start=finite, to=finite)
         check_over(self, self.over)
 
-    def _coefficients(self, k: Floats) -> Coefficients:
+    def share(self, k: Floats) -> Floats:
         n = self.last if self.over is None else self.over
-        out = Coefficients.identity(k.size)
-        if n is None:  # no end: the line never gets anywhere
-            out.a[k == 0] = self.start
-            return out
-        if n == 0:
-            out.a[k == 0] = self.start if self.over is None else self.to
-            return out
+        if not n:  # without an end the line never gets anywhere; without a length it is at its end at once
+            return np.full(k.shape, self.to if self.over == 0 else self.start)
+        return np.asarray(columns(linear_shape(self.start, self.to, n), k).factor, dtype=np.float64)
 
-        def line(at: Floats) -> Floats:
-            return np.where(at >= n, self.to, self.start + (self.to - self.start) * at / n)
-
-        moving = (k > 0) & (k <= n)
-        before, now = line(k - 1), line(k)
-        lost = moving & (before == 0)  # nothing of the value is left to scale: begin again from what was found
-        out.a[k == 0] = self.start
-        scaled = moving & ~lost
-        out.a[scaled] = now[scaled] / before[scaled]
-        out.a[lost], out.e[lost] = 0.0, now[lost]
-        return out
+    def ratio(self, k: Floats) -> Floats:
+        n = self.last if self.over is None else self.over
+        if not n:
+            return np.where(k == 0, self.share(k), 1.0)
+        now, before = (np.where(at >= n, self.to, self.start + (self.to - self.start) * at / n) for at in (k, k - 1))
+        scaled = (k > 0) & (k <= n) & (before != 0)
+        return np.where(k == 0, self.start, np.divide(now, before, out=np.ones_like(now), where=scaled))
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class ExponentialRule(Rule):
+class ExponentialRule(ShareRule):
     """Multiply by `gamma` at each tick but the first."""
 
     gamma: float
@@ -95,15 +81,16 @@ class ExponentialRule(Rule):
     def __post_init__(self) -> None:
         self._check(gamma=finite)
 
-    def _coefficients(self, k: Floats) -> Coefficients:
-        out = Coefficients.identity(k.size)
-        out.a[k > 0] = self.gamma
-        return out
+    def share(self, k: Floats) -> Floats:
+        return np.power(self.gamma, k if self.gamma > 0 else np.floor(k), dtype=np.float64)
+
+    def ratio(self, k: Floats) -> Floats:
+        return np.where(k > 0, self.gamma, 1.0)
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class StepRule(Rule):
+class StepRule(ShareRule):
     """Multiply by `gamma` at every multiple of `every` ticks but 0."""
 
     every: int
@@ -115,15 +102,16 @@ class StepRule(Rule):
     def __post_init__(self) -> None:
         self._check(every=count, gamma=finite)
 
-    def _coefficients(self, k: Floats) -> Coefficients:
-        out = Coefficients.identity(k.size)
-        out.a[(k > 0) & (k % self.every == 0)] = self.gamma
-        return out
+    def share(self, k: Floats) -> Floats:
+        return np.power(self.gamma, k // self.every, dtype=np.float64)
+
+    def ratio(self, k: Floats) -> Floats:
+        return np.where((k > 0) & (k % self.every == 0), self.gamma, 1.0)
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class MultiStepRule(Rule):
+class MultiStepRule(ShareRule):
     """Multiply by `gamma` at each milestone, 0 included; repeats count."""
 
     milestones: tuple[int, ...]
@@ -135,11 +123,15 @@ class MultiStepRule(Rule):
     def __post_init__(self) -> None:
         self._check(gamma=finite)
 
-    def _coefficients(self, k: Floats) -> Coefficients:
-        out = Coefficients.identity(k.size)
+    def share(self, k: Floats) -> Floats:
+        reached = np.searchsorted(sorted(self.milestones), k, side="right")
+        return np.power(self.gamma, reached, dtype=np.float64)
+
+    def ratio(self, k: Floats) -> Floats:
+        scale = np.ones(k.size)
         for milestone in self.milestones:
-            out.a[k == milestone] *= self.gamma
-        return out
+            scale[k == milestone] *= self.gamma
+        return scale
 
 
 @_text.rule

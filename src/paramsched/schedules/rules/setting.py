@@ -1,7 +1,8 @@
 """Rules that lead to a level from wherever the value is, or set it to what a schedule says."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import final
+from typing import Any, final
 
 import numpy as np
 
@@ -10,15 +11,14 @@ from paramsched._arrays import NUMPY, Floats
 from paramsched.curves import Curve, CurveLike
 from paramsched.errors import InvalidArgument
 from paramsched.schedules import _text
-from paramsched.schedules._level import Level, level_of, parts
-from paramsched.schedules._value import BASE
-from paramsched.schedules.base import Schedule, curve_argument, schedule_of
-from paramsched.schedules.rules.base import Clock, Coefficients, Rule, check_over
+from paramsched.schedules._level import Level, level_of
+from paramsched.schedules.base import Schedule, columns, curve_argument, schedule_of
+from paramsched.schedules.rules.base import Clock, Coefficients, Rule, ShareRule, check_over
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class AnnealRule(Rule):
+class AnnealRule(ShareRule):
     """From wherever the value stands to `to` along `curve` in `over` ticks; then exactly `to`, whatever it was.
 
     Each tick scales what is left of the way, so that others may write in between. A curve that turns back reaches `to`
@@ -36,27 +36,32 @@ class AnnealRule(Rule):
         self._check(to=level_of)
         check_over(self, self.over)
 
-    def _coefficients(self, k: Floats) -> Coefficients:
-        out = Coefficients.identity(k.size)
-        if self.over == 0:
-            out.a[:] = 0.0
-        else:
-            moving = (k > 0) & (k < self.over)
-            left = self._left(k[moving])
-            if self.curve.monotone:
-                before = self._left(k[moving] - 1)
-                out.a[moving] = np.divide(left, before, out=np.zeros_like(left), where=before != 0)
-            else:
-                out.a[moving], out.e[moving] = 0.0, left
-            out.a[k >= self.over] = 0.0
-        share, fixed = parts(self.to)
-        out.b[:] = (share or 0.0) * (1 - out.a - out.e)
-        out.c[:] = (fixed or 0.0) * (1 - out.a - out.e)
-        return out
+    @property
+    def floor(self) -> Level:
+        return self.to
 
-    def _left(self, k: Floats) -> Floats:
-        left: Floats = self.curve._fall(k / self.over, (self.over - k) / self.over, NUMPY)
-        return left
+    def share(self, k: Floats) -> Floats:
+        return self._along(self.curve._fall, k, first=1.0)
+
+    def gone(self, k: Floats) -> Floats:
+        return self._along(self.curve._rise, k, first=0.0)
+
+    def ratio(self, k: Floats) -> Floats:
+        if not self.curve.monotone:
+            return np.where((k == 0) & (self.over > 0), 1.0, 0.0)
+        now, before = self.share(k), self._share_before(k)
+        return np.divide(now, before, out=np.zeros_like(now), where=before != 0)
+
+    def given_back(self, k: Floats) -> Floats:
+        turning = (k > 0) & (not self.curve.monotone)
+        return np.where(turning, self.share(k), 0.0)
+
+    def _along(self, curve: Callable[..., Any], k: Floats, first: float) -> Floats:
+        """The curve at each tick inside; exactly its ends before and after."""
+        out = np.where((k <= 0) & (self.over > 0), first, 1.0 - first)
+        inside = (k > 0) & (k < self.over)
+        out[inside] = curve(k[inside] / self.over, (self.over - k[inside]) / self.over, NUMPY)
+        return out
 
 
 @final
@@ -78,13 +83,13 @@ class ScheduleRule(Rule):
     def has_absolute(self) -> bool:
         return self.schedule.has_absolute
 
-    def _coefficients(self, k: Floats) -> Coefficients:
-        out = Coefficients.identity(k.size)
-        value = self.schedule._at(k.astype(np.int64), BASE, NUMPY)
-        out.a[:] = 0.0
-        out.b[:] = 0.0 if value.factor is None else value.factor
-        out.c[:] = 0.0 if value.offset is None else value.offset
-        return out
+    def columns(self, k: Floats) -> Coefficients:
+        return Coefficients.setting(*self.closed(k.astype(np.int64)), k.size)
+
+    def closed(self, k: Floats) -> tuple[Floats, Floats]:
+        value = columns(self.schedule, k)
+        factor, offset = (0.0 if column is None else column for column in (value.factor, value.offset))
+        return np.broadcast_to(factor, k.shape), np.broadcast_to(offset, k.shape)
 
 
 @_text.rule

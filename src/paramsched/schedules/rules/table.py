@@ -40,7 +40,7 @@ class TableRule(Rule):
     def has_absolute(self) -> bool:
         return any(self.add)
 
-    def _coefficients(self, k: Floats) -> Coefficients:
+    def columns(self, k: Floats) -> Coefficients:
         out = Coefficients.identity(k.size)
         columns = ((out.a, self.scale), (out.b, self.base), (out.c, self.add))
         known = k < max(len(values) for _, values in columns)

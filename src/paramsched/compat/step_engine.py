@@ -1,0 +1,180 @@
+"""The step engine of the drop-ins: what a rule of the kernel makes of the groups of an optimizer, tick by tick.
+
+A drop-in is a rule and its arguments. While it is the only writer, the engine gives it the closed form (`values_at`).
+Once somebody else has written, it gives the relative step from the values that are there (`stepped`). Both are computed
+with NumPy, many ticks at once, and read from lists.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal, final
+
+import numpy as np
+
+from paramsched._arrays import Array, Floats
+from paramsched.schedules._level import Level
+from paramsched.schedules.rules import Rule, ShareRule
+
+_TICKS = 1024  # ticks computed at once for a caller that goes on tick by tick
+_CELLS = 131_072  # ticks times groups: a block stays within a few megabytes
+
+TickStep = tuple[float, float, float, float]
+"""The relative step of one tick: v <- a v + b base + c level + e entry."""
+
+UNCHANGED: TickStep = (1.0, 0.0, 0.0, 0.0)
+"""The step of a tick that leaves every value as it is."""
+
+
+@final
+class ValueRows:
+    """Rows of values, one value per group: the sum of each column times its parameter of the group.
+
+    Args:
+        columns: from an array of ticks (integers, or one that is not whole) to columns, one for each parameter.
+        parameters: lists of one number per group.
+
+    >>> ramp = ValueRows(lambda t: [1 - t / 4, t / 4], [[0.0, 8.0], [1.0, 4.0]])
+    >>> ramp.row(1), ramp.row(2)
+    ([0.25, 7.0], [0.5, 6.0])
+    """
+
+    def __init__(self, columns: Callable[[Array], Sequence[Floats]], parameters: Sequence[Sequence[float]]) -> None:
+        self._columns = columns
+        self._parameters = [np.array(parameter, dtype=np.float64) for parameter in parameters]
+        self._groups = self._parameters[0].size
+        self._alike = all(parameter.size and (parameter == parameter[0]).all() for parameter in self._parameters)
+        self._most = max(1, min(_TICKS, _CELLS // max(1, self._groups)))
+        self.begin, self.rows = 0, list[list[float]]()  # the block at hand, for loops that count every call
+
+    def row(self, tick: float) -> list[float]:
+        """The value of each group at `tick`. The list belongs to the table: do not change it."""
+        at = tick - self.begin
+        if 0 <= at < len(self.rows) and at == int(at):
+            return self.rows[int(at)]
+        if tick != int(tick):
+            return self._rows_of(self._columns(np.array([float(tick)])))[0]
+        size = min(self._most, _block_size(len(self.rows), goes_on=at == len(self.rows)))
+        self.begin = int(tick)
+        columns = self._columns(np.arange(self.begin, self.begin + size))
+        moves = np.array([column[1:] != column[:-1] for column in columns]).any(axis=0)
+        if moves.all():
+            self.rows = self._rows_of(columns)
+        else:  # a staircase: one row serves a whole stair
+            kept = self._rows_of([column[np.append(True, moves)] for column in columns])
+            self.rows = [kept[index] for index in np.append(0, moves.cumsum()).tolist()]
+        return self.rows[0]
+
+    def _rows_of(self, columns: Sequence[Floats]) -> list[list[float]]:
+        """One list of values for each tick of the columns."""
+        parameters = [p[:1] for p in self._parameters] if self._alike else self._parameters
+        table = np.multiply.outer(columns[0], parameters[0])
+        for column, parameter in zip(columns[1:], parameters[1:], strict=True):
+            if column.any():
+                table += np.multiply.outer(column, parameter)
+        rows: list[list[float]] = table.tolist()
+        return [row * self._groups for row in rows] if self._alike else rows
+
+
+@final
+class StepEngine:
+    """What a rule makes of one field of every group: the closed form at any tick, and the relative step into a tick.
+
+    Args:
+        rule: a rule of the kernel. Its window is the caller's business: the engine counts ticks from 0 on.
+        bases: one per group.
+        levels: one per group: what `absolute(1.0)` in the rule stands for. Left out, `absolute(x)` stands for x.
+
+    >>> from paramsched.schedules import rules
+    >>> halving = StepEngine(rules.step(2, 0.5), bases=[1.0, 0.4])
+    >>> halving.values_at(4), halving.stepped(4, [3.0, 0.4])
+    ([0.25, 0.1], [1.5, 0.2])
+    """
+
+    def __init__(self, rule: Rule, *, bases: Sequence[float] = (), levels: Sequence[float] | None = None) -> None:
+        self._rule = rule
+        self._first, self._steps = 0, list[TickStep]()
+        self.bind(bases, levels)
+
+    def bind(self, bases: Sequence[float], levels: Sequence[float] | None = None) -> None:
+        """Take other groups."""
+        self.bases = [float(base) for base in bases]
+        self.levels = [1.0] * len(self.bases) if levels is None else [float(level) for level in levels]
+        self.table = ValueRows(self._closed, [self.bases, self.levels])
+
+    def values_at(self, tick: float) -> list[float]:
+        """The closed form: the value of each group at `tick`. The list belongs to the table: do not change it."""
+        return self.table.row(tick)
+
+    def step_into(self, tick: int) -> TickStep:
+        """The coefficients of the relative step into `tick`."""
+        at = tick - self._first
+        if not 0 <= at < len(self._steps):
+            size = _block_size(len(self._steps), goes_on=at == len(self._steps))
+            found = self._rule.columns(np.arange(tick, tick + size, dtype=np.float64))
+            columns = (column.tolist() for column in (found.a, found.b, found.c, found.e))
+            self._first, self._steps, at = tick, list(zip(*columns, strict=True)), 0
+        return self._steps[at]
+
+    def stepped(self, tick: int, values: Sequence[float], entries: Sequence[float] | None = None) -> list[float]:
+        """The relative step: what `tick` makes of the values that are there.
+
+        Args:
+            entries: what a group had before a share of 0 took it away; its base where that is not known.
+        """
+        return self.apply_step(self.step_into(tick), values, entries)
+
+    def apply_step(
+        self, step: TickStep, values: Sequence[float], entries: Sequence[float] | None = None
+    ) -> list[float]:
+        """The relative step by coefficients that are known."""
+        a, b, c, e = step
+        if b == c == e == 0.0:
+            return list(values) if a == 1.0 else [a * value for value in values]
+        found = self.bases if entries is None else entries
+        return [
+            a * value + b * base + c * level + e * entry
+            for value, base, level, entry in zip(values, self.bases, self.levels, found, strict=True)
+        ]
+
+    def shares_at(self, tick: float) -> tuple[float, float]:
+        """How much of base, and of the level, is in the closed form at `tick`."""
+        of_base, of_level = self._closed(np.array([tick]))
+        return float(of_base[0]), float(of_level[0])
+
+    def _closed(self, ticks: Array) -> tuple[Floats, Floats]:
+        return self._rule.closed(np.maximum(ticks, 0))
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class FractionalRule(ShareRule):
+    """A rule over a length that is not whole: the rule over one tick, on a clock that is `ticks` times as slow."""
+
+    rule: ShareRule
+    ticks: float
+    _comes_back: ClassVar[Literal["entry", "base"]] = "base"
+
+    def share(self, k: Floats) -> Floats:
+        return self.rule.share(k / self.ticks)
+
+    def gone(self, k: Floats) -> Floats:
+        return self.rule.gone(k / self.ticks)
+
+    @property
+    def floor(self) -> Level:
+        return self.rule.floor
+
+
+def rule_over(length: float, rule_of: Callable[[int], ShareRule]) -> ShareRule:
+    """`rule_of(length)`, for a length that is not whole too.
+
+    >>> from paramsched.schedules import rules
+    >>> StepEngine(rule_over(2.5, lambda n: rules.step(n, 0.5)), bases=[1.0]).values_at(5)
+    [0.25]
+    """
+    return rule_of(int(length)) if length == int(length) else FractionalRule(rule_of(1), float(length))
+
+
+def _block_size(size: int, *, goes_on: bool) -> int:
+    """1, 32, 1024 ticks for a caller that goes on where a block ended; else one tick, so that a jump is cheap."""
+    return min(_TICKS, size * 32) if goes_on and size else 1
