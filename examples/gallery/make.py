@@ -45,14 +45,14 @@ def main(folder: Path) -> None:
     print(folder / "gallery.png")
 
 
-def read(entry: Entry) -> show.Recorded:
-    """Build the scheduler on an optimizer of its own, and read it forward."""
+def read(entry: Entry) -> show.RecordedCurves:
+    """Build the scheduler on an optimizer of its own, and simulate it."""
     parameter = torch.nn.Parameter(torch.zeros(1))
     optimizer = torch.optim.SGD([parameter], lr=PEAK, momentum=0.9)
-    return show.read_forward(entry.make(optimizer), STEPS, metrics=entry.metrics)
+    return show.simulate(entry.make(optimizer), STEPS, metrics=entry.metrics)
 
 
-def section(entry: Entry, curve: show.Recorded) -> str:
+def section(entry: Entry, curve: show.RecordedCurves) -> str:
     """A curve with its parameters and formula beside it."""
     drawn = show.svg(curve, width=WIDTH, height=110)
     return (
@@ -61,7 +61,7 @@ def section(entry: Entry, curve: show.Recorded) -> str:
     )
 
 
-def picture(curves: list[tuple[Entry, show.Recorded]], path: Path) -> None:
+def picture(curves: list[tuple[Entry, show.RecordedCurves]], path: Path) -> None:
     """All lr curves in one grid, by matplotlib."""
     import matplotlib as mpl
 

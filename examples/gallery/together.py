@@ -27,11 +27,11 @@ def lrs(optimizer: torch.optim.Optimizer, scheduler: Any) -> list[float]:
     return found
 
 
-def cosine() -> show.Recorded:
+def cosine() -> show.RecordedCurves:
     """last_epoch is the epoch that is done; a second scheduler on one optimizer goes on from where the lr is."""
     first, second = adam(initial_lr=1.0), adam(initial_lr=1.0)
     make = lr_scheduler.CosineAnnealingLR
-    return show.recorded(
+    return show.curves_from_values(
         {
             ("lr", "eta_min=0.2"): lrs(first, make(first, T_max=40, eta_min=0.2)),
             ("lr", "eta_min=0.2, last_epoch=10"): lrs(second, make(second, T_max=40, eta_min=0.2, last_epoch=10)),
@@ -40,10 +40,10 @@ def cosine() -> show.Recorded:
     )
 
 
-def functions() -> show.Recorded:
+def functions() -> show.RecordedCurves:
     """Any function of the step."""
     saw, line = adam(), adam()
-    return show.recorded(
+    return show.curves_from_values(
         {
             ("lr", "t % 40 / 100"): lrs(saw, lr_scheduler.LambdaLR(saw, lambda t: t % 40 / 100.0)),
             ("lr", "max(0, 1 - t / 100)"): lrs(line, lr_scheduler.LambdaLR(line, lambda t: max(0, 1 - t / 100))),

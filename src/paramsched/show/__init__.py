@@ -1,14 +1,32 @@
-"""Pictures of a plan: text, SVG, HTML, matplotlib and notebooks, from anything `Drawable`."""
+"""Pictures of a plan: text, SVG, HTML, matplotlib and notebooks, from anything that has `Curves`."""
 
-from paramsched.show._axes import axes as axes
-from paramsched.show._drawable import Drawable as Drawable
-from paramsched.show._drawable import Log as Log
-from paramsched.show._figure import Figure as Figure
-from paramsched.show._figure import figure as figure
-from paramsched.show._forward import Metrics as Metrics
-from paramsched.show._forward import read_forward as read_forward
+from typing import TypeAlias
+
+from paramsched.show._curves import Curves as Curves
+from paramsched.show._curves import Log as Log
+from paramsched.show._curves import RecordedCurves as RecordedCurves
+from paramsched.show._curves import curves_from_values as curves_from_values
+from paramsched.show._formats import FORMATS as FORMATS
+from paramsched.show._formats import PictureFormat as PictureFormat
+from paramsched.show._formats import format_of_file as format_of_file
+from paramsched.show._formats import picture_format as picture_format
 from paramsched.show._html import html as html
-from paramsched.show._recorded import Recorded as Recorded
-from paramsched.show._recorded import recorded as recorded
+from paramsched.show._matplotlib import axes as axes
+from paramsched.show._notebook import Figure as Figure
+from paramsched.show._notebook import figure as figure
+from paramsched.show._panels import picture as picture
+from paramsched.show._picture import DrawnCurve as DrawnCurve
+from paramsched.show._picture import LegendEntry as LegendEntry
+from paramsched.show._picture import Note as Note
+from paramsched.show._picture import Panel as Panel
+from paramsched.show._picture import Picture as Picture
+from paramsched.show._simulate import Metrics as Metrics
+from paramsched.show._simulate import simulate as simulate
 from paramsched.show._svg import svg as svg
 from paramsched.show._text import text as text
+
+# The names before; they stay.
+Drawable: TypeAlias = Curves
+Recorded: TypeAlias = RecordedCurves
+recorded = curves_from_values
+read_forward = simulate

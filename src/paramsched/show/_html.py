@@ -6,22 +6,23 @@ from importlib.resources import files
 
 import numpy as np
 
-from paramsched.show._clock import Tick, time_ticks
-from paramsched.show._drawable import Drawable, Floats, Log
-from paramsched.show._paint import stroke, style
-from paramsched.show._panels import Curve, Panel, Picture, picture
-from paramsched.show._plot import escaped, outlined, plot
+from paramsched.show._curves import Curves, Floats, Log
+from paramsched.show._panels import picture
+from paramsched.show._picture import DrawnCurve, Panel, Picture
+from paramsched.show._scale import TimeTick, time_ticks
+from paramsched.show._svg_plot import escaped, plot_area, points_of
+from paramsched.show._svg_style import stroke_of, style_sheet
 
 _LEFT, _RIGHT, _WIDTH, _HEIGHT = 76, 40, 1040, 180  # the script has others for a narrow window
 _POINTS = 120_000  # values in a page: some 2 MB
 
 
 def html(
-    trace: Drawable,
+    trace: Curves,
     *,
     title: str = "Plan",
     log: Log | None = None,
-    other: Drawable | None = None,
+    other: Curves | None = None,
 ) -> str:
     """Draw a trace as a page that needs nothing but itself, readable without its script and on paper.
 
@@ -39,8 +40,8 @@ def html(
     Raises:
         InvalidArgument: there is nothing to draw, or the log does not fit the trace.
 
-    >>> from paramsched.show import recorded
-    >>> page = html(recorded({("lr", "<head>"): [0.1, 0.05]}), title="Two updates")
+    >>> from paramsched.show import curves_from_values
+    >>> page = html(curves_from_values({("lr", "<head>"): [0.1, 0.05]}), title="Two updates")
     >>> "<title>Two updates</title>" in page, "<head>:" in page, "://" in page
     (True, False, False)
     """
@@ -49,10 +50,10 @@ def html(
     ticks = time_ticks(whole.total, whole.steps_per_epoch, most=width // 100)
     body: list[str] = []
     for index, panel in enumerate(whole.panels):
-        body += _panel(index, panel, whole, ticks, width)
+        body += _panel_section(index, panel, whole, ticks, width)
     # "</" would end the script element; in JSON the slash may be escaped.
-    data = json.dumps(_data(whole, width), separators=(",", ":")).replace("</", "<\\/")
-    verdict = f'<p class="verdict {"good" if whole.agrees else "bad"}">{escaped(whole.verdict)}</p>'
+    data = json.dumps(_script_data(whole, width), separators=(",", ":")).replace("</", "<\\/")
+    compared = f'<p class="verdict {"good" if whole.agrees else "bad"}">{escaped(whole.comparison)}</p>'
     return "\n".join(
         [
             "<!doctype html>",
@@ -60,77 +61,69 @@ def html(
             '<head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<title>{escaped(title)}</title>",
-            f"<style>\n{_resource('report.css')}{style()}@media print{{.ps .ps-paper{{fill:#fff}}}}</style>",
+            f"<style>\n{_page_file('report.css')}{style_sheet()}@media print{{.ps .ps-paper{{fill:#fff}}}}</style>",
             "</head>",
             "<body>",
             f"<header><h1>{escaped(title)}</h1>",
-            f'<p class="dim">{escaped(whole.summary)}</p>',
-            verdict if whole.verdict else "",
+            f'<p class="dim">{escaped(whole.horizon)}</p>',
+            compared if whole.comparison else "",
             "</header>",
             '<div id="bar" hidden><span id="now"></span>'
             '<button id="reset" type="button" hidden>show all</button>'
             '<span class="dim">point to read values, drag to zoom, double-click to see all</span></div>',
             *body,
             f'<script type="application/json" id="data">{data}</script>',
-            f"<script>\n{_resource('report.js')}</script>",
+            f"<script>\n{_page_file('report.js')}</script>",
             "</body></html>\n",
         ]
     )
 
 
-def _resource(name: str) -> str:
+def _page_file(name: str) -> str:
     return (files("paramsched.show") / name).read_text(encoding="utf-8")
 
 
-def _panel(index: int, panel: Panel, whole: Picture, ticks: tuple[Tick, ...], width: int) -> Iterator[str]:
+def _panel_section(index: int, panel: Panel, whole: Picture, ticks: tuple[TimeTick, ...], width: int) -> Iterator[str]:
+    """One field: heading, plot, legend and notes."""
     below = 44 if whole.steps_per_epoch else 28
     yield f'<section data-panel="{index}"><h2>{escaped(panel.title)}</h2>'
-    if len(panel.lines) == 1:
-        yield f"<code>{escaped(panel.lines[0])}</code>"
-    said = escaped(f"{panel.title} over {whole.summary}")
+    if panel.heading:
+        yield f"<code>{escaped(panel.heading)}</code>"
+    spoken = escaped(f"{panel.title} over {whole.horizon}")
     yield (
         f'<svg class="ps plot" viewBox="0 0 {_WIDTH} {_HEIGHT + 10 + below}" role="img" '
-        f'aria-label="{said}"><g transform="translate({_LEFT} 10)">'
+        f'aria-label="{spoken}"><g transform="translate({_LEFT} 10)">'
         f'<text class="ps-dim ps-y" x="-16" y="{_HEIGHT + 20}">updates</text>'
     )
     if whole.steps_per_epoch:
         yield f'<text class="ps-dim ps-y" x="-16" y="{_HEIGHT + 35}">epochs</text>'
-    yield from plot(panel, whole, ticks, width, _HEIGHT)
+    yield from plot_area(panel, whole, ticks, width, _HEIGHT)
     yield '</g></svg><div class="legend"><table>'
-    yield from _legend(panel)
+    yield from _legend_table(panel)
     yield "</table></div>"
     if panel.breakpoints.size:
-        yield f'<p class="dim legend">┊ {escaped(panel.marks(8))}</p>'
+        yield f'<p class="dim legend">┊ {escaped(panel.breakpoint_summary(8))}</p>'
     for note in panel.notes:
-        bad = panel.differing.size and ("differ" in note or "only in" in note)
-        yield f'<p class="legend {"bad" if bad else "dim"}">{escaped(note)}</p>'
+        yield f'<p class="legend {"bad" if note.differs else "dim"}">{escaped(note.text)}</p>'
     yield "</section>"
 
 
-def _legend(panel: Panel) -> Iterator[str]:
-    compared = any(c.kind == "log" for c in panel.overlays)
-    for index, curve in enumerate((*panel.curves, *panel.overlays)):
-        color, paint = stroke(curve.color, max(len(panel.curves), curve.color + 1))
-        kinds = {
-            "plan": f"{color} ps-wide" if compared else color,
-            "log": "ps-used",
-            "other": f"{color} ps-other",
-        }
-        whose = {"plan": "", "log": "used", "other": "other plan"}[curve.kind]
-        name = " ".join(filter(None, [whose, curve.name]))
-        line = "; ".join(curve.lines)
-        different = len(panel.lines) > 1 or (curve.kind == "other" and curve.lines != panel.lines)
+def _legend_table(panel: Panel) -> Iterator[str]:
+    """A row for each curve; the script writes the value under the pointer into it."""
+    for index, entry in enumerate(panel.legend):
+        stroke = stroke_of(panel, entry.curve)
+        schedule = f"<code>{escaped(entry.schedule)}</code>" if entry.schedule is not None else ""
         yield (
-            f'<tr><td><svg class="ps" width="24" height="10"><path class="{kinds[curve.kind]}"'
-            f'{"" if curve.kind == "log" else paint} d="M2 5H22"/></svg></td><td>{escaped(name)}</td>'
-            f'<td class="value" data-curve="{index}"></td><td class="dim">{escaped(curve.course)}</td>'
-            f"<td>{f'<code>{escaped(line)}</code>' if different else ''}</td></tr>"
+            f'<tr><td><svg class="ps" width="24" height="10"><path class="{stroke.classes}"'
+            f'{stroke.style} d="M2 5H22"/></svg></td><td>{escaped(entry.label)}</td>'
+            f'<td class="value" data-curve="{index}"></td><td class="dim">{escaped(entry.levels)}</td>'
+            f"<td>{schedule}</td></tr>"
         )
 
 
-def _data(whole: Picture, width: int) -> dict[str, object]:
+def _script_data(whole: Picture, width: int) -> dict[str, object]:
     """What the script needs: numbers only, no text of a user."""
-    many = sum(len(p.curves) + len(p.overlays) for p in whole.panels)
+    many = sum(len(panel.every_curve) for panel in whole.panels)
     return {
         "total": whole.total,
         "epoch": whole.steps_per_epoch,
@@ -144,8 +137,8 @@ def _data(whole: Picture, width: int) -> dict[str, object]:
                 "high": panel.scale.high,
                 "log": panel.scale.log,
                 "curves": [
-                    _curve(panel, curve, whole.total, max(_POINTS // many // 4, 250))
-                    for curve in (*panel.curves, *panel.overlays)
+                    _curve_data(panel, curve, whole.total, max(_POINTS // many // 4, 250))
+                    for curve in panel.every_curve
                 ],
             }
             for panel in whole.panels
@@ -153,14 +146,15 @@ def _data(whole: Picture, width: int) -> dict[str, object]:
     }
 
 
-def _curve(panel: Panel, curve: Curve, total: int, columns: int) -> dict[str, object]:
-    times, values = outlined(panel, curve, total, columns)
+def _curve_data(panel: Panel, curve: DrawnCurve, total: int, columns: int) -> dict[str, object]:
+    """The points of a curve; their times only where some updates are left out."""
+    times, values = points_of(panel, curve, total, columns)
     every = np.array_equal(times, np.arange(times.size))
-    found: dict[str, object] = {"held": curve.held, "v": _numbers(values)}
+    found: dict[str, object] = {"held": curve.held, "v": _json_numbers(values)}
     return found if every else {**found, "t": times.tolist()}
 
 
-def _numbers(values: Floats) -> list[float | int | str]:
+def _json_numbers(values: Floats) -> list[float | int | str]:
     """Values as JSON holds them: it has no infinity and no nan, so these are text."""
     return [
         (int(v) if v == int(v) and abs(v) < 2**53 else v)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from paramsched.show._drawable import Floats, Times
+from paramsched.show._curves import Floats, Times
 
 
 class Envelope(NamedTuple):
@@ -19,7 +19,7 @@ class Envelope(NamedTuple):
     high: Floats
 
 
-def _bounds(times: Times, total: int, columns: int) -> tuple[Times, Times]:
+def _column_bounds(times: Times, total: int, columns: int) -> tuple[Times, Times]:
     """Where each column begins and stops, as indices into `times`.
 
     Column c is the updates from c * total // columns; with fewer updates than columns each column shows the
@@ -41,7 +41,7 @@ def envelope(times: Times, values: Floats, total: int, columns: int) -> Envelope
     >>> high
     array([0., 1., 0., 0., 0., 0., 0., 0., 0., 0.])
     """
-    begin, stop = _bounds(times, total, columns)
+    begin, stop = _column_bounds(times, total, columns)
     empty = begin >= stop
     # Pairs (begin, stop) for reduceat; one more element, so that stop may be the length.
     pairs = np.stack([begin, stop], axis=1).ravel()
@@ -65,7 +65,7 @@ def outline(times: Times, values: Floats, total: int, columns: int, keep: tuple[
     """
     if values.size <= 4 * columns:
         return _corners(values)
-    begin, stop = _bounds(times, total, columns)
+    begin, stop = _column_bounds(times, total, columns)
     filled = begin < stop
     begin, stop = begin[filled], stop[filled]
     first, last = values[begin], values[stop - 1]

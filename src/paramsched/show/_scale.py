@@ -1,15 +1,15 @@
-"""The vertical axis of a panel: from values to 0 … 1, and its ticks."""
+"""The axes of a panel: from values to 0 … 1 with ticks, and the ticks of time."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import NamedTuple, final
 
 import numpy as np
 
-from paramsched.show._drawable import Floats
-from paramsched.show._numbers import number, plain
+from paramsched.show._curves import Floats
 from paramsched.show._reduce import Envelope
+from paramsched.show._words import short_number, tick_label, with_thousands
 
 _DECADES = 3.0  # nineteen twentieths of a panel spread over this many ask for a logarithmic axis
 _FLOOR = 3.0  # decades below those before an even smaller value is drawn at the edge
@@ -39,7 +39,7 @@ class Scale:
         return clipped
 
 
-def scale(envelopes: Sequence[Envelope]) -> Scale:
+def choose_scale(envelopes: Sequence[Envelope]) -> Scale:
     """Choose the axis for curves that share a panel.
 
     It is logarithmic if no value is negative and there are three decades either between the curves' maxima or
@@ -48,13 +48,13 @@ def scale(envelopes: Sequence[Envelope]) -> Scale:
     come near it.
 
     >>> decay = 0.9 ** np.arange(100.0)
-    >>> scale([Envelope(decay, decay)]).log, scale([Envelope(decay + 1, decay + 1)]).log
+    >>> choose_scale([Envelope(decay, decay)]).log, choose_scale([Envelope(decay + 1, decay + 1)]).log
     (True, False)
     """
     every = np.concatenate([side for e in envelopes for side in e] or [np.zeros(0)])
     finite = every[np.isfinite(every)]
     if finite.size == 0:
-        return _linear(0.0, 1.0)
+        return _linear_scale(0.0, 1.0)
     least, most = float(finite.min()), float(finite.max())
     if np.isinf(every).any() and least == most:
         least, most = min(least, 0.0), max(most, 0.0)
@@ -73,11 +73,12 @@ def scale(envelopes: Sequence[Envelope]) -> Scale:
         between = max(top for _, top in spreads) - min(top for _, top in spreads)
         if max(own, between) >= _DECADES:
             floor = 10 ** (min(bulk for bulk, _ in spreads) - _FLOOR)
-            return _logarithmic(least, max(min(float(v[0]) for v in positive), floor), most)
-    return _linear(least, most)
+            return _log_scale(least, max(min(float(v[0]) for v in positive), floor), most)
+    return _linear_scale(least, most)
 
 
-def _logarithmic(least: float, bottom: float, top: float) -> Scale:
+def _log_scale(least: float, bottom: float, top: float) -> Scale:
+    """A logarithmic axis in whole decades from `bottom` to `top`, with room for a `least` value below them."""
     begin, end = math.floor(math.log10(bottom) + 1e-9), math.ceil(math.log10(top) - 1e-9)
     end = max(end, begin + 1)
     every = max(1, math.ceil((end - begin) / 6))
@@ -87,11 +88,12 @@ def _logarithmic(least: float, bottom: float, top: float) -> Scale:
     high = float(f"1e{end}") if end <= 308 else top
     if least < bottom:  # a strip below the last decade, for what a logarithm cannot show
         low = max(low / 10 ** (0.08 * (end - begin)), 1e-320)
-        ticks = [(0.0, "0" if least == 0 else f"≤{number(bottom, 1)}"), *ticks]
+        ticks = [(0.0, "0" if least == 0 else f"≤{short_number(bottom, 1)}"), *ticks]
     return Scale(low, high, True, tuple(ticks))
 
 
-def _linear(least: float, most: float) -> Scale:
+def _linear_scale(least: float, most: float) -> Scale:
+    """An axis with about four round steps; it begins or ends at 0 where the values come near it."""
     size = max(abs(least), abs(most))
     if most / 2 - least / 2 <= 1e-12 * size:  # one value, or nothing that could be told apart
         least, most = (min(0.0, least), max(0.0, most)) if size else (0.0, 1.0)
@@ -99,19 +101,19 @@ def _linear(least: float, most: float) -> Scale:
         least = 0.0
     elif 0 > most >= 0.4 * least:
         most = 0.0
-    step = nice_step(most / 4 - least / 4)
+    step = round_step(most / 4 - least / 4)
     begin, end = math.floor(least / step + 1e-9), math.ceil(most / step - 1e-9)
     values = [k * step for k in range(begin, max(end, begin + 1) + 1)]
     if step == 0 or not all(map(math.isfinite, values)):
         values = [least, most]
-    ticks = tuple((v, plain(v, step)) for v in values)
+    ticks = tuple((v, tick_label(v, step)) for v in values)
     return Scale(values[0], values[-1], False, ticks)
 
 
-def nice_step(least: float) -> float:
+def round_step(least: float) -> float:
     """The smallest of 1, 2, 2.5, 5 times a power of ten that is not below `least`.
 
-    >>> nice_step(0.03), nice_step(7.0)
+    >>> round_step(0.03), round_step(7.0)
     (0.05, 10.0)
     """
     power = math.floor(math.log10(max(least, 1e-300)))
@@ -120,3 +122,39 @@ def nice_step(least: float) -> float:
         if step >= least * (1 - 1e-9):
             return step
     return least
+
+
+class TimeTick(NamedTuple):
+    """A time on the axis, written in updates and, where the epoch is known, in epochs."""
+
+    at: int
+    updates: str
+    epochs: str
+
+
+def time_ticks(total: int, steps_per_epoch: int | None, most: int) -> tuple[TimeTick, ...]:
+    """Choose at most about `most` round times in [0, total], both ends among them.
+
+    With two epochs or more the ticks stand at whole epochs.
+
+    >>> [tick.updates for tick in time_ticks(1000, None, most=5)]
+    ['0', '200', '400', '600', '800', '1,000']
+    >>> [(tick.updates, tick.epochs) for tick in time_ticks(1173, 391, most=5)]
+    [('0', '0'), ('391', '1'), ('782', '2'), ('1,173', '3')]
+    """
+    unit = steps_per_epoch if steps_per_epoch and total >= 2 * steps_per_epoch else 1
+    step = unit * _round_integer(total / unit / max(most, 1))
+    times = list(range(0, total + 1, step))
+    if times[-1] != total:
+        if len(times) > 1 and total - times[-1] < 0.6 * step:
+            times.pop()  # the end says more than a round number beside it
+        times.append(total)
+    return tuple(
+        TimeTick(t, with_thousands(t), short_number(t / steps_per_epoch, 4) if steps_per_epoch else "") for t in times
+    )
+
+
+def _round_integer(least: float) -> int:
+    """The smallest of 1, 2, 5 times a power of ten that is not below `least`."""
+    power: int = 10 ** max(math.floor(math.log10(max(least, 1.0))), 0)
+    return next(digit * power for digit in (1, 2, 5, 10) if digit * power >= least * (1 - 1e-9))

@@ -2,25 +2,26 @@
 
 from collections.abc import Iterator
 
-from paramsched.show._clock import Tick, time_ticks
-from paramsched.show._drawable import Drawable, Log
-from paramsched.show._paint import stroke, style
-from paramsched.show._panels import Panel, Picture, picture
-from paramsched.show._plot import escaped, plot
-from paramsched.show._words import clip, wrap
+from paramsched.show._curves import Curves, Log
+from paramsched.show._panels import picture
+from paramsched.show._picture import LegendEntry, Panel, Picture
+from paramsched.show._scale import TimeTick, time_ticks
+from paramsched.show._svg_plot import escaped, plot_area
+from paramsched.show._svg_style import stroke_of, style_sheet
+from paramsched.show._words import clip_text, wrap_text
 
 _LEFT, _RIGHT, _ROW = 76, 40, 18
 _CHARACTER = 7.3  # pixels of a monospaced character at 12 px
-_LEGEND = 10
+_MOST_ENTRIES = 10  # curves of a legend before the rest is only counted
 
 
 def svg(
-    trace: Drawable,
+    trace: Curves,
     *,
     width: int = 860,
     height: int = 150,
     log: Log | None = None,
-    other: Drawable | None = None,
+    other: Curves | None = None,
 ) -> str:
     """Draw a trace as SVG.
 
@@ -36,8 +37,8 @@ def svg(
     Raises:
         InvalidArgument: there is nothing to draw, or the log does not fit the trace.
 
-    >>> from paramsched.show import recorded
-    >>> drawn = svg(recorded({("lr", 0): [0.1, 0.05]}))
+    >>> from paramsched.show import curves_from_values
+    >>> drawn = svg(curves_from_values({("lr", 0): [0.1, 0.05]}))
     >>> drawn.startswith("<svg"), "group 0" in drawn
     (True, True)
     """
@@ -46,17 +47,17 @@ def svg(
     ticks = time_ticks(whole.total, whole.steps_per_epoch, most=max(inner // 100, 2))
     body: list[str] = []
     y = 14
-    if whole.verdict:
+    if whole.comparison:
         sign = "ps-good" if whole.agrees else "ps-differs"
-        body.append(f'<text class="{sign}" x="16" y="{y + 14}">{escaped(whole.verdict)}</text>')
+        body.append(f'<text class="{sign}" x="16" y="{y + 14}">{escaped(whole.comparison)}</text>')
         y += 26
     for panel in whole.panels:
-        y = _panel(body, panel, whole, ticks, y, inner, height, width)
+        y = _add_panel(body, panel, whole, ticks, y, inner, height, width)
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" class="ps" viewBox="0 0 {width} {y}" '
-            f'width="{width}" height="{y}" role="img" aria-label="{escaped(spoken(whole))}">',
-            f"<style>{style()}</style>",
+            f'width="{width}" height="{y}" role="img" aria-label="{escaped(_spoken_text(whole))}">',
+            f"<style>{style_sheet()}</style>",
             f'<rect class="ps-paper" width="{width}" height="{y}"/>',
             *body,
             "</svg>",
@@ -64,17 +65,17 @@ def svg(
     )
 
 
-def spoken(whole: Picture) -> str:
+def _spoken_text(whole: Picture) -> str:
     """What a picture shows, for those who do not see it."""
-    said = (f"{panel.title}: {'; '.join(panel.lines) or 'values'}" for panel in whole.panels)
-    return f"{whole.summary}. {'. '.join(said)}"
+    fields = (f"{panel.title}: {'; '.join(panel.schedules) or 'values'}" for panel in whole.panels)
+    return f"{whole.horizon}. {'. '.join(fields)}"
 
 
-def _panel(
+def _add_panel(
     body: list[str],
     panel: Panel,
     whole: Picture,
-    ticks: tuple[Tick, ...],
+    ticks: tuple[TimeTick, ...],
     y: int,
     inner: int,
     height: int,
@@ -82,15 +83,15 @@ def _panel(
 ) -> int:
     """Add a panel whose upper edge is at `y`; the result is the next one's."""
     y += 16
-    body.append(f'<text class="ps-head" x="16" y="{y}">{escaped(clip(panel.title, 40))}</text>')
+    body.append(f'<text class="ps-head" x="16" y="{y}">{escaped(clip_text(panel.title, 40))}</text>')
     room = int((width - 32) / _CHARACTER)
-    if len(panel.lines) == 1:
-        for row in wrap(panel.lines[0], room):
+    if panel.heading:
+        for row in wrap_text(panel.heading, room):
             y += _ROW
             body.append(f'<text class="ps-code ps-dim" x="16" y="{y}">{escaped(row)}</text>')
     y += 16
     body.append(f'<g transform="translate({_LEFT} {y})">')
-    body += plot(panel, whole, ticks, inner, height)
+    body += plot_area(panel, whole, ticks, inner, height)
     body.append("</g>")
     y += height + 20
     body.append(f'<text class="ps-dim ps-y" x="{_LEFT - 16}" y="{y}">updates</text>')
@@ -98,36 +99,41 @@ def _panel(
         y += 15
         body.append(f'<text class="ps-dim ps-y" x="{_LEFT - 16}" y="{y}">epochs</text>')
     y += 8
-    for row in _legend(panel, room - 10):
+    for row in _legend_rows(panel, room - 10):
         y += _ROW
         body.append(f'<g transform="translate({_LEFT} {y})">{row}</g>')
     return y + 22
 
 
-def _legend(panel: Panel, room: int) -> Iterator[str]:
-    compared = any(c.kind == "log" for c in panel.overlays)
-    drawn = [c for c in (*panel.curves, *panel.overlays) if c.kind != "log"]
-    for curve in drawn[:_LEGEND]:
-        color, paint = stroke(curve.color, max(len(panel.curves), curve.color + 1))
-        kind = "ps-other" if curve.kind == "other" else "ps-wide" if compared else ""
-        parts = ["other plan" if curve.kind == "other" else "", curve.name, curve.course]
-        if (curve.kind == "other" and curve.lines != panel.lines) or len(panel.lines) > 1:
-            parts.append("; ".join(curve.lines))
-        said = clip("   ".join(filter(None, parts)), room)
-        yield _entry(f'<path class="{color} {kind}"{paint} d="M0 -4H22"/>', said)
-    if len(drawn) > _LEGEND:
-        yield _entry("", f"… and {len(drawn) - _LEGEND} more curves")
-    if compared:
-        yield _entry('<path class="ps-used" d="M0 -4H22"/>', "used")
+def _legend_rows(panel: Panel, room: int) -> Iterator[str]:
+    """The rows below a plot: curves, what was used, breakpoints, notes."""
+    entries = panel.plan_legend
+    for entry in entries[:_MOST_ENTRIES]:
+        yield _legend_row(_line_sample(panel, entry), clip_text(_entry_text(entry), room))
+    if len(entries) > _MOST_ENTRIES:
+        yield _legend_row("", f"… and {len(entries) - _MOST_ENTRIES} more curves")
+    if panel.has_log:
+        yield _legend_row('<path class="ps-used" d="M0 -4H22"/>', "used")
     if panel.breakpoints.size:
         mark = '<path class="ps-break" style="stroke-width:1" d="M11 -11V2"/>'
-        yield _entry(mark, panel.marks(6))
+        yield _legend_row(mark, panel.breakpoint_summary(6))
     for note in panel.notes:
-        bad = panel.differing.size and ("differ" in note or "only in" in note)
-        yield _entry("", note, "ps-differs" if bad else "ps-dim")
+        yield _legend_row("", note.text, "ps-differs" if note.differs else "ps-dim")
 
 
-def _entry(sample: str, said: str, paint: str = "") -> str:
+def _line_sample(panel: Panel, entry: LegendEntry) -> str:
+    """A short line as the curve is drawn."""
+    stroke = stroke_of(panel, entry.curve)
+    return f'<path class="{stroke.color} {stroke.role}"{stroke.style} d="M0 -4H22"/>'
+
+
+def _entry_text(entry: LegendEntry) -> str:
+    """What a legend says of a curve, in one row."""
+    return "   ".join(filter(None, [entry.owner, entry.curve.name, entry.levels, entry.schedule]))
+
+
+def _legend_row(sample: str, text: str, paint: str = "") -> str:
+    """A row of a legend: a sample of the line, if any, and text."""
     x = 30 if sample else 0
     mode = f' class="{paint}"' if paint else ""
-    return f'{sample}<text{mode} x="{x}" xml:space="preserve">{escaped(said)}</text>'
+    return f'{sample}<text{mode} x="{x}" xml:space="preserve">{escaped(text)}</text>'

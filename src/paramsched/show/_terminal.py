@@ -1,10 +1,20 @@
-"""Lines for a terminal: of a given width, with or without color and Unicode."""
+"""What a terminal can draw: dots as characters, and lines of a given width, with or without color and Unicode."""
 
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from paramsched._printable import printable
-from paramsched.show._words import cells, clip, wrap
+from paramsched.show._curves import Floats
+from paramsched.show._words import cell_width, clip_text, wrap_text
+
+Dots: TypeAlias = NDArray[np.bool_]
+"""Rows from the top, columns from the left."""
+
+# The bit of each dot in the code of a braille character: four rows of two.
+_BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])
 
 Style: TypeAlias = int | Literal["dim", "bold", "good", "bad", "used", "mark"] | None
 """A curve's number, or the part something plays."""
@@ -37,7 +47,7 @@ _ASCII = {
 
 @final
 @dataclass(frozen=True, slots=True)
-class Terminal:
+class TerminalLines:
     """Collects lines none of which is wider than `width`."""
 
     width: int
@@ -46,6 +56,7 @@ class Terminal:
     lines: list[str] = field(default_factory=list)
 
     def glyph(self, sign: str) -> str:
+        """One of our own signs, or its ASCII twin."""
         return _ASCII[sign] if self.ascii else sign
 
     def safe(self, text: str) -> str:
@@ -55,70 +66,111 @@ class Terminal:
         return printable(text, ascii=self.ascii)
 
     def cells(self, text: str, style: Style = None) -> list[Cell]:
+        """A text as cells of one style."""
         return [(character, style) for character in self.safe(text)]
 
-    def line(self, *parts: Cell) -> None:
+    def add_line(self, *parts: Cell) -> None:
         """Add a line, cut at the width, without blanks at its end."""
         kept, used = [], 0
         for character, style in parts:
-            used += cells(character)
+            used += cell_width(character)
             if used > self.width:
                 break
             kept.append((character, style))
         while kept and kept[-1][0] == " ":
             kept.pop()
-        self.lines.append(self._painted(kept))
+        self.lines.append(self._as_text(kept))
 
-    def wrapped(self, text: str, *, indent: int = 0, style: Style = None) -> None:
+    def add_wrapped(self, text: str, *, indent: int = 0, style: Style = None) -> None:
+        """Add a text in as many lines as it needs, but three at most."""
         rest = self.glyph("…")
-        for row in wrap(self.safe(text), self.width - indent, ellipsis=rest):
-            self.line(*self.cells(" " * indent), *((c, style) for c in row))
+        for row in wrap_text(self.safe(text), self.width - indent, ellipsis=rest):
+            self.add_line(*self.cells(" " * indent), *((c, style) for c in row))
 
-    def titled(self, title: str, line: str) -> None:
+    def add_title(self, title: str, schedule: str) -> None:
         """Add a panel's heading: the field, and its schedule beside it or below."""
         if self.lines:
-            self.line()
+            self.add_line()
         rest = self.glyph("…")
-        field_name = clip(self.safe(title), self.width, rest)
+        field_name = clip_text(self.safe(title), self.width, rest)
         head: list[Cell] = [(c, "bold") for c in field_name]
-        said = self.safe(line)
-        if cells(field_name) + 3 + cells(said) <= self.width:
-            self.line(*head, *self.cells("   " if said else ""), *((c, None) for c in said))
+        text = self.safe(schedule)
+        if cell_width(field_name) + 3 + cell_width(text) <= self.width:
+            self.add_line(*head, *self.cells("   " if text else ""), *((c, None) for c in text))
             return
-        self.line(*head)
-        for row in wrap(said, self.width - 2, ellipsis=rest):
-            self.line(*self.cells("  "), *((c, None) for c in row))
+        self.add_line(*head)
+        for row in wrap_text(text, self.width - 2, ellipsis=rest):
+            self.add_line(*self.cells("  "), *((c, None) for c in row))
 
-    def entry(self, indent: int, name: str, course: str, line: str, style: Style) -> None:
-        """Add an entry of a legend: name, course and schedule, in one row if they fit."""
+    def add_entry(self, indent: int, name: str, levels: str, schedule: str | None, style: Style) -> None:
+        """Add an entry of a legend: name, levels and schedule, in one row if they fit."""
         rest = self.glyph("…")
         room = self.width - indent - 1
-        label = clip(self.safe(name), room, rest)
-        tail = self.safe("   ".join(filter(None, [course, line])))
+        label = clip_text(self.safe(name), room, rest)
+        tail = self.safe("   ".join(filter(None, [levels, schedule])))
         head: list[Cell] = [*self.cells(" " * (indent + 1)), *((c, style) for c in label)]
-        if not tail or cells(label) + 3 + cells(tail) <= room:
-            self.line(*head, *((c, None) for c in "   " * bool(label) + tail))
+        if not tail or cell_width(label) + 3 + cell_width(tail) <= room:
+            self.add_line(*head, *((c, None) for c in "   " * bool(label) + tail))
             return
-        self.line(*head)
-        for row in wrap(tail, room - 2, ellipsis=rest):
-            self.line(*self.cells(" " * (indent + 3)), *((c, None) for c in row))
+        self.add_line(*head)
+        for row in wrap_text(tail, room - 2, ellipsis=rest):
+            self.add_line(*self.cells(" " * (indent + 3)), *((c, None) for c in row))
 
     def text(self) -> str:
+        """All lines."""
         return "\n".join(self.lines)
 
-    def _painted(self, parts: list[Cell]) -> str:
+    def _as_text(self, parts: list[Cell]) -> str:
+        """Cells as text; a color is written only where it changes."""
         if not self.color:
             return "".join(character for character, _ in parts)
         painted, now = "", ""
         for character, style in parts:
-            wanted = self._code(style)
+            wanted = self._color_code(style)
             if wanted != now:
                 painted += ("\x1b[0m" if now else "") + (f"\x1b[{wanted}m" if wanted else "")
                 now = wanted
             painted += character
         return painted + ("\x1b[0m" if now else "")
 
-    def _code(self, style: Style) -> str:
+    def _color_code(self, style: Style) -> str:
+        """The numbers of a style in an escape sequence; "" where there is none."""
         if style is None:
             return ""
         return f"38;5;{_CURVES[style % 8]}" if isinstance(style, int) else _STYLES[style]
+
+
+def dots_of_curve(low: Floats, high: Floats, rows: int) -> Dots:
+    """Fill each column from its lowest to its highest fraction, and join it to the one before it.
+
+    >>> line = np.array([0.0, 0.5, 1.0])
+    >>> dots_of_curve(line, line, 3).astype(int)
+    array([[0, 0, 1],
+           [0, 1, 0],
+           [1, 0, 0]])
+    """
+    empty = np.isnan(low)
+    top = np.rint((1 - np.where(empty, 0, high)) * (rows - 1)).astype(int)
+    bottom = np.rint((1 - np.where(empty, 0, low)) * (rows - 1)).astype(int)
+    joined_top, joined_bottom = top.copy(), bottom.copy()
+    joined_top[1:] = np.where(empty[:-1], top[1:], np.minimum(top[1:], bottom[:-1] + 1))
+    joined_bottom[1:] = np.where(empty[:-1], bottom[1:], np.maximum(bottom[1:], top[:-1] - 1))
+    row = np.arange(rows)[:, None]
+    filled: Dots = (row >= joined_top) & (row <= joined_bottom) & ~empty
+    return filled
+
+
+def braille_characters(filled: Dots) -> list[list[str]]:
+    """Write four rows by two columns of dots as one character; "" where there are none.
+
+    >>> braille_characters(np.array([[1, 0], [0, 1], [0, 0], [0, 0]], dtype=bool))
+    [['⠑']]
+    """
+    rows, columns = filled.shape[0] // 4, filled.shape[1] // 2
+    codes = (filled.reshape(rows, 4, columns, 2) * _BITS[None, :, None, :]).sum(axis=(1, 3))
+    return [[chr(0x2800 + code) if code else "" for code in row] for row in codes.tolist()]
+
+
+def ascii_characters(filled: Dots, glyph: str) -> list[list[str]]:
+    """Write each dot as the same character."""
+    return [[glyph if dot else "" for dot in row] for row in filled.tolist()]

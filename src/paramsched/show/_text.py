@@ -1,32 +1,41 @@
 """A plan as text for a terminal: braille or plain ASCII, a panel for each field."""
 
-from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import final
 
 import numpy as np
 
 from paramsched.errors import InvalidArgument
-from paramsched.show._clock import Tick, time_ticks
-from paramsched.show._drawable import Drawable, Log, Times
-from paramsched.show._numbers import distinct
-from paramsched.show._panels import Curve, Panel, Picture, picture
-from paramsched.show._raster import Dots, braille, dots, plain
+from paramsched.show._curves import Curves, Log, Times
+from paramsched.show._panels import picture
+from paramsched.show._picture import DrawnCurve, Panel, Picture
 from paramsched.show._reduce import envelope
-from paramsched.show._terminal import Cell, Style, Terminal
-from paramsched.show._words import cells
+from paramsched.show._scale import TimeTick, time_ticks
+from paramsched.show._terminal import (
+    Cell,
+    Dots,
+    Style,
+    TerminalLines,
+    ascii_characters,
+    braille_characters,
+    dots_of_curve,
+)
+from paramsched.show._time_sets import distinct_times
+from paramsched.show._words import cell_width
 
 _NARROWEST = 24
-_LEGEND = 8  # lines of a legend before the rest is only counted
+_MOST_ENTRIES = 8  # curves of a legend before the rest is only counted
 
 
 def text(
-    trace: Drawable,
+    trace: Curves,
     *,
     width: int | None = None,
     height: int = 9,
     ascii: bool = False,
     color: bool = False,
     log: Log | None = None,
-    other: Drawable | None = None,
+    other: Curves | None = None,
 ) -> str:
     """Draw a trace as text.
 
@@ -45,8 +54,8 @@ def text(
     Raises:
         InvalidArgument: the size is too small, or the log does not fit the trace.
 
-    >>> from paramsched.show import recorded
-    >>> curve = recorded({("lr", ""): [0, 1, 2, 3, 4, 4, 4, 4, 2, 0]}, lines={("lr", ""): "ramp"})
+    >>> from paramsched.show import curves_from_values
+    >>> curve = curves_from_values({("lr", ""): [0, 1, 2, 3, 4, 4, 4, 4, 2, 0]}, lines={("lr", ""): "ramp"})
     >>> print(text(curve, width=30, height=3, ascii=True))
     lr   ramp
            4 |      **********
@@ -64,37 +73,49 @@ def text(
             "Write text(trace, width=80, height=9).",
         )
     whole = picture(trace, log=log, other=other)
-    terminal = Terminal(chosen, ascii, color)
-    labels = [terminal.safe(label) for p in whole.panels for _, label in p.scale.ticks]
-    gutter = min(max(9, *(cells(label) + 2 for label in labels)), chosen // 3)
+    terminal = TerminalLines(chosen, ascii, color)
+    labels = [terminal.safe(label) for panel in whole.panels for _, label in panel.scale.ticks]
+    gutter = min(max(9, *(cell_width(label) + 2 for label in labels)), chosen // 3)
     columns = chosen - gutter - 1
     ticks = time_ticks(whole.total, whole.steps_per_epoch, most=max(columns // 12, 2))
+    layout = _Layout(gutter, columns, whole.total, ticks)
     for panel in whole.panels:
-        _panel(terminal, panel, whole, ticks, gutter, columns, height)
-    _times(terminal, ticks, whole, gutter, columns)
-    if whole.verdict:
-        terminal.line()
-        terminal.wrapped(whole.verdict, style="good" if whole.agrees else "bad")
+        _add_panel(terminal, panel, layout, height)
+    _add_times(terminal, whole, layout)
+    if whole.comparison:
+        terminal.add_line()
+        terminal.add_wrapped(whole.comparison, style="good" if whole.agrees else "bad")
     return terminal.text()
 
 
-def _panel(
-    terminal: Terminal,
-    panel: Panel,
-    whole: Picture,
-    ticks: tuple[Tick, ...],
-    gutter: int,
-    columns: int,
-    height: int,
-) -> None:
-    several = len(panel.lines) > 1
-    terminal.titled(panel.field, "" if several else "".join(panel.lines))
+@final
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """What all panels share: cells before the axis and behind it, the horizon, and its ticks."""
+
+    gutter: int
+    columns: int
+    total: int
+    ticks: tuple[TimeTick, ...]
+
+    def column(self, time: int) -> int:
+        """The column of a time; the horizon itself is in the last one."""
+        return min(time * self.columns // self.total, self.columns - 1)
+
+    def columns_of(self, times: Times) -> set[int]:
+        """The columns of many times."""
+        return set(distinct_times(np.minimum(times * self.columns // self.total, self.columns - 1)).tolist())
+
+
+def _add_panel(terminal: TerminalLines, panel: Panel, layout: _Layout, height: int) -> None:
+    """Add one field: heading, plot with its axes, legend and notes."""
+    terminal.add_title(panel.field, panel.heading)
     rungs = panel.scale.ticks
     while len(rungs) > max(height, 2):
         rungs = rungs[::-2][::-1]  # the highest stays
     if len(rungs) > 1:  # so that ticks are equally many rows apart
         height = max((height - 1) // (len(rungs) - 1) * (len(rungs) - 1) + 1, 2)
-    plot = _plot(terminal, panel, whole.total, columns, height)
+    plot = _plot_rows(terminal, panel, layout, height)
     labels: dict[int, str] = {}
     for value, label in rungs:
         row = round((1 - float(panel.scale.fraction(np.array([value]))[0])) * (height * 4 - 1)) // 4
@@ -102,66 +123,67 @@ def _panel(
     for row, line in enumerate(plot):
         label = labels.get(row, "")
         edge = terminal.glyph("┤" if label else "│")
-        terminal.line(*terminal.cells(f"{label} ".rjust(gutter), "dim"), (edge, "dim"), *line)
-    terminal.line(*_axis(terminal, panel, whole.total, ticks, gutter, columns))
+        terminal.add_line(*terminal.cells(f"{label} ".rjust(layout.gutter), "dim"), (edge, "dim"), *line)
+    terminal.add_line(*_axis_line(terminal, panel, layout))
     if panel.differing.size:
-        marked = _columns(panel.differing, whole.total, columns)
+        marked = layout.columns_of(panel.differing)
         sign = terminal.glyph("≠")
-        row_of: list[Cell] = [(sign if c in marked else " ", "bad") for c in range(columns)]
-        terminal.line(*terminal.cells(" " * (gutter + 1)), *row_of)
-    for name, course, said, style in _legend(panel, several):
-        terminal.entry(gutter, name, course, said, style)
+        signs: list[Cell] = [(sign if c in marked else " ", "bad") for c in range(layout.columns)]
+        terminal.add_line(*terminal.cells(" " * (layout.gutter + 1)), *signs)
+    _add_legend(terminal, panel, layout.gutter)
     for note in panel.notes:
-        bad = panel.differing.size and ("differ" in note or "only in" in note)
-        terminal.wrapped(note, indent=gutter + 1, style="bad" if bad else "dim")
+        terminal.add_wrapped(note.text, indent=layout.gutter + 1, style="bad" if note.differs else "dim")
 
 
-def _legend(panel: Panel, several: bool) -> Iterator[tuple[str, str, str, Style]]:
-    """A line for each curve that needs one: its letter, name, course and schedule."""
-    theirs = [c for c in panel.overlays if c.kind == "other"]
-    for curve in (*panel.curves, *theirs)[:_LEGEND]:
-        other = curve.kind == "other"
-        mark = "┄ other plan" if other else _letter(panel, curve)
-        line = "; ".join(curve.lines) if several or (other and curve.lines != panel.lines) else ""
-        yield " ".join(filter(None, [mark, curve.name])), curve.course, line, curve.color
-    more = len(panel.curves) + len(theirs) - _LEGEND
+def _add_legend(terminal: TerminalLines, panel: Panel, indent: int) -> None:
+    """Add a line for each planned curve, what was used where it can be seen, and the breakpoints."""
+    entries = panel.plan_legend
+    for entry in entries[:_MOST_ENTRIES]:
+        mark = f"┄ {entry.owner}" if entry.owner else _curve_letter(panel, entry.curve)
+        name = " ".join(filter(None, [mark, entry.curve.name]))
+        terminal.add_entry(indent, name, entry.levels, entry.schedule, entry.curve.color)
+    more = len(entries) - _MOST_ENTRIES
     if more > 0:
-        yield f"… and {more} more curve{'s' if more > 1 else ''}", "", "", "dim"
-    if panel.differing.size and any(c.kind == "log" for c in panel.overlays):
-        yield "┄ used", "", "", "used"
+        terminal.add_entry(indent, f"… and {more} more curve{'s' if more > 1 else ''}", "", "", "dim")
+    if panel.differing.size and panel.has_log:
+        terminal.add_entry(indent, "┄ used", "", "", "used")
     if panel.breakpoints.size:
-        yield f"┴ {panel.marks(4)}", "", "", "dim"
+        terminal.add_entry(indent, f"┴ {panel.breakpoint_summary(4)}", "", "", "dim")
 
 
-def _letter(panel: Panel, curve: Curve) -> str:
-    return "abcdefgh"[curve.color] if 1 < len(panel.curves) <= _LEGEND else ""
+def _curve_letter(panel: Panel, curve: DrawnCurve) -> str:
+    """The letter that stands on a curve; a curve that is alone, or one of many, has none."""
+    return "abcdefgh"[curve.color] if 1 < len(panel.curves) <= _MOST_ENTRIES else ""
 
 
-def _plot(terminal: Terminal, panel: Panel, total: int, columns: int, height: int) -> list[list[Cell]]:
+def _plot_rows(terminal: TerminalLines, panel: Panel, layout: _Layout, height: int) -> list[list[Cell]]:
+    """The rows of a plot, from the top: the plan's curves, and over them those that are compared."""
+    columns = layout.columns
     plot: list[list[Cell]] = [[(" ", None)] * columns for _ in range(height)]
-    fine = (1, 1) if terminal.ascii else (4, 2)
-    every: list[tuple[Curve, Dots]] = []
-    for curve in (*panel.curves, *panel.overlays):
-        low, high = envelope(curve.times, curve.values, total, columns * fine[1])
-        filled = dots(panel.scale.fraction(low), panel.scale.fraction(high), height * fine[0])
+    # Dots in a cell: one in ASCII; four rows of two in braille.
+    down, across = (1, 1) if terminal.ascii else (4, 2)
+    every: list[tuple[DrawnCurve, Dots]] = []
+    for curve in panel.every_curve:
+        low, high = envelope(curve.times, curve.values, layout.total, columns * across)
+        filled = dots_of_curve(panel.scale.fraction(low), panel.scale.fraction(high), height * down)
         every.append((curve, filled))
     planned = np.logical_or.reduce(
-        [np.zeros((height * fine[0], columns * fine[1]), bool), *(f for c, f in every if c.kind == "plan")]
+        [np.zeros((height * down, columns * across), bool), *(f for c, f in every if c.kind == "plan")]
     )
     under: Dots = np.zeros_like(planned)
     for curve, filled in every:
         if curve.kind != "plan":
             # Over the plan it would hide it; beside it, dotted, it is seen to be another curve.
             filled = filled & ~planned
-            filled[:, np.arange(filled.shape[1]) % 3 == 2] &= _upright(filled)[:, 2::3]
+            filled[:, np.arange(filled.shape[1]) % 3 == 2] &= _upright_dots(filled)[:, 2::3]
         style: Style = "used" if curve.kind == "log" else curve.color
         if terminal.ascii:
             glyph = {"plan": "*+ox#@%&"[curve.color % 8], "log": ".", "other": ":"}[curve.kind]
-            rows = plain(filled, glyph)
+            rows = ascii_characters(filled, glyph)
         else:
             under = under | filled
-            rows = braille(under)
-        own = filled.reshape(height, fine[0], columns, fine[1]).any(axis=(1, 3))
+            rows = braille_characters(under)
+        own = filled.reshape(height, down, columns, across).any(axis=(1, 3))
         for r, c in zip(*np.nonzero(own), strict=True):
             plot[r][c] = (rows[r][c], style)
     if not terminal.ascii:
@@ -169,7 +191,7 @@ def _plot(terminal: Terminal, panel: Panel, total: int, columns: int, height: in
     return plot
 
 
-def _upright(filled: Dots) -> Dots:
+def _upright_dots(filled: Dots) -> Dots:
     """Dots of columns with more than two of them: a spike is not thinned away."""
     upright: Dots = filled & (filled.sum(axis=0) > 2)
     return upright
@@ -177,7 +199,7 @@ def _upright(filled: Dots) -> Dots:
 
 def _place_letters(panel: Panel, plot: list[list[Cell]], filled: list[Dots]) -> None:
     """Write each curve's letter on it where it is flat and farthest from the others."""
-    if not 1 < len(panel.curves) <= _LEGEND:
+    if not 1 < len(panel.curves) <= _MOST_ENTRIES:
         return
     columns = len(plot[0])
     rows = np.arange(filled[0].shape[0])[:, None]
@@ -198,43 +220,31 @@ def _place_letters(panel: Panel, plot: list[list[Cell]], filled: list[Dots]) -> 
             if min(apart, default=99.0) > best + 0.5:
                 best, at = min(apart, default=99.0), (int(here[0]) // 4, column)
         if at is not None:
-            plot[at[0]][at[1]] = (_letter(panel, curve), curve.color)
+            plot[at[0]][at[1]] = (_curve_letter(panel, curve), curve.color)
 
 
-def _columns(times: Times, total: int, columns: int) -> set[int]:
-    return set(distinct(np.minimum(times * columns // total, columns - 1)).tolist())
-
-
-def _axis(
-    terminal: Terminal,
-    panel: Panel,
-    total: int,
-    ticks: tuple[Tick, ...],
-    gutter: int,
-    columns: int,
-) -> list[Cell]:
+def _axis_line(terminal: TerminalLines, panel: Panel, layout: _Layout) -> list[Cell]:
     """The line below a plot, with time ticks downwards and breakpoints upwards."""
-    down = {min(tick.at * columns // total, columns - 1) for tick in ticks}
-    up = _columns(panel.breakpoints, total, columns)
-    row = [*terminal.cells(" " * gutter), (terminal.glyph("└"), "dim")]
-    for c in range(columns):
+    down = {layout.column(tick.at) for tick in layout.ticks}
+    up = layout.columns_of(panel.breakpoints)
+    row = [*terminal.cells(" " * layout.gutter), (terminal.glyph("└"), "dim")]
+    for c in range(layout.columns):
         sign = "┼" if c in down and c in up else "┬" if c in down else "┴" if c in up else "─"
         row.append((terminal.glyph(sign), "mark" if c in up else "dim"))
     return row
 
 
-def _times(terminal: Terminal, ticks: tuple[Tick, ...], whole: Picture, gutter: int, columns: int) -> None:
-    """The rows of times below the last panel: updates, and epochs where they are known."""
-    rows = [("updates", [tick.updates for tick in ticks])]
+def _add_times(terminal: TerminalLines, whole: Picture, layout: _Layout) -> None:
+    """Add the rows of times below the last panel: updates, and epochs where they are known."""
+    rows = [("updates", [tick.updates for tick in layout.ticks])]
     if whole.steps_per_epoch:
-        rows.append(("epochs", [tick.epochs for tick in ticks]))
+        rows.append(("epochs", [tick.epochs for tick in layout.ticks]))
     for unit, labels in rows:
-        line = [" "] * columns
+        line = [" "] * layout.columns
         # The end first: where two labels collide, it is the one that stays.
-        for tick, label in sorted(zip(ticks, labels, strict=True), key=lambda p: -p[0].at):
-            at = min(tick.at * columns // whole.total, columns - 1)
-            begin = min(max(at - len(label) // 2, 0), columns - len(label))
+        for tick, label in sorted(zip(layout.ticks, labels, strict=True), key=lambda pair: -pair[0].at):
+            begin = min(max(layout.column(tick.at) - len(label) // 2, 0), layout.columns - len(label))
             around = line[max(begin - 1, 0) : begin + len(label) + 1]
             if begin >= 0 and not "".join(around).strip():
                 line[begin : begin + len(label)] = label
-        terminal.line(*terminal.cells(f"{unit} ".rjust(gutter) + " " + "".join(line), "dim"))
+        terminal.add_line(*terminal.cells(f"{unit} ".rjust(layout.gutter) + " " + "".join(line), "dim"))

@@ -1,12 +1,64 @@
-"""Text of users measured in terminal cells, and fitted to a width."""
+"""Text in a picture: numbers and times in words, and text that has to fit a width."""
 
+import math
 import unicodedata
 
+from paramsched.show._curves import Times
+from paramsched.show._time_sets import runs_of_times
 
-def cells(text: str) -> int:
-    r"""Cells a text takes: two for wide characters, none for combining marks.
 
-    >>> cells("lr"), cells("学習率"), cells("e\u0301")
+def short_number(value: float, digits: int = 6) -> str:
+    """Write a value without the zeros that say nothing.
+
+    >>> short_number(0.00003), short_number(0.1), short_number(1e-10), short_number(float("inf"))
+    ('3e-5', '0.1', '1e-10', 'inf')
+    """
+    text = f"{value:.{digits}g}"
+    mantissa, mark, exponent = text.partition("e")
+    return f"{mantissa}e{int(exponent)}" if mark else text
+
+
+def tick_label(value: float, step: float) -> str:
+    """Write the value of a tick with enough decimals to tell it from the next tick, which is `step` away.
+
+    >>> tick_label(0.9, 0.025), tick_label(0.0, 0.025), tick_label(2e-5, 1e-5), tick_label(30.0, 10.0)
+    ('0.900', '0', '2e-5', '30')
+    """
+    if value == 0:
+        return "0"
+    if not 1e-4 <= abs(value) < 1e6:
+        spare = max(math.floor(math.log10(abs(value))) - math.floor(math.log10(step)), 0)
+        return short_number(value, min(spare + 2, 17))
+    scaled, decimals = step, 0
+    while decimals < 15 and abs(scaled - round(scaled)) > 1e-6 * scaled:
+        scaled, decimals = scaled * 10, decimals + 1
+    return f"{value:.{decimals}f}"
+
+
+def with_thousands(value: int) -> str:
+    """Write a number of updates with its thousands apart: `1,000,000`."""
+    return f"{value:,}"
+
+
+def times_in_words(times: Times, most: int = 4) -> str:
+    """Name the first few of some times; the times must be sorted.
+
+    >>> import numpy as np
+    >>> times_in_words(np.array([3, 7, 8, 9]))
+    '3, 7–9'
+    """
+    runs = runs_of_times(times)
+    words = [
+        with_thousands(first) if first == last else f"{with_thousands(first)}–{with_thousands(last)}"
+        for first, last in runs[:most]
+    ]
+    return ", ".join([*words, "…"] if len(runs) > most else words)
+
+
+def cell_width(text: str) -> int:
+    r"""Cells a text takes in a terminal: two for wide characters, none for combining marks.
+
+    >>> cell_width("lr"), cell_width("学習率"), cell_width("e\u0301")
     (2, 6, 1)
     """
     if text.isascii():
@@ -14,41 +66,41 @@ def cells(text: str) -> int:
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
-def clip(text: str, width: int, ellipsis: str = "…") -> str:
-    """Cut a text that is wider than `width`, and say so by an ellipsis.
+def clip_text(text: str, width: int, ellipsis: str = "…") -> str:
+    """Cut a text that is wider than `width`, and show by an ellipsis that it was cut.
 
-    >>> clip("warmup >> cosine", 10)
+    >>> clip_text("warmup >> cosine", 10)
     'warmup >>…'
     """
-    if cells(text) <= width:
+    if cell_width(text) <= width:
         return text
     kept = ""
     for character in text:
-        if cells(kept + character) > width - len(ellipsis):
+        if cell_width(kept + character) > width - len(ellipsis):
             break
         kept += character
     return (kept + ellipsis)[: max(width, 0)]
 
 
-def wrap(text: str, width: int, *, most: int = 3, ellipsis: str = "…") -> list[str]:
+def wrap_text(text: str, width: int, *, most: int = 3, ellipsis: str = "…") -> list[str]:
     """Break a text at spaces into at most `most` rows of `width`; what does not fit is cut.
 
-    >>> wrap('warmup("5%") >> cosine(to=0.1)', 16)
+    >>> wrap_text('warmup("5%") >> cosine(to=0.1)', 16)
     ['warmup("5%") >>', 'cosine(to=0.1)']
     """
     rows: list[str] = []
     # A text far longer than the picture is not measured to its end.
     for word in text[: width * (most + 1) + 1].split(" "):
-        if rows and cells(f"{rows[-1]} {word}") <= width:
+        if rows and cell_width(f"{rows[-1]} {word}") <= width:
             rows[-1] += f" {word}"
             continue
-        while cells(word) > width:
-            head = clip(word, width, "")
+        while cell_width(word) > width:
+            head = clip_text(word, width, "")
             rows.append(head)
             word = word[len(head) :]
         rows.append(word)
     if len(rows) > most:
         last = rows[most - 1]
-        fits = cells(last) + len(ellipsis) <= width
-        rows = [*rows[: most - 1], last + ellipsis if fits else clip(last + " " * width, width, ellipsis)]
+        fits = cell_width(last) + len(ellipsis) <= width
+        rows = [*rows[: most - 1], last + ellipsis if fits else clip_text(last + " " * width, width, ellipsis)]
     return rows

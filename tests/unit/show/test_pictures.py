@@ -18,7 +18,7 @@ EVIL = "</script><script>alert('&\"')</script>"
 
 def plan(total=460):
     values = np.linspace(0.1, 0.001, total)
-    return show.recorded(
+    return show.curves_from_values(
         {("lr", "decay"): values, ("lr", "no_decay"): values, ("betas[0]", ""): np.full(total, 0.9)},
         steps_per_epoch=23,
         lines={("lr", "decay"): "linear(1, 0.01)", ("lr", "no_decay"): "linear(1, 0.01)"},
@@ -26,7 +26,7 @@ def plan(total=460):
 
 
 def evil():
-    return show.recorded({(EVIL, EVIL): [1.0, np.inf, 0.1]}, lines={(EVIL, EVIL): EVIL})
+    return show.curves_from_values({(EVIL, EVIL): [1.0, np.inf, 0.1]}, lines={(EVIL, EVIL): EVIL})
 
 
 class Page(HTMLParser):
@@ -57,7 +57,7 @@ def test_the_svg_shows_a_spike_of_one_update_in_a_million():
     values = np.zeros(1_000_000)
     values[123_456] = 1.0
 
-    drawn = show.svg(show.recorded({("lr", ""): values}), width=600, height=100)
+    drawn = show.svg(show.curves_from_values({("lr", ""): values}), width=600, height=100)
 
     curve = re.search(r'data-curve="0" d="([^"]+)"', drawn)[1]
     heights = [float(y) for y in re.findall(r"[ML][\d.]+ ([\d.]+)", curve)]
@@ -99,7 +99,7 @@ def test_a_page_has_the_exact_values_of_all_updates():
 def test_a_page_of_a_million_updates_keeps_breakpoints_and_spikes_exactly_and_stays_small():
     values = 0.1 + 0.001 * np.sin(np.arange(1_000_000) / 1e5)
     values[123_456] = 0.5
-    page = show.html(show.recorded({("lr", 0): values}))
+    page = show.html(show.curves_from_values({("lr", 0): values}))
 
     curve = numbers_in(page)["panels"][0]["curves"][0]
 
@@ -130,7 +130,7 @@ def test_a_difference_between_plan_and_log_is_marked_and_counted(draw):
 
 @pytest.mark.parametrize("draw", [show.svg, show.html])
 def test_two_plans_lie_over_each_other_where_they_differ(draw):
-    other = show.recorded({key: plan()[key] * (1 if key[0] != "lr" else 0.5) for key in plan().keys()})
+    other = show.curves_from_values({key: plan()[key] * (1 if key[0] != "lr" else 0.5) for key in plan().keys()})
 
     drawn = draw(plan(), other=other)
 
@@ -140,7 +140,7 @@ def test_two_plans_lie_over_each_other_where_they_differ(draw):
 
 @pytest.mark.parametrize("draw", [show.text, show.svg, show.html])
 def test_a_hundred_groups_of_their_own_are_drawn(draw):
-    trace = show.recorded({("lr", i): np.linspace(i + 1, 0, 1000) for i in range(100)})
+    trace = show.curves_from_values({("lr", i): np.linspace(i + 1, 0, 1000) for i in range(100)})
 
     assert "group 0" in draw(trace)
 
@@ -150,7 +150,7 @@ def test_axes_shows_every_curve_and_the_spike():
     matplotlib.use("Agg")
     values = np.zeros(100_000)
     values[777] = 1.0
-    trace = show.recorded({("lr", 0): values, ("lr", 1): values + 1, ("momentum", 0): values})
+    trace = show.curves_from_values({("lr", 0): values, ("lr", 1): values + 1, ("momentum", 0): values})
 
     lr, momentum = show.axes(trace)
 
@@ -192,7 +192,7 @@ def test_importing_show_imports_neither_torch_nor_matplotlib():
 @pytest.mark.parametrize("values", [{}, {("lr", 0): []}, {("lr", 0): [1.0], ("lr", 1): [1.0, 2.0]}])
 def test_recorded_curves_of_no_or_different_lengths_are_refused(values):
     with pytest.raises(InvalidArgument, match="one value for each update"):
-        show.recorded(values)
+        show.curves_from_values(values)
 
 
 @pytest.mark.parametrize(("every", "held"), [(1, True), (10, False)])

@@ -39,7 +39,7 @@ def contrast(color: tuple[int, int, int], ground: tuple[int, int, int]) -> float
 def compared() -> str:
     """Eight curves, a log beside them, and differences: every color there is."""
     curves = {("lr", f"g{i}"): np.linspace(i, i + 1, 40) for i in range(8)}
-    trace = show.recorded(curves)
+    trace = show.curves_from_values(curves)
     log = {("lr", "g0"): (np.arange(40), np.linspace(3, 0, 40))}
     agreeing = show.text(trace, color=True, log={("lr", "g0"): (np.arange(40), curves["lr", "g0"])})
     return show.text(trace, color=True, log=log) + agreeing
@@ -62,7 +62,9 @@ names = st.text(st.characters(exclude_categories=()), min_size=1, max_size=12)
 
 @given(names, names, names, names)
 def test_no_name_gets_a_control_character_into_a_picture(field: str, group: str, line: str, title: str) -> None:
-    trace = show.recorded({(field, group): [1.0, 0.5, 0.25], (field, "other"): [1, 1, 1]}, lines={(field, group): line})
+    trace = show.curves_from_values(
+        {(field, group): [1.0, 0.5, 0.25], (field, "other"): [1, 1, 1]}, lines={(field, group): line}
+    )
     drawn = [show.text(trace), show.text(trace, ascii=True), show.svg(trace), show.html(trace, title=title)]
 
     for one in drawn:
@@ -73,7 +75,7 @@ def test_no_name_gets_a_control_character_into_a_picture(field: str, group: str,
 
 def test_matplotlib_gets_no_control_characters() -> None:
     pytest.importorskip("matplotlib").use("Agg")
-    trace = show.recorded({("lr\x1b[2J", "a\ud800"): [1.0, 0.5], ("lr\x1b[2J", "b\x07"): [0.5, 1.0]})
+    trace = show.curves_from_values({("lr\x1b[2J", "a\ud800"): [1.0, 0.5], ("lr\x1b[2J", "b\x07"): [0.5, 1.0]})
 
     (axes,) = show.axes(trace)
 
@@ -142,7 +144,7 @@ def test_a_million_breakpoints_take_no_more_memory_than_a_few_arrays(draw: Any) 
 
 
 def test_a_log_of_an_impossible_update_is_refused() -> None:
-    trace = show.recorded({("lr", 0): [1.0, 0.5]})
+    trace = show.curves_from_values({("lr", 0): [1.0, 0.5]})
 
     with pytest.raises(InvalidArgument, match="counted from 0"):
         show.text(trace, log={("lr", 0): ([1e300], [0.5])})

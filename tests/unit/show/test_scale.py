@@ -3,16 +3,15 @@
 import numpy as np
 import pytest
 
-from paramsched.show._clock import time_ticks
-from paramsched.show._path import path
 from paramsched.show._reduce import envelope, outline
-from paramsched.show._scale import scale
+from paramsched.show._scale import choose_scale, time_ticks
+from paramsched.show._svg_plot import svg_path
 
 updates = np.arange(10_000)
 
 
 def seen(*curves):
-    return scale([envelope(np.arange(c.size), c, c.size, 1024) for c in map(np.asarray, curves)])
+    return choose_scale([envelope(np.arange(c.size), c, c.size, 1024) for c in map(np.asarray, curves)])
 
 
 def test_columns_keep_the_extremes_of_the_whole_curve():
@@ -97,10 +96,10 @@ def test_ticks_begin_at_zero_and_end_at_the_horizon(total, epoch):
 def test_a_value_between_gaps_is_a_dot():
     values = np.array([np.nan, 0.5, np.nan])
 
-    assert path(np.arange(3), values, total=1000, width=100, height=10, held=True) == "M0.1 5h0"
+    assert svg_path(np.arange(3), values, total=1000, width=100, height=10, held=True) == "M0.1 5h0"
 
 
 def test_points_on_a_straight_line_are_left_out():
-    drawn = path(np.arange(1000), np.arange(1000) / 1000, total=1000, width=1000, height=1000, held=False)
+    drawn = svg_path(np.arange(1000), np.arange(1000) / 1000, total=1000, width=1000, height=1000, held=False)
 
     assert drawn == "M0 1000L999 1"

@@ -5,13 +5,13 @@ import pytest
 
 import paramsched.show as show
 from paramsched.errors import InvalidArgument
-from paramsched.show._words import cells
+from paramsched.show._words import cell_width
 
 
 def ramp(total=460, groups=("decay", "no_decay")):
     values = np.linspace(0.1, 0.001, total)
     lines = {("lr", g): "linear(1, 0.01)" for g in groups}
-    return show.recorded({("lr", g): values for g in groups}, steps_per_epoch=23, lines=lines)
+    return show.curves_from_values({("lr", g): values for g in groups}, steps_per_epoch=23, lines=lines)
 
 
 def rows_of_the_plot(drawn):
@@ -24,7 +24,7 @@ def test_a_value_only_one_update_in_a_million_uses_is_drawn_at_each_width(width,
     values = np.zeros(1_000_000)
     values[at] = 1.0
 
-    top = rows_of_the_plot(show.text(show.recorded({("lr", ""): values}), width=width))[0]
+    top = rows_of_the_plot(show.text(show.curves_from_values({("lr", ""): values}), width=width))[0]
 
     assert len(top.strip()) == 1
 
@@ -33,7 +33,7 @@ def test_a_spike_stands_in_the_column_of_its_update():
     values = np.zeros(1_000_000)
     values[750_000] = 1.0
 
-    top = rows_of_the_plot(show.text(show.recorded({("lr", ""): values}), width=110))[0]
+    top = rows_of_the_plot(show.text(show.curves_from_values({("lr", ""): values}), width=110))[0]
 
     assert len(top) - 1 == 750_000 * 100 // 1_000_000
 
@@ -42,21 +42,21 @@ def test_a_spike_stands_in_the_column_of_its_update():
 @pytest.mark.parametrize("ascii", [False, True])
 def test_no_line_is_wider_than_asked_whatever_names_and_schedules_are_called(width, ascii):
     values = {("a_field_with_a_long_name" * 5, "学習率" * 40): [0.1, 1e-9, 3e300], ("x", 1): [1.0, 2.0, 3.0]}
-    trace = show.recorded(values, steps_per_epoch=2, lines={("x", 1): "warmup(1) >> " * 200})
+    trace = show.curves_from_values(values, steps_per_epoch=2, lines={("x", 1): "warmup(1) >> " * 200})
 
     drawn = show.text(trace, width=width, ascii=ascii)
 
-    assert max(map(cells, drawn.splitlines())) <= width
+    assert max(map(cell_width, drawn.splitlines())) <= width
 
 
 def test_ascii_is_only_ascii_also_for_what_users_wrote():
-    trace = show.recorded({("lr", "köpfe"): [0, 1], ("lr", "→"): [1, 0]}, lines={("lr", "köpfe"): "π"})
+    trace = show.curves_from_values({("lr", "köpfe"): [0, 1], ("lr", "→"): [1, 0]}, lines={("lr", "köpfe"): "π"})
 
     assert show.text(trace, ascii=True, log={("lr", "→"): ([0], [3.0])}).isascii()
 
 
 def test_a_group_cannot_command_the_terminal():
-    trace = show.recorded({("lr\x1b[2J", "head\x1b]0;gone\x07\n"): [0, 1]})
+    trace = show.curves_from_values({("lr\x1b[2J", "head\x1b]0;gone\x07\n"): [0, 1]})
 
     drawn = show.text(trace)
 
@@ -97,13 +97,13 @@ def test_the_time_axis_counts_updates_and_epochs():
 
 
 def test_without_epochs_there_is_no_row_for_them():
-    assert "epochs" not in show.text(show.recorded({("lr", ""): [1.0, 0.5]}))
+    assert "epochs" not in show.text(show.curves_from_values({("lr", ""): [1.0, 0.5]}))
 
 
 def test_infinities_and_gaps_leave_the_rest_of_the_curve_as_it_was():
     values = np.array([1.0, np.inf, 2.0, np.nan, 3.0, -np.inf] * 100)
 
-    drawn = show.text(show.recorded({("lr", ""): values}))
+    drawn = show.text(show.curves_from_values({("lr", ""): values}))
 
     assert "infinite values are drawn at the edge" in drawn
     assert "nan" in drawn
@@ -141,7 +141,7 @@ def test_a_log_of_every_tenth_update_is_compared_there():
 
 
 def test_of_two_entries_for_one_update_the_later_counts():
-    trace = show.recorded({("lr", 0): [1.0, 0.5]})
+    trace = show.curves_from_values({("lr", 0): [1.0, 0.5]})
 
     drawn = show.text(trace, log={("lr", 0): ([0, 1, 1], [1.0, 9.0, 0.5])})
 
@@ -149,7 +149,7 @@ def test_of_two_entries_for_one_update_the_later_counts():
 
 
 def test_an_update_after_the_end_of_the_plan_differs():
-    trace = show.recorded({("lr", 0): [1.0, 0.5]})
+    trace = show.curves_from_values({("lr", 0): [1.0, 0.5]})
 
     drawn = show.text(trace, log={("lr", 0): ([0, 1, 2], [1.0, 0.5, 0.5])})
 
@@ -157,7 +157,7 @@ def test_an_update_after_the_end_of_the_plan_differs():
 
 
 def test_two_plans_are_compared_update_by_update():
-    other = show.recorded({("lr", "decay"): np.linspace(0.1, 0.001, 460) * (np.arange(460) < 450)})
+    other = show.curves_from_values({("lr", "decay"): np.linspace(0.1, 0.001, 460) * (np.arange(460) < 450)})
 
     drawn = show.text(ramp(), other=other)
 

@@ -1,8 +1,6 @@
 """`paramsched plot`: a plan's curves as a picture in a file."""
 
-from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -17,8 +15,6 @@ from paramsched.cli._options import (
     other_option,
     plan_argument,
 )
-
-_KINDS = (".svg", ".html", ".png", ".pdf")
 
 
 @click.command(
@@ -53,33 +49,15 @@ def command(
     title: str | None,
 ) -> None:
     """Draw PLAN into a file; .html is a page of its own with values under the pointer."""
+    from paramsched import show
     from paramsched._printable import printable
     from paramsched.cli._plans import title_of, traced_beside
     from paramsched.config.whole_files import write_whole_file
 
-    kind = Path(output).suffix.lower()
-    if kind not in _KINDS:
+    draw = show.format_of_file(output)
+    if draw is None:
         raise click.UsageError(
-            f"--output {output}: the suffix says the kind of picture. Write one of {', '.join(_KINDS)}"
+            f"--output {output}: the suffix says the kind of picture. Write one of {', '.join(show.FORMATS)}"
         )
     drawn, over = traced_beside(plan, other, bases, format=format, field=field, facts=facts)
-    write_whole_file(Path(output), _picture(kind, drawn, over, printable(title or title_of(plan))))
-
-
-def _picture(kind: str, drawn: Any, over: Any, title: str) -> str | bytes:
-    from paramsched import show
-    from paramsched.errors import MissingDependency
-
-    if kind == ".svg":
-        return show.svg(drawn, other=over)
-    if kind == ".html":
-        return show.html(drawn, title=title, other=over)
-    try:
-        import matplotlib as mpl
-    except ImportError:
-        raise MissingDependency(f"A {kind} file", "matplotlib", "plot") from None
-    mpl.use("Agg")  # a file needs no window
-    figure: Any = show.axes(drawn, other=over)[0].figure
-    data = BytesIO()
-    figure.savefig(data, format=kind[1:])
-    return data.getvalue()
+    write_whole_file(Path(output), draw(drawn, title=printable(title or title_of(plan)), log=None, other=over))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import final
 
-from paramsched.show._drawable import Drawable, Log
+from paramsched.show._curves import Curves, Log
 from paramsched.show._html import html
 from paramsched.show._svg import svg
 from paramsched.show._text import text
@@ -15,10 +15,10 @@ from paramsched.show._text import text
 class Figure:
     """A trace that a notebook draws and a terminal prints; made by `figure`."""
 
-    trace: Drawable
+    trace: Curves
     title: str
     log: Log | None
-    other: Drawable | None
+    other: Curves | None
 
     def __repr__(self) -> str:
         return text(self.trace, log=self.log, other=self.other)
@@ -38,11 +38,11 @@ class Figure:
 
 
 def figure(
-    trace: Drawable,
+    trace: Curves,
     *,
     title: str = "Plan",
     log: Log | None = None,
-    other: Drawable | None = None,
+    other: Curves | None = None,
 ) -> Figure:
     """Show a trace in a notebook: write it as the last line of a cell.
 
@@ -52,8 +52,8 @@ def figure(
         log: values really used, drawn over the plan.
         other: a second plan, drawn over the first.
 
-    >>> from paramsched.show import recorded
-    >>> shown = figure(recorded({("lr", ""): [0.1] * 3}))
+    >>> from paramsched.show import curves_from_values
+    >>> shown = figure(curves_from_values({("lr", ""): [0.1] * 3}))
     >>> shown._repr_svg_()[:4], shown._repr_html_()[:7]
     ('<svg', '<iframe')
     """

@@ -1,5 +1,9 @@
 """Colors and strokes of SVG and HTML, for light and dark surroundings, as CSS."""
 
+from typing import NamedTuple
+
+from paramsched.show._picture import DrawnCurve, Panel
+
 _LIGHT = {
     "paper": "#ffffff",
     "ink": "#1f2328",
@@ -35,7 +39,8 @@ _SHAPES = """\
 """
 
 
-def _colors(name: str, tone: dict[str, str]) -> str:
+def _color_rules(name: str, tone: dict[str, str]) -> str:
+    """The rules of the class `name` for one of the two surroundings."""
     rules = [
         f"{name} .ps-paper{{fill:{tone['paper']}}}",
         f"{name} text{{fill:{tone['ink']}}}",
@@ -52,17 +57,36 @@ def _colors(name: str, tone: dict[str, str]) -> str:
     return "\n".join(rules)
 
 
-def style() -> str:
+def style_sheet() -> str:
     """The style sheet of a picture; every rule is confined to the class `ps`.
 
-    Plain properties, no variables, for programs that draw SVG and are no browsers.
+    It has plain properties and no variables, for programs that draw SVG and are no browsers.
     """
-    return f"{_SHAPES}{_colors('.ps', _LIGHT)}\n@media (prefers-color-scheme:dark){{\n{_colors('.ps', _DARK)}\n}}\n"
+    light, dark = _color_rules(".ps", _LIGHT), _color_rules(".ps", _DARK)
+    return f"{_SHAPES}{light}\n@media (prefers-color-scheme:dark){{\n{dark}\n}}\n"
 
 
-def stroke(color: int, many: int) -> tuple[str, str]:
-    """Class and style attribute of a curve: eight colors by name, more of them along a rainbow."""
+class Stroke(NamedTuple):
+    """How a curve is drawn: the class of its color, the class of its role, and an attribute for further colors."""
+
+    color: str
+    role: str
+    style: str
+
+    @property
+    def classes(self) -> str:
+        """Both classes, as an attribute has them."""
+        return " ".join(filter(None, [self.color, self.role]))
+
+
+def stroke_of(panel: Panel, curve: DrawnCurve) -> Stroke:
+    """The stroke of a curve: what was used has the color of text, and the plan below it is wide."""
+    if curve.kind == "log":
+        return Stroke("", "ps-used", "")
+    role = "ps-other" if curve.kind == "other" else "ps-wide" if panel.has_log else ""
+    many = max(len(panel.curves), curve.color + 1)
     if many <= 8:
-        return f"ps-c{color % 8}", ""
-    hue = round(220 - 200 * (color % many) / (many - 1))
-    return "ps-many", f' style="stroke:hsl({hue},70%,48%)"'
+        return Stroke(f"ps-c{curve.color % 8}", role, "")
+    # More than the eight colors by name: along a rainbow.
+    hue = round(220 - 200 * (curve.color % many) / (many - 1))
+    return Stroke("ps-many", role, f' style="stroke:hsl({hue},70%,48%)"')

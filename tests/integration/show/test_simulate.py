@@ -1,4 +1,4 @@
-"""Any built scheduler is read forward on a copy: the values are its own, and nothing of it has moved."""
+"""Any built scheduler is simulated on a copy: the values are its own, and nothing of it has moved."""
 
 import copy
 import importlib
@@ -38,11 +38,11 @@ def numbers(optimizer: torch.optim.Optimizer) -> list[dict[str, object]]:
 
 @pytest.mark.parametrize("build", BUILT.values(), ids=BUILT.keys())
 @pytest.mark.filterwarnings("ignore:.*lr_scheduler.step.*:UserWarning")
-def test_what_is_read_forward_is_what_stepping_gives(build):
+def test_what_is_simulated_is_what_stepping_gives(build):
     one = optimizer()
     scheduler = build(one)
 
-    read = show.read_forward(scheduler, 60)
+    read = show.simulate(scheduler, 60)
 
     for t in range(60):
         for index, group in enumerate(one.param_groups):
@@ -54,32 +54,47 @@ def test_what_is_read_forward_is_what_stepping_gives(build):
 
 
 @pytest.mark.parametrize("build", BUILT.values(), ids=BUILT.keys())
-def test_reading_forward_moves_neither_the_scheduler_nor_its_optimizer(build):
+def test_a_simulation_moves_neither_the_scheduler_nor_its_optimizer(build):
     one = optimizer()
     scheduler = build(one)
     groups, state = copy.deepcopy(numbers(one)), copy.deepcopy(scheduler.state_dict())
 
-    show.read_forward(scheduler, 60)
+    show.simulate(scheduler, 60)
 
     assert numbers(one) == groups
     assert repr(scheduler.state_dict()) == repr(state)
 
 
-def test_reading_forward_does_not_copy_parameters():
+def test_the_copy_that_is_stepped_shares_the_parameters():
     one = optimizer()
-    twin = show._forward.copied(peers.StepLR(one, 3))
+    seen = []
 
-    assert twin.optimizer is not one
+    show.simulate(peers.ReduceLROnPlateau(one), 2, metrics=lambda t, groups: seen.append(groups) or 1.0)
+
+    (groups,) = seen
+    assert groups is not one.param_groups
     assert all(
         ours is theirs
-        for mine, other in zip(one.param_groups, twin.optimizer.param_groups, strict=True)
+        for mine, other in zip(one.param_groups, groups, strict=True)
         for ours, theirs in zip(mine["params"], other["params"], strict=True)
     )
 
 
+def test_what_holds_no_optimizer_is_refused():
+    for nothing in (object(), optimizer()):
+        with pytest.raises(ps.InvalidArgument, match="it holds no optimizer"):
+            show.simulate(nothing, 3)
+
+
+def test_the_names_before_are_the_same_functions_and_classes():
+    before = (show.read_forward, show.recorded, show.Recorded, show.Drawable)
+
+    assert before == (show.simulate, show.curves_from_values, show.RecordedCurves, show.Curves)
+
+
 def test_a_metric_driven_scheduler_is_fed_by_a_function_or_a_sequence():
-    feed = show.read_forward(peers.ReduceLROnPlateau(optimizer()), 30, metrics=lambda t, groups: groups[0]["lr"])
-    constant = show.read_forward(peers.ReduceLROnPlateau(optimizer()), 30, metrics=[1.0] * 30)
+    feed = show.simulate(peers.ReduceLROnPlateau(optimizer()), 30, metrics=lambda t, groups: groups[0]["lr"])
+    constant = show.simulate(peers.ReduceLROnPlateau(optimizer()), 30, metrics=[1.0] * 30)
 
     np.testing.assert_allclose(feed["lr", 0][[0, 11, 12, 24]], [0.1, 0.1, 0.01, 0.001])
     np.testing.assert_allclose(constant["lr", 0][[0, 11, 12, 23]], [0.1, 0.1, 0.01, 0.001])
@@ -87,15 +102,15 @@ def test_a_metric_driven_scheduler_is_fed_by_a_function_or_a_sequence():
 
 def test_too_few_metrics_are_refused():
     with pytest.raises(ps.InvalidArgument, match="3 metrics for 29 steps"):
-        show.read_forward(peers.ReduceLROnPlateau(optimizer()), 30, metrics=[1.0] * 3)
+        show.simulate(peers.ReduceLROnPlateau(optimizer()), 30, metrics=[1.0] * 3)
 
 
 def test_peers_of_other_libraries_are_read_too():
     mmengine = pytest.importorskip("mmengine.optim")
     accelerated = pytest.importorskip("pytorch_accelerated.schedulers")
 
-    line = show.read_forward(mmengine.LinearLR(optimizer(), start_factor=0.5, end=5), 8)
-    cosine = show.read_forward(accelerated.CosineLrScheduler(optimizer(), 2, 10), 20)
+    line = show.simulate(mmengine.LinearLR(optimizer(), start_factor=0.5, end=5), 8)
+    cosine = show.simulate(accelerated.CosineLrScheduler(optimizer(), 2, 10), 20)
 
     np.testing.assert_allclose(line["lr", 0], [0.05, 0.0625, 0.075, 0.0875, 0.1, 0.1, 0.1, 0.1])
     assert cosine["lr", 0][0] == 0.1
@@ -123,7 +138,7 @@ def test_a_scheduler_of_timm_is_read_by_the_count_it_goes_by(timm_scheduler, per
     one = optimizer()
     scheduler = timm_scheduler.CosineLRScheduler(one, t_initial=50, warmup_t=10, t_in_epochs=per_epoch)
 
-    read = show.read_forward(scheduler, 60)
+    read = show.simulate(scheduler, 60)
 
     for t in range(60):
         assert read["lr", 0][t] == one.param_groups[0]["lr"]

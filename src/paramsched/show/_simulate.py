@@ -1,4 +1,4 @@
-"""Read a built scheduler forward: ours, torch's, MMEngine's, timm's or pytorch-accelerated's, on a copy."""
+"""Simulate a built scheduler: ours, torch's, MMEngine's, timm's or pytorch-accelerated's, on a copy."""
 
 import copy
 import warnings
@@ -8,21 +8,20 @@ from typing import Any, TypeAlias
 from paramsched._trace import groups_of, unique_labels
 from paramsched.errors import InvalidArgument
 from paramsched.fields import Field, Group, numeric
-from paramsched.show._drawable import Key
-from paramsched.show._recorded import Recorded, recorded
+from paramsched.show._curves import Key, RecordedCurves, curves_from_values
 
 Metrics: TypeAlias = Sequence[float] | Callable[[int, Sequence[Group]], float]
 """What a metric-driven scheduler is told after update t: a number for each, or a function of t and the groups."""
 
 
-def read_forward(
+def simulate(
     scheduler: Any,
     updates: int,
     *,
     metrics: Metrics | None = None,
     steps_per_epoch: int | None = None,
-) -> Recorded:
-    """Make a built scheduler drawable: record a value, step, and so on, on a copy.
+) -> RecordedCurves:
+    """Record what a built scheduler does: a value, a step, the next value, and so on, on a copy.
 
     Neither the scheduler nor its optimizer is touched; parameters and the optimizer's state are not copied. Recorded
     are lr and every other numeric field that changes.
@@ -40,23 +39,23 @@ def read_forward(
     >>> import torch
     >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=1.0)
     >>> halving = torch.optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.5)
-    >>> read_forward(halving, 5)["lr", 0].tolist()
+    >>> simulate(halving, 5)["lr", 0].tolist()
     [1.0, 1.0, 0.5, 0.5, 0.25]
     >>> optimizer.param_groups[0]["lr"]
     1.0
     """
     if isinstance(updates, bool) or not isinstance(updates, int) or updates < 1:
-        raise InvalidArgument(f"read_forward(…, {updates!r})", "not a number of updates", "Write read_forward(s, 100)")
+        raise InvalidArgument(f"simulate(…, {updates!r})", "not a number of updates", "Write simulate(s, 100)")
     if metrics is not None and not callable(metrics) and len(metrics) < updates - 1:
         raise InvalidArgument(
-            f"read_forward(…, {updates}, metrics=…)", f"{len(metrics)} metrics for {updates - 1} steps", "Give as many"
+            f"simulate(…, {updates}, metrics=…)", f"{len(metrics)} metrics for {updates - 1} steps", "Give as many"
         )
-    twin = copied(scheduler)
+    twin = _copy_of_scheduler(scheduler)
     groups = groups_of(twin.optimizer)
     labels = unique_labels(groups)
     places = {(name, labels[i]): (Field.of(name), i) for i, group in enumerate(groups) for name in numeric(group)}
     values: dict[Key, list[float]] = {key: [] for key in sorted(places, key=lambda key: (key[0] != "lr", key[0]))}
-    step = _stepper(twin)
+    step = _step_function(twin)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # nothing is trained between the steps, and that is what peers warn of
         for t in range(updates):
@@ -64,18 +63,18 @@ def read_forward(
                 field, index = places[key]
                 column.append(float(field.read(groups[index])))
             if t + 1 < updates:
-                step(t + 1, _metric(metrics, t, groups))
+                step(t + 1, _metric_after(metrics, t, groups))
     moving = {key: column for key, column in values.items() if key[0] == "lr" or len(set(column)) > 1}
     lines = dict.fromkeys(moving, type(scheduler).__name__)
-    return recorded(moving, steps_per_epoch=steps_per_epoch, lines=lines)
+    return curves_from_values(moving, steps_per_epoch=steps_per_epoch, lines=lines)
 
 
-def copied(scheduler: Any) -> Any:
+def _copy_of_scheduler(scheduler: Any) -> Any:
     """A copy of a scheduler with an optimizer of its own; parameters and the optimizer's state stay shared."""
-    optimizer = scheduler.__dict__.get("optimizer") if isinstance(scheduler.__dict__, dict) else None
+    optimizer = getattr(scheduler, "__dict__", {}).get("optimizer")
     if optimizer is None:
         raise InvalidArgument(
-            f"read_forward({type(scheduler).__name__}, …)", "it holds no optimizer", "Pass a built scheduler"
+            f"simulate({type(scheduler).__name__}, …)", "it holds no optimizer", "Pass a built scheduler"
         )
     shared: dict[int, Any] = {}
     for group in groups_of(optimizer):
@@ -86,13 +85,14 @@ def copied(scheduler: Any) -> Any:
     return copy.deepcopy(scheduler, shared)
 
 
-def _metric(metrics: Metrics | None, t: int, groups: Sequence[Group]) -> float | None:
+def _metric_after(metrics: Metrics | None, t: int, groups: Sequence[Group]) -> float | None:
+    """What the scheduler is told after update t, if anything."""
     if metrics is None:
         return None
     return float(metrics(t, groups)) if callable(metrics) else float(metrics[t])
 
 
-def _stepper(scheduler: Any) -> Callable[[int, float | None], None]:
+def _step_function(scheduler: Any) -> Callable[[int, float | None], None]:
     """How a scheduler is stepped, by the family it comes from."""
     family = {f"{kind.__module__.split('.')[0]}.{kind.__name__}" for kind in type(scheduler).__mro__}
 

@@ -1,0 +1,202 @@
+"""A plan on matplotlib axes."""
+
+from collections.abc import Sequence
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from paramsched._printable import printable
+from paramsched.errors import InvalidArgument, MissingDependency
+from paramsched.show._curves import Curves, Floats, Log
+from paramsched.show._panels import picture
+from paramsched.show._picture import LegendEntry, Panel, Picture
+from paramsched.show._svg_plot import points_of
+from paramsched.show._time_sets import runs_of_times
+from paramsched.show._words import wrap_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_COLUMNS = 2000
+_SHADES = 100  # spans that are shaded one by one
+_MOST_ENTRIES = 10
+
+
+def axes(
+    trace: Curves,
+    axes: "Axes | Sequence[Axes] | None" = None,
+    *,
+    log: Log | None = None,
+    other: Curves | None = None,
+) -> "tuple[Axes, ...]":
+    """Draw a trace on matplotlib axes, one for each field.
+
+    Args:
+        trace: the plan's curves.
+        axes: where to draw, as many as there are fields; None: a new figure.
+        log: values really used, drawn as a thin line over the plan.
+        other: a second plan, drawn dashed over the first.
+
+    Returns:
+        The axes, in the order of the fields; `axes(trace)[0].figure.savefig("plan.png")` saves the picture.
+
+    Raises:
+        InvalidArgument: there are not as many axes as fields, or the log does not fit the trace.
+        MissingDependency: matplotlib is not installed.
+    """
+    whole = picture(trace, log=log, other=other)
+    given = _new_axes(whole) if axes is None else _as_tuple(axes)
+    if len(given) != len(whole.panels):
+        fields = ", ".join(panel.field for panel in whole.panels)
+        raise InvalidArgument(
+            f"axes(trace, <{len(given)} axes>)",
+            f"the trace has {len(whole.panels)} fields: {fields}",
+            f"Write axes(trace, matplotlib.pyplot.subplots({len(whole.panels)}, sharex=True)[1]).",
+        )
+    for panel, ax in zip(whole.panels, given, strict=True):
+        _draw_panel(ax, panel, whole)
+    given[-1].set_xlabel("updates")
+    if whole.steps_per_epoch:
+        _add_epochs(given[0], whole.steps_per_epoch)
+    return given
+
+
+def _add_epochs(ax: "Axes", steps: int) -> None:
+    """Add a second axis of time, in epochs, above."""
+
+    def epochs(updates: ArrayLike) -> Floats:
+        return np.asarray(updates, dtype=np.float64) / steps
+
+    def updates(epochs: ArrayLike) -> Floats:
+        return np.asarray(epochs, dtype=np.float64) * steps
+
+    ax.secondary_xaxis("top", functions=(epochs, updates)).set_xlabel("epochs")
+
+
+def _new_axes(whole: Picture) -> "tuple[Axes, ...]":
+    """Axes of a new figure, one for each panel."""
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as absent:
+        raise MissingDependency("show.axes", "matplotlib", "plot") from absent
+    many = len(whole.panels)
+    _, made = plt.subplots(many, sharex=True, squeeze=False, figsize=(9, 1 + 2.4 * many), layout="constrained")
+    return tuple(made[:, 0])
+
+
+def _as_tuple(axes: "Axes | Sequence[Axes]") -> "tuple[Axes, ...]":
+    return tuple(np.ravel(np.asarray(axes, dtype=object)).tolist())
+
+
+def _draw_panel(ax: "Axes", panel: Panel, whole: Picture) -> None:
+    """Draw one field: its curves, its breakpoints, what differs, and its axes."""
+    for entry in panel.legend:
+        _draw_curve(ax, panel, entry, whole)
+    for at in panel.breakpoints[:200].tolist():
+        ax.axvline(at, color="0.6", linewidth=0.8, linestyle=(0, (2, 3)), zorder=0)
+    _shade_differences(ax, panel, whole)
+    _set_limits(ax, panel)
+    ax.set_xlim(0, whole.total)
+    ax.set_ylabel(_literal(panel.title))
+    ax.grid(True, axis="y", alpha=0.3)
+    texts = [*filter(None, [panel.heading]), *(note.text for note in panel.notes)]
+    if texts:
+        rows = [row for text in texts for row in wrap_text(printable(text), 110)]
+        ax.set_title(_literal("\n".join(rows)), loc="left", fontsize="small", family="monospace")
+    if ax.get_legend_handles_labels()[1]:
+        ax.legend(fontsize="small")
+
+
+def _shade_differences(ax: "Axes", panel: Panel, whole: Picture) -> None:
+    """Shade the updates at which what is compared differs; of many, the columns that hold them."""
+    shaded = runs_of_times(panel.differing)
+    if len(shaded) > _SHADES:
+        columns = np.unique(panel.differing * _COLUMNS // whole.total)
+        size = whole.total / _COLUMNS
+        shaded = [(int(a * size), int((b + 1) * size)) for a, b in runs_of_times(columns)]
+    for begin, last in shaded:
+        ax.axvspan(begin, last + 1, color="tab:red", alpha=0.15, linewidth=1, zorder=0)
+
+
+def _set_limits(ax: "Axes", panel: Panel) -> None:
+    """Set the vertical axis, with some room above and below; both limits have to be floats above 0 if it has logs."""
+    low, high = panel.scale.low, panel.scale.high
+    if panel.scale.log:
+        ax.set_yscale("log")
+        room = (high / low) ** 0.04
+        ax.set_ylim(max(low / room, 5e-324), min(high * room, 1e308))
+    else:
+        room = high * 0.04 - low * 0.04
+        ax.set_ylim(low - room, high + room)
+
+
+def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, whole: Picture) -> None:
+    """Draw a curve; where values were used, they are a thin line on the wide one of the plan."""
+    curve = entry.curve
+    times, values = points_of(panel, curve, whole.total, _COLUMNS)
+    # Infinity is drawn at the edge, and on a logarithmic axis so is zero.
+    shown = np.clip(values, panel.scale.low, panel.scale.high)
+    many = max(len(panel.curves), curve.color + 1)
+    color = f"C{curve.color}" if many <= _MOST_ENTRIES else _ramp_color(curve.color / (many - 1))
+    below_log = panel.has_log and curve.kind == "plan"
+    name = _legend_name(panel, entry)
+    ax.plot(
+        times,
+        shown,
+        color="black" if curve.kind == "log" else color,
+        linewidth=5 if below_log else 1.2 if curve.kind == "log" else 1.8,
+        alpha=0.4 if below_log else 1.0,
+        linestyle="--" if curve.kind == "other" else "-",
+        drawstyle="steps-post" if whole.total <= 150 else "default",
+        label=_literal(name) if name else "_",
+    )
+
+
+def _legend_name(panel: Panel, entry: LegendEntry) -> str:
+    """What the legend calls a curve; "" where it has no entry: one for all logs is enough, and ten of a plan."""
+    curve = entry.curve
+    if curve.kind == "log":
+        return entry.owner if curve is panel.overlays[0] else ""
+    if curve.kind == "plan" and len(panel.curves) > _MOST_ENTRIES and curve.color >= _MOST_ENTRIES:
+        return ""
+    return entry.label
+
+
+def _ramp_color(share: float) -> tuple[float, float, float, float]:
+    """A color of the ramp that is used where there are more curves than colors."""
+    from matplotlib import colormaps
+
+    red, green, blue, alpha = colormaps["viridis"](share)
+    return (red, green, blue, alpha)
+
+
+def _literal(text: str) -> str:
+    """Text that matplotlib does not read as mathematics, and that it can draw."""
+    return "\n".join(printable(row) for row in text.split("\n")).replace("$", r"\$")
+
+
+def png_file(trace: Curves, /, *, title: str, log: Log | None, other: Curves | None) -> bytes:
+    """The figure of `axes` as a PNG file; it has no title."""
+    del title
+    return _saved_figure("png", trace, log, other)
+
+
+def pdf_file(trace: Curves, /, *, title: str, log: Log | None, other: Curves | None) -> bytes:
+    """The figure of `axes` as a PDF file; it has no title."""
+    del title
+    return _saved_figure("pdf", trace, log, other)
+
+
+def _saved_figure(kind: str, trace: Curves, log: Log | None, other: Curves | None) -> bytes:
+    """Draw a trace on a new figure and save that."""
+    try:
+        import matplotlib as mpl
+    except ImportError:
+        raise MissingDependency(f"A .{kind} file", "matplotlib", "plot") from None
+    mpl.use("Agg")  # a file needs no window
+    figure: Any = axes(trace, log=log, other=other)[0].figure
+    data = BytesIO()
+    figure.savefig(data, format=kind)
+    return data.getvalue()

@@ -1,0 +1,204 @@
+"""What is drawn, before anything says how: panels with their curves, legend and notes."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, final
+
+import numpy as np
+
+from paramsched.show._curves import Floats, Group, Times
+from paramsched.show._scale import Scale
+from paramsched.show._words import short_number, times_in_words, with_thousands
+
+CurveKind: TypeAlias = Literal["plan", "log", "other"]
+"""What a curve is: planned, really used, or of the plan compared with."""
+
+_OWNERS: dict[CurveKind, str] = {"plan": "", "log": "used", "other": "other plan"}
+_MOST_LEVELS = 4  # levels told before the last one; of a curve with more only the first is
+
+
+def groups_in_words(groups: tuple[Group, ...]) -> str:
+    """Groups in words: `group head`, `groups 0–3`; "" for a target outside the optimizer."""
+    if groups == ("",):
+        return ""
+    indices = np.array(sorted(g for g in groups if isinstance(g, int)), dtype=np.int64)
+    names = [times_in_words(indices, most=8)] if indices.size else []
+    names += [group for group in groups if isinstance(group, str)]
+    return f"group{'s' if len(groups) > 1 else ''} {', '.join(names)}"
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class DrawnCurve:
+    """One line in a panel: groups with the same values at the same times.
+
+    Args:
+        kind: planned, used, or of the other plan.
+        groups: that share the curve.
+        schedules: the lines of text of their schedules, each once.
+        times, values: the points; a plan has one for each update.
+        breakpoints: where the formula changes.
+        color: a number for each color; a log has its plan's.
+    """
+
+    kind: CurveKind
+    groups: tuple[Group, ...]
+    schedules: tuple[str, ...]
+    times: Times
+    values: Floats
+    breakpoints: Times
+    color: int
+
+    @property
+    def held(self) -> bool:
+        """Whether a value counts to the next one: not in a log of every tenth update."""
+        return self.times.size == int(self.times[-1] - self.times[0]) + 1
+
+    @property
+    def name(self) -> str:
+        """The groups: `group head`, `groups 0–3`, or "" for a target outside the optimizer."""
+        return groups_in_words(self.groups)
+
+    @property
+    def level_summary(self) -> str:
+        """First value, those at the ends of stages, and last: `0 → 0.1 → 0.001`."""
+        ends = self.breakpoints
+        at = [0, *ends[(ends > 0) & (ends < self.values.size)][: _MOST_LEVELS + 1].tolist()]
+        if self.kind == "log" or len(at) > _MOST_LEVELS or self.times.size != int(self.times[-1]) + 1:
+            at = [0]
+        values = [short_number(self.values[t], 4) for t in [*at, self.values.size - 1]]
+        kept = [v for i, v in enumerate(values) if i == 0 or v != values[i - 1]]
+        return " → ".join(kept)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class LegendEntry:
+    """What the legend says of one curve; a renderer sets it out.
+
+    Args:
+        curve: the curve.
+        owner: "" for the plan's own curve, `used` or `other plan`.
+        levels: its first value, those at the ends of stages, and its last.
+        schedule: its schedule in text; None where the heading of the panel says it already.
+    """
+
+    curve: DrawnCurve
+    owner: str
+    levels: str
+    schedule: str | None
+
+    @property
+    def label(self) -> str:
+        """Whose curve it is, and of which groups: `other plan group head`."""
+        return " ".join(filter(None, [self.owner, self.curve.name]))
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A sentence below a panel; `differs`: it tells of a difference."""
+
+    text: str
+    differs: bool = False
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Panel:
+    """One field: curves that share a scale, what lies over them, and how far they agree.
+
+    Args:
+        field: as the plan names it.
+        curves: the plan's.
+        overlays: what was used, and the other plan's curves that differ.
+        scale: the vertical axis.
+        breakpoints: of all curves, without the beginning and the end.
+        differing: the updates at which what is compared differs.
+        notes: sentences below the panel.
+        unit: what its numbers are multiples of, or "".
+    """
+
+    field: str
+    curves: tuple[DrawnCurve, ...]
+    overlays: tuple[DrawnCurve, ...]
+    scale: Scale
+    breakpoints: Times
+    differing: Times
+    notes: tuple[Note, ...]
+    unit: str = ""
+
+    @property
+    def title(self) -> str:
+        """The field, and what its numbers are multiples of: `lr`, `lr × base`."""
+        return f"{self.field} {self.unit}" if self.unit else self.field
+
+    @property
+    def every_curve(self) -> tuple[DrawnCurve, ...]:
+        """The plan's curves and those that lie over them, in the order in which they are drawn."""
+        return (*self.curves, *self.overlays)
+
+    @property
+    def schedules(self) -> tuple[str, ...]:
+        """The different schedules of the plan in this panel."""
+        return tuple(dict.fromkeys(text for curve in self.curves or self.overlays for text in curve.schedules))
+
+    @property
+    def heading(self) -> str:
+        """The schedule that all curves of the plan share, or ""."""
+        return self.schedules[0] if len(self.schedules) == 1 else ""
+
+    @property
+    def has_log(self) -> bool:
+        """Whether values really used lie over the plan."""
+        return any(curve.kind == "log" for curve in self.overlays)
+
+    @property
+    def legend(self) -> tuple[LegendEntry, ...]:
+        """An entry for each curve, in the order in which they are drawn."""
+        shared = self.schedules
+        return tuple(
+            LegendEntry(
+                curve,
+                _OWNERS[curve.kind],
+                curve.level_summary,
+                "; ".join(curve.schedules)
+                if len(shared) > 1 or (curve.kind == "other" and curve.schedules != shared)
+                else None,
+            )
+            for curve in self.every_curve
+        )
+
+    @property
+    def plan_legend(self) -> tuple[LegendEntry, ...]:
+        """The entries of planned curves; what was used then needs one entry for all its curves."""
+        return tuple(entry for entry in self.legend if entry.curve.kind != "log")
+
+    def breakpoint_summary(self, most: int) -> str:
+        """The breakpoints in words, the first few of them."""
+        first = ", ".join(with_thousands(int(t)) for t in self.breakpoints[:most])
+        many = self.breakpoints.size
+        if many > most:
+            return f"{with_thousands(many)} breakpoints: {first}, …"
+        return f"breakpoint{'s' if many > 1 else ''} {first}"
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """All panels, over one time axis.
+
+    Args:
+        panels: one for each field.
+        total: updates on the time axis.
+        steps_per_epoch: updates in an epoch, where it is known.
+        horizon: the length of the run in words.
+        comparison: one sentence about what was compared, or "".
+        agrees: whether nothing differs.
+    """
+
+    panels: tuple[Panel, ...]
+    total: int
+    steps_per_epoch: int | None
+    horizon: str
+    comparison: str
+    agrees: bool

@@ -1,0 +1,189 @@
+"""The plotting area of a panel in SVG: grid, axes, breakpoints, curves."""
+
+from collections.abc import Iterator
+from html import escape
+
+import numpy as np
+
+from paramsched._printable import printable
+from paramsched.show._curves import Floats, Times
+from paramsched.show._picture import DrawnCurve, Panel, Picture
+from paramsched.show._reduce import outline
+from paramsched.show._scale import TimeTick
+from paramsched.show._svg_style import stroke_of
+from paramsched.show._time_sets import distinct_times, runs_of_times
+from paramsched.show._words import with_thousands
+
+_DOTS = 60  # breakpoints beyond which a dot on each would hide the curve
+_MARGIN = 4  # above and below, so that a line at the edge is not cut in half
+_STEP = 5.0  # pixels for an update from which on each is drawn as a step
+
+
+def escaped(text: str) -> str:
+    """Text of a user as content or attribute of XML and HTML."""
+    return escape(printable(text), quote=True)
+
+
+def points_of(panel: Panel, curve: DrawnCurve, total: int, columns: int) -> tuple[Times, Floats]:
+    """The points of a curve that are drawn; breakpoints of all its panel's curves among them."""
+    points = outline(curve.times, curve.values, total, columns, tuple(panel.breakpoints[:2000].tolist()))
+    return curve.times[points], curve.values[points]
+
+
+def plot_area(panel: Panel, whole: Picture, ticks: tuple[TimeTick, ...], width: int, height: int) -> Iterator[str]:
+    """Draw a panel's data on [0, width] x [0, height]; labels stand outside of it."""
+    yield from _draw_grid(panel, width, height)
+    yield '<g class="ps-time">'
+    yield from _draw_time_axis(whole, ticks, width, height)
+    yield "</g>"
+    yield (
+        f'<svg class="ps-data" y="{-_MARGIN}" width="{width}" height="{height + 2 * _MARGIN}" '
+        f'viewBox="0 {-_MARGIN} {width} {height + 2 * _MARGIN}">'
+    )
+    yield from _draw_differences(panel, whole, width, height)
+    yield from _draw_breakpoints(panel, whole, width, height)
+    columns = max(min(width, 40_000 // len(panel.curves or panel.overlays)), 100)
+    for index, curve in enumerate(panel.every_curve):
+        stroke = stroke_of(panel, curve)
+        times, values = points_of(panel, curve, whole.total, columns)
+        fractions = panel.scale.fraction(values)
+        line = svg_path(times, fractions, total=whole.total, width=width, height=height, held=curve.held)
+        yield f'<path class="{stroke.classes}" data-curve="{index}"{stroke.style} d="{line}"/>'
+    if panel.breakpoints.size <= _DOTS and not panel.has_log:
+        yield from _draw_breakpoint_dots(panel, whole, width, height)
+    yield "</svg>"
+
+
+def _draw_grid(panel: Panel, width: int, height: int) -> Iterator[str]:
+    """A line and a label for each tick of the vertical axis."""
+    values = np.array([value for value, _ in panel.scale.ticks])
+    for (_, label), fraction in zip(panel.scale.ticks, panel.scale.fraction(values), strict=True):
+        y = round((1 - float(fraction)) * height, 1)
+        yield f'<path class="ps-grid" style="stroke-width:1" d="M0 {y:g}H{width}"/>'
+        yield f'<text class="ps-dim ps-y" x="-8" y="{y + 4:g}">{escaped(label)}</text>'
+
+
+def _draw_time_axis(whole: Picture, ticks: tuple[TimeTick, ...], width: int, height: int) -> Iterator[str]:
+    """The ticks of time below the plot, in updates and in epochs."""
+    for tick in ticks:
+        x = round(tick.at / whole.total * width, 1)
+        yield f'<path class="ps-grid" style="stroke-width:1" d="M{x:g} {height}v5"/>'
+        yield f'<text class="ps-dim ps-x" x="{x:g}" y="{height + 20}">{tick.updates}</text>'
+        if tick.epochs:
+            yield f'<text class="ps-dim ps-x" x="{x:g}" y="{height + 35}">{tick.epochs}</text>'
+
+
+def _draw_differences(panel: Panel, whole: Picture, width: int, height: int) -> Iterator[str]:
+    """Shade the updates at which what is compared differs."""
+    differing = runs_of_times(panel.differing)
+    if len(differing) > 400:
+        # Whole pixels then: nothing is lost to the eye, and the file stays small.
+        pixels = distinct_times(panel.differing * width // whole.total)
+        differing = [
+            (a * whole.total // width, -(-(b + 1) * whole.total // width) - 1) for a, b in runs_of_times(pixels)
+        ]
+    for begin, last in differing:
+        x, end = begin / whole.total * width, (last + 1) / whole.total * width
+        size = max(end - x, 1.5)
+        yield (
+            f'<rect class="ps-differs" data-t="{begin}" data-to="{last + 1}" x="{x:.1f}" y="0" '
+            f'width="{size:.1f}" height="{height}"/>'
+        )
+
+
+def _draw_breakpoints(panel: Panel, whole: Picture, width: int, height: int) -> Iterator[str]:
+    """A dashed line for each pixel column that holds a breakpoint."""
+    marks = panel.breakpoints
+    columns = marks * width // whole.total
+    starts = np.flatnonzero(np.append(True, columns[1:] != columns[:-1])) if marks.size else marks
+    many = np.diff(np.append(starts, marks.size))
+    for first, size in zip(starts.tolist(), many.tolist(), strict=True):
+        at, end = int(marks[first]), int(marks[first + size - 1])
+        x = round(at / whole.total * width, 1)
+        said = f"breakpoint {with_thousands(at)}"
+        if size > 1:
+            said = f"{with_thousands(size)} breakpoints, {with_thousands(at)} to {with_thousands(end)}"
+        yield (
+            f'<g data-t="{at}" transform="translate({x:g} 0)"><title>{said}</title>'
+            f'<path class="ps-break" style="stroke-width:1" d="M0 {-_MARGIN}V{height}"/></g>'
+        )
+
+
+def _draw_breakpoint_dots(panel: Panel, whole: Picture, width: int, height: int) -> Iterator[str]:
+    """The exact value at each curve's own breakpoints."""
+    if len(panel.curves) > 8:
+        return
+    for curve in panel.curves:
+        for at in curve.breakpoints.tolist():
+            if not 0 < at < curve.values.size or not np.isfinite(curve.values[at]):
+                continue
+            fraction = float(panel.scale.fraction(curve.values[at : at + 1])[0])
+            x, y = round(at / whole.total * width, 1), round((1 - fraction) * height, 1)
+            yield (
+                f'<g data-t="{at}" data-y="{y:g}" transform="translate({x:g} {y:g})">'
+                f'<circle class="{stroke_of(panel, curve).color}" r="2.6"/></g>'
+            )
+
+
+def svg_path(times: Times, fractions: Floats, *, total: int, width: float, height: float, held: bool) -> str:
+    """Draw points (time, fraction of the height) on `width` x `height`, to a tenth of a pixel.
+
+    An update's value counts until the next one. Where that can be seen, neighbours are joined by a step, else by a
+    line; nan is a gap.
+
+    Args:
+        held: the last value counts to the end of its update; for a log of every tenth update it does not.
+
+    >>> svg_path(np.arange(2), np.array([0.0, 1.0]), total=2, width=20, height=10, held=True)
+    'M0 10H10V0H20'
+    """
+    steps = width / total >= _STEP
+    end = float(times[-1] + 1) if held and times.size else None
+    xs = np.rint(times * (width / total) * 10).astype(np.int64)
+    known = np.isfinite(fractions)
+    ys = np.rint((1 - np.where(known, fractions, 0)) * height * 10).astype(np.int64)
+    parts = []
+    borders = np.flatnonzero(np.diff(known.astype(np.int8))) + 1
+    for piece in np.split(np.arange(times.size), borders):
+        if piece.size == 0 or not known[piece[0]]:
+            continue
+        if not steps:
+            piece = piece[_corner_points(xs[piece], ys[piece])]
+        parts.append(_path_piece(times[piece], xs[piece], ys[piece], steps))
+        last = round(width / total * 10 * (float(times[piece[-1]]) + 1))
+        if (end is not None and times[piece[-1]] + 1 == end) or steps:
+            parts.append(f"H{_tenths(last)}")
+        elif piece.size == 1:
+            parts.append("h0")  # with round ends: a dot
+    return "".join(parts)
+
+
+def _path_piece(times: Times, xs: Times, ys: Times, steps: bool) -> str:
+    """One piece of a path without gaps: `steps` joins updates that follow each other by a step."""
+    words = [f"M{_tenths(xs[0])} {_tenths(ys[0])}"]
+    for i in range(1, xs.size):
+        if ys[i] == ys[i - 1]:
+            words.append(f"H{_tenths(xs[i])}")
+        elif steps and times[i] - times[i - 1] == 1:
+            words.append(f"H{_tenths(xs[i])}V{_tenths(ys[i])}")
+        else:
+            words.append(f"L{_tenths(xs[i])} {_tenths(ys[i])}")
+    return "".join(words)
+
+
+def _corner_points(xs: Times, ys: Times) -> Times:
+    """Points without which the line would be another: not those on the way between two others."""
+    if xs.size < 3:
+        return np.arange(xs.size)
+    dx, dy = np.diff(xs), np.diff(ys)
+    straight = (dx[:-1] * dy[1:] == dy[:-1] * dx[1:]) & (dx[:-1] * dx[1:] + dy[:-1] * dy[1:] >= 0)
+    # A point equal to its neighbour has no direction; dropping it must not straighten the corner it stands in.
+    still = (dx == 0) & (dy == 0)
+    straight &= ~still[:-1] & ~still[1:]
+    return np.flatnonzero(np.r_[True, ~straight, True] & np.r_[True, ~still])
+
+
+def _tenths(value: int) -> str:
+    """Tenths of a pixel as a decimal number."""
+    whole, rest = divmod(abs(int(value)), 10)
+    return f"{'-' if value < 0 else ''}{whole}.{rest}" if rest else f"{'-' if value < 0 else ''}{whole}"
