@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.config import mmengine
-from paramsched.config._mmengine_curves import CURVES
+from paramsched.config.dialects.mmengine.table import CURVES
 
 NUMBERS = st.one_of(
     st.integers(-3, 50),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mmengine.config import Config
 
 from paramsched.config import mmengine
-from paramsched.config._python.values import ImportedName, Unreadable
+from paramsched.config.python_config.values import ImportedName, NeedsRunning
 from support.figures import record
 
 BASE = """
@@ -130,7 +130,7 @@ def _grown(random: Random, lazy: bool, file: Path) -> dict[str, Any]:
 
 
 def _differs(ours: Any, theirs: Any) -> bool:
-    if isinstance(ours, (Unreadable, ImportedName)):
+    if isinstance(ours, (NeedsRunning, ImportedName)):
         return False
     if isinstance(ours, dict) and isinstance(theirs, dict):
         return ours.keys() != theirs.keys() or any(_differs(ours[key], theirs[key]) for key in ours)

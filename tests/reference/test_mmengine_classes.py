@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paramsched.compat import mmengine as ours
-from paramsched.config._mmengine_curves import class_names
+from paramsched.config.dialects.mmengine.table import class_names
 from support import mmengine_peer as peer
 
 NUMBERS = st.floats(1e-3, 100.0)

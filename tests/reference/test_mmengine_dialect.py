@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.config import mmengine
-from paramsched.config._pyconfig import read_python
+from paramsched.config.python_config.reading import read_python
 from support import mmengine_peer as peer
 
 CALENDAR = ps.Calendar(total=f"{peer.EPOCHS} epochs", steps_per_epoch=peer.LENGTH)

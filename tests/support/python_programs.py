@@ -10,7 +10,7 @@ from random import Random
 from types import FrameType
 from typing import Any
 
-from paramsched.config._python.values import ImportedName, Unreadable
+from paramsched.config.python_config.values import ImportedName, NeedsRunning
 from support import unknown_code
 from support.program_templates import ASSIGNMENTS, CHANGES, HEADS, NASTY, TEMPLATES, UNKNOWN, VALUES
 
@@ -231,10 +231,10 @@ def differences(read: dict[str, Any], text: str) -> list[str]:
     """The names that are read differently from Python, and not marked; raises where the program does not run."""
     theirs = run(text)
     assert theirs is not None
-    marks = [value for value in read.values() if isinstance(value, Unreadable)]
+    marks = [value for value in read.values() if isinstance(value, NeedsRunning)]
     found = []
     for name, value in read.items():
-        if name not in theirs and not isinstance(value, Unreadable):
+        if name not in theirs and not isinstance(value, NeedsRunning):
             found.append(f"{name} = {value!r}, which Python has not")
         elif name in theirs and _differs(value, theirs[name]):
             found.append(f"{name} = {value!r}, and Python has {theirs[name]!r}")
@@ -244,7 +244,7 @@ def differences(read: dict[str, Any], text: str) -> list[str]:
 
 
 def _differs(ours: Any, theirs: Any, depth: int = 20) -> bool:
-    if isinstance(ours, (Unreadable, ImportedName)) or depth == 0:
+    if isinstance(ours, (NeedsRunning, ImportedName)) or depth == 0:
         return False
     if type(ours) is not type(theirs):
         return True

@@ -10,12 +10,12 @@ from paramsched.config._base_merging import merge_upon_base
 from paramsched.config._config_variables import put_variables_in
 from paramsched.config._package_configs import NotInstalled, config_in_package, module_in_package
 from paramsched.config._plain_data import plain_data
-from paramsched.config._python.expressions import References
-from paramsched.config._python.limits import Budget
-from paramsched.config._python.source import Source, no_collection
-from paramsched.config._python.values import BaseReference, Unreadable
-from paramsched.config._python_file import BaseReader, Names, PythonFile, referred
 from paramsched.config.faults import Faults
+from paramsched.config.python_config.config_file import BaseReader, FileNames, PythonFile, referred_value
+from paramsched.config.python_config.expressions import References
+from paramsched.config.python_config.limits import Budget
+from paramsched.config.python_config.source import PythonSource, no_collection
+from paramsched.config.python_config.values import BaseReference, NeedsRunning
 from paramsched.config.syntaxes.json_text import read_json
 from paramsched.config.syntaxes.yaml_text import read_yaml
 from paramsched.config.text_limits import MOST_BYTES, refuse_long_text
@@ -31,7 +31,7 @@ _SYNTAXES: Final[Mapping[str, Callable[[str, str], Any]]] = {
 }
 
 
-def read_with_bases(text: str, source: str, file: Path | None, suffix: str) -> Names:
+def read_with_bases(text: str, source: str, file: Path | None, suffix: str) -> FileNames:
     """The names of a config and of the files it builds on.
 
     Args:
@@ -57,9 +57,9 @@ class _BaseFileReader:
     def __init__(self, source: str) -> None:
         self._source = source
         self._budget = Budget()
-        self._done: dict[str, Names] = {}
+        self._done: dict[str, FileNames] = {}
 
-    def read(self, text: str, source: str, file: Path | None, suffix: str, above: tuple[str, ...]) -> Names:
+    def read(self, text: str, source: str, file: Path | None, suffix: str, above: tuple[str, ...]) -> FileNames:
         """A file's names; `above` are the files that led to it."""
         self._budget.add_text(len(text))
         text, references = put_variables_in(text, source, file)
@@ -71,14 +71,14 @@ class _BaseFileReader:
 
     def _python(
         self, text: str, source: str, file: Path | None, references: References, above: tuple[str, ...]
-    ) -> Names:
+    ) -> FileNames:
         bases = BaseReader(
             lambda paths: self._together(paths, source, file, above),
             None if file is None else lambda module, level: self._module(module, level, source, file, above),
         )
         with no_collection(len(text)):
             # The tree is gone before the search for garbage begins again.
-            return PythonFile(Source(text, source, len(above) > 1), self._budget, references, bases).read()
+            return PythonFile(PythonSource(text, source, len(above) > 1), self._budget, references, bases).read()
 
     def _data(
         self,
@@ -88,7 +88,7 @@ class _BaseFileReader:
         file: Path | None,
         references: References,
         above: tuple[str, ...],
-    ) -> Names:
+    ) -> FileNames:
         faults = Faults()
         data = plain_data(_SYNTAXES[suffix](text, source), faults)
         faults.raise_any(source)
@@ -99,13 +99,13 @@ class _BaseFileReader:
         if references:
             data = {name: _with_references(value, references, base, source) for name, value in data.items()}
         own = {name: value for name, value in data.items() if not str(name).startswith("__")}
-        return Names(merge_upon_base(base, own, source))
+        return FileNames(merge_upon_base(base, own, source))
 
     def _together(self, paths: Any, source: str, file: Path | None, above: tuple[str, ...]) -> Mapping[str, Any]:
         """The names of the files in `_base_`."""
         given = [paths] if isinstance(paths, str) else paths
         for one in given if isinstance(given, (list, tuple)) else [given]:
-            if isinstance(one, Unreadable):
+            if isinstance(one, NeedsRunning):
                 raise _base_error(source, str(one), "Write the path itself, _base_ = './base.py'")
         if not isinstance(given, (list, tuple)) or not all(isinstance(path, str) for path in given):
             raise _base_error(
@@ -125,7 +125,7 @@ class _BaseFileReader:
                 owners[name] = path
         return found
 
-    def _base(self, path: str, source: str, file: Path | None, above: tuple[str, ...]) -> Names:
+    def _base(self, path: str, source: str, file: Path | None, above: tuple[str, ...]) -> FileNames:
         if file is None:
             raise _base_error(source, f"{path} is looked for beside the file", "Give the file's path, not its text")
         place = config_in_package(path) if "::" in path else _path_without_dots(file.absolute().parent / path)
@@ -133,7 +133,7 @@ class _BaseFileReader:
             raise _base_error(source, f"{path}: {place.found}", place.instead)
         return self._file(place, path, source, above)
 
-    def _module(self, module: str, level: int, source: str, file: Path, above: tuple[str, ...]) -> Names:
+    def _module(self, module: str, level: int, source: str, file: Path, above: tuple[str, ...]) -> FileNames:
         said = "." * level + module
         folder = file.absolute().parent.joinpath(*[".."] * (level - 1))
         relative = _path_without_dots(folder.joinpath(*module.split(".")).with_suffix(".py"))
@@ -142,7 +142,7 @@ class _BaseFileReader:
             raise _base_error(source, f"{said}: {place.found}", place.instead)
         return self._file(place, said, source, above)
 
-    def _file(self, place: Path, asked: str, source: str, above: tuple[str, ...]) -> Names:
+    def _file(self, place: Path, asked: str, source: str, above: tuple[str, ...]) -> FileNames:
         known = self._done.get(str(place))
         if known is not None:
             return known
@@ -217,5 +217,5 @@ def _with_references(value: Any, references: References, base: Mapping[str, Any]
         return [_with_references(one, references, base, source) for one in value]
     if not isinstance(value, str):
         return value
-    found = references.read(value, lambda: Unreadable(1, "{{ … }}", source, "is only a part of a text"))
-    return referred(found, base) if isinstance(found, BaseReference) else found
+    found = references.read(value, lambda: NeedsRunning(1, "{{ … }}", source, "is only a part of a text"))
+    return referred_value(found, base) if isinstance(found, BaseReference) else found

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from paramsched.config._python.values import Unreadable
 from paramsched.config.data_paths import child_path
+from paramsched.config.python_config.values import NeedsRunning
 from paramsched.config.value_words import type_in_words
 from paramsched.errors import ConfigError, Fault
 
@@ -33,11 +33,11 @@ def merge_upon_base(
             continue
         replaces = value.get("_delete_", False)
         value = {name: one for name, one in value.items() if name != "_delete_"}
-        if isinstance(replaces, Unreadable):
+        if isinstance(replaces, NeedsRunning):
             out[key] = replaces
         elif replaces:
             out[key] = value
-        elif isinstance(before, Unreadable):
+        elif isinstance(before, NeedsRunning):
             out[key] = before
         elif isinstance(before, dict):
             out[key] = merge_upon_base(before, value, source, child_path(path, key))

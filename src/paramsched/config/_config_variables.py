@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from paramsched.config._python.expressions import References
+from paramsched.config.python_config.expressions import References
 from paramsched.errors import ConfigError
 
 _OF_FILE: Final = re.compile(r"\{\{\s*(fileDirname|fileBasenameNoExtension|fileBasename|fileExtname)\s*\}\}")

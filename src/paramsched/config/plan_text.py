@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import final
 
-from paramsched.config._dialects import SUFFIXES, SYNTAXES, BaseLike, format_of, known_format, loaded_from, placed
 from paramsched.config._optimizer_values import Loaded
+from paramsched.config.file_formats import SUFFIXES, SYNTAXES, BaseLike, format_of, known_format, loaded_from, placed
 from paramsched.config.shape_names import ShapeLike
 from paramsched.config.whole_files import path_of_file, read_bounded_text
 from paramsched.errors import Fault

@@ -23,7 +23,7 @@ import torch
 from paramsched.compat import mmengine as ours
 from paramsched.compat.mmengine import optimizers
 from paramsched.config import load, loads, native
-from paramsched.config._mmengine_curves import INF, class_names
+from paramsched.config.dialects.mmengine.table import INF, class_names
 from paramsched.engines._engine_facts import EngineFacts, PlanOptions
 from paramsched.engines._peer_classes import classes_on_demand, make_class
 from paramsched.engines._reporting import MetricRelay, values_by_column

@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from torch import nn
 
-from paramsched.config._pyconfig import Unreadable
 from paramsched.config.data_paths import child_path
 from paramsched.config.faults import Faults
+from paramsched.config.python_config.reading import NeedsRunning
 from paramsched.config.value_words import short_json, type_in_words
 from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
 from paramsched.near_names import closest, did_you_mean
@@ -141,7 +141,7 @@ def readable(value: Any, path: str, faults: Faults, around: tuple[int, ...] = ()
         faults: where a fault goes.
         around: the containers it stands in, by their `id`.
     """
-    if isinstance(value, Unreadable):
+    if isinstance(value, NeedsRunning):
         faults.add(path, str(value), "Write the value itself, or build the Runner in Python")
         return None
     if not isinstance(value, (dict, list)):

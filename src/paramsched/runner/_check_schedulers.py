@@ -12,8 +12,8 @@ from torch.optim import Optimizer
 
 from paramsched.compat.mmengine import PARAM_SCHEDULERS, OptimWrapper, build_param_scheduler
 from paramsched.compat.mmengine.base import _ParamScheduler
-from paramsched.config._mmengine_read import Reader
 from paramsched.config.data_paths import child_path
+from paramsched.config.dialects.mmengine.read_schedulers import SchedulerReader
 from paramsched.config.faults import Faults
 from paramsched.config.value_words import short_json
 from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
@@ -246,7 +246,7 @@ def _check_dict(
                 _check_own_class(config, path, wrapper, facts, faults)
             return
     before = faults.count
-    reader = Reader(faults, Calendar(steps_per_epoch=facts["epoch_length"]))
+    reader = SchedulerReader(faults, Calendar(steps_per_epoch=facts["epoch_length"]))
     lengths = {name: facts[name] for name in ("max_epochs", "max_iters") if facts[name] is not None}
     reader.run = reader.run_of({"train_cfg": lengths})
     if isinstance(config, Mapping):

@@ -8,7 +8,7 @@ import pytest
 
 import paramsched as ps
 from paramsched.config import load, mmengine
-from paramsched.config._pyconfig import Unreadable, read_python
+from paramsched.config.python_config.reading import NeedsRunning, read_python
 
 STEP = "param_scheduler = dict(type='StepLR', step_size=2)\n"
 RUN = "train_cfg = dict(by_epoch=True, max_epochs=5)\n"
@@ -76,13 +76,13 @@ def test_a_base_is_used_in_the_config(files, text, expected):
 def test_a_reference_that_gives_no_value_is_marked(files, text):
     names = files(base_DOT_py="a = 'x'\n", config_DOT_py="_base_ = 'base.py'\n" + text)
 
-    assert isinstance(names["a"], Unreadable)
+    assert isinstance(names["a"], NeedsRunning)
 
 
 def test_a_change_of_a_base_that_would_have_to_be_run_is_marked(files):
     names = files(base_DOT_py=STEP + RUN, config_DOT_py="_base_ = 'base.py'\nchange(_base_.param_scheduler)")
 
-    assert isinstance(names["param_scheduler"], Unreadable)
+    assert isinstance(names["param_scheduler"], NeedsRunning)
     assert names["train_cfg"] == {"by_epoch": True, "max_epochs": 5}
 
 
@@ -229,7 +229,7 @@ def test_what_read_base_imports_is_there(tmp_path, text, expected):
 
     names = mmengine.read(text, str(file))
 
-    assert {name: value for name, value in names.items() if not isinstance(value, Unreadable)} == expected
+    assert {name: value for name, value in names.items() if not isinstance(value, NeedsRunning)} == expected
 
 
 def test_a_class_that_a_base_imports_is_known_to_the_config(files):
@@ -254,7 +254,7 @@ def test_what_read_base_cannot_import_is_refused(files, text, said):
 
 
 def test_a_text_without_a_file_marks_what_read_base_would_bring():
-    assert isinstance(read_python(LAZY.format(".base", "*"))["param_scheduler"], Unreadable)
+    assert isinstance(read_python(LAZY.format(".base", "*"))["param_scheduler"], NeedsRunning)
 
 
 # Packages and variables.
@@ -302,4 +302,4 @@ def test_a_variable_without_a_value_is_refused_with_its_line(files):
 
 
 def test_a_variable_of_a_file_is_marked_where_there_is_none():
-    assert isinstance(read_python("a = '{{ fileBasename }}'")["a"], Unreadable)
+    assert isinstance(read_python("a = '{{ fileBasename }}'")["a"], NeedsRunning)

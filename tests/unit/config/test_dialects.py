@@ -6,7 +6,7 @@ from types import ModuleType
 import pytest
 
 from paramsched import config
-from paramsched.config import _dialects
+from paramsched.config import file_formats
 from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.plan import Plan
 from paramsched.time import Calendar
@@ -15,12 +15,12 @@ from paramsched.time import Calendar
 @pytest.fixture
 def dialect(monkeypatch):
     """A dialect as if its module stood in the package."""
-    module = ModuleType("paramsched.config.drawn")
+    module = ModuleType("paramsched.config.dialects.drawn")
     module.to_plan = lambda data, *, calendar=None, base=None: Plan(
         lr=data["rate"] * (base or 1.0), horizon=calendar and calendar.total
     )
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setattr(_dialects, "dialects", lambda: ("drawn", "native"))
+    monkeypatch.setattr(file_formats, "dialects", lambda: ("drawn", "native"))
     return module
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import paramsched as ps
 from paramsched.config import convert, load, loads, mmengine
-from paramsched.config._pyconfig import Unreadable, read_python
+from paramsched.config.python_config.reading import NeedsRunning, read_python
 
 STEP = "param_scheduler = dict(type='StepLR', step_size=2)\n"
 
@@ -55,7 +55,7 @@ def test_plain_assignments_are_read(text, value):
     ],
 )
 def test_what_would_have_to_be_run_is_kept_as_unreadable(text):
-    assert isinstance(read_python(text)["x"], Unreadable)
+    assert isinstance(read_python(text)["x"], NeedsRunning)
 
 
 def test_reading_runs_nothing(tmp_path):

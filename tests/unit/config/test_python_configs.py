@@ -6,7 +6,7 @@ from time import process_time
 import pytest
 
 from paramsched.config import mmengine
-from paramsched.config._pyconfig import Unreadable, read_python
+from paramsched.config.python_config.reading import NeedsRunning, read_python
 
 SCHEDULERS = "param_scheduler = [dict(type='LinearLR', end=5), dict(type='StepLR', step_size=2)]\n"
 
@@ -124,7 +124,7 @@ def test_an_expression_gives_what_python_gives(text, value):
     ],
 )
 def test_a_value_that_unknown_code_may_have_changed_is_marked(change):
-    assert isinstance(read_python(f"n = [1]\n{change}")["n"], Unreadable)
+    assert isinstance(read_python(f"n = [1]\n{change}")["n"], NeedsRunning)
 
 
 @pytest.mark.parametrize(
@@ -160,11 +160,11 @@ def test_an_imported_class_is_its_name():
 
 
 def test_what_is_imported_is_no_text_to_reckon_with():
-    assert isinstance(read_python("from m import N\nx = N + 'a'")["x"], Unreadable)
+    assert isinstance(read_python("from m import N\nx = N + 'a'")["x"], NeedsRunning)
 
 
 def test_a_standard_module_gives_no_value():
-    assert isinstance(read_python("from os import environ\nx = environ")["x"], Unreadable)
+    assert isinstance(read_python("from os import environ\nx = environ")["x"], NeedsRunning)
 
 
 COSTLY = {
@@ -231,4 +231,4 @@ def test_what_is_done_by_a_name_that_a_function_may_bind_is_done_to_what_it_was_
         "def f():\n    global mine\n    mine = 1\nf()\nb = {'type': 'StepLR'}\nmine = b\nmine.setdefault('x', [])\n"
     )
 
-    assert isinstance(found["b"], Unreadable)
+    assert isinstance(found["b"], NeedsRunning)

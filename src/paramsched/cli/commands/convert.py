@@ -40,7 +40,7 @@ def command(plan: str, source: str | None, to: str | None, output: str | None, f
     """Say in one format what PLAN says in another."""
     from paramsched import config
     from paramsched.cli._plans import plan_from
-    from paramsched.config._dialects import SUFFIXES
+    from paramsched.config.file_formats import SUFFIXES
     from paramsched.near_names import did_you_mean
 
     if to is None and output is None:

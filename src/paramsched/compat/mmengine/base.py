@@ -9,7 +9,7 @@ from paramsched.compat._copies import by_value
 from paramsched.compat.mmengine import optimizers
 from paramsched.compat.mmengine.optimizers import OptimizerLike
 from paramsched.compat.mmengine.peers import LikePeers, Peer
-from paramsched.config._mmengine_curves import INF, converted
+from paramsched.config.dialects.mmengine.table import INF, arguments_in_iterations
 from paramsched.errors import StateError
 from paramsched.user_warnings import warn_user
 
@@ -165,7 +165,7 @@ class _ParamScheduler(Peer, metaclass=LikePeers):
                 "positive integer. Write epoch_length=len(train_dataloader)"
             )
         cls._check_conversion(args, kwargs)
-        given = converted(cls._counted, {"begin": begin, "end": end, **kwargs}, epoch_length)
+        given = arguments_in_iterations(cls._counted, {"begin": begin, "end": end, **kwargs}, epoch_length)
         return cls(*args, **given)
 
     @classmethod

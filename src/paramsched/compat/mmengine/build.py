@@ -7,7 +7,7 @@ from paramsched.compat.mmengine.base import _ParamScheduler
 from paramsched.compat.mmengine.curved import Curved
 from paramsched.compat.mmengine.optimizers import OptimizerLike
 from paramsched.compat.mmengine.registry import PARAM_SCHEDULERS
-from paramsched.config._mmengine_lists import Clock, list_cautions
+from paramsched.config.dialects.mmengine.run_length import RunLength, list_cautions
 from paramsched.user_warnings import warn_user
 
 SchedulerConfig: TypeAlias = _ParamScheduler | Mapping[str, Any] | Sequence[_ParamScheduler | Mapping[str, Any]] | None
@@ -65,7 +65,7 @@ def build_param_scheduler(
 
     Source: MMEngine `Runner.build_param_scheduler`. Rows 25-28 and 38 of docs/compat/divergences.md.
     """
-    clock = Clock(epoch_length, max_epochs, max_iters)
+    clock = RunLength(epoch_length, max_epochs, max_iters)
     if not isinstance(optimizer, Mapping):
         return _build(config, optimizer, clock, "")
     if isinstance(config, Mapping) and "type" not in config:
@@ -95,7 +95,7 @@ def _elements(config: Any) -> list[Any]:
     return list(config) if isinstance(config, (list, tuple)) else [config]
 
 
-def _build(config: Any, optimizer: OptimizerLike, clock: Clock, where: str) -> list[_ParamScheduler]:
+def _build(config: Any, optimizer: OptimizerLike, clock: RunLength, where: str) -> list[_ParamScheduler]:
     elements = _elements(config)
     kinds = {isinstance(one, _ParamScheduler) for one in elements}
     if len(kinds) == 2:
@@ -109,7 +109,7 @@ def _build(config: Any, optimizer: OptimizerLike, clock: Clock, where: str) -> l
     return built
 
 
-def _one(element: Any, index: int, optimizer: OptimizerLike, clock: Clock, where: str) -> _ParamScheduler:
+def _one(element: Any, index: int, optimizer: OptimizerLike, clock: RunLength, where: str) -> _ParamScheduler:
     if isinstance(element, _ParamScheduler):
         return element
     place = f"{where}param_scheduler[{index}]"

@@ -11,7 +11,7 @@ from paramsched.compat._copies import by_value
 from paramsched.compat.mmengine import optimizers
 from paramsched.compat.mmengine.base import _ParamScheduler
 from paramsched.compat.mmengine.optimizers import OptimizerLike
-from paramsched.config._mmengine_curves import CURVES, INF, Curve, cautions, class_of
+from paramsched.config.dialects.mmengine.table import CURVES, INF, SchedulerRow, argument_cautions, row_of_class
 from paramsched.schedules.rules import Rule
 from paramsched.user_warnings import warn_user
 
@@ -29,7 +29,7 @@ class Curved(_ParamScheduler):
 
     __slots__ = ()
 
-    curve: ClassVar[Curve]
+    curve: ClassVar[SchedulerRow]
 
     def __init__(self, optimizer: OptimizerLike, param_name: str, *args: Any, **kwargs: Any) -> None:
         optimizers.require_optimizer(optimizer)
@@ -52,7 +52,7 @@ class Curved(_ParamScheduler):
         for fault in self.curve.check(given):
             raise fault.kind(f"{type(self).__name__}: {fault.message}")
         arguments = self.curve.complete(given)
-        for caution in cautions(self.curve, arguments):
+        for caution in argument_cautions(self.curve, arguments):
             warn_user(f"{type(self).__name__}: {caution}")
         return arguments
 
@@ -114,7 +114,7 @@ class Curved(_ParamScheduler):
             )
         if cls.curve.name == "Exponential":
             arguments = cls.curve.defaulted({"gamma": None, **kwargs})
-            for caution in cautions(cls.curve, {**arguments, "end": INF}, converted_from_epochs=True):
+            for caution in argument_cautions(cls.curve, {**arguments, "end": INF}, converted_from_epochs=True):
                 warn_user(f"{cls.__name__}: {caution}")
 
 
@@ -167,7 +167,7 @@ def share_momentum(optimizer: OptimizerLike) -> None:
 
 def of_table(cls: _Class) -> _Class:
     """Give a class of the table its row, its signature and the list of its arguments."""
-    found = class_of(cls.__name__)
+    found = row_of_class(cls.__name__)
     assert found is not None, cls
     curve, family = found
     cls.curve = curve  # type: ignore[attr-defined]  # what this decorator is for
@@ -217,5 +217,5 @@ def _signature_by_name(name: str) -> inspect.Signature:
     )
 
 
-def _signature(curve: Curve) -> inspect.Signature:
+def _signature(curve: SchedulerRow) -> inspect.Signature:
     return _signature_by_name(curve.name)

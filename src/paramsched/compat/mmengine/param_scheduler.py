@@ -6,7 +6,7 @@ from paramsched.compat.mmengine.base import _ParamScheduler as _ParamScheduler
 from paramsched.compat.mmengine.curved import Curved, of_table
 from paramsched.compat.mmengine.one_cycle import OneCycleParamScheduler as OneCycleParamScheduler
 from paramsched.compat.mmengine.plateau import ReduceOnPlateauParamScheduler as ReduceOnPlateauParamScheduler
-from paramsched.config._mmengine_curves import INF as INF
+from paramsched.config.dialects.mmengine.table import INF as INF
 
 
 @of_table

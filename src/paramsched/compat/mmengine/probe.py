@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from paramsched.compat.mmengine.message_hub import run_progress
-from paramsched.config._mmengine_curves import INF
+from paramsched.config.dialects.mmengine.table import INF
 from paramsched.config.user_classes import UserScheduler
 from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.schedules.rules import table

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar, overload
 from paramsched.compat.mmengine import lr_scheduler, momentum_scheduler, param_scheduler
 from paramsched.compat.mmengine.base import _ParamScheduler
 from paramsched.compat.mmengine.probe import probe
-from paramsched.config._mmengine_curves import SCOPES, class_names
+from paramsched.config.dialects.mmengine.table import SCOPES, class_names
 from paramsched.config.user_classes import FINDERS, UserClass
 from paramsched.errors import nearest
 

@@ -8,8 +8,8 @@ from typing import Any, Literal, TypeAlias
 from paramsched.compat.mmengine import optimizers
 from paramsched.compat.mmengine.base import _CLASS, _ParamScheduler, names_of
 from paramsched.compat.mmengine.curved import Curved
-from paramsched.config._mmengine_lists import Clock
-from paramsched.config._mmengine_schedules import schedule_for
+from paramsched.config.dialects.mmengine.run_length import RunLength
+from paramsched.config.dialects.mmengine.to_schedule import schedule_for
 from paramsched.errors import InvalidArgument, PlanChanged, StateError
 from paramsched.plan import resolve
 from paramsched.time import Calendar
@@ -152,7 +152,7 @@ def _rewrite(schedulers: Sequence[_ParamScheduler], fields: set[str], epoch_leng
         now = max(one._global_step * (length if one.by_epoch else 1) for one in curved)
         for index, group in enumerate(curved[0].optimizer.param_groups):
             together = [(one.curve, _of_group(one, index)) for one in curved]
-            schedule = schedule_for(together, Clock(length))
+            schedule = schedule_for(together, RunLength(length))
             if not schedule.is_resolved:
                 schedule = resolve(schedule, Calendar(steps_per_epoch=length, total=now + 1))
             value = schedule(now, base=float(curved[0].base_values[index]))

@@ -7,7 +7,7 @@ from typing import Any, Final, final
 
 @final
 @dataclass(frozen=True, slots=True)
-class Unreadable:
+class NeedsRunning:
     """A value that only running the file would tell.
 
     Args:
@@ -76,7 +76,7 @@ class BaseReference:
     """What `{{ _base_.a.b }}` stands for until the whole file is read."""
 
     path: str
-    mark: Unreadable
+    mark: NeedsRunning
 
 
 @final
@@ -99,5 +99,5 @@ ATOMS: Final[frozenset[type]] = frozenset(
 MUTABLE: Final[frozenset[type]] = frozenset({list, dict, BaseDict, set})
 """Types whose values can be changed by whoever has them."""
 
-OPAQUE: Final[frozenset[type]] = frozenset({Unreadable, Imported, Builtin, BaseReference})
+OPAQUE: Final[frozenset[type]] = frozenset({NeedsRunning, Imported, Builtin, BaseReference})
 """Types that stand for a value that is not known."""

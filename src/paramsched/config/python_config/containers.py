@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from paramsched.config._python.memory import Memory, NotKnown
-from paramsched.config._python.values import ATOMS, BaseDict, Produced, Unreadable
+from paramsched.config.python_config.memory import Memory, NotKnown
+from paramsched.config.python_config.values import ATOMS, BaseDict, NeedsRunning, Produced
 
 Method = Callable[[Any, Sequence[Any], Mapping[str, Any], Memory], Any]
 
@@ -21,11 +21,11 @@ def is_key(value: Any, memory: Memory) -> bool:
     """Whether a value is known and can be a key."""
     if type(value) in ATOMS:
         return True
-    return type(value) in (tuple, frozenset) and memory.is_known(value) and _hashable(value)
+    return type(value) in (tuple, frozenset) and memory.is_known(value) and _is_hashable(value)
 
 
-def _hashable(value: Any) -> bool:
-    return type(value) in ATOMS or type(value) is frozenset or (type(value) is tuple and all(map(_hashable, value)))
+def _is_hashable(value: Any) -> bool:
+    return type(value) in ATOMS or type(value) is frozenset or (type(value) is tuple and all(map(_is_hashable, value)))
 
 
 def as_items(value: Any, memory: Memory) -> list[Any]:
@@ -103,22 +103,22 @@ def update_base(holder: BaseDict, other: Iterable[tuple[Any, Any]], memory: Memo
         memory.budget.spend(1)
         if isinstance(before, BaseDict) and isinstance(value, dict):
             update_base(before, value.items(), memory, depth + 1)
-        elif isinstance(before, Unreadable) and isinstance(value, dict):
+        elif isinstance(before, NeedsRunning) and isinstance(value, dict):
             memory.lose((value,), before)  # it may have gone into what stands there
             holder[key] = before
-        elif isinstance(value, Unreadable):
+        elif isinstance(value, NeedsRunning):
             memory.lose((before,), value)
             holder[key] = value
         else:
             holder[key] = memory.hooked(value)
 
 
-def _append(holder: Any, arguments: Sequence[Any], *_: Any) -> None:
+def _append_to_list(holder: Any, arguments: Sequence[Any], *_: Any) -> None:
     (value,) = arguments
     holder.append(value)
 
 
-def _extend(holder: Any, arguments: Sequence[Any], _: Mapping[str, Any], memory: Memory) -> None:
+def _extend_list(holder: Any, arguments: Sequence[Any], _: Mapping[str, Any], memory: Memory) -> None:
     (value,) = arguments
     # A generator is gone through by Python's own method: it may look at the list as that grows.
     holder.extend(value if isinstance(value, Iterator) else as_items(value, memory))
@@ -133,7 +133,7 @@ def _known_arguments(name: str) -> Method:
     return method
 
 
-def _insert(holder: Any, arguments: Sequence[Any], _: Mapping[str, Any], memory: Memory) -> None:
+def _insert_in_list(holder: Any, arguments: Sequence[Any], _: Mapping[str, Any], memory: Memory) -> None:
     index, value = arguments
     if type(index) not in (int, bool):
         raise NotKnown
@@ -148,7 +148,7 @@ def _pop_of_list(holder: Any, arguments: Sequence[Any], _: Mapping[str, Any], me
     return memory.seen(holder.pop(*arguments))
 
 
-def _plainly(name: str) -> Method:
+def _plain_method(name: str) -> Method:
     """A method without arguments, that looks at no entry."""
 
     def method(holder: Any, arguments: Sequence[Any], _: Mapping[str, Any], memory: Memory) -> Any:
@@ -158,7 +158,7 @@ def _plainly(name: str) -> Method:
     return method
 
 
-def _get(holder: Any, arguments: Sequence[Any], _: Mapping[str, Any], memory: Memory) -> Any:
+def _get_from_dict(holder: Any, arguments: Sequence[Any], _: Mapping[str, Any], memory: Memory) -> Any:
     key, *default = arguments
     if not is_key(key, memory):
         raise NotKnown
@@ -211,7 +211,7 @@ def _merge_into_base(holder: Any, arguments: Sequence[Any], _: Mapping[str, Any]
     (other,) = arguments
     if type(other) not in _ALIKE:
         raise NotKnown
-    together = _merged(memory.deep_copy(other), memory.deep_copy(holder))
+    together = _merge_base(memory.deep_copy(other), memory.deep_copy(holder))
     holder.clear()
     for key, value in together.items():
         holder[key] = memory.hooked(value)
@@ -220,22 +220,22 @@ def _merge_into_base(holder: Any, arguments: Sequence[Any], _: Mapping[str, Any]
 _NOTHING: Final = object()
 
 
-def _merged(over: Any, base: Any) -> Any:
+def _merge_base(over: Any, base: Any) -> Any:
     """What `merge` of a base's dict makes of two copies."""
-    if isinstance(over, Unreadable):
+    if isinstance(over, NeedsRunning):
         return over
     if not isinstance(over, dict):
         return base if over is _NOTHING else over
-    if isinstance(base, Unreadable):
+    if isinstance(base, NeedsRunning):
         return base
     replaces = over.pop("_delete_", False)
-    if isinstance(replaces, Unreadable):
+    if isinstance(replaces, NeedsRunning):
         return replaces
     if not isinstance(base, dict):
         return over
     keys = dict.fromkeys((*(() if replaces else base), *over))
     before = {} if replaces else base
-    return {key: _merged(over.get(key, _NOTHING), before.get(key, _NOTHING)) for key in keys if key != "_delete_"}
+    return {key: _merge_base(over.get(key, _NOTHING), before.get(key, _NOTHING)) for key in keys if key != "_delete_"}
 
 
 def _copy_base(holder: Any, arguments: Sequence[Any], _: Mapping[str, Any], memory: Memory) -> Any:
@@ -267,9 +267,9 @@ def _key_of_set(name: str) -> Method:
 
 
 _OF_DICT: Final[dict[str, Method]] = {
-    "clear": _plainly("clear"),
-    "copy": _plainly("copy"),
-    "get": _get,
+    "clear": _plain_method("clear"),
+    "copy": _plain_method("copy"),
+    "get": _get_from_dict,
     "pop": _pop_of_dict,
     "popitem": _pop_last,
     "setdefault": _set_default,
@@ -284,21 +284,21 @@ _OF_SET: Final[dict[str, Method]] = _OF_FROZEN_SET | {
     "add": _key_of_set("add"),
     "discard": _key_of_set("discard"),
     "remove": _key_of_set("remove"),
-    "clear": _plainly("clear"),
-    "copy": _plainly("copy"),
+    "clear": _plain_method("clear"),
+    "copy": _plain_method("copy"),
 }
 _METHODS: Final[Mapping[type, Mapping[str, Method]]] = {
     list: {
-        "append": _append,
-        "clear": _plainly("clear"),
-        "copy": _plainly("copy"),
+        "append": _append_to_list,
+        "clear": _plain_method("clear"),
+        "copy": _plain_method("copy"),
         "count": _known_arguments("count"),
-        "extend": _extend,
+        "extend": _extend_list,
         "index": _known_arguments("index"),
-        "insert": _insert,
+        "insert": _insert_in_list,
         "pop": _pop_of_list,
         "remove": _known_arguments("remove"),
-        "reverse": _plainly("reverse"),
+        "reverse": _plain_method("reverse"),
     },
     tuple: {"count": _known_arguments("count"), "index": _known_arguments("index")},
     dict: _OF_DICT,

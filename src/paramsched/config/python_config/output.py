@@ -3,17 +3,17 @@
 from collections.abc import Callable
 from typing import Any, final
 
-from paramsched.config._python.functions import is_standard
-from paramsched.config._python.limits import MOST_DEPTH
-from paramsched.config._python.memory import Memory
-from paramsched.config._python.values import (
+from paramsched.config.python_config.functions import is_standard
+from paramsched.config.python_config.limits import MOST_DEPTH
+from paramsched.config.python_config.memory import Memory
+from paramsched.config.python_config.values import (
     ATOMS,
     BaseDict,
     BaseReference,
     Builtin,
     Imported,
     ImportedName,
-    Unreadable,
+    NeedsRunning,
 )
 
 
@@ -35,17 +35,17 @@ class PlainValues:
         self._done: dict[int, tuple[Any, int, object]] = {}
         self._doing: set[int] = set()
 
-    def of(self, value: Any, mark: Callable[[], Unreadable]) -> Any:
+    def of(self, value: Any, mark: Callable[[], NeedsRunning]) -> Any:
         """The plain value; `mark` gives what stands for it where it is too large, or in itself."""
         return value if type(value) in ATOMS else self._plain(value, MOST_DEPTH, mark)[0]
 
-    def _plain(self, value: Any, depth: int, mark: Callable[[], Unreadable]) -> tuple[Any, int]:
+    def _plain(self, value: Any, depth: int, mark: Callable[[], NeedsRunning]) -> tuple[Any, int]:
         value = self._memory.seen(value)
         kind = type(value)
-        if kind in ATOMS or kind is Unreadable or kind is Imported:
+        if kind in ATOMS or kind is NeedsRunning or kind is Imported:
             return value, 1
         if kind is Builtin:
-            return Unreadable(value.line, value.name), 1
+            return NeedsRunning(value.line, value.name), 1
         if kind is BaseReference:
             return (value.mark if self._referred is None else self._referred(value)), 1
         if kind in (set, frozenset):
@@ -55,7 +55,7 @@ class PlainValues:
         if id(value) in self._done:
             return self._done[id(value)][:2]
         if depth == 0 or id(value) in self._doing:
-            return _because(mark(), "is nested too deep, or in itself"), 1
+            return _mark_with_reason(mark(), "is nested too deep, or in itself"), 1
         self._doing.add(id(value))
         size = 1
         if kind in (dict, BaseDict):
@@ -72,13 +72,13 @@ class PlainValues:
             plain = items if kind is list else tuple(items)
         self._doing.discard(id(value))
         if size > self._memory.budget.largest:
-            plain, size = _because(mark(), "holds too much"), 1
+            plain, size = _mark_with_reason(mark(), "holds too much"), 1
         self._done[id(value)] = plain, size, value
         return plain, size
 
 
-def _because(mark: Unreadable, why: str) -> Unreadable:
-    return Unreadable(mark.line, mark.text, mark.source, why)
+def _mark_with_reason(mark: NeedsRunning, why: str) -> NeedsRunning:
+    return NeedsRunning(mark.line, mark.text, mark.source, why)
 
 
 @final
@@ -93,7 +93,7 @@ class PublicValues:
         kind = type(value)
         if kind is Imported:
             if is_standard(value.dotted):
-                return Unreadable(value.line, value.dotted)
+                return NeedsRunning(value.line, value.dotted)
             return ImportedName(value.name, value.module)
         if kind not in (list, tuple, dict):
             return value

@@ -7,11 +7,11 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from paramsched.config._python.arithmetic import binary, number, truth
-from paramsched.config._python.containers import as_items, as_pairs, is_key
-from paramsched.config._python.limits import MOST_LENGTH
-from paramsched.config._python.memory import Memory, NotKnown
-from paramsched.config._python.values import ATOMS, BaseDict, Builtin
+from paramsched.config.python_config.arithmetic import apply_binary, known_truth, within_digits
+from paramsched.config.python_config.containers import as_items, as_pairs, is_key
+from paramsched.config.python_config.limits import MOST_LENGTH
+from paramsched.config.python_config.memory import Memory, NotKnown
+from paramsched.config.python_config.values import ATOMS, BaseDict, Builtin
 
 Function = Callable[[Sequence[Any], Mapping[str, Any], Memory], Any]
 
@@ -37,7 +37,7 @@ def is_standard(module: str) -> bool:
     return module.split(".")[0] in sys.stdlib_module_names
 
 
-def _dict(arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) -> Any:
+def _make_dict(arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) -> Any:
     pairs = [pair for one in arguments[:1] for pair in as_pairs(one, memory)]
     if len(arguments) > 1:
         raise NotKnown
@@ -45,7 +45,7 @@ def _dict(arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory)
     return dict(pairs, **keywords)
 
 
-def _items(make: Callable[[list[Any]], Any], keys: bool = False) -> Function:
+def _make_collection(make: Callable[[list[Any]], Any], keys: bool = False) -> Function:
     def function(arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) -> Any:
         items: list[Any] = []
         for one in arguments[:1]:
@@ -57,7 +57,7 @@ def _items(make: Callable[[list[Any]], Any], keys: bool = False) -> Function:
     return function
 
 
-def _known(function: Callable[..., Any], *, texts: bool = False) -> Function:
+def _on_known_values(function: Callable[..., Any], *, texts: bool = False) -> Function:
     """A function of numbers (and texts), nothing else."""
 
     def called(arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) -> Any:
@@ -65,43 +65,43 @@ def _known(function: Callable[..., Any], *, texts: bool = False) -> Function:
         if any(type(one) not in allowed for one in (*arguments, *keywords.values())):
             raise NotKnown
         memory.budget.spend(sum(len(one) for one in arguments if isinstance(one, str)) >> 2)
-        return number(function(*arguments, **keywords))
+        return within_digits(function(*arguments, **keywords))
 
     return called
 
 
-def _round(arguments: Sequence[Any], keywords: Mapping[str, Any], _: Memory) -> Any:
+def _round_number(arguments: Sequence[Any], keywords: Mapping[str, Any], _: Memory) -> Any:
     value, *places = [*arguments, *keywords.values()]
     if set(keywords) - {"ndigits"} or len(places) > 1 or type(value) not in _NUMBERS:
         raise NotKnown
     if any(type(one) not in (int, bool, type(None)) or abs(one or 0) > _MOST_PLACES for one in places):
         raise NotKnown
-    return number(round(value, *places))
+    return within_digits(round(value, *places))
 
 
-def _power(arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) -> Any:
+def _power_of(arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) -> Any:
     left, right = arguments
     if keywords:
         raise NotKnown
-    return binary(ast.Pow(), left, right, memory)
+    return apply_binary(ast.Pow(), left, right, memory)
 
 
-def _len(arguments: Sequence[Any], keywords: Mapping[str, Any], _: Memory) -> int:
+def _length_of(arguments: Sequence[Any], keywords: Mapping[str, Any], _: Memory) -> int:
     (value,) = arguments
     if keywords or type(value) not in (list, tuple, dict, BaseDict, set, frozenset, str, bytes, range):
         raise NotKnown
     return len(value)
 
 
-def _bool(arguments: Sequence[Any], keywords: Mapping[str, Any], _: Memory) -> bool:
+def _truth_of(arguments: Sequence[Any], keywords: Mapping[str, Any], _: Memory) -> bool:
     (value,) = arguments
-    known = truth(value)
+    known = known_truth(value)
     if known is None or keywords:
         raise NotKnown
     return known
 
 
-def _text(function: Callable[[Any], str]) -> Function:
+def _as_text(function: Callable[[Any], str]) -> Function:
     def called(arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) -> str:
         if not arguments and function is str:
             return ""
@@ -117,7 +117,7 @@ def _text(function: Callable[[Any], str]) -> Function:
     return called
 
 
-def _best(function: Callable[..., Any]) -> Function:
+def _least_or_greatest(function: Callable[..., Any]) -> Function:
     def called(arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) -> Any:
         given = as_items(arguments[0], memory) if len(arguments) == 1 else list(arguments)
         if set(keywords) - {"default", "key"}:
@@ -129,7 +129,7 @@ def _best(function: Callable[..., Any]) -> Function:
     return called
 
 
-def _sorted(arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) -> list[Any]:
+def _sorted_list(arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) -> list[Any]:
     (value,) = arguments
     if type(value) in (set, frozenset):
         items = list(value)
@@ -151,14 +151,14 @@ def sort_in_place(items: list[Any], keywords: Mapping[str, Any], memory: Memory)
     items.sort(**keywords)
 
 
-def _sum(arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) -> Any:
+def _sum_of_items(arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) -> Any:
     value, *rest = arguments
     items = as_items(value, memory)
     start = rest[0] if rest else keywords.get("start", 0)
     if len(rest) > 1 or set(keywords) - {"start"}:
         raise NotKnown
     if all(type(one) in _NUMBERS for one in items) and type(start) in _NUMBERS:
-        return number(sum(items, start))
+        return within_digits(sum(items, start))
     if not items:
         return start
     if not isinstance(start, (list, tuple)) or not all(type(memory.seen(one)) is type(start) for one in items):
@@ -167,7 +167,7 @@ def _sum(arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) 
     return type(start)([entry for one in (start, *items) for entry in one])
 
 
-def _print(arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) -> None:
+def _print_nothing(arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) -> None:
     if set(keywords) - {"sep", "end", "flush"}:
         raise NotKnown
     if not all(memory.is_printable(one) and str(one).isascii() for one in (*arguments, *keywords.values())):
@@ -202,38 +202,38 @@ _CLASSES: Final[Mapping[str, type]] = {
 }
 
 BUILTINS: Final[Mapping[str, Function]] = {
-    "abs": _known(abs),
-    "bool": _bool,
-    "chr": _known(chr),
-    "complex": _known(complex),
-    "dict": _dict,
-    "divmod": _known(divmod),
-    "float": _known(float, texts=True),
-    "frozenset": _items(frozenset, keys=True),
+    "abs": _on_known_values(abs),
+    "bool": _truth_of,
+    "chr": _on_known_values(chr),
+    "complex": _on_known_values(complex),
+    "dict": _make_dict,
+    "divmod": _on_known_values(divmod),
+    "float": _on_known_values(float, texts=True),
+    "frozenset": _make_collection(frozenset, keys=True),
     "hasattr": _has_attribute,
-    "hex": _known(hex),
-    "int": _known(int, texts=True),
+    "hex": _on_known_values(hex),
+    "int": _on_known_values(int, texts=True),
     "isinstance": _is_instance,
-    "len": _len,
-    "list": _items(list),
-    "max": _best(max),
-    "min": _best(min),
-    "ord": _known(ord, texts=True),
-    "pow": _power,
-    "print": _print,
-    "range": _known(range),
-    "repr": _text(repr),
-    "round": _round,
-    "set": _items(set, keys=True),
-    "sorted": _sorted,
-    "str": _text(str),
-    "sum": _sum,
-    "tuple": _items(tuple),
+    "len": _length_of,
+    "list": _make_collection(list),
+    "max": _least_or_greatest(max),
+    "min": _least_or_greatest(min),
+    "ord": _on_known_values(ord, texts=True),
+    "pow": _power_of,
+    "print": _print_nothing,
+    "range": _on_known_values(range),
+    "repr": _as_text(repr),
+    "round": _round_number,
+    "set": _make_collection(set, keys=True),
+    "sorted": _sorted_list,
+    "str": _as_text(str),
+    "sum": _sum_of_items,
+    "tuple": _make_collection(tuple),
 }
 """Python's own functions by name; each raises NotKnown where it does not know, and else what Python raises."""
 
 
-def _one(function: Callable[[Any, Memory], Any]) -> Function:
+def _of_one_value(function: Callable[[Any, Memory], Any]) -> Function:
     def called(arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) -> Any:
         (value,) = arguments
         if keywords:
@@ -254,7 +254,7 @@ def _shallow_copy(value: Any, memory: Memory) -> Any:
     raise NotKnown
 
 
-def _path(function: Callable[..., Any]) -> Function:
+def _path_function(function: Callable[..., Any]) -> Function:
     def called(arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) -> Any:
         if keywords or any(type(one) is not str for one in arguments) or sys.platform == "win32":
             raise NotKnown
@@ -270,11 +270,11 @@ _OF_NUMBERS: Final = (
 )
 
 OF_MODULES: Final[Mapping[str, Function]] = {
-    "copy.copy": _one(_shallow_copy),
-    "copy.deepcopy": _one(lambda value, memory: memory.deep_copy(value)),
-    **{f"math.{name}": _known(getattr(math, name)) for name in _OF_NUMBERS},
+    "copy.copy": _of_one_value(_shallow_copy),
+    "copy.deepcopy": _of_one_value(lambda value, memory: memory.deep_copy(value)),
+    **{f"math.{name}": _on_known_values(getattr(math, name)) for name in _OF_NUMBERS},
     **{
-        f"{module}.{name}": _path(getattr(posixpath, name))
+        f"{module}.{name}": _path_function(getattr(posixpath, name))
         for module in ("os.path", "posixpath")
         for name in ("join", "basename", "dirname", "splitext", "split", "normpath")
     },

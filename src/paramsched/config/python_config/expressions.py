@@ -6,15 +6,26 @@ from dataclasses import dataclass
 from types import NoneType
 from typing import Any, Final, final
 
-from paramsched.config._python import containers, functions
-from paramsched.config._python.arithmetic import binary, compare, number, truth, unary
-from paramsched.config._python.limits import MOST_DEPTH
-from paramsched.config._python.memory import REFUSALS, Memory, NotKnown
-from paramsched.config._python.mentions import mentions_of, reaches_by_attribute, reaches_by_module, reaches_by_name
-from paramsched.config._python.namespace import Namespace
-from paramsched.config._python.source import Source
-from paramsched.config._python.texts import PLAIN_METHODS, call_text_method, formatted
-from paramsched.config._python.values import BaseDict, BaseReference, Builtin, Imported, Produced, Unreadable
+from paramsched.config.python_config import containers, functions
+from paramsched.config.python_config.arithmetic import (
+    apply_binary,
+    apply_comparison,
+    apply_unary,
+    known_truth,
+    within_digits,
+)
+from paramsched.config.python_config.limits import MOST_DEPTH
+from paramsched.config.python_config.memory import REFUSALS, Memory, NotKnown
+from paramsched.config.python_config.mentions import (
+    mentions_of,
+    reaches_by_attribute,
+    reaches_by_module,
+    reaches_by_name,
+)
+from paramsched.config.python_config.namespace import Namespace
+from paramsched.config.python_config.source import PythonSource
+from paramsched.config.python_config.texts import PLAIN_METHODS, call_text_method, format_value
+from paramsched.config.python_config.values import BaseDict, BaseReference, Builtin, Imported, NeedsRunning, Produced
 
 Locals = dict[str, Any] | None
 """Names of the comprehensions around an expression."""
@@ -66,7 +77,7 @@ class Expressions:
         references: what stands for `{{ _base_.x }}`, by the text that replaced it.
     """
 
-    def __init__(self, source: Source, names: Namespace, references: "References") -> None:
+    def __init__(self, source: PythonSource, names: Namespace, references: "References") -> None:
         self.source, self.names, self.references = source, names, references
         self.memory: Memory = names.memory
 
@@ -81,13 +92,13 @@ class Expressions:
         except Doubt:
             return self.doubt(node, local)
 
-    def doubt(self, node: ast.expr, local: Locals = None) -> Unreadable:
+    def doubt(self, node: ast.expr, local: Locals = None) -> NeedsRunning:
         """The mark of an expression of which nothing is known; code in it may have whatever it mentions."""
         mark = self.source.mark(node)
         self.give_up([node], mark, local)
         return mark
 
-    def give_up(self, nodes: Sequence[ast.AST], mark: Unreadable, local: Locals = None) -> None:
+    def give_up(self, nodes: Sequence[ast.AST], mark: NeedsRunning, local: Locals = None) -> None:
         """Mark whatever these pieces could have changed."""
         found = mentions_of(nodes)
         self.memory.budget.spend(found.nodes)
@@ -107,7 +118,7 @@ class Expressions:
         if found.star is not None:
             self.names.star(self.source.mark(found.star, "may change any name"))
 
-    def unknown(self, node: ast.AST, *operands: Any, why: str = "would have to be run") -> Unreadable:
+    def unknown(self, node: ast.AST, *operands: Any, why: str = "would have to be run") -> NeedsRunning:
         """The mark of an operation on these values, which it may have kept or changed."""
         mark = self.source.mark(node, why)
         self.memory.doubts += 1
@@ -133,7 +144,7 @@ class Expressions:
         if type(value) is str and self.references:
             return self.references.read(value, lambda: self.source.mark(node))
         if type(value) is int and value.bit_length() > 64:
-            return self.try_out(node, (), lambda: number(value))
+            return self.try_out(node, (), lambda: within_digits(value))
         return value
 
     def _name(self, node: ast.Name, local: Locals, depth: int) -> Any:
@@ -146,7 +157,7 @@ class Expressions:
                 value = self.names.read(node.id, node.lineno)
             except KeyError:
                 return self.unknown(node)
-        if type(value) is Unreadable:
+        if type(value) is NeedsRunning:
             self.memory.doubts += 1
         elif type(value) is Imported and reaches_by_module(value.dotted):
             raise ReachesNames(node)
@@ -196,9 +207,9 @@ class Expressions:
     def _unary(self, node: ast.UnaryOp, local: Locals, depth: int) -> Any:
         value = self.value(node.operand, local, depth)
         if isinstance(node.op, ast.Not):
-            known = truth(value)
+            known = known_truth(value)
             return self.unknown(node) if known is None else not known
-        return self.try_out(node, (value,), lambda: unary(node.op, value))
+        return self.try_out(node, (value,), lambda: apply_unary(node.op, value))
 
     def _binary(self, node: ast.BinOp, local: Locals, depth: int) -> Any:
         left = self.value(node.left, local, depth)
@@ -207,13 +218,13 @@ class Expressions:
 
     def operation(self, node: ast.AST, op: ast.operator, left: Any, right: Any) -> Any:
         """`left op right`."""
-        return self.try_out(node, (left, right), lambda: binary(op, left, right, self.memory))
+        return self.try_out(node, (left, right), lambda: apply_binary(op, left, right, self.memory))
 
     def _bool(self, node: ast.BoolOp, local: Locals, depth: int) -> Any:
         value: Any = None
         for index, part in enumerate(node.values):
             value = self.value(part, local, depth)
-            known = truth(value)
+            known = known_truth(value)
             if known is None and index < len(node.values) - 1:
                 mark = self.unknown(node, value)
                 self.give_up(node.values[index + 1 :], mark, local)
@@ -229,7 +240,7 @@ class Expressions:
             right = self._argument(part, local, depth) if view else None
             right = self.value(part, local, depth) if right is None else right
             try:
-                holds = compare(op, left, right if type(right) is not Produced else list(right), self.memory)
+                holds = apply_comparison(op, left, right if type(right) is not Produced else list(right), self.memory)
             except REFUSALS:
                 mark = self.unknown(node, left, right)
                 self.give_up(node.comparators[index + 1 :], mark, local)
@@ -240,7 +251,7 @@ class Expressions:
         return True
 
     def _conditional(self, node: ast.IfExp, local: Locals, depth: int) -> Any:
-        known = truth(self.value(node.test, local, depth))
+        known = known_truth(self.value(node.test, local, depth))
         if known is None:
             mark = self.unknown(node)
             self.give_up([node.body, node.orelse], mark, local)
@@ -256,7 +267,7 @@ class Expressions:
                 try:
                     if type(spec) is not str:
                         raise NotKnown
-                    pieces.append(formatted(value, part.conversion, spec, self.memory))
+                    pieces.append(format_value(value, part.conversion, spec, self.memory))
                 except REFUSALS:
                     self.unknown(node, value)
                     raise Doubt from None
@@ -369,7 +380,7 @@ class Expressions:
             raise
 
     def _surely(self, test: ast.expr, local: Locals, depth: int) -> bool:
-        known = truth(self.value(test, local, depth))
+        known = known_truth(self.value(test, local, depth))
         if known is None:
             raise Doubt
         return known
@@ -512,7 +523,7 @@ class Expressions:
 
     def _filtered(self, function: Callable[..., Any] | None, items: Iterable[Any]) -> Iterator[Any]:
         for item in items:
-            known = truth(item if function is None else function(item))
+            known = known_truth(item if function is None else function(item))
             if known is None:
                 raise Doubt
             if known:
@@ -563,7 +574,7 @@ class Expressions:
     def _call(self, node: ast.Call, local: Locals, depth: int) -> Any:
         if isinstance(node.func, ast.Attribute):
             holder = self.value(node.func.value, local, depth)
-            if type(holder) in (Imported, Unreadable, BaseReference):
+            if type(holder) in (Imported, NeedsRunning, BaseReference):
                 callee = self.attribute(node.func, holder, node.func.attr)
                 return self._call_value(node, callee, local, depth)
             return self._call_method(node, holder, node.func.attr, local, depth)
@@ -578,7 +589,7 @@ class Expressions:
         if isinstance(argument, ast.Starred):
             raise Doubt
         for item in self.walk(argument, local, depth):
-            known = truth(item)
+            known = known_truth(item)
             if known is None:
                 self.unknown(node, item)
                 raise Doubt
@@ -767,7 +778,7 @@ class References:
     def __bool__(self) -> bool:
         return bool(self._sign)
 
-    def read(self, text: str, mark: Callable[[], Unreadable]) -> Any:
+    def read(self, text: str, mark: Callable[[], NeedsRunning]) -> Any:
         """What a text in the file means: itself, a reference, or a mark where a reference is only a part of it."""
         if not self._sign or self._sign not in text:
             return text

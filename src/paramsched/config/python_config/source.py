@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import final
 
-from paramsched.config._python.values import Unreadable
+from paramsched.config.python_config.values import NeedsRunning
 from paramsched.errors import ConfigError
 
 _MOST_SHOWN = 60
@@ -15,7 +15,7 @@ _LARGE = 50_000  # bytes
 
 
 @final
-class Source:
+class PythonSource:
     """A text that is Python.
 
     Args:
@@ -34,9 +34,9 @@ class Source:
         self._text = text
         self._lines: list[bytes] | None = None
 
-    def mark(self, node: ast.AST, why: str = "would have to be run") -> Unreadable:
+    def mark(self, node: ast.AST, why: str = "would have to be run") -> NeedsRunning:
         """What stands for a value that this piece of the file decides."""
-        return Unreadable(getattr(node, "lineno", 1), self._segment(node), self._shown, why)
+        return NeedsRunning(getattr(node, "lineno", 1), self._segment(node), self._shown, why)
 
     def _segment(self, node: ast.AST) -> str:
         if self._lines is None:
@@ -59,7 +59,7 @@ class Source:
         return text if len(text) <= _MOST_SHOWN else text[: _MOST_SHOWN - 1] + "…"
 
 
-def parsed(text: str) -> ast.Module:
+def parse_python(text: str) -> ast.Module:
     """The syntax tree of a text, without a warning: its escapes are its own affair."""
     with warnings.catch_warnings(), no_collection(len(text)):
         warnings.simplefilter("ignore")
@@ -68,7 +68,7 @@ def parsed(text: str) -> ast.Module:
 
 def _tree_or_refusal(text: str, name: str) -> ast.Module:
     try:
-        return parsed(text)
+        return parse_python(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         found = "nested too deep" if isinstance(error, (RecursionError, MemoryError)) else "not Python"
         if isinstance(error, SyntaxError):

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal, TypeAlias, final
 
-from paramsched.config._mmengine_curves import CONVERTED, INF, Arguments, Curve
-from paramsched.config._mmengine_lists import Clock, apart_from, overlap
+from paramsched.config.dialects.mmengine.run_length import RunLength, apart_from, windows_overlap
+from paramsched.config.dialects.mmengine.table import CONVERTED, INF, Arguments, SchedulerRow
 from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.schedules import (
     absolute,
@@ -28,16 +28,16 @@ from paramsched.schedules.base import Schedule
 from paramsched.schedules.rules import CosineRestartsRule, CosineRule, OneCycleRule, Rule
 from paramsched.time import DurationLike
 
-Kind: TypeAlias = Literal["factor", "towards"]
+PieceKind: TypeAlias = Literal["factor", "towards"]
 """What a piece does to the value it finds: multiply it, whatever it is, or carry it to a floor."""
 
-Scheduler: TypeAlias = tuple[Curve, Arguments]
+Scheduler: TypeAlias = tuple[SchedulerRow, Arguments]
 """A curve and its complete arguments."""
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Piece:
+class WindowedPiece:
     """A scheduler as a schedule on its own clock, in its window.
 
     Args:
@@ -49,7 +49,7 @@ class Piece:
     """
 
     schedule: Schedule
-    kind: Kind
+    kind: PieceKind
     arguments: Arguments
     to_base: bool
     undone: bool
@@ -70,12 +70,12 @@ class Combined:
     epoch_length: int = 1
 
 
-def schedule_for(schedulers: Sequence[Scheduler], clock: Clock) -> Schedule:
+def schedule_for(schedulers: Sequence[Scheduler], clock: RunLength) -> Schedule:
     """One schedule that gives the values of a list of schedulers of one field, whatever the length of an epoch."""
-    return combined(schedulers, clock, any_epoch=True).schedule
+    return combine_schedulers(schedulers, clock, any_epoch=True).schedule
 
 
-def combined(schedulers: Sequence[Scheduler], clock: Clock, *, any_epoch: bool = False) -> Combined:
+def combine_schedulers(schedulers: Sequence[Scheduler], clock: RunLength, *, any_epoch: bool = False) -> Combined:
     """One schedule that gives the values of a list of schedulers of one field, plateaus aside.
 
     Args:
@@ -109,12 +109,12 @@ def combined(schedulers: Sequence[Scheduler], clock: Clock, *, any_epoch: bool =
     return Combined(recurrence(*_rules(schedulers)))
 
 
-def _one_after_another(pieces: Sequence[Piece], clock: Clock, *, any_epoch: bool) -> Combined | None:
+def _one_after_another(pieces: Sequence[WindowedPiece], clock: RunLength, *, any_epoch: bool) -> Combined | None:
     """The pieces in the order of time, if no two have a common tick."""
     least = 1
     for index, piece in enumerate(pieces):
         for other in pieces[index + 1 :]:
-            if not overlap(piece.arguments, other.arguments, clock):
+            if not windows_overlap(piece.arguments, other.arguments, clock):
                 continue
             guessed = clock.epoch_length is None and not any_epoch
             enough = apart_from(piece.arguments, other.arguments) if guessed else None
@@ -128,7 +128,7 @@ def _one_after_another(pieces: Sequence[Piece], clock: Clock, *, any_epoch: bool
     return Combined(chain(*(piece.schedule for piece in ordered)), least)
 
 
-def _begin(arguments: Arguments, clock: Clock) -> tuple[bool, float]:
+def _begin(arguments: Arguments, clock: RunLength) -> tuple[bool, float]:
     """Where a window begins; those in epochs come last where nothing says how long one is."""
     at = clock.in_iterations(arguments["begin"], arguments["by_epoch"])
     return (False, at) if at is not None else (True, arguments["begin"])
@@ -169,7 +169,9 @@ class _Ticks:
         return every(schedule, "epoch") if self.stepwise else schedule
 
 
-def _piece(curve: Curve, arguments: Arguments, clock: Clock, *, alone: bool, unknown: bool) -> Piece | None:
+def _piece(
+    curve: SchedulerRow, arguments: Arguments, clock: RunLength, *, alone: bool, unknown: bool
+) -> WindowedPiece | None:
     """A scheduler as a window over a closed form; None where the form says something else somewhere."""
     by_epoch = bool(arguments["by_epoch"])
     begin, end = arguments["begin"], arguments["end"]
@@ -197,12 +199,12 @@ def _piece(curve: Curve, arguments: Arguments, clock: Clock, *, alone: bool, unk
     undone = (curve.name == "Linear" and arguments["end_factor"] == 1 and (end - begin > 1 or ticks.converted)) or (
         curve.name == "Constant" and end < INF and (end - begin > 1 or ticks.converted)
     )
-    return Piece(shape, kind, arguments, bool(arguments.get("eta_min_ratio")) and not alone, undone)
+    return WindowedPiece(shape, kind, arguments, bool(arguments.get("eta_min_ratio")) and not alone, undone)
 
 
 def _shape(
-    curve: Curve, arguments: Arguments, ticks: _Ticks, *, alone: bool, run: int | None, any_floor: bool
-) -> tuple[Schedule, Kind, bool] | None:
+    curve: SchedulerRow, arguments: Arguments, ticks: _Ticks, *, alone: bool, run: int | None, any_floor: bool
+) -> tuple[Schedule, PieceKind, bool] | None:
     """The closed form on the window's own clock, what it does, and whether it holds by itself after the window."""
     endless = arguments["end"] >= INF
     size = arguments["end"] - arguments["begin"]
@@ -248,7 +250,7 @@ def _shape(
 
 def _cosine_shape(
     arguments: Arguments, ticks: _Ticks, *, run: int | None, any_floor: bool
-) -> tuple[Schedule, Kind, bool] | None:
+) -> tuple[Schedule, PieceKind, bool] | None:
     length, size = arguments["T_max"], arguments["end"] - arguments["begin"]
     reached = size if run is None else min(size, run - arguments["begin"])
     if reached - (0 if ticks.converted else 1) > length:

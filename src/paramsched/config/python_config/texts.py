@@ -5,9 +5,9 @@ import string
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from paramsched.config._python.limits import MOST_LENGTH, MOST_WIDTH
-from paramsched.config._python.memory import TOO_LARGE, Memory, NotKnown
-from paramsched.config._python.values import Produced
+from paramsched.config.python_config.limits import MOST_LENGTH, MOST_WIDTH
+from paramsched.config.python_config.memory import TOO_LARGE, Memory, NotKnown
+from paramsched.config.python_config.values import Produced
 
 _SPEC: Final = re.compile(r"(?:[^{}]?[<>=^])?[-+ ]?z?#?0?(\d{0,4})[,_]?(?:\.(\d{1,4}))?[bcdeEfFgGnosxX%]?")
 _PERCENT: Final = re.compile(r"%(?:\((\w*)\))?[-+ #0]*(\d{0,4})(?:\.(\d{0,4}))?[diouxXeEfFgGcrsa%]")
@@ -27,7 +27,7 @@ PLAIN_METHODS: Final = frozenset(
 _PADDING: Final = ("zfill", "ljust", "rjust", "center")
 
 
-def formatted(value: Any, conversion: int, spec: str, memory: Memory) -> str:
+def format_value(value: Any, conversion: int, spec: str, memory: Memory) -> str:
     """A value inside an f-string.
 
     Raises:
@@ -46,24 +46,24 @@ def _check_spec(spec: str) -> None:
         raise NotKnown
 
 
-def percent(text: str, value: Any, memory: Memory) -> str:
-    """`text % value`; as `formatted`."""
+def percent_format(text: str, value: Any, memory: Memory) -> str:
+    """`text % value`; as `format_value`."""
     if not memory.is_printable(value):
         raise NotKnown
     rest = _PERCENT.sub("", text)
     if "%" in rest or any(int(width or 0) > MOST_WIDTH for one in _PERCENT.findall(text) for width in one[1:]):
         raise NotKnown
     values = value if isinstance(value, tuple) else value.values() if isinstance(value, dict) else (value,)
-    _room(sum(map(_length, values)) * max(1, text.count("%")) + len(text) + MOST_WIDTH * text.count("%"), memory)
+    _text_room(sum(map(_width_of, values)) * max(1, text.count("%")) + len(text) + MOST_WIDTH * text.count("%"), memory)
     made: str = text % value
     return made
 
 
-def _length(value: Any) -> int:
+def _width_of(value: Any) -> int:
     return len(value) if isinstance(value, str) else len(repr(value))
 
 
-def _room(length: int, memory: Memory) -> None:
+def _text_room(length: int, memory: Memory) -> None:
     if length > MOST_LENGTH:
         raise NotKnown(TOO_LARGE)
     memory.budget.spend(length >> 6)
@@ -83,18 +83,18 @@ def call_text_method(
         raise NotKnown
     memory.budget.spend(len(text) >> 4)
     if name == "format":
-        return _format(text, arguments, keywords, memory)
+        return _format_text(text, arguments, keywords, memory)
     if name == "join":
         (pieces,) = arguments
         if isinstance(pieces, (set, frozenset, dict)) or keywords:
             raise NotKnown
         pieces = list(pieces)
-        _room(sum(map(len, pieces)) + len(text) * len(pieces), memory)
+        _text_room(sum(map(len, pieces)) + len(text) * len(pieces), memory)
         return text.join(pieces)
     if name == "replace":
         old, new = arguments[:2]
         times = text.count(old)
-        _room(len(text) + times * len(new), memory)
+        _text_room(len(text) + times * len(new), memory)
     elif name in _PADDING:
         if not isinstance(arguments[0], int) or arguments[0] > MOST_WIDTH + len(text):
             raise NotKnown
@@ -103,7 +103,7 @@ def call_text_method(
     return getattr(text, name)(*arguments, **keywords)
 
 
-def _format(text: str, arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) -> str:
+def _format_text(text: str, arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) -> str:
     values = (*arguments, *keywords.values())
     if not all(memory.is_printable(one) for one in values):
         raise NotKnown
@@ -115,5 +115,5 @@ def _format(text: str, arguments: Sequence[Any], keywords: Mapping[str, Any], me
         if not _FIELD.fullmatch(name):
             raise NotKnown
         _check_spec(spec or "")
-    _room(len(text) + fields * (MOST_WIDTH + max(map(_length, values), default=0)), memory)
+    _text_room(len(text) + fields * (MOST_WIDTH + max(map(_width_of, values), default=0)), memory)
     return text.format(*arguments, **keywords)

@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any, Protocol, cast
 
+from paramsched.config import dialects as _dialects
 from paramsched.config import native
 from paramsched.config._optimizer_values import NO_BASES, Bases, Loaded
 from paramsched.config._plain_data import plain_data
@@ -37,7 +39,6 @@ SYNTAXES: Mapping[str, tuple[Callable[[str, str], Any], Callable[[Any], str]]] =
     "json": (read_json, write_json),
 }
 SUFFIXES = {".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".json": "json", ".py": "mmengine"}
-_DIALECTS = ("mmengine", "native")
 
 
 class Dialect(Protocol):
@@ -57,7 +58,7 @@ def dialects() -> tuple[str, ...]:
     >>> "native" in dialects()
     True
     """
-    return _DIALECTS
+    return tuple(sorted(["native", *(module.name for module in iter_modules(_dialects.__path__))]))
 
 
 def formats() -> tuple[str, ...]:
@@ -176,4 +177,4 @@ def _read_back(plan: Plan, text: str, format: str, syntax: str | None) -> None:
 
 
 def _module(name: str) -> Any:
-    return import_module(f"paramsched.config.{name}")
+    return native if name == "native" else import_module(f"{_dialects.__name__}.{name}")

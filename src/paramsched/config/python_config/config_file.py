@@ -7,21 +7,21 @@ from functools import partial
 from typing import Any, final
 
 from paramsched.config._base_merging import merge_upon_base
-from paramsched.config._python.expressions import Expressions, References
-from paramsched.config._python.limits import Budget, Spent
-from paramsched.config._python.memory import Memory, NotKnown
-from paramsched.config._python.mentions import mentions_of
-from paramsched.config._python.namespace import DECIDING, Namespace
-from paramsched.config._python.output import PlainValues
-from paramsched.config._python.source import Source
-from paramsched.config._python.statements import Statements
-from paramsched.config._python.values import BaseDict, BaseReference, Unreadable
+from paramsched.config.python_config.expressions import Expressions, References
+from paramsched.config.python_config.limits import Budget, BudgetSpent
+from paramsched.config.python_config.memory import Memory, NotKnown
+from paramsched.config.python_config.mentions import mentions_of
+from paramsched.config.python_config.namespace import DECIDING, Namespace
+from paramsched.config.python_config.output import PlainValues
+from paramsched.config.python_config.source import PythonSource
+from paramsched.config.python_config.statements import Statements
+from paramsched.config.python_config.values import BaseDict, BaseReference, NeedsRunning
 from paramsched.errors import ConfigError
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Names:
+class FileNames:
     """What a file gives to those that build on it.
 
     Args:
@@ -44,7 +44,7 @@ class BaseReader:
     """
 
     paths: Callable[[Any], Mapping[str, Any]]
-    module: Callable[[str, int], Names] | None
+    module: Callable[[str, int], FileNames] | None
 
 
 @final
@@ -58,14 +58,14 @@ class PythonFile:
         bases: reads the files it builds on.
     """
 
-    def __init__(self, source: Source, budget: Budget, references: References, bases: BaseReader) -> None:
+    def __init__(self, source: PythonSource, budget: Budget, references: References, bases: BaseReader) -> None:
         self._source, self._bases = source, bases
         self._memory = Memory(budget)
         self._names = Namespace(self._memory)
         self._expressions = Expressions(source, self._names, references)
         self._base: BaseDict | None = None
 
-    def read(self) -> Names:
+    def read(self) -> FileNames:
         """Its names, those of its bases among them.
 
         Raises:
@@ -88,9 +88,9 @@ class PythonFile:
             statements = Statements(self._expressions, [one for one in (base_line, base_block) if one is not None])
             statements.run(body)
             return self._result(inherited, statements.in_the_dark)
-        except Spent:
+        except BudgetSpent:
             mark = self._source.mark(body[0], "takes too long to follow")
-            return Names(dict.fromkeys([*inherited, *mentions_of(body).bound], mark))
+            return FileNames(dict.fromkeys([*inherited, *mentions_of(body).bound], mark))
 
     def _read_bases(self, line: ast.stmt | None) -> Mapping[str, Any]:
         """The names of the files in `_base_ = …`; they come first, wherever the line stands."""
@@ -140,42 +140,42 @@ class PythonFile:
                     if theirs in found.imported:
                         self._names.imported.add(name)
 
-    def _result(self, inherited: Mapping[str, Any], in_the_dark: Unreadable | None) -> Names:
+    def _result(self, inherited: Mapping[str, Any], in_the_dark: NeedsRunning | None) -> FileNames:
         values = {name: value for name, value in self._names.values.items() if not name.startswith("__")}
         values.pop("_base_", None)
         imported = frozenset(self._names.imported)
         plain = PlainValues(self._memory)
         base: dict[str, Any] = {}
         for name, value in (self._base or {}).items():
-            base[name] = in_the_dark or plain.of(value, lambda: Unreadable(1, "_base_", self._source.name, "has it"))
-        own = self._own_values(values, PlainValues(self._memory, lambda reference: referred(reference, base)))
+            base[name] = in_the_dark or plain.of(value, lambda: NeedsRunning(1, "_base_", self._source.name, "has it"))
+        own = self._own_values(values, PlainValues(self._memory, lambda reference: referred_value(reference, base)))
         if self._base is None:
-            return Names(own, imported)
+            return FileNames(own, imported)
         values = {name: value for name, value in own.items() if name not in imported}
         together = merge_upon_base(base, values, self._source.name)
         together.update({name: own[name] for name in imported if name in own})
-        return Names(together, imported)
+        return FileNames(together, imported)
 
     def _own_values(self, values: Mapping[str, Any], plain: PlainValues) -> dict[str, Any]:
         """The file's own names, as plain values."""
         lines: dict[str, ast.stmt] = {}
 
-        def mark_of(name: str) -> Unreadable:
+        def mark_of(name: str) -> NeedsRunning:
             if not lines:
                 for statement in self._source.tree.body:
                     lines.update(dict.fromkeys(mentions_of([statement]).bound, statement))
-            return self._source.mark(lines[name]) if name in lines else Unreadable(1, name)
+            return self._source.mark(lines[name]) if name in lines else NeedsRunning(1, name)
 
         return {name: plain.of(value, partial(mark_of, name)) for name, value in values.items()}
 
 
-def referred(reference: BaseReference, base: Mapping[str, Any]) -> Any:
+def referred_value(reference: BaseReference, base: Mapping[str, Any]) -> Any:
     """What `{{ _base_.a.b }}` refers to."""
     found: Any = base
     for part in reference.path.split("."):
         if not isinstance(found, dict) or part not in found:
             mark = reference.mark
-            return Unreadable(mark.line, f"_base_.{reference.path}", mark.source, "is nothing in the bases")
+            return NeedsRunning(mark.line, f"_base_.{reference.path}", mark.source, "is nothing in the bases")
         found = found[part]
     return found
 

@@ -4,9 +4,9 @@ import builtins
 from collections.abc import Iterable
 from typing import Any, Final, final
 
-from paramsched.config._python.memory import Memory
-from paramsched.config._python.mentions import reaches_by_module
-from paramsched.config._python.values import MUTABLE, Builtin, Imported, Unreadable
+from paramsched.config.python_config.memory import Memory
+from paramsched.config.python_config.mentions import reaches_by_module
+from paramsched.config.python_config.values import MUTABLE, Builtin, Imported, NeedsRunning
 
 _BUILTINS: Final = frozenset(name for name in dir(builtins) if not name.startswith("_"))
 
@@ -35,9 +35,9 @@ class Namespace:
         self.values: dict[str, Any] = {}
         self.imported: set[str] = set()
         """Names that an `import`, a `def` or a `class` bound last."""
-        self._later: dict[str, Unreadable] = {}
-        self._bound_later: dict[str, Unreadable] = {}
-        self._shadowed: Unreadable | None = None
+        self._later: dict[str, NeedsRunning] = {}
+        self._bound_later: dict[str, NeedsRunning] = {}
+        self._shadowed: NeedsRunning | None = None
 
     def read(self, name: str, line: int = 0) -> Any:
         """What a name stands for; raises KeyError."""
@@ -63,7 +63,7 @@ class Namespace:
         self.values[name] = value
         self.imported.discard(name)
 
-    def bind_import(self, name: str, value: Imported | Unreadable) -> None:
+    def bind_import(self, name: str, value: Imported | NeedsRunning) -> None:
         """`import name`, and what a `def` or a `class` binds."""
         self.bind(name, value)
         self.imported.add(name)
@@ -76,7 +76,7 @@ class Namespace:
             del self.values[name]
         self.imported.discard(name)
 
-    def lose(self, names: Iterable[str], mark: Unreadable) -> None:
+    def lose(self, names: Iterable[str], mark: NeedsRunning) -> None:
         """Unknown code has what these names stand for."""
         self.memory.lose([self.values[name] for name in names if name in self.values], mark)
 
@@ -84,7 +84,7 @@ class Namespace:
         """Every list, dict and set that these names lead to."""
         return self.memory.reach([self.values[name] for name in names if name in self.values])
 
-    def leave_to_code(self, names: Iterable[str], bound: Iterable[str], mark: Unreadable) -> None:
+    def leave_to_code(self, names: Iterable[str], bound: Iterable[str], mark: NeedsRunning) -> None:
         """Code that may run at any time from now on mentions and binds these names."""
         for name in names:
             self._later.setdefault(name, mark)
@@ -93,13 +93,13 @@ class Namespace:
             self._bound_later.setdefault(name, mark)
             self.values[name] = mark
 
-    def star(self, mark: Unreadable) -> None:
+    def star(self, mark: NeedsRunning) -> None:
         """`from m import *`: any name may be another's now, and any that is missing may be there."""
         for name in (*self.values, *DECIDING):
             self.values[name] = mark
         self._shadowed = mark
 
-    def give_up(self, mark: Unreadable) -> None:
+    def give_up(self, mark: NeedsRunning) -> None:
         """Nothing is known any more but numbers and texts that were bound before."""
         for name, value in self.values.items():
             if type(value) in MUTABLE or type(value) is tuple:

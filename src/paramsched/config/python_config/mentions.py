@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, final
 
-from paramsched.config._python.source import parsed
+from paramsched.config.python_config.source import parse_python
 
 _REACHING_NAMES: Final = frozenset(
     {
@@ -103,17 +103,17 @@ def mentions_of(nodes: Iterable[ast.AST]) -> Mentions:
             case ast.Import() | ast.ImportFrom():
                 _note_import(found, node, inner)
             case ast.ExceptHandler(name=str() as name) | ast.MatchAs(name=str() as name):
-                _bind(found, name, inner)
+                _note_binding(found, name, inner)
             case ast.MatchStar(name=str() as name) | ast.MatchMapping(rest=str() as name):
-                _bind(found, name, inner)
+                _note_binding(found, name, inner)
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-                _bind(found, name, inner)
-                now = [*node.decorator_list, *_defaults(node)]
+                _note_binding(found, name, inner)
+                now = [*node.decorator_list, *_default_nodes(node)]
                 stack += [(one, inner, later) for one in now]
                 stack += [(one, True, True) for one in ast.iter_child_nodes(node) if one not in now]
                 continue
             case ast.Lambda():
-                stack += [(one, inner, later) for one in _defaults(node)]
+                stack += [(one, inner, later) for one in _default_nodes(node)]
                 stack += [(one, True, True) for one in ast.iter_child_nodes(node)]
                 continue
             case ast.GeneratorExp():
@@ -126,12 +126,12 @@ def mentions_of(nodes: Iterable[ast.AST]) -> Mentions:
     return found
 
 
-def _bind(found: Mentions, name: str, inner: bool) -> None:
+def _note_binding(found: Mentions, name: str, inner: bool) -> None:
     if not inner:
         found.bound.setdefault(name)
 
 
-def _defaults(node: ast.AST) -> list[ast.expr]:
+def _default_nodes(node: ast.AST) -> list[ast.expr]:
     """The values of arguments that are left out: they are made where the function is."""
     if not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
         return []
@@ -146,7 +146,7 @@ def _note_import(found: Mentions, node: ast.Import | ast.ImportFrom, inner: bool
         if isinstance(node, ast.ImportFrom) and alias.name == "*":
             found.star = node
         else:
-            _bind(found, alias.asname or alias.name.split(".")[0], inner)
+            _note_binding(found, alias.asname or alias.name.split(".")[0], inner)
         if isinstance(node, ast.ImportFrom) and (reaches_by_name(alias.name) or reaches_by_attribute(alias.name)):
             found.reaches = node
 
@@ -163,12 +163,12 @@ def leaves_loop(body: Iterable[ast.stmt]) -> bool:
                 if leaves_loop(statement.orelse):
                     return True
             case _:
-                if any(leaves_loop(block) for block in _blocks(statement)):
+                if any(leaves_loop(block) for block in _inner_blocks(statement)):
                     return True
     return False
 
 
-def _blocks(statement: ast.stmt) -> Iterator[Sequence[ast.stmt]]:
+def _inner_blocks(statement: ast.stmt) -> Iterator[Sequence[ast.stmt]]:
     for name in ("body", "orelse", "finalbody"):
         yield getattr(statement, name, [])
     for name in ("handlers", "cases"):
@@ -187,7 +187,7 @@ def names_in_texts(nodes: Iterable[ast.AST]) -> Iterator[str]:
                     yield node.value
                 elif "=" in node.value or "import" in node.value or "def" in node.value:
                     try:
-                        inner = parsed(node.value)
+                        inner = parse_python(node.value)
                     except (SyntaxError, ValueError, RecursionError, MemoryError):
                         continue
                     yield from mentions_of(inner.body).bound

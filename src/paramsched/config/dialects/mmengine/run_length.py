@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from math import ceil
 from typing import final
 
-from paramsched.config._mmengine_curves import CONVERTED, INF, Arguments, Curve
+from paramsched.config.dialects.mmengine.table import CONVERTED, INF, Arguments, SchedulerRow
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Clock:
+class RunLength:
     """How long a run is.
 
     Args:
@@ -61,7 +61,7 @@ def apart_from(one: Arguments, other: Arguments) -> int | None:
     return least
 
 
-def overlap(one: Arguments, other: Arguments, clock: Clock) -> bool:
+def windows_overlap(one: Arguments, other: Arguments, clock: RunLength) -> bool:
     """Whether two windows have a common tick, or may have."""
     if bool(one["by_epoch"]) == bool(other["by_epoch"]):
         bounds = [(each["begin"], each["end"]) for each in (one, other)]
@@ -77,7 +77,7 @@ def overlap(one: Arguments, other: Arguments, clock: Clock) -> bool:
     return bool(begin < other_end and other_begin < end)
 
 
-def list_cautions(schedulers: Iterable[tuple[Curve, Arguments]], clock: Clock) -> Iterator[str]:
+def list_cautions(schedulers: Iterable[tuple[SchedulerRow, Arguments]], clock: RunLength) -> Iterator[str]:
     """What a list does that is hardly meant, with cause and cure: rows 9 and 25."""
     together = list(schedulers)
     for index, (curve, arguments) in enumerate(together):
@@ -94,15 +94,15 @@ def list_cautions(schedulers: Iterable[tuple[Curve, Arguments]], clock: Clock) -
             for other, (_, theirs) in enumerate(together)
             if other != index
             and theirs.get("param_name") == arguments.get("param_name")
-            and overlap(arguments, theirs, clock)
+            and windows_overlap(arguments, theirs, clock)
         ]
         if others and arguments["end"] < INF:
             yield (
                 f"[{index}]: the cosine turns round at T_max={arguments['T_max']}, before its window ends at "
-                f"{arguments['end']}, and climbs back to the base value: what {_places(others)} made of it "
+                f"{arguments['end']}, and climbs back to the base value: what {_listed_places(others)} made of it "
                 f"is forgotten; write end={arguments['begin'] + arguments['T_max'] + 1}"
             )
 
 
-def _places(indices: list[int]) -> str:
+def _listed_places(indices: list[int]) -> str:
     return ", ".join(f"[{index}]" for index in indices)

@@ -4,20 +4,20 @@ import ast
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, final
 
-from paramsched.config._python import containers
-from paramsched.config._python.arithmetic import truth
-from paramsched.config._python.expressions import Doubt, Expressions, ReachesNames
-from paramsched.config._python.functions import CONSTANTS, is_always_there
-from paramsched.config._python.limits import Spent
-from paramsched.config._python.mentions import (
+from paramsched.config.python_config import containers
+from paramsched.config.python_config.arithmetic import known_truth
+from paramsched.config.python_config.expressions import Doubt, Expressions, ReachesNames
+from paramsched.config.python_config.functions import CONSTANTS, is_always_there
+from paramsched.config.python_config.limits import BudgetSpent
+from paramsched.config.python_config.mentions import (
     leaves_loop,
     mentions_of,
     names_in_texts,
     reaches_by_attribute,
     reaches_by_name,
 )
-from paramsched.config._python.namespace import DECIDING
-from paramsched.config._python.values import BaseDict, Imported, Unreadable
+from paramsched.config.python_config.namespace import DECIDING
+from paramsched.config.python_config.values import BaseDict, Imported, NeedsRunning
 
 
 @final
@@ -54,7 +54,7 @@ class Statements:
         self.expressions, self.names = expressions, expressions.names
         self.source, self.memory = expressions.source, expressions.memory
         self._skipped = {id(one) for one in skipped}
-        self.in_the_dark: Unreadable | None = None
+        self.in_the_dark: NeedsRunning | None = None
         """The mark of everything, once nothing can be followed any more."""
         self._any_name = False
 
@@ -66,7 +66,7 @@ class Statements:
                 continue
             try:
                 self._statement(statement)
-            except Spent:
+            except BudgetSpent:
                 self._give_up(statement, self.source.mark(statement, "takes too long to follow"))
             except ReachesNames as found:
                 mark = self.source.mark(found.node, "may change any name")
@@ -77,13 +77,13 @@ class Statements:
             except (_Break, _Continue, _Lost, Doubt):  # outside a loop: Python refuses the file
                 self.memory.doubts += 1
 
-    def _give_up(self, statement: ast.stmt, mark: Unreadable) -> None:
+    def _give_up(self, statement: ast.stmt, mark: NeedsRunning) -> None:
         """From here on only names are followed, not what they stand for."""
         self.in_the_dark = mark
         self.names.give_up(mark)
         self._darken(statement, mark)
 
-    def _darken(self, statement: ast.stmt, mark: Unreadable) -> None:
+    def _darken(self, statement: ast.stmt, mark: NeedsRunning) -> None:
         found = mentions_of([statement])
         for name in (*found.bound, *found.bound_later):
             self.names.values[name] = mark
@@ -93,7 +93,7 @@ class Statements:
             for name in names_in_texts([statement]):
                 self.names.values[name] = mark
 
-    def _lose_all_names(self, mark: Unreadable) -> None:
+    def _lose_all_names(self, mark: NeedsRunning) -> None:
         """Any name may be bound to anything by now, also names that the file never mentions."""
         if not self._any_name:
             self._any_name = True
@@ -156,7 +156,7 @@ class Statements:
             case ast.Tuple(elts=targets) | ast.List(elts=targets):
                 parts = self.expressions.unpacked(target, value)
                 if parts is None:
-                    mark = value if type(value) is Unreadable else self.expressions.unknown(target, value)
+                    mark = value if type(value) is NeedsRunning else self.expressions.unknown(target, value)
                     self.memory.doubts += 1
                     parts = [mark] * len(targets)
                 for one, part in zip(targets, parts, strict=True):
@@ -210,13 +210,13 @@ class Statements:
                 done = self.expressions.extend(node, before, node.value, None, 0)
             except Doubt:
                 return self.expressions.doubt(node.value)
-            return done if type(done) is Unreadable else before
+            return done if type(done) is NeedsRunning else before
         value = self._value(node.value)
         # The value's own code may have got hold of it.
         if self.memory.seen(before) is not before:
             return self.expressions.unknown(node, before, value)
         after = self.expressions.operation(node, node.op, before, value)
-        if type(after) is Unreadable or type(before) not in (list, dict, set) or type(after) is not type(before):
+        if type(after) is NeedsRunning or type(before) not in (list, dict, set) or type(after) is not type(before):
             return after
         before.clear()
         (before.extend if type(before) is list else before.update)(after)
@@ -228,7 +228,7 @@ class Statements:
             target = targets.pop(0)
             match target:
                 case ast.Name(id=name):
-                    if type(self.names.values.get(name)) is Unreadable:
+                    if type(self.names.values.get(name)) is NeedsRunning:
                         self.memory.doubts += 1
                     try:
                         self.names.delete(name)
@@ -292,14 +292,14 @@ class Statements:
             self._value(node.value)
 
     def _assert(self, node: ast.Assert) -> None:
-        if not truth(self._value(node.test)):
+        if not known_truth(self._value(node.test)):
             self.memory.doubts += 1
 
     def _nothing(self, node: ast.stmt) -> None:
         """`pass`, and `global` outside a function."""
 
     def _if(self, node: ast.If) -> None:
-        known = truth(self._value(node.test))
+        known = known_truth(self._value(node.test))
         if known is None:
             self._doubt([*node.body, *node.orelse], node.test)
         else:
@@ -335,7 +335,7 @@ class Statements:
     def _while(self, node: ast.While) -> None:
         try:
             while True:
-                known = truth(self._value(node.test))
+                known = known_truth(self._value(node.test))
                 if known is None:
                     raise _Lost
                 if not known:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NoReturn, TypeAlias, final
 
-from paramsched.config._mmengine_curves import CONVERTED, INF
+from paramsched.config.dialects.mmengine.table import CONVERTED, INF
 from paramsched.curves import Cosine, Linear, Polynomial
 from paramsched.errors import PlanError
 from paramsched.feedback.base import Guided, MetricRule
@@ -30,7 +30,7 @@ Written: TypeAlias = tuple[str, dict[str, Any]]
 _EPOCH, _STEP = Duration.of("1 epoch"), Duration.of(1)
 
 
-def config_of(plan: Plan) -> dict[str, Any]:
+def config_from_plan(plan: Plan) -> dict[str, Any]:
     """`param_scheduler`, and `train_cfg` where the plan has a horizon."""
     config: dict[str, Any] = {}
     if plan.horizon is not None:
@@ -52,7 +52,7 @@ def config_of(plan: Plan) -> dict[str, Any]:
     return config
 
 
-def python_of(data: Any) -> str:
+def python_text(data: Any) -> str:
     """A config as Python text: an assignment for each entry.
 
     >>> print(python_of({"param_scheduler": [{"type": "StepLR", "step_size": 2}]}))

@@ -5,10 +5,10 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from paramsched.config._python.limits import MOST_BITS, MOST_LENGTH
-from paramsched.config._python.memory import TOO_LARGE, Memory, NotKnown
-from paramsched.config._python.texts import percent
-from paramsched.config._python.values import ATOMS, MUTABLE, OPAQUE, BaseDict
+from paramsched.config.python_config.limits import MOST_BITS, MOST_LENGTH
+from paramsched.config.python_config.memory import TOO_LARGE, Memory, NotKnown
+from paramsched.config.python_config.texts import percent_format
+from paramsched.config.python_config.values import ATOMS, MUTABLE, OPAQUE, BaseDict
 
 _BINARY: Final[Mapping[type[ast.operator], Callable[[Any, Any], Any]]] = {
     ast.Add: operator.add,
@@ -42,7 +42,7 @@ _SEQUENCES: Final = (str, bytes, list, tuple)
 _SINGLE: Final = (type(None), bool, type(...))
 
 
-def binary(op: ast.operator, left: Any, right: Any, memory: Memory) -> Any:
+def apply_binary(op: ast.operator, left: Any, right: Any, memory: Memory) -> Any:
     """`left op right`.
 
     Raises:
@@ -51,18 +51,18 @@ def binary(op: ast.operator, left: Any, right: Any, memory: Memory) -> Any:
     """
     kind, other = type(left), type(right)
     if kind in _NUMBERS and other in _NUMBERS:
-        return number(_numeric(op, left, right))
+        return within_digits(_apply_to_numbers(op, left, right))
     if isinstance(op, ast.Mod) and kind is str:
-        return percent(left, right, memory)
+        return percent_format(left, right, memory)
     if isinstance(op, ast.Add) and kind is other and kind in _SEQUENCES:
-        _room(len(left) + len(right), left, memory)
+        _room_for_sequence(len(left) + len(right), left, memory)
         return left + right
     if isinstance(op, ast.Mult):
         if kind in _SEQUENCES and other in (int, bool):
-            _room(len(left) * max(right, 0), left, memory)
+            _room_for_sequence(len(left) * max(right, 0), left, memory)
             return left * right
         if other in _SEQUENCES and kind in (int, bool):
-            _room(len(right) * max(left, 0), right, memory)
+            _room_for_sequence(len(right) * max(left, 0), right, memory)
             return left * right
     if isinstance(op, ast.BitOr) and kind is dict and other is dict:
         memory.budget.spend((len(left) + len(right)) // 4)
@@ -73,7 +73,7 @@ def binary(op: ast.operator, left: Any, right: Any, memory: Memory) -> Any:
     raise NotKnown
 
 
-def _numeric(op: ast.operator, left: Any, right: Any) -> Any:
+def _apply_to_numbers(op: ast.operator, left: Any, right: Any) -> Any:
     whole = isinstance(left, int) and isinstance(right, int)
     if isinstance(op, ast.Mult) and whole and left.bit_length() + right.bit_length() > MOST_BITS:
         raise NotKnown(TOO_LARGE)
@@ -86,7 +86,7 @@ def _numeric(op: ast.operator, left: Any, right: Any) -> Any:
     return _BINARY[type(op)](left, right)
 
 
-def _room(length: int, like: Any, memory: Memory) -> None:
+def _room_for_sequence(length: int, like: Any, memory: Memory) -> None:
     if isinstance(like, (str, bytes)):
         if length > MOST_LENGTH:
             raise NotKnown(TOO_LARGE)
@@ -97,27 +97,27 @@ def _room(length: int, like: Any, memory: Memory) -> None:
         memory.budget.spend(length >> 3)
 
 
-def number(value: Any) -> Any:
+def within_digits(value: Any) -> Any:
     """The value, unless it is an integer that no schedule can use."""
     if isinstance(value, int) and value.bit_length() > MOST_BITS:
         raise NotKnown(TOO_LARGE)
     return value
 
 
-def unary(op: ast.unaryop, value: Any) -> Any:
-    """`op value`; as `binary`. `not` is `truth`'s."""
+def apply_unary(op: ast.unaryop, value: Any) -> Any:
+    """`op value`; as `apply_binary`. `not` is `known_truth`'s."""
     if type(value) in ATOMS and type(op) in _UNARY:
-        return number(_UNARY[type(op)](value))
+        return within_digits(_UNARY[type(op)](value))
     raise NotKnown
 
 
-def truth(value: Any) -> bool | None:
+def known_truth(value: Any) -> bool | None:
     """Whether a value counts as true; None where that is not known."""
     return None if type(value) in OPAQUE else bool(value)
 
 
-def compare(op: ast.cmpop, left: Any, right: Any, memory: Memory) -> bool:
-    """`left op right`; as `binary`."""
+def apply_comparison(op: ast.cmpop, left: Any, right: Any, memory: Memory) -> bool:
+    """`left op right`; as `apply_binary`."""
     if type(left) in OPAQUE or type(right) in OPAQUE:
         raise NotKnown
     if isinstance(op, (ast.Is, ast.IsNot)):
@@ -126,7 +126,7 @@ def compare(op: ast.cmpop, left: Any, right: Any, memory: Memory) -> bool:
             raise NotKnown  # whether equal numbers and texts are one is Python's own affair
         return (left is right) is isinstance(op, ast.Is)
     if isinstance(op, (ast.In, ast.NotIn)):
-        return _contains(right, left, memory) is isinstance(op, ast.In)
+        return _is_in(right, left, memory) is isinstance(op, ast.In)
     if (type(left) in ATOMS) is not (type(right) in ATOMS) and isinstance(op, (ast.Eq, ast.NotEq)):
         return isinstance(op, ast.NotEq)
     if not (memory.is_known(left) and memory.is_known(right)):
@@ -134,7 +134,7 @@ def compare(op: ast.cmpop, left: Any, right: Any, memory: Memory) -> bool:
     return bool(_ORDER[type(op)](left, right))
 
 
-def _contains(holder: Any, item: Any, memory: Memory) -> bool:
+def _is_in(holder: Any, item: Any, memory: Memory) -> bool:
     kind = type(holder)
     if kind not in (str, bytes, list, tuple, dict, BaseDict, set, frozenset, range) or not memory.is_known(item):
         raise NotKnown

@@ -9,21 +9,21 @@ from importlib.util import find_spec
 from math import ceil
 from typing import Any, final
 
-from paramsched.config._mmengine_curves import (
+from paramsched.config.data_paths import child_path
+from paramsched.config.dialects.mmengine.run_length import RunLength, list_cautions, ticks_by_epoch
+from paramsched.config.dialects.mmengine.table import (
     CONVERTED,
     FAMILIES,
     SCOPES,
-    Curve,
-    cautions,
+    SchedulerRow,
+    argument_cautions,
+    arguments_in_iterations,
     class_names,
-    class_of,
-    converted,
     is_finite,
+    row_of_class,
 )
-from paramsched.config._mmengine_lists import Clock, list_cautions, ticks_by_epoch
-from paramsched.config._pyconfig import Unreadable
-from paramsched.config.data_paths import child_path
 from paramsched.config.faults import Faults
+from paramsched.config.python_config.reading import NeedsRunning
 from paramsched.config.user_classes import UserClass, user_class
 from paramsched.config.value_words import short_json, type_in_words
 from paramsched.errors import InvalidArgument, MissingFact
@@ -63,7 +63,7 @@ _EXAMPLE = "Write dict(type='MultiStepLR', milestones=[8, 11])"
 
 @final
 @dataclass(frozen=True, slots=True)
-class Entry:
+class SchedulerEntry:
     """One scheduler of a config.
 
     Args:
@@ -76,14 +76,14 @@ class Entry:
 
     path: str
     field: str
-    curve: Curve
+    curve: SchedulerRow
     arguments: dict[str, Any]
     optimizer: str | None = None
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Run:
+class ConfigRun:
     """What a config and a calendar say of the run.
 
     Args:
@@ -92,13 +92,13 @@ class Run:
         accumulation: batches to an update.
     """
 
-    clock: Clock
+    clock: RunLength
     horizon: Duration | None
     accumulation: int
 
 
 @final
-class Reader:
+class SchedulerReader:
     """Reads one config; goes on after a fault, to find them all."""
 
     def __init__(self, faults: Faults, calendar: Calendar | None) -> None:
@@ -106,9 +106,9 @@ class Reader:
         self.calendar = calendar or Calendar()
         self.warnings: list[str] = []
         self.missing: MissingFact | None = None  # what only the run knows
-        self.run = Run(Clock(), None, 1)
+        self.run = ConfigRun(RunLength(), None, 1)
 
-    def read(self, data: Any) -> list[Entry]:
+    def read(self, data: Any) -> list[SchedulerEntry]:
         """The entries of a whole config, or of what stands at its `param_scheduler`."""
         path, schedulers, whole = _found(data)
         self.run = self.run_of(whole)
@@ -155,7 +155,7 @@ class Reader:
                 'Write what it does as a native plan, lr: warmup("3 epochs") >> linear(1, 0.01), say',
             )
 
-    def several(self, schedulers: Any, path: str) -> Iterator[Entry | None]:
+    def several(self, schedulers: Any, path: str) -> Iterator[SchedulerEntry | None]:
         if isinstance(schedulers, Mapping) and "type" not in schedulers:
             if not _schedules(schedulers):
                 self.faults.add(path, "there is no scheduler in it", _EXAMPLE)
@@ -173,7 +173,7 @@ class Reader:
         else:
             yield from self.listed(schedulers, path, None)
 
-    def listed(self, schedulers: Any, path: str, optimizer: str | None) -> Iterator[Entry | None]:
+    def listed(self, schedulers: Any, path: str, optimizer: str | None) -> Iterator[SchedulerEntry | None]:
         if isinstance(schedulers, (list, tuple)):
             if not schedulers:
                 self.faults.add(path, "there is no scheduler in the list", _EXAMPLE)
@@ -182,9 +182,9 @@ class Reader:
         else:
             yield self.one(schedulers, path, optimizer)
 
-    def one(self, config: Any, path: str, optimizer: str | None) -> Entry | None:
+    def one(self, config: Any, path: str, optimizer: str | None) -> SchedulerEntry | None:
         """One scheduler's dict; None where it has a fault."""
-        if isinstance(config, Unreadable):
+        if isinstance(config, NeedsRunning):
             self.readable(config, path)
             return None
         if not isinstance(config, Mapping):
@@ -220,13 +220,13 @@ class Reader:
         if self.faults.count > before or field is None:
             return None
         complete = curve.complete(arguments)
-        for caution in cautions(curve, complete, converted_from_epochs=convert):
+        for caution in argument_cautions(curve, complete, converted_from_epochs=convert):
             self.warnings.append(f"{path}: {caution}")
-        return Entry(path, field, curve, complete, optimizer)
+        return SchedulerEntry(path, field, curve, complete, optimizer)
 
     def of_user(
         self, own: UserClass, given: dict[str, Any], by_epoch: bool, convert: bool, path: str, optimizer: str | None
-    ) -> Entry | None:
+    ) -> SchedulerEntry | None:
         """A scheduler of a user's class, as the rule that it was seen to be."""
         clock = self.run.clock
         if convert and clock.epoch_length is None:
@@ -245,29 +245,29 @@ class Reader:
         except InvalidArgument as refusal:
             self.faults.refuse(path, refusal)
             return None
-        row = Curve("", "", (), lambda _: (), lambda _: {}, lambda _: seen.rule)
+        row = SchedulerRow("", "", (), lambda _: (), lambda _: {}, lambda _: seen.rule)
         arguments = {"begin": seen.begin, "end": seen.end, "by_epoch": seen.by_epoch}
-        return Entry(path, seen.field, row, arguments, optimizer)
+        return SchedulerEntry(path, seen.field, row, arguments, optimizer)
 
-    def curve(self, config: Mapping[str, Any], path: str) -> tuple[Curve, str] | None:
+    def curve(self, config: Mapping[str, Any], path: str) -> tuple[SchedulerRow, str] | None:
         kind_of = config.get("type")
         if isinstance(kind_of, type):
             named = kind_of.__module__.startswith(("mmengine.", "paramsched."))
             kind_of = kind_of.__name__ if named else f"{kind_of.__module__}.{kind_of.__qualname__}"
         if not isinstance(kind_of, str):
-            if "type" not in config or not isinstance(kind_of, Unreadable):
+            if "type" not in config or not isinstance(kind_of, NeedsRunning):
                 found = "type is missing" if "type" not in config else f"type is {_text(kind_of)}"
                 self.faults.add(child_path(path, "type"), found, _EXAMPLE)
             return None
         scope, _, name = kind_of.rpartition(".")
-        found_class = class_of(name) if scope in ("", *SCOPES) else None
+        found_class = row_of_class(name) if scope in ("", *SCOPES) else None
         if found_class is None:
             self.faults.add(child_path(path, "type"), *_unknown(kind_of, scope, name))
         return found_class
 
     def flag(self, given: Mapping[str, Any], name: str, default: bool, path: str) -> bool:
         value = given.get(name, default)
-        if not isinstance(value, (bool, Unreadable)):
+        if not isinstance(value, (bool, NeedsRunning)):
             self.faults.add(child_path(path, name), f"{_text(value)} is {_kind(value)}, not True or False")
             return default
         return value if isinstance(value, bool) else default
@@ -283,11 +283,11 @@ class Reader:
         try:
             return str(Field.of(asked))
         except InvalidArgument as refusal:
-            if not isinstance(asked, Unreadable):
+            if not isinstance(asked, NeedsRunning):
                 self.faults.refuse(child_path(path, "param_name"), refusal)
             return None
 
-    def names(self, curve: Curve, given: Mapping[str, Any], path: str, family: str) -> None:
+    def names(self, curve: SchedulerRow, given: Mapping[str, Any], path: str, family: str) -> None:
         known = [one.name for one in curve.arguments]
         for name in given:
             if name not in known:
@@ -302,14 +302,14 @@ class Reader:
             )
 
     def readable(self, value: Any, path: str) -> None:
-        if isinstance(value, Unreadable):
+        if isinstance(value, NeedsRunning):
             self.faults.add(path, str(value), "Write the value itself, or give the config as a dict from Python")
         elif isinstance(value, (list, tuple)):
             for index, one in enumerate(value):
                 self.readable(one, child_path(path, index))
 
     def filled(
-        self, curve: Curve, given: dict[str, Any], by_epoch: bool, convert: bool, path: str
+        self, curve: SchedulerRow, given: dict[str, Any], by_epoch: bool, convert: bool, path: str
     ) -> dict[str, Any] | None:
         """The arguments with the run's end where there is none, in the unit the scheduler ticks in."""
         arguments = dict(given)
@@ -345,10 +345,10 @@ class Reader:
             if length is None:
                 return curve.defaulted({**arguments, CONVERTED: True})
             with suppress(TypeError, ValueError, OverflowError):  # not numbers: the checks say which
-                arguments = converted(curve.counted, arguments, length)
+                arguments = arguments_in_iterations(curve.counted, arguments, length)
         return curve.defaulted(arguments)
 
-    def run_of(self, whole: Mapping[str, Any]) -> Run:
+    def run_of(self, whole: Mapping[str, Any]) -> ConfigRun:
         """The length of the run: what the config says, else the calendar."""
         facts = self.calendar
         length = facts.updates_per_epoch
@@ -356,21 +356,22 @@ class Reader:
         accumulation = accumulation or facts.accumulation or 1
         epochs, iterations = self.train_length(whole.get("train_cfg"))
         if iterations is not None:
-            return Run(Clock(length, None, iterations), Duration.of(iterations), accumulation)
+            return ConfigRun(RunLength(length, None, iterations), Duration.of(iterations), accumulation)
         if epochs is not None:
-            return Run(Clock(length, epochs, None), Duration.of(f"{epochs} epochs"), accumulation)
+            return ConfigRun(RunLength(length, epochs, None), Duration.of(f"{epochs} epochs"), accumulation)
         if facts.total is None:
-            return Run(Clock(length), None, accumulation)
+            return ConfigRun(RunLength(length), None, accumulation)
         total = Duration.of(facts.total)
         exact = dict(total.terms)
         if set(exact) == {"epochs"}:  # kept as written
             count = ceil(exact["epochs"])
-            return Run(Clock(length, count, None), total, accumulation)
+            return ConfigRun(RunLength(length, count, None), total, accumulation)
         horizon = facts.horizon
         assert horizon is not None
         if length is not None:
-            return Run(Clock(length, ceil(Fraction(horizon, length)), None), Duration.of(horizon), accumulation)
-        return Run(Clock(None, None, horizon), Duration.of(horizon), accumulation)
+            epochs = ceil(Fraction(horizon, length))
+            return ConfigRun(RunLength(length, epochs, None), Duration.of(horizon), accumulation)
+        return ConfigRun(RunLength(None, None, horizon), Duration.of(horizon), accumulation)
 
     def train_length(self, train: Any) -> tuple[int | None, int | None]:
         """Epochs and iterations of a train loop; MMEngine's own two take one of them each."""
@@ -399,7 +400,7 @@ class Reader:
     def whole_number(self, config: Any, path: str, name: str) -> int | None:
         """A count from 1 on that stands in a part of the config; None where there is none."""
         value = config.get(name) if isinstance(config, Mapping) else None
-        if isinstance(value, Unreadable):
+        if isinstance(value, NeedsRunning):
             self.readable(value, child_path(path, name))
             return None
         if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -409,7 +410,7 @@ class Reader:
             return None
         return int(value)
 
-    def look(self, entries: list[Entry], whole: Mapping[str, Any]) -> None:
+    def look(self, entries: list[SchedulerEntry], whole: Mapping[str, Any]) -> None:
         """Warn of what the entries do together."""
         optimizers = dict.fromkeys(entry.optimizer for entry in entries)
         for optimizer in optimizers:
@@ -417,7 +418,7 @@ class Reader:
             in_list = [(entry.curve, {**entry.arguments, "param_name": entry.field}) for entry in mine]
             clock = self.run.clock
             if "train_cfg" not in whole and clock.max_iters is not None:
-                clock = Clock(clock.epoch_length, ceil(clock.max_iters / (clock.epoch_length or 1)), None)
+                clock = RunLength(clock.epoch_length, ceil(clock.max_iters / (clock.epoch_length or 1)), None)
             for caution in list_cautions(in_list, clock):
                 index, _, text = caution[1:].partition("]: ")
                 self.warnings.append(f"{mine[int(index)].path}: {text}")
@@ -449,7 +450,7 @@ def _like_schedulers(value: Any) -> bool:
     name = _name_of(first.get("type")) if isinstance(first, Mapping) else None
     if name is not None and isinstance(first, Mapping) and user_class(first.get("type")) is not None:
         return True
-    return name is not None and (class_of(name) is not None or _nearest(name, class_names()) is not None)
+    return name is not None and (row_of_class(name) is not None or _nearest(name, class_names()) is not None)
 
 
 def _unknown(kind_of: str, scope: str, name: str) -> tuple[str, str]:
@@ -485,8 +486,8 @@ def _name_of(kind_of: Any) -> str | None:
 
 
 def _text(value: Any) -> str:
-    return str(value) if isinstance(value, Unreadable) else short_json(value)
+    return str(value) if isinstance(value, NeedsRunning) else short_json(value)
 
 
 def _kind(value: Any) -> str:
-    return "unreadable" if isinstance(value, Unreadable) else type_in_words(value)
+    return "unreadable" if isinstance(value, NeedsRunning) else type_in_words(value)

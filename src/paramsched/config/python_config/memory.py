@@ -7,8 +7,8 @@ understood gets hold of one it may change it at any time after, so from there on
 from collections.abc import Iterable
 from typing import Any, Final, final
 
-from paramsched.config._python.limits import MOST_DEPTH, Budget
-from paramsched.config._python.values import ATOMS, MUTABLE, BaseDict, Unreadable
+from paramsched.config.python_config.limits import MOST_DEPTH, Budget
+from paramsched.config.python_config.values import ATOMS, MUTABLE, BaseDict, NeedsRunning
 
 _MOST_LOOKED_AT: Final = 50_000
 
@@ -44,7 +44,7 @@ class Memory:
         self.doubts = 0
         """How often something was not understood so far; each could have raised an error."""
         # By identity; the objects are kept, so that no other takes their place.
-        self._lost: dict[int, tuple[object, Unreadable]] = {}
+        self._lost: dict[int, tuple[object, NeedsRunning]] = {}
         self._tuples: dict[int, object] = {}
 
     def seen(self, value: Any) -> Any:
@@ -55,7 +55,7 @@ class Memory:
                 return lost[1]
         return value
 
-    def lose(self, values: Iterable[Any], mark: Unreadable) -> None:
+    def lose(self, values: Iterable[Any], mark: NeedsRunning) -> None:
         """Unknown code has these from now on, and whatever is in them."""
         stack = list(values)
         while stack:
@@ -129,7 +129,7 @@ class Memory:
         if depth == 0:
             raise NotKnown
         value = self.seen(value)
-        if isinstance(value, Unreadable):
+        if isinstance(value, NeedsRunning):
             return value
         self.budget.spend(1 + len(value) // 4)
         if kind is dict:

@@ -12,7 +12,7 @@ _STEPS_PER_BYTE: Final = 2
 
 
 @final
-class Spent(BaseException):
+class BudgetSpent(BaseException):
     """The budget is used up. No `Exception`, so that no handler of Python's errors takes it for one."""
 
 
@@ -36,4 +36,4 @@ class Budget:
         """
         self.steps -= steps
         if self.steps < 0:
-            raise Spent
+            raise BudgetSpent

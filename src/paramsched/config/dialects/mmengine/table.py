@@ -43,7 +43,7 @@ class Argument:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ArgumentFault:
     """What is wrong with an argument, the built-in error MMEngine raises for it, and what to write in a config."""
 
     argument: str
@@ -54,7 +54,7 @@ class Fault:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Curve:
+class SchedulerRow:
     """A row of the table.
 
     Args:
@@ -69,7 +69,7 @@ class Curve:
     name: str
     meaning: str
     arguments: tuple[Argument, ...]
-    faults: Callable[[Arguments], Iterable[Fault]]
+    faults: Callable[[Arguments], Iterable[ArgumentFault]]
     derived: Callable[[Arguments], dict[str, Any]]
     rule: Callable[[Arguments], Rule] | None
 
@@ -88,7 +88,7 @@ class Curve:
         arguments = self.defaulted(given)
         return arguments | self.derived(arguments)
 
-    def check(self, arguments: Arguments) -> Iterator[Fault]:
+    def check(self, arguments: Arguments) -> Iterator[ArgumentFault]:
         """Everything that is wrong with complete arguments (before `derived`)."""
         endless = list(_finite_faults(arguments))
         if endless:
@@ -117,46 +117,46 @@ def is_finite(number: object) -> bool:
         return False
 
 
-def _finite_faults(arguments: Arguments) -> Iterator[Fault]:
+def _finite_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
     """Numbers that no curve can be drawn with: nan, infinity, more than a float holds."""
     for name, value in arguments.items():
         numbers = [one for one in (value if isinstance(value, (list, tuple)) else [value]) if _number(one)]
         if not all(map(is_finite, numbers)):
-            yield Fault(name, f"{name} is no finite number")
+            yield ArgumentFault(name, f"{name} is no finite number")
 
 
-def _window_faults(arguments: Arguments) -> Iterator[Fault]:
+def _window_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
     for name in ("begin", "end"):
         if not _number(arguments[name]):
-            yield Fault(name, f"{name}={arguments[name]!r} is no number", TypeError)
+            yield ArgumentFault(name, f"{name}={arguments[name]!r} is no number", TypeError)
             return
     begin, end, last = arguments["begin"], arguments["end"], arguments["last_step"]
     if end <= begin:
         message = f"end should be larger than begin, but got begin={begin}, end={end}"
-        yield Fault(
+        yield ArgumentFault(
             "end", message, instead=f"Write end={begin + 1} or more, or leave the scheduler out: the run is over"
         )
     if not isinstance(last, int) or isinstance(last, bool) or last < -1:
-        yield Fault("last_step", f"last_step={last!r} is not an integer from -1 on", AssertionError)
+        yield ArgumentFault("last_step", f"last_step={last!r} is not an integer from -1 on", AssertionError)
 
 
 def _number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
 
 
-def _numbers(arguments: Arguments, *names: str) -> Iterator[Fault]:
+def _numbers(arguments: Arguments, *names: str) -> Iterator[ArgumentFault]:
     for name in names:
         if not _number(arguments[name]):
-            yield Fault(name, f"{name}={arguments[name]!r} is no number", TypeError)
+            yield ArgumentFault(name, f"{name}={arguments[name]!r} is no number", TypeError)
 
 
-def _share(arguments: Arguments, name: str) -> Iterator[Fault]:
+def _share(arguments: Arguments, name: str) -> Iterator[ArgumentFault]:
     value = arguments[name]
     if not _number(value):
-        yield Fault(name, f"{name}={value!r} is no number", TypeError)
+        yield ArgumentFault(name, f"{name}={value!r} is no number", TypeError)
     elif not 0 <= value <= 1:
         instead = "Write 1 or less, as MMEngine wants it; a native plan may say constant(2.5)"
-        yield Fault(name, f"{name}={value!r} should be between 0 and 1", instead=instead)
+        yield ArgumentFault(name, f"{name}={value!r} should be between 0 and 1", instead=instead)
 
 
 def _window(arguments: Arguments) -> dict[str, Any]:
@@ -180,7 +180,7 @@ def _floor(arguments: Arguments) -> Level:
     return absolute(arguments["eta_min"] or 0.0) if ratio is None else float(ratio)
 
 
-def _floor_numbers(arguments: Arguments) -> Iterator[Fault]:
+def _floor_numbers(arguments: Arguments) -> Iterator[ArgumentFault]:
     for name in ("eta_min", "eta_min_ratio"):
         if arguments[name] is not None:
             yield from _numbers(arguments, name)
@@ -190,17 +190,17 @@ def _constant(arguments: Arguments) -> Rule:
     return rules.constant(float(arguments["factor"]), **_window(arguments))
 
 
-def _cosine_faults(arguments: Arguments) -> Iterator[Fault]:
+def _cosine_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
     yield from _floor_numbers(arguments)
     if arguments["eta_min"] is not None and arguments["eta_min_ratio"] is not None:
-        yield Fault(
+        yield ArgumentFault(
             "eta_min_ratio", "Either `eta_min` or `eta_min_ratio` should be specified, not both", AssertionError
         )
     length = arguments["T_max"]
     if length is not None and not _number(length):
-        yield Fault("T_max", f"T_max={length!r} is no number", TypeError)
+        yield ArgumentFault("T_max", f"T_max={length!r} is no number", TypeError)
     elif length is not None and length < 0:
-        yield Fault("T_max", f"T_max={length!r} is below 0")
+        yield ArgumentFault("T_max", f"T_max={length!r} is below 0")
 
 
 def _cosine_derived(arguments: Arguments) -> dict[str, Any]:
@@ -213,24 +213,25 @@ def _cosine(arguments: Arguments) -> Rule:
     return rules.cosine(_floor(arguments), over=_whole(arguments["T_max"]), **_window(arguments))
 
 
-def _restart_faults(arguments: Arguments) -> Iterator[Fault]:
+def _restart_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
     yield from _floor_numbers(arguments)
     if (arguments["eta_min"] is None) == (arguments["eta_min_ratio"] is None):
-        yield Fault("eta_min", "exactly one of `eta_min` and `eta_min_ratio` should be specified", AssertionError)
+        message = "exactly one of `eta_min` and `eta_min_ratio` should be specified"
+        yield ArgumentFault("eta_min", message, AssertionError)
     lists = {}
     for name in ("periods", "restart_weights"):
         value = arguments[name]
         if not isinstance(value, (list, tuple)) or not value or not all(_number(one) for one in value):
-            yield Fault(name, f"{name}={value!r} is no list of numbers", TypeError)
+            yield ArgumentFault(name, f"{name}={value!r} is no list of numbers", TypeError)
         else:
             lists[name] = value
     if len(lists) == 2 and len(lists["periods"]) != len(lists["restart_weights"]):
         counts = f"{len(lists['periods'])} and {len(lists['restart_weights'])} entries"
-        yield Fault(
+        yield ArgumentFault(
             "restart_weights", f"periods and restart_weights should have the same length, not {counts}", AssertionError
         )
     if "periods" in lists and not all(period > 0 for period in lists["periods"]):
-        yield Fault("periods", f"periods={lists['periods']!r}: each should be above 0")
+        yield ArgumentFault("periods", f"periods={lists['periods']!r}: each should be above 0")
 
 
 def _restart_derived(arguments: Arguments) -> dict[str, Any]:
@@ -250,17 +251,17 @@ def _linear(arguments: Arguments) -> Rule:
     return rules.linear(float(arguments["start_factor"]), float(arguments["end_factor"]), **_window(arguments))
 
 
-def _linear_faults(arguments: Arguments) -> Iterator[Fault]:
+def _linear_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
     yield from _share(arguments, "start_factor")
     yield from _share(arguments, "end_factor")
 
 
-def _multistep_faults(arguments: Arguments) -> Iterator[Fault]:
+def _multistep_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
     milestones = arguments["milestones"]
     if isinstance(milestones, (str, bytes)) or not isinstance(milestones, Iterable):
-        yield Fault("milestones", f"milestones={milestones!r} is no list of counts", TypeError)
+        yield ArgumentFault("milestones", f"milestones={milestones!r} is no list of counts", TypeError)
     elif not all(map(_number, milestones)):
-        yield Fault("milestones", f"milestones={milestones!r} are not all numbers", TypeError)
+        yield ArgumentFault("milestones", f"milestones={milestones!r} are not all numbers", TypeError)
     yield from _numbers(arguments, "gamma")
 
 
@@ -275,24 +276,25 @@ def _multistep(arguments: Arguments) -> Rule:
     return rules.multistep(reached, float(arguments["gamma"]), **_window(arguments))
 
 
-def _one_cycle_faults(arguments: Arguments) -> Iterator[Fault]:
+def _one_cycle_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
     total, share, strategy = arguments["total_steps"], arguments["pct_start"], arguments["anneal_strategy"]
     if total is not None and (not isinstance(total, int) or isinstance(total, bool) or total <= 0):
-        yield Fault("total_steps", f"Expected positive integer total_steps, but got {total}")
+        yield ArgumentFault("total_steps", f"Expected positive integer total_steps, but got {total}")
     if not isinstance(share, float) or not 0 <= share <= 1:
-        yield Fault("pct_start", f"Expected float between 0 and 1 pct_start, but got {share}")
+        yield ArgumentFault("pct_start", f"Expected float between 0 and 1 pct_start, but got {share}")
     if strategy not in ("cos", "linear"):
-        yield Fault("anneal_strategy", f'anneal_strategy must by one of "cos" or "linear", instead got {strategy}')
+        message = f'anneal_strategy must by one of "cos" or "linear", instead got {strategy}'
+        yield ArgumentFault("anneal_strategy", message)
     if not isinstance(arguments["three_phase"], (bool, int)):
-        yield Fault("three_phase", f"three_phase={arguments['three_phase']!r} is not True or False", TypeError)
+        yield ArgumentFault("three_phase", f"three_phase={arguments['three_phase']!r} is not True or False", TypeError)
     for name in ("div_factor", "final_div_factor"):
         if not _number(arguments[name]):
-            yield Fault(name, f"{name}={arguments[name]!r} is no number", TypeError)
+            yield ArgumentFault(name, f"{name}={arguments[name]!r} is no number", TypeError)
         elif arguments[name] <= 0:
-            yield Fault(name, f"{name}={arguments[name]!r} is not above 0")
+            yield ArgumentFault(name, f"{name}={arguments[name]!r} is not above 0")
     peaks = arguments["eta_max"]
     if not all(_number(one) for one in (peaks if isinstance(peaks, (list, tuple)) else [peaks])):
-        yield Fault("eta_max", f"eta_max={peaks!r} is no number and no list of them", TypeError)
+        yield ArgumentFault("eta_max", f"eta_max={peaks!r} is no number and no list of them", TypeError)
 
 
 def _one_cycle_derived(arguments: Arguments) -> dict[str, Any]:
@@ -318,27 +320,28 @@ def _poly(arguments: Arguments) -> Rule:
     return rules.polynomial(float(arguments["power"]), floor, **_window(arguments))
 
 
-def _plateau_faults(arguments: Arguments) -> Iterator[Fault]:
+def _plateau_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
     yield from _numbers(arguments, "factor", "threshold", "patience", "cooldown", "eps")
     if _number(arguments["factor"]) and arguments["factor"] >= 1:
-        yield Fault("factor", f"Factor should be < 1.0, but got {arguments['factor']}")
+        yield ArgumentFault("factor", f"Factor should be < 1.0, but got {arguments['factor']}")
     if _number(arguments["threshold"]) and arguments["threshold"] < 0:
-        yield Fault("threshold", f"threshold {arguments['threshold']} should be >= 0")
+        yield ArgumentFault("threshold", f"threshold {arguments['threshold']} should be >= 0")
     if arguments["rule"] not in ("less", "greater"):
-        yield Fault("rule", f"mode {arguments['rule']} is unknown! Write 'less' or 'greater'")
+        yield ArgumentFault("rule", f"mode {arguments['rule']} is unknown! Write 'less' or 'greater'")
     if arguments["threshold_rule"] not in ("rel", "abs"):
-        yield Fault("threshold_rule", f"threshold mode {arguments['threshold_rule']} is unknown! Write 'rel' or 'abs'")
+        message = f"threshold mode {arguments['threshold_rule']} is unknown! Write 'rel' or 'abs'"
+        yield ArgumentFault("threshold_rule", message)
     if not arguments["by_epoch"]:
-        yield Fault("by_epoch", "it only supports by_epoch=True: it acts after validations", AssertionError)
+        yield ArgumentFault("by_epoch", "it only supports by_epoch=True: it acts after validations", AssertionError)
     floors = arguments["min_value"]
     if not all(_number(one) for one in (floors if isinstance(floors, (list, tuple)) else [floors])):
-        yield Fault("min_value", f"min_value={floors!r} is no number and no list of them", TypeError)
+        yield ArgumentFault("min_value", f"min_value={floors!r} is no number and no list of them", TypeError)
 
 
-def _step_faults(arguments: Arguments) -> Iterator[Fault]:
+def _step_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
     yield from _numbers(arguments, "step_size", "gamma")
     if _number(arguments["step_size"]) and arguments["step_size"] <= 0:
-        yield Fault("step_size", f"step_size={arguments['step_size']!r} is not above 0")
+        yield ArgumentFault("step_size", f"step_size={arguments['step_size']!r} is not above 0")
 
 
 def _step(arguments: Arguments) -> Rule:
@@ -352,7 +355,7 @@ def _whole(number: Any) -> Any:
 
 
 _ROWS = (
-    Curve(
+    SchedulerRow(
         "Constant",
         "multiply by `factor`, and undo it at the last tick of the window",
         (Argument("factor", 1 / 3, "in [0, 1]"), *_TAIL),
@@ -360,7 +363,7 @@ _ROWS = (
         _total_iters,
         _constant,
     ),
-    Curve(
+    SchedulerRow(
         "CosineAnnealing",
         "follow half a cosine wave down to the floor in `T_max`, and up again",
         (
@@ -373,7 +376,7 @@ _ROWS = (
         _cosine_derived,
         _cosine,
     ),
-    Curve(
+    SchedulerRow(
         "CosineRestart",
         "descend as a cosine to the floor in each period, beginning at its weight times the base value",
         (
@@ -387,7 +390,7 @@ _ROWS = (
         _restart_derived,
         _restart,
     ),
-    Curve(
+    SchedulerRow(
         "Exponential",
         "multiply by `gamma` at each tick",
         (Argument("gamma", ..., "ratio of one tick to the one before"), *_TAIL),
@@ -395,7 +398,7 @@ _ROWS = (
         _nothing,
         _exponential,
     ),
-    Curve(
+    SchedulerRow(
         "Linear",
         "scale along a straight line from `start_factor` to `end_factor`, reached at the last tick of the window",
         (
@@ -407,7 +410,7 @@ _ROWS = (
         _total_iters,
         _linear,
     ),
-    Curve(
+    SchedulerRow(
         "MultiStep",
         "multiply by `gamma` at each milestone",
         (
@@ -421,7 +424,7 @@ _ROWS = (
         _multistep_derived,
         _multistep,
     ),
-    Curve(
+    SchedulerRow(
         "OneCycle",
         "rise to `eta_max` and fall far below the first value, in absolute values",
         (
@@ -438,7 +441,7 @@ _ROWS = (
         _one_cycle_derived,
         _one_cycle,
     ),
-    Curve(
+    SchedulerRow(
         "Poly",
         "fall to `eta_min` as a power of the ticks left in the window",
         (Argument("eta_min", 0, "floor, as a value"), Argument("power", 1.0, "exponent"), *_TAIL),
@@ -446,7 +449,7 @@ _ROWS = (
         _total_iters,
         _poly,
     ),
-    Curve(
+    SchedulerRow(
         "ReduceOnPlateau",
         "multiply by `factor` when a metric has stopped improving",
         (
@@ -465,7 +468,7 @@ _ROWS = (
         _nothing,
         None,
     ),
-    Curve(
+    SchedulerRow(
         "Step",
         "multiply by `gamma` every `step_size` ticks",
         (
@@ -492,7 +495,7 @@ FAMILIES: Final = {"ParamScheduler": None, "LR": "lr", "Momentum": "momentum"}
 """What the classes of a curve end with, and the parameter each family schedules; None is an argument, `param_name`."""
 
 
-def class_of(name: str) -> tuple[Curve, str] | None:
+def row_of_class(name: str) -> tuple[SchedulerRow, str] | None:
     """The curve and the family of a class by its name; None where MMEngine has no such class."""
     for ending in FAMILIES:
         curve = CURVES.get(name.removesuffix(ending)) if name.endswith(ending) else None
@@ -503,10 +506,10 @@ def class_of(name: str) -> tuple[Curve, str] | None:
 
 def class_names() -> list[str]:
     """The names of the 29 classes."""
-    return [curve + ending for curve in CURVES for ending in FAMILIES if class_of(curve + ending)]
+    return [curve + ending for curve in CURVES for ending in FAMILIES if row_of_class(curve + ending)]
 
 
-def converted(curve_counted: Iterable[str], given: Arguments, epoch_length: int) -> dict[str, Any]:
+def arguments_in_iterations(curve_counted: Iterable[str], given: Arguments, epoch_length: int) -> dict[str, Any]:
     """Arguments in epochs as arguments in iterations: what `build_iter_from_epoch` and `convert_to_iter_based` do."""
     out = dict(given)
     for name in ("begin", "end"):
@@ -522,7 +525,9 @@ def converted(curve_counted: Iterable[str], given: Arguments, epoch_length: int)
     return out
 
 
-def cautions(curve: Curve, arguments: Arguments, *, converted_from_epochs: bool = False) -> Iterator[str]:
+def argument_cautions(
+    curve: SchedulerRow, arguments: Arguments, *, converted_from_epochs: bool = False
+) -> Iterator[str]:
     """What is legal and hardly meant, with cause and cure: rows 3, 10 and 35 of `docs/compat/divergences.md`."""
     in_epochs = arguments.get(CONVERTED, False)
     if curve.name in ("Linear", "Constant") and arguments["end"] - arguments["begin"] == 1 and not in_epochs:

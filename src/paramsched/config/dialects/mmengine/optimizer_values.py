@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from paramsched.config._mmengine_curves import is_finite
 from paramsched.config._optimizer_values import NO_BASES, Bases
-from paramsched.config._pyconfig import Unreadable
+from paramsched.config.dialects.mmengine.table import is_finite
+from paramsched.config.python_config.reading import NeedsRunning
 from paramsched.time import Calendar
 
 _DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -21,7 +21,7 @@ _DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
 """What torch's optimizers take where a config says nothing."""
 
 
-def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:
+def bases_in_config(data: Any, calendar: Calendar | None = None) -> Bases:
     """The optimizers' own values in a config, by the optimizer's name where there are several.
 
     Args:
@@ -30,7 +30,7 @@ def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:
     """
     wrapper = data.get("optim_wrapper") if isinstance(data, Mapping) else None
     unread = wrapper.get("optimizer") if isinstance(wrapper, Mapping) else wrapper
-    if isinstance(unread, Unreadable):
+    if isinstance(unread, NeedsRunning):
         return Bases((), "optim_wrapper", (f"optim_wrapper: {unread}; the optimizer's values are not known",))
     if not isinstance(wrapper, Mapping):
         return NO_BASES
@@ -63,7 +63,7 @@ def _values(config: Mapping[str, Any], path: str, notes: list[str]) -> dict[str,
     name = kind_of.__name__ if isinstance(kind_of, type) else str(kind_of)
     values = dict(_DEFAULTS.get(name.rpartition(".")[2], {}))
     for field, value in config.items():
-        if isinstance(value, Unreadable):
+        if isinstance(value, NeedsRunning):
             values.pop(field, None)
             notes.append(f"{path}.{field}: {value}; its base is not known")
         elif isinstance(value, (int, float)) and not isinstance(value, bool) and not is_finite(value):

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from paramsched.config._base_files import read_with_bases
-from paramsched.config._python.output import PublicValues
-from paramsched.config._python.values import Unreadable as Unreadable
-from paramsched.config._python_file import Names
+from paramsched.config.python_config.config_file import FileNames
+from paramsched.config.python_config.output import PublicValues
+from paramsched.config.python_config.values import NeedsRunning as NeedsRunning
 
 
 def read_python(text: str, source: str = "config", folder: Path | None = None) -> dict[str, Any]:
@@ -31,10 +31,10 @@ def read_python(text: str, source: str = "config", folder: Path | None = None) -
     return public_names(read_with_bases(text, source, file, ".py"))
 
 
-def public_names(names: Names) -> dict[str, Any]:
+def public_names(names: FileNames) -> dict[str, Any]:
     """The names for users; a module, a class or a function is marked, since it is no value."""
     public = PublicValues()
     return {
-        name: Unreadable(getattr(value, "line", 1), name) if name in names.imported else public.of(value)
+        name: NeedsRunning(getattr(value, "line", 1), name) if name in names.imported else public.of(value)
         for name, value in names.values.items()
     }

@@ -1,0 +1,18 @@
+"""The dialect of MMEngine: its `param_scheduler`, by itself or in a whole config, in Python, YAML or JSON.
+
+- one dict with `type` (a name or a class), a list of them, or a dict of lists by the names of several optimizers
+- counts are epochs where `by_epoch` is true (the default), else iterations; a plan calls those updates
+- a missing `end` is the end of the run: of `train_cfg`, else of the calendar
+- schedulers of one field combine as in MMEngine: the plan's line is a chain of windows where that is exact, and a
+  `recurrence` otherwise
+- `.py` files are followed without running them: assignments, loops, methods of lists and dicts, bases, variables
+"""
+
+from paramsched.config.dialects.mmengine.optimizer_values import bases_in_config as bases_of
+from paramsched.config.dialects.mmengine.plans import from_plan as from_plan
+from paramsched.config.dialects.mmengine.plans import read as read
+from paramsched.config.dialects.mmengine.plans import to_plan as to_plan
+from paramsched.config.dialects.mmengine.plans import to_plans as to_plans
+from paramsched.config.dialects.mmengine.plans import write as write
+
+__all__ = ["bases_of", "from_plan", "read", "to_plan", "to_plans", "write"]
