@@ -16,3 +16,4 @@ from paramsched.config.plan_files import load as load
 from paramsched.config.plan_files import load_with_bases as load_with_bases
 from paramsched.config.plan_files import loads as loads
 from paramsched.config.plan_files import loads_with_bases as loads_with_bases
+from paramsched.config.plan_files import plan_from as plan_from

@@ -88,20 +88,6 @@ def format_of(path: Path) -> str:
     return found
 
 
-def plan_of(
-    text: str,
-    format: str,
-    source: str,
-    *,
-    syntax: str | None = None,
-    shapes: Iterable[ShapeLike] = (),
-    calendar: Calendar | None = None,
-    base: BaseLike | None = None,
-) -> Plan:
-    """The plan a text says; `syntax` is what the file's suffix says where the format is a dialect."""
-    return loaded_from(text, format, source, syntax=syntax, shapes=shapes, calendar=calendar, base=base).plan
-
-
 def loaded_from(
     text: str,
     format: str,
@@ -112,7 +98,15 @@ def loaded_from(
     calendar: Calendar | None = None,
     base: BaseLike | None = None,
 ) -> Loaded:
-    """The plan a text says, and the optimizer's values that stand beside it."""
+    """The plan a text says, and the optimizer's values that stand beside it.
+
+    Args:
+        text: the whole text.
+        format: `"yaml"`, `"toml"`, `"json"`, or a dialect's name.
+        source: what faults call it.
+        syntax: what the file's suffix says, where the format is a dialect.
+        shapes, calendar, base: as in `load`.
+    """
     known_format(format)
     try:
         refuse_long_text(text, source)
@@ -167,7 +161,7 @@ def _syntax(format: str, suffix: str | None) -> tuple[Callable[[str, str], Any],
 def _read_back(plan: Plan, text: str, format: str, syntax: str | None) -> None:
     """Nothing is written that would not be read as the same plan: too large, too deep, a shape of one process only."""
     try:
-        same = plan_of(text, format, "the plan as text", syntax=syntax) == plan
+        same = loaded_from(text, format, "the plan as text", syntax=syntax).plan == plan
     except ConfigError as error:
         raise InvalidArgument(
             "dump(plan)", "; ".join(error.problems), "Make the plan smaller, or register its shapes"

@@ -1,20 +1,17 @@
 """Reading and writing plans: files and texts, every format."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
 
+from paramsched.config import native
 from paramsched.config._optimizer_values import Loaded
-from paramsched.config.file_formats import (
-    BaseLike,
-    format_of,
-    known_format,
-    loaded_from,
-    text_of,
-)
+from paramsched.config.file_formats import BaseLike, format_of, known_format, loaded_from, text_of
 from paramsched.config.plan_text import read_plan_text, syntax_of_suffix
 from paramsched.config.shape_names import ShapeLike
 from paramsched.config.whole_files import path_of_file, write_whole_file
-from paramsched.errors import InvalidArgument
+from paramsched.errors import InvalidArgument, shown
 from paramsched.plan import Plan
 from paramsched.time import Calendar
 
@@ -96,6 +93,35 @@ def loads_with_bases(
             f"loads({text!r:.40})", f"a {type(text).__name__} is no text", "Write ps.load(path) for a file"
         )
     return loaded_from(text, format, f"{format} text", shapes=shapes, calendar=calendar, base=base)
+
+
+def plan_from(given: Plan | Mapping[str, Any] | str | os.PathLike[str]) -> Plan:
+    """The plan itself, or the plan that a native mapping, a text or a file says.
+
+    Args:
+        given: a plan, a mapping as in a native file, its YAML text, or the path of a file. A text in one line that ends
+            in `.yaml`, `.yml`, `.toml` or `.json` is a path.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ConfigError: every fault at once, each with its path.
+        InvalidArgument: it is none of these.
+
+    >>> print(plan_from("lr: warmup('5%') >> cosine()"))
+    lr: warmup("5%") >> cosine()
+    >>> plan_from({"lr": 0.5}) == plan_from(Plan(lr=0.5))
+    True
+    """
+    if isinstance(given, Plan):
+        return given
+    if isinstance(given, Mapping):
+        return native.to_plan(given)
+    if isinstance(given, str):
+        is_file = "\n" not in given and syntax_of_suffix(Path(given)) is not None
+        return load(given) if is_file else loads(given)
+    if isinstance(given, os.PathLike):
+        return load(given)
+    raise InvalidArgument(f"plan_from({shown(given)})", "no Plan", "Write ps.Plan(lr=ps.cosine(to=0.1), horizon=1000)")
 
 
 def dump(plan: Plan, path: str | os.PathLike[str] | None = None, format: str | None = None) -> str | None:

@@ -13,7 +13,6 @@ and `ValuesHook` logs the value of every group.
 from collections.abc import Mapping
 from functools import cache, partial
 from math import ceil
-from pathlib import Path
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
@@ -22,7 +21,7 @@ import torch
 
 from paramsched.compat import mmengine as ours
 from paramsched.compat.mmengine import optimizers
-from paramsched.config import load, loads, native
+from paramsched.config import plan_from
 from paramsched.config.dialects.mmengine.table import INF, class_names
 from paramsched.engines._engine_facts import EngineFacts, PlanOptions
 from paramsched.engines._peer_classes import classes_on_demand, make_class
@@ -101,7 +100,8 @@ class _PlanScheduler:
         told = Calendar(**facts) if facts else None
         known = _facts_of_wrapper(optimizer, epoch_length, None if end is None or end >= INF else end)
         inner = optimizers.raw(optimizer)
-        self.scheduler: Scheduler = known.attach(inner, _plan(plan), PlanOptions(calendar=told, on_change=on_change))
+        options = PlanOptions(calendar=told, on_change=on_change)
+        self.scheduler: Scheduler = known.attach(inner, plan_from(plan), options)
         self._metrics = MetricRelay("PlanScheduler")
 
     @classmethod
@@ -203,16 +203,6 @@ def _facts_of_wrapper(optimizer: Any, epoch_length: int | None, epochs: int | No
         whole=False,  # MMEngine counts the batches of a cycle through the ends of epochs
         why={"steps_per_epoch": reason, "total": reason},
     )
-
-
-def _plan(plan: Plan | Mapping[str, Any] | str) -> Plan:
-    if isinstance(plan, Mapping):
-        return native.to_plan(dict(plan))
-    if isinstance(plan, str):
-        return (
-            load(plan) if "\n" not in plan and Path(plan).suffix in (".yaml", ".yml", ".toml", ".json") else loads(plan)
-        )
-    return plan
 
 
 def _values_by_key(schedulers: Any) -> dict[str, float]:

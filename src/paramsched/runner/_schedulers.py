@@ -4,7 +4,6 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias, final
 
 from torch.optim import Optimizer
@@ -13,7 +12,7 @@ from paramsched._trace import unique_labels
 from paramsched.compat.mmengine import OptimWrapper, build_param_scheduler, restore, unmeasured
 from paramsched.compat.mmengine.base import _ParamScheduler
 from paramsched.compat.mmengine.restore import argument_changes
-from paramsched.config import load, loads, native
+from paramsched.config import plan_from
 from paramsched.errors import ConfigError, InvalidArgument, PlanChanged, StateError
 from paramsched.fields import Field
 from paramsched.plan import Plan
@@ -73,15 +72,10 @@ def plan_in(config: Any, *, names: Sequence[str]) -> Plan | None:
         ConfigError: every fault of the text.
         FileNotFoundError: the file is not there.
     """
-    if isinstance(config, Plan):
-        return config
-    if isinstance(config, os.PathLike):
-        return load(config)
-    if isinstance(config, str):
-        is_file = "\n" not in config and Path(config).suffix in (".yaml", ".yml", ".toml", ".json")
-        return load(config) if is_file else loads(config)
+    if isinstance(config, (Plan, str, os.PathLike)):
+        return plan_from(config)
     named = isinstance(config, Mapping) and config and "type" not in config and not set(config) & set(names)
-    return native.to_plan(config) if named and _says_plan(config) else None
+    return plan_from(config) if named and _says_plan(config) else None
 
 
 def _says_plan(config: Mapping[str, Any]) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from paramsched import config
+from paramsched.config import native
 from paramsched.errors import ConfigError, InvalidArgument, PlanError
 from paramsched.feedback import plateau
 from paramsched.plan import Binding, Plan, Target
@@ -393,3 +394,30 @@ def test_what_is_no_text_is_not_read():
 
 def test_convert_goes_from_format_to_format():
     assert config.convert("lr: 0.5", "yaml", "json") == '{\n  "lr": "constant(0.5)"\n}\n'
+
+
+# ---------------------------------------------------------------- a plan in any form
+
+
+def test_a_plan_is_taken_in_any_form_that_says_it(tmp_path):
+    file = tmp_path / "plan.toml"
+    config.dump(PLAN, file)
+
+    forms = (PLAN, native.from_plan(PLAN), config.dump(PLAN), file, str(file))
+
+    assert [config.plan_from(form) for form in forms] == [PLAN] * len(forms)
+
+
+def test_a_text_of_one_line_that_ends_as_a_file_does_is_a_path(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        config.plan_from(str(tmp_path / "missing.yaml"))
+
+    assert config.plan_from("lr: 0.5  # as in\n# plan.yaml") == Plan(lr=0.5)
+
+
+@pytest.mark.parametrize("given", [None, 3, cosine()])
+def test_what_says_no_plan_is_refused_with_a_plan_to_write(given):
+    with pytest.raises(InvalidArgument, match="no Plan") as refusal:
+        config.plan_from(given)
+
+    assert "ps.Plan(lr=ps.cosine(to=0.1), horizon=1000)" in refusal.value.instead
