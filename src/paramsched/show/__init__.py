@@ -1,5 +1,10 @@
-"""Pictures of a plan: text, SVG, HTML, matplotlib and notebooks, from anything that has `Curves`."""
+"""Pictures of a plan: text, SVG, HTML, matplotlib and notebooks, from anything that has `Curves`.
 
+Every module of this package is imported, so that a file with a `@picture_format` in it is enough to add one.
+"""
+
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import TypeAlias
 
 from paramsched.show._curves import Curves as Curves
@@ -30,3 +35,6 @@ Drawable: TypeAlias = Curves
 Recorded: TypeAlias = RecordedCurves
 recorded = curves_from_values
 read_forward = simulate
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")

@@ -1,0 +1,58 @@
+"""The worked example of CONTRIBUTING.md, done: one file makes a format of pictures appear on the command line."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+(EXAMPLE,) = [
+    block
+    for block in re.findall(r"```python\n(.*?)```", (ROOT / "CONTRIBUTING.md").read_text(), re.DOTALL)
+    if "@picture_format" in block
+]
+
+
+@pytest.fixture(params=["the library", "a project"])
+def plot(request, tmp_path: Path):
+    """`paramsched plot` where the file lies in a copy of the library, or in a project that the command imports."""
+    source, more = ROOT / "src", ["--import", "vega_lite"]
+    if request.param == "the library":
+        shutil.copytree(source / "paramsched", tmp_path / "paramsched", ignore=shutil.ignore_patterns("__pycache__"))
+        source, more = tmp_path, []
+    (tmp_path / "paramsched" / "show" / "vega_lite.py" if not more else tmp_path / "vega_lite.py").write_text(EXAMPLE)
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "paramsched", "plot", *arguments, *more]
+        environment = {**os.environ, "PYTHONPATH": str(source)}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, cwd=tmp_path, check=False)
+
+    return run
+
+
+def test_the_example_of_a_picture_is_under_thirty_lines():
+    assert len(EXAMPLE.splitlines()) < 30
+
+
+def test_the_new_format_is_written_by_its_suffix_with_a_second_plan_over_it(plot, tmp_path):
+    drawn = plot("linear(1, 0.5)", "--horizon", "4", "--other", "constant(1)", "-o", "plan.vl.json")
+
+    assert (drawn.returncode, drawn.stderr) == (0, "")
+    (panel,) = json.loads((tmp_path / "plan.vl.json").read_text())["vconcat"]
+    assert panel["encoding"]["y"]["title"] == "lr × base"
+    assert [(one["update"], one["value"], one["curve"]) for one in panel["data"]["values"]] == [
+        *((t, 1 - t / 8, "group 0") for t in range(4)),
+        *((t, 1.0, "other plan group 0") for t in range(4)),
+    ]
+
+
+def test_the_new_format_is_named_where_a_suffix_is_not_known(plot):
+    refused = plot("linear(1, 0.5)", "--horizon", "3", "-o", "plan.gif")
+
+    assert refused.returncode == 2
+    assert "Write one of .svg, .html, .png, .pdf, .vl.json" in refused.stderr
