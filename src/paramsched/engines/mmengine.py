@@ -52,14 +52,14 @@ class _CountsUpdates:
         allow_checkpoints()
         self.count = count
         super().__init__(*args, **keywords)
-        _updates_seen[self] = optimizers.updates(self.optimizer)  # type: ignore[attr-defined]  # of the class that is mixed in
+        _updates_seen[self] = optimizers.counted_updates(self.optimizer)  # type: ignore[attr-defined]  # of the class that is mixed in
 
     def step(self, *args: Any, **keywords: Any) -> None:
         """Make a tick; with `count="updates"` one for each update since the last call."""
         if self.count == "batches" or self.by_epoch or self not in _updates_seen:  # type: ignore[attr-defined]  # as above
             super().step(*args, **keywords)  # type: ignore[misc]  # as above
             return
-        done = optimizers.updates(self.optimizer)  # type: ignore[attr-defined]  # as above
+        done = optimizers.counted_updates(self.optimizer)  # type: ignore[attr-defined]  # as above
         while _updates_seen[self] < done:
             super().step()  # type: ignore[misc]  # as above
             _updates_seen[self] += 1
@@ -99,7 +99,7 @@ class _PlanScheduler:
         self.optimizer = optimizer
         told = Calendar(**facts) if facts else None
         known = _facts_of_wrapper(optimizer, epoch_length, None if end is None or end >= INF else end)
-        inner = optimizers.raw(optimizer)
+        inner = optimizers.inner_optimizer(optimizer)
         options = PlanOptions(calendar=told, on_change=on_change)
         self.scheduler: Scheduler = known.attach(inner, plan_from(plan), options)
         self._metrics = MetricRelay("PlanScheduler")

@@ -164,7 +164,7 @@ def watched(optimizer):
 
 def counted_for_mmengine(optimizer):
     optimizers.start_counting(optimizer)
-    return lambda: optimizers.updates(optimizer)
+    return lambda: optimizers.counted_updates(optimizer)
 
 
 def scheduled(optimizer):

@@ -145,7 +145,7 @@ def counters(optimizer, plan):
     return {
         "optimizer": lambda: scheduler.last_epoch,
         "runner": lambda: len(count),
-        "mmengine": lambda: optimizers.updates(optimizer),
+        "mmengine": lambda: optimizers.counted_updates(optimizer),
     }
 
 

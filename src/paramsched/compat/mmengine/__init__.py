@@ -7,8 +7,8 @@ The same 29 classes with the same arguments; what differs is in docs/compat/dive
 
 from paramsched.compat.mmengine.base import _ParamScheduler as _ParamScheduler
 from paramsched.compat.mmengine.build import build_param_scheduler as build_param_scheduler
-from paramsched.compat.mmengine.curved import LRSchedulerMixin as LRSchedulerMixin
-from paramsched.compat.mmengine.curved import MomentumSchedulerMixin as MomentumSchedulerMixin
+from paramsched.compat.mmengine.end_of_run import scheduled_values as scheduled_values
+from paramsched.compat.mmengine.end_of_run import unmeasured as unmeasured
 from paramsched.compat.mmengine.lr_scheduler import ConstantLR as ConstantLR
 from paramsched.compat.mmengine.lr_scheduler import CosineAnnealingLR as CosineAnnealingLR
 from paramsched.compat.mmengine.lr_scheduler import CosineRestartLR as CosineRestartLR
@@ -41,6 +41,6 @@ from paramsched.compat.mmengine.param_scheduler import PolyParamScheduler as Pol
 from paramsched.compat.mmengine.param_scheduler import ReduceOnPlateauParamScheduler as ReduceOnPlateauParamScheduler
 from paramsched.compat.mmengine.param_scheduler import StepParamScheduler as StepParamScheduler
 from paramsched.compat.mmengine.registry import PARAM_SCHEDULERS as PARAM_SCHEDULERS
-from paramsched.compat.mmengine.report import scheduled_values as scheduled_values
-from paramsched.compat.mmengine.report import unmeasured as unmeasured
 from paramsched.compat.mmengine.restore import restore as restore
+from paramsched.compat.mmengine.rule_scheduler import LRSchedulerMixin as LRSchedulerMixin
+from paramsched.compat.mmengine.rule_scheduler import MomentumSchedulerMixin as MomentumSchedulerMixin

@@ -8,17 +8,17 @@ from typing import Any, ClassVar, Self
 from paramsched.compat._copies import by_value
 from paramsched.compat.mmengine import optimizers
 from paramsched.compat.mmengine.optimizers import OptimizerLike
-from paramsched.compat.mmengine.peers import LikePeers, Peer
+from paramsched.compat.mmengine.seen_as_peers import PeerAwareMeta, SeenAsPeer
 from paramsched.config.dialects.mmengine.table import INF, arguments_in_iterations
 from paramsched.errors import StateError
 from paramsched.user_warnings import warn_user
 
-_ORDER = "See more details at https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate"
-_CLASS = "_class"  # the key of a state that says whose it is; no attribute
+_ABOUT_ORDER = "See more details at https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate"
+CLASS_KEY = "_class"  # the key of a state that says whose it is; no attribute
 _log = logging.getLogger("paramsched")
 
 
-class _ParamScheduler(Peer, metaclass=LikePeers):
+class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
     """Schedule one entry of an optimizer's param groups; a subclass says the values in `_get_value`.
 
     Constructing makes the first tick at once; each `step()` makes one more. Between `begin` and `end` a tick asks
@@ -69,7 +69,7 @@ class _ParamScheduler(Peer, metaclass=LikePeers):
     ) -> None:
         self._attach(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
         optimizers.start_counting(optimizer)
-        self._step_found = optimizers.own_step(optimizer)
+        self._step_found = optimizers.shadowing_steps(optimizer)
         self._global_step = -1
         self.step()
 
@@ -77,17 +77,17 @@ class _ParamScheduler(Peer, metaclass=LikePeers):
         """Make one tick."""
         self._check_order()
         self._global_step += 1
-        self._adopt_groups()
+        self._take_in_late_groups()
         if self.begin <= self._position < self.end:
             self.last_step += 1
-            present = self._present()
+            present = self._present_values()
             if self.last_step == 0:
                 self._entry = present
             values = self._get_value()
             for index, (group, value) in enumerate(zip(self.optimizer.param_groups, values, strict=False)):
-                optimizers.write(group, self.param_name, value)
+                optimizers.write_value(group, self.param_name, value)
                 self.print_value(self.verbose, index, value)
-        self._last_value = self._present()
+        self._last_value = self._present_values()
 
     def _get_value(self) -> list[float]:
         """The value of each group at local tick `last_step`, from the present ones."""
@@ -102,7 +102,7 @@ class _ParamScheduler(Peer, metaclass=LikePeers):
     def print_value(self, is_verbose: bool, group: int, value: float) -> None:
         """Write a line that tells the value of a group."""
         if is_verbose:
-            _tell(f"Adjusting parameter value of group {group} to {value:.4e}.")
+            print_or_log(f"Adjusting parameter value of group {group} to {value:.4e}.")
 
     def __getstate__(self) -> Any:
         # Without what is found anew: the rows of a curve, and a function that shadows the optimizer's step.
@@ -115,7 +115,7 @@ class _ParamScheduler(Peer, metaclass=LikePeers):
     def state_dict(self) -> dict[str, Any]:
         """Everything but the optimizer as plain data, and the class it belongs to."""
         state = {key: by_value(value) for key, value in vars(self).items() if key != "optimizer"}
-        return {_CLASS: type(self).__name__} | state
+        return {CLASS_KEY: type(self).__name__} | state
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over a state, arguments included.
@@ -125,7 +125,7 @@ class _ParamScheduler(Peer, metaclass=LikePeers):
         Raises:
             StateError: the state of another class, or of another entry of the groups. Nothing is changed.
         """
-        changed = self._changes(state_dict)
+        changed = self._argument_changes(state_dict)
         if changed:
             told = ", ".join(f"{name}: {ours!r} -> {theirs!r}" for name, (ours, theirs) in changed.items())
             warn_user(
@@ -133,7 +133,7 @@ class _ParamScheduler(Peer, metaclass=LikePeers):
                 "Write paramsched.compat.mmengine.restore(…, on_change='new') to keep the new ones",
             )
         # What other versions of the peer kept besides, such as functions, is not ours.
-        known = {key: value for key, value in state_dict.items() if key != _CLASS and not callable(value)}
+        known = {key: value for key, value in state_dict.items() if key != CLASS_KEY and not callable(value)}
         vars(self).update(known)
 
     @classmethod
@@ -201,39 +201,39 @@ class _ParamScheduler(Peer, metaclass=LikePeers):
         initial = f"initial_{param_name}"
         groups = optimizer.param_groups
         for index, group in enumerate(groups):
-            optimizers.require_number(group, param_name)
+            optimizers.require_number_field(group, param_name)
             if last_step == -1:
-                group.setdefault(initial, optimizers.read(group, param_name))
+                group.setdefault(initial, optimizers.present_value(group, param_name))
             elif initial not in group:
                 raise KeyError(
                     f"param '{initial}' is not specified in param_groups[{index}] when resuming an optimizer"
                 )
-        self.base_values = [_number(group[initial]) for group in groups]
+        self.base_values = [_base_number(group[initial]) for group in groups]
         self.last_step = last_step
         if last_step >= 0:
             # Row 11: the ticks that were made before count for the window too.
             self._skipped = begin + last_step + 1
             self._entry = list(self.base_values)
 
-    def _present(self) -> list[Any]:
-        return [optimizers.read(group, self.param_name) for group in self.optimizer.param_groups]
+    def _present_values(self) -> list[Any]:
+        return [optimizers.present_value(group, self.param_name) for group in self.optimizer.param_groups]
 
     def _check_order(self) -> None:
         """At the first tick after construction: was `optimizer.step` called, and is it still the same?"""
         if self._global_step != 0:
             return
-        if optimizers.own_step(self.optimizer) != getattr(self, "_step_found", (None, None)):
+        if optimizers.shadowing_steps(self.optimizer) != getattr(self, "_step_found", (None, None)):
             warn_user(
                 "Seems like `optimizer.step()` has been overridden after parameter value scheduler initialization. "
-                f"Please, make sure to call `optimizer.step()` before `scheduler.step()`. {_ORDER}",
+                f"Please, make sure to call `optimizer.step()` before `scheduler.step()`. {_ABOUT_ORDER}",
             )
-        elif not (optimizers.has_stepped(self.optimizer) or optimizers.may_wait(self.optimizer)):
+        elif not (optimizers.has_stepped(self.optimizer) or optimizers.may_step_later(self.optimizer)):
             warn_user(
                 "Detected call of `scheduler.step()` before `optimizer.step()`. Call them in the opposite order: "
-                "otherwise the first value of the schedule is skipped. " + _ORDER,
+                "otherwise the first value of the schedule is skipped. " + _ABOUT_ORDER,
             )
 
-    def _adopt_groups(self) -> None:
+    def _take_in_late_groups(self) -> None:
         """Take in groups added since: their own value is their base, and they join at the present tick (row 34)."""
         groups = self.optimizer.param_groups
         bases = vars(self).get("base_values", groups)  # a subclass may do without
@@ -242,23 +242,23 @@ class _ParamScheduler(Peer, metaclass=LikePeers):
             return
         at = len(self.base_values) - (1 if optimizers.pseudo_group(self.optimizer) is not None else 0)
         for index, group in enumerate(groups[at : at + missing], start=at):
-            optimizers.require_number(group, self.param_name)
-            base = group.setdefault(f"initial_{self.param_name}", optimizers.read(group, self.param_name))
-            self.base_values.insert(index, _number(base))
+            optimizers.require_number_field(group, self.param_name)
+            base = group.setdefault(f"initial_{self.param_name}", optimizers.present_value(group, self.param_name))
+            self.base_values.insert(index, _base_number(base))
             if "_entry" in vars(self):
-                self._entry.insert(index, optimizers.read(group, self.param_name))
-            self._catch_up(index)
+                self._entry.insert(index, optimizers.present_value(group, self.param_name))
+            self._replay_for_group(index)
 
-    def _catch_up(self, index: int) -> None:
+    def _replay_for_group(self, index: int) -> None:
         """Bring the value of a new group to the present tick; a subclass that knows its formula does."""
 
-    def _changes(self, state: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    def _argument_changes(self, state: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
         """The arguments a state has differently, ours and theirs; a state of something else is refused."""
         if not isinstance(state, Mapping):
             raise StateError(
                 f"{type(self).__name__}: a {type(state).__name__} is no state. Give what state_dict() returned"
             )
-        whose = state.get(_CLASS, type(self).__name__)
+        whose = state.get(CLASS_KEY, type(self).__name__)
         if whose != type(self).__name__:
             raise StateError(
                 f"{type(self).__name__}.load_state_dict: this is the state of {whose}. "
@@ -283,22 +283,22 @@ class _ParamScheduler(Peer, metaclass=LikePeers):
         return {
             one: (ours[one], state[one])
             for one in self._configured
-            if one != "verbose" and one in ours and not _same(ours[one], state[one])
+            if one != "verbose" and one in ours and not _same_argument(ours[one], state[one])
         }
 
 
-def _same(ours: Any, theirs: Any) -> bool:
+def _same_argument(ours: Any, theirs: Any) -> bool:
     if isinstance(ours, (list, tuple)) and isinstance(theirs, (list, tuple)):
         return list(ours) == list(theirs)
     return bool(ours == theirs)
 
 
-def _number(value: Any) -> Any:
+def _base_number(value: Any) -> Any:
     """A base as a number of its own: a tensor in the group would change under it."""
     return value if isinstance(value, (int, float)) else float(value)
 
 
-def _tell(line: str) -> None:
+def print_or_log(line: str) -> None:
     """To the log of the library where it is heard, else to standard output: the user asked for the line."""
     if _log.isEnabledFor(logging.INFO) and _log.hasHandlers():
         _log.info(line)
@@ -306,6 +306,6 @@ def _tell(line: str) -> None:
         sys.stdout.write(line + "\n")
 
 
-def names_of(schedulers: Iterable[_ParamScheduler]) -> list[str]:
+def class_names_of(schedulers: Iterable[_ParamScheduler]) -> list[str]:
     """The classes of a list, for messages."""
     return [type(one).__name__ for one in schedulers]

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, overload
 
 from paramsched.compat.mmengine.base import _ParamScheduler
-from paramsched.compat.mmengine.curved import Curved
 from paramsched.compat.mmengine.optimizers import OptimizerLike
 from paramsched.compat.mmengine.registry import PARAM_SCHEDULERS
+from paramsched.compat.mmengine.rule_scheduler import RuleScheduler
 from paramsched.config.dialects.mmengine.run_length import RunLength, list_cautions
 from paramsched.user_warnings import warn_user
 
@@ -67,7 +67,7 @@ def build_param_scheduler(
     """
     clock = RunLength(epoch_length, max_epochs, max_iters)
     if not isinstance(optimizer, Mapping):
-        return _build(config, optimizer, clock, "")
+        return _build_list(config, optimizer, clock, "")
     if isinstance(config, Mapping) and "type" not in config:
         unknown = sorted(set(config) - set(optimizer))
         if unknown:
@@ -80,36 +80,36 @@ def build_param_scheduler(
             raise KeyError(
                 f"param_scheduler has nothing for {', '.join(map(repr, missing))}. Write {missing[0]}=None for none"
             )
-        return {name: _build(config[name], one, clock, f"{name}: ") for name, one in optimizer.items()}
-    if len(optimizer) > 1 and any(isinstance(one, _ParamScheduler) for one in _elements(config)):
+        return {name: _build_list(config[name], one, clock, f"{name}: ") for name, one in optimizer.items()}
+    if len(optimizer) > 1 and any(isinstance(one, _ParamScheduler) for one in _config_elements(config)):
         raise ValueError(
             "a built scheduler belongs to one optimizer, and it would be stepped once for each of "
             f"{', '.join(map(repr, optimizer))}. Write {{{next(iter(optimizer))!r}: [scheduler], …}}, or a dict"
         )
-    return {name: _build(config, one, clock, f"{name}: ") for name, one in optimizer.items()}
+    return {name: _build_list(config, one, clock, f"{name}: ") for name, one in optimizer.items()}
 
 
-def _elements(config: Any) -> list[Any]:
+def _config_elements(config: Any) -> list[Any]:
     if config is None:
         return []
     return list(config) if isinstance(config, (list, tuple)) else [config]
 
 
-def _build(config: Any, optimizer: OptimizerLike, clock: RunLength, where: str) -> list[_ParamScheduler]:
-    elements = _elements(config)
+def _build_list(config: Any, optimizer: OptimizerLike, clock: RunLength, where: str) -> list[_ParamScheduler]:
+    elements = _config_elements(config)
     kinds = {isinstance(one, _ParamScheduler) for one in elements}
     if len(kinds) == 2:
         raise TypeError(
             f"{where}param_scheduler mixes built schedulers and dicts. Write dicts only, or build all of them"
         )
-    built = [_one(element, index, optimizer, clock, where) for index, element in enumerate(elements)]
-    curved = [(one.curve, vars(one)) for one in built if isinstance(one, Curved)]
+    built = [_build_element(element, index, optimizer, clock, where) for index, element in enumerate(elements)]
+    curved = [(one.curve, vars(one)) for one in built if isinstance(one, RuleScheduler)]
     for caution in list_cautions(curved, clock):
         warn_user(f"{where}param_scheduler{caution}")
     return built
 
 
-def _one(element: Any, index: int, optimizer: OptimizerLike, clock: RunLength, where: str) -> _ParamScheduler:
+def _build_element(element: Any, index: int, optimizer: OptimizerLike, clock: RunLength, where: str) -> _ParamScheduler:
     if isinstance(element, _ParamScheduler):
         return element
     place = f"{where}param_scheduler[{index}]"
@@ -129,7 +129,7 @@ def _one(element: Any, index: int, optimizer: OptimizerLike, clock: RunLength, w
         arguments.setdefault("end", default_end)
     try:
         if convert:
-            return _converted(cls, optimizer, arguments, clock.epoch_length)
+            return _build_converted(cls, optimizer, arguments, clock.epoch_length)
         return cls(optimizer=optimizer, **arguments)  # type: ignore[no-any-return]  # what a config names
     except (ValueError, AssertionError, TypeError, KeyError) as error:
         # The same kind of error, and where it was found (row 38).
@@ -137,7 +137,7 @@ def _one(element: Any, index: int, optimizer: OptimizerLike, clock: RunLength, w
         raise type(error)(f"{place} ({cls.__name__}): {text}") from error
 
 
-def _converted(
+def _build_converted(
     cls: Any, optimizer: OptimizerLike, arguments: dict[str, Any], epoch_length: int | None
 ) -> _ParamScheduler:
     if not arguments.get("by_epoch", True):

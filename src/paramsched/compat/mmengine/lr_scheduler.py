@@ -1,7 +1,5 @@
 """The ten classes that schedule the learning rate."""
 
-from paramsched.compat.mmengine.curved import LRSchedulerMixin as LRSchedulerMixin
-from paramsched.compat.mmengine.curved import of_table
 from paramsched.compat.mmengine.param_scheduler import (
     ConstantParamScheduler,
     CosineAnnealingParamScheduler,
@@ -14,73 +12,55 @@ from paramsched.compat.mmengine.param_scheduler import (
     ReduceOnPlateauParamScheduler,
     StepParamScheduler,
 )
+from paramsched.compat.mmengine.rule_scheduler import LRSchedulerMixin as LRSchedulerMixin
+from paramsched.compat.mmengine.rule_scheduler import set_up_from_table
 
 
-@of_table
+@set_up_from_table
 class ConstantLR(LRSchedulerMixin, ConstantParamScheduler):
     """Multiply the learning rate by `factor`, and undo it at the last tick of the window."""
 
-    __slots__ = ()
 
-
-@of_table
+@set_up_from_table
 class CosineAnnealingLR(LRSchedulerMixin, CosineAnnealingParamScheduler):
     """Let the learning rate follow half a cosine wave down to the floor in `T_max` ticks, and up again."""
 
-    __slots__ = ()
 
-
-@of_table
+@set_up_from_table
 class CosineRestartLR(LRSchedulerMixin, CosineRestartParamScheduler):
     """Let the learning rate descend as a cosine in each period, beginning at its weight times the base value."""
 
-    __slots__ = ()
 
-
-@of_table
+@set_up_from_table
 class ExponentialLR(LRSchedulerMixin, ExponentialParamScheduler):
     """Multiply the learning rate by `gamma` at each tick."""
 
-    __slots__ = ()
 
-
-@of_table
+@set_up_from_table
 class LinearLR(LRSchedulerMixin, LinearParamScheduler):
     """Scale the learning rate along a straight line from `start_factor` to `end_factor`."""
 
-    __slots__ = ()
 
-
-@of_table
+@set_up_from_table
 class MultiStepLR(LRSchedulerMixin, MultiStepParamScheduler):
     """Multiply the learning rate by `gamma` at each milestone."""
 
-    __slots__ = ()
 
-
-@of_table
+@set_up_from_table
 class OneCycleLR(LRSchedulerMixin, OneCycleParamScheduler):
     """Let the learning rate rise to `eta_max` and fall far below its first value."""
 
-    __slots__ = ()
 
-
-@of_table
+@set_up_from_table
 class PolyLR(LRSchedulerMixin, PolyParamScheduler):
     """Let the learning rate fall to `eta_min` as a power of the ticks left."""
 
-    __slots__ = ()
 
-
-@of_table
+@set_up_from_table
 class ReduceOnPlateauLR(LRSchedulerMixin, ReduceOnPlateauParamScheduler):
     """Multiply the learning rate by `factor` when a metric has stopped improving."""
 
-    __slots__ = ()
 
-
-@of_table
+@set_up_from_table
 class StepLR(LRSchedulerMixin, StepParamScheduler):
     """Multiply the learning rate by `gamma` every `step_size` ticks."""
-
-    __slots__ = ()

@@ -7,21 +7,19 @@ import numpy as np
 
 from paramsched.compat.group_fields import ParamGroup
 from paramsched.compat.mmengine import optimizers
-from paramsched.compat.mmengine.curved import Curved, of_table
 from paramsched.compat.mmengine.optimizers import OptimizerLike
+from paramsched.compat.mmengine.rule_scheduler import RuleScheduler, set_up_from_table
 from paramsched.schedules.rules import one_cycle_values
 
 
-@of_table
-class OneCycleParamScheduler(Curved):
+@set_up_from_table
+class OneCycleParamScheduler(RuleScheduler):
     """Rise from `eta_max / div_factor` to `eta_max` and fall far below, in absolute values.
 
     Constructing overwrites `initial_lr`, and writes `max_lr` and `min_lr`, in each group; the curve is drawn through
     them. At `total_steps` the last value is held, after it `step()` is a ValueError. Rows 4-7 of
     docs/compat/divergences.md.
     """
-
-    __slots__ = ()
 
     eta_max: float | Sequence[float]
     total_steps: int
@@ -31,22 +29,22 @@ class OneCycleParamScheduler(Curved):
     final_div_factor: float
     three_phase: bool
 
-    def _prepare(self, optimizer: OptimizerLike, param_name: str, last_step: int) -> None:
+    def _write_into_groups(self, optimizer: OptimizerLike, param_name: str, last_step: int) -> None:
         if param_name != "lr":
             raise AssertionError(
                 f"OneCycle only works for learning rate updating, but got param_name={param_name!r}. Write 'lr'"
             )
-        peaks = self._peaks(optimizer)
+        peaks = self._peak_of_groups(optimizer)
         if last_step == -1:
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
-                self._mark(group, peak)
+                self._write_ends(group, peak)
 
-    def _mark(self, group: ParamGroup, peak: float) -> None:
+    def _write_ends(self, group: ParamGroup, peak: float) -> None:
         group["initial_lr"] = peak / self.div_factor
         group["max_lr"] = peak
         group["min_lr"] = group["initial_lr"] / self.final_div_factor
 
-    def _peaks(self, optimizer: OptimizerLike) -> list[float]:
+    def _peak_of_groups(self, optimizer: OptimizerLike) -> list[float]:
         groups = len(optimizer.param_groups)
         if not isinstance(self.eta_max, (list, tuple)):
             return [self.eta_max] * groups  # type: ignore[list-item]  # a list was asked for above
@@ -66,9 +64,9 @@ class OneCycleParamScheduler(Curved):
                 f"Tried to step {self.last_step + 1} times. The specified number of total steps is {self.total_steps}. "
                 "Give `end`, or a longer total_steps"
             )
-        return [self._value(group) for group in self.optimizer.param_groups]
+        return [self._value_of_group(group) for group in self.optimizer.param_groups]
 
-    def _value(self, group: Any) -> float:
+    def _value_of_group(self, group: Any) -> float:
         return float(
             one_cycle_values(
                 np.array([float(self.last_step)]),
@@ -82,8 +80,8 @@ class OneCycleParamScheduler(Curved):
             )[0]
         )
 
-    def _catch_up(self, index: int) -> None:
+    def _replay_for_group(self, index: int) -> None:
         # A group that comes later joins the cycle of the last one that was there.
         group = self.optimizer.param_groups[index]
-        self._mark(group, self.eta_max[-1] if isinstance(self.eta_max, (list, tuple)) else self.eta_max)  # type: ignore[arg-type]  # a list was asked for
+        self._write_ends(group, self.eta_max[-1] if isinstance(self.eta_max, (list, tuple)) else self.eta_max)  # type: ignore[arg-type]  # a list was asked for
         self.base_values[index] = group["initial_lr"]

@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from paramsched.compat.mmengine.peers import Peer
+from paramsched.compat.mmengine.seen_as_peers import SeenAsPeer
 
 
-class OptimWrapper(Peer):
+class OptimWrapper(SeenAsPeer):
     """Hold an optimizer; update every `accumulative_counts` batches; clip gradients before.
 
     Over an optimizer with several groups `param_groups` has one more at its end, made of the optimizer's defaults: it
@@ -139,7 +139,7 @@ class OptimWrapper(Peer):
 
     def get_momentum(self) -> dict[str, list[float]]:
         """The momentum of each group: SGD's, or Adam's `betas[0]`; 0 where there is none."""
-        return {"momentum": [_momentum(group) for group in self.optimizer.param_groups]}
+        return {"momentum": [_momentum_of(group) for group in self.optimizer.param_groups]}
 
     def state_dict(self) -> dict[str, Any]:
         """The optimizer's state, with the pseudo group."""
@@ -184,7 +184,7 @@ class OptimWrapper(Peer):
             self.clip_func(having, **self.clip_kwargs)
 
 
-def _momentum(group: Mapping[str, Any]) -> float:
+def _momentum_of(group: Mapping[str, Any]) -> float:
     if "momentum" in group:
         return float(group["momentum"])
     return float(group["betas"][0]) if "betas" in group else 0.0

@@ -42,7 +42,7 @@ def require_optimizer(optimizer: object) -> None:
         )
 
 
-def raw(optimizer: Any) -> Optimizer | None:
+def inner_optimizer(optimizer: Any) -> Optimizer | None:
     """The torch optimizer inside; None where a wrapper holds something else."""
     seen = 0
     while isinstance(optimizer, Wrapper) and seen < 10:
@@ -57,7 +57,7 @@ def pseudo_group(optimizer: Any) -> ParamGroup | None:
 
 def start_counting(optimizer: Any) -> None:
     """Count updates from here on."""
-    inner = raw(optimizer)
+    inner = inner_optimizer(optimizer)
     if inner is None:
         return
     if inner not in _updates:
@@ -68,30 +68,30 @@ def start_counting(optimizer: Any) -> None:
 
 def has_stepped(optimizer: Any) -> bool:
     """Whether the optimizer was stepped since `start_counting`, as far as can be told; a skipped step is one here."""
-    inner = raw(optimizer)
+    inner = inner_optimizer(optimizer)
     return inner is None or inner not in _steps or _steps[inner] > _since.get(inner, 0)
 
 
-def updates(optimizer: Any) -> int:
+def counted_updates(optimizer: Any) -> int:
     """How many updates were counted."""
-    inner = raw(optimizer)
+    inner = inner_optimizer(optimizer)
     return 0 if inner is None else _updates.get(inner, 0)
 
 
-def may_wait(optimizer: Any) -> bool:
+def may_step_later(optimizer: Any) -> bool:
     """Whether a step of the scheduler may rightly come before the optimizer's: it accumulates, or a scaler may skip."""
     accumulates = getattr(optimizer, "_accumulative_counts", 1) > 1
     return accumulates or getattr(optimizer, "loss_scaler", None) is not None
 
 
-def own_step(optimizer: Any) -> tuple[Any, ...]:
+def shadowing_steps(optimizer: Any) -> tuple[Any, ...]:
     """What shadows `step` on the optimizer and on the one inside; functions that pass the call on do not count."""
-    holders: Sequence[Any] = (optimizer, raw(optimizer))
+    holders: Sequence[Any] = (optimizer, inner_optimizer(optimizer))
     found = (vars(one).get("step") for one in holders if one is not None)
     return tuple(None if getattr(step, "__wrapped__", None) is not None else step for step in found)
 
 
-def read(group: ParamGroup, name: str) -> Any:
+def present_value(group: ParamGroup, name: str) -> Any:
     """The value of a field; Adam's momentum is `betas[0]`, and a tensor gives the float it was last filled with."""
     value = group["betas"][0] if name == "momentum" and "betas" in group else group[name]
     if isinstance(value, torch.Tensor):
@@ -102,7 +102,7 @@ def read(group: ParamGroup, name: str) -> Any:
     return value
 
 
-def write(group: ParamGroup, name: str, value: Any) -> None:
+def write_value(group: ParamGroup, name: str, value: Any) -> None:
     """Set a field. Beside Adam's `betas[0]` an entry `momentum` says the same."""
     if name == "momentum" and "betas" in group:
         put_first_beta(group, value)
@@ -115,7 +115,7 @@ def write(group: ParamGroup, name: str, value: Any) -> None:
         _exact[entry] = float(value)
 
 
-def require_number(group: ParamGroup, name: str) -> None:
+def require_number_field(group: ParamGroup, name: str) -> None:
     """Refuse a field that is no number."""
     if not is_number(group[name]):
         raise TypeError(

@@ -3,34 +3,28 @@
 from collections.abc import Sequence
 
 from paramsched.compat.mmengine.base import _ParamScheduler as _ParamScheduler
-from paramsched.compat.mmengine.curved import Curved, of_table
 from paramsched.compat.mmengine.one_cycle import OneCycleParamScheduler as OneCycleParamScheduler
 from paramsched.compat.mmengine.plateau import ReduceOnPlateauParamScheduler as ReduceOnPlateauParamScheduler
+from paramsched.compat.mmengine.rule_scheduler import RuleScheduler, set_up_from_table
 from paramsched.config.dialects.mmengine.table import INF as INF
 
 
-@of_table
-class ConstantParamScheduler(Curved):
+@set_up_from_table
+class ConstantParamScheduler(RuleScheduler):
     """Multiply by `factor`, and undo it at the last tick of the window; a window of one tick is never undone."""
 
-    __slots__ = ()
 
-
-@of_table
-class CosineAnnealingParamScheduler(Curved):
+@set_up_from_table
+class CosineAnnealingParamScheduler(RuleScheduler):
     """Follow half a cosine wave down to the floor in `T_max` ticks, and up again.
 
     With the default `T_max` the window ends one tick before the floor (row 8 of docs/compat/divergences.md).
     """
 
-    __slots__ = ()
 
-
-@of_table
-class CosineRestartParamScheduler(Curved):
+@set_up_from_table
+class CosineRestartParamScheduler(RuleScheduler):
     """Descend as a cosine to the floor in each period, beginning at its weight times the base value."""
-
-    __slots__ = ()
 
     @staticmethod
     def get_position_from_periods(iteration: int, cumulative_periods: Sequence[int]) -> int | None:
@@ -42,39 +36,29 @@ class CosineRestartParamScheduler(Curved):
         return next((index for index, end in enumerate(cumulative_periods) if iteration < end), None)
 
 
-@of_table
-class ExponentialParamScheduler(Curved):
+@set_up_from_table
+class ExponentialParamScheduler(RuleScheduler):
     """Multiply by `gamma` at each tick."""
 
-    __slots__ = ()
 
-
-@of_table
-class LinearParamScheduler(Curved):
+@set_up_from_table
+class LinearParamScheduler(RuleScheduler):
     """Scale along a straight line from `start_factor` to `end_factor`, reached at the last tick of the window.
 
     Without `end` the window has 10**9 ticks and the factor stays at `start_factor`; torch's `LinearLR` takes 5.
     """
 
-    __slots__ = ()
 
-
-@of_table
-class MultiStepParamScheduler(Curved):
+@set_up_from_table
+class MultiStepParamScheduler(RuleScheduler):
     """Multiply by `gamma` at each milestone, counted from `begin`."""
 
-    __slots__ = ()
 
-
-@of_table
-class PolyParamScheduler(Curved):
+@set_up_from_table
+class PolyParamScheduler(RuleScheduler):
     """Fall to `eta_min` as a power of the ticks left, reached at the last tick of the window."""
 
-    __slots__ = ()
 
-
-@of_table
-class StepParamScheduler(Curved):
+@set_up_from_table
+class StepParamScheduler(RuleScheduler):
     """Multiply by `gamma` every `step_size` ticks, counted from `begin`."""
-
-    __slots__ = ()

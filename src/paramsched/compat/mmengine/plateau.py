@@ -5,21 +5,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from paramsched.compat.mmengine import optimizers
-from paramsched.compat.mmengine.base import _tell
-from paramsched.compat.mmengine.curved import Curved, of_table
+from paramsched.compat.mmengine.base import print_or_log
 from paramsched.compat.mmengine.optimizers import OptimizerLike
+from paramsched.compat.mmengine.rule_scheduler import RuleScheduler, set_up_from_table
 from paramsched.feedback.plateau import Plateau, PlateauState
 
 
-@of_table
-class ReduceOnPlateauParamScheduler(Curved):
+@set_up_from_table
+class ReduceOnPlateauParamScheduler(RuleScheduler):
     """Multiply the present values by `factor` when a metric has stopped improving.
 
     `step()` counts an epoch; `step(metrics)` looks at a validation's metrics and acts within the window. There is no
     base: whatever the value is, it is scaled. Rows 12-17 of docs/compat/divergences.md.
     """
-
-    __slots__ = ()
 
     need_val_args = True
 
@@ -33,16 +31,16 @@ class ReduceOnPlateauParamScheduler(Curved):
     min_value: float | Sequence[float]
     eps: float
 
-    def _begin(self, optimizer: OptimizerLike, param_name: str, tail: Mapping[str, Any]) -> None:
+    def _start_scheduler(self, optimizer: OptimizerLike, param_name: str, tail: Mapping[str, Any]) -> None:
         self._attach(optimizer, param_name, **tail)
         self._global_step = 0
-        self.min_values = self._floors(optimizer)
+        self.min_values = self._least_values(optimizer)
         self.best = self.rule_worse = math.inf if self.rule == "less" else -math.inf  # row 16
         self.num_bad_epochs = 0
         self.cooldown_counter = 0
         self.last_metric: float | None = None  # row 14: what the last validation said, and after which epoch
         self.last_metric_step: int | None = None
-        self._last_value = self._present()
+        self._last_value = self._present_values()
 
     def step(self, metrics: Mapping[str, Any] | None = None) -> None:
         """Count an epoch, or look at the metrics of a validation.
@@ -51,7 +49,7 @@ class ReduceOnPlateauParamScheduler(Curved):
             TypeError: metrics are no dict.
             KeyError: the monitored one is not among them. Nothing is changed then.
         """
-        self._adopt_groups()
+        self._take_in_late_groups()
         if metrics is None:
             self._global_step += 1
             return
@@ -63,15 +61,15 @@ class ReduceOnPlateauParamScheduler(Curved):
             if metrics.get(self.monitor) is None:  # row 17: before anything is changed
                 raise KeyError(f"Excepted key in {list(metrics)}, but got key {self.monitor} is not in dict")
             self.last_step += 1
-            self._observe(float(metrics[self.monitor]))
-        self._last_value = self._present()
+            self._count_metric(float(metrics[self.monitor]))
+        self._last_value = self._present_values()
 
     def print_value(self, is_verbose: bool, group: int, value: float) -> None:
         """Write a line that tells the value of a group, and when it was reduced."""
         if is_verbose:
-            _tell(f"Adjusting parameter value of group {group} to {value:.4e} in epoch {self.last_step}.")
+            print_or_log(f"Adjusting parameter value of group {group} to {value:.4e} in epoch {self.last_step}.")
 
-    def _observe(self, metric: float) -> None:
+    def _count_metric(self, metric: float) -> None:
         # Whether to reduce is the kernel's decision; by how much is a matter of the present value.
         decision = Plateau(
             self.monitor,
@@ -91,19 +89,19 @@ class ReduceOnPlateauParamScheduler(Curved):
         self.num_bad_epochs, self.cooldown_counter = state.bad, state.cooling
         self.last_metric, self.last_metric_step = metric, self._global_step
         if state.factor < 1:
-            self._reduce()
+            self._reduce_values()
 
-    def _reduce(self) -> None:
+    def _reduce_values(self) -> None:
         for index, (group, value) in enumerate(zip(self.optimizer.param_groups, self._get_value(), strict=False)):
-            if optimizers.read(group, self.param_name) - value > self.eps:
-                optimizers.write(group, self.param_name, value)
+            if optimizers.present_value(group, self.param_name) - value > self.eps:
+                optimizers.write_value(group, self.param_name, value)
                 self.print_value(self.verbose, index, value)
 
     def _get_value(self) -> list[float]:
-        reduced = (float(value) * self.factor for value in self._present())
+        reduced = (float(value) * self.factor for value in self._present_values())
         return [max(value, floor) for value, floor in zip(reduced, self.min_values, strict=False)]
 
-    def _floors(self, optimizer: OptimizerLike) -> list[float]:
+    def _least_values(self, optimizer: OptimizerLike) -> list[float]:
         groups = len(optimizer.param_groups)
         if not isinstance(self.min_value, (list, tuple)):
             return [self.min_value] * groups  # type: ignore[list-item]  # a list was asked for above
@@ -112,7 +110,7 @@ class ReduceOnPlateauParamScheduler(Curved):
             raise ValueError(f"expected {real} min_values, got {len(self.min_value)}. Give one for each group")
         return [*self.min_value, self.min_value[-1]][:groups]
 
-    def _catch_up(self, index: int) -> None:
+    def _replay_for_group(self, index: int) -> None:
         self.min_values.insert(index, self.min_values[-1])
 
     @classmethod

@@ -7,12 +7,12 @@ from typing import Any, Final, TypeVar, overload
 
 from paramsched.compat.mmengine import lr_scheduler, momentum_scheduler, param_scheduler
 from paramsched.compat.mmengine.base import _ParamScheduler
-from paramsched.compat.mmengine.probe import probe
+from paramsched.compat.mmengine.rule_of_user_class import rule_of_user_class
 from paramsched.config.dialects.mmengine.table import SCOPES, class_names
 from paramsched.config.user_classes import FINDERS, UserClass
 from paramsched.errors import nearest
 
-_Class = TypeVar("_Class", bound=type)
+_AnyClass = TypeVar("_AnyClass", bound=type)
 
 
 class Registry:
@@ -36,14 +36,14 @@ class Registry:
     @overload
     def register_module(
         self, name: str | list[str] | None = None, force: bool = False, module: None = None
-    ) -> Callable[[_Class], _Class]: ...
+    ) -> Callable[[_AnyClass], _AnyClass]: ...
     @overload
     def register_module(
-        self, name: str | list[str] | None = None, force: bool = False, *, module: _Class
-    ) -> _Class: ...
+        self, name: str | list[str] | None = None, force: bool = False, *, module: _AnyClass
+    ) -> _AnyClass: ...
     def register_module(
-        self, name: str | list[str] | None = None, force: bool = False, module: _Class | None = None
-    ) -> _Class | Callable[[_Class], _Class]:
+        self, name: str | list[str] | None = None, force: bool = False, module: _AnyClass | None = None
+    ) -> _AnyClass | Callable[[_AnyClass], _AnyClass]:
         """Make a class usable by name: `@PARAM_SCHEDULERS.register_module()` above it.
 
         Args:
@@ -55,7 +55,7 @@ class Registry:
             KeyError: the name is taken.
         """
 
-        def keep(cls: _Class) -> _Class:
+        def keep(cls: _AnyClass) -> _AnyClass:
             names = [cls.__name__] if name is None else [name] if isinstance(name, str) else name
             for one in names:
                 if one in self._classes and not force:
@@ -100,7 +100,7 @@ class Registry:
         return len(self._classes)
 
 
-def _of_packages(name: str) -> type[Any] | None:
+def _class_of_packages(name: str) -> type[Any] | None:
     """What packages have put into MMEngine's own registries by a name; nothing is imported for it."""
     scope, _, bare = name.rpartition(".")
     peer = sys.modules.get("mmengine.registry")
@@ -113,24 +113,24 @@ def _of_packages(name: str) -> type[Any] | None:
     return None
 
 
-PARAM_SCHEDULERS: Final = Registry("parameter scheduler", elsewhere=_of_packages)
+PARAM_SCHEDULERS: Final = Registry("parameter scheduler", elsewhere=_class_of_packages)
 """Scheduler classes by name: the 29, and those of users."""
 
 
-def _users_class(kind: object) -> UserClass | None:
+def _user_class_named(kind: object) -> UserClass | None:
     """A scheduler class of a user's, by its name in our registry or in MMEngine's, or by itself."""
     cls = kind if isinstance(kind, type) else None
     if isinstance(kind, str):
         own = PARAM_SCHEDULERS.get(kind)
         # A class of the table may have a namesake that a package registered.
-        cls = own if own is not None and not own.__module__.startswith(_OF_TABLE) else _of_packages(kind)
-    if cls is None or not issubclass(cls, _ParamScheduler) or cls.__module__.startswith(_OF_TABLE):
+        cls = own if own is not None and not own.__module__.startswith(_TABLE_MODULES) else _class_of_packages(kind)
+    if cls is None or not issubclass(cls, _ParamScheduler) or cls.__module__.startswith(_TABLE_MODULES):
         return None
-    return partial(probe, cls)
+    return partial(rule_of_user_class, cls)
 
 
-_OF_TABLE = ("paramsched.compat.mmengine.", "mmengine.optim.scheduler")
-FINDERS.append(_users_class)
+_TABLE_MODULES = ("paramsched.compat.mmengine.", "mmengine.optim.scheduler")
+FINDERS.append(_user_class_named)
 
 for _module in (param_scheduler, lr_scheduler, momentum_scheduler):
     for _name in class_names():

@@ -6,8 +6,8 @@ from math import ceil
 from typing import Any, Literal, TypeAlias
 
 from paramsched.compat.mmengine import optimizers
-from paramsched.compat.mmengine.base import _CLASS, _ParamScheduler, names_of
-from paramsched.compat.mmengine.curved import Curved
+from paramsched.compat.mmengine.base import CLASS_KEY, _ParamScheduler, class_names_of
+from paramsched.compat.mmengine.rule_scheduler import RuleScheduler
 from paramsched.config.dialects.mmengine.run_length import RunLength
 from paramsched.config.dialects.mmengine.to_schedule import schedule_for
 from paramsched.errors import InvalidArgument, PlanChanged, StateError
@@ -54,22 +54,24 @@ def restore(
         raise InvalidArgument(f"restore(on_change={on_change!r})", "no policy", 'Write "new", "checkpoint" or "error"')
     if isinstance(schedulers, Mapping):
         if not isinstance(states, Mapping) or set(states) != set(schedulers):
-            raise StateError(f"restore: schedulers for {', '.join(schedulers)}; the checkpoint has {_names(states)}")
+            found = _state_names(states)
+            raise StateError(f"restore: schedulers for {', '.join(schedulers)}; the checkpoint has {found}")
         pairs = [(schedulers[name], states[name], f"{name}: ") for name in schedulers]
     else:
         pairs = [(schedulers, states, "")]
     # Everything is looked at before anything is changed.
-    changes = [_compared(mine, theirs, where) for mine, theirs, where in pairs]
-    lines = tuple(line for one in changes for line in _lines(one))
+    changes = [_compared_states(mine, theirs, where) for mine, theirs, where in pairs]
+    lines = tuple(line for one in changes for line in _difference_lines(one))
     if lines and on_change == "error":
         raise PlanChanged("restore: the checkpoint was made with other arguments:\n" + "\n".join(lines))
     for line in lines:
         _log.warning("%s (%s goes on)", line, "the new one" if on_change == "new" else "the checkpoint's")
     for (mine, theirs, _), changed in zip(pairs, changes, strict=True):
         for scheduler, state in zip(mine, theirs, strict=True):
-            _take(scheduler, state, whole=on_change == "checkpoint")
+            _take_over_state(scheduler, state, whole=on_change == "checkpoint")
         if on_change == "new":
-            _rewrite(mine, {scheduler.param_name for scheduler, _, found in changed if found}, epoch_length)
+            fields = {scheduler.param_name for scheduler, _, differences in changed if differences}
+            _write_present_values(mine, fields, epoch_length)
     return lines
 
 
@@ -80,20 +82,20 @@ def argument_changes(scheduler: _ParamScheduler, state: Mapping[str, Any]) -> di
         StateError: the state of another class, or of another entry of the groups.
     """
     if _ParamScheduler in type(scheduler).__mro__:
-        return scheduler._changes(state)
+        return scheduler._argument_changes(state)
     # One of MMEngine's own: what are arguments among its attributes it does not tell.
     return {}
 
 
-_Compared: TypeAlias = list[tuple[_ParamScheduler, str, dict[str, tuple[Any, Any]]]]
+_ComparedStates: TypeAlias = list[tuple[_ParamScheduler, str, dict[str, tuple[Any, Any]]]]
 
 
-def _compared(mine: Sequence[_ParamScheduler], theirs: Any, where: str) -> _Compared:
+def _compared_states(mine: Sequence[_ParamScheduler], theirs: Any, where: str) -> _ComparedStates:
     if not isinstance(theirs, Sequence) or len(mine) != len(theirs):
         count = len(theirs) if isinstance(theirs, Sequence) else "no list of"
         raise StateError(
-            f"restore: {where}{len(mine)} schedulers ({', '.join(names_of(mine))}), and the checkpoint has {count} "
-            "states. Build the schedulers it was saved from"
+            f"restore: {where}{len(mine)} schedulers ({', '.join(class_names_of(mine))}), and the checkpoint has "
+            f"{count} states. Build the schedulers it was saved from"
         )
     return [
         (scheduler, f"{where}[{index}] {type(scheduler).__name__}", argument_changes(scheduler, state))
@@ -101,7 +103,7 @@ def _compared(mine: Sequence[_ParamScheduler], theirs: Any, where: str) -> _Comp
     ]
 
 
-def _lines(compared: _Compared) -> list[str]:
+def _difference_lines(compared: _ComparedStates) -> list[str]:
     return [
         f"{place} {name}: {theirs!r} in the checkpoint, {ours!r} now"
         for _, place, found in compared
@@ -109,67 +111,65 @@ def _lines(compared: _Compared) -> list[str]:
     ]
 
 
-def _take(scheduler: _ParamScheduler, state: Mapping[str, Any], *, whole: bool) -> None:
+def _take_over_state(scheduler: _ParamScheduler, state: Mapping[str, Any], *, whole: bool) -> None:
     if _ParamScheduler not in type(scheduler).__mro__:
-        scheduler.load_state_dict({key: value for key, value in state.items() if key != _CLASS})
+        scheduler.load_state_dict({key: value for key, value in state.items() if key != CLASS_KEY})
         return
     if whole:
-        vars(scheduler).update({key: value for key, value in state.items() if key != _CLASS and not callable(value)})
+        vars(scheduler).update({key: value for key, value in state.items() if key != CLASS_KEY and not callable(value)})
         return
     told = set(scheduler._configured)
-    if isinstance(scheduler, Curved):
-        told |= set(scheduler.curve.complete(_arguments(scheduler))) - set(_CLOCK)
+    if isinstance(scheduler, RuleScheduler):
+        told |= set(scheduler.curve.complete(_kept_arguments(scheduler))) - set(_CLOCK)
         taken: tuple[str, ...] = (*_CLOCK, *_SEEN)
     else:
         # Of a user's class only its arguments are known; whatever else it keeps is its memory.
-        taken = tuple(key for key in state if key not in told and key != _CLASS)
+        taken = tuple(key for key in state if key not in told and key != CLASS_KEY)
     vars(scheduler).update({key: state[key] for key in taken if key in state})
-    if isinstance(scheduler, Curved) and scheduler.curve.rule is not None:
+    if isinstance(scheduler, RuleScheduler) and scheduler.curve.rule is not None:
         # Where the window is another, other ticks were in it.
         within = min(scheduler._position, ceil(scheduler.end) - 1) - ceil(scheduler.begin)
         scheduler.last_step = max(within, -1)
 
 
-def _arguments(scheduler: Curved) -> dict[str, Any]:
+def _kept_arguments(scheduler: RuleScheduler) -> dict[str, Any]:
     held = vars(scheduler)
     return {one.name: held[one.name] for one in scheduler.curve.arguments if one.name in held}
 
 
-def _rewrite(schedulers: Sequence[_ParamScheduler], fields: set[str], epoch_length: int | None) -> None:
+def _write_present_values(schedulers: Sequence[_ParamScheduler], fields: set[str], epoch_length: int | None) -> None:
     """Write what the new arguments give at the present time, where a formula says it."""
     for field in sorted(fields):
         mine = [scheduler for scheduler in schedulers if scheduler.param_name == field]
-        if not all(
-            isinstance(one, Curved) and one.curve.rule is not None and one._position == one._global_step for one in mine
-        ):
+        curved = [one for one in mine if isinstance(one, RuleScheduler) and one.curve.rule is not None]
+        if len(curved) < len(mine) or any(one._position != one._global_step for one in curved):
             _log.warning("%s: the present value stays; a formula for it is not known", field)
             continue
-        curved = [one for one in mine if isinstance(one, Curved)]
-        length = epoch_length or _length(curved)
+        length = epoch_length or _find_epoch_length(curved)
         if length is None:
             _log.warning("%s: the present value stays; give epoch_length to compute it", field)
             continue
         now = max(one._global_step * (length if one.by_epoch else 1) for one in curved)
         for index, group in enumerate(curved[0].optimizer.param_groups):
-            together = [(one.curve, _of_group(one, index)) for one in curved]
+            together = [(one.curve, _arguments_of_group(one, index)) for one in curved]
             schedule = schedule_for(together, RunLength(length))
             if not schedule.is_resolved:
                 schedule = resolve(schedule, Calendar(steps_per_epoch=length, total=now + 1))
             value = schedule(now, base=float(curved[0].base_values[index]))
-            optimizers.write(group, field, value)
+            optimizers.write_value(group, field, value)
         for one in curved:
-            one._last_value = one._present()
+            one._last_value = one._present_values()
 
 
-def _of_group(scheduler: Curved, index: int) -> dict[str, Any]:
-    arguments = scheduler.curve.complete(_arguments(scheduler))
+def _arguments_of_group(scheduler: RuleScheduler, index: int) -> dict[str, Any]:
+    arguments = scheduler.curve.complete(_kept_arguments(scheduler))
     peaks = arguments.get("eta_max")
     if isinstance(peaks, (list, tuple)):
         arguments["eta_max"] = peaks[min(index, len(peaks) - 1)]
     return arguments
 
 
-def _length(schedulers: Sequence[_ParamScheduler]) -> int | None:
+def _find_epoch_length(schedulers: Sequence[_ParamScheduler]) -> int | None:
     """Iterations in an epoch, from how often each kind has ticked."""
     epochs = {one._global_step for one in schedulers if one.by_epoch}
     iterations = {one._global_step for one in schedulers if not one.by_epoch}
@@ -179,5 +179,5 @@ def _length(schedulers: Sequence[_ParamScheduler]) -> int | None:
     return ticks // passes if passes and ticks % passes == 0 else None
 
 
-def _names(states: Any) -> str:
+def _state_names(states: Any) -> str:
     return ", ".join(map(str, states)) if isinstance(states, Mapping) else f"a {type(states).__name__}"

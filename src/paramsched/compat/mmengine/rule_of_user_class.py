@@ -25,7 +25,9 @@ _ROUNDING = 1e-15
 Length = Callable[[bool], int | None]
 
 
-def probe(cls: type, arguments: Mapping[str, Any], epoch_length: int | None, length: Length) -> UserScheduler:
+def rule_of_user_class(
+    cls: type, arguments: Mapping[str, Any], epoch_length: int | None, length: Length
+) -> UserScheduler:
     """What a scheduler of a user's class does.
 
     Args:
@@ -38,12 +40,12 @@ def probe(cls: type, arguments: Mapping[str, Any], epoch_length: int | None, len
         InvalidArgument: the class refuses its arguments; or its values are not `a v + b base + c` at each tick.
         MissingFact: nothing says how long it ticks.
     """
-    optimizer = _optimizer()
+    optimizer = _probing_optimizer()
     by_epoch = True
     try:
         with warnings.catch_warnings(), run_progress(lambda: by_epoch) as tell_ended:
             warnings.simplefilter("ignore")
-            scheduler = _built(cls, arguments, epoch_length, optimizer)
+            scheduler = _built_scheduler(cls, arguments, epoch_length, optimizer)
             field, begin, by_epoch = scheduler.param_name, scheduler.begin, bool(scheduler.by_epoch)
             run = length(by_epoch)
             last = min(scheduler.end, INF if run is None else run)
@@ -53,10 +55,10 @@ def probe(cls: type, arguments: Mapping[str, Any], epoch_length: int | None, len
             for tick in range(last):
                 if tick:
                     tell_ended(tick - 1)
-                    _put(optimizer, field)
+                    _set_probing_values(optimizer, field)
                     scheduler.step()
                 if tick >= begin:
-                    rows.append(_row(cls, [float(group[field]) for group in optimizer.param_groups]))
+                    rows.append(_solve_tick(cls, [float(group[field]) for group in optimizer.param_groups]))
     except (InvalidArgument, KeyboardInterrupt):
         raise
     except Exception as error:  # whatever a class of a user's raises
@@ -64,11 +66,11 @@ def probe(cls: type, arguments: Mapping[str, Any], epoch_length: int | None, len
             cls.__name__, f"{type(error).__name__}: {error}", "Give it to a Runner, where it has what it asks for"
         ) from error
     columns = zip(*rows, strict=True) if rows else ((1.0,), (), ())
-    rule = table(*_shortened(*columns), begin, None, "epoch" if by_epoch else "update")
+    rule = table(*_without_end_repeats(*columns), begin, None, "epoch" if by_epoch else "update")
     return UserScheduler(field, begin, scheduler.end, by_epoch, rule)
 
 
-def _shortened(*columns: Sequence[float]) -> tuple[Sequence[float], Sequence[float], Sequence[float]]:
+def _without_end_repeats(*columns: Sequence[float]) -> tuple[Sequence[float], Sequence[float], Sequence[float]]:
     """The columns without the repeats at their ends, but one of full length: a shorter one goes on as it ends."""
     size = len(columns[0])
     found: list[Sequence[float]] = []
@@ -83,7 +85,7 @@ def _shortened(*columns: Sequence[float]) -> tuple[Sequence[float], Sequence[flo
     return scale, base, add
 
 
-def _built(cls: Any, arguments: Mapping[str, Any], epoch_length: int | None, optimizer: Any) -> Any:
+def _built_scheduler(cls: Any, arguments: Mapping[str, Any], epoch_length: int | None, optimizer: Any) -> Any:
     if getattr(cls, "need_val_args", False):
         raise InvalidArgument(cls.__name__, "it acts on metrics, which a plan does not have", "Give it to a Runner")
     if epoch_length is None:
@@ -91,18 +93,18 @@ def _built(cls: Any, arguments: Mapping[str, Any], epoch_length: int | None, opt
     return cls.build_iter_from_epoch(optimizer=optimizer, epoch_length=epoch_length, **arguments)
 
 
-def _optimizer() -> torch.optim.Optimizer:
+def _probing_optimizer() -> torch.optim.Optimizer:
     """A group for each pair of a value and a base; every entry that may be scheduled holds them."""
     groups = [{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in _POINTS]
     optimizer = torch.optim.SGD(groups, lr=0.1, momentum=0.9)
     for field in ("lr", "momentum", "weight_decay", "dampening", "eps", "alpha"):
-        _put(optimizer, field)
+        _set_probing_values(optimizer, field)
         for group, (_, base) in zip(optimizer.param_groups, _POINTS, strict=True):
             group[f"initial_{field}"] = base
     return optimizer
 
 
-def _put(optimizer: torch.optim.Optimizer, field: str) -> None:
+def _set_probing_values(optimizer: torch.optim.Optimizer, field: str) -> None:
     for group, (value, _) in zip(optimizer.param_groups, _POINTS, strict=True):
         group[field] = value
 
@@ -122,10 +124,10 @@ def _require_length(cls: type, begin: int, last: int) -> None:
         )
 
 
-def _row(cls: type, found: list[float]) -> tuple[float, float, float]:
+def _solve_tick(cls: type, found: list[float]) -> tuple[float, float, float]:
     """a, b and c of one tick."""
     small, by_value, by_base, *checked = found
-    a, b = _slope(small, by_value), _slope(small, by_base)
+    a, b = _solve_slope(small, by_value), _solve_slope(small, by_base)
     rest = (a + b) * _SMALL
     c = 0.0 if abs(small - rest) <= _ROUNDING * abs(rest) else small - rest
     for (value, base), seen in zip(_CHECKED, checked, strict=True):
@@ -139,7 +141,7 @@ def _row(cls: type, found: list[float]) -> tuple[float, float, float]:
     return a, b, c
 
 
-def _slope(small: float, large: float) -> float:
+def _solve_slope(small: float, large: float) -> float:
     """By how much a value grows with the number that was large; nothing, where it is only rounding."""
     rise = large - small
     return 0.0 if abs(rise) <= _ROUNDING * abs(small) else rise / _LARGE

@@ -18,36 +18,34 @@ from paramsched.user_warnings import warn_user
 _BLOCK = 256  # ticks whose coefficients are computed at once
 # `last_step` is the clock; the others MMEngine's own states do not tell, and these are read too.
 _UNTOLD = ("last_step", "pct_start", "anneal_strategy", "three_phase", "min_value")
-_Class = TypeVar("_Class", bound=type)
+_AnyClass = TypeVar("_AnyClass", bound=type)
 
 
-class Curved(_ParamScheduler):
+class RuleScheduler(_ParamScheduler):
     """At local tick k the value v becomes `a(k) v + b(k) base + c(k)`, with the coefficients of a kernel rule.
 
     An edit of the value from outside is therefore respected and carried on, and schedulers of one entry combine.
     """
 
-    __slots__ = ()
-
     curve: ClassVar[SchedulerRow]
 
     def __init__(self, optimizer: OptimizerLike, param_name: str, *args: Any, **kwargs: Any) -> None:
         optimizers.require_optimizer(optimizer)
-        arguments = self._arguments(args, kwargs)
+        arguments = self._checked_arguments(args, kwargs)
         tail = {name: arguments.pop(name) for name in ("begin", "end", "last_step", "by_epoch", "verbose")}
         vars(self).update(arguments)
-        self._prepare(optimizer, param_name, tail["last_step"])
-        self._begin(optimizer, param_name, tail)
+        self._write_into_groups(optimizer, param_name, tail["last_step"])
+        self._start_scheduler(optimizer, param_name, tail)
 
-    def _begin(self, optimizer: OptimizerLike, param_name: str, tail: Mapping[str, Any]) -> None:
+    def _start_scheduler(self, optimizer: OptimizerLike, param_name: str, tail: Mapping[str, Any]) -> None:
         super().__init__(optimizer, param_name, **tail)
 
-    def _prepare(self, optimizer: OptimizerLike, param_name: str, last_step: int) -> None:
+    def _write_into_groups(self, optimizer: OptimizerLike, param_name: str, last_step: int) -> None:
         """What a curve writes into the groups before the first tick."""
 
-    def _arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    def _checked_arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """The curve's arguments by name, checked, with what follows from them."""
-        bound = _signature(self.curve).bind(*args, **kwargs)
+        bound = _signature_of_curve(self.curve).bind(*args, **kwargs)
         given = self.curve.defaulted(bound.arguments)
         for fault in self.curve.check(given):
             raise fault.kind(f"{type(self).__name__}: {fault.message}")
@@ -58,21 +56,21 @@ class Curved(_ParamScheduler):
 
     def _get_value(self) -> list[float]:
         a, b, c, e = self._coefficients(self.last_step)
-        present = self._present()
+        present = self._present_values()
         values = []
         for index, value in enumerate(present):
             value = a * value + b * self.base_values[index] + c
             if e:
-                value += e * self._entered(index)
+                value += e * self._value_at_entry(index)
             values.append(value)
         return values
 
-    def _entered(self, index: int) -> float:
+    def _value_at_entry(self, index: int) -> float:
         """The value a group had at the first tick; its base where a foreign state does not tell."""
         entry: list[float] = vars(self).get("_entry", self.base_values)
         return entry[index]
 
-    def _rule(self) -> Rule:
+    def _bound_rule(self) -> Rule:
         assert self.curve.rule is not None
         return self.curve.rule(vars(self))
 
@@ -83,22 +81,22 @@ class Curved(_ParamScheduler):
         cache = getattr(self, "_cache", None)
         if cache is None or cache[0] != given or not cache[1] <= k < cache[1] + _BLOCK:
             begin = k - k % _BLOCK
-            found = self._rule().columns(np.arange(begin, begin + _BLOCK, dtype=np.float64))
+            found = self._bound_rule().columns(np.arange(begin, begin + _BLOCK, dtype=np.float64))
             rows = list(zip(*(column.tolist() for column in (found.a, found.b, found.c, found.e)), strict=True))
             # A copy, so that milestones changed in place give the new curve.
             self._cache = cache = (by_value(given), begin, rows)
         row: tuple[float, float, float, float] = cache[2][k - cache[1]]
         return row
 
-    def _catch_up(self, index: int) -> None:
+    def _replay_for_group(self, index: int) -> None:
         if self.last_step < 0:
             return
         group = self.optimizer.param_groups[index]
-        entry = value = optimizers.read(group, self.param_name)
+        entry = value = optimizers.present_value(group, self.param_name)
         for k in range(self.last_step + 1):
             a, b, c, e = self._coefficients(k)
             value = a * value + b * self.base_values[index] + c + e * entry
-        optimizers.write(group, self.param_name, value)
+        optimizers.write_value(group, self.param_name, value)
 
     @classmethod
     def _check_conversion(cls, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
@@ -120,8 +118,6 @@ class Curved(_ParamScheduler):
 
 class LRSchedulerMixin:
     """Before a `…ParamScheduler` class: the same for the learning rate."""
-
-    __slots__ = ()
 
     def __init__(self, optimizer: OptimizerLike, *args: Any, **kwargs: Any) -> None:
         super().__init__(optimizer, "lr", *args, **kwargs)  # type: ignore[call-arg]  # the class that is mixed in
@@ -149,23 +145,23 @@ class MomentumSchedulerMixin:
                     "optimizer must support momentum when using momentum scheduler: "
                     f"{type(optimizer).__name__} has {', '.join(defaults)}. Use SGD with momentum, or Adam"
                 )
-            share_momentum(optimizer)
+            copy_beta_to_momentum(optimizer)
         super().__init__(optimizer, "momentum", *args, **kwargs)  # type: ignore[call-arg]  # as above
 
     def step(self, *args: Any, **kwargs: Any) -> None:
         """Make one tick."""
         if self.use_betas:
-            share_momentum(self.optimizer)  # type: ignore[attr-defined]  # of the class that is mixed in
+            copy_beta_to_momentum(self.optimizer)  # type: ignore[attr-defined]  # of the class that is mixed in
         super().step(*args, **kwargs)  # type: ignore[misc]  # as above
 
 
-def share_momentum(optimizer: OptimizerLike) -> None:
+def copy_beta_to_momentum(optimizer: OptimizerLike) -> None:
     """Let every group's `momentum` say what `betas[0]` is."""
     for group in optimizer.param_groups:
-        group["momentum"] = optimizers.read(group, "momentum")
+        group["momentum"] = optimizers.present_value(group, "momentum")
 
 
-def of_table(cls: _Class) -> _Class:
+def set_up_from_table(cls: _AnyClass) -> _AnyClass:
     """Give a class of the table its row, its signature and the list of its arguments."""
     found = row_of_class(cls.__name__)
     assert found is not None, cls
@@ -179,7 +175,7 @@ def of_table(cls: _Class) -> _Class:
         first.append(("param_name", ..., "the entry of the param groups"))
     rows = [*first, *((one.name, one.default, one.meaning) for one in curve.arguments)]
     if "__init__" not in vars(cls):
-        cls.__init__ = _init_of(cls)  # type: ignore[misc]  # so that the signature is its own, not its subclasses'
+        cls.__init__ = _constructor_of(cls)  # type: ignore[misc]  # so that the signature is its own, not its subclasses'
     cls.__init__.__signature__ = inspect.Signature(  # type: ignore[misc]  # as above
         [inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)]
         + [
@@ -196,7 +192,7 @@ def of_table(cls: _Class) -> _Class:
     return cls
 
 
-def _init_of(cls: Any) -> Callable[..., None]:
+def _constructor_of(cls: Any) -> Callable[..., None]:
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807  # it becomes one
         super(cls, self).__init__(*args, **kwargs)
 
@@ -217,5 +213,5 @@ def _signature_by_name(name: str) -> inspect.Signature:
     )
 
 
-def _signature(curve: SchedulerRow) -> inspect.Signature:
+def _signature_of_curve(curve: SchedulerRow) -> inspect.Signature:
     return _signature_by_name(curve.name)

@@ -15,10 +15,10 @@ def scheduled_values(schedulers: Iterable[_ParamScheduler]) -> dict[str, list[fl
     """
     values: dict[str, list[float]] = {}
     for scheduler in schedulers:
-        optimizer = optimizers.raw(scheduler.optimizer) or scheduler.optimizer
+        optimizer = optimizers.inner_optimizer(scheduler.optimizer) or scheduler.optimizer
         name = getattr(scheduler, "param_name", None)  # a user's class need not construct its base
         if name is not None:
-            values[name] = [float(optimizers.read(group, name)) for group in optimizer.param_groups]
+            values[name] = [float(optimizers.present_value(group, name)) for group in optimizer.param_groups]
     return values
 
 

@@ -12,7 +12,7 @@ _HERE = __name__.rpartition(".")[0] + "."  # the modules whose classes have name
 _THERE = ("mmengine.optim.scheduler", "mmengine.optim")
 
 
-class LikePeers(ABCMeta):
+class PeerAwareMeta(ABCMeta):
     """The type of classes that count MMEngine's namesake, and what derives from it, among their subclasses.
 
     It derives from ABCMeta so that a user's class may have an abstract base besides.
@@ -28,7 +28,7 @@ class LikePeers(ABCMeta):
         return peer is not None and peer in subclass.__mro__
 
 
-class Peer:
+class SeenAsPeer:
     """What MMEngine's own checks take for one of its objects, as soon as MMEngine has been imported."""
 
     __slots__ = ()
@@ -36,7 +36,7 @@ class Peer:
     @property
     def __class__(self) -> Any:
         """The object's class, which `isinstance` asks for; with MMEngine's namesake as a base where there is one."""
-        return seen_class(type(self))
+        return class_peers_see(type(self))
 
     @__class__.setter
     def __class__(self, value: type) -> None:
@@ -55,7 +55,7 @@ def make_empty(cls: type, *arguments: Any) -> Any:
     return cls.__new__(cls, *arguments)
 
 
-def seen_class(cls: type) -> type:
+def class_peers_see(cls: type) -> type:
     """The class that others see: `cls` with MMEngine's namesake as a base, or `cls` while MMEngine is not imported."""
     found = vars(cls).get("_seen_class")
     if found is not None:
@@ -66,12 +66,12 @@ def seen_class(cls: type) -> type:
     seen = cls
     if peer not in cls.__mro__:
         told = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
-        seen = type(cls)(cls.__name__, (_Unregistered, cls, peer), told)
+        seen = type(cls)(cls.__name__, (_NoSubclassHook, cls, peer), told)
     type.__setattr__(cls, "_seen_class", seen)
     return seen
 
 
-class _Unregistered:
+class _NoSubclassHook:
     """First among the bases: a user's `__init_subclass__` is for the classes of the user."""
 
     __slots__ = ()
