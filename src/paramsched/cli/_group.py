@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from paramsched._printable import printable
-from paramsched.cli._options import option_of
+from paramsched.cli._options import option_for_fact
 from paramsched.errors import MissingDependency, MissingFact, ParamschedError
 
 _FOLDER = Path(__file__).with_name("commands")
@@ -61,8 +61,7 @@ def guarded(run: Callable[[], _Result]) -> _Result:
     except click.UsageError as error:  # click prints it, and ends with its exit code
         raise click.UsageError(_printable_lines(error.format_message()), error.ctx) from None
     except MissingFact as error:
-        line = f"{option_of(error.fact)} {error.example.replace('_', '')}"
-        _fail(f"{error.asked}: {error.found}. Write {line}", BAD_USAGE)
+        _fail(f"{error.asked}: {error.found}. Write {option_for_fact(error)}", BAD_USAGE)
     except MissingDependency as error:
         _fail(str(error), BAD_USAGE)
     except ParamschedError as error:

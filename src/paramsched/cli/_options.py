@@ -11,6 +11,8 @@ from typing import Any, TypeVar, final
 import click
 from click.shell_completion import CompletionItem
 
+from paramsched.errors import MissingFact
+
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -40,6 +42,15 @@ def option_of(fact: str) -> str:
     ('--steps-per-epoch', '--horizon')
     """
     return "--horizon" if fact == "total" else f"--{fact.replace('_', '-')}"
+
+
+def option_for_fact(error: MissingFact) -> str:
+    """The option to write for a fact that nobody said, with a value as an example.
+
+    >>> option_for_fact(MissingFact("horizon", fact="total", example="10_000"))
+    '--horizon 10000'
+    """
+    return f"{option_of(error.fact)} {error.example.replace('_', '')}"
 
 
 def calendar_options(command: _Command) -> _Command:

@@ -159,7 +159,7 @@ def convert(
     calendar: Calendar | None = None,
     base: BaseLike | None = None,
 ) -> str:
-    """Say in one format what a text says in another.
+    """Say in one format what a text says in another. Fields keep their order; comments are not kept.
 
     Args:
         text: what is read.

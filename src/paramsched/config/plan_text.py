@@ -9,6 +9,7 @@ from typing import final
 from paramsched.config._optimizer_values import Loaded
 from paramsched.config.file_formats import SUFFIXES, SYNTAXES, BaseLike, format_of, known_format, loaded_from, placed
 from paramsched.config.shape_names import ShapeLike
+from paramsched.config.syntaxes.comments import has_comments
 from paramsched.config.whole_files import path_of_file, read_bounded_text
 from paramsched.errors import Fault
 from paramsched.time import Calendar
@@ -46,6 +47,12 @@ class PlanText:
         return loaded_from(
             self.text, self.format, self.name, syntax=self.syntax, shapes=shapes, calendar=calendar, base=base
         )
+
+    @property
+    def has_comments(self) -> bool:
+        """Whether it has comments, which no plan keeps."""
+        own = self.format if self.format in SYNTAXES else self.syntax
+        return has_comments(self.text, "yaml" if own is None and self.format == "native" else own)
 
     def placed(self, faults: Iterable[Fault]) -> tuple[Fault, ...]:
         """Faults by their paths, each with its line and column."""

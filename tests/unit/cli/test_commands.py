@@ -465,6 +465,22 @@ def test_a_missing_file_does_not_end_the_check_of_the_others(folder):
     assert told.index("bad.yaml:1:5") < len(told)
 
 
+def test_a_fact_that_one_plan_needs_does_not_end_the_check_of_the_others(folder):
+    (folder / "short.yaml").write_text("lr: warmup('30 epochs') >> cosine()")
+    facts = ("--horizon", "1000")
+
+    result = call("check", "short.yaml", "bad.yaml", "cosine()", *facts)
+    alone = call("check", "bad.yaml", *facts)
+    told = json.loads(call("check", "short.yaml", "bad.yaml", *facts, "--json").stdout)
+
+    assert (result.exit_code, alone.exit_code) == (2, 1)
+    assert result.stderr.startswith("short.yaml: ")
+    assert "Write --steps-per-epoch 100" in result.stderr
+    assert alone.stderr in result.stderr
+    assert {one["plan"] for one in told} == {"short.yaml", "bad.yaml"}
+    assert good("check", "short.yaml", "cosine()", "--horizon", "90 epochs", "--steps-per-epoch", "100") == ""
+
+
 def test_problems_as_json_have_their_line_and_column(folder):
     (problem, *_) = json.loads(call("check", "bad.yaml", "--json").stdout)
 
@@ -551,6 +567,28 @@ def test_convert_writes_a_file_in_the_format_of_its_suffix(folder):
 
     assert config.load("plan.json") == config.load("plan.yaml")
     assert config.load("line.toml") == Plan(lr=warmup("5%") >> cosine(to=0.1), horizon="90 epochs")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "lost"),
+    [
+        ("a.yaml", "# as before\nlr: 0.5\n", True),
+        ("a.yaml", "lr: 0.5  # as before\n", True),
+        ("a.yaml", "groups: {head: {lr: cosine()},  # the new one\n  neck: {lr: 0.1}}\n", True),
+        ("a.yaml", "groups: {'a # b': {lr: 0.5}, c#d: {lr: 0.1}}\n", False),
+        ("a.toml", "lr = 0.5  # as before\n", True),
+        ("a.toml", "[groups.'a # b']\nlr = 0.5\n", False),
+        ("a.json", '{"groups": {"a # b": {"lr": 0.5}}}', False),
+    ],
+)
+def test_convert_says_that_comments_are_not_kept(folder, name, text, lost):
+    (folder / name).write_text(text)
+
+    result = call("convert", name, "--to", "yaml")
+
+    assert result.exit_code == 0
+    assert config.loads(result.stdout) == config.load(name)
+    assert result.stderr == (f"note: the comments of {name} are not kept\n" if lost else "")
 
 
 def test_convert_asks_for_a_format_it_does_not_know(folder):

@@ -7,7 +7,15 @@ import click
 
 from paramsched.cli._command import Command
 from paramsched.cli._group import BAD_PLAN, BAD_USAGE, unreadable
-from paramsched.cli._options import Facts, calendar_options, field_option, format_option, json_option, offer_files
+from paramsched.cli._options import (
+    Facts,
+    calendar_options,
+    field_option,
+    format_option,
+    json_option,
+    offer_files,
+    option_for_fact,
+)
 from paramsched.errors import Fault
 
 
@@ -29,8 +37,8 @@ def command(plans: tuple[str, ...], facts: Facts, field: str, format: str | None
     """Report every problem of each PLAN at once; no fact of the run is needed.
 
     With facts every length is also turned into updates. Problems go to standard error, with --json as a list to
-    standard output. Exit code 1 if there is an error; a warning is none. A missing file is told, the others are
-    checked, and the exit code is 2.
+    standard output. Exit code 1 if there is an error; a warning is none. A missing file, or a fact that one of them
+    needs and nobody gave, is told, the others are checked, and the exit code is 2.
     """
     import json
 
@@ -46,25 +54,35 @@ def command(plans: tuple[str, ...], facts: Facts, field: str, format: str | None
         click.echo(json.dumps([_as_data(given, finding) for given, finding in found], ensure_ascii=False))
     for given, finding in () if as_json else found:
         click.echo("\n".join(_lines(given, finding)), err=True)
-    if missing:
-        click.get_current_context().exit(BAD_USAGE)
-    if any(finding.severity == "error" for _, finding in found):
-        click.get_current_context().exit(BAD_PLAN)
+    code = max((finding.exit_code for _, finding in found), default=0)
+    click.get_current_context().exit(BAD_USAGE if missing else code)
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found, how bad it is, and where."""
+    """What was found, how bad it is, and where.
+
+    Args:
+        severity: "error" or "warning".
+        fault: what, and where.
+        usage: whether the command line lacks something, and the plan may be good.
+    """
 
     severity: str
     fault: Fault
+    usage: bool = False
+
+    @property
+    def exit_code(self) -> int:
+        """What a command ends with that found this."""
+        return 0 if self.severity == "warning" else BAD_USAGE if self.usage else BAD_PLAN
 
 
 def _findings(given: str, facts: Facts, field: str, format: str | None) -> list[Finding]:
     from paramsched.cli._plans import calendar_of, known_calendar, read_assuming
     from paramsched.config import check
-    from paramsched.errors import ConfigError, InvalidArgument, MissingFact
+    from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact
 
     try:
         read, known = read_assuming(given, format=format, field=field, facts=facts)
@@ -73,11 +91,14 @@ def _findings(given: str, facts: Facts, field: str, format: str | None) -> list[
             read.plan.resolve(calendar_of(facts))
     except ConfigError as error:
         return [Finding("error", fault) for fault in error.faults]
-    except MissingFact:
-        raise
+    except MissingFact as error:
+        instead = f"Write {option_for_fact(error)}"
+        return [Finding("error", Fault("", f"{error.asked}: {error.found}", instead), usage=True)]
     except InvalidArgument as error:
         asked = f"{error.asked}: {error.found}" if error.found else error.asked
         return [Finding("error", Fault("", asked, error.instead))]
+    except MissingDependency as error:
+        return [Finding("error", Fault("", str(error)), usage=True)]
     placed = read.placed(Fault(one.path, one.message) for one in found)
     return [Finding(one.severity, fault) for one, fault in zip(found, placed, strict=True)]
 

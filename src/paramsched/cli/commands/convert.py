@@ -37,9 +37,12 @@ from paramsched.cli._options import Facts, calendar_options, field_option, offer
 @calendar_options
 @field_option
 def command(plan: str, source: str | None, to: str | None, output: str | None, facts: Facts, field: str) -> None:
-    """Say in one format what PLAN says in another."""
+    """Say in one format what PLAN says in another.
+
+    Comments of a file are not kept; where there are some, a note on standard error says so.
+    """
     from paramsched import config
-    from paramsched.cli._plans import plan_from
+    from paramsched.cli._plans import read_plan
     from paramsched.config.file_formats import SUFFIXES
     from paramsched.near_names import did_you_mean
 
@@ -49,7 +52,9 @@ def command(plan: str, source: str | None, to: str | None, output: str | None, f
         raise click.UsageError(f"--to {to}: no such format; {did_you_mean(to, config.formats())}")
     if to is None and Path(output or "").suffix.lower() not in SUFFIXES:
         raise click.UsageError(f"--output {output}: its suffix says no format. Give --to yaml")
-    read = plan_from(plan, format=source, field=field, facts=facts)
-    text = config.dump(read, output, to)
+    read = read_plan(plan, format=source, field=field, facts=facts)
+    if read.source is not None and read.source.has_comments:
+        click.echo(f"note: the comments of {read.source.name} are not kept", err=True)
+    text = config.dump(read.plan, output, to)
     if text is not None:
         click.echo(text, nl=not text.endswith("\n"))

@@ -122,6 +122,15 @@ def yaml_places(text: str) -> Place:
     return found[0] if isinstance(found, list) and found else Place(0, 0)
 
 
+def scalar_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Where each key and each value that is no list and no mapping begins and ends, in a document that can be read."""
+    import yaml
+
+    for event in _yaml_events(text):
+        if isinstance(event, yaml.ScalarEvent):
+            yield event.start_mark.index, event.end_mark.index  # type: ignore[union-attr]
+
+
 def write_yaml(data: Any) -> str:
     """A YAML document that reads back as `data`."""
     import yaml
