@@ -5,6 +5,7 @@ Once somebody else has written, it gives the relative step from the values that 
 with NumPy, many ticks at once, and read from lists.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, final
@@ -166,13 +167,14 @@ class FractionalRule(ShareRule):
 
 
 def rule_over(length: float, rule_of: Callable[[int], ShareRule]) -> ShareRule:
-    """`rule_of(length)`, for a length that is not whole too.
+    """`rule_of(length)`, for a length that is not whole, or infinite, too.
 
     >>> from paramsched.schedules import rules
     >>> StepEngine(rule_over(2.5, lambda n: rules.step(n, 0.5)), bases=[1.0]).values_at(5)
     [0.25]
     """
-    return rule_of(int(length)) if length == int(length) else FractionalRule(rule_of(1), float(length))
+    whole = not math.isinf(length) and length == int(length)
+    return rule_of(int(length)) if whole else FractionalRule(rule_of(1), float(length))
 
 
 def _block_size(size: int, *, goes_on: bool) -> int:

@@ -14,6 +14,7 @@ from paramsched.compat._late_groups import base_by_example
 from paramsched.compat.torch import _groups, _state
 from paramsched.compat.torch._groups import Number
 from paramsched.compat.torch._order import check_order, watch
+from paramsched.compat.unchanged_on_error import unchanged_on_error
 from paramsched.user_warnings import warn_user
 
 Verbose: TypeAlias = bool | Literal["deprecated"]
@@ -94,13 +95,14 @@ class LRScheduler(peers.LRScheduler, metaclass=_Kind):
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1, verbose: Verbose = "deprecated") -> None:
         self.optimizer = _groups.optimizer_of(optimizer)
         self.verbose = _verbose(verbose)
-        _groups.separate_tensors(optimizer)
-        _remember_initial(optimizer, last_epoch)
-        self.base_lrs = self._initial_bases()
-        self._get_lr_called_within_step = False
-        self.last_epoch = last_epoch
-        watch(optimizer)
-        self._initial_step()
+        with unchanged_on_error(optimizer):
+            _groups.separate_tensors(optimizer)
+            _remember_initial(optimizer, last_epoch)
+            self.base_lrs = self._initial_bases()
+            self._get_lr_called_within_step = False
+            self.last_epoch = last_epoch
+            watch(optimizer)
+            self._initial_step()
         self._constructed = _state.left_in(optimizer, self._fields())
 
     def _initial_bases(self) -> list[Number]:

@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 
 from paramsched.compat import group_fields
 from paramsched.compat._copies import by_value
+from paramsched.compat.torch.arguments import finite_number
 from paramsched.user_warnings import warn_user
 
 Number: TypeAlias = group_fields.Number
@@ -78,7 +79,7 @@ def per_group(name: str, optimizer: Optimizer, value: Any) -> list[Any]:
     """One entry for each group, tensors by value.
 
     Raises:
-        ValueError: a list of another length.
+        ValueError: a list of another length; an entry that is no number.
     """
     groups = len(optimizer.param_groups)
     if isinstance(value, (list, tuple)):
@@ -87,8 +88,12 @@ def per_group(name: str, optimizer: Optimizer, value: Any) -> list[Any]:
                 f"{name} must have the same length as optimizer.param_groups. "
                 f"{name} has {len(value)} values, param_groups has {groups}."
             )
-        return [copied(item) for item in value]
-    return [copied(value) for _ in range(groups)]
+        entries = list(value)
+    else:
+        entries = [value] * groups
+    for entry in entries:
+        finite_number(f"{name}=…", entry)
+    return [copied(entry) for entry in entries]
 
 
 def extend(name: str, entries: list[Any], groups: int) -> None:

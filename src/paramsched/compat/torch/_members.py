@@ -8,7 +8,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau as TorchPlateau
 
 from paramsched.compat.torch import _groups
-from paramsched.compat.torch._refusals import refused
+from paramsched.compat.torch.arguments import refused
 from paramsched.errors import InvalidArgument
 
 

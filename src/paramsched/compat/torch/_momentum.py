@@ -4,8 +4,8 @@ from typing import Any
 
 from torch.optim import Optimizer
 
-from paramsched.compat.torch._refusals import refused
 from paramsched.compat.torch._setting import put_momenta
+from paramsched.compat.torch.arguments import refused
 
 
 def momentum_field(optimizer: Optimizer) -> str:

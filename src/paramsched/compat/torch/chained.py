@@ -11,7 +11,7 @@ from paramsched.compat.torch._base import LRScheduler, Verbose, _verbose, is_dro
 from paramsched.compat.torch._groups import Number
 from paramsched.compat.torch._kernel import KernelLR
 from paramsched.compat.torch._order import watch
-from paramsched.compat.torch._refusals import refused
+from paramsched.compat.torch.arguments import refused
 
 
 class ChainedScheduler(LRScheduler, peers.ChainedScheduler):

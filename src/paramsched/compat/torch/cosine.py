@@ -14,9 +14,8 @@ from paramsched.compat.torch._base import Verbose
 from paramsched.compat.torch._groups import numbers
 from paramsched.compat.torch._kernel import KernelLR, Run
 from paramsched.compat.torch._order import check_order
-from paramsched.compat.torch._refusals import refused
 from paramsched.compat.torch._setting import SettingLR
-from paramsched.compat.torch.decay import length
+from paramsched.compat.torch.arguments import epochs, finite_number, refused
 from paramsched.schedules import rules
 from paramsched.schedules._level import absolute
 from paramsched.schedules.rules import Rule
@@ -48,14 +47,15 @@ class CosineAnnealingLR(KernelLR, peers.CosineAnnealingLR):
         super().__init__(optimizer, last_epoch, verbose)
 
     def _rule(self) -> Rule:
-        over = length("CosineAnnealingLR(T_max=…)", self.T_max, least=1)
+        over = epochs("CosineAnnealingLR(T_max=…)", self.T_max, least=1)
+        finite_number("CosineAnnealingLR(eta_min=…)", self.eta_min)
         return rule_over(over, lambda n: rules.cosine(_FLOOR, n))
 
     def _levels(self) -> list[Any] | None:
         return [self.eta_min] * len(self.optimizer.param_groups)
 
     def _theirs_at_zero(self) -> float | None:
-        before = 1 + math.cos(math.pi / self.T_max)
+        before = 1 + math.cos(math.pi / epochs("CosineAnnealingLR(T_max=…)", self.T_max, least=1))
         return 2 / before if before > 1e-12 else None
 
     def _scaled(self, run: Run, tick: int, values: list[float]) -> list[float]:
@@ -101,10 +101,13 @@ class CosineAnnealingWarmRestarts(SettingLR, peers.CosineAnnealingWarmRestarts):
             raise refused(f"Expected positive integer T_0, but got {T_0}", "Write T_0=10")
         if not isinstance(T_mult, int) or T_mult < 1:
             raise refused(f"Expected integer T_mult >= 1, but got {T_mult}", "Write T_mult=2")
+        for name, size in (("T_0", T_0), ("T_mult", T_mult)):
+            finite_number(f"CosineAnnealingWarmRestarts({name}=…)", size)
         if not isinstance(eta_min, (float, int)):
             raise refused(
                 f"Expected float or int eta_min, but got {eta_min} of type {type(eta_min)}", "Write eta_min=0.0"
             )
+        finite_number("CosineAnnealingWarmRestarts(eta_min=…)", eta_min)
         self.T_0, self.T_i, self.T_mult, self.eta_min = T_0, T_0, T_mult, eta_min
         self.T_cur: float = last_epoch  # type: ignore[assignment]  # between two epochs too
         super().__init__(optimizer, last_epoch, verbose)

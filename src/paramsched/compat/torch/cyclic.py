@@ -25,15 +25,17 @@ from paramsched.compat.torch._function_notes import (
 )
 from paramsched.compat.torch._groups import Number, numbers
 from paramsched.compat.torch._momentum import begin_momentum, cycled_fields, momentum_field
-from paramsched.compat.torch._refusals import refused
 from paramsched.compat.torch._setting import SettingLR
 from paramsched.compat.torch._state import class_of
-from paramsched.errors import InvalidArgument
+from paramsched.compat.torch.arguments import finite_number, refused, require_function
+from paramsched.compat.unchanged_on_error import unchanged_on_error
+from paramsched.errors import InvalidArgument, InvalidCall, shown
 from paramsched.schedules.anneal import linear
 from paramsched.schedules.base import Schedule, evaluate
 from paramsched.schedules.cyclic import cyclic
 from paramsched.schedules.retimed import restarts
 
+_SHORTEST = 1e-6  # epochs; lengths are rounded to such parts
 _MODES = ("triangular", "triangular2", "exp_range")
 
 
@@ -78,9 +80,13 @@ class CyclicLR(SettingLR, peers.CyclicLR):
         self.optimizer = _groups.optimizer_of(optimizer)
         if mode not in _MODES and scale_fn is None:
             raise refused("mode is invalid and scale_fn is None", f"Write mode as one of {', '.join(_MODES)}")
-        up = float(step_size_up)
-        down = up if step_size_down is None else float(step_size_down)
-        if not (up > 0 and down >= 0):
+        if scale_fn is not None:
+            require_function(scale_fn, "scale_fn")
+        elif mode == "exp_range":
+            finite_number("CyclicLR(gamma=…)", gamma)
+        up = _step_size("step_size_up", step_size_up)
+        down = up if step_size_down is None else _step_size("step_size_down", step_size_down)
+        if not (_SHORTEST <= up < math.inf and 0 <= down < math.inf):
             raise InvalidArgument(
                 f"CyclicLR(step_size_up={step_size_up!r}, step_size_down={step_size_down!r})", "no cycle", "Write 2000"
             )
@@ -96,13 +102,14 @@ class CyclicLR(SettingLR, peers.CyclicLR):
             self.use_beta1 = momentum_field(optimizer) == "betas"
             self.base_momentums = _groups.per_group("base_momentum", optimizer, base_momentum)
             self.max_momentums = _groups.per_group("max_momentum", optimizer, max_momentum)
-        _groups.separate_tensors(optimizer)
-        if last_epoch == -1:
-            _groups.write(optimizer, base_lrs)
-            if cycle_momentum:
-                begin_momentum(optimizer, self.base_momentums, self.max_momentums)
         self.base_lrs = base_lrs
-        super().__init__(optimizer, last_epoch, verbose)
+        with unchanged_on_error(optimizer):
+            _groups.separate_tensors(optimizer)
+            if last_epoch == -1:
+                _groups.write(optimizer, base_lrs)
+                if cycle_momentum:
+                    begin_momentum(optimizer, self.base_momentums, self.max_momentums)
+            super().__init__(optimizer, last_epoch, verbose)
 
     def _forget(self) -> None:
         super()._forget()
@@ -199,6 +206,14 @@ class CyclicLR(SettingLR, peers.CyclicLR):
         state.pop(VALUES_OF_OLD, None)
         compare_notes(class_of(self), state.pop(NOTES, None), noted.notes)
         super()._load(state)
+
+
+def _step_size(name: str, size: Any) -> float:
+    """A length in epochs; text that says a number is one, as in torch."""
+    try:
+        return float(size)
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidCall(f"CyclicLR({name}={shown(size)})", "no number of epochs", f"Write {name}=2000") from None
 
 
 def _shares(triangle: Callable[[Floats], Floats], ticks: Floats) -> list[Floats]:

@@ -1,5 +1,6 @@
 """The schedulers that scale: steps, lines, powers. Each is the kernel's shape of the same meaning."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable
 
@@ -9,10 +10,13 @@ from torch.optim import lr_scheduler as peers
 from paramsched.compat.step_engine import TickStep, rule_over
 from paramsched.compat.torch._base import Verbose
 from paramsched.compat.torch._kernel import KernelLR
-from paramsched.compat.torch._refusals import refused
-from paramsched.errors import InvalidArgument
+from paramsched.compat.torch.arguments import epochs, real_number, refused
+from paramsched.errors import InvalidArgument, InvalidCall, shown
 from paramsched.schedules import rules
+from paramsched.schedules._level import MOST_COUNT
 from paramsched.schedules.rules import Rule
+
+_SOME_MILESTONES = "Write milestones=[30, 80]"
 
 
 class StepLR(KernelLR, peers.StepLR):
@@ -35,8 +39,9 @@ class StepLR(KernelLR, peers.StepLR):
         super().__init__(optimizer, last_epoch, verbose)
 
     def _rule(self) -> Rule:
-        every = length("StepLR(step_size=…)", self.step_size, least=1)
-        return rule_over(every, lambda n: rules.step(n, self.gamma))
+        every = epochs("StepLR(step_size=…)", self.step_size, least=1)
+        gamma = real_number("StepLR(gamma=…)", self.gamma)
+        return rule_over(every, lambda n: rules.step(n, gamma))
 
 
 class MultiStepLR(KernelLR, peers.MultiStepLR):
@@ -52,13 +57,19 @@ class MultiStepLR(KernelLR, peers.MultiStepLR):
         last_epoch: int = -1,
         verbose: Verbose = "deprecated",
     ) -> None:
-        self.milestones, self.gamma = Counter(milestones), gamma
+        try:
+            self.milestones, self.gamma = Counter(milestones), gamma
+        except TypeError:  # no list, or one of lists
+            asked = f"MultiStepLR(milestones={shown(milestones)})"
+            raise InvalidCall(asked, "no list of epochs", _SOME_MILESTONES) from None
         super().__init__(optimizer, last_epoch, verbose)
 
     def _rule(self) -> Rule:
         # torch compares for equality, so a milestone between two epochs, or at infinity, never comes.
-        times = [int(m) for m in self.milestones.elements() if 0 <= m < float("inf") and m == int(m)]
-        return rules.multistep(times, self.gamma)
+        given = self.milestones.elements()
+        numbers = [real_number("MultiStepLR(milestones=[…])", m, _SOME_MILESTONES) for m in given]
+        times = [int(m) for m in numbers if 0 <= m <= MOST_COUNT and m == int(m)]
+        return rules.multistep(times, real_number("MultiStepLR(gamma=…)", self.gamma))
 
 
 class ConstantLR(KernelLR, peers.ConstantLR):
@@ -78,13 +89,14 @@ class ConstantLR(KernelLR, peers.ConstantLR):
         last_epoch: int = -1,
         verbose: Verbose = "deprecated",
     ) -> None:
-        if not 0 <= factor <= 1:
+        if not 0 <= real_number("ConstantLR(factor=…)", factor) <= 1:
             raise refused("Constant multiplicative factor expected to be between 0 and 1.", "Write factor=0.1")
         self.factor, self.total_iters = factor, total_iters
         super().__init__(optimizer, last_epoch, verbose)
 
     def _rule(self) -> Rule:
-        return rules.constant(self.factor, _ceiling("ConstantLR(total_iters=…)", self.total_iters))
+        factor = real_number("ConstantLR(factor=…)", self.factor)
+        return rules.constant(factor, _first_epoch_from("ConstantLR(total_iters=…)", self.total_iters))
 
 
 class LinearLR(KernelLR, peers.LinearLR):
@@ -104,19 +116,21 @@ class LinearLR(KernelLR, peers.LinearLR):
         last_epoch: int = -1,
         verbose: Verbose = "deprecated",
     ) -> None:
-        if not 0 < start_factor <= 1:
+        if not 0 < real_number("LinearLR(start_factor=…)", start_factor) <= 1:
             raise refused(
                 "Starting multiplicative factor expected to be greater than 0 and less or equal to 1.",
                 "Write start_factor=1e-3",
             )
-        if not 0 <= end_factor <= 1:
+        if not 0 <= real_number("LinearLR(end_factor=…)", end_factor) <= 1:
             raise refused("Ending multiplicative factor expected to be between 0 and 1.", "Write end_factor=1.0")
         self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
         super().__init__(optimizer, last_epoch, verbose)
 
     def _rule(self) -> Rule:
-        over = length("LinearLR(total_iters=…)", self.total_iters, least=0)
-        return rule_over(over, lambda n: rules.linear(self.start_factor, self.end_factor, n))
+        over = epochs("LinearLR(total_iters=…)", self.total_iters, least=0)
+        start = real_number("LinearLR(start_factor=…)", self.start_factor)
+        end = real_number("LinearLR(end_factor=…)", self.end_factor)
+        return rule_over(over, lambda n: rules.linear(start, end, n))
 
 
 class ExponentialLR(KernelLR, peers.ExponentialLR):
@@ -134,7 +148,7 @@ class ExponentialLR(KernelLR, peers.ExponentialLR):
         return self.gamma, 0.0, 0.0, 0.0
 
     def _rule(self) -> Rule:
-        return rules.exponential(self.gamma)
+        return rules.exponential(real_number("ExponentialLR(gamma=…)", self.gamma))
 
 
 class PolynomialLR(KernelLR, peers.PolynomialLR):
@@ -157,27 +171,18 @@ class PolynomialLR(KernelLR, peers.PolynomialLR):
         super().__init__(optimizer, last_epoch, verbose)
 
     def _entered(self, step: TickStep) -> TickStep:  # as in torch, whose recursion looks at epoch -1 there
-        return float((1.0 / (1.0 + 1.0 / self.total_iters)) ** self.power), 0.0, 0.0, 0.0
+        over = epochs("PolynomialLR(total_iters=…)", self.total_iters, least=1)
+        return float((1.0 / (1.0 + 1.0 / over)) ** self.power), 0.0, 0.0, 0.0
 
     def _rule(self) -> Rule:
-        over = length("PolynomialLR(total_iters=…)", self.total_iters, least=1)
-        return rule_over(over, lambda n: rules.polynomial(self.power, over=n))
+        over = epochs("PolynomialLR(total_iters=…)", self.total_iters, least=1)
+        power = real_number("PolynomialLR(power=…)", self.power)
+        return rule_over(over, lambda n: rules.polynomial(power, over=n))
 
 
-def length(asked: str, amount: float, least: int) -> float:
-    """A length in epochs, whole or not.
-
-    Raises:
-        InvalidArgument: below `least`, or above 0 but not finite.
-    """
-    if not (amount >= least or amount > 0) or amount != amount or amount == float("inf"):
-        raise InvalidArgument(f"{asked.replace('…', repr(amount))}", f"not a length from {least} on", "Write 10, say")
-    return amount
-
-
-def _ceiling(asked: str, amount: float) -> int:
+def _first_epoch_from(asked: str, amount: float) -> int:
     """The first whole epoch from `amount` on; of infinity the last that a clock counts."""
-    if amount != amount:
-        raise InvalidArgument(asked.replace("…", repr(amount)), "not a length from 0 on", "Write 10, say")
-    amount = min(amount, 10**18)
-    return max(0, int(amount) + (amount != int(amount)))
+    number = real_number(asked, amount)
+    if number != number:
+        raise InvalidArgument(asked.replace("…", shown(amount)), "not a length from 0 on", "Write 10, say")
+    return math.ceil(min(max(number, 0), MOST_COUNT))

@@ -21,6 +21,7 @@ from paramsched.compat.torch._function_notes import (
 from paramsched.compat.torch._groups import Number, numbers
 from paramsched.compat.torch._setting import SettingLR
 from paramsched.compat.torch._state import class_of
+from paramsched.compat.torch.arguments import require_function
 
 _RATE = itemgetter("lr")
 
@@ -105,9 +106,6 @@ class MultiplicativeLR(LRScheduler, peers.MultiplicativeLR):
     ) -> None:
         self.optimizer = _groups.optimizer_of(optimizer)
         self.lr_lambdas = _one_each(optimizer, lr_lambda)
-        for function in self.lr_lambdas:
-            if not callable(function):
-                raise TypeError(f"lr_lambda should be a function, but got {type(function).__name__}")
         self._noted = Noted.of(self.lr_lambdas)
         super().__init__(optimizer, last_epoch, verbose)
 
@@ -214,11 +212,12 @@ class MultiplicativeLR(LRScheduler, peers.MultiplicativeLR):
 
 def _one_each(optimizer: Optimizer, functions: Any) -> list[Factor]:
     groups = len(optimizer.param_groups)
-    if not isinstance(functions, (list, tuple)):
-        return [functions] * groups
-    if len(functions) != groups:
-        raise ValueError(f"Expected {groups} lr_lambdas, but got {len(functions)}")
-    return list(functions)
+    each = list(functions) if isinstance(functions, (list, tuple)) else [functions] * groups
+    if len(each) != groups:
+        raise ValueError(f"Expected {groups} lr_lambdas, but got {len(each)}")
+    for function in each:
+        require_function(function, "lr_lambda")
+    return each
 
 
 def _factors(functions: Sequence[Factor], tick: Any) -> list[float]:

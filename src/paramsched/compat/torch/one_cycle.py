@@ -16,8 +16,10 @@ from paramsched.compat.torch import _groups
 from paramsched.compat.torch._base import Verbose
 from paramsched.compat.torch._groups import numbers
 from paramsched.compat.torch._momentum import begin_momentum, cycled_fields, momentum_field
-from paramsched.compat.torch._refusals import refused
 from paramsched.compat.torch._setting import SettingLR
+from paramsched.compat.torch.arguments import finite_number, refused
+from paramsched.compat.unchanged_on_error import unchanged_on_error
+from paramsched.errors import InvalidArgument
 from paramsched.schedules.rules import through
 
 _ENDS = ("initial_lr", "max_lr", "min_lr")
@@ -83,13 +85,17 @@ class OneCycleLR(SettingLR, peers.OneCycleLR):
             lowest = _groups.per_group("base_momentum", optimizer, base_momentum)
             highest = _groups.per_group("max_momentum", optimizer, max_momentum)
             self.use_beta1 = momentum_field(optimizer) == "betas"
-        if last_epoch == -1:
-            for group, peak in zip(optimizer.param_groups, peaks, strict=True):
-                first = peak / div_factor
-                group.update(initial_lr=first, max_lr=peak, min_lr=first / final_div_factor)
-            if cycle_momentum:
-                begin_momentum(optimizer, lowest, highest)
-        super().__init__(optimizer, last_epoch, verbose)
+        for name, factor in (("div_factor", div_factor), ("final_div_factor", final_div_factor)):
+            if finite_number(f"OneCycleLR({name}=…)", factor) == 0:
+                raise InvalidArgument(f"OneCycleLR({name}=0)", "the rate is divided by it", f"Write {name}=25.0")
+        with unchanged_on_error(optimizer):
+            if last_epoch == -1:
+                for group, peak in zip(optimizer.param_groups, peaks, strict=True):
+                    first = peak / div_factor
+                    group.update(initial_lr=first, max_lr=peak, min_lr=first / final_div_factor)
+                if cycle_momentum:
+                    begin_momentum(optimizer, lowest, highest)
+            super().__init__(optimizer, last_epoch, verbose)
 
     def _forget(self) -> None:
         super()._forget()
@@ -197,6 +203,7 @@ def _total(total_steps: int | None, epochs: int | None, steps_per_epoch: int | N
 def _positive(name: str, number: int) -> int:
     if not isinstance(number, int) or number <= 0:
         raise refused(f"Expected positive integer {name}, but got {number}")
+    finite_number(f"OneCycleLR({name}=…)", number)
     return number
 
 

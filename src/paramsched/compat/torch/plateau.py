@@ -10,7 +10,7 @@ from torch.optim import lr_scheduler as peers
 from paramsched.compat.torch import _groups, _state
 from paramsched.compat.torch._base import EPOCH_DEPRECATION_WARNING, LRScheduler, Verbose, _verbose, says_its_own
 from paramsched.compat.torch._groups import Number
-from paramsched.compat.torch._refusals import refused
+from paramsched.compat.torch.arguments import finite_number, refused
 from paramsched.feedback.plateau import Nonfinite, Plateau, PlateauState
 from paramsched.user_warnings import warn_user
 
@@ -60,6 +60,8 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         *,
         nonfinite: Nonfinite = "ignore",
     ) -> None:
+        for name, value in (("factor", factor), ("threshold", threshold), ("eps", eps)):
+            finite_number(f"ReduceLROnPlateau({name}=…)", value)
         if factor >= 1.0:
             raise refused("Factor should be < 1.0.", "Write factor=0.1")
         self.optimizer = _groups.optimizer_of(optimizer)
@@ -73,6 +75,8 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
             self.min_lrs = list(min_lr)
         else:
             self.default_min_lr, self.min_lrs = min_lr, [min_lr] * groups
+        for entry in self.min_lrs:
+            finite_number("ReduceLROnPlateau(min_lr=…)", entry)
         self.nonfinite = nonfinite
         self._init_is_better(mode=mode, threshold=threshold, threshold_mode=threshold_mode)
         self._kernel_rule()

@@ -1,7 +1,7 @@
 """SequentialLR: one scheduler after another, each on its own clock."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Sized
 from typing import Any
 
 from torch.optim import Optimizer
@@ -11,7 +11,8 @@ from paramsched.compat.torch import _groups, _members, _state
 from paramsched.compat.torch._base import LRScheduler, Verbose, _verbose, is_drop_in
 from paramsched.compat.torch._groups import Number
 from paramsched.compat.torch._order import watch
-from paramsched.compat.torch._refusals import refused
+from paramsched.compat.torch.arguments import real_number, refused
+from paramsched.errors import InvalidCall, shown
 
 
 class SequentialLR(LRScheduler, peers.SequentialLR):
@@ -36,6 +37,7 @@ class SequentialLR(LRScheduler, peers.SequentialLR):
         if len(schedulers) < 1:
             raise refused(f"{name} expects at least one scheduler, but got no scheduler.")
         _members.checked(name, optimizer, schedulers)
+        _check_milestones(milestones)
         if len(milestones) != len(schedulers) - 1:
             raise refused(
                 "Sequential Schedulers expects number of schedulers provided to be one more than the number of "
@@ -132,6 +134,15 @@ class SequentialLR(LRScheduler, peers.SequentialLR):
     def _load(self, state: dict[str, Any]) -> None:
         _members.load(self, state.pop("_schedulers"))
         super()._load(state)
+
+
+def _check_milestones(milestones: Any) -> None:
+    """Refuse what is no list of numbers, before a member's clock is set back."""
+    instead = "Write milestones=[5]"
+    if not isinstance(milestones, Sized) or not isinstance(milestones, Iterable):
+        raise InvalidCall(f"SequentialLR(milestones={shown(milestones)})", "no list", instead)
+    for milestone in milestones:
+        real_number("SequentialLR(milestones=[…])", milestone, instead)
 
 
 def _first_bases(scheduler: Any) -> list[Number]:

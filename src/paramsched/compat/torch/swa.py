@@ -10,7 +10,8 @@ from paramsched.compat.torch import _groups
 from paramsched.compat.torch._base import Verbose
 from paramsched.compat.torch._groups import numbers
 from paramsched.compat.torch._kernel import KernelLR
-from paramsched.compat.torch._refusals import refused
+from paramsched.compat.torch.arguments import refused
+from paramsched.compat.unchanged_on_error import unchanged_on_error
 from paramsched.schedules import rules
 from paramsched.schedules._level import absolute
 from paramsched.schedules.rules import Rule
@@ -50,7 +51,7 @@ class SWALR(KernelLR, peers.SWALR):
     ) -> None:
         self.optimizer = _groups.optimizer_of(optimizer)
         rates = _groups.per_group("swa_lr", optimizer, swa_lr)
-        if anneal_strategy not in _CURVES:
+        if not isinstance(anneal_strategy, str) or anneal_strategy not in _CURVES:
             raise refused(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}")
         if not isinstance(anneal_epochs, int) or anneal_epochs < 0:
             raise refused(
@@ -60,12 +61,13 @@ class SWALR(KernelLR, peers.SWALR):
         groups = optimizer.param_groups
         if all("initial_lr" in group and "swa_lr" not in group for group in groups):
             last_epoch = -1  # nothing has been annealed here: Lightning gives the run's length in its place
-        for group, rate in zip(groups, rates, strict=True):
-            group["swa_lr"] = rate
-        super().__init__(optimizer, last_epoch, verbose)
+        with unchanged_on_error(optimizer):
+            for group, rate in zip(groups, rates, strict=True):
+                group["swa_lr"] = rate
+            super().__init__(optimizer, last_epoch, verbose)
 
     def _rule(self) -> Rule:
-        return rules.anneal(_SWA, self.anneal_epochs, _CURVES[self._anneal_strategy])
+        return rules.anneal(_SWA, int(self.anneal_epochs), _CURVES[self._anneal_strategy])
 
     def _levels(self) -> list[Any] | None:
         groups = self.optimizer.param_groups

@@ -1,0 +1,148 @@
+"""Arguments of every drop-in that are odd: refused in our words before anything is written, or taken as torch does."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.optim import lr_scheduler
+from torch.optim.swa_utils import SWALR
+
+import paramsched.compat.torch as ours
+from paramsched.errors import ParamschedError
+
+USUAL: dict[str, dict[str, Any]] = {
+    "StepLR": {"step_size": 3, "gamma": 0.5},
+    "MultiStepLR": {"milestones": [2, 4], "gamma": 0.5},
+    "ConstantLR": {"factor": 0.5, "total_iters": 3},
+    "LinearLR": {"start_factor": 0.5, "end_factor": 1.0, "total_iters": 3},
+    "ExponentialLR": {"gamma": 0.9},
+    "PolynomialLR": {"total_iters": 4, "power": 1.0},
+    "CosineAnnealingLR": {"T_max": 4, "eta_min": 0.0},
+    "CosineAnnealingWarmRestarts": {"T_0": 3, "T_mult": 1, "eta_min": 0.0},
+    "CyclicLR": {"base_lr": 0.1, "max_lr": 0.5, "step_size_up": 3, "base_momentum": 0.8, "max_momentum": 0.9},
+    "OneCycleLR": {"max_lr": 0.5, "total_steps": 10, "pct_start": 0.3, "div_factor": 25.0, "base_momentum": 0.85},
+    "SWALR": {"swa_lr": 0.05, "anneal_epochs": 4},
+    "LambdaLR": {"lr_lambda": math.exp},
+    "MultiplicativeLR": {"lr_lambda": math.exp},
+    "ReduceLROnPlateau": {"factor": 0.1, "patience": 1, "threshold": 1e-4, "cooldown": 0, "min_lr": 0, "eps": 1e-8},
+}
+NO_NUMBERS = {
+    "text": "a",
+    "complex": 1j,
+    "none": None,
+    "object": object(),
+    "list-of-text": ["a", "b"],
+    "list-of-none": [None, 1],
+    "function": lambda x: x * "a",
+}
+# torch takes these: no milestones, and a function where one is asked for.
+TAKEN = {("MultiStepLR", "milestones", "none")}
+ODD = [
+    pytest.param(name, option, value, id=f"{name}-{option}-{kind}")
+    for name, options in USUAL.items()
+    for option in options
+    for kind, value in NO_NUMBERS.items()
+    if (name, option, kind) not in TAKEN and (option != "lr_lambda" or kind != "function")
+]
+
+
+def two_groups(tensors: bool = False) -> Any:
+    rates = [torch.tensor(0.1), torch.tensor(0.2)] if tensors else [0.1, 0.2]
+    return torch.optim.SGD([{"params": [torch.zeros(1)], "lr": lr} for lr in rates], lr=0.1, momentum=0.9)
+
+
+def found_in(optimizer: Any) -> Any:
+    held = [{key: str(value) for key, value in group.items()} for group in optimizer.param_groups]
+    return held, [id(group["lr"]) for group in optimizer.param_groups], sorted(vars(optimizer)), optimizer.step
+
+
+def rates_of_a_run(module: Any, name: str, options: dict[str, Any]) -> list[list[float]]:
+    optimizer = two_groups()
+    scheduler = (SWALR if module is lr_scheduler and name == "SWALR" else getattr(module, name))(optimizer, **options)
+    rows = []
+    for _ in range(5):
+        rows.append([float(group["lr"]) for group in optimizer.param_groups])
+        optimizer.step()
+        scheduler.step()
+    return rows
+
+
+@pytest.mark.parametrize(("name", "option", "value"), ODD)
+def test_what_is_no_number_is_refused_in_our_words_and_nothing_is_written(name, option, value):
+    optimizer = two_groups()
+    before = found_in(optimizer)
+
+    with pytest.raises(ParamschedError):
+        getattr(ours, name)(optimizer, **{**USUAL[name], option: value})
+
+    assert found_in(optimizer) == before
+
+
+@pytest.mark.parametrize("tensors", [False, True], ids=["floats", "tensors"])
+@pytest.mark.parametrize("name", ["LambdaLR", "CyclicLR"])
+def test_a_function_that_raises_when_the_first_value_is_computed_leaves_the_optimizer_as_it_was(name, tensors):
+    optimizer = two_groups(tensors)
+    before = found_in(optimizer)
+    options = (
+        {"lr_lambda": lambda t: 1 / t} if name == "LambdaLR" else {**USUAL[name], "scale_fn": lambda x: 1 / (x - 1)}
+    )
+
+    with pytest.raises(ZeroDivisionError):
+        getattr(ours, name)(optimizer, **options)
+
+    assert found_in(optimizer) == before
+
+
+@pytest.mark.parametrize("milestones", [3, None, ["a"], [None], [1j]], ids=str)
+def test_milestones_of_a_sequence_that_are_no_numbers_are_refused_and_nothing_moves(milestones):
+    optimizer = two_groups()
+    members = [ours.ExponentialLR(optimizer, 0.5), ours.StepLR(optimizer, 2)]
+    before = found_in(optimizer)
+
+    with pytest.raises(ParamschedError):
+        ours.SequentialLR(optimizer, members, milestones)
+
+    assert found_in(optimizer) == before
+    assert [member.last_epoch for member in members] == [0, 0]
+
+
+@pytest.mark.parametrize("length", [math.inf, 1e-320, 10**400, 1e19], ids=["inf", "1e-320", "400-digits", "1e19"])
+@pytest.mark.parametrize(
+    ("name", "option"), [("StepLR", "step_size"), ("LinearLR", "total_iters"), ("PolynomialLR", "total_iters")]
+)
+def test_a_length_without_end_is_run_as_torch_runs_it(name, option, length):
+    options = {**USUAL[name], option: length}
+    if (name, length) == ("LinearLR", 10**400):
+        pytest.skip("torch overflows there")
+
+    assert rates_of_a_run(ours, name, options) == rates_of_a_run(lr_scheduler, name, options)
+
+
+def test_a_cosine_that_never_turns_stays_where_it_begins():
+    assert rates_of_a_run(ours, "CosineAnnealingLR", {"T_max": math.inf}) == [[0.1, 0.2]] * 5
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("StepLR", {"step_size": np.int64(2), "gamma": torch.tensor(0.5, dtype=torch.float64)}),
+        ("StepLR", {"step_size": True, "gamma": np.float64(0.5)}),
+        ("MultiStepLR", {"milestones": np.array([1, 2]), "gamma": True}),
+        ("MultiStepLR", {"milestones": None}),
+        ("ConstantLR", {"factor": True, "total_iters": np.int32(2)}),
+        ("LinearLR", {"start_factor": np.float64(0.5), "total_iters": np.float64(3.0)}),
+        ("ExponentialLR", {"gamma": torch.tensor(0.5, dtype=torch.float64)}),
+        ("PolynomialLR", {"total_iters": np.int64(4), "power": True}),
+        ("CosineAnnealingLR", {"T_max": np.int64(4), "eta_min": np.float64(0.05)}),
+        ("CyclicLR", {"base_lr": 0.1, "max_lr": np.float64(0.5), "step_size_up": "3", "gamma": None}),
+        ("OneCycleLR", {"max_lr": [0.5, np.float64(0.4)], "total_steps": 10}),
+        ("SWALR", {"swa_lr": np.float64(0.05), "anneal_epochs": True}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "-".join(value),
+)
+def test_numbers_of_every_kind_are_taken_as_torch_takes_them(name, options):
+    found, theirs = rates_of_a_run(ours, name, options), rates_of_a_run(lr_scheduler, name, options)
+
+    assert np.allclose(found, theirs, rtol=1e-12, atol=1e-16)
