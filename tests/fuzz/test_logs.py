@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import paramsched as ps
-from paramsched import _audit
+from paramsched.audit import compare_with_plan, read_log
 from paramsched.cli import main
 from paramsched.errors import ParamschedError
 from support import figures
@@ -49,7 +49,7 @@ def audited(tmp_path: Path) -> Any:
             warnings.simplefilter("error")
             warnings.filterwarnings("ignore", module="torch")
             try:
-                report = str(_audit.audit(_audit.read_log(file, FIELDS, **options), PLAN))
+                report = str(compare_with_plan(read_log(file, FIELDS, **options), PLAN))
             except ParamschedError as refusal:
                 report = str(refusal)
         assert report.isprintable() or all(line.isprintable() for line in report.splitlines()), repr(report)
@@ -292,7 +292,7 @@ def test_a_pipe_is_refused_before_it_is_read(tmp_path: Path) -> None:
     os.mkfifo(pipe)
 
     with pytest.raises(ParamschedError, match="no ordinary file"):
-        _audit.read_log(pipe, FIELDS)
+        read_log(pipe, FIELDS)
 
 
 @given(st.one_of(st.binary(max_size=100), st.lists(odd, max_size=4).map(jsonl)), suffixes)

@@ -75,15 +75,15 @@ def command(
     import json
     from math import isfinite
 
-    from paramsched import _audit
+    from paramsched.audit import UnreadableLog, compare_with_plan, read_log
     from paramsched.cli._plans import _bases, calendar_of, plan_from
 
     read = plan_from(plan, format=format, field=field, facts=facts)
     planned = [one.name for one in read.bindings if isinstance(one.field, str)]
     try:
         named = dict(_column(one) for one in columns)
-        logged = _audit.read_log(log, planned, columns=named, time=time, optimizer=optimizer, at=at)
-        report = _audit.audit(
+        logged = read_log(log, planned, columns=named, time=time, optimizer=optimizer, at=at)
+        report = compare_with_plan(
             logged,
             read,
             calendar_of(facts),
@@ -91,7 +91,7 @@ def command(
             names=names,
             processes=processes,
         )
-    except _audit.Unreadable as error:
+    except UnreadableLog as error:
         raise click.UsageError(str(error)) from None
     if as_json:
         data: dict[str, Any] = {"log": log, "equal": report.first is None} | dataclasses.asdict(report)

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from paramsched._audit.checkpoint_log import read_checkpoint
-from paramsched._audit.logged import Logged, Unreadable, shown_path
-from paramsched._audit.table_log import read_csv, read_jsonl
+from paramsched.audit.checkpoint_log import read_checkpoint
+from paramsched.audit.log_values import LoggedValues, UnreadableLog, path_text
+from paramsched.audit.table_log import read_csv, read_jsonl
 
 _CHECKPOINTS = {".pt", ".pth", ".bin", ".ckpt", ".tar"}
 _PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
@@ -19,7 +19,7 @@ def read_log(
     time: str | None = None,
     optimizer: str | None = None,
     at: int | None = None,
-) -> Logged:
+) -> LoggedValues:
     """Read a log.
 
     Args:
@@ -31,24 +31,24 @@ def read_log(
         at: completed updates, for a checkpoint that does not say.
 
     Raises:
-        Unreadable: nothing in it can be compared, with what is there.
+        UnreadableLog: nothing in it can be compared, with what is there.
         OSError: it cannot be read.
     """
     file = Path(path)
     if file.exists() and not file.is_file():
-        raise Unreadable(shown_path(file), "no ordinary file, so it may have no end", "Write it to a file first")
+        raise UnreadableLog(path_text(file), "no ordinary file, so it may have no end", "Write it to a file first")
     with file.open("rb") as stream:
         head = stream.read(64)
     if not head:
-        raise Unreadable(shown_path(file), "it is empty", "Give the log of a run: JSONL, CSV, or a checkpoint")
+        raise UnreadableLog(path_text(file), "it is empty", "Give the log of a run: JSONL, CSV, or a checkpoint")
     if file.suffix in _CHECKPOINTS or head.startswith((b"PK\x03\x04", b"\x80")):
         return read_checkpoint(file, optimizer, at)
     for magic, name in _PACKED.items():
         if head.startswith(magic):
-            raise Unreadable(shown_path(file), f"it is packed by {name}", "Unpack it first")
+            raise UnreadableLog(path_text(file), f"it is packed by {name}", "Unpack it first")
     if "tfevents" in file.name:
-        raise Unreadable(
-            shown_path(file),
+        raise UnreadableLog(
+            path_text(file),
             "TensorBoard's own file",
             "Save the curve as CSV there, and write --column lr=Value --time Step",
         )

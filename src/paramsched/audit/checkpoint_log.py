@@ -7,18 +7,26 @@ from typing import Any
 
 import numpy as np
 
-from paramsched._audit.logged import MOST_GROUPS, MOST_UPDATES, Column, Logged, Unreadable, nearest_name, shown_path
 from paramsched._printable import names_listed, printable
+from paramsched.audit.log_values import (
+    MOST_GROUPS,
+    MOST_UPDATES,
+    LogColumn,
+    LoggedValues,
+    UnreadableLog,
+    nearest_name,
+    path_text,
+)
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.fields import OURS, Field, is_number, numeric
 
 
-def read_checkpoint(file: Path, optimizer: str | None, at: int | None) -> Logged:
+def read_checkpoint(file: Path, optimizer: str | None, at: int | None) -> LoggedValues:
     """Read the state of an optimizer, as plain data.
 
     Raises:
         MissingDependency: torch is not installed.
-        Unreadable: torch cannot read it, or no optimizer, or several, are in it.
+        UnreadableLog: torch cannot read it, or no optimizer, or several, are in it.
     """
     try:
         import torch
@@ -28,56 +36,64 @@ def read_checkpoint(file: Path, optimizer: str | None, at: int | None) -> Logged
         data = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001  # torch raises whatever the bytes lead to
         said = (str(error).splitlines() or [type(error).__name__])[0]
-        raise Unreadable(
-            shown_path(file),
+        raise UnreadableLog(
+            path_text(file),
             f"torch cannot read it ({printable(said)[:200]})",
             "Give a checkpoint that torch.save made",
         ) from None
-    name, state = _chosen(file, dict(_states(data)), optimizer)
+    name, state = _choose_optimizer(file, dict(_optimizer_states(data)), optimizer)
     groups: list[dict[str, Any]] = state["param_groups"]
+    taken, notes = _update_of(file, state, groups, at)
+    columns = [
+        LogColumn(field, index, np.array([taken]), np.array([value]), base=_recorded_base(group, field))
+        for index, group in enumerate(groups)
+        for field, value in _scheduled_numbers(group, f"group {index} of {name} in {path_text(file)}")
+    ]
+    names = tuple(found if isinstance(found := group.get("name"), str) else None for group in groups)
+    return LoggedValues(path_text(file), tuple(columns), names, tuple(notes))
+
+
+def _update_of(
+    file: Path, state: dict[str, Any], groups: list[dict[str, Any]], at: int | None
+) -> tuple[int, list[str]]:
+    """How many updates a checkpoint is of, and notes on that: as given, as the optimizer counted, as ours did."""
     entries = state.get("state")
-    steps = (
-        [_count(entry.get("step")) for entry in entries.values() if isinstance(entry, dict)]
-        if isinstance(entries, dict)
-        else []
-    )
-    counted = [one for one in steps if one is not None]
-    ours = [one for group in groups if (one := _count(group.get(f"{OURS}t"))) is not None]
-    taken = at if at is not None else max(counted) if counted else max(ours, default=None)
+    steps = entries.values() if isinstance(entries, dict) else ()
+    counted = [_update_count(entry.get("step")) for entry in steps if isinstance(entry, dict)]
+    ours = [one for group in groups if (one := _update_count(group.get(f"{OURS}t"))) is not None]
+    most = max((one for one in counted if one is not None), default=max(ours, default=None))
+    taken = at if at is not None else most
     if taken is None:
-        raise Unreadable(shown_path(file), "nothing in it says how many updates it is of", "Write --at 1000")
+        raise UnreadableLog(path_text(file), "nothing in it says how many updates it is of", "Write --at 1000")
     notes = [f"the checkpoint is of update {taken}; its values are those of the next update"]
     if ours and max(ours) != taken:
         notes.append(f"its scheduler has counted {max(ours)} updates")
-    made = [
-        Column(field, index, np.array([taken]), np.array([value]), base=_base(group, field))
-        for index, group in enumerate(groups)
-        for field, value in _numbers(group, f"group {index} of {name} in {shown_path(file)}")
-    ]
-    names = tuple(found if isinstance(found := group.get("name"), str) else None for group in groups)
-    return Logged(shown_path(file), tuple(made), names, tuple(notes))
+    return taken, notes
 
 
-def _chosen(file: Path, states: dict[str, dict[str, Any]], optimizer: str | None) -> tuple[str, dict[str, Any]]:
+def _choose_optimizer(
+    file: Path, states: dict[str, dict[str, Any]], optimizer: str | None
+) -> tuple[str, dict[str, Any]]:
+    """The optimizer that was asked for, or the only one there is, with its name."""
     if not states:
-        raise Unreadable(
-            shown_path(file), "no optimizer's state is in it (a dict with param_groups)", "Save optimizer.state_dict()"
+        raise UnreadableLog(
+            path_text(file), "no optimizer's state is in it (a dict with param_groups)", "Save optimizer.state_dict()"
         )
     if optimizer is None and len(states) > 1:
-        raise Unreadable(
-            shown_path(file), f"it has {names_listed(states)}", f"Write --optimizer {printable(next(iter(states)))}"
+        raise UnreadableLog(
+            path_text(file), f"it has {names_listed(states)}", f"Write --optimizer {printable(next(iter(states)))}"
         )
     if optimizer is not None and optimizer not in states:
-        raise Unreadable(f"--optimizer {printable(optimizer)}", nearest_name(optimizer, states))
+        raise UnreadableLog(f"--optimizer {printable(optimizer)}", nearest_name(optimizer, states))
     name = optimizer if optimizer is not None else next(iter(states))
     if len(states[name]["param_groups"]) > MOST_GROUPS:
-        raise Unreadable(
-            f"{printable(name)} in {shown_path(file)}", f"more than {MOST_GROUPS} groups", "Is it damaged?"
+        raise UnreadableLog(
+            f"{printable(name)} in {path_text(file)}", f"more than {MOST_GROUPS} groups", "Is it damaged?"
         )
     return name, states[name]
 
 
-def _states(data: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+def _optimizer_states(data: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     """Optimizer states inside a checkpoint, however it calls them; what stands in two places is looked at once."""
     seen: set[int] = set()
     waiting = [("", data)]
@@ -98,7 +114,8 @@ def _states(data: Any) -> Iterator[tuple[str, dict[str, Any]]]:
         waiting += [(inner_name[-200:], value) for inner_name, value in reversed(inner)]
 
 
-def _numbers(group: Mapping[str, Any], where: str) -> Iterator[tuple[str, float]]:
+def _scheduled_numbers(group: Mapping[str, Any], where: str) -> Iterator[tuple[str, float]]:
+    """The entries of a group that a plan can schedule, with their values."""
     for key in numeric({key: value for key, value in group.items() if isinstance(key, str) and key.isidentifier()}):
         try:
             yield key, float(Field.of(key).read(group))
@@ -106,20 +123,22 @@ def _numbers(group: Mapping[str, Any], where: str) -> Iterator[tuple[str, float]
             continue  # an entry that no plan can schedule
         except (TypeError, ValueError, OverflowError, RuntimeError) as error:
             said = (str(error).splitlines() or [type(error).__name__])[0]
-            raise Unreadable(f"{printable(key)} of {where}", f"no number ({said[:100]})", "Is it damaged?") from None
+            raise UnreadableLog(f"{printable(key)} of {where}", f"no number ({said[:100]})", "Is it damaged?") from None
 
 
-def _count(value: Any) -> int | None:
+def _update_count(value: Any) -> int | None:
     """A number of updates, where it is one."""
-    number = _finite(value)
+    number = _finite_number(value)
     return int(number) if number is not None and number == int(number) and 0 <= number <= MOST_UPDATES else None
 
 
-def _base(group: Mapping[str, Any], field: str) -> float | None:
-    return _finite(group.get(f"{OURS}base_{Field.of(field).slot}"))
+def _recorded_base(group: Mapping[str, Any], field: str) -> float | None:
+    """The base that our scheduler recorded in a group."""
+    return _finite_number(group.get(f"{OURS}base_{Field.of(field).slot}"))
 
 
-def _finite(value: Any) -> float | None:
+def _finite_number(value: Any) -> float | None:
+    """A value as a float, where it is a finite number; a checkpoint may hold anything."""
     if not is_number(value):
         return None
     try:

@@ -1,11 +1,11 @@
-"""Logged: what a run used, column by column; made from rows of numbers, wherever they were read."""
+"""What a run used, column by column; made from rows of numbers, wherever they were read."""
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
-from typing import Any, final
+from typing import Any, TypeAlias, final
 
 import numpy as np
 
@@ -13,19 +13,21 @@ from paramsched._arrays import Floats
 from paramsched._printable import printable
 from paramsched.errors import InvalidArgument, nearest
 
+Times: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
+
 MOST_UPDATES = 2**40
 """Beyond it a number is none of an update; times that causes make of it still fit into 64 bits."""
 MOST_GROUPS = 100_000
 
 
 @final
-class Unreadable(InvalidArgument):
+class UnreadableLog(InvalidArgument):
     """A log that cannot be read as asked."""
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False)
-class Column:
+class LogColumn:
     """One field of one group: the updates it was logged for, and its values.
 
     Args:
@@ -39,7 +41,7 @@ class Column:
 
     field: str
     group: int
-    t: np.ndarray[Any, np.dtype[np.int64]]
+    t: Times
     values: Floats
     digits: int = 17
     base: float | None = None
@@ -47,35 +49,35 @@ class Column:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Logged:
+class LoggedValues:
     """What a run used. `names`: of its groups, None where one has none."""
 
     source: str
-    columns: tuple[Column, ...]
+    columns: tuple[LogColumn, ...]
     names: tuple[str | None, ...]
     notes: tuple[str, ...] = ()
 
 
-def column(field: str, group: int, rows: list[tuple[int, Any]], file: Path) -> Column:
+def make_column(field: str, group: int, rows: list[tuple[int, Any]], file: Path) -> LogColumn:
     """A column of numbers, or of text that says them.
 
     Raises:
-        Unreadable: an update's number below 0, or a value that is no number.
+        UnreadableLog: an update's number below 0, or a value that is no number.
     """
     times = np.array([t for t, _ in rows], dtype=np.int64)
-    where = f"{printable(field)} in {shown_path(file)}"
+    where = f"{printable(field)} in {path_text(file)}"
     if times.size and times.min() < 0:
-        raise Unreadable(where, f"an update numbered {times.min()}", "Updates count from 0")
-    values = np.array([_value(value, where) for _, value in rows], dtype=np.float64)
-    digits = max((_digits(value) for _, value in rows), default=17)
-    return Column(field, group, times, values, digits)
+        raise UnreadableLog(where, f"an update numbered {times.min()}", "Updates count from 0")
+    values = np.array([_number_in_row(value, where) for _, value in rows], dtype=np.float64)
+    digits = max((_significant_digits(value) for _, value in rows), default=17)
+    return LogColumn(field, group, times, values, digits)
 
 
 def update_number(value: Any, file: Path) -> int:
     """A whole number that counts updates.
 
     Raises:
-        Unreadable: it is none, or far too large.
+        UnreadableLog: it is none, or far too large.
     """
     try:
         number = float("nan") if isinstance(value, bool) else float(value)
@@ -83,8 +85,8 @@ def update_number(value: Any, file: Path) -> int:
         number = float("nan")
     if not isfinite(number) or number != int(number) or abs(number) > MOST_UPDATES:
         said = printable(repr(value))[:80]
-        raise Unreadable(
-            shown_path(file), f"{said} is no number of an update", "Name the column that counts: --time NAME"
+        raise UnreadableLog(
+            path_text(file), f"{said} is no number of an update", "Name the column that counts: --time NAME"
         )
     return int(number)
 
@@ -93,18 +95,18 @@ def group_number(label: str, file: Path) -> int:
     """The index of a group as it stands in a column's name."""
     number = int(label) if len(label) < 10 else MOST_GROUPS
     if number >= MOST_GROUPS:
-        raise Unreadable(
-            shown_path(file), f"a group numbered {label[:20]}", f"Groups count from 0, up to {MOST_GROUPS - 1}"
+        raise UnreadableLog(
+            path_text(file), f"a group numbered {label[:20]}", f"Groups count from 0, up to {MOST_GROUPS - 1}"
         )
     return number
 
 
-def is_index(label: str) -> bool:
+def is_group_index(label: str) -> bool:
     """Whether a group's label is its index."""
     return label.isascii() and label.isdigit()
 
 
-def alike(columns: Iterable[Column]) -> tuple[Column, ...]:
+def with_shared_digits(columns: Iterable[LogColumn]) -> tuple[LogColumn, ...]:
     """Give all columns the digits of the most exact one: a log is written in one way, and 0.05 may be exact or not.
 
     Few different values say little of how they were written: these are compared in four digits at least.
@@ -115,7 +117,7 @@ def alike(columns: Iterable[Column]) -> tuple[Column, ...]:
     return tuple(replace(column, digits=max(digits, 4) if few else digits) for column in made)
 
 
-def notes(columns: tuple[Column, ...]) -> tuple[str, ...]:
+def number_notes(columns: tuple[LogColumn, ...]) -> tuple[str, ...]:
     """What the reader should know of the numbers of a log."""
     said = []
     if any(np.any(np.diff(column.t) < 0) for column in columns):
@@ -132,12 +134,13 @@ def nearest_name(name: str, known: Iterable[str]) -> str:
     return nearest(printable(name)[:80], [printable(one)[:80] for one in list(known)[:200]])
 
 
-def shown_path(file: Path) -> str:
+def path_text(file: Path) -> str:
     """A path in a message."""
     return printable(str(file))
 
 
-def _value(value: Any, where: str) -> float:
+def _number_in_row(value: Any, where: str) -> float:
+    """A logged value as a float."""
     found = value
     if not isinstance(value, bool):
         try:
@@ -147,10 +150,10 @@ def _value(value: Any, where: str) -> float:
         except (TypeError, ValueError):
             pass
     said = found if isinstance(found, str) and found is not value else printable(repr(found))[:80]
-    raise Unreadable(where, f"not a number: {said}", "Name a column of numbers: --column lr=NAME")
+    raise UnreadableLog(where, f"not a number: {said}", "Name a column of numbers: --column lr=NAME")
 
 
-def _digits(value: Any) -> int:
+def _significant_digits(value: Any) -> int:
     """The significant digits a number is written with."""
     mantissa = re.split("[eE]", str(value), maxsplit=1)[0]
     return len(mantissa.replace(".", "").lstrip("+-0")) or 1

@@ -7,20 +7,20 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from paramsched._audit.logged import (
-    Column,
-    Logged,
-    Unreadable,
-    alike,
-    column,
-    group_number,
-    is_index,
-    nearest_name,
-    notes,
-    shown_path,
-    update_number,
-)
 from paramsched._printable import names_listed, printable
+from paramsched.audit.log_values import (
+    LogColumn,
+    LoggedValues,
+    UnreadableLog,
+    group_number,
+    is_group_index,
+    make_column,
+    nearest_name,
+    number_notes,
+    path_text,
+    update_number,
+    with_shared_digits,
+)
 from paramsched.fields import Field
 
 TIMES = ("t", "update", "step", "global_step", "trainer/global_step", "iteration", "iter")
@@ -33,17 +33,17 @@ _IN_TEXT = "Give JSONL or CSV in UTF-8, or a checkpoint (.pt)"
 
 def read_jsonl(
     file: Path, fields: tuple[str, ...], columns: Mapping[str, str], time: str | None, optimizer: str | None
-) -> Logged:
+) -> LoggedValues:
     """Read JSONL: ours, where its first object has `groups`."""
     rows = list(_json_rows(file))
     if rows and "groups" in rows[0]:
-        return _ours(file, rows, optimizer)
-    return _table(file, rows, fields, columns, time)
+        return _read_our_rows(file, rows, optimizer)
+    return _read_table(file, rows, fields, columns, time)
 
 
-def read_csv(file: Path, fields: tuple[str, ...], columns: Mapping[str, str], time: str | None) -> Logged:
+def read_csv(file: Path, fields: tuple[str, ...], columns: Mapping[str, str], time: str | None) -> LoggedValues:
     """Read CSV; its first line names the columns, and says what separates them."""
-    return _table(file, list(_csv_rows(file)), fields, columns, time)
+    return _read_table(file, list(_csv_rows(file)), fields, columns, time)
 
 
 def _text_lines(file: Path) -> Iterator[str]:
@@ -52,46 +52,48 @@ def _text_lines(file: Path) -> Iterator[str]:
         try:
             yield from text
         except UnicodeDecodeError as error:
-            raise Unreadable(
-                shown_path(file), f"no text in UTF-8 (byte 0x{error.object[error.start]:02x})", _IN_TEXT
+            raise UnreadableLog(
+                path_text(file), f"no text in UTF-8 (byte 0x{error.object[error.start]:02x})", _IN_TEXT
             ) from None
 
 
 def _json_rows(file: Path) -> Iterator[dict[str, Any]]:
+    """The objects of JSONL; numbers stay the text they are written in."""
     for number, line in enumerate(_text_lines(file), 1):
         if not line.strip():
             continue
-        where = f"{shown_path(file)}, line {number}"
+        where = f"{path_text(file)}, line {number}"
         try:
             row = json.loads(line, parse_float=str)  # the digits say how exact the number is
         except (ValueError, RecursionError) as error:
             found = "it is nested too deep" if isinstance(error, RecursionError) else printable(str(error))[:200]
-            raise Unreadable(where, f"no JSON ({found})", "Give one object in each line") from None
+            raise UnreadableLog(where, f"no JSON ({found})", "Give one object in each line") from None
         if not isinstance(row, dict):
-            raise Unreadable(where, f"a {type(row).__name__}", "Give one object in each line")
+            raise UnreadableLog(where, f"a {type(row).__name__}", "Give one object in each line")
         yield row
 
 
 def _csv_rows(file: Path) -> Iterator[dict[str, Any]]:
+    """The rows of CSV by the names in its first line; a short row lacks its last columns."""
     lines = _text_lines(file)
     first = next(lines, "")
     if "\0" in first:
-        raise Unreadable(shown_path(file), "no text (it has null bytes)", _IN_TEXT)
+        raise UnreadableLog(path_text(file), "no text (it has null bytes)", _IN_TEXT)
     delimiter = max(_DELIMITERS, key=first.count)
-    rows = csv.reader(_chained(first, lines), delimiter=delimiter)
+    rows = csv.reader(_with_first_line(first, lines), delimiter=delimiter)
     header: list[str] | None = None
     while True:
         try:
             row = next(rows, None)
         except csv.Error as error:
-            raise Unreadable(f"{shown_path(file)}, line {rows.line_num}", f"no CSV ({error})", _IN_TEXT) from None
+            raise UnreadableLog(f"{path_text(file)}, line {rows.line_num}", f"no CSV ({error})", _IN_TEXT) from None
         if row is None:
             return
         if header is None:
             header = row
         elif len(row) > len(header):
-            raise Unreadable(
-                f"{shown_path(file)}, line {rows.line_num}",
+            raise UnreadableLog(
+                f"{path_text(file)}, line {rows.line_num}",
                 f"{len(row)} cells, and the first line names {len(header)}",
                 "Give a name to each column in the first line",
             )
@@ -99,29 +101,31 @@ def _csv_rows(file: Path) -> Iterator[dict[str, Any]]:
             yield dict(zip(header, row, strict=False))
 
 
-def _chained(first: str, lines: Iterator[str]) -> Iterator[str]:
+def _with_first_line(first: str, lines: Iterator[str]) -> Iterator[str]:
+    """All lines, the one that was looked at among them."""
     yield first
     yield from lines
 
 
-def _ours(file: Path, lines: list[dict[str, Any]], optimizer: str | None) -> Logged:
+def _read_our_rows(file: Path, lines: list[dict[str, Any]], optimizer: str | None) -> LoggedValues:
+    """Read JSONL as we write it: in each object an update, its groups, and the optimizer where there are several."""
     names = sorted({str(line.get("optimizer", "")) for line in lines})
     if optimizer is None and len(names) > 1:
-        raise Unreadable(
-            shown_path(file),
+        raise UnreadableLog(
+            path_text(file),
             f"it is of the optimizers {names_listed(names)}",
             f"Write --optimizer {printable(names[0] or names[1])}",
         )
     if optimizer is not None:
         lines = [line for line in lines if str(line.get("optimizer", "")) == optimizer]
         if not lines:
-            raise Unreadable(f"--optimizer {printable(optimizer)}", nearest_name(optimizer, names))
+            raise UnreadableLog(f"--optimizer {printable(optimizer)}", nearest_name(optimizer, names))
     found: dict[tuple[str, int], list[tuple[int, Any]]] = {}
     for number, line in enumerate(lines):
         groups = line.get("groups", [])
         if not isinstance(groups, list) or not all(isinstance(group, dict) for group in groups):
-            raise Unreadable(
-                shown_path(file),
+            raise UnreadableLog(
+                path_text(file),
                 f"groups of update {printable(str(line.get('t', number)))[:40]} are no list of objects",
                 'Give {"t": 0, "groups": [{"lr": 0.1}]}',
             )
@@ -131,61 +135,62 @@ def _ours(file: Path, lines: list[dict[str, Any]], optimizer: str | None) -> Log
                 if value is not None:
                     found.setdefault((field, index), []).append((t, value))
     groups = 1 + max((index for _, index in found), default=-1)
-    made = alike(column(field, index, rows, file) for (field, index), rows in found.items())
-    return Logged(shown_path(file), made, (None,) * groups, notes(made))
+    made = with_shared_digits(make_column(field, index, rows, file) for (field, index), rows in found.items())
+    return LoggedValues(path_text(file), made, (None,) * groups, number_notes(made))
 
 
-def _table(
+def _read_table(
     file: Path, rows: list[dict[str, Any]], fields: tuple[str, ...], columns: Mapping[str, str], time: str | None
-) -> Logged:
+) -> LoggedValues:
+    """Read rows with named columns: those that were asked for, else those that are called like fields of the plan."""
     there = list(dict.fromkeys(name for row in rows for name in row))
     if not there:
-        raise Unreadable(
-            shown_path(file), "no row of it has a value", "Give the log of a run: JSONL, CSV, or a checkpoint"
+        raise UnreadableLog(
+            path_text(file), "no row of it has a value", "Give the log of a run: JSONL, CSV, or a checkpoint"
         )
-    wanted = dict(columns) or _guessed(there, fields)
+    wanted = dict(columns) or _columns_like_fields(there, fields)
     for name in (*wanted.values(), *([time] if time else [])):
         if name not in there:
-            raise Unreadable(
-                f"column {name!r} of {shown_path(file)}", nearest_name(name, there), "Name one that is there"
+            raise UnreadableLog(
+                f"column {name!r} of {path_text(file)}", nearest_name(name, there), "Name one that is there"
             )
     if not wanted:
-        raise Unreadable(
-            shown_path(file),
+        raise UnreadableLog(
+            path_text(file),
             f"no column is called like a field of the plan ({', '.join(fields)}); there are {names_listed(there)}",
             f"Write --column {fields[0] if fields else 'lr'}=NAME",
         )
     lower = {name.lower(): name for name in reversed(there)}
     counted = time or next((lower[name] for name in TIMES if name in lower), None)
     labels: list[str] = []
-    made = [_of_table(file, rows, place, name, counted, labels) for place, name in wanted.items()]
+    made = [_table_column(file, rows, place, name, counted, labels) for place, name in wanted.items()]
     if not any(one.t.size for one in made):
-        said = f"column{'s' if len(wanted) > 1 else ''} {names_listed(wanted.values())} of {shown_path(file)}"
-        raise Unreadable(said, "no row has a value there", f"there are {names_listed(there)}")
-    known = alike(made)
+        said = f"column{'s' if len(wanted) > 1 else ''} {names_listed(wanted.values())} of {path_text(file)}"
+        raise UnreadableLog(said, "no row has a value there", f"there are {names_listed(there)}")
+    known = with_shared_digits(made)
     groups = 1 + max(one.group for one in known)
     names = tuple(labels[index] if index < len(labels) else None for index in range(groups))
     uncounted = () if counted is not None else ("no column counts the updates: rows are counted from 0",)
-    return Logged(shown_path(file), known, names, (*uncounted, *notes(known)))
+    return LoggedValues(path_text(file), known, names, (*uncounted, *number_notes(known)))
 
 
-def _of_table(
+def _table_column(
     file: Path, rows: list[dict[str, Any]], place: str, name: str, counted: str | None, labels: list[str]
-) -> Column:
+) -> LogColumn:
     """The column of one field and group; rows without a value, or without a number, are passed over."""
     field, _, label = place.partition("@")
-    if label and not is_index(label) and label not in labels:
+    if label and not is_group_index(label) and label not in labels:
         labels.append(label)
-    index = group_number(label, file) if is_index(label) else labels.index(label) if label else 0
+    index = group_number(label, file) if is_group_index(label) else labels.index(label) if label else 0
     kept = [
         (number if counted is None else update_number(row.get(counted), file), row[name])
         for number, row in enumerate(rows)
         if row.get(name) not in (None, "") and (counted is None or row.get(counted) not in (None, ""))
     ]
-    return column(str(Field.of(field)), index, kept, file)
+    return make_column(str(Field.of(field)), index, kept, file)
 
 
-def _guessed(there: list[str], fields: tuple[str, ...]) -> dict[str, str]:
+def _columns_like_fields(there: list[str], fields: tuple[str, ...]) -> dict[str, str]:
     """Columns that are called `lr`, or `lr[head]` as in a trace's CSV."""
     found = {}
     for name in there:

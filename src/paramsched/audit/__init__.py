@@ -1,0 +1,7 @@
+"""Compare a log of hyperparameters with a plan, and say what would explain a difference."""
+
+from paramsched.audit.compare import Report as Report
+from paramsched.audit.compare import compare_with_plan as compare_with_plan
+from paramsched.audit.log_file import read_log as read_log
+from paramsched.audit.log_values import LoggedValues as LoggedValues
+from paramsched.audit.log_values import UnreadableLog as UnreadableLog

@@ -1,0 +1,205 @@
+"""How well a log fits a plan: each column beside the schedule it should follow, value by value."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self, TypeAlias, final
+
+import numpy as np
+
+from paramsched._arrays import Floats
+from paramsched.audit.log_values import LogColumn, LoggedValues, Times, UnreadableLog
+from paramsched.fields import Field
+from paramsched.plan import Plan, bind
+from paramsched.schedules.base import Schedule, evaluate
+
+Flags: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
+BasesByPlace: TypeAlias = Mapping[tuple[str, str | int | None], float]
+"""Bases by field and group; None for every group."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class DifferingValue:
+    """One value that is not what is planned."""
+
+    t: int
+    field: str
+    group: str | int
+    logged: float
+    planned: float
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class PlannedColumn:
+    """A column of the log and the schedule it should follow.
+
+    Args:
+        column: what was logged.
+        schedule: resolved.
+        group: its name, or else its index.
+        base: None where it has to be found from the log.
+    """
+
+    column: LogColumn
+    schedule: Schedule
+    group: str | int
+    base: float | None
+
+
+def pair_columns(logged: LoggedValues, plan: Plan, bases: BasesByPlace, names: Sequence[str]) -> list[PlannedColumn]:
+    """Find the schedule of each column that the plan schedules.
+
+    Raises:
+        UnreadableLog: the plan schedules none.
+    """
+    groups = _groups_as_planned(logged, plan, names)
+    bounds = bind(plan, groups)
+    pairs = []
+    for column in logged.columns:
+        wanted = Field.of(column.field)
+        label = groups[column.group].get("name", column.group)
+        for bound in bounds[column.group]:
+            if bound.field == wanted or bound.name == column.field:
+                base = column.base
+                for place in ((column.field, None), (column.field, column.group), (column.field, label)):
+                    base = bases.get(place, base)
+                if column.t.size:
+                    pairs.append(PlannedColumn(column, bound.schedule, label, base))
+    if not pairs:
+        there = sorted({column.field for column in logged.columns})
+        planned = sorted({binding.name for binding in plan.bindings})
+        raise UnreadableLog(
+            f"audit of {logged.source}",
+            f"it has values of {', '.join(there) or 'nothing'}, the plan schedules {', '.join(planned)}",
+            "Name columns: --column lr=NAME",
+        )
+    return pairs
+
+
+def _groups_as_planned(logged: LoggedValues, plan: Plan, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Param groups with the fields of the log and of the plan, so that selectors find what they select."""
+    count = max((column.group for column in logged.columns), default=0) + 1
+    groups: list[dict[str, Any]] = []
+    for index in range(count):
+        group: dict[str, Any] = {}
+        name = names[index] if index < len(names) else logged.names[index] if index < len(logged.names) else None
+        if name is not None:
+            group["name"] = name
+        mine = [Field.of(column.field) for column in logged.columns if column.group == index]
+        betas = any(field.key == "betas" for field in mine)
+        planned = [Field.of(one.name) for one in plan.bindings if isinstance(one.field, str)]
+        for field in mine + [one for one in planned if not (one.key == "momentum" and betas)]:
+            if field.index is None:
+                group.setdefault(field.key, 1.0)
+            else:
+                row = list(group.get(field.key, ()))
+                group[field.key] = tuple(row + [1.0] * (field.index + 1 - len(row)))
+        groups.append(group)
+    return groups
+
+
+def depends_on_base(pair: PlannedColumn) -> bool:
+    """Whether the base is in the values at all: absolute levels leave it out."""
+    times = pair.column.t
+    return bool(np.any(evaluate(pair.schedule, times, 0.0) != evaluate(pair.schedule, times, 1.0)))
+
+
+def same_time(t: Times) -> Times:
+    """The clock of a log that is right."""
+    return t
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class LogMatch:
+    """How the log fits the plan under one clock.
+
+    Args:
+        pairs: the columns and their schedules.
+        bases: of each column: given, or found from the log.
+        equal: for each column, which of its values are as planned.
+    """
+
+    pairs: list[PlannedColumn]
+    bases: list[float]
+    equal: list[Flags]
+
+    @classmethod
+    def of(
+        cls, pairs: list[PlannedColumn], clock: Callable[[Times], Times] = same_time, rows: Times | None = None
+    ) -> Self:
+        """Compare the columns with their schedules.
+
+        Args:
+            pairs: the columns and their schedules.
+            clock: from the numbers of the rows to the plan's times.
+            rows: those that are compared; None: all.
+        """
+        bases, equal = [], []
+        for pair in pairs:
+            chosen = slice(None) if rows is None else rows[rows < pair.column.t.size]
+            times, values = clock(pair.column.t[chosen]), pair.column.values[chosen]
+            base = pair.base if pair.base is not None else fitted_base(pair, times, values)
+            bases.append(base)
+            equal.append(equal_as_logged(values, evaluate(pair.schedule, times, base), pair.column.digits))
+        return cls(pairs, bases, equal)
+
+    @property
+    def values(self) -> int:
+        """How many values were compared."""
+        return sum(one.size for one in self.equal)
+
+    @property
+    def exact(self) -> int:
+        """How many of them are as planned."""
+        return int(sum(one.sum() for one in self.equal))
+
+    def first_difference(self) -> DifferingValue | None:
+        """The first value that differs, in the order of the log's numbers."""
+        wrong = [
+            (int(pair.column.t[row]), number, row)
+            for number, (pair, equal) in enumerate(zip(self.pairs, self.equal, strict=True))
+            for row in np.flatnonzero(~equal)[:1]
+        ]
+        if not wrong:
+            return None
+        t, number, row = min(wrong)
+        pair = self.pairs[number]
+        planned = float(evaluate(pair.schedule, np.array([t]), self.bases[number])[0])
+        return DifferingValue(t, pair.column.field, pair.group, float(pair.column.values[row]), planned)
+
+
+def equal_as_logged(values: Floats, planned: Floats, digits: int) -> Flags:
+    """Bit for bit, or as exactly as the log was written: in fewer digits, or through float32."""
+    equal = values == planned
+    if digits < 15:
+        equal |= np.isfinite(values) & (np.abs(values - planned) <= np.abs(planned) * 10.0 ** (1 - digits))
+    elif np.array_equal(values, values.astype(np.float32)):
+        equal |= values == planned.astype(np.float32)
+    both: Flags = equal | (np.isnan(values) & np.isnan(planned))
+    return both
+
+
+def fitted_base(pair: PlannedColumn, times: Times, values: Floats) -> float:
+    """The base under which most values are as planned: from rows where the schedule is far from 0."""
+    if not pair.schedule.affine:
+        finite = values[np.isfinite(values)]
+        return float(finite[0]) if finite.size else 1.0
+    offset = evaluate(pair.schedule, times, 0.0)
+    factor = evaluate(pair.schedule, times, 1.0) - offset
+    far = np.abs(factor) > 1e-12 * max(float(np.abs(factor).max(initial=0.0)), 1e-300)
+    usable = np.flatnonzero(far & np.isfinite(values))
+    if usable.size == 0:
+        return 1.0
+    best, most = 1.0, -1
+    for row in dict.fromkeys([usable[np.abs(factor[usable]).argmax()], usable[0], usable[-1]]):
+        exact = float((values[row] - offset[row]) / factor[row])
+        # People write bases in few digits: of two that fit equally well the rounder one is taken.
+        for base in dict.fromkeys([*(float(f"{exact:.{n}g}") for n in (3, 6, 9, 12)), exact]):
+            if not np.isfinite(base):
+                continue
+            count = int(equal_as_logged(values, evaluate(pair.schedule, times, base), pair.column.digits).sum())
+            if count > most:
+                best, most = base, count
+    return best
