@@ -16,19 +16,19 @@ usage: python -m paramsched.compat SCRIPT [ARGUMENT ...]
 Runs the script, or the module, as Python would. Only torch's schedulers are the drop-ins of paramsched."""
 
 
-def main(arguments: list[str]) -> None:
+def run_command(arguments: list[str]) -> None:
     """Run what the arguments name; `sys.argv`, `__main__` and the exit status are those of the script by itself."""
     if not arguments or arguments[0] in ("-h", "--help"):
-        _leave(_USAGE, 0 if arguments else 2)
+        _exit_with(_USAGE, 0 if arguments else 2)
     if arguments[0] == "-m" and len(arguments) == 1:
-        _leave(f"{_USAGE}\n\n-m: no module is named. Write python -m paramsched.compat -m package.train", 2)
+        _exit_with(f"{_USAGE}\n\n-m: no module is named. Write python -m paramsched.compat -m package.train", 2)
     try:
         if arguments[0] == "-m":
             run_module(arguments[1:])
         else:
             run_script(arguments)
     except BaseException:
-        _show_from_the_script_on()
+        _hide_own_frames()
         raise
 
 
@@ -39,66 +39,66 @@ def run_script(arguments: list[str]) -> None:
         with io.open_code(str(script)) as file:
             text = file.read()
     except OSError as error:
-        _leave(f"{arguments[0]}: {error.strerror}. Write the path of the script to run", 2)
-    _install()
+        _exit_with(f"{arguments[0]}: {error.strerror}. Write the path of the script to run", 2)
+    _install_drop_ins()
     sys.argv[:] = arguments
     if not sys.flags.safe_path:
         sys.path[0] = str(script.resolve().parent)
-    module = _begin_main(str(script), SourceFileLoader("__main__", str(script)))
-    _run(compile(text, str(script), "exec", dont_inherit=True), module)
+    module = _make_main_module(str(script), SourceFileLoader("__main__", str(script)))
+    _execute_code(compile(text, str(script), "exec", dont_inherit=True), module)
 
 
 def run_module(arguments: list[str]) -> None:
     """Run a module, or the `__main__` of a package, as `python -m` does."""
     if not sys.flags.safe_path:
         sys.path[0] = str(Path.cwd())
-    _install()  # before the packages above the module are imported
-    spec = _spec_of(arguments[0])
+    _install_drop_ins()  # before the packages above the module are imported
+    spec = _find_module(arguments[0])
     code = spec.loader.get_code(spec.name) if isinstance(spec.loader, SourceFileLoader) else None
     if code is None:
-        _leave(f"No code object available for {spec.name}", 1)
+        _exit_with(f"No code object available for {spec.name}", 1)
     sys.argv[:] = [spec.origin or spec.name, *arguments[1:]]
-    module = _begin_main(sys.argv[0], spec.loader)
+    module = _make_main_module(sys.argv[0], spec.loader)
     module.__spec__, module.__package__ = spec, spec.parent
-    _run(code, module)
+    _execute_code(code, module)
 
 
-def _install() -> None:
+def _install_drop_ins() -> None:
     """To the end of the process: threads and what runs at exit are the script's too."""
     from paramsched.compat.torch import install
 
     install()
 
 
-def _spec_of(name: str) -> ModuleSpec:
+def _find_module(name: str) -> ModuleSpec:
     try:
         spec = find_spec(name)
     except ModuleNotFoundError as error:  # of a package above it
-        _leave(f"Error while finding module specification for {name!r} ({type(error).__name__}: {error})", 1)
+        _exit_with(f"Error while finding module specification for {name!r} ({type(error).__name__}: {error})", 1)
     if spec is not None and spec.submodule_search_locations is not None:
-        return _spec_of(f"{name}.__main__")
+        return _find_module(f"{name}.__main__")
     if spec is None:
-        _leave(f"No module named {name}", 1)
+        _exit_with(f"No module named {name}", 1)
     return spec
 
 
-def _begin_main(file: str, loader: object) -> ModuleType:
+def _make_main_module(file: str, loader: object) -> ModuleType:
     module = ModuleType("__main__")
     vars(module).update(__file__=file, __loader__=loader, __cached__=None, __builtins__=builtins, __annotations__={})
     sys.modules["__main__"] = module
     return module
 
 
-def _run(code: CodeType, module: ModuleType) -> None:
+def _execute_code(code: CodeType, module: ModuleType) -> None:
     exec(code, vars(module))  # noqa: S102  # as Python itself runs it
 
 
-def _show_from_the_script_on() -> None:
+def _hide_own_frames() -> None:
     """Let whatever shows an error, Python or a hook of the script's, show it without the frames of this module."""
     shows = sys.excepthook
 
     def show(kind: type[BaseException], error: BaseException, behind: TracebackType | None) -> None:
-        own = {main.__code__.co_filename}
+        own = {run_command.__code__.co_filename}
         names = {"runpy.py", "<frozen runpy>", "<frozen importlib._bootstrap_external>"}
         while behind is not None and behind.tb_frame.f_code.co_filename in own | names:
             behind = behind.tb_next
@@ -107,10 +107,10 @@ def _show_from_the_script_on() -> None:
     sys.excepthook = show
 
 
-def _leave(text: str, status: int) -> NoReturn:
+def _exit_with(text: str, status: int) -> NoReturn:
     print(text, file=sys.stderr if status else sys.stdout)
     sys.exit(status)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    run_command(sys.argv[1:])

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from paramsched.compat import torch as drop_ins
-from paramsched.compat.__main__ import main
+from paramsched.compat.__main__ import run_command
 from paramsched.compat.torch import install
 
 NAMES = [name for name in drop_ins.__all__ if name not in ("install", "use_tensors", "SWALR")]
@@ -265,7 +265,7 @@ def test_what_cannot_be_run_is_said_with_the_usual_status(tmp_path, monkeypatch,
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)  # the command has the process to itself
 
     with pytest.raises(SystemExit) as ended:
-        main(arguments)
+        run_command(arguments)
 
     found = capsys.readouterr()
     assert ended.value.code == status

@@ -8,20 +8,20 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from paramsched.compat._copies import by_value
-from paramsched.compat.gradual_warmup._after import has_own_values, leaves
-from paramsched.compat.gradual_warmup._published import FORMS, Form
+from paramsched.compat.gradual_warmup._after_scheduler import leaves, sets_own_values
+from paramsched.compat.gradual_warmup._published_forms import PUBLISHED_FORMS, PublishedForm
 from paramsched.compat.group_fields import Number
 from paramsched.errors import InvalidArgument
 
 
-def form_of(published: Any, total_epoch: int | None, *, has_own_get_lr: bool) -> Form | None:
+def published_form_of(published: Any, total_epoch: int | None, *, has_own_get_lr: bool) -> PublishedForm | None:
     """The published form whose numbers are asked for; None for the documented curve."""
     call = f"GradualWarmupScheduler(…, {published=})"
     if published is None or published is False:
         # A subclass with its own `get_lr` was written for the package, which asks it.
         return "0.3" if published is None and has_own_get_lr and total_epoch else None
-    if published not in FORMS:
-        raise InvalidArgument(call, "no form", f"Write one of {', '.join(map(repr, FORMS))}, or False")
+    if published not in PUBLISHED_FORMS:
+        raise InvalidArgument(call, "no form", f"Write one of {', '.join(map(repr, PUBLISHED_FORMS))}, or False")
     if total_epoch is None:
         raise InvalidArgument(call, "it is a form of total_epoch=…", "Leave published out")
     if total_epoch == 0:
@@ -39,7 +39,7 @@ def refuse_other_optimizer(optimizer: Optimizer, after: LRScheduler | None) -> N
         )
 
 
-def bases_of(
+def warmup_bases(
     optimizer: Optimizer, after: LRScheduler | None, given: float | Sequence[float] | None, *, as_found: bool
 ) -> list[Number]:
     """The bases: as given, else the initial lr, else, where the after-scheduler overwrote that, the default."""
@@ -53,7 +53,7 @@ def bases_of(
     if given is not None:
         return [given] * len(groups)
     initial = [group.get("initial_lr", group["lr"]) for group in groups]
-    if as_found or after is None or not any(has_own_values(leaf) for leaf in leaves(after)):
+    if as_found or after is None or not any(sets_own_values(leaf) for leaf in leaves(after)):
         return [by_value(lr) for lr in initial]
     if len({float(lr) for lr in initial}) > 1:
         raise InvalidArgument(

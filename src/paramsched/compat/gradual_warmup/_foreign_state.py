@@ -6,16 +6,16 @@ from typing import Any, final
 
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from paramsched.compat.gradual_warmup._published import Form
+from paramsched.compat.gradual_warmup._published_forms import PublishedForm
 from paramsched.compat.group_fields import Number
 from paramsched.errors import StateError
 
-_NEEDED = ("multiplier", "after_scheduler", "base_lrs", "last_epoch")
+_FOREIGN_KEYS = ("multiplier", "after_scheduler", "base_lrs", "last_epoch")
 
 
-def is_foreign(state: Mapping[str, Any]) -> bool:
+def is_foreign_state(state: Mapping[str, Any]) -> bool:
     """Whether it is one of theirs: it holds the after-scheduler itself, and nothing of ours."""
-    return all(name in state for name in _NEEDED) and "after" not in state
+    return all(name in state for name in _FOREIGN_KEYS) and "after" not in state
 
 
 @final
@@ -41,7 +41,7 @@ class ForeignState:
     step_count: int
     done: int
     finished: bool
-    form: Form
+    form: PublishedForm
     after: dict[str, Any] | None
     lr: tuple[Number, ...] | None
     last_lr: tuple[Number, ...] | None
@@ -55,7 +55,7 @@ class ForeignState:
         """
         total, warmup, found = state.get("total_epoch"), state.get("warmup_epoch"), state["after_scheduler"]
         length = total if total is not None else warmup
-        require_both(found is None, after_scheduler is None)
+        require_same_kind(found is None, after_scheduler is None)
         if length is None:
             raise StateError(
                 "GradualWarmupScheduler.load_state_dict(…): total_epoch missing. "
@@ -88,7 +88,7 @@ class ForeignState:
         )
 
 
-def require_both(state_lacks: bool, scheduler_lacks: bool) -> None:
+def require_same_kind(state_lacks: bool, scheduler_lacks: bool) -> None:
     """Refuse a state with an after-scheduler where there is none, or the other way round."""
     if state_lacks != scheduler_lacks:
         has, lacks = ("this scheduler", "the state") if state_lacks else ("the state", "this scheduler")

@@ -9,10 +9,15 @@ from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from paramsched.compat._copies import by_value
-from paramsched.compat.gradual_warmup._after import After, held
-from paramsched.compat.gradual_warmup._arguments import bases_of, form_of, refuse_other_optimizer
-from paramsched.compat.gradual_warmup._foreign_state import ForeignState, is_foreign, require_both
-from paramsched.compat.gradual_warmup._published import Form, departs, published_lr, published_step
+from paramsched.compat.gradual_warmup._after_scheduler import AfterScheduler, held_fields
+from paramsched.compat.gradual_warmup._arguments import published_form_of, refuse_other_optimizer, warmup_bases
+from paramsched.compat.gradual_warmup._foreign_state import ForeignState, is_foreign_state, require_same_kind
+from paramsched.compat.gradual_warmup._published_forms import (
+    PublishedForm,
+    published_lr,
+    published_step,
+    where_values_depart,
+)
 from paramsched.compat.group_fields import Number, group_values, put_value
 from paramsched.compat.torch._base import LRScheduler, warn_outside_step
 from paramsched.errors import InvalidArgument, StateError
@@ -20,7 +25,7 @@ from paramsched.schedules._level import count, finite
 from paramsched.schedules.anneal import linear
 from paramsched.user_warnings import warn_user
 
-_STATE = ("multiplier", "total_epoch", "warmup_epoch", "base_lrs", "last_epoch", "_step_count")
+_STATE_KEYS = ("multiplier", "total_epoch", "warmup_epoch", "base_lrs", "last_epoch", "_step_count")
 
 
 class GradualWarmupScheduler(LRScheduler):
@@ -80,33 +85,33 @@ class GradualWarmupScheduler(LRScheduler):
         *,
         warmup_epoch: int | None = None,
         base_lr: float | Sequence[float] | None = None,
-        published: Form | Literal[False] | None = None,
+        published: PublishedForm | Literal[False] | None = None,
     ) -> None:
         refuse_other_optimizer(optimizer, after_scheduler)
         self._set_ramp(multiplier, total_epoch, warmup_epoch)
         self._published = published
-        self._form = self._form_of(published)
+        self._form = self._published_form(published)
         self.after_scheduler = after_scheduler
-        self._after: After | None = None
-        self._finished = self._told = False
-        self._bases = bases_of(optimizer, after_scheduler, base_lr, as_found=self._form is not None)
+        self._after: AfterScheduler | None = None
+        self._finished = self._warned = False
+        self._bases = warmup_bases(optimizer, after_scheduler, base_lr, as_found=self._form is not None)
         if after_scheduler is not None and self._form is None:
             peaks = self._peaks(self._bases)
-            self._after = After(after_scheduler, optimizer, peaks, restarts=self._top != 1)
-            self._tell("at once")
+            self._after = AfterScheduler(after_scheduler, optimizer, peaks, restarts=self._top != 1)
+            self._warn_of_departure("at once")
         super().__init__(optimizer)
-        self._left = group_values(optimizer)
+        self._values_after_building = group_values(optimizer)
 
-    def _form_of(self, published: Any) -> Form | None:
+    def _published_form(self, published: Any) -> PublishedForm | None:
         own = type(self).get_lr is not GradualWarmupScheduler.get_lr
-        return form_of(published, self.total_epoch, has_own_get_lr=own)
+        return published_form_of(published, self.total_epoch, has_own_get_lr=own)
 
-    def _tell(self, when: str) -> None:
+    def _warn_of_departure(self, when: str) -> None:
         """Say once where the published numbers are others."""
-        told = self._told or self._published is False or self.total_epoch is None or self._length == 0
-        if told or departs(self.after_scheduler) != when:
+        told = self._warned or self._published is False or self.total_epoch is None or self._length == 0
+        if told or where_values_depart(self.after_scheduler) != when:
             return
-        self._told = True
+        self._warned = True
         after = type(self.after_scheduler).__name__
         where = "the first step" if when == "at once" else f"step {self._length + 1}"
         warn_user(
@@ -203,7 +208,7 @@ class GradualWarmupScheduler(LRScheduler):
         elif self._after.is_guided and u > 0:
             self._after.show(self._metrics)
         else:
-            self._tell("after the ramp")
+            self._warn_of_departure("after the ramp")
             self._after.go_to(u)
         self._last_lr = group_values(self.optimizer)
 
@@ -218,7 +223,7 @@ class GradualWarmupScheduler(LRScheduler):
         for group, value in zip(self.optimizer.param_groups, row, strict=True):
             put_value(group, value)
 
-    def _on_the_ramp(self) -> list[float]:
+    def _ramp_values(self) -> list[float]:
         bases = np.array([float(base) for base in self.base_lrs])
         row: list[float] = self._ramp(max(self.last_epoch, 0), base=bases).tolist()
         return row
@@ -238,18 +243,18 @@ class GradualWarmupScheduler(LRScheduler):
         warn_outside_step(self)
         if self._form is not None:
             return published_lr(self, self._form)
-        return group_values(self.optimizer) if self.finished and self._after is not None else list(self._on_the_ramp())
+        return group_values(self.optimizer) if self.finished and self._after is not None else list(self._ramp_values())
 
     def state_dict(self) -> dict[str, Any]:
         """Its own numbers, what the groups hold, and the after-scheduler's state: plain data, by value."""
-        state: dict[str, Any] = {name: by_value(getattr(self, name)) for name in _STATE}
+        state: dict[str, Any] = {name: by_value(getattr(self, name)) for name in _STATE_KEYS}
         state |= {"_last_lr": self.get_last_lr(), "lr": group_values(self.optimizer)}
         state |= {"after_scheduler": None, "after": None, "held": None}
         if self._form is not None:
             state |= {"published": self._form, "finished": self.finished}
         if self.after_scheduler is not None:
             state["after_scheduler"] = by_value(self.after_scheduler.state_dict())
-            state["held"] = held(self.after_scheduler, self.optimizer)
+            state["held"] = held_fields(self.after_scheduler, self.optimizer)
         if self._after is not None:
             state["after"] = by_value(self._after.state())
         return state
@@ -265,7 +270,7 @@ class GradualWarmupScheduler(LRScheduler):
             StateError: no state of these classes, or one with an after-scheduler where there is none, or the other way
                 round; nothing was changed.
         """
-        if is_foreign(state_dict):
+        if is_foreign_state(state_dict):
             self._load_foreign(state_dict)
             return
         self._refuse_other_state(state_dict)
@@ -278,7 +283,7 @@ class GradualWarmupScheduler(LRScheduler):
             rows = state["held"]
         if self._after is not None:
             self._after.load(state["after"])
-            self._told = self._told or self._after.position > 0
+            self._warned = self._warned or self._after.position > 0
         self._finished = state.get("finished", False)
         for group, row in zip(self.optimizer.param_groups, rows, strict=False):
             for name, value in row.items():
@@ -289,15 +294,15 @@ class GradualWarmupScheduler(LRScheduler):
         """Go on from a state of the published classes."""
         read = ForeignState.of(state, self.after_scheduler)
         present = group_values(self.optimizer)
-        restored = [float(now) != float(then) for now, then in zip(present, self._left, strict=False)]
+        restored = [float(now) != float(then) for now, then in zip(present, self._values_after_building, strict=False)]
         self._set_ramp(read.multiplier, read.total_epoch, read.warmup_epoch)
-        asked_for = self._form_of(self._published)
+        asked_for = self._published_form(self._published)
         self._form = read.form if self._published is None and read.total_epoch is not None else asked_for
         self.base_lrs, self._step_count = [by_value(base) for base in read.base_lrs], read.step_count
-        self.last_epoch, self._finished, self._told = read.last_epoch, read.finished, True
+        self.last_epoch, self._finished, self._warned = read.last_epoch, read.finished, True
         after, row = self.after_scheduler, read.lr
         if self._form is None and after is not None:
-            self._after = After(after, self.optimizer, self._peaks(self.base_lrs), restarts=True)
+            self._after = AfterScheduler(after, self.optimizer, self._peaks(self.base_lrs), restarts=True)
         if after is not None and (self._form is not None or isinstance(after, ReduceLROnPlateau)):
             after.load_state_dict(by_value(read.after))
         if self._form is not None:
@@ -319,13 +324,13 @@ class GradualWarmupScheduler(LRScheduler):
             )
 
     def _refuse_other_state(self, state: Mapping[str, Any]) -> None:
-        missing = [name for name in (*_STATE, "lr", "after_scheduler", "after") if name not in state]
+        missing = [name for name in (*_STATE_KEYS, "lr", "after_scheduler", "after") if name not in state]
         if missing:
             raise StateError(
                 f"GradualWarmupScheduler.load_state_dict(…): {', '.join(missing)} missing. "
                 "Pass what state_dict() of this class or of warmup-scheduler gave"
             )
-        require_both(state["after_scheduler"] is None, self.after_scheduler is None)
+        require_same_kind(state["after_scheduler"] is None, self.after_scheduler is None)
         form = state.get("published")
         if form != self._form:
             said = [f"published={one!r}" if one else "published=False" for one in (form, self._form)]

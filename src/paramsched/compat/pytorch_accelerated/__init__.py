@@ -12,11 +12,11 @@ from paramsched.compat.pytorch_accelerated._base import SchedulerBase as Schedul
 from paramsched.compat.pytorch_accelerated._checkpoints import estimate_checkpoint_steps as estimate_checkpoint_steps
 from paramsched.compat.pytorch_accelerated._cosine import CosineLrScheduler as CosineLrScheduler
 from paramsched.compat.pytorch_accelerated._placeholders import TrainerPlaceholderValues as TrainerPlaceholderValues
-from paramsched.compat.pytorch_accelerated._replace import (
+from paramsched.compat.pytorch_accelerated._replacement import (
     replace_trainer_placeholder_values as replace_trainer_placeholder_values,
 )
-from paramsched.compat.pytorch_accelerated._stateful import StatefulSchedulerBase as StatefulSchedulerBase
-from paramsched.compat.pytorch_accelerated._wsd import WSDLrScheduler as WSDLrScheduler
+from paramsched.compat.pytorch_accelerated._stateful_base import StatefulSchedulerBase as StatefulSchedulerBase
+from paramsched.compat.pytorch_accelerated._warmup_stable_decay import WSDLrScheduler as WSDLrScheduler
 
 __all__ = [
     "CosineLrScheduler",

@@ -9,10 +9,10 @@ from torch.optim import Optimizer
 
 from paramsched.compat._copies import by_value
 from paramsched.compat.group_fields import Number, plain_number, put_value
-from paramsched.compat.pytorch_accelerated._groups import spread_over_groups
+from paramsched.compat.pytorch_accelerated._value_spreading import spread_over_groups
 from paramsched.errors import UnknownField, nearest
 
-VALUES = "param_group_values"
+HELD_VALUES = "param_group_values"
 """Where a state keeps what the groups held."""
 
 
@@ -86,7 +86,7 @@ class SchedulerBase(ABC):
         state = {name: by_value(value) for name, value in vars(self).items() if name != "optimizer"}
         field, groups = state.get("param_group_field"), getattr(vars(self).get("optimizer"), "param_groups", [])
         if all(field in group for group in groups):
-            state[VALUES] = [_number_to_save(group[field]) for group in groups]
+            state[HELD_VALUES] = [_number_to_save(group[field]) for group in groups]
         return state
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -96,9 +96,9 @@ class SchedulerBase(ABC):
         """
         self._join_new_groups()
         groups = len(getattr(vars(self).get("optimizer"), "param_groups", []))
-        bases, values = state_dict.get("base_lr_values", ()), state_dict.get(VALUES, ())
+        bases, values = state_dict.get("base_lr_values", ()), state_dict.get(HELD_VALUES, ())
         own = vars(self).get("base_lr_values")
-        vars(self).update({name: by_value(value) for name, value in state_dict.items() if name != VALUES})
+        vars(self).update({name: by_value(value) for name, value in state_dict.items() if name != HELD_VALUES})
         if own is not None and len(bases) != groups:
             self.base_lr_values = own
         if groups and len(values) == groups:

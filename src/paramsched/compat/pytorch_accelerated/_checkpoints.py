@@ -49,7 +49,7 @@ def estimate_checkpoint_steps(total_steps: int, num_checkpoints: int = 3) -> lis
     return steps
 
 
-def periods(checkpoints: Sequence[int], ratio: float) -> list[Period]:
+def checkpoint_periods(checkpoints: Sequence[int], ratio: float) -> list[Period]:
     """The period that each checkpoint ends; `int(length * ratio)` updates of it decay."""
     found: list[Period] = []
     for begin, end in pairwise((0, *checkpoints)):
@@ -59,23 +59,23 @@ def periods(checkpoints: Sequence[int], ratio: float) -> list[Period]:
 
 
 @lru_cache(maxsize=256)
-def ramp(over: int, start: float) -> Schedule:
+def warmup_ramp(over: int, start: float) -> Schedule:
     """The warm-up: from `start`, a value as it stands, up to base."""
     return warmup(over, Absolute(start))
 
 
 @lru_cache(maxsize=256)
-def stable_decay(checkpoints: tuple[int, ...], ratio: float, to: float, *, sqrt: bool) -> Schedule:
+def stable_then_decay(checkpoints: tuple[int, ...], ratio: float, to: float, *, sqrt: bool) -> Schedule:
     """Base, then down to `to`, in every period; after the last one `to`. A stage of no updates is skipped."""
     stages: list[Schedule] = []
-    for period in periods(checkpoints, ratio):
+    for period in checkpoint_periods(checkpoints, ratio):
         stages.append(constant(1.0, period["pre_decay_step"] - period["period_start"]))
         if ratio > 0:
-            stages.append(_decay(period["decay_steps"], to, sqrt=sqrt))
+            stages.append(_decay_stage(period["decay_steps"], to, sqrt=sqrt))
     return reduce(rshift, stages) >> constant(to if ratio > 0 else 1.0)
 
 
-def _decay(over: int, to: float, *, sqrt: bool) -> Schedule:
+def _decay_stage(over: int, to: float, *, sqrt: bool) -> Schedule:
     if sqrt:
         return cooldown(over, to, curves.one_minus_sqrt)
     if to > 0:

@@ -7,18 +7,22 @@ from typing import Any, Self
 from torch.optim import Optimizer
 
 from paramsched import curves
-from paramsched.compat.pytorch_accelerated._checks import at_least, positive_count, warn_of_reversals
+from paramsched.compat.pytorch_accelerated._argument_checks import (
+    require_at_least,
+    require_positive_count,
+    warn_of_reversals,
+)
 from paramsched.compat.pytorch_accelerated._placeholders import Placeholder, TrainerPlaceholderValues
-from paramsched.compat.pytorch_accelerated._replace import refuse_placeholders
-from paramsched.compat.pytorch_accelerated._stateful import StatefulSchedulerBase
-from paramsched.compat.pytorch_accelerated._values import Values
+from paramsched.compat.pytorch_accelerated._replacement import refuse_placeholders
+from paramsched.compat.pytorch_accelerated._schedule_values import ScheduleValues
+from paramsched.compat.pytorch_accelerated._stateful_base import StatefulSchedulerBase
 from paramsched.errors import StateError
 from paramsched.schedules._level import Absolute, Level, count
 from paramsched.schedules.anneal import anneal, warmup
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.constant import constant
 
-_STATE = (
+_STATE_KEYS = (
     "total_iterations",
     "lr_min_ratio",
     "lr_min",
@@ -89,11 +93,11 @@ class CosineLrScheduler(StatefulSchedulerBase):
             num_cooldown_epochs=num_cooldown_epochs,
         )
         super().__init__(optimizer)
-        self._values = Values()
+        self._values = ScheduleValues()
         per_epoch = num_update_steps_per_epoch
-        self.total_iterations = positive_count(f"{call}(total_num_epochs=…)", total_num_epochs, per_epoch)
+        self.total_iterations = require_positive_count(f"{call}(total_num_epochs=…)", total_num_epochs, per_epoch)
         self.lr_min_ratio = min_lr_ratio
-        self.lr_min = at_least(0, f"{call}(lr_min=…)", lr_min)
+        self.lr_min = require_at_least(0, f"{call}(lr_min=…)", lr_min)
         self.warmup_iterations = count(f"{call}(num_warmup_epochs=…): updates", num_warmup_epochs * per_epoch, 0)
         self.warmup_lr_init = warmup_starting_lr
         self.warmup_lr_ratio = warmup_starting_lr_ratio
@@ -140,15 +144,15 @@ class CosineLrScheduler(StatefulSchedulerBase):
             self.total_iterations,
             self.warmup_iterations,
             self.num_cooldown_iterations,
-            _level(self.warmup_lr_ratio, self.warmup_lr_init),
-            _level(self.lr_min_ratio, self.lr_min),
+            _level_or_ratio(self.warmup_lr_ratio, self.warmup_lr_init),
+            _level_or_ratio(self.lr_min_ratio, self.lr_min),
             self.k_decay,
         )
         return self._values.at(schedule, self.base_lr_values, num_updates)
 
     def state_dict(self) -> dict[str, Any]:
         """The library's keys, the bases and `first_update`: plain numbers."""
-        named = {name: getattr(self, name) for name in _STATE}
+        named = {name: getattr(self, name) for name in _STATE_KEYS}
         extra = {"base_lr_values": list(self.base_lr_values), "first_update": self.first_update}
         return named | {"num_updates": self._num_updates} | extra
 
@@ -158,12 +162,12 @@ class CosineLrScheduler(StatefulSchedulerBase):
         Raises:
             StateError: a key is missing; nothing was changed.
         """
-        missing = [name for name in (*_STATE, "num_updates") if name not in state_dict]
+        missing = [name for name in (*_STATE_KEYS, "num_updates") if name not in state_dict]
         if missing:
             raise StateError(
                 f"{type(self).__name__}.load_state_dict(…): {', '.join(missing)} missing. Pass what state_dict() gave"
             )
-        self._restore(state_dict, _STATE)
+        self._restore(state_dict, _STATE_KEYS)
         self._update_param_groups(self.get_updated_values(max(self._num_updates, 0)))
 
 
@@ -174,5 +178,5 @@ def cosine_schedule(total: int, up: int, rest: int, start: Level, to: Level, k: 
     return warmup(up, start) >> anneal(1.0, to, max(total - up - rest, 0), curve) >> constant(to)
 
 
-def _level(ratio: float | None, value: float) -> Level:
+def _level_or_ratio(ratio: float | None, value: float) -> Level:
     return Absolute(value) if ratio is None else ratio

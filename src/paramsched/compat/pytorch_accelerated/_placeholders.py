@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeAlias, TypeGuard, final
 
 from paramsched.errors import InvalidArgument
 
-OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+OPERATION_OF_SIGN: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
     "-": operator.sub,
     "*": operator.mul,
@@ -20,53 +20,53 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-class Arithmetic:
+class PlaceholderArithmetic:
     """`+ - * / //` with numbers and placeholders on both sides; anything that needs the number itself is refused."""
 
     def __add__(self, other: object) -> "Expression":
-        return _combined("+", self, other)
+        return _joined_operands("+", self, other)
 
     def __radd__(self, other: object) -> "Expression":
-        return _combined("+", other, self)
+        return _joined_operands("+", other, self)
 
     def __sub__(self, other: object) -> "Expression":
-        return _combined("-", self, other)
+        return _joined_operands("-", self, other)
 
     def __rsub__(self, other: object) -> "Expression":
-        return _combined("-", other, self)
+        return _joined_operands("-", other, self)
 
     def __mul__(self, other: object) -> "Expression":
-        return _combined("*", self, other)
+        return _joined_operands("*", self, other)
 
     def __rmul__(self, other: object) -> "Expression":
-        return _combined("*", other, self)
+        return _joined_operands("*", other, self)
 
     def __truediv__(self, other: object) -> "Expression":
-        return _combined("/", self, other)
+        return _joined_operands("/", self, other)
 
     def __rtruediv__(self, other: object) -> "Expression":
-        return _combined("/", other, self)
+        return _joined_operands("/", other, self)
 
     def __floordiv__(self, other: object) -> "Expression":
-        return _combined("//", self, other)
+        return _joined_operands("//", self, other)
 
     def __rfloordiv__(self, other: object) -> "Expression":
-        return _combined("//", other, self)
+        return _joined_operands("//", other, self)
 
     # Whoever compares or converts a placeholder got it unreplaced: torch's OneCycleLR does, and so do our constructors.
     def __lt__(self, other: object) -> NoReturn:
-        raise unreplaced(self)
+        raise unreplaced_error(self)
 
     __le__ = __gt__ = __ge__ = __lt__
 
     def __int__(self) -> NoReturn:
-        raise unreplaced(self)
+        raise unreplaced_error(self)
 
     __float__ = __index__ = __int__
 
 
 @final
-class TrainerPlaceholderValues(Arithmetic, Enum):
+class TrainerPlaceholderValues(PlaceholderArithmetic, Enum):
     """Names of numbers that a pytorch-accelerated Trainer puts in when training starts.
 
     `.value` is the expression the library's own Trainer evaluates, so these work inside it.
@@ -96,7 +96,7 @@ class TrainerPlaceholderValues(Arithmetic, Enum):
 
 @final
 @dataclass(frozen=True, slots=True)
-class Expression(Arithmetic):
+class Expression(PlaceholderArithmetic):
     """Placeholders and numbers joined by one operator.
 
     To a Trainer of the library it looks like a placeholder: `name` is that of the first one in it, `value` the text.
@@ -112,7 +112,7 @@ class Expression(Arithmetic):
 
     @property
     def value(self) -> str:
-        return f"({_text(self.left)} {self.sign} {_text(self.right)})"
+        return f"({_operand_text(self.left)} {self.sign} {_operand_text(self.right)})"
 
 
 Placeholder: TypeAlias = TrainerPlaceholderValues | Expression
@@ -121,7 +121,7 @@ Placeholder: TypeAlias = TrainerPlaceholderValues | Expression
 Operand: TypeAlias = Placeholder | float
 
 
-def unreplaced(placeholder: object, asked: str = "") -> InvalidArgument:
+def unreplaced_error(placeholder: object, asked: str = "") -> InvalidArgument:
     """The error for a placeholder that is used as the number it stands for."""
     text = getattr(placeholder, "value", placeholder)
     name = getattr(placeholder, "name", "a placeholder")
@@ -132,7 +132,7 @@ def unreplaced(placeholder: object, asked: str = "") -> InvalidArgument:
     )
 
 
-def is_foreign(value: object) -> TypeGuard[Enum]:
+def is_library_placeholder(value: object) -> TypeGuard[Enum]:
     """Whether `value` is a placeholder of pytorch-accelerated itself, which is not imported for that."""
     kind = type(value)
     return (
@@ -142,22 +142,22 @@ def is_foreign(value: object) -> TypeGuard[Enum]:
     )
 
 
-def read(text: str) -> Operand:
+def read_placeholder(text: str) -> Operand:
     """The placeholder that a library's own `.value` says; nothing is evaluated.
 
     Raises:
         InvalidArgument: anything but placeholders and numbers joined by `+ - * / //`.
     """
-    return _read(ast.parse(text, mode="eval").body)
+    return _placeholder_of_node(ast.parse(text, mode="eval").body)
 
 
-def _read(node: ast.expr) -> Operand:
+def _placeholder_of_node(node: ast.expr) -> Operand:
     source = ast.unparse(node)
-    if source in _BY_TEXT:
-        return _BY_TEXT[source]
+    if source in _PLACEHOLDER_OF_TEXT:
+        return _PLACEHOLDER_OF_TEXT[source]
     match node:
-        case ast.BinOp(left=left, op=sign, right=right) if type(sign) in _SIGNS:
-            return Expression(_SIGNS[type(sign)], _read(left), _read(right))
+        case ast.BinOp(left=left, op=sign, right=right) if type(sign) in _SIGN_OF_NODE:
+            return Expression(_SIGN_OF_NODE[type(sign)], _placeholder_of_node(left), _placeholder_of_node(right))
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)):
             return -number
         case ast.Constant(value=int() | float() as number):
@@ -169,7 +169,7 @@ def _read(node: ast.expr) -> Operand:
     )
 
 
-_SIGNS: dict[type[ast.operator], str] = {
+_SIGN_OF_NODE: dict[type[ast.operator], str] = {
     ast.Add: "+",
     ast.Sub: "-",
     ast.Mult: "*",
@@ -177,28 +177,28 @@ _SIGNS: dict[type[ast.operator], str] = {
     ast.FloorDiv: "//",
 }
 # By its value, and by how the library's arithmetic prints a second placeholder.
-_BY_TEXT: dict[str, Operand] = {
+_PLACEHOLDER_OF_TEXT: dict[str, Operand] = {
     text: placeholder for placeholder in TrainerPlaceholderValues for text in (placeholder.value, str(placeholder))
 }
 
 
-def _combined(sign: str, left: object, right: object) -> Expression:
-    first, second = _operand(left), _operand(right)
+def _joined_operands(sign: str, left: object, right: object) -> Expression:
+    first, second = _operand_or_none(left), _operand_or_none(right)
     if first is None or second is None:
         return NotImplemented  # type: ignore[no-any-return]  # how an operator passes
     return Expression(sign, first, second)
 
 
-def _operand(value: object) -> Operand | None:
+def _operand_or_none(value: object) -> Operand | None:
     if isinstance(value, (TrainerPlaceholderValues, Expression)):
         return value
-    if is_foreign(value):
-        return read(value.value)
+    if is_library_placeholder(value):
+        return read_placeholder(value.value)
     if not isinstance(value, Real) or isinstance(value, bool) or not isfinite(value):
         return None
     number = float(value)
     return int(number) if number.is_integer() else number
 
 
-def _text(value: Operand) -> str:
+def _operand_text(value: Operand) -> str:
     return repr(value) if isinstance(value, (int, float)) else str(value.value)

@@ -10,12 +10,12 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from paramsched.compat._copies import by_value
 from paramsched.compat.group_fields import put_value
 
-_OWN_VALUES = {"OneCycleLR", "CyclicLR"}
+_SETTING_SCHEDULERS = {"OneCycleLR", "CyclicLR"}
 """Schedulers, by the name of their class, that run between values of their own whatever the base; torch's and ours."""
 
 
 @final
-class After:
+class AfterScheduler:
     """Drive a scheduler to a position `u` on its clock, counted in its steps since it was built.
 
     The caller has built it, so it stands at u = 0 and has written what it holds there. It is stepped, never read; to go
@@ -34,13 +34,13 @@ class After:
         self.running = False  # whether the groups hold its values, not the ramp's
         if restarts:
             for leaf in leaves(scheduler):
-                if not has_own_values(leaf):
+                if not sets_own_values(leaf):
                     leaf.base_lrs = list(peaks)
-            self._hold([{"lr": peak} for peak in peaks])
+            self._write_fields([{"lr": peak} for peak in peaks])
             if not self.is_guided:
-                _begin_again(scheduler)
+                _begin_anew(scheduler)
         self.start_state = by_value(scheduler.state_dict())
-        self.start = held(scheduler, optimizer)
+        self.start = held_fields(scheduler, optimizer)
 
     @property
     def is_guided(self) -> bool:
@@ -52,7 +52,7 @@ class After:
         self.running = False
         if self.position and not self.is_guided:
             self.scheduler.load_state_dict(by_value(self.start_state))
-            self._hold(self.start)
+            self._write_fields(self.start)
             self.position = 0
 
     def resume(self, u: float) -> None:
@@ -61,7 +61,7 @@ class After:
 
     def show(self, metric: Any) -> None:
         """One more metric for a scheduler that is guided by it."""
-        self._run()
+        self._start_running()
         guided: Any = self.scheduler
         guided.step(metric)
         self.position += 1
@@ -70,7 +70,7 @@ class After:
         """To position `u`, 0 or more, step by step; between two steps by the scheduler's own `step(u)`."""
         if u < self.position or self.position % 1:
             self.rewind()
-        self._run()
+        self._start_running()
         if u % 1:
             self.scheduler.step(u)  # type: ignore[arg-type]  # schedulers that take epochs take parts of them
         else:
@@ -82,7 +82,7 @@ class After:
         """Take up groups that were added since, from their peaks on."""
         for leaf in leaves(self.scheduler):
             bases = getattr(leaf, "base_lrs", None)
-            if isinstance(bases, list) and len(bases) < len(peaks) and not has_own_values(leaf):
+            if isinstance(bases, list) and len(bases) < len(peaks) and not sets_own_values(leaf):
                 leaf._last_lr = [*leaf._last_lr, *peaks[len(bases) :]]
                 bases += peaks[len(bases) :]
         self.start.extend({"lr": peak} for peak in peaks[len(self.start) :])
@@ -100,18 +100,18 @@ class After:
         self.position, self.running = state["position"], state["running"]
         self.start, self.start_state = by_value(state["start"]), by_value(state["start_state"])
 
-    def _run(self) -> None:
+    def _start_running(self) -> None:
         if not self.running:
-            self._hold(self.start)
+            self._write_fields(self.start)
             self.running = True
 
-    def _hold(self, values: list[dict[str, Any]]) -> None:
+    def _write_fields(self, values: list[dict[str, Any]]) -> None:
         for group, row in zip(self.optimizer.param_groups, values, strict=False):
             for name, value in row.items():
                 put_value(group, value, name)
 
 
-def held(scheduler: object, optimizer: Optimizer) -> list[dict[str, Any]]:
+def held_fields(scheduler: object, optimizer: Optimizer) -> list[dict[str, Any]]:
     """What the groups hold in the fields the scheduler writes."""
     fields = ("lr", "momentum", "betas") if _cycles_momentum(scheduler) else ("lr",)
     return [{name: by_value(group[name]) for name in fields if name in group} for group in optimizer.param_groups]
@@ -127,16 +127,16 @@ def leaves(scheduler: Any) -> Iterator[Any]:
             yield from leaves(member)
 
 
-def has_own_values(scheduler: object) -> bool:
+def sets_own_values(scheduler: object) -> bool:
     """Whether the scheduler runs between values of its own, and has overwritten the groups' by them."""
-    return any(kind.__name__ in _OWN_VALUES for kind in type(scheduler).__mro__)
+    return any(kind.__name__ in _SETTING_SCHEDULERS for kind in type(scheduler).__mro__)
 
 
 def _cycles_momentum(scheduler: object) -> bool:
     return any(getattr(leaf, "cycle_momentum", False) for leaf in leaves(scheduler))
 
 
-def _begin_again(scheduler: Any) -> None:
+def _begin_anew(scheduler: Any) -> None:
     """The first step of a scheduler, and of the members that took part in it, from what the groups hold now."""
     members = getattr(scheduler, "_schedulers", None)
     if members is None:
@@ -146,5 +146,5 @@ def _begin_again(scheduler: Any) -> None:
     milestones = getattr(scheduler, "_milestones", None)
     first = members if milestones is None else [members[bisect_right(milestones, 0)]]
     for member in first:
-        _begin_again(member)
+        _begin_anew(member)
     scheduler._last_lr = first[-1].get_last_lr()

@@ -6,15 +6,15 @@ from operator import attrgetter
 from typing import Any
 
 from paramsched.compat.pytorch_accelerated._placeholders import (
-    OPERATORS,
+    OPERATION_OF_SIGN,
     Expression,
     TrainerPlaceholderValues,
-    is_foreign,
-    read,
-    unreplaced,
+    is_library_placeholder,
+    read_placeholder,
+    unreplaced_error,
 )
 
-_READERS: dict[TrainerPlaceholderValues, Callable[[Any], int]] = {
+_VALUE_IN_TRAINER: dict[TrainerPlaceholderValues, Callable[[Any], int]] = {
     TrainerPlaceholderValues.NUM_EPOCHS: attrgetter("run_config.num_epochs"),
     TrainerPlaceholderValues.NUM_UPDATE_STEPS_PER_EPOCH: attrgetter("run_config.num_update_steps_per_epoch"),
     TrainerPlaceholderValues.PER_PROCESS_NUM_UPDATE_STEPS_PER_EPOCH: attrgetter(
@@ -40,8 +40,8 @@ def replace_trainer_placeholder_values(trainer: Any, instance: Any) -> Any:
     """
     if not isinstance(instance, partial):
         return instance
-    arguments = (_replaced(trainer, value) for value in instance.args)
-    keywords = {name: _replaced(trainer, value) for name, value in instance.keywords.items()}
+    arguments = (_replaced_argument(trainer, value) for value in instance.args)
+    keywords = {name: _replaced_argument(trainer, value) for name, value in instance.keywords.items()}
     return partial(instance.func, *arguments, **keywords)
 
 
@@ -52,17 +52,19 @@ def refuse_placeholders(call: str, **arguments: object) -> None:
         InvalidArgument: it names the placeholder.
     """
     for name, value in arguments.items():
-        if isinstance(value, (TrainerPlaceholderValues, Expression)) or is_foreign(value):
-            raise unreplaced(value, f"{call}({name}=…)")
+        if isinstance(value, (TrainerPlaceholderValues, Expression)) or is_library_placeholder(value):
+            raise unreplaced_error(value, f"{call}({name}=…)")
 
 
-def _replaced(trainer: Any, value: Any) -> Any:
+def _replaced_argument(trainer: Any, value: Any) -> Any:
     match value:
         case TrainerPlaceholderValues():
-            return _READERS[value](trainer)
+            return _VALUE_IN_TRAINER[value](trainer)
         case Expression():
-            return OPERATORS[value.sign](_replaced(trainer, value.left), _replaced(trainer, value.right))
-        case _ if is_foreign(value):
-            return _replaced(trainer, read(value.value))
+            return OPERATION_OF_SIGN[value.sign](
+                _replaced_argument(trainer, value.left), _replaced_argument(trainer, value.right)
+            )
+        case _ if is_library_placeholder(value):
+            return _replaced_argument(trainer, read_placeholder(value.value))
         case _:
             return value

@@ -10,7 +10,7 @@ from paramsched.schedules.base import Schedule
 
 
 @final
-class Values:
+class ScheduleValues:
     """A schedule's values for each base, computed in blocks while somebody goes on update by update.
 
     It holds nothing that cannot be computed again, and a copy of it begins empty.
@@ -31,5 +31,5 @@ class Values:
             self._schedule, self._bases = schedule, list(bases)
         return list(self._engine.values_at(num_updates))
 
-    def __reduce__(self) -> tuple[type["Values"], tuple[()]]:
-        return Values, ()
+    def __reduce__(self) -> tuple[type["ScheduleValues"], tuple[()]]:
+        return ScheduleValues, ()

@@ -7,7 +7,7 @@ from paramsched.schedules._level import count, finite
 from paramsched.user_warnings import warn_user
 
 
-def positive_count(asked: str, amount: float, times: float = 1) -> int:
+def require_positive_count(asked: str, amount: float, times: float = 1) -> int:
     """A whole number of updates above 0.
 
     Raises:
@@ -20,7 +20,7 @@ def positive_count(asked: str, amount: float, times: float = 1) -> int:
     return count(f"{asked}: updates", amount * times)
 
 
-def at_least(low: float, asked: str, number: float, high: float | None = None) -> float:
+def require_at_least(low: float, asked: str, number: float, high: float | None = None) -> float:
     """A finite number from `low` on, and at most `high` where that is given.
 
     Raises:

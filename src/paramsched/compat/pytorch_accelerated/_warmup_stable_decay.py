@@ -7,22 +7,26 @@ from typing import Any, Self
 from torch.optim import Optimizer
 
 from paramsched.compat._copies import by_value
+from paramsched.compat.pytorch_accelerated._argument_checks import (
+    require_at_least,
+    require_positive_count,
+    warn_of_reversals,
+)
 from paramsched.compat.pytorch_accelerated._checkpoints import (
     Period,
+    checkpoint_periods,
     estimate_checkpoint_steps,
-    periods,
-    ramp,
-    stable_decay,
+    stable_then_decay,
+    warmup_ramp,
 )
-from paramsched.compat.pytorch_accelerated._checks import at_least, positive_count, warn_of_reversals
 from paramsched.compat.pytorch_accelerated._placeholders import Placeholder, TrainerPlaceholderValues
-from paramsched.compat.pytorch_accelerated._replace import refuse_placeholders
-from paramsched.compat.pytorch_accelerated._stateful import StatefulSchedulerBase
-from paramsched.compat.pytorch_accelerated._values import Values
+from paramsched.compat.pytorch_accelerated._replacement import refuse_placeholders
+from paramsched.compat.pytorch_accelerated._schedule_values import ScheduleValues
+from paramsched.compat.pytorch_accelerated._stateful_base import StatefulSchedulerBase
 from paramsched.errors import InvalidArgument
 from paramsched.schedules._level import count
 
-_STATE = (
+_STATE_KEYS = (
     "total_steps",
     "num_warmup_steps",
     "decay_phase_ratio",
@@ -35,7 +39,7 @@ _STATE = (
     "previous_checkpoint_step",
     "checkpoint_decay_info",
 )
-_MOST = 1 / 3  # of a period, so that decays of doubling periods cannot meet
+_MOST_DECAY = 1 / 3  # of a period, so that decays of doubling periods cannot meet
 
 
 class WSDLrScheduler(StatefulSchedulerBase):
@@ -103,21 +107,21 @@ class WSDLrScheduler(StatefulSchedulerBase):
             num_warmup_steps=num_warmup_steps,
         )
         super().__init__(optimizer)
-        self._values = Values()
-        self.total_steps = _total(call, num_epochs, num_update_steps_per_epoch, total_steps)
+        self._values = ScheduleValues()
+        self.total_steps = _run_length(call, num_epochs, num_update_steps_per_epoch, total_steps)
         if num_warmup_steps is None:
             num_warmup_steps = int(0.01 * self.total_steps)
         self.num_warmup_steps = count(f"{call}(num_warmup_steps=…)", num_warmup_steps, 0)
-        self.decay_phase_ratio = at_least(0, f"{call}(decay_phase_ratio=…)", decay_phase_ratio, 1)
-        self.lr_min = at_least(0, f"{call}(lr_min=…)", lr_min)
+        self.decay_phase_ratio = require_at_least(0, f"{call}(decay_phase_ratio=…)", decay_phase_ratio, 1)
+        self.lr_min = require_at_least(0, f"{call}(lr_min=…)", lr_min)
         self.warmup_starting_lr = warmup_starting_lr
         self.use_inverse_sqrt_decay = use_inverse_sqrt_decay
-        self.num_checkpoints = positive_count(f"{call}(num_checkpoints=…)", num_checkpoints)
+        self.num_checkpoints = require_positive_count(f"{call}(num_checkpoints=…)", num_checkpoints)
         self.checkpoint_steps = estimate_checkpoint_steps(self.total_steps, self.num_checkpoints)
         self.is_continuation_from_checkpoint = is_continuation_from_checkpoint
         self.previous_checkpoint_step: int | None = None
         self._refuse_contradictions(call)
-        self.checkpoint_decay_info = periods(self.checkpoint_steps, decay_phase_ratio)
+        self.checkpoint_decay_info = checkpoint_periods(self.checkpoint_steps, decay_phase_ratio)
         first, last = self.get_updated_values(0), self.get_updated_values(self.total_steps)
         warn_of_reversals(call, self.base_lr_values, first, last)
         self._update_param_groups(first)
@@ -130,7 +134,7 @@ class WSDLrScheduler(StatefulSchedulerBase):
                 f"it should not exceed the maximum base learning rate, {max(bases)!r}",
                 f"Write {max(bases) / 100!r}",
             )
-        if self.num_checkpoints > 1 and self.decay_phase_ratio > _MOST:
+        if self.num_checkpoints > 1 and self.decay_phase_ratio > _MOST_DECAY:
             raise InvalidArgument(
                 f"{call}(decay_phase_ratio={self.decay_phase_ratio!r}, num_checkpoints={self.num_checkpoints!r})",
                 "decays of doubling periods may overlap above a third",
@@ -173,9 +177,9 @@ class WSDLrScheduler(StatefulSchedulerBase):
     def get_updated_values(self, num_updates: int) -> list[float]:
         """f(num_updates) for each group."""
         if num_updates < self.num_warmup_steps and not self.is_continuation_from_checkpoint:
-            schedule = ramp(self.num_warmup_steps, self.warmup_starting_lr)
+            schedule = warmup_ramp(self.num_warmup_steps, self.warmup_starting_lr)
         else:
-            schedule = stable_decay(
+            schedule = stable_then_decay(
                 tuple(self.checkpoint_steps), self.decay_phase_ratio, self.lr_min, sqrt=self.use_inverse_sqrt_decay
             )
         return self._values.at(schedule, self.base_lr_values, num_updates)
@@ -220,7 +224,7 @@ class WSDLrScheduler(StatefulSchedulerBase):
 
     def state_dict(self) -> dict[str, Any]:
         """The attributes by the constructor's names, the checkpoints, bases and count: plain numbers."""
-        named = {name: by_value(getattr(self, name)) for name in (*_STATE, "param_group_field", "base_lr_values")}
+        named = {name: by_value(getattr(self, name)) for name in (*_STATE_KEYS, "param_group_field", "base_lr_values")}
         return named | {"num_updates": self._num_updates, "first_update": self.first_update}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -229,19 +233,19 @@ class WSDLrScheduler(StatefulSchedulerBase):
         What it lacks keeps its value. A continuation keeps its own length and begins anew, stable at base.
         """
         if not self.is_continuation_from_checkpoint:
-            self._restore(state_dict, _STATE)
+            self._restore(state_dict, _STATE_KEYS)
         else:
             own = ("total_steps", "num_warmup_steps", "is_continuation_from_checkpoint", "checkpoint_steps")
             before = {name: state_dict[name] for name in state_dict if name not in (*own, "num_updates")}
-            self._restore(before, _STATE)
+            self._restore(before, _STATE_KEYS)
             self._num_updates = -1
             self.previous_checkpoint_step = None
             self.checkpoint_steps = estimate_checkpoint_steps(self.total_steps, self.num_checkpoints)
-        self.checkpoint_decay_info = periods(self.checkpoint_steps, self.decay_phase_ratio)
+        self.checkpoint_decay_info = checkpoint_periods(self.checkpoint_steps, self.decay_phase_ratio)
         self._update_param_groups(self.get_updated_values(max(self._num_updates, 0)))
 
 
-def _total(call: str, epochs: float | None, per_epoch: float | None, total: float | None) -> int:
+def _run_length(call: str, epochs: float | None, per_epoch: float | None, total: float | None) -> int:
     """The length of the run in updates, from either way to give it."""
     if epochs is not None and per_epoch is not None:
         if total is not None:
@@ -250,7 +254,7 @@ def _total(call: str, epochs: float | None, per_epoch: float | None, total: floa
                 "the length of the run is given twice",
                 "Only num_epochs and num_update_steps_per_epoch, or total_steps should be provided",
             )
-        return positive_count(f"{call}(num_epochs=…)", epochs, per_epoch)
+        return require_positive_count(f"{call}(num_epochs=…)", epochs, per_epoch)
     if total is None:
         given = {"num_epochs": epochs, "num_update_steps_per_epoch": per_epoch}
         missing = [name for name, value in given.items() if value is None]
@@ -259,4 +263,4 @@ def _total(call: str, epochs: float | None, per_epoch: float | None, total: floa
             f"the length of the run is unknown: {' and '.join(missing)} missing",
             "Write total_steps=1000, or num_epochs=10, num_update_steps_per_epoch=100",
         )
-    return positive_count(f"{call}(total_steps=…)", total)
+    return require_positive_count(f"{call}(total_steps=…)", total)

@@ -9,17 +9,17 @@ import torch.optim.lr_scheduler as torch_schedulers
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from paramsched.compat.gradual_warmup._after import has_own_values, leaves
+from paramsched.compat.gradual_warmup._after_scheduler import leaves, sets_own_values
 from paramsched.compat.group_fields import Number, put_value
 from paramsched.compat.torch._state import class_of
 
-Form: TypeAlias = Literal["0.3", "head"]
+PublishedForm: TypeAlias = Literal["0.3", "head"]
 """Which of the two: the package on PyPI, or the repository's newest commit."""
 
-FORMS: tuple[Form, ...] = ("0.3", "head")
+PUBLISHED_FORMS: tuple[PublishedForm, ...] = ("0.3", "head")
 
 
-class Warmup(Protocol):
+class PublishedWarmup(Protocol):
     """What the published class keeps, and how it asks its own `get_lr`, which may be a subclass's."""
 
     optimizer: Optimizer
@@ -34,7 +34,7 @@ class Warmup(Protocol):
     def _ask_get_lr(self, epoch: float | None) -> None: ...
 
 
-def published_lr(warmup: Warmup, form: Form) -> list[Number]:
+def published_lr(warmup: PublishedWarmup, form: PublishedForm) -> list[Number]:
     """What its `get_lr` says at `last_epoch`; the first time after the ramp it gives the after-scheduler its bases."""
     t, length, m, bases = warmup.last_epoch, warmup._length, warmup.multiplier, warmup.base_lrs
     if t > length:
@@ -47,14 +47,14 @@ def published_lr(warmup: Warmup, form: Form) -> list[Number]:
         return list(after.get_last_lr() if form == "head" else value_between_steps(after))
     if m == 1.0:
         return [base * (float(t) / length) for base in bases]
-    return _line(warmup, t)
+    return _ramp_row(warmup, t)
 
 
-def published_step(warmup: Warmup, form: Form, epoch: float | None, metrics: Any) -> None:
+def published_step(warmup: PublishedWarmup, form: PublishedForm, epoch: float | None, metrics: Any) -> None:
     """Its `step`."""
     after = warmup.after_scheduler
     if isinstance(after, ReduceLROnPlateau):
-        _step_guided(warmup, after, epoch, metrics)
+        _step_with_metric(warmup, after, epoch, metrics)
     elif after is None or not warmup.finished:
         warmup._ask_get_lr(epoch)
     else:
@@ -64,11 +64,11 @@ def published_step(warmup: Warmup, form: Form, epoch: float | None, metrics: Any
             warmup._last_lr = after.get_last_lr()
 
 
-def departs(after: Any) -> Literal["at once", "after the ramp"] | None:
+def where_values_depart(after: Any) -> Literal["at once", "after the ramp"] | None:
     """Where the published numbers are others than lr(t) = g(t - W); None where they are the same, or an error there."""
-    if isinstance(after, ReduceLROnPlateau) or has_own_values(after):
+    if isinstance(after, ReduceLROnPlateau) or sets_own_values(after):
         return "at once"
-    if any(leaf is not after for leaf in leaves(after)) or _is_a("ExponentialLR", after):
+    if any(leaf is not after for leaf in leaves(after)) or _has_base_named("ExponentialLR", after):
         return None  # a composition has no `get_lr`; an exponential one multiplies where others begin
     return "after the ramp"
 
@@ -80,7 +80,7 @@ def value_between_steps(after: Any) -> list[Number]:
     forms and do not; torch's formula is asked with their numbers.
     """
     definer = next((kind for kind in type(after).__mro__ if "get_lr" in vars(kind)), object)
-    is_ours = definer.__module__.startswith("paramsched.compat.torch.") and not has_own_values(after)
+    is_ours = definer.__module__.startswith("paramsched.compat.torch.") and not sets_own_values(after)
     asked = vars(torch_schedulers)[class_of(after)] if is_ours else type(after)
     within, after._get_lr_called_within_step = after._get_lr_called_within_step, True  # no warning about the question
     try:
@@ -90,11 +90,11 @@ def value_between_steps(after: Any) -> list[Number]:
         after._get_lr_called_within_step = within
 
 
-def _step_guided(warmup: Warmup, after: Any, epoch: float | None, metrics: Any) -> None:
+def _step_with_metric(warmup: PublishedWarmup, after: Any, epoch: float | None, metrics: Any) -> None:
     epoch = warmup.last_epoch + 1 if epoch is None else epoch
     warmup.last_epoch = epoch or 1  # type: ignore[assignment]  # parts of an epoch are welcome
     if warmup.last_epoch <= warmup._length:
-        for group, value in zip(warmup.optimizer.param_groups, _line(warmup, warmup.last_epoch), strict=False):
+        for group, value in zip(warmup.optimizer.param_groups, _ramp_row(warmup, warmup.last_epoch), strict=False):
             put_value(group, value)
     elif epoch - warmup._length == after.last_epoch + 1:
         after.step(metrics)
@@ -103,10 +103,10 @@ def _step_guided(warmup: Warmup, after: Any, epoch: float | None, metrics: Any) 
     warmup._last_lr = [group["lr"] for group in warmup.optimizer.param_groups]
 
 
-def _line(warmup: Warmup, t: float) -> list[Number]:
+def _ramp_row(warmup: PublishedWarmup, t: float) -> list[Number]:
     """The ramp in its order of evaluation, which decides the last bit; from `base` for a multiplier of 1, too."""
     return [base * ((warmup.multiplier - 1.0) * t / warmup._length + 1.0) for base in warmup.base_lrs]
 
 
-def _is_a(name: str, scheduler: object) -> bool:
+def _has_base_named(name: str, scheduler: object) -> bool:
     return any(kind.__name__ == name for kind in type(scheduler).__mro__)
