@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 from paramsched.compat.mmengine import PARAM_SCHEDULERS, OptimWrapper, build_param_scheduler
 from paramsched.compat.mmengine.base import _ParamScheduler
 from paramsched.config.data_paths import child_path
+from paramsched.config.dialects.mmengine.config_run import run_of_config
 from paramsched.config.dialects.mmengine.read_schedulers import SchedulerReader
 from paramsched.config.faults import Faults
 from paramsched.config.value_words import short_json
@@ -246,12 +247,11 @@ def _check_dict(
                 _check_own_class(config, path, wrapper, facts, faults)
             return
     before = faults.count
-    reader = SchedulerReader(faults, Calendar(steps_per_epoch=facts["epoch_length"]))
     lengths = {name: facts[name] for name in ("max_epochs", "max_iters") if facts[name] is not None}
-    reader.run = reader.run_of({"train_cfg": lengths})
+    run = run_of_config({"train_cfg": lengths}, Calendar(steps_per_epoch=facts["epoch_length"]), faults)
     if isinstance(config, Mapping):
         config = {name: value for name, value in config.items() if name != "last_step"}
-    reader.one(config, path, None)
+    SchedulerReader(faults, None, run).read_entry(config, path)
     if faults.count > before or wrapper is None:
         return
     try:

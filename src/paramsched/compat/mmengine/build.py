@@ -7,7 +7,8 @@ from paramsched.compat.mmengine.base import _ParamScheduler
 from paramsched.compat.mmengine.optimizers import OptimizerLike
 from paramsched.compat.mmengine.registry import PARAM_SCHEDULERS
 from paramsched.compat.mmengine.rule_scheduler import RuleScheduler
-from paramsched.config.dialects.mmengine.run_length import RunLength, list_cautions
+from paramsched.config.dialects.mmengine.list_cautions import list_cautions
+from paramsched.config.dialects.mmengine.run_length import RunLength
 from paramsched.user_warnings import warn_user
 
 SchedulerConfig: TypeAlias = _ParamScheduler | Mapping[str, Any] | Sequence[_ParamScheduler | Mapping[str, Any]] | None
@@ -105,7 +106,7 @@ def _build_list(config: Any, optimizer: OptimizerLike, clock: RunLength, where: 
     built = [_build_element(element, index, optimizer, clock, where) for index, element in enumerate(elements)]
     curved = [(one.curve, vars(one)) for one in built if isinstance(one, RuleScheduler)]
     for caution in list_cautions(curved, clock):
-        warn_user(f"{where}param_scheduler{caution}")
+        warn_user(f"{where}param_scheduler[{caution.index}]: {caution.text}")
     return built
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from paramsched.config._optimizer_values import NO_BASES, Bases
-from paramsched.config.dialects.mmengine.table import is_finite
-from paramsched.config.python_config.reading import NeedsRunning
+from paramsched.config.dialects.mmengine.rows.argument_checks import is_finite
+from paramsched.config.python_config.values import NeedsRunning
 from paramsched.time import Calendar
 
 _DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
@@ -36,16 +36,16 @@ def bases_in_config(data: Any, calendar: Calendar | None = None) -> Bases:
         return NO_BASES
     notes: list[str] = []
     groups: list[dict[str, Any]] = []
-    for name, path, config in _optimizers(wrapper):
-        values = _values(config, path, notes)
-        _scale(values, data, calendar, notes)
+    for name, path, config in _configs_of_optimizers(wrapper):
+        values = _numbers_of_optimizer(config, path, notes)
+        _scale_rate(values, data, calendar, notes)
         if values:
             groups.append({"name": name, **values} if name is not None else values)
-    notes += _groups_of_their_own(wrapper)
+    notes += _notes_on_groups(wrapper)
     return Bases(tuple(groups), "optim_wrapper", tuple(dict.fromkeys(notes)))
 
 
-def _optimizers(wrapper: Mapping[str, Any]) -> Iterator[tuple[str | None, str, Mapping[str, Any]]]:
+def _configs_of_optimizers(wrapper: Mapping[str, Any]) -> Iterator[tuple[str | None, str, Mapping[str, Any]]]:
     """The optimizers of a wrapper: their names where there are several, their places, their configs."""
     own = wrapper.get("optimizer")
     if isinstance(own, Mapping):
@@ -57,7 +57,7 @@ def _optimizers(wrapper: Mapping[str, Any]) -> Iterator[tuple[str | None, str, M
             yield str(name), f"optim_wrapper.{name}.optimizer", optimizer
 
 
-def _values(config: Mapping[str, Any], path: str, notes: list[str]) -> dict[str, Any]:
+def _numbers_of_optimizer(config: Mapping[str, Any], path: str, notes: list[str]) -> dict[str, Any]:
     """The numbers of one optimizer, as its param groups hold them."""
     kind_of = config.get("type")
     name = kind_of.__name__ if isinstance(kind_of, type) else str(kind_of)
@@ -76,7 +76,7 @@ def _values(config: Mapping[str, Any], path: str, notes: list[str]) -> dict[str,
     return values
 
 
-def _scale(values: dict[str, Any], data: Mapping[str, Any], calendar: Calendar | None, notes: list[str]) -> None:
+def _scale_rate(values: dict[str, Any], data: Mapping[str, Any], calendar: Calendar | None, notes: list[str]) -> None:
     """`auto_scale_lr`, where it is on: lr times the batch size of all processes over the one it was found with."""
     scaling = data.get("auto_scale_lr")
     if not isinstance(scaling, Mapping) or scaling.get("enable") is not True or "lr" not in values:
@@ -94,7 +94,7 @@ def _scale(values: dict[str, Any], data: Mapping[str, Any], calendar: Calendar |
     notes.append(f"auto_scale_lr: lr is times {size} / {base}")
 
 
-def _groups_of_their_own(wrapper: Mapping[str, Any]) -> Iterator[str]:
+def _notes_on_groups(wrapper: Mapping[str, Any]) -> Iterator[str]:
     """What of a wrapper gives some parameters other values than those written."""
     for part in (wrapper, *wrapper.values()):
         if not isinstance(part, Mapping):

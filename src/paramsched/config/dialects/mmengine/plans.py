@@ -1,23 +1,17 @@
 """From a config of MMEngine to plans, and back."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
-from paramsched.config._base_files import read_with_bases
-from paramsched.config._plain_data import plain_data
 from paramsched.config.data_paths import child_path
-from paramsched.config.dialects.mmengine.optimizer_values import bases_in_config as bases_in_config
-from paramsched.config.dialects.mmengine.read_schedulers import ConfigRun, SchedulerEntry, SchedulerReader
+from paramsched.config.dialects.mmengine.config_run import ConfigRun
+from paramsched.config.dialects.mmengine.optimizer_values import bases_in_config
+from paramsched.config.dialects.mmengine.read_schedulers import SchedulerEntry, SchedulerReader
 from paramsched.config.dialects.mmengine.to_schedule import Combined, combine_schedulers
-from paramsched.config.dialects.mmengine.write_plan import config_from_plan, python_text
+from paramsched.config.dialects.mmengine.write_plan import config_from_plan
 from paramsched.config.faults import Faults
-from paramsched.config.python_config.reading import public_names
-from paramsched.config.syntaxes.json_text import read_json
-from paramsched.config.syntaxes.yaml_text import read_yaml
-from paramsched.errors import ConfigError, InvalidArgument, PlanError
-from paramsched.feedback.base import MetricRule
-from paramsched.feedback.plateau import plateau
+from paramsched.errors import InvalidArgument, PlanError
 from paramsched.fields import Field
 from paramsched.plan import Binding, Plan
 from paramsched.schedules import constant
@@ -51,8 +45,8 @@ def to_plan(
     horizon: 12 epochs
     lr: multistep(["8 epochs", "11 epochs"])
     """
-    reader, entries = _read(data, calendar, base)
-    return _plan(entries, reader.run, _Bases(base, data))
+    run, entries = _checked_entries(data, calendar, base)
+    return _plan_of_entries(entries, run, _KnownBases(base, data))
 
 
 def to_plans(
@@ -67,16 +61,14 @@ def to_plans(
         ConfigError: as `to_plan`.
         PlanError: the schedulers are not by optimizers' names.
     """
-    reader, entries = _read(data, calendar, base)
+    run, entries = _checked_entries(data, calendar, base)
     names = [entry.optimizer for entry in entries]
     if None in names:
         raise PlanError("to_plans(…)", "the schedulers are for one optimizer", "Write to_plan(…)")
     by_name: dict[str, list[SchedulerEntry]] = {}
     for entry in entries:
-        by_name.setdefault(str(entry.optimizer), []).append(
-            SchedulerEntry(entry.path, entry.field, entry.curve, entry.arguments, None)
-        )
-    return {name: _plan(mine, reader.run, _Bases(base, data, name)) for name, mine in by_name.items()}
+        by_name.setdefault(str(entry.optimizer), []).append(replace(entry, optimizer=None))
+    return {name: _plan_of_entries(mine, run, _KnownBases(base, data, name)) for name, mine in by_name.items()}
 
 
 def from_plan(plan: Plan) -> dict[str, Any]:
@@ -91,61 +83,7 @@ def from_plan(plan: Plan) -> dict[str, Any]:
     return config_from_plan(plan)
 
 
-def read(text: str, source: str = "config") -> Any:
-    """A config from the text of a file: Python, YAML or JSON. `_base_` files are looked for beside `source`."""
-    file = Path(source) if Path(source).is_file() else None
-    suffix = Path(source).suffix
-    if suffix == ".py":
-        return public_names(read_with_bases(text, source, file, suffix))
-    if suffix in (".yaml", ".yml", ".json"):
-        if "_base_" in text or "{{" in text:
-            return public_names(read_with_bases(text, source, file, suffix))
-        return _settled((read_json if suffix == ".json" else read_yaml)(text, source), source)
-    refusal: ConfigError | None = None
-    try:
-        names = public_names(read_with_bases(text, source, file, ".py"))
-        if names or "_base_" in text:
-            return names
-    except ConfigError as error:
-        refusal = error
-    # Neither a file's name nor an assignment says that it is Python.
-    try:
-        data = _settled(read_yaml(text, source), source)
-    except ConfigError:
-        data = None
-    if isinstance(data, (dict, list)) or refusal is None:
-        return data
-    raise refusal
-
-
-def write(data: Any) -> str:
-    """A config as Python text."""
-    return python_text(data)
-
-
-def _settled(raw: Any, source: str) -> Any:
-    faults = Faults()
-    data = plain_data(raw, faults)
-    faults.raise_any(source)
-    return data
-
-
-def _read(data: Any, calendar: Calendar | None, base: Any) -> tuple[SchedulerReader, list[SchedulerEntry]]:
-    faults = Faults()
-    reader = SchedulerReader(faults, calendar)
-    entries = reader.read(data)
-    for entry in entries:
-        _refuse_plateau(entry, reader.run, _Bases(base, data), faults)
-    _refuse_overrun(entries, reader.run, faults)
-    faults.raise_any("config")
-    if reader.missing is not None:
-        raise reader.missing
-    for caution in dict.fromkeys(reader.warnings):
-        warn_user(caution)
-    return reader, entries
-
-
-class _Bases:
+class _KnownBases:
     """The values schedules are multiples of: given, or the optimizer's own in the config."""
 
     def __init__(self, base: float | Mapping[str, float] | None, data: Any, optimizer: str | None = None) -> None:
@@ -153,7 +91,7 @@ class _Bases:
         self.given = base
         self.optimizer = optimizer
 
-    def of(self, field: str, optimizer: str | None = None) -> float | None:
+    def base_of(self, field: str, optimizer: str | None = None) -> float | None:
         """The base of a field; None where nothing says it."""
         written = self.written.value(self.written.of(optimizer or self.optimizer), Field.of(field))
         if isinstance(self.given, Mapping):
@@ -161,14 +99,31 @@ class _Bases:
         return self.given if self.given is not None and field == "lr" else written
 
 
-def _plan(entries: Sequence[SchedulerEntry], run: ConfigRun, bases: _Bases) -> Plan:
+def _checked_entries(data: Any, calendar: Calendar | None, base: Any) -> tuple[ConfigRun, list[SchedulerEntry]]:
+    """The run and the schedulers of a config, all faults raised and all warnings given."""
+    faults = Faults()
+    reader = SchedulerReader(faults, calendar)
+    entries = reader.read_config(data)
+    for entry in entries:
+        _refuse_plateau(entry, reader.run, _KnownBases(base, data), faults)
+    for entry in entries:
+        _refuse_in_run(entry, reader.run, faults)
+    faults.raise_any("config")
+    if reader.missing is not None:
+        raise reader.missing
+    for caution in dict.fromkeys(reader.warnings):
+        warn_user(caution)
+    return reader.run, entries
+
+
+def _plan_of_entries(entries: Sequence[SchedulerEntry], run: ConfigRun, bases: _KnownBases) -> Plan:
+    """A binding for each field of each optimizer, and of each group where an argument is a list."""
     bindings: list[Binding] = []
-    places = dict.fromkeys((entry.optimizer, entry.field) for entry in entries)
-    for optimizer, field in places:
+    for optimizer, field in dict.fromkeys((entry.optimizer, entry.field) for entry in entries):
         mine = [entry for entry in entries if (entry.optimizer, entry.field) == (optimizer, field)]
-        groups = _groups(mine)
+        groups = _groups_in_lists(mine)
         for group in range(groups) if groups else (None,):
-            found = _scheduled(mine, run, group)
+            found = _combined_for_group(mine, run, group)
             schedule = found.schedule
             if found.epoch_length > 1:
                 warn_user(
@@ -176,92 +131,60 @@ def _plan(entries: Sequence[SchedulerEntry], run: ConfigRun, bases: _Bases) -> P
                     f"they are from {found.epoch_length} iterations an epoch on"
                 )
             for entry in mine:
-                if entry.curve.rule is None:
-                    schedule = schedule * _metric_rule(entry, bases)
+                if entry.row.metric_rule is not None:
+                    base = bases.base_of(entry.field, entry.optimizer)
+                    schedule = schedule * entry.row.metric_rule(entry.arguments, base)
             bindings.append(Binding(field, schedule, optimizer if group is None else group))
     return Plan(*bindings, horizon=run.horizon)
 
 
-def _groups(entries: Sequence[SchedulerEntry]) -> int:
+def _groups_in_lists(entries: Sequence[SchedulerEntry]) -> int:
     """How many groups the lists in the arguments are for; 0 without lists."""
-    counts = [
-        len(value)
-        for entry in entries
-        for value in (entry.arguments.get("eta_max"),)
-        if isinstance(value, (list, tuple))
-    ]
-    return max(counts, default=0)
+    peaks = [entry.arguments.get("eta_max") for entry in entries]
+    return max((len(one) for one in peaks if isinstance(one, (list, tuple))), default=0)
 
 
-def _scheduled(entries: Sequence[SchedulerEntry], run: ConfigRun, group: int | None) -> Combined:
+def _combined_for_group(entries: Sequence[SchedulerEntry], run: ConfigRun, group: int | None) -> Combined:
+    """What the schedulers give together, plateaus aside."""
     schedulers = []
     for entry in entries:
-        if entry.curve.rule is None:
+        if entry.row.rule is None:
             continue
         peaks = entry.arguments.get("eta_max")
         one = {"eta_max": peaks[group]} if group is not None and isinstance(peaks, (list, tuple)) else {}
-        schedulers.append((entry.curve, {**entry.arguments, **one}))
-    return combine_schedulers(schedulers, run.clock) if schedulers else Combined(constant(1.0))
+        schedulers.append((entry.row, {**entry.arguments, **one}))
+    return combine_schedulers(schedulers, run.length) if schedulers else Combined(constant(1.0))
 
 
-def _metric_rule(entry: SchedulerEntry, bases: _Bases) -> MetricRule[Any]:
-    given = entry.arguments
-    base = bases.of(entry.field, entry.optimizer)
-    return plateau(
-        given["monitor"],
-        "min" if given["rule"] == "less" else "max",
-        float(given["factor"]),
-        int(given["patience"]),
-        float(given["threshold"]),
-        given["threshold_rule"],
-        int(given["cooldown"]),
-        float(given["min_value"]) / base if base and given["min_value"] else 0.0,
-        float(given["eps"]) / base if base else 0.0,
-    )
-
-
-def _refuse_plateau(entry: SchedulerEntry, run: ConfigRun, bases: _Bases, faults: Faults) -> None:
-    """What of a plateau a plan cannot say."""
-    if entry.curve.rule is not None:
+def _refuse_plateau(entry: SchedulerEntry, run: ConfigRun, bases: _KnownBases, faults: Faults) -> None:
+    """Note what of a plateau a plan cannot say."""
+    metric_rule, given = entry.row.metric_rule, entry.arguments
+    if metric_rule is None:
         return
-    given = entry.arguments
-    last = run.clock.end(True)
+    last = run.length.end(True)
+    base = bases.base_of(entry.field, entry.optimizer)
+    at_floor = child_path(entry.path, "min_value")
     if given["begin"] > 0 or (last is not None and given["end"] < last):
         faults.add(entry.path, "a plan's plateau has no window", "Leave begin and end out, or use the class itself")
     if isinstance(given["min_value"], (list, tuple)):
-        faults.add(
-            child_path(entry.path, "min_value"), "a list; a plan's floor is a multiple of base", "Write one number"
-        )
-    elif given["min_value"] and not bases.of(entry.field, entry.optimizer):
+        faults.add(at_floor, "a list; a plan's floor is a multiple of base", "Write one number")
+        return
+    if given["min_value"] and not base:
         found = "a value, and a plan's floor is a multiple of base, which nothing says"
-        faults.add(
-            child_path(entry.path, "min_value"), found, f"Give base={{'{entry.field}': …}}, or the optimizer's config"
-        )
+        faults.add(at_floor, found, f"Give base={{'{entry.field}': …}}, or the optimizer's config")
     try:
-        if not isinstance(given["min_value"], (list, tuple)):
-            _metric_rule(entry, bases)
+        metric_rule(given, base)
     except InvalidArgument as refusal:
         faults.refuse(entry.path, refusal)
 
 
-def _refuse_overrun(entries: Sequence[SchedulerEntry], run: ConfigRun, faults: Faults) -> None:
-    """OneCycle raises when it is stepped past its length; here that is known before."""
-    for entry in entries:
-        if entry.curve.name != "OneCycle":
-            continue
-        given = entry.arguments
-        last = run.clock.end(bool(given["by_epoch"]))
-        stop = given["end"] if last is None else min(given["end"], last)
-        if stop - given["begin"] - 1 > given["total_steps"]:
-            faults.add(
-                child_path(entry.path, "total_steps"),
-                f"the window goes on for {stop - given['begin']} steps, and the cycle has {given['total_steps']}",
-                f"Write end={given['begin'] + given['total_steps']}",
-            )
-        peaks = given["eta_max"]
-        if isinstance(peaks, (list, tuple)) and entry.optimizer is not None:
-            faults.add(
-                child_path(entry.path, "eta_max"),
-                "a list, and the groups are selected by the optimizer",
-                "Write one number",
-            )
+def _refuse_in_run(entry: SchedulerEntry, run: ConfigRun, faults: Faults) -> None:
+    """Note what is wrong in a run of this length, and lists for groups that an optimizer's name selects."""
+    given = entry.arguments
+    last = run.length.end(bool(given["by_epoch"]))
+    stop = given["end"] if last is None else min(given["end"], last)
+    for fault in entry.row.run_faults(given, stop):
+        faults.add(child_path(entry.path, fault.argument), fault.message, fault.instead)
+    if isinstance(given.get("eta_max"), (list, tuple)) and entry.optimizer is not None:
+        found = "a list, and the groups are selected by the optimizer"
+        faults.add(child_path(entry.path, "eta_max"), found, "Write one number")

@@ -1,11 +1,10 @@
-"""What a whole list of MMEngine schedulers says: the length of the run they share, and how they meet."""
+"""The length of the run that schedulers share, and when their windows meet."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import ceil
 from typing import final
 
-from paramsched.config.dialects.mmengine.table import CONVERTED, INF, Arguments, SchedulerRow
+from paramsched.config.dialects.mmengine.rows.arguments import CONVERTED, INF, Arguments
 
 
 @final
@@ -61,13 +60,13 @@ def apart_from(one: Arguments, other: Arguments) -> int | None:
     return least
 
 
-def windows_overlap(one: Arguments, other: Arguments, clock: RunLength) -> bool:
+def windows_overlap(one: Arguments, other: Arguments, length: RunLength) -> bool:
     """Whether two windows have a common tick, or may have."""
     if bool(one["by_epoch"]) == bool(other["by_epoch"]):
         bounds = [(each["begin"], each["end"]) for each in (one, other)]
     else:
         known = [
-            tuple(clock.in_iterations(each[name], each["by_epoch"]) for name in ("begin", "end"))
+            tuple(length.in_iterations(each[name], each["by_epoch"]) for name in ("begin", "end"))
             for each in (one, other)
         ]
         if any(bound is None for pair in known for bound in pair):
@@ -75,34 +74,3 @@ def windows_overlap(one: Arguments, other: Arguments, clock: RunLength) -> bool:
         bounds = [(pair[0] or 0, pair[1] or 0) for pair in known]
     (begin, end), (other_begin, other_end) = bounds
     return bool(begin < other_end and other_begin < end)
-
-
-def list_cautions(schedulers: Iterable[tuple[SchedulerRow, Arguments]], clock: RunLength) -> Iterator[str]:
-    """What a list does that is hardly meant, with cause and cure: rows 9 and 25."""
-    together = list(schedulers)
-    for index, (curve, arguments) in enumerate(together):
-        if clock.max_epochs is None and clock.max_iters is not None and ticks_by_epoch(arguments):
-            yield (
-                f"[{index}]: by_epoch=True in a run by iterations ticks once in "
-                f"{clock.epoch_length or 'an unknown number of'} iterations at most, in MMEngine never before the end; "
-                "write by_epoch=False and counts of iterations"
-            )
-        if curve.name != "CosineAnnealing" or not arguments["T_max"] < arguments["end"] - arguments["begin"] - 1:
-            continue
-        others = [
-            other
-            for other, (_, theirs) in enumerate(together)
-            if other != index
-            and theirs.get("param_name") == arguments.get("param_name")
-            and windows_overlap(arguments, theirs, clock)
-        ]
-        if others and arguments["end"] < INF:
-            yield (
-                f"[{index}]: the cosine turns round at T_max={arguments['T_max']}, before its window ends at "
-                f"{arguments['end']}, and climbs back to the base value: what {_listed_places(others)} made of it "
-                f"is forgotten; write end={arguments['begin'] + arguments['T_max'] + 1}"
-            )
-
-
-def _listed_places(indices: list[int]) -> str:
-    return ", ".join(f"[{index}]" for index in indices)
