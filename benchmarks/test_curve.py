@@ -29,21 +29,21 @@ def floor():
 
 def test_a_cosine(told, least):
     schedule, times = ps.cosine(to=0.1, over=COUNT), np.arange(COUNT)
-    best = least({"floor": floor(), "ours": lambda: schedule(times, base=0.1)}, calls=1, rounds=7)
+    best = least({"floor": floor(), "ours": lambda: schedule(times, base=0.1)}, calls=1, rounds=30)
 
-    told("curve of 1e6, cosine", best["ours"] / 1e3, best["floor"] / 1e3, target=1.5, aim=1.2, unit="ms")
+    told("curve of 1e6, cosine", best["ours"] / 1e3, best["floor"] / 1e3, target=1.2, aim=1.1, unit="ms")
 
 
 def test_a_warm_up_and_a_cosine(told, least):
     schedule, times = ps.warmup(1000) >> ps.cosine(to=0.1, over=COUNT - 1000), np.arange(COUNT)
-    best = least({"floor": floor(), "ours": lambda: schedule(times, base=0.1)}, calls=1, rounds=7)
+    best = least({"floor": floor(), "ours": lambda: schedule(times, base=0.1)}, calls=1, rounds=30)
 
     told(
         "curve of 1e6 updates, warmup >> cosine",
         best["ours"] / 1e3,
         best["floor"] / 1e3,
-        target=1.5,
-        aim=1.2,
+        target=1.2,
+        aim=1.1,
         unit="ms",
     )
 

@@ -9,7 +9,7 @@ import numpy as np
 from paramsched._printable import printable
 from paramsched.plan import Binding, Plan, Target, selector_text
 from paramsched.schedules import Schedule
-from paramsched.schedules.base import evaluate
+from paramsched.schedules.evaluation import evaluate
 from paramsched.time import Calendar
 
 

@@ -10,7 +10,8 @@ from paramsched._arrays import Floats
 from paramsched.errors import InvalidArgument, MissingDependency, Unresolved
 from paramsched.fields import Group, label
 from paramsched.plan import Plan, bind
-from paramsched.schedules.base import Schedule, evaluate
+from paramsched.schedules.base import Schedule
+from paramsched.schedules.evaluation import evaluate
 from paramsched.time import Calendar
 
 if TYPE_CHECKING:

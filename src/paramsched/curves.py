@@ -30,6 +30,8 @@ class Curve(ABC):
     __slots__ = ()
     _needs: ClassVar[tuple[str, str]] = ("both", "both")
     """What `_rise` and `_fall` look at: `u`, `rest` or both. Where only one is, the other is None in NumPy."""
+    _within: ClassVar[bool] = False
+    """Whether not even rounding leads past 1: then the level at the end is kept without a look."""
 
     @overload
     def __call__(self, u: float) -> float: ...
@@ -83,6 +85,7 @@ class Linear(Curve):
     """
 
     _needs = ("u", "rest")
+    _within = True
 
     def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
         return u
@@ -103,6 +106,7 @@ class Cosine(Curve):
     """
 
     _needs = ("u", "rest")
+    _within = True
 
     def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
         if xp.concrete:  # in place: new arrays would take a third of the time of a long curve

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paramsched.schedules.base import columns
+from paramsched.schedules.evaluation import columns
 from support import strategies
 from support.strategies import every_shape
 

@@ -10,8 +10,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import paramsched as ps
+from paramsched.errors import InvalidTime
 from paramsched.schedules import Schedule
-from paramsched.schedules.base import evaluate
+from paramsched.schedules.evaluation import evaluate
 from support import strategies
 from support.strategies import Case, every_shape
 
@@ -64,6 +66,31 @@ def test_long_arrays_go_through_in_pieces_unseen(case, base):
     np.testing.assert_array_equal(
         case.resolved(long, base), np.resize(case.resolved(np.arange(case.world.total + 3), base), 40_000)
     )
+
+
+@given(strategies.cases(), strategies.bases(), st.integers(1, 9), st.data())
+def test_a_value_is_the_same_bits_in_whatever_pieces_it_is_computed(case, base, size, data):
+    times = np.array(data.draw(st.lists(st.integers(0, case.world.total + 3), min_size=1, max_size=60)))
+    if data.draw(st.booleans()):
+        times = np.arange(times.size) + times[0]
+
+    whole = evaluate(case.resolved, times, base)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("paramsched.schedules.evaluation._PIECE", size)
+        in_pieces = evaluate(case.resolved, times, base)
+
+    # Adding 0.0 takes the sign from a zero: that of -0.0 times what is absolute at other times alone is not promised.
+    assert (in_pieces + 0.0).tobytes() == (whole + 0.0).tobytes()
+
+
+@pytest.mark.parametrize("place", [0, 70_000, 99_999])
+@pytest.mark.parametrize("wrong", [-1, 2 * 10**18])
+def test_one_time_that_cannot_be_is_refused_among_many(wrong, place):
+    times = np.arange(100_000)
+    times[place] = wrong
+
+    with pytest.raises(InvalidTime, match=str(wrong)):
+        ps.cosine(over=1000)(times)
 
 
 @given(strategies.cases(), st.lists(strategies.bases(), min_size=1, max_size=4), st.data())

@@ -10,7 +10,7 @@ from paramsched.audit.causes import causes_to_try
 from paramsched.audit.log_values import Times
 from paramsched.audit.match import Flags, LogMatch, PlannedColumn, equal_as_logged, fitted_base
 from paramsched.plan import Plan
-from paramsched.schedules.base import evaluate
+from paramsched.schedules.evaluation import evaluate
 from paramsched.time import Calendar
 
 _SAMPLE = 400  # rows a cause is tried on before all are looked at

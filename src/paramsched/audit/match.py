@@ -10,7 +10,8 @@ from paramsched._arrays import Floats
 from paramsched.audit.log_values import LogColumn, LoggedValues, Times, UnreadableLog
 from paramsched.fields import Field
 from paramsched.plan import Plan, bind
-from paramsched.schedules.base import Schedule, evaluate
+from paramsched.schedules.base import Schedule
+from paramsched.schedules.evaluation import evaluate
 
 Flags: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 BasesByPlace: TypeAlias = Mapping[tuple[str, str | int | None], float]

@@ -15,7 +15,7 @@ from paramsched.plan import Plan, bind
 from paramsched.scheduler._keys import COUNT, Group, base_key
 from paramsched.schedules import Schedule
 from paramsched.schedules._value import Value
-from paramsched.schedules.base import columns, evaluate
+from paramsched.schedules.evaluation import columns, evaluate
 
 States = Mapping[MetricRule[Any], Any]
 

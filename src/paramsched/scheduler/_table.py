@@ -15,7 +15,8 @@ from paramsched.scheduler._columns import Foreign, Write
 from paramsched.scheduler._keys import Group
 from paramsched.scheduler._slots import Slot, States, values_of
 from paramsched.schedules._value import Value
-from paramsched.schedules.base import Schedule, columns, quiet
+from paramsched.schedules.base import Schedule
+from paramsched.schedules.evaluation import columns, quiet
 
 _GROWTH = (1, 32, 1024)  # updates: a seek computes one row, a run soon computes many
 _MOST = 65_536  # values in one block of rows

@@ -91,8 +91,10 @@ def progress(index: Index, t: Array, n: int) -> tuple[Array, int]:
 
 def between(start: Level, to: Level, curve: Curve, k: Array, whole: float, base: Value, xp: Arrays) -> Value:
     """From `start` to `to` along `curve` at `u = k / whole`: exact at both ends, on a monotone curve never outside."""
-    if xp.concrete and k.size and k.min() > 0 and k.max() < whole:
-        return _inside(start, to, curve, k, whole, base, xp)
+    if xp.concrete and k.size:
+        low, high = xp.bounds(k)
+        if low > 0 and high < whole:
+            return _inside(start, to, curve, k, whole, base, xp)
     u, rest = xp.floating(k) / whole, xp.floating(whole - k) / whole
     # Masked before the curve as well as after it: sqrt at 0 has no derivative, and 0 * inf is NaN.
     inside, done = (k > 0) & (k < whole), k >= whole
@@ -149,6 +151,8 @@ def _lerp(first: float, last: float, curve: Curve, share: Array, xp: Arrays) -> 
     if xp.concrete and curve.monotone and near != 0 and share.size:
         np.multiply(share, far - near, out=share)
         np.add(share, near, out=share)
+        if curve._within and abs((far - near) + near) <= abs(far):
+            return share  # rounding is monotone: if a share of 1 does not lead past the end, no smaller one does
         # To look for one that is past it is cheaper than to cut them all, and there is one in few curves.
         if far > near:
             return np.minimum(share, far, out=share) if share.max() > far else share

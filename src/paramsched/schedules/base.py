@@ -6,21 +6,19 @@ from dataclasses import fields, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import islice
-from math import inf
 from numbers import Real
 from typing import Any, ClassVar, overload
 
-import numpy as np
-
 from paramsched import curves
-from paramsched._arrays import NUMPY, Array, Arrays, Floats, arrays_of, is_numpy
+from paramsched._arrays import Array, Arrays, Floats
 from paramsched._data import equal, hashed, names_of
 from paramsched.curves import Curve, CurveLike, curve_of
-from paramsched.errors import Asked, InvalidArgument, InvalidTime, Unresolved, shown
+from paramsched.errors import Asked, InvalidArgument, Unresolved, shown
 from paramsched.schedules import _text
 from paramsched.schedules._level import Absolute
 from paramsched.schedules._span import Span
-from paramsched.schedules._value import BASE, Value
+from paramsched.schedules._value import Value
+from paramsched.schedules.evaluation import value_at
 from paramsched.time import Duration
 
 PERIOD = {"role": "period"}
@@ -30,10 +28,6 @@ MOST_DEPTH = 100
 """Of schedules in each other: whatever is built is evaluated, printed, copied and saved, and no stack runs out."""
 
 _MOST_POINTS = 10_000_000
-_MOST = 10**18  # updates: the longest length there is
-_INSTEAD = "Write the number of completed updates: 0, 1, 2, …"
-_INSTEAD_OF_BASE = "Write the group's own value: 0.1, say"
-_CHUNK = 32768  # updates evaluated at once: temporaries stay in the cache (benchmarks/test_curve.py)
 
 
 class Schedule(ABC):
@@ -75,19 +69,7 @@ class Schedule(ABC):
             Unresolved: a unit, or a stage without length, is left: `ps.resolve(schedule, calendar)` first.
         """
         self.require_resolved()
-        xp = arrays_of(t, base)
-        base = _checked_base(base)
-        if xp is not NUMPY:
-            return _foreign(self, t, base, xp)
-        times = _checked(t)
-        if isinstance(base, float) and not isinstance(base, np.generic):
-            values = evaluate(self, times.reshape(-1), base)
-            return (
-                float(values[0]) if times.ndim == 0 and not isinstance(t, np.ndarray) else values.reshape(times.shape)
-            )
-        bases: Array = base
-        values = _broadcast(self, times, np.asarray(bases, dtype=np.float64))
-        return values.astype(bases.dtype, copy=False)[()] if np.issubdtype(bases.dtype, np.floating) else values[()]
+        return value_at(self, t, base)
 
     @abstractmethod
     def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
@@ -189,6 +171,11 @@ class Schedule(ABC):
         if self.length is not None:
             yield self.length.updates
 
+    def _seams(self) -> Iterable[int]:
+        """The few times around which updates are best evaluated apart: where a stage begins, and the end."""
+        length = self.length
+        return (0,) if length is None else (0, length.updates)
+
     def _held_from(self) -> int | None:
         """The update from which on a resolved schedule holds its value; None where it goes on changing."""
         length = self.length
@@ -244,138 +231,6 @@ class Schedule(ABC):
 def _combined(name: str, *operands: object) -> Schedule:
     made: Schedule = _text.combine(name, *operands)  # or NotImplemented, which Python takes from an operator
     return made
-
-
-quiet = np.errstate(over="ignore", under="ignore", invalid="ignore")
-"""A result that overflows is inf, in every back end and without a warning; 0 times it is 0."""
-
-
-@quiet
-def evaluate(schedule: Schedule, times: Array, base: float) -> Floats:
-    """The one evaluator: values at NumPy times (1-d, checked) for one base; float64.
-
-    A value does not depend on how many are evaluated together, so long arrays go through in pieces that stay in the
-    cache, and blocks of a table equal single values bit for bit.
-    """
-    affine = schedule.affine
-    if times.size <= _CHUNK:
-        return _piece(schedule, times, base, affine=affine)
-    out = np.empty(times.size)
-    for begin in range(0, times.size, _CHUNK):
-        _write_piece(schedule, times[begin : begin + _CHUNK], base, out[begin : begin + _CHUNK], affine=affine)
-    return out
-
-
-@quiet
-def columns(schedule: Schedule, times: Array) -> Value:
-    """The two columns of an affine schedule at NumPy times, not yet applied to a base."""
-    return schedule._at(times, BASE, NUMPY)
-
-
-def _write_piece(schedule: Schedule, times: Array, base: float, out: Floats, *, affine: bool) -> None:
-    """`_piece` into an array; its own arrays are free again for the next piece, still in the cache."""
-    value = schedule._at(times, BASE, NUMPY) if affine else None
-    if value is not None and value.offset is None and base and isinstance(value.factor, np.ndarray):
-        np.multiply(value.factor, base, out=out)  # as `Value.at` does, without an array between
-    else:
-        out[:] = _piece(schedule, times, base, affine=affine)
-
-
-def _piece(schedule: Schedule, times: Array, base: float, *, affine: bool) -> Floats:
-    if affine:
-        values = columns(schedule, times).at(base)
-    else:
-        values = schedule._at(times, Value(None, base), NUMPY).alone()
-    if isinstance(values, np.ndarray) and values.shape == times.shape:
-        return values
-    return np.full(times.shape, values)
-
-
-@quiet
-def _broadcast(schedule: Schedule, times: Array, bases: Array) -> Floats:
-    """Values for an array of bases: each base by itself where there are few, so that they equal the scalar ones."""
-    shape = np.broadcast_shapes(times.shape, bases.shape)
-    if schedule.affine:
-        value = columns(schedule, times.reshape(-1))
-        shaped = Value(*(_shaped(column, times.shape, NUMPY) for column in (value.factor, value.offset)))
-        return np.array(np.broadcast_to(shaped.at(bases), shape))
-    many_times = np.array(np.broadcast_to(times, shape)).reshape(-1)
-    many_bases = np.array(np.broadcast_to(bases, shape)).reshape(-1)
-    values = schedule._at(many_times, Value(None, many_bases), NUMPY).alone()
-    return np.array(np.broadcast_to(values, many_times.shape)).reshape(shape)
-
-
-def _shaped(column: Array | None, shape: tuple[int, ...], xp: Arrays) -> Array | None:
-    return xp.lift(column.reshape(shape)) if isinstance(column, np.ndarray) else column
-
-
-def _foreign(schedule: Schedule, t: Array, base: Array, xp: Arrays) -> Array:
-    """torch and JAX: times are never read, negative ones count as 0."""
-    known = is_numpy(t)
-    times = _checked(t) if known else t
-    if not known and not (xp.is_whole(t) or xp.xp.isdtype(t.dtype, "real floating")):
-        raise InvalidTime(f"times of dtype {t.dtype}", "no numbers", _INSTEAD)
-    shape = np.broadcast_shapes(tuple(times.shape), () if isinstance(base, (int, float)) else np.shape(base))
-    wide = float(base) if isinstance(base, (int, float)) else xp.floating(base)
-    if known and schedule.affine:  # only base is foreign: the columns come from the one evaluator
-        value = columns(schedule, times.reshape(-1))
-        values = Value(*(_shaped(column, times.shape, xp) for column in (value.factor, value.offset))).at(wide)
-    elif schedule.affine:
-        values = schedule._at(xp.clock(times), BASE, xp).at(wide)
-    else:
-        whole = known and times.dtype.kind == "i" and not (times.size and times.max() > xp.far)
-        times = xp.clock(times if not known else xp.whole(times) if whole else xp.floating(times))
-        values = schedule._at(times, Value(None, wide), xp).alone()
-    values = xp.xp.broadcast_to(xp.lift(values), shape)
-    if isinstance(base, (int, float)) or (is_numpy(base) and np.asarray(base).dtype.kind != "f"):
-        return values
-    keep = getattr(xp.xp, str(np.asarray(base).dtype)) if is_numpy(base) else base.dtype
-    return xp.xp.astype(values, keep) if xp.xp.isdtype(keep, "real floating") else values
-
-
-def _checked(t: Any) -> Array:
-    """A Python or NumPy time as a NumPy array; what cannot be a time is refused."""
-    if isinstance(t, (bool, str, bytes)):
-        raise InvalidTime(f"time {t!r}", f"a {type(t).__name__} is no time", _INSTEAD)
-    if isinstance(t, (int, float)):
-        if not 0 <= t < inf:
-            raise InvalidTime(f"time {t!r}", "negative or not finite", _INSTEAD)
-        if isinstance(t, int) and t > _MOST:
-            raise InvalidTime(f"time {t:.6g}" if t < 10**300 else "time", "more updates than a clock counts", _INSTEAD)
-        return np.asarray(t)
-    times = np.asarray(t)
-    if times.dtype.kind not in "iuf":
-        raise InvalidTime(f"times of dtype {times.dtype}", "no numbers", _INSTEAD)
-    first, last = (times.min(), times.max()) if times.size else (0, 0)
-    if not (first >= 0 and np.isfinite(last)):
-        raise InvalidTime(f"times from {first} to {last}", "negative or not finite", _INSTEAD)
-    if times.dtype.kind == "f":
-        return np.ascontiguousarray(times, dtype=np.float64).reshape(times.shape)
-    if last > _MOST:
-        raise InvalidTime(f"times up to {last}", "more updates than a clock counts", _INSTEAD)
-    return np.ascontiguousarray(times, dtype=np.int64).reshape(times.shape)
-
-
-def _checked_base(base: Any) -> Any:
-    """A base of Python as a float, of NumPy as an array; what is no finite real number is refused."""
-    if isinstance(base, (int, float)) and not isinstance(base, np.generic):
-        try:
-            value = float(base)
-        except OverflowError:  # an integer of more than 308 digits
-            value = inf
-        if not -inf < value < inf:
-            raise InvalidArgument(f"base {value!r}", "not finite", _INSTEAD_OF_BASE)
-        return value
-    if is_numpy(base):
-        bases = np.asarray(base)
-        if bases.dtype.kind not in "biuf":
-            raise InvalidArgument(f"base {base!r}"[:80], f"{bases.dtype} is no real number", _INSTEAD_OF_BASE)
-        if not np.isfinite(bases).all():
-            raise InvalidArgument(f"base {base!r}"[:80], "not finite", _INSTEAD_OF_BASE)
-        return bases
-    if "complex" in str(getattr(base, "dtype", "")):
-        raise InvalidArgument(f"base of dtype {base.dtype}", "no real number", _INSTEAD_OF_BASE)
-    return base
 
 
 def _leaves(schedule: Schedule) -> Iterator[object]:

@@ -14,7 +14,8 @@ from paramsched.schedules import _text
 from paramsched.schedules._level import count
 from paramsched.schedules._span import Span
 from paramsched.schedules._value import Value
-from paramsched.schedules.base import Schedule, quiet
+from paramsched.schedules.base import Schedule
+from paramsched.schedules.evaluation import quiet
 from paramsched.schedules.rules import Rule, ScheduleRule
 from paramsched.schedules.rules.base import Coefficients
 from paramsched.time import Duration

@@ -82,13 +82,22 @@ class Sequence(Schedule):
         stages, begins = self._taking_time
         low, high = 0, len(begins) - 1
         if xp.concrete and t.size:  # only the stages these times are in; others would be masked away
-            low = max(0, bisect_right(begins, t.min().item()) - 1)
-            high = bisect_right(begins, t.max().item()) - 1
+            first, last = xp.bounds(t)
+            low = max(0, bisect_right(begins, first) - 1)
+            high = bisect_right(begins, last) - 1
+            if low == high and (begin := begins[low]):
+                own = t - begin
+                return stages[low]._at(own, base, xp.knowing(own, first - begin, last - begin))
         # None of the times is before the first of these stages, so there is nothing to cut.
         value = stages[low]._at(t - begins[low] if begins[low] else t, base, xp)
         for stage, begin in zip(stages[low + 1 : high + 1], begins[low + 1 : high + 1], strict=True):
             value = where(t >= begin, stage._at(xp.at_least(t - begin, 0), base, xp), value, xp)
         return value
+
+    def _seams(self) -> Iterable[int]:
+        _, begins = self._taking_time
+        end = self.length
+        return begins if end is None else (*begins, end.updates)
 
     def _bends(self, until: int) -> Iterable[int]:
         for stage, begin in zip(self.stages, self._begins(), strict=True):

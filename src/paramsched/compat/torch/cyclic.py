@@ -31,8 +31,9 @@ from paramsched.compat.torch.arguments import finite_number, refused, require_fu
 from paramsched.compat.unchanged_on_error import unchanged_on_error
 from paramsched.errors import InvalidArgument, InvalidCall, shown
 from paramsched.schedules.anneal import linear
-from paramsched.schedules.base import Schedule, evaluate
+from paramsched.schedules.base import Schedule
 from paramsched.schedules.cyclic import cyclic
+from paramsched.schedules.evaluation import evaluate
 from paramsched.schedules.retimed import restarts
 
 _SHORTEST = 1e-6  # epochs; lengths are rounded to such parts

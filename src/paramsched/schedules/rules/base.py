@@ -13,7 +13,8 @@ from paramsched.curves import Curve
 from paramsched.errors import Asked, InvalidArgument, asked_with_value
 from paramsched.schedules import _text
 from paramsched.schedules._level import Absolute, Level, count, parts, positive
-from paramsched.schedules.base import Schedule, quiet
+from paramsched.schedules.base import Schedule
+from paramsched.schedules.evaluation import quiet
 
 Clock: TypeAlias = Literal["update", "epoch"] | int
 """What a rule ticks by: each update, each epoch, or every n updates."""

@@ -11,7 +11,7 @@ from paramsched.errors import Asked
 from paramsched.schedules import _text
 from paramsched.schedules._level import count, finite
 from paramsched.schedules.anneal import linear as linear_shape
-from paramsched.schedules.base import columns
+from paramsched.schedules.evaluation import columns
 from paramsched.schedules.rules.base import Clock, ShareRule, check_over, listed
 
 

@@ -12,7 +12,8 @@ from paramsched.curves import Curve, CurveLike
 from paramsched.errors import InvalidArgument
 from paramsched.schedules import _text
 from paramsched.schedules._level import Level, level_of
-from paramsched.schedules.base import Schedule, columns, curve_argument, schedule_of
+from paramsched.schedules.base import Schedule, curve_argument, schedule_of
+from paramsched.schedules.evaluation import columns
 from paramsched.schedules.rules.base import Clock, Coefficients, Rule, ShareRule, check_over
 
 

@@ -1,0 +1,145 @@
+"""Evaluation: the values of a resolved schedule at times, for a base; the one place where a formula is called."""
+
+from collections.abc import Iterable
+from itertools import islice, pairwise
+from typing import Any, Protocol
+
+import numpy as np
+
+from paramsched._arrays import NUMPY, Array, Arrays, Floats, arrays_of, is_numpy
+from paramsched.errors import InvalidTime
+from paramsched.schedules._value import BASE, Value
+from paramsched.schedules.times import INSTEAD_OF_TIME, LONGEST, checked_base, checked_times
+
+_PIECE = 49152  # updates evaluated at once: temporaries stay in the cache (benchmarks/test_curve.py)
+_MOST_SEAMS = 8  # more would cut many stages into pieces too small to pay
+
+quiet = np.errstate(over="ignore", under="ignore", invalid="ignore")
+"""A result that overflows is inf, in every back end and without a warning; 0 times it is 0."""
+
+
+class Formula(Protocol):
+    """What evaluation knows of a schedule."""
+
+    @property
+    def affine(self) -> bool: ...
+    def _at(self, t: Array, base: Value, xp: Arrays) -> Value: ...
+    def _seams(self) -> Iterable[int]: ...
+
+
+def value_at(schedule: Formula, t: Any, base: Any) -> Any:
+    """What a call of a schedule gives: for numbers a float, for arrays one of the common shape."""
+    xp = arrays_of(t, base)
+    base = checked_base(base)
+    if xp is not NUMPY:
+        return _with_array_api(schedule, t, base, xp)
+    if isinstance(base, float) and not isinstance(base, np.generic):
+        # Many whole numbers are checked piece by piece, while they are in the cache.
+        many = isinstance(t, np.ndarray) and t.dtype == np.int64 and t.size > _PIECE
+        times = t if many else checked_times(t)
+        values = evaluate(schedule, times.reshape(-1), base)
+        return float(values[0]) if times.ndim == 0 and not isinstance(t, np.ndarray) else values.reshape(times.shape)
+    bases: Array = base
+    values = _for_many_bases(schedule, checked_times(t), np.asarray(bases, dtype=np.float64))
+    return values.astype(bases.dtype, copy=False)[()] if np.issubdtype(bases.dtype, np.floating) else values[()]
+
+
+@quiet
+def evaluate(schedule: Formula, times: Array, base: float) -> Floats:
+    """The one evaluator: values at NumPy times (1-d) for one base; float64.
+
+    A value does not depend on how many are evaluated together, so long arrays go through in pieces that stay in the
+    cache, and blocks of a table equal single values bit for bit.
+    """
+    affine = schedule.affine
+    if times.size <= _PIECE:
+        return _values_of_piece(schedule, times, base, NUMPY, affine=affine)
+    out = np.empty(times.size)
+    for begin, end in pairwise(_cuts(schedule, times)):
+        piece = times[begin:end]
+        low, high = piece.min().item(), piece.max().item()
+        if low < 0 or high > LONGEST:
+            checked_times(times)  # it refuses them; large floats it lets pass
+        _write_piece(schedule, piece, base, NUMPY.knowing(piece, low, high), out[begin:end], affine=affine)
+    return out
+
+
+def _cuts(schedule: Formula, times: Array) -> list[int]:
+    """Where to cut many times into pieces: after every `_PIECE`, and where a stage begins or ends.
+
+    A piece that lies inside one stage needs no masks, which cost twice as much as the formula. Any other cut gives the
+    same values, so nothing hangs on it that the times are sorted, as the search takes them to be.
+    """
+    seams = [*islice(schedule._seams(), _MOST_SEAMS)]
+    found = {int(place) for side in ("left", "right") for place in np.searchsorted(times, seams, side=side)}
+    return sorted({*range(0, times.size, _PIECE), *found, times.size})
+
+
+@quiet
+def columns(schedule: Formula, times: Array) -> Value:
+    """The two columns of an affine schedule at NumPy times, not yet applied to a base."""
+    return schedule._at(times, BASE, NUMPY)
+
+
+def _write_piece(schedule: Formula, times: Array, base: float, xp: Arrays, out: Floats, *, affine: bool) -> None:
+    """The values of a piece into an array; its own arrays are free again for the next piece, still in the cache."""
+    value = schedule._at(times, BASE, xp) if affine else Value(None, None)
+    if value.offset is None and base and isinstance(value.factor, np.ndarray):
+        np.multiply(value.factor, base, out=out)  # as `Value.at` does, without an array between
+    else:
+        out[:] = value.at(base) if affine else _values_of_piece(schedule, times, base, xp, affine=affine)
+
+
+def _values_of_piece(schedule: Formula, times: Array, base: float, xp: Arrays, *, affine: bool) -> Floats:
+    """The values at a few times, in an array of their own."""
+    values = schedule._at(times, BASE, xp).at(base) if affine else schedule._at(times, Value(None, base), xp).alone()
+    if isinstance(values, np.ndarray) and values.shape == times.shape:
+        return values
+    return np.full(times.shape, values)
+
+
+@quiet
+def _for_many_bases(schedule: Formula, times: Array, bases: Array) -> Floats:
+    """Values for an array of bases: each base by itself where there are few, so that they equal the scalar ones."""
+    shape = np.broadcast_shapes(times.shape, bases.shape)
+    if schedule.affine:
+        value = columns(schedule, times.reshape(-1))
+        shaped = Value(*(_shaped(column, times.shape, NUMPY) for column in (value.factor, value.offset)))
+        return np.array(np.broadcast_to(shaped.at(bases), shape))
+    many_times = np.array(np.broadcast_to(times, shape)).reshape(-1)
+    many_bases = np.array(np.broadcast_to(bases, shape)).reshape(-1)
+    values = schedule._at(many_times, Value(None, many_bases), NUMPY).alone()
+    return np.array(np.broadcast_to(values, many_times.shape)).reshape(shape)
+
+
+def _shaped(column: Array | None, shape: tuple[int, ...], xp: Arrays) -> Array | None:
+    """A column in the shape of the times it was computed at."""
+    return xp.lift(column.reshape(shape)) if isinstance(column, np.ndarray) else column
+
+
+def _with_array_api(schedule: Formula, t: Array, base: Array, xp: Arrays) -> Array:
+    """Values for torch and JAX: their times are never read, negative ones count as 0."""
+    known = is_numpy(t)
+    times = checked_times(t) if known else t
+    if not known and not (xp.is_whole(t) or xp.xp.isdtype(t.dtype, "real floating")):
+        raise InvalidTime(f"times of dtype {t.dtype}", "no numbers", INSTEAD_OF_TIME)
+    shape = np.broadcast_shapes(tuple(times.shape), () if isinstance(base, (int, float)) else np.shape(base))
+    wide = float(base) if isinstance(base, (int, float)) else xp.floating(base)
+    if known and schedule.affine:  # only base is foreign: the columns come from the one evaluator
+        value = columns(schedule, times.reshape(-1))
+        values = Value(*(_shaped(column, times.shape, xp) for column in (value.factor, value.offset))).at(wide)
+    elif schedule.affine:
+        values = schedule._at(xp.clock(times), BASE, xp).at(wide)
+    else:
+        whole = known and times.dtype.kind == "i" and not (times.size and times.max() > xp.far)
+        times = xp.clock(times if not known else xp.whole(times) if whole else xp.floating(times))
+        values = schedule._at(times, Value(None, wide), xp).alone()
+    return _in_dtype_of_base(xp.xp.broadcast_to(xp.lift(values), shape), base, xp)
+
+
+def _in_dtype_of_base(values: Array, base: Array, xp: Arrays) -> Array:
+    """Values in the dtype of a floating base; as they are for any other."""
+    if isinstance(base, (int, float)) or (is_numpy(base) and np.asarray(base).dtype.kind != "f"):
+        return values
+    keep = getattr(xp.xp, str(np.asarray(base).dtype)) if is_numpy(base) else base.dtype
+    return xp.xp.astype(values, keep) if xp.xp.isdtype(keep, "real floating") else values
