@@ -16,45 +16,36 @@ from paramsched.compat.mmengine.rule_scheduler import set_up_from_table
 
 
 @set_up_from_table
-class ConstantMomentum(MomentumSchedulerMixin, ConstantParamScheduler):
-    """Multiply the momentum by `factor`, and undo it at the last tick of the window."""
+class ConstantMomentum(MomentumSchedulerMixin, ConstantParamScheduler): ...
 
 
 @set_up_from_table
-class CosineAnnealingMomentum(MomentumSchedulerMixin, CosineAnnealingParamScheduler):
-    """Let the momentum follow half a cosine wave down to the floor in `T_max` ticks, and up again."""
+class CosineAnnealingMomentum(MomentumSchedulerMixin, CosineAnnealingParamScheduler): ...
 
 
 @set_up_from_table
-class CosineRestartMomentum(MomentumSchedulerMixin, CosineRestartParamScheduler):
-    """Let the momentum descend as a cosine in each period, beginning at its weight times the base value."""
+class CosineRestartMomentum(MomentumSchedulerMixin, CosineRestartParamScheduler): ...
 
 
 @set_up_from_table
-class ExponentialMomentum(MomentumSchedulerMixin, ExponentialParamScheduler):
-    """Multiply the momentum by `gamma` at each tick."""
+class ExponentialMomentum(MomentumSchedulerMixin, ExponentialParamScheduler): ...
 
 
 @set_up_from_table
-class LinearMomentum(MomentumSchedulerMixin, LinearParamScheduler):
-    """Scale the momentum along a straight line from `start_factor` to `end_factor`."""
+class LinearMomentum(MomentumSchedulerMixin, LinearParamScheduler): ...
 
 
 @set_up_from_table
-class MultiStepMomentum(MomentumSchedulerMixin, MultiStepParamScheduler):
-    """Multiply the momentum by `gamma` at each milestone."""
+class MultiStepMomentum(MomentumSchedulerMixin, MultiStepParamScheduler): ...
 
 
 @set_up_from_table
-class PolyMomentum(MomentumSchedulerMixin, PolyParamScheduler):
-    """Let the momentum fall to `eta_min` as a power of the ticks left."""
+class PolyMomentum(MomentumSchedulerMixin, PolyParamScheduler): ...
 
 
 @set_up_from_table
-class ReduceOnPlateauMomentum(MomentumSchedulerMixin, ReduceOnPlateauParamScheduler):
-    """Multiply the momentum by `factor` when a metric has stopped improving."""
+class ReduceOnPlateauMomentum(MomentumSchedulerMixin, ReduceOnPlateauParamScheduler): ...
 
 
 @set_up_from_table
-class StepMomentum(MomentumSchedulerMixin, StepParamScheduler):
-    """Multiply the momentum by `gamma` every `step_size` ticks."""
+class StepMomentum(MomentumSchedulerMixin, StepParamScheduler): ...

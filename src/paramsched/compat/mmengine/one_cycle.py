@@ -14,7 +14,7 @@ from paramsched.schedules.rules import one_cycle_values
 
 @set_up_from_table
 class OneCycleParamScheduler(RuleScheduler):
-    """Rise from `eta_max / div_factor` to `eta_max` and fall far below, in absolute values.
+    """It begins at `eta_max / div_factor`.
 
     Constructing overwrites `initial_lr`, and writes `max_lr` and `min_lr`, in each group; the curve is drawn through
     them. At `total_steps` the last value is held, after it `step()` is a ValueError. Rows 4-7 of

@@ -11,21 +11,16 @@ from paramsched.config.dialects.mmengine.table import INF as INF
 
 @set_up_from_table
 class ConstantParamScheduler(RuleScheduler):
-    """Multiply by `factor`, and undo it at the last tick of the window; a window of one tick is never undone."""
+    """A window of one tick is never undone."""
 
 
 @set_up_from_table
 class CosineAnnealingParamScheduler(RuleScheduler):
-    """Follow half a cosine wave down to the floor in `T_max` ticks, and up again.
-
-    With the default `T_max` the window ends one tick before the floor (row 8 of docs/compat/divergences.md).
-    """
+    """With the default `T_max` the window ends one tick before the floor (row 8 of docs/compat/divergences.md)."""
 
 
 @set_up_from_table
 class CosineRestartParamScheduler(RuleScheduler):
-    """Descend as a cosine to the floor in each period, beginning at its weight times the base value."""
-
     @staticmethod
     def get_position_from_periods(iteration: int, cumulative_periods: Sequence[int]) -> int | None:
         """The index of the period an iteration is in; None past the last.
@@ -37,28 +32,21 @@ class CosineRestartParamScheduler(RuleScheduler):
 
 
 @set_up_from_table
-class ExponentialParamScheduler(RuleScheduler):
-    """Multiply by `gamma` at each tick."""
+class ExponentialParamScheduler(RuleScheduler): ...
 
 
 @set_up_from_table
 class LinearParamScheduler(RuleScheduler):
-    """Scale along a straight line from `start_factor` to `end_factor`, reached at the last tick of the window.
-
-    Without `end` the window has 10**9 ticks and the factor stays at `start_factor`; torch's `LinearLR` takes 5.
-    """
+    """Without `end` the window has 10**9 ticks and the factor stays at `start_factor`; torch's `LinearLR` takes 5."""
 
 
 @set_up_from_table
-class MultiStepParamScheduler(RuleScheduler):
-    """Multiply by `gamma` at each milestone, counted from `begin`."""
+class MultiStepParamScheduler(RuleScheduler): ...
 
 
 @set_up_from_table
-class PolyParamScheduler(RuleScheduler):
-    """Fall to `eta_min` as a power of the ticks left, reached at the last tick of the window."""
+class PolyParamScheduler(RuleScheduler): ...
 
 
 @set_up_from_table
-class StepParamScheduler(RuleScheduler):
-    """Multiply by `gamma` every `step_size` ticks, counted from `begin`."""
+class StepParamScheduler(RuleScheduler): ...

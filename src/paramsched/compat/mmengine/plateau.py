@@ -13,10 +13,10 @@ from paramsched.feedback.plateau import Plateau, PlateauState
 
 @set_up_from_table
 class ReduceOnPlateauParamScheduler(RuleScheduler):
-    """Multiply the present values by `factor` when a metric has stopped improving.
+    """It scales whatever value it finds; there is no base.
 
-    `step()` counts an epoch; `step(metrics)` looks at a validation's metrics and acts within the window. There is no
-    base: whatever the value is, it is scaled. Rows 12-17 of docs/compat/divergences.md.
+    `step()` counts an epoch; `step(metrics)` looks at a validation's metrics and acts within the window. Rows 12-17
+    of docs/compat/divergences.md.
     """
 
     need_val_args = True

@@ -11,7 +11,14 @@ from paramsched.compat._copies import by_value
 from paramsched.compat.mmengine import optimizers
 from paramsched.compat.mmengine.base import _ParamScheduler
 from paramsched.compat.mmengine.optimizers import OptimizerLike
-from paramsched.config.dialects.mmengine.table import CURVES, INF, SchedulerRow, argument_cautions, row_of_class
+from paramsched.config.dialects.mmengine.table import (
+    CURVES,
+    INF,
+    SchedulerRow,
+    argument_cautions,
+    meaning_of_class,
+    row_of_class,
+)
 from paramsched.schedules.rules import Rule
 from paramsched.user_warnings import warn_user
 
@@ -162,7 +169,10 @@ def copy_beta_to_momentum(optimizer: OptimizerLike) -> None:
 
 
 def set_up_from_table(cls: _AnyClass) -> _AnyClass:
-    """Give a class of the table its row, its signature and the list of its arguments."""
+    """Give a class of the table its row, its signature and its docstring.
+
+    The docstring is the row's sentence, what the class itself remarks, and the list of the arguments.
+    """
     found = row_of_class(cls.__name__)
     assert found is not None, cls
     curve, family = found
@@ -188,7 +198,8 @@ def set_up_from_table(cls: _AnyClass) -> _AnyClass:
         ]
     )
     described = "\n    ".join(f"{name}: {meaning}." for name, _, meaning in rows)
-    cls.__doc__ = f"{inspect.cleandoc(cls.__doc__ or '')}\n\nArgs:\n    {described}\n"
+    remarks = [inspect.cleandoc(cls.__doc__)] if cls.__doc__ else []
+    cls.__doc__ = "\n\n".join([meaning_of_class(curve, family), *remarks, f"Args:\n    {described}\n"])
     return cls
 
 
