@@ -1,6 +1,7 @@
 """How much a config may hold: bytes, characters of a line, values, and brackets inside each other."""
 
 import re
+from itertools import islice
 
 from paramsched.config._text_places import TextLines
 from paramsched.errors import ConfigError
@@ -10,7 +11,10 @@ MOST_LINE = 10_000
 MOST_DEPTH = 50
 MOST_VALUES = 100_000
 """Numbers, texts, lists and mappings that a file may hold; a line of text counts by its commas too."""
+MOST_WORDS = 200_000
+"""Words and signs of a Python config. The largest of 5,000 published ones has 20,000."""
 
+_WORD_OR_SIGN = re.compile(r"\w+|[^\w\s]")
 _HALF = re.compile("[\ud800-\udfff]")
 
 
@@ -26,6 +30,12 @@ def refuse_long_text(text: str, source: str) -> None:
         if len(line) > MOST_LINE:
             found = f"line {number} has {len(line):,} characters, more than {MOST_LINE:,}"
             raise ConfigError(source, [f"{found}. Use several lines, and the mapping form for a table of numbers"])
+
+
+def refuse_many_words(text: str, source: str) -> None:
+    """Refuse a Python config whose syntax tree would take seconds and most of a gigabyte, before it is made."""
+    if len(text) > MOST_WORDS and next(islice(_WORD_OR_SIGN.finditer(text), MOST_WORDS, None), None) is not None:
+        raise ConfigError(source, [f"more than {MOST_WORDS:,} words and signs; a config is a short text"])
 
 
 def too_many_values(source: str) -> ConfigError:

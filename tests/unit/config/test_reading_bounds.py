@@ -104,6 +104,34 @@ def test_a_hostile_text_is_answered_within_bounds_of_time_and_memory(name):
     assert ended.returncode == 0, ended.stderr.decode()[-500:]
 
 
+MEGABYTES_OF_PYTHON = {
+    "unknown calls": "\n".join(f"a{i} = f(x{i}, {i})" for i in range(36_000)),
+    "calls of nothing": "f()\n" * 240_000,
+    "names alone": "a\n" * 490_000,
+    "a call with calls in it": "f(" + ",\n".join(["g()"] * 190_000) + ")",
+    "no Python": "(\n" * 490_000,
+}
+
+
+@pytest.mark.parametrize("text", MEGABYTES_OF_PYTHON.values(), ids=MEGABYTES_OF_PYTHON)
+def test_a_megabyte_of_tiny_pieces_of_python_is_refused_before_it_is_parsed(text, tmp_path, monkeypatch):
+    file = tmp_path / "config.py"
+    file.write_text(text)
+    monkeypatch.setattr("paramsched.config.python_config.source.parse_python", None)
+
+    with pytest.raises(ConfigError, match="more than 200,000 words and signs; a config is a short text"):
+        config.load(file)
+
+
+def test_a_python_config_may_be_several_times_as_long_as_the_longest_that_is_published(tmp_path):
+    keypoints = ",\n".join(f"    {i}: dict(name='kpt{i}', id={i}, color=[255, 128, 0], swap='')" for i in range(6_000))
+    text = f"info = {{\n{keypoints}\n}}\nparam_scheduler = dict(type='StepLR', step_size=3, gamma=0.5)\n"
+    file = tmp_path / "config.py"
+    file.write_text(text)
+
+    assert str(config.load(file)) == 'lr: step("3 epochs", 0.5)'
+
+
 def test_a_list_that_holds_another_twice_forty_times_over_is_refused():
     data = ["cosine()"]
     for _ in range(40):

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import final
 
 from paramsched.config.python_config.values import NeedsRunning
+from paramsched.config.text_limits import refuse_many_words
 from paramsched.errors import ConfigError
 
 _MOST_SHOWN = 60
@@ -67,6 +68,7 @@ def parse_python(text: str) -> ast.Module:
 
 
 def _tree_or_refusal(text: str, name: str) -> ast.Module:
+    refuse_many_words(text, name)
     try:
         return parse_python(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
