@@ -43,7 +43,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
     """
 
     # Slots are no part of `__dict__`, and so no part of the state.
-    __slots__ = ("__dict__", "__weakref__", "_cache", "_step_found")
+    __slots__ = ("__dict__", "__weakref__", "_engine", "_step_found")
 
     _counted: ClassVar[tuple[str, ...]] = ()
     _configured: ClassVar[tuple[str, ...]] = ("param_name", "begin", "end", "by_epoch", "verbose")
@@ -105,12 +105,12 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
             print_or_log(f"Adjusting parameter value of group {group} to {value:.4e}.")
 
     def __getstate__(self) -> Any:
-        # Without what is found anew: the rows of a curve, and a function that shadows the optimizer's step.
+        # Without what is found anew: the step engine, and a function that shadows the optimizer's step.
         state = object.__getstate__(self)
         if not isinstance(state, tuple):
             return state
         held, slots = state
-        return held, {name: value for name, value in slots.items() if name not in ("_cache", "_step_found")}
+        return held, {name: value for name, value in slots.items() if name not in ("_engine", "_step_found")}
 
     def state_dict(self) -> dict[str, Any]:
         """Everything but the optimizer as plain data, and the class it belongs to."""

@@ -5,12 +5,11 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, ClassVar, TypeVar
 
-import numpy as np
-
 from paramsched.compat._copies import by_value
 from paramsched.compat.mmengine import optimizers
 from paramsched.compat.mmengine.base import _ParamScheduler
 from paramsched.compat.mmengine.optimizers import OptimizerLike
+from paramsched.compat.step_engine import StepEngine
 from paramsched.config.dialects.mmengine.table import (
     CURVES,
     INF,
@@ -22,7 +21,6 @@ from paramsched.config.dialects.mmengine.table import (
 from paramsched.schedules.rules import Rule
 from paramsched.user_warnings import warn_user
 
-_BLOCK = 256  # ticks whose coefficients are computed at once
 # `last_step` is the clock; the others MMEngine's own states do not tell, and these are read too.
 _UNTOLD = ("last_step", "pct_start", "anneal_strategy", "three_phase", "min_value")
 _AnyClass = TypeVar("_AnyClass", bound=type)
@@ -62,48 +60,38 @@ class RuleScheduler(_ParamScheduler):
         return arguments
 
     def _get_value(self) -> list[float]:
-        a, b, c, e = self._coefficients(self.last_step)
         present = self._present_values()
-        values = []
-        for index, value in enumerate(present):
-            value = a * value + b * self.base_values[index] + c
-            if e:
-                value += e * self._value_at_entry(index)
-            values.append(value)
-        return values
+        engine = self._engine_now()
+        bases = self.base_values[: len(present)]  # there are more where groups were taken away
+        if engine.bases != bases:
+            engine.bind(bases)
+        # A foreign state does not tell what the groups held at the first tick. Their bases stand in for it.
+        entries: list[float] | None = vars(self).get("_entry")
+        return engine.stepped(self.last_step, present, None if entries is None else entries[: len(present)])
 
-    def _value_at_entry(self, index: int) -> float:
-        """The value a group had at the first tick; its base where a foreign state does not tell."""
-        entry: list[float] = vars(self).get("_entry", self.base_values)
-        return entry[index]
-
-    def _bound_rule(self) -> Rule:
-        assert self.curve.rule is not None
-        return self.curve.rule(vars(self))
-
-    def _coefficients(self, k: int) -> tuple[float, float, float, float]:
-        """The rule's columns at local tick k."""
+    def _engine_now(self) -> StepEngine:
+        """The engine for the arguments as they are at present: they may be changed between two steps."""
         held = vars(self)
         given = tuple([held.get(name) for name in self._configured])
-        cache = getattr(self, "_cache", None)
-        if cache is None or cache[0] != given or not cache[1] <= k < cache[1] + _BLOCK:
-            begin = k - k % _BLOCK
-            found = self._bound_rule().columns(np.arange(begin, begin + _BLOCK, dtype=np.float64))
-            rows = list(zip(*(column.tolist() for column in (found.a, found.b, found.c, found.e)), strict=True))
-            # A copy, so that milestones changed in place give the new curve.
-            self._cache = cache = (by_value(given), begin, rows)
-        row: tuple[float, float, float, float] = cache[2][k - cache[1]]
-        return row
+        kept: tuple[Any, StepEngine] | None = getattr(self, "_engine", None)
+        if kept is None or kept[0] != given:
+            # A copy, so that milestones changed in place are noticed.
+            self._engine = kept = by_value(given), StepEngine(self._rule_now())
+        return kept[1]
+
+    def _rule_now(self) -> Rule:
+        assert self.curve.rule is not None
+        return self.curve.rule(vars(self))
 
     def _replay_for_group(self, index: int) -> None:
         if self.last_step < 0:
             return
         group = self.optimizer.param_groups[index]
-        entry = value = optimizers.present_value(group, self.param_name)
-        for k in range(self.last_step + 1):
-            a, b, c, e = self._coefficients(k)
-            value = a * value + b * self.base_values[index] + c + e * entry
-        optimizers.write_value(group, self.param_name, value)
+        engine = StepEngine(self._rule_now(), bases=[self.base_values[index]])
+        entry = reached = [optimizers.present_value(group, self.param_name)]
+        for tick in range(self.last_step + 1):
+            reached = engine.stepped(tick, reached, entry)
+        optimizers.write_value(group, self.param_name, reached[0])
 
     @classmethod
     def _check_conversion(cls, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
