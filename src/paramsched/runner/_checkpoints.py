@@ -1,26 +1,22 @@
 """Checkpoints: Accelerate's folder and a few files of ours, there as a whole or not at all."""
 
 import logging
-import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Any, final
 
 import torch
 
 from paramsched.errors import StateError
-from paramsched.runner import _disk, _manifest
-from paramsched.runner._disk import write
-from paramsched.runner._last_checkpoint import NEWEST, LastCheckpoint, digest_in
-from paramsched.runner._manifest import MANIFEST
-from paramsched.runner._together import every_process
+from paramsched.run_files import disk
+from paramsched.run_files.last_checkpoint import NEWEST, LastCheckpoint, manifest_digest
+from paramsched.run_files.manifest import MANIFEST, write_manifest
+from paramsched.runner._all_processes import in_every_process
+from paramsched.runner._runner_state import STATE, read_torch
+from paramsched.runner._whole_checkpoints import checkpoints_in, error_with_offer, place_before, require_whole
 
 log = logging.getLogger("paramsched.runner")
-
-STATE: Final = "runner.pt"
-VERSION: Final = 2
-"""Of `runner.pt`. Version 1 had no manifest beside it."""
 
 
 @final
@@ -65,23 +61,23 @@ class Checkpoints:
         def publish() -> None:
             if main:
                 meta = state["meta"]
-                digest = _manifest.write(part, meta["run"], meta["iter"]).digest
+                digest = write_manifest(part, meta["run"], meta["iter"]).digest
                 self._put(part, target, LastCheckpoint(name, digest) if newest else None)
 
         for stage in (begin, fill, publish):
-            every_process(self.accelerator, _or_refuse(stage, target))
+            in_every_process(self.accelerator, _or_state_error(stage, target))
 
     def _put(self, part: Path, target: Path, newest: LastCheckpoint | None) -> None:
         """Give a checkpoint that is on the disk its name, and say that it is the newest."""
-        before = _before(target)
+        before = place_before(target)
         if not (self.folder / NEWEST).exists():  # a checkpoint that nothing names would be taken for a lost name
-            write(self.folder / NEWEST, LastCheckpoint(None, None).text)
+            disk.replace_text(self.folder / NEWEST, LastCheckpoint(None, None).text)
         if target.exists():
             shutil.rmtree(before, ignore_errors=True)
-            _disk.rename(target, before)  # a kill from here on: `newest` finds it there
-        _disk.rename(part, target)
+            disk.rename_on_disk(target, before)  # a kill from here on: `newest` finds it there
+        disk.rename_on_disk(part, target)
         if newest is not None:
-            write(self.folder / NEWEST, newest.text)
+            disk.replace_text(self.folder / NEWEST, newest.text)
         shutil.rmtree(before, ignore_errors=True)
 
     def newest(self) -> Path | None:
@@ -95,23 +91,25 @@ class Checkpoints:
         try:
             last = LastCheckpoint.read(self.folder)
         except StateError as error:
-            raise with_offer(str(error), self.folder) from None
-        if last is None and _checkpoints_in(self.folder):
-            raise with_offer(f"{file}: it is missing, and there are checkpoints beside it", self.folder)
+            raise error_with_offer(str(error), self.folder) from None
+        if last is None and checkpoints_in(self.folder):
+            raise error_with_offer(f"{file}: it is missing, and there are checkpoints beside it", self.folder)
         if last is None or last.name is None:
             return None
         target = self.folder / last.name
-        places = [place for place in (target, _before(target)) if place.is_dir()]
+        places = [place for place in (target, place_before(target)) if place.is_dir()]
         if not places:
-            raise with_offer(f"{file}: it names {last.name}, and {target} is not there", self.folder)
+            raise error_with_offer(f"{file}: it names {last.name}, and {target} is not there", self.folder)
         if last.digest is None:  # an earlier version's, which had no manifests
             found = next((place for place in places if (place / STATE).exists()), places[0])
             if (found / MANIFEST).exists():
-                raise with_offer(f"{file}: it was cut; the SHA-256 of {last.name} is missing in it", self.folder)
+                raise error_with_offer(f"{file}: it was cut; the SHA-256 of {last.name} is missing in it", self.folder)
         else:
-            found = next((place for place in places if digest_in(place) == last.digest), places[0])
-            if digest_in(found) not in (None, last.digest):
-                raise with_offer(f"{file}: it names another {found / MANIFEST} (the SHA-256 differs)", self.folder)
+            found = next((place for place in places if manifest_digest(place) == last.digest), places[0])
+            if manifest_digest(found) not in (None, last.digest):
+                raise error_with_offer(
+                    f"{file}: it names another {found / MANIFEST} (the SHA-256 differs)", self.folder
+                )
         require_whole(found)
         return found
 
@@ -126,14 +124,14 @@ class Checkpoints:
                     "%s: a run begins in the folder of an earlier one, whose logs are cleared; resume=True goes on",
                     file,
                 )
-            if was != last.text.encode() and (was or source is not None or _checkpoints_in(self.folder)):
-                write(file, last.text)
+            if was != last.text.encode() and (was or source is not None or checkpoints_in(self.folder)):
+                disk.replace_text(file, last.text)
         self.accelerator.wait_for_everyone()
 
     def remove(self, name: str) -> None:
         """Remove a checkpoint."""
         if self.accelerator.is_main_process:
-            _disk.remove(self.folder / name)
+            disk.remove_folder(self.folder / name)
 
     def gradients(self, folder: Path) -> dict[str, torch.Tensor]:
         """The gradients this process had collected; empty where an update was complete.
@@ -154,92 +152,7 @@ class Checkpoints:
         return f"gradients_{self.accelerator.process_index}.pt"
 
 
-def require_whole(folder: Path) -> None:
-    """Refuse a checkpoint that is not what was saved.
-
-    Raises:
-        StateError: every file that is missing or differs, and an older checkpoint that is whole.
-    """
-    problems = _damage(folder)
-    if problems:
-        raise with_offer("\n".join(problems), folder.parent, besides=folder)
-    if not (folder / MANIFEST).exists():
-        log.warning("%s: an earlier version saved it, without checksums; only what can be read is checked", folder)
-
-
-def _damage(folder: Path) -> list[str]:
-    """What is wrong with a checkpoint."""
-    try:
-        if (folder / MANIFEST).exists():
-            return _manifest.damage(folder, _manifest.read(folder))
-        old = read_state(folder)["version"] == 1
-    except StateError as error:
-        return [str(error)]
-    return [] if old else [f"{folder / MANIFEST}: it is missing"]
-
-
-def with_offer(problem: str, home: Path, besides: Path | None = None) -> StateError:
-    """An error that also names an older checkpoint that is whole, for the user to choose.
-
-    Args:
-        problem: what was found.
-        home: where checkpoints are looked for.
-        besides: the damaged one.
-    """
-    older = _whole_in(home, besides)
-    if older is None:
-        advice = f"No checkpoint in {home} is whole. To begin anew leave resume out"
-    else:
-        advice = (
-            f"{older} is whole. To go on from there write resume=True, load_from={str(older)!r}; "
-            f"on the command line --resume --load-from {shlex.quote(str(older))}"
-        )
-    return StateError(f"{problem}\nNothing was changed. {advice}")
-
-
-def _whole_in(home: Path, besides: Path | None) -> Path | None:
-    """The latest whole checkpoint in a folder, of the same run as the damaged one if that can be told."""
-    places = {path: place for path in _checkpoints_in(home) if path != besides and (place := _place(path)) is not None}
-    mine = None if besides is None else _place(besides)
-    latest = max((path / STATE for path in places if (path / STATE).exists()), key=_saved, default=None)
-    run = mine[0] if mine else places[latest.parent][0] if latest else ""
-    order = sorted(places, key=lambda path: (places[path][0] == run, places[path][1]), reverse=True)
-    return next((path for path in order if not _damage(path)), None)
-
-
-def _checkpoints_in(folder: Path) -> list[Path]:
-    """Folders that are checkpoints, whole or not."""
-    if not folder.is_dir():
-        return []
-    unfinished = (".part", ".removed")
-    return [
-        path
-        for path in sorted(folder.iterdir())
-        if path.suffix not in unfinished and any((path / name).exists() for name in (STATE, MANIFEST))
-    ]
-
-
-def _place(folder: Path) -> tuple[str, int] | None:
-    """The run of a checkpoint, and the iteration it was saved at; None where that cannot be read."""
-    try:
-        if (folder / MANIFEST).exists():
-            manifest = _manifest.read(folder)
-            return manifest.run, manifest.iteration
-        return "", int(read_state(folder)["meta"]["iter"])
-    except StateError:
-        return None
-
-
-def _saved(file: Path) -> int:
-    return file.stat().st_mtime_ns
-
-
-def _before(target: Path) -> Path:
-    """Where a checkpoint waits while another takes its name."""
-    return target.with_name(f".{target.name}.before")
-
-
-def _or_refuse(stage: Callable[[], None], target: Path) -> Callable[[], None]:
+def _or_state_error(stage: Callable[[], None], target: Path) -> Callable[[], None]:
     """The stage, but what it cannot write is a StateError."""
 
     def tried() -> None:
@@ -251,55 +164,3 @@ def _or_refuse(stage: Callable[[], None], target: Path) -> Callable[[], None]:
             ) from error
 
     return tried
-
-
-def read_state(folder: Path) -> dict[str, Any]:
-    """Our part of a checkpoint.
-
-    Raises:
-        StateError: it is none, cannot be read, or is of another version.
-    """
-    file = folder / STATE
-    if not file.is_file():
-        raise StateError(f"{folder}: no checkpoint of a Runner; it has no {STATE}")
-    state = read_torch(file)
-    if not isinstance(state, dict) or state.get("version") not in (1, VERSION):
-        raise StateError(f"{file}: not of this version")
-    wrong = [path for path, kind in _PARTS.items() if not isinstance(_at(state, path), kind)]
-    if wrong:
-        raise StateError(f"{file}: it cannot be read; nothing usable at {', '.join(wrong)}")
-    return state
-
-
-_PARTS: Final[dict[str, type]] = {
-    **dict.fromkeys(("meta", "clock", "run", "param_schedulers", "optimizers", "hooks"), dict),
-    **dict.fromkeys(("meta.seed", "meta.iter", "clock.epoch", "clock.batch", "clock.iter", "run.processes"), int),
-    "clock.validated": bool,
-}
-"""What a Runner reads of its state, and what that is."""
-
-
-def _at(state: Any, path: str) -> Any:
-    for name in path.split("."):
-        state = state.get(name) if isinstance(state, dict) else None
-    return state
-
-
-def read_torch(file: Path) -> Any:
-    """What torch saved in a file; nothing in it runs code.
-
-    Raises:
-        StateError: it is missing, or cannot be read.
-    """
-    from accelerate.utils import load  # knows which of NumPy's types random states are made of
-
-    if not file.is_file():
-        raise StateError(f"{file}: it is missing")
-    try:
-        return load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # noqa: BLE001  # torch raises a dozen kinds, and all mean this
-        raise StateError(f"{file}: it cannot be read ({type(error).__name__}: {_first_line(error)})") from None
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0].partition(". ")[0][:200]

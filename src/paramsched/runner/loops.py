@@ -3,32 +3,16 @@
 from abc import ABC, abstractmethod
 from bisect import bisect
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil
 from typing import Any, Literal, final
 
 import torch
 
-from paramsched.runner._passes import Passes
+from paramsched.runner._epoch_batches import EpochBatches
+from paramsched.runner._position import Position
 from paramsched.runner.metrics import Evaluator, MeanOf
-
-
-@final
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """Where a run is: what a checkpoint saved now has to go on from.
-
-    Args:
-        epoch: complete passes over the loader.
-        batch: batches of the present pass that are done.
-        iter: batches that are done.
-        validated: whether the validation that is due at this moment is over.
-    """
-
-    epoch: int = 0
-    batch: int = 0
-    iter: int = 0
-    validated: bool = False
+from paramsched.runner.view import RunnerParts
 
 
 class TrainLoop(ABC):
@@ -36,7 +20,7 @@ class TrainLoop(ABC):
 
     Args:
         runner: whose hooks are called.
-        passes: the loader.
+        batches: of the loader, epoch by epoch.
         val_begin: first epoch or iteration after which to validate.
         val_interval: epochs or iterations between validations.
         dynamic_intervals: pairs of an epoch or iteration, and the interval from then on.
@@ -46,21 +30,21 @@ class TrainLoop(ABC):
 
     def __init__(
         self,
-        runner: Any,
-        passes: Passes,
+        runner: RunnerParts,
+        batches: EpochBatches,
         val_begin: int,
         val_interval: int,
         dynamic_intervals: Sequence[tuple[int, int]] | None,
     ) -> None:
-        self.runner, self._batches = runner, passes
-        self.epoch_length = len(passes)
+        self.runner, self._batches = runner, batches
+        self.epoch_length = len(batches)
         self.val_begin, self.val_interval = val_begin, val_interval
         later = list(dynamic_intervals or ())
         self._milestones = [0, *(at for at, _ in later)]
         self._intervals = [val_interval, *(interval for _, interval in later)]
         self.stop_training = False
         self.epoch = self.iter = 0
-        self.clock = Clock()
+        self.clock = Position()
 
     max_epochs: int
     max_iters: int
@@ -79,7 +63,7 @@ class TrainLoop(ABC):
         """Train, and validate in between."""
         self.runner.call_hook("before_train")
         # The checkpoint was saved before the validation that followed it: its metrics are needed (row 14).
-        if self.clock.iter and not self.clock.validated and self.clock.batch in (0, *self._whole):
+        if self.clock.iter and not self.clock.validated and self.clock.batch in (0, *self._inside_an_epoch):
             self._validate_if_due()
         self._run()
         self.runner.call_hook("after_train")
@@ -93,7 +77,7 @@ class TrainLoop(ABC):
         self.clock = replace(self.clock, validated=True)
 
     @abstractmethod
-    def resume(self, clock: Clock) -> None:
+    def resume(self, clock: Position) -> None:
         """Go on from where a checkpoint was saved."""
 
     @abstractmethod
@@ -111,16 +95,16 @@ class TrainLoop(ABC):
         """How many there are."""
 
     @property
-    def _whole(self) -> Sequence[int]:
-        """Batches of a pass after which a validation may be due, besides none."""
+    def _inside_an_epoch(self) -> Sequence[int]:
+        """Batch counts inside an epoch at which a validation may start; 0, the epoch's end, always is one."""
         return ()
 
     def _train_on(self, index: int, batch: int, data: Any) -> None:
         """One batch, `batch` by its place in the pass and `index` as hooks know it."""
         runner = self.runner
         runner.call_hook("before_train_iter", batch_idx=index, data_batch=data)
-        outputs = runner.steps.train(data, runner.optim_wrapper)
-        self.clock = Clock(self.clock.epoch, batch + 1, self.iter + 1)
+        outputs = runner.model_calls.train(data, runner.optim_wrapper)
+        self.clock = Position(self.clock.epoch, batch + 1, self.iter + 1)
         runner.call_hook("after_train_iter", batch_idx=index, data_batch=data, outputs=outputs)
         self.iter += 1
 
@@ -140,17 +124,17 @@ class EpochBasedTrainLoop(TrainLoop):
 
     def __init__(
         self,
-        runner: Any,
-        passes: Passes,
+        runner: RunnerParts,
+        batches: EpochBatches,
         max_epochs: int,
         val_begin: int = 1,
         val_interval: int = 1,
         dynamic_intervals: Sequence[tuple[int, int]] | None = None,
     ) -> None:
-        super().__init__(runner, passes, val_begin, val_interval, dynamic_intervals)
-        self.max_epochs, self.max_iters = max_epochs, max_epochs * len(passes)
+        super().__init__(runner, batches, val_begin, val_interval, dynamic_intervals)
+        self.max_epochs, self.max_iters = max_epochs, max_epochs * len(batches)
 
-    def resume(self, clock: Clock) -> None:
+    def resume(self, clock: Position) -> None:
         self.clock, self.epoch, self.iter = clock, clock.epoch, clock.iter
 
     def _run(self) -> None:
@@ -166,7 +150,7 @@ class EpochBasedTrainLoop(TrainLoop):
         runner.model.train()
         for index, data in self._batches.batches(self.epoch, skip):
             self._train_on(index, index, data)
-        self.clock = Clock(self.epoch + 1, 0, self.iter)
+        self.clock = Position(self.epoch + 1, 0, self.iter)
         runner.call_hook("after_train_epoch")
         self.epoch += 1
 
@@ -187,18 +171,18 @@ class IterBasedTrainLoop(TrainLoop):
 
     def __init__(
         self,
-        runner: Any,
-        passes: Passes,
+        runner: RunnerParts,
+        batches: EpochBatches,
         max_iters: int,
         val_begin: int = 1,
         val_interval: int = 1000,
         dynamic_intervals: Sequence[tuple[int, int]] | None = None,
     ) -> None:
-        super().__init__(runner, passes, val_begin, val_interval, dynamic_intervals)
+        super().__init__(runner, batches, val_begin, val_interval, dynamic_intervals)
         self.max_epochs, self.max_iters = 1, max_iters  # MMEngine's word: the whole run is one epoch
-        self.max_passes = ceil(max_iters / len(passes))
+        self.max_passes = ceil(max_iters / len(batches))
 
-    def resume(self, clock: Clock) -> None:
+    def resume(self, clock: Position) -> None:
         self.clock, self.iter = clock, clock.iter
 
     def _run(self) -> None:
@@ -217,7 +201,7 @@ class IterBasedTrainLoop(TrainLoop):
             if self.iter >= self.max_iters or self.stop_training:
                 break
         else:
-            self.clock = Clock(self.clock.epoch + 1, 0, self.iter, self.clock.validated)
+            self.clock = Position(self.clock.epoch + 1, 0, self.iter, self.clock.validated)
 
     @property
     def _done(self) -> int:
@@ -228,7 +212,7 @@ class IterBasedTrainLoop(TrainLoop):
         return self.max_iters
 
     @property
-    def _whole(self) -> Sequence[int]:
+    def _inside_an_epoch(self) -> Sequence[int]:
         return range(1, self.epoch_length + 1)
 
 
@@ -238,13 +222,15 @@ class EvalLoop:
 
     Args:
         runner: whose hooks are called.
-        passes: the loader.
+        batches: of the loader, epoch by epoch.
         evaluator: what computes the metrics; None takes the mean loss.
         mode: whose hooks: `"val"` or `"test"`.
     """
 
-    def __init__(self, runner: Any, passes: Passes, evaluator: Evaluator | None, mode: Literal["val", "test"]) -> None:
-        self.runner, self._batches, self.mode = runner, passes, mode
+    def __init__(
+        self, runner: RunnerParts, batches: EpochBatches, evaluator: Evaluator | None, mode: Literal["val", "test"]
+    ) -> None:
+        self.runner, self._batches, self.mode = runner, batches, mode
         self._by_loss = evaluator is None
         self.evaluator = evaluator or Evaluator([MeanOf(lambda losses, _: losses, "loss")])
 
@@ -262,7 +248,7 @@ class EvalLoop:
         for index, data in self._batches.batches(0):
             runner.call_hook(f"before_{mode}_iter", batch_idx=index, data_batch=data)
             with torch.no_grad(), runner.accelerator.autocast():
-                outputs = runner.steps.loss_of(data) if self._by_loss else runner.steps.predict(data, mode)
+                outputs = runner.model_calls.loss_of(data) if self._by_loss else runner.model_calls.predict(data, mode)
             self.evaluator.process(data_samples=outputs, data_batch=data)
             runner.call_hook(f"after_{mode}_iter", batch_idx=index, data_batch=data, outputs=outputs)
         metrics = self.evaluator.evaluate(len(getattr(self.dataloader, "dataset", ())))

@@ -1,9 +1,20 @@
 """Metrics: what validation computes from predictions, over all processes."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, final
+from typing import Any, Protocol, final, runtime_checkable
 
 import torch
+
+
+@runtime_checkable
+class MetricLike(Protocol):
+    """What a Runner needs of a metric: one of ours, of MMEngine's, or any other with these two."""
+
+    def process(self, data_batch: Any, data_samples: Any) -> None:
+        """Look at the predictions for a batch."""
+
+    def evaluate(self, size: int) -> dict[str, Any]:
+        """The numbers by name."""
 
 
 class Metric:
@@ -56,7 +67,7 @@ class MeanOf(Metric):
     def process(self, data_batch: Any, data_samples: Any) -> None:
         found = self.function(data_samples, data_batch)
         numbers = found if isinstance(found, Mapping) else {self.name: found}
-        self.results.append((_size(data_batch), {name: float(value) for name, value in numbers.items()}))
+        self.results.append((_samples_in(data_batch), {name: float(value) for name, value in numbers.items()}))
 
     def compute_metrics(self, results: list[Any]) -> dict[str, float]:
         total = sum(size for size, _ in results)
@@ -68,7 +79,7 @@ class MeanOf(Metric):
 class Evaluator:
     """Several metrics as one."""
 
-    def __init__(self, metrics: Iterable[Any]) -> None:
+    def __init__(self, metrics: Iterable[MetricLike]) -> None:
         self.metrics = list(metrics)
 
     def process(self, data_samples: Any, data_batch: Any) -> None:
@@ -82,12 +93,12 @@ class Evaluator:
         return found
 
 
-def _size(batch: Any) -> int:
+def _samples_in(batch: Any) -> int:
     """How many samples a batch has."""
     if isinstance(batch, torch.Tensor):
         return int(batch.shape[0]) if batch.ndim else 1
     if isinstance(batch, Mapping):
-        return _size(next(iter(batch.values()))) if batch else 1
+        return _samples_in(next(iter(batch.values()))) if batch else 1
     if isinstance(batch, (list, tuple)):
-        return _size(batch[-1]) if batch and isinstance(batch[-1], (torch.Tensor, Mapping)) else len(batch)
+        return _samples_in(batch[-1]) if batch and isinstance(batch[-1], (torch.Tensor, Mapping)) else len(batch)
     return 1

@@ -73,7 +73,7 @@ def _scaling(loss_scale: Any) -> dict[str, Any]:
 
 
 @final
-class Stepper:
+class AcceleratedWrapper:
     """An `OptimWrapper` whose backward, step and clearing go through Accelerate. It is what `train_step` is given.
 
     Args:
@@ -152,13 +152,13 @@ class Stepper:
 
 
 @final
-class Steppers(Mapping[str, Stepper]):
+class AcceleratedWrappers(Mapping[str, AcceleratedWrapper]):
     """Several optimizers by name: what `train_step` is given then."""
 
-    def __init__(self, steppers: Mapping[str, Stepper]) -> None:
+    def __init__(self, steppers: Mapping[str, AcceleratedWrapper]) -> None:
         self._steppers = dict(steppers)
 
-    def __getitem__(self, name: str) -> Stepper:
+    def __getitem__(self, name: str) -> AcceleratedWrapper:
         return self._steppers[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -174,7 +174,7 @@ class Steppers(Mapping[str, Stepper]):
 
     @contextmanager
     def optim_context(self, model: Any) -> Iterator[None]:
-        """As `Stepper.optim_context`; the optimizers accumulate alike."""
+        """As `AcceleratedWrapper.optim_context`; the optimizers accumulate alike."""
         with next(iter(self._steppers.values())).optim_context(model):
             yield
 

@@ -1,5 +1,6 @@
 """Runner: train and validate by a config with MMEngine's names, on Accelerate."""
 
+import inspect
 import logging
 import os
 from collections.abc import Iterator, Mapping
@@ -12,17 +13,34 @@ from torch import nn
 
 from paramsched.compat.mmengine import OptimWrapper
 from paramsched.errors import ParamschedError
-from paramsched.runner import _build, _prepare, _resume, _schedulers
-from paramsched.runner._check import check, settings_in
-from paramsched.runner._checkpoints import Checkpoints, require_whole
-from paramsched.runner._folder_lock import FolderLock
+from paramsched.run_files.folder_lock import FolderLock
+from paramsched.runner._accelerate_setup import accelerator_for, seed_for
+from paramsched.runner._all_processes import in_main_process
+from paramsched.runner._checkpoints import Checkpoints
+from paramsched.runner._checks.settings import check_settings
+from paramsched.runner._class_dicts import build_model
+from paramsched.runner._from_config import settings_in
+from paramsched.runner._hook_list import all_hooks, build_hook, hooks_in_order
+from paramsched.runner._loaders import build_loader
+from paramsched.runner._model_calls import LossFunction, ModelCalls
+from paramsched.runner._optimizers import build_wrappers
+from paramsched.runner._param_schedulers import (
+    Schedulers,
+    build_schedulers,
+    present_values,
+    scheduled_fields,
+    warn_if_unmeasured,
+    warn_without_validation,
+)
 from paramsched.runner._peer_wrappers import own_wrappers
-from paramsched.runner._schedulers import Facts
-from paramsched.runner._steps import LossFunction, Steps
-from paramsched.runner._together import main_only
-from paramsched.runner.hooks.hook import priority_of
+from paramsched.runner._resume import require_fit_for, resume_run
+from paramsched.runner._run_facts import RunFacts
+from paramsched.runner._saved_parts import gradients_of, runner_state
+from paramsched.runner._training_setup import eval_loop_for, facts_for, scale_lr, train_loop_for
+from paramsched.runner._weights_file import load_weights
+from paramsched.runner._whole_checkpoints import require_whole
 from paramsched.runner.loops import EvalLoop, TrainLoop
-from paramsched.runner.optim_wrapper import Stepper, Steppers
+from paramsched.runner.optim_wrapper import AcceleratedWrapper, AcceleratedWrappers
 from paramsched.scheduler import Scheduler
 from paramsched.scheduler.on_change import OnChange
 
@@ -89,14 +107,14 @@ class Runner:
     ) -> None:
         optim_wrapper = own_wrappers(optim_wrapper)
         self.given: dict[str, Any] = {name: one for name, one in locals().items() if name not in ("self", "__class__")}
-        check(self.given)
+        check_settings(self.given)
         self.cfg = dict(cfg or {})
         self.work_dir = Path(work_dir)
         self.logger = logging.getLogger("paramsched.runner")
-        self._hooks = _prepare.hooks_for(default_hooks, custom_hooks)
-        self.accelerator: Any = accelerator or _prepare.accelerator_for(optim_wrapper)
-        self.seed = _prepare.seed_for(randomness or {}, self.accelerator)
-        self.model: nn.Module = _build.model_of(model)
+        self._hooks = all_hooks(default_hooks, custom_hooks)
+        self.accelerator: Any = accelerator or accelerator_for(optim_wrapper)
+        self.seed = seed_for(randomness or {}, self.accelerator)
+        self.model: nn.Module = build_model(model)
         self.checkpoints = Checkpoints(self.work_dir, self.accelerator)
         self.run_name = uuid4().hex  # that of the run it goes on with, if it does
         self._lock = FolderLock(self.work_dir)
@@ -104,12 +122,12 @@ class Runner:
         self.train_loop: TrainLoop | None = None
         self.val_loop: EvalLoop | None = None
         self.test_loop: EvalLoop | None = None
-        self.steps: Steps = Steps(self.model, self.model, loss)
-        self.steppers: dict[str, Stepper] = {}
-        self.schedulers: _schedulers.Schedulers = {}
+        self.model_calls = ModelCalls(self.model, self.model, loss)
+        self.steppers: dict[str, AcceleratedWrapper] = {}
+        self.schedulers: Schedulers = {}
         self._is_scaled = False
         self._wrappers: dict[str, OptimWrapper] = {}
-        self.facts: Facts | None = None
+        self.facts: RunFacts | None = None
         self._aligned: set[str] = set()  # optimizers whose cycles of accumulation end with the epoch
 
     @classmethod
@@ -124,7 +142,7 @@ class Runner:
         Raises:
             ConfigError: every fault at once.
         """
-        settings, whole = settings_in(cfg)
+        settings, whole = settings_in(cfg, inspect.signature(cls).parameters)
         return cls(**{"cfg": whole, **settings, **arguments})
 
     # ------------------------------------------------------------------ what MMEngine's hooks read
@@ -155,6 +173,17 @@ class Runner:
         return 1 if self.train_loop is None else self.train_loop.max_iters
 
     @property
+    def training(self) -> TrainLoop:
+        """The training loop, once `train()` has made it.
+
+        Raises:
+            ParamschedError: it has not.
+        """
+        if self.train_loop is None:
+            raise ParamschedError("Runner.training: there is no training yet. Call train(), or look at train_loop")
+        return self.train_loop
+
+    @property
     def train_dataloader(self) -> Any:
         """The loader as Accelerate prepared it; before that as it was given."""
         return self.given["train_dataloader"] if self.train_loop is None else self.train_loop.dataloader
@@ -165,11 +194,11 @@ class Runner:
         return self.given["val_dataloader"] if self.val_loop is None else self.val_loop.dataloader
 
     @property
-    def optim_wrapper(self) -> Stepper | Steppers | Any:
+    def optim_wrapper(self) -> AcceleratedWrapper | AcceleratedWrappers | Any:
         """What a model's `train_step` is given; before training what the Runner was given."""
         if not self.steppers:
             return self.given["optim_wrapper"]
-        return self.steppers[""] if "" in self.steppers else Steppers(self.steppers)
+        return self.steppers[""] if "" in self.steppers else AcceleratedWrappers(self.steppers)
 
     @property
     def param_schedulers(self) -> Any:
@@ -187,23 +216,23 @@ class Runner:
 
     def register_hook(self, hook: Any, priority: str | int | None = None) -> None:
         """Add a hook, after those of its priority."""
-        made = _build.hook_of(hook)
+        made = build_hook(hook)
         if priority is not None:
             made.priority = priority
-        self._hooks = _build.in_order([*self._hooks, made], priority_of)
+        self._hooks = hooks_in_order([*self._hooks, made])
 
     # ------------------------------------------------------------------ values
 
     def fields(self, name: str = "") -> list[tuple[str, int]]:
         """The scheduled fields of an optimizer's groups."""
-        return _schedulers.fields(self.schedulers.get(name, []), self.steppers[name].optimizer)
+        return scheduled_fields(self.schedulers.get(name, []), self.steppers[name].optimizer)
 
     def values(self) -> dict[tuple[str, int | str], float]:
         """The value of every scheduled field in every group, for the coming update."""
         return {
             (f"{name}.{field}" if name else field, group): value
             for name, stepper in self.steppers.items()
-            for (field, group), value in _schedulers.values(self.schedulers.get(name, []), stepper.optimizer).items()
+            for (field, group), value in present_values(self.schedulers.get(name, []), stepper.optimizer).items()
         }
 
     # ------------------------------------------------------------------ running
@@ -222,22 +251,21 @@ class Runner:
                 "Write Runner(model, train_dataloader=…, train_cfg=…, optim_wrapper=…)"
             )
         # Where there is no folder yet, a checkpoint that is refused makes none.
-        is_new = not main_only(self.accelerator, self.work_dir.is_dir)
+        is_new = not in_main_process(self.accelerator, self.work_dir.is_dir)
         source = self._source() if is_new else None
         with self._locked():
             source = source if is_new else self._source()
             self._prepare_training()
-            assert self.train_loop is not None
             if source is not None and self.given["resume"]:
-                _resume.require_fit_for(self, source)
+                require_fit_for(self, source)
             self._prepare_schedulers()
             self.call_hook("before_run")
             self._load_or_resume(source)
             self.checkpoints.begin_at(source if self.given["resume"] else None)
             for stepper in self.steppers.values():
                 stepper.initialize_count_status(self.model, self.iter, self.max_iters)
-            self.train_loop.run()
-            _schedulers.warn_if_unmeasured(self.schedulers)
+            self.training.run()
+            warn_if_unmeasured(self.schedulers)
             self.call_hook("after_run")
         return self.model
 
@@ -273,10 +301,10 @@ class Runner:
             newest: whether a resume begins here.
         """
         with self._locked():
-            state = _resume.state_of(self)
+            state = runner_state(self)
             if self.accelerator.is_main_process:
                 self.call_hook("before_save_checkpoint", checkpoint=state)
-            self.checkpoints.save(name, state, _resume.gradients_of(self), newest=newest)
+            self.checkpoints.save(name, state, gradients_of(self), newest=newest)
 
     def remove_checkpoint(self, name: str) -> None:
         """Remove a checkpoint."""
@@ -287,7 +315,7 @@ class Runner:
         given = self.given["load_from"]
         if not self.given["resume"]:
             return None if given is None else Path(given)
-        return main_only(self.accelerator, lambda: self._to_resume(None if given is None else Path(given)))
+        return in_main_process(self.accelerator, lambda: self._to_resume(None if given is None else Path(given)))
 
     def _to_resume(self, given: Path | None) -> Path | None:
         """The checkpoint to go on from, whole."""
@@ -303,9 +331,9 @@ class Runner:
         if source is None:
             return
         if self.given["resume"] and self.train_loop is not None:
-            _resume.resume(self, source)
+            resume_run(self, source)
         else:
-            _resume.load_weights(self, source)
+            load_weights(self.model, source)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -313,7 +341,7 @@ class Runner:
         if self._writing:
             yield
             return
-        main_only(self.accelerator, self._take_lock)
+        in_main_process(self.accelerator, self._take_lock)
         self._writing = True
         try:
             yield
@@ -332,31 +360,31 @@ class Runner:
         if self.train_loop is not None:
             return
         given = self.given
-        self._wrappers = _build.wrappers_of(given["optim_wrapper"], self.model)
-        loader = _build.loader_of(given["train_dataloader"])
+        self._wrappers = build_wrappers(given["optim_wrapper"], self.model)
+        loader = build_loader(given["train_dataloader"])
         prepared_model, prepared_loader, *optimizers = self.accelerator.prepare(
             self.model, loader, *(wrapper.optimizer for wrapper in self._wrappers.values())
         )
-        self.steps = Steps(self.model, prepared_model, given["loss"], self.steps.style)
+        self.model_calls = ModelCalls(self.model, prepared_model, given["loss"], self.model_calls.style)
         self.steppers = {
-            name: Stepper(wrapper, optimizer, self.accelerator)
+            name: AcceleratedWrapper(wrapper, optimizer, self.accelerator)
             for (name, wrapper), optimizer in zip(self._wrappers.items(), optimizers, strict=True)
         }
-        self.train_loop = _prepare.train_loop_for(self, given["train_cfg"], prepared_loader)
+        self.train_loop = train_loop_for(self, given["train_cfg"], prepared_loader)
         self.train_loop.seed(self.seed)
-        self.facts = _prepare.facts_for(self, loader)
+        self.facts = facts_for(self, loader)
 
     def _prepare_schedulers(self) -> None:
         if self.schedulers or self.facts is None:
             return
         given = self.given
         if not self._is_scaled:  # once, also where the schedulers are refused and train() is called again
-            _prepare.scale_lr(given["auto_scale_lr"], self.steppers, self.facts)
+            scale_lr(given["auto_scale_lr"], self.steppers, self.facts)
             self._is_scaled = True
-        self.schedulers = _schedulers.build(given["param_scheduler"], self._wrappers, self.facts, given["on_change"])
+        self.schedulers = build_schedulers(given["param_scheduler"], self._wrappers, self.facts, given["on_change"])
         self._prepare_evaluation("val")
         if self.val_loop is None:
-            _schedulers.warn_without_validation(self.schedulers)
+            warn_without_validation(self.schedulers)
         self._aligned = {
             name
             for name, many in self.schedulers.items()
@@ -366,7 +394,7 @@ class Runner:
     def _prepare_evaluation(self, mode: Literal["val", "test"]) -> None:
         given = self.given
         if given[f"{mode}_dataloader"] is not None and getattr(self, f"{mode}_loop") is None:
-            loop = _prepare.eval_loop_for(self, given[f"{mode}_dataloader"], given[f"{mode}_evaluator"], mode)
+            loop = eval_loop_for(self, given[f"{mode}_dataloader"], given[f"{mode}_evaluator"], mode)
             setattr(self, f"{mode}_loop", loop)
 
     def _evaluate(self, mode: Literal["val", "test"]) -> dict[str, Any]:

@@ -11,9 +11,11 @@ import torch
 from torch import nn
 
 from paramsched.errors import ParamschedError
-from paramsched.runner import CheckpointHook, Hook, Runner, _disk
-from paramsched.runner._checkpoints import Checkpoints, read_state
-from paramsched.runner._log_file import Kept, require_kept
+from paramsched.run_files import disk
+from paramsched.run_files.log_file import KeptLines, require_kept_lines
+from paramsched.runner import CheckpointHook, Hook, Runner
+from paramsched.runner._checkpoints import Checkpoints
+from paramsched.runner._runner_state import read_state
 from support.figures import record
 from support.power_cuts import Recorder, recorded, write_tree
 from support.runner_jobs import loader, network
@@ -78,7 +80,7 @@ def losses_of_cuts(folder: Path) -> tuple[list[str], list[dict[str, bytes]]]:
             if found is not None:
                 state = read_state(found)
                 reached = state["meta"]["iter"]
-                require_kept(left / "values.jsonl", Kept.of(state["hooks"]["LoggerHook.1"], "values"))
+                require_kept_lines(left / "values.jsonl", KeptLines.of(state["hooks"]["LoggerHook.1"], "values"))
             if reached not in (iteration, iteration + 2):
                 lost.append(f"cut {number}: resumes at {reached}, and {iteration} was saved")
         except ParamschedError as error:
@@ -117,9 +119,9 @@ def test_a_run_that_was_cut_ends_with_the_same_log_and_weights(cuts, tmp_path):
             assert torch.equal(resumed.model.state_dict()[name], expected), name
 
 
-@pytest.mark.parametrize("forgotten", ["flush", "flush_all"])
+@pytest.mark.parametrize("forgotten", ["flush_path", "flush_tree"])
 def test_without_the_flushes_cuts_are_found_that_lose_a_checkpoint(tmp_path, monkeypatch, forgotten):
-    monkeypatch.setattr(_disk, forgotten, lambda path: None)
+    monkeypatch.setattr(disk, forgotten, lambda path: None)
 
     lost, _ = losses_of_cuts(tmp_path / "run")
 

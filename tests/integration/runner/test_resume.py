@@ -16,7 +16,8 @@ from torch import nn
 
 import paramsched as ps
 from paramsched.errors import PlanChanged, StateError
-from paramsched.runner import CheckpointHook, Hook, Runner, _checkpoints
+from paramsched.run_files import disk
+from paramsched.runner import CheckpointHook, Hook, Runner
 from support.runner_jobs import loader, network
 
 BATCHES, EPOCHS = 10, 4
@@ -155,7 +156,7 @@ def test_a_kill_while_a_checkpoint_is_written_leaves_a_whole_one(tmp_path, monke
     whole = job(tmp_path / "whole", SCHEDULES["warmup"])
 
     def run():
-        rename, write = Path.rename, _checkpoints.write
+        rename, write = Path.rename, disk.replace_text
         die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # noqa: E731
 
         def renaming(self, target):
@@ -170,7 +171,7 @@ def test_a_kill_while_a_checkpoint_is_written_leaves_a_whole_one(tmp_path, monke
             if "iter_28" in text and before == "cleared":
                 die()
 
-        Path.rename, _checkpoints.write = renaming, writing
+        Path.rename, disk.replace_text = renaming, writing
         (tmp_path / "killed" / "iter_28").mkdir(parents=True)  # left by an earlier run
         job(tmp_path / "killed", SCHEDULES["warmup"])
 

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from paramsched.errors import InvalidArgument
-from paramsched.runner.hooks._rule import better, rule_of
+from paramsched.errors import Asked, InvalidArgument
+from paramsched.runner.hooks._better import is_better, rule_of
 from paramsched.runner.hooks.hook import Hook
 from paramsched.runner.registry import HOOKS
+from paramsched.runner.view import RunnerView
 
 
 @HOOKS.register_module()
@@ -43,31 +44,35 @@ class CheckpointHook(Hook):
         for name, value in (("interval", interval), ("max_keep_ckpts", max_keep_ckpts)):
             if isinstance(value, bool) or not isinstance(value, int) or value == 0 or value < -1:
                 raise InvalidArgument(
-                    f"CheckpointHook({name}={value!r})", "no whole number above 0", "Write 1, or -1 for none"
+                    Asked("CheckpointHook", name, f"{value!r}"), "no whole number above 0", "Write 1, or -1 for none"
                 )
         if isinstance(save_begin, bool) or not isinstance(save_begin, int) or save_begin < 0:
-            raise InvalidArgument(f"CheckpointHook(save_begin={save_begin!r})", "no whole number from 0 on", "Write 0")
+            raise InvalidArgument(
+                Asked("CheckpointHook", "save_begin", f"{save_begin!r}"), "no whole number from 0 on", "Write 0"
+            )
         if save_best is not None and not isinstance(save_best, str):
-            raise InvalidArgument(f"CheckpointHook(save_best={save_best!r})", "no name of a metric", 'Write "accuracy"')
+            raise InvalidArgument(
+                Asked("CheckpointHook", "save_best", f"{save_best!r}"), "no name of a metric", 'Write "accuracy"'
+            )
         self.interval, self.by_epoch, self.max_keep_ckpts = interval, by_epoch, max_keep_ckpts
         self.save_last, self.save_best, self.save_begin = save_last, save_best, save_begin
         self.rule = None if save_best is None else rule_of(save_best, rule)
         self.best_score: float | None = None
         self._kept: list[str] = []
 
-    def after_train_epoch(self, runner: Any) -> None:
+    def after_train_epoch(self, runner: RunnerView) -> None:
         last = self.save_last and self.is_last_train_epoch(runner)
         if self.by_epoch and (self.every_n_epochs(runner, self.interval, self.save_begin) or last):
             self._save(runner, f"epoch_{runner.epoch + 1}")
 
     def after_train_iter(
-        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
+        self, runner: RunnerView, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
         last = self.save_last and self.is_last_train_iter(runner)
         if not self.by_epoch and (self.every_n_train_iters(runner, self.interval, self.save_begin) or last):
             self._save(runner, f"iter_{runner.iter + 1}")
 
-    def after_val_epoch(self, runner: Any, metrics: dict[str, Any] | None = None) -> None:
+    def after_val_epoch(self, runner: RunnerView, metrics: dict[str, Any] | None = None) -> None:
         if self.save_best is None or self.rule is None or not metrics or runner.train_loop is None:
             return
         if self.save_best not in metrics:
@@ -76,7 +81,7 @@ class CheckpointHook(Hook):
             )
             return
         score = float(metrics[self.save_best])
-        if self.best_score is None or better(self.rule, score, self.best_score):
+        if self.best_score is None or is_better(self.rule, score, self.best_score):
             self.best_score = score
             runner.save_checkpoint(f"best_{self.save_best.replace('/', '_')}", newest=False)
 
@@ -88,7 +93,7 @@ class CheckpointHook(Hook):
         """Go on with them."""
         self.best_score, self._kept = state["best_score"], list(state["kept"])
 
-    def _save(self, runner: Any, name: str) -> None:
+    def _save(self, runner: RunnerView, name: str) -> None:
         self._kept = [*(kept for kept in self._kept if kept != name), name]
         drop = self._kept[: -self.max_keep_ckpts] if self.max_keep_ckpts > 0 else []
         self._kept = self._kept[len(drop) :]

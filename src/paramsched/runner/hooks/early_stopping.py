@@ -3,10 +3,11 @@
 import math
 from typing import Any
 
-from paramsched.errors import InvalidArgument, ParamschedError, nearest
-from paramsched.runner.hooks._rule import better, rule_of
+from paramsched.errors import Asked, InvalidArgument, ParamschedError, nearest
+from paramsched.runner.hooks._better import is_better, rule_of
 from paramsched.runner.hooks.hook import Hook
 from paramsched.runner.registry import HOOKS
+from paramsched.runner.view import RunnerView
 
 
 @HOOKS.register_module()
@@ -42,14 +43,16 @@ class EarlyStoppingHook(Hook):
     ) -> None:
         self.monitor, self.rule = monitor, rule_of(monitor, rule)
         if isinstance(patience, bool) or not isinstance(patience, int) or patience < 0:
-            raise InvalidArgument(f"EarlyStoppingHook(patience={patience!r})", "no whole number from 0 on", "Write 5")
+            raise InvalidArgument(
+                Asked("EarlyStoppingHook", "patience", f"{patience!r}"), "no whole number from 0 on", "Write 5"
+            )
         self.min_delta = min_delta if self.rule == "greater" else -min_delta
         self.strict, self.check_finite = strict, check_finite
         self.patience, self.stopping_threshold = patience, stopping_threshold
         self.wait_count = 0
         self.best_score = -math.inf if self.rule == "greater" else math.inf
 
-    def after_val_epoch(self, runner: Any, metrics: dict[str, Any] | None = None) -> None:
+    def after_val_epoch(self, runner: RunnerView, metrics: dict[str, Any] | None = None) -> None:
         known = metrics or {}
         if self.monitor not in known:
             said = f"EarlyStoppingHook(monitor={self.monitor!r}): no such metric; {nearest(self.monitor, known)}"
@@ -59,17 +62,17 @@ class EarlyStoppingHook(Hook):
             return
         reason = self._reason(float(known[self.monitor]))
         if reason and runner.train_loop is not None:
-            runner.train_loop.stop_training = True
+            runner.training.stop_training = True
             runner.logger.info("training stops: %s", reason)
 
     def _reason(self, score: float) -> str | None:
         """Why to stop; None to go on."""
         if self.check_finite and not math.isfinite(score):
             return f"{self.monitor} = {score} is not finite; the best was {self.best_score:.3f}"
-        if self.stopping_threshold is not None and better(self.rule, score, self.stopping_threshold):
+        if self.stopping_threshold is not None and is_better(self.rule, score, self.stopping_threshold):
             self.best_score = score
             return f"{self.monitor} = {score} is {self.rule} than {self.stopping_threshold}"
-        if better(self.rule, self.best_score + self.min_delta, score):
+        if is_better(self.rule, self.best_score + self.min_delta, score):
             self.wait_count += 1
             if self.wait_count >= self.patience:
                 return f"{self.monitor} did not improve {self.wait_count} times; the best is {self.best_score:.3f}"

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from paramsched.errors import InvalidArgument, nearest
+from paramsched.errors import Asked, InvalidArgument, nearest
 from paramsched.runner.hooks.hook import Hook
 from paramsched.runner.registry import HOOKS
+from paramsched.runner.view import RunnerView
 from paramsched.scheduler import Scheduler
 
 
@@ -29,45 +30,45 @@ class ParamSchedulerHook(Hook):
     def __init__(self, count: Literal["batches", "updates"] = "batches") -> None:
         if count not in ("batches", "updates"):
             raise InvalidArgument(
-                f"ParamSchedulerHook(count={count!r})",
+                Asked("ParamSchedulerHook", "count", f"{count!r}"),
                 nearest(str(count), ("batches", "updates")),
                 'Write count="updates"',
             )
         self.count = count
         self._updates: dict[str, int] = {}
 
-    def before_train(self, runner: Any) -> None:
+    def before_train(self, runner: RunnerView) -> None:
         self._updates = {name: stepper.updates for name, stepper in runner.steppers.items()}
 
     def after_train_iter(
-        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
+        self, runner: RunnerView, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
-        for name, scheduler in _ticked(runner):
+        for name, scheduler in _schedulers_to_tick(runner):
             if not scheduler.by_epoch and (self.count == "batches" or self._has_updated(runner, name)):
                 scheduler.step()
         self._updates = {name: stepper.updates for name, stepper in runner.steppers.items()}
-        if runner.train_loop.by_iterations and (runner.iter + 1) % runner.train_loop.epoch_length == 0:
+        if runner.training.by_iterations and (runner.iter + 1) % runner.training.epoch_length == 0:
             _tick_by_epoch(runner)
 
-    def after_train_epoch(self, runner: Any) -> None:
-        if not runner.train_loop.by_iterations:
+    def after_train_epoch(self, runner: RunnerView) -> None:
+        if not runner.training.by_iterations:
             _tick_by_epoch(runner)
 
-    def after_val_epoch(self, runner: Any, metrics: dict[str, Any] | None = None) -> None:
+    def after_val_epoch(self, runner: RunnerView, metrics: dict[str, Any] | None = None) -> None:
         if metrics is None:
             return
         for schedulers in runner.schedulers.values():
             for scheduler in schedulers:
                 if isinstance(scheduler, Scheduler):
-                    _observe(scheduler, metrics)
+                    _tell_metrics(scheduler, metrics)
                 elif scheduler.by_epoch and getattr(scheduler, "need_val_args", False):
                     scheduler.step(metrics)
 
-    def _has_updated(self, runner: Any, name: str) -> bool:
+    def _has_updated(self, runner: RunnerView, name: str) -> bool:
         return bool(runner.steppers[name].updates > self._updates.get(name, 0))
 
 
-def _ticked(runner: Any) -> Iterator[tuple[str, Any]]:
+def _schedulers_to_tick(runner: RunnerView) -> Iterator[tuple[str, Any]]:
     """The schedulers that are ticked, and the name of their optimizer."""
     for name, schedulers in runner.schedulers.items():
         for scheduler in schedulers:
@@ -75,13 +76,13 @@ def _ticked(runner: Any) -> Iterator[tuple[str, Any]]:
                 yield name, scheduler
 
 
-def _tick_by_epoch(runner: Any) -> None:
-    for _, scheduler in _ticked(runner):
+def _tick_by_epoch(runner: RunnerView) -> None:
+    for _, scheduler in _schedulers_to_tick(runner):
         if scheduler.by_epoch:
             scheduler.step()
 
 
-def _observe(scheduler: Scheduler, metrics: dict[str, Any]) -> None:
+def _tell_metrics(scheduler: Scheduler, metrics: dict[str, Any]) -> None:
     """Tell a plan's rules what they watch."""
     watched = {rule.metric for rule in scheduler.states}
     for name in sorted(watched):

@@ -7,6 +7,7 @@ from tqdm.auto import tqdm
 
 from paramsched.runner.hooks.hook import Hook
 from paramsched.runner.registry import HOOKS
+from paramsched.runner.view import RunnerView
 
 _FORMAT = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
 _MOST = 5  # values that are shown, where the width is not known
@@ -28,11 +29,11 @@ class ProgressBarHook(Hook):
         self.interval = interval
         self._bar: Any = None
 
-    def before_train(self, runner: Any) -> None:
+    def before_train(self, runner: RunnerView) -> None:
         # None: tqdm looks whether standard error is a terminal.
         self._bar = tqdm(
             total=runner.max_iters,
-            initial=runner.train_loop.clock.iter,
+            initial=runner.training.clock.iter,
             unit="it",
             dynamic_ncols=True,
             bar_format=_FORMAT,
@@ -40,20 +41,20 @@ class ProgressBarHook(Hook):
         )
 
     def after_train_iter(
-        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
+        self, runner: RunnerView, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
         if not self._bar.disable and self.every_n_train_iters(runner, self.interval):
             shown = {} if not outputs or "loss" not in outputs else {"loss": f"{float(outputs['loss']):.4f}"}
             shown |= {f"{field} {group}".strip(): f"{value:.3g}" for (field, group), value in runner.values().items()}
             look = self._bar.format_dict
-            self._bar.set_postfix(fitting(shown, _room(look)), refresh=False)
+            self._bar.set_postfix(values_that_fit(shown, _free_columns(look)), refresh=False)
         self._bar.update()
 
-    def after_train(self, runner: Any) -> None:
+    def after_train(self, runner: RunnerView) -> None:
         self._bar.close()
 
 
-def _room(look: Mapping[str, Any]) -> int | None:
+def _free_columns(look: Mapping[str, Any]) -> int | None:
     """Columns for values beside a bar of ten columns; None where the width is not known."""
     if look["ncols"] is None:
         return None
@@ -62,10 +63,10 @@ def _room(look: Mapping[str, Any]) -> int | None:
     return int(look["ncols"]) - 10 - len("100%||  [<, 99.99it/s]") - len(f"{total}/{total}") - times
 
 
-def fitting(shown: Mapping[str, str], room: int | None) -> dict[str, str]:
+def values_that_fit(shown: Mapping[str, str], room: int | None) -> dict[str, str]:
     """The first of these values that fit into so many columns; a value is shown whole or not at all.
 
-    >>> fitting({"loss": "0.5", "lr": "0.01", "weight_decay": "0.001"}, 30)
+    >>> values_that_fit({"loss": "0.5", "lr": "0.01", "weight_decay": "0.001"}, 30)
     {'loss': '0.5', 'lr': '0.01'}
     """
     left = 10**6 if room is None else room

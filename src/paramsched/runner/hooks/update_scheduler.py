@@ -10,6 +10,7 @@ from paramsched.compat.pytorch_accelerated import replace_trainer_placeholder_va
 from paramsched.errors import InvalidArgument
 from paramsched.runner.hooks.hook import Hook
 from paramsched.runner.registry import HOOKS
+from paramsched.runner.view import RunnerView
 
 
 @HOOKS.register_module()
@@ -45,19 +46,18 @@ class UpdateSchedulerHook(Hook):
         self.scheduler: Any = None
         self._updates = 0
 
-    def before_run(self, runner: Any) -> None:
+    def before_run(self, runner: RunnerView) -> None:
         if runner.train_loop is None:
             return
         stepper = runner.steppers[self.optimizer]
-        self.scheduler = replace_trainer_placeholder_values(_trainer(runner, self.optimizer), self.create_scheduler_fn)(
-            stepper.optimizer
-        )
+        trainer = _trainer_for(runner, self.optimizer)
+        self.scheduler = replace_trainer_placeholder_values(trainer, self.create_scheduler_fn)(stepper.optimizer)
 
-    def before_train(self, runner: Any) -> None:
+    def before_train(self, runner: RunnerView) -> None:
         self._updates = runner.steppers[self.optimizer].updates
 
     def after_train_iter(
-        self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
+        self, runner: RunnerView, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
         updates = runner.steppers[self.optimizer].updates
         if updates > self._updates:
@@ -74,15 +74,17 @@ class UpdateSchedulerHook(Hook):
             self.scheduler.load_state_dict(state)
 
 
-def _trainer(runner: Any, name: str) -> SimpleNamespace:
+def _trainer_for(runner: RunnerView, name: str) -> SimpleNamespace:
     """What placeholders are read from: the names of pytorch-accelerated's Trainer, the numbers of this run."""
-    updates = runner.facts.calendar(name).updates_per_epoch
+    facts = runner.facts
+    assert facts is not None  # the hook is called once the training is prepared
+    updates = facts.calendar(name).updates_per_epoch
     return SimpleNamespace(
         run_config=SimpleNamespace(
             num_epochs=runner.max_epochs,
             num_update_steps_per_epoch=updates * runner.accelerator.num_processes,
             num_local_update_steps_per_epoch=updates,
         ),
-        _train_dataloader=range(runner.facts.epoch_length),
+        _train_dataloader=range(facts.epoch_length),
         _eval_dataloader=() if runner.val_loop is None else runner.val_loop.dataloader,
     )

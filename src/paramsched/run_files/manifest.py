@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from paramsched.errors import StateError
-from paramsched.runner import _disk
+from paramsched.run_files import disk
 
 MANIFEST: Final = "manifest.json"
 _FORMAT: Final = "paramsched.runner 1"
@@ -36,21 +36,21 @@ class Manifest:
     digest: str
 
 
-def write(folder: Path, run: str, iteration: int) -> Manifest:
+def write_manifest(folder: Path, run: str, iteration: int) -> Manifest:
     """Flush every file of a checkpoint to the disk, and write down what they are."""
-    _disk.flush_all(folder)
+    disk.flush_tree(folder)
     files = {
-        path.relative_to(folder).as_posix(): (path.stat().st_size, digest_of(path))
+        path.relative_to(folder).as_posix(): (path.stat().st_size, sha256_of(path))
         for path in sorted(folder.rglob("*"))
         if path.is_file()
     }
-    said = {"format": _FORMAT, "run": run, "iteration": iteration, "files": files}
-    digest = _digest(said)
-    _disk.write(folder / MANIFEST, json.dumps({**said, "sha256": digest}, indent=1) + "\n")
+    entries = {"format": _FORMAT, "run": run, "iteration": iteration, "files": files}
+    digest = _digest_of_entries(entries)
+    disk.replace_text(folder / MANIFEST, json.dumps({**entries, "sha256": digest}, indent=1) + "\n")
     return Manifest(run, iteration, files, digest)
 
 
-def read(folder: Path) -> Manifest:
+def read_manifest(folder: Path) -> Manifest:
     """The manifest of a checkpoint.
 
     Raises:
@@ -62,21 +62,26 @@ def read(folder: Path) -> Manifest:
     try:
         with file.open("rb") as stream:
             text = stream.read(_MOST_BYTES).decode("utf-8")
-        said = json.loads(text)
-        digest = said.pop("sha256")
-        whole = text == json.dumps({**said, "sha256": digest}, indent=1) + "\n" and digest == _digest(said)
+        entries = json.loads(text)
+        digest = entries.pop("sha256")
+        whole = text == json.dumps({**entries, "sha256": digest}, indent=1) + "\n" and digest == _digest_of_entries(
+            entries
+        )
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise StateError(f"{file}: it cannot be read ({type(error).__name__}: {error})") from None
     if not whole:
         raise StateError(f"{file}: it is not what was written (its SHA-256 differs)")
-    if said["format"] != _FORMAT:
-        raise StateError(f"{file}: of the format {said['format']!r}, and this version reads {_FORMAT!r}")
+    if entries["format"] != _FORMAT:
+        raise StateError(f"{file}: of the format {entries['format']!r}, and this version reads {_FORMAT!r}")
     return Manifest(
-        said["run"], said["iteration"], {name: (size, sha) for name, (size, sha) in said["files"].items()}, digest
+        entries["run"],
+        entries["iteration"],
+        {name: (size, sha) for name, (size, sha) in entries["files"].items()},
+        digest,
     )
 
 
-def damage(folder: Path, manifest: Manifest, only: str | None = None) -> list[str]:
+def damaged_files(folder: Path, manifest: Manifest, only: str | None = None) -> list[str]:
     """A line for each file that is not what was saved; sizes are looked at before contents.
 
     Args:
@@ -93,16 +98,16 @@ def damage(folder: Path, manifest: Manifest, only: str | None = None) -> list[st
             found.append(f"{file}: it is missing")
         elif (now := file.stat().st_size) != size:
             found.append(f"{file}: it has {now:,} bytes, and was saved with {size:,}")
-        elif digest_of(file) != digest:
+        elif sha256_of(file) != digest:
             found.append(f"{file}: it is not what was saved (its SHA-256 differs)")
     return found
 
 
-def digest_of(file: Path) -> str:
+def sha256_of(file: Path) -> str:
     """The SHA-256 of a file."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _digest(said: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+def _digest_of_entries(entries: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Self, final
 
 from paramsched.errors import StateError
-from paramsched.runner import _manifest
+from paramsched.run_files.manifest import read_manifest
 
 NEWEST: Final = "last_checkpoint"
 _NONE_YET: Final = "(none yet)"
@@ -36,7 +36,7 @@ class LastCheckpoint:
         """What names this checkpoint in the folder of a run; one that lies elsewhere is named by its whole path."""
         place = checkpoint.resolve()
         name = place.name if place.parent == folder.resolve() else str(place)
-        return cls(name, digest_in(checkpoint))
+        return cls(name, manifest_digest(checkpoint))
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
@@ -59,7 +59,7 @@ class LastCheckpoint:
         if found is None or "\0" in text:
             raise StateError(f"{file}: it cannot be read; it is no name and SHA-256 of a checkpoint")
         if found["name"] == _NONE_YET:
-            if found["digest"] != _of_nothing():
+            if found["digest"] != _digest_of_none():
                 raise StateError(f"{file}: it is not what was written (its SHA-256 differs)")
             return cls(None, None)
         return cls(found["name"], found["digest"])
@@ -68,17 +68,17 @@ class LastCheckpoint:
     def text(self) -> str:
         """What the file says."""
         if self.name is None:
-            return f"{_NONE_YET}\nsha256 {_of_nothing()}\n"
+            return f"{_NONE_YET}\nsha256 {_digest_of_none()}\n"
         return f"{self.name}\n" if self.digest is None else f"{self.name}\nsha256 {self.digest}\n"
 
 
-def digest_in(checkpoint: Path) -> str | None:
+def manifest_digest(checkpoint: Path) -> str | None:
     """The SHA-256 of a checkpoint's manifest; None where there is none that is whole."""
     try:
-        return _manifest.read(checkpoint).digest
+        return read_manifest(checkpoint).digest
     except StateError:
         return None
 
 
-def _of_nothing() -> str:
+def _digest_of_none() -> str:
     return hashlib.sha256(_NONE_YET.encode()).hexdigest()

@@ -19,7 +19,7 @@ _LONGEST = 10**8  # bytes of a line
 
 @final
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptLines:
     """The part of a log that a checkpoint was saved after.
 
     Args:
@@ -46,7 +46,7 @@ class Kept:
         return cls(lines, None, None) if more is None else cls(lines, more["bytes"], more["sha256"])
 
 
-def require_kept(file: Path, kept: Kept) -> int:
+def require_kept_lines(file: Path, kept: KeptLines) -> int:
     """How many bytes of a log are kept.
 
     Raises:
@@ -65,7 +65,7 @@ def require_kept(file: Path, kept: Kept) -> int:
 _ADVICE = "Bring it back, go on without logs by default_hooks=dict(logger=None), or leave resume out to begin anew"
 
 
-def _by_bytes(file: Path, kept: Kept) -> tuple[int, str]:
+def _by_bytes(file: Path, kept: KeptLines) -> tuple[int, str]:
     with file.open("rb") as stream:
         digest, left = hashlib.sha256(), kept.size or 0
         while left and (read := stream.read(min(left, 2**20))):
@@ -107,12 +107,12 @@ class LogFile:
         StateError: that part is not there.
     """
 
-    def __init__(self, file: Path | None, kept: Kept) -> None:
+    def __init__(self, file: Path | None, kept: KeptLines) -> None:
         self.lines, self._size, self._digest = kept.lines, 0, hashlib.sha256()
         self._stream: TextIO | None = None
         if file is None:
             return
-        self._size = require_kept(file, kept)
+        self._size = require_kept_lines(file, kept)
         file.touch()
         os.truncate(file, self._size)  # in place, so that a kill in between loses no line that is kept
         with file.open("rb") as stream:

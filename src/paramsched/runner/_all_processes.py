@@ -8,7 +8,7 @@ from paramsched.errors import ParamschedError
 _T = TypeVar("_T")
 
 
-def main_only(accelerator: Any, look: Callable[[], _T]) -> _T:
+def in_main_process(accelerator: Any, look: Callable[[], _T]) -> _T:
     """Call `look` in the main process; every process gets its result, or raises what it raised.
 
     Raises:
@@ -31,7 +31,7 @@ def main_only(accelerator: Any, look: Callable[[], _T]) -> _T:
     return found
 
 
-def every_process(accelerator: Any, look: Callable[[], None]) -> None:
+def in_every_process(accelerator: Any, look: Callable[[], None]) -> None:
     """Call `look` in each process; where one of them raises, all raise that.
 
     Raises:

@@ -1,17 +1,31 @@
-"""Passes over a loader: each by its number, and from any batch on."""
+"""EpochBatches over a loader: each by its number, and from any batch on."""
 
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
-from typing import Any, final
+from typing import Any, Protocol, final, runtime_checkable
 
 import numpy as np
 import torch
 
 
+@runtime_checkable
+class _SetsEpoch(Protocol):
+    """A loader whose order is a function of the epoch: Accelerate's."""
+
+    def set_epoch(self, epoch: int) -> None: ...
+
+
+@runtime_checkable
+class _SeedableSampler(Protocol):
+    """A sampler whose order is a function of a seed and the epoch: Accelerate's."""
+
+    initial_seed: int
+
+
 @final
-class Passes:
+class EpochBatches:
     """A prepared loader, pass by pass.
 
     Args:
@@ -32,12 +46,12 @@ class Passes:
         """
         if skip >= len(self):
             return
-        if hasattr(self.loader, "set_epoch"):
+        if isinstance(self.loader, _SetsEpoch):
             self.loader.set_epoch(number)
         if not skip:
             yield from enumerate(self._on_device(self.loader))
             return
-        with untouched_randomness():
+        with random_states_kept():
             batches = self._after(skip)
         yield from enumerate(batches, start=skip)
 
@@ -47,7 +61,7 @@ class Passes:
         spread: Any = getattr(batches, "batch_sampler", None)  # of several processes
         samplers: list[Any] = [getattr(batches, "sampler", None), getattr(spread, "sampler", None)]
         for sampler in samplers:
-            if hasattr(sampler, "initial_seed"):
+            if isinstance(sampler, _SeedableSampler):
                 sampler.initial_seed = seed
 
     def _after(self, skip: int) -> Iterator[Any]:
@@ -68,7 +82,7 @@ class Passes:
 
 
 @contextmanager
-def untouched_randomness() -> Iterator[None]:
+def random_states_kept() -> Iterator[None]:
     """Leave every generator as it was found."""
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else None
     saved = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002  # the global one is meant

@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 
-def flush(path: Path) -> None:
+def flush_path(path: Path) -> None:
     """Put a file, or the list of names in a folder, on the disk; returns when it is there."""
     if os.name == "nt":
         if path.is_dir():  # Windows writes names of files by itself, and opens no folder
@@ -24,31 +24,36 @@ def flush(path: Path) -> None:
         os.close(handle)
 
 
-def flush_all(folder: Path) -> None:
+def flush_tree(folder: Path) -> None:
     """Put a folder and everything in it on the disk."""
     for path in sorted(folder.rglob("*")):
-        flush(path)
-    flush(folder)
+        flush_path(path)
+    flush_path(folder)
 
 
-def write(file: Path, text: str) -> None:
+def replace_text(file: Path, text: str) -> None:
     """Replace a file by one with this text: there is the old one or the new one at any moment."""
+    replace_bytes(file, text.encode())
+
+
+def replace_bytes(file: Path, data: bytes) -> None:
+    """Replace a file by one that holds these bytes: there is the old one or the new one at any moment."""
     beside = file.with_name(f".{file.name}.part")
-    with beside.open("w", encoding="utf-8", newline="\n") as stream:
-        stream.write(text)
+    with beside.open("wb") as stream:
+        stream.write(data)
         stream.flush()
-        os.fsync(stream.fileno())
+        os.fsync(stream.fileno())  # on the disk before it gets the name
     beside.replace(file)
-    flush(file.parent)
+    flush_path(file.parent)
 
 
-def rename(source: Path, target: Path) -> None:
+def rename_on_disk(source: Path, target: Path) -> None:
     """Give a file or folder, which is on the disk, another name in its folder."""
     source.rename(target)
-    flush(target.parent)
+    flush_path(target.parent)
 
 
-def remove(folder: Path) -> None:
+def remove_folder(folder: Path) -> None:
     """Remove a folder; it loses its name first, so that there is no half of it under that name."""
     if not folder.exists():
         return

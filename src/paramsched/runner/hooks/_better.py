@@ -1,9 +1,11 @@
 """Whether greater or less is better, from a metric's name."""
 
-from paramsched.errors import InvalidArgument, nearest
+from typing import Final
 
-_GREATER = ("acc", "top", "ar@", "auc", "precision", "map", "mdice", "miou", "macc", "aacc")
-_LESS = ("loss",)
+from paramsched.errors import Asked, InvalidArgument, nearest
+
+_GREATER: Final = ("acc", "top", "ar@", "auc", "precision", "map", "mdice", "miou", "macc", "aacc")
+_LESS: Final = ("loss",)
 
 
 def rule_of(monitor: str, rule: str | None) -> str:
@@ -17,16 +19,23 @@ def rule_of(monitor: str, rule: str | None) -> str:
     """
     if rule is not None:
         if rule not in ("greater", "less"):
-            raise InvalidArgument(f"rule={rule!r}", nearest(str(rule), ("greater", "less")), 'Write rule="less"')
+            raise _refused("rule", rule, nearest(str(rule), ("greater", "less")), 'Write rule="less"')
         return rule
     name = monitor.lower()
     if name in _GREATER or (name not in _LESS and any(key in name for key in _GREATER)):
         return "greater"
     if any(key in name for key in _LESS):
         return "less"
-    raise InvalidArgument(f"monitor={monitor!r}", "the name does not say what is better", 'Write rule="greater"')
+    raise _refused("monitor", monitor, "the name does not say what is better", 'Write rule="greater"')
 
 
-def better(rule: str, one: float, other: float) -> bool:
+def is_better(rule: str, one: float, other: float) -> bool:
     """Whether `one` is better than `other`."""
     return one > other if rule == "greater" else one < other
+
+
+def _refused(argument: str, value: object, found: str, instead: str) -> InvalidArgument:
+    """The error for an argument of a hook, whichever hook it is."""
+    error = InvalidArgument(Asked("Hook", argument), found, instead)
+    error.ask(f"{argument}={value!r}")
+    return error

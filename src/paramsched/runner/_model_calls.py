@@ -15,7 +15,7 @@ Style: TypeAlias = Literal["train_step", "mode", "loss", "plain"]
 LossFunction: TypeAlias = Callable[[Any, Any], torch.Tensor]
 
 
-def style_of(model: nn.Module, loss: LossFunction | None) -> Style:
+def training_style(model: nn.Module, loss: LossFunction | None) -> Style:
     """How a model is trained."""
     if callable(getattr(model, "train_step", None)):
         return "train_step"
@@ -27,7 +27,7 @@ def style_of(model: nn.Module, loss: LossFunction | None) -> Style:
 
 
 @final
-class Steps:
+class ModelCalls:
     """One batch of training, or of validation.
 
     Args:
@@ -41,8 +41,8 @@ class Steps:
         self, model: nn.Module, prepared: nn.Module, loss: LossFunction | None, style: Style | None = None
     ) -> None:
         self.model, self.prepared, self.loss = model, prepared, loss
-        self.style = style or style_of(model, loss)
-        self._spread: Any = model if prepared is model else _through(model, prepared)
+        self.style = style or training_style(model, loss)
+        self._spread: Any = model if prepared is model else _calling_through(model, prepared)
 
     def train(self, data: Any, optim_wrapper: Any) -> dict[str, Any]:
         """Train on a batch; returns what is logged."""
@@ -66,10 +66,10 @@ class Steps:
         if callable(own):
             return own(data)
         if self.style == "mode":
-            return call(self.model, data, mode="predict")
+            return call_with_batch(self.model, data, mode="predict")
         if self.style == "loss":
-            return call(self.model, parts(data)[0])
-        return call(self.model, data)
+            return call_with_batch(self.model, inputs_and_target(data)[0])
+        return call_with_batch(self.model, data)
 
     def loss_of(self, data: Any) -> dict[str, Any]:
         """The loss of a batch, as training logs it."""
@@ -77,14 +77,14 @@ class Steps:
 
     def _losses(self, model: nn.Module, data: Any) -> Any:
         if self.style == "mode":
-            return call(model, data, mode="loss")
+            return call_with_batch(model, data, mode="loss")
         if self.loss is None:
-            return call(model, data)
-        inputs, target = parts(data)
-        return self.loss(call(model, inputs), target)
+            return call_with_batch(model, data)
+        inputs, target = inputs_and_target(data)
+        return self.loss(call_with_batch(model, inputs), target)
 
 
-def call(model: Any, data: Any, **kwargs: Any) -> Any:
+def call_with_batch(model: Any, data: Any, **kwargs: Any) -> Any:
     """Call a model with a batch: a dict by names, a list or tuple by places, anything else as it is."""
     if isinstance(data, Mapping):
         return model(**data, **kwargs)
@@ -93,7 +93,7 @@ def call(model: Any, data: Any, **kwargs: Any) -> Any:
     return model(data, **kwargs)
 
 
-def parts(data: Any) -> tuple[Any, Any]:
+def inputs_and_target(data: Any) -> tuple[Any, Any]:
     """Inputs and target of a batch: the last entry is the target.
 
     Raises:
@@ -143,7 +143,7 @@ def parse_losses(output: Any) -> tuple[torch.Tensor, dict[str, Any]]:
     return total, logged
 
 
-def _through(model: nn.Module, prepared: nn.Module) -> Any:
+def _calling_through(model: nn.Module, prepared: nn.Module) -> Any:
     """The model, but calling it goes through the wrapper that shares gradients; all else is the model's own."""
 
     def forward_through(self: Any, *args: Any, **kwargs: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, Final, final
 from torch.optim import Optimizer
 
 from paramsched.fields import Field
-from paramsched.runner._log_file import Kept, LogFile
+from paramsched.run_files.log_file import KeptLines, LogFile
 from paramsched.scheduler.updates import watch_updates
 
 LOGS: Final = ("values", "metrics")
@@ -15,7 +15,7 @@ LOGS: Final = ("values", "metrics")
 
 
 @final
-class Record:
+class ValuesLog:
     """Writes `values.jsonl` and `metrics.jsonl`; knows neither plan nor scheduler.
 
     Args:
@@ -26,7 +26,7 @@ class Record:
         StateError: a log is not the one the checkpoint was saved after.
     """
 
-    def __init__(self, folder: Path | None, kept: Mapping[str, Kept]) -> None:
+    def __init__(self, folder: Path | None, kept: Mapping[str, KeptLines]) -> None:
         self.latest: dict[str, list[dict[str, float]]] = {}
         self._waiting: list[dict[str, Any]] = []
         self._stops: list[Callable[[], None]] = []
@@ -38,7 +38,7 @@ class Record:
         found: list[dict[str, float]] = []
 
         def before(stepped: Any) -> None:
-            found[:] = [read(group, fields) for group in stepped.param_groups]
+            found[:] = [_numbers_of_group(group, fields) for group in stepped.param_groups]
 
         def after(stepped: Any) -> None:
             nonlocal t
@@ -80,7 +80,7 @@ class Record:
         return self.state()
 
 
-def read(group: dict[str, Any], fields: tuple[str, ...]) -> dict[str, float]:
+def _numbers_of_group(group: dict[str, Any], fields: tuple[str, ...]) -> dict[str, float]:
     """The fields that a group has, as numbers."""
     found = {}
     for name in fields:

@@ -15,7 +15,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from paramsched.errors import StateError
-from paramsched.runner._checkpoints import read_torch
+from paramsched.runner._runner_state import read_torch
 
 _OTHER_FORMATS = ("FSDP", "DEEPSPEED", "MEGATRON_LM")
 """Where Accelerate leaves the files to others, their readers look at them."""

@@ -1,0 +1,176 @@
+"""Checks of `param_scheduler`: a plan, or MMEngine's schedulers, tried on optimizers that nothing is trained with."""
+
+import os
+import warnings
+from collections.abc import Mapping, Sized
+from typing import Any, Final
+
+from paramsched.compat.mmengine import PARAM_SCHEDULERS, OptimWrapper, build_param_scheduler
+from paramsched.compat.mmengine.base import _ParamScheduler
+from paramsched.config.data_paths import child_path
+from paramsched.config.dialects.mmengine.config_run import run_of_config
+from paramsched.config.dialects.mmengine.read_schedulers import SchedulerReader
+from paramsched.config.faults import Faults
+from paramsched.errors import ConfigError, InvalidArgument
+from paramsched.near_names import did_you_mean
+from paramsched.plan import Plan, bind
+from paramsched.runner._checks.optimizers import OptimizerModels
+from paramsched.runner._param_schedulers import plan_in
+from paramsched.time import Calendar
+
+_LONG_EPOCH: Final = 10**6  # batches in an epoch where that is not known yet
+
+
+def check_schedulers(given: Mapping[str, Any], models: OptimizerModels, faults: Faults) -> None:
+    """Check `param_scheduler`, for one optimizer or for several."""
+    config, path, names = given["param_scheduler"], "$.param_scheduler", list(models)
+    if config is None or not names:
+        return
+    several = names != [""]
+    try:
+        plan = plan_in(config, names=names if several else ())
+    except (ConfigError, InvalidArgument, OSError) as error:
+        _add_faults_of(error, path, faults)
+        return
+    if plan is not None:
+        for name, model in models.items():
+            _check_plan(plan, model, child_path(path, name) if name else path, faults)
+    elif several and isinstance(config, Mapping) and "type" not in config:
+        _check_by_name(config, models, given, faults)
+    elif several and any(isinstance(one, _ParamScheduler) for one in _as_list(config)):
+        instead = f"Write {{{names[0]!r}: [scheduler], …}}, or a dict"
+        faults.add(path, "a built scheduler belongs to one optimizer", instead)
+    else:  # the same for each optimizer: looked at once
+        _check_for_one(config, models[names[0]], path, given, faults)
+
+
+def _check_by_name(
+    config: Mapping[str, Any], models: OptimizerModels, given: Mapping[str, Any], faults: Faults
+) -> None:
+    """Check a dict that has for each optimizer what it follows."""
+    path = "$.param_scheduler"
+    for name in config.keys() - set(models):
+        found = f"no optimizer has this name; {did_you_mean(str(name), models)}"
+        faults.add(child_path(path, name), found)
+    for name, model in models.items():
+        if name not in config:
+            faults.add(child_path(path, name), "it is missing", f"Write {name}=None for none")
+            continue
+        _check_for_one(config[name], model, child_path(path, name), given, faults)
+
+
+def _check_for_one(
+    config: Any, model: OptimWrapper | None, path: str, given: Mapping[str, Any], faults: Faults
+) -> None:
+    """Check what one optimizer follows."""
+    try:
+        plan = plan_in(config, names=())
+    except (ConfigError, InvalidArgument, OSError) as error:
+        _add_faults_of(error, path, faults)
+        return
+    if plan is not None:
+        _check_plan(plan, model, path, faults)
+        return
+    many = _as_list(config)
+    if len({isinstance(one, _ParamScheduler) for one in many}) == 2:
+        faults.add(path, "built schedulers and dicts are mixed", "Write dicts only, or build all of them")
+        return
+    lengths = _known_lengths(given)
+    for index, one in enumerate(many):
+        where = child_path(path, index) if isinstance(config, (list, tuple)) else path
+        if not isinstance(one, _ParamScheduler):
+            _check_scheduler_dict(one, where, model, lengths, faults)
+
+
+def _check_scheduler_dict(
+    config: Any, path: str, model: OptimWrapper | None, lengths: Mapping[str, Any], faults: Faults
+) -> None:
+    """Check one of MMEngine's schedulers as a dict: what it says, and then that it can be built."""
+    if isinstance(config, Mapping) and "type" in config:
+        named = config["type"]
+        cls = PARAM_SCHEDULERS.get(named) if isinstance(named, str) else named
+        if isinstance(cls, type) and not cls.__module__.startswith("paramsched."):
+            if model is not None:
+                _check_users_class(config, path, model, lengths, faults)
+            return
+    before = faults.count
+    counts = {name: lengths[name] for name in ("max_epochs", "max_iters") if lengths[name] is not None}
+    run = run_of_config({"train_cfg": counts}, Calendar(steps_per_epoch=lengths["epoch_length"]), faults)
+    if isinstance(config, Mapping):
+        config = {name: value for name, value in config.items() if name != "last_step"}
+    SchedulerReader(faults, None, run).read_entry(config, path)
+    if faults.count > before or model is None:
+        return
+    try:
+        with warnings.catch_warnings():  # they are said when it is built
+            warnings.simplefilter("ignore")
+            build_param_scheduler({**config, "verbose": False}, model, **lengths)
+    except (ValueError, TypeError, KeyError, AssertionError) as error:
+        faults.add(path, _refusal_text(error, config))
+
+
+def _check_users_class(
+    config: Mapping[str, Any], path: str, model: OptimWrapper, lengths: Mapping[str, Any], faults: Faults
+) -> None:
+    """Check a class of the user's own, which says what it takes when it is built: here on the model of an optimizer."""
+    try:
+        (built,) = build_param_scheduler(config, model, **lengths)
+    except Exception as error:  # noqa: BLE001  # it may raise anything
+        faults.add(path, _refusal_text(error, config) or type(error).__name__)
+        return
+    missing = [name for name in ("step", "state_dict", "load_state_dict") if not callable(getattr(built, name, None))]
+    if missing:
+        found = f"{type(built).__name__} has no {', '.join(missing)}()"
+        faults.add(path, found, "Derive it from paramsched.compat.mmengine._ParamScheduler")
+
+
+def _refusal_text(error: Exception, config: Mapping[str, Any]) -> str:
+    """What a scheduler's class refused, and the class.
+
+    `build_param_scheduler` raises it again with the place in the list, which the fault's path tells here.
+    """
+    cause = error.__cause__
+    if type(cause) is not type(error):  # the class was not found, or raised something that is passed on as it is
+        return _text_of(error)
+    return f"({PARAM_SCHEDULERS.find(config['type']).__name__}): {_text_of(cause)}"
+
+
+def _text_of(error: BaseException) -> str:
+    """The message; `str` of a KeyError would put it in quotes."""
+    return str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+
+
+def _check_plan(plan: Plan, model: OptimWrapper | None, path: str, faults: Faults) -> None:
+    """Check that a plan fits an optimizer's groups; its lengths are resolved when the loader is there."""
+    if model is None:
+        return
+    try:
+        bind(plan, model.optimizer.param_groups)
+    except InvalidArgument as refusal:
+        faults.refuse(path, refusal)
+
+
+def _add_faults_of(error: Exception, path: str, faults: Faults) -> None:
+    """Note what reading a plan refused: each fault of its text under `path`, or the one that was raised."""
+    if isinstance(error, ConfigError):
+        for fault in error.faults:
+            line = f"line {fault.line}: " if fault.line is not None and not fault.path else ""
+            faults.add(path + fault.path.removeprefix("$"), line + fault.found, fault.instead)
+    else:
+        faults.add(path, str(error))
+
+
+def _known_lengths(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The length of the run as far as it is known before anything is built."""
+    loader, train = given["train_dataloader"], given["train_cfg"] if isinstance(given["train_cfg"], Mapping) else {}
+    one_process = int(os.environ.get("WORLD_SIZE", "1")) == 1
+    length = len(loader) if one_process and isinstance(loader, Sized) and not isinstance(loader, Mapping) else 0
+    counts = {
+        name: value if isinstance(value := train.get(name), int) and value > 0 else None
+        for name in ("max_epochs", "max_iters")
+    }
+    return {"epoch_length": length or _LONG_EPOCH, **counts}
+
+
+def _as_list(config: Any) -> list[Any]:
+    return list(config) if isinstance(config, (list, tuple)) else [config]

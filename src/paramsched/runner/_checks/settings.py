@@ -1,0 +1,52 @@
+"""All checks of what a Runner is given, in order; every fault at once, each with its path."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+from paramsched.config.faults import Faults
+from paramsched.errors import Fault
+from paramsched.runner._checks.entries import looking_at
+from paramsched.runner._checks.hooks import check_hooks
+from paramsched.runner._checks.loaders import check_sides
+from paramsched.runner._checks.model_and_places import check_model, check_places, check_what_goes_together
+from paramsched.runner._checks.optimizers import OptimizerModels, check_optimizers
+from paramsched.runner._checks.schedulers import check_schedulers
+from paramsched.runner._checks.training import check_auto_scale, check_randomness, check_train_cfg
+from paramsched.runner._checks.unreadable import without_unreadable
+
+_CHECKS: Final[tuple[tuple[str, Callable[[Mapping[str, Any], Faults], None]], ...]] = (
+    ("$.model", check_model),
+    ("", check_places),
+    ("", check_what_goes_together),
+    ("", check_sides),
+    ("$.train_cfg", check_train_cfg),
+    ("$.auto_scale_lr", check_auto_scale),
+    ("$.randomness", check_randomness),
+    ("$.custom_hooks", check_hooks),
+)
+"""What looks, and the argument that is at fault where looking itself fails."""
+
+
+def check_settings(given: Mapping[str, Any], known: Iterable[Fault] = ()) -> None:
+    """Refuse what cannot be trained with.
+
+    Args:
+        given: the arguments of a Runner by name.
+        known: faults that were found before.
+
+    Raises:
+        ConfigError: every fault.
+    """
+    faults = Faults()
+    for fault in known:
+        faults.add(fault.path, fault.found, fault.instead)
+    given = {name: without_unreadable(value, f"$.{name}", faults) for name, value in given.items()}
+    for path, check in _CHECKS:
+        with looking_at(path, faults):
+            check(given, faults)
+    models: OptimizerModels = {}
+    with looking_at("$.optim_wrapper", faults):
+        models = check_optimizers(given["optim_wrapper"], given["model"], faults)
+    with looking_at("$.param_scheduler", faults):
+        check_schedulers(given, models, faults)
+    faults.raise_any("Runner")

@@ -1,0 +1,124 @@
+"""What stands at `param_scheduler`, a plan in any form or MMEngine's schedulers: built, and asked for values."""
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+from torch.optim import Optimizer
+
+from paramsched._trace import unique_labels
+from paramsched.compat.mmengine import OptimWrapper, build_param_scheduler, unmeasured
+from paramsched.compat.mmengine.base import _ParamScheduler
+from paramsched.config import plan_from
+from paramsched.fields import Field
+from paramsched.plan import Plan
+from paramsched.runner._run_facts import RunFacts
+from paramsched.scheduler import Scheduler
+from paramsched.user_warnings import warn_user
+
+Schedulers: TypeAlias = dict[str, list[Any]]
+"""Schedulers by the optimizer's name, which is empty where there is one optimizer."""
+
+
+def plan_in(config: Any, *, names: Sequence[str]) -> Plan | None:
+    """The plan that `config` is, or says as a text, a file, or a mapping; None where it is something else.
+
+    Raises:
+        ConfigError: every fault of the text.
+        FileNotFoundError: the file is not there.
+    """
+    if isinstance(config, (Plan, str, os.PathLike)):
+        return plan_from(config)
+    named = isinstance(config, Mapping) and config and "type" not in config and not set(config) & set(names)
+    return plan_from(config) if named and _looks_like_plan(config) else None
+
+
+def _looks_like_plan(config: Mapping[str, Any]) -> bool:
+    """Whether fields stand for schedules as text or numbers, not optimizers for lists of dicts."""
+    fields = [value for key, value in config.items() if key not in ("groups", "targets")]
+    return all(isinstance(value, (str, int, float)) for value in fields)
+
+
+def build_schedulers(config: Any, wrappers: Mapping[str, OptimWrapper], facts: RunFacts, on_change: str) -> Schedulers:
+    """The schedulers of every optimizer, at the first update.
+
+    Raises:
+        ParamschedError, TypeError, KeyError, ValueError: what `build_param_scheduler` and `Scheduler` refuse.
+    """
+    names = list(wrappers)
+    if names == [""]:
+        return {"": _build_for_one(config, wrappers[""], "", facts, on_change)}
+    plan = plan_in(config, names=names)
+    by_name = isinstance(config, Mapping) and "type" not in config and plan is None
+    if not by_name or set(config) != set(names):
+        if plan is None:
+            # Names that match no optimizer, one built scheduler for all, …: it says what is wrong, or builds for each.
+            length = facts.lengths(names[0])
+            return build_param_scheduler(config, dict(wrappers), **length)
+        config = dict.fromkeys(names, plan)
+    return {name: _build_for_one(config[name], wrappers[name], name, facts, on_change) for name in names}
+
+
+def _build_for_one(config: Any, wrapper: OptimWrapper, name: str, facts: RunFacts, on_change: Any) -> list[Any]:
+    plan = plan_in(config, names=())
+    if plan is not None:
+        return [Scheduler(wrapper.optimizer, plan, calendar=facts.calendar(name), on_change=on_change)]
+    built = build_param_scheduler(config, wrapper, **facts.lengths(name))
+    if facts.accumulation[name] > 1 and not facts.in_updates and any(not one.by_epoch for one in built):
+        warn_user(
+            f"accumulative_counts={facts.accumulation[name]}: schedulers with by_epoch=False tick on every batch, as "
+            f"MMEngine's do, {facts.accumulation[name]} times for an update. To count updates write "
+            "default_hooks=dict(param_scheduler=dict(type='ParamSchedulerHook', count='updates')), or give a Plan"
+        )
+    return list(built)
+
+
+def warn_without_validation(schedulers: Schedulers) -> None:
+    """A plateau acts after validations (row 13)."""
+    for many in schedulers.values():
+        for one in many:
+            rules = one.states if isinstance(one, Scheduler) else ()
+            watches = [f'plateau("{rule.metric}")' for rule in rules]
+            if getattr(one, "need_val_args", False):
+                watches.append(f"{type(one).__name__}(monitor={getattr(one, 'monitor', 'loss')!r})")
+            for what in watches:
+                warn_user(f"{what} never acts: there is no validation. Give Runner(val_dataloader=…, val_cfg=dict())")
+
+
+def warn_if_unmeasured(schedulers: Schedulers) -> None:
+    """At the end of a run: plateaus that never saw their metric (row 13)."""
+    for many in schedulers.values():
+        for line in unmeasured(one for one in many if isinstance(one, _ParamScheduler)):
+            warn_user(f"param_scheduler{line}")
+
+
+def scheduled_fields(schedulers: Sequence[Any], optimizer: Optimizer) -> list[tuple[str, int]]:
+    """The scheduled fields of each group, and lr in any case."""
+    names = ["lr"]
+    for one in schedulers:
+        names += (
+            [name for name, group in one.values() if group != ""]
+            if isinstance(one, Scheduler)
+            else [getattr(one, "param_name", "lr")]  # a user's class need not construct its base
+        )
+    return [
+        (name, index)
+        for name in dict.fromkeys(names)
+        for index, group in enumerate(optimizer.param_groups)
+        if _field_of_group(group, name).key in group
+    ]
+
+
+def present_values(schedulers: Sequence[Any], optimizer: Optimizer) -> dict[tuple[str, int | str], float]:
+    """The present value of every scheduled field in every group."""
+    groups = optimizer.param_groups
+    labels = unique_labels(groups)
+    return {
+        (name, labels[index]): float(_field_of_group(groups[index], name).read(groups[index]))
+        for name, index in scheduled_fields(schedulers, optimizer)
+    }
+
+
+def _field_of_group(group: Mapping[str, Any], name: str) -> Field:
+    """The field, which for momentum is the first beta in a group that has betas."""
+    return Field.of("betas[0]" if name == "momentum" and "betas" in group else name)

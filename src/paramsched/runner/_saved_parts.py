@@ -1,0 +1,57 @@
+"""What a checkpoint holds of a Runner besides Accelerate's files: plain data, and gradients that wait."""
+
+from typing import Any
+
+import torch
+
+from paramsched.runner._hook_states import hook_states
+from paramsched.runner._run_facts import RunFacts
+from paramsched.runner._runner_state import VERSION
+from paramsched.runner._scheduler_states import scheduler_states
+from paramsched.runner.optim_wrapper import AcceleratedWrapper
+from paramsched.runner.view import RunnerParts
+
+
+def runner_state(runner: RunnerParts) -> dict[str, Any]:
+    """Our part of a checkpoint: plain data."""
+    clock = runner.training.clock
+    return {
+        "version": VERSION,
+        "meta": {"epoch": clock.epoch, "iter": clock.iter, "seed": runner.seed, "run": runner.run_name},
+        "clock": {"epoch": clock.epoch, "batch": clock.batch, "iter": clock.iter, "validated": clock.validated},
+        "run": facts_to_compare(runner),
+        "param_schedulers": scheduler_states(runner.schedulers),
+        "optimizers": {name: _wrapper_state(stepper) for name, stepper in runner.steppers.items()},
+        "hooks": hook_states(runner.hooks),
+    }
+
+
+def gradients_of(runner: RunnerParts) -> dict[str, torch.Tensor]:
+    """What was collected for an update that is not complete."""
+    if not any(stepper.in_cycle for stepper in runner.steppers.values()):
+        return {}
+    return {name: p.grad.detach().cpu() for name, p in runner.model.named_parameters() if p.grad is not None}
+
+
+def facts_of_run(runner: RunnerParts) -> RunFacts:
+    assert runner.facts is not None  # the run is prepared before anything is loaded or saved
+    return runner.facts
+
+
+def facts_to_compare(runner: RunnerParts) -> dict[str, Any]:
+    """What of the run a changed config may change."""
+    facts = facts_of_run(runner)
+    return {
+        "max_epochs": facts.max_epochs,
+        "max_iters": facts.max_iters,
+        "epoch_length": facts.epoch_length,
+        "batch_size": facts.batch_size,
+        "accumulative_counts": dict(facts.accumulation),
+        "processes": runner.accelerator.num_processes,
+    }
+
+
+def _wrapper_state(stepper: AcceleratedWrapper) -> dict[str, Any]:
+    pseudo = stepper.inner.base_param_settings
+    plain = None if pseudo is None else {key: value for key, value in pseudo.items() if key != "params"}
+    return {"updates": stepper.updates, "base_param_settings": plain}

@@ -1,0 +1,58 @@
+"""From checked settings to loops and the facts of the run."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from paramsched.runner._class_dicts import build_evaluator
+from paramsched.runner._epoch_batches import EpochBatches
+from paramsched.runner._loaders import build_loader
+from paramsched.runner._run_facts import RunFacts
+from paramsched.runner._train_cfg import counts_epochs
+from paramsched.runner.loops import EpochBasedTrainLoop, EvalLoop, IterBasedTrainLoop, TrainLoop
+from paramsched.runner.optim_wrapper import AcceleratedWrapper
+from paramsched.runner.view import RunnerParts
+
+
+def train_loop_for(runner: RunnerParts, train_cfg: Mapping[str, Any], loader: Any) -> TrainLoop:
+    """The loop over a prepared loader."""
+    by_epoch = counts_epochs(train_cfg)
+    settings = {name: value for name, value in train_cfg.items() if name not in ("type", "by_epoch")}
+    passes = EpochBatches(loader, runner.accelerator)
+    return (
+        EpochBasedTrainLoop(runner, passes, **settings) if by_epoch else IterBasedTrainLoop(runner, passes, **settings)
+    )
+
+
+def eval_loop_for(runner: RunnerParts, loader: Any, evaluator: Any, mode: Literal["val", "test"]) -> EvalLoop:
+    """The loop of a validation or test; no sample is seen twice, whatever the number of processes."""
+    accelerator = runner.accelerator
+    evened = accelerator.even_batches
+    accelerator.even_batches = False
+    try:
+        prepared = accelerator.prepare(build_loader(loader))
+    finally:
+        accelerator.even_batches = evened
+    return EvalLoop(runner, EpochBatches(prepared, accelerator), build_evaluator(evaluator), mode)
+
+
+def facts_for(runner: RunnerParts, loader: Any) -> RunFacts:
+    """What is known about the run, for schedulers."""
+    loop, size = runner.training, getattr(loader, "batch_size", None)
+    return RunFacts(
+        epoch_length=loop.epoch_length,
+        max_epochs=None if loop.by_iterations else loop.max_epochs,
+        max_iters=loop.max_iters if loop.by_iterations else None,
+        accumulation={name: stepper._accumulative_counts for name, stepper in runner.steppers.items()},
+        batch_size=size * runner.accelerator.num_processes if isinstance(size, int) else None,
+        in_updates=any(getattr(hook, "count", None) == "updates" for hook in runner.hooks),
+    )
+
+
+def scale_lr(settings: Mapping[str, Any] | None, steppers: Mapping[str, AcceleratedWrapper], facts: RunFacts) -> None:
+    """Multiply every lr by the samples of an update over those that the config was made for."""
+    if not settings or not settings.get("enable", False):
+        return
+    for name, stepper in steppers.items():
+        ratio = (facts.batch_size or 1) * facts.accumulation[name] / settings["base_batch_size"]
+        for group in stepper.param_groups:
+            group["lr"] = group["lr"] * ratio
