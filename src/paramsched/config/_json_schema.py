@@ -18,6 +18,7 @@ from paramsched.config._annotations import (
 from paramsched.config._schedule_from_data import OPERATORS
 from paramsched.config.shape_names import ShapeLike, ShapeNames
 from paramsched.curves import CONSTANTS, FAMILIES
+from paramsched.errors import MissingDependency
 from paramsched.fields import KNOWN
 from paramsched.schedules._text import RULES
 
@@ -217,8 +218,11 @@ def _user_type_schema(member: Any) -> dict[str, Any] | None:
     """A type only its user knows; a function is given by its name."""
     if asks_for_function(member):
         return None
-    from pydantic import PydanticUserError, TypeAdapter
-    from pydantic.errors import PydanticInvalidForJsonSchema
+    try:
+        from pydantic import PydanticUserError, TypeAdapter
+        from pydantic.errors import PydanticInvalidForJsonSchema
+    except ModuleNotFoundError:
+        raise MissingDependency("the schema of an argument of a type of your own", "pydantic", "types") from None
 
     try:
         return TypeAdapter(member).json_schema()

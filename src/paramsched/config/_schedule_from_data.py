@@ -26,7 +26,7 @@ from paramsched.config.schedule_text import read_expression, read_schedule_line
 from paramsched.config.shape_names import ShapeNames
 from paramsched.config.value_words import short_json, type_in_words
 from paramsched.curves import CONSTANTS, FAMILIES, Curve, curve_of
-from paramsched.errors import InvalidArgument
+from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.feedback.base import Guided, MetricRule
 from paramsched.near_names import closest, did_you_mean
 from paramsched.schedules import Absolute, Schedule
@@ -344,10 +344,17 @@ class ScheduleReader:
         return tuple(self.value(item, value, child_path(path, index)) for index, (item, value) in enumerate(pairs))
 
     def foreign(self, annotation: Any, value: Any, path: str) -> Any:
-        """A type only its user knows: pydantic reads it, strictly, as it would from JSON."""
+        """A type only its user knows: pydantic reads it, strictly, as it would from JSON.
+
+        Raises:
+            MissingDependency: pydantic is not installed. No shape of this library asks for it.
+        """
         import json
 
-        from pydantic import PydanticUserError, TypeAdapter, ValidationError
+        try:
+            from pydantic import PydanticUserError, TypeAdapter, ValidationError
+        except ModuleNotFoundError:
+            raise MissingDependency(f"{path}: an argument of a type of your own", "pydantic", "types") from None
 
         try:
             return TypeAdapter(annotation).validate_json(json.dumps(value), strict=True)

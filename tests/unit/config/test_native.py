@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from paramsched import config, curves
 from paramsched.config import native, shape_names
-from paramsched.errors import ConfigError, InvalidArgument
+from paramsched.errors import ConfigError, InvalidArgument, MissingDependency
 from paramsched.feedback import plateau
 from paramsched.plan import Binding, Plan
 from paramsched.schedules import (
@@ -311,6 +311,17 @@ def test_a_plugin_that_is_broken_is_told_and_only_where_it_is_needed(installed, 
         read("ziggurat(0.5)")
     assert len(refusal.value.problems) == 3
     assert any("no_such_module" in line for line in refusal.value.problems)
+
+
+def test_without_pydantic_a_type_of_ones_own_names_the_extra_that_brings_it(monkeypatch):
+    for name in ("pydantic", "pydantic.errors"):
+        monkeypatch.setitem(sys.modules, name, None)
+
+    assert read([{"pyramid": {"height": 1, "widths": [5, 6]}}, "cosine()"], shapes=[pyramid])
+    with pytest.raises(MissingDependency, match=r'pip install "paramsched\[types\]"'):
+        read([{"pyramid": {"height": 0, "knee": {"at": 1}}}, "cosine()"], shapes=[pyramid])
+    with pytest.raises(MissingDependency, match=r'pip install "paramsched\[types\]"'):
+        config.schema(shapes=[pyramid])
 
 
 @pytest.mark.heavy
