@@ -105,7 +105,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
             print_or_log(f"Adjusting parameter value of group {group} to {value:.4e}.")
 
     def __getstate__(self) -> Any:
-        # Without what is found anew: the step engine, and a function that shadows the optimizer's step.
+        # Not the step engine, which is made again, and not a function that stands in for the optimizer's step.
         state = object.__getstate__(self)
         if not isinstance(state, tuple):
             return state
@@ -188,7 +188,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         by_epoch: bool,
         verbose: bool,
     ) -> None:
-        """Check and keep the arguments that all classes share, and the bases."""
+        """Check and keep the arguments that all classes share, and the base of each group."""
         optimizers.require_optimizer(optimizer)
         if end <= begin:
             raise ValueError(
@@ -198,22 +198,26 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
             raise AssertionError(f"last_step={last_step!r} is not an integer from -1 on. Write -1 to begin")
         self.optimizer, self.param_name = optimizer, param_name
         self.begin, self.end, self.by_epoch, self.verbose = begin, end, by_epoch, verbose
-        initial = f"initial_{param_name}"
-        groups = optimizer.param_groups
-        for index, group in enumerate(groups):
-            optimizers.require_number_field(group, param_name)
-            if last_step == -1:
-                group.setdefault(initial, optimizers.present_value(group, param_name))
-            elif initial not in group:
-                raise KeyError(
-                    f"param '{initial}' is not specified in param_groups[{index}] when resuming an optimizer"
-                )
-        self.base_values = [_base_number(group[initial]) for group in groups]
+        self.base_values = self._bases_of_groups(begins=last_step == -1)
         self.last_step = last_step
         if last_step >= 0:
             # Row 11: the ticks that were made before count for the window too.
             self._skipped = begin + last_step + 1
             self._entry = list(self.base_values)
+
+    def _bases_of_groups(self, *, begins: bool) -> list[Any]:
+        """What each group has as `initial_<entry>`. A scheduler that begins writes it where it is missing."""
+        initial = f"initial_{self.param_name}"
+        groups = self.optimizer.param_groups
+        for index, group in enumerate(groups):
+            optimizers.require_number_field(group, self.param_name)
+            if begins:
+                group.setdefault(initial, optimizers.present_value(group, self.param_name))
+            elif initial not in group:
+                raise KeyError(
+                    f"param '{initial}' is not specified in param_groups[{index}] when resuming an optimizer"
+                )
+        return [_base_number(group[initial]) for group in groups]
 
     def _present_values(self) -> list[Any]:
         return [optimizers.present_value(group, self.param_name) for group in self.optimizer.param_groups]
@@ -234,12 +238,16 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
             )
 
     def _take_in_late_groups(self) -> None:
-        """Take in groups added since: their own value is their base, and they join at the present tick (row 34)."""
+        """Take in groups that were added since: their own value is their base, and they join at the present tick.
+
+        Row 34 of docs/compat/divergences.md.
+        """
         groups = self.optimizer.param_groups
         bases = vars(self).get("base_values", groups)  # a subclass may do without
         missing = len(groups) - len(bases)
         if missing <= 0:
             return
+        # A wrapper's pseudo group stays the last one.
         at = len(self.base_values) - (1 if optimizers.pseudo_group(self.optimizer) is not None else 0)
         for index, group in enumerate(groups[at : at + missing], start=at):
             optimizers.require_number_field(group, self.param_name)
@@ -250,10 +258,27 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
             self._replay_for_group(index)
 
     def _replay_for_group(self, index: int) -> None:
-        """Bring the value of a new group to the present tick; a subclass that knows its formula does."""
+        """Give a new group the value that it would have, had it been there from the first tick on.
+
+        Only a subclass that knows its formula can do it.
+        """
 
     def _argument_changes(self, state: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-        """The arguments a state has differently, ours and theirs; a state of something else is refused."""
+        """The arguments that a state has differently: by name ours and theirs.
+
+        Raises:
+            StateError: the state of something else.
+        """
+        self._refuse_other_state(state)
+        ours = vars(self)
+        return {
+            one: (ours[one], state[one])
+            for one in self._configured
+            if one != "verbose" and one in ours and not _same_argument(ours[one], state[one])
+        }
+
+    def _refuse_other_state(self, state: Mapping[str, Any]) -> None:
+        """Refuse what is no state, or the state of another class or of another field."""
         if not isinstance(state, Mapping):
             raise StateError(
                 f"{type(self).__name__}: a {type(state).__name__} is no state. Give what state_dict() returned"
@@ -280,11 +305,6 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
                 f"{type(self).__name__}.load_state_dict: it has no {', '.join(lacking)}: "
                 "it is the state of another class"
             )
-        return {
-            one: (ours[one], state[one])
-            for one in self._configured
-            if one != "verbose" and one in ours and not _same_argument(ours[one], state[one])
-        }
 
 
 def _same_argument(ours: Any, theirs: Any) -> bool:
@@ -294,12 +314,12 @@ def _same_argument(ours: Any, theirs: Any) -> bool:
 
 
 def _base_number(value: Any) -> Any:
-    """A base as a number of its own: a tensor in the group would change under it."""
+    """A base as a number: the tensor in a group would change with the group."""
     return value if isinstance(value, (int, float)) else float(value)
 
 
 def print_or_log(line: str) -> None:
-    """To the log of the library where it is heard, else to standard output: the user asked for the line."""
+    """Write a line that the user asked for: to the library's log where it has a handler, else to standard output."""
     if _log.isEnabledFor(logging.INFO) and _log.hasHandlers():
         _log.info(line)
     else:

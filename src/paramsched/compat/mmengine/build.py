@@ -104,8 +104,8 @@ def _build_list(config: Any, optimizer: OptimizerLike, clock: RunLength, where: 
             f"{where}param_scheduler mixes built schedulers and dicts. Write dicts only, or build all of them"
         )
     built = [_build_element(element, index, optimizer, clock, where) for index, element in enumerate(elements)]
-    curved = [(one.curve, vars(one)) for one in built if isinstance(one, RuleScheduler)]
-    for caution in list_cautions(curved, clock):
+    of_table = [(one.table_row, vars(one)) for one in built if isinstance(one, RuleScheduler)]
+    for caution in list_cautions(of_table, clock):
         warn_user(f"{where}param_scheduler[{caution.index}]: {caution.text}")
     return built
 

@@ -12,7 +12,7 @@ from paramsched.compat.mmengine.param_scheduler import (
     StepParamScheduler,
 )
 from paramsched.compat.mmengine.rule_scheduler import MomentumSchedulerMixin as MomentumSchedulerMixin
-from paramsched.compat.mmengine.rule_scheduler import set_up_from_table
+from paramsched.compat.mmengine.table_class import set_up_from_table
 
 
 @set_up_from_table

@@ -8,7 +8,8 @@ import numpy as np
 from paramsched.compat.group_fields import ParamGroup
 from paramsched.compat.mmengine import optimizers
 from paramsched.compat.mmengine.optimizers import OptimizerLike
-from paramsched.compat.mmengine.rule_scheduler import RuleScheduler, set_up_from_table
+from paramsched.compat.mmengine.rule_scheduler import RuleScheduler
+from paramsched.compat.mmengine.table_class import set_up_from_table
 from paramsched.schedules.rules import one_cycle_values
 
 

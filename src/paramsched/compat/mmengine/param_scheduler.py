@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from paramsched.compat.mmengine.base import _ParamScheduler as _ParamScheduler
 from paramsched.compat.mmengine.one_cycle import OneCycleParamScheduler as OneCycleParamScheduler
 from paramsched.compat.mmengine.plateau import ReduceOnPlateauParamScheduler as ReduceOnPlateauParamScheduler
-from paramsched.compat.mmengine.rule_scheduler import RuleScheduler, set_up_from_table
+from paramsched.compat.mmengine.rule_scheduler import RuleScheduler
+from paramsched.compat.mmengine.table_class import set_up_from_table
 from paramsched.config.dialects.mmengine.table import INF as INF
 
 

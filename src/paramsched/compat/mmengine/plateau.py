@@ -7,7 +7,8 @@ from typing import Any
 from paramsched.compat.mmengine import optimizers
 from paramsched.compat.mmengine.base import print_or_log
 from paramsched.compat.mmengine.optimizers import OptimizerLike
-from paramsched.compat.mmengine.rule_scheduler import RuleScheduler, set_up_from_table
+from paramsched.compat.mmengine.rule_scheduler import RuleScheduler
+from paramsched.compat.mmengine.table_class import set_up_from_table
 from paramsched.feedback.plateau import Plateau, PlateauState
 
 

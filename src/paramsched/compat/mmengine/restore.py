@@ -120,13 +120,13 @@ def _take_over_state(scheduler: _ParamScheduler, state: Mapping[str, Any], *, wh
         return
     told = set(scheduler._configured)
     if isinstance(scheduler, RuleScheduler):
-        told |= set(scheduler.curve.complete(_kept_arguments(scheduler))) - set(_CLOCK)
+        told |= set(scheduler.table_row.complete(_kept_arguments(scheduler))) - set(_CLOCK)
         taken: tuple[str, ...] = (*_CLOCK, *_SEEN)
     else:
         # Of a user's class only its arguments are known; whatever else it keeps is its memory.
         taken = tuple(key for key in state if key not in told and key != CLASS_KEY)
     vars(scheduler).update({key: state[key] for key in taken if key in state})
-    if isinstance(scheduler, RuleScheduler) and scheduler.curve.rule is not None:
+    if isinstance(scheduler, RuleScheduler) and scheduler.table_row.rule is not None:
         # Where the window is another, other ticks were in it.
         within = min(scheduler._position, ceil(scheduler.end) - 1) - ceil(scheduler.begin)
         scheduler.last_step = max(within, -1)
@@ -134,35 +134,35 @@ def _take_over_state(scheduler: _ParamScheduler, state: Mapping[str, Any], *, wh
 
 def _kept_arguments(scheduler: RuleScheduler) -> dict[str, Any]:
     held = vars(scheduler)
-    return {one.name: held[one.name] for one in scheduler.curve.arguments if one.name in held}
+    return {one.name: held[one.name] for one in scheduler.table_row.arguments if one.name in held}
 
 
 def _write_present_values(schedulers: Sequence[_ParamScheduler], fields: set[str], epoch_length: int | None) -> None:
     """Write what the new arguments give at the present time, where a formula says it."""
     for field in sorted(fields):
         mine = [scheduler for scheduler in schedulers if scheduler.param_name == field]
-        curved = [one for one in mine if isinstance(one, RuleScheduler) and one.curve.rule is not None]
-        if len(curved) < len(mine) or any(one._position != one._global_step for one in curved):
+        by_rule = [one for one in mine if isinstance(one, RuleScheduler) and one.table_row.rule is not None]
+        if len(by_rule) < len(mine) or any(one._position != one._global_step for one in by_rule):
             _log.warning("%s: the present value stays; a formula for it is not known", field)
             continue
-        length = epoch_length or _find_epoch_length(curved)
+        length = epoch_length or _find_epoch_length(by_rule)
         if length is None:
             _log.warning("%s: the present value stays; give epoch_length to compute it", field)
             continue
-        now = max(one._global_step * (length if one.by_epoch else 1) for one in curved)
-        for index, group in enumerate(curved[0].optimizer.param_groups):
-            together = [(one.curve, _arguments_of_group(one, index)) for one in curved]
+        now = max(one._global_step * (length if one.by_epoch else 1) for one in by_rule)
+        for index, group in enumerate(by_rule[0].optimizer.param_groups):
+            together = [(one.table_row, _arguments_of_group(one, index)) for one in by_rule]
             schedule = schedule_for(together, RunLength(length))
             if not schedule.is_resolved:
                 schedule = resolve(schedule, Calendar(steps_per_epoch=length, total=now + 1))
-            value = schedule(now, base=float(curved[0].base_values[index]))
+            value = schedule(now, base=float(by_rule[0].base_values[index]))
             optimizers.write_value(group, field, value)
-        for one in curved:
+        for one in by_rule:
             one._last_value = one._present_values()
 
 
 def _arguments_of_group(scheduler: RuleScheduler, index: int) -> dict[str, Any]:
-    arguments = scheduler.curve.complete(_kept_arguments(scheduler))
+    arguments = scheduler.table_row.complete(_kept_arguments(scheduler))
     peaks = arguments.get("eta_max")
     if isinstance(peaks, (list, tuple)):
         arguments["eta_max"] = peaks[min(index, len(peaks) - 1)]

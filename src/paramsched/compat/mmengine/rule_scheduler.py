@@ -1,38 +1,28 @@
-"""A scheduler that is a row of the table: parameters for a rule of the kernel."""
+"""RuleScheduler: a row of MMEngine's table, whose ticks the step engine makes."""
 
 import inspect
-from collections.abc import Callable, Mapping
-from functools import cache
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from paramsched.compat._copies import by_value
 from paramsched.compat.mmengine import optimizers
 from paramsched.compat.mmengine.base import _ParamScheduler
 from paramsched.compat.mmengine.optimizers import OptimizerLike
 from paramsched.compat.step_engine import StepEngine
-from paramsched.config.dialects.mmengine.table import (
-    CURVES,
-    INF,
-    SchedulerRow,
-    argument_cautions,
-    meaning_of_class,
-    row_of_class,
-)
+from paramsched.config.dialects.mmengine.table import INF, SchedulerRow, argument_cautions
 from paramsched.schedules.rules import Rule
 from paramsched.user_warnings import warn_user
 
-# `last_step` is the clock; the others MMEngine's own states do not tell, and these are read too.
-_UNTOLD = ("last_step", "pct_start", "anneal_strategy", "three_phase", "min_value")
-_AnyClass = TypeVar("_AnyClass", bound=type)
-
 
 class RuleScheduler(_ParamScheduler):
-    """At local tick k the value v becomes `a(k) v + b(k) base + c(k)`, with the coefficients of a kernel rule.
+    """A class of MMEngine's table: its arguments are those of a kernel rule, and the step engine makes its steps.
 
-    An edit of the value from outside is therefore respected and carried on, and schedulers of one entry combine.
+    Each step starts from the value that is in the group. A value that somebody else wrote is therefore carried on, and
+    several schedulers of one entry combine.
     """
 
-    curve: ClassVar[SchedulerRow]
+    table_row: ClassVar[SchedulerRow]
+    _argument_signature: ClassVar[inspect.Signature]
 
     def __init__(self, optimizer: OptimizerLike, param_name: str, *args: Any, **kwargs: Any) -> None:
         optimizers.require_optimizer(optimizer)
@@ -46,20 +36,21 @@ class RuleScheduler(_ParamScheduler):
         super().__init__(optimizer, param_name, **tail)
 
     def _write_into_groups(self, optimizer: OptimizerLike, param_name: str, last_step: int) -> None:
-        """What a curve writes into the groups before the first tick."""
+        """What a class writes into the groups before the first tick."""
 
     def _checked_arguments(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """The curve's arguments by name, checked, with what follows from them."""
-        bound = _signature_of_curve(self.curve).bind(*args, **kwargs)
-        given = self.curve.defaulted(bound.arguments)
-        for fault in self.curve.check(given):
+        """The row's arguments by name, checked, with what follows from them."""
+        bound = self._argument_signature.bind(*args, **kwargs)
+        given = self.table_row.defaulted(bound.arguments)
+        for fault in self.table_row.check(given):
             raise fault.kind(f"{type(self).__name__}: {fault.message}")
-        arguments = self.curve.complete(given)
-        for caution in argument_cautions(self.curve, arguments):
+        arguments = self.table_row.complete(given)
+        for caution in argument_cautions(self.table_row, arguments):
             warn_user(f"{type(self).__name__}: {caution}")
         return arguments
 
     def _get_value(self) -> list[float]:
+        """What the rule makes of the present values at local tick `last_step`."""
         present = self._present_values()
         engine = self._engine_now()
         bases = self.base_values[: len(present)]  # there are more where groups were taken away
@@ -80,10 +71,11 @@ class RuleScheduler(_ParamScheduler):
         return kept[1]
 
     def _rule_now(self) -> Rule:
-        assert self.curve.rule is not None
-        return self.curve.rule(vars(self))
+        assert self.table_row.rule is not None
+        return self.table_row.rule(vars(self))
 
     def _replay_for_group(self, index: int) -> None:
+        """Make all ticks up to the present one for this group alone."""
         if self.last_step < 0:
             return
         group = self.optimizer.param_groups[index]
@@ -95,19 +87,20 @@ class RuleScheduler(_ParamScheduler):
 
     @classmethod
     def _check_conversion(cls, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        required = [one.name for one in cls.curve.arguments if one.counted and one.required]
+        """Refuse counts by position, which would stay in epochs; warn of a factor that would act in each iteration."""
+        required = [one.name for one in cls.table_row.arguments if one.counted and one.required]
         absent = [name for name in required if name not in kwargs]
         before = 1 if issubclass(cls, (LRSchedulerMixin, MomentumSchedulerMixin)) else 2
-        positional = [one.name for one in cls.curve.arguments[: max(len(args) - before, 0)] if one.counted]
+        positional = [one.name for one in cls.table_row.arguments[: max(len(args) - before, 0)] if one.counted]
         if absent or positional:
             name = (absent or positional)[0]
             raise TypeError(
                 f"{cls.__name__}.build_iter_from_epoch: {name} has to be given by keyword, so that it is converted. "
                 f"Write {name}=…"
             )
-        if cls.curve.name == "Exponential":
-            arguments = cls.curve.defaulted({"gamma": None, **kwargs})
-            for caution in argument_cautions(cls.curve, {**arguments, "end": INF}, converted_from_epochs=True):
+        if cls.table_row.name == "Exponential":
+            arguments = cls.table_row.defaulted({"gamma": None, **kwargs})
+            for caution in argument_cautions(cls.table_row, {**arguments, "end": INF}, converted_from_epochs=True):
                 warn_user(f"{cls.__name__}: {caution}")
 
 
@@ -154,63 +147,3 @@ def copy_beta_to_momentum(optimizer: OptimizerLike) -> None:
     """Let every group's `momentum` say what `betas[0]` is."""
     for group in optimizer.param_groups:
         group["momentum"] = optimizers.present_value(group, "momentum")
-
-
-def set_up_from_table(cls: _AnyClass) -> _AnyClass:
-    """Give a class of the table its row, its signature and its docstring.
-
-    The docstring is the row's sentence, what the class itself remarks, and the list of the arguments.
-    """
-    found = row_of_class(cls.__name__)
-    assert found is not None, cls
-    curve, family = found
-    cls.curve = curve  # type: ignore[attr-defined]  # what this decorator is for
-    cls._counted = curve.counted  # type: ignore[attr-defined]
-    names = (one.name for one in curve.arguments if one.name not in _UNTOLD)
-    cls._configured = ("param_name", *names)  # type: ignore[attr-defined]
-    first = [("optimizer", ..., "a torch optimizer, or a wrapper that holds one")]
-    if family == "ParamScheduler":
-        first.append(("param_name", ..., "the entry of the param groups"))
-    rows = [*first, *((one.name, one.default, one.meaning) for one in curve.arguments)]
-    if "__init__" not in vars(cls):
-        cls.__init__ = _constructor_of(cls)  # type: ignore[misc]  # so that the signature is its own, not its subclasses'
-    cls.__init__.__signature__ = inspect.Signature(  # type: ignore[misc]  # as above
-        [inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)]
-        + [
-            inspect.Parameter(
-                name,
-                inspect.Parameter.POSITIONAL_OR_KEYWORD,
-                default=inspect.Parameter.empty if default is ... else default,
-            )
-            for name, default, _ in rows
-        ]
-    )
-    described = "\n    ".join(f"{name}: {meaning}." for name, _, meaning in rows)
-    remarks = [inspect.cleandoc(cls.__doc__)] if cls.__doc__ else []
-    cls.__doc__ = "\n\n".join([meaning_of_class(curve, family), *remarks, f"Args:\n    {described}\n"])
-    return cls
-
-
-def _constructor_of(cls: Any) -> Callable[..., None]:
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807  # it becomes one
-        super(cls, self).__init__(*args, **kwargs)
-
-    return __init__
-
-
-@cache
-def _signature_by_name(name: str) -> inspect.Signature:
-    return inspect.Signature(
-        [
-            inspect.Parameter(
-                one.name,
-                inspect.Parameter.POSITIONAL_OR_KEYWORD,
-                default=inspect.Parameter.empty if one.required else one.default,
-            )
-            for one in CURVES[name].arguments
-        ]
-    )
-
-
-def _signature_of_curve(curve: SchedulerRow) -> inspect.Signature:
-    return _signature_by_name(curve.name)
