@@ -15,7 +15,7 @@ _LONGEST = 120  # characters of a call that is written for the user
 _Builder = TypeVar("_Builder", bound=Callable[..., Any])
 
 
-def told(builder: _Builder, prefix: str = "") -> _Builder:
+def explain_wrong_calls(builder: _Builder, prefix: str = "") -> _Builder:
     """The same function, which tells a call that it does not take: `cosine(T_max=100)` says `over`.
 
     `inspect.signature`, the type and the documentation are those of `builder`; a call costs 0.1 µs more.
@@ -43,7 +43,7 @@ def told(builder: _Builder, prefix: str = "") -> _Builder:
 _Class = TypeVar("_Class", bound=type)
 
 
-def told_class(made: _Class) -> _Class:
+def explain_wrong_construction(made: _Class) -> _Class:
     """The same class, which tells a call that it does not take: `Calendar(max_steps=100)` says `total`."""
     init: Callable[..., None] = made.__init__  # type: ignore[misc]  # of a dataclass, and nothing inherits from it
 
@@ -64,7 +64,7 @@ def told_class(made: _Class) -> _Class:
     return made
 
 
-def build(builder: Callable[..., Any], name: str, positional: Iterable[Any], named: Mapping[str, Any]) -> Any:
+def build_from_call(builder: Callable[..., Any], name: str, positional: Iterable[Any], named: Mapping[str, Any]) -> Any:
     """Call a builder for a text or a config: whatever it raises is told as what it is.
 
     Raises:
@@ -77,7 +77,7 @@ def build(builder: Callable[..., Any], name: str, positional: Iterable[Any], nam
         raise
     except (TypeError, AttributeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
         refusal = refused_call(builder, name, positional, named)
-        raise refusal or InvalidArgument(f"{name}(…)", str(error), f"Write {example(builder, name)}") from None
+        raise refusal or InvalidArgument(f"{name}(…)", str(error), f"Write {example_call(builder, name)}") from None
 
 
 def refused_call(
@@ -91,13 +91,13 @@ def refused_call(
         parameters = inspect.signature(builder).parameters
         unknown = [key for key in named if key not in parameters]
         if not unknown:
-            return InvalidCall(f"{name}(…)", str(error), f"Write {example(builder, name)}")
+            return InvalidCall(f"{name}(…)", str(error), f"Write {example_call(builder, name)}")
         ours = {key: our_word(key, parameters, name) for key in unknown}
         found = "; ".join(_unknown_argument(key, word, parameters) for key, word in ours.items())
         renamed = {ours.get(key) or key: value for key, value in named.items()}
         works = len(renamed) == len(named) and _takes(builder, positional, renamed)
         written = [shown(value) for value in positional] + [f"{key}={shown(value)}" for key, value in renamed.items()]
-        line = f"{name}({', '.join(written)})" if works else example(builder, name)
+        line = f"{name}({', '.join(written)})" if works else example_call(builder, name)
         return InvalidCall(f"{name}(…)", found, f"Write {line}")
     return None
 
@@ -120,7 +120,7 @@ def _in_words_of_call(
     plain = all(one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY) for one in signature.parameters.values())
     line = f"{name}({', '.join(f'{key}={_argument_text(value)}' for key, value in given.items())})"
     works = plain and len(line) <= _LONGEST and _takes(getattr(builder, "__wrapped__", builder), [], given)
-    refusal.advise(f"Write {line if works else example(builder, name)}")
+    refusal.advise(f"Write {line if works else example_call(builder, name)}")
 
 
 def _argument_text(value: object) -> str:
@@ -147,7 +147,7 @@ def _takes(builder: Callable[..., Any], positional: list[Any], named: Mapping[st
     return True
 
 
-def example(builder: Callable[..., Any], name: str) -> str:
+def example_call(builder: Callable[..., Any], name: str) -> str:
     """A call that works: the first one of the builder's own examples; its parameters where it has none."""
     documented = inspect.getdoc(builder) or ""
     for _, _, line in (line.partition(">>> ") for line in documented.splitlines() if line.startswith(">>> ")):

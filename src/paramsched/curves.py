@@ -14,9 +14,10 @@ from typing import Any, ClassVar, TypeAlias, TypeVar, final, overload
 import numpy as np
 
 from paramsched._arrays import Array, Arrays, Floats, arrays_of
-from paramsched._calls import example, told
-from paramsched._data import equal, hashed
+from paramsched._calls import example_call, explain_wrong_calls
+from paramsched._frozen_values import equal_fields, hash_of_fields
 from paramsched.errors import Asked, InvalidArgument, nearest, shown
+from paramsched.user_warnings import renamed_property
 
 
 class Curve(ABC):
@@ -57,8 +58,10 @@ class Curve(ABC):
         return 1.0 - self._rise(u, rest, xp)
 
     @property
-    def serialisable(self) -> bool:
+    def serializable(self) -> bool:
         return True
+
+    serialisable = renamed_property("serialisable", "serializable")
 
     def __str__(self) -> str:
         name = _NAME_OF[type(self)]
@@ -66,10 +69,10 @@ class Curve(ABC):
         return f"curves.{name}({', '.join(given)})" if given else f"curves.{name}"
 
     def __eq__(self, other: object) -> bool:
-        return equal(self, other)
+        return equal_fields(self, other)
 
     def __hash__(self) -> int:
-        return hashed(self)
+        return hash_of_fields(self)
 
     def __repr__(self) -> str:
         return str(self)
@@ -479,7 +482,7 @@ class Custom(Curve):
         return False  # not known, so nothing is promised
 
     @property
-    def serialisable(self) -> bool:
+    def serializable(self) -> bool:
         return self.name is not None
 
     def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
@@ -494,7 +497,7 @@ _Builder = TypeVar("_Builder", bound=Callable[..., Curve])
 
 def _family(builder: _Builder) -> _Builder:
     """A function that builds a curve, which tells a call that it does not take."""
-    return told(builder, "curves.")
+    return explain_wrong_calls(builder, "curves.")
 
 
 linear = Linear()
@@ -679,7 +682,7 @@ def curve_of(curve: "CurveLike") -> Curve:
         if name in CONSTANTS:
             return CONSTANTS[name]
         if name in FAMILIES:
-            given = example(FAMILIES[name], f"curves.{name}")
+            given = example_call(FAMILIES[name], f"curves.{name}")
             raise InvalidArgument(f'curve "{curve}"', "it has a parameter", f"Write {given}")
         found = f'"{name}" is no curve; {nearest(name, [*CONSTANTS, *FAMILIES])}'
         raise InvalidArgument(f'curve "{curve}"', found, "Write curves.cosine")

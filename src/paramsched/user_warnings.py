@@ -13,3 +13,13 @@ def warn_user(text: str, category: type[Warning] = UserWarning) -> None:
     while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in _PASSED_OVER:
         level, frame = level + 1, frame.f_back
     warnings.warn(text, category, stacklevel=level)
+
+
+def renamed_property(old: str, new: str) -> property:
+    """A property under its old name: it gives what the new one gives, and says so."""
+
+    def read(self: object) -> object:
+        warn_user(f".{old} is called .{new} now", DeprecationWarning)
+        return getattr(self, new)
+
+    return property(read, doc=f"The old name of `{new}`.")

@@ -9,7 +9,7 @@ from hypothesis import find, settings
 
 from paramsched.curves import CONSTANTS, FAMILIES
 from paramsched.schedules import SHAPES
-from paramsched.schedules._text import RULES
+from paramsched.schedules.registry import RULES
 from support import strategies
 from support.strategies import World
 

@@ -50,7 +50,7 @@ def test_the_value_is_what_its_columns_say(case, base):
     times = np.arange(min(case.world.total + 3, 200))
 
     np.testing.assert_array_equal(
-        case.resolved(times, base), np.broadcast_to(columns(case.resolved, times).at(base), times.shape)
+        case.resolved(times, base), np.broadcast_to(columns(case.resolved, times).apply(base), times.shape)
     )
 
 

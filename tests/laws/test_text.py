@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import paramsched
 from paramsched.plan import Binding, Plan, Target
 from paramsched.schedules import parse
-from paramsched.schedules._parse import MOST_CHARACTERS
+from paramsched.schedules.text.parsing import MOST_CHARACTERS
 from support import strategies
 from support.strategies import every_shape
 

@@ -22,9 +22,9 @@ from paramsched.feedback import plateau
 from paramsched.plan import Binding, Plan, Target
 from paramsched.plan import resolve as resolve_
 from paramsched.schedules import SHAPES, Schedule, absolute, from_function, register_function, window
-from paramsched.schedules._level import Level
-from paramsched.schedules._text import RULES
 from paramsched.schedules.from_function import FUNCTIONS
+from paramsched.schedules.levels import Level
+from paramsched.schedules.registry import RULES
 from paramsched.schedules.rules import Rule
 from paramsched.time import Calendar, DurationLike
 

@@ -10,7 +10,7 @@ import paramsched as ps
 from paramsched import config, curves
 from paramsched.errors import ConfigError, InvalidArgument, InvalidCall
 from paramsched.schedules import rules
-from paramsched.schedules._text import RULES, SHAPES
+from paramsched.schedules.registry import RULES, SHAPES
 
 RUN = ps.Calendar(total=100)
 NAMES = {**vars(ps), "curves": curves, "rules": rules}

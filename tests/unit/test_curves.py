@@ -27,11 +27,11 @@ def test_a_users_function_is_a_curve_without_text_until_it_is_registered():
     plain = anneal(1.0, 0.0, 10, lambda u: u**2)
 
     assert plain(5) == 0.75
-    assert not plain.serialisable
+    assert not plain.serializable
     named = curves.register("user_cubic", lambda u: u**3)
     assert anneal(1.0, 0.0, 10, "user_cubic")(5) == 0.875
     assert parse(str(anneal(curve=named))) == anneal(curve=named)
-    assert anneal(curve=named).serialisable
+    assert anneal(curve=named).serializable
     with pytest.raises(InvalidArgument, match="taken"):
         curves.register("user_cubic", lambda u: u)
 

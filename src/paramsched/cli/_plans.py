@@ -331,7 +331,7 @@ def _own_length(plan: Plan, facts: Facts) -> int | None:
 def _open(facts: Facts) -> Any:
     from fractions import Fraction
 
-    from paramsched.schedules._span import Span
+    from paramsched.schedules.span import Span
 
     return Span(calendar_of(facts), Fraction(0), None)
 

@@ -20,7 +20,7 @@ from paramsched.config.shape_names import ShapeLike, ShapeNames
 from paramsched.curves import CONSTANTS, FAMILIES
 from paramsched.errors import MissingDependency
 from paramsched.fields import KNOWN
-from paramsched.schedules._text import RULES
+from paramsched.schedules.registry import RULES
 
 _REFERENCES = {
     ArgumentKind.SCHEDULE: "schedule",

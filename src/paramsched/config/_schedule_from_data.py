@@ -7,7 +7,8 @@ from operator import add, mul
 from types import NoneType
 from typing import Any, final
 
-from paramsched._calls import build
+from paramsched._calls import build_from_call
+from paramsched._number_checks import finite_number
 from paramsched._vocabulary import NOWHERE, our_word
 from paramsched.config._annotations import (
     ArgumentKind,
@@ -30,10 +31,9 @@ from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.feedback.base import Guided, MetricRule
 from paramsched.near_names import closest, did_you_mean
 from paramsched.schedules import Absolute, Schedule
-from paramsched.schedules._level import finite
-from paramsched.schedules._text import RULES, combine
 from paramsched.schedules.base import schedule_of
 from paramsched.schedules.constant import Constant
+from paramsched.schedules.registry import RULES, combine_operands
 from paramsched.schedules.rules import Rule
 from paramsched.schedules.sequence import Sequence
 from paramsched.time import Duration
@@ -130,7 +130,7 @@ class ScheduleReader:
         if operands is MISSING:
             return MISSING
         if len(operands) > 1 and all(isinstance(one, Schedule) and not one.metric_rules for one in operands):
-            return self.kept(path, lambda: combine("products" if name == "product" else "sums", *operands))
+            return self.kept(path, lambda: combine_operands("products" if name == "product" else "sums", *operands))
         return self.kept(path, lambda: reduce(mul if name == "product" else add, operands))
 
     def factor(self, value: Any, path: str) -> Any:
@@ -149,7 +149,7 @@ class ScheduleReader:
         bound = inspect.BoundArguments(signature, self.assigned(name, signature, given, path))
         if self.faults.count > before:
             return MISSING
-        return self.kept(path, lambda: build(builder, name, bound.args, bound.kwargs), tuple(bound.arguments))
+        return self.kept(path, lambda: build_from_call(builder, name, bound.args, bound.kwargs), tuple(bound.arguments))
 
     def assigned(self, name: str, signature: inspect.Signature, given: Any, path: str) -> dict[str, Any]:
         """Each argument's value by its parameter's name, in the order of the signature."""
@@ -239,7 +239,7 @@ class ScheduleReader:
             case bool():
                 pass
             case int() | float():
-                return self.kept(path, lambda: finite("level", self.number(value)))
+                return self.kept(path, lambda: finite_number("level", self.number(value)))
             case {"absolute": BadValue() as number} if len(value) == 1:
                 return self.unread(number, path)
             case {"absolute": number} if len(value) == 1:

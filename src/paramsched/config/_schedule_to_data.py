@@ -7,11 +7,12 @@ from paramsched.curves import Curve
 from paramsched.errors import PlanError
 from paramsched.feedback.base import Guided
 from paramsched.schedules import Absolute, Schedule
-from paramsched.schedules._text import _BUILDERS, written
 from paramsched.schedules.from_function import FromFunction
 from paramsched.schedules.pointwise import Product, Sum
+from paramsched.schedules.registry import BUILDER_OF_CLASS
 from paramsched.schedules.rules import Rule
 from paramsched.schedules.sequence import Sequence
+from paramsched.schedules.text.writing import written_value
 from paramsched.time import Duration
 
 _LONG = 1500  # characters: quoting may double a line, and no line of a file has more than 10,000
@@ -44,14 +45,16 @@ def _schedule_in_parts(schedule: Any) -> Any:
 
 
 def _call_to_data(value: Any) -> Any:
-    if type(value) not in _BUILDERS:
+    if type(value) not in BUILDER_OF_CLASS:
         raise PlanError("dump(plan)", f"no registered shape makes a {type(value).__name__}", "Register it with @shape")
-    name, builder = _BUILDERS[type(value)]
+    name, builder = BUILDER_OF_CLASS[type(value)]
     arguments: dict[str, Any] = {}
     for parameter in inspect.signature(builder).parameters.values():
         argument = getattr(value, parameter.name)
         default = None if parameter.default is parameter.empty else parameter.default
-        if argument is not None and (parameter.default is parameter.empty or written(argument) != written(default)):
+        if argument is not None and (
+            parameter.default is parameter.empty or written_value(argument) != written_value(default)
+        ):
             arguments[parameter.name] = _argument_to_data(argument)
     return {name: arguments}
 

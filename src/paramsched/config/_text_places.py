@@ -12,7 +12,7 @@ from paramsched.config.data_paths import child_path
 from paramsched.curves import FAMILIES
 from paramsched.errors import ConfigError, Fault
 from paramsched.schedules import SHAPES
-from paramsched.schedules._text import RULES
+from paramsched.schedules.registry import RULES
 
 _BREAK = re.compile(r"\r\n|\r|\n")
 _INDEX = re.compile(r"\[(\d+)\]")

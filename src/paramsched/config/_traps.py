@@ -8,12 +8,12 @@ from paramsched import curves
 from paramsched.feedback.base import Guided
 from paramsched.plan import Binding, Target
 from paramsched.schedules import Absolute, Anneal, Constant, Level, Schedule
-from paramsched.schedules._text import short_line
 from paramsched.schedules.exponential import Exponential
 from paramsched.schedules.pointwise import Product, Sum
 from paramsched.schedules.retimed import Restarts
 from paramsched.schedules.sequence import Sequence
 from paramsched.schedules.step import MultiStep, Step
+from paramsched.schedules.text.writing import short_line
 from paramsched.time import Duration
 
 _SMALL = 0.01

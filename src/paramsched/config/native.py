@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, final
 
 from paramsched._lookalikes import lookalike, straightened
+from paramsched._number_checks import finite_number
 from paramsched.config._plain_data import BadValue, plain_or_bad
 from paramsched.config._schedule_from_data import MISSING, ScheduleReader
 from paramsched.config._schedule_to_data import schedule_to_data
@@ -22,7 +23,6 @@ from paramsched.errors import InvalidArgument, PlanError
 from paramsched.fields import KNOWN, Field, known_field
 from paramsched.near_names import closest, did_you_mean
 from paramsched.plan import Binding, Plan, Target
-from paramsched.schedules._level import finite
 from paramsched.time import Calendar, Duration
 
 _TOP = ("groups", "horizon", "targets")
@@ -95,7 +95,7 @@ def from_plan(plan: Plan) -> dict[str, Any]:
     >>> from_plan(Plan(Binding("lr", 0.1, groups=0), lr="cosine()", horizon=100))
     {'horizon': 100, 'lr': 'cosine()', 'groups': {'[0]': {'lr': 'constant(0.1)'}}}
     """
-    if not plan.serialisable:
+    if not plan.serializable:
         found = "a predicate or a function without a name is in the plan"
         raise PlanError("dump(plan)", found, "Select groups by name, and register the function")
     data: dict[str, Any] = {}
@@ -270,7 +270,7 @@ class _PlanReader:
         elif isinstance(initial, bool) or not isinstance(initial, (int, float)):
             self.faults.add(place, f"{short_json(initial)} is {type_in_words(initial)}, no number", "Write 1.0, say")
         else:
-            initial = self.values.kept(place, lambda: finite("initial", self.values.number(initial)))
+            initial = self.values.kept(place, lambda: finite_number("initial", self.values.number(initial)))
         schedule = (
             self.values.bound(entries["schedule"], child_path(path, "schedule")) if "schedule" in entries else MISSING
         )

@@ -12,8 +12,8 @@ from paramsched.config.plan_units import durations_in, values_inside
 from paramsched.errors import InvalidArgument, MissingFact, Unresolved
 from paramsched.plan import Binding, Plan, Target
 from paramsched.schedules import Schedule
-from paramsched.schedules._span import Span
 from paramsched.schedules.sequence import Sequence
+from paramsched.schedules.span import Span
 from paramsched.time import Calendar, Duration
 
 
@@ -205,7 +205,7 @@ def _length_in_trial(stage: Schedule, trial: _TrialRun) -> Fraction | None:
     if not trial.knows(stage):
         return None
     try:
-        return stage._measure(trial.span)
+        return stage._exact_length(trial.span)
     except (MissingFact, Unresolved):
         return None
 

@@ -6,10 +6,11 @@ from typing import Any, Generic, TypeVar, final
 
 from paramsched._arrays import Array, Arrays
 from paramsched.errors import InvalidArgument
-from paramsched.schedules import _text
-from paramsched.schedules._around import Around
-from paramsched.schedules._value import Value
+from paramsched.schedules.affine import Affine
 from paramsched.schedules.base import Schedule, schedule_of
+from paramsched.schedules.one_operand import OneOperand
+from paramsched.schedules.registry import combine_operands
+from paramsched.schedules.text.writing import CALL, PRODUCT, call_text, in_brackets
 
 State = TypeVar("State")
 """A frozen dataclass of JSON scalars."""
@@ -22,7 +23,7 @@ class MetricRule(ABC, Generic[State]):
     """
 
     __slots__ = ()
-    _precedence = _text.CALL
+    _precedence = CALL
     metric: str
 
     @abstractmethod
@@ -48,23 +49,23 @@ class MetricRule(ABC, Generic[State]):
         return _guided(other, self, first=True)
 
     def __str__(self) -> str:
-        return _text.call(self)
+        return call_text(self)
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Guided(Around):
+class Guided(OneOperand):
     """A schedule and the metric rules that multiply into it; called by itself it shows the rules neutral."""
 
     schedule: Schedule
     guides: tuple[MetricRule[Any], ...]
-    _precedence = _text.PRODUCT
+    _precedence = PRODUCT
 
     @property
     def metric_rules(self) -> tuple[MetricRule[Any], ...]:
         return self.guides
 
-    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         return self.schedule._at(t, base, xp)
 
     def __mul__(self, other: Any) -> Schedule:
@@ -74,7 +75,7 @@ class Guided(Around):
         return _joined(self, other, swapped=True)
 
     def __str__(self) -> str:
-        return " * ".join([_text.bracketed(self.schedule, _text.PRODUCT), *(str(rule) for rule in self.guides)])
+        return " * ".join([in_brackets(self.schedule, PRODUCT), *(str(rule) for rule in self.guides)])
 
 
 def _joined(guided: Guided, other: Any, *, swapped: bool) -> Schedule:
@@ -82,7 +83,7 @@ def _joined(guided: Guided, other: Any, *, swapped: bool) -> Schedule:
         return Guided(guided.schedule, (*guided.guides, other))
     inner, more = (other.schedule, other.guides) if isinstance(other, Guided) else (other, ())
     pair = (inner, guided.schedule) if swapped else (guided.schedule, inner)
-    return Guided(_text.combine("product", *pair), (*guided.guides, *more))
+    return Guided(combine_operands("product", *pair), (*guided.guides, *more))
 
 
 def _guided(other: Schedule | float, rule: MetricRule[Any], *, first: bool) -> Guided:

@@ -6,10 +6,10 @@ from typing import Any, Literal, TypeAlias, final, get_args
 
 import numpy as np
 
+from paramsched._number_checks import finite_number, whole_number
 from paramsched.errors import Asked, InvalidArgument, StateError, nearest, shown
 from paramsched.feedback.base import MetricRule
-from paramsched.schedules import _text
-from paramsched.schedules._level import count, finite
+from paramsched.schedules.registry import shape
 
 Mode: TypeAlias = Literal["min", "max"]
 ThresholdMode: TypeAlias = Literal["rel", "abs"]
@@ -62,7 +62,7 @@ class Plateau(MetricRule[PlateauState]):
                     f'Write {name}="{get_args(choice)[0]}"',
                 ).suggest(get_args(choice)[0])
         for name in ("factor", "threshold", "min", "eps"):
-            value = finite(Asked("plateau", name), getattr(self, name))
+            value = finite_number(Asked("plateau", name), getattr(self, name))
             if value < 0:
                 raise InvalidArgument(Asked("plateau", name, str(value)), "below 0", f"Write {name}=0.1").suggest(0.1)
             object.__setattr__(self, name, value)
@@ -71,7 +71,7 @@ class Plateau(MetricRule[PlateauState]):
                 Asked("plateau", "factor", str(self.factor)), "it would not reduce", "Write factor=0.1"
             ).suggest(0.1)
         for name in ("patience", "cooldown"):
-            object.__setattr__(self, name, count(Asked("plateau", name), getattr(self, name), least=0))
+            object.__setattr__(self, name, whole_number(Asked("plateau", name), getattr(self, name), least=0))
 
     def init(self) -> PlateauState:
         return PlateauState()
@@ -134,7 +134,7 @@ class Plateau(MetricRule[PlateauState]):
         return value < bar if self.mode == "min" else value > bar
 
 
-@_text.shape
+@shape
 def plateau(
     metric: str = "loss",
     mode: Mode = "min",

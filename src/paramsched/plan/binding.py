@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, final
 
+from paramsched._number_checks import finite_number
 from paramsched.errors import Asked, InvalidArgument
 from paramsched.feedback.base import Guided, MetricRule
 from paramsched.fields import Field, Group
 from paramsched.schedules import Schedule, parse
-from paramsched.schedules._level import finite
 from paramsched.schedules.base import schedule_of
+from paramsched.user_warnings import renamed_property
 
 Selector: TypeAlias = str | int | Callable[[Group], bool] | None
 """Which groups: by name, by index, by a predicate over the dict; None is every group no other binding selects."""
@@ -39,7 +40,7 @@ class Target:
     def __post_init__(self) -> None:
         if not isinstance(self.name, str) or not self.name.isidentifier():
             raise InvalidArgument(f"Target({self.name!r})", "no identifier", 'Write Target("temperature", 1.0)')
-        object.__setattr__(self, "initial", finite(f"Target({self.name!r}, initial=…)", self.initial))
+        object.__setattr__(self, "initial", finite_number(f"Target({self.name!r}, initial=…)", self.initial))
         if self.write is not None and not callable(self.write):
             raise InvalidArgument(Asked("Target", "write", repr(self.write)), "not callable", "Write write=my_function")
 
@@ -91,8 +92,10 @@ class Binding:
         return self.field.name if isinstance(self.field, Target) else self.field
 
     @property
-    def serialisable(self) -> bool:
-        return self.schedule.serialisable and not callable(self.groups)
+    def serializable(self) -> bool:
+        return self.schedule.serializable and not callable(self.groups)
+
+    serialisable = renamed_property("serialisable", "serializable")
 
     def __str__(self) -> str:
         place = "" if self.groups is None else f" @ {selector_text(self.groups)}"

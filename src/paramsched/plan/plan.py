@@ -11,9 +11,10 @@ from paramsched.errors import InvalidArgument, PlanError
 from paramsched.feedback.base import Guided, MetricRule
 from paramsched.plan.binding import Binding, ScheduleLike, Target, replace_schedule
 from paramsched.schedules import Schedule, chain, parse_own
-from paramsched.schedules._span import Span
 from paramsched.schedules.retimed import Chain
+from paramsched.schedules.span import Span
 from paramsched.time import Calendar, Duration, DurationLike
+from paramsched.user_warnings import renamed_property
 
 _MOST_CHAINS = 40
 
@@ -62,7 +63,7 @@ class Plan:
         object.__setattr__(self, "bindings", _normal(given))
         object.__setattr__(self, "horizon", length)
         object.__setattr__(self, "_written", tuple(dict.fromkeys(_place_of(binding) for binding in given)))
-        object.__setattr__(self, "_key", self._canonical() if self.serialisable else None)
+        object.__setattr__(self, "_key", self._canonical() if self.serializable else None)
 
     @staticmethod
     def of_text(text: str) -> "Plan":
@@ -107,9 +108,11 @@ class Plan:
         return tuple(sorted(self.bindings, key=lambda binding: places[_place_of(binding)]))
 
     @property
-    def serialisable(self) -> bool:
+    def serializable(self) -> bool:
         """Whether text says everything: no predicate, no function without a name."""
-        return all(binding.serialisable for binding in self.bindings)
+        return all(binding.serializable for binding in self.bindings)
+
+    serialisable = renamed_property("serialisable", "serializable")
 
     @property
     def fingerprint(self) -> str:

@@ -30,7 +30,7 @@ def number_of(plan: Plan, resolved: Plan) -> int:
     It is the plan's own where the plan says everything. Where a fact of the calendar went into its lengths it is that
     of the resolved plan, so that another `steps_per_epoch` is noticed by an optimizer's checkpoint too.
     """
-    if not plan.serialisable:
+    if not plan.serializable:
         return 0
     try:
         complete = plan.resolve(Calendar()).bindings == resolved.bindings

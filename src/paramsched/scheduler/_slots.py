@@ -14,7 +14,7 @@ from paramsched.fields import Field, base_of, label
 from paramsched.plan import Plan, bind
 from paramsched.scheduler._keys import COUNT, Group, base_key
 from paramsched.schedules import Schedule
-from paramsched.schedules._value import Value
+from paramsched.schedules.affine import Affine
 from paramsched.schedules.evaluation import columns, evaluate
 
 States = Mapping[MetricRule[Any], Any]
@@ -92,21 +92,21 @@ def values_of(schedule: Schedule, times: Any, base: float, states: States) -> Fl
 def values_at(slots: Iterable[Slot], t: int, states: States) -> list[float]:
     """Each slot's value at one update. What slots share is computed once: the columns of a schedule, not its bases."""
     times = np.array([t])
-    shared: dict[int, Value | None] = {}  # by identity: groups of one binding hold the same schedule
+    shared: dict[int, Affine | None] = {}  # by identity: groups of one binding hold the same schedule
     found = []
     for slot in slots:
         schedule = slot.schedule
         if id(schedule) not in shared:
             shared[id(schedule)] = _columns_at(schedule, times)
         value = shared[id(schedule)]
-        one = values_of(schedule, times, slot.base, states)[0] if value is None else value.at(slot.base)
+        one = values_of(schedule, times, slot.base, states)[0] if value is None else value.apply(slot.base)
         found.append(float(one))
     return found
 
 
-def _columns_at(schedule: Schedule, times: Any) -> Value | None:
+def _columns_at(schedule: Schedule, times: Any) -> Affine | None:
     """The columns at a single update as numbers; None where a base or a metric has its own way."""
     if not schedule.affine or schedule.metric_rules:
         return None
     value = columns(schedule, times)
-    return Value(*(None if c is None else float(np.broadcast_to(c, (1,))[0]) for c in (value.factor, value.offset)))
+    return Affine(*(None if c is None else float(np.broadcast_to(c, (1,))[0]) for c in (value.factor, value.offset)))

@@ -14,7 +14,7 @@ from paramsched.scheduler import _columns
 from paramsched.scheduler._columns import Foreign, Write
 from paramsched.scheduler._keys import Group
 from paramsched.scheduler._slots import Slot, States, values_of
-from paramsched.schedules._value import Value
+from paramsched.schedules.affine import Affine
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.evaluation import columns, quiet
 
@@ -59,7 +59,7 @@ class _Part:
         """The values for one base."""
         if not self.affine:
             return values_of(self.schedule, times, base, states)
-        return np.broadcast_to(columns(self.schedule, times).at(base), times.shape)
+        return np.broadcast_to(columns(self.schedule, times).apply(base), times.shape)
 
     @quiet
     def all(self, times: Any, states: States) -> Any:
@@ -67,7 +67,7 @@ class _Part:
         if self.affine:
             value = columns(self.schedule, times)
             pair = (c[:, None] if isinstance(c, np.ndarray) and c.ndim else c for c in (value.factor, value.offset))
-            return Value(*pair).at(self.bases)
+            return Affine(*pair).apply(self.bases)
         found = {base: values_of(self.schedule, times, base, states) for base in set(self.bases.tolist())}
         return np.stack([found[base] for base in self.bases.tolist()], axis=1)
 

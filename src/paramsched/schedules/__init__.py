@@ -7,15 +7,6 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from paramsched.schedules import rules as rules
-from paramsched.schedules._level import Absolute as Absolute
-from paramsched.schedules._level import Level as Level
-from paramsched.schedules._level import absolute as absolute
-from paramsched.schedules._parse import faults_in as faults_in
-from paramsched.schedules._parse import parse as parse
-from paramsched.schedules._parse import parse_own as parse_own
-from paramsched.schedules._parse import value_in as value_in
-from paramsched.schedules._text import SHAPES as SHAPES
-from paramsched.schedules._text import shape as shape
 from paramsched.schedules.anneal import Anneal as Anneal
 from paramsched.schedules.anneal import anneal as anneal
 from paramsched.schedules.anneal import cooldown as cooldown
@@ -34,6 +25,9 @@ from paramsched.schedules.from_function import register_function as register_fun
 from paramsched.schedules.inverse import inverse_sqrt as inverse_sqrt
 from paramsched.schedules.inverse import inverse_time as inverse_time
 from paramsched.schedules.inverse import power_law as power_law
+from paramsched.schedules.levels import Absolute as Absolute
+from paramsched.schedules.levels import Level as Level
+from paramsched.schedules.levels import absolute as absolute
 from paramsched.schedules.pointwise import clamp as clamp
 from paramsched.schedules.pointwise import maximum as maximum
 from paramsched.schedules.pointwise import minimum as minimum
@@ -45,12 +39,18 @@ from paramsched.schedules.recipes import slanted_triangular as slanted_triangula
 from paramsched.schedules.recipes import trapezoid as trapezoid
 from paramsched.schedules.recipes import wsd as wsd
 from paramsched.schedules.recurrence import recurrence as recurrence
+from paramsched.schedules.registry import SHAPES as SHAPES
+from paramsched.schedules.registry import shape as shape
 from paramsched.schedules.retimed import chain as chain
 from paramsched.schedules.retimed import every as every
 from paramsched.schedules.retimed import restarts as restarts
 from paramsched.schedules.retimed import shift as shift
 from paramsched.schedules.step import multistep as multistep
 from paramsched.schedules.step import step as step
+from paramsched.schedules.text.parsing import faults_in as faults_in
+from paramsched.schedules.text.parsing import parse as parse
+from paramsched.schedules.text.parsing import parse_own as parse_own
+from paramsched.schedules.text.parsing import value_in as value_in
 from paramsched.schedules.window import window as window
 
 for _module in iter_modules(__path__):

@@ -9,10 +9,11 @@ from paramsched import curves
 from paramsched._arrays import Array, Arrays
 from paramsched.curves import Curve, CurveLike
 from paramsched.errors import Asked, InvalidArgument, nearest
-from paramsched.schedules import _text
-from paramsched.schedules._level import Level, level_of, parts
-from paramsched.schedules._value import Value
+from paramsched.schedules.affine import Affine
 from paramsched.schedules.base import Schedule, curve_argument
+from paramsched.schedules.levels import Level, level_of, split_level
+from paramsched.schedules.registry import shape
+from paramsched.schedules.text.writing import write_call
 from paramsched.time import Duration, DurationLike
 
 _EXACT = 2**53
@@ -60,19 +61,19 @@ class Anneal(Schedule):
     def fills(self) -> bool:
         return self.over is None
 
-    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         k, whole = progress(self.index, t, cast(Duration, self.over).updates)
         return between(self.start, self.to, self.curve, k, whole, base, xp)
 
     def __str__(self) -> str:
         named = {"start": self.start, "to": self.to, "over": self.over, "curve": self.curve, "index": self.index}
         if self.over is not None and self.to == 1.0 and isinstance(self.start, float) and self.start < 1.0:
-            return _text.write_call("warmup", warmup, named)
+            return write_call("warmup", warmup, named)
         if self.curve == curves.linear:
-            return _text.write_call("linear", linear, named)
+            return write_call("linear", linear, named)
         if self.curve == curves.cosine:
-            return _text.write_call("cosine", cosine, named)
-        return _text.write_call("anneal", anneal, named)
+            return write_call("cosine", cosine, named)
+        return write_call("anneal", anneal, named)
 
 
 def progress(index: Index, t: Array, n: int) -> tuple[Array, int]:
@@ -89,7 +90,7 @@ def progress(index: Index, t: Array, n: int) -> tuple[Array, int]:
     return (k, whole) if whole > 0 and n > 0 else (t * 0 + 1, 1)
 
 
-def between(start: Level, to: Level, curve: Curve, k: Array, whole: float, base: Value, xp: Arrays) -> Value:
+def between(start: Level, to: Level, curve: Curve, k: Array, whole: float, base: Affine, xp: Arrays) -> Affine:
     """From `start` to `to` along `curve` at `u = k / whole`: exact at both ends, on a monotone curve never outside."""
     if xp.concrete and k.size:
         low, high = xp.bounds(k)
@@ -99,26 +100,26 @@ def between(start: Level, to: Level, curve: Curve, k: Array, whole: float, base:
     # Masked before the curve as well as after it: sqrt at 0 has no derivative, and 0 * inf is NaN.
     inside, done = (k > 0) & (k < whole), k >= whole
     u, rest = xp.where(inside, u, 0.5), xp.where(inside, rest, 0.5)
-    value = Value(None, None)
-    for first, last, relative in zip(parts(start), parts(to), (True, False), strict=True):
+    value = Affine(None, None)
+    for first, last, relative in zip(split_level(start), split_level(to), (True, False), strict=True):
         if first is not None or last is not None:
             own = (u.copy(), rest.copy()) if xp.concrete else (u, rest)  # it may write into them
             share = curve._rise(*own, xp) if _rises(first, last) else curve._fall(*own, xp)
             part = _lerp(first or 0.0, last or 0.0, curve, share, xp)
             part = xp.where(inside, part, xp.where(done, last or 0.0, first or 0.0))
-            value = value + (base.scaled(part) if relative else Value(None, part))
+            value = value + (base.scaled(part) if relative else Affine(None, part))
     return value
 
 
-def _inside(start: Level, to: Level, curve: Curve, k: Array, whole: float, base: Value, xp: Arrays) -> Value:
+def _inside(start: Level, to: Level, curve: Curve, k: Array, whole: float, base: Affine, xp: Arrays) -> Affine:
     """The same where every time is inside, in NumPy: nothing to mask, and no array that is not needed."""
-    (factor, fixed), (to_factor, to_fixed) = parts(start), parts(to)
+    (factor, fixed), (to_factor, to_fixed) = split_level(start), split_level(to)
     if factor is None and to_factor is None:
-        return Value(None, _moved(fixed, to_fixed, curve, k, whole, xp))
+        return Affine(None, _moved(fixed, to_fixed, curve, k, whole, xp))
     value = base.scaled(_moved(factor, to_factor, curve, k, whole, xp))
     if fixed is None and to_fixed is None:
         return value
-    return value + Value(None, _moved(fixed, to_fixed, curve, k, whole, xp))
+    return value + Affine(None, _moved(fixed, to_fixed, curve, k, whole, xp))
 
 
 def _moved(first: float | None, last: float | None, curve: Curve, k: Array, whole: float, xp: Arrays) -> Array:
@@ -165,7 +166,7 @@ def _lerp(first: float, last: float, curve: Curve, share: Array, xp: Arrays) -> 
     return xp.smaller(value, far) if far > near else xp.larger(value, far)
 
 
-@_text.shape
+@shape
 def anneal(
     start: Level = 1.0,
     to: Level = 0.0,
@@ -197,7 +198,7 @@ def anneal(
     return Anneal(start, to, None if over is None else Duration.of(over), curve_argument("anneal", curve), index)
 
 
-@_text.shape
+@shape
 def linear(start: Level = 1.0, to: Level = 0.0, over: DurationLike | None = None, index: Index = "t/n") -> Anneal:
     """`anneal` along a straight line: value(t) = start + (to - start) t / n.
 
@@ -209,7 +210,7 @@ def linear(start: Level = 1.0, to: Level = 0.0, over: DurationLike | None = None
     return anneal(start, to, over, curves.linear, index)
 
 
-@_text.shape
+@shape
 def cosine(start: Level = 1.0, to: Level = 0.0, over: DurationLike | None = None, index: Index = "t/n") -> Anneal:
     """`anneal` along half a cosine wave: value(t) = to + (start - to) (1 + cos(pi t / n)) / 2.
 
@@ -221,7 +222,7 @@ def cosine(start: Level = 1.0, to: Level = 0.0, over: DurationLike | None = None
     return anneal(start, to, over, curves.cosine, index)
 
 
-@_text.shape
+@shape
 def warmup(
     over: DurationLike,
     start: Level = 0.0,
@@ -244,7 +245,7 @@ def warmup(
     return anneal(start, to, over, curve, index)
 
 
-@_text.shape
+@shape
 def cooldown(over: DurationLike, to: Level = 0.0, curve: CurveLike = curves.linear, index: Index = "t/n") -> Anneal:
     """The last descent of a run: `anneal` from 1, the base itself, to `to`.
 

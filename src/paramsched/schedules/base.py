@@ -11,18 +11,17 @@ from typing import Any, ClassVar, overload
 
 from paramsched import curves
 from paramsched._arrays import Array, Arrays, Floats
-from paramsched._data import equal, hashed, names_of
+from paramsched._frozen_values import equal_fields, field_names, hash_of_fields
 from paramsched.curves import Curve, CurveLike, curve_of
 from paramsched.errors import Asked, InvalidArgument, Unresolved, shown
-from paramsched.schedules import _text
-from paramsched.schedules._level import Absolute
-from paramsched.schedules._span import Span
-from paramsched.schedules._value import Value
+from paramsched.schedules.affine import Affine
 from paramsched.schedules.evaluation import value_at
+from paramsched.schedules.levels import Absolute
+from paramsched.schedules.registry import SHAPES, combine_operands, has_shape
+from paramsched.schedules.span import Span
+from paramsched.schedules.text.writing import CALL, call_text, short_line
 from paramsched.time import Duration
-
-PERIOD = {"role": "period"}
-"""Metadata of a Duration field that repeats, and therefore is rounded wherever it begins alike."""
+from paramsched.user_warnings import renamed_property
 
 MOST_DEPTH = 100
 """Of schedules in each other: whatever is built is evaluated, printed, copied and saved, and no stack runs out."""
@@ -37,14 +36,14 @@ class Schedule(ABC):
     schedule holds its final value exactly. A schedule *fills* (takes the time it is given), *has a length*, or is
     *open*.
 
-    A shape is a frozen dataclass that says its value (`_at`), its length, and where its formula changes (`_bends`).
-    Everything else follows: a field that is a Duration is a time counted from the begin of the stage (or a period, with
-    `PERIOD`), a field that is a Schedule is a part.
+    A shape is a frozen dataclass that says its value (`_at`), its length, and where its formula changes
+    (`_inner_breakpoints`). Everything else follows: a field that is a Duration is a time counted from the begin of the
+    stage (or a period, with `PERIOD`), a field that is a Schedule is a part.
     """
 
     # jax.jit(schedule) keeps a weak reference; the dict holds what was found out once, and is no part of the value.
     __slots__ = ("__dict__", "__weakref__")
-    _precedence: ClassVar[int] = _text.CALL
+    _precedence: ClassVar[int] = CALL
 
     @overload
     def __call__(self, t: float, base: float = 1.0) -> float: ...
@@ -72,7 +71,7 @@ class Schedule(ABC):
         return value_at(self, t, base)
 
     @abstractmethod
-    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         """The value at `t` (0 or more, never checked), as an affine function of `base`."""
 
     @property
@@ -106,12 +105,14 @@ class Schedule(ABC):
         return any(isinstance(leaf, Absolute) for leaf in _leaves(self)) or any(p.has_absolute for p in self.parts())
 
     @property
-    def serialisable(self) -> bool:
+    def serializable(self) -> bool:
         """Whether the line of text says everything: no user's function without a name, no class without a shape."""
-        if type(self).__str__ is Schedule.__str__ and not _text.has_shape(self):
+        if type(self).__str__ is Schedule.__str__ and not has_shape(self):
             return False
-        known = all(leaf.serialisable for leaf in _leaves(self) if isinstance(leaf, Curve))
-        return known and all(part.serialisable for part in self.parts())
+        known = all(leaf.serializable for leaf in _leaves(self) if isinstance(leaf, Curve))
+        return known and all(part.serializable for part in self.parts())
+
+    serialisable = renamed_property("serialisable", "serializable")
 
     @property
     def is_resolved(self) -> bool:
@@ -155,19 +156,19 @@ class Schedule(ABC):
         end = length.updates if until is None and length is not None else until
         assert end is not None
         last = end if length is None else min(end, length.updates)
-        found = {0, last, *islice((int(b) for b in self._bends(end) if 0 <= b <= end), _MOST_POINTS)}
+        found = {0, last, *islice((int(b) for b in self._inner_breakpoints(end) if 0 <= b <= end), _MOST_POINTS)}
         if len(found) >= _MOST_POINTS:
-            asked = f"({_text.short_line(self)}).breakpoints(until={end})"
+            asked = f"({short_line(self)}).breakpoints(until={end})"
             raise InvalidArgument(asked, f"more than {_MOST_POINTS} points", "Write .breakpoints(until=10_000)")
         return tuple(sorted(found))
 
-    def _bends(self, until: int) -> Iterable[int]:
+    def _inner_breakpoints(self, until: int) -> Iterable[int]:
         """Times up to `until` at which the formula changes, in any order; 0 and the end need not be among them."""
         return ()
 
-    def _changes(self, until: int) -> Iterator[int]:
-        """`_bends`, and the end, which inside another schedule is a change like any other."""
-        yield from self._bends(until)
+    def _breakpoints_and_end(self, until: int) -> Iterator[int]:
+        """`_inner_breakpoints`, and the end, which inside another schedule is a change like any other."""
+        yield from self._inner_breakpoints(until)
         if self.length is not None:
             yield self.length.updates
 
@@ -181,7 +182,7 @@ class Schedule(ABC):
         length = self.length
         return None if length is None else length.updates
 
-    def _measure(self, span: Span) -> Fraction | None:
+    def _exact_length(self, span: Span) -> Fraction | None:
         """The length in updates, exact; None where it fills or is open."""
         length = self.length
         return None if length is None else span.exact(length)
@@ -216,26 +217,26 @@ class Schedule(ABC):
 
     def __str__(self) -> str:
         """The one-line text; `ps.parse` reads it back."""
-        return _text.call(self)
+        return call_text(self)
 
     def __eq__(self, other: object) -> bool:
-        return equal(self, other)
+        return equal_fields(self, other)
 
     def __hash__(self) -> int:
-        return hashed(self)
+        return hash_of_fields(self)
 
     def __repr__(self) -> str:
         return str(self)
 
 
 def _combined(name: str, *operands: object) -> Schedule:
-    made: Schedule = _text.combine(name, *operands)  # or NotImplemented, which Python takes from an operator
+    made: Schedule = combine_operands(name, *operands)  # or NotImplemented, which Python takes from an operator
     return made
 
 
 def _leaves(schedule: Schedule) -> Iterator[object]:
     """The values of a schedule's fields, tuples opened."""
-    for name, _ in names_of(type(schedule)):
+    for name, _ in field_names(type(schedule)):
         value = getattr(schedule, name)
         if isinstance(value, tuple):
             for item in value:
@@ -304,12 +305,10 @@ def schedule_of(value: object, asked: str | Callable[[], str]) -> Schedule:
             )
         if value.depth >= MOST_DEPTH:
             found = f"schedules nested more than {MOST_DEPTH} deep"
-            raise InvalidArgument(
-                _text.short_line(value), found, "Add up what is nested: shift(s, 2) for two shifts by 1"
-            )
+            raise InvalidArgument(short_line(value), found, "Add up what is nested: shift(s, 2) for two shifts by 1")
         return value
     if isinstance(value, Real) and not isinstance(value, bool):
-        level: Schedule = _text.SHAPES["constant"](value)
+        level: Schedule = SHAPES["constant"](value)
         return level
     raise InvalidArgument(
         asked() if callable(asked) else asked,

@@ -5,10 +5,10 @@ from typing import final
 
 from paramsched._arrays import Array, Arrays
 from paramsched.errors import Asked
-from paramsched.schedules import _text
-from paramsched.schedules._level import Level, level_of, parts
-from paramsched.schedules._value import Value
+from paramsched.schedules.affine import Affine
 from paramsched.schedules.base import Schedule
+from paramsched.schedules.levels import Level, level_of, split_level
+from paramsched.schedules.registry import shape
 from paramsched.time import Duration, DurationLike
 
 
@@ -30,12 +30,12 @@ class Constant(Schedule):
     def _held_from(self) -> int:
         return 0
 
-    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
-        factor, fixed = parts(self.value)
-        return base.scaled(factor) if factor is not None else Value(None, fixed)
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+        factor, fixed = split_level(self.value)
+        return base.scaled(factor) if factor is not None else Affine(None, fixed)
 
 
-@_text.shape
+@shape
 def constant(value: Level = 1.0, over: DurationLike | None = None) -> Constant:
     """Hold one level: value(t) = value.
 

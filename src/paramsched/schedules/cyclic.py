@@ -9,12 +9,14 @@ import numpy as np
 
 from paramsched import curves
 from paramsched._arrays import Array, Arrays, Integers
+from paramsched._number_checks import finite_number, positive_number
 from paramsched.errors import Asked, InvalidArgument, nearest
-from paramsched.schedules import _text
-from paramsched.schedules._level import Level, finite, level_of, parts, positive
-from paramsched.schedules._value import Value, multiplied
+from paramsched.schedules.affine import Affine, zero_safe_product
 from paramsched.schedules.anneal import between
-from paramsched.schedules.base import PERIOD, Schedule
+from paramsched.schedules.base import Schedule
+from paramsched.schedules.lengths import PERIOD, require_some_length
+from paramsched.schedules.levels import Level, level_of, split_level
+from paramsched.schedules.registry import shape
 from paramsched.time import Duration, DurationLike
 
 Mode: TypeAlias = Literal["triangular", "triangular2", "exp_range"]
@@ -39,9 +41,9 @@ class Cyclic(Schedule):
     def __post_init__(self) -> None:
         object.__setattr__(self, "start", level_of(Asked("cyclic", "start"), self.start))
         object.__setattr__(self, "to", level_of(Asked("cyclic", "to"), self.to))
-        object.__setattr__(self, "gamma", positive(Asked("cyclic", "gamma"), self.gamma))
-        _text.above_zero(Asked("cyclic", "up"), self.up)
-        _text.above_zero(Asked("cyclic", "down"), self.down)
+        object.__setattr__(self, "gamma", positive_number(Asked("cyclic", "gamma"), self.gamma))
+        require_some_length(Asked("cyclic", "up"), self.up)
+        require_some_length(Asked("cyclic", "down"), self.down)
         if self.mode not in get_args(Mode):
             found = f"no mode; {nearest(str(self.mode), get_args(Mode))}"
             raise InvalidArgument(Asked("cyclic", "mode", repr(self.mode)), found, 'Write mode="triangular"').suggest(
@@ -58,7 +60,7 @@ class Cyclic(Schedule):
     def length(self) -> None:
         return None
 
-    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         up, down = self.up.updates, self.down.updates
         cycle = xp.periods(t, up + down)
         at = t - cycle * (up + down)
@@ -66,23 +68,23 @@ class Cyclic(Schedule):
         if self.mode == "triangular2":
             height = height * 0.5 ** xp.floating(cycle)
         elif self.mode == "exp_range":
-            height = multiplied(height, self.gamma ** xp.floating(t))
+            height = zero_safe_product(height, self.gamma ** xp.floating(t))
         if self.mode == "exp_range" and self.gamma > 1:  # beyond `to`: growth is not cut off
             return _along(self.start, self.to, height, base)
         return between(self.start, self.to, curves.linear, height, 1, base, xp)
 
-    def _bends(self, until: int) -> Iterable[int]:
+    def _inner_breakpoints(self, until: int) -> Iterable[int]:
         up, cycle = self.up.updates, self.up.updates + self.down.updates
         return (b for begin in range(0, until + 1, cycle) for b in (begin, begin + up))
 
 
-def _along(start: Level, to: Level, height: Array, base: Value) -> Value:
-    (factor, fixed), (last, end) = parts(start), parts(to)
-    value = Value(None, None)
+def _along(start: Level, to: Level, height: Array, base: Affine) -> Affine:
+    (factor, fixed), (last, end) = split_level(start), split_level(to)
+    value = Affine(None, None)
     if factor is not None or last is not None:
-        value = base.scaled((factor or 0.0) + multiplied((last or 0.0) - (factor or 0.0), height))
+        value = base.scaled((factor or 0.0) + zero_safe_product((last or 0.0) - (factor or 0.0), height))
     if fixed is not None or end is not None:
-        value = value + Value(None, (fixed or 0.0) + multiplied((end or 0.0) - (fixed or 0.0), height))
+        value = value + Affine(None, (fixed or 0.0) + zero_safe_product((end or 0.0) - (fixed or 0.0), height))
     return value
 
 
@@ -97,8 +99,8 @@ class CosineRestarts(Schedule):
     gamma: float
 
     def __post_init__(self) -> None:
-        _text.above_zero(Asked("cosine_restarts", "first"), self.first)
-        mult = finite(Asked("cosine_restarts", "mult"), self.mult)
+        require_some_length(Asked("cosine_restarts", "first"), self.first)
+        mult = finite_number(Asked("cosine_restarts", "mult"), self.mult)
         if mult < 1:
             raise InvalidArgument(
                 Asked("cosine_restarts", "mult", repr(self.mult)), "cycles would vanish", "Write mult=1 or more"
@@ -111,13 +113,13 @@ class CosineRestarts(Schedule):
             ).suggest(1.0)
         object.__setattr__(self, "mult", mult)
         object.__setattr__(self, "to", level_of(Asked("cosine_restarts", "to"), self.to))
-        object.__setattr__(self, "gamma", positive(Asked("cosine_restarts", "gamma"), self.gamma))
+        object.__setattr__(self, "gamma", positive_number(Asked("cosine_restarts", "gamma"), self.gamma))
 
     @property
     def length(self) -> None:
         return None
 
-    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         if self.mult == 1:
             size = self.first.updates
             cycle = xp.periods(t, size)
@@ -129,12 +131,12 @@ class CosineRestarts(Schedule):
             u = xp.floating(t - xp.take(begins, cycle)) / xp.take(sizes, cycle)
         height = self.gamma ** xp.floating(cycle)
         fall = curves.cosine._fall(u, 1.0 - u, xp)
-        to, fixed = parts(self.to)
+        to, fixed = split_level(self.to)
         factor = height * fall if to is None else (height - to) * fall + to
         value = base.scaled(xp.where(u == 0, height, factor))
-        return value if fixed is None else value + Value(None, fixed * (1.0 - fall))
+        return value if fixed is None else value + Affine(None, fixed * (1.0 - fall))
 
-    def _bends(self, until: int) -> Iterable[int]:
+    def _inner_breakpoints(self, until: int) -> Iterable[int]:
         if self.mult == 1:
             return range(0, until + 1, self.first.updates)
         begins, _ = _cycles(self.first.updates, self.mult)
@@ -152,7 +154,7 @@ def _cycles(first: int, mult: float) -> tuple[Integers, Integers]:
     return np.array(begins), np.array(sizes)
 
 
-@_text.shape
+@shape
 def cyclic(
     up: DurationLike,
     down: DurationLike | None = None,
@@ -182,7 +184,7 @@ def cyclic(
     return Cyclic(Duration.of(up), Duration.of(up if down is None else down), start, to, mode, gamma)
 
 
-@_text.shape
+@shape
 def cosine_restarts(first: DurationLike, mult: float = 1.0, to: Level = 0.0, gamma: float = 1.0) -> CosineRestarts:
     """Cosine descents that begin again: cycle i has length first * mult ** i and begins at gamma ** i.
 

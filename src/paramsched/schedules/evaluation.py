@@ -8,7 +8,7 @@ import numpy as np
 
 from paramsched._arrays import NUMPY, Array, Arrays, Floats, arrays_of, is_numpy
 from paramsched.errors import InvalidTime
-from paramsched.schedules._value import BASE, Value
+from paramsched.schedules.affine import BASE, Affine
 from paramsched.schedules.times import INSTEAD_OF_TIME, LONGEST, checked_base, checked_times
 
 _PIECE = 49152  # updates evaluated at once: temporaries stay in the cache (benchmarks/test_curve.py)
@@ -23,7 +23,7 @@ class Formula(Protocol):
 
     @property
     def affine(self) -> bool: ...
-    def _at(self, t: Array, base: Value, xp: Arrays) -> Value: ...
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine: ...
     def _seams(self) -> Iterable[int]: ...
 
 
@@ -76,23 +76,25 @@ def _cuts(schedule: Formula, times: Array) -> list[int]:
 
 
 @quiet
-def columns(schedule: Formula, times: Array) -> Value:
+def columns(schedule: Formula, times: Array) -> Affine:
     """The two columns of an affine schedule at NumPy times, not yet applied to a base."""
     return schedule._at(times, BASE, NUMPY)
 
 
 def _write_piece(schedule: Formula, times: Array, base: float, xp: Arrays, out: Floats, *, affine: bool) -> None:
     """The values of a piece into an array; its own arrays are free again for the next piece, still in the cache."""
-    value = schedule._at(times, BASE, xp) if affine else Value(None, None)
+    value = schedule._at(times, BASE, xp) if affine else Affine(None, None)
     if value.offset is None and base and isinstance(value.factor, np.ndarray):
         np.multiply(value.factor, base, out=out)  # as `Value.at` does, without an array between
     else:
-        out[:] = value.at(base) if affine else _values_of_piece(schedule, times, base, xp, affine=affine)
+        out[:] = value.apply(base) if affine else _values_of_piece(schedule, times, base, xp, affine=affine)
 
 
 def _values_of_piece(schedule: Formula, times: Array, base: float, xp: Arrays, *, affine: bool) -> Floats:
     """The values at a few times, in an array of their own."""
-    values = schedule._at(times, BASE, xp).at(base) if affine else schedule._at(times, Value(None, base), xp).alone()
+    values = (
+        schedule._at(times, BASE, xp).apply(base) if affine else schedule._at(times, Affine(None, base), xp).constant()
+    )
     if isinstance(values, np.ndarray) and values.shape == times.shape:
         return values
     return np.full(times.shape, values)
@@ -104,11 +106,11 @@ def _for_many_bases(schedule: Formula, times: Array, bases: Array) -> Floats:
     shape = np.broadcast_shapes(times.shape, bases.shape)
     if schedule.affine:
         value = columns(schedule, times.reshape(-1))
-        shaped = Value(*(_shaped(column, times.shape, NUMPY) for column in (value.factor, value.offset)))
-        return np.array(np.broadcast_to(shaped.at(bases), shape))
+        shaped = Affine(*(_shaped(column, times.shape, NUMPY) for column in (value.factor, value.offset)))
+        return np.array(np.broadcast_to(shaped.apply(bases), shape))
     many_times = np.array(np.broadcast_to(times, shape)).reshape(-1)
     many_bases = np.array(np.broadcast_to(bases, shape)).reshape(-1)
-    values = schedule._at(many_times, Value(None, many_bases), NUMPY).alone()
+    values = schedule._at(many_times, Affine(None, many_bases), NUMPY).constant()
     return np.array(np.broadcast_to(values, many_times.shape)).reshape(shape)
 
 
@@ -127,13 +129,13 @@ def _with_array_api(schedule: Formula, t: Array, base: Array, xp: Arrays) -> Arr
     wide = float(base) if isinstance(base, (int, float)) else xp.floating(base)
     if known and schedule.affine:  # only base is foreign: the columns come from the one evaluator
         value = columns(schedule, times.reshape(-1))
-        values = Value(*(_shaped(column, times.shape, xp) for column in (value.factor, value.offset))).at(wide)
+        values = Affine(*(_shaped(column, times.shape, xp) for column in (value.factor, value.offset))).apply(wide)
     elif schedule.affine:
-        values = schedule._at(xp.clock(times), BASE, xp).at(wide)
+        values = schedule._at(xp.clock(times), BASE, xp).apply(wide)
     else:
         whole = known and times.dtype.kind == "i" and not (times.size and times.max() > xp.far)
         times = xp.clock(times if not known else xp.whole(times) if whole else xp.floating(times))
-        values = schedule._at(times, Value(None, wide), xp).alone()
+        values = schedule._at(times, Affine(None, wide), xp).constant()
     return _in_dtype_of_base(xp.xp.broadcast_to(xp.lift(values), shape), base, xp)
 
 

@@ -4,11 +4,12 @@ from dataclasses import dataclass, field
 from typing import final
 
 from paramsched._arrays import Array, Arrays
+from paramsched._number_checks import positive_number
 from paramsched.errors import Asked
-from paramsched.schedules import _text
-from paramsched.schedules._level import positive
-from paramsched.schedules._value import Value
-from paramsched.schedules.base import PERIOD, Schedule
+from paramsched.schedules.affine import Affine
+from paramsched.schedules.base import Schedule
+from paramsched.schedules.lengths import PERIOD, require_some_length
+from paramsched.schedules.registry import shape
 from paramsched.time import Duration, DurationLike
 
 
@@ -21,19 +22,19 @@ class Exponential(Schedule):
     per: Duration = field(metadata=PERIOD)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "gamma", positive(Asked("exponential", "gamma"), self.gamma))
-        _text.above_zero(Asked("exponential", "per"), self.per)
+        object.__setattr__(self, "gamma", positive_number(Asked("exponential", "gamma"), self.gamma))
+        require_some_length(Asked("exponential", "per"), self.per)
 
     @property
     def length(self) -> None:  # never ends: it takes the time it is given
         return None
 
-    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         # A power of t, not a running product: any t costs the same, and nothing drifts.
         return base.scaled(self.gamma ** (xp.floating(t) / self.per.updates))
 
 
-@_text.shape
+@shape
 def exponential(gamma: float, per: DurationLike = 1) -> Exponential:
     """Multiply by `gamma` once every `per`, smoothly in between: value(t) = base * gamma ** (t / per).
 

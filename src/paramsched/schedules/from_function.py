@@ -8,9 +8,9 @@ import numpy as np
 
 from paramsched._arrays import Array, Arrays
 from paramsched.errors import InvalidArgument, nearest
-from paramsched.schedules import _text
-from paramsched.schedules._value import Value
+from paramsched.schedules.affine import Affine
 from paramsched.schedules.base import Schedule
+from paramsched.schedules.registry import shape
 
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {}
 """Functions of time that were given a name; the table belongs to the process, like that of shapes."""
@@ -29,10 +29,10 @@ class FromFunction(Schedule):
         return None
 
     @property
-    def serialisable(self) -> bool:
+    def serializable(self) -> bool:
         return self.name is not None
 
-    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         if xp.concrete:  # one by one: a function written for a number gives the same values for an array of them
             return base.scaled(np.array([float(self.function(number)) for number in t.tolist()]))
         return base.scaled(self.function(xp.floating(t)))  # torch divides integers in float32
@@ -41,7 +41,7 @@ class FromFunction(Schedule):
         return f'from_function("{self.name}")' if self.name is not None else f"from_function({self.function!r})"
 
 
-@_text.shape
+@shape
 def from_function(function: Callable[[Any], Any] | str) -> FromFunction:
     """A schedule from a function of time: value(t) = base * function(t).
 

@@ -4,11 +4,13 @@ from dataclasses import dataclass, field
 from typing import final
 
 from paramsched._arrays import Array, Arrays
+from paramsched._number_checks import positive_number
 from paramsched.errors import Asked
-from paramsched.schedules import _text
-from paramsched.schedules._level import positive
-from paramsched.schedules._value import Value
-from paramsched.schedules.base import PERIOD, Schedule
+from paramsched.schedules.affine import Affine
+from paramsched.schedules.base import Schedule
+from paramsched.schedules.lengths import PERIOD, require_some_length
+from paramsched.schedules.registry import shape
+from paramsched.schedules.text.writing import call_text, write_call
 from paramsched.time import Duration, DurationLike
 
 
@@ -21,14 +23,14 @@ class PowerLaw(Schedule):
     timescale: Duration = field(metadata=PERIOD)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "exponent", positive(Asked("power_law", "exponent"), self.exponent))
-        _text.above_zero(Asked("power_law", "timescale"), self.timescale)
+        object.__setattr__(self, "exponent", positive_number(Asked("power_law", "exponent"), self.exponent))
+        require_some_length(Asked("power_law", "timescale"), self.timescale)
 
     @property
     def length(self) -> None:
         return None
 
-    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         grown = 1.0 + xp.floating(t) / self.timescale.updates
         if self.exponent == 0.5:  # a square root is exact where a power is not
             return base.scaled(1.0 / xp.xp.sqrt(grown))
@@ -36,8 +38,8 @@ class PowerLaw(Schedule):
 
     def __str__(self) -> str:
         if self.exponent == 0.5:
-            return _text.write_call("inverse_sqrt", inverse_sqrt, {"timescale": self.timescale})
-        return _text.call(self)
+            return write_call("inverse_sqrt", inverse_sqrt, {"timescale": self.timescale})
+        return call_text(self)
 
 
 @final
@@ -49,18 +51,18 @@ class InverseTime(Schedule):
     per: Duration = field(metadata=PERIOD)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "gamma", positive(Asked("inverse_time", "gamma"), self.gamma))
-        _text.above_zero(Asked("inverse_time", "per"), self.per)
+        object.__setattr__(self, "gamma", positive_number(Asked("inverse_time", "gamma"), self.gamma))
+        require_some_length(Asked("inverse_time", "per"), self.per)
 
     @property
     def length(self) -> None:
         return None
 
-    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         return base.scaled(1.0 / (1.0 + xp.floating(t) / self.per.updates * self.gamma))
 
 
-@_text.shape
+@shape
 def power_law(exponent: float, timescale: DurationLike) -> PowerLaw:
     """Fall as a power of time: value(t) = base * (1 + t / timescale) ** -exponent.
 
@@ -79,7 +81,7 @@ def power_law(exponent: float, timescale: DurationLike) -> PowerLaw:
     return PowerLaw(exponent, Duration.of(timescale))
 
 
-@_text.shape
+@shape
 def inverse_sqrt(timescale: DurationLike) -> PowerLaw:
     """Fall as the inverse square root: value(t) = base / sqrt(1 + t / timescale).
 
@@ -97,11 +99,11 @@ def inverse_sqrt(timescale: DurationLike) -> PowerLaw:
     0.5
     """
     length = Duration.of(timescale)
-    _text.above_zero(Asked("inverse_sqrt", "timescale"), length)
+    require_some_length(Asked("inverse_sqrt", "timescale"), length)
     return power_law(0.5, length)
 
 
-@_text.shape
+@shape
 def inverse_time(gamma: float, per: DurationLike = 1) -> InverseTime:
     """Fall as the inverse of time: value(t) = base / (1 + gamma * t / per).
 

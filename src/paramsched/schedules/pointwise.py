@@ -10,13 +10,14 @@ import numpy as np
 
 from paramsched._arrays import Array, Arrays
 from paramsched.errors import Asked, InvalidArgument, Unresolved
-from paramsched.schedules import _text
-from paramsched.schedules._around import Around
-from paramsched.schedules._level import Absolute, Level, level_of, parts
-from paramsched.schedules._span import Span
-from paramsched.schedules._value import ONE, Value
+from paramsched.schedules.affine import ONE, Affine
 from paramsched.schedules.base import Schedule, schedule_of
 from paramsched.schedules.constant import Constant
+from paramsched.schedules.levels import Absolute, Level, level_of, split_level
+from paramsched.schedules.one_operand import OneOperand
+from paramsched.schedules.registry import operator_builder, shape
+from paramsched.schedules.span import Span
+from paramsched.schedules.text.writing import NEGATIVE, PRODUCT, SUM, in_brackets
 from paramsched.time import Duration
 
 
@@ -53,13 +54,13 @@ class Pointwise(Schedule, ABC):
         ends = [operand._held_from() for operand in self.operands]
         return None if None in ends else max(end for end in ends if end is not None)
 
-    def _measure(self, span: Span) -> Fraction | None:
-        measures = [operand._measure(span) for operand in self.operands]
+    def _exact_length(self, span: Span) -> Fraction | None:
+        measures = [operand._exact_length(span) for operand in self.operands]
         return None if self.fills else max((m for m in measures if m is not None), default=None)
 
-    def _bends(self, until: int) -> Iterable[int]:
+    def _inner_breakpoints(self, until: int) -> Iterable[int]:
         for operand in self.operands:
-            yield from operand._changes(until)
+            yield from operand._breakpoints_and_end(until)
 
 
 @final
@@ -68,7 +69,7 @@ class Product(Pointwise):
     """value(t) = a(t) * b(t) * …; the operand with an absolute level receives base, the others are evaluated at 1."""
 
     operands: tuple[Schedule, ...]
-    _precedence = _text.PRODUCT
+    _precedence = PRODUCT
 
     def __post_init__(self) -> None:
         fixed = [operand for operand in self.operands if operand.has_absolute]
@@ -82,19 +83,19 @@ class Product(Pointwise):
                 f"Write {lower}",
             )
 
-    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         main = next((operand for operand in self.operands if operand.has_absolute), self.operands[0])
         value = main._at(t, base, xp)
         for operand in self.operands:
             if operand is not main:
-                value = value.scaled(operand._at(t, ONE, xp).alone())
+                value = value.scaled(operand._at(t, ONE, xp).constant())
         return value
 
     def __str__(self) -> str:
         first, *rest = self.operands
         negative = first == Constant(-1.0, None)
         shown = rest if negative else self.operands
-        return ("-" if negative else "") + " * ".join(_text.bracketed(part, _text.NEGATIVE) for part in shown)
+        return ("-" if negative else "") + " * ".join(in_brackets(part, NEGATIVE) for part in shown)
 
 
 @final
@@ -103,18 +104,18 @@ class Sum(Pointwise):
     """value(t) = a(t) + b(t) + …, each from the same base."""
 
     operands: tuple[Schedule, ...]
-    _precedence = _text.SUM
+    _precedence = SUM
 
-    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         value = self.operands[0]._at(t, base, xp)
         for operand in self.operands[1:]:
             value = value + operand._at(t, base, xp)
         return value
 
     def __str__(self) -> str:
-        text = _text.bracketed(self.operands[0], _text.PRODUCT)
+        text = in_brackets(self.operands[0], PRODUCT)
         for operand in self.operands[1:]:
-            shown = _text.bracketed(operand, _text.PRODUCT)
+            shown = in_brackets(operand, PRODUCT)
             text += f" - {shown[1:]}" if shown.startswith("-") else f" + {shown}"
         return text
 
@@ -130,7 +131,7 @@ class Minimum(Pointwise):
     def affine(self) -> bool:
         return False
 
-    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         return _fold(xp.smaller, self.operands, t, base, xp)
 
 
@@ -145,13 +146,13 @@ class Maximum(Pointwise):
     def affine(self) -> bool:
         return False
 
-    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         return _fold(xp.larger, self.operands, t, base, xp)
 
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Clamp(Around):
+class Clamp(OneOperand):
     """value(t) = the schedule's value, not below `low` and not above `high`."""
 
     schedule: Schedule
@@ -163,7 +164,7 @@ class Clamp(Around):
             level = getattr(self, name)
             if level is not None:
                 object.__setattr__(self, name, level_of(Asked("clamp", name), level))
-        low, high = ((None, None) if level is None else parts(level) for level in (self.low, self.high))
+        low, high = ((None, None) if level is None else split_level(level) for level in (self.low, self.high))
         if any(a is not None and b is not None and a > b for a, b in zip(low, high, strict=True)):
             raise InvalidArgument(
                 Asked("clamp", "low", f"{self.low}, high={self.high}"),
@@ -175,29 +176,29 @@ class Clamp(Around):
     def affine(self) -> bool:
         return False
 
-    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
-        value = self.schedule._at(t, base, xp).alone()
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+        value = self.schedule._at(t, base, xp).constant()
         if self.low is not None:
             value = xp.larger(value, _bound(self.low, base))
         if self.high is not None:
             value = xp.smaller(value, _bound(self.high, base))
-        return Value(None, value)
+        return Affine(None, value)
 
 
-def _bound(level: Level, base: Value) -> Array:
-    return level.value if isinstance(level, Absolute) else base.alone() * level
+def _bound(level: Level, base: Affine) -> Array:
+    return level.value if isinstance(level, Absolute) else base.constant() * level
 
 
 def _fold(
-    choose: Callable[[Array, Array], Array], operands: tuple[Schedule, ...], t: Array, base: Value, xp: Arrays
-) -> Value:
-    value = operands[0]._at(t, base, xp).alone()
+    choose: Callable[[Array, Array], Array], operands: tuple[Schedule, ...], t: Array, base: Affine, xp: Arrays
+) -> Affine:
+    value = operands[0]._at(t, base, xp).constant()
     for operand in operands[1:]:
-        value = choose(value, operand._at(t, base, xp).alone())
-    return Value(None, value)
+        value = choose(value, operand._at(t, base, xp).constant())
+    return Affine(None, value)
 
 
-@_text.operator("product")
+@operator_builder("product")
 def product(left: Any, right: Any) -> Any:
     """What `a * b` makes."""
     if isinstance(right, Schedule) and right.metric_rules:
@@ -206,32 +207,32 @@ def product(left: Any, right: Any) -> Any:
     return NotImplemented if operands is None else Product(operands)
 
 
-@_text.operator("products")
+@operator_builder("products")
 def products(*operands: Schedule | float) -> Schedule:
     """What `a * b * c * …` makes, at once: one after the other costs the square of how many there are."""
     return Product(_operands(Product, *operands) or ())
 
 
-@_text.operator("sums")
+@operator_builder("sums")
 def totals(*operands: Schedule | float) -> Schedule:
     """What `a + b + c + …` makes, at once."""
     return Sum(_operands(Sum, *operands) or ())
 
 
-@_text.operator("sum")
+@operator_builder("sum")
 def total(left: Any, right: Any) -> Any:
     """What `a + b` makes."""
     operands = _operands(Sum, left, right)
     return NotImplemented if operands is None else Sum(operands)
 
 
-@_text.operator("difference")
+@operator_builder("difference")
 def difference(left: Any, right: Any) -> Any:
     """What `a - b` makes."""
     return total(left, negative(schedule_of(right, lambda: f"{left} - {right}")))
 
 
-@_text.operator("negative")
+@operator_builder("negative")
 def negative(schedule: Schedule) -> Schedule:
     """What `-a` makes."""
     # No simplification, not even of two signs: the text of a product says each of its factors, and has to read back.
@@ -249,7 +250,7 @@ def _operands(kind: type[Product] | type[Sum], *given: Any) -> tuple[Schedule, .
     return tuple(operands)
 
 
-@_text.shape
+@shape
 def minimum(*operands: Schedule) -> Minimum:
     """The smallest of several schedules, pointwise: value(t) = min(a(t), b(t), …).
 
@@ -267,7 +268,7 @@ def minimum(*operands: Schedule) -> Minimum:
     return Minimum(_several("minimum", operands))
 
 
-@_text.shape
+@shape
 def maximum(*operands: Schedule) -> Maximum:
     """The largest of several schedules, pointwise: value(t) = max(a(t), b(t), …).
 
@@ -285,7 +286,7 @@ def maximum(*operands: Schedule) -> Maximum:
     return Maximum(_several("maximum", operands))
 
 
-@_text.shape
+@shape
 def clamp(schedule: Schedule, low: Level | None = None, high: Level | None = None) -> Clamp:
     """A schedule cut at two levels: value(t) = min(max(schedule(t), low), high).
 

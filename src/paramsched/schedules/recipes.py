@@ -5,19 +5,21 @@ from itertools import pairwise
 from typing import Any
 
 from paramsched import curves
+from paramsched._number_checks import positive_number
 from paramsched.curves import CurveLike
 from paramsched.errors import Asked, InvalidArgument
-from paramsched.schedules import _text
-from paramsched.schedules._level import Absolute, Level, positive
 from paramsched.schedules.anneal import Index, anneal, cooldown, linear, warmup
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.constant import constant
 from paramsched.schedules.inverse import inverse_sqrt
+from paramsched.schedules.lengths import require_some_length
+from paramsched.schedules.levels import Absolute, Level
+from paramsched.schedules.registry import shape
 from paramsched.schedules.sequence import sequence
 from paramsched.time import Duration, DurationLike
 
 
-@_text.shape
+@shape
 def polynomial(
     power: float = 1.0,
     start: Level = 1.0,
@@ -35,7 +37,7 @@ def polynomial(
     return anneal(start, to, over, curves.linear if power == 1 else curves.polynomial(power), index)
 
 
-@_text.shape
+@shape
 def wsd(
     warmup: DurationLike,
     decay: DurationLike,
@@ -55,7 +57,7 @@ def wsd(
     return _warmup(warmup, start) >> constant() >> cooldown(decay, to, curve)
 
 
-@_text.shape
+@shape
 def trapezoid(up: DurationLike, down: DurationLike, start: Level = 0.0, to: Level = 0.0) -> Schedule:
     """A straight line up, base, a straight line down: `wsd` with a linear decay.
 
@@ -69,7 +71,7 @@ def trapezoid(up: DurationLike, down: DurationLike, start: Level = 0.0, to: Leve
     return wsd(up, down, start, to)
 
 
-@_text.shape
+@shape
 def one_cycle(
     up: DurationLike = "30%",
     start: Level = 0.04,
@@ -90,7 +92,7 @@ def one_cycle(
     return _warmup(up, start, curve=curve) >> anneal(1.0, to, None, curve)
 
 
-@_text.shape
+@shape
 def noam(width: int, warmup: DurationLike, factor: float = 1.0) -> Schedule:
     """The Transformer's schedule, in absolute values.
 
@@ -107,14 +109,14 @@ def noam(width: int, warmup: DurationLike, factor: float = 1.0) -> Schedule:
     (0.000698771, 0.000349386)
     """
     length = Duration.of(warmup)
-    _text.above_zero(Asked("noam", "warmup"), length)
+    require_some_length(Asked("noam", "warmup"), length)
     # Up to k = W - 1 as k / W, then sqrt(W / k): the two meet at 1, one update before W.
     before = length - Duration.of(1)
-    peak = positive(Asked("noam", "factor"), factor) / positive(Asked("noam", "width"), width) ** 0.5
+    peak = positive_number(Asked("noam", "factor"), factor) / positive_number(Asked("noam", "width"), width) ** 0.5
     return _noam_peak(peak, length) * (_warmup(before, 0.0, index="(t+1)/(n+1)") >> inverse_sqrt(length))
 
 
-@_text.shape
+@shape
 def slanted_triangular(cut: DurationLike = "10%", ratio: float = 32.0) -> Schedule:
     """A short straight line up from 1 / ratio, a long one down to it.
 
@@ -125,11 +127,11 @@ def slanted_triangular(cut: DurationLike = "10%", ratio: float = 32.0) -> Schedu
     >>> str(slanted_triangular())
     'warmup("10%", 0.03125) >> linear(to=0.03125)'
     """
-    low = 1 / positive(Asked("slanted_triangular", "ratio"), ratio)
+    low = 1 / positive_number(Asked("slanted_triangular", "ratio"), ratio)
     return _warmup(cut, low) >> linear(1.0, low)
 
 
-@_text.shape
+@shape
 def piecewise(points: tuple[tuple[DurationLike, Level], ...], curve: CurveLike | None = None) -> Schedule:
     """Given levels at given times: held until the next one, or joined along a curve.
 

@@ -9,15 +9,16 @@ from typing import Any, final
 import numpy as np
 
 from paramsched._arrays import Array, Arrays, Floats, Integers
+from paramsched._number_checks import whole_number
 from paramsched.errors import Asked, InvalidArgument, Unresolved
-from paramsched.schedules import _text
-from paramsched.schedules._level import count
-from paramsched.schedules._span import Span
-from paramsched.schedules._value import Value
+from paramsched.schedules.affine import Affine
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.evaluation import quiet
+from paramsched.schedules.registry import shape
 from paramsched.schedules.rules import Rule, ScheduleRule
 from paramsched.schedules.rules.base import Coefficients
+from paramsched.schedules.span import Span
+from paramsched.schedules.text.writing import short_line
 from paramsched.time import Duration
 
 BLOCK = 4096  # updates between two checkpoints
@@ -49,7 +50,7 @@ class Recurrence(Schedule):
         if not self.rules or not all(isinstance(rule, Rule) for rule in self.rules):
             raise InvalidArgument("recurrence(…)", "not a list of rules", "Write recurrence(rules.linear(0.1, end=5))")
         if self.until is not None:
-            object.__setattr__(self, "until", count(Asked("recurrence", "until"), self.until, least=0))
+            object.__setattr__(self, "until", whole_number(Asked("recurrence", "until"), self.until, least=0))
 
     def _checkpoint(self, block: int) -> _Point:
         """The columns before a block; those of the blocks before it are kept, so that each is computed once."""
@@ -57,7 +58,7 @@ class Recurrence(Schedule):
         if block not in points:
             if block * BLOCK > _MOST:
                 found = f"update {block * BLOCK} is reached update by update, and {_MOST} are the most"
-                raise InvalidArgument(_text.short_line(self), found, "Give the rules an end: rules.step(30, end=90)")
+                raise InvalidArgument(short_line(self), found, "Give the rules an end: rules.step(30, end=90)")
             for known in range(len(points) - 1, block):
                 self._block(known)
         return points[block]
@@ -96,10 +97,10 @@ class Recurrence(Schedule):
         return any(rule.has_absolute for rule in self.rules)
 
     @property
-    def serialisable(self) -> bool:
-        return all(rule.serialisable for rule in self.rules)
+    def serializable(self) -> bool:
+        return all(rule.serializable for rule in self.rules)
 
-    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         if not xp.concrete:
             if self.until is None:
                 raise Unresolved(
@@ -110,7 +111,7 @@ class Recurrence(Schedule):
             whole = [self._block(block) for block in range(end // BLOCK + 1)]
             factors, offsets = (np.concatenate([columns[i] for columns in whole])[: end + 1] for i in (0, 1))
             index = xp.at_most(xp.whole(t), end)
-            return base.scaled(xp.take(factors, index)) + Value(None, xp.take(offsets, index))
+            return base.scaled(xp.take(factors, index)) + Affine(None, xp.take(offsets, index))
         at = np.asarray(np.floor(t), dtype=np.int64)
         last = self._last
         if last is not None:
@@ -122,7 +123,7 @@ class Recurrence(Schedule):
             factors[mine], offsets[mine] = a[within], c[within]
         value = base.scaled(factors)
         offsets[offsets == 0] = -0.0  # as `_value.where` has it: none of them may depend on the others
-        return value + Value(None, offsets) if offsets.any() else value
+        return value + Affine(None, offsets) if offsets.any() else value
 
     @quiet
     def _block(self, block: int) -> tuple[Floats, Floats]:
@@ -212,7 +213,7 @@ class Recurrence(Schedule):
                 factor, offset = factor + _times(e, entries[2 * index]), offset + _times(e, entries[2 * index + 1])
         return factor, offset
 
-    def _bends(self, until: int) -> Iterable[int]:
+    def _inner_breakpoints(self, until: int) -> Iterable[int]:
         for rule in self.rules:
             period = _period(rule)
             yield from (rule.begin * period, until if rule.end is None else rule.end * period)
@@ -315,7 +316,7 @@ def _start(rules: int) -> _Point:
     return (1.0, 0.0, *([1.0, 0.0] * rules))
 
 
-@_text.shape
+@shape
 def recurrence(*rules: Rule, until: int | None = None) -> Recurrence:
     """Rules that act on the current value, one after another: v <- a(t) v + b(t) base + c(t).
 

@@ -6,15 +6,16 @@ from fractions import Fraction
 from typing import final
 
 from paramsched._arrays import Array, Arrays
+from paramsched._number_checks import whole_number
 from paramsched.errors import Asked, InvalidArgument
-from paramsched.schedules import _text
-from paramsched.schedules._around import Around
-from paramsched.schedules._level import count
-from paramsched.schedules._span import Span
-from paramsched.schedules._value import Value
+from paramsched.schedules.affine import Affine
 from paramsched.schedules.base import Schedule, schedule_of
+from paramsched.schedules.lengths import require_some_length
+from paramsched.schedules.one_operand import OneOperand
 from paramsched.schedules.pointwise import Pointwise
+from paramsched.schedules.registry import shape
 from paramsched.schedules.sequence import Sequence
+from paramsched.schedules.span import Span
 from paramsched.time import Duration, DurationLike
 
 _MOST_STAGES = 10_000
@@ -27,7 +28,7 @@ class Chain(Pointwise):
 
     operands: tuple[Schedule, ...]
 
-    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         for operand in self.operands:
             base = operand._at(t, base, xp)
         return base
@@ -58,18 +59,18 @@ class Shift(Schedule):
         inner = self.schedule._held_from()
         return None if inner is None else self.by.updates + inner
 
-    def _measure(self, span: Span) -> Fraction | None:
-        inner = self.schedule._measure(span)
+    def _exact_length(self, span: Span) -> Fraction | None:
+        inner = self.schedule._exact_length(span)
         return None if inner is None else span.exact(self.by) + inner
 
-    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         return self.schedule._at(xp.at_least(t - self.by.updates, 0), base, xp)
 
-    def _bends(self, until: int) -> Iterable[int]:
+    def _inner_breakpoints(self, until: int) -> Iterable[int]:
         by = self.by.updates
         yield by
         if until > by:
-            yield from (by + b for b in self.schedule._changes(until - by))
+            yield from (by + b for b in self.schedule._breakpoints_and_end(until - by))
 
     def _resolve(self, span: Span) -> Schedule:
         begin = span.begin + span.exact(self.by)
@@ -81,7 +82,7 @@ class Shift(Schedule):
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Every(Around):
+class Every(OneOperand):
     """Change only at multiples of `period`: value(t) = schedule(floor((t + phase) / period) * period - phase).
 
     From the end of `schedule` on, be it between two changes, its final value.
@@ -92,15 +93,15 @@ class Every(Around):
     phase: int
 
     def __post_init__(self) -> None:
-        _text.above_zero("every(…, period)", self.period)
-        object.__setattr__(self, "phase", count(Asked("every", "phase"), self.phase, least=0))
+        require_some_length("every(…, period)", self.period)
+        object.__setattr__(self, "phase", whole_number(Asked("every", "phase"), self.phase, least=0))
 
     @property
     def of_run(self) -> bool:
         """Whether the period is of the run, whatever stage this stands in: epochs are; others begin with the stage."""
         return [unit for unit, _ in self.period.terms] == ["epochs"]
 
-    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         period = self.period.updates
         at = xp.periods(t + self.phase, period) * period - self.phase
         if self.phase:
@@ -110,7 +111,7 @@ class Every(Around):
             at = xp.xp.where(t >= end, t, at)
         return self.schedule._at(at, base, xp)
 
-    def _bends(self, until: int) -> Iterable[int]:
+    def _inner_breakpoints(self, until: int) -> Iterable[int]:
         period, end = self.period.updates, self._held_from()
         yield from range(-self.phase % period, until + 1 if end is None else min(until + 1, end), period)
         if end is not None:
@@ -132,9 +133,9 @@ class Restarts(Schedule):
     times: int | None
 
     def __post_init__(self) -> None:
-        _text.above_zero("restarts(…, every)", self.every)
+        require_some_length("restarts(…, every)", self.every)
         if self.times is not None:
-            object.__setattr__(self, "times", count(Asked("restarts", "times"), self.times))
+            object.__setattr__(self, "times", whole_number(Asked("restarts", "times"), self.times))
 
     @property
     def length(self) -> Duration | None:
@@ -146,7 +147,7 @@ class Restarts(Schedule):
     def is_resolved(self) -> bool:
         return self.every.is_resolved and self.schedule.is_resolved
 
-    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         period = self.every.updates
         cycle = xp.periods(t, period)
         if self.times is not None:
@@ -156,9 +157,9 @@ class Restarts(Schedule):
             at = xp.at_most(at, period)
         return self.schedule._at(at, base, xp)
 
-    def _bends(self, until: int) -> Iterable[int]:
+    def _inner_breakpoints(self, until: int) -> Iterable[int]:
         period = self.every.updates
-        inside = tuple(self.schedule._changes(min(period, until)))
+        inside = tuple(self.schedule._breakpoints_and_end(min(period, until)))
         end = until if self.times is None else min(until, period * self.times)
         return (begin + b for begin in range(0, end + 1, period) for b in (0, *inside) if b <= period)
 
@@ -195,7 +196,7 @@ def _out_of_step(schedule: Schedule, period: Fraction, span: Span) -> bool:
     return any(_out_of_step(part, period, span) for part in schedule.parts())
 
 
-@_text.shape
+@shape
 def chain(*operands: Schedule) -> Chain:
     """Feed each schedule's output to the next as its base: value(t) = b(t, base=a(t, base)).
 
@@ -215,7 +216,7 @@ def chain(*operands: Schedule) -> Chain:
     return Chain(tuple(schedule_of(operand, "chain(…)") for operand in operands))
 
 
-@_text.shape
+@shape
 def shift(schedule: Schedule, by: DurationLike) -> Shift:
     """Hold the first value for a while, then run: value(t) = schedule(max(t - by, 0)).
 
@@ -231,7 +232,7 @@ def shift(schedule: Schedule, by: DurationLike) -> Shift:
     return Shift(schedule_of(schedule, "shift(…)"), Duration.of(by))
 
 
-@_text.shape
+@shape
 def every(schedule: Schedule, period: DurationLike, phase: int = 0) -> Every:
     """Let a schedule change only now and then: value(t) = schedule(t rounded down to a multiple of `period`).
 
@@ -250,7 +251,7 @@ def every(schedule: Schedule, period: DurationLike, phase: int = 0) -> Every:
     return Every(schedule_of(schedule, "every(…)"), Duration.of(period), phase)
 
 
-@_text.shape
+@shape
 def restarts(schedule: Schedule, every: DurationLike, times: int | None = None) -> Restarts:
     """Begin a schedule again each `every`: value(t) = schedule(t mod every).
 

@@ -10,11 +10,12 @@ from typing import Any, final
 
 from paramsched._arrays import Array, Arrays
 from paramsched.errors import InvalidArgument
-from paramsched.schedules import _text
-from paramsched.schedules._span import Span
-from paramsched.schedules._value import Value, where
+from paramsched.schedules.affine import Affine, choose_affine
 from paramsched.schedules.base import Schedule, no_horizon, schedule_of
 from paramsched.schedules.constant import Constant
+from paramsched.schedules.registry import operator_builder
+from paramsched.schedules.span import Span
+from paramsched.schedules.text.writing import SEQUENCE, in_brackets
 from paramsched.schedules.window import Window
 from paramsched.time import Duration
 
@@ -29,7 +30,7 @@ class Sequence(Schedule):
     """
 
     stages: tuple[Schedule, ...]
-    _precedence = _text.SEQUENCE
+    _precedence = SEQUENCE
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "stages", tuple(one for stage in self.stages for one in _members(stage)))
@@ -61,8 +62,8 @@ class Sequence(Schedule):
         last = self.stages[-1]._held_from()
         return None if last is None else self._begins()[-1] + last
 
-    def _measure(self, span: Span) -> Fraction | None:
-        lengths = [stage._measure(span) for stage in self.stages]
+    def _exact_length(self, span: Span) -> Fraction | None:
+        lengths = [stage._exact_length(span) for stage in self.stages]
         return None if None in lengths else sum((n for n in lengths if n is not None), Fraction(0))
 
     def _begins(self) -> list[int]:
@@ -78,7 +79,7 @@ class Sequence(Schedule):
         stages, begins = zip(*(kept or pairs[-1:]), strict=True)
         return list(stages), list(begins)
 
-    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         stages, begins = self._taking_time
         low, high = 0, len(begins) - 1
         if xp.concrete and t.size:  # only the stages these times are in; others would be masked away
@@ -91,7 +92,7 @@ class Sequence(Schedule):
         # None of the times is before the first of these stages, so there is nothing to cut.
         value = stages[low]._at(t - begins[low] if begins[low] else t, base, xp)
         for stage, begin in zip(stages[low + 1 : high + 1], begins[low + 1 : high + 1], strict=True):
-            value = where(t >= begin, stage._at(xp.at_least(t - begin, 0), base, xp), value, xp)
+            value = choose_affine(t >= begin, stage._at(xp.at_least(t - begin, 0), base, xp), value, xp)
         return value
 
     def _seams(self) -> Iterable[int]:
@@ -99,17 +100,17 @@ class Sequence(Schedule):
         end = self.length
         return begins if end is None else (*begins, end.updates)
 
-    def _bends(self, until: int) -> Iterable[int]:
+    def _inner_breakpoints(self, until: int) -> Iterable[int]:
         for stage, begin in zip(self.stages, self._begins(), strict=True):
             if begin <= until:
                 room = until - begin
                 if stage.length is not None:
                     room = min(room, stage.length.updates)
-                yield from (begin + b for b in (0, room, *stage._changes(room)) if 0 <= b <= room)
+                yield from (begin + b for b in (0, room, *stage._breakpoints_and_end(room)) if 0 <= b <= room)
 
     def _resolve(self, span: Span) -> Schedule:
         self._refuse_two_without_length()
-        lengths = [stage._measure(span) for stage in self.stages]
+        lengths = [stage._exact_length(span) for stage in self.stages]
         rest = self._rest(lengths, span)
         stages: list[Schedule] = []
         begin = span.begin
@@ -143,7 +144,7 @@ class Sequence(Schedule):
         return left
 
     def __str__(self) -> str:
-        return " >> ".join(_text.bracketed(stage, _text.SEQUENCE + 1) for stage in self.stages)
+        return " >> ".join(in_brackets(stage, SEQUENCE + 1) for stage in self.stages)
 
 
 def _with_a_length(stage: Schedule) -> str:
@@ -169,7 +170,7 @@ def _staged(stage: Schedule, span: Span, last: bool) -> Schedule:
     return Window(resolved, Duration.of(0), Duration.of(span.room))
 
 
-@_text.operator("sequence")
+@operator_builder("sequence")
 def sequence(*stages: object) -> Schedule:
     """What `a >> b >> …` makes."""
     return Sequence(tuple(schedule_of(stage, lambda: " >> ".join(map(str, stages))) for stage in stages))

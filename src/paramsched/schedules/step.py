@@ -5,12 +5,13 @@ from dataclasses import dataclass, field, replace
 from typing import final
 
 from paramsched._arrays import Array, Arrays
+from paramsched._number_checks import positive_number
 from paramsched.errors import Asked, InvalidArgument
-from paramsched.schedules import _text
-from paramsched.schedules._level import positive
-from paramsched.schedules._span import Span
-from paramsched.schedules._value import Value
-from paramsched.schedules.base import PERIOD, Schedule
+from paramsched.schedules.affine import Affine
+from paramsched.schedules.base import Schedule
+from paramsched.schedules.lengths import PERIOD, require_some_length
+from paramsched.schedules.registry import shape
+from paramsched.schedules.span import Span
 from paramsched.time import Duration, DurationLike
 
 
@@ -23,17 +24,17 @@ class Step(Schedule):
     gamma: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "gamma", positive(Asked("step", "gamma"), self.gamma))
-        _text.above_zero(Asked("step", "every"), self.every)
+        object.__setattr__(self, "gamma", positive_number(Asked("step", "gamma"), self.gamma))
+        require_some_length(Asked("step", "every"), self.every)
 
     @property
     def length(self) -> None:
         return None
 
-    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         return base.scaled(self.gamma ** xp.floating(xp.periods(t, self.every.updates)))
 
-    def _bends(self, until: int) -> Iterable[int]:
+    def _inner_breakpoints(self, until: int) -> Iterable[int]:
         return range(0, until + 1, self.every.updates)
 
 
@@ -46,17 +47,17 @@ class MultiStep(Schedule):
     gamma: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "gamma", positive(Asked("multistep", "gamma"), self.gamma))
+        object.__setattr__(self, "gamma", positive_number(Asked("multistep", "gamma"), self.gamma))
 
     @property
     def length(self) -> None:
         return None
 
-    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         reached = xp.reached(sorted(milestone.updates for milestone in self.milestones), t)
         return base.scaled(self.gamma ** xp.floating(reached))
 
-    def _bends(self, until: int) -> Iterable[int]:
+    def _inner_breakpoints(self, until: int) -> Iterable[int]:
         return (milestone.updates for milestone in self.milestones)
 
     def _resolve(self, span: Span) -> Schedule:
@@ -73,7 +74,7 @@ class MultiStep(Schedule):
         return replace(self, milestones=milestones)
 
 
-@_text.shape
+@shape
 def step(every: DurationLike, gamma: float = 0.1) -> Step:
     """Multiply by `gamma` every so often: value(t) = base * gamma ** floor(t / every).
 
@@ -92,7 +93,7 @@ def step(every: DurationLike, gamma: float = 0.1) -> Step:
     return Step(Duration.of(every), gamma)
 
 
-@_text.shape
+@shape
 def multistep(milestones: tuple[DurationLike, ...], gamma: float = 0.1) -> MultiStep:
     """Multiply by `gamma` at each milestone: value(t) = base * gamma ** #{m <= t}; repeats count.
 

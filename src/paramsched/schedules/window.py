@@ -7,10 +7,10 @@ from typing import final
 
 from paramsched._arrays import Array, Arrays
 from paramsched.errors import InvalidArgument
-from paramsched.schedules import _text
-from paramsched.schedules._span import Span
-from paramsched.schedules._value import Value, where
+from paramsched.schedules.affine import Affine, choose_affine
 from paramsched.schedules.base import Schedule, schedule_of
+from paramsched.schedules.registry import shape
+from paramsched.schedules.span import Span
 from paramsched.time import Duration, DurationLike
 
 
@@ -56,20 +56,20 @@ class Window(Schedule):
         times = [time for time in (self.begin, self.end) if time is not None]
         return self.schedule.is_resolved and all(time.is_resolved for time in times)
 
-    def _at(self, t: Array, base: Value, xp: Arrays) -> Value:
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         begin = self.begin.updates
         local = xp.at_least(t - begin, 0) if begin else t
         if self.end is not None:
             local = xp.at_most(local, self.end.updates - begin)
         value = self.schedule._at(local, base, xp)
-        return where(t >= begin, value, base, xp) if begin else value
+        return choose_affine(t >= begin, value, base, xp) if begin else value
 
-    def _bends(self, until: int) -> Iterable[int]:
+    def _inner_breakpoints(self, until: int) -> Iterable[int]:
         begin = self.begin.updates
         end = until if self.end is None else min(until, self.end.updates)
         yield from (begin, end)
         if end > begin:
-            yield from (begin + b for b in self.schedule._changes(end - begin) if begin + b <= end)
+            yield from (begin + b for b in self.schedule._breakpoints_and_end(end - begin) if begin + b <= end)
 
     def _held_from(self) -> int | None:
         if self.end is not None:
@@ -77,10 +77,10 @@ class Window(Schedule):
         inner = self.schedule._held_from()
         return None if inner is None else self.begin.updates + inner
 
-    def _measure(self, span: Span) -> Fraction | None:
+    def _exact_length(self, span: Span) -> Fraction | None:
         if self.end is not None:
             return span.exact(self.end)
-        inner = self.schedule._measure(span)
+        inner = self.schedule._exact_length(span)
         return None if inner is None else span.exact(self.begin) + inner
 
     def _resolve(self, span: Span) -> Schedule:
@@ -95,7 +95,7 @@ class Window(Schedule):
         )
 
 
-@_text.shape
+@shape
 def window(schedule: Schedule, begin: DurationLike = 0, end: DurationLike | None = None) -> Window:
     """Let a schedule act between two times only.
 

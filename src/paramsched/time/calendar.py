@@ -6,13 +6,13 @@ from math import ceil
 from numbers import Integral, Real
 from typing import Any, final
 
-from paramsched._calls import told_class
+from paramsched._calls import explain_wrong_construction
 from paramsched.errors import Asked, InvalidArgument, MissingFact, shown
 from paramsched.time.duration import Duration, DurationLike
 
 
 @final
-@told_class
+@explain_wrong_construction
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calendar:
     """What is known about a run: enough of it converts every unit of a plan into updates.

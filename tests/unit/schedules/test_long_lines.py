@@ -3,7 +3,8 @@
 import pytest
 
 from paramsched.plan import Plan
-from paramsched.schedules import Anneal, _text, parse
+from paramsched.schedules import Anneal, base, parse
+from paramsched.schedules.text.writing import call_text
 from paramsched.time import Calendar
 
 LINES = {">>": "warmup(5)", "*": "step(5)", "+": "step(5)", "-": "step(5)"}
@@ -13,8 +14,7 @@ LINES = {">>": "warmup(5)", "*": "step(5)", "+": "step(5)", "-": "step(5)"}
 def test_a_good_line_is_read_without_writing_its_parts(monkeypatch, operator, stage):
     line = f" {operator} ".join([stage] * 500)
     written = []
-    write = _text.call
-    monkeypatch.setattr(_text, "call", lambda value: written.append(value) or write(value))
+    monkeypatch.setattr(base, "call_text", lambda value: written.append(value) or call_text(value))
 
     parse(line)
 
@@ -24,8 +24,7 @@ def test_a_good_line_is_read_without_writing_its_parts(monkeypatch, operator, st
 def test_a_deep_schedule_is_written_part_by_part_once(monkeypatch):
     schedule = parse("chain(" * 45 + "cosine()" + ")" * 45)
     written = []
-    write = _text.call
-    monkeypatch.setattr(_text, "call", lambda value: written.append(value) or write(value))
+    monkeypatch.setattr(base, "call_text", lambda value: written.append(value) or call_text(value))
 
     str(schedule)
 

@@ -117,6 +117,6 @@ def test_a_function_without_a_name_prints_and_does_not_read_back():
     schedule = from_function(max)
 
     assert "from_function(" in str(schedule)
-    assert not schedule.serialisable
+    assert not schedule.serializable
     with pytest.raises(ParseError):
         parse(str(schedule))

@@ -262,9 +262,9 @@ def test_a_rule_with_absolute_values_makes_the_recurrence_absolute():
 
 
 def test_a_rule_with_a_function_without_a_name_has_no_text():
-    assert not recurrence(rules.schedule(from_function(lambda t: 1.0))).serialisable
-    assert not recurrence(rules.anneal(0.1, 5, lambda u: u)).serialisable
-    assert recurrence(rules.anneal(0.1, 5, "cosine")).serialisable
+    assert not recurrence(rules.schedule(from_function(lambda t: 1.0))).serializable
+    assert not recurrence(rules.anneal(0.1, 5, lambda u: u)).serializable
+    assert recurrence(rules.anneal(0.1, 5, "cosine")).serializable
 
 
 def test_a_schedule_in_a_rule_by_epoch_counts_epochs_not_time():

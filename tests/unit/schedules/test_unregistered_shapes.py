@@ -5,10 +5,10 @@ from typing import final
 
 import pytest
 
-from paramsched import config
+from paramsched import config, curves
 from paramsched.errors import PlanError
 from paramsched.plan import Plan
-from paramsched.schedules import Schedule, cosine, warmup
+from paramsched.schedules import Schedule, cosine, rules, warmup
 from paramsched.time import Calendar
 
 
@@ -33,7 +33,7 @@ def flat(height: float) -> Flat:
 def test_it_can_be_planned_but_not_written(schedule):
     plan = Plan(lr=schedule)
 
-    assert not plan.serialisable
+    assert not plan.serializable
     assert "<Flat(height=0.5)>" in str(plan)
     assert plan == plan
     assert plan != Plan(lr=schedule)
@@ -49,3 +49,13 @@ def test_a_config_that_is_given_its_builder_reads_it():
     schedule = plan.resolve(Calendar(total=10)).bindings[0].schedule
     assert schedule(7) == 0.5
     assert plan.bindings[1].schedule == 2 * Flat(0.25)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [cosine(), curves.cosine, rules.linear(0.1), Plan(lr=cosine()), Plan(lr=cosine()).bindings[0]],
+    ids=["schedule", "curve", "rule", "plan", "binding"],
+)
+def test_the_british_spelling_goes_on_working_and_names_the_other(value):
+    with pytest.warns(DeprecationWarning, match=r"called \.serializable now"):
+        assert value.serialisable is value.serializable

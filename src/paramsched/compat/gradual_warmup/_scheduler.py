@@ -8,6 +8,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from paramsched._number_checks import finite_number, whole_number
 from paramsched.compat._copies import by_value
 from paramsched.compat.gradual_warmup._after_scheduler import AfterScheduler, held_fields
 from paramsched.compat.gradual_warmup._arguments import published_form_of, refuse_other_optimizer, warmup_bases
@@ -21,7 +22,6 @@ from paramsched.compat.gradual_warmup._published_forms import (
 from paramsched.compat.group_fields import Number, group_values, put_value
 from paramsched.compat.torch._base import LRScheduler, warn_outside_step
 from paramsched.errors import InvalidArgument, StateError
-from paramsched.schedules._level import count, finite
 from paramsched.schedules.anneal import linear
 from paramsched.user_warnings import warn_user
 
@@ -131,12 +131,12 @@ class GradualWarmupScheduler(LRScheduler):
             raise InvalidArgument(
                 call, f"{found}; exactly one says how long the ramp is", "Write total_epoch=5, or warmup_epoch=5"
             )
-        if finite(call, multiplier) < 1:
+        if finite_number(call, multiplier) < 1:
             raise InvalidArgument(
                 call, "a multiplier is at least 1", "Write 1 to start from 0, or 8 to start from b / 8"
             )
         length = total_epoch if warmup_epoch is None else warmup_epoch
-        self._length = count(f"{call}: the ramp", length, 0)
+        self._length = whole_number(f"{call}: the ramp", length, 0)
         self.multiplier, self.total_epoch, self.warmup_epoch = multiplier, total_epoch, warmup_epoch
         if total_epoch is None:
             low, self._top = 1 / multiplier, 1.0

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from paramsched._number_checks import finite_number, whole_number
 from paramsched.errors import AssertedArgument
-from paramsched.schedules._level import count, finite
 from paramsched.user_warnings import warn_user
 
 
@@ -17,7 +17,7 @@ def require_positive_count(asked: str, amount: float, times: float = 1) -> int:
     if not (amount > 0 and times > 0):
         found = f"{amount!r} of {times!r} updates" if times != 1 else f"{amount!r} updates"
         raise AssertedArgument(asked, f"{found} is no length above 0", "Write 10")
-    return count(f"{asked}: updates", amount * times)
+    return whole_number(f"{asked}: updates", amount * times)
 
 
 def require_at_least(low: float, asked: str, number: float, high: float | None = None) -> float:
@@ -26,7 +26,7 @@ def require_at_least(low: float, asked: str, number: float, high: float | None =
     Raises:
         AssertedArgument: it is outside.
     """
-    value = finite(asked, number)
+    value = finite_number(asked, number)
     if value < low or (high is not None and value > high):
         bounds = f"below {low!r}" if high is None else f"not between {low!r} and {high!r}"
         raise AssertedArgument(f"{asked} got {number!r}", bounds, f"Write {max(low, 0.1)!r}")

@@ -8,10 +8,10 @@ from typing import TypedDict
 
 from paramsched import curves
 from paramsched.errors import InvalidArgument
-from paramsched.schedules._level import Absolute
 from paramsched.schedules.anneal import cooldown, warmup
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.constant import constant
+from paramsched.schedules.levels import Absolute
 
 
 class Period(TypedDict):

@@ -7,6 +7,7 @@ from typing import Any, Self
 from torch.optim import Optimizer
 
 from paramsched import curves
+from paramsched._number_checks import whole_number
 from paramsched.compat.pytorch_accelerated._argument_checks import (
     require_at_least,
     require_positive_count,
@@ -17,10 +18,10 @@ from paramsched.compat.pytorch_accelerated._replacement import refuse_placeholde
 from paramsched.compat.pytorch_accelerated._schedule_values import ScheduleValues
 from paramsched.compat.pytorch_accelerated._stateful_base import StatefulSchedulerBase
 from paramsched.errors import StateError
-from paramsched.schedules._level import Absolute, Level, count
 from paramsched.schedules.anneal import anneal, warmup
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.constant import constant
+from paramsched.schedules.levels import Absolute, Level
 
 _STATE_KEYS = (
     "total_iterations",
@@ -98,11 +99,13 @@ class CosineLrScheduler(StatefulSchedulerBase):
         self.total_iterations = require_positive_count(f"{call}(total_num_epochs=…)", total_num_epochs, per_epoch)
         self.lr_min_ratio = min_lr_ratio
         self.lr_min = require_at_least(0, f"{call}(lr_min=…)", lr_min)
-        self.warmup_iterations = count(f"{call}(num_warmup_epochs=…): updates", num_warmup_epochs * per_epoch, 0)
+        self.warmup_iterations = whole_number(f"{call}(num_warmup_epochs=…): updates", num_warmup_epochs * per_epoch, 0)
         self.warmup_lr_init = warmup_starting_lr
         self.warmup_lr_ratio = warmup_starting_lr_ratio
         self.k_decay = k_decay
-        self.num_cooldown_iterations = count(f"{call}(num_cooldown_epochs=…)", num_cooldown_epochs * per_epoch, 0)
+        self.num_cooldown_iterations = whole_number(
+            f"{call}(num_cooldown_epochs=…)", num_cooldown_epochs * per_epoch, 0
+        )
         first, last = self.get_updated_values(0), self.get_updated_values(self.total_iterations)
         warn_of_reversals(call, self.base_lr_values, first, last)
         self._update_param_groups(first)

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from torch.optim import Optimizer
 
+from paramsched._number_checks import whole_number
 from paramsched.compat._copies import by_value
 from paramsched.compat.pytorch_accelerated._argument_checks import (
     require_at_least,
@@ -24,7 +25,6 @@ from paramsched.compat.pytorch_accelerated._replacement import refuse_placeholde
 from paramsched.compat.pytorch_accelerated._schedule_values import ScheduleValues
 from paramsched.compat.pytorch_accelerated._stateful_base import StatefulSchedulerBase
 from paramsched.errors import InvalidArgument
-from paramsched.schedules._level import count
 
 _STATE_KEYS = (
     "total_steps",
@@ -111,7 +111,7 @@ class WSDLrScheduler(StatefulSchedulerBase):
         self.total_steps = _run_length(call, num_epochs, num_update_steps_per_epoch, total_steps)
         if num_warmup_steps is None:
             num_warmup_steps = int(0.01 * self.total_steps)
-        self.num_warmup_steps = count(f"{call}(num_warmup_steps=…)", num_warmup_steps, 0)
+        self.num_warmup_steps = whole_number(f"{call}(num_warmup_steps=…)", num_warmup_steps, 0)
         self.decay_phase_ratio = require_at_least(0, f"{call}(decay_phase_ratio=…)", decay_phase_ratio, 1)
         self.lr_min = require_at_least(0, f"{call}(lr_min=…)", lr_min)
         self.warmup_starting_lr = warmup_starting_lr

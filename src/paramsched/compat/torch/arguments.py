@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from paramsched._number_checks import MOST_COUNT
 from paramsched.errors import InvalidArgument, InvalidCall, shown
-from paramsched.schedules._level import MOST_COUNT
 
 
 def refused(theirs: str, instead: str = "") -> InvalidArgument:

@@ -17,7 +17,7 @@ from paramsched.compat.torch._order import check_order
 from paramsched.compat.torch._setting import SettingLR
 from paramsched.compat.torch.arguments import epochs, finite_number, refused
 from paramsched.schedules import rules
-from paramsched.schedules._level import absolute
+from paramsched.schedules.levels import absolute
 from paramsched.schedules.rules import Rule
 
 _FLOOR = absolute(1.0)  # eta_min, the level of every group

@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
+from paramsched._number_checks import MOST_COUNT
 from paramsched.compat.step_engine import TickStep, rule_over
 from paramsched.compat.torch._base import Verbose
 from paramsched.compat.torch._kernel import KernelLR
 from paramsched.compat.torch.arguments import epochs, real_number, refused
 from paramsched.errors import InvalidArgument, InvalidCall, shown
 from paramsched.schedules import rules
-from paramsched.schedules._level import MOST_COUNT
 from paramsched.schedules.rules import Rule
 
 _SOME_MILESTONES = "Write milestones=[30, 80]"

@@ -13,7 +13,7 @@ from paramsched.compat.torch._kernel import KernelLR
 from paramsched.compat.torch.arguments import refused
 from paramsched.compat.unchanged_on_error import unchanged_on_error
 from paramsched.schedules import rules
-from paramsched.schedules._level import absolute
+from paramsched.schedules.levels import absolute
 from paramsched.schedules.rules import Rule
 
 _SWA = absolute(1.0)  # swa_lr, the level of each group

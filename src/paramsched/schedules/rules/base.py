@@ -8,13 +8,16 @@ from typing import Any, ClassVar, Literal, TypeAlias, final
 import numpy as np
 
 from paramsched._arrays import Floats
-from paramsched._data import equal, hashed
+from paramsched._frozen_values import equal_fields, hash_of_fields
+from paramsched._number_checks import positive_number, whole_number
 from paramsched.curves import Curve
 from paramsched.errors import Asked, InvalidArgument, asked_with_value
-from paramsched.schedules import _text
-from paramsched.schedules._level import Absolute, Level, count, parts, positive
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.evaluation import quiet
+from paramsched.schedules.levels import Absolute, Level, split_level
+from paramsched.schedules.registry import builder_name
+from paramsched.schedules.text.writing import CALL, call_text
+from paramsched.user_warnings import renamed_property
 
 Clock: TypeAlias = Literal["update", "epoch"] | int
 """What a rule ticks by: each update, each epoch, or every n updates."""
@@ -48,7 +51,7 @@ class Rule(ABC):
     begin: int
     end: int | None
     by: Clock
-    _precedence = _text.CALL
+    _precedence = CALL
 
     @abstractmethod
     def columns(self, k: Floats) -> Coefficients:
@@ -73,21 +76,23 @@ class Rule(ABC):
         return any(isinstance(value, Absolute) for value in self._values())
 
     @property
-    def serialisable(self) -> bool:
+    def serializable(self) -> bool:
         """Whether its line of text says everything."""
-        return all(value.serialisable for value in self._values() if isinstance(value, Curve | Schedule))
+        return all(value.serializable for value in self._values() if isinstance(value, Curve | Schedule))
+
+    serialisable = renamed_property("serialisable", "serializable")
 
     def _values(self) -> list[object]:
         return [getattr(self, field.name) for field in fields(self)]  # type: ignore[arg-type]  # all are dataclasses
 
     def _check(self, **checks: Callable[[Asked, Any], object]) -> None:
         """Refuse what cannot be, in the words of the call: own fields by `checks`, window and clock alike in all."""
-        call = _text.name_of(self)
+        call = builder_name(self)
         for name, check in checks.items():
             object.__setattr__(self, name, check(Asked(call, name), getattr(self, name)))
-        object.__setattr__(self, "begin", count(Asked(call, "begin"), self.begin, least=0))
+        object.__setattr__(self, "begin", whole_number(Asked(call, "begin"), self.begin, least=0))
         if self.end is not None:
-            object.__setattr__(self, "end", count(Asked(call, "end"), self.end, least=0))
+            object.__setattr__(self, "end", whole_number(Asked(call, "end"), self.end, least=0))
             if self.end <= self.begin:
                 raise InvalidArgument(
                     f"{self}",
@@ -95,7 +100,7 @@ class Rule(ABC):
                     f"Write {replace(self, end=self.begin + 1)}",  # type: ignore[type-var]  # every rule is a dataclass
                 )
         if self.by not in ("update", "epoch"):
-            object.__setattr__(self, "by", count(Asked(call, "by"), self.by))
+            object.__setattr__(self, "by", whole_number(Asked(call, "by"), self.by))
 
     @property
     def last(self) -> int | None:
@@ -103,13 +108,13 @@ class Rule(ABC):
         return None if self.end is None else self.end - self.begin - 1
 
     def __str__(self) -> str:
-        return _text.call(self)
+        return call_text(self)
 
     def __eq__(self, other: object) -> bool:
-        return equal(self, other)
+        return equal_fields(self, other)
 
     def __hash__(self) -> int:
-        return hashed(self)
+        return hash_of_fields(self)
 
     def __repr__(self) -> str:
         return str(self)
@@ -158,7 +163,7 @@ class ShareRule(Rule):
     @quiet
     def columns(self, k: Floats) -> Coefficients:
         out = Coefficients.identity(k.size)
-        multiple, fixed = (part or 0.0 for part in parts(self.floor))
+        multiple, fixed = (part or 0.0 for part in split_level(self.floor))
         back = self.given_back(k)
         if self._comes_back == "entry":
             out.a[:], out.e[:] = np.where(back != 0, 0.0, self.ratio(k)), back
@@ -176,7 +181,7 @@ class ShareRule(Rule):
     def closed(self, k: Floats) -> tuple[Floats, Floats]:
         if self.top != 1.0:
             return super().closed(k)
-        multiple, fixed = parts(self.floor)
+        multiple, fixed = split_level(self.floor)
         share = self.share(k)
         factor = share + multiple * self.gone(k) if multiple else share
         return factor, fixed * self.gone(k) if fixed else np.zeros_like(share)
@@ -188,7 +193,7 @@ class ShareRule(Rule):
 def check_over(rule: Rule, over: int | None, least: int = 0) -> None:
     """Refuse a length that is no whole number of ticks."""
     if over is not None:
-        object.__setattr__(rule, "over", count(Asked(_text.name_of(rule), "over"), over, least=least))
+        object.__setattr__(rule, "over", whole_number(Asked(builder_name(rule), "over"), over, least=least))
 
 
 def listed(asked: Asked, values: object, sample: list[float]) -> tuple[Any, ...]:
@@ -200,14 +205,14 @@ def listed(asked: Asked, values: object, sample: list[float]) -> tuple[Any, ...]
 
 def ticks(asked: Asked, number: float) -> float:
     """A length in ticks above 0; whole ones as integers. Peers accept half a tick, and their curves then pass it by."""
-    value = positive(asked, number)
+    value = positive_number(asked, number)
     return int(value) if value == int(value) else value
 
 
 def rebased(out: Coefficients, base: Level) -> Coefficients:
     """The columns with another value in place of base."""
     if base != 1.0:
-        share, fixed = parts(base)
+        share, fixed = split_level(base)
         out.c[:] += out.b * (fixed or 0.0)
         out.b[:] *= share or 0.0
     return out

@@ -8,9 +8,10 @@ import numpy as np
 
 from paramsched import curves
 from paramsched._arrays import Floats
+from paramsched._number_checks import finite_number
 from paramsched.errors import Asked, InvalidArgument
-from paramsched.schedules import _text
-from paramsched.schedules._level import Level, finite, level_of, parts
+from paramsched.schedules.levels import Level, level_of, split_level
+from paramsched.schedules.registry import rule
 from paramsched.schedules.rules.base import Clock, Coefficients, Rule, ShareRule, check_over, listed, rebased, ticks
 
 _ON_FLOOR = 1e-9  # of the way: nearer than a wave of a thousand million ticks comes
@@ -71,7 +72,7 @@ class PolynomialRule(ShareRule):
     by: Clock
 
     def __post_init__(self) -> None:
-        self._check(power=finite, to=level_of)
+        self._check(power=finite_number, to=level_of)
         if self.power < 0:
             raise InvalidArgument(
                 Asked("rules.polynomial", "power", str(self.power)), "it would end at infinity", "Write power=0.9"
@@ -111,7 +112,7 @@ class CosineRestartsRule(Rule):
         object.__setattr__(
             self, "periods", tuple(ticks(Asked("rules.cosine_restarts", "periods"), p) for p in self.periods)
         )
-        object.__setattr__(self, "weights", tuple(finite("rules.cosine_restarts(…)", w) for w in self.weights))
+        object.__setattr__(self, "weights", tuple(finite_number("rules.cosine_restarts(…)", w) for w in self.weights))
         if len(self.periods) != len(self.weights):
             periods = self.periods or (10,)
             as_many = (*self.weights, *[1.0] * len(periods))[: len(periods)]
@@ -137,7 +138,7 @@ class CosineRestartsRule(Rule):
         return rebased(out, self.base)
 
 
-@_text.rule
+@rule
 def cosine(
     to: Level = 0.0,
     over: float | None = None,
@@ -154,7 +155,7 @@ def cosine(
     return CosineRule(to, over, begin, end, by, base)
 
 
-@_text.rule
+@rule
 def polynomial(
     power: float = 1.0,
     to: Level = 0.0,
@@ -171,7 +172,7 @@ def polynomial(
     return PolynomialRule(power, to, over, begin, end, by)
 
 
-@_text.rule
+@rule
 def cosine_restarts(
     periods: Sequence[float],
     weights: Sequence[float] = (1.0,),
@@ -202,6 +203,6 @@ def wave_height(k: Floats, n: float) -> Floats:
 
 def towards(out: Coefficients, where: np.ndarray, floor: Level) -> None:
     """`v <- floor + (v - floor) * a`: what is not scaled of v is filled up with the floor."""
-    share, fixed = parts(floor)
+    share, fixed = split_level(floor)
     out.b[where] = (share or 0.0) * (1 - out.a[where])
     out.c[where] = (fixed or 0.0) * (1 - out.a[where])

@@ -9,9 +9,9 @@ import numpy as np
 
 from paramsched import curves
 from paramsched._arrays import Floats
+from paramsched._number_checks import finite_number, positive_number
 from paramsched.errors import Asked, InvalidArgument, nearest
-from paramsched.schedules import _text
-from paramsched.schedules._level import finite, positive
+from paramsched.schedules.registry import rule
 from paramsched.schedules.rules.base import Clock, Coefficients, Rule, check_over
 
 
@@ -32,7 +32,7 @@ class OneCycleRule(Rule):
     by: Clock
 
     def __post_init__(self) -> None:
-        self._check(peak=finite, pct_start=finite, div=positive, final_div=positive)
+        self._check(peak=finite_number, pct_start=finite_number, div=positive_number, final_div=positive_number)
         if not 0 <= self.pct_start <= 1:
             raise InvalidArgument(
                 Asked("rules.one_cycle", "pct_start", str(self.pct_start)), "a share is from 0 to 1", "Write 0.3"
@@ -62,7 +62,7 @@ class OneCycleRule(Rule):
         return self.over if self.over is not None else (self.last or 0) + 1
 
 
-@_text.rule
+@rule
 def one_cycle(
     peak: float,
     over: int | None = None,

@@ -7,11 +7,11 @@ from typing import final
 import numpy as np
 
 from paramsched._arrays import Floats
+from paramsched._number_checks import finite_number, whole_number
 from paramsched.errors import Asked
-from paramsched.schedules import _text
-from paramsched.schedules._level import count, finite
 from paramsched.schedules.anneal import linear as linear_shape
 from paramsched.schedules.evaluation import columns
+from paramsched.schedules.registry import rule
 from paramsched.schedules.rules.base import Clock, ShareRule, check_over, listed
 
 
@@ -27,7 +27,7 @@ class ConstantRule(ShareRule):
     by: Clock
 
     def __post_init__(self) -> None:
-        self._check(factor=finite)
+        self._check(factor=finite_number)
         check_over(self, self.over)
 
     def share(self, k: Floats) -> Floats:
@@ -50,7 +50,7 @@ class LinearRule(ShareRule):
     by: Clock
 
     def __post_init__(self) -> None:
-        self._check(start=finite, to=finite)
+        self._check(start=finite_number, to=finite_number)
         check_over(self, self.over)
 
     def share(self, k: Floats) -> Floats:
@@ -79,7 +79,7 @@ class ExponentialRule(ShareRule):
     by: Clock
 
     def __post_init__(self) -> None:
-        self._check(gamma=finite)
+        self._check(gamma=finite_number)
 
     def share(self, k: Floats) -> Floats:
         return np.power(self.gamma, k if self.gamma > 0 else np.floor(k), dtype=np.float64)
@@ -100,7 +100,7 @@ class StepRule(ShareRule):
     by: Clock
 
     def __post_init__(self) -> None:
-        self._check(every=count, gamma=finite)
+        self._check(every=whole_number, gamma=finite_number)
 
     def share(self, k: Floats) -> Floats:
         return np.power(self.gamma, k // self.every, dtype=np.float64)
@@ -121,7 +121,7 @@ class MultiStepRule(ShareRule):
     by: Clock
 
     def __post_init__(self) -> None:
-        self._check(gamma=finite)
+        self._check(gamma=finite_number)
 
     def share(self, k: Floats) -> Floats:
         reached = np.searchsorted(sorted(self.milestones), k, side="right")
@@ -134,7 +134,7 @@ class MultiStepRule(ShareRule):
         return scale
 
 
-@_text.rule
+@rule
 def constant(
     factor: float, over: int | None = None, begin: int = 0, end: int | None = None, by: Clock = "update"
 ) -> ConstantRule:
@@ -146,7 +146,7 @@ def constant(
     return ConstantRule(factor, over, begin, end, by)
 
 
-@_text.rule
+@rule
 def linear(
     start: float, to: float = 1.0, over: int | None = None, begin: int = 0, end: int | None = None, by: Clock = "update"
 ) -> LinearRule:
@@ -158,7 +158,7 @@ def linear(
     return LinearRule(start, to, over, begin, end, by)
 
 
-@_text.rule
+@rule
 def exponential(gamma: float, begin: int = 0, end: int | None = None, by: Clock = "update") -> ExponentialRule:
     """Multiply by `gamma` at each tick.
 
@@ -168,7 +168,7 @@ def exponential(gamma: float, begin: int = 0, end: int | None = None, by: Clock 
     return ExponentialRule(gamma, begin, end, by)
 
 
-@_text.rule
+@rule
 def step(every: int, gamma: float = 0.1, begin: int = 0, end: int | None = None, by: Clock = "update") -> StepRule:
     """Multiply by `gamma` every so many ticks.
 
@@ -178,7 +178,7 @@ def step(every: int, gamma: float = 0.1, begin: int = 0, end: int | None = None,
     return StepRule(every, gamma, begin, end, by)
 
 
-@_text.rule
+@rule
 def multistep(
     milestones: Sequence[int], gamma: float = 0.1, begin: int = 0, end: int | None = None, by: Clock = "update"
 ) -> MultiStepRule:
@@ -188,5 +188,5 @@ def multistep(
     rules.multistep([30, 60])
     """
     given = listed(Asked("rules.multistep", "milestones"), milestones, [30, 60])
-    counted = tuple(count("rules.multistep(…)", milestone, least=0) for milestone in given)
+    counted = tuple(whole_number("rules.multistep(…)", milestone, least=0) for milestone in given)
     return MultiStepRule(counted, gamma, begin, end, by)

@@ -10,10 +10,10 @@ from paramsched import curves
 from paramsched._arrays import NUMPY, Floats
 from paramsched.curves import Curve, CurveLike
 from paramsched.errors import InvalidArgument
-from paramsched.schedules import _text
-from paramsched.schedules._level import Level, level_of
 from paramsched.schedules.base import Schedule, curve_argument, schedule_of
 from paramsched.schedules.evaluation import columns
+from paramsched.schedules.levels import Level, level_of
+from paramsched.schedules.registry import rule
 from paramsched.schedules.rules.base import Clock, Coefficients, Rule, ShareRule, check_over
 
 
@@ -93,7 +93,7 @@ class ScheduleRule(Rule):
         return np.broadcast_to(factor, k.shape), np.broadcast_to(offset, k.shape)
 
 
-@_text.rule
+@rule
 def anneal(
     to: Level,
     over: int,
@@ -110,7 +110,7 @@ def anneal(
     return AnnealRule(to, over, curve_argument("rules.anneal", curve), begin, end, by)
 
 
-@_text.rule
+@rule
 def schedule(schedule: Schedule, begin: int = 0, end: int | None = None, by: Clock = "update") -> ScheduleRule:
     """Set the value to what a schedule says.
 

@@ -7,9 +7,9 @@ from typing import final
 import numpy as np
 
 from paramsched._arrays import Floats
+from paramsched._number_checks import finite_number
 from paramsched.errors import Asked, InvalidArgument
-from paramsched.schedules import _text
-from paramsched.schedules._level import finite
+from paramsched.schedules.registry import rule
 from paramsched.schedules.rules.base import Clock, Coefficients, Rule, listed
 
 
@@ -31,7 +31,9 @@ class TableRule(Rule):
     def __post_init__(self) -> None:
         self._check()
         for name in ("scale", "base", "add"):
-            values = tuple(finite(Asked("rules.table", name, entry=True), value) for value in getattr(self, name))
+            values = tuple(
+                finite_number(Asked("rules.table", name, entry=True), value) for value in getattr(self, name)
+            )
             object.__setattr__(self, name, values)
         if not self.scale:
             raise InvalidArgument("rules.table([])", "no tick", "Write rules.table([1.0])")
@@ -51,7 +53,7 @@ class TableRule(Rule):
         return out
 
 
-@_text.rule
+@rule
 def table(
     scale: Sequence[float],
     base: Sequence[float] = (),

@@ -20,10 +20,10 @@ from paramsched.errors import PlanError
 from paramsched.feedback.base import Guided, MetricRule
 from paramsched.plan import Binding, Plan, Target
 from paramsched.schedules import Schedule
-from paramsched.schedules._level import Absolute, Level
 from paramsched.schedules.anneal import Anneal
 from paramsched.schedules.constant import Constant
 from paramsched.schedules.exponential import Exponential
+from paramsched.schedules.levels import Absolute, Level
 from paramsched.schedules.recurrence import Recurrence
 from paramsched.schedules.retimed import Chain, Every
 from paramsched.schedules.rules import Rule

@@ -14,8 +14,8 @@ from paramsched.config.dialects.mmengine.rows.row import FoundArguments, Schedul
 from paramsched.config.dialects.mmengine.rows.written_part import UPDATE, WrittenPart, whole_epochs, window_arguments
 from paramsched.feedback.base import MetricRule
 from paramsched.schedules import Schedule, constant, rules
-from paramsched.schedules._level import Absolute
 from paramsched.schedules.constant import Constant
+from paramsched.schedules.levels import Absolute
 from paramsched.schedules.rules import Rule
 from paramsched.schedules.sequence import Sequence
 from paramsched.time import Duration

@@ -16,8 +16,8 @@ from paramsched.config.dialects.mmengine.rows.written_part import WrittenPart
 from paramsched.curves import Linear
 from paramsched.feedback.base import MetricRule
 from paramsched.schedules import Schedule, constant, linear, rules
-from paramsched.schedules._level import Absolute
 from paramsched.schedules.anneal import Anneal
+from paramsched.schedules.levels import Absolute
 from paramsched.schedules.rules import Rule
 
 

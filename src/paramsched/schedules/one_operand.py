@@ -4,12 +4,12 @@ from abc import ABC
 from collections.abc import Iterable
 from fractions import Fraction
 
-from paramsched.schedules._span import Span
 from paramsched.schedules.base import Schedule
+from paramsched.schedules.span import Span
 from paramsched.time import Duration
 
 
-class Around(Schedule, ABC):
+class OneOperand(Schedule, ABC):
     """Changes what another schedule gives, not how long it is: its length, and where it bends, are the other's."""
 
     __slots__ = ()
@@ -30,8 +30,8 @@ class Around(Schedule, ABC):
     def _held_from(self) -> int | None:
         return self.schedule._held_from()
 
-    def _measure(self, span: Span) -> Fraction | None:
-        return self.schedule._measure(span)
+    def _exact_length(self, span: Span) -> Fraction | None:
+        return self.schedule._exact_length(span)
 
-    def _bends(self, until: int) -> Iterable[int]:
-        return self.schedule._changes(until)
+    def _inner_breakpoints(self, until: int) -> Iterable[int]:
+        return self.schedule._breakpoints_and_end(until)

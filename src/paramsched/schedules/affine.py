@@ -10,7 +10,7 @@ from paramsched._arrays import Array, Arrays, arrays_of, is_numpy
 
 @final
 @dataclass(frozen=True, slots=True)
-class Value:
+class Affine:
     """`factor * base + offset`; None stands for an exact zero.
 
     Schedules are written once in terms of it. Fed with `BASE` they give the two columns of an affine schedule; fed with
@@ -20,30 +20,30 @@ class Value:
     factor: Array | None
     offset: Array | None
 
-    def scaled(self, by: Array) -> "Value":
+    def scaled(self, by: Array) -> "Affine":
         if self is BASE:  # once for each update of a curve: what multiplying by 1.0 would give
-            return Value(by, None)
-        return Value(
-            None if self.factor is None else multiplied(self.factor, by),
-            None if self.offset is None else multiplied(self.offset, by),
+            return Affine(by, None)
+        return Affine(
+            None if self.factor is None else zero_safe_product(self.factor, by),
+            None if self.offset is None else zero_safe_product(self.offset, by),
         )
 
-    def __add__(self, other: "Value") -> "Value":
-        return Value(_added(self.factor, other.factor), _added(self.offset, other.offset))
+    def __add__(self, other: "Affine") -> "Affine":
+        return Affine(_added(self.factor, other.factor), _added(self.offset, other.offset))
 
-    def alone(self) -> Array:
+    def constant(self) -> Array:
         """The value itself, where base was concrete."""
         return 0.0 if self.offset is None else self.offset
 
-    def at(self, base: Array) -> Array:
+    def apply(self, base: Array) -> Array:
         """The value for a base: the only place where a factor meets a base."""
         if self.factor is None:
-            return self.alone()
-        product = self.factor * base if base.__class__ is float and base else multiplied(self.factor, base)
+            return self.constant()
+        product = self.factor * base if base.__class__ is float and base else zero_safe_product(self.factor, base)
         return product if self.offset is None else product + self.offset
 
 
-def multiplied(x: Array, y: Array) -> Array:
+def zero_safe_product(x: Array, y: Array) -> Array:
     """x * y, where 0 times what has overflowed is 0: of a base of 0 nothing grows, however large its factor is."""
     if not (is_numpy(x) and is_numpy(y)):
         return _foreign_product(x, y)
@@ -64,15 +64,15 @@ def _foreign_product(x: Array, y: Array) -> Array:
     return xp.where(vanished, 0.0, x) * xp.where(vanished, 0.0, y)
 
 
-BASE = Value(1.0, None)
-ONE = Value(None, 1.0)
+BASE = Affine(1.0, None)
+ONE = Affine(None, 1.0)
 
 
-def where(mask: Array, yes: Value, no: Value, xp: Arrays) -> Value:
+def choose_affine(mask: Array, yes: Affine, no: Affine, xp: Arrays) -> Affine:
     """Elementwise choice between two values."""
     # Where one of them has no offset, -0.0 stands for it: adding it changes no number, not even the sign of a zero, so
     # a value is the same bits whether the update is chosen among others or alone.
-    return Value(_chosen(mask, yes.factor, no.factor, 0.0, xp), _chosen(mask, yes.offset, no.offset, -0.0, xp))
+    return Affine(_chosen(mask, yes.factor, no.factor, 0.0, xp), _chosen(mask, yes.offset, no.offset, -0.0, xp))
 
 
 def _added(left: Array | None, right: Array | None) -> Array | None:

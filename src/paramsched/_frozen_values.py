@@ -9,22 +9,22 @@ from functools import cache
 from typing import Any
 
 
-def equal(left: Any, right: object) -> bool:
+def equal_fields(left: Any, right: object) -> bool:
     """Whether two values are of one class and equal field by field."""
-    return type(left) is type(right) and compared(left) == compared(right)
+    return type(left) is type(right) and compared_fields(left) == compared_fields(right)
 
 
-def hashed(value: Any) -> int:
+def hash_of_fields(value: Any) -> int:
     """The hash that goes with `equal`."""
-    return hash((type(value), compared(value)))
+    return hash((type(value), compared_fields(value)))
 
 
-def compared(value: Any) -> tuple[Any, ...]:
+def compared_fields(value: Any) -> tuple[Any, ...]:
     """The fields that make a value what it is."""
-    return tuple([getattr(value, name) for name, compare in names_of(value.__class__) if compare])
+    return tuple([getattr(value, name) for name, compare in field_names(value.__class__) if compare])
 
 
 @cache
-def names_of(kind: type) -> tuple[tuple[str, bool], ...]:
+def field_names(kind: type) -> tuple[tuple[str, bool], ...]:
     """The fields of a dataclass by name, and whether each is compared; looked up once for each class."""
     return tuple((field.name, field.compare) for field in fields(kind))

@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from inspect import signature
 from typing import Any, final, get_args
 
-from paramsched._calls import build, example
+from paramsched._calls import build_from_call, example_call
 from paramsched._lookalikes import lookalike, straightened
+from paramsched._number_checks import finite_number
 from paramsched.curves import CONSTANTS, FAMILIES, Curve, CurveLike, curve_of
 from paramsched.errors import InvalidArgument, ParseError, nearest, shown
-from paramsched.schedules._level import Absolute, Level, absolute, finite, level_of
-from paramsched.schedules._text import RULES, SHAPES, combine
-from paramsched.schedules._tokens import Token, not_an_expression, short, tokens_of
 from paramsched.schedules.base import Schedule, schedule_of
+from paramsched.schedules.levels import Absolute, Level, absolute, level_of
+from paramsched.schedules.registry import RULES, SHAPES, combine_operands
+from paramsched.schedules.text.tokens import Token, not_an_expression, shortened_text, tokens_of
 from paramsched.time import Duration, DurationLike
 
 MOST_CHARACTERS = 10_000
@@ -61,7 +62,9 @@ def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
         raise ParseError(f"parse({shown(text)})", f"a {type(text).__name__} is no text", 'Write "cosine(to=0.1)"')
     if len(text) > MOST_CHARACTERS:
         raise ParseError(
-            f"{short(text)}", f"{len(text)} characters in one line, more than {MOST_CHARACTERS}", "Use the mapping form"
+            f"{shortened_text(text)}",
+            f"{len(text)} characters in one line, more than {MOST_CHARACTERS}",
+            "Use the mapping form",
         ).locate(text, 0, len(text))
     return _Reader(text, _known(shapes), MOST_DEPTH).schedule()
 
@@ -158,7 +161,7 @@ class _Reader:
                 raise _no_schedule(self.text, value).locate(self.text, begin, end) from None
             return guided
         try:
-            return schedule_of(value, f'"{short(self.text)}"')
+            return schedule_of(value, f'"{shortened_text(self.text)}"')
         except InvalidArgument as refusal:
             raise refusal.locate(self.text, begin, end) from None
 
@@ -183,7 +186,7 @@ class _Reader:
                 raise not_an_expression(self.text, here.begin, here.end, f"more than {_MOST_BRACKETS} open brackets")
             if self.most_depth is not None and depth >= self.most_depth:
                 raise ParseError(
-                    f'"{short(self.text)}"', f"nested more than {self.most_depth} deep", "Name parts apart"
+                    f'"{shortened_text(self.text)}"', f"nested more than {self.most_depth} deep", "Name parts apart"
                 ).locate(self.text, here.begin, here.end)
             if ahead is None:
                 ahead = next(words)
@@ -341,13 +344,13 @@ class _Reader:
 
     def _called(self, frame: _Open, end: int) -> Any:
         if frame.fault is not None:
-            frame.fault.ask(f'"{short(self.text[frame.begin : end])}" at character {frame.begin + 1}')
+            frame.fault.ask(f'"{shortened_text(self.text[frame.begin : end])}" at character {frame.begin + 1}')
         positional = [item.value for item in frame.items]
         named = {name: part.value for name, part in frame.named.items()}
         if frame.builder is _BROKEN or any(value is _BROKEN for value in (*positional, *named.values())):
             return _BROKEN
         try:
-            return build(frame.builder, frame.name, positional, named)
+            return build_from_call(frame.builder, frame.name, positional, named)
         except InvalidArgument as refusal:
             meant = _culprit(frame.builder, positional, named)
             whole = _Part(None, frame.begin, end)
@@ -390,7 +393,9 @@ class _Reader:
         if len(run) > _FEW and plain:
             first, *others = (part.value for part in run)
             signed = [-value if sign == "-" else value for sign, value in zip(between, others, strict=True)]
-            return self._applied(lambda: combine(_AT_ONCE[between[0]], first, *signed), (), run[0].begin, run[-1].end)
+            return self._applied(
+                lambda: combine_operands(_AT_ONCE[between[0]], first, *signed), (), run[0].begin, run[-1].end
+            )
         joined = run[0]
         for sign, part in zip(between, run[1:], strict=True):
             joined = _Part(self._joined(sign, joined, part), joined.begin, part.end)
@@ -417,7 +422,7 @@ class _Reader:
         except InvalidArgument as refusal:
             self.faults.append(refusal.locate(self.text, begin, end))
         except (TypeError, ZeroDivisionError, OverflowError) as error:
-            asked = f'"{short(self.text[begin:end])}" at character {begin + 1}'
+            asked = f'"{shortened_text(self.text[begin:end])}" at character {begin + 1}'
             by = "Multiply by the reciprocal: 0.5 * cosine()" if apply is operator.truediv else _LINE
             self.faults.append(ParseError(asked, str(error), by).locate(self.text, begin, end))
         return _BROKEN
@@ -438,12 +443,12 @@ class _Reader:
         elif all(sound):
             for part in parts:
                 try:
-                    schedule_of(part.value, lambda: f'"{short(self.text)}"')
+                    schedule_of(part.value, lambda: f'"{shortened_text(self.text)}"')
                 except InvalidArgument as refusal:
                     self.faults.append(refusal.locate(self.text, part.begin, part.end))
                     return
             stages = [part.value for part in parts]
-            whole.value = self._applied(lambda: combine("sequence", *stages), (), whole.begin, whole.end)
+            whole.value = self._applied(lambda: combine_operands("sequence", *stages), (), whole.begin, whole.end)
 
     def _joins(self, part: _Part) -> bool:
         """Whether a value can stand beside an operator; if not, that is told."""
@@ -490,14 +495,14 @@ class _Reader:
 
     def _not_part(self, here: Token) -> ParseError:
         word = self.text[here.begin : here.end]
-        asked = f'"{short(self.text)}" at character {here.begin + 1}'
+        asked = f'"{shortened_text(self.text)}" at character {here.begin + 1}'
         return ParseError(
             asked, f"{word} is not part of a schedule's text", "Write calls, numbers, text, lists, >>, *, + and -"
         ).locate(self.text, here.begin, here.end)
 
     def _fault(self, place: Token | _Part, found: str, instead: str = "") -> Any:
         """Keep a fault and go on with a broken value."""
-        asked = f'"{short(self.text[place.begin : place.end])}" at character {place.begin + 1}'
+        asked = f'"{shortened_text(self.text[place.begin : place.end])}" at character {place.begin + 1}'
         self.faults.append(ParseError(asked, found, instead).locate(self.text, place.begin, place.end))
         return _BROKEN
 
@@ -510,7 +515,7 @@ def _no_schedule(text: str, value: object) -> ParseError:
         instead = f"Write anneal(curve={value})"
     elif str(value).startswith("rules."):
         instead = f"Write recurrence({value})"
-    return ParseError(f'"{short(text)}"', f"{shown(value)} is no schedule and no number", instead)
+    return ParseError(f'"{shortened_text(text)}"', f"{shown(value)} is no schedule and no number", instead)
 
 
 def _without(space: str, last: str, names: Mapping[str, Callable[..., Any]]) -> str:
@@ -525,7 +530,7 @@ def _as_curve(name: str) -> str:
     """What to write for a name that is a curve's."""
     if name in CONSTANTS:
         return f"Write curves.{name}"
-    return f"Write {example(FAMILIES[name], f'curves.{name}')}" if name in FAMILIES else ""
+    return f"Write {example_call(FAMILIES[name], f'curves.{name}')}" if name in FAMILIES else ""
 
 
 def _culprit(builder: Callable[..., Any], positional: list[Any], named: Mapping[str, Any]) -> int | str | None:
@@ -551,6 +556,6 @@ _CHECKS: tuple[tuple[Any, Callable[[Any], object]], ...] = (
     (DurationLike, Duration.of),
     (Level, lambda level: level_of("", level)),
     (CurveLike, curve_of),
-    (float, lambda number: finite("", number)),
+    (float, lambda number: finite_number("", number)),
     (Schedule, lambda schedule: schedule_of(schedule, "")),
 )

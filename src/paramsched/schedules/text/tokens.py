@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, final
 
 from paramsched.errors import ParseError
-from paramsched.schedules._slips import slip_in
+from paramsched.schedules.text.slips import slip_in
 
 _WORDS = re.compile(
     r"""(?P<blank>[ \t\f]+|\\\r?\n|\#[^\n]*)
@@ -70,13 +70,13 @@ def not_an_expression(text: str, begin: int, end: int, found: str, instead: str 
     slip = slip_in(text)
     if slip is not None:
         begin, end, meant, instead = slip
-        return ParseError(f'"{short(text)}"', f"not an expression: {meant}", instead).locate(text, begin, end)
+        return ParseError(f'"{shortened_text(text)}"', f"not an expression: {meant}", instead).locate(text, begin, end)
     said = f"not an expression at character {begin + 1}" + (f": {found}" if found else "")
     instead = instead or 'Write warmup("5%") >> cosine(to=0.1)'
-    return ParseError(f'"{short(text)}"', said, instead).locate(text, begin, end)
+    return ParseError(f'"{shortened_text(text)}"', said, instead).locate(text, begin, end)
 
 
-def short(text: str) -> str:
+def shortened_text(text: str) -> str:
     """A line as it stands in a message: on one line, and not long."""
     flat = " ".join(text[:400].split())
     return flat if len(flat) <= 60 else flat[:57] + "..."
@@ -120,7 +120,7 @@ def _string(text: str, word: str, begin: int) -> str:
     prefix = word[: min(word.find(quote) for quote in "\"'" if quote in word)]
     if prefix.lower() not in ("", "r", "u"):
         raise ParseError(
-            f'"{short(word)}" at character {begin + 1}',
+            f'"{shortened_text(word)}" at character {begin + 1}',
             f"text with the prefix {prefix} is not part of a schedule's text",
             f"Write {word[len(prefix) :]}",
         ).locate(text, begin, begin + len(word))
