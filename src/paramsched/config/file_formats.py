@@ -1,17 +1,22 @@
-"""Formats by name: the syntaxes of native files, and the dialects, each a module of this package."""
+"""Formats by name: the syntaxes of native files, and the dialects."""
 
 from collections.abc import Callable, Iterable, Mapping
-from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
-from typing import Any, Protocol, cast
+from typing import Any
 
-from paramsched.config import dialects as _dialects
 from paramsched.config import native
-from paramsched.config._optimizer_values import NO_BASES, Bases, Loaded
+from paramsched.config._optimizer_values import NO_BASES, Loaded
 from paramsched.config._plain_data import plain_data
 from paramsched.config._text_places import Place, faults_with_places
 from paramsched.config.faults import Faults
+from paramsched.config.known_dialects import (
+    BaseLike,
+    KnownDialect,
+    dialect_named,
+    dialects,
+    dialects_that_recognize,
+    own_names,
+)
 from paramsched.config.shape_names import ShapeLike
 from paramsched.config.syntaxes.json_text import json_places, read_json, write_json
 from paramsched.config.syntaxes.toml_places import toml_places
@@ -22,9 +27,6 @@ from paramsched.errors import ConfigError, Fault, InvalidArgument
 from paramsched.near_names import did_you_mean
 from paramsched.plan import Plan
 from paramsched.time import Calendar
-
-BaseLike = float | Mapping[str, float]
-"""The value schedules are multiples of: lr's, or by field. Dialects that write absolute values need it."""
 
 PLACES: Mapping[str, Callable[[str], Place]] = {
     "yaml": yaml_places,
@@ -41,26 +43,6 @@ SYNTAXES: Mapping[str, tuple[Callable[[str, str], Any], Callable[[Any], str]]] =
 SUFFIXES = {".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".json": "json", ".py": "mmengine"}
 
 
-class Dialect(Protocol):
-    """What a module of this package gives to be a dialect.
-
-    It may also have `from_plan(plan) -> data`, `read(text, source) -> data` where its files are no YAML and no JSON,
-    `write(data) -> text`, and `bases_of(data, calendar) -> Bases` where its files say the optimizer's values.
-    """
-
-    def to_plan(self, data: Any, *, calendar: Calendar | None = None, base: BaseLike | None = None) -> Plan:
-        """The plan that `data` means."""
-
-
-def dialects() -> tuple[str, ...]:
-    """The names of the dialects there are.
-
-    >>> "native" in dialects()
-    True
-    """
-    return tuple(sorted(["native", *(module.name for module in iter_modules(_dialects.__path__))]))
-
-
 def formats() -> tuple[str, ...]:
     """What may be given as `format`: `yaml`, `toml`, `json`, and the dialects."""
     return (*SYNTAXES, *dialects())
@@ -72,7 +54,7 @@ def known_format(name: str) -> str:
     Raises:
         InvalidArgument: it is none, with the nearest that is.
     """
-    if name not in formats():
+    if name not in (*SYNTAXES, *own_names()) and name not in formats():
         raise InvalidArgument(
             f"format={name!r}", f"no such format; {did_you_mean(str(name), formats())}", 'Write format="yaml"'
         )
@@ -108,31 +90,46 @@ def loaded_from(
         shapes, calendar, base: as in `load`.
     """
     known_format(format)
+    dialect = None if format in SYNTAXES or format == "native" else dialect_named(format)
     try:
         refuse_long_text(text, source)
-        if format in SYNTAXES or format == "native":
-            read, _ = _syntax(format, syntax)
-            return Loaded(native.to_plan(read(text, source), calendar=calendar, base=base, shapes=shapes))
-        module = _module(format)
-        own = vars(module).get("read")
-        if own is not None and syntax != "toml":
-            data = own(text, source)
-        else:
-            faults = Faults()
-            read, _ = _syntax(format, syntax)
-            data = plain_data(read(text, source), faults)
-            faults.raise_any(source)
-        values: Callable[[Any, Calendar | None], Bases] | None = vars(module).get("bases_of")
-        plan = cast(Dialect, module).to_plan(data, calendar=calendar, base=base)
-        return Loaded(plan, NO_BASES if values is None else values(data, calendar), native=False)
+        if dialect is None:
+            return Loaded(_native_plan(text, format, source, syntax, shapes=shapes, calendar=calendar, base=base))
+        data = _data_of_dialect(dialect, text, source, syntax)
+        plan = dialect.plan_of(data, calendar=calendar, base=base)
+        bases = NO_BASES if dialect.bases_of is None else dialect.call(dialect.bases_of, data, calendar)
+        return Loaded(plan, bases, native=False)
     except ConfigError as error:
-        raise ConfigError(source, placed(error.faults, text, format, syntax)) from None
+        raise ConfigError(source, placed(error.faults, text, format, syntax)) from error.__cause__
+
+
+def _native_plan(text: str, format: str, source: str, syntax: str | None, **facts: Any) -> Plan:
+    """The plan of a native file; where it is refused and looks like a dialect, the error says which."""
+    read, _ = _syntax_of(format, syntax)
+    data = read(text, source)
+    try:
+        return native.to_plan(data, **facts)
+    except ConfigError as error:
+        known = dialects_that_recognize(plain_data(data, Faults()))
+        hints = [Fault("", f"it looks like a config of {name}", f'Give format="{name}"') for name in known]
+        raise ConfigError(error.source, (*error.faults, *hints)) from None
+
+
+def _data_of_dialect(dialect: KnownDialect, text: str, source: str, syntax: str | None) -> Any:
+    """What a text of a dialect holds, read by the dialect itself where it has files of its own."""
+    if dialect.read is not None and syntax != "toml":
+        return dialect.call(dialect.read, text, source)
+    faults = Faults()
+    read, _ = _syntax_of(dialect.name, syntax)
+    data = plain_data(read(text, source), faults)
+    faults.raise_any(source)
+    return data
 
 
 def placed(faults: Iterable[Fault], text: str, format: str, syntax: str | None = None) -> tuple[Fault, ...]:
     """Faults of a text, each with its line and column where its syntax is known."""
     name = format if format in SYNTAXES else syntax or ""
-    if name not in SYNTAXES and (format == "native" or "read" not in vars(_module(format))):
+    if name not in SYNTAXES and (format == "native" or dialect_named(format).read is None):
         name = "yaml"
     return faults_with_places(faults, text, PLACES[name]) if name in PLACES else tuple(faults)
 
@@ -141,19 +138,18 @@ def text_of(plan: Plan, format: str, *, syntax: str | None = None) -> str:
     """The text that says a plan."""
     known_format(format)
     if format in SYNTAXES or format == "native":
-        _, say = _syntax(format, syntax)
+        _, say = _syntax_of(format, syntax)
         text = say(native.from_plan(plan))
         _read_back(plan, text, format, syntax)
         return text
-    module = _module(format)
-    spell: Callable[[Plan], Any] | None = vars(module).get("from_plan")
-    if spell is None:
+    dialect = dialect_named(format)
+    if dialect.from_plan is None:
         raise InvalidArgument(f"format={format!r}", "the dialect can only be read", 'Write format="yaml"')
-    write: Callable[[Any], str] = vars(module).get("write") or _syntax(format, syntax)[1]
-    return write(spell(plan))
+    write = dialect.write or _syntax_of(format, syntax)[1]
+    return dialect.call(write, dialect.call(dialect.from_plan, plan))
 
 
-def _syntax(format: str, suffix: str | None) -> tuple[Callable[[str, str], Any], Callable[[Any], str]]:
+def _syntax_of(format: str, suffix: str | None) -> tuple[Callable[[str, str], Any], Callable[[Any], str]]:
     """How a format is spelled: as it says itself, else as the file's suffix says, else YAML (which JSON is too)."""
     return SYNTAXES.get(format) or SYNTAXES.get(suffix or "yaml") or SYNTAXES["yaml"]
 
@@ -168,7 +164,3 @@ def _read_back(plan: Plan, text: str, format: str, syntax: str | None) -> None:
         ) from None
     if not same:
         raise InvalidArgument("dump(plan)", "a part of it is written by a name that means something else", "Rename it")
-
-
-def _module(name: str) -> Any:
-    return native if name == "native" else import_module(f"{_dialects.__name__}.{name}")

@@ -7,7 +7,8 @@ from typing import Any
 
 from paramsched.config import native
 from paramsched.config._optimizer_values import Loaded
-from paramsched.config.file_formats import BaseLike, format_of, known_format, loaded_from, text_of
+from paramsched.config.file_formats import format_of, known_format, loaded_from, text_of
+from paramsched.config.known_dialects import BaseLike
 from paramsched.config.plan_text import read_plan_text, syntax_of_suffix
 from paramsched.config.shape_names import ShapeLike
 from paramsched.config.whole_files import path_of_file, write_whole_file

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import final
 
 from paramsched.config._optimizer_values import Loaded
-from paramsched.config.file_formats import SUFFIXES, SYNTAXES, BaseLike, format_of, known_format, loaded_from, placed
+from paramsched.config.file_formats import SUFFIXES, SYNTAXES, format_of, known_format, loaded_from, placed
+from paramsched.config.known_dialects import BaseLike
 from paramsched.config.shape_names import ShapeLike
 from paramsched.config.syntaxes.comments import has_comments
 from paramsched.config.whole_files import path_of_file, read_bounded_text

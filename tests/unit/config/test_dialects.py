@@ -1,26 +1,32 @@
-"""Other formats: found by the name of their module, read and written through it."""
+"""Other formats: the library's own by name, those of installed packages by entry point, read and written alike."""
 
+import subprocess
 import sys
 from types import ModuleType
 
 import pytest
+from click.testing import CliRunner
 
+import paramsched as ps
 from paramsched import config
-from paramsched.config import file_formats
+from paramsched.cli import main
 from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.plan import Plan
 from paramsched.time import Calendar
+from support.distributions import install
+
+GROUP = "paramsched.dialects"
 
 
 @pytest.fixture
-def dialect(monkeypatch):
-    """A dialect as if its module stood in the package."""
-    module = ModuleType("paramsched.config.dialects.drawn")
+def dialect(monkeypatch, tmp_path_factory):
+    """A dialect of an installed package."""
+    module = ModuleType("drawn_dialect")
     module.to_plan = lambda data, *, calendar=None, base=None: Plan(
         lr=data["rate"] * (base or 1.0), horizon=calendar and calendar.total
     )
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setattr(file_formats, "dialects", lambda: ("drawn", "native"))
+    monkeypatch.syspath_prepend(install(tmp_path_factory.mktemp("site"), GROUP, "drawn = drawn_dialect"))
     return module
 
 
@@ -89,3 +95,147 @@ def test_what_a_dialect_refuses_has_the_source_before_it(dialect, tmp_path):
 def test_modules_that_are_no_dialects_are_no_formats():
     assert "native" in config.formats()
     assert not any(name.startswith("_") for name in config.formats())
+
+
+# ---------------------------------------------------------------- installed packages
+
+
+MODULE = """
+import paramsched as ps
+
+def to_plan(data, *, calendar=None, base=None):
+    return ps.Plan(lr=data["rate"])
+
+def from_plan(plan):
+    return {"rate": plan.bindings[0].schedule(0)}
+
+def recognizes(data):
+    return isinstance(data, dict) and "rate" in data
+"""
+
+
+@pytest.fixture
+def package(monkeypatch, tmp_path):
+    """A function that installs a distribution with one entry point, for this test only."""
+
+    def installed(entry_point, text=MODULE, name="drawn-configs"):
+        site = tmp_path / name
+        monkeypatch.syspath_prepend(install(site, GROUP, entry_point, name=name))
+        module = entry_point.split("= ")[1].split(":")[0]
+        (site / f"{module}.py").write_text(text)
+        monkeypatch.delitem(sys.modules, module, raising=False)
+        return site
+
+    yield installed
+    for name in ("drawn_module", "other_module"):
+        sys.modules.pop(name, None)
+
+
+def test_a_dialect_of_an_installed_package_is_read_and_written_by_its_name(package):
+    package("drawn = drawn_module")
+
+    assert config.loads("rate: 0.5", "drawn") == Plan(lr=0.5)
+    assert config.dump(Plan(lr=0.25), format="drawn") == "rate: 0.25\n"
+    assert "drawn" in config.dialects()
+
+
+def test_an_object_is_a_dialect_too(package):
+    package("drawn = drawn_module:drawn", MODULE + CLASS)
+
+    assert config.loads("rate: 0.5", "drawn") == Plan(lr=0.5)
+
+
+CLASS = """
+class Drawn:
+    def to_plan(self, data, *, calendar=None, base=None):
+        return to_plan(data)
+
+drawn = Drawn()
+"""
+
+
+def test_the_command_line_converts_from_an_installed_dialect(package, tmp_path):
+    package("drawn = drawn_module")
+    (tmp_path / "run.yaml").write_text("rate: 0.5")
+
+    done = CliRunner().invoke(main, ["convert", str(tmp_path / "run.yaml"), "--from", "drawn", "--to", "yaml"])
+
+    assert (done.stdout, done.stderr) == ("lr: constant(0.5)\n", "")
+
+
+def test_a_native_file_that_looks_like_a_dialect_is_refused_with_its_name(package):
+    package("drawn = drawn_module")
+
+    with pytest.raises(ConfigError) as refusal:
+        config.loads("rate: 0.5\nkind: [drawn]")
+
+    assert 'it looks like a config of drawn. Give format="drawn"' in str(refusal.value)
+    assert config.loads("rate: 0.5\nkind: [drawn]", format="drawn") == Plan(lr=0.5)
+
+
+@pytest.mark.parametrize(
+    ("entry_point", "text", "found"),
+    [
+        ("drawn = drawn_module", "1 / 0", "ZeroDivisionError: division by zero"),
+        ("drawn = drawn_module:missing", MODULE, "AttributeError"),
+        ("drawn = drawn_module", "", "it has no to_plan"),
+    ],
+    ids=["import fails", "no such object", "no dialect"],
+)
+def test_a_broken_entry_point_is_one_error_that_names_its_distribution(package, entry_point, text, found):
+    package(entry_point, text)
+
+    with pytest.raises(ConfigError) as refusal:
+        config.loads("rate: 0.5", "drawn")
+
+    assert len(refusal.value.problems) == 1
+    assert str(refusal.value).startswith(f'entry points {GROUP}: "{entry_point}" of drawn-configs: ')
+    assert found in str(refusal.value)
+
+
+def test_a_broken_entry_point_disturbs_nobody_who_does_not_ask_for_it(package):
+    package("drawn = drawn_module", "1 / 0")
+
+    assert config.loads("lr: 0.5") == Plan(lr=0.5)
+    with pytest.raises(ConfigError, match=r"\$\.kind"):
+        config.loads("rate: 0.5\nkind: [drawn]")
+
+
+def test_two_packages_with_a_dialect_of_one_name_are_both_named(package):
+    package("drawn = drawn_module")
+    package("drawn = other_module", name="other-configs")
+
+    with pytest.raises(ConfigError, match=r"of drawn-configs and .* of other-configs have the same name"):
+        config.loads("rate: 0.5", "drawn")
+
+
+def test_a_package_cannot_take_a_name_of_the_librarys_own(package):
+    package("native = drawn_module", "1 / 0")
+
+    assert config.loads("lr: 0.5", "native") == Plan(lr=0.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("def to_plan(data, *, calendar=None, base=None): return data['no']", "KeyError: 'no'"),
+        ("def to_plan(data, *, calendar=None, base=None): return {}", "its to_plan gave a dict, no Plan"),
+    ],
+    ids=["raises", "no plan"],
+)
+def test_what_a_package_does_wrong_is_said_with_its_name(package, text, found):
+    package("drawn = drawn_module", text)
+
+    with pytest.raises(ConfigError) as refusal:
+        config.loads("rate: 0.5", "drawn")
+
+    assert f'"drawn = drawn_module" of drawn-configs: {found}' in str(refusal.value)
+
+
+@pytest.mark.heavy
+def test_installed_dialects_are_looked_for_only_when_one_is_asked_for(package):
+    package("drawn = drawn_module", "1 / 0")
+    code = "import sys, paramsched as ps; ps.loads('lr: 0.5'); sys.exit('importlib.metadata' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert ps.loads("lr: 0.5") == Plan(lr=0.5)

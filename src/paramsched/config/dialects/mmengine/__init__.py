@@ -14,5 +14,6 @@ from paramsched.config.dialects.mmengine.optimizer_values import bases_in_config
 from paramsched.config.dialects.mmengine.plans import from_plan as from_plan
 from paramsched.config.dialects.mmengine.plans import to_plan as to_plan
 from paramsched.config.dialects.mmengine.plans import to_plans as to_plans
+from paramsched.config.dialects.mmengine.whole_config import recognizes as recognizes
 
-__all__ = ["bases_of", "from_plan", "read", "to_plan", "to_plans", "write"]
+__all__ = ["bases_of", "from_plan", "read", "recognizes", "to_plan", "to_plans", "write"]

@@ -24,6 +24,11 @@ _PARTS = (
 )
 
 
+def recognizes(data: Any) -> bool:
+    """Whether data looks like a config of MMEngine."""
+    return isinstance(data, Mapping) and any(part in data for part in ("param_scheduler", "optim_wrapper"))
+
+
 def find_schedulers(data: Any) -> tuple[str, Any, Mapping[str, Any]]:
     """Where the schedulers stand, the schedulers, and the config around them."""
     if isinstance(data, Mapping) and "type" not in data:

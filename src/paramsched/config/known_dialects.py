@@ -1,0 +1,158 @@
+"""Dialects by name: the library's own, each a module of `config/dialects/`, and those of installed packages."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar, final
+
+from paramsched.config import dialects as own_dialects
+from paramsched.config import native
+from paramsched.config._optimizer_values import Bases
+from paramsched.errors import ConfigError, ParamschedError
+from paramsched.plan import Plan
+from paramsched.time import Calendar
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+DIALECT_ENTRY_POINTS: Final = "paramsched.dialects"
+"""The group in which a package names its dialects: `composer = "my_package.composer_dialect"`."""
+
+BaseLike: TypeAlias = float | Mapping[str, float]
+"""The value schedules are multiples of: lr's, or by field. Dialects that write absolute values need it."""
+
+_Result = TypeVar("_Result")
+
+
+class Dialect(Protocol):
+    """What a module, or any object, gives to be a dialect: `to_plan`, and as much of the rest as it can.
+
+    - `from_plan(plan) -> data`: a plan as the other library says it
+    - `recognizes(data) -> bool`: whether data looks like this dialect; a refused native file then names it
+    - `read(text, source) -> data` and `write(data) -> text`, where its files are no YAML, TOML or JSON
+    - `bases_of(data, calendar) -> Bases`, where its files say the optimizer's values
+    """
+
+    def to_plan(self, data: Any, *, calendar: Calendar | None = None, base: BaseLike | None = None) -> Plan:
+        """The plan that `data` means."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class KnownDialect:
+    """A dialect that was found.
+
+    Args:
+        name: what it is asked for by.
+        to_plan, from_plan, recognizes, read, write, bases_of: its functions; None where it has none.
+        origin: the entry point it was found by; "" for one of the library's own.
+    """
+
+    name: str
+    to_plan: Callable[..., Plan]
+    from_plan: Callable[[Plan], Any] | None = None
+    recognizes: Callable[[Any], bool] | None = None
+    read: Callable[[str, str], Any] | None = None
+    write: Callable[[Any], str] | None = None
+    bases_of: Callable[[Any, Calendar | None], Bases] | None = None
+    origin: str = ""
+
+    def call(self, function: Callable[..., _Result], *arguments: Any, **options: Any) -> _Result:
+        """What one of its functions gives; whatever a function of a package raises is said with its origin."""
+        try:
+            return function(*arguments, **options)
+        except ParamschedError:
+            raise
+        except Exception as error:
+            if not self.origin:
+                raise
+            fault = f"{self.origin}: {type(error).__name__}: {error}. Tell its authors"
+            raise ConfigError(f"dialect {self.name}", [fault]) from error
+
+    def plan_of(self, data: Any, *, calendar: Calendar | None, base: BaseLike | None) -> Plan:
+        """The plan that data means.
+
+        Raises:
+            ConfigError: every fault of the data; or what a package gave is no plan.
+        """
+        plan = self.call(self.to_plan, data, calendar=calendar, base=base)
+        if not isinstance(plan, Plan):
+            fault = f"{self.origin}: its to_plan gave a {type(plan).__name__}, no Plan. Tell its authors"
+            raise ConfigError(f"dialect {self.name}", [fault])
+        return plan
+
+
+def own_names() -> tuple[str, ...]:
+    """The names of the library's own dialects."""
+    return tuple(sorted(["native", *(module.name for module in iter_modules(own_dialects.__path__))]))
+
+
+def dialects() -> tuple[str, ...]:
+    """The names of the dialects there are, those of installed packages too.
+
+    >>> "native" in dialects()
+    True
+    """
+    return tuple(sorted({*own_names(), *(point.name for point in _entry_points())}))
+
+
+def dialect_named(name: str) -> KnownDialect:
+    """The dialect of a name; a package is only imported for a name that the library does not have.
+
+    Raises:
+        ConfigError: the package cannot be imported, gives no dialect, or shares the name with another one.
+    """
+    if name in own_names():
+        module = native if name == "native" else import_module(f"{own_dialects.__name__}.{name}")
+        return _functions_of(module, name, "")
+    points = [point for point in _entry_points() if point.name == name]
+    origins = [_origin_of(point) for point in points]
+    if len(points) != 1:
+        found = f"{' and '.join(origins)} have the same name. Uninstall one of them" if points else "there is none"
+        raise _broken_entry_point(f'"{name}": {found}')
+    try:
+        loaded = points[0].load()
+    except Exception as error:
+        raise _broken_entry_point(
+            f"{origins[0]}: {type(error).__name__}: {error}. Update or uninstall the package"
+        ) from error
+    if not callable(getattr(loaded, "to_plan", None)):
+        raise _broken_entry_point(f"{origins[0]}: it has no to_plan. Name a module with def to_plan(data, *, …)")
+    return _functions_of(loaded, name, origins[0])
+
+
+def dialects_that_recognize(data: Any) -> tuple[str, ...]:
+    """The names of the dialects that data looks like. A package that cannot be asked is left out."""
+    found = []
+    for name in dialects():
+        try:
+            dialect = dialect_named(name)
+            if dialect.recognizes is not None and dialect.call(dialect.recognizes, data):
+                found.append(name)
+        except ParamschedError:
+            continue  # nobody asked for it; who does is told
+    return tuple(found)
+
+
+def _functions_of(given: Any, name: str, origin: str) -> KnownDialect:
+    """A dialect from what a module or an object has."""
+    optional = ("from_plan", "recognizes", "read", "write", "bases_of")
+    return KnownDialect(name, given.to_plan, **{one: getattr(given, one, None) for one in optional}, origin=origin)
+
+
+def _entry_points() -> list["EntryPoint"]:
+    from importlib.metadata import entry_points  # looked for when asked for: it reads every installed package
+
+    own = own_names()
+    found = entry_points(group=DIALECT_ENTRY_POINTS)
+    return sorted((point for point in found if point.name not in own), key=lambda point: (point.name, point.value))
+
+
+def _origin_of(point: "EntryPoint") -> str:
+    """An entry point as its package writes it, and the package."""
+    return f'"{point.name} = {point.value}"' + (f" of {point.dist.name}" if point.dist else "")
+
+
+def _broken_entry_point(fault: str) -> ConfigError:
+    return ConfigError(f"entry points {DIALECT_ENTRY_POINTS}", [fault])

@@ -1,0 +1,12 @@
+"""Distributions in a temporary folder: what `pip install` leaves of one, as far as entry points need it."""
+
+from pathlib import Path
+
+
+def install(site: Path, group: str, *entry_points: str, name: str = "drawn-configs") -> str:
+    """A folder for `sys.path` that holds a distribution with these entry points."""
+    info = site / f"{name.replace('-', '_')}-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("\n".join([f"[{group}]", *entry_points, ""]))
+    return str(site)
