@@ -128,16 +128,16 @@ def _scheduled_numbers(group: Mapping[str, Any], where: str) -> Iterator[tuple[s
 
 def _update_count(value: Any) -> int | None:
     """A number of updates, where it is one."""
-    number = _finite_number(value)
+    number = _finite_or_nothing(value)
     return int(number) if number is not None and number == int(number) and 0 <= number <= MOST_UPDATES else None
 
 
 def _recorded_base(group: Mapping[str, Any], field: str) -> float | None:
     """The base that our scheduler recorded in a group."""
-    return _finite_number(group.get(f"{OURS}base_{Field.of(field).slot}"))
+    return _finite_or_nothing(group.get(f"{OURS}base_{Field.of(field).slot}"))
 
 
-def _finite_number(value: Any) -> float | None:
+def _finite_or_nothing(value: Any) -> float | None:
     """A value as a float, where it is a finite number; a checkpoint may hold anything."""
     if not is_number(value):
         return None

@@ -131,6 +131,7 @@ def _clock_jumps(
     cached: dict[int, Flags] = {}
 
     def fits(offset: int) -> Flags:
+        """Which rows are as planned at their number plus an offset."""
         if offset not in cached:
             times = np.maximum(t + offset, 0)
             cached[offset] = np.logical_and.reduce(

@@ -13,12 +13,12 @@ from click.shell_completion import CompletionItem
 
 from paramsched.errors import MissingFact
 
-_Command = TypeVar("_Command", bound=Callable[..., Any])
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Facts:
+class CalendarOptions:
     """What the command line says of the run: the facts of a Calendar, as given."""
 
     horizon: str | None = None
@@ -53,13 +53,13 @@ def option_for_fact(error: MissingFact) -> str:
     return f"{option_of(error.fact)} {error.example.replace('_', '')}"
 
 
-def calendar_options(command: _Command) -> _Command:
+def calendar_options(command: _Function) -> _Function:
     """Options for every fact of a Calendar; the command receives them as `facts`."""
 
     @wraps(command)
     def with_facts(*args: Any, **options: Any) -> Any:
-        given = {field.name: options.pop(field.name) for field in fields(Facts)}
-        return command(*args, facts=Facts(**given), **options)
+        given = {field.name: options.pop(field.name) for field in fields(CalendarOptions)}
+        return command(*args, facts=CalendarOptions(**given), **options)
 
     above_zero = click.IntRange(min=1)
     for option in (
@@ -125,7 +125,7 @@ def offer_formats(_: click.Context, __: click.Parameter, typed: str) -> list[Com
     return [CompletionItem(name) for name in config.formats() if name.startswith(typed)]
 
 
-def plan_argument(name: str = "plan") -> Callable[[_Command], _Command]:
+def plan_argument(name: str = "plan") -> Callable[[_Function], _Function]:
     """The argument that is a file or a line of text."""
     return click.argument(name, metavar=name.upper(), shell_complete=offer_files)
 

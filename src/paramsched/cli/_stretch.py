@@ -68,7 +68,7 @@ class Stretch:
         if self.begin.is_resolved and end.is_resolved:
             return self._updates(self.begin.updates, end.updates)
         if _whole_epochs(self.begin) is not None and (last := _whole_epochs(end)) is not None:
-            return _range("epoch", _whole_epochs(self.begin) or 0, last) + self.clock
+            return _range_in_words("epoch", _whole_epochs(self.begin) or 0, last) + self.clock
         if self.clock and length is None:
             return f"the time of each cycle{'' if not self.begin.terms else f', from {self.at([self.begin])} on'}"
         if length is None:
@@ -92,14 +92,14 @@ class Stretch:
         if all(time.is_resolved for time in times):
             updates = [time.updates for time in shown]
             epoch = self.steps_per_epoch
-            said = _points("update", updates) + more
+            said = _points_in_words("update", updates) + more
             if epoch is None or any(update % epoch for update in updates):
                 return said + self.clock
-            return f"{_points('epoch', [update // epoch for update in updates])}{more}{self.clock} ({said})"
-        epochs = [_epochs(time) for time in shown]
+            return f"{_points_in_words('epoch', [update // epoch for update in updates])}{more}{self.clock} ({said})"
+        epochs = [_epochs_of(time) for time in shown]
         if all(epoch is not None for epoch in epochs):
-            return _points("epoch", [epoch for epoch in epochs if epoch is not None]) + more + self.clock
-        return _listed([self._point(time) for time in shown]) + more + self.clock
+            return _points_in_words("epoch", [epoch for epoch in epochs if epoch is not None]) + more + self.clock
+        return _join_words([self._point(time) for time in shown]) + more + self.clock
 
     def from_begin(self, times: Sequence[Duration]) -> str:
         """Points in time that count from its begin."""
@@ -136,18 +136,34 @@ class Stretch:
 
     def _updates(self, begin: int, end: int) -> str:
         epoch = self.steps_per_epoch
-        said = _range("update", begin, end)
+        said = _range_in_words("update", begin, end)
         if epoch is None or begin % epoch or end % epoch or begin == end:
             return said + self.clock
-        return f"{_range('epoch', begin // epoch, end // epoch)}{self.clock} ({said})"
+        return f"{_range_in_words('epoch', begin // epoch, end // epoch)}{self.clock} ({said})"
 
     def _point(self, time: Duration) -> str:
         if [unit for unit, _ in time.terms] == ["percent"]:
             return f"{time} of the run"
-        return _points("update", [time.updates]) if time.is_resolved else str(time)
+        return _points_in_words("update", [time.updates]) if time.is_resolved else str(time)
 
 
-def difference(later: Duration | None, earlier: Duration | None) -> Duration | None:
+def earlier_time(time: Duration | None, end: Duration | None) -> Duration | None:
+    """A time, or the end where both are counted alike and it comes first."""
+    if time is None or end is None or not (time.is_resolved and end.is_resolved):
+        return time
+    return min(time, end, key=lambda one: one.updates)
+
+
+def comes_before(time: Duration, end: Duration | None) -> bool:
+    """Whether a time is known to come before the end."""
+    return (
+        end is not None
+        and bool((rest := time_between(end, time)) is not None and rest.terms)
+        and (time.exact is not None) == (end.exact is not None)
+    )
+
+
+def time_between(later: Duration | None, earlier: Duration | None) -> Duration | None:
     """The time between two; None where one is not known, or they are the wrong way round."""
     if later is None or earlier is None:
         return None
@@ -157,7 +173,7 @@ def difference(later: Duration | None, earlier: Duration | None) -> Duration | N
         return None
 
 
-def _epochs(time: Duration) -> Fraction | None:
+def _epochs_of(time: Duration) -> Fraction | None:
     """A time in epochs; None where another unit is in it."""
     if not time.terms:
         return Fraction(0)
@@ -165,20 +181,20 @@ def _epochs(time: Duration) -> Fraction | None:
 
 
 def _whole_epochs(time: Duration) -> int | None:
-    epochs = _epochs(time)
+    epochs = _epochs_of(time)
     return None if epochs is None or epochs.denominator != 1 else int(epochs)
 
 
-def _range(unit: str, begin: int, end: int) -> str:
+def _range_in_words(unit: str, begin: int, end: int) -> str:
     if end <= begin:
         return f"no {unit}"
     return f"{unit} {begin:,}" if end - begin == 1 else f"{unit}s {begin:,} to {end - 1:,}"
 
 
-def _points(unit: str, points: Sequence[int | Fraction]) -> str:
+def _points_in_words(unit: str, points: Sequence[int | Fraction]) -> str:
     said = [f"{int(point):,}" if point.denominator == 1 else f"{float(point):g}" for point in points]
-    return f"{unit}{'' if len(said) == 1 else 's'} {_listed(said)}"
+    return f"{unit}{'' if len(said) == 1 else 's'} {_join_words(said)}"
 
 
-def _listed(said: Sequence[str]) -> str:
+def _join_words(said: Sequence[str]) -> str:
     return said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"

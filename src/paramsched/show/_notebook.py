@@ -27,7 +27,7 @@ class Figure:
         return svg(self.trace, log=self.log, other=self.other)
 
     def _repr_html_(self) -> str:
-        # In a frame: the page's style and script cannot meet the notebook's.
+        # A frame keeps the page's style and script apart from the notebook's.
         page = html(self.trace, title=self.title, log=self.log, other=self.other)
         keys = self.trace.keys()
         fields = len({field for field, _ in keys})

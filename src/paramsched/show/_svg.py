@@ -52,7 +52,7 @@ def svg(
         body.append(f'<text class="{sign}" x="16" y="{y + 14}">{escaped(whole.comparison)}</text>')
         y += 26
     for panel in whole.panels:
-        y = _add_panel(body, panel, whole, ticks, y, inner, height, width)
+        y = _add_svg_panel(body, panel, whole, ticks, y, inner, height, width)
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" class="ps" viewBox="0 0 {width} {y}" '
@@ -71,7 +71,7 @@ def _spoken_text(whole: Picture) -> str:
     return f"{whole.horizon}. {'. '.join(fields)}"
 
 
-def _add_panel(
+def _add_svg_panel(
     body: list[str],
     panel: Panel,
     whole: Picture,

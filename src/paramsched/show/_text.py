@@ -80,7 +80,7 @@ def text(
     ticks = time_ticks(whole.total, whole.steps_per_epoch, most=max(columns // 12, 2))
     layout = _Layout(gutter, columns, whole.total, ticks)
     for panel in whole.panels:
-        _add_panel(terminal, panel, layout, height)
+        _add_text_panel(terminal, panel, layout, height)
     _add_times(terminal, whole, layout)
     if whole.comparison:
         terminal.add_line()
@@ -107,7 +107,7 @@ class _Layout:
         return set(distinct_times(np.minimum(times * self.columns // self.total, self.columns - 1)).tolist())
 
 
-def _add_panel(terminal: TerminalLines, panel: Panel, layout: _Layout, height: int) -> None:
+def _add_text_panel(terminal: TerminalLines, panel: Panel, layout: _Layout, height: int) -> None:
     """Add one field: heading, plot with its axes, legend and notes."""
     terminal.add_title(panel.field, panel.heading)
     rungs = panel.scale.ticks

@@ -71,13 +71,17 @@ def test_help_lists_every_command_with_a_line():
         assert good(name, "-h").startswith(f"Usage: paramsched {name}")
 
 
+def examples_of(name):
+    return getattr(import_module(f"paramsched.cli.commands.{name}"), f"paramsched_{name}").examples
+
+
 EVERY = sorted(module.name for module in iter_modules(commands.__path__))
 
 
 @pytest.mark.parametrize("name", EVERY)
 def test_help_shows_each_example_as_one_types_it_and_fits_80_columns(name):
     told = good(name, "-h").splitlines()
-    examples = import_module(f"paramsched.cli.commands.{name}").command.examples
+    examples = examples_of(name)
 
     assert examples
     assert told[-len(examples) :] == [f"  {line}" for line in examples]
@@ -90,7 +94,7 @@ EXAMPLES = [
     (name, line)
     for name in EVERY
     if name != "run"  # its example trains; tests/integration/runner/test_files.py runs it
-    for line in import_module(f"paramsched.cli.commands.{name}").command.examples
+    for line in examples_of(name)
 ]
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paramsched.cli._explained import explained
+from paramsched.cli._plan_words import plan_in_words
 from paramsched.plan import Binding, Plan
 from paramsched.schedules import SHAPES, Schedule, linear, parse, register_function
 from paramsched.schedules.from_function import FUNCTIONS
@@ -26,13 +26,13 @@ def words(line, calendar=RUN, horizon=None):
     """What is said of the schedule of a plan, line by line."""
     plan = Plan(lr=line, horizon=horizon)
     resolved = None if calendar is None else plan.resolve(calendar)
-    text = explained(plan, resolved, None if calendar is None else calendar.updates_per_epoch)
+    text = plan_in_words(plan, resolved, None if calendar is None else calendar.updates_per_epoch)
     return [line.strip() for line in text.splitlines()[3:]]
 
 
 def of_case(case):
     plan = Plan(lr=case.written, horizon=case.world.total)
-    return explained(plan, plan.resolve(case.world.calendar), case.world.epoch)
+    return plan_in_words(plan, plan.resolve(case.world.calendar), case.world.epoch)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_rules_of_a_recurrence_are_said_with_their_epochs():
 def test_control_characters_of_names_are_escaped():
     plan = Plan(Binding("lr", linear(), groups="he\x1b[31mad\n"), horizon=10)
 
-    told = explained(plan, plan.resolve(Calendar()))
+    told = plan_in_words(plan, plan.resolve(Calendar()))
 
     assert "\x1b" not in told
     assert "group he\\x1b[31mad\\n: " in told

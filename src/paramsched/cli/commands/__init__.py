@@ -1,1 +1,1 @@
-"""The commands: a file each, with a `command` in it. Heavy imports stand inside the functions."""
+"""The commands: a file each; `show.py` has `paramsched_show`. Heavy imports stand inside the functions."""

@@ -5,10 +5,10 @@ from typing import Any
 import click
 
 from paramsched.cli._command import Command
-from paramsched.cli._group import BAD_PLAN
+from paramsched.cli._messages import BAD_PLAN
 from paramsched.cli._options import (
+    CalendarOptions,
     ExistingFile,
-    Facts,
     base_option,
     calendar_options,
     field_option,
@@ -48,10 +48,10 @@ from paramsched.cli._options import (
 @click.option("--at", type=click.IntRange(min=0), help="Completed updates of a checkpoint that does not say.")
 @click.option("--processes", type=click.IntRange(min=1), help="How many trained together; tells causes apart.")
 @json_option
-def command(
+def paramsched_audit(
     log: str,
     plan: str,
-    facts: Facts,
+    facts: CalendarOptions,
     field: str,
     format: str | None,
     bases: tuple[str, ...],
@@ -76,9 +76,11 @@ def command(
     from math import isfinite
 
     from paramsched.audit import UnreadableLog, compare_with_plan, read_log
-    from paramsched.cli._plans import _bases, calendar_of, plan_from
+    from paramsched.cli._base_values import given_bases
+    from paramsched.cli._calendars import calendar_from_options
+    from paramsched.cli._given_plan import plan_of
 
-    read = plan_from(plan, format=format, field=field, facts=facts)
+    read = plan_of(plan, format=format, field=field, facts=facts)
     planned = [one.name for one in read.bindings if isinstance(one.field, str)]
     try:
         named = dict(_column(one) for one in columns)
@@ -86,8 +88,8 @@ def command(
         report = compare_with_plan(
             logged,
             read,
-            calendar_of(facts),
-            bases={(name, group): value for (name, group), value in _bases(read, bases).items()},
+            calendar_from_options(facts),
+            bases={(name, group): value for (name, group), value in given_bases(read, bases).items()},
             names=names,
             processes=processes,
         )

@@ -6,9 +6,9 @@ from typing import Any, final
 import click
 
 from paramsched.cli._command import Command
-from paramsched.cli._group import BAD_PLAN, BAD_USAGE, unreadable
+from paramsched.cli._messages import BAD_PLAN, BAD_USAGE, file_problem
 from paramsched.cli._options import (
-    Facts,
+    CalendarOptions,
     calendar_options,
     field_option,
     format_option,
@@ -33,7 +33,9 @@ from paramsched.errors import Fault
 @field_option
 @format_option
 @json_option
-def command(plans: tuple[str, ...], facts: Facts, field: str, format: str | None, as_json: bool) -> None:
+def paramsched_check(
+    plans: tuple[str, ...], facts: CalendarOptions, field: str, format: str | None, as_json: bool
+) -> None:
     """Report every problem of each PLAN at once; no fact of the run is needed.
 
     With facts every length is also turned into updates. Problems go to standard error, with --json as a list to
@@ -42,25 +44,25 @@ def command(plans: tuple[str, ...], facts: Facts, field: str, format: str | None
     """
     import json
 
-    found: list[tuple[str, Finding]] = []
+    found: list[tuple[str, PlacedFinding]] = []
     missing = False
     for given in plans:
         try:
-            found += [(given, finding) for finding in _findings(given, facts, field, format)]
+            found += [(given, finding) for finding in _findings_in(given, facts, field, format)]
         except OSError as error:
             missing = True
-            click.echo(unreadable(error), err=True)
+            click.echo(file_problem(error), err=True)
     if as_json:
         click.echo(json.dumps([_as_data(given, finding) for given, finding in found], ensure_ascii=False))
     for given, finding in () if as_json else found:
-        click.echo("\n".join(_lines(given, finding)), err=True)
+        click.echo("\n".join(_finding_lines(given, finding)), err=True)
     code = max((finding.exit_code for _, finding in found), default=0)
     click.get_current_context().exit(BAD_USAGE if missing else code)
 
 
 @final
 @dataclass(frozen=True, slots=True)
-class Finding:
+class PlacedFinding:
     """What was found, how bad it is, and where.
 
     Args:
@@ -79,31 +81,34 @@ class Finding:
         return 0 if self.severity == "warning" else BAD_USAGE if self.usage else BAD_PLAN
 
 
-def _findings(given: str, facts: Facts, field: str, format: str | None) -> list[Finding]:
-    from paramsched.cli._plans import calendar_of, known_calendar, read_assuming
+def _findings_in(given: str, facts: CalendarOptions, field: str, format: str | None) -> list[PlacedFinding]:
+    """What is wrong with one plan, in the order of its text; with facts, in the run that they describe."""
+    from paramsched.cli._calendars import calendar_from_options, calendar_if_known
+    from paramsched.cli._given_plan import read_with_assumed_epoch
     from paramsched.config import check
     from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact
 
     try:
-        read, known = read_assuming(given, format=format, field=field, facts=facts)
-        found = check(read.plan, known_calendar(known), native=read.loaded.native)
+        read, known = read_with_assumed_epoch(given, format=format, field=field, facts=facts)
+        found = check(read.plan, calendar_if_known(known), native=read.loaded.native)
         if facts.given and not any(one.severity == "error" for one in found):
-            read.plan.resolve(calendar_of(facts))
+            read.plan.resolve(calendar_from_options(facts))
     except ConfigError as error:
-        return [Finding("error", fault) for fault in error.faults]
+        return [PlacedFinding("error", fault) for fault in error.faults]
     except MissingFact as error:
         instead = f"Write {option_for_fact(error)}"
-        return [Finding("error", Fault("", f"{error.asked}: {error.found}", instead), usage=True)]
+        return [PlacedFinding("error", Fault("", f"{error.asked}: {error.found}", instead), usage=True)]
     except InvalidArgument as error:
         asked = f"{error.asked}: {error.found}" if error.found else error.asked
-        return [Finding("error", Fault("", asked, error.instead))]
+        return [PlacedFinding("error", Fault("", asked, error.instead))]
     except MissingDependency as error:
-        return [Finding("error", Fault("", str(error)), usage=True)]
+        return [PlacedFinding("error", Fault("", str(error)), usage=True)]
     placed = read.placed(Fault(one.path, one.message) for one in found)
-    return [Finding(one.severity, fault) for one, fault in zip(found, placed, strict=True)]
+    return [PlacedFinding(one.severity, fault) for one, fault in zip(found, placed, strict=True)]
 
 
-def _lines(given: str, finding: Finding) -> list[str]:
+def _finding_lines(given: str, finding: PlacedFinding) -> list[str]:
+    """A finding as people read it: its place, what it is, and a caret below the place where that is known."""
     fault = finding.fault
     warning = "warning: " if finding.severity == "warning" else ""
     path = f"{fault.path}: " if fault.path else ""
@@ -111,7 +116,8 @@ def _lines(given: str, finding: Finding) -> list[str]:
     return [line, *filter(None, [fault.pointer()])]
 
 
-def _as_data(given: str, finding: Finding) -> dict[str, Any]:
+def _as_data(given: str, finding: PlacedFinding) -> dict[str, Any]:
+    """A finding as programs read it."""
     fault = finding.fault
     place = {"plan": given, "path": fault.path, "line": fault.line, "column": fault.column}
     return place | {"severity": finding.severity, "message": fault.message}

@@ -5,7 +5,14 @@ from pathlib import Path
 import click
 
 from paramsched.cli._command import Command
-from paramsched.cli._options import Facts, calendar_options, field_option, offer_files, offer_formats, plan_argument
+from paramsched.cli._options import (
+    CalendarOptions,
+    calendar_options,
+    field_option,
+    offer_files,
+    offer_formats,
+    plan_argument,
+)
 
 
 @click.command(
@@ -36,13 +43,15 @@ from paramsched.cli._options import Facts, calendar_options, field_option, offer
 )
 @calendar_options
 @field_option
-def command(plan: str, source: str | None, to: str | None, output: str | None, facts: Facts, field: str) -> None:
+def paramsched_convert(
+    plan: str, source: str | None, to: str | None, output: str | None, facts: CalendarOptions, field: str
+) -> None:
     """Say in one format what PLAN says in another.
 
     Comments of a file are not kept; where there are some, a note on standard error says so.
     """
     from paramsched import config
-    from paramsched.cli._plans import read_plan
+    from paramsched.cli._given_plan import read_given_plan
     from paramsched.config.file_formats import SUFFIXES
     from paramsched.near_names import did_you_mean
 
@@ -52,7 +61,7 @@ def command(plan: str, source: str | None, to: str | None, output: str | None, f
         raise click.UsageError(f"--to {to}: no such format; {did_you_mean(to, config.formats())}")
     if to is None and Path(output or "").suffix.lower() not in SUFFIXES:
         raise click.UsageError(f"--output {output}: its suffix says no format. Give --to yaml")
-    read = read_plan(plan, format=source, field=field, facts=facts)
+    read = read_given_plan(plan, format=source, field=field, facts=facts)
     if read.source is not None and read.source.has_comments:
         click.echo(f"note: the comments of {read.source.name} are not kept", err=True)
     text = config.dump(read.plan, output, to)

@@ -3,8 +3,15 @@
 import click
 
 from paramsched.cli._command import Command
-from paramsched.cli._group import BAD_PLAN
-from paramsched.cli._options import Facts, calendar_options, field_option, format_option, json_option, plan_argument
+from paramsched.cli._messages import BAD_PLAN
+from paramsched.cli._options import (
+    CalendarOptions,
+    calendar_options,
+    field_option,
+    format_option,
+    json_option,
+    plan_argument,
+)
 
 
 @click.command(
@@ -22,7 +29,9 @@ from paramsched.cli._options import Facts, calendar_options, field_option, forma
 @field_option
 @format_option
 @json_option
-def command(before: str, after: str, facts: Facts, field: str, format: str | None, as_json: bool) -> None:
+def paramsched_diff(
+    before: str, after: str, facts: CalendarOptions, field: str, format: str | None, as_json: bool
+) -> None:
     """Print the changes from BEFORE to AFTER; exit code 1 if there are any, like diff.
 
     With facts of the run each change also says from which update on values differ, and by how much.
@@ -31,10 +40,11 @@ def command(before: str, after: str, facts: Facts, field: str, format: str | Non
     import json
 
     from paramsched._diff import diff
-    from paramsched.cli._plans import calendar_of, plan_from
+    from paramsched.cli._calendars import calendar_from_options
+    from paramsched.cli._given_plan import plan_of
 
-    plans = [plan_from(given, format=format, field=field, facts=facts) for given in (before, after)]
-    changes = diff(plans[0], plans[1], calendar_of(facts) if facts.given else None)
+    plans = [plan_of(given, format=format, field=field, facts=facts) for given in (before, after)]
+    changes = diff(plans[0], plans[1], calendar_from_options(facts) if facts.given else None)
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(change) for change in changes], ensure_ascii=False))
     elif changes:

@@ -3,7 +3,7 @@
 import click
 
 from paramsched.cli._command import Command
-from paramsched.cli._options import Facts, calendar_options, field_option, format_option, plan_argument
+from paramsched.cli._options import CalendarOptions, calendar_options, field_option, format_option, plan_argument
 
 
 @click.command(
@@ -16,20 +16,22 @@ from paramsched.cli._options import Facts, calendar_options, field_option, forma
 @calendar_options
 @field_option
 @format_option
-def command(plan: str, facts: Facts, field: str, format: str | None) -> None:
+def paramsched_explain(plan: str, facts: CalendarOptions, field: str, format: str | None) -> None:
     """Say in words what PLAN does, stage by stage; with facts of the run also at which updates."""
-    from paramsched.cli._explained import explained
-    from paramsched.cli._plans import calendar_of, loaded_assuming, say_bases
+    from paramsched.cli._base_values import say_base_notes
+    from paramsched.cli._calendars import calendar_from_options
+    from paramsched.cli._given_plan import loaded_with_assumed_epoch
+    from paramsched.cli._plan_words import plan_in_words
     from paramsched.errors import MissingFact, Unresolved
 
-    loaded, known = loaded_assuming(plan, format=format, field=field, facts=facts)
+    loaded, known = loaded_with_assumed_epoch(plan, format=format, field=field, facts=facts)
     read = loaded.plan
     try:
-        calendar = calendar_of(known)
+        calendar = calendar_from_options(known)
         resolved = read.resolve(calendar)
     except (MissingFact, Unresolved):
         if facts.given and facts.horizon is not None:
             raise
         calendar, resolved = None, None
-    say_bases(loaded)
-    click.echo(explained(read, resolved, None if calendar is None else calendar.updates_per_epoch, loaded.bases))
+    say_base_notes(loaded)
+    click.echo(plan_in_words(read, resolved, None if calendar is None else calendar.updates_per_epoch, loaded.bases))

@@ -6,7 +6,7 @@ import click
 
 from paramsched.cli._command import Command
 from paramsched.cli._options import (
-    Facts,
+    CalendarOptions,
     base_option,
     calendar_options,
     field_option,
@@ -38,10 +38,10 @@ from paramsched.cli._options import (
 @format_option
 @other_option
 @click.option("--title", help="Heading of the page; by default the file's name.")
-def command(
+def paramsched_plot(
     plan: str,
     output: str,
-    facts: Facts,
+    facts: CalendarOptions,
     bases: tuple[str, ...],
     field: str,
     format: str | None,
@@ -51,7 +51,8 @@ def command(
     """Draw PLAN into a file; .html is a page of its own with values under the pointer."""
     from paramsched import show
     from paramsched._printable import printable
-    from paramsched.cli._plans import title_of, traced_beside
+    from paramsched.cli._given_plan import title_of_plan
+    from paramsched.cli._traces import trace_given_plans
     from paramsched.config.whole_files import write_whole_file
 
     draw = show.format_of_file(output)
@@ -59,5 +60,5 @@ def command(
         raise click.UsageError(
             f"--output {output}: the suffix says the kind of picture. Write one of {', '.join(show.FORMATS)}"
         )
-    drawn, over = traced_beside(plan, other, bases, format=format, field=field, facts=facts)
-    write_whole_file(Path(output), draw(drawn, title=printable(title or title_of(plan)), log=None, other=over))
+    drawn, over = trace_given_plans(plan, other, bases, format=format, field=field, facts=facts)
+    write_whole_file(Path(output), draw(drawn, title=printable(title or title_of_plan(plan)), log=None, other=over))

@@ -23,7 +23,7 @@ from paramsched.cli._options import ExistingFile
 @click.option("--plan", metavar="PLAN", help="A plan, its text or file, instead of the schedulers CONFIG names.")
 @click.option("--resume", is_flag=True, help="Go on from the newest checkpoint, if there is one.")
 @click.option("--load-from", metavar="CHECKPOINT", help="Begin with these weights; with --resume go on from there.")
-def command(config: str, work_dir: str | None, plan: str | None, resume: bool, load_from: str | None) -> None:
+def paramsched_run(config: str, work_dir: str | None, plan: str | None, resume: bool, load_from: str | None) -> None:
     """Train by CONFIG, a .py, .yaml or .json file with MMEngine's names.
 
     A .py file is read, not run. The modules in its custom_imports are imported, from beside it or from where Python

@@ -11,7 +11,7 @@ from paramsched.cli._command import Command
     short_help="Print the JSON Schema of plan files.",
     examples=("paramsched schema > plan.schema.json",),
 )
-def command() -> None:
+def paramsched_schema() -> None:
     """Print the JSON Schema of a plan's file, for editors that complete and check; installed shapes are in it."""
     import json
 

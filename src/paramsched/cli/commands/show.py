@@ -3,13 +3,13 @@
 import os
 import shutil
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from paramsched.cli._command import Command
 from paramsched.cli._options import (
-    Facts,
+    CalendarOptions,
     base_option,
     calendar_options,
     field_option,
@@ -18,6 +18,10 @@ from paramsched.cli._options import (
     other_option,
     plan_argument,
 )
+
+if TYPE_CHECKING:
+    from paramsched.config import Loaded
+    from paramsched.plan import Plan
 
 
 @click.command(
@@ -42,9 +46,9 @@ from paramsched.cli._options import (
 @click.option("--color/--no-color", default=None, help="Use colors; by default in a terminal.")
 @other_option
 @json_option
-def command(
+def paramsched_show(
     plan: str,
-    facts: Facts,
+    facts: CalendarOptions,
     bases: tuple[str, ...],
     field: str,
     format: str | None,
@@ -59,19 +63,22 @@ def command(
     """Draw PLAN in the terminal: a panel for each field, breakpoints marked on its axis."""
     from paramsched import show
     from paramsched._trace import column_name
-    from paramsched.cli._plans import loaded_assuming, traced_beside
+    from paramsched.cli._given_plan import loaded_with_assumed_epoch
+    from paramsched.cli._traces import trace_given_plans
 
     if times:
-        read, known = loaded_assuming(plan, format=format, field=field, facts=facts)
-        click.echo(_values(read, known, bases, times, as_json))
+        read, known = loaded_with_assumed_epoch(plan, format=format, field=field, facts=facts)
+        click.echo(_values_at(read, known, bases, times, as_json))
         return
-    drawn, over = traced_beside(plan, None if as_json else other, bases, format=format, field=field, facts=facts)
+    drawn, over = trace_given_plans(plan, None if as_json else other, bases, format=format, field=field, facts=facts)
     if as_json:
         keys = drawn.keys()
         groups = {group for _, group in keys} - {""}
         names = [key[0] if len(groups) < 2 else column_name(key) for key in keys]
-        values = {name: [_finite(one) for one in drawn[key].tolist()] for name, key in zip(names, keys, strict=True)}
-        click.echo(_json({"total": drawn.total, "steps_per_epoch": drawn.steps_per_epoch, "values": values}))
+        values = {
+            name: [_finite_or_none(one) for one in drawn[key].tolist()] for name, key in zip(names, keys, strict=True)
+        }
+        click.echo(_json_text({"total": drawn.total, "steps_per_epoch": drawn.steps_per_epoch, "values": values}))
         return
     terminal = sys.stdout.isatty()
     plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
@@ -81,62 +88,73 @@ def command(
         drawn,
         width=max(columns, 24),
         height=height,
-        ascii=only_ascii or not _prints("⣿"),
+        ascii=only_ascii or not _can_print("⣿"),
         color=colored,
         other=over,
     )
     click.echo(picture, color=colored)
 
 
-def _values(loaded: Any, facts: Facts, bases: tuple[str, ...], times: tuple[str, ...], as_json: bool) -> str:
+def _values_at(
+    loaded: "Loaded", facts: CalendarOptions, bases: tuple[str, ...], times: tuple[str, ...], as_json: bool
+) -> str:
+    """The values of a plan at single times, as a table or as JSON."""
+    from dataclasses import replace
     from math import ceil
 
-    from paramsched._trace import column_name, unique_labels
-    from paramsched.cli._plans import calendar_for, groups_for, length, say_bases
-    from paramsched.plan import Target, bind
+    from paramsched.cli._base_values import groups_with_bases, say_base_notes
+    from paramsched.cli._calendars import calendar_for_picture, length_from_option
 
-    calendar = calendar_for(loaded.plan, facts, native=loaded.native)
+    calendar = calendar_for_picture(loaded.plan, facts, native=loaded.native)
     resolved = loaded.plan.resolve(calendar)
-    if resolved.horizon is not None:  # per cent are of it
-        from dataclasses import replace
-
-        calendar = replace(calendar, total=resolved.horizon.updates)
-    at = [ceil(calendar.exact(length(time, "--at"))) for time in times]
-    groups, _ = groups_for(loaded, bases)
-    say_bases(loaded)
-    labels = unique_labels(groups)
-    curves: dict[str, list[float]] = {}
-    for index, bounds in enumerate(bind(resolved, groups)):
-        for bound in bounds:
-            name = bound.name if len(groups) == 1 else column_name((bound.name, labels[index]))
-            base = bound.field.base(groups[index])
-            curves[name] = [bound.schedule(time, base=base) for time in at]
-    for binding in resolved.bindings:
-        if isinstance(binding.field, Target):
-            curves[binding.name] = [binding.schedule(time, base=binding.field.initial) for time in at]
+    total = None if resolved.horizon is None else resolved.horizon.updates
+    if total is not None:  # per cent are of it
+        calendar = replace(calendar, total=total)
+    at = [ceil(calendar.exact(length_from_option(time, "--at"))) for time in times]
+    groups, _ = groups_with_bases(loaded, bases)
+    say_base_notes(loaded)
+    columns = _values_by_column(resolved, groups, at)
     if as_json:
-        values = {name: [_finite(value) for value in row] for name, row in curves.items()}
-        total = None if resolved.horizon is None else resolved.horizon.updates
-        return _json({"total": total, "at": at, "values": values})
-    table = [["update", *curves]] + [
-        [f"{time:,}", *(repr(row[index]) for row in curves.values())] for index, time in enumerate(at)
+        values = {name: list(map(_finite_or_none, column)) for name, column in columns.items()}
+        return _json_text({"total": total, "at": at, "values": values})
+    table = [["update", *columns]] + [
+        [f"{time:,}", *(repr(column[index]) for column in columns.values())] for index, time in enumerate(at)
     ]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return "\n".join("  ".join(cell.rjust(size) for cell, size in zip(row, widths, strict=True)) for row in table)
 
 
-def _finite(value: float) -> float | None:
+def _values_by_column(resolved: "Plan", groups: list[dict[str, Any]], at: list[int]) -> dict[str, list[float]]:
+    """The values of each field and group at some updates, and those of targets, by the name of the column."""
+    from paramsched._trace import column_name, unique_labels
+    from paramsched.plan import Target, bind
+
+    labels = unique_labels(groups)
+    columns: dict[str, list[float]] = {}
+    for index, bounds in enumerate(bind(resolved, groups)):
+        for bound in bounds:
+            name = bound.name if len(groups) == 1 else column_name((bound.name, labels[index]))
+            base = bound.field.base(groups[index])
+            columns[name] = [bound.schedule(time, base=base) for time in at]
+    for binding in resolved.bindings:
+        if isinstance(binding.field, Target):
+            columns[binding.name] = [binding.schedule(time, base=binding.field.initial) for time in at]
+    return columns
+
+
+def _finite_or_none(value: float) -> float | None:
     """JSON has no infinities."""
     return value if abs(value) < float("inf") else None
 
 
-def _json(data: object) -> str:
+def _json_text(data: object) -> str:
     import json
 
     return json.dumps(data, ensure_ascii=False, allow_nan=False)
 
 
-def _prints(character: str) -> bool:
+def _can_print(character: str) -> bool:
+    """Whether standard output takes a character."""
     try:
         character.encode(sys.stdout.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):

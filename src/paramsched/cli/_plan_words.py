@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from paramsched._printable import printable
-from paramsched.cli._shape_words import schedule_words, value_words
+from paramsched.cli import _combination_words as _combination_words  # it registers its writers
+from paramsched.cli._schedule_words import cut_text, schedule_words, value_in_words
 from paramsched.cli._stretch import Stretch
 from paramsched.config import NO_BASES, Bases
 from paramsched.config.plan_units import units_of_plan
@@ -16,7 +17,7 @@ _STEP = "  "
 _MOST_TEXT = 2_000  # characters of a schedule
 
 
-def explained(
+def plan_in_words(
     plan: Plan, resolved: Plan | None = None, steps_per_epoch: int | None = None, bases: Bases = NO_BASES
 ) -> str:
     """Say in words what a plan does.
@@ -29,7 +30,7 @@ def explained(
 
     >>> from paramsched.time import Calendar
     >>> plan = Plan(lr="warmup('5%') >> cosine(to=0.1)")
-    >>> print(explained(plan, plan.resolve(Calendar(total=1000))))
+    >>> print(plan_in_words(plan, plan.resolve(Calendar(total=1000))))
     The run is 1,000 updates long.
     <BLANKLINE>
     lr: warmup("5%") >> cosine(to=0.1)
@@ -38,7 +39,7 @@ def explained(
       0 at update 0, 0.100002 × base at update 999, the last
     """
     total = None if resolved is None or resolved.horizon is None else resolved.horizon.updates
-    lines = [_run(plan, total, steps_per_epoch)]
+    lines = [_run_in_words(plan, total, steps_per_epoch)]
     others = plan.bindings if resolved is None else resolved.bindings
     end = plan.horizon if total is None else Duration.of(total)
     where = Stretch(
@@ -47,22 +48,23 @@ def explained(
         steps_per_epoch=steps_per_epoch if "epochs" in units_of_plan(plan) else None,
     )
     for binding, known in zip(plan.bindings, others, strict=True):
-        lines += ["", _head(binding), *_base(binding, bases)]
+        lines += ["", _binding_head(binding), *_base_line(binding, bases)]
         lines += [f"{_STEP}{printable(line)}" for line in schedule_words(known.schedule, where)]
         if total is not None and known.schedule.is_resolved:
-            lines.append(_STEP + _ends(known.schedule, total, where))
+            lines.append(_STEP + _first_and_last(known.schedule, total, where))
     return "\n".join(lines)
 
 
-def _ends(schedule: Schedule, total: int, where: Stretch) -> str:
+def _first_and_last(schedule: Schedule, total: int, where: Stretch) -> str:
     """The first and the last value, whatever the shape."""
-    first, last = (value_words(schedule, time, where) for time in (0, max(total - 1, 0)))
+    first, last = (value_in_words(schedule, time, where) for time in (0, max(total - 1, 0)))
     if total <= 1:
         return f"{first} at update 0, the only one"
     return f"{first} at update 0, {last} at update {total - 1:,}, the last"
 
 
-def _run(plan: Plan, total: int | None, steps_per_epoch: int | None) -> str:
+def _run_in_words(plan: Plan, total: int | None, steps_per_epoch: int | None) -> str:
+    """How long the run is, as far as that is known."""
     if total is None:
         if plan.horizon is None:
             return "Nothing says how long the run is."
@@ -75,16 +77,16 @@ def _run(plan: Plan, total: int | None, steps_per_epoch: int | None) -> str:
     return f"The run is {total:,} updates long{epochs}."
 
 
-def _head(binding: Binding) -> str:
+def _binding_head(binding: Binding) -> str:
+    """What is scheduled, and its schedule as text."""
     if isinstance(binding.field, Target):
         place = f", outside the optimizer, base {binding.field.initial!r}"
     else:
         place = "" if binding.groups is None else f" of group {selector_text(binding.groups)}"
-    text = str(binding.schedule)
-    return printable(f"{binding.name}{place}: {text if len(text) <= _MOST_TEXT else text[: _MOST_TEXT - 1] + '…'}")
+    return printable(f"{binding.name}{place}: {cut_text(str(binding.schedule), most=_MOST_TEXT)}")
 
 
-def _base(binding: Binding, bases: Bases) -> Iterator[str]:
+def _base_line(binding: Binding, bases: Bases) -> Iterator[str]:
     """The value that the schedule is a multiple of, where it is known: the words speak of "× base"."""
     if isinstance(binding.field, Target):
         return

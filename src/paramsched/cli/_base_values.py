@@ -1,0 +1,92 @@
+"""Param groups for a picture, each field at its base: given on the command line, the file's own, else 1."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from paramsched.cli._messages import say_note
+from paramsched.config import Loaded
+from paramsched.fields import Field
+from paramsched.near_names import did_you_mean
+from paramsched.plan import Plan, Target, selector_text
+
+_MOST_GROUPS = 1_000
+
+
+def say_base_notes(loaded: Loaded) -> None:
+    """What is to be said of the bases a file has: the picture itself says their values."""
+    for note in loaded.bases.notes:
+        say_note(note)
+
+
+def groups_with_bases(
+    loaded: Loaded, bases: tuple[str, ...]
+) -> tuple[list[dict[str, Any]], set[tuple[str, str | int]]]:
+    """Param groups as the plan's selectors ask for them, each field at its base: given, the file's own, else 1.
+
+    Returns:
+        The groups, and for which fields of which groups nothing says a base.
+    """
+    plan = loaded.plan
+    values = given_bases(plan, bases)
+    bindings = [one for one in plan.bindings if not isinstance(one.field, Target)]
+    indices = {one.groups for one in bindings if isinstance(one.groups, int)}
+    if indices and max(indices) >= _MOST_GROUPS:
+        raise click.UsageError(f"A group of index {max(indices)} is more than a picture shows.")
+    names = list(dict.fromkeys(one.groups for one in bindings if isinstance(one.groups, str)))
+    groups: list[dict[str, Any]] = [{} for _ in range(max(indices, default=-1) + 1)]
+    if len(groups) == len(indices) and any(one.groups is None for one in bindings):
+        alone = not groups and not names
+        groups.append({} if alone or "default" in names else {"name": "default"})
+    groups += [{"name": name} for name in names]
+    several = [str(one["name"]) for one in loaded.bases.groups if "name" in one]
+    if len(several) > 1 and not names and not indices:  # one list of schedulers for several optimizers
+        groups = [{"name": name} for name in several]
+    assumed: set[tuple[str, str | int]] = set()
+    for index, group in enumerate(groups):
+        label = group.get("name", index)
+        own = loaded.bases.of(group.get("name"))
+        chosen = [one for one in bindings if one.groups is None or one.groups in (index, group.get("name", index))]
+        for one in chosen:
+            field = Field.of(one.name)
+            value = values.get((one.name, str(label)), values.get((one.name, None), loaded.bases.value(own, field)))
+            if value is None:
+                assumed.add((one.name, label))
+                value = 1.0
+            if field.index is None:
+                group[field.key] = value
+            else:
+                row = list(group.get(field.key, ()))
+                row += [1.0] * (field.index + 1 - len(row))
+                row[field.index] = value
+                group[field.key] = tuple(row)
+    return groups, assumed
+
+
+def given_bases(plan: Plan, given: tuple[str, ...]) -> Mapping[tuple[str, str | None], float]:
+    """What `--base` says, by field and group; None for every group.
+
+    Raises:
+        UsageError: the plan has no such field or group, or it is no number.
+    """
+    fields = list(dict.fromkeys(one.name for one in plan.bindings if not isinstance(one.field, Target)))
+    labels = {selector_text(one.groups) for one in plan.bindings if one.groups is not None} | {"default"}
+    values: dict[tuple[str, str | None], float] = {}
+    for entry in (part for text in given for part in text.split(",")):
+        place, equals, number = entry.rpartition("=")
+        field, at, group = place.strip().partition("@")
+        if not equals:
+            field = "lr" if "lr" in fields or len(fields) != 1 else fields[0]
+        if field not in fields:
+            raise click.UsageError(f'--base {entry}: the plan has no field "{field}"; {did_you_mean(field, fields)}')
+        if at and group not in labels and not group.isdigit():
+            raise click.UsageError(f'--base {entry}: the plan names no group "{group}"; {did_you_mean(group, labels)}')
+        try:
+            value = float(number)
+        except ValueError:
+            value = float("nan")
+        if not abs(value) < float("inf"):
+            raise click.UsageError(f'--base {entry}: "{number}" is no finite number. Write --base lr=0.1')
+        values[field, group if at else None] = value
+    return values

@@ -1,0 +1,123 @@
+"""From the options of the command line to a Calendar; what a picture may assume where a fact is missing."""
+
+import re
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import click
+
+from paramsched.cli._messages import say_note
+from paramsched.cli._options import CalendarOptions, option_of
+from paramsched.config.plan_units import units_of_plan
+from paramsched.errors import InvalidArgument, MissingFact
+from paramsched.plan import Plan
+from paramsched.schedules.span import Span
+from paramsched.time import Calendar, Duration
+
+_NUMBER = re.compile(r"\s*\d[\d_]*(e\d+)?\s*")
+_SHORT_EPOCH = 100  # updates of an epoch where nothing is counted in updates
+_ASSUMED_EPOCH = 1_000  # updates of an epoch that a config counts beside updates
+_ASSUMED_TOTAL = 1_000  # updates of a run that nobody said the length of
+
+
+def length_from_option(text: str, option: str) -> Duration:
+    """A length on the command line: a number, 10000 or 1e5, counts updates."""
+    try:
+        return Duration.of(f"{text} steps" if _NUMBER.fullmatch(text) else text)
+    except InvalidArgument as error:
+        raise click.UsageError(f"{option}: {error}") from None
+
+
+def calendar_from_options(facts: CalendarOptions, **assumed: Any) -> Calendar:
+    """The Calendar that the options say."""
+    given = {name: getattr(facts, name) for name in CalendarOptions.__dataclass_fields__ if name != "horizon"}
+    total = None if facts.horizon is None else length_from_option(facts.horizon, "--horizon")
+    try:
+        return Calendar(**({"total": total} | given | assumed))
+    except MissingFact as error:
+        error.ask(f"--horizon {facts.horizon}")  # the one fact that needs another
+        raise
+    except InvalidArgument as error:
+        said = {option_of(name): getattr(facts, name) for name in CalendarOptions.__dataclass_fields__}
+        options = " ".join(f"{option} {value}" for option, value in said.items() if value is not None)
+        raise click.UsageError(f"{options}: {error.found}") from None
+
+
+def calendar_if_known(facts: CalendarOptions | None) -> Calendar | None:
+    """A Calendar of the facts that are given, as far as they make one; None without any."""
+    if facts is None or not facts.given:
+        return None
+    try:
+        return calendar_from_options(facts)
+    except MissingFact:
+        return calendar_from_options(replace(facts, horizon=None))
+
+
+def calendar_for_picture(plan: Plan, facts: CalendarOptions, *, native: bool = True) -> Calendar:
+    """The Calendar for a picture: where only proportions matter, what is not known is assumed, and said.
+
+    A config of another library counts epochs and iterations side by side; for it an epoch's length is assumed too.
+    """
+    horizon = plan.horizon if facts.horizon is None else length_from_option(facts.horizon, "--horizon")
+    used = units_of_plan(plan) | ({unit for unit, _ in horizon.terms} if horizon is not None else set())
+    if horizon is None:
+        known = length_of_plan(plan, facts)
+        if known is not None:
+            return calendar_from_options(facts, total=known)
+        if used <= {"percent"}:
+            say_note(f"no --horizon given; taken to be {_ASSUMED_TOTAL} updates")
+            return calendar_from_options(facts, total=_ASSUMED_TOTAL)
+        raise click.UsageError(
+            "Nothing says how long the run is. Give --horizon 10000, or --horizon '90 epochs' --steps-per-epoch 500."
+        )
+    assumed = assumed_fact(plan, facts, native=native)
+    if assumed is None:
+        return calendar_from_options(facts)
+    fact, value = assumed
+    say_note(f"no {option_of(fact)} given; taken to be {value:g}")
+    return calendar_from_options(facts, **{fact: value})
+
+
+def assumed_fact(plan: Plan, facts: CalendarOptions, *, native: bool) -> tuple[str, float] | None:
+    """The fact that a picture of a plan has to assume, and its value; None where none is missing, or more than one."""
+    horizon = plan.horizon if facts.horizon is None else length_from_option(facts.horizon, "--horizon")
+    if horizon is None:
+        return None
+    others = (units_of_plan(plan) | {unit for unit, _ in horizon.terms}) - {"percent"}
+    epoch = facts.steps_per_epoch or facts.batches_per_epoch
+    if len(others) == 1 and "updates" not in others:
+        ((unit, amount),) = horizon.terms
+        fact, value = _assumed_value(unit, float(amount))
+        if getattr(facts, fact) is None and not (unit == "epochs" and epoch):
+            return fact, value
+    if not native and others == {"epochs", "updates"} and not epoch:
+        return "steps_per_epoch", _ASSUMED_EPOCH
+    return None
+
+
+def length_of_plan(plan: Plan, facts: CalendarOptions) -> int | None:
+    """The length of a plan all of whose schedules have one."""
+    try:
+        lengths = [
+            one.schedule._resolve(Span(calendar_from_options(facts), Fraction(0), None)).length
+            for one in plan.bindings
+            if one.schedule.has_length
+        ]
+    except (MissingFact, InvalidArgument):
+        return None
+    complete = len(lengths) == len(plan.bindings)
+    return max((one.updates for one in lengths if one is not None), default=0) or None if complete else None
+
+
+def _assumed_value(unit: str, amount: float) -> tuple[str, float]:
+    """The fact that turns a unit into updates, and a value for it: a run has about a thousand updates."""
+    match unit:
+        case "epochs":
+            return "steps_per_epoch", _SHORT_EPOCH
+        case "samples":
+            return "batch_size", max(1, round(amount / _ASSUMED_TOTAL))
+        case "tokens":
+            return "tokens_per_step", amount / _ASSUMED_TOTAL
+        case _:
+            return "seconds_per_step", amount / _ASSUMED_TOTAL

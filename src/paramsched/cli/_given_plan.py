@@ -1,0 +1,122 @@
+"""Reading the plan that stands on the command line: a file, standard input, or a line of text."""
+
+import os
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import final
+
+import click
+
+from paramsched import config
+from paramsched.cli._calendars import calendar_if_known, length_from_option
+from paramsched.cli._messages import say_note
+from paramsched.cli._options import CalendarOptions
+from paramsched.config import Loaded
+from paramsched.config.faults import Faults
+from paramsched.config.plan_text import PlanText, read_plan_text
+from paramsched.config.schedule_text import read_schedule_line
+from paramsched.config.shape_names import ShapeNames
+from paramsched.config.text_limits import MOST_BYTES
+from paramsched.errors import ConfigError, Fault, MissingFact
+from paramsched.near_names import did_you_mean
+from paramsched.plan import Binding, Plan
+
+_PATH = re.compile(r"[^()]*(\.[A-Za-z]\w*|[/\\][^()]*)")
+_SHORT_EPOCH = 100  # updates of an epoch where a config cannot be read without
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class GivenPlan:
+    """What stands on the command line for a plan, and the plan it is.
+
+    Args:
+        name: as it was given.
+        loaded: what it says.
+        source: the text of its file, or of standard input; None for a line of text.
+    """
+
+    name: str
+    loaded: Loaded
+    source: PlanText | None
+
+    @property
+    def plan(self) -> Plan:
+        return self.loaded.plan
+
+    def placed(self, faults: Iterable[Fault]) -> tuple[Fault, ...]:
+        """Faults by their paths, each with its place in the file."""
+        return tuple(faults) if self.source is None else self.source.placed(faults)
+
+
+def plan_of(given: str, *, format: str | None = None, field: str = "lr", facts: CalendarOptions | None = None) -> Plan:
+    """The plan a file, standard input or a line of text says."""
+    return read_given_plan(given, format=format, field=field, facts=facts).plan
+
+
+def read_given_plan(
+    given: str, *, format: str | None = None, field: str = "lr", facts: CalendarOptions | None = None
+) -> GivenPlan:
+    """The plan a file, standard input or a line of text says, with the optimizer's values that stand beside it."""
+    if format is not None and format not in config.formats():
+        raise click.UsageError(f'No such format "{format}"; {did_you_mean(format, config.formats())}')
+    calendar = calendar_if_known(facts)
+    if given == "-":
+        source = PlanText(f"{format or 'yaml'} text", _standard_input(), format or "yaml")
+        return GivenPlan(given, source.loaded(calendar=calendar), source)
+    if os.path.exists(given):  # noqa: PTH110  # unlike Path.exists it takes a text of any length
+        source = read_plan_text(given, format)
+        return GivenPlan(given, source.loaded(calendar=calendar), source)
+    if _PATH.fullmatch(given):
+        raise FileNotFoundError(2, "no such file", given)
+    faults = Faults()
+    schedule = read_schedule_line(given, "", ShapeNames(), faults)
+    if schedule is None:
+        raise ConfigError(field, [_place_in_line(given, fault) for fault in faults.found()])
+    horizon = None if facts is None or facts.horizon is None else length_from_option(facts.horizon, "--horizon")
+    return GivenPlan(given, Loaded(Plan(Binding(field, schedule), horizon=horizon)), None)
+
+
+def read_with_assumed_epoch(
+    given: str, *, format: str | None = None, field: str = "lr", facts: CalendarOptions
+) -> tuple[GivenPlan, CalendarOptions]:
+    """What `given` says; where it cannot be read without an epoch's length, one is assumed, said, and added."""
+    try:
+        return read_given_plan(given, format=format, field=field, facts=facts), facts
+    except MissingFact:
+        if facts.steps_per_epoch or facts.batches_per_epoch:
+            raise
+        say_note(f"no --steps-per-epoch given; taken to be {_SHORT_EPOCH}")
+        more = replace(facts, steps_per_epoch=_SHORT_EPOCH)
+        return read_given_plan(given, format=format, field=field, facts=more), more
+
+
+def loaded_with_assumed_epoch(
+    given: str, *, format: str | None = None, field: str = "lr", facts: CalendarOptions
+) -> tuple[Loaded, CalendarOptions]:
+    """As `read_with_assumed_epoch`, where its places do not matter."""
+    read, known = read_with_assumed_epoch(given, format=format, field=field, facts=facts)
+    return read.loaded, known
+
+
+def _place_in_line(text: str, fault: Fault) -> Fault:
+    """A fault of a line of text that was given as such, with the place in the line."""
+    if fault.span is None:
+        return fault
+    return replace(fault, column=fault.span[0] + 1, excerpt=" ".join(text.splitlines()))
+
+
+def title_of_plan(given: str) -> str:
+    """What a picture of it is called."""
+    return Path(given).name if given != "-" and os.path.exists(given) else "Plan"  # noqa: PTH110
+
+
+def _standard_input() -> str:
+    data = sys.stdin.buffer.read(MOST_BYTES + 1)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"standard input: byte {error.start} is no UTF-8") from None
