@@ -65,19 +65,19 @@ def steps(optimizer):
 
 
 def writes(optimizer, plan):
-    """The table by itself, its blocks included."""
-    driver, groups = ps.Scheduler(optimizer, plan)._driver, optimizer.param_groups
+    """The writers by themselves, their blocks included."""
+    planned, groups = ps.Scheduler(optimizer, plan)._planned, optimizer.param_groups
     for _ in range(BLOCKS):
-        driver.advance(groups)
-    table, clock = driver.table, itertools.count(driver.t + 1)
+        planned.advance(groups)
+    block, clock = planned.block, itertools.count(planned.clock.t + 1)
 
     def loop():
         for t in itertools.islice(clock, UPDATES):
             try:
-                table.write(groups)
+                block.write()
             except StopIteration:
-                table.seek(t, {}, on=True)
-                table.put(groups)
+                block.extend(t, {})
+                block.write()
 
     return loop
 

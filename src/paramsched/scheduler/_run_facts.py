@@ -1,40 +1,11 @@
-"""The facts of a run that a Scheduler converts units with: given when it is built, or later."""
+"""The facts of a run that a Scheduler converts units with: a Calendar, or its facts as keywords."""
 
-from dataclasses import dataclass, fields
-from typing import Any, Literal, TypeAlias, final
+from dataclasses import fields
+from typing import Any
 
-from paramsched.errors import InvalidArgument, MissingFact, ParamschedError, nearest, shown
+from paramsched.errors import InvalidArgument, MissingFact, nearest, shown
 from paramsched.plan import Plan
-from paramsched.scheduler._driver import LateGroups
-from paramsched.scheduler._resume import Resume
 from paramsched.time import Calendar
-
-Drive: TypeAlias = Literal["optimizer", "manual"]
-
-WAITS = (
-    'this Scheduler was built with calendar="later" and has no facts yet. Call scheduler.resolve(steps_per_epoch='
-    "len(loader)) before the first optimizer.step()"
-)
-
-
-@final
-@dataclass(slots=True)
-class Waiting:
-    """What a Scheduler was built with before the facts of its run were known."""
-
-    plan: Plan
-    drive: Drive
-    resume: Resume
-    late_groups: LateGroups
-    t: int | None
-    state: Any = None  # loaded meanwhile
-    handle: Any = None  # of the hook that refuses to step
-
-
-def refuse_to_step(optimizer: Any, args: Any, kwargs: Any) -> None:
-    """The step pre-hook of a Scheduler that waits for its facts."""
-    del optimizer, args, kwargs
-    raise ParamschedError(WAITS)
 
 
 def given_facts(**facts: Any) -> dict[str, Any]:
@@ -42,7 +13,7 @@ def given_facts(**facts: Any) -> dict[str, Any]:
     return {name: fact for name, fact in facts.items() if fact is not None}
 
 
-def calendar_of(call: str, calendar: Any, given: dict[str, Any]) -> Calendar:
+def calendar_of_call(call: str, calendar: Any, given: dict[str, Any]) -> Calendar:
     """The Calendar of a call that takes one, or its facts as keywords.
 
     Raises:

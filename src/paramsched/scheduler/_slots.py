@@ -9,15 +9,13 @@ import numpy as np
 import torch
 
 from paramsched._arrays import Floats
-from paramsched.feedback.base import MetricRule
 from paramsched.fields import Field, base_of, label
 from paramsched.plan import Plan, bind
-from paramsched.scheduler._keys import COUNT, Group, base_key
+from paramsched.scheduler._clock import RuleStates
+from paramsched.scheduler._group_keys import COUNT, Group, base_key
 from paramsched.schedules import Schedule
 from paramsched.schedules.affine import Affine
 from paramsched.schedules.evaluation import columns, evaluate
-
-States = Mapping[MetricRule[Any], Any]
 
 
 @final
@@ -39,7 +37,7 @@ def slots_of(plan: Plan, groups: list[Group], bases: Mapping[tuple[int, str], fl
         PlanError: a group or a field that is not there.
     """
     return tuple(
-        Slot(index, bound.name, bound.field, bound.schedule, _base(bound.field, group, index, bases or {}))
+        Slot(index, bound.name, bound.field, bound.schedule, _starting_base(bound.field, group, index, bases or {}))
         for index, (group, bounds) in enumerate(zip(groups, bind(plan, groups), strict=True))
         for bound in bounds
     )
@@ -53,7 +51,8 @@ def initial_value(field: Field, group: Group) -> Any:
     return group.get(f"initial_{field.key}") if field.index is None and COUNT not in group else None
 
 
-def _base(field: Field, group: Group, index: int, bases: Mapping[tuple[int, str], float]) -> float:
+def _starting_base(field: Field, group: Group, index: int, bases: Mapping[tuple[int, str], float]) -> float:
+    """The base of a slot: the given one, else the recorded one, else what an earlier scheduler or the group holds."""
     where = f"{field} of group {label(group, index)!r}"
     given = bases.get((index, field.slot))
     if given is None:
@@ -65,7 +64,7 @@ def _base(field: Field, group: Group, index: int, bases: Mapping[tuple[int, str]
     return base_of(where, given.detach() if isinstance(given, torch.Tensor) else given)
 
 
-def base_for(slot: Slot, t: int, states: States) -> float:
+def base_for(slot: Slot, t: int, states: RuleStates) -> float:
     """The base with which a slot's schedule has the value `slot.base` at update `t`; `slot.base` where none has.
 
     For a schedule that is proportional to its base that is value / f(t).
@@ -81,7 +80,17 @@ def base_for(slot: Slot, t: int, states: States) -> float:
     return value
 
 
-def values_of(schedule: Schedule, times: Any, base: float, states: States) -> Floats:
+def with_base(slot: Slot, base: float) -> Slot:
+    """The slot with another base; the same object where it has that base."""
+    return slot if base == slot.base else replace(slot, base=base)
+
+
+def bases_by_place(slots: Iterable[Slot]) -> dict[tuple[int, str], float]:
+    """The base of each slot, by group and flat name of the field."""
+    return {(slot.group, slot.field.slot): slot.base for slot in slots}
+
+
+def values_of(schedule: Schedule, times: Any, base: float, states: RuleStates) -> Floats:
     """The values of a schedule for one base, with what its metric rules make of them."""
     values = evaluate(schedule, times, base)
     for rule in schedule.metric_rules:
@@ -89,7 +98,7 @@ def values_of(schedule: Schedule, times: Any, base: float, states: States) -> Fl
     return values
 
 
-def values_at(slots: Iterable[Slot], t: int, states: States) -> list[float]:
+def values_at(slots: Iterable[Slot], t: int, states: RuleStates) -> list[float]:
     """Each slot's value at one update. What slots share is computed once: the columns of a schedule, not its bases."""
     times = np.array([t])
     shared: dict[int, Affine | None] = {}  # by identity: groups of one binding hold the same schedule
@@ -97,14 +106,14 @@ def values_at(slots: Iterable[Slot], t: int, states: States) -> list[float]:
     for slot in slots:
         schedule = slot.schedule
         if id(schedule) not in shared:
-            shared[id(schedule)] = _columns_at(schedule, times)
+            shared[id(schedule)] = _factor_and_offset(schedule, times)
         value = shared[id(schedule)]
         one = values_of(schedule, times, slot.base, states)[0] if value is None else value.apply(slot.base)
         found.append(float(one))
     return found
 
 
-def _columns_at(schedule: Schedule, times: Any) -> Affine | None:
+def _factor_and_offset(schedule: Schedule, times: Any) -> Affine | None:
     """The columns at a single update as numbers; None where a base or a metric has its own way."""
     if not schedule.affine or schedule.metric_rules:
         return None

@@ -10,8 +10,8 @@ from paramsched.errors import InvalidArgument, StateError, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.fields import Field
 from paramsched.plan import Plan, Target
-from paramsched.scheduler._driver import Driver
-from paramsched.scheduler._keys import is_finite_number
+from paramsched.scheduler._group_keys import is_finite_number
+from paramsched.scheduler._planned_groups import PlannedGroups
 from paramsched.schedules import SHAPES
 from paramsched.time import Calendar
 
@@ -44,8 +44,8 @@ class State:
     bases: dict[str, list[float | None]]
     feedback: dict[str, dict[str, Any]]
 
-    def base_of(self) -> dict[tuple[int, str], float]:
-        """Bases by group and flat field name."""
+    def bases_by_place(self) -> dict[tuple[int, str], float]:
+        """The bases by group and flat name of the field."""
         return {
             (index, slot): base
             for slot, bases in self.bases.items()
@@ -54,45 +54,46 @@ class State:
         }
 
 
-def state_of(driver: Driver, groups: int) -> dict[str, Any]:
+def state_of(planned: PlannedGroups, groups: int) -> dict[str, Any]:
     """The state as plain numbers, strings, lists and dicts; equal bases are kept once."""
     bases: dict[str, list[float | None]] = {}
-    for slot in driver.table.slots:
+    for slot in planned.block.slots:
         if slot.group < groups:  # of a detached scheduler's optimizer groups may have gone
             bases.setdefault(slot.field.slot, [None] * groups)[slot.group] = slot.base
     return {
         "version": VERSION,
-        "t": driver.t,
-        "plan": driver.plan.text,
-        "calendar": _facts(driver.calendar),
+        "t": planned.clock.t,
+        "plan": planned.in_force.plan.text,
+        "calendar": _calendar_facts(planned.in_force.calendar),
         "groups": groups,
         "bases": {name: values[0] if len(set(values)) == 1 else values for name, values in bases.items()},
-        "feedback": saved(driver.states),
+        "feedback": saved_states(planned.clock.states),
     }
 
 
-def _facts(calendar: Calendar) -> dict[str, float | str]:
+def _calendar_facts(calendar: Calendar) -> dict[str, float | str]:
     facts = ((field.name, getattr(calendar, field.name)) for field in fields(calendar))
-    return {name: _scalar(fact) for name, fact in facts if fact is not None}
+    return {name: _plain_fact(fact) for name, fact in facts if fact is not None}
 
 
-def _same(found: Any, facts: dict[str, float | str]) -> bool:
-    plain = isinstance(found, dict) and all(isinstance(fact, (int, float, str)) for fact in found.values())
-    return plain and bool(found == facts)
+def _says_the_same(text: str, facts: Any, known: tuple[Plan, Calendar]) -> bool:
+    """Whether a state's plan and calendar are those that are known, so that they need not be read again."""
+    plain = isinstance(facts, dict) and all(isinstance(fact, (int, float, str)) for fact in facts.values())
+    return text == known[0].text and plain and bool(facts == _calendar_facts(known[1]))
 
 
-def _scalar(fact: Any) -> float | str:
+def _plain_fact(fact: Any) -> float | str:
     return fact if isinstance(fact, (int, float)) else str(fact)
 
 
-def saved(states: Mapping[MetricRule[Any], Any]) -> dict[str, dict[str, Any]]:
-    """The states of metric rules as JSON scalars, by the rules' text; `restored` is the way back."""
+def saved_states(states: Mapping[MetricRule[Any], Any]) -> dict[str, dict[str, Any]]:
+    """The states of metric rules as JSON scalars, by the rules' text; `restored_states` is the way back."""
     return {
         str(rule): {field.name: getattr(state, field.name) for field in fields(state)} for rule, state in states.items()
     }
 
 
-def read(state: Any, known: tuple[Plan, Calendar] | None = None) -> State:
+def read_state(state: Any, known: tuple[Plan, Calendar] | None = None) -> State:
     """Check a state, key by key; nothing is changed.
 
     Args:
@@ -119,19 +120,19 @@ def read(state: Any, known: tuple[Plan, Calendar] | None = None) -> State:
         raise StateError(f"state is truncated: {', '.join(sorted(missing))} missing")
     if foreign := state.keys() - _KEYS:
         raise StateError(f"state has keys that are not its own: {', '.join(sorted(map(str, foreign)))}")
-    groups, text, facts = _count("groups", state["groups"], _MOST_GROUPS), state["plan"], state["calendar"]
+    groups, text, facts = _require_whole("groups", state["groups"], _MOST_GROUPS), state["plan"], state["calendar"]
     plan: Plan | None
-    if known is not None and isinstance(text, str) and text == known[0].text and _same(facts, _facts(known[1])):
+    if known is not None and isinstance(text, str) and _says_the_same(text, facts, known):
         (plan, calendar), unreadable = known, None
     else:
-        calendar = _calendar(facts)
-        plan, unreadable = _plan(text)
+        calendar = _calendar_of_facts(facts)
+        plan, unreadable = _plan_of_text(text)
         if plan is not None:
             _require_resolvable(plan, calendar)
-    bases, feedback = _bases(state["bases"], groups), _feedback(state["feedback"])
+    bases, feedback = _read_bases(state["bases"], groups), _read_feedback(state["feedback"])
     if plan is not None:
-        _agree(plan, bases, feedback)
-    return State(_count("t", state["t"]), text, plan, unreadable, calendar, groups, bases, feedback)
+        _require_one_run(plan, bases, feedback)
+    return State(_require_whole("t", state["t"]), text, plan, unreadable, calendar, groups, bases, feedback)
 
 
 def position_of_torch(state: Any) -> int | None:
@@ -150,18 +151,20 @@ def position_of_torch(state: Any) -> int | None:
     return next((at for one in members if (at := position_of_torch(one)) is not None), None)
 
 
-def restored(feedback: Mapping[str, dict[str, Any]], rules: tuple[MetricRule[Any], ...]) -> dict[MetricRule[Any], Any]:
+def restored_states(
+    feedback: Mapping[str, dict[str, Any]], rules: tuple[MetricRule[Any], ...]
+) -> dict[MetricRule[Any], Any]:
     """The states of rules: as saved where they were, else at their beginning."""
     return {rule: rule.restore(feedback[str(rule)]) if str(rule) in feedback else rule.init() for rule in rules}
 
 
-def _count(name: str, value: Any, most: int = 2**62) -> int:
+def _require_whole(name: str, value: Any, most: int = 2**62) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < most:
         raise StateError(f"state: {name} is {shown(value)}, not a whole number from 0 on and below {most}")
     return value
 
 
-def _plan(text: Any) -> tuple[Plan | None, str | None]:
+def _plan_of_text(text: Any) -> tuple[Plan | None, str | None]:
     """The plan of a text; or why it cannot be read here, where it may be sound elsewhere."""
     if text is None:
         return None, None
@@ -170,12 +173,12 @@ def _plan(text: Any) -> tuple[Plan | None, str | None]:
     try:
         return Plan.of_text(text), None
     except (InvalidArgument, RecursionError) as error:
-        if unknown := _unknown_names(text):
+        if unknown := _unregistered_names(text):
             return None, f"nothing is registered here as {', '.join(unknown)}"
         raise StateError(f"state: plan is spoiled: {error}") from None
 
 
-def _unknown_names(text: str) -> list[str]:
+def _unregistered_names(text: str) -> list[str]:
     """What is called in the lines of a plan and not registered in this process; nothing where it is no such text."""
     try:
         lines = [line for _, _, line in json.loads(text)["bindings"]]
@@ -193,7 +196,7 @@ def _require_resolvable(plan: Plan, calendar: Calendar) -> None:
         raise StateError(f"state: calendar does not resolve its plan: {error}") from None
 
 
-def _agree(plan: Plan, bases: Mapping[str, Any], feedback: Mapping[str, Any]) -> None:
+def _require_one_run(plan: Plan, bases: Mapping[str, Any], feedback: Mapping[str, Any]) -> None:
     """Refuse a state whose parts are not of one run."""
     scheduled = {Field.of(binding.name).slot for binding in plan.bindings if not isinstance(binding.field, Target)}
     foreign = bases.keys() - scheduled - ({"betas_0"} if "momentum" in scheduled else set())
@@ -205,7 +208,7 @@ def _agree(plan: Plan, bases: Mapping[str, Any], feedback: Mapping[str, Any]) ->
         raise StateError(f"state: feedback is of {sorted(feedback)}, the rules of its plan are {sorted(rules)}")
 
 
-def _calendar(value: Any) -> Calendar:
+def _calendar_of_facts(value: Any) -> Calendar:
     if not isinstance(value, Mapping):
         raise StateError(f"state: calendar is a {type(value).__name__}, not a dict")
     try:
@@ -214,7 +217,7 @@ def _calendar(value: Any) -> Calendar:
         raise StateError(f"state: calendar: {error}") from None
 
 
-def _bases(value: Any, groups: int) -> dict[str, list[float | None]]:
+def _read_bases(value: Any, groups: int) -> dict[str, list[float | None]]:
     if not isinstance(value, Mapping):
         raise StateError(f"state: bases is a {type(value).__name__}, not a dict")
     found: dict[str, list[float | None]] = {}
@@ -231,7 +234,7 @@ def _bases(value: Any, groups: int) -> dict[str, list[float | None]]:
     return found
 
 
-def _feedback(value: Any) -> dict[str, dict[str, Any]]:
+def _read_feedback(value: Any) -> dict[str, dict[str, Any]]:
     if not isinstance(value, Mapping):
         raise StateError(f"state: feedback is a {type(value).__name__}, not a dict")
     for name, state in value.items():

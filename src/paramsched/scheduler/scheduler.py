@@ -1,11 +1,10 @@
 """Scheduler: applies a plan to an optimizer."""
 
-import logging
-from functools import partial
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any, Literal, final
 from weakref import ref
 
+import numpy as np
 import torch
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -13,29 +12,26 @@ from paramsched._trace import Key, unique_labels
 from paramsched.errors import InvalidArgument, InvalidTime, ParamschedError, nearest, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.plan import Plan, Target
-from paramsched.scheduler import _keys
-from paramsched.scheduler._driver import Driver, prepared
-from paramsched.scheduler._driver import LateGroups as LateGroups
-from paramsched.scheduler._keys import Group
-from paramsched.scheduler._resume import Resume, say_initial, say_position, warn_if_over
-from paramsched.scheduler._run_facts import (
-    WAITS,
+from paramsched.scheduler._attach import (
+    AttachRequest,
     Drive,
-    Waiting,
-    calendar_of,
-    given_facts,
+    NotAttached,
+    WaitingForFacts,
+    attach_plan,
+    detached_hooks,
     refuse_to_step,
-    resolve_for,
 )
+from paramsched.scheduler._hooks import StepHooks
+from paramsched.scheduler._inner_optimizer import inner_optimizer, require_hooks
+from paramsched.scheduler._late_groups import LateGroups as LateGroups
+from paramsched.scheduler._metrics import name_of_only_metric, states_after
+from paramsched.scheduler._planned_groups import PlannedGroups
+from paramsched.scheduler._resume import Resume
+from paramsched.scheduler._run_facts import calendar_of_call, given_facts
 from paramsched.scheduler._slots import slots_of, values_of
-from paramsched.scheduler._state import position_of_torch, read, restored, saved, state_of
-from paramsched.scheduler._table import Table
-from paramsched.scheduler._unwrap import require_hooks, unwrap
+from paramsched.scheduler._state import position_of_torch, read_state, restored_states, saved_states, state_of
 from paramsched.scheduler.on_change import OnChange, checked_on_change
-from paramsched.scheduler.updates import updates_in_state
 from paramsched.time import Calendar, DurationLike
-
-log = logging.getLogger("paramsched")
 
 
 @final
@@ -111,21 +107,32 @@ class Scheduler(LRScheduler):
             raise InvalidArgument(f"Scheduler(late_groups={late_groups!r})", found, 'Write late_groups="present"')
         if t is not None:
             _require_updates(t, f"Scheduler(…, t={shown(t)})", "Write ps.Scheduler(optimizer, plan, t=500)")
-        inner, resume = unwrap(optimizer), Resume(checked_on_change(on_change))
+        inner = inner_optimizer(optimizer)
+        request = AttachRequest(plan, drive, Resume(checked_on_change(on_change), inner), late_groups, t)
         if calendar != "later":
-            self._start(inner, plan, calendar_of("Scheduler", calendar, given), drive, resume, late_groups, t)
+            self._start(inner, request, attach_plan(inner, request, calendar_of_call("Scheduler", calendar, given)))
             return
         if given:
             raise InvalidArgument(
                 f'Scheduler(calendar="later", {", ".join(given)}=…)', "facts are given now and later", "Leave one out"
             )
-        if drive == "optimizer":
-            require_hooks(inner)
-        slots_of(plan, inner.param_groups)  # a field or a group that is not there is told now
-        self.optimizer, self._step_count = inner, 1
-        self._waiting: Waiting | None = Waiting(plan, drive, resume, late_groups, t)
-        if drive == "optimizer":
-            self._waiting.handle = inner.register_step_pre_hook(refuse_to_step)
+        self._wait_for_facts(inner, request)
+
+    def _start(self, optimizer: Any, request: AttachRequest, hooks: StepHooks) -> None:
+        self.optimizer, self._hooks, self._planned = optimizer, hooks, hooks.planned
+        self._manual, self._step_count = request.drive == "manual", 1
+        self._waiting: WaitingForFacts | None = None
+        hooks.scheduler = ref(self)
+
+    def _wait_for_facts(self, optimizer: Any, request: AttachRequest) -> None:
+        slots_of(request.plan, optimizer.param_groups)  # a field or a group that is not there is told now
+        waiting = WaitingForFacts(request)
+        if request.drive == "optimizer":
+            require_hooks(optimizer)
+            waiting.handle = optimizer.register_step_pre_hook(refuse_to_step)
+        self._hooks = self._planned = NotAttached()  # type: ignore[assignment]  # any use of it tells what is missing
+        self.optimizer, self._waiting = optimizer, waiting
+        self._manual, self._step_count = request.drive == "manual", 1
 
     def resolve(self, calendar: Calendar | None = None, **facts: Any) -> None:
         """Give the facts of a Scheduler that was built with `calendar="later"`; the plan is attached now.
@@ -144,91 +151,30 @@ class Scheduler(LRScheduler):
                 "scheduler.resolve(…): its plan has its facts. It is for a Scheduler that was built with "
                 'ps.Scheduler(optimizer, plan, calendar="later")'
             )
-        known = calendar_of("resolve", calendar, given_facts(**facts))
-        self._start(
-            self.optimizer, waiting.plan, known, waiting.drive, waiting.resume, waiting.late_groups, waiting.t,
-            call="scheduler.resolve(",
-        )  # fmt: skip
+        known = calendar_of_call("resolve", calendar, given_facts(**facts))
+        hooks = attach_plan(self.optimizer, waiting.request, known, call="scheduler.resolve(")
+        self._start(self.optimizer, waiting.request, hooks)
         if waiting.handle is not None:
             waiting.handle.remove()
         if waiting.state is not None:
             self.load_state_dict(waiting.state)
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "_driver":  # nothing is attached yet
-            raise ParamschedError(WAITS)
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
-    def _start(
-        self,
-        optimizer: Any,
-        plan: Plan,
-        calendar: Calendar,
-        drive: Drive,
-        resume: Resume,
-        late_groups: LateGroups,
-        begin: int | None,
-        call: str = "ps.Scheduler(optimizer, plan, ",
-    ) -> None:
-        if drive == "optimizer":
-            require_hooks(optimizer)
-        groups: list[Group] = optimizer.param_groups
-        resolved = resolve_for(call, plan, calendar)
-        before = _driver_of(optimizer)
-        _keys.check(groups)
-        count = _keys.count_in(groups)
-        if before is not None:
-            before.sync(groups)
-            theirs = before.plan, before.resolved, before.calendar
-            whose = "that of the Scheduler before this one"
-            plan, resolved, calendar = resume.decide(theirs, (plan, resolved, calendar), whose)
-        driver = Driver(plan, resolved, calendar, resume, late_groups=late_groups, begin=begin)
-        driver.taken = partial(_taken, ref(optimizer)) if isinstance(optimizer, torch.optim.Optimizer) else _unknown
-        unknown = before is None and resume.differs(driver, groups)
-        if unknown:
-            resume.refuse_if_error(f"the optimizer carries another plan than the code's: {plan!r}")
-        carried = before.t if before is not None else count
-        t = (begin or 0) if carried is None else carried
-        driver.stand_at(t, None if before is not None or count is None else "optimizer")
-        if before is not None:
-            known = {rule: state for rule, state in before.states.items() if rule in driver.states}
-            driver.states = driver.states | known
-        table = prepared(resolved, slots_of(resolved, groups), groups, driver.t, driver.states)
-        initial = carried is None and say_initial(table.slots, groups)
-        driver.bind(groups, table)
-        if before is not None:
-            replace_driver(before, t)
-        driver.attach(optimizer, step=drive == "optimizer")
-        self.optimizer, self._driver, self._manual = optimizer, driver, drive == "manual"
-        self._waiting = None
-        driver.handle = ref(self)
-        self._step_count = 1
-        if unknown:
-            resume.say_unknown(driver)
-        if carried is None and begin is None and (initial or driver.taken()):
-            say_position(optimizer)
-        if carried is not None and begin is not None and begin != carried:
-            log.warning(
-                "t=%d is for an optimizer without a count of updates; this one carries %d, which wins", begin, t
-            )
-        warn_if_over(driver)
 
     # ------------------------------------------------------------------ what is asked
 
     @property
     def plan(self) -> Plan:
         """The plan in force."""
-        return self._driver.plan
+        return self._planned.in_force.plan
 
     @property
     def calendar(self) -> Calendar:
         """The facts that converted its units."""
-        return self._driver.calendar
+        return self._planned.in_force.calendar
 
     @property
     def states(self) -> dict[MetricRule[Any], Any]:
         """The states of the plan's metric rules."""
-        return dict(self._driver.states)
+        return dict(self._planned.clock.states)
 
     def value(self, field: str, group: int | str = 0) -> float:
         """The planned value of the coming update.
@@ -250,21 +196,16 @@ class Scheduler(LRScheduler):
 
     def values(self) -> dict[Key, float]:
         """The planned values of the coming update, by field and group as in a `Trace`; targets have group ""."""
-        import numpy as np
-
-        driver = self._synced()
-        labels = unique_labels(self.optimizer.param_groups)
+        planned, labels = self._synced(), unique_labels(self.optimizer.param_groups)
         found: dict[Key, float] = {
             (slot.name, labels[slot.group]): value
-            for slot, value in driver.values()
+            for slot, value in planned.values()
             if slot.group in labels  # of a detached scheduler's optimizer groups may have gone
         }
-        for binding in driver.resolved.bindings:
+        for binding in planned.in_force.resolved.bindings:
             if isinstance(binding.field, Target):
-                at = np.array([driver.t])
-                found[binding.name, ""] = float(
-                    values_of(binding.schedule, at, binding.field.initial, driver.states)[0]
-                )
+                at, initial = np.array([planned.clock.t]), binding.field.initial
+                found[binding.name, ""] = float(values_of(binding.schedule, at, initial, planned.clock.states)[0])
         return found
 
     # ------------------------------------------------------------------ what moves it
@@ -277,7 +218,7 @@ class Scheduler(LRScheduler):
         """
         _require_updates(t, f"scheduler.seek({shown(t)})", "Write scheduler.seek(0)")
         self._require_alive("seek")
-        self._synced().seek(self.optimizer.param_groups, int(t))
+        self._synced().seek(int(t))
 
     def observe(self, **metrics: Any) -> None:
         """Tell the metric rules what training measured; a reduction is in the groups on return.
@@ -289,22 +230,11 @@ class Scheduler(LRScheduler):
             InvalidArgument: a name no rule watches, or a value that is no number. Nothing has changed then.
         """
         self._require_alive("observe")
-        driver = self._driver
-        watched = {rule.metric for rule in driver.states}
-        numbers = {}
-        for name, value in metrics.items():
-            if name not in watched:
-                instead = nearest(name, watched) if watched else "the plan has no metric rule"
-                raise InvalidArgument(f"observe({name}={value!r})", f"no rule watches {name!r}; {instead}")
-            numbers[name] = _metric(name, value)
-        states = {
-            rule: rule.observe(state, numbers[rule.metric]) if rule.metric in numbers else state
-            for rule, state in driver.states.items()
-        }
-        changed = any(states[rule] != state for rule, state in driver.states.items())
-        driver.change(states)
-        if changed:
-            self._synced().rewrite(self.optimizer.param_groups)
+        clock = self._planned.clock
+        before, states = clock.states, states_after(clock.states, metrics)
+        clock.change(states)
+        if any(states[rule] != state for rule, state in before.items()):
+            self._synced().rewrite()
 
     def step(self, metrics: Any = None, epoch: Any = None) -> None:  # type: ignore[override]  # engines pass a metric first, and an epoch
         """What engines call: acknowledges the last update, and with `drive="manual"` counts one.
@@ -316,44 +246,33 @@ class Scheduler(LRScheduler):
         Raises:
             InvalidArgument: a metric, and several rules that could be meant: use `observe`.
         """
-        driver = self._driver
-        if metrics is not None and driver.states and not driver.released:
-            self._observe_only(metrics)
+        planned = self._planned
+        if metrics is not None and planned.clock.states and self._alive:
+            self.observe(**{name_of_only_metric(planned.clock.states, metrics): metrics})
         if self._manual:
-            if driver.released:
+            if self._hooks.released:
                 self._require_alive("step")
-            driver.advance(self.optimizer.param_groups, True)  # by position: half a floor quicker
-        driver.acknowledged_at = driver.t
+            planned.advance_by_hand(self.optimizer.param_groups)
+        else:
+            planned.clock.acknowledge()
         self._step_count += 1
-
-    def _observe_only(self, metric: Any) -> None:
-        """What `step(metric)` means: the metric of the plan's only rule."""
-        rules = self._driver.states
-        names = sorted({rule.metric for rule in rules})
-        if len(rules) > 1:
-            raise InvalidArgument(
-                f"scheduler.step({metric!r})",
-                f"the plan has {len(rules)} metric rules",
-                f"Write scheduler.observe({', '.join(f'{name}=…' for name in names)})",
-            )
-        self.observe(**{names[0]: metric})
 
     def detach(self) -> None:
         """Stop writing, and leave no trace in the optimizer: hooks and entries go, values stay as they are."""
         if self._alive:
-            self._driver.remove_from(self.optimizer.param_groups)
+            self._hooks.remove_from(self.optimizer.param_groups)
 
     # ------------------------------------------------------------------ what engines read
 
     @property
     def t(self) -> int:
         """Completed updates: the number of the coming one, counted from zero."""
-        return self._driver.t
+        return self._planned.clock.t
 
     @property
     def last_epoch(self) -> int:
         """Completed updates. Writes are ignored: the optimizer's step is what counts."""
-        return self._driver.t
+        return self._planned.clock.t
 
     @last_epoch.setter
     def last_epoch(self, value: int) -> None:
@@ -362,7 +281,7 @@ class Scheduler(LRScheduler):
     @property
     def base_lrs(self) -> list[Any]:
         """The base of each group's lr; its present value where no plan schedules it."""
-        bases = {slot.group: slot.base for slot in self._synced().table.slots if slot.field.key == "lr"}
+        bases = {slot.group: slot.base for slot in self._synced().block.slots if slot.field.key == "lr"}
         return [bases.get(i, group["lr"]) for i, group in enumerate(self.optimizer.param_groups)]
 
     @base_lrs.setter
@@ -375,11 +294,11 @@ class Scheduler(LRScheduler):
 
     def get_last_lr(self) -> list[Any]:
         """The lr the last update used, until `step()` is called; then that of the coming one."""
-        driver = self._synced()
-        now = [_plain(lr) for lr in self.get_lr()]
-        if driver.acknowledged or driver.t == 0:
+        planned, clock = self._synced(), self._planned.clock
+        now = [_without_graph(lr) for lr in self.get_lr()]
+        if clock.acknowledged or clock.t == 0:
             return now
-        for slot, value in driver.values(driver.t - 1):
+        for slot, value in planned.values(clock.t - 1):
             if slot.field.key == "lr" and slot.group < len(now):
                 now[slot.group] = value
         return now
@@ -407,53 +326,49 @@ class Scheduler(LRScheduler):
             self._waiting.state = state_dict
             return
         self._require_alive("load_state_dict")
-        driver, groups = self._synced(), self.optimizer.param_groups
+        planned, groups = self._synced(), self.optimizer.param_groups
         at = position_of_torch(state_dict)
         if at is not None:
-            self._resume.load_position(driver, at, state_dict.get("base_lrs"), groups)
+            self._resume.load_position(planned, at, state_dict.get("base_lrs"), groups)
         else:
-            self._resume.load(driver, read(state_dict, (driver.plan, driver.calendar)), groups)
+            known = planned.in_force.plan, planned.in_force.calendar
+            self._resume.load(planned, read_state(state_dict, known), groups)
 
     def __getstate__(self) -> dict[str, Any]:
-        driver = self._driver
+        planned, clock = self._planned, self._planned.clock
         return {
             "optimizer": self.optimizer,
-            "plan": driver.plan,
-            "calendar": driver.calendar,
+            "plan": planned.in_force.plan,
+            "calendar": planned.in_force.calendar,
             "drive": "manual" if self._manual else "optimizer",
             "on_change": self._resume.on_change,
-            "late_groups": driver.late_groups,
-            "begin": driver.begin,
+            "late_groups": planned.late_groups,
+            "begin": clock.begin,
             "alive": self._alive,
-            "t": driver.t,
-            "feedback": [saved(driver.states), saved(driver.used)],
-            "acknowledged": driver.acknowledged,
+            "t": clock.t,
+            "feedback": [saved_states(clock.states), saved_states(clock.used)],
+            "acknowledged": clock.acknowledged,
             "step_count": self._step_count,
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        resume, groups = Resume(state["on_change"]), state["optimizer"].param_groups
-        if state["alive"]:
-            late_groups, begin = state.get("late_groups", "base"), state.get("begin")  # absent in pickles of before
-            self._start(
-                state["optimizer"], state["plan"], state["calendar"], state["drive"], resume, late_groups, begin
-            )
-        else:  # a copy of a detached one writes no more than that
-            resolved = state["plan"].resolve(state["calendar"])
-            self._driver = Driver(state["plan"], resolved, state["calendar"], resume)
-            self._driver.stand_at(state["t"])
-            self._driver.released = True
-            self._driver.table = Table(resolved, slots_of(resolved, groups), groups)
-            self.optimizer, self._manual = state["optimizer"], state["drive"] == "manual"
-            self._waiting = None
-        driver = self._driver
-        now, used = (restored(one, driver.resolved.metric_rules) for one in state["feedback"])
-        driver.states = used
-        driver.change(now)
+        optimizer, resume = state["optimizer"], Resume(state["on_change"], state["optimizer"])
+        late_groups, begin = state.get("late_groups", "base"), state.get("begin")  # absent in pickles of before
+        request = AttachRequest(state["plan"], state["drive"], resume, late_groups, begin)
+        hooks = (
+            attach_plan(optimizer, request, state["calendar"])
+            if state["alive"]
+            else detached_hooks(optimizer, request, state["calendar"], state["t"])
+        )
+        self._start(optimizer, request, hooks)
+        planned, clock = hooks.planned, hooks.planned.clock
+        now, used = (restored_states(one, planned.in_force.resolved.metric_rules) for one in state["feedback"])
+        clock.states = used
+        clock.change(now)
         if self._alive:
-            driver.rewrite(groups)
+            planned.rewrite()
         if not state["acknowledged"]:
-            driver.acknowledged_at = -1  # its engine had not called step() yet
+            clock.acknowledged_at = -1  # its engine had not called step() yet
         self._step_count = state["step_count"]
 
     def __repr__(self) -> str:
@@ -463,18 +378,18 @@ class Scheduler(LRScheduler):
 
     @property
     def _alive(self) -> bool:
-        return not self._driver.released
+        return not self._hooks.released
 
     @property
     def _resume(self) -> Resume:
-        assert isinstance(self._driver.loading, Resume)
-        return self._driver.loading
+        assert isinstance(self._hooks.loading, Resume)
+        return self._hooks.loading
 
-    def _synced(self) -> Driver:
-        """The driver, with the groups bound that came since."""
+    def _synced(self) -> PlannedGroups:
+        """The groups, with those bound that came since."""
         if self._alive:
-            self._driver.sync(self.optimizer.param_groups)
-        return self._driver
+            self._planned.sync(self.optimizer.param_groups)
+        return self._planned
 
     def _require_alive(self, what: str) -> None:
         if not self._alive:
@@ -484,55 +399,10 @@ class Scheduler(LRScheduler):
             )
 
 
-def _driver_of(optimizer: Any) -> Driver | None:
-    """The driver an earlier Scheduler left on an optimizer: it is found among the hooks."""
-    for name in ("_optimizer_step_post_hooks", "_optimizer_load_state_dict_post_hooks"):
-        for hook in getattr(optimizer, name, {}).values():
-            owner = getattr(hook, "__self__", None)
-            if isinstance(owner, Driver):
-                return owner
-    return None
-
-
-def replace_driver(before: Driver, t: int) -> None:
-    """Take an optimizer over from an earlier Scheduler of this process."""
-    if before.handle() is not None:
-        log.warning(
-            "another Scheduler of this process has driven this optimizer up to update %d: it is detached now, and its "
-            "calls say so; this one goes on from there", t,
-        )  # fmt: skip
-    before.release()
-
-
-def _taken(optimizer: Any) -> int | None:
-    held = optimizer()
-    return None if held is None else updates_in_state(held)
-
-
-def _unknown() -> None:
-    return None
-
-
 def _require_updates(t: Any, asked: str, instead: str) -> None:
     if isinstance(t, bool) or not isinstance(t, Integral) or not 0 <= int(t) < 2**62:
         raise InvalidTime(asked, "not a number of completed updates", instead)
 
 
-def _metric(name: str, value: Any) -> float:
-    if isinstance(value, torch.Tensor) and value.ndim == 0 and value.dtype != torch.bool and not value.is_complex():
-        return float(value.detach())
-    if isinstance(value, Real) and not isinstance(value, bool):
-        try:
-            return float(value)
-        except OverflowError:
-            raise InvalidArgument(
-                f"observe({name}=…)", "an integer beyond the numbers", f'Write observe({name}=float("inf"))'
-            ) from None
-    shape = f" of shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else ""
-    raise InvalidArgument(
-        f"observe({name}=…)", f"a {type(value).__name__}{shape} is no number", f"Write observe({name}=float(value))"
-    )
-
-
-def _plain(lr: Any) -> Any:
+def _without_graph(lr: Any) -> Any:
     return lr.detach().clone() if isinstance(lr, torch.Tensor) else lr

@@ -16,15 +16,11 @@ _BASE = f"{OURS}base_"
 
 
 def base_key(field: Field) -> str:
+    """The entry that keeps a field's base."""
     return f"{_BASE}{field.slot}"
 
 
-def short(fingerprint: str) -> int:
-    """The first 60 bits of a fingerprint: they fit where a checkpoint keeps integers in 64."""
-    return int(fingerprint[:15], 16)
-
-
-def number_of(plan: Plan, resolved: Plan) -> int:
+def plan_number(plan: Plan, resolved: Plan) -> int:
     """The number of a plan in param groups; 0 for one that has no fingerprint.
 
     It is the plan's own where the plan says everything. Where a fact of the calendar went into its lengths it is that
@@ -36,10 +32,15 @@ def number_of(plan: Plan, resolved: Plan) -> int:
         complete = plan.resolve(Calendar()).bindings == resolved.bindings
     except InvalidArgument:  # a unit, or a horizon, that only the calendar knows
         complete = False
-    return short(plan.fingerprint if complete else resolved.fingerprint)
+    return _leading_bits(plan.fingerprint if complete else resolved.fingerprint)
 
 
-def count_in(groups: list[Group]) -> int | None:
+def _leading_bits(fingerprint: str) -> int:
+    """The first 60 bits of a fingerprint: they fit where a checkpoint keeps integers in 64."""
+    return int(fingerprint[:15], 16)
+
+
+def count_carried(groups: list[Group]) -> int | None:
     """The count a list of groups carries: that of the first one that has any.
 
     Raises:
@@ -47,13 +48,13 @@ def count_in(groups: list[Group]) -> int | None:
     """
     for index, group in enumerate(groups):
         if COUNT in group:
-            _check_count(group[COUNT], index)
+            _require_count(group[COUNT], index)
             count: int = group[COUNT]
             return count
     return None
 
 
-def check(groups: list[Group]) -> None:
+def check_entries(groups: list[Group]) -> None:
     """Refuse groups whose entries of ours were spoiled.
 
     Raises:
@@ -61,7 +62,7 @@ def check(groups: list[Group]) -> None:
     """
     for index, group in enumerate(groups):
         if COUNT in group:
-            _check_count(group[COUNT], index)
+            _require_count(group[COUNT], index)
         if PLAN in group and (isinstance(group[PLAN], bool) or not isinstance(group[PLAN], int)):
             raise StateError(f"param_groups[{index}][{PLAN!r}] is {group[PLAN]!r}, not the number of a plan")
         for key, value in group.items():
@@ -69,7 +70,7 @@ def check(groups: list[Group]) -> None:
                 raise StateError(f"param_groups[{index}][{key!r}] is {shown(value)}, not a finite number")
 
 
-def _check_count(count: Any, index: int) -> None:
+def _require_count(count: Any, index: int) -> None:
     if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count < 2**62:
         raise StateError(f"param_groups[{index}][{COUNT!r}] is {shown(count)}, not a number of updates")
 
@@ -84,7 +85,7 @@ def is_finite_number(value: Any) -> bool:
         return False
 
 
-def remove(groups: list[Group]) -> None:
+def remove_entries(groups: list[Group]) -> None:
     """Take every trace out again."""
     for group in groups:
         for key in [key for key in group if isinstance(key, str) and key.startswith(OURS)]:

@@ -11,7 +11,7 @@ _R = TypeVar("_R")
 
 
 @cache
-def untraced(function: Callable[_P, _R]) -> Callable[_P, _R]:
+def run_uncompiled(function: Callable[_P, _R]) -> Callable[_P, _R]:
     """A function that is run as it is, with all that it calls. The wrapper costs a microsecond: for what is rare.
 
     Made when first asked for: it imports torch's tracer, which an optimizer has done by then.
@@ -19,19 +19,19 @@ def untraced(function: Callable[_P, _R]) -> Callable[_P, _R]:
     return torch.compiler.disable(function)  # type: ignore[no-any-return,no-untyped-call]  # torch's own annotation is Any
 
 
-def skip(*functions: Callable[..., Any]) -> None:
-    """Run these functions as they are, at no cost per call; what they call has to be skipped or untraced too.
+def mark_uncompiled(*functions: Callable[..., Any]) -> None:
+    """Run these functions as they are, at no cost per call; what they call has to be marked or wrapped too.
 
     It marks their code in place. `torch.compiler.disable(recursive=False)` is no way to that: in torch 2.13 it makes a
     wrapper, which costs as much as the hooks.
     """
-    from torch._dynamo.decorators import skip as mark
+    from torch._dynamo.decorators import skip as mark_code
 
     for function in functions:
-        mark(function)
+        mark_code(function)
 
 
-def expect_changes(key: str) -> None:
+def expect_changing_number(key: str) -> None:
     """Let torch's compiler take a number that the first group holds for one that changes, from the first graph on.
 
     It compiles a second graph otherwise, when it sees the number change. Torch's own setting for that

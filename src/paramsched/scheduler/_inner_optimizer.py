@@ -6,11 +6,11 @@ from torch.optim import Optimizer
 
 from paramsched.errors import InvalidArgument
 
-_INNER = ("optimizer", "_optimizer", "_base_optimizer", "base_optimizer")
+_INNER_NAMES = ("optimizer", "_optimizer", "_base_optimizer", "base_optimizer")
 """Where wrappers keep what they wrap: Accelerate and MMEngine, Lightning, Lookahead, SAM."""
 
 
-def unwrap(optimizer: Any) -> Any:
+def inner_optimizer(optimizer: Any) -> Any:
     """The innermost optimizer: wrappers are looked through as long as one of their own attributes has param groups.
 
     Raises:
@@ -20,11 +20,11 @@ def unwrap(optimizer: Any) -> Any:
     while id(optimizer) not in seen:
         seen.append(id(optimizer))
         own = getattr(optimizer, "__dict__", {})
-        inner = next((own[name] for name in _INNER if isinstance(_groups(own.get(name)), list)), None)
+        inner = next((own[name] for name in _INNER_NAMES if isinstance(_param_groups_of(own.get(name)), list)), None)
         if inner is None:
             break
         optimizer = inner
-    if not isinstance(_groups(optimizer), list) or not optimizer.param_groups:
+    if not isinstance(_param_groups_of(optimizer), list) or not optimizer.param_groups:
         raise InvalidArgument(
             f"Scheduler({type(optimizer).__name__}, …)", "it has no param_groups", "Pass the optimizer itself"
         )
@@ -45,5 +45,5 @@ def require_hooks(optimizer: Any) -> None:
         )
 
 
-def _groups(candidate: Any) -> Any:
+def _param_groups_of(candidate: Any) -> Any:
     return getattr(candidate, "param_groups", None)

@@ -1,0 +1,154 @@
+"""Attaching a plan to an optimizer: where the run stands, which plan goes on, and what is refused before any write."""
+
+import logging
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, final
+
+from paramsched.errors import ParamschedError
+from paramsched.plan import Plan
+from paramsched.scheduler._clock import Clock
+from paramsched.scheduler._group_keys import Group, check_entries, count_carried
+from paramsched.scheduler._hooks import StepHooks, hooks_on
+from paramsched.scheduler._inner_optimizer import require_hooks
+from paramsched.scheduler._late_groups import LateGroups
+from paramsched.scheduler._plan_in_force import PlanInForce
+from paramsched.scheduler._planned_groups import PlannedGroups, block_at
+from paramsched.scheduler._resume import Resume
+from paramsched.scheduler._resume_messages import log_initial_values, log_position, warn_if_over
+from paramsched.scheduler._run_facts import resolve_for
+from paramsched.scheduler._slots import slots_of
+from paramsched.time import Calendar
+
+Drive: TypeAlias = Literal["optimizer", "manual"]
+
+log = logging.getLogger("paramsched")
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class AttachRequest:
+    """What a Scheduler was asked to do, but for the facts of the run.
+
+    `begin` is the number of completed updates of a run that had no plan so far; None where nobody said it.
+    """
+
+    plan: Plan
+    drive: Drive
+    resume: Resume
+    late_groups: LateGroups
+    begin: int | None
+
+
+def attach_plan(
+    optimizer: Any, request: AttachRequest, calendar: Calendar, call: str = "ps.Scheduler(optimizer, plan, "
+) -> StepHooks:
+    """Bind a plan to the optimizer's groups, write its values, and register the hooks.
+
+    Args:
+        optimizer: the innermost one.
+        request: what is asked.
+        calendar: the facts of the run.
+        call: how the user's call begins, for advice.
+
+    Raises:
+        ParamschedError: the plan cannot be attached. The optimizer is as before.
+    """
+    if request.drive == "optimizer":
+        require_hooks(optimizer)
+    groups: list[Group] = optimizer.param_groups
+    resume, begin = request.resume, request.begin
+    in_force = PlanInForce(request.plan, resolve_for(call, request.plan, calendar), calendar)
+    before = hooks_on(optimizer)
+    check_entries(groups)
+    carried = count_carried(groups)
+    if before is not None:
+        before.planned.sync(groups)
+        carried = before.planned.clock.t
+        in_force = resume.decide(before.planned.in_force, in_force, "that of the Scheduler before this one")
+    unknown = before is None and resume.differs(in_force, groups)
+    if unknown:
+        resume.refuse_if_error(f"the optimizer carries another plan than the code's: {request.plan!r}")
+    planned = PlannedGroups(in_force, _clock_for(in_force, begin, carried, before), request.late_groups)
+    clock = planned.clock
+    block = block_at(in_force, slots_of(in_force.resolved, groups), groups, clock.t, clock.states)
+    has_initial = carried is None and log_initial_values(block.slots, groups)
+    planned.bind(groups, block)  # the first write: from here on nothing is refused
+    if before is not None:
+        _replace_hooks(before, clock.t)
+    hooks = StepHooks(planned, resume)
+    hooks.attach(optimizer, step=request.drive == "optimizer")
+    if unknown:
+        resume.log_unknown_plan(planned)
+    if carried is None and begin is None and (has_initial or resume.updates_taken()):
+        log_position(optimizer)
+    if carried is not None and begin is not None and begin != carried:
+        log.warning(
+            "t=%d is for an optimizer without a count of updates; this one carries %d, which wins", begin, carried
+        )
+    warn_if_over(planned)
+    return hooks
+
+
+def detached_hooks(optimizer: Any, request: AttachRequest, calendar: Calendar, t: int) -> StepHooks:
+    """Hooks that are not registered, for a copy of a Scheduler that was detached: it writes no more than that one."""
+    in_force = PlanInForce(request.plan, request.plan.resolve(calendar), calendar)
+    planned = PlannedGroups(in_force, _clock_for(in_force, None, t, None), request.late_groups)
+    slots = slots_of(in_force.resolved, optimizer.param_groups)
+    planned.block = block_at(in_force, slots, optimizer.param_groups, t, planned.clock.states)
+    hooks = StepHooks(planned, request.resume)
+    hooks.released = True
+    return hooks
+
+
+def _clock_for(in_force: PlanInForce, begin: int | None, carried: int | None, before: StepHooks | None) -> Clock:
+    """A clock at the count that was carried, with the states of the metric rules that were at work before."""
+    clock = Clock({rule: rule.init() for rule in in_force.resolved.metric_rules}, begin)
+    clock.stand_at(
+        (begin or 0) if carried is None else carried, None if before is not None or carried is None else "optimizer"
+    )
+    if before is not None:
+        known = {rule: state for rule, state in before.planned.clock.states.items() if rule in clock.states}
+        clock.states = {**clock.states, **known}
+    return clock
+
+
+def _replace_hooks(before: StepHooks, t: int) -> None:
+    """Take an optimizer over from an earlier Scheduler of this process."""
+    if before.scheduler() is not None:
+        log.warning(
+            "another Scheduler of this process has driven this optimizer up to update %d: it is detached now, and its "
+            "calls say so; this one goes on from there", t,
+        )  # fmt: skip
+    before.release()
+
+
+# ---------------------------------------------------------------------- facts that come later
+
+_WAITS = (
+    'this Scheduler was built with calendar="later" and has no facts yet. Call scheduler.resolve(steps_per_epoch='
+    "len(loader)) before the first optimizer.step()"
+)
+
+
+@final
+class NotAttached:
+    """Stands where the hooks of a Scheduler will be that waits for the facts of its run: any use says so."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise ParamschedError(_WAITS)
+
+
+def refuse_to_step(optimizer: Any, args: Any, kwargs: Any) -> None:
+    """The step pre-hook of a Scheduler that waits for its facts."""
+    del optimizer, args, kwargs
+    raise ParamschedError(_WAITS)
+
+
+@final
+@dataclass(slots=True)
+class WaitingForFacts:
+    """A Scheduler that was built before the facts of its run were known."""
+
+    request: AttachRequest
+    state: Any = None  # loaded meanwhile
+    handle: Any = None  # of the hook that refuses to step

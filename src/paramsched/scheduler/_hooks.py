@@ -1,0 +1,129 @@
+"""The hooks on one optimizer: they count its updates, and have the values of the next one written.
+
+The hooks hold the groups and the plan. The optimizer holds the hooks, and they do not hold it: deleting an optimizer
+frees its memory at once. A Scheduler is a handle. It may be dropped; the plan goes on.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol, final
+
+import torch
+
+from paramsched.scheduler import updates
+from paramsched.scheduler._compile import expect_changing_number, mark_uncompiled, run_uncompiled
+from paramsched.scheduler._group_keys import COUNT, Group, remove_entries
+from paramsched.scheduler._planned_groups import PlannedGroups
+from paramsched.scheduler._tensor_slots import TensorSlots
+from paramsched.scheduler._tuple_checks import ScheduledTuples
+from paramsched.scheduler._value_block import ValueBlock
+from paramsched.scheduler._writers import one_of_each
+
+
+class StateLoading(Protocol):
+    """What happens when the optimizer's own state is loaded: the policy of resuming."""
+
+    def before_load(self, planned: PlannedGroups, state: dict[str, Any], count: int) -> None:
+        """Refuse what cannot be loaded into so many groups, before anything is written."""
+
+    def after_load(self, planned: PlannedGroups, groups: list[Group]) -> None:
+        """Take over what the groups carry now."""
+
+
+@final
+class StepHooks:
+    """The hooks that a Scheduler leaves on its optimizer.
+
+    Args:
+        planned: the groups, and the plan that writes them.
+        loading: what to do when the optimizer's state is loaded.
+    """
+
+    def __init__(self, planned: PlannedGroups, loading: StateLoading) -> None:
+        self.planned, self.loading = planned, loading
+        self.scheduler: Callable[[], object] = _nobody  # the Scheduler, if someone holds it still
+        self.released = False
+        self._depth = 0  # how many calls of `step` are open: a subclass may call super().step()
+        self._is_hidden = False  # whether the open one is a step of torch's distributed checkpoint
+        self._handles: list[Any] = []
+
+    def attach(self, optimizer: Any, *, step: bool) -> None:
+        """Register the hooks; `step` where the optimizer's own step moves the clock."""
+        # All that runs at every update: see decision 005.
+        mark_uncompiled(
+            StepHooks.before_step, StepHooks.after_step, PlannedGroups.as_left, PlannedGroups.advance,
+            PlannedGroups._any_tuple_spoiled, ScheduledTuples.any_spoiled, ValueBlock.fill_count,
+            ValueBlock.views_replaced, TensorSlots.views_replaced, *one_of_each(),
+        )  # fmt: skip
+        expect_changing_number(COUNT)
+        if step:
+            self._handles.append(optimizer.register_step_pre_hook(self.before_step))
+            self._handles.append(optimizer.register_step_post_hook(self.after_step))
+        if isinstance(optimizer, torch.optim.Optimizer):
+            self._handles.append(optimizer.register_state_dict_pre_hook(self.before_state_dict))
+            self._handles.append(optimizer.register_load_state_dict_pre_hook(self.before_load))
+            self._handles.append(optimizer.register_load_state_dict_post_hook(self.after_load))
+
+    def before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        """Bind groups that came since. Writes nothing else, as a hidden step puts a 0 of its own into the groups."""
+        if self._depth and run_uncompiled(updates.open_calls)(optimizer) > 1:
+            self._depth += 1
+            return
+        self._depth = 1  # also after a step that raised, whose post-hook never came
+        self._is_hidden = False
+        if self.planned.as_left(optimizer.param_groups):
+            return
+        self._is_hidden = run_uncompiled(updates.is_hidden)(optimizer)
+        if not self._is_hidden:
+            run_uncompiled(PlannedGroups.sync)(self.planned, optimizer.param_groups)
+
+    def after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        """Count the update, if it was one, and write the values of the next. What counts: see `updates`."""
+        if self._depth > 1 and run_uncompiled(updates.open_calls)(optimizer) > 1:
+            self._depth -= 1
+            return
+        self._depth = 0
+        if self._is_hidden or (
+            "found_inf" in optimizer.__dict__ and run_uncompiled(updates.skipped_by_scaler)(optimizer)
+        ):
+            return
+        self.planned.advance(optimizer.param_groups)
+
+    def before_state_dict(self, optimizer: Any) -> None:
+        """Write count and plan into every group: at an update only the first one gets the count."""
+        if optimizer.param_groups:
+            self.planned.sync(optimizer.param_groups)
+            self.planned.note(optimizer.param_groups)
+
+    def before_load(self, optimizer: Any, state: dict[str, Any]) -> None:
+        self.loading.before_load(self.planned, state, len(optimizer.param_groups))
+
+    def after_load(self, optimizer: Any) -> None:
+        self.loading.after_load(self.planned, optimizer.param_groups)
+
+    def release(self) -> None:
+        """Take the hooks off. Values and entries stay in the groups."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        self.planned.bound = []
+        self.released = True
+
+    def remove_from(self, groups: list[Group]) -> None:
+        """Take the hooks off, and every trace out of the groups; values stay."""
+        self.release()
+        self.planned.block.remove_views(groups)
+        remove_entries(groups)
+
+
+def hooks_on(optimizer: Any) -> StepHooks | None:
+    """The hooks that an earlier Scheduler left on an optimizer."""
+    for name in ("_optimizer_step_post_hooks", "_optimizer_load_state_dict_post_hooks"):
+        for hook in getattr(optimizer, name, {}).values():
+            owner = getattr(hook, "__self__", None)
+            if isinstance(owner, StepHooks):
+                return owner
+    return None
+
+
+def _nobody() -> None:
+    return None

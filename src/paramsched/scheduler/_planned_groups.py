@@ -1,0 +1,311 @@
+"""The groups of one optimizer and the plan that writes them: what happens at an update, and what others did since."""
+
+from collections.abc import Iterator
+from operator import is_
+from typing import Any, final
+
+from paramsched.errors import StateError
+from paramsched.scheduler._clock import Clock, RuleStates
+from paramsched.scheduler._compile import run_uncompiled
+from paramsched.scheduler._foreign_writes import warn_of_foreign_write
+from paramsched.scheduler._group_keys import COUNT, PLAN, Group, base_key
+from paramsched.scheduler._late_groups import LateGroups, with_late_bases
+from paramsched.scheduler._plan_in_force import PlanInForce
+from paramsched.scheduler._slots import Slot, slots_of, values_at
+from paramsched.scheduler._tuple_checks import ScheduledTuples
+from paramsched.scheduler._value_block import ValueBlock
+
+
+@final
+class PlannedGroups:
+    """Writes what a plan says into the groups of an optimizer, and watches what others write there.
+
+    It holds the groups and not the optimizer, so that deleting an optimizer frees its memory at once.
+
+    Between two updates these hold, and `as_left` looks whether they still do:
+    - `bound` are the optimizer's groups, the same dicts in the same order; the writers of `block` write into these.
+    - Each group holds the values of update `clock.t`, and the first one the count and the number of the plan.
+    """
+
+    def __init__(self, in_force: PlanInForce, clock: Clock, late_groups: LateGroups = "base") -> None:
+        self.follow(in_force)
+        self.clock, self.late_groups = clock, late_groups
+        self.block = ValueBlock(in_force.resolved, (), [])
+        self.bound: list[Group] = []
+        # The first group as it was left: torch's distributed checkpoint puts an lr of its own there.
+        self._first: Group = {}
+        self._first_lr: Any = None
+        self._lr_key = COUNT  # "lr" where the group has it
+        self._has_tensors, self._fills = False, 0
+        self._tuples: tuple[ScheduledTuples, ...] = ()
+        self._has_warned = False
+
+    def follow(self, in_force: PlanInForce) -> None:
+        """Take this plan from now on; the groups are still to be bound to it."""
+        self.in_force, self._number = in_force, in_force.number
+
+    # ------------------------------------------------------------------ binding and writing
+
+    def bind(self, groups: list[Group], block: ValueBlock) -> None:
+        """Take a block that is at the current update: note count and bases in the groups, and write its values."""
+        self.block = block
+        for slot in block.slots:
+            groups[slot.group][base_key(slot.field)] = slot.base
+        block.put()
+        self.note(groups)
+        self._remember(groups)
+
+    def note(self, groups: list[Group]) -> None:
+        """Write count and plan into every group."""
+        for group in groups:
+            group[COUNT], group[PLAN] = self.clock.t, self._number
+
+    def seek(self, t: int) -> None:
+        """Go to an update at once."""
+        self.block.seek(t, self.clock.states)
+        self.clock.stand_at(t)
+        self._put()
+        for group in self.bound:
+            group[COUNT] = t
+
+    def rewrite(self) -> None:
+        """Compute and write the values of the current update."""
+        self.block.seek(self.clock.t, self.clock.states)
+        self._put()
+
+    def _put(self) -> None:
+        self.block.put()
+        self._first[COUNT] = self.clock.t  # the others get it when the optimizer is saved
+        self._remember_first()
+
+    def _remember(self, groups: list[Group]) -> None:
+        """Note which groups there are, and what is looked at before each update."""
+        self.bound, self._first = list(groups), groups[0]
+        self._lr_key = "lr" if "lr" in groups[0] else COUNT
+        self._has_tensors = bool(self.block.tensors)
+        self._tuples = ScheduledTuples.all_in(self.block.floats)
+        self._remember_first()
+
+    def _remember_first(self) -> None:
+        self._first_lr = self._first[self._lr_key]
+        self._fills = self.block.fill_count()
+
+    def values(self, t: int | None = None) -> Iterator[tuple[Slot, float]]:
+        """Each slot's value at an update (the current one), from the one evaluator."""
+        clock = self.clock
+        now = values_at(self.block.slots, clock.t if t is None else t, clock.states if t is None else clock.used)
+        return zip(self.block.slots, now, strict=True)
+
+    # ------------------------------------------------------------------ at every update
+
+    def as_left(self, groups: list[Group]) -> bool:
+        """Whether the groups are those that were bound, and the first holds what it was left with."""
+        try:
+            first = groups[0]
+            return (
+                first[COUNT] is self.clock.t
+                and first[PLAN] is self._number
+                and first[self._lr_key] is self._first_lr
+                and groups == self.bound  # of the same dicts this compares nothing but addresses
+                and not (self._tuples and self._any_tuple_spoiled())
+            )
+        except (LookupError, RuntimeError, ValueError):
+            return False  # an entry is gone, or tensors of unlike shapes stand where others stood
+
+    def advance(self, groups: list[Group]) -> None:
+        """One update has happened, ahead of which `as_left` was asked: write the values of the next."""
+        clock, block = self.clock, self.block
+        write = block.write  # calling `block.write()` would look for a method first
+        clock.t = t = clock.t + 1
+        try:
+            if self._has_tensors and (block.fill_count() != self._fills or block.views_replaced()):
+                run_uncompiled(PlannedGroups._look_at_tensors)(self, groups, t - 1)
+            try:
+                write()
+            except StopIteration:
+                run_uncompiled(PlannedGroups._write_next_block)(self, t)
+            first = groups[0]
+            if first is not self._first:  # exchanged while the step was on
+                run_uncompiled(PlannedGroups.sync)(self, groups)
+            first[COUNT] = t
+            self._first_lr = first[self._lr_key]
+        except (LookupError, TypeError, ValueError, RuntimeError) as error:
+            run_uncompiled(PlannedGroups._refuse_spoiled)(self, groups, error)
+        if block.overwritten:
+            run_uncompiled(PlannedGroups._tell_overwritten)(self, groups)
+        if self._has_tensors:
+            self._fills = block.fill_count()
+
+    def advance_by_hand(self, groups: list[Group]) -> None:
+        """The same where no hook ran before the update: whether the groups are still the same is seen after the write.
+
+        That is safe: the writers know their own groups only, and what is written into one that has left is not used.
+        """
+        if self._has_tensors:
+            run_uncompiled(PlannedGroups.sync)(self, groups)
+            self.advance(groups)
+            self.clock.acknowledge()
+            return
+        clock, block = self.clock, self.block
+        write, t = block.write, clock.t
+        try:
+            try:
+                write()
+            except StopIteration:
+                run_uncompiled(PlannedGroups._write_next_block)(self, t + 1)
+            first = groups[0]
+            if first[COUNT] is t and first[PLAN] is self._number and groups == self.bound:
+                first[COUNT] = clock.t = clock.acknowledged_at = t + 1
+            else:
+                run_uncompiled(PlannedGroups._advance_anew)(self, groups, None)
+        except (LookupError, TypeError, ValueError, RuntimeError) as error:
+            run_uncompiled(PlannedGroups._advance_anew)(self, groups, error)
+        if block.overwritten:
+            run_uncompiled(PlannedGroups._tell_overwritten)(self, groups)
+
+    def _write_next_block(self, t: int) -> None:
+        self.block.extend(t, self.clock.states)
+        self.block.write()
+
+    def _advance_anew(self, groups: list[Group], error: Exception | None) -> None:
+        """By hand, where groups or entries are not as they were left: bind them as of this update, then advance."""
+        bound_anew = self.sync(groups)
+        self.clock.t += 1
+        if error is not None and not bound_anew:
+            self._refuse_spoiled(groups, error)
+        overwritten = list(self.block.overwritten)
+        self.rewrite()
+        self.clock.acknowledge()
+        self.block.overwritten.extend(overwritten)
+
+    # ------------------------------------------------------------------ what others did
+
+    def sync(self, groups: list[Group]) -> bool:
+        """Bind groups that came, went or were exchanged since; whether there were any.
+
+        Raises:
+            StateError: there are no groups left.
+        """
+        self._require_groups(groups, self.bound)
+        changed = self._entries_replaced(groups) or self._groups_changed(groups)
+        if changed or (self._tuples and self._any_tuple_spoiled()):
+            self._bind_anew(groups)
+            return True
+        return False
+
+    def _groups_changed(self, groups: list[Group]) -> bool:
+        """Whether they are other dicts than those that were bound, equal ones too."""
+        return len(groups) != len(self.bound) or not all(map(is_, groups, self.bound))
+
+    def _entries_replaced(self, groups: list[Group]) -> bool:
+        """Whether someone put other entries of ours into the first group, say those of a checkpoint."""
+        first = groups[0]
+        count, number = first.get(COUNT), first.get(PLAN)
+        ours = bool(self.bound) and first is self.bound[0]
+        return ours and not (_is_number(count, self.clock.t) and _is_number(number, self._number))
+
+    def _any_tuple_spoiled(self) -> bool:
+        try:
+            for tuples in self._tuples:
+                if tuples.any_spoiled():
+                    return True
+        except (LookupError, TypeError):
+            return True
+        return False
+
+    def _require_groups(self, groups: list[Group], bound: list[Group]) -> None:
+        """Refuse groups that are gone, and tuples that have lost an element or gained one."""
+        if not groups:
+            raise StateError("optimizer.param_groups is empty: the groups that the plan writes have been taken out")
+        if self._tuples:
+            ours = {id(group) for group in bound}
+            self.require_lengths([group if id(group) in ours else {} for group in groups])
+
+    def require_lengths(self, groups: list[Group]) -> None:
+        """Refuse groups, of a checkpoint say, in which a tuple is longer or shorter than it was when it was bound."""
+        for tuples in self._tuples:
+            tuples.require_lengths(groups)
+
+    def _bind_anew(self, groups: list[Group]) -> None:
+        """Bind the groups as they are now, and write only into those that need it."""
+        plan, clock = self.in_force.resolved, self.clock
+        slots = slots_of(plan, groups)
+        if self.bound:
+            slots = with_late_bases(slots, groups, clock, self.late_groups)
+        anew = not self.bound or self._entries_replaced(groups)
+        before = {} if anew else _by_group(self.block.slots, self.bound)
+        now = _by_group(slots, groups)
+        strange = {
+            index
+            for index, group in enumerate(groups)
+            if COUNT not in group
+            or not _is_number(group.get(PLAN), self._number)
+            or before.get(id(group)) != now[id(group)]
+        }
+        mine = tuple(slot for slot in slots if slot.group in strange)
+        late = block_at(self.in_force, mine, groups, clock.t, clock.states, targets=False)
+        for slot in slots:
+            groups[slot.group][base_key(slot.field)] = slot.base
+        late.put()
+        self.note(groups)
+        self.block = block_at(self.in_force, slots, groups, clock.t, clock.states)
+        self.block.install_views()
+        self._remember(groups)
+
+    def _look_at_tensors(self, groups: list[Group], update: int) -> None:
+        """Someone filled one of the tensors, or put another thing in its place; after this the groups hold ours."""
+        if self._groups_changed(groups):  # while the step was on: bound anew before the next
+            return
+        held = {(slot.group, slot.field) for tensors in self.block.tensors for slot in tensors.slots}
+        for slot, planned in self.values(update):
+            if (slot.group, slot.field) in held:
+                group = groups[slot.group]
+                self.block.overwritten.append((slot.field, group, slot.field.read(group), planned))
+        self._tell_overwritten(groups)
+        self.block.install_views()
+
+    def _tell_overwritten(self, groups: list[Group]) -> None:
+        """Tell once of a value that someone else wrote, and that the last update used."""
+        if not self._has_warned:
+            self._has_warned = warn_of_foreign_write(self.block.overwritten, groups, self.clock.t - 1)
+        self.block.overwritten.clear()
+
+    def _refuse_spoiled(self, groups: list[Group], error: Exception) -> None:
+        """The values could not be written: an entry is gone or spoiled.
+
+        Raises:
+            PlanError: an entry that is no number. The plan goes on where there is one again.
+            StateError: there are no groups left.
+        """
+        bound, self.bound = self.bound, []  # bound anew before the next update
+        self._require_groups(groups, bound)
+        slots_of(self.in_force.resolved, groups)
+        raise error  # of a target's own function, say
+
+
+def block_at(
+    in_force: PlanInForce,
+    slots: tuple[Slot, ...],
+    groups: list[Group],
+    t: int,
+    states: RuleStates,
+    *,
+    targets: bool = True,
+) -> ValueBlock:
+    """A block that is at update `t`. Whatever can be refused is refused here, before anything is written."""
+    block = ValueBlock(in_force.resolved, slots, groups, targets=targets)
+    block.seek(t, states)
+    return block
+
+
+def _is_number(found: Any, number: int) -> bool:
+    """Whether an entry is that number; it may be anything."""
+    return isinstance(found, int) and found == number
+
+
+def _by_group(slots: tuple[Slot, ...], groups: list[Group]) -> dict[int, list[tuple[Any, int]]]:
+    """What is scheduled in each group, by the identity of the group's dict."""
+    found: dict[int, list[tuple[Any, int]]] = {id(group): [] for group in groups}
+    for slot in slots:
+        found[id(groups[slot.group])].append((slot.field, id(slot.schedule)))
+    return found

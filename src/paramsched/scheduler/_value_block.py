@@ -1,0 +1,136 @@
+"""The values of the coming updates, computed a block at a time, and the writers that put them into the groups."""
+
+from collections.abc import Sequence
+from typing import Any, final
+
+import numpy as np
+
+from paramsched.fields import Field
+from paramsched.plan import Plan, Target
+from paramsched.scheduler._clock import RuleStates
+from paramsched.scheduler._float_slots import FloatBlock, FloatSlots
+from paramsched.scheduler._group_keys import Group
+from paramsched.scheduler._slots import Slot, values_of
+from paramsched.scheduler._tensor_slots import TensorRows, TensorSlots
+from paramsched.scheduler._writers import Overwritten, Write, all_of, nothing_left, target_writer, tensor_writer
+from paramsched.schedules import Schedule
+
+_GROWTH = (32, 1024)  # updates in a block: the first after a seek is short, a run soon computes many at once
+_MOST_IN_ROWS = 65_536  # values in one block of rows
+
+
+@final
+class ValueBlock:
+    """Writes the values of successive updates into the groups that it was made for.
+
+    `seek` computes one update and `put` writes it. Each `write` then writes the next, and notes in `overwritten` what
+    others wrote since. It raises StopIteration where the block is used up: `extend` computes the next block.
+    """
+
+    def __init__(self, plan: Plan, slots: tuple[Slot, ...], groups: Sequence[Group], *, targets: bool = True) -> None:
+        self.slots = slots
+        self.overwritten: Overwritten = []
+        self.write: Write = nothing_left
+        self.floats: list[FloatSlots] = []
+        self.tensors: list[TensorSlots] = []
+        for field, mine in _by_field(slots).items():
+            tensors = TensorSlots.all_in(field, mine, groups)
+            held = {slot.group for one in tensors for slot in one.slots}
+            self.tensors += tensors
+            if plain := [slot for slot in mine if slot.group not in held]:
+                self.floats.append(FloatSlots.of(field, plain, groups))
+        self._targets = [(b.field, b.schedule) for b in plan.bindings if targets and isinstance(b.field, Target)]
+        # Tensors made under inference_mode keep no version.
+        self._counted = tuple(one.vector for one in self.tensors if not one.vector.is_inference())
+        self._short = not self.tensors and all(floats.one_entry_serves_all for floats in self.floats)
+        self._size = 0
+        self._blocks: list[FloatBlock] = []
+        self._rows: list[TensorRows] = []
+        self._told: list[list[float]] = []
+
+    def seek(self, t: int, states: RuleStates) -> None:
+        """Compute the values of update `t`. Nothing is written: what cannot be computed is refused before that."""
+        times = np.array([t])
+        self._blocks = [floats.block(times, states) for floats in self.floats]
+        self._rows = [tensors.rows(times, states) for tensors in self.tensors]
+        self._told = [_target_values(*target, times, states) for target in self._targets]
+        self.write, self._size = nothing_left, 0
+        self.overwritten.clear()
+
+    def put(self) -> None:
+        """Write the values that `seek` computed, whatever is there."""
+        self.install_views()
+        for floats, block in zip(self.floats, self._blocks, strict=True):
+            floats.put(block)
+        for tensors, rows in zip(self.tensors, self._rows, strict=True):
+            tensors.put(rows)
+        for (target, _), values in zip(self._targets, self._told, strict=True):
+            if target.write is not None:
+                target.write(values[0])
+
+    def extend(self, t: int, states: RuleStates) -> None:
+        """Compute the block that begins at update `t`, where the one before it is used up.
+
+        A block begins with the entry that is in the groups already, the last one of the block before. So the first
+        write of a block looks for values of others as every write does.
+        """
+        times = np.arange(t, t + self._next_size())
+        self._blocks = [
+            floats.block(times, states, before) for floats, before in zip(self.floats, self._blocks, strict=True)
+        ]
+        self._rows = [
+            (before[-1], *tensors.rows(times, states)) for tensors, before in zip(self.tensors, self._rows, strict=True)
+        ]
+        self._told = [
+            [before[-1], *_target_values(*target, times, states)]
+            for target, before in zip(self._targets, self._told, strict=True)
+        ]
+        self.write = all_of(self._writers())
+
+    def _next_size(self) -> int:
+        self._size = next((size for size in _GROWTH if size > self._size), _GROWTH[-1])
+        return self._size if self._short else max(1, min(self._size, _MOST_IN_ROWS // max(1, len(self.slots))))
+
+    def _writers(self) -> list[Write]:
+        floats = [mine.writer(block, self.overwritten) for mine, block in zip(self.floats, self._blocks, strict=True)]
+        tensors = [tensor_writer(mine.vector, rows) for mine, rows in zip(self.tensors, self._rows, strict=True)]
+        targets = [
+            target_writer(target.write, values) for (target, _), values in zip(self._targets, self._told, strict=True)
+        ]
+        return [*floats, *tensors, *targets]
+
+    def install_views(self) -> None:
+        """Let the groups hold the views of our vectors."""
+        for tensors in self.tensors:
+            tensors.install_views()
+
+    def remove_views(self, groups: Sequence[Group]) -> None:
+        """Let each group hold a tensor of its own again."""
+        for tensors in self.tensors:
+            tensors.remove_views(groups)
+
+    def fill_count(self) -> int:
+        """A number that changes whenever someone fills one of the tensors; it is not kept on the device."""
+        count = 0
+        for vector in self._counted:
+            count += vector._version
+        return count
+
+    def views_replaced(self) -> bool:
+        """Whether a group holds another tensor than its view."""
+        for tensors in self.tensors:  # noqa: SIM110  # the frame of a generator would be compiled
+            if tensors.views_replaced():
+                return True
+        return False
+
+
+def _target_values(target: Target, schedule: Schedule, times: Any, states: RuleStates) -> list[float]:
+    values: list[float] = values_of(schedule, times, target.initial, states).tolist()
+    return values
+
+
+def _by_field(slots: tuple[Slot, ...]) -> dict[Field, list[Slot]]:
+    fields: dict[Field, list[Slot]] = {}
+    for slot in slots:
+        fields.setdefault(slot.field, []).append(slot)
+    return fields
