@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, final
 
 from paramsched._printable import printable
-from paramsched.config._annotations import annotated_signature
 from paramsched.config.data_paths import child_path
+from paramsched.config.native.annotations import annotated_signature
 from paramsched.curves import FAMILIES
 from paramsched.errors import ConfigError, Fault
 from paramsched.schedules import SHAPES

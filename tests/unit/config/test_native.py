@@ -1,5 +1,6 @@
 """The native dialect: every form a schedule, a group and a shape of one's own can have in a file."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -117,6 +118,16 @@ def test_tuples_and_numpy_numbers_are_welcome_in_code():
     numpy = pytest.importorskip("numpy")
 
     assert read({"multistep": ((30, 80), numpy.float64(0.5))}) == multistep([30, 80], 0.5)
+
+
+@pytest.mark.parametrize("value", [float("nan"), 10**500, {1, 2}])
+def test_what_no_file_can_hold_is_told_as_such_where_a_list_of_schedules_stands(value):
+    with pytest.raises(ConfigError) as refusal:
+        native.to_plan({"lr": {"chain": {"operands": value}}})
+
+    (problem,) = refusal.value.problems
+    assert problem.startswith("$.lr.operands: ")
+    assert re.search(r"not finite|too large|does not stand in a file", problem)
 
 
 def test_groups_are_names_and_indices():

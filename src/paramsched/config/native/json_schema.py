@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from types import NoneType
 from typing import Any
 
-from paramsched.config._annotations import (
+from paramsched.config.native.annotations import (
     ArgumentKind,
     annotated_signature,
     asks_for_function,
@@ -15,7 +15,7 @@ from paramsched.config._annotations import (
     takes_none,
     union_members,
 )
-from paramsched.config._schedule_from_data import OPERATORS
+from paramsched.config.native.read_schedule import OPERATORS
 from paramsched.config.shape_names import ShapeLike, ShapeNames
 from paramsched.curves import CONSTANTS, FAMILIES
 from paramsched.errors import MissingDependency

@@ -1,0 +1,254 @@
+"""A plan from the data of a native file."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, final
+
+from paramsched._lookalikes import lookalike, straightened
+from paramsched._number_checks import finite_number
+from paramsched.config._plain_data import BadValue, plain_or_bad
+from paramsched.config.data_paths import GROUPS, HORIZON, ROOT, TARGETS, child_path
+from paramsched.config.faults import Faults
+from paramsched.config.native.entries import RESERVED, TARGET_ENTRIES, index_in_name
+from paramsched.config.native.plain_values import MISSING, within_float
+from paramsched.config.native.read_schedule import ScheduleReader
+from paramsched.config.shape_names import ShapeLike, ShapeNames
+from paramsched.config.value_words import short_json, type_in_words
+from paramsched.errors import InvalidArgument
+from paramsched.fields import KNOWN, Field, known_field
+from paramsched.near_names import closest, did_you_mean
+from paramsched.plan import Binding, Plan, Target
+from paramsched.time import Calendar, Duration
+
+_A_PLAN = "Write lr: cosine(to=0.1)"
+_LENGTH_OF_RUN = 'Write "20 epochs", or 10000 for updates'
+_A_TARGET = "{initial: 1.0, schedule: cosine()}"
+_MOST_NAMES = 1_000  # fields among whose names slips of the pen are looked for; no optimizer has as many
+
+_NO_BLANK = re.compile(r"\s*([A-Za-z_][\w\[\]]*)\s*(:|=)\s*(\S.*)")
+_NEXT_ENTRY = re.compile(r"\s[A-Za-z_]\w*\s*[:=]")
+_NO_COLON = re.compile(r"\s*([A-Za-z_][\w\[\]]*)\s+(\w+\(.*)")
+
+
+def to_plan(
+    data: Mapping[str, Any],
+    *,
+    calendar: Calendar | None = None,
+    base: float | Mapping[str, float] | None = None,
+    shapes: Iterable[ShapeLike] = (),
+) -> Plan:
+    """A plan from what a file holds.
+
+    Args:
+        data: mappings, lists, text and numbers.
+        calendar, base: no native config needs them.
+        shapes: a user's own builders of schedules, by their names.
+
+    Raises:
+        ConfigError: every fault at once, each with its path.
+
+    >>> print(to_plan({"horizon": "20 epochs", "lr": ["warmup('5%')", {"cosine": {"to": 0.01}}]}))
+    horizon: 20 epochs
+    lr: warmup("5%") >> cosine(to=0.01)
+    """
+    del calendar, base
+    faults = Faults()
+    names = ShapeNames(shapes)
+    plain = plain_or_bad(data, faults)
+    if isinstance(plain, BadValue):
+        faults.add(plain.path, plain.found, plain.instead)
+    elif not isinstance(plain, dict):
+        faults.add(ROOT, *_no_mapping(plain))
+    if not isinstance(plain, dict):
+        faults.raise_any("config")
+    plan = _PlanReader(faults, names).read_plan(plain)
+    faults.raise_any("config")
+    assert plan is not None
+    return plan
+
+
+def _no_mapping(data: Any) -> tuple[str, str]:
+    """What is found where a mapping should be, and what to write: most often a blank or a colon is missing."""
+    if data is None:
+        return "an empty file is no plan", _A_PLAN
+    found = f"{short_json(data)} is {type_in_words(data)}, no plan"
+    if not isinstance(data, str):
+        return found, _A_PLAN
+    if entry := _NO_BLANK.match(data):
+        value = _NEXT_ENTRY.split(entry[3])[0].strip()
+        found = "there is no blank behind the colon" if entry[2] == ":" else "a plan has colons, as TOML has ="
+        return found, f"Write {entry[1]}: {value[:60]}"
+    if entry := _NO_COLON.match(data):
+        return "there is no colon behind the field's name", f"Write {entry[1]}: {entry[2][:60]}"
+    return found, f"Name the field: lr: {data[:60]}" if "(" in data else _A_PLAN
+
+
+@final
+class _PlanReader:
+    """Reads one plan; goes on after a fault, to find them all."""
+
+    def __init__(self, faults: Faults, names: ShapeNames) -> None:
+        self.faults = faults
+        self.values = ScheduleReader(names, faults)
+        self.bindings: list[Binding] = []
+        self.count = 0  # of fields that were read
+        self.places: dict[tuple[str, str | int | None], str] = {}
+
+    def read_plan(self, data: dict[Any, Any]) -> Plan | None:
+        """The whole plan; None where there is a fault."""
+        horizon = self.read_horizon(data["horizon"]) if "horizon" in data else None
+        for key, value in data.items():
+            if key == "groups":
+                self.read_groups(value)
+            elif key == "targets":
+                self.read_targets(value)
+            elif key != "horizon":
+                self.read_field(key, value, child_path(ROOT, key), None)
+        if self.faults.count:
+            return None
+        if not self.bindings:
+            self.faults.add(ROOT, "a plan without a field", _A_PLAN)
+            return None
+        try:
+            return Plan(*self.bindings, horizon=horizon)
+        except InvalidArgument as refusal:
+            self.faults.refuse(ROOT, refusal)
+            return None
+
+    def read_horizon(self, value: Any) -> Duration | None:
+        """The length of the run; per cent of itself, or of nothing, is none."""
+        length = self.values.read_length(value, HORIZON, _LENGTH_OF_RUN)
+        if length is MISSING:
+            return None
+        if any(unit == "percent" for unit, _ in length.terms):
+            self.faults.add(HORIZON, f"{short_json(value)}: per cent are of the horizon itself", _LENGTH_OF_RUN)
+        elif not length.terms:
+            self.faults.add(HORIZON, f"{short_json(value)} is a run of no update", _LENGTH_OF_RUN)
+        else:
+            return length  # type: ignore[no-any-return]  # MISSING is ruled out
+        return None
+
+    # ---------------------------------------------------------------- groups and fields
+
+    def read_groups(self, value: Any) -> None:
+        """The fields of each group, by its name or index."""
+        for name, fields in self.entries_of(value, GROUPS, "groups by name", "{head: {lr: 0.1}}").items():
+            path = child_path(GROUPS, name)
+            selector = self.selector_of(name, path)
+            for key, schedule in self.entries_of(fields, path, "fields and their schedules", "{lr: cosine()}").items():
+                place = child_path(path, key)
+                if key in RESERVED:
+                    once = f"{key} is said once, for the whole plan"
+                    self.faults.add(place, once, f"Move {key} to the top", at_key=True)
+                else:
+                    self.read_field(key, schedule, place, selector)
+
+    def entries_of(self, value: Any, path: str, what: str, example: str) -> dict[Any, Any]:
+        """A mapping that has something in it; nothing where it is a fault."""
+        if isinstance(value, dict) and value:
+            return value
+        if isinstance(value, BadValue):
+            self.faults.add(path, value.found, f"Write {example}")
+        else:
+            found = "it is empty" if value == {} else f"{short_json(value)} is {type_in_words(value)}, not {what}"
+            self.faults.add(path, found, f"Write {example}")
+        return {}
+
+    def selector_of(self, name: str | int, path: str) -> str | int:
+        """What selects a group: its name, or its index, which is a number or the text `[0]`."""
+        if isinstance(name, int):
+            if name < 0:
+                found = f"{name} is no index of a group"
+                self.faults.add(path, found, "Count from 0, or write the group's name", at_key=True)
+            return name
+        if not name:
+            self.faults.add(path, "an empty name of a group", "Write its name, or its index", at_key=True)
+        index = index_in_name(name)
+        return name if index is None else index
+
+    def read_field(self, key: str | int, value: Any, path: str, selector: str | int | None) -> None:
+        """One field's schedule, for all groups or for those selected."""
+        self.count += 1
+        near = closest(str(key), RESERVED) if self.count <= _MOST_NAMES else None
+        if near is not None and key not in KNOWN:
+            found = f'"{key}" is no field; did you mean "{near}"?'
+            self.faults.add(path, found, at_key=True)  # then the value is no schedule either
+            return
+        name = self.name_of_field(key, path)
+        schedule = self.values.read_followed(value, path)
+        if name is None:
+            return
+        if (before := self.places.setdefault((name, selector), path)) != path:
+            self.faults.add(path, f"{name} of the same groups is scheduled at {before} too", "Keep one", at_key=True)
+        elif schedule is not MISSING:
+            try:
+                self.bindings.append(Binding(name, schedule, selector))
+            except InvalidArgument as refusal:
+                self.faults.refuse(path, refusal)
+
+    def name_of_field(self, key: str | int, path: str) -> str | None:
+        """The field's name in its one spelling; None where it is no field, or a slip of the pen."""
+        try:
+            name = str(Field.of(key))  # type: ignore[arg-type]  # an integer key is refused there
+        except InvalidArgument as refusal:
+            self.note_no_field(str(key), path, refusal)
+            return None
+        slip = known_field(name) if self.count <= _MOST_NAMES else None
+        if slip is None:
+            return name
+        self.faults.add(path, f'"{key}" is no field of an optimizer; did you mean "{slip}"?', at_key=True)
+        return None
+
+    def note_no_field(self, key: str, path: str, refusal: InvalidArgument) -> None:
+        """Tell that no field has this name; letters of another alphabet are told as such."""
+        other = lookalike(key)
+        if other is None:
+            self.faults.refuse(path, refusal, at_key=True)
+        else:
+            written = straightened(key).strip("\"'")
+            self.faults.add(path, f"{short_json(key)} is no field: {other[1]}", f"Write {written}", at_key=True)
+
+    # ---------------------------------------------------------------- targets
+
+    def read_targets(self, value: Any) -> None:
+        """What is scheduled outside the optimizer, each with its first value."""
+        example = f"{{temperature: {_A_TARGET}}}"
+        for name, entries in self.entries_of(value, TARGETS, "targets by name", f"targets: {example}").items():
+            path = child_path(TARGETS, name)
+            if not isinstance(name, str) or not name.isidentifier():
+                self.faults.add(path, f"{short_json(name)} is no identifier", f"Write {example}", at_key=True)
+            given = self.entries_of(entries, path, "a target", _A_TARGET)
+            if given:
+                self.read_target(str(name), given, path)
+
+    def read_target(self, name: str, entries: dict[Any, Any], path: str) -> None:
+        """One target."""
+        self.note_wrong_entries(entries, path)
+        before = self.faults.count
+        initial = self.read_initial(entries.get("initial", 1.0), child_path(path, "initial"))
+        schedule = MISSING
+        if "schedule" in entries:
+            schedule = self.values.read_followed(entries["schedule"], child_path(path, "schedule"))
+        if self.faults.count == before and schedule is not MISSING and name.isidentifier():
+            self.bindings.append(Binding(Target(name, initial), schedule))
+
+    def note_wrong_entries(self, entries: dict[Any, Any], path: str) -> None:
+        """Tell of entries that a target does not have, and of those that are missing and no other was meant to be."""
+        unknown = [key for key in entries if key not in TARGET_ENTRIES]
+        for key in unknown:
+            found = f'a target has no "{key}"; {did_you_mean(str(key), TARGET_ENTRIES)}'
+            self.faults.add(child_path(path, key), found, at_key=True)
+        meant = {closest(str(key), TARGET_ENTRIES) for key in unknown}
+        for key in TARGET_ENTRIES:
+            if key not in entries and key not in meant:
+                self.faults.add(path, f'"{key}" is missing', f"Write {_A_TARGET}")
+
+    def read_initial(self, value: Any, path: str) -> Any:
+        """A target's first value: a finite number."""
+        if isinstance(value, BadValue):
+            self.faults.add(path, value.found, value.instead)
+        elif isinstance(value, bool) or not isinstance(value, (int, float)):
+            self.faults.add(path, f"{short_json(value)} is {type_in_words(value)}, no number", "Write 1.0, say")
+        else:
+            return self.values.try_or_note(path, lambda: finite_number("initial", within_float(value)))
+        return MISSING

@@ -1,0 +1,348 @@
+"""Schedules in files: a line of text, a mapping of one name, a list as a sequence, a number as a constant."""
+
+import inspect
+from collections.abc import Callable, Iterable
+from functools import reduce
+from operator import add, mul
+from types import NoneType
+from typing import Any, final
+
+from paramsched._calls import build_from_call
+from paramsched._number_checks import finite_number
+from paramsched.config._plain_data import BadValue, bad_values_in
+from paramsched.config.data_paths import child_path
+from paramsched.config.faults import Faults
+from paramsched.config.native.annotations import (
+    ArgumentKind,
+    annotated_signature,
+    item_annotations,
+    kind_of_argument,
+    literal_values,
+    takes_none,
+    union_members,
+)
+from paramsched.config.native.assign_arguments import assign_arguments
+from paramsched.config.native.plain_values import MISSING, is_of_type, type_asked_for, value_of_users_type, within_float
+from paramsched.config.schedule_text import read_expression, read_schedule_line
+from paramsched.config.shape_names import ShapeNames
+from paramsched.config.value_words import short_json, type_in_words
+from paramsched.curves import CONSTANTS, FAMILIES, Curve, curve_of
+from paramsched.errors import InvalidArgument
+from paramsched.feedback.base import Guided, MetricRule
+from paramsched.near_names import did_you_mean
+from paramsched.schedules import Absolute, Schedule
+from paramsched.schedules.base import schedule_of
+from paramsched.schedules.constant import Constant
+from paramsched.schedules.registry import RULES, combine_operands
+from paramsched.schedules.rules import Rule
+from paramsched.schedules.sequence import Sequence
+from paramsched.time import Duration
+
+OPERATORS = ("product", "sequence", "sum")
+"""Names a mapping has for `*`, `>>` and `+`, which only a line of text can say otherwise."""
+
+_FORMS = "Write a line of text: cosine(to=0.1), or a mapping: {cosine: {to: 0.1}}"
+_A_CURVE = "Write cosine, or {power: 2}"
+
+
+@final
+class ScheduleReader:
+    """Reads the values of one config; every fault is noted and stands for `MISSING`."""
+
+    def __init__(self, names: ShapeNames, faults: Faults) -> None:
+        self.names, self.faults = names, faults
+
+    # ---------------------------------------------------------------- schedules
+
+    def read_followed(self, value: Any, path: str) -> Any:
+        """What a field follows: a schedule, or a metric rule by itself."""
+        match value:
+            case BadValue():
+                return self.note_bad_value(value, path)
+            case bool() | None:
+                return self.note_wrong_type(value, path, "no schedule", _FORMS)
+            case int() | float():
+                return self.try_or_note(path, lambda: schedule_of(within_float(value), lambda: short_json(value)))
+            case str():
+                found = read_schedule_line(value, path, self.names, self.faults)
+                return MISSING if found is None else found
+            case list():
+                return self.read_sequence(value, path)
+            case _:
+                return self.read_mapping(value, path)
+
+    def read_schedule(self, value: Any, path: str) -> Any:
+        """A schedule that stands inside another."""
+        found = self.read_followed(value, path)
+        if isinstance(found, MetricRule) or (isinstance(found, Schedule) and found.metric_rules):
+            reacts = f"{found} reacts to a metric, which only a whole schedule can"
+            return self.note_fault(path, reacts, "Write {product: [cosine(), plateau()]}")
+        return found
+
+    def read_sequence(self, values: Any, path: str) -> Any:
+        """A list as a sequence; a sequence in it is no stage of its own, as `>>` has it in a line."""
+        stages = self.read_several(values, path)
+        if stages is MISSING:
+            return MISSING
+        flat: list[Schedule] = []
+        for stage in stages:
+            flat += stage.stages if isinstance(stage, Sequence) else (stage,)
+        return flat[0] if len(flat) == 1 else Sequence(tuple(flat))
+
+    def read_several(self, values: Any, path: str, read: Callable[[Any, str], Any] | None = None) -> Any:
+        """A list of schedules, at least one."""
+        if isinstance(values, BadValue):
+            return self.note_bad_value(values, path)
+        if not isinstance(values, list) or not values:
+            found = f"{short_json(values)} is no list of schedules"
+            return self.note_fault(path, found, 'Write ["warmup(100)", "cosine()"]')
+        several = self.read_each(values, path, read or self.read_schedule)
+        return MISSING if any(one is MISSING for one in several) else several
+
+    def read_each(self, values: Iterable[Any], path: str, read: Callable[[Any, str], Any]) -> tuple[Any, ...]:
+        """Each entry of a list, with its own path."""
+        return tuple(read(value, child_path(path, index)) for index, value in enumerate(values))
+
+    def read_mapping(self, value: dict[Any, Any], path: str) -> Any:
+        """`{name: …}`: an operator with its operands, or a shape with its arguments."""
+        if len(value) != 1:
+            keys = ", ".join(map(str, value)) or "nothing"
+            return self.note_fault(path, f"a schedule is a mapping of one name; found {keys[:60]}", _FORMS)
+        ((name, given),) = value.items()
+        if name in OPERATORS:
+            return self.read_operator(name, given, path)
+        if name == "absolute":
+            instead = "Write {constant: {value: {absolute: 0.1}}}"
+            return self.note_fault(path, "absolute is a level, no schedule", instead)
+        builder = self.names.find(str(name))
+        if builder is None:
+            known = [*self.names.everything(), *OPERATORS]
+            return self.note_fault(path, f'"{str(name)[:60]}" is no schedule; {did_you_mean(str(name), known)}', _FORMS)
+        found = self.read_call(str(name), builder, given, path)
+        if found is not MISSING and not isinstance(found, (Schedule, MetricRule)):
+            return self.note_fault(path, f"{name} gives a {type(found).__name__}, no schedule", "Return a schedule")
+        return found
+
+    def read_operator(self, name: str, given: Any, path: str) -> Any:
+        """`{product: […]}`, `{sum: […]}` or `{sequence: […]}`."""
+        if name == "sequence":
+            return self.read_sequence(given, path)
+        operands = self.read_several(given, path, self.read_factor if name == "product" else None)
+        if operands is MISSING:
+            return MISSING
+        if len(operands) > 1 and all(isinstance(one, Schedule) and not one.metric_rules for one in operands):
+            return self.try_or_note(
+                path, lambda: combine_operands("products" if name == "product" else "sums", *operands)
+            )
+        return self.try_or_note(path, lambda: reduce(mul if name == "product" else add, operands))
+
+    def read_factor(self, value: Any, path: str) -> Any:
+        """An operand of a product: a schedule, or a metric rule."""
+        found = self.read_followed(value, path)
+        if isinstance(found, Guided) and found.schedule == Constant(1.0, None):
+            return reduce(mul, found.guides)  # the line `plateau()` says 1.0 * plateau(), a factor too many here
+        return found
+
+    # ---------------------------------------------------------------- calls
+
+    def read_call(self, name: str, builder: Callable[..., Any], given: Any, path: str) -> Any:
+        """What `builder` makes of `{argument: value}`, `[values]` or one value."""
+        signature = annotated_signature(builder)
+        before = self.faults.count
+        raw = assign_arguments(name, signature.parameters, given, path, self.faults)
+        read = {
+            key: self.read_argument(one, raw[key], child_path(path, key))
+            for key, one in signature.parameters.items()
+            if key in raw
+        }
+        if self.faults.count > before:
+            return MISSING
+        bound = inspect.BoundArguments(signature, read)
+        return self.try_or_note(path, lambda: build_from_call(builder, name, bound.args, bound.kwargs), tuple(read))
+
+    def read_argument(self, parameter: inspect.Parameter, value: Any, path: str) -> Any:
+        """The value of one parameter: of its annotation, several of it, or null where that may be given."""
+        annotation = Any if parameter.annotation is parameter.empty else parameter.annotation
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            if isinstance(value, BadValue):
+                return self.note_bad_value(value, path)
+            if not isinstance(value, list):
+                return self.note_wrong_type(value, path, "no list", "Write [ … ]")
+            return self.read_each(value, path, lambda one, place: self.read_value(annotation, one, place))
+        if parameter.kind is parameter.VAR_KEYWORD:
+            return {key: self.read_value(annotation, one, path) for key, one in value.items()}
+        if value is None and takes_none(parameter):
+            return None
+        return self.read_value(annotation, value, path)
+
+    # ---------------------------------------------------------------- values
+
+    def read_value(self, annotation: Any, value: Any, path: str) -> Any:
+        """A value as its annotation asks for it."""
+        if isinstance(value, BadValue):
+            curve = kind_of_argument(annotation) is ArgumentKind.CURVE
+            return self.note_fault(path, value.found, _A_CURVE if curve else value.instead)
+        match kind_of_argument(annotation):
+            case ArgumentKind.SCHEDULE:
+                return self.read_schedule(value, path)
+            case ArgumentKind.RULE:
+                return self.read_rule(value, path)
+            case ArgumentKind.LEVEL:
+                return self.read_level(value, path)
+            case ArgumentKind.DURATION:
+                return self.read_length(value, path)
+            case ArgumentKind.CURVE:
+                return self.read_curve(value, path)
+        return self.read_plain(annotation, value, path)
+
+    def read_level(self, value: Any, path: str) -> Any:
+        """A number, or `{absolute: x}`, or the text `absolute(x)`."""
+        instead = "Write a number, a multiple of base, or {absolute: 0.1}"
+        match value:
+            case bool():
+                pass
+            case int() | float():
+                return self.try_or_note(path, lambda: finite_number("level", within_float(value)))
+            case {"absolute": BadValue() as number} if len(value) == 1:
+                return self.note_bad_value(number, path)
+            case {"absolute": number} if len(value) == 1:
+                return self.try_or_note(path, lambda: Absolute(within_float(number)))
+            case str():
+                found = self.read_level_text(value)
+                if isinstance(found, Absolute):
+                    return found
+        return self.note_wrong_type(value, path, "no level", instead)
+
+    def read_length(self, value: Any, path: str, instead: str | None = None) -> Any:
+        """A Duration; `instead` is what to write at a place where not every length can stand."""
+        usual = instead or 'Write 500 for updates, "10 epochs" or "5%"'
+        if isinstance(value, BadValue):
+            return self.note_fault(path, value.found, usual)
+        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+            return self.note_wrong_type(value, path, "no length", usual)
+        if instead is None:
+            return self.try_or_note(path, lambda: Duration.of(value))
+        try:
+            return Duration.of(value)
+        except InvalidArgument as refusal:
+            return self.note_fault(path, f"{refusal.asked}: {refusal.found}", instead)
+
+    def read_curve(self, value: Any, path: str) -> Any:
+        """`cosine`, `curves.cosine`, `power(2)`, `{power: 2}`."""
+        if isinstance(value, str):
+            name = value.strip().removeprefix("curves.")
+            if "(" not in name:
+                return self.read_curve_name(name, path)
+            found = self.try_or_note(path, lambda: read_expression(value, self.names, prefix="curves."))
+            if found is MISSING or isinstance(found, Curve):
+                return found
+        if isinstance(value, dict) and len(value) == 1:
+            ((key, given),) = value.items()
+            name = str(key).removeprefix("curves.")
+            if name in FAMILIES:
+                return self.read_call(name, FAMILIES[name], given, path)
+            if name in CONSTANTS:
+                return self.note_fault(path, f"{name} takes no arguments", f"Write {name}")
+            return self.note_unknown_curve(name, path)
+        return self.note_wrong_type(value, path, "no curve", _A_CURVE)
+
+    def read_curve_name(self, name: str, path: str) -> Any:
+        """A curve by its name alone; one that needs arguments says so."""
+        if name in CONSTANTS:
+            return CONSTANTS[name]
+        if name in FAMILIES:
+            return self.try_or_note(path, lambda: curve_of(name))
+        return self.note_unknown_curve(name, path)
+
+    def read_rule(self, value: Any, path: str) -> Any:
+        """`{rules.linear: {start: 0.1}}`, or the text `rules.linear(0.1)`."""
+        if isinstance(value, dict) and len(value) == 1:
+            ((key, given),) = value.items()
+            name = str(key).removeprefix("rules.")
+            if name in RULES:
+                return self.read_call(f"rules.{name}", RULES[name], given, path)
+            found = f'"{name[:60]}" is no rule; {did_you_mean(name, RULES)}'
+            return self.note_fault(path, found, "Write {rules.linear: {start: 0.1}}")
+        if isinstance(value, str):
+            rule = self.try_or_note(path, lambda: read_expression(value, self.names))
+            if rule is MISSING or isinstance(rule, Rule):
+                return rule
+        return self.note_wrong_type(value, path, "no rule", "Write rules.linear(0.1, end=5)")
+
+    def read_plain(self, annotation: Any, value: Any, path: str) -> Any:
+        """Numbers, text, choices, lists of these; for what a user's own shape asks beyond them pydantic decides."""
+        members = [one for one in union_members(annotation) if one is not NoneType]
+        lists = [items for member in members if (items := item_annotations(member)) is not None]
+        bad = () if lists and isinstance(value, list) else tuple(bad_values_in(value))
+        for one in bad:
+            self.note_bad_value(one, path)
+        if bad:
+            return MISSING
+        if Any in members or inspect.Parameter.empty in members or object in members:
+            return value
+        allowed = [choice for member in members for choice in literal_values(member)]
+        if any(value == choice and type(value) is type(choice) for choice in allowed):
+            return value
+        for member in members:
+            if is_of_type(member, value):
+                return self.try_or_note(path, lambda: within_float(value)) if member is float else value
+        if lists and isinstance(value, list):
+            return self.read_items(lists[0], value, path)
+        if allowed:
+            return self.note_no_choice(value, allowed, path)
+        words = [word for member in members if (word := type_asked_for(member))]
+        if len(words) == len(members):
+            return self.note_wrong_type(value, path, f"not {' or '.join(words)}")
+        return value_of_users_type(annotation, value, path, self.faults)
+
+    def read_items(self, items: tuple[Any, ...], values: list[Any], path: str) -> Any:
+        """A list whose annotation says each item, or the one that all of them have."""
+        if len(items) == 2 and items[1] is ...:
+            return self.read_each(values, path, lambda value, place: self.read_value(items[0], value, place))
+        if len(items) != len(values):
+            return self.note_fault(path, f"{short_json(values)} has {len(values)} items, not {len(items)}")
+        pairs = zip(items, values, strict=True)
+        return self.read_each(pairs, path, lambda pair, place: self.read_value(pair[0], pair[1], place))
+
+    # ---------------------------------------------------------------- helpers
+
+    def note_fault(self, path: str, found: str, instead: str = "") -> Any:
+        """Note a fault; what it stands for is missing."""
+        self.faults.add(path, found, instead)
+        return MISSING
+
+    def note_wrong_type(self, value: Any, path: str, wanted: str, instead: str = "") -> Any:
+        """Tell that a value is of another type than what is wanted here."""
+        return self.note_fault(path, f"{short_json(value)} is {type_in_words(value)}, {wanted}", instead)
+
+    def note_unknown_curve(self, name: str, path: str) -> Any:
+        """Tell that no curve has this name."""
+        return self.note_fault(path, f'"{name[:60]}" is no curve; {did_you_mean(name, [*CONSTANTS, *FAMILIES])}')
+
+    def note_no_choice(self, value: Any, allowed: list[Any], path: str) -> Any:
+        """Tell that a value is none of the few that may be given."""
+        near = f"; {did_you_mean(value, map(str, allowed))}" if isinstance(value, str) else ""
+        return self.note_fault(path, f"{short_json(value)} is none of {', '.join(map(short_json, allowed))}{near}")
+
+    def note_bad_value(self, value: BadValue, path: str) -> Any:
+        """Tell of a value that no config can hold."""
+        return self.note_fault(path, value.found, value.instead)
+
+    def try_or_note(self, path: str, make: Callable[[], Any], arguments: Iterable[str] = ()) -> Any:
+        """What `make` gives; what it refuses is noted, at the argument where the error names one."""
+        try:
+            return make()
+        except InvalidArgument as refusal:
+            argument = refusal.argument
+            place = child_path(path, argument) if argument is not None and argument in arguments else path
+            self.faults.refuse(place, refusal)
+        except (TypeError, ValueError, ArithmeticError, LookupError) as error:  # from a user's own builder
+            self.faults.add(path, f"{type(error).__name__}: {error}")
+        return MISSING
+
+    def read_level_text(self, text: str) -> Any:
+        """What an expression says where a level should stand; what it is none of is told as no level."""
+        try:
+            return read_expression(text, self.names)
+        except (InvalidArgument, TypeError, ArithmeticError):
+            return MISSING
