@@ -126,11 +126,15 @@ class LRScheduler(peers.LRScheduler, metaclass=_Kind):
             warn_user(EPOCH_DEPRECATION_WARNING)
         self._update_lr(epoch)
 
+    def _advance(self, epoch: float | None) -> None:
+        """Go to the next epoch, or to the one given."""
+        self.last_epoch = self.last_epoch + 1 if epoch is None else epoch  # type: ignore[assignment]  # torch's looseness
+
     def _update_lr(self, epoch: int | None = None) -> None:
         self._take_in_late_groups()
+        self._advance(epoch)
         self._get_lr_called_within_step = True
         try:
-            self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
             closed = getattr(self, "_get_closed_form_lr", None)
             row = self.get_lr() if epoch is None or closed is None else closed()
         finally:

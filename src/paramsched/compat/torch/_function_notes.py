@@ -39,6 +39,12 @@ def saved_function(function: Any) -> dict[str, Any] | None:
     return dict(function.__dict__) if is_object(function) else None
 
 
+def restore_object(function: Any, saved: dict[str, Any] | None) -> None:
+    """Put back into a callable object what `saved_function` kept of it; a function has nothing to put back."""
+    if saved and is_object(function):
+        function.__dict__.update(saved)
+
+
 def note(function: Any) -> dict[str, Any] | None:
     """What a function is made of; None for a callable object, whose state is saved."""
     if function is None or is_object(function):
@@ -54,18 +60,18 @@ def notes(functions: Iterable[Any]) -> list[dict[str, Any] | None]:
 
 @final
 @dataclass(frozen=True, slots=True)
-class Noted:
+class FunctionNotes:
     """Functions, and the notes of them from when the scheduler was built."""
 
     functions: list[Any]
     notes: list[dict[str, Any] | None]
 
     @staticmethod
-    def of(functions: Sequence[Any], before: "Noted | None" = None) -> "Noted":
+    def of(functions: Sequence[Any], before: "FunctionNotes | None" = None) -> "FunctionNotes":
         """Made anew where the functions are others than before."""
         if before is not None and list(map(id, before.functions)) == list(map(id, functions)):
             return before
-        return Noted(list(functions), notes(functions))
+        return FunctionNotes(list(functions), notes(functions))
 
 
 def compare_notes(who: str, saved: Any, own: list[dict[str, Any] | None]) -> None:

@@ -1,10 +1,12 @@
 """Momentum that a scheduler cycles against the rate: which field it is, and its first values."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from torch import Tensor
 from torch.optim import Optimizer
 
-from paramsched.compat.torch._setting import put_momenta
+from paramsched.compat import group_fields
 from paramsched.compat.torch.arguments import refused
 
 
@@ -27,7 +29,7 @@ def begin_momentum(optimizer: Optimizer, lowest: list[Any], highest: list[Any]) 
     """Write both ends into the groups and begin at the highest."""
     for group, low, high in zip(optimizer.param_groups, lowest, highest, strict=True):
         group["max_momentum"], group["base_momentum"] = high, low
-    put_momenta(optimizer.param_groups, [float(high) for high in highest])
+    write_momenta(optimizer.param_groups, [float(high) for high in highest])
 
 
 def cycled_fields(scheduler: Any) -> tuple[str, ...]:
@@ -36,3 +38,32 @@ def cycled_fields(scheduler: Any) -> tuple[str, ...]:
     if not options.get("cycle_momentum", False):
         return ("lr",)
     return ("lr", "betas[0]" if options.get("use_beta1", False) else "momentum")
+
+
+def holds_floats(groups: Sequence[dict[str, Any]], fields: Sequence[str]) -> bool:
+    """Whether the momentum among these fields is a plain number in every group."""
+    if "betas[0]" in fields:
+        return all(len(group["betas"]) == 2 and not isinstance(group["betas"][0], Tensor) for group in groups)
+    return "momentum" not in fields or not any(isinstance(group.get("momentum"), Tensor) for group in groups)
+
+
+def write_momenta(groups: Sequence[dict[str, Any]], momenta: Sequence[float], *, floats: bool = False) -> None:
+    """Write momentum, or the first beta where a group has betas.
+
+    Args:
+        floats: whether `holds_floats`, so that no entry has to be looked at.
+    """
+    pairs = zip(groups, momenta, strict=True)
+    match "betas" in groups[0], floats:
+        case True, True:
+            for group, momentum in pairs:
+                group["betas"] = (momentum, group["betas"][1])
+        case True, False:
+            for group, momentum in pairs:
+                group_fields.put_first_beta(group, momentum)
+        case False, True:
+            for group, momentum in pairs:
+                group["momentum"] = momentum
+        case _:
+            for group, momentum in pairs:
+                group_fields.put_value(group, momentum, "momentum")

@@ -9,8 +9,8 @@ from torch.optim import lr_scheduler as peers
 from paramsched.compat.torch import _groups, _members, _state
 from paramsched.compat.torch._base import LRScheduler, Verbose, _verbose, is_drop_in, is_ours
 from paramsched.compat.torch._groups import Number
-from paramsched.compat.torch._kernel import KernelLR
 from paramsched.compat.torch._order import watch
+from paramsched.compat.torch._rule_lr import RuleLR
 from paramsched.compat.torch.arguments import refused
 
 
@@ -47,10 +47,10 @@ class ChainedScheduler(LRScheduler, peers.ChainedScheduler):
 
     def _tell_members(self) -> None:
         leaves = list(_members.leaves(self))
-        kernels = [leaf for leaf in leaves if isinstance(leaf, KernelLR)]
+        kernels = [leaf for leaf in leaves if isinstance(leaf, RuleLR)]
         for leaf in kernels:
-            leaf._company = len(leaves) > 1
-        self._can_lose = len(leaves) > 1 and any(leaf._loses for leaf in kernels)
+            leaf._in_a_chain = len(leaves) > 1
+        self._can_lose = len(leaves) > 1 and any(leaf._may_reach_zero for leaf in kernels)
 
     def _initial_step(self) -> None:
         self._step_count = 1
@@ -73,10 +73,10 @@ class ChainedScheduler(LRScheduler, peers.ChainedScheduler):
         _members.step_quietly(self, epoch)
 
     def _base_of(self, value: float) -> float:
-        members = [member for member in self._schedulers if isinstance(member, KernelLR)]
+        members = [member for member in self._schedulers if isinstance(member, RuleLR)]
         if len(members) < len(self._schedulers):
             return super()._base_of(value)
-        if any(member._engine().shares_at(member.last_epoch)[0] == 0 for member in members):
+        if any(member.shares_at(member.last_epoch)[0] == 0 for member in members):
             return value
         for member in reversed(members):
             value = member._base_of(value)
@@ -109,11 +109,11 @@ class ChainedScheduler(LRScheduler, peers.ChainedScheduler):
     def _scale_lost(self, member: Any) -> None:
         """What a zero took from one member's value is scaled by the others in its absence."""
         for leaf in _members.leaves(self):
-            lost = getattr(leaf, "_lost", None)
+            lost = getattr(leaf, "_before_zero", None)
             if lost is not None and all(leaf is not other for other in _members.leaves(member)):
                 for other in _members.leaves(member):
                     if is_drop_in(other):
-                        leaf._lost = lost = [value * a for value, a in zip(lost, other._scales(), strict=False)]
+                        leaf._before_zero = lost = [value * a for value, a in zip(lost, other._scales(), strict=False)]
 
     def value(self, t: int, field: str = "lr") -> list[float]:
         """What `field` of each group is at epoch `t`; the optimizer is as before afterwards."""

@@ -8,13 +8,13 @@ from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
 from paramsched.compat._late_groups import base_on_curve
-from paramsched.compat.step_engine import StepEngine, rule_over
+from paramsched.compat.step_engine import TickStep, rule_over
 from paramsched.compat.torch import _groups
 from paramsched.compat.torch._base import Verbose
 from paramsched.compat.torch._groups import numbers
-from paramsched.compat.torch._kernel import KernelLR, Run
 from paramsched.compat.torch._order import check_order
-from paramsched.compat.torch._setting import SettingLR
+from paramsched.compat.torch._rule_lr import RuleLR
+from paramsched.compat.torch._stepped_lr import Seen, SteppedLR
 from paramsched.compat.torch.arguments import epochs, finite_number, refused
 from paramsched.schedules import rules
 from paramsched.schedules.levels import absolute
@@ -23,7 +23,7 @@ from paramsched.schedules.rules import Rule
 _FLOOR = absolute(1.0)  # eta_min, the level of every group
 
 
-class CosineAnnealingLR(KernelLR, peers.CosineAnnealingLR):
+class CosineAnnealingLR(RuleLR, peers.CosineAnnealingLR):
     """Half a cosine wave from base to `eta_min` in `T_max` epochs, back up in as many, and so on.
 
     lr(t) = eta_min + (base - eta_min) * (1 + cos(pi t / T_max)) / 2
@@ -33,7 +33,7 @@ class CosineAnnealingLR(KernelLR, peers.CosineAnnealingLR):
     """
 
     _option_names = ("T_max", "eta_min")
-    _loses = True
+    _may_reach_zero = True
 
     def __init__(
         self,
@@ -58,23 +58,24 @@ class CosineAnnealingLR(KernelLR, peers.CosineAnnealingLR):
         before = 1 + math.cos(math.pi / epochs("CosineAnnealingLR(T_max=…)", self.T_max, least=1))
         return 2 / before if before > 1e-12 else None
 
-    def _scaled(self, run: Run, tick: int, values: list[float]) -> list[float]:
-        step = a, b, _, _ = self._step_into(run, tick)
-        if self._company and a == 0.0:
-            self._lost = list(values)
-        elif self._company and b and self._lost is not None:
-            # The climb mirrors the descent: what the last tick took is given back, with what others made of it since.
-            lost, self._lost = self._lost, None
+    def _scaled(self, step: TickStep, values: list[float]) -> list[float]:
+        a, b, _, _ = step
+        if self._in_a_chain and a == 0.0:
+            self._before_zero = list(values)
+        elif self._in_a_chain and b and self._before_zero is not None:
+            # At the floor the factor was 0. On the way up the value from before comes back, times what the other
+            # members of the chain have multiplied by meanwhile.
+            lost, self._before_zero = self._before_zero, None
             floor = _groups.number(self.eta_min)
             return [value + before - floor for value, before in zip(values, lost, strict=True)]
-        return run.engine.apply_step(step, values)
+        return self._engine.apply_step(step, values)
 
-    def _lost_of(self, base: float, engine: StepEngine) -> float:
-        share, level = engine.shares_at(max(self.last_epoch - 1, 0))
+    def _taken_from(self, base: float) -> float:
+        share, level = self.shares_at(max(self.last_epoch - 1, 0))
         return share * base + level * self._last_level()
 
 
-class CosineAnnealingWarmRestarts(SettingLR, peers.CosineAnnealingWarmRestarts):
+class CosineAnnealingWarmRestarts(SteppedLR, peers.CosineAnnealingWarmRestarts):
     """Cosine descents to `eta_min` that begin again: cycle i is `T_0 * T_mult ** i` epochs long.
 
     lr(t) = eta_min + (base - eta_min) * (1 + cos(pi T_cur / T_i)) / 2
@@ -114,10 +115,10 @@ class CosineAnnealingWarmRestarts(SettingLR, peers.CosineAnnealingWarmRestarts):
 
     _read_options = staticmethod(attrgetter("eta_min"))
 
-    def _prepare(self) -> None:
+    def _prepare(self, before: Seen | None, written: list[Any]) -> None:
         self._swings = [base - self.eta_min for base in numbers(self.base_lrs)]
 
-    def _row(self, tick: float) -> list[float]:
+    def _values_at(self, tick: float) -> list[float]:
         return self._wave(tick, self.T_i)
 
     def _wave(self, into: float, size: float) -> list[float]:
@@ -165,5 +166,5 @@ class CosineAnnealingWarmRestarts(SettingLR, peers.CosineAnnealingWarmRestarts):
     def value(self, t: float, field: str = "lr") -> list[float]:
         if field != "lr":
             return super().value(t, field)
-        self._ready()
+        self._look()
         return self._wave(*self._cycle(t))

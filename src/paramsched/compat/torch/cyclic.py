@@ -18,15 +18,15 @@ from paramsched.compat.torch._base import Verbose
 from paramsched.compat.torch._function_notes import (
     NOTES,
     VALUES_OF_OLD,
-    Noted,
+    FunctionNotes,
     compare_notes,
-    is_object,
+    restore_object,
     saved_function,
 )
 from paramsched.compat.torch._groups import Number, numbers
 from paramsched.compat.torch._momentum import begin_momentum, cycled_fields, momentum_field
-from paramsched.compat.torch._setting import SettingLR
 from paramsched.compat.torch._state import class_of
+from paramsched.compat.torch._stepped_lr import Seen, SteppedLR
 from paramsched.compat.torch.arguments import finite_number, refused, require_function
 from paramsched.compat.unchanged_on_error import unchanged_on_error
 from paramsched.errors import InvalidArgument, InvalidCall, shown
@@ -40,7 +40,7 @@ _SHORTEST = 1e-6  # epochs; lengths are rounded to such parts
 _MODES = ("triangular", "triangular2", "exp_range")
 
 
-class CyclicLR(SettingLR, peers.CyclicLR):
+class CyclicLR(SteppedLR, peers.CyclicLR):
     """Up from `base_lr` to `max_lr` and back, again and again; momentum down from `max_momentum` and back.
 
     lr(t) = base_lr + (max_lr - base_lr) * h * g
@@ -57,7 +57,7 @@ class CyclicLR(SettingLR, peers.CyclicLR):
     _hooks = ("get_lr", "scale_fn", "_triangular_scale_fn", "_triangular2_scale_fn", "_exp_range_scale_fn")
     _table: ValueRows | None
     _momentum_table: ValueRows | None
-    _noted: Noted | None
+    _noted: FunctionNotes | None
     _triangle: Callable[[Floats], Floats]
     _now: tuple[float, float]
 
@@ -151,7 +151,7 @@ class CyclicLR(SettingLR, peers.CyclicLR):
     def _take_in(self, bases: Sequence[float]) -> None:
         super()._take_in([_groups.number(self.base_lrs[-1])] * len(bases))  # it joins the cycle of the last one
 
-    def _prepare(self) -> None:
+    def _prepare(self, before: Seen | None, written: list[Any]) -> None:
         for name in ("max_lrs", *(("base_momentums", "max_momentums") if self.cycle_momentum else ())):
             self._extend(name, getattr(self, name))
         self._triangle, growing = _heights(self.total_size, self.step_ratio, self.mode, self.gamma)
@@ -172,7 +172,7 @@ class CyclicLR(SettingLR, peers.CyclicLR):
         x: float = math.floor(1 + tick / self.total_size) if self.scale_mode == "cycle" else tick
         return float(self._triangle(np.array([tick]))[0]) * float(self.scale_fn(x))
 
-    def _row(self, tick: float) -> Sequence[float]:
+    def _values_at(self, tick: float) -> Sequence[float]:
         if self._table is not None:
             return self._table.row(tick)
         self._now = tick, self._height(tick)
@@ -190,9 +190,9 @@ class CyclicLR(SettingLR, peers.CyclicLR):
     def _fields(self) -> tuple[str, ...]:
         return cycled_fields(self)
 
-    def _note(self) -> Noted:
+    def _note(self) -> FunctionNotes:
         custom = self.__dict__.get("_scale_fn_custom")
-        self._noted = Noted.of([] if custom is None else [custom], self._noted)
+        self._noted = FunctionNotes.of([] if custom is None else [custom], self._noted)
         return self._noted
 
     def state_dict(self) -> dict[str, Any]:
@@ -202,8 +202,8 @@ class CyclicLR(SettingLR, peers.CyclicLR):
 
     def _load(self, state: dict[str, Any]) -> None:
         saved, noted = state.pop("_scale_fn_custom", None), self._note()
-        if saved and noted.functions and is_object(noted.functions[0]):
-            noted.functions[0].__dict__.update(saved)
+        for function in noted.functions:
+            restore_object(function, saved)
         state.pop(VALUES_OF_OLD, None)
         compare_notes(class_of(self), state.pop(NOTES, None), noted.notes)
         super()._load(state)

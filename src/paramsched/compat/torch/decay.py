@@ -10,7 +10,7 @@ from torch.optim import lr_scheduler as peers
 from paramsched._number_checks import MOST_COUNT
 from paramsched.compat.step_engine import TickStep, rule_over
 from paramsched.compat.torch._base import Verbose
-from paramsched.compat.torch._kernel import KernelLR
+from paramsched.compat.torch._rule_lr import RuleLR
 from paramsched.compat.torch.arguments import epochs, real_number, refused
 from paramsched.errors import InvalidArgument, InvalidCall, shown
 from paramsched.schedules import rules
@@ -19,7 +19,7 @@ from paramsched.schedules.rules import Rule
 _SOME_MILESTONES = "Write milestones=[30, 80]"
 
 
-class StepLR(KernelLR, peers.StepLR):
+class StepLR(RuleLR, peers.StepLR):
     """Multiply by `gamma` every `step_size` epochs: lr(t) = base * gamma ** floor(t / step_size).
 
     Differs from torch: `step_size=0` is refused at construction (divergences, torch 29).
@@ -44,7 +44,7 @@ class StepLR(KernelLR, peers.StepLR):
         return rule_over(every, lambda n: rules.step(n, gamma))
 
 
-class MultiStepLR(KernelLR, peers.MultiStepLR):
+class MultiStepLR(RuleLR, peers.MultiStepLR):
     """Multiply by `gamma` at each milestone: lr(t) = base * gamma ** (milestones at or before t); repeats count."""
 
     _option_names = ("milestones", "gamma")
@@ -72,14 +72,14 @@ class MultiStepLR(KernelLR, peers.MultiStepLR):
         return rules.multistep(times, real_number("MultiStepLR(gamma=…)", self.gamma))
 
 
-class ConstantLR(KernelLR, peers.ConstantLR):
+class ConstantLR(RuleLR, peers.ConstantLR):
     """`factor` times base for `total_iters` epochs, then base.
 
     Differs from torch: `total_iters=0` and `factor=0` give what the closed form says (divergences, torch 27 and 28).
     """
 
     _option_names = ("factor", "total_iters")
-    _loses = True
+    _may_reach_zero = True
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class ConstantLR(KernelLR, peers.ConstantLR):
         return rules.constant(factor, _first_epoch_from("ConstantLR(total_iters=…)", self.total_iters))
 
 
-class LinearLR(KernelLR, peers.LinearLR):
+class LinearLR(RuleLR, peers.LinearLR):
     """A straight line of factors from `start_factor` to `end_factor` in `total_iters` epochs, then held.
 
     Differs from torch: `total_iters=0` is at `end_factor` at once (divergences, torch 29).
@@ -133,7 +133,7 @@ class LinearLR(KernelLR, peers.LinearLR):
         return rule_over(over, lambda n: rules.linear(start, end, n))
 
 
-class ExponentialLR(KernelLR, peers.ExponentialLR):
+class ExponentialLR(RuleLR, peers.ExponentialLR):
     """Multiply by `gamma` every epoch: lr(t) = base * gamma ** t."""
 
     _option_names = ("gamma",)
@@ -151,7 +151,7 @@ class ExponentialLR(KernelLR, peers.ExponentialLR):
         return rules.exponential(real_number("ExponentialLR(gamma=…)", self.gamma))
 
 
-class PolynomialLR(KernelLR, peers.PolynomialLR):
+class PolynomialLR(RuleLR, peers.PolynomialLR):
     """A power of what is left: lr(t) = base * (1 - t / total_iters) ** power, then 0.
 
     Differs from torch: `total_iters=0` is refused at construction (divergences, torch 29).

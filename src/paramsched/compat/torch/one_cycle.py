@@ -16,7 +16,7 @@ from paramsched.compat.torch import _groups
 from paramsched.compat.torch._base import Verbose
 from paramsched.compat.torch._groups import numbers
 from paramsched.compat.torch._momentum import begin_momentum, cycled_fields, momentum_field
-from paramsched.compat.torch._setting import SettingLR
+from paramsched.compat.torch._stepped_lr import Seen, SteppedLR
 from paramsched.compat.torch.arguments import finite_number, refused
 from paramsched.compat.unchanged_on_error import unchanged_on_error
 from paramsched.errors import InvalidArgument
@@ -26,7 +26,7 @@ _ENDS = ("initial_lr", "max_lr", "min_lr")
 _MOMENTA = ("max_momentum", "base_momentum")
 
 
-class OneCycleLR(SettingLR, peers.OneCycleLR):
+class OneCycleLR(SteppedLR, peers.OneCycleLR):
     """One cycle of `total_steps` updates: from max_lr / div_factor to max_lr, then down to that / final_div_factor.
 
     With `three_phase` it goes back to where it began before it falls. Momentum mirrors the first two phases.
@@ -108,7 +108,7 @@ class OneCycleLR(SettingLR, peers.OneCycleLR):
                 "Give the number of updates of the whole run",
             )
 
-    def _prepare(self) -> None:
+    def _prepare(self, before: Seen | None, written: list[Any]) -> None:
         groups = self.optimizer.param_groups
         for key in _ENDS + (_MOMENTA if self.cycle_momentum else ()):
             entries = self._ends.setdefault(key, [_groups.copied(group[key]) for group in groups if key in group])
@@ -131,7 +131,7 @@ class OneCycleLR(SettingLR, peers.OneCycleLR):
             raise refused(f"Unknown _anneal_func_type: {name}", 'Write "cos" or "linear"')
         return str(name)
 
-    def _row(self, tick: float) -> Sequence[float]:
+    def _values_at(self, tick: float) -> Sequence[float]:
         if self._own_get_lr or tick < 0:
             return self._annealed(tick, "lr")
         return self._table.row(min(tick, self.total_steps))
@@ -166,7 +166,7 @@ class OneCycleLR(SettingLR, peers.OneCycleLR):
         known = self._ends
         self._ends = {key: list(entries) for key, entries in known.items()}
         momenta = super()._beside_lr()
-        self._ends, self._made_for = known, None  # the optimizer, which has torch's, may be loaded after this
+        self._ends, self._seen = known, None  # the optimizer, which has torch's, may be loaded after this
         return momenta
 
     def state_dict(self) -> dict[str, Any]:

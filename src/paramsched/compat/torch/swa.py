@@ -1,5 +1,6 @@
 """SWALR: from wherever the rate stands to the one of stochastic weight averaging."""
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from torch.optim import Optimizer
@@ -9,7 +10,8 @@ from paramsched import curves
 from paramsched.compat.torch import _groups
 from paramsched.compat.torch._base import Verbose
 from paramsched.compat.torch._groups import numbers
-from paramsched.compat.torch._kernel import KernelLR
+from paramsched.compat.torch._rule_lr import RuleLR
+from paramsched.compat.torch._stepped_lr import Seen
 from paramsched.compat.torch.arguments import refused
 from paramsched.compat.unchanged_on_error import unchanged_on_error
 from paramsched.schedules import rules
@@ -20,7 +22,7 @@ _SWA = absolute(1.0)  # swa_lr, the level of each group
 _CURVES = {"cos": curves.cosine, "linear": curves.linear}
 
 
-class SWALR(KernelLR, peers.SWALR):
+class SWALR(RuleLR, peers.SWALR):
     """From the present rate to `swa_lr` in `anneal_epochs` epochs, then held.
 
     lr(t) = swa_lr * A(t / anneal_epochs) + base * (1 - A(t / anneal_epochs))
@@ -31,6 +33,8 @@ class SWALR(KernelLR, peers.SWALR):
     that no anneal has been at it begins, whatever `last_epoch` is given.
     """
 
+    __slots__ = ("_left",)
+    _left: int  # the epoch before the one that is asked for
     _goes_on = True  # in a sequence: from where the member before it left the value
     _option_names = ("anneal_epochs", "_anneal_strategy")
 
@@ -78,17 +82,20 @@ class SWALR(KernelLR, peers.SWALR):
                 group.setdefault("swa_lr", rate)
         return numbers(rates)
 
-    def _jump(self, epoch: int) -> None:
-        """To another position of the anneal that began where the present value says it did."""
-        before = max(self.last_epoch, 0)
-        run = self._bound()
-        share, wanted = run.engine.shares_at(before)[0], run.engine.shares_at(epoch)[0]
-        present = numbers(group["lr"] for group in run.groups)
-        alone = run.alone and _groups.close(present, run.engine.values_at(before))
-        if share == 0.0 or alone:
-            super()._jump(epoch)
-            return
-        self.last_epoch = run.tick = epoch
-        run.alone = False
-        levels = run.engine.levels
-        self._put(run, [rate + (v - rate) * wanted / share for v, rate in zip(present, levels, strict=True)])
+    def _advance(self, epoch: float | None) -> None:
+        self._left = self.last_epoch
+        super()._advance(epoch)
+
+    def _next_row(self, seen: Seen, tick: float, epoch: float | None) -> Sequence[Any] | None:
+        if epoch is None or self._is_initial:
+            return super()._next_row(seen, tick, epoch)
+        # To another position of the anneal that began where the present value says it did.
+        before = max(self._left, 0)
+        share, wanted = self._engine.shares_at(before)[0], self._engine.shares_at(epoch)[0]
+        present = numbers(group["lr"] for group in seen.groups)
+        as_written = self._only_writer and _groups.close(present, self._engine.values_at(before))
+        if share == 0.0 or as_written:
+            return super()._next_row(seen, tick, epoch)
+        self._done, self._only_writer = epoch, False
+        rates = self._engine.levels
+        return [rate + (v - rate) * wanted / share for v, rate in zip(present, rates, strict=True)]

@@ -1,0 +1,202 @@
+"""SteppedLR: a scheduler that computes the values of every group from its options, and writes them all at once."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any, ClassVar, final
+
+from torch import Tensor
+
+from paramsched.compat.torch import _groups, _members
+from paramsched.compat.torch._base import LRScheduler, says_its_own, warn_outside_step
+from paramsched.compat.torch._groups import Number
+from paramsched.compat.torch._momentum import holds_floats, write_momenta
+
+
+@final
+@dataclass(slots=True)
+class Seen:
+    """What a scheduler found at its last look at groups, bases and options, and what it wrote since.
+
+    It is in no state: the next step makes it again.
+    """
+
+    groups: list[dict[str, Any]]
+    count: int
+    held: list[Number]  # `base_lrs` itself, to notice another list at once
+    bases: list[Number]
+    options: Any
+    floats: bool  # whether all that is written are plain numbers
+    written: list[Any]  # one value per group; it may be a row of a table, so it is never changed
+    stamps: list[Any] = field(default_factory=list)  # of the tensors that were filled
+
+
+class SteppedLR(LRScheduler):
+    """A step is: look whether something has changed, advance the clock, compute a row of values, write it.
+
+    A subclass says what the values are at any tick (`_values_at`), and what a step writes if that is not the same
+    (`_next_row`). What it makes of its options beforehand, it makes in `_prepare`; this is done again when options,
+    bases or groups have changed.
+    """
+
+    __slots__ = ("_seen",)
+    _read_options: Any = staticmethod(attrgetter("last_epoch"))
+    _hooks: ClassVar[tuple[str, ...]] = ("get_lr",)  # what torch asks; a user's subclass that says it is asked here too
+    _own_get_lr: ClassVar[bool] = False
+    _sets_values: ClassVar[bool] = True  # whatever they were; then a base that is changed in place counts at once
+    _seen: Seen | None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "_option_names" in cls.__dict__ and "_read_options" not in cls.__dict__:
+            cls._read_options = staticmethod(attrgetter(*cls._option_names))
+        cls._own_get_lr = says_its_own(cls, *cls._hooks)
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._seen = None
+
+    @abstractmethod
+    def _values_at(self, tick: float) -> Sequence[Any]:
+        """The lr of each group at `tick`, where nobody else writes."""
+
+    def _prepare(self, before: Seen | None, written: list[Any]) -> None:
+        """Make what the values are computed from, for the options, bases and groups as they are now.
+
+        Args:
+            before: the last look, if there was one.
+            written: one value per group: what this scheduler wrote last, and what late groups hold.
+        """
+
+    def _next_row(self, seen: Seen, tick: float, epoch: float | None) -> Sequence[Any] | None:
+        """The lr of each group after this step; None where the step has written them itself."""
+        return self._values_at(tick)
+
+    def _momenta(self, tick: float) -> Sequence[float] | None:
+        """The momentum of each group, or None where it is left alone."""
+        return None
+
+    def _tick(self) -> float:
+        """Where the values are read."""
+        return self.last_epoch
+
+    def _check_tick(self, tick: float) -> None:
+        """Refuse a step beyond the end, where there is one."""
+
+    def _update_lr(self, epoch: float | None = None) -> None:
+        if self._own_get_lr:
+            super()._update_lr(epoch)  # type: ignore[arg-type]  # torch's looseness
+            if not self._sets_values:
+                self._seen = None
+            return
+        seen = self._look(closely=self._sets_values)
+        self._advance(epoch)
+        self._step_to(seen, self._tick(), epoch)
+
+    def _step_to(self, seen: Seen, tick: float, epoch: float | None) -> None:
+        """Compute the values of `tick` and write them."""
+        self._check_tick(tick)
+        row = self._next_row(seen, tick, epoch)
+        momenta = self._momenta(tick)
+        if row is None:
+            seen.written = _groups.values(self.optimizer)
+            self._last_lr = seen.written.copy()
+        elif seen.floats:
+            for group, value in zip(seen.groups, row):  # noqa: B905  # as many: the look has counted
+                group["lr"] = value
+            seen.written, self._last_lr = row, list(row)  # type: ignore[assignment]  # a sequence is enough
+        else:
+            _groups.write(self.optimizer, row)
+            seen.written, self._last_lr = list(row), _groups.values(self.optimizer)
+        if momenta is not None:
+            write_momenta(seen.groups, momenta, floats=seen.floats)
+        if not seen.floats:
+            seen.stamps = [stamp_of(group["lr"]) for group in seen.groups]
+
+    def _look(self, closely: bool = True) -> Seen:
+        """What is known of groups, bases and options; it is made anew where one of them has changed.
+
+        Args:
+            closely: whether to notice a base that was changed in place too.
+        """
+        seen, groups = self._seen, self.optimizer.param_groups
+        if (
+            seen is None
+            or groups is not seen.groups
+            or len(groups) != seen.count
+            or self.base_lrs is not seen.held
+            or (closely and self.base_lrs != seen.bases)
+            or self._read_options(self) != seen.options
+        ):
+            seen = self._look_again()
+        return seen
+
+    def _look_again(self) -> Seen:
+        self._take_in_late_groups()
+        before, groups = self._seen, self.optimizer.param_groups
+        known = self._last_lr if before is None else before.written
+        written = [*known, *(_groups.copied(group["lr"]) for group in groups[len(known) :])]
+        self._prepare(before, written)
+        options = self._read_options(self)
+        self._seen = Seen(
+            groups=groups,
+            count=len(groups),
+            held=self.base_lrs,
+            bases=list(self.base_lrs),
+            options=list(options) if isinstance(options, list) else options,  # so that a change in place is seen
+            floats=_groups.plain(self.optimizer) and holds_floats(groups, self._fields()),
+            written=written,
+            stamps=[None] * len(groups),
+        )
+        return self._seen
+
+    def get_lr(self) -> list[Number]:
+        """The value of each group at `last_epoch`; `get_last_lr()` is what users want."""
+        warn_outside_step(self)
+        self._look()
+        tick = self._tick()
+        self._check_tick(tick)
+        row = self._values_at(tick)
+        if self._get_lr_called_within_step:
+            momenta = self._momenta(tick)
+            if momenta is not None:
+                write_momenta(self.optimizer.param_groups, momenta)
+        return self._as_held(row)
+
+    def _as_held(self, row: Sequence[Any]) -> list[Number]:
+        """A row in the types of what the groups hold: numbers, or tensors."""
+        return [_groups.like(v, group["lr"]) for v, group in zip(row, self.optimizer.param_groups, strict=True)]
+
+    def value(self, t: float, field: str = "lr") -> list[float]:
+        """What `field` of each group is at epoch `t`, without stepping, where this is the only writer."""
+        self._look()
+        row = self._values_at(t) if field == "lr" else self._momenta(t)
+        if row is None:
+            _members.only_lr(self, t, field)
+            return []
+        return [_groups.number(value) for value in row]
+
+    def _beside_lr(self) -> dict[str, Sequence[float]]:
+        if self._own_get_lr or len(self._fields()) == 1:  # what its own get_lr writes besides is for it to know
+            return {}
+        self._look()
+        momenta = self._momenta(self._tick())
+        return {} if momenta is None else dict.fromkeys(self._fields()[1:], momenta)
+
+    def _load(self, state: dict[str, Any]) -> None:
+        super()._load(state)
+        self._seen = None
+
+    def _extend(self, name: str, entries: list[Any]) -> None:
+        _groups.extend(name, entries, len(self.optimizer.param_groups))
+
+
+def stamp_of(value: Any) -> Any:
+    """What changes when somebody writes into a tensor, be it in place."""
+    if not isinstance(value, Tensor):
+        return None
+    try:
+        return id(value), value._version
+    except RuntimeError:  # tensors made in inference mode count no versions: they are compared by value
+        return object()
