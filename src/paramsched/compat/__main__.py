@@ -71,6 +71,7 @@ def _install_drop_ins() -> None:
 
 
 def _find_module(name: str) -> ModuleSpec:
+    """The module of a name, or the `__main__` of a package."""
     try:
         spec = find_spec(name)
     except ModuleNotFoundError as error:  # of a package above it

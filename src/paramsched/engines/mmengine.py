@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary
 import torch
 
 from paramsched.compat import mmengine as ours
-from paramsched.compat.mmengine import optimizers
+from paramsched.compat.mmengine import optimizers, step_counting
 from paramsched.config import plan_from
 from paramsched.config.dialects.mmengine.table import INF, class_names
 from paramsched.engines._engine_facts import EngineFacts, PlanOptions
@@ -52,14 +52,14 @@ class _CountsUpdates:
         allow_checkpoints()
         self.count = count
         super().__init__(*args, **keywords)
-        _updates_seen[self] = optimizers.counted_updates(self.optimizer)  # type: ignore[attr-defined]  # of the class that is mixed in
+        _updates_seen[self] = step_counting.counted_updates(self.optimizer)  # type: ignore[attr-defined]  # of the class that is mixed in
 
     def step(self, *args: Any, **keywords: Any) -> None:
         """Make a tick; with `count="updates"` one for each update since the last call."""
         if self.count == "batches" or self.by_epoch or self not in _updates_seen:  # type: ignore[attr-defined]  # as above
             super().step(*args, **keywords)  # type: ignore[misc]  # as above
             return
-        done = optimizers.counted_updates(self.optimizer)  # type: ignore[attr-defined]  # as above
+        done = step_counting.counted_updates(self.optimizer)  # type: ignore[attr-defined]  # as above
         while _updates_seen[self] < done:
             super().step()  # type: ignore[misc]  # as above
             _updates_seen[self] += 1

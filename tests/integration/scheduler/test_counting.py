@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.compat.mmengine import optimizers
+from paramsched.compat.mmengine import step_counting
 from paramsched.scheduler.updates import watch_updates
 from support.updates import Probe, group, planned, probe, run, used
 
@@ -163,8 +163,8 @@ def watched(optimizer):
 
 
 def counted_for_mmengine(optimizer):
-    optimizers.start_counting(optimizer)
-    return lambda: optimizers.counted_updates(optimizer)
+    step_counting.start_counting(optimizer)
+    return lambda: step_counting.counted_updates(optimizer)
 
 
 def scheduled(optimizer):

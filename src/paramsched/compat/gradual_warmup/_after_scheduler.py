@@ -59,7 +59,7 @@ class AfterScheduler:
         """A guided scheduler has taken over a state: it stands at `u`, which is below 0 on the ramp."""
         self.position, self.running = max(u, 0), u > 0
 
-    def show(self, metric: Any) -> None:
+    def give_metric(self, metric: Any) -> None:
         """One more metric for a scheduler that is guided by it."""
         self._start_running()
         guided: Any = self.scheduler
@@ -78,7 +78,7 @@ class AfterScheduler:
                 self.scheduler.step()
         self.position = u
 
-    def join(self, peaks: list[float]) -> None:
+    def add_groups(self, peaks: list[float]) -> None:
         """Take up groups that were added since, from their peaks on."""
         for leaf in leaves(self.scheduler):
             bases = getattr(leaf, "base_lrs", None)

@@ -91,6 +91,7 @@ def value_between_steps(after: Any) -> list[Number]:
 
 
 def _step_with_metric(warmup: PublishedWarmup, after: Any, epoch: float | None, metrics: Any) -> None:
+    """Its `step` for an after-scheduler that is guided by a metric."""
     epoch = warmup.last_epoch + 1 if epoch is None else epoch
     warmup.last_epoch = epoch or 1  # type: ignore[assignment]  # parts of an epoch are welcome
     if warmup.last_epoch <= warmup._length:

@@ -96,7 +96,7 @@ class GradualWarmupScheduler(LRScheduler):
         self._finished = self._warned = False
         self._bases = warmup_bases(optimizer, after_scheduler, base_lr, as_found=self._form is not None)
         if after_scheduler is not None and self._form is None:
-            peaks = self._peaks(self._bases)
+            peaks = self._peak_values(self._bases)
             self._after = AfterScheduler(after_scheduler, optimizer, peaks, restarts=self._top != 1)
             self._warn_of_departure("at once")
         super().__init__(optimizer)
@@ -125,6 +125,7 @@ class GradualWarmupScheduler(LRScheduler):
         return [by_value(base) for base in self._bases]
 
     def _set_ramp(self, multiplier: float, total_epoch: int | None, warmup_epoch: int | None) -> None:
+        """Check the arguments of the ramp, and make it: from which multiple of the base to which."""
         call = f"GradualWarmupScheduler(multiplier={multiplier!r}, total_epoch={total_epoch!r}, {warmup_epoch=})"
         if (total_epoch is None) == (warmup_epoch is None):
             found = "no length" if total_epoch is None else "two lengths"
@@ -144,7 +145,7 @@ class GradualWarmupScheduler(LRScheduler):
             low, self._top = (1.0, float(multiplier)) if multiplier > 1 else (0.0, 1.0)
         self._ramp = linear(low, self._top, over=self._length)
 
-    def _peaks(self, bases: Sequence[Number]) -> list[float]:
+    def _peak_values(self, bases: Sequence[Number]) -> list[float]:
         """The value of each group where the ramp ends."""
         return [float(base) * self._top for base in bases]
 
@@ -193,6 +194,7 @@ class GradualWarmupScheduler(LRScheduler):
         super().step(epoch)  # type: ignore[arg-type]  # as above
 
     def _update_lr(self, epoch: int | None = None) -> None:
+        """Go to an epoch: on the ramp write its values, after it let the after-scheduler write."""
         if self._form is not None:
             self._join_new_groups()
             super()._update_lr(epoch)
@@ -206,13 +208,14 @@ class GradualWarmupScheduler(LRScheduler):
             if epoch is not None:
                 self._follow_the_ramp()  # it holds its last value
         elif self._after.is_guided and u > 0:
-            self._after.show(self._metrics)
+            self._after.give_metric(self._metrics)
         else:
             self._warn_of_departure("after the ramp")
             self._after.go_to(u)
         self._last_lr = group_values(self.optimizer)
 
     def _follow_the_ramp(self) -> None:
+        """Write the values of the ramp at `last_epoch`, as `get_lr` says them."""
         if self._after is not None:
             self._after.rewind()
         self._get_lr_called_within_step = True
@@ -233,7 +236,7 @@ class GradualWarmupScheduler(LRScheduler):
         if added:
             self.base_lrs += [by_value(group.setdefault("initial_lr", by_value(group["lr"]))) for group in added]
             if self._after is not None:
-                self._after.join(self._peaks(self.base_lrs))
+                self._after.add_groups(self._peak_values(self.base_lrs))
 
     def get_lr(self) -> list[Number]:
         """What the groups are to hold at `last_epoch`; for subclasses to say, for users `get_last_lr()`.
@@ -302,7 +305,7 @@ class GradualWarmupScheduler(LRScheduler):
         self.last_epoch, self._finished, self._warned = read.last_epoch, read.finished, True
         after, row = self.after_scheduler, read.lr
         if self._form is None and after is not None:
-            self._after = AfterScheduler(after, self.optimizer, self._peaks(self.base_lrs), restarts=True)
+            self._after = AfterScheduler(after, self.optimizer, self._peak_values(self.base_lrs), restarts=True)
         if after is not None and (self._form is not None or isinstance(after, ReduceLROnPlateau)):
             after.load_state_dict(by_value(read.after))
         if self._form is not None:
@@ -324,6 +327,7 @@ class GradualWarmupScheduler(LRScheduler):
             )
 
     def _refuse_other_state(self, state: Mapping[str, Any]) -> None:
+        """Refuse a state that is not of this class, or of another form."""
         missing = [name for name in (*_STATE_KEYS, "lr", "after_scheduler", "after") if name not in state]
         if missing:
             raise StateError(

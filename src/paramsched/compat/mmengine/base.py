@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Self
 
 from paramsched.compat._copies import by_value
-from paramsched.compat.mmengine import optimizers
+from paramsched.compat.mmengine import optimizers, step_counting
 from paramsched.compat.mmengine.optimizers import OptimizerLike
 from paramsched.compat.mmengine.seen_as_peers import PeerAwareMeta, SeenAsPeer
 from paramsched.config.dialects.mmengine.table import INF, arguments_in_iterations
@@ -67,9 +67,9 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         by_epoch: bool = True,
         verbose: bool = False,
     ) -> None:
-        self._attach(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
-        optimizers.start_counting(optimizer)
-        self._step_found = optimizers.shadowing_steps(optimizer)
+        self._attach_to(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
+        step_counting.start_counting(optimizer)
+        self._step_found = step_counting.shadowing_steps(optimizer)
         self._global_step = -1
         self.step()
 
@@ -78,7 +78,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         self._check_order()
         self._global_step += 1
         self._take_in_late_groups()
-        if self.begin <= self._position < self.end:
+        if self.begin <= self._window_tick < self.end:
             self.last_step += 1
             present = self._present_values()
             if self.last_step == 0:
@@ -173,12 +173,12 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         """Refuse, or warn of, what cannot be converted as meant."""
 
     @property
-    def _position(self) -> int:
+    def _window_tick(self) -> int:
         """The tick in the window's units: those made by this object, after those `last_step` stands for."""
         skipped: int = vars(self).get("_skipped", 0)
         return self._global_step + skipped
 
-    def _attach(
+    def _attach_to(
         self,
         optimizer: OptimizerLike,
         param_name: str,
@@ -226,12 +226,12 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         """At the first tick after construction: was `optimizer.step` called, and is it still the same?"""
         if self._global_step != 0:
             return
-        if optimizers.shadowing_steps(self.optimizer) != getattr(self, "_step_found", (None, None)):
+        if step_counting.shadowing_steps(self.optimizer) != getattr(self, "_step_found", (None, None)):
             warn_user(
                 "Seems like `optimizer.step()` has been overridden after parameter value scheduler initialization. "
                 f"Please, make sure to call `optimizer.step()` before `scheduler.step()`. {_ABOUT_ORDER}",
             )
-        elif not (optimizers.has_stepped(self.optimizer) or optimizers.may_step_later(self.optimizer)):
+        elif not (step_counting.has_stepped(self.optimizer) or step_counting.may_step_later(self.optimizer)):
             warn_user(
                 "Detected call of `scheduler.step()` before `optimizer.step()`. Call them in the opposite order: "
                 "otherwise the first value of the schedule is skipped. " + _ABOUT_ORDER,

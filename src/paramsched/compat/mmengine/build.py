@@ -97,6 +97,7 @@ def _config_elements(config: Any) -> list[Any]:
 
 
 def _build_list(config: Any, optimizer: OptimizerLike, clock: RunLength, where: str) -> list[_ParamScheduler]:
+    """Build the schedulers of one optimizer, and say what hardly can be meant in their list."""
     elements = _config_elements(config)
     kinds = {isinstance(one, _ParamScheduler) for one in elements}
     if len(kinds) == 2:
@@ -111,6 +112,7 @@ def _build_list(config: Any, optimizer: OptimizerLike, clock: RunLength, where: 
 
 
 def _build_element(element: Any, index: int, optimizer: OptimizerLike, clock: RunLength, where: str) -> _ParamScheduler:
+    """Build one scheduler; an error says which element of the list it was."""
     if isinstance(element, _ParamScheduler):
         return element
     place = f"{where}param_scheduler[{index}]"
@@ -141,6 +143,7 @@ def _build_element(element: Any, index: int, optimizer: OptimizerLike, clock: Ru
 def _build_converted(
     cls: Any, optimizer: OptimizerLike, arguments: dict[str, Any], epoch_length: int | None
 ) -> _ParamScheduler:
+    """Build a scheduler that ticks by iteration from arguments in epochs."""
     if not arguments.get("by_epoch", True):
         raise AssertionError("convert_to_iter_based=True is for arguments in epochs. Leave by_epoch=False out")
     if epoch_length is None:

@@ -31,6 +31,7 @@ class OneCycleParamScheduler(RuleScheduler):
     three_phase: bool
 
     def _write_into_groups(self, optimizer: OptimizerLike, param_name: str, last_step: int) -> None:
+        """Write the ends of the curve into the groups, where a run begins."""
         if param_name != "lr":
             raise AssertionError(
                 f"OneCycle only works for learning rate updating, but got param_name={param_name!r}. Write 'lr'"
@@ -46,6 +47,7 @@ class OneCycleParamScheduler(RuleScheduler):
         group["min_lr"] = group["initial_lr"] / self.final_div_factor
 
     def _peak_of_groups(self, optimizer: OptimizerLike) -> list[float]:
+        """`eta_max` for each group, the pseudo group of a wrapper included."""
         groups = len(optimizer.param_groups)
         if not isinstance(self.eta_max, (list, tuple)):
             return [self.eta_max] * groups  # type: ignore[list-item]  # a list was asked for above
@@ -68,6 +70,7 @@ class OneCycleParamScheduler(RuleScheduler):
         return [self._value_of_group(group) for group in self.optimizer.param_groups]
 
     def _value_of_group(self, group: Any) -> float:
+        """The value of the curve through the numbers that stand in the group."""
         return float(
             one_cycle_values(
                 np.array([float(self.last_step)]),

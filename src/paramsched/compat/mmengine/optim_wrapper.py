@@ -160,6 +160,7 @@ class OptimWrapper(SeenAsPeer):
         return f"{type(self).__name__}({self.optimizer!r}, accumulative_counts={self._accumulative_counts})"
 
     def _set_clipping(self, clip_grad: Mapping[str, Any]) -> None:
+        """Read `clip_grad`: which function clips, and its arguments."""
         if not isinstance(clip_grad, Mapping):
             raise TypeError(f"OptimWrapper(clip_grad={clip_grad!r}): a dict is needed. Write dict(max_norm=1.0)")
         arguments = dict(clip_grad)

@@ -1,8 +1,6 @@
-"""Optimizers and wrappers as the schedulers see them: their groups, their fields, how often they stepped."""
+"""Optimizers and wrappers as the schedulers see them: what is inside, and the fields of their groups."""
 
-from collections.abc import Sequence
 from typing import Any, Protocol, TypeAlias, runtime_checkable
-from weakref import WeakKeyDictionary
 
 import torch
 from torch.optim import Optimizer
@@ -10,7 +8,6 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from paramsched.compat.group_fields import ParamGroup, put_first_beta, put_value
 from paramsched.fields import is_number
-from paramsched.scheduler.updates import watch_updates
 
 
 @runtime_checkable
@@ -26,10 +23,7 @@ class Wrapper(Protocol):
 OptimizerLike: TypeAlias = Optimizer | Wrapper
 """A torch optimizer, or an object that holds one and has its `param_groups`."""
 
-# Beside the optimizer, not on it: nothing of this may travel with a copy of it (row 33 of divergences.md).
-_updates: WeakKeyDictionary[Optimizer, int] = WeakKeyDictionary()
-_steps: WeakKeyDictionary[Optimizer, int] = WeakKeyDictionary()  # begun, be they skipped or raised
-_since: WeakKeyDictionary[Optimizer, int] = WeakKeyDictionary()  # of these, when the last scheduler was built
+# Beside the tensor, not on it: the float that it was last filled with, which its dtype may have rounded.
 _exact: WeakIdKeyDictionary = WeakIdKeyDictionary()
 
 
@@ -53,42 +47,6 @@ def inner_optimizer(optimizer: Any) -> Optimizer | None:
 def pseudo_group(optimizer: Any) -> ParamGroup | None:
     """The group a wrapper appends to report the rate that no group's own factor scaled; None without one."""
     return None if isinstance(optimizer, Optimizer) else getattr(optimizer, "base_param_settings", None)
-
-
-def start_counting(optimizer: Any) -> None:
-    """Count updates from here on."""
-    inner = inner_optimizer(optimizer)
-    if inner is None:
-        return
-    if inner not in _updates:
-        _updates[inner] = _steps[inner] = 0
-        watch_updates(inner, _note_step, _note_update)
-    _since[inner] = _steps[inner]
-
-
-def has_stepped(optimizer: Any) -> bool:
-    """Whether the optimizer was stepped since `start_counting`, as far as can be told; a skipped step is one here."""
-    inner = inner_optimizer(optimizer)
-    return inner is None or inner not in _steps or _steps[inner] > _since.get(inner, 0)
-
-
-def counted_updates(optimizer: Any) -> int:
-    """How many updates were counted."""
-    inner = inner_optimizer(optimizer)
-    return 0 if inner is None else _updates.get(inner, 0)
-
-
-def may_step_later(optimizer: Any) -> bool:
-    """Whether a step of the scheduler may rightly come before the optimizer's: it accumulates, or a scaler may skip."""
-    accumulates = getattr(optimizer, "_accumulative_counts", 1) > 1
-    return accumulates or getattr(optimizer, "loss_scaler", None) is not None
-
-
-def shadowing_steps(optimizer: Any) -> tuple[Any, ...]:
-    """What shadows `step` on the optimizer and on the one inside; functions that pass the call on do not count."""
-    holders: Sequence[Any] = (optimizer, inner_optimizer(optimizer))
-    found = (vars(one).get("step") for one in holders if one is not None)
-    return tuple(None if getattr(step, "__wrapped__", None) is not None else step for step in found)
 
 
 def present_value(group: ParamGroup, name: str) -> Any:
@@ -122,11 +80,3 @@ def require_number_field(group: ParamGroup, name: str) -> None:
             f"param_name={name!r}: the group has {name}={group[name]!r}, which is no number. "
             "For Adam's betas[0] write a Momentum class, LinearMomentum(optimizer, …)"
         )
-
-
-def _note_step(optimizer: Optimizer) -> None:
-    _steps[optimizer] += 1
-
-
-def _note_update(optimizer: Optimizer) -> None:
-    _updates[optimizer] += 1

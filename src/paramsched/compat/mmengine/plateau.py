@@ -33,7 +33,8 @@ class ReduceOnPlateauParamScheduler(RuleScheduler):
     eps: float
 
     def _start_scheduler(self, optimizer: OptimizerLike, param_name: str, tail: Mapping[str, Any]) -> None:
-        self._attach(optimizer, param_name, **tail)
+        """Attach without a tick: the first act of a plateau is after a validation."""
+        self._attach_to(optimizer, param_name, **tail)
         self._global_step = 0
         self.min_values = self._least_values(optimizer)
         self.best = self.rule_worse = math.inf if self.rule == "less" else -math.inf  # row 16
@@ -58,7 +59,7 @@ class ReduceOnPlateauParamScheduler(RuleScheduler):
             raise TypeError(
                 f"metrics type should be dict, but got type {type(metrics).__name__}. Write {{'loss': 0.5}}"
             )
-        if self.begin <= self._position < self.end:
+        if self.begin <= self._window_tick < self.end:
             if metrics.get(self.monitor) is None:  # row 17: before anything is changed
                 raise KeyError(f"Excepted key in {list(metrics)}, but got key {self.monitor} is not in dict")
             self.last_step += 1
@@ -71,6 +72,7 @@ class ReduceOnPlateauParamScheduler(RuleScheduler):
             print_or_log(f"Adjusting parameter value of group {group} to {value:.4e} in epoch {self.last_step}.")
 
     def _count_metric(self, metric: float) -> None:
+        """Let the kernel decide whether a metric is the one too many, and reduce the values if it is."""
         # Whether to reduce is the kernel's decision; by how much is a matter of the present value.
         decision = Plateau(
             self.monitor,
@@ -103,6 +105,7 @@ class ReduceOnPlateauParamScheduler(RuleScheduler):
         return [max(value, floor) for value, floor in zip(reduced, self.min_values, strict=False)]
 
     def _least_values(self, optimizer: OptimizerLike) -> list[float]:
+        """`min_value` for each group, the pseudo group of a wrapper included."""
         groups = len(optimizer.param_groups)
         if not isinstance(self.min_value, (list, tuple)):
             return [self.min_value] * groups  # type: ignore[list-item]  # a list was asked for above

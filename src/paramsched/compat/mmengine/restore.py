@@ -91,6 +91,7 @@ _ComparedStates: TypeAlias = list[tuple[_ParamScheduler, str, dict[str, tuple[An
 
 
 def _compared_states(mine: Sequence[_ParamScheduler], theirs: Any, where: str) -> _ComparedStates:
+    """Each scheduler with its place in the list and the arguments that its state has differently."""
     if not isinstance(theirs, Sequence) or len(mine) != len(theirs):
         count = len(theirs) if isinstance(theirs, Sequence) else "no list of"
         raise StateError(
@@ -112,6 +113,7 @@ def _difference_lines(compared: _ComparedStates) -> list[str]:
 
 
 def _take_over_state(scheduler: _ParamScheduler, state: Mapping[str, Any], *, whole: bool) -> None:
+    """Take over what a state remembers. `whole` takes over its arguments too."""
     if _ParamScheduler not in type(scheduler).__mro__:
         scheduler.load_state_dict({key: value for key, value in state.items() if key != CLASS_KEY})
         return
@@ -128,7 +130,7 @@ def _take_over_state(scheduler: _ParamScheduler, state: Mapping[str, Any], *, wh
     vars(scheduler).update({key: state[key] for key in taken if key in state})
     if isinstance(scheduler, RuleScheduler) and scheduler.table_row.rule is not None:
         # Where the window is another, other ticks were in it.
-        within = min(scheduler._position, ceil(scheduler.end) - 1) - ceil(scheduler.begin)
+        within = min(scheduler._window_tick, ceil(scheduler.end) - 1) - ceil(scheduler.begin)
         scheduler.last_step = max(within, -1)
 
 
@@ -142,7 +144,7 @@ def _write_present_values(schedulers: Sequence[_ParamScheduler], fields: set[str
     for field in sorted(fields):
         mine = [scheduler for scheduler in schedulers if scheduler.param_name == field]
         by_rule = [one for one in mine if isinstance(one, RuleScheduler) and one.table_row.rule is not None]
-        if len(by_rule) < len(mine) or any(one._position != one._global_step for one in by_rule):
+        if len(by_rule) < len(mine) or any(one._window_tick != one._global_step for one in by_rule):
             _log.warning("%s: the present value stays; a formula for it is not known", field)
             continue
         length = epoch_length or _find_epoch_length(by_rule)

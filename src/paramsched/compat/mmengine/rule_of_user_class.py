@@ -110,6 +110,7 @@ def _set_probing_values(optimizer: torch.optim.Optimizer, field: str) -> None:
 
 
 def _require_length(cls: type, begin: int, last: int) -> None:
+    """Refuse a class that ticks without end, or too often to be asked tick by tick."""
     if last >= INF:
         raise MissingFact(
             f"{cls.__name__}(end=…)",

@@ -24,7 +24,7 @@ class PeerAwareMeta(ABCMeta):
     def __subclasscheck__(cls, subclass: type) -> bool:
         if type.__subclasscheck__(cls, subclass):
             return True
-        peer = _namesake(cls)
+        peer = _peer_namesake(cls)
         return peer is not None and peer in subclass.__mro__
 
 
@@ -60,7 +60,7 @@ def class_peers_see(cls: type) -> type:
     found = vars(cls).get("_seen_class")
     if found is not None:
         return found  # type: ignore[no-any-return]  # what is kept below
-    peer = next((one for base in cls.__mro__ if (one := _namesake(base)) is not None), None)
+    peer = next((one for base in cls.__mro__ if (one := _peer_namesake(base)) is not None), None)
     if peer is None:
         return cls
     seen = cls
@@ -80,7 +80,7 @@ class _NoSubclassHook:
         pass
 
 
-def _namesake(cls: type) -> type | None:
+def _peer_namesake(cls: type) -> type | None:
     """MMEngine's class with the name of one of ours."""
     if not cls.__module__.startswith(_HERE):
         return None

@@ -151,7 +151,7 @@ class CosineLrScheduler(StatefulSchedulerBase):
             _level_or_ratio(self.lr_min_ratio, self.lr_min),
             self.k_decay,
         )
-        return self._values.at(schedule, self.base_lr_values, num_updates)
+        return self._values.values_after(schedule, self.base_lr_values, num_updates)
 
     def state_dict(self) -> dict[str, Any]:
         """The library's keys, the bases and `first_update`: plain numbers."""
@@ -170,7 +170,7 @@ class CosineLrScheduler(StatefulSchedulerBase):
             raise StateError(
                 f"{type(self).__name__}.load_state_dict(…): {', '.join(missing)} missing. Pass what state_dict() gave"
             )
-        self._restore(state_dict, _STATE_KEYS)
+        self._restore_attributes(state_dict, _STATE_KEYS)
         self._update_param_groups(self.get_updated_values(max(self._num_updates, 0)))
 
 

@@ -152,6 +152,7 @@ def read_placeholder(text: str) -> Operand:
 
 
 def _placeholder_of_node(node: ast.expr) -> Operand:
+    """The placeholder or number that a part of the text says."""
     source = ast.unparse(node)
     if source in _PLACEHOLDER_OF_TEXT:
         return _PLACEHOLDER_OF_TEXT[source]
@@ -190,6 +191,7 @@ def _joined_operands(sign: str, left: object, right: object) -> Expression:
 
 
 def _operand_or_none(value: object) -> Operand | None:
+    """A placeholder or a finite number as it stands in an expression; None for anything else."""
     if isinstance(value, (TrainerPlaceholderValues, Expression)):
         return value
     if is_library_placeholder(value):

@@ -57,6 +57,7 @@ def refuse_placeholders(call: str, **arguments: object) -> None:
 
 
 def _replaced_argument(trainer: Any, value: Any) -> Any:
+    """An argument with the trainer's numbers in the place of placeholders."""
     match value:
         case TrainerPlaceholderValues():
             return _VALUE_IN_TRAINER[value](trainer)

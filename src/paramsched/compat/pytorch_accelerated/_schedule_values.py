@@ -21,7 +21,7 @@ class ScheduleValues:
         self._bases: list[Any] = []
         self._engine: StepEngine | None = None
 
-    def at(self, schedule: Schedule, bases: Sequence[Any], num_updates: int) -> list[float]:
+    def values_after(self, schedule: Schedule, bases: Sequence[Any], num_updates: int) -> list[float]:
         """One value for each base after so many updates; the list is the caller's."""
         # Bases by identity: comparing tensors would read them from their device.
         same = schedule is self._schedule and len(bases) == len(self._bases) and all(map(is_, bases, self._bases))

@@ -54,7 +54,7 @@ class StatefulSchedulerBase(SchedulerBase, ABC):
         """All attributes except the optimizer, `first_update`, and what the groups hold now."""
         return super().state_dict() | {"first_update": self.first_update}
 
-    def _restore(self, state_dict: Mapping[str, Any], names: tuple[str, ...]) -> None:
+    def _restore_attributes(self, state_dict: Mapping[str, Any], names: tuple[str, ...]) -> None:
         """Set the named attributes, bases and count from a state; what it lacks keeps its value."""
         self._join_new_groups()
         known = {name: state_dict[name] for name in (*names, "first_update") if name in state_dict}

@@ -127,6 +127,7 @@ class WSDLrScheduler(StatefulSchedulerBase):
         self._update_param_groups(first)
 
     def _refuse_contradictions(self, call: str) -> None:
+        """Refuse arguments that are each in range and contradict each other."""
         bases = [float(base) for base in self.base_lr_values]
         if self.warmup_starting_lr > max(bases):
             raise InvalidArgument(
@@ -182,7 +183,7 @@ class WSDLrScheduler(StatefulSchedulerBase):
             schedule = stable_then_decay(
                 tuple(self.checkpoint_steps), self.decay_phase_ratio, self.lr_min, sqrt=self.use_inverse_sqrt_decay
             )
-        return self._values.at(schedule, self.base_lr_values, num_updates)
+        return self._values.values_after(schedule, self.base_lr_values, num_updates)
 
     def step_update(self, num_updates: int) -> None:
         super().step_update(num_updates)
@@ -233,11 +234,11 @@ class WSDLrScheduler(StatefulSchedulerBase):
         What it lacks keeps its value. A continuation keeps its own length and begins anew, stable at base.
         """
         if not self.is_continuation_from_checkpoint:
-            self._restore(state_dict, _STATE_KEYS)
+            self._restore_attributes(state_dict, _STATE_KEYS)
         else:
             own = ("total_steps", "num_warmup_steps", "is_continuation_from_checkpoint", "checkpoint_steps")
             before = {name: state_dict[name] for name in state_dict if name not in (*own, "num_updates")}
-            self._restore(before, _STATE_KEYS)
+            self._restore_attributes(before, _STATE_KEYS)
             self._num_updates = -1
             self.previous_checkpoint_step = None
             self.checkpoint_steps = estimate_checkpoint_steps(self.total_steps, self.num_checkpoints)
