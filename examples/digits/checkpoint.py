@@ -6,7 +6,6 @@ is known to be right.
 
 import hashlib
 import io
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,8 @@ import torch
 from torch import nn
 
 import paramsched as ps
-from folder import Damaged, flush
+from folder import Damaged
+from paramsched.run_files.disk import replace_bytes
 
 VERSION = 2  # version 1 had no line behind it
 
@@ -41,13 +41,8 @@ def save(
     buffer = io.BytesIO()
     torch.save(state, buffer)
     data = buffer.getvalue()
-    beside = file.with_name(file.name + ".part")
-    with beside.open("wb") as stream:
-        stream.write(data + b"\nsha256 " + hashlib.sha256(data).hexdigest().encode() + b"\n")
-        stream.flush()
-        os.fsync(stream.fileno())  # on the disk before it gets the name
-    beside.replace(file)  # a kill leaves the old file or the new one
-    flush(file.parent)
+    # A kill or a power cut leaves the old file or the new one.
+    replace_bytes(file, data + b"\nsha256 " + hashlib.sha256(data).hexdigest().encode() + b"\n")
 
 
 def read(file: Path) -> State:

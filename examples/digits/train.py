@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from folder import Damaged, Folder, InUse
+from folder import Damaged, Folder
+from paramsched.errors import FolderInUse
 
 CHECKPOINT_EVERY = 10  # updates: a kill loses at most so many, and they happen again in the same way
 BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
@@ -46,7 +47,7 @@ def main() -> int:
             if not asked.resume:
                 folder.begin()
             return train(asked.plan, folder)
-    except InUse as refusal:
+    except FolderInUse as refusal:
         elsewhere = [*paths[: paths.index("--output") if "--output" in paths else None], "--output", f"{folder.path}-2"]
         print(f"{refusal}.\nTo train beside it:  {command(*elsewhere)}", file=sys.stderr)
         return 2

@@ -49,6 +49,18 @@ class FolderLock:
         """Whether this object holds it."""
         return self._file is not None and not self._file.closed
 
+    @property
+    def holder(self) -> str | None:
+        """The process that has the lock, be it this one; None where nobody has it."""
+        if fcntl is None or not self.path.exists():
+            return None
+        with self.path.open(encoding="utf-8", errors="replace") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # until the file is closed, at once
+            except OSError:
+                return _name_in(file)
+        return None
+
     def take(self) -> None:
         """Take the lock.
 
@@ -63,8 +75,7 @@ class FolderLock:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                file.seek(0)
-                who = file.read(200).strip() or "another process"
+                who = _name_in(file)
                 file.close()
                 raise FolderInUse(str(self.path.parent), who, str(self.path)) from None
             except OSError as error:  # some network disks
@@ -93,3 +104,9 @@ class FolderLock:
             return os.path.samestat(os.fstat(file.fileno()), self.path.stat())
         except FileNotFoundError:
             return False
+
+
+def _name_in(file: IO[str]) -> str:
+    """The process that a lock's file names."""
+    file.seek(0)
+    return file.read(200).strip() or "another process"
