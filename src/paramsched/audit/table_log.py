@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -155,10 +156,11 @@ def _read_table(
                 f"column {name!r} of {path_text(file)}", nearest_name(name, there), "Name one that is there"
             )
     if not wanted:
+        example = f"{fields[0] if fields else 'lr'}={_column_of_numbers(rows)}"
         raise UnreadableLog(
             path_text(file),
             f"no column is called like a field of the plan ({', '.join(fields)}); there are {names_listed(there)}",
-            f"Write --column {fields[0] if fields else 'lr'}=NAME",
+            f"Write --column {shlex.quote(example)}",
         )
     lower = {name.lower(): name for name in reversed(there)}
     counted = time or next((lower[name] for name in TIMES if name in lower), None)
@@ -188,6 +190,14 @@ def _table_column(
         if row.get(name) not in (None, "") and (counted is None or row.get(counted) not in (None, ""))
     ]
     return make_column(str(Field.of(field)), index, kept, file)
+
+
+def _column_of_numbers(rows: list[dict[str, Any]]) -> str:
+    """A column that may be a field's: the first that holds numbers and does not count updates."""
+    for name, value in rows[0].items():
+        if name.lower() not in TIMES and re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?", str(value), re.IGNORECASE):
+            return name
+    return "NAME"
 
 
 def _columns_like_fields(there: list[str], fields: tuple[str, ...]) -> dict[str, str]:

@@ -27,7 +27,9 @@ def _trace_plan(loaded: Loaded, facts: CalendarOptions, bases: tuple[str, ...]) 
     total = plan.resolve(calendar).horizon
     count = 0 if total is None else total.updates * max(len(groups), 1) * len({one.name for one in plan.bindings})
     if count > _MOST_VALUES:
-        raise click.UsageError(f"{count:,} values are too many to draw. Give --at for single ones, or coarser facts.")
+        raise click.UsageError(
+            f"{count:,} values are too many to draw. Give --at 1000 for single ones, or coarser facts."
+        )
     found = trace(plan, groups, calendar)
     return found.with_assumed_bases(pair for pair in found.keys() if pair in assumed)
 

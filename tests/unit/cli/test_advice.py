@@ -1,0 +1,101 @@
+"""What the command line tells one to write is written, as it is printed, and then the command works."""
+
+import json
+import shlex
+
+import pytest
+from click.testing import CliRunner
+
+from paramsched.cli import main
+
+PLAN = 'lr: warmup("5%") >> cosine(to=0.1)\n'
+GROUPS = "lr: 1.0\ngroups:\n  head: {lr: 0.5}\n"
+AUDIT = "audit log.csv --plan plan.yaml --horizon 4"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plan.yaml").write_text(PLAN)
+    (tmp_path / "groups.yaml").write_text(GROUPS)
+    (tmp_path / "log.csv").write_text("step,stage,my rate\n" + "".join(f"{t},warm,{t / 4}\n" for t in range(4)))
+    (tmp_path / "heads.csv").write_text("learning_rate,lr_1\n1,0.5\n")
+    rows = [{"t": t, "optimizer": name, "groups": [{"lr": t / 4}]} for t in range(4) for name in ("disc", "gen")]
+    (tmp_path / "two.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return tmp_path
+
+
+def call(words):
+    return CliRunner().invoke(main, words, prog_name="paramsched")
+
+
+def with_options(line, advice):
+    """A command with the options of an advice, each in place of its own of that name."""
+    command, new = shlex.split(line), shlex.split(advice)
+    for option in [word for word in new if word.startswith("-")]:
+        if option in command:
+            at = command.index(option)
+            del command[at : at + 2]
+    return command + new
+
+
+@pytest.mark.parametrize(
+    ("line", "printed"),
+    [
+        ("show 'warmup(500) >> cosine()'", "--horizon 10000, or --horizon '90 epochs' --steps-per-epoch 500"),
+        ("show 'warmup(500) >> cosine()' --horizon '9 epochs'", "--steps-per-epoch 100"),
+        ("explain 'warmup(\"5 s\") >> cosine()' --horizon 1000", "--seconds-per-step 0.25"),
+        ("check 'warmup(\"5 s\") >> cosine()' --horizon 1000", "--seconds-per-step 0.25"),
+        ("show 'cosine()' --horizon 1e17", "--at 1000"),
+        ("show 'cosine()' --horizon 10 --base lr=x", "--base lr=0.1"),
+        ("convert plan.yaml", "--to yaml, or -o plan.yaml"),
+        ("convert plan.yaml -o plan.txt", "--to yaml"),
+        (AUDIT, "--column 'lr=my rate'"),
+        ("audit two.jsonl --plan plan.yaml --horizon 4", "--optimizer disc"),
+        (
+            "audit heads.csv --plan groups.yaml --horizon 1 --group default --group head --column lr",
+            '--column lr=learning_rate, or --column "lr@head=lr_1"',
+        ),
+    ],
+)
+def test_the_options_that_are_printed_are_what_was_missing(line, printed):
+    refused = call(shlex.split(line))
+
+    assert refused.exit_code == 2
+    assert refused.stderr.rstrip().rstrip(".").partition(printed)[1] == printed
+    for advice in printed.split(", or "):
+        done = call(with_options(line, advice))
+        assert done.exit_code == (1 if line.startswith("audit") and "Error" not in done.stderr else 0), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong", "printed"),
+    [
+        ("shwo 'cosine()' --horizon 9", "shwo", 'Did you mean "show"?'),
+        ("show plan.yaml --horizon 9 --format yml", "yml", 'did you mean "yaml"?'),
+        ("convert plan.yaml --to tml", "tml", 'did you mean "toml"?'),
+        ("show plan.yaml --horizon 9 --base l=0.1", "l=0.1", 'did you mean "lr"?'),
+        ("show groups.yaml --horizon 9 --base lr@haed=0.1", "haed", 'did you mean "head"?'),
+        ("audit log.csv --plan plan.yaml --horizon 4 --column 'lr=my rat'", "my rat", 'nearest: "my rate"'),
+    ],
+)
+def test_a_name_that_is_offered_in_place_of_a_wrong_one_is_right(line, wrong, printed):
+    refused = call(shlex.split(line))
+
+    assert refused.exit_code == 2
+    assert printed in refused.stderr
+    offered = printed.split('"')[1]
+    right = wrong.replace("l=", f"{offered}=") if "=" in wrong else offered
+    assert call(shlex.split(line.replace(wrong, right))).exit_code in (0, 1)
+
+
+def test_every_kind_of_picture_that_is_named_is_drawn(folder):
+    pytest.importorskip("matplotlib")
+    said = call(["plot", "plan.yaml", "--horizon", "9", "-o", "plan.gif"]).stderr
+
+    suffixes = said.rpartition("Write one of ")[2].strip().split(", ")
+
+    assert len(suffixes) == 4
+    for suffix in suffixes:
+        assert call(["plot", "plan.yaml", "--horizon", "9", "-o", f"plan{suffix}"]).exit_code == 0
+        assert (folder / f"plan{suffix}").stat().st_size > 1000

@@ -1,0 +1,76 @@
+"""What every renderer is told: one legend, and notes that know whether they tell of a difference."""
+
+import re
+
+import numpy as np
+import pytest
+
+import paramsched as ps
+import paramsched.show as show
+
+
+def panel_of(trace, **compared):
+    (panel,) = show.picture(trace, **compared).panels
+    return panel
+
+
+def entries(panel):
+    return [(entry.label, entry.levels, entry.schedule) for entry in panel.legend]
+
+
+def test_a_schedule_that_all_groups_share_stands_in_the_heading_and_not_in_the_legend():
+    shared = {("lr", "body"): "linear()", ("lr", "head"): "linear()"}
+    trace = show.curves_from_values({("lr", "body"): [2, 1, 0], ("lr", "head"): [4, 2, 0]}, lines=shared)
+
+    panel = panel_of(trace)
+
+    assert panel.heading == "linear()"
+    assert entries(panel) == [("group body", "2 → 0", None), ("group head", "4 → 0", None)]
+
+
+def test_schedules_that_differ_stand_in_the_legend_and_not_in_the_heading():
+    own = {("lr", "body"): "linear()", ("lr", "head"): "linear(2, 0)"}
+    trace = show.curves_from_values({("lr", "body"): [2, 1, 0], ("lr", "head"): [4, 2, 0]}, lines=own)
+
+    panel = panel_of(trace)
+
+    assert panel.heading == ""
+    assert [schedule for *_, schedule in entries(panel)] == ["linear()", "linear(2, 0)"]
+
+
+def test_a_log_and_another_plan_have_entries_that_say_whose_they_are():
+    trace = show.curves_from_values({("lr", 0): [2, 1, 0]}, lines={("lr", 0): "linear()"})
+    other = show.curves_from_values({("lr", 0): [2, 2, 0]}, lines={("lr", 0): "step(2)"})
+
+    panel = panel_of(trace, log={("lr", 0): ([0, 1], [2, 1])}, other=other)
+
+    assert entries(panel) == [
+        ("group 0", "2 → 0", None),
+        ("used group 0", "2 → 1", None),
+        ("other plan group 0", "2 → 0", "step(2)"),
+    ]
+    assert [entry.curve.kind for entry in panel.plan_legend] == ["plan", "other"]
+
+
+def test_notes_know_which_of_them_tell_of_a_difference():
+    trace = show.curves_from_values({("lr", 0): [2, np.inf, 0]})
+    other = show.curves_from_values({("lr", 0): [2, 1, 0], ("lr", 1): [1, 1, 1]})
+
+    panel = panel_of(trace, log={("lr", 0): ([0], [2])}, other=other)
+
+    assert [(note.text, note.differs) for note in panel.notes] == [
+        ("used as planned at 1 of 1 updates", False),
+        ("the plans differ at 1 of 3 updates: 1", True),
+        ("only in the second plan: group 1", True),
+        ("infinite values are drawn at the edge", False),
+    ]
+
+
+@pytest.mark.parametrize("draw", [show.html, show.svg, lambda *a, **k: show.text(*a, color=True, **k)])
+def test_a_group_with_a_name_like_a_difference_is_not_drawn_as_one(draw):
+    groups = [{"name": "differently", "lr": 0.1}, {"name": "only in", "lr": 0.2}]
+    trace = ps.trace(ps.Plan(lr="linear()"), groups, ps.Calendar(total=10))
+
+    drawn = draw(trace, log={("lr", "only in"): ([0], [9.0])})
+
+    assert len(re.findall(r'class="legend bad"|<text class="ps-differs" x="0"|38;5;160m(?:used|group)', drawn)) == 1
