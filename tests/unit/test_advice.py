@@ -92,6 +92,21 @@ def test_a_curve_that_needs_an_argument_is_told_with_one_that_it_takes(name):
         assert ps.parse(f"anneal(curve={written}, over=5)")
 
 
+@pytest.mark.parametrize("slip", ["cosin", "exponentia", "powr", "curves.tahn", "lineer", "nothing_like_it"])
+def test_a_slip_in_a_curves_name_is_told_what_can_be_written_there(slip):
+    yaml = "lr: {{anneal: {{curve: {}, over: 5}}}}\nhorizon: 5\n"
+    places = {
+        "anneal(curve={}, over=5)": ps.parse,
+        "anneal(1, 0, 5, {})": ps.parse,
+        yaml: lambda text: config.loads(text, format="yaml"),
+    }
+    for form, read in places.items():
+        with pytest.raises((InvalidArgument, ConfigError)) as refusal:
+            read(form.format(slip))
+        told = refusal.value.faults[0] if isinstance(refusal.value, ConfigError) else refusal.value
+        assert read(form.format(told.instead.removeprefix("Write ")))
+
+
 def test_a_shape_names_its_own_arguments():
     with pytest.raises(InvalidArgument, match=r"^inverse_sqrt\(timescale"):
         ps.inverse_sqrt(0)

@@ -1,10 +1,9 @@
 """The registry: every function that builds a schedule or a rule, by the name it has in text, configs and commands."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
-from paramsched._calls import explain_wrong_calls
-from paramsched.errors import InvalidArgument
+from paramsched._builders import Builder, built_class, register_builder
 
 SHAPES: dict[str, Callable[..., Any]] = {}
 """Every function that builds a schedule, by the name it has in text, configs and the command line.
@@ -16,12 +15,12 @@ RULES: dict[str, Callable[..., Any]] = {}
 """The functions of `rules`, by name."""
 
 BUILDER_OF_CLASS: dict[type, tuple[str, Callable[..., Any]]] = {}
+"""For each class the function that builds its values, and the name of it in text."""
+
 _OPERATORS: dict[str, Callable[..., Any]] = {}
 
-_Builder = TypeVar("_Builder", bound=Callable[..., Any])
 
-
-def shape(builder: _Builder) -> _Builder:
+def shape(builder: Builder) -> Builder:
     """Register a function that builds a schedule under its own name.
 
     Its parameters say what text, configs, the command line and the laws may give it, so they are annotated with
@@ -30,18 +29,18 @@ def shape(builder: _Builder) -> _Builder:
     Raises:
         InvalidArgument: the name is taken, or the return annotation is missing.
     """
-    return _register(SHAPES, builder, prefix="")
+    return _keep_class(register_builder(SHAPES, builder, kind="shape", prefix=""), "")
 
 
-def rule(builder: _Builder) -> _Builder:
+def rule(builder: Builder) -> Builder:
     """Register a function of `rules`."""
-    return _register(RULES, builder, prefix="rules.")
+    return _keep_class(register_builder(RULES, builder, kind="shape", prefix="rules."), "rules.")
 
 
-def operator_builder(name: str) -> Callable[[_Builder], _Builder]:
+def operator_builder(name: str) -> Callable[[Builder], Builder]:
     """Register what an operator does: the combinators stand above the base class that has the operators."""
 
-    def keep(function: _Builder) -> _Builder:
+    def keep(function: Builder) -> Builder:
         _OPERATORS[name] = function
         return function
 
@@ -63,16 +62,7 @@ def builder_name(value: Any) -> str:
     return BUILDER_OF_CLASS[type(value)][0] if type(value) in BUILDER_OF_CLASS else type(value).__name__
 
 
-def _register(table: dict[str, Callable[..., Any]], builder: _Builder, prefix: str) -> _Builder:
-    name = builder.__name__
-    if name in table:
-        raise InvalidArgument(f"shape {name!r}", "the name is taken", "Choose another name")
-    made = builder.__annotations__.get("return")  # not by `inspect.signature`, which takes as long as the rest
-    if not isinstance(made, type):
-        raise InvalidArgument(
-            f"shape {name!r}", "its return annotation is missing", f"Write def {name}(…) -> Schedule:"
-        )
-    known = explain_wrong_calls(builder, prefix)
-    table[name] = known
-    BUILDER_OF_CLASS.setdefault(made, (prefix + name, known))
-    return known
+def _keep_class(builder: Builder, prefix: str) -> Builder:
+    """Let values of the class that a function builds be written as calls of it; of two functions, the first."""
+    BUILDER_OF_CLASS.setdefault(built_class(builder), (prefix + builder.__name__, builder))
+    return builder

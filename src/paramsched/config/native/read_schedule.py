@@ -26,7 +26,7 @@ from paramsched.config.native.plain_values import MISSING, is_of_type, type_aske
 from paramsched.config.schedule_text import read_expression, read_schedule_line
 from paramsched.config.shape_names import ShapeNames
 from paramsched.config.value_words import short_json, type_in_words
-from paramsched.curves import CONSTANTS, FAMILIES, Curve, curve_of
+from paramsched.curves import CONSTANTS, FAMILIES, Curve, curve_of, unknown_curve
 from paramsched.errors import InvalidArgument
 from paramsched.feedback.base import Guided, MetricRule
 from paramsched.near_names import did_you_mean
@@ -316,8 +316,8 @@ class ScheduleReader:
         return self.note_fault(path, f"{short_json(value)} is {type_in_words(value)}, {wanted}", instead)
 
     def note_unknown_curve(self, name: str, path: str) -> Any:
-        """Tell that no curve has this name."""
-        return self.note_fault(path, f'"{name[:60]}" is no curve; {did_you_mean(name, [*CONSTANTS, *FAMILIES])}')
+        """Tell that no curve has this name, and write the nearest one."""
+        return self.note_fault(path, *unknown_curve(name[:60]))
 
     def note_no_choice(self, value: Any, allowed: list[Any], path: str) -> Any:
         """Tell that a value is none of the few that may be given."""

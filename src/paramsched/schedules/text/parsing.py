@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from inspect import signature
 from typing import Any, final, get_args
 
-from paramsched._calls import build_from_call, example_call
-from paramsched._lookalikes import lookalike, straightened
+from paramsched._calls import build_from_call
 from paramsched._number_checks import finite_number
-from paramsched.curves import CONSTANTS, FAMILIES, Curve, CurveLike, curve_of
-from paramsched.errors import InvalidArgument, ParseError, nearest, shown
+from paramsched.curves import Curve, CurveLike, curve_of
+from paramsched.errors import InvalidArgument, ParseError, shown
 from paramsched.schedules.base import Schedule, schedule_of
 from paramsched.schedules.levels import Absolute, Level, absolute, level_of
-from paramsched.schedules.registry import RULES, SHAPES, combine_operands
+from paramsched.schedules.registry import SHAPES, combine_operands
+from paramsched.schedules.text.names import WHAT_A_LINE_HAS, NameFault, called_builder, value_of_name
 from paramsched.schedules.text.tokens import Token, not_an_expression, shortened_text, tokens_of
 from paramsched.time import Duration, DurationLike
 
@@ -199,14 +199,16 @@ class _Reader:
                 else:
                     name, here, ahead = self._dotted(here, ahead, words)
                     if ahead.value == "(" and ahead.kind == "sign":
-                        known = self._builder(name, here)
+                        known = self._meaning(frame, name, here, called_builder)
                         stack.append(_Open("call", here.begin, ahead.begin, name, known))
                         if known is _BROKEN:
                             stack[-1].fault = self.faults[-1]
                         depth += 1
                         ahead = None
                     else:
-                        frame.values.append(_Part(self._named_value(name, here, frame), here.begin, here.end))
+                        frame.values.append(
+                            _Part(self._meaning(frame, name, here, value_of_name), here.begin, here.end)
+                        )
                         wanted = False
             elif wanted and here.value in ("(", "["):
                 stack.append(_Open("group" if here.value == "(" else "list", here.begin, here.begin))
@@ -241,56 +243,12 @@ class _Reader:
             name, end, ahead = f"{name}.{word.value}", word.end, next(words)
         return name, Token("name", name, here.begin, end), ahead
 
-    def _builder(self, name: str, here: Token) -> Any:
-        """What is called by a name."""
-        space, _, last = name.rpartition(".")
-        if space == "curves":
-            return FAMILIES.get(last) or self._fault(here, self._no_curve(last, called=True))
-        if space == "rules":
-            return RULES.get(last) or self._fault(here, f"{last!r} is no rule; {nearest(last, RULES)}")
-        if space:
-            return self._fault(here, f"{space}.… is not part of a schedule's text", _without(space, last, self.names))
-        return self.names.get(name) or self._unknown(name, here)
-
-    def _named_value(self, name: str, here: Token, frame: _Open) -> Any:
-        """What a name says that is not called."""
-        space, _, last = name.rpartition(".")
-        if name in ("True", "False", "None"):
-            return {"True": True, "False": False, "None": None}[name]
-        if space == "curves":
-            if last in CONSTANTS:
-                return CONSTANTS[last]
-            return self._fault(here, self._no_curve(last, called=False), _as_curve(last))
-        if space == "rules" and last in RULES:
-            return self._fault(here, f"{name} is not called", f"Write {name}(…)")
-        if space:
-            return self._fault(here, f"{space}.… is not part of a schedule's text", _without(space, last, self.names))
-        if name in _KEYWORDS:
+    def _meaning(self, frame: _Open, name: str, here: Token, meaning: Callable[..., Any]) -> Any:
+        """What a name means here; what is wrong with it is kept as a fault."""
+        if name in _KEYWORDS and meaning is value_of_name:
             raise self._not_part(here)
-        if name in self.names:
-            if frame.keyword is not None and frame.keyword.value == "curve" and _as_curve(name):
-                return self._fault(here, f"{name} is a schedule; the curve has a prefix", _as_curve(name))
-            return self._fault(here, f"{name} is not called", f"Write {name}(…)")
-        if frame.keyword is not None and frame.keyword.value == "curve":
-            found = f'"{name}" is no curve; {nearest(name, [*CONSTANTS, *FAMILIES])}'
-            return self._fault(
-                here, f"{name} is written with its prefix" if _as_curve(name) else found, _as_curve(name)
-            )
-        return self._unknown(name, here)
-
-    def _unknown(self, name: str, here: Token) -> Any:
-        if (other := lookalike(name)) is not None and (meant := straightened(name)) in self.names:
-            return self._fault(here, f'"{name}" is no schedule: {other[1]}', f"Write {meant}")
-        if instead := _as_curve(name):
-            return self._fault(here, f'"{name}" is no schedule, but a curve', instead)
-        return self._fault(here, f'"{name}" is no schedule; {nearest(name, self.names)}')
-
-    def _no_curve(self, name: str, *, called: bool) -> str:
-        if called and name in CONSTANTS:
-            return f"curves.{name} takes no argument, and is not called"
-        if not called and name in FAMILIES:
-            return f"{name!r} is no curve without its arguments"
-        return f"{name!r} is no curve; {nearest(name, [*CONSTANTS, *FAMILIES])}"
+        found = meaning(name, self.names, curve_wanted=lambda: _wants_curve(frame))
+        return self._fault(here, found.found, found.instead) if isinstance(found, NameFault) else found
 
     def _closed(self, stack: list[_Open], here: Token, *, wanted: bool) -> tuple[_Part, int]:
         """The value of a bracket that ends here, and how many signs were applied in it."""
@@ -496,9 +454,9 @@ class _Reader:
     def _not_part(self, here: Token) -> ParseError:
         word = self.text[here.begin : here.end]
         asked = f'"{shortened_text(self.text)}" at character {here.begin + 1}'
-        return ParseError(
-            asked, f"{word} is not part of a schedule's text", "Write calls, numbers, text, lists, >>, *, + and -"
-        ).locate(self.text, here.begin, here.end)
+        return ParseError(asked, f"{word} is not part of a schedule's text", WHAT_A_LINE_HAS).locate(
+            self.text, here.begin, here.end
+        )
 
     def _fault(self, place: Token | _Part, found: str, instead: str = "") -> Any:
         """Keep a fault and go on with a broken value."""
@@ -518,19 +476,16 @@ def _no_schedule(text: str, value: object) -> ParseError:
     return ParseError(f'"{shortened_text(text)}"', f"{shown(value)} is no schedule and no number", instead)
 
 
-def _without(space: str, last: str, names: Mapping[str, Callable[..., Any]]) -> str:
-    """What to write where a name stands behind a module's: `ps.cosine(…)`."""
-    for name in (f"{space.rpartition('.')[2]}.{last}", last):
-        if name in names or name.startswith(("curves.", "rules.")):
-            return f"Write {name}"
-    return "Write calls, numbers, text, lists, >>, *, + and -"
-
-
-def _as_curve(name: str) -> str:
-    """What to write for a name that is a curve's."""
-    if name in CONSTANTS:
-        return f"Write curves.{name}"
-    return f"Write {example_call(FAMILIES[name], f'curves.{name}')}" if name in FAMILIES else ""
+def _wants_curve(frame: _Open) -> bool:
+    """Whether the argument that is read now is a curve, by the signature of the function that is called."""
+    if frame.kind != "call" or frame.builder is _BROKEN:
+        return False
+    parameters = [*signature(frame.builder).parameters.values()]
+    if frame.keyword is not None:
+        parameters = [one for one in parameters if one.name == frame.keyword.value]
+    else:
+        parameters = parameters[len(frame.items) : len(frame.items) + 1]
+    return any(one.annotation == CurveLike or one.name == "curve" for one in parameters)
 
 
 def _culprit(builder: Callable[..., Any], positional: list[Any], named: Mapping[str, Any]) -> int | str | None:

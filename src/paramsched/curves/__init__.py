@@ -1,0 +1,59 @@
+"""Curves: how to go from 0 to 1.
+
+A curve is a frozen value; `curve(u)` is defined for `u` in [0, 1], with `curve(0) = 0` and `curve(1) = 1`. A schedule
+walks from one level to another along a curve; the same curve serves a warmup (upwards) and a decay (downwards, where
+the value is `1 - curve(u)`). Written with the prefix, in code and in text: `curves.cosine`, `curves.power(2)`.
+
+Every module of this package is imported, so that a file with a `@curve` in it is enough to add one.
+"""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from paramsched.curves.base import Curve as Curve
+from paramsched.curves.cosines import Cosine as Cosine
+from paramsched.curves.cosines import CosineKDecay as CosineKDecay
+from paramsched.curves.cosines import CosinePower as CosinePower
+from paramsched.curves.cosines import CosineTruncated as CosineTruncated
+from paramsched.curves.cosines import CosineWave as CosineWave
+from paramsched.curves.cosines import HalfCosine as HalfCosine
+from paramsched.curves.cosines import cosine as cosine
+from paramsched.curves.cosines import cosine_k_decay as cosine_k_decay
+from paramsched.curves.cosines import cosine_power as cosine_power
+from paramsched.curves.cosines import cosine_truncated as cosine_truncated
+from paramsched.curves.cosines import cosine_wave as cosine_wave
+from paramsched.curves.cosines import half_cosine as half_cosine
+from paramsched.curves.custom import CurveLike as CurveLike
+from paramsched.curves.custom import Custom as Custom
+from paramsched.curves.custom import curve_of as curve_of
+from paramsched.curves.custom import register as register
+from paramsched.curves.exponentials import Exponential as Exponential
+from paramsched.curves.exponentials import Log as Log
+from paramsched.curves.exponentials import Sigmoid as Sigmoid
+from paramsched.curves.exponentials import Tanh as Tanh
+from paramsched.curves.exponentials import exponential as exponential
+from paramsched.curves.exponentials import log as log
+from paramsched.curves.exponentials import sigmoid as sigmoid
+from paramsched.curves.exponentials import tanh as tanh
+from paramsched.curves.powers import Linear as Linear
+from paramsched.curves.powers import OneMinusSqrt as OneMinusSqrt
+from paramsched.curves.powers import Polynomial as Polynomial
+from paramsched.curves.powers import PolynomialKDecay as PolynomialKDecay
+from paramsched.curves.powers import Power as Power
+from paramsched.curves.powers import linear as linear
+from paramsched.curves.powers import one_minus_sqrt as one_minus_sqrt
+from paramsched.curves.powers import polynomial as polynomial
+from paramsched.curves.powers import polynomial_k_decay as polynomial_k_decay
+from paramsched.curves.powers import power as power
+from paramsched.curves.ratios import InverseProportional as InverseProportional
+from paramsched.curves.ratios import Rex as Rex
+from paramsched.curves.ratios import inverse_proportional as inverse_proportional
+from paramsched.curves.ratios import rex as rex
+from paramsched.curves.registry import CONSTANTS as CONSTANTS
+from paramsched.curves.registry import FAMILIES as FAMILIES
+from paramsched.curves.registry import curve as curve
+from paramsched.curves.registry import curve_text as curve_text
+from paramsched.curves.registry import unknown_curve as unknown_curve
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")

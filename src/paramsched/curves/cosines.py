@@ -1,0 +1,197 @@
+"""Pieces and powers of a cosine wave."""
+
+import math
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from paramsched._arrays import Array, Arrays
+from paramsched.curves.base import Curve
+from paramsched.curves.parameters import positive_parameter
+from paramsched.curves.registry import constant_curve, curve
+from paramsched.errors import InvalidArgument
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Cosine(Curve):
+    """curve(u) = (1 - cos(pi u)) / 2: half a wave. Source: SGDR, Loshchilov & Hutter 2017 (1608.03983).
+
+    Computed as sin(pi u / 2) ** 2, which keeps its digits where the wave is flat.
+
+    >>> round(curves.cosine(0.5), 12)
+    0.5
+    """
+
+    _needs = ("u", "rest")
+    _within = True
+
+    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
+        if xp.concrete:  # in place: new arrays would take a third of the time of a long curve
+            np.multiply(u, math.pi / 2, out=u)
+            np.sin(u, out=u)
+            return np.multiply(u, u, out=u)
+        s = xp.xp.sin(u * (math.pi / 2))
+        return s * s
+
+    def _fall(self, u: Array, rest: Array, xp: Arrays) -> Array:
+        return self._rise(rest, u, xp)
+
+
+cosine = constant_curve("cosine", Cosine())
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class HalfCosine(Curve):
+    """curve(u) = sin(pi u / 2): the second half of a cosine descent. Source: OLMo-core HalfCosWithWarmup.
+
+    >>> round(curves.half_cosine(0.5), 6)
+    0.707107
+    """
+
+    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
+        return xp.xp.sin(u * (math.pi / 2))
+
+
+half_cosine = constant_curve("half_cosine", HalfCosine())
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class CosinePower(Curve):
+    """curve(u) = 1 - ((1 + cos(pi u)) / 2) ** exponent. Source: optax cosine_decay_schedule(exponent).
+
+    >>> round(curves.cosine_power(2)(0.5), 12)
+    0.75
+    """
+
+    exponent: float
+
+    def __post_init__(self) -> None:
+        positive_parameter(self, "exponent", 2.0)
+
+    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
+        return 1.0 - self._fall(u, rest, xp)
+
+    def _fall(self, u: Array, rest: Array, xp: Arrays) -> Array:
+        return cosine._fall(u, rest, xp) ** self.exponent
+
+
+@curve
+def cosine_power(exponent: float) -> CosinePower:
+    """`1 - ((1 + cos(pi u)) / 2) ** exponent`.
+
+    >>> curves.cosine_power(2)
+    curves.cosine_power(2.0)
+    """
+    return CosinePower(exponent)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class CosineKDecay(Curve):
+    """curve(u) = (1 - cos(pi u ** k)) / 2: k above 1 stays high longer. Source: k-decay (2004.05909); timm cosine.
+
+    >>> round(curves.cosine_k_decay(2)(0.5), 6)
+    0.146447
+    """
+
+    k: float
+
+    def __post_init__(self) -> None:
+        positive_parameter(self, "k", 2.0)
+
+    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
+        return cosine._rise(u**self.k, 1.0 - u**self.k, xp)
+
+    def _fall(self, u: Array, rest: Array, xp: Arrays) -> Array:
+        return cosine._fall(u**self.k, 1.0 - u**self.k, xp)
+
+
+@curve
+def cosine_k_decay(k: float) -> CosineKDecay:
+    """`(1 - cos(pi u ** k)) / 2`.
+
+    >>> curves.cosine_k_decay(2)
+    curves.cosine_k_decay(2.0)
+    """
+    return CosineKDecay(k)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class CosineTruncated(Curve):
+    """curve(u) = (1 - cos(pi share u)) / (1 - cos(pi share)): a cosine cut before its floor.
+
+    Source: I-JEPA (2301.08243), `ipe_scale` 1.25 is share 0.8.
+
+    Args:
+        share: how much of the half wave is used, above 0 and at most 1.
+
+    >>> round(curves.cosine_truncated(0.8)(0.5), 6)
+    0.381966
+    """
+
+    share: float
+
+    def __post_init__(self) -> None:
+        positive_parameter(self, "share", 0.8)
+        if self.share > 1:
+            raise InvalidArgument(
+                f"curves.cosine_truncated({self.share})", "a share is at most 1", "Write curves.cosine"
+            )
+
+    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
+        s = xp.xp.sin(u * (math.pi / 2 * self.share)) / math.sin(math.pi / 2 * self.share)
+        return s * s  # of the ratio, not a ratio of squares, which a small share makes vanish
+
+
+@curve
+def cosine_truncated(share: float) -> CosineTruncated:
+    """`(1 - cos(pi share u)) / (1 - cos(pi share))`.
+
+    >>> curves.cosine_truncated(0.8)
+    curves.cosine_truncated(0.8)
+    """
+    return CosineTruncated(share)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class CosineWave(Curve):
+    """curve(u) = (1 - cos(2 pi cycles u)) / 2: whole waves and a half. Source: Hugging Face cosine(num_cycles).
+
+    Args:
+        cycles: 0.5, 1.5, 2.5, …; it goes up and down that often and ends at 1.
+
+    >>> curves.cosine_wave(1.5).monotone, round(curves.cosine_wave(1.5)(0.5), 12)
+    (False, 0.5)
+    """
+
+    cycles: float
+
+    def __post_init__(self) -> None:
+        positive_parameter(self, "cycles", 1.5)
+        if self.cycles % 1 != 0.5:
+            raise InvalidArgument(
+                f"curves.cosine_wave({self.cycles})", "it would not end at 1", "Write curves.cosine_wave(1.5)"
+            )
+
+    @property
+    def monotone(self) -> bool:
+        return self.cycles == 0.5
+
+    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
+        return cosine._rise(u * (2 * self.cycles), rest, xp)
+
+
+@curve
+def cosine_wave(cycles: float) -> CosineWave:
+    """`(1 - cos(2 pi cycles u)) / 2`.
+
+    >>> curves.cosine_wave(1.5)
+    curves.cosine_wave(1.5)
+    """
+    return CosineWave(cycles)

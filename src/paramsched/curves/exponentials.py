@@ -1,0 +1,142 @@
+"""Exponentials, and what is made of them: a logarithm, a logistic function, a hyperbolic tangent."""
+
+import math
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from paramsched._arrays import Array, Arrays
+from paramsched.curves.base import Curve
+from paramsched.curves.parameters import finite_parameter, positive_parameter
+from paramsched.curves.registry import constant_curve, curve
+from paramsched.errors import InvalidArgument
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Exponential(Curve):
+    """curve(u) = (1 - ratio ** u) / (1 - ratio): from 1 to `ratio` along it the value is ratio ** u.
+
+    Source: fvcore Exponential (with `to=ratio`); timm and Megatron "exp" (with `to=0`).
+
+    Args:
+        ratio: last value over first, above 0 and not 1.
+
+    >>> round(curves.exponential(0.01)(0.5), 4)
+    0.9091
+    """
+
+    ratio: float
+
+    def __post_init__(self) -> None:
+        positive_parameter(self, "ratio", 0.1)
+        if self.ratio == 1:
+            raise InvalidArgument(
+                "curves.exponential(1.0)", "a ratio of 1 goes nowhere", "Write curves.exponential(0.1)"
+            )
+
+    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
+        rate = math.log(self.ratio)
+        return xp.xp.expm1(u * rate) / math.expm1(rate)
+
+
+@curve
+def exponential(ratio: float) -> Exponential:
+    """`(1 - ratio ** u) / (1 - ratio)`.
+
+    >>> curves.exponential(0.1)
+    curves.exponential(0.1)
+    """
+    return Exponential(ratio)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Tanh(Curve):
+    """curve(u) = (tanh(lower + (upper - lower) u) - tanh(lower)) / (tanh(upper) - tanh(lower)).
+
+    Source: HTD, Hsueh et al. 2019 (1806.01593), scaled so that the ends are exact.
+
+    >>> round(curves.tanh(-7.0, 3.0)(0.7), 4)
+    0.5012
+    """
+
+    lower: float
+    upper: float
+
+    def __post_init__(self) -> None:
+        for name in ("lower", "upper"):
+            finite_parameter(self, name, -7.0 if name == "lower" else 3.0)
+        if not self.lower < self.upper:
+            raise InvalidArgument(
+                f"curves.tanh({self.lower}, {self.upper})", "lower is not below upper", "Write curves.tanh(-7.0, 3.0)"
+            )
+        low, high = np.tanh([self.lower, self.upper])
+        if high - low < 1e-6 or self.upper - self.lower > 1e6:
+            raise InvalidArgument(
+                f"curves.tanh({self.lower}, {self.upper})", "it is flat there", "Write curves.tanh(-7.0, 3.0)"
+            )
+
+    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
+        low, high = np.tanh([self.lower, self.upper]).tolist()  # as the values between are computed
+        return (xp.xp.tanh(self.lower + (self.upper - self.lower) * u) - low) / (high - low)
+
+
+@curve
+def tanh(lower: float = -7.0, upper: float = 3.0) -> Tanh:
+    """A piece of the hyperbolic tangent, scaled to [0, 1].
+
+    >>> curves.tanh(-7.0, 3.0)
+    curves.tanh(-7.0, 3.0)
+    """
+    return Tanh(lower, upper)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Sigmoid(Curve):
+    """curve(u) = the logistic function of steepness (u - 1/2), scaled to exact ends.
+
+    Source: Bowman et al. 2016 (1511.06349).
+
+    >>> curves.sigmoid(12.0)(0.5)
+    0.5
+    """
+
+    steepness: float
+
+    def __post_init__(self) -> None:
+        positive_parameter(self, "steepness", 12.0)
+        if self.steepness < 1e-6:
+            raise InvalidArgument(f"curves.sigmoid({self.steepness})", "it is a straight line", "Write curves.linear")
+
+    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
+        # logistic(x) = (1 + tanh(x / 2)) / 2, and the scaling to exact ends leaves this of it:
+        return 0.5 + 0.5 * xp.xp.tanh(self.steepness / 2 * (u - 0.5)) / math.tanh(self.steepness / 4)
+
+
+@curve
+def sigmoid(steepness: float = 12.0) -> Sigmoid:
+    """A piece of the logistic function, scaled to [0, 1].
+
+    >>> curves.sigmoid(12.0)
+    curves.sigmoid(12.0)
+    """
+    return Sigmoid(steepness)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Log(Curve):
+    """curve(u) = ln(1 + (e - 1) u): steep first, then flat.
+
+    >>> round(curves.log(0.5), 6)
+    0.620115
+    """
+
+    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
+        return xp.xp.log1p((math.e - 1) * u)
+
+
+log = constant_curve("log", Log())

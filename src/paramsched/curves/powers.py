@@ -1,0 +1,147 @@
+"""Powers of the progress: a straight line, roots, and what descends as a power."""
+
+from dataclasses import dataclass
+from typing import final
+
+from paramsched._arrays import Array, Arrays
+from paramsched.curves.base import Curve
+from paramsched.curves.parameters import positive_parameter
+from paramsched.curves.registry import constant_curve, curve
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Linear(Curve):
+    """curve(u) = u.
+
+    >>> curves.linear(0.25)
+    0.25
+    """
+
+    _needs = ("u", "rest")
+    _within = True
+
+    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
+        return u
+
+    def _fall(self, u: Array, rest: Array, xp: Arrays) -> Array:
+        return rest
+
+
+linear = constant_curve("linear", Linear())
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Power(Curve):
+    """curve(u) = u ** exponent.
+
+    Args:
+        exponent: above 0.
+
+    >>> curves.power(2)(0.5)
+    0.25
+    """
+
+    exponent: float
+
+    def __post_init__(self) -> None:
+        positive_parameter(self, "exponent", 2.0)
+
+    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
+        return u**self.exponent
+
+
+@curve
+def power(exponent: float) -> Power:
+    """`u ** exponent`.
+
+    >>> curves.power(2)
+    curves.power(2.0)
+    """
+    return Power(exponent)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Polynomial(Curve):
+    """curve(u) = 1 - (1 - u) ** exponent: a descent along it is (1 - u) ** exponent.
+
+    Source: Liu et al. 2015 (1506.04579).
+
+    Args:
+        exponent: above 0; 0.9 in DeepLab.
+
+    >>> curves.polynomial(2)(0.5)
+    0.75
+    """
+
+    exponent: float
+
+    def __post_init__(self) -> None:
+        positive_parameter(self, "exponent", 0.9)
+
+    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
+        return 1.0 - self._fall(u, rest, xp)
+
+    def _fall(self, u: Array, rest: Array, xp: Arrays) -> Array:
+        return rest**self.exponent
+
+
+@curve
+def polynomial(exponent: float) -> Polynomial:
+    """`1 - (1 - u) ** exponent`.
+
+    >>> curves.polynomial(0.9)
+    curves.polynomial(0.9)
+    """
+    return Polynomial(exponent)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class PolynomialKDecay(Curve):
+    """curve(u) = 1 - (1 - u ** k) ** exponent: k above 1 stays high longer. Source: k-decay (2004.05909); timm poly.
+
+    >>> curves.polynomial_k_decay(1.0, 2.0)(0.5)
+    0.25
+    """
+
+    exponent: float
+    k: float
+
+    def __post_init__(self) -> None:
+        positive_parameter(self, "exponent", 1.0)
+        positive_parameter(self, "k", 2.0)
+
+    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
+        return 1.0 - self._fall(u, rest, xp)
+
+    def _fall(self, u: Array, rest: Array, xp: Arrays) -> Array:
+        return (1.0 - u**self.k) ** self.exponent
+
+
+@curve
+def polynomial_k_decay(exponent: float = 1.0, k: float = 1.0) -> PolynomialKDecay:
+    """`1 - (1 - u ** k) ** exponent`.
+
+    >>> curves.polynomial_k_decay(1.0, 2.0)
+    curves.polynomial_k_decay(1.0, 2.0)
+    """
+    return PolynomialKDecay(exponent, k)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class OneMinusSqrt(Curve):
+    """curve(u) = sqrt(u): a descent along it is 1 - sqrt(u). Source: Haegele et al. 2024 (2405.18392), "1-sqrt".
+
+    >>> curves.one_minus_sqrt(0.25)
+    0.5
+    """
+
+    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
+        return xp.xp.sqrt(u)
+
+
+one_minus_sqrt = constant_curve("one_minus_sqrt", OneMinusSqrt())
