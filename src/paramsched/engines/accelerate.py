@@ -7,8 +7,8 @@ something does, however often.
 
 from typing import Any
 
-from paramsched.engines._engine_facts import EngineFacts, PlanOptions, batch_size_of, length_of
-from paramsched.engines._reporting import values_by_column
+from paramsched.engines.engine_facts import EngineFacts, PlanOptions, batch_size_of, length_of
+from paramsched.engines.reporting import values_by_column
 from paramsched.errors import InvalidArgument
 from paramsched.plan import Plan
 from paramsched.scheduler.on_change import OnChange

@@ -7,8 +7,8 @@ an evaluator, and stands in a `Checkpoint`'s `to_save` like any other object. To
 
 from typing import Any
 
-from paramsched.engines._engine_facts import EngineFacts, PlanOptions, batch_size_of
-from paramsched.engines._reporting import MetricRelay
+from paramsched.engines.engine_facts import EngineFacts, PlanOptions, batch_size_of
+from paramsched.engines.reporting import MetricRelay
 from paramsched.errors import MissingDependency
 from paramsched.plan import Plan
 from paramsched.scheduler.on_change import OnChange

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from paramsched.engines._engine_facts import EngineFacts, PlanOptions, batch_size_of, log
 from paramsched.engines._peer_classes import classes_on_demand, make_class
-from paramsched.engines._reporting import MetricRelay, values_by_column
+from paramsched.engines.engine_facts import EngineFacts, PlanOptions, batch_size_of, log
+from paramsched.engines.reporting import MetricRelay, values_by_column
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.plan import Plan
 from paramsched.scheduler.on_change import OnChange
@@ -154,7 +154,7 @@ def _finetuning_classes() -> tuple[type[Any], ...]:
     return tuple(module.BaseFinetuning for module in known if module is not None)
 
 
-def _make_plan_callback() -> type[Any]:
+def _make_lightning_callback() -> type[Any]:
     """`PlanCallback`, with Lightning's own Callback as its base."""
     try:
         from lightning.pytorch import Callback
@@ -169,4 +169,4 @@ def _make_plan_callback() -> type[Any]:
 if TYPE_CHECKING:
     PlanCallback = _LightningPlan
 else:
-    __getattr__ = classes_on_demand(__name__, {"PlanCallback": _make_plan_callback})
+    __getattr__ = classes_on_demand(__name__, {"PlanCallback": _make_lightning_callback})

@@ -23,9 +23,9 @@ from paramsched.compat import mmengine as ours
 from paramsched.compat.mmengine import optimizers, step_counting
 from paramsched.config import plan_from
 from paramsched.config.dialects.mmengine.table import INF, class_names
-from paramsched.engines._engine_facts import EngineFacts, PlanOptions
 from paramsched.engines._peer_classes import classes_on_demand, make_class
-from paramsched.engines._reporting import MetricRelay, values_by_column
+from paramsched.engines.engine_facts import EngineFacts, PlanOptions
+from paramsched.engines.reporting import MetricRelay, values_by_column
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.plan import Plan
 from paramsched.scheduler.on_change import OnChange

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from paramsched.engines._engine_facts import EngineFacts, PlanOptions
+from paramsched.engines.engine_facts import EngineFacts, PlanOptions
 from paramsched.errors import MissingDependency
 from paramsched.plan import Plan
 from paramsched.scheduler.on_change import OnChange

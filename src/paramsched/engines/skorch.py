@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from paramsched.engines import accelerate
-from paramsched.engines._engine_facts import EngineFacts, PlanOptions, batch_size_of, length_of
 from paramsched.engines._peer_classes import classes_on_demand, make_class
-from paramsched.engines._reporting import MetricRelay, values_by_column
+from paramsched.engines.engine_facts import EngineFacts, PlanOptions, batch_size_of, length_of
+from paramsched.engines.reporting import MetricRelay, values_by_column
 from paramsched.errors import MissingDependency
 from paramsched.plan import Plan
 from paramsched.scheduler.on_change import OnChange
@@ -109,7 +109,7 @@ def _facts_of_net(net: Any, dataset: Any, accumulation: int, done: int) -> Engin
     )
 
 
-def _make_plan_callback() -> type[Any]:
+def _make_skorch_callback() -> type[Any]:
     """`PlanCallback`, with skorch's Callback as its base."""
     try:
         from skorch.callbacks import Callback
@@ -121,4 +121,4 @@ def _make_plan_callback() -> type[Any]:
 if TYPE_CHECKING:
     PlanCallback = _SkorchPlan
 else:
-    __getattr__ = classes_on_demand(__name__, {"PlanCallback": _make_plan_callback})
+    __getattr__ = classes_on_demand(__name__, {"PlanCallback": _make_skorch_callback})

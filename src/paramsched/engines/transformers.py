@@ -8,8 +8,8 @@ Not `optimizers=(optimizer, None)`: the Trainer then makes a linear scheduler of
 
 from typing import Any, TypeVar
 
-from paramsched.engines._engine_facts import EngineFacts, PlanOptions, length_of
-from paramsched.engines._reporting import MetricRelay, first_lr_column, values_by_column
+from paramsched.engines.engine_facts import EngineFacts, PlanOptions, length_of
+from paramsched.engines.reporting import MetricRelay, first_lr_column, values_by_column
 from paramsched.plan import Plan
 from paramsched.scheduler.on_change import OnChange
 from paramsched.scheduler.scheduler import Scheduler

@@ -123,12 +123,12 @@ def _require_optimizer(file: Path, prepared: Any) -> None:
     if sizes != now:
         raise StateError(f"{file}: it has groups of {sizes} parameters, and {type(optimizer).__name__} now has {now}")
     for index, (saved, group) in enumerate(zip(groups, optimizer.param_groups, strict=True)):
-        lost = [name for name in optimizer.defaults if _is_number(group.get(name)) and name not in saved]
+        lost = [name for name in optimizer.defaults if _is_hyperparameter(group.get(name)) and name not in saved]
         if lost:
             raise StateError(f"{file}: group {index} has no {', '.join(lost)}, which {type(optimizer).__name__} needs")
 
 
-def _is_number(value: Any) -> bool:
+def _is_hyperparameter(value: Any) -> bool:
     """Whether an entry of a group is a hyperparameter that torch does not fill in, as it does switches."""
     return isinstance(value, (int, float, tuple, torch.Tensor)) and not isinstance(value, bool)
 

@@ -15,7 +15,7 @@ from paramsched.runner._all_processes import in_every_process
 from paramsched.runner._checkpoint_fit import random_states_file, require_fit
 from paramsched.runner._hook_states import load_hook_states, require_hook_states
 from paramsched.runner._position import Position
-from paramsched.runner._runner_state import read_state, read_torch
+from paramsched.runner._runner_state import read_runner_state, read_torch
 from paramsched.runner._saved_parts import facts_of_run, facts_to_compare
 from paramsched.runner._scheduler_states import require_resumable_schedulers, resume_schedulers
 from paramsched.runner.optim_wrapper import AcceleratedWrapper
@@ -31,7 +31,7 @@ def resume_run(runner: RunnerParts, source: Path) -> None:
         StateError: one of other schedulers.
         PlanChanged: schedules differ and `on_change` is "error".
     """
-    state = read_state(source)
+    state = read_runner_state(source)
     given, saved = runner.given, state["param_schedulers"]
     config, policy = given["param_scheduler"], given["on_change"]
     require_resumable_schedulers(runner.schedulers, saved, config, policy)
@@ -63,7 +63,7 @@ def require_fit_for(runner: RunnerParts, source: Path) -> None:
     """
 
     def look() -> None:
-        state = read_state(source)
+        state = read_runner_state(source)
         was, now = state["run"]["processes"], runner.accelerator.num_processes
         if (was == 1) != (now == 1):  # Accelerate names the weights differently then
             raise StateError(

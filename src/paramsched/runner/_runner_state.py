@@ -10,7 +10,7 @@ VERSION: Final = 2
 """Of `runner.pt`. Version 1 had no manifest beside it."""
 
 
-def read_state(folder: Path) -> dict[str, Any]:
+def read_runner_state(folder: Path) -> dict[str, Any]:
     """Our part of a checkpoint.
 
     Raises:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from paramsched.errors import StateError
 from paramsched.run_files.manifest import MANIFEST, damaged_files, read_manifest
-from paramsched.runner._runner_state import STATE, read_state
+from paramsched.runner._runner_state import STATE, read_runner_state
 
 log = logging.getLogger("paramsched.runner")
 
@@ -29,7 +29,7 @@ def _problems_of(folder: Path) -> list[str]:
     try:
         if (folder / MANIFEST).exists():
             return damaged_files(folder, read_manifest(folder))
-        old = read_state(folder)["version"] == 1
+        old = read_runner_state(folder)["version"] == 1
     except StateError as error:
         return [str(error)]
     return [] if old else [f"{folder / MANIFEST}: it is missing"]
@@ -86,7 +86,7 @@ def _run_and_iteration(folder: Path) -> tuple[str, int] | None:
         if (folder / MANIFEST).exists():
             manifest = read_manifest(folder)
             return manifest.run, manifest.iteration
-        return "", int(read_state(folder)["meta"]["iter"])
+        return "", int(read_runner_state(folder)["meta"]["iter"])
     except StateError:
         return None
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import paramsched as ps
-from paramsched.engines._engine_facts import EngineFacts
+from paramsched.engines.engine_facts import EngineFacts
 
 SAMPLES, BATCH, EPOCHS, TOKENS = 960, 4, 5, 128
 

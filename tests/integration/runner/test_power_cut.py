@@ -15,7 +15,7 @@ from paramsched.run_files import disk
 from paramsched.run_files.log_file import KeptLines, require_kept_lines
 from paramsched.runner import CheckpointHook, Hook, Runner
 from paramsched.runner._checkpoints import Checkpoints
-from paramsched.runner._runner_state import read_state
+from paramsched.runner._runner_state import read_runner_state
 from support.figures import record
 from support.power_cuts import Recorder, recorded, write_tree
 from support.runner_jobs import loader, network
@@ -78,7 +78,7 @@ def losses_of_cuts(folder: Path) -> tuple[list[str], list[dict[str, bytes]]]:
             found = Checkpoints(left, accelerator).newest()
             reached = 0
             if found is not None:
-                state = read_state(found)
+                state = read_runner_state(found)
                 reached = state["meta"]["iter"]
                 require_kept_lines(left / "values.jsonl", KeptLines.of(state["hooks"]["LoggerHook.1"], "values"))
             if reached not in (iteration, iteration + 2):
