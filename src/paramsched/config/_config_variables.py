@@ -8,8 +8,9 @@ import re
 from pathlib import Path
 from typing import Final
 
+from paramsched.config._text_places import TextLines
 from paramsched.config.python_config.expressions import References
-from paramsched.errors import ConfigError
+from paramsched.errors import ConfigError, Fault
 
 _OF_FILE: Final = re.compile(r"\{\{\s*(fileDirname|fileBasenameNoExtension|fileBasename|fileExtname)\s*\}\}")
 _OF_SYSTEM: Final = re.compile(r"\{\{['\"]?\s*\$(\w+)\s*:\s*(\S{0,200}?)\s*['\"]?\}\}")
@@ -31,15 +32,14 @@ def put_variables_in(text: str, source: str, file: Path | None) -> tuple[str, Re
         return text, References()
     sign = next(chr(code) for code in range(0xE000, 0xF900) if chr(code) not in text)
     paths: dict[str, str] = {}
-    missing: list[str] = []
+    missing: list[Fault] = []
 
     def of_system(found: re.Match[str]) -> str:
         value = os.environ.get(found[1], found[2])
         if not value:
-            missing.append(
-                f"line {text.count(chr(10), 0, found.start()) + 1}: the environment has no {found[1]}. "
-                f"Set it, or write {{{{ ${found[1]}:default }}}}"
-            )
+            absent = f"the environment has no {found[1]}"
+            instead = f"Set it, or write {{{{ ${found[1]}:default }}}}"
+            missing.append(TextLines(found.string).fault(found.start(), absent, instead))
         return value
 
     def of_base(found: re.Match[str]) -> str:

@@ -96,6 +96,11 @@ class TextLines:
         line, column = self.of(offset)
         return Fault(path, found, instead, line=line, column=column, excerpt=self.line(line))
 
+    def fault_in_line(self, number: int, column: int, found: str, instead: str = "") -> Fault:
+        """A fault where a line and a column say, both from 1; what is behind the text counts as its end."""
+        begin = self.begins[min(number, len(self.begins)) - 1]
+        return self.fault(min(begin + column - 1, len(self.text)), found, instead)
+
 
 def _fault_at_place(fault: Fault, root: Place, text: str, lines: TextLines) -> Fault:
     place = place_at_path(root, fault.path)

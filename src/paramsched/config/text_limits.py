@@ -26,10 +26,14 @@ def refuse_long_text(text: str, source: str) -> None:
     if not text.isascii() and (half := _HALF.search(text)):
         found = f"{half[0]} is half a character; no file can hold it"
         raise ConfigError(source, [TextLines(text).fault(half.start(), found, "Leave it out")])
-    for number, line in enumerate(text.splitlines(), 1):
-        if len(line) > MOST_LINE:
-            found = f"line {number} has {len(line):,} characters, more than {MOST_LINE:,}"
-            raise ConfigError(source, [f"{found}. Use several lines, and the mapping form for a table of numbers"])
+    offset = 0
+    for line in text.splitlines(keepends=True):
+        length = len(line.rstrip("\r\n"))
+        if length > MOST_LINE:
+            found = f"the line has {length:,} characters, more than {MOST_LINE:,}"
+            instead = "Use several lines, and the mapping form for a table of numbers"
+            raise ConfigError(source, [TextLines(text).fault(offset + MOST_LINE, found, instead)])
+        offset += len(line)
 
 
 def refuse_many_words(text: str, source: str) -> None:

@@ -123,7 +123,7 @@ def test_data_may_have_a_base(tmp_path, suffix):
         ("base.yaml", "a: &b 1\n", "anchor"),
         ("base.json", '{"a": 1' + " " * 1_000_000 + "}", "1,000,000"),
         ("base.py", "a = 1" + "\n" * 1_000_000, "1,000,000"),
-        ("base.py", "a = (", "line 1: not Python"),
+        ("base.py", "a = (", "base.py:1:5: not Python"),
         ("base.py", "a = '" + "x" * 20_000 + "'", "20,006 characters"),
         ("base.toml", "a = 1", "ends in .py"),
     ],
@@ -298,7 +298,7 @@ def test_the_variables_of_the_environment_are_put_into_the_text(files, monkeypat
 def test_a_variable_without_a_value_is_refused_with_its_line(files):
     said = refusal(files, config_DOT_py="a = 1\nb = {{ $NO_SUCH_NAME: }}")
 
-    assert "line 2: the environment has no NO_SUCH_NAME" in said
+    assert "config.py:2:5: the environment has no NO_SUCH_NAME" in said
 
 
 def test_a_variable_of_a_file_is_marked_where_there_is_none():

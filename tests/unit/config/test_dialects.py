@@ -74,7 +74,7 @@ def test_limits_and_numbers_are_those_of_native_files(dialect):
         ("rate: .nan", "drawn text:1:7: $.rate: nan is not finite"),
         ("rate: 1\nrate: 2", "drawn text:2:1: $.rate: the key is there twice"),
         ("rate: &a 1", "drawn text:1:7: the anchor"),
-        ("x" * 10_001, "drawn text: line 1 has 10,001 characters"),
+        ("x" * 10_001, "drawn text:1:10001: the line has 10,001 characters"),
     ):
         with pytest.raises(ConfigError) as refusal:
             config.loads(text, "drawn")

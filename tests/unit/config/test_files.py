@@ -170,7 +170,7 @@ def test_an_integer_key_is_an_index_and_a_quoted_one_a_name():
         ("? {a: 1}\n: 1\nlr: 1\n", "$: the key "),
         ("lr: " + "[" * 60 + "]" * 60 + "\n", "line 1: nested more than 50 deep"),
         ("lr: " + "[" * 9000 + "\n", "line 1: nested more than 50 deep"),
-        ("lr: " + "x" * 10_000 + "\n", "line 1 has 10,004 characters, more than 10,000"),
+        ("lr: " + "x" * 10_000 + "\n", "line 1: the line has 10,004 characters, more than 10,000"),
         ("# " + "x\n" * 500_001, "1,000,004 bytes, more than 1,000,000"),
         ("", "$: an empty file is no plan"),
         ("lr: \x00\n", "line 1: no YAML: the character \\x00 is no text"),

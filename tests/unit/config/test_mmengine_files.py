@@ -117,7 +117,7 @@ def test_an_optimizer_that_cannot_be_read_is_said_where_its_values_are_asked_for
 
 
 def test_a_text_that_is_no_python_and_no_yaml_is_refused_with_the_line():
-    with pytest.raises(ps.errors.ConfigError, match="line 1: not Python"):
+    with pytest.raises(ps.errors.ConfigError, match="mmengine text:1:23: not Python"):
         loads("param_scheduler = dict(", "mmengine")
 
 

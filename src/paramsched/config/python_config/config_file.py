@@ -16,7 +16,6 @@ from paramsched.config.python_config.output import PlainValues
 from paramsched.config.python_config.source import PythonSource
 from paramsched.config.python_config.statements import Statements
 from paramsched.config.python_config.values import BaseDict, BaseReference, NeedsRunning
-from paramsched.errors import ConfigError
 
 
 @final
@@ -75,10 +74,8 @@ class PythonFile:
         base_line = next((one for one in body if _is_base_line(one)), None)
         base_block = next((one for one in body if _is_base_block(one)), None)
         if base_line is not None and base_block is not None:
-            raise ConfigError(
-                self._source.name,
-                [f"line {base_block.lineno}: it has `_base_` too. Write one of them: MMEngine takes no file with both"],
-            )
+            both = "it has `_base_` too"
+            raise self._source.error(base_block, both, "Write one of them: MMEngine takes no file with both")
         inherited: Mapping[str, Any] = {}
         try:
             if isinstance(base_block, ast.With):
@@ -113,10 +110,7 @@ class PythonFile:
         values: dict[tuple[str, int], dict[str, Any]] = {}
         for line in block.body:
             if not isinstance(line, ast.ImportFrom) or line.module is None:
-                raise ConfigError(
-                    self._source.name,
-                    [f"line {line.lineno}: in `with read_base():` write only lines like from .base import *"],
-                )
+                raise self._source.error(line, "in `with read_base():` write only lines like from .base import *")
             if self._bases.module is None:
                 mark = self._source.mark(line, "is looked for beside the file; give the file's path, not its text")
                 for alias in line.names:
@@ -134,7 +128,7 @@ class PythonFile:
                     taken = {alias.asname or alias.name: alias.name}
                 else:
                     module = "." * line.level + line.module
-                    raise ConfigError(self._source.name, [f"line {line.lineno}: {module} has no {alias.name}"])
+                    raise self._source.error(line, f"{module} has no {alias.name}")
                 for name, theirs in taken.items():
                     self._names.bind(name, here[theirs])
                     if theirs in found.imported:

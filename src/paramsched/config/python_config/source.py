@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import final
 
+from paramsched.config._text_places import TextLines
 from paramsched.config.python_config.values import NeedsRunning
 from paramsched.config.text_limits import refuse_many_words
-from paramsched.errors import ConfigError
+from paramsched.errors import ConfigError, Fault
 
 _MOST_SHOWN = 60
 _LARGE = 50_000  # bytes
@@ -38,6 +39,11 @@ class PythonSource:
     def mark(self, node: ast.AST, why: str = "would have to be run") -> NeedsRunning:
         """What stands for a value that this piece of the file decides."""
         return NeedsRunning(getattr(node, "lineno", 1), self._segment(node), self._shown, why)
+
+    def error(self, node: ast.stmt, found: str, instead: str = "") -> ConfigError:
+        """The error about a statement, with its place."""
+        fault = TextLines(self._text).fault_in_line(node.lineno, 1, found, instead)
+        return ConfigError(self.name, [fault])
 
     def _segment(self, node: ast.AST) -> str:
         if self._lines is None:
@@ -72,11 +78,19 @@ def _tree_or_refusal(text: str, name: str) -> ast.Module:
     try:
         return parse_python(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise ConfigError(name, [_no_python(text, error)]) from None
+
+
+def _no_python(text: str, error: Exception) -> Fault:
+    """Why a text is no Python, and where, if the parser says it."""
+    instead = "Write param_scheduler = dict(type='StepLR', …)"
+    if not isinstance(error, SyntaxError):
         found = "nested too deep" if isinstance(error, (RecursionError, MemoryError)) else "not Python"
-        if isinstance(error, SyntaxError):
-            found = f"line {error.lineno}: not Python" if error.lineno else found
-            found += f" ({error.msg})" if error.msg and error.msg.isprintable() else ""
-        raise ConfigError(name, [f"{found}. Write param_scheduler = dict(type='StepLR', …)"]) from None
+        return Fault("", found, instead)
+    found = f"not Python ({error.msg})" if error.msg and error.msg.isprintable() else "not Python"
+    if not error.lineno:
+        return Fault("", found, instead)
+    return TextLines(text).fault_in_line(error.lineno, error.offset or 1, found, instead)
 
 
 @contextmanager
