@@ -10,6 +10,7 @@ from paramsched.config._base_merging import merge_upon_base
 from paramsched.config._config_variables import put_variables_in
 from paramsched.config._package_configs import NotInstalled, config_in_package, module_in_package
 from paramsched.config._plain_data import plain_data
+from paramsched.config.data_paths import entry_path
 from paramsched.config.faults import Faults
 from paramsched.config.python_config.config_file import BaseReader, FileNames, PythonFile, referred_value
 from paramsched.config.python_config.expressions import References
@@ -172,7 +173,7 @@ class _BaseFileReader:
 
 
 def _base_error(source: str, found: str, instead: str = "") -> ConfigError:
-    return ConfigError(source, [Fault("$._base_", found, instead)])
+    return ConfigError(source, [Fault(entry_path("_base_"), found, instead)])
 
 
 def _path_without_dots(path: Path) -> Path:

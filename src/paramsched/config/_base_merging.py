@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from paramsched.config.data_paths import child_path
+from paramsched.config.data_paths import ROOT, child_path
 from paramsched.config.python_config.values import NeedsRunning
 from paramsched.config.value_words import type_in_words
 from paramsched.errors import ConfigError, Fault
 
 
 def merge_upon_base(
-    base: Mapping[str, Any], over: Mapping[str, Any], source: str = "config", path: str = "$"
+    base: Mapping[str, Any], over: Mapping[str, Any], source: str = "config", path: str = ROOT
 ) -> dict[str, Any]:
     """`over` upon `base`: dicts go into each other, everything else replaces; `_delete_=True` in a dict replaces too.
 

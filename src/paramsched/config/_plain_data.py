@@ -7,7 +7,7 @@ from typing import Any, final
 
 import numpy as np
 
-from paramsched.config.data_paths import child_path
+from paramsched.config.data_paths import ROOT, child_path
 from paramsched.config.faults import Faults
 from paramsched.config.text_limits import MOST_DEPTH, MOST_VALUES, too_many_values
 from paramsched.config.value_words import short_json, type_in_words
@@ -58,7 +58,7 @@ def plain_data(raw: Any, faults: Faults) -> Any:
 
 def plain_or_bad(raw: Any, faults: Faults) -> Any:
     """As `settled`, but what no config has is an `Unreadable`, for who reads the place to tell."""
-    return _PlainReader(faults).value(raw, "$", MOST_DEPTH)
+    return _PlainReader(faults).value(raw, ROOT, MOST_DEPTH)
 
 
 def bad_values_in(data: Any) -> Iterator[BadValue]:
@@ -126,7 +126,7 @@ class _PlainReader:
     def take(self, count: int) -> None:
         self.left -= count
         if self.left < 0:
-            raise ConfigError("config", [Fault("$", f"more than {_MOST_GIVEN:,} values", "A plan is a short text")])
+            raise ConfigError("config", [Fault(ROOT, f"more than {_MOST_GIVEN:,} values", "A plan is a short text")])
 
 
 def _finite_number(raw: Any, path: str) -> int | float | BadValue:

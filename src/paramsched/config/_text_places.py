@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, final
 
 from paramsched._printable import printable
-from paramsched.config.data_paths import child_path
+from paramsched.config.data_paths import ROOT, child_path, path_from_root
 from paramsched.config.native.annotations import annotated_signature
 from paramsched.curves import FAMILIES
 from paramsched.errors import ConfigError, Fault
@@ -55,17 +55,19 @@ def faults_with_places(faults: Iterable[Fault], text: str, places: Callable[[str
         places: finds the places of a text; what it cannot read has none.
     """
     faults = tuple(faults)
-    if not any(fault.line is None and fault.path.startswith("$") for fault in faults):
+    if not any(map(_lacks_place, faults)):
         return faults
     try:
         root = places(text)
     except ConfigError:
         return faults
     lines = TextLines(text)
-    return tuple(
-        fault if fault.line is not None or not fault.path.startswith("$") else _fault_at_place(fault, root, text, lines)
-        for fault in faults
-    )
+    return tuple(_fault_at_place(one, root, text, lines) if _lacks_place(one) else one for one in faults)
+
+
+def _lacks_place(fault: Fault) -> bool:
+    """Whether a fault says by its path alone where it is."""
+    return fault.line is None and fault.path.startswith(ROOT)
 
 
 @final
@@ -118,7 +120,7 @@ def place_at_path(root: Place, path: str) -> Place:
 
     The names of shapes are no part of a path, and an argument given by position has its parameter's name there.
     """
-    place, rest = root, path.removeprefix("$")
+    place, rest = root, path_from_root(path)
     while rest:
         step = _next_place(place, rest)
         if step is None:

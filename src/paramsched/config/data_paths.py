@@ -8,6 +8,19 @@ _PLAIN_NAME: Final = re.compile(r"[\w.-]+(\[\d+\])?")
 _MOST_SHOWN: Final = 60  # characters of a name that needs quotes
 
 
+ROOT: Final = "$"
+"""The config as a whole."""
+
+
+def entry_path(*keys: object) -> str:
+    """The path of an entry of the config, or of one further inside.
+
+    >>> entry_path("lr"), entry_path("groups", "head", "lr")
+    ('$.lr', '$.groups.head.lr')
+    """
+    return child_path(ROOT, *keys)
+
+
 def child_path(path: str, *keys: object) -> str:
     """The path of an entry, or of one further inside: a name in a mapping, an index in a list.
 
@@ -26,10 +39,16 @@ def _piece_of_name(name: str) -> str:
     return f"[{json.dumps(name[:_MOST_SHOWN], ensure_ascii=False)}]"
 
 
-ROOT: Final = "$"
-"""The config as a whole."""
+def path_from_root(path: str) -> str:
+    """What a path says after the root: the config may itself stand inside another one.
 
-HORIZON: Final = child_path(ROOT, "horizon")
-GROUPS: Final = child_path(ROOT, "groups")
-TARGETS: Final = child_path(ROOT, "targets")
+    >>> entry_path("param_scheduler") + path_from_root("$.lr[1]")
+    '$.param_scheduler.lr[1]'
+    """
+    return path.removeprefix(ROOT)
+
+
+HORIZON: Final = entry_path("horizon")
+GROUPS: Final = entry_path("groups")
+TARGETS: Final = entry_path("targets")
 """The entries of a native plan that are no fields."""

@@ -7,7 +7,7 @@ from math import ceil
 from typing import Any, Literal, final
 
 from paramsched.config._traps import traps_in_binding
-from paramsched.config.data_paths import child_path
+from paramsched.config.data_paths import GROUPS, HORIZON, TARGETS, child_path, entry_path
 from paramsched.config.plan_units import durations_in, values_inside
 from paramsched.errors import InvalidArgument, MissingFact, Unresolved
 from paramsched.plan import Binding, Plan, Target
@@ -77,10 +77,10 @@ def binding_path(binding: Binding) -> str:
     '$.groups.head.lr'
     """
     if isinstance(binding.field, Target):
-        return child_path(child_path("$.targets", binding.name), "schedule")
+        return child_path(TARGETS, binding.name, "schedule")
     if isinstance(binding.groups, (str, int)):
-        return child_path(child_path("$.groups", binding.groups), binding.name)
-    return child_path("$", binding.name)
+        return child_path(GROUPS, binding.groups, binding.name)
+    return entry_path(binding.name)
 
 
 @final
@@ -110,7 +110,7 @@ def _two_horizons(plan: Plan, calendar: Calendar | None) -> Iterator[Finding]:
         return
     if planned != calendar.horizon:
         found = f'horizon "{plan.horizon}": it is {planned} updates, and the Calendar\'s total is {calendar.horizon}'
-        yield Finding("error", "$.horizon", f"{found}. Give one of the two")
+        yield Finding("error", HORIZON, f"{found}. Give one of the two")
 
 
 def _trial_run(plan: Plan, calendar: Calendar | None) -> _TrialRun | None:
@@ -224,4 +224,4 @@ def _contradicting_fields(plan: Plan) -> Iterator[Finding]:
     for group in fields_of:
         if isinstance(group, str) and group.isdigit():
             message = f'it selects the group whose name is "{group}". For the index write "[{group}]"'
-            yield Finding("warning", child_path("$.groups", group), message)
+            yield Finding("warning", child_path(GROUPS, group), message)

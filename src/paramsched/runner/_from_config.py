@@ -10,7 +10,7 @@ from typing import Any, Final
 from torch import nn
 
 from paramsched.config import mmengine
-from paramsched.config.data_paths import child_path
+from paramsched.config.data_paths import entry_path
 from paramsched.config.faults import Faults
 from paramsched.config.plan_text import read_plan_text
 from paramsched.config.value_words import short_json
@@ -41,10 +41,12 @@ def settings_in(cfg: Any, parameters: Mapping[str, inspect.Parameter]) -> tuple[
     for name in whole.keys() - settings.keys() - set(LEFT_TO_ACCELERATE) - {"custom_imports", "cfg"}:
         near = closest(name, parameters)
         if near is not None:  # else it is a variable of the config's own
-            faults.add(child_path("$", name), f'no argument of Runner; did you mean "{near}"?')
+            faults.add(entry_path(name), f'no argument of Runner; did you mean "{near}"?')
     _import_modules(whole.get("custom_imports"), faults)
     if "model" not in settings:
-        faults.add("$.model", "it is missing", "Write model=dict(type='…'), or give Runner.from_cfg(…, model=…)")
+        faults.add(
+            entry_path("model"), "it is missing", "Write model=dict(type='…'), or give Runner.from_cfg(…, model=…)"
+        )
     if faults.count:
         # The Runner itself would not be reached: what it would refuse is told now, with the rest.
         defaults = {name: one.default for name, one in parameters.items() if one.default is not one.empty}
@@ -87,10 +89,12 @@ def _import_modules(config: Any, faults: Faults) -> None:
     names = config.get("imports") if isinstance(config, Mapping) else None
     names = [names] if isinstance(names, str) else names
     if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
-        faults.add("$.custom_imports", "it names no modules", "Write custom_imports=dict(imports=['my_model'])")
+        faults.add(
+            entry_path("custom_imports"), "it names no modules", "Write custom_imports=dict(imports=['my_model'])"
+        )
         return
     for index, name in enumerate(names):
-        path = f"$.custom_imports.imports[{index}]"
+        path = entry_path("custom_imports", "imports", index)
         if not all(part.isidentifier() for part in name.split(".")):
             faults.add(path, f"{short_json(name)} is no module's name", "Write it as after import: 'package.module'")
             continue

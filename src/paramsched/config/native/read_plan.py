@@ -7,7 +7,7 @@ from typing import Any, final
 from paramsched._lookalikes import lookalike, straightened
 from paramsched._number_checks import finite_number
 from paramsched.config._plain_data import BadValue, plain_or_bad
-from paramsched.config.data_paths import GROUPS, HORIZON, ROOT, TARGETS, child_path
+from paramsched.config.data_paths import GROUPS, HORIZON, ROOT, TARGETS, child_path, entry_path
 from paramsched.config.faults import Faults
 from paramsched.config.native.entries import RESERVED, TARGET_ENTRIES, index_in_name
 from paramsched.config.native.plain_values import MISSING, within_float
@@ -103,7 +103,7 @@ class _PlanReader:
             elif key == "targets":
                 self.read_targets(value)
             elif key != "horizon":
-                self.read_field(key, value, child_path(ROOT, key), None)
+                self.read_field(key, value, entry_path(key), None)
         if self.faults.count:
             return None
         if not self.bindings:

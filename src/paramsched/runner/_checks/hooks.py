@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from paramsched.config.data_paths import child_path
+from paramsched.config.data_paths import child_path, entry_path
 from paramsched.config.faults import Faults
 from paramsched.config.value_words import short_json
 from paramsched.errors import InvalidArgument
@@ -22,19 +22,19 @@ def check_hooks(given: Mapping[str, Any], faults: Faults) -> None:
     default, custom = given["default_hooks"], given["custom_hooks"]
     if default is not None and not isinstance(default, Mapping):
         instead = "Write dict(checkpoint=dict(type='CheckpointHook'))"
-        faults.add("$.default_hooks", f"{short_json(default)} is no mapping", instead)
+        faults.add(entry_path("default_hooks"), f"{short_json(default)} is no mapping", instead)
         default = None
     if custom is not None and not isinstance(custom, (list, tuple)):
-        faults.add("$.custom_hooks", f"{short_json(custom)} is no list", "Write custom_hooks=[MyHook()]")
+        faults.add(entry_path("custom_hooks"), f"{short_json(custom)} is no list", "Write custom_hooks=[MyHook()]")
         custom = None
     for name, hook in (default or {}).items():
-        path = child_path("$.default_hooks", name)
+        path = child_path(entry_path("default_hooks"), name)
         if hook is not None:
             _check_hook(hook, path, faults)
         elif name not in DEFAULT_HOOKS and name not in _NOT_HERE:
             faults.add(path, f"there is none to take away; {did_you_mean(name, DEFAULT_HOOKS)}")
     for index, hook in enumerate(custom or ()):
-        _check_hook(hook, f"$.custom_hooks[{index}]", faults)
+        _check_hook(hook, entry_path("custom_hooks", index), faults)
 
 
 def _check_hook(hook: Any, path: str, faults: Faults) -> None:

@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sized
 from typing import Any
 
-from paramsched.config.data_paths import child_path
+from paramsched.config.data_paths import child_path, entry_path
 from paramsched.config.faults import Faults
 from paramsched.config.value_words import short_json
 from paramsched.near_names import did_you_mean
@@ -23,12 +23,12 @@ from paramsched.runner.registry import DATASETS, METRICS
 def check_sides(given: Mapping[str, Any], faults: Faults) -> None:
     """Check the loaders of training, validation and test, and what belongs to each."""
     for mode in ("train", "val", "test"):
-        with looking_at(f"$.{mode}_dataloader", faults):
-            _check_loader(given[f"{mode}_dataloader"], f"$.{mode}_dataloader", faults)
+        with looking_at(entry_path(f"{mode}_dataloader"), faults):
+            _check_loader(given[f"{mode}_dataloader"], entry_path(f"{mode}_dataloader"), faults)
     for mode in ("val", "test"):
-        check_names(given[f"{mode}_cfg"], ("type",), f"$.{mode}_cfg", faults)
-        with looking_at(f"$.{mode}_evaluator", faults):
-            _check_evaluator(given[f"{mode}_evaluator"], f"$.{mode}_evaluator", faults)
+        check_names(given[f"{mode}_cfg"], ("type",), entry_path(f"{mode}_cfg"), faults)
+        with looking_at(entry_path(f"{mode}_evaluator"), faults):
+            _check_evaluator(given[f"{mode}_evaluator"], entry_path(f"{mode}_evaluator"), faults)
 
 
 def _check_loader(loader: Any, path: str, faults: Faults) -> None:

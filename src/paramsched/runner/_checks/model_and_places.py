@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from paramsched.config.data_paths import entry_path
 from paramsched.config.faults import Faults
 from paramsched.config.value_words import short_json
 from paramsched.errors import InvalidArgument
@@ -21,20 +22,24 @@ def check_model(given: Mapping[str, Any], faults: Faults) -> None:
     """Check `model` and `loss`."""
     model, loss = given["model"], given["loss"]
     if isinstance(model, Mapping):
-        check_class_dict(model, MODELS, "$.model", faults)
+        check_class_dict(model, MODELS, entry_path("model"), faults)
     elif not isinstance(model, nn.Module):
-        faults.add("$.model", f"{short_json(model)} is no torch.nn.Module", "Give a module, or dict(type='…')")
+        faults.add(
+            entry_path("model"), f"{short_json(model)} is no torch.nn.Module", "Give a module, or dict(type='…')"
+        )
     if loss is None:
         return
     if not callable(loss):
-        faults.add("$.loss", f"{short_json(loss)} is no function", "Write loss=torch.nn.functional.cross_entropy")
+        faults.add(
+            entry_path("loss"), f"{short_json(loss)} is no function", "Write loss=torch.nn.functional.cross_entropy"
+        )
     elif not _takes_two(loss):
         found = f"{short_json(loss)} does not take (output, target)"
-        faults.add("$.loss", found, "Write def loss(output, target): …")
+        faults.add(entry_path("loss"), found, "Write def loss(output, target): …")
     elif isinstance(model, nn.Module) and (style := training_style(model, None)) in ("train_step", "mode"):
         has = "train_step" if style == "train_step" else "forward(…, mode)"
         found = f"{type(model).__name__} has its own {has}, so the loss would not be used"
-        faults.add("$.loss", found, "Leave loss out")
+        faults.add(entry_path("loss"), found, "Leave loss out")
 
 
 def _takes_two(function: Callable[..., Any]) -> bool:
@@ -51,25 +56,27 @@ def _takes_two(function: Callable[..., Any]) -> bool:
 def check_places(given: Mapping[str, Any], faults: Faults) -> None:
     """Check the folder, the file to begin with, and what says how to go on."""
     if not isinstance(given["work_dir"], (str, PathLike)):
-        faults.add("$.work_dir", f"{short_json(given['work_dir'])} is no path", "Write work_dir='runs/mine'")
+        faults.add(entry_path("work_dir"), f"{short_json(given['work_dir'])} is no path", "Write work_dir='runs/mine'")
     load_from = given["load_from"]
     if load_from is not None and not isinstance(load_from, (str, PathLike)):
-        faults.add("$.load_from", f"{short_json(load_from)} is no path", "Write load_from='runs/mine/epoch_3'")
+        faults.add(
+            entry_path("load_from"), f"{short_json(load_from)} is no path", "Write load_from='runs/mine/epoch_3'"
+        )
     elif load_from is not None and not Path(load_from).exists():
-        faults.add("$.load_from", f'"{load_from}" does not exist')
+        faults.add(entry_path("load_from"), f'"{load_from}" does not exist')
     if not isinstance(given["resume"], bool):
         found = f"{short_json(given['resume'])}, not True or False"
-        faults.add("$.resume", found, "Write resume=True, and load_from='…'")
+        faults.add(entry_path("resume"), found, "Write resume=True, and load_from='…'")
     try:
         checked_on_change(given["on_change"])
     except InvalidArgument as refusal:
-        faults.refuse("$.on_change", refusal)
+        faults.refuse(entry_path("on_change"), refusal)
     accelerator = given["accelerator"]
     if accelerator is not None and not callable(getattr(accelerator, "prepare", None)):
         found = f"{short_json(accelerator)} is no Accelerator"
-        faults.add("$.accelerator", found, "Write accelerate.Accelerator()")
+        faults.add(entry_path("accelerator"), found, "Write accelerate.Accelerator()")
     if given["cfg"] is not None and not isinstance(given["cfg"], Mapping):
-        faults.add("$.cfg", f"{short_json(given['cfg'])} is no mapping")
+        faults.add(entry_path("cfg"), f"{short_json(given['cfg'])} is no mapping")
 
 
 def check_what_goes_together(given: Mapping[str, Any], faults: Faults) -> None:
@@ -78,14 +85,16 @@ def check_what_goes_together(given: Mapping[str, Any], faults: Faults) -> None:
     missing = [name for name in training if given[name] is None]
     if missing and len(missing) < len(training):
         for name in missing:
-            faults.add(f"$.{name}", "it is missing: train_dataloader, train_cfg and optim_wrapper go together")
+            faults.add(entry_path(name), "it is missing: train_dataloader, train_cfg and optim_wrapper go together")
     if given["param_scheduler"] is not None and given["optim_wrapper"] is None:
-        faults.add("$.param_scheduler", "there is no optimizer to schedule", "Give optim_wrapper=dict(optimizer=…)")
+        faults.add(
+            entry_path("param_scheduler"), "there is no optimizer to schedule", "Give optim_wrapper=dict(optimizer=…)"
+        )
     for mode in ("val", "test"):
         if given[f"{mode}_dataloader"] is None:
             for name in (f"{mode}_cfg", f"{mode}_evaluator"):
                 if given[name] is not None:
-                    faults.add(f"$.{name}", f"there is no {mode}_dataloader", f"Give it, or leave {name} out")
+                    faults.add(entry_path(name), f"there is no {mode}_dataloader", f"Give it, or leave {name} out")
         elif given[f"{mode}_evaluator"] is None and callable(getattr(given["model"], "train_step", None)):
             found = "it is missing: a model with train_step says no loss here"
-            faults.add(f"$.{mode}_evaluator", found, "Give a metric")
+            faults.add(entry_path(f"{mode}_evaluator"), found, "Give a metric")

@@ -13,7 +13,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from paramsched.compat.mmengine import OptimWrapper
-from paramsched.config.data_paths import child_path
+from paramsched.config.data_paths import child_path, entry_path
 from paramsched.config.faults import Faults
 from paramsched.config.value_words import short_json
 from paramsched.errors import InvalidArgument, ParamschedError
@@ -30,7 +30,7 @@ _REFUSALS: Final = (TypeError, ValueError, AttributeError, RuntimeError)
 
 def check_optimizers(config: Any, model: Any, faults: Faults) -> OptimizerModels:
     """Check `optim_wrapper`; returns what `param_scheduler` can be tried on."""
-    path = "$.optim_wrapper"
+    path = entry_path("optim_wrapper")
     if config is None:
         return {}
     if isinstance(config, (OptimWrapper, Optimizer)):

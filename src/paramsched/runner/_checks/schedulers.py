@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from paramsched.compat.mmengine import PARAM_SCHEDULERS, OptimWrapper, build_param_scheduler
 from paramsched.compat.mmengine.base import _ParamScheduler
-from paramsched.config.data_paths import child_path
+from paramsched.config.data_paths import child_path, entry_path, path_from_root
 from paramsched.config.dialects.mmengine.config_run import run_of_config
 from paramsched.config.dialects.mmengine.read_schedulers import SchedulerReader
 from paramsched.config.faults import Faults
@@ -23,7 +23,7 @@ _LONG_EPOCH: Final = 10**6  # batches in an epoch where that is not known yet
 
 def check_schedulers(given: Mapping[str, Any], models: OptimizerModels, faults: Faults) -> None:
     """Check `param_scheduler`, for one optimizer or for several."""
-    config, path, names = given["param_scheduler"], "$.param_scheduler", list(models)
+    config, path, names = given["param_scheduler"], entry_path("param_scheduler"), list(models)
     if config is None or not names:
         return
     several = names != [""]
@@ -48,7 +48,7 @@ def _check_by_name(
     config: Mapping[str, Any], models: OptimizerModels, given: Mapping[str, Any], faults: Faults
 ) -> None:
     """Check a dict that has for each optimizer what it follows."""
-    path = "$.param_scheduler"
+    path = entry_path("param_scheduler")
     for name in config.keys() - set(models):
         found = f"no optimizer has this name; {did_you_mean(str(name), models)}"
         faults.add(child_path(path, name), found)
@@ -155,7 +155,7 @@ def _add_faults_of(error: Exception, path: str, faults: Faults) -> None:
     if isinstance(error, ConfigError):
         for fault in error.faults:
             line = f"line {fault.line}: " if fault.line is not None and not fault.path else ""
-            faults.add(path + fault.path.removeprefix("$"), line + fault.found, fault.instead)
+            faults.add(path + path_from_root(fault.path), line + fault.found, fault.instead)
     else:
         faults.add(path, str(error))
 

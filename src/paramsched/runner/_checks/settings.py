@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+from paramsched.config.data_paths import entry_path
 from paramsched.config.faults import Faults
 from paramsched.errors import Fault
 from paramsched.runner._checks.entries import looking_at
@@ -15,14 +16,14 @@ from paramsched.runner._checks.training import check_auto_scale, check_randomnes
 from paramsched.runner._checks.unreadable import without_unreadable
 
 _CHECKS: Final[tuple[tuple[str, Callable[[Mapping[str, Any], Faults], None]], ...]] = (
-    ("$.model", check_model),
+    (entry_path("model"), check_model),
     ("", check_places),
     ("", check_what_goes_together),
     ("", check_sides),
-    ("$.train_cfg", check_train_cfg),
-    ("$.auto_scale_lr", check_auto_scale),
-    ("$.randomness", check_randomness),
-    ("$.custom_hooks", check_hooks),
+    (entry_path("train_cfg"), check_train_cfg),
+    (entry_path("auto_scale_lr"), check_auto_scale),
+    (entry_path("randomness"), check_randomness),
+    (entry_path("custom_hooks"), check_hooks),
 )
 """What looks, and the argument that is at fault where looking itself fails."""
 
@@ -40,13 +41,13 @@ def check_settings(given: Mapping[str, Any], known: Iterable[Fault] = ()) -> Non
     faults = Faults()
     for fault in known:
         faults.add(fault.path, fault.found, fault.instead)
-    given = {name: without_unreadable(value, f"$.{name}", faults) for name, value in given.items()}
+    given = {name: without_unreadable(value, entry_path(name), faults) for name, value in given.items()}
     for path, check in _CHECKS:
         with looking_at(path, faults):
             check(given, faults)
     models: OptimizerModels = {}
-    with looking_at("$.optim_wrapper", faults):
+    with looking_at(entry_path("optim_wrapper"), faults):
         models = check_optimizers(given["optim_wrapper"], given["model"], faults)
-    with looking_at("$.param_scheduler", faults):
+    with looking_at(entry_path("param_scheduler"), faults):
         check_schedulers(given, models, faults)
     faults.raise_any("Runner")

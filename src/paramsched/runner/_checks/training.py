@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from paramsched.config.data_paths import entry_path
 from paramsched.config.faults import Faults
 from paramsched.config.value_words import short_json
 from paramsched.near_names import did_you_mean
@@ -15,7 +16,7 @@ _MOST_SEED: Final = 2**32 - 1  # NumPy takes no larger one
 
 def check_train_cfg(given: Mapping[str, Any], faults: Faults) -> None:
     """Check the loop: what it counts, how long it is, and when it validates."""
-    config, path = given["train_cfg"], "$.train_cfg"
+    config, path = given["train_cfg"], entry_path("train_cfg")
     if config is None or not check_names(config, _TRAIN_KEYS, path, faults):
         return
     loop = config.get("type")
@@ -51,7 +52,7 @@ def _are_pairs(value: Any) -> bool:
 
 def check_auto_scale(given: Mapping[str, Any], faults: Faults) -> None:
     """Check `auto_scale_lr`."""
-    config, path = given["auto_scale_lr"], "$.auto_scale_lr"
+    config, path = given["auto_scale_lr"], entry_path("auto_scale_lr")
     if config is None or not check_names(config, ("base_batch_size", "enable"), path, faults):
         return
     check_switch(config.get("enable", False), f"{path}.enable", faults)
@@ -62,7 +63,7 @@ def check_auto_scale(given: Mapping[str, Any], faults: Faults) -> None:
 
 def check_randomness(given: Mapping[str, Any], faults: Faults) -> None:
     """Check `randomness`."""
-    config, path = given["randomness"], "$.randomness"
+    config, path = given["randomness"], entry_path("randomness")
     if config is None or not check_names(config, ("seed", "diff_rank_seed", "deterministic"), path, faults):
         return
     seed = config.get("seed")

@@ -6,7 +6,7 @@ from fractions import Fraction
 from math import ceil
 from typing import Any, final
 
-from paramsched.config.data_paths import child_path
+from paramsched.config.data_paths import child_path, entry_path
 from paramsched.config.dialects.mmengine.config_values import bare_class_name, count_above_zero, refuse_unread
 from paramsched.config.dialects.mmengine.run_length import RunLength
 from paramsched.config.faults import Faults
@@ -40,7 +40,9 @@ def run_of_config(whole: Mapping[str, Any], calendar: Calendar, faults: Faults) 
         faults: where counts that are none are noted.
     """
     epoch = calendar.updates_per_epoch
-    accumulation = count_above_zero(whole.get("optim_wrapper"), "$.optim_wrapper", "accumulative_counts", faults)
+    accumulation = count_above_zero(
+        whole.get("optim_wrapper"), entry_path("optim_wrapper"), "accumulative_counts", faults
+    )
     accumulation = accumulation or calendar.accumulation or 1
     epochs, iterations = _train_length(whole.get("train_cfg"), faults)
     if iterations is not None:
@@ -68,7 +70,7 @@ def _run_of_calendar(calendar: Calendar, epoch: int | None, accumulation: int) -
 
 def _train_length(train: Any, faults: Faults) -> tuple[int | None, int | None]:
     """Epochs and iterations of a train loop; MMEngine's own two take one of them each."""
-    path = "$.train_cfg"
+    path = entry_path("train_cfg")
     refuse_unread(train, path, faults)
     if not isinstance(train, Mapping):
         return None, None

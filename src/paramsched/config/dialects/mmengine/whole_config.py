@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from paramsched.config.data_paths import ROOT, entry_path
 from paramsched.config.dialects.mmengine.config_values import bare_class_name, refuse_unread
 from paramsched.config.dialects.mmengine.table import class_names, row_of_class
 from paramsched.config.dialects.mmengine.unknown_class import nearest_name
 from paramsched.config.faults import Faults
 from paramsched.config.user_classes import user_class
 
-SCHEDULERS_PATH: Final = "$.param_scheduler"
+SCHEDULERS_PATH: Final = entry_path("param_scheduler")
 EXAMPLE: Final = "Write dict(type='MultiStepLR', milestones=[8, 11])"
 
 _PARTS = (
@@ -35,7 +36,7 @@ def find_schedulers(data: Any) -> tuple[str, Any, Mapping[str, Any]]:
         whole = any(part in data for part in _PARTS)
         if whole or not any(_is_like_schedulers(value) for value in data.values()):
             return SCHEDULERS_PATH, data.get("param_scheduler"), data
-    return "$", data, {}
+    return ROOT, data, {}
 
 
 def _is_like_schedulers(value: Any) -> bool:
@@ -66,7 +67,7 @@ def refuse_nothing(whole: Mapping[str, Any], faults: Faults) -> None:
     near = nearest_name("param_scheduler", whole)
     found = "it has no param_scheduler" + (f'; did you mean it by "{near}"?' if near else "")
     old = "; lr_config is how mmcv 1 said it" if "lr_config" in whole else ""
-    faults.add("$", found + old, f"{EXAMPLE} as param_scheduler")
+    faults.add(ROOT, found + old, f"{EXAMPLE} as param_scheduler")
 
 
 def check_hook(whole: Mapping[str, Any], schedulers: Any, faults: Faults) -> None:
@@ -74,7 +75,7 @@ def check_hook(whole: Mapping[str, Any], schedulers: Any, faults: Faults) -> Non
     hooks = whole.get("default_hooks")
     if not isinstance(hooks, Mapping) or "param_scheduler" not in hooks:
         return
-    path, hook = "$.default_hooks.param_scheduler", hooks["param_scheduler"]
+    path, hook = entry_path("default_hooks", "param_scheduler"), hooks["param_scheduler"]
     refuse_unread(hook, path, faults)
     if hook is None and has_scheduler(schedulers):
         faults.add(
