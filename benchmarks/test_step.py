@@ -66,9 +66,9 @@ def steps(optimizer):
 
 def writes(optimizer, plan):
     """The writers by themselves, their blocks included."""
-    planned, groups = ps.Scheduler(optimizer, plan)._planned, optimizer.param_groups
+    planned = ps.Scheduler(optimizer, plan)._planned
     for _ in range(BLOCKS):
-        planned.advance(groups)
+        planned.advance(optimizer)
     block, clock = planned.block, itertools.count(planned.clock.t + 1)
 
     def loop():

@@ -8,7 +8,7 @@ from paramsched.errors import ParamschedError
 from paramsched.plan import Plan
 from paramsched.scheduler._clock import Clock
 from paramsched.scheduler._group_keys import Group, check_entries, count_carried
-from paramsched.scheduler._hooks import StepHooks, hooks_on
+from paramsched.scheduler._hooks import PlanHooks, hooks_on
 from paramsched.scheduler._inner_optimizer import require_hooks
 from paramsched.scheduler._late_groups import LateGroups
 from paramsched.scheduler._plan_in_force import PlanInForce
@@ -41,7 +41,7 @@ class AttachRequest:
 
 def attach_plan(
     optimizer: Any, request: AttachRequest, calendar: Calendar, call: str = "ps.Scheduler(optimizer, plan, "
-) -> StepHooks:
+) -> PlanHooks:
     """Bind a plan to the optimizer's groups, write its values, and register the hooks.
 
     Args:
@@ -75,7 +75,7 @@ def attach_plan(
     planned.bind(groups, block)  # the first write: from here on nothing is refused
     if before is not None:
         _replace_hooks(before, clock.t)
-    hooks = StepHooks(planned, resume)
+    hooks = PlanHooks(planned, resume)
     hooks.attach(optimizer, step=request.drive == "optimizer")
     if unknown:
         resume.log_unknown_plan(planned)
@@ -89,18 +89,18 @@ def attach_plan(
     return hooks
 
 
-def detached_hooks(optimizer: Any, request: AttachRequest, calendar: Calendar, t: int) -> StepHooks:
+def detached_hooks(optimizer: Any, request: AttachRequest, calendar: Calendar, t: int) -> PlanHooks:
     """Hooks that are not registered, for a copy of a Scheduler that was detached: it writes no more than that one."""
     in_force = PlanInForce(request.plan, request.plan.resolve(calendar), calendar)
     planned = PlannedGroups(in_force, _clock_for(in_force, None, t, None), request.late_groups)
     slots = slots_of(in_force.resolved, optimizer.param_groups)
     planned.block = block_at(in_force, slots, optimizer.param_groups, t, planned.clock.states)
-    hooks = StepHooks(planned, request.resume)
+    hooks = PlanHooks(planned, request.resume)
     hooks.released = True
     return hooks
 
 
-def _clock_for(in_force: PlanInForce, begin: int | None, carried: int | None, before: StepHooks | None) -> Clock:
+def _clock_for(in_force: PlanInForce, begin: int | None, carried: int | None, before: PlanHooks | None) -> Clock:
     """A clock at the count that was carried, with the states of the metric rules that were at work before."""
     clock = Clock({rule: rule.init() for rule in in_force.resolved.metric_rules}, begin)
     clock.stand_at(
@@ -112,7 +112,7 @@ def _clock_for(in_force: PlanInForce, begin: int | None, carried: int | None, be
     return clock
 
 
-def _replace_hooks(before: StepHooks, t: int) -> None:
+def _replace_hooks(before: PlanHooks, t: int) -> None:
     """Take an optimizer over from an earlier Scheduler of this process."""
     if before.scheduler() is not None:
         log.warning(

@@ -1,4 +1,4 @@
-"""The hooks on one optimizer: they count its updates, and have the values of the next one written.
+"""The hooks on one optimizer: they have the values of the next update written, and follow its checkpoints.
 
 The hooks hold the groups and the plan. The optimizer holds the hooks, and they do not hold it: deleting an optimizer
 frees its memory at once. A Scheduler is a handle. It may be dropped; the plan goes on.
@@ -9,14 +9,14 @@ from typing import Any, Protocol, final
 
 import torch
 
-from paramsched.scheduler import updates
-from paramsched.scheduler._compile import expect_changing_number, mark_uncompiled, run_uncompiled
+from paramsched.scheduler._compile import expect_changing_number, mark_uncompiled
 from paramsched.scheduler._group_keys import COUNT, Group, remove_entries
 from paramsched.scheduler._planned_groups import PlannedGroups
 from paramsched.scheduler._tensor_slots import TensorSlots
 from paramsched.scheduler._tuple_checks import ScheduledTuples
 from paramsched.scheduler._value_block import ValueBlock
 from paramsched.scheduler._writers import one_of_each
+from paramsched.scheduler.updates import UpdateHooks
 
 
 class StateLoading(Protocol):
@@ -30,7 +30,7 @@ class StateLoading(Protocol):
 
 
 @final
-class StepHooks:
+class PlanHooks:
     """The hooks that a Scheduler leaves on its optimizer.
 
     Args:
@@ -42,51 +42,24 @@ class StepHooks:
         self.planned, self.loading = planned, loading
         self.scheduler: Callable[[], object] = _nobody  # the Scheduler, if someone holds it still
         self.released = False
-        self._depth = 0  # how many calls of `step` are open: a subclass may call super().step()
-        self._is_hidden = False  # whether the open one is a step of torch's distributed checkpoint
         self._handles: list[Any] = []
 
     def attach(self, optimizer: Any, *, step: bool) -> None:
         """Register the hooks; `step` where the optimizer's own step moves the clock."""
-        # All that runs at every update: see decision 005.
+        planned = self.planned
+        # All that runs at every update, so that a compiled step is not compiled anew for each value: decision 005.
         mark_uncompiled(
-            StepHooks.before_step, StepHooks.after_step, PlannedGroups.as_left, PlannedGroups.advance,
-            PlannedGroups._any_tuple_spoiled, ScheduledTuples.any_spoiled, ValueBlock.fill_count,
-            ValueBlock.views_replaced, TensorSlots.views_replaced, *one_of_each(),
+            PlannedGroups.as_left, PlannedGroups.before_update, PlannedGroups.advance, PlannedGroups.any_tuple_spoiled,
+            ScheduledTuples.any_spoiled, ValueBlock.fill_count, ValueBlock.views_replaced, TensorSlots.views_replaced,
+            *one_of_each(),
         )  # fmt: skip
         expect_changing_number(COUNT)
         if step:
-            self._handles.append(optimizer.register_step_pre_hook(self.before_step))
-            self._handles.append(optimizer.register_step_post_hook(self.after_step))
+            self._handles += UpdateHooks(planned.before_update, planned.advance, planned.as_left).register_on(optimizer)
         if isinstance(optimizer, torch.optim.Optimizer):
             self._handles.append(optimizer.register_state_dict_pre_hook(self.before_state_dict))
             self._handles.append(optimizer.register_load_state_dict_pre_hook(self.before_load))
             self._handles.append(optimizer.register_load_state_dict_post_hook(self.after_load))
-
-    def before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
-        """Bind groups that came since. Writes nothing else, as a hidden step puts a 0 of its own into the groups."""
-        if self._depth and run_uncompiled(updates.open_calls)(optimizer) > 1:
-            self._depth += 1
-            return
-        self._depth = 1  # also after a step that raised, whose post-hook never came
-        self._is_hidden = False
-        if self.planned.as_left(optimizer.param_groups):
-            return
-        self._is_hidden = run_uncompiled(updates.is_hidden)(optimizer)
-        if not self._is_hidden:
-            run_uncompiled(PlannedGroups.sync)(self.planned, optimizer.param_groups)
-
-    def after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
-        """Count the update, if it was one, and write the values of the next. What counts: see `updates`."""
-        if self._depth > 1 and run_uncompiled(updates.open_calls)(optimizer) > 1:
-            self._depth -= 1
-            return
-        self._depth = 0
-        if self._is_hidden or (
-            "found_inf" in optimizer.__dict__ and run_uncompiled(updates.skipped_by_scaler)(optimizer)
-        ):
-            return
-        self.planned.advance(optimizer.param_groups)
 
     def before_state_dict(self, optimizer: Any) -> None:
         """Write count and plan into every group: at an update only the first one gets the count."""
@@ -115,13 +88,12 @@ class StepHooks:
         remove_entries(groups)
 
 
-def hooks_on(optimizer: Any) -> StepHooks | None:
+def hooks_on(optimizer: Any) -> PlanHooks | None:
     """The hooks that an earlier Scheduler left on an optimizer."""
-    for name in ("_optimizer_step_post_hooks", "_optimizer_load_state_dict_post_hooks"):
-        for hook in getattr(optimizer, name, {}).values():
-            owner = getattr(hook, "__self__", None)
-            if isinstance(owner, StepHooks):
-                return owner
+    for hook in getattr(optimizer, "_optimizer_load_state_dict_post_hooks", {}).values():
+        owner = getattr(hook, "__self__", None)
+        if isinstance(owner, PlanHooks):
+            return owner
     return None
 
 

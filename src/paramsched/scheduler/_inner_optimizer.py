@@ -10,7 +10,7 @@ _INNER_NAMES = ("optimizer", "_optimizer", "_base_optimizer", "base_optimizer")
 """Where wrappers keep what they wrap: Accelerate and MMEngine, Lightning, Lookahead, SAM."""
 
 
-def inner_optimizer(optimizer: Any) -> Any:
+def unwrapped_optimizer(optimizer: Any) -> Any:
     """The innermost optimizer: wrappers are looked through as long as one of their own attributes has param groups.
 
     Raises:

@@ -98,22 +98,28 @@ class PlannedGroups:
 
     # ------------------------------------------------------------------ at every update
 
-    def as_left(self, groups: list[Group]) -> bool:
+    def as_left(self, optimizer: Any) -> bool:
         """Whether the groups are those that were bound, and the first holds what it was left with."""
         try:
+            groups = optimizer.param_groups
             first = groups[0]
             return (
                 first[COUNT] is self.clock.t
                 and first[PLAN] is self._number
                 and first[self._lr_key] is self._first_lr
                 and groups == self.bound  # of the same dicts this compares nothing but addresses
-                and not (self._tuples and self._any_tuple_spoiled())
+                and not (self._tuples and self.any_tuple_spoiled())
             )
         except (LookupError, RuntimeError, ValueError):
             return False  # an entry is gone, or tensors of unlike shapes stand where others stood
 
-    def advance(self, groups: list[Group]) -> None:
+    def before_update(self, optimizer: Any) -> None:
+        """Ahead of an update for which `as_left` is false: bind groups that came since. Nothing else is written."""
+        run_uncompiled(PlannedGroups.sync)(self, optimizer.param_groups)
+
+    def advance(self, optimizer: Any) -> None:
         """One update has happened, ahead of which `as_left` was asked: write the values of the next."""
+        groups: list[Group] = optimizer.param_groups
         clock, block = self.clock, self.block
         write = block.write  # calling `block.write()` would look for a method first
         clock.t = t = clock.t + 1
@@ -136,14 +142,15 @@ class PlannedGroups:
         if self._has_tensors:
             self._fills = block.fill_count()
 
-    def advance_by_hand(self, groups: list[Group]) -> None:
+    def advance_by_hand(self, optimizer: Any) -> None:
         """The same where no hook ran before the update: whether the groups are still the same is seen after the write.
 
         That is safe: the writers know their own groups only, and what is written into one that has left is not used.
         """
+        groups: list[Group] = optimizer.param_groups
         if self._has_tensors:
             run_uncompiled(PlannedGroups.sync)(self, groups)
-            self.advance(groups)
+            self.advance(optimizer)
             self.clock.acknowledge()
             return
         clock, block = self.clock, self.block
@@ -188,7 +195,7 @@ class PlannedGroups:
         """
         self._require_groups(groups, self.bound)
         changed = self._entries_replaced(groups) or self._groups_changed(groups)
-        if changed or (self._tuples and self._any_tuple_spoiled()):
+        if changed or (self._tuples and self.any_tuple_spoiled()):
             self._bind_anew(groups)
             return True
         return False
@@ -202,9 +209,10 @@ class PlannedGroups:
         first = groups[0]
         count, number = first.get(COUNT), first.get(PLAN)
         ours = bool(self.bound) and first is self.bound[0]
-        return ours and not (_is_number(count, self.clock.t) and _is_number(number, self._number))
+        return ours and not (_equals_number(count, self.clock.t) and _equals_number(number, self._number))
 
-    def _any_tuple_spoiled(self) -> bool:
+    def any_tuple_spoiled(self) -> bool:
+        """Whether one of the tuples of which an element is scheduled is another thing now."""
         try:
             for tuples in self._tuples:
                 if tuples.any_spoiled():
@@ -239,7 +247,7 @@ class PlannedGroups:
             index
             for index, group in enumerate(groups)
             if COUNT not in group
-            or not _is_number(group.get(PLAN), self._number)
+            or not _equals_number(group.get(PLAN), self._number)
             or before.get(id(group)) != now[id(group)]
         }
         mine = tuple(slot for slot in slots if slot.group in strange)
@@ -298,7 +306,7 @@ def block_at(
     return block
 
 
-def _is_number(found: Any, number: int) -> bool:
+def _equals_number(found: Any, number: int) -> bool:
     """Whether an entry is that number; it may be anything."""
     return isinstance(found, int) and found == number
 

@@ -93,7 +93,7 @@ def saved_states(states: Mapping[MetricRule[Any], Any]) -> dict[str, dict[str, A
     }
 
 
-def read_state(state: Any, known: tuple[Plan, Calendar] | None = None) -> State:
+def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None) -> State:
     """Check a state, key by key; nothing is changed.
 
     Args:

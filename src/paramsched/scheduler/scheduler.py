@@ -21,15 +21,15 @@ from paramsched.scheduler._attach import (
     detached_hooks,
     refuse_to_step,
 )
-from paramsched.scheduler._hooks import StepHooks
-from paramsched.scheduler._inner_optimizer import inner_optimizer, require_hooks
+from paramsched.scheduler._hooks import PlanHooks
+from paramsched.scheduler._inner_optimizer import require_hooks, unwrapped_optimizer
 from paramsched.scheduler._late_groups import LateGroups as LateGroups
 from paramsched.scheduler._metrics import name_of_only_metric, states_after
 from paramsched.scheduler._planned_groups import PlannedGroups
 from paramsched.scheduler._resume import Resume
 from paramsched.scheduler._run_facts import calendar_of_call, given_facts
 from paramsched.scheduler._slots import slots_of, values_of
-from paramsched.scheduler._state import position_of_torch, read_state, restored_states, saved_states, state_of
+from paramsched.scheduler._state import position_of_torch, read_scheduler_state, restored_states, saved_states, state_of
 from paramsched.scheduler.on_change import OnChange, checked_on_change
 from paramsched.time import Calendar, DurationLike
 
@@ -107,7 +107,7 @@ class Scheduler(LRScheduler):
             raise InvalidArgument(f"Scheduler(late_groups={late_groups!r})", found, 'Write late_groups="present"')
         if t is not None:
             _require_updates(t, f"Scheduler(…, t={shown(t)})", "Write ps.Scheduler(optimizer, plan, t=500)")
-        inner = inner_optimizer(optimizer)
+        inner = unwrapped_optimizer(optimizer)
         request = AttachRequest(plan, drive, Resume(checked_on_change(on_change), inner), late_groups, t)
         if calendar != "later":
             self._start(inner, request, attach_plan(inner, request, calendar_of_call("Scheduler", calendar, given)))
@@ -118,7 +118,7 @@ class Scheduler(LRScheduler):
             )
         self._wait_for_facts(inner, request)
 
-    def _start(self, optimizer: Any, request: AttachRequest, hooks: StepHooks) -> None:
+    def _start(self, optimizer: Any, request: AttachRequest, hooks: PlanHooks) -> None:
         self.optimizer, self._hooks, self._planned = optimizer, hooks, hooks.planned
         self._manual, self._step_count = request.drive == "manual", 1
         self._waiting: WaitingForFacts | None = None
@@ -252,7 +252,7 @@ class Scheduler(LRScheduler):
         if self._manual:
             if self._hooks.released:
                 self._require_alive("step")
-            planned.advance_by_hand(self.optimizer.param_groups)
+            planned.advance_by_hand(self.optimizer)
         else:
             planned.clock.acknowledge()
         self._step_count += 1
@@ -332,7 +332,7 @@ class Scheduler(LRScheduler):
             self._resume.load_position(planned, at, state_dict.get("base_lrs"), groups)
         else:
             known = planned.in_force.plan, planned.in_force.calendar
-            self._resume.load(planned, read_state(state_dict, known), groups)
+            self._resume.load(planned, read_scheduler_state(state_dict, known), groups)
 
     def __getstate__(self) -> dict[str, Any]:
         planned, clock = self._planned, self._planned.clock

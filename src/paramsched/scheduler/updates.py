@@ -1,33 +1,48 @@
 """Which calls of `optimizer.step` are updates: one place for all that count them.
 
-| a call | counts | told by |
-|---|---|---|
-| of a subclass that calls `super().step()` | once | how many calls are open on the stack |
-| that raised | no | its post-hook never came |
-| that a GradScaler skipped | no | an ordinary optimizer is not called at all; a fused one holds `found_inf` |
-| hidden in torch's distributed checkpoint | no | an optimizer without state, stepped by torch's own checkpoint code |
+A call counts when its post-hook comes, unless it is one of `UNCOUNTED_STEPS`.
 """
 
 import math
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import torch
 from torch.optim import Optimizer
 
 from paramsched.fields import is_number
+from paramsched.scheduler._compile import mark_uncompiled, run_uncompiled
 
 _STEP_WRAPPER = torch.optim.Optimizer.profile_hook_step.__code__.co_filename
 _CHECKPOINT_CODE = str(Path(torch.__file__).parent / "distributed" / "checkpoint")
 
 
-def open_calls(optimizer: Any) -> int:
-    """How many calls of torch's step wrapper for this optimizer are on the stack.
+@final
+@dataclass(frozen=True, slots=True)
+class UncountedStep:
+    """A call of `step` that is no update.
 
-    A subclass whose `step` calls `super().step()` fires the hooks twice, and an exception leaves a pre-hook without its
-    post-hook: only the stack tells the two apart. Looked at only when a pre-hook finds a call still open.
+    Args:
+        name: of the call.
+        seen_by: what it is recognized by.
+        follows: what is done then.
+        recognizes: the function that recognizes it while it is on; None where the hooks tell it by themselves.
+    """
+
+    name: str
+    seen_by: str
+    follows: str
+    recognizes: Callable[[Any], bool] | None = None
+
+
+def is_nested(optimizer: Any) -> bool:
+    """Whether the call is one of a subclass's `super().step()`: two calls of torch's step wrapper are on the stack.
+
+    Such a subclass fires the hooks twice, and an exception leaves a pre-hook without its post-hook: only the stack
+    tells the two apart. It is looked at only where a pre-hook finds a call still open.
     """
     depth, frame = 0, sys._getframe(1)
     while frame is not None:
@@ -35,13 +50,13 @@ def open_calls(optimizer: Any) -> int:
         if code.co_name == "wrapper" and code.co_filename.endswith(_STEP_WRAPPER):
             depth += frame.f_locals.get("self") is optimizer
         frame = frame.f_back  # type: ignore[assignment]  # None at the bottom ends the loop
-    return depth
+    return depth > 1
 
 
-def skipped_by_scaler(optimizer: Any) -> bool:
+def is_skipped_by_scaler(optimizer: Any) -> bool:
     """Whether a fused optimizer was told of an overflow: it is called then, and changes nothing.
 
-    `GradScaler` sets `found_inf` on the optimizer for the length of the call; reading it synchronises the device, so it
+    `GradScaler` sets `found_inf` on the optimizer for the length of the call. Reading it synchronizes the device, so it
     is looked up only where it is.
     """
     found = optimizer.__dict__.get("found_inf")
@@ -64,14 +79,95 @@ def is_hidden(optimizer: Any) -> bool:
     return False
 
 
-def updates_in_state(optimizer: Any) -> int | None:
-    """How many updates an optimizer's own state has seen; None for one that does not count (`SGD`)."""
-    found = [
-        int(entry["step"])
-        for entry in getattr(optimizer, "state", {}).values()
-        if isinstance(entry, dict) and is_number(entry.get("step")) and math.isfinite(entry["step"])
-    ]
-    return max(found, default=None)
+NESTED = UncountedStep(
+    "super().step() inside a subclass's step",
+    "two calls of torch's step wrapper for this optimizer on the stack",
+    "nothing; the outer call counts",  # its post-hook comes last, when the weights are final
+    is_nested,
+)
+RAISED = UncountedStep(
+    "a step that raised",
+    "its post-hook never comes; the next pre-hook finds a call open that is not on the stack",
+    "nothing; the values stay for the next try",  # the weights may be half updated: the user decides what to do
+)
+SCALER_SKIPPED = UncountedStep(
+    "a step that a GradScaler skips",
+    "the scaler does not call the optimizer at all",
+    "nothing; the values stay for the next batch",
+)
+SCALER_SKIPPED_FUSED = UncountedStep(
+    "a step that a GradScaler skips, of a fused optimizer",
+    "`found_inf` on the optimizer is above 0 when the post-hook comes",  # the kernel itself does the skipping
+    "nothing; the values stay for the next batch",
+    is_skipped_by_scaler,
+)
+HIDDEN = UncountedStep(
+    "the step that torch's distributed checkpoint takes to fill an empty state",
+    "an optimizer without state, and torch's checkpoint code on the stack",
+    "nothing, ahead of it either: the lr of 0 that torch put there is no base, and stays until torch takes it back",
+    is_hidden,
+)
+
+UNCOUNTED_STEPS = (NESTED, RAISED, SCALER_SKIPPED, SCALER_SKIPPED_FUSED, HIDDEN)
+"""The calls of `step` that are no updates. The documentation shows this table."""
+
+
+@final
+class UpdateHooks:
+    """The two step hooks on an optimizer, and the only place that decides whether a step was an update.
+
+    Args:
+        before: called with the optimizer ahead of each step but hidden ones.
+        after: called with the optimizer behind each update.
+        as_left: whether nothing in the optimizer's groups has changed since the last update. Then the step is no hidden
+            one, as that puts an lr of 0 there, and `before` has nothing to do.
+    """
+
+    def __init__(
+        self,
+        before: Callable[[Any], object],
+        after: Callable[[Any], object],
+        as_left: Callable[[Any], bool] | None = None,
+    ) -> None:
+        self._before, self._after, self._as_left = before, after, as_left or _unknown
+        self._open = 0  # calls of `step` that have begun and not ended
+        self._is_hidden = False  # whether the open one is hidden
+
+    def register_on(self, optimizer: Optimizer) -> list[Any]:
+        """Register both hooks; what takes them off again."""
+        mark_uncompiled(UpdateHooks.before_step, UpdateHooks.after_step, _unknown)
+        return [
+            optimizer.register_step_pre_hook(self.before_step),
+            optimizer.register_step_post_hook(self.after_step),
+        ]
+
+    def before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        """Torch calls this ahead of every step."""
+        if self._open and run_uncompiled(is_nested)(optimizer):
+            self._open += 1
+            return
+        self._open = 1  # also after a step that raised
+        self._is_hidden = False
+        as_left = self._as_left  # calling `self._as_left(…)` would look for a method first
+        if as_left(optimizer):
+            return
+        self._is_hidden = run_uncompiled(is_hidden)(optimizer)
+        if not self._is_hidden:
+            self._before(optimizer)
+
+    def after_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        """Torch calls this behind every step that did not raise."""
+        if self._open > 1 and run_uncompiled(is_nested)(optimizer):
+            self._open -= 1
+            return
+        self._open = 0
+        if self._is_hidden:
+            return
+        # Asked ahead of the call: the wrapper costs a microsecond.
+        if "found_inf" in optimizer.__dict__ and run_uncompiled(is_skipped_by_scaler)(optimizer):
+            return
+        after = self._after
+        after(optimizer)
 
 
 def watch_updates(
@@ -84,33 +180,26 @@ def watch_updates(
     Returns:
         What stops it.
     """
-    depth, hidden = 0, False
-
-    def entered(stepped: Any, args: Any, kwargs: Any) -> None:
-        nonlocal depth, hidden
-        del args, kwargs
-        if depth and open_calls(stepped) > 1:
-            depth += 1
-            return
-        depth = 1  # also after a step that raised, whose post-hook never came
-        hidden = is_hidden(stepped)
-        if before is not None and not hidden:
-            before(stepped)
-
-    def left(stepped: Any, args: Any, kwargs: Any) -> None:
-        nonlocal depth
-        del args, kwargs
-        if depth > 1 and open_calls(stepped) > 1:
-            depth -= 1
-            return
-        depth = 0
-        if not hidden and not skipped_by_scaler(stepped):
-            after(stepped)
-
-    handles = [optimizer.register_step_pre_hook(entered), optimizer.register_step_post_hook(left)]
+    handles = UpdateHooks(before or _unknown, after).register_on(optimizer)
 
     def stop() -> None:
         for handle in handles:
             handle.remove()
 
     return stop
+
+
+def updates_in_state(optimizer: Any) -> int | None:
+    """How many updates an optimizer's own state has seen; None for one that does not count (`SGD`)."""
+    found = [
+        int(entry["step"])
+        for entry in getattr(optimizer, "state", {}).values()
+        if isinstance(entry, dict) and is_number(entry.get("step")) and math.isfinite(entry["step"])
+    ]
+    return max(found, default=None)
+
+
+def _unknown(optimizer: Any) -> bool:
+    """What is not known: nothing says that the groups are as they were left."""
+    del optimizer
+    return False
