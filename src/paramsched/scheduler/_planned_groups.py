@@ -149,9 +149,7 @@ class PlannedGroups:
         """
         groups: list[Group] = optimizer.param_groups
         if self._has_tensors:
-            run_uncompiled(PlannedGroups.sync)(self, groups)
-            self.advance(optimizer)
-            self.clock.acknowledge()
+            self._advance_tensors_by_hand(optimizer)
             return
         clock, block = self.clock, self.block
         write, t = block.write, clock.t
@@ -169,6 +167,15 @@ class PlannedGroups:
             run_uncompiled(PlannedGroups._advance_anew)(self, groups, error)
         if block.overwritten:
             run_uncompiled(PlannedGroups._tell_overwritten)(self, groups)
+
+    def _advance_tensors_by_hand(self, optimizer: Any) -> None:
+        """Whether someone filled a tensor is known by a count of fills, so it is looked at ahead of our own."""
+        if not self.as_left(optimizer):
+            self.sync(optimizer.param_groups)
+        self.advance(optimizer)
+        if not self.as_left(optimizer):  # a group that is a copy of ours holds another tensor than the one just written
+            self.sync(optimizer.param_groups)
+        self.clock.acknowledge()
 
     def _write_next_block(self, t: int) -> None:
         self.block.extend(t, self.clock.states)
