@@ -15,6 +15,7 @@ from paramsched.compat.torch import _groups, _state
 from paramsched.compat.torch._groups import Number
 from paramsched.compat.torch._order import check_order, watch
 from paramsched.compat.unchanged_on_error import unchanged_on_error
+from paramsched.errors import InvalidArgument
 from paramsched.user_warnings import warn_user
 
 Verbose: TypeAlias = bool | Literal["deprecated"]
@@ -94,7 +95,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_Kind):
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1, verbose: Verbose = "deprecated") -> None:
         self.optimizer = _groups.optimizer_of(optimizer)
-        self.verbose = _verbose(verbose)
+        self.verbose = keeps_verbose(verbose)
         with unchanged_on_error(optimizer):
             _groups.separate_tensors(optimizer)
             _remember_initial(optimizer, last_epoch)
@@ -272,7 +273,15 @@ def warn_outside_step(scheduler: LRScheduler) -> None:
         )
 
 
-def _verbose(verbose: Verbose) -> bool:
+def require_lr(scheduler: Any, t: float, field: str) -> None:
+    """Refuse to tell the value of a field that a scheduler does not schedule."""
+    if field != "lr":
+        name = type(scheduler).__name__
+        raise InvalidArgument(f"{name}.value({t!r}, {field!r})", f"it does not schedule {field}", 'Write "lr"')
+
+
+def keeps_verbose(verbose: Verbose) -> bool:
+    """What stands in the attribute `verbose`; to ask for it is warned of."""
     if verbose == "deprecated":
         return False
     warn_user(

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, final
 
 from torch import Tensor
 
-from paramsched.compat.torch import _groups, _members
-from paramsched.compat.torch._base import LRScheduler, says_its_own, warn_outside_step
+from paramsched.compat.torch import _groups
+from paramsched.compat.torch._base import LRScheduler, require_lr, says_its_own, warn_outside_step
 from paramsched.compat.torch._groups import Number
 from paramsched.compat.torch._momentum import holds_floats, write_momenta
 
@@ -173,7 +173,7 @@ class SteppedLR(LRScheduler):
         self._look()
         row = self._values_at(t) if field == "lr" else self._momenta(t)
         if row is None:
-            _members.only_lr(self, t, field)
+            require_lr(self, t, field)
             return []
         return [_groups.number(value) for value in row]
 

@@ -6,15 +6,14 @@ from typing import Any
 from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
-from paramsched.compat.torch import _groups, _members, _state
-from paramsched.compat.torch._base import LRScheduler, Verbose, _verbose, is_drop_in, is_ours
+from paramsched.compat.torch import _composition, _groups, _state
+from paramsched.compat.torch._base import Verbose, is_drop_in, is_ours
 from paramsched.compat.torch._groups import Number
-from paramsched.compat.torch._order import watch
 from paramsched.compat.torch._rule_lr import RuleLR
 from paramsched.compat.torch.arguments import refused
 
 
-class ChainedScheduler(LRScheduler, peers.ChainedScheduler):
+class ChainedScheduler(_composition.CompositionLR, peers.ChainedScheduler):
     """Every member steps once a step, in order, by its relative rule: factors multiply.
 
     Differs from torch: what a factor of zero takes away comes back with what the other members made of it meanwhile
@@ -23,6 +22,7 @@ class ChainedScheduler(LRScheduler, peers.ChainedScheduler):
 
     __slots__ = ("_can_lose",)
     _can_lose: bool
+    _schedulers: list[Any]
 
     def __init__(
         self, schedulers: Sequence[Any], optimizer: Optimizer | None = None, verbose: Verbose = "deprecated"
@@ -31,37 +31,27 @@ class ChainedScheduler(LRScheduler, peers.ChainedScheduler):
         if len(schedulers) < 1:
             raise refused(f"{name} expects at least one scheduler to be chained, but got no scheduler.")
         first = optimizer if optimizer is not None else getattr(schedulers[0], "optimizer", None)
-        _members.checked(name, first, schedulers)
+        _composition.check_members(name, first, schedulers)
         assert first is not None
-        self.optimizer = first
-        self.verbose = _verbose(verbose)
-        self._schedulers = list(schedulers)
-        bases = getattr(next(_members.leaves(self)), "base_lrs", None)
-        self.base_lrs = _groups.values(first) if bases is None else [_groups.copied(base) for base in bases]
-        self._step_count = 1
+        self._adopt(first, schedulers, verbose, bases_in="lr")
         self.last_epoch = max(getattr(self._schedulers[0], "last_epoch", 0), 0)
         self._tell_members()
-        watch(first)
         self._last_lr = _groups.values(first)
         self._constructed = _state.left_in(first)
 
     def _tell_members(self) -> None:
-        leaves = list(_members.leaves(self))
+        leaves = list(_composition.leaves(self))
         kernels = [leaf for leaf in leaves if isinstance(leaf, RuleLR)]
         for leaf in kernels:
             leaf._in_a_chain = len(leaves) > 1
         self._can_lose = len(leaves) > 1 and any(leaf._may_reach_zero for leaf in kernels)
 
-    def _initial_step(self) -> None:
-        self._step_count = 1
-        self._begin_members()
-
     def _begin_members(self) -> None:
-        _members.rewind(self)
+        _composition.rewind(self)
         _groups.write(self.optimizer, self.base_lrs)
         for member in self._schedulers:
             if hasattr(member, "_schedulers") and not is_drop_in(member):
-                _members.begin(member)
+                _composition.begin(member)
             else:
                 member._initial_step()
         self.last_epoch = 0
@@ -70,7 +60,7 @@ class ChainedScheduler(LRScheduler, peers.ChainedScheduler):
     def _seek_members(self, epoch: int) -> None:
         # Each in its turn makes of what it finds what its closed form makes of its base, so by stepping there.
         self._begin_members()
-        _members.step_quietly(self, epoch)
+        _composition.step_quietly(self, epoch)
 
     def _base_of(self, value: float) -> float:
         members = [member for member in self._schedulers if isinstance(member, RuleLR)]
@@ -82,21 +72,12 @@ class ChainedScheduler(LRScheduler, peers.ChainedScheduler):
             value = member._base_of(value)
         return value
 
-    def _take_in(self, bases: Sequence[float]) -> None:
-        super()._take_in(bases)
-        _members.take_in(self, bases)
-
     def _begin_late(self, late: Sequence[dict[str, Any]]) -> None:
         for member in self._schedulers:
             if is_drop_in(member):
                 member._begin_late(late)
 
-    def _update_lr(self, epoch: int | None = None) -> None:
-        self._take_in_late_groups()
-        if epoch is not None:
-            self._seek_members(epoch)
-            return
-        self.last_epoch += 1
+    def _step_members(self) -> list[Number]:
         for member in self._schedulers:
             member.step()
             if self._can_lose:
@@ -104,32 +85,20 @@ class ChainedScheduler(LRScheduler, peers.ChainedScheduler):
         last = self._schedulers[-1]
         # One of ours, and no user's subclass that may write by itself, wrote what the groups hold.
         exact = is_drop_in(last) and is_ours(type(last))
-        self._last_lr = list(last._last_lr) if exact else _groups.values(self.optimizer)
+        return list(last._last_lr) if exact else _groups.values(self.optimizer)
 
     def _scale_lost(self, member: Any) -> None:
         """What a zero took from one member's value is scaled by the others in its absence."""
-        for leaf in _members.leaves(self):
+        for leaf in _composition.leaves(self):
             lost = getattr(leaf, "_before_zero", None)
-            if lost is not None and all(leaf is not other for other in _members.leaves(member)):
-                for other in _members.leaves(member):
+            if lost is not None and all(leaf is not other for other in _composition.leaves(member)):
+                for other in _composition.leaves(member):
                     if is_drop_in(other):
                         leaf._before_zero = lost = [value * a for value, a in zip(lost, other._scales(), strict=False)]
-
-    def value(self, t: int, field: str = "lr") -> list[float]:
-        """What `field` of each group is at epoch `t`; the optimizer is as before afterwards."""
-        _members.only_lr(self, t, field)
-        return _members.value_at(self, t)
 
     def get_lr(self) -> list[Number]:
         """The present values: each member acts on what the one before leaves."""
         return _groups.values(self.optimizer)
-
-    def state_dict(self) -> dict[str, Any]:
-        return super().state_dict() | {"_schedulers": _members.states(self._schedulers)}
-
-    def _load(self, state: dict[str, Any]) -> None:
-        _members.load(self, state.pop("_schedulers"))
-        super()._load(state)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)

@@ -122,10 +122,11 @@ class MultiplicativeLR(FunctionLR, peers.MultiplicativeLR):
         if self._is_initial:
             self._begin_at(seen, tick)
             return None
-        self._gave = self._factors_at(tick)
         if self._one:
-            factor = self._gave[0]
+            factor = float(self.lr_lambdas[0](tick))
+            self._gave = [factor] * seen.count
             return [group["lr"] * factor for group in seen.groups]
+        self._gave = self._factors_at(tick)
         return list(map(mul, map(_RATE, seen.groups), self._gave))
 
     def _begin_at(self, seen: Seen, tick: int) -> None:

@@ -8,7 +8,7 @@ from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
 from paramsched.compat.torch import _groups, _state
-from paramsched.compat.torch._base import EPOCH_DEPRECATION_WARNING, LRScheduler, Verbose, _verbose, says_its_own
+from paramsched.compat.torch._base import EPOCH_DEPRECATION_WARNING, LRScheduler, Verbose, keeps_verbose, says_its_own
 from paramsched.compat.torch._groups import Number
 from paramsched.compat.torch.arguments import finite_number, refused
 from paramsched.feedback.plateau import Nonfinite, Plateau, PlateauState
@@ -80,7 +80,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         self.nonfinite = nonfinite
         self._init_is_better(mode=mode, threshold=threshold, threshold_mode=threshold_mode)
         self._kernel_rule()
-        self.verbose = _verbose(verbose)
+        self.verbose = keeps_verbose(verbose)
         _groups.separate_tensors(optimizer)
         self.base_lrs = _groups.values(optimizer)
         self.last_epoch, self._step_count = 0, 1

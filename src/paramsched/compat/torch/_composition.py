@@ -1,6 +1,10 @@
-"""What a composition does with its members: check them, begin them, enter them, skip ahead in them."""
+"""Compositions: what ChainedScheduler and SequentialLR share, and what they do with their members.
+
+A member may be a drop-in, a scheduler of torch's own, or one of a user's. What it can do is asked of its attributes.
+"""
 
 import warnings
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -8,11 +12,76 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau as TorchPlateau
 
 from paramsched.compat.torch import _groups
+from paramsched.compat.torch._base import LRScheduler, Verbose, keeps_verbose, require_lr
+from paramsched.compat.torch._groups import Number
+from paramsched.compat.torch._order import watch
 from paramsched.compat.torch.arguments import refused
-from paramsched.errors import InvalidArgument
 
 
-def checked(asked: str, optimizer: Any, members: Sequence[Any]) -> None:
+class CompositionLR(LRScheduler):
+    """Several schedulers that are stepped as one."""
+
+    _schedulers: list[Any]
+
+    def _adopt(self, optimizer: Optimizer, schedulers: Sequence[Any], verbose: Verbose, bases_in: str) -> None:
+        """Take members that have been checked.
+
+        Args:
+            bases_in: the field of the groups that has the bases, where the first member does not tell its own.
+        """
+        self.optimizer = optimizer
+        self.verbose = keeps_verbose(verbose)
+        self._schedulers = list(schedulers)
+        self._step_count = 1
+        watch(optimizer)
+        bases = getattr(next(leaves(self)), "base_lrs", None)
+        self.base_lrs = _groups.values(optimizer, bases_in) if bases is None else [_groups.copied(b) for b in bases]
+
+    @abstractmethod
+    def _begin_members(self) -> None:
+        """Begin at epoch 0, each member from its base."""
+
+    @abstractmethod
+    def _seek_members(self, epoch: int) -> None:
+        """Go to an epoch."""
+
+    @abstractmethod
+    def _step_members(self) -> list[Number]:
+        """Step whom it concerns at `last_epoch`, and say what the groups hold then."""
+
+    def _initial_step(self) -> None:
+        self._step_count = 1
+        self._begin_members()
+
+    def _update_lr(self, epoch: int | None = None) -> None:
+        self._take_in_late_groups()
+        if epoch is not None:
+            self._seek_members(epoch)
+            return
+        self.last_epoch += 1
+        self._last_lr = self._step_members()
+
+    def _take_in(self, bases: Sequence[float]) -> None:
+        super()._take_in(bases)
+        take_in(self, bases)
+
+    def value(self, t: int, field: str = "lr") -> list[float]:
+        """What `field` of each group is at epoch `t`; the optimizer is as before afterwards."""
+        require_lr(self, t, field)
+        return value_at(self, t)
+
+    def state_dict(self) -> dict[str, Any]:
+        return super().state_dict() | {"_schedulers": [member.state_dict() for member in self._schedulers]}
+
+    def _load(self, state: dict[str, Any]) -> None:
+        held = _groups.values(self.optimizer)
+        for member, saved in zip(self._schedulers, state.pop("_schedulers"), strict=True):
+            member.load_state_dict(saved)
+        _groups.write(self.optimizer, held)  # what the groups hold is for the composition to say
+        super()._load(state)
+
+
+def check_members(asked: str, optimizer: Any, members: Sequence[Any]) -> None:
     """Refuse what torch refuses: no member, no scheduler, a metric-driven one, another optimizer.
 
     Raises:
@@ -126,22 +195,3 @@ def value_at(scheduler: Any, t: int) -> list[float]:
     for group, before in zip(groups, momenta, strict=True):
         group.update(before)
     return row
-
-
-def only_lr(scheduler: Any, t: float, field: str) -> None:
-    """Refuse a field that a scheduler does not schedule."""
-    if field != "lr":
-        name = type(scheduler).__name__
-        raise InvalidArgument(f"{name}.value({t!r}, {field!r})", f"it does not schedule {field}", 'Write "lr"')
-
-
-def load(composition: Any, states: Sequence[dict[str, Any]]) -> None:
-    """Load the states of the members; what the groups hold is for the composition to say."""
-    held = _groups.values(composition.optimizer)
-    for member, state in zip(composition._schedulers, states, strict=True):
-        member.load_state_dict(state)
-    _groups.write(composition.optimizer, held)
-
-
-def states(members: Sequence[Any]) -> list[dict[str, Any]]:
-    return [member.state_dict() for member in members]
