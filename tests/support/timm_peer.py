@@ -1,0 +1,43 @@
+"""timm's schedulers, and the values they give."""
+
+import importlib
+import importlib.util
+import sys
+import types
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+
+def timm_schedulers():
+    """`timm.scheduler` without the rest of timm, which needs torchvision to be imported."""
+    found = importlib.util.find_spec("timm") if "timm" not in sys.modules else sys.modules["timm"].__spec__
+    if found is None:
+        pytest.skip("timm is not installed")
+    before = {name: sys.modules.pop(name) for name in list(sys.modules) if name.split(".")[0] == "timm"}
+    bare = types.ModuleType("timm")
+    bare.__path__ = list(found.submodule_search_locations)
+    sys.modules["timm"] = bare
+    try:
+        return importlib.import_module("timm.scheduler")
+    finally:
+        for name in [name for name in sys.modules if name.split(".")[0] == "timm"]:
+            del sys.modules[name]
+        sys.modules.update(before)
+
+
+def rates(timm, arguments, *, lr, updates_per_epoch):
+    """The rate of every update of a run as timm's training script makes it, and the number of its epochs."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scheduler, epochs = timm.create_scheduler_v2(optimizer, **{"updates_per_epoch": updates_per_epoch, **arguments})
+    found = []
+    for epoch in range(epochs):
+        for _ in range(updates_per_epoch):
+            found.append(optimizer.param_groups[0]["lr"])
+            scheduler.step_update(num_updates=len(found))
+        scheduler.step(epoch + 1)
+    return np.array(found), epochs
