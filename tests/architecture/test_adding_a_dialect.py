@@ -1,0 +1,71 @@
+"""The worked example of CONTRIBUTING.md, done: one file makes a dialect, in the library or in a package."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.distributions import install
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "CONTRIBUTING.md").read_text()
+(EXAMPLE,) = [one for one in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL) if "def to_plan" in one]
+(ENTRY_POINT,) = re.findall(r'entry-points."(.*?)"\]\n(\w+) = "(.*?)"', TEXT)
+ARGUMENTS = {"lr_scheduler_type": "cosine", "warmup_steps": 10, "max_steps": 100}
+
+
+@pytest.fixture(params=["the library", "a package"])
+def paramsched(request, tmp_path: Path):
+    """`python -m paramsched` where the file lies in a copy of the library, or in a package that is installed."""
+    folders = [ROOT / "src"]
+    if request.param == "the library":
+        copy = tmp_path / "copy"
+        shutil.copytree(ROOT / "src" / "paramsched", copy / "paramsched", ignore=shutil.ignore_patterns("__pycache__"))
+        (copy / "paramsched" / "config" / "dialects" / "transformers.py").write_text(EXAMPLE)
+        folders = [copy]
+    else:
+        group, name, module = ENTRY_POINT
+        site = tmp_path / "site"
+        install(site, group, f"{name} = {module}")
+        (site / "my_package").mkdir()
+        (site / "my_package" / "transformers.py").write_text(EXAMPLE)
+        folders.append(site)
+    (tmp_path / "arguments.json").write_text(json.dumps(ARGUMENTS))
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders))}
+        command = [sys.executable, "-m", "paramsched", *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, cwd=tmp_path, check=False)
+
+    return run
+
+
+def test_the_example_of_a_dialect_is_under_thirty_lines():
+    assert len(EXAMPLE.splitlines()) < 30
+
+
+def test_the_new_dialect_is_converted_by_its_name(paramsched):
+    done = paramsched("convert", "arguments.json", "--from", "transformers", "--to", "yaml")
+
+    assert (done.stdout, done.stderr) == ("horizon: 100\nlr: warmup(10) >> cosine()\n", "")
+
+
+def test_a_file_of_the_new_dialect_is_refused_as_a_native_one_with_its_name(paramsched):
+    refused = paramsched("check", "arguments.json")
+
+    assert refused.returncode == 1
+    assert 'it looks like a config of transformers. Give format="transformers"' in refused.stderr
+
+
+def test_what_the_new_dialect_refuses_is_said_with_the_file(paramsched, tmp_path):
+    (tmp_path / "arguments.json").write_text(json.dumps({"lr_scheduler_type": "greedy"}))
+
+    refused = paramsched("convert", "arguments.json", "--from", "transformers", "--to", "yaml")
+
+    assert refused.returncode == 1
+    assert "arguments.json: $.lr_scheduler_type: 'greedy' has no plan yet. Write one of linear" in refused.stderr
