@@ -184,7 +184,7 @@ class GradualWarmupScheduler(LRScheduler):
                 f"{type(self.after_scheduler).__name__} is guided by a metric, and there is none",
                 "Write step(metrics=loss)",
             )
-        self._metrics = metrics
+        self._metrics = metrics  # for `_update_lr`, which torch's `step` calls
         super().step(epoch)  # type: ignore[arg-type]  # parts of an epoch are welcome
         self._metrics = None
 
@@ -196,11 +196,10 @@ class GradualWarmupScheduler(LRScheduler):
     def _update_lr(self, epoch: int | None = None) -> None:
         """Go to an epoch: on the ramp write its values, after it let the after-scheduler write."""
         if self._form is not None:
-            self._join_new_groups()
             super()._update_lr(epoch)
             return
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
-        self._join_new_groups()
+        self._take_in_late_groups()
         u = self.last_epoch - self._length
         if u < 0 or (u == 0 and (self._length > 0 or self._after is None)):
             self._follow_the_ramp()
@@ -220,7 +219,7 @@ class GradualWarmupScheduler(LRScheduler):
             self._after.rewind()
         self._get_lr_called_within_step = True
         try:
-            row = self.get_lr()
+            row = self.get_lr()  # a user's subclass may say it
         finally:
             self._get_lr_called_within_step = False
         for group, value in zip(self.optimizer.param_groups, row, strict=True):
@@ -231,7 +230,8 @@ class GradualWarmupScheduler(LRScheduler):
         row: list[float] = self._ramp(max(self.last_epoch, 0), base=bases).tolist()
         return row
 
-    def _join_new_groups(self) -> None:
+    def _take_in_late_groups(self) -> None:
+        """Groups that were added since: their lr is their base, and the after-scheduler begins at their peak."""
         added = self.optimizer.param_groups[len(self.base_lrs) :]
         if added:
             self.base_lrs += [by_value(group.setdefault("initial_lr", by_value(group["lr"]))) for group in added]
@@ -297,27 +297,16 @@ class GradualWarmupScheduler(LRScheduler):
         """Go on from a state of the published classes."""
         read = ForeignState.of(state, self.after_scheduler)
         present = group_values(self.optimizer)
+        # A group that does not hold any more what the constructor left was restored with the optimizer: it stays.
         restored = [float(now) != float(then) for now, then in zip(present, self._values_after_building, strict=False)]
         self._set_ramp(read.multiplier, read.total_epoch, read.warmup_epoch)
         asked_for = self._published_form(self._published)
         self._form = read.form if self._published is None and read.total_epoch is not None else asked_for
         self.base_lrs, self._step_count = [by_value(base) for base in read.base_lrs], read.step_count
         self.last_epoch, self._finished, self._warned = read.last_epoch, read.finished, True
-        after, row = self.after_scheduler, read.lr
-        if self._form is None and after is not None:
-            self._after = AfterScheduler(after, self.optimizer, self._peak_values(self.base_lrs), restarts=True)
-        if after is not None and (self._form is not None or isinstance(after, ReduceLROnPlateau)):
-            after.load_state_dict(by_value(read.after))
-        if self._form is not None:
-            self._after = None
-        elif self._after is not None and self._after.is_guided:
-            self._after.resume(read.done - self._length)
-        else:
-            self._update_lr(read.done)
-            row = None
-        if row is not None:
-            for group, value, now, kept in zip(self.optimizer.param_groups, row, present, restored, strict=False):
-                put_value(group, now if kept else value)
+        row = self._resume_after_scheduler(read)
+        for group, value, now, kept in zip(self.optimizer.param_groups, row, present, restored, strict=False):
+            put_value(group, now if kept else value)
         as_kept = self._form is not None and read.last_lr is not None
         self._last_lr = [by_value(lr) for lr in read.last_lr or ()] if as_kept else group_values(self.optimizer)
         if self._published is None and self._form is not None:
@@ -325,6 +314,27 @@ class GradualWarmupScheduler(LRScheduler):
                 "GradualWarmupScheduler.load_state_dict(…): this is a state of warmup-scheduler, and its numbers go on "
                 f'as with published="{self._form}". Write published=False to go on by the curve this class documents',
             )
+
+    def _resume_after_scheduler(self, read: ForeignState) -> Sequence[Number]:
+        """Put the after-scheduler where a state of the published classes says.
+
+        Returns:
+            What the groups are to hold; nothing where they hold it now, or where the state does not tell.
+        """
+        after = self.after_scheduler
+        self._after = None
+        if self._form is None and after is not None:
+            self._after = AfterScheduler(after, self.optimizer, self._peak_values(self.base_lrs), restarts=True)
+        if after is not None and (self._form is not None or isinstance(after, ReduceLROnPlateau)):
+            after.load_state_dict(by_value(read.after))
+        if self._form is not None:
+            return read.lr or ()
+        if self._after is not None and self._after.is_guided:
+            self._after.resume(read.done - self._length)
+            return read.lr or ()
+        # The document's curve says the value at any step: the state's own values are not needed.
+        self._update_lr(read.done)
+        return ()
 
     def _refuse_other_state(self, state: Mapping[str, Any]) -> None:
         """Refuse a state that is not of this class, or of another form."""

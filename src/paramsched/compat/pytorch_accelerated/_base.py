@@ -63,7 +63,7 @@ class SchedulerBase(ABC):
                     "Write one of these as param_group_field",
                 )
         self.base_lr_values: list[Any] = []
-        self._join_new_groups()
+        self._take_in_late_groups()
         self._update_param_groups(self.base_lr_values)
 
     @abstractmethod
@@ -76,7 +76,7 @@ class SchedulerBase(ABC):
         Raises:
             InvalidArgument: as many values as there are groups are needed.
         """
-        self._join_new_groups()
+        self._take_in_late_groups()
         values = self.get_updated_values(num_updates)
         if values is not None:
             self._update_param_groups(values)
@@ -94,7 +94,7 @@ class SchedulerBase(ABC):
 
         Bases and values are restored where there is one for each group.
         """
-        self._join_new_groups()
+        self._take_in_late_groups()
         groups = len(getattr(vars(self).get("optimizer"), "param_groups", []))
         bases, values = state_dict.get("base_lr_values", ()), state_dict.get(HELD_VALUES, ())
         own = vars(self).get("base_lr_values")
@@ -104,7 +104,7 @@ class SchedulerBase(ABC):
         if groups and len(values) == groups:
             self._update_param_groups(values)
 
-    def _join_new_groups(self) -> None:
+    def _take_in_late_groups(self) -> None:
         """Give groups without a base their own value as base; a subclass that left the constructor out keeps none."""
         if "base_lr_values" not in vars(self):
             return

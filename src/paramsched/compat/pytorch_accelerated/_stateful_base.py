@@ -56,7 +56,7 @@ class StatefulSchedulerBase(SchedulerBase, ABC):
 
     def _restore_attributes(self, state_dict: Mapping[str, Any], names: tuple[str, ...]) -> None:
         """Set the named attributes, bases and count from a state; what it lacks keeps its value."""
-        self._join_new_groups()
+        self._take_in_late_groups()
         known = {name: state_dict[name] for name in (*names, "first_update") if name in state_dict}
         if len(state_dict.get("base_lr_values", ())) == len(self.optimizer.param_groups):
             known["base_lr_values"] = state_dict["base_lr_values"]
