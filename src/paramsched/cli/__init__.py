@@ -1,4 +1,4 @@
-"""The command `paramsched`. Each command is one file in `commands`; a file more is a command more."""
+"""The command `paramsched`. Each file in `commands` is a command, so a new file is a new command."""
 
 import click
 

@@ -15,7 +15,7 @@ _MOST_GROUPS = 1_000
 
 
 def say_base_notes(loaded: Loaded) -> None:
-    """What is to be said of the bases a file has: the picture itself says their values."""
+    """Print the notes on the bases that a file has; their values stand in the picture itself."""
     for note in loaded.bases.notes:
         say_note(note)
 
@@ -23,10 +23,10 @@ def say_base_notes(loaded: Loaded) -> None:
 def groups_with_bases(
     loaded: Loaded, bases: tuple[str, ...]
 ) -> tuple[list[dict[str, Any]], set[tuple[str, str | int]]]:
-    """Param groups as the plan's selectors ask for them, each field at its base: given, the file's own, else 1.
+    """Make param groups as the plan's selectors ask for them, with a base for each scheduled field.
 
     Returns:
-        The groups, and for which fields of which groups nothing says a base.
+        The groups, and the fields and groups whose base is not known, so that 1 was taken.
     """
     plan = loaded.plan
     values = given_bases(plan, bases)
@@ -41,7 +41,7 @@ def groups_with_bases(
         groups.append({} if alone or "default" in names else {"name": "default"})
     groups += [{"name": name} for name in names]
     several = [str(one["name"]) for one in loaded.bases.groups if "name" in one]
-    if len(several) > 1 and not names and not indices:  # one list of schedulers for several optimizers
+    if len(several) > 1 and not names and not indices:  # a config with one list of schedulers for several optimizers
         groups = [{"name": name} for name in several]
     assumed: set[tuple[str, str | int]] = set()
     for index, group in enumerate(groups):
@@ -65,7 +65,7 @@ def groups_with_bases(
 
 
 def given_bases(plan: Plan, given: tuple[str, ...]) -> Mapping[tuple[str, str | None], float]:
-    """What `--base` says, by field and group; None for every group.
+    """The bases that `--base` gives, by field and group; None for every group.
 
     Raises:
         UsageError: the plan has no such field or group, or it is no number.

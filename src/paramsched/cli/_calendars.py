@@ -18,7 +18,7 @@ from paramsched.time import Calendar, Duration
 _NUMBER = re.compile(r"\s*\d[\d_]*(e\d+)?\s*")
 _SHORT_EPOCH = 100  # updates of an epoch where nothing is counted in updates
 _ASSUMED_EPOCH = 1_000  # updates of an epoch that a config counts beside updates
-_ASSUMED_TOTAL = 1_000  # updates of a run that nobody said the length of
+_ASSUMED_TOTAL = 1_000  # updates of a run whose length nobody gave
 
 
 def length_from_option(text: str, option: str) -> Duration:
@@ -30,13 +30,13 @@ def length_from_option(text: str, option: str) -> Duration:
 
 
 def calendar_from_options(facts: CalendarOptions, **assumed: Any) -> Calendar:
-    """The Calendar that the options say."""
+    """The Calendar that the options describe."""
     given = {name: getattr(facts, name) for name in CalendarOptions.__dataclass_fields__ if name != "horizon"}
     total = None if facts.horizon is None else length_from_option(facts.horizon, "--horizon")
     try:
         return Calendar(**({"total": total} | given | assumed))
     except MissingFact as error:
-        error.ask(f"--horizon {facts.horizon}")  # the one fact that needs another
+        error.ask(f"--horizon {facts.horizon}")  # a horizon in epochs needs the length of one
         raise
     except InvalidArgument as error:
         said = {option_of(name): getattr(facts, name) for name in CalendarOptions.__dataclass_fields__}
@@ -45,7 +45,7 @@ def calendar_from_options(facts: CalendarOptions, **assumed: Any) -> Calendar:
 
 
 def calendar_if_known(facts: CalendarOptions | None) -> Calendar | None:
-    """A Calendar of the facts that are given, as far as they make one; None without any."""
+    """The Calendar that the options describe, without a horizon that cannot be converted; None without options."""
     if facts is None or not facts.given:
         return None
     try:
@@ -55,9 +55,9 @@ def calendar_if_known(facts: CalendarOptions | None) -> Calendar | None:
 
 
 def calendar_for_picture(plan: Plan, facts: CalendarOptions, *, native: bool = True) -> Calendar:
-    """The Calendar for a picture: where only proportions matter, what is not known is assumed, and said.
+    """The Calendar for a picture. Where a fact is missing that only stretches the picture, assume one and print a note.
 
-    A config of another library counts epochs and iterations side by side; for it an epoch's length is assumed too.
+    The length of an epoch is also assumed for a config of another library, which counts both epochs and iterations.
     """
     horizon = plan.horizon if facts.horizon is None else length_from_option(facts.horizon, "--horizon")
     used = units_of_plan(plan) | ({unit for unit, _ in horizon.terms} if horizon is not None else set())
@@ -80,7 +80,7 @@ def calendar_for_picture(plan: Plan, facts: CalendarOptions, *, native: bool = T
 
 
 def assumed_fact(plan: Plan, facts: CalendarOptions, *, native: bool) -> tuple[str, float] | None:
-    """The fact that a picture of a plan has to assume, and its value; None where none is missing, or more than one."""
+    """The one fact that is missing for a picture, with a value to assume; None if none is missing, or several are."""
     horizon = plan.horizon if facts.horizon is None else length_from_option(facts.horizon, "--horizon")
     if horizon is None:
         return None
@@ -111,7 +111,7 @@ def length_of_plan(plan: Plan, facts: CalendarOptions) -> int | None:
 
 
 def _assumed_value(unit: str, amount: float) -> tuple[str, float]:
-    """The fact that turns a unit into updates, and a value for it: a run has about a thousand updates."""
+    """The fact that turns a unit into updates, with a value under which the run has about a thousand updates."""
     match unit:
         case "epochs":
             return "steps_per_epoch", _SHORT_EPOCH

@@ -1,11 +1,11 @@
-"""What combines or bends schedules, in words; the parts of a combination are indented below it."""
+"""Schedules that combine or bend others, in words. The words of the parts are indented below their own."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 
+from paramsched.cli._active_time import NOTHING, ActiveTime, comes_before, earlier_time
 from paramsched.cli._rule_words import rule_words
 from paramsched.cli._schedule_words import cut_text, schedule_words, times_of_period
-from paramsched.cli._stretch import NOTHING, Stretch, comes_before, earlier_time
 from paramsched.feedback.base import Guided
 from paramsched.feedback.plateau import Plateau
 from paramsched.schedules import Schedule
@@ -14,6 +14,7 @@ from paramsched.schedules.recurrence import Recurrence
 from paramsched.schedules.retimed import Chain, Every, Restarts, Shift
 from paramsched.schedules.sequence import Sequence
 from paramsched.schedules.window import Window
+from paramsched.time import Duration
 
 _STEP = "  "
 _MOST_RULES = 200
@@ -22,24 +23,24 @@ _HEADS = {Sum: "the sum of", Minimum: "at each update the smallest of", Maximum:
 
 
 @schedule_words.register
-def _guided_words(schedule: Guided, where: Stretch) -> Iterator[str]:
-    yield from schedule_words(schedule.schedule, where)
+def _guided_words(schedule: Guided, when: ActiveTime) -> Iterator[str]:
+    yield from schedule_words(schedule.schedule, when)
     for rule in schedule.guides:
-        yield _plateau_words(rule, where) if isinstance(rule, Plateau) else f"times what {rule} makes of its metric"
+        yield _plateau_words(rule, when) if isinstance(rule, Plateau) else f"times what {rule} makes of its metric"
 
 
 @schedule_words.register
-def _sequence_words(schedule: Sequence, where: Stretch) -> Iterator[str]:
-    """Each stage over its part of the time; a stage for which no time is left is told too."""
-    begin = where.begin
+def _sequence_words(schedule: Sequence, when: ActiveTime) -> Iterator[str]:
+    """The stages one after another; a stage for which no time is left is named too."""
+    begin = when.begin
     for index, stage in enumerate(schedule.stages):
         last = index + 1 == len(schedule.stages)
         own = stage.length if stage.has_length else None
-        end = where.end if last else None if begin is None or own is None else begin + own
-        mine = where.part(begin, earlier_time(end, where.end))
+        end = when.end if last else None if begin is None or own is None else begin + own
+        mine = when.part(begin, earlier_time(end, when.end))
         if own is not None and not own.terms and not last:
             yield f"{cut_text(str(stage))}: no update is left for it"
-        elif mine.room == 0:
+        elif mine.update_count == 0:
             yield f"{cut_text(str(stage))}: never reached"
         else:
             yield from schedule_words(stage, mine)
@@ -47,112 +48,116 @@ def _sequence_words(schedule: Sequence, where: Stretch) -> Iterator[str]:
 
 
 @schedule_words.register
-def _product_words(schedule: Product, where: Stretch) -> Iterator[str]:
+def _product_words(schedule: Product, when: ActiveTime) -> Iterator[str]:
     main = next((one for one in schedule.operands if one.has_absolute), None)
     yield "the product of"
     for operand in schedule.operands:
-        yield from _indented_words(operand, where if operand is main else replace(where, of=""))
+        yield from _indented_words(operand, when if operand is main else replace(when, level_suffix=""))
 
 
 @schedule_words.register
-def _operand_words(schedule: Sum | Minimum | Maximum, where: Stretch) -> Iterator[str]:
+def _operand_words(schedule: Sum | Minimum | Maximum, when: ActiveTime) -> Iterator[str]:
     yield _HEADS[type(schedule)]
     for operand in schedule.operands:
-        yield from _indented_words(operand, where)
+        yield from _indented_words(operand, when)
 
 
 @schedule_words.register
-def _chain_words(schedule: Chain, where: Stretch) -> Iterator[str]:
+def _chain_words(schedule: Chain, when: ActiveTime) -> Iterator[str]:
     yield "one after another, each on the value the one before gives"
     for index, operand in enumerate(schedule.operands):
-        yield from _indented_words(operand, replace(where, of=" × the value before") if index else where)
+        yield from _indented_words(operand, replace(when, level_suffix=" × the value before") if index else when)
 
 
 @schedule_words.register
-def _clamp_words(schedule: Clamp, where: Stretch) -> Iterator[str]:
-    """The limits, and below them what is limited."""
+def _clamp_words(schedule: Clamp, when: ActiveTime) -> Iterator[str]:
+    """The limits, and below them the schedule that is limited."""
     limits = [
-        f"never {side} {where.level(level)}"
+        f"never {side} {when.level_text(level)}"
         for side, level in (("below", schedule.low), ("above", schedule.high))
         if level is not None
     ]
     if limits:
         yield f"{' and '.join(limits)}, else what this says"
-        yield from _indented_words(schedule.schedule, where)
+        yield from _indented_words(schedule.schedule, when)
     else:
-        yield from schedule_words(schedule.schedule, where)
+        yield from schedule_words(schedule.schedule, when)
 
 
 @schedule_words.register
-def _every_words(schedule: Every, where: Stretch) -> Iterator[str]:
-    yield f"changes only every {where.each(schedule.period)}, to what this says there"
-    yield from _indented_words(schedule.schedule, where)
+def _every_words(schedule: Every, when: ActiveTime) -> Iterator[str]:
+    yield f"changes only every {when.period_text(schedule.period)}, to what this says there"
+    yield from _indented_words(schedule.schedule, when)
 
 
 @schedule_words.register
-def _shift_words(schedule: Shift, where: Stretch) -> Iterator[str]:
-    begin = where.after(schedule.by)
+def _shift_words(schedule: Shift, when: ActiveTime) -> Iterator[str]:
+    begin = when.end_after(schedule.by)
     if schedule.by.terms:
-        before = where.part(where.begin, earlier_time(begin, where.end))
-        yield f"waits at its first value over {before.over(None if before.room is not None else schedule.by)}"
-    if where.part(begin, where.end).room != 0:
-        yield from schedule_words(schedule.schedule, where.part(begin, where.end))
+        yield f"waits at its first value over {_waiting_text(schedule.by, when)}"
+    if when.part(begin, when.end).update_count != 0:
+        yield from schedule_words(schedule.schedule, when.part(begin, when.end))
 
 
 @schedule_words.register
-def _restarts_words(schedule: Restarts, where: Stretch) -> Iterator[str]:
-    """How often it begins anew, and one cycle in times of its own."""
+def _restarts_words(schedule: Restarts, when: ActiveTime) -> Iterator[str]:
+    """How often it begins anew, and below that one cycle; its times count from the begin of each cycle."""
     if schedule.times == 1:
-        end = earlier_time(where.after(schedule.every), where.end)
-        yield from schedule_words(schedule.schedule, where.part(where.begin, end))
+        end = earlier_time(when.end_after(schedule.every), when.end)
+        yield from schedule_words(schedule.schedule, when.part(when.begin, end))
         return
     times = "" if schedule.times is None else f" {schedule.times:,} times"
     held = "" if schedule.times is None else ", then stays at its last value"
-    begins = times_of_period(schedule.every, where, schedule.times)
-    yield f"runs{times} anew every {where.each(schedule.every)}{begins}{held}"
-    cycle = replace(where, begin=NOTHING, end=schedule.every, clock=" of each cycle")
+    begins = times_of_period(schedule.every, when, schedule.times)
+    yield f"runs{times} anew every {when.period_text(schedule.every)}{begins}{held}"
+    cycle = replace(when, begin=NOTHING, end=schedule.every, time_suffix=" of each cycle")
     yield from _indented_words(schedule.schedule, cycle)
 
 
 @schedule_words.register
-def _window_words(schedule: Window, where: Stretch) -> Iterator[str]:
-    """Base before it, what is in it, and the value that is kept behind it."""
-    begin = where.after(schedule.begin)
-    end = where.end if schedule.end is None else where.after(schedule.end)
+def _window_words(schedule: Window, when: ActiveTime) -> Iterator[str]:
+    """What comes before the window, the schedule in it, and the value that stays after it."""
+    begin = when.end_after(schedule.begin)
+    end = when.end if schedule.end is None else when.end_after(schedule.end)
     if schedule.begin.terms:
-        before = where.part(where.begin, earlier_time(begin, where.end))
-        yield f"stays at {where.level(1.0)} over {before.over(None if before.room is not None else schedule.begin)}"
-    if where.part(begin, where.end).room == 0:
+        yield f"stays at {when.level_text(1.0)} over {_waiting_text(schedule.begin, when)}"
+    if when.part(begin, when.end).update_count == 0:
         return
-    if schedule.end is not None and end is not None and (where.end is None or comes_before(end, where.end)):
-        yield from schedule_words(schedule.schedule, where.part(begin, end))
-        yield f"keeps from {where.at([end])} on the value it has there"
+    if schedule.end is not None and end is not None and (when.end is None or comes_before(end, when.end)):
+        yield from schedule_words(schedule.schedule, when.part(begin, end))
+        yield f"keeps from {when.times_text([end])} on the value it has there"
     else:
-        yield from schedule_words(schedule.schedule, where.part(begin, where.end))
+        yield from schedule_words(schedule.schedule, when.part(begin, when.end))
 
 
 @schedule_words.register
-def _recurrence_words(schedule: Recurrence, where: Stretch) -> Iterator[str]:
+def _recurrence_words(schedule: Recurrence, when: ActiveTime) -> Iterator[str]:
     yield "rules that act on the present value"
     for rule in schedule.rules[:_MOST_RULES]:
-        yield _STEP + rule_words(rule, where)
+        yield _STEP + rule_words(rule, when)
     if len(schedule.rules) > _MOST_RULES:
         yield f"{_STEP}and {len(schedule.rules) - _MOST_RULES:,} more"
 
 
-def _indented_words(schedule: Schedule, where: Stretch) -> Iterator[str]:
+def _waiting_text(length: Duration, when: ActiveTime) -> str:
+    """The time before something that begins after `length`, as far as the schedule lasts."""
+    before = when.part(when.begin, earlier_time(when.end_after(length), when.end))
+    return before.range_text(length if before.update_count is None else None)
+
+
+def _indented_words(schedule: Schedule, when: ActiveTime) -> Iterator[str]:
     indent = _STEP
-    if isinstance(schedule, _IN_TURN):  # several lines, which belong together
+    if isinstance(schedule, _IN_TURN):  # it has several lines, so they get a heading
         yield f"{indent}in turn"
         indent += _STEP
-    yield from (indent + line for line in schedule_words(schedule, where))
+    yield from (indent + line for line in schedule_words(schedule, when))
 
 
-def _plateau_words(rule: Plateau, where: Stretch) -> str:
-    """When the rule multiplies, and what ends that."""
+def _plateau_words(rule: Plateau, when: ActiveTime) -> str:
+    """When a plateau rule multiplies, how long it then waits, and where it stops."""
     better = "fallen" if rule.mode == "min" else "risen"
     margin = f"by {rule.threshold:.6g}" if rule.threshold_mode == "abs" else f"by {100 * rule.threshold:.6g}%"
-    floor = f", never below {where.level(rule.min)}" if rule.min else ""
+    floor = f", never below {when.level_text(rule.min)}" if rule.min else ""
     rest = f", then not again for {rule.cooldown:,} values" if rule.cooldown else ""
     return (
         f"× {rule.factor:.6g} each time {rule.metric} has not {better} {margin} "

@@ -25,17 +25,17 @@ from paramsched.near_names import did_you_mean
 from paramsched.plan import Binding, Plan
 
 _PATH = re.compile(r"[^()]*(\.[A-Za-z]\w*|[/\\][^()]*)")
-_SHORT_EPOCH = 100  # updates of an epoch where a config cannot be read without
+_SHORT_EPOCH = 100  # updates of an epoch, for a config that cannot be read without
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class GivenPlan:
-    """What stands on the command line for a plan, and the plan it is.
+    """A plan as it was given on the command line, and what was read.
 
     Args:
-        name: as it was given.
-        loaded: what it says.
+        name: a file, "-" for standard input, or a line of text.
+        loaded: the plan, with the optimizer's values that stand beside it.
         source: the text of its file, or of standard input; None for a line of text.
     """
 
@@ -48,19 +48,19 @@ class GivenPlan:
         return self.loaded.plan
 
     def placed(self, faults: Iterable[Fault]) -> tuple[Fault, ...]:
-        """Faults by their paths, each with its place in the file."""
+        """The same faults, each with its line and column in the file."""
         return tuple(faults) if self.source is None else self.source.placed(faults)
 
 
 def plan_of(given: str, *, format: str | None = None, field: str = "lr", facts: CalendarOptions | None = None) -> Plan:
-    """The plan a file, standard input or a line of text says."""
+    """Read a plan from a file, standard input or a line of text."""
     return read_given_plan(given, format=format, field=field, facts=facts).plan
 
 
 def read_given_plan(
     given: str, *, format: str | None = None, field: str = "lr", facts: CalendarOptions | None = None
 ) -> GivenPlan:
-    """The plan a file, standard input or a line of text says, with the optimizer's values that stand beside it."""
+    """Read a plan, with what its file says of the optimizer and where each entry stands."""
     if format is not None and format not in config.formats():
         raise click.UsageError(f'No such format "{format}"; {did_you_mean(format, config.formats())}')
     calendar = calendar_if_known(facts)
@@ -83,7 +83,10 @@ def read_given_plan(
 def read_with_assumed_epoch(
     given: str, *, format: str | None = None, field: str = "lr", facts: CalendarOptions
 ) -> tuple[GivenPlan, CalendarOptions]:
-    """What `given` says; where it cannot be read without an epoch's length, one is assumed, said, and added."""
+    """Read a plan, and add to the facts what had to be assumed for that.
+
+    Some configs cannot be read without the length of an epoch: one is assumed, and a note is printed.
+    """
     try:
         return read_given_plan(given, format=format, field=field, facts=facts), facts
     except MissingFact:
@@ -97,20 +100,20 @@ def read_with_assumed_epoch(
 def loaded_with_assumed_epoch(
     given: str, *, format: str | None = None, field: str = "lr", facts: CalendarOptions
 ) -> tuple[Loaded, CalendarOptions]:
-    """As `read_with_assumed_epoch`, where its places do not matter."""
+    """As `read_with_assumed_epoch`, without the places in the file."""
     read, known = read_with_assumed_epoch(given, format=format, field=field, facts=facts)
     return read.loaded, known
 
 
 def _place_in_line(text: str, fault: Fault) -> Fault:
-    """A fault of a line of text that was given as such, with the place in the line."""
+    """The same fault with its column in the line of text that was given."""
     if fault.span is None:
         return fault
     return replace(fault, column=fault.span[0] + 1, excerpt=" ".join(text.splitlines()))
 
 
 def title_of_plan(given: str) -> str:
-    """What a picture of it is called."""
+    """The title of a picture: the name of the file, if there is one."""
     return Path(given).name if given != "-" and os.path.exists(given) else "Plan"  # noqa: PTH110
 
 

@@ -18,7 +18,7 @@ BAD_PLAN, BAD_USAGE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
 
 
 def run_guarded(run: Callable[[], _Result]) -> _Result:
-    """Run a command; what a user can cause ends in one message and an exit code, without a traceback."""
+    """Run a command. An error that a user can cause ends in one message and an exit code, without a traceback."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("always", UserWarning)
@@ -33,7 +33,7 @@ def run_guarded(run: Callable[[], _Result]) -> _Result:
     except ParamschedError as error:
         _end_with(str(error), BAD_PLAN)
     except BrokenPipeError:
-        # Whoever read has gone; the interpreter would complain again when it flushes.
+        # The reader of our output has gone. Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(BROKEN_PIPE)
     except OSError as error:

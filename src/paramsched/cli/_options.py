@@ -19,7 +19,7 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 @final
 @dataclass(frozen=True, slots=True)
 class CalendarOptions:
-    """What the command line says of the run: the facts of a Calendar, as given."""
+    """The facts of a Calendar as they were given on the command line; None for those that were not."""
 
     horizon: str | None = None
     steps_per_epoch: int | None = None
@@ -31,12 +31,12 @@ class CalendarOptions:
 
     @property
     def given(self) -> bool:
-        """Whether there is any."""
+        """Whether any fact was given."""
         return any(getattr(self, field.name) is not None for field in fields(self))
 
 
 def option_of(fact: str) -> str:
-    """The option that says a fact of a Calendar.
+    """The option for a fact of a Calendar.
 
     >>> option_of("steps_per_epoch"), option_of("total")
     ('--steps-per-epoch', '--horizon')
@@ -45,7 +45,7 @@ def option_of(fact: str) -> str:
 
 
 def option_for_fact(error: MissingFact) -> str:
-    """The option to write for a fact that nobody said, with a value as an example.
+    """The option to write for a missing fact, with a value as an example.
 
     >>> option_for_fact(MissingFact("horizon", fact="total", example="10_000"))
     '--horizon 10000'
@@ -69,7 +69,7 @@ def calendar_options(command: _Function) -> _Function:
             multiple=True,
             metavar="MODULE",
             expose_value=False,
-            callback=_imported,
+            callback=_import_modules,
             help="Import a module before, which registers shapes or schedulers of your own; it may be given twice.",
         ),
         click.option("--seconds-per-step", type=float, help="Seconds that one update takes."),
@@ -84,8 +84,8 @@ def calendar_options(command: _Function) -> _Function:
     return with_facts  # type: ignore[return-value]  # it takes the same options
 
 
-def _imported(context: click.Context, parameter: click.Parameter, modules: tuple[str, ...]) -> None:  # noqa: ARG001  # click's
-    """Import modules of the user's, which lie beside where the command is called, or are installed."""
+def _import_modules(context: click.Context, parameter: click.Parameter, modules: tuple[str, ...]) -> None:  # noqa: ARG001  # click's
+    """Import the user's modules, from the folder in which the command is called or from what is installed."""
     here = str(Path.cwd())
     for module in modules:
         sys.path.insert(0, here)
@@ -101,7 +101,7 @@ def _imported(context: click.Context, parameter: click.Parameter, modules: tuple
 
 @final
 class ExistingFile(click.Path):
-    """A path of a file that is there; a name that no file can have is none."""
+    """The path of a file that exists; a name that no file can have is refused like a missing one."""
 
     def __init__(self) -> None:
         click.Path.__init__(self, exists=True, dir_okay=False)

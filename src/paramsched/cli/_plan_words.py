@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from paramsched._printable import printable
 from paramsched.cli import _combination_words as _combination_words  # it registers its writers
+from paramsched.cli._active_time import ActiveTime
 from paramsched.cli._schedule_words import cut_text, schedule_words, value_in_words
-from paramsched.cli._stretch import Stretch
 from paramsched.config import NO_BASES, Bases
 from paramsched.config.plan_units import units_of_plan
 from paramsched.fields import Field
@@ -26,7 +26,7 @@ def plan_in_words(
         plan: as written.
         resolved: the same plan in updates, if its units can be converted.
         steps_per_epoch: updates in an epoch, if known.
-        bases: the optimizer's values that stand beside the plan, if they do.
+        bases: the optimizer's values, if the plan's file has them.
 
     >>> from paramsched.time import Calendar
     >>> plan = Plan(lr="warmup('5%') >> cosine(to=0.1)")
@@ -42,22 +42,22 @@ def plan_in_words(
     lines = [_run_in_words(plan, total, steps_per_epoch)]
     others = plan.bindings if resolved is None else resolved.bindings
     end = plan.horizon if total is None else Duration.of(total)
-    where = Stretch(
+    when = ActiveTime(
         end=end,
         total=end,
         steps_per_epoch=steps_per_epoch if "epochs" in units_of_plan(plan) else None,
     )
     for binding, known in zip(plan.bindings, others, strict=True):
         lines += ["", _binding_head(binding), *_base_line(binding, bases)]
-        lines += [f"{_STEP}{printable(line)}" for line in schedule_words(known.schedule, where)]
+        lines += [f"{_STEP}{printable(line)}" for line in schedule_words(known.schedule, when)]
         if total is not None and known.schedule.is_resolved:
-            lines.append(_STEP + _first_and_last(known.schedule, total, where))
+            lines.append(_STEP + _first_and_last(known.schedule, total, when))
     return "\n".join(lines)
 
 
-def _first_and_last(schedule: Schedule, total: int, where: Stretch) -> str:
-    """The first and the last value, whatever the shape."""
-    first, last = (value_in_words(schedule, time, where) for time in (0, max(total - 1, 0)))
+def _first_and_last(schedule: Schedule, total: int, when: ActiveTime) -> str:
+    """The first and the last value of the whole schedule."""
+    first, last = (value_in_words(schedule, time, when) for time in (0, max(total - 1, 0)))
     if total <= 1:
         return f"{first} at update 0, the only one"
     return f"{first} at update 0, {last} at update {total - 1:,}, the last"
@@ -87,7 +87,7 @@ def _binding_head(binding: Binding) -> str:
 
 
 def _base_line(binding: Binding, bases: Bases) -> Iterator[str]:
-    """The value that the schedule is a multiple of, where it is known: the words speak of "× base"."""
+    """The base of a field, where it is known; the words below it give levels as "× base"."""
     if isinstance(binding.field, Target):
         return
     field = Field.of(binding.name)

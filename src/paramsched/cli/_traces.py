@@ -19,7 +19,7 @@ _MOST_VALUES = 20_000_000  # 160 MB; a picture has a thousand columns
 
 
 def _trace_plan(loaded: Loaded, facts: CalendarOptions, bases: tuple[str, ...]) -> Trace:
-    """The values of every update."""
+    """The values of a plan at every update."""
     plan = loaded.plan
     calendar = calendar_for_picture(plan, facts, native=loaded.native)
     groups, assumed = groups_with_bases(loaded, bases)
@@ -45,7 +45,8 @@ def trace_given_plans(
 ) -> tuple[Trace, Trace | None]:
     """The values of a plan, and of one to be drawn beside it, over the same clock.
 
-    What is assumed is assumed of both, so that neither is stretched; a plan that says no length has the other's.
+    A fact that is assumed for one is assumed for both, so that their curves can be compared. A plan without a length
+    of its own is as long as the other one.
     """
     first, known = loaded_with_assumed_epoch(given, format=format, field=field, facts=facts)
     if other is None:
@@ -76,7 +77,7 @@ def _says_no_length(plan: Plan, facts: CalendarOptions) -> bool:
 
 
 def _assumed_facts(plans: Iterable[Loaded], told: Iterable[CalendarOptions]) -> dict[str, float]:
-    """What has to be assumed of plans whose lengths are all in one unit; of two values the greater."""
+    """The facts that have to be assumed, each with the greater of the values for both plans."""
     found: dict[str, float] = {}
     for one, facts in zip(plans, told, strict=True):
         assumed = assumed_fact(one.plan, facts, native=one.native)

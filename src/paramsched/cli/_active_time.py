@@ -1,0 +1,212 @@
+"""When a schedule acts in a run, and how its times and levels are put in words."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import final
+
+from paramsched.errors import InvalidArgument
+from paramsched.schedules import Absolute, Level
+from paramsched.time import Duration
+
+NOTHING = Duration(())
+
+_MOST_TIMES = 8  # times of a list that are told one by one
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ActiveTime:
+    """The part of a run in which a schedule acts, and what is written after its times and levels.
+
+    Args:
+        begin: when it begins; None where that is not known.
+        end: when it ends; None where that is not known, or where it never ends.
+        total: how long the run is, if that is known.
+        steps_per_epoch: updates of an epoch, where times are told in epochs too.
+        level_suffix: what follows a number: what it is a multiple of.
+        time_suffix: what follows a time that does not count from the begin of the run: " of each cycle".
+    """
+
+    begin: Duration | None = NOTHING
+    end: Duration | None = None
+    total: Duration | None = None
+    steps_per_epoch: int | None = None
+    level_suffix: str = " × base"
+    time_suffix: str = ""
+
+    def end_after(self, length: Duration | None) -> Duration | None:
+        """When something of this length ends that begins when the schedule begins."""
+        return None if self.begin is None or length is None else self.begin + length
+
+    def part(self, begin: Duration | None, end: Duration | None) -> "ActiveTime":
+        """The same words for another part of the run."""
+        return replace(self, begin=begin, end=end)
+
+    @property
+    def update_count(self) -> int | None:
+        """How many updates the schedule acts in; None where that is not known."""
+        if self.begin is None or self.end is None or not (self.begin.is_resolved and self.end.is_resolved):
+            return None
+        return max(self.end.updates - self.begin.updates, 0)
+
+    @property
+    def lasts_to_end(self) -> bool:
+        """Whether the run ends with the schedule: nothing comes after it."""
+        if self.end is None:
+            return True
+        return self.end == self.total and not self.time_suffix
+
+    def range_text(self, length: Duration | None = None) -> str:
+        """The time from the begin on, for `length` or to the end.
+
+        It reads "updates 0 to 9", "epochs 0 to 4 (updates 0 to 499)", "the first 5% of the run".
+        """
+        end = self.end if length is None else self.end_after(length)
+        if self.begin is None or end is None:
+            return (
+                f"the time that is left{self._since_begin()}"
+                if length is None
+                else f"the next {self.length_text(length)}"
+            )
+        if self.begin.is_resolved and end.is_resolved:
+            return self._updates_text(self.begin.updates, end.updates)
+        if _whole_epochs(self.begin) is not None and (last := _whole_epochs(end)) is not None:
+            return _range_words("epoch", _whole_epochs(self.begin) or 0, last) + self.time_suffix
+        if self.time_suffix and length is None:
+            return f"the time of each cycle{self._since_begin()}"
+        if length is None:
+            return f"the time from {self.times_text([self.begin])} to {self.times_text([end])}"
+        return f"the {'next' if self.begin.terms else 'first'} {self.length_text(length)}"
+
+    def _since_begin(self) -> str:
+        """From when on, where that is known and is not the begin of the run."""
+        return "" if self.begin is None or not self.begin.terms else f", from {self.times_text([self.begin])} on"
+
+    def during_text(self) -> str:
+        """When the schedule acts; "" for the whole run."""
+        if self.begin is None:
+            return " from there on" if self.end is None else f" until {self.times_text([self.end])}"
+        return self._since_begin() if self.lasts_to_end else f" over {self.range_text()}"
+
+    def times_text(self, times: Sequence[Duration]) -> str:
+        """Points in time: "epochs 8 and 11 (updates 800 and 1,100)", "30% of the run"."""
+        if not times:
+            return "no time"
+        shown, rest = times[:_MOST_TIMES], len(times) - _MOST_TIMES
+        more = f" and {rest:,} more" if rest > 0 else ""
+        if all(time.is_resolved for time in times):
+            updates = [time.updates for time in shown]
+            epoch = self.steps_per_epoch
+            said = _point_words("update", updates) + more
+            if epoch is None or any(update % epoch for update in updates):
+                return said + self.time_suffix
+            return f"{_point_words('epoch', [update // epoch for update in updates])}{more}{self.time_suffix} ({said})"
+        epochs = [_epochs_of(time) for time in shown]
+        if all(epoch is not None for epoch in epochs):
+            return _point_words("epoch", [epoch for epoch in epochs if epoch is not None]) + more + self.time_suffix
+        return _join_words([self._time_text(time) for time in shown]) + more + self.time_suffix
+
+    def own_times_text(self, times: Sequence[Duration]) -> str:
+        """Points in time that count from the begin of the schedule."""
+        if self.begin is None:
+            return f"{self.times_text(times)}, counted from where this begins"
+        return self.times_text([self.begin + time for time in times])
+
+    def length_text(self, length: Duration) -> str:
+        """A length: "30 epochs (15,000 updates)", "5% of the run"."""
+        if length.is_resolved:
+            updates, epoch = length.updates, self.steps_per_epoch
+            said = f"{updates:,} update{'' if updates == 1 else 's'}"
+            if epoch and updates and not updates % epoch:
+                epochs = updates // epoch
+                return f"{epochs:,} epoch{'' if epochs == 1 else 's'} ({said})"
+            return said
+        return f"{length} of the run" if [unit for unit, _ in length.terms] == ["percent"] else str(length)
+
+    def period_text(self, length: Duration) -> str:
+        """A period: "epoch", "30 epochs", "update"."""
+        return self.length_text(length).removeprefix("1 ")
+
+    def level_text(self, level: Level) -> str:
+        """A level in words: "0.1 × base", "0", "0.001 as it stands"."""
+        if isinstance(level, Absolute):
+            return f"{level.value:.6g} as it stands" if level.value else "0"
+        return f"{level:.6g}{self.level_suffix}" if level else "0"
+
+    def levels_text(self, first: Level, last: Level) -> str:
+        """Two levels, with what they are multiples of written once: "from 1 to 0.1 × base"."""
+        same = not isinstance(first, Absolute) and not isinstance(last, Absolute)
+        begin = f"{first:.6g}" if same else self.level_text(first)
+        return f"from {begin} to {self.level_text(last)}"
+
+    def _updates_text(self, begin: int, end: int) -> str:
+        """A range of updates; in epochs too where it begins and ends with one."""
+        epoch = self.steps_per_epoch
+        said = _range_words("update", begin, end)
+        if epoch is None or begin % epoch or end % epoch or begin == end:
+            return said + self.time_suffix
+        return f"{_range_words('epoch', begin // epoch, end // epoch)}{self.time_suffix} ({said})"
+
+    def _time_text(self, time: Duration) -> str:
+        """One point in time, whatever its unit."""
+        if [unit for unit, _ in time.terms] == ["percent"]:
+            return f"{time} of the run"
+        return _point_words("update", [time.updates]) if time.is_resolved else str(time)
+
+
+def earlier_time(time: Duration | None, end: Duration | None) -> Duration | None:
+    """A time, or the end where both are counted alike and it comes first."""
+    if time is None or end is None or not (time.is_resolved and end.is_resolved):
+        return time
+    return min(time, end, key=lambda one: one.updates)
+
+
+def comes_before(time: Duration, end: Duration | None) -> bool:
+    """Whether a time is known to come before the end."""
+    return (
+        end is not None
+        and bool((rest := time_between(end, time)) is not None and rest.terms)
+        and (time.exact is not None) == (end.exact is not None)
+    )
+
+
+def time_between(later: Duration | None, earlier: Duration | None) -> Duration | None:
+    """The time between two; None where one is not known, or they are the wrong way round."""
+    if later is None or earlier is None:
+        return None
+    try:
+        return later - earlier
+    except InvalidArgument:
+        return None
+
+
+def _epochs_of(time: Duration) -> Fraction | None:
+    """A time in epochs; None where another unit is in it."""
+    if not time.terms:
+        return Fraction(0)
+    return time.terms[0][1] if [unit for unit, _ in time.terms] == ["epochs"] else None
+
+
+def _whole_epochs(time: Duration) -> int | None:
+    """A time in epochs, where it is a whole number of them."""
+    epochs = _epochs_of(time)
+    return None if epochs is None or epochs.denominator != 1 else int(epochs)
+
+
+def _range_words(unit: str, begin: int, end: int) -> str:
+    """A range in words: "epoch 3", "updates 0 to 9"; the end is not in it."""
+    if end <= begin:
+        return f"no {unit}"
+    return f"{unit} {begin:,}" if end - begin == 1 else f"{unit}s {begin:,} to {end - 1:,}"
+
+
+def _point_words(unit: str, points: Sequence[int | Fraction]) -> str:
+    """Points in words: "update 30", "epochs 8 and 11"."""
+    said = [f"{int(point):,}" if point.denominator == 1 else f"{float(point):g}" for point in points]
+    return f"{unit}{'' if len(said) == 1 else 's'} {_join_words(said)}"
+
+
+def _join_words(said: Sequence[str]) -> str:
+    """An enumeration: "a, b and c"."""
+    return said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
