@@ -22,7 +22,7 @@ def merge_upon_base(
     Raises:
         ConfigError: a dict would go into something else.
 
-    >>> merged({"a": {"x": 1, "y": 2}}, {"a": {"y": 3}})
+    >>> merge_upon_base({"a": {"x": 1, "y": 2}}, {"a": {"y": 3}})
     {'a': {'x': 1, 'y': 3}}
     """
     out = dict(base)

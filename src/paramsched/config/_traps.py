@@ -31,7 +31,7 @@ _FIELDS = {
 def traps_in_binding(binding: Binding) -> Iterator[str]:
     """What of a binding hardly means what its author meant: what happens, and what to write.
 
-    >>> print(*traps_of(Binding("learning_rate", "cosine()")))
+    >>> print(*traps_in_binding(Binding("learning_rate", "cosine()")))
     torch's optimizers have no "learning_rate". Write lr
     """
     schedule = binding.schedule.schedule if isinstance(binding.schedule, Guided) else binding.schedule
