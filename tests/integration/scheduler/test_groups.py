@@ -1,6 +1,9 @@
 """Groups that come, go, or change places."""
 
+from functools import partial
+
 import pytest
+import torch
 
 import paramsched as ps
 from support.updates import group, planned, probe, run, used
@@ -176,3 +179,43 @@ def test_a_plan_that_selects_a_group_that_is_not_there_leaves_the_optimizer_as_i
 
     assert optimizer.param_groups == before
     assert not optimizer._optimizer_step_post_hooks
+
+
+def copy_all(optimizer):
+    optimizer.param_groups = [dict(group) for group in optimizer.param_groups]
+
+
+def copy_the_last(optimizer):
+    optimizer.param_groups[-1] = dict(optimizer.param_groups[-1])
+
+
+def copy_the_list(optimizer):
+    optimizer.param_groups = list(optimizer.param_groups)
+
+
+def turn_round(optimizer):
+    optimizer.param_groups.reverse()
+
+
+@pytest.mark.parametrize("drive", ["optimizer", "manual", "optimizer, while the step is on"])
+@pytest.mark.parametrize("exchange", [copy_all, copy_the_last, copy_the_list, turn_round])
+@pytest.mark.parametrize("tensors", [False, True], ids=["floats", "tensors"])
+@pytest.mark.parametrize("to", [0.0, ps.absolute(0.01)], ids=["one factor", "rows"])
+def test_groups_that_are_exchanged_for_equal_ones_at_any_update_use_the_planned_values(drive, exchange, tensors, to):
+    plan, bases = ps.Plan(lr=ps.linear(1.0, to), horizon=50), (0.125, 0.5, 0.75)
+    optimizer = probe(*[{"lr": torch.tensor(base, dtype=torch.float64) if tensors else base} for base in bases])
+    scheduler = ps.Scheduler(optimizer, plan, drive="manual" if drive == "manual" else "optimizer")
+    expected = [planned(plan, {"lr": base}) for base in bases]
+
+    for t in range(40):
+        if t % 3 == 1 and drive.endswith("on"):
+            optimizer.step(partial(exchange, optimizer))
+        else:
+            if t % 3 == 1:
+                exchange(optimizer)
+            optimizer.step()
+        if drive == "manual":
+            scheduler.step()
+
+    rows = [sorted(group["lr"] for group in groups) for groups in optimizer.used]
+    assert rows == [list(row) for row in zip(*[values[:40] for values in expected], strict=True)]
