@@ -2,7 +2,7 @@
 
 The floor writes values computed before and looks at nothing. Ours also looks whether each group still holds what was
 written last, so that a value of someone else is told at the update that uses it: 15 ns a group and field where groups
-share a value, 30 where each has its own.
+share a value, 20 to 25 where each has its own.
 """
 
 import itertools

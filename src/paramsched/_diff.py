@@ -1,7 +1,7 @@
 """What changed between two plans."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, final
 
 import numpy as np
@@ -23,6 +23,7 @@ class Change:
         before, after: the text on each side; None where that side does not have it.
         when: the first update whose value differs; None without a calendar, or where one side is absent.
         by: the largest difference, as a multiple of base; None likewise.
+        name: `what` without its selector.
     """
 
     what: str
@@ -30,6 +31,7 @@ class Change:
     after: str | None
     when: int | None = None
     by: float | None = None
+    name: str = field(default="", repr=False, compare=False)
 
     def __str__(self) -> str:
         text = printable(f"{self.what}: {self.before or '(nothing)'} -> {self.after or '(nothing)'}")
@@ -73,7 +75,7 @@ def diff(a: Plan, b: Plan, calendar: Calendar | None = None) -> Diff:
     changes = []
     earlier, later = (None if plan.horizon is None else str(plan.horizon) for plan in (a, b))
     if earlier != later:
-        changes.append(Change("horizon", earlier, later))
+        changes.append(Change("horizon", earlier, later, name="horizon"))
     left, right = _table(a), _table(b)
     resolved = None if calendar is None else (_table(a.resolve(calendar)), _table(b.resolve(calendar)))
     for key in sorted(left.keys() | right.keys(), key=str):
@@ -83,7 +85,7 @@ def diff(a: Plan, b: Plan, calendar: Calendar | None = None) -> Diff:
         when, by = None, None
         if resolved is not None and before is not None and after is not None:
             when, by = _difference(resolved[0][key].schedule, resolved[1][key].schedule, _until(a, b, calendar))
-        changes.append(Change(_what(before or after), _text(before), _text(after), when, by))
+        changes.append(Change(_what(before or after), _text(before), _text(after), when, by, name=key[0]))
     return Diff(tuple(changes))
 
 

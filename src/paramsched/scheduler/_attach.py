@@ -2,9 +2,10 @@
 
 import logging
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, final
+from numbers import Integral
+from typing import Any, Literal, TypeAlias, final, get_args
 
-from paramsched.errors import ParamschedError
+from paramsched.errors import InvalidArgument, InvalidTime, ParamschedError, nearest, shown
 from paramsched.plan import Plan
 from paramsched.scheduler._clock import Clock
 from paramsched.scheduler._group_keys import Group, check_entries, count_carried
@@ -37,6 +38,23 @@ class AttachRequest:
     resume: Resume
     late_groups: LateGroups
     begin: int | None
+
+    def __post_init__(self) -> None:
+        if self.drive not in get_args(Drive):
+            raise InvalidArgument(f"Scheduler(drive={self.drive!r})", nearest(str(self.drive), get_args(Drive)))
+        if self.late_groups not in get_args(LateGroups):
+            found = nearest(str(self.late_groups), get_args(LateGroups))
+            raise InvalidArgument(f"Scheduler(late_groups={self.late_groups!r})", found, 'Write late_groups="present"')
+        if self.begin is not None and not is_count_of_updates(self.begin):
+            instead = "Write ps.Scheduler(optimizer, plan, t=500)"
+            raise InvalidTime(f"Scheduler(…, t={shown(self.begin)})", "not a number of completed updates", instead)
+        if self.begin is not None:
+            object.__setattr__(self, "begin", int(self.begin))  # one of NumPy is in no checkpoint
+
+
+def is_count_of_updates(t: Any) -> bool:
+    """Whether it is a number of completed updates; integers of NumPy are ones too."""
+    return isinstance(t, Integral) and not isinstance(t, bool) and 0 <= int(t) < 2**62
 
 
 def attach_plan(

@@ -172,7 +172,7 @@ class Resume:
 
     def _settle(self, changes: Diff, whose: str) -> None:
         """Say what changed; refuse it where the policy says so."""
-        refused = [change for change in changes if self._choice(change.what.split(" @ ")[0]) == "error"]
+        refused = [change for change in changes if self._choice(change.name) == "error"]
         if refused:
             raise PlanChanged(
                 f"the plan differs from {whose} and on_change is 'error'; nothing was written.\n"

@@ -1,6 +1,5 @@
 """Scheduler: applies a plan to an optimizer."""
 
-from numbers import Integral
 from typing import Any, Literal, final
 from weakref import ref
 
@@ -9,7 +8,7 @@ import torch
 from torch.optim.lr_scheduler import LRScheduler
 
 from paramsched._trace import Key, unique_labels
-from paramsched.errors import InvalidArgument, InvalidTime, ParamschedError, nearest, shown
+from paramsched.errors import InvalidArgument, InvalidTime, ParamschedError, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.plan import Plan, Target
 from paramsched.scheduler._attach import (
@@ -19,6 +18,7 @@ from paramsched.scheduler._attach import (
     WaitingForFacts,
     attach_plan,
     detached_hooks,
+    is_count_of_updates,
     refuse_to_step,
 )
 from paramsched.scheduler._hooks import PlanHooks
@@ -100,13 +100,6 @@ class Scheduler(LRScheduler):
         if not isinstance(plan, Plan):
             instead = "Write ps.Plan(lr=ps.cosine(to=0.1), horizon=1000)"
             raise InvalidArgument(f"Scheduler(…, {plan!r})", "no Plan", instead)
-        if drive not in ("optimizer", "manual"):
-            raise InvalidArgument(f"Scheduler(drive={drive!r})", nearest(str(drive), ("optimizer", "manual")))
-        if late_groups not in ("base", "present"):
-            found = nearest(str(late_groups), ("base", "present"))
-            raise InvalidArgument(f"Scheduler(late_groups={late_groups!r})", found, 'Write late_groups="present"')
-        if t is not None:
-            _require_updates(t, f"Scheduler(…, t={shown(t)})", "Write ps.Scheduler(optimizer, plan, t=500)")
         inner = unwrapped_optimizer(optimizer)
         request = AttachRequest(plan, drive, Resume(checked_on_change(on_change), inner), late_groups, t)
         if calendar != "later":
@@ -216,7 +209,10 @@ class Scheduler(LRScheduler):
         Raises:
             InvalidTime: not a whole number from 0 on.
         """
-        _require_updates(t, f"scheduler.seek({shown(t)})", "Write scheduler.seek(0)")
+        if not is_count_of_updates(t):
+            raise InvalidTime(
+                f"scheduler.seek({shown(t)})", "not a number of completed updates", "Write scheduler.seek(0)"
+            )
         self._require_alive("seek")
         self._synced().seek(int(t))
 
@@ -397,11 +393,6 @@ class Scheduler(LRScheduler):
                 f"scheduler.{what}(): this Scheduler is detached, or another one has taken its optimizer over. "
                 "Write ps.Scheduler(optimizer, plan) to go on."
             )
-
-
-def _require_updates(t: Any, asked: str, instead: str) -> None:
-    if isinstance(t, bool) or not isinstance(t, Integral) or not 0 <= int(t) < 2**62:
-        raise InvalidTime(asked, "not a number of completed updates", instead)
 
 
 def _without_graph(lr: Any) -> Any:
