@@ -57,3 +57,6 @@ from paramsched.curves.registry import unknown_curve as unknown_curve
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
+for _name, _curve in {**FAMILIES, **CONSTANTS}.items():
+    if not callable(globals().get(_name)):  # a new file's, or the module it stands in; type checkers see those above
+        globals()[_name] = _curve

@@ -1,6 +1,6 @@
 """Anneal: from one level to another along a curve. The workhorse; linear, cosine, warmup and cooldown are it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, cast, final, get_args
 
 import numpy as np
@@ -11,6 +11,7 @@ from paramsched.curves import Curve, CurveLike
 from paramsched.errors import Asked, InvalidArgument, nearest
 from paramsched.schedules.affine import Affine
 from paramsched.schedules.base import Schedule, curve_argument
+from paramsched.schedules.lengths import FILLS
 from paramsched.schedules.levels import Level, level_of, split_level
 from paramsched.schedules.registry import shape
 from paramsched.schedules.text.writing import write_call
@@ -39,7 +40,7 @@ class Anneal(Schedule):
 
     start: Level
     to: Level
-    over: Duration | None
+    over: Duration | None = field(metadata=FILLS)
     curve: Curve
     index: Index
 
@@ -56,10 +57,6 @@ class Anneal(Schedule):
     @property
     def length(self) -> Duration | None:
         return self.over
-
-    @property
-    def fills(self) -> bool:
-        return self.over is None
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         k, whole = progress(self.index, t, cast(Duration, self.over).updates)

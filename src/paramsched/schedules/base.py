@@ -16,6 +16,7 @@ from paramsched.curves import Curve, CurveLike, curve_of
 from paramsched.errors import Asked, InvalidArgument, Unresolved, shown
 from paramsched.schedules.affine import Affine
 from paramsched.schedules.evaluation import value_at
+from paramsched.schedules.lengths import length_field
 from paramsched.schedules.levels import Absolute
 from paramsched.schedules.registry import SHAPES, combine_operands, has_shape
 from paramsched.schedules.span import Span
@@ -38,7 +39,7 @@ class Schedule(ABC):
 
     A shape is a frozen dataclass that says its value (`_at`), its length, and where its formula changes
     (`_inner_breakpoints`). Everything else follows: a field that is a Duration is a time counted from the begin of the
-    stage (or a period, with `PERIOD`), a field that is a Schedule is a part.
+    stage, or what its metadata say (`lengths.py`); a field that is a Schedule is a part.
     """
 
     # jax.jit(schedule) keeps a weak reference; the dict holds what was found out once, and is no part of the value.
@@ -81,8 +82,9 @@ class Schedule(ABC):
 
     @property
     def fills(self) -> bool:
-        """Whether the schedule takes the time it is given."""
-        return False
+        """Whether the schedule takes the time it is given: its length is a field marked `FILLS`, and None."""
+        name = length_field(type(self), "fills")
+        return name is not None and getattr(self, name) is None
 
     @property
     def has_length(self) -> bool:
@@ -189,7 +191,14 @@ class Schedule(ABC):
 
     def _resolve(self, span: Span) -> "Schedule":
         """The same schedule with every length in updates."""
-        return replace(self, **{field.name: _resolved(self, field, span) for field in fields(self)})  # type: ignore[type-var,arg-type]  # every schedule is a dataclass
+        resolved = replace(self, **{field.name: _resolved(self, field, span) for field in fields(self)})  # type: ignore[type-var,arg-type]  # every schedule is a dataclass
+        if resolved.fills:
+            raise InvalidArgument(
+                f"{type(self).__name__}.fills",
+                "it takes the time it is given, and none of its fields is marked as its length",
+                "Write over: Duration | None = field(metadata=FILLS)",
+            )
+        return resolved
 
     def __rshift__(self, other: "Schedule") -> "Schedule":
         return _combined("sequence", self, other)
@@ -246,6 +255,7 @@ def _leaves(schedule: Schedule) -> Iterator[object]:
 
 
 def _resolved(schedule: Schedule, field: Any, span: Span) -> Any:
+    """The value of a field with every length in updates, as the role of the field says."""
     value = getattr(schedule, field.name)
     if isinstance(value, Schedule):
         return value._resolve(span)
@@ -253,7 +263,7 @@ def _resolved(schedule: Schedule, field: Any, span: Span) -> Any:
         return Duration.of(span.period(value) if field.metadata.get("role") == "period" else span.after(value))
     if isinstance(value, tuple):
         return tuple(_item(item, span) for item in value)
-    if value is None and field.name == "over" and schedule.fills:
+    if value is None and field.metadata.get("role") == "fills":
         if span.room is None:
             raise no_horizon(schedule)
         return Duration.of(span.room)
@@ -261,6 +271,7 @@ def _resolved(schedule: Schedule, field: Any, span: Span) -> Any:
 
 
 def _item(value: Any, span: Span) -> Any:
+    """An item of a tuple with every length in updates, counted from the begin of the span."""
     if isinstance(value, Schedule):
         return value._resolve(span)
     if isinstance(value, Duration):

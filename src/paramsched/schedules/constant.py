@@ -1,12 +1,13 @@
 """Constant: one level, held."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import final
 
 from paramsched._arrays import Array, Arrays
 from paramsched.errors import Asked
 from paramsched.schedules.affine import Affine
 from paramsched.schedules.base import Schedule
+from paramsched.schedules.lengths import OPEN
 from paramsched.schedules.levels import Level, level_of, split_level
 from paramsched.schedules.registry import shape
 from paramsched.time import Duration, DurationLike
@@ -18,7 +19,7 @@ class Constant(Schedule):
     """value(t) = value. Without `over` it is open: in a sequence it takes what the other stages leave."""
 
     value: Level
-    over: Duration | None
+    over: Duration | None = field(metadata=OPEN)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "value", level_of(Asked("constant", "value"), self.value))

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import accumulate
@@ -13,6 +13,7 @@ from paramsched.errors import InvalidArgument
 from paramsched.schedules.affine import Affine, choose_affine
 from paramsched.schedules.base import Schedule, no_horizon, schedule_of
 from paramsched.schedules.constant import Constant
+from paramsched.schedules.lengths import length_field
 from paramsched.schedules.registry import operator_builder
 from paramsched.schedules.span import Span
 from paramsched.schedules.text.writing import SEQUENCE, in_brackets
@@ -149,9 +150,10 @@ class Sequence(Schedule):
 
 def _with_a_length(stage: Schedule) -> str:
     """A stage as it has a length: by its own argument where it has one, else in a window."""
-    timed: dict[str, Any] = {"over": Duration.of("60%")}
-    if isinstance(stage, Constant) or any(field.name == "over" for field in fields(stage)):  # type: ignore[arg-type]  # a dataclass
-        return str(replace(stage, **timed))  # type: ignore[type-var]  # as above
+    name = length_field(type(stage), "fills", "open")
+    if name is not None:
+        timed: dict[str, Any] = {name: Duration.of("60%")}
+        return str(replace(stage, **timed))  # type: ignore[type-var]  # every schedule is a dataclass
     return f'window({stage}, end="60%")'
 
 

@@ -1,0 +1,64 @@
+"""A field that is a length says what it means by its metadata; its name means nothing."""
+
+from dataclasses import dataclass, field
+from typing import final
+
+import pytest
+
+from paramsched.errors import InvalidArgument
+from paramsched.plan import resolve
+from paramsched.schedules import Schedule, warmup
+from paramsched.schedules.lengths import FILLS, PERIOD
+from paramsched.time import Calendar, Duration
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Fall(Schedule):
+    """From 1 to 0 in the time it is given, and again and again after a part of it."""
+
+    tooth: Duration = field(metadata=PERIOD)
+    width: Duration | None = field(default=None, metadata=FILLS)
+
+    @property
+    def length(self):
+        return self.width
+
+    def _at(self, t, base, xp):
+        return base.scaled(1.0 - xp.floating(t % self.tooth.updates) / self.width.updates)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Unmarked(Schedule):
+    """Says that it fills, and not by which field."""
+
+    over: Duration | None = None
+    fills = True
+
+    @property
+    def length(self):
+        return self.over
+
+    def _at(self, t, base, xp):
+        return base
+
+
+def test_a_field_that_fills_takes_the_time_that_is_left_whatever_its_name():
+    written = warmup("50%") >> Fall(Duration.of("5%"))
+
+    _, fall = resolve(written, Calendar(total=100)).stages
+
+    assert written.fills
+    assert (fall.width, fall.tooth) == (Duration.of(50), Duration.of(5))
+    assert fall(7) == 1 - 2 / 50
+
+
+def test_of_two_stages_that_fill_the_first_is_told_with_a_length_in_its_own_field():
+    with pytest.raises(InvalidArgument, match=r"width=Duration\(.*percent"):
+        resolve(Fall(Duration.of(5)) >> Fall(Duration.of(5)), Calendar(total=100))
+
+
+def test_a_shape_that_fills_without_a_marked_field_is_told_how_to_mark_it():
+    with pytest.raises(InvalidArgument, match=r"field\(metadata=FILLS\)"):
+        resolve(Unmarked(), Calendar(total=100))
