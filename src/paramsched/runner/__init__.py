@@ -30,5 +30,6 @@ from paramsched.runner.registry import HOOKS as HOOKS
 from paramsched.runner.registry import METRICS as METRICS
 from paramsched.runner.registry import MODELS as MODELS
 from paramsched.runner.runner import Runner as Runner
+from paramsched.runner.view import RunnerView as RunnerView
 
 del _accelerate, _torch, _tqdm

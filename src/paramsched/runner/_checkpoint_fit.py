@@ -31,9 +31,9 @@ def require_fit(accelerator: Any, source: Path, saved_processes: int) -> None:
         for index, model in enumerate(accelerator._models):
             _require_weights(source, model, index)
         for index, optimizer in enumerate(accelerator._optimizers):
-            _require_optimizer(_numbered(source, "optimizer", index), optimizer)
+            _require_optimizer(_numbered_file(source, "optimizer", index), optimizer)
         for index, _ in enumerate(accelerator._schedulers):
-            read_torch(_numbered(source, "scheduler", index))
+            read_torch(_numbered_file(source, "scheduler", index))
     if accelerator.scaler is not None:
         file = source / "scaler.pt"
         if not file.exists():
@@ -65,11 +65,12 @@ def misfits(state: Mapping[str, Any], model: nn.Module) -> list[str]:
     ]
 
 
-def _numbered(source: Path, name: str, index: int) -> Path:
+def _numbered_file(source: Path, name: str, index: int) -> Path:
     return source / (f"{name}_{index}.bin" if index else f"{name}.bin")
 
 
 def _require_weights(source: Path, model: nn.Module, index: int) -> None:
+    """Refuse weights that have other names or shapes than the model's; only their headers are read."""
     ending = f"_{index}" if index else ""
     file = source / f"model{ending}.safetensors"
     plain = source / f"pytorch_model{ending}.bin"
@@ -80,10 +81,10 @@ def _require_weights(source: Path, model: nn.Module, index: int) -> None:
     else:
         shapes = _shapes_in(file)
     own = {name: value for name, value in model.state_dict().items() if isinstance(value, torch.Tensor)}
-    if set(shapes) - set(own) or not _all_there(own, shapes):
+    if set(shapes) - set(own) or not _all_weights_saved(own, shapes):
         raise StateError(
-            f"{file}: the weights of another model; {_first(set(shapes) - set(own))} in it only, "
-            f"{_first(set(own) - set(shapes))} in the model only"
+            f"{file}: the weights of another model; {_first_three(set(shapes) - set(own))} in it only, "
+            f"{_first_three(set(own) - set(shapes))} in the model only"
         )
     other = [name for name, shape in shapes.items() if tuple(shape) != tuple(own[name].shape)]
     if other:
@@ -94,6 +95,7 @@ def _require_weights(source: Path, model: nn.Module, index: int) -> None:
 
 
 def _shapes_in(file: Path) -> dict[str, tuple[int, ...]]:
+    """The shapes of the weights in a safetensors file, without the weights."""
     from safetensors import SafetensorError, safe_open
 
     if not file.is_file():
@@ -105,7 +107,7 @@ def _shapes_in(file: Path) -> dict[str, tuple[int, ...]]:
         raise StateError(f"{file}: it cannot be read ({type(error).__name__}: {error})") from None
 
 
-def _all_there(own: Mapping[str, torch.Tensor], saved: Iterable[str]) -> bool:
+def _all_weights_saved(own: Mapping[str, torch.Tensor], saved: Iterable[str]) -> bool:
     """Whether each weight was saved, itself or another name of the same storage."""
     there = {own[name].untyped_storage().data_ptr() for name in saved if name in own}
     missing = [value for name, value in own.items() if name not in set(saved)]
@@ -113,6 +115,7 @@ def _all_there(own: Mapping[str, torch.Tensor], saved: Iterable[str]) -> bool:
 
 
 def _require_optimizer(file: Path, prepared: Any) -> None:
+    """Refuse the state of an optimizer with other groups, or without an entry that its step reads."""
     optimizer: Optimizer = getattr(prepared, "optimizer", prepared)
     state = read_torch(file)
     groups = state.get("param_groups") if isinstance(state, dict) else None
@@ -143,7 +146,7 @@ def _require_random_states(file: Path) -> None:
         raise StateError(f"{file}: it has no random states ({type(error).__name__}: {error})") from None
 
 
-def _first(names: Iterable[str]) -> str:
+def _first_three(names: Iterable[str]) -> str:
     found = sorted(names)
     more = f" and {len(found) - 3} more" if len(found) > 3 else ""
     return (", ".join(found[:3]) or "nothing") + more

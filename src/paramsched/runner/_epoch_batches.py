@@ -1,4 +1,4 @@
-"""EpochBatches over a loader: each by its number, and from any batch on."""
+"""The batches of a loader, pass after pass; a resumed run begins in the middle of one."""
 
 import random
 from collections.abc import Iterator
@@ -65,6 +65,7 @@ class EpochBatches:
                 sampler.initial_seed = seed
 
     def _after(self, skip: int) -> Iterator[Any]:
+        """The batches after the first `skip`, 1 or more."""
         from torch.utils.data import DataLoader
 
         if not isinstance(self.loader, DataLoader):

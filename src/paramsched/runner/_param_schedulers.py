@@ -60,6 +60,7 @@ def build_schedulers(config: Any, wrappers: Mapping[str, OptimWrapper], facts: R
 
 
 def _build_for_one(config: Any, wrapper: OptimWrapper, name: str, facts: RunFacts, on_change: Any) -> list[Any]:
+    """What one optimizer follows: a plan's scheduler alone, or a list of MMEngine's."""
     plan = plan_in(config, names=())
     if plan is not None:
         return [Scheduler(wrapper.optimizer, plan, calendar=facts.calendar(name), on_change=on_change)]

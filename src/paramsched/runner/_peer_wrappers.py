@@ -15,17 +15,20 @@ def own_wrappers(config: Any) -> Any:
         InvalidArgument: a wrapper that scales losses itself; Accelerate would do it again.
     """
     peer = sys.modules.get("mmengine.optim")
-    return config if peer is None else _own(config, peer)
+    return config if peer is None else _as_ours(config, peer)
 
 
-def _own(config: Any, peer: Any) -> Any:
+def _as_ours(config: Any, peer: Any) -> Any:
+    """The same as ours; `peer` is `mmengine.optim`. A wrapper's own class would step without Accelerate."""
     if isinstance(config, peer.OptimWrapperDict):
-        return {name: _own(one, peer) for name, one in config.items()}
+        return {name: _as_ours(one, peer) for name, one in config.items()}
     if isinstance(config, Mapping):
         kind = config.get("type")
         if isinstance(kind, type) and kind in (peer.OptimWrapper, peer.AmpOptimWrapper):
             return {**config, "type": kind.__name__}
-        return {name: _own(one, peer) if isinstance(one, peer.OptimWrapper) else one for name, one in config.items()}
+        return {
+            name: _as_ours(one, peer) if isinstance(one, peer.OptimWrapper) else one for name, one in config.items()
+        }
     if isinstance(config, OptimWrapper) or not isinstance(config, peer.OptimWrapper):
         return config
     if type(config) is not peer.OptimWrapper:

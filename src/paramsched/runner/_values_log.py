@@ -7,7 +7,7 @@ from typing import Any, Final, final
 from torch.optim import Optimizer
 
 from paramsched.fields import Field
-from paramsched.run_files.log_file import KeptLines, LogFile
+from paramsched.runner._log_file import KeptLines, LogFile
 from paramsched.scheduler.updates import watch_updates
 
 LOGS: Final = ("values", "metrics")

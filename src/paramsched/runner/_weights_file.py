@@ -28,7 +28,7 @@ def load_weights(model: nn.Module, source: Path) -> None:
     if own and not weights.keys() & own.keys():
         raise StateError(
             f"load_from={str(source)!r}: none of its {len(weights)} names is the model's; "
-            f"it has {_first_names(weights)}, the model {_first_names(own)}"
+            f"it has {_some_names(weights)}, the model {_some_names(own)}"
         )
     problems = misfits(weights, model)
     if problems:
@@ -62,6 +62,7 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
 
 
 def _read_safetensors(file: Path) -> dict[str, torch.Tensor]:
+    """Weights from a file of safetensors; whatever is wrong with it is a StateError."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -73,6 +74,6 @@ def _read_safetensors(file: Path) -> dict[str, torch.Tensor]:
         raise StateError(f"{file}: it cannot be read ({type(error).__name__}: {error})") from None
 
 
-def _first_names(names: Iterable[str]) -> str:
+def _some_names(names: Iterable[str]) -> str:
     found = list(names)
     return ", ".join(found[:3]) + (", …" if len(found) > 3 else "")

@@ -109,6 +109,7 @@ class TrainLoop(ABC):
         self.iter += 1
 
     def _validate_if_due(self) -> None:
+        """Validate where `val_begin` and the interval of this moment say so, and at the end."""
         done = self._done
         self.val_interval = self._intervals[bisect(self._milestones, done + 1) - 1]
         due = done % self.val_interval == 0 or done == self._last
@@ -118,7 +119,7 @@ class TrainLoop(ABC):
 
 @final
 class EpochBasedTrainLoop(TrainLoop):
-    """A number of passes over the loader."""
+    """Trains for a number of epochs; an epoch is once through the loader."""
 
     by_iterations = False
 
@@ -143,6 +144,7 @@ class EpochBasedTrainLoop(TrainLoop):
             self._validate_if_due()
 
     def _run_epoch(self) -> None:
+        """One epoch; the first after a resume without the batches that were done."""
         runner = self.runner
         skip = self.clock.batch
         runner.start_epoch(skip)
@@ -165,7 +167,7 @@ class EpochBasedTrainLoop(TrainLoop):
 
 @final
 class IterBasedTrainLoop(TrainLoop):
-    """A number of batches, however many passes that takes."""
+    """Trains for a number of batches, however often that goes through the loader. All of it is one epoch for hooks."""
 
     by_iterations = True
 
@@ -194,6 +196,7 @@ class IterBasedTrainLoop(TrainLoop):
         runner.call_hook("after_train_epoch")
 
     def _run_pass(self) -> None:
+        """Once through the loader, or as far as the run goes."""
         for batch, data in self._batches.batches(self.clock.epoch, self.clock.batch):
             self.runner.model.train()
             self._train_on(self.iter, batch, data)
@@ -218,7 +221,7 @@ class IterBasedTrainLoop(TrainLoop):
 
 @final
 class EvalLoop:
-    """One pass over a loader without training, and the metrics of it.
+    """Goes once through a loader without training, and computes the metrics.
 
     Args:
         runner: whose hooks are called.

@@ -45,7 +45,7 @@ class AmpOptimWrapper(OptimWrapper):
                 f"AmpOptimWrapper(dtype={dtype!r})", f"known: {', '.join(PRECISIONS)}", 'Write dtype="bfloat16"'
             )
         self.dtype = name
-        self.scaling: dict[str, Any] = _scaling(loss_scale)
+        self.scaling: dict[str, Any] = _scaler_arguments(loss_scale)
 
     @property  # type: ignore[misc]  # typeshed lets a class be assigned
     def __class__(self) -> Any:
@@ -60,7 +60,8 @@ class AmpOptimWrapper(OptimWrapper):
         return PRECISIONS[self.dtype]
 
 
-def _scaling(loss_scale: Any) -> dict[str, Any]:
+def _scaler_arguments(loss_scale: Any) -> dict[str, Any]:
+    """The arguments of `torch.amp.GradScaler` that a loss scale of MMEngine's asks for."""
     if loss_scale == "dynamic":
         return {}
     if isinstance(loss_scale, Mapping):
@@ -84,7 +85,7 @@ class AcceleratedWrapper:
 
     def __init__(self, inner: OptimWrapper, prepared: Any, accelerator: Any) -> None:
         self.inner, self.prepared, self.accelerator = inner, prepared, accelerator
-        self.updates = 0
+        self.updates = 0  # that happened: a step that the scaler skipped is none
         watch_updates(inner.optimizer, None, self._count)
 
     def _count(self, optimizer: Optimizer) -> None:

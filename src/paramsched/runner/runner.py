@@ -3,8 +3,7 @@
 import inspect
 import logging
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Self, final
 from uuid import uuid4
@@ -13,9 +12,7 @@ from torch import nn
 
 from paramsched.compat.mmengine import OptimWrapper
 from paramsched.errors import ParamschedError
-from paramsched.run_files.folder_lock import FolderLock
 from paramsched.runner._accelerate_setup import accelerator_for, seed_for
-from paramsched.runner._all_processes import in_main_process
 from paramsched.runner._checkpoints import Checkpoints
 from paramsched.runner._checks.settings import check_settings
 from paramsched.runner._class_dicts import build_model
@@ -35,10 +32,10 @@ from paramsched.runner._param_schedulers import (
 from paramsched.runner._peer_wrappers import own_wrappers
 from paramsched.runner._resume import require_fit_for, resume_run
 from paramsched.runner._run_facts import RunFacts
+from paramsched.runner._run_folder import RunFolder
 from paramsched.runner._saved_parts import gradients_of, runner_state
 from paramsched.runner._training_setup import eval_loop_for, facts_for, scale_lr, train_loop_for
 from paramsched.runner._weights_file import load_weights
-from paramsched.runner._whole_checkpoints import require_whole
 from paramsched.runner.loops import EvalLoop, TrainLoop
 from paramsched.runner.optim_wrapper import AcceleratedWrapper, AcceleratedWrappers
 from paramsched.scheduler import Scheduler
@@ -117,8 +114,7 @@ class Runner:
         self.model: nn.Module = build_model(model)
         self.checkpoints = Checkpoints(self.work_dir, self.accelerator)
         self.run_name = uuid4().hex  # that of the run it goes on with, if it does
-        self._lock = FolderLock(self.work_dir)
-        self._writing = False  # the same in every process; the main one has the lock
+        self._folder = RunFolder(self.checkpoints, self.accelerator)
         self.train_loop: TrainLoop | None = None
         self.val_loop: EvalLoop | None = None
         self.test_loop: EvalLoop | None = None
@@ -251,9 +247,9 @@ class Runner:
                 "Write Runner(model, train_dataloader=…, train_cfg=…, optim_wrapper=…)"
             )
         # Where there is no folder yet, a checkpoint that is refused makes none.
-        is_new = not in_main_process(self.accelerator, self.work_dir.is_dir)
+        is_new = not self._folder.is_there
         source = self._source() if is_new else None
-        with self._locked():
+        with self._folder.locked():
             source = source if is_new else self._source()
             self._prepare_training()
             if source is not None and self.given["resume"]:
@@ -300,7 +296,7 @@ class Runner:
             name: the folder's, in `work_dir`.
             newest: whether a resume begins here.
         """
-        with self._locked():
+        with self._folder.locked():
             state = runner_state(self)
             if self.accelerator.is_main_process:
                 self.call_hook("before_save_checkpoint", checkpoint=state)
@@ -313,45 +309,16 @@ class Runner:
     def _source(self) -> Path | None:
         """What is loaded, looked at before anything else happens; None: the run begins with the model as it is."""
         given = self.given["load_from"]
-        if not self.given["resume"]:
-            return None if given is None else Path(given)
-        return in_main_process(self.accelerator, lambda: self._to_resume(None if given is None else Path(given)))
-
-    def _to_resume(self, given: Path | None) -> Path | None:
-        """The checkpoint to go on from, whole."""
-        if given is not None:
-            require_whole(given)
-            return given
-        found = self.checkpoints.newest()
-        if found is None:
-            self.logger.info("resume: there is no checkpoint in %s; the run begins", self.work_dir)
-        return found
+        return self._folder.first_checkpoint(None if given is None else Path(given), resume=self.given["resume"])
 
     def _load_or_resume(self, source: Path | None) -> None:
+        """Go on from a checkpoint, or take its weights; a validation alone takes the weights in any case."""
         if source is None:
             return
         if self.given["resume"] and self.train_loop is not None:
             resume_run(self, source)
         else:
             load_weights(self.model, source)
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Keep other runs out of the folder; the main process holds the lock for all."""
-        if self._writing:
-            yield
-            return
-        in_main_process(self.accelerator, self._take_lock)
-        self._writing = True
-        try:
-            yield
-        finally:
-            self._writing = False
-            self._lock.release()
-
-    def _take_lock(self) -> None:
-        self.work_dir.mkdir(parents=True, exist_ok=True)
-        self._lock.take()
 
     # ------------------------------------------------------------------ building
 
@@ -375,6 +342,7 @@ class Runner:
         self.facts = facts_for(self, loader)
 
     def _prepare_schedulers(self) -> None:
+        """Build the schedulers, and the validation that some of them watch; nothing where that is done."""
         if self.schedulers or self.facts is None:
             return
         given = self.given
@@ -392,12 +360,14 @@ class Runner:
         }
 
     def _prepare_evaluation(self, mode: Literal["val", "test"]) -> None:
+        """Build the loop of a validation or test, if there is a loader for it."""
         given = self.given
         if given[f"{mode}_dataloader"] is not None and getattr(self, f"{mode}_loop") is None:
             loop = eval_loop_for(self, given[f"{mode}_dataloader"], given[f"{mode}_evaluator"], mode)
             setattr(self, f"{mode}_loop", loop)
 
     def _evaluate(self, mode: Literal["val", "test"]) -> dict[str, Any]:
+        """Validate or test, outside a training with the weights of `load_from`."""
         if self.given[f"{mode}_dataloader"] is None:
             raise ParamschedError(f"Runner.{mode}(): nothing to look at. Write Runner(model, {mode}_dataloader=…)")
         if self.train_loop is None:

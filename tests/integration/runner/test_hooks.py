@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 import torch
 
+from paramsched.errors import ParamschedError
 from paramsched.runner import CheckpointHook, EarlyStoppingHook, Hook, Runner
-from support.runner_jobs import WithTrainStep, loader
+from support.runner_jobs import WithTrainStep, loader, network
 
 mmengine = pytest.importorskip("mmengine")
 
@@ -142,3 +146,30 @@ def test_checkpoints_are_saved_when_mmengine_saves_them(peer, tmp_path, checkpoi
     job = {"train_dataloader": loader(5), "train_cfg": BY_EPOCH, "with_val": True, "counts": 1, "stopping": None}
 
     assert ours(tmp_path, checkpoint=checkpoint, **job) == peer(tmp_path, checkpoint=checkpoint, **job)
+
+
+def test_the_hook_of_the_page_stops_the_run_by_the_view_it_is_given(tmp_path):
+    page = (Path(__file__).parents[3] / "docs" / "runner.md").read_text()
+    names: dict[str, object] = {}
+    exec(re.search(r"## Hooks.*?```python\n(.*?)```", page, re.DOTALL)[1], names)
+    runner = Runner(
+        network(),
+        work_dir=tmp_path,
+        train_dataloader=loader(2),
+        train_cfg={"by_epoch": True, "max_epochs": 5},
+        optim_wrapper={"optimizer": {"type": "SGD", "lr": 0.1}},
+        param_scheduler="lr: step('1 epoch', gamma=1e-3)",
+        loss=torch.nn.functional.cross_entropy,
+        custom_hooks=[{"type": "StopAtLowRate"}],
+    )
+
+    runner.train()
+
+    assert runner.epoch == 2
+
+
+def test_a_runner_that_has_not_trained_says_that_there_is_no_training():
+    runner = Runner(network())
+
+    with pytest.raises(ParamschedError, match=r"Call train\(\)"):
+        _ = runner.training

@@ -56,6 +56,7 @@ def _check_loader(loader: Any, path: str, faults: Faults) -> None:
 
 
 def _check_dataset(loader: Mapping[str, Any], path: str, faults: Faults) -> None:
+    """Check that there is a dataset, or a dict that names one."""
     if "dataset" not in loader:
         faults.add(path, "it is missing", "Write dataset=…")
         return

@@ -5,7 +5,7 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from paramsched.errors import Asked, InvalidArgument
-from paramsched.run_files.log_file import KeptLines, require_kept_lines
+from paramsched.runner._log_file import KeptLines, require_kept_lines
 from paramsched.runner._values_log import LOGS, ValuesLog
 from paramsched.runner.hooks.hook import Hook
 from paramsched.runner.registry import HOOKS
@@ -97,6 +97,7 @@ class LoggerHook(Hook):
         self._kept = dict(state)
 
     def _write_row(self, runner: RunnerView, loss: float | None) -> None:
+        """A row of the table, below its header where that scrolls away."""
         columns = {"epoch": f"{runner.training.passes + 1}", "iter": f"{runner.iter + 1}"}
         columns["loss"] = "" if loss is None else f"{loss:.4f}"
         columns |= _columns_by_field(self._values_used(runner))

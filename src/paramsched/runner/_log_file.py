@@ -56,7 +56,7 @@ def require_kept_lines(file: Path, kept: KeptLines) -> int:
         return 0
     if not file.is_file():
         raise StateError(f"{file}: it is missing, and the checkpoint was saved after {kept.lines} lines. {_ADVICE}")
-    size, problem = _by_lines(file, kept.lines) if kept.size is None else _by_bytes(file, kept)
+    size, problem = _size_of_lines(file, kept.lines) if kept.size is None else _size_of_bytes(file, kept)
     if problem:
         raise StateError(f"{file}: {problem}. {_ADVICE}")
     return size
@@ -65,7 +65,8 @@ def require_kept_lines(file: Path, kept: KeptLines) -> int:
 _ADVICE = "Bring it back, go on without logs by default_hooks=dict(logger=None), or leave resume out to begin anew"
 
 
-def _by_bytes(file: Path, kept: KeptLines) -> tuple[int, str]:
+def _size_of_bytes(file: Path, kept: KeptLines) -> tuple[int, str]:
+    """The bytes that are kept, or 0 and what is wrong: the checksum says that they are the run's own."""
     with file.open("rb") as stream:
         digest, left = hashlib.sha256(), kept.size or 0
         while left and (read := stream.read(min(left, 2**20))):
@@ -78,7 +79,8 @@ def _by_bytes(file: Path, kept: KeptLines) -> tuple[int, str]:
     return kept.size or 0, ""
 
 
-def _by_lines(file: Path, lines: int) -> tuple[int, str]:
+def _size_of_lines(file: Path, lines: int) -> tuple[int, str]:
+    """The same for checkpoints of the first version, which kept only how many lines there were."""
     size = 0
     with file.open("rb") as stream:
         for number in range(lines):

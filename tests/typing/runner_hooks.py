@@ -1,0 +1,27 @@
+"""What an editor knows of a hook's Runner. Never run: `make lint` type-checks it, and unused ignores are errors."""
+
+from pathlib import Path
+from typing import Any, assert_type
+
+from paramsched.runner import Hook, RunnerView
+
+
+class Looking(Hook):
+    def before_train(self, runner: RunnerView) -> None:
+        assert_type(runner.work_dir, Path)
+        assert_type(runner.values(), dict[tuple[str, int | str], float])
+        assert_type(runner.training.epoch_length, int)
+        runner.training.stop_training = True
+
+    def after_train_iter(
+        self, runner: RunnerView, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
+    ) -> None:
+        assert_type(runner.iter, int)
+        assert_type(runner.steppers[""].updates, int)
+
+
+class Setting(Hook):
+    def before_train(self, runner: RunnerView) -> None:
+        runner.iter = 3  # type: ignore[misc]
+        runner.model = None  # type: ignore[assignment, misc]
+        runner.start()  # type: ignore[attr-defined]
