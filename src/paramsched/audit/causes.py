@@ -1,7 +1,7 @@
-"""What would explain a log that is not what the plan says: other clocks, other lengths, other bases.
+"""The causes that are tried when a log is not what the plan says: other clocks, other lengths.
 
-A cause is tried, not guessed: each has the plan's time for each row (or the plan resolved with other facts), and it is
-named only if the log's values are the plan's under it.
+A cause says which of the plan's times each row would have, or how else the plan would be resolved. It is named only if
+the log then has the plan's values.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ from paramsched.time import Calendar
 
 _FACTORS = tuple(range(2, 65))
 _LENGTH_FACTORS = (2, 3, 4, 8, 16, 32, 64)
-_FAR = 2**62  # times that no 64-bit integer holds
+_FAR = 2**62  # later times may not fit into a 64-bit integer
 
 
 @final
@@ -42,14 +42,14 @@ class Cause:
 @final
 @dataclass(frozen=True, slots=True)
 class _Counts:
-    """What a factor between two clocks may be: so many processes, batches to an update, updates to an epoch."""
+    """The numbers that a factor between two clocks may come from."""
 
     processes: int | None
     accumulation: int | None
     epoch: int | None = None
 
     def meaning_of(self, n: int) -> Literal["epoch", "processes", "accumulation", "either"]:
-        """Which of them a factor is; `either` where that is not known, or two of them are equal."""
+        """Which of the numbers a factor is; `either` if it is none of them, or if two are equal."""
         if n == self.epoch and n not in (self.processes, self.accumulation):
             return "epoch"
         if n == self.processes and n != self.accumulation:
@@ -141,7 +141,10 @@ def _other_lengths(plan: Plan, calendar: Calendar, rows: int, processes: int | N
 def _other_calendars(
     plan: Plan, calendar: Calendar, rows: int, processes: int | None
 ) -> Iterator[tuple[str, str, Callable[[], Calendar]]]:
-    """Names, texts and calendars of runs in which somebody counted wrongly; a calendar may not exist."""
+    """Names, texts and calendars of runs in which lengths were counted wrongly.
+
+    Each calendar comes as a function, for some are refused when they are made.
+    """
     epoch, horizon = calendar.updates_per_epoch, calendar.horizon
     bare = replace(calendar, batches_per_epoch=None, accumulation=None, steps_per_epoch=epoch)
     if epoch is not None:

@@ -1,4 +1,4 @@
-"""A checkpoint as a log of one update: the values of the optimizer's groups, and of which update they are."""
+"""A checkpoint as the log of one update: the values of the optimizer's groups, and the number of the update."""
 
 from collections.abc import Iterator, Mapping
 from math import isfinite
@@ -56,7 +56,7 @@ def read_checkpoint(file: Path, optimizer: str | None, at: int | None) -> Logged
 def _update_of(
     file: Path, state: dict[str, Any], groups: list[dict[str, Any]], at: int | None
 ) -> tuple[int, list[str]]:
-    """How many updates a checkpoint is of, and notes on that: as given, as the optimizer counted, as ours did."""
+    """After how many updates a checkpoint was made, with notes: as given, else as counted by the optimizer or by us."""
     entries = state.get("state")
     steps = entries.values() if isinstance(entries, dict) else ()
     counted = [_update_count(entry.get("step")) for entry in steps if isinstance(entry, dict)]
@@ -94,7 +94,7 @@ def _choose_optimizer(
 
 
 def _optimizer_states(data: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Optimizer states inside a checkpoint, however it calls them; what stands in two places is looked at once."""
+    """Every optimizer state in a checkpoint, under any name; an object that stands in two places is looked at once."""
     seen: set[int] = set()
     waiting = [("", data)]
     while waiting:
@@ -110,7 +110,7 @@ def _optimizer_states(data: Any) -> Iterator[tuple[str, dict[str, Any]]]:
             inner = [(f"{name}.{key}" if name else str(key), value) for key, value in one.items()]
         else:
             inner = [(f"{name}[{index}]", value) for index, value in enumerate(one)]
-        # The first comes off the end first; long names of what is nested deep would be quadratic.
+        # Reversed, so that the first entry is taken next. Names are cut, for deep nesting would make them quadratic.
         waiting += [(inner_name[-200:], value) for inner_name, value in reversed(inner)]
 
 
@@ -127,7 +127,7 @@ def _scheduled_numbers(group: Mapping[str, Any], where: str) -> Iterator[tuple[s
 
 
 def _update_count(value: Any) -> int | None:
-    """A number of updates, where it is one."""
+    """A value as a number of updates, if it is one."""
     number = _finite_or_nothing(value)
     return int(number) if number is not None and number == int(number) and 0 <= number <= MOST_UPDATES else None
 

@@ -1,4 +1,4 @@
-"""Comparing a log with a plan, and the report of it."""
+"""Comparing a log with a plan, and the report on it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class Report:
         return "\n".join(lines)
 
 
-@np.errstate(over="ignore", invalid="ignore")  # a log may hold infinities, and numbers beyond a float32
+@np.errstate(over="ignore", invalid="ignore")  # a log may hold infinities and numbers too large for a float32
 def compare_with_plan(
     logged: LoggedValues,
     plan: Plan,
@@ -97,7 +97,7 @@ def compare_with_plan(
 
 
 def _fields_not_logged(plan: Plan, logged: LoggedValues) -> tuple[str, ...]:
-    """A note of the fields that the plan schedules and the log has not; `betas[0]` is the momentum of its optimizer."""
+    """A note on fields that the plan schedules and the log lacks; for Adam, `betas[0]` counts as momentum."""
     there = {column.field for column in logged.columns}
     aliased = there | ({"momentum"} if "betas[0]" in there else set())
     missing = sorted({one.name for one in plan.bindings if isinstance(one.field, str)} - aliased)

@@ -62,7 +62,7 @@ def _tried_causes(
     pairs_under: Callable[[Plan], list[PlannedColumn]],
     processes: int | None,
 ) -> list[Explanation]:
-    """Other clocks and other lengths that explain more than the plan as it is; each is tried on a sample first."""
+    """Other clocks and lengths that explain more than the plan as it is. A sample is tried first, for speed."""
     pairs = match.pairs
     longest = max(pair.column.t.size for pair in pairs)
     rows = int(max(pair.column.t.max() for pair in pairs)) + 1
@@ -80,7 +80,7 @@ def _tried_causes(
 
 
 def _usual_runs(pairs: list[PlannedColumn]) -> tuple[int, ...]:
-    """How long values stay the same in the log: the usual distance between two changes."""
+    """For how many updates values usually stay the same in the log."""
     lengths = []
     for pair in pairs:
         changes = np.flatnonzero(pair.column.values[1:] != pair.column.values[:-1]) + 1
@@ -183,7 +183,7 @@ def _another_base(match: LogMatch) -> list[Explanation]:
 
 
 def _isolated_values(match: LogMatch) -> tuple[Explanation, ...]:
-    """Nothing explains it all: is it all but a few values?"""
+    """If no cause was found: whether only a few values differ."""
     if match.exact < _ENOUGH * match.values:
         return ()
     few = match.values - match.exact

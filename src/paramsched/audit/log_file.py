@@ -1,4 +1,4 @@
-"""read_log: our JSONL, any CSV or JSONL with named columns, or an optimizer's checkpoint."""
+"""Reading a log: our JSONL, any CSV or JSONL with named columns, or an optimizer's checkpoint."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a run used, column by column; made from rows of numbers, wherever they were read."""
+"""The values that a run used, column by column, whatever file they were read from."""
 
 import re
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from paramsched.errors import InvalidArgument, nearest
 Times: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
 
 MOST_UPDATES = 2**40
-"""Beyond it a number is none of an update; times that causes make of it still fit into 64 bits."""
+"""A larger number cannot be that of an update. The times that causes compute from it still fit into 64 bits."""
 MOST_GROUPS = 100_000
 
 
@@ -107,9 +107,9 @@ def is_group_index(label: str) -> bool:
 
 
 def with_shared_digits(columns: Iterable[LogColumn]) -> tuple[LogColumn, ...]:
-    """Give all columns the digits of the most exact one: a log is written in one way, and 0.05 may be exact or not.
+    """Give all columns the digits of the most exact one: a log is written in one way, and 0.05 may be short or rounded.
 
-    Few different values say little of how they were written: these are compared in four digits at least.
+    Few different values do not show how they were written, so they are compared in four digits at least.
     """
     made = tuple(columns)
     digits = max((column.digits for column in made), default=17)
@@ -130,7 +130,7 @@ def number_notes(columns: tuple[LogColumn, ...]) -> tuple[str, ...]:
 
 
 def nearest_name(name: str, known: Iterable[str]) -> str:
-    """`nearest` for names out of a file, which may be many, long, or not fit to print."""
+    """As `nearest`, for names from a file: there may be many of them, long ones, and control characters in them."""
     return nearest(printable(name)[:80], [printable(one)[:80] for one in list(known)[:200]])
 
 

@@ -1,4 +1,4 @@
-"""How well a log fits a plan: each column beside the schedule it should follow, value by value."""
+"""How well a log fits a plan: each column is compared with the schedule that it should follow."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -101,7 +101,7 @@ def _groups_as_planned(logged: LoggedValues, plan: Plan, names: Sequence[str]) -
 
 
 def depends_on_base(pair: PlannedColumn) -> bool:
-    """Whether the base is in the values at all: absolute levels leave it out."""
+    """Whether the base changes the values at all; with absolute levels only it does not."""
     times = pair.column.t
     return bool(np.any(evaluate(pair.schedule, times, 0.0) != evaluate(pair.schedule, times, 1.0)))
 
@@ -172,7 +172,7 @@ class LogMatch:
 
 
 def equal_as_logged(values: Floats, planned: Floats, digits: int) -> Flags:
-    """Bit for bit, or as exactly as the log was written: in fewer digits, or through float32."""
+    """Which values are as planned: bit for bit, or as exactly as the log was written (fewer digits, or float32)."""
     equal = values == planned
     if digits < 15:
         equal |= np.isfinite(values) & (np.abs(values - planned) <= np.abs(planned) * 10.0 ** (1 - digits))
@@ -183,7 +183,7 @@ def equal_as_logged(values: Floats, planned: Floats, digits: int) -> Flags:
 
 
 def fitted_base(pair: PlannedColumn, times: Times, values: Floats) -> float:
-    """The base under which most values are as planned: from rows where the schedule is far from 0."""
+    """The base under which most values are as planned, computed from rows where the schedule is far from 0."""
     if not pair.schedule.affine:
         finite = values[np.isfinite(values)]
         return float(finite[0]) if finite.size else 1.0

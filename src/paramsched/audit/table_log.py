@@ -1,4 +1,4 @@
-"""Logs in text: JSONL as we write it, and rows with named columns in JSONL or CSV."""
+"""Logs as text: JSONL as we write it, and rows with named columns in JSONL or CSV."""
 
 import csv
 import json
@@ -48,7 +48,7 @@ def read_csv(file: Path, fields: tuple[str, ...], columns: Mapping[str, str], ti
 
 
 def _text_lines(file: Path) -> Iterator[str]:
-    """The lines of a text, as csv wants them: with their ends."""
+    """The lines of a text with their line ends, as the csv module needs them."""
     with file.open(encoding="utf-8-sig", newline="") as text:
         try:
             yield from text
@@ -103,7 +103,7 @@ def _csv_rows(file: Path) -> Iterator[dict[str, Any]]:
 
 
 def _with_first_line(first: str, lines: Iterator[str]) -> Iterator[str]:
-    """All lines, the one that was looked at among them."""
+    """All lines, together with the first, which was read before to find the delimiter."""
     yield first
     yield from lines
 
@@ -193,7 +193,7 @@ def _table_column(
 
 
 def _column_of_numbers(rows: list[dict[str, Any]]) -> str:
-    """A column that may be a field's: the first that holds numbers and does not count updates."""
+    """The column to suggest: the first that holds numbers and does not count updates."""
     for name, value in rows[0].items():
         if name.lower() not in TIMES and re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?", str(value), re.IGNORECASE):
             return name

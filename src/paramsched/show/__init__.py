@@ -1,6 +1,6 @@
 """Pictures of a plan: text, SVG, HTML, matplotlib and notebooks, from anything that has `Curves`.
 
-Every module of this package is imported, so that a file with a `@picture_format` in it is enough to add one.
+Every module of this package is imported, so a new file with a `@picture_format` in it is enough to add a format.
 """
 
 from importlib import import_module
@@ -30,7 +30,7 @@ from paramsched.show._simulate import simulate as simulate
 from paramsched.show._svg import svg as svg
 from paramsched.show._text import text as text
 
-# The names before; they stay.
+# Earlier names of the same things; they stay.
 Drawable: TypeAlias = Curves
 Recorded: TypeAlias = RecordedCurves
 recorded = curves_from_values

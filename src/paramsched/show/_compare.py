@@ -1,4 +1,4 @@
-"""A plan beside what was used, or beside another plan: where they differ, and what is said about it."""
+"""Comparing a plan with a log or with another plan: where they differ, and the sentences about it."""
 
 import numpy as np
 
@@ -8,11 +8,11 @@ from paramsched.show._picture import Note
 from paramsched.show._time_sets import union_of_times
 from paramsched.show._words import short_number, times_in_words, with_thousands
 
-_FARTHEST = 2**40  # the update beyond which a log is none
+_FARTHEST = 2**40  # beyond this update a log is taken to be wrong
 
 
 def checked_log(trace: Curves, log: Log) -> dict[Key, tuple[Times, Floats]]:
-    """Check a log's curves and put each in order of time; of two entries for a time the later counts."""
+    """Check the curves of a log and sort each by time; of two entries for the same time the later one counts."""
     known = trace.keys()
     used = {}
     for key, (at, given) in log.items():
@@ -31,14 +31,15 @@ def checked_log(trace: Curves, log: Log) -> dict[Key, tuple[Times, Floats]]:
                 f"{times.shape} and values of shape {values.shape}",
                 f"Write log={{{key!r}: ([0, 1, 2], [0.1, 0.05, 0.01])}}.",
             )
-        # `unique` keeps the first of equal entries, so it looks from behind: a resumed run logs some updates again.
+        # `unique` keeps the first of equal times. The array is turned round so that it keeps the last: a resumed run
+        # logs some updates again.
         ordered, last = np.unique(times[::-1].astype(np.int64), return_index=True)
         used[key] = (ordered, values[::-1][last])
     return used
 
 
 def _are_updates(times: Times) -> bool:
-    """Whether all are whole numbers that a picture can hold."""
+    """Whether all times are whole numbers, and small enough for a time axis."""
     if times.dtype.kind not in "iuf" or not bool(np.all(np.abs(times) <= _FARTHEST)):
         return False
     return np.array_equal(times, times.astype(np.int64))

@@ -1,4 +1,4 @@
-"""What a renderer needs to know of the thing it draws, and curves made from values."""
+"""What renderers draw: anything with `Curves`, and curves made from recorded values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ Times: TypeAlias = NDArray[np.int64]
 class Curves(Protocol):
     """Curves over updates: a `Trace`, a log, or a scheduler that was simulated.
 
-    Renderers use nothing else, so whatever has these six can be drawn.
+    Renderers use only these six members, so every object that has them can be drawn.
     """
 
     @property

@@ -12,7 +12,7 @@ from paramsched.show._svg import svg
 
 
 class PictureFormat(Protocol):
-    """Draws curves as the content of a file, text or bytes."""
+    """A function that draws curves as the content of a file: text or bytes."""
 
     def __call__(self, trace: Curves, /, *, title: str, log: Log | None, other: Curves | None) -> str | bytes:
         """Draw a trace; `log` and `other` lie over it, as in `svg`."""
@@ -71,7 +71,7 @@ def picture_format(suffix: str) -> Callable[[_Format], _Format]:
 
 
 def format_of_file(file: str | Path) -> PictureFormat | None:
-    """What draws a file, by the end of its name; None where nothing does. The longest suffix counts."""
+    """The function that draws a file, chosen by the end of its name; None if there is none. The longest suffix wins."""
     name = Path(file).name.lower()
     found = [suffix for suffix in FORMATS if name.endswith(suffix) and name != suffix]
     return FORMATS[max(found, key=len)] if found else None

@@ -13,7 +13,7 @@ from paramsched.show._scale import TimeTick, time_ticks
 from paramsched.show._svg_plot import escaped, plot_area, points_of
 from paramsched.show._svg_style import stroke_of, style_sheet
 
-_LEFT, _RIGHT, _WIDTH, _HEIGHT = 76, 40, 1040, 180  # the script has others for a narrow window
+_LEFT, _RIGHT, _WIDTH, _HEIGHT = 76, 40, 1040, 180  # the script uses other numbers in a narrow window
 _POINTS = 120_000  # values in a page: some 2 MB
 
 
@@ -26,10 +26,10 @@ def html(
 ) -> str:
     """Draw a trace as a page that needs nothing but itself, readable without its script and on paper.
 
-    Pointing at a plot reads all curves at that update, arrow keys move by one, dragging zooms; `#t=120` and
-    `#zoom=100-200` after the address open it there. Up to some hundred thousand values in all are
-    in the page exactly; of more, those that draw the curve at a width of thousands of columns, extremes and
-    breakpoints always, and a value between them is shown with ≈.
+    The pointer shows the values of all curves at an update, arrow keys move it by one update, dragging zooms.
+    `#t=120` or `#zoom=100-200` after the address opens the page there. Up to about a hundred thousand values are in
+    the page exactly. Of more, the page has those that draw the curves at a width of thousands of columns, always
+    with extremes and breakpoints; a value between these is shown with ≈.
 
     Args:
         trace: the plan's curves.
@@ -51,7 +51,7 @@ def html(
     body: list[str] = []
     for index, panel in enumerate(whole.panels):
         body += _panel_section(index, panel, whole, ticks, width)
-    # "</" would end the script element; in JSON the slash may be escaped.
+    # "</" could end the script element. JSON may escape a slash, so it does.
     data = json.dumps(_script_data(whole, width), separators=(",", ":")).replace("</", "<\\/")
     compared = f'<p class="verdict {"good" if whole.agrees else "bad"}">{escaped(whole.comparison)}</p>'
     return "\n".join(

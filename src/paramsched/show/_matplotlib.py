@@ -121,7 +121,7 @@ def _shade_differences(ax: "Axes", panel: Panel, whole: Picture) -> None:
 
 
 def _set_limits(ax: "Axes", panel: Panel) -> None:
-    """Set the vertical axis, with some room above and below; both limits have to be floats above 0 if it has logs."""
+    """Set the limits of the values, with some room; on a logarithmic axis none may become 0 or infinite."""
     low, high = panel.scale.low, panel.scale.high
     if panel.scale.log:
         ax.set_yscale("log")
@@ -133,7 +133,7 @@ def _set_limits(ax: "Axes", panel: Panel) -> None:
 
 
 def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, whole: Picture) -> None:
-    """Draw a curve; where values were used, they are a thin line on the wide one of the plan."""
+    """Draw a curve; with a log the plan is a wide pale line, and the log a thin black one over it."""
     curve = entry.curve
     times, values = points_of(panel, curve, whole.total, _COLUMNS)
     # Infinity is drawn at the edge, and on a logarithmic axis so is zero.
@@ -155,7 +155,7 @@ def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, whole: Picture) ->
 
 
 def _legend_name(panel: Panel, entry: LegendEntry) -> str:
-    """What the legend calls a curve; "" where it has no entry: one for all logs is enough, and ten of a plan."""
+    """The name of a curve in the legend, or "": only the first log has an entry, and the first ten curves of a plan."""
     curve = entry.curve
     if curve.kind == "log":
         return entry.owner if curve is panel.overlays[0] else ""
@@ -165,7 +165,7 @@ def _legend_name(panel: Panel, entry: LegendEntry) -> str:
 
 
 def _ramp_color(share: float) -> tuple[float, float, float, float]:
-    """A color of the ramp that is used where there are more curves than colors."""
+    """A color from a ramp, for panels with more curves than named colors."""
     from matplotlib import colormaps
 
     red, green, blue, alpha = colormaps["viridis"](share)
@@ -173,7 +173,7 @@ def _ramp_color(share: float) -> tuple[float, float, float, float]:
 
 
 def _literal(text: str) -> str:
-    """Text that matplotlib does not read as mathematics, and that it can draw."""
+    """Text with dollar signs escaped, which matplotlib would read as formulas, and without control characters."""
     return "\n".join(printable(row) for row in text.split("\n")).replace("$", r"\$")
 
 

@@ -1,4 +1,4 @@
-"""How the curves of a trace, and of what is compared with it, are arranged as panels."""
+"""Arranging curves as panels: a panel for each field, with what is compared over it."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -120,16 +120,16 @@ def _compare_log(
 
 
 def _compare_plan(field: str, trace: Curves, other: Curves, total: int, first_color: int) -> _Comparison:
-    """The curves of another plan for a field, as far as they are not the same."""
+    """The curves of another plan for a field, but for those that are the same."""
     groups, theirs = _groups_of_field(trace, field), _groups_of_field(other, field)
     drawn = [(g, *_planned(other, (field, g))) for g in theirs]
-    # What is the same in both plans is drawn and named once.
+    # Curves that both plans share are drawn once.
     changed = [
         (g, times, values)
         for g, times, values in drawn
         if g not in groups or not np.array_equal(values, trace[field, g], equal_nan=True)
     ]
-    # Colors of its own: the same curve in another plan is another curve.
+    # New colors: a curve of the other plan must not look like one of the first plan.
     overlays = _merge_groups("other", changed, other, field, first_color=first_color)
     both = [g for g in groups if g in theirs]
     differing = [differing_times(trace[field, g], *_planned(other, (field, g)), whole=True) for g in both]
@@ -145,7 +145,7 @@ def _compare_plan(field: str, trace: Curves, other: Curves, total: int, first_co
 
 
 def _value_notes(curves: Sequence[DrawnCurve], envelopes: Sequence[Envelope]) -> Iterator[Note]:
-    """What a reader has to know of values that no axis can show."""
+    """Notes on infinities and nan, which have no place on an axis."""
     if any(np.isinf(side).any() for one in envelopes for side in one):
         yield Note("infinite values are drawn at the edge")
     if any(np.isnan(curve.values).any() for curve in curves):
@@ -192,7 +192,7 @@ def _merge_groups(
     Args:
         kind: of the curves.
         members: the groups with their times and values.
-        source: says schedules and breakpoints.
+        source: has their schedules and breakpoints.
         field: the curves are of.
         colors: by group; None: a new one for each curve.
         first_color: where new colors begin.
@@ -219,23 +219,23 @@ def _equal_values(members: Iterable[_GroupValues]) -> list[tuple[list[Group], Ti
     alike: dict[tuple[bytes, int], list[tuple[list[Group], Times, Floats]]] = {}
     order: list[tuple[list[Group], Times, Floats]] = []
     for group, times, values in members:
-        # The sum only sorts curves into drawers: comparing each with each would be slow.
+        # Only curves with the same sum are compared: comparing each with each would be slow.
         with np.errstate(over="ignore", invalid="ignore"):
-            drawer = alike.setdefault((values.sum().tobytes(), times.size), [])
-        for known, its_times, its_values in drawer:
+            same_sum = alike.setdefault((values.sum().tobytes(), times.size), [])
+        for known, its_times, its_values in same_sum:
             if np.array_equal(values, its_values, equal_nan=True) and (
                 times is its_times or np.array_equal(times, its_times)
             ):
                 known.append(group)
                 break
         else:
-            drawer.append(([group], times, values))
-            order.append(drawer[-1])
+            same_sum.append(([group], times, values))
+            order.append(same_sum[-1])
     return order
 
 
 def _breakpoints_of(source: Curves, field: str, groups: Sequence[Group]) -> Times:
-    """The breakpoints of some groups, sorted; there may be millions, so groups of one schedule are asked once."""
+    """The breakpoints of some groups, sorted. Groups with the same schedule are asked once: there may be millions."""
     asked = {source.line(field, group) or group: group for group in groups}.values()
     return union_of_times(np.asarray(source.breakpoints(field, group), dtype=np.int64) for group in asked)
 

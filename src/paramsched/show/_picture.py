@@ -1,4 +1,4 @@
-"""What is drawn, before anything says how: panels with their curves, legend and notes."""
+"""A picture as data, the same for all formats: panels with their curves, legend and notes."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, final
@@ -73,7 +73,7 @@ class DrawnCurve:
 @final
 @dataclass(frozen=True, slots=True, eq=False)
 class LegendEntry:
-    """What the legend says of one curve; a renderer sets it out.
+    """What the legend says of one curve; each format sets it out in its own way.
 
     Args:
         curve: the curve.
@@ -96,7 +96,7 @@ class LegendEntry:
 @final
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A sentence below a panel; `differs`: it tells of a difference."""
+    """A sentence below a panel; `differs` is whether it reports a difference."""
 
     text: str
     differs: bool = False
@@ -170,7 +170,7 @@ class Panel:
 
     @property
     def plan_legend(self) -> tuple[LegendEntry, ...]:
-        """The entries of planned curves; what was used then needs one entry for all its curves."""
+        """The entries of planned curves, for formats that have one entry for all logs together."""
         return tuple(entry for entry in self.legend if entry.curve.kind != "log")
 
     def breakpoint_summary(self, most: int) -> str:

@@ -1,6 +1,6 @@
 """Fewer points than updates, without losing an extreme.
 
-A value that only one update used is what a plot is looked at for, so nothing here samples: every column keeps
+People look at a plot to find the value that only one update used. So nothing here takes samples: every column keeps
 its minimum and its maximum.
 """
 
@@ -75,9 +75,9 @@ def outline(times: Times, values: Floats, total: int, columns: int, keep: tuple[
     for column in np.flatnonzero((low < np.fmin(first, last)) | (high > np.fmax(first, last))):
         part = values[begin[column] : stop[column]]
         for at in (int(np.nanargmin(part)), int(np.nanargmax(part))):
-            # Its neighbours too, so that a spike of one update is one update wide.
+            # Its neighbors too, so that a spike of one update is one update wide.
             chosen.append(begin[column] + np.arange(max(at - 1, 0), min(at + 2, part.size)))
-    # A jump between two updates keeps both, so that it is as steep when it is looked at closely.
+    # Both sides of a jump are kept, so that it is still steep when the reader zooms in.
     finite = values[np.isfinite(values)]
     with np.errstate(invalid="ignore", over="ignore"):
         wide = high - low > (0.01 * np.ptp(finite) if finite.size else 0.0)

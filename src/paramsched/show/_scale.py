@@ -1,4 +1,4 @@
-"""The axes of a panel: from values to 0 … 1 with ticks, and the ticks of time."""
+"""The two axes of a panel: the scale of its values, and the ticks of time."""
 
 import math
 from collections.abc import Sequence
@@ -11,8 +11,8 @@ from paramsched.show._curves import Floats
 from paramsched.show._reduce import Envelope
 from paramsched.show._words import short_number, tick_label, with_thousands
 
-_DECADES = 3.0  # nineteen twentieths of a panel spread over this many ask for a logarithmic axis
-_FLOOR = 3.0  # decades below those before an even smaller value is drawn at the edge
+_DECADES = 3.0  # a spread of this many decades asks for a logarithmic axis
+_FLOOR = 3.0  # decades below the bulk of the values; smaller values are drawn at the edge
 
 
 @final
@@ -33,7 +33,7 @@ class Scale:
             bottom, top = math.log10(self.low), math.log10(self.high)
             fractions = (exponents - bottom) / (top - bottom)
         else:
-            # Halved, for high - low of the largest floats overflows.
+            # Halved first: high - low would overflow for the largest floats.
             fractions = (values / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
         clipped: Floats = np.clip(fractions, 0.0, 1.0)
         return clipped
@@ -63,7 +63,7 @@ def choose_scale(envelopes: Sequence[Envelope]) -> Scale:
         most += room
     if np.isneginf(every).any() and math.isfinite(least - room):
         least -= room
-    # The columns' lows stand for the distribution: as good as all updates, and far fewer.
+    # The lowest value of each column stands for its updates: as good as all of them, and far fewer.
     positive = [np.sort(e.low[np.isfinite(e.low) & (e.low > 0)]) for e in envelopes]
     positive = [values for values in positive if values.size]
     if least >= 0 and positive:
@@ -147,7 +147,7 @@ def time_ticks(total: int, steps_per_epoch: int | None, most: int) -> tuple[Time
     times = list(range(0, total + 1, step))
     if times[-1] != total:
         if len(times) > 1 and total - times[-1] < 0.6 * step:
-            times.pop()  # the end says more than a round number beside it
+            times.pop()  # the end is more useful than a round number close to it
         times.append(total)
     return tuple(
         TimeTick(t, with_thousands(t), short_number(t / steps_per_epoch, 4) if steps_per_epoch else "") for t in times

@@ -57,7 +57,7 @@ def simulate(
     values: dict[Key, list[float]] = {key: [] for key in sorted(places, key=lambda key: (key[0] != "lr", key[0]))}
     step = _step_function(twin)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # nothing is trained between the steps, and that is what peers warn of
+        warnings.simplefilter("ignore")  # peers warn that no optimizer step came before theirs; here none is meant to
         for t in range(updates):
             for key, column in values.items():
                 field, index = places[key]
@@ -86,7 +86,7 @@ def _copy_of_scheduler(scheduler: Any) -> Any:
 
 
 def _metric_after(metrics: Metrics | None, t: int, groups: Sequence[Group]) -> float | None:
-    """What the scheduler is told after update t, if anything."""
+    """The metric that the scheduler gets after update t; None if it takes none."""
     if metrics is None:
         return None
     return float(metrics(t, groups)) if callable(metrics) else float(metrics[t])

@@ -77,7 +77,7 @@ def _draw_differences(panel: Panel, whole: Picture, width: int, height: int) -> 
     """Shade the updates at which what is compared differs."""
     differing = runs_of_times(panel.differing)
     if len(differing) > 400:
-        # Whole pixels then: nothing is lost to the eye, and the file stays small.
+        # So many are joined to whole pixels: the eye loses nothing, and the file stays small.
         pixels = distinct_times(panel.differing * width // whole.total)
         differing = [
             (a * whole.total // width, -(-(b + 1) * whole.total // width) - 1) for a, b in runs_of_times(pixels)
@@ -128,7 +128,7 @@ def _draw_breakpoint_dots(panel: Panel, whole: Picture, width: int, height: int)
 def svg_path(times: Times, fractions: Floats, *, total: int, width: float, height: float, held: bool) -> str:
     """Draw points (time, fraction of the height) on `width` x `height`, to a tenth of a pixel.
 
-    An update's value counts until the next one. Where that can be seen, neighbours are joined by a step, else by a
+    An update's value counts until the next one. Where that can be seen, neighbors are joined by a step, else by a
     line; nan is a gap.
 
     Args:
@@ -172,12 +172,12 @@ def _path_piece(times: Times, xs: Times, ys: Times, steps: bool) -> str:
 
 
 def _corner_points(xs: Times, ys: Times) -> Times:
-    """Points without which the line would be another: not those on the way between two others."""
+    """The points that a line needs: all but those that lie on the straight way between two others."""
     if xs.size < 3:
         return np.arange(xs.size)
     dx, dy = np.diff(xs), np.diff(ys)
     straight = (dx[:-1] * dy[1:] == dy[:-1] * dx[1:]) & (dx[:-1] * dx[1:] + dy[:-1] * dy[1:] >= 0)
-    # A point equal to its neighbour has no direction; dropping it must not straighten the corner it stands in.
+    # A point equal to its neighbor has no direction; dropping it must not straighten the corner it stands in.
     still = (dx == 0) & (dy == 0)
     straight &= ~still[:-1] & ~still[1:]
     return np.flatnonzero(np.r_[True, ~straight, True] & np.r_[True, ~still])

@@ -80,13 +80,13 @@ class Stroke(NamedTuple):
 
 
 def stroke_of(panel: Panel, curve: DrawnCurve) -> Stroke:
-    """The stroke of a curve: what was used has the color of text, and the plan below it is wide."""
+    """The stroke of a curve; a log has the color of text, and a plan below a log is wide and pale."""
     if curve.kind == "log":
         return Stroke("", "ps-used", "")
     role = "ps-other" if curve.kind == "other" else "ps-wide" if panel.has_log else ""
     many = max(len(panel.curves), curve.color + 1)
     if many <= 8:
         return Stroke(f"ps-c{curve.color % 8}", role, "")
-    # More than the eight colors by name: along a rainbow.
+    # There are eight named colors; more curves take theirs from a rainbow.
     hue = round(220 - 200 * (curve.color % many) / (many - 1))
     return Stroke("ps-many", role, f' style="stroke:hsl({hue},70%,48%)"')

@@ -22,9 +22,9 @@ Style: TypeAlias = int | Literal["dim", "bold", "good", "bad", "used", "mark"] |
 Cell: TypeAlias = tuple[str, Style]
 """A character and its style."""
 
-# Of the 256 colors those that are told apart and stand out from a white ground as well as from a black one.
+# Of the 256 colors, eight that are easily told apart and are readable on a white and on a black ground.
 _CURVES = (33, 166, 29, 134, 100, 30, 197, 245)
-# What was used has the color of ordinary text, which is readable wherever the user reads.
+# A log has the color of ordinary text, which is readable in every terminal.
 _STYLES = {"dim": "2", "bold": "1", "good": "1;38;5;28", "bad": "1;38;5;160", "used": "1", "mark": "1"}
 _ASCII = {
     "┤": "|",
@@ -141,7 +141,7 @@ class TerminalLines:
 
 
 def dots_of_curve(low: Floats, high: Floats, rows: int) -> Dots:
-    """Fill each column from its lowest to its highest fraction, and join it to the one before it.
+    """Fill each column from its lowest to its highest fraction, and join it to the column before it.
 
     >>> line = np.array([0.0, 0.5, 1.0])
     >>> dots_of_curve(line, line, 3).astype(int)

@@ -152,7 +152,7 @@ def _add_legend(terminal: TerminalLines, panel: Panel, indent: int) -> None:
 
 
 def _curve_letter(panel: Panel, curve: DrawnCurve) -> str:
-    """The letter that stands on a curve; a curve that is alone, or one of many, has none."""
+    """The letter that marks a curve, or "": a single curve needs none, and for more than eight there is no room."""
     return "abcdefgh"[curve.color] if 1 < len(panel.curves) <= _MOST_ENTRIES else ""
 
 
@@ -173,7 +173,7 @@ def _plot_rows(terminal: TerminalLines, panel: Panel, layout: _Layout, height: i
     under: Dots = np.zeros_like(planned)
     for curve, filled in every:
         if curve.kind != "plan":
-            # Over the plan it would hide it; beside it, dotted, it is seen to be another curve.
+            # Drawn over the plan it would hide the plan. So it is dotted, and only beside the plan.
             filled = filled & ~planned
             filled[:, np.arange(filled.shape[1]) % 3 == 2] &= _upright_dots(filled)[:, 2::3]
         style: Style = "used" if curve.kind == "log" else curve.color
@@ -192,7 +192,7 @@ def _plot_rows(terminal: TerminalLines, panel: Panel, layout: _Layout, height: i
 
 
 def _upright_dots(filled: Dots) -> Dots:
-    """Dots of columns with more than two of them: a spike is not thinned away."""
+    """The dots of columns that have more than two of them: a spike must not be dotted away."""
     upright: Dots = filled & (filled.sum(axis=0) > 2)
     return upright
 
@@ -241,7 +241,7 @@ def _add_times(terminal: TerminalLines, whole: Picture, layout: _Layout) -> None
         rows.append(("epochs", [tick.epochs for tick in layout.ticks]))
     for unit, labels in rows:
         line = [" "] * layout.columns
-        # The end first: where two labels collide, it is the one that stays.
+        # The end comes first: where two labels collide, the later one stays.
         for tick, label in sorted(zip(layout.ticks, labels, strict=True), key=lambda pair: -pair[0].at):
             begin = min(max(layout.column(tick.at) - len(label) // 2, 0), layout.columns - len(label))
             around = line[max(begin - 1, 0) : begin + len(label) + 1]

@@ -1,4 +1,4 @@
-"""Sets of updates, held as sorted arrays: there may be millions of them."""
+"""Sets of updates as sorted arrays, for there may be millions of updates."""
 
 from collections.abc import Iterable
 

@@ -89,7 +89,7 @@ def wrap_text(text: str, width: int, *, most: int = 3, ellipsis: str = "…") ->
     ['warmup("5%") >>', 'cosine(to=0.1)']
     """
     rows: list[str] = []
-    # A text far longer than the picture is not measured to its end.
+    # Measuring is slow: of a text far longer than the picture only the part that can be shown is looked at.
     for word in text[: width * (most + 1) + 1].split(" "):
         if rows and cell_width(f"{rows[-1]} {word}") <= width:
             rows[-1] += f" {word}"

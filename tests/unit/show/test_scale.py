@@ -66,7 +66,7 @@ def test_groups_three_decades_apart_are_seen_on_one_logarithmic_scale():
     assert not seen(np.full(10, 1e-1), np.zeros(10)).log
 
 
-def test_zeros_on_a_logarithmic_scale_are_at_the_bottom_and_labelled():
+def test_zeros_on_a_logarithmic_scale_are_at_the_bottom_and_labeled():
     chosen = seen(np.r_[0.0, 10.0 ** (-4 * updates / 10_000)])
 
     assert chosen.log
