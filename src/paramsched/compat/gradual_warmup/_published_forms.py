@@ -11,7 +11,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from paramsched.compat.gradual_warmup._after_scheduler import leaves, sets_own_values
 from paramsched.compat.group_fields import Number, put_value
-from paramsched.compat.torch._state import class_of
+from paramsched.compat.torch.saved_state import drop_in_name
 
 PublishedForm: TypeAlias = Literal["0.3", "head"]
 """Which of the two: the package on PyPI, or the repository's newest commit."""
@@ -80,8 +80,8 @@ def value_between_steps(after: Any) -> list[Number]:
     forms and do not; torch's formula is asked with their numbers.
     """
     definer = next((kind for kind in type(after).__mro__ if "get_lr" in vars(kind)), object)
-    is_ours = definer.__module__.startswith("paramsched.compat.torch.") and not sets_own_values(after)
-    asked = vars(torch_schedulers)[class_of(after)] if is_ours else type(after)
+    is_drop_in_class = definer.__module__.startswith("paramsched.compat.torch.") and not sets_own_values(after)
+    asked = vars(torch_schedulers)[drop_in_name(after)] if is_drop_in_class else type(after)
     within, after._get_lr_called_within_step = after._get_lr_called_within_step, True  # no warning about the question
     try:
         found: list[Number] = asked.get_lr(after)

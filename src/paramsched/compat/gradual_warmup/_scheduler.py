@@ -20,7 +20,7 @@ from paramsched.compat.gradual_warmup._published_forms import (
     where_values_depart,
 )
 from paramsched.compat.group_fields import Number, group_values, put_value
-from paramsched.compat.torch._base import LRScheduler, warn_outside_step
+from paramsched.compat.torch.base import LRScheduler, warn_outside_step
 from paramsched.errors import InvalidArgument, StateError
 from paramsched.schedules.anneal import linear
 from paramsched.user_warnings import warn_user

@@ -5,10 +5,10 @@ Every name of `torch.optim.lr_scheduler` and `SWALR`. How they differ from torch
 
 from typing import Any
 
-from paramsched.compat.torch._base import EPOCH_DEPRECATION_WARNING as EPOCH_DEPRECATION_WARNING
-from paramsched.compat.torch._base import LRScheduler as LRScheduler
-from paramsched.compat.torch._base import _LRScheduler as _LRScheduler
 from paramsched.compat.torch._groups import use_tensors as use_tensors
+from paramsched.compat.torch.base import EPOCH_DEPRECATION_WARNING as EPOCH_DEPRECATION_WARNING
+from paramsched.compat.torch.base import LRScheduler as LRScheduler
+from paramsched.compat.torch.base import _LRScheduler as _LRScheduler
 from paramsched.compat.torch.chained import ChainedScheduler as ChainedScheduler
 from paramsched.compat.torch.cosine import CosineAnnealingLR as CosineAnnealingLR
 from paramsched.compat.torch.cosine import CosineAnnealingWarmRestarts as CosineAnnealingWarmRestarts

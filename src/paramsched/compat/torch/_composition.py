@@ -11,11 +11,13 @@ from typing import Any
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau as TorchPlateau
 
+from paramsched.compat import group_fields
+from paramsched.compat._copies import by_value
 from paramsched.compat.torch import _groups
-from paramsched.compat.torch._base import LRScheduler, Verbose, keeps_verbose, require_lr
 from paramsched.compat.torch._groups import Number
-from paramsched.compat.torch._order import watch
-from paramsched.compat.torch.arguments import refused
+from paramsched.compat.torch._step_order import watch_step
+from paramsched.compat.torch.arguments import refused_as_torch
+from paramsched.compat.torch.base import LRScheduler, Verbose, keeps_verbose, require_lr
 
 
 class CompositionLR(LRScheduler):
@@ -33,9 +35,10 @@ class CompositionLR(LRScheduler):
         self.verbose = keeps_verbose(verbose)
         self._schedulers = list(schedulers)
         self._step_count = 1
-        watch(optimizer)
-        bases = getattr(next(leaves(self)), "base_lrs", None)
-        self.base_lrs = _groups.values(optimizer, bases_in) if bases is None else [_groups.copied(b) for b in bases]
+        watch_step(optimizer)
+        bases = getattr(next(leaf_schedulers(self)), "base_lrs", None)
+        known = group_fields.group_values(optimizer, bases_in) if bases is None else bases
+        self.base_lrs = [by_value(base) for base in known]
 
     @abstractmethod
     def _begin_members(self) -> None:
@@ -61,24 +64,24 @@ class CompositionLR(LRScheduler):
         self.last_epoch += 1
         self._last_lr = self._step_members()
 
-    def _take_in(self, bases: Sequence[float]) -> None:
-        super()._take_in(bases)
-        take_in(self, bases)
+    def _take_in_bases(self, bases: Sequence[float]) -> None:
+        super()._take_in_bases(bases)
+        take_in_groups(self, bases)
 
     def value(self, t: int, field: str = "lr") -> list[float]:
         """What `field` of each group is at epoch `t`; the optimizer is as before afterwards."""
         require_lr(self, t, field)
-        return value_at(self, t)
+        return rates_at(self, t)
 
     def state_dict(self) -> dict[str, Any]:
         return super().state_dict() | {"_schedulers": [member.state_dict() for member in self._schedulers]}
 
-    def _load(self, state: dict[str, Any]) -> None:
-        held = _groups.values(self.optimizer)
+    def _load_checked(self, state: dict[str, Any]) -> None:
+        held = group_fields.group_values(self.optimizer)
         for member, saved in zip(self._schedulers, state.pop("_schedulers"), strict=True):
             member.load_state_dict(saved)
-        _groups.write(self.optimizer, held)  # what the groups hold is for the composition to say
-        super()._load(state)
+        group_fields.put_row(self.optimizer, held)  # what the groups hold is for the composition to say
+        super()._load_checked(state)
 
 
 def check_members(asked: str, optimizer: Any, members: Sequence[Any]) -> None:
@@ -92,86 +95,87 @@ def check_members(asked: str, optimizer: Any, members: Sequence[Any]) -> None:
         if not hasattr(member, "optimizer"):
             raise TypeError(f"{asked} at index {index} should have `optimizer` as its attribute.")
         if isinstance(member, TorchPlateau):
-            raise refused(
+            raise refused_as_torch(
                 f"{asked} does not support `ReduceLROnPlateau` scheduler as it requires additional kwargs to be "
                 f"specified when calling `step`, but got one at index {index} in the given schedulers sequence.",
                 "Write a plan, where a metric rule multiplies into a schedule: cosine() * plateau()",
             )
         if member.optimizer is not optimizer:
-            raise refused(
+            raise refused_as_torch(
                 f"{asked} expects all schedulers to belong to the same optimizer, but got scheduler "
                 f"{type(member).__name__} at index {index} has {member.optimizer}, which is different from "
                 f"{type(optimizer).__name__}."
             )
 
 
-def leaves(scheduler: Any) -> Iterator[Any]:
+def leaf_schedulers(scheduler: Any) -> Iterator[Any]:
     """The schedulers that are no compositions, in order."""
     if hasattr(scheduler, "_schedulers"):
         for member in scheduler._schedulers:
-            yield from leaves(member)
+            yield from leaf_schedulers(member)
     else:
         yield scheduler
 
 
-def take_in(composition: Any, bases: Sequence[float]) -> None:
+def take_in_groups(composition: Any, bases: Sequence[float]) -> None:
     """Give groups added since to every member, with the base they have in the composition."""
     groups = len(composition.optimizer.param_groups)
     for member in composition._schedulers:
         known = getattr(member, "base_lrs", None)  # torch's own compositions have none
         if type(known) is list and len(known) < groups:
             missing = bases[len(known) - groups :]
-            if hasattr(member, "_take_in"):
-                member._take_in(missing)
+            if hasattr(member, "_take_in_bases"):
+                member._take_in_bases(missing)
             else:
                 known.extend(missing)
         elif hasattr(member, "_schedulers"):
-            take_in(member, bases)
+            take_in_groups(member, bases)
 
 
-def rewind(scheduler: Any) -> None:
+def rewind_clocks(scheduler: Any) -> None:
     """Before the first epoch: every clock at -1, as torch leaves the members that have not begun."""
-    for leaf in leaves(scheduler):
+    for leaf in leaf_schedulers(scheduler):
         leaf.last_epoch = -1
 
 
-def begin(scheduler: Any) -> None:
+def begin_member(scheduler: Any) -> None:
     """From its base, as if it had just been built: torch's compositions, and a member built alone, both do this."""
     optimizer: Optimizer = scheduler.optimizer
     if hasattr(scheduler, "_begin_members"):
         scheduler._begin_members()
         return
-    bases = getattr(next(leaves(scheduler)), "base_lrs", None)
-    rewind(scheduler)
-    _groups.write(optimizer, bases if bases is not None else [group["initial_lr"] for group in optimizer.param_groups])
+    bases = getattr(next(leaf_schedulers(scheduler)), "base_lrs", None)
+    rewind_clocks(scheduler)
+    firsts = [group["initial_lr"] for group in optimizer.param_groups] if bases is None else bases
+    group_fields.put_row(optimizer, firsts)
     if not hasattr(scheduler, "_schedulers"):
         scheduler._initial_step()
     elif hasattr(scheduler, "_milestones"):  # torch's own
         scheduler.last_epoch = 0
-        begin(scheduler._schedulers[0])
+        begin_member(scheduler._schedulers[0])
         scheduler._last_lr = scheduler._schedulers[0].get_last_lr()
     else:
-        for leaf in leaves(scheduler):
+        for leaf in leaf_schedulers(scheduler):
             leaf._initial_step()
-        scheduler._last_lr = _groups.values(optimizer)
+        scheduler._last_lr = group_fields.group_values(optimizer)
 
 
-def enter(scheduler: Any) -> None:
+def enter_member(scheduler: Any) -> None:
     """At its first epoch in mid-run: a composition begins, any other is told that it is epoch 0."""
     if hasattr(scheduler, "_schedulers"):
-        begin(scheduler)
+        begin_member(scheduler)
     else:
         scheduler._update_lr(0)
 
 
-def seek(scheduler: Any, epoch: int) -> None:
+def seek_epoch(scheduler: Any, epoch: int) -> None:
     """To an epoch of its own clock: at once where it has a closed form, by stepping there where not."""
     if hasattr(scheduler, "_seek_members"):
         scheduler._seek_members(epoch)
     elif getattr(scheduler, "_get_closed_form_lr", None) is not None or hasattr(scheduler, "value"):
         scheduler._update_lr(epoch)
     else:
-        begin(scheduler)
+        begin_member(scheduler)
         step_quietly(scheduler, epoch)
 
 
@@ -183,14 +187,14 @@ def step_quietly(scheduler: Any, times: int) -> None:
             scheduler.step()
 
 
-def value_at(scheduler: Any, t: int) -> list[float]:
+def rates_at(scheduler: Any, t: int) -> list[float]:
     """The rates of a composition at an epoch: it goes there, is read, and goes back to where it was."""
     groups, state = scheduler.optimizer.param_groups, scheduler.state_dict()
     momenta = [{key: group[key] for key in ("momentum", "betas") if key in group} for group in groups]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        seek(scheduler, t)
-        row = _groups.numbers(_groups.values(scheduler.optimizer))
+        seek_epoch(scheduler, t)
+        row = _groups.as_floats(group_fields.group_values(scheduler.optimizer))
         scheduler.load_state_dict(state)
     for group, before in zip(groups, momenta, strict=True):
         group.update(before)

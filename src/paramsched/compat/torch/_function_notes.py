@@ -45,17 +45,17 @@ def restore_object(function: Any, saved: dict[str, Any] | None) -> None:
         function.__dict__.update(saved)
 
 
-def note(function: Any) -> dict[str, Any] | None:
+def note_of(function: Any) -> dict[str, Any] | None:
     """What a function is made of; None for a callable object, whose state is saved."""
     if function is None or is_object(function):
         return None
-    return {"name": name_of(function), "code": _code(function), "given": dict(_given(function))}
+    return {"name": function_name(function), "code": _code_digest(function), "given": dict(_given_values(function))}
 
 
-def notes(functions: Iterable[Any]) -> list[dict[str, Any] | None]:
+def notes_of(functions: Iterable[Any]) -> list[dict[str, Any] | None]:
     """A note for each function; one that serves many groups is looked at once."""
     known: dict[int, dict[str, Any] | None] = {}
-    return [known[id(f)] if id(f) in known else known.setdefault(id(f), note(f)) for f in functions]
+    return [known[id(f)] if id(f) in known else known.setdefault(id(f), note_of(f)) for f in functions]
 
 
 @final
@@ -71,7 +71,7 @@ class FunctionNotes:
         """Made anew where the functions are others than before."""
         if before is not None and list(map(id, before.functions)) == list(map(id, functions)):
             return before
-        return FunctionNotes(list(functions), notes(functions))
+        return FunctionNotes(list(functions), notes_of(functions))
 
 
 def compare_notes(who: str, saved: Any, own: list[dict[str, Any] | None]) -> None:
@@ -79,7 +79,7 @@ def compare_notes(who: str, saved: Any, own: list[dict[str, Any] | None]) -> Non
     if not isinstance(saved, list) or len(saved) != len(own):
         return
     for index, (before, now) in enumerate(zip(saved, own, strict=True)):
-        difference = _difference(before, now) if before is not None and now is not None else ""
+        difference = _said_difference(before, now) if before is not None and now is not None else ""
         if before is not None and difference:
             warn_user(
                 f"{who}.load_state_dict(…): function {index} was {before['name']} when this was saved: {difference}. "
@@ -88,19 +88,19 @@ def compare_notes(who: str, saved: Any, own: list[dict[str, Any] | None]) -> Non
             return
 
 
-def name_of(function: Any) -> str:
+def function_name(function: Any) -> str:
     """Module and name of a function, or of the class of anything else that can be called."""
     inner = function.func if isinstance(function, partial) else function
     name = getattr(inner, "__qualname__", type(inner).__name__)
     return f"{getattr(inner, '__module__', None) or 'builtins'}.{name}"
 
 
-def is_found(function: Callable[..., Any]) -> bool:
+def is_found_by_name(function: Callable[..., Any]) -> bool:
     """Whether pickle finds a function by its name."""
     return getattr(sys.modules.get(function.__module__), function.__qualname__, None) is function
 
 
-def _difference(before: dict[str, Any], now: dict[str, Any]) -> str:
+def _said_difference(before: dict[str, Any], now: dict[str, Any]) -> str:
     codes = before["code"], now["code"]
     if None in codes and before["name"] != now["name"]:
         return f"now it is {now['name']}"
@@ -114,7 +114,7 @@ def _difference(before: dict[str, Any], now: dict[str, Any]) -> str:
     return ", ".join(changed)
 
 
-def _plain(function: Any) -> types.FunctionType | None:
+def _python_function(function: Any) -> types.FunctionType | None:
     """The function of Python itself, under a partial, a cache or a method."""
     while isinstance(function, partial):
         function = function.func
@@ -123,48 +123,48 @@ def _plain(function: Any) -> types.FunctionType | None:
     return function if isinstance(function, types.FunctionType) else None
 
 
-def _code(function: Any) -> str | None:
+def _code_digest(function: Any) -> str | None:
     """What tells one piece of code from another: what it does, not where it stands or what it is called."""
-    plain = _plain(function)
+    plain = _python_function(function)
     if plain is None:
         return None
-    return f"{_MADE_BY}:{hashlib.sha256(_written(plain.__code__).encode()).hexdigest()[:16]}"
+    return f"{_MADE_BY}:{hashlib.sha256(_code_text(plain.__code__).encode()).hexdigest()[:16]}"
 
 
-def _written(code: types.CodeType) -> str:
+def _code_text(code: types.CodeType) -> str:
     documented = bool(code.co_consts) and isinstance(code.co_consts[0], str)
     kept = code.co_consts[1:] if documented else code.co_consts
-    constants = [_written(c) if isinstance(c, types.CodeType) else _text(c) for c in kept]
+    constants = [_code_text(c) if isinstance(c, types.CodeType) else _short_text(c) for c in kept]
     return repr((code.co_code.hex(), constants, code.co_names))
 
 
-def _given(function: Any, known: set[int] | None = None) -> Iterator[tuple[str, str]]:
+def _given_values(function: Any, known: set[int] | None = None) -> Iterator[tuple[str, str]]:
     """The numbers and texts a function was given, by the name it has for them; not what it changes itself."""
     known = set() if known is None else known
     while isinstance(function, partial):
-        yield from ((f"argument {i}", _text(value)) for i, value in enumerate(function.args) if _is_plain(value))
-        yield from ((name, _text(value)) for name, value in function.keywords.items() if _is_plain(value))
+        bound = {f"argument {i}": value for i, value in enumerate(function.args)} | function.keywords
+        yield from ((name, _short_text(value)) for name, value in bound.items() if _is_plain_value(value))
         function = function.func
-    plain = _plain(function)
+    plain = _python_function(function)
     if plain is None or id(plain) in known:
         return
     known.add(id(plain))
     code = plain.__code__
     changed = {step.argval for step in dis.get_instructions(code) if step.opname in _STORES}
-    for name, value in _seen(plain):
+    for name, value in _readable_values(plain):
         if name in changed:
             continue
-        if _is_plain(value):
-            yield name, _text(value)
+        if _is_plain_value(value):
+            yield name, _short_text(value)
         elif isinstance(value, Namespace):  # of these only what the function names is looked at
-            kept = [key for key in code.co_names if key in vars(value) and key not in changed]
-            yield from ((f"{name}.{key}", _text(vars(value)[key])) for key in kept if _is_plain(vars(value)[key]))
-        elif _plain(value) is not None:
-            yield name, str(_code(value))
-            yield from ((f"{name}.{key}", text) for key, text in _given(value, known))
+            held = {key: vars(value)[key] for key in code.co_names if key in vars(value) and key not in changed}
+            yield from ((f"{name}.{key}", _short_text(one)) for key, one in held.items() if _is_plain_value(one))
+        elif _python_function(value) is not None:
+            yield name, str(_code_digest(value))
+            yield from ((f"{name}.{key}", text) for key, text in _given_values(value, known))
 
 
-def _seen(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
+def _readable_values(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
     """What a function can read beside its arguments: its defaults, what stood around it, its module's constants."""
     code = function.__code__
     named = code.co_varnames[: code.co_argcount]
@@ -178,24 +178,24 @@ def _seen(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
             continue
     for name in code.co_names:
         value = function.__globals__.get(name)
-        ours = isinstance(value, (types.FunctionType, partial)) and _package(value) == _package(function)
+        ours = isinstance(value, (types.FunctionType, partial)) and _top_package(value) == _top_package(function)
         # A global number may be a counter of the script: by custom, what does not change is in capitals.
         if name.isupper() or isinstance(value, Namespace) or ours:
             yield name, value
 
 
-def _package(function: Any) -> str:
-    plain = _plain(function)
+def _top_package(function: Any) -> str:
+    plain = _python_function(function)
     return "" if plain is None else (plain.__module__ or "").partition(".")[0]
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain_value(value: Any) -> bool:
     if isinstance(value, (tuple, frozenset)):
-        return all(_is_plain(item) for item in value)
+        return all(_is_plain_value(item) for item in value)
     return value is None or isinstance(value, (bool, int, float, complex, str, bytes))
 
 
-def _text(value: Any) -> str:
+def _short_text(value: Any) -> str:
     if isinstance(value, float):
         value = float(value)  # NumPy's prints its type
     text = repr(sorted(value, key=repr)) if isinstance(value, frozenset) else repr(value)

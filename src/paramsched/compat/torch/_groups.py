@@ -9,12 +9,10 @@ from torch.optim import Optimizer
 
 from paramsched.compat import group_fields
 from paramsched.compat._copies import by_value
-from paramsched.compat.torch.arguments import finite_number
+from paramsched.compat.torch.arguments import as_float
 from paramsched.user_warnings import warn_user
 
 Number: TypeAlias = group_fields.Number
-copied, plain_number = by_value, group_fields.plain_number
-put, values, write = group_fields.put_value, group_fields.group_values, group_fields.put_row
 
 
 def optimizer_of(candidate: object) -> Optimizer:
@@ -24,21 +22,16 @@ def optimizer_of(candidate: object) -> Optimizer:
     return candidate
 
 
-def number(value: Any) -> float:
-    """As a Python float; a tensor's is read from its device."""
-    return float(value)
-
-
-def numbers(values: Iterable[Any]) -> list[float]:
+def as_floats(values: Iterable[Any]) -> list[float]:
     """As Python floats."""
     return [float(value) for value in values]
 
 
-def like(value: Any, there: Any) -> Number:
+def like_entry(value: Any, there: Any) -> Number:
     """A value as the type of what stands in a group; never that tensor itself."""
     if isinstance(there, Tensor):
-        return there.detach().clone().fill_(number(value))
-    return number(value) if isinstance(value, Tensor) else value
+        return there.detach().clone().fill_(float(value))
+    return float(value) if isinstance(value, Tensor) else value
 
 
 def separate_tensors(optimizer: Optimizer, field: str = "lr") -> None:
@@ -75,7 +68,7 @@ def use_tensors(optimizer: Optimizer, *fields: str) -> None:
                 group[field] = torch.tensor(float(value), device=device)
 
 
-def per_group(name: str, optimizer: Optimizer, value: Any) -> list[Any]:
+def one_per_group(name: str, optimizer: Optimizer, value: Any) -> list[Any]:
     """One entry for each group, tensors by value.
 
     Raises:
@@ -92,41 +85,42 @@ def per_group(name: str, optimizer: Optimizer, value: Any) -> list[Any]:
     else:
         entries = [value] * groups
     for entry in entries:
-        finite_number(f"{name}=…", entry)
-    return [copied(entry) for entry in entries]
+        as_float(f"{name}=…", entry)
+    return [by_value(entry) for entry in entries]
 
 
-def extend(name: str, entries: list[Any], groups: int) -> None:
+def extend_per_group(name: str, entries: list[Any], groups: int) -> None:
     """Lengthen a list of one entry per group by its last one, said aloud where the entries differ."""
     if len(entries) >= groups:
         return
-    if any(entry is not entries[0] and not _same(entry, entries[0]) for entry in entries):
+    if any(entry is not entries[0] and not equal_values(entry, entries[0]) for entry in entries):
         warn_user(
             f"{name} has {len(entries)} entries and the optimizer now {groups} param groups: "
             f"the groups added use the last one, {entries[-1]!r}. Write {name} anew to say otherwise.",
         )
-    entries.extend(copied(entries[-1]) for _ in range(groups - len(entries)))
+    entries.extend(by_value(entries[-1]) for _ in range(groups - len(entries)))
 
 
-def plain(optimizer: Optimizer, field: str = "lr") -> bool:
+def hold_floats(optimizer: Optimizer, field: str = "lr") -> bool:
     """Whether no group holds a tensor."""
     found = (group[field] for group in optimizer.param_groups)
     return not any(type(value) is not float and isinstance(value, Tensor) for value in found)
 
 
-def close(one: Sequence[Any], other: Sequence[Any]) -> bool:
+def nearly_equal(one: Sequence[Any], other: Sequence[Any]) -> bool:
     """Whether two lists are the same numbers, but for the rounding of a recursion or of a tensor's dtype."""
     if len(one) != len(other):
         return False
     for x, y in zip(one, other, strict=True):
         narrow = any(isinstance(v, Tensor) and v.element_size() < 8 for v in (x, y))
-        a, b = number(x), number(y)
+        a, b = float(x), float(y)
         if a != b and abs(a - b) > (1e-6 if narrow else 1e-9) * max(abs(a), abs(b)):
             return False
     return True
 
 
-def _same(one: Any, other: Any) -> bool:
+def equal_values(one: Any, other: Any) -> bool:
+    """Whether two values are equal; what cannot be compared is not."""
     try:
         return bool(one == other)
     except (TypeError, ValueError, RuntimeError):

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from paramsched.compat import group_fields
-from paramsched.compat.torch.arguments import refused
+from paramsched.compat.torch.arguments import refused_as_torch
 
 
 def momentum_field(optimizer: Optimizer) -> str:
@@ -19,7 +19,7 @@ def momentum_field(optimizer: Optimizer) -> str:
     for name in ("betas", "momentum"):
         if name in optimizer.defaults:
             return name
-    raise refused(
+    raise refused_as_torch(
         "optimizer must support momentum or beta1 with `cycle_momentum` option enabled",
         "Write cycle_momentum=False",
     )

@@ -8,12 +8,13 @@ from typing import Any, ClassVar
 from torch import Tensor
 from torch.optim import Optimizer
 
+from paramsched.compat import group_fields
 from paramsched.compat._late_groups import base_on_curve
 from paramsched.compat.step_engine import UNCHANGED, StepEngine, TickStep
-from paramsched.compat.torch import _groups, _state
-from paramsched.compat.torch._base import Verbose, warn_outside_step
-from paramsched.compat.torch._groups import Number, numbers
+from paramsched.compat.torch import _groups, saved_state
+from paramsched.compat.torch._groups import Number, as_floats
 from paramsched.compat.torch._stepped_lr import Seen, SteppedLR, stamp_of
+from paramsched.compat.torch.base import Verbose, warn_outside_step
 from paramsched.schedules.rules import Rule
 from paramsched.user_warnings import warn_user
 
@@ -27,35 +28,35 @@ class RuleLR(SteppedLR):
     costs less than to write it. Once somebody else has written, the steps stay relative until an epoch is asked for.
     """
 
-    __slots__ = ("_before_zero", "_done", "_engine", "_in_a_chain", "_only_writer")
+    __slots__ = ("_before_zero", "_engine", "_in_a_chain", "_last_tick", "_only_writer")
     _hooks = ("get_lr", "_get_closed_form_lr")
     _sets_values = False
     _may_reach_zero: ClassVar[bool] = False  # whether a share of 0 may come and go
 
     _engine: StepEngine
-    _done: float  # the tick of the last step
+    _last_tick: float  # the tick of the last step
     _only_writer: bool
     _before_zero: list[float] | None  # what the groups held before a share of 0 took it away
     _in_a_chain: bool  # whether other schedulers of a chain scale the same values
 
-    def _forget(self) -> None:
-        super()._forget()
-        self._before_zero, self._in_a_chain, self._only_writer, self._done = None, False, False, -1
+    def _forget_steps(self) -> None:
+        super()._forget_steps()
+        self._before_zero, self._in_a_chain, self._only_writer, self._last_tick = None, False, False, -1
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1, verbose: Verbose = "deprecated") -> None:
         self.optimizer = _groups.optimizer_of(optimizer)
-        self._rule()  # refuses its options before anything is written
+        self._make_rule()  # refuses its options before anything is written
         super().__init__(optimizer, last_epoch, verbose)
 
     @abstractmethod
-    def _rule(self) -> Rule:
-        """The kernel's rule for the options as they are now; `absolute(1.0)` in it stands for `_levels`."""
+    def _make_rule(self) -> Rule:
+        """The kernel's rule for the options as they are now; `absolute(1.0)` in it stands for `_level_per_group`."""
 
-    def _levels(self) -> list[Any] | None:
+    def _level_per_group(self) -> list[Any] | None:
         """What `absolute(1.0)` stands for, for each group."""
         return None
 
-    def _prepare(self, before: Seen | None, written: list[Any]) -> None:
+    def _prepare_values(self, before: Seen | None, written: list[Any]) -> None:
         groups = self.optimizer.param_groups
         if len(groups) < len(self.base_lrs):
             raise ValueError(
@@ -64,12 +65,12 @@ class RuleLR(SteppedLR):
             )
         known = before is not None and before.options == self._read_options(self)
         if before is None or not known or before.bases != self.base_lrs[: before.count]:
-            self._engine, self._only_writer = StepEngine(self._rule()), before is None
-        self._engine.bind(numbers(self.base_lrs), self._levels())
+            self._engine, self._only_writer = StepEngine(self._make_rule()), before is None
+        self._engine.bind(as_floats(self.base_lrs), self._level_per_group())
         if before is None:
-            self._done = self.last_epoch
+            self._last_tick = self.last_epoch
         if not self._is_initial and (before is None or len(groups) > before.count):
-            as_written = _groups.close(written, self._engine.values_at(self.last_epoch))
+            as_written = _groups.nearly_equal(written, self._engine.values_at(self.last_epoch))
             self._only_writer = self._only_writer and as_written
 
     def _values_at(self, tick: float) -> Sequence[float]:
@@ -92,22 +93,22 @@ class RuleLR(SteppedLR):
             self.last_epoch += 1
             tick = self.last_epoch  # a subclass may have made a property of it
             # Reading all at once and comparing lists costs less than looking at each.
-            if self._only_writer and tick == self._done + 1 and list(map(_RATE, groups)) == seen.written:
+            if self._only_writer and tick == self._last_tick + 1 and list(map(_RATE, groups)) == seen.written:
                 table = self._engine.table
                 at = tick - table.begin
                 row = table.rows[at] if 0 <= at < len(table.rows) and type(at) is int else table.row(tick)
                 for group, value in zip(groups, row):  # noqa: B905  # as many: counted above
                     group["lr"] = value
-                self._done, seen.written, self._last_lr = tick, row, row.copy()  # type: ignore[assignment]  # floats are numbers
+                self._last_tick, seen.written, self._last_lr = tick, row, row.copy()  # type: ignore[assignment]  # floats are numbers
             else:
                 self._step_to(seen, tick, None)
             return
         super()._update_lr(epoch)
 
     def _next_row(self, seen: Seen, tick: float, epoch: float | None) -> Sequence[Any] | None:
-        goes_on, self._done = self._done + 1 == tick, tick
+        goes_on, self._last_tick = self._last_tick + 1 == tick, tick
         if self._is_initial:
-            self._begin_at(seen, tick)
+            self._begin_values(seen, tick)
             return None
         if epoch is not None:
             self._before_zero, self._only_writer = None, True
@@ -118,22 +119,22 @@ class RuleLR(SteppedLR):
         row = self._engine.values_at(tick)
         return row if self._untouched(seen) else self._step_after_foreign_write(seen, tick, row)
 
-    def _begin_at(self, seen: Seen, tick: float) -> None:
+    def _begin_values(self, seen: Seen, tick: float) -> None:
         """The step of the constructor, and of a composition that begins this member."""
         self._before_zero = None
         row = self._engine.values_at(tick)
-        present = numbers(group["lr"] for group in seen.groups)
+        present = as_floats(group["lr"] for group in seen.groups)
         if tick == 0:
             self._before_zero = present if self._engine.step_into(0)[0] == 0.0 else None
             new = self._engine.stepped(0, present)
         else:
             # The epoch before is done. A value that is still the first one was not restored (divergences, torch 3).
-            firsts = numbers(group["initial_lr"] for group in seen.groups)
+            firsts = as_floats(group["initial_lr"] for group in seen.groups)
             new = [r if value == first else value for r, value, first in zip(row, present, firsts, strict=True)]
-        self._only_writer = _groups.close(new, row)
+        self._only_writer = _groups.nearly_equal(new, row)
         for group, value, there in zip(seen.groups, new, present, strict=True):
             if value != there:
-                _groups.put(group, value)
+                group_fields.put_value(group, value)
 
     def _untouched(self, seen: Seen) -> bool:
         """Whether the groups hold what the last step wrote; tensors are not read for it."""
@@ -147,9 +148,9 @@ class RuleLR(SteppedLR):
 
     def _step_after_foreign_write(self, seen: Seen, tick: float, row: Sequence[float]) -> Sequence[float]:
         """Groups that hold what we wrote go on along the closed form; the others take the relative step."""
-        present = numbers(group["lr"] for group in seen.groups)
+        present = as_floats(group["lr"] for group in seen.groups)
         # What we wrote, as it reads in the dtype of a tensor.
-        written = numbers(_groups.like(w, g["lr"]) for w, g in zip(seen.written, seen.groups, strict=True))
+        written = as_floats(_groups.like_entry(w, g["lr"]) for w, g in zip(seen.written, seen.groups, strict=True))
         ours = [value == w for value, w in zip(present, written, strict=True)]
         if all(ours):
             return row
@@ -163,9 +164,9 @@ class RuleLR(SteppedLR):
         step = a, b, c, e = self._step_into(tick)
         if seen.floats:
             values = [group["lr"] for group in seen.groups]
-            return values if step == UNCHANGED else self._scaled(step, values)
+            return values if step == UNCHANGED else self._apply_relative(step, values)
         if a == 0.0 or e or self._before_zero is not None:
-            return self._scaled(step, numbers(group["lr"] for group in seen.groups))
+            return self._apply_relative(step, as_floats(group["lr"] for group in seen.groups))
         for group, base, level in zip(seen.groups, self._engine.bases, self._engine.levels, strict=True):
             added = b * base + c * level
             if isinstance(group["lr"], Tensor):  # on its device: nothing is read
@@ -177,10 +178,10 @@ class RuleLR(SteppedLR):
     def _step_into(self, tick: float) -> TickStep:
         """What a tick does to the present values."""
         if tick == 0 and not self._is_initial:
-            return self._entered(self._engine.step_into(0))
+            return self._step_into_zero(self._engine.step_into(0))
         return self._engine.step_into(tick)  # type: ignore[arg-type]  # whole, where nobody asked for an epoch
 
-    def _entered(self, step: TickStep) -> TickStep:
+    def _step_into_zero(self, step: TickStep) -> TickStep:
         """What epoch 0 does where a step or a question comes to it, not the constructor or a composition."""
         theirs = self._theirs_at_zero()
         if theirs is not None and theirs != 1.0:
@@ -195,7 +196,7 @@ class RuleLR(SteppedLR):
         """By what torch multiplies there, where its recursion looks at epoch -1 (divergences, torch 40)."""
         return None
 
-    def _scaled(self, step: TickStep, values: list[float]) -> list[float]:
+    def _apply_relative(self, step: TickStep, values: list[float]) -> list[float]:
         """The relative step; a subclass may know better where a factor of zero comes and goes."""
         if step[0] == 0.0:
             lost, self._before_zero = self._before_zero, list(values)
@@ -204,18 +205,18 @@ class RuleLR(SteppedLR):
 
     def shares_at(self, tick: float) -> tuple[float, float]:
         """How much of a base, and of a group's level, is in the closed form at `tick`."""
-        return StepEngine(self._rule()).shares_at(tick)
+        return StepEngine(self._make_rule()).shares_at(tick)
 
-    def _base_of(self, value: float) -> float:
+    def _base_from(self, value: float) -> float:
         share, level = self.shares_at(self.last_epoch)
         return base_on_curve(value, share, level * self._last_level())
 
     def _last_level(self) -> float:
-        levels = self._levels()
-        return _groups.number(levels[-1]) if levels else 0.0
+        levels = self._level_per_group()
+        return float(levels[-1]) if levels else 0.0
 
-    def _take_in(self, bases: Sequence[float]) -> None:
-        super()._take_in(bases)
+    def _take_in_bases(self, bases: Sequence[float]) -> None:
+        super()._take_in_bases(bases)
         if self._before_zero is not None:
             self._before_zero = [*self._before_zero, *map(self._taken_from, bases)]
 
@@ -229,32 +230,32 @@ class RuleLR(SteppedLR):
             return
         # Nothing of a base is in the curve now. As in torch a group keeps its lr while the others keep their nothing;
         # where they come back it comes back with them.
-        if StepEngine(self._rule()).step_into(self.last_epoch + 1) != UNCHANGED:
+        if StepEngine(self._make_rule()).step_into(self.last_epoch + 1) != UNCHANGED:
             for group in late:
-                _groups.put(group, level * self._last_level())
+                group_fields.put_value(group, level * self._last_level())
         elif self._seen is not None:
             self._only_writer = False
 
     def get_lr(self) -> list[Number]:
         """The relative step into `last_epoch` from the present values; `get_last_lr()` is what users want."""
         warn_outside_step(self)
-        seen = self._look()
-        present = numbers(group["lr"] for group in seen.groups)
+        seen = self._look_once()
+        present = as_floats(group["lr"] for group in seen.groups)
         still = self._is_initial and self.last_epoch > 0
         return self._as_held(present if still else self._engine.apply_step(self._step_into(self.last_epoch), present))
 
     def _get_closed_form_lr(self) -> list[Number]:
-        self._look()
+        self._look_once()
         return self._as_held(self._engine.values_at(self.last_epoch))
 
-    def _scales(self) -> list[float]:
-        self._look()
+    def _last_factors(self) -> list[float]:
+        self._look_once()
         return [self._engine.step_into(self.last_epoch)[0]] * len(self.optimizer.param_groups)
 
     def state_dict(self) -> dict[str, Any]:
         state = super().state_dict()
-        return state if self._before_zero is None else state | {_state.LOST: list(self._before_zero)}
+        return state if self._before_zero is None else state | {saved_state.LOST: list(self._before_zero)}
 
-    def _load(self, state: dict[str, Any]) -> None:
-        self._before_zero = state.pop(_state.LOST, None)
-        super()._load(state)
+    def _load_checked(self, state: dict[str, Any]) -> None:
+        self._before_zero = state.pop(saved_state.LOST, None)
+        super()._load_checked(state)

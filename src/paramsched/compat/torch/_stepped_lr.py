@@ -8,10 +8,12 @@ from typing import Any, ClassVar, final
 
 from torch import Tensor
 
+from paramsched.compat import group_fields
+from paramsched.compat._copies import by_value
 from paramsched.compat.torch import _groups
-from paramsched.compat.torch._base import LRScheduler, require_lr, says_its_own, warn_outside_step
 from paramsched.compat.torch._groups import Number
 from paramsched.compat.torch._momentum import holds_floats, write_momenta
+from paramsched.compat.torch.base import LRScheduler, require_lr, says_its_own, warn_outside_step
 
 
 @final
@@ -36,8 +38,8 @@ class SteppedLR(LRScheduler):
     """A step is: look whether something has changed, advance the clock, compute a row of values, write it.
 
     A subclass says what the values are at any tick (`_values_at`), and what a step writes if that is not the same
-    (`_next_row`). What it makes of its options beforehand, it makes in `_prepare`; this is done again when options,
-    bases or groups have changed.
+    (`_next_row`). What it makes of its options beforehand, it makes in `_prepare_values`; this is done again when
+    options, bases or groups have changed.
     """
 
     __slots__ = ("_seen",)
@@ -53,15 +55,15 @@ class SteppedLR(LRScheduler):
             cls._read_options = staticmethod(attrgetter(*cls._option_names))
         cls._own_get_lr = says_its_own(cls, *cls._hooks)
 
-    def _forget(self) -> None:
-        super()._forget()
+    def _forget_steps(self) -> None:
+        super()._forget_steps()
         self._seen = None
 
     @abstractmethod
     def _values_at(self, tick: float) -> Sequence[Any]:
         """The lr of each group at `tick`, where nobody else writes."""
 
-    def _prepare(self, before: Seen | None, written: list[Any]) -> None:
+    def _prepare_values(self, before: Seen | None, written: list[Any]) -> None:
         """Make what the values are computed from, for the options, bases and groups as they are now.
 
         Args:
@@ -73,11 +75,11 @@ class SteppedLR(LRScheduler):
         """The lr of each group after this step; None where the step has written them itself."""
         return self._values_at(tick)
 
-    def _momenta(self, tick: float) -> Sequence[float] | None:
+    def _momenta_at(self, tick: float) -> Sequence[float] | None:
         """The momentum of each group, or None where it is left alone."""
         return None
 
-    def _tick(self) -> float:
+    def _tick_to_read(self) -> float:
         """Where the values are read."""
         return self.last_epoch
 
@@ -90,31 +92,31 @@ class SteppedLR(LRScheduler):
             if not self._sets_values:
                 self._seen = None
             return
-        seen = self._look(closely=self._sets_values)
-        self._advance(epoch)
-        self._step_to(seen, self._tick(), epoch)
+        seen = self._look_once(closely=self._sets_values)
+        self._advance_clock(epoch)
+        self._step_to(seen, self._tick_to_read(), epoch)
 
     def _step_to(self, seen: Seen, tick: float, epoch: float | None) -> None:
         """Compute the values of `tick` and write them."""
         self._check_tick(tick)
         row = self._next_row(seen, tick, epoch)
-        momenta = self._momenta(tick)
+        momenta = self._momenta_at(tick)
         if row is None:
-            seen.written = _groups.values(self.optimizer)
+            seen.written = group_fields.group_values(self.optimizer)
             self._last_lr = seen.written.copy()
         elif seen.floats:
             for group, value in zip(seen.groups, row):  # noqa: B905  # as many: the look has counted
                 group["lr"] = value
             seen.written, self._last_lr = row, list(row)  # type: ignore[assignment]  # a sequence is enough
         else:
-            _groups.write(self.optimizer, row)
-            seen.written, self._last_lr = list(row), _groups.values(self.optimizer)
+            group_fields.put_row(self.optimizer, row)
+            seen.written, self._last_lr = list(row), group_fields.group_values(self.optimizer)
         if momenta is not None:
             write_momenta(seen.groups, momenta, floats=seen.floats)
         if not seen.floats:
             seen.stamps = [stamp_of(group["lr"]) for group in seen.groups]
 
-    def _look(self, closely: bool = True) -> Seen:
+    def _look_once(self, closely: bool = True) -> Seen:
         """What is known of groups, bases and options; it is made anew where one of them has changed.
 
         Args:
@@ -136,8 +138,8 @@ class SteppedLR(LRScheduler):
         self._take_in_late_groups()
         before, groups = self._seen, self.optimizer.param_groups
         known = self._last_lr if before is None else before.written
-        written = [*known, *(_groups.copied(group["lr"]) for group in groups[len(known) :])]
-        self._prepare(before, written)
+        written = [*known, *(by_value(group["lr"]) for group in groups[len(known) :])]
+        self._prepare_values(before, written)
         options = self._read_options(self)
         self._seen = Seen(
             groups=groups,
@@ -145,7 +147,7 @@ class SteppedLR(LRScheduler):
             held=self.base_lrs,
             bases=list(self.base_lrs),
             options=list(options) if isinstance(options, list) else options,  # so that a change in place is seen
-            floats=_groups.plain(self.optimizer) and holds_floats(groups, self._fields()),
+            floats=_groups.hold_floats(self.optimizer) and holds_floats(groups, self._written_fields()),
             written=written,
             stamps=[None] * len(groups),
         )
@@ -154,42 +156,42 @@ class SteppedLR(LRScheduler):
     def get_lr(self) -> list[Number]:
         """The value of each group at `last_epoch`; `get_last_lr()` is what users want."""
         warn_outside_step(self)
-        self._look()
-        tick = self._tick()
+        self._look_once()
+        tick = self._tick_to_read()
         self._check_tick(tick)
         row = self._values_at(tick)
         if self._get_lr_called_within_step:
-            momenta = self._momenta(tick)
+            momenta = self._momenta_at(tick)
             if momenta is not None:
                 write_momenta(self.optimizer.param_groups, momenta)
         return self._as_held(row)
 
     def _as_held(self, row: Sequence[Any]) -> list[Number]:
         """A row in the types of what the groups hold: numbers, or tensors."""
-        return [_groups.like(v, group["lr"]) for v, group in zip(row, self.optimizer.param_groups, strict=True)]
+        return [_groups.like_entry(v, group["lr"]) for v, group in zip(row, self.optimizer.param_groups, strict=True)]
 
     def value(self, t: float, field: str = "lr") -> list[float]:
         """What `field` of each group is at epoch `t`, without stepping, where this is the only writer."""
-        self._look()
-        row = self._values_at(t) if field == "lr" else self._momenta(t)
+        self._look_once()
+        row = self._values_at(t) if field == "lr" else self._momenta_at(t)
         if row is None:
             require_lr(self, t, field)
             return []
-        return [_groups.number(value) for value in row]
+        return [float(value) for value in row]
 
-    def _beside_lr(self) -> dict[str, Sequence[float]]:
-        if self._own_get_lr or len(self._fields()) == 1:  # what its own get_lr writes besides is for it to know
+    def _momenta_now(self) -> dict[str, Sequence[float]]:
+        if self._own_get_lr or len(self._written_fields()) == 1:  # what its own get_lr writes besides is for it to know
             return {}
-        self._look()
-        momenta = self._momenta(self._tick())
-        return {} if momenta is None else dict.fromkeys(self._fields()[1:], momenta)
+        self._look_once()
+        momenta = self._momenta_at(self._tick_to_read())
+        return {} if momenta is None else dict.fromkeys(self._written_fields()[1:], momenta)
 
-    def _load(self, state: dict[str, Any]) -> None:
-        super()._load(state)
+    def _load_checked(self, state: dict[str, Any]) -> None:
+        super()._load_checked(state)
         self._seen = None
 
-    def _extend(self, name: str, entries: list[Any]) -> None:
-        _groups.extend(name, entries, len(self.optimizer.param_groups))
+    def _extend_entries(self, name: str, entries: list[Any]) -> None:
+        _groups.extend_per_group(name, entries, len(self.optimizer.param_groups))
 
 
 def stamp_of(value: Any) -> Any:

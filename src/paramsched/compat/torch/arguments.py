@@ -15,10 +15,10 @@ from paramsched._number_checks import MOST_COUNT
 from paramsched.errors import InvalidArgument, InvalidCall, shown
 
 
-def refused(theirs: str, instead: str = "") -> InvalidArgument:
+def refused_as_torch(theirs: str, instead: str = "") -> InvalidArgument:
     """An error that begins with torch's own text, and goes on with what to write.
 
-    >>> print(refused("Factor should be < 1.0.", "Write factor=0.1"))
+    >>> print(refused_as_torch("Factor should be < 1.0.", "Write factor=0.1"))
     Factor should be < 1.0. Write factor=0.1
     """
     return InvalidArgument(theirs.removesuffix(".") if instead else theirs, "", instead)
@@ -40,7 +40,7 @@ def real_number(asked: str, value: Any, instead: str = "Write 0.1, say") -> floa
     return int(value) if isinstance(value, bool) else value  # type: ignore[return-value]  # numbers.Real is no float
 
 
-def finite_number(asked: str, value: Any) -> float:
+def as_float(asked: str, value: Any) -> float:
     """`real_number` as a float, for a value that is computed with at once.
 
     Raises:
@@ -52,7 +52,7 @@ def finite_number(asked: str, value: Any) -> float:
         raise InvalidArgument(asked.replace("…", shown(value)), "no float holds it", "Write 0.1, say") from None
 
 
-def epochs(asked: str, amount: Any, least: int) -> float:
+def length_in_epochs(asked: str, amount: Any, least: int) -> float:
     """A length in epochs, whole or not; infinity for one that no run reaches the end of.
 
     A length that an epoch holds too many of for a float to say has no end either: to torch, which compares for

@@ -9,13 +9,12 @@ from torch.optim import lr_scheduler as peers
 
 from paramsched.compat._late_groups import base_on_curve
 from paramsched.compat.step_engine import TickStep, rule_over
-from paramsched.compat.torch import _groups
-from paramsched.compat.torch._base import Verbose
-from paramsched.compat.torch._groups import numbers
-from paramsched.compat.torch._order import check_order
+from paramsched.compat.torch._groups import as_floats
 from paramsched.compat.torch._rule_lr import RuleLR
+from paramsched.compat.torch._step_order import warn_of_order
 from paramsched.compat.torch._stepped_lr import Seen, SteppedLR
-from paramsched.compat.torch.arguments import epochs, finite_number, refused
+from paramsched.compat.torch.arguments import as_float, length_in_epochs, refused_as_torch
+from paramsched.compat.torch.base import Verbose
 from paramsched.schedules import rules
 from paramsched.schedules.levels import absolute
 from paramsched.schedules.rules import Rule
@@ -46,19 +45,19 @@ class CosineAnnealingLR(RuleLR, peers.CosineAnnealingLR):
         self.T_max, self.eta_min = T_max, eta_min
         super().__init__(optimizer, last_epoch, verbose)
 
-    def _rule(self) -> Rule:
-        over = epochs("CosineAnnealingLR(T_max=…)", self.T_max, least=1)
-        finite_number("CosineAnnealingLR(eta_min=…)", self.eta_min)
+    def _make_rule(self) -> Rule:
+        over = length_in_epochs("CosineAnnealingLR(T_max=…)", self.T_max, least=1)
+        as_float("CosineAnnealingLR(eta_min=…)", self.eta_min)
         return rule_over(over, lambda n: rules.cosine(_FLOOR, n))
 
-    def _levels(self) -> list[Any] | None:
+    def _level_per_group(self) -> list[Any] | None:
         return [self.eta_min] * len(self.optimizer.param_groups)
 
     def _theirs_at_zero(self) -> float | None:
-        before = 1 + math.cos(math.pi / epochs("CosineAnnealingLR(T_max=…)", self.T_max, least=1))
+        before = 1 + math.cos(math.pi / length_in_epochs("CosineAnnealingLR(T_max=…)", self.T_max, least=1))
         return 2 / before if before > 1e-12 else None
 
-    def _scaled(self, step: TickStep, values: list[float]) -> list[float]:
+    def _apply_relative(self, step: TickStep, values: list[float]) -> list[float]:
         a, b, _, _ = step
         if self._in_a_chain and a == 0.0:
             self._before_zero = list(values)
@@ -66,7 +65,7 @@ class CosineAnnealingLR(RuleLR, peers.CosineAnnealingLR):
             # At the floor the factor was 0. On the way up the value from before comes back, times what the other
             # members of the chain have multiplied by meanwhile.
             lost, self._before_zero = self._before_zero, None
-            floor = _groups.number(self.eta_min)
+            floor = float(self.eta_min)
             return [value + before - floor for value, before in zip(values, lost, strict=True)]
         return self._engine.apply_step(step, values)
 
@@ -99,24 +98,24 @@ class CosineAnnealingWarmRestarts(SteppedLR, peers.CosineAnnealingWarmRestarts):
         verbose: Verbose = "deprecated",
     ) -> None:
         if not isinstance(T_0, int) or T_0 <= 0:
-            raise refused(f"Expected positive integer T_0, but got {T_0}", "Write T_0=10")
+            raise refused_as_torch(f"Expected positive integer T_0, but got {T_0}", "Write T_0=10")
         if not isinstance(T_mult, int) or T_mult < 1:
-            raise refused(f"Expected integer T_mult >= 1, but got {T_mult}", "Write T_mult=2")
+            raise refused_as_torch(f"Expected integer T_mult >= 1, but got {T_mult}", "Write T_mult=2")
         for name, size in (("T_0", T_0), ("T_mult", T_mult)):
-            finite_number(f"CosineAnnealingWarmRestarts({name}=…)", size)
+            as_float(f"CosineAnnealingWarmRestarts({name}=…)", size)
         if not isinstance(eta_min, (float, int)):
-            raise refused(
+            raise refused_as_torch(
                 f"Expected float or int eta_min, but got {eta_min} of type {type(eta_min)}", "Write eta_min=0.0"
             )
-        finite_number("CosineAnnealingWarmRestarts(eta_min=…)", eta_min)
+        as_float("CosineAnnealingWarmRestarts(eta_min=…)", eta_min)
         self.T_0, self.T_i, self.T_mult, self.eta_min = T_0, T_0, T_mult, eta_min
         self.T_cur: float = last_epoch  # type: ignore[assignment]  # between two epochs too
         super().__init__(optimizer, last_epoch, verbose)
 
     _read_options = staticmethod(attrgetter("eta_min"))
 
-    def _prepare(self, before: Seen | None, written: list[Any]) -> None:
-        self._swings = [base - self.eta_min for base in numbers(self.base_lrs)]
+    def _prepare_values(self, before: Seen | None, written: list[Any]) -> None:
+        self._swings = [base - self.eta_min for base in as_floats(self.base_lrs)]
 
     def _values_at(self, tick: float) -> list[float]:
         return self._wave(tick, self.T_i)
@@ -126,21 +125,21 @@ class CosineAnnealingWarmRestarts(SteppedLR, peers.CosineAnnealingWarmRestarts):
         low, height = self.eta_min, 1 + math.cos(math.pi * into / size)
         return [low + swing * height / 2 for swing in self._swings]
 
-    def _base_of(self, value: float) -> float:
+    def _base_from(self, value: float) -> float:
         share = (1 + math.cos(math.pi * self.T_cur / self.T_i)) / 2
         return base_on_curve(value, share, self.eta_min * (1 - share))
 
-    def _tick(self) -> float:
+    def _tick_to_read(self) -> float:
         return self.T_cur
 
     def step(self, epoch: float | None = None) -> None:
         """Go to the next epoch, or to any, also between two: `step(epoch + batch / batches)`."""
         if self._step_count == 1:
-            check_order(self.optimizer)
+            warn_of_order(self.optimizer)
         self._step_count += 1
         self._update_lr(epoch)
 
-    def _advance(self, epoch: float | None) -> None:
+    def _advance_clock(self, epoch: float | None) -> None:
         if epoch is None and self.last_epoch >= 0 and not self._is_initial:
             self.last_epoch += 1
             self.T_cur += 1
@@ -150,7 +149,7 @@ class CosineAnnealingWarmRestarts(SteppedLR, peers.CosineAnnealingWarmRestarts):
             return
         epoch = self.last_epoch + 1 if epoch is None else epoch
         if epoch < 0:
-            raise refused(f"Expected non-negative epoch, but got {epoch}", "Write the epoch counted from 0")
+            raise refused_as_torch(f"Expected non-negative epoch, but got {epoch}", "Write the epoch counted from 0")
         self.last_epoch = math.floor(epoch)
         self.T_cur, self.T_i = self._cycle(epoch)
 
@@ -166,5 +165,5 @@ class CosineAnnealingWarmRestarts(SteppedLR, peers.CosineAnnealingWarmRestarts):
     def value(self, t: float, field: str = "lr") -> list[float]:
         if field != "lr":
             return super().value(t, field)
-        self._look()
+        self._look_once()
         return self._wave(*self._cycle(t))

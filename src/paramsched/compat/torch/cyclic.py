@@ -11,10 +11,10 @@ from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
 from paramsched._arrays import Floats
+from paramsched.compat import group_fields
 from paramsched.compat._copies import by_value
 from paramsched.compat.step_engine import ValueRows
 from paramsched.compat.torch import _groups
-from paramsched.compat.torch._base import Verbose
 from paramsched.compat.torch._function_notes import (
     NOTES,
     VALUES_OF_OLD,
@@ -23,11 +23,12 @@ from paramsched.compat.torch._function_notes import (
     restore_object,
     saved_function,
 )
-from paramsched.compat.torch._groups import Number, numbers
+from paramsched.compat.torch._groups import Number, as_floats
 from paramsched.compat.torch._momentum import begin_momentum, cycled_fields, momentum_field
-from paramsched.compat.torch._state import class_of
 from paramsched.compat.torch._stepped_lr import Seen, SteppedLR
-from paramsched.compat.torch.arguments import finite_number, refused, require_function
+from paramsched.compat.torch.arguments import as_float, refused_as_torch, require_function
+from paramsched.compat.torch.base import Verbose
+from paramsched.compat.torch.saved_state import drop_in_name
 from paramsched.compat.unchanged_on_error import unchanged_on_error
 from paramsched.errors import InvalidArgument, InvalidCall, shown
 from paramsched.schedules.anneal import linear
@@ -52,14 +53,14 @@ class CyclicLR(SteppedLR, peers.CyclicLR):
     torch 17). Differs: the first value is `base_lr` whatever `initial_lr` a group carries (18).
     """
 
-    __slots__ = ("_momentum_table", "_noted", "_now", "_table", "_triangle")
+    __slots__ = ("_last_height", "_momentum_table", "_noted", "_table", "_triangle")
     _option_names = ("max_lrs", "total_size", "step_ratio", "mode", "gamma", "scale_mode")
     _hooks = ("get_lr", "scale_fn", "_triangular_scale_fn", "_triangular2_scale_fn", "_exp_range_scale_fn")
     _table: ValueRows | None
     _momentum_table: ValueRows | None
     _noted: FunctionNotes | None
     _triangle: Callable[[Floats], Floats]
-    _now: tuple[float, float]
+    _last_height: tuple[float, float]
 
     def __init__(
         self,
@@ -80,11 +81,11 @@ class CyclicLR(SteppedLR, peers.CyclicLR):
     ) -> None:
         self.optimizer = _groups.optimizer_of(optimizer)
         if mode not in _MODES and scale_fn is None:
-            raise refused("mode is invalid and scale_fn is None", f"Write mode as one of {', '.join(_MODES)}")
+            raise refused_as_torch("mode is invalid and scale_fn is None", f"Write mode as one of {', '.join(_MODES)}")
         if scale_fn is not None:
             require_function(scale_fn, "scale_fn")
         elif mode == "exp_range":
-            finite_number("CyclicLR(gamma=…)", gamma)
+            as_float("CyclicLR(gamma=…)", gamma)
         up = _step_size("step_size_up", step_size_up)
         down = up if step_size_down is None else _step_size("step_size_down", step_size_down)
         if not (_SHORTEST <= up < math.inf and 0 <= down < math.inf):
@@ -94,27 +95,27 @@ class CyclicLR(SteppedLR, peers.CyclicLR):
         self.total_size: float = up + down  # type: ignore[assignment]  # parts of a step too
         self.step_ratio = up / (up + down)
         self.mode, self.gamma, self._scale_fn_custom = mode, gamma, scale_fn
-        self._note()
+        self._note_function()
         self.scale_mode = scale_mode if scale_fn is not None else ("iterations" if mode == "exp_range" else "cycle")
-        base_lrs = _groups.per_group("base_lr", optimizer, base_lr)
-        self.max_lrs = _groups.per_group("max_lr", optimizer, max_lr)
+        base_lrs = _groups.one_per_group("base_lr", optimizer, base_lr)
+        self.max_lrs = _groups.one_per_group("max_lr", optimizer, max_lr)
         self.cycle_momentum = cycle_momentum
         if cycle_momentum:
             self.use_beta1 = momentum_field(optimizer) == "betas"
-            self.base_momentums = _groups.per_group("base_momentum", optimizer, base_momentum)
-            self.max_momentums = _groups.per_group("max_momentum", optimizer, max_momentum)
+            self.base_momentums = _groups.one_per_group("base_momentum", optimizer, base_momentum)
+            self.max_momentums = _groups.one_per_group("max_momentum", optimizer, max_momentum)
         self.base_lrs = base_lrs
         with unchanged_on_error(optimizer):
             _groups.separate_tensors(optimizer)
             if last_epoch == -1:
-                _groups.write(optimizer, base_lrs)
+                group_fields.put_row(optimizer, base_lrs)
                 if cycle_momentum:
                     begin_momentum(optimizer, self.base_momentums, self.max_momentums)
             super().__init__(optimizer, last_epoch, verbose)
 
-    def _forget(self) -> None:
-        super()._forget()
-        self._noted, self._now = None, (-1.0, 0.0)
+    def _forget_steps(self) -> None:
+        super()._forget_steps()
+        self._noted, self._last_height = None, (-1.0, 0.0)
 
     def _initial_bases(self) -> list[Number]:
         return self.base_lrs  # not `initial_lr`, which another scheduler may have left
@@ -148,26 +149,26 @@ class CyclicLR(SteppedLR, peers.CyclicLR):
     def _exp_range_scale_fn(gamma: float, x: float) -> float:
         return float(gamma**x)
 
-    def _take_in(self, bases: Sequence[float]) -> None:
-        super()._take_in([_groups.number(self.base_lrs[-1])] * len(bases))  # it joins the cycle of the last one
+    def _take_in_bases(self, bases: Sequence[float]) -> None:
+        super()._take_in_bases([float(self.base_lrs[-1])] * len(bases))  # it joins the cycle of the last one
 
-    def _prepare(self, before: Seen | None, written: list[Any]) -> None:
+    def _prepare_values(self, before: Seen | None, written: list[Any]) -> None:
         for name in ("max_lrs", *(("base_momentums", "max_momentums") if self.cycle_momentum else ())):
-            self._extend(name, getattr(self, name))
-        self._triangle, growing = _heights(self.total_size, self.step_ratio, self.mode, self.gamma)
+            self._extend_entries(name, getattr(self, name))
+        self._triangle, growing = _triangle_of(self.total_size, self.step_ratio, self.mode, self.gamma)
         self._table = self._momentum_table = None
-        self._now = (-1.0, 0.0)  # of other options
+        self._last_height = (-1.0, 0.0)  # of other options
         if self._scale_fn_custom is None and growing and not self._own_get_lr:
-            self._table = ValueRows(self._columns, [numbers(self.base_lrs), numbers(self.max_lrs)])
+            self._table = ValueRows(self._pair_columns, [as_floats(self.base_lrs), as_floats(self.max_lrs)])
             if self.cycle_momentum:
-                pair = [numbers(self.max_momentums), numbers(self.base_momentums)]
-                self._momentum_table = ValueRows(self._columns, pair)
+                pair = [as_floats(self.max_momentums), as_floats(self.base_momentums)]
+                self._momentum_table = ValueRows(self._pair_columns, pair)
 
     @property
-    def _columns(self) -> Callable[[Floats], list[Floats]]:
-        return partial(_shares, self._triangle)
+    def _pair_columns(self) -> Callable[[Floats], list[Floats]]:
+        return partial(_pair_shares, self._triangle)
 
-    def _height(self, tick: float) -> float:
+    def _height_of_epoch(self, tick: float) -> float:
         """The height of one epoch where a user's function, or a length that is not whole, has a say in it."""
         x: float = math.floor(1 + tick / self.total_size) if self.scale_mode == "cycle" else tick
         return float(self._triangle(np.array([tick]))[0]) * float(self.scale_fn(x))
@@ -175,38 +176,38 @@ class CyclicLR(SteppedLR, peers.CyclicLR):
     def _values_at(self, tick: float) -> Sequence[float]:
         if self._table is not None:
             return self._table.row(tick)
-        self._now = tick, self._height(tick)
-        return _between(self.base_lrs, self.max_lrs, self._now[1])
+        self._last_height = tick, self._height_of_epoch(tick)
+        return _values_between(self.base_lrs, self.max_lrs, self._last_height[1])
 
-    def _momenta(self, tick: float) -> Sequence[float] | None:
+    def _momenta_at(self, tick: float) -> Sequence[float] | None:
         if not self.cycle_momentum:
             return None
         if self._momentum_table is not None:
             return self._momentum_table.row(tick)
         # In a step the function is asked once, for the rate and for momentum.
-        height = self._now[1] if self._now[0] == tick else self._height(tick)
-        return _between(self.max_momentums, self.base_momentums, height)
+        height = self._last_height[1] if self._last_height[0] == tick else self._height_of_epoch(tick)
+        return _values_between(self.max_momentums, self.base_momentums, height)
 
-    def _fields(self) -> tuple[str, ...]:
+    def _written_fields(self) -> tuple[str, ...]:
         return cycled_fields(self)
 
-    def _note(self) -> FunctionNotes:
+    def _note_function(self) -> FunctionNotes:
         custom = self.__dict__.get("_scale_fn_custom")
         self._noted = FunctionNotes.of([] if custom is None else [custom], self._noted)
         return self._noted
 
     def state_dict(self) -> dict[str, Any]:
-        state, noted = super().state_dict(), self._note()
+        state, noted = super().state_dict(), self._note_function()
         state["_scale_fn_custom"] = by_value(saved_function(noted.functions[0])) if noted.functions else None
         return state | {NOTES: noted.notes} if noted.functions else state
 
-    def _load(self, state: dict[str, Any]) -> None:
-        saved, noted = state.pop("_scale_fn_custom", None), self._note()
+    def _load_checked(self, state: dict[str, Any]) -> None:
+        saved, noted = state.pop("_scale_fn_custom", None), self._note_function()
         for function in noted.functions:
             restore_object(function, saved)
         state.pop(VALUES_OF_OLD, None)
-        compare_notes(class_of(self), state.pop(NOTES, None), noted.notes)
-        super()._load(state)
+        compare_notes(drop_in_name(self), state.pop(NOTES, None), noted.notes)
+        super()._load_checked(state)
 
 
 def _step_size(name: str, size: Any) -> float:
@@ -217,16 +218,16 @@ def _step_size(name: str, size: Any) -> float:
         raise InvalidCall(f"CyclicLR({name}={shown(size)})", "no number of epochs", f"Write {name}=2000") from None
 
 
-def _shares(triangle: Callable[[Floats], Floats], ticks: Floats) -> list[Floats]:
+def _pair_shares(triangle: Callable[[Floats], Floats], ticks: Floats) -> list[Floats]:
     height = triangle(ticks)
     return [1.0 - height, height]
 
 
-def _between(low: Sequence[Any], high: Sequence[Any], height: float) -> list[float]:
+def _values_between(low: Sequence[Any], high: Sequence[Any], height: float) -> list[float]:
     return [float(b) + (float(t) - float(b)) * height for b, t in zip(low, high, strict=True)]
 
 
-def _heights(total: float, ratio: float, mode: str, gamma: float) -> tuple[Callable[[Floats], Floats], bool]:
+def _triangle_of(total: float, ratio: float, mode: str, gamma: float) -> tuple[Callable[[Floats], Floats], bool]:
     """The height of the kernel's triangles by tick, and whether the growth `mode` asks for is in it."""
     up = Fraction(total * ratio).limit_denominator(10**6)
     down = Fraction(total).limit_denominator(10**6) - up
@@ -240,8 +241,8 @@ def _heights(total: float, ratio: float, mode: str, gamma: float) -> tuple[Calla
         shape = cyclic(int(up), int(down), 0.0, 1.0, growth, gamma if mode == "exp_range" else 1.0)
     else:
         shape = cyclic(int(up * scale), int(down * scale), 0.0, 1.0)
-    return partial(_evaluated, shape, scale), whole
+    return partial(_height_at, shape, scale), whole
 
 
-def _evaluated(shape: Schedule, scale: int, ticks: Floats) -> Floats:
+def _height_at(shape: Schedule, scale: int, ticks: Floats) -> Floats:
     return evaluate(shape, np.maximum(ticks * scale, 0), 1.0)

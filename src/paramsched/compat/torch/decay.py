@@ -9,9 +9,9 @@ from torch.optim import lr_scheduler as peers
 
 from paramsched._number_checks import MOST_COUNT
 from paramsched.compat.step_engine import TickStep, rule_over
-from paramsched.compat.torch._base import Verbose
 from paramsched.compat.torch._rule_lr import RuleLR
-from paramsched.compat.torch.arguments import epochs, real_number, refused
+from paramsched.compat.torch.arguments import length_in_epochs, real_number, refused_as_torch
+from paramsched.compat.torch.base import Verbose
 from paramsched.errors import InvalidArgument, InvalidCall, shown
 from paramsched.schedules import rules
 from paramsched.schedules.rules import Rule
@@ -38,8 +38,8 @@ class StepLR(RuleLR, peers.StepLR):
         self.step_size, self.gamma = step_size, gamma
         super().__init__(optimizer, last_epoch, verbose)
 
-    def _rule(self) -> Rule:
-        every = epochs("StepLR(step_size=…)", self.step_size, least=1)
+    def _make_rule(self) -> Rule:
+        every = length_in_epochs("StepLR(step_size=…)", self.step_size, least=1)
         gamma = real_number("StepLR(gamma=…)", self.gamma)
         return rule_over(every, lambda n: rules.step(n, gamma))
 
@@ -64,7 +64,7 @@ class MultiStepLR(RuleLR, peers.MultiStepLR):
             raise InvalidCall(asked, "no list of epochs", _SOME_MILESTONES) from None
         super().__init__(optimizer, last_epoch, verbose)
 
-    def _rule(self) -> Rule:
+    def _make_rule(self) -> Rule:
         # torch compares for equality, so a milestone between two epochs, or at infinity, never comes.
         given = self.milestones.elements()
         numbers = [real_number("MultiStepLR(milestones=[…])", m, _SOME_MILESTONES) for m in given]
@@ -90,11 +90,11 @@ class ConstantLR(RuleLR, peers.ConstantLR):
         verbose: Verbose = "deprecated",
     ) -> None:
         if not 0 <= real_number("ConstantLR(factor=…)", factor) <= 1:
-            raise refused("Constant multiplicative factor expected to be between 0 and 1.", "Write factor=0.1")
+            raise refused_as_torch("Constant multiplicative factor expected to be between 0 and 1.", "Write factor=0.1")
         self.factor, self.total_iters = factor, total_iters
         super().__init__(optimizer, last_epoch, verbose)
 
-    def _rule(self) -> Rule:
+    def _make_rule(self) -> Rule:
         factor = real_number("ConstantLR(factor=…)", self.factor)
         return rules.constant(factor, _first_epoch_from("ConstantLR(total_iters=…)", self.total_iters))
 
@@ -117,17 +117,18 @@ class LinearLR(RuleLR, peers.LinearLR):
         verbose: Verbose = "deprecated",
     ) -> None:
         if not 0 < real_number("LinearLR(start_factor=…)", start_factor) <= 1:
-            raise refused(
+            raise refused_as_torch(
                 "Starting multiplicative factor expected to be greater than 0 and less or equal to 1.",
                 "Write start_factor=1e-3",
             )
         if not 0 <= real_number("LinearLR(end_factor=…)", end_factor) <= 1:
-            raise refused("Ending multiplicative factor expected to be between 0 and 1.", "Write end_factor=1.0")
+            theirs = "Ending multiplicative factor expected to be between 0 and 1."
+            raise refused_as_torch(theirs, "Write end_factor=1.0")
         self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
         super().__init__(optimizer, last_epoch, verbose)
 
-    def _rule(self) -> Rule:
-        over = epochs("LinearLR(total_iters=…)", self.total_iters, least=0)
+    def _make_rule(self) -> Rule:
+        over = length_in_epochs("LinearLR(total_iters=…)", self.total_iters, least=0)
         start = real_number("LinearLR(start_factor=…)", self.start_factor)
         end = real_number("LinearLR(end_factor=…)", self.end_factor)
         return rule_over(over, lambda n: rules.linear(start, end, n))
@@ -144,10 +145,10 @@ class ExponentialLR(RuleLR, peers.ExponentialLR):
         self.gamma = gamma
         super().__init__(optimizer, last_epoch, verbose)
 
-    def _entered(self, step: TickStep) -> TickStep:  # as in torch, but for the constructor every step does
+    def _step_into_zero(self, step: TickStep) -> TickStep:  # as in torch, but for the constructor every step does
         return self.gamma, 0.0, 0.0, 0.0
 
-    def _rule(self) -> Rule:
+    def _make_rule(self) -> Rule:
         return rules.exponential(real_number("ExponentialLR(gamma=…)", self.gamma))
 
 
@@ -170,12 +171,12 @@ class PolynomialLR(RuleLR, peers.PolynomialLR):
         self.total_iters, self.power = total_iters, power
         super().__init__(optimizer, last_epoch, verbose)
 
-    def _entered(self, step: TickStep) -> TickStep:  # as in torch, whose recursion looks at epoch -1 there
-        over = epochs("PolynomialLR(total_iters=…)", self.total_iters, least=1)
+    def _step_into_zero(self, step: TickStep) -> TickStep:  # as in torch, whose recursion looks at epoch -1 there
+        over = length_in_epochs("PolynomialLR(total_iters=…)", self.total_iters, least=1)
         return float((1.0 / (1.0 + 1.0 / over)) ** self.power), 0.0, 0.0, 0.0
 
-    def _rule(self) -> Rule:
-        over = epochs("PolynomialLR(total_iters=…)", self.total_iters, least=1)
+    def _make_rule(self) -> Rule:
+        over = length_in_epochs("PolynomialLR(total_iters=…)", self.total_iters, least=1)
         power = real_number("PolynomialLR(power=…)", self.power)
         return rule_over(over, lambda n: rules.polynomial(power, over=n))
 

@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
+from paramsched.compat import group_fields
 from paramsched.compat._copies import by_value
 from paramsched.compat.torch import _groups
-from paramsched.compat.torch._base import Verbose, warn_outside_step
 from paramsched.compat.torch._function_notes import (
     NOTES,
     VALUES_OF_OLD,
@@ -18,10 +18,11 @@ from paramsched.compat.torch._function_notes import (
     restore_object,
     saved_function,
 )
-from paramsched.compat.torch._groups import Number, numbers
-from paramsched.compat.torch._state import class_of
+from paramsched.compat.torch._groups import Number, as_floats
 from paramsched.compat.torch._stepped_lr import Seen, SteppedLR
 from paramsched.compat.torch.arguments import require_function
+from paramsched.compat.torch.base import Verbose, warn_outside_step
+from paramsched.compat.torch.saved_state import drop_in_name
 
 _RATE = itemgetter("lr")
 
@@ -42,8 +43,8 @@ class FunctionLR(SteppedLR):
     _noted: FunctionNotes | None
     lr_lambdas: list[Factor]
 
-    def _forget(self) -> None:
-        super()._forget()
+    def _forget_steps(self) -> None:
+        super()._forget_steps()
         self._noted = None
 
     def __init__(
@@ -58,8 +59,8 @@ class FunctionLR(SteppedLR):
         self._noted = FunctionNotes.of(self.lr_lambdas)
         super().__init__(optimizer, last_epoch, verbose)
 
-    def _prepare(self, before: Seen | None, written: list[Any]) -> None:
-        self._extend("lr_lambdas", self.lr_lambdas)
+    def _prepare_values(self, before: Seen | None, written: list[Any]) -> None:
+        self._extend_entries("lr_lambdas", self.lr_lambdas)
         first = self.lr_lambdas[0]
         self._one = all(function is first for function in self.lr_lambdas)
 
@@ -74,13 +75,13 @@ class FunctionLR(SteppedLR):
         saved = [by_value(saved_function(function)) for function in self._noted.functions]
         return super().state_dict() | {"lr_lambdas": saved, NOTES: self._noted.notes}
 
-    def _load(self, state: dict[str, Any]) -> None:
+    def _load_checked(self, state: dict[str, Any]) -> None:
         self._noted = noted = FunctionNotes.of(self.lr_lambdas, self._noted)
         for function, saved in zip(noted.functions, state.pop("lr_lambdas", []), strict=False):
             restore_object(function, saved)
         state.pop(VALUES_OF_OLD, None)
-        compare_notes(class_of(self), state.pop(NOTES, None), noted.notes)
-        super()._load(state)
+        compare_notes(drop_in_name(self), state.pop(NOTES, None), noted.notes)
+        super()._load_checked(state)
 
 
 class LambdaLR(FunctionLR, peers.LambdaLR):
@@ -93,9 +94,9 @@ class LambdaLR(FunctionLR, peers.LambdaLR):
     __slots__ = ("_bases",)
     _bases: list[float]
 
-    def _prepare(self, before: Seen | None, written: list[Any]) -> None:
-        super()._prepare(before, written)
-        self._bases = numbers(self.base_lrs)
+    def _prepare_values(self, before: Seen | None, written: list[Any]) -> None:
+        super()._prepare_values(before, written)
+        self._bases = as_floats(self.base_lrs)
 
     def _values_at(self, tick: Any) -> list[float]:
         return list(map(mul, self._bases, self._factors_at(tick)))
@@ -111,8 +112,8 @@ class MultiplicativeLR(FunctionLR, peers.MultiplicativeLR):
     _sets_values = False
     _gave: list[float]  # what the functions gave in the last step
 
-    def _forget(self) -> None:
-        super()._forget()
+    def _forget_steps(self) -> None:
+        super()._forget_steps()
         self._gave = []
 
     def _next_row(self, seen: Seen, tick: Any, epoch: float | None) -> Sequence[Any] | None:
@@ -120,7 +121,7 @@ class MultiplicativeLR(FunctionLR, peers.MultiplicativeLR):
         if epoch is not None:
             return self._values_at(tick)
         if self._is_initial:
-            self._begin_at(seen, tick)
+            self._begin_values(seen, tick)
             return None
         if self._one:
             factor = float(self.lr_lambdas[0](tick))
@@ -129,41 +130,41 @@ class MultiplicativeLR(FunctionLR, peers.MultiplicativeLR):
         self._gave = self._factors_at(tick)
         return list(map(mul, map(_RATE, seen.groups), self._gave))
 
-    def _begin_at(self, seen: Seen, tick: int) -> None:
+    def _begin_values(self, seen: Seen, tick: int) -> None:
         """The first value, or on resuming the product up to there where the lr was not restored."""
-        first = [_groups.number(group["lr"]) == _groups.number(group["initial_lr"]) for group in seen.groups]
+        first = [float(group["lr"]) == float(group["initial_lr"]) for group in seen.groups]
         if tick > 0 and any(first):
             for group, value, untouched in zip(seen.groups, self._get_closed_form_lr(), first, strict=True):
                 if untouched:
-                    _groups.put(group, value)
+                    group_fields.put_value(group, value)
 
-    def _take_in(self, bases: Sequence[float]) -> None:
-        self._extend("lr_lambdas", self.lr_lambdas)
-        super()._take_in(bases)
+    def _take_in_bases(self, bases: Sequence[float]) -> None:
+        self._extend_entries("lr_lambdas", self.lr_lambdas)
+        super()._take_in_bases(bases)
 
     def _values_at(self, tick: float) -> list[float]:
         """The bases times the factors of epoch 1 to `tick`: it calls each function so many times."""
         products = [1.0] * len(self.lr_lambdas)
         for t in range(1, int(tick) + 1):
             products = list(map(mul, products, self._factors_at(t)))
-        return list(map(mul, numbers(self.base_lrs), products))
+        return list(map(mul, as_floats(self.base_lrs), products))
 
     def get_lr(self) -> list[Number]:
         """The present values times the factors of `last_epoch`; `get_last_lr()` is what users want."""
         warn_outside_step(self)
         groups = self.optimizer.param_groups
         if self._is_initial:
-            return _groups.values(self.optimizer)
-        self._look()
+            return group_fields.group_values(self.optimizer)
+        self._look_once()
         factors = self._factors_at(self.last_epoch)
         return [group["lr"] * factor for group, factor in zip(groups, factors, strict=True)]
 
     def _get_closed_form_lr(self) -> list[Number]:
-        self._look()
+        self._look_once()
         return self._as_held(self._values_at(self.last_epoch))
 
-    def _scales(self) -> list[float]:
-        return numbers(self._gave) or super()._scales()
+    def _last_factors(self) -> list[float]:
+        return as_floats(self._gave) or super()._last_factors()
 
 
 def _one_each(optimizer: Optimizer, functions: Any) -> list[Factor]:

@@ -1,5 +1,6 @@
 """Put the drop-ins in the place of torch's own schedulers, for code that names them by `torch.optim.lr_scheduler.…`."""
 
+from collections.abc import Iterator
 from functools import wraps
 from multiprocessing import spawn
 from types import ModuleType, TracebackType
@@ -8,7 +9,7 @@ from typing import Any, Self, final
 import torch.optim.lr_scheduler
 import torch.optim.swa_utils
 
-_OURS_ALONE = ("install", "use_tensors")  # torch has no such names
+from paramsched.compat.torch.base import LRScheduler, is_drop_in_class
 
 _in_force: list["Installation"] = []
 """Who wants the drop-ins there at present: the names of a module belong to the whole process, and so does this."""
@@ -65,12 +66,21 @@ def _replacements() -> list[tuple[ModuleType, str, Any]]:
     # Whatever of ours is built on torch's classes has to be imported before these are replaced.
     import paramsched.compat.gradual_warmup
     import paramsched.scheduler.scheduler  # noqa: F401  # imported for that reason only
-    from paramsched.compat import torch as drop_ins
 
-    names = [name for name in (*drop_ins.__all__, "_LRScheduler") if name not in _OURS_ALONE]
-    schedulers = torch.optim.lr_scheduler
-    places = [(torch.optim.swa_utils if n == "SWALR" else schedulers, n, getattr(drop_ins, n)) for n in names]
+    schedulers, averaging = torch.optim.lr_scheduler, torch.optim.swa_utils
+    named = {kind.__name__: kind for kind in _drop_ins_below(LRScheduler)}
+    homes = {name: averaging if name == "SWALR" else schedulers for name in named}
+    places = [(home, name, named[name]) for name, home in homes.items() if hasattr(home, name)]
     return [*places, (spawn, "get_preparation_data", _with_installation(spawn.get_preparation_data))]
+
+
+def _drop_ins_below(kind: type) -> Iterator[type]:
+    """The class and every drop-in built on it; by the time `install` can be called, the package has imported all."""
+    yield kind
+    child: type
+    for child in kind.__subclasses__():
+        if is_drop_in_class(child):
+            yield from _drop_ins_below(child)
 
 
 def _with_installation(prepare: Any) -> Any:

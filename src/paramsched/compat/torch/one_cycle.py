@@ -13,17 +13,17 @@ from paramsched._arrays import Floats
 from paramsched.compat._copies import by_value
 from paramsched.compat.step_engine import ValueRows
 from paramsched.compat.torch import _groups
-from paramsched.compat.torch._base import Verbose
-from paramsched.compat.torch._groups import numbers
+from paramsched.compat.torch._groups import as_floats
 from paramsched.compat.torch._momentum import begin_momentum, cycled_fields, momentum_field
 from paramsched.compat.torch._stepped_lr import Seen, SteppedLR
-from paramsched.compat.torch.arguments import finite_number, refused
+from paramsched.compat.torch.arguments import as_float, refused_as_torch
+from paramsched.compat.torch.base import Verbose
 from paramsched.compat.unchanged_on_error import unchanged_on_error
 from paramsched.errors import InvalidArgument
 from paramsched.schedules.rules import through
 
-_ENDS = ("initial_lr", "max_lr", "min_lr")
-_MOMENTA = ("max_momentum", "base_momentum")
+_RATE_ENDS = ("initial_lr", "max_lr", "min_lr")
+_MOMENTUM_ENDS = ("max_momentum", "base_momentum")
 
 
 class OneCycleLR(SteppedLR, peers.OneCycleLR):
@@ -40,7 +40,7 @@ class OneCycleLR(SteppedLR, peers.OneCycleLR):
         ValueError: an option out of its range; a step beyond `total_steps`.
     """
 
-    __slots__ = ("_ends", "_momentum_table", "_table")
+    __slots__ = ("_cycle_ends", "_momentum_table", "_table")
     _option_names = ("total_steps", "cycle_momentum")
 
     @staticmethod
@@ -51,7 +51,7 @@ class OneCycleLR(SteppedLR, peers.OneCycleLR):
     _hooks = ("get_lr", "_anneal_func", "_annealing_cos", "_annealing_linear")
     _table: ValueRows
     _momentum_table: ValueRows | None
-    _ends: dict[str, list[Any]]  # as the groups say them, but a second OneCycleLR writes its own there
+    _cycle_ends: dict[str, list[Any]]  # as the groups say them, but a second OneCycleLR writes its own there
 
     def __init__(
         self,
@@ -72,21 +72,21 @@ class OneCycleLR(SteppedLR, peers.OneCycleLR):
         verbose: Verbose = "deprecated",
     ) -> None:
         self.optimizer = _groups.optimizer_of(optimizer)
-        self.total_steps = _total(total_steps, epochs, steps_per_epoch)
+        self.total_steps = _total_steps(total_steps, epochs, steps_per_epoch)
         if not isinstance(pct_start, float) or not 0 <= pct_start <= 1:
-            raise refused(f"Expected float between 0 and 1 pct_start, but got {pct_start}")
+            raise refused_as_torch(f"Expected float between 0 and 1 pct_start, but got {pct_start}")
         if anneal_strategy not in ("cos", "linear"):
-            raise refused(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}")
+            raise refused_as_torch(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}")
         self._anneal_func_type = anneal_strategy
-        self._schedule_phases: Any = _phases(self.total_steps, pct_start, three_phase)
+        self._schedule_phases: Any = _cycle_phases(self.total_steps, pct_start, three_phase)
         self.cycle_momentum = cycle_momentum
-        peaks = _groups.per_group("max_lr", optimizer, max_lr)
+        peaks = _groups.one_per_group("max_lr", optimizer, max_lr)
         if cycle_momentum:
-            lowest = _groups.per_group("base_momentum", optimizer, base_momentum)
-            highest = _groups.per_group("max_momentum", optimizer, max_momentum)
+            lowest = _groups.one_per_group("base_momentum", optimizer, base_momentum)
+            highest = _groups.one_per_group("max_momentum", optimizer, max_momentum)
             self.use_beta1 = momentum_field(optimizer) == "betas"
         for name, factor in (("div_factor", div_factor), ("final_div_factor", final_div_factor)):
-            if finite_number(f"OneCycleLR({name}=…)", factor) == 0:
+            if as_float(f"OneCycleLR({name}=…)", factor) == 0:
                 raise InvalidArgument(f"OneCycleLR({name}=0)", "the rate is divided by it", f"Write {name}=25.0")
         with unchanged_on_error(optimizer):
             if last_epoch == -1:
@@ -97,38 +97,38 @@ class OneCycleLR(SteppedLR, peers.OneCycleLR):
                     begin_momentum(optimizer, lowest, highest)
             super().__init__(optimizer, last_epoch, verbose)
 
-    def _forget(self) -> None:
-        super()._forget()
-        self._ends = {}
+    def _forget_steps(self) -> None:
+        super()._forget_steps()
+        self._cycle_ends = {}
 
     def _check_tick(self, tick: float) -> None:
         if tick > self.total_steps:
-            raise refused(
+            raise refused_as_torch(
                 f"Tried to step {tick} times. The specified number of total steps is {self.total_steps}",
                 "Give the number of updates of the whole run",
             )
 
-    def _prepare(self, before: Seen | None, written: list[Any]) -> None:
+    def _prepare_values(self, before: Seen | None, written: list[Any]) -> None:
         groups = self.optimizer.param_groups
-        for key in _ENDS + (_MOMENTA if self.cycle_momentum else ()):
-            entries = self._ends.setdefault(key, [_groups.copied(group[key]) for group in groups if key in group])
-            _groups.extend(key, entries, len(groups))
+        for key in _RATE_ENDS + (_MOMENTUM_ENDS if self.cycle_momentum else ()):
+            entries = self._cycle_ends.setdefault(key, [by_value(group[key]) for group in groups if key in group])
+            _groups.extend_per_group(key, entries, len(groups))
             for group, entry in zip(groups, entries, strict=True):
                 group.setdefault(key, entry)
-        rates, momenta = _columns(self._schedule_phases, self._strategy)
-        self._table = ValueRows(rates, [numbers(self._ends[end]) for end in _ENDS])
+        rates, momenta = _phase_columns(self._schedule_phases, self._strategy)
+        self._table = ValueRows(rates, [as_floats(self._cycle_ends[end]) for end in _RATE_ENDS])
         self._momentum_table = None
         if self.cycle_momentum:
-            self._momentum_table = ValueRows(momenta, [numbers(self._ends[end]) for end in _MOMENTA])
+            self._momentum_table = ValueRows(momenta, [as_floats(self._cycle_ends[end]) for end in _MOMENTUM_ENDS])
 
-    def _take_in(self, bases: Sequence[float]) -> None:
-        super()._take_in([_groups.number(self.base_lrs[-1])] * len(bases))  # it joins the cycle of the last one
+    def _take_in_bases(self, bases: Sequence[float]) -> None:
+        super()._take_in_bases([float(self.base_lrs[-1])] * len(bases))  # it joins the cycle of the last one
 
     @property
     def _strategy(self) -> str:
         name = self.__dict__.get("_anneal_func_type", "cos")
         if name not in ("cos", "linear"):
-            raise refused(f"Unknown _anneal_func_type: {name}", 'Write "cos" or "linear"')
+            raise refused_as_torch(f"Unknown _anneal_func_type: {name}", 'Write "cos" or "linear"')
         return str(name)
 
     def _values_at(self, tick: float) -> Sequence[float]:
@@ -136,7 +136,7 @@ class OneCycleLR(SteppedLR, peers.OneCycleLR):
             return self._annealed(tick, "lr")
         return self._table.row(min(tick, self.total_steps))
 
-    def _momenta(self, tick: float) -> Sequence[float] | None:
+    def _momenta_at(self, tick: float) -> Sequence[float] | None:
         if self._momentum_table is None:
             return None
         if self._own_get_lr or tick < 0:
@@ -150,8 +150,9 @@ class OneCycleLR(SteppedLR, peers.OneCycleLR):
             end = phase["end_step"]
             if end > start and (tick <= end or phase is self._schedule_phases[-1]):
                 share = (min(tick, end) - start) / (end - start)
-                ends = zip(self._ends[phase[f"start_{field}"]], self._ends[phase[f"end_{field}"]], strict=True)
-                return [float(self._anneal_func(float(low), float(high), share)) for low, high in ends]
+                first, last = (self._cycle_ends[phase[f"{which}_{field}"]] for which in ("start", "end"))
+                pairs = zip(as_floats(first), as_floats(last), strict=True)
+                return [float(self._anneal_func(low, high, share)) for low, high in pairs]
             start = max(start, end)
         return list((self._table if field == "lr" or self._momentum_table is None else self._momentum_table).row(tick))
 
@@ -159,26 +160,26 @@ class OneCycleLR(SteppedLR, peers.OneCycleLR):
         anneal = self._annealing_linear if self._strategy == "linear" else self._annealing_cos
         return anneal(start, end, pct)
 
-    def _fields(self) -> tuple[str, ...]:
+    def _written_fields(self) -> tuple[str, ...]:
         return cycled_fields(self)
 
-    def _beside_lr(self) -> dict[str, Sequence[float]]:
-        known = self._ends
-        self._ends = {key: list(entries) for key, entries in known.items()}
-        momenta = super()._beside_lr()
-        self._ends, self._seen = known, None  # the optimizer, which has torch's, may be loaded after this
+    def _momenta_now(self) -> dict[str, Sequence[float]]:
+        known = self._cycle_ends
+        self._cycle_ends = {key: list(entries) for key, entries in known.items()}
+        momenta = super()._momenta_now()
+        self._cycle_ends, self._seen = known, None  # the optimizer, which has torch's, may be loaded after this
         return momenta
 
     def state_dict(self) -> dict[str, Any]:
-        return super().state_dict() | {"_ends": by_value(self._ends)}
+        return super().state_dict() | {"_ends": by_value(self._cycle_ends)}
 
-    def _load(self, state: dict[str, Any]) -> None:
-        self._ends = state.pop("_ends", {})  # torch has them in the optimizer's state only
+    def _load_checked(self, state: dict[str, Any]) -> None:
+        self._cycle_ends = state.pop("_ends", {})  # torch has them in the optimizer's state only
         legacy = state.pop("anneal_func", None)
         if legacy is not None and "_anneal_func_type" not in state:
             # A quarter of the way tells the two apart, whatever the function was called.
             state["_anneal_func_type"] = "linear" if abs(legacy(0.0, 1.0, 0.25) - 0.25) < 1e-9 else "cos"
-        super()._load(state)
+        super()._load_checked(state)
 
     @staticmethod
     def _annealing_cos(start: float, end: float, pct: float) -> float:
@@ -189,25 +190,25 @@ class OneCycleLR(SteppedLR, peers.OneCycleLR):
         return (end - start) * pct + start
 
 
-def _total(total_steps: int | None, epochs: int | None, steps_per_epoch: int | None) -> int:
+def _total_steps(total_steps: int | None, epochs: int | None, steps_per_epoch: int | None) -> int:
     if total_steps is not None:
-        return _positive("total_steps", total_steps)
+        return _positive_count("total_steps", total_steps)
     if epochs is None or steps_per_epoch is None:
-        raise refused(
+        raise refused_as_torch(
             "You must define either total_steps OR (epochs AND steps_per_epoch)",
             "Write total_steps=epochs * len(loader)",
         )
-    return _positive("epochs", epochs) * _positive("steps_per_epoch", steps_per_epoch)
+    return _positive_count("epochs", epochs) * _positive_count("steps_per_epoch", steps_per_epoch)
 
 
-def _positive(name: str, number: int) -> int:
+def _positive_count(name: str, number: int) -> int:
     if not isinstance(number, int) or number <= 0:
-        raise refused(f"Expected positive integer {name}, but got {number}")
-    finite_number(f"OneCycleLR({name}=…)", number)
+        raise refused_as_torch(f"Expected positive integer {name}, but got {number}")
+    as_float(f"OneCycleLR({name}=…)", number)
     return number
 
 
-def _phases(total: int, pct_start: float, three_phase: bool) -> list[dict[str, Any]]:
+def _cycle_phases(total: int, pct_start: float, three_phase: bool) -> list[dict[str, Any]]:
     """The phases as torch writes them into its state: where each ends, and between what it runs."""
     up = float(pct_start * total) - 1
     ends = [up, float(2 * pct_start * total) - 2, total - 1] if three_phase else [up, total - 1]
@@ -228,15 +229,16 @@ def _phases(total: int, pct_start: float, three_phase: bool) -> list[dict[str, A
 _Columns = Callable[[Floats], list[Floats]]
 
 
-def _columns(phases: list[dict[str, Any]], strategy: str) -> tuple[_Columns, _Columns]:
+def _phase_columns(phases: list[dict[str, Any]], strategy: str) -> tuple[_Columns, _Columns]:
     """How much of each end is in the rate, and in the momentum, at any tick."""
     ticks = [0.0, *(float(phase["end_step"]) for phase in phases)]
     rates = [phases[0]["start_lr"], *(phase["end_lr"] for phase in phases)]
     momenta = [phases[0]["start_momentum"], *(phase["end_momentum"] for phase in phases)]
-    return partial(_parts, ticks, rates, _ENDS, strategy), partial(_parts, ticks, momenta, _MOMENTA, strategy)
+    of_rates = partial(_end_shares, ticks, rates, _RATE_ENDS, strategy)
+    return of_rates, partial(_end_shares, ticks, momenta, _MOMENTUM_ENDS, strategy)
 
 
-def _parts(ticks: list[float], ends: list[str], names: Sequence[str], strategy: str, at: Floats) -> list[Floats]:
+def _end_shares(ticks: list[float], ends: list[str], names: Sequence[str], strategy: str, at: Floats) -> list[Floats]:
     k = np.asarray(at, dtype=np.float64)
     return [
         through(k, [(tick, float(end == name)) for tick, end in zip(ticks, ends, strict=True)], strategy)

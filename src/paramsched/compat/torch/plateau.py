@@ -7,10 +7,11 @@ from typing import Any, Literal, SupportsFloat
 from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
-from paramsched.compat.torch import _groups, _state
-from paramsched.compat.torch._base import EPOCH_DEPRECATION_WARNING, LRScheduler, Verbose, keeps_verbose, says_its_own
+from paramsched.compat import group_fields
+from paramsched.compat.torch import _groups, saved_state
 from paramsched.compat.torch._groups import Number
-from paramsched.compat.torch.arguments import finite_number, refused
+from paramsched.compat.torch.arguments import as_float, refused_as_torch
+from paramsched.compat.torch.base import EPOCH_DEPRECATION_WARNING, LRScheduler, Verbose, keeps_verbose, says_its_own
 from paramsched.feedback.plateau import Nonfinite, Plateau, PlateauState
 from paramsched.user_warnings import warn_user
 
@@ -61,9 +62,9 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         nonfinite: Nonfinite = "ignore",
     ) -> None:
         for name, value in (("factor", factor), ("threshold", threshold), ("eps", eps)):
-            finite_number(f"ReduceLROnPlateau({name}=…)", value)
+            as_float(f"ReduceLROnPlateau({name}=…)", value)
         if factor >= 1.0:
-            raise refused("Factor should be < 1.0.", "Write factor=0.1")
+            raise refused_as_torch("Factor should be < 1.0.", "Write factor=0.1")
         self.optimizer = _groups.optimizer_of(optimizer)
         self.factor, self.patience, self.cooldown, self.eps = factor, patience, cooldown, eps
         groups = len(optimizer.param_groups)
@@ -76,17 +77,17 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         else:
             self.default_min_lr, self.min_lrs = min_lr, [min_lr] * groups
         for entry in self.min_lrs:
-            finite_number("ReduceLROnPlateau(min_lr=…)", entry)
+            as_float("ReduceLROnPlateau(min_lr=…)", entry)
         self.nonfinite = nonfinite
         self._init_is_better(mode=mode, threshold=threshold, threshold_mode=threshold_mode)
         self._kernel_rule()
         self.verbose = keeps_verbose(verbose)
         _groups.separate_tensors(optimizer)
-        self.base_lrs = _groups.values(optimizer)
+        self.base_lrs = group_fields.group_values(optimizer)
         self.last_epoch, self._step_count = 0, 1
-        self._last_lr = _groups.values(optimizer)
+        self._last_lr = group_fields.group_values(optimizer)
         self._reset()
-        self._constructed = _state.left_in(optimizer)
+        self._constructed = saved_state.fields_held(optimizer)
 
     def _reset(self) -> None:
         """Forget what was seen."""
@@ -111,7 +112,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         if not cuts or not self._reduced_alike():
             if cuts:
                 self._reduce_lr(epoch)
-            self._last_lr = _groups.values(self.optimizer)
+            self._last_lr = group_fields.group_values(self.optimizer)
 
     def _counts(self, value: float) -> bool:
         """Take in one value by the kernel's rule; whether the rate is cut."""
@@ -138,7 +139,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         """Cut all groups in one go, where they are floats and each drops by its full share."""
         groups, least, factor = self.optimizer.param_groups, self.default_min_lr, self.factor
         if self._seen is None or groups is not self._seen[0] or len(groups) != self._seen[1]:
-            self._seen, self._floats = (groups, len(groups)), _groups.plain(self.optimizer)
+            self._seen, self._floats = (groups, len(groups)), _groups.hold_floats(self.optimizer)
         own = type(self)._reduce_lr is not ReduceLROnPlateau._reduce_lr
         if own or least is None or not self._floats or factor <= 0 or len(groups) != len(self.min_lrs):
             return False
@@ -174,7 +175,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
                 if type(group["lr"]) is float:
                     group["lr"] = new
                 else:
-                    _groups.put(group, new)
+                    group_fields.put_value(group, new)
             elif old > new:
                 blocked = True
         if blocked and not self._said:
@@ -215,12 +216,12 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
 
     def get_lr(self) -> Sequence[Number]:  # type: ignore[override]  # torch has none here
         """The present values: what comes next is up to the metric."""
-        return _groups.values(self.optimizer)
+        return group_fields.group_values(self.optimizer)
 
-    def _load(self, state: dict[str, Any]) -> None:
-        super()._load(state)
+    def _load_checked(self, state: dict[str, Any]) -> None:
+        super()._load_checked(state)
         self._init_is_better(mode=self.mode, threshold=self.threshold, threshold_mode=self.threshold_mode)
 
-    def _forget(self) -> None:
-        super()._forget()
+    def _forget_steps(self) -> None:
+        super()._forget_steps()
         self._rule_for, self._said, self._seen, self._floats = (), False, None, False

@@ -7,10 +7,11 @@ from typing import Any
 from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
-from paramsched.compat.torch import _composition, _groups, _state
-from paramsched.compat.torch._base import Verbose, is_drop_in
+from paramsched.compat import group_fields
+from paramsched.compat.torch import _composition, saved_state
 from paramsched.compat.torch._groups import Number
-from paramsched.compat.torch.arguments import real_number, refused
+from paramsched.compat.torch.arguments import real_number, refused_as_torch
+from paramsched.compat.torch.base import Verbose, is_drop_in
 from paramsched.errors import InvalidCall, shown
 
 
@@ -34,11 +35,11 @@ class SequentialLR(_composition.CompositionLR, peers.SequentialLR):
     ) -> None:
         name = type(self).__name__
         if len(schedulers) < 1:
-            raise refused(f"{name} expects at least one scheduler, but got no scheduler.")
+            raise refused_as_torch(f"{name} expects at least one scheduler, but got no scheduler.")
         _composition.check_members(name, optimizer, schedulers)
         _check_milestones(milestones)
         if len(milestones) != len(schedulers) - 1:
-            raise refused(
+            raise refused_as_torch(
                 "Sequential Schedulers expects number of schedulers provided to be one more than the number of "
                 f"milestone points, but got number of schedulers {len(schedulers)} and the number of milestones to be "
                 f"equal to {len(milestones)}"
@@ -49,15 +50,15 @@ class SequentialLR(_composition.CompositionLR, peers.SequentialLR):
             self._begin_members()
         else:
             self._seek_members(last_epoch + 1)
-        self._constructed = _state.left_in(optimizer)
+        self._constructed = saved_state.fields_held(optimizer)
 
     def _begin_members(self) -> None:
         for member in self._schedulers:
-            _composition.rewind(member)
+            _composition.rewind_clocks(member)
         self.last_epoch = 0
         first = self._schedulers[bisect_right(self._milestones, 0)]
-        _composition.begin(first)
-        self._last_lr = _groups.values(self.optimizer)
+        _composition.begin_member(first)
+        self._last_lr = group_fields.group_values(self.optimizer)
 
     def _seek_members(self, epoch: int) -> None:
         index = bisect_right(self._milestones, epoch)
@@ -65,19 +66,19 @@ class SequentialLR(_composition.CompositionLR, peers.SequentialLR):
             self._begin_members()
             _composition.step_quietly(self, epoch)
             return
-        _composition.rewind(self)
-        _composition.seek(self._schedulers[index], epoch - ([0, *self._milestones][index] if index else 0))
+        _composition.rewind_clocks(self)
+        _composition.seek_epoch(self._schedulers[index], epoch - ([0, *self._milestones][index] if index else 0))
         self.last_epoch = epoch
-        self._last_lr = _groups.values(self.optimizer)
+        self._last_lr = group_fields.group_values(self.optimizer)
 
     @property
     def _member(self) -> Any:
         """The one whose turn it is."""
         return self._schedulers[bisect_right(self._milestones, self.last_epoch)]
 
-    def _base_of(self, value: float) -> float:
+    def _base_from(self, value: float) -> float:
         member = self._member
-        return member._base_of(value) if is_drop_in(member) else super()._base_of(value)
+        return member._base_from(value) if is_drop_in(member) else super()._base_from(value)
 
     def _begin_late(self, late: Sequence[dict[str, Any]]) -> None:
         if is_drop_in(self._member):
@@ -87,15 +88,15 @@ class SequentialLR(_composition.CompositionLR, peers.SequentialLR):
         index = bisect_right(self._milestones, self.last_epoch)
         member = self._schedulers[index]
         if index > 0 and self._milestones[index - 1] == self.last_epoch:
-            _composition.enter(member)
+            _composition.enter_member(member)
         else:
             member.step()
         # A member's list is never changed, only replaced.
-        return list(member._last_lr) if is_drop_in(member) else _groups.values(self.optimizer)
+        return list(member._last_lr) if is_drop_in(member) else group_fields.group_values(self.optimizer)
 
     def recursive_undo(self, sched: Any = None) -> None:
         """Set back the clocks of the members, as torch's compositions ask of each other."""
-        for leaf in _composition.leaves(self if sched is None else sched):
+        for leaf in _composition.leaf_schedulers(self if sched is None else sched):
             leaf.last_epoch -= 1
 
     def get_lr(self) -> list[Number]:

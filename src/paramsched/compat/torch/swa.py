@@ -8,11 +8,11 @@ from torch.optim import swa_utils as peers
 
 from paramsched import curves
 from paramsched.compat.torch import _groups
-from paramsched.compat.torch._base import Verbose
-from paramsched.compat.torch._groups import numbers
+from paramsched.compat.torch._groups import as_floats
 from paramsched.compat.torch._rule_lr import RuleLR
 from paramsched.compat.torch._stepped_lr import Seen
-from paramsched.compat.torch.arguments import refused
+from paramsched.compat.torch.arguments import refused_as_torch
+from paramsched.compat.torch.base import Verbose
 from paramsched.compat.unchanged_on_error import unchanged_on_error
 from paramsched.schedules import rules
 from paramsched.schedules.levels import absolute
@@ -54,11 +54,11 @@ class SWALR(RuleLR, peers.SWALR):
         verbose: Verbose = "deprecated",
     ) -> None:
         self.optimizer = _groups.optimizer_of(optimizer)
-        rates = _groups.per_group("swa_lr", optimizer, swa_lr)
+        rates = _groups.one_per_group("swa_lr", optimizer, swa_lr)
         if not isinstance(anneal_strategy, str) or anneal_strategy not in _CURVES:
-            raise refused(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}")
+            raise refused_as_torch(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}")
         if not isinstance(anneal_epochs, int) or anneal_epochs < 0:
-            raise refused(
+            raise refused_as_torch(
                 f"anneal_epochs must be equal or greater than 0, got {anneal_epochs}", "Write anneal_epochs=10"
             )
         self.anneal_epochs, self._anneal_strategy = anneal_epochs, anneal_strategy
@@ -70,21 +70,21 @@ class SWALR(RuleLR, peers.SWALR):
                 group["swa_lr"] = rate
             super().__init__(optimizer, last_epoch, verbose)
 
-    def _rule(self) -> Rule:
+    def _make_rule(self) -> Rule:
         return rules.anneal(_SWA, int(self.anneal_epochs), _CURVES[self._anneal_strategy])
 
-    def _levels(self) -> list[Any] | None:
+    def _level_per_group(self) -> list[Any] | None:
         groups = self.optimizer.param_groups
         rates = [group["swa_lr"] for group in groups if "swa_lr" in group]
         if len(rates) < len(groups):
-            _groups.extend("swa_lr", rates, len(groups))
+            _groups.extend_per_group("swa_lr", rates, len(groups))
             for group, rate in zip(groups, rates, strict=True):
                 group.setdefault("swa_lr", rate)
-        return numbers(rates)
+        return as_floats(rates)
 
-    def _advance(self, epoch: float | None) -> None:
+    def _advance_clock(self, epoch: float | None) -> None:
         self._left = self.last_epoch
-        super()._advance(epoch)
+        super()._advance_clock(epoch)
 
     def _next_row(self, seen: Seen, tick: float, epoch: float | None) -> Sequence[Any] | None:
         if epoch is None or self._is_initial:
@@ -92,10 +92,10 @@ class SWALR(RuleLR, peers.SWALR):
         # To another position of the anneal that began where the present value says it did.
         before = max(self._left, 0)
         share, wanted = self._engine.shares_at(before)[0], self._engine.shares_at(epoch)[0]
-        present = numbers(group["lr"] for group in seen.groups)
-        as_written = self._only_writer and _groups.close(present, self._engine.values_at(before))
+        present = as_floats(group["lr"] for group in seen.groups)
+        as_written = self._only_writer and _groups.nearly_equal(present, self._engine.values_at(before))
         if share == 0.0 or as_written:
             return super()._next_row(seen, tick, epoch)
-        self._done, self._only_writer = epoch, False
+        self._last_tick, self._only_writer = epoch, False
         rates = self._engine.levels
         return [rate + (v - rate) * wanted / share for v, rate in zip(present, rates, strict=True)]

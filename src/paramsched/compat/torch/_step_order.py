@@ -12,7 +12,7 @@ from paramsched.user_warnings import warn_user
 _SEE = "See more details at https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate"
 
 
-def watch(optimizer: Optimizer) -> None:
+def watch_step(optimizer: Optimizer) -> None:
     """Wrap `optimizer.step` once, so that it leaves a mark; the wrapper holds the optimizer weakly."""
     if hasattr(optimizer.step, "_wrapped_by_lr_sched"):
         return
@@ -37,14 +37,14 @@ def watch(optimizer: Optimizer) -> None:
     carrier._step_count = 0
 
 
-def check_order(optimizer: Optimizer) -> None:
+def warn_of_order(optimizer: Optimizer) -> None:
     """Warn where the scheduler is stepped first, or where that can no longer be known."""
     if not hasattr(optimizer.step, "_wrapped_by_lr_sched"):
         text = (
             "Seems like `optimizer.step()` has been overridden after learning rate scheduler initialization. "
             "Please, make sure to call `optimizer.step()` before `lr_scheduler.step()`. "
         )
-    elif getattr(optimizer, "_opt_called", False) or _skipped(optimizer):
+    elif getattr(optimizer, "_opt_called", False) or _was_skipped(optimizer):
         return
     else:
         text = (
@@ -55,7 +55,7 @@ def check_order(optimizer: Optimizer) -> None:
     warn_user(text + _SEE)
 
 
-def _skipped(optimizer: Optimizer) -> bool:
+def _was_skipped(optimizer: Optimizer) -> bool:
     """Whether a GradScaler left the step out: gradients that are not finite are still there."""
     gradients = (p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None)
     return any(not bool(torch.isfinite(g.coalesce().values() if g.is_sparse else g).all()) for g in gradients)

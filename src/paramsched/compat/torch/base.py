@@ -10,10 +10,12 @@ from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 from torch.optim.lr_scheduler import EPOCH_DEPRECATION_WARNING as EPOCH_DEPRECATION_WARNING
 
+from paramsched.compat import group_fields
+from paramsched.compat._copies import by_value
 from paramsched.compat._late_groups import base_by_example
-from paramsched.compat.torch import _groups, _state
+from paramsched.compat.torch import _groups, saved_state
 from paramsched.compat.torch._groups import Number
-from paramsched.compat.torch._order import check_order, watch
+from paramsched.compat.torch._step_order import warn_of_order, watch_step
 from paramsched.compat.unchanged_on_error import unchanged_on_error
 from paramsched.errors import InvalidArgument
 from paramsched.user_warnings import warn_user
@@ -22,7 +24,7 @@ Verbose: TypeAlias = bool | Literal["deprecated"]
 """torch's argument of old: printing by the scheduler, dropped in 2.7."""
 
 
-class _Kind(ABCMeta):
+class _DropInMeta(ABCMeta):
     """Counts torch's own schedulers as instances of the class that replaces theirs; the other way it is a subclass.
 
     Only the import line changes, so a scheduler that another library built by torch has to pass the same test.
@@ -31,17 +33,17 @@ class _Kind(ABCMeta):
     def __instancecheck__(cls, instance: Any) -> bool:
         if super().__instancecheck__(instance):
             return True
-        theirs = [base for base in cls.__bases__ if base.__name__ == cls.__name__ and not is_ours(base)]
-        return is_ours(cls) and any(isinstance(instance, base) for base in theirs)
+        theirs = [base for base in cls.__bases__ if base.__name__ == cls.__name__ and not is_drop_in_class(base)]
+        return is_drop_in_class(cls) and any(isinstance(instance, base) for base in theirs)
 
 
-def is_ours(kind: type) -> bool:
+def is_drop_in_class(kind: type) -> bool:
     """Whether a class is one of the drop-ins, and not a user's, be it built on them."""
     return kind.__module__.startswith("paramsched.compat.")
 
 
 @final
-class _FromGroups:
+class _ReadFromGroups:
     """An attribute that is read from the groups until somebody has set it."""
 
     def __init__(self, *fields: str) -> None:
@@ -51,10 +53,10 @@ class _FromGroups:
         if scheduler is None:
             return self
         groups = scheduler.optimizer.param_groups
-        return [_groups.copied(next(group[f] for f in self._fields if f in group)) for group in groups]
+        return [by_value(next(group[f] for f in self._fields if f in group)) for group in groups]
 
 
-class LRScheduler(peers.LRScheduler, metaclass=_Kind):
+class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
     """The base class: a subclass that overrides `get_lr` is a complete scheduler.
 
     As in torch a subclass may leave out what it does not use: one that writes the groups in a `step` of its own, or
@@ -74,22 +76,22 @@ class LRScheduler(peers.LRScheduler, metaclass=_Kind):
     _option_names: tuple[str, ...] = ()  # attributes that are options of the constructor
 
     optimizer: Optimizer
-    base_lrs: list[Number] = _FromGroups("initial_lr", "lr")  # type: ignore[assignment]  # a descriptor
+    base_lrs: list[Number] = _ReadFromGroups("initial_lr", "lr")  # type: ignore[assignment]  # a descriptor
     last_epoch: int
     verbose: bool = False
     _step_count: int
-    _last_lr: list[Number] = _FromGroups("lr")  # type: ignore[assignment]  # as above
+    _last_lr: list[Number] = _ReadFromGroups("lr")  # type: ignore[assignment]  # as above
     _is_initial: bool = False
     _get_lr_called_within_step: bool = False
-    _constructed: _state.Left
+    _constructed: saved_state.HeldFields
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:  # noqa: ARG004  # those of the constructor
         """Nothing is known yet: subclasses need not call the constructor, and unpickling does not."""
         scheduler = super().__new__(cls)
-        scheduler._forget()
+        scheduler._forget_steps()
         return scheduler
 
-    def _forget(self) -> None:
+    def _forget_steps(self) -> None:
         """Forget what is known between two steps and in no state."""
         self._constructed = []
 
@@ -102,12 +104,12 @@ class LRScheduler(peers.LRScheduler, metaclass=_Kind):
             self.base_lrs = self._initial_bases()
             self._get_lr_called_within_step = False
             self.last_epoch = last_epoch
-            watch(optimizer)
+            watch_step(optimizer)
             self._initial_step()
-        self._constructed = _state.left_in(optimizer, self._fields())
+        self._constructed = saved_state.fields_held(optimizer, self._written_fields())
 
     def _initial_bases(self) -> list[Number]:
-        return _groups.values(self.optimizer, "initial_lr")
+        return group_fields.group_values(self.optimizer, "initial_lr")
 
     def _initial_step(self) -> None:
         """Count from zero and take the first step; compositions call it to begin a member."""
@@ -121,27 +123,27 @@ class LRScheduler(peers.LRScheduler, metaclass=_Kind):
     def step(self, epoch: int | None = None) -> None:
         """Go to the next epoch, or, deprecated, to the one given; call it after `optimizer.step()`."""
         if self._step_count == 1:
-            check_order(self.optimizer)
+            warn_of_order(self.optimizer)
         self._step_count += 1
         if epoch is not None:
             warn_user(EPOCH_DEPRECATION_WARNING)
         self._update_lr(epoch)
 
-    def _advance(self, epoch: float | None) -> None:
+    def _advance_clock(self, epoch: float | None) -> None:
         """Go to the next epoch, or to the one given."""
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch  # type: ignore[assignment]  # torch's looseness
 
     def _update_lr(self, epoch: int | None = None) -> None:
         self._take_in_late_groups()
-        self._advance(epoch)
+        self._advance_clock(epoch)
         self._get_lr_called_within_step = True
         try:
             closed = getattr(self, "_get_closed_form_lr", None)
             row = self.get_lr() if epoch is None or closed is None else closed()
         finally:
             self._get_lr_called_within_step = False
-        _groups.write(self.optimizer, row)
-        self._last_lr = _groups.values(self.optimizer)
+        group_fields.put_row(self.optimizer, row)
+        self._last_lr = group_fields.group_values(self.optimizer)
 
     def _take_in_late_groups(self) -> None:
         """Groups added since go on from what they hold (compat/_late_groups.py)."""
@@ -150,22 +152,22 @@ class LRScheduler(peers.LRScheduler, metaclass=_Kind):
         if type(bases) is list and len(groups) > max(len(bases), len(self._constructed)):
             late = groups[len(bases) :]
             if self.last_epoch < 0:  # it has not begun: the one before it has said what the base is
-                self._take_in([_groups.number(group.get("initial_lr", group["lr"])) for group in late])
+                self._take_in_bases([float(group.get("initial_lr", group["lr"])) for group in late])
                 return
-            self._take_in([self._base_of(_groups.number(group["lr"])) for group in late])
+            self._take_in_bases([self._base_from(float(group["lr"])) for group in late])
             self._begin_late(late)
 
-    def _base_of(self, value: float) -> float:
+    def _base_from(self, value: float) -> float:
         """The base of a late group that holds `value` now."""
         return base_by_example(value, self.base_lrs, self._last_lr)
 
-    def _take_in(self, bases: Sequence[float]) -> None:
+    def _take_in_bases(self, bases: Sequence[float]) -> None:
         """Take in groups added since, each with its base."""
         known = len(self.base_lrs)
         for group, base in zip(self.optimizer.param_groups[known:], bases, strict=True):
-            self.base_lrs.append(_groups.like(base, group["lr"]))
-            group.setdefault("initial_lr", _groups.copied(self.base_lrs[-1]))
-            self._last_lr = [*self._last_lr[: len(self.base_lrs) - 1], _groups.copied(group["lr"])]
+            self.base_lrs.append(_groups.like_entry(base, group["lr"]))
+            group.setdefault("initial_lr", by_value(self.base_lrs[-1]))
+            self._last_lr = [*self._last_lr[: len(self.base_lrs) - 1], by_value(group["lr"])]
 
     def _begin_late(self, late: Sequence[dict[str, Any]]) -> None:
         """What a scheduler that runs at present does with groups that were added, before its next step."""
@@ -182,7 +184,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_Kind):
         last = self._last_lr
         if type(last) is not list:
             return last
-        return [value if type(value) is float else _groups.copied(value) for value in last]
+        return [value if type(value) is float else by_value(value) for value in last]
 
     def print_lr(self, is_verbose: bool, group: int, lr: float, epoch: int | None = None) -> None:
         """Print one group's value, as torch before 2.7 did."""
@@ -195,7 +197,8 @@ class LRScheduler(peers.LRScheduler, metaclass=_Kind):
 
         Besides torch's keys: the name of the class, and what the groups hold now, so that loading can write it.
         """
-        return _state.signed(self, _state.data(self.__dict__, leave_out=("optimizer", "verbose")))
+        held = saved_state.attributes_by_value(self.__dict__, leave_out=("optimizer", "verbose"))
+        return saved_state.with_signature(self, held)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over a state of this class, from here or from torch, and write its values into the optimizer.
@@ -205,26 +208,26 @@ class LRScheduler(peers.LRScheduler, metaclass=_Kind):
         Raises:
             ValueError: the state of another class.
         """
-        self._load(_state.checked(self, state_dict))
-        _state.write_back(self, state_dict)
+        self._load_checked(saved_state.check_state(self, state_dict))
+        saved_state.write_back(self, state_dict)
 
-    def _fields(self) -> tuple[str, ...]:
+    def _written_fields(self) -> tuple[str, ...]:
         """The fields of a group that this scheduler writes."""
         return ("lr",)
 
-    def _beside_lr(self) -> dict[str, Sequence[float]]:
+    def _momenta_now(self) -> dict[str, Sequence[float]]:
         """What stands in its other fields at the epoch it is at; torch's states do not say."""
         return {}
 
-    def _scales(self) -> list[float]:
+    def _last_factors(self) -> list[float]:
         """What the last step multiplied each group by, as far as it did."""
         return [1.0] * len(self.optimizer.param_groups)
 
-    def _load(self, state: dict[str, Any]) -> None:
+    def _load_checked(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
 
     def __getstate__(self) -> dict[str, Any]:
-        _state.refuse_nameless(self)
+        saved_state.refuse_nameless_functions(self)
         return self.__dict__.copy()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -232,7 +235,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_Kind):
         if "_written" in state:  # the name of old
             self._last_lr = self.__dict__.pop("_written")
         if isinstance(state.get("optimizer"), Optimizer):
-            watch(self.optimizer)
+            watch_step(self.optimizer)
 
     def __copy__(self) -> Self:
         twin = type(self).__new__(type(self))
@@ -257,7 +260,7 @@ class _LRScheduler(LRScheduler, peers._LRScheduler):
 def says_its_own(kind: type, *names: str) -> bool:
     """Whether a class takes a method from outside of the drop-ins, be it its own or a mixin's."""
     owners = [next(base for base in kind.__mro__ if name in base.__dict__) for name in names]
-    return not all(is_ours(owner) for owner in owners)
+    return not all(is_drop_in_class(owner) for owner in owners)
 
 
 def is_drop_in(scheduler: object) -> TypeGuard[LRScheduler]:
