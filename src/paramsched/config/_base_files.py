@@ -12,8 +12,8 @@ from paramsched.config._package_configs import NotInstalled, config_in_package, 
 from paramsched.config._plain_data import plain_data
 from paramsched.config.data_paths import entry_path
 from paramsched.config.faults import Faults
+from paramsched.config.python_config.base_references import References
 from paramsched.config.python_config.config_file import BaseReader, FileNames, PythonFile, referred_value
-from paramsched.config.python_config.expressions import References
 from paramsched.config.python_config.limits import Budget
 from paramsched.config.python_config.source import PythonSource, no_collection
 from paramsched.config.python_config.values import BaseReference, NeedsRunning

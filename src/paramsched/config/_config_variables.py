@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from paramsched.config._text_places import TextLines
-from paramsched.config.python_config.expressions import References
+from paramsched.config.python_config.base_references import References
 from paramsched.errors import ConfigError, Fault
 
 _OF_FILE: Final = re.compile(r"\{\{\s*(fileDirname|fileBasenameNoExtension|fileBasename|fileExtname)\s*\}\}")

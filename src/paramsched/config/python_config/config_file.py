@@ -7,7 +7,8 @@ from functools import partial
 from typing import Any, final
 
 from paramsched.config._base_merging import merge_upon_base
-from paramsched.config.python_config.expressions import Expressions, References
+from paramsched.config.python_config.base_references import References
+from paramsched.config.python_config.expressions import evaluator_of
 from paramsched.config.python_config.limits import Budget, BudgetSpent
 from paramsched.config.python_config.memory import Memory, NotKnown
 from paramsched.config.python_config.mentions import mentions_of
@@ -61,7 +62,7 @@ class PythonFile:
         self._source, self._bases = source, bases
         self._memory = Memory(budget)
         self._names = Namespace(self._memory)
-        self._expressions = Expressions(source, self._names, references)
+        self._evaluator = evaluator_of(source, self._names, references)
         self._base: BaseDict | None = None
 
     def read(self) -> FileNames:
@@ -82,7 +83,7 @@ class PythonFile:
                 self._import_bases(base_block)
             else:
                 inherited = self._read_bases(base_line)
-            statements = Statements(self._expressions, [one for one in (base_line, base_block) if one is not None])
+            statements = Statements(self._evaluator, [one for one in (base_line, base_block) if one is not None])
             statements.run(body)
             return self._result(inherited, statements.in_the_dark)
         except BudgetSpent:
@@ -93,7 +94,7 @@ class PythonFile:
         """The names of the files in `_base_ = …`; they come first, wherever the line stands."""
         inherited: Mapping[str, Any] = {}
         if isinstance(line, ast.Assign):
-            paths = PlainValues(self._memory).of(self._expressions.value(line.value), lambda: self._source.mark(line))
+            paths = PlainValues(self._memory).of(self._evaluator.value(line.value), lambda: self._source.mark(line))
             inherited = self._bases.paths(paths)
         self._base = BaseDict({name: self._as_base(value, line) for name, value in inherited.items()})
         self._names.bind("_base_", self._base)

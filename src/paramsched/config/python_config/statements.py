@@ -6,9 +6,11 @@ from typing import Any, Final, final
 
 from paramsched.config.python_config import containers
 from paramsched.config.python_config.arithmetic import known_truth
-from paramsched.config.python_config.expressions import Doubt, Expressions, ReachesNames
+from paramsched.config.python_config.calls import extend_list
+from paramsched.config.python_config.evaluator import Doubt, Evaluator, ReachesNames
 from paramsched.config.python_config.functions import CONSTANTS, is_always_there
 from paramsched.config.python_config.limits import BudgetSpent
+from paramsched.config.python_config.lookups import attribute_of, item_of
 from paramsched.config.python_config.mentions import (
     leaves_loop,
     mentions_of,
@@ -17,7 +19,10 @@ from paramsched.config.python_config.mentions import (
     reaches_by_name,
 )
 from paramsched.config.python_config.namespace import DECIDING
+from paramsched.config.python_config.operators import result_of_operation
+from paramsched.config.python_config.produced import produced_values
 from paramsched.config.python_config.values import BaseDict, Imported, NeedsRunning
+from paramsched.config.python_config.walking import loop_way, unpacked_parts
 
 
 @final
@@ -50,9 +55,9 @@ class Statements:
         skipped: statements whose meaning was read before: bases.
     """
 
-    def __init__(self, expressions: Expressions, skipped: Iterable[ast.stmt] = ()) -> None:
-        self.expressions, self.names = expressions, expressions.names
-        self.source, self.memory = expressions.source, expressions.memory
+    def __init__(self, evaluator: Evaluator, skipped: Iterable[ast.stmt] = ()) -> None:
+        self.evaluator, self.names = evaluator, evaluator.names
+        self.source, self.memory = evaluator.source, evaluator.memory
         self._skipped = {id(one) for one in skipped}
         self.in_the_dark: NeedsRunning | None = None
         """The mark of everything, once nothing can be followed any more."""
@@ -116,7 +121,7 @@ class Statements:
 
     def _doubt(self, nodes: Sequence[ast.AST], at: ast.AST, why: str = "would have to be run") -> None:
         """Mark whatever these statements could have changed."""
-        self.expressions.give_up(nodes, self.source.mark(at, why))
+        self.evaluator.give_up(nodes, self.source.mark(at, why))
         if leaves_loop([node for node in nodes if isinstance(node, ast.stmt)]):
             raise _Lost
 
@@ -128,22 +133,22 @@ class Statements:
             if first.id == "_base_":
                 return  # MMEngine takes these lines out, wherever they stand
             if len(node.targets) == 1:
-                self.names.bind(first.id, self.expressions.value(node.value))
+                self.names.bind(first.id, self.evaluator.value(node.value))
                 return
         value = self._value_for(first, node.value) if len(node.targets) == 1 else self._value(node.value)
         for target in node.targets:
             self.assign(target, value)
 
     def _value(self, node: ast.expr) -> Any:
-        return self.expressions.value(node)
+        return self.evaluator.value(node)
 
     def _value_for(self, target: ast.expr, node: ast.expr) -> Any:
         """A value; for several targets it may be an iterator."""
         if isinstance(target, (ast.Tuple, ast.List)) and isinstance(node, (ast.GeneratorExp, ast.Call)):
             try:
-                produced = self.expressions.produced(node)
+                produced = produced_values(self.evaluator, node)
             except Doubt:
-                return self.expressions.doubt(node)
+                return self.evaluator.doubt(node)
             if produced is not None:
                 return produced
         return self._value(node)
@@ -154,9 +159,9 @@ class Statements:
             case ast.Name(id=name):
                 self.names.bind(name, value)
             case ast.Tuple(elts=targets) | ast.List(elts=targets):
-                parts = self.expressions.unpacked(target, value)
+                parts = unpacked_parts(self.evaluator, target, value)
                 if parts is None:
-                    mark = value if type(value) is NeedsRunning else self.expressions.unknown(target, value)
+                    mark = value if type(value) is NeedsRunning else self.evaluator.unknown(target, value)
                     self.memory.doubts += 1
                     parts = [mark] * len(targets)
                 for one, part in zip(targets, parts, strict=True):
@@ -167,13 +172,11 @@ class Statements:
             case ast.Attribute(value=holder_node, attr=name):
                 self._put_attribute(target, self._value(holder_node), name, value)
             case _:
-                self.expressions.unknown(target, value)
+                self.evaluator.unknown(target, value)
                 self._doubt([target], target)
 
     def _put(self, node: ast.AST, holder: Any, key: Any, value: Any) -> None:
-        self.expressions.try_out(
-            node, (holder, key, value), lambda: containers.set_item(holder, key, value, self.memory)
-        )
+        self.evaluator.try_out(node, (holder, key, value), lambda: containers.set_item(holder, key, value, self.memory))
 
     def _put_attribute(self, node: ast.AST, holder: Any, name: str, value: Any) -> None:
         if type(holder) is BaseDict and name not in containers.BASE_DICT_NAMES and not name.startswith("__"):
@@ -181,7 +184,7 @@ class Statements:
         elif reaches_by_attribute(name) or type(holder) is Imported:
             raise ReachesNames(node)  # a module may have another function now
         else:
-            self.expressions.unknown(node, holder, value)
+            self.evaluator.unknown(node, holder, value)
 
     def _annotated(self, node: ast.AnnAssign) -> None:
         if node.value is not None:
@@ -196,26 +199,26 @@ class Statements:
                 self.names.bind(name, self._added(node, before))
             case ast.Subscript(value=holder_node, slice=key_node):
                 holder, key = self._value(holder_node), self._value(key_node)
-                after = self._added(node, self.expressions.item(node.target, holder, key))
+                after = self._added(node, item_of(self.evaluator, node.target, holder, key))
                 self._put(node, holder, key, after)
             case ast.Attribute(value=holder_node, attr=name):
                 holder = self._value(holder_node)
-                after = self._added(node, self.expressions.attribute(node.target, holder, name))
+                after = self._added(node, attribute_of(self.evaluator, node.target, holder, name))
                 self._put_attribute(node, holder, name, after)
 
     def _added(self, node: ast.AugAssign, before: Any) -> Any:
         """`before op= value`: lists, dicts and sets change in place."""
         if type(before) is list and isinstance(node.op, ast.Add):
             try:
-                done = self.expressions.extend(node, before, node.value, None, 0)
+                done = extend_list(self.evaluator, node, before, node.value, None, 0)
             except Doubt:
-                return self.expressions.doubt(node.value)
+                return self.evaluator.doubt(node.value)
             return done if type(done) is NeedsRunning else before
         value = self._value(node.value)
         # The value's own code may have got hold of it.
         if self.memory.seen(before) is not before:
-            return self.expressions.unknown(node, before, value)
-        after = self.expressions.operation(node, node.op, before, value)
+            return self.evaluator.unknown(node, before, value)
+        after = result_of_operation(self.evaluator, node, node.op, before, value)
         if type(after) is NeedsRunning or type(before) not in (list, dict, set) or type(after) is not type(before):
             return after
         before.clear()
@@ -245,10 +248,10 @@ class Statements:
                     elif type(holder) is Imported:
                         raise ReachesNames(target)
                     else:
-                        self.expressions.unknown(target, holder)
+                        self.evaluator.unknown(target, holder)
 
     def _drop(self, node: ast.AST, holder: Any, key: Any) -> None:
-        self.expressions.try_out(node, (holder, key), lambda: containers.delete_item(holder, key, self.memory))
+        self.evaluator.try_out(node, (holder, key), lambda: containers.delete_item(holder, key, self.memory))
 
     # Importing and defining.
 
@@ -313,7 +316,7 @@ class Statements:
 
     def _for(self, node: ast.For) -> None:
         try:
-            walk = self.expressions.loop(node.iter)
+            walk = loop_way(self.evaluator, node.iter)
         except Doubt:
             self._doubt([node], node.iter)
             return

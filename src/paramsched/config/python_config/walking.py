@@ -1,0 +1,264 @@
+"""Going through values: loops, comprehensions, `enumerate(…)`, `zip(…)` and their like, as Python goes."""
+
+import ast
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, final
+
+from paramsched.config.python_config import containers
+from paramsched.config.python_config.arithmetic import (
+    known_truth,
+)
+from paramsched.config.python_config.callables import function_of, is_builtin_name
+from paramsched.config.python_config.evaluator import Doubt, Evaluator, Locals
+from paramsched.config.python_config.limits import MOST_DEPTH
+from paramsched.config.python_config.memory import NotKnown
+from paramsched.config.python_config.values import BaseDict
+
+VIEWS: Final = ("items", "keys", "values")
+"""Methods of a dict that give its parts."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """A way through the values of an iterable.
+
+    Args:
+        items: Python's own iterator over the real object, so that changes on the way are met as Python meets them.
+        roots: the lists and dicts it goes through.
+    """
+
+    items: Iterator[Any]
+    roots: tuple[Any, ...]
+
+
+def collect_all(evaluator: Evaluator, items: Iterable[Any], node: ast.AST) -> list[Any]:
+    """All items as a list. In doubt those that were collected are no longer known."""
+    found: list[Any] = []
+    try:
+        for item in items:
+            found.append(item)
+    except Doubt:
+        evaluator.memory.lose(found, evaluator.source.mark(node))
+        raise
+    return found
+
+
+def comprehension_items(
+    evaluator: Evaluator, node: ast.ListComp | ast.SetComp | ast.GeneratorExp, local: Locals, depth: int
+) -> Iterator[Any]:
+    """What a comprehension gives, one after the other."""
+    inner = dict(local or {})
+    for _ in comprehension_rounds(evaluator, node.generators, local, inner, depth):
+        yield evaluator.value(node.elt, inner, depth)
+
+
+def comprehension_rounds(
+    evaluator: Evaluator, generators: Sequence[ast.comprehension], outer: Locals, inner: dict[str, Any], depth: int
+) -> Iterator[None]:
+    """Goes once through a comprehension's loops for each element; the names of its loops are in `inner`."""
+    first, *rest = generators
+    if first.is_async:
+        raise Doubt
+    walk = way_through(evaluator, first.iter, outer, depth)
+    try:
+        for item in _steps_of(evaluator, walk):
+            _bind_local_name(evaluator, first.target, item, inner)
+            if all(_holds_surely(evaluator, test, inner, depth) for test in first.ifs):
+                if rest:
+                    yield from comprehension_rounds(evaluator, rest, inner, inner, depth)
+                else:
+                    yield
+    except Doubt:
+        evaluator.memory.lose(walk.roots, evaluator.source.mark(first.iter))
+        raise
+
+
+def _holds_surely(evaluator: Evaluator, test: ast.expr, local: Locals, depth: int) -> bool:
+    """Whether a condition holds; raises Doubt where that is not known."""
+    known = known_truth(evaluator.value(test, local, depth))
+    if known is None:
+        raise Doubt
+    return known
+
+
+def _bind_local_name(evaluator: Evaluator, target: ast.expr, value: Any, local: dict[str, Any]) -> None:
+    """Bind the names of a comprehension's loop."""
+    if isinstance(target, ast.Name):
+        local[target.id] = value
+    elif isinstance(target, (ast.Tuple, ast.List)):
+        parts = unpacked_parts(evaluator, target, value)
+        if parts is None:
+            evaluator.unknown(target, value)
+            raise Doubt
+        for part, one in zip(target.elts, parts, strict=True):
+            _bind_local_name(evaluator, part.value if isinstance(part, ast.Starred) else part, one, local)
+    else:
+        evaluator.unknown(target, value)
+        raise Doubt
+
+
+def unpacked_parts(evaluator: Evaluator, target: ast.Tuple | ast.List, value: Any) -> list[Any] | None:
+    """The parts of a value, one for each of these targets; None where that is not known, or does not fit."""
+    try:
+        value = evaluator.memory.seen(value)
+        items = containers.as_items(value, evaluator.memory)
+    except NotKnown:
+        return None
+    starred = [index for index, part in enumerate(target.elts) if isinstance(part, ast.Starred)]
+    if not starred:
+        return items if len(items) == len(target.elts) else None
+    before, after = starred[0], len(target.elts) - starred[0] - 1
+    if len(items) < before + after:
+        return None
+    end = len(items) - after
+    return [*items[:before], items[before:end], *items[end:]]
+
+
+def walk_values(evaluator: Evaluator, node: ast.expr, local: Locals = None, depth: int = 0) -> Iterator[Any]:
+    """Each value an expression gives when something goes through it; raises Doubt where that is not known."""
+    walk = way_through(evaluator, node, local, depth)
+    try:
+        yield from _steps_of(evaluator, walk)
+    except Doubt:
+        evaluator.memory.lose(walk.roots, evaluator.source.mark(node))
+        raise
+
+
+def loop_way(evaluator: Evaluator, node: ast.expr) -> Walk:
+    """The way of a `for` through what an expression gives; raises Doubt."""
+    walk = way_through(evaluator, node, None, 0)
+    return Walk(_steps_of(evaluator, walk), walk.roots)
+
+
+def _steps_of(evaluator: Evaluator, walk: Walk) -> Iterator[Any]:
+    """The items of a way, each as long as nothing has changed what it goes through."""
+    while True:
+        if any(evaluator.memory.seen(root) is not root for root in walk.roots):
+            raise Doubt
+        evaluator.memory.budget.spend(1)
+        try:
+            item = next(walk.items)
+        except StopIteration:
+            return
+        except RuntimeError:  # a dict that changed its size on the way: Python stops here
+            evaluator.memory.doubts += 1
+            raise Doubt from None
+        yield evaluator.memory.seen(item)
+
+
+def way_through(evaluator: Evaluator, node: ast.expr, local: Locals, depth: int) -> Walk:
+    """The way through what an expression gives."""
+    if depth >= MOST_DEPTH:
+        raise Doubt
+    match node:
+        case ast.GeneratorExp():
+            return Walk(comprehension_items(evaluator, node, local, depth + 1), ())
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords) if name in (
+            "enumerate",
+            "zip",
+            "reversed",
+            "map",
+            "filter",
+        ) and is_builtin_name(evaluator, name, local):
+            return _way_through_builtin(evaluator, name, args, keywords, local, depth + 1)
+        case ast.Call(func=ast.Attribute(value=holder_node, attr=name), args=[], keywords=[]) if name in VIEWS:
+            holder = evaluator.value(holder_node, local, depth + 1)
+            if type(holder) not in (dict, BaseDict):
+                evaluator.unknown(node, holder)
+                raise Doubt
+            view = getattr(holder, name)()
+            if type(holder) is BaseDict and name != "keys":
+                view = list(view)
+            return Walk(iter(view), (holder,))
+    return _way_through_value(evaluator, node, evaluator.value(node, local, depth + 1))
+
+
+def _way_through_value(evaluator: Evaluator, node: ast.AST, value: Any) -> Walk:
+    """The way through a list, a dict, a text or their like."""
+    if type(value) not in (list, tuple, dict, BaseDict, str, bytes, range):
+        evaluator.unknown(node, value)
+        raise Doubt
+    return Walk(iter(value), (value,))
+
+
+def _way_through_builtin(
+    evaluator: Evaluator, name: str, args: list[ast.expr], keywords: list[ast.keyword], local: Locals, depth: int
+) -> Walk:
+    """`enumerate(…)`, `zip(…)` and their like over real objects."""
+    if any(isinstance(one, ast.GeneratorExp) for one in args[name in ("map", "filter") :]) or not args:
+        raise Doubt  # two iterators that run in turn
+    if name in ("map", "filter"):
+        return _way_through_function(evaluator, name, args, keywords, local, depth)
+    if name == "reversed":
+        value = evaluator.value(args[0], local, depth)
+        if len(args) > 1 or keywords or type(value) not in (list, tuple, dict, str, bytes, range):
+            evaluator.unknown(args[0], value)
+            raise Doubt
+        return Walk(reversed(value), (value,))
+    if name == "enumerate":
+        return _numbered_way(evaluator, args, keywords, local, depth)
+    return _ways_side_by_side(evaluator, args, keywords, local, depth)
+
+
+def _way_through_function(
+    evaluator: Evaluator, name: str, args: list[ast.expr], keywords: list[ast.keyword], local: Locals, depth: int
+) -> Walk:
+    """`map(function, items)` and `filter(function, items)`."""
+    function = function_of(evaluator, args[0], local, depth)
+    if len(args) != 2 or keywords or (function is None and name == "map"):
+        raise Doubt
+    inner = way_through(evaluator, args[1], local, depth)
+    steps = _steps_of(evaluator, inner)
+    if name == "map" and function is not None:
+        return Walk(map(function, steps), inner.roots)
+    return Walk(_filter_items(function, steps), inner.roots)
+
+
+def _numbered_way(
+    evaluator: Evaluator, args: list[ast.expr], keywords: list[ast.keyword], local: Locals, depth: int
+) -> Walk:
+    """`enumerate(items, start)`."""
+    inner = way_through(evaluator, args[0], local, depth)
+    extra = [*args[1:], *(one.value for one in keywords if one.arg == "start")]
+    start = evaluator.value(extra[0], local, depth) if extra else 0
+    if len(extra) != len(args) + len(keywords) - 1 or len(extra) > 1 or type(start) is not int:
+        evaluator.memory.lose(inner.roots, evaluator.source.mark(args[0]))
+        raise Doubt
+    return Walk(enumerate(_steps_of(evaluator, inner), start), inner.roots)
+
+
+def _ways_side_by_side(
+    evaluator: Evaluator, args: list[ast.expr], keywords: list[ast.keyword], local: Locals, depth: int
+) -> Walk:
+    """`zip(…)`; with `strict=True` it may raise on the way, which is not followed."""
+    walks: list[Walk] = []
+    try:
+        for one in args:
+            if isinstance(one, ast.Starred):
+                parts = list(walk_values(evaluator, one.value, local, depth))
+                walks += [_way_through_value(evaluator, one, part) for part in parts]
+            else:
+                walks.append(way_through(evaluator, one, local, depth))
+        strict = [evaluator.value(one.value, local, depth) for one in keywords if one.arg == "strict"]
+        if len(strict) != len(keywords) or any(type(one) is not bool for one in strict) or any(strict):
+            raise Doubt
+    except Doubt:
+        evaluator.memory.lose(_roots_of(walks), evaluator.source.mark(args[0]))
+        raise
+    return Walk(zip(*(_steps_of(evaluator, walk) for walk in walks), strict=False), _roots_of(walks))
+
+
+def _roots_of(walks: Iterable[Walk]) -> tuple[Any, ...]:
+    return tuple(root for walk in walks for root in walk.roots)
+
+
+def _filter_items(function: Callable[..., Any] | None, items: Iterable[Any]) -> Iterator[Any]:
+    """`filter(function, items)`; raises Doubt where a condition is not known."""
+    for item in items:
+        known = known_truth(item if function is None else function(item))
+        if known is None:
+            raise Doubt
+        if known:
+            yield item
