@@ -2,19 +2,18 @@
 
 import logging
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from paramsched.compat._copies import by_value
 from paramsched.compat.mmengine import optimizers, step_counting
 from paramsched.compat.mmengine.optimizers import OptimizerLike
+from paramsched.compat.mmengine.saved_arguments import CLASS_KEY, compare_arguments
 from paramsched.compat.mmengine.seen_as_peers import PeerAwareMeta, SeenAsPeer
 from paramsched.config.dialects.mmengine.table import INF, arguments_in_iterations
-from paramsched.errors import StateError
 from paramsched.user_warnings import warn_user
 
 _ABOUT_ORDER = "See more details at https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate"
-CLASS_KEY = "_class"  # the key of a state that says whose it is; no attribute
 _log = logging.getLogger("paramsched")
 
 
@@ -82,7 +81,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
             self.last_step += 1
             present = self._present_values()
             if self.last_step == 0:
-                self._entry = present
+                self._entry = present  # a rule may give back what its factor of 0 took away
             values = self._get_value()
             for index, (group, value) in enumerate(zip(self.optimizer.param_groups, values, strict=False)):
                 optimizers.write_value(group, self.param_name, value)
@@ -120,12 +119,12 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take over a state, arguments included.
 
-        Arguments that differ are told by a warning; `restore` decides about them.
+        Arguments that differ are told by a warning; `restore` decides about them. The state is not kept.
 
         Raises:
             StateError: the state of another class, or of another entry of the groups. Nothing is changed.
         """
-        changed = self._argument_changes(state_dict)
+        changed = compare_arguments(self, state_dict)
         if changed:
             told = ", ".join(f"{name}: {ours!r} -> {theirs!r}" for name, (ours, theirs) in changed.items())
             warn_user(
@@ -133,8 +132,11 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
                 "Write paramsched.compat.mmengine.restore(…, on_change='new') to keep the new ones",
             )
         # What other versions of the peer kept besides, such as functions, is not ours.
-        known = {key: value for key, value in state_dict.items() if key != CLASS_KEY and not callable(value)}
-        vars(self).update(known)
+        self._remember({key: value for key, value in state_dict.items() if not callable(value)})
+
+    def _remember(self, state: Mapping[str, Any]) -> None:
+        """Take over the entries of a state, by value."""
+        vars(self).update({key: by_value(value) for key, value in state.items() if key != CLASS_KEY})
 
     @classmethod
     def build_iter_from_epoch(
@@ -263,55 +265,6 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         Only a subclass that knows its formula can do it.
         """
 
-    def _argument_changes(self, state: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-        """The arguments that a state has differently: by name ours and theirs.
-
-        Raises:
-            StateError: the state of something else.
-        """
-        self._refuse_other_state(state)
-        ours = vars(self)
-        return {
-            one: (ours[one], state[one])
-            for one in self._configured
-            if one != "verbose" and one in ours and not _same_argument(ours[one], state[one])
-        }
-
-    def _refuse_other_state(self, state: Mapping[str, Any]) -> None:
-        """Refuse what is no state, or the state of another class or of another field."""
-        if not isinstance(state, Mapping):
-            raise StateError(
-                f"{type(self).__name__}: a {type(state).__name__} is no state. Give what state_dict() returned"
-            )
-        whose = state.get(CLASS_KEY, type(self).__name__)
-        if whose != type(self).__name__:
-            raise StateError(
-                f"{type(self).__name__}.load_state_dict: this is the state of {whose}. "
-                "Give the schedulers in the order in which they were saved"
-            )
-        ours = vars(self)
-        field = ours.get("param_name")
-        name = state.get("param_name", field)
-        if field is not None and name != field:
-            raise StateError(
-                f"{type(self).__name__}.load_state_dict: this is the state of a scheduler of {name!r}, not of "
-                f"{field!r}. Give the schedulers in the order in which they were saved"
-            )
-        needed = (*self._configured, "last_step", "_global_step")
-        # A subclass that does not construct its base has not all of them.
-        lacking = [one for one in needed if one in ours and one not in state]
-        if lacking:
-            raise StateError(
-                f"{type(self).__name__}.load_state_dict: it has no {', '.join(lacking)}: "
-                "it is the state of another class"
-            )
-
-
-def _same_argument(ours: Any, theirs: Any) -> bool:
-    if isinstance(ours, (list, tuple)) and isinstance(theirs, (list, tuple)):
-        return list(ours) == list(theirs)
-    return bool(ours == theirs)
-
 
 def _base_number(value: Any) -> Any:
     """A base as a number: the tensor in a group would change with the group."""
@@ -324,8 +277,3 @@ def print_or_log(line: str) -> None:
         _log.info(line)
     else:
         sys.stdout.write(line + "\n")
-
-
-def class_names_of(schedulers: Iterable[_ParamScheduler]) -> list[str]:
-    """The classes of a list, for messages."""
-    return [type(one).__name__ for one in schedulers]

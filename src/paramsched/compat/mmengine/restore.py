@@ -6,8 +6,9 @@ from math import ceil
 from typing import Any, Literal, TypeAlias
 
 from paramsched.compat.mmengine import optimizers
-from paramsched.compat.mmengine.base import CLASS_KEY, _ParamScheduler, class_names_of
+from paramsched.compat.mmengine.base import _ParamScheduler
 from paramsched.compat.mmengine.rule_scheduler import RuleScheduler
+from paramsched.compat.mmengine.saved_arguments import CLASS_KEY, compare_arguments
 from paramsched.config.dialects.mmengine.run_length import RunLength
 from paramsched.config.dialects.mmengine.to_schedule import schedule_for
 from paramsched.errors import InvalidArgument, PlanChanged, StateError
@@ -20,8 +21,8 @@ OnChange: TypeAlias = Literal["new", "checkpoint", "error"]
 Schedulers: TypeAlias = Sequence[_ParamScheduler] | Mapping[str, Sequence[_ParamScheduler]]
 """What `build_param_scheduler` returns."""
 
-_CLOCK = ("last_step", "_global_step", "_skipped", "_entry", "_last_value", "base_values")
-_SEEN = ("best", "num_bad_epochs", "cooldown_counter", "last_metric", "last_metric_step")
+_CLOCK_KEYS = ("last_step", "_global_step", "_skipped", "_entry", "_last_value", "base_values")
+_PLATEAU_KEYS = ("best", "num_bad_epochs", "cooldown_counter", "last_metric", "last_metric_step")
 _log = logging.getLogger("paramsched")
 
 
@@ -82,7 +83,7 @@ def argument_changes(scheduler: _ParamScheduler, state: Mapping[str, Any]) -> di
         StateError: the state of another class, or of another entry of the groups.
     """
     if _ParamScheduler in type(scheduler).__mro__:
-        return scheduler._argument_changes(state)
+        return compare_arguments(scheduler, state)
     # One of MMEngine's own: what are arguments among its attributes it does not tell.
     return {}
 
@@ -94,9 +95,10 @@ def _compared_states(mine: Sequence[_ParamScheduler], theirs: Any, where: str) -
     """Each scheduler with its place in the list and the arguments that its state has differently."""
     if not isinstance(theirs, Sequence) or len(mine) != len(theirs):
         count = len(theirs) if isinstance(theirs, Sequence) else "no list of"
+        names = ", ".join(type(one).__name__ for one in mine)
         raise StateError(
-            f"restore: {where}{len(mine)} schedulers ({', '.join(class_names_of(mine))}), and the checkpoint has "
-            f"{count} states. Build the schedulers it was saved from"
+            f"restore: {where}{len(mine)} schedulers ({names}), and the checkpoint has {count} states. "
+            "Build the schedulers it was saved from"
         )
     return [
         (scheduler, f"{where}[{index}] {type(scheduler).__name__}", argument_changes(scheduler, state))
@@ -118,18 +120,16 @@ def _take_over_state(scheduler: _ParamScheduler, state: Mapping[str, Any], *, wh
         scheduler.load_state_dict({key: value for key, value in state.items() if key != CLASS_KEY})
         return
     if whole:
-        vars(scheduler).update({key: value for key, value in state.items() if key != CLASS_KEY and not callable(value)})
+        scheduler._remember({key: value for key, value in state.items() if not callable(value)})
         return
-    told = set(scheduler._configured)
     if isinstance(scheduler, RuleScheduler):
-        told |= set(scheduler.table_row.complete(_kept_arguments(scheduler))) - set(_CLOCK)
-        taken: tuple[str, ...] = (*_CLOCK, *_SEEN)
+        taken: tuple[str, ...] = (*_CLOCK_KEYS, *_PLATEAU_KEYS)
     else:
-        # Of a user's class only its arguments are known; whatever else it keeps is its memory.
-        taken = tuple(key for key in state if key not in told and key != CLASS_KEY)
-    vars(scheduler).update({key: state[key] for key in taken if key in state})
+        # Of a user's class only its arguments are known. Whatever else it keeps is its memory.
+        taken = tuple(key for key in state if key not in (*scheduler._configured, CLASS_KEY))
+    scheduler._remember({key: state[key] for key in taken if key in state})
     if isinstance(scheduler, RuleScheduler) and scheduler.table_row.rule is not None:
-        # Where the window is another, other ticks were in it.
+        # The new window may be another one, so other ticks were in it.
         within = min(scheduler._window_tick, ceil(scheduler.end) - 1) - ceil(scheduler.begin)
         scheduler.last_step = max(within, -1)
 
@@ -144,6 +144,7 @@ def _write_present_values(schedulers: Sequence[_ParamScheduler], fields: set[str
     for field in sorted(fields):
         mine = [scheduler for scheduler in schedulers if scheduler.param_name == field]
         by_rule = [one for one in mine if isinstance(one, RuleScheduler) and one.table_row.rule is not None]
+        # One that was built with `last_step` does not know the values before it.
         if len(by_rule) < len(mine) or any(one._window_tick != one._global_step for one in by_rule):
             _log.warning("%s: the present value stays; a formula for it is not known", field)
             continue
@@ -164,6 +165,7 @@ def _write_present_values(schedulers: Sequence[_ParamScheduler], fields: set[str
 
 
 def _arguments_of_group(scheduler: RuleScheduler, index: int) -> dict[str, Any]:
+    """The arguments with the peak of this group, where there is one for each."""
     arguments = scheduler.table_row.complete(_kept_arguments(scheduler))
     peaks = arguments.get("eta_max")
     if isinstance(peaks, (list, tuple)):

@@ -1,0 +1,60 @@
+"""A state of a drop-in for MMEngine is a copy, when it is taken and when it is loaded."""
+
+import copy
+
+import pytest
+import torch
+
+from paramsched.compat import mmengine
+
+
+def optimizer_of(*lrs):
+    return torch.optim.SGD([{"params": [torch.zeros(1)], "lr": lr} for lr in lrs], lr=0.1)
+
+
+def step_with_a_late_group(scheduler):
+    scheduler.optimizer.add_param_group({"params": [torch.zeros(1)], "lr": 0.3})
+    scheduler.optimizer.step()
+    scheduler.step()
+
+
+def loaded(scheduler, state):
+    scheduler.load_state_dict(state)
+
+
+def restored(scheduler, state):
+    mmengine.restore([scheduler], [state])
+
+
+@pytest.mark.parametrize("take_over", [loaded, restored])
+def test_a_state_that_was_loaded_does_not_change_with_the_scheduler(take_over):
+    state = mmengine.StepLR(optimizer_of(0.1, 0.2), 2).state_dict()
+    before = copy.deepcopy(state)
+    scheduler = mmengine.StepLR(optimizer_of(0.1, 0.2), 2)
+
+    take_over(scheduler, state)
+    step_with_a_late_group(scheduler)
+
+    assert state == before
+
+
+def test_a_state_that_was_taken_does_not_change_with_the_scheduler():
+    scheduler = mmengine.MultiStepLR(optimizer_of(0.1), [2, 4])
+
+    state = scheduler.state_dict()
+    before = copy.deepcopy(state)
+    scheduler.milestones[7] += 1
+    step_with_a_late_group(scheduler)
+
+    assert state == before
+
+
+def test_two_schedulers_that_loaded_one_state_are_apart():
+    state = mmengine.MultiStepLR(optimizer_of(0.1), [2, 4]).state_dict()
+    one, other = (mmengine.MultiStepLR(optimizer_of(0.1), [2, 4]) for _ in range(2))
+
+    for scheduler in (one, other):
+        scheduler.load_state_dict(state)
+    one.milestones[7] += 1
+
+    assert dict(other.milestones) == {2: 1, 4: 1}
