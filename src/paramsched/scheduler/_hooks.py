@@ -15,6 +15,7 @@ from paramsched.scheduler._planned_groups import PlannedGroups
 from paramsched.scheduler._tensor_slots import TensorSlots
 from paramsched.scheduler._tuple_checks import ScheduledTuples
 from paramsched.scheduler._value_block import ValueBlock
+from paramsched.scheduler._watch_groups import GroupWatch
 from paramsched.scheduler._writers import one_of_each
 from paramsched.scheduler.updates import UpdateHooks
 
@@ -49,13 +50,14 @@ class PlanHooks:
         planned = self.planned
         # All that runs at every update, so that a compiled step is not compiled anew for each value: decision 005.
         mark_uncompiled(
-            PlannedGroups.as_left, PlannedGroups.before_update, PlannedGroups.advance, PlannedGroups.any_tuple_spoiled,
+            GroupWatch.as_left, GroupWatch.any_tuple_spoiled, PlannedGroups.before_update, PlannedGroups.advance,
             ScheduledTuples.any_spoiled, ValueBlock.fill_count, ValueBlock.views_replaced, TensorSlots.views_replaced,
             *one_of_each(),
         )  # fmt: skip
         expect_changing_number(COUNT)
         if step:
-            self._handles += UpdateHooks(planned.before_update, planned.advance, planned.as_left).register_on(optimizer)
+            hooks = UpdateHooks(planned.before_update, planned.advance, planned.watch.as_left)
+            self._handles += hooks.register_on(optimizer)
         if isinstance(optimizer, torch.optim.Optimizer):
             self._handles.append(optimizer.register_state_dict_pre_hook(self.before_state_dict))
             self._handles.append(optimizer.register_load_state_dict_pre_hook(self.before_load))
@@ -78,7 +80,7 @@ class PlanHooks:
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
-        self.planned.bound = []
+        self.planned.watch.bound = []
         self.released = True
 
     def remove_from(self, groups: list[Group]) -> None:

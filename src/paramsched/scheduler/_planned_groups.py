@@ -1,10 +1,8 @@
 """The groups of one optimizer and the plan that writes them: what happens at an update, and what others did since."""
 
-from collections.abc import Iterator
-from operator import is_
+from collections.abc import Iterable, Iterator
 from typing import Any, final
 
-from paramsched.errors import StateError
 from paramsched.scheduler._clock import Clock, RuleStates
 from paramsched.scheduler._compile import run_uncompiled
 from paramsched.scheduler._foreign_writes import warn_of_foreign_write
@@ -12,8 +10,8 @@ from paramsched.scheduler._group_keys import COUNT, PLAN, Group, base_key
 from paramsched.scheduler._late_groups import LateGroups, with_late_bases
 from paramsched.scheduler._plan_in_force import PlanInForce
 from paramsched.scheduler._slots import Slot, slots_of, values_at
-from paramsched.scheduler._tuple_checks import ScheduledTuples
 from paramsched.scheduler._value_block import ValueBlock
+from paramsched.scheduler._watch_groups import GroupWatch, equals_number
 
 
 @final
@@ -22,50 +20,44 @@ class PlannedGroups:
 
     It holds the groups and not the optimizer, so that deleting an optimizer frees its memory at once.
 
-    Between two updates these hold, and `as_left` looks whether they still do:
-    - `bound` are the optimizer's groups, the same dicts in the same order; the writers of `block` write into these.
+    Between two updates these hold, and `watch.as_left` looks whether they still do:
+    - `watch.bound` are the optimizer's groups, the same dicts in the same order. The writers write into these.
     - Each group holds the values of update `clock.t`, and the first one the count and the number of the plan.
     """
 
     def __init__(self, in_force: PlanInForce, clock: Clock, late_groups: LateGroups = "base") -> None:
-        self.follow(in_force)
-        self.clock, self.late_groups = clock, late_groups
+        self.in_force, self.clock, self.late_groups = in_force, clock, late_groups
+        self.watch = GroupWatch(clock)
         self.block = ValueBlock(in_force.resolved, (), [])
-        self.bound: list[Group] = []
-        # The first group as it was left: torch's distributed checkpoint puts an lr of its own there.
-        self._first: Group = {}
-        self._first_lr: Any = None
-        self._lr_key = COUNT  # "lr" where the group has it
         self._has_tensors, self._fills = False, 0
-        self._tuples: tuple[ScheduledTuples, ...] = ()
         self._has_warned = False
-
-    def follow(self, in_force: PlanInForce) -> None:
-        """Take this plan from now on; the groups are still to be bound to it."""
-        self.in_force, self._number = in_force, in_force.number
 
     # ------------------------------------------------------------------ binding and writing
 
     def bind(self, groups: list[Group], block: ValueBlock) -> None:
         """Take a block that is at the current update: note count and bases in the groups, and write its values."""
-        self.block = block
-        for slot in block.slots:
-            groups[slot.group][base_key(slot.field)] = slot.base
+        note_bases(block.slots, groups)
         block.put()
+        self._take(block, groups)
+
+    def _take(self, block: ValueBlock, groups: list[Group]) -> None:
+        """Write into these groups from now on. They hold the values of the block already."""
+        self.block = block
         self.note(groups)
-        self._remember(groups)
+        self.watch.bind(groups, block, self.in_force.number)
+        self._has_tensors, self._fills = bool(block.tensors), block.fill_count()
 
     def note(self, groups: list[Group]) -> None:
         """Write count and plan into every group."""
         for group in groups:
-            group[COUNT], group[PLAN] = self.clock.t, self._number
+            group[COUNT], group[PLAN] = self.clock.t, self.in_force.number
 
     def seek(self, t: int) -> None:
         """Go to an update at once."""
         self.block.seek(t, self.clock.states)
         self.clock.stand_at(t)
         self._put()
-        for group in self.bound:
+        for group in self.watch.bound:
             group[COUNT] = t
 
     def rewrite(self) -> None:
@@ -74,20 +66,10 @@ class PlannedGroups:
         self._put()
 
     def _put(self) -> None:
+        watch = self.watch
         self.block.put()
-        self._first[COUNT] = self.clock.t  # the others get it when the optimizer is saved
-        self._remember_first()
-
-    def _remember(self, groups: list[Group]) -> None:
-        """Note which groups there are, and what is looked at before each update."""
-        self.bound, self._first = list(groups), groups[0]
-        self._lr_key = "lr" if "lr" in groups[0] else COUNT
-        self._has_tensors = bool(self.block.tensors)
-        self._tuples = ScheduledTuples.all_in(self.block.floats)
-        self._remember_first()
-
-    def _remember_first(self) -> None:
-        self._first_lr = self._first[self._lr_key]
+        watch.first[COUNT] = self.clock.t  # the others get it when the optimizer is saved
+        watch.first_lr = watch.first[watch.lr_key]
         self._fills = self.block.fill_count()
 
     def values(self, t: int | None = None) -> Iterator[tuple[Slot, float]]:
@@ -98,29 +80,14 @@ class PlannedGroups:
 
     # ------------------------------------------------------------------ at every update
 
-    def as_left(self, optimizer: Any) -> bool:
-        """Whether the groups are those that were bound, and the first holds what it was left with."""
-        try:
-            groups = optimizer.param_groups
-            first = groups[0]
-            return (
-                first[COUNT] is self.clock.t
-                and first[PLAN] is self._number
-                and first[self._lr_key] is self._first_lr
-                and groups == self.bound  # of the same dicts this compares nothing but addresses
-                and not (self._tuples and self.any_tuple_spoiled())
-            )
-        except (LookupError, RuntimeError, ValueError):
-            return False  # an entry is gone, or tensors of unlike shapes stand where others stood
-
     def before_update(self, optimizer: Any) -> None:
-        """Ahead of an update for which `as_left` is false: bind groups that came since. Nothing else is written."""
+        """Where `watch.as_left` is false ahead of an update: bind groups that came since. Nothing else is written."""
         run_uncompiled(PlannedGroups.sync)(self, optimizer.param_groups)
 
     def advance(self, optimizer: Any) -> None:
-        """One update has happened, ahead of which `as_left` was asked: write the values of the next."""
+        """One update has happened, ahead of which `watch.as_left` was asked: write the values of the next."""
         groups: list[Group] = optimizer.param_groups
-        clock, block = self.clock, self.block
+        clock, block, watch = self.clock, self.block, self.watch
         write = block.write  # calling `block.write()` would look for a method first
         clock.t = t = clock.t + 1
         try:
@@ -131,10 +98,10 @@ class PlannedGroups:
             except StopIteration:
                 run_uncompiled(PlannedGroups._write_next_block)(self, t)
             first = groups[0]
-            if first is not self._first:  # exchanged while the step was on
+            if first is not watch.first:  # exchanged while the step was on
                 run_uncompiled(PlannedGroups.sync)(self, groups)
             first[COUNT] = t
-            self._first_lr = first[self._lr_key]
+            watch.first_lr = first[watch.lr_key]
         except (LookupError, TypeError, ValueError, RuntimeError) as error:
             run_uncompiled(PlannedGroups._refuse_spoiled)(self, groups, error)
         if block.overwritten:
@@ -151,7 +118,7 @@ class PlannedGroups:
         if self._has_tensors:
             self._advance_tensors_by_hand(optimizer)
             return
-        clock, block = self.clock, self.block
+        clock, block, watch = self.clock, self.block, self.watch
         write, t = block.write, clock.t
         try:
             try:
@@ -159,7 +126,7 @@ class PlannedGroups:
             except StopIteration:
                 run_uncompiled(PlannedGroups._write_next_block)(self, t + 1)
             first = groups[0]
-            if first[COUNT] is t and first[PLAN] is self._number and groups == self.bound:
+            if first[COUNT] is t and first[PLAN] is watch.number and groups == watch.bound:
                 first[COUNT] = clock.t = clock.acknowledged_at = t + 1
             else:
                 run_uncompiled(PlannedGroups._advance_anew)(self, groups, None)
@@ -170,10 +137,10 @@ class PlannedGroups:
 
     def _advance_tensors_by_hand(self, optimizer: Any) -> None:
         """Whether someone filled a tensor is known by a count of fills, so it is looked at ahead of our own."""
-        if not self.as_left(optimizer):
+        if not self.watch.as_left(optimizer):
             self.sync(optimizer.param_groups)
         self.advance(optimizer)
-        if not self.as_left(optimizer):  # a group that is a copy of ours holds another tensor than the one just written
+        if not self.watch.as_left(optimizer):  # a copy of a group holds another tensor than the one just written
             self.sync(optimizer.param_groups)
         self.clock.acknowledge()
 
@@ -200,76 +167,38 @@ class PlannedGroups:
         Raises:
             StateError: there are no groups left.
         """
-        self._require_groups(groups, self.bound)
-        changed = self._entries_replaced(groups) or self._groups_changed(groups)
-        if changed or (self._tuples and self.any_tuple_spoiled()):
+        if self.watch.any_change(groups):
             self._bind_anew(groups)
             return True
         return False
-
-    def _groups_changed(self, groups: list[Group]) -> bool:
-        """Whether they are other dicts than those that were bound, equal ones too."""
-        return len(groups) != len(self.bound) or not all(map(is_, groups, self.bound))
-
-    def _entries_replaced(self, groups: list[Group]) -> bool:
-        """Whether someone put other entries of ours into the first group, say those of a checkpoint."""
-        first = groups[0]
-        count, number = first.get(COUNT), first.get(PLAN)
-        ours = bool(self.bound) and first is self.bound[0]
-        return ours and not (_equals_number(count, self.clock.t) and _equals_number(number, self._number))
-
-    def any_tuple_spoiled(self) -> bool:
-        """Whether one of the tuples of which an element is scheduled is another thing now."""
-        try:
-            for tuples in self._tuples:
-                if tuples.any_spoiled():
-                    return True
-        except (LookupError, TypeError):
-            return True
-        return False
-
-    def _require_groups(self, groups: list[Group], bound: list[Group]) -> None:
-        """Refuse groups that are gone, and tuples that have lost an element or gained one."""
-        if not groups:
-            raise StateError("optimizer.param_groups is empty: the groups that the plan writes have been taken out")
-        if self._tuples:
-            ours = {id(group) for group in bound}
-            self.require_lengths([group if id(group) in ours else {} for group in groups])
-
-    def require_lengths(self, groups: list[Group]) -> None:
-        """Refuse groups, of a checkpoint say, in which a tuple is longer or shorter than it was when it was bound."""
-        for tuples in self._tuples:
-            tuples.require_lengths(groups)
 
     def _bind_anew(self, groups: list[Group]) -> None:
         """Bind the groups as they are now, and write only into those that need it."""
         plan, clock = self.in_force.resolved, self.clock
         slots = slots_of(plan, groups)
-        if self.bound:
+        if self.watch.bound:
             slots = with_late_bases(slots, groups, clock, self.late_groups)
-        anew = not self.bound or self._entries_replaced(groups)
-        before = {} if anew else _by_group(self.block.slots, self.bound)
+        anew = not self.watch.bound or self.watch.entries_replaced(groups)
+        before = {} if anew else _by_group(self.block.slots, self.watch.bound)
         now = _by_group(slots, groups)
         strange = {
             index
             for index, group in enumerate(groups)
             if COUNT not in group
-            or not _equals_number(group.get(PLAN), self._number)
+            or not equals_number(group.get(PLAN), self.in_force.number)
             or before.get(id(group)) != now[id(group)]
         }
         mine = tuple(slot for slot in slots if slot.group in strange)
         late = block_at(self.in_force, mine, groups, clock.t, clock.states, targets=False)
-        for slot in slots:
-            groups[slot.group][base_key(slot.field)] = slot.base
+        note_bases(slots, groups)
         late.put()
-        self.note(groups)
-        self.block = block_at(self.in_force, slots, groups, clock.t, clock.states)
-        self.block.install_views()
-        self._remember(groups)
+        block = block_at(self.in_force, slots, groups, clock.t, clock.states)
+        block.install_views()
+        self._take(block, groups)
 
     def _look_at_tensors(self, groups: list[Group], update: int) -> None:
         """Someone filled one of the tensors, or put another thing in its place; after this the groups hold ours."""
-        if self._groups_changed(groups):  # while the step was on: bound anew before the next
+        if self.watch.groups_changed(groups):  # while the step was on: bound anew before the next
             return
         held = {(slot.group, slot.field) for tensors in self.block.tensors for slot in tensors.slots}
         for slot, planned in self.values(update):
@@ -292,8 +221,8 @@ class PlannedGroups:
             PlanError: an entry that is no number. The plan goes on where there is one again.
             StateError: there are no groups left.
         """
-        bound, self.bound = self.bound, []  # bound anew before the next update
-        self._require_groups(groups, bound)
+        bound, self.watch.bound = self.watch.bound, []  # bound anew before the next update
+        self.watch.require_groups(groups, bound)
         slots_of(self.in_force.resolved, groups)
         raise error  # of a target's own function, say
 
@@ -313,9 +242,10 @@ def block_at(
     return block
 
 
-def _equals_number(found: Any, number: int) -> bool:
-    """Whether an entry is that number; it may be anything."""
-    return isinstance(found, int) and found == number
+def note_bases(slots: Iterable[Slot], groups: list[Group]) -> None:
+    """Write the bases into the groups, for their checkpoints."""
+    for slot in slots:
+        groups[slot.group][base_key(slot.field)] = slot.base
 
 
 def _by_group(slots: tuple[Slot, ...], groups: list[Group]) -> dict[int, list[tuple[Any, int]]]:

@@ -56,7 +56,7 @@ class Resume:
         if not isinstance(groups, list) or len(groups) != count or not all(isinstance(group, dict) for group in groups):
             return  # torch says what is wrong with it
         check_entries(groups)
-        planned.require_lengths(groups)
+        planned.watch.require_lengths(groups)
         slots_of(planned.in_force.resolved, groups)
         if count_carried(groups) is not None and self.differs(planned.in_force, groups):
             plan = planned.in_force.plan
@@ -109,7 +109,7 @@ class Resume:
         log_two_counts(planned, state.t, "scheduler")
         if block is not planned.block:
             log_bases(slots, bases_by_place(before))
-        planned.follow(chosen)
+        planned.in_force = chosen
         planned.clock.stand_at(state.t, "scheduler")
         planned.clock.states = states
         planned.bind(groups, block)
