@@ -183,6 +183,7 @@ def _check_number(
     above: float = -math.inf,
     most: float = math.inf,
 ) -> None:
+    """Note a fault where an argument is no number in its range."""
     value = given[name]
     if not _is_count(value) or not (least <= value <= most and value > above):
         bound = f"above {above:g}" if above > -math.inf else f"from {least:g} on"
@@ -229,25 +230,25 @@ def _with_warmup(given: Mapping[str, Any], clock: _TimmClock) -> Schedule:
     ticks, start = clock.ticks("warmup_epochs"), absolute(float(given["warmup_lr"]))
     if ticks and not given["warmup_prefix"] and given["sched"] != "constant":
         by: Literal["epoch", "update"] = "epoch" if clock.by_epoch else "update"
-        below = rules.schedule(_curve(given, clock, int), by=by)
+        below = rules.schedule(_curve_of(given, clock, int), by=by)
         return recurrence(below, rules.schedule(warmup(ticks, start), end=ticks, by=by))
-    curve = _curve(given, clock, clock.length)
+    curve = _curve_of(given, clock, clock.length)
     if ticks:
         curve = warmup(clock.length(ticks), start) >> curve
     smooth = ticks or given["sched"] in _SMOOTH
     return every(curve, "epoch") if smooth and clock.by_epoch else curve
 
 
-def _curve(given: Mapping[str, Any], clock: _TimmClock, length: Any) -> Schedule:
+def _curve_of(given: Mapping[str, Any], clock: _TimmClock, length: Any) -> Schedule:
     """What follows the warmup, on its own clock; `length` writes a number of counts."""
     match given["sched"]:
         case "step":
-            return _stairs(given, clock, length)
+            return _even_stairs(given, clock, length)
         case "multistep":
             return _at_milestones(given, clock, length)
         case "constant":
             return constant()
-    return _cycles(given, clock, length)
+    return _cosine_or_power_cycles(given, clock, length)
 
 
 def _at_milestones(given: Mapping[str, Any], clock: _TimmClock, length: Any) -> Schedule:
@@ -259,7 +260,7 @@ def _at_milestones(given: Mapping[str, Any], clock: _TimmClock, length: Any) -> 
     return multistep(times, float(given["decay_rate"])) if times else constant()
 
 
-def _stairs(given: Mapping[str, Any], clock: _TimmClock, length: Any) -> Schedule:
+def _even_stairs(given: Mapping[str, Any], clock: _TimmClock, length: Any) -> Schedule:
     """A factor every `decay_epochs`, which may be parts of epochs: then at the counts where timm's division rounds."""
     size, rate = given["decay_epochs"] * clock.ticks_in_epoch, float(given["decay_rate"])
     if size == int(size):
@@ -269,21 +270,24 @@ def _stairs(given: Mapping[str, Any], clock: _TimmClock, length: Any) -> Schedul
     return multistep(tuple(times), rate) if times else constant()
 
 
-def _cycles(given: Mapping[str, Any], clock: _TimmClock, length: Any) -> Schedule:
+def _cosine_or_power_cycles(given: Mapping[str, Any], clock: _TimmClock, length: Any) -> Schedule:
     """Descents one after the other, each `cycle_mul` as long and `cycle_decay` as high; then the floor."""
     floor: Level = absolute(float(given["min_lr"])) if given["min_lr"] else 0.0
     first = clock.ticks("num_epochs")
     mul, limit = given["cycle_mul"], int(given["cycle_limit"])
     stages = [
         anneal(
-            float(given["cycle_decay"]) ** index, floor, length(_cycle_length(first, mul, index, limit)), _fall(given)
+            float(given["cycle_decay"]) ** index,
+            floor,
+            length(_cycle_length(first, mul, index, limit)),
+            _descent_curve(given),
         )
         for index in range(limit)
     ]
     return stages[0] if limit == 1 else sequence(*stages)
 
 
-def _fall(given: Mapping[str, Any]) -> curves.Curve:
+def _descent_curve(given: Mapping[str, Any]) -> curves.Curve:
     """The curve of a descent."""
     k, power = float(given["k_decay"]), float(given["decay_rate"])
     if given["sched"] == "cosine":

@@ -74,6 +74,7 @@ def apply_binary(op: ast.operator, left: Any, right: Any, memory: Memory) -> Any
 
 
 def _apply_to_numbers(op: ast.operator, left: Any, right: Any) -> Any:
+    """An operator on two numbers, refused before the result grows too large."""
     whole = isinstance(left, int) and isinstance(right, int)
     if isinstance(op, ast.Mult) and whole and left.bit_length() + right.bit_length() > MOST_BITS:
         raise NotKnown(TOO_LARGE)
@@ -87,6 +88,7 @@ def _apply_to_numbers(op: ast.operator, left: Any, right: Any) -> Any:
 
 
 def _room_for_sequence(length: int, like: Any, memory: Memory) -> None:
+    """Pay for a text or a list of this length, or refuse it."""
     if isinstance(like, (str, bytes)):
         if length > MOST_LENGTH:
             raise NotKnown(TOO_LARGE)
@@ -135,6 +137,7 @@ def apply_comparison(op: ast.cmpop, left: Any, right: Any, memory: Memory) -> bo
 
 
 def _is_in(holder: Any, item: Any, memory: Memory) -> bool:
+    """`item in holder`."""
     kind = type(holder)
     if kind not in (str, bytes, list, tuple, dict, BaseDict, set, frozenset, range) or not memory.is_known(item):
         raise NotKnown

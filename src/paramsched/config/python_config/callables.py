@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from paramsched.config.python_config import functions
-from paramsched.config.python_config.evaluator import Doubt, Evaluator, Locals
+from paramsched.config.python_config.evaluator import ConfigEvaluator, Doubt, Locals
 from paramsched.config.python_config.memory import REFUSALS
 from paramsched.config.python_config.texts import PLAIN_METHODS
 from paramsched.config.python_config.values import Builtin
@@ -14,7 +14,7 @@ _LOOKING_METHODS: Final = PLAIN_METHODS | {"copy", "format", "get", "items", "jo
 """Methods that change nothing."""
 
 
-def is_builtin_name(evaluator: Evaluator, name: str, local: Locals) -> bool:
+def is_builtin_name(evaluator: ConfigEvaluator, name: str, local: Locals) -> bool:
     """Whether a name means Python's own function here, and nothing that the file has bound."""
     try:
         return not (local and name in local) and type(evaluator.names.read(name)) is Builtin
@@ -22,7 +22,7 @@ def is_builtin_name(evaluator: Evaluator, name: str, local: Locals) -> bool:
         return False
 
 
-def function_of(evaluator: Evaluator, node: ast.expr, local: Locals, depth: int) -> Callable[..., Any] | None:
+def function_of(evaluator: ConfigEvaluator, node: ast.expr, local: Locals, depth: int) -> Callable[..., Any] | None:
     """A function that computes here, of a lambda or a name; None for `None`; raises Doubt."""
     if isinstance(node, ast.Lambda):
         given = node.args
@@ -49,11 +49,11 @@ def function_of(evaluator: Evaluator, node: ast.expr, local: Locals, depth: int)
             try:
                 return known([evaluator.memory.seen(item)], {}, evaluator.memory)
             except REFUSALS:
-                evaluator.unknown(node, item)
+                evaluator.mark_unknown(node, item)
                 raise Doubt from None
 
         return called
-    evaluator.unknown(node, value)
+    evaluator.mark_unknown(node, value)
     raise Doubt
 
 

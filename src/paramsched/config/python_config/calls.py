@@ -9,7 +9,7 @@ from paramsched.config.python_config.arithmetic import (
     known_truth,
 )
 from paramsched.config.python_config.callables import function_of, is_builtin_name
-from paramsched.config.python_config.evaluator import Doubt, Evaluator, Locals, ReachesNames
+from paramsched.config.python_config.evaluator import ConfigEvaluator, Doubt, Locals, ReachesNames
 from paramsched.config.python_config.lookups import attribute_of
 from paramsched.config.python_config.mentions import (
     reaches_by_attribute,
@@ -20,7 +20,7 @@ from paramsched.config.python_config.values import BaseDict, BaseReference, Buil
 from paramsched.config.python_config.walking import walk_values
 
 
-def call_expression(evaluator: Evaluator, node: ast.Call, local: Locals, depth: int) -> Any:
+def call_expression(evaluator: ConfigEvaluator, node: ast.Call, local: Locals, depth: int) -> Any:
     """What a call gives: of a method of a known value, of `any` and `all`, of a known function."""
     if isinstance(node.func, ast.Attribute):
         holder = evaluator.value(node.func.value, local, depth)
@@ -37,7 +37,7 @@ def call_expression(evaluator: Evaluator, node: ast.Call, local: Locals, depth: 
 
 
 def _call_any_or_all(
-    evaluator: Evaluator, node: ast.Call, argument: ast.expr, wanted: bool, local: Locals, depth: int
+    evaluator: ConfigEvaluator, node: ast.Call, argument: ast.expr, wanted: bool, local: Locals, depth: int
 ) -> Any:
     """`any(…)` and `all(…)`, which stop at the first item that decides."""
     if isinstance(argument, ast.Starred):
@@ -45,14 +45,14 @@ def _call_any_or_all(
     for item in walk_values(evaluator, argument, local, depth):
         known = known_truth(item)
         if known is None:
-            evaluator.unknown(node, item)
+            evaluator.mark_unknown(node, item)
             raise Doubt
         if known is wanted:
             return wanted
     return not wanted
 
 
-def _call_function(evaluator: Evaluator, node: ast.Call, callee: Any, local: Locals, depth: int) -> Any:
+def _call_function(evaluator: ConfigEvaluator, node: ast.Call, callee: Any, local: Locals, depth: int) -> Any:
     """A call of a function by its value; of most of them nothing is known."""
     name = callee.name if type(callee) is Builtin else ""
     function = functions.BUILTINS.get(name)
@@ -69,21 +69,23 @@ def _call_function(evaluator: Evaluator, node: ast.Call, callee: Any, local: Loc
     if name == "getattr" and len(positional) in (2, 3) and type(positional[1]) is str and not named:
         return _call_getattr(evaluator, node, positional)
     if function is None:
-        return evaluator.unknown(node, *operands)
+        return evaluator.mark_unknown(node, *operands)
     return evaluator.try_out(node, operands, lambda: function(positional, named, evaluator.memory))
 
 
-def _call_getattr(evaluator: Evaluator, node: ast.Call, arguments: Sequence[Any]) -> Any:
+def _call_getattr(evaluator: ConfigEvaluator, node: ast.Call, arguments: Sequence[Any]) -> Any:
     """`getattr(holder, name)`, of a base's dict only."""
     holder, name = arguments[:2]
     if type(holder) is BaseDict and name not in containers.BASE_DICT_NAMES:
         if len(arguments) == 3 and name not in holder:
             return arguments[2]
         return attribute_of(evaluator, node, holder, name)
-    return evaluator.unknown(node, *arguments)
+    return evaluator.mark_unknown(node, *arguments)
 
 
-def _call_method_of(evaluator: Evaluator, node: ast.Call, holder: Any, name: str, local: Locals, depth: int) -> Any:
+def _call_method_of(
+    evaluator: ConfigEvaluator, node: ast.Call, holder: Any, name: str, local: Locals, depth: int
+) -> Any:
     """`holder.name(…)` of a known value."""
     if reaches_by_attribute(name):
         raise ReachesNames(node)
@@ -96,14 +98,14 @@ def _call_method_of(evaluator: Evaluator, node: ast.Call, holder: Any, name: str
     positional, named = _call_arguments(evaluator, node, local, depth, method=name, holder=holder)
     # An argument may have got hold of the holder.
     if memory.seen(holder) is not holder:
-        return evaluator.unknown(node, holder, *positional, *named.values())
+        return evaluator.mark_unknown(node, holder, *positional, *named.values())
     call = call_text_method if type(holder) is str else containers.call_method
     operands = (holder, *positional, *named.values())
     return evaluator.try_out(node, operands, lambda: call(holder, name, positional, named, memory))
 
 
 def extend_list(
-    evaluator: Evaluator, node: ast.AST, holder: list[Any], items: ast.expr, local: Locals, depth: int
+    evaluator: ConfigEvaluator, node: ast.AST, holder: list[Any], items: ast.expr, local: Locals, depth: int
 ) -> Any:
     """`holder.extend(items)`."""
     try:
@@ -113,17 +115,17 @@ def extend_list(
             produced = produced_by_argument(evaluator, items, local, depth)
             given = evaluator.value(items, local, depth) if produced is None else produced
         if evaluator.memory.seen(holder) is not holder:
-            return evaluator.unknown(node, holder, given)
+            return evaluator.mark_unknown(node, holder, given)
         return evaluator.try_out(
             node, (holder, given), lambda: containers.call_method(holder, "extend", [given], {}, evaluator.memory)
         )
     except Doubt:
-        evaluator.unknown(node, holder)
+        evaluator.mark_unknown(node, holder)
         raise
 
 
 def _key_and_order(
-    evaluator: Evaluator, keywords: list[ast.keyword], holder: Any, local: Locals, depth: int
+    evaluator: ConfigEvaluator, keywords: list[ast.keyword], holder: Any, local: Locals, depth: int
 ) -> dict[str, Any]:
     """The arguments of `list.sort`."""
     found: dict[str, Any] = {}
@@ -142,7 +144,7 @@ def _key_and_order(
 
 
 def _call_arguments(
-    evaluator: Evaluator,
+    evaluator: ConfigEvaluator,
     node: ast.Call,
     local: Locals,
     depth: int,
@@ -172,7 +174,7 @@ def _call_arguments(
             elif type(value) in (dict, BaseDict) and all(type(key) is str and key not in named for key in value):
                 named.update(value)
             else:
-                evaluator.unknown(node, value)
+                evaluator.mark_unknown(node, value)
                 raise Doubt
     except Doubt:
         evaluator.memory.lose((holder, *positional, *named.values()), evaluator.source.mark(node))

@@ -84,8 +84,8 @@ class PythonFile:
             else:
                 inherited = self._read_bases(base_line)
             statements = Statements(self._evaluator, [one for one in (base_line, base_block) if one is not None])
-            statements.run(body)
-            return self._result(inherited, statements.in_the_dark)
+            statements.run_file(body)
+            return self._names_for_users(inherited, statements.in_the_dark)
         except BudgetSpent:
             mark = self._source.mark(body[0], "takes too long to follow")
             return FileNames(dict.fromkeys([*inherited, *mentions_of(body).bound], mark))
@@ -135,7 +135,8 @@ class PythonFile:
                     if theirs in found.imported:
                         self._names.imported.add(name)
 
-    def _result(self, inherited: Mapping[str, Any], in_the_dark: NeedsRunning | None) -> FileNames:
+    def _names_for_users(self, inherited: Mapping[str, Any], in_the_dark: NeedsRunning | None) -> FileNames:
+        """The file's names as plain values, upon those of its bases."""
         values = {name: value for name, value in self._names.values.items() if not name.startswith("__")}
         values.pop("_base_", None)
         imported = frozenset(self._names.imported)

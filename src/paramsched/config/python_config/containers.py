@@ -74,7 +74,7 @@ def set_item(holder: Any, key: Any, value: Any, memory: Memory) -> None:
     if kind in _ALIKE:
         if not is_key(key, memory):
             raise NotKnown
-        holder[key] = memory.hooked(value) if kind is BaseDict else value
+        holder[key] = memory.as_held_by_base(value) if kind is BaseDict else value
     elif kind is list and type(key) in (int, bool):
         holder[key] = value
     elif kind is list and type(key) is slice:
@@ -110,7 +110,7 @@ def update_base(holder: BaseDict, other: Iterable[tuple[Any, Any]], memory: Memo
             memory.lose((before,), value)
             holder[key] = value
         else:
-            holder[key] = memory.hooked(value)
+            holder[key] = memory.as_held_by_base(value)
 
 
 def _append_to_list(holder: Any, arguments: Sequence[Any], *_: Any) -> None:
@@ -182,12 +182,13 @@ def _pop_last(holder: Any, arguments: Sequence[Any], *_: Any) -> Any:
 
 
 def _set_default(holder: Any, arguments: Sequence[Any], _: Mapping[str, Any], memory: Memory) -> Any:
+    """`holder.setdefault(key, value)`."""
     key, *default = arguments
     if not is_key(key, memory) or len(default) > 1:
         raise NotKnown
     if key not in holder:
         value = default[0] if default else None
-        holder[key] = memory.hooked(value) if type(holder) is BaseDict else value
+        holder[key] = memory.as_held_by_base(value) if type(holder) is BaseDict else value
         return value
     return memory.seen(holder[key])
 
@@ -214,7 +215,7 @@ def _merge_into_base(holder: Any, arguments: Sequence[Any], _: Mapping[str, Any]
     together = _merge_base(memory.deep_copy(other), memory.deep_copy(holder))
     holder.clear()
     for key, value in together.items():
-        holder[key] = memory.hooked(value)
+        holder[key] = memory.as_held_by_base(value)
 
 
 _NOTHING: Final = object()
@@ -241,10 +242,12 @@ def _merge_base(over: Any, base: Any) -> Any:
 def _copy_base(holder: Any, arguments: Sequence[Any], _: Mapping[str, Any], memory: Memory) -> Any:
     if arguments:
         raise NotKnown
-    return BaseDict({key: memory.hooked(value) for key, value in holder.items()})
+    return BaseDict({key: memory.as_held_by_base(value) for key, value in holder.items()})
 
 
 def _values_of_set(name: str) -> Method:
+    """A method of a set that gives a new one."""
+
     def method(holder: Any, arguments: Sequence[Any], _: Mapping[str, Any], memory: Memory) -> Any:
         items = []
         for one in arguments:

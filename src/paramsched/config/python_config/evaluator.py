@@ -36,7 +36,7 @@ class ReachesNames(BaseException):
 
 
 @final
-class Evaluator:
+class ConfigEvaluator:
     """Evaluates expressions of one file.
 
     Args:
@@ -56,13 +56,13 @@ class Evaluator:
         self.memory.budget.spend(1)
         handler = self._handlers.get(type(node))
         if handler is None or depth >= MOST_DEPTH:
-            return self.doubt(node, local)
+            return self.mark_in_doubt(node, local)
         try:
             return handler(self, node, local, depth + 1)
         except Doubt:
-            return self.doubt(node, local)
+            return self.mark_in_doubt(node, local)
 
-    def doubt(self, node: ast.expr, local: Locals = None) -> NeedsRunning:
+    def mark_in_doubt(self, node: ast.expr, local: Locals = None) -> NeedsRunning:
         """The mark of an expression of which nothing is known; code in it may have whatever it mentions."""
         mark = self.source.mark(node)
         self.give_up([node], mark, local)
@@ -86,9 +86,9 @@ class Evaluator:
         for name in found.bound:
             self.names.bind(name, mark)
         if found.star is not None:
-            self.names.star(self.source.mark(found.star, "may change any name"))
+            self.names.bind_unknown_names(self.source.mark(found.star, "may change any name"))
 
-    def unknown(self, node: ast.AST, *operands: Any, why: str = "would have to be run") -> NeedsRunning:
+    def mark_unknown(self, node: ast.AST, *operands: Any, why: str = "would have to be run") -> NeedsRunning:
         """The mark of an operation on these values, which it may have kept or changed."""
         mark = self.source.mark(node, why)
         self.memory.doubts += 1
@@ -100,13 +100,13 @@ class Evaluator:
         try:
             return operation()
         except NotKnown as refusal:
-            return self.unknown(node, *operands, why=refusal.why)
+            return self.mark_unknown(node, *operands, why=refusal.why)
         except REFUSALS as error:
-            return self.unknown(node, *operands, why=f"raises {type(error).__name__}")
+            return self.mark_unknown(node, *operands, why=f"raises {type(error).__name__}")
         except Doubt:
-            self.unknown(node, *operands)
+            self.mark_unknown(node, *operands)
             raise
 
 
-Handlers = Mapping[type[ast.expr], Callable[[Evaluator, Any, Locals, int], Any]]
+Handlers = Mapping[type[ast.expr], Callable[[ConfigEvaluator, Any, Locals, int], Any]]
 """What gives the value of an expression: a function of the evaluator, the node, the names around it and the depth."""

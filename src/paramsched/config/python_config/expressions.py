@@ -14,7 +14,7 @@ from paramsched.config.python_config.displays import (
     set_display,
     tuple_display,
 )
-from paramsched.config.python_config.evaluator import Evaluator, Handlers
+from paramsched.config.python_config.evaluator import ConfigEvaluator, Handlers
 from paramsched.config.python_config.lookups import (
     attribute_expression,
     constant_value,
@@ -58,6 +58,6 @@ _HANDLERS: Final[Handlers] = {
 }
 
 
-def evaluator_of(source: PythonSource, names: Namespace, references: References) -> Evaluator:
+def evaluator_of(source: PythonSource, names: Namespace, references: References) -> ConfigEvaluator:
     """What evaluates the expressions of one file."""
-    return Evaluator(source, names, references, _HANDLERS)
+    return ConfigEvaluator(source, names, references, _HANDLERS)

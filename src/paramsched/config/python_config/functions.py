@@ -46,6 +46,8 @@ def _make_dict(arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Me
 
 
 def _make_collection(make: Callable[[list[Any]], Any], keys: bool = False) -> Function:
+    """`list(…)`, `tuple(…)` and their like: a new collection of known items."""
+
     def function(arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) -> Any:
         items: list[Any] = []
         for one in arguments[:1]:
@@ -102,6 +104,8 @@ def _truth_of(arguments: Sequence[Any], keywords: Mapping[str, Any], _: Memory) 
 
 
 def _as_text(function: Callable[[Any], str]) -> Function:
+    """`str(…)` and its like, of values whose text is known."""
+
     def called(arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) -> str:
         if not arguments and function is str:
             return ""
@@ -118,6 +122,8 @@ def _as_text(function: Callable[[Any], str]) -> Function:
 
 
 def _least_or_greatest(function: Callable[..., Any]) -> Function:
+    """`min(…)` and `max(…)`, of items or of a list."""
+
     def called(arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) -> Any:
         given = as_items(arguments[0], memory) if len(arguments) == 1 else list(arguments)
         if set(keywords) - {"default", "key"}:
@@ -130,6 +136,7 @@ def _least_or_greatest(function: Callable[..., Any]) -> Function:
 
 
 def _sorted_list(arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) -> list[Any]:
+    """`sorted(items, key=…, reverse=…)`."""
     (value,) = arguments
     if type(value) in (set, frozenset):
         items = list(value)
@@ -152,6 +159,7 @@ def sort_in_place(items: list[Any], keywords: Mapping[str, Any], memory: Memory)
 
 
 def _sum_of_items(arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) -> Any:
+    """`sum(items, start)`, added as Python adds."""
     value, *rest = arguments
     items = as_items(value, memory)
     start = rest[0] if rest else keywords.get("start", 0)
@@ -175,6 +183,7 @@ def _print_nothing(arguments: Sequence[Any], keywords: Mapping[str, Any], memory
 
 
 def _is_instance(arguments: Sequence[Any], keywords: Mapping[str, Any], _: Memory) -> bool:
+    """`isinstance(value, classes)`, for Python's own classes."""
     value, classes = arguments
     kinds = classes if isinstance(classes, tuple) else (classes,)
     if type(value) not in (*ATOMS, list, tuple, dict, BaseDict, set, frozenset):
@@ -244,9 +253,10 @@ def _of_one_value(function: Callable[[Any, Memory], Any]) -> Function:
 
 
 def _shallow_copy(value: Any, memory: Memory) -> Any:
+    """`copy.copy(value)`."""
     memory.budget.spend(1 if type(value) in ATOMS else len(value) // 4)
     if type(value) is BaseDict:
-        return BaseDict({key: memory.hooked(one) for key, one in value.items()})
+        return BaseDict({key: memory.as_held_by_base(one) for key, one in value.items()})
     if type(value) in (list, dict, set):
         return value.copy()
     if type(value) in ATOMS or type(value) in (tuple, frozenset):

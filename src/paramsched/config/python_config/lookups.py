@@ -7,7 +7,7 @@ from paramsched.config.python_config import containers, functions
 from paramsched.config.python_config.arithmetic import (
     within_digits,
 )
-from paramsched.config.python_config.evaluator import Evaluator, Locals, ReachesNames
+from paramsched.config.python_config.evaluator import ConfigEvaluator, Locals, ReachesNames
 from paramsched.config.python_config.mentions import (
     reaches_by_attribute,
     reaches_by_module,
@@ -16,7 +16,7 @@ from paramsched.config.python_config.mentions import (
 from paramsched.config.python_config.values import BaseDict, Imported, NeedsRunning
 
 
-def constant_value(evaluator: Evaluator, node: ast.Constant, _local: Locals, _depth: int) -> Any:
+def constant_value(evaluator: ConfigEvaluator, node: ast.Constant, _local: Locals, _depth: int) -> Any:
     """A number or a text as it is written; a text may stand for `{{ _base_.x }}`."""
     value = node.value
     if type(value) is str and evaluator.references:
@@ -26,7 +26,7 @@ def constant_value(evaluator: Evaluator, node: ast.Constant, _local: Locals, _de
     return value
 
 
-def look_up_name(evaluator: Evaluator, node: ast.Name, local: Locals, _depth: int) -> Any:
+def look_up_name(evaluator: ConfigEvaluator, node: ast.Name, local: Locals, _depth: int) -> Any:
     """What a name means: of a comprehension around it, else of the file."""
     if local and node.id in local:
         value = evaluator.memory.seen(local[node.id])
@@ -36,7 +36,7 @@ def look_up_name(evaluator: Evaluator, node: ast.Name, local: Locals, _depth: in
         try:
             value = evaluator.names.read(node.id, node.lineno)
         except KeyError:
-            return evaluator.unknown(node)
+            return evaluator.mark_unknown(node)
     if type(value) is NeedsRunning:
         evaluator.memory.doubts += 1
     elif type(value) is Imported and reaches_by_module(value.dotted):
@@ -44,13 +44,13 @@ def look_up_name(evaluator: Evaluator, node: ast.Name, local: Locals, _depth: in
     return value
 
 
-def attribute_expression(evaluator: Evaluator, node: ast.Attribute, local: Locals, depth: int) -> Any:
+def attribute_expression(evaluator: ConfigEvaluator, node: ast.Attribute, local: Locals, depth: int) -> Any:
     """`holder.name` as it is written."""
     holder = evaluator.value(node.value, local, depth)
     return attribute_of(evaluator, node, holder, node.attr)
 
 
-def attribute_of(evaluator: Evaluator, node: ast.AST, holder: Any, name: str) -> Any:
+def attribute_of(evaluator: ConfigEvaluator, node: ast.AST, holder: Any, name: str) -> Any:
     """`holder.name`."""
     if type(holder) is BaseDict and name not in containers.BASE_DICT_NAMES and not name.startswith("__"):
         return evaluator.try_out(node, (holder,), lambda: evaluator.memory.seen(holder[name]))
@@ -61,32 +61,32 @@ def attribute_of(evaluator: Evaluator, node: ast.AST, holder: Any, name: str) ->
         if not functions.is_always_there(holder.dotted, name):
             evaluator.memory.doubts += 1
         return functions.CONSTANTS.get(dotted, Imported(holder.dotted, name, getattr(node, "lineno", holder.line)))
-    return evaluator.unknown(node, holder)
+    return evaluator.mark_unknown(node, holder)
 
 
-def subscript_expression(evaluator: Evaluator, node: ast.Subscript, local: Locals, depth: int) -> Any:
+def subscript_expression(evaluator: ConfigEvaluator, node: ast.Subscript, local: Locals, depth: int) -> Any:
     """`holder[key]` as it is written."""
     holder = evaluator.value(node.value, local, depth)
     key = evaluator.value(node.slice, local, depth)
     return item_of(evaluator, node, holder, key)
 
 
-def item_of(evaluator: Evaluator, node: ast.AST, holder: Any, key: Any) -> Any:
+def item_of(evaluator: ConfigEvaluator, node: ast.AST, holder: Any, key: Any) -> Any:
     """`holder[key]`."""
     return evaluator.try_out(node, (holder, key), lambda: containers.get_item(holder, key, evaluator.memory))
 
 
-def slice_expression(evaluator: Evaluator, node: ast.Slice, local: Locals, depth: int) -> Any:
+def slice_expression(evaluator: ConfigEvaluator, node: ast.Slice, local: Locals, depth: int) -> Any:
     """`first:last:step` in brackets."""
     parts = [
         None if part is None else evaluator.value(part, local, depth) for part in (node.lower, node.upper, node.step)
     ]
     if any(type(part) not in (int, bool, type(None)) for part in parts):
-        return evaluator.unknown(node, *parts)
+        return evaluator.mark_unknown(node, *parts)
     return slice(*parts)
 
 
-def named_expression(evaluator: Evaluator, node: ast.NamedExpr, local: Locals, depth: int) -> Any:
+def named_expression(evaluator: ConfigEvaluator, node: ast.NamedExpr, local: Locals, depth: int) -> Any:
     """`name := value`."""
     value = evaluator.value(node.value, local, depth)
     evaluator.names.bind(node.target.id, value)

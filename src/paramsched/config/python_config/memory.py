@@ -74,7 +74,7 @@ class Memory:
                 self.budget.spend(1 + len(value) // 8)
                 stack.extend(value)
 
-    def reach(self, values: Iterable[Any]) -> list[Any]:
+    def all_reached_by(self, values: Iterable[Any]) -> list[Any]:
         """Every list, dict and set that these values lead to."""
         found: dict[int, Any] = {}
         stack = list(values)
@@ -99,6 +99,7 @@ class Memory:
         return type(value) in ATOMS or self._is_known(value, sets=False)
 
     def _is_known(self, value: Any, sets: bool) -> bool:
+        """Whether a value, and all that it holds, is known; `sets` says whether a set and a base's dict count."""
         stack = [(value, MOST_DEPTH)]
         looked_at = 0
         while stack:
@@ -117,7 +118,7 @@ class Memory:
                 stack += [(one, depth - 1) for pair in value.items() for one in pair]
         return True
 
-    def hooked(self, value: Any, depth: int = MOST_DEPTH) -> Any:
+    def as_held_by_base(self, value: Any, depth: int = MOST_DEPTH) -> Any:
         """A value as a dict of a base takes it: dicts become dicts of a base, lists and tuples new ones.
 
         Raises:
@@ -133,8 +134,8 @@ class Memory:
             return value
         self.budget.spend(1 + len(value) // 4)
         if kind is dict:
-            return BaseDict({key: self.hooked(one, depth - 1) for key, one in value.items()})
-        return kind([self.hooked(one, depth - 1) for one in value])
+            return BaseDict({key: self.as_held_by_base(one, depth - 1) for key, one in value.items()})
+        return kind([self.as_held_by_base(one, depth - 1) for one in value])
 
     def as_base(self, value: Any, depth: int = MOST_DEPTH) -> Any:
         """A new tree of a base file's value; nothing in it is shared."""
@@ -159,6 +160,7 @@ class Memory:
         return self._deep_copy(value, {}, MOST_DEPTH)
 
     def _deep_copy(self, value: Any, done: dict[int, Any], depth: int) -> Any:
+        """A copy in which what stood twice stands twice; `done` has the copies by the originals' ids."""
         value = self.seen(value)
         kind = type(value)
         if kind not in (list, dict, BaseDict, set, tuple):
@@ -180,7 +182,7 @@ class Memory:
             copied = BaseDict()
             done[id(value)] = copied
             for key, one in value.items():
-                copied[key] = self.hooked(self._deep_copy(one, done, depth - 1))
+                copied[key] = self.as_held_by_base(self._deep_copy(one, done, depth - 1))
         elif kind is set:
             copied = set(value)
             done[id(value)] = copied

@@ -139,6 +139,7 @@ def _default_nodes(node: ast.AST) -> list[ast.expr]:
 
 
 def _note_import(found: Mentions, node: ast.Import | ast.ImportFrom, inner: bool) -> None:
+    """Note what an import binds."""
     modules = [node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
     if any(reaches_by_module(module) for module in modules):
         found.reaches = node

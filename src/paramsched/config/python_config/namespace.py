@@ -82,7 +82,7 @@ class Namespace:
 
     def reached_by(self, names: Iterable[str]) -> list[Any]:
         """Every list, dict and set that these names lead to."""
-        return self.memory.reach([self.values[name] for name in names if name in self.values])
+        return self.memory.all_reached_by([self.values[name] for name in names if name in self.values])
 
     def leave_to_code(self, names: Iterable[str], bound: Iterable[str], mark: NeedsRunning) -> None:
         """Code that may run at any time from now on mentions and binds these names."""
@@ -93,7 +93,7 @@ class Namespace:
             self._bound_later.setdefault(name, mark)
             self.values[name] = mark
 
-    def star(self, mark: NeedsRunning) -> None:
+    def bind_unknown_names(self, mark: NeedsRunning) -> None:
         """`from m import *`: any name may be another's now, and any that is missing may be there."""
         for name in (*self.values, *DECIDING):
             self.values[name] = mark

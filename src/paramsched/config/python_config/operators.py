@@ -9,42 +9,42 @@ from paramsched.config.python_config.arithmetic import (
     apply_unary,
     known_truth,
 )
-from paramsched.config.python_config.evaluator import Doubt, Evaluator, Locals
+from paramsched.config.python_config.evaluator import ConfigEvaluator, Doubt, Locals
 from paramsched.config.python_config.memory import REFUSALS, NotKnown
 from paramsched.config.python_config.produced import produced_by_argument
 from paramsched.config.python_config.texts import format_value
 from paramsched.config.python_config.values import Produced
 
 
-def unary_expression(evaluator: Evaluator, node: ast.UnaryOp, local: Locals, depth: int) -> Any:
+def unary_expression(evaluator: ConfigEvaluator, node: ast.UnaryOp, local: Locals, depth: int) -> Any:
     """`-x`, `+x`, `~x`, `not x`."""
     value = evaluator.value(node.operand, local, depth)
     if isinstance(node.op, ast.Not):
         known = known_truth(value)
-        return evaluator.unknown(node) if known is None else not known
+        return evaluator.mark_unknown(node) if known is None else not known
     return evaluator.try_out(node, (value,), lambda: apply_unary(node.op, value))
 
 
-def binary_expression(evaluator: Evaluator, node: ast.BinOp, local: Locals, depth: int) -> Any:
+def binary_expression(evaluator: ConfigEvaluator, node: ast.BinOp, local: Locals, depth: int) -> Any:
     """`x + y` and its like, as it is written."""
     left = evaluator.value(node.left, local, depth)
     right = evaluator.value(node.right, local, depth)
     return result_of_operation(evaluator, node, node.op, left, right)
 
 
-def result_of_operation(evaluator: Evaluator, node: ast.AST, op: ast.operator, left: Any, right: Any) -> Any:
+def result_of_operation(evaluator: ConfigEvaluator, node: ast.AST, op: ast.operator, left: Any, right: Any) -> Any:
     """`left op right`."""
     return evaluator.try_out(node, (left, right), lambda: apply_binary(op, left, right, evaluator.memory))
 
 
-def bool_expression(evaluator: Evaluator, node: ast.BoolOp, local: Locals, depth: int) -> Any:
+def bool_expression(evaluator: ConfigEvaluator, node: ast.BoolOp, local: Locals, depth: int) -> Any:
     """`x and y`, `x or y`: what comes after the value that decides is not evaluated."""
     value: Any = None
     for index, part in enumerate(node.values):
         value = evaluator.value(part, local, depth)
         known = known_truth(value)
         if known is None and index < len(node.values) - 1:
-            mark = evaluator.unknown(node, value)
+            mark = evaluator.mark_unknown(node, value)
             evaluator.give_up(node.values[index + 1 :], mark, local)
             return mark
         if known is isinstance(node.op, ast.Or):
@@ -52,7 +52,7 @@ def bool_expression(evaluator: Evaluator, node: ast.BoolOp, local: Locals, depth
     return value
 
 
-def comparison_expression(evaluator: Evaluator, node: ast.Compare, local: Locals, depth: int) -> Any:
+def comparison_expression(evaluator: ConfigEvaluator, node: ast.Compare, local: Locals, depth: int) -> Any:
     """`x < y <= z`, `x in y`: what comes after the comparison that fails is not evaluated."""
     left = evaluator.value(node.left, local, depth)
     for index, (op, part) in enumerate(zip(node.ops, node.comparators, strict=True)):
@@ -62,7 +62,7 @@ def comparison_expression(evaluator: Evaluator, node: ast.Compare, local: Locals
         try:
             holds = apply_comparison(op, left, right if type(right) is not Produced else list(right), evaluator.memory)
         except REFUSALS:
-            mark = evaluator.unknown(node, left, right)
+            mark = evaluator.mark_unknown(node, left, right)
             evaluator.give_up(node.comparators[index + 1 :], mark, local)
             return mark
         if not holds:
@@ -71,17 +71,17 @@ def comparison_expression(evaluator: Evaluator, node: ast.Compare, local: Locals
     return True
 
 
-def conditional_expression(evaluator: Evaluator, node: ast.IfExp, local: Locals, depth: int) -> Any:
+def conditional_expression(evaluator: ConfigEvaluator, node: ast.IfExp, local: Locals, depth: int) -> Any:
     """`x if test else y`."""
     known = known_truth(evaluator.value(node.test, local, depth))
     if known is None:
-        mark = evaluator.unknown(node)
+        mark = evaluator.mark_unknown(node)
         evaluator.give_up([node.body, node.orelse], mark, local)
         return mark
     return evaluator.value(node.body if known else node.orelse, local, depth)
 
 
-def joined_text(evaluator: Evaluator, node: ast.JoinedStr, local: Locals, depth: int) -> Any:
+def joined_text(evaluator: ConfigEvaluator, node: ast.JoinedStr, local: Locals, depth: int) -> Any:
     """An f-string."""
     pieces: list[str] = []
     for part in node.values:
@@ -93,7 +93,7 @@ def joined_text(evaluator: Evaluator, node: ast.JoinedStr, local: Locals, depth:
                     raise NotKnown
                 pieces.append(format_value(value, part.conversion, spec, evaluator.memory))
             except REFUSALS:
-                evaluator.unknown(node, value)
+                evaluator.mark_unknown(node, value)
                 raise Doubt from None
         else:
             text = evaluator.value(part, local, depth)

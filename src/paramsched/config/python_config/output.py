@@ -37,9 +37,10 @@ class PlainValues:
 
     def of(self, value: Any, mark: Callable[[], NeedsRunning]) -> Any:
         """The plain value; `mark` gives what stands for it where it is too large, or in itself."""
-        return value if type(value) in ATOMS else self._plain(value, MOST_DEPTH, mark)[0]
+        return value if type(value) in ATOMS else self._plain_and_size(value, MOST_DEPTH, mark)[0]
 
-    def _plain(self, value: Any, depth: int, mark: Callable[[], NeedsRunning]) -> tuple[Any, int]:
+    def _plain_and_size(self, value: Any, depth: int, mark: Callable[[], NeedsRunning]) -> tuple[Any, int]:
+        """A value as plain data, and how many values it holds."""
         value = self._memory.seen(value)
         kind = type(value)
         if kind in ATOMS or kind is NeedsRunning or kind is Imported:
@@ -61,12 +62,12 @@ class PlainValues:
         if kind in (dict, BaseDict):
             plain: Any = {}
             for key, one in value.items():
-                plain[key], inner = (one, 1) if type(one) in ATOMS else self._plain(one, depth - 1, mark)
+                plain[key], inner = (one, 1) if type(one) in ATOMS else self._plain_and_size(one, depth - 1, mark)
                 size += inner
         else:
             items = []
             for one in value:
-                item, inner = (one, 1) if type(one) in ATOMS else self._plain(one, depth - 1, mark)
+                item, inner = (one, 1) if type(one) in ATOMS else self._plain_and_size(one, depth - 1, mark)
                 items.append(item)
                 size += inner
             plain = items if kind is list else tuple(items)

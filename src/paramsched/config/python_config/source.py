@@ -38,14 +38,15 @@ class PythonSource:
 
     def mark(self, node: ast.AST, why: str = "would have to be run") -> NeedsRunning:
         """What stands for a value that this piece of the file decides."""
-        return NeedsRunning(getattr(node, "lineno", 1), self._segment(node), self._shown, why)
+        return NeedsRunning(getattr(node, "lineno", 1), self._text_of_node(node), self._shown, why)
 
     def error(self, node: ast.stmt, found: str, instead: str = "") -> ConfigError:
         """The error about a statement, with its place."""
         fault = TextLines(self._text).fault_in_line(node.lineno, 1, found, instead)
         return ConfigError(self.name, [fault])
 
-    def _segment(self, node: ast.AST) -> str:
+    def _text_of_node(self, node: ast.AST) -> str:
+        """The text of a node in one line, shortened."""
         if self._lines is None:
             self._lines = self._text.replace("\r\n", "\n").replace("\r", "\n").encode().split(b"\n")
         first = getattr(node, "lineno", 0) - 1

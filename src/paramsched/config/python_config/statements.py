@@ -7,7 +7,7 @@ from typing import Any, Final, final
 from paramsched.config.python_config import containers
 from paramsched.config.python_config.arithmetic import known_truth
 from paramsched.config.python_config.calls import extend_list
-from paramsched.config.python_config.evaluator import Doubt, Evaluator, ReachesNames
+from paramsched.config.python_config.evaluator import ConfigEvaluator, Doubt, ReachesNames
 from paramsched.config.python_config.functions import CONSTANTS, is_always_there
 from paramsched.config.python_config.limits import BudgetSpent
 from paramsched.config.python_config.lookups import attribute_of, item_of
@@ -51,11 +51,11 @@ class Statements:
     """Runs the statements of one file as far as they are understood.
 
     Args:
-        expressions: evaluates what is in them, and has the names.
+        evaluator: evaluates what is in them, and has the names.
         skipped: statements whose meaning was read before: bases.
     """
 
-    def __init__(self, evaluator: Evaluator, skipped: Iterable[ast.stmt] = ()) -> None:
+    def __init__(self, evaluator: ConfigEvaluator, skipped: Iterable[ast.stmt] = ()) -> None:
         self.evaluator, self.names = evaluator, evaluator.names
         self.source, self.memory = evaluator.source, evaluator.memory
         self._skipped = {id(one) for one in skipped}
@@ -63,14 +63,14 @@ class Statements:
         """The mark of everything, once nothing can be followed any more."""
         self._any_name = False
 
-    def run(self, body: Sequence[ast.stmt]) -> None:
+    def run_file(self, body: Sequence[ast.stmt]) -> None:
         """Run the statements of a whole file."""
         for statement in body:
             if self.in_the_dark is not None:
-                self._darken(statement, self.in_the_dark)
+                self._mark_bound_names(statement, self.in_the_dark)
                 continue
             try:
-                self._statement(statement)
+                self._follow_statement(statement)
             except BudgetSpent:
                 self._give_up(statement, self.source.mark(statement, "takes too long to follow"))
             except ReachesNames as found:
@@ -86,9 +86,10 @@ class Statements:
         """From here on only names are followed, not what they stand for."""
         self.in_the_dark = mark
         self.names.give_up(mark)
-        self._darken(statement, mark)
+        self._mark_bound_names(statement, mark)
 
-    def _darken(self, statement: ast.stmt, mark: NeedsRunning) -> None:
+    def _mark_bound_names(self, statement: ast.stmt, mark: NeedsRunning) -> None:
+        """Mark the names that a statement binds, without following it."""
         found = mentions_of([statement])
         for name in (*found.bound, *found.bound_later):
             self.names.values[name] = mark
@@ -105,21 +106,22 @@ class Statements:
             for name in (*self.names.values, *DECIDING):
                 self.names.values[name] = mark
 
-    def _statement(self, statement: ast.stmt) -> None:
+    def _follow_statement(self, statement: ast.stmt) -> None:
+        """Follow one statement, or mark what it could have changed."""
         self.memory.budget.spend(1)
         if id(statement) in self._skipped:
             return
         handler = _HANDLERS.get(type(statement))
         if handler is None:  # `with`, `match`, `raise` and what else may come
-            self._doubt([statement], statement)
+            self._give_up_on([statement], statement)
         else:
             handler(self, statement)
 
-    def _block(self, body: Iterable[ast.stmt]) -> None:
+    def _follow_block(self, body: Iterable[ast.stmt]) -> None:
         for statement in body:
-            self._statement(statement)
+            self._follow_statement(statement)
 
-    def _doubt(self, nodes: Sequence[ast.AST], at: ast.AST, why: str = "would have to be run") -> None:
+    def _give_up_on(self, nodes: Sequence[ast.AST], at: ast.AST, why: str = "would have to be run") -> None:
         """Mark whatever these statements could have changed."""
         self.evaluator.give_up(nodes, self.source.mark(at, why))
         if leaves_loop([node for node in nodes if isinstance(node, ast.stmt)]):
@@ -127,7 +129,8 @@ class Statements:
 
     # Binding.
 
-    def _assign(self, node: ast.Assign) -> None:
+    def _follow_assign(self, node: ast.Assign) -> None:
+        """`target = value`, with one target or several."""
         first = node.targets[0]
         if isinstance(first, ast.Name):
             if first.id == "_base_":
@@ -135,11 +138,11 @@ class Statements:
             if len(node.targets) == 1:
                 self.names.bind(first.id, self.evaluator.value(node.value))
                 return
-        value = self._value_for(first, node.value) if len(node.targets) == 1 else self._value(node.value)
+        value = self._value_for(first, node.value) if len(node.targets) == 1 else self._value_of(node.value)
         for target in node.targets:
-            self.assign(target, value)
+            self.assign_to(target, value)
 
-    def _value(self, node: ast.expr) -> Any:
+    def _value_of(self, node: ast.expr) -> Any:
         return self.evaluator.value(node)
 
     def _value_for(self, target: ast.expr, node: ast.expr) -> Any:
@@ -148,12 +151,12 @@ class Statements:
             try:
                 produced = produced_values(self.evaluator, node)
             except Doubt:
-                return self.evaluator.doubt(node)
+                return self.evaluator.mark_in_doubt(node)
             if produced is not None:
                 return produced
-        return self._value(node)
+        return self._value_of(node)
 
-    def assign(self, target: ast.expr, value: Any) -> None:
+    def assign_to(self, target: ast.expr, value: Any) -> None:
         """`target = value`."""
         match target:
             case ast.Name(id=name):
@@ -161,63 +164,64 @@ class Statements:
             case ast.Tuple(elts=targets) | ast.List(elts=targets):
                 parts = unpacked_parts(self.evaluator, target, value)
                 if parts is None:
-                    mark = value if type(value) is NeedsRunning else self.evaluator.unknown(target, value)
+                    mark = value if type(value) is NeedsRunning else self.evaluator.mark_unknown(target, value)
                     self.memory.doubts += 1
                     parts = [mark] * len(targets)
                 for one, part in zip(targets, parts, strict=True):
-                    self.assign(one.value if isinstance(one, ast.Starred) else one, part)
+                    self.assign_to(one.value if isinstance(one, ast.Starred) else one, part)
             case ast.Subscript(value=holder_node, slice=key_node):
-                holder, key = self._value(holder_node), self._value(key_node)
-                self._put(target, holder, key, value)
+                holder, key = self._value_of(holder_node), self._value_of(key_node)
+                self._put_item(target, holder, key, value)
             case ast.Attribute(value=holder_node, attr=name):
-                self._put_attribute(target, self._value(holder_node), name, value)
+                self._put_attribute(target, self._value_of(holder_node), name, value)
             case _:
-                self.evaluator.unknown(target, value)
-                self._doubt([target], target)
+                self.evaluator.mark_unknown(target, value)
+                self._give_up_on([target], target)
 
-    def _put(self, node: ast.AST, holder: Any, key: Any, value: Any) -> None:
+    def _put_item(self, node: ast.AST, holder: Any, key: Any, value: Any) -> None:
         self.evaluator.try_out(node, (holder, key, value), lambda: containers.set_item(holder, key, value, self.memory))
 
     def _put_attribute(self, node: ast.AST, holder: Any, name: str, value: Any) -> None:
         if type(holder) is BaseDict and name not in containers.BASE_DICT_NAMES and not name.startswith("__"):
-            self._put(node, holder, name, value)
+            self._put_item(node, holder, name, value)
         elif reaches_by_attribute(name) or type(holder) is Imported:
             raise ReachesNames(node)  # a module may have another function now
         else:
-            self.evaluator.unknown(node, holder, value)
+            self.evaluator.mark_unknown(node, holder, value)
 
-    def _annotated(self, node: ast.AnnAssign) -> None:
+    def _follow_annotated(self, node: ast.AnnAssign) -> None:
         if node.value is not None:
-            self.assign(node.target, self._value(node.value))
+            self.assign_to(node.target, self._value_of(node.value))
         if not all(isinstance(one, _PLAIN_ANNOTATIONS) for one in ast.walk(node.annotation)):
-            self._doubt([node.annotation], node.annotation)
+            self._give_up_on([node.annotation], node.annotation)
 
-    def _augmented(self, node: ast.AugAssign) -> None:
+    def _follow_augmented(self, node: ast.AugAssign) -> None:
+        """`target += value` and its like: in place where the value can be changed, else bound anew."""
         match node.target:
             case ast.Name(id=name):
-                before = self._value(ast.copy_location(ast.Name(name, ast.Load()), node.target))
-                self.names.bind(name, self._added(node, before))
+                before = self._value_of(ast.copy_location(ast.Name(name, ast.Load()), node.target))
+                self.names.bind(name, self._value_added(node, before))
             case ast.Subscript(value=holder_node, slice=key_node):
-                holder, key = self._value(holder_node), self._value(key_node)
-                after = self._added(node, item_of(self.evaluator, node.target, holder, key))
-                self._put(node, holder, key, after)
+                holder, key = self._value_of(holder_node), self._value_of(key_node)
+                after = self._value_added(node, item_of(self.evaluator, node.target, holder, key))
+                self._put_item(node, holder, key, after)
             case ast.Attribute(value=holder_node, attr=name):
-                holder = self._value(holder_node)
-                after = self._added(node, attribute_of(self.evaluator, node.target, holder, name))
+                holder = self._value_of(holder_node)
+                after = self._value_added(node, attribute_of(self.evaluator, node.target, holder, name))
                 self._put_attribute(node, holder, name, after)
 
-    def _added(self, node: ast.AugAssign, before: Any) -> Any:
+    def _value_added(self, node: ast.AugAssign, before: Any) -> Any:
         """`before op= value`: lists, dicts and sets change in place."""
         if type(before) is list and isinstance(node.op, ast.Add):
             try:
                 done = extend_list(self.evaluator, node, before, node.value, None, 0)
             except Doubt:
-                return self.evaluator.doubt(node.value)
+                return self.evaluator.mark_in_doubt(node.value)
             return done if type(done) is NeedsRunning else before
-        value = self._value(node.value)
+        value = self._value_of(node.value)
         # The value's own code may have got hold of it.
         if self.memory.seen(before) is not before:
-            return self.evaluator.unknown(node, before, value)
+            return self.evaluator.mark_unknown(node, before, value)
         after = result_of_operation(self.evaluator, node, node.op, before, value)
         if type(after) is NeedsRunning or type(before) not in (list, dict, set) or type(after) is not type(before):
             return after
@@ -225,7 +229,8 @@ class Statements:
         (before.extend if type(before) is list else before.update)(after)
         return before
 
-    def _delete(self, node: ast.Delete) -> None:
+    def _follow_delete(self, node: ast.Delete) -> None:
+        """`del name`, `del holder[key]`."""
         targets = list(node.targets)
         while targets:
             target = targets.pop(0)
@@ -240,34 +245,35 @@ class Statements:
                 case ast.Tuple(elts=parts) | ast.List(elts=parts):
                     targets = [*parts, *targets]
                 case ast.Subscript(value=holder_node, slice=key_node):
-                    self._drop(target, self._value(holder_node), self._value(key_node))
+                    self._drop_item(target, self._value_of(holder_node), self._value_of(key_node))
                 case ast.Attribute(value=holder_node, attr=name):
-                    holder = self._value(holder_node)
+                    holder = self._value_of(holder_node)
                     if type(holder) is BaseDict:
-                        self._drop(target, holder, name)
+                        self._drop_item(target, holder, name)
                     elif type(holder) is Imported:
                         raise ReachesNames(target)
                     else:
-                        self.evaluator.unknown(target, holder)
+                        self.evaluator.mark_unknown(target, holder)
 
-    def _drop(self, node: ast.AST, holder: Any, key: Any) -> None:
+    def _drop_item(self, node: ast.AST, holder: Any, key: Any) -> None:
         self.evaluator.try_out(node, (holder, key), lambda: containers.delete_item(holder, key, self.memory))
 
     # Importing and defining.
 
-    def _import(self, node: ast.Import) -> None:
+    def _follow_import(self, node: ast.Import) -> None:
         for alias in node.names:
             whole = alias.name if alias.asname else alias.name.split(".")[0]
             module, _, name = whole.rpartition(".")
             self.names.bind_import(alias.asname or whole, Imported(module, name, node.lineno))
             self._note_import(alias.name)
 
-    def _import_from(self, node: ast.ImportFrom) -> None:
+    def _follow_import_from(self, node: ast.ImportFrom) -> None:
+        """`from module import name`: the name stands for something unread."""
         module = "." * node.level + (node.module or "")
         for alias in node.names:
             if alias.name == "*":
                 self.memory.doubts += 1
-                self.names.star(self.source.mark(node, "may change any name"))
+                self.names.bind_unknown_names(self.source.mark(node, "may change any name"))
                 continue
             if reaches_by_name(alias.name) or reaches_by_attribute(alias.name):
                 raise ReachesNames(node)
@@ -284,114 +290,117 @@ class Statements:
         if not is_always_there(module, name):
             self.memory.doubts += 1
 
-    def _definition(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
-        self._doubt([node], node)
+    def _follow_definition(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> None:
+        self._give_up_on([node], node)
         self.names.bind_import(node.name, self.source.mark(node))
 
     # Control.
 
-    def _expression(self, node: ast.Expr) -> None:
+    def _follow_expression(self, node: ast.Expr) -> None:
         if not isinstance(node.value, ast.Constant):
-            self._value(node.value)
+            self._value_of(node.value)
 
-    def _assert(self, node: ast.Assert) -> None:
-        if not known_truth(self._value(node.test)):
+    def _follow_assert(self, node: ast.Assert) -> None:
+        if not known_truth(self._value_of(node.test)):
             self.memory.doubts += 1
 
-    def _nothing(self, node: ast.stmt) -> None:
+    def _follow_nothing(self, node: ast.stmt) -> None:
         """`pass`, and `global` outside a function."""
 
-    def _if(self, node: ast.If) -> None:
-        known = known_truth(self._value(node.test))
+    def _follow_if(self, node: ast.If) -> None:
+        known = known_truth(self._value_of(node.test))
         if known is None:
-            self._doubt([*node.body, *node.orelse], node.test)
+            self._give_up_on([*node.body, *node.orelse], node.test)
         else:
-            self._block(node.body if known else node.orelse)
+            self._follow_block(node.body if known else node.orelse)
 
-    def _break(self, node: ast.Break) -> None:
+    def _follow_break(self, node: ast.Break) -> None:
         raise _Break
 
-    def _continue(self, node: ast.Continue) -> None:
+    def _follow_continue(self, node: ast.Continue) -> None:
         raise _Continue
 
-    def _for(self, node: ast.For) -> None:
+    def _follow_for(self, node: ast.For) -> None:
+        """`for target in items:`, round by round."""
         try:
             walk = loop_way(self.evaluator, node.iter)
         except Doubt:
-            self._doubt([node], node.iter)
+            self._give_up_on([node], node.iter)
             return
         try:
             for item in walk.items:
                 try:
-                    self.assign(node.target, item)
-                    self._block(node.body)
+                    self.assign_to(node.target, item)
+                    self._follow_block(node.body)
                 except _Continue:
                     continue
         except _Break:
             return
         except (Doubt, _Lost):
             self.memory.lose(walk.roots, self.source.mark(node.iter))
-            self._doubt([node], node.iter, "is gone through, and what is done there would have to be run")
+            self._give_up_on([node], node.iter, "is gone through, and what is done there would have to be run")
             return
-        self._block(node.orelse)
+        self._follow_block(node.orelse)
 
-    def _while(self, node: ast.While) -> None:
+    def _follow_while(self, node: ast.While) -> None:
+        """`while test:`, round by round, within the budget."""
         try:
             while True:
-                known = known_truth(self._value(node.test))
+                known = known_truth(self._value_of(node.test))
                 if known is None:
                     raise _Lost
                 if not known:
                     break
                 try:
-                    self._block(node.body)
+                    self._follow_block(node.body)
                 except _Continue:
                     continue
         except _Break:
             return
         except _Lost:
-            self._doubt([node], node.test)
+            self._give_up_on([node], node.test)
             return
-        self._block(node.orelse)
+        self._follow_block(node.orelse)
 
-    def _try(self, node: ast.Try) -> None:
+    def _follow_try(self, node: ast.Try) -> None:
         # Where nothing raises the handlers never run. What could raise may leave the body anywhere.
+        """`try:`: its body is followed while nothing in it can raise."""
         reached = self.names.reached_by(mentions_of([node]).names)
         before = self.memory.doubts
         try:
             for statement in node.body:
-                self._statement(statement)
+                self._follow_statement(statement)
                 if self.memory.doubts != before:
                     raise _Lost
         except (_Break, _Continue):
-            self._block(node.finalbody)
+            self._follow_block(node.finalbody)
             raise
         except _Lost:
             self.memory.lose(reached, self.source.mark(node))
-            self._doubt([node], node)
+            self._give_up_on([node], node)
             return
-        self._block(node.orelse)
-        self._block(node.finalbody)
+        self._follow_block(node.orelse)
+        self._follow_block(node.finalbody)
 
 
 _HANDLERS: Final[Mapping[type[ast.stmt], Callable[[Statements, Any], None]]] = {
-    ast.AnnAssign: Statements._annotated,
-    ast.Assert: Statements._assert,
-    ast.Assign: Statements._assign,
-    ast.AsyncFunctionDef: Statements._definition,
-    ast.AugAssign: Statements._augmented,
-    ast.Break: Statements._break,
-    ast.ClassDef: Statements._definition,
-    ast.Continue: Statements._continue,
-    ast.Delete: Statements._delete,
-    ast.Expr: Statements._expression,
-    ast.For: Statements._for,
-    ast.FunctionDef: Statements._definition,
-    ast.Global: Statements._nothing,
-    ast.If: Statements._if,
-    ast.Import: Statements._import,
-    ast.ImportFrom: Statements._import_from,
-    ast.Pass: Statements._nothing,
-    ast.Try: Statements._try,
-    ast.While: Statements._while,
+    ast.AnnAssign: Statements._follow_annotated,
+    ast.Assert: Statements._follow_assert,
+    ast.Assign: Statements._follow_assign,
+    ast.AsyncFunctionDef: Statements._follow_definition,
+    ast.AugAssign: Statements._follow_augmented,
+    ast.Break: Statements._follow_break,
+    ast.ClassDef: Statements._follow_definition,
+    ast.Continue: Statements._follow_continue,
+    ast.Delete: Statements._follow_delete,
+    ast.Expr: Statements._follow_expression,
+    ast.For: Statements._follow_for,
+    ast.FunctionDef: Statements._follow_definition,
+    ast.Global: Statements._follow_nothing,
+    ast.If: Statements._follow_if,
+    ast.Import: Statements._follow_import,
+    ast.ImportFrom: Statements._follow_import_from,
+    ast.Pass: Statements._follow_nothing,
+    ast.Try: Statements._follow_try,
+    ast.While: Statements._follow_while,
 }

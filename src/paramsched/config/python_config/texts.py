@@ -104,6 +104,7 @@ def call_text_method(
 
 
 def _format_text(text: str, arguments: Sequence[Any], keywords: Mapping[str, Any], memory: Memory) -> str:
+    """`text.format(…)`, with plain fields only."""
     values = (*arguments, *keywords.values())
     if not all(memory.is_printable(one) for one in values):
         raise NotKnown

@@ -10,7 +10,7 @@ from paramsched.config.python_config.arithmetic import (
     known_truth,
 )
 from paramsched.config.python_config.callables import function_of, is_builtin_name
-from paramsched.config.python_config.evaluator import Doubt, Evaluator, Locals
+from paramsched.config.python_config.evaluator import ConfigEvaluator, Doubt, Locals
 from paramsched.config.python_config.limits import MOST_DEPTH
 from paramsched.config.python_config.memory import NotKnown
 from paramsched.config.python_config.values import BaseDict
@@ -33,7 +33,7 @@ class Walk:
     roots: tuple[Any, ...]
 
 
-def collect_all(evaluator: Evaluator, items: Iterable[Any], node: ast.AST) -> list[Any]:
+def collect_all(evaluator: ConfigEvaluator, items: Iterable[Any], node: ast.AST) -> list[Any]:
     """All items as a list. In doubt those that were collected are no longer known."""
     found: list[Any] = []
     try:
@@ -46,7 +46,7 @@ def collect_all(evaluator: Evaluator, items: Iterable[Any], node: ast.AST) -> li
 
 
 def comprehension_items(
-    evaluator: Evaluator, node: ast.ListComp | ast.SetComp | ast.GeneratorExp, local: Locals, depth: int
+    evaluator: ConfigEvaluator, node: ast.ListComp | ast.SetComp | ast.GeneratorExp, local: Locals, depth: int
 ) -> Iterator[Any]:
     """What a comprehension gives, one after the other."""
     inner = dict(local or {})
@@ -55,7 +55,11 @@ def comprehension_items(
 
 
 def comprehension_rounds(
-    evaluator: Evaluator, generators: Sequence[ast.comprehension], outer: Locals, inner: dict[str, Any], depth: int
+    evaluator: ConfigEvaluator,
+    generators: Sequence[ast.comprehension],
+    outer: Locals,
+    inner: dict[str, Any],
+    depth: int,
 ) -> Iterator[None]:
     """Goes once through a comprehension's loops for each element; the names of its loops are in `inner`."""
     first, *rest = generators
@@ -75,7 +79,7 @@ def comprehension_rounds(
         raise
 
 
-def _holds_surely(evaluator: Evaluator, test: ast.expr, local: Locals, depth: int) -> bool:
+def _holds_surely(evaluator: ConfigEvaluator, test: ast.expr, local: Locals, depth: int) -> bool:
     """Whether a condition holds; raises Doubt where that is not known."""
     known = known_truth(evaluator.value(test, local, depth))
     if known is None:
@@ -83,23 +87,23 @@ def _holds_surely(evaluator: Evaluator, test: ast.expr, local: Locals, depth: in
     return known
 
 
-def _bind_local_name(evaluator: Evaluator, target: ast.expr, value: Any, local: dict[str, Any]) -> None:
+def _bind_local_name(evaluator: ConfigEvaluator, target: ast.expr, value: Any, local: dict[str, Any]) -> None:
     """Bind the names of a comprehension's loop."""
     if isinstance(target, ast.Name):
         local[target.id] = value
     elif isinstance(target, (ast.Tuple, ast.List)):
         parts = unpacked_parts(evaluator, target, value)
         if parts is None:
-            evaluator.unknown(target, value)
+            evaluator.mark_unknown(target, value)
             raise Doubt
         for part, one in zip(target.elts, parts, strict=True):
             _bind_local_name(evaluator, part.value if isinstance(part, ast.Starred) else part, one, local)
     else:
-        evaluator.unknown(target, value)
+        evaluator.mark_unknown(target, value)
         raise Doubt
 
 
-def unpacked_parts(evaluator: Evaluator, target: ast.Tuple | ast.List, value: Any) -> list[Any] | None:
+def unpacked_parts(evaluator: ConfigEvaluator, target: ast.Tuple | ast.List, value: Any) -> list[Any] | None:
     """The parts of a value, one for each of these targets; None where that is not known, or does not fit."""
     try:
         value = evaluator.memory.seen(value)
@@ -116,7 +120,7 @@ def unpacked_parts(evaluator: Evaluator, target: ast.Tuple | ast.List, value: An
     return [*items[:before], items[before:end], *items[end:]]
 
 
-def walk_values(evaluator: Evaluator, node: ast.expr, local: Locals = None, depth: int = 0) -> Iterator[Any]:
+def walk_values(evaluator: ConfigEvaluator, node: ast.expr, local: Locals = None, depth: int = 0) -> Iterator[Any]:
     """Each value an expression gives when something goes through it; raises Doubt where that is not known."""
     walk = way_through(evaluator, node, local, depth)
     try:
@@ -126,13 +130,13 @@ def walk_values(evaluator: Evaluator, node: ast.expr, local: Locals = None, dept
         raise
 
 
-def loop_way(evaluator: Evaluator, node: ast.expr) -> Walk:
+def loop_way(evaluator: ConfigEvaluator, node: ast.expr) -> Walk:
     """The way of a `for` through what an expression gives; raises Doubt."""
     walk = way_through(evaluator, node, None, 0)
     return Walk(_steps_of(evaluator, walk), walk.roots)
 
 
-def _steps_of(evaluator: Evaluator, walk: Walk) -> Iterator[Any]:
+def _steps_of(evaluator: ConfigEvaluator, walk: Walk) -> Iterator[Any]:
     """The items of a way, each as long as nothing has changed what it goes through."""
     while True:
         if any(evaluator.memory.seen(root) is not root for root in walk.roots):
@@ -148,7 +152,7 @@ def _steps_of(evaluator: Evaluator, walk: Walk) -> Iterator[Any]:
         yield evaluator.memory.seen(item)
 
 
-def way_through(evaluator: Evaluator, node: ast.expr, local: Locals, depth: int) -> Walk:
+def way_through(evaluator: ConfigEvaluator, node: ast.expr, local: Locals, depth: int) -> Walk:
     """The way through what an expression gives."""
     if depth >= MOST_DEPTH:
         raise Doubt
@@ -166,7 +170,7 @@ def way_through(evaluator: Evaluator, node: ast.expr, local: Locals, depth: int)
         case ast.Call(func=ast.Attribute(value=holder_node, attr=name), args=[], keywords=[]) if name in VIEWS:
             holder = evaluator.value(holder_node, local, depth + 1)
             if type(holder) not in (dict, BaseDict):
-                evaluator.unknown(node, holder)
+                evaluator.mark_unknown(node, holder)
                 raise Doubt
             view = getattr(holder, name)()
             if type(holder) is BaseDict and name != "keys":
@@ -175,16 +179,16 @@ def way_through(evaluator: Evaluator, node: ast.expr, local: Locals, depth: int)
     return _way_through_value(evaluator, node, evaluator.value(node, local, depth + 1))
 
 
-def _way_through_value(evaluator: Evaluator, node: ast.AST, value: Any) -> Walk:
+def _way_through_value(evaluator: ConfigEvaluator, node: ast.AST, value: Any) -> Walk:
     """The way through a list, a dict, a text or their like."""
     if type(value) not in (list, tuple, dict, BaseDict, str, bytes, range):
-        evaluator.unknown(node, value)
+        evaluator.mark_unknown(node, value)
         raise Doubt
     return Walk(iter(value), (value,))
 
 
 def _way_through_builtin(
-    evaluator: Evaluator, name: str, args: list[ast.expr], keywords: list[ast.keyword], local: Locals, depth: int
+    evaluator: ConfigEvaluator, name: str, args: list[ast.expr], keywords: list[ast.keyword], local: Locals, depth: int
 ) -> Walk:
     """`enumerate(…)`, `zip(…)` and their like over real objects."""
     if any(isinstance(one, ast.GeneratorExp) for one in args[name in ("map", "filter") :]) or not args:
@@ -194,7 +198,7 @@ def _way_through_builtin(
     if name == "reversed":
         value = evaluator.value(args[0], local, depth)
         if len(args) > 1 or keywords or type(value) not in (list, tuple, dict, str, bytes, range):
-            evaluator.unknown(args[0], value)
+            evaluator.mark_unknown(args[0], value)
             raise Doubt
         return Walk(reversed(value), (value,))
     if name == "enumerate":
@@ -203,7 +207,7 @@ def _way_through_builtin(
 
 
 def _way_through_function(
-    evaluator: Evaluator, name: str, args: list[ast.expr], keywords: list[ast.keyword], local: Locals, depth: int
+    evaluator: ConfigEvaluator, name: str, args: list[ast.expr], keywords: list[ast.keyword], local: Locals, depth: int
 ) -> Walk:
     """`map(function, items)` and `filter(function, items)`."""
     function = function_of(evaluator, args[0], local, depth)
@@ -217,7 +221,7 @@ def _way_through_function(
 
 
 def _numbered_way(
-    evaluator: Evaluator, args: list[ast.expr], keywords: list[ast.keyword], local: Locals, depth: int
+    evaluator: ConfigEvaluator, args: list[ast.expr], keywords: list[ast.keyword], local: Locals, depth: int
 ) -> Walk:
     """`enumerate(items, start)`."""
     inner = way_through(evaluator, args[0], local, depth)
@@ -230,7 +234,7 @@ def _numbered_way(
 
 
 def _ways_side_by_side(
-    evaluator: Evaluator, args: list[ast.expr], keywords: list[ast.keyword], local: Locals, depth: int
+    evaluator: ConfigEvaluator, args: list[ast.expr], keywords: list[ast.keyword], local: Locals, depth: int
 ) -> Walk:
     """`zip(…)`; with `strict=True` it may raise on the way, which is not followed."""
     walks: list[Walk] = []

@@ -39,7 +39,7 @@ def bare_class_name(kind: Any) -> str | None:
     return name.rpartition(".")[2] if isinstance(name, str) else None
 
 
-def value_in_words(value: Any) -> str:
+def config_value_in_words(value: Any) -> str:
     """A value for a message."""
     return str(value) if isinstance(value, NeedsRunning) else short_json(value)
 

@@ -39,7 +39,7 @@ def list_cautions(schedulers: Iterable[tuple[SchedulerRow, Arguments]], length: 
             yield ListCaution(index, _ticks_too_late(length))
         turns = row is COSINE_ANNEALING and arguments["T_max"] < arguments["end"] - arguments["begin"] - 1
         if turns and arguments["end"] < INF:
-            others = _beside(together, index, length)
+            others = _indices_beside(together, index, length)
             if others:
                 yield ListCaution(index, _climbs_again(arguments, others))
 
@@ -60,7 +60,7 @@ def _climbs_again(arguments: Arguments, others: Iterable[int]) -> str:
     )
 
 
-def _beside(together: _Listed, index: int, length: RunLength) -> list[int]:
+def _indices_beside(together: _Listed, index: int, length: RunLength) -> list[int]:
     """The schedulers of the same field whose windows meet this one's."""
     _, arguments = together[index]
     return [

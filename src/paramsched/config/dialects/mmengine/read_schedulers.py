@@ -8,7 +8,7 @@ from typing import Any, final
 
 from paramsched.config.data_paths import child_path
 from paramsched.config.dialects.mmengine.config_run import ConfigRun, run_of_config
-from paramsched.config.dialects.mmengine.config_values import refuse_unread, type_of_value, value_in_words
+from paramsched.config.dialects.mmengine.config_values import config_value_in_words, refuse_unread, type_of_value
 from paramsched.config.dialects.mmengine.list_cautions import list_cautions
 from paramsched.config.dialects.mmengine.rows.arguments import CONVERTED
 from paramsched.config.dialects.mmengine.rows.row import SchedulerRow
@@ -81,7 +81,7 @@ class _GivenScheduler:
     convert: bool
     optimizer: str | None
 
-    def at(self, name: str) -> str:
+    def path_of(self, name: str) -> str:
         """The path of one of its arguments."""
         return child_path(self.path, name)
 
@@ -127,7 +127,7 @@ class SchedulerReader:
             if not isinstance(theirs, (Mapping, list, tuple)):
                 # A dict without type is one of several optimizers; the rest of it says whether that was meant.
                 found = "is no scheduler; its dict has `type`, another is of optimizers' names"
-                self.faults.add(child_path(path, name), f"{value_in_words(theirs)} {found}", EXAMPLE)
+                self.faults.add(child_path(path, name), f"{config_value_in_words(theirs)} {found}", EXAMPLE)
             elif len(theirs):
                 yield from self._entries_in_list(theirs, child_path(path, name), str(name))
 
@@ -146,7 +146,7 @@ class SchedulerReader:
             refuse_unread(config, path, self.faults)
             return None
         if not isinstance(config, Mapping):
-            found = f"{value_in_words(config)} is {type_of_value(config)}, no scheduler"
+            found = f"{config_value_in_words(config)} is {type_of_value(config)}, no scheduler"
             self.faults.add(path, found, EXAMPLE)
             return None
         before = self.faults.count
@@ -161,8 +161,8 @@ class SchedulerReader:
         for name, value in config.items():
             refuse_unread(value, child_path(path, name), self.faults)
         arguments = {name: value for name, value in config.items() if name not in _OF_THE_BUILDER}
-        convert = self._flag(arguments, CONVERTED, False, path)
-        by_epoch = self._flag(arguments, "by_epoch", True, path)
+        convert = self._true_or_false(arguments, CONVERTED, False, path)
+        by_epoch = self._true_or_false(arguments, "by_epoch", True, path)
         arguments.pop(CONVERTED, None)
         return _GivenScheduler(path, config.get("type"), arguments, by_epoch, convert, optimizer)
 
@@ -176,13 +176,15 @@ class SchedulerReader:
         self._check_names(row, given, family)
         if self.faults.count > before:
             return None
-        arguments = self._completed(row, given)
+        arguments = self._complete_arguments(row, given)
         if arguments is None:
             return None
         for fault in row.check(arguments):
-            self.faults.add(given.at(fault.argument), fault.message, fault.instead)
+            self.faults.add(given.path_of(fault.argument), fault.message, fault.instead)
         if row.only_field is not None and field != row.only_field:
-            self.faults.add(given.at("param_name"), f"{row.name} only works for learning rate updating. Write 'lr'")
+            self.faults.add(
+                given.path_of("param_name"), f"{row.name} only works for learning rate updating. Write 'lr'"
+            )
         if self.faults.count > before or field is None:
             return None
         complete = row.complete(arguments)
@@ -221,20 +223,20 @@ class SchedulerReader:
             kind = kind.__name__ if named else f"{kind.__module__}.{kind.__qualname__}"
         if not isinstance(kind, str):
             if "type" not in config or not isinstance(kind, NeedsRunning):
-                found = "type is missing" if "type" not in config else f"type is {value_in_words(kind)}"
-                self.faults.add(given.at("type"), found, EXAMPLE)
+                found = "type is missing" if "type" not in config else f"type is {config_value_in_words(kind)}"
+                self.faults.add(given.path_of("type"), found, EXAMPLE)
             return None
         scope, _, name = kind.rpartition(".")
         found_class = row_of_class(name) if scope in ("", *SCOPES) else None
         if found_class is None:
-            self.faults.add(given.at("type"), *fault_of_unknown_class(kind, scope, name))
+            self.faults.add(given.path_of("type"), *fault_of_unknown_class(kind, scope, name))
         return found_class
 
-    def _flag(self, arguments: Mapping[str, Any], name: str, default: bool, path: str) -> bool:
+    def _true_or_false(self, arguments: Mapping[str, Any], name: str, default: bool, path: str) -> bool:
         """What an argument says that is True or False."""
         value = arguments.get(name, default)
         if not isinstance(value, (bool, NeedsRunning)):
-            found = f"{value_in_words(value)} is {type_of_value(value)}, not True or False"
+            found = f"{config_value_in_words(value)} is {type_of_value(value)}, not True or False"
             self.faults.add(child_path(path, name), found)
             return default
         return value if isinstance(value, bool) else default
@@ -245,14 +247,14 @@ class SchedulerReader:
         if name is not None:
             return name
         if "param_name" not in given.arguments:
-            self.faults.add(given.at("param_name"), "it is missing", "Write param_name='lr'")
+            self.faults.add(given.path_of("param_name"), "it is missing", "Write param_name='lr'")
             return None
         asked = given.arguments.pop("param_name")
         try:
             return str(Field.of(asked))
         except InvalidArgument as refusal:
             if not isinstance(asked, NeedsRunning):
-                self.faults.refuse(given.at("param_name"), refusal)
+                self.faults.refuse(given.path_of("param_name"), refusal)
             return None
 
     def _check_names(self, row: SchedulerRow, given: _GivenScheduler, family: str) -> None:
@@ -260,16 +262,16 @@ class SchedulerReader:
         known = [one.name for one in row.arguments]
         for name in given.arguments:
             if name not in known:
-                found = f"{row.name}{family} has no argument {value_in_words(name)}; {did_you_mean(str(name), known)}"
-                self.faults.add(given.at(name), found)
+                found = f"{row.name}{family} has no argument {config_value_in_words(name)}"
+                self.faults.add(given.path_of(name), f"{found}; {did_you_mean(str(name), known)}")
         for one in row.arguments:
             if one.required and one.name not in given.arguments:
-                self.faults.add(given.at(one.name), f"it is missing: {one.meaning}", f"Write {one.name}=…")
+                self.faults.add(given.path_of(one.name), f"it is missing: {one.meaning}", f"Write {one.name}=…")
         if given.arguments.get("last_step", -1) != -1:
             instead = "Leave it out; seek goes to a time"
-            self.faults.add(given.at("last_step"), "a Plan begins at the beginning", instead)
+            self.faults.add(given.path_of("last_step"), "a Plan begins at the beginning", instead)
 
-    def _completed(self, row: SchedulerRow, given: _GivenScheduler) -> dict[str, Any] | None:
+    def _complete_arguments(self, row: SchedulerRow, given: _GivenScheduler) -> dict[str, Any] | None:
         """The arguments with the run's end where there is none, in the unit the scheduler ticks in."""
         arguments = dict(given.arguments)
         length = self.run.length
@@ -282,7 +284,7 @@ class SchedulerReader:
         if not given.convert:
             return row.defaulted(arguments)
         if not given.by_epoch:
-            self.faults.add(given.at(CONVERTED), "it is for arguments in epochs", "Leave by_epoch=False out")
+            self.faults.add(given.path_of(CONVERTED), "it is for arguments in epochs", "Leave by_epoch=False out")
             return None
         if length.epoch_length is None:
             return row.defaulted({**arguments, CONVERTED: True})
@@ -296,13 +298,13 @@ class SchedulerReader:
         if length.max_epochs or length.max_iters:
             run = f"{length.max_epochs} epochs" if length.max_epochs else f"{length.max_iters} iterations"
             self.missing = MissingFact(
-                given.at("end"),
+                given.path_of("end"),
                 f"it is missing: the run is {run} long, and nothing says how many iterations an epoch has",
                 **_EPOCH_LENGTH,
             )
         else:
             found = "it is missing, and nothing says how long the run is"
-            self.faults.add(given.at("end"), found, "Write end=…, or train_cfg=dict(max_epochs=…)")
+            self.faults.add(given.path_of("end"), found, "Write end=…, or train_cfg=dict(max_epochs=…)")
 
     def _warn_of_lists(self, entries: list[SchedulerEntry], whole: Mapping[str, Any]) -> None:
         """Warn of what the schedulers of one optimizer do together."""

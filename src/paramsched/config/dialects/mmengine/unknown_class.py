@@ -30,7 +30,7 @@ def fault_of_unknown_class(asked: str, scope: str, name: str) -> tuple[str, str]
         scope: the package before the name, "" for none.
         name: without the package.
     """
-    near = nearest_name(name, class_names())
+    near = probably_meant(name, class_names())
     if near is not None and not scope:
         return f'"{asked}" is none of MMEngine\'s schedulers; did you mean "{near}"?', f"Write type='{near}'"
     if name in _OF_MMAGIC and scope in ("", "mmagic"):
@@ -43,7 +43,7 @@ def fault_of_unknown_class(asked: str, scope: str, name: str) -> tuple[str, str]
     return found, f"Import its module before (on the command line: --import the.module), or call {register}"
 
 
-def nearest_name(name: str, known: Iterable[str]) -> str | None:
+def probably_meant(name: str, known: Iterable[str]) -> str | None:
     """The known name that is so near that it was probably meant; None where none is."""
     close = get_close_matches(name, list(known), n=1, cutoff=0.75)
     return close[0] if close else None

@@ -6,7 +6,7 @@ from typing import Any, Final
 from paramsched.config.data_paths import ROOT, entry_path
 from paramsched.config.dialects.mmengine.config_values import bare_class_name, refuse_unread
 from paramsched.config.dialects.mmengine.table import class_names, row_of_class
-from paramsched.config.dialects.mmengine.unknown_class import nearest_name
+from paramsched.config.dialects.mmengine.unknown_class import probably_meant
 from paramsched.config.faults import Faults
 from paramsched.config.user_classes import user_class
 
@@ -45,7 +45,7 @@ def _is_like_schedulers(value: Any) -> bool:
     name = bare_class_name(first.get("type")) if isinstance(first, Mapping) else None
     if name is not None and isinstance(first, Mapping) and user_class(first.get("type")) is not None:
         return True
-    return name is not None and (row_of_class(name) is not None or nearest_name(name, class_names()) is not None)
+    return name is not None and (row_of_class(name) is not None or probably_meant(name, class_names()) is not None)
 
 
 def has_scheduler(schedulers: Any) -> bool:
@@ -64,7 +64,7 @@ def refuse_nothing(whole: Mapping[str, Any], faults: Faults) -> None:
             "Write dict(type='ConstantLR', factor=1) for a plan that holds lr",
         )
         return
-    near = nearest_name("param_scheduler", whole)
+    near = probably_meant("param_scheduler", whole)
     found = "it has no param_scheduler" + (f'; did you mean it by "{near}"?' if near else "")
     old = "; lr_config is how mmcv 1 said it" if "lr_config" in whole else ""
     faults.add(ROOT, found + old, f"{EXAMPLE} as param_scheduler")

@@ -88,6 +88,7 @@ def _refuse_binding(binding: Binding, why: str) -> NoReturn:
 
 
 def _written_schedule(schedule: Schedule, part: WrittenPart) -> list[WrittenRow]:
+    """The schedulers of a binding: a rule, an operand or a window each."""
     if isinstance(schedule, Guided):
         neutral = isinstance(schedule.schedule, Constant) and schedule.schedule.value == 1.0
         found = [] if neutral else _written_schedule(schedule.schedule, part)
@@ -119,6 +120,7 @@ def _written_rule(rule: Rule | MetricRule[Any], part: WrittenPart, unknown: str)
 
 
 def _written_part(schedule: Schedule, part: WrittenPart) -> list[WrittenRow]:
+    """The schedulers of one window."""
     match schedule:
         case Window() if part.everywhere:
             inside = replace(part, begin=schedule.begin, stop=_stop_inside(schedule.end, part))
@@ -202,6 +204,7 @@ def _window_over_epochs(schedule: Anneal, length: Duration, part: WrittenPart) -
 
 
 def _written_stages(schedule: Sequence, part: WrittenPart) -> list[WrittenRow]:
+    """A scheduler for each stage; each has to begin where the one before ended."""
     whole = _row_for(schedule, part)
     if whole is not None:
         return [whole]

@@ -17,12 +17,12 @@ FLOOR_RATIO_ARGUMENT: Final = Argument(
 def is_finite(number: object) -> bool:
     """Whether it is a number that a float holds."""
     try:
-        return is_number(number) and isfinite(number)  # type: ignore[arg-type]  # it is a number
+        return is_real_number(number) and isfinite(number)  # type: ignore[arg-type]  # it is a number
     except OverflowError:
         return False
 
 
-def is_number(value: object) -> bool:
+def is_real_number(value: object) -> bool:
     """Whether it is a real number; True and False are none."""
     return isinstance(value, Real) and not isinstance(value, bool)
 
@@ -30,7 +30,7 @@ def is_number(value: object) -> bool:
 def infinite_number_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
     """Numbers that no curve can be drawn with: nan, infinity, more than a float holds."""
     for name, value in arguments.items():
-        numbers = [one for one in (value if isinstance(value, (list, tuple)) else [value]) if is_number(one)]
+        numbers = [one for one in (value if isinstance(value, (list, tuple)) else [value]) if is_real_number(one)]
         if not all(map(is_finite, numbers)):
             yield ArgumentFault(name, f"{name} is no finite number")
 
@@ -38,7 +38,7 @@ def infinite_number_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
 def window_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
     """What is wrong with begin, end and last_step."""
     for name in ("begin", "end"):
-        if not is_number(arguments[name]):
+        if not is_real_number(arguments[name]):
             yield ArgumentFault(name, f"{name}={arguments[name]!r} is no number", TypeError)
             return
     begin, end, last = arguments["begin"], arguments["end"], arguments["last_step"]
@@ -54,14 +54,14 @@ def window_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
 def number_faults(arguments: Arguments, *names: str) -> Iterator[ArgumentFault]:
     """Which of these arguments are no numbers."""
     for name in names:
-        if not is_number(arguments[name]):
+        if not is_real_number(arguments[name]):
             yield ArgumentFault(name, f"{name}={arguments[name]!r} is no number", TypeError)
 
 
 def factor_faults(arguments: Arguments, name: str) -> Iterator[ArgumentFault]:
     """What is wrong with a factor in [0, 1]."""
     value = arguments[name]
-    if not is_number(value):
+    if not is_real_number(value):
         yield ArgumentFault(name, f"{name}={value!r} is no number", TypeError)
     elif not 0 <= value <= 1:
         instead = "Write 1 or less, as MMEngine wants it; a native plan may say constant(2.5)"

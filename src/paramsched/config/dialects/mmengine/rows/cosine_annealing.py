@@ -10,7 +10,7 @@ from paramsched.config.dialects.mmengine.rows.argument_checks import (
     floor_faults,
     floor_level,
     int_if_whole,
-    is_number,
+    is_real_number,
     window_of_rule,
 )
 from paramsched.config.dialects.mmengine.rows.arguments import WINDOW_ARGUMENTS, Argument, ArgumentFault, Arguments
@@ -25,12 +25,13 @@ from paramsched.schedules.rules import Rule
 
 
 def _cosine_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
+    """Either floor, not both; a length that is a number from 0 on."""
     yield from floor_faults(arguments)
     if arguments["eta_min"] is not None and arguments["eta_min_ratio"] is not None:
         message = "Either `eta_min` or `eta_min_ratio` should be specified, not both"
         yield ArgumentFault("eta_min_ratio", message, AssertionError)
     length = arguments["T_max"]
-    if length is not None and not is_number(length):
+    if length is not None and not is_real_number(length):
         yield ArgumentFault("T_max", f"T_max={length!r} is no number", TypeError)
     elif length is not None and length < 0:
         yield ArgumentFault("T_max", f"T_max={length!r} is below 0")
@@ -47,6 +48,7 @@ def _cosine_rule(arguments: Arguments) -> Rule:
 
 
 def _cosine_form(arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
+    """The descent alone; None where the window goes on and the wave climbs again."""
     length, ticks = arguments["T_max"], needs.ticks
     reached = needs.size if needs.run is None else min(needs.size, needs.run - arguments["begin"])
     if reached - (0 if ticks.converted else 1) > length:

@@ -11,7 +11,7 @@ from paramsched.config.dialects.mmengine.rows.argument_checks import (
     floor_faults,
     floor_level,
     int_if_whole,
-    is_number,
+    is_real_number,
     window_of_rule,
 )
 from paramsched.config.dialects.mmengine.rows.arguments import WINDOW_ARGUMENTS, Argument, ArgumentFault, Arguments
@@ -23,6 +23,7 @@ from paramsched.schedules.rules import Rule
 
 
 def _restart_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
+    """One floor; two lists of one length; periods above 0."""
     yield from floor_faults(arguments)
     if (arguments["eta_min"] is None) == (arguments["eta_min_ratio"] is None):
         message = "exactly one of `eta_min` and `eta_min_ratio` should be specified"
@@ -30,7 +31,7 @@ def _restart_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
     lists = {}
     for name in ("periods", "restart_weights"):
         value = arguments[name]
-        if not isinstance(value, (list, tuple)) or not value or not all(is_number(one) for one in value):
+        if not isinstance(value, (list, tuple)) or not value or not all(is_real_number(one) for one in value):
             yield ArgumentFault(name, f"{name}={value!r} is no list of numbers", TypeError)
         else:
             lists[name] = value

@@ -31,6 +31,7 @@ def _linear_rule(arguments: Arguments) -> Rule:
 
 
 def _linear_form(arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
+    """The line over the window; with a single tick its first factor only."""
     start, to = float(arguments["start_factor"]), float(arguments["end_factor"])
     if needs.endless:
         return None

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from paramsched.config.dialects.mmengine.rows.argument_checks import is_number, number_faults, window_of_rule
+from paramsched.config.dialects.mmengine.rows.argument_checks import is_real_number, number_faults, window_of_rule
 from paramsched.config.dialects.mmengine.rows.arguments import (
     INF,
     WINDOW_ARGUMENTS,
@@ -27,7 +27,7 @@ def _multi_step_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
     milestones = arguments["milestones"]
     if isinstance(milestones, (str, bytes)) or not isinstance(milestones, Iterable):
         yield ArgumentFault("milestones", f"milestones={milestones!r} is no list of counts", TypeError)
-    elif not all(map(is_number, milestones)):
+    elif not all(map(is_real_number, milestones)):
         yield ArgumentFault("milestones", f"milestones={milestones!r} are not all numbers", TypeError)
     yield from number_faults(arguments, "gamma")
 
@@ -61,6 +61,7 @@ def _from_multi_step_rule(rule: Rule | MetricRule[Any], _: WrittenPart) -> Found
 
 
 def _from_multi_step(schedule: Schedule, part: WrittenPart) -> FoundArguments:
+    """Milestones of one unit, in the unit of the window."""
     if not isinstance(schedule, MultiStep):
         return None
     counts = [part.ticks(milestone) for milestone in schedule.milestones]

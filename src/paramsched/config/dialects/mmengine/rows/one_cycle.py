@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from math import ceil
 from typing import Any
 
-from paramsched.config.dialects.mmengine.rows.argument_checks import is_number, window_of_rule
+from paramsched.config.dialects.mmengine.rows.argument_checks import is_real_number, window_of_rule
 from paramsched.config.dialects.mmengine.rows.arguments import WINDOW_ARGUMENTS, Argument, ArgumentFault, Arguments
 from paramsched.config.dialects.mmengine.rows.row import FoundArguments, SchedulerRow
 from paramsched.config.dialects.mmengine.rows.written_part import WrittenPart
@@ -14,6 +14,7 @@ from paramsched.schedules.rules import Rule
 
 
 def _one_cycle_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
+    """What MMEngine refuses, and what would fail at the first step."""
     total, share, strategy = arguments["total_steps"], arguments["pct_start"], arguments["anneal_strategy"]
     if total is not None and (not isinstance(total, int) or isinstance(total, bool) or total <= 0):
         yield ArgumentFault("total_steps", f"Expected positive integer total_steps, but got {total}")
@@ -25,12 +26,12 @@ def _one_cycle_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
     if not isinstance(arguments["three_phase"], (bool, int)):
         yield ArgumentFault("three_phase", f"three_phase={arguments['three_phase']!r} is not True or False", TypeError)
     for name in ("div_factor", "final_div_factor"):
-        if not is_number(arguments[name]):
+        if not is_real_number(arguments[name]):
             yield ArgumentFault(name, f"{name}={arguments[name]!r} is no number", TypeError)
         elif arguments[name] <= 0:
             yield ArgumentFault(name, f"{name}={arguments[name]!r} is not above 0")
     peaks = arguments["eta_max"]
-    if not all(is_number(one) for one in (peaks if isinstance(peaks, (list, tuple)) else [peaks])):
+    if not all(is_real_number(one) for one in (peaks if isinstance(peaks, (list, tuple)) else [peaks])):
         yield ArgumentFault("eta_max", f"eta_max={peaks!r} is no number and no list of them", TypeError)
 
 
@@ -40,6 +41,7 @@ def _one_cycle_derived(arguments: Arguments) -> dict[str, Any]:
 
 
 def _one_cycle_rule(arguments: Arguments) -> Rule:
+    """The kernel rule, in MMEngine's own order of arguments."""
     return rules.one_cycle(
         float(arguments["eta_max"]),
         ceil(arguments["total_steps"]),
@@ -53,6 +55,7 @@ def _one_cycle_rule(arguments: Arguments) -> Rule:
 
 
 def _from_one_cycle_rule(rule: Rule | MetricRule[Any], _: WrittenPart) -> FoundArguments:
+    """Every argument of the rule."""
     if not isinstance(rule, rules.OneCycleRule):
         return None
     return {

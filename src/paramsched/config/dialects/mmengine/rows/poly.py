@@ -35,6 +35,7 @@ def _from_poly_rule(rule: Rule | MetricRule[Any], _: WrittenPart) -> FoundArgume
 
 
 def _from_power(schedule: Schedule, part: WrittenPart) -> FoundArguments:
+    """A power of what is left, down to a value or to 0, over the whole window."""
     found = part.stretched
     if found is None or not isinstance(schedule, Anneal) or schedule.start != part.level or not found.whole:
         return None

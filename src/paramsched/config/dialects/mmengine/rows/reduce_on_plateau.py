@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from paramsched.config.dialects.mmengine.rows.argument_checks import is_number, number_faults
+from paramsched.config.dialects.mmengine.rows.argument_checks import is_real_number, number_faults
 from paramsched.config.dialects.mmengine.rows.arguments import WINDOW_ARGUMENTS, Argument, ArgumentFault, Arguments
 from paramsched.config.dialects.mmengine.rows.row import FoundArguments, SchedulerRow
 from paramsched.config.dialects.mmengine.rows.written_part import WrittenPart
@@ -13,10 +13,11 @@ from paramsched.schedules.rules import Rule
 
 
 def _plateau_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
+    """What MMEngine refuses, and numbers that are none."""
     yield from number_faults(arguments, "factor", "threshold", "patience", "cooldown", "eps")
-    if is_number(arguments["factor"]) and arguments["factor"] >= 1:
+    if is_real_number(arguments["factor"]) and arguments["factor"] >= 1:
         yield ArgumentFault("factor", f"Factor should be < 1.0, but got {arguments['factor']}")
-    if is_number(arguments["threshold"]) and arguments["threshold"] < 0:
+    if is_real_number(arguments["threshold"]) and arguments["threshold"] < 0:
         yield ArgumentFault("threshold", f"threshold {arguments['threshold']} should be >= 0")
     if arguments["rule"] not in ("less", "greater"):
         yield ArgumentFault("rule", f"mode {arguments['rule']} is unknown! Write 'less' or 'greater'")
@@ -27,7 +28,7 @@ def _plateau_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
         message = "it only supports by_epoch=True: it acts after validations"
         yield ArgumentFault("by_epoch", message, AssertionError)
     floors = arguments["min_value"]
-    if not all(is_number(one) for one in (floors if isinstance(floors, (list, tuple)) else [floors])):
+    if not all(is_real_number(one) for one in (floors if isinstance(floors, (list, tuple)) else [floors])):
         yield ArgumentFault("min_value", f"min_value={floors!r} is no number and no list of them", TypeError)
 
 
@@ -47,6 +48,7 @@ def _metric_rule(arguments: Arguments, base: float | None) -> MetricRule[Any]:
 
 
 def _from_plateau(rule: Rule | MetricRule[Any], part: WrittenPart) -> FoundArguments:
+    """A plateau without a floor, which MMEngine says as a value."""
     if not isinstance(rule, Plateau):
         return None
     if rule.min or rule.nonfinite != "count":

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from paramsched.config.dialects.mmengine.rows.argument_checks import is_number, number_faults, window_of_rule
+from paramsched.config.dialects.mmengine.rows.argument_checks import is_real_number, number_faults, window_of_rule
 from paramsched.config.dialects.mmengine.rows.arguments import (
     INF,
     WINDOW_ARGUMENTS,
@@ -23,7 +23,7 @@ from paramsched.schedules.step import Step
 
 def _step_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
     yield from number_faults(arguments, "step_size", "gamma")
-    if is_number(arguments["step_size"]) and arguments["step_size"] <= 0:
+    if is_real_number(arguments["step_size"]) and arguments["step_size"] <= 0:
         yield ArgumentFault("step_size", f"step_size={arguments['step_size']!r} is not above 0")
 
 
