@@ -1,0 +1,152 @@
+"""The operators of a line: each is applied when one comes that binds less tightly, or when a bracket ends."""
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from paramsched.curves import Curve
+from paramsched.errors import InvalidArgument, ParseError, shown
+from paramsched.schedules.base import Schedule, schedule_of
+from paramsched.schedules.levels import Absolute
+from paramsched.schedules.registry import combine_operands
+from paramsched.schedules.text.parts import BROKEN, LineFaults, OpenBracket, TextPart
+from paramsched.schedules.text.tokens import Token, shortened_text
+
+BINDS = {">>": 1, "<<": 1, "+": 2, "-": 2, "*": 3, "/": 3, "//": 3, "%": 3, "@": 3, "**": 5}
+"""How tightly each operator binds, as in Python."""
+
+BINDS_SIGN = 4
+"""How tightly a sign in front of a value binds: more than `*`."""
+
+_APPLY: dict[str, Callable[[Any, Any], Any]] = {
+    "*": operator.mul,
+    "+": operator.add,
+    "-": operator.sub,
+    "/": operator.truediv,
+}
+_AT_ONCE = {"*": "products", "+": "sums", "-": "sums"}
+_FEW = 8  # operands that are joined one by one, so that a fault is told at the two that do not go together
+_KNOWN_OPERATORS = "Use >>, *, + and -"
+_EXAMPLE_LINE = 'Write warmup("5%") >> cosine(to=0.1)'
+
+
+def reduce_operators(frame: OpenBracket, binds: int, faults: LineFaults, coming: str = "") -> int:
+    """Apply what binds more tightly than the operator that comes; how many of them were signs.
+
+    Equal ones that can be joined at once wait for each other: a sum of a thousand terms is one sum, not a thousand.
+    """
+    signs = 0
+    values, operators = frame.values, frame.operators
+    while operators and operators[-1][1] >= max(binds, 1):
+        sign, tightness, place = operators[-1]
+        if coming in _AT_ONCE and tightness == binds and _AT_ONCE.get(sign) == _AT_ONCE[coming]:
+            break
+        if tightness == 1:
+            if not binds:  # a sequence is made at once of all its stages, not of two and two
+                _make_sequence(frame, faults)
+            break
+        operators.pop()
+        if tightness == BINDS_SIGN:
+            signs += 1
+            right = values.pop()
+            values.append(TextPart(_with_sign(sign, right, place, faults), place, right.end))
+        else:
+            values.append(_joined_operands(frame, sign, faults))
+    return signs
+
+
+def _joined_operands(frame: OpenBracket, sign: str, faults: LineFaults) -> TextPart:
+    """The last operands of a bracket that one kind of operator stands between, joined; they are taken out of it."""
+    values, operators = frame.values, frame.operators
+    run, between = [values.pop(), values.pop()], [sign]
+    while sign in _AT_ONCE and operators and _AT_ONCE.get(operators[-1][0]) == _AT_ONCE[sign]:
+        between.append(operators.pop()[0])
+        run.append(values.pop())
+    run.reverse()
+    between.reverse()
+    return TextPart(_join_run(run, between, faults), run[0].begin, run[-1].end)
+
+
+def _join_run(run: list[TextPart], between: list[str], faults: LineFaults) -> Any:
+    """What the operators between them make of two values, or of many at once."""
+    plain = all(isinstance(part.value, Schedule) and not part.value.metric_rules for part in run)
+    if len(run) > _FEW and plain:
+        name = _AT_ONCE[between[0]]
+        first, *others = (part.value for part in run)
+        signed = [-value if sign == "-" else value for sign, value in zip(between, others, strict=True)]
+        return _apply_operator(lambda: combine_operands(name, first, *signed), (), run[0].begin, run[-1].end, faults)
+    joined = run[0]
+    for sign, part in zip(between, run[1:], strict=True):
+        joined = TextPart(_join_two(sign, joined, part, faults), joined.begin, part.end)
+    return joined.value
+
+
+def _with_sign(sign: str, part: TextPart, place: int, faults: LineFaults) -> Any:
+    """A value with a sign in front of it."""
+    if part.value is BROKEN or not _can_be_operand(part, faults):
+        return BROKEN
+    return part.value if sign == "+" else _apply_operator(operator.neg, (part.value,), place, part.end, faults)
+
+
+def _join_two(sign: str, left: TextPart, right: TextPart, faults: LineFaults) -> Any:
+    """What an operator makes of the values beside it; both are looked at, so that both are told."""
+    known = left.value is not BROKEN and right.value is not BROKEN
+    apply = _APPLY.get(sign)
+    if apply is None:
+        whole = Token("sign", sign, left.begin, right.end)
+        return faults.add(whole, f'"{sign}" is no operator of schedules', _KNOWN_OPERATORS)
+    if not (_can_be_operand(left, faults) & _can_be_operand(right, faults)) or not known:
+        return BROKEN
+    return _apply_operator(apply, (left.value, right.value), left.begin, right.end, faults)
+
+
+def _apply_operator(
+    apply: Callable[..., Any], operands: tuple[Any, ...], begin: int, end: int, faults: LineFaults
+) -> Any:
+    """What an operator makes of its operands; whatever it raises is kept as a fault of that piece of the line."""
+    try:
+        return apply(*operands)
+    except InvalidArgument as refusal:
+        return faults.keep(refusal, begin, end)
+    except (TypeError, ZeroDivisionError, OverflowError) as error:
+        by = "Multiply by the reciprocal: 0.5 * cosine()" if apply is operator.truediv else _EXAMPLE_LINE
+        return faults.keep(ParseError(faults.quoted(begin, end), str(error), by), begin, end)
+
+
+def _make_sequence(frame: OpenBracket, faults: LineFaults) -> None:
+    """Replace the values of a bracket, all of them joined by `>>`, by the sequence."""
+    parts, signs = frame.values, {sign for sign, _, _ in frame.operators}
+    whole = TextPart(BROKEN, parts[0].begin, parts[-1].end)
+    frame.values, frame.operators = [whole], []
+    if "<<" in signs:
+        faults.add(whole, '"<<" is no operator of schedules', _KNOWN_OPERATORS)
+        return
+    sound = [_can_be_operand(part, faults) and part.value is not BROKEN for part in parts]
+    first = parts[0].value
+    if isinstance(first, (int, float)) and not isinstance(first, bool):
+        found = f"{shown(first)} is a number; a stage that is not the last says how long it is"
+        faults.add(parts[0], found, f'Write constant({shown(first)}, over="10%") >> cosine()')
+    elif all(sound):
+        for part in parts:
+            try:
+                schedule_of(part.value, lambda: f'"{shortened_text(faults.text)}"')
+            except InvalidArgument as refusal:
+                faults.keep(refusal, part.begin, part.end)
+                return
+        stages = [part.value for part in parts]
+        made = _apply_operator(lambda: combine_operands("sequence", *stages), (), whole.begin, whole.end, faults)
+        whole.value = made
+
+
+def _can_be_operand(part: TextPart, faults: LineFaults) -> bool:
+    """Whether a value can stand beside an operator; if not, that is told."""
+    value = part.value
+    if value is None or isinstance(value, (bool, str, tuple, Curve)):
+        faults.add(part, f"{shown(value)} is no number and no schedule")
+        return False
+    if isinstance(value, Absolute):
+        negated = faults.text[max(part.begin - 1, 0)] == "-"
+        level = f"absolute({-value.value!r})" if negated else f"constant({value})"
+        faults.add(part, f"{value} is a level, no number and no schedule", f"Write {level}")
+        return False
+    return True

@@ -1,0 +1,199 @@
+"""The words of a line, read one by one: which of them may stand where, and what they are put together to.
+
+A line is read without a syntax tree and without recursion: open brackets stand on a stack, each with its values and the
+operators between them. So a line of any length and depth is read in the time its length takes, and every value knows
+where it stands.
+"""
+
+from collections.abc import Callable
+from typing import Any, final
+
+from paramsched.errors import ParseError
+from paramsched.schedules.text.calls import curve_is_wanted, keep_argument, value_of_call
+from paramsched.schedules.text.names import WHAT_A_LINE_HAS, KnownNames, NameFault, called_builder, value_of_name
+from paramsched.schedules.text.operators import BINDS, BINDS_SIGN, reduce_operators
+from paramsched.schedules.text.parts import BROKEN, LineFaults, OpenBracket, TextPart
+from paramsched.schedules.text.tokens import Token, not_an_expression, shortened_text, tokens_of
+
+_MOST_BRACKETS = 200  # around one value; as Python has it
+_PYTHON_WORDS = ("and", "or", "not", "if", "else", "is", "in", "lambda", "for", "await", "async", "yield")
+
+
+@final
+class LineReader:
+    """Reads one line; keeps the faults it finds."""
+
+    def __init__(self, text: str, names: KnownNames, most_depth: int | None) -> None:
+        self.text, self.names, self.most_depth = text, names, most_depth
+        self.faults = LineFaults(text)
+        self._words = tokens_of(text)
+        self._stack: list[OpenBracket] = []
+        self._depth = self._brackets = 0
+        self._value_wanted = True  # else an operator, a comma or the end of a bracket
+
+    def read(self) -> TextPart:
+        """What the line says: its value, and where it stands.
+
+        Raises:
+            ParseError: a word stands where none, or another, should.
+        """
+        here, ahead = next(self._words), None
+        self._stack = [OpenBracket("line", here.begin, here.begin)]
+        while here.kind != "end":
+            self._check_nesting(here)
+            ahead = self._take_word(here, next(self._words))
+            here = ahead or next(self._words)
+        return self._end_line(here)
+
+    def _check_nesting(self, here: Token) -> None:
+        """Refuse a line that is nested too deep, where that is limited."""
+        if self.most_depth is None:
+            return
+        if self._brackets > _MOST_BRACKETS:
+            raise not_an_expression(self.text, here.begin, here.end, f"more than {_MOST_BRACKETS} open brackets")
+        if self._depth >= self.most_depth:
+            found = f"nested more than {self.most_depth} deep"
+            refusal = ParseError(f'"{shortened_text(self.text)}"', found, "Name parts apart")
+            raise refusal.locate(self.text, here.begin, here.end)
+
+    def _take_word(self, here: Token, ahead: Token) -> Token | None:
+        """Put one word where it belongs; the word ahead, where it was looked at and not taken."""
+        frame, wanted, word = self._stack[-1], self._value_wanted, here.value
+        if wanted and here.kind in ("number", "string"):
+            self._put_value(frame, word, here)
+        elif wanted and here.kind == "name":
+            return self._take_name(frame, here, ahead)
+        elif wanted and word in ("(", "["):
+            self._stack.append(OpenBracket("group" if word == "(" else "list", here.begin, here.begin))
+            self._depth, self._brackets = self._depth + (word == "["), self._brackets + 1
+        elif wanted and word in ("-", "+"):
+            frame.operators.append((word, BINDS_SIGN, here.begin))
+            self._depth += 1
+        elif word in (")", "]") and here.kind == "sign":
+            self._close_bracket(here)
+        elif not wanted and here.kind == "sign" and word in BINDS:
+            self._depth -= reduce_operators(frame, BINDS[word], self.faults, word)
+            frame.operators.append((word, BINDS[word], here.begin))
+            self._value_wanted = True
+        elif word == "," and here.kind == "sign" and not wanted and frame.kind != "line":
+            self._end_argument(frame)
+            frame.comma = self._value_wanted = True
+        else:
+            raise self._stray_word(here, frame, wanted=wanted)
+        return ahead
+
+    def _put_value(self, frame: OpenBracket, value: Any, here: Token) -> None:
+        """Keep a value that is one word; behind it stands an operator, a comma or the end of a bracket."""
+        frame.values.append(TextPart(value, here.begin, here.end))
+        self._value_wanted = False
+
+    def _take_name(self, frame: OpenBracket, here: Token, ahead: Token) -> Token | None:
+        """A name: of an argument, of a function that is called, or of a value."""
+        if ahead.value == "=" and ahead.kind == "sign" and frame.kind == "call" and frame.is_empty:
+            frame.keyword, frame.found_before = here, len(self.faults.found)
+            return None
+        name, here, ahead = self._dotted_name(here, ahead)
+        if not (ahead.value == "(" and ahead.kind == "sign"):
+            self._put_value(frame, self._meaning_of(frame, name, here, value_of_name), here)
+            return ahead
+        known = self._meaning_of(frame, name, here, called_builder)
+        call = OpenBracket("call", here.begin, ahead.begin, name, known)
+        if known is BROKEN:
+            call.fault = self.faults.found[-1]
+        self._stack.append(call)
+        self._depth += 1
+        return None
+
+    def _dotted_name(self, here: Token, ahead: Token) -> tuple[str, Token, Token]:
+        """A name with what stands behind its dots, `curves.power`; its place, and the word ahead."""
+        name, end = here.value, here.end
+        while ahead.value == "." and ahead.kind == "sign":
+            word = next(self._words)
+            if word.kind != "name":
+                raise not_an_expression(self.text, ahead.begin, ahead.end, "no name behind the dot")
+            name, end, ahead = f"{name}.{word.value}", word.end, next(self._words)
+        return name, Token("name", name, here.begin, end), ahead
+
+    def _meaning_of(self, frame: OpenBracket, name: str, here: Token, meaning: Callable[..., Any]) -> Any:
+        """What a name means here; what is wrong with it is kept as a fault."""
+        if name in _PYTHON_WORDS and meaning is value_of_name:
+            raise self._not_in_a_line(here)
+        found = meaning(name, self.names, curve_wanted=lambda: curve_is_wanted(frame))
+        return self.faults.add(here, found.found, found.instead) if isinstance(found, NameFault) else found
+
+    def _end_argument(self, frame: OpenBracket) -> None:
+        """Put what was read up to a comma or a bracket among the arguments."""
+        self._depth -= reduce_operators(frame, 0, self.faults)
+        keep_argument(frame, frame.values.pop(), self.faults)
+
+    def _close_bracket(self, here: Token) -> None:
+        """Put the value of a bracket that ends here into the one around it."""
+        frame = self._stack[-1]
+        self._check_pair(frame, here)
+        if not self._value_wanted:
+            self._end_argument(frame)
+        elif not frame.is_empty:
+            raise not_an_expression(self.text, here.begin, here.end, f'a value is missing before "{here.value}"')
+        self._stack.pop()
+        self._depth -= frame.kind in ("call", "list")
+        self._brackets -= frame.kind in ("group", "list")
+        self._stack[-1].values.append(TextPart(self._value_of(frame, here.end), frame.begin, here.end))
+        self._value_wanted = False
+
+    def _check_pair(self, frame: OpenBracket, here: Token) -> None:
+        """Refuse a bracket that closes nothing, or one of another kind."""
+        if frame.kind != "line" and (here.value == "]") == (frame.kind == "list"):
+            return
+        found = f'"{here.value}" closes nothing'
+        if frame.kind != "line":
+            found = f'"{here.value}" closes "{self.text[frame.place]}" of character {frame.place + 1}'
+        raise not_an_expression(self.text, here.begin, here.end, found, "Write one bracket of each pair")
+
+    def _value_of(self, frame: OpenBracket, end: int) -> Any:
+        """What a bracket stands for: a call, a value in brackets, or a list."""
+        if frame.kind == "call":
+            return value_of_call(frame, end, self.faults)
+        if frame.kind == "group" and len(frame.items) == 1 and not frame.comma:
+            return frame.items[0].value
+        values = tuple(item.value for item in frame.items)
+        return BROKEN if any(value is BROKEN for value in values) else values
+
+    def _end_line(self, here: Token) -> TextPart:
+        """What the whole line stands for; refuse one that ends too early."""
+        frame = self._stack[-1]
+        if frame.kind != "line":
+            found = f'the "{self.text[frame.place]}" of character {frame.place + 1} is not closed'
+            raise not_an_expression(self.text, frame.place, frame.place + 1, found)
+        if self._value_wanted:
+            found = "nothing stands there" if frame.is_empty else "a value is missing at the end"
+            raise not_an_expression(self.text, max(here.begin - 1, 0), here.end, found)
+        reduce_operators(frame, 0, self.faults)
+        return frame.values[0]
+
+    def _stray_word(self, here: Token, frame: OpenBracket, *, wanted: bool) -> ParseError:
+        """The error of a word where none, or another, should stand."""
+        word = here.value
+        if here.kind == "sign":
+            if wanted and word in ("*", "**") and frame.kind == "call":
+                return self._not_in_a_line(here)
+            if word in ("{", "}", "~", ":", ":=", "->", "==", "!=", "<", ">", "<=", ">=", "&", "|", "^", "."):
+                return self._not_in_a_line(here)
+            if not wanted and word in ("(", "["):
+                return self._not_in_a_line(here)
+            if word == "=":
+                return not_an_expression(self.text, here.begin, here.end, '"=" gives an argument of a call its value')
+            if word == "," and frame.kind == "line":
+                return not_an_expression(self.text, here.begin, here.end, "a comma outside brackets", "Write >> or *")
+            return not_an_expression(self.text, here.begin, here.end, f'a value is missing before "{word}"')
+        if here.kind == "name" and word in _PYTHON_WORDS:
+            return self._not_in_a_line(here)
+        found = "an operator, or the end, should stand here" if frame.kind == "line" else "a comma is missing before it"
+        return not_an_expression(self.text, here.begin, here.end, found)
+
+    def _not_in_a_line(self, here: Token) -> ParseError:
+        """The error of a word that Python has and a line has not."""
+        word = self.text[here.begin : here.end]
+        asked = f'"{shortened_text(self.text)}" at character {here.begin + 1}'
+        return ParseError(asked, f"{word} is not part of a schedule's text", WHAT_A_LINE_HAS).locate(
+            self.text, here.begin, here.end
+        )
