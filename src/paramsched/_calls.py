@@ -23,6 +23,7 @@ def explain_wrong_calls(builder: _Builder, prefix: str = "") -> _Builder:
     name, refuse, tell, known = prefix + builder.__name__, refused_call, _in_words_of_call, InvalidArgument
 
     def call(*positional: Any, **named: Any) -> Any:
+        """Call the builder; what it refuses is told in the words of this call."""
         try:
             return builder(*positional, **named)
         except known as refusal:
@@ -49,6 +50,7 @@ def explain_wrong_construction(made: _Class) -> _Class:
 
     @wraps(init)
     def call(self: Any, *positional: Any, **named: Any) -> None:
+        """Fill a new value; what it refuses is told in the words of this call."""
         try:
             init(self, *positional, **named)
         except InvalidArgument as refusal:
@@ -95,7 +97,7 @@ def refused_call(
         ours = {key: our_word(key, parameters, name) for key in unknown}
         found = "; ".join(_unknown_argument(key, word, parameters) for key, word in ours.items())
         renamed = {ours.get(key) or key: value for key, value in named.items()}
-        works = len(renamed) == len(named) and _takes(builder, positional, renamed)
+        works = len(renamed) == len(named) and _call_works(builder, positional, renamed)
         written = [shown(value) for value in positional] + [f"{key}={shown(value)}" for key, value in renamed.items()]
         line = f"{name}({', '.join(written)})" if works else example_call(builder, name)
         return InvalidCall(f"{name}(…)", found, f"Write {line}")
@@ -119,7 +121,7 @@ def _in_words_of_call(
     given = signature.bind_partial(*positional, **named).arguments | {refused.argument: refusal.sample}
     plain = all(one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY) for one in signature.parameters.values())
     line = f"{name}({', '.join(f'{key}={_argument_text(value)}' for key, value in given.items())})"
-    works = plain and len(line) <= _LONGEST and _takes(getattr(builder, "__wrapped__", builder), [], given)
+    works = plain and len(line) <= _LONGEST and _call_works(getattr(builder, "__wrapped__", builder), [], given)
     refusal.advise(f"Write {line if works else example_call(builder, name)}")
 
 
@@ -138,7 +140,7 @@ def _unknown_argument(key: str, ours: str | None, known: Iterable[str]) -> str:
     return f'no argument "{key}"; {NOWHERE.get(key) or nearest(key, known)}'
 
 
-def _takes(builder: Callable[..., Any], positional: list[Any], named: Mapping[str, Any]) -> bool:
+def _call_works(builder: Callable[..., Any], positional: list[Any], named: Mapping[str, Any]) -> bool:
     """Whether a call works, for advice."""
     try:
         builder(*positional, **named)
@@ -152,12 +154,12 @@ def example_call(builder: Callable[..., Any], name: str) -> str:
     documented = inspect.getdoc(builder) or ""
     for _, _, line in (line.partition(">>> ") for line in documented.splitlines() if line.startswith(">>> ")):
         begin = line.find(f"{name.rpartition('.')[2]}(")
-        if begin >= 0 and (end := _closing(line, begin)) is not None:
+        if begin >= 0 and (end := _closing_bracket(line, begin)) is not None:
             return name.rpartition(".")[0] + "." * ("." in name) + line[begin:end]
     return f"{name}({', '.join(str(p).split(':')[0] for p in inspect.signature(builder).parameters.values())})"
 
 
-def _closing(line: str, begin: int) -> int | None:
+def _closing_bracket(line: str, begin: int) -> int | None:
     """Where the bracket that opens first behind `begin` is closed."""
     depth = 0
     for place in range(begin, len(line)):

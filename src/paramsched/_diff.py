@@ -76,47 +76,61 @@ def diff(a: Plan, b: Plan, calendar: Calendar | None = None) -> Diff:
     earlier, later = (None if plan.horizon is None else str(plan.horizon) for plan in (a, b))
     if earlier != later:
         changes.append(Change("horizon", earlier, later, name="horizon"))
-    left, right = _table(a), _table(b)
-    resolved = None if calendar is None else (_table(a.resolve(calendar)), _table(b.resolve(calendar)))
+    left, right = _bindings_by_place(a), _bindings_by_place(b)
+    resolved = (
+        None if calendar is None else (_bindings_by_place(a.resolve(calendar)), _bindings_by_place(b.resolve(calendar)))
+    )
     for key in sorted(left.keys() | right.keys(), key=str):
         before, after = left.get(key), right.get(key)
-        if before is not None and after is not None and _same(before, after):
+        if before is not None and after is not None and _equal_bindings(before, after):
             continue
         when, by = None, None
         if resolved is not None and before is not None and after is not None:
-            when, by = _difference(resolved[0][key].schedule, resolved[1][key].schedule, _until(a, b, calendar))
-        changes.append(Change(_what(before or after), _text(before), _text(after), when, by, name=key[0]))
+            when, by = _first_difference(
+                resolved[0][key].schedule, resolved[1][key].schedule, _compared_updates(a, b, calendar)
+            )
+        changes.append(
+            Change(
+                _place_text(before or after), _schedule_text_of(before), _schedule_text_of(after), when, by, name=key[0]
+            )
+        )
     return Diff(tuple(changes))
 
 
-def _table(plan: Plan) -> dict[Any, Binding]:
+def _bindings_by_place(plan: Plan) -> dict[Any, Binding]:
+    """The bindings of a plan by field and groups."""
     return {(binding.name, isinstance(binding.field, Target), binding.groups): binding for binding in plan.bindings}
 
 
-def _same(a: Binding, b: Binding) -> bool:
+def _equal_bindings(a: Binding, b: Binding) -> bool:
+    """Whether two bindings plan the same: their schedules and, of targets, the values at the start."""
     if isinstance(a.field, Target) and isinstance(b.field, Target) and a.field.initial != b.field.initial:
         return False
     return a.schedule == b.schedule
 
 
-def _what(binding: Binding | None) -> str:
+def _place_text(binding: Binding | None) -> str:
+    """The field and the groups of a binding, as a difference names them."""
     assert binding is not None
     return binding.name if binding.groups is None else f"{binding.name} @ {selector_text(binding.groups)}"
 
 
-def _text(binding: Binding | None) -> str | None:
+def _schedule_text_of(binding: Binding | None) -> str | None:
+    """What a binding plans, as one line; None where there is none."""
     if binding is None:
         return None
     initial = f"{binding.field.initial!r} * " if isinstance(binding.field, Target) else ""
     return f"{initial}{binding.schedule}"
 
 
-def _until(a: Plan, b: Plan, calendar: Calendar | None) -> int:
+def _compared_updates(a: Plan, b: Plan, calendar: Calendar | None) -> int:
+    """How many updates two plans are compared over: the longer horizon."""
     horizons = [plan.resolve(calendar or Calendar()).horizon for plan in (a, b)]
     return max((horizon.updates for horizon in horizons if horizon is not None), default=1)
 
 
-def _difference(a: Schedule, b: Schedule, until: int) -> tuple[int | None, float | None]:
+def _first_difference(a: Schedule, b: Schedule, until: int) -> tuple[int | None, float | None]:
+    """The first update at which two schedules differ, and the largest difference; None where they are equal."""
     times = np.arange(until)
     with np.errstate(invalid="ignore"):
         apart = np.abs(evaluate(a, times, 1.0) - evaluate(b, times, 1.0))

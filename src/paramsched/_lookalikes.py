@@ -32,9 +32,9 @@ def lookalike(text: str) -> tuple[int, str, str] | None:
     True
     """
     for place, one in enumerate(text):
-        meant = _meant(one)
+        meant = _meant_character(one)
         if meant != one:
-            return place, _sentence(one, meant), meant
+            return place, _what_it_is(one, meant), meant
     return None
 
 
@@ -44,10 +44,10 @@ def straightened(text: str) -> str:
     >>> straightened("сosine(to=0.1) ≫ warmup(“5%”)")
     'cosine(to=0.1) >> warmup("5%")'
     """
-    return text if text.isascii() else "".join(map(_meant, text))
+    return text if text.isascii() else "".join(map(_meant_character, text))
 
 
-def _meant(one: str) -> str:
+def _meant_character(one: str) -> str:
     """The character that was meant: itself, where it looks like no other."""
     if one.isascii():
         return one
@@ -55,7 +55,7 @@ def _meant(one: str) -> str:
     return meant if meant.isascii() and meant else one
 
 
-def _sentence(one: str, meant: str) -> str:
+def _what_it_is(one: str, meant: str) -> str:
     if meant in _CALLED:
         return f"{one} is {_CALLED[meant]}"
     name = unicodedata.name(one, f"U+{ord(one):04X}")

@@ -64,11 +64,11 @@ class Trace:
         return tuple(self._columns)
 
     def __getitem__(self, key: Key | str) -> Floats:
-        return self._columns[self._find(key)]
+        return self._columns[self._find_curve(key)]
 
     def __contains__(self, key: object) -> bool:
         try:
-            self._find(key)  # type: ignore[arg-type]  # that is what is asked
+            self._find_curve(key)  # type: ignore[arg-type]  # that is what is asked
         except KeyError:
             return False
         return True
@@ -78,19 +78,19 @@ class Trace:
 
     def breakpoints(self, field: str, group: str | int = "") -> tuple[int, ...]:
         """The updates at which the formula of a curve changes."""
-        return self._schedules[self._find((field, group))].breakpoints(self.total)
+        return self._schedules[self._find_curve((field, group))].breakpoints(self.total)
 
     def line(self, field: str, group: str | int = "") -> str:
         """The one-line text of a curve's schedule, with its lengths in updates."""
-        return str(self._schedules[self._find((field, group))])
+        return str(self._schedules[self._find_curve((field, group))])
 
     def base(self, field: str, group: str | int = "") -> Base:
         """The base a curve was drawn from, and how it hangs on it."""
-        return self._bases[self._find((field, group))]
+        return self._bases[self._find_curve((field, group))]
 
     def with_assumed_bases(self, keys: Iterable[Key]) -> "Trace":
         """The same values; of the curves named, the base is known to be nobody's."""
-        assumed = {pair: replace(self._bases[pair], value=None) for pair in map(self._find, keys)}
+        assumed = {pair: replace(self._bases[pair], value=None) for pair in map(self._find_curve, keys)}
         return replace(self, _bases=self._bases | assumed)
 
     def to_dict(self) -> dict[str, list[float]]:
@@ -118,7 +118,8 @@ class Trace:
         data = np.stack(list(self._columns.values()), axis=1)
         return pd.DataFrame(data, columns=columns, index=pd.RangeIndex(self.total, name="t"))
 
-    def _find(self, key: Key | str) -> Key:
+    def _find_curve(self, key: Key | str) -> Key:
+        """The key of a curve from what people write: a field that has one curve, or a field and a group."""
         if isinstance(key, str):
             mine = [known for known in self._columns if known[0] == key]
             if len(mine) == 1:
@@ -185,7 +186,7 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
             found = cache[schedule, base] = evaluate(schedule, times, base)
             found.setflags(write=False)
         columns[key], schedules[key] = found, schedule
-        bases[key] = Base(base, _share(schedule, total))
+        bases[key] = Base(base, _share_of_base(schedule, total))
 
     for name in dict.fromkeys(binding.name for binding in resolved.bindings):
         for index, bounds in enumerate(bind(resolved, groups)):
@@ -198,7 +199,7 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
     return Trace(total, facts.updates_per_epoch, columns, schedules, labels, bases)
 
 
-def _share(schedule: Schedule, total: int) -> Literal["all", "some", "none"]:
+def _share_of_base(schedule: Schedule, total: int) -> Literal["all", "some", "none"]:
     """How much of a curve scales with base."""
     if not schedule.has_absolute:
         return "all"

@@ -69,7 +69,7 @@ class Binding:
     def __init__(self, field: str | Target, schedule: ScheduleLike, groups: Selector = None) -> None:
         shown = field.name if isinstance(field, Target) else field
         object.__setattr__(self, "field", field if isinstance(field, Target) else str(Field.of(field)))
-        object.__setattr__(self, "schedule", _schedule(shown, schedule))
+        object.__setattr__(self, "schedule", _bound_schedule(shown, schedule))
         object.__setattr__(self, "groups", groups)
         if isinstance(groups, bool) or not (groups is None or isinstance(groups, (str, int)) or callable(groups)):
             raise InvalidArgument(
@@ -113,7 +113,8 @@ def selector_text(groups: Selector) -> str:
     return str(groups) if isinstance(groups, (str, int)) else f"<{getattr(groups, '__name__', 'predicate')}>"
 
 
-def _schedule(name: str, schedule: ScheduleLike) -> Schedule:
+def _bound_schedule(name: str, schedule: ScheduleLike) -> Schedule:
+    """A schedule from what people give for one: a schedule, a number, a line of text, or a metric rule."""
 
     def asked() -> str:  # writing it costs as much as the schedule is long
         return f"{name}={schedule!r}"

@@ -31,7 +31,7 @@ def bind(plan: Plan, groups: Sequence[Group]) -> tuple[tuple[Bound, ...], ...]:
     """
     for binding in plan.bindings:
         if isinstance(binding.groups, (str, int)) and not any(
-            _selects(binding.groups, group, index) for index, group in enumerate(groups)
+            _is_selected(binding.groups, group, index) for index, group in enumerate(groups)
         ):
             names = [group["name"] for group in groups if isinstance(group.get("name"), str)]
             raise UnknownGroup(
@@ -48,7 +48,7 @@ def bind_group(plan: Plan, group: Group, index: int) -> tuple[Bound, ...]:
     where = f"group {label(group, index)!r}"
     chosen: dict[str, Binding] = {}
     for binding in plan.bindings:
-        if isinstance(binding.field, Target) or not _selects(binding.groups, group, index):
+        if isinstance(binding.field, Target) or not _is_selected(binding.groups, group, index):
             continue
         rival = chosen.get(binding.name)
         if rival is not None and rival.groups is not None and binding.groups is not None:
@@ -72,7 +72,7 @@ def bind_group(plan: Plan, group: Group, index: int) -> tuple[Bound, ...]:
     return tuple(bounds)
 
 
-def _selects(selector: Selector, group: Group, index: int) -> bool:
+def _is_selected(selector: Selector, group: Group, index: int) -> bool:
     if selector is None:
         return True
     if isinstance(selector, str):

@@ -50,7 +50,9 @@ class Plan:
     _written: tuple[Any, ...]  # fields, targets and selectors as they were given; equal plans may differ in it
 
     def __init__(self, *bindings: Binding, horizon: DurationLike | None = None, **fields: ScheduleLike) -> None:
-        given = [_binding(one) for one in bindings] + [Binding(name, schedule) for name, schedule in fields.items()]
+        given = [_checked_binding(one) for one in bindings] + [
+            Binding(name, schedule) for name, schedule in fields.items()
+        ]
         if not given:
             raise PlanError("Plan()", "no binding", 'Write Plan(lr=cosine(to=0.1), horizon="20 epochs")')
         length = None if horizon is None else Duration.of(horizon)
@@ -60,10 +62,10 @@ class Plan:
             )
         if length is not None and not length.terms:
             raise InvalidArgument("Plan(horizon=0)", "a run of no update", 'Write horizon="20 epochs"')
-        object.__setattr__(self, "bindings", _normal(given))
+        object.__setattr__(self, "bindings", _normal_bindings(given))
         object.__setattr__(self, "horizon", length)
         object.__setattr__(self, "_written", tuple(dict.fromkeys(_place_of(binding) for binding in given)))
-        object.__setattr__(self, "_key", self._canonical() if self.serializable else None)
+        object.__setattr__(self, "_key", self._canonical_json() if self.serializable else None)
 
     @staticmethod
     def of_text(text: str) -> "Plan":
@@ -153,7 +155,7 @@ class Plan:
             PlanError: the horizon and the calendar's total differ.
             Unresolved: a stage takes the time it is given and no horizon is known.
         """
-        total = _total(self.horizon, calendar)
+        total = _total_updates(self.horizon, calendar)
         if total is not None:
             calendar = replace(calendar, total=total)
         span = Span(calendar, Fraction(0), None if total is None else Fraction(total))
@@ -175,7 +177,8 @@ class Plan:
     def __repr__(self) -> str:
         return f"<Plan {'; '.join(str(self).splitlines())}>"
 
-    def _canonical(self) -> str:
+    def _canonical_json(self) -> str:
+        """The plan as JSON that is the same in every process; equal exactly for equal plans."""
         bindings = [
             [
                 [binding.field.name, binding.field.initial] if isinstance(binding.field, Target) else binding.field,
@@ -227,7 +230,7 @@ def resolve(plan: Schedule | Plan, calendar: Calendar) -> Schedule | Plan:
     return plan._resolve(Span(calendar, Fraction(0), None if horizon is None else Fraction(horizon)))
 
 
-def _binding(one: object) -> Binding:
+def _checked_binding(one: object) -> Binding:
     if isinstance(one, Binding):
         return one
     raise InvalidArgument(
@@ -240,7 +243,7 @@ def _place_of(binding: Binding) -> tuple[Any, ...]:
     return isinstance(binding.field, Target), binding.name, binding.groups
 
 
-def _normal(given: Iterable[Binding]) -> tuple[Binding, ...]:
+def _normal_bindings(given: Iterable[Binding]) -> tuple[Binding, ...]:
     """One binding for each field and selector, in one order: lr first, defaults before selections, targets last."""
     merged: dict[tuple[Any, ...], Binding] = {}
     for binding in given:
@@ -251,7 +254,7 @@ def _normal(given: Iterable[Binding]) -> tuple[Binding, ...]:
         elif isinstance(binding.field, Target):
             raise PlanError(f"target {binding.name!r}", "it is there twice", "Give each target one binding")
         else:
-            merged[key] = Binding(binding.field, _chained(before.schedule, binding.schedule), binding.groups)
+            merged[key] = Binding(binding.field, _chained_schedule(before.schedule, binding.schedule), binding.groups)
 
     def place(key: tuple[Any, ...]) -> tuple[Any, ...]:
         target, name, groups = key
@@ -261,7 +264,7 @@ def _normal(given: Iterable[Binding]) -> tuple[Binding, ...]:
     return tuple(merged[key] for key in sorted(merged, key=place))
 
 
-def _chained(first: Schedule, second: Schedule) -> Schedule:
+def _chained_schedule(first: Schedule, second: Schedule) -> Schedule:
     rules = (*first.metric_rules, *second.metric_rules)
     bare = [one.schedule if isinstance(one, Guided) else one for one in (first, second)]
     # One chain in the other, as it has always been written; where that would be too deep, one long chain.
@@ -270,7 +273,7 @@ def _chained(first: Schedule, second: Schedule) -> Schedule:
     return Guided(both, rules) if rules else both
 
 
-def _total(horizon: Duration | None, calendar: Calendar) -> int | None:
+def _total_updates(horizon: Duration | None, calendar: Calendar) -> int | None:
     """The run in updates: the plan's horizon or the calendar's total, which have to agree."""
     total = calendar.horizon
     if horizon is None:

@@ -1,4 +1,4 @@
-"""Value: what a schedule computes, affine in base as long as that can be said."""
+"""Affine: what a schedule computes, a factor times base and an offset."""
 
 from dataclasses import dataclass
 from typing import final
@@ -13,8 +13,8 @@ from paramsched._arrays import Array, Arrays, arrays_of, is_numpy
 class Affine:
     """`factor * base + offset`; None stands for an exact zero.
 
-    Schedules are written once in terms of it. Fed with `BASE` they give the two columns of an affine schedule; fed with
-    `concrete(base)` they give the value itself, which minimum, maximum and clamp need.
+    A formula is written once in terms of it. Called with `BASE` a schedule gives the columns `factor` and `offset`.
+    Called with `Affine(None, base)` it gives the value itself, as the offset; minimum, maximum and clamp need that.
     """
 
     factor: Array | None
@@ -29,10 +29,10 @@ class Affine:
         )
 
     def __add__(self, other: "Affine") -> "Affine":
-        return Affine(_added(self.factor, other.factor), _added(self.offset, other.offset))
+        return Affine(_sum_of_columns(self.factor, other.factor), _sum_of_columns(self.offset, other.offset))
 
     def constant(self) -> Array:
-        """The value itself, where base was concrete."""
+        """The offset: the value itself, where the formula was called with `Affine(None, base)`."""
         return 0.0 if self.offset is None else self.offset
 
     def apply(self, base: Array) -> Array:
@@ -72,16 +72,18 @@ def choose_affine(mask: Array, yes: Affine, no: Affine, xp: Arrays) -> Affine:
     """Elementwise choice between two values."""
     # Where one of them has no offset, -0.0 stands for it: adding it changes no number, not even the sign of a zero, so
     # a value is the same bits whether the update is chosen among others or alone.
-    return Affine(_chosen(mask, yes.factor, no.factor, 0.0, xp), _chosen(mask, yes.offset, no.offset, -0.0, xp))
+    return Affine(
+        _chosen_column(mask, yes.factor, no.factor, 0.0, xp), _chosen_column(mask, yes.offset, no.offset, -0.0, xp)
+    )
 
 
-def _added(left: Array | None, right: Array | None) -> Array | None:
+def _sum_of_columns(left: Array | None, right: Array | None) -> Array | None:
     if left is None or right is None:
         return right if left is None else left
     return left + right
 
 
-def _chosen(mask: Array, yes: Array | None, no: Array | None, absent: float, xp: Arrays) -> Array | None:
+def _chosen_column(mask: Array, yes: Array | None, no: Array | None, absent: float, xp: Arrays) -> Array | None:
     if yes is None and no is None:
         return None
     return xp.where(mask, absent if yes is None else yes, absent if no is None else no)

@@ -59,8 +59,8 @@ class Anneal(Schedule):
         return self.over
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        k, whole = progress(self.index, t, cast(Duration, self.over).updates)
-        return between(self.start, self.to, self.curve, k, whole, base, xp)
+        k, whole = stage_fraction(self.index, t, cast(Duration, self.over).updates)
+        return between_levels(self.start, self.to, self.curve, k, whole, base, xp)
 
     def __str__(self) -> str:
         named = {"start": self.start, "to": self.to, "over": self.over, "curve": self.curve, "index": self.index}
@@ -73,7 +73,7 @@ class Anneal(Schedule):
         return write_call("anneal", anneal, named)
 
 
-def progress(index: Index, t: Array, n: int) -> tuple[Array, int]:
+def stage_fraction(index: Index, t: Array, n: int) -> tuple[Array, int]:
     """How many parts of how many update `t` of `n` stands for: integers stay integers until they are divided."""
     match index:
         case "t/n":
@@ -87,12 +87,12 @@ def progress(index: Index, t: Array, n: int) -> tuple[Array, int]:
     return (k, whole) if whole > 0 and n > 0 else (t * 0 + 1, 1)
 
 
-def between(start: Level, to: Level, curve: Curve, k: Array, whole: float, base: Affine, xp: Arrays) -> Affine:
+def between_levels(start: Level, to: Level, curve: Curve, k: Array, whole: float, base: Affine, xp: Arrays) -> Affine:
     """From `start` to `to` along `curve` at `u = k / whole`: exact at both ends, on a monotone curve never outside."""
     if xp.concrete and k.size:
         low, high = xp.bounds(k)
         if low > 0 and high < whole:
-            return _inside(start, to, curve, k, whole, base, xp)
+            return _all_inside(start, to, curve, k, whole, base, xp)
     u, rest = xp.floating(k) / whole, xp.floating(whole - k) / whole
     # Masked before the curve as well as after it: sqrt at 0 has no derivative, and 0 * inf is NaN.
     inside, done = (k > 0) & (k < whole), k >= whole
@@ -101,34 +101,36 @@ def between(start: Level, to: Level, curve: Curve, k: Array, whole: float, base:
     for first, last, relative in zip(split_level(start), split_level(to), (True, False), strict=True):
         if first is not None or last is not None:
             own = (u.copy(), rest.copy()) if xp.concrete else (u, rest)  # it may write into them
-            share = curve._rise(*own, xp) if _rises(first, last) else curve._fall(*own, xp)
-            part = _lerp(first or 0.0, last or 0.0, curve, share, xp)
+            share = curve._rise(*own, xp) if _begins_nearer_zero(first, last) else curve._fall(*own, xp)
+            part = _interpolate_levels(first or 0.0, last or 0.0, curve, share, xp)
             part = xp.where(inside, part, xp.where(done, last or 0.0, first or 0.0))
             value = value + (base.scaled(part) if relative else Affine(None, part))
     return value
 
 
-def _inside(start: Level, to: Level, curve: Curve, k: Array, whole: float, base: Affine, xp: Arrays) -> Affine:
+def _all_inside(start: Level, to: Level, curve: Curve, k: Array, whole: float, base: Affine, xp: Arrays) -> Affine:
     """The same where every time is inside, in NumPy: nothing to mask, and no array that is not needed."""
     (factor, fixed), (to_factor, to_fixed) = split_level(start), split_level(to)
     if factor is None and to_factor is None:
-        return Affine(None, _moved(fixed, to_fixed, curve, k, whole, xp))
-    value = base.scaled(_moved(factor, to_factor, curve, k, whole, xp))
+        return Affine(None, _moved_column(fixed, to_fixed, curve, k, whole, xp))
+    value = base.scaled(_moved_column(factor, to_factor, curve, k, whole, xp))
     if fixed is None and to_fixed is None:
         return value
-    return value + Affine(None, _moved(fixed, to_fixed, curve, k, whole, xp))
+    return value + Affine(None, _moved_column(fixed, to_fixed, curve, k, whole, xp))
 
 
-def _moved(first: float | None, last: float | None, curve: Curve, k: Array, whole: float, xp: Arrays) -> Array:
-    rises = _rises(first, last)
+def _moved_column(first: float | None, last: float | None, curve: Curve, k: Array, whole: float, xp: Arrays) -> Array:
+    """One column of the values where every time is inside: of what the curve looks at, only that is computed."""
+    rises = _begins_nearer_zero(first, last)
     needs = curve._needs[0 if rises else 1]
     u = k / whole if needs != "rest" else None
     rest = _rest_of(k, whole) if needs != "u" else None
     share = curve._rise(u, rest, xp) if rises else curve._fall(u, rest, xp)
-    return _lerp(first or 0.0, last or 0.0, curve, share, xp)
+    return _interpolate_levels(first or 0.0, last or 0.0, curve, share, xp)
 
 
 def _rest_of(k: Array, whole: float) -> Array:
+    """1 - k / whole, rounded once."""
     if whole > _EXACT:
         return (whole - k) / whole
     rest = k.astype(np.float64)  # whole numbers that floats hold exactly
@@ -136,12 +138,13 @@ def _rest_of(k: Array, whole: float) -> Array:
     return np.divide(rest, whole, out=rest)
 
 
-def _rises(first: float | None, last: float | None) -> bool:
+def _begins_nearer_zero(first: float | None, last: float | None) -> bool:
     """Whether the level nearer to zero comes first: from it the way begins."""
     return abs(first or 0.0) <= abs(last or 0.0)
 
 
-def _lerp(first: float, last: float, curve: Curve, share: Array, xp: Arrays) -> Array:
+def _interpolate_levels(first: float, last: float, curve: Curve, share: Array, xp: Arrays) -> Array:
+    """From `first` to `last` by shares of the way from the level nearer to zero."""
     # It starts from the level nearer to zero, so that the digits of small values survive; rounding can then only lead
     # past the other one, which a monotone curve must not.
     near, far = (first, last) if abs(first) <= abs(last) else (last, first)

@@ -104,14 +104,16 @@ class Schedule(ABC):
     @property
     def has_absolute(self) -> bool:
         """Whether a level somewhere in it is absolute."""
-        return any(isinstance(leaf, Absolute) for leaf in _leaves(self)) or any(p.has_absolute for p in self.parts())
+        return any(isinstance(leaf, Absolute) for leaf in _field_values(self)) or any(
+            p.has_absolute for p in self.parts()
+        )
 
     @property
     def serializable(self) -> bool:
         """Whether the line of text says everything: no user's function without a name, no class without a shape."""
         if type(self).__str__ is Schedule.__str__ and not has_shape(self):
             return False
-        known = all(leaf.serializable for leaf in _leaves(self) if isinstance(leaf, Curve))
+        known = all(leaf.serializable for leaf in _field_values(self) if isinstance(leaf, Curve))
         return known and all(part.serializable for part in self.parts())
 
     serialisable = renamed_property("serialisable", "serializable")
@@ -121,7 +123,7 @@ class Schedule(ABC):
         """Whether every length is in updates."""
         if self.fills:
             return False
-        lengths = all(leaf.is_resolved for leaf in _leaves(self) if isinstance(leaf, Duration))
+        lengths = all(leaf.is_resolved for leaf in _field_values(self) if isinstance(leaf, Duration))
         return lengths and all(part.is_resolved for part in self.parts())
 
     def require_resolved(self) -> None:
@@ -139,7 +141,7 @@ class Schedule(ABC):
 
     def parts(self) -> Iterator["Schedule"]:
         """The schedules this one is made of."""
-        return (leaf for leaf in _leaves(self) if isinstance(leaf, Schedule))
+        return (leaf for leaf in _field_values(self) if isinstance(leaf, Schedule))
 
     def breakpoints(self, until: int | None = None) -> tuple[int, ...]:
         """The times at which the formula changes, sorted; 0 and the end are among them.
@@ -191,7 +193,7 @@ class Schedule(ABC):
 
     def _resolve(self, span: Span) -> "Schedule":
         """The same schedule with every length in updates."""
-        resolved = replace(self, **{field.name: _resolved(self, field, span) for field in fields(self)})  # type: ignore[type-var,arg-type]  # every schedule is a dataclass
+        resolved = replace(self, **{field.name: _resolved_field(self, field, span) for field in fields(self)})  # type: ignore[type-var,arg-type]  # every schedule is a dataclass
         if resolved.fills:
             raise InvalidArgument(
                 f"{type(self).__name__}.fills",
@@ -201,28 +203,28 @@ class Schedule(ABC):
         return resolved
 
     def __rshift__(self, other: "Schedule") -> "Schedule":
-        return _combined("sequence", self, other)
+        return _combined_operands("sequence", self, other)
 
     def __mul__(self, other: "Schedule | float") -> "Schedule":
-        return _combined("product", self, other)
+        return _combined_operands("product", self, other)
 
     def __rmul__(self, other: float) -> "Schedule":
-        return _combined("product", other, self)
+        return _combined_operands("product", other, self)
 
     def __add__(self, other: "Schedule | float") -> "Schedule":
-        return _combined("sum", self, other)
+        return _combined_operands("sum", self, other)
 
     def __radd__(self, other: float) -> "Schedule":
-        return _combined("sum", other, self)
+        return _combined_operands("sum", other, self)
 
     def __sub__(self, other: "Schedule | float") -> "Schedule":
-        return _combined("difference", self, other)
+        return _combined_operands("difference", self, other)
 
     def __rsub__(self, other: float) -> "Schedule":
-        return _combined("difference", other, self)
+        return _combined_operands("difference", other, self)
 
     def __neg__(self) -> "Schedule":
-        return _combined("negative", self)
+        return _combined_operands("negative", self)
 
     def __str__(self) -> str:
         """The one-line text; `ps.parse` reads it back."""
@@ -238,12 +240,12 @@ class Schedule(ABC):
         return str(self)
 
 
-def _combined(name: str, *operands: object) -> Schedule:
+def _combined_operands(name: str, *operands: object) -> Schedule:
     made: Schedule = combine_operands(name, *operands)  # or NotImplemented, which Python takes from an operator
     return made
 
 
-def _leaves(schedule: Schedule) -> Iterator[object]:
+def _field_values(schedule: Schedule) -> Iterator[object]:
     """The values of a schedule's fields, tuples opened."""
     for name, _ in field_names(type(schedule)):
         value = getattr(schedule, name)
@@ -254,7 +256,7 @@ def _leaves(schedule: Schedule) -> Iterator[object]:
             yield value
 
 
-def _resolved(schedule: Schedule, field: Any, span: Span) -> Any:
+def _resolved_field(schedule: Schedule, field: Any, span: Span) -> Any:
     """The value of a field with every length in updates, as the role of the field says."""
     value = getattr(schedule, field.name)
     if isinstance(value, Schedule):
@@ -262,7 +264,7 @@ def _resolved(schedule: Schedule, field: Any, span: Span) -> Any:
     if isinstance(value, Duration):
         return Duration.of(span.period(value) if field.metadata.get("role") == "period" else span.after(value))
     if isinstance(value, tuple):
-        return tuple(_item(item, span) for item in value)
+        return tuple(_resolved_item(item, span) for item in value)
     if value is None and field.metadata.get("role") == "fills":
         if span.room is None:
             raise no_horizon(schedule)
@@ -270,14 +272,14 @@ def _resolved(schedule: Schedule, field: Any, span: Span) -> Any:
     return value
 
 
-def _item(value: Any, span: Span) -> Any:
+def _resolved_item(value: Any, span: Span) -> Any:
     """An item of a tuple with every length in updates, counted from the begin of the span."""
     if isinstance(value, Schedule):
         return value._resolve(span)
     if isinstance(value, Duration):
         return Duration.of(span.after(value))
     if isinstance(value, tuple):
-        return tuple(_item(item, span) for item in value)
+        return tuple(_resolved_item(item, span) for item in value)
     return value
 
 

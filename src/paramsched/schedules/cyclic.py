@@ -12,7 +12,7 @@ from paramsched._arrays import Array, Arrays, Integers
 from paramsched._number_checks import finite_number, positive_number
 from paramsched.errors import Asked, InvalidArgument, nearest
 from paramsched.schedules.affine import Affine, zero_safe_product
-from paramsched.schedules.anneal import between
+from paramsched.schedules.anneal import between_levels
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.lengths import PERIOD, require_some_length
 from paramsched.schedules.levels import Level, level_of, split_level
@@ -61,6 +61,7 @@ class Cyclic(Schedule):
         return None
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+        """Straight lines up and down; `mode` scales them by the cycle or by the time."""
         up, down = self.up.updates, self.down.updates
         cycle = xp.periods(t, up + down)
         at = t - cycle * (up + down)
@@ -70,15 +71,15 @@ class Cyclic(Schedule):
         elif self.mode == "exp_range":
             height = zero_safe_product(height, self.gamma ** xp.floating(t))
         if self.mode == "exp_range" and self.gamma > 1:  # beyond `to`: growth is not cut off
-            return _along(self.start, self.to, height, base)
-        return between(self.start, self.to, curves.linear, height, 1, base, xp)
+            return _beyond_the_level(self.start, self.to, height, base)
+        return between_levels(self.start, self.to, curves.linear, height, 1, base, xp)
 
     def _inner_breakpoints(self, until: int) -> Iterable[int]:
         up, cycle = self.up.updates, self.up.updates + self.down.updates
         return (b for begin in range(0, until + 1, cycle) for b in (begin, begin + up))
 
 
-def _along(start: Level, to: Level, height: Array, base: Affine) -> Affine:
+def _beyond_the_level(start: Level, to: Level, height: Array, base: Affine) -> Affine:
     (factor, fixed), (last, end) = split_level(start), split_level(to)
     value = Affine(None, None)
     if factor is not None or last is not None:
@@ -120,13 +121,14 @@ class CosineRestarts(Schedule):
         return None
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+        """Half a cosine wave in each cycle; the table of cycles says where they begin."""
         if self.mult == 1:
             size = self.first.updates
             cycle = xp.periods(t, size)
             u = xp.floating(t - cycle * size) / size
         else:
             # Found by adding lengths, never by a logarithm, which lands a cycle early where it rounds down.
-            begins, sizes = _cycles(self.first.updates, self.mult)
+            begins, sizes = _cycle_table(self.first.updates, self.mult)
             cycle = xp.reached(begins[1:].tolist(), t)
             u = xp.floating(t - xp.take(begins, cycle)) / xp.take(sizes, cycle)
         height = self.gamma ** xp.floating(cycle)
@@ -139,12 +141,12 @@ class CosineRestarts(Schedule):
     def _inner_breakpoints(self, until: int) -> Iterable[int]:
         if self.mult == 1:
             return range(0, until + 1, self.first.updates)
-        begins, _ = _cycles(self.first.updates, self.mult)
+        begins, _ = _cycle_table(self.first.updates, self.mult)
         return [begin for begin in begins.tolist() if begin <= until]
 
 
 @lru_cache(maxsize=64)
-def _cycles(first: int, mult: float) -> tuple[Integers, Integers]:
+def _cycle_table(first: int, mult: float) -> tuple[Integers, Integers]:
     """The begins and sizes of all cycles that begin before floats no longer count."""
     begins, sizes, size = [0], [first], float(first)
     while begins[-1] + sizes[-1] <= _FAR:

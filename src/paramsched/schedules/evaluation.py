@@ -55,7 +55,7 @@ def evaluate(schedule: Formula, times: Array, base: float) -> Floats:
     if times.size <= _PIECE:
         return _values_of_piece(schedule, times, base, NUMPY, affine=affine)
     out = np.empty(times.size)
-    for begin, end in pairwise(_cuts(schedule, times)):
+    for begin, end in pairwise(_piece_edges(schedule, times)):
         piece = times[begin:end]
         low, high = piece.min().item(), piece.max().item()
         if low < 0 or high > LONGEST:
@@ -64,7 +64,7 @@ def evaluate(schedule: Formula, times: Array, base: float) -> Floats:
     return out
 
 
-def _cuts(schedule: Formula, times: Array) -> list[int]:
+def _piece_edges(schedule: Formula, times: Array) -> list[int]:
     """Where to cut many times into pieces: after every `_PIECE`, and where a stage begins or ends.
 
     A piece that lies inside one stage needs no masks, which cost twice as much as the formula. Any other cut gives the
@@ -106,7 +106,7 @@ def _for_many_bases(schedule: Formula, times: Array, bases: Array) -> Floats:
     shape = np.broadcast_shapes(times.shape, bases.shape)
     if schedule.affine:
         value = columns(schedule, times.reshape(-1))
-        shaped = Affine(*(_shaped(column, times.shape, NUMPY) for column in (value.factor, value.offset)))
+        shaped = Affine(*(_shaped_column(column, times.shape, NUMPY) for column in (value.factor, value.offset)))
         return np.array(np.broadcast_to(shaped.apply(bases), shape))
     many_times = np.array(np.broadcast_to(times, shape)).reshape(-1)
     many_bases = np.array(np.broadcast_to(bases, shape)).reshape(-1)
@@ -114,7 +114,7 @@ def _for_many_bases(schedule: Formula, times: Array, bases: Array) -> Floats:
     return np.array(np.broadcast_to(values, many_times.shape)).reshape(shape)
 
 
-def _shaped(column: Array | None, shape: tuple[int, ...], xp: Arrays) -> Array | None:
+def _shaped_column(column: Array | None, shape: tuple[int, ...], xp: Arrays) -> Array | None:
     """A column in the shape of the times it was computed at."""
     return xp.lift(column.reshape(shape)) if isinstance(column, np.ndarray) else column
 
@@ -129,7 +129,9 @@ def _with_array_api(schedule: Formula, t: Array, base: Array, xp: Arrays) -> Arr
     wide = float(base) if isinstance(base, (int, float)) else xp.floating(base)
     if known and schedule.affine:  # only base is foreign: the columns come from the one evaluator
         value = columns(schedule, times.reshape(-1))
-        values = Affine(*(_shaped(column, times.shape, xp) for column in (value.factor, value.offset))).apply(wide)
+        values = Affine(*(_shaped_column(column, times.shape, xp) for column in (value.factor, value.offset))).apply(
+            wide
+        )
     elif schedule.affine:
         values = schedule._at(xp.clock(times), BASE, xp).apply(wide)
     else:

@@ -1,4 +1,4 @@
-"""Around: a schedule around one other, as long as that one."""
+"""Base of schedules that wrap one schedule and keep its length and breakpoints."""
 
 from abc import ABC
 from collections.abc import Iterable

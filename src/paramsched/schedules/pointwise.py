@@ -29,6 +29,7 @@ class Pointwise(Schedule, ABC):
 
     @property
     def length(self) -> Duration | None:
+        """The longest length of the operands; None where one fills or all are open."""
         if not self.has_length:
             return None
         lengths = {operand.length for operand in self.operands if operand.has_length}
@@ -132,7 +133,7 @@ class Minimum(Pointwise):
         return False
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        return _fold(xp.smaller, self.operands, t, base, xp)
+        return _fold_operands(xp.smaller, self.operands, t, base, xp)
 
 
 @final
@@ -147,7 +148,7 @@ class Maximum(Pointwise):
         return False
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        return _fold(xp.larger, self.operands, t, base, xp)
+        return _fold_operands(xp.larger, self.operands, t, base, xp)
 
 
 @final
@@ -179,17 +180,17 @@ class Clamp(OneOperand):
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         value = self.schedule._at(t, base, xp).constant()
         if self.low is not None:
-            value = xp.larger(value, _bound(self.low, base))
+            value = xp.larger(value, _bound_value(self.low, base))
         if self.high is not None:
-            value = xp.smaller(value, _bound(self.high, base))
+            value = xp.smaller(value, _bound_value(self.high, base))
         return Affine(None, value)
 
 
-def _bound(level: Level, base: Affine) -> Array:
+def _bound_value(level: Level, base: Affine) -> Array:
     return level.value if isinstance(level, Absolute) else base.constant() * level
 
 
-def _fold(
+def _fold_operands(
     choose: Callable[[Array, Array], Array], operands: tuple[Schedule, ...], t: Array, base: Affine, xp: Arrays
 ) -> Affine:
     value = operands[0]._at(t, base, xp).constant()
@@ -199,47 +200,47 @@ def _fold(
 
 
 @operator_builder("product")
-def product(left: Any, right: Any) -> Any:
+def make_product(left: Any, right: Any) -> Any:
     """What `a * b` makes."""
     if isinstance(right, Schedule) and right.metric_rules:
         return NotImplemented  # it takes the product under its rules
-    operands = _operands(Product, left, right)
+    operands = _operands_of(Product, left, right)
     return NotImplemented if operands is None else Product(operands)
 
 
 @operator_builder("products")
-def products(*operands: Schedule | float) -> Schedule:
+def make_products(*operands: Schedule | float) -> Schedule:
     """What `a * b * c * …` makes, at once: one after the other costs the square of how many there are."""
-    return Product(_operands(Product, *operands) or ())
+    return Product(_operands_of(Product, *operands) or ())
 
 
 @operator_builder("sums")
-def totals(*operands: Schedule | float) -> Schedule:
+def make_sums(*operands: Schedule | float) -> Schedule:
     """What `a + b + c + …` makes, at once."""
-    return Sum(_operands(Sum, *operands) or ())
+    return Sum(_operands_of(Sum, *operands) or ())
 
 
 @operator_builder("sum")
-def total(left: Any, right: Any) -> Any:
+def make_sum(left: Any, right: Any) -> Any:
     """What `a + b` makes."""
-    operands = _operands(Sum, left, right)
+    operands = _operands_of(Sum, left, right)
     return NotImplemented if operands is None else Sum(operands)
 
 
 @operator_builder("difference")
-def difference(left: Any, right: Any) -> Any:
+def make_difference(left: Any, right: Any) -> Any:
     """What `a - b` makes."""
-    return total(left, negative(schedule_of(right, lambda: f"{left} - {right}")))
+    return make_sum(left, make_negative(schedule_of(right, lambda: f"{left} - {right}")))
 
 
 @operator_builder("negative")
-def negative(schedule: Schedule) -> Schedule:
+def make_negative(schedule: Schedule) -> Schedule:
     """What `-a` makes."""
     # No simplification, not even of two signs: the text of a product says each of its factors, and has to read back.
-    return Product(_operands(Product, -1.0, schedule) or ())
+    return Product(_operands_of(Product, -1.0, schedule) or ())
 
 
-def _operands(kind: type[Product] | type[Sum], *given: Any) -> tuple[Schedule, ...] | None:
+def _operands_of(kind: type[Product] | type[Sum], *given: Any) -> tuple[Schedule, ...] | None:
     """The operands, nested ones of the same kind flattened; None for what is neither schedule nor number."""
     operands: list[Schedule] = []
     for one in given:
@@ -265,7 +266,7 @@ def minimum(*operands: Schedule) -> Minimum:
     >>> minimum(constant(0.5), linear(1, 0, over=10))(8)
     0.2
     """
-    return Minimum(_several("minimum", operands))
+    return Minimum(_two_or_more("minimum", operands))
 
 
 @shape
@@ -283,7 +284,7 @@ def maximum(*operands: Schedule) -> Maximum:
     >>> maximum(0.25, linear(1, 0, over=10))(8)
     0.25
     """
-    return Maximum(_several("maximum", operands))
+    return Maximum(_two_or_more("maximum", operands))
 
 
 @shape
@@ -305,7 +306,7 @@ def clamp(schedule: Schedule, low: Level | None = None, high: Level | None = Non
     return Clamp(schedule_of(schedule, "clamp(…)"), low, high)
 
 
-def _several(name: str, operands: tuple[Any, ...]) -> tuple[Schedule, ...]:
+def _two_or_more(name: str, operands: tuple[Any, ...]) -> tuple[Schedule, ...]:
     if not operands:
         raise InvalidArgument(f"{name}()", "no operand", f"Write {name}(constant(0.1), cosine())")
     return tuple(schedule_of(operand, f"{name}(…)") for operand in operands)

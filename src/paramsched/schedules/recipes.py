@@ -150,7 +150,7 @@ def piecewise(points: tuple[tuple[DurationLike, Level], ...], curve: CurveLike |
     >>> stairs(9), stairs(10), stairs(500)
     (1.0, 0.5, 0.1)
     """
-    pairs = _pairs(points)
+    pairs = _point_pairs(points)
     (first, level), *_ = pairs
     stages: list[Schedule] = [constant(level, first)] if first.terms else []
     for (begin, here), (end, there) in pairwise(pairs):
@@ -163,6 +163,7 @@ _warmup = warmup  # where an argument has the name
 
 
 def _noam_peak(peak: float, warmup: Duration) -> Schedule:
+    """The height of noam's peak, which depends on the length of its warmup."""
     amount = warmup.exact
     if amount is None:
         raise InvalidArgument(
@@ -171,7 +172,8 @@ def _noam_peak(peak: float, warmup: Duration) -> Schedule:
     return constant(Absolute(peak / float(amount) ** 0.5))
 
 
-def _pairs(points: Any) -> list[tuple[Duration, Level]]:
+def _point_pairs(points: Any) -> list[tuple[Duration, Level]]:
+    """The points of `piecewise` as pairs of time and level, checked."""
     instead = 'Write piecewise([(0, 1.0), ("50%", 0.1)])'
     listed = list(points.items()) if isinstance(points, Mapping) else points
     if not isinstance(listed, Iterable) or isinstance(listed, str):

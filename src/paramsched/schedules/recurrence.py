@@ -52,26 +52,26 @@ class Recurrence(Schedule):
         if self.until is not None:
             object.__setattr__(self, "until", whole_number(Asked("recurrence", "until"), self.until, least=0))
 
-    def _checkpoint(self, block: int) -> _Point:
+    def _start_of_block(self, block: int) -> _Point:
         """The columns before a block; those of the blocks before it are kept, so that each is computed once."""
-        points = self._points
+        points = self._block_starts
         if block not in points:
             if block * BLOCK > _MOST:
                 found = f"update {block * BLOCK} is reached update by update, and {_MOST} are the most"
                 raise InvalidArgument(short_line(self), found, "Give the rules an end: rules.step(30, end=90)")
             for known in range(len(points) - 1, block):
-                self._block(known)
+                self._columns_of_block(known)
         return points[block]
 
     @cached_property
-    def _points(self) -> dict[int, _Point]:
+    def _block_starts(self) -> dict[int, _Point]:
         """The columns before each block so far: none is left out, whoever else computes them."""
-        return {0: _start(len(self.rules))}
+        return {0: _first_point(len(self.rules))}
 
     @cached_property
     def _quiet_from(self) -> int | None:
         """The update from which on no rule does anything; None where one goes on."""
-        ends = [None if rule.end is None else rule.end * _period(rule) for rule in self.rules]
+        ends = [None if rule.end is None else rule.end * _period_of(rule) for rule in self.rules]
         return None if None in ends else max(end for end in ends if end is not None)
 
     @property
@@ -82,7 +82,7 @@ class Recurrence(Schedule):
         return self.until
 
     @property
-    def _last(self) -> int | None:
+    def _last_update(self) -> int | None:
         """The update whose value is held from then on."""
         ends = [end for end in (self.until, self._quiet_from) if end is not None]
         return min(ends, default=None)
@@ -101,32 +101,33 @@ class Recurrence(Schedule):
         return all(rule.serializable for rule in self.rules)
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+        """The columns of each block that the times are in; of a tensor, whose times are not read, the whole table."""
         if not xp.concrete:
             if self.until is None:
                 raise Unresolved(
                     str(self), "a tensor's time needs the whole table", "Write ps.resolve(…, Calendar(total=…))"
                 )
-            end = min(self.until, self.until if self._last is None else self._last)
-            self._checkpoint(end // BLOCK)  # which refuses what is too far
-            whole = [self._block(block) for block in range(end // BLOCK + 1)]
+            end = min(self.until, self.until if self._last_update is None else self._last_update)
+            self._start_of_block(end // BLOCK)  # which refuses what is too far
+            whole = [self._columns_of_block(block) for block in range(end // BLOCK + 1)]
             factors, offsets = (np.concatenate([columns[i] for columns in whole])[: end + 1] for i in (0, 1))
             index = xp.at_most(xp.whole(t), end)
             return base.scaled(xp.take(factors, index)) + Affine(None, xp.take(offsets, index))
         at = np.asarray(np.floor(t), dtype=np.int64)
-        last = self._last
+        last = self._last_update
         if last is not None:
             at = np.minimum(at, last)
         factors, offsets = np.empty(at.shape), np.empty(at.shape)
         for block, mine in _by_block(at // BLOCK):
-            a, c = self._block(block)
+            a, c = self._columns_of_block(block)
             within = at[mine] - block * BLOCK
             factors[mine], offsets[mine] = a[within], c[within]
         value = base.scaled(factors)
-        offsets[offsets == 0] = -0.0  # as `_value.where` has it: none of them may depend on the others
+        offsets[offsets == 0] = -0.0  # as `choose_affine` has it: none of them may depend on the others
         return value + Affine(None, offsets) if offsets.any() else value
 
     @quiet
-    def _block(self, block: int) -> tuple[Floats, Floats]:
+    def _columns_of_block(self, block: int) -> tuple[Floats, Floats]:
         """The two columns at each update of a block.
 
         Where a rule begins, its update is computed by itself, since it keeps what it finds. Between two such updates
@@ -134,15 +135,15 @@ class Recurrence(Schedule):
         """
         begin = block * BLOCK
         end = begin + BLOCK
-        if self._last is not None and any(isinstance(rule, ScheduleRule) for rule in self.rules):
-            end = min(end, max(self._last, begin) + 1)  # a user's function may know no time behind it
-        factor, offset, *entries = self._checkpoint(block)
-        active = self._coefficients(begin, end)
+        if self._last_update is not None and any(isinstance(rule, ScheduleRule) for rule in self.rules):
+            end = min(end, max(self._last_update, begin) + 1)  # a user's function may know no time behind it
+        factor, offset, *entries = self._start_of_block(block)
+        active = self._active_coefficients(begin, end)
         factors, offsets = np.empty(end - begin), np.empty(end - begin)
 
         def walk(first: int, behind: int, found: tuple[float, float]) -> tuple[float, float]:
             for t in range(first, behind):
-                found = self._update(t, begin, active, entries, found)
+                found = self._after_update(t, begin, active, entries, found)
                 factors[t - begin], offsets[t - begin] = found
             return found
 
@@ -151,7 +152,7 @@ class Recurrence(Schedule):
         for alone in [*self._begins_in(begin, end), end]:
             if alone - at > _FEW:
                 piece = slice(at - begin, alone - begin)
-                columns = _steps(active, entries, piece, now)
+                columns = _scanned_columns(active, entries, piece, now)
                 if np.isnan(columns).any():  # 0 times what overflowed, which is 0 update by update
                     now = walk(at, alone, now)
                 else:
@@ -163,22 +164,22 @@ class Recurrence(Schedule):
                 now = walk(alone, alone + 1, now)
             at = alone + 1
         if end == begin + BLOCK:
-            self._points[block + 1] = (*now, *entries)
+            self._block_starts[block + 1] = (*now, *entries)
         return factors, offsets
 
     def _begins_in(self, begin: int, end: int) -> list[int]:
         """The updates at which a rule begins, and the first of all, whose order is another."""
-        begins = {rule.begin * _period(rule) for rule in self.rules} | {0}
+        begins = {rule.begin * _period_of(rule) for rule in self.rules} | {0}
         return sorted(t for t in begins if begin <= t < end)
 
-    def _coefficients(self, begin: int, end: int) -> list[tuple[int, Coefficients]]:
+    def _active_coefficients(self, begin: int, end: int) -> list[tuple[int, Coefficients]]:
         """The columns of the rules that do something in `[begin, end)`; those by update come first."""
         times = np.arange(begin, end)
         found: list[tuple[int, Coefficients]] = []
         for index, rule in enumerate(self.rules):
             if not isinstance(rule.by, int) and rule.by != "update":
                 raise Unresolved(str(self), "a rule by epochs", "Write ps.resolve(…, Calendar(steps_per_epoch=…))")
-            period = _period(rule)
+            period = _period_of(rule)
             if rule.begin * period >= end or (rule.end is not None and rule.end * period <= begin):
                 continue
             local = times / period - rule.begin
@@ -192,9 +193,9 @@ class Recurrence(Schedule):
                 for column in (columns.b, columns.c, columns.e):
                     column[idle] = 0.0
             found.append((index, columns))
-        return sorted(found, key=lambda one: _period(self.rules[one[0]]) != 1)
+        return sorted(found, key=lambda one: _period_of(self.rules[one[0]]) != 1)
 
-    def _update(
+    def _after_update(
         self,
         t: int,
         begin: int,
@@ -206,32 +207,36 @@ class Recurrence(Schedule):
         factor, offset = now
         for index, columns in sorted(active) if t == 0 else active:
             a, b, c, e = (float(column[t - begin]) for column in (columns.a, columns.b, columns.c, columns.e))
-            if t == self.rules[index].begin * _period(self.rules[index]):
+            if t == self.rules[index].begin * _period_of(self.rules[index]):
                 entries[2 * index : 2 * index + 2] = factor, offset
-            factor, offset = _times(a, factor) + b, _times(a, offset) + c
+            factor, offset = _zero_safe_times(a, factor) + b, _zero_safe_times(a, offset) + c
             if e:
-                factor, offset = factor + _times(e, entries[2 * index]), offset + _times(e, entries[2 * index + 1])
+                factor, offset = (
+                    factor + _zero_safe_times(e, entries[2 * index]),
+                    offset + _zero_safe_times(e, entries[2 * index + 1]),
+                )
         return factor, offset
 
     def _inner_breakpoints(self, until: int) -> Iterable[int]:
         for rule in self.rules:
-            period = _period(rule)
+            period = _period_of(rule)
             yield from (rule.begin * period, until if rule.end is None else rule.end * period)
             # A rule says nothing of its shape but its columns: each tick of a stepwise one may bend.
             if period > 1:
                 yield from range(rule.begin * period, until + 1, period)
-        yield from self._kinks(until)
+        yield from self._stepwise_ticks(until)
 
-    def _kinks(self, until: int) -> Iterable[int]:
+    def _stepwise_ticks(self, until: int) -> Iterable[int]:
         """Ticks at which a rule does something else than at the one before."""
         for rule in self.rules:
-            period = _period(rule)
+            period = _period_of(rule)
             k = np.arange(0, min(max(until // period - rule.begin, 0), _MOST) + 1, dtype=np.float64)
             found = rule.columns(k)
             special = (found.e != 0) | (np.abs(np.diff(found.a, prepend=found.a[:1])) > 0.5 * np.abs(found.a))
             yield from ((rule.begin + int(tick)) * period for tick in k[special])
 
     def _resolve(self, span: Span) -> Schedule:
+        """The same rules on clocks of updates, up to the end of the span."""
         rules = []
         for rule in self.rules:
             by = span.period(Duration.of("1 epoch")) if rule.by == "epoch" else rule.by
@@ -241,17 +246,17 @@ class Recurrence(Schedule):
                     raise InvalidArgument(
                         str(rule), "its schedule counts ticks, not time", "Give its lengths as numbers"
                     )
-                inner = {"schedule": rule.schedule._resolve(_window(rule, span))}
+                inner = {"schedule": rule.schedule._resolve(_window_of(rule, span))}
             rules.append(replace(rule, by="update" if by == 1 else by, **inner))  # type: ignore[type-var]  # a dataclass
         return Recurrence(tuple(rules), span.room if self.until is None else self.until)
 
 
-def _period(rule: Rule) -> int:
+def _period_of(rule: Rule) -> int:
     """The updates between two ticks of a rule whose clock is known."""
     return rule.by if isinstance(rule.by, int) else 1
 
 
-def _times(x: float, y: float) -> float:
+def _zero_safe_times(x: float, y: float) -> float:
     """x * y, where 0 times what has overflowed is 0."""
     return x * y if x and y else 0.0
 
@@ -267,7 +272,7 @@ def _by_block(blocks: Integers) -> Iterator[tuple[int, Any]]:
         yield block, blocks == block
 
 
-def _steps(
+def _scanned_columns(
     active: list[tuple[int, Coefficients]], entries: list[float], piece: slice, now: tuple[float, float]
 ) -> Floats:
     """The two columns at each update of a piece in which no rule begins."""
@@ -282,10 +287,10 @@ def _steps(
     # Updates at which nothing happens hold the value, to the last bit.
     held = np.cumsum(moving)
     scale = scale[moving]
-    return np.stack([_scan(scale, shift[moving], now[0])[held], _scan(scale, fixed[moving], now[1])[held]])
+    return np.stack([_scan_steps(scale, shift[moving], now[0])[held], _scan_steps(scale, fixed[moving], now[1])[held]])
 
 
-def _scan(scale: Floats, shift: Floats, first: float) -> Floats:
+def _scan_steps(scale: Floats, shift: Floats, first: float) -> Floats:
     """`first`, and the values v <- scale * v + shift that follow it."""
     if not shift.any():
         if first == 0:
@@ -306,13 +311,13 @@ def _scan(scale: Floats, shift: Floats, first: float) -> Floats:
     return values
 
 
-def _window(rule: Rule, span: Span) -> Span:
+def _window_of(rule: Rule, span: Span) -> Span:
     """The piece of a span in which a rule by updates acts."""
     end = span.end if rule.end is None else span.begin + rule.end
     return span.part(span.begin + rule.begin, end)
 
 
-def _start(rules: int) -> _Point:
+def _first_point(rules: int) -> _Point:
     return (1.0, 0.0, *([1.0, 0.0] * rules))
 
 

@@ -102,6 +102,7 @@ class Every(OneOperand):
         return [unit for unit, _ in self.period.terms] == ["epochs"]
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+        """The schedule at the last change; what has ended is no longer held back."""
         period = self.period.updates
         at = xp.periods(t + self.phase, period) * period - self.phase
         if self.phase:
@@ -148,6 +149,7 @@ class Restarts(Schedule):
         return self.every.is_resolved and self.schedule.is_resolved
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+        """The schedule at the time since the last restart."""
         period = self.every.updates
         cycle = xp.periods(t, period)
         if self.times is not None:
@@ -170,9 +172,9 @@ class Restarts(Schedule):
             size = span.period(self.every)
             inner = self.schedule._resolve(span.part(span.begin, span.begin + size))
             return Restarts(inner, Duration.of(size), self.times)
-        return self._uneven(span, period)
+        return self._uneven_cycles(span, period)
 
-    def _uneven(self, span: Span, period: Fraction) -> Schedule:
+    def _uneven_cycles(self, span: Span, period: Fraction) -> Schedule:
         """Cycles of unequal whole lengths, each boundary rounded once: a sequence says them."""
         times = self.times
         if times is None:

@@ -34,9 +34,10 @@ class Sequence(Schedule):
     _precedence = SEQUENCE
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "stages", tuple(one for stage in self.stages for one in _members(stage)))
+        object.__setattr__(self, "stages", tuple(one for stage in self.stages for one in _stages_of(stage)))
 
     def _refuse_two_without_length(self) -> None:
+        """Refuse two stages that would both take what the others leave."""
         without = [stage for stage in self.stages if not stage.has_length]
         if len(without) > 1:
             names = " and ".join(str(stage).split("(")[0] for stage in without)
@@ -61,13 +62,13 @@ class Sequence(Schedule):
 
     def _held_from(self) -> int | None:
         last = self.stages[-1]._held_from()
-        return None if last is None else self._begins()[-1] + last
+        return None if last is None else self._stage_begins()[-1] + last
 
     def _exact_length(self, span: Span) -> Fraction | None:
         lengths = [stage._exact_length(span) for stage in self.stages]
         return None if None in lengths else sum((n for n in lengths if n is not None), Fraction(0))
 
-    def _begins(self) -> list[int]:
+    def _stage_begins(self) -> list[int]:
         """The begin of each stage: all but the last have a length once resolved."""
         lengths = (stage.length for stage in self.stages[:-1])
         return list(accumulate((n.updates for n in lengths if n is not None), initial=0))
@@ -75,12 +76,13 @@ class Sequence(Schedule):
     @cached_property
     def _taking_time(self) -> tuple[list[Schedule], list[int]]:
         """The stages of more than no update, and their begins; the last one where there is no other."""
-        pairs = list(zip(self.stages, self._begins(), strict=True))
+        pairs = list(zip(self.stages, self._stage_begins(), strict=True))
         kept = [(stage, begin) for stage, begin in pairs if stage.length is None or stage.length.terms]
         stages, begins = zip(*(kept or pairs[-1:]), strict=True)
         return list(stages), list(begins)
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+        """Each stage at its own times. Where these are all in one stage, only that one is asked."""
         stages, begins = self._taking_time
         low, high = 0, len(begins) - 1
         if xp.concrete and t.size:  # only the stages these times are in; others would be masked away
@@ -102,7 +104,7 @@ class Sequence(Schedule):
         return begins if end is None else (*begins, end.updates)
 
     def _inner_breakpoints(self, until: int) -> Iterable[int]:
-        for stage, begin in zip(self.stages, self._begins(), strict=True):
+        for stage, begin in zip(self.stages, self._stage_begins(), strict=True):
             if begin <= until:
                 room = until - begin
                 if stage.length is not None:
@@ -110,19 +112,20 @@ class Sequence(Schedule):
                 yield from (begin + b for b in (0, room, *stage._breakpoints_and_end(room)) if 0 <= b <= room)
 
     def _resolve(self, span: Span) -> Schedule:
+        """Each stage in its part of the span; the one without a length takes what the others leave."""
         self._refuse_two_without_length()
         lengths = [stage._exact_length(span) for stage in self.stages]
-        rest = self._rest(lengths, span)
+        rest = self._rest_of_span(lengths, span)
         stages: list[Schedule] = []
         begin = span.begin
         for stage, length in zip(self.stages, lengths, strict=True):
             size = rest if length is None else length
             part = span.part(begin, None if size is None else begin + size)
-            stages.append(_staged(stage, part, stage is self.stages[-1]))
+            stages.append(_resolved_stage(stage, part, stage is self.stages[-1]))
             begin += size or 0
         return Sequence(tuple(stages))
 
-    def _rest(self, lengths: list[Fraction | None], span: Span) -> Fraction | None:
+    def _rest_of_span(self, lengths: list[Fraction | None], span: Span) -> Fraction | None:
         """What the stage without length gets; None where it is the last, open, and no horizon is known."""
         if None not in lengths:
             return None
@@ -157,11 +160,11 @@ def _with_a_length(stage: Schedule) -> str:
     return f'window({stage}, end="60%")'
 
 
-def _members(stage: Schedule) -> tuple[Schedule, ...]:
+def _stages_of(stage: Schedule) -> tuple[Schedule, ...]:
     return stage.stages if isinstance(stage, Sequence) else (stage,)
 
 
-def _staged(stage: Schedule, span: Span, last: bool) -> Schedule:
+def _resolved_stage(stage: Schedule, span: Span, last: bool) -> Schedule:
     """A resolved stage that has a length, unless it is the last."""
     resolved = stage._resolve(span)
     length = resolved.length

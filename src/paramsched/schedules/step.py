@@ -61,6 +61,7 @@ class MultiStep(Schedule):
         return (milestone.updates for milestone in self.milestones)
 
     def _resolve(self, span: Span) -> Schedule:
+        """The milestones in updates; one that never comes in its stage is refused."""
         milestones = tuple(Duration.of(span.after(milestone)) for milestone in self.milestones)
         if span.staged and span.room is not None:
             for written, milestone in zip(self.milestones, milestones, strict=True):

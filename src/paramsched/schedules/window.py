@@ -84,6 +84,7 @@ class Window(Schedule):
         return None if inner is None else span.exact(self.begin) + inner
 
     def _resolve(self, span: Span) -> Schedule:
+        """The schedule in its part of the span."""
         begin = span.begin + span.exact(self.begin)
         end = span.end if self.end is None else span.begin + span.exact(self.end)
         if end is not None and end < begin:

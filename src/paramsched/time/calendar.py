@@ -53,7 +53,9 @@ class Calendar:
                 object.__setattr__(self, name, int(value))
         for name in ("tokens_per_step", "seconds_per_step"):
             value = getattr(self, name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, Real) or not _counted(value)):
+            if value is not None and (
+                isinstance(value, bool) or not isinstance(value, Real) or not _is_countable(value)
+            ):
                 found = "not a finite number above 0, or more than a clock counts"
                 raise InvalidArgument(Asked("Calendar", name, shown(value)), found, f"Write {name}=4096").suggest(4096)
         if self.steps_per_epoch is not None and self.batches_per_epoch is not None:
@@ -119,6 +121,7 @@ class Calendar:
         return ", ".join(given) if given else "nothing"
 
     def _updates_in(self, unit: str, asked: str | Asked) -> Fraction:
+        """How many updates one of a unit is."""
         match unit:
             case "updates":
                 return Fraction(1)
@@ -129,9 +132,9 @@ class Calendar:
             case "samples" if self.batch_size is not None:
                 return Fraction(1, self.batch_size * (self.accumulation or 1))
             case "tokens" if self.tokens_per_step is not None:
-                return 1 / _decimal(self.tokens_per_step)
+                return 1 / _decimal_fraction(self.tokens_per_step)
             case "seconds" if self.seconds_per_step is not None:
-                return 1 / _decimal(self.seconds_per_step)
+                return 1 / _decimal_fraction(self.seconds_per_step)
         fact, example, unsaid = _NEEDED[unit]
         found = f"nothing says {unsaid}"
         if self != Calendar():
@@ -142,7 +145,8 @@ class Calendar:
 _MOST = 10**18  # updates, and what one of them is made of
 
 
-def _counted(value: Any) -> bool:
+def _is_countable(value: Any) -> bool:
+    """Whether a number is above 0 and no more than a clock counts."""
     return bool(0 < value <= _MOST)
 
 
@@ -156,6 +160,6 @@ _NEEDED = {
 }
 
 
-def _decimal(number: float) -> Fraction:
+def _decimal_fraction(number: float) -> Fraction:
     """The fraction a number was written as: 0.1 is one tenth, not the float nearest to it."""
     return Fraction(repr(float(number)))

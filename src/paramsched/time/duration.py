@@ -62,7 +62,7 @@ class Duration:
         if isinstance(amount, Duration):
             return amount
         if isinstance(amount, str):
-            return _read(amount)
+            return _read_length(amount)
         if isinstance(amount, bool) or not isinstance(amount, (int, float, Integral)):
             raise _no_length(amount)
         if isinstance(amount, float) and not amount.is_integer():  # 5.0 is 5; what is infinite is no integer
@@ -72,7 +72,7 @@ class Duration:
         if amount > _MOST:
             found = "more updates than a clock counts"
             raise InvalidArgument(f"length {shown(amount)}", found, "Write at most 1_000_000_000_000_000_000")
-        return _duration({"updates": Fraction(int(amount))})
+        return _duration_of({"updates": Fraction(int(amount))})
 
     @property
     def updates(self) -> int:
@@ -105,10 +105,10 @@ class Duration:
         return amount is not None and amount.denominator == 1
 
     def __add__(self, other: "Duration") -> "Duration":
-        return _duration(_sum(self, other, 1))
+        return _duration_of(_summed_amounts(self, other, 1))
 
     def __sub__(self, other: "Duration") -> "Duration":
-        return _duration(_sum(self, other, -1))
+        return _duration_of(_summed_amounts(self, other, -1))
 
     def __str__(self) -> str:
         if not self.terms:
@@ -116,7 +116,7 @@ class Duration:
         text = ""
         for place, (unit, amount) in enumerate(self.terms):
             sign = "-" if amount < 0 else "+"
-            term = _term(unit, abs(amount), alone=len(self.terms) == 1)
+            term = _term_text(unit, abs(amount), alone=len(self.terms) == 1)
             text += (f" {sign} " if place else "-" if amount < 0 else "") + term
         return text
 
@@ -129,14 +129,16 @@ DurationLike: TypeAlias = Duration | str | int
 """What people write for a length: `"5%"`, `"10 epochs"`, `500` (updates; a whole float counts) or a Duration."""
 
 
-def _sum(left: Duration, right: Duration, sign: int) -> dict[str, Fraction]:
+def _summed_amounts(left: Duration, right: Duration, sign: int) -> dict[str, Fraction]:
+    """The amounts of two lengths by unit, the second added or subtracted."""
     total = dict(left.terms)
     for unit, amount in right.terms:
         total[unit] = total.get(unit, Fraction(0)) + sign * amount
     return total
 
 
-def _duration(amounts: dict[str, Fraction]) -> Duration:
+def _duration_of(amounts: dict[str, Fraction]) -> Duration:
+    """A length from its amounts by unit; one that would be negative is refused."""
     terms = tuple((unit, amounts[unit]) for unit in UNITS if amounts.get(unit))
     # A positive term first: "100% - 10 epochs" reads, "-10 epochs + 100%" does not.
     terms = tuple(sorted(terms, key=lambda term: term[1] < 0))
@@ -154,15 +156,17 @@ def length_with_unit(number: str, unit: str) -> str | None:
     scales = [("", unit), *((scale, unit[1:].strip()) for scale in _SCALES if scale and unit.startswith(scale))]
     for scale, word in scales:
         ours = (
-            word if word in UNIT_NAMES else UNITS_OF_PEERS.get(word) or UNITS_OF_PEERS.get(word.lower()) or _close(word)
+            word
+            if word in UNIT_NAMES
+            else UNITS_OF_PEERS.get(word) or UNITS_OF_PEERS.get(word.lower()) or _close_unit(word)
         )
         if ours is None:
             continue
         try:
             amount = Fraction(number.replace("_", "")) * (100 if word == "dur" else 24 if ours == "24 h" else 1)
             ours = ours.removeprefix("24 ")
-            text = f"{_number(amount)}{scale}{'' if ours == '%' else ' '}{ours}"
-            _read(text)
+            text = f"{_decimal_text(amount)}{scale}{'' if ours == '%' else ' '}{ours}"
+            _read_length(text)
         except (ValueError, ZeroDivisionError):
             continue
         return text
@@ -170,11 +174,12 @@ def length_with_unit(number: str, unit: str) -> str | None:
 
 
 def _nearest_unit(word: str) -> str:
-    close = None if word in UNITS_OF_PEERS else _close(word)
+    """The clause that names the unit a word is a slip of, if any."""
+    close = None if word in UNITS_OF_PEERS else _close_unit(word)
     return "" if close is None else f'; nearest: "{close}"'
 
 
-def _close(word: str) -> str | None:
+def _close_unit(word: str) -> str | None:
     """The unit that a word is a slip of the pen of; long words only, since short ones are like anything."""
     from difflib import get_close_matches  # for messages only, so not at import
 
@@ -186,6 +191,7 @@ def _close(word: str) -> str | None:
 
 
 def _no_length(amount: object) -> InvalidArgument:
+    """The error of what cannot be a length."""
     found = f"a length is a whole number of updates or a text with a unit, not {type(amount).__name__}"
     if isinstance(amount, float):
         found = "a length is a whole number of updates or a text with a unit"
@@ -193,7 +199,8 @@ def _no_length(amount: object) -> InvalidArgument:
     return InvalidArgument(f"length {shown(amount)}", found, instead)
 
 
-def _read(text: str) -> Duration:
+def _read_length(text: str) -> Duration:
+    """A length from its text: amounts with units, added and subtracted."""
     instead = 'Write an amount and a unit: "500 steps", "10 epochs", "5%", "1e6 samples", "250B tokens", "90 min"'
     line = text if len(text) <= 40 else text[:37] + "..."
     if len(text) > _MOST_TEXT:
@@ -232,23 +239,24 @@ def _read(text: str) -> Duration:
             place += 1
     if not bare:
         raise InvalidArgument('length ""', "empty", instead)
-    return _duration(amounts)
+    return _duration_of(amounts)
 
 
-def _term(unit: str, amount: Fraction, *, alone: bool) -> str:
+def _term_text(unit: str, amount: Fraction, *, alone: bool) -> str:
+    """One amount with its unit, as people write it."""
     if unit == "percent":
-        return f"{_number(amount)}%"
+        return f"{_decimal_text(amount)}%"
     if unit == "seconds":
         for size, name in ((3600, "h"), (60, "min")):
             if amount % size == 0:
-                return f"{_number(amount / size)} {name}"
-        return f"{_number(amount)} s"
+                return f"{_decimal_text(amount / size)} {name}"
+        return f"{_decimal_text(amount)} s"
     if unit == "updates":
-        return _number(amount) if alone and amount.denominator == 1 else f"{_number(amount)} steps"
-    return f"{_number(amount)} {unit}" if amount != 1 else f"1 {unit[:-1]}"
+        return _decimal_text(amount) if alone and amount.denominator == 1 else f"{_decimal_text(amount)} steps"
+    return f"{_decimal_text(amount)} {unit}" if amount != 1 else f"1 {unit[:-1]}"
 
 
-def _number(amount: Fraction) -> str:
+def _decimal_text(amount: Fraction) -> str:
     """Every decimal digit of a fraction that came from decimals: exact, so that text round-trips."""
     if amount.denominator == 1:
         return str(amount.numerator)

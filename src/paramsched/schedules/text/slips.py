@@ -22,7 +22,7 @@ def slip_in(text: str) -> tuple[int, int, str, str] | None:
     >>> slip_in("cosine(to=0.1")
     (6, 7, 'the bracket ( is never closed', 'Write ) at its end')
     """
-    found = _other_character(text) or _bare_length(text) or _brackets(text)
+    found = _other_character(text) or _bare_length(text) or _unpaired_bracket(text)
     if found is None and not text.strip():
         return 0, 0, "an empty text", _EXAMPLE
     if found is None and (dangling := _DANGLING.search(text)):
@@ -33,17 +33,17 @@ def slip_in(text: str) -> tuple[int, int, str, str] | None:
 
 def _other_character(text: str) -> tuple[int, int, str, str] | None:
     """A character that only looks like one of the text's own; those inside quotes are names."""
-    outside = _blanked(text)
+    outside = _without_strings(text)
     found = lookalike(outside)
     if found is None:
         return None
     place, sentence, _ = found
     straight = "".join(straightened(one) if one == seen else one for one, seen in zip(text, outside, strict=True))
-    return place, place + 1, sentence, f"Write {_short(straight.strip())}"
+    return place, place + 1, sentence, f"Write {_shortened_advice(straight.strip())}"
 
 
 def _bare_length(text: str) -> tuple[int, int, str, str] | None:
-    for found in _LENGTH.finditer(_blanked(text)):
+    for found in _LENGTH.finditer(_without_strings(text)):
         length = found[0].strip()
         if found[2] == "%" or found[2] in UNIT_NAMES:
             return found.start(), found.end(), f"{length} is a length without quotes", f'Quote the length: "{length}"'
@@ -52,10 +52,10 @@ def _bare_length(text: str) -> tuple[int, int, str, str] | None:
     return None
 
 
-def _brackets(text: str) -> tuple[int, int, str, str] | None:
+def _unpaired_bracket(text: str) -> tuple[int, int, str, str] | None:
     """A bracket that is never closed, one that closes nothing, or a quote that is never closed."""
     open_: list[tuple[str, int]] = []
-    outside = _blanked(text)
+    outside = _without_strings(text)
     for place, one in enumerate(outside):
         if one in "\"'":
             return place, place + 1, f"the quote {one} is never closed", f"Write {one} at the end of the text"
@@ -73,10 +73,10 @@ def _brackets(text: str) -> tuple[int, int, str, str] | None:
     return place, place + 1, f"the bracket {opening} is never closed", f"Write {_CLOSING[opening]} at its end"
 
 
-def _blanked(text: str) -> str:
+def _without_strings(text: str) -> str:
     """The text with what stands in quotes as blanks."""
     return _STRING.sub(lambda found: " " * len(found[0]), text)
 
 
-def _short(text: str) -> str:
+def _shortened_advice(text: str) -> str:
     return text if len(text) <= 80 else text[:77] + "..."

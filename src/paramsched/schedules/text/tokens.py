@@ -45,7 +45,7 @@ def tokens_of(text: str) -> Iterator[Token]:
     while place < stop:
         found = match(text, place, stop)
         if found is None:
-            raise _strange(text, place)
+            raise _strange_character(text, place)
         kind, word, begin, place = found.lastgroup, found[0], place, found.end()
         if kind == "blank":
             continue
@@ -57,11 +57,11 @@ def tokens_of(text: str) -> Iterator[Token]:
             open_brackets += (word in "([") - (word in ")]")
             yield Token("sign", word, begin, place)
         elif kind == "name":
-            yield Token("name", word if word.isascii() else _normal(word), begin, place)
+            yield Token("name", word if word.isascii() else _normal_name(word), begin, place)
         elif kind == "number":
-            yield Token("number", _number(text, word, begin), begin, place)
+            yield Token("number", _number_value(text, word, begin), begin, place)
         else:
-            yield Token("string", _string(text, word, begin), begin, place)
+            yield Token("string", _string_value(text, word, begin), begin, place)
     yield Token("end", "", stop, stop)
 
 
@@ -82,7 +82,7 @@ def shortened_text(text: str) -> str:
     return flat if len(flat) <= 60 else flat[:57] + "..."
 
 
-def _strange(text: str, place: int) -> ParseError:
+def _strange_character(text: str, place: int) -> ParseError:
     character = text[place]
     if character in "\"'":
         return not_an_expression(text, place, place + 1, "the quote that opens here is never closed")
@@ -90,13 +90,14 @@ def _strange(text: str, place: int) -> ParseError:
     return not_an_expression(text, place, place + 1, f"{shown} is in no schedule's text", "Take it out")
 
 
-def _normal(name: str) -> str:
+def _normal_name(name: str) -> str:
     import unicodedata  # as Python reads names; ours are of ASCII letters
 
     return unicodedata.normalize("NFKC", name)
 
 
-def _number(text: str, word: str, begin: int) -> int | float:
+def _number_value(text: str, word: str, begin: int) -> int | float:
+    """The number that a word says, read as Python reads it."""
     end = begin + len(word)
     if word[-1] in "jJ":
         raise ParseError(
@@ -113,7 +114,8 @@ def _is_float(word: str) -> bool:
     return word[:2] not in ("0x", "0X") and any(sign in word for sign in ".eE")
 
 
-def _string(text: str, word: str, begin: int) -> str:
+def _string_value(text: str, word: str, begin: int) -> str:
+    """The text that a word in quotes says."""
     quote = word[0]
     if quote in "\"'" and "\\" not in word:
         return word[3:-3] if len(word) >= 6 and word[:3] == quote * 3 else word[1:-1]

@@ -20,7 +20,7 @@ def call_text(value: Any) -> str:
     if not has_shape(value):
         return f"<{value!r}>"
     name, builder = BUILDER_OF_CLASS[type(value)]
-    arguments = {parameter.name: getattr(value, parameter.name) for parameter in _parameters(builder)}
+    arguments = {parameter.name: getattr(value, parameter.name) for parameter in _parameters_of(builder)}
     return write_call(name, builder, arguments)
 
 
@@ -28,14 +28,14 @@ def write_call(name: str, builder: Callable[..., Any], arguments: Mapping[str, A
     """A call of `builder` with `arguments`, as short as it can be said."""
     given: list[str] = []
     gap = False
-    for place, parameter in enumerate(_parameters(builder)):
+    for place, parameter in enumerate(_parameters_of(builder)):
         argument = arguments[parameter.name]
         if parameter.kind is parameter.VAR_POSITIONAL:
             given += [written_value(item) for item in argument]
             gap = True
             continue
         text = written_value(argument)  # once: twice at each level would double the work with each level
-        if argument is None or text == _defaults(builder)[place]:
+        if argument is None or text == _default_texts(builder)[place]:
             gap = True
         else:
             keyword = gap or parameter.kind is parameter.KEYWORD_ONLY
@@ -44,14 +44,14 @@ def write_call(name: str, builder: Callable[..., Any], arguments: Mapping[str, A
 
 
 @cache
-def _parameters(builder: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
+def _parameters_of(builder: Callable[..., Any]) -> tuple[inspect.Parameter, ...]:
     return tuple(inspect.signature(builder).parameters.values())
 
 
 @cache
-def _defaults(builder: Callable[..., Any]) -> tuple[str | None, ...]:
+def _default_texts(builder: Callable[..., Any]) -> tuple[str | None, ...]:
     """The text of each parameter's default; None where it has none."""
-    given = (parameter.default for parameter in _parameters(builder))
+    given = (parameter.default for parameter in _parameters_of(builder))
     return tuple(None if default is inspect.Parameter.empty else written_value(default) for default in given)
 
 
