@@ -76,13 +76,13 @@ class EngineFacts:
                 calendar = self._with_length_of(plan.horizon, calendar)
             return Scheduler(optimizer, plan, calendar=calendar, on_change=options.on_change, late_groups=late_groups)
         except MissingFact as error:
-            raise self._missing(
-                error.asked, f"{error.found}; {self._reason(error.fact)}", error.fact, error.example
+            raise self._missing_fact(
+                error.asked, f"{error.found}; {self._reason_for(error.fact)}", error.fact, error.example
             ) from None
         except Unresolved as error:
             if calendar.horizon is not None or plan.horizon is not None:
                 raise
-            raise self._missing(error.asked, self._reason("total"), "total", "10_000") from None
+            raise self._missing_fact(error.asked, self._reason_for("total"), "total", "10_000") from None
 
     def calendar(self, told: Calendar | None = None, *, tokens_per_sample: float | None = None) -> Calendar:
         """The Calendar of these facts. What the user told wins over what the engine knows.
@@ -93,7 +93,7 @@ class EngineFacts:
         """
         told = told or Calendar()
         given = {one.name: getattr(told, one.name) for one in fields(told) if getattr(told, one.name) is not None}
-        known = self._known()
+        known = self._known_facts()
         if given.keys() & {"steps_per_epoch", "batches_per_epoch"}:
             known.pop("batches_per_epoch", None)
         merged = known | given
@@ -101,7 +101,7 @@ class EngineFacts:
             if merged["batch_size"] is None:
                 raise MissingFact(
                     f"{self.call}(..., tokens_per_sample={tokens_per_sample})",
-                    self._reason("batch_size"),
+                    self._reason_for("batch_size"),
                     f"Write {self.call}(..., calendar=ps.Calendar(tokens_per_step=4096))",
                     fact="tokens_per_step",
                     example="4096",
@@ -109,7 +109,7 @@ class EngineFacts:
             merged["tokens_per_step"] = tokens_per_sample * merged["batch_size"] * merged["accumulation"]
         return Calendar(**merged)
 
-    def _known(self) -> dict[str, Any]:
+    def _known_facts(self) -> dict[str, Any]:
         """The facts as arguments of a Calendar, whose batches are those of all processes together."""
         samples = None if self.batch_size is None else self.batch_size * self.processes
         known: dict[str, Any] = {"accumulation": self.accumulation, "batch_size": samples, "total": self.total}
@@ -129,10 +129,10 @@ class EngineFacts:
             )  # fmt: skip
         return without
 
-    def _reason(self, fact: str) -> str:
+    def _reason_for(self, fact: str) -> str:
         return self.why.get(fact, f"{self.call.partition('.')[0]} does not say {fact}")
 
-    def _missing(self, asked: str, found: str, fact: str, example: str) -> MissingFact:
+    def _missing_fact(self, asked: str, found: str, fact: str, example: str) -> MissingFact:
         """The error for a fact that is missing, with the argument of this adapter that says it."""
         line = "tokens_per_sample=1024" if fact == "tokens_per_step" else f"calendar=ps.Calendar({fact}={example})"
         return MissingFact(asked, found, f"Write {self.call}(..., {line})", fact=fact, example=example)

@@ -57,10 +57,10 @@ class PlanHandler:
             from ignite.engine import Events
         except ModuleNotFoundError:
             raise MissingDependency("engines.ignite.PlanHandler", "pytorch-ignite", "ignite") from None
-        trainer.add_event_handler(Events.STARTED, self._start)
+        trainer.add_event_handler(Events.STARTED, self._attach_plan)
         if evaluator is not None:
-            evaluator.add_event_handler(Events.COMPLETED, self._tell)
-            trainer.add_event_handler(Events.COMPLETED, self._finish)
+            evaluator.add_event_handler(Events.COMPLETED, self._tell_metrics)
+            trainer.add_event_handler(Events.COMPLETED, self._warn_of_missed)
         return self
 
     def state_dict(self) -> dict[str, Any]:
@@ -74,19 +74,20 @@ class PlanHandler:
         else:
             self._loaded = dict(state_dict) or None
 
-    def _start(self, trainer: Any) -> None:
+    def _attach_plan(self, trainer: Any) -> None:
         if self.scheduler is None:
             known = _facts_of_engine(trainer, self._accumulation)
             self.scheduler = known.attach(self._optimizer, self._plan, self._options)
+            # A Checkpoint loads before the trainer runs; the plan can only be attached now.
             if self._loaded is not None:
                 self.scheduler.load_state_dict(self._loaded)
                 self._loaded = None
 
-    def _tell(self, evaluator: Any) -> None:
+    def _tell_metrics(self, evaluator: Any) -> None:
         if self.scheduler is not None:
             self._metrics.tell(self.scheduler, evaluator.state.metrics)
 
-    def _finish(self) -> None:
+    def _warn_of_missed(self) -> None:
         if self.scheduler is not None:
             self._metrics.finish(self.scheduler)
 

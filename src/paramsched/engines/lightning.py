@@ -24,7 +24,7 @@ class _LightningPlan:
     A group that Lightning's `BaseFinetuning` adds in mid-course has the lr of that moment: it goes on from there by the
     factors of the plan (`late_groups="present"` of `ps.Scheduler`), and the log says so.
 
-    With automatic optimisation the Trainer knows how many updates there will be. With manual optimisation only the
+    With automatic optimization the Trainer knows how many updates there will be. With manual optimization only the
     module knows when it steps: units other than updates then need `calendar`.
 
     Args:
@@ -99,11 +99,11 @@ class _LightningPlan:
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
         if self._observe == "validation" and not trainer.sanity_checking:
-            self._tell(trainer)
+            self._tell_metrics(trainer)
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
         if self._observe == "epoch":
-            self._tell(trainer)
+            self._tell_metrics(trainer)
 
     def on_train_end(self, trainer: Any, pl_module: Any) -> None:
         for scheduler in self.schedulers:
@@ -115,7 +115,7 @@ class _LightningPlan:
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._loaded = list(state_dict["schedulers"])  # Lightning loads callbacks before there are optimizers
 
-    def _tell(self, trainer: Any) -> None:
+    def _tell_metrics(self, trainer: Any) -> None:
         for scheduler in self.schedulers:
             self._metrics.tell(scheduler, trainer.callback_metrics)
 
@@ -123,7 +123,7 @@ class _LightningPlan:
 def _facts_of_trainer(trainer: Any, module: Any) -> EngineFacts:
     """What a Trainer says of a run, once it has its optimizers."""
     if not module.automatic_optimization:
-        reason = "with manual optimisation only the module knows when it steps"
+        reason = "with manual optimization only the module knows when it steps"
         return EngineFacts(
             call="PlanCallback",
             batch_size=batch_size_of(trainer.train_dataloader),

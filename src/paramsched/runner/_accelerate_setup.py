@@ -35,6 +35,7 @@ def accelerator_for(optim_wrapper: Any) -> Any:
     return Accelerator(
         mixed_precision=asked,
         kwargs_handlers=[GradScalerKwargs(**scaling)] if scaling else [],
+        # The order of an epoch is then a function of seed and number, so a resume needs no state of the loader.
         dataloader_config=DataLoaderConfiguration(use_seedable_sampler=True),
     )
 
@@ -56,6 +57,7 @@ def seed_for(randomness: Mapping[str, Any], accelerator: Any) -> int:
     from accelerate.utils import broadcast_object_list, set_seed
 
     asked = randomness.get("seed")
+    # Drawn from the system: the seed of an unseeded run must not depend on what was drawn before.
     shared = [random.SystemRandom().randrange(2**31) if asked is None else int(asked)]
     if accelerator.num_processes > 1:
         broadcast_object_list(shared)

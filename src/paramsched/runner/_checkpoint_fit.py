@@ -54,7 +54,7 @@ def random_states_file(accelerator: Any, source: Path) -> Path:
     return source / f"random_states_{accelerator.process_index}.pkl"
 
 
-def misfits(state: Mapping[str, Any], model: nn.Module) -> list[str]:
+def misfitting_weights(state: Mapping[str, Any], model: nn.Module) -> list[str]:
     """Entries of saved weights that are no tensors, or have another shape than the model's of that name."""
     own = {name: value for name, value in model.state_dict().items() if isinstance(value, torch.Tensor)}
     return [

@@ -62,12 +62,12 @@ class Checkpoints:
             if main:
                 meta = state["meta"]
                 digest = write_manifest(part, meta["run"], meta["iter"]).digest
-                self._put(part, target, LastCheckpoint(name, digest) if newest else None)
+                self._publish_folder(part, target, LastCheckpoint(name, digest) if newest else None)
 
         for stage in (begin, fill, publish):
             in_every_process(self.accelerator, _or_state_error(stage, target))
 
-    def _put(self, part: Path, target: Path, newest: LastCheckpoint | None) -> None:
+    def _publish_folder(self, part: Path, target: Path, newest: LastCheckpoint | None) -> None:
         """Give a checkpoint that is on the disk its name, and say that it is the newest."""
         before = place_before(target)
         if not (self.folder / NEWEST).exists():  # a checkpoint that nothing names would be taken for a lost name
@@ -155,7 +155,7 @@ class Checkpoints:
 def _or_state_error(stage: Callable[[], None], target: Path) -> Callable[[], None]:
     """The stage, but what it cannot write is a StateError."""
 
-    def tried() -> None:
+    def refusing_stage() -> None:
         try:
             stage()
         except Exception as error:  # torch, safetensors and the system raise a dozen kinds, and all mean this
@@ -163,4 +163,4 @@ def _or_state_error(stage: Callable[[], None], target: Path) -> Callable[[], Non
                 f"{target}: it could not be saved ({error}). Checkpoints that were there still are"
             ) from error
 
-    return tried
+    return refusing_stage

@@ -52,7 +52,7 @@ class EpochBatches:
             yield from enumerate(self._on_device(self.loader))
             return
         with random_states_kept():
-            batches = self._after(skip)
+            batches = self._batches_after(skip)
         yield from enumerate(batches, start=skip)
 
     def seed(self, seed: int) -> None:
@@ -64,7 +64,7 @@ class EpochBatches:
             if isinstance(sampler, _SeedableSampler):
                 sampler.initial_seed = seed
 
-    def _after(self, skip: int) -> Iterator[Any]:
+    def _batches_after(self, skip: int) -> Iterator[Any]:
         """The batches after the first `skip`, 1 or more."""
         from torch.utils.data import DataLoader
 

@@ -42,7 +42,8 @@ def settings_in(cfg: Any, parameters: Mapping[str, inspect.Parameter]) -> tuple[
         near = closest(name, parameters)
         if near is not None:  # else it is a variable of the config's own
             faults.add(entry_path(name), f'no argument of Runner; did you mean "{near}"?')
-    _import_modules(whole.get("custom_imports"), faults)
+    # Before the rest is checked: they register what the config names.
+    _import_named_modules(whole.get("custom_imports"), faults)
     if "model" not in settings:
         faults.add(
             entry_path("model"), "it is missing", "Write model=dict(type='…'), or give Runner.from_cfg(…, model=…)"
@@ -82,7 +83,7 @@ def _read_config_file(path: Path) -> Any:
         raise ConfigError(str(path), [f"it cannot be read: {error}"]) from None
 
 
-def _import_modules(config: Any, faults: Faults) -> None:
+def _import_named_modules(config: Any, faults: Faults) -> None:
     """Import the modules that register what a config names."""
     if config is None:
         return

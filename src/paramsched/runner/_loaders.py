@@ -28,7 +28,7 @@ def build_loader(config: Any) -> Any:
         return config
     arguments = dict(config)
     dataset = build_from_dict(arguments.pop("dataset"), DATASETS)
-    shuffle = _shuffles(arguments.pop("sampler", None), arguments.pop("shuffle", False))
+    shuffle = _is_shuffled(arguments.pop("sampler", None), arguments.pop("shuffle", False))
     collate = arguments.pop("collate_fn", None)
     if isinstance(collate, Mapping):
         collate = collate.get("type")
@@ -39,7 +39,7 @@ def build_loader(config: Any) -> Any:
     return DataLoader(dataset, shuffle=shuffle, collate_fn=collate, **arguments)
 
 
-def _shuffles(sampler: Any, default: bool) -> bool:
+def _is_shuffled(sampler: Any, default: bool) -> bool:
     """Whether the order is random."""
     if not isinstance(sampler, Mapping):
         return default

@@ -54,8 +54,9 @@ class ModelCalls:
                     "gradients. Write loss = self(inputs) in it, not self.forward(inputs) or a part of the model."
                 )
             return dict(outputs) if isinstance(outputs, Mapping) else {}
+        # The prepared model shares gradients between processes as it is called.
         with optim_wrapper.optim_context(self.prepared):
-            output = self._losses(self.prepared, data)
+            output = self._model_losses(self.prepared, data)
         loss, log = parse_losses(output)
         optim_wrapper.update_params(loss)
         return log
@@ -73,9 +74,9 @@ class ModelCalls:
 
     def loss_of(self, data: Any) -> dict[str, Any]:
         """The loss of a batch, as training logs it."""
-        return parse_losses(self._losses(self.model, data))[1]
+        return parse_losses(self._model_losses(self.model, data))[1]
 
-    def _losses(self, model: nn.Module, data: Any) -> Any:
+    def _model_losses(self, model: nn.Module, data: Any) -> Any:
         if self.style == "mode":
             return call_with_batch(model, data, mode="loss")
         if self.loss is None:

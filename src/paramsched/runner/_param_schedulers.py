@@ -53,7 +53,7 @@ def build_schedulers(config: Any, wrappers: Mapping[str, OptimWrapper], facts: R
     if not by_name or set(config) != set(names):
         if plan is None:
             # Names that match no optimizer, one built scheduler for all, …: it says what is wrong, or builds for each.
-            length = facts.lengths(names[0])
+            length = facts.lengths_for(names[0])
             return build_param_scheduler(config, dict(wrappers), **length)
         config = dict.fromkeys(names, plan)
     return {name: _build_for_one(config[name], wrappers[name], name, facts, on_change) for name in names}
@@ -63,8 +63,8 @@ def _build_for_one(config: Any, wrapper: OptimWrapper, name: str, facts: RunFact
     """What one optimizer follows: a plan's scheduler alone, or a list of MMEngine's."""
     plan = plan_in(config, names=())
     if plan is not None:
-        return [Scheduler(wrapper.optimizer, plan, calendar=facts.calendar(name), on_change=on_change)]
-    built = build_param_scheduler(config, wrapper, **facts.lengths(name))
+        return [Scheduler(wrapper.optimizer, plan, calendar=facts.calendar_for(name), on_change=on_change)]
+    built = build_param_scheduler(config, wrapper, **facts.lengths_for(name))
     if facts.accumulation[name] > 1 and not facts.in_updates and any(not one.by_epoch for one in built):
         warn_user(
             f"accumulative_counts={facts.accumulation[name]}: schedulers with by_epoch=False tick on every batch, as "

@@ -35,13 +35,13 @@ def resume_run(runner: RunnerParts, source: Path) -> None:
     given, saved = runner.given, state["param_schedulers"]
     config, policy = given["param_scheduler"], given["on_change"]
     require_resumable_schedulers(runner.schedulers, saved, config, policy)
-    for line in _differences(state["run"], facts_to_compare(runner)):
+    for line in _lines_of_differences(state["run"], facts_to_compare(runner)):
         log.warning("resume: %s", line)
     bases = {name: _bases_of_groups(stepper) for name, stepper in runner.steppers.items()}
     in_every_process(runner.accelerator, lambda: _load_accelerate_state(runner, source, state["run"]["processes"]))
     for name, stepper in runner.steppers.items():
         _load_wrapper_state(stepper, state["optimizers"].get(name, {}))
-        for line in _differences(_bases_of_groups(stepper), bases[name], only_common=True):
+        for line in _lines_of_differences(_bases_of_groups(stepper), bases[name], only_common=True):
             log.warning("resume: base of %s; the checkpoint's goes on", line)
     resume_schedulers(runner.schedulers, saved, config, policy, facts_of_run(runner))
     _take_gradients(runner, source)
@@ -62,7 +62,7 @@ def require_fit_for(runner: RunnerParts, source: Path) -> None:
         StateError: what does not fit, by its file.
     """
 
-    def look() -> None:
+    def require_all_fit() -> None:
         state = read_runner_state(source)
         was, now = state["run"]["processes"], runner.accelerator.num_processes
         if (was == 1) != (now == 1):  # Accelerate names the weights differently then
@@ -74,7 +74,7 @@ def require_fit_for(runner: RunnerParts, source: Path) -> None:
         runner.checkpoints.gradients(source)
         require_hook_states(runner, state["hooks"], source)
 
-    in_every_process(runner.accelerator, look)
+    in_every_process(runner.accelerator, require_all_fit)
 
 
 def _load_accelerate_state(runner: RunnerParts, source: Path, saved_processes: int) -> None:
@@ -124,7 +124,7 @@ def _bases_of_groups(stepper: AcceleratedWrapper) -> dict[str, Any]:
     }
 
 
-def _differences(saved: Mapping[str, Any], now: Mapping[str, Any], *, only_common: bool = False) -> list[str]:
+def _lines_of_differences(saved: Mapping[str, Any], now: Mapping[str, Any], *, only_common: bool = False) -> list[str]:
     """A line for each entry that differs."""
     keys = saved.keys() & now.keys() if only_common else saved.keys() | now.keys()
     return [

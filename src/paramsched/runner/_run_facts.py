@@ -27,7 +27,7 @@ class RunFacts:
     batch_size: int | None = None
     in_updates: bool = False
 
-    def calendar(self, name: str) -> Calendar:
+    def calendar_for(self, name: str) -> Calendar:
         """For a plan: updates of the run and of an epoch, which ends a cycle of accumulation."""
         accumulation = self.accumulation[name]
         updates = -(-self.epoch_length // accumulation)
@@ -36,7 +36,7 @@ class RunFacts:
             total=total, batches_per_epoch=self.epoch_length, accumulation=accumulation, batch_size=self.batch_size
         )
 
-    def lengths(self, name: str) -> dict[str, int | None]:
+    def lengths_for(self, name: str) -> dict[str, int | None]:
         """For MMEngine's schedulers: batches, or updates."""
         per = self.accumulation[name] if self.in_updates else 1
         return {

@@ -14,11 +14,16 @@ from paramsched.runner.view import RunnerParts
 
 def runner_state(runner: RunnerParts) -> dict[str, Any]:
     """Our part of a checkpoint: plain data."""
-    clock = runner.training.clock
+    position = runner.training.position
     return {
         "version": VERSION,
-        "meta": {"epoch": clock.epoch, "iter": clock.iter, "seed": runner.seed, "run": runner.run_name},
-        "clock": {"epoch": clock.epoch, "batch": clock.batch, "iter": clock.iter, "validated": clock.validated},
+        "meta": {"epoch": position.epoch, "iter": position.iter, "seed": runner.seed, "run": runner.run_name},
+        "clock": {
+            "epoch": position.epoch,
+            "batch": position.batch,
+            "iter": position.iter,
+            "validated": position.validated,
+        },
         "run": facts_to_compare(runner),
         "param_schedulers": scheduler_states(runner.schedulers),
         "optimizers": {name: _wrapper_state(stepper) for name, stepper in runner.steppers.items()},

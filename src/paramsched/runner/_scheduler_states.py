@@ -78,7 +78,7 @@ def resume_schedulers(
                 many,
                 _states_of_this_length(many, saved[name], config, name) if on_change == "checkpoint" else saved[name],
                 on_change="checkpoint" if on_change == "checkpoint" else "new",
-                epoch_length=facts.lengths(name)["epoch_length"],
+                epoch_length=facts.lengths_for(name)["epoch_length"],
             )
 
 
@@ -92,6 +92,7 @@ def _states_of_this_length(many: Sequence[Any], saved: Any, config: Any, name: s
 
 def _with_length_of_run(one: Any, state: Any, config: Any) -> Any:
     """A saved state whose filled-in length is that of the present run."""
+    # What the config does not say was filled in from the length of the run, which may be another now.
     if not isinstance(config, Mapping) or not isinstance(state, Mapping) or "end" in config:
         return state
     filled = [key for key in ("end", "T_max", "total_steps", "total_iters") if key not in config and key in state]

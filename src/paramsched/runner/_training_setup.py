@@ -26,6 +26,7 @@ def train_loop_for(runner: RunnerParts, train_cfg: Mapping[str, Any], loader: An
 def eval_loop_for(runner: RunnerParts, loader: Any, evaluator: Any, mode: Literal["val", "test"]) -> EvalLoop:
     """The loop of a validation or test; no sample is seen twice, whatever the number of processes."""
     accelerator = runner.accelerator
+    # Else Accelerate repeats samples until all processes have as many batches.
     evened = accelerator.even_batches
     accelerator.even_batches = False
     try:

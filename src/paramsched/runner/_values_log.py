@@ -32,11 +32,12 @@ class ValuesLog:
         self._stops: list[Callable[[], None]] = []
         self._logs = {name: LogFile(None if folder is None else folder / f"{name}.jsonl", kept[name]) for name in LOGS}
 
-    def watch(self, optimizer: Optimizer, fields: tuple[str, ...], name: str, updates: int) -> None:
+    def watch_optimizer(self, optimizer: Optimizer, fields: tuple[str, ...], name: str, updates: int) -> None:
         """Note these fields of every group at each update of an optimizer, which has taken `updates` so far."""
         t = updates
         found: list[dict[str, float]] = []
 
+        # Read before the step, noted after it: a step that is skipped or raises leaves no line.
         def before(stepped: Any) -> None:
             found[:] = [_numbers_of_group(group, fields) for group in stepped.param_groups]
 
@@ -50,18 +51,18 @@ class ValuesLog:
 
         self._stops.append(watch_updates(optimizer, before, after))
 
-    def flush(self, *, epoch: int, iteration: int, loss: float | None) -> None:
+    def write_updates(self, *, epoch: int, iteration: int, loss: float | None) -> None:
         """Write the updates of this iteration."""
         for line in self._waiting:
             whole = line | {"epoch": epoch, "iter": iteration} | ({} if loss is None else {"loss": loss})
             self._logs["values"].write(whole)
         self._waiting.clear()
 
-    def metrics(self, *, epoch: int, iteration: int, metrics: dict[str, float]) -> None:
+    def write_metrics(self, *, epoch: int, iteration: int, metrics: dict[str, float]) -> None:
         """Write a validation."""
         self._logs["metrics"].write({"epoch": epoch, "iter": iteration} | metrics)
 
-    def state(self) -> dict[str, Any]:
+    def saved_state(self) -> dict[str, Any]:
         """What a checkpoint keeps of the logs."""
         lines = {name: log.lines for name, log in self._logs.items()}
         return lines | {"written": {name: log.written for name, log in self._logs.items()}}
@@ -77,7 +78,7 @@ class ValuesLog:
             stop()
         for log in self._logs.values():
             log.close()
-        return self.state()
+        return self.saved_state()
 
 
 def _numbers_of_group(group: dict[str, Any], fields: tuple[str, ...]) -> dict[str, float]:

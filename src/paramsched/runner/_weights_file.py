@@ -9,7 +9,7 @@ from torch import nn
 
 from paramsched.errors import StateError
 from paramsched.run_files.manifest import MANIFEST, damaged_files, read_manifest
-from paramsched.runner._checkpoint_fit import misfits
+from paramsched.runner._checkpoint_fit import misfitting_weights
 from paramsched.runner._runner_state import read_torch
 
 log = logging.getLogger("paramsched.runner")
@@ -30,7 +30,7 @@ def load_weights(model: nn.Module, source: Path) -> None:
             f"load_from={str(source)!r}: none of its {len(weights)} names is the model's; "
             f"it has {_some_names(weights)}, the model {_some_names(own)}"
         )
-    problems = misfits(weights, model)
+    problems = misfitting_weights(weights, model)
     if problems:
         raise StateError("\n".join(f"load_from={str(source)!r}: {line}" for line in problems))
     missing, unexpected = model.load_state_dict(weights, strict=False)

@@ -44,7 +44,7 @@ class TrainLoop(ABC):
         self._intervals = [val_interval, *(interval for _, interval in later)]
         self.stop_training = False
         self.epoch = self.iter = 0
-        self.clock = Position()
+        self.position = Position()
 
     max_epochs: int
     max_iters: int
@@ -63,9 +63,9 @@ class TrainLoop(ABC):
         """Train, and validate in between."""
         self.runner.call_hook("before_train")
         # The checkpoint was saved before the validation that followed it: its metrics are needed (row 14).
-        if self.clock.iter and not self.clock.validated and self.clock.batch in (0, *self._inside_an_epoch):
+        if self.position.iter and not self.position.validated and self.position.batch in (0, *self._inside_an_epoch):
             self._validate_if_due()
-        self._run()
+        self._run_to_end()
         self.runner.call_hook("after_train")
 
     def seed(self, seed: int) -> None:
@@ -74,24 +74,24 @@ class TrainLoop(ABC):
 
     def note_validated(self) -> None:
         """A checkpoint that is saved now needs no validation of this moment any more."""
-        self.clock = replace(self.clock, validated=True)
+        self.position = replace(self.position, validated=True)
 
     @abstractmethod
-    def resume(self, clock: Position) -> None:
+    def resume(self, position: Position) -> None:
         """Go on from where a checkpoint was saved."""
 
     @abstractmethod
-    def _run(self) -> None:
+    def _run_to_end(self) -> None:
         """The epochs or iterations that are left."""
 
     @property
     @abstractmethod
-    def _done(self) -> int:
+    def _counted_so_far(self) -> int:
         """Epochs or iterations, whichever the loop counts."""
 
     @property
     @abstractmethod
-    def _last(self) -> int:
+    def _counted_in_all(self) -> int:
         """How many there are."""
 
     @property
@@ -104,15 +104,17 @@ class TrainLoop(ABC):
         runner = self.runner
         runner.call_hook("before_train_iter", batch_idx=index, data_batch=data)
         outputs = runner.model_calls.train(data, runner.optim_wrapper)
-        self.clock = Position(self.clock.epoch, batch + 1, self.iter + 1)
+        # Before the hooks: a checkpoint that one of them saves goes on behind this batch. `iter` counts it after them,
+        # as MMEngine's does.
+        self.position = Position(self.position.epoch, batch + 1, self.iter + 1)
         runner.call_hook("after_train_iter", batch_idx=index, data_batch=data, outputs=outputs)
         self.iter += 1
 
     def _validate_if_due(self) -> None:
         """Validate where `val_begin` and the interval of this moment say so, and at the end."""
-        done = self._done
+        done = self._counted_so_far
         self.val_interval = self._intervals[bisect(self._milestones, done + 1) - 1]
-        due = done % self.val_interval == 0 or done == self._last
+        due = done % self.val_interval == 0 or done == self._counted_in_all
         if self.runner.val_loop is not None and done >= self.val_begin and due:
             self.runner.val_loop.run()
 
@@ -135,10 +137,10 @@ class EpochBasedTrainLoop(TrainLoop):
         super().__init__(runner, batches, val_begin, val_interval, dynamic_intervals)
         self.max_epochs, self.max_iters = max_epochs, max_epochs * len(batches)
 
-    def resume(self, clock: Position) -> None:
-        self.clock, self.epoch, self.iter = clock, clock.epoch, clock.iter
+    def resume(self, position: Position) -> None:
+        self.position, self.epoch, self.iter = position, position.epoch, position.iter
 
-    def _run(self) -> None:
+    def _run_to_end(self) -> None:
         while self.epoch < self.max_epochs and not self.stop_training:
             self._run_epoch()
             self._validate_if_due()
@@ -146,22 +148,22 @@ class EpochBasedTrainLoop(TrainLoop):
     def _run_epoch(self) -> None:
         """One epoch; the first after a resume without the batches that were done."""
         runner = self.runner
-        skip = self.clock.batch
+        skip = self.position.batch
         runner.start_epoch(skip)
         runner.call_hook("before_train_epoch")
         runner.model.train()
         for index, data in self._batches.batches(self.epoch, skip):
             self._train_on(index, index, data)
-        self.clock = Position(self.epoch + 1, 0, self.iter)
+        self.position = Position(self.epoch + 1, 0, self.iter)
         runner.call_hook("after_train_epoch")
         self.epoch += 1
 
     @property
-    def _done(self) -> int:
+    def _counted_so_far(self) -> int:
         return self.epoch
 
     @property
-    def _last(self) -> int:
+    def _counted_in_all(self) -> int:
         return self.max_epochs
 
 
@@ -184,10 +186,10 @@ class IterBasedTrainLoop(TrainLoop):
         self.max_epochs, self.max_iters = 1, max_iters  # MMEngine's word: the whole run is one epoch
         self.max_passes = ceil(max_iters / len(batches))
 
-    def resume(self, clock: Position) -> None:
-        self.clock, self.iter = clock, clock.iter
+    def resume(self, position: Position) -> None:
+        self.position, self.iter = position, position.iter
 
-    def _run(self) -> None:
+    def _run_to_end(self) -> None:
         runner = self.runner
         runner.call_hook("before_train_epoch")
         runner.model.train()
@@ -197,21 +199,21 @@ class IterBasedTrainLoop(TrainLoop):
 
     def _run_pass(self) -> None:
         """Once through the loader, or as far as the run goes."""
-        for batch, data in self._batches.batches(self.clock.epoch, self.clock.batch):
-            self.runner.model.train()
+        for batch, data in self._batches.batches(self.position.epoch, self.position.batch):
+            self.runner.model.train()  # a validation after the last batch switched it off
             self._train_on(self.iter, batch, data)
             self._validate_if_due()
             if self.iter >= self.max_iters or self.stop_training:
                 break
         else:
-            self.clock = Position(self.clock.epoch + 1, 0, self.iter, self.clock.validated)
+            self.position = Position(self.position.epoch + 1, 0, self.iter, self.position.validated)
 
     @property
-    def _done(self) -> int:
+    def _counted_so_far(self) -> int:
         return self.iter
 
     @property
-    def _last(self) -> int:
+    def _counted_in_all(self) -> int:
         return self.max_iters
 
     @property
@@ -255,6 +257,7 @@ class EvalLoop:
             self.evaluator.process(data_samples=outputs, data_batch=data)
             runner.call_hook(f"after_{mode}_iter", batch_idx=index, data_batch=data, outputs=outputs)
         metrics = self.evaluator.evaluate(len(getattr(self.dataloader, "dataset", ())))
+        # Before the hooks: one of them may save the best checkpoint, which needs no second validation.
         if mode == "val" and runner.train_loop is not None:
             runner.train_loop.note_validated()
         runner.call_hook(f"after_{mode}_epoch", metrics=metrics)

@@ -86,9 +86,9 @@ class AcceleratedWrapper:
     def __init__(self, inner: OptimWrapper, prepared: Any, accelerator: Any) -> None:
         self.inner, self.prepared, self.accelerator = inner, prepared, accelerator
         self.updates = 0  # that happened: a step that the scaler skipped is none
-        watch_updates(inner.optimizer, None, self._count)
+        watch_updates(inner.optimizer, None, self._count_update)
 
-    def _count(self, optimizer: Optimizer) -> None:
+    def _count_update(self, optimizer: Optimizer) -> None:
         del optimizer
         self.updates += 1
         seen = vars(self.inner).get("_global_step")  # put there by schedulers on MMEngine's base, which look at it
@@ -109,6 +109,7 @@ class AcceleratedWrapper:
     def optim_context(self, model: Any) -> Iterator[None]:
         """Mixed precision, and no exchange between processes while gradients are collected."""
         with ExitStack() as stack:
+            # Exchanged once a cycle, with its last batch.
             if not self.inner.should_sync():
                 stack.enter_context(self.accelerator.no_sync(model))
             stack.enter_context(self.accelerator.autocast())
@@ -134,6 +135,7 @@ class AcceleratedWrapper:
     def step(self, **kwargs: Any) -> None:
         """Clip, and let the optimizer update, if the loss scaler lets it."""
         if self.inner.clip_func is not None:
+            # A limit is meant for gradients without the scaler's factor.
             if self.accelerator.scaler is not None:
                 self.accelerator.scaler.unscale_(self.optimizer)
             self.inner._clip_grad()
@@ -193,6 +195,7 @@ class AcceleratedWrappers(Mapping[str, AcceleratedWrapper]):
                 "Write the model's train_step(data, optim_wrapper)",
             )
         first.backward(first.scale_loss(loss))
+        # The batch counts for each of them. All step before one clears: a parameter may belong to two.
         for other in others:
             other.inner._inner_count += 1
         for stepper in self._steppers.values():

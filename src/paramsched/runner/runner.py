@@ -103,6 +103,7 @@ class Runner:
         accelerator: Any = None,
     ) -> None:
         optim_wrapper = own_wrappers(optim_wrapper)
+        # Ahead of any other local, so that these are the arguments.
         self.given: dict[str, Any] = {name: one for name, one in locals().items() if name not in ("self", "__class__")}
         check_settings(self.given)
         self.cfg = dict(cfg or {})
@@ -248,16 +249,18 @@ class Runner:
             )
         # Where there is no folder yet, a checkpoint that is refused makes none.
         is_new = not self._folder.is_there
-        source = self._source() if is_new else None
+        source = self._first_checkpoint() if is_new else None
         with self._folder.locked():
-            source = source if is_new else self._source()
+            source = source if is_new else self._first_checkpoint()
             self._prepare_training()
             if source is not None and self.given["resume"]:
                 require_fit_for(self, source)
+            # They write to the optimizer as they are built, so only for a checkpoint that fits.
             self._prepare_schedulers()
             self.call_hook("before_run")
             self._load_or_resume(source)
             self.checkpoints.begin_at(source if self.given["resume"] else None)
+            # Cycles of accumulation go on where the run does; the last of the run may be shorter.
             for stepper in self.steppers.values():
                 stepper.initialize_count_status(self.model, self.iter, self.max_iters)
             self.training.run()
@@ -271,7 +274,7 @@ class Runner:
         Raises:
             ParamschedError: there is nothing to validate on.
         """
-        return self._evaluate("val")
+        return self._validate_or_test("val")
 
     def test(self) -> dict[str, Any]:
         """Test; returns the metrics.
@@ -279,7 +282,7 @@ class Runner:
         Raises:
             ParamschedError: there is nothing to test on.
         """
-        return self._evaluate("test")
+        return self._validate_or_test("test")
 
     def start_epoch(self, batch: int) -> None:
         """Begin an epoch, which for a Plan begins a cycle of accumulation too: its Calendar counts so."""
@@ -306,7 +309,7 @@ class Runner:
         """Remove a checkpoint."""
         self.checkpoints.remove(name)
 
-    def _source(self) -> Path | None:
+    def _first_checkpoint(self) -> Path | None:
         """What is loaded, looked at before anything else happens; None: the run begins with the model as it is."""
         given = self.given["load_from"]
         return self._folder.first_checkpoint(None if given is None else Path(given), resume=self.given["resume"])
@@ -332,6 +335,7 @@ class Runner:
         prepared_model, prepared_loader, *optimizers = self.accelerator.prepare(
             self.model, loader, *(wrapper.optimizer for wrapper in self._wrappers.values())
         )
+        # The style is that of the bare model: mixed precision hides the signature of `forward`.
         self.model_calls = ModelCalls(self.model, prepared_model, given["loss"], self.model_calls.style)
         self.steppers = {
             name: AcceleratedWrapper(wrapper, optimizer, self.accelerator)
@@ -366,16 +370,16 @@ class Runner:
             loop = eval_loop_for(self, given[f"{mode}_dataloader"], given[f"{mode}_evaluator"], mode)
             setattr(self, f"{mode}_loop", loop)
 
-    def _evaluate(self, mode: Literal["val", "test"]) -> dict[str, Any]:
+    def _validate_or_test(self, mode: Literal["val", "test"]) -> dict[str, Any]:
         """Validate or test, outside a training with the weights of `load_from`."""
         if self.given[f"{mode}_dataloader"] is None:
             raise ParamschedError(f"Runner.{mode}(): nothing to look at. Write Runner(model, {mode}_dataloader=…)")
-        if self.train_loop is None:
+        if self.train_loop is None:  # else Accelerate has moved it
             self.model.to(self.accelerator.device)
         self._prepare_evaluation(mode)
         self.call_hook("before_run")
         if self.train_loop is None:
-            self._load_or_resume(self._source())
+            self._load_or_resume(self._first_checkpoint())
         loop: EvalLoop = getattr(self, f"{mode}_loop")
         metrics = loop.run()
         self.call_hook("after_run")

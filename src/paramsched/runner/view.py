@@ -25,7 +25,7 @@ class TrainLoopView(Protocol):
     max_iters: int
 
     @property
-    def clock(self) -> Position:
+    def position(self) -> Position:
         """Where the run is: what a checkpoint saved now goes on from."""
 
     @property
@@ -39,7 +39,7 @@ class TrainLoopView(Protocol):
     def note_validated(self) -> None:
         """Say that the validation of this moment is over."""
 
-    def resume(self, clock: Position) -> None:
+    def resume(self, position: Position) -> None:
         """Go on from where a checkpoint was saved."""
 
     def seed(self, seed: int) -> None:

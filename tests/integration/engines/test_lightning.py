@@ -128,14 +128,14 @@ def test_the_learning_rate_monitor_shows_the_plan_with_nothing_returned(tmp_path
     assert logged == [row[0] for row in planned(54)]
 
 
-def test_manual_optimisation_without_facts_is_refused_with_the_argument() -> None:
+def test_manual_optimization_without_facts_is_refused_with_the_argument() -> None:
     module = runs.Module(Case("lightning", variant="manual"), 54)
     trainer = runs.trainer(Case("lightning", variant="manual"), callbacks=[PlanCallback(PLAN)])
 
     with pytest.raises(ps.InvalidArgument) as refusal:
         trainer.fit(module, DataLoader(Numbers(), BATCH))
 
-    assert "with manual optimisation only the module knows when it steps" in str(refusal.value)
+    assert "with manual optimization only the module knows when it steps" in str(refusal.value)
     assert "PlanCallback(..., calendar=ps.Calendar(total=10_000))" in str(refusal.value)
 
 

@@ -20,7 +20,7 @@ WIRINGS = [
     ("lightning", "step", "Lightning, interval step"),
     ("lightning", "epoch", "Lightning, interval epoch"),
     ("lightning", "unsaid", "Lightning, not told"),
-    ("lightning", "manual", "Lightning, manual optimisation"),
+    ("lightning", "manual", "Lightning, manual optimization"),
     ("transformers", "", "Hugging Face Trainer, planned"),
     ("transformers", "pair", "Hugging Face Trainer, optimizers="),
     ("ignite", "", "Ignite, PlanHandler"),

@@ -1,4 +1,4 @@
-"""Lightning: by the callback, by the module with either interval, without telling it, and with manual optimisation."""
+"""Lightning: by the callback, by the module with either interval, without telling it, and with manual optimization."""
 
 import logging
 import warnings

@@ -63,14 +63,14 @@ class CheckpointHook(Hook):
     def after_train_epoch(self, runner: RunnerView) -> None:
         last = self.save_last and self.is_last_train_epoch(runner)
         if self.by_epoch and (self.every_n_epochs(runner, self.interval, self.save_begin) or last):
-            self._save(runner, f"epoch_{runner.epoch + 1}")
+            self._save_and_drop_old(runner, f"epoch_{runner.epoch + 1}")
 
     def after_train_iter(
         self, runner: RunnerView, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
         last = self.save_last and self.is_last_train_iter(runner)
         if not self.by_epoch and (self.every_n_train_iters(runner, self.interval, self.save_begin) or last):
-            self._save(runner, f"iter_{runner.iter + 1}")
+            self._save_and_drop_old(runner, f"iter_{runner.iter + 1}")
 
     def after_val_epoch(self, runner: RunnerView, metrics: dict[str, Any] | None = None) -> None:
         if self.save_best is None or self.rule is None or not metrics or runner.train_loop is None:
@@ -93,7 +93,7 @@ class CheckpointHook(Hook):
         """Go on with them."""
         self.best_score, self._kept = state["best_score"], list(state["kept"])
 
-    def _save(self, runner: RunnerView, name: str) -> None:
+    def _save_and_drop_old(self, runner: RunnerView, name: str) -> None:
         self._kept = [*(kept for kept in self._kept if kept != name), name]
         drop = self._kept[: -self.max_keep_ckpts] if self.max_keep_ckpts > 0 else []
         self._kept = self._kept[len(drop) :]

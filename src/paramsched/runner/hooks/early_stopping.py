@@ -60,12 +60,12 @@ class EarlyStoppingHook(Hook):
                 raise ParamschedError(said)
             runner.logger.warning("%s", said)
             return
-        reason = self._reason(float(known[self.monitor]))
+        reason = self._reason_to_stop(float(known[self.monitor]))
         if reason and runner.train_loop is not None:
             runner.training.stop_training = True
             runner.logger.info("training stops: %s", reason)
 
-    def _reason(self, score: float) -> str | None:
+    def _reason_to_stop(self, score: float) -> str | None:
         """Why to stop; None to go on."""
         if self.check_finite and not math.isfinite(score):
             return f"{self.monitor} = {score} is not finite; the best was {self.best_score:.3f}"

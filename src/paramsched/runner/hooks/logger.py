@@ -49,15 +49,16 @@ class LoggerHook(Hook):
         )
         for name, stepper in runner.steppers.items():
             fields = tuple(dict.fromkeys(field for field, _ in runner.fields(name)))
-            self._log.watch(stepper.optimizer, fields, name, stepper.updates)
+            self._log.watch_optimizer(stepper.optimizer, fields, name, stepper.updates)
 
     def after_train_iter(
         self, runner: RunnerView, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
         assert self._log is not None  # the loop called before_train
         shown = self.every_n_train_iters(runner, self.interval) or self.is_last_train_iter(runner)
+        # Only where it is shown: reading a loss waits for the device.
         loss = float(outputs["loss"]) if shown and outputs and "loss" in outputs else None
-        self._log.flush(epoch=runner.training.passes, iteration=runner.iter, loss=loss)
+        self._log.write_updates(epoch=runner.training.passes, iteration=runner.iter, loss=loss)
         if shown and runner.accelerator.is_main_process:
             self._write_row(runner, loss)
 
@@ -67,7 +68,9 @@ class LoggerHook(Hook):
         numbers = {name: float(value) for name, value in metrics.items() if _can_be_float(value)}
         tqdm.write("  ".join(["val", *(f"{name} {value:.4f}" for name, value in numbers.items())]))
         if self._log is not None:
-            self._log.metrics(epoch=runner.training.clock.epoch, iteration=runner.training.clock.iter, metrics=numbers)
+            self._log.write_metrics(
+                epoch=runner.training.position.epoch, iteration=runner.training.position.iter, metrics=numbers
+            )
 
     def after_train(self, runner: RunnerView) -> None:
         if self._log is not None:
@@ -80,7 +83,7 @@ class LoggerHook(Hook):
 
     def state_dict(self) -> dict[str, Any]:
         """How many lines there are: those after a checkpoint are written again by the run that goes on from it."""
-        return dict(self._kept if self._log is None else self._log.state())
+        return dict(self._kept if self._log is None else self._log.saved_state())
 
     def require_resumable(self, runner: RunnerView, state: dict[str, Any]) -> None:
         """Refuse a checkpoint that was saved after other logs than those in the work folder.

@@ -47,6 +47,7 @@ class ParamSchedulerHook(Hook):
             if not scheduler.by_epoch and (self.count == "batches" or self._has_updated(runner, name)):
                 scheduler.step()
         self._updates = {name: stepper.updates for name, stepper in runner.steppers.items()}
+        # A run by iterations has one epoch for its hooks; schedulers by epoch count passes over the loader (row 25).
         if runner.training.by_iterations and (runner.iter + 1) % runner.training.epoch_length == 0:
             _tick_by_epoch(runner)
 

@@ -20,7 +20,7 @@ class ProgressBarHook(Hook):
     There is none where standard error is no terminal.
 
     Args:
-        interval: iterations between two looks at the loss, which costs a synchronisation of the device.
+        interval: iterations between two looks at the loss, which waits for the device.
     """
 
     priority = "VERY_LOW"
@@ -33,7 +33,7 @@ class ProgressBarHook(Hook):
         # None: tqdm looks whether standard error is a terminal.
         self._bar = tqdm(
             total=runner.max_iters,
-            initial=runner.training.clock.iter,
+            initial=runner.training.position.iter,
             unit="it",
             dynamic_ncols=True,
             bar_format=_FORMAT,

@@ -78,7 +78,7 @@ def _trainer_for(runner: RunnerView, name: str) -> SimpleNamespace:
     """What placeholders are read from: the names of pytorch-accelerated's Trainer, the numbers of this run."""
     facts = runner.facts
     assert facts is not None  # the hook is called once the training is prepared
-    updates = facts.calendar(name).updates_per_epoch
+    updates = facts.calendar_for(name).updates_per_epoch
     return SimpleNamespace(
         run_config=SimpleNamespace(
             num_epochs=runner.max_epochs,
