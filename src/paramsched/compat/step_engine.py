@@ -111,7 +111,7 @@ class StepEngine:
         at = tick - self._first
         if not 0 <= at < len(self._steps):
             size = _block_size(len(self._steps), goes_on=at == len(self._steps))
-            found = self._rule.columns(np.arange(tick, tick + size, dtype=np.float64))
+            found = self._rule.step_columns(np.arange(tick, tick + size, dtype=np.float64))
             columns = (column.tolist() for column in (found.a, found.b, found.c, found.e))
             self._first, self._steps, at = tick, list(zip(*columns, strict=True)), 0
         return self._steps[at]
@@ -143,7 +143,7 @@ class StepEngine:
         return float(of_base[0]), float(of_level[0])
 
     def _closed(self, ticks: Array) -> tuple[Floats, Floats]:
-        return self._rule.closed(np.maximum(ticks, 0))
+        return self._rule.closed_form(np.maximum(ticks, 0))
 
 
 @final
@@ -158,8 +158,8 @@ class FractionalRule(ShareRule):
     def share(self, k: Floats) -> Floats:
         return self.rule.share(k / self.ticks)
 
-    def gone(self, k: Floats) -> Floats:
-        return self.rule.gone(k / self.ticks)
+    def share_gone(self, k: Floats) -> Floats:
+        return self.rule.share_gone(k / self.ticks)
 
     @property
     def floor(self) -> Level:

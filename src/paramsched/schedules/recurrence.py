@@ -187,7 +187,7 @@ class Recurrence(Schedule):
             idle = ~((times % period == 0) & (local >= 0) & (local < last))
             if idle.all():
                 continue
-            columns = rule.columns(np.maximum(np.floor(local), 0.0))
+            columns = rule.step_columns(np.maximum(np.floor(local), 0.0))
             if idle.any():
                 columns.a[idle] = 1.0
                 for column in (columns.b, columns.c, columns.e):
@@ -231,7 +231,7 @@ class Recurrence(Schedule):
         for rule in self.rules:
             period = _period_of(rule)
             k = np.arange(0, min(max(until // period - rule.begin, 0), _MOST) + 1, dtype=np.float64)
-            found = rule.columns(k)
+            found = rule.step_columns(k)
             special = (found.e != 0) | (np.abs(np.diff(found.a, prepend=found.a[:1])) > 0.5 * np.abs(found.a))
             yield from ((rule.begin + int(tick)) * period for tick in k[special])
 

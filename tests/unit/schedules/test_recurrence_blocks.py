@@ -43,7 +43,7 @@ def one_after_another(given_, total, base):
 
 def column(given_, total, base, fixed):
     """v <- a v + b base + c fixed + e * (the value found at the rule's first tick), rule after rule."""
-    columns = [rule.columns(np.arange(total, dtype=np.float64)) for rule in given_]
+    columns = [rule.step_columns(np.arange(total, dtype=np.float64)) for rule in given_]
     columns = [tuple(column.tolist() for column in (one.a, one.b, one.c, one.e)) for one in columns]
     periods = [1 if rule.by == "update" else rule.by for rule in given_]
     later = sorted(range(len(given_)), key=lambda i: periods[i] != 1)

@@ -20,7 +20,7 @@ from paramsched.compat.torch.arguments import as_float, refused_as_torch
 from paramsched.compat.torch.base import Verbose
 from paramsched.compat.unchanged_on_error import unchanged_on_error
 from paramsched.errors import InvalidArgument
-from paramsched.schedules.rules import through
+from paramsched.schedules.rules import along_knots
 
 _RATE_ENDS = ("initial_lr", "max_lr", "min_lr")
 _MOMENTUM_ENDS = ("max_momentum", "base_momentum")
@@ -241,6 +241,6 @@ def _phase_columns(phases: list[dict[str, Any]], strategy: str) -> tuple[_Column
 def _end_shares(ticks: list[float], ends: list[str], names: Sequence[str], strategy: str, at: Floats) -> list[Floats]:
     k = np.asarray(at, dtype=np.float64)
     return [
-        through(k, [(tick, float(end == name)) for tick, end in zip(ticks, ends, strict=True)], strategy)
+        along_knots(k, [(tick, float(end == name)) for tick, end in zip(ticks, ends, strict=True)], strategy)
         for name in names
     ]

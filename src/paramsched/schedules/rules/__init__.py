@@ -20,9 +20,9 @@ from paramsched.schedules.rules.descents import cosine as cosine
 from paramsched.schedules.rules.descents import cosine_restarts as cosine_restarts
 from paramsched.schedules.rules.descents import polynomial as polynomial
 from paramsched.schedules.rules.one_cycle import OneCycleRule as OneCycleRule
+from paramsched.schedules.rules.one_cycle import along_knots as along_knots
 from paramsched.schedules.rules.one_cycle import one_cycle as one_cycle
 from paramsched.schedules.rules.one_cycle import one_cycle_values as one_cycle_values
-from paramsched.schedules.rules.one_cycle import through as through
 from paramsched.schedules.rules.scaling import ConstantRule as ConstantRule
 from paramsched.schedules.rules.scaling import ExponentialRule as ExponentialRule
 from paramsched.schedules.rules.scaling import LinearRule as LinearRule

@@ -54,14 +54,14 @@ class Rule(ABC):
     _precedence = CALL
 
     @abstractmethod
-    def columns(self, k: Floats) -> Coefficients:
+    def step_columns(self, k: Floats) -> Coefficients:
         """The relative step into each tick `k` of the rule's own clock: whole numbers, 0 or more, in floats."""
 
     @quiet
-    def closed(self, k: Floats) -> tuple[Floats, Floats]:
+    def closed_form(self, k: Floats) -> tuple[Floats, Floats]:
         """What the ticks 0 to `k` make of base where nobody else writes: a multiple of base, and a value to add."""
         size = int(k.max(initial=0)) + 1
-        steps = self.columns(np.arange(size, dtype=np.float64))
+        steps = self.step_columns(np.arange(size, dtype=np.float64))
         made = [(1.0, 0.0)]
         for a, b, c, e in zip(steps.a, steps.b, steps.c, steps.e, strict=True):
             factor, offset = made[-1]
@@ -137,7 +137,7 @@ class ShareRule(Rule):
     def share(self, k: Floats) -> Floats:
         """How much of the way is left after tick `k`; between two ticks too."""
 
-    def gone(self, k: Floats) -> Floats:
+    def share_gone(self, k: Floats) -> Floats:
         """1 - share(k); a rule along a curve computes it with more digits."""
         return 1.0 - self.share(k)
 
@@ -161,7 +161,7 @@ class ShareRule(Rule):
         return 1.0
 
     @quiet
-    def columns(self, k: Floats) -> Coefficients:
+    def step_columns(self, k: Floats) -> Coefficients:
         out = Coefficients.identity(k.size)
         multiple, fixed = (part or 0.0 for part in split_level(self.floor))
         back = self.given_back(k)
@@ -175,16 +175,16 @@ class ShareRule(Rule):
         if self._comes_back == "base":
             out.b[:] += back * (1.0 - multiple)
             out.c[:] -= back * fixed
-        return rebased(out, self.top)
+        return with_top(out, self.top)
 
     @quiet
-    def closed(self, k: Floats) -> tuple[Floats, Floats]:
+    def closed_form(self, k: Floats) -> tuple[Floats, Floats]:
         if self.top != 1.0:
-            return super().closed(k)
+            return super().closed_form(k)
         multiple, fixed = split_level(self.floor)
         share = self.share(k)
-        factor = share + multiple * self.gone(k) if multiple else share
-        return factor, fixed * self.gone(k) if fixed else np.zeros_like(share)
+        factor = share + multiple * self.share_gone(k) if multiple else share
+        return factor, fixed * self.share_gone(k) if fixed else np.zeros_like(share)
 
     def _share_before(self, k: Floats) -> Floats:
         return np.where(k > 0, self.share(np.maximum(k - 1, 0)), 1.0)
@@ -196,20 +196,23 @@ def check_over(rule: Rule, over: int | None, least: int = 0) -> None:
         object.__setattr__(rule, "over", whole_number(Asked(builder_name(rule), "over"), over, least=least))
 
 
-def listed(asked: Asked, values: object, sample: list[float]) -> tuple[Any, ...]:
+def require_list(asked: Asked, values: object, sample: list[float]) -> tuple[Any, ...]:
     """The entries of a list; what is none is refused."""
     if isinstance(values, Iterable) and not isinstance(values, (str, bytes)):
         return tuple(values)
     raise InvalidArgument(asked_with_value(asked, values), "no list", f"Write {sample}").suggest(sample)
 
 
-def ticks(asked: Asked, number: float) -> float:
-    """A length in ticks above 0; whole ones as integers. Peers accept half a tick, and their curves then pass it by."""
+def length_in_ticks(asked: Asked, number: float) -> float:
+    """A length in ticks above 0; whole ones as integers.
+
+    Peers accept fractional lengths; their curve then never lands exactly on its end.
+    """
     value = positive_number(asked, number)
     return int(value) if value == int(value) else value
 
 
-def rebased(out: Coefficients, base: Level) -> Coefficients:
+def with_top(out: Coefficients, base: Level) -> Coefficients:
     """The columns with another value in place of base."""
     if base != 1.0:
         share, fixed = split_level(base)

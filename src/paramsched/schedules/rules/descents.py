@@ -12,7 +12,16 @@ from paramsched._number_checks import finite_number
 from paramsched.errors import Asked, InvalidArgument
 from paramsched.schedules.levels import Level, level_of, split_level
 from paramsched.schedules.registry import rule
-from paramsched.schedules.rules.base import Clock, Coefficients, Rule, ShareRule, check_over, listed, rebased, ticks
+from paramsched.schedules.rules.base import (
+    Clock,
+    Coefficients,
+    Rule,
+    ShareRule,
+    check_over,
+    length_in_ticks,
+    require_list,
+    with_top,
+)
 
 _ON_FLOOR = 1e-9  # of the way: nearer than a wave of a thousand million ticks comes
 
@@ -33,7 +42,7 @@ class CosineRule(ShareRule):
     def __post_init__(self) -> None:
         self._check(to=level_of, base=level_of)
         if self.over is not None:
-            object.__setattr__(self, "over", ticks(Asked("rules.cosine", "over"), self.over))
+            object.__setattr__(self, "over", length_in_ticks(Asked("rules.cosine", "over"), self.over))
 
     @property
     def floor(self) -> Level:
@@ -47,7 +56,7 @@ class CosineRule(ShareRule):
         n = self._half_wave
         return np.ones(k.shape) if n is None else wave_height(k, n)
 
-    def gone(self, k: Floats) -> Floats:
+    def share_gone(self, k: Floats) -> Floats:
         n = self._half_wave
         if n is None:
             return np.zeros(k.shape)
@@ -110,7 +119,7 @@ class CosineRestartsRule(Rule):
     def __post_init__(self) -> None:
         self._check(base=level_of, to=level_of)
         object.__setattr__(
-            self, "periods", tuple(ticks(Asked("rules.cosine_restarts", "periods"), p) for p in self.periods)
+            self, "periods", tuple(length_in_ticks(Asked("rules.cosine_restarts", "periods"), p) for p in self.periods)
         )
         object.__setattr__(self, "weights", tuple(finite_number("rules.cosine_restarts(…)", w) for w in self.weights))
         if len(self.periods) != len(self.weights):
@@ -122,7 +131,7 @@ class CosineRestartsRule(Rule):
                 f"Write {replace(self, periods=periods, weights=as_many)}",
             )
 
-    def columns(self, k: Floats) -> Coefficients:
+    def step_columns(self, k: Floats) -> Coefficients:
         out = Coefficients.identity(k.size)
         begin: float = 0
         for period, weight in zip(self.periods, self.weights, strict=True):
@@ -133,9 +142,9 @@ class CosineRestartsRule(Rule):
             # 0 where half a tick is no tick of the period before: what is at the floor stays there.
             now = wave_height(j[moving], period)
             out.a[moving] = np.divide(now, before, out=np.ones_like(before), where=before != 0)
-            towards(out, moving, self.to)
+            towards_floor(out, moving, self.to)
             begin += period
-        return rebased(out, self.base)
+        return with_top(out, self.base)
 
 
 @rule
@@ -187,8 +196,8 @@ def cosine_restarts(
     >>> rules.cosine_restarts([10, 20])
     rules.cosine_restarts([10, 20], [1.0, 1.0])
     """
-    lengths = listed(Asked("rules.cosine_restarts", "periods"), periods, [10, 20])
-    heights = listed(Asked("rules.cosine_restarts", "weights"), weights, [1.0])
+    lengths = require_list(Asked("rules.cosine_restarts", "periods"), periods, [10, 20])
+    heights = require_list(Asked("rules.cosine_restarts", "weights"), weights, [1.0])
     if heights == (1.0,):
         heights *= max(len(lengths), 1)
     return CosineRestartsRule(lengths, heights, to, begin, end, by, base)
@@ -201,7 +210,7 @@ def wave_height(k: Floats, n: float) -> Floats:
     return curves.cosine(np.where(from_floor < _ON_FLOOR, 0.0, from_floor))
 
 
-def towards(out: Coefficients, where: np.ndarray, floor: Level) -> None:
+def towards_floor(out: Coefficients, where: np.ndarray, floor: Level) -> None:
     """`v <- floor + (v - floor) * a`: what is not scaled of v is filled up with the floor."""
     share, fixed = split_level(floor)
     out.b[where] = (share or 0.0) * (1 - out.a[where])

@@ -46,7 +46,7 @@ class OneCycleRule(Rule):
         if self.over is None and self.end is None:
             raise InvalidArgument("rules.one_cycle(…)", "no length", f"Write {replace(self, over=1000)}")
 
-    def columns(self, k: Floats) -> Coefficients:
+    def step_columns(self, k: Floats) -> Coefficients:
         values = one_cycle_values(
             k, self.total, self.peak, self.peak / self.div, self.peak / self.div / self.final_div,
             self.pct_start, self.anneal, self.three_phase,
@@ -98,10 +98,10 @@ def one_cycle_values(
     knots = [(0.0, low), (up, peak), (2 * up, low), (total - 1.0, floor)] if three_phase else [
         (0.0, low), (up, peak), (total - 1.0, floor)
     ]  # fmt: skip
-    return through(k, knots, anneal)
+    return along_knots(k, knots, anneal)
 
 
-def through(k: Floats, knots: Sequence[tuple[float, float]], anneal: str) -> Floats:
+def along_knots(k: Floats, knots: Sequence[tuple[float, float]], anneal: str) -> Floats:
     """Through (tick, level) pairs along half waves or straight lines; a phase without length is skipped."""
     k = np.minimum(k, knots[-1][0])  # what the last tick reached is held
     values = np.full(k.shape, knots[-1][1])

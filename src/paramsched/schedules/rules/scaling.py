@@ -12,7 +12,7 @@ from paramsched.errors import Asked
 from paramsched.schedules.anneal import linear as linear_shape
 from paramsched.schedules.evaluation import columns
 from paramsched.schedules.registry import rule
-from paramsched.schedules.rules.base import Clock, ShareRule, check_over, listed
+from paramsched.schedules.rules.base import Clock, ShareRule, check_over, require_list
 
 
 @final
@@ -187,6 +187,6 @@ def multistep(
     >>> rules.multistep([30, 60])
     rules.multistep([30, 60])
     """
-    given = listed(Asked("rules.multistep", "milestones"), milestones, [30, 60])
+    given = require_list(Asked("rules.multistep", "milestones"), milestones, [30, 60])
     counted = tuple(whole_number("rules.multistep(…)", milestone, least=0) for milestone in given)
     return MultiStepRule(counted, gamma, begin, end, by)

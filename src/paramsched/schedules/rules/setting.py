@@ -44,7 +44,7 @@ class AnnealRule(ShareRule):
     def share(self, k: Floats) -> Floats:
         return self._along(self.curve._fall, k, first=1.0)
 
-    def gone(self, k: Floats) -> Floats:
+    def share_gone(self, k: Floats) -> Floats:
         return self._along(self.curve._rise, k, first=0.0)
 
     def ratio(self, k: Floats) -> Floats:
@@ -84,10 +84,10 @@ class ScheduleRule(Rule):
     def has_absolute(self) -> bool:
         return self.schedule.has_absolute
 
-    def columns(self, k: Floats) -> Coefficients:
-        return Coefficients.setting(*self.closed(k.astype(np.int64)), k.size)
+    def step_columns(self, k: Floats) -> Coefficients:
+        return Coefficients.setting(*self.closed_form(k.astype(np.int64)), k.size)
 
-    def closed(self, k: Floats) -> tuple[Floats, Floats]:
+    def closed_form(self, k: Floats) -> tuple[Floats, Floats]:
         value = columns(self.schedule, k)
         factor, offset = (0.0 if column is None else column for column in (value.factor, value.offset))
         return np.broadcast_to(factor, k.shape), np.broadcast_to(offset, k.shape)

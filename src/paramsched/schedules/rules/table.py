@@ -10,7 +10,7 @@ from paramsched._arrays import Floats
 from paramsched._number_checks import finite_number
 from paramsched.errors import Asked, InvalidArgument
 from paramsched.schedules.registry import rule
-from paramsched.schedules.rules.base import Clock, Coefficients, Rule, listed
+from paramsched.schedules.rules.base import Clock, Coefficients, Rule, require_list
 
 
 @final
@@ -42,7 +42,7 @@ class TableRule(Rule):
     def has_absolute(self) -> bool:
         return any(self.add)
 
-    def columns(self, k: Floats) -> Coefficients:
+    def step_columns(self, k: Floats) -> Coefficients:
         out = Coefficients.identity(k.size)
         columns = ((out.a, self.scale), (out.b, self.base), (out.c, self.add))
         known = k < max(len(values) for _, values in columns)
@@ -68,7 +68,7 @@ def table(
     rules.table([1.0, 0.5])
     """
     scales, bases, adds = (
-        listed(Asked("rules.table", name), values, [1.0])
+        require_list(Asked("rules.table", name), values, [1.0])
         for name, values in (("scale", scale), ("base", base), ("add", add))
     )
     return TableRule(scales, bases, adds, begin, end, by)

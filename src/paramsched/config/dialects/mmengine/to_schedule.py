@@ -188,7 +188,7 @@ def _one_cycle_drawn(rule: OneCycleRule, latest: OneCycleRule) -> list[Rule]:
     drawn = replace(rule, peak=latest.peak, div=latest.div, final_div=latest.final_div)
     found = [_without_endless_end(drawn)]
     if rule.begin == 0 and drawn != rule:
-        first = rule.columns(np.zeros(1)).c[0]
+        first = rule.step_columns(np.zeros(1)).c[0]
         found.append(rules.schedule(constant(absolute(float(first))), begin=0, end=1, by=rule.by))
     return found
 
