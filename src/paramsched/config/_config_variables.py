@@ -8,8 +8,8 @@ import re
 from pathlib import Path
 from typing import Final
 
-from paramsched.config._text_places import TextLines
 from paramsched.config.python_config.base_references import References
+from paramsched.config.text_lines import TextLines
 from paramsched.errors import ConfigError, Fault
 
 _OF_FILE: Final = re.compile(r"\{\{\s*(fileDirname|fileBasenameNoExtension|fileBasename|fileExtname)\s*\}\}")

@@ -1,7 +1,6 @@
 """Where the parts of a config stand in its text, so that a fault is told with its line and column."""
 
 import re
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, final
@@ -9,12 +8,12 @@ from typing import Any, final
 from paramsched._printable import printable
 from paramsched.config.data_paths import ROOT, child_path, path_from_root
 from paramsched.config.native.annotations import annotated_signature
+from paramsched.config.text_lines import TextLines
 from paramsched.curves import FAMILIES
 from paramsched.errors import ConfigError, Fault
 from paramsched.schedules import SHAPES
 from paramsched.schedules.registry import RULES
 
-_BREAK = re.compile(r"\r\n|\r|\n")
 _INDEX = re.compile(r"\[(\d+)\]")
 _ESCAPED = {"x": 4, "u": 6, "U": 10}
 
@@ -46,6 +45,53 @@ class Place:
         return self._named
 
 
+@final
+class PlaceTree:
+    """Places put together in the order of a text: what is open takes what comes next."""
+
+    def __init__(self) -> None:
+        self._document: list[Place] = []
+        self._open = [Place(0, 0, parts=self._document)]
+        self._keys: list[tuple[str | int, int] | None] = [None]  # for each that is open the key whose value comes next
+
+    @property
+    def root(self) -> Place:
+        """The whole document's place."""
+        return self._document[0] if self._document else Place(0, 0)
+
+    @property
+    def awaits_key(self) -> bool:
+        """Whether the name of an entry comes next."""
+        return isinstance(self._open[-1].parts, dict) and self._keys[-1] is None
+
+    def put_key(self, name: object, begin: int) -> None:
+        """The name of an entry, whose value comes next."""
+        self._keys[-1] = (name if isinstance(name, (str, int)) else str(name), begin)
+
+    def put(self, place: Place) -> None:
+        """A value."""
+        parts, key = self._open[-1].parts, self._keys[-1]
+        if isinstance(parts, list):
+            parts.append(place)
+        elif isinstance(parts, dict) and key is not None:
+            name, place.key = key
+            parts[name], self._keys[-1] = place, None
+        else:  # a list or a mapping where a name should stand; who reads the values refuses it
+            self.put_key("", place.begin)
+
+    def open(self, place: Place) -> None:
+        """A list or a mapping begins."""
+        self._open.append(place)
+        self._keys.append(None)
+
+    def close(self, end: int) -> None:
+        """The innermost list or mapping ends."""
+        self._keys.pop()
+        done = self._open.pop()
+        done.end = end
+        self.put(done)
+
+
 def faults_with_places(faults: Iterable[Fault], text: str, places: Callable[[str], Place]) -> tuple[Fault, ...]:
     """The same faults, each with its line and column.
 
@@ -68,40 +114,6 @@ def faults_with_places(faults: Iterable[Fault], text: str, places: Callable[[str
 def _lacks_place(fault: Fault) -> bool:
     """Whether a fault says by its path alone where it is."""
     return fault.line is None and fault.path.startswith(ROOT)
-
-
-@final
-class TextLines:
-    r"""The lines of a text: where each begins.
-
-    >>> TextLines("lr: 1\nmomentum: 2").of(10)
-    (2, 5)
-    """
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.begins = [0, *(found.end() for found in _BREAK.finditer(text))]
-
-    def of(self, offset: int) -> tuple[int, int]:
-        """The line and the column of a character, both from 1."""
-        index = bisect_right(self.begins, min(max(offset, 0), len(self.text))) - 1
-        return index + 1, offset - self.begins[index] + 1
-
-    def line(self, number: int) -> str:
-        """A line by its number, without its end."""
-        begin = self.begins[number - 1]
-        end = self.begins[number] if number < len(self.begins) else len(self.text)
-        return self.text[begin:end].rstrip("\r\n")
-
-    def fault(self, offset: int, found: str, instead: str = "", path: str = "") -> Fault:
-        """A fault at a character."""
-        line, column = self.of(offset)
-        return Fault(path, found, instead, line=line, column=column, excerpt=self.line(line))
-
-    def fault_in_line(self, number: int, column: int, found: str, instead: str = "") -> Fault:
-        """A fault where a line and a column say, both from 1; what is behind the text counts as its end."""
-        begin = self.begins[min(number, len(self.begins)) - 1]
-        return self.fault(min(begin + column - 1, len(self.text)), found, instead)
 
 
 def _fault_at_place(fault: Fault, root: Place, text: str, lines: TextLines) -> Fault:

@@ -3,7 +3,7 @@
 import re
 from itertools import islice
 
-from paramsched.config._text_places import TextLines
+from paramsched.config.text_lines import TextLines
 from paramsched.errors import ConfigError
 
 MOST_BYTES = 1_000_000

@@ -6,8 +6,8 @@ import tempfile
 from pathlib import Path
 
 from paramsched._printable import printable
-from paramsched.config._text_places import TextLines
 from paramsched.config.text_limits import MOST_BYTES
+from paramsched.config.text_lines import TextLines
 from paramsched.errors import ConfigError, Fault
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import final
 
-from paramsched.config._text_places import TextLines
 from paramsched.config.python_config.values import NeedsRunning
 from paramsched.config.text_limits import refuse_many_words
+from paramsched.config.text_lines import TextLines
 from paramsched.errors import ConfigError, Fault
 
 _MOST_SHOWN = 60

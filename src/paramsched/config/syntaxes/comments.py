@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from paramsched.config.syntaxes.toml_places import STRING
-from paramsched.config.syntaxes.yaml_text import scalar_spans
+from paramsched.config.syntaxes.yaml_places import scalar_spans
 
 _TOML_COMMENT: Final = re.compile(rf"{STRING.pattern}|(?P<comment>#)", re.DOTALL)
 _YAML_COMMENT: Final = re.compile(r"(?:^|[ \t])#", re.MULTILINE)

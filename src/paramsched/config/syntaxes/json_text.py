@@ -6,8 +6,9 @@ import re
 from typing import Any
 
 from paramsched.config._plain_data import Pairs, number_from_text, refuse_many_values
-from paramsched.config._text_places import Place, TextLines
+from paramsched.config._text_places import Place, PlaceTree
 from paramsched.config.text_limits import nested_too_deep
+from paramsched.config.text_lines import TextLines
 from paramsched.errors import ConfigError
 
 _TOKEN = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[\[\]{}:,]|[^\s"\[\]{}:,]+)', re.DOTALL)
@@ -37,37 +38,21 @@ def read_json(text: str, source: str) -> Any:
 
 
 def json_places(text: str) -> Place:
-    """Where the values of a JSON text stand; only of a text that `read` can read."""
-    root = Place(0, 0, parts=[])
-    stack = [root]
-    keys: list[tuple[str, int] | None] = [None]
-
-    def put(place: Place) -> None:
-        parts = stack[-1].parts
-        key = keys[-1]
-        if isinstance(parts, list):
-            parts.append(place)
-        elif isinstance(parts, dict) and key is not None:
-            name, place.key = key
-            parts[name], keys[-1] = place, None
-
+    """Where the values of a JSON text stand; only of a text that `read_json` can read."""
+    tree = PlaceTree()
     for found in _TOKEN.finditer(text):
         piece, begin, end = found[1], found.start(1), found.end(1)
         if piece in "[{":
-            stack.append(Place(begin, end, parts=[] if piece == "[" else {}))
-            keys.append(None)
+            tree.open(Place(begin, end, parts=[] if piece == "[" else {}))
         elif piece in "]}":
-            keys.pop()
-            done = stack.pop()
-            done.end = end
-            put(done)
+            tree.close(end)
         elif piece not in ":,":
             said = json.loads(piece) if piece[0] == '"' else None
-            if isinstance(stack[-1].parts, dict) and keys[-1] is None:
-                keys[-1] = (str(said), begin)
+            if tree.awaits_key:
+                tree.put_key(str(said), begin)
             else:
-                put(Place(begin, end, text=said))
-    return root.parts[0] if isinstance(root.parts, list) and root.parts else Place(0, 0)
+                tree.put(Place(begin, end, text=said))
+    return tree.root
 
 
 def write_json(data: Any) -> str:

@@ -5,9 +5,9 @@ import re
 from typing import Any
 
 from paramsched.config._plain_data import refuse_many_values
-from paramsched.config._text_places import TextLines
 from paramsched.config.syntaxes.toml_places import STRING, toml_places
 from paramsched.config.text_limits import MOST_VALUES, nested_too_deep
+from paramsched.config.text_lines import TextLines
 from paramsched.errors import ConfigError, Fault
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from paramsched.config._text_places import TextLines
+from paramsched.config.text_lines import TextLines
 from paramsched.errors import Fault
 
 # All that YAML allows, but the mark of byte order, which belongs to the begin of a file.
