@@ -25,7 +25,12 @@ class Pairs(list[tuple[Any, Any]]):
 @final
 @dataclass(frozen=True, slots=True)
 class BadValue:
-    """Stands for a value that no config has; whoever reads the place tells it, once."""
+    """Stands for a value that a config cannot hold. The code that reads this place tells it, so that it is told once.
+
+    Args:
+        path: where it stands.
+        found, instead: what it is, and what to write.
+    """
 
     path: str
     found: str
@@ -57,12 +62,12 @@ def plain_data(raw: Any, faults: Faults) -> Any:
 
 
 def plain_or_bad(raw: Any, faults: Faults) -> Any:
-    """As `settled`, but what no config has is an `Unreadable`, for who reads the place to tell."""
-    return _PlainReader(faults).value(raw, ROOT, MOST_DEPTH)
+    """As `plain_data`, but a value that a config cannot hold becomes a `BadValue`, and is no fault yet."""
+    return _PlainReader(faults).read_value(raw, ROOT, MOST_DEPTH)
 
 
 def bad_values_in(data: Any) -> Iterator[BadValue]:
-    """Every value in marked data that cannot be read."""
+    """Every bad value in the data, however deep."""
     match data:
         case BadValue():
             yield data
@@ -82,7 +87,8 @@ class _PlainReader:
         self.faults = faults
         self.left = _MOST_GIVEN
 
-    def value(self, raw: Any, path: str, depth: int) -> Any:
+    def read_value(self, raw: Any, path: str, depth: int) -> Any:
+        """One value; `depth` is how many lists and mappings may still stand inside each other."""
         kind = type(raw)
         if kind is str or raw is None or kind is bool:
             return raw
@@ -96,20 +102,21 @@ class _PlainReader:
             found = f"nested more than {MOST_DEPTH} deep"
             return BadValue(path, found, "A schedule's parts can stand in one line of text")
         if isinstance(raw, (Mapping, Pairs)):
-            return self.mapping(raw, path, depth)
+            return self.read_mapping(raw, path, depth)
         if isinstance(raw, (list, tuple)):
-            return self.list(raw, path, depth)
+            return self.read_list(raw, path, depth)
         if type(raw).__module__ == "datetime":
             return BadValue(path, f"{raw} is a date or a time", "Write text in quotes, or a number")
         found = f"a {type(raw).__name__} does not stand in a file"
         return BadValue(path, found, "Write numbers, text, lists and mappings")
 
-    def list(self, raw: Any, path: str, depth: int) -> Any:
-        self.take(len(raw))
-        return [self.value(item, f"{path}[{index}]", depth - 1) for index, item in enumerate(raw)]
+    def read_list(self, raw: Any, path: str, depth: int) -> Any:
+        self.count_values(len(raw))
+        return [self.read_value(item, f"{path}[{index}]", depth - 1) for index, item in enumerate(raw)]
 
-    def mapping(self, raw: Mapping[Any, Any] | Pairs, path: str, depth: int) -> Any:
-        self.take(len(raw))
+    def read_mapping(self, raw: Mapping[Any, Any] | Pairs, path: str, depth: int) -> Any:
+        """A mapping; a key that is there twice, or is neither text nor an integer, is a fault."""
+        self.count_values(len(raw))
         mapping: dict[str | int, Any] = {}
         for key, value in raw.items() if isinstance(raw, Mapping) else raw:
             if isinstance(key, bool) or not isinstance(key, (str, int)):
@@ -120,16 +127,18 @@ class _PlainReader:
             if key in mapping:
                 self.faults.add(place, "the key is there twice", "Keep one", at_key=True)
                 continue
-            mapping[key] = self.value(value, place, depth - 1)
+            mapping[key] = self.read_value(value, place, depth - 1)
         return mapping
 
-    def take(self, count: int) -> None:
+    def count_values(self, count: int) -> None:
+        """Count the entries of a list or a mapping; too many end the reading."""
         self.left -= count
         if self.left < 0:
             raise ConfigError("config", [Fault(ROOT, f"more than {_MOST_GIVEN:,} values", "A plan is a short text")])
 
 
 def _finite_number(raw: Any, path: str) -> int | float | BadValue:
+    """A number that schedules can reckon with; nan, infinity and integers of hundreds of digits are none."""
     number = raw.item() if isinstance(raw, np.number) else raw
     instead = "Write a number, 1 say"  # which is a length too
     if isinstance(number, float) and not math.isfinite(number):

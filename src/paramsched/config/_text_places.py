@@ -117,6 +117,7 @@ def _lacks_place(fault: Fault) -> bool:
 
 
 def _fault_at_place(fault: Fault, root: Place, text: str, lines: TextLines) -> Fault:
+    """The fault with its line: of the name or of the value its path leads to, or of a piece of that value's text."""
     place = place_at_path(root, fault.path)
     offset = place.begin
     if fault.at_key and place.key is not None:
@@ -142,6 +143,7 @@ def place_at_path(root: Place, path: str) -> Place:
 
 
 def _next_place(place: Place, rest: str) -> tuple[Place, str] | None:
+    """One entry further along a path, and what is left of the path; None where it leads no further."""
     if isinstance(place.parts, list):
         found = _INDEX.match(rest)
         index = int(found[1]) if found else len(place.parts)

@@ -30,6 +30,7 @@ def schedule_to_data(schedule: Schedule) -> Any:
 
 
 def _schedule_in_parts(schedule: Any) -> Any:
+    """Operators as lists of their operands, any other schedule as a call."""
     match schedule:
         case FromFunction():
             return str(schedule)  # a name, not a value
@@ -45,6 +46,7 @@ def _schedule_in_parts(schedule: Any) -> Any:
 
 
 def _call_to_data(value: Any) -> Any:
+    """`{name: {argument: value}}`, without the arguments that have their default."""
     if type(value) not in BUILDER_OF_CLASS:
         raise PlanError("dump(plan)", f"no registered shape makes a {type(value).__name__}", "Register it with @shape")
     name, builder = BUILDER_OF_CLASS[type(value)]
@@ -60,6 +62,7 @@ def _call_to_data(value: Any) -> Any:
 
 
 def _argument_to_data(value: Any) -> Any:
+    """What a file says of an argument: numbers, text, lists and mappings."""
     match value:
         case Duration():
             return value.updates if value.is_resolved else str(value)

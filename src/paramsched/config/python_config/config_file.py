@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, final
 
-from paramsched.config._base_merging import merge_upon_base
+from paramsched.config.base_files.merge_configs import merge_upon_base
 from paramsched.config.python_config.base_references import References
 from paramsched.config.python_config.expressions import evaluator_of
 from paramsched.config.python_config.limits import Budget, BudgetSpent

@@ -7,7 +7,7 @@ MMEngine follows them. Whatever would have to be run is `Unreadable`, and matter
 from pathlib import Path
 from typing import Any
 
-from paramsched.config._base_files import read_with_bases
+from paramsched.config.base_files.read_bases import read_with_bases
 from paramsched.config.python_config.config_file import FileNames
 from paramsched.config.python_config.output import PublicValues
 from paramsched.config.python_config.values import NeedsRunning as NeedsRunning

@@ -25,61 +25,65 @@ def toml_places(text: str, source: str = "") -> Place:
     Raises:
         ConfigError: a name of more than 50 parts, brackets nested as deep, or what is no TOML.
     """
-    return _TomlPlaces(text, source).document()
+    return _TomlPlaces(text, source).read_document()
 
 
 @final
 class _TomlPlaces:
+    """Goes through a text once, from left to right; `at` is the character that comes next."""
+
     def __init__(self, text: str, source: str) -> None:
         self.text, self.source, self.at = text, source, 0
         self.parts = 0  # of all names
 
-    def document(self) -> Place:
+    def read_document(self) -> Place:
+        """The whole text: entries, and tables with a headline of their own."""
         root = table = Place(0, len(self.text), parts={})
-        self.skip()
+        self.pass_nothing()
         while self.at < len(self.text):
             if self.text[self.at] == "[":
                 begin = self.at
                 twice = self.text.startswith("[[", begin)
                 self.at += 2 if twice else 1
-                table = self.entry(root, self.name(), Place(begin, begin, parts={}), again=not twice)
-                self.expect("]]" if twice else "]")
+                table = self.put_entry(root, self.read_name(), Place(begin, begin, parts={}), again=not twice)
+                self.pass_sign("]]" if twice else "]")
             else:
-                self.assignment(table)
-            self.skip()
+                self.read_assignment(table)
+            self.pass_nothing()
         return root
 
-    def assignment(self, table: Place) -> None:
-        name = self.name()
-        self.expect("=")
-        self.blanks()
-        self.entry(table, name, self.value(1), again=False)
+    def read_assignment(self, table: Place) -> None:
+        """`name = value`."""
+        name = self.read_name()
+        self.pass_sign("=")
+        self.pass_blanks()
+        self.put_entry(table, name, self.read_value(1), again=False)
 
-    def name(self) -> list[tuple[str, int]]:
+    def read_name(self) -> list[tuple[str, int]]:
         """The parts of a dotted name, each with its place."""
         parts: list[tuple[str, int]] = []
         while True:
-            self.blanks()
+            self.pass_blanks()
             begin = self.at
             found = STRING.match(self.text, begin) or _BARE.match(self.text, begin)
             if found is None:
-                raise self.refused("no name of an entry")
+                raise self.error_here("no name of an entry")
             parts.append((_toml_string_value(found[0]) if found[0][0] in "\"'" else found[0], begin))
             if len(parts) > MOST_DEPTH:
-                raise self.refused(f"a name of more than {MOST_DEPTH} parts")
+                raise self.error_here(f"a name of more than {MOST_DEPTH} parts")
             self.parts += 1
             if self.parts > MOST_VALUES:
                 raise too_many_values(self.source)
             self.at = found.end()
-            self.blanks()
+            self.pass_blanks()
             if not self.text.startswith(".", self.at):
                 return parts
             self.at += 1
 
-    def entry(self, table: Place, name: list[tuple[str, int]], value: Place, *, again: bool) -> Place:
+    def put_entry(self, table: Place, name: list[tuple[str, int]], value: Place, *, again: bool) -> Place:
         """Put a value where its dotted name leads; a table that is there already is gone on with."""
         for key, begin in name[:-1]:
-            table = self.inner(table, key, begin)
+            table = self.table_inside(table, key, begin)
         key, begin = name[-1]
         value.key = begin
         parts = table.parts if isinstance(table.parts, dict) else {}
@@ -92,79 +96,85 @@ class _TomlPlaces:
         parts[key] = value
         return value
 
-    def inner(self, table: Place, key: str, begin: int) -> Place:
+    def table_inside(self, table: Place, key: str, begin: int) -> Place:
+        """The table that a part of a dotted name leads to, made where it is not there; of a list its last."""
         parts = table.parts if isinstance(table.parts, dict) else {}
         if key not in parts:
             parts[key] = Place(begin, begin, key=begin, parts={})
         found = parts[key]
         return found.parts[-1] if isinstance(found.parts, list) and found.parts else found
 
-    def value(self, depth: int) -> Place:
+    def read_value(self, depth: int) -> Place:
+        """A text, a list, a table in braces, or what stands up to the next comma, bracket or line."""
         begin = self.at
         if depth > MOST_DEPTH:
-            raise self.refused(f"nested more than {MOST_DEPTH} deep")
+            raise self.error_here(f"nested more than {MOST_DEPTH} deep")
         if (string := STRING.match(self.text, begin)) is not None:
             self.at = string.end()
             return Place(begin, self.at, text=_toml_string_value(string[0]))
         if self.text[begin : begin + 1] == "[":
-            return self.array(depth)
+            return self.read_array(depth)
         if self.text[begin : begin + 1] == "{":
-            return self.table(depth)
+            return self.read_table(depth)
         found = _SCALAR.match(self.text, begin)
         self.at = found.end() if found else begin
         return Place(begin, self.at)
 
-    def array(self, depth: int) -> Place:
+    def read_array(self, depth: int) -> Place:
+        """`[1, 2]`, over lines too."""
         place = Place(self.at, self.at, parts=[])
         self.at += 1
-        self.skip()
+        self.pass_nothing()
         while not self.text.startswith("]", self.at):
             if self.at >= len(self.text):
-                raise self.refused("the text ends inside a bracket")
+                raise self.error_here("the text ends inside a bracket")
             assert isinstance(place.parts, list)
-            place.parts.append(self.value(depth + 1))
-            self.separator()
+            place.parts.append(self.read_value(depth + 1))
+            self.pass_comma()
         self.at += 1
         place.end = self.at
         return place
 
-    def table(self, depth: int) -> Place:
+    def read_table(self, depth: int) -> Place:
+        """`{ name = value }`."""
         place = Place(self.at, self.at, parts={})
         self.at += 1
-        self.skip()
+        self.pass_nothing()
         while not self.text.startswith("}", self.at):
-            name = self.name()
-            self.expect("=")
-            self.blanks()
-            self.entry(place, name, self.value(depth + 1), again=False)
-            self.separator()
+            name = self.read_name()
+            self.pass_sign("=")
+            self.pass_blanks()
+            self.put_entry(place, name, self.read_value(depth + 1), again=False)
+            self.pass_comma()
         self.at += 1
         place.end = self.at
         return place
 
-    def separator(self) -> None:
+    def pass_comma(self) -> None:
         """Past a comma, if one is there; what else is there ends the list."""
-        self.skip()
+        self.pass_nothing()
         if self.text.startswith(",", self.at):
             self.at += 1
-            self.skip()
+            self.pass_nothing()
         elif self.text[self.at : self.at + 1] not in ("]", "}"):
-            raise self.refused("no comma between two entries")
+            raise self.error_here("no comma between two entries")
 
-    def blanks(self) -> None:
+    def pass_blanks(self) -> None:
+        """Past blanks in the line."""
         self.at = _end_of_match(_BLANK, self.text, self.at)
 
-    def skip(self) -> None:
+    def pass_nothing(self) -> None:
         """Past blanks, line ends and comments."""
         self.at = _end_of_match(_NOTHING, self.text, self.at)
 
-    def expect(self, sign: str) -> None:
-        self.blanks()
+    def pass_sign(self, sign: str) -> None:
+        """Past a sign that has to come next."""
+        self.pass_blanks()
         if not self.text.startswith(sign, self.at):
-            raise self.refused(f"no {sign}")
+            raise self.error_here(f"no {sign}")
         self.at += len(sign)
 
-    def refused(self, found: str) -> ConfigError:
+    def error_here(self, found: str) -> ConfigError:
         return ConfigError(self.source, [TextLines(self.text).fault(self.at, f"no TOML: {found}", "A plan is short")])
 
 

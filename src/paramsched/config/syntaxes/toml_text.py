@@ -134,6 +134,7 @@ def _toml_text(text: str) -> str:
 
 
 def _toml_value(value: Any) -> str:
+    """A value as TOML spells it; a long list has a line for each item."""
     match value:
         case bool():
             return "true" if value else "false"

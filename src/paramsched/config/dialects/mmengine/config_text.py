@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from paramsched.config._base_files import read_with_bases
 from paramsched.config._plain_data import plain_data
+from paramsched.config.base_files.read_bases import read_with_bases
 from paramsched.config.dialects.mmengine.python_text import python_text
 from paramsched.config.faults import Faults
 from paramsched.config.python_config.reading import public_names

@@ -30,11 +30,12 @@ def put_variables_in(text: str, source: str, file: Path | None) -> tuple[str, Re
     """
     if "{{" not in text:
         return text, References()
+    # A character for private use, so that no text of a user's can be taken for what stands in for a value.
     sign = next(chr(code) for code in range(0xE000, 0xF900) if chr(code) not in text)
     paths: dict[str, str] = {}
     missing: list[Fault] = []
 
-    def of_system(found: re.Match[str]) -> str:
+    def value_in_environment(found: re.Match[str]) -> str:
         value = os.environ.get(found[1], found[2])
         if not value:
             absent = f"the environment has no {found[1]}"
@@ -42,21 +43,22 @@ def put_variables_in(text: str, source: str, file: Path | None) -> tuple[str, Re
             missing.append(TextLines(found.string).fault(found.start(), absent, instead))
         return value
 
-    def of_base(found: re.Match[str]) -> str:
+    def stand_in_for_base(found: re.Match[str]) -> str:
         stand_in = f"{sign}{len(paths)}{sign}"
         paths[stand_in] = found[1]
         return f'"{stand_in}"'
 
-    of_file = _file_variables(file)
-    text = _OF_FILE.sub(lambda found: of_file.get(found[1], f"{sign}{found[1]}{sign}"), text)
-    text = _OF_SYSTEM.sub(of_system, text)
-    text = _OF_BASE.sub(of_base, text)
+    known = _file_variables(file)
+    text = _OF_FILE.sub(lambda found: known.get(found[1], f"{sign}{found[1]}{sign}"), text)
+    text = _OF_SYSTEM.sub(value_in_environment, text)
+    text = _OF_BASE.sub(stand_in_for_base, text)
     if missing:
         raise ConfigError(source, missing)
     return text, References(sign, paths) if sign in text else References()
 
 
 def _file_variables(file: Path | None) -> dict[str, str]:
+    """What MMEngine's variables say of a file's path, with slashes on every system."""
     if file is None:
         return {}
     path = Path(os.path.normpath(file.absolute()))

@@ -1,0 +1,244 @@
+"""Files that build on others: `_base_` in Python, YAML and JSON, and `with read_base():`; each file is read once."""
+
+import os
+import stat
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final, final
+
+from paramsched.config._plain_data import plain_data
+from paramsched.config.base_files.config_variables import put_variables_in
+from paramsched.config.base_files.merge_configs import merge_upon_base
+from paramsched.config.base_files.package_configs import NotInstalled, config_in_package, module_in_package
+from paramsched.config.data_paths import entry_path
+from paramsched.config.faults import Faults
+from paramsched.config.python_config.base_references import References
+from paramsched.config.python_config.config_file import BaseReader, FileNames, PythonFile, referred_value
+from paramsched.config.python_config.limits import Budget
+from paramsched.config.python_config.source import PythonSource, no_collection
+from paramsched.config.python_config.values import BaseReference, NeedsRunning
+from paramsched.config.syntaxes.json_text import read_json
+from paramsched.config.syntaxes.yaml_text import read_yaml
+from paramsched.config.text_limits import MOST_BYTES, refuse_long_text
+from paramsched.config.value_words import short_json
+from paramsched.errors import ConfigError, Fault
+
+_MOST_ABOVE: Final = 20
+_MOST_FILES: Final = 200
+_SYNTAXES: Final[Mapping[str, Callable[[str, str], Any]]] = {
+    ".json": read_json,
+    ".yaml": read_yaml,
+    ".yml": read_yaml,
+}
+
+
+def read_with_bases(text: str, source: str, path: Path | None, suffix: str) -> FileNames:
+    """The names of a config and of the files it builds on.
+
+    Args:
+        text: the config's.
+        source: its name, for messages.
+        path: where it is; None: bases cannot be looked for.
+        suffix: `.py`, `.json`, `.yaml` or `.yml`.
+
+    Raises:
+        ConfigError: the config, or a base of it, cannot be read.
+    """
+    above = () if path is None else (str(_path_without_dots(path)),)
+    return _BaseFileReader(source).read_config(_ConfigFile(text, source, path, suffix, above))
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _ConfigFile:
+    """A file that is read: the config itself, or one of its bases.
+
+    Args:
+        text: what it says.
+        source: its name, for messages.
+        path: where it is; None where that is not known.
+        suffix: which syntax it has.
+        above: the files that led to it, and itself.
+    """
+
+    text: str
+    source: str
+    path: Path | None
+    suffix: str
+    above: tuple[str, ...]
+
+    def error(self, found: str, instead: str = "") -> ConfigError:
+        """The error about a base that it asks for."""
+        return ConfigError(self.source, [Fault(entry_path("_base_"), found, instead)])
+
+
+@final
+class _BaseFileReader:
+    """Reads one config and its bases, each file once.
+
+    Args:
+        source: the config's name, for messages.
+    """
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._budget = Budget()
+        self._done: dict[str, FileNames] = {}
+
+    def read_config(self, file: _ConfigFile) -> FileNames:
+        """A file's names, those of its bases among them."""
+        self._budget.add_text(len(file.text))
+        text, references = put_variables_in(file.text, file.source, file.path)
+        file = replace(file, text=text)
+        return self.read_python(file, references) if file.suffix == ".py" else self.read_data(file, references)
+
+    def read_python(self, file: _ConfigFile, references: References) -> FileNames:
+        """A Python file, which asks for its bases as it comes to them."""
+        bases = BaseReader(
+            lambda paths: self.read_bases(paths, file),
+            None if file.path is None else lambda module, level: self.read_module(module, level, file),
+        )
+        with no_collection(len(file.text)):
+            # The tree is gone before the search for garbage begins again.
+            source = PythonSource(file.text, file.source, base=len(file.above) > 1)
+            return PythonFile(source, self._budget, references, bases).read()
+
+    def read_data(self, file: _ConfigFile, references: References) -> FileNames:
+        """A YAML or JSON file, merged upon its bases."""
+        faults = Faults()
+        data = plain_data(_SYNTAXES[file.suffix](file.text, file.source), faults)
+        faults.raise_any(file.source)
+        if not isinstance(data, dict):
+            found = "no mapping of names. Write param_scheduler and train_cfg, with their values"
+            raise ConfigError(file.source, [found])
+        paths = data.pop("_base_", [])
+        base = self.read_bases(paths, file) if paths else {}
+        if references:
+            data = {name: _with_references(value, references, base, file.source) for name, value in data.items()}
+        own = {name: value for name, value in data.items() if not str(name).startswith("__")}
+        return FileNames(merge_upon_base(base, own, file.source))
+
+    def read_bases(self, paths: Any, file: _ConfigFile) -> Mapping[str, Any]:
+        """The names of the files in `_base_`; no two of them may have the same."""
+        found: dict[str, Any] = {}
+        owners: dict[str, str] = {}
+        for path in _paths_of_bases(paths, file):
+            names = self.read_base(path, file)
+            values = {name: value for name, value in names.values.items() if name not in names.imported}
+            twice = [name for name in values if name in found]
+            if twice:
+                both = f"{owners[twice[0]]} and {path} both have {', '.join(twice[:5])}"
+                raise file.error(both, "Keep each name in one of them")
+            for name, value in values.items():
+                found[name] = _with_scope(value, path.partition("::")[0]) if "::" in path else value
+                owners[name] = path
+        return found
+
+    def read_base(self, path: str, file: _ConfigFile) -> FileNames:
+        """A base by its path, `./base.py` or `package::folder/base.py`."""
+        if file.path is None:
+            raise file.error(f"{path} is looked for beside the file", "Give the file's path, not its text")
+        place = config_in_package(path) if "::" in path else _path_without_dots(file.path.absolute().parent / path)
+        if isinstance(place, NotInstalled):
+            raise file.error(f"{path}: {place.found}", place.instead)
+        return self.read_once(place, path, file)
+
+    def read_module(self, module: str, level: int, file: _ConfigFile) -> FileNames:
+        """A base by the name of its module, as `with read_base():` asks for it."""
+        assert file.path is not None
+        said = "." * level + module
+        folder = file.path.absolute().parent.joinpath(*[".."] * (level - 1))
+        relative = _path_without_dots(folder.joinpath(*module.split(".")).with_suffix(".py"))
+        place = relative if level else module_in_package(module)
+        if isinstance(place, NotInstalled):
+            raise file.error(f"{said}: {place.found}", place.instead)
+        return self.read_once(place, said, file)
+
+    def read_once(self, place: Path, asked: str, file: _ConfigFile) -> FileNames:
+        """The names of a base; one that several files ask for is read for the first of them."""
+        known = self._done.get(str(place))
+        if known is not None:
+            return known
+        if str(place) in file.above:
+            raise file.error(f"{asked} is its own base", "Leave it out")
+        if len(file.above) >= _MOST_ABOVE:
+            raise file.error(f"{asked}: more than {_MOST_ABOVE} files, one the base of the other")
+        if len(self._done) >= _MOST_FILES:
+            raise file.error(f"{asked}: more than {_MOST_FILES} files together")
+        if place.suffix != ".py" and place.suffix not in _SYNTAXES:
+            raise file.error(f"{asked} is no config", "Write a path that ends in .py, .yaml, .yml or .json")
+        base = _ConfigFile(_base_text(place, asked, file), str(place), place, place.suffix, (*file.above, str(place)))
+        try:
+            refuse_long_text(base.text, base.source)
+            found = self.read_config(base)
+        except ConfigError as error:
+            if error.source != base.source:
+                raise
+            # Whoever reads the message knows the config, not this file.
+            faults = [
+                f"{fault.place(error.source)}: {f'{fault.path}: ' if fault.path else ''}{fault.message}"
+                for fault in error.faults
+            ]
+            raise ConfigError(self._source, faults) from None
+        self._done[str(place)] = found
+        return found
+
+
+def _paths_of_bases(paths: Any, file: _ConfigFile) -> Sequence[str]:
+    """What stands at `_base_`, a path or several, as several."""
+    given = [paths] if isinstance(paths, str) else paths
+    for one in given if isinstance(given, (list, tuple)) else [given]:
+        if isinstance(one, NeedsRunning):
+            raise file.error(str(one), "Write the path itself, _base_ = './base.py'")
+    if not isinstance(given, (list, tuple)) or not all(isinstance(path, str) for path in given):
+        raise file.error(f"{short_json(paths)} is no path and no list of paths", "Write _base_ = './base.py'")
+    return given
+
+
+def _path_without_dots(path: Path) -> Path:
+    """The whole path without `..`, by its text alone: links stay, as MMEngine leaves them."""
+    return Path(os.path.normpath(path.absolute()))
+
+
+def _base_text(place: Path, asked: str, file: _ConfigFile) -> str:
+    """What a base says. A device or a pipe is no file, and is not opened: it may never end."""
+    try:
+        kind = place.stat().st_mode
+        if not stat.S_ISREG(kind):
+            found = "a folder" if stat.S_ISDIR(kind) else "a pipe" if stat.S_ISFIFO(kind) else "a device"
+            raise file.error(f"{asked} is {found}", "Write the path of a file")
+        with place.open("rb") as stream:
+            data = stream.read(MOST_BYTES + 1)
+        if len(data) > MOST_BYTES:
+            raise file.error(f"{asked} has more than {MOST_BYTES:,} bytes; a config is a short text")
+        return data.decode("utf-8-sig")
+    except FileNotFoundError:
+        raise file.error(f"{asked} cannot be read: there is no {place}") from None
+    except UnicodeDecodeError:
+        raise file.error(f"{asked} cannot be read: it is no UTF-8", "Save the file as UTF-8") from None
+    except (OSError, ValueError) as error:
+        raise file.error(f"{asked} cannot be read: {error}") from None
+
+
+def _with_scope(value: Any, scope: str) -> Any:
+    """A base of another package: its outermost dicts with a type say whose type that is."""
+    if isinstance(value, dict):
+        if "type" in value:
+            return value if value.get("_scope_") is not None else {**value, "_scope_": scope}
+        return {name: _with_scope(one, scope) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)([_with_scope(one, scope) for one in value])
+    return value
+
+
+def _with_references(value: Any, references: References, base: Mapping[str, Any], source: str) -> Any:
+    """The value with what its texts say of the bases, `{{ _base_.x }}`, in place."""
+    if isinstance(value, dict):
+        return {name: _with_references(one, references, base, source) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_with_references(one, references, base, source) for one in value]
+    if not isinstance(value, str):
+        return value
+    found = references.read(value, lambda: NeedsRunning(1, "{{ … }}", source, "is only a part of a text"))
+    return referred_value(found, base) if isinstance(found, BaseReference) else found
