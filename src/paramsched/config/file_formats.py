@@ -112,8 +112,12 @@ def _native_plan(text: str, format: str, source: str, syntax: str | None, **fact
         return native.to_plan(data, **facts)
     except ConfigError as error:
         known = dialects_that_recognize(plain_data(data, Faults()))
-        hints = [Fault("", f"it looks like a config of {name}", f'Give format="{name}"') for name in known]
+        hints = [Fault("", f"it looks like a config of {name}", _advice_for_dialect(name)) for name in known]
         raise ConfigError(error.source, (*error.faults, *hints)) from None
+
+
+def _advice_for_dialect(name: str) -> str:
+    return f'Give format="{name}" (on the command line: --format {name}; for convert: --from {name})'
 
 
 def _data_of_dialect(dialect: KnownDialect, text: str, source: str, syntax: str | None) -> Any:

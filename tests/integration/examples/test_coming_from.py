@@ -1,6 +1,7 @@
 """The pages for those who come from another library: their code runs, and each row of a table is true."""
 
 import doctest
+import json
 import re
 import warnings
 from pathlib import Path
@@ -79,6 +80,13 @@ def test_a_row_is_what_a_config_is_read_as(page: str, theirs: str, line: str) ->
     text = f"train_cfg = dict(by_epoch=True, max_epochs=12)\nparam_scheduler = {theirs}\n"
 
     assert ps.loads(text, format="mmengine").bindings[0].schedule == ps.parse(line)
+
+
+@pytest.mark.parametrize(("page", "theirs", "line"), rows("timm"))
+def test_a_row_is_what_arguments_of_timm_are_read_as(page: str, theirs: str, line: str) -> None:
+    arguments = eval(theirs)  # a row of our own page
+
+    assert ps.loads(json.dumps(arguments), format="timm").bindings[0].schedule == ps.parse(line)
 
 
 def test_every_page_is_in_the_list() -> None:

@@ -52,7 +52,7 @@ class ConfigEvaluator:
         self.memory: Memory = names.memory
 
     def value(self, node: ast.expr, local: Locals = None, depth: int = 0) -> Any:
-        """What an expression gives; an `Unreadable` where only running it would tell."""
+        """What an expression gives; a `NeedsRunning` where only running it would tell."""
         self.memory.budget.spend(1)
         handler = self._handlers.get(type(node))
         if handler is None or depth >= MOST_DEPTH:

@@ -1,7 +1,7 @@
 """Read a Python config without running it.
 
 Assignments, loops, comprehensions, methods of lists and dicts, `_base_` files and `with read_base():` are followed as
-MMEngine follows them. Whatever would have to be run is `Unreadable`, and matters only where it is used.
+MMEngine follows them. Whatever would have to be run is marked by `NeedsRunning`, and matters only where it is used.
 """
 
 from pathlib import Path

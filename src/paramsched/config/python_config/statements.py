@@ -363,8 +363,8 @@ class Statements:
         self._follow_block(node.orelse)
 
     def _follow_try(self, node: ast.Try) -> None:
-        # Where nothing raises the handlers never run. What could raise may leave the body anywhere.
         """`try:`: its body is followed while nothing in it can raise."""
+        # Where nothing raises the handlers never run. What could raise may leave the body anywhere.
         reached = self.names.reached_by(mentions_of([node]).names)
         before = self.memory.doubts
         try:
