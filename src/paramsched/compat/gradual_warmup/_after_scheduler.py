@@ -1,7 +1,6 @@
 """After: another scheduler on its own clock, which begins where the ramp ends, as if its base were the peak."""
 
 from bisect import bisect_right
-from collections.abc import Iterator
 from typing import Any, final
 
 from torch.optim import Optimizer
@@ -9,6 +8,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from paramsched.compat._copies import by_value
 from paramsched.compat.group_fields import put_value
+from paramsched.compat.torch.composition import leaf_schedulers
 
 _SETTING_SCHEDULERS = {"OneCycleLR", "CyclicLR"}
 """Schedulers, by the name of their class, that run between values of their own whatever the base; torch's and ours."""
@@ -33,7 +33,7 @@ class AfterScheduler:
         self.position: float = 0
         self.running = False  # whether the groups hold its values, not the ramp's
         if restarts:
-            for leaf in leaves(scheduler):
+            for leaf in leaf_schedulers(scheduler):
                 if not sets_own_values(leaf):
                     leaf.base_lrs = list(peaks)
             self._write_fields([{"lr": peak} for peak in peaks])
@@ -80,7 +80,7 @@ class AfterScheduler:
 
     def add_groups(self, peaks: list[float]) -> None:
         """Take up groups that were added since, from their peaks on."""
-        for leaf in leaves(self.scheduler):
+        for leaf in leaf_schedulers(self.scheduler):
             bases = getattr(leaf, "base_lrs", None)
             if isinstance(bases, list) and len(bases) < len(peaks) and not sets_own_values(leaf):
                 leaf._last_lr = [*leaf._last_lr, *peaks[len(bases) :]]
@@ -117,27 +117,20 @@ def held_fields(scheduler: object, optimizer: Optimizer) -> list[dict[str, Any]]
     return [{name: by_value(group[name]) for name in fields if name in group} for group in optimizer.param_groups]
 
 
-def leaves(scheduler: Any) -> Iterator[Any]:
-    """The schedulers a composition is made of; itself, for one that is none."""
-    members = getattr(scheduler, "_schedulers", None)
-    if members is None:
-        yield scheduler
-    else:
-        for member in members:
-            yield from leaves(member)
-
-
 def sets_own_values(scheduler: object) -> bool:
     """Whether the scheduler runs between values of its own, and has overwritten the groups' by them."""
     return any(kind.__name__ in _SETTING_SCHEDULERS for kind in type(scheduler).__mro__)
 
 
 def _cycles_momentum(scheduler: object) -> bool:
-    return any(getattr(leaf, "cycle_momentum", False) for leaf in leaves(scheduler))
+    return any(getattr(leaf, "cycle_momentum", False) for leaf in leaf_schedulers(scheduler))
 
 
 def _begin_anew(scheduler: Any) -> None:
-    """The first step of a scheduler, and of the members that took part in it, from what the groups hold now."""
+    """The first step of a scheduler, and of the members that took part in it, from what the groups hold now.
+
+    Not the composition's own way to begin: that writes the bases it was built from, and here the peaks are the bases.
+    """
     members = getattr(scheduler, "_schedulers", None)
     if members is None:
         scheduler.last_epoch = -1

@@ -8,9 +8,10 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from paramsched.compat._copies import by_value
-from paramsched.compat.gradual_warmup._after_scheduler import leaves, sets_own_values
+from paramsched.compat.gradual_warmup._after_scheduler import sets_own_values
 from paramsched.compat.gradual_warmup._published_forms import PUBLISHED_FORMS, PublishedForm
 from paramsched.compat.group_fields import Number
+from paramsched.compat.torch.composition import leaf_schedulers
 from paramsched.errors import InvalidArgument
 
 
@@ -53,7 +54,7 @@ def warmup_bases(
     if given is not None:
         return [given] * len(groups)
     initial = [group.get("initial_lr", group["lr"]) for group in groups]
-    if as_found or after is None or not any(sets_own_values(leaf) for leaf in leaves(after)):
+    if as_found or after is None or not any(sets_own_values(leaf) for leaf in leaf_schedulers(after)):
         return [by_value(lr) for lr in initial]
     if len({float(lr) for lr in initial}) > 1:
         raise InvalidArgument(

@@ -9,8 +9,9 @@ import torch.optim.lr_scheduler as torch_schedulers
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from paramsched.compat.gradual_warmup._after_scheduler import leaves, sets_own_values
+from paramsched.compat.gradual_warmup._after_scheduler import sets_own_values
 from paramsched.compat.group_fields import Number, put_value
+from paramsched.compat.torch.composition import leaf_schedulers
 from paramsched.compat.torch.saved_state import drop_in_name
 
 PublishedForm: TypeAlias = Literal["0.3", "head"]
@@ -68,7 +69,7 @@ def where_values_depart(after: Any) -> Literal["at once", "after the ramp"] | No
     """Where the published numbers are others than lr(t) = g(t - W); None where they are the same, or an error there."""
     if isinstance(after, ReduceLROnPlateau) or sets_own_values(after):
         return "at once"
-    if any(leaf is not after for leaf in leaves(after)) or _has_base_named("ExponentialLR", after):
+    if any(leaf is not after for leaf in leaf_schedulers(after)) or _has_base_named("ExponentialLR", after):
         return None  # a composition has no `get_lr`; an exponential one multiplies where others begin
     return "after the ramp"
 

@@ -7,14 +7,14 @@ from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
 from paramsched.compat import group_fields
-from paramsched.compat.torch import _composition, saved_state
+from paramsched.compat.torch import composition, saved_state
 from paramsched.compat.torch._groups import Number
 from paramsched.compat.torch._rule_lr import RuleLR
 from paramsched.compat.torch.arguments import refused_as_torch
 from paramsched.compat.torch.base import Verbose, is_drop_in, is_drop_in_class
 
 
-class ChainedScheduler(_composition.CompositionLR, peers.ChainedScheduler):
+class ChainedScheduler(composition.CompositionLR, peers.ChainedScheduler):
     """Every member steps once a step, in order, by its relative rule: factors multiply.
 
     Differs from torch: what a factor of zero takes away comes back with what the other members made of it meanwhile
@@ -32,7 +32,7 @@ class ChainedScheduler(_composition.CompositionLR, peers.ChainedScheduler):
         if len(schedulers) < 1:
             raise refused_as_torch(f"{name} expects at least one scheduler to be chained, but got no scheduler.")
         first = optimizer if optimizer is not None else getattr(schedulers[0], "optimizer", None)
-        _composition.check_members(name, first, schedulers)
+        composition.check_members(name, first, schedulers)
         assert first is not None
         self._adopt(first, schedulers, verbose, bases_in="lr")
         self.last_epoch = max(getattr(self._schedulers[0], "last_epoch", 0), 0)
@@ -41,18 +41,18 @@ class ChainedScheduler(_composition.CompositionLR, peers.ChainedScheduler):
         self._constructed = saved_state.fields_held(first)
 
     def _tell_members(self) -> None:
-        leaves = list(_composition.leaf_schedulers(self))
+        leaves = list(composition.leaf_schedulers(self))
         kernels = [leaf for leaf in leaves if isinstance(leaf, RuleLR)]
         for leaf in kernels:
             leaf._in_a_chain = len(leaves) > 1
         self._can_lose = len(leaves) > 1 and any(leaf._may_reach_zero for leaf in kernels)
 
     def _begin_members(self) -> None:
-        _composition.rewind_clocks(self)
+        composition.rewind_clocks(self)
         group_fields.put_row(self.optimizer, self.base_lrs)
         for member in self._schedulers:
             if hasattr(member, "_schedulers") and not is_drop_in(member):
-                _composition.begin_member(member)
+                composition.begin_member(member)
             else:
                 member._initial_step()
         self.last_epoch = 0
@@ -61,7 +61,7 @@ class ChainedScheduler(_composition.CompositionLR, peers.ChainedScheduler):
     def _seek_members(self, epoch: int) -> None:
         # Each in its turn makes of what it finds what its closed form makes of its base, so by stepping there.
         self._begin_members()
-        _composition.step_quietly(self, epoch)
+        composition.step_quietly(self, epoch)
 
     def _base_from(self, value: float) -> float:
         members = [member for member in self._schedulers if isinstance(member, RuleLR)]
@@ -90,10 +90,10 @@ class ChainedScheduler(_composition.CompositionLR, peers.ChainedScheduler):
 
     def _scale_lost(self, member: Any) -> None:
         """What a zero took from one member's value is scaled by the others in its absence."""
-        for leaf in _composition.leaf_schedulers(self):
+        for leaf in composition.leaf_schedulers(self):
             lost = getattr(leaf, "_before_zero", None)
-            if lost is not None and all(leaf is not other for other in _composition.leaf_schedulers(member)):
-                for other in _composition.leaf_schedulers(member):
+            if lost is not None and all(leaf is not other for other in composition.leaf_schedulers(member)):
+                for other in composition.leaf_schedulers(member):
                     if is_drop_in(other):
                         factors = other._last_factors()
                         leaf._before_zero = lost = [value * a for value, a in zip(lost, factors, strict=False)]

@@ -8,14 +8,14 @@ from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
 from paramsched.compat import group_fields
-from paramsched.compat.torch import _composition, saved_state
+from paramsched.compat.torch import composition, saved_state
 from paramsched.compat.torch._groups import Number
 from paramsched.compat.torch.arguments import real_number, refused_as_torch
 from paramsched.compat.torch.base import Verbose, is_drop_in
 from paramsched.errors import InvalidCall, shown
 
 
-class SequentialLR(_composition.CompositionLR, peers.SequentialLR):
+class SequentialLR(composition.CompositionLR, peers.SequentialLR):
     """Scheduler i runs from milestone i - 1 to milestone i, on the clock t - milestone.
 
     Entering a member starts it from its base, not from where its predecessor left off (divergences, torch 12); only
@@ -36,7 +36,7 @@ class SequentialLR(_composition.CompositionLR, peers.SequentialLR):
         name = type(self).__name__
         if len(schedulers) < 1:
             raise refused_as_torch(f"{name} expects at least one scheduler, but got no scheduler.")
-        _composition.check_members(name, optimizer, schedulers)
+        composition.check_members(name, optimizer, schedulers)
         _check_milestones(milestones)
         if len(milestones) != len(schedulers) - 1:
             raise refused_as_torch(
@@ -54,20 +54,20 @@ class SequentialLR(_composition.CompositionLR, peers.SequentialLR):
 
     def _begin_members(self) -> None:
         for member in self._schedulers:
-            _composition.rewind_clocks(member)
+            composition.rewind_clocks(member)
         self.last_epoch = 0
         first = self._schedulers[bisect_right(self._milestones, 0)]
-        _composition.begin_member(first)
+        composition.begin_member(first)
         self._last_lr = group_fields.group_values(self.optimizer)
 
     def _seek_members(self, epoch: int) -> None:
         index = bisect_right(self._milestones, epoch)
         if getattr(self._schedulers[index], "_goes_on", False):
             self._begin_members()
-            _composition.step_quietly(self, epoch)
+            composition.step_quietly(self, epoch)
             return
-        _composition.rewind_clocks(self)
-        _composition.seek_epoch(self._schedulers[index], epoch - ([0, *self._milestones][index] if index else 0))
+        composition.rewind_clocks(self)
+        composition.seek_epoch(self._schedulers[index], epoch - ([0, *self._milestones][index] if index else 0))
         self.last_epoch = epoch
         self._last_lr = group_fields.group_values(self.optimizer)
 
@@ -88,7 +88,7 @@ class SequentialLR(_composition.CompositionLR, peers.SequentialLR):
         index = bisect_right(self._milestones, self.last_epoch)
         member = self._schedulers[index]
         if index > 0 and self._milestones[index - 1] == self.last_epoch:
-            _composition.enter_member(member)
+            composition.enter_member(member)
         else:
             member.step()
         # A member's list is never changed, only replaced.
@@ -96,7 +96,7 @@ class SequentialLR(_composition.CompositionLR, peers.SequentialLR):
 
     def recursive_undo(self, sched: Any = None) -> None:
         """Set back the clocks of the members, as torch's compositions ask of each other."""
-        for leaf in _composition.leaf_schedulers(self if sched is None else sched):
+        for leaf in composition.leaf_schedulers(self if sched is None else sched):
             leaf.last_epoch -= 1
 
     def get_lr(self) -> list[Number]:
