@@ -78,6 +78,7 @@ def causes_to_try(
     yield Cause("never moved", "every update used the value of update 0: nothing moves the schedule", lambda t: t * 0)
     accumulation, epoch = calendar.accumulation or 1, calendar.updates_per_epoch
     counts = _Counts(processes, accumulation, epoch)
+    # Facts of the run first: of two factors that explain a log the known one is named.
     known = [n for n in (processes, accumulation, epoch) if n is not None and 1 < n < _FAR // rows]
     batches = calendar.batches_per_epoch
     if batches is not None and accumulation > 1 and batches < _FAR // rows:
@@ -85,6 +86,7 @@ def causes_to_try(
     for n in dict.fromkeys([*known, *_FACTORS]):
         name, text = _too_fast(n, counts)
         yield Cause(name, text, lambda t, n=n: t * n)  # type: ignore[misc]  # n is bound now
+        # The same clock, with the values logged after its n moves instead of before them.
         yield Cause(name, text, lambda t, n=n: t * n + n - 1)  # type: ignore[misc]  # as above
     for n in dict.fromkeys([*known, *runs, *_FACTORS]):
         name, text = _too_slow(n, counts)
@@ -146,6 +148,7 @@ def _other_calendars(
     Each calendar comes as a function, for some are refused when they are made.
     """
     epoch, horizon = calendar.updates_per_epoch, calendar.horizon
+    # Only the length of an epoch in updates is kept, so that it can be set to another number.
     bare = replace(calendar, batches_per_epoch=None, accumulation=None, steps_per_epoch=epoch)
     if epoch is not None:
         text = "lengths in epochs were taken for updates"

@@ -14,7 +14,7 @@ from paramsched.audit.log_values import (
     LogColumn,
     LoggedValues,
     UnreadableLog,
-    nearest_name,
+    nearest_in_file,
     path_text,
 )
 from paramsched.errors import InvalidArgument, MissingDependency
@@ -33,6 +33,7 @@ def read_checkpoint(file: Path, optimizer: str | None, at: int | None) -> Logged
     except ModuleNotFoundError:
         raise MissingDependency("a checkpoint", "torch", "torch") from None
     try:
+        # weights_only: a pickle may run code, and a checkpoint may come from anywhere.
         data = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001  # torch raises whatever the bytes lead to
         said = (str(error).splitlines() or [type(error).__name__])[0]
@@ -84,7 +85,7 @@ def _choose_optimizer(
             path_text(file), f"it has {names_listed(states)}", f"Write --optimizer {printable(next(iter(states)))}"
         )
     if optimizer is not None and optimizer not in states:
-        raise UnreadableLog(f"--optimizer {printable(optimizer)}", nearest_name(optimizer, states))
+        raise UnreadableLog(f"--optimizer {printable(optimizer)}", nearest_in_file(optimizer, states))
     name = optimizer if optimizer is not None else next(iter(states))
     if len(states[name]["param_groups"]) > MOST_GROUPS:
         raise UnreadableLog(

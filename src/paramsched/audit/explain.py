@@ -45,11 +45,13 @@ def explanations(
         processes: how many there were, if known.
     """
     found = _tried_causes(plan, calendar, match, pairs_under, processes)
+    # A checkpoint has one row, and one row fits to every jump.
     if max(pair.column.t.size for pair in match.pairs) > 1:
         found += _jumping_clocks(match)
     found += _another_base(match)
     if not found:
         return _isolated_values(match)
+    # Of the best causes each name is kept once, in its simplest form, which was tried first.
     most = max(one.explains for one in found)
     unique = {one.name: one for one in reversed(found) if one.explains == most}
     return tuple(reversed(unique.values()))
@@ -93,6 +95,7 @@ def _jumping_clocks(match: LogMatch) -> list[Explanation]:
     """Clocks that jump: the plan begun again, and updates that were skipped."""
     fixed = [replace(pair, base=_early_base(pair) if pair.base is None else pair.base) for pair in match.pairs]
     t = fixed[0].column.t
+    # One clock moves all fields, so their rows must be the same, and in order.
     if any(not np.array_equal(pair.column.t, t) for pair in fixed) or np.any(np.diff(t) < 0):
         return []
     found = []
@@ -176,6 +179,7 @@ def _another_base(match: LogMatch) -> list[Explanation]:
         explained += int(equal_as_logged(pair.column.values, planned, pair.column.digits).sum())
         if base != pair.base:
             found[f"{pair.column.field} of group {pair.group!r}"] = base
+    # Named only if it explains more than the base that was given.
     if explained < _ENOUGH * match.values or explained <= match.exact or not found:
         return []
     bases = ", ".join(f"{place} is {base!r}" for place, base in found.items())

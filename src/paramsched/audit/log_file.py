@@ -41,6 +41,7 @@ def read_log(
         head = stream.read(64)
     if not head:
         raise UnreadableLog(path_text(file), "it is empty", "Give the log of a run: JSONL, CSV, or a checkpoint")
+    # By suffix or by content: the first bytes of a zip archive or of a pickle are those of a checkpoint.
     if file.suffix in _CHECKPOINTS or head.startswith((b"PK\x03\x04", b"\x80")):
         return read_checkpoint(file, optimizer, at)
     for magic, name in _PACKED.items():
@@ -52,6 +53,7 @@ def read_log(
             "TensorBoard's own file",
             "Save the curve as CSV there, and write --column lr=Value --time Step",
         )
+    # A byte order mark may stand before the text. What begins like an object is JSONL, whatever the suffix.
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if file.suffix not in (".csv", ".tsv") and text.startswith((b"{", b"[")):
         return read_jsonl(file, tuple(fields), columns or {}, time, optimizer)

@@ -129,7 +129,7 @@ def number_notes(columns: tuple[LogColumn, ...]) -> tuple[str, ...]:
     return tuple(said)
 
 
-def nearest_name(name: str, known: Iterable[str]) -> str:
+def nearest_in_file(name: str, known: Iterable[str]) -> str:
     """As `nearest`, for names from a file: there may be many of them, long ones, and control characters in them."""
     return nearest(printable(name)[:80], [printable(one)[:80] for one in list(known)[:200]])
 

@@ -62,6 +62,7 @@ def pair_columns(logged: LoggedValues, plan: Plan, bases: BasesByPlace, names: S
         label = groups[column.group].get("name", column.group)
         for bound in bounds[column.group]:
             if bound.field == wanted or bound.name == column.field:
+                # Later places go before earlier ones: the log's own base, one for all groups, one for this group.
                 base = column.base
                 for place in ((column.field, None), (column.field, column.group), (column.field, label)):
                     base = bases.get(place, base)
@@ -88,6 +89,7 @@ def _groups_as_planned(logged: LoggedValues, plan: Plan, names: Sequence[str]) -
         if name is not None:
             group["name"] = name
         mine = [Field.of(column.field) for column in logged.columns if column.group == index]
+        # Adam logs betas[0] for momentum; a group with both fields would be bound twice.
         betas = any(field.key == "betas" for field in mine)
         planned = [Field.of(one.name) for one in plan.bindings if isinstance(one.field, str)]
         for field in mine + [one for one in planned if not (one.key == "momentum" and betas)]:
@@ -174,6 +176,7 @@ class LogMatch:
 def equal_as_logged(values: Floats, planned: Floats, digits: int) -> Flags:
     """Which values are as planned: bit for bit, or as exactly as the log was written (fewer digits, or float32)."""
     equal = values == planned
+    # Fewer than 15 digits are a rounded float64: equal is what rounds to the same digits.
     if digits < 15:
         equal |= np.isfinite(values) & (np.abs(values - planned) <= np.abs(planned) * 10.0 ** (1 - digits))
     elif np.array_equal(values, values.astype(np.float32)):
@@ -189,6 +192,7 @@ def fitted_base(pair: PlannedColumn, times: Times, values: Floats) -> float:
         return float(finite[0]) if finite.size else 1.0
     offset = evaluate(pair.schedule, times, 0.0)
     factor = evaluate(pair.schedule, times, 1.0) - offset
+    # Where the schedule is almost 0 the quotient below is noise.
     far = np.abs(factor) > 1e-12 * max(float(np.abs(factor).max(initial=0.0)), 1e-300)
     usable = np.flatnonzero(far & np.isfinite(values))
     if usable.size == 0:

@@ -16,7 +16,7 @@ from paramsched.audit.log_values import (
     group_number,
     is_group_index,
     make_column,
-    nearest_name,
+    nearest_in_file,
     number_notes,
     path_text,
     update_number,
@@ -80,6 +80,7 @@ def _csv_rows(file: Path) -> Iterator[dict[str, Any]]:
     first = next(lines, "")
     if "\0" in first:
         raise UnreadableLog(path_text(file), "no text (it has null bytes)", _IN_TEXT)
+    # The delimiter is the one that the first line has most of.
     delimiter = max(_DELIMITERS, key=first.count)
     rows = csv.reader(_with_first_line(first, lines), delimiter=delimiter)
     header: list[str] | None = None
@@ -120,7 +121,7 @@ def _read_our_rows(file: Path, lines: list[dict[str, Any]], optimizer: str | Non
     if optimizer is not None:
         lines = [line for line in lines if str(line.get("optimizer", "")) == optimizer]
         if not lines:
-            raise UnreadableLog(f"--optimizer {printable(optimizer)}", nearest_name(optimizer, names))
+            raise UnreadableLog(f"--optimizer {printable(optimizer)}", nearest_in_file(optimizer, names))
     found: dict[tuple[str, int], list[tuple[int, Any]]] = {}
     for number, line in enumerate(lines):
         groups = line.get("groups", [])
@@ -153,7 +154,7 @@ def _read_table(
     for name in (*wanted.values(), *([time] if time else [])):
         if name not in there:
             raise UnreadableLog(
-                f"column {name!r} of {path_text(file)}", nearest_name(name, there), "Name one that is there"
+                f"column {name!r} of {path_text(file)}", nearest_in_file(name, there), "Name one that is there"
             )
     if not wanted:
         example = f"{fields[0] if fields else 'lr'}={_column_of_numbers(rows)}"
@@ -162,6 +163,7 @@ def _read_table(
             f"no column is called like a field of the plan ({', '.join(fields)}); there are {names_listed(there)}",
             f"Write --column {shlex.quote(example)}",
         )
+    # Of columns that differ in capitals only, the first one counts.
     lower = {name.lower(): name for name in reversed(there)}
     counted = time or next((lower[name] for name in TIMES if name in lower), None)
     labels: list[str] = []

@@ -167,6 +167,7 @@ def comes_before(time: Duration, end: Duration | None) -> bool:
     return (
         end is not None
         and bool((rest := time_between(end, time)) is not None and rest.terms)
+        # A time in updates and one in epochs are not compared: nobody knows yet which comes first.
         and (time.exact is not None) == (end.exact is not None)
     )
 

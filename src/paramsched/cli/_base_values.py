@@ -9,7 +9,7 @@ from paramsched.cli._messages import say_note
 from paramsched.config import Loaded
 from paramsched.fields import Field
 from paramsched.near_names import did_you_mean
-from paramsched.plan import Plan, Target, selector_text
+from paramsched.plan import Binding, Plan, Target, selector_text
 
 _MOST_GROUPS = 1_000
 
@@ -28,40 +28,54 @@ def groups_with_bases(
     Returns:
         The groups, and the fields and groups whose base is not known, so that 1 was taken.
     """
-    plan = loaded.plan
-    values = given_bases(plan, bases)
-    bindings = [one for one in plan.bindings if not isinstance(one.field, Target)]
-    indices = {one.groups for one in bindings if isinstance(one.groups, int)}
-    if indices and max(indices) >= _MOST_GROUPS:
-        raise click.UsageError(f"A group of index {max(indices)} is more than a picture shows.")
-    names = list(dict.fromkeys(one.groups for one in bindings if isinstance(one.groups, str)))
-    groups: list[dict[str, Any]] = [{} for _ in range(max(indices, default=-1) + 1)]
-    if len(groups) == len(indices) and any(one.groups is None for one in bindings):
-        alone = not groups and not names
-        groups.append({} if alone or "default" in names else {"name": "default"})
-    groups += [{"name": name} for name in names]
-    several = [str(one["name"]) for one in loaded.bases.groups if "name" in one]
-    if len(several) > 1 and not names and not indices:  # a config with one list of schedulers for several optimizers
-        groups = [{"name": name} for name in several]
+    values = given_bases(loaded.plan, bases)
+    bindings = [one for one in loaded.plan.bindings if not isinstance(one.field, Target)]
+    groups = _groups_of_selectors(bindings, loaded)
     assumed: set[tuple[str, str | int]] = set()
     for index, group in enumerate(groups):
         label = group.get("name", index)
         own = loaded.bases.of(group.get("name"))
-        chosen = [one for one in bindings if one.groups is None or one.groups in (index, group.get("name", index))]
-        for one in chosen:
+        for one in [one for one in bindings if one.groups is None or one.groups in (index, label)]:
             field = Field.of(one.name)
+            # The command line goes before the file, and a base for one group before a base for all.
             value = values.get((one.name, str(label)), values.get((one.name, None), loaded.bases.value(own, field)))
             if value is None:
                 assumed.add((one.name, label))
                 value = 1.0
-            if field.index is None:
-                group[field.key] = value
-            else:
-                row = list(group.get(field.key, ()))
-                row += [1.0] * (field.index + 1 - len(row))
-                row[field.index] = value
-                group[field.key] = tuple(row)
+            _set_field(group, field, value)
     return groups, assumed
+
+
+def _groups_of_selectors(bindings: list[Binding], loaded: Loaded) -> list[dict[str, Any]]:
+    """Groups without fields: as many as the selectors of a plan need, and one for what is bound to all groups.
+
+    Raises:
+        UsageError: a selector asks for the thousandth group or a later one.
+    """
+    indices = {one.groups for one in bindings if isinstance(one.groups, int)}
+    if indices and max(indices) >= _MOST_GROUPS:
+        raise click.UsageError(f"A group of index {max(indices)} is more than a picture shows.")
+    names = list(dict.fromkeys(one.groups for one in bindings if isinstance(one.groups, str)))
+    several = [str(one["name"]) for one in loaded.bases.groups if "name" in one]
+    if len(several) > 1 and not names and not indices:  # a config with one list of schedulers for several optimizers
+        return [{"name": name} for name in several]
+    groups: list[dict[str, Any]] = [{} for _ in range(max(indices, default=-1) + 1)]
+    # Bindings without a selector need a group that no selector takes; beside named groups it is called "default".
+    if len(groups) == len(indices) and any(one.groups is None for one in bindings):
+        alone = not groups and not names
+        groups.append({} if alone or "default" in names else {"name": "default"})
+    return groups + [{"name": name} for name in names]
+
+
+def _set_field(group: dict[str, Any], field: Field, value: float) -> None:
+    """Write the base of a field into a group; other elements of a tuple such as betas become 1."""
+    if field.index is None:
+        group[field.key] = value
+        return
+    row = list(group.get(field.key, ()))
+    row += [1.0] * (field.index + 1 - len(row))
+    row[field.index] = value
+    group[field.key] = tuple(row)
 
 
 def given_bases(plan: Plan, given: tuple[str, ...]) -> Mapping[tuple[str, str | None], float]:

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import replace
-from fractions import Fraction
 from typing import Any
 
 import click
@@ -11,8 +10,7 @@ from paramsched.cli._messages import say_note
 from paramsched.cli._options import CalendarOptions, option_of
 from paramsched.config.plan_units import units_of_plan
 from paramsched.errors import InvalidArgument, MissingFact
-from paramsched.plan import Plan
-from paramsched.schedules.span import Span
+from paramsched.plan import Plan, resolve
 from paramsched.time import Calendar, Duration
 
 _NUMBER = re.compile(r"\s*\d[\d_]*(e\d+)?\s*")
@@ -65,6 +63,7 @@ def calendar_for_picture(plan: Plan, facts: CalendarOptions, *, native: bool = T
         known = length_of_plan(plan, facts)
         if known is not None:
             return calendar_from_options(facts, total=known)
+        # Per cent draw the same picture whatever the length, so any length will do.
         if used <= {"percent"}:
             say_note(f"no --horizon given; taken to be {_ASSUMED_TOTAL} updates")
             return calendar_from_options(facts, total=_ASSUMED_TOTAL)
@@ -86,6 +85,7 @@ def assumed_fact(plan: Plan, facts: CalendarOptions, *, native: bool) -> tuple[s
         return None
     others = (units_of_plan(plan) | {unit for unit, _ in horizon.terms}) - {"percent"}
     epoch = facts.steps_per_epoch or facts.batches_per_epoch
+    # All lengths in one unit keep their proportions whatever a unit is in updates.
     if len(others) == 1 and "updates" not in others:
         ((unit, amount),) = horizon.terms
         fact, value = _assumed_value(unit, float(amount))
@@ -99,11 +99,8 @@ def assumed_fact(plan: Plan, facts: CalendarOptions, *, native: bool) -> tuple[s
 def length_of_plan(plan: Plan, facts: CalendarOptions) -> int | None:
     """The length of a plan all of whose schedules have one."""
     try:
-        lengths = [
-            one.schedule._resolve(Span(calendar_from_options(facts), Fraction(0), None)).length
-            for one in plan.bindings
-            if one.schedule.has_length
-        ]
+        calendar = calendar_from_options(facts)
+        lengths = [resolve(one.schedule, calendar).length for one in plan.bindings if one.schedule.has_length]
     except (MissingFact, InvalidArgument):
         return None
     complete = len(lengths) == len(plan.bindings)

@@ -36,6 +36,7 @@ def _sequence_words(schedule: Sequence, when: ActiveTime) -> Iterator[str]:
     for index, stage in enumerate(schedule.stages):
         last = index + 1 == len(schedule.stages)
         own = stage.length if stage.has_length else None
+        # Only the last stage ends with the sequence. After a stage of unknown length no begin is known any more.
         end = when.end if last else None if begin is None or own is None else begin + own
         mine = when.part(begin, earlier_time(end, when.end))
         if own is not None and not own.terms and not last:
@@ -49,6 +50,7 @@ def _sequence_words(schedule: Sequence, when: ActiveTime) -> Iterator[str]:
 
 @schedule_words.register
 def _product_words(schedule: Product, when: ActiveTime) -> Iterator[str]:
+    # At most one factor has levels as they stand. It keeps its units; the others are plain numbers.
     main = next((one for one in schedule.operands if one.has_absolute), None)
     yield "the product of"
     for operand in schedule.operands:
@@ -66,6 +68,7 @@ def _operand_words(schedule: Sum | Minimum | Maximum, when: ActiveTime) -> Itera
 def _chain_words(schedule: Chain, when: ActiveTime) -> Iterator[str]:
     yield "one after another, each on the value the one before gives"
     for index, operand in enumerate(schedule.operands):
+        # The first starts from base, each later one from what the one before it gives.
         yield from _indented_words(operand, replace(when, level_suffix=" × the value before") if index else when)
 
 

@@ -24,6 +24,7 @@ from paramsched.errors import ConfigError, Fault, MissingFact
 from paramsched.near_names import did_you_mean
 from paramsched.plan import Binding, Plan
 
+# What is meant as a file: it has a suffix or a slash, and no brackets as the text of a schedule has.
 _PATH = re.compile(r"[^()]*(\.[A-Za-z]\w*|[/\\][^()]*)")
 _SHORT_EPOCH = 100  # updates of an epoch, for a config that cannot be read without
 

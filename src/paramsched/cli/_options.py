@@ -62,6 +62,7 @@ def calendar_options(command: _Function) -> _Function:
         return command(*args, facts=CalendarOptions(**given), **options)
 
     above_zero = click.IntRange(min=1)
+    # From the last to the first: click lists the option that is added last at the top of the help page.
     for option in (
         click.option(
             "--import",
@@ -69,7 +70,7 @@ def calendar_options(command: _Function) -> _Function:
             multiple=True,
             metavar="MODULE",
             expose_value=False,
-            callback=_import_modules,
+            callback=_import_for_option,
             help="Import a module before, which registers shapes or schedulers of your own; it may be given twice.",
         ),
         click.option("--seconds-per-step", type=float, help="Seconds that one update takes."),
@@ -84,10 +85,11 @@ def calendar_options(command: _Function) -> _Function:
     return with_facts  # type: ignore[return-value]  # it takes the same options
 
 
-def _import_modules(context: click.Context, parameter: click.Parameter, modules: tuple[str, ...]) -> None:  # noqa: ARG001  # click's
+def _import_for_option(context: click.Context, parameter: click.Parameter, modules: tuple[str, ...]) -> None:  # noqa: ARG001  # click's
     """Import the user's modules, from the folder in which the command is called or from what is installed."""
     here = str(Path.cwd())
     for module in modules:
+        # As `python -m` does, which a console script does not: the current folder is looked in first.
         sys.path.insert(0, here)
         try:
             import_module(module)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from paramsched._printable import printable
 from paramsched.cli import _combination_words as _combination_words  # it registers its writers
 from paramsched.cli._active_time import ActiveTime
-from paramsched.cli._schedule_words import cut_text, schedule_words, value_in_words
+from paramsched.cli._schedule_words import cut_text, schedule_words, value_at_update
 from paramsched.config import NO_BASES, Bases
 from paramsched.config.plan_units import units_of_plan
 from paramsched.fields import Field
@@ -57,7 +57,7 @@ def plan_in_words(
 
 def _first_and_last(schedule: Schedule, total: int, when: ActiveTime) -> str:
     """The first and the last value of the whole schedule."""
-    first, last = (value_in_words(schedule, time, when) for time in (0, max(total - 1, 0)))
+    first, last = (value_at_update(schedule, time, when) for time in (0, max(total - 1, 0)))
     if total <= 1:
         return f"{first} at update 0, the only one"
     return f"{first} at update 0, {last} at update {total - 1:,}, the last"

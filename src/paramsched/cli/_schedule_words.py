@@ -17,6 +17,8 @@ from paramsched.schedules.inverse import InverseTime, PowerLaw
 from paramsched.schedules.step import MultiStep, Step
 from paramsched.time import Duration
 
+_MOST_TIMES = 10_000
+# What the index of a shape means for its first and its last update.
 _FIRST_UPDATE = {
     "t/n": "",
     "(t+1)/n": ", its first update already a part on, its last at the end",
@@ -67,6 +69,7 @@ def _multi_step_words(schedule: MultiStep, when: ActiveTime) -> Iterator[str]:
     """When it multiplies; milestones that would come after the end are named as such."""
     room = when.update_count
     times = sorted(schedule.milestones, key=lambda time: (time.exact or 0, str(time)))
+    # Milestones in updates can be compared with the end, others cannot.
     if all(time.is_resolved for time in times):
         never = [time for time in times if room is not None and time.updates >= room]
         times = times[: len(times) - len(never)]
@@ -139,7 +142,8 @@ def times_of_period(period: Duration, when: ActiveTime, count: int | None = None
     updates = range(period.updates, last, period.updates)
     if not updates:
         return f"{when.during_text()}: not once before the end"
-    times = [Duration.of(when.begin.updates + update) for update in updates[:10_000]]
+    # Only the first times are printed, and the number of the rest; a period of one update may come a billion times.
+    times = [Duration.of(when.begin.updates + update) for update in updates[:_MOST_TIMES]]
     return f": at {when.times_text(times)}"
 
 
@@ -170,18 +174,19 @@ def _values_seen(schedule: Schedule, when: ActiveTime) -> str:
     room = when.update_count
     if not room or not schedule.is_resolved:
         return ""
-    first, last = (value_in_words(schedule, time, when) for time in (0, room - 1))
+    first, last = (value_at_update(schedule, time, when) for time in (0, room - 1))
     times = [time for time in _inner_changes(schedule, when) if time.terms]
     changes = f"; it changes at {when.own_times_text(times)}" if times else ""
     return f": {first} at first, {last} at last{changes}"
 
 
-def value_in_words(schedule: Schedule, time: int, when: ActiveTime) -> str:
+def value_at_update(schedule: Schedule, time: int, when: ActiveTime) -> str:
     """The value at an update: the part that scales with base, and the part that does not."""
     if not schedule.has_absolute:
         return when.level_text(schedule(time, 1.0))
     if not schedule.affine:
         return f"{schedule(time, 1.0):.6g} where base is 1"
+    # An affine value is share * base + fixed: two evaluations give both numbers.
     fixed = schedule(time, 0.0)
     share = schedule(time, 1.0) - fixed
     scaled = when.level_text(share) if abs(share) > 1e-12 * abs(fixed) else ""

@@ -61,6 +61,7 @@ def trace_given_plans(
         told = [replace(one, **more) for one in told]
     lengthless = [_says_no_length(plan.plan, one) for plan, one in zip(plans, told, strict=True)]
     drawn: dict[int, Trace] = {}
+    # The plan that knows its length is drawn first, for the other one may take its length.
     for index in sorted((0, 1), key=lambda at: lengthless[at]):
         beside = drawn.get(1 - index)
         if lengthless[index] and beside is not None:
