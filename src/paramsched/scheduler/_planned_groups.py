@@ -29,7 +29,7 @@ class PlannedGroups:
         self.in_force, self.clock, self.late_groups = in_force, clock, late_groups
         self.watch = GroupWatch(clock)
         self.block = ValueBlock(in_force.resolved, (), [])
-        self._has_tensors, self._fills = False, 0
+        self._has_tensors, self._fills, self._looks_first = False, 0, False
         self._has_warned = False
 
     # ------------------------------------------------------------------ binding and writing
@@ -46,6 +46,7 @@ class PlannedGroups:
         self.note(groups)
         self.watch.bind(groups, block, self.in_force.number)
         self._has_tensors, self._fills = bool(block.tensors), block.fill_count()
+        self._looks_first = self._has_tensors or bool(block.targets)
 
     def note(self, groups: list[Group]) -> None:
         """Write count and plan into every group."""
@@ -110,13 +111,13 @@ class PlannedGroups:
             self._fills = block.fill_count()
 
     def advance_by_hand(self, optimizer: Any) -> None:
-        """The same where no hook ran before the update: whether the groups are still the same is seen after the write.
+        """The same where no hook ran before the update: the groups are looked at once, after the write.
 
-        That is safe: the writers know their own groups only, and what is written into one that has left is not used.
+        That is safe. The writers know their own groups only, and what is written into one that has left is not used.
         """
         groups: list[Group] = optimizer.param_groups
-        if self._has_tensors:
-            self._advance_tensors_by_hand(optimizer)
+        if self._looks_first:
+            self._advance_looking_first(optimizer)
             return
         clock, block, watch = self.clock, self.block, self.watch
         write, t = block.write, clock.t
@@ -135,8 +136,8 @@ class PlannedGroups:
         if block.overwritten:
             run_uncompiled(PlannedGroups._tell_overwritten)(self, groups)
 
-    def _advance_tensors_by_hand(self, optimizer: Any) -> None:
-        """Whether someone filled a tensor is known by a count of fills, so it is looked at ahead of our own."""
+    def _advance_looking_first(self, optimizer: Any) -> None:
+        """By hand, where a write cannot be done again: fills of a tensor are counted, and a target is told once."""
         if not self.watch.as_left(optimizer):
             self.sync(optimizer.param_groups)
         self.advance(optimizer)

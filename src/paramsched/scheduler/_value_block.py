@@ -39,7 +39,7 @@ class ValueBlock:
             self.tensors += tensors
             if plain := [slot for slot in mine if slot.group not in held]:
                 self.floats.append(FloatSlots.of(field, plain, groups))
-        self._targets = [(b.field, b.schedule) for b in plan.bindings if targets and isinstance(b.field, Target)]
+        self.targets = [(b.field, b.schedule) for b in plan.bindings if targets and isinstance(b.field, Target)]
         # Tensors made under inference_mode keep no version.
         self._counted = tuple(one.vector for one in self.tensors if not one.vector.is_inference())
         self._short = not self.tensors and all(floats.one_entry_serves_all for floats in self.floats)
@@ -53,7 +53,7 @@ class ValueBlock:
         times = np.array([t])
         self._blocks = [floats.block(times, states) for floats in self.floats]
         self._rows = [tensors.rows(times, states) for tensors in self.tensors]
-        self._told = [_target_values(*target, times, states) for target in self._targets]
+        self._told = [_target_values(*target, times, states) for target in self.targets]
         self.write, self._size = nothing_left, 0
         self.overwritten.clear()
 
@@ -64,7 +64,7 @@ class ValueBlock:
             floats.put(block)
         for tensors, rows in zip(self.tensors, self._rows, strict=True):
             tensors.put(rows)
-        for (target, _), values in zip(self._targets, self._told, strict=True):
+        for (target, _), values in zip(self.targets, self._told, strict=True):
             if target.write is not None:
                 target.write(values[0])
 
@@ -83,7 +83,7 @@ class ValueBlock:
         ]
         self._told = [
             [before[-1], *_target_values(*target, times, states)]
-            for target, before in zip(self._targets, self._told, strict=True)
+            for target, before in zip(self.targets, self._told, strict=True)
         ]
         self.write = all_of(self._writers())
 
@@ -95,7 +95,7 @@ class ValueBlock:
         floats = [mine.writer(block, self.overwritten) for mine, block in zip(self.floats, self._blocks, strict=True)]
         tensors = [tensor_writer(mine.vector, rows) for mine, rows in zip(self.tensors, self._rows, strict=True)]
         targets = [
-            target_writer(target.write, values) for (target, _), values in zip(self._targets, self._told, strict=True)
+            target_writer(target.write, values) for (target, _), values in zip(self.targets, self._told, strict=True)
         ]
         return [*floats, *tensors, *targets]
 

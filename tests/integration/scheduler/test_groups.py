@@ -219,3 +219,20 @@ def test_groups_that_are_exchanged_for_equal_ones_at_any_update_use_the_planned_
 
     rows = [sorted(group["lr"] for group in groups) for groups in optimizer.used]
     assert rows == [list(row) for row in zip(*[values[:40] for values in expected], strict=True)]
+
+
+@pytest.mark.parametrize("drive", ["optimizer", "manual"])
+@pytest.mark.parametrize("exchange", [copy_all, copy_the_last, turn_round])
+def test_a_target_is_told_each_value_once_whatever_becomes_of_the_groups(drive, exchange):
+    told, line = [], ps.linear(1.0, 0.0)
+    plan = ps.Plan(ps.Binding(ps.Target("rate", 2.0, told.append), line), lr=line, horizon=50)
+    optimizer = probe({"lr": 0.1}, {"lr": 0.2})
+    scheduler = ps.Scheduler(optimizer, plan, drive=drive)
+
+    for t in range(40):
+        if t % 3 == 1:
+            exchange(optimizer)
+        optimizer.step()
+        scheduler.step()
+
+    assert told == [2.0 * plan.resolve(ps.Calendar()).bindings[1].schedule(t) for t in range(41)]
