@@ -8,9 +8,10 @@ import numpy as np
 
 from paramsched.fields import Field
 from paramsched.scheduler._clock import RuleStates
+from paramsched.scheduler._float_loops import Overwritten, Write, row_writer, same_writer, scaled_writer
 from paramsched.scheduler._group_keys import Group
 from paramsched.scheduler._slots import Slot, values_of
-from paramsched.scheduler._writers import Overwritten, Write, row_writer, same_writer, scaled_writer, write_row
+from paramsched.scheduler._writers import write_row
 from paramsched.schedules.affine import Affine
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.evaluation import columns, quiet

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 
 from paramsched.fields import label
+from paramsched.scheduler._float_loops import Overwritten
 from paramsched.scheduler._group_keys import Group
-from paramsched.scheduler._writers import Overwritten
 from paramsched.user_warnings import warn_user
 
 

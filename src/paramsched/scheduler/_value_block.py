@@ -8,11 +8,12 @@ import numpy as np
 from paramsched.fields import Field
 from paramsched.plan import Plan, Target
 from paramsched.scheduler._clock import RuleStates
+from paramsched.scheduler._float_loops import Overwritten, Write
 from paramsched.scheduler._float_slots import FloatBlock, FloatSlots
 from paramsched.scheduler._group_keys import Group
 from paramsched.scheduler._slots import Slot, values_of
 from paramsched.scheduler._tensor_slots import TensorRows, TensorSlots
-from paramsched.scheduler._writers import Overwritten, Write, all_of, nothing_left, target_writer, tensor_writer
+from paramsched.scheduler._writers import all_of, nothing_left, target_writer, tensor_writer
 from paramsched.schedules import Schedule
 
 _GROWTH = (32, 1024)  # updates in a block: the first after a seek is short, a run soon computes many at once

@@ -1,27 +1,13 @@
-"""The innermost loops: each writes one field's values of one update into the groups, as cheaply as Python can.
-
-A writer is made for a block of coming entries and the groups that take them. Each call writes the next entry. On its
-way it looks whether every group still holds what was written last, and notes what differs: `Overwritten`. The loop is
-chosen once, when the block is computed. Which one is quickest is measured in benchmarks/test_step.py.
-
-The loops are alike, and each is written out: a call or a test inside a loop would cost as much as the write.
-What looks odd here saves time, and is measured. `for value in coming: …; return` takes one entry in 10 ns, where
-`next(coming)` takes 50. What the inner loop reads is copied from the closure first: that saves 2 ns a group.
-"""
+"""What writes one update: the loop of each field, the copy of each vector of tensors, the call of each target."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 
 from paramsched.fields import Field
+from paramsched.scheduler._float_loops import Write, row_writer, same_writer, scaled_writer
 from paramsched.scheduler._group_keys import Group
-
-Write: TypeAlias = Callable[[], None]
-"""Writes the next entry of a block; StopIteration where the block is used up, before anything is written."""
-
-Overwritten: TypeAlias = list[tuple[Field, Group, Any, Any]]
-"""What someone else wrote: field, group, what was found there, and what we had written (another object)."""
 
 
 def write_row(field: Field, groups: Sequence[Group], values: Sequence[float]) -> None:
@@ -33,193 +19,6 @@ def write_row(field: Field, groups: Sequence[Group], values: Sequence[float]) ->
     else:
         for group, value in zip(groups, values):  # noqa: B905  # as above
             group[key] = with_element(group[key], index, value)
-
-
-def same_writer(
-    field: Field, groups: list[Group], values: list[float], overwritten: Overwritten, *, pair: bool = False
-) -> Write:
-    """One value for all groups; `pair` where each group's entry is a tuple of two, which is quicker to make anew.
-
-    The first of the values is in the groups already.
-    """
-    key, index, coming = field.key, field.index, iter(values)
-    last = next(coming)
-    if index is None:
-
-        def write() -> None:
-            nonlocal last
-            for value in coming:
-                before = last
-                for group in groups:
-                    if group[key] is not before:
-                        overwritten.append((field, group, group[key], before))
-                    group[key] = value
-                last = value
-                return
-            raise StopIteration
-
-    elif pair and index == 0:
-
-        def write() -> None:
-            nonlocal last
-            for value in coming:
-                before = last
-                for group in groups:
-                    found, second = group[key]
-                    if found is not before:
-                        overwritten.append((field, group, found, before))
-                    group[key] = (value, second)
-                last = value
-                return
-            raise StopIteration
-
-    elif pair:
-
-        def write() -> None:
-            nonlocal last
-            for value in coming:
-                before = last
-                for group in groups:
-                    first, found = group[key]
-                    if found is not before:
-                        overwritten.append((field, group, found, before))
-                    group[key] = (first, value)
-                last = value
-                return
-            raise StopIteration
-
-    else:
-        after = index + 1
-
-        def write() -> None:
-            nonlocal last
-            for value in coming:
-                before = last
-                for group in groups:
-                    entry = group[key]
-                    if entry[index] is not before:
-                        overwritten.append((field, group, entry[index], before))
-                    group[key] = (*entry[:index], value, *entry[after:])
-                last = value
-                return
-            raise StopIteration
-
-    return write
-
-
-def scaled_writer(
-    field: Field,
-    groups: list[Group],
-    bases: list[float],
-    factors: list[float],
-    overwritten: Overwritten,
-    *,
-    pair: bool = False,
-) -> Write:
-    """One factor for all groups, each with its own base.
-
-    Python uses the memory of the float that the group drops for the product: quicker than a row made before. The first
-    of the factors is in the groups already. What stands there is compared with the same product, computed again.
-    """
-    key, index, coming = field.key, field.index, iter(factors)
-    with_base = list(zip(groups, bases, strict=True))  # quicker to walk than a zip made anew
-    last = next(coming)
-    if index is None:
-
-        def write() -> None:
-            nonlocal last
-            for factor in coming:
-                before = last
-                for group, base in with_base:
-                    if group[key] != base * before:
-                        overwritten.append((field, group, group[key], base * before))
-                    group[key] = base * factor
-                last = factor
-                return
-            raise StopIteration
-
-    elif pair and index == 0:
-
-        def write() -> None:
-            nonlocal last
-            for factor in coming:
-                before = last
-                for group, base in with_base:
-                    found, second = group[key]
-                    if found != base * before:
-                        overwritten.append((field, group, found, base * before))
-                    group[key] = (base * factor, second)
-                last = factor
-                return
-            raise StopIteration
-
-    elif pair:
-
-        def write() -> None:
-            nonlocal last
-            for factor in coming:
-                before = last
-                for group, base in with_base:
-                    first, found = group[key]
-                    if found != base * before:
-                        overwritten.append((field, group, found, base * before))
-                    group[key] = (first, base * factor)
-                last = factor
-                return
-            raise StopIteration
-
-    else:
-        after = index + 1
-
-        def write() -> None:
-            nonlocal last
-            for factor in coming:
-                before = last
-                for group, base in with_base:
-                    entry = group[key]
-                    if entry[index] != base * before:
-                        overwritten.append((field, group, entry[index], base * before))
-                    group[key] = (*entry[:index], base * factor, *entry[after:])
-                last = factor
-                return
-            raise StopIteration
-
-    return write
-
-
-def row_writer(field: Field, groups: list[Group], rows: list[list[float]], overwritten: Overwritten) -> Write:
-    """A value of its own for each group; the first row is in the groups already."""
-    key, index, coming = field.key, field.index, iter(rows)
-    last = next(coming)
-    if index is None:
-
-        def write() -> None:
-            nonlocal last
-            for row in coming:
-                for group, before, value in zip(groups, last, row):  # noqa: B905  # as above
-                    if group[key] is not before:
-                        overwritten.append((field, group, group[key], before))
-                    group[key] = value
-                last = row
-                return
-            raise StopIteration
-
-    else:
-        after = index + 1
-
-        def write() -> None:
-            nonlocal last
-            for row in coming:
-                for group, before, value in zip(groups, last, row):  # noqa: B905  # as above
-                    entry = group[key]
-                    if entry[index] is not before:
-                        overwritten.append((field, group, entry[index], before))
-                    group[key] = (*entry[:index], value, *entry[after:])
-                last = row
-                return
-            raise StopIteration
-
-    return write
 
 
 def tensor_writer(vector: torch.Tensor, rows: Iterable[torch.Tensor]) -> Write:
@@ -301,7 +100,11 @@ def one_of_each() -> list[Write]:
 
 
 def with_element(entry: Any, index: int, value: Any) -> Any:
-    """A tuple with one element replaced; always a new one, never one kept from before."""
+    """A tuple with one element replaced; always a new one, never one kept from before.
+
+    >>> with_element((0.9, 0.999), 0, 0.5)
+    (0.5, 0.999)
+    """
     return (*entry[:index], value, *entry[index + 1 :])
 
 
