@@ -13,16 +13,14 @@ and `ValuesHook` logs the value of every group.
 from collections.abc import Mapping
 from functools import cache, partial
 from math import ceil
-from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
-
-import torch
 
 from paramsched.compat import mmengine as ours
 from paramsched.compat.mmengine import optimizers, step_counting
 from paramsched.config import plan_from
 from paramsched.config.dialects.mmengine.table import INF, class_names
+from paramsched.engines._mmengine_checkpoints import allow_checkpoints as allow_checkpoints
 from paramsched.engines._peer_classes import classes_on_demand, make_class
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions
 from paramsched.engines.reporting import MetricRelay, values_by_column
@@ -166,28 +164,6 @@ def register(*, force: bool = False) -> None:
             schedulers.register_module(name=name, module=_class_of(name), force=True)
     schedulers.register_module(name="PlanScheduler", module=_class_of("PlanScheduler"), force=True)
     hooks.register_module(name="ValuesHook", module=_class_of("ValuesHook"), force=True)
-
-
-@cache
-def allow_checkpoints() -> None:
-    """Let torch load MMEngine's own checkpoints: its history of logged values, and NumPy's numbers in it (row 23).
-
-    What is allowed can compute nothing: a history's methods are the only attributes that a file can name.
-    """
-    if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 6):  # weights_only is no default there
-        return
-    import numpy as np
-    from mmengine.logging import HistoryBuffer
-
-    def method(owner: Any, name: str) -> Any:
-        if owner is HistoryBuffer and name in ("min", "max", "current", "mean"):
-            return getattr(HistoryBuffer, name)
-        raise UnpicklingError(f"{name} of {owner!r} is no part of a history of logged values")
-
-    kinds = (np.float64, np.float32, np.int64, np.int32, np.uint64, np.bool_)
-    rebuild = [np.empty(0).__reduce__()[0], np.float64(0).__reduce__()[0]]
-    allowed = [HistoryBuffer, np.ndarray, np.dtype, *rebuild, *(type(np.dtype(kind)) for kind in kinds)]
-    torch.serialization.add_safe_globals([*allowed, (method, "builtins.getattr")])
 
 
 def _facts_of_wrapper(optimizer: Any, epoch_length: int | None, epochs: int | None) -> EngineFacts:

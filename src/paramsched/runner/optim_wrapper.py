@@ -77,6 +77,8 @@ def _scaler_arguments(loss_scale: Any) -> dict[str, Any]:
 class AcceleratedWrapper:
     """An `OptimWrapper` whose backward, step and clearing go through Accelerate. It is what `train_step` is given.
 
+    It holds the user's wrapper and leaves it as it is: after the run that one steps by itself again.
+
     Args:
         inner: what the user gave: when to update, what to clip.
         prepared: the optimizer as `accelerator.prepare` returned it.
