@@ -28,6 +28,10 @@ class AmpOptimWrapper(OptimWrapper):
 
     Source: MMEngine `AmpOptimWrapper`. A number as loss scale begins there and does not grow; it is still halved by
     an overflow.
+
+    >>> weight = torch.nn.Parameter(torch.ones(1))
+    >>> AmpOptimWrapper(torch.optim.SGD([weight], lr=0.1), dtype="bfloat16").precision
+    'bf16'
     """
 
     def __init__(
