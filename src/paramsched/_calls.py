@@ -8,7 +8,7 @@ from types import FunctionType
 from typing import Any, TypeVar, cast
 
 from paramsched._vocabulary import NOWHERE, our_word
-from paramsched.errors import InvalidArgument, InvalidCall, nearest, shown
+from paramsched.errors import Asked, InvalidArgument, InvalidCall, nearest, shown
 
 _LONGEST = 120  # characters of a call that is written for the user
 
@@ -112,17 +112,27 @@ def _in_words_of_call(
     named: Mapping[str, Any],
 ) -> None:
     """Name the call that the user wrote, not one behind it: `cosine(to=…)`, not `anneal(to=…)`; and write it."""
-    refused, signature = refusal.call, inspect.signature(builder)
+    signature = inspect.signature(builder)
+    arguments = signature.bind_partial(*positional, **named).arguments
+    refused = refusal.call or _argument_of_value(refusal.refused, arguments)
     if refused is None or refused.argument not in signature.parameters:
         return
     refusal.ask(replace(refused, call=name))
     if refusal.sample is None:
         return
-    given = signature.bind_partial(*positional, **named).arguments | {refused.argument: refusal.sample}
+    given = arguments | {refused.argument: refusal.sample}
     plain = all(one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY) for one in signature.parameters.values())
     line = f"{name}({', '.join(f'{key}={_argument_text(value)}' for key, value in given.items())})"
     works = plain and len(line) <= _LONGEST and _call_works(getattr(builder, "__wrapped__", builder), [], given)
     refusal.advise(f"Write {line if works else example_call(builder, name)}")
+
+
+def _argument_of_value(refused: object, arguments: Mapping[str, Any]) -> Asked | None:
+    """The argument that was given as this value; None where there is none, or more than one."""
+    if refused is None:
+        return None
+    mine = [key for key, value in arguments.items() if type(value) is type(refused) and value == refused]
+    return Asked("", mine[0], shown(refused)) if len(mine) == 1 else None
 
 
 def _argument_text(value: object) -> str:

@@ -42,12 +42,14 @@ class InvalidArgument(ParamschedError, ValueError):
     Where it was found while a line of text was read, `text` is that line and `span` the piece of it that is meant, as
     the first character and the one behind the last: `text[slice(*span)]`. Both are None otherwise. `sample` is a value
     that would do in place of the one refused, where the function that refused it knows one but not the whole call.
-    `argument` is the name of the argument that was refused, where it is one.
+    `argument` is the name of the argument that was refused, where it is one; `refused` is the value itself, where only
+    the builder that was called can say whose it is.
     """
 
     text: str | None = None
     span: tuple[int, int] | None = None
     sample: object = None
+    refused: object = None
     call: Asked | None = None
 
     def __init__(self, asked: str | Asked, found: str = "", instead: str = "") -> None:
@@ -66,9 +68,14 @@ class InvalidArgument(ParamschedError, ValueError):
             self.call = asked
         self.asked, self.args = str(asked), (str(asked), self.found, self.instead)
 
-    def suggest(self, sample: object) -> Self:
-        """Name a value that would do; the builder that was called makes a line of it."""
-        self.sample = sample
+    def suggest(self, sample: object, *, instead_of: object = None) -> Self:
+        """Name a value that would do; the builder that was called makes a line of it.
+
+        Args:
+            sample: the value.
+            instead_of: what was refused, where the function that refused it does not know whose argument it is.
+        """
+        self.sample, self.refused = sample, instead_of
         return self
 
     def advise(self, instead: str) -> None:

@@ -9,8 +9,9 @@ import pytest
 import paramsched as ps
 from paramsched import config, curves
 from paramsched.errors import ConfigError, InvalidArgument, InvalidCall
-from paramsched.schedules import rules
+from paramsched.schedules import rules, value_in
 from paramsched.schedules.registry import RULES, SHAPES
+from paramsched.schedules.text.writing import written_value
 
 RUN = ps.Calendar(total=100)
 NAMES = {**vars(ps), "curves": curves, "rules": rules}
@@ -25,8 +26,6 @@ BAD = [None, "x", "", "5 apples", math.nan, math.inf, -1, 0, 2.5, 10**400, True,
 SENTENCES = (
     'Write "5%" for a share of the run',
     "Write an amount and a unit",
-    "Write 0 or more updates",
-    "Write at most",
     "A curve goes from exactly 0",
     "Write register_function(",
     "Write Calendar(...",
@@ -169,6 +168,31 @@ def test_whatever_a_builder_says_to_write_instead_can_be_written(name):
         eval(line, dict(NAMES))
 
 
+def written_calls(name):
+    """The call of the documentation as text, with each argument replaced by each bad value that text can say."""
+    known = [bad for bad in BAD if isinstance(bad, (int, float, str, list, ps.Schedule)) and bad not in (math.inf,)]
+    for parameter in inspect.signature(BUILDERS[name]).parameters.values():
+        if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+            for bad in known:
+                arguments = {**example_of(name).arguments, parameter.name: bad}
+                yield f"{name}({', '.join(f'{key}={written_value(value)}' for key, value in arguments.items())})"
+
+
+@pytest.mark.parametrize("name", [name for name in BUILDERS if name != "Calendar"])
+def test_whatever_a_line_of_text_is_told_to_write_instead_can_be_written_in_code_and_text(name):
+    told = set()
+    for line in written_calls(name):
+        try:
+            value_in(line)
+        except InvalidArgument as refusal:
+            told.add(refusal.instead)
+    told = {line for line in told if line.startswith("Write ") and not line.startswith(SENTENCES)}
+
+    for line in (line.removeprefix("Write ") for line in told):
+        eval(line, dict(NAMES))
+        assert "lambda" in line or value_in(line) is not None  # a line names functions, it makes none
+
+
 @pytest.mark.parametrize(
     ("call", "asked", "line"),
     [
@@ -180,6 +204,9 @@ def test_whatever_a_builder_says_to_write_instead_can_be_written(name):
         (lambda: ps.wsd(5, 6, start="x"), "wsd(start=…) got 'x'", "wsd(warmup=5, decay=6, start=0.1)"),
         (lambda: ps.warmup(5, curve=ps.cosine()), "warmup(curve=cosine())", "warmup(over=5, curve=curves.cosine)"),
         (lambda: ps.cosine(index="u"), "cosine(index='u')", "cosine(index='t/n')"),
+        (lambda: ps.warmup(-1, 0.1), "warmup(over=-1)", "warmup(over=500, start=0.1)"),
+        (lambda: ps.step("1e30 steps"), "step(every='1e30 steps')", "step(every=500)"),
+        (lambda: ps.cosine(over=10**400), "cosine(over=an integer of 401 digits)", "cosine(over=500)"),
         (lambda: curves.power(-1), "curves.power(exponent=-1.0)", "curves.power(exponent=2.0)"),
         (lambda: ps.Calendar(batch_size=0), "Calendar(batch_size=0)", "Calendar(batch_size=100)"),
     ],

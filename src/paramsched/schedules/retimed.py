@@ -93,7 +93,7 @@ class Every(OneOperand):
     phase: int
 
     def __post_init__(self) -> None:
-        require_some_length("every(…, period)", self.period)
+        require_some_length(Asked("every", "period"), self.period)
         object.__setattr__(self, "phase", whole_number(Asked("every", "phase"), self.phase, least=0))
 
     @property
@@ -134,7 +134,7 @@ class Restarts(Schedule):
     times: int | None
 
     def __post_init__(self) -> None:
-        require_some_length("restarts(…, every)", self.every)
+        require_some_length(Asked("restarts", "every"), self.every)
         if self.times is not None:
             object.__setattr__(self, "times", whole_number(Asked("restarts", "times"), self.times))
 

@@ -62,16 +62,23 @@ class Duration:
         if isinstance(amount, Duration):
             return amount
         if isinstance(amount, str):
-            return _read_length(amount)
+            try:
+                return _read_length(amount)
+            except InvalidArgument as fault:
+                if fault.sample is not None:
+                    fault.suggest(fault.sample, instead_of=amount)
+                raise
         if isinstance(amount, bool) or not isinstance(amount, (int, float, Integral)):
             raise _no_length(amount)
         if isinstance(amount, float) and not amount.is_integer():  # 5.0 is 5; what is infinite is no integer
             raise _no_length(amount)
         if amount < 0:
-            raise InvalidArgument(f"length {shown(amount)}", "a length is not negative", "Write 0 or more updates")
+            refusal = InvalidArgument(f"length {shown(amount)}", "a length is not negative", "Write 0 or more updates")
+            raise refusal.suggest(500, instead_of=amount)
         if amount > _MOST:
             found = "more updates than a clock counts"
-            raise InvalidArgument(f"length {shown(amount)}", found, "Write at most 1_000_000_000_000_000_000")
+            refusal = InvalidArgument(f"length {shown(amount)}", found, "Write at most 1_000_000_000_000_000_000")
+            raise refusal.suggest(500, instead_of=amount)
         return _duration_of({"updates": Fraction(int(amount))})
 
     @property
@@ -143,7 +150,8 @@ def _duration_of(amounts: dict[str, Fraction]) -> Duration:
     # A positive term first: "100% - 10 epochs" reads, "-10 epochs + 100%" does not.
     terms = tuple(sorted(terms, key=lambda term: term[1] < 0))
     if terms and all(amount < 0 for _, amount in terms):
-        raise InvalidArgument(f'length "{Duration(terms)}"', "a length is not negative", "Write 0 or more")
+        refusal = InvalidArgument(f'length "{Duration(terms)}"', "a length is not negative", "Write 0 or more")
+        raise refusal.suggest(500)
     return Duration(terms)
 
 
@@ -230,9 +238,11 @@ def _read_length(text: str) -> Duration:
             raise InvalidArgument(f'length "{line}"', "not an amount with a unit", instead) from None
         amount = number * _SCALES[found["scale"]] * times * (-1 if found["sign"] == "-" else 1)
         if abs(amount) > _MOST:
-            raise InvalidArgument(f'length "{line}"', "more than a clock counts", "Write 1e18 or fewer")
+            refusal = InvalidArgument(f'length "{line}"', "more than a clock counts", "Write 1e18 or fewer")
+            raise refusal.suggest(500)
         if 0 < abs(amount) < _LEAST:
-            raise InvalidArgument(f'length "{line}"', "less than any clock tells from nothing", "Write 0, or more")
+            refusal = InvalidArgument(f'length "{line}"', "less than any clock tells from nothing", "Write 0, or more")
+            raise refusal.suggest(500)
         amounts[unit] = amounts.get(unit, Fraction(0)) + amount
         place = found.end()
         while place < len(bare) and bare[place].isspace():
