@@ -51,11 +51,11 @@ def reduce_operators(frame: OpenBracket, binds: int, faults: LineFaults, coming:
             right = values.pop()
             values.append(TextPart(_with_sign(sign, right, place, faults), place, right.end))
         else:
-            values.append(_joined_operands(frame, sign, faults))
+            values.append(_joined_last_operands(frame, sign, faults))
     return signs
 
 
-def _joined_operands(frame: OpenBracket, sign: str, faults: LineFaults) -> TextPart:
+def _joined_last_operands(frame: OpenBracket, sign: str, faults: LineFaults) -> TextPart:
     """The last operands of a bracket that one kind of operator stands between, joined; they are taken out of it."""
     values, operators = frame.values, frame.operators
     run, between = [values.pop(), values.pop()], [sign]
