@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.config import mmengine
-from paramsched.config.dialects.mmengine.table import CURVES
+from paramsched.config.dialects.mmengine.table import SCHEDULER_ROWS
 
 NUMBERS = st.one_of(
     st.integers(-3, 50),
@@ -27,7 +27,7 @@ NAMES = (
     "eta_min_ratio", "start_factor", "end_factor", "factor", "power", "periods", "restart_weights", "eta_max",
     "total_steps", "pct_start", "param_name", "last_step", "verbose", "monitor", "patience", "min_value", "threshold",
 )  # fmt: skip
-KINDS = st.sampled_from([curve + family for curve in CURVES for family in ("LR", "Momentum", "ParamScheduler")])
+KINDS = st.sampled_from([curve + family for curve in SCHEDULER_ROWS for family in ("LR", "Momentum", "ParamScheduler")])
 ENTRIES = st.one_of(NUMBERS, st.lists(NUMBERS, max_size=3), st.booleans(), ODD)
 SCHEDULERS = st.builds(
     lambda kind, more: {"type": kind, **more}, KINDS, st.dictionaries(st.sampled_from(NAMES[1:]), ENTRIES, max_size=5)
@@ -70,8 +70,8 @@ GOOD = {
 @st.composite
 def spoiled_once(draw):
     """A config that is right but for one number."""
-    curve = draw(st.sampled_from(sorted(CURVES)))
-    name = draw(st.sampled_from([one.name for one in CURVES[curve].arguments]))
+    curve = draw(st.sampled_from(sorted(SCHEDULER_ROWS)))
+    name = draw(st.sampled_from([one.name for one in SCHEDULER_ROWS[curve].arguments]))
     number = draw(st.sampled_from([10**400, -(10**400), math.inf, -math.inf, math.nan, 10**25, -1, 0, 1e308, 2.5]))
     value = draw(st.sampled_from([number, [number]]))
     convert = {"convert_to_iter_based": True} if draw(st.booleans()) else {}
@@ -80,9 +80,9 @@ def spoiled_once(draw):
     return {"param_scheduler": [scheduler, {"type": "LinearLR", "end": 3}], "train_cfg": train}
 
 
-@pytest.mark.parametrize("curve", sorted(CURVES))
+@pytest.mark.parametrize("curve", sorted(SCHEDULER_ROWS))
 def test_every_argument_may_be_any_number_without_a_traceback(curve):
-    for argument in CURVES[curve].arguments:
+    for argument in SCHEDULER_ROWS[curve].arguments:
         for number in (10**400, math.inf, -math.inf, math.nan, 10**25, 1e308, -1):
             scheduler = {"type": f"{curve}LR", **GOOD.get(curve, {}), argument.name: number}
             plan_or_refuse({"param_scheduler": scheduler, "train_cfg": {"max_epochs": 5}}, None)

@@ -174,6 +174,29 @@ def test_a_native_file_that_looks_like_a_dialect_is_refused_with_its_name(packag
 
 
 @pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("param_scheduler: {type: StepLR, step_size: 3}", "mmengine"),
+        ("{sched: cosine, num_epochs: 90}", "timm"),
+    ],
+)
+def test_a_native_file_that_looks_like_a_dialect_of_the_librarys_is_read_as_the_error_says(text, name):
+    with pytest.raises(ConfigError) as refusal:
+        config.loads(text)
+
+    (hint,) = [one for one in refusal.value.problems if "looks like" in one]
+    assert f'Give format="{name}"' in hint
+    assert config.loads(text, format=name).bindings[0].name == "lr"
+
+
+def test_a_native_file_that_looks_like_no_dialect_has_its_own_faults_only():
+    with pytest.raises(ConfigError) as refusal:
+        config.loads("lr: [cosin]")
+
+    assert not any("looks like" in one for one in refusal.value.problems)
+
+
+@pytest.mark.parametrize(
     ("entry_point", "text", "found"),
     [
         ("drawn = drawn_module", "1 / 0", "ZeroDivisionError: division by zero"),

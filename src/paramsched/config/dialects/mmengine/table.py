@@ -34,7 +34,7 @@ _ROWS = (
     STEP,
 )
 
-CURVES: Final = {row.name: row for row in _ROWS}
+SCHEDULER_ROWS: Final = {row.name: row for row in _ROWS}
 """The ten rows by name."""
 
 SCOPES: Final = (
@@ -52,7 +52,7 @@ _WORDS_OF_FAMILIES = {"ParamScheduler": "the value", "LR": "the learning rate", 
 def row_of_class(name: str) -> tuple[SchedulerRow, str] | None:
     """The row and the family of a class by its name; None where MMEngine has no such class."""
     for ending, field in FAMILIES.items():
-        row = CURVES.get(name.removesuffix(ending)) if name.endswith(ending) else None
+        row = SCHEDULER_ROWS.get(name.removesuffix(ending)) if name.endswith(ending) else None
         if row is not None and (row.only_field is None or field in (None, row.only_field)):
             return row, ending
     return None
@@ -60,7 +60,7 @@ def row_of_class(name: str) -> tuple[SchedulerRow, str] | None:
 
 def class_names() -> list[str]:
     """The names of the 29 classes."""
-    return [name + ending for name in CURVES for ending in FAMILIES if row_of_class(name + ending)]
+    return [name + ending for name in SCHEDULER_ROWS for ending in FAMILIES if row_of_class(name + ending)]
 
 
 def meaning_of_class(row: SchedulerRow, family: str) -> str:

@@ -14,7 +14,7 @@ from paramsched.config.dialects.mmengine.rows.written_part import (
     whole_ticks,
     window_arguments,
 )
-from paramsched.config.dialects.mmengine.table import CURVES
+from paramsched.config.dialects.mmengine.table import SCHEDULER_ROWS
 from paramsched.curves import Cosine
 from paramsched.errors import PlanError
 from paramsched.feedback.base import Guided, MetricRule
@@ -71,7 +71,7 @@ def _with_class(binding: Binding, row: str, arguments: dict[str, Any]) -> dict[s
     if isinstance(binding.field, Target):
         _refuse_binding(binding, "it knows no targets outside the optimizer")
     family = {"lr": "LR", "momentum": "Momentum", "betas[0]": "Momentum"}.get(binding.name)
-    if CURVES[row].only_field is not None and family != "LR":
+    if SCHEDULER_ROWS[row].only_field is not None and family != "LR":
         _refuse_binding(binding, f"its {row} is for lr only")
     if family is None and "[" in binding.name:
         _refuse_binding(binding, "of a tuple it schedules betas[0] only")
@@ -109,7 +109,7 @@ def _written_tick_rule(rule: Rule, part: WrittenPart) -> WrittenRow:
 
 
 def _written_rule(rule: Rule | MetricRule[Any], part: WrittenPart, unknown: str) -> WrittenRow:
-    for row in CURVES.values():
+    for row in SCHEDULER_ROWS.values():
         arguments = None if row.from_rule is None else row.from_rule(rule, part)
         if arguments is not None:
             return row.name, arguments
@@ -146,7 +146,7 @@ def _written_shape(schedule: Schedule, part: WrittenPart) -> list[WrittenRow]:
 
 def _row_for(schedule: Schedule, part: WrittenPart) -> WrittenRow | None:
     """The first row that says a schedule; None where none does."""
-    for row in CURVES.values():
+    for row in SCHEDULER_ROWS.values():
         arguments = None if row.from_schedule is None else row.from_schedule(schedule, part)
         if arguments is not None:
             return row.name, arguments
