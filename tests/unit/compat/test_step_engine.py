@@ -1,0 +1,122 @@
+"""The step engine: the closed form and the relative step of a rule say the same, as long as nobody else writes."""
+
+import math
+
+import numpy as np
+import pytest
+
+import paramsched as ps
+from paramsched.compat.step_engine import UNCHANGED, FractionalRule, StepEngine, rule_over
+from paramsched.schedules import rules
+from paramsched.schedules.rules import Rule
+
+BASES = [1.0, 0.4]
+RULES = {
+    "step": rules.step(3, 0.1),
+    "step-of-a-negative-gamma": rules.step(2, -0.5),
+    "step-to-zero": rules.step(4, 0.0),
+    "multistep": rules.multistep([0, 5, 5, 9], 0.5),
+    "exponential": rules.exponential(0.9),
+    "constant": rules.constant(0.25, over=4),
+    "constant-of-zero": rules.constant(0.0, over=4),
+    "linear-up": rules.linear(0.1, 1.0, over=7),
+    "linear-to-zero": rules.linear(1.0, 0.0, over=7),
+    "linear-from-zero": rules.linear(0.0, 1.0, over=7),
+    "linear-through-zero": rules.linear(0.5, -0.5, over=8),
+    "polynomial": rules.polynomial(0.9, over=6),
+    "polynomial-to-a-share": rules.polynomial(2.0, 0.1, over=6),
+    "cosine": rules.cosine(over=5),
+    "cosine-to-a-value": rules.cosine(ps.absolute(0.05), over=5),
+    "cosine-to-a-share": rules.cosine(0.2, over=4),
+    "cosine-of-a-third": rules.cosine(ps.absolute(0.05), over=10 / 3),
+    "cosine-from-another-base": rules.cosine(over=3, base=ps.absolute(0.5)),
+    "restarts": rules.cosine_restarts([3, 6], [1.0, 0.5], to=0.1),
+    "anneal": rules.anneal(ps.absolute(0.02), 6, ps.curves.cosine),
+    "anneal-that-turns": rules.anneal(0.5, 6, ps.curves.cosine_wave(1.5)),
+    "one-cycle": rules.one_cycle(0.5, 12),
+    "schedule": rules.schedule(ps.cosine(to=0.1, over=9)),
+    "table": rules.table([1.0, 0.5, 0.5], [0.0, 0.1], [0.0, 0.0, 0.2]),
+    "half-steps": rule_over(2.5, lambda n: rules.step(n, 0.5)),
+    "half-cosine": rule_over(2.5, lambda n: rules.cosine(ps.absolute(0.05), n)),
+    "without-end": rule_over(math.inf, lambda n: rules.linear(0.1, 1.0, n)),
+}
+
+
+def by_name(cases: dict[str, Rule]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("rule", [pytest.param(rule, id=name) for name, rule in cases.items()])
+
+
+@by_name(RULES)
+def test_steps_from_base_lead_to_the_closed_form(rule):
+    engine = StepEngine(rule, bases=BASES)
+    values = list(BASES)
+
+    for tick in range(30):
+        values = engine.stepped(tick, values, entries=BASES)
+
+        assert values == pytest.approx(engine.values_at(tick), rel=1e-9, abs=1e-15)
+
+
+@by_name({name: rule for name, rule in RULES.items() if not isinstance(rule, FractionalRule)})
+def test_the_closed_form_is_what_a_recurrence_of_the_rule_alone_gives(rule):
+    engine, alone = StepEngine(rule, bases=BASES), ps.recurrence(rule)
+
+    for tick in (0, 1, 5, 12, 29):
+        assert engine.values_at(tick) == pytest.approx([alone(tick, base=base) for base in BASES], rel=1e-9, abs=1e-15)
+
+
+@by_name(RULES)
+def test_a_tick_gives_the_same_alone_and_in_a_block(rule):
+    engine = StepEngine(rule, bases=BASES)
+    going_on = [(engine.values_at(tick), engine.step_into(tick)) for tick in range(70)]
+
+    for tick in (0, 1, 33, 69):
+        alone = StepEngine(rule, bases=BASES)
+
+        assert (alone.values_at(tick), alone.step_into(tick)) == going_on[tick]
+
+
+def test_a_value_that_somebody_else_wrote_goes_on_by_the_same_share_of_its_way():
+    engine = StepEngine(rules.cosine(ps.absolute(1.0), over=8), bases=[1.0], levels=[0.2])
+    before, now = engine.values_at(3), engine.values_at(4)
+
+    (stepped,) = engine.stepped(4, [0.5])
+
+    assert (stepped - 0.2) / (0.5 - 0.2) == pytest.approx((now[0] - 0.2) / (before[0] - 0.2))
+
+
+def test_after_a_zero_the_values_from_before_come_back():
+    engine = StepEngine(rules.constant(0.0, over=2), bases=[1.0])
+
+    assert engine.stepped(2, [0.0], entries=[0.7]) == [0.7]
+
+
+def test_a_wave_that_turns_at_its_floor_comes_back_to_base():
+    engine = StepEngine(rules.cosine(over=2), bases=[0.8])
+
+    assert engine.stepped(3, [0.0]) == pytest.approx([0.4])
+
+
+def test_levels_of_the_groups_stand_for_one_in_the_rule():
+    engine = StepEngine(rules.anneal(ps.absolute(1.0), 4), bases=[1.0, 1.0], levels=[0.2, 0.4])
+
+    assert engine.values_at(4) == [0.2, 0.4]
+    assert engine.shares_at(2) == (0.5, 0.5)
+
+
+def test_a_length_without_end_never_moves():
+    engine = StepEngine(rule_over(math.inf, lambda n: rules.cosine(over=n)), bases=[1.0])
+
+    assert [engine.values_at(tick) for tick in (0, 10, 10**15)] == [[1.0]] * 3
+    assert engine.step_into(10**15) == UNCHANGED
+
+
+def test_values_before_the_first_tick_are_those_of_the_first():
+    engine = StepEngine(rules.linear(0.5, 1.0, over=4), bases=[1.0])
+
+    assert engine.values_at(-3) == engine.values_at(0) == [0.5]
+
+
+def test_columns_that_overflow_say_nothing_but_infinity():
+    with np.errstate(all="raise"):
+        assert StepEngine(rules.exponential(1e200), bases=[1.0]).values_at(5) == [math.inf]
