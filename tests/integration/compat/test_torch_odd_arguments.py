@@ -10,7 +10,7 @@ from torch.optim import lr_scheduler
 from torch.optim.swa_utils import SWALR
 
 import paramsched.compat.torch as ours
-from paramsched.errors import ParamschedError
+from paramsched.errors import InvalidArgument, ParamschedError
 
 USUAL: dict[str, dict[str, Any]] = {
     "StepLR": {"step_size": 3, "gamma": 0.5},
@@ -78,6 +78,18 @@ def test_what_is_no_number_is_refused_in_our_words_and_nothing_is_written(name, 
         getattr(ours, name)(optimizer, **{**USUAL[name], option: value})
 
     assert found_in(optimizer) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [("StepLR", "gamma"), ("MultiStepLR", "milestones"), ("CyclicLR", "max_lr"), ("SWALR", "swa_lr")],
+    ids=lambda value: value,
+)
+def test_the_refusal_names_the_argument_as_data(name, option):
+    with pytest.raises(InvalidArgument) as refusal:
+        getattr(ours, name)(two_groups(), **{**USUAL[name], option: ["a", "b"]})
+
+    assert refusal.value.argument == option
 
 
 @pytest.mark.parametrize("tensors", [False, True], ids=["floats", "tensors"])

@@ -101,6 +101,7 @@ def is_found_by_name(function: Callable[..., Any]) -> bool:
 
 
 def _said_difference(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """What differs between two notes, in words; "" where nothing does that can be compared."""
     codes = before["code"], now["code"]
     if None in codes and before["name"] != now["name"]:
         return f"now it is {now['name']}"

@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 from paramsched.compat import group_fields
 from paramsched.compat._copies import by_value
 from paramsched.compat.torch.arguments import as_float
+from paramsched.errors import Asked
 from paramsched.user_warnings import warn_user
 
 Number: TypeAlias = group_fields.Number
@@ -68,7 +69,7 @@ def use_tensors(optimizer: Optimizer, *fields: str) -> None:
                 group[field] = torch.tensor(float(value), device=device)
 
 
-def one_per_group(name: str, optimizer: Optimizer, value: Any) -> list[Any]:
+def one_per_group(asked: Asked, optimizer: Optimizer, value: Any) -> list[Any]:
     """One entry for each group, tensors by value.
 
     Raises:
@@ -78,14 +79,14 @@ def one_per_group(name: str, optimizer: Optimizer, value: Any) -> list[Any]:
     if isinstance(value, (list, tuple)):
         if len(value) != groups:
             raise ValueError(
-                f"{name} must have the same length as optimizer.param_groups. "
-                f"{name} has {len(value)} values, param_groups has {groups}."
+                f"{asked.argument} must have the same length as optimizer.param_groups. "
+                f"{asked.argument} has {len(value)} values, param_groups has {groups}."
             )
         entries = list(value)
     else:
         entries = [value] * groups
     for entry in entries:
-        as_float(f"{name}=…", entry)
+        as_float(asked, entry)
     return [by_value(entry) for entry in entries]
 
 

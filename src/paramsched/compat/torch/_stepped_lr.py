@@ -87,6 +87,7 @@ class SteppedLR(LRScheduler):
         """Refuse a step beyond the end, where there is one."""
 
     def _update_lr(self, epoch: float | None = None) -> None:
+        """Look, advance, compute a row, write it; a subclass's own `get_lr` takes the way of the base class."""
         if self._own_get_lr:
             super()._update_lr(epoch)  # type: ignore[arg-type]  # torch's looseness
             if not self._sets_values:
@@ -135,6 +136,7 @@ class SteppedLR(LRScheduler):
         return seen
 
     def _look_again(self) -> Seen:
+        """Take in late groups and prepare the values for what is there now."""
         self._take_in_late_groups()
         before, groups = self._seen, self.optimizer.param_groups
         known = self._last_lr if before is None else before.written

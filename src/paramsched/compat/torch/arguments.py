@@ -5,6 +5,7 @@ Where torch refuses too, the error begins with torch's words, because code that 
 
 import math
 import sys
+from dataclasses import replace
 from numbers import Real
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from paramsched._number_checks import MOST_COUNT
-from paramsched.errors import InvalidArgument, InvalidCall, shown
+from paramsched.errors import Asked, InvalidArgument, InvalidCall, shown
 
 
 def refused_as_torch(theirs: str, instead: str = "") -> InvalidArgument:
@@ -24,11 +25,16 @@ def refused_as_torch(theirs: str, instead: str = "") -> InvalidArgument:
     return InvalidArgument(theirs.removesuffix(".") if instead else theirs, "", instead)
 
 
-def real_number(asked: str, value: Any, instead: str = "Write 0.1, say") -> float:
+def with_value(asked: Asked, value: object) -> Asked:
+    """The call with the value that was given in the place of "…"."""
+    return replace(asked, value=asked.value.replace("…", shown(value)))
+
+
+def real_number(asked: Asked, value: Any, instead: str = "Write 0.1, say") -> float:
     """A number of Python for what torch takes as one: numbers of NumPy, tensors with one entry, bools.
 
     Args:
-        asked: the call, with "…" in the place of the value.
+        asked: the argument, with "…" in the place of the value.
 
     Raises:
         InvalidCall: text, None, a complex number, a list: torch's own error for these is a TypeError.
@@ -36,11 +42,11 @@ def real_number(asked: str, value: Any, instead: str = "Write 0.1, say") -> floa
     if isinstance(value, (np.generic, np.ndarray, Tensor)) and math.prod(value.shape) == 1:
         value = value.item()
     if not isinstance(value, Real):
-        raise InvalidCall(asked.replace("…", shown(value)), f"a {type(value).__name__} is no number", instead)
+        raise InvalidCall(with_value(asked, value), f"a {type(value).__name__} is no number", instead)
     return int(value) if isinstance(value, bool) else value  # type: ignore[return-value]  # numbers.Real is no float
 
 
-def as_float(asked: str, value: Any) -> float:
+def as_float(asked: Asked, value: Any) -> float:
     """`real_number` as a float, for a value that is computed with at once.
 
     Raises:
@@ -49,10 +55,10 @@ def as_float(asked: str, value: Any) -> float:
     try:
         return float(real_number(asked, value))
     except OverflowError:
-        raise InvalidArgument(asked.replace("…", shown(value)), "no float holds it", "Write 0.1, say") from None
+        raise InvalidArgument(with_value(asked, value), "no float holds it", "Write 0.1, say") from None
 
 
-def length_in_epochs(asked: str, amount: Any, least: int) -> float:
+def length_in_epochs(asked: Asked, amount: Any, least: int) -> float:
     """A length in epochs, whole or not; infinity for one that no run reaches the end of.
 
     A length that an epoch holds too many of for a float to say has no end either: to torch, which compares for
@@ -63,7 +69,7 @@ def length_in_epochs(asked: str, amount: Any, least: int) -> float:
     """
     number = real_number(asked, amount, "Write 10, say")
     if not (number >= least or number > 0):
-        raise InvalidArgument(asked.replace("…", shown(amount)), f"not a length from {least} on", "Write 10, say")
+        raise InvalidArgument(with_value(asked, amount), f"not a length from {least} on", "Write 10, say")
     endless = number > MOST_COUNT or (0 < number < 1 / sys.float_info.max)
     return math.inf if endless else number
 

@@ -134,6 +134,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch  # type: ignore[assignment]  # torch's looseness
 
     def _update_lr(self, epoch: int | None = None) -> None:
+        """Go to an epoch and write what `get_lr`, or the closed form, says: the way of a user's own scheduler."""
         self._take_in_late_groups()
         self._advance_clock(epoch)
         self._get_lr_called_within_step = True
@@ -295,6 +296,7 @@ def keeps_verbose(verbose: Verbose) -> bool:
 
 
 def _remember_initial(optimizer: Optimizer, last_epoch: int) -> None:
+    """Write `initial_lr` where a run begins; where it goes on, `initial_lr` has to be there."""
     for i, group in enumerate(optimizer.param_groups):
         if last_epoch == -1:
             lr = group["lr"]

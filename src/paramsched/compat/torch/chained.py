@@ -48,6 +48,7 @@ class ChainedScheduler(composition.CompositionLR, peers.ChainedScheduler):
         self._can_lose = len(leaves) > 1 and any(leaf._may_reach_zero for leaf in kernels)
 
     def _begin_members(self) -> None:
+        """Begin each member in its turn, so that its first value acts on what the others leave."""
         composition.rewind_clocks(self)
         group_fields.put_row(self.optimizer, self.base_lrs)
         for member in self._schedulers:
@@ -64,6 +65,7 @@ class ChainedScheduler(composition.CompositionLR, peers.ChainedScheduler):
         composition.step_quietly(self, epoch)
 
     def _base_from(self, value: float) -> float:
+        """Go back through the members, from the last to the first."""
         members = [member for member in self._schedulers if isinstance(member, RuleLR)]
         if len(members) < len(self._schedulers):
             return super()._base_from(value)
@@ -79,6 +81,7 @@ class ChainedScheduler(composition.CompositionLR, peers.ChainedScheduler):
                 member._begin_late(late)
 
     def _step_members(self) -> list[Number]:
+        """Step all members, in order."""
         for member in self._schedulers:
             member.step()
             if self._can_lose:

@@ -15,6 +15,7 @@ from paramsched.compat.torch._step_order import warn_of_order
 from paramsched.compat.torch._stepped_lr import Seen, SteppedLR
 from paramsched.compat.torch.arguments import as_float, length_in_epochs, refused_as_torch
 from paramsched.compat.torch.base import Verbose
+from paramsched.errors import Asked
 from paramsched.schedules import rules
 from paramsched.schedules.levels import absolute
 from paramsched.schedules.rules import Rule
@@ -46,18 +47,19 @@ class CosineAnnealingLR(RuleLR, peers.CosineAnnealingLR):
         super().__init__(optimizer, last_epoch, verbose)
 
     def _make_rule(self) -> Rule:
-        over = length_in_epochs("CosineAnnealingLR(T_max=…)", self.T_max, least=1)
-        as_float("CosineAnnealingLR(eta_min=…)", self.eta_min)
+        over = length_in_epochs(Asked("CosineAnnealingLR", "T_max"), self.T_max, least=1)
+        as_float(Asked("CosineAnnealingLR", "eta_min"), self.eta_min)
         return rule_over(over, lambda n: rules.cosine(_FLOOR, n))
 
     def _level_per_group(self) -> list[Any] | None:
         return [self.eta_min] * len(self.optimizer.param_groups)
 
     def _theirs_at_zero(self) -> float | None:
-        before = 1 + math.cos(math.pi / length_in_epochs("CosineAnnealingLR(T_max=…)", self.T_max, least=1))
+        before = 1 + math.cos(math.pi / length_in_epochs(Asked("CosineAnnealingLR", "T_max"), self.T_max, least=1))
         return 2 / before if before > 1e-12 else None
 
     def _apply_relative(self, step: TickStep, values: list[float]) -> list[float]:
+        """Give back after the floor what the last tick took, where other schedulers of a chain act too."""
         a, b, _, _ = step
         if self._in_a_chain and a == 0.0:
             self._before_zero = list(values)
@@ -102,12 +104,12 @@ class CosineAnnealingWarmRestarts(SteppedLR, peers.CosineAnnealingWarmRestarts):
         if not isinstance(T_mult, int) or T_mult < 1:
             raise refused_as_torch(f"Expected integer T_mult >= 1, but got {T_mult}", "Write T_mult=2")
         for name, size in (("T_0", T_0), ("T_mult", T_mult)):
-            as_float(f"CosineAnnealingWarmRestarts({name}=…)", size)
+            as_float(Asked("CosineAnnealingWarmRestarts", name), size)
         if not isinstance(eta_min, (float, int)):
             raise refused_as_torch(
                 f"Expected float or int eta_min, but got {eta_min} of type {type(eta_min)}", "Write eta_min=0.0"
             )
-        as_float("CosineAnnealingWarmRestarts(eta_min=…)", eta_min)
+        as_float(Asked("CosineAnnealingWarmRestarts", "eta_min"), eta_min)
         self.T_0, self.T_i, self.T_mult, self.eta_min = T_0, T_0, T_mult, eta_min
         self.T_cur: float = last_epoch  # type: ignore[assignment]  # between two epochs too
         super().__init__(optimizer, last_epoch, verbose)
@@ -140,6 +142,7 @@ class CosineAnnealingWarmRestarts(SteppedLR, peers.CosineAnnealingWarmRestarts):
         self._update_lr(epoch)
 
     def _advance_clock(self, epoch: float | None) -> None:
+        """Go on inside the cycle, or find the cycle of the epoch that is asked for."""
         if epoch is None and self.last_epoch >= 0 and not self._is_initial:
             self.last_epoch += 1
             self.T_cur += 1

@@ -30,7 +30,7 @@ from paramsched.compat.torch.arguments import as_float, refused_as_torch, requir
 from paramsched.compat.torch.base import Verbose
 from paramsched.compat.torch.saved_state import drop_in_name
 from paramsched.compat.unchanged_on_error import unchanged_on_error
-from paramsched.errors import InvalidArgument, InvalidCall, shown
+from paramsched.errors import Asked, InvalidArgument, InvalidCall, shown
 from paramsched.schedules.anneal import linear
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.cyclic import cyclic
@@ -85,7 +85,7 @@ class CyclicLR(SteppedLR, peers.CyclicLR):
         if scale_fn is not None:
             require_function(scale_fn, "scale_fn")
         elif mode == "exp_range":
-            as_float("CyclicLR(gamma=…)", gamma)
+            as_float(Asked("CyclicLR", "gamma"), gamma)
         up = _step_size("step_size_up", step_size_up)
         down = up if step_size_down is None else _step_size("step_size_down", step_size_down)
         if not (_SHORTEST <= up < math.inf and 0 <= down < math.inf):
@@ -97,13 +97,17 @@ class CyclicLR(SteppedLR, peers.CyclicLR):
         self.mode, self.gamma, self._scale_fn_custom = mode, gamma, scale_fn
         self._note_function()
         self.scale_mode = scale_mode if scale_fn is not None else ("iterations" if mode == "exp_range" else "cycle")
-        base_lrs = _groups.one_per_group("base_lr", optimizer, base_lr)
-        self.max_lrs = _groups.one_per_group("max_lr", optimizer, max_lr)
+        base_lrs = _groups.one_per_group(Asked(type(self).__name__, "base_lr"), optimizer, base_lr)
+        self.max_lrs = _groups.one_per_group(Asked(type(self).__name__, "max_lr"), optimizer, max_lr)
         self.cycle_momentum = cycle_momentum
         if cycle_momentum:
             self.use_beta1 = momentum_field(optimizer) == "betas"
-            self.base_momentums = _groups.one_per_group("base_momentum", optimizer, base_momentum)
-            self.max_momentums = _groups.one_per_group("max_momentum", optimizer, max_momentum)
+            self.base_momentums = _groups.one_per_group(
+                Asked(type(self).__name__, "base_momentum"), optimizer, base_momentum
+            )
+            self.max_momentums = _groups.one_per_group(
+                Asked(type(self).__name__, "max_momentum"), optimizer, max_momentum
+            )
         self.base_lrs = base_lrs
         with unchanged_on_error(optimizer):
             _groups.separate_tensors(optimizer)
@@ -153,6 +157,7 @@ class CyclicLR(SteppedLR, peers.CyclicLR):
         super()._take_in_bases([float(self.base_lrs[-1])] * len(bases))  # it joins the cycle of the last one
 
     def _prepare_values(self, before: Seen | None, written: list[Any]) -> None:
+        """Make tables of rates and momenta, unless a user's function or a subclass says the height."""
         for name in ("max_lrs", *(("base_momentums", "max_momentums") if self.cycle_momentum else ())):
             self._extend_entries(name, getattr(self, name))
         self._triangle, growing = _triangle_of(self.total_size, self.step_ratio, self.mode, self.gamma)
@@ -215,7 +220,7 @@ def _step_size(name: str, size: Any) -> float:
     try:
         return float(size)
     except (TypeError, ValueError, OverflowError):
-        raise InvalidCall(f"CyclicLR({name}={shown(size)})", "no number of epochs", f"Write {name}=2000") from None
+        raise InvalidCall(Asked("CyclicLR", name, shown(size)), "no number of epochs", f"Write {name}=2000") from None
 
 
 def _pair_shares(triangle: Callable[[Floats], Floats], ticks: Floats) -> list[Floats]:

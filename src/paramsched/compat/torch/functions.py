@@ -117,6 +117,7 @@ class MultiplicativeLR(FunctionLR, peers.MultiplicativeLR):
         self._gave = []
 
     def _next_row(self, seen: Seen, tick: Any, epoch: float | None) -> Sequence[Any] | None:
+        """The values that are there times the factors; at an epoch that is asked for, the product up to it."""
         self._gave = []
         if epoch is not None:
             return self._values_at(tick)

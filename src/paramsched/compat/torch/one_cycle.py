@@ -19,7 +19,7 @@ from paramsched.compat.torch._stepped_lr import Seen, SteppedLR
 from paramsched.compat.torch.arguments import as_float, refused_as_torch
 from paramsched.compat.torch.base import Verbose
 from paramsched.compat.unchanged_on_error import unchanged_on_error
-from paramsched.errors import InvalidArgument
+from paramsched.errors import Asked, InvalidArgument
 from paramsched.schedules.rules import along_knots
 
 _RATE_ENDS = ("initial_lr", "max_lr", "min_lr")
@@ -80,14 +80,14 @@ class OneCycleLR(SteppedLR, peers.OneCycleLR):
         self._anneal_func_type = anneal_strategy
         self._schedule_phases: Any = _cycle_phases(self.total_steps, pct_start, three_phase)
         self.cycle_momentum = cycle_momentum
-        peaks = _groups.one_per_group("max_lr", optimizer, max_lr)
+        peaks = _groups.one_per_group(Asked(type(self).__name__, "max_lr"), optimizer, max_lr)
         if cycle_momentum:
-            lowest = _groups.one_per_group("base_momentum", optimizer, base_momentum)
-            highest = _groups.one_per_group("max_momentum", optimizer, max_momentum)
+            lowest = _groups.one_per_group(Asked(type(self).__name__, "base_momentum"), optimizer, base_momentum)
+            highest = _groups.one_per_group(Asked(type(self).__name__, "max_momentum"), optimizer, max_momentum)
             self.use_beta1 = momentum_field(optimizer) == "betas"
         for name, factor in (("div_factor", div_factor), ("final_div_factor", final_div_factor)):
-            if as_float(f"OneCycleLR({name}=…)", factor) == 0:
-                raise InvalidArgument(f"OneCycleLR({name}=0)", "the rate is divided by it", f"Write {name}=25.0")
+            if as_float(Asked("OneCycleLR", name), factor) == 0:
+                raise InvalidArgument(Asked("OneCycleLR", name, "0"), "the rate is divided by it", f"Write {name}=25.0")
         with unchanged_on_error(optimizer):
             if last_epoch == -1:
                 for group, peak in zip(optimizer.param_groups, peaks, strict=True):
@@ -109,6 +109,7 @@ class OneCycleLR(SteppedLR, peers.OneCycleLR):
             )
 
     def _prepare_values(self, before: Seen | None, written: list[Any]) -> None:
+        """Read the cycle's ends from the groups and make tables of the values between them."""
         groups = self.optimizer.param_groups
         for key in _RATE_ENDS + (_MOMENTUM_ENDS if self.cycle_momentum else ()):
             entries = self._cycle_ends.setdefault(key, [by_value(group[key]) for group in groups if key in group])
@@ -191,6 +192,7 @@ class OneCycleLR(SteppedLR, peers.OneCycleLR):
 
 
 def _total_steps(total_steps: int | None, epochs: int | None, steps_per_epoch: int | None) -> int:
+    """The number of steps, given as such or as epochs."""
     if total_steps is not None:
         return _positive_count("total_steps", total_steps)
     if epochs is None or steps_per_epoch is None:
@@ -204,7 +206,7 @@ def _total_steps(total_steps: int | None, epochs: int | None, steps_per_epoch: i
 def _positive_count(name: str, number: int) -> int:
     if not isinstance(number, int) or number <= 0:
         raise refused_as_torch(f"Expected positive integer {name}, but got {number}")
-    as_float(f"OneCycleLR({name}=…)", number)
+    as_float(Asked("OneCycleLR", name), number)
     return number
 
 

@@ -12,6 +12,7 @@ from paramsched.compat.torch import _groups, saved_state
 from paramsched.compat.torch._groups import Number
 from paramsched.compat.torch.arguments import as_float, refused_as_torch
 from paramsched.compat.torch.base import EPOCH_DEPRECATION_WARNING, LRScheduler, Verbose, keeps_verbose, says_its_own
+from paramsched.errors import Asked
 from paramsched.feedback.plateau import Nonfinite, Plateau, PlateauState
 from paramsched.user_warnings import warn_user
 
@@ -62,7 +63,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         nonfinite: Nonfinite = "ignore",
     ) -> None:
         for name, value in (("factor", factor), ("threshold", threshold), ("eps", eps)):
-            as_float(f"ReduceLROnPlateau({name}=…)", value)
+            as_float(Asked("ReduceLROnPlateau", name), value)
         if factor >= 1.0:
             raise refused_as_torch("Factor should be < 1.0.", "Write factor=0.1")
         self.optimizer = _groups.optimizer_of(optimizer)
@@ -77,7 +78,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         else:
             self.default_min_lr, self.min_lrs = min_lr, [min_lr] * groups
         for entry in self.min_lrs:
-            as_float("ReduceLROnPlateau(min_lr=…)", entry)
+            as_float(Asked("ReduceLROnPlateau", "min_lr"), entry)
         self.nonfinite = nonfinite
         self._init_is_better(mode=mode, threshold=threshold, threshold_mode=threshold_mode)
         self._kernel_rule()
@@ -154,6 +155,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         return True
 
     def _reduce_lr(self, epoch: int) -> None:
+        """Cut the rate of each group, as far as `min_lr` and `eps` let it."""
         groups = self.optimizer.param_groups
         if len(groups) != len(self.min_lrs):
             if self.default_min_lr is None:
@@ -205,6 +207,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         self.mode, self.threshold, self.threshold_mode = mode, threshold, threshold_mode
 
     def _kernel_rule(self) -> Plateau:
+        """The kernel's rule for the options as they are now."""
         options = (self.mode, self.patience, self.threshold, self.threshold_mode, self.cooldown, self.nonfinite)
         if options != self._rule_for:
             mode, patience, threshold, threshold_mode, cooldown, nonfinite = options

@@ -12,7 +12,7 @@ from paramsched.compat.torch import composition, saved_state
 from paramsched.compat.torch._groups import Number
 from paramsched.compat.torch.arguments import real_number, refused_as_torch
 from paramsched.compat.torch.base import Verbose, is_drop_in
-from paramsched.errors import InvalidCall, shown
+from paramsched.errors import Asked, InvalidCall, shown
 
 
 class SequentialLR(composition.CompositionLR, peers.SequentialLR):
@@ -61,6 +61,7 @@ class SequentialLR(composition.CompositionLR, peers.SequentialLR):
         self._last_lr = group_fields.group_values(self.optimizer)
 
     def _seek_members(self, epoch: int) -> None:
+        """Go to an epoch by the member whose turn it is then; the clocks of the others are set back."""
         index = bisect_right(self._milestones, epoch)
         if getattr(self._schedulers[index], "_goes_on", False):
             self._begin_members()
@@ -85,6 +86,7 @@ class SequentialLR(composition.CompositionLR, peers.SequentialLR):
             self._member._begin_late(late)
 
     def _step_members(self) -> list[Number]:
+        """Step the member whose turn it is, or enter it."""
         index = bisect_right(self._milestones, self.last_epoch)
         member = self._schedulers[index]
         if index > 0 and self._milestones[index - 1] == self.last_epoch:
@@ -109,6 +111,6 @@ def _check_milestones(milestones: Any) -> None:
     """Refuse what is no list of numbers, before a member's clock is set back."""
     instead = "Write milestones=[5]"
     if not isinstance(milestones, Sized) or not isinstance(milestones, Iterable):
-        raise InvalidCall(f"SequentialLR(milestones={shown(milestones)})", "no list", instead)
+        raise InvalidCall(Asked("SequentialLR", "milestones", shown(milestones)), "no list", instead)
     for milestone in milestones:
-        real_number("SequentialLR(milestones=[…])", milestone, instead)
+        real_number(Asked("SequentialLR", "milestones", "[…]"), milestone, instead)

@@ -14,6 +14,7 @@ from paramsched.compat.torch._stepped_lr import Seen
 from paramsched.compat.torch.arguments import refused_as_torch
 from paramsched.compat.torch.base import Verbose
 from paramsched.compat.unchanged_on_error import unchanged_on_error
+from paramsched.errors import Asked
 from paramsched.schedules import rules
 from paramsched.schedules.levels import absolute
 from paramsched.schedules.rules import Rule
@@ -54,7 +55,7 @@ class SWALR(RuleLR, peers.SWALR):
         verbose: Verbose = "deprecated",
     ) -> None:
         self.optimizer = _groups.optimizer_of(optimizer)
-        rates = _groups.one_per_group("swa_lr", optimizer, swa_lr)
+        rates = _groups.one_per_group(Asked(type(self).__name__, "swa_lr"), optimizer, swa_lr)
         if not isinstance(anneal_strategy, str) or anneal_strategy not in _CURVES:
             raise refused_as_torch(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}")
         if not isinstance(anneal_epochs, int) or anneal_epochs < 0:
@@ -87,6 +88,7 @@ class SWALR(RuleLR, peers.SWALR):
         super()._advance_clock(epoch)
 
     def _next_row(self, seen: Seen, tick: float, epoch: float | None) -> Sequence[Any] | None:
+        """As any rule; an epoch that is asked for keeps what others wrote, scaled along the anneal."""
         if epoch is None or self._is_initial:
             return super()._next_row(seen, tick, epoch)
         # To another position of the anneal that began where the present value says it did.

@@ -107,6 +107,8 @@ class Rule(ABC):
         """The last tick of the window on the rule's own clock; None without an end."""
         return None if self.end is None else self.end - self.begin - 1
 
+    # As in `Schedule`: text, equality and hash are those of a value. A common base would serve nothing else.
+
     def __str__(self) -> str:
         return call_text(self)
 
