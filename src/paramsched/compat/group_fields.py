@@ -74,7 +74,7 @@ def group_values(optimizer: Optimizer, field: str = "lr") -> list[Number]:
     return [value if type(value) is float else by_value(value) for value in found]
 
 
-def plain_number(value: Any) -> Any:
+def python_number(value: Any) -> Any:
     """A Python number where NumPy's stands, so that states stay plain; anything else as it is."""
     if type(value) is float:
         return value

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from paramsched.compat.group_fields import group_values, plain_number, put_first_beta, put_row, put_value
+from paramsched.compat.group_fields import group_values, put_first_beta, put_row, put_value, python_number
 
 
 def group_of(**fields):
@@ -91,4 +91,4 @@ def test_what_groups_held_does_not_change_with_them():
 
 @pytest.mark.parametrize("value", [0.5, np.float32(0.5), np.array(0.5)], ids=repr)
 def test_a_number_of_numpy_becomes_one_of_python(value):
-    assert type(plain_number(value)) is float
+    assert type(python_number(value)) is float

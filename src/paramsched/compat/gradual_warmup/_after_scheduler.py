@@ -32,6 +32,7 @@ class AfterScheduler:
         self.scheduler, self.optimizer = scheduler, optimizer
         self.position: float = 0
         self.running = False  # whether the groups hold its values, not the ramp's
+        # Torch's schedulers read `base_lrs` at each step, so another peak is a matter of these lists.
         if restarts:
             for leaf in leaf_schedulers(scheduler):
                 if not sets_own_values(leaf):
@@ -68,6 +69,7 @@ class AfterScheduler:
 
     def go_to(self, u: float) -> None:
         """To position `u`, 0 or more, step by step; between two steps by the scheduler's own `step(u)`."""
+        # Its steps only lead on, and from a whole position: anything else is reached from the beginning.
         if u < self.position or self.position % 1:
             self.rewind()
         self._start_running()

@@ -67,6 +67,7 @@ class ForeignState:
         if isinstance(after_scheduler, ReduceLROnPlateau) or total is None:
             stepped, done, form = last > length, last, "0.3"
         else:
+            # `finished` is set one step before the after-scheduler is stepped for the first time.
             stepped = finished and beyond > 0
             done = length + 1 + beyond if stepped else last
             form = "head" if stepped and last > length + 1 else "0.3"

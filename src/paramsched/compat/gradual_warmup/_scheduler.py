@@ -94,6 +94,7 @@ class GradualWarmupScheduler(LRScheduler):
         self.after_scheduler = after_scheduler
         self._after: AfterScheduler | None = None
         self._finished = self._warned = False
+        # Before the base class writes anything: an after-scheduler such as OneCycleLR has overwritten the groups.
         self._bases = warmup_bases(optimizer, after_scheduler, base_lr, as_found=self._form is not None)
         if after_scheduler is not None and self._form is None:
             peaks = self._peak_values(self._bases)
@@ -200,7 +201,7 @@ class GradualWarmupScheduler(LRScheduler):
             return
         self.last_epoch = self.last_epoch + 1 if epoch is None else epoch
         self._take_in_late_groups()
-        u = self.last_epoch - self._length
+        u = self.last_epoch - self._length  # the after-scheduler's own position
         if u < 0 or (u == 0 and (self._length > 0 or self._after is None)):
             self._follow_the_ramp()
         elif self._after is None:

@@ -66,9 +66,9 @@ def build_param_scheduler(
 
     Source: MMEngine `Runner.build_param_scheduler`. Rows 25-28 and 38 of docs/compat/divergences.md.
     """
-    clock = RunLength(epoch_length, max_epochs, max_iters)
+    run = RunLength(epoch_length, max_epochs, max_iters)
     if not isinstance(optimizer, Mapping):
-        return _build_list(config, optimizer, clock, "")
+        return _build_list(config, optimizer, run, "")
     if isinstance(config, Mapping) and "type" not in config:
         unknown = sorted(set(config) - set(optimizer))
         if unknown:
@@ -81,13 +81,13 @@ def build_param_scheduler(
             raise KeyError(
                 f"param_scheduler has nothing for {', '.join(map(repr, missing))}. Write {missing[0]}=None for none"
             )
-        return {name: _build_list(config[name], one, clock, f"{name}: ") for name, one in optimizer.items()}
+        return {name: _build_list(config[name], one, run, f"{name}: ") for name, one in optimizer.items()}
     if len(optimizer) > 1 and any(isinstance(one, _ParamScheduler) for one in _config_elements(config)):
         raise ValueError(
             "a built scheduler belongs to one optimizer, and it would be stepped once for each of "
             f"{', '.join(map(repr, optimizer))}. Write {{{next(iter(optimizer))!r}: [scheduler], …}}, or a dict"
         )
-    return {name: _build_list(config, one, clock, f"{name}: ") for name, one in optimizer.items()}
+    return {name: _build_list(config, one, run, f"{name}: ") for name, one in optimizer.items()}
 
 
 def _config_elements(config: Any) -> list[Any]:
@@ -96,7 +96,7 @@ def _config_elements(config: Any) -> list[Any]:
     return list(config) if isinstance(config, (list, tuple)) else [config]
 
 
-def _build_list(config: Any, optimizer: OptimizerLike, clock: RunLength, where: str) -> list[_ParamScheduler]:
+def _build_list(config: Any, optimizer: OptimizerLike, run: RunLength, where: str) -> list[_ParamScheduler]:
     """Build the schedulers of one optimizer, and say what hardly can be meant in their list."""
     elements = _config_elements(config)
     kinds = {isinstance(one, _ParamScheduler) for one in elements}
@@ -104,14 +104,14 @@ def _build_list(config: Any, optimizer: OptimizerLike, clock: RunLength, where: 
         raise TypeError(
             f"{where}param_scheduler mixes built schedulers and dicts. Write dicts only, or build all of them"
         )
-    built = [_build_element(element, index, optimizer, clock, where) for index, element in enumerate(elements)]
+    built = [_build_element(element, index, optimizer, run, where) for index, element in enumerate(elements)]
     of_table = [(one.table_row, vars(one)) for one in built if isinstance(one, RuleScheduler)]
-    for caution in list_cautions(of_table, clock):
+    for caution in list_cautions(of_table, run):
         warn_user(f"{where}param_scheduler[{caution.index}]: {caution.text}")
     return built
 
 
-def _build_element(element: Any, index: int, optimizer: OptimizerLike, clock: RunLength, where: str) -> _ParamScheduler:
+def _build_element(element: Any, index: int, optimizer: OptimizerLike, run: RunLength, where: str) -> _ParamScheduler:
     """Build one scheduler; an error says which element of the list it was."""
     if isinstance(element, _ParamScheduler):
         return element
@@ -127,12 +127,12 @@ def _build_element(element: Any, index: int, optimizer: OptimizerLike, clock: Ru
     convert = arguments.pop("convert_to_iter_based", False)
     arguments.pop("epoch_length", None)
     by_epoch = arguments.get("by_epoch", True)
-    default_end = clock.end(by_epoch)
+    default_end = run.end(by_epoch)
     if default_end is not None:
         arguments.setdefault("end", default_end)
     try:
         if convert:
-            return _build_converted(cls, optimizer, arguments, clock.epoch_length)
+            return _build_converted(cls, optimizer, arguments, run.epoch_length)
         return cls(optimizer=optimizer, **arguments)  # type: ignore[no-any-return]  # what a config names
     except (ValueError, AssertionError, TypeError, KeyError) as error:
         # The same kind of error, and where it was found (row 38).

@@ -37,6 +37,7 @@ class OneCycleParamScheduler(RuleScheduler):
                 f"OneCycle only works for learning rate updating, but got param_name={param_name!r}. Write 'lr'"
             )
         peaks = self._peak_of_groups(optimizer)
+        # A run that goes on finds the ends in the groups.
         if last_step == -1:
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
                 self._write_ends(group, peak)

@@ -74,7 +74,7 @@ class ReduceOnPlateauParamScheduler(RuleScheduler):
     def _count_metric(self, metric: float) -> None:
         """Let the kernel decide whether a metric is the one too many, and reduce the values if it is."""
         # Whether to reduce is the kernel's decision; by how much is a matter of the present value.
-        decision = Plateau(
+        decision = Plateau(  # any factor below 1 does: only whether it falls is asked
             self.monitor,
             "min" if self.rule == "less" else "max",
             0.5,

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from paramsched.compat._copies import by_value
-from paramsched.compat.group_fields import Number, plain_number, put_value
+from paramsched.compat.group_fields import Number, put_value, python_number
 from paramsched.compat.pytorch_accelerated._value_spreading import spread_over_groups
 from paramsched.errors import UnknownField, nearest
 
@@ -62,6 +62,7 @@ class SchedulerBase(ABC):
                     nearest(param_group_field, known),
                     "Write one of these as param_group_field",
                 )
+        # Only now, with every group checked, is anything written.
         self.base_lr_values: list[Any] = []
         self._take_in_late_groups()
         self._update_param_groups(self.base_lr_values)
@@ -99,6 +100,7 @@ class SchedulerBase(ABC):
         bases, values = state_dict.get("base_lr_values", ()), state_dict.get(HELD_VALUES, ())
         own = vars(self).get("base_lr_values")
         vars(self).update({name: by_value(value) for name, value in state_dict.items() if name != HELD_VALUES})
+        # A state of fewer or more groups cannot say which base is whose: our own stay.
         if own is not None and len(bases) != groups:
             self.base_lr_values = own
         if groups and len(values) == groups:
@@ -116,9 +118,9 @@ class SchedulerBase(ABC):
         groups = self.optimizer.param_groups
         source = f"{type(self).__name__}.get_updated_values(…)"
         for group, value in zip(groups, spread_over_groups(values, len(groups), source), strict=True):
-            put_value(group, plain_number(value), self.param_group_field)
+            put_value(group, python_number(value), self.param_group_field)
 
 
 def _number_to_save(entry: Any) -> Any:
     """What a group holds as a Python number, so that a checkpoint needs neither torch nor NumPy to be read."""
-    return entry.item() if isinstance(entry, Tensor) and entry.ndim == 0 else plain_number(by_value(entry))
+    return entry.item() if isinstance(entry, Tensor) and entry.ndim == 0 else python_number(by_value(entry))

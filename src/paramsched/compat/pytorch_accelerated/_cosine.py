@@ -106,6 +106,7 @@ class CosineLrScheduler(StatefulSchedulerBase):
         self.num_cooldown_iterations = whole_number(
             f"{call}(num_cooldown_epochs=…)", num_cooldown_epochs * per_epoch, 0
         )
+        # The base class has written the bases. The run begins where the warm-up does.
         first, last = self.get_updated_values(0), self.get_updated_values(self.total_iterations)
         warn_of_reversals(call, self.base_lr_values, first, last)
         self._update_param_groups(first)

@@ -24,34 +24,34 @@ class PlaceholderArithmetic:
     """`+ - * / //` with numbers and placeholders on both sides; anything that needs the number itself is refused."""
 
     def __add__(self, other: object) -> "Expression":
-        return _joined_operands("+", self, other)
+        return _placeholder_expression("+", self, other)
 
     def __radd__(self, other: object) -> "Expression":
-        return _joined_operands("+", other, self)
+        return _placeholder_expression("+", other, self)
 
     def __sub__(self, other: object) -> "Expression":
-        return _joined_operands("-", self, other)
+        return _placeholder_expression("-", self, other)
 
     def __rsub__(self, other: object) -> "Expression":
-        return _joined_operands("-", other, self)
+        return _placeholder_expression("-", other, self)
 
     def __mul__(self, other: object) -> "Expression":
-        return _joined_operands("*", self, other)
+        return _placeholder_expression("*", self, other)
 
     def __rmul__(self, other: object) -> "Expression":
-        return _joined_operands("*", other, self)
+        return _placeholder_expression("*", other, self)
 
     def __truediv__(self, other: object) -> "Expression":
-        return _joined_operands("/", self, other)
+        return _placeholder_expression("/", self, other)
 
     def __rtruediv__(self, other: object) -> "Expression":
-        return _joined_operands("/", other, self)
+        return _placeholder_expression("/", other, self)
 
     def __floordiv__(self, other: object) -> "Expression":
-        return _joined_operands("//", self, other)
+        return _placeholder_expression("//", self, other)
 
     def __rfloordiv__(self, other: object) -> "Expression":
-        return _joined_operands("//", other, self)
+        return _placeholder_expression("//", other, self)
 
     # Whoever compares or converts a placeholder got it unreplaced: torch's OneCycleLR does, and so do our constructors.
     def __lt__(self, other: object) -> NoReturn:
@@ -183,7 +183,7 @@ _PLACEHOLDER_OF_TEXT: dict[str, Operand] = {
 }
 
 
-def _joined_operands(sign: str, left: object, right: object) -> Expression:
+def _placeholder_expression(sign: str, left: object, right: object) -> Expression:
     first, second = _operand_or_none(left), _operand_or_none(right)
     if first is None or second is None:
         return NotImplemented  # type: ignore[no-any-return]  # how an operator passes

@@ -60,6 +60,7 @@ class StatefulSchedulerBase(SchedulerBase, ABC):
         known = {name: state_dict[name] for name in (*names, "first_update") if name in state_dict}
         if len(state_dict.get("base_lr_values", ())) == len(self.optimizer.param_groups):
             known["base_lr_values"] = state_dict["base_lr_values"]
+        # The library's name for the count.
         if "num_updates" in state_dict:
             known["_num_updates"] = state_dict["num_updates"]
         vars(self).update({name: by_value(value) for name, value in known.items()})

@@ -187,6 +187,7 @@ class WSDLrScheduler(StatefulSchedulerBase):
 
     def step_update(self, num_updates: int) -> None:
         super().step_update(num_updates)
+        # The update before a decay is the one to go on from in a longer run.
         if any(num_updates == period["pre_decay_step"] - 1 for period in self.checkpoint_decay_info):
             self.previous_checkpoint_step = num_updates
 
@@ -236,6 +237,7 @@ class WSDLrScheduler(StatefulSchedulerBase):
         if not self.is_continuation_from_checkpoint:
             self._restore_attributes(state_dict, _STATE_KEYS)
         else:
+            # The length is that of the new run, and its checkpoints follow from it.
             own = ("total_steps", "num_warmup_steps", "is_continuation_from_checkpoint", "checkpoint_steps")
             before = {name: state_dict[name] for name in state_dict if name not in (*own, "num_updates")}
             self._restore_attributes(before, _STATE_KEYS)

@@ -126,7 +126,7 @@ def _numbers_in(state: Mapping[str, Any]) -> dict[str, float]:
 
 def _held_value(group: Mapping[str, Any], field: str) -> Any:
     value = group["betas"][0] if field == "betas[0]" else group[field]
-    return group_fields.plain_number(by_value(value))
+    return group_fields.python_number(by_value(value))
 
 
 def _restore_field(group: dict[str, Any], field: str, value: Any) -> None:
