@@ -1,0 +1,129 @@
+"""Logs as they are found: JSONL of ours, JSONL and CSV of anybody's, and what is said of those that cannot be read."""
+
+import gzip
+import json
+
+import pytest
+
+from paramsched.audit import UnreadableLog, read_log
+
+FIELDS = ("lr", "momentum")
+
+
+def columns_of(logged):
+    return {(one.field, one.group): (one.t.tolist(), one.values.tolist()) for one in logged.columns}
+
+
+@pytest.fixture
+def log(tmp_path):
+    def write(content, name="log.csv"):
+        file = tmp_path / name
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return file
+
+    return write
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_the_first_line_of_a_csv_says_its_columns_and_its_delimiter(log, delimiter, mark):
+    rows = [["step", "lr", "loss"], ["0", "0.5", "9"], ["3", "0.25", "8"]]
+
+    logged = read_log(log(mark + "\n".join(map(delimiter.join, rows))), FIELDS)
+
+    assert columns_of(logged) == {("lr", 0): ([0, 3], [0.5, 0.25])}
+
+
+def test_rows_without_a_value_are_passed_over(log):
+    lines = ['{"step": 0, "lr": 0.5}', "", '{"step": 1, "loss": 9}', '{"step": 2, "lr": null}', '{"step": 3, "lr": 1}']
+
+    logged = read_log(log("\n".join(lines), "log.jsonl"), FIELDS)
+
+    assert columns_of(logged) == {("lr", 0): ([0, 3], [0.5, 1.0])}
+
+
+def test_rows_that_nothing_counts_are_counted_from_0_and_that_is_noted(log):
+    logged = read_log(log("lr\n0.5\n0.25\n"), FIELDS)
+
+    assert columns_of(logged)["lr", 0][0] == [0, 1]
+    assert "no column counts the updates: rows are counted from 0" in logged.notes
+
+
+@pytest.mark.parametrize("name", ["t", "Step", "global_step", "trainer/global_step", "ITER"])
+def test_a_column_that_counts_the_updates_is_known_by_its_usual_names(log, name):
+    logged = read_log(log(f"{name},lr\n7,0.5\n"), FIELDS)
+
+    assert columns_of(logged) == {("lr", 0): ([7], [0.5])}
+
+
+def test_the_groups_in_the_columns_of_a_trace_are_found(log):
+    logged = read_log(log("t,lr[body],lr[head],momentum[1]\n0,1,2,3\n"), FIELDS)
+
+    assert columns_of(logged) == {("lr", 0): ([0], [1.0]), ("lr", 1): ([0], [2.0]), ("momentum", 1): ([0], [3.0])}
+    assert logged.names == ("body", "head")
+
+
+def test_columns_are_named_by_field_and_group(log):
+    wanted = {"lr@head": "b", "lr@body": "a", "momentum": "c"}
+
+    logged = read_log(log("n,a,b,c\n5,1,2,3\n"), FIELDS, columns=wanted, time="n")
+
+    assert columns_of(logged) == {("lr", 0): ([5], [2.0]), ("lr", 1): ([5], [1.0]), ("momentum", 0): ([5], [3.0])}
+    assert logged.names == ("head", "body")
+
+
+def test_our_own_log_has_groups_and_perhaps_an_optimizer(log):
+    rows = [{"t": t, "optimizer": name, "groups": [{"lr": t}, {"lr": 2 * t}]} for t in (0, 1) for name in ("d", "g")]
+    file = log("\n".join(map(json.dumps, rows)), "values.jsonl")
+
+    logged = read_log(file, FIELDS, optimizer="g")
+
+    assert columns_of(logged) == {("lr", 0): ([0, 1], [0.0, 1.0]), ("lr", 1): ([0, 1], [0.0, 2.0])}
+
+
+@pytest.mark.parametrize(
+    ("content", "digits"),
+    [("0.1\n0.12\n0.5\n0.25\n1\n2\n3\n4\n", 4), ("0.123456\n0.1\n", 6), ("1e-3\n1.25e-4\n", 4)],
+    ids=["few different values", "six digits", "exponents"],
+)
+def test_the_digits_of_a_text_say_how_exact_its_numbers_are(log, content, digits):
+    logged = read_log(log("lr\n" + content), FIELDS)
+
+    assert max(logged.columns[0].digits, 4) == digits
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "found", "instead"),
+    [
+        ("", "log.csv", "it is empty", "Give the log of a run"),
+        ("lr\n", "log.csv", "no row of it has a value", "Give the log of a run"),
+        ("step,lr\n0,fast\n", "log.csv", "not a number: 'fast'", "--column lr=NAME"),
+        ("step,lr\n0.5,1\n", "log.csv", "'0.5' is no number of an update", "--time NAME"),
+        ("step,lr\n-1,1\n", "log.csv", "an update numbered -1", "Updates count from 0"),
+        ("a,b\n1,2,3\n", "log.csv", "3 cells, and the first line names 2", "Give a name to each column"),
+        ("step,stage,rate\n0,warm,1\n", "log.csv", "there are step, stage, rate", "Write --column lr=rate"),
+        ("step,stage\n0,warm\n", "log.csv", "no column is called like a field", "Write --column lr=NAME"),
+        (b"step,lr\n\xff\n", "log.csv", "no text in UTF-8 (byte 0xff)", "in UTF-8"),
+        (b"step\0,lr\n", "log.csv", "no text (it has null bytes)", "in UTF-8"),
+        ("[1]\n", "log.jsonl", "a list", "Give one object in each line"),
+        ("{x\n", "log.jsonl", "no JSON", "Give one object in each line"),
+        ('{"groups": 3}\n', "log.jsonl", "groups of update 0 are no list of objects", 'Give {"t": 0'),
+        (gzip.compress(b"lr\n1\n"), "log.csv", "it is packed by gzip", "Unpack it first"),
+        ("x", "events.out.tfevents.1", "TensorBoard's own file", "--column lr=Value --time Step"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_what_to_do(log, content, name, found, instead):
+    with pytest.raises(UnreadableLog) as refusal:
+        read_log(log(content, name), FIELDS)
+
+    assert name in refusal.value.asked
+    assert found in refusal.value.found
+    assert instead in refusal.value.instead
+
+
+def test_a_name_that_is_not_there_is_refused_with_the_nearest_of_the_file(log):
+    file = log("step,learning_rate\n0,1\n")
+
+    for options in ({"columns": {"lr": "learnin_rate"}}, {"columns": {"lr": "learning_rate"}, "time": "learnin_rate"}):
+        with pytest.raises(UnreadableLog, match='nearest: "learning_rate"'):
+            read_log(file, FIELDS, **options)
