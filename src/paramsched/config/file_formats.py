@@ -20,7 +20,8 @@ from paramsched.config.known_dialects import (
 from paramsched.config.shape_names import ShapeLike
 from paramsched.config.syntaxes.json_text import json_places, read_json, write_json
 from paramsched.config.syntaxes.toml_places import toml_places
-from paramsched.config.syntaxes.toml_text import read_toml, write_toml
+from paramsched.config.syntaxes.toml_text import read_toml
+from paramsched.config.syntaxes.toml_writing import write_toml
 from paramsched.config.syntaxes.yaml_places import yaml_places
 from paramsched.config.syntaxes.yaml_text import read_yaml, write_yaml
 from paramsched.config.text_limits import refuse_long_text

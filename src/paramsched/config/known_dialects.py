@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar, fina
 
 from paramsched.config import dialects as own_dialects
 from paramsched.config import native
+from paramsched.config._entry_points import entry_point_in_words, entry_points_of
 from paramsched.config._optimizer_values import Bases
 from paramsched.errors import ConfigError, ParamschedError
 from paramsched.plan import Plan
@@ -107,7 +108,7 @@ def dialect_named(name: str) -> KnownDialect:
         module = native if name == "native" else import_module(f"{own_dialects.__name__}.{name}")
         return _functions_of(module, name, "")
     points = [point for point in _entry_points() if point.name == name]
-    origins = [_origin_of(point) for point in points]
+    origins = [entry_point_in_words(point) for point in points]
     if len(points) != 1:
         found = f"{' and '.join(origins)} have the same name. Uninstall one of them" if points else "there is none"
         raise _broken_entry_point(f'"{name}": {found}')
@@ -142,16 +143,8 @@ def _functions_of(given: Any, name: str, origin: str) -> KnownDialect:
 
 
 def _entry_points() -> list["EntryPoint"]:
-    from importlib.metadata import entry_points  # looked for when asked for: it reads every installed package
-
     own = own_names()
-    found = entry_points(group=DIALECT_ENTRY_POINTS)
-    return sorted((point for point in found if point.name not in own), key=lambda point: (point.name, point.value))
-
-
-def _origin_of(point: "EntryPoint") -> str:
-    """An entry point as its package writes it, and the package."""
-    return f'"{point.name} = {point.value}"' + (f" of {point.dist.name}" if point.dist else "")
+    return [point for point in entry_points_of(DIALECT_ENTRY_POINTS) if point.name not in own]
 
 
 def _broken_entry_point(fault: str) -> ConfigError:

@@ -1,20 +1,20 @@
 """What can be said about a plan before it runs, with what is known of the run or without."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 from typing import Any, Literal, final
 
 from paramsched.config._traps import traps_in_binding
+from paramsched.config._trial_run import TrialRun, trial_run
 from paramsched.config.data_paths import GROUPS, HORIZON, TARGETS, child_path, entry_path
-from paramsched.config.plan_units import durations_in, values_inside
+from paramsched.config.plan_units import values_inside
 from paramsched.errors import InvalidArgument, MissingFact, Unresolved
 from paramsched.plan import Binding, Plan, Target
 from paramsched.schedules import Schedule
 from paramsched.schedules.sequence import Sequence
-from paramsched.schedules.span import Span
-from paramsched.time import Calendar, Duration
+from paramsched.time import Calendar
 
 
 @final
@@ -56,7 +56,7 @@ def check(plan: Plan, calendar: Calendar | None = None, *, native: bool = True) 
     $.lr: warning: linear(over="30 epochs") takes 150% of the horizon; the run ends inside
     """
     found = list(_two_horizons(plan, calendar))
-    trial = None if found else _trial_run(plan, calendar)
+    trial = None if found else trial_run(plan, calendar)
     for binding in plan.bindings:
         path = binding_path(binding)
         errors = list(dict.fromkeys(_errors_in(binding.schedule, trial)))
@@ -83,25 +83,8 @@ def binding_path(binding: Binding) -> str:
     return entry_path(binding.name)
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class _TrialRun:
-    """A run to try a plan in.
-
-    Args:
-        span: of the whole run.
-        units: what can be converted in it; a length in another unit is compared with nothing.
-    """
-
-    span: Span
-    units: frozenset[str]
-
-    def knows(self, schedule: Schedule) -> bool:
-        """Whether every length of a schedule can be converted."""
-        return {unit for length in durations_in(schedule) for unit, _ in length.terms} <= self.units
-
-
 def _two_horizons(plan: Plan, calendar: Calendar | None) -> Iterator[Finding]:
+    """The plan says how long the run is, and so does the Calendar, and they differ."""
     if calendar is None or calendar.total is None or plan.horizon is None:
         return
     try:
@@ -113,58 +96,8 @@ def _two_horizons(plan: Plan, calendar: Calendar | None) -> Iterator[Finding]:
         yield Finding("error", HORIZON, f"{found}. Give one of the two")
 
 
-def _trial_run(plan: Plan, calendar: Calendar | None) -> _TrialRun | None:
-    """The run that is known, else one in which the horizon's own unit, and per cent, mean something and no other."""
-    if calendar is not None and (known := _known_run(plan, calendar)) is not None:
-        return known
-    horizon = plan.horizon
-    if horizon is None:
-        return _TrialRun(_span_of_run(Calendar(total=10**6)), frozenset(["percent"]))
-    names = {unit for unit, _ in horizon.terms}
-    if names == {"updates"}:
-        return _TrialRun(_span_of_run(Calendar(total=horizon)), frozenset(["updates", "percent"]))
-    if len(names) > 1:
-        return None
-    # One update to a hundredth of the unit, so that decimals such as "2.5 epochs" stay what they are.
-    unit = names.pop()
-    match unit:
-        case "epochs":
-            calendar = Calendar(total=horizon, steps_per_epoch=100)
-        case "samples":
-            calendar = Calendar(total=horizon, batch_size=1)
-        case "tokens":
-            calendar = Calendar(total=horizon, tokens_per_step=0.01)
-        case _:
-            calendar = Calendar(total=horizon, seconds_per_step=0.01)
-    return _TrialRun(_span_of_run(calendar), frozenset([unit, "percent"]))
-
-
-def _known_run(plan: Plan, calendar: Calendar) -> _TrialRun | None:
-    """The run a calendar describes; None where it does not say how long it is."""
-    horizon = calendar.total if plan.horizon is None else plan.horizon
-    if horizon is None:
-        return None
-    try:
-        calendar = replace(calendar, total=ceil(calendar.exact(Duration.of(horizon))))
-    except MissingFact:
-        return None
-    facts = {
-        "epochs": calendar.updates_per_epoch,
-        "samples": calendar.batch_size,
-        "tokens": calendar.tokens_per_step,
-        "seconds": calendar.seconds_per_step,
-    }
-    return _TrialRun(
-        _span_of_run(calendar),
-        frozenset(["updates", "percent", *(unit for unit, fact in facts.items() if fact is not None)]),
-    )
-
-
-def _span_of_run(calendar: Calendar) -> Span:
-    return Span(calendar, Fraction(0), Fraction(calendar.horizon or 0))
-
-
-def _errors_in(schedule: Schedule, trial: _TrialRun | None) -> Iterator[str]:
+def _errors_in(schedule: Schedule, trial: TrialRun | None) -> Iterator[str]:
+    """What no run can go with: two stages without length, and what resolving in the trial run refuses."""
     for part in values_inside(schedule):
         if isinstance(part, Sequence):
             try:
@@ -182,13 +115,13 @@ def _errors_in(schedule: Schedule, trial: _TrialRun | None) -> Iterator[str]:
         yield str(refusal)
 
 
-def _beyond_horizon(schedule: Schedule, trial: _TrialRun) -> Iterator[tuple[Literal["error", "warning"], str]]:
+def _beyond_horizon(schedule: Schedule, trial: TrialRun) -> Iterator[tuple[Literal["error", "warning"], str]]:
     """Lengths beyond the horizon, on the run's own clock."""
-    lengths: list[Schedule] = [schedule]
-    lengths += [part for operand in schedule.parts() for part in (operand,) if not isinstance(schedule, Sequence)]
-    for part in lengths:
+    # The stages of a sequence share its length; the operands of a product each have the whole run.
+    operands = () if isinstance(schedule, Sequence) else schedule.parts()
+    for part in (schedule, *operands):
         stages = part.stages if isinstance(part, Sequence) else (part,)
-        measures = [_length_in_trial(stage, trial) for stage in stages]
+        measures = [trial.length_of(stage) for stage in stages]
         taken = sum((length for length in measures if length is not None), Fraction(0))
         end = trial.span.end
         assert end is not None
@@ -200,17 +133,8 @@ def _beyond_horizon(schedule: Schedule, trial: _TrialRun) -> Iterator[tuple[Lite
             return
 
 
-def _length_in_trial(stage: Schedule, trial: _TrialRun) -> Fraction | None:
-    """The length of a stage in updates of the trial; None where it has none, or in a unit that means nothing there."""
-    if not trial.knows(stage):
-        return None
-    try:
-        return stage._exact_length(trial.span)
-    except (MissingFact, Unresolved):
-        return None
-
-
 def _contradicting_fields(plan: Plan) -> Iterator[Finding]:
+    """Two names for one field of the same groups, and a group whose name looks like an index."""
     fields_of: dict[Any, set[str]] = {}
     for binding in plan.bindings:
         if isinstance(binding.field, str) and not callable(binding.groups):

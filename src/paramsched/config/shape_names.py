@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any, final
 
+from paramsched.config._entry_points import entry_point_in_words, entry_points_of
 from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.schedules import SHAPES
 
@@ -58,12 +59,10 @@ def plugin_shapes() -> Mapping[str, ShapeLike]:
     Raises:
         ConfigError: a plugin fails to load, gives no builder, or takes a name that is taken.
     """
-    from importlib.metadata import entry_points
-
     found: dict[str, ShapeLike] = {}
     problems: list[str] = []
-    for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: (point.name, point.value)):
-        where = f'"{point.name} = {point.value}"' + (f" of {point.dist.name}" if point.dist else "")
+    for point in entry_points_of(ENTRY_POINTS):
+        where = entry_point_in_words(point)
         try:
             loaded = point.load()
         except Exception as error:  # noqa: BLE001  # whatever a stranger's module does when it is imported

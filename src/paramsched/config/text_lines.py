@@ -38,6 +38,10 @@ class TextLines:
         return Fault(path, found, instead, line=line, column=column, excerpt=self.line(line))
 
     def fault_in_line(self, number: int, column: int, found: str, instead: str = "") -> Fault:
-        """A fault where a line and a column say, both from 1; what is behind the text counts as its end."""
+        """A fault at a line and a column."""
+        return self.fault(self.offset_of(number, column), found, instead)
+
+    def offset_of(self, number: int, column: int) -> int:
+        """The character at a line and a column, both from 1; what is behind the text counts as its end."""
         begin = self.begins[min(number, len(self.begins)) - 1]
-        return self.fault(min(begin + column - 1, len(self.text)), found, instead)
+        return min(begin + column - 1, len(self.text))

@@ -8,7 +8,8 @@ from paramsched import config
 from paramsched.config._text_places import index_in_source, place_at_path
 from paramsched.config.syntaxes.json_text import json_places, read_json, write_json
 from paramsched.config.syntaxes.toml_places import toml_places
-from paramsched.config.syntaxes.toml_text import read_toml, write_toml
+from paramsched.config.syntaxes.toml_text import read_toml
+from paramsched.config.syntaxes.toml_writing import write_toml
 from paramsched.config.syntaxes.yaml_places import yaml_places
 from paramsched.config.syntaxes.yaml_text import read_yaml, write_yaml
 from paramsched.errors import ConfigError

@@ -36,17 +36,17 @@ _CLASSES = (
 
 
 def _remember_answers(read: Callable[[Any], _Answer]) -> Callable[[Any], _Answer]:
-    """What was read of an annotation is kept: a config of a hundred thousand numbers asks as often."""
-    kept = lru_cache(maxsize=1024)(read)
+    """Remember what was read of an annotation: a config of a hundred thousand numbers asks as often."""
+    remembered = lru_cache(maxsize=1024)(read)
 
     @wraps(read)
-    def found(annotation: Any) -> _Answer:
+    def read_or_remember(annotation: Any) -> _Answer:
         try:
-            return kept(annotation)
+            return remembered(annotation)
         except TypeError:  # metadata that cannot be hashed
             return read(annotation)
 
-    return found
+    return read_or_remember
 
 
 @_remember_answers

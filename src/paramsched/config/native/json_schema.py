@@ -44,10 +44,6 @@ def schema(*, shapes: Iterable[ShapeLike] = ()) -> dict[str, object]:
     >>> sorted(schema()["$defs"])
     ['curve', 'fields', 'length', 'level', 'rule', 'schedule']
     """
-    names = ShapeNames(shapes).everything()
-    made = {name: _call_schema(builder) for name, builder in sorted(names.items())}
-    several = {"type": "array", "items": _schema_reference("schedule"), "minItems": 1}
-    made |= dict.fromkeys(OPERATORS, several)
     fields: dict[str, Any] = dict.fromkeys(KNOWN, _schema_reference("schedule"))
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -55,23 +51,8 @@ def schema(*, shapes: Iterable[ShapeLike] = ()) -> dict[str, object]:
         "type": "object",
         "properties": {
             "horizon": _schema_reference("length"),
-            "groups": {
-                "type": "object",
-                "description": "by name; [0] is an index",
-                "additionalProperties": {"$ref": "#/$defs/fields", "minProperties": 1},
-                "minProperties": 1,
-            },
-            "targets": {
-                "type": "object",
-                "propertyNames": {"pattern": "^[^\\W\\d]\\w*$"},
-                "additionalProperties": {
-                    "type": "object",
-                    "properties": {"initial": {"type": "number"}, "schedule": _schema_reference("schedule")},
-                    "required": ["initial", "schedule"],
-                    "additionalProperties": False,
-                },
-                "minProperties": 1,
-            },
+            "groups": _groups_schema(),
+            "targets": _targets_schema(),
             **fields,
         },
         "patternProperties": {
@@ -80,54 +61,94 @@ def schema(*, shapes: Iterable[ShapeLike] = ()) -> dict[str, object]:
         "additionalProperties": False,
         "minProperties": 1,
         "$defs": {
-            "schedule": {
-                "anyOf": [
-                    {"type": "number", "description": "a constant, a multiple of base"},
-                    {"type": "string", "description": 'one line: warmup("5%") >> cosine(to=0.1)'},
-                    {
-                        "type": "array",
-                        "items": _schema_reference("schedule"),
-                        "minItems": 1,
-                        "description": "a sequence",
-                    },
-                    _mapping_of_one(made),
-                ]
-            },
+            "schedule": _schedule_schema(ShapeNames(shapes)),
             "fields": {
                 "type": "object",
                 "properties": fields,
                 "patternProperties": {_FIELD: _schema_reference("schedule")},
                 "additionalProperties": False,
             },
-            "length": {
-                "anyOf": [
-                    {"type": "integer", "minimum": 0, "description": "updates"},
-                    {"type": "string", "description": '"5%", "10 epochs", "1e6 samples", "250B tokens", "90 min"'},
-                ]
-            },
-            "level": {
-                "anyOf": [
-                    {"type": "number", "description": "a multiple of base"},
-                    {"type": "string", "pattern": r"^\s*absolute\(.*\)\s*$"},
-                    _mapping_of_one({"absolute": {"type": "number", "description": "a value as it stands"}}),
-                ]
-            },
-            "curve": {
-                "anyOf": [
-                    {"enum": [prefix + name for prefix in ("", "curves.") for name in sorted(CONSTANTS)]},
-                    {"type": "string", "pattern": rf"^(curves\.)?({'|'.join(sorted(FAMILIES))})\(.*\)$"},
-                    _mapping_of_one({name: _call_schema(builder) for name, builder in sorted(FAMILIES.items())}),
-                ]
-            },
-            "rule": {
-                "anyOf": [
-                    {"type": "string", "pattern": r"^\s*rules\..*\)\s*$"},
-                    _mapping_of_one(
-                        {f"rules.{name}": _call_schema(builder) for name, builder in sorted(RULES.items())}
-                    ),
-                ]
-            },
+            "length": _length_schema(),
+            "level": _level_schema(),
+            "curve": _curve_schema(),
+            "rule": _rule_schema(),
         },
+    }
+
+
+def _groups_schema() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": "by name; [0] is an index",
+        "additionalProperties": {"$ref": "#/$defs/fields", "minProperties": 1},
+        "minProperties": 1,
+    }
+
+
+def _targets_schema() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "propertyNames": {"pattern": "^[^\\W\\d]\\w*$"},
+        "additionalProperties": {
+            "type": "object",
+            "properties": {"initial": {"type": "number"}, "schedule": _schema_reference("schedule")},
+            "required": ["initial", "schedule"],
+            "additionalProperties": False,
+        },
+        "minProperties": 1,
+    }
+
+
+def _schedule_schema(names: ShapeNames) -> dict[str, Any]:
+    """A schedule in each of its forms; the mapping has every shape that may be named, and the operators."""
+    made = {name: _call_schema(builder) for name, builder in sorted(names.everything().items())}
+    several = {"type": "array", "items": _schema_reference("schedule"), "minItems": 1}
+    made |= dict.fromkeys(OPERATORS, several)
+    return {
+        "anyOf": [
+            {"type": "number", "description": "a constant, a multiple of base"},
+            {"type": "string", "description": 'one line: warmup("5%") >> cosine(to=0.1)'},
+            {"type": "array", "items": _schema_reference("schedule"), "minItems": 1, "description": "a sequence"},
+            _mapping_of_one(made),
+        ]
+    }
+
+
+def _length_schema() -> dict[str, Any]:
+    return {
+        "anyOf": [
+            {"type": "integer", "minimum": 0, "description": "updates"},
+            {"type": "string", "description": '"5%", "10 epochs", "1e6 samples", "250B tokens", "90 min"'},
+        ]
+    }
+
+
+def _level_schema() -> dict[str, Any]:
+    return {
+        "anyOf": [
+            {"type": "number", "description": "a multiple of base"},
+            {"type": "string", "pattern": r"^\s*absolute\(.*\)\s*$"},
+            _mapping_of_one({"absolute": {"type": "number", "description": "a value as it stands"}}),
+        ]
+    }
+
+
+def _curve_schema() -> dict[str, Any]:
+    return {
+        "anyOf": [
+            {"enum": [prefix + name for prefix in ("", "curves.") for name in sorted(CONSTANTS)]},
+            {"type": "string", "pattern": rf"^(curves\.)?({'|'.join(sorted(FAMILIES))})\(.*\)$"},
+            _mapping_of_one({name: _call_schema(builder) for name, builder in sorted(FAMILIES.items())}),
+        ]
+    }
+
+
+def _rule_schema() -> dict[str, Any]:
+    return {
+        "anyOf": [
+            {"type": "string", "pattern": r"^\s*rules\..*\)\s*$"},
+            _mapping_of_one({f"rules.{name}": _call_schema(builder) for name, builder in sorted(RULES.items())}),
+        ]
     }
 
 
@@ -171,6 +192,7 @@ def _call_schema(builder: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _argument_schema(parameter: inspect.Parameter) -> dict[str, Any]:
+    """What may be given for a parameter, null and its default included."""
     annotation = Any if parameter.annotation is parameter.empty else parameter.annotation
     if parameter.kind is parameter.VAR_POSITIONAL:
         return {"type": "array", "items": _annotation_schema(annotation)}
@@ -184,6 +206,7 @@ def _argument_schema(parameter: inspect.Parameter) -> dict[str, Any]:
 
 
 def _annotation_schema(annotation: Any) -> dict[str, Any]:
+    """What an annotation asks for: one of our kinds, or any member of a union."""
     kind = kind_of_argument(annotation)
     if kind is not ArgumentKind.OTHER:
         return _schema_reference(_REFERENCES[kind])
@@ -195,6 +218,7 @@ def _annotation_schema(annotation: Any) -> dict[str, Any]:
 
 
 def _member_schema(member: Any) -> dict[str, Any] | None:
+    """What one member of a union asks for; None where no file can say it."""
     if member in _SIMPLE:
         return {"type": _SIMPLE[member]}
     if member is NoneType:

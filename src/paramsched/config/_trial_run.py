@@ -1,0 +1,91 @@
+"""A run to try a plan in, before anything of the real one is known."""
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import ceil
+from typing import final
+
+from paramsched.config.plan_units import durations_in
+from paramsched.errors import MissingFact, Unresolved
+from paramsched.plan import Plan
+from paramsched.schedules import Schedule
+from paramsched.schedules.span import Span
+from paramsched.time import Calendar, Duration
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class TrialRun:
+    """A run to try a plan in.
+
+    Args:
+        span: of the whole run.
+        units: what can be converted in it; a length in another unit is compared with nothing.
+    """
+
+    span: Span
+    units: frozenset[str]
+
+    def knows(self, schedule: Schedule) -> bool:
+        """Whether every length of a schedule can be converted."""
+        return {unit for length in durations_in(schedule) for unit, _ in length.terms} <= self.units
+
+    def length_of(self, stage: Schedule) -> Fraction | None:
+        """The length of a stage in updates of this run; None where it has none, or none that can be converted."""
+        if not self.knows(stage):
+            return None
+        try:
+            return stage._exact_length(self.span)
+        except (MissingFact, Unresolved):
+            return None
+
+
+def trial_run(plan: Plan, calendar: Calendar | None) -> TrialRun | None:
+    """The run that is known, else one in which the horizon's own unit, and per cent, mean something and no other."""
+    if calendar is not None and (known := _known_run(plan, calendar)) is not None:
+        return known
+    horizon = plan.horizon
+    if horizon is None:
+        return TrialRun(_span_of_run(Calendar(total=10**6)), frozenset(["percent"]))
+    names = {unit for unit, _ in horizon.terms}
+    if names == {"updates"}:
+        return TrialRun(_span_of_run(Calendar(total=horizon)), frozenset(["updates", "percent"]))
+    if len(names) > 1:
+        return None
+    # One update to a hundredth of the unit, so that decimals such as "2.5 epochs" stay what they are.
+    unit = names.pop()
+    match unit:
+        case "epochs":
+            calendar = Calendar(total=horizon, steps_per_epoch=100)
+        case "samples":
+            calendar = Calendar(total=horizon, batch_size=1)
+        case "tokens":
+            calendar = Calendar(total=horizon, tokens_per_step=0.01)
+        case _:
+            calendar = Calendar(total=horizon, seconds_per_step=0.01)
+    return TrialRun(_span_of_run(calendar), frozenset([unit, "percent"]))
+
+
+def _known_run(plan: Plan, calendar: Calendar) -> TrialRun | None:
+    """The run a calendar describes; None where it does not say how long it is."""
+    horizon = calendar.total if plan.horizon is None else plan.horizon
+    if horizon is None:
+        return None
+    try:
+        calendar = replace(calendar, total=ceil(calendar.exact(Duration.of(horizon))))
+    except MissingFact:
+        return None
+    facts = {
+        "epochs": calendar.updates_per_epoch,
+        "samples": calendar.batch_size,
+        "tokens": calendar.tokens_per_step,
+        "seconds": calendar.seconds_per_step,
+    }
+    return TrialRun(
+        _span_of_run(calendar),
+        frozenset(["updates", "percent", *(unit for unit, fact in facts.items() if fact is not None)]),
+    )
+
+
+def _span_of_run(calendar: Calendar) -> Span:
+    return Span(calendar, Fraction(0), Fraction(calendar.horizon or 0))
