@@ -149,7 +149,7 @@ def _facts_of_trainer(trainer: Any, module: Any) -> EngineFacts:
 
 
 def _finetuning_classes() -> tuple[type[Any], ...]:
-    """Lightning's `BaseFinetuning`, under each name that it is installed by."""
+    """Lightning's `BaseFinetuning`, from each package that brings it and is imported."""
     known = (sys.modules.get(f"{name}.callbacks") for name in ("lightning.pytorch", "pytorch_lightning"))
     return tuple(module.BaseFinetuning for module in known if module is not None)
 

@@ -37,7 +37,7 @@ _updates_seen: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
 
 
 class _CountsUpdates:
-    """Before one of our classes: what the batches of an accumulation count as.
+    """Mixed in before each of our classes: `count` says what is counted while gradients are accumulated.
 
     Args:
         count: what a scheduler by iteration counts: `"batches"`, as MMEngine does, or `"updates"`, so that a warmup of

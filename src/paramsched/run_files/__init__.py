@@ -1,4 +1,4 @@
-"""Files of a training run that a kill or a power cut leaves whole: flushed writes, checksums, logs, and a lock.
+"""Files of a training run that a kill or a power cut leaves whole: flushed writes, checksums, and a lock.
 
 Needs the standard library only. `paramsched.runner` keeps its runs with them; a loop of your own can too.
 """

@@ -92,7 +92,7 @@ class FolderLock:
                 file.close()
 
     def release(self) -> None:
-        """Let go; the file goes too."""
+        """Let go of the lock, and remove its file."""
         if self._file is not None and not self._file.closed:
             with contextlib.suppress(OSError):
                 self.path.unlink(missing_ok=True)  # while it is held: nobody else has it

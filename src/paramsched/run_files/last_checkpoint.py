@@ -21,7 +21,7 @@ _TWO_LINES: Final = re.compile(r"(?P<name>[^\n]+)\nsha256 (?P<digest>[0-9a-f]{64
 @final
 @dataclass(frozen=True, slots=True)
 class LastCheckpoint:
-    """What the file says.
+    """The checkpoint that the file names.
 
     Args:
         name: of the checkpoint; None where the run has none yet.
@@ -33,14 +33,14 @@ class LastCheckpoint:
 
     @classmethod
     def of(cls, checkpoint: Path, folder: Path) -> Self:
-        """What names this checkpoint in the folder of a run; one that lies elsewhere is named by its whole path."""
+        """The entry for a checkpoint: its name, or its whole path where it lies in another folder than the run's."""
         place = checkpoint.resolve()
         name = place.name if place.parent == folder.resolve() else str(place)
         return cls(name, manifest_digest(checkpoint))
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
-        """What the file in this folder says; None where it is not there.
+        """What the file in this folder names; None where there is no file.
 
         Raises:
             StateError: it cannot be read.
@@ -66,7 +66,7 @@ class LastCheckpoint:
 
     @property
     def text(self) -> str:
-        """What the file says."""
+        """The text of the file."""
         if self.name is None:
             return f"{_NONE_YET}\nsha256 {_digest_of_none()}\n"
         return f"{self.name}\n" if self.digest is None else f"{self.name}\nsha256 {self.digest}\n"

@@ -41,7 +41,7 @@ def accelerator_for(optim_wrapper: Any) -> Any:
 
 
 def _asked_precision(config: Any) -> tuple[str | None, dict[str, Any]]:
-    """What an `AmpOptimWrapper`, built or not, asks of Accelerate; None is nothing."""
+    """The precision and the scaler's arguments of an `AmpOptimWrapper`, built or a dict; None where there is none."""
     for one in config.values() if names_several(config) else [config]:
         if isinstance(one, AmpOptimWrapper):
             return one.precision, one.scaling

@@ -1,4 +1,4 @@
-"""What one process finds, or each of them, made known to all: so that all go on, or all stop with the same words."""
+"""Results and errors of one process, or of each, shared with all: all go on, or all stop with the same error."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -32,7 +32,7 @@ def in_main_process(accelerator: Any, look: Callable[[], _T]) -> _T:
 
 
 def in_every_process(accelerator: Any, look: Callable[[], None]) -> None:
-    """Call `look` in each process; where one of them raises, all raise that.
+    """Call `look` in each process; where one of them raises, all raise the same.
 
     Raises:
         ParamschedError: the first that any of them raised.

@@ -108,7 +108,7 @@ def _shapes_in(file: Path) -> dict[str, tuple[int, ...]]:
 
 
 def _all_weights_saved(own: Mapping[str, torch.Tensor], saved: Iterable[str]) -> bool:
-    """Whether each weight was saved, itself or another name of the same storage."""
+    """Whether each weight was saved, by its own name or by that of another weight with the same storage."""
     there = {own[name].untyped_storage().data_ptr() for name in saved if name in own}
     missing = [value for name, value in own.items() if name not in set(saved)]
     return all(not value.numel() or value.untyped_storage().data_ptr() in there for value in missing)
@@ -132,7 +132,7 @@ def _require_optimizer(file: Path, prepared: Any) -> None:
 
 
 def _is_hyperparameter(value: Any) -> bool:
-    """Whether an entry of a group is a hyperparameter that torch does not fill in, as it does switches."""
+    """Whether an entry of a group is a number that a saved group must have; switches torch fills in by itself."""
     return isinstance(value, (int, float, tuple, torch.Tensor)) and not isinstance(value, bool)
 
 

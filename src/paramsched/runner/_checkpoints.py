@@ -114,7 +114,7 @@ class Checkpoints:
         return found
 
     def begin_at(self, source: Path | None) -> None:
-        """A run goes on from this checkpoint, or begins; what else is here is none of its checkpoints."""
+        """Write down that a run goes on from this checkpoint, or begins; others in the folder are not its own."""
         if self.accelerator.is_main_process:
             last = LastCheckpoint(None, None) if source is None else LastCheckpoint.of(source, self.folder)
             file = self.folder / NEWEST
@@ -153,7 +153,7 @@ class Checkpoints:
 
 
 def _or_state_error(stage: Callable[[], None], target: Path) -> Callable[[], None]:
-    """The stage, but what it cannot write is a StateError."""
+    """The stage of a save, raising a StateError for whatever it cannot write."""
 
     def refusing_stage() -> None:
         try:

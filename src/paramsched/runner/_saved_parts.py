@@ -32,7 +32,7 @@ def runner_state(runner: RunnerParts) -> dict[str, Any]:
 
 
 def gradients_of(runner: RunnerParts) -> dict[str, torch.Tensor]:
-    """What was collected for an update that is not complete."""
+    """The gradients collected for an update that is not complete; empty where there is none."""
     if not any(stepper.in_cycle for stepper in runner.steppers.values()):
         return {}
     return {name: p.grad.detach().cpu() for name, p in runner.model.named_parameters() if p.grad is not None}
@@ -44,7 +44,7 @@ def facts_of_run(runner: RunnerParts) -> RunFacts:
 
 
 def facts_to_compare(runner: RunnerParts) -> dict[str, Any]:
-    """What of the run a changed config may change."""
+    """What may be another in the run that goes on: its length, its sizes, its processes."""
     facts = facts_of_run(runner)
     return {
         "max_epochs": facts.max_epochs,

@@ -83,7 +83,7 @@ def resume_schedulers(
 
 
 def _states_of_this_length(many: Sequence[Any], saved: Any, config: Any, name: str) -> list[Any]:
-    """Saved states whose filled-in lengths are those of the present run."""
+    """Saved states, with the present run's length in those whose config says none."""
     mine = config.get(name) if name and isinstance(config, Mapping) and name in config else config
     parts = list(mine) if isinstance(mine, (list, tuple)) else [mine]
     parts += [None] * len(many)
@@ -91,7 +91,7 @@ def _states_of_this_length(many: Sequence[Any], saved: Any, config: Any, name: s
 
 
 def _with_length_of_run(one: Any, state: Any, config: Any) -> Any:
-    """A saved state whose filled-in length is that of the present run."""
+    """A saved state, with the present run's length if the config says none."""
     # What the config does not say was filled in from the length of the run, which may be another now.
     if not isinstance(config, Mapping) or not isinstance(state, Mapping) or "end" in config:
         return state

@@ -69,7 +69,7 @@ class TrainLoop(ABC):
         self.runner.call_hook("after_train")
 
     def seed(self, seed: int) -> None:
-        """Let the order of each pass be a function of this seed and its number."""
+        """Let the order of each pass follow from this seed and the number of the pass."""
         self._batches.seed(seed)
 
     def note_validated(self) -> None:

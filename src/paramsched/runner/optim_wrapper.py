@@ -1,4 +1,4 @@
-"""Optimizer wrappers in the Runner: what to accumulate and clip says MMEngine's, how to step is Accelerate's."""
+"""Optimizer wrappers in the Runner: MMEngine's wrapper says when to update and what to clip, Accelerate steps."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -53,7 +53,7 @@ class AmpOptimWrapper(OptimWrapper):
 
     @property  # type: ignore[misc]  # typeshed lets a class be assigned
     def __class__(self) -> Any:
-        """No wrapper of MMEngine's, unlike its base: MMEngine's own Runner would train without mixed precision."""
+        """Its own class. Its base passes for MMEngine's, whose Runner would then train without mixed precision."""
         return type(self)
 
     @property

@@ -43,7 +43,7 @@ class TrainLoopView(Protocol):
         """Go on from where a checkpoint was saved."""
 
     def seed(self, seed: int) -> None:
-        """Let the order of each pass be a function of this seed and its number."""
+        """Let the order of each pass follow from this seed and the number of the pass."""
 
 
 class EvalLoopView(Protocol):

@@ -17,7 +17,7 @@ _OWN_PACKAGE = "paramsched."
 
 @contextmanager
 def looking_at(path: str, faults: Faults) -> Iterator[None]:
-    """What an object of the user's own raises when it is looked at is a fault of the argument it stands in."""
+    """Note as a fault at this path whatever a user's object raises while it is looked at."""
     try:
         yield
     except Exception as error:  # noqa: BLE001  # its __len__, __repr__ or __eq__ may raise anything

@@ -80,7 +80,7 @@ def check_places(given: Mapping[str, Any], faults: Faults) -> None:
 
 
 def check_what_goes_together(given: Mapping[str, Any], faults: Faults) -> None:
-    """Check that what needs each other is there, or left out, together."""
+    """Check arguments that need each other, or that make no sense together."""
     training = ("train_dataloader", "train_cfg", "optim_wrapper")
     missing = [name for name in training if given[name] is None]
     if missing and len(missing) < len(training):

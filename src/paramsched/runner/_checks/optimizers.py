@@ -52,7 +52,7 @@ def check_optimizers(config: Any, model: Any, faults: Faults) -> OptimizerModels
 
 
 def _model_of_built(given: OptimWrapper | Optimizer) -> OptimWrapper:
-    """A wrapper of an optimizer whose groups have the same entries, and one parameter each."""
+    """A wrapper of an optimizer with the same entries in its groups, and one small parameter in each."""
     wrapper = given if isinstance(given, OptimWrapper) else OptimWrapper(given)
     groups = [
         {**{key: _own_copy(value) for key, value in group.items() if key != "params"}, "params": [_one_parameter()]}
@@ -106,7 +106,7 @@ def _check_wrapper(config: Any, path: str, faults: Faults) -> OptimWrapper | Non
 
 
 def _try_clipping(wrapper: Any, optimizer: Optimizer) -> None:
-    """Clip a gradient of nothing, so that what torch's function does not take is found now."""
+    """Clip gradients of zeros, so that an argument which torch's function does not take is found now."""
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             parameter.grad = torch.zeros_like(parameter)

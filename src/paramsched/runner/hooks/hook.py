@@ -101,7 +101,7 @@ class Hook:
         """In the main process; plain data put into `checkpoint` is saved."""
 
     def after_load_checkpoint(self, runner: RunnerView, checkpoint: dict[str, Any]) -> None:
-        """What was saved."""
+        """Everything is loaded; `checkpoint` is what was saved."""
 
     def before_train_epoch(self, runner: RunnerView) -> None:
         self._before_epoch(runner, mode="train")

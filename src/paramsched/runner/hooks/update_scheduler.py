@@ -75,7 +75,7 @@ class UpdateSchedulerHook(Hook):
 
 
 def _trainer_for(runner: RunnerView, name: str) -> SimpleNamespace:
-    """What placeholders are read from: the names of pytorch-accelerated's Trainer, the numbers of this run."""
+    """A stand-in for pytorch-accelerated's Trainer, from which placeholders read the numbers of this run."""
     facts = runner.facts
     assert facts is not None  # the hook is called once the training is prepared
     updates = facts.calendar_for(name).updates_per_epoch
