@@ -21,14 +21,14 @@ _MEANT = {one: sign for sign, others in _SIGNS.items() for one in others} | _LET
 _CALLED = {'"': "a curly quote", "'": "a curly quote", "-": "a long dash", ">>": "a sign of its own"}
 
 
-def lookalike(text: str) -> tuple[int, str, str] | None:
+def first_lookalike(text: str) -> tuple[int, str, str] | None:
     """The first character of a text that looks like another: where it is, what it is, and what was meant.
 
-    >>> lookalike("сosine()")
+    >>> first_lookalike("сosine()")
     (0, '"с" is CYRILLIC SMALL LETTER ES', 'c')
-    >>> lookalike("warmup(“5%”)")
+    >>> first_lookalike("warmup(“5%”)")
     (7, '“ is a curly quote', '"')
-    >>> lookalike("cosine()") is None
+    >>> first_lookalike("cosine()") is None
     True
     """
     for place, one in enumerate(text):
@@ -38,10 +38,10 @@ def lookalike(text: str) -> tuple[int, str, str] | None:
     return None
 
 
-def straightened(text: str) -> str:
+def straighten_text(text: str) -> str:
     """The text with every such character as the one that was meant.
 
-    >>> straightened("сosine(to=0.1) ≫ warmup(“5%”)")
+    >>> straighten_text("сosine(to=0.1) ≫ warmup(“5%”)")
     'cosine(to=0.1) >> warmup("5%")'
     """
     return text if text.isascii() else "".join(map(_meant_character, text))

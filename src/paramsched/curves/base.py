@@ -7,13 +7,14 @@ from typing import Any, ClassVar, overload
 import numpy as np
 
 from paramsched._arrays import Array, Arrays, Floats, arrays_of
-from paramsched._frozen_values import equal_fields, hash_of_fields
+from paramsched._frozen_values import frozen_value
 from paramsched.user_warnings import renamed_property
 
 NAME_OF_CLASS: dict[type, str] = {}
 """The name by which the curves of each class are written."""
 
 
+@frozen_value
 class Curve(ABC):
     """A monotone map of [0, 1] onto itself, unless `monotone` says otherwise.
 
@@ -61,12 +62,3 @@ class Curve(ABC):
         name = NAME_OF_CLASS[type(self)]
         given = [repr(getattr(self, field.name)) for field in fields(self)]  # type: ignore[arg-type]  # all are dataclasses
         return f"curves.{name}({', '.join(given)})" if given else f"curves.{name}"
-
-    def __eq__(self, other: object) -> bool:
-        return equal_fields(self, other)
-
-    def __hash__(self) -> int:
-        return hash_of_fields(self)
-
-    def __repr__(self) -> str:
-        return str(self)

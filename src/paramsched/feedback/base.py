@@ -7,7 +7,8 @@ from typing import Any, Generic, TypeVar, final
 from paramsched._arrays import Array, Arrays
 from paramsched.errors import InvalidArgument
 from paramsched.schedules.affine import Affine
-from paramsched.schedules.base import Schedule, schedule_of
+from paramsched.schedules.arguments import schedule_of
+from paramsched.schedules.base import Schedule
 from paramsched.schedules.one_operand import OneOperand
 from paramsched.schedules.registry import combine_operands
 from paramsched.schedules.text.writing import CALL, PRODUCT, call_text, in_brackets

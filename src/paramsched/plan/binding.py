@@ -9,7 +9,7 @@ from paramsched.errors import Asked, InvalidArgument
 from paramsched.feedback.base import Guided, MetricRule
 from paramsched.fields import Field, Group
 from paramsched.schedules import Schedule, parse
-from paramsched.schedules.base import schedule_of
+from paramsched.schedules.arguments import schedule_of
 from paramsched.user_warnings import renamed_property
 
 Selector: TypeAlias = str | int | Callable[[Group], bool] | None

@@ -1,35 +1,31 @@
 """Schedule: a pure function of time and base."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import fields, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import islice
-from numbers import Real
 from typing import Any, ClassVar, overload
 
-from paramsched import curves
 from paramsched._arrays import Array, Arrays, Floats
-from paramsched._frozen_values import equal_fields, field_names, hash_of_fields
-from paramsched.curves import Curve, CurveLike, curve_of
-from paramsched.errors import Asked, InvalidArgument, Unresolved, shown
+from paramsched._frozen_values import field_names, frozen_value
+from paramsched.curves import Curve
+from paramsched.errors import InvalidArgument, Unresolved
 from paramsched.schedules.affine import Affine
 from paramsched.schedules.evaluation import value_at
 from paramsched.schedules.lengths import length_field
 from paramsched.schedules.levels import Absolute
-from paramsched.schedules.registry import SHAPES, combine_operands, has_shape
+from paramsched.schedules.registry import combine_operands, has_shape
 from paramsched.schedules.span import Span
 from paramsched.schedules.text.writing import CALL, call_text, short_line
 from paramsched.time import Duration
 from paramsched.user_warnings import renamed_property
 
-MOST_DEPTH = 100
-"""Of schedules in each other: whatever is built is evaluated, printed, copied and saved, and no stack runs out."""
-
 _MOST_POINTS = 10_000_000
 
 
+@frozen_value
 class Schedule(ABC):
     """How one hyperparameter changes: `schedule(t, base=1.0)`.
 
@@ -230,15 +226,6 @@ class Schedule(ABC):
         """The one-line text; `ps.parse` reads it back."""
         return call_text(self)
 
-    def __eq__(self, other: object) -> bool:
-        return equal_fields(self, other)
-
-    def __hash__(self) -> int:
-        return hash_of_fields(self)
-
-    def __repr__(self) -> str:
-        return str(self)
-
 
 def _combined_operands(name: str, *operands: object) -> Schedule:
     made: Schedule = combine_operands(name, *operands)  # or NotImplemented, which Python takes from an operator
@@ -289,42 +276,4 @@ def no_horizon(schedule: Schedule) -> Unresolved:
         str(schedule),
         "it takes the time it is given, and nothing says how long the run is",
         'Write ps.Calendar(total=10_000), a plan\'s horizon="20 epochs", or a length: over="500 steps"',
-    )
-
-
-def curve_argument(name: str, curve: CurveLike) -> Curve:
-    """A curve; a schedule can be called too, but with a time, not with a progress."""
-    if isinstance(curve, Schedule):
-        refusal = InvalidArgument(
-            Asked(name, "curve", str(curve)), "a schedule is no curve", "Write curve=curves.cosine"
-        )
-        raise refusal.suggest(curves.cosine)
-    return curve_of(curve)
-
-
-def schedule_of(value: object, asked: str | Callable[[], str]) -> Schedule:
-    """A schedule, or a finite number as a constant.
-
-    Args:
-        value: what was given.
-        asked: the call for a message; a function where writing it costs as much as the schedule is long.
-    """
-    if isinstance(value, Schedule):
-        if value.metric_rules:
-            raise InvalidArgument(
-                asked() if callable(asked) else asked,
-                f"{value} is guided by a metric",
-                "A metric rule multiplies into a whole schedule: cosine() * plateau()",
-            )
-        if value.depth >= MOST_DEPTH:
-            found = f"schedules nested more than {MOST_DEPTH} deep"
-            raise InvalidArgument(short_line(value), found, "Add up what is nested: shift(s, 2) for two shifts by 1")
-        return value
-    if isinstance(value, Real) and not isinstance(value, bool):
-        level: Schedule = SHAPES["constant"](value)
-        return level
-    raise InvalidArgument(
-        asked() if callable(asked) else asked,
-        f"{shown(value)} is no schedule and no number",
-        "Write warmup(100) >> cosine(to=0.1)",
     )

@@ -11,7 +11,8 @@ import numpy as np
 from paramsched._arrays import Array, Arrays
 from paramsched.errors import Asked, InvalidArgument, Unresolved
 from paramsched.schedules.affine import ONE, Affine
-from paramsched.schedules.base import Schedule, schedule_of
+from paramsched.schedules.arguments import schedule_of
+from paramsched.schedules.base import Schedule
 from paramsched.schedules.constant import Constant
 from paramsched.schedules.levels import Absolute, Level, level_of, split_level
 from paramsched.schedules.one_operand import OneOperand

@@ -9,7 +9,8 @@ from paramsched._arrays import Array, Arrays
 from paramsched._number_checks import whole_number
 from paramsched.errors import Asked, InvalidArgument
 from paramsched.schedules.affine import Affine
-from paramsched.schedules.base import Schedule, schedule_of
+from paramsched.schedules.arguments import schedule_of
+from paramsched.schedules.base import Schedule
 from paramsched.schedules.lengths import require_some_length
 from paramsched.schedules.one_operand import OneOperand
 from paramsched.schedules.pointwise import Pointwise

@@ -11,7 +11,8 @@ from typing import Any, final
 from paramsched._arrays import Array, Arrays
 from paramsched.errors import InvalidArgument
 from paramsched.schedules.affine import Affine, choose_affine
-from paramsched.schedules.base import Schedule, no_horizon, schedule_of
+from paramsched.schedules.arguments import schedule_of
+from paramsched.schedules.base import Schedule, no_horizon
 from paramsched.schedules.constant import Constant
 from paramsched.schedules.lengths import length_field
 from paramsched.schedules.registry import operator_builder

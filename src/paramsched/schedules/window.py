@@ -8,7 +8,8 @@ from typing import final
 from paramsched._arrays import Array, Arrays
 from paramsched.errors import InvalidArgument
 from paramsched.schedules.affine import Affine, choose_affine
-from paramsched.schedules.base import Schedule, schedule_of
+from paramsched.schedules.arguments import schedule_of
+from paramsched.schedules.base import Schedule
 from paramsched.schedules.registry import shape
 from paramsched.schedules.span import Span
 from paramsched.time import Duration, DurationLike

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any, final
 
-from paramsched._lookalikes import lookalike, straightened
+from paramsched._lookalikes import first_lookalike, straighten_text
 from paramsched._number_checks import finite_number
 from paramsched.config._plain_data import BadValue, plain_or_bad
 from paramsched.config.data_paths import GROUPS, HORIZON, ROOT, TARGETS, child_path, entry_path
@@ -201,11 +201,11 @@ class _PlanReader:
 
     def note_no_field(self, key: str, path: str, refusal: InvalidArgument) -> None:
         """Tell that no field has this name; letters of another alphabet are told as such."""
-        other = lookalike(key)
+        other = first_lookalike(key)
         if other is None:
             self.faults.refuse(path, refusal, at_key=True)
         else:
-            written = straightened(key).strip("\"'")
+            written = straighten_text(key).strip("\"'")
             self.faults.add(path, f"{short_json(key)} is no field: {other[1]}", f"Write {written}", at_key=True)
 
     # ---------------------------------------------------------------- targets

@@ -31,7 +31,7 @@ from paramsched.errors import InvalidArgument
 from paramsched.feedback.base import Guided, MetricRule
 from paramsched.near_names import did_you_mean
 from paramsched.schedules import Absolute, Schedule
-from paramsched.schedules.base import schedule_of
+from paramsched.schedules.arguments import schedule_of
 from paramsched.schedules.constant import Constant
 from paramsched.schedules.registry import RULES, combine_operands
 from paramsched.schedules.rules import Rule

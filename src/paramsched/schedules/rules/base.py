@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, TypeAlias, final
 import numpy as np
 
 from paramsched._arrays import Floats
-from paramsched._frozen_values import equal_fields, hash_of_fields
+from paramsched._frozen_values import frozen_value
 from paramsched._number_checks import positive_number, whole_number
 from paramsched.curves import Curve
 from paramsched.errors import Asked, InvalidArgument, asked_with_value
@@ -44,6 +44,7 @@ class Coefficients:
         return Coefficients(*columns)
 
 
+@frozen_value
 class Rule(ABC):
     """One rule of a recurrence: its window, its clock, and what each of its ticks does to the value."""
 
@@ -111,15 +112,6 @@ class Rule(ABC):
 
     def __str__(self) -> str:
         return call_text(self)
-
-    def __eq__(self, other: object) -> bool:
-        return equal_fields(self, other)
-
-    def __hash__(self) -> int:
-        return hash_of_fields(self)
-
-    def __repr__(self) -> str:
-        return str(self)
 
 
 class ShareRule(Rule):

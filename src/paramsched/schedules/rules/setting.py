@@ -10,7 +10,8 @@ from paramsched import curves
 from paramsched._arrays import NUMPY, Floats
 from paramsched.curves import Curve, CurveLike
 from paramsched.errors import InvalidArgument
-from paramsched.schedules.base import Schedule, curve_argument, schedule_of
+from paramsched.schedules.arguments import curve_argument, schedule_of
+from paramsched.schedules.base import Schedule
 from paramsched.schedules.evaluation import columns
 from paramsched.schedules.levels import Level, level_of
 from paramsched.schedules.registry import rule

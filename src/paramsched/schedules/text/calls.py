@@ -8,7 +8,8 @@ from paramsched._calls import build_from_call
 from paramsched._number_checks import finite_number
 from paramsched.curves import CurveLike, curve_of
 from paramsched.errors import InvalidArgument
-from paramsched.schedules.base import Schedule, schedule_of
+from paramsched.schedules.arguments import schedule_of
+from paramsched.schedules.base import Schedule
 from paramsched.schedules.levels import Level, level_of
 from paramsched.schedules.text.parts import BROKEN, LineFaults, OpenBracket, TextPart
 from paramsched.schedules.text.tokens import Token, not_an_expression

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias, final
 
-from paramsched._lookalikes import lookalike, straightened
+from paramsched._lookalikes import first_lookalike, straighten_text
 from paramsched.curves import CONSTANTS, FAMILIES, curve_text, unknown_curve
 from paramsched.errors import nearest
 from paramsched.schedules.registry import RULES
@@ -80,7 +80,7 @@ def _curve_without_arguments(name: str) -> NameFault:
 
 def _unknown_name(name: str, known: KnownNames, *, curve_wanted: Callable[[], bool]) -> NameFault:
     """What is wrong with a name that no shape has: a letter of another alphabet, a missing prefix, a slip."""
-    if (other := lookalike(name)) is not None and (meant := straightened(name)) in known:
+    if (other := first_lookalike(name)) is not None and (meant := straighten_text(name)) in known:
         return NameFault(f'"{name}" is no schedule: {other[1]}', f"Write {meant}")
     if advice := advice_for_curve(name):
         return NameFault(f'"{name}" is no schedule, but a curve', advice)

@@ -6,7 +6,8 @@ from typing import Any
 
 from paramsched.curves import Curve
 from paramsched.errors import InvalidArgument, ParseError, shown
-from paramsched.schedules.base import Schedule, schedule_of
+from paramsched.schedules.arguments import schedule_of
+from paramsched.schedules.base import Schedule
 from paramsched.schedules.levels import Absolute
 from paramsched.schedules.registry import combine_operands
 from paramsched.schedules.text.parts import BROKEN, LineFaults, OpenBracket, TextPart

@@ -8,7 +8,8 @@ from typing import Any
 
 from paramsched.curves import Curve
 from paramsched.errors import InvalidArgument, ParseError, shown
-from paramsched.schedules.base import Schedule, schedule_of
+from paramsched.schedules.arguments import schedule_of
+from paramsched.schedules.base import Schedule
 from paramsched.schedules.levels import Absolute, absolute
 from paramsched.schedules.registry import SHAPES
 from paramsched.schedules.text.reader import LineReader

@@ -2,7 +2,7 @@
 
 import re
 
-from paramsched._lookalikes import lookalike, straightened
+from paramsched._lookalikes import first_lookalike, straighten_text
 from paramsched.time.duration import UNIT_NAMES, length_with_unit
 
 _STRING = re.compile(r"\"[^\"]*\"|'[^']*'")
@@ -34,11 +34,11 @@ def slip_in(text: str) -> tuple[int, int, str, str] | None:
 def _other_character(text: str) -> tuple[int, int, str, str] | None:
     """A character that only looks like one of the text's own; those inside quotes are names."""
     outside = _without_strings(text)
-    found = lookalike(outside)
+    found = first_lookalike(outside)
     if found is None:
         return None
     place, sentence, _ = found
-    straight = "".join(straightened(one) if one == seen else one for one, seen in zip(text, outside, strict=True))
+    straight = "".join(straighten_text(one) if one == seen else one for one, seen in zip(text, outside, strict=True))
     return place, place + 1, sentence, f"Write {_shortened_advice(straight.strip())}"
 
 
