@@ -167,7 +167,7 @@ def test_driven_by_hand(told, least, count, distinct):
 
     what = f"scheduler.step() by hand, {count} groups, {'distinct' if distinct else 'equal'}"
     floors = best["ours"] / best["floor"]
-    limit = {1: 1.0, 10: 1 / 4}.get(count, 1 / 6 if distinct else 1 / 8)
+    limit = {1: 1.0, 10: 1 / 5}.get(count, 1 / 8)
     told(f"{what} vs CosineAnnealingLR", best["ours"], best["peer"], target=limit, floors=floors, aim=2.0)
 
 

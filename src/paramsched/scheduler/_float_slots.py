@@ -11,7 +11,7 @@ from paramsched.scheduler._clock import RuleStates
 from paramsched.scheduler._float_loops import Overwritten, Write, row_writer, same_writer, scaled_writer
 from paramsched.scheduler._group_keys import Group
 from paramsched.scheduler._slots import Slot, values_of
-from paramsched.scheduler._writers import write_row
+from paramsched.scheduler._writers import write_products, write_row
 from paramsched.schedules.affine import Affine
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.evaluation import columns, quiet
@@ -142,7 +142,10 @@ class FloatSlots:
 
     def put(self, block: FloatBlock) -> None:
         """Write the first entry, whatever is there."""
-        write_row(self.field, self.groups, self.row(block, 0))
+        if block.kind == "scaled" and self.field.index is None:
+            write_products(self.field.key, self.groups, self.bases, block.entries[0])
+        else:
+            write_row(self.field, self.groups, self.row(block, 0))
 
 
 def block_of_rows(parts: list[SlotsOfSchedule], times: Times, states: RuleStates) -> Any:

@@ -21,6 +21,12 @@ def write_row(field: Field, groups: Sequence[Group], values: Sequence[float]) ->
             group[key] = with_element(group[key], index, value)
 
 
+def write_products(key: str, groups: Sequence[Group], bases: Sequence[float], factor: float) -> None:
+    """Write base times factor into each group: a row made first would take half as long again."""
+    for group, base in zip(groups, bases):  # noqa: B905  # as above
+        group[key] = base * factor
+
+
 def tensor_writer(vector: torch.Tensor, rows: Iterable[torch.Tensor]) -> Write:
     """One copy per update into the vector whose elements the groups hold, for any number of groups."""
     take = iter(rows).__next__
