@@ -80,6 +80,20 @@ def test_what_is_no_number_is_refused_in_our_words_and_nothing_is_written(name, 
     assert found_in(optimizer) == before
 
 
+@pytest.mark.parametrize("epoch", ["a", None, 1j, [], math.nan, math.inf], ids=str)
+@pytest.mark.parametrize("name", [name for name in USUAL if name != "ReduceLROnPlateau"])
+def test_an_epoch_to_go_on_from_that_is_none_is_refused_and_nothing_is_written(name, epoch):
+    optimizer = two_groups()
+    for group in optimizer.param_groups:
+        group.update(initial_lr=0.3, max_lr=0.5, min_lr=0.001, max_momentum=0.95, base_momentum=0.85)
+    before = found_in(optimizer)
+
+    with pytest.raises(ParamschedError):
+        getattr(ours, name)(optimizer, **USUAL[name], last_epoch=epoch)
+
+    assert found_in(optimizer) == before
+
+
 @pytest.mark.parametrize(
     ("name", "option"),
     [("StepLR", "gamma"), ("MultiStepLR", "milestones"), ("CyclicLR", "max_lr"), ("SWALR", "swa_lr")],

@@ -74,6 +74,12 @@ def length_in_epochs(asked: Asked, amount: Any, least: int) -> float:
     return math.inf if endless else number
 
 
+def require_epoch(asked: Asked, epoch: Any) -> None:
+    """Refuse an epoch to go on from that is no finite number."""
+    if type(epoch) is not int and not math.isfinite(as_float(asked, epoch)):
+        raise InvalidArgument(with_value(asked, epoch), "no epoch", "Write the last epoch that is done, or -1 to begin")
+
+
 def require_function(function: Any, name: str) -> None:
     """Refuse what cannot be called.
 

@@ -16,8 +16,9 @@ from paramsched.compat._late_groups import base_by_example
 from paramsched.compat.torch import _groups, saved_state
 from paramsched.compat.torch._groups import Number
 from paramsched.compat.torch._step_order import warn_of_order, watch_step
+from paramsched.compat.torch.arguments import require_epoch
 from paramsched.compat.unchanged_on_error import unchanged_on_error
-from paramsched.errors import InvalidArgument
+from paramsched.errors import Asked, InvalidArgument
 from paramsched.user_warnings import warn_user
 
 Verbose: TypeAlias = bool | Literal["deprecated"]
@@ -98,6 +99,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1, verbose: Verbose = "deprecated") -> None:
         self.optimizer = _groups.optimizer_of(optimizer)
         self.verbose = keeps_verbose(verbose)
+        require_epoch(Asked(type(self).__name__, "last_epoch"), last_epoch)
         with unchanged_on_error(optimizer):
             _groups.separate_tensors(optimizer)
             _remember_initial(optimizer, last_epoch)

@@ -241,6 +241,7 @@ def _phase_columns(phases: list[dict[str, Any]], strategy: str) -> tuple[_Column
 
 
 def _end_shares(ticks: list[float], ends: list[str], names: Sequence[str], strategy: str, at: Floats) -> list[Floats]:
+    """How much of each named end is in the value: a curve that is 1 at the ticks of this end and 0 at the others."""
     k = np.asarray(at, dtype=np.float64)
     return [
         along_knots(k, [(tick, float(end == name)) for tick, end in zip(ticks, ends, strict=True)], strategy)

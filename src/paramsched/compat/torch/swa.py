@@ -11,7 +11,7 @@ from paramsched.compat.torch import _groups
 from paramsched.compat.torch._groups import as_floats
 from paramsched.compat.torch._rule_lr import RuleLR
 from paramsched.compat.torch._stepped_lr import Seen
-from paramsched.compat.torch.arguments import refused_as_torch
+from paramsched.compat.torch.arguments import refused_as_torch, require_epoch
 from paramsched.compat.torch.base import Verbose
 from paramsched.compat.unchanged_on_error import unchanged_on_error
 from paramsched.errors import Asked
@@ -63,6 +63,7 @@ class SWALR(RuleLR, peers.SWALR):
                 f"anneal_epochs must be equal or greater than 0, got {anneal_epochs}", "Write anneal_epochs=10"
             )
         self.anneal_epochs, self._anneal_strategy = anneal_epochs, anneal_strategy
+        require_epoch(Asked(type(self).__name__, "last_epoch"), last_epoch)
         groups = optimizer.param_groups
         if all("initial_lr" in group and "swa_lr" not in group for group in groups):
             last_epoch = -1  # nothing has been annealed here: Lightning gives the run's length in its place
