@@ -77,6 +77,7 @@ def schema(*, shapes: Iterable[ShapeLike] = ()) -> dict[str, object]:
 
 
 def _groups_schema() -> dict[str, Any]:
+    """The fields of each group, by its name."""
     return {
         "type": "object",
         "description": "by name; [0] is an index",
@@ -86,6 +87,7 @@ def _groups_schema() -> dict[str, Any]:
 
 
 def _targets_schema() -> dict[str, Any]:
+    """What is scheduled outside the optimizer: each target's first value and its schedule."""
     return {
         "type": "object",
         "propertyNames": {"pattern": "^[^\\W\\d]\\w*$"},
@@ -115,6 +117,7 @@ def _schedule_schema(names: ShapeNames) -> dict[str, Any]:
 
 
 def _length_schema() -> dict[str, Any]:
+    """Updates as a number, any other unit in a text."""
     return {
         "anyOf": [
             {"type": "integer", "minimum": 0, "description": "updates"},
@@ -124,6 +127,7 @@ def _length_schema() -> dict[str, Any]:
 
 
 def _level_schema() -> dict[str, Any]:
+    """A multiple of base, or a value as it stands."""
     return {
         "anyOf": [
             {"type": "number", "description": "a multiple of base"},
@@ -134,6 +138,7 @@ def _level_schema() -> dict[str, Any]:
 
 
 def _curve_schema() -> dict[str, Any]:
+    """A curve by its name, or with its arguments."""
     return {
         "anyOf": [
             {"enum": [prefix + name for prefix in ("", "curves.") for name in sorted(CONSTANTS)]},
@@ -144,6 +149,7 @@ def _curve_schema() -> dict[str, Any]:
 
 
 def _rule_schema() -> dict[str, Any]:
+    """A rule of a recurrence, with its arguments."""
     return {
         "anyOf": [
             {"type": "string", "pattern": r"^\s*rules\..*\)\s*$"},

@@ -22,11 +22,29 @@ def toml_fault(text: str, said: str) -> Fault:
 
 
 def _toml_cause(text: str, offset: int, said: str, lines: TextLines) -> tuple[int, str, str]:
-    """Where, what was found, what to write."""
+    """Where, what was found, what to write.
+
+    Args:
+        text: the whole text.
+        offset: where tomllib stopped.
+        said: what it says of that.
+        lines: of the text.
+    """
     number = lines.of(offset)[0]
     if offset == len(text) and number > 1 and not lines.line(number).strip():
         number -= 1
     line, begin = lines.line(number), lines.begins[number - 1]
+    return (
+        _cause_in_line(text, offset, line, begin)
+        or _cause_of_brackets(text, said, line, begin)
+        or _cause_of_name(offset, said, line, begin)
+        or _missing_quotes(line, begin)
+        or (offset, said[:1].lower() + said[1:], 'Text, and names such as "betas[0]", stand in quotes')
+    )
+
+
+def _cause_in_line(text: str, offset: int, line: str, begin: int) -> tuple[int, str, str] | None:
+    """What the line itself shows, whatever tomllib says of it."""
     at = text[offset : offset + 1]
     if at in "“”„‘’" and at:
         return offset, "a curly quote", 'Write "'
@@ -35,26 +53,39 @@ def _toml_cause(text: str, offset: int, said: str, lines: TextLines) -> tuple[in
         return begin + len(name), "a colon, as in YAML", f"Write {name.strip()} = {_quoted_toml(rest.strip())}"[:120]
     if line.lstrip().startswith("[") and "]" not in line:
         return begin + line.index("["), "the bracket [ is never closed", "Write ] at its end"
+    return None
+
+
+def _cause_of_brackets(text: str, said: str, line: str, begin: int) -> tuple[int, str, str] | None:
+    """A quote or a bracket that is never closed."""
     if "unterminated string" in said.lower() or "Illegal character '\\n'" in said:
         return begin + _open_quote(line), "the quote is never closed", "Write it again at the end of the text"
     if "Unclosed" in said and (opened := _open_bracket(text)) is not None:
-        return (
-            opened,
-            f"the bracket {text[opened]} is never closed",
-            f"Write {']' if text[opened] == '[' else '}'} at its end",
-        )
+        closing = "]" if text[opened] == "[" else "}"
+        return opened, f"the bracket {text[opened]} is never closed", f"Write {closing} at its end"
+    return None
+
+
+def _cause_of_name(offset: int, said: str, line: str, begin: int) -> tuple[int, str, str] | None:
+    """A name that is there twice, has brackets of its own, or has no equals sign behind it."""
     name, equals, rest = line.partition("=")
-    if "Cannot overwrite" in said or "Cannot declare" in said or "Cannot mutate" in said or "Cannot redefine" in said:
+    if any(words in said for words in ("Cannot overwrite", "Cannot declare", "Cannot mutate", "Cannot redefine")):
         return begin + len(line) - len(line.lstrip()), f"{said}: it is there twice", "Keep one"
-    if "after key" in said or "Expected ']'" in said or "initial character" in said or "key" in said.lower():
+    if "Expected ']'" in said or "initial character" in said or "key" in said.lower():
         if "[" in name and not name.lstrip().startswith(("[", '"', "'")):
             return begin, "brackets in a name without quotes", f'Write "{name.strip()}" ={rest}'[:120]
         if not equals and line.strip():
             return offset, "no equals sign behind the name", 'Write lr = "cosine()"'
+    return None
+
+
+def _missing_quotes(line: str, begin: int) -> tuple[int, str, str] | None:
+    """A call that stands as a value without quotes."""
+    name, equals, rest = line.partition("=")
     if equals and rest.strip() and rest.strip()[0] not in "\"'[{" and "(" in rest:
         place = begin + len(name) + 1 + len(rest) - len(rest.lstrip())
         return place, "a text without quotes", f"Write {name.strip()} = {_quoted_toml(rest.strip())}"[:120]
-    return offset, said[:1].lower() + said[1:], 'Text, and names such as "betas[0]", stand in quotes'
+    return None
 
 
 def _open_quote(line: str) -> int:

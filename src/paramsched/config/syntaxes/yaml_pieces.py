@@ -11,8 +11,8 @@ from paramsched.config.text_limits import MOST_DEPTH
 from paramsched.config.text_lines import TextLines
 from paramsched.errors import ConfigError
 
-Kind: TypeAlias = Literal["scalar", "list", "mapping", "end"]
-Piece: TypeAlias = tuple[Kind, Any, str, int]
+PieceKind: TypeAlias = Literal["scalar", "list", "mapping", "end"]
+Piece: TypeAlias = tuple[PieceKind, Any, str, int]
 """What begins or ends, the parser's event, what a scalar says, and where the piece ends in the text."""
 
 _NO_TAGS: Final = "A plan has no tags; write the value alone"
