@@ -10,7 +10,7 @@ from paramsched.show._curves import Curves, Floats, Log
 from paramsched.show._panels import picture
 from paramsched.show._picture import DrawnCurve, Panel, Picture
 from paramsched.show._scale import TimeTick, time_ticks
-from paramsched.show._svg_plot import escaped, plot_area, points_of
+from paramsched.show._svg_plot import escaped, plot_area
 from paramsched.show._svg_style import stroke_of, style_sheet
 
 _LEFT, _RIGHT, _WIDTH, _HEIGHT = 76, 40, 1040, 180  # the script uses other numbers in a narrow window
@@ -148,7 +148,7 @@ def _script_data(whole: Picture, width: int) -> dict[str, object]:
 
 def _curve_data(panel: Panel, curve: DrawnCurve, total: int, columns: int) -> dict[str, object]:
     """The points of a curve; their times only where some updates are left out."""
-    times, values = points_of(panel, curve, total, columns)
+    times, values = panel.points_of(curve, total, columns)
     every = np.array_equal(times, np.arange(times.size))
     found: dict[str, object] = {"held": curve.held, "v": _json_numbers(values)}
     return found if every else {**found, "t": times.tolist()}

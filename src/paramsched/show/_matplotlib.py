@@ -12,7 +12,6 @@ from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.show._curves import Curves, Floats, Log
 from paramsched.show._panels import picture
 from paramsched.show._picture import LegendEntry, Panel, Picture
-from paramsched.show._svg_plot import points_of
 from paramsched.show._time_sets import runs_of_times
 from paramsched.show._words import wrap_text
 
@@ -135,7 +134,7 @@ def _set_limits(ax: "Axes", panel: Panel) -> None:
 def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, whole: Picture) -> None:
     """Draw a curve; with a log the plan is a wide pale line, and the log a thin black one over it."""
     curve = entry.curve
-    times, values = points_of(panel, curve, whole.total, _COLUMNS)
+    times, values = panel.points_of(curve, whole.total, _COLUMNS)
     # Infinity is drawn at the edge, and on a logarithmic axis so is zero.
     shown = np.clip(values, panel.scale.low, panel.scale.high)
     many = max(len(panel.curves), curve.color + 1)

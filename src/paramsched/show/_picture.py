@@ -6,12 +6,14 @@ from typing import Literal, TypeAlias, final
 import numpy as np
 
 from paramsched.show._curves import Floats, Group, Times
+from paramsched.show._reduce import outline
 from paramsched.show._scale import Scale
 from paramsched.show._words import short_number, times_in_words, with_thousands
 
 CurveKind: TypeAlias = Literal["plan", "log", "other"]
 """What a curve is: planned, really used, or of the plan compared with."""
 
+_MOST_KEPT = 2000  # breakpoints of a panel whose exact values are drawn at every width
 _OWNERS: dict[CurveKind, str] = {"plan": "", "log": "used", "other": "other plan"}
 _MOST_LEVELS = 4  # levels told before the last one; of a curve with more only the first is
 
@@ -172,6 +174,14 @@ class Panel:
     def plan_legend(self) -> tuple[LegendEntry, ...]:
         """The entries of planned curves, for formats that have one entry for all logs together."""
         return tuple(entry for entry in self.legend if entry.curve.kind != "log")
+
+    def points_of(self, curve: DrawnCurve, total: int, columns: int) -> tuple[Times, Floats]:
+        """The points that draw a curve exactly at a width of `columns`: times and values.
+
+        Extremes are among them, and both sides of every breakpoint of the panel.
+        """
+        points = outline(curve.times, curve.values, total, columns, tuple(self.breakpoints[:_MOST_KEPT].tolist()))
+        return curve.times[points], curve.values[points]
 
     def breakpoint_summary(self, most: int) -> str:
         """The breakpoints in words, the first few of them."""

@@ -7,8 +7,7 @@ import numpy as np
 
 from paramsched._printable import printable
 from paramsched.show._curves import Floats, Times
-from paramsched.show._picture import DrawnCurve, Panel, Picture
-from paramsched.show._reduce import outline
+from paramsched.show._picture import Panel, Picture
 from paramsched.show._scale import TimeTick
 from paramsched.show._svg_style import stroke_of
 from paramsched.show._time_sets import distinct_times, runs_of_times
@@ -22,12 +21,6 @@ _STEP = 5.0  # pixels for an update from which on each is drawn as a step
 def escaped(text: str) -> str:
     """Text of a user as content or attribute of XML and HTML."""
     return escape(printable(text), quote=True)
-
-
-def points_of(panel: Panel, curve: DrawnCurve, total: int, columns: int) -> tuple[Times, Floats]:
-    """The points of a curve that are drawn; breakpoints of all its panel's curves among them."""
-    points = outline(curve.times, curve.values, total, columns, tuple(panel.breakpoints[:2000].tolist()))
-    return curve.times[points], curve.values[points]
 
 
 def plot_area(panel: Panel, whole: Picture, ticks: tuple[TimeTick, ...], width: int, height: int) -> Iterator[str]:
@@ -45,7 +38,7 @@ def plot_area(panel: Panel, whole: Picture, ticks: tuple[TimeTick, ...], width: 
     columns = max(min(width, 40_000 // len(panel.curves or panel.overlays)), 100)
     for index, curve in enumerate(panel.every_curve):
         stroke = stroke_of(panel, curve)
-        times, values = points_of(panel, curve, whole.total, columns)
+        times, values = panel.points_of(curve, whole.total, columns)
         fractions = panel.scale.fraction(values)
         line = svg_path(times, fractions, total=whole.total, width=width, height=height, held=curve.held)
         yield f'<path class="{stroke.classes}" data-curve="{index}"{stroke.style} d="{line}"/>'
