@@ -1,7 +1,9 @@
 """Dialects by name: the library's own, each a module of `config/dialects/`, and those of installed packages."""
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, TypeVar, final
@@ -142,9 +144,15 @@ def _functions_of(given: Any, name: str, origin: str) -> KnownDialect:
     return KnownDialect(name, given.to_plan, **{one: getattr(given, one, None) for one in optional}, origin=origin)
 
 
-def _entry_points() -> list["EntryPoint"]:
+def _entry_points() -> tuple["EntryPoint", ...]:
+    return _entry_points_on(tuple(sys.path))
+
+
+@lru_cache(maxsize=2)
+def _entry_points_on(_: tuple[str, ...]) -> tuple["EntryPoint", ...]:
+    """The entry points of the packages on a path; kept, because looking reads every installed package."""
     own = own_names()
-    return [point for point in entry_points_of(DIALECT_ENTRY_POINTS) if point.name not in own]
+    return tuple(point for point in entry_points_of(DIALECT_ENTRY_POINTS) if point.name not in own)
 
 
 def _broken_entry_point(fault: str) -> ConfigError:

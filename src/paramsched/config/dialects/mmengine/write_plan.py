@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, NoReturn, TypeAlias
 
+from paramsched.config.dialects.mmengine.rows.row import RuleOfPlan
 from paramsched.config.dialects.mmengine.rows.written_part import (
     EPOCH,
     UPDATE,
@@ -17,7 +18,7 @@ from paramsched.config.dialects.mmengine.rows.written_part import (
 from paramsched.config.dialects.mmengine.table import SCHEDULER_ROWS
 from paramsched.curves import Cosine
 from paramsched.errors import PlanError
-from paramsched.feedback.base import Guided, MetricRule
+from paramsched.feedback.base import Guided
 from paramsched.plan import Binding, Plan, Target
 from paramsched.schedules import Schedule
 from paramsched.schedules.anneal import Anneal
@@ -108,7 +109,7 @@ def _written_tick_rule(rule: Rule, part: WrittenPart) -> WrittenRow:
     return name, {**arguments, **window_arguments(rule.begin, rule.end, rule.by == "epoch")}
 
 
-def _written_rule(rule: Rule | MetricRule[Any], part: WrittenPart, unknown: str) -> WrittenRow:
+def _written_rule(rule: RuleOfPlan, part: WrittenPart, unknown: str) -> WrittenRow:
     for row in SCHEDULER_ROWS.values():
         arguments = None if row.from_rule is None else row.from_rule(rule, part)
         if arguments is not None:

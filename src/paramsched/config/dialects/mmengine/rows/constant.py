@@ -10,9 +10,8 @@ from paramsched.config.dialects.mmengine.rows.argument_checks import (
 )
 from paramsched.config.dialects.mmengine.rows.arguments import WINDOW_ARGUMENTS, Argument, Arguments
 from paramsched.config.dialects.mmengine.rows.closed_form import ClosedForm, FormNeeds
-from paramsched.config.dialects.mmengine.rows.row import FoundArguments, SchedulerRow
+from paramsched.config.dialects.mmengine.rows.row import FoundArguments, RuleOfPlan, SchedulerRow
 from paramsched.config.dialects.mmengine.rows.written_part import UPDATE, WrittenPart, whole_epochs, window_arguments
-from paramsched.feedback.base import MetricRule
 from paramsched.schedules import Schedule, constant, rules
 from paramsched.schedules.constant import Constant
 from paramsched.schedules.levels import Absolute
@@ -38,7 +37,7 @@ def _constant_form(arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
     return ClosedForm(held, ends_itself=True, undone=True)
 
 
-def _from_constant_rule(rule: Rule | MetricRule[float], _: WrittenPart) -> FoundArguments:
+def _from_constant_rule(rule: RuleOfPlan, _: WrittenPart) -> FoundArguments:
     return {"factor": rule.factor} if isinstance(rule, rules.ConstantRule) and rule.over is None else None
 
 

@@ -15,10 +15,9 @@ from paramsched.config.dialects.mmengine.rows.argument_checks import (
 )
 from paramsched.config.dialects.mmengine.rows.arguments import WINDOW_ARGUMENTS, Argument, ArgumentFault, Arguments
 from paramsched.config.dialects.mmengine.rows.closed_form import ClosedForm, FormNeeds
-from paramsched.config.dialects.mmengine.rows.row import FoundArguments, SchedulerRow
+from paramsched.config.dialects.mmengine.rows.row import FoundArguments, RuleOfPlan, SchedulerRow
 from paramsched.config.dialects.mmengine.rows.written_part import WrittenPart
 from paramsched.curves import Cosine
-from paramsched.feedback.base import MetricRule
 from paramsched.schedules import Level, Schedule, absolute, cosine, rules
 from paramsched.schedules.anneal import Anneal
 from paramsched.schedules.rules import Rule
@@ -67,7 +66,7 @@ def _cosine_form(arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
     )
 
 
-def _from_cosine_rule(rule: Rule | MetricRule[Any], _: WrittenPart) -> FoundArguments:
+def _from_cosine_rule(rule: RuleOfPlan, _: WrittenPart) -> FoundArguments:
     if not isinstance(rule, rules.CosineRule) or rule.base != 1.0:
         return None
     return {**({} if rule.over is None else {"T_max": rule.over}), **floor_arguments(rule.to)}

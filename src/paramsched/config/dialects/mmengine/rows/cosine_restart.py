@@ -15,9 +15,8 @@ from paramsched.config.dialects.mmengine.rows.argument_checks import (
     window_of_rule,
 )
 from paramsched.config.dialects.mmengine.rows.arguments import WINDOW_ARGUMENTS, Argument, ArgumentFault, Arguments
-from paramsched.config.dialects.mmengine.rows.row import FoundArguments, SchedulerRow
+from paramsched.config.dialects.mmengine.rows.row import FoundArguments, RuleOfPlan, SchedulerRow
 from paramsched.config.dialects.mmengine.rows.written_part import WrittenPart
-from paramsched.feedback.base import MetricRule
 from paramsched.schedules import rules
 from paramsched.schedules.rules import Rule
 
@@ -53,7 +52,7 @@ def _restart_rule(arguments: Arguments) -> Rule:
     return rules.cosine_restarts(periods, weights, floor_level(arguments), **window_of_rule(arguments))
 
 
-def _from_restart_rule(rule: Rule | MetricRule[Any], _: WrittenPart) -> FoundArguments:
+def _from_restart_rule(rule: RuleOfPlan, _: WrittenPart) -> FoundArguments:
     if not isinstance(rule, rules.CosineRestartsRule) or rule.base != 1.0:
         return None
     lists = {"periods": list(rule.periods), "restart_weights": list(rule.weights)}

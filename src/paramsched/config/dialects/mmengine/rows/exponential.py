@@ -1,14 +1,12 @@
 """Exponential: the same ratio at each tick."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from paramsched.config.dialects.mmengine.rows.argument_checks import number_faults, window_of_rule
 from paramsched.config.dialects.mmengine.rows.arguments import WINDOW_ARGUMENTS, Argument, Arguments
 from paramsched.config.dialects.mmengine.rows.closed_form import ClosedForm, FormNeeds
-from paramsched.config.dialects.mmengine.rows.row import FoundArguments, SchedulerRow
+from paramsched.config.dialects.mmengine.rows.row import FoundArguments, RuleOfPlan, SchedulerRow
 from paramsched.config.dialects.mmengine.rows.written_part import EPOCH, UPDATE, WrittenPart
-from paramsched.feedback.base import MetricRule
 from paramsched.schedules import Schedule, exponential, rules
 from paramsched.schedules.exponential import Exponential
 from paramsched.schedules.rules import Rule
@@ -22,7 +20,7 @@ def _exponential_form(arguments: Arguments, needs: FormNeeds) -> ClosedForm:
     return ClosedForm(needs.ticks.changing(exponential(arguments["gamma"], needs.ticks.one)))
 
 
-def _from_exponential_rule(rule: Rule | MetricRule[Any], _: WrittenPart) -> FoundArguments:
+def _from_exponential_rule(rule: RuleOfPlan, _: WrittenPart) -> FoundArguments:
     return {"gamma": rule.gamma} if isinstance(rule, rules.ExponentialRule) else None
 
 

@@ -1,7 +1,6 @@
 """Linear: a straight line between two factors."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from paramsched.config.dialects.mmengine.rows.argument_checks import (
     factor_faults,
@@ -11,10 +10,9 @@ from paramsched.config.dialects.mmengine.rows.argument_checks import (
 )
 from paramsched.config.dialects.mmengine.rows.arguments import WINDOW_ARGUMENTS, Argument, ArgumentFault, Arguments
 from paramsched.config.dialects.mmengine.rows.closed_form import ClosedForm, FormNeeds
-from paramsched.config.dialects.mmengine.rows.row import FoundArguments, SchedulerRow
+from paramsched.config.dialects.mmengine.rows.row import FoundArguments, RuleOfPlan, SchedulerRow
 from paramsched.config.dialects.mmengine.rows.written_part import WrittenPart
 from paramsched.curves import Linear
-from paramsched.feedback.base import MetricRule
 from paramsched.schedules import Schedule, constant, linear, rules
 from paramsched.schedules.anneal import Anneal
 from paramsched.schedules.levels import Absolute
@@ -43,7 +41,7 @@ def _linear_form(arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
     return ClosedForm(line, ends_itself=True, undone=arguments["end_factor"] == 1)
 
 
-def _from_linear_rule(rule: Rule | MetricRule[Any], _: WrittenPart) -> FoundArguments:
+def _from_linear_rule(rule: RuleOfPlan, _: WrittenPart) -> FoundArguments:
     if isinstance(rule, rules.LinearRule) and rule.over is None:
         return {"start_factor": rule.start, "end_factor": rule.to}
     return None

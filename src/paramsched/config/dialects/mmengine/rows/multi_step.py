@@ -13,9 +13,8 @@ from paramsched.config.dialects.mmengine.rows.arguments import (
     Arguments,
 )
 from paramsched.config.dialects.mmengine.rows.closed_form import ClosedForm, FormNeeds
-from paramsched.config.dialects.mmengine.rows.row import FoundArguments, SchedulerRow
+from paramsched.config.dialects.mmengine.rows.row import FoundArguments, RuleOfPlan, SchedulerRow
 from paramsched.config.dialects.mmengine.rows.written_part import WrittenPart
-from paramsched.feedback.base import MetricRule
 from paramsched.schedules import Schedule, multistep, rules
 from paramsched.schedules.rules import Rule
 from paramsched.schedules.step import MultiStep
@@ -54,7 +53,7 @@ def _multi_step_form(arguments: Arguments, needs: FormNeeds) -> ClosedForm | Non
     return ClosedForm(multistep(times, arguments["gamma"]), cut_at_end=True) if times else None
 
 
-def _from_multi_step_rule(rule: Rule | MetricRule[Any], _: WrittenPart) -> FoundArguments:
+def _from_multi_step_rule(rule: RuleOfPlan, _: WrittenPart) -> FoundArguments:
     if not isinstance(rule, rules.MultiStepRule):
         return None
     return {"milestones": list(rule.milestones), "gamma": rule.gamma}

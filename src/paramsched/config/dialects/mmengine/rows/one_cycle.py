@@ -6,9 +6,8 @@ from typing import Any
 
 from paramsched.config.dialects.mmengine.rows.argument_checks import is_real_number, window_of_rule
 from paramsched.config.dialects.mmengine.rows.arguments import WINDOW_ARGUMENTS, Argument, ArgumentFault, Arguments
-from paramsched.config.dialects.mmengine.rows.row import FoundArguments, SchedulerRow
+from paramsched.config.dialects.mmengine.rows.row import FoundArguments, RuleOfPlan, SchedulerRow
 from paramsched.config.dialects.mmengine.rows.written_part import WrittenPart
-from paramsched.feedback.base import MetricRule
 from paramsched.schedules import rules
 from paramsched.schedules.rules import Rule
 
@@ -54,7 +53,7 @@ def _one_cycle_rule(arguments: Arguments) -> Rule:
     )
 
 
-def _from_one_cycle_rule(rule: Rule | MetricRule[Any], _: WrittenPart) -> FoundArguments:
+def _from_one_cycle_rule(rule: RuleOfPlan, _: WrittenPart) -> FoundArguments:
     """Every argument of the rule."""
     if not isinstance(rule, rules.OneCycleRule):
         return None

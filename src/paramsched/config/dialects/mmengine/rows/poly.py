@@ -1,14 +1,11 @@
 """Poly: a power of the ticks that are left, down to a floor."""
 
-from typing import Any
-
 from paramsched.config.dialects.mmengine.rows.argument_checks import number_faults, ticks_in_window, window_of_rule
 from paramsched.config.dialects.mmengine.rows.arguments import WINDOW_ARGUMENTS, Argument, Arguments
 from paramsched.config.dialects.mmengine.rows.closed_form import ClosedForm, FormNeeds
-from paramsched.config.dialects.mmengine.rows.row import FoundArguments, SchedulerRow
+from paramsched.config.dialects.mmengine.rows.row import FoundArguments, RuleOfPlan, SchedulerRow
 from paramsched.config.dialects.mmengine.rows.written_part import WrittenPart
 from paramsched.curves import Linear, Polynomial
-from paramsched.feedback.base import MetricRule
 from paramsched.schedules import Schedule, absolute, polynomial, rules
 from paramsched.schedules.anneal import Anneal
 from paramsched.schedules.levels import Absolute
@@ -28,7 +25,7 @@ def _poly_form(arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
     return ClosedForm(needs.ticks.changing(descent), "towards", ends_itself=True)
 
 
-def _from_poly_rule(rule: Rule | MetricRule[Any], _: WrittenPart) -> FoundArguments:
+def _from_poly_rule(rule: RuleOfPlan, _: WrittenPart) -> FoundArguments:
     if isinstance(rule, rules.PolynomialRule) and rule.over is None and isinstance(rule.to, Absolute):
         return {"eta_min": rule.to.value, "power": rule.power}
     return None

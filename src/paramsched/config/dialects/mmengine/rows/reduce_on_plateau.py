@@ -5,11 +5,10 @@ from typing import Any
 
 from paramsched.config.dialects.mmengine.rows.argument_checks import is_real_number, number_faults
 from paramsched.config.dialects.mmengine.rows.arguments import WINDOW_ARGUMENTS, Argument, ArgumentFault, Arguments
-from paramsched.config.dialects.mmengine.rows.row import FoundArguments, SchedulerRow
+from paramsched.config.dialects.mmengine.rows.row import FoundArguments, RuleOfPlan, SchedulerRow
 from paramsched.config.dialects.mmengine.rows.written_part import WrittenPart
 from paramsched.feedback.base import MetricRule
 from paramsched.feedback.plateau import Plateau, plateau
-from paramsched.schedules.rules import Rule
 
 
 def _plateau_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
@@ -47,7 +46,7 @@ def _metric_rule(arguments: Arguments, base: float | None) -> MetricRule[Any]:
     )
 
 
-def _from_plateau(rule: Rule | MetricRule[Any], part: WrittenPart) -> FoundArguments:
+def _from_plateau(rule: RuleOfPlan, part: WrittenPart) -> FoundArguments:
     """A plateau without a floor, which MMEngine says as a value."""
     if not isinstance(rule, Plateau):
         return None

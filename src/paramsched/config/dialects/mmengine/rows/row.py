@@ -20,6 +20,10 @@ FoundArguments: TypeAlias = dict[str, Any] | None
 """The arguments that say a part of a plan, its window aside where a rule has one; None where the row cannot say it."""
 
 
+RuleOfPlan: TypeAlias = Rule | MetricRule[Any]
+"""What a plan says by rules: of a recurrence, or of a metric."""
+
+
 def _nothing_follows(_: Arguments) -> dict[str, Any]:
     return {}
 
@@ -61,7 +65,7 @@ class SchedulerRow:
     derived: Callable[[Arguments], dict[str, Any]] = _nothing_follows
     rule: Callable[[Arguments], Rule] | None = None
     schedule: Callable[[Arguments, FormNeeds], ClosedForm | None] | None = None
-    from_rule: Callable[[Rule | MetricRule[Any], WrittenPart], FoundArguments] | None = None
+    from_rule: Callable[[RuleOfPlan, WrittenPart], FoundArguments] | None = None
     from_schedule: Callable[[Schedule, WrittenPart], FoundArguments] | None = None
     metric_rule: Callable[[Arguments, float | None], MetricRule[Any]] | None = None
     cautions: Callable[[Arguments, bool], Iterator[str]] = _no_caution

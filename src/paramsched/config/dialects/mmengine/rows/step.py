@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any
 
 from paramsched.config.dialects.mmengine.rows.argument_checks import is_real_number, number_faults, window_of_rule
 from paramsched.config.dialects.mmengine.rows.arguments import (
@@ -13,9 +12,8 @@ from paramsched.config.dialects.mmengine.rows.arguments import (
     Arguments,
 )
 from paramsched.config.dialects.mmengine.rows.closed_form import ClosedForm, FormNeeds
-from paramsched.config.dialects.mmengine.rows.row import FoundArguments, SchedulerRow
+from paramsched.config.dialects.mmengine.rows.row import FoundArguments, RuleOfPlan, SchedulerRow
 from paramsched.config.dialects.mmengine.rows.written_part import WrittenPart
-from paramsched.feedback.base import MetricRule
 from paramsched.schedules import Schedule, rules, step
 from paramsched.schedules.rules import Rule
 from paramsched.schedules.step import Step
@@ -37,7 +35,7 @@ def _step_form(arguments: Arguments, needs: FormNeeds) -> ClosedForm:
     return ClosedForm(step(needs.ticks.count(arguments["step_size"]), arguments["gamma"]))
 
 
-def _from_step_rule(rule: Rule | MetricRule[Any], _: WrittenPart) -> FoundArguments:
+def _from_step_rule(rule: RuleOfPlan, _: WrittenPart) -> FoundArguments:
     return {"step_size": rule.every, "gamma": rule.gamma} if isinstance(rule, rules.StepRule) else None
 
 
