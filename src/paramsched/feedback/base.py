@@ -44,10 +44,10 @@ class MetricRule(ABC, Generic[State]):
         """A state from its JSON scalars; StateError for anything else."""
 
     def __mul__(self, other: Schedule | float) -> "Guided":
-        return _guided(other, self, first=False)
+        return _guide_schedule(other, self, first=False)
 
     def __rmul__(self, other: Schedule | float) -> "Guided":
-        return _guided(other, self, first=True)
+        return _guide_schedule(other, self, first=True)
 
     def __str__(self) -> str:
         return call_text(self)
@@ -70,16 +70,17 @@ class Guided(OneOperand):
         return self.schedule._at(t, base, xp)
 
     def __mul__(self, other: Any) -> Schedule:
-        return _joined(self, other, swapped=False)
+        return _multiply_guided(self, other, swapped=False)
 
     def __rmul__(self, other: Any) -> Schedule:
-        return _joined(self, other, swapped=True)
+        return _multiply_guided(self, other, swapped=True)
 
     def __str__(self) -> str:
         return " * ".join([in_brackets(self.schedule, PRODUCT), *(str(rule) for rule in self.guides)])
 
 
-def _joined(guided: Guided, other: Any, *, swapped: bool) -> Schedule:
+def _multiply_guided(guided: Guided, other: Any, *, swapped: bool) -> Schedule:
+    """A guided schedule times what may be guided itself: schedules are multiplied, rules put side by side."""
     if isinstance(other, MetricRule):
         return Guided(guided.schedule, (*guided.guides, other))
     inner, more = (other.schedule, other.guides) if isinstance(other, Guided) else (other, ())
@@ -87,7 +88,8 @@ def _joined(guided: Guided, other: Any, *, swapped: bool) -> Schedule:
     return Guided(combine_operands("product", *pair), (*guided.guides, *more))
 
 
-def _guided(other: Schedule | float, rule: MetricRule[Any], *, first: bool) -> Guided:
+def _guide_schedule(other: Schedule | float, rule: MetricRule[Any], *, first: bool) -> Guided:
+    """A rule times a schedule, a number, or another rule; `first` where the rule stands on the right."""
     if isinstance(other, MetricRule):
         rules = (other, rule) if first else (rule, other)
         return Guided(schedule_of(1.0, ""), rules)

@@ -47,6 +47,7 @@ def name_of_only_metric(rules: Iterable[MetricRule[Any]], metric: Any) -> str:
 
 
 def _metric_as_float(name: str, value: Any) -> float:
+    """A metric as a float: a real number, or a tensor of one."""
     if isinstance(value, torch.Tensor) and value.ndim == 0 and value.dtype != torch.bool and not value.is_complex():
         return float(value.detach())
     if isinstance(value, Real) and not isinstance(value, bool):

@@ -218,6 +218,7 @@ def _calendar_of_facts(value: Any) -> Calendar:
 
 
 def _read_bases(value: Any, groups: int) -> dict[str, list[float | None]]:
+    """Bases by field: one for each group, as a list or, where all are equal, as one number."""
     if not isinstance(value, Mapping):
         raise StateError(f"state: bases is a {type(value).__name__}, not a dict")
     found: dict[str, list[float | None]] = {}

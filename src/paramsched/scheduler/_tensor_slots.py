@@ -101,6 +101,7 @@ class TensorSlots:
 def _sharing_a_vector(
     field: Field, slots: list[Slot], groups: Sequence[Group], device: torch.device, dtype: torch.dtype
 ) -> TensorSlots:
+    """Slots of one device and type, with a new vector; a single tensor stays itself."""
     mine, parts = [groups[slot.group] for slot in slots], SlotsOfSchedule.all_in(slots)
     if len(slots) == 1:
         alone: Any = field.read(mine[0])

@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict
 
 import paramsched as ps
 from paramsched.compat.mmengine import step_counting
+from paramsched.scheduler import updates
 from paramsched.scheduler.updates import watch_updates
 from support.updates import Probe, group, planned, probe, run, used
 
@@ -225,3 +227,49 @@ def test_accumulation_does_not_move_the_plan():
             optimizer.step()
 
     assert used(optimizer) == LR[:5]
+
+
+def raised(model, optimizer):
+    with pytest.raises(ZeroDivisionError):
+        optimizer.step(lambda: 1 / 0)
+
+
+def skipped_by_a_scaler(model, optimizer):
+    model.weight.grad = torch.full_like(model.weight, float("inf"))
+    scaler = torch.amp.GradScaler("cpu")
+    scaler.scale(torch.ones(1))
+    scaler.step(optimizer)
+
+
+def skipped_inside_a_fused_step(model, optimizer):
+    optimizer.param_groups[0]["fused"] = True
+    optimizer.found_inf = torch.ones(1)  # what the scaler sets for the length of the call
+    optimizer.step()
+    del optimizer.found_inf
+
+
+def hidden_in_a_checkpoint(model, optimizer):
+    get_optimizer_state_dict(model, optimizer)
+
+
+DONE = {  # what is done for each row of the table, and how many updates that is
+    updates.NESTED.name: (lambda model, optimizer: optimizer.step(), 1),  # of two calls
+    updates.RAISED.name: (raised, 0),
+    updates.SCALER_SKIPPED.name: (skipped_by_a_scaler, 0),
+    updates.SCALER_SKIPPED_FUSED.name: (skipped_inside_a_fused_step, 0),
+    updates.HIDDEN.name: (hidden_in_a_checkpoint, 0),
+}
+
+
+@pytest.mark.parametrize("name", [step.name for step in updates.UNCOUNTED_STEPS])
+def test_a_step_of_the_table_of_uncounted_steps_counts_for_nothing_and_the_next_one_counts(name):
+    model = torch.nn.Linear(2, 1, bias=False)
+    optimizer = Child(model.parameters(), lr=0.1)
+    scheduler, (done, counted) = ps.Scheduler(optimizer, PLAN), DONE[name]
+
+    done(model, optimizer)
+
+    assert (scheduler.last_epoch, lr_of(optimizer)) == (counted, LR[counted])
+    model.weight.grad = torch.ones_like(model.weight)
+    optimizer.step()
+    assert (scheduler.last_epoch, lr_of(optimizer)) == (counted + 1, LR[counted + 1])
