@@ -114,7 +114,7 @@ def _in_words_of_call(
     """Name the call that the user wrote, not one behind it: `cosine(to=…)`, not `anneal(to=…)`; and write it."""
     signature = inspect.signature(builder)
     arguments = signature.bind_partial(*positional, **named).arguments
-    refused = refusal.call or _argument_of_value(refusal.refused, arguments)
+    refused = _argument_of_value(refusal.refused, arguments) or refusal.call
     if refused is None or refused.argument not in signature.parameters:
         return
     refusal.ask(replace(refused, call=name))
@@ -160,7 +160,11 @@ def _call_works(builder: Callable[..., Any], positional: list[Any], named: Mappi
 
 
 def example_call(builder: Callable[..., Any], name: str) -> str:
-    """A call that works: the first one of the builder's own examples; its parameters where it has none."""
+    """A call that works: the first one of the builder's own examples; its parameters where it has none.
+
+    >>> example_call(cosine, "cosine")
+    'cosine(to=0.1, over=100)'
+    """
     documented = inspect.getdoc(builder) or ""
     for _, _, line in (line.partition(">>> ") for line in documented.splitlines() if line.startswith(">>> ")):
         begin = line.find(f"{name.rpartition('.')[2]}(")

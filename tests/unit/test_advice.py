@@ -205,6 +205,7 @@ def test_whatever_a_line_of_text_is_told_to_write_instead_can_be_written_in_code
         (lambda: ps.warmup(5, curve=ps.cosine()), "warmup(curve=cosine())", "warmup(over=5, curve=curves.cosine)"),
         (lambda: ps.cosine(index="u"), "cosine(index='u')", "cosine(index='t/n')"),
         (lambda: ps.warmup(-1, 0.1), "warmup(over=-1)", "warmup(over=500, start=0.1)"),
+        (lambda: ps.one_cycle(up=-1), "one_cycle(up=-1)", "one_cycle(up=500)"),
         (lambda: ps.step("1e30 steps"), "step(every='1e30 steps')", "step(every=500)"),
         (lambda: ps.cosine(over=10**400), "cosine(over=an integer of 401 digits)", "cosine(over=500)"),
         (lambda: curves.power(-1), "curves.power(exponent=-1.0)", "curves.power(exponent=2.0)"),
