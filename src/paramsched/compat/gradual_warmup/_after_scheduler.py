@@ -1,4 +1,4 @@
-"""After: another scheduler on its own clock, which begins where the ramp ends, as if its base were the peak."""
+"""AfterScheduler: another scheduler, on its own clock from the end of the ramp on, as if the peak were its base."""
 
 from bisect import bisect_right
 from typing import Any, final

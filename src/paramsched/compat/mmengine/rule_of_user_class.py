@@ -14,8 +14,9 @@ from paramsched.schedules.rules import table
 
 _MOST_TICKS = 500_000
 _LARGE, _SMALL = 2.0**60, 2.0**-60
-# Value and base of a group. The first three show c, a and b each by itself, to the last digit: beside a large number
-# the others vanish, and powers of two round nothing. Not 0, where a class may do something else.
+# The value and the base of each group. In the first both are tiny, so that only c is seen. In the second the value is
+# huge, which shows a; in the third the base is, which shows b. Powers of two are not rounded, so every digit counts.
+# Nothing is 0: a class may treat 0 in a way of its own.
 _SOLVED = ((_SMALL, _SMALL), (_LARGE, _SMALL), (_SMALL, _LARGE))
 _CHECKED = ((0.75, 0.5), (3.0, 5.0))
 _POINTS = (*_SOLVED, *_CHECKED)
@@ -86,6 +87,7 @@ def _without_end_repeats(*columns: Sequence[float]) -> tuple[Sequence[float], Se
 
 
 def _built_scheduler(cls: Any, arguments: Mapping[str, Any], epoch_length: int | None, optimizer: Any) -> Any:
+    """The scheduler on the probing optimizer, its arguments converted to iterations where a length is given."""
     if getattr(cls, "need_val_args", False):
         raise InvalidArgument(cls.__name__, "it acts on metrics, which a plan does not have", "Give it to a Runner")
     if epoch_length is None:

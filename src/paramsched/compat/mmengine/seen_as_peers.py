@@ -1,7 +1,7 @@
-"""Where MMEngine has been imported, its `isinstance` checks take our classes for its own, and ours take its.
+"""Once MMEngine is imported, `isinstance` takes our classes for MMEngine's, and MMEngine's for ours.
 
-MMEngine's Runner and its hooks ask `isinstance(scheduler, _ParamScheduler)`: what fails it is refused, or is left
-without its metrics. Nothing here imports MMEngine.
+MMEngine's Runner and its hooks ask `isinstance(scheduler, _ParamScheduler)`. A scheduler that fails this is refused, or
+gets no metrics. Nothing here imports MMEngine.
 """
 
 import sys
@@ -72,7 +72,7 @@ def class_peers_see(cls: type) -> type:
 
 
 class _NoSubclassHook:
-    """First among the bases: a user's `__init_subclass__` is for the classes of the user."""
+    """First among the bases, so that making the class does not call an `__init_subclass__` of the user's."""
 
     __slots__ = ()
 

@@ -16,7 +16,7 @@ _since: WeakKeyDictionary[Optimizer, int] = WeakKeyDictionary()  # of these, whe
 
 
 def start_counting(optimizer: Any) -> None:
-    """Count updates from here on."""
+    """Count updates from here on; what was stepped before says nothing about the order of the two `step` calls."""
     inner = inner_optimizer(optimizer)
     if inner is None:
         return
@@ -45,7 +45,7 @@ def may_step_later(optimizer: Any) -> bool:
 
 
 def shadowing_steps(optimizer: Any) -> tuple[Any, ...]:
-    """What shadows `step` on the optimizer and on the one inside; functions that pass the call on do not count."""
+    """What stands in for `step` on the optimizer and on the one inside; None for one that calls the original."""
     holders: Sequence[Any] = (optimizer, inner_optimizer(optimizer))
     found = (vars(one).get("step") for one in holders if one is not None)
     return tuple(None if getattr(step, "__wrapped__", None) is not None else step for step in found)
