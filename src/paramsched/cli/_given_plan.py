@@ -1,5 +1,6 @@
 """Reading the plan that stands on the command line: a file, standard input, or a line of text."""
 
+import errno
 import os
 import re
 import sys
@@ -119,8 +120,9 @@ def title_of_plan(given: str) -> str:
 
 
 def _standard_input() -> str:
+    """What standard input says; what is no text is told as a file that cannot be read."""
     data = sys.stdin.buffer.read(MOST_BYTES + 1)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise click.UsageError(f"standard input: byte {error.start} is no UTF-8") from None
+        raise OSError(errno.EILSEQ, f"byte {error.start} is no UTF-8", "standard input") from None

@@ -469,6 +469,13 @@ def test_a_missing_file_does_not_end_the_check_of_the_others(folder):
     assert told.index("bad.yaml:1:5") < len(told)
 
 
+def test_standard_input_that_is_no_text_does_not_end_the_check_of_the_others(folder):
+    result = call("check", "-", "bad.yaml", input=b"lr: cosine()\n\xff")
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("standard input: byte 13 is no UTF-8\nbad.yaml:1:5: ")
+
+
 def test_a_fact_that_one_plan_needs_does_not_end_the_check_of_the_others(folder):
     (folder / "short.yaml").write_text("lr: warmup('30 epochs') >> cosine()")
     facts = ("--horizon", "1000")
