@@ -1,4 +1,4 @@
-"""Bases: the values of an optimizer that a file says beside its plan."""
+"""What a file says: a plan, and beside it the optimizer's own values, which schedules are multiples of."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,7 +47,7 @@ NO_BASES = Bases()
 @final
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a file says.
+    """A plan and the optimizer's values, as a file says them.
 
     Args:
         plan: the plan.

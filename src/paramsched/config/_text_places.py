@@ -47,7 +47,7 @@ class Place:
 
 @final
 class PlaceTree:
-    """Places put together in the order of a text: what is open takes what comes next."""
+    """Collects the places of a text from left to right; the innermost list or mapping takes what comes next."""
 
     def __init__(self) -> None:
         self._document: list[Place] = []
@@ -69,7 +69,7 @@ class PlaceTree:
         self._keys[-1] = (name if isinstance(name, (str, int)) else str(name), begin)
 
     def put(self, place: Place) -> None:
-        """A value."""
+        """The value of the last key, or the next entry of a list."""
         parts, key = self._open[-1].parts, self._keys[-1]
         if isinstance(parts, list):
             parts.append(place)

@@ -11,7 +11,12 @@ from paramsched.time import Duration
 
 
 def durations_in(value: Any) -> Iterator[Duration]:
-    """Every length in a schedule; a rule counts as one of its ticks."""
+    """Every length in a schedule; a rule counts as one of its ticks.
+
+    >>> from paramsched.schedules import warmup
+    >>> [str(length) for length in durations_in(warmup("5 epochs"))]
+    ['5 epochs']
+    """
     for part in values_inside(value):
         if isinstance(part, Duration):
             yield part

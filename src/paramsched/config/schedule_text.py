@@ -10,7 +10,7 @@ from paramsched.schedules import value_in as value_of_text
 
 
 def read_schedule_line(text: str, path: str, names: ShapeNames, faults: Faults) -> Schedule | None:
-    """The schedule a line says; nothing, where no more faults would be listed."""
+    """The schedule that a line says; None where it says none. Its faults are noted, unless enough are listed."""
     if faults.full:
         return None
     shapes = names.called_in(text)
