@@ -17,11 +17,11 @@ def frozen_value(kind: _Kind) -> _Kind:
     Its dataclasses say `eq=False, repr=False`, so that they keep what stands here.
     """
     made: Any = kind
-    made.__eq__, made.__hash__, made.__repr__ = equal_fields, hash_of_fields, _text_of
+    made.__eq__, made.__hash__, made.__repr__ = equal_fields, hash_of_fields, _repr_as_text
     return kind
 
 
-def _text_of(value: object) -> str:
+def _repr_as_text(value: object) -> str:
     """The text of a value, which is its `repr` too."""
     return str(value)
 

@@ -49,7 +49,7 @@ def value_of_call(frame: OpenBracket, end: int, faults: LineFaults) -> Any:
     try:
         return build_from_call(frame.builder, frame.name, positional, named)
     except InvalidArgument as refusal:
-        refused = _refused_argument(frame.builder, positional, named)
+        refused = _argument_at_fault(frame.builder, positional, named)
         place = TextPart(None, frame.begin, end)
         if refused is not None:
             place = frame.items[refused] if isinstance(refused, int) else frame.named[refused]
@@ -79,7 +79,9 @@ def _tell_missing_quotes(frame: OpenBracket, name: str, part: TextPart, faults: 
         faults.add(part, f"{word} is text, which stands in quotes", f'Write {name}="{word}"')
 
 
-def _refused_argument(builder: Callable[..., Any], positional: list[Any], named: Mapping[str, Any]) -> int | str | None:
+def _argument_at_fault(
+    builder: Callable[..., Any], positional: list[Any], named: Mapping[str, Any]
+) -> int | str | None:
     """The argument that cannot be what its parameter stands for: its place or its name; None where none is alone."""
     parameters = signature(builder).parameters
     if unknown := next((name for name in named if name not in parameters), None):

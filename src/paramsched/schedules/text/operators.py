@@ -136,7 +136,7 @@ def _make_sequence(frame: OpenBracket, faults: LineFaults) -> None:
                 return
         stages = [part.value for part in parts]
         made = _apply_operator(lambda: combine_operands("sequence", *stages), (), whole.begin, whole.end, faults)
-        whole.value = made
+        frame.values[0] = TextPart(made, whole.begin, whole.end)
 
 
 def _can_be_operand(part: TextPart, faults: LineFaults) -> bool:

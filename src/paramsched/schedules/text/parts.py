@@ -11,7 +11,7 @@ BROKEN = object()
 
 
 @final
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class TextPart:
     """A value and where it stands."""
 
@@ -54,7 +54,11 @@ class LineFaults:
         self.found: list[InvalidArgument] = []
 
     def quoted(self, begin: int, end: int) -> str:
-        """A piece of the line, as an error shows what was asked."""
+        """A piece of the line, as an error shows what was asked.
+
+        >>> LineFaults("cosine(to=x)").quoted(10, 11)
+        '"x" at character 11'
+        """
         return f'"{shortened_text(self.text[begin:end])}" at character {begin + 1}'
 
     def add(self, place: Token | TextPart, found: str, instead: str = "") -> Any:
