@@ -47,6 +47,7 @@ class SteppedLR(LRScheduler):
     _hooks: ClassVar[tuple[str, ...]] = ("get_lr",)  # what torch asks; a user's subclass that says it is asked here too
     _own_get_lr: ClassVar[bool] = False
     _sets_values: ClassVar[bool] = True  # whatever they were; then a base that is changed in place counts at once
+    _rows_of_tables: ClassVar[bool] = True  # then a row is copied before users see it
     _seen: Seen | None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -108,7 +109,8 @@ class SteppedLR(LRScheduler):
         elif seen.floats:
             for group, value in zip(seen.groups, row):  # noqa: B905  # as many: the look has counted
                 group["lr"] = value
-            seen.written, self._last_lr = row, list(row)  # type: ignore[assignment]  # a sequence is enough
+            seen.written = row  # type: ignore[assignment]  # a sequence is enough
+            self._last_lr = list(row) if self._rows_of_tables else row  # type: ignore[assignment]  # then it is a list
         else:
             group_fields.put_row(self.optimizer, row)
             seen.written, self._last_lr = list(row), group_fields.group_values(self.optimizer)

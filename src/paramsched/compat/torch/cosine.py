@@ -87,6 +87,7 @@ class CosineAnnealingWarmRestarts(SteppedLR, peers.CosineAnnealingWarmRestarts):
     """
 
     __slots__ = ("_swings",)
+    _rows_of_tables = False
     _option_names = ("T_0", "T_mult", "eta_min")
     _swings: list[float]  # from eta_min to each base
 

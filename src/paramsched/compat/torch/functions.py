@@ -38,6 +38,7 @@ class FunctionLR(SteppedLR):
     """
 
     __slots__ = ("_noted", "_one")
+    _rows_of_tables = False
     _read_options = staticmethod(attrgetter("lr_lambdas"))
     _one: bool  # whether one function serves all groups
     _noted: FunctionNotes | None
@@ -99,6 +100,9 @@ class LambdaLR(FunctionLR, peers.LambdaLR):
         self._bases = as_floats(self.base_lrs)
 
     def _values_at(self, tick: Any) -> list[float]:
+        if self._one:
+            factor = float(self.lr_lambdas[0](tick))
+            return [base * factor for base in self._bases]
         return list(map(mul, self._bases, self._factors_at(tick)))
 
 
@@ -126,7 +130,7 @@ class MultiplicativeLR(FunctionLR, peers.MultiplicativeLR):
             return None
         if self._one:
             factor = float(self.lr_lambdas[0](tick))
-            self._gave = [factor] * seen.count
+            self._gave = [factor]
             return [group["lr"] * factor for group in seen.groups]
         self._gave = self._factors_at(tick)
         return list(map(mul, map(_RATE, seen.groups), self._gave))
@@ -165,7 +169,9 @@ class MultiplicativeLR(FunctionLR, peers.MultiplicativeLR):
         return self._as_held(self._values_at(self.last_epoch))
 
     def _last_factors(self) -> list[float]:
-        return as_floats(self._gave) or super()._last_factors()
+        groups = len(self.optimizer.param_groups)
+        found = as_floats(self._gave) or [1.0]
+        return found if len(found) == groups else found * groups
 
 
 def _one_each(optimizer: Optimizer, functions: Any) -> list[Factor]:
