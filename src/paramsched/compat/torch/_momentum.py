@@ -47,23 +47,23 @@ def holds_floats(groups: Sequence[dict[str, Any]], fields: Sequence[str]) -> boo
     return "momentum" not in fields or not any(isinstance(group.get("momentum"), Tensor) for group in groups)
 
 
-def write_momenta(groups: Sequence[dict[str, Any]], momenta: Sequence[float], *, floats: bool = False) -> None:
-    """Write momentum, or the first beta where a group has betas.
+def write_momenta(groups: Sequence[dict[str, Any]], momenta: Sequence[float]) -> None:
+    """Write momentum, or the first beta where a group has betas."""
+    betas = "betas" in groups[0]
+    for group, momentum in zip(groups, momenta, strict=True):
+        if betas:
+            group_fields.put_first_beta(group, momentum)
+        else:
+            group_fields.put_value(group, momentum, "momentum")
 
-    Args:
-        floats: whether `holds_floats`, so that no entry has to be looked at.
-    """
-    pairs = zip(groups, momenta, strict=True)
-    match "betas" in groups[0], floats:
-        case True, True:
-            for group, momentum in pairs:
-                group["betas"] = (momentum, group["betas"][1])
-        case True, False:
-            for group, momentum in pairs:
-                group_fields.put_first_beta(group, momentum)
-        case False, True:
-            for group, momentum in pairs:
-                group["momentum"] = momentum
-        case _:
-            for group, momentum in pairs:
-                group_fields.put_value(group, momentum, "momentum")
+
+def write_floats(groups: Sequence[dict[str, Any]], row: Sequence[float], momenta: Sequence[float]) -> None:
+    """Write lr and momentum in one go, where `holds_floats` says that no entry has to be looked at."""
+    if "betas" in groups[0]:
+        for group, value, momentum in zip(groups, row, momenta, strict=True):
+            group["lr"] = value
+            group["betas"] = (momentum, group["betas"][1])
+    else:
+        for group, value, momentum in zip(groups, row, momenta, strict=True):
+            group["lr"] = value
+            group["momentum"] = momentum

@@ -12,7 +12,7 @@ from paramsched.compat import group_fields
 from paramsched.compat._copies import by_value
 from paramsched.compat.torch import _groups
 from paramsched.compat.torch._groups import Number
-from paramsched.compat.torch._momentum import holds_floats, write_momenta
+from paramsched.compat.torch._momentum import holds_floats, write_floats, write_momenta
 from paramsched.compat.torch.base import LRScheduler, require_lr, says_its_own, warn_outside_step
 
 
@@ -107,16 +107,19 @@ class SteppedLR(LRScheduler):
             seen.written = group_fields.group_values(self.optimizer)
             self._last_lr = seen.written.copy()
         elif seen.floats:
-            for group, value in zip(seen.groups, row):  # noqa: B905  # as many: the look has counted
-                group["lr"] = value
+            if momenta is None:
+                for group, value in zip(seen.groups, row):  # noqa: B905  # as many: the look has counted
+                    group["lr"] = value
+            else:
+                write_floats(seen.groups, row, momenta)
             seen.written = row  # type: ignore[assignment]  # a sequence is enough
             self._last_lr = list(row) if self._rows_of_tables else row  # type: ignore[assignment]  # then it is a list
         else:
             group_fields.put_row(self.optimizer, row)
             seen.written, self._last_lr = list(row), group_fields.group_values(self.optimizer)
-        if momenta is not None:
-            write_momenta(seen.groups, momenta, floats=seen.floats)
         if not seen.floats:
+            if momenta is not None:
+                write_momenta(seen.groups, momenta)
             seen.stamps = [stamp_of(group["lr"]) for group in seen.groups]
 
     def _look_once(self, closely: bool = True) -> Seen:
