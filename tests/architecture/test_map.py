@@ -1,4 +1,4 @@
-"""The map of the library is true: every package has its job, every file it names is there, its tables are the code's."""
+"""The map of the library is true: each package has its job, each file it names is there, its tables are the code's."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A name means one thing: what two files call alike is listed here with its reason, and what is private stays at home."""
+"""A name means one thing: what two files call alike is listed here, with its reason. What is private stays at home."""
 
 import importlib.util
 import sys
@@ -17,7 +17,7 @@ SHAPES_RULES_CURVES = {
     "Exponential", "anneal", "constant", "cosine", "cosine_restarts", "exponential", "linear", "multistep", "one_cycle",
     "polynomial", "step",
 }  # fmt: skip
-"""A shape, the rule of the same shape, and the curve: told apart by their prefix, as in `rules.step` and `curves.exponential`."""
+"""A shape, the rule of the same shape, and the curve. A prefix tells them apart: `rules.step`, `curves.exponential`."""
 
 ONE_FOR_EACH = {
     "to_plan": "each dialect has it",
