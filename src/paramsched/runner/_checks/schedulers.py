@@ -131,11 +131,11 @@ def _refusal_text(error: Exception, config: Mapping[str, Any]) -> str:
     """
     cause = error.__cause__
     if type(cause) is not type(error):  # the class was not found, or raised something that is passed on as it is
-        return _text_of(error)
-    return f"({PARAM_SCHEDULERS.find(config['type']).__name__}): {_text_of(cause)}"
+        return _class_text(error)
+    return f"({PARAM_SCHEDULERS.find(config['type']).__name__}): {_class_text(cause)}"
 
 
-def _text_of(error: BaseException) -> str:
+def _class_text(error: BaseException) -> str:
     """The message; `str` of a KeyError would put it in quotes."""
     return str(error.args[0] if isinstance(error, KeyError) and error.args else error)
 

@@ -19,14 +19,14 @@ def rule_of(monitor: str, rule: str | None) -> str:
     """
     if rule is not None:
         if rule not in ("greater", "less"):
-            raise _refused_argument("rule", rule, nearest(str(rule), ("greater", "less")), 'Write rule="less"')
+            raise _refused_rule("rule", rule, nearest(str(rule), ("greater", "less")), 'Write rule="less"')
         return rule
     name = monitor.lower()
     if name in _GREATER or (name not in _LESS and any(key in name for key in _GREATER)):
         return "greater"
     if any(key in name for key in _LESS):
         return "less"
-    raise _refused_argument("monitor", monitor, "the name does not say what is better", 'Write rule="greater"')
+    raise _refused_rule("monitor", monitor, "the name does not say what is better", 'Write rule="greater"')
 
 
 def is_better(rule: str, one: float, other: float) -> bool:
@@ -34,7 +34,7 @@ def is_better(rule: str, one: float, other: float) -> bool:
     return one > other if rule == "greater" else one < other
 
 
-def _refused_argument(argument: str, value: object, found: str, instead: str) -> InvalidArgument:
+def _refused_rule(argument: str, value: object, found: str, instead: str) -> InvalidArgument:
     """The error for an argument of a hook, whichever hook it is."""
     error = InvalidArgument(Asked("Hook", argument), found, instead)
     error.ask(f"{argument}={value!r}")
