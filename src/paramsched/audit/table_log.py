@@ -198,7 +198,7 @@ def _column_of_numbers(rows: list[dict[str, Any]]) -> str:
     """The column to suggest: the first that holds numbers and does not count updates."""
     for name, value in rows[0].items():
         if name.lower() not in TIMES and re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?", str(value), re.IGNORECASE):
-            return name
+            return printable(name)[:80]
     return "NAME"
 
 

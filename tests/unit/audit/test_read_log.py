@@ -127,3 +127,10 @@ def test_a_name_that_is_not_there_is_refused_with_the_nearest_of_the_file(log):
     for options in ({"columns": {"lr": "learnin_rate"}}, {"columns": {"lr": "learning_rate"}, "time": "learnin_rate"}):
         with pytest.raises(UnreadableLog, match='nearest: "learning_rate"'):
             read_log(file, FIELDS, **options)
+
+
+def test_a_column_that_is_suggested_cannot_command_the_terminal(log):
+    with pytest.raises(UnreadableLog) as refusal:
+        read_log(log("step,rate\x1b[2J\n0,1\n"), FIELDS)
+
+    assert refusal.value.instead == r"Write --column 'lr=rate\x1b[2J'"
