@@ -157,7 +157,8 @@ def _read_table(
                 f"column {name!r} of {path_text(file)}", nearest_in_file(name, there), "Name one that is there"
             )
     if not wanted:
-        example = f"{fields[0] if fields else 'lr'}={_column_of_numbers(rows)}"
+        field = fields[0] if fields else "lr"
+        example = f"{field}={_column_to_suggest(field, rows)}"
         raise UnreadableLog(
             path_text(file),
             f"no column is called like a field of the plan ({', '.join(fields)}); there are {names_listed(there)}",
@@ -194,10 +195,16 @@ def _table_column(
     return make_column(str(Field.of(field)), index, kept, file)
 
 
-def _column_of_numbers(rows: list[dict[str, Any]]) -> str:
-    """The column to suggest: the first that holds numbers and does not count updates."""
+def _column_to_suggest(field: str, rows: list[dict[str, Any]]) -> str:
+    """A column of numbers whose name has the field in it, or "rate" for lr; NAME where there is none.
+
+    >>> _column_to_suggest("lr", [{"step": "0", "loss": "2.5", "base_rate": "1e-3"}])
+    'base_rate'
+    """
+    parts = (field, "rate") if field == "lr" else (field,)
     for name, value in rows[0].items():
-        if name.lower() not in TIMES and re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?", str(value), re.IGNORECASE):
+        is_number = re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?", str(value), re.IGNORECASE)
+        if is_number and any(part in name.lower() for part in parts):
             return printable(name)[:80]
     return "NAME"
 
