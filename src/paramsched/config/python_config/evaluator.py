@@ -48,13 +48,13 @@ class ConfigEvaluator:
 
     def __init__(self, source: PythonSource, names: Namespace, references: References, handlers: "Handlers") -> None:
         self.source, self.names, self.references = source, names, references
-        self._handlers = handlers
+        self._handler_of = handlers.get
         self.memory: Memory = names.memory
 
     def value(self, node: ast.expr, local: Locals = None, depth: int = 0) -> Any:
         """What an expression gives; a `NeedsRunning` where only running it would tell."""
         self.memory.budget.spend(1)
-        handler = self._handlers.get(type(node))
+        handler = self._handler_of(type(node))
         if handler is None or depth >= MOST_DEPTH:
             return self.mark_in_doubt(node, local)
         try:
