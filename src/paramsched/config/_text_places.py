@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, final
 
 from paramsched._printable import printable
@@ -19,23 +19,30 @@ _ESCAPED = {"x": 4, "u": 6, "U": 10}
 
 
 @final
-@dataclass(slots=True)
 class Place:
-    """A value of a config: characters `[begin, end)` of the text, and what it is made of.
+    """A value of a config: characters `[begin, end)` of the text, and what it is made of. It grows while it is read.
 
     Args:
         begin, end: in characters of the text.
-        key: where its name begins; None where it has none.
         text: what it says, where it is text.
         parts: the places of its entries, by their keys or in their order; None where it has no parts.
+
+    `key` is where its name begins; None where it has none.
     """
 
-    begin: int
-    end: int
-    key: int | None = None
-    text: str | None = None
-    parts: "dict[str | int, Place] | list[Place] | None" = None
-    _named: "dict[str, Place] | None" = field(default=None, repr=False)
+    __slots__ = ("_named", "begin", "end", "key", "parts", "text")
+
+    def __init__(
+        self,
+        begin: int,
+        end: int,
+        *,
+        key: int | None = None,
+        text: str | None = None,
+        parts: "dict[str | int, Place] | list[Place] | None" = None,
+    ) -> None:
+        self.begin, self.end, self.key, self.text, self.parts = begin, end, key, text, parts
+        self._named: dict[str, Place] | None = None
 
     def named(self) -> "dict[str, Place]":
         """The entries by the piece of a path that leads to each."""
