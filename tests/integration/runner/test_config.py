@@ -191,6 +191,7 @@ def test_a_fault_trains_nothing_and_makes_nothing(tmp_path):
         (dict(param_scheduler=dict(type="StepParamScheduler", param_name="wd", step_size=1)), "wd"),
         (dict(param_scheduler=dict(gen=dict(type="StepLR", step_size=1))), "$.param_scheduler"),
         (dict(param_scheduler="lr: cosin()"), "$.param_scheduler.lr: "),
+        (dict(param_scheduler="lr: ["), "$.param_scheduler: line 1: no YAML"),
         (dict(param_scheduler="missing.yaml"), "No such file"),
         (dict(param_scheduler=ps.Plan(rho=ps.cosine())), '"rho"'),
         (dict(param_scheduler=ps.Plan(ps.Binding("lr", ps.cosine(), groups="head"))), "head"),
