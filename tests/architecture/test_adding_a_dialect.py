@@ -62,10 +62,10 @@ def test_a_file_of_the_new_dialect_is_refused_as_a_native_one_with_its_name(para
     assert 'it looks like a config of transformers. Give format="transformers"' in refused.stderr
 
 
-def test_what_the_new_dialect_refuses_is_said_with_the_file(paramsched, tmp_path):
+def test_what_the_new_dialect_refuses_is_said_with_its_place_in_the_file(paramsched, tmp_path):
     (tmp_path / "arguments.json").write_text(json.dumps({"lr_scheduler_type": "greedy"}))
 
     refused = paramsched("convert", "arguments.json", "--from", "transformers", "--to", "yaml")
 
     assert refused.returncode == 1
-    assert "arguments.json: $.lr_scheduler_type: 'greedy' has no plan yet. Write one of linear" in refused.stderr
+    assert "arguments.json:1:23: $.lr_scheduler_type: 'greedy' has no plan yet. Write one of linear" in refused.stderr

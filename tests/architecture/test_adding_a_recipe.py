@@ -47,3 +47,12 @@ world = World(total=1000, epoch=20, batch=32, accumulation=1)
 assert find(strategies.shape("decay_to", world), lambda schedule: True, settings=settings(max_examples=2_000))
 """
     assert library.run("-c", code).stderr == ""
+
+
+def test_what_the_new_recipe_refuses_is_said_of_its_own_argument(library):
+    refused = library.run("-m", "paramsched", "show", "decay_to(0)", "--horizon", "50")
+
+    assert refused.returncode != 0
+    assert "decay_to" in refused.stderr
+    assert "level" in refused.stderr
+    assert "curves.exponential" not in refused.stderr

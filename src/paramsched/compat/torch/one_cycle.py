@@ -232,7 +232,11 @@ _Columns = Callable[[Floats], list[Floats]]
 
 
 def _phase_columns(phases: list[dict[str, Any]], strategy: str) -> tuple[_Columns, _Columns]:
-    """How much of each end is in the rate, and in the momentum, at any tick."""
+    """The columns of the rate and of the momentum: at any tick, value = sum over the ends of column * end.
+
+    An end is an entry of the group, such as `max_lr`. A phase begins where the one before ends, so that only the first
+    phase's start is read.
+    """
     ticks = [0.0, *(float(phase["end_step"]) for phase in phases)]
     rates = [phases[0]["start_lr"], *(phase["end_lr"] for phase in phases)]
     momenta = [phases[0]["start_momentum"], *(phase["end_momentum"] for phase in phases)]
@@ -241,7 +245,7 @@ def _phase_columns(phases: list[dict[str, Any]], strategy: str) -> tuple[_Column
 
 
 def _end_shares(ticks: list[float], ends: list[str], names: Sequence[str], strategy: str, at: Floats) -> list[Floats]:
-    """How much of each named end is in the value: a curve that is 1 at the ticks of this end and 0 at the others."""
+    """A column for each name: 1 at the ticks at which the value is that end, 0 at the other ticks, annealed between."""
     k = np.asarray(at, dtype=np.float64)
     return [
         along_knots(k, [(tick, float(end == name)) for tick, end in zip(ticks, ends, strict=True)], strategy)
