@@ -45,9 +45,15 @@ class Fault:
         """What was found and what to write."""
         return f"{self.found}. {self.instead}" if self.instead else self.found
 
+    @property
+    def path_and_message(self) -> str:
+        """What stands behind the file's name wherever a fault is shown: `$.lr: true is no number. Write 0.1`."""
+        return f"{self.path}: {self.message}" if self.path else self.message
+
     def __str__(self) -> str:
-        place = self.path or (f"line {self.line}" if self.line is not None else "")
-        return f"{place}: {self.message}" if place else self.message
+        if self.path or self.line is None:
+            return self.path_and_message
+        return f"line {self.line}: {self.message}"
 
     def place(self, source: str) -> str:
         """The file, and the line and column if they are known: `plan.yaml:3:12`.

@@ -177,8 +177,7 @@ class ConfigError(ParamschedError, ValueError):
     def __str__(self) -> str:
         lines: list[str] = []
         for fault in self.faults:
-            path = f"{fault.path}: " if fault.path else ""
-            lines += [f"{fault.place(self.source)}: {path}{fault.message}", *filter(None, [fault.pointer()])]
+            lines += [f"{fault.place(self.source)}: {fault.path_and_message}", *filter(None, [fault.pointer()])]
         return "\n".join(lines)
 
 

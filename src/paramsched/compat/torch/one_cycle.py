@@ -211,7 +211,10 @@ def _positive_count(name: str, number: int) -> int:
 
 
 def _cycle_phases(total: int, pct_start: float, three_phase: bool) -> list[dict[str, Any]]:
-    """The phases as torch writes them into its state: where each ends, and between what it runs."""
+    """The phases as torch writes them into its state: where each ends, and between what it runs.
+
+    Each begins at the level at which the one before ends: to change a level, change it in `rates` or `momenta`.
+    """
     up = float(pct_start * total) - 1
     ends = [up, float(2 * pct_start * total) - 2, total - 1] if three_phase else [up, total - 1]
     rates = ["initial_lr", "max_lr", "initial_lr", "min_lr"] if three_phase else ["initial_lr", "max_lr", "min_lr"]

@@ -176,10 +176,7 @@ class _BaseFileReader:
             if error.source != base.source:
                 raise
             # Whoever reads the message knows the config, not this file.
-            faults = [
-                f"{fault.place(error.source)}: {f'{fault.path}: ' if fault.path else ''}{fault.message}"
-                for fault in error.faults
-            ]
+            faults = [f"{fault.place(error.source)}: {fault.path_and_message}" for fault in error.faults]
             raise ConfigError(self._source, faults) from None
         self._done[str(place)] = found
         return found
