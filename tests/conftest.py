@@ -1,4 +1,4 @@
-"""How long the property tests look.
+"""How long the property tests look, and how a case is called.
 
 The quick profile draws the same few examples each time and shows a failure as it was drawn. With
 `HYPOTHESIS_PROFILE=thorough` there are many, drawn anew, and a failure is made small first.
@@ -20,3 +20,13 @@ settings.register_profile("thorough", max_examples=1000, **_common)
 # `make fuzz`: drawn anew in every round, as many as asked for.
 settings.register_profile("fuzz", max_examples=int(os.environ.get("PARAMSCHED_EXAMPLES", "2000")), **_common)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Show a value in a test's id as it is written, where pytest would number it: `[{'lr': 0.1}]`, not `[config0]`."""
+    if isinstance(val, bool | int | float | complex | str | bytes | type | None):
+        return None  # pytest shows these itself
+    text = getattr(val, "__name__", None) or repr(val)
+    if not isinstance(text, str) or " at 0x" in text:
+        return None  # an address is another in each process
+    return text.encode("ascii", "backslashreplace").decode()[:60].replace("::", ":")

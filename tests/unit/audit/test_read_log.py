@@ -108,7 +108,7 @@ def test_the_digits_of_a_text_say_how_exact_its_numbers_are(log, content, digits
         ("[1]\n", "log.jsonl", "a list", "Give one object in each line"),
         ("{x\n", "log.jsonl", "no JSON", "Give one object in each line"),
         ('{"groups": 3}\n', "log.jsonl", "groups of update 0 are no list of objects", 'Give {"t": 0'),
-        (gzip.compress(b"lr\n1\n"), "log.csv", "it is packed by gzip", "Unpack it first"),
+        (gzip.compress(b"lr\n1\n", mtime=0), "log.csv", "it is packed by gzip", "Unpack it first"),
         ("x", "events.out.tfevents.1", "TensorBoard's own file", "--column lr=Value --time Step"),
     ],
 )
