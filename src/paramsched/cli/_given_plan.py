@@ -4,7 +4,7 @@ import errno
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import final
@@ -114,9 +114,15 @@ def _place_in_line(text: str, fault: Fault) -> Fault:
     return replace(fault, column=fault.span[0] + 1, excerpt=" ".join(text.splitlines()))
 
 
-def title_of_plan(given: str) -> str:
-    """The title of a picture: the name of the file, if there is one."""
-    return Path(given).name if given != "-" and os.path.exists(given) else "Plan"  # noqa: PTH110
+def names_a_file(given: str) -> bool:
+    """Whether a plan was given as a file, not as standard input or a line of text."""
+    return given != "-" and os.path.exists(given)  # noqa: PTH110  # unlike Path.exists it takes a text of any length
+
+
+def title_of_plans(given: Sequence[str]) -> str:
+    """The title of a picture: the names of the files, if there are some."""
+    names = [Path(one).name for one in given if names_a_file(one)]
+    return ", ".join(names) or ("Plan" if len(given) == 1 else "Plans")
 
 
 def _standard_input() -> str:

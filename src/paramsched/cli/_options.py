@@ -132,6 +132,11 @@ def plan_argument(name: str = "plan") -> Callable[[_Function], _Function]:
     return click.argument(name, metavar=name.upper(), shell_complete=offer_files)
 
 
+def plans_argument() -> Callable[[_Function], _Function]:
+    """The argument that is one plan, or several."""
+    return click.argument("plans", metavar="PLAN...", nargs=-1, required=True, shell_complete=offer_files)
+
+
 format_option = click.option(
     "--format",
     shell_complete=offer_formats,

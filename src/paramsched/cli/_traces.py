@@ -1,19 +1,23 @@
-"""The values of a given plan, and of one to be drawn beside it."""
+"""The values of a given plan, and of those to be drawn beside it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from paramsched._trace import Trace, trace
 from paramsched.cli._base_values import groups_with_bases, say_base_notes
 from paramsched.cli._calendars import assumed_fact, calendar_for_picture, length_of_plan
-from paramsched.cli._given_plan import loaded_with_assumed_epoch
+from paramsched.cli._given_plan import loaded_with_assumed_epoch, names_a_file
 from paramsched.cli._messages import say_note
 from paramsched.cli._options import CalendarOptions, option_of
 from paramsched.config import Loaded
 from paramsched.plan import Plan
+
+if TYPE_CHECKING:
+    from paramsched import show
 
 _MOST_VALUES = 20_000_000  # 160 MB; a picture has a thousand columns
 
@@ -35,42 +39,66 @@ def _trace_plan(loaded: Loaded, facts: CalendarOptions, bases: tuple[str, ...]) 
 
 
 def trace_given_plans(
-    given: str,
+    given: Sequence[str],
     other: str | None,
     bases: tuple[str, ...],
     *,
     format: str | None = None,
     field: str = "lr",
     facts: CalendarOptions,
-) -> tuple[Trace, Trace | None]:
-    """The values of a plan, and of one to be drawn beside it, over the same clock.
+) -> "tuple[Trace | show.PlansTogether, Trace | None]":
+    """What a picture is drawn of: the values of a plan, or of several together, and of one to compare with."""
+    if other is not None and len(given) > 1:
+        raise click.UsageError(f"--other compares with one plan, and here are {len(given)}. Write it as one more PLAN")
+    read = [(one, format) for one in given] + ([] if other is None else [(other, None)])
+    traces = _trace_plans(read, bases, field=field, facts=facts)
+    if len(given) == 1:
+        return traces[0], traces[1] if other is not None else None
+    from paramsched import show
 
-    A fact that is assumed for one is assumed for both, so that their curves can be compared. A plan without a length
-    of its own is as long as the other one.
+    return show.together(dict(zip(_plan_names(given), traces, strict=True))), None
+
+
+def _plan_names(given: Sequence[str]) -> list[str]:
+    """What each plan is called in a legend: the file's name, where only it has that, else what was given."""
+    names = [Path(one).name if names_a_file(one) else one for one in given]
+    chosen = [name if names.count(name) == 1 else whole for name, whole in zip(names, given, strict=True)]
+    if twice := next((name for name in chosen if chosen.count(name) > 1), None):
+        raise click.UsageError(f"{twice}: it is there twice. Give each plan once")
+    return chosen
+
+
+def _trace_plans(
+    given: Sequence[tuple[str, str | None]], bases: tuple[str, ...], *, field: str, facts: CalendarOptions
+) -> list[Trace]:
+    """The values of some plans, each given with its format, over the same clock.
+
+    A fact that is assumed for one is assumed for all, so that their curves can be compared. A plan without a length
+    of its own is as long as the longest of the others.
     """
-    first, known = loaded_with_assumed_epoch(given, format=format, field=field, facts=facts)
-    if other is None:
-        return _trace_plan(first, known, bases), None
-    second, known = loaded_with_assumed_epoch(other, field=field, facts=known)
-    plans = (first, second)
+    known, plans = facts, list[Loaded]()
+    for name, its_format in given:
+        loaded, known = loaded_with_assumed_epoch(name, format=its_format, field=field, facts=known)
+        plans.append(loaded)
+    if len(plans) == 1:
+        return [_trace_plan(plans[0], known, bases)]
     # A horizon that was given is for plans without one; the first plan refuses two, as it does alone.
-    told = [known, known if second.plan.horizon is None else replace(known, horizon=None)]
+    told = [known, *(known if one.plan.horizon is None else replace(known, horizon=None) for one in plans[1:])]
     for fact, value in _assumed_facts(plans, told).items():
         say_note(f"no {option_of(fact)} given; taken to be {value:g}")
         more: dict[str, Any] = {fact: value}
         told = [replace(one, **more) for one in told]
     lengthless = [_says_no_length(plan.plan, one) for plan, one in zip(plans, told, strict=True)]
     drawn: dict[int, Trace] = {}
-    # The plan that knows its length is drawn first, for the other one may take its length.
-    for index in sorted((0, 1), key=lambda at: lengthless[at]):
-        beside = drawn.get(1 - index)
-        if lengthless[index] and beside is not None:
-            say_note(
-                f"no horizon given for {(given, other)[index]}; taken to be the other plan's, {beside.total} updates"
-            )
-            told[index] = replace(told[index], horizon=str(beside.total))
+    # Plans that know their length are drawn first, for others may take it.
+    for index in sorted(range(len(plans)), key=lambda at: lengthless[at]):
+        if lengthless[index] and drawn:
+            longest = max(one.total for one in drawn.values())
+            whose = "the other plan's" if len(plans) == 2 else "that of the longest plan"
+            say_note(f"no horizon given for {given[index][0]}; taken to be {whose}, {longest} updates")
+            told[index] = replace(told[index], horizon=str(longest))
         drawn[index] = _trace_plan(plans[index], told[index], bases)
-    return drawn[0], drawn[1]
+    return [drawn[index] for index in range(len(plans))]
 
 
 def _says_no_length(plan: Plan, facts: CalendarOptions) -> bool:
@@ -78,7 +106,7 @@ def _says_no_length(plan: Plan, facts: CalendarOptions) -> bool:
 
 
 def _assumed_facts(plans: Iterable[Loaded], told: Iterable[CalendarOptions]) -> dict[str, float]:
-    """The facts that have to be assumed, each with the greater of the values for both plans."""
+    """The facts that have to be assumed, each with the greatest of the values for the plans."""
     found: dict[str, float] = {}
     for one, facts in zip(plans, told, strict=True):
         assumed = assumed_fact(one.plan, facts, native=one.native)

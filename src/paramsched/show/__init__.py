@@ -29,6 +29,8 @@ from paramsched.show._simulate import Metrics as Metrics
 from paramsched.show._simulate import simulate as simulate
 from paramsched.show._svg import svg as svg
 from paramsched.show._text import text as text
+from paramsched.show._together import PlansTogether as PlansTogether
+from paramsched.show._together import together as together
 
 # Earlier names of the same things; they stay.
 Drawable: TypeAlias = Curves

@@ -1,5 +1,7 @@
 """Comparing a plan with a log or with another plan: where they differ, and the sentences about it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from paramsched.errors import InvalidArgument
@@ -84,12 +86,29 @@ def other_plan_note(differing: Times, compared: int) -> Note:
     return Note(f"the plans differ at {many} of {every} updates: {times_in_words(differing)}", differs=True)
 
 
-def horizon_summary(trace: Curves) -> str:
-    """The horizon in words: `460 updates · 20 epochs of 23`."""
+def leaving_notes(plan: str, left: Sequence[tuple[int, str]], *, drawn: bool) -> tuple[Note, ...]:
+    """Where the curves of a plan leave those of a plan before it.
+
+    Args:
+        plan: its name.
+        left: for each curve that begins as one before it: the first update with another value, and whose it was.
+        drawn: whether any curve has values of its own.
+    """
+    if not left:
+        return ()
+    begin, whose = min(left)
+    return (Note(f"{plan} leaves {whose} at update {with_thousands(begin)}" if drawn else f"{plan} is as {whose}"),)
+
+
+def horizon_summary(traces: Sequence[Curves]) -> str:
+    """The longest horizon in words: `460 updates · 20 epochs of 23`."""
+    trace = max(traces, key=lambda one: one.total)
     parts = [f"{with_thousands(trace.total)} update{'s' if trace.total > 1 else ''}"]
     if trace.steps_per_epoch:
         epochs = short_number(trace.total / trace.steps_per_epoch, 4)
         parts.append(f"{epochs} epoch{'s' if epochs != '1' else ''} of {with_thousands(trace.steps_per_epoch)}")
+    if len(traces) > 1:
+        parts.insert(0, f"{len(traces)} plans")
     return " · ".join(parts)
 
 

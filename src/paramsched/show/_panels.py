@@ -1,7 +1,7 @@
 """Arranging curves as panels: a panel for each field, with what is compared over it."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias, final
 
 import numpy as np
@@ -14,6 +14,7 @@ from paramsched.show._compare import (
     comparison_summary,
     differing_times,
     horizon_summary,
+    leaving_notes,
     log_note,
     other_plan_note,
 )
@@ -22,48 +23,66 @@ from paramsched.show._picture import CurveKind, DrawnCurve, Note, Panel, Picture
 from paramsched.show._reduce import Envelope, envelope
 from paramsched.show._scale import choose_scale
 from paramsched.show._time_sets import union_of_times
+from paramsched.show._together import PlansTogether, first_own_update
 
 _COLUMNS = 1024  # in which curves are looked at to choose a scale
 
 _GroupValues: TypeAlias = tuple[Group, Times, Floats]
+
+_Plans: TypeAlias = tuple[tuple[str, Curves], ...]
 
 
 def picture(trace: Curves, *, log: Log | None = None, other: Curves | None = None) -> Picture:
     """Arrange a trace, and what is to be compared with it, as panels.
 
     Args:
-        trace: the plan's curves.
-        log: values really used, each with its times.
+        trace: the plan's curves, or those of several plans `together`.
+        log: values really used, each with its times; of several plans, by the first.
         other: a second plan, drawn over the first.
 
     Raises:
         InvalidArgument: there is nothing to draw, or the log holds a curve the trace does not have, or a
-            curve without values, with times that are no updates, or with unequally many of both.
+            curve without values, with times that are no updates, or with unequally many of both; or another plan is
+            to be drawn over several.
     """
-    if trace.total < 1 or not trace.keys():
-        raise InvalidArgument(
-            "show(trace)",
-            f"there is nothing to draw in {len(trace.keys())} curves of {trace.total} updates",
-            'Write trace(Plan(lr=linear(1, 0)), {"lr": 0.1}, Calendar(total=100)).',
-        )
+    plans: _Plans = trace.plans if isinstance(trace, PlansTogether) else (("", trace),)
+    _check_plans(plans, other)
+    trace = plans[0][1]
     used = checked_log(trace, log or {})
     theirs = other.keys() if other is not None else ()
     total = max(
-        trace.total,
+        *(one.total for _, one in plans),
         other.total if other is not None else 0,
         *(int(times[-1]) + 1 for times, _ in used.values()),
     )
-    fields = dict.fromkeys(field for field, _ in (*trace.keys(), *theirs))
-    panels = tuple(_make_panel(field, trace, used, other, total) for field in fields)
+    fields = dict.fromkeys(field for field, _ in (*(key for _, one in plans for key in one.keys()), *theirs))
+    panels = tuple(_make_panel(field, plans, used, other, total) for field in fields)
     differing = union_of_times(panel.differing for panel in panels)
     return Picture(
         panels,
         total,
-        trace.steps_per_epoch,
-        horizon_summary(trace),
+        next((one.steps_per_epoch for _, one in plans if one.steps_per_epoch), None),
+        horizon_summary(tuple(one for _, one in plans)),
         comparison_summary(differing, trace, used, other),
         differing.size == 0,
     )
+
+
+def _check_plans(plans: _Plans, other: Curves | None) -> None:
+    """Refuse plans in which there is nothing to draw, and a second one over several."""
+    for _, trace in plans:
+        if trace.total < 1 or not trace.keys():
+            raise InvalidArgument(
+                "show(trace)",
+                f"there is nothing to draw in {len(trace.keys())} curves of {trace.total} updates",
+                'Write trace(Plan(lr=linear(1, 0)), {"lr": 0.1}, Calendar(total=100)).',
+            )
+    if other is not None and len(plans) > 1:
+        raise InvalidArgument(
+            "show(together(…), other=…)",
+            f"{len(plans)} plans are drawn together, and one more over them is none of these",
+            'Add it to them: together({…, "other": other})',
+        )
 
 
 @final
@@ -77,12 +96,19 @@ class _Comparison:
 
 
 def _make_panel(
-    field: str, trace: Curves, used: dict[Key, tuple[Times, Floats]], other: Curves | None, total: int
+    field: str, plans: _Plans, used: dict[Key, tuple[Times, Floats]], other: Curves | None, total: int
 ) -> Panel:
     """The panel of one field, with what is compared with its curves."""
+    trace = plans[0][1]
     groups = _groups_of_field(trace, field)
-    curves = _merge_groups("plan", [(g, *_planned(trace, (field, g))) for g in groups], trace, field)
+    curves = _merge_groups("plan", [(g, *_planned(trace, (field, g))) for g in groups], trace, field, plan=plans[0][0])
     compared = [_compare_log(field, trace, used, curves)]
+    for index in range(1, len(plans)):
+        branches, note = _leaving_curves(field, plans[: index + 1], len(curves))
+        curves += branches
+        compared.append(_Comparison(notes=note))
+    if len(plans) > 1 and len({group for _, one in plans for group in _groups_of_field(one, field)}) == 1:
+        curves = tuple(replace(curve, groups=("",)) for curve in curves)  # the plan's name says which it is
     if other is not None:
         compared.append(_compare_plan(field, trace, other, total, len(curves)))
     overlays = tuple(curve for one in compared for curve in one.overlays)
@@ -99,10 +125,28 @@ def _make_panel(
         notes=(
             *(note for one in compared for note in one.notes),
             *_value_notes(every, envelopes),
-            *_base_notes(field, trace, other),
+            *_base_notes(field, plans, other),
         ),
-        unit=TIMES_BASE if _has_no_base(trace, field, groups) else "",
+        unit=TIMES_BASE if all(_has_no_base(one, field) for _, one in plans if _groups_of_field(one, field)) else "",
     )
+
+
+def _leaving_curves(field: str, plans: _Plans, first_color: int) -> tuple[tuple[DrawnCurve, ...], tuple[Note, ...]]:
+    """The curves of the last of some plans, from where each leaves those of the plans before it."""
+    name, trace = plans[-1]
+    members: list[_GroupValues] = []
+    left: list[tuple[int, str]] = []
+    for group in _groups_of_field(trace, field):
+        times, values = _planned(trace, (field, group))
+        earlier = [(whose, np.asarray(one[field, group])) for whose, one in plans[:-1] if (field, group) in one.keys()]
+        begin, which = first_own_update(values, tuple(curve for _, curve in earlier))
+        if begin:
+            left.append((begin, earlier[which][0]))
+        if begin < values.size:
+            first = max(begin - 1, 0)  # so that the line begins on the one it leaves
+            members.append((group, times[first:], values[first:]))
+    drawn = _merge_groups("plan", members, trace, field, first_color=first_color, plan=name)
+    return drawn, leaving_notes(name, left, drawn=bool(drawn))
 
 
 def _compare_log(
@@ -152,10 +196,12 @@ def _value_notes(curves: Sequence[DrawnCurve], envelopes: Sequence[Envelope]) ->
         yield Note("gaps are values that are no number (nan)")
 
 
-def _base_notes(field: str, trace: Curves, other: Curves | None) -> Iterator[Note]:
-    """From which bases the curves are drawn; of the other plan, only what is not said already."""
-    ours = _base_texts(trace, field)
+def _base_notes(field: str, plans: _Plans, other: Curves | None) -> Iterator[Note]:
+    """From which bases the curves are drawn; of further plans, only what is not said already."""
+    ours = _base_texts(plans[0][1], field)
     yield from map(Note, ours)
+    for name, trace in plans[1:]:
+        yield from (Note(f"{name}: {text}") for text in _base_texts(trace, field) if text not in ours)
     if other is not None:
         yield from (Note(f"other plan: {text}") for text in _base_texts(other, field) if text not in ours)
 
@@ -173,8 +219,9 @@ def _base_texts(source: Curves, field: str) -> list[str]:
     return [f"{groups_in_words(tuple(members))}: {text}" for text, members in found.items()]
 
 
-def _has_no_base(source: Curves, field: str, groups: Sequence[Group]) -> bool:
+def _has_no_base(source: Curves, field: str) -> bool:
     """Whether all curves of a field are multiples of a base that nobody gave."""
+    groups = _groups_of_field(source, field)
     found = [source.base(field, group) for group in groups] if isinstance(source, CurvesWithBases) else []
     return bool(found) and all(base.value is None and base.share == "all" for base in found)
 
@@ -186,6 +233,7 @@ def _merge_groups(
     field: str,
     colors: dict[Group, int] | None = None,
     first_color: int = 0,
+    plan: str = "",
 ) -> tuple[DrawnCurve, ...]:
     """One curve for all groups with equal values; nothing but the values decides.
 
@@ -196,10 +244,12 @@ def _merge_groups(
         field: the curves are of.
         colors: by group; None: a new one for each curve.
         first_color: where new colors begin.
+        plan: the name of their plan, where a picture has several.
     """
     curves = []
     for index, (groups, times, values) in enumerate(_equal_values(members)):
         texts = (source.line(field, g) for g in groups) if kind != "log" else ()
+        inner = _breakpoints_of(source, field, groups) if kind != "log" else np.zeros(0, np.int64)
         curves.append(
             DrawnCurve(
                 kind,
@@ -207,8 +257,9 @@ def _merge_groups(
                 tuple(dict.fromkeys(text for text in texts if text)),
                 times,
                 values,
-                _breakpoints_of(source, field, groups) if kind != "log" else np.zeros(0, np.int64),
+                inner[inner >= times[0]] if times.size else inner,
                 first_color + index if colors is None else colors.get(groups[0], len(colors) + index),
+                plan,
             )
         )
     return tuple(curves)

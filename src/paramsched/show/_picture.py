@@ -40,6 +40,7 @@ class DrawnCurve:
         times, values: the points; a plan has one for each update.
         breakpoints: where the formula changes.
         color: a number for each color; a log has its plan's.
+        plan: the name of its plan, where a picture has several.
     """
 
     kind: CurveKind
@@ -49,6 +50,7 @@ class DrawnCurve:
     values: Floats
     breakpoints: Times
     color: int
+    plan: str = ""
 
     @property
     def held(self) -> bool:
@@ -63,9 +65,9 @@ class DrawnCurve:
     @property
     def level_summary(self) -> str:
         """First value, those at the ends of stages, and last: `0 → 0.1 → 0.001`."""
-        ends = self.breakpoints
+        ends = self.breakpoints - int(self.times[0])
         at = [0, *ends[(ends > 0) & (ends < self.values.size)][: _MOST_LEVELS + 1].tolist()]
-        if self.kind == "log" or len(at) > _MOST_LEVELS or self.times.size != int(self.times[-1]) + 1:
+        if self.kind == "log" or len(at) > _MOST_LEVELS or not self.held:
             at = [0]
         values = [short_number(self.values[t], 4) for t in [*at, self.values.size - 1]]
         kept = [v for i, v in enumerate(values) if i == 0 or v != values[i - 1]]
@@ -79,7 +81,7 @@ class LegendEntry:
 
     Args:
         curve: the curve.
-        owner: "" for the plan's own curve, `used` or `other plan`.
+        owner: the name of its plan, where a picture has several, else ""; `used` or `other plan`.
         levels: its first value, those at the ends of stages, and its last.
         schedule: its schedule in text; None where the heading of the panel says it already.
     """
@@ -161,7 +163,7 @@ class Panel:
         return tuple(
             LegendEntry(
                 curve,
-                _OWNERS[curve.kind],
+                curve.plan or _OWNERS[curve.kind],
                 curve.level_summary,
                 "; ".join(curve.schedules)
                 if len(shared) > 1 or (curve.kind == "other" and curve.schedules != shared)

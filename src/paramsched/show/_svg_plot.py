@@ -107,10 +107,12 @@ def _draw_breakpoint_dots(panel: Panel, whole: Picture, width: int, height: int)
     if len(panel.curves) > 8:
         return
     for curve in panel.curves:
+        first = int(curve.times[0])
         for at in curve.breakpoints.tolist():
-            if not 0 < at < curve.values.size or not np.isfinite(curve.values[at]):
+            index = at - first
+            if not 0 < index < curve.values.size or not np.isfinite(curve.values[index]):
                 continue
-            fraction = float(panel.scale.fraction(curve.values[at : at + 1])[0])
+            fraction = float(panel.scale.fraction(curve.values[index : index + 1])[0])
             x, y = round(at / whole.total * width, 1), round((1 - fraction) * height, 1)
             yield (
                 f'<g data-t="{at}" data-y="{y:g}" transform="translate({x:g} {y:g})">'

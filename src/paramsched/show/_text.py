@@ -1,12 +1,13 @@
 """A plan as text for a terminal: braille or plain ASCII, a panel for each field."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import final
 
 import numpy as np
 
 from paramsched.errors import InvalidArgument
-from paramsched.show._curves import Curves, Log, Times
+from paramsched.show._curves import Curves, Floats, Log, Times
 from paramsched.show._panels import picture
 from paramsched.show._picture import DrawnCurve, Panel, Picture
 from paramsched.show._reduce import envelope
@@ -25,6 +26,7 @@ from paramsched.show._words import cell_width
 
 _NARROWEST = 24
 _MOST_ENTRIES = 8  # curves of a legend before the rest is only counted
+_ASCII_CURVES = "*+ox#@%&"
 
 
 def text(
@@ -139,8 +141,8 @@ def _add_legend(terminal: TerminalLines, panel: Panel, indent: int) -> None:
     """Add a line for each planned curve, what was used where it can be seen, and the breakpoints."""
     entries = panel.plan_legend
     for entry in entries[:_MOST_ENTRIES]:
-        mark = f"┄ {entry.owner}" if entry.owner else _curve_letter(panel, entry.curve)
-        name = " ".join(filter(None, [mark, entry.curve.name]))
+        mark = _curve_mark(terminal, panel, entry.curve) if entry.curve.kind == "plan" else "┄"
+        name = " ".join(filter(None, [mark, entry.label]))
         terminal.add_entry(indent, name, entry.levels, entry.schedule, entry.curve.color)
     more = len(entries) - _MOST_ENTRIES
     if more > 0:
@@ -149,6 +151,12 @@ def _add_legend(terminal: TerminalLines, panel: Panel, indent: int) -> None:
         terminal.add_entry(indent, "┄ used", "", "", "used")
     if panel.breakpoints.size:
         terminal.add_entry(indent, f"┴ {panel.breakpoint_summary(4)}", "", "", "dim")
+
+
+def _curve_mark(terminal: TerminalLines, panel: Panel, curve: DrawnCurve) -> str:
+    """What a legend says a curve is marked by: its letter, in ASCII the character it is drawn with."""
+    letter = _curve_letter(panel, curve)
+    return _ASCII_CURVES[curve.color % len(_ASCII_CURVES)] if letter and terminal.ascii else letter
 
 
 def _curve_letter(panel: Panel, curve: DrawnCurve) -> str:
@@ -178,7 +186,8 @@ def _plot_rows(terminal: TerminalLines, panel: Panel, layout: _Layout, height: i
             filled[:, np.arange(filled.shape[1]) % 3 == 2] &= _upright_dots(filled)[:, 2::3]
         style: Style = "used" if curve.kind == "log" else curve.color
         if terminal.ascii:
-            glyph = {"plan": "*+ox#@%&"[curve.color % 8], "log": ".", "other": ":"}[curve.kind]
+            planned_by = _ASCII_CURVES[curve.color % len(_ASCII_CURVES)]
+            glyph = {"plan": planned_by, "log": ".", "other": ":"}[curve.kind]
             rows = ascii_characters(filled, glyph)
         else:
             under = under | filled
@@ -198,29 +207,41 @@ def _upright_dots(filled: Dots) -> Dots:
 
 
 def _place_letters(panel: Panel, plot: list[list[Cell]], filled: list[Dots]) -> None:
-    """Write each curve's letter on it where it is flat and farthest from the others."""
+    """Write each curve's letter on it where it is flat and farthest from the others; on a steep one, anywhere."""
     if not 1 < len(panel.curves) <= _MOST_ENTRIES:
         return
     columns = len(plot[0])
     rows = np.arange(filled[0].shape[0])[:, None]
     middle = [np.where(f.any(axis=0), (f * rows).sum(axis=0) / np.maximum(f.sum(axis=0), 1), np.nan) for f in filled]
     for index, curve in enumerate(panel.curves):
-        best, at = -1.0, None
-        for step in range(1, 24):
-            column = (step + index) * columns // 25 % columns
-            here = middle[index][2 * column : 2 * column + 2]
-            flat = filled[index][:, 2 * column : 2 * column + 2].sum(axis=0).max() <= 2
-            if not flat or np.isnan(here).any():
-                continue
-            apart = [
-                float(np.nanmin(np.abs(m[2 * column : 2 * column + 2] - here)))
-                for i, m in enumerate(middle)
-                if i != index and not np.isnan(m[2 * column : 2 * column + 2]).all()
-            ]
-            if min(apart, default=99.0) > best + 0.5:
-                best, at = min(apart, default=99.0), (int(here[0]) // 4, column)
+        some = [(step + index) * columns // 25 % columns for step in range(1, 24)]
+        flat = [c for c in some if filled[index][:, 2 * c : 2 * c + 2].sum(axis=0).max() <= 2]
+        at = _place_apart(index, middle, flat) or _place_apart(index, middle, range(columns))
         if at is not None:
             plot[at[0]][at[1]] = (_curve_letter(panel, curve), curve.color)
+
+
+def _place_apart(index: int, middle: Sequence[Floats], columns: Iterable[int]) -> tuple[int, int] | None:
+    """The cell of a curve that is farthest from other curves, of some columns; None where the curve is in none.
+
+    Args:
+        index: of the curve.
+        middle: the height of each curve at each dot, in dots from the top; nan where it has none.
+        columns: to choose from.
+    """
+    best, at = -1.0, None
+    for column in columns:
+        here = middle[index][2 * column : 2 * column + 2]
+        if np.isnan(here).any():
+            continue
+        apart = [
+            float(np.nanmin(np.abs(m[2 * column : 2 * column + 2] - here)))
+            for i, m in enumerate(middle)
+            if i != index and not np.isnan(m[2 * column : 2 * column + 2]).all()
+        ]
+        if min(apart, default=99.0) > best + 0.5:
+            best, at = min(apart, default=99.0), (int(here[0]) // 4, column)
+    return at
 
 
 def _axis_line(terminal: TerminalLines, panel: Panel, layout: _Layout) -> list[Cell]:

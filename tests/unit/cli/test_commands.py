@@ -103,7 +103,7 @@ def test_every_example_of_the_help_runs(folder, name, line):
     if ".pt" in line:
         pytest.skip("a checkpoint is for tests/integration/audit/test_audit.py")
     plan = PLAN.partition("groups")[0].replace("betas[0]", "momentum").replace("absolute(0.85), absolute(0.95)", "1, 2")
-    for file in ("plan.yaml", "old.yaml", "new.yaml"):
+    for file in ("plan.yaml", "old.yaml", "new.yaml", "trunk.yaml", "at-6000.yaml", "at-8000.yaml"):
         (folder / file).write_text(plan)
     (folder / "config.py").write_text("param_scheduler = dict(type='CosineAnnealingLR', T_max=9, end=9)\n")
     values = json.loads(good("show", "plan.yaml", "--steps-per-epoch", 500, "--base", "lr=0.1", "--json"))["values"]
@@ -343,6 +343,65 @@ def test_two_plans_are_drawn_over_each_other(folder):
     drawn = good("show", "plan.yaml", "--other", "other.yaml", "--steps-per-epoch", 10)
 
     assert "the plans agree at " in drawn
+
+
+@pytest.fixture
+def tree(folder):
+    (folder / "trunk.yaml").write_text("horizon: 100\nlr: constant()\n")
+    (folder / "sub").mkdir()
+    for at in (40, 60):
+        (folder / f"at-{at}.yaml").write_text(f"horizon: {at + 10}\nlr: constant(over={at}) >> linear(1, 0)\n")
+    (folder / "sub" / "trunk.yaml").write_text("lr: constant()\n")
+    return folder
+
+
+def test_several_plans_are_drawn_over_one_axis_with_the_names_of_their_files(tree):
+    drawn = good("show", "trunk.yaml", "at-40.yaml", "at-60.yaml")
+
+    assert [line.split()[1] for line in drawn.splitlines() if line.split()[0] in "abc"] == [
+        "trunk.yaml",
+        "at-40.yaml",
+        "at-60.yaml",
+    ]
+    assert "at-60.yaml leaves trunk.yaml at update 61" in drawn
+    assert drawn.splitlines()[-1].endswith("100")
+
+
+def test_files_of_one_name_are_told_apart_and_the_longest_plan_lends_its_length(tree):
+    result = call("show", "at-40.yaml", "trunk.yaml", "sub/trunk.yaml")
+
+    assert result.exit_code == 0
+    assert (
+        result.stderr
+        == "note: no horizon given for sub/trunk.yaml; taken to be that of the longest plan, 100 updates\n"
+    )
+    assert "sub/trunk.yaml is as trunk.yaml" in result.stdout
+
+
+@pytest.mark.parametrize("name", ["show", "plot"])
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        (("trunk.yaml",), "trunk.yaml: it is there twice. Give each plan once"),
+        (("at-40.yaml", "--other", "at-60.yaml"), "Write it as one more PLAN"),
+    ],
+    ids=["one plan twice", "another plan to compare with"],
+)
+def test_several_plans_that_are_none_to_draw_together_are_refused(tree, name, more, expected):
+    output = ("-o", "x.svg") if name == "plot" else ()
+
+    assert expected in refused(2, name, "trunk.yaml", *more, *output)
+
+
+@pytest.mark.parametrize("option", [("--json",), ("--at", "5")], ids=["as JSON", "at a time"])
+def test_values_are_printed_of_one_plan(tree, option):
+    assert "the values of one plan, and here are 2" in refused(2, "show", "trunk.yaml", "at-40.yaml", *option)
+
+
+def test_a_page_of_several_plans_is_called_as_all_of_them(tree):
+    good("plot", "trunk.yaml", "at-40.yaml", "-o", "tree.html")
+
+    assert "<title>trunk.yaml, at-40.yaml</title>" in (tree / "tree.html").read_text()
 
 
 def test_a_line_of_text_is_for_the_field_that_is_asked_for():

@@ -13,17 +13,20 @@ from paramsched.cli._options import (
     format_option,
     offer_files,
     other_option,
-    plan_argument,
+    plans_argument,
 )
 
 
 @click.command(
     "plot",
     cls=Command,
-    short_help="Draw a plan into an SVG, HTML or PNG file.",
-    examples=("paramsched plot plan.yaml -o plan.svg --steps-per-epoch 500",),
+    short_help="Draw plans into an SVG, HTML or PNG file.",
+    examples=(
+        "paramsched plot plan.yaml -o plan.svg --steps-per-epoch 500",
+        "paramsched plot trunk.yaml at-6000.yaml at-8000.yaml -o tree.html",
+    ),
 )
-@plan_argument()
+@plans_argument()
 @click.option(
     "-o",
     "--output",
@@ -39,7 +42,7 @@ from paramsched.cli._options import (
 @other_option
 @click.option("--title", help="Heading of the page; by default the file's name.")
 def paramsched_plot(
-    plan: str,
+    plans: tuple[str, ...],
     output: str,
     facts: CalendarOptions,
     bases: tuple[str, ...],
@@ -48,10 +51,13 @@ def paramsched_plot(
     other: str | None,
     title: str | None,
 ) -> None:
-    """Draw PLAN into a file; .html is a page of its own with values under the pointer."""
+    """Draw PLAN into a file; .html is a page of its own with values under the pointer.
+
+    Several plans share one axis: each that begins as one before it is drawn from where it leaves that one.
+    """
     from paramsched import show
     from paramsched._printable import printable
-    from paramsched.cli._given_plan import title_of_plan
+    from paramsched.cli._given_plan import title_of_plans
     from paramsched.cli._traces import trace_given_plans
     from paramsched.config.whole_files import write_whole_file
 
@@ -60,5 +66,5 @@ def paramsched_plot(
         raise click.UsageError(
             f"--output {output}: the suffix says the kind of picture. Write one of {', '.join(show.FORMATS)}"
         )
-    drawn, over = trace_given_plans(plan, other, bases, format=format, field=field, facts=facts)
-    write_whole_file(Path(output), draw(drawn, title=printable(title or title_of_plan(plan)), log=None, other=over))
+    drawn, over = trace_given_plans(plans, other, bases, format=format, field=field, facts=facts)
+    write_whole_file(Path(output), draw(drawn, title=printable(title or title_of_plans(plans)), log=None, other=over))

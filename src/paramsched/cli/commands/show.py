@@ -1,4 +1,4 @@
-"""`paramsched show`: a plan's curves in the terminal, its values at given times, or all of them as JSON."""
+"""`paramsched show`: the curves of plans in the terminal, values at given times, or all of them as JSON."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ from paramsched.cli._options import (
     format_option,
     json_option,
     other_option,
-    plan_argument,
+    plans_argument,
 )
 
 if TYPE_CHECKING:
@@ -27,14 +27,15 @@ if TYPE_CHECKING:
 @click.command(
     "show",
     cls=Command,
-    short_help="Draw a plan in the terminal, or print its values.",
+    short_help="Draw plans in the terminal, or print values.",
     examples=(
         "paramsched show plan.yaml --steps-per-epoch 500 --base lr=0.1",
         "paramsched show 'warmup(\"5%\") >> cosine(to=0.1)' --horizon 10000",
         'paramsched show plan.yaml --steps-per-epoch 500 --at "10 epochs" --json',
+        "paramsched show trunk.yaml at-6000.yaml at-8000.yaml",
     ),
 )
-@plan_argument()
+@plans_argument()
 @calendar_options
 @base_option
 @field_option
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 @other_option
 @json_option
 def paramsched_show(
-    plan: str,
+    plans: tuple[str, ...],
     facts: CalendarOptions,
     bases: tuple[str, ...],
     field: str,
@@ -60,17 +61,22 @@ def paramsched_show(
     other: str | None,
     as_json: bool,
 ) -> None:
-    """Draw PLAN in the terminal: a panel for each field, breakpoints marked on its axis."""
+    """Draw PLAN in the terminal: a panel for each field, breakpoints marked on its axis.
+
+    Several plans share one axis: each that begins as one before it is drawn from where it leaves that one.
+    """
     from paramsched import show
     from paramsched._trace import column_name
     from paramsched.cli._given_plan import loaded_with_assumed_epoch
     from paramsched.cli._traces import trace_given_plans
 
+    if len(plans) > 1 and (times or as_json):
+        raise click.UsageError(f"--at and --json print the values of one plan, and here are {len(plans)}")
     if times:
-        read, known = loaded_with_assumed_epoch(plan, format=format, field=field, facts=facts)
+        read, known = loaded_with_assumed_epoch(plans[0], format=format, field=field, facts=facts)
         click.echo(_values_at(read, known, bases, times, as_json))
         return
-    drawn, over = trace_given_plans(plan, None if as_json else other, bases, format=format, field=field, facts=facts)
+    drawn, over = trace_given_plans(plans, None if as_json else other, bases, format=format, field=field, facts=facts)
     if as_json:
         keys = drawn.keys()
         groups = {group for _, group in keys} - {""}

@@ -1,0 +1,178 @@
+"""Several plans in one picture: whose each curve is, and from where on it is drawn."""
+
+import re
+
+import numpy as np
+import pytest
+
+import paramsched as ps
+import paramsched.show as show
+from paramsched.errors import InvalidArgument
+
+TRUNK = ps.Plan(lr="warmup(100) >> constant()", weight_decay="linear(to=0.5)", horizon=1000)
+
+
+def branch(at):
+    return ps.Plan(
+        lr=f"warmup(100) >> constant(over={at - 100}) >> linear(1, 0, over=50)",
+        weight_decay="linear(to=0.5, over=1000)",
+        horizon=at + 50,
+    )
+
+
+def traced(plan, groups=None):
+    return ps.trace(plan, groups or {"lr": 0.1, "weight_decay": 0.01})
+
+
+@pytest.fixture
+def tree():
+    return show.together({"trunk": traced(TRUNK), "at-400": traced(branch(400)), "at-960": traced(branch(960))})
+
+
+def panel_of(curves, field="lr"):
+    (panel,) = (one for one in show.picture(curves).panels if one.field == field)
+    return panel
+
+
+def test_the_axis_is_as_long_as_the_longest_plan(tree):
+    whole = show.picture(tree)
+
+    assert whole.total == 1010
+    assert whole.horizon == "3 plans · 1,010 updates"
+
+
+def test_a_branch_is_drawn_from_the_trunk_to_its_own_end(tree):
+    curves = {curve.plan: curve for curve in panel_of(tree).curves}
+
+    # At 400 the branch still has the trunk's value; the line begins there.
+    assert {name: (int(one.times[0]), int(one.times[-1])) for name, one in curves.items()} == {
+        "trunk": (0, 999),
+        "at-400": (400, 449),
+        "at-960": (960, 1009),
+    }
+    assert curves["at-400"].values.tolist() == traced(branch(400))["lr", 0][400:].tolist()
+    assert [one.color for one in curves.values()] == [0, 1, 2]
+    assert curves["at-960"].level_summary == "0.1 → 0.002"
+
+
+def test_the_legend_names_plans_and_notes_say_where_each_leaves_which(tree):
+    panel = panel_of(tree)
+
+    assert [entry.label for entry in panel.legend] == ["trunk", "at-400", "at-960"]
+    assert [note.text for note in panel.notes][:2] == [
+        "at-400 leaves trunk at update 401",
+        "at-960 leaves trunk at update 961",
+    ]
+    assert not any(note.differs for note in panel.notes)
+
+
+def test_what_is_as_another_plan_is_named_and_not_drawn(tree):
+    panel = panel_of(tree, "weight_decay")
+
+    assert [curve.plan for curve in panel.curves] == ["trunk", "at-960"]  # which is longer than the trunk
+    assert [note.text for note in panel.notes][:2] == ["at-400 is as trunk", "at-960 leaves trunk at update 1,000"]
+
+
+def test_a_branch_of_a_branch_leaves_that_and_not_the_trunk():
+    values = {"trunk": [1, 1, 1, 1, 1], "first": [1, 1, 2, 2, 2], "second": [1, 1, 2, 2, 3]}
+    curves = show.together({name: show.curves_from_values({("lr", 0): one}) for name, one in values.items()})
+
+    assert [note.text for note in panel_of(curves).notes] == [
+        "first leaves trunk at update 2",
+        "second leaves first at update 4",
+    ]
+    assert [curve.times.tolist() for curve in panel_of(curves).curves] == [[0, 1, 2, 3, 4], [1, 2, 3, 4], [3, 4]]
+
+
+def test_a_plan_that_shares_nothing_is_drawn_whole():
+    curves = show.together(
+        {"one": show.curves_from_values({("lr", 0): [1, 1]}), "two": show.curves_from_values({("lr", 0): [2, 1]})}
+    )
+
+    assert [curve.times.tolist() for curve in panel_of(curves).curves] == [[0, 1], [0, 1]]
+    assert panel_of(curves).notes == ()
+
+
+def test_groups_are_named_beside_the_plan_where_there_are_several():
+    groups = [{"name": "body", "lr": 0.1, "weight_decay": 0.1}, {"name": "head", "lr": 0.2, "weight_decay": 0.1}]
+    curves = show.together({"trunk": traced(TRUNK, groups), "at-400": traced(branch(400), groups)})
+
+    assert [entry.label for entry in panel_of(curves).legend] == [
+        "trunk group body",
+        "trunk group head",
+        "at-400 group body",
+        "at-400 group head",
+    ]
+
+
+def test_a_field_that_one_plan_alone_has_is_drawn_of_that_one():
+    curves = show.together(
+        {"trunk": traced(TRUNK), "more": traced(ps.Plan(momentum="constant(0.5)", horizon=9), {"momentum": 0.9})}
+    )
+
+    assert [panel.field for panel in show.picture(curves).panels] == ["lr", "weight_decay", "momentum"]
+    assert [entry.label for entry in panel_of(curves, "momentum").legend] == ["more"]
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [show.svg, show.html, show.text, lambda one: repr(show.figure(one))],
+    ids=["SVG", "HTML", "text", "notebook"],
+)
+def test_every_format_names_every_plan(tree, draw):
+    drawn = draw(tree)
+
+    for name in ("trunk", "at-400", "at-960"):
+        assert re.search(rf"\b{name}\b", drawn)
+
+
+def test_the_line_of_a_branch_begins_on_the_trunk(tree):
+    begin = re.search(r'data-curve="1"[^>]* d="M([\d.]+) ', show.svg(tree))
+
+    assert begin is not None
+    assert float(begin[1]) == pytest.approx(400 / 1010 * (860 - 76 - 40), abs=0.1)
+    assert panel_of(tree).breakpoints.tolist() == [100, 400, 450, 960, 1000]
+
+
+def test_the_dots_of_a_branch_stand_on_its_line():
+    stages = "constant(over=40) >> linear(1, 0.5, over=20) >> constant(0.5, over=40)"
+    curves = show.together(
+        {name: traced(ps.Plan(lr=text, horizon=100)) for name, text in [("a", "constant()"), ("b", stages)]}
+    )
+
+    height = (1 - float(panel_of(curves).scale.fraction(np.array([0.05]))[0])) * 150
+    assert f'data-t="60" data-y="{round(height, 1):g}"' in show.svg(curves)
+
+
+def test_matplotlib_draws_each_plan_in_its_own_color(tree):
+    pytest.importorskip("matplotlib").use("Agg")
+
+    lines = show.axes(tree)[0].get_lines()
+
+    assert [line.get_label() for line in lines if not line.get_label().startswith("_")] == ["trunk", "at-400", "at-960"]
+    assert len({line.get_color() for line in lines[:3]}) == 3
+
+
+def test_values_that_were_used_are_those_of_the_first_plan(tree):
+    whole = show.picture(tree, log={("lr", 0): ([0, 1], [0.0, 0.5])})
+
+    assert whole.comparison == "planned = used at 1 of 2 updates"
+
+
+def test_to_a_format_of_its_own_they_are_curves_as_any(tree):
+    assert tree.keys()[:2] == (("lr", "trunk"), ("weight_decay", "trunk"))
+    assert tree.total == 1010
+    assert np.isnan(tree["lr", "at-400"][450:]).all()
+    assert tree["lr", "at-400"][:450].tolist() == traced(branch(400))["lr", 0].tolist()
+    assert tree.breakpoints("lr", "at-400") == (0, 100, 400, 450)
+    assert tree.line("lr", "trunk") == "warmup(100) >> constant()"
+
+
+def test_another_plan_to_compare_with_is_one_of_several(tree):
+    with pytest.raises(InvalidArgument, match=r'Add it to them: together\(\{…, "other": other\}\)'):
+        show.svg(tree, other=traced(TRUNK))
+
+
+def test_no_plan_is_refused():
+    with pytest.raises(InvalidArgument, match="there is no plan"):
+        show.together({})
