@@ -249,13 +249,13 @@ def _resolved_field(schedule: Schedule, field: Any, span: Span) -> Any:
     if isinstance(value, Schedule):
         return value._resolve(span)
     if isinstance(value, Duration):
-        return Duration.of(span.period(value) if field.metadata.get("role") == "period" else span.after(value))
+        return span.period(value) if field.metadata.get("role") == "period" else span.after(value)
     if isinstance(value, tuple):
         return tuple(_resolved_item(item, span) for item in value)
     if value is None and field.metadata.get("role") == "fills":
         if span.room is None:
             raise no_horizon(schedule)
-        return Duration.of(span.room)
+        return span.room
     return value
 
 
@@ -264,7 +264,7 @@ def _resolved_item(value: Any, span: Span) -> Any:
     if isinstance(value, Schedule):
         return value._resolve(span)
     if isinstance(value, Duration):
-        return Duration.of(span.after(value))
+        return span.after(value)
     if isinstance(value, tuple):
         return tuple(_resolved_item(item, span) for item in value)
     return value

@@ -239,7 +239,7 @@ class Recurrence(Schedule):
         """The same rules on clocks of updates, up to the end of the span."""
         rules = []
         for rule in self.rules:
-            by = span.period(Duration.of("1 epoch")) if rule.by == "epoch" else rule.by
+            by = span.period(Duration.of("1 epoch")).updates if rule.by == "epoch" else rule.by
             inner = {}
             if isinstance(rule, ScheduleRule) and not rule.schedule.is_resolved:
                 if by not in (1, "update"):
@@ -248,7 +248,8 @@ class Recurrence(Schedule):
                     )
                 inner = {"schedule": rule.schedule._resolve(_window_of(rule, span))}
             rules.append(replace(rule, by="update" if by == 1 else by, **inner))  # type: ignore[type-var]  # a dataclass
-        return Recurrence(tuple(rules), span.room if self.until is None else self.until)
+        room = None if span.room is None else span.room.updates
+        return Recurrence(tuple(rules), room if self.until is None else self.until)
 
 
 def _period_of(rule: Rule) -> int:

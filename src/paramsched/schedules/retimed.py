@@ -78,7 +78,7 @@ class Shift(Schedule):
         if span.end is not None and begin > span.end:
             raise InvalidArgument(str(self), "the shift is longer than the time there is", "Shorten it")
         inner = self.schedule._resolve(span.later(begin))
-        return Shift(inner, Duration.of(span.after(self.by)))
+        return Shift(inner, span.after(self.by))
 
 
 @final
@@ -121,8 +121,8 @@ class Every(OneOperand):
 
     def _resolve(self, span: Span) -> Schedule:
         period = span.period(self.period)
-        phase = span.first % period if self.of_run else self.phase
-        return Every(self.schedule._resolve(span), Duration.of(period), phase)
+        phase = span.first % period.updates if self.of_run else self.phase
+        return Every(self.schedule._resolve(span), period, phase)
 
 
 @final
@@ -171,8 +171,8 @@ class Restarts(Schedule):
         even = period.denominator == 1 and span.begin.denominator == 1 and not _out_of_step(self.schedule, period, span)
         if even or (self.times is None and span.end is None):
             size = span.period(self.every)
-            inner = self.schedule._resolve(span.part(span.begin, span.begin + size))
-            return Restarts(inner, Duration.of(size), self.times)
+            inner = self.schedule._resolve(span.part(span.begin, span.begin + size.number))
+            return Restarts(inner, size, self.times)
         return self._uneven_cycles(span, period)
 
     def _uneven_cycles(self, span: Span, period: Fraction) -> Schedule:
@@ -184,9 +184,13 @@ class Restarts(Schedule):
         if times > _MOST_STAGES:
             raise InvalidArgument(str(self), f"{times} cycles of {float(period):g} updates", "Write whole updates")
         bounds = [span.begin + index * period for index in range(times + 1)]
-        parts = [part for part in map(span.part, bounds, bounds[1:]) if part.room] or [span.part(*bounds[:2])]
+        parts = [part for part in map(span.part, bounds, bounds[1:]) if part.room and part.room.terms] or [
+            span.part(*bounds[:2])
+        ]
         stages = [
-            replace(self, schedule=self.schedule._resolve(part), every=Duration.of(part.room or 1), times=1)
+            replace(
+                self, schedule=self.schedule._resolve(part), every=span.period(part.room or Duration.of(1)), times=1
+            )
             for part in parts
         ]
         return Sequence(tuple(stages)) if len(stages) > 1 else stages[0]
@@ -194,7 +198,7 @@ class Restarts(Schedule):
 
 def _out_of_step(schedule: Schedule, period: Fraction, span: Span) -> bool:
     """Whether something in it follows the epochs of the run, and these fall otherwise in each cycle of `period`."""
-    if isinstance(schedule, Every) and schedule.of_run and period % span.period(schedule.period):
+    if isinstance(schedule, Every) and schedule.of_run and period % span.period(schedule.period).number:
         return True
     return any(_out_of_step(part, period, span) for part in schedule.parts())
 

@@ -169,11 +169,11 @@ def _resolved_stage(stage: Schedule, span: Span, last: bool) -> Schedule:
     """A resolved stage that has a length, unless it is the last."""
     resolved = stage._resolve(span)
     length = resolved.length
-    if span.room is None or (last if length is None else length.updates == span.room):
+    if span.room is None or (last if length is None else length == span.room):
         return resolved
     if isinstance(resolved, Constant):
-        return replace(resolved, over=Duration.of(span.room))
-    return Window(resolved, Duration.of(0), Duration.of(span.room))
+        return replace(resolved, over=span.room)
+    return Window(resolved, Duration.of(0), span.room)
 
 
 @operator_builder("sequence")

@@ -33,20 +33,20 @@ class Span:
         return ceil(self.begin)
 
     @property
-    def room(self) -> int | None:
-        """How many updates the span has; None where no end is known."""
-        return None if self.end is None else ceil(self.end) - self.first
+    def room(self) -> Duration | None:
+        """The updates that the span has; None where no end is known."""
+        return None if self.end is None else Duration.of_updates(ceil(self.end) - self.first)
 
     def exact(self, duration: Duration) -> Fraction:
         return self.calendar.exact(duration)
 
-    def after(self, duration: Duration) -> int:
-        """The update, counted from the begin of the span, at which `duration` is over."""
-        return ceil(self.begin + self.exact(duration)) - self.first
+    def after(self, duration: Duration) -> Duration:
+        """The updates from the begin of the span to the one at which `duration` is over."""
+        return Duration.of_updates(ceil(self.begin + self.exact(duration)) - self.first)
 
-    def period(self, duration: Duration) -> int:
+    def period(self, duration: Duration) -> Duration:
         """A period in updates: at least 1, the same wherever it begins."""
-        return max(1, ceil(self.exact(duration)))
+        return Duration.of_updates(max(1, ceil(self.exact(duration))))
 
     def later(self, begin: Fraction) -> "Span":
         """The same span from `begin` on; time from the start of the run."""

@@ -62,10 +62,10 @@ class MultiStep(Schedule):
 
     def _resolve(self, span: Span) -> Schedule:
         """The milestones in updates; one that never comes in its stage is refused."""
-        milestones = tuple(Duration.of(span.after(milestone)) for milestone in self.milestones)
+        milestones = tuple(span.after(milestone) for milestone in self.milestones)
         if span.staged and span.room is not None:
             for written, milestone in zip(self.milestones, milestones, strict=True):
-                if milestone.updates >= span.room:
+                if milestone.updates >= span.room.updates:
                     raise InvalidArgument(
                         str(self),
                         f'milestone "{written}" is update {milestone.updates} of a stage of {span.room}: '

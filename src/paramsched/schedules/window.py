@@ -92,8 +92,8 @@ class Window(Schedule):
             raise InvalidArgument(str(self), "it ends before it begins", "Swap begin and end, or lengthen the horizon")
         return Window(
             self.schedule._resolve(span.later(begin) if self.end is None else span.part(begin, end)),
-            Duration.of(span.after(self.begin)),
-            None if self.end is None else Duration.of(span.after(self.end)),
+            span.after(self.begin),
+            None if self.end is None else span.after(self.end),
         )
 
 

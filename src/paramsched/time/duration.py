@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil
 from numbers import Integral
 from typing import TypeAlias, final
 
@@ -24,7 +25,7 @@ UNIT_NAMES: dict[str, tuple[str, int]] = {
 _SCALES = {"": 1, "k": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 _TERM = re.compile(
     r"\s*(?P<sign>[+-]?)\s*(?P<number>\d[\d_]*(?:\.[\d_]*)?(?:[eE][+-]?\d{1,3})?|\.\d[\d_]*(?:[eE][+-]?\d{1,3})?)"
-    r"(?P<scale>[kMBT]?)\s*(?P<unit>%|[A-Za-z]+)",
+    r"(?P<scale>[kMBT]?)(?:\s*/\s*(?P<by>\d[\d_]{0,30}))?\s*(?P<unit>%|[A-Za-z]+)",
     re.ASCII,
 )
 _MOST_TEXT = 200
@@ -37,7 +38,8 @@ _LEAST = 1 / _MOST
 class Duration:
     """An amount of training time: a sum of exact amounts, one for each unit in use.
 
-    `Duration.of` reads what people write; lengths stay fractions until `resolve` rounds each boundary up once.
+    `Duration.of` reads what people write; lengths stay fractions until `resolve` rounds each boundary up once. A period
+    stays one: what repeats is rounded at each of its boundaries, not once for all of them.
 
     Args:
         terms: pairs of unit and amount, in the order of `UNITS`, none of them zero.
@@ -48,13 +50,15 @@ class Duration:
     '100% - 10 epochs'
     >>> Duration.of("500 steps") == Duration.of(500)
     True
+    >>> str(Duration.of("3002.40 steps")), str(Duration.of("2k/6 steps")), str(Duration.of("1M/3 samples"))
+    ('3002.4 steps', '1000/3 steps', '1000000/3 samples')
     """
 
     terms: tuple[tuple[str, Fraction], ...]
 
     @staticmethod
     def of(amount: "DurationLike | float") -> "Duration":
-        """Read `"5%"`, `"10 epochs"`, `"1e6 samples"`, `"90 min"`, sums of these, or an integer of updates.
+        """Read `"5%"`, `"10 epochs"`, `"1e6 samples"`, `"1/3 epoch"`, sums of these, or an integer of updates.
 
         Raises:
             InvalidArgument: not a duration, or below zero.
@@ -75,11 +79,24 @@ class Duration:
         if amount < 0:
             refusal = InvalidArgument(f"length {shown(amount)}", "a length is not negative", "Write 0 or more updates")
             raise refusal.suggest(500, instead_of=amount)
+        return Duration.of_updates(int(amount))
+
+    @staticmethod
+    def of_updates(amount: int | Fraction) -> "Duration":
+        """That many updates, which need not be whole.
+
+        Raises:
+            InvalidArgument: below zero, or more than a clock counts.
+
+        >>> Duration.of_updates(Fraction(1251 * 24, 10)).written(), Duration.of_updates(30).written()
+        ('"3002.4 steps"', '30')
+        """
         if amount > _MOST:
             found = "more updates than a clock counts"
-            refusal = InvalidArgument(f"length {shown(amount)}", found, "Write at most 1_000_000_000_000_000_000")
+            asked = f"length {shown(amount if isinstance(amount, int) else ceil(amount))}"
+            refusal = InvalidArgument(asked, found, "Write at most 1_000_000_000_000_000_000")
             raise refusal.suggest(500, instead_of=amount)
-        return _duration_of({"updates": Fraction(int(amount))})
+        return _duration_of({"updates": Fraction(amount)})
 
     @property
     def updates(self) -> int:
@@ -98,6 +115,32 @@ class Duration:
         return int(amount)
 
     @property
+    def number(self) -> int | Fraction:
+        """The amount in updates, exact: an integer where it is whole.
+
+        Raises:
+            Unresolved: another unit is in it.
+        """
+        amount = self.exact
+        if amount is None:
+            raise Unresolved(f'length "{self}"', "not in updates yet", "Write ps.resolve(schedule, ps.Calendar(...))")
+        return amount.numerator if amount.denominator == 1 else amount
+
+    @property
+    def count(self) -> int | float:
+        """The amount in updates, as a formula divides by it: an integer where it is whole, else the nearest float.
+
+        Raises:
+            Unresolved: another unit is in it.
+        """
+        amount = self.number
+        return amount if isinstance(amount, int) else float(amount)
+
+    def __ceil__(self) -> int:
+        """The first update at which it is over."""
+        return ceil(self.number)
+
+    @property
     def exact(self) -> Fraction | None:
         """The amount in updates as a fraction; None while another unit is in it."""
         if not self.terms:
@@ -108,6 +151,7 @@ class Duration:
 
     @property
     def is_resolved(self) -> bool:
+        """Whether it is a whole number of updates."""
         amount = self.exact
         return amount is not None and amount.denominator == 1
 
@@ -173,7 +217,7 @@ def length_with_unit(number: str, unit: str) -> str | None:
         try:
             amount = Fraction(number.replace("_", "")) * (100 if word == "dur" else 24 if ours == "24 h" else 1)
             ours = ours.removeprefix("24 ")
-            text = f"{_decimal_text(amount)}{scale}{'' if ours == '%' else ' '}{ours}"
+            text = f"{_amount_text(amount)}{scale}{'' if ours == '%' else ' '}{ours}"
             _read_length(text)
         except (ValueError, ZeroDivisionError):
             continue
@@ -216,7 +260,7 @@ def _read_length(text: str) -> Duration:
     bare = text.strip()
     if bare in ("step", "update", "iter", "iteration", "epoch", "sample", "token", "second", "minute", "hour"):
         bare = f"1 {bare}"
-    if re.fullmatch(r"[+-]?[\d._]+(e[+-]?\d+)?", bare, re.IGNORECASE):
+    if re.fullmatch(r"[+-]?[\d._]+(e[+-]?\d+)?(\s*/\s*[\d_]+)?", bare, re.IGNORECASE):
         raise InvalidArgument(f'length "{line}"', "a number without a unit", f'Write "{bare} steps" or "5%"')
     amounts: dict[str, Fraction] = {}
     place = 0
@@ -226,15 +270,15 @@ def _read_length(text: str) -> Duration:
             raise InvalidArgument(f'length "{line}"', "not an amount with a unit", instead)
         if found["unit"] not in UNIT_NAMES:
             unit = found["unit"]
-            meant = length_with_unit(found["number"], found["scale"] + unit)
+            meant = None if found["by"] else length_with_unit(found["number"], found["scale"] + unit)
             if meant is None:
                 raise InvalidArgument(f'length "{line}"', f'"{unit}" is no unit; {nearest(unit, UNIT_NAMES)}', instead)
             meant = f"{bare[: found.start('number')]}{meant}{bare[found.end() :]}"
             raise InvalidArgument(f'length "{line}"', f'"{unit}" is no unit{_nearest_unit(unit)}', f'Write "{meant}"')
         unit, times = UNIT_NAMES[found["unit"]]
         try:
-            number = Fraction(found["number"].replace("_", ""))
-        except ValueError:
+            number = Fraction(found["number"].replace("_", "")) / int((found["by"] or "1").replace("_", ""))
+        except (ValueError, ZeroDivisionError):
             raise InvalidArgument(f'length "{line}"', "not an amount with a unit", instead) from None
         amount = number * _SCALES[found["scale"]] * times * (-1 if found["sign"] == "-" else 1)
         if abs(amount) > _MOST:
@@ -255,23 +299,31 @@ def _read_length(text: str) -> Duration:
 def _term_text(unit: str, amount: Fraction, *, alone: bool) -> str:
     """One amount with its unit, as people write it."""
     if unit == "percent":
-        return f"{_decimal_text(amount)}%"
+        return f"{_amount_text(amount)}%"
     if unit == "seconds":
         for size, name in ((3600, "h"), (60, "min")):
             if amount % size == 0:
-                return f"{_decimal_text(amount / size)} {name}"
-        return f"{_decimal_text(amount)} s"
+                return f"{_amount_text(amount / size)} {name}"
+        return f"{_amount_text(amount)} s"
     if unit == "updates":
-        return _decimal_text(amount) if alone and amount.denominator == 1 else f"{_decimal_text(amount)} steps"
-    return f"{_decimal_text(amount)} {unit}" if amount != 1 else f"1 {unit[:-1]}"
+        return _amount_text(amount) if alone and amount.denominator == 1 else f"{_amount_text(amount)} steps"
+    return f"{_amount_text(amount)} {unit}" if amount != 1 else f"1 {unit[:-1]}"
 
 
-def _decimal_text(amount: Fraction) -> str:
-    """Every decimal digit of a fraction that came from decimals: exact, so that text round-trips."""
-    if amount.denominator == 1:
-        return str(amount.numerator)
-    digits = 0
-    while (amount * 10**digits).denominator != 1:
-        digits += 1
+def _amount_text(amount: Fraction) -> str:
+    """An amount, exact, so that text round-trips: by all its decimal digits, or as a fraction where none say it."""
+    digits = _decimal_places(amount)
+    if digits is None:
+        return f"{amount.numerator}/{amount.denominator}"
     scaled = str(int(amount * 10**digits)).rjust(digits + 1, "0")
-    return f"{scaled[:-digits]}.{scaled[-digits:]}"
+    return f"{scaled[:-digits]}.{scaled[-digits:]}" if digits else scaled
+
+
+def _decimal_places(amount: Fraction) -> int | None:
+    """How many digits behind the point say it exactly; None where none do."""
+    rest, twos, fives = amount.denominator, 0, 0
+    while rest % 2 == 0:
+        rest, twos = rest // 2, twos + 1
+    while rest % 5 == 0:
+        rest, fives = rest // 5, fives + 1
+    return max(twos, fives) if rest == 1 else None

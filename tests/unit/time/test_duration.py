@@ -1,6 +1,7 @@
 """Durations: every unit, sums, and what is refused."""
 
 from fractions import Fraction
+from math import ceil
 
 import pytest
 
@@ -126,3 +127,70 @@ def test_only_whole_updates_are_updates(text):
         _ = Duration.of(text).updates
 
     assert not Duration.of(text).is_resolved
+
+
+@pytest.mark.parametrize(
+    ("text", "written", "amount"),
+    [
+        ("3002.4 steps", "3002.4 steps", Fraction(15012, 5)),
+        ("3002.40 iters", "3002.4 steps", Fraction(15012, 5)),
+        ("1000/3 steps", "1000/3 steps", Fraction(1000, 3)),
+        ("1_000 / 3 steps", "1000/3 steps", Fraction(1000, 3)),
+        ("2000/6steps", "1000/3 steps", Fraction(1000, 3)),
+        ("1.5k/4 steps", "375", Fraction(375)),
+        ("5/8 steps", "0.625 steps", Fraction(5, 8)),
+        ("1/3 epoch", "1/3 epochs", Fraction(1, 3)),
+        ("2M/3 samples", "2000000/3 samples", Fraction(2_000_000, 3)),
+        ("100/3%", "100/3%", Fraction(100, 3)),
+        ("100% - 10/3 epochs", "100% - 10/3 epochs", Fraction(100)),
+        ("4000/3 s", "4000/3 s", Fraction(4000, 3)),
+    ],
+)
+def test_an_amount_may_be_a_fraction_written_as_a_decimal_where_one_says_it(text, written, amount):
+    duration = Duration.of(text)
+
+    assert str(duration) == written
+    assert amount in [found for _, found in duration.terms]
+    if not written.isdigit():
+        assert Duration.of(written) == duration
+
+
+@pytest.mark.parametrize(
+    "text", ["1000/0 steps", "1000/3.5 steps", "1000/-3 steps", "1/2/3 steps", "/3 steps", "5/ steps"]
+)
+def test_what_is_no_fraction_of_whole_numbers_is_refused(text):
+    with pytest.raises(InvalidArgument, match="not an amount with a unit"):
+        Duration.of(text)
+
+
+def test_a_fraction_without_a_unit_is_told_to_have_one():
+    with pytest.raises(InvalidArgument, match=r'Write "1000/3 steps"'):
+        Duration.of("1000/3")
+
+
+def test_updates_are_told_exactly_and_as_a_formula_divides_by_them():
+    part = Duration.of_updates(Fraction(1000, 3))
+
+    assert (part.number, part.count, ceil(part)) == (Fraction(1000, 3), 1000 / 3, 334)
+    assert part == Duration.of("1000/3 steps")
+    assert not part.is_resolved
+
+
+def test_whole_updates_are_integers_all_the_way():
+    whole = Duration.of_updates(Fraction(90, 3))
+
+    assert whole == Duration.of(30)
+    assert [type(amount) for amount in (whole.updates, whole.number, whole.count, ceil(whole))] == [int] * 4
+
+
+def test_an_amount_in_another_unit_is_no_number_of_updates():
+    with pytest.raises(Unresolved, match="resolve"):
+        _ = Duration.of("1/3 epoch").number
+    with pytest.raises(Unresolved, match="resolve"):
+        ceil(Duration.of("5%"))
+
+
+@pytest.mark.parametrize("amount", [-1, Fraction(-1, 3), 10**18 + 1, Fraction(10**19, 3)])
+def test_updates_that_no_clock_counts_are_refused(amount):
+    with pytest.raises(InvalidArgument):
+        Duration.of_updates(amount)
