@@ -1,7 +1,9 @@
-"""Compare a log of hyperparameters with a plan, and say what would explain a difference."""
+"""Compare a log of hyperparameters with a plan, say what explains a difference, tell which plans there were."""
 
 from paramsched.audit.compare import Report as Report
 from paramsched.audit.compare import compare_with_plan as compare_with_plan
 from paramsched.audit.log_file import read_log as read_log
 from paramsched.audit.log_values import LoggedValues as LoggedValues
 from paramsched.audit.log_values import UnreadableLog as UnreadableLog
+from paramsched.audit.plan_history import PlanSince as PlanSince
+from paramsched.audit.plan_history import read_plan_history as read_plan_history

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from paramsched._printable import names_listed, printable
+from paramsched.audit.checkpoint_file import find_states, load_checkpoint
 from paramsched.audit.log_values import (
     MOST_GROUPS,
     MOST_UPDATES,
@@ -17,7 +18,7 @@ from paramsched.audit.log_values import (
     nearest_in_file,
     path_text,
 )
-from paramsched.errors import InvalidArgument, MissingDependency
+from paramsched.errors import InvalidArgument
 from paramsched.fields import OURS, Field, is_number, numeric
 
 
@@ -28,21 +29,8 @@ def read_checkpoint(file: Path, optimizer: str | None, at: int | None) -> Logged
         MissingDependency: torch is not installed.
         UnreadableLog: torch cannot read it, or no optimizer, or several, are in it.
     """
-    try:
-        import torch
-    except ModuleNotFoundError:
-        raise MissingDependency("a checkpoint", "torch", "torch") from None
-    try:
-        # weights_only: a pickle may run code, and a checkpoint may come from anywhere.
-        data = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # noqa: BLE001  # torch raises whatever the bytes lead to
-        said = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UnreadableLog(
-            path_text(file),
-            f"torch cannot read it ({printable(said)[:200]})",
-            "Give a checkpoint that torch.save made",
-        ) from None
-    name, state = _choose_optimizer(file, dict(_optimizer_states(data)), optimizer)
+    states = find_states(load_checkpoint(file), _is_optimizer_state, "optimizer")
+    name, state = _choose_optimizer(file, states, optimizer)
     groups: list[dict[str, Any]] = state["param_groups"]
     taken, notes = _update_of(file, state, groups, at)
     columns = [
@@ -94,25 +82,9 @@ def _choose_optimizer(
     return name, states[name]
 
 
-def _optimizer_states(data: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every optimizer state in a checkpoint, under any name; an object that stands in two places is looked at once."""
-    seen: set[int] = set()
-    waiting = [("", data)]
-    while waiting:
-        name, one = waiting.pop()
-        if not isinstance(one, (dict, list)) or id(one) in seen:
-            continue
-        seen.add(id(one))
-        if isinstance(one, dict):
-            groups = one.get("param_groups")
-            if isinstance(groups, list) and groups and all(isinstance(group, dict) for group in groups):
-                yield name or "optimizer", one
-                continue
-            inner = [(f"{name}.{key}" if name else str(key), value) for key, value in one.items()]
-        else:
-            inner = [(f"{name}[{index}]", value) for index, value in enumerate(one)]
-        # Reversed, so that the first entry is taken next. Names are cut, for deep nesting would make them quadratic.
-        waiting += [(inner_name[-200:], value) for inner_name, value in reversed(inner)]
+def _is_optimizer_state(one: dict[Any, Any]) -> bool:
+    groups = one.get("param_groups")
+    return isinstance(groups, list) and bool(groups) and all(isinstance(group, dict) for group in groups)
 
 
 def _scheduled_numbers(group: Mapping[str, Any], where: str) -> Iterator[tuple[str, float]]:

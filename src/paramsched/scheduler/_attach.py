@@ -9,6 +9,7 @@ from paramsched.errors import InvalidArgument, InvalidTime, ParamschedError, nea
 from paramsched.plan import Plan
 from paramsched.scheduler._clock import Clock
 from paramsched.scheduler._group_keys import Group, check_entries, count_carried
+from paramsched.scheduler._history import History
 from paramsched.scheduler._hooks import PlanHooks, hooks_on
 from paramsched.scheduler._inner_optimizer import require_hooks
 from paramsched.scheduler._late_groups import LateGroups
@@ -82,11 +83,13 @@ def attach_plan(
     if before is not None:
         before.planned.sync(groups)
         carried = before.planned.clock.t
-        in_force = resume.decide(before.planned.in_force, in_force, "that of the Scheduler before this one")
+        whose = "that of the Scheduler before this one"
+        in_force = resume.decide(before.planned.in_force, in_force, carried, whose)
     unknown = before is None and resume.differs(in_force, groups)
     if unknown:
         resume.refuse_if_error(f"the optimizer carries another plan than the code's: {request.plan!r}")
     planned = PlannedGroups(in_force, _clock_for(in_force, begin, carried, before), request.late_groups)
+    planned.history = _history_at(planned, carried, before, unknown=unknown)
     clock = planned.clock
     block = block_at(in_force, slots_of(in_force.resolved, groups), groups, clock.t, clock.states)
     has_initial = carried is None and log_initial_values(block.slots, groups)
@@ -128,6 +131,16 @@ def _clock_for(in_force: PlanInForce, begin: int | None, carried: int | None, be
         known = {rule: state for rule, state in before.planned.clock.states.items() if rule in clock.states}
         clock.states = {**clock.states, **known}
     return clock
+
+
+def _history_at(planned: PlannedGroups, carried: int | None, before: PlanHooks | None, *, unknown: bool) -> History:
+    """The plans that were in force, and this one."""
+    if before is not None:
+        return before.planned.history.entered(planned.entry())
+    if carried is None:
+        return planned.history
+    begun = History.begun(planned.in_force.plan.text)
+    return begun.entered_after_unknown(planned.entry()) if unknown else begun
 
 
 def _replace_hooks(before: PlanHooks, t: int) -> None:

@@ -7,6 +7,7 @@ from paramsched.scheduler._clock import Clock, RuleStates
 from paramsched.scheduler._compile import run_uncompiled
 from paramsched.scheduler._foreign_writes import warn_of_foreign_write
 from paramsched.scheduler._group_keys import COUNT, PLAN, Group, base_key
+from paramsched.scheduler._history import Entry, History
 from paramsched.scheduler._late_groups import LateGroups, with_late_bases
 from paramsched.scheduler._plan_in_force import PlanInForce
 from paramsched.scheduler._slots import Slot, slots_of, values_at
@@ -27,6 +28,8 @@ class PlannedGroups:
 
     def __init__(self, in_force: PlanInForce, clock: Clock, late_groups: LateGroups = "base") -> None:
         self.in_force, self.clock, self.late_groups = in_force, clock, late_groups
+        self.history = History.begun(in_force.plan.text, clock.t)
+        self._before_seek = -1, self.history  # the update that `seek` went to, and the history before it
         self.watch = GroupWatch(clock)
         self.block = ValueBlock(in_force.resolved, (), [])
         self._has_tensors, self._fills, self._looks_first = False, 0, False
@@ -53,10 +56,17 @@ class PlannedGroups:
         for group in groups:
             group[COUNT], group[PLAN] = self.clock.t, self.in_force.number
 
+    def entry(self) -> Entry:
+        """The plan in force, as of the current update."""
+        return Entry(self.clock.t, None, self.in_force.plan.text)
+
     def seek(self, t: int) -> None:
         """Go to an update at once."""
         self.block.seek(t, self.clock.states)
+        sought, before = self._before_seek
+        history = before if sought == self.clock.t else self.history  # no update since: the last seek was a look
         self.clock.stand_at(t)
+        self.history, self._before_seek = history.standing_at(t, None), (t, history)
         self._put()
         for group in self.watch.bound:
             group[COUNT] = t

@@ -12,6 +12,7 @@ from paramsched._diff import Diff, diff
 from paramsched.errors import PlanChanged
 from paramsched.plan import Plan
 from paramsched.scheduler._group_keys import COUNT, PLAN, Group, check_entries, count_carried, is_finite_number
+from paramsched.scheduler._history import History
 from paramsched.scheduler._plan_in_force import PlanInForce
 from paramsched.scheduler._planned_groups import PlannedGroups, block_at
 from paramsched.scheduler._resume_messages import (
@@ -76,6 +77,7 @@ class Resume:
             log_bases(block.slots, bases_by_place(planned.block.slots))
         unknown = self.differs(planned.in_force, groups)
         clock.stand_at(t, None if found is None else "optimizer")
+        planned.history = _history_of_optimizer(planned, found, unknown=unknown)
         planned.bind(groups, block)
         if unknown:
             self.log_unknown_plan(planned)
@@ -112,6 +114,8 @@ class Resume:
         planned.in_force = chosen
         planned.clock.stand_at(state.t, "scheduler")
         planned.clock.states = states
+        planned.history = (state.history or History.begun(state.text)).standing_at(state.t, None)
+        planned.history = planned.history.entered(planned.entry())
         planned.bind(groups, block)
         warn_if_over(planned)
 
@@ -120,7 +124,7 @@ class Resume:
         same_text = state.text == code.plan.text
         if state.plan is not None and not (same_text and state.calendar == code.calendar):
             saved = PlanInForce(state.plan, state.plan.resolve(state.calendar), state.calendar)
-            return self.decide(saved, code)
+            return self.decide(saved, code, state.t)
         if not same_text:
             why = state.unreadable or "one of them has no text"
             self.refuse_if_error(f"the plan in the checkpoint cannot be compared with the code's: {why}")
@@ -146,13 +150,14 @@ class Resume:
             "number of updates (torch's scheduler was stepped once per epoch, say), call scheduler.seek(n)", at, unit,
         )  # fmt: skip
         planned.clock.stand_at(t, "scheduler")
+        planned.history = History((planned.entry(),))
         planned.bind(groups, block)
         warn_if_over(planned)
 
     # ------------------------------------------------------------------ a plan that differs
 
-    def decide(self, saved: PlanInForce, code: PlanInForce, whose: str = "the checkpoint's") -> PlanInForce:
-        """Of two plans, the saved one and the code's, the one to go on with.
+    def decide(self, saved: PlanInForce, code: PlanInForce, t: int, whose: str = "the checkpoint's") -> PlanInForce:
+        """Of two plans, the saved one, which was in force up to update `t`, and the code's, the one to go on with.
 
         Raises:
             PlanChanged: `on_change` is "error", for one of the changed fields or at all.
@@ -161,7 +166,7 @@ class Resume:
         exact = max(horizons, default=0) <= _COMPARED  # when and by how much is found by computing every update
         changes = diff(saved.resolved, code.resolved, Calendar() if exact else None)
         if changes:
-            self._settle(changes, whose)
+            self._settle(changes, f"{whose}, which was in force up to update {t}")
         self.settled = frozenset([saved.number])
         if changes and self.on_change == "checkpoint":
             return saved
@@ -175,7 +180,7 @@ class Resume:
         refused = [change for change in changes if self._choice(change.name) == "error"]
         if refused:
             raise PlanChanged(
-                f"the plan differs from {whose} and on_change is 'error'; nothing was written.\n"
+                f"the plan differs from {whose}; on_change is 'error', so nothing was written.\n"
                 + "\n".join(map(str, refused))
                 + '\nWrite on_change="new" to go on with the code\'s plan, "checkpoint" with the saved one.'
             )
@@ -205,6 +210,16 @@ class Resume:
         """Whether the groups carry the number of another plan, one that has not been dealt with."""
         known = {in_force.number, *self.settled}
         return any(group[PLAN] not in known for group in groups if PLAN in group and COUNT in group)
+
+
+def _history_of_optimizer(planned: PlannedGroups, count: int | None, *, unknown: bool) -> History:
+    """The history where an optimizer's state was loaded, which has none."""
+    now = planned.entry()
+    if count is None:
+        return History((now,))
+    return (
+        planned.history.entered_after_unknown(now) if unknown else planned.history.standing_at(now.update, now.amount)
+    )
 
 
 def mixed_plan(code: Plan, saved: Plan, choices: Mapping[str, OnChangeChoice]) -> Plan:

@@ -11,6 +11,7 @@ from paramsched.feedback.base import MetricRule
 from paramsched.fields import Field
 from paramsched.plan import Plan, Target
 from paramsched.scheduler._group_keys import is_finite_number
+from paramsched.scheduler._history import History, read_history
 from paramsched.scheduler._planned_groups import PlannedGroups
 from paramsched.schedules import SHAPES
 from paramsched.time import Calendar
@@ -33,6 +34,7 @@ class State:
         groups: how many groups there were.
         bases: by flat field name, one for each group (None where the group was not scheduled).
         feedback: each metric rule's state as JSON scalars, by the rule's text.
+        history: the plans that were in force; None where it was this one only.
     """
 
     t: int
@@ -43,6 +45,7 @@ class State:
     groups: int
     bases: dict[str, list[float | None]]
     feedback: dict[str, dict[str, Any]]
+    history: History | None = None
 
     def bases_by_place(self) -> dict[tuple[int, str], float]:
         """The bases by group and flat name of the field."""
@@ -60,7 +63,7 @@ def state_of(planned: PlannedGroups, groups: int) -> dict[str, Any]:
     for slot in planned.block.slots:
         if slot.group < groups:  # of a detached scheduler's optimizer groups may have gone
             bases.setdefault(slot.field.slot, [None] * groups)[slot.group] = slot.base
-    return {
+    state = {
         "version": VERSION,
         "t": planned.clock.t,
         "plan": planned.in_force.plan.text,
@@ -69,6 +72,8 @@ def state_of(planned: PlannedGroups, groups: int) -> dict[str, Any]:
         "bases": {name: values[0] if len(set(values)) == 1 else values for name, values in bases.items()},
         "feedback": saved_states(planned.clock.states),
     }
+    history = planned.history.as_data()
+    return {**state, "history": history} if len(history) > 1 else state
 
 
 def _calendar_facts(calendar: Calendar) -> dict[str, float | str]:
@@ -118,7 +123,7 @@ def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None)
         raise StateError(f"state of version {version}; this paramsched reads up to {VERSION}: update paramsched")
     if missing := _KEYS - state.keys():
         raise StateError(f"state is truncated: {', '.join(sorted(missing))} missing")
-    if foreign := state.keys() - _KEYS:
+    if foreign := state.keys() - _KEYS - {"history"}:
         raise StateError(f"state has keys that are not its own: {', '.join(sorted(map(str, foreign)))}")
     groups, text, facts = _require_whole("groups", state["groups"], _MOST_GROUPS), state["plan"], state["calendar"]
     plan: Plan | None
@@ -126,13 +131,14 @@ def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None)
         (plan, calendar), unreadable = known, None
     else:
         calendar = _calendar_of_facts(facts)
-        plan, unreadable = _plan_of_text(text)
+        plan, unreadable = plan_of_text(text)
         if plan is not None:
             _require_resolvable(plan, calendar)
     bases, feedback = _read_bases(state["bases"], groups), _read_feedback(state["feedback"])
     if plan is not None:
         _require_one_run(plan, bases, feedback)
-    return State(_require_whole("t", state["t"]), text, plan, unreadable, calendar, groups, bases, feedback)
+    history = read_history(state["history"], text) if "history" in state else None
+    return State(_require_whole("t", state["t"]), text, plan, unreadable, calendar, groups, bases, feedback, history)
 
 
 def position_of_torch(state: Any) -> int | None:
@@ -164,7 +170,7 @@ def _require_whole(name: str, value: Any, most: int = 2**62) -> int:
     return value
 
 
-def _plan_of_text(text: Any) -> tuple[Plan | None, str | None]:
+def plan_of_text(text: Any) -> tuple[Plan | None, str | None]:
     """The plan of a text; or why it cannot be read here, where it may be sound elsewhere."""
     if text is None:
         return None, None

@@ -170,6 +170,15 @@ class Scheduler(LRScheduler):
         """The states of the plan's metric rules."""
         return dict(self._planned.clock.states)
 
+    @property
+    def history(self) -> list[list[Any]]:
+        """The plans that were in force: `[update, amount, text]` each, from which update on it was and its `plan.text`.
+
+        The amount is None on the clock of updates, the text None for a plan that has none. A plan that enters at an
+        update drops the entries from there on. `state_dict()["history"]` is the same, once there were several.
+        """
+        return self._planned.history.as_data()
+
     def value(self, field: str, group: int | str = 0) -> float:
         """The planned value of the coming update.
 
@@ -346,6 +355,7 @@ class Scheduler(LRScheduler):
             "feedback": [saved_states(clock.states), saved_states(clock.used)],
             "acknowledged": clock.acknowledged,
             "step_count": self._step_count,
+            "history": planned.history,
         }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -360,6 +370,7 @@ class Scheduler(LRScheduler):
         self._start(optimizer, request, hooks)
         planned, clock = hooks.planned, hooks.planned.clock
         now, used = (restored_states(one, planned.in_force.resolved.metric_rules) for one in state["feedback"])
+        planned.history = state.get("history", planned.history)
         clock.states = used
         clock.change(now)
         if self._alive:

@@ -1,0 +1,96 @@
+"""Which plans a run has followed, from the scheduler's state in a checkpoint."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+from paramsched._diff import Diff, diff
+from paramsched._printable import names_listed, printable
+from paramsched.audit.checkpoint_file import find_states, load_checkpoint
+from paramsched.audit.log_values import UnreadableLog, nearest_in_file, path_text
+from paramsched.errors import InvalidArgument
+from paramsched.plan import Plan
+from paramsched.time import Calendar
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PlanSince:
+    """A plan, and when it came into force.
+
+    Args:
+        update: the first that it gave the values of.
+        amount: what had been consumed before it; None on the clock of updates.
+        plan: the plan; None where it has no text, or one that cannot be read here.
+        changes: from the plan before; None where one of the two is not known, and for the first.
+    """
+
+    update: int
+    amount: float | None
+    plan: Plan | None
+    changes: Diff | None
+
+    def __str__(self) -> str:
+        amount = "" if self.amount is None else f", {self.amount:,} consumed"
+        what = self.plan if self.changes is None else self.changes
+        text = _indented("(a plan without a text)" if what is None else str(what))
+        return f"from update {self.update}{amount}:\n{text}"
+
+
+def _indented(text: str) -> str:
+    """Text of a checkpoint, which a terminal only prints, below a heading."""
+    return "\n".join(f"  {printable(line)}" for line in text.splitlines())
+
+
+def read_plan_history(file: str | Path, *, scheduler: str | None = None) -> tuple[PlanSince, ...]:
+    """The plans of a run, the earliest first, each with what it changed.
+
+    Args:
+        file: a checkpoint in which a state of `ps.Scheduler` is, under any name.
+        scheduler: which state, where there are several.
+
+    Raises:
+        UnreadableLog: torch cannot read it, or no state, or several, are in it.
+        StateError: the state is spoiled.
+        MissingDependency: torch is not installed.
+    """
+    path = Path(file)
+    state = _choose_state(path, find_states(load_checkpoint(path), _is_scheduler_state, "scheduler"), scheduler)
+    # The scheduler's own reader: what it would refuse is no history. With it comes torch, which the file needed too.
+    from paramsched.scheduler.saved_plans import plans_in_state
+
+    plans, facts = plans_in_state(state)
+    found: list[PlanSince] = []
+    for update, amount, plan in plans:
+        before = found[-1].plan if found else None
+        changes = None if plan is None or before is None else _changes(before, plan, facts)
+        found.append(PlanSince(update, amount, plan, changes))
+    return tuple(found)
+
+
+def _changes(before: Plan, after: Plan, facts: Calendar) -> Diff:
+    """What differs, and from when on, where the facts of the present plan say it of both."""
+    try:
+        return diff(before, after, facts)
+    except InvalidArgument:  # the earlier plan was for another run, say of another length
+        return diff(before, after)
+
+
+def _is_scheduler_state(one: Mapping[Any, Any]) -> bool:
+    return {"version", "t", "plan", "calendar", "bases"} <= one.keys()
+
+
+def _choose_state(file: Path, states: dict[str, dict[str, Any]], wanted: str | None) -> dict[str, Any]:
+    """The state that was asked for, or the only one there is."""
+    if not states:
+        raise UnreadableLog(
+            path_text(file), "no state of a ps.Scheduler is in it", "Save scheduler.state_dict() in your checkpoints"
+        )
+    if wanted is None and len(states) > 1:
+        raise UnreadableLog(
+            path_text(file), f"it has {names_listed(states)}", f"Write --scheduler {printable(next(iter(states)))}"
+        )
+    if wanted is not None and wanted not in states:
+        raise UnreadableLog(f"--scheduler {printable(wanted)}", nearest_in_file(wanted, states))
+    return states[wanted if wanted is not None else next(iter(states))]

@@ -1,0 +1,287 @@
+"""Which plans were in force since when: in the scheduler, in its state, and on the command line."""
+
+import copy
+import json
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+import paramsched as ps
+from paramsched.cli import main
+from paramsched.errors import StateError
+from support.updates import probe, run
+
+FIRST = ps.Plan(lr=ps.cosine(to=0.1), horizon=100)
+SECOND = ps.Plan(lr=ps.cosine(to=0.5), horizon=120)
+THIRD = ps.Plan(lr=ps.constant(), horizon=120)
+NAMELESS = ps.Plan(ps.Binding("lr", ps.constant(), groups=lambda group: True), horizon=100)
+
+
+def changed(*plans_and_updates):
+    """A run that follows one plan after another, each for so many updates; its optimizer and last scheduler."""
+    optimizer, scheduler = probe(), None
+    for plan, updates in plans_and_updates:
+        scheduler = ps.Scheduler(optimizer, plan)
+        run(optimizer, updates)
+    return optimizer, scheduler
+
+
+def resumed(state, plan, on_change="new"):
+    scheduler = ps.Scheduler(probe(), plan, on_change=on_change)
+    scheduler.load_state_dict(state)
+    return scheduler
+
+
+def test_a_run_of_one_plan_has_that_plan_for_a_history_and_none_in_its_state():
+    _, scheduler = changed((FIRST, 5), (FIRST, 5))
+
+    assert scheduler.history == [[0, None, FIRST.text]]
+    assert "history" not in scheduler.state_dict()
+
+
+def test_a_plan_that_enters_is_in_the_history_with_its_update():
+    _, scheduler = changed((FIRST, 50), (SECOND, 10), (THIRD, 3))
+
+    assert scheduler.history == [[0, None, FIRST.text], [50, None, SECOND.text], [60, None, THIRD.text]]
+    assert scheduler.state_dict()["history"] == scheduler.history
+
+
+def test_a_plan_that_is_replaced_before_its_first_update_was_never_in_force():
+    _, scheduler = changed((FIRST, 50), (SECOND, 0), (THIRD, 3))
+
+    assert scheduler.history == [[0, None, FIRST.text], [50, None, THIRD.text]]
+
+
+def test_the_plan_before_that_returns_at_once_was_never_left():
+    _, scheduler = changed((FIRST, 50), (SECOND, 0), (FIRST, 3))
+
+    assert scheduler.history == [[0, None, FIRST.text]]
+
+
+def test_a_plan_without_text_has_none_in_the_history():
+    _, scheduler = changed((NAMELESS, 50), (SECOND, 10))
+
+    assert scheduler.history == [[0, None, None], [50, None, SECOND.text]]
+
+
+def test_a_state_brings_its_own_history():
+    _, saved = changed((FIRST, 50), (SECOND, 10))
+    _, other = changed((THIRD, 70), (SECOND, 0))
+
+    other.load_state_dict(saved.state_dict())
+
+    assert other.history == saved.history
+
+
+def test_a_plan_that_differs_from_the_state_enters_at_its_update():
+    _, saved = changed((FIRST, 50), (SECOND, 10))
+
+    assert resumed(saved.state_dict(), THIRD).history == [*saved.history, [60, None, THIRD.text]]
+    assert resumed(saved.state_dict(), SECOND).history == saved.history
+
+
+def test_a_state_of_one_plan_says_what_was_in_force_before_the_one_that_is_new():
+    _, saved = changed((FIRST, 50))
+
+    assert resumed(saved.state_dict(), SECOND).history == [[0, None, FIRST.text], [50, None, SECOND.text]]
+
+
+def test_the_plan_of_the_checkpoint_goes_on_without_an_entry():
+    _, saved = changed((FIRST, 50), (SECOND, 10))
+
+    assert resumed(saved.state_dict(), THIRD, "checkpoint").history == saved.history
+
+
+def test_a_mixture_of_two_plans_is_a_plan_of_its_own():
+    saved = ps.Scheduler(probe(), ps.Plan(lr=ps.cosine(), weight_decay=ps.linear(), horizon=100)).state_dict()
+    code = ps.Plan(lr=ps.constant(), weight_decay=ps.constant(), horizon=100)
+    state = {**saved, "t": 7}
+
+    scheduler = resumed(state, code, {"lr": "checkpoint"})
+
+    assert scheduler.history == [[0, None, saved["plan"]], [7, None, scheduler.plan.text]]
+    assert scheduler.plan.text not in (saved["plan"], code.text)
+
+
+def test_an_optimizers_checkpoint_says_that_another_plan_was_in_force_but_not_which():
+    trained, saved = changed((FIRST, 50))
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, SECOND)
+    optimizer.load_state_dict(trained.state_dict())
+
+    assert scheduler.history == [[0, None, None], [50, None, SECOND.text]]
+
+    scheduler.load_state_dict(saved.state_dict())
+
+    assert scheduler.history == [[0, None, FIRST.text], [50, None, SECOND.text]]
+
+
+def test_a_scheduler_built_on_a_loaded_optimizer_says_the_same():
+    trained, _ = changed((FIRST, 50))
+    optimizer = probe()
+    optimizer.load_state_dict(trained.state_dict())
+
+    assert ps.Scheduler(optimizer, SECOND).history == [[0, None, None], [50, None, SECOND.text]]
+    assert ps.Scheduler(copy.deepcopy(trained), FIRST).history == [[0, None, FIRST.text]]
+
+
+def test_an_earlier_checkpoint_of_the_optimizer_takes_the_run_back():
+    optimizer = probe()
+    ps.Scheduler(optimizer, FIRST)
+    early = copy.deepcopy(run(optimizer, 30).state_dict())
+    run(optimizer, 20)
+    scheduler = ps.Scheduler(optimizer, SECOND)
+    run(optimizer, 10)
+
+    optimizer.load_state_dict(early)
+
+    assert scheduler.history == [[0, None, FIRST.text], [30, None, SECOND.text]]
+
+
+def test_going_back_lets_the_present_plan_be_in_force_from_there():
+    optimizer, scheduler = changed((FIRST, 50), (SECOND, 10))
+    scheduler.seek(20)
+    run(optimizer, 5)
+    scheduler.seek(60)
+
+    assert scheduler.history == [[0, None, FIRST.text], [20, None, SECOND.text]]
+
+
+def test_a_look_at_an_earlier_update_changes_no_history():
+    _, scheduler = changed((FIRST, 50), (SECOND, 10))
+    before = scheduler.history
+    scheduler.seek(20)
+    scheduler.seek(60)
+
+    assert scheduler.history == before
+
+
+def test_a_copy_has_the_history():
+    pair = changed((FIRST, 50), (SECOND, 10))
+
+    assert copy.deepcopy(pair)[1].history == pair[1].history
+
+
+def test_the_log_says_up_to_when_the_plan_before_was_in_force(caplog):
+    changed((FIRST, 50), (SECOND, 10))
+
+    assert "which was in force up to update 50 (on_change='new')" in caplog.text
+
+
+def test_a_history_is_loaded_with_weights_only(tmp_path):
+    _, scheduler = changed((FIRST, 50), (SECOND, 10))
+    torch.save(scheduler.state_dict(), tmp_path / "state.pt")
+
+    assert torch.load(tmp_path / "state.pt", weights_only=True) == scheduler.state_dict()
+
+
+@pytest.mark.parametrize(
+    ("history", "found"),
+    [
+        pytest.param(3, "history is 3, not a list", id="no list"),
+        pytest.param([], "history is [], not a list", id="empty"),
+        pytest.param([[0, None]], "history[0] is [0, None], not [update, amount, plan]", id="too short"),
+        pytest.param([[True, None, SECOND.text]], "history[0] is of update True", id="no number"),
+        pytest.param([[5, None, "a"], [5, None, SECOND.text]], "history[1] is of update 5, not a later", id="no order"),
+        pytest.param([[5, -1, SECOND.text]], "history[0] is of amount -1", id="negative amount"),
+        pytest.param([[5, None, 7]], "the plan of history[0] is a int", id="no text"),
+        pytest.param([[0, None, FIRST.text]], "history ends with another plan", id="another plan"),
+    ],
+)
+def test_a_spoiled_history_is_refused_and_nothing_changes(history, found):
+    _, scheduler = changed((FIRST, 50), (SECOND, 10))
+    state = scheduler.state_dict()
+
+    with pytest.raises(StateError) as refusal:
+        scheduler.load_state_dict({**state, "history": history})
+
+    assert found in str(refusal.value)
+    assert scheduler.state_dict() == state
+
+
+# ---------------------------------------------------------------------- the command
+
+
+def said(tmp_path, data, *options):
+    torch.save(data, tmp_path / "checkpoint.pt")
+    return CliRunner().invoke(main, ["history", str(tmp_path / "checkpoint.pt"), *options], prog_name="paramsched")
+
+
+def test_the_command_prints_the_first_plan_and_then_what_each_change_changed(tmp_path):
+    optimizer, scheduler = changed((FIRST, 50), (SECOND, 10))
+    shown = said(tmp_path, {"optimizer": optimizer.state_dict(), "run": {"scheduler": scheduler.state_dict()}})
+
+    assert shown.exit_code == 0
+    assert shown.stdout.splitlines() == [
+        "from update 0:",
+        "  horizon: 100",
+        "  lr: cosine(to=0.1)",
+        "from update 50:",
+        "  horizon: 100 -> 120",
+        "  lr: cosine(to=0.1) -> cosine(to=0.5)  [from update 1, by up to 0.451308 x base]",
+    ]
+
+
+def test_the_command_prints_the_only_plan_of_a_run_without_changes(tmp_path):
+    _, scheduler = changed((FIRST, 50))
+
+    assert said(tmp_path, scheduler.state_dict()).stdout == "from update 0:\n  horizon: 100\n  lr: cosine(to=0.1)\n"
+
+
+def test_the_command_says_where_a_plan_has_no_text_and_prints_the_next_one_whole(tmp_path):
+    _, scheduler = changed((NAMELESS, 50), (THIRD, 10))
+    shown = said(tmp_path, scheduler.state_dict())
+
+    assert shown.stdout.splitlines() == [
+        "from update 0:",
+        "  (a plan without a text)",
+        "from update 50:",
+        "  horizon: 120",
+        "  lr: constant()",
+    ]
+
+
+def test_the_command_compares_plans_of_other_facts_without_saying_when(tmp_path):
+    optimizer = probe()
+    ps.Scheduler(optimizer, ps.Plan(lr=ps.cosine()), total=50)
+    run(optimizer, 5)
+    state = ps.Scheduler(optimizer, ps.Plan(lr=ps.constant(), horizon="2 epochs"), steps_per_epoch=20).state_dict()
+
+    assert said(tmp_path, state).stdout.splitlines()[-2:] == [
+        "  horizon: (nothing) -> 2 epochs",
+        "  lr: cosine() -> constant()",
+    ]
+
+
+def test_the_command_prints_json(tmp_path):
+    _, scheduler = changed((FIRST, 50), (SECOND, 10))
+    entries = json.loads(said(tmp_path, scheduler.state_dict(), "--json").stdout)
+
+    assert [entry["update"] for entry in entries] == [0, 50]
+    assert entries[0]["plan"] == str(FIRST)
+    assert [change["name"] for change in entries[1]["changes"]] == ["horizon", "lr"]
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "found"),
+    [
+        pytest.param({"model": 1}, (), "no state of a ps.Scheduler is in it", id="none"),
+        pytest.param({"a": FIRST, "b": FIRST}, (), "Write --scheduler a", id="several"),
+        pytest.param({"head": FIRST}, ("--scheduler", "haed"), "head", id="no such name"),
+    ],
+)
+def test_the_command_refuses_what_has_no_one_history(tmp_path, data, options, found):
+    states = {name: ps.Scheduler(probe(), one).state_dict() if one is FIRST else one for name, one in data.items()}
+    shown = said(tmp_path, states, *options)
+
+    assert shown.exit_code == 2
+    assert found in shown.stderr
+
+
+def test_the_command_refuses_a_state_that_is_spoiled(tmp_path):
+    _, scheduler = changed((FIRST, 50), (SECOND, 10))
+    shown = said(tmp_path, {**scheduler.state_dict(), "history": [[0, None, "no plan"]]})
+
+    assert shown.exit_code == 1
+    assert "history ends with another plan" in shown.stderr
