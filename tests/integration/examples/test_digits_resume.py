@@ -1,47 +1,28 @@
 """The digits example as a user runs it: its output, and that a run stopped at any moment goes on exactly."""
 
 import json
-import os
-import random
 import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
 
-ROOT = Path(__file__).resolve().parents[3]
+from support import example_runs
+from support.example_runs import KILLS, ROOT, kill_at_random, wait_for_checkpoint
+
 TRAIN = ROOT / "examples" / "digits" / "train.py"
-KILLS = int(os.environ.get("PARAMSCHED_KILLS", "2"))
 
 
 def start(output: Path, *arguments: str) -> subprocess.Popen[str]:
-    paths = [*filter(None, [os.environ.get("PYTHONPATH")]), str(ROOT / "src")]
-    return subprocess.Popen(
-        [sys.executable, str(TRAIN), "--output", str(output), *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONIOENCODING": "utf-8"},
-        # A test run in the background of a script ignores Ctrl-C, and its children would too.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
+    return example_runs.start(TRAIN, output, *arguments)
 
 
 def run(output: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    process = start(output, *arguments)
-    stdout, stderr = process.communicate()
-    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
-
-
-def wait_for_checkpoint(process: subprocess.Popen[str], output: Path) -> None:
-    while process.poll() is None and not (output / "checkpoint.pt").exists():
-        time.sleep(0.005)
+    return example_runs.run(TRAIN, output, *arguments)
 
 
 def weights(output: Path) -> dict[str, torch.Tensor]:
@@ -91,17 +72,7 @@ def test_the_log_has_a_line_for_each_update_with_the_values_of_both_groups(whole
 @pytest.mark.parametrize("number", range(KILLS))
 def test_a_run_killed_at_a_random_moment_resumes_to_the_same_values_and_weights(whole, tmp_path, number):
     uninterrupted, _, seconds = whole
-    moment = random.Random(number)
-    process = start(tmp_path)
-    # Every other kill falls into training: imports are half of so short a run.
-    if number % 2 == 0:
-        wait_for_checkpoint(process, tmp_path)
-        seconds /= 2
-    try:
-        process.communicate(timeout=moment.uniform(0, seconds))
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
+    kill_at_random(start(tmp_path), tmp_path, number, seconds)
 
     resumed = run(tmp_path, "--resume") if any(tmp_path.iterdir()) else run(tmp_path)  # killed before it began
 

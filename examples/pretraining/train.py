@@ -1,0 +1,121 @@
+"""Pretrain a tiny language model: its batch grows while it trains, and plan.yaml drives every number of it.
+
+python examples/pretraining/train.py             train; if a run is there, only say how to go on
+python examples/pretraining/train.py --resume    go on where the last run was interrupted or killed
+python examples/pretraining/train.py --restart   start over, whatever is there
+"""
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import help_text
+import paramsched as ps
+from help_text import LENGTH
+from language_model import LanguageModel, adamw
+from paramsched import show
+from paramsched.errors import FolderInUse, ParamschedError
+from saved_run import Damaged, RunFolder, ValuesLog
+
+CHECKPOINT_EVERY = 10  # updates: a kill loses at most so many, and they happen again in the same way
+LOOKS = 20  # so often in a run the held-out text is read
+
+
+def main() -> int:
+    """Decide what to do with the folder, then train. Exit code 2: nothing was done, the message says what to type."""
+    parser = argparse.ArgumentParser(description="Pretrain a tiny language model, driven by a plan file.")
+    parser.add_argument("--plan", type=Path, default=Path(__file__).with_name("plan.yaml"))
+    parser.add_argument("--output", type=Path, default=Path("runs/pretraining"), help="folder for what the run writes")
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--resume", action="store_true", help="go on where the last run stopped, by its own plan")
+    choice.add_argument("--restart", action="store_true", help="start over, whatever is there")
+    asked = parser.parse_args()
+
+    folder = RunFolder(asked.output)
+    changed = [name for name in ("plan", "output") if getattr(asked, name) != parser.get_default(name)]
+    line = ["python", sys.argv[0], *(part for name in changed for part in (f"--{name}", str(getattr(asked, name))))]
+    go_on, start_over = shlex.join([*line, "--resume"]), shlex.join([*line, "--restart"])
+    if asked.resume and not folder.has_run:
+        print(f"Nothing to resume in {folder.path}. To start a run:  {shlex.join(line)}", file=sys.stderr)
+        return 2
+    if folder.has_run and not (asked.resume or asked.restart):
+        print(f"A run is in {folder.path}; it was left as it is.", file=sys.stderr)
+        print(f"To go on with it:  {go_on}\nTo start over:     {start_over}", file=sys.stderr)
+        return 2
+    try:
+        with folder.locked():
+            return train(ps.load(asked.plan), folder, resume=asked.resume)
+    except (ParamschedError, OSError) as refusal:
+        print(refusal, file=sys.stderr)
+        return 2 if isinstance(refusal, FolderInUse) else 1
+    except Damaged as refusal:
+        print(f"{refusal}. Nothing was changed.\nTo start over:  {start_over}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"\nInterrupted. To continue:  {go_on}", file=sys.stderr)
+        return 130
+
+
+def train(plan: ps.Plan, folder: RunFolder, *, resume: bool) -> int:
+    """Run the plan from its first update, or from the checkpoint in `folder`, to its last."""
+    # The same sums in the same order, however often the run is interrupted.
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    torch.manual_seed(0)
+    text, held_out, digest = help_text.load()
+    model = LanguageModel()
+    optimizer = adamw(model)
+
+    state, kept = folder.read() if resume else (None, b"")
+    if state is not None:
+        if state["text"] != digest:
+            raise Damaged(f"{folder.checkpoint} is of a run on another text: the help of another Python")
+        plan = ps.Plan.of_text(state["scheduler"]["plan"])
+    trace = ps.trace(plan, optimizer)
+    scheduler = ps.Scheduler(optimizer, plan)
+    read = 0  # sequences
+    if state is not None:
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        scheduler.load_state_dict(state["scheduler"])
+        read = state["read"]
+    if not resume:
+        folder.clear()  # here, where all that can be wrong with a plan has been told
+
+    print(show.text(trace))
+    print(f"{'update':>8}{'tokens':>12}{'batch':>7}{'lr':>10}{'held-out loss':>15}", flush=True)
+    log = ValuesLog(folder.values, kept=kept)
+    while scheduler.t < trace.total:
+        tokens, following = text.read(read, round(scheduler.value("batch_size")))
+        model.loss(tokens, following).backward()
+        log.write(optimizer, tokens=read * LENGTH, batch_size=len(tokens))
+        lr = optimizer.param_groups[0]["lr"]
+        optimizer.step()  # the plan has moved; there is nothing to call
+        optimizer.zero_grad()
+        read += len(tokens)
+
+        done = scheduler.t
+        if done * LOOKS // trace.total > (done - 1) * LOOKS // trace.total:
+            with torch.no_grad():
+                loss = model.loss(*held_out).item()
+            print(f"{done:>8,}{read * LENGTH:>12,}{len(tokens):>7}{lr:>10.3g}{loss:>15.3f}", flush=True)
+        if done % CHECKPOINT_EVERY == 0 or done == trace.total:
+            parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler}
+            folder.save({name: part.state_dict() for name, part in parts.items()} | {"text": digest, "read": read}, log)
+
+    used = log.read(trace.keys(), [group["name"] for group in optimizer.param_groups])
+    equal = [np.round(trace[key]) if key[0] == "batch_size" else trace[key] for key in used]
+    agreeing = int(np.all([a == b for a, (_, b) in zip(equal, used.values(), strict=True)], axis=0).sum())
+    ps.dump(plan, folder.plan)
+    folder.report.write_text(show.html(trace, log=used), encoding="utf-8")
+    print(f"planned = used at {agreeing} of {trace.total} updates")
+    print(f"To draw it:  paramsched plot {shlex.quote(str(folder.plan))} -o plan.svg --base lr=0.003,weight_decay=0.1")
+    return 0 if agreeing == trace.total else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

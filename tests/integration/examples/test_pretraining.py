@@ -1,0 +1,151 @@
+"""The pretraining example as a user runs it: its batch grows, and killed at any moment it goes on exactly."""
+
+import json
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from support import example_runs
+from support.example_runs import KILLS, ROOT, kill_at_random, wait_for_checkpoint
+
+TRAIN = ROOT / "examples" / "pretraining" / "train.py"
+PLAN = """
+horizon: 100 steps
+lr: warmup("10%") >> constant()
+weight_decay: linear(0.5, 1)
+targets:
+  batch_size: {initial: 2, schedule: 'linear(1, 8, over="80%")'}
+"""
+
+pytestmark = pytest.mark.heavy
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("plan") / "plan.yaml"
+    file.write_text(PLAN)
+    return file
+
+
+@pytest.fixture(scope="module")
+def whole(plan, tmp_path_factory):
+    """A run that nothing interrupted: its folder, what it printed, and how long it took."""
+    output = tmp_path_factory.mktemp("whole")
+    began = time.monotonic()
+    finished = run(output, "--plan", str(plan))
+    return output, finished, time.monotonic() - began
+
+
+def run(output: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return example_runs.run(TRAIN, output, *arguments)
+
+
+def lines_of(output: Path) -> list[dict]:
+    return [json.loads(line) for line in (output / "values.jsonl").read_text().splitlines()]
+
+
+def weights(output: Path) -> dict[str, torch.Tensor]:
+    data = (output / "checkpoint.pt").read_bytes()
+    bare = output / "without_digest.pt"
+    bare.write_bytes(data[32:])
+    saved = torch.load(bare, weights_only=True)
+    bare.unlink()
+    return saved["model"]
+
+
+def files(output: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in output.iterdir()}
+
+
+def test_a_run_says_how_it_gets_better_and_that_planned_is_used(whole):
+    _, finished, _ = whole
+
+    losses = re.findall(r"^ +[\d,]+ +[\d,]+ +\d+ +\S+ +([\d.]+)$", finished.stdout, re.MULTILINE)
+    assert finished.returncode == 0, finished.stderr
+    assert float(losses[-1]) < float(losses[0])
+    assert "planned = used at 100 of 100 updates" in finished.stdout
+
+
+def test_the_batch_of_the_log_grows_and_its_tokens_are_those_of_the_batches_before(whole):
+    lines = lines_of(whole[0])
+
+    sizes = [line["batch_size"] for line in lines]
+    assert (sizes[0], sizes[-1]) == (2, 16)
+    assert sizes == sorted(sizes)
+    assert [line["tokens"] for line in lines] == [64 * sum(sizes[:t]) for t in range(100)]
+
+
+def test_the_picture_that_the_last_line_offers_can_be_drawn(whole, tmp_path):
+    command = re.search(r"^To draw it:  paramsched (.*)$", whole[1].stdout, re.MULTILINE)[1]
+
+    subprocess.run([sys.executable, "-m", "paramsched", *command.split()], cwd=tmp_path, check=True)
+
+    assert (tmp_path / "plan.svg").read_text().count("batch_size")
+
+
+@pytest.mark.parametrize("number", range(KILLS))
+def test_a_run_killed_at_a_random_moment_resumes_to_the_same_values_and_weights(whole, plan, tmp_path, number):
+    uninterrupted, _, seconds = whole
+    kill_at_random(example_runs.start(TRAIN, tmp_path, "--plan", str(plan)), tmp_path, number, seconds)
+
+    has_begun = (tmp_path / "values.jsonl").exists()
+    resumed = run(tmp_path, "--plan", str(plan), *["--resume"] * has_begun)
+
+    assert resumed.returncode == 0, resumed.stderr
+    assert (tmp_path / "values.jsonl").read_bytes() == (uninterrupted / "values.jsonl").read_bytes()
+    for name, expected in weights(uninterrupted).items():
+        assert torch.equal(weights(tmp_path)[name], expected), name
+
+
+def test_an_interrupted_run_says_how_to_go_on_and_so_does_the_next_which_changes_nothing(plan, tmp_path):
+    process = example_runs.start(TRAIN, tmp_path, "--plan", str(plan))
+    wait_for_checkpoint(process, tmp_path)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate()
+    left = files(tmp_path)
+
+    next_one = run(tmp_path, "--plan", str(plan))
+
+    go_on = f"--plan {plan} --output {tmp_path} --resume"
+    assert process.returncode == 130
+    assert go_on in said
+    assert next_one.returncode == 2
+    assert go_on in next_one.stderr
+    assert files(tmp_path) == left
+
+
+def test_a_bad_plan_is_one_message_and_leaves_the_run_before_as_it_was(whole, tmp_path):
+    bad = tmp_path / "plan.yaml"
+    bad.write_text("horizon: 10 steps\nlearning: cosine()\n")
+    output = tmp_path / "run"
+    shutil.copytree(whole[0], output)
+    before = files(output)
+
+    refused = run(output, "--plan", str(bad), "--restart")
+
+    assert refused.returncode == 1
+    assert "learning" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert files(output) == before
+
+
+@pytest.mark.parametrize("name", ["checkpoint.pt", "values.jsonl"])
+def test_a_damaged_file_is_named_and_nothing_starts_over_by_itself(whole, plan, tmp_path, name):
+    output = tmp_path / "run"
+    shutil.copytree(whole[0], output)
+    spoiled = (output / name).read_bytes()
+    (output / name).write_bytes(spoiled[:1000] + b"?" + spoiled[1001:])
+    before = files(output)
+
+    refused = run(output, "--plan", str(plan), "--resume")
+
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(f"{output / name} is damaged")
+    assert files(output) == before
