@@ -36,6 +36,7 @@ from paramsched.schedules import cosine_restarts as cosine_restarts
 from paramsched.schedules import cyclic as cyclic
 from paramsched.schedules import every as every
 from paramsched.schedules import exponential as exponential
+from paramsched.schedules import following as following
 from paramsched.schedules import from_function as from_function
 from paramsched.schedules import inverse_sqrt as inverse_sqrt
 from paramsched.schedules import inverse_time as inverse_time
@@ -49,6 +50,7 @@ from paramsched.schedules import parse as parse
 from paramsched.schedules import piecewise as piecewise
 from paramsched.schedules import polynomial as polynomial
 from paramsched.schedules import power_law as power_law
+from paramsched.schedules import previous as previous
 from paramsched.schedules import recurrence as recurrence
 from paramsched.schedules import register_function as register_function
 from paramsched.schedules import restarts as restarts
@@ -111,6 +113,7 @@ __all__ = [
     "errors",
     "every",
     "exponential",
+    "following",
     "from_function",
     "inverse_sqrt",
     "inverse_time",
@@ -127,6 +130,7 @@ __all__ = [
     "plateau",
     "polynomial",
     "power_law",
+    "previous",
     "recurrence",
     "register_function",
     "replay",

@@ -7,6 +7,7 @@ from typing import final
 
 from paramsched.errors import InvalidArgument
 from paramsched.schedules import Absolute, Level
+from paramsched.schedules.levels import AffineLevel, NeighborLevel, previous
 from paramsched.time import Duration
 
 NOTHING = Duration(())
@@ -129,14 +130,18 @@ class ActiveTime:
         return self.length_text(length).removeprefix("1 ")
 
     def level_text(self, level: Level) -> str:
-        """A level in words: "0.1 × base", "0", "0.001 as it stands"."""
+        """A level in words: "0.1 × base", "0", "0.001 as it stands", "the level of the stage before"."""
         if isinstance(level, Absolute):
             return f"{level.value:.6g} as it stands" if level.value else "0"
+        if isinstance(level, NeighborLevel):
+            return f"the level of the stage {'before' if level == previous else 'behind'}"
+        if isinstance(level, AffineLevel):
+            return f"{self.level_text(level.factor)} + {self.level_text(Absolute(level.offset))}"
         return f"{level:.6g}{self.level_suffix}" if level else "0"
 
     def levels_text(self, first: Level, last: Level) -> str:
         """Two levels, with what they are multiples of written once: "from 1 to 0.1 × base"."""
-        same = not isinstance(first, Absolute) and not isinstance(last, Absolute)
+        same = isinstance(first, float) and isinstance(last, float)
         begin = f"{first:.6g}" if same else self.level_text(first)
         return f"from {begin} to {self.level_text(last)}"
 

@@ -194,10 +194,10 @@ def value_at_update(schedule: Schedule, time: int, when: ActiveTime) -> str:
 
 
 def _direction_word(first: Level, last: Level) -> str:
-    """The verb: "rises" or "falls", and "goes" where one level is a multiple of base and the other is not."""
+    """The verb: "rises" or "falls", and "goes" where the levels cannot be compared."""
     if isinstance(first, Absolute) and isinstance(last, Absolute):
         first, last = first.value, last.value
-    if isinstance(first, Absolute) or isinstance(last, Absolute):
+    if not isinstance(first, float) or not isinstance(last, float):
         return "goes"
     return "rises" if last > first else "falls"
 

@@ -7,7 +7,7 @@ from itertools import accumulate
 from paramsched import curves
 from paramsched.feedback.base import Guided
 from paramsched.plan import Binding, Target
-from paramsched.schedules import Absolute, Anneal, Constant, Level, Schedule
+from paramsched.schedules import Anneal, Constant, Level, Schedule
 from paramsched.schedules.exponential import Exponential
 from paramsched.schedules.pointwise import Product, Sum
 from paramsched.schedules.retimed import Restarts
@@ -53,7 +53,7 @@ def _levels_meant_as_values(schedule: Schedule) -> Iterator[str]:
         )
     elif isinstance(schedule, Anneal) and schedule.curve == curves.cosine and schedule.to == 0:
         start = schedule.start
-        if not isinstance(start, Absolute) and 0 < start <= 0.5:
+        if isinstance(start, float) and 0 < start <= 0.5:
             length = "" if schedule.over is None else f", over={schedule.over.written()}"
             yield (
                 f"the first argument is start: it falls from {start:g} × base to 0. "
@@ -178,7 +178,7 @@ def _end_levels(schedule: Schedule) -> tuple[float | None, float | None]:
 
 
 def _relative_level(level: Level) -> float | None:
-    return None if isinstance(level, Absolute) else level
+    return level if isinstance(level, float) else None
 
 
 def _time_in_words(time: Duration) -> str:

@@ -13,6 +13,7 @@ from paramsched.config.plan_units import values_inside
 from paramsched.errors import InvalidArgument, MissingFact, Unresolved
 from paramsched.plan import Binding, Plan, Target
 from paramsched.schedules import Schedule
+from paramsched.schedules.neighbor_levels import resolve_in_span
 from paramsched.schedules.sequence import Sequence
 from paramsched.time import Calendar
 
@@ -108,7 +109,7 @@ def _errors_in(schedule: Schedule, trial: TrialRun | None) -> Iterator[str]:
     if trial is None or not trial.knows(schedule):
         return
     try:
-        schedule._resolve(trial.span)
+        resolve_in_span(schedule, trial.span)
     except (MissingFact, Unresolved):
         return
     except InvalidArgument as refusal:

@@ -11,6 +11,7 @@ from paramsched.errors import InvalidArgument, PlanError
 from paramsched.feedback.base import Guided, MetricRule
 from paramsched.plan.binding import Binding, ScheduleLike, Target, replace_schedule
 from paramsched.schedules import Schedule, chain, parse_own
+from paramsched.schedules.neighbor_levels import resolve_in_span
 from paramsched.schedules.retimed import Chain
 from paramsched.schedules.span import Span
 from paramsched.time import Calendar, Duration, DurationLike
@@ -159,7 +160,7 @@ class Plan:
         if total is not None:
             calendar = replace(calendar, total=total)
         span = Span(calendar, Fraction(0), None if total is None else Fraction(total))
-        bindings = [replace_schedule(binding, binding.schedule._resolve(span)) for binding in self.as_written()]
+        bindings = [replace_schedule(binding, resolve_in_span(binding.schedule, span)) for binding in self.as_written()]
         return Plan(*bindings, horizon=total)
 
     def __eq__(self, other: object) -> bool:
@@ -227,7 +228,7 @@ def resolve(plan: Schedule | Plan, calendar: Calendar) -> Schedule | Plan:
     if not isinstance(calendar, Calendar):
         raise InvalidArgument(f"resolve(…, {calendar!r})", "no Calendar", "Write resolve(…, ps.Calendar(total=10_000))")
     horizon = calendar.horizon
-    return plan._resolve(Span(calendar, Fraction(0), None if horizon is None else Fraction(horizon)))
+    return resolve_in_span(plan, Span(calendar, Fraction(0), None if horizon is None else Fraction(horizon)))
 
 
 def _checked_binding(one: object) -> Binding:

@@ -26,8 +26,11 @@ from paramsched.schedules.inverse import inverse_sqrt as inverse_sqrt
 from paramsched.schedules.inverse import inverse_time as inverse_time
 from paramsched.schedules.inverse import power_law as power_law
 from paramsched.schedules.levels import Absolute as Absolute
+from paramsched.schedules.levels import AffineLevel as AffineLevel
 from paramsched.schedules.levels import Level as Level
 from paramsched.schedules.levels import absolute as absolute
+from paramsched.schedules.levels import following as following
+from paramsched.schedules.levels import previous as previous
 from paramsched.schedules.pointwise import clamp as clamp
 from paramsched.schedules.pointwise import maximum as maximum
 from paramsched.schedules.pointwise import minimum as minimum

@@ -15,7 +15,7 @@ from paramsched.errors import InvalidArgument, Unresolved
 from paramsched.schedules.affine import Affine
 from paramsched.schedules.evaluation import value_at
 from paramsched.schedules.lengths import length_field
-from paramsched.schedules.levels import Absolute
+from paramsched.schedules.levels import NeighborLevel, has_fixed_part
 from paramsched.schedules.registry import combine_operands, has_shape
 from paramsched.schedules.span import Span
 from paramsched.schedules.text.writing import CALL, call_text, short_line
@@ -100,9 +100,13 @@ class Schedule(ABC):
     @property
     def has_absolute(self) -> bool:
         """Whether a level somewhere in it is absolute."""
-        return any(isinstance(leaf, Absolute) for leaf in _field_values(self)) or any(
-            p.has_absolute for p in self.parts()
-        )
+        return any(has_fixed_part(leaf) for leaf in _field_values(self)) or any(p.has_absolute for p in self.parts())
+
+    @cached_property
+    def has_neighbor_levels(self) -> bool:
+        """Whether `previous` or `following` stands somewhere in it, which `resolve` replaces by numbers."""
+        own = any(isinstance(leaf, NeighborLevel) for leaf in _field_values(self))
+        return own or any(part.has_neighbor_levels for part in self.parts())
 
     @property
     def serializable(self) -> bool:
@@ -116,17 +120,20 @@ class Schedule(ABC):
 
     @property
     def is_resolved(self) -> bool:
-        """Whether every length is in updates."""
-        if self.fills:
+        """Whether every length is in updates, and every level a number."""
+        if self.fills or self.has_neighbor_levels:
             return False
         lengths = all(leaf.is_resolved for leaf in _field_values(self) if isinstance(leaf, Duration))
         return lengths and all(part.is_resolved for part in self.parts())
 
     def require_resolved(self) -> None:
         if not self.is_resolved:
+            found = "a unit other than updates, or a stage without length, is left in it"
+            if self.has_neighbor_levels:
+                found = "previous or following is left in it, a level that ps.resolve takes from the stage beside"
             raise Unresolved(
                 str(self),
-                "a unit other than updates, or a stage without length, is left in it",
+                found,
                 "Write ps.resolve(schedule, ps.Calendar(total=…, steps_per_epoch=…)) and call that",
             )
 

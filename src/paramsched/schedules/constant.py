@@ -33,7 +33,9 @@ class Constant(Schedule):
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         factor, fixed = split_level(self.value)
-        return base.scaled(factor) if factor is not None else Affine(None, fixed)
+        if factor is None:
+            return Affine(None, fixed)
+        return base.scaled(factor) if fixed is None else base.scaled(factor) + Affine(None, fixed)
 
 
 @shape

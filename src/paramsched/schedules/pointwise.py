@@ -14,7 +14,7 @@ from paramsched.schedules.affine import ONE, Affine
 from paramsched.schedules.arguments import schedule_of
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.constant import Constant
-from paramsched.schedules.levels import Absolute, Level, level_of, split_level
+from paramsched.schedules.levels import Level, always_above, level_of, split_level
 from paramsched.schedules.one_operand import OneOperand
 from paramsched.schedules.registry import operator_builder, shape
 from paramsched.schedules.span import Span
@@ -166,8 +166,7 @@ class Clamp(OneOperand):
             level = getattr(self, name)
             if level is not None:
                 object.__setattr__(self, name, level_of(Asked("clamp", name), level))
-        low, high = ((None, None) if level is None else split_level(level) for level in (self.low, self.high))
-        if any(a is not None and b is not None and a > b for a, b in zip(low, high, strict=True)):
+        if self.low is not None and self.high is not None and always_above(self.low, self.high):
             raise InvalidArgument(
                 Asked("clamp", "low", f"{self.low}, high={self.high}"),
                 "low is above high",
@@ -188,7 +187,9 @@ class Clamp(OneOperand):
 
 
 def _bound_value(level: Level, base: Affine) -> Array:
-    return level.value if isinstance(level, Absolute) else base.constant() * level
+    factor, fixed = split_level(level)
+    scaled = None if factor is None else base.constant() * factor
+    return fixed if scaled is None else scaled if fixed is None else scaled + fixed
 
 
 def _fold_operands(

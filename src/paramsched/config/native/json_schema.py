@@ -20,6 +20,7 @@ from paramsched.config.shape_names import ShapeLike, ShapeNames
 from paramsched.curves import CONSTANTS, FAMILIES
 from paramsched.errors import MissingDependency
 from paramsched.fields import KNOWN
+from paramsched.schedules.levels import NEIGHBOR_LEVELS
 from paramsched.schedules.registry import RULES
 
 _REFERENCES = {
@@ -127,11 +128,12 @@ def _length_schema() -> dict[str, Any]:
 
 
 def _level_schema() -> dict[str, Any]:
-    """A multiple of base, or a value as it stands."""
+    """A multiple of base, a value as it stands, the sum of both, or the level of a neighbor."""
     return {
         "anyOf": [
             {"type": "number", "description": "a multiple of base"},
-            {"type": "string", "pattern": r"^\s*absolute\(.*\)\s*$"},
+            {"enum": sorted(NEIGHBOR_LEVELS), "description": "of the stage before, or behind"},
+            {"type": "string", "pattern": r"^[^a-z]*absolute\(.*\)[^a-z]*$", "description": "0.5 + absolute(2e-05)"},
             _mapping_of_one({"absolute": {"type": "number", "description": "a value as it stands"}}),
         ]
     }

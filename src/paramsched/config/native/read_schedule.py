@@ -33,6 +33,7 @@ from paramsched.near_names import did_you_mean
 from paramsched.schedules import Absolute, Schedule
 from paramsched.schedules.arguments import schedule_of
 from paramsched.schedules.constant import Constant
+from paramsched.schedules.levels import AffineLevel, NeighborLevel
 from paramsched.schedules.registry import RULES, combine_operands
 from paramsched.schedules.rules import Rule
 from paramsched.schedules.sequence import Sequence
@@ -196,8 +197,8 @@ class ScheduleReader:
         return self.read_plain(annotation, value, path)
 
     def read_level(self, value: Any, path: str) -> Any:
-        """A number, or `{absolute: x}`, or the text `absolute(x)`."""
-        instead = "Write a number, a multiple of base, or {absolute: 0.1}"
+        """A number, `{absolute: x}`, or a text: `absolute(x)`, `0.5 + absolute(x)`, `previous`, `following`."""
+        instead = "Write a number, a multiple of base, or {absolute: 0.1}, or previous"
         match value:
             case bool():
                 pass
@@ -209,7 +210,7 @@ class ScheduleReader:
                 return self.try_or_note(path, lambda: Absolute(within_float(number)))
             case str():
                 found = self.read_level_text(value)
-                if isinstance(found, Absolute):
+                if isinstance(found, (Absolute, AffineLevel, NeighborLevel)):
                     return found
         return self.note_wrong_type(value, path, "no level", instead)
 

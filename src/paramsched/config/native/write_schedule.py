@@ -8,6 +8,7 @@ from paramsched.errors import PlanError
 from paramsched.feedback.base import Guided
 from paramsched.schedules import Absolute, Schedule
 from paramsched.schedules.from_function import FromFunction
+from paramsched.schedules.levels import AffineLevel, NeighborLevel
 from paramsched.schedules.pointwise import Product, Sum
 from paramsched.schedules.registry import BUILDER_OF_CLASS
 from paramsched.schedules.rules import Rule
@@ -68,7 +69,7 @@ def _argument_to_data(value: Any) -> Any:
             return value.updates if value.is_resolved else str(value)
         case Absolute():
             return {"absolute": value.value}
-        case Curve():
+        case Curve() | AffineLevel() | NeighborLevel():
             return str(value)
         case tuple():
             return [_argument_to_data(item) for item in value]

@@ -14,7 +14,7 @@ from paramsched.curves import Curve
 from paramsched.errors import Asked, InvalidArgument, asked_with_value
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.evaluation import quiet
-from paramsched.schedules.levels import Absolute, Level, split_level
+from paramsched.schedules.levels import Level, NeighborLevel, has_fixed_part, split_level
 from paramsched.schedules.registry import builder_name
 from paramsched.schedules.text.writing import CALL, call_text
 from paramsched.user_warnings import renamed_property
@@ -74,7 +74,7 @@ class Rule(ABC):
     @property
     def has_absolute(self) -> bool:
         """Whether it adds what does not scale with base."""
-        return any(isinstance(value, Absolute) for value in self._values())
+        return any(has_fixed_part(value) for value in self._values())
 
     @property
     def serializable(self) -> bool:
@@ -89,6 +89,12 @@ class Rule(ABC):
     def _check(self, **checks: Callable[[Asked, Any], object]) -> None:
         """Refuse what cannot be, in the words of the call: own fields by `checks`, window and clock alike in all."""
         call = builder_name(self)
+        if any(_waits_for_neighbor(value) for value in self._values()):
+            raise InvalidArgument(
+                f"{self}",
+                "a rule goes on from the value it finds; previous and following are levels of the stages of a sequence",
+                "Write a number, a multiple of base",
+            )
         for name, check in checks.items():
             object.__setattr__(self, name, check(Asked(call, name), getattr(self, name)))
         object.__setattr__(self, "begin", whole_number(Asked(call, "begin"), self.begin, least=0))
@@ -112,6 +118,11 @@ class Rule(ABC):
 
     def __str__(self) -> str:
         return call_text(self)
+
+
+def _waits_for_neighbor(value: object) -> bool:
+    """Whether a value is the level of a neighbor, or a schedule with one."""
+    return isinstance(value, NeighborLevel) or (isinstance(value, Schedule) and value.has_neighbor_levels)
 
 
 class ShareRule(Rule):

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias, final
 from paramsched._lookalikes import first_lookalike, straighten_text
 from paramsched.curves import CONSTANTS, FAMILIES, curve_text, unknown_curve
 from paramsched.errors import nearest
+from paramsched.schedules.levels import NEIGHBOR_LEVELS
 from paramsched.schedules.registry import RULES
 
 KnownNames: TypeAlias = Mapping[str, Callable[..., Any]]
@@ -43,6 +44,8 @@ def called_builder(name: str, known: KnownNames, *, curve_wanted: Callable[[], b
         return RULES.get(last) or NameFault(f"{last!r} is no rule; {nearest(last, RULES)}")
     if space:
         return _foreign_space(space, last, known)
+    if name in NEIGHBOR_LEVELS and name not in known:
+        return NameFault(f"{name} is a level, and is not called", f"Write {name}")
     return known.get(name) or _unknown_name(name, known, curve_wanted=curve_wanted)
 
 
@@ -57,6 +60,8 @@ def value_of_name(name: str, known: KnownNames, *, curve_wanted: Callable[[], bo
         return NameFault(f"{name} is not called", f"Write {name}(…)")
     if space:
         return _foreign_space(space, last, known)
+    if name in NEIGHBOR_LEVELS:
+        return NEIGHBOR_LEVELS[name]
     if name in known:
         if curve_wanted() and (advice := advice_for_curve(name)):
             return NameFault(f"{name} is a schedule; the curve has a prefix", advice)

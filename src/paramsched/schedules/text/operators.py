@@ -8,7 +8,7 @@ from paramsched.curves import Curve
 from paramsched.errors import InvalidArgument, ParseError, shown
 from paramsched.schedules.arguments import schedule_of
 from paramsched.schedules.base import Schedule
-from paramsched.schedules.levels import Absolute
+from paramsched.schedules.levels import Absolute, AffineLevel, NeighborLevel
 from paramsched.schedules.registry import combine_operands
 from paramsched.schedules.text.parts import BROKEN, LineFaults, OpenBracket, TextPart
 from paramsched.schedules.text.tokens import Token, shortened_text
@@ -96,6 +96,8 @@ def _join_two(sign: str, left: TextPart, right: TextPart, faults: LineFaults) ->
     if apply is None:
         whole = Token("sign", sign, left.begin, right.end)
         return faults.add(whole, f'"{sign}" is no operator of schedules', _KNOWN_OPERATORS)
+    if sign in ("+", "-") and _are_level_and_number(left.value, right.value):  # 0.5 + absolute(2e-05)
+        return _apply_operator(apply, (left.value, right.value), left.begin, right.end, faults)
     if not (_can_be_operand(left, faults) & _can_be_operand(right, faults)) or not known:
         return BROKEN
     return _apply_operator(apply, (left.value, right.value), left.begin, right.end, faults)
@@ -139,11 +141,20 @@ def _make_sequence(frame: OpenBracket, faults: LineFaults) -> None:
         frame.values[0] = TextPart(made, whole.begin, whole.end)
 
 
+def _are_level_and_number(left: Any, right: Any) -> bool:
+    """Whether one of two values stands as it is, and the other is a multiple of base."""
+    number, level = (left, right) if isinstance(right, Absolute) else (right, left)
+    return isinstance(level, Absolute) and isinstance(number, (int, float)) and not isinstance(number, bool)
+
+
 def _can_be_operand(part: TextPart, faults: LineFaults) -> bool:
     """Whether a value can stand beside an operator; if not, that is told."""
     value = part.value
     if value is None or isinstance(value, (bool, str, tuple, Curve)):
         faults.add(part, f"{shown(value)} is no number and no schedule")
+        return False
+    if isinstance(value, (AffineLevel, NeighborLevel)):
+        faults.add(part, f"{value} is a level, no number and no schedule", f"Write constant({value})")
         return False
     if isinstance(value, Absolute):
         negated = faults.text[max(part.begin - 1, 0)] == "-"

@@ -10,7 +10,7 @@ from paramsched.curves import Curve
 from paramsched.errors import InvalidArgument, ParseError, shown
 from paramsched.schedules.arguments import schedule_of
 from paramsched.schedules.base import Schedule
-from paramsched.schedules.levels import Absolute, absolute
+from paramsched.schedules.levels import Absolute, AffineLevel, NeighborLevel, absolute
 from paramsched.schedules.registry import SHAPES
 from paramsched.schedules.text.reader import LineReader
 from paramsched.schedules.text.tokens import shortened_text
@@ -110,7 +110,7 @@ def _schedule_in(reader: LineReader) -> Schedule:
 def _no_schedule(text: str, value: object) -> ParseError:
     """The error of a line that says something else; what makes a schedule of that is known for a few."""
     instead = "Write warmup(100) >> cosine(to=0.1)"
-    if isinstance(value, Absolute):
+    if isinstance(value, (Absolute, AffineLevel, NeighborLevel)):
         instead = f"Write constant({value})"
     elif isinstance(value, Curve):
         instead = f"Write anneal(curve={value})"

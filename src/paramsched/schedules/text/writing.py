@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from paramsched.schedules.levels import Absolute
+from paramsched.schedules.levels import Absolute, AffineLevel, NeighborLevel
 from paramsched.schedules.registry import BUILDER_OF_CLASS, has_shape
 from paramsched.time import Duration
 
@@ -64,7 +64,7 @@ def written_value(value: object) -> str:
             return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
         case tuple() | list():
             return f"[{', '.join(written_value(item) for item in value)}]"
-        case bool() | int() | float() | None | Absolute():
+        case bool() | int() | float() | None | Absolute() | AffineLevel() | NeighborLevel():
             return repr(value)
         case _:
             return str(value)

@@ -172,7 +172,7 @@ def _recurrence_rules(schedulers: Sequence[RowWithArguments]) -> list[Rule]:
             base = absolute(rule.peak / rule.div)
             found += _one_cycle_drawn(rule, cycles[-1])
         elif base is not None and isinstance(rule, (CosineRule, CosineRestartsRule)):
-            floor = rule.to if isinstance(rule.to, Absolute) else absolute(rule.to * base.value)
+            floor = absolute(rule.to * base.value) if isinstance(rule.to, float) else rule.to
             found.append(_without_endless_end(replace(rule, base=base, to=floor)))
         else:
             found.append(_without_endless_end(rule))

@@ -16,6 +16,7 @@ from paramsched.config.dialects.mmengine.rows.written_part import (
     window_arguments,
 )
 from paramsched.config.dialects.mmengine.table import SCHEDULER_ROWS
+from paramsched.config.plan_units import values_inside
 from paramsched.curves import Cosine
 from paramsched.errors import PlanError
 from paramsched.feedback.base import Guided
@@ -24,7 +25,7 @@ from paramsched.schedules import Schedule
 from paramsched.schedules.anneal import Anneal
 from paramsched.schedules.constant import Constant
 from paramsched.schedules.exponential import Exponential
-from paramsched.schedules.levels import Absolute, Level
+from paramsched.schedules.levels import Absolute, AffineLevel, Level, NeighborLevel
 from paramsched.schedules.recurrence import Recurrence
 from paramsched.schedules.retimed import Chain, Every
 from paramsched.schedules.rules import Rule
@@ -60,6 +61,8 @@ def config_from_plan(plan: Plan) -> dict[str, Any]:
 
 
 def _schedulers_of(plan: Plan, bindings: Iterable[Binding]) -> list[dict[str, Any]]:
+    for binding in bindings:
+        _refuse_levels_without_words(binding)
     return [
         _with_class(binding, name, arguments)
         for binding in bindings
@@ -79,6 +82,16 @@ def _with_class(binding: Binding, row: str, arguments: dict[str, Any]) -> dict[s
     if family is None:
         return {"type": f"{row}ParamScheduler", "param_name": binding.name, **arguments}
     return {"type": row + family, **arguments}
+
+
+def _refuse_levels_without_words(binding: Binding) -> None:
+    """Refuse levels that none of its arguments can be: those of a neighbor, and sums of a multiple and a value."""
+    for value in values_inside(binding.schedule):
+        if isinstance(value, NeighborLevel):
+            found = f"{value} is no number before ps.resolve puts it in"
+            raise PlanError(f"MMEngine cannot say {binding}", found, "Write ps.resolve(plan, calendar)")
+        if isinstance(value, AffineLevel):
+            _refuse_binding(binding, "its levels are multiples of base or values, not sums of both")
 
 
 def _refuse_binding(binding: Binding, why: str) -> NoReturn:

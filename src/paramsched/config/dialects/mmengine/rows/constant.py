@@ -14,7 +14,6 @@ from paramsched.config.dialects.mmengine.rows.row import FoundArguments, RuleOfP
 from paramsched.config.dialects.mmengine.rows.written_part import UPDATE, WrittenPart, whole_epochs, window_arguments
 from paramsched.schedules import Schedule, constant, rules
 from paramsched.schedules.constant import Constant
-from paramsched.schedules.levels import Absolute
 from paramsched.schedules.rules import Rule
 from paramsched.schedules.sequence import Sequence
 from paramsched.time import Duration
@@ -55,7 +54,7 @@ def _from_constant(schedule: Schedule, part: WrittenPart) -> FoundArguments:
 
 def _factor_of(schedule: Constant, part: WrittenPart) -> float:
     value = schedule.value
-    if isinstance(value, Absolute) or not 0 <= value <= 1:
+    if not isinstance(value, float) or not 0 <= value <= 1:
         part.refuse(schedule, "its Constant multiplies by a factor in [0, 1]")
     return value
 

@@ -15,7 +15,6 @@ from paramsched.config.dialects.mmengine.rows.written_part import WrittenPart
 from paramsched.curves import Linear
 from paramsched.schedules import Schedule, constant, linear, rules
 from paramsched.schedules.anneal import Anneal
-from paramsched.schedules.levels import Absolute
 from paramsched.schedules.rules import Rule
 
 
@@ -57,7 +56,7 @@ def _from_straight_line(schedule: Schedule, part: WrittenPart) -> FoundArguments
         return None
     if not found.whole:
         part.refuse(schedule, "its line ends with the window")
-    if isinstance(start, Absolute) or level == 0:
+    if not isinstance(start, float) or level == 0:
         part.refuse(schedule, "its line scales the value it finds")
     factors = start / level, to / level
     if not all(0 <= factor <= 1 for factor in factors):

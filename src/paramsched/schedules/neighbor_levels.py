@@ -1,0 +1,193 @@
+"""Levels from neighbors: `previous` and `following` become numbers as soon as the lengths are known."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, replace
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from paramsched.errors import InvalidArgument
+from paramsched.schedules.base import Schedule
+from paramsched.schedules.evaluation import columns, evaluate
+from paramsched.schedules.from_function import FromFunction
+from paramsched.schedules.levels import Level, NeighborLevel, level_from_parts, previous
+from paramsched.schedules.pointwise import Clamp, Maximum, Minimum
+from paramsched.schedules.sequence import Sequence
+from paramsched.schedules.span import Span
+from paramsched.schedules.text.writing import short_line
+
+_NOT_AFFINE_BUT_SCALING = (Clamp, Maximum, Minimum)
+
+
+def resolve_in_span(schedule: Schedule, span: Span) -> Schedule:
+    """The same schedule with every length in updates and every level a number.
+
+    A level that is taken from a neighbor is `factor * base + offset`, what the neighbor's formula says at its end (of
+    the stage before) or at its first update (of the stage behind).
+
+    Raises:
+        InvalidArgument: no such neighbor, two stages that wait for each other, or a neighbor whose level is no sum of
+            a multiple of base and a value.
+    """
+    _refuse_without_neighbor(_words_wanted(schedule, measured=False))
+    resolved = schedule._resolve(span)
+    _refuse_without_neighbor(_words_wanted(resolved, measured=True))  # some stages turn out to take no time
+    return _with_levels(resolved, {})
+
+
+def _with_levels(schedule: Schedule, levels: Mapping[NeighborLevel, Level]) -> Schedule:
+    """A resolved schedule with numbers for its words; `levels` are those of what stands beside it."""
+    if not schedule.has_neighbor_levels:
+        return schedule
+    if isinstance(schedule, Sequence):
+        return Sequence(_stages_with_levels(schedule, levels))
+    filled = {field.name: _filled_value(getattr(schedule, field.name), levels) for field in fields(schedule)}  # type: ignore[arg-type]  # every schedule is a dataclass
+    return replace(schedule, **filled)  # type: ignore[type-var]  # as above
+
+
+def _filled_value(value: Any, levels: Mapping[NeighborLevel, Level]) -> Any:
+    """The value of a field with numbers for the words in it."""
+    match value:
+        case NeighborLevel():
+            return levels[value]
+        case Schedule():
+            return _with_levels(value, levels)
+        case tuple():
+            return tuple(_filled_value(item, levels) for item in value)
+    return value
+
+
+def _stages_with_levels(sequence: Sequence, around: Mapping[NeighborLevel, Level]) -> tuple[Schedule, ...]:
+    """The stages with numbers for their words; at the edges those of the stages around the sequence.
+
+    A stage waits until the neighbors it asks have no word left. Whoever asks the stage before waits for stages on its
+    left only, so one way through the stages fills these, and the way back those that ask the stage behind; the last way
+    is for stages that take no time.
+    """
+    stages, taking = list(sequence.stages), _taking_time(sequence, measured=True)
+    waiting = {
+        index: {word: _place_of_neighbor(taking, index, word) for word in _words_wanted(stage, measured=True)}
+        for index, stage in enumerate(stages)
+        if stage.has_neighbor_levels
+    }
+    for order in (sorted(waiting), sorted(waiting, reverse=True), sorted(waiting)):
+        for index in order:
+            if index not in waiting or any(place in waiting for place in waiting[index].values()):
+                continue
+            asked = waiting.pop(index)
+            levels = {
+                word: around[word] if place is None else _level_beside(stages[index], stages[place], word)
+                for word, place in asked.items()
+            }
+            stages[index] = _with_levels(stages[index], levels)
+    if waiting:
+        raise _waiting_for_each_other(stages, waiting)
+    return tuple(stages)
+
+
+def _words_wanted(schedule: Schedule, *, measured: bool) -> dict[NeighborLevel, Schedule]:
+    """The words in a schedule that ask what stands beside it, each with the shape that it stands in.
+
+    Args:
+        schedule: any.
+        measured: whether lengths are known, so that stages of no update are passed over.
+    """
+    if not schedule.has_neighbor_levels:
+        return {}
+    if isinstance(schedule, Sequence):
+        taking = _taking_time(schedule, measured=measured)
+        wanted: dict[NeighborLevel, Schedule] = {}
+        for index, stage in enumerate(schedule.stages):
+            for word, shape in _words_wanted(stage, measured=measured).items():
+                if _place_of_neighbor(taking, index, word) is None:
+                    wanted.setdefault(word, shape)
+        return wanted
+    own = {word: schedule for field in fields(schedule) for word in _words_in(getattr(schedule, field.name))}  # type: ignore[arg-type]  # every schedule is a dataclass
+    for part in schedule.parts():
+        own = _words_wanted(part, measured=measured) | own
+    return own
+
+
+def _words_in(value: object) -> Iterator[NeighborLevel]:
+    """The words in the value of a field, tuples opened."""
+    if isinstance(value, NeighborLevel):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _words_in(item)
+
+
+def _taking_time(sequence: Sequence, *, measured: bool) -> list[int]:
+    """The places of the stages that take time."""
+    stages = enumerate(sequence.stages)
+    return [place for place, stage in stages if not measured or stage.length is None or stage.length.terms]
+
+
+def _place_of_neighbor(taking: list[int], index: int, word: NeighborLevel) -> int | None:
+    """Where the stage before, or behind, the one at `index` stands in the same sequence; None where there is none."""
+    if word == previous:
+        before = bisect_left(taking, index)
+        return taking[before - 1] if before else None
+    behind = bisect_right(taking, index)
+    return taking[behind] if behind < len(taking) else None
+
+
+def _level_beside(stage: Schedule, neighbor: Schedule, word: NeighborLevel) -> Level:
+    """The level at which a resolved neighbor ends, or begins."""
+    end = neighbor.length
+    times = np.array([end.updates if word == previous and end is not None else 0])
+    if not _is_known(neighbor):
+        raise InvalidArgument(
+            short_line(stage),
+            f"{word} cannot be taken from {short_line(neighbor)}: its value is no multiple of base plus a value",
+            "Write the level as a number",
+        )
+    if neighbor.affine:
+        value = columns(neighbor, times)
+        factor, offset = (0.0 if one is None else np.asarray(one).item() for one in (value.factor, value.offset))
+    else:
+        factor, offset = evaluate(neighbor, times, 1.0).item(), 0.0
+    if not (isfinite(factor) and isfinite(offset)):
+        found = f"{word} is not finite: it is taken from {short_line(neighbor)}"
+        raise InvalidArgument(short_line(stage), found, "Write the level as a number")
+    return level_from_parts(factor, offset)
+
+
+def _is_known(neighbor: Schedule) -> bool:
+    """Whether a neighbor's value is a multiple of base, or the sum of one and a value, and no user's function in it."""
+    return _is_pure(neighbor) and (neighbor.affine or not neighbor.has_absolute)
+
+
+def _is_pure(schedule: Schedule) -> bool:
+    """Whether nothing in it is a user's function, or bends base in a way of its own."""
+    bends_base = type(schedule).affine is not Schedule.affine and not schedule.affine
+    if isinstance(schedule, FromFunction) or (bends_base and not isinstance(schedule, _NOT_AFFINE_BUT_SCALING)):
+        return False
+    return all(_is_pure(part) for part in schedule.parts())
+
+
+def _refuse_without_neighbor(wanted: Mapping[NeighborLevel, Schedule]) -> None:
+    """Refuse a word that no stage answers."""
+    for word, shape in wanted.items():
+        side = "before" if word == previous else "behind"
+        found = f"{word} is the level of the stage {side}, and there is none"
+        raise InvalidArgument(short_line(shape), found, "Write a number, 1.0 for base")
+
+
+def _waiting_for_each_other(
+    stages: list[Schedule], waiting: Mapping[int, Mapping[NeighborLevel, int | None]]
+) -> InvalidArgument:
+    """The error of two stages of which each asks the other for its level."""
+    first, second = next(
+        (index, place)
+        for index, places in waiting.items()
+        for place in places.values()
+        if place is not None and place > index and index in waiting.get(place, {}).values()
+    )
+    return InvalidArgument(
+        f"{short_line(stages[first])} >> {short_line(stages[second])}",
+        "the first waits for the level at which the second begins, the second for that at which the first ends",
+        "Write a number for one of the two",
+    )
