@@ -6,9 +6,12 @@ from typing import Any, final
 
 import numpy as np
 
+from paramsched._arrays import Array, Floats
 from paramsched._printable import printable
+from paramsched.errors import MissingFact
 from paramsched.plan import Binding, Plan, Target, selector_text
-from paramsched.schedules import Schedule
+from paramsched.plan.amounts import amounts_of_run, counted_plan, updates_of_horizon
+from paramsched.plan.plan_clock import clock_text, is_by_amount
 from paramsched.schedules.evaluation import evaluate
 from paramsched.time import Calendar
 
@@ -19,7 +22,7 @@ class Change:
     """One difference.
 
     Args:
-        what: the field (with its selector), the target, or `"horizon"`.
+        what: the field (with its selector), the target, `"horizon"` or `"clock"`.
         before, after: the text on each side; None where that side does not have it.
         when: the first update whose value differs; None without a calendar, or where one side is absent.
         by: the largest difference, as a multiple of base; None likewise.
@@ -73,22 +76,20 @@ def diff(a: Plan, b: Plan, calendar: Calendar | None = None) -> Diff:
     if a == b:
         return Diff(())
     changes = []
+    if a.clock != b.clock:
+        changes.append(Change("clock", clock_text(a.clock), clock_text(b.clock), name="clock"))
     earlier, later = (None if plan.horizon is None else str(plan.horizon) for plan in (a, b))
     if earlier != later:
         changes.append(Change("horizon", earlier, later, name="horizon"))
     left, right = _bindings_by_place(a), _bindings_by_place(b)
-    resolved = (
-        None if calendar is None else (_bindings_by_place(a.resolve(calendar)), _bindings_by_place(b.resolve(calendar)))
-    )
+    compared = None if calendar is None else _compared_plans(a, b, calendar)
     for key in sorted(left.keys() | right.keys(), key=str):
         before, after = left.get(key), right.get(key)
         if before is not None and after is not None and _equal_bindings(before, after):
             continue
         when, by = None, None
-        if resolved is not None and before is not None and after is not None:
-            when, by = _first_difference(
-                resolved[0][key].schedule, resolved[1][key].schedule, _compared_updates(a, b, calendar)
-            )
+        if compared is not None and before is not None and after is not None:
+            when, by = _first_difference(*(one.values_of(key) for one in compared))
         changes.append(
             Change(
                 _place_text(before or after), _schedule_text_of(before), _schedule_text_of(after), when, by, name=key[0]
@@ -123,16 +124,48 @@ def _schedule_text_of(binding: Binding | None) -> str | None:
     return f"{initial}{binding.schedule}"
 
 
-def _compared_updates(a: Plan, b: Plan, calendar: Calendar | None) -> int:
-    """How many updates two plans are compared over: the longer horizon."""
-    horizons = [plan.resolve(calendar or Calendar()).horizon for plan in (a, b)]
-    return max((horizon.updates for horizon in horizons if horizon is not None), default=1)
+@final
+@dataclass(frozen=True, slots=True)
+class _ComparedPlan:
+    """A plan as it is evaluated, and the times of the updates that two plans are compared over.
+
+    Args:
+        plan: with its lengths as counts.
+        updates: the updates.
+        amounts: what has been consumed before each of them; None where no clock counts an amount.
+    """
+
+    plan: Plan
+    updates: Array
+    amounts: Array | None
+
+    def values_of(self, place: Any) -> Floats:
+        """The multiples of base that a binding gives."""
+        by_amount = self.amounts is not None and is_by_amount(self.plan.clock, place[0])
+        times = self.amounts if by_amount else self.updates
+        return evaluate(_bindings_by_place(self.plan)[place].schedule, times, 1.0)
 
 
-def _first_difference(a: Schedule, b: Schedule, until: int) -> tuple[int | None, float | None]:
-    """The first update at which two schedules differ, and the largest difference; None where they are equal."""
-    times = np.arange(until)
+def _compared_plans(a: Plan, b: Plan, calendar: Calendar) -> tuple[_ComparedPlan, _ComparedPlan] | None:
+    """Two plans over the longer of their horizons; None where nothing says what an update of one of them takes."""
+    plans = [a.resolve(calendar), b.resolve(calendar)]
+    try:
+        horizons = [updates_of_horizon(plan, calendar) for plan in plans]
+        count = max((horizon for horizon in horizons if horizon is not None), default=1)
+        runs = [amounts_of_run(plan, calendar) for plan in plans]
+        amounts = [None if run is None else run.amounts_from(0, 0, count) for run in runs]
+    except MissingFact:
+        return None
+    updates = np.arange(count)
+    first, second = (
+        _ComparedPlan(counted_plan(plan), updates, mine) for plan, mine in zip(plans, amounts, strict=True)
+    )
+    return first, second
+
+
+def _first_difference(a: Floats, b: Floats) -> tuple[int | None, float | None]:
+    """The first update at which two curves differ, and the largest difference; None where they are equal."""
     with np.errstate(invalid="ignore"):
-        apart = np.abs(evaluate(a, times, 1.0) - evaluate(b, times, 1.0))
+        apart = np.abs(a - b)
     differing = np.flatnonzero(apart != 0)
     return (int(differing[0]), float(np.nanmax(apart))) if differing.size else (None, None)

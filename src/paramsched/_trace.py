@@ -2,15 +2,20 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import ceil
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
 
 import numpy as np
 
-from paramsched._arrays import Floats
+from paramsched._arrays import Array, Floats
 from paramsched.errors import InvalidArgument, MissingDependency, Unresolved
 from paramsched.fields import Group, label
 from paramsched.plan import Plan, bind
+from paramsched.plan.amounts import amounts_of_run, counted_plan, updates_of_horizon
+from paramsched.plan.plan_clock import UPDATES, is_by_amount
+from paramsched.plan.run_amounts import RunAmounts
 from paramsched.schedules.base import Schedule
+from paramsched.schedules.clock_units import with_unit
 from paramsched.schedules.evaluation import evaluate
 from paramsched.time import Calendar
 
@@ -50,6 +55,7 @@ class Trace:
     Args:
         total: how many updates.
         steps_per_epoch: updates in an epoch; None if unknown.
+        clock: what `amounts` count: `"updates"`, or the other clock that the plan has.
     """
 
     total: int
@@ -58,6 +64,9 @@ class Trace:
     _schedules: dict[Key, Schedule]
     _indices: dict[int, str | int] = field(default_factory=dict)
     _bases: dict[Key, Base] = field(default_factory=dict)
+    clock: str = UPDATES
+    _amounts: Array | None = None
+    _ends: dict[Key, int] = field(default_factory=dict)  # the horizon of each curve whose clock counts an amount
 
     def keys(self) -> tuple[Key, ...]:
         """The pairs of field and group, in order."""
@@ -76,13 +85,24 @@ class Trace:
     def __len__(self) -> int:
         return self.total
 
+    @property
+    def amounts(self) -> Array:
+        """What the run has consumed before each update, on the plan's clock; by updates their numbers."""
+        return np.arange(self.total) if self._amounts is None else self._amounts
+
+    def clock_of(self, field: str, group: str | int = "") -> str:
+        """What the clock of a curve counts."""
+        return self.clock if self._find_curve((field, group)) in self._ends else UPDATES
+
     def breakpoints(self, field: str, group: str | int = "") -> tuple[int, ...]:
-        """The updates at which the formula of a curve changes."""
-        return self._schedules[self._find_curve((field, group))].breakpoints(self.total)
+        """The times at which the formula of a curve changes, on its own clock: updates, or tokens, say."""
+        key = self._find_curve((field, group))
+        return self._schedules[key].breakpoints(self._ends.get(key, self.total))
 
     def line(self, field: str, group: str | int = "") -> str:
-        """The one-line text of a curve's schedule, with its lengths in updates."""
-        return str(self._schedules[self._find_curve((field, group))])
+        """The one-line text of a curve's schedule, with its lengths in updates or in the unit of its clock."""
+        key = self._find_curve((field, group))
+        return str(with_unit(self._schedules[key], self.clock) if key in self._ends else self._schedules[key])
 
     def base(self, field: str, group: str | int = "") -> Base:
         """The base a curve was drawn from, and how it hangs on it."""
@@ -98,14 +118,20 @@ class Trace:
         return {column_name(key): values.tolist() for key, values in self._columns.items()}
 
     def to_csv(self, path: "str | Path") -> None:
-        """Write a header, then a row per update: `t`, then a column per field and group, floats by `repr`."""
+        """Write a header, then a row per update: `t`, then a column per field and group, floats by `repr`.
+
+        On another clock than updates a column named as the clock has the amounts, behind `t`.
+        """
         import csv
         from pathlib import Path  # with what it brings, a tenth of the time of importing the library
 
         columns = [values.tolist() for values in self._columns.values()]
         with Path(path).open("w", newline="", encoding="utf-8") as file:
             rows = csv.writer(file, lineterminator="\n")
-            rows.writerow(["t", *(column_name(key) for key in self._columns)])
+            clock = [] if self._amounts is None else [self.clock]
+            rows.writerow(["t", *clock, *(column_name(key) for key in self._columns)])
+            if self._amounts is not None:
+                columns.insert(0, self._amounts.tolist())
             rows.writerows([t, *map(repr, row)] for t, row in enumerate(zip(*columns, strict=True)))
 
     def to_pandas(self) -> "pd.DataFrame":
@@ -152,6 +178,7 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
 
     Raises:
         Unresolved: no horizon is known.
+        MissingFact: nothing says how much an update takes on the plan's clock.
         PlanError: a group or a field that is not there.
 
     >>> shown = trace(Plan(lr=linear(1.0, 0.0), horizon=4), {"lr": 0.1})
@@ -166,37 +193,55 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
         raise Unresolved(
             "trace(…)", "nothing says how long the run is", "Give the plan a horizon, or Calendar(total=…)"
         )
-    total = resolved.horizon.updates
+    total = updates_of_horizon(resolved, facts)
+    assert total is not None
     if total > _MOST_UPDATES:
         found = f"{total} updates are too many to keep a value for each"
         raise InvalidArgument(
             "trace(…)", found, "Call the schedules instead: plan.resolve(calendar).bindings[0].schedule(t)"
         )
-    times = np.arange(total)
+    updates, run = np.arange(total), amounts_of_run(resolved, facts)
+    amounts = None if run is None else run.amounts_from(0, 0, total)
+    amount_of_horizon = _horizon_as_amount(resolved, run)
     groups = groups_of(optimizer)
     columns: dict[Key, Floats] = {}
     schedules: dict[Key, Schedule] = {}
     bases: dict[Key, Base] = {}
     labels = unique_labels(groups)
-    cache: dict[tuple[Schedule, float], Floats] = {}
+    ends: dict[Key, int] = {}
+    cache: dict[tuple[Schedule, float, bool], Floats] = {}
 
-    def keep(key: Key, schedule: Schedule, base: float) -> None:
-        found = cache.get((schedule, base))
+    def keep(key: Key, schedule: Schedule, base: float, *, by_amount: bool) -> None:
+        found = cache.get((schedule, base, by_amount))
         if found is None:
-            found = cache[schedule, base] = evaluate(schedule, times, base)
+            times = amounts if by_amount else updates
+            found = cache[schedule, base, by_amount] = evaluate(schedule, times, base)
             found.setflags(write=False)
         columns[key], schedules[key] = found, schedule
-        bases[key] = Base(base, _share_of_base(schedule, total))
+        if by_amount:
+            ends[key] = amount_of_horizon
+        bases[key] = Base(base, _share_of_base(schedule, ends.get(key, total)))
 
+    resolved = counted_plan(resolved)
     for name in dict.fromkeys(binding.name for binding in resolved.bindings):
         for index, bounds in enumerate(bind(resolved, groups)):
             for bound in bounds:
                 if bound.name == name:
-                    keep((name, labels[index]), bound.schedule, bound.field.base(groups[index]))
+                    base = bound.field.base(groups[index])
+                    keep((name, labels[index]), bound.schedule, base, by_amount=bound.by_amount)
     for binding in resolved.bindings:
         if not isinstance(binding.field, str):
-            keep((binding.name, ""), binding.schedule, binding.field.initial)
-    return Trace(total, facts.updates_per_epoch, columns, schedules, labels, bases)
+            by_amount = is_by_amount(resolved.clock, binding.name)
+            keep((binding.name, ""), binding.schedule, binding.field.initial, by_amount=by_amount)
+    clock = UPDATES if run is None else run.clock
+    return Trace(total, facts.updates_per_epoch, columns, schedules, labels, bases, clock, amounts, ends)
+
+
+def _horizon_as_amount(resolved: Plan, run: RunAmounts | None) -> int:
+    """The horizon on the plan's clock."""
+    assert resolved.horizon is not None
+    ((unit, count),) = resolved.horizon.terms
+    return int(count) if run is None or unit == run.clock else ceil(run.amount_at(int(count)))
 
 
 def _share_of_base(schedule: Schedule, total: int) -> Literal["all", "some", "none"]:

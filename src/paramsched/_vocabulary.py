@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping
 
 UNITS: Mapping[str, str] = {
     "ep": "epochs", "e": "epochs",
-    "ba": "steps", "batch": "steps", "batches": "steps", "it": "steps", "its": "steps",
-    "sp": "samples", "image": "samples", "images": "samples", "example": "samples", "examples": "samples",
+    "ba": "steps", "it": "steps", "its": "steps", "sp": "samples", "img": "samples", "imgs": "samples",
     "tok": "tokens", "toks": "tokens",
     "dur": "%", "percent": "%", "pct": "%",
     "secs": "s", "mins": "min", "hr": "h", "hrs": "h", "d": "24 h", "day": "24 h", "days": "24 h",
@@ -55,6 +54,8 @@ _ARGUMENTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("batch_size", ("train_batch_size", "per_device_train_batch_size", "samples_per_step", "global_batch_size",
                     "samples_per_gpu")),
     ("tokens_per_step", ("tokens_per_batch", "tokens_per_update", "batch_tokens")),
+    ("sequence_length", ("seq_len", "seq_length", "context_length", "block_size", "max_seq_length", "n_ctx")),
+    ("frames_per_step", ("frames_per_batch", "frames_per_update")),
     ("seconds_per_step", ("step_time", "seconds_per_batch", "time_per_step")),
     ("curve", ("anneal_strategy", "decay_type", "shape", "mode", "warmup_mode", "interpolate_type")),
 )  # fmt: skip

@@ -48,6 +48,7 @@ def path_from_root(path: str) -> str:
     return path.removeprefix(ROOT)
 
 
+CLOCK: Final = entry_path("clock")
 HORIZON: Final = entry_path("horizon")
 GROUPS: Final = entry_path("groups")
 TARGETS: Final = entry_path("targets")

@@ -8,17 +8,22 @@ from paramsched.errors import PlanError, UnknownGroup
 from paramsched.fields import Field, Group, label
 from paramsched.plan.binding import Binding, Selector, Target, selector_text
 from paramsched.plan.plan import Plan
+from paramsched.plan.plan_clock import is_by_amount
 from paramsched.schedules import Schedule
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A field of one group and the schedule it follows: `name` as the plan says it, `field` as the group has it."""
+    """A field of one group and the schedule it follows: `name` as the plan says it, `field` as the group has it.
+
+    `by_amount` is whether its clock counts an amount; else it counts updates.
+    """
 
     name: str
     field: Field
     schedule: Schedule
+    by_amount: bool = False
 
 
 def bind(plan: Plan, groups: Sequence[Group]) -> tuple[tuple[Bound, ...], ...]:
@@ -59,7 +64,10 @@ def bind_group(plan: Plan, group: Group, index: int) -> tuple[Bound, ...]:
             )
         if rival is None or binding.groups is not None:
             chosen[binding.name] = binding
-    bounds = [Bound(name, Field.of(name).within(group, where), one.schedule) for name, one in chosen.items()]
+    bounds = [
+        Bound(name, Field.of(name).within(group, where), one.schedule, is_by_amount(plan.clock, name))
+        for name, one in chosen.items()
+    ]
     taken: dict[Field, str] = {}
     for bound in bounds:
         if bound.field in taken:

@@ -10,7 +10,18 @@ from typing import Any, final, overload
 from paramsched.errors import InvalidArgument, PlanError
 from paramsched.feedback.base import Guided, MetricRule
 from paramsched.plan.binding import Binding, ScheduleLike, Target, replace_schedule
+from paramsched.plan.plan_clock import (
+    UPDATES,
+    PlanClock,
+    amount_clock,
+    checked_plan_clock,
+    clock_as_data,
+    clock_of_field,
+    clock_text,
+)
+from paramsched.plan.resolve_clocks import resolve_on_clocks
 from paramsched.schedules import Schedule, chain, parse_own
+from paramsched.schedules.clock_units import is_resolved_in
 from paramsched.schedules.neighbor_levels import resolve_in_span
 from paramsched.schedules.retimed import Chain
 from paramsched.schedules.span import Span
@@ -30,11 +41,13 @@ class Plan:
     Args:
         bindings: for groups, targets, or fields that are no identifiers.
         horizon: how long the plan runs, any unit but per cent; None leaves it to the calendar.
+        clock: what `t` counts: `"updates"` (as is without it), `"samples"`, `"tokens"`, `"seconds"`, `"frames"` or
+            `"batches"`; or the clocks of single fields and targets, `{"batch_size": "tokens"}`, the others by updates.
         fields: `lr=…, weight_decay=…`, each a schedule, a finite number, or a line of text.
 
     Raises:
         PlanError: no binding.
-        InvalidArgument: a binding that is none, or a horizon that is no length.
+        InvalidArgument: a binding that is none, a horizon that is no length, or a clock that is none.
 
     >>> plan = Plan(lr=warmup("5%") >> cosine(to=0.01), weight_decay=linear(1.0, 0.5), horizon="20 epochs")
     >>> print(plan)
@@ -43,14 +56,21 @@ class Plan:
     weight_decay: linear(to=0.5)
     """
 
-    __slots__ = ("_key", "_written", "bindings", "horizon")
+    __slots__ = ("_key", "_written", "bindings", "clock", "horizon")
 
     bindings: tuple[Binding, ...]
     horizon: Duration | None
+    clock: PlanClock
     _key: str | None
     _written: tuple[Any, ...]  # fields, targets and selectors as they were given; equal plans may differ in it
 
-    def __init__(self, *bindings: Binding, horizon: DurationLike | None = None, **fields: ScheduleLike) -> None:
+    def __init__(
+        self,
+        *bindings: Binding,
+        horizon: DurationLike | None = None,
+        clock: PlanClock | None = None,
+        **fields: ScheduleLike,
+    ) -> None:
         given = [_checked_binding(one) for one in bindings] + [
             Binding(name, schedule) for name, schedule in fields.items()
         ]
@@ -65,6 +85,7 @@ class Plan:
             raise InvalidArgument("Plan(horizon=0)", "a run of no update", 'Write horizon="20 epochs"')
         object.__setattr__(self, "bindings", _normal_bindings(given))
         object.__setattr__(self, "horizon", length)
+        object.__setattr__(self, "clock", checked_plan_clock(clock, dict.fromkeys(one.name for one in given)))
         object.__setattr__(self, "_written", tuple(dict.fromkeys(_place_of(binding) for binding in given)))
         object.__setattr__(self, "_key", self._canonical_json() if self.serializable else None)
 
@@ -82,7 +103,8 @@ class Plan:
                 for field, groups, line in data["bindings"]
             ]
             horizon = data["horizon"]
-            return Plan(*bindings, horizon=int(horizon) if str(horizon).isdecimal() else horizon)
+            length = int(horizon) if str(horizon).isdecimal() else horizon
+            return Plan(*bindings, horizon=length, clock=data.get("clock"))
         except (ValueError, TypeError, LookupError, RecursionError) as error:
             raise InvalidArgument("Plan.of_text(…)", f"no text of a plan ({error})", "Take it from plan.text") from None
 
@@ -98,7 +120,7 @@ class Plan:
         raise AttributeError(f"a Plan is frozen: {name} cannot be deleted")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuilt, (self.as_written(), self.horizon)
+        return _rebuilt, (self.as_written(), self.horizon, clock_as_data(self.clock))
 
     def as_written(self) -> tuple[Binding, ...]:
         """The bindings in the order in which their fields were given: a file that is written back keeps its order.
@@ -145,17 +167,23 @@ class Plan:
 
     @property
     def is_resolved(self) -> bool:
-        horizon = self.horizon is None or self.horizon.is_resolved
-        return horizon and all(binding.schedule.is_resolved for binding in self.bindings)
+        if self.horizon is not None and not self.horizon.is_resolved:
+            counted = [unit for unit, count in self.horizon.terms if count.denominator == 1]
+            if counted != [amount_clock(self.clock)]:
+                return False
+        return all(is_resolved_in(one.schedule, clock_of_field(self.clock, one.name)) for one in self.bindings)
 
     def resolve(self, calendar: Calendar) -> "Plan":
-        """The same plan with every length in updates.
+        """The same plan with every length in updates, or in the unit of its clock, which the length then names.
 
         Raises:
             MissingFact: a unit the calendar cannot convert.
             PlanError: the horizon and the calendar's total differ.
             Unresolved: a stage takes the time it is given and no horizon is known.
         """
+        if self.clock != UPDATES:
+            resolved, length = resolve_on_clocks(self.as_written(), self.clock, self.horizon, calendar)
+            return Plan(*resolved, horizon=length, clock=self.clock)
         total = _total_updates(self.horizon, calendar)
         if total is not None:
             calendar = replace(calendar, total=total)
@@ -173,7 +201,8 @@ class Plan:
 
     def __str__(self) -> str:
         horizon = [] if self.horizon is None else [f"horizon: {self.horizon}"]
-        return "\n".join([*horizon, *(str(binding) for binding in self.bindings)])
+        clock = [] if self.clock == UPDATES else [f"clock: {clock_text(self.clock)}"]
+        return "\n".join([*clock, *horizon, *(str(binding) for binding in self.bindings)])
 
     def __repr__(self) -> str:
         return f"<Plan {'; '.join(str(self).splitlines())}>"
@@ -190,7 +219,10 @@ class Plan:
         ]
         horizon = self.horizon
         length = None if horizon is None else horizon.updates if horizon.is_resolved else str(horizon)
-        return json.dumps({"horizon": length, "bindings": bindings}, separators=(",", ":"), ensure_ascii=True)
+        data: dict[str, Any] = {"horizon": length, "bindings": bindings}
+        if self.clock != UPDATES:
+            data["clock"] = clock_as_data(self.clock)
+        return json.dumps(data, separators=(",", ":"), ensure_ascii=True)
 
 
 @overload
@@ -289,5 +321,5 @@ def _total_updates(horizon: Duration | None, calendar: Calendar) -> int | None:
     return updates
 
 
-def _rebuilt(bindings: tuple[Binding, ...], horizon: Duration | None) -> Plan:
-    return Plan(*bindings, horizon=horizon)
+def _rebuilt(bindings: tuple[Binding, ...], horizon: Duration | None, clock: PlanClock = UPDATES) -> Plan:
+    return Plan(*bindings, horizon=horizon, clock=clock)

@@ -77,6 +77,8 @@ def attach_plan(
     groups: list[Group] = optimizer.param_groups
     resume, begin = request.resume, request.begin
     in_force = PlanInForce(request.plan, resolve_for(call, request.plan, calendar), calendar)
+    if in_force.amounts is not None:
+        in_force.amounts.amount_at(1)  # what nothing says is told now, and not at the first update
     before = hooks_on(optimizer)
     check_entries(groups)
     carried = count_carried(groups)
@@ -91,7 +93,7 @@ def attach_plan(
     planned = PlannedGroups(in_force, _clock_for(in_force, begin, carried, before), request.late_groups)
     planned.history = _history_at(planned, carried, before, unknown=unknown)
     clock = planned.clock
-    block = block_at(in_force, slots_of(in_force.resolved, groups), groups, clock.t, clock.states)
+    block = block_at(in_force, slots_of(in_force.counted, groups), groups, clock.times, clock.states)
     has_initial = carried is None and log_initial_values(block.slots, groups)
     planned.bind(groups, block)  # the first write: from here on nothing is refused
     if before is not None:
@@ -114,8 +116,8 @@ def detached_hooks(optimizer: Any, request: AttachRequest, calendar: Calendar, t
     """Hooks that are not registered, for a copy of a Scheduler that was detached: it writes no more than that one."""
     in_force = PlanInForce(request.plan, request.plan.resolve(calendar), calendar)
     planned = PlannedGroups(in_force, _clock_for(in_force, None, t, None), request.late_groups)
-    slots = slots_of(in_force.resolved, optimizer.param_groups)
-    planned.block = block_at(in_force, slots, optimizer.param_groups, t, planned.clock.states)
+    slots = slots_of(in_force.counted, optimizer.param_groups)
+    planned.block = block_at(in_force, slots, optimizer.param_groups, planned.clock.times, planned.clock.states)
     hooks = PlanHooks(planned, request.resume)
     hooks.released = True
     return hooks
@@ -124,9 +126,8 @@ def detached_hooks(optimizer: Any, request: AttachRequest, calendar: Calendar, t
 def _clock_for(in_force: PlanInForce, begin: int | None, carried: int | None, before: PlanHooks | None) -> Clock:
     """A clock at the count that was carried, with the states of the metric rules that were at work before."""
     clock = Clock({rule: rule.init() for rule in in_force.resolved.metric_rules}, begin)
-    clock.stand_at(
-        (begin or 0) if carried is None else carried, None if before is not None or carried is None else "optimizer"
-    )
+    t = (begin or 0) if carried is None else carried
+    clock.stand_at(t, in_force.amount_at(t), None if before is not None or carried is None else "optimizer")
     if before is not None:
         known = {rule: state for rule, state in before.planned.clock.states.items() if rule in clock.states}
         clock.states = {**clock.states, **known}

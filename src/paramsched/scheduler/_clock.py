@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any, TypeAlias, final
 
 from paramsched.feedback.base import MetricRule
+from paramsched.plan.run_amounts import Amount
+from paramsched.scheduler._update_times import UpdateTimes
 
 RuleStates: TypeAlias = Mapping[MetricRule[Any], Any]
 """The state of each metric rule."""
@@ -16,24 +18,30 @@ class Clock:
     What holds at one update only is stored with the number of that update and ignored at any other. So the code that
     runs at every update never has to take it back.
 
+    `amount` is what has been consumed before the coming update, and `last_amount` before the one that was taken last;
+    both are None where the plan is by updates.
+
     Args:
         states: of the plan's metric rules.
         begin: the update at which a run without a count stands; None where nobody said it.
     """
 
-    __slots__ = ("_came_from", "_used", "acknowledged_at", "begin", "states", "t")
+    __slots__ = ("_came_from", "_used", "acknowledged_at", "amount", "begin", "last_amount", "states", "t")
 
     def __init__(self, states: RuleStates, begin: int | None = None) -> None:
         self.t = 0
+        self.amount: Amount | None = None
+        self.last_amount: Amount | None = None
         self.begin = begin
         self.states = states
         self.acknowledged_at = 0  # where an engine last called step()
         self._came_from: tuple[int, str | None] = -1, None  # the checkpoint that the count was read from
         self._used: tuple[int, RuleStates] = -1, {}  # the states before a metric changed them at this update
 
-    def stand_at(self, t: int, source: str | None = None) -> None:
+    def stand_at(self, t: int, amount: Amount | None, source: str | None = None) -> None:
         """Go to an update without taking it, by `seek` or for a checkpoint; `source` names the checkpoint."""
         self.t, self._came_from, self._used = t, (t, source), (-1, {})
+        self.amount = self.last_amount = amount
         self.acknowledged_at = t
 
     def acknowledge(self) -> None:
@@ -50,6 +58,16 @@ class Clock:
         """The checkpoint that the count came from, until the next update."""
         at, source = self._came_from
         return source if at == self.t else None
+
+    @property
+    def times(self) -> UpdateTimes:
+        """When the coming update is."""
+        return UpdateTimes.at(self.t, self.amount)
+
+    @property
+    def last_times(self) -> UpdateTimes:
+        """When the update was that was taken last."""
+        return UpdateTimes.at(self.t - 1, self.last_amount)
 
     def change(self, states: RuleStates) -> None:
         """Metric rules have reacted. What the last update used is kept until the next."""

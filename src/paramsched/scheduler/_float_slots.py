@@ -11,13 +11,11 @@ from paramsched.scheduler._clock import RuleStates
 from paramsched.scheduler._float_loops import Overwritten, Write, row_writer, same_writer, scaled_writer
 from paramsched.scheduler._group_keys import Group
 from paramsched.scheduler._slots import Slot, values_of
+from paramsched.scheduler._update_times import UpdateTimes
 from paramsched.scheduler._writers import write_products, write_row
 from paramsched.schedules.affine import Affine
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.evaluation import columns, quiet
-
-Times: TypeAlias = Any
-"""An array of updates."""
 
 EntryKind: TypeAlias = Literal["same", "scaled", "rows"]
 """What an entry of a block is: one value for all groups, one factor of their bases, or a list of values."""
@@ -33,45 +31,50 @@ class SlotsOfSchedule:
     bases: Any
     has_zero: bool  # whether one of the bases is 0
     affine: bool  # a schedule asks all its parts for that: asked once
+    by_amount: bool  # whether its time is an amount, not updates
 
     @staticmethod
     def all_in(slots: Sequence[Slot]) -> "list[SlotsOfSchedule]":
         """The slots, put together by their schedules."""
-        places: dict[int, list[int]] = {}
+        places: dict[tuple[int, bool], list[int]] = {}
         for place, slot in enumerate(slots):
-            places.setdefault(id(slot.schedule), []).append(place)
+            places.setdefault((id(slot.schedule), slot.by_amount), []).append(place)
         found = []
         for mine in places.values():
             schedule, bases = slots[mine[0]].schedule, np.array([slots[place].base for place in mine])
             affine = schedule.affine and not schedule.metric_rules
-            found.append(SlotsOfSchedule(schedule, np.array(mine), bases, not bases.all(), affine))
+            by_amount = slots[mine[0]].by_amount
+            found.append(SlotsOfSchedule(schedule, np.array(mine), bases, not bases.all(), affine, by_amount))
         return found
 
-    def factors(self, times: Times) -> list[float] | None:
+    def factors(self, times: UpdateTimes) -> list[float] | None:
         """The common factors of a schedule that is proportional to base; None for another one."""
-        value = columns(self.schedule, times) if self.affine else None
+        value = columns(self.schedule, self._own(times)) if self.affine else None
         if value is None or value.factor is None or value.offset is not None:
             return None
         if self.has_zero and not np.isfinite(value.factor).all():
             return None  # 0 times what has overflowed is 0, which the loop that multiplies does not know
         return _repeated(value.factor, times.size)
 
-    @quiet
-    def values_of_one(self, times: Times, base: float, states: RuleStates) -> list[float]:
-        """The values for one base."""
-        if not self.affine:
-            found: list[float] = values_of(self.schedule, times, base, states).tolist()
-            return found
-        return _repeated(columns(self.schedule, times).apply(base), times.size)
+    def _own(self, times: UpdateTimes) -> Any:
+        return times.on_clock(by_amount=self.by_amount)
 
     @quiet
-    def values_of_all(self, times: Times, states: RuleStates) -> Any:
+    def values_of_one(self, times: UpdateTimes, base: float, states: RuleStates) -> list[float]:
+        """The values for one base."""
+        if not self.affine:
+            found: list[float] = values_of(self.schedule, self._own(times), base, states).tolist()
+            return found
+        return _repeated(columns(self.schedule, self._own(times)).apply(base), times.size)
+
+    @quiet
+    def values_of_all(self, times: UpdateTimes, states: RuleStates) -> Any:
         """The values for all bases, side by side: the same product and sum for each as for one."""
         if self.affine:
-            value = columns(self.schedule, times)
+            value = columns(self.schedule, self._own(times))
             pair = (c[:, None] if isinstance(c, np.ndarray) and c.ndim else c for c in (value.factor, value.offset))
             return Affine(*pair).apply(self.bases)
-        found = {base: values_of(self.schedule, times, base, states) for base in set(self.bases.tolist())}
+        found = {base: values_of(self.schedule, self._own(times), base, states) for base in set(self.bases.tolist())}
         return np.stack([found[base] for base in self.bases.tolist()], axis=1)
 
 
@@ -107,9 +110,9 @@ class FloatSlots:
     @property
     def one_entry_serves_all(self) -> bool:
         """Whether one value or factor per update is enough, so that a block is short however many groups there are."""
-        return len(self.parts) == 1 and (self.equal or self.parts[0].factors(np.array([0])) is not None)
+        return len(self.parts) == 1 and (self.equal or self.parts[0].factors(UpdateTimes.at(0, 0)) is not None)
 
-    def block(self, times: Times, states: RuleStates, before: FloatBlock | None = None) -> FloatBlock:
+    def block(self, times: UpdateTimes, states: RuleStates, before: FloatBlock | None = None) -> FloatBlock:
         """The entries of these updates. Behind another block they begin with its last entry, which is in the groups."""
         part = self.parts[0] if len(self.parts) == 1 else None
         if part is not None and self.equal:
@@ -148,7 +151,7 @@ class FloatSlots:
             write_row(self.field, self.groups, self.row(block, 0))
 
 
-def block_of_rows(parts: list[SlotsOfSchedule], times: Times, states: RuleStates) -> Any:
+def block_of_rows(parts: list[SlotsOfSchedule], times: UpdateTimes, states: RuleStates) -> Any:
     """A row for each update, a column for each slot; what slots share is computed once."""
     block = np.empty((times.size, sum(len(part.places) for part in parts)))
     for part in parts:

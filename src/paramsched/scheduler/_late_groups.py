@@ -21,14 +21,14 @@ def with_late_bases(
 ) -> tuple[Slot, ...]:
     """The slots with the bases of groups that have joined. The log says which base that is."""
     joined = {place: slot for place, slot in enumerate(slots) if COUNT not in groups[slot.group]}
-    now = dict(zip(joined, values_at(joined.values(), clock.t, clock.states), strict=True))
+    now = dict(zip(joined, values_at(joined.values(), clock.times, clock.states), strict=True))
     settled = list(slots)
     for place, slot in joined.items():
         if now[place] == slot.base or initial_value(slot.field, groups[slot.group]) is not None:
             continue
         name = label(groups[slot.group], slot.group)
         if late_groups == "present":
-            settled[place] = replace(slot, base=base_for(slot, clock.t, clock.states))
+            settled[place] = replace(slot, base=base_for(slot, clock.times, clock.states))
             log.warning(
                 "group %r joined at update %d: its %s %r goes on from there by the factors of the plan (its base "
                 'is %r; late_groups="present")', name, clock.t, slot.field, slot.base, settled[place].base,

@@ -11,6 +11,7 @@ from paramsched.scheduler._history import Entry, History
 from paramsched.scheduler._late_groups import LateGroups, with_late_bases
 from paramsched.scheduler._plan_in_force import PlanInForce
 from paramsched.scheduler._slots import Slot, slots_of, values_at
+from paramsched.scheduler._update_times import UpdateTimes
 from paramsched.scheduler._value_block import ValueBlock
 from paramsched.scheduler._watch_groups import GroupWatch, equals_number
 
@@ -28,10 +29,10 @@ class PlannedGroups:
 
     def __init__(self, in_force: PlanInForce, clock: Clock, late_groups: LateGroups = "base") -> None:
         self.in_force, self.clock, self.late_groups = in_force, clock, late_groups
-        self.history = History.begun(in_force.plan.text, clock.t)
+        self.history = History.begun(in_force.plan.text, clock.t, clock.amount)
         self._before_seek = -1, self.history  # the update that `seek` went to, and the history before it
         self.watch = GroupWatch(clock)
-        self.block = ValueBlock(in_force.resolved, (), [])
+        self.block = ValueBlock(in_force.counted, (), [])
         self._has_tensors, self._fills, self._looks_first = False, 0, False
         self._has_warned = False
 
@@ -58,22 +59,23 @@ class PlannedGroups:
 
     def entry(self) -> Entry:
         """The plan in force, as of the current update."""
-        return Entry(self.clock.t, None, self.in_force.plan.text)
+        return Entry(self.clock.t, self.clock.amount, self.in_force.plan.text)
 
     def seek(self, t: int) -> None:
         """Go to an update at once."""
-        self.block.seek(t, self.clock.states)
+        amount = self.in_force.amount_at(t)
+        self.block.seek(UpdateTimes.at(t, amount), self.clock.states)
         sought, before = self._before_seek
         history = before if sought == self.clock.t else self.history  # no update since: the last seek was a look
-        self.clock.stand_at(t)
-        self.history, self._before_seek = history.standing_at(t, None), (t, history)
+        self.clock.stand_at(t, amount)
+        self.history, self._before_seek = history.standing_at(t, amount), (t, history)
         self._put()
         for group in self.watch.bound:
             group[COUNT] = t
 
     def rewrite(self) -> None:
         """Compute and write the values of the current update."""
-        self.block.seek(self.clock.t, self.clock.states)
+        self.block.seek(self.clock.times, self.clock.states)
         self._put()
 
     def _put(self) -> None:
@@ -83,11 +85,15 @@ class PlannedGroups:
         watch.first_lr = watch.first[watch.lr_key]
         self._fills = self.block.fill_count()
 
-    def values(self, t: int | None = None) -> Iterator[tuple[Slot, float]]:
-        """Each slot's value at an update (the current one), from the one evaluator."""
+    def values(self) -> Iterator[tuple[Slot, float]]:
+        """Each slot's value at the coming update, from the one evaluator."""
         clock = self.clock
-        now = values_at(self.block.slots, clock.t if t is None else t, clock.states if t is None else clock.used)
-        return zip(self.block.slots, now, strict=True)
+        return zip(self.block.slots, values_at(self.block.slots, clock.times, clock.states), strict=True)
+
+    def last_values(self) -> Iterator[tuple[Slot, float]]:
+        """Each slot's value at the update that was taken last."""
+        clock = self.clock
+        return zip(self.block.slots, values_at(self.block.slots, clock.last_times, clock.used), strict=True)
 
     # ------------------------------------------------------------------ at every update
 
@@ -103,11 +109,13 @@ class PlannedGroups:
         clock.t = t = clock.t + 1
         try:
             if self._has_tensors and (block.fill_count() != self._fills or block.views_replaced()):
-                run_uncompiled(PlannedGroups._look_at_tensors)(self, groups, t - 1)
+                run_uncompiled(PlannedGroups._look_at_tensors)(self, groups)
             try:
                 write()
             except StopIteration:
-                run_uncompiled(PlannedGroups._write_next_block)(self, t)
+                run_uncompiled(PlannedGroups._write_next_block)(self, t - 1)
+            if block.amounts is not None:
+                clock.last_amount, clock.amount = clock.amount, next(block.amounts)
             first = groups[0]
             if first is not watch.first:  # exchanged while the step was on
                 run_uncompiled(PlannedGroups.sync)(self, groups)
@@ -135,10 +143,12 @@ class PlannedGroups:
             try:
                 write()
             except StopIteration:
-                run_uncompiled(PlannedGroups._write_next_block)(self, t + 1)
+                run_uncompiled(PlannedGroups._write_next_block)(self, t)
             first = groups[0]
             if first[COUNT] is t and first[PLAN] is watch.number and groups == watch.bound:
                 first[COUNT] = clock.t = clock.acknowledged_at = t + 1
+                if block.amounts is not None:
+                    clock.last_amount, clock.amount = clock.amount, next(block.amounts)
             else:
                 run_uncompiled(PlannedGroups._advance_anew)(self, groups, None)
         except (LookupError, TypeError, ValueError, RuntimeError) as error:
@@ -156,13 +166,20 @@ class PlannedGroups:
         self.clock.acknowledge()
 
     def _write_next_block(self, t: int) -> None:
-        self.block.extend(t, self.clock.states)
+        """The block behind update `t`, which was the last; the clock still has its amount."""
+        last = UpdateTimes.at(t, self.clock.amount)
+        self.block.extend(last, self.in_force.amounts, self.clock.states)
         self.block.write()
 
     def _advance_anew(self, groups: list[Group], error: Exception | None) -> None:
         """By hand, where groups or entries are not as they were left: bind them as of this update, then advance."""
         bound_anew = self.sync(groups)
-        self.clock.t += 1
+        clock = self.clock
+        if clock.amount is not None:
+            coming = clock.times.following(self.in_force.amounts, 1).amounts
+            assert coming is not None
+            clock.last_amount, clock.amount = clock.amount, coming.item()
+        clock.t += 1
         if error is not None and not bound_anew:
             self._refuse_spoiled(groups, error)
         overwritten = list(self.block.overwritten)
@@ -185,7 +202,7 @@ class PlannedGroups:
 
     def _bind_anew(self, groups: list[Group]) -> None:
         """Bind the groups as they are now, and write only into those that need it."""
-        plan, clock = self.in_force.resolved, self.clock
+        plan, clock = self.in_force.counted, self.clock
         slots = slots_of(plan, groups)
         if self.watch.bound:
             slots = with_late_bases(slots, groups, clock, self.late_groups)
@@ -200,19 +217,21 @@ class PlannedGroups:
             or before.get(id(group)) != now[id(group)]
         }
         mine = tuple(slot for slot in slots if slot.group in strange)
-        late = block_at(self.in_force, mine, groups, clock.t, clock.states, targets=False)
+        late = block_at(self.in_force, mine, groups, clock.times, clock.states, targets=False)
         note_bases(slots, groups)
         late.put()
-        block = block_at(self.in_force, slots, groups, clock.t, clock.states)
+        block = block_at(self.in_force, slots, groups, clock.times, clock.states)
         block.install_views()
         self._take(block, groups)
 
-    def _look_at_tensors(self, groups: list[Group], update: int) -> None:
+    def _look_at_tensors(self, groups: list[Group]) -> None:
         """Someone filled one of the tensors, or put another thing in its place; after this the groups hold ours."""
         if self.watch.groups_changed(groups):  # while the step was on: bound anew before the next
             return
         held = {(slot.group, slot.field) for tensors in self.block.tensors for slot in tensors.slots}
-        for slot, planned in self.values(update):
+        clock, slots = self.clock, self.block.slots
+        last = UpdateTimes.at(clock.t - 1, clock.amount)  # the count has moved on, the amount not yet
+        for slot, planned in zip(slots, values_at(slots, last, clock.used), strict=True):
             if (slot.group, slot.field) in held:
                 group = groups[slot.group]
                 self.block.overwritten.append((slot.field, group, slot.field.read(group), planned))
@@ -234,7 +253,7 @@ class PlannedGroups:
         """
         bound, self.watch.bound = self.watch.bound, []  # bound anew before the next update
         self.watch.require_groups(groups, bound)
-        slots_of(self.in_force.resolved, groups)
+        slots_of(self.in_force.counted, groups)
         raise error  # of a target's own function, say
 
 
@@ -242,14 +261,14 @@ def block_at(
     in_force: PlanInForce,
     slots: tuple[Slot, ...],
     groups: list[Group],
-    t: int,
+    times: UpdateTimes,
     states: RuleStates,
     *,
     targets: bool = True,
 ) -> ValueBlock:
-    """A block that is at update `t`. Whatever can be refused is refused here, before anything is written."""
-    block = ValueBlock(in_force.resolved, slots, groups, targets=targets)
-    block.seek(t, states)
+    """A block that is at one update. Whatever can be refused is refused here, before anything is written."""
+    block = ValueBlock(in_force.counted, slots, groups, targets=targets)
+    block.seek(times, states)
     return block
 
 

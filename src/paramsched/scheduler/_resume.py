@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 from paramsched._diff import Diff, diff
 from paramsched.errors import PlanChanged
 from paramsched.plan import Plan
+from paramsched.plan.plan_clock import clock_of_field
 from paramsched.scheduler._group_keys import COUNT, PLAN, Group, check_entries, count_carried, is_finite_number
 from paramsched.scheduler._history import History
 from paramsched.scheduler._plan_in_force import PlanInForce
@@ -24,9 +25,9 @@ from paramsched.scheduler._resume_messages import (
 )
 from paramsched.scheduler._slots import bases_by_place, slots_of, with_base
 from paramsched.scheduler._state import State, restored_states
+from paramsched.scheduler._update_times import UpdateTimes
 from paramsched.scheduler.on_change import OnChange, OnChangeChoice
 from paramsched.scheduler.updates import updates_in_state
-from paramsched.time import Calendar
 
 _COMPARED = 1_000_000  # updates
 log = logging.getLogger("paramsched")
@@ -58,7 +59,7 @@ class Resume:
             return  # torch says what is wrong with it
         check_entries(groups)
         planned.watch.require_lengths(groups)
-        slots_of(planned.in_force.resolved, groups)
+        slots_of(planned.in_force.counted, groups)
         if count_carried(groups) is not None and self.differs(planned.in_force, groups):
             plan = planned.in_force.plan
             self.refuse_if_error(f"the plan in the optimizer's checkpoint differs from the code's: {plan!r}")
@@ -67,7 +68,9 @@ class Resume:
         """The optimizer has loaded its state: go on from the count and the bases in its groups."""
         clock, found = planned.clock, count_carried(groups)
         t = (clock.begin or 0) if found is None else found
-        block = block_at(planned.in_force, slots_of(planned.in_force.resolved, groups), groups, t, clock.states)
+        amount = planned.in_force.amount_at(t)
+        slots = slots_of(planned.in_force.counted, groups)
+        block = block_at(planned.in_force, slots, groups, UpdateTimes.at(t, amount), clock.states)
         if found is None:
             initial = log_initial_values(block.slots, groups)
             if clock.begin is None:
@@ -76,7 +79,7 @@ class Resume:
             log_two_counts(planned, t, "optimizer")
             log_bases(block.slots, bases_by_place(planned.block.slots))
         unknown = self.differs(planned.in_force, groups)
-        clock.stand_at(t, None if found is None else "optimizer")
+        clock.stand_at(t, amount, None if found is None else "optimizer")
         planned.history = _history_of_optimizer(planned, found, unknown=unknown)
         planned.bind(groups, block)
         if unknown:
@@ -98,11 +101,13 @@ class Resume:
         if chosen is code:
             slots = tuple(with_base(slot, bases.get((slot.group, slot.field.slot), slot.base)) for slot in before)
         else:
-            slots = slots_of(chosen.resolved, groups, bases)
+            slots = slots_of(chosen.counted, groups, bases)
+        amount = chosen.amount_at(state.t)
+        times = UpdateTimes.at(state.t, amount)
         if chosen is code and all(slot is known for slot, known in zip(slots, before, strict=True)):
-            block.seek(state.t, states)
+            block.seek(times, states)
         else:
-            block = block_at(chosen, slots, groups, state.t, states)
+            block = block_at(chosen, slots, groups, times, states)
         if state.groups != len(groups):
             log.warning(
                 "the scheduler's state is of %d groups, the optimizer has %d: those in both go on with the saved bases",
@@ -112,9 +117,9 @@ class Resume:
         if block is not planned.block:
             log_bases(slots, bases_by_place(before))
         planned.in_force = chosen
-        planned.clock.stand_at(state.t, "scheduler")
+        planned.clock.stand_at(state.t, amount, "scheduler")
         planned.clock.states = states
-        planned.history = (state.history or History.begun(state.text)).standing_at(state.t, None)
+        planned.history = (state.history or History.begun(state.text)).standing_at(state.t, amount)
         planned.history = planned.history.entered(planned.entry())
         planned.bind(groups, block)
         warn_if_over(planned)
@@ -142,14 +147,15 @@ class Resume:
             if is_finite_number(base) and "initial_lr" not in groups[index]  # that says it already
         }
         mine = tuple(with_base(slot, kept.get((slot.group, slot.field.slot), slot.base)) for slot in slots)
-        block = block_at(planned.in_force, mine, groups, t, planned.clock.states)
+        amount = planned.in_force.amount_at(t)
+        block = block_at(planned.in_force, mine, groups, UpdateTimes.at(t, amount), planned.clock.states)
         log_bases(mine, bases_by_place(slots))
         unit = f"{t} updates as the optimizer's own state counts them" if taken is not None and taken != at else f"{t}"
         log.warning(
             "the state is one of torch's schedulers, at %d: the plan goes on from %s. If the run has taken another "
             "number of updates (torch's scheduler was stepped once per epoch, say), call scheduler.seek(n)", at, unit,
         )  # fmt: skip
-        planned.clock.stand_at(t, "scheduler")
+        planned.clock.stand_at(t, amount, "scheduler")
         planned.history = History((planned.entry(),))
         planned.bind(groups, block)
         warn_if_over(planned)
@@ -162,9 +168,9 @@ class Resume:
         Raises:
             PlanChanged: `on_change` is "error", for one of the changed fields or at all.
         """
-        horizons = [one.resolved.horizon.updates for one in (saved, code) if one.resolved.horizon is not None]
-        exact = max(horizons, default=0) <= _COMPARED  # when and by how much is found by computing every update
-        changes = diff(saved.resolved, code.resolved, Calendar() if exact else None)
+        horizons = [one.total or 0 for one in (saved, code)]
+        exact = max(horizons) <= _COMPARED  # when and by how much is found by computing every update
+        changes = diff(saved.resolved, code.resolved, replace(code.calendar, total=None) if exact else None)
         if changes:
             self._settle(changes, f"{whose}, which was in force up to update {t}")
         self.settled = frozenset([saved.number])
@@ -227,4 +233,8 @@ def mixed_plan(code: Plan, saved: Plan, choices: Mapping[str, OnChangeChoice]) -
     keep = [b for b in code.bindings if choices.get(b.name, "new") != "checkpoint"]
     take = [b for b in saved.bindings if choices.get(b.name, "new") == "checkpoint"]
     horizon = saved.horizon if choices.get("horizon", "new") == "checkpoint" else code.horizon
-    return Plan(*keep, *take, horizon=horizon)
+    clocks = {
+        one.name: clock_of_field(plan.clock, one.name) for plan, mine in ((code, keep), (saved, take)) for one in mine
+    }
+    clock = next(iter(clocks.values())) if len(set(clocks.values())) == 1 else clocks
+    return Plan(*keep, *take, horizon=horizon, clock=clock)

@@ -68,10 +68,10 @@ def warn_of_missing_count(taken: int | None, *, initial: bool) -> None:
 
 def warn_if_over(planned: PlannedGroups) -> None:
     """A plan that is over holds its last values: right after a finished run, and wrong for a new one."""
-    horizon, t = planned.in_force.resolved.horizon, planned.clock.t
-    if horizon is not None and t > horizon.updates:
+    total, t = planned.in_force.total, planned.clock.t
+    if total is not None and t > total:
         warn_user(
-            f"the optimizer has taken {t} updates, the plan is over after {horizon.updates}: its last values "
+            f"the optimizer has taken {t} updates, the plan is over after {total}: its last values "
             "are held. To begin it again call scheduler.seek(0)."
         )
 

@@ -13,6 +13,7 @@ from paramsched.fields import Field, base_of, label
 from paramsched.plan import Plan, bind
 from paramsched.scheduler._clock import RuleStates
 from paramsched.scheduler._group_keys import COUNT, Group, base_key
+from paramsched.scheduler._update_times import UpdateTimes
 from paramsched.schedules import Schedule
 from paramsched.schedules.affine import Affine
 from paramsched.schedules.evaluation import columns, evaluate
@@ -28,16 +29,24 @@ class Slot:
     field: Field
     schedule: Schedule
     base: float
+    by_amount: bool = False  # whether the schedule's time is an amount, not updates
 
 
 def slots_of(plan: Plan, groups: list[Group], bases: Mapping[tuple[int, str], float] | None = None) -> tuple[Slot, ...]:
-    """The slots of a resolved plan; bases are those given, else recorded, else the group's own values.
+    """The slots of a resolved plan without units; bases are those given, else recorded, else the group's own values.
 
     Raises:
         PlanError: a group or a field that is not there.
     """
     return tuple(
-        Slot(index, bound.name, bound.field, bound.schedule, _starting_base(bound.field, group, index, bases or {}))
+        Slot(
+            index,
+            bound.name,
+            bound.field,
+            bound.schedule,
+            _starting_base(bound.field, group, index, bases or {}),
+            bound.by_amount,
+        )
         for index, (group, bounds) in enumerate(zip(groups, bind(plan, groups), strict=True))
         for bound in bounds
     )
@@ -64,17 +73,17 @@ def _starting_base(field: Field, group: Group, index: int, bases: Mapping[tuple[
     return base_of(where, given.detach() if isinstance(given, torch.Tensor) else given)
 
 
-def base_for(slot: Slot, t: int, states: RuleStates) -> float:
-    """The base with which a slot's schedule has the value `slot.base` at update `t`; `slot.base` where none has.
+def base_for(slot: Slot, times: UpdateTimes, states: RuleStates) -> float:
+    """The base with which a slot's schedule has the value `slot.base` at an update; `slot.base` where none has.
 
     For a schedule that is proportional to its base that is value / f(t).
     """
     value = slot.base
-    zero, one = values_at([replace(slot, base=0.0), replace(slot, base=1.0)], t, states)
+    zero, one = values_at([replace(slot, base=0.0), replace(slot, base=1.0)], times, states)
     for share, rest in ((one, 0.0), (one - zero, zero)):
         base = (value - rest) / share if share and isfinite(share) else value
         if isfinite(base):
-            (found,) = values_at([replace(slot, base=base)], t, states)
+            (found,) = values_at([replace(slot, base=base)], times, states)
             if isclose(found, value, rel_tol=1e-9):
                 return base
     return value
@@ -98,17 +107,17 @@ def values_of(schedule: Schedule, times: Any, base: float, states: RuleStates) -
     return values
 
 
-def values_at(slots: Iterable[Slot], t: int, states: RuleStates) -> list[float]:
+def values_at(slots: Iterable[Slot], times: UpdateTimes, states: RuleStates) -> list[float]:
     """Each slot's value at one update. What slots share is computed once: the columns of a schedule, not its bases."""
-    times = np.array([t])
-    shared: dict[int, Affine | None] = {}  # by identity: groups of one binding hold the same schedule
+    shared: dict[tuple[int, bool], Affine | None] = {}  # by identity: groups of one binding hold the same schedule
     found = []
     for slot in slots:
-        schedule = slot.schedule
-        if id(schedule) not in shared:
-            shared[id(schedule)] = _factor_and_offset(schedule, times)
-        value = shared[id(schedule)]
-        one = values_of(schedule, times, slot.base, states)[0] if value is None else value.apply(slot.base)
+        schedule, key = slot.schedule, (id(slot.schedule), slot.by_amount)
+        mine = times.on_clock(by_amount=slot.by_amount)
+        if key not in shared:
+            shared[key] = _factor_and_offset(schedule, mine)
+        value = shared[key]
+        one = values_of(schedule, mine, slot.base, states)[0] if value is None else value.apply(slot.base)
         found.append(float(one))
     return found
 

@@ -10,9 +10,10 @@ import torch
 from paramsched.errors import InvalidArgument
 from paramsched.fields import Field
 from paramsched.scheduler._clock import RuleStates
-from paramsched.scheduler._float_slots import SlotsOfSchedule, Times, block_of_rows
+from paramsched.scheduler._float_slots import SlotsOfSchedule, block_of_rows
 from paramsched.scheduler._group_keys import Group
 from paramsched.scheduler._slots import Slot
+from paramsched.scheduler._update_times import UpdateTimes
 from paramsched.scheduler._writers import write_entry
 
 TensorRows: TypeAlias = tuple[torch.Tensor, ...]
@@ -57,14 +58,14 @@ class TensorSlots:
         """Whether the groups hold views of our vector, instead of a tensor of their own."""
         return self.views[0][1] is not self.vector
 
-    def rows(self, times: Times, states: RuleStates) -> TensorRows:
+    def rows(self, times: UpdateTimes, states: RuleStates) -> TensorRows:
         """The coming values, on the vector's device."""
         block = block_of_rows(self.parts, times, states)
         if self.vector.dtype == torch.float32:
             block = block.astype(np.float32)  # the same rounding, without waking torch's threads
         with torch.inference_mode(False), torch.no_grad():
             on_device = torch.from_numpy(block).to(dtype=self.vector.dtype).to(self.vector.device)
-            return on_device.reshape(len(times), *self.vector.shape).unbind()
+            return on_device.reshape(times.size, *self.vector.shape).unbind()
 
     def put(self, rows: TensorRows) -> None:
         """Write the first row, whatever is there."""

@@ -1,18 +1,19 @@
 """The values of the coming updates, computed a block at a time, and the writers that put them into the groups."""
 
-from collections.abc import Sequence
-from typing import Any, final
-
-import numpy as np
+from collections.abc import Iterator, Sequence
+from typing import final
 
 from paramsched.fields import Field
 from paramsched.plan import Plan, Target
+from paramsched.plan.plan_clock import UPDATES, is_by_amount
+from paramsched.plan.run_amounts import Amount, RunAmounts
 from paramsched.scheduler._clock import RuleStates
 from paramsched.scheduler._float_loops import Overwritten, Write
 from paramsched.scheduler._float_slots import FloatBlock, FloatSlots
 from paramsched.scheduler._group_keys import Group
 from paramsched.scheduler._slots import Slot, values_of
 from paramsched.scheduler._tensor_slots import TensorRows, TensorSlots
+from paramsched.scheduler._update_times import UpdateTimes
 from paramsched.scheduler._writers import all_of, nothing_left, target_writer, tensor_writer
 from paramsched.schedules import Schedule
 
@@ -40,7 +41,13 @@ class ValueBlock:
             self.tensors += tensors
             if plain := [slot for slot in mine if slot.group not in held]:
                 self.floats.append(FloatSlots.of(field, plain, groups))
-        self.targets = [(b.field, b.schedule) for b in plan.bindings if targets and isinstance(b.field, Target)]
+        self.targets = [
+            (b.field, b.schedule, is_by_amount(plan.clock, b.name))
+            for b in plan.bindings
+            if targets and isinstance(b.field, Target)
+        ]
+        # The amounts before the coming updates, in step with the writers; None where the plan is by updates.
+        self.amounts: Iterator[Amount] | None = None if plan.clock == UPDATES else iter(())
         # Tensors made under inference_mode keep no version.
         self._counted = tuple(one.vector for one in self.tensors if not one.vector.is_inference())
         self._short = not self.tensors and all(floats.one_entry_serves_all for floats in self.floats)
@@ -49,14 +56,15 @@ class ValueBlock:
         self._rows: list[TensorRows] = []
         self._told: list[list[float]] = []
 
-    def seek(self, t: int, states: RuleStates) -> None:
-        """Compute the values of update `t`. Nothing is written: what cannot be computed is refused before that."""
-        times = np.array([t])
+    def seek(self, times: UpdateTimes, states: RuleStates) -> None:
+        """Compute the values of one update. Nothing is written: what cannot be computed is refused before that."""
         self._blocks = [floats.block(times, states) for floats in self.floats]
         self._rows = [tensors.rows(times, states) for tensors in self.tensors]
         self._told = [_target_values(*target, times, states) for target in self.targets]
         self.write, self._size = nothing_left, 0
         self.overwritten.clear()
+        if self.amounts is not None:
+            self.amounts = iter(())
 
     def put(self) -> None:
         """Write the values that `seek` computed, whatever is there."""
@@ -65,17 +73,19 @@ class ValueBlock:
             floats.put(block)
         for tensors, rows in zip(self.tensors, self._rows, strict=True):
             tensors.put(rows)
-        for (target, _), values in zip(self.targets, self._told, strict=True):
+        for (target, *_), values in zip(self.targets, self._told, strict=True):
             if target.write is not None:
                 target.write(values[0])
 
-    def extend(self, t: int, states: RuleStates) -> None:
-        """Compute the block that begins at update `t`, where the one before it is used up.
+    def extend(self, last: UpdateTimes, run: RunAmounts | None, states: RuleStates) -> None:
+        """Compute the block that begins behind the update `last`, where the one before it is used up.
 
         A block begins with the entry that is in the groups already, the last one of the block before. So the first
         write of a block looks for values of others as every write does.
         """
-        times = np.arange(t, t + self._next_size())
+        times = last.following(run, self._next_size())
+        if times.amounts is not None:
+            self.amounts = iter(times.amounts.tolist())
         self._blocks = [
             floats.block(times, states, before) for floats, before in zip(self.floats, self._blocks, strict=True)
         ]
@@ -96,7 +106,7 @@ class ValueBlock:
         floats = [mine.writer(block, self.overwritten) for mine, block in zip(self.floats, self._blocks, strict=True)]
         tensors = [tensor_writer(mine.vector, rows) for mine, rows in zip(self.tensors, self._rows, strict=True)]
         targets = [
-            target_writer(target.write, values) for (target, _), values in zip(self.targets, self._told, strict=True)
+            target_writer(target.write, values) for (target, *_), values in zip(self.targets, self._told, strict=True)
         ]
         return [*floats, *tensors, *targets]
 
@@ -125,8 +135,11 @@ class ValueBlock:
         return False
 
 
-def _target_values(target: Target, schedule: Schedule, times: Any, states: RuleStates) -> list[float]:
-    values: list[float] = values_of(schedule, times, target.initial, states).tolist()
+def _target_values(
+    target: Target, schedule: Schedule, by_amount: bool, times: UpdateTimes, states: RuleStates
+) -> list[float]:
+    mine = times.on_clock(by_amount=by_amount)
+    values: list[float] = values_of(schedule, mine, target.initial, states).tolist()
     return values
 
 

@@ -3,7 +3,6 @@
 from typing import Any, Literal, final
 from weakref import ref
 
-import numpy as np
 import torch
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -11,6 +10,7 @@ from paramsched._trace import Key, unique_labels
 from paramsched.errors import InvalidArgument, InvalidTime, ParamschedError, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.plan import Plan, Target
+from paramsched.plan.plan_clock import is_by_amount
 from paramsched.scheduler._attach import (
     AttachRequest,
     Drive,
@@ -50,9 +50,9 @@ class Scheduler(LRScheduler):
         optimizer: a torch optimizer, or an engine's wrapper of one.
         plan: what is applied.
         calendar: the facts that convert units; or these facts as keywords: `total`, `steps_per_epoch`,
-            `batches_per_epoch`, `accumulation`, `batch_size`, `tokens_per_step`, `seconds_per_step`. `"later"` where
-            they are not known yet: `scheduler.resolve(steps_per_epoch=len(loader))` then gives them, before the first
-            update.
+            `batches_per_epoch`, `accumulation`, `batch_size`, `tokens_per_step`, `seconds_per_step`, `sequence_length`,
+            `frames_per_step`. `"later"` where they are not known yet: `scheduler.resolve(steps_per_epoch=len(loader))`
+            then gives them, before the first update.
         drive: `"optimizer"`: each step of the optimizer moves the clock; `"manual"`: each `scheduler.step()` does.
         on_change: what a plan that differs from a checkpoint's does: `"new"` (the code's plan goes on from the current
             update), `"checkpoint"`, `"error"`, or a mapping from field to one of these. The difference is logged.
@@ -91,11 +91,13 @@ class Scheduler(LRScheduler):
         batch_size: int | None = None,
         tokens_per_step: float | None = None,
         seconds_per_step: float | None = None,
+        sequence_length: int | None = None,
+        frames_per_step: float | None = None,
     ) -> None:
         given = given_facts(
             total=total, steps_per_epoch=steps_per_epoch, batches_per_epoch=batches_per_epoch,
             accumulation=accumulation, batch_size=batch_size, tokens_per_step=tokens_per_step,
-            seconds_per_step=seconds_per_step,
+            seconds_per_step=seconds_per_step, sequence_length=sequence_length, frames_per_step=frames_per_step,
         )  # fmt: skip
         if not isinstance(plan, Plan):
             instead = "Write ps.Plan(lr=ps.cosine(to=0.1), horizon=1000)"
@@ -205,10 +207,12 @@ class Scheduler(LRScheduler):
             for slot, value in planned.values()
             if slot.group in labels  # of a detached scheduler's optimizer groups may have gone
         }
-        for binding in planned.in_force.resolved.bindings:
+        clock, counted = planned.clock, planned.in_force.counted
+        for binding in counted.bindings:
             if isinstance(binding.field, Target):
-                at, initial = np.array([planned.clock.t]), binding.field.initial
-                found[binding.name, ""] = float(values_of(binding.schedule, at, initial, planned.clock.states)[0])
+                by_amount, initial = is_by_amount(counted.clock, binding.name), binding.field.initial
+                at = clock.times.on_clock(by_amount=by_amount)
+                found[binding.name, ""] = float(values_of(binding.schedule, at, initial, clock.states)[0])
         return found
 
     # ------------------------------------------------------------------ what moves it
@@ -304,7 +308,7 @@ class Scheduler(LRScheduler):
         now = [_without_graph(lr) for lr in self.get_lr()]
         if clock.acknowledged or clock.t == 0:
             return now
-        for slot, value in planned.values(clock.t - 1):
+        for slot, value in planned.last_values():
             if slot.field.key == "lr" and slot.group < len(now):
                 now[slot.group] = value
         return now

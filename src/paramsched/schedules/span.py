@@ -3,9 +3,16 @@
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
-from typing import final
+from typing import Protocol, final
 
-from paramsched.time import Calendar, Duration
+from paramsched.time import Duration
+
+
+class Units(Protocol):
+    """Converts lengths into what the clock of a run counts: a Calendar into updates."""
+
+    def exact(self, duration: Duration) -> Fraction:
+        """A length as an exact count."""
 
 
 @final
@@ -22,7 +29,7 @@ class Span:
         staged: whether the schedule is a stage or stands in a window, so that its end is its own.
     """
 
-    calendar: Calendar
+    calendar: Units
     begin: Fraction
     end: Fraction | None
     staged: bool = False

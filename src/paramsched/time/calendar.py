@@ -1,14 +1,27 @@
 """Calendar: the facts about a run that turn units into updates."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil
+from math import ceil, prod
 from numbers import Integral, Real
 from typing import Any, final
 
 from paramsched._calls import explain_wrong_construction
 from paramsched.errors import Asked, InvalidArgument, MissingFact, shown
 from paramsched.time.duration import Duration, DurationLike
+
+SIZES: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "samples": (("batch_size", "accumulation"),),
+    "tokens": (("batch_size", "accumulation", "sequence_length"), ("tokens_per_step",)),
+    "seconds": (("seconds_per_step",),),
+    "frames": (("frames_per_step",),),
+    "batches": (("accumulation",),),
+}
+"""The facts whose product an update takes of each amount; the first product that is known counts."""
+
+ASSUMED_SIZES = {"accumulation": 1}
+"""What a fact is where nobody says it."""
 
 
 @final
@@ -23,8 +36,10 @@ class Calendar:
         batches_per_epoch: batches in one epoch; with `accumulation` it gives the updates, rounded up.
         accumulation: micro-batches to an update, 1 if not given.
         batch_size: samples in one batch; an update sees `batch_size * accumulation` of them.
-        tokens_per_step: tokens that one update sees.
+        tokens_per_step: tokens that one update sees, where `batch_size` and `sequence_length` do not say it.
         seconds_per_step: wall-clock seconds that one update takes.
+        sequence_length: tokens in one sample; an update sees `batch_size * accumulation * sequence_length` of them.
+        frames_per_step: frames of an environment that one update sees.
 
     Raises:
         InvalidArgument: a fact that is no positive number, or two facts that contradict each other.
@@ -41,9 +56,11 @@ class Calendar:
     batch_size: int | None = None
     tokens_per_step: float | None = None
     seconds_per_step: float | None = None
+    sequence_length: int | None = None
+    frames_per_step: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("steps_per_epoch", "batches_per_epoch", "accumulation", "batch_size"):
+        for name in ("steps_per_epoch", "batches_per_epoch", "accumulation", "batch_size", "sequence_length"):
             value = getattr(self, name)
             if value is not None:
                 if isinstance(value, bool) or not isinstance(value, Integral) or not 1 <= int(value) <= _MOST:
@@ -51,7 +68,7 @@ class Calendar:
                         Asked("Calendar", name, shown(value)), "not a whole number from 1 to 1e18", f"Write {name}=100"
                     ).suggest(100)
                 object.__setattr__(self, name, int(value))
-        for name in ("tokens_per_step", "seconds_per_step"):
+        for name in ("tokens_per_step", "seconds_per_step", "frames_per_step"):
             value = getattr(self, name)
             if value is not None and (
                 isinstance(value, bool) or not isinstance(value, Real) or not _is_countable(value)
@@ -78,7 +95,9 @@ class Calendar:
                     Asked("Calendar", "total", f'"{total}"'), "per cent is of the total itself", "Write updates"
                 )
             object.__setattr__(self, "total", total.updates if total.is_resolved else total)
-            if self.horizon == 0:
+            # A total that only a plan's own clock can take is no fault yet: `resolve` says so where it takes none.
+            known = all(unit not in SIZES or self.amount_of_update(unit) for unit, _ in total.terms)
+            if self.horizon == 0 if known else not total.terms:
                 raise InvalidArgument(
                     Asked("Calendar", "total", f'"{total}"'), "a run of no update", "Write total=1 or more"
                 ).suggest(1)
@@ -115,6 +134,18 @@ class Calendar:
             amount += count * self._updates_in(unit, asked or f'length "{duration}"')
         return amount
 
+    def amount_of_update(self, unit: str) -> Fraction | None:
+        """How much of an amount an update takes: of samples, tokens, seconds, frames or batches; None if unknown.
+
+        >>> Calendar(batch_size=32, accumulation=2, sequence_length=2048).amount_of_update("tokens")
+        Fraction(131072, 1)
+        """
+        for names in SIZES[unit]:
+            sizes = [ASSUMED_SIZES.get(name) if (size := getattr(self, name)) is None else size for name in names]
+            if None not in sizes:
+                return prod(map(_decimal_fraction, sizes), start=Fraction(1))
+        return None
+
     def known(self) -> str:
         """The names of the facts that were given, for messages."""
         given = [name for name in self.__dataclass_fields__ if getattr(self, name) is not None]
@@ -129,12 +160,8 @@ class Calendar:
                 return Fraction(epoch)
             case "percent" if (horizon := self.horizon) is not None:
                 return Fraction(horizon, 100)
-            case "samples" if self.batch_size is not None:
-                return Fraction(1, self.batch_size * (self.accumulation or 1))
-            case "tokens" if self.tokens_per_step is not None:
-                return 1 / _decimal_fraction(self.tokens_per_step)
-            case "seconds" if self.seconds_per_step is not None:
-                return 1 / _decimal_fraction(self.seconds_per_step)
+            case _ if unit in SIZES and (amount := self.amount_of_update(unit)) is not None:
+                return 1 / amount
         fact, example, unsaid = _NEEDED[unit]
         found = f"nothing says {unsaid}"
         if self != Calendar():
@@ -157,9 +184,10 @@ _NEEDED = {
     "samples": ("batch_size", "256", "how many samples a batch has"),
     "tokens": ("tokens_per_step", "4096", "how many tokens an update sees"),
     "seconds": ("seconds_per_step", "0.25", "how many seconds an update takes"),
+    "frames": ("frames_per_step", "1024", "how many frames an update sees"),
 }
 
 
-def _decimal_fraction(number: float) -> Fraction:
+def _decimal_fraction(number: Any) -> Fraction:
     """The fraction a number was written as: 0.1 is one tenth, not the float nearest to it."""
-    return Fraction(repr(float(number)))
+    return Fraction(number) if isinstance(number, int) else Fraction(repr(float(number)))

@@ -10,17 +10,19 @@ from typing import TypeAlias, final
 from paramsched._vocabulary import UNITS as UNITS_OF_PEERS
 from paramsched.errors import InvalidArgument, Unresolved, nearest, shown
 
-UNITS = ("updates", "epochs", "percent", "samples", "tokens", "seconds")
+UNITS = ("updates", "epochs", "percent", "samples", "tokens", "seconds", "frames", "batches")
 
 UNIT_NAMES: dict[str, tuple[str, int]] = {
     **dict.fromkeys(("step", "steps", "update", "updates", "iter", "iters", "iteration", "iterations"), ("updates", 1)),
     **dict.fromkeys(("epoch", "epochs"), ("epochs", 1)),
     "%": ("percent", 1),
-    **dict.fromkeys(("sample", "samples"), ("samples", 1)),
+    **dict.fromkeys(("sample", "samples", "image", "images", "example", "examples"), ("samples", 1)),
     **dict.fromkeys(("token", "tokens"), ("tokens", 1)),
     **dict.fromkeys(("s", "sec", "second", "seconds"), ("seconds", 1)),
     **dict.fromkeys(("min", "minute", "minutes"), ("seconds", 60)),
     **dict.fromkeys(("h", "hour", "hours"), ("seconds", 3600)),
+    **dict.fromkeys(("frame", "frames"), ("frames", 1)),
+    **dict.fromkeys(("batch", "batches"), ("batches", 1)),
 }
 _SCALES = {"": 1, "k": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 _TERM = re.compile(
@@ -28,6 +30,10 @@ _TERM = re.compile(
     r"(?P<scale>[kMBT]?)(?:\s*/\s*(?P<by>\d[\d_]{0,30}))?\s*(?P<unit>%|[A-Za-z]+)",
     re.ASCII,
 )
+_SINGULAR = frozenset(
+    ("step", "update", "iter", "iteration", "epoch", "sample", "image", "example", "token", "second", "minute", "hour",
+     "frame", "batch")
+)  # fmt: skip
 _MOST_TEXT = 200
 _MOST = Fraction(10**18)  # beyond what a clock of 64 bits counts
 _LEAST = 1 / _MOST
@@ -258,7 +264,7 @@ def _read_length(text: str) -> Duration:
     if len(text) > _MOST_TEXT:
         raise InvalidArgument(f'length "{line}"', f"{len(text)} characters are no length", instead)
     bare = text.strip()
-    if bare in ("step", "update", "iter", "iteration", "epoch", "sample", "token", "second", "minute", "hour"):
+    if bare in _SINGULAR:
         bare = f"1 {bare}"
     if re.fullmatch(r"[+-]?[\d._]+(e[+-]?\d+)?(\s*/\s*[\d_]+)?", bare, re.IGNORECASE):
         raise InvalidArgument(f'length "{line}"', "a number without a unit", f'Write "{bare} steps" or "5%"')
@@ -307,7 +313,9 @@ def _term_text(unit: str, amount: Fraction, *, alone: bool) -> str:
         return f"{_amount_text(amount)} s"
     if unit == "updates":
         return _amount_text(amount) if alone and amount.denominator == 1 else f"{_amount_text(amount)} steps"
-    return f"{_amount_text(amount)} {unit}" if amount != 1 else f"1 {unit[:-1]}"
+    if amount == 1:
+        return "1 batch" if unit == "batches" else f"1 {unit[:-1]}"
+    return f"{_amount_text(amount)} {unit}"
 
 
 def _amount_text(amount: Fraction) -> str:

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-RESERVED: Final = ("groups", "horizon", "targets")
+RESERVED: Final = ("clock", "groups", "horizon", "targets")
 """What a plan has beside its fields."""
 
 TARGET_ENTRIES: Final = ("initial", "schedule")

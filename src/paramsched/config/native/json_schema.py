@@ -22,6 +22,7 @@ from paramsched.errors import MissingDependency
 from paramsched.fields import KNOWN
 from paramsched.schedules.levels import NEIGHBOR_LEVELS
 from paramsched.schedules.registry import RULES
+from paramsched.time.clocks import CLOCKS, OTHER_WORDS
 
 _REFERENCES = {
     ArgumentKind.SCHEDULE: "schedule",
@@ -51,13 +52,14 @@ def schema(*, shapes: Iterable[ShapeLike] = ()) -> dict[str, object]:
         "title": "paramsched plan",
         "type": "object",
         "properties": {
+            "clock": _clock_schema(),
             "horizon": _schema_reference("length"),
             "groups": _groups_schema(),
             "targets": _targets_schema(),
             **fields,
         },
         "patternProperties": {
-            "^(?!(horizon|groups|targets)$)" + _FIELD.lstrip("^"): _schema_reference("schedule"),
+            "^(?!(clock|horizon|groups|targets)$)" + _FIELD.lstrip("^"): _schema_reference("schedule"),
         },
         "additionalProperties": False,
         "minProperties": 1,
@@ -75,6 +77,13 @@ def schema(*, shapes: Iterable[ShapeLike] = ()) -> dict[str, object]:
             "rule": _rule_schema(),
         },
     }
+
+
+def _clock_schema() -> dict[str, Any]:
+    """What time counts: for the whole plan, or for some of its fields and targets."""
+    name = {"enum": [*CLOCKS, *OTHER_WORDS]}
+    by_field = {"type": "object", "additionalProperties": name}
+    return {"description": "what time counts; updates where nothing is said", "anyOf": [name, by_field]}
 
 
 def _groups_schema() -> dict[str, Any]:

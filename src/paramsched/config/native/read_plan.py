@@ -7,7 +7,7 @@ from typing import Any, final
 from paramsched._lookalikes import first_lookalike, straighten_text
 from paramsched._number_checks import finite_number
 from paramsched.config._plain_data import BadValue, plain_or_bad
-from paramsched.config.data_paths import GROUPS, HORIZON, ROOT, TARGETS, child_path, entry_path
+from paramsched.config.data_paths import CLOCK, GROUPS, HORIZON, ROOT, TARGETS, child_path, entry_path
 from paramsched.config.faults import Faults
 from paramsched.config.native.entries import RESERVED, TARGET_ENTRIES, index_in_name
 from paramsched.config.native.plain_values import MISSING, within_float
@@ -18,7 +18,9 @@ from paramsched.errors import InvalidArgument
 from paramsched.fields import KNOWN, Field, known_field
 from paramsched.near_names import closest, did_you_mean
 from paramsched.plan import Binding, Plan, Target
+from paramsched.plan.plan_clock import PlanClock, checked_plan_clock
 from paramsched.time import Calendar, Duration
+from paramsched.time.clocks import CLOCKS, known_clock
 
 _A_PLAN = "Write lr: cosine(to=0.1)"
 _LENGTH_OF_RUN = 'Write "20 epochs", or 10000 for updates'
@@ -96,13 +98,14 @@ class _PlanReader:
 
     def read_plan(self, data: dict[Any, Any]) -> Plan | None:
         """The whole plan; None where there is a fault."""
+        clock = self.read_clock(data["clock"]) if "clock" in data else None
         horizon = self.read_horizon(data["horizon"]) if "horizon" in data else None
         for key, value in data.items():
             if key == "groups":
                 self.read_groups(value)
             elif key == "targets":
                 self.read_targets(value)
-            elif key != "horizon":
+            elif key not in ("clock", "horizon"):
                 self.read_field(key, value, entry_path(key), None)
         if self.faults.count:
             return None
@@ -110,10 +113,36 @@ class _PlanReader:
             self.faults.add(ROOT, "a plan without a field", _A_PLAN)
             return None
         try:
-            return Plan(*self.bindings, horizon=horizon)
+            plan_clock = checked_plan_clock(clock, [binding.name for binding in self.bindings])
+        except InvalidArgument as refusal:
+            self.faults.refuse(CLOCK, refusal)
+            return None
+        try:
+            return Plan(*self.bindings, horizon=horizon, clock=plan_clock)
         except InvalidArgument as refusal:
             self.faults.refuse(ROOT, refusal)
             return None
+
+    def read_clock(self, value: Any) -> PlanClock | None:
+        """What the plan's time counts, or the time of some of its fields."""
+        if not isinstance(value, dict):
+            return self.read_clock_name(value, CLOCK)
+        named = {name: self.read_clock_name(one, child_path(CLOCK, name)) for name, one in value.items()}
+        return {str(name): one for name, one in named.items() if one is not None}
+
+    def read_clock_name(self, value: Any, path: str) -> str | None:
+        """One clock's name."""
+        if isinstance(value, BadValue):
+            self.faults.add(path, value.found, value.instead)
+        elif not isinstance(value, str):
+            found = f"{short_json(value)} is {type_in_words(value)}, no name of a clock"
+            self.faults.add(path, found, f"Write one of {', '.join(CLOCKS)}")
+        else:
+            try:
+                return known_clock(value, path)
+            except InvalidArgument as refusal:
+                self.faults.add(path, f"{short_json(value)} is no clock; {refusal.found}", refusal.instead)
+        return None
 
     def read_horizon(self, value: Any) -> Duration | None:
         """The length of the run; per cent of itself, or of nothing, is none."""

@@ -6,6 +6,7 @@ from paramsched.config.native.entries import RESERVED, index_in_name
 from paramsched.config.native.write_schedule import schedule_to_data
 from paramsched.errors import PlanError
 from paramsched.plan import Plan, Target
+from paramsched.plan.plan_clock import UPDATES, clock_as_data
 
 
 def from_plan(plan: Plan) -> dict[str, Any]:
@@ -21,7 +22,7 @@ def from_plan(plan: Plan) -> dict[str, Any]:
     if not plan.serializable:
         found = "a predicate or a function without a name is in the plan"
         raise PlanError("dump(plan)", found, "Select groups by name, and register the function")
-    data: dict[str, Any] = {}
+    data: dict[str, Any] = {} if plan.clock == UPDATES else {"clock": clock_as_data(plan.clock)}
     if plan.horizon is not None:
         data["horizon"] = plan.horizon.updates if plan.horizon.is_resolved else str(plan.horizon)
     groups: dict[str, dict[str, Any]] = {}
