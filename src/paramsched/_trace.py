@@ -241,7 +241,7 @@ def _horizon_as_amount(resolved: Plan, run: RunAmounts | None) -> int:
     """The horizon on the plan's clock."""
     assert resolved.horizon is not None
     ((unit, count),) = resolved.horizon.terms
-    return int(count) if run is None or unit == run.clock else ceil(run.amount_at(int(count)))
+    return ceil(count if run is None or unit == run.clock else run.amount_at(int(count)))
 
 
 def _share_of_base(schedule: Schedule, total: int) -> Literal["all", "some", "none"]:

@@ -168,8 +168,7 @@ class Plan:
     @property
     def is_resolved(self) -> bool:
         if self.horizon is not None and not self.horizon.is_resolved:
-            counted = [unit for unit, count in self.horizon.terms if count.denominator == 1]
-            if counted != [amount_clock(self.clock)]:
+            if [unit for unit, _ in self.horizon.terms] != [amount_clock(self.clock)]:
                 return False
         return all(is_resolved_in(one.schedule, clock_of_field(self.clock, one.name)) for one in self.bindings)
 

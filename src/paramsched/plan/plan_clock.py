@@ -34,7 +34,7 @@ def checked_plan_clock(clock: Any, names: Iterable[str]) -> PlanClock:
     for name in clock:
         if name not in known:
             found = f"the plan has no field or target {shown(name)}; {nearest(str(name), known)}"
-            raise PlanError(f"Plan(clock={{{shown(name)}: …}})", found, f"Write one of {', '.join(known)}")
+            raise PlanError(f"Plan(clock={{{shown(name)}: …}})", found)
     named = {name: known_clock(clock[name], Asked("Plan", "clock", shown(dict(clock)))) for name in sorted(clock)}
     kept = {name: one for name, one in named.items() if one != UPDATES}
     if len(set(kept.values())) > 1:

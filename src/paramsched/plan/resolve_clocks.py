@@ -70,7 +70,9 @@ def _total_amount(horizon: Duration | None, calendar: Calendar, units: AmountUni
 
 
 def _whole_amount(duration: Duration, units: AmountUnits, asked: str | Asked) -> Fraction:
-    return Fraction(ceil(units.exact(duration, asked=asked)))
+    """A horizon, rounded up; not in seconds, of which an update takes no whole number."""
+    exact = units.exact(duration, asked=asked)
+    return exact if units.clock == "seconds" else Fraction(ceil(exact))
 
 
 def _updates_until(amount: Fraction, units: AmountUnits) -> Fraction | int:

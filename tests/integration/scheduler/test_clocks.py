@@ -1,0 +1,123 @@
+"""A Scheduler on a clock that counts an amount uses what the trace shows, bit for bit."""
+
+import pytest
+import torch
+
+import paramsched as ps
+from paramsched.errors import MissingFact
+
+LR = 'warmup("1000 samples") >> cosine(to=0.1, over="2 epochs") >> constant(0.1)'
+FACTS = ps.Calendar(batch_size=8, steps_per_epoch=100, seconds_per_step=0.3)
+
+
+def optimizer_of(groups, *, tensors=False):
+    made = [0.1 * (index + 1) for index in range(groups)]
+    rates = [torch.tensor(lr, dtype=torch.float64) for lr in made] if tensors else made
+    return torch.optim.SGD([{"params": [torch.nn.Parameter(torch.ones(1))], "lr": lr} for lr in rates], lr=0.1)
+
+
+def plan_on(clock):
+    target = ps.Binding(ps.Target("temperature", 2.0), "linear(1, 0.25) * cosine(to=0.5)")
+    return ps.Plan(target, lr=LR, clock=clock, horizon="2500 steps")
+
+
+def require_as_traced(optimizer, scheduler, shown, t):
+    for index, group in enumerate(optimizer.param_groups):
+        assert float(group["lr"]) == shown["lr", index][t]
+    for key, value in scheduler.values().items():
+        assert value == shown[key][t]
+
+
+@pytest.mark.parametrize(
+    "clock", ["samples", {"temperature": "seconds"}, {"lr": "samples"}], ids=["all", "target", "lr"]
+)
+@pytest.mark.parametrize("drive", ["optimizer", "manual"])
+@pytest.mark.parametrize(("groups", "tensors"), [(1, False), (3, False), (3, True)], ids=["one", "three", "tensors"])
+def test_what_is_used_is_what_the_trace_shows(clock, drive, groups, tensors):
+    optimizer, plan = optimizer_of(groups, tensors=tensors), plan_on(clock)
+    shown = ps.trace(plan, optimizer, FACTS)
+    scheduler = ps.Scheduler(optimizer, plan, calendar=FACTS, drive=drive)
+    for t in range(shown.total):
+        require_as_traced(optimizer, scheduler, shown, t)
+        optimizer.step()
+        scheduler.step()
+
+
+def test_seek_goes_to_the_amount_of_an_update():
+    optimizer = optimizer_of(1)
+    shown = ps.trace(plan_on("samples"), optimizer, FACTS)
+    scheduler = ps.Scheduler(optimizer, plan_on("samples"), calendar=FACTS)
+    for t in (70, 3, 2400):
+        scheduler.seek(t)
+        require_as_traced(optimizer, scheduler, shown, t)
+        optimizer.step()
+        require_as_traced(optimizer, scheduler, shown, t + 1)
+
+
+@pytest.mark.parametrize("kept", ["optimizer", "scheduler"])
+def test_a_run_resumes_from_either_checkpoint(kept):
+    optimizer, again = optimizer_of(2), optimizer_of(2)
+    shown = ps.trace(plan_on("samples"), optimizer, FACTS)
+    scheduler = ps.Scheduler(optimizer, plan_on("samples"), calendar=FACTS)
+    for _ in range(1500):
+        optimizer.step()
+    second = ps.Scheduler(again, plan_on("samples"), calendar=FACTS)
+    if kept == "optimizer":
+        again.load_state_dict(optimizer.state_dict())
+    else:
+        second.load_state_dict(scheduler.state_dict())
+    for t in range(1500, 1520):
+        require_as_traced(again, second, shown, t)
+        again.step()
+
+
+def test_the_value_that_the_last_update_used_is_at_its_own_amount():
+    optimizer = optimizer_of(1)
+    scheduler = ps.Scheduler(optimizer, plan_on("samples"), calendar=FACTS)
+    for _ in range(50):
+        used = optimizer.param_groups[0]["lr"]
+        optimizer.step()
+        assert scheduler.get_last_lr() == [used]
+
+
+def test_a_group_that_joins_gets_the_value_of_the_present_amount():
+    optimizer = optimizer_of(1)
+    shown = ps.trace(plan_on("samples"), optimizer, FACTS)
+    scheduler = ps.Scheduler(optimizer, plan_on("samples"), calendar=FACTS)
+    for _ in range(40):
+        optimizer.step()
+    optimizer.add_param_group({"params": [torch.nn.Parameter(torch.ones(1))], "lr": 0.1})
+    optimizer.step()
+    assert optimizer.param_groups[1]["lr"] == shown["lr", 0][41]
+    assert scheduler.value("lr", 1) == shown["lr", 0][41]
+
+
+def test_a_plan_that_changes_the_clock_is_told_as_such(caplog):
+    optimizer = optimizer_of(1)
+    ps.Scheduler(optimizer, ps.Plan(lr="linear(1, 0)", horizon=2500))
+    optimizer.step()
+    ps.Scheduler(optimizer, plan_on("samples"), calendar=FACTS)
+    assert "clock: updates -> samples" in caplog.text
+
+
+def test_a_mixture_of_two_plans_keeps_each_fields_clock():
+    def plan(clock):
+        return ps.Plan(
+            lr='linear(1, 0, over="8000 samples")', weight_decay="linear(1, 0)", clock=clock, horizon="8000 samples"
+        )
+
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1, weight_decay=0.1)
+    calendar = ps.Calendar(batch_size=8)
+    ps.Scheduler(optimizer, plan("samples"), calendar=calendar)
+    scheduler = ps.Scheduler(optimizer, plan("updates"), calendar=calendar, on_change={"lr": "checkpoint"})
+    assert scheduler.plan.clock == {"lr": "samples"}
+    optimizer.step()
+    assert scheduler.value("lr") == 0.1 * (1 - 8 / 8000)
+
+
+def test_a_run_whose_amounts_nobody_knows_is_refused_before_any_write():
+    optimizer = optimizer_of(1)
+    before = dict(optimizer.param_groups[0])
+    with pytest.raises(MissingFact, match="nothing says how many tokens an update takes"):
+        ps.Scheduler(optimizer, ps.Plan(lr="cosine()", clock="tokens", horizon="1M tokens"))
+    assert optimizer.param_groups[0] == before

@@ -1,0 +1,251 @@
+"""What the time of a plan counts: in its text and files, in resolved lengths, and in a trace."""
+
+import math
+import pickle
+
+import numpy as np
+import pytest
+
+import paramsched as ps
+from paramsched.errors import ConfigError, InvalidArgument, MissingFact, PlanError, Unresolved
+from paramsched.plan.amounts import amounts_of_run
+from paramsched.time import Duration
+from paramsched.time.clocks import CLOCKS
+
+GPT = 'warmup("375M tokens") >> cosine(to=0.1, over="100B tokens") >> constant(0.1)'
+
+
+def test_without_a_clock_text_and_fingerprint_are_those_of_updates():
+    plain, said = ps.Plan(lr="cosine()", horizon=10), ps.Plan(lr="cosine()", horizon=10, clock="updates")
+    assert plain == said
+    assert plain.fingerprint == said.fingerprint
+    assert plain.text == '{"horizon":10,"bindings":[["lr",null,"cosine()"]]}'
+    assert "clock" not in str(said)
+    assert "clock" not in ps.dump(said)
+    assert plain.clock == "updates"
+
+
+def test_the_clock_is_part_of_text_equality_fingerprint_and_difference():
+    updates, tokens = ps.Plan(lr="cosine()"), ps.Plan(lr="cosine()", clock="tokens")
+    assert updates != tokens
+    assert updates.fingerprint != tokens.fingerprint
+    assert ps.Plan.of_text(tokens.text) == tokens
+    assert pickle.loads(pickle.dumps(tokens)) == tokens
+    assert str(tokens) == "clock: tokens\nlr: cosine()"
+    assert str(ps.diff(updates, tokens)) == "clock: updates -> tokens"
+
+
+@pytest.mark.parametrize(
+    ("word", "clock"), [("images", "samples"), ("examples", "samples"), *zip(CLOCKS, CLOCKS, strict=True)]
+)
+def test_a_clock_has_one_spelling(word, clock):
+    assert ps.Plan(lr="cosine()", clock=word).clock == clock
+
+
+@pytest.mark.parametrize(
+    ("clock", "found"),
+    [
+        ("token", 'nearest: "tokens"'),
+        ("epochs", "Write one of updates"),
+        (3, "no name of a clock"),
+        ({"lt": "tokens"}, "known: lr"),
+    ],
+)
+def test_what_is_no_clock_is_refused(clock, found):
+    with pytest.raises(InvalidArgument, match=found):
+        ps.Plan(lr="cosine()", clock=clock)
+
+
+def test_a_run_keeps_one_amount():
+    with pytest.raises(PlanError, match="samples and tokens: a run keeps one amount"):
+        ps.Plan(lr="cosine()", weight_decay=0.1, clock={"lr": "tokens", "weight_decay": "samples"})
+
+
+def test_single_fields_have_a_clock_of_their_own():
+    plan = ps.Plan(lr="cosine()", weight_decay=0.1, clock={"lr": "tokens", "weight_decay": "updates"})
+    assert plan.clock == {"lr": "tokens"}
+    assert str(plan).startswith("clock: {lr: tokens}\n")
+    assert ps.Plan.of_text(plan.text) == plan
+    assert ps.loads(ps.dump(plan)) == plan
+    assert pickle.loads(pickle.dumps(plan)) == plan
+    assert ps.Plan(lr="cosine()", clock={"lr": "updates"}) == ps.Plan(lr="cosine()")
+
+
+def test_a_file_says_the_clock():
+    text = f"clock: tokens\nhorizon: 300B tokens\nlr: {GPT}\n"
+    plan = ps.loads(text)
+    assert plan == ps.Plan(lr=GPT, horizon="300B tokens", clock="tokens")
+    assert ps.loads(ps.dump(plan)) == plan
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("clock: token", r'1:8: \$.clock: "token" is no clock; nearest: "tokens"'),
+        ("clock: 3", r"1:8: \$.clock: 3 is a number, no name of a clock"),
+        ("clock: {lr: eons}", r'1:13: \$.clock.lr: "eons" is no clock'),
+        ("clock: {lt: tokens}", r"\$.clock: .*no field or target"),
+    ],
+)
+def test_a_fault_of_the_clock_has_its_place(line, fault):
+    with pytest.raises(ConfigError, match=fault):
+        ps.loads(f"{line}\nlr: cosine()\n")
+
+
+def test_a_resolved_length_names_its_unit():
+    plan = ps.Plan(lr=GPT, horizon="300B tokens", clock="tokens").resolve(ps.Calendar())
+    assert str(plan.bindings[0].schedule) == (
+        'warmup("375000000 tokens") >> cosine(to=0.1, over="100000000000 tokens") >> constant(0.1)'
+    )
+    assert plan.is_resolved
+    assert plan.resolve(ps.Calendar()) == plan
+    assert ps.Plan.of_text(plan.text) == plan
+    with pytest.raises(Unresolved):
+        plan.bindings[0].schedule(0)
+
+
+def test_a_bare_number_is_updates_on_every_clock():
+    bare, said = (
+        ps.Plan(lr=f"warmup({over}) >> cosine()", horizon="1M tokens", clock="tokens")
+        for over in ("2000", '"2000 steps"')
+    )
+    assert bare == said
+    assert not bare.is_resolved
+    resolved = bare.resolve(ps.Calendar(tokens_per_step=4))
+    assert str(resolved.bindings[0].schedule) == 'warmup("8000 tokens") >> cosine(over="992000 tokens")'
+
+
+def test_lengths_of_a_clock_are_not_rounded_to_updates():
+    plan = ps.Plan(lr='warmup("1M samples") >> constant()', clock="samples", horizon="2M samples")
+    found = ps.trace(plan, {"lr": 1.0}, ps.Calendar(batch_size=1024))["lr"]
+    assert found[:977].tolist() == [t * 1024 / 1e6 for t in range(977)]
+    assert (found[977:] == 1.0).all()
+
+
+@pytest.mark.parametrize(
+    ("clock", "facts", "rate"),
+    [
+        ("samples", {"batch_size": 8, "accumulation": 4}, 32),
+        ("samples", {"batch_size": 8}, 8),
+        ("tokens", {"batch_size": 8, "sequence_length": 10}, 80),
+        ("tokens", {"batch_size": 8, "accumulation": 2, "sequence_length": 10, "tokens_per_step": 7}, 160),
+        ("tokens", {"batch_size": 8, "tokens_per_step": 7}, 7),
+        ("frames", {"frames_per_step": 512}, 512),
+        ("batches", {"accumulation": 4}, 4),
+        ("batches", {}, 1),
+        ("seconds", {"seconds_per_step": 0.25}, 0.25),
+    ],
+)
+def test_a_constant_of_the_calendar_says_how_much_an_update_takes(clock, facts, rate):
+    plan = ps.Plan(lr="linear(1, 0)", clock=clock, horizon="10 steps")
+    found = ps.trace(plan, {"lr": 1.0}, ps.Calendar(**facts))
+    assert found.amounts.tolist() == [t * rate for t in range(10)]
+    assert found.clock == clock
+    whole = math.ceil(10 * rate)
+    assert found.breakpoints("lr", 0) == (0, whole)
+    np.testing.assert_allclose(found["lr"], [1 - t * rate / whole for t in range(10)], atol=1e-15)
+
+
+def test_a_rate_that_is_no_whole_number_keeps_the_updates_of_the_horizon():
+    plan = ps.Plan(lr="linear(1, 0)", clock="tokens", horizon="10 steps")
+    found = ps.trace(plan, {"lr": 1.0}, ps.Calendar(tokens_per_step=1.5))
+    assert found.amounts.tolist() == [0, 2, 3, 5, 6, 8, 9, 11, 12, 14]
+
+
+@pytest.mark.parametrize("horizon", ["1000 tokens", "1001 tokens", "1023 tokens", "1024 tokens", "1025 tokens"])
+def test_the_horizon_ends_with_the_first_update_that_begins_at_or_after_it(horizon):
+    plan = ps.Plan(lr="linear(1, 0)", clock="tokens", horizon=horizon)
+    found = ps.trace(plan, {"lr": 1.0}, ps.Calendar(tokens_per_step=128))
+    end = int(horizon.split()[0])
+    assert found.amounts[-1] < end <= found.amounts[-1] + 128
+
+
+def test_a_length_that_nothing_converts_says_what_to_write():
+    plan = ps.Plan(lr="warmup(100) >> cosine()", clock="tokens", horizon="1M tokens")
+    with pytest.raises(MissingFact) as refused:
+        plan.resolve(ps.Calendar())
+    assert str(refused.value) == (
+        'length "100 steps": the plan\'s clock counts tokens, and nothing says how many an update takes. Write the '
+        "length in tokens, or plan batch_size, or give Calendar(…) the constant"
+    )
+
+
+def test_a_trace_wants_to_know_how_much_an_update_takes():
+    plan = ps.Plan(lr="cosine()", clock="tokens", horizon="1M tokens")
+    assert plan.resolve(ps.Calendar()).is_resolved
+    with pytest.raises(MissingFact, match="nothing says how many tokens an update takes"):
+        ps.trace(plan, {"lr": 1.0})
+
+
+def test_per_cent_are_of_the_horizon_on_the_fields_clock():
+    plan = ps.Plan(
+        lr='warmup("10%") >> cosine()', weight_decay='warmup("10%") >> cosine()',
+        clock={"weight_decay": "tokens"}, horizon="1000 tokens",
+    )  # fmt: skip
+    resolved = plan.resolve(ps.Calendar(tokens_per_step=30))
+    assert [str(binding.schedule) for binding in resolved.bindings] == [
+        "warmup(4) >> cosine(over=30)",
+        'warmup("100 tokens") >> cosine(over="900 tokens")',
+    ]
+    assert resolved.resolve(ps.Calendar(tokens_per_step=30)) == resolved
+    found = ps.trace(plan, {"lr": 1.0, "weight_decay": 1.0}, ps.Calendar(tokens_per_step=30))
+    assert found.total == 34
+    assert found["lr"][2] == 2 / 4
+    assert found["weight_decay"][2] == 60 / 100
+    assert found.breakpoints("lr", 0) == (0, 4, 34)
+    assert found.breakpoints("weight_decay", 0) == (0, 100, 1000)
+
+
+def test_amounts_of_other_units_convert_where_the_batch_says_nothing_of_them():
+    plan = ps.Plan(lr='linear(1, 0, over="10 samples")', clock="tokens")
+    assert 'over="20480 tokens"' in str(plan.resolve(ps.Calendar(sequence_length=2048)))
+    plan = ps.Plan(lr='linear(1, 0, over="20480 tokens")', clock="samples")
+    assert 'over="10 samples"' in str(plan.resolve(ps.Calendar(sequence_length=2048)))
+
+
+def test_the_total_of_a_calendar_may_be_an_amount_of_the_plans_clock():
+    calendar = ps.Calendar(total="1M tokens")
+    assert str(ps.Plan(lr="cosine()", clock="tokens").resolve(calendar)) == (
+        'clock: tokens\nhorizon: 1000000 tokens\nlr: cosine(over="1000000 tokens")'
+    )
+    with pytest.raises(MissingFact, match="how many tokens"):
+        ps.Plan(lr="cosine()").resolve(calendar)
+
+
+def test_the_plans_horizon_and_the_calendars_total_have_to_agree():
+    plan = ps.Plan(lr="cosine()", clock="tokens", horizon="1000 tokens")
+    plan.resolve(ps.Calendar(total=8, tokens_per_step=128))
+    plan.resolve(ps.Calendar(total=8))  # nothing says how much eight updates take
+    with pytest.raises(PlanError, match="Give one of the two"):
+        plan.resolve(ps.Calendar(total=9, tokens_per_step=128))
+
+
+def test_a_csv_has_the_amounts_behind_the_updates(tmp_path):
+    plan = ps.Plan(lr="linear(1, 0)", clock="samples", horizon="20 samples")
+    ps.trace(plan, {"lr": 1.0}, ps.Calendar(batch_size=8)).to_csv(tmp_path / "plan.csv")
+    assert (tmp_path / "plan.csv").read_text() == "t,samples,lr[0]\n0,0,1.0\n1,8,0.6\n2,16,0.2\n"
+
+
+def test_a_difference_on_an_amount_clock_says_when():
+    before, after = (ps.Plan(lr=f"linear(1, {end})", clock="samples", horizon="80 samples") for end in (0, 0.5))
+    assert "[from update 1, by up to 0.45 x base]" in str(ps.diff(before, after, ps.Calendar(batch_size=8)))
+    assert "[" not in str(ps.diff(before, after, ps.Calendar()))
+
+
+def test_amounts_go_on_from_what_was_really_consumed():
+    run = amounts_of_run(ps.Plan(lr=0.1, clock="samples"), ps.Calendar(batch_size=32))
+    assert run is not None
+    assert run.amounts_from(3, 100, 3).tolist() == [100, 132, 164]
+    assert run.amounts_from(2**60, run.amount_at(2**60), 2).tolist() == [2**65, 2**65 + 32]
+    assert [run.updates_until(amount) for amount in (0, 1, 32, 33)] == [0, 1, 1, 2]
+
+
+@pytest.mark.parametrize("unit", ["frames", "batches", "samples", "tokens"])
+def test_a_single_one_of_a_unit_is_written_in_the_singular(unit):
+    one = {"batches": "batch"}.get(unit, unit[:-1])
+    assert str(Duration.of(f"1 {unit}")) == f"1 {one}"
+    assert Duration.of(one) == Duration.of(f"1 {unit}")
+
+
+def test_images_and_examples_are_samples():
+    assert str(Duration.of("3 images + 2 examples")) == "5 samples"
