@@ -11,6 +11,7 @@ from paramsched.plan.binding import Binding, replace_schedule
 from paramsched.plan.plan_clock import PlanClock, amount_clock, clock_of_field
 from paramsched.plan.run_amounts import constant_amounts
 from paramsched.schedules.clock_units import with_unit
+from paramsched.schedules.neighbor_levels import resolve_in_span
 from paramsched.schedules.span import Span
 from paramsched.time import Calendar, Duration
 
@@ -37,10 +38,10 @@ def resolve_on_clocks(
     resolved = []
     for binding in bindings:
         if clock_of_field(clock, binding.name) == unit:
-            resolved.append(replace_schedule(binding, with_unit(binding.schedule._resolve(span), unit)))
+            resolved.append(replace_schedule(binding, with_unit(resolve_in_span(binding.schedule, span), unit)))
         else:
             assert by_updates is not None
-            resolved.append(replace_schedule(binding, binding.schedule._resolve(by_updates)))
+            resolved.append(replace_schedule(binding, resolve_in_span(binding.schedule, by_updates)))
     if amount is None:
         return resolved, None
     if by_updates is not None and horizon is not None and _is_by_updates(horizon):
