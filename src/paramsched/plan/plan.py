@@ -167,9 +167,9 @@ class Plan:
 
     @property
     def is_resolved(self) -> bool:
-        if self.horizon is not None and not self.horizon.is_resolved:
-            if [unit for unit, _ in self.horizon.terms] != [amount_clock(self.clock)]:
-                return False
+        horizon = () if self.horizon is None or self.horizon.is_resolved else self.horizon.terms
+        if any(unit != amount_clock(self.clock) for unit, _ in horizon):
+            return False
         return all(is_resolved_in(one.schedule, clock_of_field(self.clock, one.name)) for one in self.bindings)
 
     def resolve(self, calendar: Calendar) -> "Plan":
