@@ -57,8 +57,10 @@ from paramsched.schedules import restarts as restarts
 from paramsched.schedules import rules as rules
 from paramsched.schedules import shape as shape
 from paramsched.schedules import shift as shift
+from paramsched.schedules import skip as skip
 from paramsched.schedules import slanted_triangular as slanted_triangular
 from paramsched.schedules import step as step
+from paramsched.schedules import take as take
 from paramsched.schedules import trapezoid as trapezoid
 from paramsched.schedules import warmup as warmup
 from paramsched.schedules import window as window
@@ -139,8 +141,10 @@ __all__ = [
     "rules",
     "shape",
     "shift",
+    "skip",
     "slanted_triangular",
     "step",
+    "take",
     "trace",
     "trapezoid",
     "warmup",

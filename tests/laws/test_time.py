@@ -8,6 +8,7 @@ from paramsched.curves import Curve
 from paramsched.schedules import Schedule, anneal, window
 from paramsched.schedules.anneal import Anneal, Index
 from paramsched.schedules.constant import Constant
+from paramsched.schedules.cuts import Skip, Take
 from paramsched.schedules.pointwise import Clamp, Pointwise
 from paramsched.schedules.recurrence import Recurrence
 from paramsched.schedules.retimed import Every, Restarts, Shift
@@ -32,6 +33,11 @@ def settled(schedule: Schedule) -> int | None:
             return None if (last := settled(inner)) is None else begin.updates + last
         case Shift(schedule=inner, by=by):
             return None if (last := settled(inner)) is None else by.updates + last
+        case Take(schedule=inner, over=over):
+            last = settled(inner)
+            return over.updates if last is None else min(over.updates, last)
+        case Skip(schedule=inner, by=by):
+            return None if (last := settled(inner)) is None else max(last - by.updates, 0)
         case Restarts(every=every, times=times):
             return None if times is None else every.updates * times
         case Every(schedule=inner):  # also where the end is between two changes

@@ -37,7 +37,8 @@ BUILDERS = {
 
 CURVES: dict[str, Callable[..., Any]] = dict(FAMILIES)
 STRAIGHT = ("linear", "constant", "warmup", "cooldown", "trapezoid", "step", "multistep", "piecewise", "anneal",
-            "window", "shift", "restarts", "every", "sequence", "sum", "difference", "negative")  # fmt: skip
+            "window", "shift", "take", "skip", "restarts", "every",
+            "sequence", "sum", "difference", "negative")  # fmt: skip
 """Of straight lines only, as long as the curve is one."""
 
 OPERATORS = ("sequence", "product", "sum", "difference", "negative")

@@ -9,6 +9,7 @@ from paramsched.cli._schedule_words import cut_text, schedule_words, times_of_pe
 from paramsched.feedback.base import Guided
 from paramsched.feedback.plateau import Plateau
 from paramsched.schedules import Schedule
+from paramsched.schedules.cuts import Skip, Take
 from paramsched.schedules.pointwise import Clamp, Maximum, Minimum, Product, Sum
 from paramsched.schedules.recurrence import Recurrence
 from paramsched.schedules.retimed import Chain, Every, Restarts, Shift
@@ -100,6 +101,27 @@ def _shift_words(schedule: Shift, when: ActiveTime) -> Iterator[str]:
         yield f"waits at its first value over {_waiting_text(schedule.by, when)}"
     if when.part(begin, when.end).update_count != 0:
         yield from schedule_words(schedule.schedule, when.part(begin, when.end))
+
+
+@schedule_words.register
+def _take_words(schedule: Take, when: ActiveTime) -> Iterator[str]:
+    """What is cut, which may be planned for a longer time, and the value that stays behind the cut."""
+    end = earlier_time(when.end_after(schedule.over), when.end)
+    cut = when.part(when.begin, end)
+    if cut.update_count == 0:
+        yield f"stays at the first value of {cut_text(str(schedule.schedule))}"
+        return
+    yield f"follows over {cut.range_text()} what this says, then stays at the value it has there"
+    yield from _indented_words(schedule.schedule, cut if schedule.schedule.is_resolved else replace(cut, end=None))
+
+
+@schedule_words.register
+def _skip_words(schedule: Skip, when: ActiveTime) -> Iterator[str]:
+    """What goes on; its times count from the begin of its own clock."""
+    yield f"what this says without its first {when.length_text(schedule.by)}{when.during_text()}"
+    yield from _indented_words(
+        schedule.schedule, replace(when, begin=NOTHING, end=None, time_suffix=" of its own clock")
+    )
 
 
 @schedule_words.register

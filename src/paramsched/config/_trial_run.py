@@ -88,4 +88,4 @@ def _known_run(plan: Plan, calendar: Calendar) -> TrialRun | None:
 
 
 def _span_of_run(calendar: Calendar) -> Span:
-    return Span(calendar, Fraction(0), Fraction(calendar.horizon or 0))
+    return Span.of_run(calendar, calendar.horizon or 0)

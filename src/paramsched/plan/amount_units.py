@@ -1,8 +1,8 @@
 """Lengths in what a clock counts, where an update takes an amount that is known."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import prod
+from math import ceil, prod
 from typing import final
 
 from paramsched.errors import Asked, MissingFact
@@ -35,6 +35,12 @@ class AmountUnits:
             (count * self._amount_in(unit, asked or _length_in_words(duration)) for unit, count in duration.terms),
             Fraction(0),
         )
+
+    def for_run(self, length: Duration) -> "tuple[AmountUnits, Fraction]":
+        """The same for a run of another length; and its amount, whole but in seconds, as horizons are."""
+        exact = self.exact(length)
+        total = exact if self.clock == "seconds" else Fraction(ceil(exact))
+        return replace(self, total=total), total
 
     def _amount_in(self, unit: str, asked: str | Asked) -> Fraction:
         """How much of the clock's unit one of a unit is."""

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable
 from dataclasses import replace
-from fractions import Fraction
 from math import ceil
 from typing import Any, final, overload
 
@@ -186,7 +185,7 @@ class Plan:
         total = _total_updates(self.horizon, calendar)
         if total is not None:
             calendar = replace(calendar, total=total)
-        span = Span(calendar, Fraction(0), None if total is None else Fraction(total))
+        span = Span.of_run(calendar, total)
         bindings = [replace_schedule(binding, resolve_in_span(binding.schedule, span)) for binding in self.as_written()]
         return Plan(*bindings, horizon=total)
 
@@ -258,8 +257,7 @@ def resolve(plan: Schedule | Plan, calendar: Calendar) -> Schedule | Plan:
         )
     if not isinstance(calendar, Calendar):
         raise InvalidArgument(f"resolve(…, {calendar!r})", "no Calendar", "Write resolve(…, ps.Calendar(total=10_000))")
-    horizon = calendar.horizon
-    return resolve_in_span(plan, Span(calendar, Fraction(0), None if horizon is None else Fraction(horizon)))
+    return resolve_in_span(plan, Span.of_run(calendar, calendar.horizon))
 
 
 def _checked_binding(one: object) -> Binding:

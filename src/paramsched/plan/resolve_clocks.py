@@ -34,7 +34,7 @@ def resolve_on_clocks(
     by_updates = None
     if not isinstance(clock, str):
         by_updates = _span_of_updates(horizon, amount, calendar, units)
-    span = Span(units, Fraction(0), amount)
+    span = Span.of_run(units, amount)
     resolved = []
     for binding in bindings:
         if clock_of_field(clock, binding.name) == unit:
@@ -87,14 +87,14 @@ def _updates_until(amount: Fraction, units: AmountUnits) -> Fraction | int:
 def _span_of_updates(horizon: Duration | None, amount: Fraction | None, calendar: Calendar, units: AmountUnits) -> Span:
     """The whole run for the fields of a plan that are by updates."""
     if amount is None:
-        return Span(units.calendar, Fraction(0), None)
+        return Span.of_run(units.calendar, None)
     if horizon is not None and _is_by_updates(horizon):
         total = ceil(units.calendar.exact(horizon))
     elif horizon is None and calendar.total is not None and _is_by_updates(Duration.of(calendar.total)):
         total = ceil(units.calendar.exact(Duration.of(calendar.total)))
     else:
         total = constant_amounts(units.clock, units.calendar).updates_until(amount)
-    return Span(replace(units.calendar, total=total), Fraction(0), Fraction(total))
+    return Span.of_run(replace(units.calendar, total=total), total)
 
 
 def _is_by_updates(duration: Duration) -> bool:

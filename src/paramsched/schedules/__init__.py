@@ -16,6 +16,8 @@ from paramsched.schedules.anneal import warmup as warmup
 from paramsched.schedules.base import Schedule as Schedule
 from paramsched.schedules.constant import Constant as Constant
 from paramsched.schedules.constant import constant as constant
+from paramsched.schedules.cuts import skip as skip
+from paramsched.schedules.cuts import take as take
 from paramsched.schedules.cyclic import cosine_restarts as cosine_restarts
 from paramsched.schedules.cyclic import cyclic as cyclic
 from paramsched.schedules.exponential import Exponential as Exponential

@@ -71,6 +71,10 @@ class Schedule(ABC):
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         """The value at `t` (0 or more, never checked), as an affine function of `base`."""
 
+    def _at_by_itself(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+        """The value as a stage of a sequence that is not affine."""
+        return self._at(t, base, xp)
+
     @property
     @abstractmethod
     def length(self) -> Duration | None:
@@ -188,6 +192,11 @@ class Schedule(ABC):
         """The update from which on a resolved schedule holds its value; None where it goes on changing."""
         length = self.length
         return None if length is None else length.updates
+
+    @property
+    def _holds_after_nothing(self) -> bool:
+        """Whether a sequence that ends with it holds its value even where no update is left for it: `skip`."""
+        return False
 
     def _exact_length(self, span: Span) -> Fraction | None:
         """The length in updates, exact; None where it fills or is open."""

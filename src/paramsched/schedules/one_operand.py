@@ -30,6 +30,10 @@ class OneOperand(Schedule, ABC):
     def _held_from(self) -> int | None:
         return self.schedule._held_from()
 
+    @property
+    def _holds_after_nothing(self) -> bool:
+        return self.schedule._holds_after_nothing
+
     def _exact_length(self, span: Span) -> Fraction | None:
         return self.schedule._exact_length(span)
 

@@ -56,6 +56,10 @@ class Pointwise(Schedule, ABC):
         ends = [operand._held_from() for operand in self.operands]
         return None if None in ends else max(end for end in ends if end is not None)
 
+    @property
+    def _holds_after_nothing(self) -> bool:
+        return any(operand._holds_after_nothing for operand in self.operands)
+
     def _exact_length(self, span: Span) -> Fraction | None:
         measures = [operand._exact_length(span) for operand in self.operands]
         return None if self.fills else max((m for m in measures if m is not None), default=None)

@@ -76,9 +76,12 @@ class Sequence(Schedule):
 
     @cached_property
     def _taking_time(self) -> tuple[list[Schedule], list[int]]:
-        """The stages of more than no update, and their begins; the last one where there is no other."""
+        """The stages of more than no update, and their begins; the last one where there is no other, or it holds on."""
         pairs = list(zip(self.stages, self._stage_begins(), strict=True))
         kept = [(stage, begin) for stage, begin in pairs if stage.length is None or stage.length.terms]
+        last = self.stages[-1]
+        if last.length is not None and not last.length.terms and last._holds_after_nothing:
+            kept.append(pairs[-1])
         stages, begins = zip(*(kept or pairs[-1:]), strict=True)
         return list(stages), list(begins)
 
@@ -92,12 +95,21 @@ class Sequence(Schedule):
             high = bisect_right(begins, last) - 1
             if low == high and (begin := begins[low]):
                 own = t - begin
-                return stages[low]._at(own, base, xp.knowing(own, first - begin, last - begin))
+                return self._stage_at(stages[low], own, base, xp.knowing(own, first - begin, last - begin))
         # None of the times is before the first of these stages, so there is nothing to cut.
-        value = stages[low]._at(t - begins[low] if begins[low] else t, base, xp)
+        value = self._stage_at(stages[low], t - begins[low] if begins[low] else t, base, xp)
         for stage, begin in zip(stages[low + 1 : high + 1], begins[low + 1 : high + 1], strict=True):
-            value = choose_affine(t >= begin, stage._at(xp.at_least(t - begin, 0), base, xp), value, xp)
+            own = self._stage_at(stage, xp.at_least(t - begin, 0), base, xp)
+            value = choose_affine(t >= begin, own, value, xp)
         return value
+
+    @cached_property
+    def _is_affine(self) -> bool:
+        """What `affine` says, found out once."""
+        return self.affine
+
+    def _stage_at(self, stage: Schedule, t: Array, base: Affine, xp: Arrays) -> Affine:
+        return stage._at(t, base, xp) if self._is_affine else stage._at_by_itself(t, base, xp)
 
     def _seams(self) -> Iterable[int]:
         _, begins = self._taking_time
@@ -121,7 +133,7 @@ class Sequence(Schedule):
         begin = span.begin
         for stage, length in zip(self.stages, lengths, strict=True):
             size = rest if length is None else length
-            part = span.part(begin, None if size is None else begin + size)
+            part = span.stage(begin, None if size is None else begin + size)
             stages.append(_resolved_stage(stage, part, stage is self.stages[-1]))
             begin += size or 0
         return Sequence(tuple(stages))

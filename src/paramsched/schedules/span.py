@@ -5,6 +5,7 @@ from fractions import Fraction
 from math import ceil
 from typing import Protocol, final
 
+from paramsched.errors import InvalidArgument
 from paramsched.time import Duration
 
 
@@ -13,6 +14,9 @@ class Units(Protocol):
 
     def exact(self, duration: Duration) -> Fraction:
         """A length as an exact count."""
+
+    def for_run(self, length: Duration) -> "tuple[Units, Fraction]":
+        """The same for a run of another length, of which per cent are then; and its whole length."""
 
 
 @final
@@ -26,13 +30,21 @@ class Span:
         calendar: converts the units.
         begin: in updates from the start of the run.
         end: likewise; None where nothing says how long the run is.
+        run_end: where the run, the window or the cycle around it ends; for a stage that is later than its own end.
         staged: whether the schedule is a stage or stands in a window, so that its end is its own.
     """
 
     calendar: Units
     begin: Fraction
     end: Fraction | None
+    run_end: Fraction | None
     staged: bool = False
+
+    @staticmethod
+    def of_run(calendar: Units, length: Fraction | int | None) -> "Span":
+        """The span of a whole run of so many updates; None where that is not known."""
+        end = None if length is None else Fraction(length)
+        return Span(calendar, Fraction(0), end, end)
 
     @property
     def first(self) -> int:
@@ -59,6 +71,25 @@ class Span:
         """The same span from `begin` on; time from the start of the run."""
         return replace(self, begin=begin)
 
-    def part(self, begin: Fraction, end: Fraction | None) -> "Span":
+    def stage(self, begin: Fraction, end: Fraction | None) -> "Span":
         """A stage of this span; times from the start of the run."""
         return replace(self, begin=begin, end=end, staged=True)
+
+    def part(self, begin: Fraction, end: Fraction | None) -> "Span":
+        """A window or a cycle in this span, which is what is in it has for a run; times from the start of the run."""
+        return replace(self, begin=begin, end=end, run_end=end, staged=True)
+
+    def whole(self, begin: Fraction, end: Fraction | None, length: Duration | None) -> "Span":
+        """What a schedule is planned for that is used in part: up to `end`, or a run of a length of its own.
+
+        Args:
+            begin, end: times from the start of the run.
+            length: of the run that is planned for instead of this one; per cent are of it.
+        """
+        if length is None:
+            return replace(self, begin=begin, end=end, staged=False)
+        calendar, total = self.calendar.for_run(length)
+        if total <= 0:
+            raise InvalidArgument(f'of="{length}"', "a run of no update", 'Write of="20 epochs", or leave it out')
+        end = begin + total
+        return replace(self, calendar=calendar, begin=begin, end=end, run_end=end, staged=False)

@@ -1,7 +1,7 @@
 """Calendar: the facts about a run that turn units into updates."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil, prod
 from numbers import Integral, Real
@@ -133,6 +133,15 @@ class Calendar:
         for unit, count in duration.terms:
             amount += count * self._updates_in(unit, asked or f'length "{duration}"')
         return amount
+
+    def for_run(self, length: Duration) -> "tuple[Calendar, Fraction]":
+        """The same facts for a run of another length; and its updates.
+
+        >>> Calendar(total=1000, steps_per_epoch=7).for_run(Duration.of("1.5 epochs"))[1]
+        Fraction(11, 1)
+        """
+        total = ceil(self.exact(length))
+        return (replace(self, total=total) if total > 0 else self), Fraction(total)
 
     def amount_of_update(self, unit: str) -> Fraction | None:
         """How much of an amount an update takes: of samples, tokens, seconds, frames or batches; None if unknown.

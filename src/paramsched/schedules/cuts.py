@@ -1,0 +1,200 @@
+"""Cuts: the first part of a schedule, and what is left of it without that."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+from typing import final
+
+from paramsched._arrays import Array, Arrays
+from paramsched.errors import Asked, InvalidArgument
+from paramsched.schedules.affine import BASE, Affine
+from paramsched.schedules.arguments import schedule_of
+from paramsched.schedules.base import Schedule
+from paramsched.schedules.registry import shape
+from paramsched.schedules.span import Span
+from paramsched.schedules.times import LONGEST
+from paramsched.time import Duration, DurationLike
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Take(Schedule):
+    """The first `over` of `schedule`, then held; `of` is gone once it is resolved."""
+
+    schedule: Schedule
+    over: Duration
+    of: Duration | None
+
+    def __post_init__(self) -> None:
+        _require_a_run("take", self.of)
+
+    @property
+    def length(self) -> Duration:
+        return self.over
+
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+        return self.schedule._at(xp.at_most(t, self.over.updates), base, xp)
+
+    def _at_by_itself(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+        # Columns first, as for a schedule that stands alone: with base in the formula from the start the last bits are
+        # others, and what comes behind a part must not change them.
+        if base.factor is None and base.offset is not None and self.schedule.affine:
+            return Affine(None, self._at(t, BASE, xp).apply(base.offset))
+        return self._at(t, base, xp)
+
+    def _seams(self) -> Iterable[int]:
+        end = self.over.updates
+        return (*(seam for seam in self.schedule._seams() if seam < end), end)
+
+    def _inner_breakpoints(self, until: int) -> Iterable[int]:
+        end = min(until, self.over.updates)
+        return (b for b in self.schedule._breakpoints_and_end(end) if b <= end)
+
+    def _held_from(self) -> int:
+        end, inner = self.over.updates, self.schedule._held_from()
+        return end if inner is None else min(end, inner)
+
+    def _resolve(self, span: Span) -> Schedule:
+        """The schedule planned for the run around the stage, or for a run of its own."""
+        inner = span.whole(span.begin, span.run_end, self.of)
+        return Take(self.schedule._resolve(inner), span.after(self.over), None)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Skip(Schedule):
+    """`schedule` without its first `by`; `of` is gone once it is resolved."""
+
+    schedule: Schedule
+    by: Duration
+    of: Duration | None
+
+    def __post_init__(self) -> None:
+        _require_a_run("skip", self.of)
+
+    @property
+    def length(self) -> Duration | None:
+        """What is left of the schedule; nothing, where it is over by then."""
+        inner = self.of if self.of is not None and self.schedule.fills else self.schedule.length
+        if inner is None:
+            return None
+        try:
+            return inner - self.by
+        except InvalidArgument:  # less than nothing
+            return Duration.of(0)
+
+    @property
+    def fills(self) -> bool:
+        return self.of is None and self.schedule.fills
+
+    @property
+    def has_length(self) -> bool:
+        return self.schedule.has_length or (self.of is not None and self.schedule.fills)
+
+    @property
+    def is_resolved(self) -> bool:
+        times = [time for time in (self.by, self.of) if time is not None]
+        return self.schedule.is_resolved and all(time.is_resolved for time in times)
+
+    @property
+    def _holds_after_nothing(self) -> bool:
+        return True
+
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+        farthest = min(LONGEST, xp.far)  # to which these times can be counted
+        by = min(self.by.updates, farthest)
+        if xp.concrete and t.size:
+            first, last = xp.bounds(t)
+            if last <= farthest - by:
+                own = t + by
+                return self.schedule._at(own, base, xp.knowing(own, first + by, last + by))
+        return self.schedule._at(xp.at_most(t, farthest - by) + by, base, xp)
+
+    def _seams(self) -> Iterable[int]:
+        by = self.by.updates
+        return (0, *(seam - by for seam in self.schedule._seams() if seam > by))
+
+    def _inner_breakpoints(self, until: int) -> Iterable[int]:
+        by = self.by.updates
+        return (b - by for b in self.schedule._breakpoints_and_end(until + by) if b >= by)
+
+    def _held_from(self) -> int | None:
+        inner = self.schedule._held_from()
+        return None if inner is None else max(inner - self.by.updates, 0)
+
+    def _exact_length(self, span: Span) -> Fraction | None:
+        inner = self._planned_span(span)
+        length = self.schedule._exact_length(inner)
+        if length is None and self.of is not None and self.schedule.fills and inner.end is not None:
+            length = inner.end - inner.begin
+        return None if length is None else max(length - span.exact(self.by), Fraction(0))
+
+    def _planned_span(self, span: Span) -> Span:
+        """The span whose begin is the begin of the schedule's own clock; only what fills ends with the stage."""
+        end = span.end if self.schedule.fills else span.run_end
+        return span.whole(span.begin - span.exact(self.by), end, self.of)
+
+    def _resolve(self, span: Span) -> Schedule:
+        """The schedule on a clock that began earlier, up to the end of the stage or of a run of its own."""
+        inner = self._planned_span(span)
+        by = span.first - ceil(inner.begin)
+        return Skip(self.schedule._resolve(inner), Duration.of_updates(by), None)
+
+
+def _require_a_run(name: str, of: Duration | None) -> None:
+    """Refuse a run of nothing to plan for."""
+    if of is not None and not of.terms:
+        refusal = InvalidArgument(Asked(name, "of"), "a run of no update", 'Write of="20 epochs", or leave it out')
+        raise refusal.suggest("20 epochs")
+
+
+@shape
+def take(schedule: Schedule, over: DurationLike, of: DurationLike | None = None) -> Take:
+    """The first part of a schedule, then held: value(t) = schedule(min(t, over)).
+
+    The schedule is planned for the run around it, so its values are those that it has without `take`.
+
+    Args:
+        schedule: what is cut.
+        over: how much of it, any unit of time; what comes behind it in a sequence begins there.
+        of: plan it for a run of this length instead: what fills takes it, and per cent are of it.
+
+    Raises:
+        InvalidArgument: `of` is nothing.
+
+    Source: a plan that is changed in mid-course keeps its past.
+
+    >>> print(resolve(take(cosine(), 50) >> constant(0.1), Calendar(total=100)))
+    take(cosine(over=100), 50) >> constant(0.1)
+    >>> print(resolve(take(warmup("5%") >> cosine(), 50, of=200) >> linear(0.5), Calendar(total=100)))
+    take(warmup(10) >> cosine(over=190), 50) >> linear(0.5, over=50)
+    """
+    of = None if of is None else Duration.of(of)
+    return Take(schedule_of(schedule, "take(…)"), Duration.of(over), of)
+
+
+@shape
+def skip(schedule: Schedule, by: DurationLike, of: DurationLike | None = None) -> Skip:
+    """A schedule without its first part, a stage whose clock began earlier: value(t) = schedule(t + by).
+
+    What fills ends where the stage ends. What is over before the stage begins holds its final value.
+
+    Args:
+        schedule: what goes on.
+        by: how much of it is over when the stage begins, any unit of time.
+        of: plan it for a run of this length instead, counted from the begin of its clock.
+
+    Raises:
+        InvalidArgument: `of` is nothing.
+
+    Source: BERT and timm, whose decay runs below the warmup. At the begin of a run `skip(schedule, 1)` is a clock that
+    counts from 1.
+
+    >>> print(resolve(warmup(20) >> skip(cosine(), 20), Calendar(total=100)))
+    warmup(20) >> skip(cosine(over=100), 20)
+    >>> skip(linear(over=10), 4)(1), linear(over=10)(5)
+    (0.5, 0.5)
+    """
+    of = None if of is None else Duration.of(of)
+    return Skip(schedule_of(schedule, "skip(…)"), Duration.of(by), of)

@@ -1,0 +1,104 @@
+"""A part of a schedule has the values of that schedule, bit for bit, whatever stands beside it."""
+
+import numpy as np
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paramsched.plan import resolve
+from paramsched.schedules import Schedule, clamp, constant, linear, minimum, skip, take
+from paramsched.time import Calendar
+from support import strategies
+from support.strategies import Case, every_shape
+
+
+def bits(values: np.ndarray) -> bytes:
+    """The values with their last bits; the sign of a zero is not promised where absolute levels stand beside it."""
+    return (values + 0.0).tobytes()
+
+
+def run_of(case: Case, total: int) -> Calendar:
+    """The facts of a case's run, for a run of another length."""
+    world = case.world
+    return Calendar(total=total, steps_per_epoch=world.epoch, batch_size=world.batch, accumulation=world.accumulation)
+
+
+# Cycles of no whole length become a sequence that ends, so that what stands beside them decides how far they go.
+ENDLESS = tuple(name for name in strategies.ALL if name != "restarts")
+
+
+def beside() -> st.SearchStrategy[Schedule]:
+    """What stands behind a part: with an absolute level, and not affine too."""
+    return st.sampled_from(
+        [linear(0.5, over=7), clamp(constant(0.3), high=0.2), minimum(constant(0.1), linear(over=5))]
+    )
+
+
+@every_shape()
+@given(st.data())
+def test_what_is_taken_has_the_values_of_the_whole_and_is_held(name, data):
+    case, base = data.draw(strategies.cases(name=name)), data.draw(strategies.bases())
+    over = data.draw(st.integers(0, case.world.total))
+    times = np.arange(case.world.total + 1)
+
+    part = resolve(take(case.written, over), case.world.calendar)
+
+    expected = case.resolved(times, base)
+    assert bits(part(times[:over], base)) == bits(expected[:over])
+    assert set(part(times[over:], base).tolist()) == {expected[over]}
+    assert [part(int(t), base) for t in times[:5]] == [case.resolved(min(int(t), over), base) for t in times[:5]]
+
+
+@every_shape()
+@given(st.data())
+def test_what_comes_behind_a_part_changes_no_value_of_it(name, data):
+    case, base = data.draw(strategies.cases(name=name)), data.draw(strategies.bases())
+    at, later = data.draw(st.integers(0, case.world.total)), data.draw(st.integers(10, 5000))
+    times = np.arange(at)
+
+    plan = take(case.written, at, of=case.world.total) >> data.draw(beside())
+    changed = resolve(plan, run_of(case, at + later))
+
+    assert bits(changed(times, base)) == bits(case.resolved(times, base))
+    assert [changed(int(t), base) for t in times[-3:]] == [case.resolved(int(t), base) for t in times[-3:]]
+    bases = np.array([base, 0.1])
+    np.testing.assert_array_equal(changed(times[-3:, None], bases), case.resolved(times[-3:, None], bases))
+
+
+@every_shape(leave_out=("restarts",))
+@given(st.data())
+def test_what_is_left_goes_on_where_the_whole_would_be(name, data):
+    case, base = data.draw(strategies.cases(name=name, names=ENDLESS)), data.draw(strategies.bases())
+    by = data.draw(st.integers(0, case.world.total - 1))
+    times = np.arange(by, case.world.total + 1)
+
+    rest = resolve(constant(0.0, by) >> skip(case.written, by), case.world.calendar)
+
+    np.testing.assert_array_equal(rest(times, base), case.resolved(times, base))
+
+
+@every_shape(leave_out=("restarts",))
+@given(st.data())
+def test_the_part_before_and_the_part_behind_make_the_whole(name, data):
+    case, base = data.draw(strategies.cases(name=name, names=ENDLESS)), data.draw(strategies.bases())
+    at = data.draw(st.integers(0, case.world.total))
+    times = np.arange(case.world.total + 1)
+
+    whole = resolve(take(case.written, at) >> skip(case.written, at), case.world.calendar)
+
+    np.testing.assert_array_equal(whole(times, base), case.resolved(times, base))
+    np.testing.assert_array_equal(whole(torch.from_numpy(times), base), case.resolved(torch.from_numpy(times), base))
+
+
+@given(st.data())
+def test_what_is_planned_for_a_run_of_its_own_knows_no_other(data):
+    case = data.draw(strategies.cases(names=ENDLESS))
+    longer = run_of(case, case.world.total + data.draw(st.integers(1, 1000)))
+    by = data.draw(st.integers(0, case.world.total))
+
+    part = resolve(take(case.written, 5, of=case.world.total), longer)
+    rest = resolve(constant(0.0, over=by) >> skip(case.written, by, of=case.world.total), longer)
+
+    assert part.schedule == case.resolved
+    times = np.arange(by, case.world.total + 1)
+    np.testing.assert_array_equal(rest(times, 0.3), case.resolved(times, 0.3))

@@ -1,0 +1,156 @@
+"""`take` and `skip`: what they are planned for, how long they are, what is refused."""
+
+import numpy as np
+import pytest
+
+from paramsched.errors import InvalidArgument, Unresolved
+from paramsched.plan import Plan, resolve
+from paramsched.schedules import constant, cosine, exponential, linear, multistep, parse, skip, step, take, warmup
+from paramsched.time import Calendar
+
+RUN = Calendar(total=100, steps_per_epoch=10)
+
+
+@pytest.mark.parametrize(
+    ("line", "resolved"),
+    [
+        ("take(cosine(), 30) >> linear()", "take(cosine(over=100), 30) >> linear(over=70)"),
+        ('take(warmup("5%") >> cosine(), 30, of=200)', "take(warmup(10) >> cosine(over=190), 30)"),
+        ('take(cosine(), "30%", of="200%")', "take(cosine(over=200), 30)"),
+        ('take(cosine(), "3 epochs", of="5 epochs")', "take(cosine(over=50), 30)"),
+        ("warmup(10) >> take(cosine(), 30) >> linear()", "warmup(10) >> take(cosine(over=90), 30) >> linear(over=60)"),
+        ("warmup(10) >> take(cosine(), 30, 50)", "warmup(10) >> take(cosine(over=50), 30)"),
+        ("window(take(cosine(), 30), 0, 60)", "window(take(cosine(over=60), 30), end=60)"),
+        ("restarts(take(cosine(), 5), 20)", "restarts(take(cosine(over=20), 5), 20)"),
+        ("take(take(cosine(), 30) >> linear(), 50, 80)", "take(take(cosine(over=80), 30) >> linear(over=50), 50)"),
+        ("warmup(10) >> skip(cosine(), 10)", "warmup(10) >> skip(cosine(over=100), 10)"),
+        (
+            "warmup(10) >> skip(cosine(), 10) >> linear(over=30)",
+            "warmup(10) >> skip(cosine(over=70), 10) >> linear(over=30)",
+        ),
+        ("skip(cosine(), 1)", "skip(cosine(over=101), 1)"),
+        (
+            "warmup(10) >> skip(cosine(), 30, of=50) >> linear()",
+            "warmup(10) >> skip(cosine(over=50), 30) >> linear(over=70)",
+        ),
+        (
+            'warmup(10) >> skip(warmup("5%") >> cosine(), 10, of="200%")',
+            "warmup(10) >> skip(warmup(10) >> cosine(over=190), 10)",
+        ),
+        ('skip(every(linear(), "epoch"), 3)', "skip(every(linear(over=103), 10, 7), 3)"),
+        ("skip(restarts(cosine(), 30), 45)", "skip(restarts(cosine(over=30), 30), 45)"),
+    ],
+    ids=str,
+)
+def test_a_part_is_planned_for_the_run_around_it_or_for_one_of_its_own(line, resolved):
+    assert str(resolve(parse(line), RUN)) == resolved
+
+
+@pytest.mark.parametrize(
+    ("schedule", "fills", "length"),
+    [
+        (take(cosine(), 30), False, 30),
+        (take(linear(over=10), 30), False, 30),
+        (take(constant(), 30, of=50), False, 30),
+        (skip(cosine(), 30), True, None),
+        (skip(cosine(), 30, of=50), False, 20),
+        (skip(linear(over=50), 30), False, 20),
+        (skip(linear(over=20), 30), False, 0),
+        (skip(exponential(0.9), 30), False, None),
+        (skip(exponential(0.9), 30, of=50), False, None),
+    ],
+    ids=str,
+)
+def test_a_part_fills_has_a_length_or_is_open(schedule, fills, length):
+    assert schedule.fills is fills
+    assert schedule.has_length is (length is not None)
+    assert (None if schedule.length is None else schedule.length.updates) == length
+
+
+def test_boundaries_of_a_part_are_rounded_up_once_from_the_start_of_the_run():
+    schedule = resolve(parse('warmup("1.5 steps") >> skip(linear(over="10.2 steps"), "1.2 steps") >> constant()'), RUN)
+
+    # The clock of the line begins at 0.3, its first update is 1; it ends at 10.5, before update 11.
+    assert str(schedule) == "warmup(2) >> skip(linear(over=10), 1) >> constant()"
+
+
+@pytest.mark.parametrize("by", ["30%", "30 steps", "3 epochs"])
+def test_what_is_over_takes_no_time_before_another_stage(by):
+    schedule = resolve(warmup(10) >> skip(linear(1.0, 0.5, over=20), by) >> constant(0.2), RUN)
+
+    assert schedule([9, 10, 99]).tolist() == [0.9, 0.2, 0.2]
+
+
+@pytest.mark.parametrize("at", [20, 21, 80, 100])
+def test_what_is_over_at_the_end_of_a_sequence_is_held(at):
+    old = linear(1.0, 0.5, over=20)
+
+    scaled = resolve(take(old, at) >> 0.5 * skip(old, at), RUN)
+
+    assert scaled([0, 19, at - 1, at, at + 1, 1000]).tolist() == [*old([0, 19, at - 1]).tolist(), 0.25, 0.25, 0.25]
+    assert resolve(scaled, RUN) == scaled
+
+
+def test_a_stage_of_no_update_at_the_end_that_is_no_part_is_not_held():
+    assert (warmup(10) >> constant(0.5, over=0))(10) == 1.0
+
+
+def test_a_clock_that_counts_from_one():
+    assert skip(step(3, 0.5), 1)([0, 1, 2, 4, 5]).tolist() == [1.0, 1.0, 0.5, 0.5, 0.25]
+
+
+def test_a_part_holds_its_last_value_whatever_the_whole_does_behind_it():
+    assert take(step(3, 0.5), 4)([2, 3, 4, 6, 10**9]).tolist() == [1.0, 0.5, 0.5, 0.5, 0.5]
+
+
+def test_a_milestone_of_the_run_may_lie_before_or_behind_a_part():
+    old = multistep([20, 200], 0.5)
+
+    assert str(resolve(take(old, 10) >> skip(old, 10), RUN)) == f"take({old}, 10) >> skip({old}, 10)"
+    assert str(resolve(take(old, 50) >> skip(old, 50), RUN)) == f"take({old}, 50) >> skip({old}, 50)"
+
+
+def test_parts_show_where_the_whole_bends():
+    whole = warmup(10) >> linear(over=20) >> constant(0.0)
+
+    assert take(whole, 15).breakpoints() == (0, 10, 15)
+    assert skip(whole, 5).breakpoints(100) == (0, 5, 25, 100)
+    assert (take(whole, 15) >> skip(whole, 15)).breakpoints(100) == (0, 10, 15, 30, 100)
+
+
+def test_far_times_are_counted_as_far_as_a_clock_counts():
+    far = skip(skip(step(10**18, 0.5), 10**18), 10**18)
+
+    assert far(0) == far(10**18) == 0.5
+    assert far(np.array([0, 10**18])).tolist() == [0.5, 0.5]
+
+
+def test_a_whole_without_a_length_has_to_be_planned_first():
+    with pytest.raises(Unresolved):
+        take(cosine(), 5, of=100)(3)
+    assert resolve(take(cosine(), 5, of=100), Calendar())(5) == cosine(over=100)(5)
+    with pytest.raises(Unresolved):
+        resolve(take(cosine(), 5), Calendar())
+
+
+@pytest.mark.parametrize("name", ["take", "skip"])
+def test_a_run_of_nothing_is_refused(name):
+    with pytest.raises(InvalidArgument, match="a run of no update"):
+        parse(f"{name}(cosine(), 5, of=0)")
+    with pytest.raises(InvalidArgument, match="a run of no update"):
+        resolve(parse(f'{name}(cosine(), 5, of="1 epoch - 10 steps")'), RUN)
+
+
+@pytest.mark.parametrize("line", ["take(cosine(), -1)", 'skip(cosine(), "-5%")'])
+def test_a_part_is_not_less_than_nothing(line):
+    with pytest.raises(InvalidArgument, match="a length is not negative"):
+        parse(line)
+
+
+def test_parts_in_code_text_and_a_plan_are_the_same():
+    plan = Plan(lr=take(warmup("5%") >> cosine(to=0.1), 8000, 10000) >> linear(0.3, over="1000 steps"), horizon=9000)
+
+    assert str(plan).splitlines()[1] == (
+        'lr: take(warmup("5%") >> cosine(to=0.1), 8000, 10000) >> linear(0.3, over=1000)'
+    )
+    assert Plan.of_text(plan.text) == plan
