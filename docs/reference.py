@@ -2,6 +2,7 @@
 
 import paramsched
 from paramsched.schedules import SHAPES
+from paramsched.schedules.levels import NEIGHBOR_LEVELS
 
 
 def pages() -> dict[str, str]:
@@ -9,6 +10,7 @@ def pages() -> dict[str, str]:
     shapes = {name: builder.__module__ for name, builder in sorted(SHAPES.items())}
     others = sorted(set(paramsched.__all__) - set(SHAPES))
     rest = {name: "paramsched" for name in others if callable(getattr(paramsched, name))}
+    rest |= dict.fromkeys(NEIGHBOR_LEVELS, "paramsched.schedules.levels")
     return {"shapes": page("Shapes", shapes), "api": page("Everything else", rest)}
 
 
@@ -22,4 +24,6 @@ def directive(module: str, name: str) -> str:
     """The directive that documents one public name."""
     if isinstance(getattr(paramsched, name, None), type):
         return f".. autoclass:: {module}.{name}\n   :members:\n"
+    if name in NEIGHBOR_LEVELS:
+        return f".. autodata:: {module}.{name}\n   :no-value:\n"
     return f".. autofunction:: {module}.{name}\n"

@@ -104,7 +104,12 @@ def numbers() -> st.SearchStrategy[float]:
 
 
 def levels(*, fixed: bool = True) -> st.SearchStrategy[Level]:
-    return numbers() | numbers().map(absolute) if fixed else numbers()
+    """Multiples of base; where `fixed` may be, values as they stand, and sums of both."""
+    if not fixed:
+        return numbers()
+    return (
+        numbers() | numbers().map(absolute) | st.tuples(numbers(), numbers()).map(lambda two: two[0] + absolute(two[1]))
+    )
 
 
 def bases() -> st.SearchStrategy[float]:

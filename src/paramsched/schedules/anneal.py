@@ -180,8 +180,9 @@ def anneal(
     value(t) = start + (to - start) * curve(u), u = t / n; from t = n on exactly `to`.
 
     Args:
-        start: first level, a multiple of base or `absolute(x)`.
-        to: last level.
+        start: first level: a multiple of base, `absolute(x)`, `0.5 + absolute(x)`, or `previous`, the level at which
+            the stage before ends.
+        to: last level; `following` is the one at which the stage behind begins.
         over: n, any unit of time; None takes what the other stages leave of the horizon.
         curve: `curves.linear`, `curves.cosine`, `curves.power(2)`, …, or a function of u.
         index: which fraction update t stands for; `"t/n"` begins at `start` and is at `to` right after the end.
@@ -252,8 +253,7 @@ def cooldown(over: DurationLike, to: Level = 0.0, curve: CurveLike = curves.line
 
     value(t) = 1 + (to - 1) * curve(t / n)
 
-    Where the stage before does not end at 1, write `anneal(level, to, over)`, or multiply: `schedule * cooldown(…)`
-    behind a `constant()` of the rest.
+    Where the stage before does not end at 1, write `anneal(previous, to, over)`, which begins where that stage ends.
 
     Source: Haegele et al. 2024 (2405.18392).
 

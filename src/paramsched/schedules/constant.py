@@ -43,7 +43,7 @@ def constant(value: Level = 1.0, over: DurationLike | None = None) -> Constant:
     """Hold one level: value(t) = value.
 
     Args:
-        value: a multiple of base, or `absolute(x)`.
+        value: a multiple of base, `absolute(x)`, `0.5 + absolute(x)`, `previous` or `following`.
         over: how long; None holds on, and in a sequence takes what the other stages leave of the horizon.
 
     Raises:

@@ -299,7 +299,7 @@ def clamp(schedule: Schedule, low: Level | None = None, high: Level | None = Non
 
     Args:
         schedule: what is cut.
-        low, high: levels, multiples of base or `absolute(x)`; None does not cut.
+        low, high: levels, multiples of base, `absolute(x)` or sums of both; None does not cut.
 
     Raises:
         InvalidArgument: `low` above `high`.

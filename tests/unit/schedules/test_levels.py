@@ -1,5 +1,6 @@
 """Levels: a bare number is a multiple of base, `absolute(x)` a value as it stands."""
 
+import numpy as np
 import pytest
 
 import paramsched as ps
@@ -23,3 +24,85 @@ def test_an_absolute_level_takes_no_notice_of_base():
 def test_an_absolute_level_that_is_no_finite_number_is_refused(wrong):
     with pytest.raises(ps.InvalidArgument):
         ps.absolute(wrong)
+
+
+# ---- a multiple of base and a value
+
+
+@pytest.mark.parametrize(
+    ("level", "text"),
+    [
+        (0.5 + ps.absolute(2e-05), "0.5 + absolute(2e-05)"),
+        (ps.absolute(2e-05) + 0.5, "0.5 + absolute(2e-05)"),
+        (0.5 - ps.absolute(2e-05), "0.5 + absolute(-2e-05)"),
+        (ps.absolute(2e-05) - 0.5, "-0.5 + absolute(2e-05)"),
+        (np.float64(0.5) + ps.absolute(2), "0.5 + absolute(2.0)"),
+        (0 + ps.absolute(3), "absolute(3.0)"),
+        (0.5 + ps.absolute(0), "0.5"),
+    ],
+)
+def test_a_multiple_of_base_and_a_value_are_a_level_that_reads_back(level, text):
+    assert repr(level) == text
+    assert ps.parse(f"linear({text}, 0, 10)") == ps.linear(level, 0, over=10)
+    assert hash(ps.linear(level)) == hash(ps.parse(f"linear({text})"))
+    assert str(ps.linear(level, 0.25)) == f"linear({text}, 0.25)"
+
+
+@pytest.mark.parametrize(
+    "text", ["0.5 - absolute(1)", "absolute(1) + 0.5", "0.25 + 0.25 + absolute(1)", "absolute(-1) + .5"]
+)
+def test_the_sum_may_be_written_either_way(text):
+    assert ps.parse(f"constant({text})")(0, base=10.0) in (4.0, 6.0)
+
+
+def test_a_sum_of_both_takes_its_multiple_of_base():
+    half_and_three = ps.constant(0.5 + ps.absolute(3))
+
+    assert [half_and_three(0, base=base) for base in (0.0, 1.0, -6.0)] == [3.0, 3.5, 0.0]
+    assert half_and_three.has_absolute
+    assert half_and_three.affine
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("constant(0.5 + absolute(1) + 0.5)", "0.5 + absolute(1.0) is a level, no number and no schedule"),
+        ("constant(2 * absolute(1))", "absolute(1.0) is a level, no number and no schedule"),
+        ("constant(absolute(1) + absolute(2))", "absolute(1.0) is a level, no number and no schedule"),
+        ("cosine() + absolute(2)", "absolute(2.0) is a level, no number and no schedule"),
+        ("0.5 + absolute(2)", "0.5 + absolute(2.0) is no schedule and no number"),
+    ],
+)
+def test_a_level_is_a_sum_of_one_multiple_and_one_value(text, found):
+    with pytest.raises(ps.InvalidArgument) as refusal:
+        ps.parse(text)
+
+    assert refusal.value.found == found
+
+
+@pytest.mark.parametrize("other", [True, "0.5", None, ps.cosine()])
+def test_only_a_number_is_added_to_a_value_as_it_stands(other):
+    with pytest.raises(TypeError):
+        other + ps.absolute(1)
+    with pytest.raises(TypeError):
+        ps.absolute(1) + other
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "above"),
+    [
+        ("0.5 + absolute(1)", "0.4", True),
+        ("0.5 + absolute(1)", "0.6", False),
+        ("0.5 + absolute(1)", "absolute(0.5)", True),
+        ("0.5 + absolute(1)", "0.5 + absolute(1)", False),
+        ("0.5", "absolute(0.1)", False),
+        ("previous", "0.1", False),
+    ],
+)
+def test_a_clamp_is_refused_where_low_is_above_high_for_every_base(low, high, above):
+    text = f"clamp(cosine(), {low}, {high})"
+    if not above:
+        assert ps.parse(text).low is not None
+        return
+    with pytest.raises(ps.InvalidArgument, match="low is above high"):
+        ps.parse(text)

@@ -8,6 +8,7 @@ import pytest
 
 import paramsched as ps
 from paramsched.errors import Unresolved
+from paramsched.schedules.from_function import FUNCTIONS
 
 RUN = ps.Calendar(total=10_000)
 
@@ -143,6 +144,123 @@ def test_the_new_stage_begins_at_the_float_at_which_the_one_before_ends(before, 
     assert np.array_equal(schedule(np.arange(77), base), schedule.stages[0](np.arange(77), base))
 
 
+# ---- the stage behind
+
+
+@pytest.mark.parametrize(
+    ("written", "put_in"),
+    [
+        ("warmup(1000, 0.001, to=following) >> cosine(0.7)", "linear(0.001, 0.7, 1000) >> cosine(0.7, over=9000)"),
+        ("warmup(10, to=following) >> exponential(0.9)", "warmup(10) >> exponential(0.9)"),
+        (
+            "linear(1, following, 10) >> cosine(0.5, index='t/n') >> constant(following, 5) >> linear(0.25, 0, 10)",
+            "linear(to=0.5, over=10) >> cosine(0.5, over=9975) >> constant(0.25, 5) >> linear(0.25, over=10)",
+        ),
+        (
+            "linear(1, following, 4) >> linear(0.5, 0, 4, '(t+1)/n')",
+            'linear(to=0.375, over=4) >> linear(0.5, over=4, index="(t+1)/n")',
+        ),
+    ],
+)
+def test_following_is_the_level_at_which_the_stage_behind_begins_its_first_update(written, put_in):
+    assert resolved(written) == put_in
+
+
+@pytest.mark.parametrize("word", ["previous", "following"])
+def test_words_are_handed_on_from_stage_to_stage(word):
+    held = " >> ".join([f"constant({word}, 1)"] * 3000)
+    ends = ("constant(0.5, 1)", "constant(0.25, 1)")
+    stages = [*ps.schedules.parse_own(f"{ends[0]} >> {held} >> {ends[1]}").stages]
+
+    put_in = ps.resolve(ps.schedules.sequence.Sequence(tuple(stages)), RUN)
+
+    assert {stage.value for stage in put_in.stages[1:-1]} == {0.5 if word == "previous" else 0.25}
+
+
+def test_a_bridge_takes_both_levels():
+    assert resolved("constant(0.5, 10) >> linear(previous, following, 10) >> cosine(0.2, 0)") == (
+        "constant(0.5, 10) >> linear(0.5, 0.2, 10) >> cosine(0.2, over=9980)"
+    )
+
+
+# ---- sequences in sequences
+
+
+@pytest.mark.parametrize(
+    ("inner", "put_in"),
+    [
+        (
+            "2 * (linear(previous, 0.1, 5) >> constant(following, 5))",
+            "constant(2.0) * (linear(0.5, 0.1, 5) >> constant(0.2, 5))",
+        ),
+        (
+            "chain(linear(previous, 1, 5) >> constant(1, 5), constant(1))",
+            "chain(warmup(5, 0.5) >> constant(over=5), constant())",
+        ),
+        (
+            "restarts(linear(previous, 0.1, 2) >> linear(previous, 0, 3), 5, 2)",
+            "restarts(linear(0.5, 0.1, 2) >> linear(0.1, over=3), 5, 2)",
+        ),
+        ("every(linear(previous, following, 10), 2)", "every(linear(0.5, 0.2, 10), 2)"),
+        ("minimum(1, linear(previous, following, 10))", "minimum(constant(), linear(0.5, 0.2, 10))"),
+        ("window(linear(previous, following, 10) * 0.3, 0, 7)", "window(linear(0.5, 0.2, 10) * constant(0.3), end=7)"),
+        ("clamp(linear(1, 0, 10), following, previous)", "clamp(linear(over=10), 0.2, 0.5)"),
+        (
+            "2 * (constant(9, 0) >> linear(previous, 0.1, 5))",
+            "constant(2.0) * (constant(9.0, 0) >> linear(0.5, 0.1, 5))",
+        ),
+    ],
+    ids=["product", "chain", "restarts", "every", "minimum", "window", "clamp", "behind no update"],
+)
+def test_at_the_edge_of_an_inner_sequence_the_neighbor_is_a_stage_of_the_one_around(inner, put_in):
+    whole = ps.resolve(ps.parse(f"constant(0.5, 3) >> {inner} >> constant(0.2)"), RUN)
+
+    assert str(whole.stages[1]) == put_in
+
+
+def test_stages_in_brackets_are_stages_like_the_others():
+    assert resolved("constant(0.5, 3) >> (linear(previous, 0.1, 5) >> linear(previous, 0, 5))") == (
+        "constant(0.5, 3) >> linear(0.5, 0.1, 5) >> linear(0.1, over=5)"
+    )
+
+
+# ---- neighbors that are not affine
+
+
+@pytest.mark.parametrize(
+    ("before", "level"),
+    [
+        ("clamp(cosine(1, 0, 10), 0.1)", "0.1"),
+        ("minimum(cosine(1, 0.3, 10), 0.2)", "0.2"),
+        ("2 * maximum(cosine(1, 0, 10), 0.1)", "0.2"),
+        ("chain(clamp(cosine(1, 0, 10), 0.1), 0.5)", "0.05"),
+    ],
+)
+def test_where_the_neighbor_cuts_multiples_of_base_the_level_is_its_multiple_at_base_1(before, level):
+    assert resolved(f"window({before}, end=10) >> linear(previous, 0, 10)").endswith(f">> linear({level}, over=10)")
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "clamp(cosine(1, 0, 10), absolute(0.1))",
+        "minimum(linear(1, 0.5, 10), constant(0.5 + absolute(1)))",
+        "window(from_function('a_third_of_t'), end=10)",
+        "clamp(window(from_function('a_third_of_t'), end=10), 0.1)",
+    ],
+)
+def test_a_level_that_is_no_multiple_of_base_plus_a_value_is_asked_for_as_a_number(before):
+    if "a_third_of_t" not in FUNCTIONS:
+        ps.register_function("a_third_of_t", lambda t: t / 3)
+    with pytest.raises(ps.InvalidArgument, match=r"previous cannot be taken from .*\. Write the level as a number$"):
+        resolved(f"{before} >> linear(previous, 0, 10)")
+
+
+def test_a_level_that_is_not_finite_is_asked_for_as_a_number():
+    with pytest.raises(ps.InvalidArgument, match=r"previous is not finite.*Write the level as a number$"):
+        resolved("window(exponential(1e9), end=1000) >> linear(previous, 0, 10)")
+
+
 # ---- refusals
 
 
@@ -171,3 +289,52 @@ def test_a_word_without_a_stage_beside_it_is_refused(written, found):
         resolved(written)
 
     assert str(refusal.value) == found
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "linear(1, following, 10) >> linear(previous, 0, 10)",
+        "constant(1, 5) >> linear(previous, following, 10) >> linear(previous, 0, 10)",
+        "0.5 * (linear(1, 0, 5) >> linear(1, following, 5)) >> constant(9, 0) >> clamp(linear(previous, 0, 10), 0.1)",
+    ],
+)
+def test_two_stages_that_wait_for_each_other_are_refused(written):
+    with pytest.raises(ps.InvalidArgument, match="the first waits for the level at which the second begins") as refusal:
+        resolved(written)
+
+    assert refusal.value.instead == "Write a number for one of the two"
+
+
+@pytest.mark.parametrize(
+    "rule",
+    ["rules.cosine(previous, 10)", "rules.anneal(following, 10)", "rules.schedule(linear(previous, 0, 10))"],
+)
+def test_a_rule_of_a_recurrence_has_no_neighbors(rule):
+    with pytest.raises(ps.InvalidArgument, match=r"a rule goes on from the value it finds.*Write a number"):
+        ps.parse(f"recurrence({rule})")
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "instead"),
+    [
+        ("previous", "previous is no schedule and no number", "Write constant(previous)"),
+        ("warmup(10) >> previous", "previous is a level, no number and no schedule", "Write constant(previous)"),
+        ("0.5 * following", "following is a level, no number and no schedule", "Write constant(following)"),
+        ("linear(previous(), 0)", "previous is a level, and is not called", "Write previous"),
+        ("linear(previos, 0)", '"previos" is no schedule; nearest: "previous"', ""),
+    ],
+)
+def test_a_word_stands_where_a_level_stands_and_nowhere_else(text, found, instead):
+    with pytest.raises(ps.InvalidArgument) as refusal:
+        ps.parse(text)
+
+    assert (refusal.value.found, refusal.value.instead) == (found, instead)
+
+
+@pytest.mark.parametrize("word", ["previous", "following"])
+def test_in_code_the_word_is_no_text(word):
+    with pytest.raises(
+        ps.InvalidArgument, match=rf"got '{word}': a str is no level\. Write ps\.{word}, without quotes"
+    ):
+        ps.linear(word, 0)

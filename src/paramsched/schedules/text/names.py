@@ -91,7 +91,7 @@ def _unknown_name(name: str, known: KnownNames, *, curve_wanted: Callable[[], bo
         return NameFault(f'"{name}" is no schedule, but a curve', advice)
     if curve_wanted():
         return NameFault(*unknown_curve(name))
-    return NameFault(f'"{name}" is no schedule; {nearest(name, known)}')
+    return NameFault(f'"{name}" is no schedule; {nearest(name, [*known, *NEIGHBOR_LEVELS])}')
 
 
 def _foreign_space(space: str, last: str, known: KnownNames) -> NameFault:

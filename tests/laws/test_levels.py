@@ -1,0 +1,127 @@
+"""Laws of levels: a sum of a multiple and a value is what both parts give, and a neighbor's level joins two stages."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from paramsched.errors import InvalidArgument
+from paramsched.plan import resolve
+from paramsched.schedules import Schedule, constant, following, linear, parse, parse_own, previous, window
+from paramsched.schedules.from_function import FromFunction
+from support import strategies
+
+ENDS = st.sampled_from([1, 2, 7, 50, 333])
+OF_TWO_LEVELS = (
+    "linear({}, {}, 20)",
+    "cosine({}, {}, 20, '(t+1)/(n+1)')",
+    "anneal({}, {}, 20, curves.power(3), 't/(n-1)')",
+    "cyclic(4, 3, {}, {})",
+    "cyclic(4, 3, {}, {}, 'triangular2')",
+    "cyclic(4, 3, {}, {}, 'exp_range', 1.01)",
+    "piecewise([[0, {}], [11, {}]], curves.cosine)",
+)
+OF_A_FLOOR = ("rules.cosine({}, end=20)", "rules.polynomial(2, {}, end=20)", "rules.anneal({}, 20)")
+
+
+def uses_function(schedule: Schedule) -> bool:
+    """Whether a user's function is in it, whose level at a join is not asked for."""
+    return isinstance(schedule, FromFunction) or any(map(uses_function, schedule.parts()))
+
+
+@pytest.mark.parametrize("form", OF_TWO_LEVELS)
+@given(*([st.floats(-4, 4)] * 4), strategies.bases())
+def test_a_sum_of_levels_gives_the_sum_of_what_they_give(form, a, b, c, d, base):
+    assume(base < 1e9)
+    t = np.arange(25)
+
+    both = parse(form.format(f"{a} + absolute({b})", f"{c} + absolute({d})"))
+
+    relative, fixed = parse(form.format(a, c)), parse(form.format(f"absolute({b})", f"absolute({d})"))
+    np.testing.assert_allclose(both(t, base), relative(t, base) + fixed(t, base), rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("form", OF_A_FLOOR)
+@given(st.floats(-4, 4), st.floats(-4, 4), strategies.bases())
+def test_a_rule_goes_to_the_sum_of_a_multiple_and_a_value(form, a, b, base):
+    assume(base < 1e9)
+    t = np.arange(25)
+
+    both = parse(f"recurrence({form.format(f'{a} + absolute({b})')})")
+
+    relative, fixed, neither = (parse(f"recurrence({form.format(to)})") for to in (a, f"absolute({b})", 0.0))
+    expected = relative(t, base) + fixed(t, base) - neither(t, base)
+    np.testing.assert_allclose(both(t, base), expected, rtol=1e-9, atol=1e-9)
+
+
+@given(st.floats(-4, 4), st.floats(-4, 4), st.floats(-9, 9), strategies.bases())
+def test_a_clamp_is_cut_at_the_sum_of_a_multiple_and_a_value(a, b, level, base):
+    cut = parse(f"clamp({level}, {a} + absolute({b}))")
+
+    assert cut(0, base) == max(level * base, a * base + b)
+
+
+@st.composite
+def stages_before(draw, **kinds):
+    """A stage of a length, of any shape, and the run that it is resolved for."""
+    world = draw(strategies.worlds())
+    part = draw(strategies.schedules(world, depth=2, **kinds))
+    assume(not uses_function(part))
+    return window(part, 0, draw(ENDS)), world
+
+
+def resolved_or_rejected(schedule, world):
+    """The schedule in updates; one whose stages are longer than the run, or not finite at the join, is drawn again."""
+    try:
+        return resolve(schedule, world.calendar)
+    except InvalidArgument:
+        return assume(False)
+
+
+@given(stages_before(affine=True), strategies.bases())
+def test_from_previous_on_a_stage_begins_at_the_float_at_which_the_one_before_ends(drawn, base):
+    before, world = drawn
+    whole = resolved_or_rejected(before >> linear(previous, 0, over=9), world)
+    assume(len(whole.stages) == 2)
+    first, second = whole.stages
+
+    end = first.length.updates
+
+    assert second(0, base) == whole(end, base)
+    np.testing.assert_array_equal(whole(end, base), first(end, base))
+
+
+@given(stages_before(affine=True), strategies.bases())
+def test_to_following_a_stage_ends_at_the_float_at_which_the_one_behind_begins(drawn, base):
+    behind, world = drawn
+    whole = resolved_or_rejected(linear(0, following, over=9) >> behind, world)
+    assume(len(whole.stages) == 2)
+    first, second = whole.stages
+
+    np.testing.assert_array_equal(first(9, base), second(0, base))
+
+
+@given(stages_before(fixed=False), st.floats(1e-8, 10))
+def test_without_values_as_they_stand_the_level_is_the_multiple_at_base_1_for_every_base(drawn, base):
+    before, world = drawn
+    whole = resolved_or_rejected(before >> constant(previous), world)
+    assume(len(whole.stages) == 2)
+    first, second = whole.stages
+    end = first.length.updates
+
+    assert second(0, 1.0) == first(end, 1.0)
+    assert second(0, base) == pytest.approx(first(end, base), rel=1e-12, abs=1e-300)
+
+
+@given(stages_before())
+def test_a_word_changes_nothing_but_itself(drawn):
+    before, world = drawn
+    written = before >> linear(previous, 0.25, over=5) >> constant(0.25)
+    whole = resolved_or_rejected(written, world)
+
+    assert parse(str(written)) == written
+    assert parse_own(str(whole)) == whole
+    assert not whole.has_neighbor_levels
+    assert resolve(whole, world.calendar) == whole
+    level = whole.stages[-2].start
+    assert resolve(before >> linear(level, 0.25, over=5) >> constant(0.25), world.calendar) == whole
