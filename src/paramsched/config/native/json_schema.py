@@ -142,7 +142,11 @@ def _level_schema() -> dict[str, Any]:
         "anyOf": [
             {"type": "number", "description": "a multiple of base"},
             {"enum": sorted(NEIGHBOR_LEVELS), "description": "of the stage before, or behind"},
-            {"type": "string", "pattern": r"^[^a-z]*absolute\(.*\)[^a-z]*$", "description": "0.5 + absolute(2e-05)"},
+            {
+                "type": "string",
+                "pattern": r"^[-+.\deE_\s]*absolute\(.*\)[-+.\deE_\s]*$",
+                "description": "0.5 + absolute(2e-05)",
+            },
             _mapping_of_one({"absolute": {"type": "number", "description": "a value as it stands"}}),
         ]
     }
