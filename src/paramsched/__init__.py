@@ -46,6 +46,7 @@ from paramsched.schedules import minimum as minimum
 from paramsched.schedules import multistep as multistep
 from paramsched.schedules import noam as noam
 from paramsched.schedules import one_cycle as one_cycle
+from paramsched.schedules import overlay as overlay
 from paramsched.schedules import parse as parse
 from paramsched.schedules import piecewise as piecewise
 from paramsched.schedules import polynomial as polynomial
@@ -127,6 +128,7 @@ __all__ = [
     "multistep",
     "noam",
     "one_cycle",
+    "overlay",
     "parse",
     "piecewise",
     "plateau",

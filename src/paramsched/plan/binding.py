@@ -13,7 +13,11 @@ from paramsched.schedules.arguments import schedule_of
 from paramsched.user_warnings import renamed_property
 
 Selector: TypeAlias = str | int | Callable[[Group], bool] | None
-"""Which groups: by name, by index, by a predicate over the dict; None is every group no other binding selects."""
+"""Which groups: by text, by index, by a predicate over the dict; None is every group no other binding selects.
+
+A text is a name; else `entry=value` of the group (`is_last_layer=true`); else names and patterns separated by commas
+(`layer_*, head`).
+"""
 
 ScheduleLike: TypeAlias = Schedule | MetricRule[Any] | float | str
 """What a binding takes: a schedule, a metric rule, a finite number, or a line of text."""
@@ -53,7 +57,8 @@ class Binding:
     Args:
         field: `"lr"`, `"betas[0]"`, any numeric entry of a param group; or a `Target`.
         schedule: a schedule, a finite number, or a line of text.
-        groups: a group's name, its index, or a predicate over its dict; None is every group no other binding selects.
+        groups: a group's name, `"layer_*, head"`, `"is_last_layer=true"`, an index, or a predicate over its dict; None
+            is every group no other binding selects.
 
     Raises:
         InvalidArgument: an argument that is none of these.

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import final
 
-from paramsched.errors import PlanError, UnknownGroup
+from paramsched.errors import PlanError
 from paramsched.fields import Field, Group, label
-from paramsched.plan.binding import Binding, Selector, Target, selector_text
+from paramsched.plan.binding import Binding, Target, selector_text
+from paramsched.plan.group_matching import is_selected, refuse_unmatched
 from paramsched.plan.plan import Plan
 from paramsched.plan.plan_clock import is_by_amount
 from paramsched.schedules import Schedule
@@ -30,21 +31,12 @@ def bind(plan: Plan, groups: Sequence[Group]) -> tuple[tuple[Bound, ...], ...]:
     """For each group the fields a plan schedules in it; everything is checked, nothing is written.
 
     Raises:
-        UnknownGroup: a name or an index that matches no group.
+        UnknownGroup: a name, a pattern, an entry or an index that matches no group.
         UnknownField: a selected group lacks the field.
         PlanError: two selectors match one group, or momentum and betas[0] are both scheduled in one.
     """
     for binding in plan.bindings:
-        if isinstance(binding.groups, (str, int)) and not any(
-            _is_selected(binding.groups, group, index) for index, group in enumerate(groups)
-        ):
-            names = [group["name"] for group in groups if isinstance(group.get("name"), str)]
-            raise UnknownGroup(
-                f"Binding({binding.name!r}, groups={binding.groups!r})",
-                f"no group of that name or index; there are {len(groups)} groups"
-                + (f": {', '.join(names)}" if names else ""),
-                'Name groups in the optimizer: {"params": …, "name": "head"}',
-            )
+        refuse_unmatched(binding.name, binding.groups, groups)
     return tuple(bind_group(plan, group, index) for index, group in enumerate(groups))
 
 
@@ -53,7 +45,7 @@ def bind_group(plan: Plan, group: Group, index: int) -> tuple[Bound, ...]:
     where = f"group {label(group, index)!r}"
     chosen: dict[str, Binding] = {}
     for binding in plan.bindings:
-        if isinstance(binding.field, Target) or not _is_selected(binding.groups, group, index):
+        if isinstance(binding.field, Target) or not is_selected(binding.groups, group, index):
             continue
         rival = chosen.get(binding.name)
         if rival is not None and rival.groups is not None and binding.groups is not None:
@@ -78,13 +70,3 @@ def bind_group(plan: Plan, group: Group, index: int) -> tuple[Bound, ...]:
             )
         taken[bound.field] = bound.name
     return tuple(bounds)
-
-
-def _is_selected(selector: Selector, group: Group, index: int) -> bool:
-    if selector is None:
-        return True
-    if isinstance(selector, str):
-        return group.get("name") == selector
-    if isinstance(selector, int):
-        return index == selector
-    return bool(selector(group))

@@ -38,6 +38,7 @@ from paramsched.schedules.pointwise import maximum as maximum
 from paramsched.schedules.pointwise import minimum as minimum
 from paramsched.schedules.recipes import noam as noam
 from paramsched.schedules.recipes import one_cycle as one_cycle
+from paramsched.schedules.recipes import overlay as overlay
 from paramsched.schedules.recipes import piecewise as piecewise
 from paramsched.schedules.recipes import polynomial as polynomial
 from paramsched.schedules.recipes import slanted_triangular as slanted_triangular

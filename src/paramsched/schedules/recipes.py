@@ -9,13 +9,16 @@ from paramsched._number_checks import positive_number
 from paramsched.curves import CurveLike
 from paramsched.errors import Asked, InvalidArgument
 from paramsched.schedules.anneal import Index, anneal, cooldown, linear, warmup
+from paramsched.schedules.arguments import schedule_of
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.constant import constant
+from paramsched.schedules.cuts import skip
 from paramsched.schedules.inverse import inverse_sqrt
 from paramsched.schedules.lengths import require_some_length
 from paramsched.schedules.levels import Absolute, Level
 from paramsched.schedules.registry import shape
 from paramsched.schedules.sequence import sequence
+from paramsched.schedules.text.writing import short_line
 from paramsched.time import Duration, DurationLike
 
 
@@ -157,6 +160,35 @@ def piecewise(points: tuple[tuple[DurationLike, Level], ...], curve: CurveLike |
         stages.append(constant(here, end - begin) if curve is None else anneal(here, there, end - begin, curve))
     stages.append(constant(pairs[-1][1]))
     return stages[0] if len(stages) == 1 else sequence(*stages)
+
+
+@shape
+def overlay(first: Schedule, curve: Schedule) -> Schedule:
+    """A curve that runs from the beginning, and something else laid over its begin.
+
+    value(t) = first(t) for as long as `first` lasts, then curve(t)
+
+    It is `first >> skip(curve, length of first)`: nothing moves the curve.
+
+    Args:
+        first: has a length, such as `warmup("5%")`; with `to=following` it meets the curve.
+        curve: on the clock of the whole, as it is without `first`.
+
+    Raises:
+        InvalidArgument: `first` has no length.
+
+    Source: BERT's, EfficientNet's and timm's warmups.
+
+    >>> print(overlay(warmup(1000, 0.001, to=following), cosine()))
+    linear(0.001, following, 1000) >> skip(cosine(), 1000)
+    """
+    over = schedule_of(first, "overlay(…)")
+    below = schedule_of(curve, "overlay(…)")
+    length = over.length
+    if length is None:
+        found = "it has no length, so nothing says how much of the curve it covers"
+        raise InvalidArgument(Asked("overlay", "first", short_line(over)), found, 'Write warmup("5%")')
+    return over >> skip(below, length)
 
 
 _warmup = warmup  # where an argument has the name

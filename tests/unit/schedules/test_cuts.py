@@ -5,7 +5,20 @@ import pytest
 
 from paramsched.errors import InvalidArgument, Unresolved
 from paramsched.plan import Plan, resolve
-from paramsched.schedules import constant, cosine, exponential, linear, multistep, parse, skip, step, take, warmup
+from paramsched.schedules import (
+    constant,
+    cosine,
+    exponential,
+    following,
+    linear,
+    multistep,
+    overlay,
+    parse,
+    skip,
+    step,
+    take,
+    warmup,
+)
 from paramsched.time import Calendar
 
 RUN = Calendar(total=100, steps_per_epoch=10)
@@ -154,3 +167,22 @@ def test_parts_in_code_text_and_a_plan_are_the_same():
         'lr: take(warmup("5%") >> cosine(to=0.1), 8000, 10000) >> linear(0.3, over=1000)'
     )
     assert Plan.of_text(plan.text) == plan
+
+
+def test_an_overlay_leaves_the_curve_where_it_is():
+    plan = resolve(parse('overlay(warmup("10%"), step("30 steps"))'), RUN)
+
+    assert str(plan) == "warmup(10) >> skip(step(30), 10)"
+    assert plan([5, 10, 29, 30]).tolist() == [0.5, 1.0, 1.0, 0.1]
+
+
+def test_an_overlay_meets_the_curve():
+    plan = resolve(overlay(warmup(10, 0.001, to=following), cosine()), RUN)
+
+    assert plan(10) == cosine(over=100)(10)
+    assert str(plan) == f"linear(0.001, {plan(10)!r}, 10) >> skip(cosine(over=100), 10)"
+
+
+def test_an_overlay_of_no_length_is_refused():
+    with pytest.raises(InvalidArgument, match="nothing says how much of the curve it covers"):
+        overlay(cosine(), step(5))

@@ -1,0 +1,109 @@
+"""Selectors in text: names, patterns of names, entries of a group."""
+
+import pytest
+
+import paramsched as ps
+from paramsched.errors import PlanError, UnknownGroup
+from paramsched.plan import Binding, Plan, bind, bind_group
+
+GROUPS = (
+    {"lr": 0.1, "weight_decay": 0.05, "betas": (0.9, 0.999), "name": "layer_1", "is_last_layer": False, "kind": "w"},
+    {"lr": 0.1, "weight_decay": 0.0, "betas": (0.9, 0.999), "name": "layer_2", "is_last_layer": False, "kind": "b"},
+    {"lr": 0.1, "weight_decay": 0.05, "betas": (0.9, 0.999), "name": "head", "is_last_layer": True, "kind": "none"},
+    {"lr": 0.1, "weight_decay": 1e-3, "betas": (0.9, 0.999), "frozen": None},
+)
+
+
+def selected(text, groups=GROUPS):
+    """The indices of the groups that a selector means."""
+    bounds = bind(Plan(Binding("lr", 0.5, groups=text)), groups)
+    return [index for index, bound in enumerate(bounds) if bound]
+
+
+@pytest.mark.parametrize(
+    ("text", "indices"),
+    [
+        ("head", [2]),
+        ("layer_*", [0, 1]),
+        ("layer_*, head", [0, 1, 2]),
+        ("head,layer_1", [0, 2]),
+        ("layer_[12]", [0, 1]),
+        ("*", [0, 1, 2]),
+        ("is_last_layer=true", [2]),
+        ("is_last_layer = False", [0, 1]),
+        ("weight_decay=0", [1]),
+        ("weight_decay=0.001", [3]),
+        ("weight_decay=1e-3", [3]),
+        ("kind=b", [1]),
+        ("kind=none", [2]),
+        ("frozen=null", [3]),
+    ],
+)
+def test_a_text_selects_by_name_by_entry_or_by_patterns(text, indices):
+    assert selected(text) == indices
+
+
+@pytest.mark.parametrize("name", ["a, b", "is_last_layer=true", "layer_[1]", "x=1, y"])
+def test_a_group_whose_name_is_exactly_the_text_is_always_meant(name):
+    assert selected(name, ({"lr": 0.1, "name": name}, {"lr": 0.1, "name": "other"})) == [0]
+
+
+def test_one_and_true_are_not_the_same():
+    groups = ({"lr": 0.1, "flag": True}, {"lr": 0.1, "flag": 1}, {"lr": 0.1, "flag": "true"})
+
+    assert selected("flag=1", groups) == [1]
+    assert selected("flag=true", groups) == [0, 2]
+
+
+def test_a_scheduled_entry_is_known_by_its_base():
+    groups = (
+        {"lr": 0.1, "weight_decay": 0.02, "paramsched_base_weight_decay": 0.05},
+        {"lr": 0.1, "weight_decay": 0.02},
+    )
+
+    assert selected("weight_decay=0.05", groups) == [0]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("haed", "no group of that name or index; there are 4 groups: layer_1, layer_2, head"),
+        ("layer_*, haed", "no group called 'haed'; there are 4 groups: layer_1, layer_2, head. Write \"head\""),
+        ("block_*", "no group called 'block_\\*'"),
+        ("is_last_layer=1", "no group has is_last_layer=1"),
+        ("is_last=true", "no group has is_last=true"),
+    ],
+)
+def test_a_text_that_means_no_group_is_refused(text, found):
+    with pytest.raises(UnknownGroup, match=found):
+        selected(text)
+
+
+def test_two_selectors_for_one_group_stay_an_error():
+    plan = Plan(Binding("lr", 0.5, groups="layer_*"), Binding("lr", 0.1, groups="layer_1"))
+
+    with pytest.raises(PlanError, match=r"two selectors match it: layer_\* and layer_1"):
+        bind(plan, GROUPS)
+
+
+def test_a_selected_group_leaves_the_default():
+    plan = Plan(Binding("lr", 0.5, groups="layer_*, head"), lr=0.1)
+
+    assert [str(bound[0].schedule) for bound in bind(plan, GROUPS)] == ["constant(0.5)"] * 3 + ["constant(0.1)"]
+
+
+def test_a_group_that_comes_later_is_selected_alike():
+    plan = Plan(Binding("lr", 0.5, groups="layer_*"))
+
+    assert [bound.name for bound in bind_group(plan, {"lr": 0.1, "name": "layer_9"}, 4)] == ["lr"]
+    assert bind_group(plan, {"lr": 0.1, "name": "tail"}, 5) == ()
+
+
+def test_files_select_with_the_same_texts():
+    plan = ps.loads(
+        "lr: cosine()\ngroups:\n  layer_*, head: {lr: 0.5 * cosine()}\n  is_last_layer=true: {weight_decay: 0}\n"
+    )
+
+    assert {binding.groups for binding in plan.bindings} == {None, "layer_*, head", "is_last_layer=true"}
+    for dialect in ("yaml", "toml", "json"):
+        assert ps.loads(ps.dump(plan, format=dialect), format=dialect) == plan
