@@ -12,16 +12,21 @@ ROOT = Path(__file__).resolve().parents[2]
 KILLS = int(os.environ.get("PARAMSCHED_KILLS", "2"))
 
 
+def environment() -> dict[str, str]:
+    """The environment of a run: the library is that of this checkout."""
+    paths = [*filter(None, [os.environ.get("PYTHONPATH")]), str(ROOT / "src")]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONIOENCODING": "utf-8"}
+
+
 def start(script: Path, output: Path, *arguments: str) -> subprocess.Popen[str]:
     """Begin to train into a folder."""
-    paths = [*filter(None, [os.environ.get("PYTHONPATH")]), str(ROOT / "src")]
     return subprocess.Popen(
         [sys.executable, str(script), "--output", str(output), *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         encoding="utf-8",
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONIOENCODING": "utf-8"},
+        env=environment(),
         # A test run in the background of a script ignores Ctrl-C, and its children would too.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )

@@ -1,0 +1,89 @@
+"""The batch grows with Accelerate: more small batches in each update, on any number of processes.
+
+python examples/growing_batch/with_accelerate.py runs/growing     trains, or goes on where it was killed
+"""
+
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch.nn.functional import mse_loss
+from torch.utils.data import DataLoader
+
+import paramsched as ps
+from paramsched.run_files.disk import flush_tree, remove_folder, rename_on_disk
+from task import SAVE_EVERY, SamplesFrom, finish, network, plan, samples
+
+SMALL = 8  # samples that a process takes at once
+
+
+class Progress:
+    """What the run keeps of itself beside weights, optimizer and random numbers."""
+
+    def __init__(self) -> None:
+        self.seen, self.used = 0, []
+
+    def state_dict(self) -> dict[str, Any]:
+        return vars(self)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+
+
+def main() -> None:
+    """Train into a folder."""
+    folder = Path(sys.argv[1])
+    accelerator = Accelerator(cpu=True)
+    model = network()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+    scheduler = ps.Scheduler(optimizer, plan())
+    progress = Progress()
+    model, optimizer = accelerator.prepare(model, optimizer)
+    accelerator.register_for_checkpointing(progress)
+    if newest := newest_checkpoint(folder):
+        accelerator.load_state(newest)  # the optimizer's state is in it, so the plan goes on from there
+
+    data = samples()
+    loader = accelerator.prepare(DataLoader(data, batch_size=SMALL, sampler=SamplesFrom(data, progress.seen)))
+    batches = iter(loader)  # each process gets its share of them, and one is fetched ahead
+    together = SMALL * accelerator.num_processes
+    while scheduler.t < 300:
+        count = round(scheduler.value("batch_size") / together)
+        progress.used.append([optimizer.param_groups[0]["lr"], count * together])
+        for left in reversed(range(count)):
+            x, y = next(batches)
+            with accelerator.no_sync(model) if left else nullcontext():  # the last one brings the processes together
+                accelerator.backward(mse_loss(model(x), y) / count)
+        optimizer.step()
+        optimizer.zero_grad()
+        progress.seen += count * together
+        if scheduler.t % SAVE_EVERY == 0:
+            save(accelerator, folder, scheduler.t)
+    if accelerator.is_main_process:
+        finish(folder, progress.used)
+    accelerator.end_training()
+
+
+def newest_checkpoint(folder: Path) -> Path | None:
+    """Return the last one that is whole: those that are being written have no number."""
+    return max(folder.glob("update_*"), default=None)
+
+
+def save(accelerator: Accelerator, folder: Path, t: int) -> None:
+    """Write a checkpoint beside the last one; it gets its name when all of it is on the disk."""
+    older, unnamed = list(folder.glob("update_*")), folder / "unnamed"
+    accelerator.save_state(unnamed)
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        flush_tree(unnamed)
+        rename_on_disk(unnamed, folder / f"update_{t:08}")
+        for checkpoint in older:
+            remove_folder(checkpoint)
+    accelerator.wait_for_everyone()
+
+
+if __name__ == "__main__":
+    main()

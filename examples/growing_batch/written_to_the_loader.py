@@ -1,0 +1,65 @@
+"""The batch grows in the loader: the plan writes each new size into the batch sampler.
+
+python examples/growing_batch/written_to_the_loader.py runs/growing     trains, or goes on where it was killed
+"""
+
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import torch
+from torch.nn.functional import mse_loss
+from torch.utils.data import DataLoader, Sampler
+
+import paramsched as ps
+from task import SAVE_EVERY, SamplesFrom, finish, network, plan, samples, save, saved
+
+
+class GrowingBatches(Sampler[list[int]]):
+    """Batches of the size that holds when they are asked for."""
+
+    size = 0
+    numbers: Iterator[int]
+
+    def resize(self, size: float) -> None:
+        """Take batches of this size from now on."""
+        self.size = 8 * round(size / 8)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        while batch := list(islice(self.numbers, self.size)):
+            yield batch
+
+
+def main() -> None:
+    """Train into a folder."""
+    folder = Path(sys.argv[1])
+    model = network()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+    batches = GrowingBatches()
+    scheduler = ps.Scheduler(optimizer, plan(write=batches.resize))
+    state = saved(folder / "checkpoint.pt")
+    if state is not None:
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])  # the plan goes on from here, and has told the size
+    seen, used = (0, []) if state is None else (state["seen"], state["used"])
+
+    data = samples()
+    batches.numbers = iter(SamplesFrom(data, seen))
+    # No workers: they would fetch batches ahead of the plan, in the size of now.
+    loader = iter(DataLoader(data, batch_sampler=batches))
+    while scheduler.t < 300:
+        x, y = next(loader)
+        used.append([optimizer.param_groups[0]["lr"], len(x)])
+        mse_loss(model(x), y).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        seen += len(x)
+        if scheduler.t % SAVE_EVERY == 0:
+            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "seen": seen, "used": used}
+            save(folder / "checkpoint.pt", state)
+    finish(folder, used)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""The three loops whose batch grows: each uses what is planned, and killed at any moment it goes on exactly."""
+
+import json
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from support.example_runs import KILLS, ROOT, environment
+
+EXAMPLES = ROOT / "examples" / "growing_batch"
+LOOPS = ["value_in_the_loop", "written_to_the_loader", "with_accelerate"]
+
+pytestmark = pytest.mark.heavy
+
+
+def start(loop: str, folder: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, str(EXAMPLES / f"{loop}.py"), str(folder)]
+    return subprocess.Popen(
+        command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
+    )
+
+
+def finished(process: subprocess.Popen[str]) -> str:
+    said, errors = process.communicate()
+    assert process.returncode == 0, errors
+    return said
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    if (folder / "checkpoint.pt").exists():
+        return torch.load(folder / "checkpoint.pt", weights_only=True)["model"]
+    [last] = folder.glob("update_*")
+    return load_file(last / "model.safetensors")
+
+
+def has_saved(folder: Path) -> bool:
+    return (folder / "checkpoint.pt").exists() or any(folder.glob("update_*"))
+
+
+@pytest.fixture(scope="module", params=LOOPS)
+def whole(request, tmp_path_factory):
+    """A loop that nothing interrupted: its name, its folder, what it said, and how long it trained."""
+    folder = tmp_path_factory.mktemp("whole")
+    process = start(request.param, folder)
+    while process.poll() is None and not has_saved(folder):
+        time.sleep(0.005)
+    began = time.monotonic()
+    return request.param, folder, finished(process), time.monotonic() - began
+
+
+def test_the_batch_grows_as_planned(whole):
+    _, folder, said, _ = whole
+    sizes = [json.loads(line)[1] for line in (folder / "values.jsonl").read_text().splitlines()]
+
+    assert said == "planned = used at 300 of 300 updates; the last batch had 64 samples\n"
+    assert (sizes[0], sizes[-1]) == (8, 64)
+    assert sizes == sorted(sizes)
+
+
+@pytest.mark.parametrize("number", range((KILLS + 1) // 2))
+def test_a_loop_killed_while_it_trains_goes_on_to_the_same_values_and_weights(whole, tmp_path, number):
+    loop, uninterrupted, _, seconds = whole
+    process = start(loop, tmp_path)
+    while process.poll() is None and not has_saved(tmp_path):
+        time.sleep(0.005)
+    try:
+        process.communicate(timeout=random.Random(number).uniform(0, seconds))
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+
+    finished(start(loop, tmp_path))
+
+    assert (tmp_path / "values.jsonl").read_bytes() == (uninterrupted / "values.jsonl").read_bytes()
+    for name, expected in weights(uninterrupted).items():
+        assert torch.equal(weights(tmp_path)[name], expected), name
