@@ -7,8 +7,8 @@ from typing import Any, Literal, TypeAlias, final, get_args
 
 from paramsched.errors import InvalidArgument, InvalidTime, ParamschedError, nearest, shown
 from paramsched.plan import Plan
-from paramsched.scheduler._clock import Clock
-from paramsched.scheduler._group_keys import Group, check_entries, count_carried
+from paramsched.scheduler._clock import Clock, Standing
+from paramsched.scheduler._group_keys import Group, amount_carried, check_entries, count_carried
 from paramsched.scheduler._history import History
 from paramsched.scheduler._hooks import PlanHooks, hooks_on
 from paramsched.scheduler._inner_optimizer import require_hooks
@@ -19,6 +19,7 @@ from paramsched.scheduler._resume import Resume
 from paramsched.scheduler._resume_messages import log_initial_values, log_position, warn_if_over
 from paramsched.scheduler._run_facts import resolve_for
 from paramsched.scheduler._slots import slots_of
+from paramsched.scheduler._standing_amount import standing_in
 from paramsched.time import Calendar
 
 Drive: TypeAlias = Literal["optimizer", "manual"]
@@ -77,8 +78,6 @@ def attach_plan(
     groups: list[Group] = optimizer.param_groups
     resume, begin = request.resume, request.begin
     in_force = PlanInForce(request.plan, resolve_for(call, request.plan, calendar), calendar)
-    if in_force.amounts is not None:
-        in_force.amounts.amount_at(1)  # what nothing says is told now, and not at the first update
     before = hooks_on(optimizer)
     check_entries(groups)
     carried = count_carried(groups)
@@ -86,11 +85,13 @@ def attach_plan(
         before.planned.sync(groups)
         carried = before.planned.clock.t
         whose = "that of the Scheduler before this one"
-        in_force = resume.decide(before.planned.in_force, in_force, carried, whose)
+        in_force = resume.decide(before.planned.in_force, in_force, before.planned.clock.standing, whose)
     unknown = before is None and resume.differs(in_force, groups)
     if unknown:
         resume.refuse_if_error(f"the optimizer carries another plan than the code's: {request.plan!r}")
-    planned = PlannedGroups(in_force, _clock_for(in_force, begin, carried, before), request.late_groups)
+    standing = standing_in(in_force, _found_standing(in_force, begin, groups, before), "the optimizer")
+    source = None if before is not None or carried is None else "optimizer"
+    planned = PlannedGroups(in_force, _clock_for(in_force, begin, standing, source, before), request.late_groups)
     planned.history = _history_at(planned, carried, before, unknown=unknown)
     clock = planned.clock
     block = block_at(in_force, slots_of(in_force.counted, groups), groups, clock.times, clock.states)
@@ -112,10 +113,10 @@ def attach_plan(
     return hooks
 
 
-def detached_hooks(optimizer: Any, request: AttachRequest, calendar: Calendar, t: int) -> PlanHooks:
+def detached_hooks(optimizer: Any, request: AttachRequest, calendar: Calendar, standing: Standing) -> PlanHooks:
     """Hooks that are not registered, for a copy of a Scheduler that was detached: it writes no more than that one."""
     in_force = PlanInForce(request.plan, request.plan.resolve(calendar), calendar)
-    planned = PlannedGroups(in_force, _clock_for(in_force, None, t, None), request.late_groups)
+    planned = PlannedGroups(in_force, _clock_for(in_force, None, standing), request.late_groups)
     slots = slots_of(in_force.counted, optimizer.param_groups)
     planned.block = block_at(in_force, slots, optimizer.param_groups, planned.clock.times, planned.clock.states)
     hooks = PlanHooks(planned, request.resume)
@@ -123,11 +124,27 @@ def detached_hooks(optimizer: Any, request: AttachRequest, calendar: Calendar, t
     return hooks
 
 
-def _clock_for(in_force: PlanInForce, begin: int | None, carried: int | None, before: PlanHooks | None) -> Clock:
-    """A clock at the count that was carried, with the states of the metric rules that were at work before."""
+def _found_standing(
+    in_force: PlanInForce, begin: int | None, groups: list[Group], before: PlanHooks | None
+) -> Standing:
+    """Where the run stands: as the Scheduler before knows, else as the groups carry, else as was said."""
+    if before is not None:
+        found = before.planned.clock.standing
+        return found if before.planned.in_force.unit == in_force.unit else Standing(found.t)
+    carried = count_carried(groups)
+    return Standing(begin or 0) if carried is None else Standing(carried, *amount_carried(groups, in_force.unit))
+
+
+def _clock_for(
+    in_force: PlanInForce,
+    begin: int | None,
+    standing: Standing,
+    source: str | None = None,
+    before: PlanHooks | None = None,
+) -> Clock:
+    """A clock at that place, with the states of the metric rules that were at work before."""
     clock = Clock({rule: rule.init() for rule in in_force.resolved.metric_rules}, begin)
-    t = (begin or 0) if carried is None else carried
-    clock.stand_at(t, in_force.amount_at(t), None if before is not None or carried is None else "optimizer")
+    clock.stand_at(standing, source)
     if before is not None:
         known = {rule: state for rule, state in before.planned.clock.states.items() if rule in clock.states}
         clock.states = {**clock.states, **known}
@@ -140,7 +157,7 @@ def _history_at(planned: PlannedGroups, carried: int | None, before: PlanHooks |
         return before.planned.history.entered(planned.entry())
     if carried is None:
         return planned.history
-    begun = History.begun(planned.in_force.plan.text)
+    begun = History.begun(planned.in_force.plan.text, 0, planned.in_force.amount_at(0))
     return begun.entered_after_unknown(planned.entry()) if unknown else begun
 
 

@@ -6,12 +6,20 @@ from typing import Any, TypeAlias
 from paramsched.errors import InvalidArgument, StateError, shown
 from paramsched.fields import OURS, Field
 from paramsched.plan import Plan
+from paramsched.plan.run_amounts import Amount
 from paramsched.time import Calendar
+from paramsched.time.clocks import CLOCKS
 
 Group: TypeAlias = dict[str, Any]
 
 COUNT = f"{OURS}t"
 PLAN = f"{OURS}plan"
+AMOUNT = f"{OURS}amount"
+"""What has been consumed before the coming update; not there where the plan is by updates."""
+CLOCK = f"{OURS}clock"
+"""What the amount counts, as its place among `CLOCKS`: groups hold numbers only."""
+SAID = f"{OURS}said"
+"""In the first group, while the optimizer is saved: what the loop said and no update has counted yet."""
 _BASE = f"{OURS}base_"
 
 
@@ -54,6 +62,27 @@ def count_carried(groups: list[Group]) -> int | None:
     return None
 
 
+def note_amount(groups: list[Group], clock: str | None, amount: Amount | None, said: Amount | None) -> None:
+    """Write an amount into every group, and what is still to be counted into the first; take them out where None."""
+    for index, group in enumerate(groups):
+        pending = said if index == 0 else None
+        place = None if clock is None else CLOCKS.index(clock)
+        for key, value in ((AMOUNT, amount), (CLOCK, place), (SAID, pending)):
+            if value is None:
+                group.pop(key, None)
+            else:
+                group[key] = value
+
+
+def amount_carried(groups: list[Group], clock: str | None) -> tuple[Amount | None, Amount | None]:
+    """The amount that a list of groups carries on this clock, beside its count, and what is still to be counted."""
+    for group in groups:
+        if COUNT in group:
+            mine = clock is not None and group.get(CLOCK) == CLOCKS.index(clock)
+            return (group.get(AMOUNT), group.get(SAID)) if mine else (None, None)
+    return None, None
+
+
 def check_entries(groups: list[Group]) -> None:
     """Refuse groups whose entries of ours were spoiled.
 
@@ -65,6 +94,11 @@ def check_entries(groups: list[Group]) -> None:
             _require_count(group[COUNT], index)
         if PLAN in group and (isinstance(group[PLAN], bool) or not isinstance(group[PLAN], int)):
             raise StateError(f"param_groups[{index}][{PLAN!r}] is {group[PLAN]!r}, not the number of a plan")
+        if CLOCK in group and group[CLOCK] not in range(len(CLOCKS)):
+            raise StateError(f"param_groups[{index}][{CLOCK!r}] is {shown(group[CLOCK])}, not the number of a clock")
+        for key in (AMOUNT, SAID):
+            if key in group and not is_amount(group[key]):
+                raise StateError(f"param_groups[{index}][{key!r}] is {shown(group[key])}, not an amount")
         for key, value in group.items():
             if isinstance(key, str) and key.startswith(_BASE) and not is_finite_number(value):
                 raise StateError(f"param_groups[{index}][{key!r}] is {shown(value)}, not a finite number")
@@ -73,6 +107,11 @@ def check_entries(groups: list[Group]) -> None:
 def _require_count(count: Any, index: int) -> None:
     if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count < 2**62:
         raise StateError(f"param_groups[{index}][{COUNT!r}] is {shown(count)}, not a number of updates")
+
+
+def is_amount(value: Any) -> bool:
+    """Whether a saved value is an amount: a number from 0 on."""
+    return is_finite_number(value) and bool(0 <= value < 2**62)
 
 
 def is_finite_number(value: Any) -> bool:

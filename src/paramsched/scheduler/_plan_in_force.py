@@ -33,6 +33,11 @@ class PlanInForce:
         object.__setattr__(self, "amounts", amounts_of_run(self.resolved, self.calendar))
         object.__setattr__(self, "number", plan_number(self.plan, self.resolved))
 
+    @property
+    def unit(self) -> str | None:
+        """What the plan's clock counts; None where that is updates."""
+        return None if self.amounts is None else self.amounts.clock
+
     def amount_at(self, t: int) -> Amount | None:
         """What a run that went as planned has consumed before update `t`; None where the plan is by updates.
 

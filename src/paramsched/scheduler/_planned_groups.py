@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, final
 
-from paramsched.scheduler._clock import Clock, RuleStates
+from paramsched.plan.run_amounts import Amount
+from paramsched.scheduler._amount_source import AmountSource
+from paramsched.scheduler._clock import Clock, RuleStates, Standing
 from paramsched.scheduler._compile import run_uncompiled
 from paramsched.scheduler._foreign_writes import warn_of_foreign_write
-from paramsched.scheduler._group_keys import COUNT, PLAN, Group, base_key
+from paramsched.scheduler._group_keys import AMOUNT, COUNT, PLAN, SAID, Group, base_key, note_amount
 from paramsched.scheduler._history import Entry, History
 from paramsched.scheduler._late_groups import LateGroups, with_late_bases
 from paramsched.scheduler._plan_in_force import PlanInForce
@@ -32,6 +34,7 @@ class PlannedGroups:
         self.history = History.begun(in_force.plan.text, clock.t, clock.amount)
         self._before_seek = -1, self.history  # the update that `seek` went to, and the history before it
         self.watch = GroupWatch(clock)
+        self.source: AmountSource | None = None  # of a plan that is not by updates, once it is bound
         self.block = ValueBlock(in_force.counted, (), [])
         self._has_tensors, self._fills, self._looks_first = False, 0, False
         self._has_warned = False
@@ -42,7 +45,18 @@ class PlannedGroups:
         """Take a block that is at the current update: note count and bases in the groups, and write its values."""
         note_bases(block.slots, groups)
         block.put()
+        self._begin_amounts()
         self._take(block, groups)
+
+    def say(self, amount: Amount | None) -> None:
+        """The coming update consumes so much, and what was said before; None says nothing."""
+        if amount is not None and self.source is not None:
+            self.source.say(amount)
+
+    def _begin_amounts(self) -> None:
+        """The run goes on from here: what is measured or compared begins anew."""
+        self.clock.unsettled = False
+        self.source = None if self.in_force.amounts is None else AmountSource(self.in_force, self.clock)
 
     def _take(self, block: ValueBlock, groups: list[Group]) -> None:
         """Write into these groups from now on. They hold the values of the block already."""
@@ -50,28 +64,30 @@ class PlannedGroups:
         self.note(groups)
         self.watch.bind(groups, block, self.in_force.number)
         self._has_tensors, self._fills = bool(block.tensors), block.fill_count()
-        self._looks_first = self._has_tensors or bool(block.targets)
+        self._looks_first = self._has_tensors or bool(block.targets) or self.source is not None
 
     def note(self, groups: list[Group]) -> None:
-        """Write count and plan into every group."""
+        """Write count, plan and amount into every group."""
+        clock, source = self.clock, self.source
         for group in groups:
-            group[COUNT], group[PLAN] = self.clock.t, self.in_force.number
+            group[COUNT], group[PLAN] = clock.t, self.in_force.number
+        note_amount(groups, None if source is None else source.unit, clock.amount, clock.said)
 
     def entry(self) -> Entry:
         """The plan in force, as of the current update."""
         return Entry(self.clock.t, self.clock.amount, self.in_force.plan.text)
 
-    def seek(self, t: int) -> None:
+    def seek(self, standing: Standing) -> None:
         """Go to an update at once."""
-        amount = self.in_force.amount_at(t)
-        self.block.seek(UpdateTimes.at(t, amount), self.clock.states)
+        t = standing.t
+        self.block.seek(standing.times, self.clock.states)
         sought, before = self._before_seek
         history = before if sought == self.clock.t else self.history  # no update since: the last seek was a look
-        self.clock.stand_at(t, amount)
-        self.history, self._before_seek = history.standing_at(t, amount), (t, history)
+        self.clock.stand_at(standing)
+        self.history, self._before_seek = history.standing_at(t, standing.amount), (t, history)
         self._put()
-        for group in self.watch.bound:
-            group[COUNT] = t
+        self._begin_amounts()
+        self.note(self.watch.bound)
 
     def rewrite(self) -> None:
         """Compute and write the values of the current update."""
@@ -98,8 +114,14 @@ class PlannedGroups:
     # ------------------------------------------------------------------ at every update
 
     def before_update(self, optimizer: Any) -> None:
-        """Where `watch.as_left` is false ahead of an update: bind groups that came since. Nothing else is written."""
+        """Where `watch.as_left` is false ahead of an update: bind groups that came since. Nothing else is written.
+
+        Raises:
+            MissingFact: the plan's clock counts an amount, and nothing says how much this update takes.
+        """
         run_uncompiled(PlannedGroups.sync)(self, optimizer.param_groups)
+        if self.clock.unsettled and self.source is not None:
+            run_uncompiled(AmountSource.settle)(self.source)
 
     def advance(self, optimizer: Any) -> None:
         """One update has happened, ahead of which `watch.as_left` was asked: write the values of the next."""
@@ -108,14 +130,20 @@ class PlannedGroups:
         write = block.write  # calling `block.write()` would look for a method first
         clock.t = t = clock.t + 1
         try:
+            if block.amounts is not None:
+                coming = next(block.amounts, None)
+                if coming is None or clock.said is not None:
+                    run_uncompiled(PlannedGroups._consume)(self, coming)
+                    write = block.write
+                else:
+                    clock.last_amount, clock.amount = clock.amount, coming
+                groups[0][AMOUNT] = clock.amount
             if self._has_tensors and (block.fill_count() != self._fills or block.views_replaced()):
                 run_uncompiled(PlannedGroups._look_at_tensors)(self, groups)
             try:
                 write()
             except StopIteration:
-                run_uncompiled(PlannedGroups._write_next_block)(self, t - 1)
-            if block.amounts is not None:
-                clock.last_amount, clock.amount = clock.amount, next(block.amounts)
+                run_uncompiled(PlannedGroups._write_next_block)(self, t)
             first = groups[0]
             if first is not watch.first:  # exchanged while the step was on
                 run_uncompiled(PlannedGroups.sync)(self, groups)
@@ -143,12 +171,10 @@ class PlannedGroups:
             try:
                 write()
             except StopIteration:
-                run_uncompiled(PlannedGroups._write_next_block)(self, t)
+                run_uncompiled(PlannedGroups._write_next_block)(self, t + 1)
             first = groups[0]
             if first[COUNT] is t and first[PLAN] is watch.number and groups == watch.bound:
                 first[COUNT] = clock.t = clock.acknowledged_at = t + 1
-                if block.amounts is not None:
-                    clock.last_amount, clock.amount = clock.amount, next(block.amounts)
             else:
                 run_uncompiled(PlannedGroups._advance_anew)(self, groups, None)
         except (LookupError, TypeError, ValueError, RuntimeError) as error:
@@ -157,29 +183,42 @@ class PlannedGroups:
             run_uncompiled(PlannedGroups._tell_overwritten)(self, groups)
 
     def _advance_looking_first(self, optimizer: Any) -> None:
-        """By hand, where a write cannot be done again: fills of a tensor are counted, and a target is told once."""
+        """By hand, where a write cannot be done again: fills of a tensor are counted, and a target is told once.
+
+        Where the clock counts an amount too: that of the update is asked for before it.
+        """
         if not self.watch.as_left(optimizer):
-            self.sync(optimizer.param_groups)
+            self.before_update(optimizer)
         self.advance(optimizer)
         if not self.watch.as_left(optimizer):  # a copy of a group holds another tensor than the one just written
             self.sync(optimizer.param_groups)
         self.clock.acknowledge()
 
     def _write_next_block(self, t: int) -> None:
-        """The block behind update `t`, which was the last; the clock still has its amount."""
-        last = UpdateTimes.at(t, self.clock.amount)
-        self.block.extend(last, self.in_force.amounts, self.clock.states)
-        self.block.write()
+        """By updates: compute the block that begins at update `t`, and write it."""
+        block = self.block
+        block.extend(UpdateTimes.at(t - 1, None).following(None, block.next_size()), self.clock.states)
+        block.write()
+
+    def _consume(self, expected: Amount | None) -> None:
+        """An update consumed what was said or measured, or the block is used up: let the block go on from there."""
+        clock, block, source = self.clock, self.block, self.source
+        assert source is not None
+        times = source.coming_times(expected, block)
+        if times is None:
+            clock.last_amount, clock.amount = clock.amount, expected
+        else:
+            assert times.amounts is not None
+            clock.last_amount, clock.amount = clock.amount, times.amounts[0].item()
+            block.extend(times, clock.states)
+            assert block.amounts is not None
+            next(block.amounts)
+        self.watch.first.pop(SAID, None)
 
     def _advance_anew(self, groups: list[Group], error: Exception | None) -> None:
         """By hand, where groups or entries are not as they were left: bind them as of this update, then advance."""
         bound_anew = self.sync(groups)
-        clock = self.clock
-        if clock.amount is not None:
-            coming = clock.times.following(self.in_force.amounts, 1).amounts
-            assert coming is not None
-            clock.last_amount, clock.amount = clock.amount, coming.item()
-        clock.t += 1
+        self.clock.t += 1
         if error is not None and not bound_anew:
             self._refuse_spoiled(groups, error)
         overwritten = list(self.block.overwritten)
@@ -230,8 +269,7 @@ class PlannedGroups:
             return
         held = {(slot.group, slot.field) for tensors in self.block.tensors for slot in tensors.slots}
         clock, slots = self.clock, self.block.slots
-        last = UpdateTimes.at(clock.t - 1, clock.amount)  # the count has moved on, the amount not yet
-        for slot, planned in zip(slots, values_at(slots, last, clock.used), strict=True):
+        for slot, planned in zip(slots, values_at(slots, clock.last_times, clock.used), strict=True):
             if (slot.group, slot.field) in held:
                 group = groups[slot.group]
                 self.block.overwritten.append((slot.field, group, slot.field.read(group), planned))

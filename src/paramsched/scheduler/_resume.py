@@ -12,7 +12,16 @@ from paramsched._diff import Diff, diff
 from paramsched.errors import PlanChanged
 from paramsched.plan import Plan
 from paramsched.plan.plan_clock import clock_of_field
-from paramsched.scheduler._group_keys import COUNT, PLAN, Group, check_entries, count_carried, is_finite_number
+from paramsched.scheduler._clock import Standing
+from paramsched.scheduler._group_keys import (
+    COUNT,
+    PLAN,
+    Group,
+    amount_carried,
+    check_entries,
+    count_carried,
+    is_finite_number,
+)
 from paramsched.scheduler._history import History
 from paramsched.scheduler._plan_in_force import PlanInForce
 from paramsched.scheduler._planned_groups import PlannedGroups, block_at
@@ -24,8 +33,8 @@ from paramsched.scheduler._resume_messages import (
     warn_of_missing_count,
 )
 from paramsched.scheduler._slots import bases_by_place, slots_of, with_base
+from paramsched.scheduler._standing_amount import standing_in
 from paramsched.scheduler._state import State, restored_states
-from paramsched.scheduler._update_times import UpdateTimes
 from paramsched.scheduler.on_change import OnChange, OnChangeChoice
 from paramsched.scheduler.updates import updates_in_state
 
@@ -60,6 +69,7 @@ class Resume:
         check_entries(groups)
         planned.watch.require_lengths(groups)
         slots_of(planned.in_force.counted, groups)
+        self._standing_of(planned, groups)
         if count_carried(groups) is not None and self.differs(planned.in_force, groups):
             plan = planned.in_force.plan
             self.refuse_if_error(f"the plan in the optimizer's checkpoint differs from the code's: {plan!r}")
@@ -67,24 +77,37 @@ class Resume:
     def after_load(self, planned: PlannedGroups, groups: list[Group]) -> None:
         """The optimizer has loaded its state: go on from the count and the bases in its groups."""
         clock, found = planned.clock, count_carried(groups)
-        t = (clock.begin or 0) if found is None else found
-        amount = planned.in_force.amount_at(t)
+        standing = self._standing_of(planned, groups)
         slots = slots_of(planned.in_force.counted, groups)
-        block = block_at(planned.in_force, slots, groups, UpdateTimes.at(t, amount), clock.states)
+        block = block_at(planned.in_force, slots, groups, standing.times, clock.states)
         if found is None:
             initial = log_initial_values(block.slots, groups)
             if clock.begin is None:
                 warn_of_missing_count(self.updates_taken(), initial=initial)
         else:
-            log_two_counts(planned, t, "optimizer")
+            log_two_counts(planned, standing.t, "optimizer")
             log_bases(block.slots, bases_by_place(planned.block.slots))
         unknown = self.differs(planned.in_force, groups)
-        clock.stand_at(t, amount, None if found is None else "optimizer")
+        clock.stand_at(standing, None if found is None else "optimizer")
         planned.history = _history_of_optimizer(planned, found, unknown=unknown)
         planned.bind(groups, block)
         if unknown:
             self.log_unknown_plan(planned)
         warn_if_over(planned)
+
+    def _standing_of(self, planned: PlannedGroups, groups: list[Group]) -> Standing:
+        """Where the run stands that groups of a checkpoint are of.
+
+        Raises:
+            StateError: nothing says the amount.
+        """
+        in_force, count = planned.in_force, count_carried(groups)
+        found = (
+            Standing(planned.clock.begin or 0)
+            if count is None
+            else Standing(count, *amount_carried(groups, in_force.unit))
+        )
+        return standing_in(in_force, found, "the optimizer's checkpoint", planned.clock)
 
     # ------------------------------------------------------------------ the scheduler's state
 
@@ -102,12 +125,11 @@ class Resume:
             slots = tuple(with_base(slot, bases.get((slot.group, slot.field.slot), slot.base)) for slot in before)
         else:
             slots = slots_of(chosen.counted, groups, bases)
-        amount = chosen.amount_at(state.t)
-        times = UpdateTimes.at(state.t, amount)
+        standing = standing_in(chosen, state.standing_on(chosen.unit), "the scheduler's state", planned.clock)
         if chosen is code and all(slot is known for slot, known in zip(slots, before, strict=True)):
-            block.seek(times, states)
+            block.seek(standing.times, states)
         else:
-            block = block_at(chosen, slots, groups, times, states)
+            block = block_at(chosen, slots, groups, standing.times, states)
         if state.groups != len(groups):
             log.warning(
                 "the scheduler's state is of %d groups, the optimizer has %d: those in both go on with the saved bases",
@@ -117,9 +139,9 @@ class Resume:
         if block is not planned.block:
             log_bases(slots, bases_by_place(before))
         planned.in_force = chosen
-        planned.clock.stand_at(state.t, amount, "scheduler")
+        planned.clock.stand_at(standing, "scheduler")
         planned.clock.states = states
-        planned.history = (state.history or History.begun(state.text)).standing_at(state.t, amount)
+        planned.history = state.history.standing_at(state.t, state.standing.amount)
         planned.history = planned.history.entered(planned.entry())
         planned.bind(groups, block)
         warn_if_over(planned)
@@ -129,7 +151,7 @@ class Resume:
         same_text = state.text == code.plan.text
         if state.plan is not None and not (same_text and state.calendar == code.calendar):
             saved = PlanInForce(state.plan, state.plan.resolve(state.calendar), state.calendar)
-            return self.decide(saved, code, state.t)
+            return self.decide(saved, code, state.standing)
         if not same_text:
             why = state.unreadable or "one of them has no text"
             self.refuse_if_error(f"the plan in the checkpoint cannot be compared with the code's: {why}")
@@ -147,23 +169,25 @@ class Resume:
             if is_finite_number(base) and "initial_lr" not in groups[index]  # that says it already
         }
         mine = tuple(with_base(slot, kept.get((slot.group, slot.field.slot), slot.base)) for slot in slots)
-        amount = planned.in_force.amount_at(t)
-        block = block_at(planned.in_force, mine, groups, UpdateTimes.at(t, amount), planned.clock.states)
+        standing = standing_in(planned.in_force, Standing(t), "the state of torch's scheduler", planned.clock)
+        block = block_at(planned.in_force, mine, groups, standing.times, planned.clock.states)
         log_bases(mine, bases_by_place(slots))
         unit = f"{t} updates as the optimizer's own state counts them" if taken is not None and taken != at else f"{t}"
         log.warning(
             "the state is one of torch's schedulers, at %d: the plan goes on from %s. If the run has taken another "
             "number of updates (torch's scheduler was stepped once per epoch, say), call scheduler.seek(n)", at, unit,
         )  # fmt: skip
-        planned.clock.stand_at(t, amount, "scheduler")
+        planned.clock.stand_at(standing, "scheduler")
         planned.history = History((planned.entry(),))
         planned.bind(groups, block)
         warn_if_over(planned)
 
     # ------------------------------------------------------------------ a plan that differs
 
-    def decide(self, saved: PlanInForce, code: PlanInForce, t: int, whose: str = "the checkpoint's") -> PlanInForce:
-        """Of two plans, the saved one, which was in force up to update `t`, and the code's, the one to go on with.
+    def decide(
+        self, saved: PlanInForce, code: PlanInForce, until: Standing, whose: str = "the checkpoint's"
+    ) -> PlanInForce:
+        """Of two plans, the saved one, which was in force until now, and the code's, the one to go on with.
 
         Raises:
             PlanChanged: `on_change` is "error", for one of the changed fields or at all.
@@ -172,7 +196,8 @@ class Resume:
         exact = max(horizons) <= _COMPARED  # when and by how much is found by computing every update
         changes = diff(saved.resolved, code.resolved, replace(code.calendar, total=None) if exact else None)
         if changes:
-            self._settle(changes, f"{whose}, which was in force up to update {t}")
+            amount = "" if until.amount is None else f" ({until.amount} {saved.unit})"
+            self._settle(changes, f"{whose}, which was in force up to update {until.t}{amount}")
         self.settled = frozenset([saved.number])
         if changes and self.on_change == "checkpoint":
             return saved

@@ -10,7 +10,9 @@ from paramsched.errors import InvalidArgument, StateError, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.fields import Field
 from paramsched.plan import Plan, Target
-from paramsched.scheduler._group_keys import is_finite_number
+from paramsched.plan.plan_clock import amount_clock
+from paramsched.scheduler._clock import Standing
+from paramsched.scheduler._group_keys import is_amount, is_finite_number
 from paramsched.scheduler._history import History, read_history
 from paramsched.scheduler._planned_groups import PlannedGroups
 from paramsched.schedules import SHAPES
@@ -19,6 +21,7 @@ from paramsched.time import Calendar
 VERSION = 1
 _MOST_GROUPS = 2**20  # a spoiled number would ask for memory that is not there
 _KEYS = {"version", "t", "plan", "calendar", "groups", "bases", "feedback"}
+_KEYS_OF_SOME = {"amount", "said", "history"}
 
 
 @final
@@ -34,7 +37,8 @@ class State:
         groups: how many groups there were.
         bases: by flat field name, one for each group (None where the group was not scheduled).
         feedback: each metric rule's state as JSON scalars, by the rule's text.
-        history: the plans that were in force; None where it was this one only.
+        standing: where the run stands: `t`, and the amounts where the plan's clock counts one.
+        history: the plans that were in force.
     """
 
     t: int
@@ -45,7 +49,13 @@ class State:
     groups: int
     bases: dict[str, list[float | None]]
     feedback: dict[str, dict[str, Any]]
-    history: History | None = None
+    standing: Standing
+    history: History
+
+    def standing_on(self, unit: str | None) -> Standing:
+        """Where the run stands on a clock; without amounts where its own clock counts another thing."""
+        other = self.plan is not None and amount_clock(self.plan.clock) != unit
+        return Standing(self.t) if other else self.standing
 
     def bases_by_place(self) -> dict[tuple[int, str], float]:
         """The bases by group and flat name of the field."""
@@ -72,8 +82,13 @@ def state_of(planned: PlannedGroups, groups: int) -> dict[str, Any]:
         "bases": {name: values[0] if len(set(values)) == 1 else values for name, values in bases.items()},
         "feedback": saved_states(planned.clock.states),
     }
-    history = planned.history.as_data()
-    return {**state, "history": history} if len(history) > 1 else state
+    clock, history = planned.clock, planned.history.as_data()
+    more = {
+        "amount": clock.amount,  # on another clock than updates
+        "said": clock.said,  # by the loop, and not counted yet
+        "history": history if len(history) > 1 else None,
+    }
+    return state | {name: value for name, value in more.items() if value is not None}
 
 
 def _calendar_facts(calendar: Calendar) -> dict[str, float | str]:
@@ -85,6 +100,19 @@ def _says_the_same(text: str, facts: Any, known: tuple[Plan, Calendar]) -> bool:
     """Whether a state's plan and calendar are those that are known, so that they need not be read again."""
     plain = isinstance(facts, dict) and all(isinstance(fact, (int, float, str)) for fact in facts.values())
     return text == known[0].text and plain and bool(facts == _calendar_facts(known[1]))
+
+
+def _read_standing(state: Mapping[str, Any], plan: Plan | None) -> Standing:
+    """Where the run of a state stands."""
+    for name in ("amount", "said"):
+        if name in state and not is_amount(state[name]):
+            raise StateError(f"state: {name} is {shown(state[name])}, not a number from 0 on")
+    standing = Standing(_require_whole("t", state["t"]), state.get("amount"), state.get("said"))
+    if plan is not None and standing.amount is not None and amount_clock(plan.clock) is None:
+        raise StateError(f"state: amount is {shown(standing.amount)}, and the clock of its plan counts updates")
+    if standing.amount is None and standing.said is not None:
+        raise StateError("state: said is there, and amount is not")
+    return standing
 
 
 def _plain_fact(fact: Any) -> float | str:
@@ -123,7 +151,7 @@ def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None)
         raise StateError(f"state of version {version}; this paramsched reads up to {VERSION}: update paramsched")
     if missing := _KEYS - state.keys():
         raise StateError(f"state is truncated: {', '.join(sorted(missing))} missing")
-    if foreign := state.keys() - _KEYS - {"history"}:
+    if foreign := state.keys() - _KEYS - _KEYS_OF_SOME:
         raise StateError(f"state has keys that are not its own: {', '.join(sorted(map(str, foreign)))}")
     groups, text, facts = _require_whole("groups", state["groups"], _MOST_GROUPS), state["plan"], state["calendar"]
     plan: Plan | None
@@ -137,8 +165,10 @@ def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None)
     bases, feedback = _read_bases(state["bases"], groups), _read_feedback(state["feedback"])
     if plan is not None:
         _require_one_run(plan, bases, feedback)
-    history = read_history(state["history"], text) if "history" in state else None
-    return State(_require_whole("t", state["t"]), text, plan, unreadable, calendar, groups, bases, feedback, history)
+    standing = _read_standing(state, plan)
+    begun = History.begun(text, 0, None if standing.amount is None else 0)
+    history = read_history(state["history"], text) if "history" in state else begun
+    return State(standing.t, text, plan, unreadable, calendar, groups, bases, feedback, standing, history)
 
 
 def position_of_torch(state: Any) -> int | None:

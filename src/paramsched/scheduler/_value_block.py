@@ -1,12 +1,14 @@
 """The values of the coming updates, computed a block at a time, and the writers that put them into the groups."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from operator import length_hint
 from typing import final
 
 from paramsched.fields import Field
 from paramsched.plan import Plan, Target
 from paramsched.plan.plan_clock import UPDATES, is_by_amount
-from paramsched.plan.run_amounts import Amount, RunAmounts
+from paramsched.plan.run_amounts import Amount
 from paramsched.scheduler._clock import RuleStates
 from paramsched.scheduler._float_loops import Overwritten, Write
 from paramsched.scheduler._float_slots import FloatBlock, FloatSlots
@@ -77,13 +79,12 @@ class ValueBlock:
             if target.write is not None:
                 target.write(values[0])
 
-    def extend(self, last: UpdateTimes, run: RunAmounts | None, states: RuleStates) -> None:
-        """Compute the block that begins behind the update `last`, where the one before it is used up.
+    def extend(self, times: UpdateTimes, states: RuleStates) -> None:
+        """Compute the block of these updates, where the one before it is used up.
 
         A block begins with the entry that is in the groups already, the last one of the block before. So the first
         write of a block looks for values of others as every write does.
         """
-        times = last.following(run, self._next_size())
         if times.amounts is not None:
             self.amounts = iter(times.amounts.tolist())
         self._blocks = [
@@ -98,7 +99,21 @@ class ValueBlock:
         ]
         self.write = all_of(self._writers())
 
-    def _next_size(self) -> int:
+    def drop_coming(self, *, looked_at: bool) -> None:
+        """Forget what was computed and not written: the run goes on with other amounts than those it was computed for.
+
+        Args:
+            looked_at: whether the next of `amounts` has been taken already.
+        """
+        left = 0 if self.amounts is None else length_hint(self.amounts) + looked_at
+        if left:
+            self._blocks = [replace(block, entries=block.entries[:-left]) for block in self._blocks]
+            self._rows = [rows[:-left] for rows in self._rows]
+            self._told = [values[:-left] for values in self._told]
+        self._size = 0
+
+    def next_size(self) -> int:
+        """How many updates the next block is of: more than the one before it, up to a limit."""
         self._size = next((size for size in _GROWTH if size > self._size), _GROWTH[-1])
         return self._size if self._short else max(1, min(self._size, _MOST_IN_ROWS // max(1, len(self.slots))))
 

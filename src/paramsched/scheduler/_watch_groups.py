@@ -35,7 +35,10 @@ class GroupWatch:
         self.first_lr = self.first[self.lr_key]
 
     def as_left(self, optimizer: Any) -> bool:
-        """Whether the groups are those that were bound, and the first holds what it was left with. At every update."""
+        """Whether the groups are those that were bound, and the first holds what it was left with. At every update.
+
+        False too where the amount of the coming update has to be looked at.
+        """
         try:
             groups = optimizer.param_groups
             first = groups[0]
@@ -44,6 +47,7 @@ class GroupWatch:
                 and first[PLAN] is self.number
                 and first[self.lr_key] is self.first_lr
                 and groups == self.bound  # of the same dicts this compares nothing but addresses
+                and not self.clock.unsettled
                 and not (self._tuples and self.any_tuple_spoiled())
             )
         except (LookupError, RuntimeError, ValueError):

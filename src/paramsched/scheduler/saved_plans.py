@@ -3,7 +3,6 @@
 from typing import Any
 
 from paramsched.plan import Plan
-from paramsched.scheduler._history import Entry
 from paramsched.scheduler._state import plan_of_text, read_scheduler_state
 from paramsched.time import Calendar
 
@@ -17,5 +16,5 @@ def plans_in_state(state: Any) -> tuple[list[tuple[int, float | None, Plan | Non
         StateError: the state is foreign, truncated or spoiled.
     """
     read = read_scheduler_state(state)
-    entries = (Entry(0, None, read.text),) if read.history is None else read.history.entries
+    entries = read.history.entries
     return [(entry.update, entry.amount, plan_of_text(entry.text)[0]) for entry in entries], read.calendar

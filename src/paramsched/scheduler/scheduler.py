@@ -7,10 +7,11 @@ import torch
 from torch.optim.lr_scheduler import LRScheduler
 
 from paramsched._trace import Key, unique_labels
-from paramsched.errors import InvalidArgument, InvalidTime, ParamschedError, shown
+from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, ParamschedError, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.plan import Plan, Target
 from paramsched.plan.plan_clock import is_by_amount
+from paramsched.plan.run_amounts import Amount
 from paramsched.scheduler._attach import (
     AttachRequest,
     Drive,
@@ -21,6 +22,7 @@ from paramsched.scheduler._attach import (
     is_count_of_updates,
     refuse_to_step,
 )
+from paramsched.scheduler._clock import Standing
 from paramsched.scheduler._hooks import PlanHooks
 from paramsched.scheduler._inner_optimizer import require_hooks, unwrapped_optimizer
 from paramsched.scheduler._late_groups import LateGroups as LateGroups
@@ -31,6 +33,7 @@ from paramsched.scheduler._run_facts import calendar_of_call, given_facts
 from paramsched.scheduler._slots import slots_of, values_of
 from paramsched.scheduler._state import position_of_torch, read_scheduler_state, restored_states, saved_states, state_of
 from paramsched.scheduler.on_change import OnChange, checked_on_change
+from paramsched.scheduler.told_amounts import MOST_CONSUMED, checked_amount
 from paramsched.time import Calendar, DurationLike
 
 
@@ -217,18 +220,70 @@ class Scheduler(LRScheduler):
 
     # ------------------------------------------------------------------ what moves it
 
-    def seek(self, t: int) -> None:
+    def seek(self, t: int, **amount: Any) -> None:
         """Go to update `t` at once; the values of `t` are in the groups on return. Feedback states stay as they are.
+
+        Args:
+            t: completed updates.
+            amount: what they have consumed, on the plan's clock: `tokens=4_194_304`. Needed only where it is neither
+                planned nor a constant of the calendar.
 
         Raises:
             InvalidTime: not a whole number from 0 on.
+            InvalidArgument: another unit than the plan's clock counts, or no amount of it.
+            MissingFact: the plan's clock counts an amount, and nothing says it.
         """
         if not is_count_of_updates(t):
             raise InvalidTime(
                 f"scheduler.seek({shown(t)})", "not a number of completed updates", "Write scheduler.seek(0)"
             )
         self._require_alive("seek")
-        self._synced().seek(int(t))
+        self._synced().seek(Standing(int(t), self._amount_to_seek(int(t), amount)))
+
+    def _amount_to_seek(self, t: int, amount: dict[str, Any]) -> Amount | None:
+        """What has been consumed before the update that is sought, as it was said or is known."""
+        in_force = self._planned.in_force
+        if amount:
+            return checked_amount(f"scheduler.seek({t}, ", in_force.unit, amount)
+        try:
+            return in_force.amount_at(t)
+        except MissingFact as error:
+            instead = f"Write scheduler.seek({t}, {in_force.unit}={error.example})"
+            found = f"nothing says how many {in_force.unit} the updates took"
+            raise MissingFact(f"scheduler.seek({t})", found, instead, fact=error.fact, example=error.example) from None
+
+    def consumed(self, **amount: Any) -> None:
+        """Say how much the coming update consumes, before it: `scheduler.consumed(tokens=n)`.
+
+        Several calls add up. What is said beats what is planned or known, for that update only. The next update that
+        counts counts it, so what was said before a skipped step is carried. Of several processes each says the number
+        of all together; now and then the Scheduler looks whether they agree.
+
+        Args:
+            amount: one keyword, what the plan's clock counts: `tokens`, `samples` (or `images`, `examples`), `frames`,
+                `batches`, whole numbers from 0 on; or `seconds`.
+
+        Raises:
+            InvalidArgument: another unit, or no amount of it; or the plan counts updates. Nothing has changed then.
+
+        >>> import torch
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+        >>> scheduler = Scheduler(optimizer, Plan(lr=linear(1.0, 0.0, over="100 tokens"), clock="tokens"))
+        >>> scheduler.consumed(tokens=30)
+        >>> scheduler.consumed(tokens=20)
+        >>> _ = optimizer.step()
+        >>> scheduler.amount, optimizer.param_groups[0]["lr"]
+        (50, 0.05)
+        """
+        self._require_alive("consumed")
+        said = checked_amount("scheduler.consumed(", self._planned.in_force.unit, amount)
+        source, clock = self._planned.source, self._planned.clock
+        assert source is not None
+        assert clock.amount is not None
+        if clock.amount + (clock.said or 0) + said >= MOST_CONSUMED:
+            asked = f"scheduler.consumed({source.unit}={said})"
+            raise InvalidArgument(asked, f"more {source.unit} than a clock counts", "Say those of one update")
+        source.say(said)
 
     def observe(self, **metrics: Any) -> None:
         """Tell the metric rules what training measured; a reduction is in the groups on return.
@@ -278,6 +333,12 @@ class Scheduler(LRScheduler):
     def t(self) -> int:
         """Completed updates: the number of the coming one, counted from zero."""
         return self._planned.clock.t
+
+    @property
+    def amount(self) -> Amount:
+        """What has been consumed before the coming update, on the plan's clock; on the clock of updates `t`."""
+        amount = self._planned.clock.amount
+        return self._planned.clock.t if amount is None else amount
 
     @property
     def last_epoch(self) -> int:
@@ -356,6 +417,7 @@ class Scheduler(LRScheduler):
             "begin": clock.begin,
             "alive": self._alive,
             "t": clock.t,
+            "amounts": (clock.amount, clock.said, clock.last_amount),
             "feedback": [saved_states(clock.states), saved_states(clock.used)],
             "acknowledged": clock.acknowledged,
             "step_count": self._step_count,
@@ -365,16 +427,20 @@ class Scheduler(LRScheduler):
     def __setstate__(self, state: dict[str, Any]) -> None:
         optimizer, resume = state["optimizer"], Resume(state["on_change"], state["optimizer"])
         late_groups, begin = state.get("late_groups", "base"), state.get("begin")  # absent in pickles of before
+        amount, said, last_amount = state.get("amounts", (None, None, None))
+        standing = Standing(state["t"], amount, said)
         request = AttachRequest(state["plan"], state["drive"], resume, late_groups, begin)
         hooks = (
             attach_plan(optimizer, request, state["calendar"])
             if state["alive"]
-            else detached_hooks(optimizer, request, state["calendar"], state["t"])
+            else detached_hooks(optimizer, request, state["calendar"], standing)
         )
         self._start(optimizer, request, hooks)
         planned, clock = hooks.planned, hooks.planned.clock
         now, used = (restored_states(one, planned.in_force.resolved.metric_rules) for one in state["feedback"])
         planned.history = state.get("history", planned.history)
+        clock.said, clock.last_amount = None, last_amount
+        planned.say(said)
         clock.states = used
         clock.change(now)
         if self._alive:

@@ -1,0 +1,103 @@
+"""How much each update consumes: what the loop says, else what is planned, else what a watch measures."""
+
+from typing import final
+
+import numpy as np
+
+from paramsched.errors import MissingFact
+from paramsched.plan.amount_units import missing_amounts
+from paramsched.plan.run_amounts import Amount, UntoldAmounts
+from paramsched.scheduler._clock import Clock
+from paramsched.scheduler._plan_in_force import PlanInForce
+from paramsched.scheduler._rank_agreement import RankAgreement, several_processes
+from paramsched.scheduler._stopwatch import Stopwatch
+from paramsched.scheduler._update_times import UpdateTimes
+from paramsched.scheduler._value_block import ValueBlock
+from paramsched.scheduler.told_amounts import MOST_CONSUMED
+
+
+@final
+class AmountSource:
+    """What the updates of one run consume, on the clock of its plan. Made anew where a run begins or is loaded.
+
+    What the loop says is for the coming update, and beats the other sources. It is counted by the next update that
+    counts: a step that was skipped leaves it where it is.
+    """
+
+    def __init__(self, in_force: PlanInForce, clock: Clock) -> None:
+        assert in_force.amounts is not None
+        self._run, self._clock = in_force.amounts, clock
+        self.unit = self._run.clock
+        self._is_untold = isinstance(self._run, UntoldAmounts)
+        self._watch = Stopwatch() if self.unit == "seconds" else None
+        self._agreement = RankAgreement(in_force.number, clock.t)
+        self._look_again()
+
+    def _look_again(self) -> None:
+        """Whether the coming update has to be looked at before it."""
+        clock = self._clock
+        clock.unsettled = self._is_untold if clock.said is None else self._agreement.is_due(clock.t)
+
+    def say(self, amount: Amount) -> None:
+        """The loop says what the coming update consumes, or a part of it."""
+        clock = self._clock
+        clock.said = amount if clock.said is None else clock.said + amount
+        self._look_again()
+
+    def settle(self) -> None:
+        """Look at the amount of the coming update before it is taken.
+
+        Raises:
+            MissingFact: nothing says it. Nothing has changed; the step may be taken again when it was said.
+            InvalidArgument: another process has said another amount.
+        """
+        clock = self._clock
+        assert clock.amount is not None
+        if clock.said is not None:
+            self._agreement.compare(clock.t, clock.amount + clock.said, self.unit)
+            clock.unsettled = False
+        elif self._watch is None:
+            raise self._nothing_said("nothing says how many this update takes", f"{self.unit}=n")
+        elif several_processes():
+            found = "each process would measure others, and they have to agree"
+            raise self._nothing_said(found, "seconds=s") from None
+
+    def coming_times(self, expected: Amount | None, block: ValueBlock) -> UpdateTimes | None:
+        """An update has been taken: the times of the updates that are computed next.
+
+        None where the block has them already: the amount that it expected, `expected`, is the one that was consumed.
+        """
+        clock, t = self._clock, self._clock.t
+        amount, before = clock.amount, clock.last_amount
+        assert amount is not None
+        assert before is not None
+        said, clock.said = clock.said, None
+        if self._watch is not None:
+            measured = self._watch.lap()  # from here on the next update is measured, also where the loop said this one
+            said = measured if said is None and self._is_untold else said
+        clock.unsettled = self._is_untold
+        if said is None:
+            return UpdateTimes.at(t - 1, amount).following(self._run, block.next_size())
+        if expected is not None and expected - amount == said:
+            return None
+        block_is_used_up = expected is None
+        # The next updates are guessed to consume as much as this one, where the one before it did too.
+        guesses = self._is_untold and block_is_used_up and said == amount - before
+        if not guesses:
+            block.drop_coming(looked_at=not block_is_used_up)
+        count = block.next_size() if guesses else 1
+        if amount + said * count >= MOST_CONSUMED:
+            count = 1
+        if count == 1:
+            return UpdateTimes.at(t, amount + said)
+        return UpdateTimes(np.arange(t, t + count), amount + said * np.arange(1, count + 1))
+
+    def _nothing_said(self, found: str, said: str) -> MissingFact:
+        error = missing_amounts(self.unit, "")
+        return MissingFact(
+            f"update {self._clock.t}",
+            f"the plan's clock counts {self.unit}, and {found}",
+            f"Write scheduler.consumed({said}) before optimizer.step(), or give Calendar(…) {error.fact}",
+            fact=error.fact,
+            example=error.example,
+        )
