@@ -1,0 +1,625 @@
+"""What the loop says that an update consumes: counted, carried, saved, and refused where it cannot be."""
+
+import copy
+import itertools
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+import paramsched as ps
+from paramsched.errors import MissingFact, ParamschedError, StateError
+from support.updates import group, probe, run, used
+
+PLAN = ps.Plan(lr=ps.warmup("1000 tokens") >> ps.linear(1.0, 0.0), clock="tokens", horizon="9000 tokens")
+BY_UPDATES = ps.Plan(lr=ps.linear(1.0, 0.0), horizon=10)
+RATE = ps.Calendar(tokens_per_step=512)
+TOLD = [100, 100, 100, 640, 7, 0, 100, 2048, 2048, 2048, 2048, 100]
+
+
+def lr_at(amount, base=0.1):
+    """By hand: up to 1000 from zero to base, from there to zero at 9000."""
+    return base * (amount / 1000) if amount < 1000 else base * (1 - (min(amount, 9000) - 1000) / 8000)
+
+
+def lr_of(optimizer):
+    return float(optimizer.param_groups[0]["lr"])
+
+
+def told(optimizer, scheduler, amounts):
+    for tokens in amounts:
+        scheduler.consumed(tokens=tokens)
+        optimizer.step()
+    return optimizer
+
+
+def before_each(amounts):
+    return [sum(amounts[:t]) for t in range(len(amounts))]
+
+
+def built(**options):
+    optimizer = probe()
+    return optimizer, ps.Scheduler(optimizer, PLAN, **options)
+
+
+# ---------------------------------------------------------------------- what is used
+
+
+@pytest.mark.parametrize("drive", ["optimizer", "manual"])
+def test_each_update_uses_the_value_at_what_was_consumed_before_it(drive):
+    optimizer, scheduler = built(drive=drive)
+    for tokens in TOLD:
+        scheduler.consumed(tokens=tokens)
+        optimizer.step()
+        scheduler.step()
+
+    assert used(optimizer) == pytest.approx([lr_at(amount) for amount in before_each(TOLD)], rel=1e-15)
+    assert (scheduler.t, scheduler.amount) == (len(TOLD), sum(TOLD))
+
+
+def test_several_calls_for_one_update_add_up():
+    optimizer, scheduler = built()
+    for part in (30, 50, 20):
+        scheduler.consumed(tokens=part)
+    optimizer.step()
+
+    assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (1, 100, lr_at(100))
+
+
+@pytest.mark.parametrize(
+    "number",
+    [64, np.int64(64), np.uint8(64), torch.tensor(64), 64.0, np.float32(64), torch.tensor(64.0)],
+    ids=["int", "int64", "uint8", "tensor", "float", "float32", "tensor of a float"],
+)
+def test_whole_numbers_of_any_kind_are_counted_as_integers(number):
+    optimizer, scheduler = built()
+    scheduler.consumed(tokens=number)
+    optimizer.step()
+
+    assert (type(scheduler.amount), scheduler.amount) == (int, 64)
+
+
+@pytest.mark.parametrize("word", ["samples", "images", "examples"])
+def test_other_words_for_samples_are_taken(word):
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.linear(1.0, 0.0, over="100 images"), clock="images"))
+    scheduler.consumed(**{word: 25})
+    optimizer.step()
+
+    assert (scheduler.amount, lr_of(optimizer)) == (25, 0.1 * 0.75)
+
+
+def test_fields_of_another_clock_follow_the_updates():
+    plan = ps.Plan(
+        lr=ps.linear(1.0, 0.0, over="100 tokens"),
+        weight_decay=ps.linear(1.0, 0.0, over=10),
+        clock={"lr": "tokens"},
+    )
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, plan)
+    told(optimizer, scheduler, [40, 35])
+
+    assert (lr_of(optimizer), optimizer.param_groups[0]["weight_decay"]) == (0.1 * 0.25, 0.01 * 0.8)
+
+
+def test_a_target_is_told_the_value_at_the_amount():
+    seen = []
+    target = ps.Binding(ps.Target("temperature", 2.0, seen.append), ps.linear(1.0, 0.0, over="100 tokens"))
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, ps.Plan(target, clock="tokens"))
+    told(optimizer, scheduler, [25, 25, 10])
+
+    assert seen == [2.0, 1.5, 1.0, 0.8]
+    assert scheduler.value("temperature") == 0.8
+
+
+@pytest.mark.parametrize("groups", [1, 3])
+@pytest.mark.parametrize("tensors", [False, True], ids=["floats", "tensors"])
+def test_every_group_has_its_own_base(groups, tensors):
+    bases = [0.1 * (index + 1) for index in range(groups)]
+    optimizer = probe(*({"lr": torch.tensor(base, dtype=torch.float64) if tensors else base} for base in bases))
+    scheduler = ps.Scheduler(optimizer, PLAN)
+    told(optimizer, scheduler, TOLD)
+
+    for index, base in enumerate(bases):
+        expected = [lr_at(amount, base) for amount in before_each(TOLD)]
+        assert used(optimizer, index=index) == pytest.approx(expected, rel=1e-14)
+
+
+def test_equal_amounts_in_a_row_are_computed_in_blocks():
+    calls = []
+
+    def counted(t):
+        calls.append(np.size(t))
+        return t * 0.0 + 1.0
+
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.from_function(counted), clock="tokens"))
+    told(optimizer, scheduler, [64] * 500)
+
+    assert len(calls) > 1000  # a block of 1,024 was computed ahead; one by one it would be 501
+
+
+def test_the_value_that_the_last_update_used_is_at_its_own_amount():
+    optimizer, scheduler = built()
+    for tokens in TOLD:
+        before = lr_of(optimizer)
+        scheduler.consumed(tokens=tokens)
+        optimizer.step()
+        assert scheduler.get_last_lr() == [before]
+
+
+@pytest.mark.parametrize("at", range(1, 9))
+def test_a_value_that_someone_else_writes_is_told_at_any_update(at):
+    optimizer, scheduler = built()
+    told(optimizer, scheduler, TOLD[:at])
+    optimizer.param_groups[0]["lr"] = 0.7
+
+    with pytest.warns(UserWarning, match="0.7"):
+        told(optimizer, scheduler, TOLD[at : at + 1])
+
+
+def test_a_group_that_joins_late_is_at_the_amount_of_the_others():
+    optimizer, scheduler = built()
+    told(optimizer, scheduler, TOLD[:4])
+    scheduler.consumed(tokens=5)
+    optimizer.add_param_group(group(lr=0.4))
+    optimizer.step()
+
+    assert optimizer.used[-1][1]["lr"] == pytest.approx(lr_at(940, 0.4), rel=1e-15)
+    assert scheduler.amount == 945
+
+
+# ---------------------------------------------------------------------- sources
+
+
+def test_what_the_loop_says_beats_the_constant_for_that_update_only():
+    optimizer, scheduler = built(calendar=RATE)
+    amounts = []
+    for said in (None, 100, None, None, 512, None, 3, 3, 3, None):
+        amounts.append(scheduler.amount)
+        if said is not None:
+            scheduler.consumed(tokens=said)
+        optimizer.step()
+
+    assert amounts == [0, 512, 612, 1124, 1636, 2148, 2660, 2663, 2666, 2669]
+    assert used(optimizer) == pytest.approx([lr_at(amount) for amount in amounts], rel=1e-15)
+
+
+@pytest.mark.parametrize("drive", ["optimizer", "manual"])
+def test_where_nothing_says_the_amount_the_step_is_refused_before_it_happens(drive):
+    weight = torch.nn.Parameter(torch.ones(3))
+    weight.grad = torch.ones(3)
+    optimizer = torch.optim.SGD([weight], lr=0.1, momentum=0.9)
+    scheduler = ps.Scheduler(optimizer, PLAN, drive=drive)
+    step = optimizer.step if drive == "optimizer" else scheduler.step
+    scheduler.consumed(tokens=500)
+    optimizer.step()
+    if drive == "manual":
+        scheduler.step()
+    before = copy.deepcopy((weight.detach(), optimizer.state_dict(), scheduler.state_dict()))
+
+    for _ in range(2):
+        with pytest.raises(MissingFact) as refusal:
+            step()
+
+    after = weight.detach(), optimizer.state_dict(), scheduler.state_dict()
+    assert str(after) == str(before)
+    assert str(refusal.value) == (
+        "update 1: the plan's clock counts tokens, and nothing says how many this update takes. Write "
+        "scheduler.consumed(tokens=n) before optimizer.step(), or give Calendar(…) tokens_per_step"
+    )
+
+    scheduler.consumed(tokens=250)
+    optimizer.step()
+    if drive == "manual":
+        scheduler.step()
+    assert (scheduler.t, lr_of(optimizer)) == (2, lr_at(750))
+
+
+REFUSED = {
+    "another unit": ({"samples": 3}, "the plan's clock counts tokens"),
+    "no unit": ({"tokns": 3}, "the plan's clock counts tokens"),
+    "nothing": ({}, "one number says how many"),
+    "two": ({"tokens": 3, "samples": 3}, "one number says how many"),
+    "negative": ({"tokens": -1}, "not a whole number of tokens from 0 on"),
+    "fraction": ({"tokens": 0.5}, "a fraction of tokens"),
+    "nan": ({"tokens": float("nan")}, "not a whole number of tokens"),
+    "infinity": ({"tokens": float("inf")}, "not a whole number of tokens"),
+    "bool": ({"tokens": True}, "not a whole number of tokens"),
+    "bool of a tensor": ({"tokens": torch.tensor(True)}, "not a whole number of tokens"),
+    "bool of numpy": ({"tokens": np.True_}, "not a whole number of tokens"),
+    "several": ({"tokens": torch.ones(2)}, "not a whole number of tokens"),
+    "text": ({"tokens": "4k"}, "not a whole number of tokens"),
+    "none": ({"tokens": None}, "not a whole number of tokens"),
+    "beyond all clocks": ({"tokens": 2**62}, "not a whole number of tokens"),
+}
+
+
+@pytest.mark.parametrize(("given", "found"), REFUSED.values(), ids=REFUSED)
+def test_what_is_no_amount_is_refused_and_nothing_has_changed(given, found):
+    optimizer, scheduler = built()
+    told(optimizer, scheduler, [100])
+    scheduler.consumed(tokens=11)
+
+    with pytest.raises(ps.InvalidArgument) as refusal:
+        scheduler.consumed(**given)
+    optimizer.step()
+
+    assert found in str(refusal.value)
+    assert "Write scheduler.consumed(tokens=4096)" in str(refusal.value)
+    assert scheduler.amount == 111
+
+
+def test_more_than_a_clock_counts_is_refused():
+    optimizer, scheduler = built()
+    told(optimizer, scheduler, [2**61])
+
+    with pytest.raises(ps.InvalidArgument, match="more tokens than a clock counts"):
+        scheduler.consumed(tokens=2**61)
+
+
+@pytest.mark.parametrize(("given", "clock"), [({"samples": 3}, "samples"), ({"tokens": 3}, "tokens"), ({}, "tokens")])
+def test_on_the_clock_of_updates_the_error_shows_the_clock(given, clock):
+    scheduler = ps.Scheduler(probe(), BY_UPDATES)
+
+    with pytest.raises(ps.InvalidArgument) as refusal:
+        scheduler.consumed(**given)
+
+    assert "the plan's clock counts updates" in str(refusal.value)
+    assert f'Write ps.Plan(…, clock="{clock}")' in str(refusal.value)
+
+
+def test_a_scheduler_that_is_detached_takes_no_amounts_and_leaves_no_entries():
+    optimizer, scheduler = built()
+    told(optimizer, scheduler, [100])
+    scheduler.detach()
+
+    with pytest.raises(ParamschedError, match="detached"):
+        scheduler.consumed(tokens=3)
+    assert [key for key in optimizer.param_groups[0] if key.startswith("paramsched")] == []
+    assert scheduler.amount == 100
+
+
+# ---------------------------------------------------------------------- steps that do not count
+
+
+def skipped_by_scaler(optimizer, scheduler):
+    """A GradScaler that saw an overflow does not call the optimizer at all."""
+    del optimizer, scheduler
+
+
+def skipped_by_fused_scaler(optimizer, scheduler):
+    del scheduler
+    optimizer.found_inf = torch.ones(1)
+    optimizer.step()
+    del optimizer.found_inf
+
+
+def raised(optimizer, scheduler):
+    del scheduler
+    with pytest.raises(ZeroDivisionError):
+        optimizer.step(lambda: 1 / 0)
+
+
+@pytest.mark.parametrize("skip", [skipped_by_scaler, skipped_by_fused_scaler, raised])
+def test_what_was_said_before_a_step_that_does_not_count_is_carried(skip):
+    optimizer, scheduler = built()
+    told(optimizer, scheduler, [100])
+    scheduler.consumed(tokens=30)
+    skip(optimizer, scheduler)
+
+    assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (1, 100, lr_at(100))
+
+    told(optimizer, scheduler, [50])
+    assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (2, 180, lr_at(180))
+
+
+@pytest.mark.parametrize("skip", [skipped_by_scaler, skipped_by_fused_scaler, raised])
+def test_what_is_constant_counts_with_updates_that_counted(skip):
+    optimizer, scheduler = built(calendar=RATE)
+    optimizer.step()
+    skip(optimizer, scheduler)
+    optimizer.step()
+
+    assert (scheduler.t, scheduler.amount) == (2, 1024)
+
+
+# ---------------------------------------------------------------------- checkpoints
+
+ORDERS = [
+    (built_when, state, loads_optimizer)
+    for built_when, state, loads_optimizer in itertools.product(
+        ("before", "after"), ("none", "first", "last"), (True, False)
+    )
+    if (built_when, state) != ("after", "first") and (loads_optimizer or state != "none")
+]
+
+
+@pytest.mark.parametrize(("when", "state", "loads_optimizer"), ORDERS)
+@pytest.mark.parametrize("pending", [None, 33], ids=["nothing pending", "said and not counted"])
+def test_a_run_resumes_exactly_whatever_is_loaded_in_whatever_order(when, state, loads_optimizer, pending):
+    optimizer, scheduler = built()
+    told(optimizer, scheduler, TOLD[:7])
+    if pending:
+        scheduler.consumed(tokens=pending)
+    saved = copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
+    told(optimizer, scheduler, TOLD[7:])
+
+    again = probe()
+    other = ps.Scheduler(again, PLAN) if when == "before" else None
+    if state == "first":
+        other.load_state_dict(saved[1])
+    if loads_optimizer:
+        again.load_state_dict(saved[0])
+    other = other or ps.Scheduler(again, PLAN)
+    if state == "last":
+        other.load_state_dict(saved[1])
+    told(again, other, TOLD[7:])
+
+    assert used(again) == used(optimizer)[7:]
+    assert (other.t, other.amount) == (scheduler.t, scheduler.amount)
+    assert other.state_dict() == scheduler.state_dict()
+
+
+def test_the_entries_of_a_group_say_the_amount_as_they_say_the_count():
+    optimizer, scheduler = built()
+    told(optimizer, scheduler, [100, 50])
+
+    assert optimizer.param_groups[0]["paramsched_amount"] == 150
+    assert optimizer.state_dict()["param_groups"][0]["paramsched_amount"] == 150
+    assert scheduler.state_dict()["amount"] == 150
+
+
+def test_on_the_clock_of_updates_there_is_no_amount_but_the_count():
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, BY_UPDATES)
+    run(optimizer, 3)
+
+    assert scheduler.amount == 3
+    assert scheduler.state_dict().keys() == {"version", "t", "plan", "calendar", "groups", "bases", "feedback"}
+    ours = {key for key in optimizer.state_dict()["param_groups"][0] if key.startswith("paramsched")}
+    assert ours == {"paramsched_t", "paramsched_plan", "paramsched_base_lr"}
+
+
+def test_what_was_said_and_saved_is_taken_out_of_the_groups_when_it_is_counted():
+    optimizer, scheduler = built()
+    scheduler.consumed(tokens=30)
+    saved = optimizer.state_dict()["param_groups"][0]
+    optimizer.step()
+
+    assert saved["paramsched_said"] == 30
+    assert "paramsched_said" not in optimizer.param_groups[0]
+
+
+@pytest.mark.parametrize("way", [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))], ids=["copy", "pickle"])
+@pytest.mark.parametrize("pending", [None, 33], ids=["nothing pending", "said and not counted"])
+def test_a_copy_goes_on_like_the_original(way, pending):
+    optimizer, scheduler = built()
+    told(optimizer, scheduler, TOLD[:7])
+    if pending:
+        scheduler.consumed(tokens=pending)
+    again, other = way((optimizer, scheduler))
+    told(optimizer, scheduler, TOLD[7:])
+    told(again, other, TOLD[7:])
+
+    assert used(again) == used(optimizer)[7:]
+    assert other.state_dict() == scheduler.state_dict()
+
+
+def test_a_copy_of_the_optimizer_alone_carries_the_amount_of_its_update():
+    optimizer, scheduler = built()
+    scheduler.consumed(tokens=30)
+    optimizer.state_dict()
+    told(optimizer, scheduler, [70, 50])
+
+    assert ps.Scheduler(copy.deepcopy(optimizer), PLAN).amount == 150
+
+
+def test_a_changed_constant_does_not_change_what_was_consumed():
+    optimizer, _ = built(calendar=RATE)
+    run(optimizer, 4)
+    saved = copy.deepcopy(optimizer.state_dict())
+    again, other = built(tokens_per_step=1024)
+    again.load_state_dict(saved)
+    again.step()
+
+    assert (other.t, other.amount) == (5, 4 * 512 + 1024)
+
+
+def test_a_scheduler_takes_over_the_amount_of_the_one_before():
+    optimizer, scheduler = built()
+    told(optimizer, scheduler, TOLD[:5])
+    scheduler.consumed(tokens=9)
+    other = ps.Scheduler(optimizer, PLAN)
+    optimizer.step()
+
+    assert other.amount == sum(TOLD[:5]) + 9
+    assert other.history == [[0, 0, PLAN.text]]
+
+
+def test_the_history_has_the_amount_at_which_a_plan_came_into_force():
+    longer = ps.Plan(lr=ps.constant(), clock="tokens")
+    optimizer, scheduler = built()
+    told(optimizer, scheduler, TOLD[:5])
+    other = ps.Scheduler(optimizer, longer)
+
+    assert other.history == [[0, 0, PLAN.text], [5, sum(TOLD[:5]), longer.text]]
+
+
+def saved_by_updates(updates):
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, BY_UPDATES)
+    run(optimizer, updates)
+    return copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
+
+
+def saved_by_samples():
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.linear(1.0, 0.0, over="100 samples"), clock="samples"))
+    for _ in range(4):
+        scheduler.consumed(samples=8)
+        optimizer.step()
+    return copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
+
+
+WITHOUT = {"by updates": lambda: saved_by_updates(4), "by samples": saved_by_samples}
+
+
+@pytest.mark.parametrize("saved", WITHOUT.values(), ids=WITHOUT)
+@pytest.mark.parametrize("part", [0, 1], ids=["optimizer", "scheduler"])
+def test_a_checkpoint_without_the_amount_is_taken_where_the_rate_says_it(saved, part):
+    optimizer, scheduler = built(calendar=RATE)
+    (optimizer, scheduler)[part].load_state_dict(saved()[part])
+
+    assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (4, 2048, pytest.approx(lr_at(2048), rel=1e-15))
+
+
+@pytest.mark.parametrize("saved", WITHOUT.values(), ids=WITHOUT)
+@pytest.mark.parametrize("part", [0, 1], ids=["optimizer", "scheduler"])
+def test_a_checkpoint_without_the_amount_is_refused_before_anything_is_written(saved, part):
+    optimizer, scheduler = built()
+    told(optimizer, scheduler, [100])
+    before = copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
+
+    with pytest.raises(StateError, match=r"scheduler\.seek\(4, tokens=n\)"):
+        (optimizer, scheduler)[part].load_state_dict(saved()[part])
+
+    assert str((optimizer.state_dict(), scheduler.state_dict())) == str(before)
+
+    scheduler.seek(4, tokens=700)  # as the error says
+    (optimizer, scheduler)[part].load_state_dict(saved()[part])
+    assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (4, 700, lr_at(700))
+
+
+def test_a_scheduler_on_an_optimizer_that_carries_no_amount_is_refused():
+    optimizer = probe()
+    optimizer.load_state_dict(saved_by_updates(4)[0])
+    before = copy.deepcopy(optimizer.state_dict())
+
+    with pytest.raises(StateError, match=r"seek\(4, tokens=n\)"):
+        ps.Scheduler(optimizer, PLAN)
+    assert optimizer.state_dict() == before
+    assert ps.Scheduler(optimizer, PLAN, calendar=RATE).amount == 2048
+
+
+def test_a_plan_by_updates_that_goes_on_takes_the_amount_out_of_the_groups():
+    optimizer, scheduler = built()
+    told(optimizer, scheduler, [100, 50])
+    other = ps.Scheduler(optimizer, BY_UPDATES)
+    optimizer.step()
+
+    assert (other.t, other.amount) == (3, 3)
+    assert "amount" not in other.state_dict()
+    assert "paramsched_amount" not in optimizer.state_dict()["param_groups"][0]
+
+
+@pytest.mark.parametrize(
+    ("spoiled", "found"),
+    [
+        pytest.param({"amount": -1}, "amount is -1", id="negative"),
+        pytest.param({"amount": float("nan")}, "amount is nan", id="nan"),
+        pytest.param({"amount": True}, "amount is True", id="bool"),
+        pytest.param({"amount": "many"}, "amount is 'many'", id="text"),
+        pytest.param({"said": -1}, "said is -1", id="said"),
+    ],
+)
+def test_a_spoiled_amount_in_a_state_is_refused(spoiled, found):
+    optimizer, scheduler = built()
+    told(optimizer, scheduler, [100])
+    state = scheduler.state_dict()
+
+    with pytest.raises(StateError, match=found):
+        scheduler.load_state_dict({**state, **spoiled})
+    assert scheduler.state_dict() == state
+
+
+def test_an_amount_in_a_state_by_updates_is_refused():
+    state = saved_by_updates(4)[1]
+    scheduler = ps.Scheduler(probe(), BY_UPDATES)
+
+    with pytest.raises(StateError, match="the clock of its plan counts updates"):
+        scheduler.load_state_dict({**state, "amount": 3})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("paramsched_amount", -1),
+        ("paramsched_amount", "x"),
+        ("paramsched_clock", 99),
+        ("paramsched_said", float("nan")),
+    ],
+)
+def test_a_spoiled_amount_in_a_group_is_refused(key, value):
+    optimizer, scheduler = built()
+    told(optimizer, scheduler, [100])
+    state = copy.deepcopy(optimizer.state_dict())
+    state["param_groups"][0][key] = value
+
+    with pytest.raises(StateError, match=key):
+        optimizer.load_state_dict(state)
+
+
+# ---------------------------------------------------------------------- seek
+
+
+def test_seek_goes_to_an_update_and_the_amount_that_is_said():
+    optimizer, scheduler = built()
+    told(optimizer, scheduler, [100])
+    scheduler.consumed(tokens=5)
+    scheduler.seek(40, tokens=700)
+
+    assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (40, 700, lr_at(700))
+    told(optimizer, scheduler, [100])
+    assert (scheduler.t, scheduler.amount, lr_of(optimizer)) == (41, 800, lr_at(800))
+
+
+def test_seek_finds_the_amount_where_it_is_constant_and_takes_another_one():
+    optimizer, scheduler = built(calendar=RATE)
+    scheduler.seek(3)
+    assert scheduler.amount == 1536
+
+    scheduler.seek(3, tokens=100)
+    optimizer.step()
+    assert scheduler.amount == 612
+
+
+@pytest.mark.parametrize(
+    ("call", "found"),
+    [
+        pytest.param(
+            {"t": 3}, "nothing says how many tokens the updates took. Write scheduler.seek(3, tokens=", id="none"
+        ),
+        pytest.param({"t": 3, "samples": 5}, "the plan's clock counts tokens", id="another unit"),
+        pytest.param({"t": 3, "tokens": -5}, "not a whole number of tokens", id="negative"),
+    ],
+)
+def test_seek_without_the_amount_is_refused_and_nothing_has_changed(call, found):
+    optimizer, scheduler = built()
+    told(optimizer, scheduler, [100])
+    before = scheduler.state_dict()
+
+    with pytest.raises(ps.InvalidArgument) as refusal:
+        scheduler.seek(**call)
+    assert found in str(refusal.value)
+    assert scheduler.state_dict() == before
+
+
+def test_seek_on_the_clock_of_updates_takes_no_amount():
+    scheduler = ps.Scheduler(probe(), BY_UPDATES)
+
+    with pytest.raises(ps.InvalidArgument, match="the plan's clock counts updates"):
+        scheduler.seek(3, tokens=5)
+
+
+def test_facts_that_come_later_may_be_none():
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, PLAN, calendar="later")
+    with pytest.raises(ParamschedError, match="resolve"):
+        scheduler.consumed(tokens=3)
+
+    scheduler.resolve()
+    told(optimizer, scheduler, [100])
+    assert scheduler.amount == 100
