@@ -4,7 +4,6 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.errors import MissingFact
 
 LR = 'warmup("1000 samples") >> cosine(to=0.1, over="2 epochs") >> constant(0.1)'
 FACTS = ps.Calendar(batch_size=8, steps_per_epoch=100, seconds_per_step=0.3)
@@ -113,11 +112,3 @@ def test_a_mixture_of_two_plans_keeps_each_fields_clock():
     assert scheduler.plan.clock == {"lr": "samples"}
     optimizer.step()
     assert scheduler.value("lr") == 0.1 * (1 - 8 / 8000)
-
-
-def test_a_run_whose_amounts_nobody_knows_is_refused_before_any_write():
-    optimizer = optimizer_of(1)
-    before = dict(optimizer.param_groups[0])
-    with pytest.raises(MissingFact, match="nothing says how many tokens an update takes"):
-        ps.Scheduler(optimizer, ps.Plan(lr="cosine()", clock="tokens", horizon="1M tokens"))
-    assert optimizer.param_groups[0] == before
