@@ -3,7 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
-from math import isfinite
+from math import ceil, isfinite
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,9 @@ def resolve_in_span(schedule: Schedule, span: Span) -> Schedule:
     Raises:
         InvalidArgument: no such neighbor, two stages that wait for each other, or a neighbor whose level is no sum of
             a multiple of base and a value.
+
+    Where no stage compares values (`clamp`, `minimum`, `maximum`), the new stage begins at the very float at which the
+    one before ends; else at one that differs by the rounding of a product.
     """
     _refuse_without_neighbor(_words_wanted(schedule, measured=False))
     resolved = schedule._resolve(span)
@@ -136,14 +139,12 @@ def _place_of_neighbor(taking: list[int], index: int, word: NeighborLevel) -> in
 
 def _level_beside(stage: Schedule, neighbor: Schedule, word: NeighborLevel) -> Level:
     """The level at which a resolved neighbor ends, or begins."""
-    end = neighbor.length
-    times = np.array([end.updates if word == previous and end is not None else 0])
-    if not _is_known(neighbor):
-        raise InvalidArgument(
-            short_line(stage),
-            f"{word} cannot be taken from {short_line(neighbor)}: its value is no multiple of base plus a value",
-            "Write the level as a number",
-        )
+    if (reason := _unknown_at_resolve(neighbor)) is not None:
+        found = f"{word} cannot be taken from {short_line(neighbor)}: {reason}"
+        raise InvalidArgument(short_line(stage), found, "Write the level as a number")
+    end = neighbor.length if word == previous else None
+    # Behind its end a schedule holds its last value, so a whole update behind it says that as well.
+    times = np.array([0 if end is None else ceil(end.exact or 0)])
     if neighbor.affine:
         value = columns(neighbor, times)
         factor, offset = (0.0 if one is None else np.asarray(one).item() for one in (value.factor, value.offset))
@@ -155,17 +156,25 @@ def _level_beside(stage: Schedule, neighbor: Schedule, word: NeighborLevel) -> L
     return level_from_parts(factor, offset)
 
 
-def _is_known(neighbor: Schedule) -> bool:
-    """Whether a neighbor's value is a multiple of base, or the sum of one and a value, and no user's function in it."""
-    return _is_pure(neighbor) and (neighbor.affine or not neighbor.has_absolute)
+def _unknown_at_resolve(neighbor: Schedule) -> str | None:
+    """Why no number says a neighbor's level for every base; None where one does."""
+    if _holds_function(neighbor):
+        return "a function of yours is in it, which is not asked before the run"
+    if neighbor.affine or (_scales_with_base(neighbor) and not neighbor.has_absolute):
+        return None
+    return "its value is no multiple of base plus a value"
 
 
-def _is_pure(schedule: Schedule) -> bool:
-    """Whether nothing in it is a user's function, or bends base in a way of its own."""
+def _holds_function(schedule: Schedule) -> bool:
+    return isinstance(schedule, FromFunction) or any(_holds_function(part) for part in schedule.parts())
+
+
+def _scales_with_base(schedule: Schedule) -> bool:
+    """Whether twice the base gives twice the value, where no level is absolute; of a user's own shape nobody knows."""
     bends_base = type(schedule).affine is not Schedule.affine and not schedule.affine
-    if isinstance(schedule, FromFunction) or (bends_base and not isinstance(schedule, _NOT_AFFINE_BUT_SCALING)):
+    if bends_base and not isinstance(schedule, _NOT_AFFINE_BUT_SCALING):
         return False
-    return all(_is_pure(part) for part in schedule.parts())
+    return all(_scales_with_base(part) for part in schedule.parts())
 
 
 def _refuse_without_neighbor(wanted: Mapping[NeighborLevel, Schedule]) -> None:

@@ -58,6 +58,8 @@ def of_case(case):
         ("polynomial(2, over=50)", "falls along curves.polynomial(2.0) from 1 to 0 over updates 0 to 49"),
         ("clamp(cosine(), low=0.1)", "never below 0.1 × base, else what this says"),
         ("linear(absolute(2), absolute(3))", "rises in a straight line from 2 as it stands to 3 as it stands over"),
+        ("constant(0.5 + absolute(2))", "stays at 0.5 × base + 2 as it stands"),
+        ("linear(1, 0.5 + absolute(2))", "goes in a straight line from 1 × base to 0.5 × base + 2 as it stands over"),
         (
             "linear(over=3000)",
             "falls in a straight line from 1 to 0 in 3,000 updates, of which only updates 0 to 1,999 are",

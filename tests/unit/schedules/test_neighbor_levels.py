@@ -2,14 +2,23 @@
 
 import pickle
 from copy import deepcopy
+from dataclasses import dataclass
+from typing import final
 
 import numpy as np
 import pytest
 
 import paramsched as ps
-from paramsched.errors import Unresolved
-from paramsched.schedules.from_function import FUNCTIONS
+from paramsched import config
+from paramsched._arrays import Array, Arrays
+from paramsched.config import mmengine
+from paramsched.errors import ConfigError, PlanError, Unresolved
+from paramsched.schedules import Schedule
+from paramsched.schedules.affine import Affine
+from paramsched.time import Duration
+from support.json_schema import accepts
 
+NO_MULTIPLE = "its value is no multiple of base plus a value"
 RUN = ps.Calendar(total=10_000)
 
 
@@ -245,15 +254,52 @@ def test_where_the_neighbor_cuts_multiples_of_base_the_level_is_its_multiple_at_
     [
         "clamp(cosine(1, 0, 10), absolute(0.1))",
         "minimum(linear(1, 0.5, 10), constant(0.5 + absolute(1)))",
-        "window(from_function('a_third_of_t'), end=10)",
-        "clamp(window(from_function('a_third_of_t'), end=10), 0.1)",
+        "chain(constant(absolute(2)), clamp(linear(1, 0.5, 10), 0.1))",
     ],
 )
-def test_a_level_that_is_no_multiple_of_base_plus_a_value_is_asked_for_as_a_number(before):
-    if "a_third_of_t" not in FUNCTIONS:
-        ps.register_function("a_third_of_t", lambda t: t / 3)
-    with pytest.raises(ps.InvalidArgument, match=r"previous cannot be taken from .*\. Write the level as a number$"):
+def test_where_the_neighbor_cuts_at_a_value_the_number_is_asked_for(before):
+    with pytest.raises(ps.InvalidArgument) as refusal:
         resolved(f"{before} >> linear(previous, 0, 10)")
+
+    assert refusal.value.found == f"previous cannot be taken from {ps.parse(before)}: {NO_MULTIPLE}"
+    assert refusal.value.instead == "Write the level as a number"
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda function: function,
+        lambda function: ps.clamp(function, 0.1),
+        lambda function: 0.5 * function,
+        lambda function: ps.chain(ps.constant(0.5), function),
+    ],
+    ids=["alone", "in a clamp", "in a product", "in a chain"],
+)
+def test_a_users_function_is_not_asked_for_a_level(around):
+    function = ps.window(ps.from_function(lambda _: pytest.fail("it is asked")), 0, 10)
+
+    with pytest.raises(ps.InvalidArgument, match=r"a function of yours is in it.*Write the level as a number$"):
+        ps.resolve(around(function) >> ps.linear(ps.previous, 0, over=10), RUN)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Squared(Schedule):
+    """A shape of a user's own, which bends base: value(t) = base squared."""
+
+    length = Duration.of(10)
+
+    @property
+    def affine(self) -> bool:
+        return False
+
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+        return Affine(None, base.constant() * base.constant() + 0 * t)
+
+
+def test_of_a_shape_of_ones_own_that_bends_base_the_number_is_asked_for():
+    with pytest.raises(ps.InvalidArgument, match=NO_MULTIPLE):
+        ps.resolve(Squared() >> ps.linear(ps.previous, 0, over=10), RUN)
 
 
 def test_a_level_that_is_not_finite_is_asked_for_as_a_number():
@@ -338,3 +384,77 @@ def test_in_code_the_word_is_no_text(word):
         ps.InvalidArgument, match=rf"got '{word}': a str is no level\. Write ps\.{word}, without quotes"
     ):
         ps.linear(word, 0)
+
+
+# ---- files
+
+
+FILE = """
+horizon: 100
+lr:
+- {warmup: {over: 10}}
+- {exponential: {gamma: 0.99}}
+- {linear: {start: previous, to: 0.1 + absolute(1e-6), over: 10}}
+- {constant: {value: following, over: 5}}
+- {linear: [0.3, 0, 5]}
+"""
+
+
+def test_a_file_says_a_level_by_its_word_and_a_sum_by_its_text():
+    plan = config.loads(FILE, "yaml")
+
+    (lr,) = plan.bindings
+    assert str(lr.schedule) == (
+        "warmup(10) >> exponential(0.99) >> linear(previous, 0.1 + absolute(1e-06), 10) >> constant(following, 5) "
+        ">> linear(0.3, over=5)"
+    )
+    assert accepts(config.schema(), config.native.from_plan(plan))
+
+
+@pytest.mark.parametrize("form", ["yaml", "toml", "json"])
+def test_a_plan_with_words_is_written_and_read_back_as_it_was(form):
+    short = ps.Plan(lr="warmup(10) >> linear(previous, following, 10) >> constant(0.5 + absolute(1e-6))")
+    stages = [ps.linear(ps.previous, 0.5 + ps.absolute(1e-6), over=10) for _ in range(60)]
+    long = ps.Plan(lr=ps.schedules.sequence.Sequence((ps.warmup(5), *stages)))  # in mappings, as no line is that long
+
+    for plan in (short, long):
+        assert config.loads(config.dump(plan, format=form), form) == plan
+
+
+def test_a_level_in_a_mapping_that_is_none_is_told_with_its_place():
+    with pytest.raises(ConfigError) as refusal:
+        config.loads('{"lr": {"linear": {"start": "next"}}}', "json")
+
+    assert "$.lr.start: " in str(refusal.value)
+    assert "or {absolute: 0.1}, or previous" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("lr", "found"),
+    [
+        ("warmup(10) >> linear(previous, 0, 10)", "previous is no number before ps.resolve puts it in"),
+        ("linear(1, 0.5 + absolute(1e-6), 10)", "multiples of base or values, not sums of both"),
+    ],
+)
+def test_the_tables_of_mmengine_have_no_such_levels(lr, found):
+    with pytest.raises(PlanError, match=found):
+        config.dump(ps.Plan(lr=lr, horizon=20), format="mmengine")
+
+
+def test_a_list_of_mmengine_is_continued_by_a_stage_that_begins_where_it_ends():
+    plan = mmengine.to_plan(
+        {
+            "param_scheduler": [
+                {"type": "LinearLR", "start_factor": 0.1, "by_epoch": False, "end": 10},
+                {"type": "ExponentialLR", "gamma": 0.99, "by_epoch": False, "begin": 10},
+            ],
+            "train_cfg": {"by_epoch": False, "max_iters": 100},
+        }
+    )
+    (lr,) = plan.bindings
+
+    continued = ps.take(lr.schedule, 50) >> ps.linear(ps.previous, 0, over=50)
+
+    whole = ps.resolve(continued, ps.Calendar(total=100))
+    assert whole(50) == whole.stages[0](50) == ps.resolve(lr.schedule, ps.Calendar(total=100))(50)
+    assert whole(100) == 0.0
