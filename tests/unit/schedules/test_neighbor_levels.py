@@ -192,6 +192,37 @@ def test_a_bridge_takes_both_levels():
     )
 
 
+def test_a_warmup_laid_over_a_curve_meets_it():
+    laid = ps.overlay(ps.warmup(1000, 0.001, to=ps.following), ps.cosine())
+
+    whole = ps.resolve(laid, RUN)
+
+    curve = ps.cosine(over=10_000)
+    assert whole(1000) == curve(1000)
+    assert whole(999) == pytest.approx(0.001 + 0.999 * (curve(1000) - 0.001), rel=1e-12)
+    assert np.array_equal(whole(np.arange(1000, 10_000)), curve(np.arange(1000, 10_000)))
+
+
+def test_a_schedule_that_is_cut_is_gone_on_from():
+    whole = ps.resolve(ps.take(ps.cosine(to=0.1), 8000) >> ps.linear(ps.previous, 0, over=1000), RUN)
+
+    curve = ps.cosine(to=0.1, over=10_000)
+    assert np.array_equal(whole(np.arange(8001), 0.3), curve(np.arange(8001), 0.3))
+    assert whole(9000, 0.3) == 0.0
+
+
+def test_on_another_clock_the_level_is_that_of_its_own_time():
+    plan = ps.Plan(
+        lr='warmup("1M tokens") >> inverse_sqrt("1M tokens") >> linear(previous, 0, "2M tokens")',
+        horizon="10M tokens",
+        clock="tokens",
+    )
+
+    (lr,) = plan.resolve(ps.Calendar()).bindings
+
+    assert str(lr.schedule).endswith(f'>> linear({1 / 8**0.5!r}, over="2000000 tokens")')
+
+
 # ---- sequences in sequences
 
 
