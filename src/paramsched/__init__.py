@@ -40,6 +40,7 @@ from paramsched.schedules import following as following
 from paramsched.schedules import from_function as from_function
 from paramsched.schedules import inverse_sqrt as inverse_sqrt
 from paramsched.schedules import inverse_time as inverse_time
+from paramsched.schedules import like as like
 from paramsched.schedules import linear as linear
 from paramsched.schedules import maximum as maximum
 from paramsched.schedules import minimum as minimum
@@ -120,6 +121,7 @@ __all__ = [
     "from_function",
     "inverse_sqrt",
     "inverse_time",
+    "like",
     "linear",
     "load",
     "loads",

@@ -15,7 +15,7 @@ from support.json_schema import accepts
 from support.strategies import every_shape
 
 FORMATS = ("yaml", "toml", "json")
-PLANS = strategies.worlds().flatmap(strategies.plans)
+PLANS = strategies.worlds().flatmap(lambda world: strategies.plans(world, follow=True))
 SCHEMA = config.schema()
 
 

@@ -21,7 +21,7 @@ from paramsched.errors import InvalidArgument
 from paramsched.feedback import plateau
 from paramsched.plan import Binding, Plan, Target
 from paramsched.plan import resolve as resolve_
-from paramsched.schedules import SHAPES, Schedule, absolute, from_function, register_function, window
+from paramsched.schedules import SHAPES, Schedule, absolute, from_function, like, register_function, window
 from paramsched.schedules.from_function import FUNCTIONS
 from paramsched.schedules.levels import Level
 from paramsched.schedules.registry import RULES
@@ -31,9 +31,9 @@ from paramsched.time import Calendar, DurationLike
 BUILDERS = {
     name: builder
     for name, builder in SHAPES.items()
-    if issubclass(inspect.signature(builder).return_annotation, Schedule)
+    if issubclass(inspect.signature(builder).return_annotation, Schedule) and name != "like"
 }
-"""The shapes that are schedules; metric rules multiply into a whole schedule, and join in `plans`."""
+"""The shapes that are schedules by themselves; metric rules and `like`, which need a plan, join in `plans`."""
 
 CURVES: dict[str, Callable[..., Any]] = dict(FAMILIES)
 STRAIGHT = ("linear", "constant", "warmup", "cooldown", "trapezoid", "step", "multistep", "piecewise", "anneal",
@@ -395,8 +395,14 @@ GROUPS: tuple[Mapping[str, Any], ...] = (
 
 
 @st.composite
-def plans(draw: st.DrawFn, world: World, *, rules: bool = True) -> Plan:
-    """A plan for `GROUPS`: several fields, selectors by name and by index, targets, plateau rules."""
+def plans(draw: st.DrawFn, world: World, *, rules: bool = True, follow: bool = False) -> Plan:
+    """A plan for `GROUPS`: several fields, selectors by name and by index, targets, plateau rules.
+
+    Args:
+        world: the run it is drawn for.
+        rules: whether metric rules may occur.
+        follow: whether a field may follow another, be it one that cannot be followed.
+    """
     part = schedules(world, depth=2)
     bindings = []
     for field in draw(
@@ -406,6 +412,8 @@ def plans(draw: st.DrawFn, world: World, *, rules: bool = True) -> Plan:
     ):
         for groups in draw(st.lists(st.sampled_from([None, "head", 2, "body"]), unique=True, min_size=1, max_size=3)):
             schedule: Any = draw(part)
+            if follow and draw(st.integers(0, 3)) == 0:
+                schedule = draw(st.sampled_from([0.5 * like("lr"), like("lr"), schedule * like("momentum")]))
             if rules and draw(st.integers(0, 9)) == 0:
                 schedule = schedule * plateau(draw(st.sampled_from(["loss", "val"])), patience=draw(st.integers(0, 3)))
             bindings.append(Binding(field, schedule, groups))

@@ -40,19 +40,25 @@ def plan_in_words(
     """
     total = None if resolved is None or resolved.horizon is None else resolved.horizon.updates
     lines = [_run_in_words(plan, total, steps_per_epoch)]
-    others = plan.bindings if resolved is None else resolved.bindings
+    written = {(_is_target(one), one.name, one.groups): one for one in plan.bindings}
     end = plan.horizon if total is None else Duration.of(total)
     when = ActiveTime(
         end=end,
         total=end,
         steps_per_epoch=steps_per_epoch if "epochs" in units_of_plan(plan) else None,
     )
-    for binding, known in zip(plan.bindings, others, strict=True):
+    for known in (plan if resolved is None else resolved).bindings:
+        # A field that follows another may get lines that nobody wrote.
+        binding = written.get((_is_target(known), known.name, known.groups), known)
         lines += ["", _binding_head(binding), *_base_line(binding, bases)]
         lines += [f"{_STEP}{printable(line)}" for line in schedule_words(known.schedule, when)]
         if total is not None and known.schedule.is_resolved:
             lines.append(_STEP + _first_and_last(known.schedule, total, when))
     return "\n".join(lines)
+
+
+def _is_target(binding: Binding) -> bool:
+    return isinstance(binding.field, Target)
 
 
 def _first_and_last(schedule: Schedule, total: int, when: ActiveTime) -> str:

@@ -14,6 +14,7 @@ from paramsched.schedules.cyclic import CosineRestarts, Cyclic
 from paramsched.schedules.exponential import Exponential
 from paramsched.schedules.from_function import FromFunction
 from paramsched.schedules.inverse import InverseTime, PowerLaw
+from paramsched.schedules.like import Like
 from paramsched.schedules.step import MultiStep, Step
 from paramsched.time import Duration
 
@@ -52,6 +53,11 @@ def _anneal_words(schedule: Anneal, when: ActiveTime) -> Iterator[str]:
         yield f"{words} in {when.length_text(over)}, of which only {when.range_text()} are used{first}"
     else:
         yield f"{words} over {when.range_text(over)}{first}{_afterwards(over, when, when.level_text(to))}"
+
+
+@schedule_words.register
+def _like_words(schedule: Like, when: ActiveTime) -> Iterator[str]:
+    yield f"follows what {schedule.field} follows, from its own base{when.during_text()}"
 
 
 @schedule_words.register

@@ -1,6 +1,7 @@
 """Which groups a selector means: by name, by an entry of the group, by patterns of names, by index, by a predicate."""
 
 from collections.abc import Sequence
+from enum import Enum
 from fnmatch import fnmatchcase
 
 from paramsched.errors import UnknownGroup
@@ -82,3 +83,41 @@ def _is_said(entry: object, value: str) -> bool:
         return float(entry) == float(value)  # type: ignore[arg-type]  # a number, or a tensor of one
     except ValueError:
         return False
+
+
+class Overlap(Enum):
+    """How the groups of one selector lie to those of another."""
+
+    INSIDE = "all of them are among the others"
+    APART = "none of them is"
+    UNKNOWN = "only the groups could say"
+
+
+def overlap_of(selector: Selector, other: Selector) -> Overlap:
+    """How the groups of a selector lie to those of another, before the groups are known.
+
+    >>> overlap_of("layer_3", "layer_*").name, overlap_of("head", "layer_*").name, overlap_of("layer_*", "layer_3").name
+    ('INSIDE', 'APART', 'UNKNOWN')
+    """
+    if selector == other:
+        return Overlap.INSIDE
+    if isinstance(selector, int) and isinstance(other, int):
+        return Overlap.APART
+    if not isinstance(selector, str) or not isinstance(other, str) or "=" in selector or "=" in other:
+        return Overlap.UNKNOWN
+    theirs = _parts_of(other)
+    pairs = [[_overlap_of_names(part, one) for one in theirs] for part in _parts_of(selector)]
+    if all(Overlap.INSIDE in row for row in pairs):
+        return Overlap.INSIDE
+    return Overlap.APART if all(set(row) == {Overlap.APART} for row in pairs) else Overlap.UNKNOWN
+
+
+def _overlap_of_names(part: str, other: str) -> Overlap:
+    """The same for two names, or patterns of names."""
+    if part == other:
+        return Overlap.INSIDE
+    if not set(part) & set("*?["):
+        return Overlap.INSIDE if fnmatchcase(part, other) else Overlap.APART
+    if not set(other) & set("*?["):
+        return Overlap.UNKNOWN if fnmatchcase(other, part) else Overlap.APART
+    return Overlap.UNKNOWN

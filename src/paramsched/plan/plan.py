@@ -9,6 +9,7 @@ from typing import Any, final, overload
 from paramsched.errors import InvalidArgument, PlanError
 from paramsched.feedback.base import Guided, MetricRule
 from paramsched.plan.binding import Binding, ScheduleLike, Target, replace_schedule
+from paramsched.plan.followed_fields import with_followed_fields
 from paramsched.plan.plan_clock import (
     UPDATES,
     PlanClock,
@@ -179,14 +180,15 @@ class Plan:
             PlanError: the horizon and the calendar's total differ.
             Unresolved: a stage takes the time it is given and no horizon is known.
         """
+        written = with_followed_fields(self.as_written())
         if self.clock != UPDATES:
-            resolved, length = resolve_on_clocks(self.as_written(), self.clock, self.horizon, calendar)
+            resolved, length = resolve_on_clocks(written, self.clock, self.horizon, calendar)
             return Plan(*resolved, horizon=length, clock=self.clock)
         total = _total_updates(self.horizon, calendar)
         if total is not None:
             calendar = replace(calendar, total=total)
         span = Span.of_run(calendar, total)
-        bindings = [replace_schedule(binding, resolve_in_span(binding.schedule, span)) for binding in self.as_written()]
+        bindings = [replace_schedule(binding, resolve_in_span(binding.schedule, span)) for binding in written]
         return Plan(*bindings, horizon=total)
 
     def __eq__(self, other: object) -> bool:

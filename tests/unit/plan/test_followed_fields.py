@@ -1,0 +1,180 @@
+"""`like`: what another field of the same group follows, with this field's own base."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import paramsched as ps
+from paramsched.errors import InvalidArgument, PlanError, Unresolved
+from paramsched.plan import Binding, Plan, Target, bind, resolve
+from paramsched.schedules import (
+    Schedule,
+    absolute,
+    chain,
+    clamp,
+    cosine,
+    exponential,
+    like,
+    linear,
+    parse,
+    step,
+    warmup,
+)
+from paramsched.time import Calendar
+from support import strategies
+
+RUN = Calendar(total=100)
+GROUPS = (
+    {"lr": 0.1, "weight_decay": 0.05, "momentum": 0.9, "name": "body"},
+    {"lr": 0.1, "weight_decay": 0.05, "momentum": 0.9, "name": "head"},
+)
+
+
+def lines(*bindings, groups=GROUPS, **fields):
+    """What a plan means, line by line, resolved and bound to groups."""
+    resolved = Plan(*bindings, **fields).resolve(RUN)
+    assert resolved.resolve(RUN) == resolved
+    assert Plan.of_text(resolved.text) == resolved
+    bind(resolved, groups)
+    return str(resolved).splitlines()[1:]
+
+
+@given(st.data())
+def test_a_field_that_follows_another_has_its_values_from_its_own_base(data):
+    case = data.draw(strategies.cases(fixed=False).filter(lambda case: not case.written.has_absolute))
+    times = np.arange(case.world.total + 1)
+
+    plan = Plan(lr=case.written, weight_decay=like("lr")).resolve(case.world.calendar)
+
+    lr, weight_decay = (binding.schedule for binding in plan.bindings)
+    assert lr == weight_decay == case.resolved
+    np.testing.assert_array_equal(weight_decay(times, 0.05), case.resolved(times, 0.05))
+
+
+def test_a_followed_schedule_stands_wherever_a_schedule_stands():
+    plan = {
+        "lr": warmup(10) >> cosine(),
+        "weight_decay": clamp(like("lr"), low=0.1),
+        "momentum": step(5) * (0.5 * like("lr")),
+    }
+
+    assert lines(**plan) == [
+        "lr: warmup(10) >> cosine(over=90)",
+        "momentum: step(5) * constant(0.5) * (warmup(10) >> cosine(over=90))",
+        "weight_decay: clamp(warmup(10) >> cosine(over=90), 0.1)",
+    ]
+
+
+def test_a_product_that_is_followed_joins_the_product_around_it():
+    assert lines(lr=step(5) * exponential(0.9), weight_decay=0.5 * like("lr"))[1] == (
+        "weight_decay: constant(0.5) * step(5) * exponential(0.9)"
+    )
+
+
+def test_a_field_may_follow_one_that_follows():
+    assert lines(lr=cosine(), momentum=0.5 * like("lr"), weight_decay=like("momentum"))[2] == (
+        "weight_decay: constant(0.5) * cosine(over=100)"
+    )
+
+
+def test_in_a_line_for_some_groups_its_own_field_means_the_default():
+    assert lines(Binding("lr", like("lr") * 0.1, groups="head"), lr=cosine()) == [
+        "lr: cosine(over=100)",
+        "lr @ head: cosine(over=100) * constant(0.1)",
+    ]
+
+
+def test_a_default_follows_the_lines_of_a_field_for_some_groups_there():
+    followed = lines(Binding("lr", step(5), groups="head"), lr=cosine(), weight_decay=like("lr"))
+
+    assert followed[2:] == ["weight_decay: cosine(over=100)", "weight_decay @ head: step(5)"]
+
+
+def test_a_line_of_its_own_goes_before_those_that_are_followed():
+    own = Binding("weight_decay", 0.5, groups="head")
+
+    followed = lines(Binding("lr", step(5), groups="head"), own, lr=cosine(), weight_decay=like("lr"))
+
+    assert followed[2:] == ["weight_decay: cosine(over=100)", "weight_decay @ head: constant(0.5)"]
+
+
+def test_a_line_follows_the_line_for_the_same_groups_or_for_more_of_them():
+    head = Binding("weight_decay", like("lr"), groups="head")
+
+    assert lines(Binding("lr", step(5), groups="head"), head, lr=cosine())[-1] == "weight_decay @ head: step(5)"
+    assert (
+        lines(Binding("lr", step(5), groups="h*, x"), head, lr=cosine(), groups=(*GROUPS, {**GROUPS[0], "name": "x"}))[
+            -1
+        ]
+        == "weight_decay @ head: step(5)"
+    )
+    assert lines(Binding("lr", step(5), groups="body"), head, lr=cosine())[-1] == (
+        "weight_decay @ head: cosine(over=100)"
+    )
+
+
+def test_lines_are_followed_through_other_fields():
+    plan = (Binding("lr", step(5), groups="head"),)
+
+    followed = lines(*plan, lr=cosine(), momentum=0.5 * like("lr"), weight_decay=like("momentum"))
+
+    assert followed[-1] == "weight_decay @ head: constant(0.5) * step(5)"
+
+
+def test_a_target_follows_what_all_groups_follow():
+    assert lines(Binding(Target("temperature", 2.0), like("lr")), lr=cosine())[-1] == (
+        "temperature = 2.0: cosine(over=100)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("bindings", "fields", "found"),
+    [
+        ((), {"lr": "like('lr')"}, "it follows itself"),
+        ((), {"lr": "like('momentum')", "momentum": "0.5 * like('lr')"}, "it follows itself: lr -> momentum -> lr"),
+        ((), {"lr": "cosine()", "weight_decay": "like('lrr')"}, 'lrr is no field of this plan; nearest: "lr"'),
+        ((), {"lr": "cosine() * plateau('loss')", "weight_decay": "like('lr')"}, "a metric rule guides lr"),
+        ((), {"lr": linear(absolute(0.1)), "weight_decay": "like('lr')"}, "lr has absolute levels"),
+        ((Binding("lr", "cosine()", "head"),), {"momentum": "like('lr')"}, "lr is scheduled in some groups only: head"),
+        ((Binding("lr", "like('lr')", "head"),), {"momentum": "cosine()"}, "lr is scheduled in some groups only: head"),
+        (
+            (Binding("lr", "cosine()", 0), Binding("weight_decay", "like('lr')", "head")),
+            {"lr": 1.0},
+            "lr has a line for 0, and nothing says whether these are the groups of head",
+        ),
+        ((Binding(Target("ema", 1.0), "cosine()"),), {"lr": "like('ema')"}, "ema is no field of this plan"),
+    ],
+    ids=range(9),
+)  # fmt: skip
+def test_what_cannot_be_followed_is_refused(bindings, fields, found):
+    with pytest.raises(PlanError, match=found.replace("(", r"\(")):
+        Plan(*bindings, **fields).resolve(RUN)
+
+
+def test_without_a_plan_there_is_nothing_to_follow():
+    with pytest.raises(Unresolved):
+        like("lr")(3)
+    with pytest.raises(Unresolved, match="it is what lr follows in a plan"):
+        resolve(chain(like("lr")), RUN)
+
+
+@pytest.mark.parametrize("name", ["", " ", 3, None])
+def test_a_field_has_a_name(name):
+    with pytest.raises(InvalidArgument, match="no name"):
+        like(name)
+
+
+def test_text_and_files_keep_the_word():
+    plan = Plan(lr=cosine(), weight_decay=like("lr"))
+
+    assert isinstance(plan.bindings[1].schedule, Schedule)
+    assert str(plan).splitlines()[1] == 'weight_decay: like("lr")'
+    assert Plan.of_text(plan.text) == plan
+    assert plan != Plan(lr=cosine(), weight_decay=cosine())
+    assert parse("like('lr')") == like("lr")
+    assert not plan.is_resolved
+    for line in ("weight_decay: like('lr')", "weight_decay: {like: lr}", "weight_decay: {like: {field: lr}}"):
+        assert ps.loads(f"lr: cosine()\n{line}") == plan
+    for dialect in ("yaml", "toml", "json"):
+        assert ps.loads(ps.dump(plan, format=dialect), format=dialect) == plan
