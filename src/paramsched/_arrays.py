@@ -95,10 +95,11 @@ class Arrays:
             return np.maximum(x, bound)
         return self.xp.where(x < bound, self.xp.full_like(x, bound), x)
 
-    def reached(self, bounds: Sequence[int], t: Array) -> Array:
+    def reached(self, bounds: Sequence[int | float], t: Array) -> Array:
         """How many of the sorted `bounds` are at or before each time."""
         if self.concrete:
-            return np.searchsorted(np.asarray(bounds, dtype=np.int64), t, side="right")
+            kind = np.int64 if all(isinstance(bound, int) for bound in bounds) else np.float64
+            return np.searchsorted(np.asarray(bounds, dtype=kind), t, side="right")
         count = self.whole(t * 0)
         for bound in bounds:
             if bound <= self.far:  # a time of this dtype gets no further

@@ -1,5 +1,7 @@
 """Laws 3 and 4: held after the end, base before a window, finite, monotone where declared, bent where it says."""
 
+from math import ceil
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,7 +41,7 @@ def settled(schedule: Schedule) -> int | None:
         case Skip(schedule=inner, by=by):
             return None if (last := settled(inner)) is None else max(last - by.updates, 0)
         case Restarts(every=every, times=times):
-            return None if times is None else every.updates * times
+            return None if times is None else ceil(every.number * times)
         case Every(schedule=inner):  # also where the end is between two changes
             return settled(inner)
         case Pointwise(operands=operands):

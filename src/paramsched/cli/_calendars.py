@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from math import ceil
 from typing import Any
 
 import click
@@ -104,7 +105,7 @@ def length_of_plan(plan: Plan, facts: CalendarOptions) -> int | None:
     except (MissingFact, InvalidArgument):
         return None
     complete = len(lengths) == len(plan.bindings)
-    return max((one.updates for one in lengths if one is not None), default=0) or None if complete else None
+    return max((ceil(one) for one in lengths if one is not None), default=0) or None if complete else None
 
 
 def _assumed_value(unit: str, amount: float) -> tuple[str, float]:

@@ -5,6 +5,7 @@ Each gives lines without indentation. `_combination_words` has the functions for
 
 from collections.abc import Iterator
 from functools import singledispatch
+from math import ceil
 
 from paramsched import curves
 from paramsched.cli._active_time import ActiveTime, comes_before
@@ -142,14 +143,16 @@ def _from_function_words(schedule: FromFunction, when: ActiveTime) -> Iterator[s
 def times_of_period(period: Duration, when: ActiveTime, count: int | None = None) -> str:
     """When something happens that happens once in each period."""
     room = when.update_count
-    if room is None or not period.is_resolved or when.begin is None:
+    if room is None or period.exact is None or when.begin is None:
         return when.during_text() if when.end is None or when.begin is None else f" over {when.range_text()}"
-    last = room if count is None else min(room, period.updates * (count - 1) + 1)
-    updates = range(period.updates, last, period.updates)
-    if not updates:
+    over = int((room - 1) // period.number)
+    if count is not None:
+        over = min(over, count - 1)
+    if over < 1:
         return f"{when.during_text()}: not once before the end"
     # Only the first times are printed, and the number of the rest; a period of one update may come a billion times.
-    times = [Duration.of(when.begin.updates + update) for update in updates[:_MOST_TIMES]]
+    boundaries = (ceil(number * period.number) for number in range(1, min(over, _MOST_TIMES) + 1))
+    times = [Duration.of(when.begin.updates + update) for update in boundaries]
     return f": at {when.times_text(times)}"
 
 

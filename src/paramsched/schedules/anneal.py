@@ -60,7 +60,7 @@ class Anneal(Schedule):
         return self.over
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        k, whole = stage_fraction(self.index, t, cast(Duration, self.over).updates)
+        k, whole = stage_fraction(self.index, t, cast(Duration, self.over).count)
         return between_levels(self.start, self.to, self.curve, k, whole, base, xp)
 
     def __str__(self) -> str:
@@ -74,7 +74,7 @@ class Anneal(Schedule):
         return write_call("anneal", anneal, named)
 
 
-def stage_fraction(index: Index, t: Array, n: int) -> tuple[Array, int]:
+def stage_fraction(index: Index, t: Array, n: float) -> tuple[Array, float]:
     """How many parts of how many update `t` of `n` stands for: integers stay integers until they are divided."""
     match index:
         case "t/n":

@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import islice
+from math import ceil
 from typing import Any, ClassVar, overload
 
 from paramsched._arrays import Array, Arrays, Floats
@@ -14,7 +15,7 @@ from paramsched.curves import Curve
 from paramsched.errors import InvalidArgument, Unresolved
 from paramsched.schedules.affine import Affine
 from paramsched.schedules.evaluation import value_at
-from paramsched.schedules.lengths import length_field
+from paramsched.schedules.lengths import is_known_field, length_field
 from paramsched.schedules.levels import NeighborLevel, has_fixed_part
 from paramsched.schedules.registry import combine_operands, has_shape
 from paramsched.schedules.span import Span
@@ -125,10 +126,19 @@ class Schedule(ABC):
     @property
     def is_resolved(self) -> bool:
         """Whether every length is in updates, and every level a number."""
-        if self.fills or self.has_neighbor_levels:
+        return not self.has_neighbor_levels and self._lengths_known(whole=True)
+
+    def _lengths_known(self, *, whole: bool) -> bool:
+        """Whether every length is in updates: whole but for periods, and in a cycle of no whole length."""
+        if self.fills:
             return False
-        lengths = all(leaf.is_resolved for leaf in _field_values(self) if isinstance(leaf, Duration))
-        return lengths and all(part.is_resolved for part in self.parts())
+        kind = type(self)
+        for name, _ in field_names(kind):
+            value = getattr(self, name)
+            for leaf in _leaves_of(value) if isinstance(value, tuple) else (value,):
+                if isinstance(leaf, Duration) and not is_known_field(kind, name, leaf, whole=whole):
+                    return False
+        return all(part._lengths_known(whole=whole) for part in self.parts())
 
     def require_resolved(self) -> None:
         if not self.is_resolved:
@@ -164,34 +174,38 @@ class Schedule(ABC):
         length = self.length
         if until is None and length is None:
             raise InvalidArgument(f"({self}).breakpoints()", "it never ends", "Write .breakpoints(until=10_000)")
-        end = length.updates if until is None and length is not None else until
+        end = ceil(length) if until is None and length is not None else until
         assert end is not None
-        last = end if length is None else min(end, length.updates)
-        found = {0, last, *islice((int(b) for b in self._inner_breakpoints(end) if 0 <= b <= end), _MOST_POINTS)}
+        last = end if length is None else min(end, ceil(length))
+        inner = (_first_update(b) for b in self._inner_breakpoints(end) if 0 <= b <= end)
+        found = {0, last, *islice(inner, _MOST_POINTS)}
         if len(found) >= _MOST_POINTS:
             asked = f"({short_line(self)}).breakpoints(until={end})"
             raise InvalidArgument(asked, f"more than {_MOST_POINTS} points", "Write .breakpoints(until=10_000)")
         return tuple(sorted(found))
 
-    def _inner_breakpoints(self, until: int) -> Iterable[int]:
-        """Times up to `until` at which the formula changes, in any order; 0 and the end need not be among them."""
+    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
+        """Times up to `until` at which the formula changes, in any order; 0 and the end need not be among them.
+
+        One between two updates is told exactly: the one that asks rounds it up.
+        """
         return ()
 
-    def _breakpoints_and_end(self, until: int) -> Iterator[int]:
+    def _breakpoints_and_end(self, until: int) -> Iterator[int | Fraction]:
         """`_inner_breakpoints`, and the end, which inside another schedule is a change like any other."""
         yield from self._inner_breakpoints(until)
         if self.length is not None:
-            yield self.length.updates
+            yield self.length.number
 
-    def _seams(self) -> Iterable[int]:
+    def _seams(self) -> Iterable[float]:
         """The few times around which updates are best evaluated apart: where a stage begins, and the end."""
         length = self.length
-        return (0,) if length is None else (0, length.updates)
+        return (0,) if length is None else (0, ceil(length))
 
-    def _held_from(self) -> int | None:
-        """The update from which on a resolved schedule holds its value; None where it goes on changing."""
+    def _held_from(self) -> int | Fraction | None:
+        """The time from which on a resolved schedule holds its value; None where it goes on changing."""
         length = self.length
-        return None if length is None else length.updates
+        return None if length is None else length.number
 
     @property
     def _holds_after_nothing(self) -> bool:
@@ -253,10 +267,20 @@ def _field_values(schedule: Schedule) -> Iterator[object]:
     for name, _ in field_names(type(schedule)):
         value = getattr(schedule, name)
         if isinstance(value, tuple):
-            for item in value:
-                yield from item if isinstance(item, tuple) else (item,)
+            yield from _leaves_of(value)
         else:
             yield value
+
+
+def _leaves_of(items: tuple[Any, ...]) -> Iterator[object]:
+    """The items of a tuple, and those of the tuples in it."""
+    for item in items:
+        yield from item if isinstance(item, tuple) else (item,)
+
+
+def _first_update(time: int | Fraction) -> int:
+    """The first update at a time or after it."""
+    return -int(-time // 1)
 
 
 def _resolved_field(schedule: Schedule, field: Any, span: Span) -> Any:
@@ -265,7 +289,12 @@ def _resolved_field(schedule: Schedule, field: Any, span: Span) -> Any:
     if isinstance(value, Schedule):
         return value._resolve(span)
     if isinstance(value, Duration):
-        return span.period(value) if field.metadata.get("role") == "period" else span.after(value)
+        match field.metadata.get("role"):
+            case "period":
+                return span.period(value)
+            case "scale":
+                return Duration.of_updates(span.exact(value))
+        return span.after(value)
     if isinstance(value, tuple):
         return tuple(_resolved_item(item, span) for item in value)
     if value is None and field.metadata.get("role") == "fills":

@@ -11,6 +11,7 @@ from paramsched.errors import Asked, InvalidArgument
 from paramsched.schedules.affine import BASE, Affine
 from paramsched.schedules.arguments import schedule_of
 from paramsched.schedules.base import Schedule
+from paramsched.schedules.lengths import is_known_field
 from paramsched.schedules.registry import shape
 from paramsched.schedules.span import Span
 from paramsched.schedules.times import LONGEST
@@ -34,7 +35,7 @@ class Take(Schedule):
         return self.over
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        return self.schedule._at(xp.at_most(t, self.over.updates), base, xp)
+        return self.schedule._at(xp.at_most(t, self.over.count), base, xp)
 
     def _at_by_itself(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         # Columns first, as for a schedule that stands alone: with base in the formula from the start the last bits are
@@ -43,16 +44,16 @@ class Take(Schedule):
             return Affine(None, self._at(t, BASE, xp).apply(base.offset))
         return self._at(t, base, xp)
 
-    def _seams(self) -> Iterable[int]:
-        end = self.over.updates
+    def _seams(self) -> Iterable[float]:
+        end = self.over.count
         return (*(seam for seam in self.schedule._seams() if seam < end), end)
 
-    def _inner_breakpoints(self, until: int) -> Iterable[int]:
-        end = min(until, self.over.updates)
-        return (b for b in self.schedule._breakpoints_and_end(end) if b <= end)
+    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
+        end = min(until, self.over.number)
+        return (b for b in self.schedule._breakpoints_and_end(ceil(end)) if b <= end)
 
-    def _held_from(self) -> int:
-        end, inner = self.over.updates, self.schedule._held_from()
+    def _held_from(self) -> int | Fraction:
+        end, inner = self.over.number, self.schedule._held_from()
         return end if inner is None else min(end, inner)
 
     def _resolve(self, span: Span) -> Schedule:
@@ -92,10 +93,10 @@ class Skip(Schedule):
     def has_length(self) -> bool:
         return self.schedule.has_length or (self.of is not None and self.schedule.fills)
 
-    @property
-    def is_resolved(self) -> bool:
+    def _lengths_known(self, *, whole: bool) -> bool:
         times = [time for time in (self.by, self.of) if time is not None]
-        return self.schedule.is_resolved and all(time.is_resolved for time in times)
+        inner = self.schedule._lengths_known(whole=whole)
+        return inner and all(is_known_field(Skip, "by", time, whole=whole) for time in times)
 
     @property
     def _holds_after_nothing(self) -> bool:
@@ -103,7 +104,7 @@ class Skip(Schedule):
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         farthest = min(LONGEST, xp.far)  # to which these times can be counted
-        by = min(self.by.updates, farthest)
+        by = min(self.by.count, farthest)
         if xp.concrete and t.size:
             first, last = xp.bounds(t)
             if last <= farthest - by:
@@ -111,17 +112,17 @@ class Skip(Schedule):
                 return self.schedule._at(own, base, xp.knowing(own, first + by, last + by))
         return self.schedule._at(xp.at_most(t, farthest - by) + by, base, xp)
 
-    def _seams(self) -> Iterable[int]:
-        by = self.by.updates
+    def _seams(self) -> Iterable[float]:
+        by = self.by.count
         return (0, *(seam - by for seam in self.schedule._seams() if seam > by))
 
-    def _inner_breakpoints(self, until: int) -> Iterable[int]:
-        by = self.by.updates
-        return (b - by for b in self.schedule._breakpoints_and_end(until + by) if b >= by)
+    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
+        by = self.by.number
+        return (b - by for b in self.schedule._breakpoints_and_end(ceil(until + by)) if b >= by)
 
-    def _held_from(self) -> int | None:
+    def _held_from(self) -> int | Fraction | None:
         inner = self.schedule._held_from()
-        return None if inner is None else max(inner - self.by.updates, 0)
+        return None if inner is None else max(inner - self.by.number, 0)
 
     def _exact_length(self, span: Span) -> Fraction | None:
         inner = self._planned_span(span)
@@ -138,7 +139,7 @@ class Skip(Schedule):
     def _resolve(self, span: Span) -> Schedule:
         """The schedule on a clock that began earlier, up to the end of the stage or of a run of its own."""
         inner = self._planned_span(span)
-        by = span.first - ceil(inner.begin)
+        by = span.first - ceil(inner.begin) if span.rounds else span.exact(self.by)
         return Skip(self.schedule._resolve(inner), Duration.of_updates(by), None)
 
 

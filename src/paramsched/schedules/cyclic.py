@@ -1,8 +1,10 @@
 """Cycles: triangles between two levels, and cosine restarts whose periods grow."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from functools import lru_cache
+from math import ceil
 from typing import Literal, TypeAlias, final, get_args
 
 import numpy as np
@@ -16,8 +18,10 @@ from paramsched.schedules.anneal import between_levels
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.lengths import PERIOD, require_some_length
 from paramsched.schedules.levels import Level, level_of, split_level
+from paramsched.schedules.periods import boundaries, split_periods
 from paramsched.schedules.registry import shape
-from paramsched.time import Duration, DurationLike
+from paramsched.schedules.span import Span
+from paramsched.time import Duration, DurationLike, count_of
 
 Mode: TypeAlias = Literal["triangular", "triangular2", "exp_range"]
 """How the height of the triangles goes on: the same, halved each cycle, gamma ** t."""
@@ -62,10 +66,9 @@ class Cyclic(Schedule):
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         """Straight lines up and down; `mode` scales them by the cycle or by the time."""
-        up, down = self.up.updates, self.down.updates
-        cycle = xp.periods(t, up + down)
-        at = t - cycle * (up + down)
-        height = xp.where(at <= up, xp.floating(at) / up, xp.floating(up + down - at) / down)
+        up, down, period = self.up.count, self.down.count, self._period
+        cycle, at = split_periods(t, period, xp)
+        height = xp.where(at <= up, xp.floating(at) / up, xp.floating(count_of(period) - at) / down)
         if self.mode == "triangular2":
             height = height * 0.5 ** xp.floating(cycle)
         elif self.mode == "exp_range":
@@ -74,9 +77,14 @@ class Cyclic(Schedule):
             return _beyond_the_level(self.start, self.to, height, base)
         return between_levels(self.start, self.to, curves.linear, height, 1, base, xp)
 
-    def _inner_breakpoints(self, until: int) -> Iterable[int]:
-        up, cycle = self.up.updates, self.up.updates + self.down.updates
-        return (b for begin in range(0, until + 1, cycle) for b in (begin, begin + up))
+    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
+        up = self.up.number
+        return (b for begin in boundaries(self._period, until) for b in (begin, begin + up))
+
+    @property
+    def _period(self) -> int | Fraction:
+        """Up and down together, in updates."""
+        return self.up.number + self.down.number
 
 
 def _beyond_the_level(start: Level, to: Level, height: Array, base: Affine) -> Affine:
@@ -123,9 +131,8 @@ class CosineRestarts(Schedule):
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         """Half a cosine wave in each cycle; the table of cycles says where they begin."""
         if self.mult == 1:
-            size = self.first.updates
-            cycle = xp.periods(t, size)
-            u = xp.floating(t - cycle * size) / size
+            cycle, at = split_periods(t, self.first.number, xp)
+            u = xp.floating(at) / self.first.count
         else:
             # Found by adding lengths, never by a logarithm, which lands a cycle early where it rounds down.
             begins, sizes = _cycle_table(self.first.updates, self.mult)
@@ -138,9 +145,18 @@ class CosineRestarts(Schedule):
         value = base.scaled(xp.where(u == 0, height, factor))
         return value if fixed is None else value + Affine(None, fixed * (1.0 - fall))
 
-    def _inner_breakpoints(self, until: int) -> Iterable[int]:
+    def _lengths_known(self, *, whole: bool) -> bool:
+        first = self.first.exact
+        return first is not None and first >= 1 and (self.mult == 1 or first.denominator == 1)
+
+    def _resolve(self, span: Span) -> Schedule:
+        """The first cycle in updates; where cycles grow it is a whole number of them, as all others are."""
+        first = span.period(self.first)
+        return replace(self, first=first if self.mult == 1 else Duration.of(ceil(first)))
+
+    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
         if self.mult == 1:
-            return range(0, until + 1, self.first.updates)
+            return boundaries(self.first.number, until)
         begins, _ = _cycle_table(self.first.updates, self.mult)
         return [begin for begin in begins.tolist() if begin <= until]
 
@@ -170,7 +186,7 @@ def cyclic(
     value(t) = start + (to - start) * h * g, h the height in the cycle, g = 1, 2 ** -cycle or gamma ** t by `mode`
 
     Args:
-        up, down: lengths of the two sides, any unit, above 0; `down` is as long as `up` if not given.
+        up, down: lengths of the two sides, any unit, at least one update; `down` is as long as `up` if not given.
         start, to: lowest and highest level.
         mode: `"triangular"`, `"triangular2"` or `"exp_range"`.
         gamma: for `"exp_range"`, above 0.
@@ -193,8 +209,9 @@ def cosine_restarts(first: DurationLike, mult: float = 1.0, to: Level = 0.0, gam
     value(t) = to + (gamma ** i - to) * (1 + cos(pi c / L)) / 2, c updates into cycle i of length L
 
     Args:
-        first: length of the first cycle, any unit, above 0.
-        mult: each cycle's length over the one before, 1, or from 1.001 on; lengths are rounded to whole updates.
+        first: length of the first cycle, any unit; at least one update.
+        mult: each cycle's length over the one before, 1, or from 1.001 on; where it is not 1, lengths are rounded to
+            whole updates.
         to: the level the descents end at (it is reached only in the limit: the next cycle begins there).
         gamma: each cycle's peak over the one before, above 0.
 

@@ -8,7 +8,7 @@ from paramsched._number_checks import positive_number
 from paramsched.errors import Asked
 from paramsched.schedules.affine import Affine
 from paramsched.schedules.base import Schedule
-from paramsched.schedules.lengths import PERIOD, require_some_length
+from paramsched.schedules.lengths import SCALE, require_some_length
 from paramsched.schedules.registry import shape
 from paramsched.time import Duration, DurationLike
 
@@ -19,7 +19,7 @@ class Exponential(Schedule):
     """value(t) = base * gamma ** (t / per)."""
 
     gamma: float
-    per: Duration = field(metadata=PERIOD)
+    per: Duration = field(metadata=SCALE)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "gamma", positive_number(Asked("exponential", "gamma"), self.gamma))
@@ -31,7 +31,7 @@ class Exponential(Schedule):
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         # A power of t, not a running product: any t costs the same, and nothing drifts.
-        return base.scaled(self.gamma ** (xp.floating(t) / self.per.updates))
+        return base.scaled(self.gamma ** (xp.floating(t) / self.per.count))
 
 
 @shape

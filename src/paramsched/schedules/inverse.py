@@ -8,7 +8,7 @@ from paramsched._number_checks import positive_number
 from paramsched.errors import Asked
 from paramsched.schedules.affine import Affine
 from paramsched.schedules.base import Schedule
-from paramsched.schedules.lengths import PERIOD, require_some_length
+from paramsched.schedules.lengths import SCALE, require_some_length
 from paramsched.schedules.registry import shape
 from paramsched.schedules.text.writing import call_text, write_call
 from paramsched.time import Duration, DurationLike
@@ -20,7 +20,7 @@ class PowerLaw(Schedule):
     """value(t) = base * (1 + t / timescale) ** -exponent."""
 
     exponent: float
-    timescale: Duration = field(metadata=PERIOD)
+    timescale: Duration = field(metadata=SCALE)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "exponent", positive_number(Asked("power_law", "exponent"), self.exponent))
@@ -31,7 +31,7 @@ class PowerLaw(Schedule):
         return None
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        grown = 1.0 + xp.floating(t) / self.timescale.updates
+        grown = 1.0 + xp.floating(t) / self.timescale.count
         if self.exponent == 0.5:  # a square root is exact where a power is not
             return base.scaled(1.0 / xp.xp.sqrt(grown))
         return base.scaled(grown**-self.exponent)
@@ -48,7 +48,7 @@ class InverseTime(Schedule):
     """value(t) = base / (1 + gamma * t / per)."""
 
     gamma: float
-    per: Duration = field(metadata=PERIOD)
+    per: Duration = field(metadata=SCALE)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "gamma", positive_number(Asked("inverse_time", "gamma"), self.gamma))
@@ -59,7 +59,7 @@ class InverseTime(Schedule):
         return None
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        return base.scaled(1.0 / (1.0 + xp.floating(t) / self.per.updates * self.gamma))
+        return base.scaled(1.0 / (1.0 + xp.floating(t) / self.per.count * self.gamma))
 
 
 @shape

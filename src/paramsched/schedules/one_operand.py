@@ -27,7 +27,7 @@ class OneOperand(Schedule, ABC):
     def has_length(self) -> bool:
         return self.schedule.has_length
 
-    def _held_from(self) -> int | None:
+    def _held_from(self) -> int | Fraction | None:
         return self.schedule._held_from()
 
     @property
@@ -37,5 +37,5 @@ class OneOperand(Schedule, ABC):
     def _exact_length(self, span: Span) -> Fraction | None:
         return self.schedule._exact_length(span)
 
-    def _inner_breakpoints(self, until: int) -> Iterable[int]:
+    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
         return self.schedule._breakpoints_and_end(until)

@@ -36,8 +36,8 @@ class Pointwise(Schedule, ABC):
         lengths = {operand.length for operand in self.operands if operand.has_length}
         if len(lengths) == 1:
             return lengths.pop()
-        if all(length is not None and length.is_resolved for length in lengths):
-            return Duration.of(max(length.updates for length in lengths if length is not None))
+        if all(length is not None and length.exact is not None for length in lengths):
+            return Duration.of_updates(max(length.number for length in lengths if length is not None))
         raise Unresolved(
             str(self),
             "its operands' lengths are in different units",
@@ -52,7 +52,7 @@ class Pointwise(Schedule, ABC):
     def has_length(self) -> bool:
         return not self.fills and any(operand.has_length for operand in self.operands)
 
-    def _held_from(self) -> int | None:
+    def _held_from(self) -> int | Fraction | None:
         ends = [operand._held_from() for operand in self.operands]
         return None if None in ends else max(end for end in ends if end is not None)
 
@@ -64,7 +64,7 @@ class Pointwise(Schedule, ABC):
         measures = [operand._exact_length(span) for operand in self.operands]
         return None if self.fills else max((m for m in measures if m is not None), default=None)
 
-    def _inner_breakpoints(self, until: int) -> Iterable[int]:
+    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
         for operand in self.operands:
             yield from operand._breakpoints_and_end(until)
 

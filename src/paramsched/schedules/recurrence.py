@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
+from math import ceil
 from typing import Any, final
 
 import numpy as np
@@ -87,9 +88,8 @@ class Recurrence(Schedule):
         ends = [end for end in (self.until, self._quiet_from) if end is not None]
         return min(ends, default=None)
 
-    @property
-    def is_resolved(self) -> bool:
-        inner = all(rule.schedule.is_resolved for rule in self.rules if isinstance(rule, ScheduleRule))
+    def _lengths_known(self, *, whole: bool) -> bool:
+        inner = all(rule.schedule._lengths_known(whole=whole) for rule in self.rules if isinstance(rule, ScheduleRule))
         return inner and all(rule.by != "epoch" for rule in self.rules)
 
     @property
@@ -239,7 +239,7 @@ class Recurrence(Schedule):
         """The same rules on clocks of updates, up to the end of the span."""
         rules = []
         for rule in self.rules:
-            by = span.period(Duration.of("1 epoch")).updates if rule.by == "epoch" else rule.by
+            by = ceil(span.period(Duration.of("1 epoch"))) if rule.by == "epoch" else rule.by
             inner = {}
             if isinstance(rule, ScheduleRule) and not rule.schedule.is_resolved:
                 if by not in (1, "update"):
@@ -248,7 +248,7 @@ class Recurrence(Schedule):
                     )
                 inner = {"schedule": rule.schedule._resolve(_window_of(rule, span))}
             rules.append(replace(rule, by="update" if by == 1 else by, **inner))  # type: ignore[type-var]  # a dataclass
-        room = None if span.room is None else span.room.updates
+        room = None if span.room is None else ceil(span.room)
         return Recurrence(tuple(rules), room if self.until is None else self.until)
 
 

@@ -1,8 +1,9 @@
 """Schedules on a bent clock: chain, shift, every, restarts."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from math import ceil
 from typing import final
 
 from paramsched._arrays import Array, Arrays
@@ -11,13 +12,14 @@ from paramsched.errors import Asked, InvalidArgument
 from paramsched.schedules.affine import Affine
 from paramsched.schedules.arguments import schedule_of
 from paramsched.schedules.base import Schedule
-from paramsched.schedules.lengths import require_some_length
+from paramsched.schedules.lengths import PERIOD, is_known_field, require_some_length
 from paramsched.schedules.one_operand import OneOperand
+from paramsched.schedules.periods import boundaries, last_boundary, split_periods
 from paramsched.schedules.pointwise import Pointwise
 from paramsched.schedules.registry import shape
 from paramsched.schedules.sequence import Sequence
 from paramsched.schedules.span import Span
-from paramsched.time import Duration, DurationLike
+from paramsched.time import Duration, DurationLike, count_of
 
 _MOST_STAGES = 10_000
 
@@ -56,22 +58,22 @@ class Shift(Schedule):
     def has_length(self) -> bool:
         return self.schedule.has_length
 
-    def _held_from(self) -> int | None:
+    def _held_from(self) -> int | Fraction | None:
         inner = self.schedule._held_from()
-        return None if inner is None else self.by.updates + inner
+        return None if inner is None else self.by.number + inner
 
     def _exact_length(self, span: Span) -> Fraction | None:
         inner = self.schedule._exact_length(span)
         return None if inner is None else span.exact(self.by) + inner
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        return self.schedule._at(xp.at_least(t - self.by.updates, 0), base, xp)
+        return self.schedule._at(xp.at_least(t - self.by.count, 0), base, xp)
 
-    def _inner_breakpoints(self, until: int) -> Iterable[int]:
-        by = self.by.updates
+    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
+        by = self.by.number
         yield by
         if until > by:
-            yield from (by + b for b in self.schedule._breakpoints_and_end(until - by))
+            yield from (by + b for b in self.schedule._breakpoints_and_end(ceil(until - by)))
 
     def _resolve(self, span: Span) -> Schedule:
         begin = span.begin + span.exact(self.by)
@@ -84,13 +86,13 @@ class Shift(Schedule):
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Every(OneOperand):
-    """Change only at multiples of `period`: value(t) = schedule(floor((t + phase) / period) * period - phase).
+    """Change only at multiples of `period`: value(t) = schedule(ceil(floor((t + phase) / period) * period) - phase).
 
     From the end of `schedule` on, be it between two changes, its final value.
     """
 
     schedule: Schedule
-    period: Duration
+    period: Duration = field(metadata=PERIOD)
     phase: int
 
     def __post_init__(self) -> None:
@@ -104,24 +106,26 @@ class Every(OneOperand):
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         """The schedule at the last change; what has ended is no longer held back."""
-        period = self.period.updates
-        at = xp.periods(t + self.phase, period) * period - self.phase
+        at = last_boundary(t + self.phase, self.period.number, xp) - self.phase
         if self.phase:
             at = xp.at_least(at, 0)
         end = self._held_from()
         if end is not None:  # what has ended holds its final value, be it between two changes
-            at = xp.xp.where(t >= end, t, at)
+            at = xp.xp.where(t >= count_of(end), t, at)
         return self.schedule._at(at, base, xp)
 
-    def _inner_breakpoints(self, until: int) -> Iterable[int]:
-        period, end = self.period.updates, self._held_from()
-        yield from range(-self.phase % period, until + 1 if end is None else min(until + 1, end), period)
+    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
+        end = self._held_from()
+        last = until if end is None else min(until, ceil(end) - 1)
+        for change in boundaries(self.period.number, last + self.phase, self.phase):
+            yield change - self.phase
         if end is not None:
             yield end
 
     def _resolve(self, span: Span) -> Schedule:
         period = span.period(self.period)
-        phase = span.first % period.updates if self.of_run else self.phase
+        # So many updates are whole periods: without them the phase is the same, and a small number.
+        phase = span.first % period.number.numerator if self.of_run else self.phase
         return Every(self.schedule._resolve(span), period, phase)
 
 
@@ -131,7 +135,7 @@ class Restarts(Schedule):
     """Begin again each `every`; after `times` of them hold the last final value."""
 
     schedule: Schedule
-    every: Duration
+    every: Duration = field(metadata=PERIOD)
     times: int | None
 
     def __post_init__(self) -> None:
@@ -141,39 +145,40 @@ class Restarts(Schedule):
 
     @property
     def length(self) -> Duration | None:
+        """All cycles together, up to the first update that is in none of them."""
         if self.times is None:
             return None
+        if (period := self.every.exact) is not None:
+            return Duration.of(ceil(max(period, Fraction(1)) * self.times))
         return Duration(tuple((unit, amount * self.times) for unit, amount in self.every.terms))
 
-    @property
-    def is_resolved(self) -> bool:
-        return self.every.is_resolved and self.schedule.is_resolved
+    def _held_from(self) -> int | Fraction | None:
+        return None if self.times is None else self.every.number * self.times
+
+    def _exact_length(self, span: Span) -> Fraction | None:
+        return None if self.times is None else Fraction(span.period(self.every).number * self.times)
+
+    def _lengths_known(self, *, whole: bool) -> bool:
+        inner = self.schedule._lengths_known(whole=whole and self.every.is_resolved)
+        return inner and is_known_field(Restarts, "every", self.every, whole=whole)
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         """The schedule at the time since the last restart."""
-        period = self.every.updates
-        cycle = xp.periods(t, period)
-        if self.times is not None:
-            cycle = xp.at_most(cycle, self.times - 1)
-        at = t - cycle * period
-        if self.times is not None:
-            at = xp.at_most(at, period)
-        return self.schedule._at(at, base, xp)
+        _, since = split_periods(t, self.every.number, xp, self.times)
+        return self.schedule._at(since, base, xp)
 
-    def _inner_breakpoints(self, until: int) -> Iterable[int]:
-        period = self.every.updates
-        inside = tuple(self.schedule._breakpoints_and_end(min(period, until)))
-        end = until if self.times is None else min(until, period * self.times)
-        return (begin + b for begin in range(0, end + 1, period) for b in (0, *inside) if b <= period)
+    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
+        period = self.every.number
+        inside = tuple(self.schedule._breakpoints_and_end(min(ceil(period), until)))
+        end = until if self.times is None else min(until, ceil(period * self.times))
+        return (begin + b for begin in boundaries(period, end) for b in (0, *inside) if b <= period)
 
     def _resolve(self, span: Span) -> Schedule:
-        period = span.exact(self.every)
-        even = period.denominator == 1 and span.begin.denominator == 1 and not _out_of_step(self.schedule, period, span)
-        if even or (self.times is None and span.end is None):
-            size = span.period(self.every)
-            inner = self.schedule._resolve(span.part(span.begin, span.begin + size.number))
-            return Restarts(inner, size, self.times)
-        return self._uneven_cycles(span, period)
+        period = span.period(self.every)
+        even = span.begin.denominator == 1 or not period.is_resolved
+        if (even and not _out_of_step(self.schedule, period, span)) or (self.times is None and span.end is None):
+            return Restarts(self.schedule._resolve(span.cycle(period)), period, self.times)
+        return self._uneven_cycles(span, span.exact(self.every))
 
     def _uneven_cycles(self, span: Span, period: Fraction) -> Schedule:
         """Cycles of unequal whole lengths, each boundary rounded once: a sequence says them."""
@@ -196,9 +201,9 @@ class Restarts(Schedule):
         return Sequence(tuple(stages)) if len(stages) > 1 else stages[0]
 
 
-def _out_of_step(schedule: Schedule, period: Fraction, span: Span) -> bool:
+def _out_of_step(schedule: Schedule, period: Duration, span: Span) -> bool:
     """Whether something in it follows the epochs of the run, and these fall otherwise in each cycle of `period`."""
-    if isinstance(schedule, Every) and schedule.of_run and period % span.period(schedule.period).number:
+    if isinstance(schedule, Every) and schedule.of_run and period.number % span.period(schedule.period).number:
         return True
     return any(_out_of_step(part, period, span) for part in schedule.parts())
 
@@ -243,7 +248,8 @@ def shift(schedule: Schedule, by: DurationLike) -> Shift:
 def every(schedule: Schedule, period: DurationLike, phase: int = 0) -> Every:
     """Let a schedule change only now and then: value(t) = schedule(t rounded down to a multiple of `period`).
 
-    From the end of `schedule` on its final value is held, be the end between two changes.
+    A multiple between two updates is rounded up, each by itself, so that changes do not drift. From the end of
+    `schedule` on its final value is held, be the end between two changes.
 
     Args:
         schedule: what is sampled.
@@ -262,9 +268,11 @@ def every(schedule: Schedule, period: DurationLike, phase: int = 0) -> Every:
 def restarts(schedule: Schedule, every: DurationLike, times: int | None = None) -> Restarts:
     """Begin a schedule again each `every`: value(t) = schedule(t mod every).
 
+    Cycles of no whole number of updates run over their exact length, so that the last is as exact as the first.
+
     Args:
         schedule: one cycle; where it fills, it takes one cycle.
-        every: any unit of time, above 0.
+        every: any unit of time, above 0; at least one update.
         times: how many cycles; None goes on. After the last its final value is held.
 
     Source: SGDR, Loshchilov & Hutter 2017 (1608.03983).

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import accumulate
+from math import ceil
 from typing import Any, final
 
 from paramsched._arrays import Array, Arrays
@@ -19,7 +20,7 @@ from paramsched.schedules.registry import operator_builder
 from paramsched.schedules.span import Span
 from paramsched.schedules.text.writing import SEQUENCE, in_brackets
 from paramsched.schedules.window import Window
-from paramsched.time import Duration
+from paramsched.time import Duration, count_of
 
 
 @final
@@ -61,7 +62,7 @@ class Sequence(Schedule):
     def has_length(self) -> bool:
         return all(stage.has_length for stage in self.stages)
 
-    def _held_from(self) -> int | None:
+    def _held_from(self) -> int | Fraction | None:
         last = self.stages[-1]._held_from()
         return None if last is None else self._stage_begins()[-1] + last
 
@@ -69,13 +70,13 @@ class Sequence(Schedule):
         lengths = [stage._exact_length(span) for stage in self.stages]
         return None if None in lengths else sum((n for n in lengths if n is not None), Fraction(0))
 
-    def _stage_begins(self) -> list[int]:
+    def _stage_begins(self) -> list[int | Fraction]:
         """The begin of each stage: all but the last have a length once resolved."""
         lengths = (stage.length for stage in self.stages[:-1])
-        return list(accumulate((n.updates for n in lengths if n is not None), initial=0))
+        return list(accumulate((n.number for n in lengths if n is not None), initial=0))
 
     @cached_property
-    def _taking_time(self) -> tuple[list[Schedule], list[int]]:
+    def _taking_time(self) -> tuple[list[Schedule], list[int | float]]:
         """The stages of more than no update, and their begins; the last one where there is no other, or it holds on."""
         pairs = list(zip(self.stages, self._stage_begins(), strict=True))
         kept = [(stage, begin) for stage, begin in pairs if stage.length is None or stage.length.terms]
@@ -83,7 +84,7 @@ class Sequence(Schedule):
         if last.length is not None and not last.length.terms and last._holds_after_nothing:
             kept.append(pairs[-1])
         stages, begins = zip(*(kept or pairs[-1:]), strict=True)
-        return list(stages), list(begins)
+        return list(stages), [count_of(begin) for begin in begins]
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         """Each stage at its own times. Where these are all in one stage, only that one is asked."""
@@ -111,18 +112,18 @@ class Sequence(Schedule):
     def _stage_at(self, stage: Schedule, t: Array, base: Affine, xp: Arrays) -> Affine:
         return stage._at(t, base, xp) if self._is_affine else stage._at_by_itself(t, base, xp)
 
-    def _seams(self) -> Iterable[int]:
+    def _seams(self) -> Iterable[float]:
         _, begins = self._taking_time
         end = self.length
-        return begins if end is None else (*begins, end.updates)
+        return begins if end is None else (*begins, end.count)
 
-    def _inner_breakpoints(self, until: int) -> Iterable[int]:
+    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
         for stage, begin in zip(self.stages, self._stage_begins(), strict=True):
             if begin <= until:
                 room = until - begin
                 if stage.length is not None:
-                    room = min(room, stage.length.updates)
-                yield from (begin + b for b in (0, room, *stage._breakpoints_and_end(room)) if 0 <= b <= room)
+                    room = min(room, stage.length.number)
+                yield from (begin + b for b in (0, room, *stage._breakpoints_and_end(ceil(room))) if 0 <= b <= room)
 
     def _resolve(self, span: Span) -> Schedule:
         """Each stage in its part of the span; the one without a length takes what the others leave."""

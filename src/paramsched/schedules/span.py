@@ -24,7 +24,8 @@ class Units(Protocol):
 class Span:
     """Where a schedule begins in the run and where what it may take ends, both exact.
 
-    Every boundary is rounded up once, from the start of the run, so lengths add up to the horizon.
+    Every boundary is rounded up once, from the start of the run, so lengths add up to the horizon. In a cycle of no
+    whole length none is: each cycle begins elsewhere between two updates, and all of them are to be alike.
 
     Args:
         calendar: converts the units.
@@ -32,6 +33,7 @@ class Span:
         end: likewise; None where nothing says how long the run is.
         run_end: where the run, the window or the cycle around it ends; for a stage that is later than its own end.
         staged: whether the schedule is a stage or stands in a window, so that its end is its own.
+        rounds: whether boundaries are rounded.
     """
 
     calendar: Units
@@ -39,6 +41,7 @@ class Span:
     end: Fraction | None
     run_end: Fraction | None
     staged: bool = False
+    rounds: bool = True
 
     @staticmethod
     def of_run(calendar: Units, length: Fraction | int | None) -> "Span":
@@ -54,18 +57,26 @@ class Span:
     @property
     def room(self) -> Duration | None:
         """The updates that the span has; None where no end is known."""
-        return None if self.end is None else Duration.of_updates(ceil(self.end) - self.first)
+        if self.end is None:
+            return None
+        return Duration.of_updates(ceil(self.end) - self.first if self.rounds else self.end - self.begin)
 
     def exact(self, duration: Duration) -> Fraction:
         return self.calendar.exact(duration)
 
     def after(self, duration: Duration) -> Duration:
         """The updates from the begin of the span to the one at which `duration` is over."""
-        return Duration.of_updates(ceil(self.begin + self.exact(duration)) - self.first)
+        exact = self.exact(duration)
+        return Duration.of_updates(ceil(self.begin + exact) - self.first if self.rounds else exact)
 
     def period(self, duration: Duration) -> Duration:
-        """A period in updates: at least 1, the same wherever it begins."""
-        return Duration.of_updates(max(1, ceil(self.exact(duration))))
+        """A period in updates: at least 1, not rounded, the same wherever it begins."""
+        return Duration.of_updates(max(Fraction(1), self.exact(duration)))
+
+    def cycle(self, period: Duration) -> "Span":
+        """The first of the cycles that a resolved period makes of this span."""
+        cycle = self.part(self.begin, self.begin + period.number)
+        return cycle if period.is_resolved else replace(cycle, rounds=False)
 
     def later(self, begin: Fraction) -> "Span":
         """The same span from `begin` on; time from the start of the run."""

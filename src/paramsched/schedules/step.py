@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import final
 
 from paramsched._arrays import Array, Arrays
@@ -10,6 +11,7 @@ from paramsched.errors import Asked, InvalidArgument
 from paramsched.schedules.affine import Affine
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.lengths import PERIOD, require_some_length
+from paramsched.schedules.periods import boundaries, periods_over
 from paramsched.schedules.registry import shape
 from paramsched.schedules.span import Span
 from paramsched.time import Duration, DurationLike
@@ -32,10 +34,10 @@ class Step(Schedule):
         return None
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        return base.scaled(self.gamma ** xp.floating(xp.periods(t, self.every.updates)))
+        return base.scaled(self.gamma ** xp.floating(periods_over(t, self.every.number, xp)))
 
-    def _inner_breakpoints(self, until: int) -> Iterable[int]:
-        return range(0, until + 1, self.every.updates)
+    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
+        return boundaries(self.every.number, until)
 
 
 @final
@@ -54,21 +56,21 @@ class MultiStep(Schedule):
         return None
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        reached = xp.reached(sorted(milestone.updates for milestone in self.milestones), t)
+        reached = xp.reached(sorted(milestone.count for milestone in self.milestones), t)
         return base.scaled(self.gamma ** xp.floating(reached))
 
-    def _inner_breakpoints(self, until: int) -> Iterable[int]:
-        return (milestone.updates for milestone in self.milestones)
+    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
+        return (milestone.number for milestone in self.milestones)
 
     def _resolve(self, span: Span) -> Schedule:
         """The milestones in updates; one that never comes in its stage is refused."""
         milestones = tuple(span.after(milestone) for milestone in self.milestones)
         if span.staged and span.room is not None:
             for written, milestone in zip(self.milestones, milestones, strict=True):
-                if milestone.updates >= span.room.updates:
+                if milestone.number >= span.room.number:
                     raise InvalidArgument(
                         str(self),
-                        f'milestone "{written}" is update {milestone.updates} of a stage of {span.room}: '
+                        f'milestone "{written}" is update {milestone} of a stage of {span.room}: '
                         "times inside a stage count from its begin",
                         "For times of the run multiply instead: warmup(…) * multistep(…)",
                     )
@@ -80,7 +82,7 @@ def step(every: DurationLike, gamma: float = 0.1) -> Step:
     """Multiply by `gamma` every so often: value(t) = base * gamma ** floor(t / every).
 
     Args:
-        every: any unit of time, above 0.
+        every: any unit of time, at least one update. It need not be whole: the k-th step is at ceil(k * every).
         gamma: ratio of two neighbouring steps, above 0.
 
     Raises:
@@ -90,6 +92,8 @@ def step(every: DurationLike, gamma: float = 0.1) -> Step:
 
     >>> step(30, 0.5)(29), step(30, 0.5)(30), step(30, 0.5)(60)
     (1.0, 0.5, 0.25)
+    >>> step("2.5 steps").breakpoints(until=10)
+    (0, 3, 5, 8, 10)
     """
     return Step(Duration.of(every), gamma)
 

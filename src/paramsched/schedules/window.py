@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from math import ceil
 from typing import final
 
 from paramsched._arrays import Array, Arrays
@@ -10,9 +11,10 @@ from paramsched.errors import InvalidArgument
 from paramsched.schedules.affine import Affine, choose_affine
 from paramsched.schedules.arguments import schedule_of
 from paramsched.schedules.base import Schedule
+from paramsched.schedules.lengths import is_known_field
 from paramsched.schedules.registry import shape
 from paramsched.schedules.span import Span
-from paramsched.time import Duration, DurationLike
+from paramsched.time import Duration, DurationLike, count_of
 
 
 @final
@@ -25,12 +27,8 @@ class Window(Schedule):
     end: Duration | None
 
     def __post_init__(self) -> None:
-        if (
-            self.begin.is_resolved
-            and self.end is not None
-            and self.end.is_resolved
-            and self.end.updates < self.begin.updates
-        ):
+        begin, end = self.begin.exact, None if self.end is None else self.end.exact
+        if self.end is not None and begin is not None and end is not None and end < begin:
             raise InvalidArgument(
                 str(self),
                 f"it ends at {self.end}, before it begins at {self.begin}",
@@ -52,31 +50,33 @@ class Window(Schedule):
     def has_length(self) -> bool:
         return self.end is not None or self.schedule.has_length
 
-    @property
-    def is_resolved(self) -> bool:
+    def _lengths_known(self, *, whole: bool) -> bool:
+        """As of any other, but that it never fills with an end: the schedule in it may."""
         times = [time for time in (self.begin, self.end) if time is not None]
-        return self.schedule.is_resolved and all(time.is_resolved for time in times)
+        return self.schedule._lengths_known(whole=whole) and all(
+            is_known_field(Window, "end", time, whole=whole) for time in times
+        )
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        begin = self.begin.updates
+        begin = self.begin.count
         local = xp.at_least(t - begin, 0) if begin else t
         if self.end is not None:
-            local = xp.at_most(local, self.end.updates - begin)
+            local = xp.at_most(local, count_of(self.end.number - self.begin.number))
         value = self.schedule._at(local, base, xp)
         return choose_affine(t >= begin, value, base, xp) if begin else value
 
-    def _inner_breakpoints(self, until: int) -> Iterable[int]:
-        begin = self.begin.updates
-        end = until if self.end is None else min(until, self.end.updates)
+    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
+        begin = self.begin.number
+        end = until if self.end is None else min(until, self.end.number)
         yield from (begin, end)
         if end > begin:
-            yield from (begin + b for b in self.schedule._breakpoints_and_end(end - begin) if begin + b <= end)
+            yield from (begin + b for b in self.schedule._breakpoints_and_end(ceil(end - begin)) if begin + b <= end)
 
-    def _held_from(self) -> int | None:
+    def _held_from(self) -> int | Fraction | None:
         if self.end is not None:
-            return self.end.updates
+            return self.end.number
         inner = self.schedule._held_from()
-        return None if inner is None else self.begin.updates + inner
+        return None if inner is None else self.begin.number + inner
 
     def _exact_length(self, span: Span) -> Fraction | None:
         if self.end is not None:

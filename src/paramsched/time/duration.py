@@ -139,8 +139,7 @@ class Duration:
         Raises:
             Unresolved: another unit is in it.
         """
-        amount = self.number
-        return amount if isinstance(amount, int) else float(amount)
+        return count_of(self.number)
 
     def __ceil__(self) -> int:
         """The first update at which it is over."""
@@ -184,6 +183,11 @@ class Duration:
 
 DurationLike: TypeAlias = Duration | str | int
 """What people write for a length: `"5%"`, `"10 epochs"`, `500` (updates; a whole float counts) or a Duration."""
+
+
+def count_of(number: int | Fraction) -> int | float:
+    """An exact number as formulas take it: an integer where it is whole, else the nearest float."""
+    return number.numerator if number.denominator == 1 else float(number)
 
 
 def _summed_amounts(left: Duration, right: Duration, sign: int) -> dict[str, Fraction]:

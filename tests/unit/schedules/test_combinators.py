@@ -25,7 +25,7 @@ from paramsched.schedules import (
     window,
 )
 from paramsched.schedules.sequence import Sequence
-from paramsched.time import Calendar
+from paramsched.time import Calendar, Duration
 
 RUN = Calendar(total=100, steps_per_epoch=10)
 
@@ -269,20 +269,18 @@ def test_a_shift_holds_the_first_value_and_fills_what_is_left():
         resolve(shift(linear(), 120), RUN)
 
 
-def test_restarts_of_uneven_length_lose_no_update():
+def test_restarts_of_no_whole_length_run_over_it_and_lose_no_update():
     schedule = resolve(restarts(linear(1.0, 0.0), "33.5%"), RUN)
 
-    assert (
-        str(schedule)
-        == "restarts(linear(over=34), 34, 1) >> restarts(linear(over=33), 33, 1) >> restarts(linear(over=34), 34, 1)"
-    )
-    assert [t for t in range(100) if schedule(t) == 1.0] == [0, 34, 67]
+    assert str(schedule) == 'restarts(linear(over="33.5 steps"), "33.5 steps")'
+    assert values(schedule, 0, 33, 34, 67, 100) == [1.0, 0.5 / 33.5, 33 / 33.5, 1.0, 0.5 / 33.5]
 
 
-def test_restarts_shorter_than_an_update_are_cut_to_those_that_take_one():
-    schedule = resolve(restarts(linear(1.0, 0.0), "0.5 steps", times=4), RUN)
+def test_restarts_shorter_than_an_update_take_one_each():
+    schedule = resolve(restarts(linear(1.0, 0.0), "0.5 steps", times=4) >> constant(7.0), RUN)
 
-    assert schedule.length.updates == 2
+    assert [stage.length for stage in schedule.stages[:1]] == [Duration.of(4)]
+    assert values(schedule, 0, 3, 4) == [1.0, 1.0, 7.0]
 
 
 def test_an_uneven_restart_in_the_middle_takes_its_room_and_no_more():
