@@ -1,13 +1,27 @@
 """Laws of levels: a sum of a multiple and a value is what both parts give, and a neighbor's level joins two stages."""
 
+import typing
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from paramsched import config
 from paramsched.errors import InvalidArgument
-from paramsched.plan import resolve
-from paramsched.schedules import Schedule, constant, following, linear, parse, parse_own, previous, window
+from paramsched.plan import Plan, resolve
+from paramsched.schedules import (
+    SHAPES,
+    Level,
+    Schedule,
+    constant,
+    following,
+    linear,
+    parse,
+    parse_own,
+    previous,
+    window,
+)
 from paramsched.schedules.from_function import FromFunction
 from support import strategies
 
@@ -76,6 +90,40 @@ def resolved_or_rejected(schedule, world):
         return resolve(schedule, world.calendar)
     except InvalidArgument:
         return assume(False)
+
+
+def levels_of(builder):
+    """The arguments of a shape that are levels."""
+    hints = typing.get_type_hints(builder)
+    return sorted(name for name, hint in hints.items() if strategies.without_none(hint) == Level)
+
+
+def shapes_with_levels():
+    """The shapes of which an argument is a level."""
+    return sorted(name for name, builder in strategies.BUILDERS.items() if levels_of(builder))
+
+
+@pytest.mark.parametrize("word", [previous, following], ids=str)
+@pytest.mark.parametrize("name", shapes_with_levels())
+@given(st.data())
+def test_a_word_stands_wherever_a_level_stands(name, word, data):
+    wanted = data.draw(st.sampled_from(levels_of(SHAPES[name])))
+    drawing = strategies.Drawing(strategies.World(1000, 20, 32, 1), 2, True, False, strategies.SIMPLE)
+
+    def argument(key, *rest):
+        return st.just(word) if key == wanted else drawing(key, *rest)
+
+    schedule = data.draw(strategies.built(SHAPES[name], argument).filter(lambda made: str(word) in str(made)))
+
+    assert schedule.has_neighbor_levels
+    assert not schedule.is_resolved
+    assert parse(str(schedule)) == schedule
+    assert hash(parse(str(schedule))) == hash(schedule)
+    for form in ("yaml", "toml", "json"):
+        plan = Plan(lr=schedule)
+        assert config.loads(config.dump(plan, format=form), form) == plan
+    with pytest.raises(InvalidArgument, match="previous or following is left in it"):
+        schedule(0)
 
 
 @given(stages_before(affine=True), strategies.bases())
