@@ -113,6 +113,11 @@ def _words_wanted(schedule: Schedule, *, measured: bool) -> dict[NeighborLevel, 
     return own
 
 
+def asks_outside(schedule: Schedule) -> bool:
+    """Whether a word in a schedule means a stage that is no part of it."""
+    return bool(_words_wanted(schedule, measured=False))
+
+
 def _words_in(value: object) -> Iterator[NeighborLevel]:
     """The words in the value of a field, tuples opened."""
     if isinstance(value, NeighborLevel):

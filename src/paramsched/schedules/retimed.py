@@ -13,12 +13,14 @@ from paramsched.schedules.affine import Affine
 from paramsched.schedules.arguments import schedule_of
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.lengths import PERIOD, is_known_field, require_some_length
+from paramsched.schedules.neighbor_levels import asks_outside
 from paramsched.schedules.one_operand import OneOperand
 from paramsched.schedules.periods import boundaries, last_boundary, split_periods
 from paramsched.schedules.pointwise import Pointwise
 from paramsched.schedules.registry import shape
 from paramsched.schedules.sequence import Sequence
 from paramsched.schedules.span import Span
+from paramsched.schedules.text.writing import short_line
 from paramsched.time import Duration, DurationLike, count_of
 
 _MOST_STAGES = 10_000
@@ -182,6 +184,11 @@ class Restarts(Schedule):
 
     def _uneven_cycles(self, span: Span, period: Fraction) -> Schedule:
         """Cycles of unequal whole lengths, each boundary rounded once: a sequence says them."""
+        if asks_outside(self.schedule):  # in a sequence each cycle would have the one before for a neighbor
+            found = (
+                "its cycles are resolved one by one here, and previous and following mean what is beside all of them"
+            )
+            raise InvalidArgument(short_line(self), found, "Write the level as a number")
         times = self.times
         if times is None:
             assert span.end is not None

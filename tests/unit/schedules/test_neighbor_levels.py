@@ -489,3 +489,26 @@ def test_a_list_of_mmengine_is_continued_by_a_stage_that_begins_where_it_ends():
     whole = ps.resolve(continued, ps.Calendar(total=100))
     assert whole(50) == whole.stages[0](50) == ps.resolve(lr.schedule, ps.Calendar(total=100))(50)
     assert whole(100) == 0.0
+
+
+# ---- cycles
+
+
+def test_in_cycles_of_a_fraction_of_an_update_the_level_is_that_of_the_exact_end():
+    assert resolved('restarts(linear(1, 0.3, "1.3 steps") >> linear(previous, 0), "10/3 steps", 4)', 20) == (
+        'restarts(linear(to=0.3, over="1.3 steps") >> linear(0.3, over="61/30 steps"), "10/3 steps", 4)'
+    )
+    assert resolved('constant(0.5, 10) >> restarts(linear(previous, 0), "2.5 steps", 4)', 20) == (
+        'constant(0.5, 10) >> restarts(linear(0.5, over="2.5 steps"), "2.5 steps", 4)'
+    )
+
+
+def test_where_each_cycle_is_resolved_by_itself_a_level_from_beside_them_is_asked_for_as_a_number():
+    follows_the_run = 'restarts(every(linear({}, 0), "epoch"), 10, 4)'
+    calendar = ps.Calendar(total=50, steps_per_epoch=7)
+
+    with pytest.raises(ps.InvalidArgument, match=r"its cycles are resolved one by one.*Write the level as a number$"):
+        ps.resolve(ps.parse(f"constant(0.5, 10) >> {follows_the_run.format('previous')}"), calendar)
+
+    whole = ps.resolve(ps.parse(f"constant(0.5, 10) >> {follows_the_run.format(0.5)}"), calendar)
+    assert [whole(time) for time in (10, 20, 30)] == [0.5, 0.5, 0.5]
