@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import paramsched as ps
+from paramsched.scheduler._update_times import UpdateTimes
 
 UPDATES = 1024
 BLOCKS = 33  # updates until blocks are at their full length
@@ -76,7 +77,7 @@ def writes(optimizer, plan):
             try:
                 block.write()
             except StopIteration:
-                block.extend(t, {})
+                block.extend(UpdateTimes.at(t - 1, None).following(None, block.next_size()), {})
                 block.write()
 
     return loop

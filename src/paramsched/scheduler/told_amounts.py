@@ -29,6 +29,9 @@ def checked_amount(call: str, unit: str | None, given: Mapping[str, Any]) -> Amo
     >>> checked_amount("scheduler.consumed(", "samples", {"images": 64})
     64
     """
+    plain = None if unit is None else given.get(unit)
+    if type(plain) is int and len(given) == 1 and 0 <= plain < MOST_CONSUMED:
+        return plain if unit != "seconds" else float(plain)  # said at every update: ahead of all that takes time
     asked = f"{call}{', '.join(f'{name}={_shown(value)}' for name, value in given.items())})"
     if unit is None:
         name = next((name for name in given if OTHER_WORDS.get(name, name) in CLOCKS), "tokens")

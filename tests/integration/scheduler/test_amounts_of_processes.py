@@ -1,0 +1,82 @@
+"""Two processes that say amounts: the values are those of the sum, and who says another number is told so."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.amount_jobs import UPDATES, local_tokens
+from support.ports import free_port
+
+pytestmark = pytest.mark.heavy
+
+TESTS = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module", params=["tcp", "file"])
+def seen(request, tmp_path_factory):
+    """What both processes saw of each job, having met by a port or by a file."""
+    folder = tmp_path_factory.mktemp("amounts")
+    address = f"tcp://127.0.0.1:{free_port()}" if request.param == "tcp" else f"file://{folder / 'store'}"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])}
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-m", "support.amount_jobs", address, str(rank), str(folder / f"{rank}.json")],
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in (0, 1)
+    ]
+    said = [one.communicate(timeout=300)[1] for one in started]
+    assert [one.returncode for one in started] == [0, 0], said
+    return [json.loads((folder / f"{rank}.json").read_text()) for rank in (0, 1)]
+
+
+def lr_at(amount):
+    return 0.1 * (amount / 1000) if amount < 1000 else 0.1 * (1 - (min(amount, 90000) - 1000) / 89000)
+
+
+def test_what_both_use_is_what_is_planned_at_the_sum_of_their_tokens(seen):
+    amounts = [0]
+    for t in range(UPDATES):
+        of_both = sum(local_tokens(rank, t) for rank in (0, 1)) + 1
+        amounts.append(amounts[-1] + of_both + (3 if t % 50 == 13 else 0))
+
+    for one in seen:
+        job = one["agreeing"]
+        skipped = [t for t in range(UPDATES) if t % 50 == 13]
+        called = [amount for t, amount in enumerate(amounts[:-1]) for _ in range(2 if t in skipped else 1)]
+        assert (job["t"], job["amount"]) == (UPDATES, amounts[-1])
+        assert job["used"] == pytest.approx([lr_at(amount) for amount in called], rel=1e-14)
+
+
+def test_processes_that_say_their_own_tokens_are_told_before_the_first_update(seen):
+    told = [one["saying_their_own"] for one in seen if one["saying_their_own"]["error"]]
+
+    assert len(told) == 1  # whoever comes first cannot know; the other has both numbers
+    assert (told[0]["t"], told[0]["unchanged"]) == (0, True)
+    for rank in (0, 1):
+        assert f"rank {rank}" in told[0]["error"]
+        assert str(local_tokens(rank, 0)) in told[0]["error"]
+    assert "Say the number of all processes together" in told[0]["error"]
+
+
+def test_a_number_that_differed_once_is_noticed_later(seen):
+    told = [one["saying_another_number_once"] for one in seen if one["saying_another_number_once"]["error"]]
+
+    assert [(one["t"], one["unchanged"]) for one in told] == [(128, True)]
+    assert {str(64 * 129), str(64 * 129 + 1)} <= set(told[0]["error"].replace(".", " ").split())
+
+
+def test_seconds_of_several_processes_have_to_be_said(seen):
+    for one in seen:
+        assert "Write scheduler.consumed(seconds=s) before optimizer.step()" in one["seconds"]["error"]
+        assert one["seconds"]["amount"] == 2.5
+
+
+def test_a_process_whose_neighbor_has_no_scheduler_waits_for_nobody(seen):
+    assert seen[0]["alone"] == {"t": UPDATES, "error": None, "unchanged": True}

@@ -1,0 +1,175 @@
+"""Law 7 on clocks that count an amount: what is planned at the amounts of a run is what it uses, whatever happens."""
+
+import copy
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, reject
+from hypothesis import strategies as st
+
+import paramsched as ps
+from paramsched.errors import InvalidArgument
+from paramsched.plan import bind
+from paramsched.plan.amounts import counted_plan
+from support import strategies
+from support.strategies import GROUPS, World
+from support.updates import probe
+
+SOURCES = ("told", "constant", "constant, and sometimes told")
+EVENTS = (
+    "update", "update", "update", "equal updates", "unequal updates", "overflow", "skipped", "raise", "accumulate",
+    "construct again", "resume: optimizer", "resume: optimizer, then built", "resume: both", "resume: scheduler first",
+    "resume: scheduler", "resume: copy", "reload scheduler state", "reload optimizer state", "seek there and back",
+    "copies of the groups", "query",
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quiet():
+    """What a schedule does at the rim of the numbers is the other laws' matter."""
+    with np.errstate(all="ignore"):
+        yield
+
+
+class AmountRun:
+    """A run on a clock of samples that is disturbed in all ways, with its own idea of what was consumed."""
+
+    def __init__(self, plan: ps.Plan, world: World, source: str) -> None:
+        self.plan, self.source, self.t, self.amount, self.said = plan, source, 0, 0, None
+        self.calendar = world.calendar if source != "told" else None
+        self.rate = world.batch * world.accumulation
+        self.used: list[tuple[int, int, list[dict]]] = []
+        self.optimizer = probe(*GROUPS)
+        self.scheduler = self.built(self.optimizer)
+
+    def built(self, optimizer):
+        return ps.Scheduler(optimizer, self.plan, calendar=self.calendar)
+
+    def say(self, samples):
+        self.scheduler.consumed(samples=samples)
+        self.said = samples if self.said is None else self.said + samples
+
+    def prepare(self, samples):
+        """Ahead of a step: what a loop of this source says."""
+        if self.source == "told" or (self.source != "constant" and samples % 2):
+            self.say(samples)
+
+    def update(self, samples):
+        self.prepare(samples)
+        self.optimizer.step()
+        self.used.append((self.t, self.amount, self.optimizer.used[-1]))
+        self.amount += self.rate if self.said is None else self.said
+        self.said, self.t = None, self.t + 1
+
+    def happen(self, event, data):
+        samples = data.draw(st.sampled_from([0, 1, self.rate, 2 * self.rate]) | st.integers(0, 5000), label=event)
+        match event:
+            case "update":
+                self.update(samples)
+            case "equal updates":
+                for _ in range(data.draw(st.sampled_from([2, 33, 70]))):
+                    self.update(samples)
+            case "unequal updates":
+                for more in range(5):
+                    self.update(samples + more)
+            case "overflow":  # as a GradScaler tells a fused optimizer
+                self.prepare(samples)
+                self.optimizer.found_inf = torch.ones(1)
+                self.optimizer.step()
+                del self.optimizer.found_inf
+            case "skipped":  # as a GradScaler leaves a step out: the optimizer is not called
+                self.prepare(samples)
+            case "raise":
+                self.prepare(samples)
+                with pytest.raises(ZeroDivisionError):
+                    self.optimizer.step(lambda: 1 / 0)
+            case "accumulate" if self.source != "constant":
+                self.say(samples)
+                self.say(3)
+            case "construct again":
+                self.scheduler = self.built(self.optimizer)
+            case "reload scheduler state":
+                self.scheduler.load_state_dict(self.scheduler.state_dict())
+            case "reload optimizer state":
+                self.optimizer.load_state_dict(copy.deepcopy(self.optimizer.state_dict()))
+            case "seek there and back" if self.said is None:  # a seek says where the run stands
+                self.scheduler.seek(data.draw(st.integers(0, 3000)), samples=samples)
+                self.scheduler.seek(self.t, samples=self.amount)
+            case "copies of the groups":
+                self.optimizer.param_groups = [dict(one) for one in self.optimizer.param_groups]
+            case "query":
+                self.scheduler.values(), self.scheduler.get_last_lr(), self.scheduler.step()
+            case "resume: copy":
+                self.optimizer, self.scheduler = copy.deepcopy((self.optimizer, self.scheduler))
+            case _ if event.startswith("resume"):
+                self.resume(event)
+
+    def resume(self, event):
+        saved, state = copy.deepcopy((self.optimizer.state_dict(), self.scheduler.state_dict()))
+        self.optimizer = probe(*GROUPS)
+        if event != "resume: optimizer, then built":
+            self.scheduler = self.built(self.optimizer)
+        if event in ("resume: scheduler first", "resume: scheduler"):
+            self.scheduler.load_state_dict(state)
+        if event != "resume: scheduler":
+            self.optimizer.load_state_dict(saved)
+        if event == "resume: optimizer, then built":
+            self.scheduler = self.built(self.optimizer)
+        if event == "resume: both":
+            self.scheduler.load_state_dict(state)
+
+
+@st.composite
+def plans_by_samples(draw, sources=SOURCES):
+    """A plan of which all or one field is by samples, with its lengths resolved; its run; who says the amounts."""
+    source = draw(st.sampled_from(sources))
+    world = draw(strategies.worlds())
+    plan = draw(strategies.plans(world, rules=False))
+    fields = sorted({binding.name for binding in plan.bindings})
+    clock = draw(st.just("samples") | st.sampled_from(fields).map(lambda name: {name: "samples"}))
+    try:
+        resolved = ps.Plan(*plan.as_written(), horizon=plan.horizon, clock=clock).resolve(world.calendar)
+        bind(resolved, GROUPS)
+        resolved.resolve(ps.Calendar() if source == "told" else world.calendar)
+    except InvalidArgument:
+        reject()
+    return world, resolved, source
+
+
+@given(st.data())
+def test_what_is_planned_at_what_was_consumed_is_what_is_used_whatever_happens_in_between(data):
+    world, plan, source = data.draw(plans_by_samples())
+    bound = bind(counted_plan(plan), GROUPS)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)  # nothing here is a foreign write
+        warnings.filterwarnings("ignore", "the optimizer has taken")
+        run = AmountRun(plan, world, source)
+        for event in data.draw(st.lists(st.sampled_from(EVENTS), min_size=3, max_size=12)):
+            run.happen(event, data)
+            assert (run.scheduler.t, run.scheduler.amount) == (run.t, run.amount)
+
+    for t, amount, groups in run.used:
+        for index, found in enumerate(groups):
+            for one in bound[index]:
+                expected = one.schedule(amount if one.by_amount else t, one.field.base(GROUPS[index]))
+                assert repr(one.field.read(found)) == repr(float(expected)), (t, amount, one.name, index)
+
+
+@given(st.data())
+def test_a_run_that_goes_at_the_constant_rate_uses_what_its_trace_shows(data):
+    world, plan, _ = data.draw(plans_by_samples(("told",)))
+    shown = ps.trace(plan, GROUPS, world.calendar)
+    run = AmountRun(plan, world, "told")
+
+    for _ in range(min(shown.total, 40)):
+        run.update(run.rate)
+
+    for t, amount, groups in run.used:
+        assert amount == shown.amounts[t]
+        for index, bounds in enumerate(bind(plan, GROUPS)):
+            for one in bounds:
+                label = GROUPS[index].get("name", index)
+                assert repr(one.field.read(groups[index])) == repr(float(shown[one.name, label][t]))
