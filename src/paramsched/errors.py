@@ -9,7 +9,7 @@ ParamschedError
 │   ├── InvalidCall        (TypeError)   arguments that a function does not take
 │   └── AssertedArgument   (AssertionError) where the peer of a drop-in asserts
 ├── PlanError              (ValueError)  bindings that contradict each other or the optimizer
-│   ├── UnknownField       (KeyError)    a group lacks a scheduled field
+│   ├── UnknownField       (KeyError)    a group lacks a scheduled field, or a plan the one that is to change
 │   └── UnknownGroup       (KeyError)    a selector that matches no group
 ├── ConfigError            (ValueError)  every fault of a config, each with its path
 ├── StateError             (ValueError)  a state that is foreign, truncated or spoiled
@@ -143,7 +143,7 @@ class PlanError(InvalidArgument):
 
 @final
 class UnknownField(PlanError, KeyError):
-    """A selected group lacks a scheduled field."""
+    """A selected group lacks a scheduled field, or a plan the field that is to change."""
 
     __str__ = InvalidArgument.__str__  # KeyError would print the repr of a tuple
 

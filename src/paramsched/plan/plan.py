@@ -6,9 +6,12 @@ from dataclasses import replace
 from math import ceil
 from typing import Any, final, overload
 
+from paramsched.curves import CurveLike
+from paramsched.curves import linear as linear_curve
 from paramsched.errors import InvalidArgument, PlanError
 from paramsched.feedback.base import Guided, MetricRule
 from paramsched.plan.binding import Binding, ScheduleLike, Target, replace_schedule
+from paramsched.plan.changes import PlanLines
 from paramsched.plan.followed_fields import with_followed_fields
 from paramsched.plan.plan_clock import (
     UPDATES,
@@ -20,7 +23,7 @@ from paramsched.plan.plan_clock import (
     clock_text,
 )
 from paramsched.plan.resolve_clocks import resolve_on_clocks
-from paramsched.schedules import Schedule, chain, parse_own
+from paramsched.schedules import Level, Schedule, anneal, chain, parse_own, previous
 from paramsched.schedules.clock_units import is_resolved_in
 from paramsched.schedules.neighbor_levels import resolve_in_span
 from paramsched.schedules.retimed import Chain
@@ -190,6 +193,92 @@ class Plan:
         span = Span.of_run(calendar, total)
         bindings = [replace_schedule(binding, resolve_in_span(binding.schedule, span)) for binding in written]
         return Plan(*bindings, horizon=total)
+
+    def change(
+        self, at: DurationLike, *bindings: Binding, horizon: DurationLike | None = None, **fields: ScheduleLike
+    ) -> "Plan":
+        """The plan that goes on otherwise from a time on; up to there every value is this plan's, bit for bit.
+
+        What is not given goes on as it was planned, also where the run is now shorter. Where it is longer, what took
+        the time of the run is held behind the end that was planned: so `change(end, horizon=longer)` without a field
+        holds the end. A field that follows another, `like("lr")`, follows its new course.
+
+        Args:
+            at: from when on, any unit; per cent are of this plan's horizon.
+            bindings: what single lines follow from then on: the default without `groups`, or some groups.
+            horizon: how long the changed plan runs; None: as long as this one.
+            fields: `lr=…`: what all lines of a field, or a target, follow from then on, each on its own clock.
+                `previous` is the level at which this plan ends there.
+
+        Raises:
+            UnknownField: the plan has no such field; the nearest is named.
+            PlanError: another horizon for a schedule that takes the time of the run, in a plan without a horizon.
+            InvalidArgument: nothing is given, or `at` is not before the end.
+
+        >>> plan = Plan(lr='warmup("5%") >> cosine(to=0.1)', weight_decay="linear(to=0.5)", horizon=10_000)
+        >>> print(plan.change("8000 steps", lr='linear(previous, 0, over="1000 steps")', horizon="9000 steps"))
+        horizon: 9000
+        lr: take(warmup("5%") >> cosine(to=0.1), 8000, 10000) >> linear(previous, over=1000)
+        weight_decay: take(linear(to=0.5), 10000, 10000)
+        """
+        lines = PlanLines(self.as_written(), self.horizon)
+        given = _normal_bindings(map(_checked_binding, bindings))
+        named = {one.name: one for one in (Binding(name, schedule) for name, schedule in fields.items())}
+        length = self.horizon if horizon is None else Duration.of(horizon)
+        when = Duration.of(at)
+        if length != self.horizon:
+            when = lines.of_run(f'change("{when}")', when)
+        return Plan(*lines.changed(when, length, given, named), horizon=length, clock=self.clock)
+
+    def cooldown(
+        self,
+        at: DurationLike,
+        over: DurationLike,
+        to: Level = 0.0,
+        curve: CurveLike = linear_curve,
+        fields: Iterable[str] = ("lr",),
+    ) -> "Plan":
+        """The plan that comes down from where it is, and ends: a branch of a run that goes on.
+
+        `change` with `anneal(previous, to, over, curve)` and the horizon `at + over`.
+
+        Args:
+            at: when it begins, any unit; per cent, also of `over`, are of this plan's horizon.
+            over: how long it takes.
+            to: the level at its end.
+            curve: how it comes down.
+            fields: what comes down; every other field goes on as it was planned.
+
+        Raises:
+            UnknownField, PlanError, InvalidArgument: as `change`.
+
+        >>> print(Plan(lr="warmup(100) >> constant()", horizon=10_000).cooldown(6000, 1000))
+        horizon: 7000
+        lr: take(warmup(100) >> constant(), 6000) >> linear(previous, over=1000)
+        """
+        lines = PlanLines(self.as_written(), self.horizon)
+        begin, length = (lines.of_run(f'cooldown("{at}", "{over}")', Duration.of(time)) for time in (at, over))
+        descent = anneal(previous, to, length, curve)
+        names = (fields,) if isinstance(fields, str) else fields
+        return self.change(begin, horizon=begin + length, **dict.fromkeys(names, descent))
+
+    def scale(self, at: DurationLike, **factors: float) -> "Plan":
+        """The plan whose fields are multiplied from a time on, and which are before it as they were, bit for bit.
+
+        Args:
+            at: from when on, any unit.
+            factors: `lr=0.5`, by field or target.
+
+        Raises:
+            UnknownField: the plan has no such field; the nearest is named.
+            InvalidArgument: no field, a factor that is no finite number, or `at` is not before the end.
+
+        >>> print(Plan(lr="cosine()", horizon=10_000).scale(8000, lr=0.5))
+        horizon: 10000
+        lr: take(cosine(), 8000) >> constant(0.5) * skip(cosine(), 8000)
+        """
+        scaled = PlanLines(self.as_written(), self.horizon).scaled(Duration.of(at), factors)
+        return Plan(*scaled, horizon=self.horizon, clock=self.clock)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Plan):

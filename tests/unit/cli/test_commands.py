@@ -60,7 +60,7 @@ def refused(code, *arguments):
 # ---------------------------------------------------------------- every command
 
 
-COMMANDS = ("check", "convert", "diff", "explain", "plot", "schema", "show")
+COMMANDS = ("change", "check", "convert", "diff", "explain", "plot", "schema", "show")
 
 
 def test_help_lists_every_command_with_a_line():
@@ -136,6 +136,7 @@ PLAN_COMMANDS = {
     "explain": (),
     "convert": ("--to", "json"),
     "diff": ("plan.yaml",),
+    "change": ("--at", "100", "lr=0.5"),
 }
 
 
@@ -168,7 +169,9 @@ def test_a_missing_file_is_wrong_usage(folder, name, more, missing):
 def test_a_line_of_text_is_a_plan(folder, name, more):
     code = 1 if name == "diff" else 0
 
-    assert call(name, LINE, *more, *RUN).exit_code == code
+    facts = () if name == "change" else RUN  # whose --horizon is that of the changed plan
+
+    assert call(name, LINE, *more, *facts).exit_code == code
     assert '"cosin" is no schedule; nearest: "cosine"' in refused(1, name, "cosin()", *more)
 
 

@@ -1,0 +1,184 @@
+"""Changing a plan from a time on: the lines of a plan whose past is that of another one."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, final
+
+from paramsched._number_checks import finite_number
+from paramsched.errors import Asked, InvalidArgument, PlanError, UnknownField
+from paramsched.feedback.base import Guided, MetricRule
+from paramsched.near_names import did_you_mean
+from paramsched.plan.binding import Binding, Target, replace_schedule, selector_text
+from paramsched.schedules import Schedule, skip, take
+from paramsched.schedules.horizon import depends_on_horizon
+from paramsched.time import Duration
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PlanLines:
+    """The lines of a plan that is to be changed, in the order in which they are written, and its horizon."""
+
+    bindings: tuple[Binding, ...]
+    horizon: Duration | None
+
+    def changed(
+        self, at: Duration, horizon: Duration | None, lines: Sequence[Binding], fields: Mapping[str, Binding]
+    ) -> list[Binding]:
+        """The lines of the changed plan.
+
+        Args:
+            at: from when on.
+            horizon: of the changed plan.
+            lines: what single lines follow from then on.
+            fields: what every other line of a field follows from then on.
+        """
+        if not lines and not fields and horizon == self.horizon:
+            raise InvalidArgument(
+                f'change("{at}")',
+                "neither a field nor another horizon is given, so nothing changes",
+                f'Write change("{at}", lr=linear(previous, 0, over="1000 steps"))',
+            )
+        if lines or fields:
+            _refuse_after_the_end("change", at, horizon)
+        own = [self._line_of(given) for given in lines]
+        shared = {name: self._lines_of_field(name) for name in fields}
+        made = []
+        for index, binding in enumerate(self.bindings):
+            if index in own:
+                made.append(self._followed(binding, lines[own.index(index)].schedule, at, horizon))
+            elif name := next((name for name, of_field in shared.items() if index in of_field), None):
+                made.append(self._followed(binding, fields[name].schedule, at, horizon))
+            else:
+                made.append(self._carried(binding, horizon))
+        for given, place in zip(lines, own, strict=True):
+            if place is None:  # a group that has followed the default so far
+                before = Binding(given.field, self._default_line(given).schedule, given.groups)
+                made.append(self._followed(before, given.schedule, at, horizon))
+        return made
+
+    def scaled(self, at: Duration, factors: Mapping[str, float]) -> list[Binding]:
+        """The lines of the plan in which some fields are multiplied from a time on."""
+        if not factors:
+            raise InvalidArgument(f'scale("{at}")', "no field is given", f'Write scale("{at}", lr=0.5)')
+        _refuse_after_the_end("scale", at, self.horizon)
+        checked = {name: finite_number(Asked("scale", name), factor) for name, factor in factors.items()}
+        of_line = {index: factor for name, factor in checked.items() for index in self._lines_of_field(name)}
+        return [
+            _scaled_line(binding, at, of_line[index]) if index in of_line else binding
+            for index, binding in enumerate(self.bindings)
+        ]
+
+    def of_run(self, asked: str, length: Duration) -> Duration:
+        """A length without per cent, which are of the horizon that the plan has, not of another one."""
+        share = sum(amount for unit, amount in length.terms if unit == "percent")
+        if not share:
+            return length
+        if self.horizon is None:
+            raise PlanError(
+                asked, "per cent are of the plan's horizon, and it has none of its own", 'Write "8000 steps"'
+            )
+        rest = Duration(tuple((unit, amount) for unit, amount in length.terms if unit != "percent"))
+        return rest + Duration(tuple((unit, amount * share / 100) for unit, amount in self.horizon.terms))
+
+    def _line_of(self, given: Binding) -> int | None:
+        """The line that a binding replaces; None for a group that has followed the default so far."""
+        for index, line in enumerate(self.bindings):
+            if line.name == given.name and isinstance(line.field, Target) == isinstance(given.field, Target):
+                if isinstance(line.field, Target) and isinstance(given.field, Target):
+                    _refuse_other_base(line.field, given.field)
+                if line.groups == given.groups:
+                    return index
+        self._default_line(given)
+        return None
+
+    def _default_line(self, given: Binding) -> Binding:
+        """The line that groups follow which have none of their own; refused where there is none."""
+        mine = [line for line in self.bindings if line.name == given.name and not isinstance(line.field, Target)]
+        if not mine or isinstance(given.field, Target):
+            raise self._unknown_field(given.name)
+        default = next((line for line in mine if line.groups is None), None)
+        if default is None:
+            known = ", ".join(selector_text(line.groups) for line in mine)
+            where = "no default" if given.groups is None else f"no line for {selector_text(given.groups)}"
+            raise PlanError(
+                f"change(…, Binding({given.name!r}, …))",
+                f"{given.name} has {where}; it has lines for {known}",
+                f"Write change(…, {given.name}=…) for all of them",
+            )
+        return default
+
+    def _lines_of_field(self, name: str) -> list[int]:
+        """Every line of a field, or else of the target of that name."""
+        mine = [index for index, line in enumerate(self.bindings) if line.name == name]
+        fields = [index for index in mine if not isinstance(self.bindings[index].field, Target)]
+        if not mine:
+            raise self._unknown_field(name)
+        return fields or mine
+
+    def _unknown_field(self, name: str) -> UnknownField:
+        known = dict.fromkeys(line.name for line in self.bindings)
+        return UnknownField(f"change(…, {name}=…)", f'the plan has no "{name}"; {did_you_mean(name, known)}')
+
+    def _followed(self, line: Binding, new: Schedule, at: Duration, horizon: Duration | None) -> Binding:
+        """A line that follows a new schedule from a time on."""
+        old, rules = _without_rules(line.schedule)
+        bare, more = _without_rules(new)
+        past = take(old, at, self._planned_for(line, old, horizon)) >> bare if at.terms else bare
+        return replace_schedule(line, _with_rules(past, (*rules, *more)))
+
+    def _carried(self, line: Binding, horizon: Duration | None) -> Binding:
+        """A line that goes on as it was planned, also where the run is now shorter or longer."""
+        old, rules = _without_rules(line.schedule)
+        planned = self._planned_for(line, old, horizon)
+        return line if planned is None else replace_schedule(line, _with_rules(take(old, planned, planned), rules))
+
+    def _planned_for(self, line: Binding, schedule: Schedule, horizon: Duration | None) -> Duration | None:
+        """The run that a line goes on to be planned for; None where it is as long as ever, or does not matter."""
+        if horizon == self.horizon or not depends_on_horizon(schedule):
+            return None
+        if self.horizon is None:
+            raise PlanError(
+                f'change(…, horizon="{horizon}")',
+                f"{line.name}: {schedule} takes the time of the run, and the plan has no horizon of its own",
+                "Write Plan(…, horizon=…) with the length that it was planned for, and change that",
+            )
+        return self.horizon
+
+
+def _scaled_line(line: Binding, at: Duration, factor: float) -> Binding:
+    """A line that is multiplied from a time on."""
+    old, rules = _without_rules(line.schedule)
+    made = take(old, at) >> factor * skip(old, at) if at.terms else factor * old
+    return replace_schedule(line, _with_rules(made, rules))
+
+
+def _without_rules(schedule: Schedule) -> tuple[Schedule, tuple[MetricRule[Any], ...]]:
+    """A schedule and the metric rules that multiply into it."""
+    return (schedule.schedule, schedule.guides) if isinstance(schedule, Guided) else (schedule, ())
+
+
+def _with_rules(schedule: Schedule, rules: tuple[MetricRule[Any], ...]) -> Schedule:
+    """A schedule that metric rules multiply into, each once."""
+    return Guided(schedule, tuple(dict.fromkeys(rules))) if rules else schedule
+
+
+def _refuse_other_base(planned: Target, given: Target) -> None:
+    if planned.initial != given.initial:
+        raise PlanError(
+            f"change(…, Binding(Target({given.name!r}, {given.initial!r}), …))",
+            f"the plan has it with initial={planned.initial!r}, and another base would change its past",
+            f"Write change(…, {given.name}=…)",
+        )
+
+
+def _refuse_after_the_end(method: str, at: Duration, horizon: Duration | None) -> None:
+    """Refuse a change behind the end of the run, where both are counted alike."""
+    if horizon is None or [unit for unit, _ in at.terms] != [unit for unit, _ in horizon.terms] or len(at.terms) != 1:
+        return
+    if at.terms[0][1] >= horizon.terms[0][1]:
+        raise InvalidArgument(
+            f'{method}("{at}", …)',
+            f'the run ends at "{horizon}", and nothing comes after it',
+            "Write an earlier time, or a longer horizon=…",
+        )

@@ -1,0 +1,203 @@
+"""A plan that is changed on the way keeps its past, bit for bit, and does from then on what it was told."""
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, reject
+from hypothesis import strategies as st
+
+import paramsched as ps
+from paramsched.errors import InvalidArgument
+from paramsched.plan import Plan, bind, resolve
+from paramsched.schedules import constant
+from paramsched.time import Calendar
+from support import strategies
+from support.strategies import GROUPS, World
+from support.updates import probe
+
+FREE = ("cosine(0.5, 0.05)", "constant(0.3)", 'linear(1, 0, over="30%") >> step(3)', "warmup(5) >> inverse_sqrt(5)")
+JOINED = ("linear(previous, 0)", "linear(previous, 0.1, over=7) >> constant(0.1)", "constant(previous)")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def quiet():
+    """What a schedule does at the rim of the numbers is the other laws' matter."""
+    with np.errstate(all="ignore"):
+        yield
+
+
+def run_of(world: World, total: int) -> Calendar:
+    return Calendar(total=total, steps_per_epoch=world.epoch, batch_size=world.batch, accumulation=world.accumulation)
+
+
+@st.composite
+def planned(draw, *, joined=False, follow=True):
+    """A plan, and the run that it is for; where neighbors are asked for their level, one whose levels are sums."""
+    world = draw(strategies.worlds())
+    assume(world.total > 1)
+    plan = draw(strategies.plans(world, follow=follow))
+    try:
+        bind(plan.resolve(world.calendar), GROUPS)
+    except InvalidArgument:
+        reject()
+    assume(not joined or all(one.schedule.affine for one in plan.bindings))
+    return world, plan
+
+
+@st.composite
+def changes(draw, world: World, plan: Plan, lines: tuple[str, ...] = FREE):
+    """When, how long the run is from then on, and what some fields follow."""
+    at = draw(st.integers(0, world.total - 1))
+    longer = draw(st.sampled_from([at + 1, world.total + 1, 2 * world.total + 3]) | st.integers(at + 1, at + 5000))
+    total = world.total if plan.horizon is None else draw(st.sampled_from([world.total, longer]))
+    names = sorted({one.name for one in plan.bindings})
+    fields = draw(st.dictionaries(st.sampled_from(names), st.sampled_from(lines), min_size=1))
+    return at, total, fields
+
+
+def assert_same_bits(actual: np.ndarray, expected: np.ndarray) -> None:
+    """The sign of a zero is not promised: beside a stage with multiples of base an absolute -0.0 is 0.0."""
+    assert (actual + 0.0).tobytes() == (expected + 0.0).tobytes()
+
+
+def follows_another(plan: Plan, name: str) -> bool:
+    """Whether a field has the course of another one, which may be changed."""
+    return any(one.name == name and "like(" in str(one.schedule) for one in plan.bindings)
+
+
+def traced(plan: Plan, world: World, total: int) -> ps.Trace:
+    return ps.trace(plan, GROUPS, run_of(world, total))
+
+
+@given(st.data())
+def test_the_past_is_kept_and_what_is_not_given_goes_on(data):
+    world, plan = data.draw(planned())
+    at, total, fields = data.draw(changes(world, plan))
+
+    changed = plan.change(at, horizon=None if total == world.total else total, **fields)
+
+    before, after = traced(plan, world, world.total), traced(changed, world, total)
+    for key in before.keys():
+        until = min(at if key[0] in fields or follows_another(plan, key[0]) else world.total, total)
+        assert_same_bits(after[key][:until], before[key][:until])
+
+
+@given(st.data())
+def test_behind_the_end_that_was_planned_a_field_is_held_or_what_is_open_goes_on(data):
+    world, plan = data.draw(planned(follow=False))
+    assume(plan.horizon is not None)
+    longer = world.total + data.draw(st.integers(1, 2000))
+
+    after = traced(plan.change(world.total, horizon=longer), world, longer)
+
+    held_times = np.minimum(np.arange(longer), world.total)
+    for index, bounds in enumerate(bind(plan.resolve(world.calendar), GROUPS)):
+        for bound in bounds:
+            base, key = bound.field.base(GROUPS[index]), (bound.name, index)
+            held, going_on = bound.schedule(held_times, base), bound.schedule(np.arange(longer), base)
+            if "recurrence(" in after.line(*key):  # which is resolved up to the end of the run only
+                going_on = after[key]
+            assert after[key].tobytes() in (held.tobytes(), going_on.tobytes())
+
+
+@given(st.data())
+def test_a_field_that_is_given_follows_the_new_schedule_on_its_own_clock(data):
+    world, plan = data.draw(planned())
+    at, total, fields = data.draw(changes(world, plan))
+
+    changed = traced(plan.change(at, horizon=None if total == world.total else total, **fields), world, total)
+
+    for key in changed.keys():
+        if key[0] in fields:
+            alone = resolve(constant(1.0, over=at) >> ps.parse(fields[key[0]]), run_of(world, total))
+            expected = alone(np.arange(at, total), changed.base(*key).value)
+            np.testing.assert_array_equal(changed[key][at:], expected)
+
+
+@given(st.data())
+def test_changes_stack_and_each_keeps_what_was_before_it(data):
+    world, plan = data.draw(planned())
+    now = world.total
+    for _ in range(data.draw(st.integers(2, 3))):
+        run = World(now, world.epoch, world.batch, world.accumulation)
+        at, total, fields = data.draw(changes(run, plan))
+        later = plan.change(at, horizon=None if total == now else total, **fields)
+        before, after = traced(plan, world, now), traced(later, world, total)
+        for key in before.keys():
+            until = min(at if key[0] in fields or follows_another(plan, key[0]) else now, total)
+            assert_same_bits(after[key][:until], before[key][:until])
+        plan, now = later, total
+    assert Plan.of_text(plan.text) == plan
+
+
+@given(st.data())
+def test_what_begins_at_previous_begins_where_the_plan_would_have_been(data):
+    world, plan = data.draw(planned(joined=True))
+    at, total, fields = data.draw(changes(world, plan, JOINED))
+    assume(at)
+
+    changed = plan.change(at, horizon=None if total == world.total else total, **fields)
+    try:
+        changed.resolve(run_of(world, total))
+    except InvalidArgument as refused:  # a function of the user's, or a level that is not finite
+        if "previous" not in str(refused):
+            raise
+        reject()
+    after = traced(changed, world, total)
+
+    before = {
+        (bound.name, index): bound
+        for index, bounds in enumerate(bind(plan.resolve(world.calendar), GROUPS))
+        for bound in bounds
+    }
+    for (name, index), bound in before.items():
+        if name in fields:
+            base = bound.field.base(GROUPS[index])
+            assert after[name, index][at] == pytest.approx(bound.schedule(at, base), rel=1e-9, abs=1e-12)
+            assert_same_bits(after[name, index][:at], bound.schedule(np.arange(at), base))
+
+
+@given(st.data())
+def test_a_field_that_is_scaled_is_what_it_was_times_the_factor(data):
+    world, plan = data.draw(planned())
+    at, factor = data.draw(st.integers(0, world.total - 1)), data.draw(st.sampled_from([0.5, 2.0, 0.25]))
+    name = data.draw(st.sampled_from(sorted({one.name for one in plan.bindings})))
+
+    before, after = (traced(one, world, world.total) for one in (plan, plan.scale(at, **{name: factor})))
+
+    for key in before.keys():
+        if key[0] == name and not follows_another(plan, name):
+            assert_same_bits(after[key][:at], before[key][:at])
+            np.testing.assert_array_equal(after[key][at:], factor * before[key][at:])
+        elif follows_another(plan, key[0]):
+            assert_same_bits(after[key][:at], before[key][:at])
+        else:
+            assert_same_bits(after[key], before[key])
+
+
+@given(st.data())
+def test_a_scheduler_goes_on_with_the_changed_plan_from_the_update_it_is_at(data):
+    world, plan = data.draw(planned())
+    at, total, fields = data.draw(changes(world, plan))
+    changed = plan.change(at, horizon=None if total == world.total else total, **fields)
+    now = data.draw(st.integers(0, min(at, 20)))
+    expected = traced(changed, world, total)
+
+    optimizer = probe(*GROUPS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ps.Scheduler(optimizer, plan, calendar=world.calendar)
+        for _ in range(now):
+            optimizer.step()
+        scheduler = ps.Scheduler(optimizer, changed, calendar=run_of(world, total))
+        assert scheduler.t == now
+        for _ in range(min(total, now + 30) - now):
+            optimizer.step()
+
+    keys = [key for key in expected.keys() if key[1] != ""]
+    for t, groups in enumerate(optimizer.used):
+        for name, label in keys:
+            index = label if isinstance(label, int) else ("body", "head").index(label)
+            value = ps.fields.Field.of(name).read(groups[index])
+            np.testing.assert_array_equal(value, expected[name, label][t])

@@ -1,0 +1,130 @@
+"""`paramsched change`: the new file, in the format of the old one."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+import paramsched as ps
+from paramsched.cli import main
+
+YAML = """\
+horizon: 10000
+lr: warmup("5%") >> cosine(to=0.1)
+weight_decay: linear(to=0.5)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plan.yaml").write_text(YAML)
+    for suffix in ("json", "toml"):
+        ps.dump(ps.loads(YAML), tmp_path / f"plan.{suffix}")
+    (tmp_path / "groups.yaml").write_text("horizon: 100\nlr: cosine()\ngroups:\n  head: {lr: 0.5}\n  1: {lr: 0.2}\n")
+    return tmp_path
+
+
+def call(*arguments, input=None):
+    result = CliRunner().invoke(main, ["change", *map(str, arguments)], input=input, prog_name="paramsched")
+    assert "Traceback" not in result.stderr
+    return result
+
+
+def printed(*arguments, input=None):
+    result = call(*arguments, input=input)
+    assert (result.exit_code, result.stderr) == (0, "")
+    return result.stdout
+
+
+def test_the_changed_plan_is_printed_as_a_file():
+    told = printed(
+        "-", "--at", "8000 steps", "--horizon", "9000 steps", 'lr=linear(previous, 0, over="1000 steps")', input=YAML
+    )
+
+    assert told.splitlines() == [
+        "horizon: 9000",
+        'lr: take(warmup("5%") >> cosine(to=0.1), 8000, 10000) >> linear(previous, over=1000)',
+        "weight_decay: take(linear(to=0.5), 10000, 10000)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "method"),
+    [
+        (("8000", "lr=0.5"), lambda plan: plan.change(8000, lr=0.5)),
+        (("80%", "lr=0.5", "weight_decay=cosine()"), lambda plan: plan.change("80%", lr=0.5, weight_decay="cosine()")),
+        (("10000", "--horizon", "12000"), lambda plan: plan.change(10_000, horizon=12_000)),
+        (("8000", "--cooldown", "10%"), lambda plan: plan.cooldown(8000, "10%")),
+        (
+            ("8000", "--scale", "lr=0.5", "--scale", "weight_decay=2"),
+            lambda plan: plan.scale(8000, lr=0.5, weight_decay=2),
+        ),
+    ],
+    ids=["a field", "two fields", "a horizon", "a cooldown", "factors"],
+)
+@pytest.mark.parametrize("suffix", ["yaml", "json", "toml"])
+def test_the_command_is_the_method_in_the_format_of_the_file(folder, suffix, arguments, method):
+    told = printed(f"plan.{suffix}", "--at", *arguments)
+
+    assert ps.loads(told, suffix) == method(ps.loads(YAML))
+
+
+@pytest.mark.parametrize(
+    ("change", "binding"),
+    [
+        ("lr@head=constant(previous)", ps.Binding("lr", "constant(previous)", groups="head")),
+        ("lr@1=linear(previous, 0, over=10)", ps.Binding("lr", "linear(previous, 0, over=10)", groups=1)),
+        ("lr@last=true=constant(0.1)", ps.Binding("lr", 0.1, groups="last=true")),
+    ],
+    ids=["by name", "by index", "by an entry"],
+)
+def test_a_change_of_one_group(folder, change, binding):
+    before = ps.load("groups.yaml")
+
+    assert ps.loads(printed("groups.yaml", "--at", 50, change)) == before.change(50, binding)
+
+
+def test_the_result_is_written_to_a_file_in_the_format_of_its_suffix(folder):
+    assert printed("plan.yaml", "--at", 8000, "lr=0.5", "-o", "new.json") == ""
+    assert json.loads((folder / "new.json").read_text())["horizon"] == 10_000
+
+    assert printed("plan.yaml", "--at", 8000, "lr=0.5", "-o", "plan.yaml") == ""  # over the old one
+    assert ps.load("plan.yaml") == ps.loads(YAML).change(8000, lr=0.5)
+    assert printed("plan.toml", "--at", 8000, "lr=0.5", "--to", "yaml").startswith("horizon: 10000")
+
+
+def test_a_line_of_text_becomes_a_file():
+    assert printed("cosine()", "--at", 80, "lr=0.5") == "lr: take(cosine(), 80) >> constant(0.5)\n"
+
+
+def test_comments_are_not_kept_which_is_said(folder):
+    (folder / "plan.yaml").write_text("# mine\n" + YAML)
+
+    assert call("plan.yaml", "--at", 8000, "lr=0.5").stderr == "note: the comments of plan.yaml are not kept\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (("8000",), 2, "Give one of: FIELD=SCHEDULE (and --horizon), --cooldown, --scale"),
+        (("8000", "lr=0.5", "--cooldown", "100"), 2, "Give one of"),
+        (("soon", "lr=0.5"), 2, "--at: "),
+        (("8000", "lr"), 2, "lr: no change of a field"),
+        (("8000", "--scale", "lr"), 2, "Write --scale lr=0.5"),
+        (("8000", "lr=0.5", "--to", "yml"), 2, 'did you mean "yaml"?'),
+        (("8000", "lr=cosin()"), 1, '"cosin" is no schedule; nearest: "cosine"'),
+        (("8000", "weight_decy=0.5"), 1, 'did you mean "weight_decay"?'),
+        (("8000", "--scale", "weight_decy=0.5"), 1, 'did you mean "weight_decay"?'),
+        (("12000", "lr=0.5"), 1, 'the run ends at "10000"'),
+    ],
+    ids=[
+        "nothing", "two things", "no time", "no schedule", "no factor", "no format", "a slip in a shape",
+        "a slip in a field", "a slip in a scaled field", "behind the end",
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_refused(folder, arguments, code, told):
+    result = call("plan.yaml", "--at", *arguments)
+
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert told in result.stderr
