@@ -63,6 +63,8 @@ class ActiveTime:
 
         It reads "updates 0 to 9", "epochs 0 to 4 (updates 0 to 499)", "the first 5% of the run".
         """
+        if length is not None and length.until:
+            return f"the time {length}"
         end = self.end if length is None else self.end_after(length)
         if self.begin is None or end is None:
             return (

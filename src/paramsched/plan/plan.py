@@ -80,6 +80,8 @@ class Plan:
         if not given:
             raise PlanError("Plan()", "no binding", 'Write Plan(lr=cosine(to=0.1), horizon="20 epochs")')
         length = None if horizon is None else Duration.of(horizon)
+        if length is not None and length.until:
+            raise InvalidArgument(f'Plan(horizon="{length}")', "a run is as long as it is", "Leave until out")
         if length is not None and any(unit == "percent" for unit, _ in length.terms):
             raise InvalidArgument(
                 f'Plan(horizon="{length}")', "per cent are of the horizon itself", 'Write "20 epochs"'

@@ -215,7 +215,7 @@ class Schedule(ABC):
     def _exact_length(self, span: Span) -> Fraction | None:
         """The length in updates, exact; None where it fills or is open."""
         length = self.length
-        return None if length is None else span.exact(length)
+        return None if length is None else span.exact_length(length)
 
     def _resolve(self, span: Span) -> "Schedule":
         """The same schedule with every length in updates."""
@@ -294,6 +294,8 @@ def _resolved_field(schedule: Schedule, field: Any, span: Span) -> Any:
                 return span.period(value)
             case "scale":
                 return Duration.of_updates(span.exact(value))
+            case "fills" | "open" | "length":
+                return span.resolved_length(value)
         return span.after(value)
     if isinstance(value, tuple):
         return tuple(_resolved_item(item, span) for item in value)

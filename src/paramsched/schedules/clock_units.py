@@ -45,7 +45,7 @@ def _renamed(value: Any, before: str, after: str) -> Any:
     if isinstance(value, Duration):
         if not any(unit == before for unit, _ in value.terms):
             return value
-        return Duration(tuple((after if unit == before else unit, amount) for unit, amount in value.terms))
+        return Duration(tuple((after if unit == before else unit, amount) for unit, amount in value.terms), value.until)
     if isinstance(value, tuple):
         items = tuple(_renamed(item, before, after) for item in value)
         return value if all(new is old for new, old in zip(items, value, strict=True)) else items

@@ -1,7 +1,7 @@
 """Cuts: the first part of a schedule, and what is left of it without that."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil
 from typing import final
@@ -11,7 +11,7 @@ from paramsched.errors import Asked, InvalidArgument
 from paramsched.schedules.affine import BASE, Affine
 from paramsched.schedules.arguments import schedule_of
 from paramsched.schedules.base import Schedule
-from paramsched.schedules.lengths import is_known_field
+from paramsched.schedules.lengths import LENGTH, is_known_field
 from paramsched.schedules.registry import shape
 from paramsched.schedules.span import Span
 from paramsched.schedules.times import LONGEST
@@ -24,7 +24,7 @@ class Take(Schedule):
     """The first `over` of `schedule`, then held; `of` is gone once it is resolved."""
 
     schedule: Schedule
-    over: Duration
+    over: Duration = field(metadata=LENGTH)
     of: Duration | None
 
     def __post_init__(self) -> None:
@@ -59,7 +59,7 @@ class Take(Schedule):
     def _resolve(self, span: Span) -> Schedule:
         """The schedule planned for the run around the stage, or for a run of its own."""
         inner = span.whole(span.begin, span.run_end, self.of)
-        return Take(self.schedule._resolve(inner), span.after(self.over), None)
+        return Take(self.schedule._resolve(inner), span.resolved_length(self.over), None)
 
 
 @final

@@ -21,6 +21,9 @@ FILLS = {"role": "fills"}
 OPEN = {"role": "open"}
 """Metadata of the field that is the length of a shape, where None holds on and never ends."""
 
+LENGTH = {"role": "length"}
+"""Metadata of the field that is the length of a shape which always has one."""
+
 
 @cache
 def length_field(kind: type, *roles: str) -> str | None:

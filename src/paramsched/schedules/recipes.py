@@ -188,6 +188,9 @@ def overlay(first: Schedule, curve: Schedule) -> Schedule:
     if length is None:
         found = "it has no length, so nothing says how much of the curve it covers"
         raise InvalidArgument(Asked("overlay", "first", short_line(over)), found, 'Write warmup("5%")')
+    if length.until:
+        found = "its length is said by the time at which it ends"
+        raise InvalidArgument(Asked("overlay", "first", short_line(over)), found, f'Write "{Duration(length.terms)}"')
     return over >> skip(below, length)
 
 

@@ -65,8 +65,9 @@ class Shift(Schedule):
         return None if inner is None else self.by.number + inner
 
     def _exact_length(self, span: Span) -> Fraction | None:
-        inner = self.schedule._exact_length(span)
-        return None if inner is None else span.exact(self.by) + inner
+        by = span.exact(self.by)
+        inner = self.schedule._exact_length(span.later(span.begin + by))
+        return None if inner is None else by + inner
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         return self.schedule._at(xp.at_least(t - self.by.count, 0), base, xp)

@@ -67,8 +67,18 @@ class Sequence(Schedule):
         return None if last is None else self._stage_begins()[-1] + last
 
     def _exact_length(self, span: Span) -> Fraction | None:
-        lengths = [stage._exact_length(span) for stage in self.stages]
+        lengths = self._exact_lengths(span)
         return None if None in lengths else sum((n for n in lengths if n is not None), Fraction(0))
+
+    def _exact_lengths(self, span: Span) -> list[Fraction | None]:
+        """The length of each stage; None for the one without."""
+        own = span.sequence()
+        lengths: list[Fraction | None] = []
+        for stage in self.stages:
+            length = stage._exact_length(own)
+            lengths.append(length)
+            own = own.behind_filled() if length is None else own.later(own.begin + length)
+        return lengths
 
     def _stage_begins(self) -> list[int | Fraction]:
         """The begin of each stage: all but the last have a length once resolved."""
@@ -128,13 +138,13 @@ class Sequence(Schedule):
     def _resolve(self, span: Span) -> Schedule:
         """Each stage in its part of the span; the one without a length takes what the others leave."""
         self._refuse_two_without_length()
-        lengths = [stage._exact_length(span) for stage in self.stages]
+        lengths = self._exact_lengths(span)
         rest = self._rest_of_span(lengths, span)
         stages: list[Schedule] = []
-        begin = span.begin
+        own, begin = span.sequence(), span.begin
         for stage, length in zip(self.stages, lengths, strict=True):
             size = rest if length is None else length
-            part = span.stage(begin, None if size is None else begin + size)
+            part = own.stage(begin, None if size is None else begin + size)
             stages.append(_resolved_stage(stage, part, stage is self.stages[-1]))
             begin += size or 0
         return Sequence(tuple(stages))

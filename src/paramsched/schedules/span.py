@@ -34,6 +34,7 @@ class Span:
         run_end: where the run, the window or the cycle around it ends; for a stage that is later than its own end.
         staged: whether the schedule is a stage or stands in a window, so that its end is its own.
         rounds: whether boundaries are rounded.
+        origin: where the sequence begins that it is a stage of; None behind a stage that takes what the others leave.
     """
 
     calendar: Units
@@ -42,6 +43,7 @@ class Span:
     run_end: Fraction | None
     staged: bool = False
     rounds: bool = True
+    origin: Fraction | None = Fraction(0)
 
     @staticmethod
     def of_run(calendar: Units, length: Fraction | int | None) -> "Span":
@@ -62,11 +64,46 @@ class Span:
         return Duration.of_updates(ceil(self.end) - self.first if self.rounds else self.end - self.begin)
 
     def exact(self, duration: Duration) -> Fraction:
+        """An amount of time as an exact count.
+
+        Raises:
+            InvalidArgument: it is a time until which something lasts, and not the length of a stage.
+        """
+        if duration.until:
+            found = "only the length of a stage ends at a time"
+            instead = f'Write over="{duration}" of a stage, or "{Duration(duration.terms)}" here'
+            raise InvalidArgument(f'"{duration}"', found, instead)
         return self.calendar.exact(duration)
+
+    def exact_length(self, length: Duration) -> Fraction:
+        """The length of what begins with the span as an exact count; it may be said by the time at which it ends.
+
+        Raises:
+            InvalidArgument: that time comes before the begin, or nothing says yet when it begins.
+        """
+        if not length.until:
+            return self.calendar.exact(length)
+        if self.origin is None:
+            found = "it is the length of a stage behind one that takes what the others leave"
+            instead = f"Give that one the until, and this one a length or none: {_FILLED_UNTIL}"
+            raise InvalidArgument(f'"{length}"', found, instead)
+        end = self.origin + self.calendar.exact(Duration(length.terms))
+        if end < self.begin:
+            begins, ends = (_short_count(time - self.origin) for time in (self.begin, end))
+            found = f"that is {ends} of the sequence, and the stage begins at {begins}"
+            raise InvalidArgument(f'"{length}"', found, "Write a later time, or shorten the stages before it")
+        return end - self.begin
+
+    def resolved_length(self, length: Duration) -> Duration:
+        """The length of what begins with the span in updates."""
+        return self._from_begin(self.exact_length(length))
 
     def after(self, duration: Duration) -> Duration:
         """The updates from the begin of the span to the one at which `duration` is over."""
-        exact = self.exact(duration)
+        return self._from_begin(self.exact(duration))
+
+    def _from_begin(self, exact: Fraction) -> Duration:
+        """The updates from the begin of the span on; their end is rounded up once, where boundaries are."""
         return Duration.of_updates(ceil(self.begin + exact) - self.first if self.rounds else exact)
 
     def period(self, duration: Duration) -> Duration:
@@ -86,9 +123,17 @@ class Span:
         """A stage of this span; times from the start of the run."""
         return replace(self, begin=begin, end=end, staged=True)
 
+    def sequence(self) -> "Span":
+        """The same span, as the sequence from whose begin the times of its stages count."""
+        return replace(self, origin=self.begin)
+
+    def behind_filled(self) -> "Span":
+        """The same span for a stage of which nothing says yet when it begins."""
+        return replace(self, origin=None)
+
     def part(self, begin: Fraction, end: Fraction | None) -> "Span":
         """A window or a cycle in this span, which is what is in it has for a run; times from the start of the run."""
-        return replace(self, begin=begin, end=end, run_end=end, staged=True)
+        return replace(self, begin=begin, end=end, run_end=end, staged=True, origin=begin)
 
     def whole(self, begin: Fraction, end: Fraction | None, length: Duration | None) -> "Span":
         """What a schedule is planned for that is used in part: up to `end`, or a run of a length of its own.
@@ -104,3 +149,10 @@ class Span:
             raise InvalidArgument(f'of="{length}"', "a run of no update", 'Write of="20 epochs", or leave it out')
         end = begin + total
         return replace(self, calendar=calendar, begin=begin, end=end, run_end=end, staged=False)
+
+
+_FILLED_UNTIL = 'warmup("5%") >> cosine(over="until 80%") >> linear(0.1)'
+
+
+def _short_count(count: Fraction) -> str:
+    return f"{float(count):.12g}"

@@ -81,8 +81,9 @@ class Window(Schedule):
     def _exact_length(self, span: Span) -> Fraction | None:
         if self.end is not None:
             return span.exact(self.end)
-        inner = self.schedule._exact_length(span)
-        return None if inner is None else span.exact(self.begin) + inner
+        begin = span.exact(self.begin)
+        inner = self.schedule._exact_length(span.later(span.begin + begin))
+        return None if inner is None else begin + inner
 
     def _resolve(self, span: Span) -> Schedule:
         """The schedule in its part of the span."""

@@ -90,6 +90,10 @@ class Calendar:
                 )
         if self.total is not None:
             total = Duration.of(self.total)
+            if total.until:
+                raise InvalidArgument(
+                    Asked("Calendar", "total", f'"{total}"'), "a run is as long as it is", "Leave until out"
+                )
             if any(unit == "percent" for unit, _ in total.terms):
                 raise InvalidArgument(
                     Asked("Calendar", "total", f'"{total}"'), "per cent is of the total itself", "Write updates"

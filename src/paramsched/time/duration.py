@@ -49,6 +49,7 @@ class Duration:
 
     Args:
         terms: pairs of unit and amount, in the order of `UNITS`, none of them zero.
+        until: whether it is a time, counted from the begin of the sequence, at which something ends.
 
     >>> str(Duration.of("1_000 iters")), str(Duration.of("2.5e3 steps")), str(Duration.of("250B tokens"))
     ('1000', '2500', '250000000000 tokens')
@@ -61,6 +62,7 @@ class Duration:
     """
 
     terms: tuple[tuple[str, Fraction], ...]
+    until: bool = False
 
     @staticmethod
     def of(amount: "DurationLike | float") -> "Duration":
@@ -147,7 +149,9 @@ class Duration:
 
     @property
     def exact(self) -> Fraction | None:
-        """The amount in updates as a fraction; None while another unit is in it."""
+        """The amount in updates as a fraction; None while another unit is in it, or it is a time."""
+        if self.until:
+            return None
         if not self.terms:
             return Fraction(0)
         if len(self.terms) == 1 and self.terms[0][0] == "updates":
@@ -161,12 +165,19 @@ class Duration:
         return amount is not None and amount.denominator == 1
 
     def __add__(self, other: "Duration") -> "Duration":
+        if other.until:  # what lasts until then ends then, whenever it began
+            return Duration(other.terms)
         return _duration_of(_summed_amounts(self, other, 1))
 
     def __sub__(self, other: "Duration") -> "Duration":
+        if self.until:
+            return self
         return _duration_of(_summed_amounts(self, other, -1))
 
     def __str__(self) -> str:
+        if self.until:
+            said = str(Duration(self.terms))
+            return f"until {said} steps" if said.isdecimal() else f"until {said}"
         if not self.terms:
             return "0"
         text = ""
@@ -268,6 +279,11 @@ def _read_length(text: str) -> Duration:
     if len(text) > _MOST_TEXT:
         raise InvalidArgument(f'length "{line}"', f"{len(text)} characters are no length", instead)
     bare = text.strip()
+    if bare.split(maxsplit=1)[0:1] == ["until"]:
+        end = _read_length(bare.removeprefix("until"))
+        if end.until:
+            raise InvalidArgument(f'length "{line}"', "it says until twice", f'Write "{end}"')
+        return Duration(end.terms, until=True)
     if bare in _SINGULAR:
         bare = f"1 {bare}"
     if re.fullmatch(r"[+-]?[\d._]+(e[+-]?\d+)?(\s*/\s*[\d_]+)?", bare, re.IGNORECASE):

@@ -131,7 +131,7 @@ def _length_schema() -> dict[str, Any]:
     return {
         "anyOf": [
             {"type": "integer", "minimum": 0, "description": "updates"},
-            {"type": "string", "description": '"5%", "10 epochs", "1e6 samples", "250B tokens", "90 min"'},
+            {"type": "string", "description": '"5%", "10 epochs", "1e6 samples", "250B tokens", "90 min", "until 80%"'},
         ]
     }
 

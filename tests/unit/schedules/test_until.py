@@ -1,0 +1,143 @@
+"""`over="until 80%"`: a stage that lasts until a time of its sequence."""
+
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import paramsched as ps
+from paramsched.errors import InvalidArgument, Unresolved
+from paramsched.plan import Plan, resolve
+from paramsched.schedules import constant, cosine, linear, overlay, parse, warmup
+from paramsched.time import Calendar, Duration
+
+RUN = Calendar(total=1000, steps_per_epoch=100, tokens_per_step=1000)
+
+
+@pytest.mark.parametrize(
+    ("line", "resolved"),
+    [
+        ('warmup("5%") >> cosine(over="until 80%") >> linear()', "warmup(50) >> cosine(over=750) >> linear(over=200)"),
+        ('warmup("until 5%") >> cosine()', "warmup(50) >> cosine(over=950)"),
+        ('warmup(9) >> step(5) + constant(over="until 200 steps")', "warmup(9) >> step(5) + constant(over=191)"),
+        ('warmup(10) >> linear(over="until 100% - 50k tokens")', "warmup(10) >> linear(over=940)"),
+        ('warmup(10) >> take(cosine(), "until 500 steps")', "warmup(10) >> take(cosine(over=990), 490)"),
+        ('linear(over="until 80%")', "linear(over=800)"),
+        ('warmup(10) >> cosine(over="until 80%") * 0.5', "warmup(10) >> cosine(over=790) * constant(0.5)"),
+        ('warmup(10) >> clamp(cosine(over="until 80%"), 0.1)', "warmup(10) >> clamp(cosine(over=790), 0.1)"),
+        ('warmup(10) >> shift(cosine(over="until 80%"), 90)', "warmup(10) >> shift(cosine(over=700), 90)"),
+        ('warmup(10) >> skip(cosine(over="until 80%"), 10)', "warmup(10) >> skip(cosine(over=800), 10)"),
+        ('warmup(10) >> window(cosine(over="until 80%"), 90)', "warmup(10) >> window(cosine(over=700), 90)"),
+        ('warmup(10) >> window(cosine(over="until 80%"), 0, 900)', "warmup(10) >> window(cosine(over=800), end=900)"),
+        (
+            'warmup(10) >> (warmup(10) >> cosine(over="until 500 steps")) * 0.5 >> constant()',
+            "warmup(10) >> (warmup(10) >> cosine(over=490)) * constant(0.5) >> constant()",
+        ),
+        ('warmup(10) >> linear(over="until 10 steps") >> cosine()', "warmup(10) >> linear(over=0) >> cosine(over=990)"),
+        ('warmup(10) >> cosine() >> linear(over="10%")', "warmup(10) >> cosine(over=890) >> linear(over=100)"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_stage_lasts_until_a_time_of_its_sequence(line, resolved):
+    assert str(resolve(parse(line), RUN)) == resolved
+    assert str(parse(line)) == str(parse(str(parse(line))))
+
+
+@given(
+    st.lists(st.sampled_from(["0.07%", "7%", "3.3333%", "0.25 epochs", "0.5 steps", "1.7 steps"]), min_size=1),
+    st.data(),
+)
+def test_boundaries_are_those_of_the_lengths_that_add_up_to_them(lengths, data):
+    run = Calendar(total=data.draw(st.integers(1, 4999)), steps_per_epoch=47)
+    assume(sum(run.exact(Duration.of(length)) for length in lengths) <= run.horizon)
+    ends = [sum((run.exact(Duration.of(one)) for one in lengths[:n]), Fraction(0)) for n in range(len(lengths) + 1)]
+    by_length, by_end = constant(), constant()
+    for number, (length, (_, end)) in enumerate(zip(lengths, pairwise(ends), strict=True)):
+        sayable = f"until {end.numerator}/{end.denominator} steps"
+        stages = constant(float(number), length), constant(float(number), data.draw(st.sampled_from([length, sayable])))
+        by_length, by_end = (
+            one if not number else old >> one for old, one in zip((by_length, by_end), stages, strict=True)
+        )
+
+    expected, found = (resolve(whole >> cosine(), run) for whole in (by_length, by_end))
+
+    assert found == expected
+
+
+def test_a_token_plan_says_its_times_in_tokens():
+    plan = ps.loads(
+        """
+clock: tokens
+horizon: 300B tokens
+lr: warmup("375M tokens") >> cosine(to=0.1, over="until 260B tokens") >> constant(0.1)
+"""
+    )
+
+    lr = plan.resolve(Calendar()).bindings[0].schedule
+
+    assert str(lr) == ('warmup("375000000 tokens") >> cosine(to=0.1, over="259625000000 tokens") >> constant(0.1)')
+    for dialect in ("yaml", "toml", "json"):
+        assert ps.loads(ps.dump(plan, format=dialect), format=dialect) == plan
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ('warmup(100) >> cosine(over="until 5%")', "that is 50 of the sequence, and the stage begins at 100"),
+        ('cosine() >> linear(over="until 80%")', "behind one that takes what the others leave"),
+        ('warmup(5) >> constant() >> 0.5 * linear(over="until 80%")', "behind one that takes what the others leave"),
+        ('step("until 5%")', "only the length of a stage ends at a time"),
+        ('shift(linear(), "until 5%")', "only the length of a stage ends at a time"),
+        ('skip(linear(), "until 5%")', "only the length of a stage ends at a time"),
+        ('multistep(["until 5%"])', "only the length of a stage ends at a time"),
+        ('restarts(linear(), "until 5%")', "only the length of a stage ends at a time"),
+        ('every(linear(), "until 5%")', "only the length of a stage ends at a time"),
+        ('exponential(0.9, "until 5%")', "only the length of a stage ends at a time"),
+    ],
+    ids=str,
+)
+def test_a_time_that_cannot_be_is_refused(line, found):
+    with pytest.raises(InvalidArgument, match=found):
+        resolve(parse(line), RUN)
+
+
+def test_a_run_is_as_long_as_it_is():
+    with pytest.raises(InvalidArgument, match="a run is as long as it is"):
+        Plan(lr=cosine(), horizon="until 5 epochs")
+    with pytest.raises(InvalidArgument, match="a run is as long as it is"):
+        Calendar(total="until 5 epochs")
+
+
+def test_an_overlay_takes_a_length():
+    with pytest.raises(InvalidArgument, match='Write "5%"'):
+        overlay(warmup("until 5%"), cosine())
+
+
+def test_a_time_is_a_length_of_its_own():
+    assert str(Duration.of("until  260B tokens")) == "until 260000000000 tokens"
+    assert Duration.of("until 500 steps").written() == '"until 500 steps"'
+    assert Duration.of(str(Duration.of("until 500 steps"))) == Duration.of("until 500 steps") != Duration.of(500)
+    assert not Duration.of("until 500 steps").is_resolved
+    with pytest.raises(Unresolved):
+        linear(over="until 500 steps")(3)
+    for text in ("until", "until 5", "until until 5%", "untill 5%", "until -5%"):
+        with pytest.raises(InvalidArgument):
+            Duration.of(text)
+
+
+def test_the_length_of_a_sequence_is_that_of_its_stages():
+    whole = warmup("5%") >> linear(over="until 80%") >> constant(over=7)
+
+    assert str(whole.length) == "7 steps + 80%"
+    assert resolve(whole, RUN).length.updates == 807
+
+
+def test_what_lasts_until_a_time_is_planned_as_if_its_length_were_written():
+    times = np.arange(1001)
+
+    by_time = resolve(warmup("5%") >> cosine(over="until 80%") >> constant(0.0), RUN)
+
+    np.testing.assert_array_equal(by_time(times), (warmup(50) >> cosine(over=750) >> constant(0.0))(times))
