@@ -1,0 +1,46 @@
+"""fvcore's composites, rescaled and fixed parts, and detectron2's warmup that meets its curve."""
+
+import paramsched as ps
+from support.recipe_runs import assert_values, half_wave, ramp, recipe
+
+TOTAL = 90_000
+
+
+def test_a_composite_of_rescaled_and_fixed_parts_is_fvcores():
+    """A rescaled part runs from its begin to its end, a fixed one from the begin to the end of the run."""
+    trace = ps.trace(recipe("fvcore_composite"), {"lr": 1.0})
+
+    def value(t):
+        if t < 27_000:
+            return 0.42
+        if t < 45_000:
+            return ramp(t, 27_000, 45_000, 0.42, 0.21)
+        return half_wave(t, 0, TOTAL, 0.0001, 0.42)
+
+    assert len(trace) == TOTAL
+    assert_values(trace["lr"], value, range(TOTAL))
+
+
+def test_detectron2s_warmup_ends_where_the_cosine_is():
+    trace = ps.trace(recipe("detectron2"), {"lr": 0.02})
+
+    met = half_wave(1000, 0, TOTAL, 0.0, 0.02)
+    assert len(trace) == TOTAL
+    assert_values(
+        trace["lr"],
+        lambda t: ramp(t, 0, 1000, 0.02 * 0.001, met) if t < 1000 else half_wave(t, 0, TOTAL, 0.0, 0.02),
+        range(TOTAL),
+    )
+
+
+def test_detectron2s_steps_keep_their_milestones_below_the_warmup():
+    plan = ps.loads('lr: overlay(warmup("1k steps", 0.001), multistep([60_000, 80_000]))\nhorizon: 90k steps')
+
+    trace = ps.trace(plan, {"lr": 0.02})
+
+    def value(t):
+        return (
+            ramp(t, 0, 1000, 0.02 * 0.001, 0.02) if t < 1000 else 0.02 * (1.0, 0.1, 0.01)[(t >= 60_000) + (t >= 80_000)]
+        )
+
+    assert_values(trace["lr"], value, range(TOTAL))
