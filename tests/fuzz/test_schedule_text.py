@@ -8,16 +8,18 @@ from paramsched import curves
 from paramsched.errors import InvalidArgument, ParamschedError
 from paramsched.plan import Plan, resolve
 from paramsched.schedules import SHAPES, Schedule, absolute, faults_in, parse, parse_own, rules
+from paramsched.schedules.levels import NEIGHBOR_LEVELS
 from paramsched.time import Calendar
 from support import strategies
 
-NAMES = {**SHAPES, "absolute": absolute, "curves": curves, "rules": rules}
+NAMES = {**SHAPES, **NEIGHBOR_LEVELS, "absolute": absolute, "curves": curves, "rules": rules}
 PIECES = (
     *"()[],=.+-*/>'\"#% \t\n\\_~{}:@",
     *(">>", "<<", "**", "//", "==", "0", "1", "-1", "0.5", "1e999", "1e-999", "10**9", "1j"),
     *("0x" + "f" * 400, "9" * 400, "None", "True", "nan", "inf", "'nan'", "'5%'", '"10ep"', "5%", "“5%”"),
     *("сosine()", "lambda: 1", "if", "not", "for x in y", "*[1]", "**{}", "over=", "to=", "T_max=", "phase=10**400"),
     *("cosine()", "linear(1, 0, over=5)", "warmup(10)", "step(3)", "plateau()", "absolute(0.1)", "curves.rex"),
+    *("previous", "following", "linear(previous)", "0.5 + absolute(0.1)"),
     *("curves.power(2)", "rules.linear(0.1, end=5)", "every(", "recurrence(", "window("),
     *("\x00", "\ud800", "\u2028", "\xa0", "ﬁ", "𝟏", "é", "…"),
 )

@@ -27,17 +27,22 @@ def resolve_in_span(schedule: Schedule, span: Span) -> Schedule:
     A level that is taken from a neighbor is `factor * base + offset`, what the neighbor's formula says at its end (of
     the stage before) or at its first update (of the stage behind).
 
-    Raises:
-        InvalidArgument: no such neighbor, two stages that wait for each other, or a neighbor whose level is no sum of
-            a multiple of base and a value.
-
     Where no stage compares values (`clamp`, `minimum`, `maximum`), the new stage begins at the very float at which the
     one before ends; else at one that differs by the rounding of a product.
+
+    Raises:
+        InvalidArgument: no such neighbor, two stages that wait for each other, or a neighbor whose level is no multiple
+            of base plus a value.
     """
     _refuse_without_neighbor(_words_wanted(schedule, measured=False))
     resolved = schedule._resolve(span)
     _refuse_without_neighbor(_words_wanted(resolved, measured=True))  # some stages turn out to take no time
     return _with_levels(resolved, {})
+
+
+def asks_outside(schedule: Schedule) -> bool:
+    """Whether a word in a schedule means a stage that is no part of it."""
+    return bool(_words_wanted(schedule, measured=False))
 
 
 def _with_levels(schedule: Schedule, levels: Mapping[NeighborLevel, Level]) -> Schedule:
@@ -113,11 +118,6 @@ def _words_wanted(schedule: Schedule, *, measured: bool) -> dict[NeighborLevel, 
     return own
 
 
-def asks_outside(schedule: Schedule) -> bool:
-    """Whether a word in a schedule means a stage that is no part of it."""
-    return bool(_words_wanted(schedule, measured=False))
-
-
 def _words_in(value: object) -> Iterator[NeighborLevel]:
     """The words in the value of a field, tuples opened."""
     if isinstance(value, NeighborLevel):
@@ -171,6 +171,7 @@ def _unknown_at_resolve(neighbor: Schedule) -> str | None:
 
 
 def _holds_function(schedule: Schedule) -> bool:
+    """Whether a user's function says a part of its values."""
     return isinstance(schedule, FromFunction) or any(_holds_function(part) for part in schedule.parts())
 
 
