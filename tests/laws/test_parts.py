@@ -23,10 +23,6 @@ def run_of(case: Case, total: int) -> Calendar:
     return Calendar(total=total, steps_per_epoch=world.epoch, batch_size=world.batch, accumulation=world.accumulation)
 
 
-# Cycles of no whole length become a sequence that ends, so that what stands beside them decides how far they go.
-ENDLESS = tuple(name for name in strategies.ALL if name != "restarts")
-
-
 def beside() -> st.SearchStrategy[Schedule]:
     """What stands behind a part: with an absolute level, and not affine too."""
     return st.sampled_from(
@@ -65,10 +61,10 @@ def test_what_comes_behind_a_part_changes_no_value_of_it(name, data):
     np.testing.assert_array_equal(changed(times[-3:, None], bases), case.resolved(times[-3:, None], bases))
 
 
-@every_shape(leave_out=("restarts",))
+@every_shape()
 @given(st.data())
 def test_what_is_left_goes_on_where_the_whole_would_be(name, data):
-    case, base = data.draw(strategies.cases(name=name, names=ENDLESS)), data.draw(strategies.bases())
+    case, base = data.draw(strategies.cases(name=name)), data.draw(strategies.bases())
     by = data.draw(st.integers(0, case.world.total - 1))
     times = np.arange(by, case.world.total + 1)
 
@@ -77,10 +73,10 @@ def test_what_is_left_goes_on_where_the_whole_would_be(name, data):
     np.testing.assert_array_equal(rest(times, base), case.resolved(times, base))
 
 
-@every_shape(leave_out=("restarts",))
+@every_shape()
 @given(st.data())
 def test_the_part_before_and_the_part_behind_make_the_whole(name, data):
-    case, base = data.draw(strategies.cases(name=name, names=ENDLESS)), data.draw(strategies.bases())
+    case, base = data.draw(strategies.cases(name=name)), data.draw(strategies.bases())
     at = data.draw(st.integers(0, case.world.total))
     times = np.arange(case.world.total + 1)
 
@@ -92,7 +88,7 @@ def test_the_part_before_and_the_part_behind_make_the_whole(name, data):
 
 @given(st.data())
 def test_what_is_planned_for_a_run_of_its_own_knows_no_other(data):
-    case = data.draw(strategies.cases(names=ENDLESS))
+    case = data.draw(strategies.cases())
     longer = run_of(case, case.world.total + data.draw(st.integers(1, 1000)))
     by = data.draw(st.integers(0, case.world.total))
 

@@ -141,6 +141,11 @@ def durations(draw: st.DrawFn, world: World) -> DurationLike:
     )
 
 
+def ends(world: World) -> st.SearchStrategy[DurationLike]:
+    """Lengths of stages that are said by the time at which they end."""
+    return st.sampled_from(["until 10%", "until 50%", "until 1.5 epochs", f"until {world.total // 3} steps"])
+
+
 def named_curves() -> st.SearchStrategy[curves.Curve]:
     """Every curve: the constants, and the families with arguments from their signatures."""
     constant = st.sampled_from([curve for name, curve in CONSTANTS.items() if not name.startswith("user_")])
@@ -229,7 +234,8 @@ class Drawing:
         if kind == Level:
             return optional | levels(fixed=self.fixed)
         if kind == DurationLike:
-            return optional | durations(self.world)
+            times = durations(self.world)
+            return optional | times | (ends(self.world) if name == "over" else st.nothing())
         if kind == CurveLike:
             return optional | (st.just(curves.linear) if self.names == STRAIGHT else named_curves())
         if get_origin(kind) is Literal:
