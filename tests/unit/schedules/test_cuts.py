@@ -186,3 +186,13 @@ def test_an_overlay_meets_the_curve():
 def test_an_overlay_of_no_length_is_refused():
     with pytest.raises(InvalidArgument, match="nothing says how much of the curve it covers"):
         overlay(cosine(), step(5))
+
+
+def test_an_overlay_is_the_schedule_of_bert():
+    """Its code: a polynomial decay from update 0 on, replaced by base * t / warmup in the first updates."""
+    run, up = 1000, 100
+
+    ours = resolve(overlay(warmup("10%"), linear()), Calendar(total=run))
+
+    theirs = [1e-4 * t / up if t < up else 1e-4 * (1 - t / run) for t in range(run + 1)]
+    np.testing.assert_allclose(ours(np.arange(run + 1), 1e-4), theirs, rtol=1e-14, atol=1e-18)
