@@ -56,11 +56,13 @@ from paramsched.schedules import previous as previous
 from paramsched.schedules import recurrence as recurrence
 from paramsched.schedules import register_function as register_function
 from paramsched.schedules import restarts as restarts
+from paramsched.schedules import rounded as rounded
 from paramsched.schedules import rules as rules
 from paramsched.schedules import shape as shape
 from paramsched.schedules import shift as shift
 from paramsched.schedules import skip as skip
 from paramsched.schedules import slanted_triangular as slanted_triangular
+from paramsched.schedules import stairs as stairs
 from paramsched.schedules import step as step
 from paramsched.schedules import take as take
 from paramsched.schedules import trapezoid as trapezoid
@@ -142,11 +144,13 @@ __all__ = [
     "replay",
     "resolve",
     "restarts",
+    "rounded",
     "rules",
     "shape",
     "shift",
     "skip",
     "slanted_triangular",
+    "stairs",
     "step",
     "take",
     "trace",

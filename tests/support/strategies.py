@@ -7,7 +7,7 @@ that cannot be drawn is an error naming it, so that a new kind of argument joins
 import inspect
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -41,7 +41,7 @@ STRAIGHT = ("linear", "constant", "warmup", "cooldown", "trapezoid", "step", "mu
             "sequence", "sum", "difference", "negative")  # fmt: skip
 """Of straight lines only, as long as the curve is one."""
 
-OPERATORS = ("sequence", "product", "sum", "difference", "negative")
+OPERATORS = ("sequence", "product", "sum", "difference", "negative", "power", "quotient")
 SIMPLE = ("anneal", "linear", "cosine", "warmup", "constant", "exponential", "step")
 """What the parts of a deep tree are made of most of the time."""
 
@@ -266,7 +266,8 @@ class Drawing:
 _AT_MOST_ONE = ("gamma", "factor", "start", "to", "pct_start")
 """Rates of growth: above 1 the values of a long run overflow to inf, which is tested by itself."""
 
-_NOT_AFFINE = ("clamp", "minimum", "maximum")
+_NOT_AFFINE = ("clamp", "minimum", "maximum", "rounded")
+_JUMPS = ("rounded",)  # by a last bit to another multiple: drawn by its name only
 
 
 ALL = (*BUILDERS, *OPERATORS)
@@ -298,7 +299,8 @@ def schedules(
         names: of the shapes and operators it is made of.
     """
     world = world or World(total=1000, epoch=20, batch=32, accumulation=1)
-    usable = [name for name in names if not (affine and name in _NOT_AFFINE) and (world.small or name != "recurrence")]
+    left_out = {*_JUMPS, *(_NOT_AFFINE if affine else ()), *(() if world.small else ["recurrence"])}
+    usable = [name for name in names if name not in left_out]
     flat = [name for name in usable if name in BUILDERS and not _holds_schedules(BUILDERS[name])]
     simple = [name for name in SIMPLE if name in flat]
     if depth <= 1:
@@ -323,6 +325,10 @@ def _operated(draw: st.DrawFn, name: str, drawing: Drawing) -> Schedule:
             return draw(_sequences(part))
         if name == "negative":
             return -draw(part)
+        if name == "power":
+            return draw(replace(drawing, fixed=False).part()) ** draw(st.sampled_from([1, 2.0]))
+        if name == "quotient":
+            return draw(part) / draw(st.sampled_from([1, 2.0, -3, 7.0]))
         left, right = draw(part), draw(part | st.sampled_from([0.5, 2.0, -1.0]))
         if draw(st.booleans()):
             left, right = right, left

@@ -11,8 +11,10 @@ from paramsched.feedback.plateau import Plateau
 from paramsched.schedules import Schedule
 from paramsched.schedules.cuts import Skip, Take
 from paramsched.schedules.pointwise import Clamp, Maximum, Minimum, Product, Sum
+from paramsched.schedules.power import Raised
 from paramsched.schedules.recurrence import Recurrence
 from paramsched.schedules.retimed import Chain, Every, Restarts, Shift
+from paramsched.schedules.rounded import Rounded
 from paramsched.schedules.sequence import Sequence
 from paramsched.schedules.window import Window
 from paramsched.time import Duration
@@ -91,6 +93,19 @@ def _clamp_words(schedule: Clamp, when: ActiveTime) -> Iterator[str]:
 @schedule_words.register
 def _every_words(schedule: Every, when: ActiveTime) -> Iterator[str]:
     yield f"changes only every {when.period_text(schedule.period)}, to what this says there"
+    yield from _indented_words(schedule.schedule, when)
+
+
+@schedule_words.register
+def _power_words(schedule: Raised, when: ActiveTime) -> Iterator[str]:
+    yield f"to the power of {schedule.exponent:.6g}, base outside, what this says"
+    yield from _indented_words(schedule.schedule, replace(when, level_suffix=""))
+
+
+@schedule_words.register
+def _rounded_words(schedule: Rounded, when: ActiveTime) -> Iterator[str]:
+    way = {"nearest": "to the nearest multiple", "down": "down to a multiple", "up": "up to a multiple"}[schedule.way]
+    yield f"rounded {way} of {schedule.to:.6g}, what this says"
     yield from _indented_words(schedule.schedule, when)
 
 

@@ -16,6 +16,7 @@ from paramsched.schedules.exponential import Exponential
 from paramsched.schedules.from_function import FromFunction
 from paramsched.schedules.inverse import InverseTime, PowerLaw
 from paramsched.schedules.like import Like
+from paramsched.schedules.stairs import Stairs
 from paramsched.schedules.step import MultiStep, Step
 from paramsched.time import Duration
 
@@ -64,6 +65,14 @@ def _like_words(schedule: Like, when: ActiveTime) -> Iterator[str]:
 @schedule_words.register
 def _constant_words(schedule: Constant, when: ActiveTime) -> Iterator[str]:
     yield f"stays at {when.level_text(schedule.value)}{when.during_text()}"
+
+
+@schedule_words.register
+def _stairs_words(schedule: Stairs, when: ActiveTime) -> Iterator[str]:
+    levels = when.levels_text(schedule.start, schedule.to)
+    rises = f"{schedule.rises:,} equal rise{'' if schedule.rises == 1 else 's'}"
+    last = when.level_text(schedule.to)
+    yield f"goes {levels} in {rises} over {when.range_text(schedule.over)}{_afterwards(schedule.over, when, last)}"
 
 
 @schedule_words.register

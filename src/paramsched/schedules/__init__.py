@@ -52,6 +52,8 @@ from paramsched.schedules.retimed import chain as chain
 from paramsched.schedules.retimed import every as every
 from paramsched.schedules.retimed import restarts as restarts
 from paramsched.schedules.retimed import shift as shift
+from paramsched.schedules.rounded import rounded as rounded
+from paramsched.schedules.stairs import stairs as stairs
 from paramsched.schedules.step import multistep as multistep
 from paramsched.schedules.step import step as step
 from paramsched.schedules.text.parsing import faults_in as faults_in

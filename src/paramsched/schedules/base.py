@@ -249,6 +249,12 @@ class Schedule(ABC):
     def __rsub__(self, other: float) -> "Schedule":
         return _combined_operands("difference", other, self)
 
+    def __truediv__(self, divisor: float) -> "Schedule":
+        return _combined_operands("quotient", self, divisor)
+
+    def __pow__(self, exponent: float) -> "Schedule":
+        return _combined_operands("power", self, exponent)
+
     def __neg__(self) -> "Schedule":
         return _combined_operands("negative", self)
 

@@ -14,7 +14,7 @@ from paramsched.schedules.times import INSTEAD_OF_TIME, LONGEST, checked_base, c
 _PIECE = 49152  # updates evaluated at once: temporaries stay in the cache (benchmarks/test_curve.py)
 _MOST_SEAMS = 8  # more would cut many stages into pieces too small to pay
 
-quiet = np.errstate(over="ignore", under="ignore", invalid="ignore")
+quiet = np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore")
 """A result that overflows is inf, in every back end and without a warning; 0 times it is 0."""
 
 

@@ -34,7 +34,7 @@ def test_it_is_json():
 def test_every_registered_shape_is_in_it_with_its_first_line():
     forms = SCHEMA["$defs"]["schedule"]["anyOf"][-1]["properties"]
 
-    assert set(forms) == {*SHAPES, "product", "sequence", "sum"}
+    assert set(forms) == {*SHAPES, "power", "product", "quotient", "sequence", "sum"}
     assert forms["warmup"]["description"].startswith("`anneal` upwards at the beginning")
 
 

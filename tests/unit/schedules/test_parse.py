@@ -47,7 +47,7 @@ def test_text_says_a_schedule(text, schedule):
         ("cosine(to=1e999)", "not finite"),
         ("cosine(over=0.5)", '"5%"'),
         ("cosine() + 'a'", "no number and no schedule"),
-        ("cosine() / 2", "unsupported"),
+        ("cosine() / cosine()", "unsupported"),
         ("cosine() // 2", "no operator of schedules"),
         ("cosine() @ cosine()", "no operator of schedules"),
         ("not cosine()", "not part"),

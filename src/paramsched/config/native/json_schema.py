@@ -15,7 +15,7 @@ from paramsched.config.native.annotations import (
     takes_none,
     union_members,
 )
-from paramsched.config.native.read_schedule import OPERATORS
+from paramsched.config.native.read_schedule import OPERATORS, WITH_A_NUMBER
 from paramsched.config.shape_names import ShapeLike, ShapeNames
 from paramsched.curves import CONSTANTS, FAMILIES
 from paramsched.errors import MissingDependency
@@ -116,6 +116,8 @@ def _schedule_schema(names: ShapeNames) -> dict[str, Any]:
     made = {name: _call_schema(builder) for name, builder in sorted(names.everything().items())}
     several = {"type": "array", "items": _schema_reference("schedule"), "minItems": 1}
     made |= dict.fromkeys(OPERATORS, several)
+    pair = [_schema_reference("schedule"), {"type": "number"}]
+    made |= {name: {"type": "array", "prefixItems": pair, "minItems": 2, "items": False} for name in WITH_A_NUMBER}
     return {
         "anyOf": [
             {"type": "number", "description": "a constant, a multiple of base"},

@@ -42,6 +42,9 @@ from paramsched.time import Duration
 OPERATORS = ("product", "sequence", "sum")
 """Names a mapping has for `*`, `>>` and `+`, which only a line of text can say otherwise."""
 
+WITH_A_NUMBER = ("power", "quotient")
+"""Names for `**` and `/`: of a schedule and a number."""
+
 _FORMS = "Write a line of text: cosine(to=0.1), or a mapping: {cosine: {to: 0.1}}"
 _A_CURVE = "Write cosine, or {power: 2}"
 
@@ -112,12 +115,14 @@ class ScheduleReader:
         ((name, given),) = value.items()
         if name in OPERATORS:
             return self.read_operator(name, given, path)
+        if name in WITH_A_NUMBER:
+            return self.read_with_number(name, given, path)
         if name == "absolute":
             instead = "Write {constant: {value: {absolute: 0.1}}}"
             return self.note_fault(path, "absolute is a level, no schedule", instead)
         builder = self.names.find(str(name))
         if builder is None:
-            known = [*self.names.everything(), *OPERATORS]
+            known = [*self.names.everything(), *OPERATORS, *WITH_A_NUMBER]
             return self.note_fault(path, f'"{str(name)[:60]}" is no schedule; {did_you_mean(str(name), known)}', _FORMS)
         found = self.read_call(str(name), builder, given, path)
         if found is not MISSING and not isinstance(found, (Schedule, MetricRule)):
@@ -136,6 +141,17 @@ class ScheduleReader:
                 path, lambda: combine_operands("products" if name == "product" else "sums", *operands)
             )
         return self.try_or_note(path, lambda: reduce(mul if name == "product" else add, operands))
+
+    def read_with_number(self, name: str, given: Any, path: str) -> Any:
+        """`{power: [cosine(), 2]}` or `{quotient: [cosine(), 2]}`."""
+        if not isinstance(given, list) or len(given) != 2:
+            found = f"{short_json(given)} is no list of a schedule and a number"
+            return self.note_fault(path, found, f'Write {{{name}: ["cosine()", 2]}}')
+        schedule = self.read_schedule(given[0], child_path(path, 0))
+        number = self.read_value(float, given[1], child_path(path, 1))
+        if schedule is MISSING or number is MISSING:
+            return MISSING
+        return self.try_or_note(path, lambda: combine_operands(name, schedule, number))
 
     def read_factor(self, value: Any, path: str) -> Any:
         """An operand of a product: a schedule, or a metric rule."""

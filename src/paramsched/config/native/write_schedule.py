@@ -10,6 +10,7 @@ from paramsched.schedules import Absolute, Schedule
 from paramsched.schedules.from_function import FromFunction
 from paramsched.schedules.levels import AffineLevel, NeighborLevel
 from paramsched.schedules.pointwise import Product, Sum
+from paramsched.schedules.power import Raised
 from paramsched.schedules.registry import BUILDER_OF_CLASS
 from paramsched.schedules.rules import Rule
 from paramsched.schedules.sequence import Sequence
@@ -41,6 +42,8 @@ def _schedule_in_parts(schedule: Any) -> Any:
             return {"product": [schedule_to_data(operand) for operand in operands]}
         case Sum(operands=operands):
             return {"sum": [schedule_to_data(operand) for operand in operands]}
+        case Raised(schedule=inner, exponent=exponent):
+            return {"power": [schedule_to_data(inner), exponent]}
         case Guided(schedule=inner, guides=rules):
             return {"product": [schedule_to_data(inner), *map(_call_to_data, rules)]}
     return _call_to_data(schedule)

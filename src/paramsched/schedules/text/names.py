@@ -13,7 +13,7 @@ from paramsched.schedules.registry import RULES
 KnownNames: TypeAlias = Mapping[str, Callable[..., Any]]
 """The functions that a line may call without a prefix, by name."""
 
-WHAT_A_LINE_HAS = "Write calls, numbers, text, lists, >>, *, + and -"
+WHAT_A_LINE_HAS = "Write calls, numbers, text, lists, >>, *, /, **, + and -"
 
 _PYTHON_CONSTANTS = {"True": True, "False": False, "None": None}
 

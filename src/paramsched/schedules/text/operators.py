@@ -23,11 +23,16 @@ _APPLY: dict[str, Callable[[Any, Any], Any]] = {
     "*": operator.mul,
     "+": operator.add,
     "-": operator.sub,
-    "/": operator.truediv,
+    "/": lambda left, right: _of_floats(operator.truediv, left, right),
+    "**": lambda left, right: _of_floats(operator.pow, left, right),
+}
+_ADVICE = {
+    "/": "Divide by a number other than 0: cosine() / 2",
+    "**": "Write a number behind it, and not too large a one: cosine() ** 2",
 }
 _AT_ONCE = {"*": "products", "+": "sums", "-": "sums"}
 _FEW = 8  # operands that are joined one by one, so that a fault is told at the two that do not go together
-_KNOWN_OPERATORS = "Use >>, *, + and -"
+_KNOWN_OPERATORS = "Use >>, *, /, **, + and -"
 _EXAMPLE_LINE = 'Write warmup("5%") >> cosine(to=0.1)'
 
 
@@ -100,11 +105,34 @@ def _join_two(sign: str, left: TextPart, right: TextPart, faults: LineFaults) ->
         return _apply_operator(apply, (left.value, right.value), left.begin, right.end, faults)
     if not (_can_be_operand(left, faults) & _can_be_operand(right, faults)) or not known:
         return BROKEN
-    return _apply_operator(apply, (left.value, right.value), left.begin, right.end, faults)
+    instead = _ADVICE.get(sign, _EXAMPLE_LINE)
+    return _apply_operator(apply, (left.value, right.value), left.begin, right.end, faults, instead)
+
+
+def _of_floats(apply: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
+    """What `/` or `**` makes of two values; of two numbers as floats, so that no digits are counted for hours.
+
+    Raises:
+        OverflowError: what they make is too large, or no real number.
+    """
+    if not (isinstance(left, (int, float)) and isinstance(right, (int, float))):
+        return apply(left, right)
+    try:
+        made = apply(float(left), float(right))
+    except OverflowError:
+        raise OverflowError("too large a number") from None
+    if isinstance(made, complex):
+        raise OverflowError("no real number")
+    return made
 
 
 def _apply_operator(
-    apply: Callable[..., Any], operands: tuple[Any, ...], begin: int, end: int, faults: LineFaults
+    apply: Callable[..., Any],
+    operands: tuple[Any, ...],
+    begin: int,
+    end: int,
+    faults: LineFaults,
+    instead: str = _EXAMPLE_LINE,
 ) -> Any:
     """What an operator makes of its operands; whatever it raises is kept as a fault of that piece of the line."""
     try:
@@ -112,8 +140,7 @@ def _apply_operator(
     except InvalidArgument as refusal:
         return faults.keep(refusal, begin, end)
     except (TypeError, ZeroDivisionError, OverflowError) as error:
-        by = "Multiply by the reciprocal: 0.5 * cosine()" if apply is operator.truediv else _EXAMPLE_LINE
-        return faults.keep(ParseError(faults.quoted(begin, end), str(error), by), begin, end)
+        return faults.keep(ParseError(faults.quoted(begin, end), str(error), instead), begin, end)
 
 
 def _make_sequence(frame: OpenBracket, faults: LineFaults) -> None:

@@ -1,6 +1,6 @@
 """From the one-line text to a schedule; nothing in the line is run.
 
-The line is a small subset of Python's expressions: names of schedules, numbers, strings, lists, and four operators.
+The line is a small subset of Python's expressions: names of schedules, numbers, strings, lists, and six operators.
 """
 
 from collections.abc import Callable, Iterable
@@ -22,7 +22,8 @@ MOST_DEPTH = 50
 def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
     """Read a schedule from its one-line text; `parse(str(schedule)) == schedule`.
 
-    The text is a Python expression made of the names of schedules, numbers, strings, lists, `>>`, `*`, `+` and `-`.
+    The text is a Python expression made of the names of schedules, numbers, strings, lists, `>>`, `*`, `/`, `**`,
+    `+` and `-`.
     Nothing in it is run.
 
     Args:

@@ -72,7 +72,8 @@ class LineReader:
         elif word in (")", "]") and here.kind == "sign":
             self._close_bracket(here)
         elif not wanted and here.kind == "sign" and word in BINDS:
-            self._depth -= reduce_operators(frame, BINDS[word], self.faults, word)
+            # Of powers the one behind comes first, as in Python.
+            self._depth -= reduce_operators(frame, BINDS[word] + (word == "**"), self.faults, word)
             frame.operators.append((word, BINDS[word], here.begin))
             self._value_wanted = True
         elif word == "," and here.kind == "sign" and not wanted and frame.kind != "line":

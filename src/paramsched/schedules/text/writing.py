@@ -9,7 +9,7 @@ from paramsched.schedules.levels import Absolute, AffineLevel, NeighborLevel
 from paramsched.schedules.registry import BUILDER_OF_CLASS, has_shape
 from paramsched.time import Duration
 
-SEQUENCE, SUM, PRODUCT, NEGATIVE, CALL = range(5)  # how tightly a form binds, as Python's operators do
+SEQUENCE, SUM, PRODUCT, NEGATIVE, POWER, CALL = range(6)  # how tightly a form binds, as Python's operators do
 
 
 def call_text(value: Any) -> str:

@@ -1,0 +1,178 @@
+"""Powers and quotients: what they are, how a line says them, and what is refused."""
+
+import math
+
+import numpy as np
+import pytest
+
+import paramsched as ps
+from paramsched.config import dump, loads, schema
+from paramsched.errors import InvalidArgument, ParseError
+from paramsched.schedules import absolute, constant, cosine, linear, parse, step, warmup
+from paramsched.schedules.text.parsing import value_in
+
+
+def test_a_power_is_of_the_factor_and_base_stands_outside():
+    schedule = linear(1.0, 0.0, over=10) ** 2
+
+    assert [schedule(t, base=3.0) for t in (0, 5, 10)] == [3.0, 0.75, 0.0]
+    assert schedule.length == linear(1.0, 0.0, over=10).length
+
+
+def test_the_power_of_what_is_cut_takes_the_cut_of_the_factor():
+    schedule = ps.clamp(linear(1.0, 0.0, over=10), low=0.5) ** 2
+
+    assert schedule.affine
+    assert [schedule(t, base=-3.0) for t in (0, 10)] == [-3.0, -0.75]
+
+
+def test_a_quotient_is_a_product_with_the_reciprocal():
+    assert cosine() / 4 == cosine() * 0.25
+    assert (step(3) / 3)(0, base=0.3) == step(3)(0, base=0.3) * (1 / 3)
+    assert (warmup(4, absolute(1.0)) / 2)(0, base=8.0) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("line", "written"),
+    [
+        ("cosine() ** 2", "cosine() ** 2.0"),
+        ("cosine()**-1", "cosine() ** -1.0"),
+        ("-cosine() ** 2", "-cosine() ** 2.0"),
+        ("(-cosine()) ** 2", "(-cosine()) ** 2.0"),
+        ("(cosine() ** 2) ** 3", "(cosine() ** 2.0) ** 3.0"),
+        ("cosine() ** 2 ** 3", "cosine() ** 8.0"),
+        ("cosine() ** 2 * step(3)", "cosine() ** 2.0 * step(3)"),
+        ("step(3) * cosine() ** 0.5", "step(3) * cosine() ** 0.5"),
+        ("(step(3) * cosine()) ** 0.5", "(step(3) * cosine()) ** 0.5"),
+        ("(warmup(3) >> cosine()) ** 2 >> constant(0.1, 3)", "(warmup(3) >> cosine()) ** 2.0 >> constant(0.1, 3)"),
+        ("cosine() / 2", "cosine() * constant(0.5)"),
+        ("cosine() / 2 ** 2", "cosine() * constant(0.25)"),
+        ("cosine() / 2 / 2", "cosine() * constant(0.5) * constant(0.5)"),
+        ("cosine(to=1/4)", "cosine(to=0.25)"),
+        ("warmup(2**10)", "warmup(1024)"),
+        ("cosine() / 2 * plateau()", "cosine() * constant(0.5) * plateau()"),
+    ],
+)
+def test_a_line_says_powers_and_quotients_as_python_does(line, written):
+    schedule = parse(line)
+
+    assert str(schedule) == written
+    assert parse(written) == schedule
+
+
+@pytest.mark.parametrize("line", ["2**3**2", "-2**2", "2**-1", "1/3", "-1/4*2", "(-8)**3", "2**-2**2", "3 - 2**2"])
+def test_numbers_alone_are_what_python_makes_of_floats(line):
+    found = value_in(line)
+
+    assert found == eval(line)  # of numbers that stand above
+    assert type(found) in (int, float)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("9**9**9", "too large a number"),
+        ("warmup(9**9**9)", "too large a number"),
+        ("cosine() ** 9**9**9", "too large a number"),
+        ("(-8)**0.5", "no real number"),
+        ("1/0", "division by zero"),
+        ("0**-1", "Write"),
+        ("cosine() / 0", "a number other than 0"),
+        ("cosine() / 1e-320", "a number other than 0"),
+        ("2 ** cosine()", "Write a number behind it"),
+        ("cosine() ** cosine()", "Write a number behind it"),
+        ("2 / cosine()", "cosine() / 2"),
+        ("cosine() / cosine()", "cosine() / 2"),
+        ("cosine() ** 1e999", "not finite"),
+        ("cosine() ** True", "no number"),
+        ("cosine() ** 'a'", "no number"),
+        ("linear(absolute(1.0), 0) ** 2", "absolute level"),
+        ("rounded(cosine()) ** 2", "absolute level"),
+        ("(cosine() * plateau()) ** 2", "guided by a metric"),
+    ],
+)
+def test_what_is_no_power_and_no_quotient_is_refused_with_what_to_write(line, said):
+    with pytest.raises(InvalidArgument) as refusal:
+        parse(line)
+
+    assert said in str(refusal.value)
+
+
+def test_in_python_only_numbers_divide_and_raise():
+    for other in ("a", None, cosine()):
+        with pytest.raises(TypeError):
+            _ = cosine() ** other
+        with pytest.raises(TypeError):
+            _ = cosine() / other
+    with pytest.raises(TypeError):
+        _ = 2 / cosine()
+    assert cosine() ** np.float64(2) == cosine() ** 2
+    assert cosine() / np.int64(2) == cosine() / 2
+
+
+@pytest.mark.parametrize(
+    ("mapping", "line"),
+    [
+        ('{power: ["cosine()", 2]}', "cosine() ** 2"),
+        ("{power: [{linear: {to: 0.5}}, 0.5]}", "linear(to=0.5) ** 0.5"),
+        ('{quotient: ["cosine()", 4]}', "cosine() / 4"),
+    ],
+)
+def test_a_mapping_says_them_by_name(mapping, line):
+    assert loads(f"lr: {mapping}") == loads(f"lr: {line}")
+
+
+@pytest.mark.parametrize(
+    ("mapping", "path"),
+    [
+        ("{power: cosine()}", "$.lr"),
+        ('{power: ["cosine()"]}', "$.lr"),
+        ('{power: ["cosine()", "cosine()"]}', "$.lr[1]"),
+        ('{power: ["cosin()", 2]}', "$.lr[0]"),
+        ('{quotient: ["cosine()", 0]}', "$.lr"),
+        ('{powr: ["cosine()", 2]}', "power"),
+    ],
+)
+def test_a_mapping_that_says_no_pair_is_told_with_its_path(mapping, path):
+    with pytest.raises(ps.ParamschedError) as refusal:
+        loads(f"lr: {mapping}")
+
+    assert path in str(refusal.value)
+
+
+def test_a_power_too_long_for_a_line_is_written_as_a_mapping():
+    long = parse(" >> ".join(f"constant({n / 1000}, {n})" for n in range(1, 100))) ** 2
+    plan = ps.Plan(lr=long)
+
+    written = dump(plan)
+
+    assert "power:" in written
+    assert loads(written) == plan
+
+
+def test_the_schema_knows_both():
+    mapping = schema()["$defs"]["schedule"]["anyOf"][-1]["properties"]
+
+    assert mapping["power"] == mapping["quotient"]
+    assert mapping["power"]["prefixItems"][1] == {"type": "number"}
+
+
+def test_a_number_has_the_bits_of_an_array_of_it():
+    factors = [0.1, 0.3, 1 / 3, 0.7, 1e-7]
+    for factor in factors:
+        for exponent in (2.0, 0.5, 3.0, -1.0, 0.7):
+            alone = constant(factor) ** exponent
+            staged = (constant(factor, 3) >> linear(factor, factor, over=3)) ** exponent
+
+            assert alone(1) == staged(np.arange(5)).tolist()[1]
+
+
+def test_powers_that_overflow_are_inf_without_a_warning():
+    assert (constant(1e200) ** 2)(0) == math.inf
+    assert (linear(1.0, 0.0, over=4) ** -1)(4) == math.inf
+    assert (linear(1.0, 0.0, over=4) ** -1)(4, base=0.0) == 0.0
+
+
+def test_two_powers_at_once_are_a_fault_each():
+    with pytest.raises(ParseError):
+        parse("cosine() *** 2")

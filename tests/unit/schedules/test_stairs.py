@@ -1,0 +1,115 @@
+"""Stairs and rounded values: batch sizes that grow."""
+
+from fractions import Fraction
+from math import ceil
+
+import numpy as np
+import pytest
+import torch
+
+from paramsched.errors import InvalidArgument
+from paramsched.plan import Plan, resolve
+from paramsched.schedules import absolute, constant, cosine, linear, parse, rounded, stairs, warmup
+from paramsched.time import Calendar
+
+UPDATES = Calendar(total=2000)
+
+
+@pytest.mark.parametrize(
+    ("start", "to", "rises", "over"), [(16, 1600, 99, 1000), (32, 96, 4, 90), (16, 64, 48, 7), (8, 0, 4, 11)]
+)
+def test_the_kth_rise_is_at_its_exact_share_rounded_up_and_whole_levels_are_exact(start, to, rises, over):
+    schedule = stairs(start, to, rises, over)
+
+    expected = [
+        Fraction(start) + Fraction(to - start) * min(t * rises // over, rises) / rises for t in range(over + 20)
+    ]
+    assert schedule(np.arange(over + 20)).tolist() == [float(level) for level in expected]
+    assert schedule.breakpoints() == tuple(sorted({ceil(Fraction(k * over, rises)) for k in range(rises + 1)}))
+
+
+def test_megatrons_ramp_by_samples_is_exact_in_samples():
+    plan = Plan(clock="samples", batch_size=stairs(16, 1600, 99, over="12M samples"), lr=constant())
+
+    resolved = plan.resolve(Calendar(total="20M samples"))
+
+    assert 'stairs(16.0, 1600.0, 99, "12000000 samples")' in [str(one.schedule) for one in resolved.bindings]
+
+
+def test_stairs_take_the_time_that_is_left():
+    schedule = resolve(warmup(100) >> stairs(1.0, 0.5, 5) >> constant(0.5, "50%"), UPDATES)
+
+    assert str(schedule) == "warmup(100) >> stairs(1.0, 0.5, 5, 900) >> constant(0.5, 1000)"
+    assert [schedule(t) for t in (100, 279, 280, 999, 1000)] == [1.0, 1.0, 0.9, 0.6, 0.5]
+
+
+def test_stairs_over_nothing_are_at_their_end():
+    assert stairs(16, 64, 3, 0)(0) == 64.0
+    assert stairs(16, 64, 3, 0).breakpoints() == (0,)
+
+
+def test_the_ends_are_exact_where_the_levels_are_no_whole_numbers():
+    schedule = stairs(0.1, absolute(0.3), 7, 70)
+
+    assert schedule(0, base=0.7) == 0.1 * 0.7
+    assert schedule(70, base=0.7) == 0.3
+    assert stairs(0.1, 0.7, 7, 70)(70) == 0.7
+
+
+def test_stairs_with_a_base_multiply_it():
+    assert [stairs(1, 4, 3, 3)(t, base=16.0) for t in range(5)] == [16.0, 32.0, 48.0, 64.0, 64.0]
+
+
+@pytest.mark.parametrize(
+    "line", ["stairs(16, 64, 0, 10)", "stairs(16, 64, 1.5, 10)", "stairs(1, 'a', 3, 10)", "stairs(1, 2)"]
+)
+def test_what_are_no_stairs_is_refused(line):
+    with pytest.raises(InvalidArgument):
+        parse(line)
+
+
+@pytest.mark.parametrize(
+    ("way", "expected"),
+    [("nearest", [0, 0, 16, 32, 32, 32]), ("down", [0, 0, 16, 16, 32, 32]), ("up", [0, 16, 16, 32, 32, 48])],
+)
+def test_values_are_multiples_each_in_its_way(way, expected):
+    schedule = rounded(linear(0, 40, over=5), 16, way)  # 0, 8, 16, 24, 32, 40; of two halves the even one
+
+    assert schedule(np.arange(6)).tolist() == expected
+    np.testing.assert_array_equal(schedule(torch.arange(6)).numpy(), expected)
+
+
+def test_base_is_applied_before_the_value_is_rounded():
+    schedule = rounded(linear(0.0, 1.0, over=4))
+
+    assert [schedule(t, base=10.0) for t in range(5)] == [0.0, 2.0, 5.0, 8.0, 10.0]
+    assert not schedule.affine
+
+
+def test_a_factor_beside_a_rounded_schedule_is_not_rounded():
+    assert (rounded(cosine(over=4), 0.25) * 0.1)(1, base=4.0) == pytest.approx(0.1 * 3.5, rel=1e-15)
+    with pytest.raises(InvalidArgument, match="absolute"):
+        _ = rounded(cosine()) * rounded(cosine())
+
+
+@pytest.mark.parametrize(
+    ("line", "written"),
+    [
+        ("rounded(cosine())", "rounded(cosine())"),
+        ("rounded(linear(16, 1600), 16)", "rounded(linear(16.0, 1600.0), 16.0)"),
+        ('rounded(cosine(), way="up")', 'rounded(cosine(), way="up")'),
+    ],
+)
+def test_rounded_is_written_in_one_way_and_reads_back(line, written):
+    assert str(parse(line)) == written
+    assert parse(written) == parse(line)
+
+
+@pytest.mark.parametrize(
+    "line", ["rounded(cosine(), 0)", "rounded(cosine(), -1)", 'rounded(cosine(), way="dwn")', "rounded(1, 1, 1)"]
+)
+def test_what_is_no_way_to_round_is_refused(line):
+    with pytest.raises(InvalidArgument) as refusal:
+        parse(line)
+
+    assert "Write" in str(refusal.value)
