@@ -150,9 +150,9 @@ def _compared_plans(a: Plan, b: Plan, calendar: Calendar) -> tuple[_ComparedPlan
     """Two plans over the longer of their horizons; None where nothing says what an update of one of them takes."""
     plans = [a.resolve(calendar), b.resolve(calendar)]
     try:
-        horizons = [updates_of_horizon(plan, calendar) for plan in plans]
-        count = max((horizon for horizon in horizons if horizon is not None), default=1)
         runs = [amounts_of_run(plan, calendar) for plan in plans]
+        horizons = [updates_of_horizon(*pair) for pair in zip(plans, runs, strict=True)]
+        count = max((horizon for horizon in horizons if horizon is not None), default=1)
         amounts = [None if run is None else run.amounts_from(0, 0, count) for run in runs]
     except MissingFact:
         return None

@@ -193,14 +193,15 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
         raise Unresolved(
             "trace(…)", "nothing says how long the run is", "Give the plan a horizon, or Calendar(total=…)"
         )
-    total = updates_of_horizon(resolved, facts)
+    run = amounts_of_run(resolved, facts)
+    total = updates_of_horizon(resolved, run)
     assert total is not None
     if total > _MOST_UPDATES:
         found = f"{total} updates are too many to keep a value for each"
         raise InvalidArgument(
             "trace(…)", found, "Call the schedules instead: plan.resolve(calendar).bindings[0].schedule(t)"
         )
-    updates, run = np.arange(total), amounts_of_run(resolved, facts)
+    updates = np.arange(total)
     amounts = None if run is None else run.amounts_from(0, 0, total)
     amount_of_horizon = _horizon_as_amount(resolved, run)
     groups = groups_of(optimizer)

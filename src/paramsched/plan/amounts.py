@@ -3,7 +3,8 @@
 from paramsched.plan.binding import replace_schedule
 from paramsched.plan.plan import Plan
 from paramsched.plan.plan_clock import UPDATES, amount_clock, clock_of_field
-from paramsched.plan.run_amounts import RunAmounts, constant_amounts
+from paramsched.plan.resolve_clocks import sizes_of_run
+from paramsched.plan.run_amounts import RunAmounts
 from paramsched.schedules.clock_units import without_unit
 from paramsched.time import Calendar
 
@@ -15,11 +16,15 @@ def amounts_of_run(plan: Plan, calendar: Calendar) -> RunAmounts | None:
     [0, 32, 64]
     """
     clock = amount_clock(plan.clock)
-    return None if clock is None else constant_amounts(clock, calendar)
+    return None if clock is None else sizes_of_run(plan.bindings, plan.clock, calendar).amounts_of(clock)
 
 
-def updates_of_horizon(plan: Plan, calendar: Calendar) -> int | None:
+def updates_of_horizon(plan: Plan, amounts: RunAmounts | None) -> int | None:
     """How many updates the horizon of a resolved plan has: to the first that begins at or after it; None without one.
+
+    Args:
+        plan: the plan.
+        amounts: of its run.
 
     Raises:
         MissingFact: nothing says how much an update takes.
@@ -27,7 +32,6 @@ def updates_of_horizon(plan: Plan, calendar: Calendar) -> int | None:
     horizon = plan.horizon
     if horizon is None or horizon.is_resolved:
         return None if horizon is None else horizon.updates
-    amounts = amounts_of_run(plan, calendar)
     assert amounts is not None
     ((_, count),) = horizon.terms
     return amounts.updates_until(count)

@@ -22,7 +22,7 @@ from paramsched.plan.plan_clock import (
     clock_of_field,
     clock_text,
 )
-from paramsched.plan.resolve_clocks import resolve_on_clocks
+from paramsched.plan.resolve_clocks import plans_sizes, resolve_on_clocks
 from paramsched.schedules import Level, Schedule, anneal, chain, parse_own, previous
 from paramsched.schedules.clock_units import is_resolved_in
 from paramsched.schedules.neighbor_levels import resolve_in_span
@@ -186,7 +186,7 @@ class Plan:
             Unresolved: a stage takes the time it is given and no horizon is known.
         """
         written = with_followed_fields(self.as_written())
-        if self.clock != UPDATES:
+        if self.clock != UPDATES or plans_sizes(self.bindings):
             resolved, length = resolve_on_clocks(written, self.clock, self.horizon, calendar)
             return Plan(*resolved, horizon=length, clock=self.clock)
         total = _total_updates(self.horizon, calendar)

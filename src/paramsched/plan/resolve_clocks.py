@@ -1,100 +1,171 @@
-"""Resolving the fields of a plan that are not by updates: each length becomes a count of its clock, and says so."""
+"""Resolving plans on other clocks than updates, and those in which sizes are planned.
 
-from collections.abc import Iterable
+Each length becomes a count of its field's clock, and says what it counts.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from math import ceil
 
-from paramsched.errors import Asked, MissingFact, PlanError
-from paramsched.plan.amount_units import AmountUnits
-from paramsched.plan.binding import Binding, replace_schedule
-from paramsched.plan.plan_clock import PlanClock, amount_clock, clock_of_field
-from paramsched.plan.run_amounts import constant_amounts
-from paramsched.schedules.clock_units import with_unit
+from paramsched.errors import Asked, InvalidArgument, MissingFact, PlanError
+from paramsched.plan.binding import Binding, Target, replace_schedule
+from paramsched.plan.clock_lengths import ClockLengths
+from paramsched.plan.plan_clock import UPDATES, PlanClock, amount_clock, clock_of_field
+from paramsched.plan.run_sizes import RunSizes
+from paramsched.plan.update_sizes import PLANNED_SIZES, SizeTarget
+from paramsched.schedules.clock_units import with_unit, without_unit
 from paramsched.schedules.neighbor_levels import resolve_in_span
 from paramsched.schedules.span import Span
 from paramsched.time import Calendar, Duration
 
 
+def plans_sizes(bindings: Iterable[Binding]) -> bool:
+    """Whether a target says how much an update takes."""
+    return any(isinstance(one.field, Target) and one.name in PLANNED_SIZES for one in bindings)
+
+
+def sizes_of_run(bindings: Iterable[Binding], clock: PlanClock, calendar: Calendar) -> RunSizes:
+    """The sizes of a run whose planned ones are resolved."""
+    targets = {
+        one.name: SizeTarget(
+            one.name,
+            without_unit(one.schedule, clock_of_field(clock, one.name)),
+            one.field.initial,
+            clock_of_field(clock, one.name) != UPDATES,
+        )
+        for one in bindings
+        if isinstance(one.field, Target) and one.name in PLANNED_SIZES
+    }
+    return RunSizes(replace(calendar, total=None), amount_clock(clock), targets)
+
+
 def resolve_on_clocks(
-    bindings: Iterable[Binding], clock: PlanClock, horizon: Duration | None, calendar: Calendar
+    bindings: Sequence[Binding], clock: PlanClock, horizon: Duration | None, calendar: Calendar
 ) -> tuple[list[Binding], Duration | None]:
     """The bindings of a plan, and its horizon, with every length in its clock's unit.
 
+    Planned sizes come first: what an update takes says how long the others are.
+
     Raises:
         MissingFact: a unit that the facts cannot convert.
+        PlanError: the horizon and the calendar's total differ, or a planned size waits for itself.
+    """
+    unit = amount_clock(clock)
+    planned = [one for one in bindings if isinstance(one.field, Target) and one.name in PLANNED_SIZES]
+    unknown = RunSizes(replace(calendar, total=None), unit, dict.fromkeys(one.name for one in planned))
+    sizes = [_resolved_size(one, clock, unknown, horizon, calendar) for one in planned]
+    known = sizes_of_run(sizes, clock, calendar)
+    totals = _totals(horizon, calendar, known, clock)
+    done = {one.name: one for one in sizes}
+    resolved = []
+    for binding in bindings:
+        if isinstance(binding.field, Target) and binding.name in done:
+            resolved.append(done[binding.name])
+        else:
+            resolved.append(_resolved_on_clock(binding, clock_of_field(clock, binding.name), known, totals))
+    return resolved, _written_horizon(horizon, calendar, clock, totals)
+
+
+def _resolved_on_clock(binding: Binding, clock: str, sizes: RunSizes, totals: Mapping[str, Fraction | None]) -> Binding:
+    """One binding, with its lengths in the unit of its clock."""
+    total = totals[clock]
+    lengths = ClockLengths(sizes, clock, total)
+    schedule = resolve_in_span(binding.schedule, Span.of_run(lengths, total))
+    return replace_schedule(binding, schedule if clock == UPDATES else with_unit(schedule, clock))
+
+
+def _resolved_size(
+    binding: Binding, clock: PlanClock, unknown: RunSizes, horizon: Duration | None, calendar: Calendar
+) -> Binding:
+    """A planned size, whose own lengths cannot hang on what an update takes."""
+    own, length = clock_of_field(clock, binding.name), _horizon_of(horizon, calendar)
+    if length is None:
+        return _resolved_on_clock(binding, own, unknown, {own: None})
+    try:
+        total = _whole(ClockLengths(unknown, own).exact(length, asked=_asked_horizon(horizon)), own)
+    except (MissingFact, PlanError) as without_horizon:
+        try:
+            return _resolved_on_clock(binding, own, unknown, {own: None})
+        except InvalidArgument:
+            raise without_horizon from None
+    return _resolved_on_clock(binding, own, unknown, {own: total})
+
+
+def _totals(
+    horizon: Duration | None, calendar: Calendar, sizes: RunSizes, clock: PlanClock
+) -> dict[str, Fraction | None]:
+    """The length of the run on each clock of the plan.
+
+    Raises:
         PlanError: the horizon and the calendar's total differ.
     """
     unit = amount_clock(clock)
-    assert unit is not None
-    facts = replace(calendar, total=None)
-    units = AmountUnits(facts, unit)
-    amount = _total_amount(horizon, calendar, units)
-    units = replace(units, total=amount)
-    by_updates = None
-    if not isinstance(clock, str):
-        by_updates = _span_of_updates(horizon, amount, calendar, units)
-    span = Span.of_run(units, amount)
-    resolved = []
-    for binding in bindings:
-        if clock_of_field(clock, binding.name) == unit:
-            resolved.append(replace_schedule(binding, with_unit(resolve_in_span(binding.schedule, span), unit)))
-        else:
-            assert by_updates is not None
-            resolved.append(replace_schedule(binding, resolve_in_span(binding.schedule, by_updates)))
-    if amount is None:
-        return resolved, None
-    if by_updates is not None and horizon is not None and _is_by_updates(horizon):
-        return resolved, Duration.of(int(by_updates.end or 0))
-    return resolved, Duration(((unit, amount),))
+    clocks = [UPDATES] if unit is None else [unit] if isinstance(clock, str) else [unit, UPDATES]
+    length = _horizon_of(horizon, calendar)
+    if length is None:
+        return dict.fromkeys(clocks)
+    found = _whole(ClockLengths(sizes, clocks[0]).exact(length, asked=_asked_horizon(horizon)), clocks[0])
+    if horizon is not None and calendar.total is not None:
+        _require_one_horizon(horizon, Duration.of(calendar.total), found, ClockLengths(sizes, clocks[0]))
+    totals: dict[str, Fraction | None] = {clocks[0]: found}
+    if len(clocks) > 1:
+        totals[UPDATES] = _updates_in(length, found, sizes, clocks[0])
+    return totals
 
 
-def _total_amount(horizon: Duration | None, calendar: Calendar, units: AmountUnits) -> Fraction | None:
-    """The run in the clock's unit, whole: the plan's horizon or the calendar's total, which have to agree."""
-    total = None if calendar.total is None else Duration.of(calendar.total)
-    asked = Asked("Calendar", "total")
-    if horizon is None:
-        return None if total is None else _whole_amount(total, units, asked)
-    amount = _whole_amount(horizon, units, f'horizon "{horizon}"')
-    if total is not None:
-        try:
-            other = _whole_amount(total, units, asked)
-        except MissingFact:  # an engine knows the updates of its run, and its loop says the amounts
-            return amount
-        if _updates_until(amount, units) != _updates_until(other, units):
-            raise PlanError(
-                f'horizon "{horizon}"',
-                f"it is {amount} {units.clock}, and the Calendar's total is {other}",
-                "Give one of the two",
-            )
-    return amount
-
-
-def _whole_amount(duration: Duration, units: AmountUnits, asked: str | Asked) -> Fraction:
-    """A horizon, rounded up; not in seconds, of which an update takes no whole number."""
-    exact = units.exact(duration, asked=asked)
-    return exact if units.clock == "seconds" else Fraction(ceil(exact))
-
-
-def _updates_until(amount: Fraction, units: AmountUnits) -> Fraction | int:
-    """The update at which an amount is reached; the amount itself where nothing says."""
+def _require_one_horizon(horizon: Duration, total: Duration, found: Fraction, lengths: ClockLengths) -> None:
+    """Refuse a plan's horizon and a calendar's total that are not one run."""
     try:
-        return constant_amounts(units.clock, units.calendar).updates_until(amount)
+        other = _whole(lengths.exact(total, asked=Asked("Calendar", "total")), lengths.clock)
+    except MissingFact:  # an engine knows the updates of its run, and its loop says the amounts
+        return
+    try:
+        ends = [_updates_in(*pair, lengths.sizes, lengths.clock) for pair in ((horizon, found), (total, other))]
     except MissingFact:
+        ends = [found, other]
+    if ends[0] != ends[1]:
+        raise PlanError(
+            f'horizon "{horizon}"',
+            f"it is {found} {lengths.clock}, and the Calendar's total is {other}",
+            "Give one of the two",
+        )
+
+
+def _updates_in(length: Duration, amount: Fraction, sizes: RunSizes, clock: str) -> Fraction:
+    """The updates of a run that ends with an amount: those that were written, else to the first at or after it."""
+    if clock == UPDATES:
         return amount
+    if _is_by_updates(length):
+        return Fraction(ceil(sizes.calendar.exact(length)))
+    return Fraction(sizes.amounts_of(clock).updates_until(amount))
 
 
-def _span_of_updates(horizon: Duration | None, amount: Fraction | None, calendar: Calendar, units: AmountUnits) -> Span:
-    """The whole run for the fields of a plan that are by updates."""
-    if amount is None:
-        return Span.of_run(units.calendar, None)
-    if horizon is not None and _is_by_updates(horizon):
-        total = ceil(units.calendar.exact(horizon))
-    elif horizon is None and calendar.total is not None and _is_by_updates(Duration.of(calendar.total)):
-        total = ceil(units.calendar.exact(Duration.of(calendar.total)))
-    else:
-        total = constant_amounts(units.clock, units.calendar).updates_until(amount)
-    return Span.of_run(replace(units.calendar, total=total), total)
+def _written_horizon(
+    horizon: Duration | None, calendar: Calendar, clock: PlanClock, totals: Mapping[str, Fraction | None]
+) -> Duration | None:
+    """The horizon of the resolved plan: on its clock; where only some fields have one, as it was written."""
+    length = _horizon_of(horizon, calendar)
+    if length is None:
+        return None
+    unit = UPDATES if UPDATES in totals and (len(totals) == 1 or _is_by_updates(length)) else amount_clock(clock)
+    assert unit is not None
+    return Duration(((unit, totals[unit] or Fraction(0)),))
+
+
+def _horizon_of(horizon: Duration | None, calendar: Calendar) -> Duration | None:
+    if horizon is not None:
+        return horizon
+    return None if calendar.total is None else Duration.of(calendar.total)
+
+
+def _asked_horizon(horizon: Duration | None) -> str | Asked:
+    return Asked("Calendar", "total") if horizon is None else f'horizon "{horizon}"'
+
+
+def _whole(amount: Fraction, clock: str) -> Fraction:
+    """A horizon, rounded up; not in seconds, of which an update takes no whole number."""
+    return amount if clock == "seconds" else Fraction(ceil(amount))
 
 
 def _is_by_updates(duration: Duration) -> bool:

@@ -1,4 +1,4 @@
-"""How much a run has consumed before each of its updates, on the clock of its plan."""
+"""How much a run has consumed before each of its updates: where that is constant, and what is asked of any run."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -9,9 +9,7 @@ from typing import Any, TypeAlias, final
 import numpy as np
 
 from paramsched.errors import MissingFact
-from paramsched.plan.amount_units import missing_amounts
-from paramsched.time import Calendar
-from paramsched.time.clocks import rate_of
+from paramsched.time.calendar import SIZES
 
 Amount: TypeAlias = int | float
 """A whole number, but of seconds."""
@@ -22,12 +20,16 @@ _MOST_EXACT = 2**62  # beyond it NumPy's integers overflow
 class RunAmounts(ABC):
     """The amounts of a run: exact, the same wherever they are asked for.
 
-    Args:
-        clock: what they count.
+    `clock` is what they count.
     """
 
     __slots__ = ()
     clock: str
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether each update takes the same, so that a length is the same wherever it begins."""
+        return True
 
     @abstractmethod
     def amount_at(self, t: int) -> Amount:
@@ -53,6 +55,20 @@ class RunAmounts(ABC):
     @abstractmethod
     def updates_until(self, amount: Amount | Fraction) -> int:
         """The first update that begins at or after an amount, in a run that went as planned."""
+
+    def exact_at(self, place: Fraction) -> Fraction:
+        """The amount at a place between two updates: as much of the update's as of the update."""
+        before = Fraction(self.amount_at(floor(place)))
+        part = place - floor(place)
+        return before + part * (Fraction(self.amount_at(floor(place) + 1)) - before) if part else before
+
+    def place_of(self, amount: Fraction) -> Fraction:
+        """The place between two updates at which an amount is consumed; `exact_at` is the way back."""
+        behind = self.updates_until(amount)
+        after = Fraction(self.amount_at(behind))
+        if after <= amount or behind == 0:
+            return Fraction(behind)
+        return behind - (after - amount) / (after - Fraction(self.amount_at(behind - 1)))
 
 
 @final
@@ -83,6 +99,12 @@ class ConstantAmounts(RunAmounts):
             return max(0, ceil(exact / self.rate))
         return max(0, floor((ceil(exact) - 1) / self.rate) + 1)
 
+    def exact_at(self, place: Fraction) -> Fraction:
+        return place * self.rate
+
+    def place_of(self, amount: Fraction) -> Fraction:
+        return amount / self.rate
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -94,23 +116,32 @@ class UntoldAmounts(RunAmounts):
     def amount_at(self, t: int) -> Amount:
         if t == 0:
             return 0
-        raise self._unknown()
+        raise missing_amounts(self.clock, "the amounts of the run")
 
     def amounts_from(self, t: int, amount: Amount, count: int) -> Any:
         if count <= 1:
             return np.array([amount][:count])
-        raise self._unknown()
+        raise missing_amounts(self.clock, "the amounts of the run")
 
     def updates_until(self, amount: Amount | Fraction) -> int:
         if amount <= 0:
             return 0
-        raise self._unknown()
-
-    def _unknown(self) -> MissingFact:
-        return missing_amounts(self.clock, "the amounts of the run")
+        raise missing_amounts(self.clock, "the amounts of the run")
 
 
-def constant_amounts(clock: str, calendar: Calendar) -> RunAmounts:
-    """The amounts of a run in which no size is planned."""
-    rate = rate_of(calendar, clock)
-    return UntoldAmounts(clock) if rate is None else ConstantAmounts(clock, rate)
+def missing_amounts(clock: str, asked: str) -> MissingFact:
+    """The error of a run whose amounts are asked for before it, where nothing says them."""
+    fact = SIZES[clock][-1][0]
+    planned = f"Plan {usual_size(clock)}, or write" if clock != "seconds" else "Write"
+    found = f"nothing says how many {clock} an update takes"
+    return MissingFact(asked, found, f"{planned} Calendar(..., {fact}=…)", fact=fact, example=example_of_size(clock))
+
+
+def usual_size(clock: str) -> str:
+    """The target by which most plans of a clock say how much an update takes."""
+    return "batch_size" if clock in ("tokens", "samples") else SIZES[clock][0][0]
+
+
+def example_of_size(clock: str) -> str:
+    """How much an update takes, as an example."""
+    return "0.25" if clock == "seconds" else "4096"

@@ -78,6 +78,7 @@ def attach_plan(
     groups: list[Group] = optimizer.param_groups
     resume, begin = request.resume, request.begin
     in_force = PlanInForce(request.plan, resolve_for(call, request.plan, calendar), calendar)
+    _ = in_force.total  # an update that is planned to take nothing is refused now
     before = hooks_on(optimizer)
     check_entries(groups)
     carried = count_carried(groups)

@@ -48,8 +48,12 @@ class PlanInForce:
 
     @property
     def total(self) -> int | None:
-        """The updates of the horizon; None where there is none, or nothing says how many it has."""
+        """The updates of the horizon; None where there is none, or nothing says how many it has.
+
+        Raises:
+            PlanError: one of them is planned to take nothing.
+        """
         try:
-            return updates_of_horizon(self.resolved, self.calendar)
+            return updates_of_horizon(self.resolved, self.amounts)
         except MissingFact:
             return None

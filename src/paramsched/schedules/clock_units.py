@@ -52,6 +52,21 @@ def _renamed(value: Any, before: str, after: str) -> Any:
     if isinstance(value, (Schedule, Rule)):
         old = {field.name: getattr(value, field.name) for field in fields(value)}  # type: ignore[arg-type]  # dataclasses
         new = {name: _renamed(one, before, after) for name, one in old.items()}
+        if isinstance(value, Rule):
+            new["by"] = _renamed_tick(value.by, before, after)
         changed = {name: one for name, one in new.items() if one is not old[name]}
         return replace(value, **changed) if changed else value  # type: ignore[type-var]  # every one is a dataclass
     return value
+
+
+def _renamed_tick(by: Any, before: str, after: str) -> Any:
+    """What a rule ticks by, with one unit in place of another; an epoch has none yet."""
+    if by == "epoch":
+        return by
+    ticks = Duration.of(1 if by == "update" else by)
+    renamed = _renamed(ticks, before, after)
+    if renamed is ticks:
+        return by
+    if renamed.is_resolved:
+        return "update" if renamed.updates == 1 else renamed.updates
+    return str(renamed)

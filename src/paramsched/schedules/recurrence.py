@@ -90,7 +90,7 @@ class Recurrence(Schedule):
 
     def _lengths_known(self, *, whole: bool) -> bool:
         inner = all(rule.schedule._lengths_known(whole=whole) for rule in self.rules if isinstance(rule, ScheduleRule))
-        return inner and all(rule.by != "epoch" for rule in self.rules)
+        return inner and all(rule.by == "update" or isinstance(rule.by, int) for rule in self.rules)
 
     @property
     def has_absolute(self) -> bool:
@@ -239,10 +239,10 @@ class Recurrence(Schedule):
         """The same rules on clocks of updates, up to the end of the span."""
         rules = []
         for rule in self.rules:
-            by = ceil(span.period(Duration.of("1 epoch"))) if rule.by == "epoch" else rule.by
+            by = _ticks_in(rule, span)
             inner = {}
             if isinstance(rule, ScheduleRule) and not rule.schedule.is_resolved:
-                if by not in (1, "update"):
+                if rule.by != "update" and by != 1:
                     raise InvalidArgument(
                         str(rule), "its schedule counts ticks, not time", "Give its lengths as numbers"
                     )
@@ -255,6 +255,19 @@ class Recurrence(Schedule):
 def _period_of(rule: Rule) -> int:
     """The updates between two ticks of a rule whose clock is known."""
     return rule.by if isinstance(rule.by, int) else 1
+
+
+def _ticks_in(rule: Rule, span: Span) -> int:
+    """A rule's tick as a count of the span's clock."""
+    by_updates = isinstance(rule.by, int) or rule.by in ("update", "epoch")
+    if by_updates and span.calendar.updates_vary:
+        raise InvalidArgument(
+            str(rule),
+            "it ticks by updates, and each of them takes another amount",
+            "Put the field on the clock of updates: clock={…}",
+        )
+    tick = {"update": "1 step", "epoch": "1 epoch"}.get(rule.by, rule.by) if isinstance(rule.by, str) else rule.by
+    return ceil(span.period(Duration.of(tick)))
 
 
 def _zero_safe_times(x: float, y: float) -> float:

@@ -201,12 +201,15 @@ class Restarts(Schedule):
             span.part(*bounds[:2])
         ]
         stages = [
-            replace(
-                self, schedule=self.schedule._resolve(part), every=span.period(part.room or Duration.of(1)), times=1
-            )
+            replace(self, schedule=self.schedule._resolve(part), every=_one_at_least(part.room), times=1)
             for part in parts
         ]
         return Sequence(tuple(stages)) if len(stages) > 1 else stages[0]
+
+
+def _one_at_least(room: Duration | None) -> Duration:
+    """The length of a cycle in which something happens."""
+    return room if room is not None and room.terms else Duration.of(1)
 
 
 def _out_of_step(schedule: Schedule, period: Duration, span: Span) -> bool:

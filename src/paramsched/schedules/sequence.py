@@ -18,6 +18,7 @@ from paramsched.schedules.constant import Constant
 from paramsched.schedules.lengths import length_field
 from paramsched.schedules.registry import operator_builder
 from paramsched.schedules.span import Span
+from paramsched.schedules.stage_lengths import lengths_up_to_end
 from paramsched.schedules.text.writing import SEQUENCE, in_brackets
 from paramsched.schedules.window import Window
 from paramsched.time import Duration, count_of
@@ -74,10 +75,12 @@ class Sequence(Schedule):
         """The length of each stage; None for the one without."""
         own = span.sequence()
         lengths: list[Fraction | None] = []
-        for stage in self.stages:
+        for place, stage in enumerate(self.stages, 1):
             length = stage._exact_length(own)
             lengths.append(length)
-            own = own.behind_filled() if length is None else own.later(own.begin + length)
+            if length is None:
+                return [*lengths, *lengths_up_to_end(self.stages[place:], own.behind_filled())]
+            own = own.later(own.begin + length)
         return lengths
 
     def _stage_begins(self) -> list[int | Fraction]:

@@ -12,8 +12,16 @@ from paramsched.time import Duration
 class Units(Protocol):
     """Converts lengths into what the clock of a run counts: a Calendar into updates."""
 
-    def exact(self, duration: Duration) -> Fraction:
-        """A length as an exact count."""
+    @property
+    def varies(self) -> bool:
+        """Whether a length may be another count where it begins elsewhere."""
+
+    @property
+    def updates_vary(self) -> bool:
+        """Whether so many updates may be."""
+
+    def exact(self, duration: Duration, *, begin: Fraction = ...) -> Fraction:
+        """A length that begins at `begin`, as an exact count."""
 
     def for_run(self, length: Duration) -> "tuple[Units, Fraction]":
         """The same for a run of another length, of which per cent are then; and its whole length."""
@@ -73,7 +81,7 @@ class Span:
             found = "only the length of a stage ends at a time"
             instead = f'Write over="{duration}" of a stage, or "{Duration(duration.terms)}" here'
             raise InvalidArgument(f'"{duration}"', found, instead)
-        return self.calendar.exact(duration)
+        return self.calendar.exact(duration, begin=self.begin)
 
     def exact_length(self, length: Duration) -> Fraction:
         """The length of what begins with the span as an exact count; it may be said by the time at which it ends.
@@ -82,12 +90,12 @@ class Span:
             InvalidArgument: that time comes before the begin, or nothing says yet when it begins.
         """
         if not length.until:
-            return self.calendar.exact(length)
+            return self.calendar.exact(length, begin=self.begin)
         if self.origin is None:
             found = "it is the length of a stage behind one that takes what the others leave"
             instead = f"Give that one the until, and this one a length or none: {_FILLED_UNTIL}"
             raise InvalidArgument(f'"{length}"', found, instead)
-        end = self.origin + self.calendar.exact(Duration(length.terms))
+        end = self.origin + self.calendar.exact(Duration(length.terms), begin=self.origin)
         if end < self.begin:
             begins, ends = (_short_count(time - self.origin) for time in (self.begin, end))
             found = f"that is {ends} of the sequence, and the stage begins at {begins}"

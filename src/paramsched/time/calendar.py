@@ -127,8 +127,18 @@ class Calendar:
             )
         return updates
 
-    def exact(self, duration: Duration, *, asked: str | Asked | None = None) -> Fraction:
-        """A duration in updates, as an exact fraction.
+    @property
+    def varies(self) -> bool:
+        """Whether a length may be another number of updates where it begins elsewhere: facts stay as they are."""
+        return False
+
+    @property
+    def updates_vary(self) -> bool:
+        """Whether so many updates may be: never, since they are what is counted."""
+        return False
+
+    def exact(self, duration: Duration, *, begin: Fraction | None = None, asked: str | Asked | None = None) -> Fraction:
+        """A duration in updates, as an exact fraction; the same wherever it begins.
 
         Raises:
             MissingFact: the fact a unit needs is not here.

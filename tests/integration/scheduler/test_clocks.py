@@ -4,6 +4,7 @@ import pytest
 import torch
 
 import paramsched as ps
+from paramsched.errors import PlanError
 
 LR = 'warmup("1000 samples") >> cosine(to=0.1, over="2 epochs") >> constant(0.1)'
 FACTS = ps.Calendar(batch_size=8, steps_per_epoch=100, seconds_per_step=0.3)
@@ -40,6 +41,38 @@ def test_what_is_used_is_what_the_trace_shows(clock, drive, groups, tensors):
         require_as_traced(optimizer, scheduler, shown, t)
         optimizer.step()
         scheduler.step()
+
+
+@pytest.mark.parametrize("drive", ["optimizer", "manual"])
+@pytest.mark.parametrize(
+    "clock", ["samples", {"batch_size": "samples"}, {"lr": "samples"}], ids=["all", "batch size", "lr"]
+)
+def test_a_batch_that_grows_is_used_as_traced(clock, drive):
+    by_amount = clock == "samples" or "batch_size" in clock
+    ramp = 'linear(1, 8, over="20_000 samples")' if by_amount else 'linear(1, 8, over="2000 steps")'
+    batch = ps.Binding(ps.Target("batch_size", 8.0), ramp)
+    horizon = "90_000 samples" if by_amount else "2500 steps"
+    plan = ps.Plan(batch, lr=LR, weight_decay="cosine()", clock=clock, horizon=horizon)
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1, weight_decay=0.2)
+    calendar = ps.Calendar(steps_per_epoch=100)
+    shown = ps.trace(plan, optimizer, calendar)
+    scheduler = ps.Scheduler(optimizer, plan, calendar=calendar, drive=drive)
+    for t in range(shown.total):
+        require_as_traced(optimizer, scheduler, shown, t)
+        assert optimizer.param_groups[0]["weight_decay"] == shown["weight_decay", 0][t]
+        optimizer.step()
+        scheduler.step()
+    scheduler.seek(1234)
+    require_as_traced(optimizer, scheduler, shown, 1234)
+
+
+def test_a_size_of_nothing_is_refused_before_any_write():
+    optimizer = optimizer_of(1)
+    before = dict(optimizer.param_groups[0])
+    batch = ps.Binding(ps.Target("batch_size", 8.0), "linear(1, 0)")
+    with pytest.raises(PlanError, match="a size is a whole number from 1 on"):
+        ps.Scheduler(optimizer, ps.Plan(batch, lr="cosine()", clock="samples", horizon="1000 samples"))
+    assert optimizer.param_groups[0] == before
 
 
 def test_seek_goes_to_the_amount_of_an_update():

@@ -17,10 +17,12 @@ from paramsched.schedules.evaluation import quiet
 from paramsched.schedules.levels import Level, NeighborLevel, has_fixed_part, split_level
 from paramsched.schedules.registry import builder_name
 from paramsched.schedules.text.writing import CALL, call_text
+from paramsched.time import Duration
+from paramsched.time.calendar import SIZES
 from paramsched.user_warnings import renamed_property
 
 Clock: TypeAlias = Literal["update", "epoch"] | int
-"""What a rule ticks by: each update, each epoch, or every n updates."""
+"""What a rule ticks by: each update, each epoch, or every n updates; resolved on another clock `"4096 tokens"`, say."""
 
 
 @final
@@ -106,7 +108,9 @@ class Rule(ABC):
                     f"end {self.end} is not after begin {self.begin}",
                     f"Write {replace(self, end=self.begin + 1)}",  # type: ignore[type-var]  # every rule is a dataclass
                 )
-        if self.by not in ("update", "epoch"):
+        if isinstance(self.by, str) and self.by not in ("update", "epoch"):
+            object.__setattr__(self, "by", _amount_of_tick(Asked(call, "by"), self.by))
+        elif self.by not in ("update", "epoch"):
             object.__setattr__(self, "by", whole_number(Asked(call, "by"), self.by))
 
     @property
@@ -224,3 +228,12 @@ def with_top(out: Coefficients, base: Level) -> Coefficients:
         out.c[:] += out.b * (fixed or 0.0)
         out.b[:] *= share or 0.0
     return out
+
+
+def _amount_of_tick(asked: Asked, by: str) -> str | int:
+    """What a tick takes on a clock that counts amounts, in its one spelling."""
+    try:
+        amount = Duration.of(by)
+    except InvalidArgument:
+        return whole_number(asked, by)  # which refuses it
+    return str(amount) if len(amount.terms) == 1 and amount.terms[0][0] in SIZES else whole_number(asked, by)

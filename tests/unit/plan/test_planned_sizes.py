@@ -1,0 +1,226 @@
+"""Targets that say how much an update takes: exact amounts, and lengths that hang on them."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import paramsched as ps
+from paramsched.errors import MissingFact, PlanError, Unresolved
+from paramsched.plan.amounts import amounts_of_run
+from paramsched.schedules import from_function, register_function
+from paramsched.schedules.from_function import FUNCTIONS
+
+GPT = 'warmup("375M tokens") >> cosine(to=0.1, over="260B tokens") >> constant(0.1)'
+
+if "sizes_that_jump" not in FUNCTIONS:  # read more than once in a process
+    register_function("sizes_that_jump", lambda t: 1.0 + np.asarray(t) * 7919 % 97)
+
+
+def plan_of(schedule, *, lr="cosine()", name="batch_size", initial=1.0, **kwargs):
+    return ps.Plan(ps.Binding(ps.Target(name, initial), schedule), lr=lr, **kwargs)
+
+
+def one_by_one(size, horizon):
+    """The amounts before each update, by the definition; `size` is of the update and its amount."""
+    amounts = [0]
+    while amounts[-1] < horizon:
+        amounts.append(amounts[-1] + size(len(amounts) - 1, amounts[-1]))
+    return amounts[:-1]
+
+
+def amounts_of(plan, **facts):
+    return ps.trace(plan, {"lr": 1.0}, ps.Calendar(**facts)).amounts.tolist()
+
+
+def test_a_ramp_by_amount_is_that_of_counting_one_by_one():
+    plan = plan_of('linear(16, 1600, over="12B tokens")', lr=GPT, clock="tokens", horizon="300B tokens")
+    ramp = ps.linear(16, 1600, over=12 * 10**9)
+    expected = one_by_one(lambda t, amount: round(ramp(amount)) * 2048, 300 * 10**9)
+    assert amounts_of(plan, sequence_length=2048) == expected
+
+
+def test_sizes_that_jump_at_every_amount_are_exact_too():
+    plan = plan_of(from_function("sizes_that_jump"), clock="samples", horizon="100_000 samples")
+    assert amounts_of(plan) == one_by_one(lambda t, amount: 1 + amount * 7919 % 97, 100_000)
+
+
+def test_a_size_by_updates():
+    plan = plan_of('multistep(["3 steps", "5 steps"], 2)', initial=4, clock={"lr": "samples"}, horizon="8 steps")
+    assert amounts_of(plan) == [0, 4, 8, 12, 20, 28, 44, 60]
+
+
+def test_halves_are_rounded_to_even():
+    plan = plan_of('linear(0.5, 4.5, over="4 steps")', clock={"lr": "samples"}, initial=1.0, horizon="5 steps")
+    with pytest.raises(PlanError, match="at update 0 it is 0, and a size is a whole number from 1 on"):
+        ps.trace(plan, {"lr": 1.0})
+    plan = plan_of('linear(1.5, 4.5, over="3 steps")', clock={"lr": "samples"}, initial=1.0, horizon="5 steps")
+    assert amounts_of(plan) == [0, 2, 4, 8, 12]
+
+
+@pytest.mark.parametrize(
+    ("targets", "facts", "size"),
+    [
+        ({"batch_size": 3}, {}, None),
+        ({"batch_size": 3}, {"sequence_length": 10}, 30),
+        ({"batch_size": 3}, {"sequence_length": 10, "accumulation": 2}, 60),
+        ({"batch_size": 3, "accumulation": 4}, {"sequence_length": 10, "accumulation": 2}, 120),
+        ({"sequence_length": 5}, {"batch_size": 7, "tokens_per_step": 99}, 35),
+        ({"tokens_per_step": 11, "batch_size": 3}, {"sequence_length": 10}, 11),
+        ({"batch_size": 3}, {"tokens_per_step": 99}, 99),
+        ({}, {"tokens_per_step": 99, "batch_size": 2, "sequence_length": 4}, 8),
+        ({}, {"tokens_per_step": 99, "batch_size": 2}, 99),
+        ({"frames_per_step": 7}, {}, None),
+    ],
+    ids=str,
+)
+def test_what_says_how_many_tokens_an_update_takes(targets, facts, size):
+    bindings = [ps.Binding(ps.Target(name, value), "constant()") for name, value in targets.items()]
+    plan = ps.Plan(*bindings, lr="cosine()", clock="tokens", horizon="1000 tokens")
+    if size is None:
+        with pytest.raises(MissingFact, match="nothing says how many tokens an update takes"):
+            ps.trace(plan, {"lr": 1.0}, ps.Calendar(**facts))
+    else:
+        assert amounts_of(plan, **facts) == list(range(0, 1000, size))
+
+
+@pytest.mark.parametrize(
+    ("clock", "name"),
+    [
+        ("samples", "batch_size"),
+        ("samples", "accumulation"),
+        ("frames", "frames_per_step"),
+        ("batches", "accumulation"),
+    ],
+)
+def test_other_amounts_have_their_sizes(clock, name):
+    plan = plan_of("linear(2, 6, over=4)", name=name, clock={"lr": clock}, horizon="5 steps")
+    facts = {"batch_size": 10} if name == "accumulation" and clock == "samples" else {}
+    assert amounts_of(plan, **facts) == [size * facts.get("batch_size", 1) for size in (0, 2, 5, 9, 14)]
+
+
+def test_two_sizes_one_by_updates_and_one_by_amount():
+    bindings = [
+        ps.Binding(ps.Target("batch_size", 1.0), 'linear(2, 20, over="500 samples")'),
+        ps.Binding(ps.Target("accumulation", 1.0), "multistep([10, 20], 2)"),
+    ]
+    plan = ps.Plan(*bindings, clock={"batch_size": "samples"}, horizon="3000 samples")
+    ramp = ps.linear(2, 20, over=500)
+    sizes = one_by_one(lambda t, amount: round(ramp(amount)) * (1, 2, 4)[(t >= 10) + (t >= 20)], 3000)
+    assert ps.trace(plan, {}).amounts.tolist() == sizes
+
+
+def test_updates_are_the_amount_of_that_many_from_where_the_stage_begins():
+    plan = plan_of(
+        'multistep(["100 steps", "250 steps"], 2)',
+        lr='warmup("120 steps") >> constant() >> linear(1, 0, over="50 steps")',
+        clock={"lr": "samples"},
+        horizon="400 steps",
+    )
+    lr, _ = plan.resolve(ps.Calendar()).bindings
+    assert str(lr.schedule) == 'warmup("140 samples") >> constant(over="660 samples") >> linear(over="200 samples")'
+    found = ps.trace(plan, {"lr": 1.0})
+    assert found.total == 400
+    assert found["lr"][120] == found["lr"][350] == 1.0
+    assert found["lr"][351] == 0.98
+
+
+def test_the_last_updates_end_with_a_horizon_inside_an_update():
+    plan = plan_of(
+        'multistep(["100 samples"], 4)', lr='constant() >> linear(1, 0, over="50 steps")', clock="samples",
+        horizon="333 samples",
+    )  # fmt: skip
+    lr, _ = plan.resolve(ps.Calendar()).bindings
+    assert str(lr.schedule) == 'constant(over="133 samples") >> linear(over="200 samples")'
+
+
+def test_epochs_are_counted_by_their_updates():
+    plan = plan_of("multistep([10], 3)", lr='step("2 epochs", 0.5)', clock={"lr": "samples"}, horizon="3 epochs")
+    resolved = plan.resolve(ps.Calendar(steps_per_epoch=7))
+    assert str(resolved.bindings[0].schedule) == 'step("22 samples", 0.5)'  # ten of 1, four of 3
+    assert ps.trace(plan, {"lr": 1.0}, ps.Calendar(steps_per_epoch=7)).total == 21
+
+
+def test_amounts_on_the_clock_of_updates_take_the_planned_sizes():
+    plan = plan_of(
+        'multistep(["100 steps", "250 steps"], 2)', lr='warmup("1000 tokens") >> cosine()', horizon="10k tokens"
+    )
+    resolved = plan.resolve(ps.Calendar(sequence_length=8))
+    # 100 updates of 8 tokens are 800, 13 of 16 the next 200; 150 of 16 are 2400, 212.5 of 32 the other 6800
+    assert str(resolved) == (
+        "horizon: 463\nlr: warmup(113) >> cosine(over=350)\nbatch_size = 1.0: multistep([100, 250], 2.0)"
+    )
+    assert resolved.resolve(ps.Calendar(sequence_length=8)) == resolved
+
+
+def test_an_amount_begins_where_its_stage_begins_on_the_clock_of_updates():
+    plan = plan_of("multistep([10], 4)", lr='constant(over=12) >> linear(1, 0, over="40 samples") >> constant(0)')
+    assert "linear(over=10)" in str(plan.resolve(ps.Calendar()))
+    plan = plan_of("multistep([10], 4)", lr='constant(over=4) >> linear(1, 0, over="40 samples") >> constant(0)')
+    assert "linear(over=15)" in str(plan.resolve(ps.Calendar()))  # six of 1, nine of 4
+
+
+def test_a_resolved_plan_resolves_to_itself_and_goes_through_its_text():
+    plan = plan_of('linear(16, 1600, over="12B tokens")', lr=GPT, clock="tokens", horizon="300B tokens")
+    resolved = plan.resolve(ps.Calendar(sequence_length=2048))
+    assert resolved.is_resolved
+    assert resolved.resolve(ps.Calendar(sequence_length=2048)) == resolved
+    assert ps.Plan.of_text(resolved.text) == resolved
+
+
+@pytest.mark.parametrize(
+    ("schedule", "clock"),
+    [('linear(16, 1, over="10 steps")', "samples"), ('linear(16, 1, over="10 samples")', "updates")],
+    ids=["updates on samples", "samples on updates"],
+)
+def test_a_size_cannot_wait_for_itself(schedule, clock):
+    plan = plan_of(schedule, lr='linear(1, 0, over="50 samples")', clock=clock)
+    with pytest.raises(PlanError, match="target batch_size: its own lengths hang on how many samples"):
+        plan.resolve(ps.Calendar())
+
+
+def test_a_size_cannot_wait_for_a_horizon_that_hangs_on_it():
+    with pytest.raises(PlanError, match="its own lengths hang on"):
+        plan_of("linear(16, 1)", clock="samples", horizon="100 steps").resolve(ps.Calendar())
+    plan_of('linear(16, 1, over="10 samples")', clock="samples", horizon="100 steps").resolve(ps.Calendar())
+
+
+@pytest.mark.parametrize("schedule", ["linear(16, 0)", "constant(0.4)", "linear(3, -2)", "constant() - 1"])
+def test_an_update_that_takes_nothing_is_refused(schedule):
+    plan = plan_of(schedule, clock="samples", horizon="1000 samples")
+    with pytest.raises(PlanError, match="a size is a whole number from 1 on"):
+        ps.trace(plan, {"lr": 1.0})
+
+
+def test_what_is_planned_behind_the_horizon_is_not_asked():
+    plan = plan_of('linear(10, 0, over="1000 samples")', clock="samples", horizon="900 samples")
+    assert amounts_of(plan)[-1] < 900
+
+
+def test_a_size_that_follows_a_metric_is_not_known_before_the_run():
+    plan = plan_of(ps.constant() * ps.plateau("loss"), clock="samples", horizon="100 samples")
+    with pytest.raises(MissingFact):
+        ps.trace(plan, {"lr": 1.0})
+
+
+def test_amounts_are_those_of_one_run_wherever_they_are_asked_for():
+    plan = plan_of('linear(1, 400, over="2M samples")', clock="samples", horizon="4M samples")
+    run = amounts_of_run(plan.resolve(ps.Calendar()), ps.Calendar())
+    whole = run.amounts_from(0, 0, 20_000)
+    for t in (0, 1, 4095, 4096, 4097, 12_345, 19_999):
+        assert run.amount_at(t) == whole[t]
+        assert run.updates_until(whole[t].item()) == t
+        assert run.updates_until(whole[t].item() + 1) == t + 1
+        assert run.amounts_from(t, whole[t].item(), 3).tolist() == run.amounts_from(0, 0, t + 3)[t:].tolist()
+    assert run.amount_at(10**12) == run.amount_at(10**6) + (10**12 - 10**6) * 400
+    assert run.updates_until(run.amount_at(10**12)) == 10**12
+    assert run.place_of(run.exact_at(Fraction(1001, 7))) == Fraction(1001, 7)
+
+
+def test_a_plan_by_updates_with_a_batch_size_stays_as_it_is():
+    plan = plan_of("linear(1, 4)", lr='warmup("5%") >> cosine()', horizon=100)
+    assert str(plan.resolve(ps.Calendar())) == (
+        "horizon: 100\nlr: warmup(5) >> cosine(over=95)\nbatch_size = 1.0: linear(to=4.0, over=100)"
+    )
+    with pytest.raises(Unresolved):
+        plan_of("linear(1, 4)").resolve(ps.Calendar())
