@@ -1,0 +1,65 @@
+"""The page on changing a plan: its example is run, its table is done, and its picture is what the command draws."""
+
+import doctest
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import paramsched as ps
+from paramsched.cli import main
+
+ROOT = Path(__file__).parents[3]
+PAGE = ROOT / "docs" / "changing-a-plan.md"
+TEXT = PAGE.read_text(encoding="utf-8")
+PLAN = 'horizon: 10000\nlr: warmup("5%") >> cosine(to=0.1)\nweight_decay: linear(to=0.5)\ngroups:\n  head: {lr: 0.5}\n'
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plan.yaml").write_text(PLAN)
+    return tmp_path
+
+
+def command(line):
+    program, *arguments = shlex.split(line)
+    ran = CliRunner().invoke(main, arguments, prog_name=program)
+    assert ran.exit_code == 0, ran.output
+    return ran.stdout
+
+
+def test_its_example_prints_what_it_says():
+    examples = doctest.DocTestParser().get_doctest(TEXT.replace("```", ""), {"ps": ps}, PAGE.name, str(PAGE), 0)
+
+    assert len(examples.examples) == 3
+    assert doctest.DocTestRunner().run(examples).failed == 0
+
+
+@pytest.mark.parametrize("call", re.findall(r"\| `(plan\.[^`]+)` \|", TEXT))
+def test_each_call_of_its_table_keeps_the_past(call):
+    plan = ps.loads(PLAN)
+    groups = [{"lr": 0.1, "weight_decay": 0.1}, {"name": "head", "lr": 0.1, "weight_decay": 0.1}]
+
+    changed = eval(call, {name: getattr(ps, name) for name in ("linear", "cosine", "previous")} | {"plan": plan})
+
+    before, after = ps.trace(plan, groups), ps.trace(changed, groups)
+    assert changed != plan
+    for key in before.keys():
+        assert after[key][:8000].tobytes() == before[key][:8000].tobytes()
+
+
+def test_its_commands_run_and_its_picture_is_what_they_draw(folder):
+    lines = re.findall(r"^paramsched .+$", TEXT, re.MULTILINE)
+    assert len(lines) == 4
+    (folder / "trunk.yaml").write_text("horizon: 10000\nlr: constant()\n")
+    for line in lines:
+        command(line)
+
+    (folder / "trunk.yaml").write_text((ROOT / "examples" / "cooldown_branches" / "trunk.yaml").read_text())
+    for at in (400, 600, 800):
+        command(f"paramsched change trunk.yaml --at {at} --cooldown 100 -o at-{at}.yaml")
+    (shown,) = re.findall(r"`(paramsched show [^`]+)`", TEXT)
+    assert f"```\n{command(shown).split(chr(10) * 2)[0]}\n```" in TEXT
