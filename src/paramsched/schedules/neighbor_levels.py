@@ -34,6 +34,8 @@ def resolve_in_span(schedule: Schedule, span: Span) -> Schedule:
         InvalidArgument: no such neighbor, two stages that wait for each other, or a neighbor whose level is no multiple
             of base plus a value.
     """
+    if not schedule.has_neighbor_levels:
+        return schedule._resolve(span)
     _refuse_without_neighbor(_words_wanted(schedule, measured=False))
     resolved = schedule._resolve(span)
     _refuse_without_neighbor(_words_wanted(resolved, measured=True))  # some stages turn out to take no time
