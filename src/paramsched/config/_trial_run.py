@@ -6,7 +6,7 @@ from math import ceil
 from typing import final
 
 from paramsched.config.plan_units import durations_in
-from paramsched.errors import MissingFact, Unresolved
+from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.plan import Plan
 from paramsched.schedules import Schedule
 from paramsched.schedules.span import Span
@@ -30,13 +30,18 @@ class TrialRun:
         """Whether every length of a schedule can be converted."""
         return {unit for length in durations_in(schedule) for unit, _ in length.terms} <= self.units
 
-    def length_of(self, stage: Schedule) -> Fraction | None:
-        """The length of a stage in updates of this run; None where it has none, or none that can be converted."""
+    def length_of(self, stage: Schedule, begin: Fraction) -> Fraction | None:
+        """The length of a stage in updates of this run; None where it has none, or none that can be converted.
+
+        Args:
+            stage: of the run itself.
+            begin: where it begins.
+        """
         if not self.knows(stage):
             return None
         try:
-            return stage._exact_length(self.span)
-        except (MissingFact, Unresolved):
+            return stage._exact_length(self.span.later(begin))
+        except InvalidArgument:
             return None
 
 

@@ -10,8 +10,9 @@ from paramsched.config._traps import traps_in_binding
 from paramsched.config._trial_run import TrialRun, trial_run
 from paramsched.config.data_paths import GROUPS, HORIZON, TARGETS, child_path, entry_path
 from paramsched.config.plan_units import values_inside
-from paramsched.errors import InvalidArgument, MissingFact, Unresolved
+from paramsched.errors import InvalidArgument, MissingFact, PlanError, Unresolved
 from paramsched.plan import Binding, Plan, Target
+from paramsched.plan.followed_fields import schedule_followed
 from paramsched.schedules import Schedule
 from paramsched.schedules.neighbor_levels import resolve_in_span
 from paramsched.schedules.sequence import Sequence
@@ -60,13 +61,16 @@ def check(plan: Plan, calendar: Calendar | None = None, *, native: bool = True) 
     trial = None if found else trial_run(plan, calendar)
     for binding in plan.bindings:
         path = binding_path(binding)
-        errors = list(dict.fromkeys(_errors_in(binding.schedule, trial)))
+        try:
+            followed = schedule_followed(plan.bindings, binding)
+        except PlanError as refusal:
+            found.append(Finding("error", path, str(refusal)))
+            continue
+        errors = list(dict.fromkeys(_errors_in(followed, trial)))
         found += [Finding("error", path, message) for message in errors]
         found += [Finding("warning", path, message) for message in (traps_in_binding(binding) if native else ())]
         if not errors and trial is not None:
-            found += [
-                Finding(severity, path, message) for severity, message in _beyond_horizon(binding.schedule, trial)
-            ]
+            found += [Finding(severity, path, message) for severity, message in _beyond_horizon(followed, trial)]
     found += _contradicting_fields(plan)
     return tuple(found)
 
@@ -122,8 +126,9 @@ def _beyond_horizon(schedule: Schedule, trial: TrialRun) -> Iterator[tuple[Liter
     operands = () if isinstance(schedule, Sequence) else schedule.parts()
     for part in (schedule, *operands):
         stages = part.stages if isinstance(part, Sequence) else (part,)
-        measures = [trial.length_of(stage) for stage in stages]
-        taken = sum((length for length in measures if length is not None), Fraction(0))
+        taken = Fraction(0)
+        for stage in stages:
+            taken += trial.length_of(stage, taken) or 0
         end = trial.span.end
         assert end is not None
         if taken > end:

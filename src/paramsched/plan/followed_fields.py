@@ -30,6 +30,18 @@ def with_followed_fields(bindings: Sequence[Binding]) -> Sequence[Binding]:
     return [line for binding in bindings for line in plan.lines_for(binding)]
 
 
+def schedule_followed(bindings: Sequence[Binding], binding: Binding) -> Schedule:
+    """The schedule of one of a plan's bindings, with what others follow for each `like(…)`.
+
+    Raises:
+        PlanError: as of `with_followed_fields`.
+    """
+    if not any(_likes_in(binding.schedule)):
+        return binding.schedule
+    first, *_ = _FollowedPlan(bindings).lines_for(binding)
+    return first.schedule
+
+
 @final
 class _FollowedPlan:
     """The lines of a plan by field and selector; targets are followed by none."""

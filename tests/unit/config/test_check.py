@@ -20,6 +20,10 @@ from paramsched.schedules import cosine
         "lr: cosine()\nhorizon: 1e6 samples + 2 epochs",
         "momentum: 0.9\ngroups: {head: {'betas[0]': 0.9}}",
         "lr: recurrence(rules.linear(0.1, end=5, by='epoch'))\nhorizon: 10 epochs",
+        "lr: warmup('5%') >> cosine(over='until 80%') >> constant(0.1, over='until 100%')\nhorizon: 10 epochs",
+        "lr: warmup('5%') >> skip(cosine(), '5%')\nweight_decay: like('lr')\nhorizon: 10 epochs",
+        "lr: linear(over='50%')\nweight_decay: like('lr') >> constant(0)\nhorizon: 10 epochs",
+        "lr: take(cosine(), '60%', of='300%') >> linear(0.5)\nhorizon: 10 epochs",
     ],
 )
 def test_a_good_plan_has_no_findings(text):
@@ -42,6 +46,14 @@ def test_a_good_plan_has_no_findings(text):
         ("lr: warmup(30) >> constant()\nhorizon: 20", "warning", "$.lr", "takes 150% of the horizon"),
         ("lr: 0.5 * (warmup('30 epochs') >> step(5))\nhorizon: 20 epochs", "warning", "$.lr", "takes 150%"),
         ("lr: linear(over='30 epochs') * plateau()\nhorizon: 20 epochs", "warning", "$.lr", "takes 150%"),
+        (
+            "lr: cosine(over='until 80%')\nweight_decay: like('lrr')",
+            "error",
+            "$.weight_decay",
+            "lrr is no field of this",
+        ),
+        ("lr: warmup('30%') >> linear(over='until 20%')", "error", "$.lr", "the stage begins at"),
+        ("lr: warmup('30%') >> linear(over='until 130%')", "warning", "$.lr", "takes 130% of the horizon"),
         ("momentum: 0.9\n'betas[0]': 0.9", "error", "$.momentum", "momentum means betas[0]"),
         ("groups: {'3': {lr: 0.1}}", "warning", "$.groups.3", 'For the index write "[3]"'),
     ],
