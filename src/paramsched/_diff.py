@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, final
+from math import ceil
+from typing import Any, TypeAlias, final
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from paramsched._printable import printable
 from paramsched.errors import MissingFact
 from paramsched.plan import Binding, Plan, Target, selector_text
 from paramsched.plan.amounts import amounts_of_run, counted_plan, updates_of_horizon
-from paramsched.plan.plan_clock import clock_text, is_by_amount
+from paramsched.plan.plan_clock import UPDATES, clock_of_field, clock_text, is_by_amount
 from paramsched.schedules.evaluation import evaluate
 from paramsched.time import Calendar
 
@@ -24,9 +25,10 @@ class Change:
     Args:
         what: the field (with its selector), the target, `"horizon"` or `"clock"`.
         before, after: the text on each side; None where that side does not have it.
-        when: the first update whose value differs; None without a calendar, or where one side is absent.
+        when: the first time whose value differs; None without a calendar, or where one side is absent.
         by: the largest difference, as a multiple of base; None likewise.
         name: `what` without its selector.
+        unit: what `when` counts: updates; where nothing says what an update takes, tokens, say.
     """
 
     what: str
@@ -35,12 +37,14 @@ class Change:
     when: int | None = None
     by: float | None = None
     name: str = field(default="", repr=False, compare=False)
+    unit: str = UPDATES
 
     def __str__(self) -> str:
         text = printable(f"{self.what}: {self.before or '(nothing)'} -> {self.after or '(nothing)'}")
         if self.when is None:
             return text
-        return f"{text}  [from update {self.when}, by up to {self.by:.6g} x base]"
+        begin = f"update {self.when}" if self.unit == UPDATES else f"{self.when} {self.unit}"
+        return f"{text}  [from {begin}, by up to {self.by:.6g} x base]"
 
 
 @final
@@ -73,6 +77,15 @@ def diff(a: Plan, b: Plan, calendar: Calendar | None = None) -> Diff:
     >>> print(diff(Plan(lr=cosine(to=0.1)), Plan(lr=cosine(to=0.2)), Calendar(total=10)))
     lr: cosine(to=0.1) -> cosine(to=0.2)  [from update 1, by up to 0.0975528 x base]
     """
+    return diff_within(a, b, calendar)
+
+
+def diff_within(a: Plan, b: Plan, calendar: Calendar | None, most: int | None = None) -> Diff:
+    """The same, in bounded time: of runs with more than `most` updates not every update is computed.
+
+    Neither is it where nothing says what an update takes. Values are compared at so many times then, and the first that
+    differs is found between two of these.
+    """
     if a == b:
         return Diff(())
     changes = []
@@ -82,17 +95,22 @@ def diff(a: Plan, b: Plan, calendar: Calendar | None = None) -> Diff:
     if earlier != later:
         changes.append(Change("horizon", earlier, later, name="horizon"))
     left, right = _bindings_by_place(a), _bindings_by_place(b)
-    compared = None if calendar is None else _compared_plans(a, b, calendar)
+    compared = None if calendar is None else _compared_plans(a, b, calendar, most)
     for key in sorted(left.keys() | right.keys(), key=str):
         before, after = left.get(key), right.get(key)
         if before is not None and after is not None and _equal_bindings(before, after):
             continue
-        when, by = None, None
-        if compared is not None and before is not None and after is not None:
-            when, by = _first_difference(*(one.values_of(key) for one in compared))
+        first = None if compared is None or before is None or after is None else compared.first_difference(key)
+        when, by, unit = first or (None, None, UPDATES)
         changes.append(
             Change(
-                _place_text(before or after), _schedule_text_of(before), _schedule_text_of(after), when, by, name=key[0]
+                _place_text(before or after),
+                _schedule_text_of(before),
+                _schedule_text_of(after),
+                when,
+                by,
+                name=key[0],
+                unit=unit,
             )
         )
     return Diff(tuple(changes))
@@ -124,6 +142,11 @@ def _schedule_text_of(binding: Binding | None) -> str | None:
     return f"{initial}{binding.schedule}"
 
 
+_LOOKED_AT = 20_000
+_Difference: TypeAlias = tuple[int, float, str]
+"""When two curves differ first, by how much at most, and what that time counts."""
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class _ComparedPlan:
@@ -146,26 +169,74 @@ class _ComparedPlan:
         return evaluate(_bindings_by_place(self.plan)[place].schedule, times, 1.0)
 
 
-def _compared_plans(a: Plan, b: Plan, calendar: Calendar) -> tuple[_ComparedPlan, _ComparedPlan] | None:
-    """Two plans over the longer of their horizons; None where nothing says what an update of one of them takes."""
+@final
+@dataclass(frozen=True, slots=True)
+class _EveryUpdate:
+    """Two plans, to be compared at every update of the longer one."""
+
+    first: _ComparedPlan
+    second: _ComparedPlan
+
+    def first_difference(self, place: Any) -> _Difference | None:
+        apart = _distance(self.first.values_of(place), self.second.values_of(place))
+        differing = np.flatnonzero(apart != 0)
+        return (int(differing[0]), float(np.nanmax(apart)), UPDATES) if differing.size else None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _SomeTimes:
+    """Two plans, to be compared at some times of the longer one: close together at its begin."""
+
+    first: Plan
+    second: Plan
+    ends: dict[str, int]  # of the longer one, on each clock
+
+    def first_difference(self, place: Any) -> _Difference | None:
+        clocks = {clock_of_field(plan.clock, place[0]) for plan in (self.first, self.second)}
+        unit = clocks.pop()
+        if clocks or unit not in self.ends:
+            return None  # on two clocks, of which nothing says how the one goes on the other
+        one, other = (_bindings_by_place(plan)[place].schedule for plan in (self.first, self.second))
+        end = self.ends[unit]
+        spread = np.concatenate([np.linspace(0, end - 1, _LOOKED_AT), np.geomspace(1, end, _LOOKED_AT) - 1])
+        times = np.unique(spread.astype(np.int64))
+        apart = _distance(evaluate(one, times, 1.0), evaluate(other, times, 1.0))
+        differing = np.flatnonzero(apart != 0)
+        if not differing.size:
+            return None
+        before, when = (int(times[place]) if place >= 0 else -1 for place in (differing[0] - 1, differing[0]))
+        while when - before > 1:
+            middle = np.array([(before + when) // 2])
+            if _distance(evaluate(one, middle, 1.0), evaluate(other, middle, 1.0))[0] != 0:
+                when = int(middle[0])
+            else:
+                before = int(middle[0])
+        return when, float(np.nanmax(apart)), unit
+
+
+def _compared_plans(a: Plan, b: Plan, calendar: Calendar, most: int | None) -> _EveryUpdate | _SomeTimes:
+    """Two plans over the longer of their horizons."""
     plans = [a.resolve(calendar), b.resolve(calendar)]
+    first, second = map(counted_plan, plans)
     try:
         runs = [amounts_of_run(plan, calendar) for plan in plans]
         horizons = [updates_of_horizon(*pair) for pair in zip(plans, runs, strict=True)]
         count = max((horizon for horizon in horizons if horizon is not None), default=1)
-        amounts = [None if run is None else run.amounts_from(0, 0, count) for run in runs]
+        if most is None or count <= most:
+            amounts = [None if run is None else run.amounts_from(0, 0, count) for run in runs]
+            updates = np.arange(count)
+            return _EveryUpdate(_ComparedPlan(first, updates, amounts[0]), _ComparedPlan(second, updates, amounts[1]))
     except MissingFact:
-        return None
-    updates = np.arange(count)
-    first, second = (
-        _ComparedPlan(counted_plan(plan), updates, mine) for plan, mine in zip(plans, amounts, strict=True)
-    )
-    return first, second
+        pass
+    ends: dict[str, int] = {}
+    for plan in plans:
+        for unit, length in () if plan.horizon is None else plan.horizon.terms:
+            ends[unit] = max(ends.get(unit, 1), ceil(length))
+    return _SomeTimes(first, second, ends)
 
 
-def _first_difference(a: Floats, b: Floats) -> tuple[int | None, float | None]:
-    """The first update at which two curves differ, and the largest difference; None where they are equal."""
+def _distance(a: Floats, b: Floats) -> Floats:
     with np.errstate(invalid="ignore"):
-        apart = np.abs(a - b)
-    differing = np.flatnonzero(apart != 0)
-    return (int(differing[0]), float(np.nanmax(apart))) if differing.size else (None, None)
+        distance: Floats = np.abs(a - b)
+    return distance

@@ -17,6 +17,7 @@ PLANS = {
     "lr": ps.Plan(lr=ps.warmup(3) >> ps.cosine(to=0.1), horizon=20),
     "momentum": ps.Plan(lr=ps.linear(1.0, 0.0), momentum=ps.linear(1.0, 0.9), horizon="2 epochs"),
     "metric": ps.Plan(lr=ps.linear(1.0, 0.0) * ps.plateau("loss", patience=0), weight_decay=2.0, horizon=9),
+    "tokens": ps.Plan(lr=ps.linear(1.0, 0.0, over="900 tokens"), weight_decay=2.0, clock={"lr": "tokens"}),
     "target": ps.Plan(ps.Binding(ps.Target("heat", 2.0), ps.linear(1.0, 0.0)), lr=0.5, horizon=9),
 }
 
@@ -34,7 +35,9 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.tuples(inner, inner) | st.dictionaries(st.text(max_size=5), inner),
     max_leaves=5,
 )
-keys = st.sampled_from(["lr", "betas", "initial_lr", "paramsched_t", "paramsched_base_lr", "name", 5, None, "x"])
+keys = st.sampled_from(
+    ["lr", "betas", "initial_lr", "paramsched_t", "paramsched_amount", "paramsched_base_lr", "name", 5, None, "x"]
+)
 
 
 class Blind(Probe):
@@ -49,8 +52,13 @@ def attached(name: str, updates: int) -> tuple[Probe, ps.Scheduler]:
     optimizer = Blind(groups)
     for one in optimizer.param_groups:
         del one["momentum"]
-    scheduler = ps.Scheduler(optimizer, PLANS[name], steps_per_epoch=10)
-    run(optimizer, updates)
+    scheduler = ps.Scheduler(optimizer, PLANS[name], steps_per_epoch=10, tokens_per_step=64)
+    for t in range(updates):
+        if name == "tokens":
+            scheduler.consumed(tokens=100 + t)
+        run(optimizer, 1)
+    if name == "tokens":
+        scheduler.consumed(tokens=3)
     return optimizer, scheduler
 
 

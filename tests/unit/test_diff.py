@@ -2,7 +2,7 @@
 
 import pytest
 
-from paramsched._diff import diff
+from paramsched._diff import diff, diff_within
 from paramsched.plan import Binding, Plan, Target
 from paramsched.schedules import constant, cosine, linear, warmup
 from paramsched.time import Calendar
@@ -54,6 +54,31 @@ def test_with_a_calendar_a_change_says_when_and_by_how_much():
 
     assert (change.when, change.by) == (5, 0.75)
     assert "from update 5, by up to 0.75 x base" in str(change)
+
+
+def test_where_nothing_says_what_an_update_takes_a_change_says_when_on_its_own_clock():
+    before = Plan(lr="constant()", clock="tokens", horizon="300B tokens")
+    after = Plan(lr='constant(1.0, "123456789012 tokens") >> constant(0.5)', clock="tokens", horizon="300B tokens")
+    (change,) = diff(before, after, Calendar())
+
+    assert (change.when, change.unit, change.by) == (123456789012, "tokens", 0.5)
+    assert str(change).endswith("[from 123456789012 tokens, by up to 0.5 x base]")
+
+
+def test_a_field_that_changes_its_clock_says_no_time_where_nothing_says_what_an_update_takes():
+    before = Plan(lr="linear(1, 0, over=100)", horizon=100)
+    after = Plan(lr='linear(1, 0, over="100 tokens")', clock="tokens", horizon="100 tokens")
+
+    assert [change.when for change in diff(before, after, Calendar())] == [None, None, None]
+
+
+@pytest.mark.parametrize("at", [0, 1, 2, 77_777, 2_999_999])
+def test_of_a_long_run_the_first_update_that_differs_is_found_without_computing_every_one(at):
+    before = Plan(lr=constant(), horizon=3_000_000)
+    after = Plan(lr=constant(1.0, at) >> constant(0.25), horizon=3_000_000)
+    (change,) = diff_within(before, after, Calendar(), 1000)
+
+    assert (change.when, change.unit, change.by) == (at, "updates", 0.75)
 
 
 def test_a_change_of_words_alone_has_no_when():

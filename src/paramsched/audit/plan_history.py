@@ -11,6 +11,7 @@ from paramsched.audit.checkpoint_file import find_states, load_checkpoint
 from paramsched.audit.log_values import UnreadableLog, nearest_in_file, path_text
 from paramsched.errors import InvalidArgument
 from paramsched.plan import Plan
+from paramsched.plan.plan_clock import amount_clock
 from paramsched.time import Calendar
 
 
@@ -32,7 +33,8 @@ class PlanSince:
     changes: Diff | None
 
     def __str__(self) -> str:
-        amount = "" if self.amount is None else f", {self.amount:,} consumed"
+        unit = None if self.plan is None else amount_clock(self.plan.clock)
+        amount = "" if self.amount is None else f" ({self.amount} {unit or 'consumed'})"
         what = self.plan if self.changes is None else self.changes
         text = _indented("(a plan without a text)" if what is None else str(what))
         return f"from update {self.update}{amount}:\n{text}"

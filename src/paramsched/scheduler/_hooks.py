@@ -10,7 +10,7 @@ from typing import Any, Protocol, final
 import torch
 
 from paramsched.scheduler._compile import expect_changing_number, mark_uncompiled
-from paramsched.scheduler._group_keys import COUNT, Group, remove_entries
+from paramsched.scheduler._group_keys import AMOUNT, COUNT, Group, remove_entries
 from paramsched.scheduler._planned_groups import PlannedGroups
 from paramsched.scheduler._tensor_slots import TensorSlots
 from paramsched.scheduler._tuple_checks import ScheduledTuples
@@ -55,6 +55,8 @@ class PlanHooks:
             *one_of_each(),
         )  # fmt: skip
         expect_changing_number(COUNT)
+        if planned.source is not None:
+            expect_changing_number(AMOUNT)
         if step:
             hooks = UpdateHooks(planned.before_update, planned.advance, planned.watch.as_left)
             self._handles += hooks.register_on(optimizer)

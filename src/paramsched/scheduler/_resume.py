@@ -8,7 +8,7 @@ from weakref import ref
 
 from torch.optim import Optimizer
 
-from paramsched._diff import Diff, diff
+from paramsched._diff import Diff, diff_within
 from paramsched.errors import PlanChanged
 from paramsched.plan import Plan
 from paramsched.plan.plan_clock import clock_of_field
@@ -38,7 +38,7 @@ from paramsched.scheduler._state import State, restored_states
 from paramsched.scheduler.on_change import OnChange, OnChangeChoice
 from paramsched.scheduler.updates import updates_in_state
 
-_COMPARED = 1_000_000  # updates
+_COMPARED = 1_000_000  # updates that are computed one by one, to say when two plans differ
 log = logging.getLogger("paramsched")
 
 
@@ -192,9 +192,7 @@ class Resume:
         Raises:
             PlanChanged: `on_change` is "error", for one of the changed fields or at all.
         """
-        horizons = [one.total or 0 for one in (saved, code)]
-        exact = max(horizons) <= _COMPARED  # when and by how much is found by computing every update
-        changes = diff(saved.resolved, code.resolved, replace(code.calendar, total=None) if exact else None)
+        changes = diff_within(saved.resolved, code.resolved, replace(code.calendar, total=None), _COMPARED)
         if changes:
             amount = "" if until.amount is None else f" ({until.amount} {saved.unit})"
             self._settle(changes, f"{whose}, which was in force up to update {until.t}{amount}")

@@ -44,6 +44,8 @@ def checked_amount(call: str, unit: str | None, given: Mapping[str, Any]) -> Amo
         raise InvalidArgument(asked, f"the plan's clock counts {unit}", instead)
     amount = _number_of(value)
     if amount is None or not 0 <= amount < MOST_CONSUMED:
+        if amount is not None and amount < 0:
+            raise InvalidArgument(asked, "below 0, and an amount does not go back", instead)
         kind = "number of seconds from 0 on" if unit == "seconds" else f"whole number of {unit} from 0 on"
         raise InvalidArgument(asked, f"not a {kind}", instead)
     if unit == "seconds":

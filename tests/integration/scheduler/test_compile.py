@@ -4,6 +4,7 @@ import pytest
 import torch
 
 import paramsched as ps
+from paramsched.schedules.clock_units import without_unit
 from support.updates import planned, probe
 
 LR = ps.warmup(3, start=0.1) >> ps.cosine(to=0.01)
@@ -43,6 +44,35 @@ def test_a_compiled_step_uses_the_planned_values_and_is_compiled_as_often_as_val
     assert scheduler.last_epoch == 45
     # A float that changes is seen at the second update; a tensor lr is compiled once, as without a plan.
     assert len(graphs) == (1 if tensor and name != "two fields" else 2)
+
+
+@pytest.mark.parametrize("told", [False, True], ids=["constant", "told"])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_compiled_step_on_a_clock_of_tokens_is_compiled_no_more_often(told):
+    plan = ps.Plan(lr='warmup("30 tokens") >> linear(1, 0)', clock="tokens", horizon="9000 tokens")
+    graphs, found, amounts = [], [], []
+    weight = torch.nn.Parameter(torch.ones(3))
+    optimizer = torch.optim.AdamW([weight], lr=0.1)
+    torch._dynamo.reset()
+    scheduler = ps.Scheduler(optimizer, plan, tokens_per_step=None if told else 10)
+
+    def counting(graph, inputs):
+        graphs.append(graph)
+        return graph.forward
+
+    step = torch.compile(optimizer.step, backend=counting)
+    for t in range(45):
+        weight.grad = torch.ones(3)
+        found.append(optimizer.param_groups[0]["lr"])
+        amounts.append(scheduler.amount)
+        if told:
+            scheduler.consumed(tokens=10 + t % 3)
+        with torch._dynamo.config.patch(error_on_recompile=t >= WARM):
+            step()
+
+    lr = plan.resolve(ps.Calendar()).bindings[0].schedule
+    assert found == [without_unit(lr, "tokens")(amount, 0.1) for amount in amounts]
+    assert (scheduler.t, len(graphs)) == (45, 2)
 
 
 def test_what_the_user_says_of_changing_numbers_stays():

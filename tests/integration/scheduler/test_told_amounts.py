@@ -223,7 +223,7 @@ REFUSED = {
     "no unit": ({"tokns": 3}, "the plan's clock counts tokens"),
     "nothing": ({}, "one number says how many"),
     "two": ({"tokens": 3, "samples": 3}, "one number says how many"),
-    "negative": ({"tokens": -1}, "not a whole number of tokens from 0 on"),
+    "negative": ({"tokens": -1}, "below 0, and an amount does not go back"),
     "fraction": ({"tokens": 0.5}, "a fraction of tokens"),
     "nan": ({"tokens": float("nan")}, "not a whole number of tokens"),
     "infinity": ({"tokens": float("inf")}, "not a whole number of tokens"),
@@ -593,7 +593,7 @@ def test_seek_finds_the_amount_where_it_is_constant_and_takes_another_one():
             {"t": 3}, "nothing says how many tokens the updates took. Write scheduler.seek(3, tokens=", id="none"
         ),
         pytest.param({"t": 3, "samples": 5}, "the plan's clock counts tokens", id="another unit"),
-        pytest.param({"t": 3, "tokens": -5}, "not a whole number of tokens", id="negative"),
+        pytest.param({"t": 3, "tokens": -5}, "an amount does not go back", id="negative"),
     ],
 )
 def test_seek_without_the_amount_is_refused_and_nothing_has_changed(call, found):
