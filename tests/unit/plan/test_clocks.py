@@ -229,7 +229,7 @@ def test_a_csv_has_the_amounts_behind_the_updates(tmp_path):
 def test_a_difference_on_an_amount_clock_says_when():
     before, after = (ps.Plan(lr=f"linear(1, {end})", clock="samples", horizon="80 samples") for end in (0, 0.5))
     assert "[from update 1, by up to 0.45 x base]" in str(ps.diff(before, after, ps.Calendar(batch_size=8)))
-    assert "[" not in str(ps.diff(before, after, ps.Calendar()))
+    assert "[from 1 samples, by up to 0.49375 x base]" in str(ps.diff(before, after, ps.Calendar()))
 
 
 def test_amounts_go_on_from_what_was_really_consumed():
