@@ -41,6 +41,8 @@ def operators_make_schedules(a: ps.Schedule, b: ps.Schedule) -> None:
     assert_type(a.breakpoints(10), tuple[int, ...])
     assert_type(a.length, ps.Duration | None)
     assert_type(str(a), str)
+    assert_type(a**2, ps.Schedule)
+    assert_type(a / 2, ps.Schedule)
 
 
 def builders_take_what_people_write() -> None:

@@ -117,7 +117,7 @@ class ActiveTime:
         return self.times_text([self.begin + time for time in times])
 
     def length_text(self, length: Duration) -> str:
-        """A length: "30 epochs (15,000 updates)", "5% of the run"."""
+        """A length: "30 epochs (15,000 updates)", "2.4 epochs (3,002.4 updates)", "5% of the run"."""
         if length.is_resolved:
             updates, epoch = length.updates, self.steps_per_epoch
             said = f"{updates:,} update{'' if updates == 1 else 's'}"
@@ -125,6 +125,10 @@ class ActiveTime:
                 epochs = updates // epoch
                 return f"{epochs:,} epoch{'' if epochs == 1 else 's'} ({said})"
             return said
+        if length.exact is not None:  # a period between two updates
+            said, share = f"{length.count:,.6g} updates", length.exact / (self.steps_per_epoch or 1)
+            tenths = self.steps_per_epoch is not None and (share * 10).denominator == 1
+            return f"{float(share):,.6g} epochs ({said})" if tenths else said
         return f"{length} of the run" if [unit for unit, _ in length.terms] == ["percent"] else str(length)
 
     def period_text(self, length: Duration) -> str:

@@ -49,6 +49,15 @@ def of_case(case):
         ('multistep(["8 epochs", "11 epochs"])', "× 0.1 at epochs 8 and 11 (updates 800 and 1,100)"),
         ('step("5 epochs", 0.5)', "× 0.5 every 5 epochs (500 updates): at epochs 5, 10 and 15 (updates 500, 1,000 and"),
         ('step("30 epochs")', "× 0.1 every 30 epochs (3,000 updates): not once before the end"),
+        ('step("0.125 epochs")', "× 0.1 every 12.5 updates: at updates 13, 25, 38"),
+        ('step("4.505 epochs")', "× 0.1 every 450.5 updates: at updates 451, 901, 1,352 and 1,802"),
+        ("step('1000/3 steps')", "× 0.1 every 333.333 updates: at updates 334, 667, 1,000, 1,334 and 1,667"),
+        ("cosine() ** 2", "to the power of 2, base outside, what this says"),
+        ('rounded(cosine(), 16, "down")', "rounded down to a multiple of 16, what this says"),
+        (
+            "stairs(16, 64, 3, '2 epochs')",
+            "goes from 16 to 64 × base in 3 equal rises over epochs 0 to 1 (updates 0 to 199)",
+        ),
         ("cosine(to=0.1)", "falls along half a cosine wave from 1 to 0.1 × base over updates 0 to 1,999"),
         ('exponential(0.9, "1 epoch")', "× 0.9 every epoch (100 updates), smoothly in between"),
         (

@@ -9,7 +9,7 @@ import torch
 
 from paramsched._arrays import NUMPY, arrays_of
 from paramsched.errors import InvalidArgument, Unresolved
-from paramsched.plan import resolve
+from paramsched.plan import Plan, resolve
 from paramsched.schedules import (
     constant,
     cosine,
@@ -301,6 +301,17 @@ def test_a_recurrence_by_epochs_that_are_no_whole_updates_ticks_at_whole_ones():
     calendar = Calendar(total=30, batches_per_epoch=10, accumulation=4)
 
     assert "by=3" in str(resolve(recurrence(rules.exponential(0.9, by="epoch")), calendar))
+
+
+def test_a_period_on_another_clock_names_its_unit_and_is_no_whole_number_either():
+    calendar = Calendar(total="10 epochs", steps_per_epoch=7, batch_size=3, sequence_length=5)
+    plan = Plan(clock="tokens", lr=step("0.1 epochs", 0.5), horizon="10 epochs")
+
+    resolved = plan.resolve(calendar)
+
+    assert [str(one.schedule) for one in resolved.bindings] == ['step("10.5 tokens", 0.5)']
+    assert resolved.is_resolved
+    assert resolved.resolve(calendar) == resolved
 
 
 def test_a_window_ends_at_an_update():
