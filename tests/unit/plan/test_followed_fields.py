@@ -66,6 +66,14 @@ def test_a_followed_schedule_stands_wherever_a_schedule_stands():
     ]
 
 
+def test_a_followed_factor_is_raised_to_a_power():
+    resolved = Plan(lr=warmup(10) >> cosine(), weight_decay=like("lr") ** 2).resolve(RUN)
+
+    lr, weight_decay = (binding.schedule for binding in resolved.bindings)
+    assert weight_decay == lr**2
+    assert weight_decay(5, base=0.1) == 0.5**2 * 0.1
+
+
 def test_a_product_that_is_followed_joins_the_product_around_it():
     assert lines(lr=step(5) * exponential(0.9), weight_decay=0.5 * like("lr"))[1] == (
         "weight_decay: constant(0.5) * step(5) * exponential(0.9)"
