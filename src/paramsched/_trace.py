@@ -94,6 +94,11 @@ class Trace:
         """What the clock of a curve counts."""
         return self.clock if self._find_curve((field, group)) in self._ends else UPDATES
 
+    @property
+    def horizon_amount(self) -> int | None:
+        """The horizon on the plan's clock; None where that counts updates."""
+        return next(iter(self._ends.values()), None)
+
     def breakpoints(self, field: str, group: str | int = "") -> tuple[int, ...]:
         """The times at which the formula of a curve changes, on its own clock: updates, or tokens, say."""
         key = self._find_curve((field, group))

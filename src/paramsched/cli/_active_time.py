@@ -26,6 +26,7 @@ class ActiveTime:
         total: how long the run is, if that is known.
         steps_per_epoch: updates of an epoch, where times are told in epochs too.
         level_suffix: what follows a number: what it is a multiple of.
+        unit: what its clock counts, of which there is one: "token".
         time_suffix: what follows a time that does not count from the begin of the run: " of each cycle".
     """
 
@@ -35,6 +36,7 @@ class ActiveTime:
     steps_per_epoch: int | None = None
     level_suffix: str = " × base"
     time_suffix: str = ""
+    unit: str = "update"
 
     def end_after(self, length: Duration | None) -> Duration | None:
         """When something of this length ends that begins when the schedule begins."""
@@ -101,7 +103,7 @@ class ActiveTime:
         if all(time.is_resolved for time in times):
             updates = [time.updates for time in shown]
             epoch = self.steps_per_epoch
-            said = _point_words("update", updates) + more
+            said = _point_words(self.unit, updates) + more
             if epoch is None or any(update % epoch for update in updates):
                 return said + self.time_suffix
             return f"{_point_words('epoch', [update // epoch for update in updates])}{more}{self.time_suffix} ({said})"
@@ -120,7 +122,7 @@ class ActiveTime:
         """A length: "30 epochs (15,000 updates)", "2.4 epochs (3,002.4 updates)", "5% of the run"."""
         if length.is_resolved:
             updates, epoch = length.updates, self.steps_per_epoch
-            said = f"{updates:,} update{'' if updates == 1 else 's'}"
+            said = f"{updates:,} {self.unit}{'' if updates == 1 else 's'}"
             if epoch and updates and not updates % epoch:
                 epochs = updates // epoch
                 return f"{epochs:,} epoch{'' if epochs == 1 else 's'} ({said})"
@@ -154,7 +156,7 @@ class ActiveTime:
     def _updates_text(self, begin: int, end: int) -> str:
         """A range of updates; in epochs too where it begins and ends with one."""
         epoch = self.steps_per_epoch
-        said = _range_words("update", begin, end)
+        said = _range_words(self.unit, begin, end)
         if epoch is None or begin % epoch or end % epoch or begin == end:
             return said + self.time_suffix
         return f"{_range_words('epoch', begin // epoch, end // epoch)}{self.time_suffix} ({said})"
@@ -163,7 +165,7 @@ class ActiveTime:
         """One point in time, whatever its unit."""
         if [unit for unit, _ in time.terms] == ["percent"]:
             return f"{time} of the run"
-        return _point_words("update", [time.updates]) if time.is_resolved else str(time)
+        return _point_words(self.unit, [time.updates]) if time.is_resolved else str(time)
 
 
 def earlier_time(time: Duration | None, end: Duration | None) -> Duration | None:

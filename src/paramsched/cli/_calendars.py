@@ -12,6 +12,7 @@ from paramsched.cli._options import CalendarOptions, option_of
 from paramsched.config.plan_units import units_of_plan
 from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.plan import Plan, resolve
+from paramsched.plan.amounts import known_total
 from paramsched.time import Calendar, Duration
 
 _NUMBER = re.compile(r"\s*\d[\d_]*(e\d+)?\s*")
@@ -82,7 +83,7 @@ def calendar_for_picture(plan: Plan, facts: CalendarOptions, *, native: bool = T
 def assumed_fact(plan: Plan, facts: CalendarOptions, *, native: bool) -> tuple[str, float] | None:
     """The one fact that is missing for a picture, with a value to assume; None if none is missing, or several are."""
     horizon = plan.horizon if facts.horizon is None else length_from_option(facts.horizon, "--horizon")
-    if horizon is None:
+    if horizon is None or _says_the_length(plan, facts):
         return None
     others = (units_of_plan(plan) | {unit for unit, _ in horizon.terms}) - {"percent"}
     epoch = facts.steps_per_epoch or facts.batches_per_epoch
@@ -95,6 +96,15 @@ def assumed_fact(plan: Plan, facts: CalendarOptions, *, native: bool) -> tuple[s
     if not native and others == {"epochs", "updates"} and not epoch:
         return "steps_per_epoch", _ASSUMED_EPOCH
     return None
+
+
+def _says_the_length(plan: Plan, facts: CalendarOptions) -> bool:
+    """Whether the facts say how many updates the run has, so that none is to be assumed."""
+    try:
+        calendar = calendar_from_options(facts)
+        return known_total(plan.resolve(calendar), calendar) is not None
+    except InvalidArgument:
+        return False
 
 
 def length_of_plan(plan: Plan, facts: CalendarOptions) -> int | None:
@@ -117,5 +127,9 @@ def _assumed_value(unit: str, amount: float) -> tuple[str, float]:
             return "batch_size", max(1, round(amount / _ASSUMED_TOTAL))
         case "tokens":
             return "tokens_per_step", amount / _ASSUMED_TOTAL
+        case "frames":
+            return "frames_per_step", amount / _ASSUMED_TOTAL
+        case "batches":
+            return "accumulation", max(1, round(amount / _ASSUMED_TOTAL))
         case _:
             return "seconds_per_step", amount / _ASSUMED_TOTAL

@@ -28,6 +28,8 @@ class CalendarOptions:
     batch_size: int | None = None
     tokens_per_step: float | None = None
     seconds_per_step: float | None = None
+    sequence_length: int | None = None
+    frames_per_step: float | None = None
 
     @property
     def given(self) -> bool:
@@ -73,6 +75,8 @@ def calendar_options(command: _Function) -> _Function:
             callback=_import_for_option,
             help="Import a module before, which registers shapes or schedulers of your own; it may be given twice.",
         ),
+        click.option("--frames-per-step", type=float, help="Frames of an environment that one update sees."),
+        click.option("--sequence-length", type=above_zero, help="Tokens in one sample."),
         click.option("--seconds-per-step", type=float, help="Seconds that one update takes."),
         click.option("--tokens-per-step", type=float, help="Tokens that one update sees."),
         click.option("--batch-size", type=above_zero, help="Samples in one batch."),

@@ -1,6 +1,7 @@
 """A plan in words: what each of its schedules does, when, and from which value to which."""
 
 from collections.abc import Iterator
+from math import ceil
 
 from paramsched._printable import printable
 from paramsched.cli import _combination_words as _combination_words  # it registers its writers
@@ -10,21 +11,29 @@ from paramsched.config import NO_BASES, Bases
 from paramsched.config.plan_units import units_of_plan
 from paramsched.fields import Field
 from paramsched.plan import Binding, Plan, Target, selector_text
+from paramsched.plan.amounts import counted_plan
+from paramsched.plan.plan_clock import amount_clock, clock_text, is_by_amount
 from paramsched.schedules import Schedule
 from paramsched.time import Duration
+from paramsched.time.clocks import one_of_clock
 
 _STEP = "  "
 _MOST_TEXT = 2_000  # characters of a schedule
 
 
 def plan_in_words(
-    plan: Plan, resolved: Plan | None = None, steps_per_epoch: int | None = None, bases: Bases = NO_BASES
+    plan: Plan,
+    resolved: Plan | None = None,
+    steps_per_epoch: int | None = None,
+    bases: Bases = NO_BASES,
+    total: int | None = None,
 ) -> str:
     """Say in words what a plan does.
 
     Args:
         plan: as written.
-        resolved: the same plan in updates, if its units can be converted.
+        resolved: the same plan with its lengths resolved, if its units can be converted.
+        total: the updates of the run, if they are known.
         steps_per_epoch: updates in an epoch, if known.
         bases: the optimizer's values, if the plan's file has them.
 
@@ -38,23 +47,39 @@ def plan_in_words(
       falls along half a cosine wave from 1 to 0.1 × base over updates 50 to 999
       0 at update 0, 0.100002 × base at update 999, the last
     """
-    total = None if resolved is None or resolved.horizon is None else resolved.horizon.updates
+    clock = amount_clock(plan.clock)
+    if clock is None and resolved is not None and resolved.horizon is not None:
+        total = resolved.horizon.updates
     lines = [_run_in_words(plan, total, steps_per_epoch)]
+    if clock is not None:
+        lines.append(f"Its clock counts {clock_text(plan.clock)}.")
     written = {(_is_target(one), one.name, one.groups): one for one in plan.bindings}
-    end = plan.horizon if total is None else Duration.of(total)
-    when = ActiveTime(
-        end=end,
-        total=end,
-        steps_per_epoch=steps_per_epoch if "epochs" in units_of_plan(plan) else None,
-    )
-    for known in (plan if resolved is None else resolved).bindings:
+    counted = plan if resolved is None else counted_plan(resolved)
+    for known in counted.bindings:
+        by_amount = resolved is not None and is_by_amount(plan.clock, known.name)
+        whole = _horizon_on_clock(resolved, clock) if by_amount else total
+        end = plan.horizon if whole is None else Duration.of(whole)
+        when = ActiveTime(
+            end=end,
+            total=end,
+            steps_per_epoch=steps_per_epoch if "epochs" in units_of_plan(plan) and not by_amount else None,
+            unit=one_of_clock(clock) if by_amount and clock is not None else "update",
+        )
         # A field that follows another may get lines that nobody wrote.
         binding = written.get((_is_target(known), known.name, known.groups), known)
         lines += ["", _binding_head(binding), *_base_line(binding, bases)]
         lines += [f"{_STEP}{printable(line)}" for line in schedule_words(known.schedule, when)]
-        if total is not None and known.schedule.is_resolved:
-            lines.append(_STEP + _first_and_last(known.schedule, total, when))
+        if whole is not None and known.schedule.is_resolved:
+            lines.append(_STEP + _first_and_last(known.schedule, whole, when))
     return "\n".join(lines)
+
+
+def _horizon_on_clock(resolved: Plan | None, clock: str | None) -> int | None:
+    """The horizon of a resolved plan in what its clock counts, where it is said in that."""
+    if resolved is None or resolved.horizon is None:
+        return None
+    ((unit, count),) = resolved.horizon.terms
+    return ceil(count) if unit == clock else None
 
 
 def _is_target(binding: Binding) -> bool:
@@ -65,8 +90,8 @@ def _first_and_last(schedule: Schedule, total: int, when: ActiveTime) -> str:
     """The first and the last value of the whole schedule."""
     first, last = (value_at_update(schedule, time, when) for time in (0, max(total - 1, 0)))
     if total <= 1:
-        return f"{first} at update 0, the only one"
-    return f"{first} at update 0, {last} at update {total - 1:,}, the last"
+        return f"{first} at {when.unit} 0, the only one"
+    return f"{first} at {when.unit} 0, {last} at {when.unit} {total - 1:,}, the last"
 
 
 def _run_in_words(plan: Plan, total: int | None, steps_per_epoch: int | None) -> str:

@@ -15,6 +15,7 @@ from paramsched.cli._messages import say_note
 from paramsched.cli._options import CalendarOptions, option_of
 from paramsched.config import Loaded
 from paramsched.plan import Plan
+from paramsched.plan.amounts import amounts_of_run, updates_of_horizon
 
 if TYPE_CHECKING:
     from paramsched import show
@@ -28,8 +29,9 @@ def _trace_plan(loaded: Loaded, facts: CalendarOptions, bases: tuple[str, ...]) 
     calendar = calendar_for_picture(plan, facts, native=loaded.native)
     groups, assumed = groups_with_bases(loaded, bases)
     say_base_notes(loaded)
-    total = plan.resolve(calendar).horizon
-    count = 0 if total is None else total.updates * max(len(groups), 1) * len({one.name for one in plan.bindings})
+    resolved = plan.resolve(calendar)
+    total = updates_of_horizon(resolved, amounts_of_run(resolved, calendar))
+    count = 0 if total is None else total * max(len(groups), 1) * len({one.name for one in plan.bindings})
     if count > _MOST_VALUES:
         raise click.UsageError(
             f"{count:,} values are too many to draw. Give --at 1000 for single ones, or coarser facts."

@@ -11,6 +11,7 @@ from paramsched.plan import Plan
 from paramsched.schedules import Schedule
 from paramsched.schedules.span import Span
 from paramsched.time import Calendar, Duration
+from paramsched.time.calendar import SIZES
 
 
 @final
@@ -66,6 +67,10 @@ def trial_run(plan: Plan, calendar: Calendar | None) -> TrialRun | None:
             calendar = Calendar(total=horizon, batch_size=1)
         case "tokens":
             calendar = Calendar(total=horizon, tokens_per_step=0.01)
+        case "frames":
+            calendar = Calendar(total=horizon, frames_per_step=0.01)
+        case "batches":
+            calendar = Calendar(total=horizon)
         case _:
             calendar = Calendar(total=horizon, seconds_per_step=0.01)
     return TrialRun(_span_of_run(calendar), frozenset([unit, "percent"]))
@@ -80,12 +85,7 @@ def _known_run(plan: Plan, calendar: Calendar) -> TrialRun | None:
         calendar = replace(calendar, total=ceil(calendar.exact(Duration.of(horizon))))
     except MissingFact:
         return None
-    facts = {
-        "epochs": calendar.updates_per_epoch,
-        "samples": calendar.batch_size,
-        "tokens": calendar.tokens_per_step,
-        "seconds": calendar.seconds_per_step,
-    }
+    facts = {"epochs": calendar.updates_per_epoch} | {unit: calendar.amount_of_update(unit) for unit in SIZES}
     return TrialRun(
         _span_of_run(calendar),
         frozenset(["updates", "percent", *(unit for unit, fact in facts.items() if fact is not None)]),

@@ -1,5 +1,6 @@
 """What a plan's run consumes: its amounts, its length in updates, and its schedules as plain counts."""
 
+from paramsched.errors import MissingFact
 from paramsched.plan.binding import replace_schedule
 from paramsched.plan.plan import Plan
 from paramsched.plan.plan_clock import UPDATES, amount_clock, clock_of_field
@@ -35,6 +36,14 @@ def updates_of_horizon(plan: Plan, amounts: RunAmounts | None) -> int | None:
     assert amounts is not None
     ((_, count),) = horizon.terms
     return amounts.updates_until(count)
+
+
+def known_total(plan: Plan, calendar: Calendar) -> int | None:
+    """The updates of a resolved plan's run; None where there is no horizon, or nothing says how many it has."""
+    try:
+        return updates_of_horizon(plan, amounts_of_run(plan, calendar))
+    except MissingFact:
+        return None
 
 
 def counted_plan(plan: Plan) -> Plan:

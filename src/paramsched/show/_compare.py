@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from paramsched.errors import InvalidArgument
-from paramsched.show._curves import Curves, Floats, Key, Log, Times
+from paramsched.show._curves import Curves, CurvesOnClock, Floats, Key, Log, Times
 from paramsched.show._picture import Note
 from paramsched.show._time_sets import union_of_times
 from paramsched.show._words import short_number, times_in_words, with_thousands
@@ -107,6 +107,8 @@ def horizon_summary(traces: Sequence[Curves]) -> str:
     if trace.steps_per_epoch:
         epochs = short_number(trace.total / trace.steps_per_epoch, 4)
         parts.append(f"{epochs} epoch{'s' if epochs != '1' else ''} of {with_thousands(trace.steps_per_epoch)}")
+    if isinstance(trace, CurvesOnClock) and trace.horizon_amount is not None:
+        parts.append(f"{with_thousands(trace.horizon_amount)} {trace.clock}")
     if len(traces) > 1:
         parts.insert(0, f"{len(traces)} plans")
     return " · ".join(parts)

@@ -50,6 +50,26 @@ class Curves(Protocol):
 
 
 @runtime_checkable
+class CurvesOnClock(Protocol):
+    """`Curves` whose breakpoints may be amounts, as those of a `Trace` on the clock of tokens."""
+
+    @property
+    def clock(self) -> str:
+        """What the amounts count."""
+
+    @property
+    def amounts(self) -> Any:
+        """What has been consumed before each update."""
+
+    @property
+    def horizon_amount(self) -> int | None:
+        """The horizon in it; None where the clock counts updates."""
+
+    def clock_of(self, field: str, group: Group, /) -> str:
+        """What the clock of a curve counts."""
+
+
+@runtime_checkable
 class CurvesWithBases(Protocol):
     """`Curves` that know from which bases they are drawn, as a `Trace` does."""
 

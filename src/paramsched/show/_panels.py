@@ -18,7 +18,7 @@ from paramsched.show._compare import (
     log_note,
     other_plan_note,
 )
-from paramsched.show._curves import Curves, CurvesWithBases, Floats, Group, Key, Log, Times
+from paramsched.show._curves import Curves, CurvesOnClock, CurvesWithBases, Floats, Group, Key, Log, Times
 from paramsched.show._picture import CurveKind, DrawnCurve, Note, Panel, Picture, groups_in_words
 from paramsched.show._reduce import Envelope, envelope
 from paramsched.show._scale import choose_scale
@@ -288,7 +288,15 @@ def _equal_values(members: Iterable[_GroupValues]) -> list[tuple[list[Group], Ti
 def _breakpoints_of(source: Curves, field: str, groups: Sequence[Group]) -> Times:
     """The breakpoints of some groups, sorted. Groups with the same schedule are asked once: there may be millions."""
     asked = {source.line(field, group) or group: group for group in groups}.values()
-    return union_of_times(np.asarray(source.breakpoints(field, group), dtype=np.int64) for group in asked)
+    return union_of_times(_breakpoints_in_updates(source, field, group) for group in asked)
+
+
+def _breakpoints_in_updates(source: Curves, field: str, group: Group) -> Times:
+    """The updates at which the formula of a curve changes: the first that begin at or after an amount."""
+    points = np.asarray(source.breakpoints(field, group), dtype=np.int64)
+    if isinstance(source, CurvesOnClock) and source.clock_of(field, group) != "updates":
+        return np.searchsorted(source.amounts, points)
+    return points
 
 
 def _groups_of_field(source: Curves, field: str) -> list[Group]:

@@ -32,6 +32,15 @@ def known_clock(value: Any, asked: str | Asked) -> str:
     raise InvalidArgument(asked, found, f"Write one of {', '.join(CLOCKS)}")
 
 
+def one_of_clock(clock: str) -> str:
+    """What a clock counts, of which there is one.
+
+    >>> one_of_clock("tokens"), one_of_clock("batches")
+    ('token', 'batch')
+    """
+    return "batch" if clock == "batches" else clock.removesuffix("s")
+
+
 def rate_of(calendar: Calendar, clock: str) -> Fraction | None:
     """How much an update takes on a clock, where that is a constant of the calendar; None where nothing says it.
 

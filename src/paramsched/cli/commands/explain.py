@@ -23,6 +23,7 @@ def paramsched_explain(plan: str, facts: CalendarOptions, field: str, format: st
     from paramsched.cli._given_plan import loaded_with_assumed_epoch
     from paramsched.cli._plan_words import plan_in_words
     from paramsched.errors import MissingFact, Unresolved
+    from paramsched.plan.amounts import known_total
 
     loaded, known = loaded_with_assumed_epoch(plan, format=format, field=field, facts=facts)
     read = loaded.plan
@@ -34,4 +35,6 @@ def paramsched_explain(plan: str, facts: CalendarOptions, field: str, format: st
             raise
         calendar, resolved = None, None
     say_base_notes(loaded)
-    click.echo(plan_in_words(read, resolved, None if calendar is None else calendar.updates_per_epoch, loaded.bases))
+    epoch = None if calendar is None else calendar.updates_per_epoch
+    total = None if resolved is None or calendar is None else known_total(resolved, calendar)
+    click.echo(plan_in_words(read, resolved, epoch, loaded.bases, total))

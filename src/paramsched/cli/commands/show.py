@@ -22,6 +22,7 @@ from paramsched.cli._options import (
 if TYPE_CHECKING:
     from paramsched.config import Loaded
     from paramsched.plan import Plan
+    from paramsched.plan.run_amounts import RunAmounts
 
 
 @click.command(
@@ -110,16 +111,18 @@ def _values_at(
 
     from paramsched.cli._base_values import groups_with_bases, say_base_notes
     from paramsched.cli._calendars import calendar_for_picture, length_from_option
+    from paramsched.plan.amounts import amounts_of_run, counted_plan, updates_of_horizon
 
     calendar = calendar_for_picture(loaded.plan, facts, native=loaded.native)
     resolved = loaded.plan.resolve(calendar)
-    total = None if resolved.horizon is None else resolved.horizon.updates
+    run = amounts_of_run(resolved, calendar)
+    total = updates_of_horizon(resolved, run)
     if total is not None:  # per cent are of it
         calendar = replace(calendar, total=total)
     at = [ceil(calendar.exact(length_from_option(time, "--at"))) for time in times]
     groups, _ = groups_with_bases(loaded, bases)
     say_base_notes(loaded)
-    columns = _values_by_column(resolved, groups, at)
+    columns = _values_by_column(counted_plan(resolved), groups, at, run)
     if as_json:
         values = {name: list(map(_finite_or_none, column)) for name, column in columns.items()}
         return _json_text({"total": total, "at": at, "values": values})
@@ -130,21 +133,26 @@ def _values_at(
     return "\n".join("  ".join(cell.rjust(size) for cell, size in zip(row, widths, strict=True)) for row in table)
 
 
-def _values_by_column(resolved: "Plan", groups: list[dict[str, Any]], at: list[int]) -> dict[str, list[float]]:
+def _values_by_column(
+    counted: "Plan", groups: list[dict[str, Any]], at: list[int], run: "RunAmounts | None"
+) -> dict[str, list[float]]:
     """The values of each field and group at some updates, and those of targets, by the name of the column."""
     from paramsched._trace import column_name, unique_labels
     from paramsched.plan import Target, bind
+    from paramsched.plan.plan_clock import is_by_amount
 
     labels = unique_labels(groups)
+    amounts = at if run is None else [run.amount_at(time) for time in at]
     columns: dict[str, list[float]] = {}
-    for index, bounds in enumerate(bind(resolved, groups)):
+    for index, bounds in enumerate(bind(counted, groups)):
         for bound in bounds:
             name = bound.name if len(groups) == 1 else column_name((bound.name, labels[index]))
             base = bound.field.base(groups[index])
-            columns[name] = [bound.schedule(time, base=base) for time in at]
-    for binding in resolved.bindings:
+            columns[name] = [bound.schedule(time, base=base) for time in (amounts if bound.by_amount else at)]
+    for binding in counted.bindings:
         if isinstance(binding.field, Target):
-            columns[binding.name] = [binding.schedule(time, base=binding.field.initial) for time in at]
+            times = amounts if is_by_amount(counted.clock, binding.name) else at
+            columns[binding.name] = [binding.schedule(time, base=binding.field.initial) for time in times]
     return columns
 
 

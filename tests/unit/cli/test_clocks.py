@@ -1,0 +1,55 @@
+"""The commands speak the clock of a plan."""
+
+import re
+
+import pytest
+from click.testing import CliRunner
+
+from paramsched.cli import main
+
+PLAN = """\
+clock: tokens
+horizon: 30M tokens
+lr: warmup("3M tokens") >> cosine(to=0.1)
+targets:
+  batch_size: {initial: 1, schedule: 'linear(1, 5, over="2M tokens")'}
+"""
+
+
+@pytest.fixture
+def plan(tmp_path):
+    path = tmp_path / "plan.yaml"
+    path.write_text(PLAN)
+    return str(path)
+
+
+def said_by(*arguments):
+    found = CliRunner().invoke(main, list(arguments))
+    assert found.exit_code == 0, found.output
+    return found.output
+
+
+def test_explain_tells_times_in_tokens(plan):
+    said = said_by("explain", plan, "--sequence-length", "1000")
+    assert re.search(r"The run is 6,\d\d\d updates long.\nIts clock counts tokens.", said)
+    assert "rises in a straight line from 0 to 1 × base over tokens 0 to 2,999,999" in said
+    assert "0 at token 0" in said
+
+
+def test_show_marks_the_update_at_which_a_stage_begins(plan):
+    said = said_by("show", plan, "--sequence-length", "1000", "--ascii")
+    # The ramp takes 2M tokens: at 1 sample an update and then at 2, 3, 4 and 5.
+    assert "breakpoint 8" in said
+    assert "taken to be" not in said
+
+
+def test_single_values_are_those_at_the_amount_of_the_update(plan):
+    said = said_by("show", plan, "--sequence-length", "1000", "--at", "100", "--json")
+    assert '"lr": [0.03' in said
+
+
+def test_a_constant_rate_is_assumed_where_none_is_given(tmp_path):
+    path = tmp_path / "plan.yaml"
+    path.write_text("clock: frames\nhorizon: 10M frames\nlr: linear(1, 0)\n")
+    assert "--frames-per-step given; taken to be 10000" in said_by("show", str(path))
+    assert said_by("check", str(path)) == ""
