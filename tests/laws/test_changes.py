@@ -1,6 +1,7 @@
 """A plan that is changed on the way keeps its past, bit for bit, and does from then on what it was told."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -201,3 +202,25 @@ def test_a_scheduler_goes_on_with_the_changed_plan_from_the_update_it_is_at(data
             index = label if isinstance(label, int) else ("body", "head").index(label)
             value = ps.fields.Field.of(name).read(groups[index])
             np.testing.assert_array_equal(value, expected[name, label][t])
+
+
+@given(st.data())
+def test_on_a_clock_of_samples_the_past_is_kept(data):
+    world, plan = data.draw(planned(follow=False))
+    each = world.batch * world.accumulation
+    total = world.total * each
+    counted = Plan(*plan.as_written(), horizon=f"{total} samples", clock="samples")
+    try:
+        before = ps.trace(counted, GROUPS, run_of(world, world.total))
+    except InvalidArgument:
+        reject()
+    at = data.draw(st.integers(0, total - 1))
+    longer = data.draw(st.integers(at + 1, total + 1000))
+    name = data.draw(st.sampled_from(sorted({one.name for one in plan.bindings})))
+
+    changed = counted.change(f"{at} samples", horizon=f"{longer} samples", **{name: "cosine(0.5, 0.05)"})
+
+    after = ps.trace(changed, GROUPS, replace(run_of(world, 1), total=f"{longer} samples"))
+    for key in before.keys():
+        until = min(-(-at // each) if key[0] == name else before.total, after.total)
+        assert_same_bits(after[key][:until], before[key][:until])

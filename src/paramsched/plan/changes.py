@@ -1,6 +1,6 @@
 """Changing a plan from a time on: the lines of a plan whose past is that of another one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -9,18 +9,23 @@ from paramsched.errors import Asked, InvalidArgument, PlanError, UnknownField
 from paramsched.feedback.base import Guided, MetricRule
 from paramsched.near_names import did_you_mean
 from paramsched.plan.binding import Binding, Target, replace_schedule, selector_text
+from paramsched.plan.plan_clock import UPDATES, PlanClock, clock_of_field
 from paramsched.schedules import Schedule, skip, take
 from paramsched.schedules.horizon import depends_on_horizon
 from paramsched.time import Duration
+from paramsched.time.calendar import SIZES
+
+_SIZES_OF_UPDATE = frozenset(name for products in SIZES.values() for names in products for name in names)
 
 
 @final
 @dataclass(frozen=True, slots=True)
 class PlanLines:
-    """The lines of a plan that is to be changed, in the order in which they are written, and its horizon."""
+    """The lines of a plan that is to be changed, in the order in which they are written, its horizon and its clock."""
 
     bindings: tuple[Binding, ...]
     horizon: Duration | None
+    clock: PlanClock
 
     def changed(
         self, at: Duration, horizon: Duration | None, lines: Sequence[Binding], fields: Mapping[str, Binding]
@@ -41,6 +46,7 @@ class PlanLines:
             )
         if lines or fields:
             _refuse_after_the_end("change", at, horizon)
+        self._refuse_another_count("change", (*(one.name for one in lines), *fields))
         own = [self._line_of(given) for given in lines]
         shared = {name: self._lines_of_field(name) for name in fields}
         made = []
@@ -62,6 +68,7 @@ class PlanLines:
         if not factors:
             raise InvalidArgument(f'scale("{at}")', "no field is given", f'Write scale("{at}", lr=0.5)')
         _refuse_after_the_end("scale", at, self.horizon)
+        self._refuse_another_count("scale", factors)
         checked = {name: finite_number(Asked("scale", name), factor) for name, factor in factors.items()}
         of_line = {index: factor for name, factor in checked.items() for index in self._lines_of_field(name)}
         return [
@@ -80,6 +87,25 @@ class PlanLines:
             )
         rest = Duration(tuple((unit, amount) for unit, amount in length.terms if unit != "percent"))
         return rest + Duration(tuple((unit, amount * share / 100) for unit, amount in self.horizon.terms))
+
+    def _refuse_another_count(self, method: str, names: Iterable[str]) -> None:
+        """Refuse another size of an update where the run would then have another length on a line's clock.
+
+        A run of 1M samples has fewer updates with larger batches, so a cosine by updates would have another past.
+        """
+        size = next((name for name in names if name in _SIZES_OF_UPDATE), None)
+        if size is None or self.horizon is None:
+            return
+        for line in self.bindings:
+            clock = clock_of_field(self.clock, line.name)
+            counted_alike = [(unit in ("updates", "epochs")) == (clock == UPDATES) for unit, _ in self.horizon.terms]
+            if not all(counted_alike) and depends_on_horizon(_without_rules(line.schedule)[0]):
+                raise PlanError(
+                    f"{method}(…, {size}=…)",
+                    f"{line.name}: {line.schedule} takes the time of the run, and with another {size} a run of "
+                    f'"{self.horizon}" is another number of {clock}',
+                    f"Write the horizon of the plan in {clock}",
+                )
 
     def _line_of(self, given: Binding) -> int | None:
         """The line that a binding replaces; None for a group that has followed the default so far."""

@@ -223,7 +223,7 @@ class Plan:
         lr: take(warmup("5%") >> cosine(to=0.1), 8000, 10000) >> linear(previous, over=1000)
         weight_decay: take(linear(to=0.5), 10000, 10000)
         """
-        lines = PlanLines(self.as_written(), self.horizon)
+        lines = PlanLines(self.as_written(), self.horizon, self.clock)
         given = _normal_bindings(map(_checked_binding, bindings))
         named = {one.name: one for one in (Binding(name, schedule) for name, schedule in fields.items())}
         length = self.horizon if horizon is None else Duration.of(horizon)
@@ -258,7 +258,7 @@ class Plan:
         horizon: 7000
         lr: take(warmup(100) >> constant(), 6000) >> linear(previous, over=1000)
         """
-        lines = PlanLines(self.as_written(), self.horizon)
+        lines = PlanLines(self.as_written(), self.horizon, self.clock)
         begin, length = (lines.of_run(f'cooldown("{at}", "{over}")', Duration.of(time)) for time in (at, over))
         descent = anneal(previous, to, length, curve)
         names = (fields,) if isinstance(fields, str) else fields
@@ -279,7 +279,7 @@ class Plan:
         horizon: 10000
         lr: take(cosine(), 8000) >> constant(0.5) * skip(cosine(), 8000)
         """
-        scaled = PlanLines(self.as_written(), self.horizon).scaled(Duration.of(at), factors)
+        scaled = PlanLines(self.as_written(), self.horizon, self.clock).scaled(Duration.of(at), factors)
         return Plan(*scaled, horizon=self.horizon, clock=self.clock)
 
     def __eq__(self, other: object) -> bool:

@@ -244,6 +244,46 @@ def test_on_another_clock_times_are_amounts():
     assert lines(plan.cooldown("50%", "10%"))[1] == "horizon: 1800000000 tokens"
 
 
+SIZES = ps.Calendar(sequence_length=1000)
+
+
+def sized(clock, horizon, **fields):
+    sizes = Binding(Target("batch_size", 1.0), 'rounded(linear(10, 40, over="1M tokens"), 10)')
+    return Plan(sizes, lr="linear()", horizon=horizon, clock=clock, **fields)
+
+
+def test_another_batch_size_from_an_amount_on_keeps_the_past():
+    plan = sized("tokens", "5M tokens")
+
+    changed = plan.change("2M tokens", batch_size=20, lr="linear(previous, 0)", horizon="6M tokens")
+
+    before, after = (ps.trace(one, {"lr": 0.1}, SIZES) for one in (plan, changed))
+    at = before.amounts.tolist().index(2_000_000)
+    for values, expected in ((after.amounts, before.amounts), (after["lr"], before["lr"])):
+        assert values[: at + 1].tolist() == pytest.approx(expected[: at + 1].tolist(), rel=1e-15)
+        assert values[:at].tobytes() == expected[:at].tobytes()
+    assert set(after["batch_size"][at:].tolist()) == {20.0}
+    assert after.total - at == 200
+
+
+@pytest.mark.parametrize(
+    ("plan", "told"),
+    [
+        (
+            sized({"batch_size": "tokens"}, "5M tokens"),
+            'lr: linear() takes the time of the run, and with another batch_size a run of "5000000 tokens" is another '
+            "number of updates. Write the horizon of the plan in updates",
+        ),
+        (sized("tokens", "500 steps"), 'a run of "500" is another number of tokens'),
+    ],
+    ids=["a line by updates", "a horizon by updates"],
+)
+def test_another_batch_size_that_changes_the_past_of_a_line_is_refused(plan, told):
+    assert told in refused(PlanError, lambda: plan.change("2M tokens", batch_size=20))
+    assert told in refused(PlanError, lambda: plan.scale("2M tokens", batch_size=2))
+    assert plan.change("2M tokens", lr="linear(previous, 0)").clock == plan.clock
+
+
 # ---------------------------------------------------------------- cooldown and scale
 
 
