@@ -15,6 +15,8 @@ from paramsched.schedules.registry import shape
 Way: TypeAlias = Literal["nearest", "down", "up"]
 """Which multiple is taken: the nearest (of two the even one), the one below, the one above."""
 
+_ROUNDING_ERRORS = 2.0**-48  # a few operations in double precision, relative to the value
+
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -42,7 +44,7 @@ class Rounded(OneOperand):
         return True
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        ratio = xp.lift(self.schedule._at(t, base, xp).constant()) / self.to
+        ratio = _onto_halves(xp.lift(self.schedule._at(t, base, xp).constant()) / self.to, xp)
         match self.way:
             case "nearest":
                 whole = xp.xp.round(ratio)
@@ -51,6 +53,15 @@ class Rounded(OneOperand):
             case "up":
                 whole = xp.xp.ceil(ratio)
         return Affine(None, whole * self.to)
+
+
+def _onto_halves(ratio: Array, xp: Arrays) -> Array:
+    """A ratio that only rounding errors keep from a whole or a half number is that number.
+
+    So a line takes a multiple at the update at which it reaches it: 15 / 22 * 22 is 15, also where it is rounded down.
+    """
+    halves = xp.xp.round(ratio * 2.0) / 2.0
+    return xp.where(xp.xp.abs(ratio - halves) <= _ROUNDING_ERRORS * (1.0 + xp.xp.abs(halves)), halves, ratio)
 
 
 @shape

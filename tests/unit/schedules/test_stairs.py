@@ -113,3 +113,16 @@ def test_what_is_no_way_to_round_is_refused(line):
         parse(line)
 
     assert "Write" in str(refusal.value)
+
+
+@pytest.mark.parametrize("way", ["nearest", "down", "up"])
+def test_a_line_takes_a_multiple_at_the_update_at_which_it_reaches_it(way):
+    for total in range(1, 200):  # 15 / 22 * 22 is 14.999999999999998 in floating point
+        assert rounded(linear(0, total, total), 1, way)(np.arange(total)).tolist() == list(range(total))
+
+
+def test_a_line_that_is_half_way_takes_the_even_multiple():
+    for total in range(1, 200, 2):
+        middles = [(t, Fraction(t * total, 2 * total)) for t in range(2 * total)]
+        found = rounded(linear(0, total, 2 * total), 1)(np.array([t for t, _ in middles]))
+        assert found.tolist() == [round(middle) for _, middle in middles]
