@@ -13,11 +13,19 @@ import paramsched as ps
 from paramsched.errors import InvalidArgument
 from paramsched.plan import bind
 from paramsched.plan.amounts import counted_plan
+from paramsched.plan.plan_clock import clock_of_field
 from support import strategies
 from support.strategies import GROUPS, World
 from support.updates import probe
 
-SOURCES = ("told", "constant", "constant, and sometimes told")
+SOURCES = ("told", "constant", "constant, and sometimes told", "planned", "planned, and sometimes told")
+SIZES = (
+    'rounded(linear(16, 160, over="3000 samples"), 16)',
+    'stairs(8, 80, 9, over="2000 samples")',
+    'linear(1, 300, over="40 steps")',
+    'constant(32, "1000 samples") >> 2.5 * linear(16, 64, over="5000 samples")',
+    "constant(24)",
+)
 EVENTS = (
     "update", "update", "update", "equal updates", "unequal updates", "overflow", "skipped", "raise", "accumulate",
     "construct again", "resume: optimizer", "resume: optimizer, then built", "resume: both", "resume: scheduler first",
@@ -39,7 +47,10 @@ class AmountRun:
     def __init__(self, plan: ps.Plan, world: World, source: str) -> None:
         self.plan, self.source, self.t, self.amount, self.said = plan, source, 0, 0, None
         self.calendar = world.calendar if source != "told" else None
-        self.rate = world.batch * world.accumulation
+        self.rate, self.accumulation = world.batch * world.accumulation, world.accumulation
+        sizes = [one for one in counted_plan(plan).bindings if one.name == "batch_size"]
+        self.size = sizes[0] if source.startswith("planned") else None
+        self.size_is_by_amount = clock_of_field(plan.clock, "batch_size") == "samples"
         self.used: list[tuple[int, int, list[dict]]] = []
         self.optimizer = probe(*GROUPS)
         self.scheduler = self.built(self.optimizer)
@@ -53,14 +64,21 @@ class AmountRun:
 
     def prepare(self, samples):
         """Ahead of a step: what a loop of this source says."""
-        if self.source == "told" or (self.source != "constant" and samples % 2):
+        if self.source == "told" or ("told" in self.source and samples % 2):
             self.say(samples)
+
+    def planned_samples(self):
+        """What the coming update takes where the loop says nothing."""
+        if self.size is None:
+            return self.rate
+        value = self.size.schedule(self.amount if self.size_is_by_amount else self.t, self.size.field.initial)
+        return round(value) * self.accumulation
 
     def update(self, samples):
         self.prepare(samples)
         self.optimizer.step()
         self.used.append((self.t, self.amount, self.optimizer.used[-1]))
-        self.amount += self.rate if self.said is None else self.said
+        self.amount += self.planned_samples() if self.said is None else self.said
         self.said, self.t = None, self.t + 1
 
     def happen(self, event, data):
@@ -85,7 +103,7 @@ class AmountRun:
                 self.prepare(samples)
                 with pytest.raises(ZeroDivisionError):
                     self.optimizer.step(lambda: 1 / 0)
-            case "accumulate" if self.source != "constant":
+            case "accumulate" if "told" in self.source:
                 self.say(samples)
                 self.say(3)
             case "construct again":
@@ -127,10 +145,14 @@ def plans_by_samples(draw, sources=SOURCES):
     source = draw(st.sampled_from(sources))
     world = draw(strategies.worlds())
     plan = draw(strategies.plans(world, rules=False))
-    fields = sorted({binding.name for binding in plan.bindings})
+    bindings = plan.as_written()
+    if source.startswith("planned"):
+        size = ps.Binding(ps.Target("batch_size", draw(st.sampled_from([1.0, 2.0]))), draw(st.sampled_from(SIZES)))
+        bindings = (*bindings, size)
+    fields = sorted({binding.name for binding in bindings})
     clock = draw(st.just("samples") | st.sampled_from(fields).map(lambda name: {name: "samples"}))
     try:
-        resolved = ps.Plan(*plan.as_written(), horizon=plan.horizon, clock=clock).resolve(world.calendar)
+        resolved = ps.Plan(*bindings, horizon=plan.horizon, clock=clock).resolve(world.calendar)
         bind(resolved, GROUPS)
         resolved.resolve(ps.Calendar() if source == "told" else world.calendar)
     except InvalidArgument:
