@@ -128,6 +128,14 @@ class PlannedAmounts(RunAmounts):
                 break
         return guess[1 : right + 1]
 
+    def require_some(self, t: int, amount: Amount) -> None:
+        """Refuse update `t`, before which so much was consumed, where it is planned to take nothing.
+
+        Raises:
+            PlanError: one of its sizes is below 1.
+        """
+        self._refuse_none(t, self._amounts(t, int(amount), 2))
+
     def _refuse_none(self, t: int, amounts: Array) -> None:
         """Refuse an update that takes nothing."""
         nothing = np.flatnonzero(np.diff(amounts) < 1)

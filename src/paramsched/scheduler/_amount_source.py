@@ -5,6 +5,7 @@ from typing import final
 import numpy as np
 
 from paramsched.errors import MissingFact
+from paramsched.plan.planned_amounts import PlannedAmounts
 from paramsched.plan.run_amounts import Amount, UntoldAmounts, missing_amounts
 from paramsched.scheduler._clock import Clock
 from paramsched.scheduler._plan_in_force import PlanInForce
@@ -34,8 +35,8 @@ class AmountSource:
 
     def _look_again(self) -> None:
         """Whether the coming update has to be looked at before it."""
-        clock = self._clock
-        clock.unsettled = self._is_untold if clock.said is None else self._agreement.is_due(clock.t)
+        clock, planned = self._clock, isinstance(self._run, PlannedAmounts)
+        clock.unsettled = (self._is_untold or planned) if clock.said is None else self._agreement.is_due(clock.t)
 
     def say(self, amount: Amount) -> None:
         """The loop says what the coming update consumes, or a part of it."""
@@ -48,12 +49,16 @@ class AmountSource:
 
         Raises:
             MissingFact: nothing says it. Nothing has changed; the step may be taken again when it was said.
+            PlanError: it is planned to take nothing.
             InvalidArgument: another process has said another amount.
         """
         clock = self._clock
         assert clock.amount is not None
         if clock.said is not None:
             self._agreement.compare(clock.t, clock.amount + clock.said, self.unit)
+            clock.unsettled = False
+        elif isinstance(self._run, PlannedAmounts):
+            self._run.require_some(clock.t, clock.amount)
             clock.unsettled = False
         elif self._watch is None:
             raise self._nothing_said("nothing says how many this update takes", f"{self.unit}=n")
@@ -76,7 +81,7 @@ class AmountSource:
             said = measured if said is None and self._is_untold else said
         clock.unsettled = self._is_untold
         if said is None:
-            return UpdateTimes.at(t - 1, amount).following(self._run, block.next_size())
+            return self._planned_times(UpdateTimes.at(t - 1, amount), block.next_size())
         if expected is not None and expected - amount == said:
             return None
         block_is_used_up = expected is None
@@ -90,6 +95,18 @@ class AmountSource:
         if count == 1:
             return UpdateTimes.at(t, amount + said)
         return UpdateTimes(np.arange(t, t + count), amount + said * np.arange(1, count + 1))
+
+    def _planned_times(self, last: UpdateTimes, count: int) -> UpdateTimes:
+        """The updates behind the last, up to one that is planned to take nothing, which is refused before it."""
+        if not isinstance(self._run, PlannedAmounts):
+            return last.following(self._run, count)
+        times = last.following(self._run, count + 1)
+        assert times.amounts is not None
+        nothing = np.flatnonzero(np.diff(times.amounts) < 1)
+        count = int(nothing[0]) if nothing.size else count
+        self._clock.unsettled = count == 0
+        count = max(count, 1)
+        return UpdateTimes(times.updates[:count], times.amounts[:count])
 
     def _nothing_said(self, found: str, said: str) -> MissingFact:
         error = missing_amounts(self.unit, "")

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.errors import MissingFact, ParamschedError, StateError
+from paramsched.errors import MissingFact, ParamschedError, PlanError, StateError
 from support.updates import group, probe, run, used
 
 PLAN = ps.Plan(lr=ps.warmup("1000 tokens") >> ps.linear(1.0, 0.0), clock="tokens", horizon="9000 tokens")
@@ -216,6 +216,26 @@ def test_where_nothing_says_the_amount_the_step_is_refused_before_it_happens(dri
     if drive == "manual":
         scheduler.step()
     assert (scheduler.t, lr_of(optimizer)) == (2, lr_at(750))
+
+
+@pytest.mark.parametrize("drive", ["optimizer", "manual"])
+@pytest.mark.parametrize("length", [2, 40, 1500])
+def test_an_update_that_is_planned_to_take_nothing_is_refused_before_it(length, drive):
+    size = ps.Binding(ps.Target("batch_size", 1.0), ps.constant(4.0, length) >> ps.constant(0.25))
+    optimizer = probe()
+    scheduler = ps.Scheduler(optimizer, ps.Plan(size, lr=ps.constant(), clock={"lr": "samples"}), drive=drive)
+    step = optimizer.step if drive == "optimizer" else scheduler.step
+    for _ in range(length):
+        step()
+
+    for _ in range(2):
+        with pytest.raises(PlanError, match=f"at update {length} it is 0"):
+            step()
+    assert (scheduler.t, scheduler.amount) == (length, 4 * length)
+
+    scheduler.consumed(samples=7)
+    step()
+    assert (scheduler.t, scheduler.amount) == (length + 1, 4 * length + 7)
 
 
 REFUSED = {
