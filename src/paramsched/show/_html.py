@@ -9,7 +9,7 @@ import numpy as np
 from paramsched.show._curves import Curves, Floats, Log
 from paramsched.show._panels import picture
 from paramsched.show._picture import DrawnCurve, Panel, Picture
-from paramsched.show._scale import TimeTick, time_ticks
+from paramsched.show._scale import TimeTick
 from paramsched.show._svg_plot import escaped, plot_area
 from paramsched.show._svg_style import stroke_of, style_sheet
 
@@ -47,7 +47,7 @@ def html(
     """
     whole = picture(trace, log=log, other=other)
     width = _WIDTH - _LEFT - _RIGHT
-    ticks = time_ticks(whole.total, whole.steps_per_epoch, most=width // 100)
+    ticks = whole.ticks(width // 100)
     body: list[str] = []
     for index, panel in enumerate(whole.panels):
         body += _panel_section(index, panel, whole, ticks, width)
@@ -85,7 +85,7 @@ def _page_file(name: str) -> str:
 
 def _panel_section(index: int, panel: Panel, whole: Picture, ticks: tuple[TimeTick, ...], width: int) -> Iterator[str]:
     """One field: heading, plot, legend and notes."""
-    below = 44 if whole.steps_per_epoch else 28
+    below = 44 if whole.second_row else 28
     yield f'<section data-panel="{index}"><h2>{escaped(panel.title)}</h2>'
     if panel.heading:
         yield f"<code>{escaped(panel.heading)}</code>"
@@ -95,8 +95,8 @@ def _panel_section(index: int, panel: Panel, whole: Picture, ticks: tuple[TimeTi
         f'aria-label="{spoken}"><g transform="translate({_LEFT} 10)">'
         f'<text class="ps-dim ps-y" x="-16" y="{_HEIGHT + 20}">updates</text>'
     )
-    if whole.steps_per_epoch:
-        yield f'<text class="ps-dim ps-y" x="-16" y="{_HEIGHT + 35}">epochs</text>'
+    if whole.second_row:
+        yield f'<text class="ps-dim ps-y" x="-16" y="{_HEIGHT + 35}">{whole.second_row}</text>'
     yield from plot_area(panel, whole, ticks, width, _HEIGHT)
     yield '</g></svg><div class="legend"><table>'
     yield from _legend_table(panel)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from paramsched._printable import printable
 from paramsched.errors import InvalidArgument, MissingDependency
-from paramsched.show._curves import Curves, Floats, Log
+from paramsched.show._curves import Curves, Floats, Log, Times
 from paramsched.show._panels import picture
 from paramsched.show._picture import LegendEntry, Panel, Picture
 from paramsched.show._time_sets import runs_of_times
@@ -57,7 +57,9 @@ def axes(
     for panel, ax in zip(whole.panels, given, strict=True):
         _draw_panel(ax, panel, whole)
     given[-1].set_xlabel("updates")
-    if whole.steps_per_epoch:
+    if whole.amounts is not None:
+        _add_amounts(given[0], whole.amounts, whole.clock)
+    elif whole.steps_per_epoch:
         _add_epochs(given[0], whole.steps_per_epoch)
     return given
 
@@ -72,6 +74,19 @@ def _add_epochs(ax: "Axes", steps: int) -> None:
         return np.asarray(epochs, dtype=np.float64) * steps
 
     ax.secondary_xaxis("top", functions=(epochs, updates)).set_xlabel("epochs")
+
+
+def _add_amounts(ax: "Axes", amounts: Times, clock: str) -> None:
+    """Add a second axis of time, in what the plan's clock counts, above."""
+    times = np.arange(amounts.size)
+
+    def consumed(updates: ArrayLike) -> Floats:
+        return np.asarray(np.interp(np.asarray(updates, dtype=np.float64), times, amounts))
+
+    def updates(consumed: ArrayLike) -> Floats:
+        return np.asarray(np.interp(np.asarray(consumed, dtype=np.float64), amounts, times))
+
+    ax.secondary_xaxis("top", functions=(consumed, updates)).set_xlabel(clock)
 
 
 def _new_axes(whole: Picture) -> "tuple[Axes, ...]":

@@ -65,7 +65,15 @@ def picture(trace: Curves, *, log: Log | None = None, other: Curves | None = Non
         horizon_summary(tuple(one for _, one in plans)),
         comparison_summary(differing, trace, used, other),
         differing.size == 0,
+        *_amounts_of_axis(trace, total, alone=len(plans) == 1 and other is None),
     )
+
+
+def _amounts_of_axis(trace: Curves, total: int, *, alone: bool) -> tuple[str, Times | None]:
+    """What the clock of a plan counts, and its amounts; none by updates, and none where runs share the axis."""
+    if alone and total == trace.total and isinstance(trace, CurvesOnClock) and trace.horizon_amount is not None:
+        return trace.clock, np.append(trace.amounts, trace.horizon_amount)
+    return "", None
 
 
 def _check_plans(plans: _Plans, other: Curves | None) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from paramsched.show._curves import Floats, Group, Times
 from paramsched.show._reduce import outline
-from paramsched.show._scale import Scale
+from paramsched.show._scale import Scale, TimeTick, time_ticks
 from paramsched.show._words import short_number, times_in_words, with_thousands
 
 CurveKind: TypeAlias = Literal["plan", "log", "other"]
@@ -206,6 +206,8 @@ class Picture:
         horizon: the length of the run in words.
         comparison: one sentence about what was compared, or "".
         agrees: whether nothing differs.
+        clock: what the plan's clock counts, where that is not updates.
+        amounts: what has been consumed before each update, and at the end; None where the clock counts updates.
     """
 
     panels: tuple[Panel, ...]
@@ -214,3 +216,14 @@ class Picture:
     horizon: str
     comparison: str
     agrees: bool
+    clock: str = ""
+    amounts: Times | None = None
+
+    @property
+    def second_row(self) -> str:
+        """What the second row of the time axis counts: the plan's clock, else epochs; "" where there is no such row."""
+        return self.clock or ("epochs" if self.steps_per_epoch else "")
+
+    def ticks(self, most: int) -> tuple[TimeTick, ...]:
+        """About `most` times for the axis, in both rows."""
+        return time_ticks(self.total, self.steps_per_epoch, most, self.amounts)

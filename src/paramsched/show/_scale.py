@@ -7,9 +7,9 @@ from typing import NamedTuple, final
 
 import numpy as np
 
-from paramsched.show._curves import Floats
+from paramsched.show._curves import Floats, Times
 from paramsched.show._reduce import Envelope
-from paramsched.show._words import short_number, tick_label, with_thousands
+from paramsched.show._words import short_amount, short_number, tick_label, with_thousands
 
 _DECADES = 3.0  # a spread of this many decades asks for a logarithmic axis
 _FLOOR = 3.0  # decades below the bulk of the values; smaller values are drawn at the edge
@@ -125,21 +125,23 @@ def round_step(least: float) -> float:
 
 
 class TimeTick(NamedTuple):
-    """A time on the axis, written in updates and, where the epoch is known, in epochs."""
+    """A time on the axis, written in updates and, where they are known, in amounts or in epochs."""
 
     at: int
     updates: str
-    epochs: str
+    second: str
 
 
-def time_ticks(total: int, steps_per_epoch: int | None, most: int) -> tuple[TimeTick, ...]:
+def time_ticks(
+    total: int, steps_per_epoch: int | None, most: int, amounts: Times | None = None
+) -> tuple[TimeTick, ...]:
     """Choose at most about `most` round times in [0, total], both ends among them.
 
-    With two epochs or more the ticks stand at whole epochs.
+    With two epochs or more the ticks stand at whole epochs. `amounts` are those before each update, and at the end.
 
     >>> [tick.updates for tick in time_ticks(1000, None, most=5)]
     ['0', '200', '400', '600', '800', '1,000']
-    >>> [(tick.updates, tick.epochs) for tick in time_ticks(1173, 391, most=5)]
+    >>> [(tick.updates, tick.second) for tick in time_ticks(1173, 391, most=5)]
     [('0', '0'), ('391', '1'), ('782', '2'), ('1,173', '3')]
     """
     unit = steps_per_epoch if steps_per_epoch and total >= 2 * steps_per_epoch else 1
@@ -149,9 +151,13 @@ def time_ticks(total: int, steps_per_epoch: int | None, most: int) -> tuple[Time
         if len(times) > 1 and total - times[-1] < 0.6 * step:
             times.pop()  # the end is more useful than a round number close to it
         times.append(total)
-    return tuple(
-        TimeTick(t, with_thousands(t), short_number(t / steps_per_epoch, 4) if steps_per_epoch else "") for t in times
-    )
+
+    def second(t: int) -> str:
+        if amounts is not None:
+            return short_amount(float(amounts[t]))
+        return short_number(t / steps_per_epoch, 4) if steps_per_epoch else ""
+
+    return tuple(TimeTick(t, with_thousands(t), second(t)) for t in times)
 
 
 def _round_integer(least: float) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from paramsched.show._curves import Curves, Log
 from paramsched.show._panels import picture
 from paramsched.show._picture import LegendEntry, Panel, Picture
-from paramsched.show._scale import TimeTick, time_ticks
+from paramsched.show._scale import TimeTick
 from paramsched.show._svg_plot import escaped, plot_area
 from paramsched.show._svg_style import stroke_of, style_sheet
 from paramsched.show._words import clip_text, wrap_text
@@ -44,7 +44,7 @@ def svg(
     """
     whole = picture(trace, log=log, other=other)
     inner = max(width - _LEFT - _RIGHT, 100)
-    ticks = time_ticks(whole.total, whole.steps_per_epoch, most=max(inner // 100, 2))
+    ticks = whole.ticks(max(inner // 100, 2))
     body: list[str] = []
     y = 14
     if whole.comparison:
@@ -95,9 +95,9 @@ def _add_svg_panel(
     body.append("</g>")
     y += height + 20
     body.append(f'<text class="ps-dim ps-y" x="{_LEFT - 16}" y="{y}">updates</text>')
-    if whole.steps_per_epoch:
+    if whole.second_row:
         y += 15
-        body.append(f'<text class="ps-dim ps-y" x="{_LEFT - 16}" y="{y}">epochs</text>')
+        body.append(f'<text class="ps-dim ps-y" x="{_LEFT - 16}" y="{y}">{whole.second_row}</text>')
     y += 8
     for row in _legend_rows(panel, room - 10):
         y += _ROW

@@ -57,13 +57,13 @@ def _draw_grid(panel: Panel, width: int, height: int) -> Iterator[str]:
 
 
 def _draw_time_axis(whole: Picture, ticks: tuple[TimeTick, ...], width: int, height: int) -> Iterator[str]:
-    """The ticks of time below the plot, in updates and in epochs."""
+    """The ticks of time below the plot, in updates and in what the second row counts."""
     for tick in ticks:
         x = round(tick.at / whole.total * width, 1)
         yield f'<path class="ps-grid" style="stroke-width:1" d="M{x:g} {height}v5"/>'
         yield f'<text class="ps-dim ps-x" x="{x:g}" y="{height + 20}">{tick.updates}</text>'
-        if tick.epochs:
-            yield f'<text class="ps-dim ps-x" x="{x:g}" y="{height + 35}">{tick.epochs}</text>'
+        if tick.second:
+            yield f'<text class="ps-dim ps-x" x="{x:g}" y="{height + 35}">{tick.second}</text>'
 
 
 def _draw_differences(panel: Panel, whole: Picture, width: int, height: int) -> Iterator[str]:

@@ -11,7 +11,7 @@ from paramsched.show._curves import Curves, Floats, Log, Times
 from paramsched.show._panels import picture
 from paramsched.show._picture import DrawnCurve, Panel, Picture
 from paramsched.show._reduce import envelope
-from paramsched.show._scale import TimeTick, time_ticks
+from paramsched.show._scale import TimeTick
 from paramsched.show._terminal import (
     Cell,
     Dots,
@@ -79,7 +79,7 @@ def text(
     labels = [terminal.safe(label) for panel in whole.panels for _, label in panel.scale.ticks]
     gutter = min(max(9, *(cell_width(label) + 2 for label in labels)), chosen // 3)
     columns = chosen - gutter - 1
-    ticks = time_ticks(whole.total, whole.steps_per_epoch, most=max(columns // 12, 2))
+    ticks = whole.ticks(max(columns // 12, 2))
     layout = _Layout(gutter, columns, whole.total, ticks)
     for panel in whole.panels:
         _add_text_panel(terminal, panel, layout, height)
@@ -256,10 +256,10 @@ def _axis_line(terminal: TerminalLines, panel: Panel, layout: _Layout) -> list[C
 
 
 def _add_times(terminal: TerminalLines, whole: Picture, layout: _Layout) -> None:
-    """Add the rows of times below the last panel: updates, and epochs where they are known."""
+    """Add the rows of times below the last panel: updates, and amounts or epochs where they are known."""
     rows = [("updates", [tick.updates for tick in layout.ticks])]
-    if whole.steps_per_epoch:
-        rows.append(("epochs", [tick.epochs for tick in layout.ticks]))
+    if whole.second_row:
+        rows.append((whole.second_row, [tick.second for tick in layout.ticks]))
     for unit, labels in rows:
         line = [" "] * layout.columns
         # The end comes first: where two labels collide, the later one stays.

@@ -35,6 +35,18 @@ def tick_label(value: float, step: float) -> str:
     return f"{value:.{decimals}f}"
 
 
+def short_amount(value: float) -> str:
+    """Write an amount as lengths are written.
+
+    >>> short_amount(12_000_000_000), short_amount(375_000_000), short_amount(512)
+    ('12B', '375M', '512')
+    """
+    for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{short_number(value / size, 3)}{letter}"
+    return short_number(value, 3)
+
+
 def with_thousands(value: int) -> str:
     """Write a number of updates with its thousands apart: `1,000,000`."""
     return f"{value:,}"

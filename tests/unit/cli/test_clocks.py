@@ -43,6 +43,21 @@ def test_show_marks_the_update_at_which_a_stage_begins(plan):
     assert "taken to be" not in said
 
 
+def test_the_axis_of_a_picture_has_the_tokens_below_the_updates(plan):
+    said = said_by("show", plan, "--sequence-length", "1000", "--ascii", "--width", "100")
+    updates, tokens = said.rstrip().splitlines()[-2:]
+    assert updates.split()[:2] == ["updates", "0"]
+    assert tokens.split()[:2] == ["tokens", "0"]
+    assert tokens.split()[-1] == "30M"
+
+
+@pytest.mark.parametrize("suffix", ["svg", "html", "png"])
+def test_every_picture_of_a_plan_in_tokens_is_drawn(plan, tmp_path, suffix):
+    path = tmp_path / f"plan.{suffix}"
+    said_by("plot", plan, "-o", str(path), "--sequence-length", "1000")
+    assert suffix == "png" or ">tokens</text>" in path.read_text()
+
+
 def test_single_values_are_those_at_the_amount_of_the_update(plan):
     said = said_by("show", plan, "--sequence-length", "1000", "--at", "100", "--json")
     assert '"lr": [0.03' in said
