@@ -29,6 +29,7 @@ def changes_from_arguments(plan: Plan, given: tuple[str, ...]) -> tuple[list[Bin
         if found is None:
             raise click.UsageError(f"{one}: no change of a field. Write 'lr=linear(previous, 0, over=\"1000 steps\")'")
         field, groups = found["field"].strip(), found["groups"]
+        _refuse_option(one, field)
         faults = Faults()
         schedule = read_schedule_line(found["line"].strip(), f"$.{field}", ShapeNames(), faults)
         if schedule is None:
@@ -45,11 +46,18 @@ def factors_from_options(given: tuple[str, ...]) -> dict[str, float]:
     factors: dict[str, float] = {}
     for one in given:
         field, _, number = one.partition("=")
+        _refuse_option(f"--scale {one}", field.strip())
         try:
             factors[field.strip()] = float(number)
         except ValueError:
             raise click.UsageError(f"--scale {one}: no field with a factor. Write --scale lr=0.5") from None
     return factors
+
+
+def _refuse_option(given: str, field: str) -> None:
+    """Refuse what is no field but an argument of `plan.change`."""
+    if field in ("self", "at", "horizon"):
+        raise click.UsageError(f"{given}: {field} is no field. Write --at 8000, --horizon 9000")
 
 
 def _selector(plan: Plan, groups: str) -> str | int:

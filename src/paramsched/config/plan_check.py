@@ -14,6 +14,7 @@ from paramsched.errors import InvalidArgument, MissingFact, PlanError, Unresolve
 from paramsched.plan import Binding, Plan, Target
 from paramsched.plan.followed_fields import schedule_followed
 from paramsched.schedules import Schedule
+from paramsched.schedules.cuts import Skip, Take
 from paramsched.schedules.neighbor_levels import resolve_in_span
 from paramsched.schedules.sequence import Sequence
 from paramsched.time import Calendar
@@ -123,8 +124,10 @@ def _errors_in(schedule: Schedule, trial: TrialRun | None) -> Iterator[str]:
 def _beyond_horizon(schedule: Schedule, trial: TrialRun) -> Iterator[tuple[Literal["error", "warning"], str]]:
     """Lengths beyond the horizon, on the run's own clock."""
     # The stages of a sequence share its length; the operands of a product each have the whole run.
-    operands = () if isinstance(schedule, Sequence) else schedule.parts()
+    operands = () if isinstance(schedule, Sequence) or _is_of_another_run(schedule) else schedule.parts()
     for part in (schedule, *operands):
+        if _is_of_another_run(part):
+            continue
         stages = part.stages if isinstance(part, Sequence) else (part,)
         taken = Fraction(0)
         for stage in stages:
@@ -137,6 +140,11 @@ def _beyond_horizon(schedule: Schedule, trial: TrialRun) -> Iterator[tuple[Liter
             severity: Literal["error", "warning"] = "error" if part.fills else "warning"
             yield severity, f"{part} takes {share:.6g}% of the horizon; the run ends inside"
             return
+
+
+def _is_of_another_run(schedule: Schedule) -> bool:
+    """Whether it is part of what was planned for a run of another length, as in a plan that was changed."""
+    return isinstance(schedule, (Take, Skip)) and schedule.of is not None
 
 
 def _contradicting_fields(plan: Plan) -> Iterator[Finding]:

@@ -199,7 +199,9 @@ def _refuse_other_base(planned: Target, given: Target) -> None:
 
 
 def _refuse_after_the_end(method: str, at: Duration, horizon: Duration | None) -> None:
-    """Refuse a change behind the end of the run, where both are counted alike."""
+    """Refuse a change behind the end of the run, where both are counted alike, or it is given in per cent."""
+    if [unit for unit, _ in at.terms] == ["percent"]:
+        horizon = Duration.of("100%")
     if horizon is None or [unit for unit, _ in at.terms] != [unit for unit, _ in horizon.terms] or len(at.terms) != 1:
         return
     if at.terms[0][1] >= horizon.terms[0][1]:

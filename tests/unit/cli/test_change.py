@@ -112,6 +112,8 @@ def test_comments_are_not_kept_which_is_said(folder):
         (("soon", "lr=0.5"), 2, "--at: "),
         (("8000", "lr"), 2, "lr: no change of a field"),
         (("8000", "--scale", "lr"), 2, "Write --scale lr=0.5"),
+        (("8000", "horizon=9000"), 2, "horizon is no field. Write --at 8000, --horizon 9000"),
+        (("8000", "--scale", "at=2"), 2, "at is no field"),
         (("8000", "lr=0.5", "--to", "yml"), 2, 'did you mean "yaml"?'),
         (("8000", "lr=cosin()"), 1, '"cosin" is no schedule; nearest: "cosine"'),
         (("8000", "weight_decy=0.5"), 1, 'did you mean "weight_decay"?'),
@@ -119,7 +121,8 @@ def test_comments_are_not_kept_which_is_said(folder):
         (("12000", "lr=0.5"), 1, 'the run ends at "10000"'),
     ],
     ids=[
-        "nothing", "two things", "no time", "no schedule", "no factor", "no format", "a slip in a shape",
+        "nothing", "two things", "no time", "no schedule", "no factor", "an option", "an option scaled", "no format",
+        "a slip in a shape",
         "a slip in a field", "a slip in a scaled field", "behind the end",
     ],
 )  # fmt: skip

@@ -3,6 +3,7 @@
 import pytest
 
 import paramsched as ps
+from paramsched.config import check
 from paramsched.errors import InvalidArgument, PlanError, UnknownField
 from paramsched.plan import Binding, Plan, Target
 from paramsched.schedules import anneal, cosine, linear, parse, previous
@@ -367,6 +368,7 @@ def test_a_plan_without_a_horizon_gets_no_other_one_for_what_takes_the_time_of_t
         (lambda: PLAN.change(10_000, lr=0.1), 'the run ends at "10000"'),
         (lambda: PLAN.change(8000, lr=0.1, horizon=8000), 'the run ends at "8000"'),
         (lambda: PLAN.scale(10_000, lr=0.1), 'the run ends at "10000"'),
+        (lambda: PLAN.change("100%", lr=0.1), 'the run ends at "100%"'),
         (lambda: PLAN.scale(8000), "no field is given"),
         (lambda: PLAN.scale(8000, lr=float("nan")), "not finite"),
         (lambda: PLAN.scale(8000, lr="half"), "a str is no number"),
@@ -388,12 +390,31 @@ def test_a_plan_without_a_horizon_gets_no_other_one_for_what_takes_the_time_of_t
         ),
     ],
     ids=[
-        "nothing", "the same horizon", "at the end", "behind the new end", "scaled at the end", "no factor", "nan",
+        "nothing", "the same horizon", "at the end", "behind the new end", "scaled at the end", "at 100%", "no factor",
+        "nan",
         "no number", "negative", "no length", "per cent", "no binding", "another base", "no default", "no such group",
     ],
 )  # fmt: skip
 def test_what_changes_nothing_or_the_past_is_refused(call, told):
     assert told in refused(InvalidArgument, call)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        PLAN.change(8000, lr="linear(previous, 0)", horizon=9000),
+        PLAN.change(10_000, horizon=12_000),
+        PLAN.cooldown(6000, 1000),
+        PLAN.scale(6000, lr=0.5),
+        Plan(lr="(warmup(5) >> cosine()) * plateau()", horizon=10_000).cooldown(6000, 1000),
+        Plan(lr='warmup("5%") >> linear(1, 0, over="95%")', weight_decay=1.0, horizon=10_000).cooldown(
+            6000, 1000, fields="weight_decay"
+        ),
+    ],
+    ids=["changed", "longer", "cooled", "scaled", "guided", "a part of a longer run"],
+)
+def test_nothing_is_found_wrong_with_a_changed_plan(changed):
+    assert check(changed) == ()
 
 
 def test_a_change_is_a_plan_like_any_other():
