@@ -14,6 +14,7 @@ from torch.utils.data import Sampler, TensorDataset
 import paramsched as ps
 from paramsched.run_files.disk import replace_bytes
 
+SAMPLES = 6_000  # in the whole run
 SAVE_EVERY = 10  # updates
 
 State = dict[str, Any]
@@ -21,10 +22,12 @@ State = dict[str, Any]
 
 def plan(write: Callable[[float], None] | None = None) -> ps.Plan:
     """Return the plan; `write` is told each new batch size."""
+    batch_size = ps.Target("batch_size", 1, write)
     return ps.Plan(
-        ps.Binding(ps.Target("batch_size", 8, write), "linear(1, 8, over='80%')"),
+        ps.Binding(batch_size, "rounded(linear(16, 64, over='50%'), 16)"),
         lr="warmup('5%') >> cosine(to=0.1)",
-        horizon=300,
+        clock="samples",
+        horizon=f"{SAMPLES} samples",
     )
 
 
@@ -72,5 +75,5 @@ def finish(folder: Path, used: list[list[float]]) -> None:
     folder.joinpath("values.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in used))
     planned = ps.trace(plan(), {"lr": 0.01})
     rows = zip(planned["lr"], planned["batch_size"], strict=True)
-    equal = sum(row == [lr, 8 * round(size / 8)] for row, (lr, size) in zip(used, rows, strict=True))
+    equal = sum(row == [lr, size] for row, (lr, size) in zip(used, rows, strict=True))
     print(f"planned = used at {equal} of {planned.total} updates; the last batch had {used[-1][1]:.0f} samples")

@@ -11,7 +11,7 @@ from torch.nn.functional import mse_loss
 from torch.utils.data import DataLoader
 
 import paramsched as ps
-from task import SAVE_EVERY, SamplesFrom, finish, network, plan, samples, save, saved
+from task import SAMPLES, SAVE_EVERY, SamplesFrom, finish, network, plan, samples, save, saved
 
 SMALL = 8  # samples that are taken at once
 
@@ -26,22 +26,21 @@ def main() -> None:
     if state is not None:
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])  # the plan goes on from here
-    seen, used = (0, []) if state is None else (state["seen"], state["used"])
+    used = [] if state is None else state["used"]
 
     data = samples()
     # Workers fetch ahead as they like: all small batches are equal, and it is the loop that counts them.
-    loader = iter(DataLoader(data, batch_size=SMALL, sampler=SamplesFrom(data, seen), num_workers=1))
-    while scheduler.t < 300:
-        count = round(scheduler.value("batch_size") / SMALL)
+    loader = iter(DataLoader(data, batch_size=SMALL, sampler=SamplesFrom(data, scheduler.amount), num_workers=1))
+    while scheduler.amount < SAMPLES:
+        count = round(scheduler.value("batch_size")) // SMALL
         used.append([optimizer.param_groups[0]["lr"], count * SMALL])
         for _ in range(count):
             x, y = next(loader)
             (mse_loss(model(x), y) / count).backward()
         optimizer.step()
         optimizer.zero_grad()
-        seen += count * SMALL
         if scheduler.t % SAVE_EVERY == 0:
-            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "seen": seen, "used": used}
+            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "used": used}
             save(folder / "checkpoint.pt", state)
     finish(folder, used)
 

@@ -15,22 +15,22 @@ from torch.utils.data import DataLoader
 
 import paramsched as ps
 from paramsched.run_files.disk import flush_tree, remove_folder, rename_on_disk
-from task import SAVE_EVERY, SamplesFrom, finish, network, plan, samples
+from task import SAMPLES, SAVE_EVERY, SamplesFrom, finish, network, plan, samples
 
 SMALL = 8  # samples that a process takes at once
 
 
-class Progress:
-    """What the run keeps of itself beside weights, optimizer and random numbers."""
+class Used:
+    """What every update used, in a form that Accelerate takes into its checkpoints."""
 
     def __init__(self) -> None:
-        self.seen, self.used = 0, []
+        self.rows: list[list[float]] = []
 
     def state_dict(self) -> dict[str, Any]:
-        return vars(self)
+        return {"rows": self.rows}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
+        self.rows = state["rows"]
 
 
 def main() -> None:
@@ -40,30 +40,29 @@ def main() -> None:
     model = network()
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
     scheduler = ps.Scheduler(optimizer, plan())
-    progress = Progress()
+    used = Used()
     model, optimizer = accelerator.prepare(model, optimizer)
-    accelerator.register_for_checkpointing(progress)
+    accelerator.register_for_checkpointing(used)
     if newest := newest_checkpoint(folder):
         accelerator.load_state(newest)  # the optimizer's state is in it, so the plan goes on from there
 
     data = samples()
-    loader = accelerator.prepare(DataLoader(data, batch_size=SMALL, sampler=SamplesFrom(data, progress.seen)))
+    loader = accelerator.prepare(DataLoader(data, batch_size=SMALL, sampler=SamplesFrom(data, scheduler.amount)))
     batches = iter(loader)  # each process gets its share of them, and one is fetched ahead
     together = SMALL * accelerator.num_processes
-    while scheduler.t < 300:
-        count = round(scheduler.value("batch_size") / together)
-        progress.used.append([optimizer.param_groups[0]["lr"], count * together])
+    while scheduler.amount < SAMPLES:
+        count = round(scheduler.value("batch_size")) // together
+        used.rows.append([optimizer.param_groups[0]["lr"], count * together])
         for left in reversed(range(count)):
             x, y = next(batches)
             with accelerator.no_sync(model) if left else nullcontext():  # the last one brings the processes together
                 accelerator.backward(mse_loss(model(x), y) / count)
         optimizer.step()
         optimizer.zero_grad()
-        progress.seen += count * together
         if scheduler.t % SAVE_EVERY == 0:
             save(accelerator, folder, scheduler.t)
     if accelerator.is_main_process:
-        finish(folder, progress.used)
+        finish(folder, used.rows)
     accelerator.end_training()
 
 

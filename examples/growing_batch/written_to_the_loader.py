@@ -13,7 +13,7 @@ from torch.nn.functional import mse_loss
 from torch.utils.data import DataLoader, Sampler
 
 import paramsched as ps
-from task import SAVE_EVERY, SamplesFrom, finish, network, plan, samples, save, saved
+from task import SAMPLES, SAVE_EVERY, SamplesFrom, finish, network, plan, samples, save, saved
 
 
 class GrowingBatches(Sampler[list[int]]):
@@ -24,7 +24,7 @@ class GrowingBatches(Sampler[list[int]]):
 
     def resize(self, size: float) -> None:
         """Take batches of this size from now on."""
-        self.size = 8 * round(size / 8)
+        self.size = round(size)
 
     def __iter__(self) -> Iterator[list[int]]:
         while batch := list(islice(self.numbers, self.size)):
@@ -42,21 +42,20 @@ def main() -> None:
     if state is not None:
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])  # the plan goes on from here, and has told the size
-    seen, used = (0, []) if state is None else (state["seen"], state["used"])
+    used = [] if state is None else state["used"]
 
     data = samples()
-    batches.numbers = iter(SamplesFrom(data, seen))
+    batches.numbers = iter(SamplesFrom(data, scheduler.amount))
     # No workers: they would fetch batches ahead of the plan, in the size of now.
     loader = iter(DataLoader(data, batch_sampler=batches))
-    while scheduler.t < 300:
+    while scheduler.amount < SAMPLES:
         x, y = next(loader)
         used.append([optimizer.param_groups[0]["lr"], len(x)])
         mse_loss(model(x), y).backward()
         optimizer.step()
         optimizer.zero_grad()
-        seen += len(x)
         if scheduler.t % SAVE_EVERY == 0:
-            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "seen": seen, "used": used}
+            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "used": used}
             save(folder / "checkpoint.pt", state)
     finish(folder, used)
 

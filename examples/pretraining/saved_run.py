@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from paramsched.run_files.folder_lock import FolderLock
 VERSION = 1
 
 State = dict[str, Any]
+Key = tuple[str, int | str]
 Series = tuple[np.ndarray, np.ndarray]
 
 
@@ -66,19 +68,19 @@ class RunFolder:
         """Write a checkpoint, behind the log, which must never be shorter than it says."""
         buffer = io.BytesIO()
         torch.save(state | {"version": VERSION, "log": log.on_disk()}, buffer)
-        data = buffer.getvalue()
-        # A kill or a power cut leaves the old file or the new one.
-        replace_bytes(self.checkpoint, hashlib.sha256(data).digest() + data)
+        replace_bytes(self.checkpoint, buffer.getvalue())  # a kill or a power cut leaves the old file or the new one
 
     def read(self) -> tuple[State | None, bytes]:
         """Return the last checkpoint, None where there is none yet, and the log before it; nothing has changed."""
         if not self.checkpoint.exists():
             return None, b""
-        found = self.checkpoint.read_bytes()
-        digest, data = found[:32], found[32:]
-        if hashlib.sha256(data).digest() != digest:
-            raise Damaged(f"{self.checkpoint} is damaged: its SHA-256 is not the one at its begin")
-        state: State = torch.load(io.BytesIO(data), weights_only=True)
+        try:
+            with ZipFile(self.checkpoint) as parts:  # torch.load does not look at their checksums
+                if damaged := parts.testzip():
+                    raise BadZipFile(f"{damaged} has another checksum")
+            state: State = torch.load(self.checkpoint, weights_only=True)
+        except Exception as error:  # noqa: BLE001  # zipfile and torch raise a dozen kinds, and all mean this
+            raise Damaged(f"{self.checkpoint} is damaged: {type(error).__name__} while it is read") from None
         length, digest_of_log = state["log"]
         kept = self.values.read_bytes()[:length]
         if hashlib.sha256(kept).hexdigest() != digest_of_log:
@@ -99,14 +101,15 @@ class ValuesLog:
         os.truncate(file, len(kept))  # in place, so that a kill in between loses none of it
         self._file, self._stream = file, file.open("ab")
 
-    def write(self, optimizer: torch.optim.Optimizer, **of_the_batch: int) -> None:
-        """Add what the coming step of the optimizer will use."""
+    def write(self, optimizer: torch.optim.Optimizer, **of_the_batch: int) -> dict[str, float]:
+        """Add what the coming step of the optimizer will use; return it for the first group."""
         groups = [{"lr": group["lr"], "weight_decay": group["weight_decay"]} for group in optimizer.param_groups]
         line = json.dumps({"t": self.t} | of_the_batch | {"groups": groups}).encode() + b"\n"
         self._stream.write(line)
         self._length += len(line)
         self._digest.update(line)
         self.t += 1
+        return groups[0]
 
     def on_disk(self) -> tuple[int, str]:
         """Put the lines on the disk, where a kill leaves them; return how many bytes, and their SHA-256."""
@@ -114,7 +117,7 @@ class ValuesLog:
         os.fsync(self._stream.fileno())
         return self._length, self._digest.hexdigest()
 
-    def read(self, keys: Iterable[tuple[str, str | int]], names: list[str]) -> dict[tuple[str, str | int], Series]:
+    def read(self, keys: Iterable[Key], names: list[str]) -> dict[Key, Series]:
         """Return times and values of each field and group in `keys`; `names` are those of the groups, in order."""
         self._stream.flush()
         lines = [json.loads(line) for line in self._file.read_bytes().splitlines()]

@@ -6,6 +6,7 @@ python examples/pretraining/train.py --restart   start over, whatever is there
 """
 
 import argparse
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -19,10 +20,12 @@ from help_text import LENGTH
 from language_model import LanguageModel, adamw
 from paramsched import show
 from paramsched.errors import FolderInUse, ParamschedError
-from saved_run import Damaged, RunFolder, ValuesLog
+from progress import LOOKS, Progress
+from saved_run import Damaged, Key, RunFolder, Series, ValuesLog
 
+PYTHON = [os.path.relpath(sys.executable) if Path(sys.executable).is_relative_to(Path.cwd()) else sys.executable]
 CHECKPOINT_EVERY = 10  # updates: a kill loses at most so many, and they happen again in the same way
-LOOKS = 20  # so often in a run the held-out text is read
+CALENDAR = ps.Calendar(sequence_length=LENGTH)  # with the batch_size of the plan: how many tokens an update takes
 
 
 def main() -> int:
@@ -37,7 +40,7 @@ def main() -> int:
 
     folder = RunFolder(asked.output)
     changed = [name for name in ("plan", "output") if getattr(asked, name) != parser.get_default(name)]
-    line = ["python", sys.argv[0], *(part for name in changed for part in (f"--{name}", str(getattr(asked, name))))]
+    line = [*PYTHON, sys.argv[0], *(part for name in changed for part in (f"--{name}", str(getattr(asked, name))))]
     go_on, start_over = shlex.join([*line, "--resume"]), shlex.join([*line, "--restart"])
     if asked.resume and not folder.has_run:
         print(f"Nothing to resume in {folder.path}. To start a run:  {shlex.join(line)}", file=sys.stderr)
@@ -74,15 +77,15 @@ def train(plan: ps.Plan, folder: RunFolder, *, resume: bool) -> int:
     if state is not None:
         if state["text"] != digest:
             raise Damaged(f"{folder.checkpoint} is of a run on another text: the help of another Python")
-        plan = ps.Plan.of_text(state["scheduler"]["plan"])
-    trace = ps.trace(plan, optimizer)
-    scheduler = ps.Scheduler(optimizer, plan)
-    read = 0  # sequences
+        plan = ps.Plan.of_text(state["scheduler"]["plan"])  # in force then, perhaps no longer that of the file
+    trace = ps.trace(plan, optimizer, CALENDAR)
+    scheduler = ps.Scheduler(optimizer, plan, calendar=CALENDAR)
+    progress = Progress(int(trace.amounts[-1]) // LOOKS, [])
     if state is not None:
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         scheduler.load_state_dict(state["scheduler"])
-        read = state["read"]
+        progress = Progress(*state["progress"])
     if not resume:
         folder.clear()  # here, where all that can be wrong with a plan has been told
 
@@ -90,30 +93,49 @@ def train(plan: ps.Plan, folder: RunFolder, *, resume: bool) -> int:
     print(f"{'update':>8}{'tokens':>12}{'batch':>7}{'lr':>10}{'held-out loss':>15}", flush=True)
     log = ValuesLog(folder.values, kept=kept)
     while scheduler.t < trace.total:
-        tokens, following = text.read(read, round(scheduler.value("batch_size")))
+        before = scheduler.amount
+        # The plan says how many sequences the update takes, and the tokens so far which ones.
+        tokens, following = text.read(before // LENGTH, round(scheduler.value("batch_size")))
         model.loss(tokens, following).backward()
-        log.write(optimizer, tokens=read * LENGTH, batch_size=len(tokens))
-        lr = optimizer.param_groups[0]["lr"]
+        used = log.write(optimizer, tokens=before, batch_size=len(tokens))
         optimizer.step()  # the plan has moved; there is nothing to call
         optimizer.zero_grad()
-        read += len(tokens)
 
-        done = scheduler.t
-        if done * LOOKS // trace.total > (done - 1) * LOOKS // trace.total:
-            with torch.no_grad():
-                loss = model.loss(*held_out).item()
-            print(f"{done:>8,}{read * LENGTH:>12,}{len(tokens):>7}{lr:>10.3g}{loss:>15.3f}", flush=True)
-        if done % CHECKPOINT_EVERY == 0 or done == trace.total:
+        if progress.look(before, scheduler.amount, lambda: held_out_loss(model, held_out)):
+            row = f"{scheduler.t:>8,}{scheduler.amount:>12,}{len(tokens):>7}{used['lr']:>10.3g}"
+            print(f"{row}{progress.losses[-1]:>15.3f}", flush=True)
+            if len(scheduler.history) == 1 and progress.is_time_to_cool_down:
+                at, over = f"{scheduler.amount} tokens", f"{scheduler.amount // 4} tokens"
+                print(f"The run cools down from here, over {over}.", flush=True)
+                plan = plan.cooldown(at, over)
+                trace = ps.trace(plan, optimizer, CALENDAR)
+                scheduler = ps.Scheduler(optimizer, plan, calendar=CALENDAR)  # it logs what differs from now on
+        if scheduler.t % CHECKPOINT_EVERY == 0 or scheduler.t == trace.total:
             parts = {"model": model, "optimizer": optimizer, "scheduler": scheduler}
-            folder.save({name: part.state_dict() for name, part in parts.items()} | {"text": digest, "read": read}, log)
+            states = {name: part.state_dict() for name, part in parts.items()}
+            folder.save(states | {"text": digest, "progress": [progress.every, progress.losses]}, log)
+    return report(folder, plan, trace, log.read(trace.keys(), [group["name"] for group in optimizer.param_groups]))
 
-    used = log.read(trace.keys(), [group["name"] for group in optimizer.param_groups])
-    equal = [np.round(trace[key]) if key[0] == "batch_size" else trace[key] for key in used]
-    agreeing = int(np.all([a == b for a, (_, b) in zip(equal, used.values(), strict=True)], axis=0).sum())
+
+def held_out_loss(model: LanguageModel, held_out: tuple[torch.Tensor, torch.Tensor]) -> float:
+    """Return how badly the model foresees text that it is never trained on."""
+    with torch.no_grad():
+        return model.loss(*held_out).item()
+
+
+def report(folder: RunFolder, plan: ps.Plan, trace: ps.Trace, used: dict[Key, Series]) -> int:
+    """Compare what was used with what was planned, and say how to see it."""
+    planned = {key: np.rint(trace[key]) if key[0] == "batch_size" else trace[key] for key in used}
+    agreeing = int(np.all([planned[key] == values for key, (_, values) in used.items()], axis=0).sum())
     ps.dump(plan, folder.plan)
     folder.report.write_text(show.html(trace, log=used), encoding="utf-8")
     print(f"planned = used at {agreeing} of {trace.total} updates")
-    print(f"To draw it:  paramsched plot {shlex.quote(str(folder.plan))} -o plan.svg --base lr=0.003,weight_decay=0.1")
+    print(folder.report)
+    print(folder.values)
+    drawn = ["plot", str(folder.plan), "--sequence-length", str(LENGTH), "-o", str(folder.path / "plan.svg")]
+    print(f"To draw the plan as it was in the end:  {shlex.join([*PYTHON, '-m', 'paramsched', *drawn])}")
+    told = ["history", str(folder.checkpoint)]
+    print(f"To see how it came to be:               {shlex.join([*PYTHON, '-m', 'paramsched', *told])}")
     return 0 if agreeing == trace.total else 1
 
 
