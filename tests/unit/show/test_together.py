@@ -176,3 +176,15 @@ def test_another_plan_to_compare_with_is_one_of_several(tree):
 def test_no_plan_is_refused():
     with pytest.raises(InvalidArgument, match="there is no plan"):
         show.together({})
+
+
+def test_plans_on_a_clock_of_tokens_leave_each_other_at_updates():
+    trunk = ps.Plan(lr='warmup("100k tokens") >> constant()', horizon="1M tokens", clock="tokens")
+    plans = {"trunk": trunk, "branch": trunk.cooldown("400k tokens", "50k tokens")}
+    facts = ps.Calendar(tokens_per_step=1000)
+
+    panel = panel_of(show.together({name: ps.trace(plan, {"lr": 0.1}, facts) for name, plan in plans.items()}))
+
+    assert panel.notes[0].text == "branch leaves trunk at update 401"
+    assert panel.breakpoints.tolist() == [100, 400, 450]
+    assert [int(curve.times[-1]) for curve in panel.curves] == [999, 449]
