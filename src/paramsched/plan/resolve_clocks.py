@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from math import ceil
+from typing import TypeAlias
 
 from paramsched.errors import Asked, InvalidArgument, MissingFact, PlanError
 from paramsched.plan.binding import Binding, Target, replace_schedule
@@ -18,6 +19,9 @@ from paramsched.schedules.clock_units import with_unit, without_unit
 from paramsched.schedules.neighbor_levels import resolve_in_span
 from paramsched.schedules.span import Span
 from paramsched.time import Calendar, Duration
+
+Total: TypeAlias = Fraction | MissingFact | None
+"""The length of a run on one clock; None where none was said, or why it is not known: only some fields need it."""
 
 
 def plans_sizes(bindings: Iterable[Binding]) -> bool:
@@ -67,9 +71,14 @@ def resolve_on_clocks(
     return resolved, _written_horizon(horizon, calendar, clock, totals)
 
 
-def _resolved_on_clock(binding: Binding, clock: str, sizes: RunSizes, totals: Mapping[str, Fraction | None]) -> Binding:
+def _resolved_on_clock(binding: Binding, clock: str, sizes: RunSizes, totals: Mapping[str, Total]) -> Binding:
     """One binding, with its lengths in the unit of its clock."""
     total = totals[clock]
+    if isinstance(total, MissingFact):
+        try:
+            return _resolved_on_clock(binding, clock, sizes, {clock: None})
+        except InvalidArgument:
+            raise total from None
     lengths = ClockLengths(sizes, clock, total)
     schedule = resolve_in_span(binding.schedule, Span.of_run(lengths, total))
     return replace_schedule(binding, schedule if clock == UPDATES else with_unit(schedule, clock))
@@ -92,9 +101,7 @@ def _resolved_size(
     return _resolved_on_clock(binding, own, unknown, {own: total})
 
 
-def _totals(
-    horizon: Duration | None, calendar: Calendar, sizes: RunSizes, clock: PlanClock
-) -> dict[str, Fraction | None]:
+def _totals(horizon: Duration | None, calendar: Calendar, sizes: RunSizes, clock: PlanClock) -> dict[str, Total]:
     """The length of the run on each clock of the plan.
 
     Raises:
@@ -105,12 +112,20 @@ def _totals(
     length = _horizon_of(horizon, calendar)
     if length is None:
         return dict.fromkeys(clocks)
-    found = _whole(ClockLengths(sizes, clocks[0]).exact(length, asked=_asked_horizon(horizon)), clocks[0])
+    try:
+        found = _whole(ClockLengths(sizes, clocks[0]).exact(length, asked=_asked_horizon(horizon)), clocks[0])
+    except MissingFact as error:
+        if len(clocks) == 1 or not _is_by_updates(length):
+            raise
+        return {clocks[0]: error, UPDATES: Fraction(ceil(sizes.calendar.exact(length)))}
     if horizon is not None and calendar.total is not None:
         _require_one_horizon(horizon, Duration.of(calendar.total), found, ClockLengths(sizes, clocks[0]))
-    totals: dict[str, Fraction | None] = {clocks[0]: found}
+    totals: dict[str, Total] = {clocks[0]: found}
     if len(clocks) > 1:
-        totals[UPDATES] = _updates_in(length, found, sizes, clocks[0])
+        try:
+            totals[UPDATES] = _updates_in(length, found, sizes, clocks[0])
+        except MissingFact as error:  # the loop says the amounts, and a field by updates may have lengths of its own
+            totals[UPDATES] = error
     return totals
 
 
@@ -142,7 +157,7 @@ def _updates_in(length: Duration, amount: Fraction, sizes: RunSizes, clock: str)
 
 
 def _written_horizon(
-    horizon: Duration | None, calendar: Calendar, clock: PlanClock, totals: Mapping[str, Fraction | None]
+    horizon: Duration | None, calendar: Calendar, clock: PlanClock, totals: Mapping[str, Total]
 ) -> Duration | None:
     """The horizon of the resolved plan: on its clock; where only some fields have one, as it was written."""
     length = _horizon_of(horizon, calendar)
@@ -150,7 +165,9 @@ def _written_horizon(
         return None
     unit = UPDATES if UPDATES in totals and (len(totals) == 1 or _is_by_updates(length)) else amount_clock(clock)
     assert unit is not None
-    return Duration(((unit, totals[unit] or Fraction(0)),))
+    total = totals[unit]
+    assert isinstance(total, Fraction)  # it was written so
+    return Duration(((unit, total),))
 
 
 def _horizon_of(horizon: Duration | None, calendar: Calendar) -> Duration | None:

@@ -103,6 +103,19 @@ def test_fields_of_another_clock_follow_the_updates():
     assert (lr_of(optimizer), optimizer.param_groups[0]["weight_decay"]) == (0.1 * 0.25, 0.01 * 0.8)
 
 
+@pytest.mark.parametrize("horizon", ["100 tokens", "50 steps"])
+def test_a_horizon_that_no_rate_converts_is_no_fault_where_no_field_needs_it(horizon):
+    lines = {"lr": 'linear(1, 0, over="100 tokens")', "weight_decay": "linear(1, 0, over=10)"}
+    optimizer = probe()
+    told(optimizer, ps.Scheduler(optimizer, ps.Plan(**lines, clock={"lr": "tokens"}, horizon=horizon)), [40, 35])
+
+    assert (lr_of(optimizer), optimizer.param_groups[0]["weight_decay"]) == (0.1 * 0.25, 0.01 * 0.8)
+    for field, filled in (("weight_decay", "100 tokens"), ("lr", "50 steps")):
+        plan = ps.Plan(**lines | {field: "linear(1, 0)"}, clock={"lr": "tokens"}, horizon=filled)
+        with pytest.raises(MissingFact, match="nothing says how many"):
+            ps.Scheduler(probe(), plan)
+
+
 def test_a_target_is_told_the_value_at_the_amount():
     seen = []
     target = ps.Binding(ps.Target("temperature", 2.0, seen.append), ps.linear(1.0, 0.0, over="100 tokens"))

@@ -1,0 +1,58 @@
+"""A run that says its tokens is killed at random moments, and ends with the values and weights of one that was not."""
+
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from support.example_runs import KILLS
+from support.told_job import BATCHES, train
+
+pytestmark = pytest.mark.heavy
+
+TESTS = Path(__file__).parents[2]
+
+
+def start(folder):
+    paths = [str(TESTS), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    return subprocess.Popen([sys.executable, "-m", "support.told_job", str(folder)], env=environment)
+
+
+def saved(folder):
+    file = folder / "checkpoint.pt"
+    return file.stat().st_mtime_ns if file.exists() else 0
+
+
+def kill_soon(process, folder, chance):
+    """Kill a process at a random moment after its next checkpoint."""
+    before = saved(folder)
+    while process.poll() is None and saved(folder) == before:
+        time.sleep(0.005)
+    time.sleep(chance.uniform(0.0, 0.15))
+    process.kill()
+    process.wait()
+
+
+def test_it_ends_as_if_it_had_never_been_killed(tmp_path):
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "killed").mkdir()
+    threads, chance = torch.get_num_threads(), random.Random(KILLS)
+    torch.set_num_threads(1)
+    whole = train(tmp_path / "whole")
+    torch.set_num_threads(threads)
+
+    for _ in range(KILLS):
+        kill_soon(start(tmp_path / "killed"), tmp_path / "killed", chance)
+    assert start(tmp_path / "killed").wait() == 0
+
+    killed = torch.load(tmp_path / "killed" / "checkpoint.pt", weights_only=True)
+    assert killed["batch"] == BATCHES
+    assert killed["used"] == whole["used"]
+    assert all(torch.equal(killed["model"][name], value) for name, value in whole["model"].items())
+    assert killed["optimizer"]["param_groups"] == whole["optimizer"]["param_groups"]
