@@ -194,12 +194,12 @@ def _stages_of(stage: Schedule) -> tuple[Schedule, ...]:
 def _resolved_stage(stage: Schedule, span: Span, last: bool) -> Schedule:
     """A resolved stage that has a length, unless it is the last."""
     resolved = stage._resolve(span)
-    length = resolved.length
-    if span.room is None or (last if length is None else length == span.room):
+    length, room = resolved.length, span.room
+    if room is None or (last if length is None else length == room):
         return resolved
     if isinstance(resolved, Constant):
-        return replace(resolved, over=span.room)
-    return Window(resolved, Duration.of(0), span.room)
+        return replace(resolved, over=room)
+    return Window(resolved, Duration.of(0), room)
 
 
 @operator_builder("sequence")

@@ -104,7 +104,10 @@ class Duration:
             asked = f"length {shown(amount if isinstance(amount, int) else ceil(amount))}"
             refusal = InvalidArgument(asked, found, "Write at most 1_000_000_000_000_000_000")
             raise refusal.suggest(500, instead_of=amount)
-        return _duration_of({"updates": Fraction(amount)})
+        if amount < 0:
+            return _duration_of({"updates": Fraction(amount)})
+        exact = amount if isinstance(amount, Fraction) else Fraction(amount)
+        return Duration((("updates", exact),) if exact else ())
 
     @property
     def updates(self) -> int:
