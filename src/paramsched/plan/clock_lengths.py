@@ -67,6 +67,8 @@ class ClockLengths:
             return count
         if unit == "percent" and self.total is not None:
             return count * self.total / 100
+        if unit == "epochs" and (batches := self.sizes.batches_of_epoch) is not None:
+            return self._count_in("batches", count * batches, begin, asked)
         if unit not in SIZES:
             updates = self.sizes.calendar.exact(Duration(((unit, count),)), asked=asked)
             return updates if self.clock == UPDATES else self._amount_of_updates(updates, begin, asked)

@@ -68,7 +68,7 @@ def resolve_on_clocks(
             resolved.append(done[binding.name])
         else:
             resolved.append(_resolved_on_clock(binding, clock_of_field(clock, binding.name), known, totals))
-    return resolved, _written_horizon(horizon, calendar, clock, totals)
+    return resolved, _written_horizon(_horizon_of(horizon, calendar), clock, known, totals)
 
 
 def _resolved_on_clock(binding: Binding, clock: str, sizes: RunSizes, totals: Mapping[str, Total]) -> Binding:
@@ -115,7 +115,7 @@ def _totals(horizon: Duration | None, calendar: Calendar, sizes: RunSizes, clock
     try:
         found = _whole(ClockLengths(sizes, clocks[0]).exact(length, asked=_asked_horizon(horizon)), clocks[0])
     except MissingFact as error:
-        if len(clocks) == 1 or not _is_by_updates(length):
+        if len(clocks) == 1 or not _is_by_updates(length, sizes):
             raise
         return {clocks[0]: error, UPDATES: Fraction(ceil(sizes.calendar.exact(length)))}
     if horizon is not None and calendar.total is not None:
@@ -151,19 +151,19 @@ def _updates_in(length: Duration, amount: Fraction, sizes: RunSizes, clock: str)
     """The updates of a run that ends with an amount: those that were written, else to the first at or after it."""
     if clock == UPDATES:
         return amount
-    if _is_by_updates(length):
+    if _is_by_updates(length, sizes):
         return Fraction(ceil(sizes.calendar.exact(length)))
     return Fraction(sizes.amounts_of(clock).updates_until(amount))
 
 
 def _written_horizon(
-    horizon: Duration | None, calendar: Calendar, clock: PlanClock, totals: Mapping[str, Total]
+    length: Duration | None, clock: PlanClock, sizes: RunSizes, totals: Mapping[str, Total]
 ) -> Duration | None:
     """The horizon of the resolved plan: on its clock; where only some fields have one, as it was written."""
-    length = _horizon_of(horizon, calendar)
     if length is None:
         return None
-    unit = UPDATES if UPDATES in totals and (len(totals) == 1 or _is_by_updates(length)) else amount_clock(clock)
+    by_updates = len(totals) == 1 or _is_by_updates(length, sizes)
+    unit = UPDATES if UPDATES in totals and by_updates else amount_clock(clock)
     assert unit is not None
     total = totals[unit]
     assert isinstance(total, Fraction)  # it was written so
@@ -185,5 +185,7 @@ def _whole(amount: Fraction, clock: str) -> Fraction:
     return amount if clock == "seconds" else Fraction(ceil(amount))
 
 
-def _is_by_updates(duration: Duration) -> bool:
-    return all(unit in ("updates", "epochs") for unit, _ in duration.terms)
+def _is_by_updates(duration: Duration, sizes: RunSizes) -> bool:
+    """Whether a length says how many updates it has; epochs do, but where their batches say how long they are."""
+    by_updates = ("updates", "epochs") if sizes.batches_of_epoch is None else ("updates",)
+    return all(unit in by_updates for unit, _ in duration.terms)

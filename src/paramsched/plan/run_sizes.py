@@ -31,6 +31,11 @@ class RunSizes:
     targets: Mapping[str, SizeTarget | None]
     _found: dict[str, RunAmounts] = field(default_factory=dict)
 
+    @property
+    def batches_of_epoch(self) -> int | None:
+        """How many batches an epoch has, where these say how long it is: the batches in an update are planned."""
+        return self.calendar.batches_per_epoch if "accumulation" in self.targets else None
+
     def amounts_of(self, clock: str) -> RunAmounts:
         """How much of one amount has been consumed before each update.
 

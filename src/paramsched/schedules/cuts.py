@@ -129,17 +129,17 @@ class Skip(Schedule):
         length = self.schedule._exact_length(inner)
         if length is None and self.of is not None and self.schedule.fills and inner.end is not None:
             length = inner.end - inner.begin
-        return None if length is None else max(length - span.exact(self.by), Fraction(0))
+        return None if length is None else max(length - span.before(self.by), Fraction(0))
 
     def _planned_span(self, span: Span) -> Span:
         """The span whose begin is the begin of the schedule's own clock; only what fills ends with the stage."""
         end = span.end if self.schedule.fills else span.run_end
-        return span.whole(span.begin - span.exact(self.by), end, self.of)
+        return span.whole(span.begin - span.before(self.by), end, self.of)
 
     def _resolve(self, span: Span) -> Schedule:
         """The schedule on a clock that began earlier, up to the end of the stage or of a run of its own."""
         inner = self._planned_span(span)
-        by = span.first - ceil(inner.begin) if span.rounds else span.exact(self.by)
+        by = span.first - ceil(inner.begin) if span.rounds else span.begin - inner.begin
         return Skip(self.schedule._resolve(inner), Duration.of_updates(by), None)
 
 

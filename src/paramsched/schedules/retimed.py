@@ -178,8 +178,7 @@ class Restarts(Schedule):
 
     def _resolve(self, span: Span) -> Schedule:
         period = span.period(self.every)
-        even = span.begin.denominator == 1 or not period.is_resolved
-        if (even and not _out_of_step(self.schedule, period, span)) or (self.times is None and span.end is None):
+        if not _out_of_step(self.schedule, period, span) or (self.times is None and span.end is None):
             return Restarts(self.schedule._resolve(span.cycle(period)), period, self.times)
         return self._uneven_cycles(span, span.exact(self.every))
 

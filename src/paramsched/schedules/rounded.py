@@ -61,7 +61,7 @@ def _onto_halves(ratio: Array, xp: Arrays) -> Array:
     So a line takes a multiple at the update at which it reaches it: 15 / 22 * 22 is 15, also where it is rounded down.
     """
     halves = xp.xp.round(ratio * 2.0) / 2.0
-    return xp.where(xp.xp.abs(ratio - halves) <= _ROUNDING_ERRORS * (1.0 + xp.xp.abs(halves)), halves, ratio)
+    return xp.where(xp.xp.abs(ratio - halves) <= _ROUNDING_ERRORS * xp.xp.abs(halves), halves, ratio)
 
 
 @shape

@@ -1,5 +1,6 @@
 """Span: the piece of a run that a schedule is resolved for."""
 
+from bisect import bisect_left
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
@@ -82,6 +83,25 @@ class Span:
             instead = f'Write over="{duration}" of a stage, or "{Duration(duration.terms)}" here'
             raise InvalidArgument(f'"{duration}"', found, instead)
         return self.calendar.exact(duration, begin=self.begin)
+
+    def before(self, duration: Duration) -> Fraction:
+        """The exact count of what ends with the begin of the span; where sizes grow, that is less than behind it.
+
+        What reaches back behind the start of the run is as much as from there on.
+        """
+        if not self.calendar.varies:
+            return self.exact(duration)
+
+        def count_from(begin: Fraction) -> Fraction:
+            return replace(self, begin=begin).exact(duration)
+
+        longest = count_from(Fraction(0))
+        if longest >= self.begin:
+            return longest
+        begins = range(ceil(self.begin))
+        whole = Fraction(bisect_left(begins, self.begin, key=lambda begin: begin + count_from(Fraction(begin))))
+        between = self.begin - count_from(whole)
+        return self.begin - (between if between + count_from(between) == self.begin else whole)
 
     def exact_length(self, length: Duration) -> Fraction:
         """The length of what begins with the span as an exact count; it may be said by the time at which it ends.

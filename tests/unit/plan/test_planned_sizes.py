@@ -224,3 +224,45 @@ def test_a_plan_by_updates_with_a_batch_size_stays_as_it_is():
     )
     with pytest.raises(Unresolved):
         plan_of("linear(1, 4)").resolve(ps.Calendar())
+
+
+def test_a_clock_that_began_so_many_updates_earlier_counts_those_before_it():
+    """A warmup of updates that is laid over a curve ends at update 20; the curve's clock is that of the run."""
+    plan = plan_of(
+        'linear(1, 9, over="400 samples")',
+        lr='overlay(warmup("20 steps"), linear())',
+        clock="samples",
+        horizon="2000 samples",
+    )
+
+    trace = ps.trace(plan, {"lr": 1.0})
+
+    expected = [1 - amount / 2000 for amount in trace.amounts.tolist()]
+    np.testing.assert_allclose(trace["lr"][20:], expected[20:], rtol=1e-12)
+    assert trace["lr"][19] == trace.amounts[19] / trace.amounts[20]
+
+
+def test_a_clock_that_began_before_the_run_counts_what_its_updates_take_from_the_start():
+    plan = plan_of(
+        'linear(2, 9, over="400 samples")', lr='skip(linear(), "1 step")', clock="samples", horizon="1000 samples"
+    )
+
+    assert str(plan.resolve(ps.Calendar()).bindings[0].schedule) == ('skip(linear(over="1002 samples"), "2 samples")')
+
+
+def test_epochs_are_so_many_batches_where_the_batches_of_an_update_grow():
+    plan = plan_of(
+        'linear(1, 4, over="2 epochs")',
+        name="accumulation",
+        lr='warmup("3 epochs") >> constant()',
+        weight_decay='constant(0.5, over="1 epoch") >> constant()',
+        clock={"lr": "batches", "accumulation": "batches"},
+        horizon="5 epochs",
+    )
+
+    trace = ps.trace(plan, {"lr": 1.0, "weight_decay": 1.0}, ps.Calendar(batches_per_epoch=10))
+
+    amounts = one_by_one(lambda t, batch: round(1 + 3 * min(Fraction(batch, 20), 1)), 50)
+    assert trace.amounts.tolist() == amounts
+    np.testing.assert_allclose(trace["lr"], [min(batch / 30, 1) for batch in amounts], rtol=1e-12)
+    assert trace["weight_decay"].tolist() == [0.5 if batch < 10 else 1.0 for batch in amounts]

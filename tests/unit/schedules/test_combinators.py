@@ -290,6 +290,12 @@ def test_an_uneven_restart_in_the_middle_takes_its_room_and_no_more():
     assert sum(stage.length.updates for stage in schedule.stages) == 100
 
 
+def test_cycles_of_whole_length_are_alike_wherever_the_first_begins():
+    schedule = resolve(warmup("0.5%") >> restarts(linear(1.0, 0.0), 7), Calendar(total=100_001))
+
+    assert str(schedule) == "warmup(501) >> restarts(linear(over=7), 7)"
+
+
 def test_restarts_hold_their_last_final_value():
     saw = restarts(linear(1.0, 0.25, 4), 4, times=2)
 

@@ -126,3 +126,7 @@ def test_a_line_that_is_half_way_takes_the_even_multiple():
         middles = [(t, Fraction(t * total, 2 * total)) for t in range(2 * total)]
         found = rounded(linear(0, total, 2 * total), 1)(np.array([t for t, _ in middles]))
         assert found.tolist() == [round(middle) for _, middle in middles]
+
+
+def test_what_is_small_is_rounded_up_all_the_same():
+    assert rounded(constant(1e-300), 0.25, "up")(0) == 0.25

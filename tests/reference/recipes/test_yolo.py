@@ -1,0 +1,64 @@
+"""YOLOv5 and v8: biases fall while the rest rises, momentum and accumulation rise with them, all by batches."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import paramsched as ps
+from support.recipe_runs import amounts_before_updates, assert_values, looked_at, ramp, recipe
+
+PEAK, MOMENTUM, EPOCH = 0.01, 0.937, 1849
+TOTAL, WARM = 300 * EPOCH, 3 * EPOCH
+GROUPS = [
+    {"name": "weights", "lr": PEAK, "momentum": MOMENTUM},
+    {"name": "bias", "lr": PEAK, "momentum": MOMENTUM},
+]
+
+
+def line(batch):
+    """The rate of an epoch, moved once an epoch."""
+    return ramp(batch // EPOCH, 0, 300, PEAK, PEAK * 0.01)
+
+
+def warming(batch, start, end):
+    """What `interp` gives during the warmup, and its end afterwards."""
+    return Fraction(start) + (Fraction(end) - Fraction(start)) * min(Fraction(batch, WARM), 1)
+
+
+def accumulation(batch, most):
+    return max(1, round(ramp(batch, 0, WARM, 1, most)))
+
+
+@pytest.mark.parametrize("most", [4])
+def test_the_run_is_the_published_one_with_every_update_at_the_batch_it_begins_with(most):
+    amounts = amounts_before_updates(lambda t, batch: accumulation(batch, most), TOTAL)
+
+    trace = ps.trace(recipe("yolo"), GROUPS, ps.Calendar(batches_per_epoch=EPOCH))
+
+    assert trace.amounts.tolist() == amounts
+    seen = looked_at(
+        len(amounts), *(int(np.searchsorted(amounts, mark)) for mark in (WARM, EPOCH, 2 * EPOCH, 9 * EPOCH))
+    )
+    assert_values(trace["lr", "weights"], lambda t: warming(amounts[t], 0, line(amounts[t])), seen)
+    assert_values(trace["lr", "bias"], lambda t: warming(amounts[t], 0.1, line(amounts[t])), seen)
+    assert_values(trace["momentum", "weights"], lambda t: warming(amounts[t], 0.8, MOMENTUM), seen)
+
+
+def test_with_one_batch_to_an_update_it_is_the_published_run_at_every_batch():
+    plan = ps.loads("""
+        horizon: 300 epochs
+        lr: warmup("3 epochs") * every(linear(1.0, 0.01), "epoch")
+        momentum: warmup("3 epochs", absolute(0.8))
+        groups:
+          bias:
+            lr: linear(absolute(0.1), 0.0, over="3 epochs") + like("lr")
+    """)
+
+    trace = ps.trace(plan, GROUPS, ps.Calendar(batches_per_epoch=EPOCH))
+
+    seen = looked_at(TOTAL, WARM, EPOCH, 2 * EPOCH, 9 * EPOCH)
+    assert len(trace) == TOTAL
+    assert_values(trace["lr", "weights"], lambda t: warming(t, 0, line(t)), seen)
+    assert_values(trace["lr", "bias"], lambda t: warming(t, 0.1, line(t)), seen)
+    assert_values(trace["momentum", "bias"], lambda t: warming(t, 0.8, MOMENTUM), seen)
