@@ -2,6 +2,8 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from torch.optim import Optimizer
@@ -10,11 +12,20 @@ from paramsched._trace import unique_labels
 from paramsched.compat.mmengine import OptimWrapper, build_param_scheduler, unmeasured
 from paramsched.compat.mmengine.base import _ParamScheduler
 from paramsched.config import plan_from
+from paramsched.errors import MissingFact, Unresolved
 from paramsched.fields import Field
 from paramsched.plan import Plan
 from paramsched.runner._run_facts import RunFacts
 from paramsched.scheduler import Scheduler
+from paramsched.time import Calendar
 from paramsched.user_warnings import warn_user
+
+_WAYS_TO_SAY = {
+    "tokens_per_step": "Write Runner(..., tokens_per_sample=1024)",
+    "frames_per_step": "Write horizon and lengths in frames",
+    "batch_size": "Give a loader that says its batch_size, or write the length in epochs or updates",
+}
+"""How a fact that is missing is said to a Runner, which makes the Calendar itself."""
 
 Schedulers: TypeAlias = dict[str, list[Any]]
 """Schedulers by the optimizer's name, which is empty where there is one optimizer."""
@@ -63,7 +74,7 @@ def _build_for_one(config: Any, wrapper: OptimWrapper, name: str, facts: RunFact
     """What one optimizer follows: a plan's scheduler alone, or a list of MMEngine's."""
     plan = plan_in(config, names=())
     if plan is not None:
-        return [Scheduler(wrapper.optimizer, plan, calendar=facts.calendar_for(name), on_change=on_change)]
+        return [_scheduler_of_plan(plan, wrapper.optimizer, facts.calendar_for_plan(name, plan), on_change)]
     built = build_param_scheduler(config, wrapper, **facts.lengths_for(name))
     if facts.accumulation[name] > 1 and not facts.in_updates and any(not one.by_epoch for one in built):
         warn_user(
@@ -72,6 +83,26 @@ def _build_for_one(config: Any, wrapper: OptimWrapper, name: str, facts: RunFact
             "default_hooks=dict(param_scheduler=dict(type='ParamSchedulerHook', count='updates')), or give a Plan"
         )
     return list(built)
+
+
+def _scheduler_of_plan(plan: Plan, optimizer: Optimizer, calendar: Calendar, on_change: Any) -> Scheduler:
+    """The scheduler of a plan.
+
+    Raises:
+        MissingFact: a unit of the plan needs what the Runner does not know, with the argument that says it.
+    """
+    refused: MissingFact
+    try:
+        return Scheduler(optimizer, plan, calendar=calendar, on_change=on_change)
+    except MissingFact as error:
+        refused = error
+    if str(refused.asked).startswith("Calendar(total="):
+        # The length of the run is in updates. A plan that says all its lengths in its own unit needs none.
+        with suppress(MissingFact, Unresolved):
+            return Scheduler(optimizer, plan, calendar=replace(calendar, total=None), on_change=on_change)
+        refused.ask("train_cfg")
+    instead = _WAYS_TO_SAY.get(refused.fact, "Write the length in epochs or updates")
+    raise MissingFact(refused.asked, refused.found, instead, fact=refused.fact, example=refused.example)
 
 
 def warn_without_validation(schedulers: Schedulers) -> None:

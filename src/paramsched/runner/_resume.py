@@ -110,6 +110,8 @@ def _take_seed(runner: RunnerParts, seed: int) -> None:
 
 def _load_wrapper_state(stepper: AcceleratedWrapper, state: Mapping[str, Any]) -> None:
     stepper.updates = state.get("updates", 0)
+    if stepper.amounts is not None:
+        stepper.amounts.load_state(state.get("amounts", {}))
     if stepper.inner.base_param_settings is not None and state.get("base_param_settings") is not None:
         stepper.inner.base_param_settings.update(state["base_param_settings"])
 

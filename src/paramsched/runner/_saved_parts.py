@@ -59,4 +59,6 @@ def facts_to_compare(runner: RunnerParts) -> dict[str, Any]:
 def _wrapper_state(stepper: AcceleratedWrapper) -> dict[str, Any]:
     pseudo = stepper.inner.base_param_settings
     plain = None if pseudo is None else {key: value for key, value in pseudo.items() if key != "params"}
-    return {"updates": stepper.updates, "base_param_settings": plain}
+    state = {"updates": stepper.updates, "base_param_settings": plain}
+    amounts = {} if stepper.amounts is None else stepper.amounts.saved_state()
+    return state | ({"amounts": amounts} if amounts else {})

@@ -1,6 +1,6 @@
 """From checked settings to loops and the facts of the run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from typing import Any, Literal
 
 from paramsched.runner._class_dicts import build_evaluator
@@ -45,8 +45,18 @@ def facts_for(runner: RunnerParts, loader: Any) -> RunFacts:
         max_iters=loop.max_iters if loop.by_iterations else None,
         accumulation={name: stepper._accumulative_counts for name, stepper in runner.steppers.items()},
         batch_size=size * runner.accelerator.num_processes if isinstance(size, int) else None,
+        samples_per_epoch=_uneven_samples(loader) if runner.accelerator.num_processes == 1 else None,
+        tokens_per_sample=runner.given["tokens_per_sample"],
         in_updates=any(getattr(hook, "count", None) == "updates" for hook in runner.hooks),
     )
+
+
+def _uneven_samples(loader: Any) -> int | None:
+    """The samples of a pass over a loader whose last batch is smaller; None for any other, or where nobody knows."""
+    size, sampler = getattr(loader, "batch_size", None), getattr(loader, "sampler", None)
+    if not isinstance(size, int) or not isinstance(sampler, Sized) or getattr(loader, "drop_last", False):
+        return None
+    return len(sampler) if len(sampler) % size else None
 
 
 def scale_lr(settings: Mapping[str, Any] | None, steppers: Mapping[str, AcceleratedWrapper], facts: RunFacts) -> None:

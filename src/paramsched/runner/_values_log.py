@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Any, Final, TypeAlias, final
 
 from torch.optim import Optimizer
 
 from paramsched.fields import Field
 from paramsched.runner._log_file import KeptLines, LogFile
 from paramsched.scheduler.updates import watch_updates
+
+ConsumedSoFar: TypeAlias = Callable[[], Mapping[str, float]]
 
 LOGS: Final = ("values", "metrics")
 """Names of the logs, without `.jsonl`."""
@@ -32,13 +34,26 @@ class ValuesLog:
         self._stops: list[Callable[[], None]] = []
         self._logs = {name: LogFile(None if folder is None else folder / f"{name}.jsonl", kept[name]) for name in LOGS}
 
-    def watch_optimizer(self, optimizer: Optimizer, fields: tuple[str, ...], name: str, updates: int) -> None:
-        """Note these fields of every group at each update of an optimizer, which has taken `updates` so far."""
+    def watch_optimizer(
+        self, optimizer: Optimizer, fields: tuple[str, ...], name: str, updates: int, consumed: ConsumedSoFar
+    ) -> None:
+        """Note these fields of every group at each update of an optimizer.
+
+        Args:
+            optimizer: whose groups are read.
+            fields: those that are noted.
+            name: of the optimizer; empty where there is one.
+            updates: how many it has taken so far.
+            consumed: says what the run has consumed so far, by the name of the clock; empty where that is by updates.
+        """
         t = updates
         found: list[dict[str, float]] = []
+        so_far: dict[str, float] = {}
 
         # Read before the step, noted after it: a step that is skipped or raises leaves no line.
         def before(stepped: Any) -> None:
+            so_far.clear()
+            so_far.update(consumed())
             found[:] = [_numbers_of_group(group, fields) for group in stepped.param_groups]
 
         def after(stepped: Any) -> None:
@@ -46,7 +61,7 @@ class ValuesLog:
             del stepped
             self.latest[name] = list(found)
             whose = {"optimizer": name} if name else {}
-            self._waiting.append({"t": t} | whose | {"groups": self.latest[name]})
+            self._waiting.append({"t": t} | so_far | whose | {"groups": self.latest[name]})
             t += 1
 
         self._stops.append(watch_updates(optimizer, before, after))

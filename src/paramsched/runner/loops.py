@@ -103,6 +103,8 @@ class TrainLoop(ABC):
         """One batch, `batch` by its place in the pass and `index` as hooks know it."""
         runner = self.runner
         runner.call_hook("before_train_iter", batch_idx=index, data_batch=data)
+        for stepper in runner.steppers.values():
+            stepper.note_batch(data)
         outputs = runner.model_calls.train(data, runner.optim_wrapper)
         # Before the hooks: a checkpoint that one of them saves goes on behind this batch. `iter` counts it after them,
         # as MMEngine's does.

@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 
 from paramsched.compat.mmengine import OptimWrapper
 from paramsched.errors import InvalidArgument
+from paramsched.runner._counted_amounts import CountedAmounts
 from paramsched.scheduler.updates import watch_updates
 
 PRECISIONS: Mapping[str, str] = {"float16": "fp16", "bfloat16": "bf16", "float32": "no", "float64": "no"}
@@ -92,11 +93,25 @@ class AcceleratedWrapper:
     def __init__(self, inner: OptimWrapper, prepared: Any, accelerator: Any) -> None:
         self.inner, self.prepared, self.accelerator = inner, prepared, accelerator
         self.updates = 0  # that happened: a step that the scaler skipped is none
-        watch_updates(inner.optimizer, None, self._count_update)
+        # What counts the samples or tokens of an update, where its plan does. The hook goes ahead of the scheduler's.
+        self.amounts: CountedAmounts | None = None
+        watch_updates(inner.optimizer, self._say_amount, self._count_update)
+
+    def note_batch(self, data: Any) -> None:
+        """A batch is trained on."""
+        if self.amounts is not None:
+            self.amounts.note_batch(data)
+
+    def _say_amount(self, optimizer: Optimizer) -> None:
+        del optimizer
+        if self.amounts is not None:
+            self.amounts.before_update()
 
     def _count_update(self, optimizer: Optimizer) -> None:
         del optimizer
         self.updates += 1
+        if self.amounts is not None:
+            self.amounts.after_update()
         seen = vars(self.inner).get("_global_step")  # put there by schedulers on MMEngine's base, which look at it
         if seen is not None:
             self.inner._global_step = seen + 1  # type: ignore[attr-defined]  # as it says

@@ -16,6 +16,7 @@ from paramsched.runner._accelerate_setup import accelerator_for, seed_for
 from paramsched.runner._checkpoints import Checkpoints
 from paramsched.runner._checks.settings import check_settings
 from paramsched.runner._class_dicts import build_model
+from paramsched.runner._counted_amounts import AmountOfBatch, CountedAmounts
 from paramsched.runner._from_config import settings_in
 from paramsched.runner._hook_list import all_hooks, build_hook, hooks_in_order
 from paramsched.runner._loaders import build_loader
@@ -66,6 +67,9 @@ class Runner:
         randomness: `dict(seed=…, diff_rank_seed=False, deterministic=False)`.
         cfg: the whole config, for hooks.
         loss: from output and target to a loss, for models that know none.
+        tokens_per_sample: the length of a sequence, for plans in tokens.
+        amount_of: how much a batch is on the clock of a Plan, where that is neither its samples nor these times
+            `tokens_per_sample`: from a batch of one process to a whole number.
         on_change: what a schedule that differs from the checkpoint's does: "new", "checkpoint" or "error"; for a Plan
             also a dict by field.
         accelerator: an `Accelerator` of your own; `gradient_accumulation_steps` is `optim_wrapper`'s matter.
@@ -99,6 +103,8 @@ class Runner:
         cfg: Mapping[str, Any] | None = None,
         *,
         loss: LossFunction | None = None,
+        tokens_per_sample: int | None = None,
+        amount_of: AmountOfBatch | None = None,
         on_change: OnChange = "new",
         accelerator: Any = None,
     ) -> None:
@@ -354,6 +360,11 @@ class Runner:
             scale_lr(given["auto_scale_lr"], self.steppers, self.facts)
             self._is_scaled = True
         self.schedulers = build_schedulers(given["param_scheduler"], self._wrappers, self.facts, given["on_change"])
+        for name, stepper in self.steppers.items():
+            for scheduler in self.schedulers[name]:
+                if isinstance(scheduler, Scheduler):
+                    how = given["tokens_per_sample"], given["amount_of"]
+                    stepper.amounts = CountedAmounts(scheduler, self.accelerator, *how)
         self._prepare_evaluation("val")
         if self.val_loop is None:
             warn_without_validation(self.schedulers)

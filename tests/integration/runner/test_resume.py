@@ -17,8 +17,9 @@ from torch import nn
 import paramsched as ps
 from paramsched.errors import PlanChanged, StateError
 from paramsched.run_files import disk
-from paramsched.runner import CheckpointHook, Hook, Runner
+from paramsched.runner import CheckpointHook, Runner
 from support.runner_jobs import loader, network
+from support.runner_kills import Killer, assert_same_run, killed
 
 BATCHES, EPOCHS = 10, 4
 KILLS = int(os.environ.get("PARAMSCHED_KILLS", "2"))
@@ -51,19 +52,6 @@ SCHEDULES = {
 }  # fmt: skip
 
 
-class Killer(Hook):
-    """Ends the process with SIGKILL at a point of an iteration."""
-
-    def __init__(self, point: str, iteration: int, priority: str) -> None:
-        self.priority = priority
-        self.point, self.iteration = point, iteration
-        setattr(self, point, self._reached)
-
-    def _reached(self, runner, **_):
-        if runner.iter == self.iteration:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-
 def job(folder: Path, param_scheduler, *, resume=False, hooks=(), counts=1, interval=7, **settings) -> Runner:
     model = nn.Sequential(network(), nn.Dropout(0.1))
     body = list(model.parameters())
@@ -84,26 +72,6 @@ def job(folder: Path, param_scheduler, *, resume=False, hooks=(), counts=1, inte
     )
     runner.train()
     return runner
-
-
-def killed(run) -> None:
-    """Run in a process of its own, which must end by SIGKILL."""
-    child = os.fork()
-    if not child:
-        try:
-            run()
-        finally:
-            os._exit(1)
-    _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status)
-    assert os.WTERMSIG(status) == signal.SIGKILL
-
-
-def assert_same_run(resumed: Runner, whole: Runner) -> None:
-    for name in ("values.jsonl", "metrics.jsonl"):
-        assert (resumed.work_dir / name).read_text() == (whole.work_dir / name).read_text()
-    for name, expected in whole.model.state_dict().items():
-        assert torch.equal(resumed.model.state_dict()[name], expected), name
 
 
 @pytest.mark.parametrize(

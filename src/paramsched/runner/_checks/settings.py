@@ -12,7 +12,7 @@ from paramsched.runner._checks.loaders import check_sides
 from paramsched.runner._checks.model_and_places import check_model, check_places, check_what_goes_together
 from paramsched.runner._checks.optimizers import OptimizerModels, check_optimizers
 from paramsched.runner._checks.schedulers import check_schedulers
-from paramsched.runner._checks.training import check_auto_scale, check_randomness, check_train_cfg
+from paramsched.runner._checks.training import check_amounts, check_auto_scale, check_randomness, check_train_cfg
 from paramsched.runner._checks.unreadable import without_unreadable
 
 _CHECKS: Final[tuple[tuple[str, Callable[[Mapping[str, Any], Faults], None]], ...]] = (
@@ -23,6 +23,7 @@ _CHECKS: Final[tuple[tuple[str, Callable[[Mapping[str, Any], Faults], None]], ..
     (entry_path("train_cfg"), check_train_cfg),
     (entry_path("auto_scale_lr"), check_auto_scale),
     (entry_path("randomness"), check_randomness),
+    (entry_path("amount_of"), check_amounts),
     (entry_path("custom_hooks"), check_hooks),
 )
 """What looks, and the argument that is at fault where looking itself fails."""

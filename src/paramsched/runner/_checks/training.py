@@ -1,4 +1,4 @@
-"""Checks of `train_cfg`, `auto_scale_lr` and `randomness`."""
+"""Checks of `train_cfg`, `auto_scale_lr`, `randomness`, and of what says how much a batch is."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -76,3 +76,16 @@ def check_randomness(given: Mapping[str, Any], faults: Faults) -> None:
     for name in ("diff_rank_seed", "deterministic"):
         if name in config:
             check_switch(config[name], f"{path}.{name}", faults)
+
+
+def check_amounts(given: Mapping[str, Any], faults: Faults) -> None:
+    """Check what says how much a batch is: `tokens_per_sample` or `amount_of`."""
+    path, amount_of = entry_path("amount_of"), given["amount_of"]
+    if given["tokens_per_sample"] is not None:
+        check_whole_number(given, "tokens_per_sample", 1, entry_path(), faults)
+    if amount_of is None:
+        return
+    if not callable(amount_of):
+        faults.add(path, f"{short_json(amount_of)} is no function", "Write amount_of=lambda batch: batch[0].numel()")
+    elif given["tokens_per_sample"] is not None:
+        faults.add(path, "tokens_per_sample counts a batch too", "Leave one of them out")

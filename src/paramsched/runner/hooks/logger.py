@@ -1,15 +1,18 @@
 """LoggerHook: a table for people, and for programs a line of JSON for each update."""
 
+from functools import partial
 from typing import Any
 
 from tqdm.auto import tqdm
 
 from paramsched.errors import Asked, InvalidArgument
+from paramsched.plan.plan_clock import amount_clock
 from paramsched.runner._log_file import KeptLines, require_kept_lines
 from paramsched.runner._values_log import LOGS, ValuesLog
 from paramsched.runner.hooks.hook import Hook
 from paramsched.runner.registry import HOOKS
 from paramsched.runner.view import RunnerView
+from paramsched.scheduler import Scheduler
 
 _REPEAT = 20  # rows between two headers
 
@@ -19,7 +22,8 @@ class LoggerHook(Hook):
     """Write the values that every update really used, the loss, and the metrics of each validation.
 
     `values.jsonl` has a line for each update: its number, epoch and iteration, and the scheduled fields of every group
-    as read from the optimizer just before its step. `metrics.jsonl` has a line for each validation.
+    as read from the optimizer just before its step; on a plan's clock of tokens, say, also `tokens`, what was consumed
+    before it. `metrics.jsonl` has a line for each validation.
 
     Args:
         interval: iterations between two rows of the table, and between two losses in the log: reading a loss waits for
@@ -49,7 +53,8 @@ class LoggerHook(Hook):
         )
         for name, stepper in runner.steppers.items():
             fields = tuple(dict.fromkeys(field for field, _ in runner.fields(name)))
-            self._log.watch_optimizer(stepper.optimizer, fields, name, stepper.updates)
+            consumed = partial(_consumed_so_far, runner, name)
+            self._log.watch_optimizer(stepper.optimizer, fields, name, stepper.updates, consumed)
 
     def after_train_iter(
         self, runner: RunnerView, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
@@ -120,6 +125,15 @@ class LoggerHook(Hook):
             for index, group in enumerate(groups)
             for field, value in group.items()
         }
+
+
+def _consumed_so_far(runner: RunnerView, name: str) -> dict[str, float]:
+    """What an optimizer's run has consumed before the coming update, by the name of its clock; empty by updates."""
+    for one in runner.schedulers.get(name, []):
+        unit = amount_clock(one.plan.clock) if isinstance(one, Scheduler) else None
+        if unit is not None:
+            return {unit: one.amount}
+    return {}
 
 
 def _columns_by_field(values: dict[tuple[str, Any], float]) -> dict[str, str]:

@@ -1,0 +1,302 @@
+# ruff: noqa: C408  # configs are spelled as MMEngine spells them
+"""A Runner on a clock of samples, tokens, frames or batches: what its batches really were is what counts."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import random
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+import paramsched as ps
+from paramsched.errors import ConfigError, InvalidArgument, MissingFact
+from paramsched.runner import CheckpointHook, Hook, Runner
+from support.runner_jobs import digits, network
+from support.runner_kills import Killer, assert_same_run, killed
+
+KILLS = int(os.environ.get("PARAMSCHED_KILLS", "2"))
+SAMPLES, SIZE, EPOCHS = 38, 4, 4  # ten batches, the last one of two samples
+
+
+def job(folder: Path, plan, *, counts=1, resume=False, hooks=(), **settings) -> Runner:
+    runner = Runner(
+        model=nn.Sequential(network(), nn.Dropout(0.1)),
+        work_dir=folder,
+        optim_wrapper=dict(optimizer=dict(type="SGD", lr=0.1, momentum=0.9, fused=True), accumulative_counts=counts),
+        param_scheduler=plan,
+        loss=nn.functional.cross_entropy,
+        randomness=dict(seed=3),
+        default_hooks=dict(checkpoint=CheckpointHook(interval=7, by_epoch=False), progress=None),
+        custom_hooks=list(hooks),
+        resume=resume,
+        **{
+            "train_dataloader": DataLoader(digits(SAMPLES), batch_size=SIZE, shuffle=True),
+            "train_cfg": dict(max_epochs=EPOCHS),
+            **settings,
+        },
+    )
+    runner.train()
+    return runner
+
+
+def lines(runner: Runner) -> list[dict]:
+    return [json.loads(line) for line in (runner.work_dir / "values.jsonl").read_text().splitlines()]
+
+
+def consumed_before_updates(counts: int) -> list[int]:
+    """The samples before each update, an epoch ending a cycle of accumulation, and behind the last."""
+    batches = [min(SIZE, SAMPLES - begin) for begin in range(0, SAMPLES, SIZE)]
+    updates = [sum(batches[begin : begin + counts]) for begin in range(0, len(batches), counts)] * EPOCHS
+    return [sum(updates[:t]) for t in range(len(updates) + 1)]
+
+
+@pytest.mark.parametrize("counts", [1, 4])
+def test_samples_are_those_of_the_batches_the_smaller_last_one_too(tmp_path, counts):
+    runner = job(tmp_path, ps.Plan(lr=ps.linear(1, 0), clock="samples"), counts=counts)
+
+    expected = consumed_before_updates(counts)
+    assert [line["samples"] for line in lines(runner)] == expected[:-1]
+    assert [line["groups"][0]["lr"] for line in lines(runner)] == pytest.approx(
+        [0.1 * (1 - amount / (SAMPLES * EPOCHS)) for amount in expected[:-1]]
+    )
+    assert runner.schedulers[""][0].amount == SAMPLES * EPOCHS
+    assert list(lines(runner)[0]) == ["t", "samples", "groups", "epoch", "iter"]
+
+
+@pytest.mark.parametrize(
+    ("clock", "length", "per_batch", "settings"),
+    [
+        ("tokens", "1000 tokens", lambda samples: 25 * samples, dict(tokens_per_sample=25)),
+        ("tokens", "1000 tokens", lambda samples: 7 * samples, dict(amount_of=lambda batch: 7 * len(batch[1]))),
+        ("frames", "1000 frames", lambda samples: 2 * samples, dict(amount_of=lambda batch: 2 * len(batch[0]))),
+        ("samples", "100 samples", lambda samples: samples + 1, dict(amount_of=lambda batch: len(batch[0]) + 1)),
+        ("batches", "25 batches", lambda _: 1, {}),
+    ],
+    ids=["tokens-of-a-sample", "tokens-counted", "frames-counted", "samples-counted-otherwise", "batches"],
+)
+def test_each_clock_counts_its_own(tmp_path, clock, length, per_batch, settings):
+    plan = ps.Plan(lr=ps.linear(1, 0, over=length), clock=clock)
+
+    runner = job(tmp_path, plan, counts=3, **settings)
+
+    batches = [per_batch(min(SIZE, SAMPLES - begin)) for begin in range(0, SAMPLES, SIZE)]
+    updates = [sum(batches[begin : begin + 3]) for begin in range(0, 10, 3)] * EPOCHS
+    amounts = [sum(updates[:t]) for t in range(len(updates))]
+    until = float(length.split()[0])
+    assert [line[clock] for line in lines(runner)] == amounts
+    assert [line["groups"][0]["lr"] for line in lines(runner)] == pytest.approx(
+        [0.1 * max(0.0, 1 - amount / until) for amount in amounts]
+    )
+
+
+def test_a_plan_by_updates_has_no_amount_in_its_log(tmp_path):
+    runner = job(tmp_path, ps.Plan(lr=ps.linear(1, 0)), tokens_per_sample=3)
+
+    assert list(lines(runner)[0]) == ["t", "groups", "epoch", "iter"]
+
+
+def test_single_fields_may_count_samples(tmp_path):
+    plan = ps.Plan(lr=ps.linear(1, 0, over="100 samples"), momentum=ps.linear(0.5, 1), clock={"lr": "samples"})
+
+    runner = job(tmp_path, plan)
+
+    amounts = consumed_before_updates(1)[:-1]
+    assert [line["samples"] for line in lines(runner)] == amounts
+    for t, (line, amount) in enumerate(zip(lines(runner), amounts, strict=True)):
+        assert line["groups"][0]["lr"] == pytest.approx(0.1 * max(0.0, 1 - amount / 100))
+        assert line["groups"][0]["momentum"] == pytest.approx(0.9 * (0.5 + 0.5 * t / 40))
+
+
+class Saying(Hook):
+    """Says an amount by itself before some batches."""
+
+    def __init__(self, iterations, amount):
+        self.iterations, self.amount = iterations, amount
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        if runner.iter in self.iterations:
+            runner.schedulers[""][0].consumed(samples=self.amount)
+
+
+def test_what_a_hook_says_of_an_update_counts_instead(tmp_path):
+    plan = ps.Plan(lr=ps.linear(1, 0, over="100 samples"), clock="samples")
+
+    runner = job(tmp_path, plan, hooks=[Saying({0, 2}, 11)], train_cfg=dict(by_epoch=False, max_iters=5))
+
+    assert [line["samples"] for line in lines(runner)] == [0, 11, 15, 26, 30]
+
+
+class Overflows(Hook):
+    """Tells the optimizer of an overflow, as a scaler tells a fused one: these steps are no updates."""
+
+    def __init__(self, *iterations):
+        self.iterations = iterations
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        if runner.iter in self.iterations:
+            runner.optim_wrapper.optimizer.found_inf = torch.ones(1)
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        vars(runner.optim_wrapper.optimizer).pop("found_inf", None)
+
+
+def test_the_samples_of_a_skipped_update_are_counted_by_the_next(tmp_path):
+    plan = ps.Plan(lr=ps.linear(1, 0, over="100 samples"), clock="samples")
+
+    runner = job(tmp_path, plan, hooks=[Overflows(1, 2)], train_cfg=dict(by_epoch=False, max_iters=6))
+
+    assert [line["samples"] for line in lines(runner)] == [0, 4, 16, 20]
+    assert runner.schedulers[""][0].amount == 24
+
+
+BATCHES_GROW = """
+clock: samples
+lr: linear(1, 0, over="200 samples")
+targets: {batch_size: {initial: 1, schedule: 'stairs(4, 8, 2, over="40 samples")'}}
+"""
+
+
+class PlannedBatches(torch.utils.data.Sampler):
+    """Batches of the size that the plan says for the coming update."""
+
+    def __init__(self):
+        self.size = lambda: 4
+
+    def __iter__(self):
+        at = 0
+        while True:
+            size = int(self.size())
+            yield [index % SAMPLES for index in range(at, at + size)]
+            at += size
+
+    def __len__(self):
+        return 100
+
+
+class Follow(Hook):
+    def __init__(self, sampler):
+        self.sampler = sampler
+
+    def before_train(self, runner):
+        self.sampler.size = lambda: runner.schedulers[""][0].value("batch_size")
+
+
+def test_planned_batches_are_not_told_and_the_first_that_is_not_as_planned_is_noticed(tmp_path, caplog):
+    with caplog.at_level(logging.WARNING, "paramsched.runner"):
+        runner = job(tmp_path, BATCHES_GROW, train_cfg=dict(max_epochs=1))
+
+    assert [line["samples"] for line in lines(runner)] == [0, 4, 8, 12, 16, 20, 26, 32, 38, 44]
+    (said,) = [record.getMessage() for record in caplog.records if "the plan says" in record.getMessage()]
+    assert said.startswith("update 5 takes 4 samples, and the plan says 6, which counts")
+
+
+def test_a_loader_whose_batches_follow_the_plan_is_as_planned(tmp_path, caplog):
+    sampler = PlannedBatches()
+    loader = DataLoader(digits(SAMPLES), batch_sampler=sampler)
+
+    with caplog.at_level(logging.WARNING, "paramsched.runner"):
+        runner = job(
+            tmp_path,
+            BATCHES_GROW,
+            hooks=[Follow(sampler)],
+            train_dataloader=loader,
+            train_cfg=dict(by_epoch=False, max_iters=12),
+        )
+
+    # Its loader is one batch ahead, so a change of size may be noticed. The amounts are the planned ones anyway.
+    planned = ps.trace(ps.loads(BATCHES_GROW), {"lr": 0.1}, ps.Calendar(total=12)).amounts
+    assert [line["samples"] for line in lines(runner)] == planned.tolist()
+
+
+def test_a_clock_of_tokens_that_nothing_counts_is_refused_before_the_update(tmp_path):
+    plan = ps.Plan(lr=ps.linear(1, 0, over="1000 tokens"), clock="tokens")
+
+    with pytest.raises(MissingFact, match=r"how many a batch has\. Write Runner\(\.\.\., tokens_per_sample="):
+        job(tmp_path, plan)
+
+    assert (tmp_path / "values.jsonl").read_text() == ""
+
+
+@pytest.mark.parametrize(
+    ("plan", "settings", "said"),
+    [
+        ("clock: tokens\nlr: linear(1, 0)", {}, r"train_cfg: .*Write Runner\(\.\.\., tokens_per_sample=1024\)"),
+        ("lr: linear(1, 0, over='2000 tokens')", {}, r"2000 tokens.*Write Runner\(\.\.\., tokens_per_sample=1024\)"),
+        ("clock: frames\nlr: warmup('5%')", {}, r"train_cfg: .*Write horizon and lengths in frames"),
+        ("lr: linear(1, 0, over='90 seconds')", {}, r"90 s.*Write the length in epochs or updates"),
+    ],
+    ids=["tokens-without-a-rate", "a-length-in-tokens", "frames-without-a-rate", "a-length-in-seconds"],
+)
+def test_a_unit_that_nothing_converts_is_refused_before_training(tmp_path, plan, settings, said):
+    with pytest.raises(MissingFact, match=said):
+        job(tmp_path, plan, **settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "path"),
+    [
+        (dict(tokens_per_sample=0), r"\$\.tokens_per_sample: 0 is no whole number from 1 on"),
+        (dict(tokens_per_sample=True), r"\$\.tokens_per_sample: "),
+        (dict(amount_of=3), r"\$\.amount_of: 3 is no function"),
+        (dict(amount_of=len, tokens_per_sample=4), r"\$\.amount_of: tokens_per_sample counts a batch too"),
+    ],
+    ids=["none", "a-switch", "a-number", "both"],
+)
+def test_what_cannot_count_is_refused_with_its_path(tmp_path, settings, path):
+    with pytest.raises(ConfigError, match=path):
+        job(tmp_path, "clock: tokens\nlr: 1", **settings)
+
+
+@pytest.mark.parametrize("found", [1.5, -1, "many", True, float("nan")], ids=["half", "back", "text", "yes", "nan"])
+def test_what_is_no_amount_is_refused_before_the_batch(tmp_path, found):
+    plan = ps.Plan(lr=ps.linear(1, 0, over="100 frames"), clock="frames")
+
+    with pytest.raises(InvalidArgument, match="frames"):
+        job(tmp_path, plan, amount_of=lambda _: found)
+
+    assert (tmp_path / "values.jsonl").read_text() == ""
+
+
+PLANS = {
+    "samples": (ps.Plan(lr=ps.warmup("20%") >> ps.cosine(to=0.1), clock="samples"), {}),
+    "tokens": (
+        ps.Plan(lr=ps.linear(1, 0), momentum=ps.linear(0.5, 1, over="700 tokens"), clock="tokens"),
+        dict(tokens_per_sample=9),
+    ),
+}
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("number", range(KILLS))
+@pytest.mark.parametrize("counts", [1, 4])
+@pytest.mark.parametrize("name", PLANS)
+def test_a_run_killed_at_any_moment_goes_on_with_the_same_amounts_values_and_weights(tmp_path, name, counts, number):
+    plan, settings = PLANS[name]
+    hooks = [Overflows(5, 6, 7, 20, 21)]
+    rng = random.Random(f"{name} {counts} {number}")
+    points = ["before_train_iter", "after_train_iter", "before_save_checkpoint"]
+    point, iteration = rng.choice(points), rng.randrange(1, 10 * EPOCHS)
+    if point == "before_save_checkpoint":
+        iteration = 7 * rng.randrange(1, 5) - 1
+    killer = Killer(point, iteration, rng.choice(["VERY_HIGH", "LOWEST"]))
+
+    whole = job(tmp_path / "whole", plan, counts=counts, hooks=hooks, **settings)
+    killed(lambda: job(tmp_path / "killed", plan, counts=counts, hooks=[*hooks, killer], **settings))
+    resumed = job(tmp_path / "killed", plan, counts=counts, hooks=hooks, resume=True, **settings)
+
+    assert_same_run(resumed, whole)
+    assert resumed.schedulers[""][0].amount == whole.schedulers[""][0].amount
+
+
+def test_a_checkpoint_of_a_plan_by_updates_holds_no_amounts(tmp_path):
+    job(tmp_path, ps.Plan(lr=ps.linear(1, 0)), counts=4)
+
+    saved = torch.load(tmp_path / "iter_7" / "runner.pt", weights_only=True)
+
+    assert saved["optimizers"] == {"": {"updates": 1, "base_param_settings": None}}
