@@ -98,6 +98,14 @@ def test_the_run_changes_its_plan_to_cool_down_in_its_last_fifth_and_the_checkpo
     assert shown.count("linear(previous") == 1
 
 
+def test_the_picture_that_the_last_line_offers_can_be_drawn(whole):
+    command = re.search(r"^To draw the plan.*:  (.*)$", whole[1].stdout, re.MULTILINE)[1]
+
+    subprocess.run(command.split(), env=example_runs.environment(), check=True)
+
+    assert "batch_size" in (whole[0] / "plan.svg").read_text()
+
+
 @pytest.mark.parametrize("number", range(KILLS))
 def test_a_run_killed_at_a_random_moment_resumes_to_the_same_values_and_weights(whole, plan, tmp_path, number):
     uninterrupted, _, seconds = whole
