@@ -165,3 +165,16 @@ def test_a_damaged_file_is_named_and_nothing_starts_over_by_itself(whole, plan, 
     assert refused.returncode == 1
     assert refused.stderr.startswith(f"{output / name} is damaged")
     assert files(output) == before
+
+
+def test_a_run_on_the_text_of_another_python_is_not_gone_on_with(whole, plan, tmp_path):
+    output = shutil.copytree(whole[0], tmp_path / "run")
+    state = torch.load(output / "checkpoint.pt", weights_only=True)
+    torch.save(state | {"text": "another"}, output / "checkpoint.pt")
+    before = files(output)
+
+    refused = run(output, "--plan", str(plan), "--resume")
+
+    assert refused.returncode == 1
+    assert "another text" in refused.stderr
+    assert files(output) == before
