@@ -1,0 +1,125 @@
+"""Law: a plan's values are those of a naive model of its text, on every clock, under constant and planned sizes."""
+
+from fractions import Fraction
+from random import Random
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+import paramsched as ps
+from support.naive_schedules import Anneal, Clock, Joined, Open, Overlay, Stages, Take
+
+LEVELS = [0.0, 0.1, 0.25, 0.5, 1.0, 2.0]
+
+
+class Draw:
+    """A run and a schedule for it, from one seed."""
+
+    def __init__(self, seed):
+        self.random = Random(seed)
+        self.behind_filled = False
+        kind = self.random.choice(["steps", "tokens", "samples", "ramp"])
+        getattr(self, "_by_ramp" if kind == "ramp" else "_by_rate")(kind)
+        self.clock.run_end = self.clock.horizon
+
+    def _by_rate(self, unit):
+        rate = 1 if unit == "steps" else self.random.choice([7, 10, 33, 64])
+        horizon = self.random.randint(20, 300) * rate + self.random.randint(0, rate - 1)
+        epoch = self.random.randint(3, 30)
+        self.clock = Clock(unit, Fraction(horizon), Fraction(rate), epoch)
+        self.times = list(range(0, horizon, rate))
+        self.head = f"horizon: {horizon} {unit}\n" + (f"clock: {unit}\n" if unit != "steps" else "")
+        facts = {"steps": {}, "tokens": {"tokens_per_step": rate}, "samples": {"batch_size": rate}}[unit]
+        self.calendar = ps.Calendar(steps_per_epoch=epoch, **facts)
+
+    def _by_ramp(self, _):
+        low, high, over = self.random.randint(1, 5), self.random.randint(6, 40), self.random.randint(100, 4000)
+        horizon, amounts = self.random.randint(2000, 9000), [0]
+        while amounts[-1] < 3 * horizon:
+            share = min(Fraction(amounts[-1], over), 1)
+            amounts.append(amounts[-1] + round(low + (high - low) * share))
+        self.clock = Clock("samples", Fraction(horizon), amounts=amounts)
+        self.times = [amount for amount in amounts if amount < horizon]
+        size = f'linear({low}, {high}, over="{over} samples")'
+        self.head = (
+            f"horizon: {horizon} samples\nclock: samples\ntargets: {{batch_size: {{initial: 1, schedule: '{size}'}}}}\n"
+        )
+        self.calendar = ps.Calendar()
+
+    def length(self, share):
+        """A length of about a share of the run, in a unit that the run knows."""
+        amount = float(self.clock.horizon) * share
+        units = ["%", self.clock.unit]
+        if self.clock.amounts is None:
+            units.append("epochs")
+        if not (self.behind_filled and self.clock.amounts):  # where it would begin, nothing says yet
+            units.append("steps")
+        unit = self.random.choice(units)
+        if unit == "%":
+            return f"{max(0.5, share * 100):.1f}", unit
+        if unit == "epochs":
+            return f"{max(0.1, amount / float(self.clock.epoch * self.clock.rate)):.1f}", unit
+        if unit == "steps":
+            amount *= len(self.times) / float(self.clock.horizon)
+        return str(max(1, round(amount))), unit
+
+    def level(self):
+        return self.random.choice(LEVELS)
+
+    def timed(self, words, *, until=False):
+        start, to = self.level(), self.level()
+        if words and self.random.random() < 0.5:
+            start, to = self.random.choice([(self.random.choice(words), to), (start, self.random.choice(words))])
+        over = self.length(0.4 if until else self.random.choice([0.01, 0.05, 0.1, 0.2]))
+        return Anneal(self.random.choice(["linear", "cosine"]), start, to, over, until)
+
+    def untimed(self, *, last):
+        if last and self.random.random() < 0.5:
+            shape = self.random.choice(["step", "exponential", "inverse_sqrt", "restarts"])
+            return Open(shape, self.length(0.03), self.random.choice([0.5, 0.9]))
+        return Anneal(self.random.choice(["linear", "cosine"]), self.level(), self.level())
+
+    def stages(self):
+        count = self.random.randint(1, 4)
+        filled, stages = self.random.randrange(count), []
+        for place in range(count):
+            self.behind_filled = place > filled
+            if place == filled:
+                stages.append(self.untimed(last=place == count - 1))
+                continue
+            words = ["previous"] * (place > 0) + ["following"] * (place < count - 1)
+            if place and "following" in (stages[-1].to, stages[-1].start):
+                words = []  # two that wait for each other are an error
+            stages.append(self.timed(words, until=place > 0 and not self.behind_filled and self.random.random() < 0.1))
+        self.behind_filled = False
+        return Stages(stages)
+
+    def schedule(self):
+        whole = self.stages()
+        kind = self.random.choice(["plain", "plain", "take", "overlay", "joined", "squared"])
+        if kind == "take":
+            of = (str(self.random.randint(1, 2 * int(self.clock.horizon))), self.clock.unit)
+            part = Take(whole, self.length(0.3), self.random.choice([None, of]))
+            return Stages([part, Anneal("linear", self.random.choice(["previous", 0.5]), 0.1)])
+        if kind == "overlay":
+            return Overlay(self.timed(["following"]), whole)
+        if kind == "joined":
+            return Joined(whole, self.random.choice(["*", "+"]), self.stages())
+        return Joined(whole, "**") if kind == "squared" else whole
+
+
+@given(st.integers(0, 2**32))
+def test_values_are_those_of_the_naive_model(seed):
+    draw = Draw(seed)
+    schedule = draw.schedule()
+    try:
+        value = schedule.value(draw.clock, Fraction(0), draw.clock.horizon, {})
+        expected = [value(time) for time in draw.times]
+    except (ValueError, IndexError):  # stages longer than the run, which is an error of its own
+        return
+
+    trace = ps.trace(ps.loads(f"{draw.head}lr: '{schedule.text()}'\n"), {"lr": 1.0}, draw.calendar)
+
+    assert len(trace) == len(draw.times)
+    np.testing.assert_allclose(trace["lr"], expected, rtol=1e-9, atol=1e-11)

@@ -1,0 +1,239 @@
+"""A naive model of schedules: fractions, one time at a time, written from the documentation and not from the library.
+
+A node says its line of text, its exact length, and its value at a time from its begin. `Clock` is what the run counts.
+"""
+
+from bisect import bisect_left
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from math import ceil, cos, pi, sqrt
+
+Value = Callable[[int], float]
+Words = dict[str, float]
+
+
+@dataclass
+class Clock:
+    """What a run counts, and how long updates and epochs are on it: at one rate, or by the amounts before updates."""
+
+    unit: str
+    horizon: Fraction
+    rate: Fraction = Fraction(1)
+    epoch: int = 1
+    amounts: list[int] | None = None
+    run_end: Fraction = field(default=Fraction(0))
+    origin: Fraction = Fraction(0)
+
+    def count(self, length: tuple[str, str], begin: Fraction) -> Fraction:
+        """A length of one unit that begins at a time."""
+        number, unit = Fraction(length[0]), length[1]
+        if unit == "%":
+            return number * self.horizon / 100
+        if unit == self.unit:
+            return number
+        if self.amounts is None:
+            return number * self.rate * (self.epoch if unit == "epochs" else 1)
+        first = bisect_left(self.amounts, begin)
+        return Fraction(self.amounts[first + ceil(number)] - self.amounts[first])
+
+
+def written(length: tuple[str, str]) -> str:
+    number, unit = length
+    return f'"{number}%"' if unit == "%" else f'"{number} {unit}"'
+
+
+@dataclass
+class Anneal:
+    """`linear` or `cosine` from one level to another; without a length it fills."""
+
+    shape: str
+    start: float | str
+    to: float | str
+    over: tuple[str, str] | None = None
+    until: bool = False
+
+    @property
+    def kind(self) -> str:
+        return "fills" if self.over is None else "length"
+
+    def text(self) -> str:
+        over = "" if self.over is None else f", over={written(self.over)}"
+        return f"{self.shape}({self.start}, {self.to}{over})".replace(
+            'over="', 'over="until ' if self.until else 'over="'
+        )
+
+    def length(self, clock: Clock, begin: Fraction) -> Fraction:
+        assert self.over is not None
+        if self.until:
+            return clock.count(self.over, clock.origin) - (begin - clock.origin)
+        return clock.count(self.over, begin)
+
+    def value(self, clock: Clock, begin: Fraction, end: Fraction, words: Words) -> Value:
+        end = end if self.over is None else begin + self.length(clock, begin)
+        size = ceil(end) - ceil(begin)
+        start, to = (words.get(level, level) for level in (self.start, self.to))
+
+        def at(time: int) -> float:
+            if time >= size:
+                return to
+            share = time / size
+            return start + (to - start) * (share if self.shape == "linear" else (1 - cos(pi * share)) / 2)
+
+        return at
+
+
+@dataclass
+class Open:
+    """`step`, `exponential` or `inverse_sqrt`: a period of no whole length is not rounded."""
+
+    shape: str
+    period: tuple[str, str]
+    factor: float = 0.5
+    kind = "open"
+
+    def text(self) -> str:
+        period = written(self.period)
+        return {
+            "step": f"step({period}, {self.factor})",
+            "exponential": f"exponential({self.factor}, {period})",
+            "inverse_sqrt": f"inverse_sqrt({period})",
+            "restarts": f"restarts(cosine(1.0, {self.factor}), {period})",
+        }[self.shape]
+
+    def value(self, clock: Clock, begin: Fraction, end: Fraction, words: Words) -> Value:
+        period = clock.count(self.period, begin)
+        least = max(period, Fraction(1))
+
+        def at(time: int) -> float:
+            if self.shape == "step":
+                return self.factor ** int(time // least)
+            if self.shape == "exponential":
+                return self.factor ** float(time / period)
+            if self.shape == "inverse_sqrt":
+                return 1 / sqrt(1 + time / period)
+            share = float((time % least) / least)
+            return self.factor + (1 - self.factor) * (1 + cos(pi * share)) / 2
+
+        return at
+
+
+@dataclass
+class Stages:
+    """`a >> b`; levels may be those of neighbors."""
+
+    stages: list
+
+    @property
+    def kind(self) -> str:
+        kinds = [stage.kind for stage in self.stages]
+        return "open" if kinds[-1] == "open" else "fills" if "fills" in kinds else "length"
+
+    def text(self) -> str:
+        return " >> ".join(stage.text() for stage in self.stages)
+
+    def length(self, clock: Clock, begin: Fraction) -> Fraction:
+        clock, total = replace(clock, origin=begin), Fraction(0)
+        for stage in self.stages:
+            total += stage.length(clock, begin + total)
+        return total
+
+    def value(self, clock: Clock, begin: Fraction, end: Fraction, words: Words) -> Value:
+        clock, parts, at = replace(clock, origin=begin), [], begin
+        for place, stage in enumerate(self.stages):
+            behind = sum((later.length(clock, at) for later in self.stages[place + 1 :] if stage.kind != "length"), 0)
+            size = stage.length(clock, at) if stage.kind == "length" else end - behind - at
+            if size < 0:
+                raise ValueError("no room")
+            parts.append((stage, at, at + size))
+            at += size
+        parts = [part for part in parts if ceil(part[2]) > ceil(part[1])] or parts[-1:]
+        values: dict[int, Value] = {}
+
+        def value_of(place: int) -> Value:
+            if place not in values:
+                stage, first, last = parts[place]
+                levels = [level for level in (getattr(stage, "start", None), getattr(stage, "to", None)) if level]
+                beside: Words = {}
+                if "previous" in levels:
+                    before = parts[place - 1]
+                    beside["previous"] = value_of(place - 1)(ceil(before[2]) - ceil(before[1]))
+                if "following" in levels:
+                    beside["following"] = value_of(place + 1)(0)
+                values[place] = stage.value(clock, first, last, beside)
+            return values[place]
+
+        def at_time(time: int) -> float:
+            place = max(i for i, part in enumerate(parts) if i == 0 or time + ceil(begin) >= ceil(part[1]))
+            stage, first, last = parts[place]
+            own = time + ceil(begin) - ceil(first)
+            is_last = place == len(parts) - 1 and stage.kind != "length"
+            return value_of(place)(own if is_last else min(own, ceil(last) - ceil(first)))
+
+        return at_time
+
+
+@dataclass
+class Take:
+    """The first part of what is planned for the run around it, or for one of its own."""
+
+    whole: Stages
+    over: tuple[str, str]
+    of: tuple[str, str] | None = None
+    kind = "length"
+
+    def text(self) -> str:
+        of = "" if self.of is None else f", of={written(self.of)}"
+        return f"take({self.whole.text()}, {written(self.over)}{of})"
+
+    def length(self, clock: Clock, begin: Fraction) -> Fraction:
+        return clock.count(self.over, begin)
+
+    def value(self, clock: Clock, begin: Fraction, end: Fraction, words: Words) -> Value:
+        size = ceil(begin + self.length(clock, begin)) - ceil(begin)
+        run_end = clock.run_end
+        if self.of is not None:
+            run = clock.count(self.of, begin)
+            clock, run_end = replace(clock, horizon=run, run_end=begin + run), begin + run
+        inner = self.whole.value(clock, begin, run_end, words)
+        return lambda time: inner(min(time, size))
+
+
+@dataclass
+class Overlay:
+    """A stage laid over the begin of a curve that runs from the start."""
+
+    first: Anneal
+    curve: Stages
+    kind = "fills"
+
+    def text(self) -> str:
+        return f"overlay({self.first.text()}, {self.curve.text()})"
+
+    def value(self, clock: Clock, begin: Fraction, end: Fraction, words: Words) -> Value:
+        size = self.first.length(clock, begin)
+        own = ceil(begin + size) - ceil(begin)
+        below = self.curve.value(clock, begin, end, words)
+        above = self.first.value(clock, begin, begin + size, {"following": below(own)})
+        return lambda time: above(time) if time < own else below(time)
+
+
+@dataclass
+class Joined:
+    """Two schedules multiplied or added, or one raised."""
+
+    left: Stages | Take | Overlay
+    operator: str
+    right: Stages | None = None
+    kind = "fills"
+
+    def text(self) -> str:
+        right = "2" if self.right is None else f"({self.right.text()})"
+        return f"({self.left.text()}) {self.operator} {right}"
+
+    def value(self, clock: Clock, begin: Fraction, end: Fraction, words: Words) -> Value:
+        left = self.left.value(clock, begin, end, words)
+        if self.right is None:
+            return lambda time: left(time) ** 2
+        right = self.right.value(clock, begin, end, words)
+        return lambda time: left(time) * right(time) if self.operator == "*" else left(time) + right(time)
