@@ -5,9 +5,14 @@ loader), and puts the scheduler where `save_state` finds it. Nothing has to call
 something does, however often.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from paramsched.engines.engine_facts import EngineFacts, PlanOptions, batch_size_of, length_of
+import torch
+
+from paramsched.engines.batch_amounts import BatchAmounts
+from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of, length_of
 from paramsched.engines.reporting import values_by_column
 from paramsched.errors import InvalidArgument
 from paramsched.plan import Plan
@@ -68,7 +73,7 @@ def facts(accelerator: Any, loader: Any, *, epochs: int | None = None) -> Engine
     whole = accelerator.gradient_state.sync_with_dataloader
     size = batch_size_of(loader)
     # With split_batches (or one process reading for all) a batch of the loader is already shared by the processes.
-    total_size = getattr(loader, "total_batch_size", None)
+    total_size = None if size is None else getattr(loader, "total_batch_size", None)  # of unlike batches it fails
     if isinstance(total_size, int) and total_size % accelerator.num_processes == 0:
         size = total_size // accelerator.num_processes
     total = None
@@ -91,6 +96,41 @@ def facts(accelerator: Any, loader: Any, *, epochs: int | None = None) -> Engine
             "batch_size": "the loader does not say its batch size",
         },
     )
+
+
+def batch_counter(
+    accelerator: Any,
+    scheduler: Scheduler,
+    *,
+    amount_of: AmountOf | None = None,
+    tokens_per_sample: float | None = None,
+) -> Callable[[Any], None]:
+    """A function that counts a batch, for a plan whose clock counts samples or tokens.
+
+    Inside `with accelerator.accumulate(model):` it is called with each batch. It adds up those of an update, and those
+    of all processes, once an update, and tells the scheduler before its step.
+
+    Args:
+        accelerator: whose `accumulate` is used.
+        scheduler: of the optimizer that uses the batches.
+        amount_of: how many samples, tokens or frames a batch of one process holds. Without it samples are counted, and
+            tokens by `tokens_per_sample`.
+        tokens_per_sample: the length of a sequence; without it the calendar's `sequence_length`.
+    """
+    options = PlanOptions(calendar=scheduler.calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of)
+    summed = partial(sum_over_processes, accelerator)
+    amounts = BatchAmounts(scheduler, options, accelerator.num_processes, summed)
+
+    def count_batch(batch: Any) -> None:
+        amounts.see(batch, ends_update=accelerator.sync_gradients)
+
+    return count_batch
+
+
+def sum_over_processes(accelerator: Any, amount: torch.Tensor) -> torch.Tensor:
+    """The sum of what each process of an Accelerator has."""
+    total: torch.Tensor = accelerator.reduce(amount.to(accelerator.device), reduction="sum")
+    return total
 
 
 def log(accelerator: Any, scheduler: Scheduler) -> None:

@@ -4,18 +4,22 @@ An adapter says what its engine knows, and for each fact that is missing the rea
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from math import ceil
 from typing import Any, final
 
 from paramsched.errors import InvalidArgument, MissingFact, Unresolved
 from paramsched.plan import Plan
+from paramsched.plan.plan_clock import amount_clock
 from paramsched.scheduler.on_change import OnChange
 from paramsched.scheduler.scheduler import LateGroups, Scheduler
 from paramsched.time import Calendar, Duration
 
 log = logging.getLogger("paramsched")
+
+AmountOf = Callable[[Any], Any]
+"""How many samples, tokens or frames a batch of one process holds: a whole number, or a tensor with one."""
 
 
 @final
@@ -26,11 +30,13 @@ class PlanOptions:
     Args:
         calendar: facts that win over the engine's, or that it does not have.
         tokens_per_sample: the length of a sequence, for plans in tokens.
+        amount_of: for a plan whose clock counts samples, tokens or frames, how many a batch of one process holds.
         on_change: as in `ps.Scheduler`.
     """
 
     calendar: Calendar | None = None
     tokens_per_sample: float | None = None
+    amount_of: AmountOf | None = None
     on_change: OnChange = "new"
 
 
@@ -73,8 +79,8 @@ class EngineFacts:
         user_said_total = options.calendar is not None and options.calendar.total is not None
         try:
             if plan.horizon is not None and not user_said_total:
-                calendar = self._with_length_of(plan.horizon, calendar)
-            return Scheduler(optimizer, plan, calendar=calendar, on_change=options.on_change, late_groups=late_groups)
+                calendar = self._with_length_of(plan, plan.horizon, calendar)
+            return self._attached(optimizer, plan, calendar, options, late_groups)
         except MissingFact as error:
             raise self._missing_fact(
                 error.asked, f"{error.found}; {self._reason_for(error.fact)}", error.fact, error.example
@@ -83,6 +89,29 @@ class EngineFacts:
             if calendar.horizon is not None or plan.horizon is not None:
                 raise
             raise self._missing_fact(error.asked, self._reason_for("total"), "total", "10_000") from None
+
+    def _attached(
+        self, optimizer: Any, plan: Plan, calendar: Calendar, options: PlanOptions, late_groups: LateGroups
+    ) -> Scheduler:
+        """A Scheduler with these facts.
+
+        The engine's length is one in updates. Where nobody knows how many tokens these take, a plan by tokens has no
+        use for it, nor needs it if it says all of its lengths.
+        """
+
+        def attach_with(calendar: Calendar) -> Scheduler:
+            return Scheduler(optimizer, plan, calendar=calendar, on_change=options.on_change, late_groups=late_groups)
+
+        try:
+            return attach_with(calendar)
+        except MissingFact:
+            if amount_clock(plan.clock) is None or calendar.total is None:
+                raise
+            try:
+                return attach_with(replace(calendar, total=None))
+            except Unresolved:
+                pass  # a stage takes all of the run: what is missing is the fact
+            raise
 
     def calendar(self, told: Calendar | None = None, *, tokens_per_sample: float | None = None) -> Calendar:
         """The Calendar of these facts. What the user told wins over what the engine knows.
@@ -118,9 +147,11 @@ class EngineFacts:
             known["batches_per_epoch"] = self.batches
         return known
 
-    def _with_length_of(self, horizon: Duration, calendar: Calendar) -> Calendar:
+    def _with_length_of(self, plan: Plan, horizon: Duration, calendar: Calendar) -> Calendar:
         """The Calendar without the engine's length, for a plan that says its own."""
         without = replace(calendar, total=None)
+        if amount_clock(plan.clock) is not None:  # its updates are known only where nothing but the plan sizes them
+            return without
         own = ceil(without.exact(horizon, asked=f'horizon "{horizon}"'))
         if calendar.horizon is not None and calendar.horizon != own:
             log.warning(

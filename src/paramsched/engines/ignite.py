@@ -7,7 +7,10 @@ an evaluator, and stands in a `Checkpoint`'s `to_save` like any other object. To
 
 from typing import Any
 
-from paramsched.engines.engine_facts import EngineFacts, PlanOptions, batch_size_of
+import torch
+
+from paramsched.engines.batch_amounts import BatchAmounts
+from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of
 from paramsched.engines.reporting import MetricRelay
 from paramsched.errors import MissingDependency
 from paramsched.plan import Plan
@@ -25,6 +28,8 @@ class PlanHandler:
         accumulation: what `gradient_accumulation_steps` says to Ignite; the engine does not know it.
         calendar: facts that win over the engine's, or that it does not have.
         tokens_per_sample: the length of a sequence, for plans in tokens.
+        amount_of: how many samples, tokens or frames a batch of one process holds, for a plan whose clock counts them.
+            Without it samples are counted, and tokens by `tokens_per_sample`.
         on_change: as in `ps.Scheduler`.
     """
 
@@ -36,12 +41,16 @@ class PlanHandler:
         accumulation: int = 1,
         calendar: Calendar | None = None,
         tokens_per_sample: float | None = None,
+        amount_of: AmountOf | None = None,
         on_change: OnChange = "new",
     ) -> None:
         self._optimizer, self._plan, self._accumulation = optimizer, plan, accumulation
-        self._options = PlanOptions(calendar=calendar, tokens_per_sample=tokens_per_sample, on_change=on_change)
+        self._options = PlanOptions(
+            calendar=calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of, on_change=on_change
+        )
         self._metrics = MetricRelay("PlanHandler")
         self._loaded: dict[str, Any] | None = None
+        self._amounts: BatchAmounts | None = None
         self.scheduler: Scheduler | None = None
 
     def attach(self, trainer: Any, evaluator: Any = None) -> "PlanHandler":
@@ -58,6 +67,7 @@ class PlanHandler:
         except ModuleNotFoundError:
             raise MissingDependency("engines.ignite.PlanHandler", "pytorch-ignite", "ignite") from None
         trainer.add_event_handler(Events.STARTED, self._attach_plan)
+        trainer.add_event_handler(Events.ITERATION_STARTED, self._count_batch)
         if evaluator is not None:
             evaluator.add_event_handler(Events.COMPLETED, self._tell_metrics)
             trainer.add_event_handler(Events.COMPLETED, self._warn_of_missed)
@@ -82,6 +92,12 @@ class PlanHandler:
             if self._loaded is not None:
                 self.scheduler.load_state_dict(self._loaded)
                 self._loaded = None
+            self._amounts = BatchAmounts(self.scheduler, self._options, known.processes, _sum_by_ignite)
+
+    def _count_batch(self, trainer: Any) -> None:
+        if self._amounts is not None:
+            ends_update = trainer.state.iteration % self._accumulation == 0
+            self._amounts.see(trainer.state.batch, ends_update=ends_update)
 
     def _tell_metrics(self, evaluator: Any) -> None:
         if self.scheduler is not None:
@@ -90,6 +106,14 @@ class PlanHandler:
     def _warn_of_missed(self) -> None:
         if self.scheduler is not None:
             self._metrics.finish(self.scheduler)
+
+
+def _sum_by_ignite(amount: torch.Tensor) -> torch.Tensor:
+    """The sum of what each process of Ignite has."""
+    import ignite.distributed as idist
+
+    total: torch.Tensor = idist.all_reduce(amount.to(idist.device()))
+    return total
 
 
 def _facts_of_engine(trainer: Any, accumulation: int) -> EngineFacts:

@@ -6,10 +6,14 @@ epoch in updates, hands over metrics, logs every scheduled field, and is in Ligh
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
+import torch
+
 from paramsched.engines._peer_classes import classes_on_demand, make_class
-from paramsched.engines.engine_facts import EngineFacts, PlanOptions, batch_size_of, log
+from paramsched.engines.batch_amounts import BatchAmounts
+from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of, log
 from paramsched.engines.reporting import MetricRelay, values_by_column
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.plan import Plan
@@ -31,6 +35,8 @@ class _LightningPlan:
         plan: for every optimizer, or a list with one for each.
         calendar: facts that win over the engine's, or that it does not have.
         tokens_per_sample: the length of a sequence, for plans in tokens.
+        amount_of: how many samples, tokens or frames a batch holds, for a plan whose clock counts them. Without it
+            samples are counted, and tokens by `tokens_per_sample`.
         observe: when metrics are handed to the plan's rules: at the end of each validation or of each training epoch.
         log: whether to give the values to the Trainer's loggers, every `log_every_n_steps` updates.
         on_change: as in `ps.Scheduler`.
@@ -45,6 +51,7 @@ class _LightningPlan:
         *,
         calendar: Calendar | None = None,
         tokens_per_sample: float | None = None,
+        amount_of: AmountOf | None = None,
         observe: Literal["validation", "epoch"] = "validation",
         log: bool = True,
         on_change: OnChange = "new",
@@ -53,10 +60,13 @@ class _LightningPlan:
         if observe not in ("validation", "epoch"):
             raise InvalidArgument(f"PlanCallback(observe={observe!r})", 'known: "validation", "epoch"')
         self._plans = [plan] if isinstance(plan, Plan) else list(plan)
-        self._options = PlanOptions(calendar=calendar, tokens_per_sample=tokens_per_sample, on_change=on_change)
+        self._options = PlanOptions(
+            calendar=calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of, on_change=on_change
+        )
         self._observe, self._log = observe, log
         self._metrics = MetricRelay("PlanCallback")
         self._loaded: list[dict[str, Any]] = []
+        self._amounts: list[BatchAmounts] = []
         self.schedulers: list[Scheduler] = []
 
     def on_fit_start(self, trainer: Any, pl_module: Any) -> None:
@@ -85,6 +95,18 @@ class _LightningPlan:
             log.warning("the checkpoint is of a run without a plan: the plan goes on at Lightning's update %d", done)
             self.schedulers[0].seek(done)
         self._loaded = []
+        self._amounts = [
+            BatchAmounts(scheduler, self._options, trainer.world_size, partial(_sum_by_strategy, trainer.strategy))
+            for scheduler in self.schedulers
+        ]
+
+    def on_train_batch_start(self, trainer: Any, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        """Count the batch, ahead of `optimizer.step`: Lightning runs `training_step` inside that."""
+        ends_update = None
+        if pl_module.automatic_optimization:
+            ends_update = (batch_idx + 1) % trainer.accumulate_grad_batches == 0 or trainer.is_last_batch
+        for amounts in self._amounts:
+            amounts.see(batch, ends_update=ends_update)
 
     def on_before_optimizer_step(self, trainer: Any, pl_module: Any, optimizer: Any) -> None:
         """Log the values that the update uses."""
@@ -146,6 +168,12 @@ def _facts_of_trainer(trainer: Any, module: Any) -> EngineFacts:
             "batch_size": "the training loader does not say its batch size",
         },
     )
+
+
+def _sum_by_strategy(strategy: Any, amount: torch.Tensor) -> torch.Tensor:
+    """The sum of what each process of a Trainer has."""
+    total: torch.Tensor = strategy.reduce(amount.to(strategy.root_device), reduce_op="sum")
+    return total
 
 
 def _finetuning_classes() -> tuple[type[Any], ...]:

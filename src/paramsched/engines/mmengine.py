@@ -7,7 +7,7 @@
 
 The 29 classes tick per batch or per epoch, as MMEngine's do; with `count="updates"` those by iteration tick per update.
 A plan always counts updates: the optimizer's own step moves it. `register` also lets torch load MMEngine's checkpoints,
-and `ValuesHook` logs the value of every group.
+`ValuesHook` logs the value of every group, and `AmountHook` counts batches for plans by samples or tokens.
 """
 
 from collections.abc import Mapping
@@ -16,13 +16,16 @@ from math import ceil
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
+import torch
+
 from paramsched.compat import mmengine as ours
 from paramsched.compat.mmengine import optimizers, step_counting
 from paramsched.config import plan_from
 from paramsched.config.dialects.mmengine.table import INF, class_names
 from paramsched.engines._mmengine_checkpoints import allow_checkpoints as allow_checkpoints
 from paramsched.engines._peer_classes import classes_on_demand, make_class
-from paramsched.engines.engine_facts import EngineFacts, PlanOptions
+from paramsched.engines.batch_amounts import BatchAmounts, samples_in
+from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions
 from paramsched.engines.reporting import MetricRelay, values_by_column
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.plan import Plan
@@ -146,8 +149,50 @@ class _ValuesHook:
                 runner.message_hub.update_scalar(f"train/{name + '.' if name else ''}{key}", value)
 
 
+class _AmountHook:
+    """Counts the batches, for plans whose clock counts samples or tokens, and tells their schedulers before an update.
+
+    Args:
+        scheduler: the one of a plan that is no `PlanScheduler` of the Runner; those are found.
+        amount_of: how many samples, tokens or frames a batch of one process holds. Without it samples are counted, and
+            tokens by `tokens_per_sample`.
+        tokens_per_sample: the length of a sequence.
+    """
+
+    priority = "VERY_HIGH"
+
+    def __init__(
+        self,
+        scheduler: Scheduler | None = None,
+        *,
+        amount_of: AmountOf | None = None,
+        tokens_per_sample: float | None = None,
+    ) -> None:
+        self._own = scheduler
+        self._options = PlanOptions(tokens_per_sample=tokens_per_sample, amount_of=amount_of)
+        self._amounts: list[BatchAmounts] = []
+
+    def before_train(self, runner: Any) -> None:
+        """Find the schedulers: what a checkpoint brings is loaded by now."""
+        schedulers = runner.param_schedulers
+        every = [one for mine in schedulers.values() for one in mine] if isinstance(schedulers, dict) else schedulers
+        plans = [one.scheduler for one in every or [] if isinstance(one, _PlanScheduler)]
+        own = [] if self._own is None else [self._own]
+        self._amounts = [
+            BatchAmounts(one, self._options, runner.world_size, _sum_over_ranks, _samples_in_lists)
+            for one in own + plans
+        ]
+
+    def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
+        """Count the batch."""
+        wrapper = runner.optim_wrapper
+        should_sync = getattr(wrapper, "should_sync", None)  # a dict of wrappers has none: each steps as it likes
+        for amounts in self._amounts:
+            amounts.see(data_batch, ends_update=None if should_sync is None else should_sync())
+
+
 def register(*, force: bool = False) -> None:
-    """Make the 29 classes, `PlanScheduler` and `ValuesHook` usable by name in MMEngine's configs.
+    """Make the 29 classes, `PlanScheduler`, `ValuesHook` and `AmountHook` usable by name in MMEngine's configs.
 
     Args:
         force: whether the 29 names mean our classes from here on. In any case ours are `paramsched.StepLR`, ….
@@ -163,7 +208,23 @@ def register(*, force: bool = False) -> None:
         if force:
             schedulers.register_module(name=name, module=_class_of(name), force=True)
     schedulers.register_module(name="PlanScheduler", module=_class_of("PlanScheduler"), force=True)
-    hooks.register_module(name="ValuesHook", module=_class_of("ValuesHook"), force=True)
+    for name in ("ValuesHook", "AmountHook"):
+        hooks.register_module(name=name, module=_class_of(name), force=True)
+
+
+def _sum_over_ranks(amount: torch.Tensor) -> torch.Tensor:
+    """The sum of what each process of MMEngine has."""
+    from mmengine.dist import all_reduce
+
+    all_reduce(amount)  # in place, on the device that the processes talk through
+    return amount
+
+
+def _samples_in_lists(batch: Any) -> int:
+    """The samples in a batch: MMEngine's `pseudo_collate` makes lists of them, one entry for each."""
+    parts = batch.values() if isinstance(batch, Mapping) else batch
+    lengths = {len(part) for part in parts if isinstance(part, list | tuple)}
+    return lengths.pop() if len(lengths) == 1 else samples_in(batch)
 
 
 def _facts_of_wrapper(optimizer: Any, epoch_length: int | None, epochs: int | None) -> EngineFacts:
@@ -207,15 +268,18 @@ def _make_plan_scheduler() -> type[Any]:
     return make_class("PlanScheduler", __name__, _PlanScheduler, _peer_bases()[1])
 
 
-def _make_values_hook() -> type[Any]:
-    """`ValuesHook`, with MMEngine's own base."""
-    return make_class("ValuesHook", __name__, _ValuesHook, _peer_bases()[0])
+def _make_hook(name: str, cls: type[Any]) -> type[Any]:
+    """`ValuesHook` or `AmountHook`, with MMEngine's own base."""
+    return make_class(name, __name__, cls, _peer_bases()[0])
 
 
 _class_of = classes_on_demand(
     __name__,
     {name: partial(_make_dropin, name) for name in class_names()}
-    | {"PlanScheduler": _make_plan_scheduler, "ValuesHook": _make_values_hook},
+    | {"PlanScheduler": _make_plan_scheduler}
+    | {
+        name: partial(_make_hook, name, cls) for name, cls in (("ValuesHook", _ValuesHook), ("AmountHook", _AmountHook))
+    },
 )
 
 
@@ -247,6 +311,7 @@ def _peer_registries() -> tuple[Any, Any]:
 if TYPE_CHECKING:
     PlanScheduler = _PlanScheduler
     ValuesHook = _ValuesHook
+    AmountHook = _AmountHook
     from paramsched.compat.mmengine.lr_scheduler import *  # noqa: F403  # the same names, with MMEngine's base besides
     from paramsched.compat.mmengine.momentum_scheduler import *  # noqa: F403  # as above
     from paramsched.compat.mmengine.param_scheduler import *  # noqa: F403  # as above

@@ -1,13 +1,17 @@
 """pytorch-accelerated. It takes a function of the optimizer: `create_scheduler_fn=lambda o: ps.Scheduler(o, plan)`.
 
 `scheduler(plan)` is such a function for plans in epochs or per cent, its facts filled in by the Trainer.
+`AmountCallback` counts batches, for plans by samples or tokens.
 """
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from paramsched.engines.engine_facts import EngineFacts, PlanOptions
+from paramsched.engines import accelerate
+from paramsched.engines._peer_classes import classes_on_demand, make_class
+from paramsched.engines.batch_amounts import BatchAmounts
+from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions
 from paramsched.errors import MissingDependency
 from paramsched.plan import Plan
 from paramsched.scheduler.on_change import OnChange
@@ -52,6 +56,46 @@ def scheduler(
     )
 
 
+class _AmountCallback:
+    """Counts the batches, for a plan whose clock counts samples or tokens, and tells its Scheduler before an update.
+
+    Args:
+        amount_of: how many samples, tokens or frames a batch of one process holds. Without it samples are counted, and
+            tokens by `tokens_per_sample`.
+        tokens_per_sample: the length of a sequence.
+
+    Raises:
+        MissingDependency: pytorch-accelerated is not installed.
+    """
+
+    def __init__(self, *, amount_of: AmountOf | None = None, tokens_per_sample: float | None = None) -> None:
+        self._options = PlanOptions(tokens_per_sample=tokens_per_sample, amount_of=amount_of)
+        self._amounts: BatchAmounts | None = None
+
+    def on_training_run_start(self, trainer: Any, **keywords: Any) -> None:
+        """Take the scheduler that the Trainer has made for this run."""
+        found = trainer.scheduler
+        scheduler = found if isinstance(found, Scheduler) else found.scheduler  # in Accelerate's wrapper
+        summed = partial(accelerate.sum_over_processes, trainer._accelerator)
+        self._amounts = BatchAmounts(scheduler, self._options, trainer.run_config.num_processes, summed)
+
+    def on_train_step_end(self, trainer: Any, batch: Any, step: int, **keywords: Any) -> None:
+        """Count the batch: its loss is there, and the optimizer has not stepped."""
+        assert self._amounts is not None
+        window, batches = trainer.run_config.gradient_accumulation_steps, len(trainer._train_dataloader)
+        self._amounts.see(batch, ends_update=(step + 1) % window == 0 or step + 1 == batches)
+
+
+def _make_amount_callback() -> type[Any]:
+    """`AmountCallback`, with the library's own base."""
+    try:
+        from pytorch_accelerated.callbacks import TrainerCallback
+    except ModuleNotFoundError:
+        name = "engines.pytorch_accelerated.AmountCallback"
+        raise MissingDependency(name, "pytorch-accelerated", "pytorch-accelerated") from None
+    return make_class("AmountCallback", __name__, _AmountCallback, TrainerCallback)
+
+
 def _attach_to(
     optimizer: Any, *, plan: Plan, options: PlanOptions, epochs: int, steps_per_epoch: int, batches: int
 ) -> Scheduler:
@@ -69,3 +113,9 @@ def _attach_to(
 def _batches_per_update(batches: int, steps: int) -> int:
     """The smallest accumulation that makes `steps` updates of `batches` batches: the Trainer does not tell its own."""
     return next(n for n in range(-(-batches // steps), batches + 1) if -(-batches // n) == steps)
+
+
+if TYPE_CHECKING:
+    AmountCallback = _AmountCallback
+else:
+    __getattr__ = classes_on_demand(__name__, {"AmountCallback": _make_amount_callback})

@@ -5,11 +5,13 @@ values of every batch. `fit` begins the plan, `partial_fit` goes on, also after 
 """
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from paramsched.engines import accelerate
 from paramsched.engines._peer_classes import classes_on_demand, make_class
-from paramsched.engines.engine_facts import EngineFacts, PlanOptions, batch_size_of, length_of
+from paramsched.engines.batch_amounts import BatchAmounts
+from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of, length_of
 from paramsched.engines.reporting import MetricRelay, values_by_column
 from paramsched.errors import MissingDependency
 from paramsched.plan import Plan
@@ -28,6 +30,8 @@ class _SkorchPlan:
         accumulation: batches to an update, for a net whose `train_step` accumulates; skorch itself does not.
         calendar: facts that win over the engine's, or that it does not have.
         tokens_per_sample: the length of a sequence, for plans in tokens.
+        amount_of: how many samples, tokens or frames a batch of one process holds, for a plan whose clock counts them.
+            Without it samples are counted, and tokens by `tokens_per_sample`.
         record: whether the values go into the history, batch by batch.
         on_change: as in `ps.Scheduler`.
 
@@ -43,6 +47,7 @@ class _SkorchPlan:
         accumulation: int = 1,
         calendar: Calendar | None = None,
         tokens_per_sample: float | None = None,
+        amount_of: AmountOf | None = None,
         record: bool = True,
         on_change: OnChange = "new",
     ) -> None:
@@ -50,6 +55,7 @@ class _SkorchPlan:
         self.accumulation = accumulation
         self.calendar = calendar
         self.tokens_per_sample = tokens_per_sample
+        self.amount_of = amount_of
         self.record = record
         self.on_change = on_change
 
@@ -63,12 +69,22 @@ class _SkorchPlan:
         if self.scheduler_ is None:
             known = _facts_of_net(net, dataset_train, self.accumulation, self.done_)
             options = PlanOptions(
-                calendar=self.calendar, tokens_per_sample=self.tokens_per_sample, on_change=self.on_change
+                calendar=self.calendar,
+                tokens_per_sample=self.tokens_per_sample,
+                amount_of=self.amount_of,
+                on_change=self.on_change,
             )
             self.scheduler_ = known.attach(net.optimizer_, self.plan, options)
+            accelerator = getattr(net, "accelerator", None)
+            summed = None if accelerator is None else partial(accelerate.sum_over_processes, accelerator)
+            self.amounts_ = BatchAmounts(self.scheduler_, options, known.processes, summed)
 
     def on_batch_begin(self, net: Any, batch: Any = None, training: bool = False, **keywords: Any) -> None:
-        if training and self.record and self.scheduler_ is not None:
+        if not training or self.scheduler_ is None:
+            return
+        seen = len(net.history[-1, "batches"])  # this one among them
+        self.amounts_.see(batch, ends_update=seen % self.accumulation == 0 if self.accumulation > 1 else None)
+        if self.record:
             for name, value in values_by_column(self.scheduler_).items():
                 net.history.record_batch(name, value)
 

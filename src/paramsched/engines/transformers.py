@@ -6,9 +6,13 @@ optimizer. It also logs every scheduled field and hands the metrics of `evaluate
 Not `optimizers=(optimizer, None)`: the Trainer then makes a linear scheduler of its own, which overwrites the plan.
 """
 
+from dataclasses import replace
+from functools import cache, partial
 from typing import Any, TypeVar
 
-from paramsched.engines.engine_facts import EngineFacts, PlanOptions, length_of
+from paramsched.engines import accelerate
+from paramsched.engines.batch_amounts import BatchAmounts
+from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, length_of
 from paramsched.engines.reporting import MetricRelay, first_lr_column, values_by_column
 from paramsched.plan import Plan
 from paramsched.scheduler.on_change import OnChange
@@ -24,6 +28,7 @@ def planned(
     *,
     calendar: Calendar | None = None,
     tokens_per_sample: float | None = None,
+    amount_of: AmountOf | None = None,
     on_change: OnChange = "new",
 ) -> type[_Trainer]:
     """The same Trainer class, its optimizer driven by a plan: `planned(Trainer, plan)(model=…, args=…)`.
@@ -36,13 +41,20 @@ def planned(
         plan: what is applied; without a horizon it has that of the arguments (`num_train_epochs`, `max_steps`).
         calendar: facts that win over the engine's, or that it does not have.
         tokens_per_sample: the length of a sequence, for plans in tokens.
+        amount_of: how many samples, tokens or frames a batch of one process holds, for a plan whose clock counts them.
+            Without it samples are counted, and tokens by `tokens_per_sample`.
         on_change: as in `ps.Scheduler`.
     """
-    options = PlanOptions(calendar=calendar, tokens_per_sample=tokens_per_sample, on_change=on_change)
+    options = PlanOptions(
+        calendar=calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of, on_change=on_change
+    )
+
+    TokenRelay = _token_relay_class()  # noqa: N806  # a class
 
     class Planned(trainer):  # type: ignore[valid-type,misc]  # the user's class, known when it runs
         lr_scheduler: Any
         _paramsched_known: EngineFacts | None = None
+        _paramsched_amounts: BatchAmounts | None = None
 
         def set_initial_training_values(self, args: Any, dataloader: Any, *rest: Any) -> Any:
             values = super().set_initial_training_values(args, dataloader, *rest)
@@ -57,7 +69,25 @@ def planned(
                     made.seek(0)
                 self.lr_scheduler, self._created_lr_scheduler = made, True
                 self._paramsched_metrics = MetricRelay("transformers.planned")
+                self._paramsched_count_batches(made)
             return self.lr_scheduler
+
+        def _paramsched_count_batches(self, scheduler: Scheduler) -> None:
+            by_trainer = _trainer_counts_tokens(self.args, options)
+            known = replace(options, calendar=None) if by_trainer else options
+            summed = partial(accelerate.sum_over_processes, self.accelerator)
+            self._paramsched_amounts = amounts = BatchAmounts(scheduler, known, self.args.world_size, summed)
+            self.remove_callback(TokenRelay)
+            if by_trainer:
+                self.add_callback(TokenRelay(amounts))
+
+        def get_batch_samples(self, *args: Any, **keywords: Any) -> Any:
+            found = super().get_batch_samples(*args, **keywords)
+            if self._paramsched_amounts is not None:
+                batches = found[0]
+                for index, batch in enumerate(batches):
+                    self._paramsched_amounts.see(batch, ends_update=index + 1 == len(batches))
+            return found
 
         def evaluate(self, *args: Any, **keywords: Any) -> Any:
             metrics = super().evaluate(*args, **keywords)
@@ -75,6 +105,31 @@ def planned(
 
     Planned.__name__ = Planned.__qualname__ = f"Planned{trainer.__name__}"
     return Planned
+
+
+def _trainer_counts_tokens(args: Any, options: PlanOptions) -> bool:
+    """Whether the Trainer itself counts the tokens of each update, and nobody said another way."""
+    said = options.amount_of or options.tokens_per_sample or (options.calendar and options.calendar.tokens_per_step)
+    return not said and getattr(args, "include_num_input_tokens_seen", "no") not in ("no", False)
+
+
+@cache
+def _token_relay_class() -> type[Any]:
+    """A callback that hands on how many tokens the Trainer counted for an update, ahead of it."""
+    from transformers import TrainerCallback
+
+    class TokenRelay(TrainerCallback):  # type: ignore[misc]  # the library types it as Any
+        def __init__(self, amounts: BatchAmounts) -> None:
+            self._amounts, self._told = amounts, 0
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+            self._told = state.num_input_tokens_seen  # a run that resumes has told these
+
+        def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+            self._amounts.tell(state.num_input_tokens_seen - self._told, "tokens")  # of all processes together
+            self._told = state.num_input_tokens_seen
+
+    return TokenRelay
 
 
 def _facts_of_arguments(args: Any, batches: int | None, values: tuple[Any, ...]) -> EngineFacts:

@@ -20,8 +20,8 @@ from paramsched.scheduler.told_amounts import MOST_CONSUMED
 class AmountSource:
     """What the updates of one run consume, on the clock of its plan. Made anew where a run begins or is loaded.
 
-    What the loop says is for the coming update, and beats the other sources. It is counted by the next update that
-    counts: a step that was skipped leaves it where it is.
+    What the loop says is for the coming update, and beats the other sources, an engine's count of its batches too. It
+    is counted by the next update that counts: a step that was skipped leaves it where it is.
     """
 
     def __init__(self, in_force: PlanInForce, clock: Clock) -> None:
@@ -31,6 +31,8 @@ class AmountSource:
         self._is_untold = isinstance(self._run, UntoldAmounts)
         self._watch = Stopwatch() if self.unit == "seconds" else None
         self._agreement = RankAgreement(in_force.number, clock.t)
+        self._loop_said = False  # since the last update
+        self._of_engine: Amount = 0  # what an engine said since then: a part of `clock.said`
         self._look_again()
 
     def _look_again(self) -> None:
@@ -41,7 +43,17 @@ class AmountSource:
     def say(self, amount: Amount) -> None:
         """The loop says what the coming update consumes, or a part of it."""
         clock = self._clock
+        clock.said = amount if clock.said is None else clock.said - self._of_engine + amount
+        self._loop_said, self._of_engine = True, 0
+        self._look_again()
+
+    def count(self, amount: Amount) -> None:
+        """An engine says it. Nothing, where the loop said it itself."""
+        if self._loop_said:
+            return
+        clock = self._clock
         clock.said = amount if clock.said is None else clock.said + amount
+        self._of_engine += amount
         self._look_again()
 
     def settle(self) -> None:
@@ -76,6 +88,7 @@ class AmountSource:
         assert amount is not None
         assert before is not None
         said, clock.said = clock.said, None
+        self._loop_said, self._of_engine = False, 0
         if self._watch is not None:
             measured = self._watch.lap()  # from here on the next update is measured, also where the loop said this one
             said = measured if said is None and self._is_untold else said

@@ -12,6 +12,7 @@ from paramsched.feedback.base import MetricRule
 from paramsched.plan import Plan, Target
 from paramsched.plan.plan_clock import is_by_amount
 from paramsched.plan.run_amounts import Amount
+from paramsched.scheduler._amount_source import AmountSource
 from paramsched.scheduler._attach import (
     AttachRequest,
     Drive,
@@ -275,15 +276,41 @@ class Scheduler(LRScheduler):
         >>> scheduler.amount, optimizer.param_groups[0]["lr"]
         (50, 0.05)
         """
-        self._require_alive("consumed")
-        said = checked_amount("scheduler.consumed(", self._planned.in_force.unit, amount)
+        source, said = self._checked_amount("consumed", amount)
+        source.say(said)
+
+    def measured(self, **amount: Any) -> None:
+        """The same, said by an engine that counts its batches: where the loop says it too, what the loop says counts.
+
+        Args:
+            amount: as in `consumed`.
+
+        Raises:
+            InvalidArgument: as in `consumed`.
+
+        >>> import torch
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+        >>> scheduler = Scheduler(optimizer, Plan(lr=linear(1.0, 0.0, over="100 tokens"), clock="tokens"))
+        >>> scheduler.measured(tokens=30)
+        >>> scheduler.consumed(tokens=20)
+        >>> _ = optimizer.step()
+        >>> scheduler.amount
+        20
+        """
+        source, counted = self._checked_amount("measured", amount)
+        source.count(counted)
+
+    def _checked_amount(self, what: str, amount: dict[str, Any]) -> tuple[AmountSource, Amount]:
+        """What was said of the coming update, and who takes it."""
+        self._require_alive(what)
+        said = checked_amount(f"scheduler.{what}(", self._planned.in_force.unit, amount)
         source, clock = self._planned.source, self._planned.clock
         assert source is not None
         assert clock.amount is not None
         if clock.amount + (clock.said or 0) + said >= MOST_CONSUMED:
-            asked = f"scheduler.consumed({source.unit}={said})"
+            asked = f"scheduler.{what}({source.unit}={said})"
             raise InvalidArgument(asked, f"more {source.unit} than a clock counts", "Say those of one update")
-        source.say(said)
+        return source, said
 
     def observe(self, **metrics: Any) -> None:
         """Tell the metric rules what training measured; a reduction is in the groups on return.

@@ -12,11 +12,12 @@ HEAD = """\
 
 Made by the tests: `PARAMSCHED_ENGINE_TABLE=1 make test ARGS=tests/integration/engines`. Each cell is *updates whose
 values equal the plan's trace bit for bit / updates made*, for learning rate, weight decay and `betas[0]` of two groups.
-In a column with *skip* one window per epoch has infinite gradients, and a `GradScaler` skips it. "–": it does not exist
-there.
+In a column with *skip* one window per epoch has infinite gradients, and a `GradScaler` skips it. *tokens*: the plan's
+clock counts tokens, the engine or the loop says how many a batch holds, accumulation is 4. *ramp*: the plan says
+the batch size, which grows. "–": it does not exist there, or the engine's first row shows it.
 
-| engine, wiring | processes | accumulation 1 | accumulation 4 | 1, skip | 4, skip |
-|---|---|---|---|---|---|
+| engine, wiring | processes | accumulation 1 | accumulation 4 | 1, skip | 4, skip | tokens | tokens, skip | ramp |
+|---|---|---|---|---|---|---|---|---|
 """
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from support.engine_runs.harness import PER_BATCH, Case, Run, run, run_in_two, stepped_per_batch
+from support.engine_runs.harness import PER_BATCH, Case, Run, run, run_in_two, stepped_per_batch, together
 
 WIRINGS = [
     ("plain", "", "plain torch"),
@@ -32,6 +32,9 @@ WIRINGS = [
     ("pytorch_accelerated", "", "pytorch-accelerated"),
     ("pytorch_accelerated", "function", "pytorch-accelerated, own function"),
 ]
+# Those whose batches are counted, by the engine or in a loop of one's own; the others differ in nothing else.
+COUNTED = [(engine, "") for engine in dict.fromkeys(engine for engine, _, _ in WIRINGS)] + [("skorch", "accelerate")]
+WITHOUT_RAMP = {("skorch", "accelerate")}
 WITHOUT_SCALER = {("skorch", ""), ("plain", "zero"), ("plain", "fsdp")}
 IN_ONE = [one for one in WIRINGS if one[:2] not in {("plain", "zero"), ("plain", "fsdp")}]
 IN_TWO = [one for one in WIRINGS if one[:2] != ("skorch", "")]
@@ -40,20 +43,31 @@ PAGE = Path(__file__).parents[3] / "docs" / "engines" / "table.md"
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
 
 
-def cases(engine: str, variant: str) -> list[Case]:
+def cases(engine: str, variant: str, processes: int) -> dict[str, Case]:
+    """By column."""
     skips = [False] if (engine, variant) in WITHOUT_SCALER else [False, True]
-    return [Case(engine, n, skip, variant) for skip in skips for n in (1, 4)]
+    columns = {f"{n}{', skip' * skip}": Case(engine, n, skip, variant) for skip in skips for n in (1, 4)}
+    if (engine, variant) in COUNTED:
+        columns |= {f"tokens{', skip' * skip}": Case(engine, 4, skip, variant, "tokens") for skip in skips}
+        if processes == 1 and (engine, variant) not in WITHOUT_RAMP:
+            columns["ramp"] = Case(engine, 1, False, variant, "ramp")
+    return columns
 
 
-def row(name: str, processes: int, runs: list[Run]) -> str:
-    cells = [f"{one.exact} / {one.made}" for one in runs]
-    return f"| {name} | {processes} | " + " | ".join(cells + ["–"] * (4 - len(cells))) + " |"
+COLUMNS = ["1", "4", "1, skip", "4, skip", "tokens", "tokens, skip", "ramp"]
 
 
-def check(line: str, runs: list[Run], add_row) -> None:
+def row(name: str, processes: int, runs: dict[str, Run]) -> str:
+    cells = [f"{runs[one].exact} / {runs[one].made}" if one in runs else "–" for one in COLUMNS]
+    return f"| {name} | {processes} | " + " | ".join(cells) + " |"
+
+
+def check(line: str, runs: dict[str, Run], add_row) -> None:
     add_row(line)
 
-    assert [(one.exact, one.made) for one in runs] == [(one.expected, one.expected) for one in runs]
+    assert {c: (one.exact, one.made) for c, one in runs.items()} == {
+        c: (one.expected, one.expected) for c, one in runs.items()
+    }
     if os.environ.get("PARAMSCHED_ENGINE_TABLE") != "1":
         assert line in PAGE.read_text(encoding="utf-8").splitlines(), f"{PAGE.name} says how it is written anew"
 
@@ -62,7 +76,7 @@ def check(line: str, runs: list[Run], add_row) -> None:
 def test_every_update_of_one_process_uses_what_is_planned(engine, variant, name, add_row, capfd):
     pytest.importorskip(engine if engine != "plain" else "torch")
 
-    runs = [run(case) for case in cases(engine, variant)]
+    runs = {column: run(case) for column, case in cases(engine, variant, 1).items()}
 
     check(row(name, 1, runs), runs, add_row)
 
@@ -71,15 +85,17 @@ def test_every_update_of_one_process_uses_what_is_planned(engine, variant, name,
 def test_every_update_of_two_processes_uses_what_is_planned(engine, add_row):
     pytest.importorskip(engine if engine != "plain" else "torch")
     wirings = [(variant, name) for one, variant, name in IN_TWO if one == engine]
-    ways = {name: cases(engine, variant) for variant, name in wirings}
+    ways = {name: cases(engine, variant, 2) for variant, name in wirings}
 
-    both = iter(run_in_two([case for way in ways.values() for case in way]))  # one pair of processes for all of them
+    both = iter(
+        run_in_two([case for way in ways.values() for case in way.values()])
+    )  # one pair of processes for all of them
 
-    runs = {name: [next(both) for _ in way] for name, way in ways.items()}
-    assert all(first.used == second.used for pairs in runs.values() for first, second in pairs)
+    runs = {name: {column: next(both) for column in way} for name, way in ways.items()}
+    assert all(first.used == second.used for pairs in runs.values() for first, second in pairs.values())
     for name, pairs in runs.items():
-        firsts = [first for first, _ in pairs]
-        check(row(name, 2, firsts), firsts, add_row)
+        joint = {column: together(*pair) for column, pair in pairs.items()}
+        check(row(name, 2, joint), joint, add_row)
 
 
 @pytest.mark.skipif(os.environ.get("PARAMSCHED_ENGINE_TABLE") == "1", reason="the page is being written")

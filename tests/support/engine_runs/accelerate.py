@@ -16,10 +16,14 @@ from support.engine_runs.harness import (
     Run,
     Tiny,
     batches_of_a_process,
+    epochs_of,
+    loader_of,
     optimizer_of,
+    plan_of,
     recorded,
     result,
     scaler,
+    tokens_of_batch,
     updates,
 )
 
@@ -35,20 +39,23 @@ def train(case: Case) -> Run:
     model = Tiny()
     optimizer = optimizer_of(model)
     size = BATCH * accelerator.num_processes if case.variant == "split_batches" else BATCH
-    loader = DataLoader(Numbers(case.overflow), size)
+    loader = loader_of(case, Numbers(case.overflow)) if size == BATCH else DataLoader(Numbers(case.overflow), size)
     total = updates(batches_of_a_process(), case)
-    scheduler = None
+    scheduler = count = None
     if case.variant == "prepared":
         scheduler = ps.Scheduler(optimizer, PLAN, total=total)
         model, optimizer, loader, scheduler = accelerator.prepare(model, optimizer, loader, scheduler)
     else:
         model, optimizer, loader = accelerator.prepare(model, optimizer, loader)
-        engine.scheduler(accelerator, optimizer, PLAN, loader, epochs=EPOCHS)
+        made = engine.scheduler(accelerator, optimizer, plan_of(case), loader, epochs=EPOCHS)
+        count = engine.batch_counter(accelerator, made, amount_of=tokens_of_batch if case.clock == "tokens" else None)
     used = recorded(optimizer.optimizer)
 
-    for _ in range(EPOCHS):
+    for _ in range(epochs_of(case)):
         for x, y in loader:
             with accelerator.accumulate(model):
+                if count is not None:
+                    count((x, y))
                 accelerator.backward(torch.nn.functional.mse_loss(model(x), y))
                 optimizer.step()
                 if scheduler is not None:

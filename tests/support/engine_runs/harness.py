@@ -9,17 +9,19 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 import paramsched as ps
+from paramsched.plan.amounts import counted_plan
 from support.ports import free_port
 
 SAMPLES, BATCH, EPOCHS = 72, 4, 3
@@ -33,24 +35,52 @@ PLAN = ps.Plan(
     weight_decay=ps.linear(1.0, 0.5),
 )
 
+BY_TOKENS = ps.Plan(
+    ps.Binding("betas[0]", ps.linear(ps.absolute(0.85), ps.absolute(0.95), over="200 tokens")),
+    ps.Binding("lr", ps.warmup("60 tokens") >> ps.cosine(to=0.01, over="200 tokens"), groups="bias"),
+    lr=ps.warmup("30 tokens") >> ps.cosine(to=0.1, over="280 tokens"),
+    weight_decay=ps.linear(1.0, 0.5, over="300 tokens"),
+    clock="tokens",
+)
+"""Its amounts are what the batches hold, which nobody knows before: `tokens_in`."""
+
+RAMP = ps.Plan(
+    ps.Binding("betas[0]", ps.linear(ps.absolute(0.85), ps.absolute(0.95), over="60%")),
+    ps.Binding("lr", ps.warmup("20 samples") >> ps.cosine(to=0.01), groups="bias"),
+    ps.Binding(ps.Target("batch_size", initial=1), ps.stairs(2, 8, rises=3, over="36 samples")),
+    lr=ps.warmup("10%") >> ps.cosine(to=0.1),
+    weight_decay=ps.linear(1.0, 0.5),
+    clock="samples",
+    horizon="68 samples",
+)
+"""Its batches grow from 2 to 8 samples, in a run of one epoch."""
+
 
 @dataclass(frozen=True)
 class Case:
-    """A way to train. `overflow`: in each epoch one window has infinite gradients, which a GradScaler skips."""
+    """A way to train. `overflow`: in each epoch one window has infinite gradients, which a GradScaler skips.
+
+    `clock`: "updates", "tokens" (`BY_TOKENS`), or "ramp" (`RAMP`).
+    """
 
     engine: str
     accumulation: int = 1
     overflow: bool = False
     variant: str = ""
+    clock: str = "updates"
 
 
 @dataclass(frozen=True)
 class Run:
-    """Values of the updates made, in order, and what the plan says of all of the run."""
+    """Values of the updates made, in order, and what the plan says of all of the run.
+
+    `amounts`: what each update took, of this process, as its model saw it: tokens, or samples of a ramp.
+    """
 
     used: list[list[float]]
     planned: list[list[float]]
     expected: int
+    amounts: list[int]
 
     @property
     def made(self) -> int:
@@ -72,7 +102,61 @@ class Tiny(torch.nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if self.training and torch.is_grad_enabled():
             _Stepping.batch()
+            Seen.tokens += tokens_in(x)
+            Seen.samples += len(x)
         return self.layer(x)
+
+
+def plan_of(case: Case) -> ps.Plan:
+    """The plan that a case trains with."""
+    return {"updates": PLAN, "tokens": BY_TOKENS, "ramp": RAMP}[case.clock]
+
+
+def tokens_of_batch(batch: Any) -> int:
+    """What `amount_of` says of a batch, a pair or a dict."""
+    return tokens_in(batch["x"] if isinstance(batch, Mapping) else batch[0])
+
+
+class Growing(Sampler[list[int]]):
+    """The batches of a ramp, as large as the plan says for the update that takes them.
+
+    A loader that asked `scheduler.value("batch_size")` would be behind in engines that fetch a batch ahead.
+    """
+
+    batch_size, drop_last, sampler = None, False, None  # engines look at them
+
+    def __init__(self) -> None:
+        sizes = ps.trace(RAMP, BASES, ps.Calendar())["batch_size", ""].astype(int).tolist()
+        ends = np.cumsum(sizes).tolist()
+        self.batches = [list(range(end - size, end)) for end, size in zip(ends, sizes, strict=True)]
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return iter(self.batches)
+
+
+def loader_of(case: Case, data: Dataset[Any], **keywords: Any) -> DataLoader[Any]:
+    """The batches of a case."""
+    if case.clock == "ramp":
+        return DataLoader(data, batch_sampler=Growing())
+    return DataLoader(data, BATCH, **keywords)
+
+
+def epochs_of(case: Case) -> int:
+    return 1 if case.clock == "ramp" else EPOCHS
+
+
+class Seen:
+    """What the model has seen since the last update."""
+
+    tokens = samples = 0
+
+
+def tokens_in(x: torch.Tensor) -> int:
+    """The tokens of a batch: a sample has one or two."""
+    return len(x) + int((x[:, 0] > 0).sum())
 
 
 class Numbers(Dataset[Any]):
@@ -107,20 +191,42 @@ BASES = [
 
 def planned(total: int, plan: ps.Plan = PLAN) -> list[list[float]]:
     """What the plan says of each update of a run, group by group."""
-    shown = ps.trace(plan, BASES, ps.Calendar(total=total))
+    return rows_of(ps.trace(plan, BASES, ps.Calendar(total=total)))
+
+
+def rows_of(shown: ps.Trace) -> list[list[float]]:
+    """The values of each update of a trace, group by group."""
     columns = [shown[field, group] for group in ("weight", "bias") for field in ("lr", "weight_decay", "betas[0]")]
     return [list(row) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
 
-def recorded(optimizer: torch.optim.Optimizer) -> list[list[float]]:
+class Used(list[list[float]]):
+    """The values of each update made; `amounts` has the tokens and the samples that each took, in this process."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.amounts: list[tuple[int, int]] = []
+
+
+def recorded(optimizer: torch.optim.Optimizer) -> Used:
     """A list that gets the values of each update as the optimizer reads them. A fused step told to skip is none."""
-    used: list[list[float]] = []
+    used = Used()
+    Seen.tokens = Seen.samples = 0
+
+    def skips(inner: Any) -> bool:
+        return float(getattr(inner, "found_inf", None) or 0) != 0
 
     def before_step(inner: Any, args: Any, keywords: Any) -> None:
-        if float(getattr(inner, "found_inf", None) or 0) == 0:
+        if not skips(inner):
             used.append([v for g in inner.param_groups for v in (float(g["lr"]), g["weight_decay"], g["betas"][0])])
 
+    def after_step(inner: Any, args: Any, keywords: Any) -> None:  # Lightning runs the model inside the step
+        if not skips(inner):
+            used.amounts.append((Seen.tokens, Seen.samples))
+            Seen.tokens = Seen.samples = 0
+
     optimizer.register_step_pre_hook(before_step)
+    optimizer.register_step_post_hook(after_step)
     return used
 
 
@@ -131,9 +237,40 @@ def updates(batches: int, case: Case, *, epochs: int = EPOCHS, whole: bool = Tru
     return epochs * batches // case.accumulation
 
 
-def result(used: list[list[float]], case: Case, total: int, epochs: int = EPOCHS) -> Run:
+def result(used: Used, case: Case, total: int, epochs: int = EPOCHS) -> Run:
     """The run of a case that has `total` windows of batches."""
-    return Run(used, planned(total), total - epochs if case.overflow else total)
+    made = total - epochs if case.overflow else total
+    if case.clock == "tokens":
+        amounts = [tokens for tokens, _ in used.amounts]
+        return Run(list(used), planned_by_tokens(amounts), made, amounts)
+    if case.clock == "ramp":
+        shown = ps.trace(RAMP, BASES, ps.Calendar())
+        samples, sizes = [samples for _, samples in used.amounts], shown["batch_size", ""].tolist()
+        pairs = zip(rows_of(shown), samples, sizes, strict=True)
+        return Run(list(used), [row if seen == size else [] for row, seen, size in pairs], len(sizes), samples)
+    return Run(list(used), planned(total), made, [])
+
+
+def together(first: Run, second: Run) -> Run:
+    """The run of two processes: what the plan says is by the tokens of both."""
+    if not first.amounts:
+        return first
+    amounts = [sum(both) for both in zip(first.amounts, second.amounts, strict=True)]
+    return replace(first, planned=planned_by_tokens(amounts), amounts=amounts)
+
+
+def planned_by_tokens(amounts: list[int]) -> list[list[float]]:
+    """What `BY_TOKENS` says of updates that took so many tokens, of all processes together."""
+    before = np.cumsum([0, *amounts])[:-1]
+    counted = counted_plan(BY_TOKENS.resolve(ps.Calendar()))
+    columns = []
+    for group, base in zip(("weight", "bias"), BASES, strict=True):
+        for field in ("lr", "weight_decay", "betas[0]"):
+            mine = [one for one in counted.bindings if one.name == field]
+            binding = next((one for one in mine if one.groups == group), mine[0])
+            value = base["betas"][0] if field == "betas[0]" else base[field]
+            columns.append(binding.schedule(before, value).tolist())
+    return [list(row) for row in zip(*columns, strict=True)]
 
 
 def batches_of_a_process() -> int:

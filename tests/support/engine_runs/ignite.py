@@ -6,24 +6,25 @@ import ignite.distributed as idist
 import torch
 from ignite.engine import Engine, Events, supervised_training_step, supervised_training_step_amp
 from ignite.handlers import LRScheduler
-from torch.utils.data import DataLoader
 from torch.utils.data.distributed import DistributedSampler
 
 import paramsched as ps
 from paramsched.engines.ignite import PlanHandler
 from support.engine_runs.harness import (
-    BATCH,
-    EPOCHS,
     PLAN,
     Case,
     Numbers,
     Run,
     Tiny,
     batches_of_a_process,
+    epochs_of,
+    loader_of,
     optimizer_of,
+    plan_of,
     recorded,
     result,
     scaler,
+    tokens_of_batch,
     updates,
     world_size,
 )
@@ -55,13 +56,18 @@ def train(case: Case) -> Run:
         )
     )
     if case.variant == "":
-        PlanHandler(optimizer, PLAN, accumulation=case.accumulation).attach(trainer)
+        PlanHandler(
+            optimizer,
+            plan_of(case),
+            accumulation=case.accumulation,
+            amount_of=tokens_of_batch if case.clock == "tokens" else None,
+        ).attach(trainer)
     else:
         scheduler = ps.Scheduler(optimizer, PLAN, total=total)
         if case.variant == "wrapped":
             trainer.add_event_handler(Events.ITERATION_STARTED, LRScheduler(scheduler))
     used = recorded(optimizer)
 
-    trainer.run(DataLoader(data, BATCH, sampler=sampler), max_epochs=EPOCHS)
+    trainer.run(loader_of(case, data, sampler=sampler), max_epochs=epochs_of(case))
 
     return result(used, case, total)

@@ -7,23 +7,24 @@ from typing import Any
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.plugins import MixedPrecision
-from torch.utils.data import DataLoader
 
 import paramsched as ps
 from paramsched.engines.lightning import PlanCallback
 from support.engine_runs.harness import (
-    BATCH,
-    EPOCHS,
     PLAN,
     Case,
     Numbers,
     Run,
     Tiny,
     batches_of_a_process,
+    epochs_of,
+    loader_of,
     optimizer_of,
+    plan_of,
     recorded,
     result,
     scaler,
+    tokens_of_batch,
     updates,
     world_size,
 )
@@ -77,7 +78,7 @@ def trainer(case: Case, **keywords: Any) -> pl.Trainer:
         accumulate_grad_batches=case.accumulation if automatic else 1,
         enable_progress_bar=False,
         enable_model_summary=False,
-        **({"max_epochs": EPOCHS, "logger": False, "enable_checkpointing": False} | keywords),
+        **({"max_epochs": epochs_of(case), "logger": False, "enable_checkpointing": False} | keywords),
     )
 
 
@@ -86,10 +87,10 @@ def train(case: Case) -> Run:
     total = updates(batches_of_a_process(), case)
     module = Module(case, total)
     callbacks = {
-        "": [PlanCallback(PLAN)],
+        "": [PlanCallback(plan_of(case), amount_of=tokens_of_batch if case.clock == "tokens" else None)],
         "manual": [PlanCallback(PLAN, calendar=ps.Calendar(total=total))],
     }.get(case.variant, [])
 
-    trainer(case, callbacks=callbacks).fit(module, DataLoader(Numbers(case.overflow), BATCH))
+    trainer(case, callbacks=callbacks).fit(module, loader_of(case, Numbers(case.overflow)))
 
     return result(module.used, case, total)

@@ -10,19 +10,23 @@ from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.runner import Runner
 
 import paramsched as ps
+from paramsched.engines.mmengine import AmountHook
 from support.engine_runs.harness import (
     BATCH,
     EPOCHS,
-    PLAN,
     Case,
     Numbers,
     Run,
     Tiny,
     batches_of_a_process,
+    epochs_of,
+    loader_of,
     optimizer_of,
-    planned,
+    plan_of,
     recorded,
+    result,
     scaler,
+    tokens_of_batch,
     world_size,
 )
 
@@ -52,14 +56,16 @@ class Scaled(OptimWrapper):
 def runner(case: Case, wrapper: OptimWrapper, model: Model, folder: str, **keywords: Any) -> Runner:
     data = Numbers(case.overflow)
     options: dict[str, Any] = {
-        "train_cfg": {"by_epoch": True, "max_epochs": EPOCHS},
+        "train_cfg": {"by_epoch": True, "max_epochs": epochs_of(case)},
         "default_hooks": {"logger": None, "checkpoint": None},
         "log_level": logging.ERROR,
     }
     return Runner(
         model=MMDistributedDataParallel(module=model) if world_size() > 1 else model,  # the Runner's own asks for a GPU
         work_dir=folder,
-        train_dataloader={
+        train_dataloader=loader_of(case, data)
+        if case.clock == "ramp"
+        else {
             "dataset": data,
             "batch_size": BATCH,
             "num_workers": 0,
@@ -82,14 +88,15 @@ def train(case: Case) -> Run:
     optimizer = optimizer_of(model)
     kind = Scaled if case.overflow else OptimWrapper
     wrapper = kind(optimizer=optimizer, accumulative_counts=case.accumulation)
-    ps.Scheduler(wrapper, PLAN, total=total)
+    scheduler = ps.Scheduler(wrapper, plan_of(case), total=total if case.clock == "updates" else None)
+    hook = AmountHook(scheduler, amount_of=tokens_of_batch if case.clock == "tokens" else None)
     used = recorded(optimizer)
 
     with tempfile.TemporaryDirectory() as folder:
-        runner(case, wrapper, model, folder).train()
+        runner(case, wrapper, model, folder, custom_hooks=[hook]).train()
 
     windows = {(epoch * batches_of_a_process() + _overflowing()) // case.accumulation for epoch in range(EPOCHS)}
-    return Run(used, planned(total), total - len(windows) if case.overflow else total)
+    return result(used, case, total, len(windows))
 
 
 def _overflowing() -> int:

@@ -6,23 +6,23 @@ import torch
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.optim import ZeroRedundancyOptimizer
-from torch.utils.data import DataLoader
 from torch.utils.data.distributed import DistributedSampler
 
 import paramsched as ps
 from support.engine_runs.harness import (
-    BATCH,
-    EPOCHS,
-    PLAN,
     Case,
     Numbers,
     Run,
     Tiny,
     batches_of_a_process,
+    epochs_of,
+    loader_of,
     optimizer_of,
+    plan_of,
     recorded,
     result,
     scaler,
+    tokens_in,
     updates,
     world_size,
 )
@@ -35,6 +35,15 @@ def sharded(model: torch.nn.Module) -> ZeroRedundancyOptimizer:
         for group in optimizer_of(model).param_groups
     ]
     return ZeroRedundancyOptimizer(groups, torch.optim.AdamW, lr=0.1)
+
+
+def summed(tokens: int) -> int:
+    """The tokens of all processes together."""
+    if world_size() == 1:
+        return tokens
+    of_all = torch.tensor(tokens)
+    torch.distributed.all_reduce(of_all)
+    return int(of_all)
 
 
 def train(case: Case) -> Run:
@@ -53,16 +62,18 @@ def train(case: Case) -> Run:
             model = torch.nn.parallel.DistributedDataParallel(model)
         if case.variant == "zero":
             optimizer = sharded(model)
-    loader = DataLoader(data, BATCH, sampler=sampler)
+    loader = loader_of(case, data, sampler=sampler)
     total = updates(len(loader), case)
-    assert len(loader) == batches_of_a_process()
-    ps.Scheduler(optimizer, PLAN, total=total)
+    assert case.clock == "ramp" or len(loader) == batches_of_a_process()
+    scheduler = ps.Scheduler(optimizer, plan_of(case), total=total if case.clock == "updates" else None)
     used = recorded(optimizer.optim if case.variant == "zero" else optimizer)
     scale = scaler() if case.overflow else torch.amp.GradScaler("cpu", enabled=False)
     averaged = torch.optim.swa_utils.AveragedModel(model) if case.variant == "swa" else None
 
-    for _ in range(EPOCHS):
+    for _ in range(epochs_of(case)):
         for index, (x, y) in enumerate(loader):
+            if case.clock == "tokens":
+                scheduler.consumed(tokens=summed(tokens_in(x)))
             scale.scale(torch.nn.functional.mse_loss(model(x), y)).backward()
             if (index + 1) % case.accumulation == 0 or index + 1 == len(loader):
                 scale.step(optimizer)

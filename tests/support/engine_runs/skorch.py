@@ -10,27 +10,34 @@ from skorch.hf import AccelerateMixin
 from paramsched.engines.skorch import PlanCallback
 from support.engine_runs.harness import (
     BATCH,
-    EPOCHS,
-    PLAN,
     Case,
     Numbers,
     Run,
     Tiny,
+    epochs_of,
+    loader_of,
     optimizer_of,
+    plan_of,
     recorded,
     result,
     scaler,
+    tokens_of_batch,
     updates,
     world_size,
 )
 
 
 class Net(NeuralNetRegressor):
-    """Steps after `accumulation` batches; keeps the values it used."""
+    """Steps after `accumulation` batches; keeps the values it used. `ramp`: its batches grow."""
 
-    def __init__(self, *args: Any, accumulation: int = 1, **keywords: Any) -> None:
+    def __init__(self, *args: Any, accumulation: int = 1, ramp: bool = False, **keywords: Any) -> None:
         super().__init__(*args, **keywords)
-        self.accumulation = accumulation
+        self.accumulation, self.ramp = accumulation, ramp
+
+    def get_iterator(self, dataset: Any, training: bool = False) -> Any:
+        if training and self.ramp:
+            return loader_of(Case("skorch", clock="ramp"), dataset)
+        return super().get_iterator(dataset, training)
 
     def initialize_optimizer(self, *args: Any, **keywords: Any) -> Any:
         self.optimizer_ = optimizer_of(self.module_)
@@ -67,8 +74,8 @@ class Loss(torch.nn.MSELoss):
 
 
 def net_of(case: Case, *callbacks: Any, **keywords: Any) -> Net:
-    options = {"batch_size": BATCH, "max_epochs": EPOCHS, "train_split": None, "verbose": 0} | keywords
-    return Net(Tiny, accumulation=case.accumulation, callbacks=list(callbacks), **options)
+    options = {"batch_size": BATCH, "max_epochs": epochs_of(case), "train_split": None, "verbose": 0} | keywords
+    return Net(Tiny, accumulation=case.accumulation, ramp=case.clock == "ramp", callbacks=list(callbacks), **options)
 
 
 def train(case: Case) -> Run:
@@ -78,11 +85,18 @@ def train(case: Case) -> Run:
         accelerator = Accelerator(cpu=True, gradient_accumulation_steps=case.accumulation)
         if case.overflow:
             accelerator.scaler = scaler()
-        callback = PlanCallback(PLAN)
-        options = {"batch_size": BATCH, "max_epochs": EPOCHS, "train_split": None, "verbose": 0}
+        callback = PlanCallback(plan_of(case), amount_of=tokens_of_batch if case.clock == "tokens" else None)
+        options = {"batch_size": BATCH, "max_epochs": epochs_of(case), "train_split": None, "verbose": 0}
         net: Any = AcceleratedNet(Tiny, criterion=Loss, accelerator=accelerator, callbacks=[callback], **options)
     else:
-        net = net_of(case, PlanCallback(PLAN, accumulation=case.accumulation))
+        net = net_of(
+            case,
+            PlanCallback(
+                plan_of(case),
+                accumulation=case.accumulation,
+                amount_of=tokens_of_batch if case.clock == "tokens" else None,
+            ),
+        )
     batches = len(data) // BATCH // world_size()
     total = updates(batches, case)
 

@@ -11,17 +11,20 @@ import paramsched as ps
 from paramsched.engines.transformers import planned
 from support.engine_runs.harness import (
     BATCH,
-    EPOCHS,
     PLAN,
     Case,
     Numbers,
     Run,
     Tiny,
     batches_of_a_process,
+    epochs_of,
+    loader_of,
     optimizer_of,
+    plan_of,
     recorded,
     result,
     scaler,
+    tokens_of_batch,
     updates,
 )
 
@@ -48,6 +51,19 @@ class Rows(Numbers):
         return {"x": x, "labels": y}
 
 
+class Ordered(Trainer):
+    """Takes the batches of a ramp in their order."""
+
+    def get_train_dataloader(self) -> Any:
+        if not isinstance(self.train_dataset, Ramped):
+            return super().get_train_dataloader()
+        return self.accelerator.prepare(loader_of(Case("transformers", clock="ramp"), self.train_dataset))
+
+
+class Ramped(Rows):
+    """The rows of a ramp."""
+
+
 def arguments(folder: str, case: Case, **keywords: Any) -> TrainingArguments:
     return TrainingArguments(
         folder,
@@ -57,7 +73,7 @@ def arguments(folder: str, case: Case, **keywords: Any) -> TrainingArguments:
         max_grad_norm=0.0,
         report_to=[],
         disable_tqdm=True,
-        **({"num_train_epochs": EPOCHS, "save_strategy": "no", "logging_strategy": "no"} | keywords),
+        **({"num_train_epochs": epochs_of(case), "save_strategy": "no", "logging_strategy": "no"} | keywords),
     )
 
 
@@ -66,8 +82,18 @@ def trainer_of(case: Case, args: TrainingArguments, total: int, **keywords: Any)
     model = Model()
     optimizer = optimizer_of(model)
     pair = (optimizer, ps.Scheduler(optimizer, PLAN, total=total)) if case.variant == "pair" else (optimizer, None)
-    kind = Trainer if case.variant == "pair" else planned(Trainer, PLAN)
-    trainer = kind(model=model, args=args, train_dataset=Rows(case.overflow), optimizers=pair, **keywords)
+    kind = (
+        Trainer
+        if case.variant == "pair"
+        else planned(Ordered, plan_of(case), amount_of=tokens_of_batch if case.clock == "tokens" else None)
+    )
+    trainer = kind(
+        model=model,
+        args=args,
+        train_dataset=(Ramped if case.clock == "ramp" else Rows)(case.overflow),
+        optimizers=pair,
+        **keywords,
+    )
     return trainer, recorded(optimizer)
 
 

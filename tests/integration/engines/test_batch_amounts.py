@@ -1,0 +1,276 @@
+"""What an engine tells a Scheduler of its batches: once, and nothing where the loop or the plan says it."""
+
+import warnings
+
+import pytest
+import torch
+
+import paramsched as ps
+from paramsched.engines.batch_amounts import BatchAmounts, samples_in
+from paramsched.engines.engine_facts import EngineFacts, PlanOptions
+from paramsched.errors import InvalidArgument, MissingFact
+from support.engine_runs.harness import RAMP, Tiny, optimizer_of
+
+BY_SAMPLES = ps.Plan(lr=ps.linear(1.0, 0.0, over="100 samples"), clock="samples")
+BY_TOKENS = ps.Plan(lr=ps.linear(1.0, 0.0, over="100 tokens"), clock="tokens")
+
+
+def attached(plan, **facts):
+    optimizer = optimizer_of(Tiny())
+    return optimizer, ps.Scheduler(optimizer, plan, **facts)
+
+
+def amounts_of(scheduler, *, processes=1, summed=None, **options):
+    return BatchAmounts(scheduler, PlanOptions(**options), processes, summed)
+
+
+def batch(samples):
+    return torch.zeros(samples, 3), torch.zeros(samples)
+
+
+# ---------------------------------------------------------------------- who says it
+
+
+def test_samples_are_counted_where_nobody_says_more():
+    optimizer, scheduler = attached(BY_SAMPLES)
+    amounts = amounts_of(scheduler)
+
+    for size in (4, 4, 3):
+        amounts.see(batch(size), ends_update=True)
+        optimizer.step()
+
+    assert scheduler.amount == 11
+
+
+def test_the_batches_of_an_update_add_up():
+    optimizer, scheduler = attached(BY_SAMPLES)
+    amounts = amounts_of(scheduler)
+
+    amounts.see(batch(4), ends_update=False)
+    amounts.see(batch(3), ends_update=True)
+    optimizer.step()
+
+    assert scheduler.amount == 7
+
+
+@pytest.mark.parametrize("loop_first", [True, False])
+def test_what_the_loop_says_beats_the_batches_whoever_comes_first(loop_first):
+    optimizer, scheduler = attached(BY_SAMPLES)
+    amounts = amounts_of(scheduler)
+    for size in (4, 5):
+        if loop_first:
+            scheduler.consumed(samples=10)
+        amounts.see(batch(size), ends_update=True)
+        if not loop_first:
+            scheduler.consumed(samples=10)
+        optimizer.step()
+    amounts.see(batch(4), ends_update=True)  # nothing said for this one
+    optimizer.step()
+
+    assert scheduler.amount == 24
+
+
+def test_a_loop_that_says_each_batch_is_not_counted_twice():
+    optimizer, scheduler = attached(BY_SAMPLES)
+    amounts = amounts_of(scheduler)
+    for ends_update in (False, True):
+        amounts.see(batch(4), ends_update=ends_update)
+        scheduler.consumed(samples=1)
+    optimizer.step()
+
+    assert scheduler.amount == 2
+
+
+def test_the_batches_of_a_skipped_update_are_in_the_state():
+    _, scheduler = attached(BY_SAMPLES)
+    amounts_of(scheduler).see(batch(4), ends_update=True)  # a GradScaler leaves out the step
+    state = scheduler.state_dict()
+
+    other, again = attached(BY_SAMPLES)
+    again.load_state_dict(state)
+    amounts_of(again).see(batch(3), ends_update=True)
+    other.step()
+
+    assert again.amount == 7
+
+
+def test_processes_are_summed_once_for_an_update():
+    optimizer, scheduler = attached(BY_SAMPLES)
+    calls = []
+
+    def summed(amount):
+        calls.append(int(amount))
+        return amount * 2
+
+    amounts = amounts_of(scheduler, processes=2, summed=summed)
+    amounts.see(batch(4), ends_update=False)
+    amounts.see(batch(3), ends_update=True)
+    optimizer.step()
+
+    assert (calls, scheduler.amount) == ([7], 14)
+
+
+def test_a_clock_of_batches_counts_one_for_all_processes():
+    optimizer, scheduler = attached(ps.Plan(lr=ps.linear(1.0, 0.0, over="9 batches"), clock="batches"))
+
+    def summed(amount):
+        raise AssertionError("a batch of all processes is one")
+
+    amounts = amounts_of(scheduler, processes=2, summed=summed)
+    amounts.see(None, ends_update=True)
+    optimizer.step()
+
+    assert scheduler.amount == 1
+
+
+def test_a_plan_by_updates_looks_at_no_batch():
+    optimizer, scheduler = attached(ps.Plan(lr=ps.linear(1.0, 0.0, over=10)))
+
+    amounts_of(scheduler).see(object(), ends_update=True)
+    optimizer.step()
+
+    assert scheduler.t == 1
+
+
+# ---------------------------------------------------------------------- in tokens
+
+
+@pytest.mark.parametrize(
+    ("options", "facts", "expected"),
+    [
+        ({"tokens_per_sample": 16}, {}, 48),
+        ({"tokens_per_sample": 16.0}, {}, 48),
+        ({"calendar": ps.Calendar(sequence_length=8)}, {}, 24),
+        ({"amount_of": lambda one: one[0].numel()}, {}, 9),
+        ({"amount_of": lambda one: one[0].numel(), "tokens_per_sample": 16}, {}, 9),
+        ({"amount_of": lambda one: torch.tensor(5)}, {}, 5),
+        ({}, {"tokens_per_step": 100}, 100),
+        ({"tokens_per_sample": 1.5}, {"tokens_per_step": 100}, 100),  # an average
+        ({"calendar": ps.Calendar(tokens_per_step=100, sequence_length=8)}, {"tokens_per_step": 100}, 100),
+    ],
+    ids=["length", "float", "fact", "function", "function wins", "tensor", "constant", "average", "constant wins"],
+)
+def test_tokens_are_those_of_the_user_or_the_constant(options, facts, expected):
+    optimizer, scheduler = attached(BY_TOKENS, **facts)
+
+    amounts_of(scheduler, **options).see(batch(3), ends_update=True)
+    optimizer.step()
+
+    assert scheduler.amount == expected
+
+
+def test_tokens_that_nobody_counts_are_refused_before_the_update():
+    optimizer, scheduler = attached(BY_TOKENS)
+    amounts_of(scheduler).see(batch(3), ends_update=True)
+
+    with pytest.raises(MissingFact, match=r"scheduler\.consumed\(tokens=n\)"):
+        optimizer.step()
+
+    assert (scheduler.t, scheduler.amount) == (0, 0)
+
+
+@pytest.mark.parametrize("wrong", [-1, 2.5, float("nan"), True, "many"], ids=["below 0", "part", "nan", "bool", "text"])
+def test_what_a_function_of_the_user_gives_is_checked(wrong):
+    _, scheduler = attached(BY_TOKENS)
+
+    with pytest.raises(InvalidArgument, match="tokens"):
+        amounts_of(scheduler, amount_of=lambda one: wrong).see(batch(3), ends_update=True)
+
+    assert scheduler.amount == 0
+
+
+# ---------------------------------------------------------------------- sizes that are planned
+
+
+def test_planned_sizes_count_whatever_the_batches_hold_and_a_difference_is_told_once():
+    optimizer, scheduler = attached(RAMP)
+    amounts = amounts_of(scheduler)
+
+    with pytest.warns(UserWarning, match=r"update 0: the plan says that it takes 2 samples, .* hold 3"):
+        amounts.see(batch(3), ends_update=True)
+    optimizer.step()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        amounts.see(batch(3), ends_update=True)
+    optimizer.step()
+
+    assert scheduler.amount == 4
+
+
+def test_batches_of_the_planned_size_are_no_reason_to_warn():
+    optimizer, scheduler = attached(RAMP)
+    amounts = amounts_of(scheduler)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(15):
+            amounts.see(batch(int(scheduler.value("batch_size"))), ends_update=True)
+            optimizer.step()
+
+    assert scheduler.amount == 68
+
+
+# ---------------------------------------------------------------------- what a batch holds
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        torch.zeros(4, 2),
+        [torch.zeros(4, 2), torch.zeros(4)],
+        (torch.zeros(4, 2), ["a", "b", "c", "d"]),
+        {"x": torch.zeros(4, 2), "labels": torch.zeros(4), "scale": torch.tensor(2.0), "name": "train"},
+    ],
+    ids=["tensor", "list", "texts", "dict"],
+)
+def test_the_samples_of_a_batch_are_its_first_dimension(one):
+    assert samples_in(one) == 4
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        (torch.zeros(4, 2), torch.zeros(3)),
+        {"inputs": [torch.zeros(3, 8, 8), torch.zeros(3, 8, 8)]},
+        ("text",),
+        None,
+    ],
+    ids=["unlike", "images", "text", "none"],
+)
+def test_a_batch_that_does_not_show_its_samples_is_refused(one):
+    with pytest.raises(InvalidArgument, match="amount_of=lambda batch"):
+        samples_in(one)
+
+
+# ---------------------------------------------------------------------- facts of an engine on such clocks
+
+FACTS = EngineFacts(call="engine", batches=10, accumulation=2, batch_size=4, total=15, why={})
+
+
+def test_the_length_that_an_engine_knows_is_left_out_where_nobody_can_convert_it():
+    scheduler = FACTS.attach(optimizer_of(Tiny()), BY_TOKENS, PlanOptions())
+
+    assert scheduler.calendar.total is None
+
+
+def test_a_plan_that_takes_all_of_the_run_asks_for_the_fact():
+    plan = ps.Plan(lr=ps.cosine(), clock="tokens")
+
+    with pytest.raises(MissingFact, match=r"engine\(\.\.\., tokens_per_sample=1024\)"):
+        FACTS.attach(optimizer_of(Tiny()), plan, PlanOptions())
+
+
+def test_a_horizon_in_tokens_needs_no_rate():
+    plan = ps.Plan(lr=ps.cosine(), clock="tokens", horizon="1000 tokens")
+
+    scheduler = FACTS.attach(optimizer_of(Tiny()), plan, PlanOptions())
+
+    assert scheduler.plan.horizon == ps.Duration.of("1000 tokens")
+
+
+def test_epochs_of_samples_are_those_of_the_engine():
+    plan = ps.Plan(lr=ps.linear(1.0, 0.0, over="1 epoch"), clock="samples")
+
+    scheduler = FACTS.attach(optimizer_of(Tiny()), plan, PlanOptions())
+
+    assert scheduler.plan.resolve(scheduler.calendar).bindings[0].schedule.over == ps.Duration.of("40 samples")
