@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from paramsched.config import dump as dump
     from paramsched.config import load as load
     from paramsched.config import loads as loads
+    from paramsched.recipe_book import recipes as recipes
     from paramsched.scheduler import Scheduler as Scheduler
 
 __version__ = "0.1.0"
@@ -86,6 +87,7 @@ _LAZY = {
     "dump": "paramsched.config",
     "load": "paramsched.config",
     "loads": "paramsched.config",
+    "recipes": "paramsched.recipe_book",
 }
 _PACKAGES = ("compat", "config", "engines", "runner", "show")  # attributes as well, imported when asked for
 
@@ -139,6 +141,7 @@ __all__ = [
     "polynomial",
     "power_law",
     "previous",
+    "recipes",
     "recurrence",
     "register_function",
     "replay",

@@ -5,6 +5,7 @@ ParamschedError
 │   ├── InvalidTime        (ValueError)  a time that is negative, not finite or no number
 │   ├── Unresolved         (ValueError)  a schedule is called while a unit or an open length is left in it
 │   ├── MissingFact        (ValueError)  a Calendar lacks what a unit needs
+│   ├── UnknownRecipe      (KeyError)    a name that no published recipe has
 │   ├── ParseError         (ValueError)  a line of text that is no schedule
 │   ├── InvalidCall        (TypeError)   arguments that a function does not take
 │   └── AssertedArgument   (AssertionError) where the peer of a drop-in asserts
@@ -120,6 +121,13 @@ class MissingFact(InvalidArgument):
             self, asked, found, instead or f"Write Calendar(..., {fact}={example}), or give the length in another unit"
         )
         self.fact, self.example = fact, example
+
+
+@final
+class UnknownRecipe(InvalidArgument, KeyError):
+    """A name that no published recipe has."""
+
+    __str__ = InvalidArgument.__str__  # KeyError would print the repr of a tuple
 
 
 @final

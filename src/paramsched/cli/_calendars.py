@@ -9,12 +9,19 @@ import click
 
 from paramsched.cli._messages import say_note
 from paramsched.cli._options import CalendarOptions, option_of
+from paramsched.config import Loaded
 from paramsched.config.plan_units import units_of_plan
 from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.plan import Plan, resolve
 from paramsched.plan.amounts import known_total
 from paramsched.time import Calendar, Duration
 
+_FACTS = tuple(name for name in CalendarOptions.__dataclass_fields__ if name != "horizon")
+_SAY_THE_SAME = {  # a fact that is given, and those it stands in for
+    "steps_per_epoch": ("batches_per_epoch",),
+    "batches_per_epoch": ("steps_per_epoch",),
+    "tokens_per_step": ("sequence_length",),
+}
 _NUMBER = re.compile(r"\s*\d[\d_]*(e\d+)?\s*")
 _SHORT_EPOCH = 100  # updates of an epoch where nothing is counted in updates
 _ASSUMED_EPOCH = 1_000  # updates of an epoch that a config counts beside updates
@@ -52,6 +59,16 @@ def calendar_if_known(facts: CalendarOptions | None) -> Calendar | None:
         return calendar_from_options(facts)
     except MissingFact:
         return calendar_from_options(replace(facts, horizon=None))
+
+
+def with_facts_beside(loaded: Loaded, facts: CalendarOptions) -> CalendarOptions:
+    """The facts on the command line, and those that stand beside a plan where the command line says nothing."""
+    if loaded.facts is None:
+        return facts
+    given = {name for name in _FACTS if getattr(facts, name) is not None}
+    hidden = {fact for one in given for fact in _SAY_THE_SAME.get(one, ())}
+    beside = {name: getattr(loaded.facts, name) for name in _FACTS if name not in given | hidden}
+    return replace(facts, **beside)
 
 
 def calendar_for_picture(plan: Plan, facts: CalendarOptions, *, native: bool = True) -> Calendar:

@@ -11,11 +11,11 @@ from typing import final
 
 import click
 
-from paramsched import config
+from paramsched import config, recipe_book
 from paramsched.cli._calendars import calendar_if_known, length_from_option
 from paramsched.cli._messages import say_note
 from paramsched.cli._options import CalendarOptions
-from paramsched.config import Loaded
+from paramsched.config import Bases, Loaded
 from paramsched.config.faults import Faults
 from paramsched.config.plan_text import PlanText, read_plan_text
 from paramsched.config.schedule_text import read_schedule_line
@@ -27,6 +27,7 @@ from paramsched.plan import Binding, Plan
 
 # What is meant as a file: it has a suffix or a slash, and no brackets as the text of a schedule has.
 _PATH = re.compile(r"[^()]*(\.[A-Za-z]\w*|[/\\][^()]*)")
+_RECIPE = "recipe:"
 _SHORT_EPOCH = 100  # updates of an epoch, for a config that cannot be read without
 
 
@@ -36,9 +37,9 @@ class GivenPlan:
     """A plan as it was given on the command line, and what was read.
 
     Args:
-        name: a file, "-" for standard input, or a line of text.
+        name: a file, "-" for standard input, "recipe:" with the name of a published one, or a line of text.
         loaded: the plan, with the optimizer's values that stand beside it.
-        source: the text of its file, or of standard input; None for a line of text.
+        source: the text of its file, or of standard input; None for a line of text and for a recipe.
     """
 
     name: str
@@ -55,7 +56,7 @@ class GivenPlan:
 
 
 def plan_of(given: str, *, format: str | None = None, field: str = "lr", facts: CalendarOptions | None = None) -> Plan:
-    """Read a plan from a file, standard input or a line of text."""
+    """Read a plan from a file, standard input, the published recipes or a line of text."""
     return read_given_plan(given, format=format, field=field, facts=facts).plan
 
 
@@ -69,6 +70,9 @@ def read_given_plan(
     if given == "-":
         source = PlanText(f"{format or 'yaml'} text", _standard_input(), format or "yaml")
         return GivenPlan(given, source.loaded(calendar=calendar), source)
+    if given.startswith(_RECIPE):
+        recipe = recipe_book.recipes[given.removeprefix(_RECIPE)]
+        return GivenPlan(given, Loaded(recipe.plan, Bases(recipe.bases, "recipe"), facts=recipe.calendar), None)
     if os.path.exists(given):  # noqa: PTH110  # unlike Path.exists it takes a text of any length
         source = read_plan_text(given, format)
         return GivenPlan(given, source.loaded(calendar=calendar), source)

@@ -9,7 +9,7 @@ import click
 
 from paramsched._trace import Trace, trace
 from paramsched.cli._base_values import groups_with_bases, say_base_notes
-from paramsched.cli._calendars import assumed_fact, calendar_for_picture, length_of_plan
+from paramsched.cli._calendars import assumed_fact, calendar_for_picture, length_of_plan, with_facts_beside
 from paramsched.cli._given_plan import loaded_with_assumed_epoch, names_a_file
 from paramsched.cli._messages import say_note
 from paramsched.cli._options import CalendarOptions, option_of
@@ -83,9 +83,10 @@ def _trace_plans(
         loaded, known = loaded_with_assumed_epoch(name, format=its_format, field=field, facts=known)
         plans.append(loaded)
     if len(plans) == 1:
-        return [_trace_plan(plans[0], known, bases)]
+        return [_trace_plan(plans[0], with_facts_beside(plans[0], known), bases)]
     # A horizon that was given is for plans without one; the first plan refuses two, as it does alone.
     told = [known, *(known if one.plan.horizon is None else replace(known, horizon=None) for one in plans[1:])]
+    told = [with_facts_beside(plan, one) for plan, one in zip(plans, told, strict=True)]
     for fact, value in _assumed_facts(plans, told).items():
         say_note(f"no {option_of(fact)} given; taken to be {value:g}")
         more: dict[str, Any] = {fact: value}

@@ -6,6 +6,7 @@ from typing import Any, final
 
 from paramsched.fields import Field
 from paramsched.plan import Plan
+from paramsched.time import Calendar
 
 
 @final
@@ -53,8 +54,10 @@ class Loaded:
         plan: the plan.
         bases: the optimizer's values that stand beside it.
         native: whether it is in the library's own words; otherwise a dialect's.
+        facts: what stands beside it of the run it was written for.
     """
 
     plan: Plan
     bases: Bases = NO_BASES
     native: bool = True
+    facts: Calendar | None = None

@@ -125,8 +125,16 @@ def _data_of_dialect(dialect: KnownDialect, text: str, source: str, syntax: str 
     """What a text of a dialect holds, read by the dialect itself where it has files of its own."""
     if dialect.read is not None and syntax != "toml":
         return dialect.call(dialect.read, text, source)
+    return read_data(text, _syntax_of(dialect.name, syntax)[0], source)
+
+
+def read_data(text: str, read: Callable[[str, str], Any], source: str) -> Any:
+    """What a text holds: dicts, lists, text, finite numbers, booleans and None.
+
+    Raises:
+        ConfigError: every fault at once.
+    """
     faults = Faults()
-    read, _ = _syntax_of(dialect.name, syntax)
     data = plain_data(read(text, source), faults)
     faults.raise_any(source)
     return data

@@ -83,16 +83,16 @@ class PlacedFinding:
 
 def _findings_in(given: str, facts: CalendarOptions, field: str, format: str | None) -> list[PlacedFinding]:
     """What is wrong with one plan, in the order of its text; with facts, in the run that they describe."""
-    from paramsched.cli._calendars import calendar_from_options, calendar_if_known
+    from paramsched.cli._calendars import calendar_from_options, calendar_if_known, with_facts_beside
     from paramsched.cli._given_plan import read_with_assumed_epoch
     from paramsched.config import check
     from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact
 
     try:
         read, known = read_with_assumed_epoch(given, format=format, field=field, facts=facts)
-        found = check(read.plan, calendar_if_known(known), native=read.loaded.native)
+        found = check(read.plan, calendar_if_known(with_facts_beside(read.loaded, known)), native=read.loaded.native)
         if facts.given and not any(one.severity == "error" for one in found):
-            read.plan.resolve(calendar_from_options(facts))
+            read.plan.resolve(calendar_from_options(with_facts_beside(read.loaded, facts)))
     except ConfigError as error:
         return [PlacedFinding("error", fault) for fault in error.faults]
     except MissingFact as error:

@@ -19,7 +19,7 @@ from paramsched.cli._options import CalendarOptions, calendar_options, field_opt
 def paramsched_explain(plan: str, facts: CalendarOptions, field: str, format: str | None) -> None:
     """Say in words what PLAN does, stage by stage; with facts of the run also at which updates."""
     from paramsched.cli._base_values import say_base_notes
-    from paramsched.cli._calendars import calendar_from_options
+    from paramsched.cli._calendars import calendar_from_options, with_facts_beside
     from paramsched.cli._given_plan import loaded_with_assumed_epoch
     from paramsched.cli._plan_words import plan_in_words
     from paramsched.errors import MissingFact, Unresolved
@@ -28,7 +28,7 @@ def paramsched_explain(plan: str, facts: CalendarOptions, field: str, format: st
     loaded, known = loaded_with_assumed_epoch(plan, format=format, field=field, facts=facts)
     read = loaded.plan
     try:
-        calendar = calendar_from_options(known)
+        calendar = calendar_from_options(with_facts_beside(loaded, known))
         resolved = read.resolve(calendar)
     except (MissingFact, Unresolved):
         if facts.given and facts.horizon is not None:

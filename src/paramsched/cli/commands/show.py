@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         "paramsched show 'warmup(\"5%\") >> cosine(to=0.1)' --horizon 10000",
         'paramsched show plan.yaml --steps-per-epoch 500 --at "10 epochs" --json',
         "paramsched show trunk.yaml at-6000.yaml at-8000.yaml",
+        "paramsched show recipe:llama3-405b",
     ),
 )
 @plans_argument()
@@ -68,6 +69,7 @@ def paramsched_show(
     """
     from paramsched import show
     from paramsched._trace import column_name
+    from paramsched.cli._calendars import with_facts_beside
     from paramsched.cli._given_plan import loaded_with_assumed_epoch
     from paramsched.cli._traces import trace_given_plans
 
@@ -75,7 +77,7 @@ def paramsched_show(
         raise click.UsageError(f"--at and --json print the values of one plan, and here are {len(plans)}")
     if times:
         read, known = loaded_with_assumed_epoch(plans[0], format=format, field=field, facts=facts)
-        click.echo(_values_at(read, known, bases, times, as_json))
+        click.echo(_values_at(read, with_facts_beside(read, known), bases, times, as_json))
         return
     drawn, over = trace_given_plans(plans, None if as_json else other, bases, format=format, field=field, facts=facts)
     if as_json:

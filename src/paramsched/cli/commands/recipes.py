@@ -1,0 +1,127 @@
+"""`paramsched recipes`: the published training recipes, one of them whole, or those whose curve is like a plan's."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from paramsched.cli._command import Command
+from paramsched.cli._options import (
+    CalendarOptions,
+    base_option,
+    calendar_options,
+    field_option,
+    format_option,
+    json_option,
+    offer_files,
+)
+
+if TYPE_CHECKING:
+    from paramsched.recipe_book import Likeness, Recipe
+
+_MOST_NEAR = 10
+
+
+@click.command(
+    "recipes",
+    cls=Command,
+    short_help="List published training recipes, or find those like a plan.",
+    examples=(
+        "paramsched recipes language",
+        "paramsched recipes llama3-405b",
+        "paramsched recipes --like plan.yaml --steps-per-epoch 500",
+    ),
+)
+@click.argument("words", nargs=-1)
+@click.option("--like", metavar="PLAN", shell_complete=offer_files, help="List the recipes whose curves are nearest.")
+@calendar_options
+@base_option
+@field_option
+@format_option
+@json_option
+def paramsched_recipes(
+    words: tuple[str, ...],
+    like: str | None,
+    facts: CalendarOptions,
+    bases: tuple[str, ...],
+    field: str,
+    format: str | None,
+    as_json: bool,
+) -> None:
+    """List the published training recipes that have all WORDS in their name, title, area or source.
+
+    The name of one prints all of it: its plan, the facts of the run, what the source says and what was inferred.
+    Each can be given where a command takes a plan: paramsched show recipe:NAME.
+    """
+    import json
+
+    from paramsched.recipe_book import recipes
+
+    found = recipes.matching(" ".join(words))
+    if like is not None:
+        near = _recipes_like(like, facts, bases, field, format)
+        chosen = [one for one in near if one.recipe in found][:_MOST_NEAR]
+        if as_json:
+            rows = [_recipe_data(one.recipe) | {"distance": one.distance} for one in chosen]
+            click.echo(json.dumps(rows, ensure_ascii=False))
+            return
+        click.echo("\n".join(_table([(f"{one.distance:.4f}", one.recipe.name, one.recipe.title) for one in chosen])))
+        return
+    if as_json:
+        click.echo(json.dumps([_recipe_data(one) for one in found], ensure_ascii=False))
+        return
+    whole = recipes[words[0]] if len(words) == 1 and words[0] in recipes else found[0] if len(found) == 1 else None
+    if whole is not None:
+        click.echo(_whole_recipe(whole))
+        return
+    if not found:
+        raise click.UsageError(f"No recipe has all of: {' '.join(words)}. Without words all {len(recipes)} are listed.")
+    click.echo("\n".join(_table([(one.name, one.area, one.title) for one in found])))
+
+
+def _recipes_like(
+    like: str, facts: CalendarOptions, bases: tuple[str, ...], field: str, format: str | None
+) -> "tuple[Likeness, ...]":
+    """The recipes, those nearest to a given plan first."""
+    from paramsched.cli._base_values import groups_with_bases
+    from paramsched.cli._calendars import calendar_for_picture, with_facts_beside
+    from paramsched.cli._given_plan import loaded_with_assumed_epoch
+    from paramsched.recipe_book import nearest_recipes
+
+    loaded, known = loaded_with_assumed_epoch(like, format=format, field=field, facts=facts)
+    calendar = calendar_for_picture(loaded.plan, with_facts_beside(loaded, known), native=loaded.native)
+    groups, _ = groups_with_bases(loaded, bases)
+    return nearest_recipes(loaded.plan, calendar, groups, field=field)
+
+
+def _whole_recipe(recipe: "Recipe") -> str:
+    """All that is known of a recipe, its plan as a file says it."""
+    from paramsched import config
+
+    text = config.dump(recipe.plan) or ""
+    lines = [f"# {recipe.title}", f"# Source: {recipe.source}"]
+    lines += [f"# The source says: {one}" for one in recipe.certain]
+    lines += [f"# Inferred: {one}" for one in recipe.inferred]
+    lines += [f"# Base values: {_named_values(group)}" for group in recipe.bases if group]
+    facts = {name: value for name, value in _facts_of(recipe).items() if value is not None}
+    lines += [f"# Facts of the run: {_named_values(facts)}"] if facts else []
+    return "\n".join([*lines, text.rstrip("\n")])
+
+
+def _recipe_data(recipe: "Recipe") -> dict[str, Any]:
+    """A recipe as programs read it."""
+    said = {name: getattr(recipe, name) for name in ("name", "title", "area", "source", "certain", "inferred", "bases")}
+    return said | {"facts": {key: value for key, value in _facts_of(recipe).items() if value is not None}}
+
+
+def _facts_of(recipe: "Recipe") -> dict[str, Any]:
+    return {name: getattr(recipe.calendar, name) for name in type(recipe.calendar).__dataclass_fields__}
+
+
+def _named_values(values: Any) -> str:
+    return ", ".join(f"{name}={value}" for name, value in values.items())
+
+
+def _table(rows: list[tuple[str, ...]]) -> list[str]:
+    """Rows with their columns below each other."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True)).rstrip() for row in rows]

@@ -1,0 +1,10 @@
+"""Published training recipes: what a paper or its code says of a run, as a plan with the run's facts.
+
+A recipe is a file in `data`, so a new file is a new recipe; nothing is read before it is asked for.
+"""
+
+from paramsched.recipe_book.book import RecipeBook as RecipeBook
+from paramsched.recipe_book.book import recipes as recipes
+from paramsched.recipe_book.likeness import Likeness as Likeness
+from paramsched.recipe_book.likeness import nearest_recipes as nearest_recipes
+from paramsched.recipe_book.recipe import Recipe as Recipe

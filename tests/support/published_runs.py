@@ -1,0 +1,81 @@
+"""Values of published runs, beside formulas that were written from their sources."""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable
+from math import cos, pi, sin
+
+import numpy as np
+
+import paramsched as ps
+from paramsched.plan import Target
+from paramsched.plan.amounts import amounts_of_run, counted_plan, updates_of_horizon
+from paramsched.plan.plan_clock import is_by_amount
+
+RELATIVE, ABSOLUTE = 1e-12, 1e-18  # the second for values that a rounded formula says are nearly 0
+
+Formula = Callable[[int], float]
+
+
+class Run:
+    """A recipe's values at some of its updates."""
+
+    def __init__(self, name: str) -> None:
+        recipe = ps.recipes[name]
+        resolved = recipe.plan.resolve(recipe.calendar)
+        self.plan, self.groups = counted_plan(resolved), list(recipe.bases)
+        self.run = amounts_of_run(resolved, recipe.calendar)
+        self.total = updates_of_horizon(resolved, self.run)
+
+    def amount_at(self, t: int) -> int:
+        """What was consumed before an update; the update itself where the plan counts updates."""
+        return t if self.run is None else int(self.run.amount_at(t))
+
+    def update_at(self, amount: float) -> int:
+        """The first update that begins at or after an amount."""
+        return bisect_left(range(self.total), amount, key=self.amount_at)
+
+    def agrees(self, field: str, formula: Formula, *marks: int, group: str = "", of: str = "t") -> None:
+        """Each value of a field is the formula's: of the update, or of the amount before it.
+
+        Args:
+            field, group: which curve; without a group that of a target or of the first group.
+            formula: its value at an update t, or with `of="amount"` at an amount.
+            marks: updates around which each one is looked at.
+            of: "t" or "amount".
+        """
+        times = looked_at(self.total, marks)
+        at = [self.amount_at(t) for t in times] if of == "amount" else times
+        found = np.array(self._values(field, group, times))
+        expected = np.array([formula(t) for t in at], dtype=float)
+        wrong = ~(np.abs(found - expected) <= RELATIVE * np.abs(expected) + ABSOLUTE)
+        first = int(wrong.argmax())
+        assert not wrong.any(), f"{field} at {at[first]}: {found[first]!r} is not {expected[first]!r}"
+
+    def _values(self, field: str, group: str, times: list[int]) -> list[float]:
+        clocks = [self.amount_at(t) for t in times] if is_by_amount(self.plan.clock, field) else times
+        for one in self.plan.bindings:
+            if isinstance(one.field, Target) and one.name == field:
+                return [one.schedule(t, base=one.field.initial) for t in clocks]
+        names = [each.get("name", "") for each in self.groups]
+        index = names.index(group) if group else 0
+        bound = next(one for one in ps.plan.bind(self.plan, self.groups)[index] if one.name == field)
+        return [bound.schedule(t, base=bound.field.base(self.groups[index])) for t in clocks]
+
+
+def looked_at(total: int, marks: Iterable[int]) -> list[int]:
+    """Updates to look at: two hundred of the run, and those around the marks."""
+    near = {mark + away for mark in (0, *marks, total) for away in range(-2, 3)}
+    return sorted((set(range(0, total, max(total // 200, 1))) | near) & set(range(total)))
+
+
+def line(t: float, begin: float, end: float, low: float, high: float) -> float:
+    """A straight line from `low` at the begin to `high` at the end, held outside."""
+    share = min(max((t - begin) / (end - begin), 0.0), 1.0)
+    return low * (1 - share) + high * share
+
+
+def half_wave(t: float, begin: float, end: float, high: float, low: float) -> float:
+    """A cosine from `high` at the begin to `low` at the end, held outside."""
+    left = min(max((end - t) / (end - begin), 0.0), 1.0)
+    # The square keeps its digits near the end, where 1 + cos would lose them.
+    return low + (high - low) * (sin(pi * left / 2) ** 2 if left < 0.5 else (1 + cos(pi * (1 - left))) / 2)

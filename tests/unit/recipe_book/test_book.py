@@ -1,0 +1,95 @@
+"""The published recipes: a mapping whose files are read when asked for, and which of them a plan is like."""
+
+import subprocess
+import sys
+
+import pytest
+
+import paramsched as ps
+from paramsched.errors import UnknownRecipe
+from paramsched.recipe_book import nearest_recipes
+
+
+def test_a_recipe_has_its_plan_its_run_and_its_source():
+    recipe = ps.recipes["llama3-405b"]
+
+    assert recipe.plan.horizon.updates == 1_200_000
+    assert recipe.bases == ({"lr": 8e-05},)
+    assert "2407.21783" in recipe.source
+    assert recipe.certain
+    assert recipe.inferred
+    assert recipe.calendar == ps.Calendar()
+
+
+@pytest.mark.heavy
+def test_names_are_there_without_reading_a_file():
+    code = "import sys, paramsched as ps; list(ps.recipes); sys.exit('yaml' in sys.modules)"
+
+    assert "gpt3-175b" in ps.recipes
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.heavy
+def test_importing_the_library_reads_no_recipe():
+    code = "import sys, paramsched; sys.exit(any('recipe_book' in name for name in sys.modules))"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.heavy
+def test_the_mapping_stays_a_mapping_once_its_package_is_imported():
+    code = "import paramsched.recipe_book.book, paramsched as ps; ps.recipes['bert-base']"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("gpt3", "gpt3-175b"), ("llama3-405B", "llama3-405b"), ("dinov2", "dinov2-vitl")]
+)
+def test_an_unknown_name_is_told_with_the_nearest(name, meant):
+    with pytest.raises(UnknownRecipe, match=f'did you mean "{meant}"'):
+        ps.recipes[name]
+    assert name not in ps.recipes
+    assert ps.recipes.get(name) is None
+
+
+@pytest.mark.parametrize("name", list(ps.recipes))
+def test_every_recipe_says_what_it_is_and_survives_its_text(name):
+    recipe = ps.recipes[name]
+
+    assert recipe.name == name
+    assert recipe.title
+    assert recipe.area
+    assert recipe.source
+    assert recipe.certain
+    assert recipe.plan.horizon is not None
+    assert ps.loads(ps.dump(recipe.plan)) == recipe.plan
+    assert recipe.plan.resolve(recipe.calendar).horizon is not None
+
+
+@pytest.mark.parametrize("name", list(ps.recipes))
+def test_every_schedule_has_a_base_and_no_base_stands_for_nothing(name):
+    recipe = ps.recipes[name]
+
+    ps.plan.bind(recipe.plan.resolve(recipe.calendar), list(recipe.bases))  # a field without a base is refused
+
+
+def test_a_recipe_is_nearest_to_itself():
+    recipe = ps.recipes["resnet50-goyal"]
+
+    first, *_ = nearest_recipes(recipe.plan, recipe.calendar, recipe.bases)
+
+    assert (first.recipe.name, first.distance) == ("resnet50-goyal", 0.0)
+
+
+def test_neither_length_nor_peak_counts_for_what_is_near():
+    plan = ps.Plan(lr=0.5 * ps.overlay(ps.warmup("1%"), ps.linear()), horizon=700)
+
+    first, *_ = nearest_recipes(plan, ps.Calendar(), [{"lr": 3.0}])
+
+    assert first.recipe.name == "bert-base"
+
+
+def test_a_plan_without_the_field_is_like_nothing():
+    with pytest.raises(ps.InvalidArgument, match="does not schedule it"):
+        nearest_recipes(ps.Plan(momentum=0.5, horizon=10), ps.Calendar(), [{"momentum": 1.0}])
