@@ -46,6 +46,7 @@ from paramsched.schedules import maximum as maximum
 from paramsched.schedules import minimum as minimum
 from paramsched.schedules import multistep as multistep
 from paramsched.schedules import noam as noam
+from paramsched.schedules import noise as noise
 from paramsched.schedules import one_cycle as one_cycle
 from paramsched.schedules import overlay as overlay
 from paramsched.schedules import parse as parse
@@ -133,6 +134,7 @@ __all__ = [
     "minimum",
     "multistep",
     "noam",
+    "noise",
     "one_cycle",
     "overlay",
     "parse",

@@ -34,6 +34,7 @@ from paramsched.schedules.levels import absolute as absolute
 from paramsched.schedules.levels import following as following
 from paramsched.schedules.levels import previous as previous
 from paramsched.schedules.like import like as like
+from paramsched.schedules.noise import noise as noise
 from paramsched.schedules.pointwise import clamp as clamp
 from paramsched.schedules.pointwise import maximum as maximum
 from paramsched.schedules.pointwise import minimum as minimum
