@@ -1,0 +1,43 @@
+"""What a plan can say of time, a row each in `worked_plans.py`: its values, its text, and what is refused."""
+
+import numpy as np
+import pytest
+
+import paramsched as ps
+from paramsched.errors import ParamschedError
+from unit.plan.worked_plans import CASES, REFUSED, Case, Refused, amounts_before
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_the_values_are_those_worked_out_by_hand(case: Case) -> None:
+    plan = ps.loads("\n".join(case.lines))
+    calendar = ps.Calendar(**case.facts)
+    trace = ps.trace(plan, case.groups, calendar)
+    if case.total is not None:
+        assert len(trace) == case.total
+    on_clock = case.lines[0].startswith("clock:")
+    amounts = list(trace.amounts) if on_clock else list(range(len(trace)))
+    if case.amounts is not None:
+        assert amounts == amounts_before(case.amounts, len(trace))[:-1]
+    exact = [int(amount) for amount in amounts]
+    for key, value in case.values.items():
+        expected = [float(value(t, amount)) for t, amount in enumerate(exact)]
+        np.testing.assert_allclose(trace[key], expected, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+def test_the_plan_and_its_resolved_form_survive_their_text(case: Case) -> None:
+    plan = ps.loads("\n".join(case.lines))
+    resolved = plan.resolve(ps.Calendar(**case.facts))
+    assert resolved.resolve(ps.Calendar(**case.facts)) == resolved
+    for one in (plan, resolved):
+        assert one.text is not None
+        assert ps.loads(ps.dump(one)) == one == ps.Plan.of_text(one.text)
+
+
+@pytest.mark.parametrize("case", REFUSED.values(), ids=REFUSED)
+def test_a_refusal_says_what_is_wrong(case: Refused) -> None:
+    with pytest.raises(ParamschedError) as refusal:
+        ps.trace(ps.loads("\n".join(case.lines)), case.groups, ps.Calendar(**case.facts))
+    for word in case.words:
+        assert word in str(refusal.value)
