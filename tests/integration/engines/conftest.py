@@ -1,6 +1,7 @@
 """Collects a row for each engine and way to train; `PARAMSCHED_ENGINE_TABLE=1` writes them to docs/engines/table.md."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,32 @@ the batch size, which grows. "–": it does not exist there, or the engine's fir
 | engine, wiring | processes | accumulation 1 | accumulation 4 | 1, skip | 4, skip | tokens | tokens, skip | ramp |
 |---|---|---|---|---|---|---|---|---|
 """
+RESUMED = """
+## Resumed
+
+By tokens and accumulation 4 (skorch, and MMEngine by samples: 1), in one process: a run that is left after its first
+part, and goes on from the engine's own checkpoint in new objects. *Updates exact / updates made*,
+of both parts.
+
+| engine | updates |
+|---|---|
+"""
+
+
+@pytest.fixture
+def check_resumed(record_property: Any) -> Any:
+    """A function that compares the values of a run in two parts with the plan's, and notes the engine's row."""
+
+    def check(engine: str, used: Sequence[Any], planned: Sequence[Any], made: int) -> None:
+        exact = sum(one == right for one, right in zip(used, planned, strict=True))
+        line = f"| {engine} | {exact} / {len(used)} |"
+        record_property("resumed_row", line)
+
+        assert (exact, len(used)) == (made, made)
+        if os.environ.get("PARAMSCHED_ENGINE_TABLE") != "1":
+            assert line in PAGE.read_text(encoding="utf-8").splitlines(), f"{PAGE.name} says how it is written anew"
+
+    return check
 
 
 @pytest.fixture
@@ -32,13 +59,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if os.environ.get("PARAMSCHED_ENGINE_TABLE") != "1" or reporter is None or hasattr(session.config, "workerinput"):
         return
-    rows = sorted(
-        value
+    noted = {
+        (name, value)
         for reports in reporter.stats.values()
         for report in reports
         if getattr(report, "when", None) == "call"
         for name, value in report.user_properties
-        if name == "engine_row"
-    )
+    }
+    rows, resumed = (sorted(value for name, value in noted if name == kind) for kind in ("engine_row", "resumed_row"))
     PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(HEAD + "\n".join(rows) + "\n", encoding="utf-8")
+    PAGE.write_text(HEAD + "\n".join(rows) + "\n" + RESUMED + "\n".join(resumed) + "\n", encoding="utf-8")

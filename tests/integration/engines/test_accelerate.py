@@ -8,7 +8,18 @@ import torch
 from torch.utils.data import DataLoader
 
 import paramsched as ps
-from support.engine_runs.harness import BATCH, PLAN, Numbers, Tiny, optimizer_of, planned, recorded
+from support.engine_runs.harness import (
+    BATCH,
+    BY_TOKENS,
+    PLAN,
+    Numbers,
+    Tiny,
+    in_one,
+    optimizer_of,
+    planned,
+    recorded,
+    tokens_of_batch,
+)
 
 accelerate = pytest.importorskip("accelerate")
 engine = pytest.importorskip("paramsched.engines.accelerate")
@@ -21,6 +32,7 @@ class Loop:
 
     def __init__(self, plan: ps.Plan = PLAN, accumulation: int = 4, wiring: str = "adapter", **keywords: Any) -> None:
         self.accelerator = accelerate.Accelerator(cpu=True, gradient_accumulation_steps=accumulation, **keywords)
+        self.counts = plan is BY_TOKENS
         model = Tiny()
         optimizer = optimizer_of(model)
         loader = DataLoader(Numbers(), BATCH)
@@ -29,12 +41,15 @@ class Loop:
         self.model, self.optimizer, self.loader = self.accelerator.prepare(model, optimizer, loader)
         if wiring == "adapter":
             self.scheduler = engine.scheduler(self.accelerator, self.optimizer, plan, self.loader, epochs=3)
+            self.count = engine.batch_counter(self.accelerator, self.scheduler, amount_of=tokens_of_batch)
         self.used = recorded(self.optimizer.optimizer)
 
     def train(self, epochs: int) -> None:
         for _ in range(epochs):
             for x, y in self.loader:
                 with self.accelerator.accumulate(self.model):
+                    if self.counts:
+                        self.count((x, y))
                     self.accelerator.backward(torch.nn.functional.mse_loss(self.model(x), y))
                     self.optimizer.step()
                     self.optimizer.zero_grad()
@@ -51,6 +66,17 @@ def test_a_run_goes_on_from_save_state_where_it_was(wiring: str, tmp_path: Path)
     again.train(2)
 
     assert first.used + again.used == planned(15)
+
+
+def test_a_run_by_tokens_goes_on_from_save_state_where_it_was(tmp_path: Path, check_resumed: Any) -> None:
+    first, again = Loop(BY_TOKENS), Loop(BY_TOKENS)
+    first.train(1)
+    first.accelerator.save_state(str(tmp_path))
+
+    again.accelerator.load_state(str(tmp_path))
+    again.train(2)
+
+    check_resumed("Accelerate", first.used + again.used, in_one(first.used, again.used), 15)
 
 
 def test_metric_rules_go_on_from_save_state(tmp_path: Path) -> None:

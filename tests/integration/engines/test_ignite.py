@@ -8,7 +8,18 @@ import torch
 from torch.utils.data import DataLoader
 
 import paramsched as ps
-from support.engine_runs.harness import BATCH, PLAN, Numbers, Tiny, optimizer_of, planned, recorded
+from support.engine_runs.harness import (
+    BATCH,
+    BY_TOKENS,
+    PLAN,
+    Numbers,
+    Tiny,
+    in_one,
+    optimizer_of,
+    planned,
+    recorded,
+    tokens_of_batch,
+)
 
 pytest.importorskip("ignite")
 from ignite.engine import Engine, Events, supervised_training_step  # it may be absent
@@ -41,18 +52,31 @@ class Loop:
 @pytest.mark.parametrize("kept", ["everything", "the optimizer alone"])
 def test_a_run_goes_on_from_a_checkpoint_where_it_was(kept: str, tmp_path: Path) -> None:
     first, again = Loop(), Loop()
+    leave_and_go_on(first, again, kept, tmp_path)
+
+    assert first.used + again.used == planned(54)
+
+
+@pytest.mark.parametrize("kept", ["everything", "the optimizer alone"])
+def test_a_run_by_tokens_goes_on_where_it_was(kept: str, tmp_path: Path, check_resumed: Any) -> None:
+    first, again = (Loop(BY_TOKENS, 4, amount_of=tokens_of_batch) for _ in range(2))
+    leave_and_go_on(first, again, kept, tmp_path)
+
+    check_resumed("Ignite", first.used + again.used, in_one(first.used, again.used), 13)
+
+
+def leave_and_go_on(first: Loop, again: Loop, kept: str, folder: Path) -> None:
+    """An epoch, a checkpoint, and the others from there."""
     if kept == "the optimizer alone":
         first.saved.pop("plan")
         again.saved.pop("plan")
-    saver = Checkpoint(first.saved, DiskSaver(tmp_path), filename_pattern="run.pt")
+    saver = Checkpoint(first.saved, DiskSaver(folder), filename_pattern="run.pt")
     first.trainer.add_event_handler(Events.EPOCH_COMPLETED(once=1), saver)
     first.trainer.add_event_handler(Events.EPOCH_COMPLETED(once=1), first.trainer.terminate)
     first.run()
 
-    Checkpoint.load_objects(again.saved, torch.load(tmp_path / "run.pt", weights_only=True))
+    Checkpoint.load_objects(again.saved, torch.load(folder / "run.pt", weights_only=True))
     again.run()
-
-    assert first.used + again.used == planned(54)
 
 
 @pytest.mark.filterwarnings("ignore:.*never reported")

@@ -8,7 +8,19 @@ import torch
 from torch.utils.data import DataLoader
 
 import paramsched as ps
-from support.engine_runs.harness import BATCH, PLAN, Case, Numbers, Tiny, optimizer_of, planned, recorded
+from support.engine_runs.harness import (
+    BATCH,
+    BY_TOKENS,
+    PLAN,
+    Case,
+    Numbers,
+    Tiny,
+    in_one,
+    optimizer_of,
+    planned,
+    recorded,
+    tokens_of_batch,
+)
 
 pl = pytest.importorskip("lightning.pytorch")
 runs = pytest.importorskip("support.engine_runs.lightning")
@@ -48,6 +60,31 @@ def test_a_run_goes_on_from_a_checkpoint_where_it_was(variant: str, tmp_path: Pa
     again = fit(variant, tmp_path / "b", ckpt_path=tmp_path / "a" / "epoch=0.ckpt")
 
     assert first + again == planned(15)
+
+
+@pytest.mark.parametrize("skips", [False, True], ids=["whole", "the last update before it was skipped"])
+def test_a_run_by_tokens_goes_on_from_a_checkpoint_where_it_was(
+    skips: bool, tmp_path: Path, check_resumed: Any
+) -> None:
+    def fit_by_tokens(folder: Path, stop: int, **keywords: Any) -> Any:
+        case = Case("lightning", 4, overflow=skips)
+        module = runs.Module(case, 15)
+        plan = PlanCallback(BY_TOKENS, amount_of=tokens_of_batch)
+        callbacks = [pl.callbacks.ModelCheckpoint(folder, filename="{epoch}", save_top_k=-1), Stop(stop), plan]
+        trainer = runs.trainer(case, callbacks=callbacks, enable_checkpointing=True)
+        trainer.fit(module, DataLoader(Numbers(overflow=skips, at=71), BATCH), **keywords)
+        return module.used
+
+    first = fit_by_tokens(tmp_path / "a", 1)
+    whole = fit_by_tokens(tmp_path / "c", 3)
+
+    again = fit_by_tokens(tmp_path / "b", 3, ckpt_path=tmp_path / "a" / "epoch=0.ckpt")
+
+    assert first + again == whole
+    # What the skipped update saw is in one of `whole`; the recorder of the second part does not know it.
+    first.amounts, again.amounts = whole.amounts[: len(first)], whole.amounts[len(first) :]
+    name = "Lightning, the update before it skipped" if skips else "Lightning"
+    check_resumed(name, first + again, in_one(first, again), 12 if skips else 15)
 
 
 class Small(pl.LightningModule):

@@ -3,9 +3,11 @@
 # ruff: noqa: C408  # the configs are written as MMEngine's users write them
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 pytest.importorskip("mmengine")
 
@@ -121,6 +123,41 @@ def test_a_run_resumes_from_mmengines_own_checkpoint(run, how):
     rest, _ = run(schedulers, folder="cut", resume=True)
 
     np.testing.assert_array_equal(rest, whole[2 * BATCHES :])
+
+
+BY_SAMPLES = ps.Plan(lr="linear(1.0, 0.0, over='48 samples')", clock="samples")
+OF_TWO = 0.1 * (1 - 2 * np.arange(BATCHES * EPOCHS) / 48)  # the lr before each batch of two samples
+
+
+@pytest.mark.parametrize("hook", [dict(type="AmountHook"), None], ids=["by config", "by object"])
+def test_a_plan_by_samples_counts_the_batches_and_goes_on_from_a_checkpoint(run, hook, check_resumed):
+    engine.register()
+
+    def cut(epochs, **more):
+        hooks = [hook or engine.AmountHook()]
+        return run(lambda one: engine.PlanScheduler(one, BY_SAMPLES), epochs=epochs, hooks=hooks, folder="cut", **more)
+
+    first, _ = cut(2)
+    rest, runner = cut(EPOCHS, resume=True)
+
+    used = np.concatenate([first, rest])[:, 0]
+    planned = ps.trace(BY_SAMPLES, sgd(Toy()), ps.Calendar(batch_size=2, total=24))["lr", 0]
+    check_resumed("MMEngine Runner, AmountHook", used.tolist(), planned.tolist(), 24)
+    assert used == pytest.approx(OF_TWO, rel=1e-15)
+    assert runner.param_schedulers[0].scheduler.amount == 48
+
+
+def test_the_samples_of_lists_are_their_entries(run):
+    scheduler = engine.PlanScheduler(sgd(Toy()), BY_SAMPLES)
+    hook = engine.AmountHook(scheduler.scheduler)
+    hook.before_train(SimpleNamespace(param_schedulers=None, world_size=1))
+    wrapper = SimpleNamespace(should_sync=lambda: True)
+
+    images = {"inputs": [torch.zeros(3, 8, 8), torch.zeros(3, 8, 8)], "data_samples": ["a", "b"]}
+    hook.before_train_iter(SimpleNamespace(optim_wrapper=wrapper), 0, images)
+    scheduler.scheduler.optimizer.step()
+
+    assert scheduler.scheduler.amount == 2
 
 
 def test_every_group_is_logged(run, tmp_path):

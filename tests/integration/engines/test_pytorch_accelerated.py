@@ -8,7 +8,18 @@ import pytest
 import torch
 
 import paramsched as ps
-from support.engine_runs.harness import BATCH, PLAN, Numbers, Tiny, optimizer_of, planned, recorded
+from support.engine_runs.harness import (
+    BATCH,
+    BY_TOKENS,
+    PLAN,
+    Numbers,
+    Tiny,
+    in_one,
+    optimizer_of,
+    planned,
+    recorded,
+    tokens_of_batch,
+)
 
 pytest.importorskip("pytorch_accelerated")
 from pytorch_accelerated import Trainer  # it may be absent
@@ -26,7 +37,8 @@ class Recording(Trainer):
         model = Tiny()
         optimizer = optimizer_of(model)
         self.used = recorded(optimizer)
-        super().__init__(model, torch.nn.MSELoss(), optimizer, callbacks=(MoveModulesToDeviceCallback,))
+        counting = engine.AmountCallback(amount_of=tokens_of_batch)
+        super().__init__(model, torch.nn.MSELoss(), optimizer, callbacks=(MoveModulesToDeviceCallback, counting))
 
     def fit(self, plan: ps.Plan = PLAN, *, epochs: int = 3, **keywords: Any) -> list[list[float]]:
         options = {"create_scheduler_fn": engine.scheduler(plan), "gradient_accumulation_steps": 4} | keywords
@@ -54,6 +66,18 @@ def test_a_run_goes_on_from_the_trainer_s_files_where_it_was(kind: str, tmp_path
         again.fit(FIXED, epochs=3, resume_from=tmp_path / "run")
 
     assert (first.used + again.used)[:15] == planned(15)  # the Trainer itself adds an update to a run it resumes
+
+
+def test_a_run_by_tokens_goes_on_from_a_training_state_where_it_was(tmp_path: Path, check_resumed: Any) -> None:
+    first, again = Recording(), Recording()
+    first.fit(BY_TOKENS, epochs=1)
+    first.save_training_state(tmp_path / "run")
+
+    again.fit(BY_TOKENS, epochs=3, resume_from=tmp_path / "run")
+
+    check_resumed(
+        "pytorch-accelerated", first.used + again.used, in_one(first.used, again.used), 16
+    )  # as above: one more
 
 
 def _after_loading(trainer: Recording, path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import paramsched as ps
-from support.engine_runs.harness import PLAN, Case, Numbers, planned
+from support.engine_runs.harness import BY_TOKENS, PLAN, Case, Numbers, Used, in_one, planned, tokens_of_batch
 
 pytest.importorskip("skorch")
 runs = pytest.importorskip("support.engine_runs.skorch")
@@ -42,23 +42,35 @@ def test_partial_fit_goes_on() -> None:
 
 @pytest.mark.parametrize("way", ["files", "pickle"])
 def test_a_net_that_was_stored_goes_on_where_it_was(way: str, tmp_path: Path) -> None:
-    plan = ps.Plan(*PLAN.bindings, horizon=54)
-    first = net(plan, max_epochs=1).fit(X, Y)
+    done, used = stored_and_gone_on(PlanCallback(ps.Plan(*PLAN.bindings, horizon=54)), way, tmp_path)
+
+    assert done + used == planned(54)
+
+
+@pytest.mark.parametrize("way", ["files", "pickle"])
+def test_a_net_that_was_stored_goes_on_by_tokens(way: str, tmp_path: Path, check_resumed: Any) -> None:
+    done, used = stored_and_gone_on(PlanCallback(BY_TOKENS, amount_of=tokens_of_batch), way, tmp_path)
+
+    check_resumed("skorch", done + used, in_one(done, used), 54)
+
+
+def stored_and_gone_on(callback: Any, way: str, tmp_path: Path) -> tuple[Used, Used]:
+    """The values of an epoch, and of the next two of a net that was stored behind it."""
+    first = runs.net_of(CASE, callback, max_epochs=1).fit(X, Y)
     names = ("params", "optimizer", "history")
     files = {f"f_{name}": str(tmp_path / name) for name in names}
     if way == "files":
         first.save_params(**files)
-        again = net(plan, max_epochs=2).initialize()
+        again = runs.net_of(CASE, callback, max_epochs=2).initialize()
         again.load_params(**files)
     else:
         again = pickle.loads(pickle.dumps(first))
         again.set_params(max_epochs=2)
         again.used_ = runs.recorded(again.optimizer_)
-    done = list(first.used_)
 
     again.partial_fit(X, Y)
 
-    assert done + again.used_ == planned(54)
+    return first.used_, again.used_
 
 
 def test_the_horizon_of_a_net_that_goes_on_is_all_its_epochs(tmp_path: Path) -> None:

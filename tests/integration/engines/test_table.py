@@ -100,7 +100,8 @@ def test_every_update_of_two_processes_uses_what_is_planned(engine, add_row):
 
 @pytest.mark.skipif(os.environ.get("PARAMSCHED_ENGINE_TABLE") == "1", reason="the page is being written")
 def test_the_page_has_a_row_for_each_wiring_and_no_other():
-    rows = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")][1:]
+    page, _ = PAGE.read_text(encoding="utf-8").split("## Resumed")
+    rows = [line for line in page.splitlines() if line.startswith("| ")][1:]
 
     names = {(line.split(" | ")[0].removeprefix("| "), line.split(" | ")[1]) for line in rows}
     expected = {(name, n) for n, ways in (("1", IN_ONE), ("2", IN_TWO)) for _, _, name in ways}

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from support.engine_runs.harness import PLAN, Case, optimizer_of, planned, recorded
+from support.engine_runs.harness import BY_TOKENS, PLAN, Case, Used, in_one, optimizer_of, planned, recorded
 
 transformers = pytest.importorskip("transformers")
 runs = pytest.importorskip("support.engine_runs.transformers")
@@ -34,6 +34,83 @@ def test_a_run_goes_on_from_a_checkpoint_where_it_was(variant: str, tmp_path: Pa
     again.train(resume_from_checkpoint=True)
 
     assert used + used_too == planned(15)
+
+
+def test_a_run_by_tokens_goes_on_from_a_checkpoint_where_it_was(tmp_path: Path, check_resumed: Any) -> None:
+    case = Case("transformers", 4, clock="tokens")
+    args = runs.arguments(str(tmp_path), case, save_strategy="epoch")
+    first, used = runs.trainer_of(case, args, 15, callbacks=[Stop()])
+    first.train()
+    again, used_too = runs.trainer_of(case, args, 15)
+
+    again.train(resume_from_checkpoint=True)
+
+    check_resumed("Hugging Face Trainer", used + used_too, in_one(used, used_too), 15)
+
+
+class Words(torch.utils.data.Dataset[Any]):
+    """Rows of two tokens, of which every third is padding in its second half."""
+
+    def __len__(self) -> int:
+        return 72
+
+    def __getitem__(self, index: int) -> Any:
+        real = torch.tensor([1, int(index % 3 != 0)])
+        return {"x": torch.ones(2), "labels": torch.ones(1), "attention_mask": real}
+
+
+class Reader(runs.Model):
+    """A model whose main input is `x`; the mask is for the count only."""
+
+    main_input_name = "x"
+
+    def forward(self, x: torch.Tensor, labels: torch.Tensor, attention_mask: Any = None) -> dict[str, torch.Tensor]:
+        return super().forward(x, labels)
+
+
+@pytest.mark.parametrize(("counted", "options"), [("all", {}), ("non_padding", {}), ("all", {"accumulation": 4})])
+def test_the_tokens_that_the_trainer_counts_are_the_plan_s(counted: str, options: Any, tmp_path: Path) -> None:
+    args = runs.arguments(str(tmp_path), Case("transformers", **options), include_num_input_tokens_seen=counted)
+    model = Reader()
+    optimizer = optimizer_of(model)
+    trainer = engine.planned(transformers.Trainer, BY_TOKENS)(
+        model=model, args=args, train_dataset=Words(), optimizers=(optimizer, None)
+    )
+    seen: list[int] = []
+
+    class Before(transformers.TrainerCallback):
+        def on_optimizer_step(self, args: Any, state: Any, control: Any, **keywords: Any) -> None:
+            seen.append(state.num_input_tokens_seen)
+
+    trainer.add_callback(Before())
+    used = recorded(optimizer)
+    trainer.train()
+
+    of_all = 3 * (144 if counted == "all" else 120)
+    assert (seen[-1], trainer.lr_scheduler.amount) == (of_all, of_all)
+    counts = Used()
+    counts.amounts = [(now - before, 0) for before, now in zip([0, *seen], seen, strict=False)]
+    assert used == in_one(counts, Used())
+
+
+def test_a_trainer_that_counts_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
+    def trainer_of_words(**keywords: Any) -> Any:
+        case = Case("transformers", 4)
+        args = runs.arguments(str(tmp_path), case, save_strategy="epoch", include_num_input_tokens_seen="all")
+        model = Reader()
+        trainer = engine.planned(transformers.Trainer, BY_TOKENS)(
+            model=model, args=args, train_dataset=Words(), optimizers=(optimizer_of(model), None), **keywords
+        )
+        trainer.used = recorded(trainer.optimizer)
+        return trainer
+
+    first = trainer_of_words(callbacks=[Stop()])
+    first.train()
+    again = trainer_of_words()
+
+    again.train(resume_from_checkpoint=True)
+
+    assert (first.lr_scheduler.amount, again.lr_scheduler.amount) == (144, 432)
 
 
 def planned_trainer(plan: ps.Plan, folder: Path, base: type[Any] = transformers.Trainer, **keywords: Any) -> Any:

@@ -251,6 +251,11 @@ def result(used: Used, case: Case, total: int, epochs: int = EPOCHS) -> Run:
     return Run(list(used), planned(total), made, [])
 
 
+def in_one(first: Used, second: Used) -> list[list[float]]:
+    """What `BY_TOKENS` says of a run in two parts, by the tokens that its updates took."""
+    return planned_by_tokens([tokens for tokens, _ in first.amounts + second.amounts])
+
+
 def together(first: Run, second: Run) -> Run:
     """The run of two processes: what the plan says is by the tokens of both."""
     if not first.amounts:
