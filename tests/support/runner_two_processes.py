@@ -47,6 +47,7 @@ def main() -> None:
     schedules = {
         "dicts": [dict(type="LinearLR", start_factor=0.1, by_epoch=False, end=8), dict(type="StepLR", step_size=1)],
         "plan": ps.Plan(lr=ps.warmup("3 steps") >> ps.cosine(to=0.1)),
+        "samples": ps.Plan(lr=ps.warmup("20 samples") >> ps.cosine(to=0.1), clock="samples"),
     }
     own = {"dicts": WithTrainStep, "never": NeverCalled}
     model = own[kind]() if kind in own else network()
@@ -58,7 +59,7 @@ def main() -> None:
         val_dataloader=DataLoader(digits(7), batch_size=2),
         val_evaluator=Seen(),
         optim_wrapper=dict(
-            optimizer=dict(type="SGD", lr=0.1, momentum=0.9), accumulative_counts=2 if kind == "plan" else 1
+            optimizer=dict(type="SGD", lr=0.1, momentum=0.9), accumulative_counts={"plan": 2, "samples": 3}.get(kind, 1)
         ),
         param_scheduler=schedules.get(kind),
         loss=None if kind in own else nn.functional.cross_entropy,
@@ -71,6 +72,7 @@ def main() -> None:
     rank = runner.accelerator.process_index
     scheduler = runner.schedulers[""][0] if runner.schedulers[""] else None
     facts = {
+        "amount": getattr(scheduler, "amount", None),
         "lr": runner.values()["lr", 0],
         "iters": runner.max_iters,
         "ticks": getattr(scheduler, "_global_step", getattr(scheduler, "last_epoch", None)),

@@ -15,14 +15,16 @@ from paramsched.audit.log_values import (
     LogColumn,
     LoggedValues,
     UnreadableLog,
+    logged_amounts,
     nearest_in_file,
     path_text,
 )
 from paramsched.errors import InvalidArgument
 from paramsched.fields import OURS, Field, is_number, numeric
+from paramsched.time.clocks import CLOCKS
 
 
-def read_checkpoint(file: Path, optimizer: str | None, at: int | None) -> LoggedValues:
+def read_checkpoint(file: Path, optimizer: str | None, at: int | None, clock: str | None) -> LoggedValues:
     """Read the state of an optimizer, as plain data.
 
     Raises:
@@ -39,7 +41,15 @@ def read_checkpoint(file: Path, optimizer: str | None, at: int | None) -> Logged
         for field, value in _scheduled_numbers(group, f"group {index} of {name} in {path_text(file)}")
     ]
     names = tuple(found if isinstance(found := group.get("name"), str) else None for group in groups)
-    return LoggedValues(path_text(file), tuple(columns), names, tuple(notes))
+    carried = groups[0].get(f"{OURS}amount") if _counts_on(groups[0], clock) else None
+    amounts = logged_amounts([(taken, carried)], file)
+    return LoggedValues(path_text(file), tuple(columns), names, tuple(notes), amounts)
+
+
+def _counts_on(group: Mapping[str, Any], clock: str | None) -> bool:
+    """Whether the amount that a group carries is of this clock."""
+    place = _finite_or_nothing(group.get(f"{OURS}clock"))
+    return clock is not None and place == CLOCKS.index(clock)
 
 
 def _update_of(

@@ -10,6 +10,7 @@ from paramsched.audit.explain import Explanation, explanations
 from paramsched.audit.log_values import LoggedValues
 from paramsched.audit.match import BasesByPlace, DifferingValue, LogMatch, PlannedColumn, depends_on_base, pair_columns
 from paramsched.plan import Plan
+from paramsched.plan.amounts import amounts_of_run
 from paramsched.time import Calendar
 
 
@@ -41,7 +42,7 @@ class Report:
         if self.first is not None:
             one = self.first
             lines.append(
-                f"first difference: {one.field} of group {one.group!r} at update {one.t:,}: "
+                f"first difference: {one.field} of group {one.group!r} at update {one.t:,}{_amount_in_words(one)}: "
                 f"{one.logged!r} logged, {one.planned!r} planned"
             )
         for number, found in enumerate(self.causes):
@@ -77,7 +78,9 @@ def compare_with_plan(
         MissingFact: a unit of the plan needs a fact.
     """
     facts = calendar or Calendar()
-    pairs = pair_columns(logged, plan.resolve(facts), bases or {}, names)
+    resolved = plan.resolve(facts)
+    run = amounts_of_run(resolved, facts)
+    pairs = pair_columns(logged, resolved, run, bases or {}, names)
     match = LogMatch.of(pairs)
     first = match.first_difference()
     taken = {
@@ -90,10 +93,22 @@ def compare_with_plan(
     if first is not None:
 
         def pairs_under(other: Plan) -> list[PlannedColumn]:
-            return pair_columns(logged, other, bases or {}, names)
+            return pair_columns(logged, other, run, bases or {}, names)
 
         causes = explanations(plan, facts, match, pairs_under, processes)
     return Report(match.values, match.exact, first, causes, taken, notes)
+
+
+def _amount_in_words(one: DifferingValue) -> str:
+    """What was consumed before the update of a value, where its schedule counts that.
+
+    >>> _amount_in_words(DifferingValue(12, "lr", 0, 0.1, 0.2, 24576.0, "tokens"))
+    ' (24,576 tokens)'
+    """
+    if one.amount is None:
+        return ""
+    amount = f"{one.amount:,.6g}" if one.clock == "seconds" else f"{int(one.amount):,}"
+    return f" ({amount} {one.clock})"
 
 
 def _fields_not_logged(plan: Plan, logged: LoggedValues) -> tuple[str, ...]:

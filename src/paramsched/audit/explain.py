@@ -6,11 +6,11 @@ from typing import final
 
 import numpy as np
 
+from paramsched.audit.amount_causes import amount_causes_to_try
 from paramsched.audit.causes import causes_to_try
 from paramsched.audit.log_values import Times
 from paramsched.audit.match import Flags, LogMatch, PlannedColumn, equal_as_logged, fitted_base
 from paramsched.plan import Plan
-from paramsched.schedules.evaluation import evaluate
 from paramsched.time import Calendar
 
 _SAMPLE = 400  # rows a cause is tried on before all are looked at
@@ -45,6 +45,7 @@ def explanations(
         processes: how many there were, if known.
     """
     found = _tried_causes(plan, calendar, match, pairs_under, processes)
+    found += _other_amounts(calendar, match, processes)
     # A checkpoint has one row, and one row fits to every jump.
     if max(pair.column.t.size for pair in match.pairs) > 1:
         found += _jumping_clocks(match)
@@ -76,6 +77,22 @@ def _tried_causes(
         if quick.exact < _ENOUGH * quick.values:
             continue
         whole = LogMatch.of(these, cause.clock)
+        if whole.exact >= _ENOUGH * whole.values and whole.exact > match.exact:
+            found.append(Explanation(cause.name, cause.text, whole.exact))
+    return found
+
+
+def _other_amounts(calendar: Calendar, match: LogMatch, processes: int | None) -> list[Explanation]:
+    """Other counts of what the run consumed that explain more than the log's."""
+    clock = next((pair.amounts.clock for pair in match.pairs if pair.amounts is not None), None)
+    found = []
+    for cause in amount_causes_to_try(clock, processes, calendar.accumulation) if clock is not None else ():
+        whole = LogMatch.of(
+            [
+                pair if pair.amounts is None else replace(pair, amounts=cause.counted(pair.amounts))
+                for pair in match.pairs
+            ]
+        )
         if whole.exact >= _ENOUGH * whole.values and whole.exact > match.exact:
             found.append(Explanation(cause.name, cause.text, whole.exact))
     return found
@@ -139,9 +156,7 @@ def _clock_jumps(
             times = np.maximum(t + offset, 0)
             cached[offset] = np.logical_and.reduce(
                 [
-                    equal_as_logged(
-                        pair.column.values, evaluate(pair.schedule, times, pair.base or 0.0), pair.column.digits
-                    )
+                    equal_as_logged(pair.column.values, pair.planned_at(times, pair.base or 0.0), pair.column.digits)
                     for pair in pairs
                 ]
             )
@@ -175,7 +190,7 @@ def _another_base(match: LogMatch) -> list[Explanation]:
     found, explained = {}, 0
     for pair in match.pairs:
         base = fitted_base(pair, pair.column.t, pair.column.values)
-        planned = evaluate(pair.schedule, pair.column.t, base)
+        planned = pair.planned_at(pair.column.t, base)
         explained += int(equal_as_logged(pair.column.values, planned, pair.column.digits).sum())
         if base != pair.base:
             found[f"{pair.column.field} of group {pair.group!r}"] = base

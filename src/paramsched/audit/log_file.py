@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from paramsched.audit.checkpoint_log import read_checkpoint
-from paramsched.audit.log_values import LoggedValues, UnreadableLog, path_text
+from paramsched.audit.log_values import AmountColumn, LoggedValues, UnreadableLog, path_text
 from paramsched.audit.table_log import read_csv, read_jsonl
 
 _CHECKPOINTS = {".pt", ".pth", ".bin", ".ckpt", ".tar"}
@@ -19,6 +19,7 @@ def read_log(
     time: str | None = None,
     optimizer: str | None = None,
     at: int | None = None,
+    amount: AmountColumn = AmountColumn(),  # noqa: B008  # a frozen value
 ) -> LoggedValues:
     """Read a log.
 
@@ -29,6 +30,7 @@ def read_log(
         time: the column that counts the updates; without one, rows count from 0.
         optimizer: which one, where the log or the checkpoint has several.
         at: completed updates, for a checkpoint that does not say.
+        amount: the column that says what was consumed, for a plan that counts it.
 
     Raises:
         UnreadableLog: nothing in it can be compared, with what is there.
@@ -43,7 +45,7 @@ def read_log(
         raise UnreadableLog(path_text(file), "it is empty", "Give the log of a run: JSONL, CSV, or a checkpoint")
     # By suffix or by content: the first bytes of a zip archive or of a pickle are those of a checkpoint.
     if file.suffix in _CHECKPOINTS or head.startswith((b"PK\x03\x04", b"\x80")):
-        return read_checkpoint(file, optimizer, at)
+        return read_checkpoint(file, optimizer, at, amount.clock)
     for magic, name in _PACKED.items():
         if head.startswith(magic):
             raise UnreadableLog(path_text(file), f"it is packed by {name}", "Unpack it first")
@@ -56,5 +58,5 @@ def read_log(
     # A byte order mark may stand before the text. What begins like an object is JSONL, whatever the suffix.
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if file.suffix not in (".csv", ".tsv") and text.startswith((b"{", b"[")):
-        return read_jsonl(file, tuple(fields), columns or {}, time, optimizer)
-    return read_csv(file, tuple(fields), columns or {}, time)
+        return read_jsonl(file, tuple(fields), columns or {}, time, optimizer, amount)
+    return read_csv(file, tuple(fields), columns or {}, time, amount)

@@ -1,7 +1,7 @@
 """The values that a run used, column by column, whatever file they were read from."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
@@ -12,6 +12,7 @@ import numpy as np
 from paramsched._arrays import Floats
 from paramsched._printable import printable
 from paramsched.errors import InvalidArgument, nearest
+from paramsched.time.clocks import OTHER_WORDS
 
 Times: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
 
@@ -48,14 +49,80 @@ class LogColumn:
 
 
 @final
+@dataclass(frozen=True, slots=True, eq=False)
+class LoggedAmounts:
+    """What a run had consumed before each of the updates that a log has."""
+
+    t: Times
+    amounts: Floats
+
+
+@final
 @dataclass(frozen=True, slots=True)
 class LoggedValues:
-    """What a run used. `names`: of its groups, None where one has none."""
+    """What a run used.
+
+    Args:
+        source: the file.
+        columns: the values.
+        names: of the groups, None where one has none.
+        notes: what the reader should know.
+        amounts: what was consumed, where the log says it.
+    """
 
     source: str
     columns: tuple[LogColumn, ...]
     names: tuple[str | None, ...]
     notes: tuple[str, ...] = ()
+    amounts: LoggedAmounts | None = None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class AmountColumn:
+    """Which column of a log has the amounts.
+
+    Args:
+        clock: what they count; None where the plan is by updates.
+        name: as the user named the column; None where it is called like the clock.
+    """
+
+    clock: str | None = None
+    name: str | None = None
+
+    def find(self, there: Collection[str], file: Path) -> str | None:
+        """Its name among those that are there, in capitals or not; None where it is not there.
+
+        Raises:
+            UnreadableLog: the user has named one that is not there.
+        """
+        if self.name is not None:
+            if self.name not in there:
+                instead = "Name one that is there: --amount NAME"
+                raise UnreadableLog(
+                    f"column {self.name!r} of {path_text(file)}", nearest_in_file(self.name, there), instead
+                )
+            return self.name
+        if self.clock is None:
+            return None
+        words = [self.clock, *(word for word, meant in OTHER_WORDS.items() if meant == self.clock)]
+        lower = {name.lower(): name for name in reversed(list(there))}
+        return next((lower[name] for word in words for name in (word, f"consumed_{word}") if name in lower), None)
+
+
+def logged_amounts(rows: list[tuple[int, Any]], file: Path) -> LoggedAmounts | None:
+    """Amounts as they stand in the rows of a log, each with the number of its update; None where there are none.
+
+    Raises:
+        UnreadableLog: one that is no number from 0 on.
+    """
+    said = [(t, value) for t, value in rows if value not in (None, "")]
+    if not said:
+        return None
+    amounts = np.array([_number_in_row(value, f"an amount in {path_text(file)}") for _, value in said])
+    if not np.all(np.isfinite(amounts) & (amounts >= 0)):
+        raise UnreadableLog(path_text(file), "an amount that is no number from 0 on", "Name the column: --amount NAME")
+    return LoggedAmounts(np.array([t for t, _ in said], dtype=np.int64), amounts)
 
 
 def make_column(field: str, group: int, rows: list[tuple[int, Any]], file: Path) -> LogColumn:

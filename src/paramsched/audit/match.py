@@ -7,9 +7,13 @@ from typing import Any, Self, TypeAlias, final
 import numpy as np
 
 from paramsched._arrays import Floats
+from paramsched.audit.amount_times import AmountTimes
 from paramsched.audit.log_values import LogColumn, LoggedValues, Times, UnreadableLog
 from paramsched.fields import Field
 from paramsched.plan import Plan, bind
+from paramsched.plan.amounts import counted_plan
+from paramsched.plan.plan_clock import is_by_amount
+from paramsched.plan.run_amounts import RunAmounts
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.evaluation import evaluate
 
@@ -21,13 +25,18 @@ BasesByPlace: TypeAlias = Mapping[tuple[str, str | int | None], float]
 @final
 @dataclass(frozen=True, slots=True)
 class DifferingValue:
-    """One value that is not what is planned."""
+    """One value that is not what is planned.
+
+    `amount` is what was consumed before update `t`, on `clock`; both are None where the schedule counts updates.
+    """
 
     t: int
     field: str
     group: str | int
     logged: float
     planned: float
+    amount: float | None = None
+    clock: str | None = None
 
 
 @final
@@ -40,23 +49,44 @@ class PlannedColumn:
         schedule: resolved.
         group: its name, or else its index.
         base: None where it has to be found from the log.
+        amounts: what was consumed before each update, where the schedule counts that; None where it counts updates.
     """
 
     column: LogColumn
     schedule: Schedule
     group: str | int
     base: float | None
+    amounts: AmountTimes | None = None
+
+    def planned_at(self, t: Times, base: float) -> Floats:
+        """The values that are planned for updates."""
+        return evaluate(self.schedule, t if self.amounts is None else self.amounts(t), base)
+
+    def amount_before(self, t: int) -> tuple[float, str] | None:
+        """What was consumed before an update, and in what; None for a schedule that counts updates."""
+        return None if self.amounts is None else (self.amounts(np.array([t]))[0].item(), self.amounts.clock)
 
 
-def pair_columns(logged: LoggedValues, plan: Plan, bases: BasesByPlace, names: Sequence[str]) -> list[PlannedColumn]:
+def pair_columns(
+    logged: LoggedValues, plan: Plan, run: RunAmounts | None, bases: BasesByPlace, names: Sequence[str]
+) -> list[PlannedColumn]:
     """Find the schedule of each column that the plan schedules.
+
+    Args:
+        logged: the columns.
+        plan: resolved.
+        run: what its updates were planned to take; None for a plan by updates.
+        bases: by field and group.
+        names: of the groups.
 
     Raises:
         UnreadableLog: the plan schedules none.
+        MissingFact: a schedule counts an amount that nothing says.
     """
     groups = _groups_as_planned(logged, plan, names)
-    bounds = bind(plan, groups)
+    bounds = bind(counted_plan(plan), groups)
     pairs = []
+    times: AmountTimes | None = None
     for column in logged.columns:
         wanted = Field.of(column.field)
         label = groups[column.group].get("name", column.group)
@@ -66,8 +96,12 @@ def pair_columns(logged: LoggedValues, plan: Plan, bases: BasesByPlace, names: S
                 base = column.base
                 for place in ((column.field, None), (column.field, column.group), (column.field, label)):
                     base = bases.get(place, base)
-                if column.t.size:
-                    pairs.append(PlannedColumn(column, bound.schedule, label, base))
+                if not column.t.size:
+                    continue
+                if is_by_amount(plan.clock, bound.name) and run is not None and times is None:
+                    times = _times_of_run(logged, run)
+                by_amount = times if is_by_amount(plan.clock, bound.name) else None
+                pairs.append(PlannedColumn(column, bound.schedule, label, base, by_amount))
     if not pairs:
         there = sorted({column.field for column in logged.columns})
         planned = sorted({binding.name for binding in plan.bindings})
@@ -77,6 +111,13 @@ def pair_columns(logged: LoggedValues, plan: Plan, bases: BasesByPlace, names: S
             "Name columns: --column lr=NAME",
         )
     return pairs
+
+
+def _times_of_run(logged: LoggedValues, run: RunAmounts) -> AmountTimes:
+    """What was consumed before each update: as the log says, else as planned."""
+    if logged.amounts is not None:
+        return AmountTimes.logged(run.clock, logged.amounts)
+    return AmountTimes.planned(run, np.concatenate([column.t for column in logged.columns]))
 
 
 def _groups_as_planned(logged: LoggedValues, plan: Plan, names: Sequence[str]) -> list[dict[str, Any]]:
@@ -105,7 +146,7 @@ def _groups_as_planned(logged: LoggedValues, plan: Plan, names: Sequence[str]) -
 def depends_on_base(pair: PlannedColumn) -> bool:
     """Whether the base changes the values at all; with absolute levels only it does not."""
     times = pair.column.t
-    return bool(np.any(evaluate(pair.schedule, times, 0.0) != evaluate(pair.schedule, times, 1.0)))
+    return bool(np.any(pair.planned_at(times, 0.0) != pair.planned_at(times, 1.0)))
 
 
 def same_time(t: Times) -> Times:
@@ -145,7 +186,7 @@ class LogMatch:
             times, values = clock(pair.column.t[chosen]), pair.column.values[chosen]
             base = pair.base if pair.base is not None else fitted_base(pair, times, values)
             bases.append(base)
-            equal.append(equal_as_logged(values, evaluate(pair.schedule, times, base), pair.column.digits))
+            equal.append(equal_as_logged(values, pair.planned_at(times, base), pair.column.digits))
         return cls(pairs, bases, equal)
 
     @property
@@ -169,8 +210,9 @@ class LogMatch:
             return None
         t, number, row = min(wrong)
         pair = self.pairs[number]
-        planned = float(evaluate(pair.schedule, np.array([t]), self.bases[number])[0])
-        return DifferingValue(t, pair.column.field, pair.group, float(pair.column.values[row]), planned)
+        planned = float(pair.planned_at(np.array([t]), self.bases[number])[0])
+        amount, clock = pair.amount_before(t) or (None, None)
+        return DifferingValue(t, pair.column.field, pair.group, float(pair.column.values[row]), planned, amount, clock)
 
 
 def equal_as_logged(values: Floats, planned: Floats, digits: int) -> Flags:
@@ -190,8 +232,8 @@ def fitted_base(pair: PlannedColumn, times: Times, values: Floats) -> float:
     if not pair.schedule.affine:
         finite = values[np.isfinite(values)]
         return float(finite[0]) if finite.size else 1.0
-    offset = evaluate(pair.schedule, times, 0.0)
-    factor = evaluate(pair.schedule, times, 1.0) - offset
+    offset = pair.planned_at(times, 0.0)
+    factor = pair.planned_at(times, 1.0) - offset
     # Where the schedule is almost 0 the quotient below is noise.
     far = np.abs(factor) > 1e-12 * max(float(np.abs(factor).max(initial=0.0)), 1e-300)
     usable = np.flatnonzero(far & np.isfinite(values))
@@ -204,7 +246,7 @@ def fitted_base(pair: PlannedColumn, times: Times, values: Floats) -> float:
         for base in dict.fromkeys([*(float(f"{exact:.{n}g}") for n in (3, 6, 9, 12)), exact]):
             if not np.isfinite(base):
                 continue
-            count = int(equal_as_logged(values, evaluate(pair.schedule, times, base), pair.column.digits).sum())
+            count = int(equal_as_logged(values, pair.planned_at(times, base), pair.column.digits).sum())
             if count > most:
                 best, most = base, count
     return best

@@ -10,11 +10,13 @@ from typing import Any
 
 from paramsched._printable import names_listed, printable
 from paramsched.audit.log_values import (
+    AmountColumn,
     LogColumn,
     LoggedValues,
     UnreadableLog,
     group_number,
     is_group_index,
+    logged_amounts,
     make_column,
     nearest_in_file,
     number_notes,
@@ -33,18 +35,25 @@ _IN_TEXT = "Give JSONL or CSV in UTF-8, or a checkpoint (.pt)"
 
 
 def read_jsonl(
-    file: Path, fields: tuple[str, ...], columns: Mapping[str, str], time: str | None, optimizer: str | None
+    file: Path,
+    fields: tuple[str, ...],
+    columns: Mapping[str, str],
+    time: str | None,
+    optimizer: str | None,
+    amount: AmountColumn,
 ) -> LoggedValues:
     """Read JSONL: ours, where its first object has `groups`."""
     rows = list(_json_rows(file))
     if rows and "groups" in rows[0]:
-        return _read_our_rows(file, rows, optimizer)
-    return _read_table(file, rows, fields, columns, time)
+        return _read_our_rows(file, rows, optimizer, amount)
+    return _read_table(file, rows, fields, columns, time, amount)
 
 
-def read_csv(file: Path, fields: tuple[str, ...], columns: Mapping[str, str], time: str | None) -> LoggedValues:
+def read_csv(
+    file: Path, fields: tuple[str, ...], columns: Mapping[str, str], time: str | None, amount: AmountColumn
+) -> LoggedValues:
     """Read CSV; its first line names the columns, and says what separates them."""
-    return _read_table(file, list(_csv_rows(file)), fields, columns, time)
+    return _read_table(file, list(_csv_rows(file)), fields, columns, time, amount)
 
 
 def _text_lines(file: Path) -> Iterator[str]:
@@ -109,7 +118,9 @@ def _with_first_line(first: str, lines: Iterator[str]) -> Iterator[str]:
     yield from lines
 
 
-def _read_our_rows(file: Path, lines: list[dict[str, Any]], optimizer: str | None) -> LoggedValues:
+def _read_our_rows(
+    file: Path, lines: list[dict[str, Any]], optimizer: str | None, amount: AmountColumn
+) -> LoggedValues:
     """Read JSONL as we write it: in each object an update, its groups, and the optimizer where there are several."""
     names = sorted({str(line.get("optimizer", "")) for line in lines})
     if optimizer is None and len(names) > 1:
@@ -123,6 +134,7 @@ def _read_our_rows(file: Path, lines: list[dict[str, Any]], optimizer: str | Non
         if not lines:
             raise UnreadableLog(f"--optimizer {printable(optimizer)}", nearest_in_file(optimizer, names))
     found: dict[tuple[str, int], list[tuple[int, Any]]] = {}
+    consumed, said = amount.find(lines[0], file), []
     for number, line in enumerate(lines):
         groups = line.get("groups", [])
         if not isinstance(groups, list) or not all(isinstance(group, dict) for group in groups):
@@ -132,17 +144,24 @@ def _read_our_rows(file: Path, lines: list[dict[str, Any]], optimizer: str | Non
                 'Give {"t": 0, "groups": [{"lr": 0.1}]}',
             )
         t = update_number(line.get("t", number), file) if groups else 0
+        if groups and consumed is not None:
+            said.append((t, line.get(consumed)))
         for index, group in enumerate(groups):
             for field, value in group.items():
                 if value is not None:
                     found.setdefault((field, index), []).append((t, value))
     groups = 1 + max((index for _, index in found), default=-1)
     made = with_shared_digits(make_column(field, index, rows, file) for (field, index), rows in found.items())
-    return LoggedValues(path_text(file), made, (None,) * groups, number_notes(made))
+    return LoggedValues(path_text(file), made, (None,) * groups, number_notes(made), logged_amounts(said, file))
 
 
 def _read_table(
-    file: Path, rows: list[dict[str, Any]], fields: tuple[str, ...], columns: Mapping[str, str], time: str | None
+    file: Path,
+    rows: list[dict[str, Any]],
+    fields: tuple[str, ...],
+    columns: Mapping[str, str],
+    time: str | None,
+    amount: AmountColumn,
 ) -> LoggedValues:
     """Read rows with named columns: those that were asked for, else those that are called like fields of the plan."""
     there = list(dict.fromkeys(name for row in rows for name in row))
@@ -176,7 +195,11 @@ def _read_table(
     groups = 1 + max(one.group for one in known)
     names = tuple(labels[index] if index < len(labels) else None for index in range(groups))
     uncounted = () if counted is not None else ("no column counts the updates: rows are counted from 0",)
-    return LoggedValues(path_text(file), known, names, (*uncounted, *number_notes(known)))
+    consumed = amount.find(there, file)
+    amounts = [] if consumed is None else _numbered_cells(file, rows, consumed, counted)
+    return LoggedValues(
+        path_text(file), known, names, (*uncounted, *number_notes(known)), logged_amounts(amounts, file)
+    )
 
 
 def _table_column(
@@ -187,12 +210,16 @@ def _table_column(
     if label and not is_group_index(label) and label not in labels:
         labels.append(label)
     index = group_number(label, file) if is_group_index(label) else labels.index(label) if label else 0
-    kept = [
+    return make_column(str(Field.of(field)), index, _numbered_cells(file, rows, name, counted), file)
+
+
+def _numbered_cells(file: Path, rows: list[dict[str, Any]], name: str, counted: str | None) -> list[tuple[int, Any]]:
+    """The cells of a column that say something, each with the number of its update."""
+    return [
         (number if counted is None else update_number(row.get(counted), file), row[name])
         for number, row in enumerate(rows)
         if row.get(name) not in (None, "") and (counted is None or row.get(counted) not in (None, ""))
     ]
-    return make_column(str(Field.of(field)), index, kept, file)
 
 
 def _column_to_suggest(field: str, rows: list[dict[str, Any]]) -> str:

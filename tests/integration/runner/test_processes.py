@@ -63,3 +63,24 @@ def test_a_train_step_past_the_wrapper_that_shares_gradients_is_refused(tmp_path
 
     assert finished.returncode != 0
     assert "it did not call self(…)" in finished.stderr
+
+
+def test_the_samples_of_an_update_are_those_of_both_processes_also_after_a_kill(tmp_path):
+    whole, again = tmp_path / "whole", tmp_path / "again"
+    finished = launch(whole, "samples")
+    killed = launch(again, "samples", "kill")
+    resumed = launch(again, "samples", "resume")
+
+    assert finished.returncode == 0, finished.stderr
+    assert killed.returncode != 0
+    assert resumed.returncode == 0, resumed.stderr
+    lines = [json.loads(line) for line in (whole / "values.jsonl").read_text().splitlines()]
+    # Eleven batches of two samples for each process: cycles of three, three, three and two batches in each epoch.
+    assert [line["samples"] for line in lines] == [0, 12, 24, 36, 44, 56, 68, 80]
+    plan = ps.Plan(lr=ps.warmup("20 samples") >> ps.cosine(to=0.1), clock="samples")
+    planned = ps.trace(plan, {"lr": 0.1}, ps.Calendar(total=96, batch_size=1))["lr", 0]
+    assert [line["groups"][0]["lr"] for line in lines] == [planned[line["samples"]] for line in lines]
+    first, second = facts(whole)
+    assert first == second == facts(again)[0] == facts(again)[1]
+    assert first["amount"] == 88
+    assert (again / "values.jsonl").read_bytes() == (whole / "values.jsonl").read_bytes()

@@ -41,6 +41,7 @@ from paramsched.cli._options import (
     help="Column that logs a field: lr=learning_rate, lr@head=lr_1 for one group.",
 )
 @click.option("--time", metavar="NAME", help="Column that counts the updates, from 0.")
+@click.option("--amount", metavar="NAME", help="Column that says what was consumed, for a plan that counts it.")
 @click.option(
     "--group", "names", multiple=True, metavar="NAME", help="Names of the groups, in order, if the log has none."
 )
@@ -57,6 +58,7 @@ def paramsched_audit(
     bases: tuple[str, ...],
     columns: tuple[str, ...],
     time: str | None,
+    amount: str | None,
     names: tuple[str, ...],
     optimizer: str | None,
     at: int | None,
@@ -69,22 +71,30 @@ def paramsched_audit(
     optimizer's state. Every cause is tried on the log: the one named is the one under which the plan's values are the
     log's. A base that neither --base nor the log says is found from the log.
 
+    A plan whose clock counts tokens is compared at the tokens that the log has, in a column of that name or --amount;
+    where it has none, at those that the facts of the run say. Other clocks likewise.
+
     Exit code 1 if a value differs.
     """
     import dataclasses
     import json
     from math import isfinite
 
-    from paramsched.audit import UnreadableLog, compare_with_plan, read_log
+    from paramsched.audit import AmountColumn, UnreadableLog, compare_with_plan, read_log
     from paramsched.cli._base_values import given_bases
     from paramsched.cli._calendars import calendar_from_options
     from paramsched.cli._given_plan import plan_of
+    from paramsched.plan.plan_clock import amount_clock
 
     read = plan_of(plan, format=format, field=field, facts=facts)
     planned = [one.name for one in read.bindings if isinstance(one.field, str)]
     try:
         named = dict(_column(one) for one in columns)
-        logged = read_log(log, planned, columns=named, time=time, optimizer=optimizer, at=at)
+        clock = amount_clock(read.clock)
+        if clock is None and amount is not None:
+            raise click.UsageError(f"--amount {amount}: the plan's clock counts updates. Leave --amount out")
+        consumed = AmountColumn(clock, amount)
+        logged = read_log(log, planned, columns=named, time=time, optimizer=optimizer, at=at, amount=consumed)
         report = compare_with_plan(
             logged,
             read,
@@ -99,6 +109,8 @@ def paramsched_audit(
         data: dict[str, Any] = {"log": log, "equal": report.first is None} | dataclasses.asdict(report)
         if report.first is not None and not isfinite(report.first.logged):
             data["first"]["logged"] = repr(report.first.logged)  # JSON has no infinities
+        if report.first is not None and report.first.amount is None:
+            del data["first"]["amount"], data["first"]["clock"]  # the plan counts updates
         # A path may hold what is no character; in JSON an escape says it.
         click.echo(json.dumps(data, ensure_ascii=False).encode("utf-8", "backslashreplace").decode())
     else:

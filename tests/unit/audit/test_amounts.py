@@ -1,0 +1,208 @@
+"""Auditing a log against a plan whose clock counts samples or tokens."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import paramsched as ps
+from paramsched.audit import AmountColumn, UnreadableLog, compare_with_plan, read_log
+from paramsched.audit.amount_times import AmountTimes
+from paramsched.cli import main
+from paramsched.errors import MissingFact
+
+PLAN = ps.Plan(
+    lr=ps.warmup("5000 tokens") >> ps.cosine(to=0.1),
+    momentum=ps.linear(0.5, 1, over="30000 tokens"),
+    weight_decay=ps.linear(1, 0, over="100 steps"),
+    clock={"lr": "tokens", "momentum": "tokens"},
+    horizon="40000 tokens",
+)
+UPDATES = 120
+SIZES = [100 + 37 * (5 * t % 11) for t in range(UPDATES + 1)]
+TOKENS = [sum(SIZES[:t]) for t in range(UPDATES + 2)]
+BASES = {"lr": 0.3, "momentum": 0.9, "weight_decay": 0.05}
+
+
+def planned(field: str, tokens: int, t: int) -> float:
+    """The values by the formulas, written out."""
+    if field == "lr":
+        if tokens < 5000:
+            return 0.3 * (tokens / 5000)
+        share = min((tokens - 5000) / 35000, 1.0)
+        return 0.3 * (0.1 + 0.9 * 0.5 * (1 + np.cos(np.pi * share)))
+    if field == "momentum":
+        return 0.9 * (0.5 + 0.5 * min(tokens / 30000, 1.0))
+    return 0.05 * (1 - min(t / 100, 1.0))
+
+
+def log(folder: Path, *, key: str | None = "tokens", counted=lambda t: TOKENS[t], fields=tuple(BASES)) -> Path:
+    """A run whose schedules stood at `counted`, in twelve digits."""
+    file = folder / "values.jsonl"
+    rows = []
+    for t in range(UPDATES):
+        row = {"t": t} | ({key: TOKENS[t]} if key else {})
+        row["groups"] = [{field: float(f"{planned(field, counted(t), t):.12g}") for field in fields}]
+        rows.append(json.dumps(row))
+    file.write_text("\n".join(rows))
+    return file
+
+
+def audit(file: Path, plan: ps.Plan = PLAN, name: str | None = None, *, calendar=None, **options):
+    fields = [one.name for one in plan.bindings]
+    logged = read_log(file, fields, amount=AmountColumn("tokens", name))
+    return compare_with_plan(logged, plan, calendar, bases={(field, None): BASES[field] for field in fields}, **options)
+
+
+def test_each_value_is_compared_at_the_tokens_of_its_update(tmp_path):
+    report = audit(log(tmp_path))
+
+    assert (report.values, report.exact, report.first) == (3 * UPDATES, 3 * UPDATES, None)
+
+
+def test_the_amounts_of_the_log_count_before_the_facts_of_the_run(tmp_path):
+    report = audit(log(tmp_path), calendar=ps.Calendar(tokens_per_step=300))
+
+    assert report.first is None
+
+
+def test_a_log_without_tokens_is_compared_at_those_that_the_facts_say(tmp_path):
+    file = log(tmp_path, key=None, counted=lambda t: 300 * t)
+
+    with pytest.raises(MissingFact, match=r"nothing says how many tokens.*no column of the log is called tokens"):
+        audit(file)
+    assert audit(file, calendar=ps.Calendar(tokens_per_step=300)).first is None
+    assert audit(file, calendar=ps.Calendar(tokens_per_step=301)).first is not None
+
+
+def test_a_log_without_tokens_is_compared_at_those_that_the_plan_says(tmp_path):
+    plan = ps.loads(
+        "clock: tokens\nhorizon: 40000 tokens\nlr: warmup('5000 tokens') >> cosine(to=0.1)\n"
+        "targets: {tokens_per_step: {initial: 1, schedule: 'stairs(100, 400, 3, over=\"9000 tokens\")'}}"
+    )
+    amounts = ps.trace(plan, {"lr": 0.3}).amounts.tolist()
+    assert len(set(np.diff(amounts))) == 4
+    file = log(tmp_path, key=None, counted=lambda t: amounts[min(t, len(amounts) - 1)], fields=["lr"])
+
+    logged = read_log(file, ["lr"], amount=AmountColumn("tokens"))
+
+    assert len(amounts) > 100
+    assert compare_with_plan(logged, plan, bases={("lr", None): 0.3}).exact == UPDATES
+
+
+@pytest.mark.parametrize("key", ["tokens", "Tokens", "consumed_tokens"])
+def test_the_column_is_found_by_its_name(tmp_path, key):
+    assert audit(log(tmp_path, key=key)).first is None
+
+
+def test_the_column_may_be_named(tmp_path):
+    file = log(tmp_path, key="seen")
+
+    assert audit(file, name="seen").first is None
+    with pytest.raises(UnreadableLog, match=r'nearest: "seen"'):
+        audit(file, name="sen")
+
+
+def test_a_trace_as_csv_is_its_own_log(tmp_path):
+    plan = ps.Plan(lr=ps.linear(1, 0), clock="samples", horizon="100 samples")
+    trace = ps.trace(plan, {"lr": 0.1}, ps.Calendar(batch_size=7))
+    trace.to_csv(tmp_path / "trace.csv")
+
+    logged = read_log(tmp_path / "trace.csv", ["lr"], amount=AmountColumn("samples"))
+
+    assert compare_with_plan(logged, plan).first is None
+
+
+@pytest.mark.parametrize("amount", [-1, "many", float("nan")], ids=["back", "text", "nan"])
+def test_what_is_no_amount_is_refused(tmp_path, amount):
+    (tmp_path / "log.jsonl").write_text(json.dumps({"t": 0, "tokens": amount, "groups": [{"lr": 0.1}]}))
+
+    with pytest.raises(UnreadableLog, match="number"):
+        read_log(tmp_path / "log.jsonl", ["lr"], amount=AmountColumn("tokens"))
+
+
+@pytest.mark.parametrize(
+    ("counted", "name", "text"),
+    [
+        (lambda t: TOKENS[t + 1], "off by one", "t + 1"),
+        (lambda t: 0, "never moved", "nothing moves the schedule"),
+        (lambda t: TOKENS[t] // 4, "processes", "one token in 4: the tokens of one of 4 processes"),
+        (lambda t: TOKENS[t] * 8, "processes or accumulation", "counted each of the tokens 8 times"),
+        (lambda t: TOKENS[t] if t < 50 else TOKENS[t - 50], "restarted from zero", "at update 50"),
+    ],
+    ids=["the-next", "never", "one-process", "too-often", "restarted"],
+)
+def test_the_cause_of_a_difference_is_named(tmp_path, counted, name, text):
+    plan = ps.Plan(*(one for one in PLAN.bindings if one.name != "weight_decay"), clock="tokens", horizon=PLAN.horizon)
+
+    report = audit(log(tmp_path, counted=counted, fields=["lr", "momentum"]), plan, processes=4)
+
+    assert report.causes[0].name == name
+    assert text in report.causes[0].text
+
+
+def test_a_schedule_that_counted_updates_is_told(tmp_path):
+    plan = ps.Plan(lr=ps.linear(1, 0, over="1000 tokens"), clock="tokens")
+    rows = [
+        {"t": t, "tokens": TOKENS[t], "groups": [{"lr": float(f"{0.3 * (1 - t / 1000):.12g}")}]} for t in range(UPDATES)
+    ]
+    (tmp_path / "log.jsonl").write_text("\n".join(map(json.dumps, rows)))
+
+    report = audit(tmp_path / "log.jsonl", plan)
+
+    assert (report.causes[0].name, report.causes[0].explains) == ("another clock", UPDATES)
+
+
+def test_the_first_difference_says_its_tokens(tmp_path):
+    file = log(tmp_path, counted=lambda t: TOKENS[t] + (700 if t == 60 else 0))
+
+    first = audit(file).first
+
+    assert (first.t, first.amount, first.clock) == (60, TOKENS[60], "tokens")
+    assert f"at update 60 ({TOKENS[60]:,} tokens): " in str(audit(file))
+
+
+def test_the_command_compares_and_says_what_is_missing(tmp_path):
+    (tmp_path / "plan.yaml").write_text(
+        "clock: tokens\nhorizon: 40000 tokens\nlr: warmup('5000 tokens') >> cosine(to=0.1)\n"
+    )
+    plan = ["--plan", str(tmp_path / "plan.yaml")]
+    named = str(log(tmp_path, key="seen", fields=["lr"]))
+
+    missing = CliRunner().invoke(main, ["audit", named, *plan])
+    compared = CliRunner().invoke(main, ["audit", named, *plan, "--amount", "seen", "--base", "0.3"])
+    by_updates = CliRunner().invoke(main, ["audit", named, "--plan", "linear(1, 0, over=9)", "--amount", "seen"])
+
+    assert missing.exit_code == 2
+    assert "--amount NAME" in missing.output
+    assert "--tokens-per-step" in missing.output
+    assert compared.output.startswith(f"{UPDATES} of {UPDATES} values are as planned")
+    assert by_updates.exit_code == 2
+    assert "the plan's clock counts updates. Leave --amount out" in by_updates.output
+
+
+def test_amounts_between_and_behind_those_that_are_known_are_on_a_straight_line():
+    times = AmountTimes("tokens", np.array([10, 12, 20]), np.array([100.0, 140.0, 1000.0]))
+
+    assert times(np.array([10, 11, 12, 20, 22])).tolist() == [100, 120, 140, 1000, 1215]
+
+
+def test_a_checkpoint_is_compared_at_the_amount_that_it_carries(tmp_path):
+    torch = pytest.importorskip("torch")
+    plan = ps.Plan(lr=ps.linear(1, 0, over="1000 tokens"), clock="tokens")
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.3)
+    scheduler = ps.Scheduler(optimizer, plan)
+    for tokens in (120, 7, 300):
+        scheduler.consumed(tokens=tokens)
+        optimizer.step()
+    torch.save({"optimizer": optimizer.state_dict()}, tmp_path / "checkpoint.pt")
+
+    logged = read_log(tmp_path / "checkpoint.pt", ["lr"], amount=AmountColumn("tokens"))
+    of_samples = read_log(tmp_path / "checkpoint.pt", ["lr"], amount=AmountColumn("samples"))
+
+    assert (logged.amounts.t.tolist(), logged.amounts.amounts.tolist()) == ([3], [427])
+    assert of_samples.amounts is None
+    assert compare_with_plan(logged, plan).first is None
+    assert compare_with_plan(logged, plan, bases={("lr", None): 0.2}).first.amount == 427
