@@ -7,10 +7,11 @@ from typing import Any, final
 import torch
 
 from paramsched.engines.engine_facts import PlanOptions
-from paramsched.errors import InvalidArgument, MissingFact
+from paramsched.errors import InvalidArgument
 from paramsched.plan import Plan, Target
 from paramsched.plan.amounts import amounts_of_run
 from paramsched.plan.plan_clock import amount_clock
+from paramsched.plan.run_amounts import RunAmounts, UntoldAmounts
 from paramsched.scheduler.scheduler import Scheduler
 from paramsched.scheduler.told_amounts import checked_amount
 from paramsched.time.calendar import SIZES
@@ -45,7 +46,7 @@ class BatchAmounts:
     _plan: Plan | None = field(default=None, init=False)
     _unit: str | None = field(default=None, init=False)
     _measure: Callable[[Any], Any] | None = field(default=None, init=False)
-    _is_planned: bool = field(default=False, init=False)
+    _planned: RunAmounts | None = field(default=None, init=False)
     _seen: int | float = field(default=0, init=False)  # by this process, and not told yet
     _has_warned: bool = field(default=False, init=False)
 
@@ -64,9 +65,9 @@ class BatchAmounts:
         if self._measure is None:
             return
         self._seen += checked_amount("scheduler.measured(", self._unit, {str(self._unit): self._measure(batch)})
-        if self._is_planned and ends_update is None:  # of which update it is nobody knows: nothing to compare
+        if self._planned is not None and ends_update is None:  # of which update it is nobody knows: nothing to compare
             self._seen = 0
-        elif ends_update is not False or (self._shares == 1 and not self._is_planned):
+        elif ends_update is not False or (self._shares == 1 and self._planned is None):
             seen, self._seen = self._seen, 0
             self.tell(self._sum(seen), self._unit)
 
@@ -76,15 +77,15 @@ class BatchAmounts:
             self._begin()
         if unit is None or unit != self._unit:
             return
-        if self._is_planned:
-            self._compare(amount)
+        if self._planned is not None:
+            self._compare(amount, self._planned)
         else:
             self.scheduler.measured(**{unit: amount})
 
     def _begin(self) -> None:
         self._plan = plan = self.scheduler.plan
         self._unit = amount_clock(plan.clock)
-        self._is_planned = self._unit is not None and _plans_sizes(plan, self._unit)
+        self._planned = None if self._unit is None else _planned_amounts(plan, self._unit, self.scheduler)
         self._measure = (
             None if self._unit is None else measure_for(self._unit, self.options, self.samples or samples_in)
         )
@@ -101,17 +102,12 @@ class BatchAmounts:
         kind = torch.int64 if isinstance(mine, int) else torch.float64
         return self.summed(torch.tensor(mine, dtype=kind)).item()
 
-    def _compare(self, seen: int | float) -> None:
+    def _compare(self, seen: int | float, planned: RunAmounts) -> None:
         """Warn, once, of batches that are not of the size that the plan says."""
         scheduler, unit = self.scheduler, self._unit
         if self._has_warned:
             return
-        try:
-            amounts = amounts_of_run(scheduler.plan.resolve(scheduler.calendar), scheduler.calendar)
-            assert amounts is not None
-            now, after = amounts.amounts_from(scheduler.t, scheduler.amount, 2).tolist()
-        except MissingFact:
-            return
+        now, after = planned.amounts_from(scheduler.t, scheduler.amount, 2).tolist()
         if after - now != seen:
             self._has_warned = True
             warn_user(
@@ -172,7 +168,10 @@ def _sizes_in(batch: Any, *, outermost: bool = True) -> Iterator[int]:
         yield from _sizes_in(part, outermost=False)
 
 
-def _plans_sizes(plan: Plan, unit: str) -> bool:
-    """Whether a target of the plan says how much an update takes."""
+def _planned_amounts(plan: Plan, unit: str, scheduler: Scheduler) -> RunAmounts | None:
+    """The amounts of the run where a target of the plan says how much an update takes; None where none does."""
     names = {name for product in SIZES[unit] for name in product}
-    return any(isinstance(one.field, Target) and one.name in names for one in plan.bindings)
+    if not any(isinstance(one.field, Target) and one.name in names for one in plan.bindings):
+        return None
+    amounts = amounts_of_run(plan.resolve(scheduler.calendar), scheduler.calendar)
+    return None if isinstance(amounts, UntoldAmounts) else amounts  # a factor is missing: sequence_length, say

@@ -210,6 +210,34 @@ def test_batches_of_the_planned_size_are_no_reason_to_warn():
     assert scheduler.amount == 68
 
 
+def test_a_planned_batch_of_sequences_of_any_length_is_counted():
+    plan = ps.Plan(ps.Binding(ps.Target("batch_size", initial=4), 1.0), lr="constant()", clock="tokens")
+    optimizer, scheduler = attached(plan)  # nothing says sequence_length
+
+    amounts_of(scheduler, amount_of=lambda one: one[0].numel()).see(batch(3), ends_update=True)
+    optimizer.step()
+
+    assert scheduler.amount == 9
+
+
+def test_accumulated_batches_are_compared_with_what_is_planned_for_the_update():
+    plan = ps.Plan(ps.Binding(ps.Target("batch_size", initial=4), 1.0), lr="constant()", clock="samples")
+    optimizer, scheduler = attached(plan, accumulation=2)
+    amounts = amounts_of(scheduler)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for ends_update in (False, True, False, True):
+            amounts.see(batch(4), ends_update=ends_update)
+            if ends_update:
+                optimizer.step()
+    amounts.see(batch(4), ends_update=False)
+    with pytest.warns(UserWarning, match="takes 8 samples, .* hold 7"):
+        amounts.see(batch(3), ends_update=True)
+
+    assert scheduler.amount == 16
+
+
 # ---------------------------------------------------------------------- what a batch holds
 
 
