@@ -4,13 +4,14 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from paramsched._calls import explain_wrong_calls
+from paramsched._names_elsewhere import with_other_names
 from paramsched.errors import InvalidArgument
 
 Builder = TypeVar("Builder", bound=Callable[..., Any])
 
 
 def register_builder(table: dict[str, Callable[..., Any]], builder: Builder, *, kind: str, prefix: str) -> Builder:
-    """The same function, kept in a table under its own name; a wrong call of it is explained.
+    """The same function, kept in a table under its own name; its docstring has others' names, and wrong calls are told.
 
     Args:
         table: where it is kept.
@@ -28,6 +29,7 @@ def register_builder(table: dict[str, Callable[..., Any]], builder: Builder, *, 
         made = "Curve" if kind == "curve" else "Schedule"
         raise InvalidArgument(f"{kind} {name!r}", "its return annotation is missing", f"Write def {name}(…) -> {made}:")
     known = explain_wrong_calls(builder, prefix)
+    known.__doc__ = with_other_names(known.__doc__, prefix + name)
     table[name] = known
     return known
 

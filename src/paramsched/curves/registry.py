@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from paramsched._builders import built_class, register_builder
 from paramsched._calls import example_call
+from paramsched._names_elsewhere import with_other_names
 from paramsched.curves.base import NAME_OF_CLASS, Curve
 from paramsched.errors import InvalidArgument
 from paramsched.near_names import closest
@@ -38,6 +39,7 @@ def constant_curve(name: str, value: _Curve) -> _Curve:
     """Register a curve without a parameter: `rex = constant_curve("rex", Rex())`."""
     CONSTANTS[name] = value
     NAME_OF_CLASS[type(value)] = name
+    type(value).__doc__ = with_other_names(type(value).__doc__, f"curves.{name}")
     return value
 
 

@@ -6,6 +6,7 @@ from typing import Any, final
 
 from paramsched._lookalikes import first_lookalike, straighten_text
 from paramsched._number_checks import finite_number
+from paramsched._vocabulary import NOWHERE
 from paramsched.config._plain_data import BadValue, plain_or_bad
 from paramsched.config.data_paths import CLOCK, GROUPS, HORIZON, ROOT, TARGETS, child_path, entry_path
 from paramsched.config.faults import Faults
@@ -202,6 +203,9 @@ class _PlanReader:
         if near is not None and key not in KNOWN:
             found = f'"{key}" is no field; did you mean "{near}"?'
             self.faults.add(path, found, at_key=True)  # then the value is no schedule either
+            return
+        if isinstance(value, (bool, int, float)) and (instead := NOWHERE.get(str(key))) is not None:
+            self.faults.add(path, f'"{key}" is no field, but another library\'s word; {instead}', at_key=True)
             return
         name = self.name_of_field(key, path)
         schedule = self.values.read_followed(value, path)

@@ -8,6 +8,7 @@ from types import NoneType
 from typing import Any, final
 
 from paramsched._calls import build_from_call
+from paramsched._names_elsewhere import advice_for_peer
 from paramsched._number_checks import finite_number
 from paramsched.config._plain_data import BadValue, bad_values_in
 from paramsched.config.data_paths import child_path
@@ -122,6 +123,8 @@ class ScheduleReader:
             return self.note_fault(path, "absolute is a level, no schedule", instead)
         builder = self.names.find(str(name))
         if builder is None:
+            if peer := advice_for_peer(str(name)):
+                return self.note_fault(path, peer[0], f"Write {peer[1]}")
             known = [*self.names.everything(), *OPERATORS, *WITH_A_NUMBER]
             return self.note_fault(path, f'"{str(name)[:60]}" is no schedule; {did_you_mean(str(name), known)}', _FORMS)
         found = self.read_call(str(name), builder, given, path)

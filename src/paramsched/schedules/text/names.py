@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, final
 
 from paramsched._lookalikes import first_lookalike, straighten_text
+from paramsched._names_elsewhere import advice_for_peer
 from paramsched.curves import CONSTANTS, FAMILIES, curve_text, unknown_curve
 from paramsched.errors import nearest
 from paramsched.schedules.levels import NEIGHBOR_LEVELS
@@ -89,6 +90,8 @@ def _unknown_name(name: str, known: KnownNames, *, curve_wanted: Callable[[], bo
         return NameFault(f'"{name}" is no schedule: {other[1]}', f"Write {meant}")
     if advice := advice_for_curve(name):
         return NameFault(f'"{name}" is no schedule, but a curve', advice)
+    if peer := advice_for_peer(name):
+        return NameFault(peer[0], f"Write {peer[1]}")
     if curve_wanted():
         return NameFault(*unknown_curve(name))
     return NameFault(f'"{name}" is no schedule; {nearest(name, [*known, *NEIGHBOR_LEVELS])}')
@@ -96,6 +99,8 @@ def _unknown_name(name: str, known: KnownNames, *, curve_wanted: Callable[[], bo
 
 def _foreign_space(space: str, last: str, known: KnownNames) -> NameFault:
     """What is wrong with a name behind a module's: `ps.cosine`, `paramsched.curves.cosine`."""
+    if last not in known and (peer := advice_for_peer(f"{space}.{last}")):
+        return NameFault(peer[0], f"Write {peer[1]}")
     advice = WHAT_A_LINE_HAS
     for name in (f"{space.rpartition('.')[2]}.{last}", last):
         if name in known or name.startswith(("curves.", "rules.")):

@@ -1,0 +1,115 @@
+"""Names of other libraries: each row of the table is true, and each place where one is typed tells ours."""
+
+import inspect
+
+import pytest
+from torch.optim import lr_scheduler
+
+import paramsched as ps
+from paramsched import curves
+from paramsched._names_elsewhere import line_in_code, meant_by, other_names, with_other_names
+from paramsched._peer_names import EDGES, LIBRARIES
+from paramsched.errors import ConfigError, ParseError
+from paramsched.schedules.registry import RULES, SHAPES
+
+OURS = {
+    **SHAPES,
+    **{f"rules.{name}": builder for name, builder in RULES.items()},
+    **{f"curves.{name}": builder for name, builder in curves.FAMILIES.items()},
+    **{f"curves.{name}": type(value) for name, value in curves.CONSTANTS.items()},
+}
+ROWS = {f"{library}-{row[0]}": (library, *row) for library, row in other_names()}
+PARSED = {name: row for name, row in ROWS.items() if "my_function" not in row[3]}  # that has to be registered
+
+
+@pytest.mark.parametrize("row", PARSED)
+def test_the_line_of_a_name_is_a_schedule_in_text_and_in_code(row):
+    _, _, ours, line, _ = PARSED[row]
+
+    parsed, made = ps.parse(line), eval(line_in_code(line), {"ps": ps})
+
+    assert str(ps.Plan(lr=parsed)) == str(ps.Plan(lr=made))
+    assert ours in line or ours in (">>", "*") or ours in str(parsed)
+
+
+def test_ours_are_names_that_there_are():
+    assert {row[2] for row in ROWS.values()} <= {*OURS, ">>", "*"}
+
+
+def test_every_library_has_its_edge():
+    assert list(EDGES) == list(LIBRARIES)
+
+
+def test_every_scheduler_of_torch_has_a_row():
+    theirs = {name for name in lr_scheduler.__all__ if name not in ("LRScheduler", "_LRScheduler")}
+
+    assert theirs <= {name for name, *_ in LIBRARIES["torch"]}
+
+
+@pytest.mark.parametrize("library", ["torch", "transformers", "timm", "optax", "keras", "composer", "ignite", "fvcore"])
+def test_the_docstring_of_cosine_or_its_restarts_names_each_library(library):
+    documented = f"{inspect.getdoc(ps.cosine)}\n{inspect.getdoc(ps.cosine_restarts)}"
+
+    assert f"\n- {library} `" in documented
+    assert EDGES[library] in documented
+
+
+def test_names_are_where_a_docstring_ends_and_nothing_is_added_to_another():
+    assert inspect.getdoc(type(curves.rex)).splitlines()[-1] == "- papers `REX`, `RexLR`"
+    assert "In other libraries" not in ps.like.__doc__
+    assert with_other_names(None, "cosine") is None
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_a_name_is_told_ours_where_it_is_an_attribute(row):
+    name, line = ROWS[row][1], ROWS[row][3]
+    with pytest.raises(AttributeError) as refusal:
+        getattr(ps, name)
+
+    assert "here it is" in str(refusal.value)
+    assert "Write ps." in str(refusal.value) or not line.isidentifier()
+
+
+@pytest.mark.parametrize("name", ["CosineAnnealingLR", "cosine_decay_schedule", "get_cosine_schedule_with_warmup"])
+def test_a_name_is_told_ours_in_text_and_in_files(name):
+    line = meant_by(name)[1][2]
+    with pytest.raises(ParseError) as in_text:
+        ps.parse(f"{name}(T_max=100)")
+    with pytest.raises(ConfigError) as in_file:
+        ps.loads(f"lr: {{{name}: {{T_max: 100}}}}\n")
+    with pytest.raises(ConfigError) as in_line:
+        ps.loads(f"lr: warmup(5) >> {name}(100)\n")
+
+    assert [f"Write {line}" in str(one.value) for one in (in_text, in_file, in_line)] == [True] * 3
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [
+        ("torch.optim.lr_scheduler.StepLR", "step"),
+        ("mmengine.optim.StepParamScheduler", "rules.step"),
+        ("fvcore.common.param_scheduler.StepParamScheduler", "step"),
+        ("CosineAnnealingMomentum", "rules.cosine"),
+        ("polylr", "rules.polynomial"),
+        ("1-Cycle", "one_cycle"),
+    ],
+)
+def test_a_name_is_known_behind_its_module_and_in_other_letters(name, ours):
+    assert meant_by(name)[1][1] == ours
+
+
+def test_what_nobody_calls_so_gets_the_nearest_name_or_none():
+    assert meant_by("frobnicate") is None
+    with pytest.raises(AttributeError, match='did you mean "cosine"'):
+        _ = ps.cosin
+    with pytest.raises(AttributeError, match=r"'frobnicate'$"):
+        _ = ps.frobnicate
+    assert not hasattr(ps, "__path_of_nothing__")
+
+
+@pytest.mark.parametrize("key", ["num_warmup_steps", "last_epoch", "warmup_epochs", "num_cycles"])
+def test_a_keyword_of_theirs_is_no_field_of_a_plan(key):
+    with pytest.raises(ConfigError) as refusal:
+        ps.loads(f"lr: cosine()\n{key}: 5\n")
+
+    assert "another library's word" in str(refusal.value)
