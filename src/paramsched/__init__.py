@@ -33,18 +33,24 @@ from paramsched.schedules import constant as constant
 from paramsched.schedules import cooldown as cooldown
 from paramsched.schedules import cosine as cosine
 from paramsched.schedules import cosine_restarts as cosine_restarts
+from paramsched.schedules import cosine_wave as cosine_wave
 from paramsched.schedules import cyclic as cyclic
 from paramsched.schedules import every as every
 from paramsched.schedules import exponential as exponential
+from paramsched.schedules import exponential_warmup as exponential_warmup
 from paramsched.schedules import following as following
 from paramsched.schedules import from_function as from_function
+from paramsched.schedules import geometric as geometric
+from paramsched.schedules import inverse_sigmoid as inverse_sigmoid
 from paramsched.schedules import inverse_sqrt as inverse_sqrt
 from paramsched.schedules import inverse_time as inverse_time
 from paramsched.schedules import like as like
 from paramsched.schedules import linear as linear
+from paramsched.schedules import logistic as logistic
 from paramsched.schedules import maximum as maximum
 from paramsched.schedules import minimum as minimum
 from paramsched.schedules import multistep as multistep
+from paramsched.schedules import natural_exponential as natural_exponential
 from paramsched.schedules import noam as noam
 from paramsched.schedules import noise as noise
 from paramsched.schedules import one_cycle as one_cycle
@@ -52,12 +58,15 @@ from paramsched.schedules import overlay as overlay
 from paramsched.schedules import parse as parse
 from paramsched.schedules import piecewise as piecewise
 from paramsched.schedules import polynomial as polynomial
+from paramsched.schedules import polynomial_cycle as polynomial_cycle
 from paramsched.schedules import power_law as power_law
 from paramsched.schedules import previous as previous
+from paramsched.schedules import radam_warmup as radam_warmup
 from paramsched.schedules import recurrence as recurrence
 from paramsched.schedules import register_function as register_function
 from paramsched.schedules import restarts as restarts
 from paramsched.schedules import rounded as rounded
+from paramsched.schedules import rsqrt as rsqrt
 from paramsched.schedules import rules as rules
 from paramsched.schedules import shape as shape
 from paramsched.schedules import shift as shift
@@ -65,11 +74,17 @@ from paramsched.schedules import skip as skip
 from paramsched.schedules import slanted_triangular as slanted_triangular
 from paramsched.schedules import stairs as stairs
 from paramsched.schedules import step as step
+from paramsched.schedules import t5 as t5
 from paramsched.schedules import take as take
+from paramsched.schedules import tanh as tanh
 from paramsched.schedules import trapezoid as trapezoid
+from paramsched.schedules import tri_stage as tri_stage
+from paramsched.schedules import untuned_exponential_warmup as untuned_exponential_warmup
+from paramsched.schedules import untuned_linear_warmup as untuned_linear_warmup
 from paramsched.schedules import warmup as warmup
 from paramsched.schedules import window as window
 from paramsched.schedules import wsd as wsd
+from paramsched.schedules import wsd_s as wsd_s
 from paramsched.time import Calendar as Calendar
 from paramsched.time import Duration as Duration
 
@@ -115,6 +130,7 @@ __all__ = [
     "cooldown",
     "cosine",
     "cosine_restarts",
+    "cosine_wave",
     "curves",
     "cyclic",
     "diff",
@@ -122,17 +138,22 @@ __all__ = [
     "errors",
     "every",
     "exponential",
+    "exponential_warmup",
     "following",
     "from_function",
+    "geometric",
+    "inverse_sigmoid",
     "inverse_sqrt",
     "inverse_time",
     "like",
     "linear",
     "load",
     "loads",
+    "logistic",
     "maximum",
     "minimum",
     "multistep",
+    "natural_exponential",
     "noam",
     "noise",
     "one_cycle",
@@ -141,8 +162,10 @@ __all__ = [
     "piecewise",
     "plateau",
     "polynomial",
+    "polynomial_cycle",
     "power_law",
     "previous",
+    "radam_warmup",
     "recipes",
     "recurrence",
     "register_function",
@@ -150,6 +173,7 @@ __all__ = [
     "resolve",
     "restarts",
     "rounded",
+    "rsqrt",
     "rules",
     "shape",
     "shift",
@@ -157,12 +181,18 @@ __all__ = [
     "slanted_triangular",
     "stairs",
     "step",
+    "t5",
     "take",
+    "tanh",
     "trace",
     "trapezoid",
+    "tri_stage",
+    "untuned_exponential_warmup",
+    "untuned_linear_warmup",
     "warmup",
     "window",
     "wsd",
+    "wsd_s",
 ]
 
 

@@ -14,8 +14,8 @@ PEERS_NAMES = {
 """Classes that torch and MMEngine both have: users change the import line only."""
 
 SHAPES_RULES_CURVES = {
-    "Exponential", "anneal", "constant", "cosine", "cosine_restarts", "exponential", "linear", "multistep", "one_cycle",
-    "polynomial", "step",
+    "CosineWave", "Exponential", "anneal", "constant", "cosine", "cosine_restarts", "cosine_wave", "exponential",
+    "linear", "multistep", "one_cycle", "polynomial", "step", "tanh",
 }  # fmt: skip
 """A shape, the rule of the same shape, and the curve. A prefix tells them apart: `rules.step`, `curves.exponential`."""
 

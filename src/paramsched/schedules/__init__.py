@@ -7,6 +7,10 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from paramsched.schedules import rules as rules
+from paramsched.schedules.adam_warmups import exponential_warmup as exponential_warmup
+from paramsched.schedules.adam_warmups import radam_warmup as radam_warmup
+from paramsched.schedules.adam_warmups import untuned_exponential_warmup as untuned_exponential_warmup
+from paramsched.schedules.adam_warmups import untuned_linear_warmup as untuned_linear_warmup
 from paramsched.schedules.anneal import Anneal as Anneal
 from paramsched.schedules.anneal import anneal as anneal
 from paramsched.schedules.anneal import cooldown as cooldown
@@ -24,6 +28,8 @@ from paramsched.schedules.exponential import Exponential as Exponential
 from paramsched.schedules.exponential import exponential as exponential
 from paramsched.schedules.from_function import from_function as from_function
 from paramsched.schedules.from_function import register_function as register_function
+from paramsched.schedules.geometric import geometric as geometric
+from paramsched.schedules.geometric import natural_exponential as natural_exponential
 from paramsched.schedules.inverse import inverse_sqrt as inverse_sqrt
 from paramsched.schedules.inverse import inverse_time as inverse_time
 from paramsched.schedules.inverse import power_law as power_law
@@ -34,16 +40,23 @@ from paramsched.schedules.levels import absolute as absolute
 from paramsched.schedules.levels import following as following
 from paramsched.schedules.levels import previous as previous
 from paramsched.schedules.like import like as like
+from paramsched.schedules.logistic import inverse_sigmoid as inverse_sigmoid
+from paramsched.schedules.logistic import logistic as logistic
 from paramsched.schedules.noise import noise as noise
 from paramsched.schedules.pointwise import clamp as clamp
 from paramsched.schedules.pointwise import maximum as maximum
 from paramsched.schedules.pointwise import minimum as minimum
+from paramsched.schedules.polynomial_cycle import polynomial_cycle as polynomial_cycle
+from paramsched.schedules.pretraining import rsqrt as rsqrt
+from paramsched.schedules.pretraining import tri_stage as tri_stage
+from paramsched.schedules.pretraining import wsd_s as wsd_s
 from paramsched.schedules.recipes import noam as noam
 from paramsched.schedules.recipes import one_cycle as one_cycle
 from paramsched.schedules.recipes import overlay as overlay
 from paramsched.schedules.recipes import piecewise as piecewise
 from paramsched.schedules.recipes import polynomial as polynomial
 from paramsched.schedules.recipes import slanted_triangular as slanted_triangular
+from paramsched.schedules.recipes import t5 as t5
 from paramsched.schedules.recipes import trapezoid as trapezoid
 from paramsched.schedules.recipes import wsd as wsd
 from paramsched.schedules.recurrence import recurrence as recurrence
@@ -57,10 +70,12 @@ from paramsched.schedules.rounded import rounded as rounded
 from paramsched.schedules.stairs import stairs as stairs
 from paramsched.schedules.step import multistep as multistep
 from paramsched.schedules.step import step as step
+from paramsched.schedules.tanh import tanh as tanh
 from paramsched.schedules.text.parsing import faults_in as faults_in
 from paramsched.schedules.text.parsing import parse as parse
 from paramsched.schedules.text.parsing import parse_own as parse_own
 from paramsched.schedules.text.parsing import value_in as value_in
+from paramsched.schedules.wave import cosine_wave as cosine_wave
 from paramsched.schedules.window import window as window
 
 for _module in iter_modules(__path__):

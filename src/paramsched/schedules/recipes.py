@@ -47,17 +47,35 @@ def wsd(
     start: Level = 0.0,
     to: Level = 0.0,
     curve: CurveLike = curves.linear,
+    index: Index = "t/n",
+    warmup_curve: CurveLike = curves.linear,
+    decay_index: Index = "t/n",
 ) -> Schedule:
     """Warmup, stable, decay: up from `start` in `warmup`, base, down to `to` along `curve` in the last `decay`.
 
-    value(t) = start + (1 - start) t / W, then 1, then 1 + (to - 1) * curve(v), v the share of the decay that is over
+    value(t) = start + (1 - start) * warmup_curve(t / W), then 1, then 1 + (to - 1) * curve(v), v the share of the decay
+    that is over
+
+    Args:
+        warmup, decay: lengths, any unit of time.
+        start, to: first and last level.
+        curve: of the decay.
+        index: which fraction of the warmup update t stands for; torchtitan's and nanochat's is `"(t+1)/n"`.
+        warmup_curve: of the warmup.
+        decay_index: which fraction of the decay update t stands for.
+
+    Raises:
+        InvalidArgument: an argument out of its range.
 
     Source: MiniCPM, Hu et al. 2024 (2404.06395); Haegele et al. 2024 (2405.18392), curve `curves.one_minus_sqrt`.
 
     >>> str(wsd("2%", "20%"))
     'warmup("2%") >> constant() >> linear(over="20%")'
+    >>> str(wsd(200, "20%", index="(t+1)/n", warmup_curve=curves.cosine))
+    'warmup(200, curve=curves.cosine, index="(t+1)/n") >> constant() >> linear(over="20%")'
     """
-    return _warmup(warmup, start) >> constant() >> cooldown(decay, to, curve)
+    up = _warmup(warmup, start, curve=warmup_curve, index=index)
+    return up >> constant() >> cooldown(decay, to, curve, decay_index)
 
 
 @shape
@@ -116,7 +134,27 @@ def noam(width: int, warmup: DurationLike, factor: float = 1.0) -> Schedule:
     # Up to k = W - 1 as k / W, then sqrt(W / k): the two meet at 1, one update before W.
     before = length - Duration.of(1)
     peak = positive_number(Asked("noam", "factor"), factor) / positive_number(Asked("noam", "width"), width) ** 0.5
-    return _noam_peak(peak, length) * (_warmup(before, 0.0, index="(t+1)/(n+1)") >> inverse_sqrt(length))
+    return _noam_peak(peak, length, "noam", "warmup") * (
+        _warmup(before, 0.0, index="(t+1)/(n+1)") >> inverse_sqrt(length)
+    )
+
+
+@shape
+def t5(hold: DurationLike = 10_000) -> Schedule:
+    """The schedule of T5 and PaLM, in absolute values: value(t) = 1 / sqrt(max(t + 1, hold)).
+
+    Args:
+        hold: for how long it stands still at first, at least one update.
+
+    Source: T5, Raffel et al. 2020 (1910.10683); PaLM (2204.02311). Adafactor's relative step, Shazeer & Stern 2018
+    (1804.04235), is this one too, and with its warmup `noam(1, 10_000)`.
+
+    >>> t5()(0), t5()(39_999)
+    (0.01, 0.005)
+    """
+    length = Duration.of(hold)
+    require_some_length(Asked("t5", "hold"), length)
+    return _noam_peak(1.0, length, "t5", "hold") * (constant(over=length - Duration.of(1)) >> inverse_sqrt(length))
 
 
 @shape
@@ -197,13 +235,12 @@ def overlay(first: Schedule, curve: Schedule) -> Schedule:
 _warmup = warmup  # where an argument has the name
 
 
-def _noam_peak(peak: float, warmup: Duration) -> Schedule:
-    """The height of noam's peak, which depends on the length of its warmup."""
-    amount = warmup.exact
+def _noam_peak(peak: float, over: Duration, call: str, argument: str) -> Schedule:
+    """The height at which an inverse square root in absolute values begins, which depends on when that is."""
+    amount = over.exact
     if amount is None:
-        raise InvalidArgument(
-            f'noam(…, warmup="{warmup}")', "its height needs the number of updates", "Write the warmup in steps"
-        )
+        asked = f'{call}({"…, " if call == "noam" else ""}{argument}="{over}")'
+        raise InvalidArgument(asked, "its height needs the number of updates", f"Write the {argument} in steps")
     return constant(Absolute(peak / float(amount) ** 0.5))
 
 

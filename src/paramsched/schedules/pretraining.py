@@ -1,0 +1,143 @@
+"""Recipes of long runs: inverse square roots with a cooldown, stages that begin again, three stages."""
+
+from fractions import Fraction
+
+from paramsched import curves
+from paramsched._number_checks import finite_number
+from paramsched.curves import CurveLike
+from paramsched.errors import Asked, InvalidArgument
+from paramsched.schedules.anneal import Index, anneal, cooldown
+from paramsched.schedules.anneal import warmup as begin
+from paramsched.schedules.base import Schedule
+from paramsched.schedules.constant import constant
+from paramsched.schedules.geometric import geometric
+from paramsched.schedules.inverse import inverse_sqrt
+from paramsched.schedules.levels import Level, previous
+from paramsched.schedules.registry import shape
+from paramsched.schedules.sequence import sequence
+from paramsched.time import Duration, DurationLike
+
+
+@shape
+def rsqrt(
+    warmup: DurationLike,
+    cooldown: DurationLike,
+    timescale: DurationLike | None = None,
+    start: Level = 0.0,
+    to: Level = 0.0,
+    curve: CurveLike = curves.linear,
+    frozen: bool = False,
+) -> Schedule:
+    """Warmup, inverse square root, and a cooldown over the last part of the run.
+
+    value(t) = start + (1 - start) t / W, then r = 1 / sqrt(1 + (t - W) / timescale), and in the cooldown
+    to + (r - to) * (1 - curve(v)), v the share of it that is over
+
+    Args:
+        warmup: W, any unit of time.
+        cooldown: its length, any unit of time.
+        timescale: of the inverse square root; as long as the warmup if not given.
+        start, to: first and last level.
+        curve: of the cooldown.
+        frozen: whether the inverse square root stands still in the cooldown, at the value with which that begins.
+
+    Raises:
+        InvalidArgument: an argument out of its range; no `timescale`, and a warmup of nothing.
+
+    Source: Zhai et al. 2022 (2106.04560); big_vision `rsqrt`, timm `rsqrt`; frozen: OLMo-core `PowerLR`.
+
+    >>> print(rsqrt(1000, "10%"))
+    warmup(1000) >> inverse_sqrt(1000) * (constant() >> linear(over="10%"))
+    >>> print(rsqrt(1000, "10%", frozen=True))
+    warmup(1000) >> inverse_sqrt(1000) >> linear(previous, over="10%")
+    """
+    up = begin(warmup, start)
+    falls = inverse_sqrt(warmup if timescale is None else timescale)
+    if frozen:
+        return up >> falls >> anneal(previous, to, cooldown, curve)
+    down = falls * (constant() >> anneal(1.0, 0.0, cooldown, curve))
+    return up >> (down if to == 0 else down + (constant(0.0) >> anneal(0.0, to, cooldown, curve)))
+
+
+@shape
+def wsd_s(
+    periods: tuple[DurationLike, ...],
+    decay: float = 0.1,
+    warmup: DurationLike = 0,
+    start: Level = 0.0,
+    to: Level = 0.0,
+    curve: CurveLike = curves.linear,
+    index: Index = "t/n",
+    decay_index: Index = "t/n",
+) -> Schedule:
+    """Periods of base with a decay at the end of each, after which the next one is at base again at once.
+
+    value(t) = start + (1 - start) t / W, then 1, then 1 + (to - 1) * curve(v), then 1 again, and so on
+
+    Args:
+        periods: their lengths, any unit of time; the warmup is in the first one.
+        decay: which share of each period the decay is, above 0 and at most 1; of periods in updates it is rounded to
+            whole ones.
+        warmup: W, any unit of time.
+        start, to: the first level, and the last one of each period.
+        curve: of the decays.
+        index: which fraction of the warmup update t stands for.
+        decay_index: which one of a decay; OLMo-core has `"(t+1)/n"` for both.
+
+    Raises:
+        InvalidArgument: an argument out of its range; a warmup and a decay longer than the first period.
+
+    Source: Wen et al. 2024 (2410.05192), with curve `curves.inverse_proportional(0.1)` to 0.1; OLMo-core `WSDS`.
+
+    >>> print(wsd_s([100, 200], warmup=20))
+    warmup(20) >> constant(over=70) >> linear(over=10) >> constant(over=180) >> linear(over=20)
+    """
+    share = finite_number(Asked("wsd_s", "decay"), decay)
+    if not 0 < share <= 1:
+        raise InvalidArgument(Asked("wsd_s", "decay", repr(decay)), "no share", "Write decay=0.1").suggest(0.1)
+    if isinstance(periods, (str, Duration)) or not periods:
+        raise InvalidArgument(f"wsd_s({periods!r})", "periods are a list of lengths", "Write wsd_s([1000, 2000])")
+    up = Duration.of(warmup)
+    stages: list[Schedule] = [begin(up, start, index=index)] if up.terms else []
+    for place, period in enumerate(map(Duration.of, periods)):
+        if period.until:
+            raise InvalidArgument(f'wsd_s(["{period}"])', "a period is a length", f'Write "{Duration(period.terms)}"')
+        down = _part_of(period, Fraction(repr(share)))
+        stages.append(constant(over=period - down if place else period - down - up))
+        stages.append(cooldown(down, to, curve, decay_index))
+    return sequence(*stages)
+
+
+def _part_of(length: Duration, share: Fraction) -> Duration:
+    """A share of a length, of updates whole ones."""
+    if length.exact is not None:
+        return Duration.of_updates(round(length.exact * share))
+    return Duration(tuple((unit, amount * share) for unit, amount in length.terms))
+
+
+@shape
+def tri_stage(
+    warmup: DurationLike = "10%",
+    hold: DurationLike = "40%",
+    decay: DurationLike = "50%",
+    start: float = 0.01,
+    to: float = 0.01,
+) -> Schedule:
+    """A straight line up, base, and down by the same ratio in every update.
+
+    value(t) = start + (1 - start) t / W, then 1, then to ** v, v the share of the decay that is over
+
+    Args:
+        warmup, hold, decay: lengths of the three stages, any unit of time.
+        start: first level.
+        to: last level, above 0.
+
+    Raises:
+        InvalidArgument: an argument out of its range.
+
+    Source: SpecAugment, Park et al. 2019 (1904.08779); wav2vec 2.0; fairseq `tri_stage`.
+
+    >>> print(tri_stage())
+    warmup("10%", 0.01) >> constant(over="40%") >> anneal(to=0.01, over="50%", curve=curves.exponential(0.01))
+    """
+    return begin(warmup, start) >> constant(over=hold) >> geometric(1.0, to, decay)

@@ -1,0 +1,247 @@
+"""Shapes and recipes that one library or one paper is known for, against their published formulas."""
+
+import math
+
+import numpy as np
+import pytest
+
+from paramsched import curves
+from paramsched.errors import InvalidArgument
+from paramsched.plan import resolve
+from paramsched.schedules import (
+    absolute,
+    cosine,
+    cosine_wave,
+    exponential_warmup,
+    following,
+    geometric,
+    inverse_sigmoid,
+    logistic,
+    natural_exponential,
+    parse,
+    polynomial_cycle,
+    previous,
+    radam_warmup,
+    rsqrt,
+    t5,
+    tanh,
+    tri_stage,
+    untuned_exponential_warmup,
+    untuned_linear_warmup,
+    wsd,
+    wsd_s,
+)
+from paramsched.time import Calendar
+
+TIMES = range(120)
+
+
+def assert_is(schedule, formula, base=1.0, total=100):
+    resolved = resolve(schedule, Calendar(total=total))
+    expected = [formula(t) for t in TIMES]
+    np.testing.assert_allclose(resolved(np.array(TIMES), base), expected, rtol=0, atol=1e-12)
+    assert parse(str(schedule)) == schedule
+
+
+@pytest.mark.parametrize("cycles", [0.25, 0.5, 1.0, 1.5, 3.0])
+def test_a_cosine_wave_is_transformers_cosine_up_to_its_end(cycles):
+    def peer(t):
+        return 0.5 * (1 + math.cos(math.pi * 2 * cycles * min(t, 100) / 100))
+
+    assert_is(cosine_wave(cycles), peer)
+    assert_is(cosine_wave(cycles, 2.0, absolute(0.5)), lambda t: 0.5 + 0.5 * peer(t), base=0.5)
+
+
+def test_a_cosine_wave_turns_at_its_levels_exactly():
+    wave = cosine_wave(1.5, 1.0, 0.1, over=30)
+
+    assert (wave(0), wave(10), wave(20), wave(30), wave(99)) == (1.0, 0.1, 1.0, 0.1, 0.1)
+    assert cosine_wave(1, over=0)(5) == 1.0
+
+
+@pytest.mark.parametrize("power", [1.0, 0.5, 2.0])
+def test_polynomial_cycle_is_keras_polynomial_decay_with_cycle(power):
+    def peer(t):
+        steps = 10 * max(1, math.ceil(t / 10))
+        return (0.1 - 0.001) * (1 - t / steps) ** power + 0.001
+
+    assert_is(polynomial_cycle(10, power, to=absolute(0.001)), peer, base=0.1)
+    assert polynomial_cycle("5/2 steps", power)(5) == 0.0
+    assert polynomial_cycle(10).breakpoints(until=25) == (0, 10, 20, 25)
+
+
+def test_a_logistic_function_is_open_and_falls_where_its_steepness_is_below_0():
+    assert_is(logistic("50%", 0.3), lambda t: 1 / (1 + math.exp(-0.3 * (t - 50))))
+    assert_is(logistic(40, -2.0, per=10), lambda t: 1 / (1 + math.exp(0.2 * (t - 40))))
+    assert logistic(10, 100.0)(0) == pytest.approx(math.exp(-1000), abs=0)
+    assert logistic(10, 100.0)(10**9) == 1.0
+    with pytest.raises(InvalidArgument, match="flat"):
+        logistic(10, 0.0)
+
+
+def test_inverse_sigmoid_is_the_one_of_scheduled_sampling():
+    assert_is(inverse_sigmoid(12.0), lambda t: 12 / (12 + math.exp(t / 12)))
+    assert_is(inverse_sigmoid(3.0, per=10), lambda t: 3 / (3 + math.exp(t / 10 / 3)))
+    assert inverse_sigmoid(1.0)(10**6) == 0.0
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_an_exponential_warmup_saturates(first):
+    assert_is(exponential_warmup(30, first), lambda t: 1 - math.exp(-(t + first) / 30))
+
+
+@pytest.mark.parametrize("beta2", [0.9, 0.95, 0.98, 0.97, 0.999])
+def test_untuned_warmups_follow_adams_beta_as_it_is_written(beta2):
+    assert_is(untuned_linear_warmup(beta2), lambda t: min(1, (t + 1) * (1 - beta2) / 2))
+    assert_is(untuned_exponential_warmup(beta2), lambda t: 1 - math.exp(-(1 - beta2) * (t + 1)))
+
+
+@pytest.mark.parametrize("beta2", [0.61, 0.9, 0.98, 0.999])
+def test_radam_warmup_is_the_rectification_from_its_first_step_on(beta2):
+    most = 2 / (1 - beta2) - 1
+
+    def length(k):
+        return most - 2 * k * beta2**k / (1 - beta2**k)
+
+    skipped = next(k for k in range(1, 100) if length(k) > 4)
+
+    def peer(t):
+        p = length(t + skipped)
+        return math.sqrt((p - 4) * (p - 2) * most / ((most - 4) * (most - 2) * p))
+
+    assert_is(radam_warmup(beta2), peer)
+    assert radam_warmup(beta2)(10**15) == 1.0
+
+
+@pytest.mark.parametrize("call", [radam_warmup, untuned_linear_warmup, untuned_exponential_warmup])
+@pytest.mark.parametrize("beta2", [0.0, 1.0, -1.0, math.nan])
+def test_a_beta_that_is_none_is_refused(call, beta2):
+    with pytest.raises(InvalidArgument) as refusal:
+        call(beta2)
+
+    assert refusal.value.argument == "beta2"
+
+
+def test_radam_warmup_refuses_a_beta_of_which_no_step_is_rectified():
+    with pytest.raises(InvalidArgument, match="no step is ever rectified"):
+        radam_warmup(0.6)
+
+
+@pytest.mark.parametrize(("start", "to"), [(1.0, 0.01), (0.01, 1.0), (-0.1, -2.0), (0.5, 0.5)])
+def test_a_geometric_way_has_one_ratio(start, to):
+    def peer(t):
+        return start * (to / start) ** min(t / 100, 1)
+
+    assert_is(geometric(start, to), peer)
+    assert_is(geometric(absolute(start), absolute(to)), peer, base=7.0)
+
+
+@pytest.mark.parametrize(
+    ("start", "to"), [(0.0, 1.0), (-1.0, 1.0), (1.0, absolute(0.1)), (previous, 0.1), (1, following)]
+)
+def test_levels_without_a_ratio_are_refused(start, to):
+    with pytest.raises(InvalidArgument, match="ratio"):
+        geometric(start, to)
+
+
+def test_a_natural_exponential_keeps_its_digits_over_a_million_updates():
+    assert_is(natural_exponential(0.1), lambda t: math.exp(-0.1 * t))
+    assert_is(natural_exponential(0.5, "10%"), lambda t: math.exp(-0.5 * t / 10))
+    assert natural_exponential(1e-5)(10**6) == pytest.approx(math.exp(-10), rel=1e-14)
+
+
+def test_tanh_is_timms_between_its_ends():
+    def peer(t):
+        u = min(t / 100, 1)
+        return 0.01 + 0.5 * (0.1 - 0.01) * (1 - math.tanh(-7.0 * (1 - u) + 3.0 * u))
+
+    assert_is(tanh(to=absolute(0.01)), peer, base=0.1)
+    assert_is(tanh(-6, 4, to=0.1), lambda t: 0.1 + 0.45 * (1 - math.tanh(-6 + 10 * min(t / 100, 1))))
+    with pytest.raises(InvalidArgument, match="neighbor"):
+        tanh(to=following)
+
+
+def test_t5_is_flat_and_then_an_inverse_square_root():
+    assert_is(t5(20), lambda t: 1 / math.sqrt(max(t + 1, 20)), base=123.0)
+    with pytest.raises(InvalidArgument, match="Write the hold in steps"):
+        t5("5%")
+
+
+@pytest.mark.parametrize("to", [0.0, 0.1, absolute(0.05)])
+def test_an_inverse_square_root_with_a_cooldown_goes_on_falling_in_it_or_is_frozen(to):
+    floor = 0.05 if to == absolute(0.05) else to * 0.5
+
+    def peer(t, frozen):
+        if t < 20:
+            return 0.5 * t / 20
+        v = min(max(t - 80, 0) / 20, 1)
+        fallen = 0.5 / math.sqrt(1 + (min(t, 80) if frozen else t) / 20 - 1)
+        return floor + (fallen - floor) * (1 - math.sqrt(v)) if v else fallen
+
+    for frozen in (False, True):
+        given = rsqrt(20, "20%", to=to, curve=curves.one_minus_sqrt, frozen=frozen)
+        assert_is(given, lambda t, frozen=frozen: peer(t, frozen), base=0.5)
+
+
+def test_a_warmup_stable_decay_has_an_index_and_a_curve_for_its_warmup():
+    def peer(t):
+        up = 0.5 * (1 - math.cos(math.pi * min((t + 1) / 10, 1)))
+        return up * (1 - min(max(t + 1 - 80, 0) / 20, 1))
+
+    assert_is(wsd(10, "20%", index="(t+1)/n", warmup_curve=curves.cosine, decay_index="(t+1)/n"), peer)
+
+
+def test_periods_with_a_decay_each_are_olmos_wsd_s():
+    """OLMo-core reads its schedule one update late, and is at the floor in the last update of each period."""
+    lengths, warmup, floor = [45, 30, 25], 10, 0.1
+
+    def peer(t):
+        current = min(t + 1, sum(lengths))
+        if current < warmup:
+            return current / warmup
+        begin = 0
+        for length in lengths:
+            if current <= begin + length:
+                break
+            begin += length
+        decay = round(0.2 * length)
+        done = current - begin - (length - decay)
+        return 1.0 if done < 0 else max(floor, 1 - (1 - floor) * done / decay)
+
+    assert_is(wsd_s(lengths, 0.2, warmup, to=floor, index="(t+1)/n", decay_index="(t+1)/n"), peer)
+
+
+def test_periods_may_be_said_in_any_unit():
+    line = wsd_s(["60%", "40%"], 0.25, "5%", to=0.1, curve=curves.inverse_proportional(0.1))
+
+    assert resolve(line, Calendar(total=100)) == resolve(
+        wsd_s([60, 40], 0.25, 5, to=0.1, curve=curves.inverse_proportional(0.1)), Calendar(total=100)
+    )
+
+
+@pytest.mark.parametrize("given", [("until 10%",), (), "10"])
+def test_what_is_no_list_of_lengths_is_refused_as_periods(given):
+    with pytest.raises(InvalidArgument, match="period"):
+        wsd_s(given)
+
+
+@pytest.mark.parametrize("decay", [0.0, 1.5])
+def test_a_decay_is_a_share(decay):
+    with pytest.raises(InvalidArgument, match="no share"):
+        wsd_s([100], decay)
+
+
+def test_tri_stage_is_fairseqs():
+    def peer(t):
+        if t < 10:
+            return 0.01 + 0.99 * t / 10
+        return math.exp(math.log(0.01) * min(max(t - 50, 0) / 50, 1))
+
+    assert_is(tri_stage(), peer)
+
+
+def test_they_multiply_into_a_schedule():
+    line = parse("exponential_warmup(30) * cosine() * radam_warmup()")
+
+    assert line == exponential_warmup(30) * cosine() * radam_warmup()
+    assert resolve(line, Calendar(total=100))(100) == 0.0
