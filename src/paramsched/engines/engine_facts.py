@@ -75,7 +75,7 @@ class EngineFacts:
         """
         if not isinstance(plan, Plan):
             raise InvalidArgument(f"{self.call}(…, {plan!r})", "no Plan", "Write ps.Plan(lr=ps.cosine(to=0.1))")
-        calendar = self.calendar(options.calendar, tokens_per_sample=options.tokens_per_sample)
+        calendar = self._calendar_for(plan, options)
         user_said_total = options.calendar is not None and options.calendar.total is not None
         try:
             if plan.horizon is not None and not user_said_total:
@@ -89,6 +89,17 @@ class EngineFacts:
             if calendar.horizon is not None or plan.horizon is not None:
                 raise
             raise self._missing_fact(error.asked, self._reason_for("total"), "total", "10_000") from None
+
+    def _calendar_for(self, plan: Plan, options: PlanOptions) -> Calendar:
+        """The Calendar of these facts.
+
+        On a clock of amounts a sequence of one length is a fact of its own: a batch of a planned size has so many, and
+        one that is counted needs no size.
+        """
+        told, length = options.calendar or Calendar(), options.tokens_per_sample
+        if length is None or length != int(length) or amount_clock(plan.clock) is None or told.tokens_per_step:
+            return self.calendar(told, tokens_per_sample=length)
+        return self.calendar(replace(told, sequence_length=int(length)))
 
     def _attached(
         self, optimizer: Any, plan: Plan, calendar: Calendar, options: PlanOptions, late_groups: LateGroups

@@ -2,6 +2,7 @@
 
 import warnings
 
+import numpy as np
 import pytest
 import torch
 
@@ -294,6 +295,31 @@ def test_a_horizon_in_tokens_needs_no_rate():
     scheduler = FACTS.attach(optimizer_of(Tiny()), plan, PlanOptions())
 
     assert scheduler.plan.horizon == ps.Duration.of("1000 tokens")
+
+
+def test_the_length_of_a_sequence_is_taken_times_the_planned_batch():
+    batch_size = ps.Binding(ps.Target("batch_size", initial=1), ps.stairs(2, 8, rises=3, over=4))
+    plan = ps.Plan(batch_size, lr="constant()", clock={"lr": "tokens"})
+
+    scheduler = FACTS.attach(optimizer_of(Tiny()), plan, PlanOptions(tokens_per_sample=16))
+
+    amounts = []
+    for _ in range(4):
+        amounts.append(scheduler.amount)
+        scheduler.optimizer.step()
+    sizes = ps.trace(plan, {"lr": 0.1}, scheduler.calendar)["batch_size", ""][:3]
+    assert amounts == [0, *np.cumsum(sizes * 2 * 16)]
+
+
+def test_a_loader_that_says_no_batch_size_may_be_counted_by_its_sequences():
+    facts = EngineFacts(call="engine", total=15, why={"batch_size": "it has none"})
+    options = PlanOptions(tokens_per_sample=16)
+    scheduler = facts.attach(optimizer_of(Tiny()), BY_TOKENS, options)
+
+    BatchAmounts(scheduler, options).see(batch(3), ends_update=True)
+    scheduler.optimizer.step()
+
+    assert scheduler.amount == 48
 
 
 def test_epochs_of_samples_are_those_of_the_engine():
