@@ -15,6 +15,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 import paramsched as ps
+from paramsched.audit import AmountColumn, compare_with_plan, read_log
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact
 from paramsched.runner import CheckpointHook, Hook, Runner
 from support.runner_jobs import digits, network
@@ -300,3 +301,61 @@ def test_a_checkpoint_of_a_plan_by_updates_holds_no_amounts(tmp_path):
     saved = torch.load(tmp_path / "iter_7" / "runner.pt", weights_only=True)
 
     assert saved["optimizers"] == {"": {"updates": 1, "base_param_settings": None}}
+
+
+@pytest.mark.parametrize("counts", [1, 4])
+def test_an_audit_of_the_log_finds_every_value_as_planned(tmp_path, counts):
+    plan = ps.Plan(
+        lr=ps.warmup("30 samples") >> ps.cosine(to=0.1), momentum=ps.linear(0.5, 1, over="100 samples"),
+        clock="samples", horizon=f"{SAMPLES * EPOCHS} samples",
+    )  # fmt: skip
+    job(tmp_path, plan, counts=counts)
+
+    logged = read_log(tmp_path / "values.jsonl", ["lr", "momentum"], amount=AmountColumn("samples"))
+    report = compare_with_plan(logged, plan, bases={("lr", None): 0.1, ("momentum", None): 0.9})
+
+    assert (report.exact, report.first) == (report.values, None)
+
+
+class TwoParts(nn.Module):
+    """A model of two parts, each with an optimizer; the head's takes every second batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.body, self.head = nn.Linear(64, 8), nn.Linear(8, 10)
+        self.batches = 0
+
+    def forward(self, inputs):
+        return self.head(self.body(inputs))
+
+    def train_step(self, data, optim_wrapper):
+        loss = nn.functional.cross_entropy(self(data[0]), data[1])
+        optim_wrapper["body"].backward(loss)
+        optim_wrapper["body"].step()
+        self.batches += 1
+        if self.batches % 2 == 0:
+            optim_wrapper["head"].step()
+        optim_wrapper["body"].zero_grad()
+        return {"loss": loss.detach()}
+
+
+def test_each_of_two_optimizers_counts_the_batches_since_its_own_last_update(tmp_path):
+    runner = Runner(
+        model=TwoParts(),
+        work_dir=tmp_path,
+        train_dataloader=DataLoader(digits(SAMPLES), batch_size=SIZE),
+        train_cfg=dict(max_epochs=1),
+        optim_wrapper={name: dict(optimizer=dict(type="SGD", lr=0.1)) for name in ("body", "head")},
+        param_scheduler={
+            "body": "{clock: tokens, lr: 'linear(1, 0, over=\"800 tokens\")'}",
+            "head": "{clock: samples, lr: 'linear(1, 0, over=\"80 samples\")'}",
+        },
+        tokens_per_sample=10,
+        default_hooks=dict(checkpoint=None, progress=None),
+    )
+    runner.train()
+
+    found = lines(runner)
+    assert [line["tokens"] for line in found if line["optimizer"] == "body"] == [40 * t for t in range(10)]
+    assert [line["samples"] for line in found if line["optimizer"] == "head"] == [0, 8, 16, 24, 32]
+    assert {name: many[0].amount for name, many in runner.schedulers.items()} == {"body": 380, "head": 38}

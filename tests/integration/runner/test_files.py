@@ -69,6 +69,22 @@ def test_the_command_trains_by_a_config_and_by_a_plan_and_goes_on(short, tmp_pat
     assert set(values(tmp_path / "first")[0]["groups"][0]) == {"lr", "momentum"}
 
 
+def test_the_command_trains_by_a_plan_in_tokens(short, tmp_path):
+    plan = tmp_path / "plan.yaml"
+    plan.write_text('clock: tokens\nlr: warmup("50000 tokens") >> cosine(to=0.01)\n')
+    by_plan = ["-m", "paramsched", "run", str(short), "--plan", str(plan), "--work-dir"]
+
+    refused = python(tmp_path, *by_plan, "refused")
+    short.write_text(short.read_text() + "\ntokens_per_sample = 64\n")
+    finished = python(tmp_path, *by_plan, "run")
+
+    assert refused.returncode != 0
+    assert "Write Runner(..., tokens_per_sample=1024)" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert finished.returncode == 0, finished.stderr
+    assert [line["tokens"] for line in values(tmp_path / "run")[:3]] == [0, 64 * 32, 2 * 64 * 32]
+
+
 def test_the_command_reports_every_fault_and_trains_nothing(short, tmp_path):
     short.write_text(short.read_text().replace("max_epochs=max_epochs", "max_epochs=-1").replace("lr=3e-3", "lr=-1"))
 

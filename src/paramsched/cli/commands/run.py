@@ -30,10 +30,15 @@ def paramsched_run(config: str, work_dir: str | None, plan: str | None, resume: 
     looks; they register models, datasets, metrics and hooks. Every fault is reported at once. Exit code 1 for a bad
     config. Several processes: accelerate launch -m paramsched run CONFIG
     """
+    from paramsched.errors import InvalidArgument, MissingFact
     from paramsched.runner import Runner
 
     sys.path.insert(0, str(Path(config).resolve().parent))
     asked = {"work_dir": work_dir, "param_scheduler": plan, "resume": resume or None, "load_from": load_from}
     runner = Runner.from_cfg(config, **{name: value for name, value in asked.items() if value is not None})
-    runner.train()
+    try:
+        runner.train()
+    except MissingFact as error:
+        # What is missing is said in CONFIG: this command has no options for the facts of a run.
+        raise InvalidArgument(error.asked, error.found, error.instead) from None
     click.echo(str(runner.work_dir))
