@@ -11,7 +11,8 @@ from paramsched.plan import Target
 from paramsched.plan.amounts import amounts_of_run, counted_plan, updates_of_horizon
 from paramsched.plan.plan_clock import is_by_amount
 
-RELATIVE, ABSOLUTE = 1e-12, 1e-18  # the second for values that a rounded formula says are nearly 0
+RELATIVE = 1e-12  # of a value
+ROUNDED = 1e-15  # of the greatest value: 1 - t / n and 1 + cos lose their digits near 0
 
 Formula = Callable[[int], float]
 
@@ -47,7 +48,7 @@ class Run:
         at = [self.amount_at(t) for t in times] if of == "amount" else times
         found = np.array(self._values(field, group, times))
         expected = np.array([formula(t) for t in at], dtype=float)
-        wrong = ~(np.abs(found - expected) <= RELATIVE * np.abs(expected) + ABSOLUTE)
+        wrong = ~(np.abs(found - expected) <= RELATIVE * np.abs(expected) + ROUNDED * np.abs(expected).max())
         first = int(wrong.argmax())
         assert not wrong.any(), f"{field} at {at[first]}: {found[first]!r} is not {expected[first]!r}"
 
