@@ -11,9 +11,10 @@ from paramsched.schedules import Schedule, anneal, window
 from paramsched.schedules.anneal import Anneal, Index
 from paramsched.schedules.constant import Constant
 from paramsched.schedules.cuts import Skip, Take
-from paramsched.schedules.pointwise import Clamp, Pointwise
+from paramsched.schedules.one_operand import OneOperand
+from paramsched.schedules.pointwise import Pointwise
 from paramsched.schedules.recurrence import Recurrence
-from paramsched.schedules.retimed import Every, Restarts, Shift
+from paramsched.schedules.retimed import Restarts, Shift
 from paramsched.schedules.sequence import Sequence
 from paramsched.schedules.window import Window
 from support import strategies
@@ -42,12 +43,13 @@ def settled(schedule: Schedule) -> int | None:
             return None if (last := settled(inner)) is None else max(last - by.updates, 0)
         case Restarts(every=every, times=times):
             return None if times is None else ceil(every.number * times)
-        case Every(schedule=inner):  # also where the end is between two changes
-            return settled(inner)
         case Pointwise(operands=operands):
             ends = [settled(operand) for operand in operands]
-            return None if None in ends else max(ends)
-        case Clamp(schedule=inner):
+            late = [end for operand, end in zip(operands, ends, strict=True) if operand.length is None and end != 0]
+            return (
+                None if late or None in ends else max(ends)
+            )  # an open operand may change behind the length, which is the others'
+        case OneOperand(schedule=inner):  # of `every`, also where the end is between two changes
             return settled(inner)
         case Recurrence(until=until):
             return until
