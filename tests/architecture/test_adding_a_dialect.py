@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "CONTRIBUTING.md").read_text()
 (EXAMPLE,) = [one for one in re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL) if "def to_plan" in one]
 (ENTRY_POINT,) = re.findall(r'entry-points."(.*?)"\]\n(\w+) = "(.*?)"', TEXT)
-ARGUMENTS = {"lr_scheduler_type": "cosine", "warmup_steps": 10, "max_steps": 100}
+OPTIONS = {"lr_scheduler": "cosine", "warmup_updates": 10, "max_update": 100}
 
 
 @pytest.fixture(params=["the library", "a package"])
@@ -26,16 +26,16 @@ def paramsched(request, tmp_path: Path):
     if request.param == "the library":
         copy = tmp_path / "copy"
         shutil.copytree(ROOT / "src" / "paramsched", copy / "paramsched", ignore=shutil.ignore_patterns("__pycache__"))
-        (copy / "paramsched" / "config" / "dialects" / "transformers.py").write_text(EXAMPLE)
+        (copy / "paramsched" / "config" / "dialects" / "fairseq.py").write_text(EXAMPLE)
         folders = [copy]
     else:
         group, name, module = ENTRY_POINT
         site = tmp_path / "site"
         install(site, group, f"{name} = {module}")
         (site / "my_package").mkdir()
-        (site / "my_package" / "transformers.py").write_text(EXAMPLE)
+        (site / "my_package" / "fairseq.py").write_text(EXAMPLE)
         folders.append(site)
-    (tmp_path / "arguments.json").write_text(json.dumps(ARGUMENTS))
+    (tmp_path / "options.json").write_text(json.dumps(OPTIONS))
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders))}
@@ -50,22 +50,25 @@ def test_the_example_of_a_dialect_is_under_thirty_lines():
 
 
 def test_the_new_dialect_is_converted_by_its_name(paramsched):
-    done = paramsched("convert", "arguments.json", "--from", "transformers", "--to", "yaml")
+    done = paramsched("convert", "options.json", "--from", "fairseq", "--to", "yaml")
 
     assert (done.stdout, done.stderr) == ("horizon: 100\nlr: warmup(10) >> cosine()\n", "")
 
 
 def test_a_file_of_the_new_dialect_is_refused_as_a_native_one_with_its_name(paramsched):
-    refused = paramsched("check", "arguments.json")
+    refused = paramsched("check", "options.json")
 
     assert refused.returncode == 1
-    assert 'it looks like a config of transformers. Give format="transformers"' in refused.stderr
+    assert 'it looks like a config of fairseq. Give format="fairseq"' in refused.stderr
 
 
 def test_what_the_new_dialect_refuses_is_said_with_its_place_in_the_file(paramsched, tmp_path):
-    (tmp_path / "arguments.json").write_text(json.dumps({"lr_scheduler_type": "greedy"}))
+    (tmp_path / "options.json").write_text(json.dumps({"warmup_updates": 1, "lr_scheduler": "tri_stage"}))
 
-    refused = paramsched("convert", "arguments.json", "--from", "transformers", "--to", "yaml")
+    refused = paramsched("convert", "options.json", "--from", "fairseq", "--to", "yaml")
 
     assert refused.returncode == 1
-    assert "arguments.json:1:23: $.lr_scheduler_type: 'greedy' has no plan yet. Write one of linear" in refused.stderr
+    assert (
+        "options.json:1:39: $.lr_scheduler: 'tri_stage' has no plan yet. Write one of polynomial_decay"
+        in refused.stderr
+    )

@@ -23,6 +23,9 @@ ONE_FOR_EACH = {
     "to_plan": "each dialect has it",
     "from_plan": "each dialect that can be written has it",
     "recognizes": "each dialect that can be told from the data has it",
+    "bases_of": "each dialect whose files say the optimizer's values has it",
+    "read": "each dialect with files of its own has it",
+    "write": "each dialect with files of its own has it",
     "register": "curves.register and engines.mmengine.register, both public",
     "scheduler": "public in engines.accelerate and engines.pytorch_accelerated",
 }

@@ -1,0 +1,294 @@
+"""The dialect of torchtitan: the `lr_scheduler` table of a job, alone or beside `training` and `optimizer`.
+
+- a warmup arrives at base one update before its end; the decay begins at base and would be over behind the last update
+- `decay_ratio` is a share of `total_steps`, rounded to the nearest update; without it decay begins behind the warmup
+- without `total_steps` it is the number of `training.steps`
+
+Source: torchtitan 0.3.0, `components/optimizer/lr_scheduler.py`.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn, final
+
+from paramsched import curves
+from paramsched.config._optimizer_values import NO_BASES, Bases
+from paramsched.config._plain_data import plain_data
+from paramsched.config.data_paths import child_path
+from paramsched.config.faults import Faults
+from paramsched.config.known_dialects import BaseLike
+from paramsched.config.syntaxes.toml_text import read_toml
+from paramsched.config.syntaxes.toml_writing import write_toml
+from paramsched.config.syntaxes.yaml_text import read_yaml
+from paramsched.config.value_words import short_json, type_in_words
+from paramsched.curves import Curve
+from paramsched.errors import ConfigError, InvalidArgument, PlanError
+from paramsched.near_names import did_you_mean
+from paramsched.plan import Plan, resolve
+from paramsched.schedules import Anneal, Constant, Schedule, anneal, constant, warmup
+from paramsched.schedules.sequence import Sequence, sequence
+from paramsched.time import Calendar
+
+_ENTRIES: Final[Mapping[str, Any]] = {
+    "warmup_steps": 200,
+    "total_steps": None,
+    "decay_ratio": None,
+    "decay_type": "linear",
+    "min_lr_factor": 0.0,
+}
+"""The entries of the table, and what torchtitan takes where one is missing."""
+
+_CURVES_OF_DECAY: Final[Mapping[str, Curve]] = {
+    "linear": curves.linear,
+    "sqrt": curves.one_minus_sqrt,
+    "cosine": curves.cosine,
+}
+_STEPS: Final = 10_000
+_OWN_SIGNS: Final = ("decay_ratio", "min_lr_factor")
+_TABLE_OF_TOML: Final = re.compile(r"^\s*(\[[\w.]+\]|\w+\s*=)", re.MULTILINE)
+_ENDS: Final = 'Write it in the native format: format="yaml"'
+
+
+def recognizes(data: Any) -> bool:
+    """Whether data looks like a job of torchtitan's, or its table."""
+    if not isinstance(data, Mapping):
+        return False
+    table = data.get("lr_scheduler")
+    inside = isinstance(table, Mapping) and any(name in _ENTRIES for name in table)
+    return inside or any(name in data for name in _OWN_SIGNS)
+
+
+def read(text: str, source: str) -> Any:
+    """A job as TOML, which is torchtitan's own, or as YAML."""
+    faults = Faults()
+    data = plain_data((read_toml if _TABLE_OF_TOML.search(text) else read_yaml)(text, source), faults)
+    faults.raise_any(source)
+    return data
+
+
+def write(data: Mapping[str, Any]) -> str:
+    """A job as TOML, a section for each table."""
+    return "\n".join(f"[{name}]\n{write_toml(table).strip()}\n" for name, table in data.items())
+
+
+def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:  # noqa: ARG001  # the contract
+    """The optimizer's own values, where the job has them."""
+    table = data.get("optimizer") if isinstance(data, Mapping) else None
+    if not isinstance(table, Mapping):
+        return NO_BASES
+    found = {name: float(table[name]) for name in ("lr", "weight_decay") if _is_amount(table.get(name))}
+    betas = tuple(float(table[name]) for name in ("beta1", "beta2") if _is_amount(table.get(name)))
+    return Bases(({**found, **({"betas": betas} if len(betas) == 2 else {})},), "optimizer")
+
+
+def to_plan(
+    data: Mapping[str, Any],
+    *,
+    calendar: Calendar | None = None,
+    base: BaseLike | None = None,  # noqa: ARG001  # the contract; all its levels are multiples of base
+) -> Plan:
+    """The plan that gives what torchtitan's scheduler gives.
+
+    Args:
+        data: a job, or its `lr_scheduler` table; entries that are missing have torchtitan's defaults.
+        calendar: its total stands in for `training.steps`.
+        base: is not needed.
+
+    Raises:
+        ConfigError: every fault at once, each with its path.
+
+    >>> table = {"warmup_steps": 20, "decay_ratio": 0.2, "min_lr_factor": 0.1}
+    >>> print(to_plan({"training": {"steps": 1000}, "lr_scheduler": table}))
+    horizon: 1000
+    lr: warmup(20, index="(t+1)/n") >> constant() >> linear(to=0.1, over=200)
+    """
+    faults = Faults()
+    job = _checked_job(data, calendar, faults)
+    faults.raise_any("config")
+    return Plan(lr=_schedule_of_job(job), horizon=job.steps if job.said else None)
+
+
+# ---- what a job says
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _TitanJob:
+    """A checked job.
+
+    Args:
+        steps: updates of the run; None where nothing says them.
+        said: whether the job itself says them.
+        total: the updates that the schedule is made for.
+        ramp: of these its warmup.
+        decay: the updates of its decay; None: all that are left.
+        kind: the curve of the decay.
+        floor: its end, a multiple of base.
+    """
+
+    steps: int | None
+    said: bool
+    total: int | None
+    ramp: int
+    decay: int | None
+    kind: str
+    floor: float
+
+
+def _checked_job(data: Any, calendar: Calendar | None, faults: Faults) -> _TitanJob:
+    """What a job says; what is wrong with it is noted."""
+    if not isinstance(data, Mapping):
+        faults.add("$", f"{type_in_words(data)}, no job", "Write [lr_scheduler]")
+        data = {}
+    whole = any(name in data for name in ("lr_scheduler", "training", "optimizer"))
+    table, path = (data.get("lr_scheduler", {}), "$.lr_scheduler") if whole else (data, "$")
+    if not isinstance(table, Mapping):
+        faults.add(path, f"{type_in_words(table)}, no table", "Write [lr_scheduler]")
+        table = {}
+    for name in table:
+        if name == "lr_min":
+            found = "it is of an older torchtitan, whose warmup and decay had other values"
+            faults.add(child_path(path, name), found, "Write min_lr_factor", at_key=True)
+        elif name not in _ENTRIES:
+            faults.add(child_path(path, name), f"no such entry; {did_you_mean(str(name), _ENTRIES)}", at_key=True)
+    given = {**_ENTRIES, **{name: value for name, value in table.items() if value is not None}}
+    for name, least, most in (("warmup_steps", 0, math.inf), ("decay_ratio", 0, 1), ("min_lr_factor", 0, math.inf)):
+        value = given[name]
+        if not (name == "decay_ratio" and value is None) and not (_is_amount(value) and least <= value <= most):
+            bound = f"from {least} to {most:g}" if most < math.inf else f"from {least} on"
+            faults.add(child_path(path, name), f"{short_json(value)} is no number {bound}", f"Write {name} = {least}")
+            given[name] = _ENTRIES[name]
+    if given["decay_type"] not in _CURVES_OF_DECAY:
+        meant = did_you_mean(str(given["decay_type"]), _CURVES_OF_DECAY)
+        faults.add(child_path(path, "decay_type"), f"{short_json(given['decay_type'])}: {meant}")
+        given["decay_type"] = "linear"
+    steps, said = _steps_of_job(data, calendar, faults, whole=whole)
+    total = _whole_count(given["total_steps"], child_path(path, "total_steps"), faults) or steps
+    ramp = int(given["warmup_steps"]) if total is None else min(int(given["warmup_steps"]), total)
+    decay = None
+    if given["decay_ratio"] is not None and total is None:
+        found = "it is a share of total_steps, which nothing says"
+        faults.add(child_path(path, "decay_ratio"), found, "Write total_steps = 1000")
+    elif given["decay_ratio"] is not None and total is not None:
+        decay = min(round(total * given["decay_ratio"]), total - ramp)
+    if steps is not None and total is not None and steps > total + 1:
+        found = f"{total}, and the run goes on to {steps}: there torchtitan leaves the levels of the decay"
+        faults.add(child_path(path, "total_steps"), found, f"Write total_steps = {steps}")
+    # A table by itself says its run by total_steps.
+    alone = steps is None or (not whole and given["total_steps"] is not None)
+    return _TitanJob(
+        total if alone else steps,
+        said or (alone and total is not None),
+        total,
+        ramp,
+        decay,
+        given["decay_type"],
+        float(given["min_lr_factor"]),
+    )
+
+
+def _steps_of_job(
+    data: Mapping[str, Any], calendar: Calendar | None, faults: Faults, *, whole: bool
+) -> tuple[int | None, bool]:
+    """The updates of the run, and whether the job itself says them."""
+    training = data.get("training") if whole else None
+    if isinstance(training, Mapping) and training.get("steps") is not None:
+        return _whole_count(training["steps"], "$.training.steps", faults), True
+    if calendar is not None and calendar.horizon is not None:
+        return calendar.horizon, False
+    return (_STEPS, True) if isinstance(training, Mapping) else (None, False)
+
+
+def _whole_count(value: Any, path: str, faults: Faults) -> int | None:
+    """A number of updates, at least one; None where there is none."""
+    if value is None:
+        return None
+    if not _is_amount(value) or value < 1 or value != int(value):
+        faults.add(path, f"{short_json(value)} is no number of updates", f"Write {path.rpartition('.')[2]} = 1000")
+        return None
+    return int(value)
+
+
+def _is_amount(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _schedule_of_job(job: _TitanJob) -> Schedule:
+    """The warmup, base, the decay."""
+    curve = _CURVES_OF_DECAY[job.kind]
+    stages: list[Schedule] = [warmup(job.ramp, index="(t+1)/n")] if job.ramp else []
+    left = None if job.total is None else job.total - job.ramp
+    # Where the schedule is longer than the run its lengths are written out; otherwise one stage takes what is left.
+    cut = left is not None and job.total != job.steps
+    if left == 0:
+        return sequence(*stages, constant()) if cut else stages[0]
+    if job.decay is None or job.decay == left:
+        stages.append(anneal(1.0, job.floor, left if cut else None, curve))
+    elif job.decay == 0:
+        stages.append(constant())
+    else:
+        over = left - job.decay if cut and left is not None else None
+        stages += [constant(1.0, over), anneal(1.0, job.floor, job.decay, curve)]
+    return stages[0] if len(stages) == 1 else sequence(*stages)
+
+
+# ---- back
+
+
+def from_plan(plan: Plan) -> dict[str, Any]:
+    """The tables of a job that say a plan.
+
+    Raises:
+        PlanError: torchtitan has no schedule for it.
+
+    >>> from paramsched.schedules import linear
+    >>> from_plan(Plan(lr=warmup(20, index="(t+1)/n") >> linear(), horizon=1000))
+    {'lr_scheduler': {'warmup_steps': 20}, 'training': {'steps': 1000}}
+    """
+    if len(plan.bindings) != 1 or plan.bindings[0].name != "lr" or plan.bindings[0].groups is not None:
+        _refuse_to_write(plan, "it schedules lr, of all groups alike, and nothing else")
+    if plan.clock != "updates" or (plan.horizon is not None and not plan.horizon.is_resolved):
+        _refuse_to_write(plan, "it counts updates")
+    try:
+        whole = plan if plan.horizon is None else resolve(plan, Calendar())
+    except InvalidArgument as refusal:
+        _refuse_to_write(plan, str(refusal))
+    schedule = whole.bindings[0].schedule
+    stages = list(schedule.stages) if isinstance(schedule, Sequence) else [schedule]
+    table: dict[str, Any] = {"warmup_steps": 0}
+    first = stages[0]
+    if isinstance(first, Anneal) and first.index == "(t+1)/n" and first.over is not None:
+        table["warmup_steps"], stages = first.over.updates, stages[1:]
+    table |= _decay_entries(stages, plan)
+    job: dict[str, Any] = {"lr_scheduler": table}
+    if plan.horizon is not None:
+        job["training"] = {"steps": plan.horizon.updates}
+    try:
+        back = to_plan(job)
+        same = back == plan or (plan.horizon is not None and resolve(back, Calendar()) == whole)
+    except (ConfigError, InvalidArgument):
+        same = False
+    if not same:
+        _refuse_to_write(plan, "its schedule gives other values")
+    return job
+
+
+def _decay_entries(stages: list[Schedule], plan: Plan) -> dict[str, Any]:
+    """What the stages behind a warmup say of the decay."""
+    way = stages[-1] if stages else None
+    if way is None or isinstance(way, Constant):
+        return {"decay_ratio": 0.0} if stages else {}
+    if not isinstance(way, Anneal):
+        _refuse_to_write(plan, "its decay is a line, a cosine or 1-sqrt")
+    found: dict[str, Any] = {}
+    if len(stages) > 1 and way.over is not None and plan.horizon is not None:
+        found["decay_ratio"] = way.over.updates / plan.horizon.updates
+    kind = next((word for word, curve in _CURVES_OF_DECAY.items() if curve == way.curve), "linear")
+    found |= {"decay_type": kind} if kind != "linear" else {}
+    return found | ({"min_lr_factor": way.to} if way.to != 0 else {})
+
+
+def _refuse_to_write(plan: Plan, why: str) -> NoReturn:
+    raise PlanError(f"torchtitan cannot say {plan.bindings[0]}", why, _ENDS)

@@ -1,0 +1,17 @@
+"""The dialect of transformers: a `TrainingArguments`, or what `get_scheduler` takes, as a mapping.
+
+- `TrainingArguments` says `lr_scheduler_type`, `lr_scheduler_kwargs`, `warmup_steps`, `max_steps` or
+  `num_train_epochs`; its other entries, and those of a script, are passed over
+- `get_scheduler` says `name`, `num_warmup_steps`, `num_training_steps`, `scheduler_specific_kwargs`
+- counts are updates; a warmup below 1 is a share of the run
+- lr's value, weight decay and the betas are the optimizer's own values
+
+Facts: transformers 5.23.
+"""
+
+from paramsched.config.dialects.transformers.plans import bases_of as bases_of
+from paramsched.config.dialects.transformers.plans import recognizes as recognizes
+from paramsched.config.dialects.transformers.plans import to_plan as to_plan
+from paramsched.config.dialects.transformers.write_arguments import from_plan as from_plan
+
+__all__ = ["bases_of", "from_plan", "recognizes", "to_plan"]

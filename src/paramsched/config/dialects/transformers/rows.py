@@ -1,0 +1,306 @@
+"""The schedulers of transformers, a row each: its arguments, and its plan."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Final, final
+
+from paramsched import curves
+from paramsched.config.dialects.transformers.run_arguments import RunArguments
+from paramsched.curves import Curve
+from paramsched.errors import InvalidArgument
+from paramsched.feedback import plateau
+from paramsched.schedules import (
+    Level,
+    Schedule,
+    absolute,
+    anneal,
+    constant,
+    cosine,
+    inverse_sqrt,
+    linear,
+    polynomial,
+    restarts,
+    skip,
+    warmup,
+)
+from paramsched.time import Duration
+
+_MOST_CYCLES: Final = 100_000
+_NO_SCHEDULE: Final = constant()
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class TransformersRow:
+    """One scheduler.
+
+    Args:
+        function: which makes it.
+        keywords: its own arguments.
+        stages: what a run of it is, one stage behind the other.
+        ramp: its warmup; None where it has none.
+        ignores: whether `get_scheduler` hands it none of the arguments it is given.
+    """
+
+    function: str
+    keywords: tuple[str, ...]
+    stages: Callable[[RunArguments], Iterator[Schedule]]
+    ramp: Callable[[RunArguments], Schedule] | None = None
+    ignores: bool = False
+
+
+def schedule_of_run(row: TransformersRow, run: RunArguments) -> Schedule:
+    """The schedule of a run; what is wrong with its arguments is noted."""
+    ramp = None if row.ramp is None or not run.warmup.terms else row.ramp(run)
+    whole = ramp
+    for stage in row.stages(run):
+        if whole is None:
+            whole = stage
+        elif not run.all_warmup:
+            whole = whole >> stage
+    return _NO_SCHEDULE if whole is None else whole
+
+
+# ---- warmups
+
+
+def _straight_ramp(run: RunArguments) -> Schedule:
+    return warmup(run.warmup)
+
+
+def _ramp_that_arrives(run: RunArguments) -> Schedule:
+    """That of `cosine_warmup_with_min_lr`, at base one update earlier than the others."""
+    if not run.keywords.given("warmup_lr_rate"):
+        return warmup(run.warmup, index="(t+1)/n")
+    start = run.keywords.number("warmup_lr_rate", 0.0, least=0)
+    if run.warmup == Duration.of(1):
+        return constant(start, 1)
+    return anneal(start, 1.0, run.warmup, index="t/(n-1)")
+
+
+_RAMPS: Final[dict[str, Curve]] = {
+    "linear": curves.linear,
+    "cosine": curves.cosine,
+    "1-sqrt": curves.polynomial(0.5),
+}
+_DESCENTS: Final[dict[str, Curve]] = {
+    "linear": curves.linear,
+    "cosine": curves.cosine,
+    "1-sqrt": curves.one_minus_sqrt,
+}
+
+
+def _ramp_from_floor(run: RunArguments) -> Schedule:
+    """That of `warmup_stable_decay`, from its floor on."""
+    kind = run.keywords.choice("warmup_type", "linear", _RAMPS)
+    return anneal(run.keywords.number("min_lr_ratio", 0.0, least=0), 1.0, run.warmup, _RAMPS[kind])
+
+
+# ---- what follows the warmup
+
+
+def _base_itself(run: RunArguments) -> Iterator[Schedule]:  # noqa: ARG001  # all stages are asked alike
+    yield constant()
+
+
+def _straight_line(run: RunArguments) -> Iterator[Schedule]:  # noqa: ARG001
+    yield linear()
+
+
+def _cosine_waves(run: RunArguments) -> Iterator[Schedule]:
+    yield _waves_of_run(run, 0.0)
+
+
+def _cosine_to_floor(run: RunArguments) -> Iterator[Schedule]:
+    yield _waves_of_run(run, run.keywords.floor())
+
+
+def _cosine_early(run: RunArguments) -> Iterator[Schedule]:
+    """A cosine whose every value comes one update earlier."""
+    floor, cycles = run.keywords.floor(), run.keywords.number("num_cycles", 0.5)
+    if cycles == 0.5:
+        yield cosine(to=floor, index="(t+1)/n")
+    elif run.left is None:
+        _ask_for_total(run, "num_cycles", "waves that begin one update early need")
+    elif run.left > 0:
+        yield skip(_wave_over(cycles, floor, run.left), 1)
+
+
+def _waves_of_run(run: RunArguments, floor: Level, over: int | None = None) -> Schedule:
+    return _wave_over(run.keywords.number("num_cycles", 0.5), floor, over)
+
+
+def _wave_over(cycles: float, floor: Level, over: int | None) -> Schedule:
+    """So many cosine waves; half a wave is a descent."""
+    if cycles == 0:
+        return constant(1.0, over)
+    if abs(cycles) != 0.5:
+        raise InvalidArgument(f"num_cycles={cycles:g}", "waves are not read yet", "Write num_cycles: 0.5")
+    return cosine(to=floor, over=over)
+
+
+def _hard_restarts(run: RunArguments) -> Iterator[Schedule]:
+    """Cosine descents, so many in what the warmup leaves."""
+    cycles = run.keywords.number("num_cycles", 1.0, above=0)
+    if cycles == 1:
+        yield cosine()
+    elif run.left is None:
+        _ask_for_total(run, "num_cycles", "its cycles are shares of what is left behind the warmup, which needs")
+    elif run.left > 0:
+        period = Fraction(run.left) / Fraction(repr(cycles))
+        _refuse_rounded_begin(run, cycles, period)
+        times = int(cycles) if cycles.is_integer() else None
+        yield restarts(cosine(), Duration.of_updates(period), times) if period >= 1 else cosine()
+
+
+def _refuse_rounded_begin(run: RunArguments, cycles: float, period: Fraction) -> None:
+    """Refuse what transformers itself rounds: where a cycle begins it then has the floor, where the peak should be."""
+    left = run.left or 1
+    if period < 1 or cycles > _MOST_CYCLES:
+        run.keywords.fault("num_cycles", f"{cycles:g} cycles in {left} updates", "Write num_cycles: 4")
+        return
+    for index in range(1, math.ceil(cycles)):
+        begin = index * period
+        if begin.denominator == 1 and (cycles * (float(begin) / float(left))) % 1.0 > 0.5:
+            native = f'lr: warmup({run.warmup}) >> restarts(cosine(), "{Duration.of_updates(period)}")'
+            found = f"transformers itself rounds the begin of cycle {index}, update {begin}, into the one before"
+            run.keywords.fault("num_cycles", found, f"Write a native plan, {native}")
+            return
+
+
+def _power_decay(run: RunArguments) -> Iterator[Schedule]:
+    end = run.keywords.number("lr_end", 1e-7, least=0)
+    if run.lr is not None and run.lr <= end:
+        run.keywords.fault("lr_end", f"{end:g} is not below the rate, {run.lr:g}", "Write lr_end: 0")
+    yield polynomial(run.keywords.number("power", 1.0, above=0), to=absolute(end) if end else 0.0)
+
+
+def _inverse_root(run: RunArguments) -> Iterator[Schedule]:
+    given = run.keywords.count("timescale", 0, least=0 if not run.keywords.given("timescale") else 1)
+    yield inverse_sqrt(Duration.of(given) if given else run.warmup if run.warmup.terms else 10_000)
+
+
+def _stable_then_decay(run: RunArguments) -> Iterator[Schedule]:
+    """Base, a descent of known length, the floor."""
+    own = run.keywords
+    if not own.given("num_decay_steps"):
+        own.faults.add(own.path, "num_decay_steps is missing", "Write num_decay_steps: 100")
+    decay, floor = own.count("num_decay_steps", 1), own.number("min_lr_ratio", 0.0, least=0)
+    kind, cycles = own.choice("decay_type", "cosine", _DESCENTS), own.number("num_cycles", 0.5)
+    waves = kind == "cosine" and cycles != 0.5
+    way = _wave_over(cycles, floor, decay) if waves else anneal(1.0, floor, decay, _DESCENTS[kind])
+    # Without a descent down to it the floor is a stage of its own, where the run is long enough.
+    last = [constant(floor)] if waves or not decay else []
+    if own.given("num_stable_steps"):
+        stable = own.count("num_stable_steps", 0)
+        yield constant(1.0, stable)
+        last = last if run.left is None or stable + decay <= run.left else []
+    elif run.total is None and run.horizon is None:
+        own.faults.add("$", f"of {run.total_name} and num_stable_steps neither is there", "Write num_stable_steps: 100")
+    elif run.left is not None and run.left < decay:
+        way = skip(way, decay - run.left)
+    elif last and run.left is not None:
+        yield constant(1.0, run.left - decay)
+    else:
+        yield constant()
+        last = []
+    yield from ([way] if decay else []) + last
+
+
+def _on_plateau(run: RunArguments) -> Iterator[Schedule]:
+    """torch's plateau, whose floor and smallest change are values."""
+    own = run.keywords
+    least, change = own.number("min_lr", 0.0, least=0), own.number("eps", 1e-8, least=0)
+    if run.lr is None and least:
+        own.faults.add(
+            "$.learning_rate", "it is missing, and a plateau's min_lr is a value", "Write learning_rate: 5e-5"
+        )
+    base = run.lr or 1.0
+    yield constant() * plateau(
+        run.metric,
+        "max" if own.choice("mode", "min", ("min", "max")) == "max" else "min",
+        factor=own.number("factor", 0.1, above=0),
+        patience=own.count("patience", 10),
+        threshold=own.number("threshold", 1e-4, least=0),
+        threshold_mode="abs" if own.choice("threshold_mode", "rel", ("rel", "abs")) == "abs" else "rel",
+        cooldown=own.count("cooldown", 0),
+        min=least / base,
+        eps=change / base if run.lr else 0.0,
+    )
+
+
+def _no_greedy_rule(run: RunArguments) -> Iterator[Schedule]:
+    found = "greedy: it raises the rate as well as it cuts it, and no rule does that yet"
+    instead = 'Write a native plan, lr: plateau("eval_loss", factor=0.95, threshold=1e-06, threshold_mode="abs")'
+    run.keywords.faults.add("$.lr_scheduler_type", found, instead)
+    yield constant()
+
+
+def _ask_for_total(run: RunArguments, name: str, why: str) -> None:
+    instead = f"Write {run.total_name}: 1000, or give a calendar with steps_per_epoch"
+    run.keywords.fault(name, f"{why} the number of updates of the run", instead)
+
+
+_FLOOR: Final = ("num_cycles", "min_lr", "min_lr_rate")
+_WSD: Final = (
+    "num_decay_steps",
+    "num_stable_steps",
+    "warmup_type",
+    "decay_type",
+    "min_lr_ratio",
+    "num_cycles",
+)
+_PLATEAU: Final = (
+    "mode",
+    "factor",
+    "patience",
+    "threshold",
+    "threshold_mode",
+    "cooldown",
+    "min_lr",
+    "eps",
+)
+
+SCHEDULERS: Final[dict[str, TransformersRow]] = {
+    "linear": TransformersRow("get_linear_schedule_with_warmup", (), _straight_line, _straight_ramp),
+    "cosine": TransformersRow("get_cosine_schedule_with_warmup", ("num_cycles",), _cosine_waves, _straight_ramp),
+    "cosine_with_restarts": TransformersRow(
+        "get_cosine_with_hard_restarts_schedule_with_warmup", ("num_cycles",), _hard_restarts, _straight_ramp
+    ),
+    "polynomial": TransformersRow(
+        "get_polynomial_decay_schedule_with_warmup", ("lr_end", "power"), _power_decay, _straight_ramp
+    ),
+    "constant": TransformersRow("get_constant_schedule", (), _base_itself, ignores=True),
+    "constant_with_warmup": TransformersRow(
+        "get_constant_schedule_with_warmup", (), _base_itself, _straight_ramp, ignores=True
+    ),
+    "inverse_sqrt": TransformersRow("get_inverse_sqrt_schedule", ("timescale",), _inverse_root, _straight_ramp),
+    "reduce_lr_on_plateau": TransformersRow("get_reduce_on_plateau_schedule", _PLATEAU, _on_plateau),
+    "cosine_with_min_lr": TransformersRow(
+        "get_cosine_with_min_lr_schedule_with_warmup", _FLOOR, _cosine_to_floor, _straight_ramp
+    ),
+    "cosine_warmup_with_min_lr": TransformersRow(
+        "get_cosine_with_min_lr_schedule_with_warmup_lr_rate",
+        (*_FLOOR, "warmup_lr_rate"),
+        _cosine_early,
+        _ramp_that_arrives,
+    ),
+    "warmup_stable_decay": TransformersRow("get_wsd_schedule", _WSD, _stable_then_decay, _ramp_from_floor),
+    "greedy": TransformersRow("get_greedy_schedule", (), _no_greedy_rule, ignores=True),
+}
+"""All names of `SchedulerType`."""
+
+
+def row_named(name: str) -> TransformersRow | None:
+    """The row of a scheduler's name, or of the function that makes it."""
+    return SCHEDULERS.get(name) or next((row for row in SCHEDULERS.values() if row.function == name), None)
+
+
+def keyword_values(given: dict[str, Any]) -> dict[str, Any]:
+    """Arguments as a file says them: whole numbers without a point."""
+    return {
+        name: int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else value
+        for name, value in given.items()
+    }

@@ -1,0 +1,205 @@
+"""What transformers is told about a run: the scheduler's name and arguments, the warmup, the length."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from difflib import get_close_matches
+from enum import Enum
+from fractions import Fraction
+from typing import Any, Final, final
+
+from paramsched.config.data_paths import child_path
+from paramsched.config.dialects.transformers.keywords import Keywords, is_real
+from paramsched.config.faults import Faults
+from paramsched.config.known_dialects import BaseLike
+from paramsched.config.value_words import short_json, type_in_words
+from paramsched.time import Calendar, Duration, DurationLike
+
+SAID_BY_CALL: Final = ("name", "num_warmup_steps", "num_training_steps", "scheduler_specific_kwargs")
+"""What `get_scheduler` takes."""
+
+SAID_BY_TRAINER: Final = (
+    "lr_scheduler_type",
+    "lr_scheduler_kwargs",
+    "warmup_steps",
+    "warmup_ratio",
+    "max_steps",
+    "num_train_epochs",
+    "learning_rate",
+    "gradient_accumulation_steps",
+)
+"""What of a `TrainingArguments` a plan is made of."""
+
+LEARNING_RATE: Final = 5e-5
+"""The rate of a `TrainingArguments` that says none."""
+
+_EPOCHS: Final = 3.0
+_OF_ALL: Final = ("lr", "learning_rate", "optimizer", "metric_for_best_model")
+_CALLED: Final = {
+    "lr_scheduler_type": "name",
+    "lr_scheduler_kwargs": "scheduler_specific_kwargs",
+    "warmup_steps": "num_warmup_steps",
+    "max_steps": "num_training_steps",
+}
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class RunArguments:
+    """A run as transformers is told about it.
+
+    Args:
+        name: the scheduler's.
+        warmup: its length; per cent where the length of the run is not known.
+        total: updates of the run, where they are known.
+        horizon: the run's length as a plan says it.
+        keywords: the scheduler's own arguments.
+        lr: the rate, where it is known.
+        metric: what its metric is called in a plan.
+        total_name: the argument that would say `total`.
+    """
+
+    name: str
+    warmup: Duration
+    total: int | None
+    horizon: DurationLike | None
+    keywords: Keywords
+    lr: float | None
+    metric: str
+    total_name: str
+
+    @property
+    def left(self) -> int | None:
+        """The updates behind the warmup, where they are known."""
+        return None if self.total is None or not self.warmup.is_resolved else self.total - self.warmup.updates
+
+    @property
+    def all_warmup(self) -> bool:
+        """Whether nothing of the run is left behind the warmup."""
+        return self.left is not None and self.left <= 0
+
+
+def is_call(data: Mapping[str, Any]) -> bool:
+    """Whether these are arguments of `get_scheduler`, not those of a trainer."""
+    return any(name in data for name in SAID_BY_CALL)
+
+
+def run_arguments(data: Any, calendar: Calendar | None, base: BaseLike | None, faults: Faults) -> RunArguments:
+    """What data says of the run; what is wrong with it is noted."""
+    if not isinstance(data, Mapping):
+        faults.add("$", f"{type_in_words(data)}, no arguments", "Write lr_scheduler_type: cosine")
+        data = {}
+    called = is_call(data)
+    words = {ours: (theirs if called else ours) for ours, theirs in _CALLED.items()}
+    own = Keywords(data, "$", faults)
+    name, keywords = _scheduler_name(data, words["lr_scheduler_type"], faults), _own_arguments(data, words, own)
+    if not called:
+        _refuse_misspelt_names(data, faults)
+    total, horizon = _length_of_call(own, calendar) if called else _length_of_training(own, calendar)
+    lr = base.get("lr") if isinstance(base, Mapping) else base
+    if lr is None:
+        written = own.number("learning_rate" if own.given("learning_rate") else "lr", 0.0, least=0)
+        lr = written or (None if called else LEARNING_RATE)
+    metric = data.get("metric_for_best_model") or "loss"
+    if not called and not str(metric).startswith("eval_"):
+        metric = f"eval_{metric}"
+    warmup = _length_of_warmup(own, total, horizon, called=called)
+    return RunArguments(name, warmup, total, horizon, keywords, lr, str(metric), words["max_steps"])
+
+
+def _scheduler_name(data: Mapping[str, Any], key: str, faults: Faults) -> str:
+    """The scheduler's name, however an enum was written."""
+    value = data.get(key)
+    if value is None and key == "name":
+        faults.add("$.name", "it is missing", "Write name: cosine")
+    found = value.value if isinstance(value, Enum) else "linear" if value is None else value
+    return str(found).removeprefix("SchedulerType.").lower() if isinstance(found, str) else short_json(found)
+
+
+def _own_arguments(data: Mapping[str, Any], words: Mapping[str, str], own: Keywords) -> Keywords:
+    """The scheduler's own arguments: a mapping, or JSON in a text; beside the others in a call of its function."""
+    key = words["lr_scheduler_kwargs"]
+    given, path = data.get(key), child_path("$", key)
+    if isinstance(given, str):
+        try:
+            given = json.loads(given)
+        except ValueError as error:
+            own.fault(key, f"no JSON: {error}", "Write {num_cycles: 3}")
+            given = None
+    if given is not None and not isinstance(given, Mapping):
+        own.fault(key, f"{type_in_words(given)}, no arguments", "Write {num_cycles: 3}")
+        given = None
+    if given or key != "scheduler_specific_kwargs":
+        return Keywords(given or {}, path, own.faults)
+    beside = {name: value for name, value in data.items() if name not in (*SAID_BY_CALL, *_OF_ALL)}
+    return Keywords(beside, "$", own.faults)
+
+
+def _refuse_misspelt_names(data: Mapping[str, Any], faults: Faults) -> None:
+    """Note entries that are nearly one of ours; all others are of the trainer, or of a script."""
+    for name in data:
+        near = get_close_matches(str(name), SAID_BY_TRAINER, n=1, cutoff=0.88)
+        ours = str(name).startswith(("lr_scheduler", "warmup_", "lr_warmup"))
+        if name not in SAID_BY_TRAINER and (near or ours):
+            meant = near[0] if near else "lr_scheduler_type" if str(name).startswith("lr_s") else "warmup_steps"
+            faults.add(child_path("$", name), f'no such argument; did you mean "{meant}"?', at_key=True)
+
+
+def _length_of_call(own: Keywords, calendar: Calendar | None) -> tuple[int | None, DurationLike | None]:
+    """The run of `get_scheduler`, in updates."""
+    if own.given("num_training_steps"):
+        total = own.count("num_training_steps", 1000, least=1)
+        return total, total
+    return (None if calendar is None else calendar.horizon), None
+
+
+def _length_of_training(own: Keywords, calendar: Calendar | None) -> tuple[int | None, DurationLike | None]:
+    """The run of a trainer, in updates and as a plan says it."""
+    steps = own.count("max_steps", -1, least=-1)
+    if steps > 0:
+        return steps, steps
+    if steps == 0:
+        own.fault("max_steps", "a run of no update", "Write max_steps: 1000, or -1 for num_train_epochs")
+    epochs = own.number("num_train_epochs", _EPOCHS, above=0)
+    in_words = f"{Decimal(repr(epochs)).normalize():f} epochs"
+    length = _updates_of_epoch(own, calendar)
+    if length is None:
+        return None, in_words
+    total = math.ceil(epochs * length)  # as the trainer rounds it, a float
+    return total, in_words if total == math.ceil(Fraction(repr(epochs)) * length) else total
+
+
+def _updates_of_epoch(own: Keywords, calendar: Calendar | None) -> int | None:
+    """Updates in an epoch: of the calendar, whose batches `gradient_accumulation_steps` puts together."""
+    accumulation = own.count("gradient_accumulation_steps", 1, least=1)
+    if calendar is None:
+        return None
+    if calendar.batches_per_epoch is not None and calendar.accumulation is None and calendar.steps_per_epoch is None:
+        return -(-calendar.batches_per_epoch // accumulation)
+    return calendar.updates_per_epoch
+
+
+def _length_of_warmup(own: Keywords, total: int | None, horizon: DurationLike | None, *, called: bool) -> Duration:
+    """The warmup in updates, or in per cent of a run of unknown length."""
+    if called:
+        return Duration.of(own.count("num_warmup_steps", 0))
+    steps, share = own.number("warmup_steps", 0.0, least=0), own.number("warmup_ratio", 0.0, least=0)
+    if steps >= 1:
+        return Duration.of(int(steps))
+    if share > 1:
+        own.fault("warmup_ratio", f"{share:g} is no share of the run", "Write warmup_ratio: 0.03")
+    share = min(steps or share, 1.0)
+    if total is not None and (isinstance(horizon, int) or math.ceil(total * share) != _exact_share(total, share)):
+        return Duration.of(math.ceil(total * share))
+    return Duration.of(f"{Decimal(repr(share)) * 100:f}%")
+
+
+def _exact_share(total: int, share: float) -> int:
+    return math.ceil(total * Fraction(repr(share)))
+
+
+def is_positive(value: Any) -> bool:
+    """Whether a value is a number above 0."""
+    return is_real(value) and value > 0

@@ -1,0 +1,136 @@
+"""The dialect of torchtitan against its formula, update by update."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+import paramsched as ps
+from paramsched.config.dialects import torchtitan as dialect
+
+LR = 8e-4
+
+
+def titan_factor(
+    t, *, steps, warmup_steps=200, total_steps=None, decay_ratio=None, decay_type="linear", min_lr_factor=0.0
+):
+    """torchtitan 0.3.0, components/optimizer/lr_scheduler.py, written anew: the factor of update t."""
+    total = steps if total_steps is None else total_steps
+    warm = min(int(warmup_steps), total)
+    decay = total - warm if decay_ratio is None else min(round(total * decay_ratio), total - warm)
+    if t < warm:
+        return (t + 1) / warm
+    begin = total + 1 - decay  # a virtual last step keeps the rate from 0
+    if t < begin:
+        return 1.0
+    u = (t + 1 - begin) / decay
+    fall = {"linear": 1 - u, "sqrt": 1 - math.sqrt(u), "cosine": 0.5 * (1 + math.cos(math.pi * u))}[decay_type]
+    return min_lr_factor + (1 - min_lr_factor) * fall
+
+
+@st.composite
+def jobs(draw):
+    steps = draw(st.integers(1, 80))
+    table = {
+        "warmup_steps": st.integers(0, 100),
+        "decay_ratio": st.sampled_from([0.0, 0.1, 0.25, 0.55, 1.0]),
+        "decay_type": st.sampled_from(["linear", "sqrt", "cosine"]),
+        "min_lr_factor": st.sampled_from([0.0, 0.1, 1.0]),
+        "total_steps": st.integers(max(steps - 1, 1), 200),
+    }
+    return {"training": {"steps": steps}, "lr_scheduler": draw(st.fixed_dictionaries({}, optional=table))}
+
+
+@given(job=jobs())
+@example(job={"training": {"steps": 50}, "lr_scheduler": {"warmup_steps": 10, "decay_ratio": 0.25}})  # 12.5 updates
+@example(job={"training": {"steps": 20}, "lr_scheduler": {"warmup_steps": 30}})
+@example(job={"training": {"steps": 21}, "lr_scheduler": {"warmup_steps": 20, "total_steps": 20}})
+@example(job={"training": {"steps": 20}, "lr_scheduler": {"warmup_steps": 0, "total_steps": 40, "decay_ratio": 0.75}})
+def test_a_plan_has_torchtitans_rate_at_every_update(job):
+    plan = dialect.to_plan(job)
+
+    steps = job["training"]["steps"]
+    expected = [LR * titan_factor(t, steps=steps, **job["lr_scheduler"]) for t in range(steps)]
+    np.testing.assert_allclose(ps.trace(plan, {"lr": LR})["lr", 0], expected, rtol=0, atol=1e-12 * LR)
+
+
+@given(job=jobs())
+def test_what_is_written_has_the_same_values(job):
+    plan = dialect.to_plan(job)
+    try:
+        back = dialect.to_plan(dialect.from_plan(plan))
+    except ps.errors.PlanError:
+        assert job["lr_scheduler"].get("total_steps", job["training"]["steps"]) != job["training"]["steps"]
+        return
+
+    np.testing.assert_array_equal(ps.trace(back, {"lr": LR})["lr", 0], ps.trace(plan, {"lr": LR})["lr", 0])
+
+
+@pytest.mark.parametrize(
+    ("job", "said"),
+    [
+        ({"lr_scheduler": {"warmup": 3}}, '$.lr_scheduler.warmup: no such entry; did you mean "warmup_steps"?'),
+        ({"lr_scheduler": {"decay_type": "cos"}}, '$.lr_scheduler.decay_type: "cos": did you mean "cosine"?'),
+        ({"lr_scheduler": {"decay_ratio": 1.5}}, "$.lr_scheduler.decay_ratio: 1.5 is no number from 0 to 1"),
+        ({"lr_scheduler": {"decay_ratio": 0.2}}, "$.lr_scheduler.decay_ratio: it is a share of total_steps"),
+        ({"lr_scheduler": {"lr_min": 0.1}}, "$.lr_scheduler.lr_min: it is of an older torchtitan"),
+        ({"lr_scheduler": {"min_lr_factor": True}}, "$.lr_scheduler.min_lr_factor: true is no number from 0 on"),
+        ({"lr_scheduler": {"warmup_steps": -1}}, "$.lr_scheduler.warmup_steps: -1 is no number from 0 on"),
+        ({"lr_scheduler": 3}, "$.lr_scheduler: a number, no table"),
+        ({"lr_scheduler": {}, "training": {"steps": 0}}, "$.training.steps: 0 is no number of updates"),
+        (
+            {"lr_scheduler": {"total_steps": 50}, "training": {"steps": 100}},
+            "$.lr_scheduler.total_steps: 50, and the run goes on to 100",
+        ),
+        ([], "$: a list, no job"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_wrong_is_said_at_its_place(job, said):
+    with pytest.raises(ps.errors.ConfigError) as refusal:
+        dialect.to_plan(job)
+
+    assert any(problem.startswith(said) for problem in refusal.value.problems)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["warmup(10) >> linear()", "step(10)", "cosine(index='(t+1)/n')", "cosine(to=absolute(0.1))", "constant(0.5)"],
+)
+def test_a_plan_that_torchtitan_cannot_say_is_refused_with_the_format_to_use(line):
+    with pytest.raises(ps.errors.PlanError, match=r'torchtitan cannot say lr: .*format="yaml"'):
+        dialect.from_plan(ps.Plan(lr=line, horizon=100))
+
+
+def test_a_file_has_the_plan_and_the_optimizers_values(tmp_path):
+    text = (
+        "[training]\nsteps = 1000\n\n[optimizer]\nlr = 3e-4\nbeta1 = 0.9\nbeta2 = 0.95\n\n"
+        '[lr_scheduler]\nwarmup_steps = 20\ndecay_ratio = 0.2\ndecay_type = "sqrt"\n'
+    )
+    (tmp_path / "job.toml").write_text(text)
+
+    found = ps.config.load_with_bases(tmp_path / "job.toml", format="torchtitan")
+
+    line = 'warmup(20, index="(t+1)/n") >> constant() >> anneal(over=200, curve=curves.one_minus_sqrt)'
+    assert found.plan == ps.Plan(lr=line, horizon=1000)
+    assert dict(found.bases.groups[0]) == {"lr": 3e-4, "betas": (0.9, 0.95)}
+    with pytest.raises(ps.errors.ConfigError, match=r'looks like a config of torchtitan. Give format="torchtitan"'):
+        ps.load(tmp_path / "job.toml")
+
+
+def test_it_is_converted_there_and_back():
+    text = '[lr_scheduler]\nwarmup_steps = 20\ndecay_type = "cosine"\nmin_lr_factor = 0.1\n\n[training]\nsteps = 1000\n'
+
+    native = ps.config.convert(text, "torchtitan", "yaml")
+
+    assert native == 'horizon: 1000\nlr: warmup(20, index="(t+1)/n") >> cosine(to=0.1)\n'
+    assert ps.config.convert(native, "yaml", "torchtitan") == text
+
+
+def test_a_table_by_itself_runs_as_long_as_it_says_or_as_the_calendar_does():
+    assert dialect.to_plan({"warmup_steps": 3, "total_steps": 10}).horizon == ps.Duration.of(10)
+    assert dialect.to_plan({"warmup_steps": 3}).horizon is None
+    cut = dialect.to_plan({"warmup_steps": 0, "decay_ratio": 0.5}, calendar=ps.Calendar(total=9))
+    assert str(cut) == "lr: constant() >> linear(over=4)"

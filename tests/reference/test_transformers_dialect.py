@@ -1,0 +1,290 @@
+"""The dialect of transformers against its own `get_scheduler`, update by update."""
+
+import json
+import math
+import warnings
+from dataclasses import fields
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+import paramsched as ps
+from paramsched.config.dialects import transformers as dialect
+from paramsched.plan import resolve
+
+optimization = pytest.importorskip("transformers.optimization")
+
+LR = 3e-4
+SHARES = st.sampled_from([0.0, 0.1, 0.25])
+KEYWORDS = {
+    "linear": {},
+    "cosine": {"num_cycles": st.just(0.5)},
+    "cosine_with_restarts": {"num_cycles": st.integers(1, 7)},
+    "polynomial": {"lr_end": st.sampled_from([0.0, 1e-7, 1e-5]), "power": st.sampled_from([0.5, 1.0, 2.0])},
+    "constant": {"num_cycles": st.just(3)},
+    "constant_with_warmup": {},
+    "inverse_sqrt": {"timescale": st.integers(1, 50)},
+    "cosine_with_min_lr": {"num_cycles": st.just(0.5)},
+    "cosine_warmup_with_min_lr": {"num_cycles": st.just(0.5), "warmup_lr_rate": SHARES},
+    "warmup_stable_decay": {
+        "num_stable_steps": st.integers(0, 40),
+        "warmup_type": st.sampled_from(["linear", "cosine", "1-sqrt"]),
+        "decay_type": st.sampled_from(["linear", "cosine", "1-sqrt"]),
+        "min_lr_ratio": SHARES,
+        "num_cycles": st.just(0.5),
+    },
+}
+
+
+@st.composite
+def runs(draw):
+    """Arguments of `get_scheduler`, for each name that is a curve."""
+    name = draw(st.sampled_from(sorted(KEYWORDS)))
+    keywords = draw(st.fixed_dictionaries({}, optional=KEYWORDS[name]))
+    if "min_lr" in name:
+        keywords |= {draw(st.sampled_from(["min_lr", "min_lr_rate"])): draw(st.sampled_from([0.0, 3e-5, 0.1]))}
+    if name == "warmup_stable_decay":
+        keywords["num_decay_steps"] = draw(st.integers(0, 30))
+    total = draw(st.integers(1, 90))
+    warmup = draw(st.integers(0, 30))
+    if name == "polynomial":  # which divides by the updates behind its warmup
+        assume(warmup < total)
+    return {
+        "name": name,
+        "num_warmup_steps": warmup,
+        "num_training_steps": total,
+        "scheduler_specific_kwargs": keywords,
+    }
+
+
+def rates(arguments, updates):
+    """What transformers gives to each update."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=LR)
+    found = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scheduler = optimization.get_scheduler(optimizer=optimizer, **arguments)
+        for _ in range(updates):
+            found.append(optimizer.param_groups[0]["lr"])
+            scheduler.step()
+    return np.array(found)
+
+
+@given(arguments=runs())
+@example(arguments={"name": "warmup_stable_decay", "num_warmup_steps": 9, "num_training_steps": 20,
+                    "scheduler_specific_kwargs": {"num_decay_steps": 15}})  # fmt: skip
+@example(arguments={"name": "cosine_warmup_with_min_lr", "num_warmup_steps": 1, "num_training_steps": 20,
+                    "scheduler_specific_kwargs": {"min_lr_rate": 0.1, "warmup_lr_rate": 0.2}})  # fmt: skip
+@example(arguments={"name": "linear", "num_warmup_steps": 30, "num_training_steps": 20})
+@example(arguments={"name": "cosine_with_restarts", "num_warmup_steps": 0, "num_training_steps": 49,
+                    "scheduler_specific_kwargs": {"num_cycles": 49}})  # fmt: skip
+def test_a_plan_has_the_rate_of_get_scheduler_at_every_update(arguments):
+    try:
+        plan = dialect.to_plan(arguments, base=LR)
+    except ps.errors.ConfigError as refusal:
+        assert "rounds the begin" in str(refusal) or "cycles in" in str(refusal)  # noqa: PT017  # the only reasons
+        return
+
+    total = arguments["num_training_steps"]
+    found = ps.trace(plan, {"lr": LR}, ps.Calendar(total=total))["lr", 0]
+    np.testing.assert_allclose(found, rates(arguments, total), rtol=0, atol=1e-12 * LR)
+
+
+@given(arguments=runs())
+@example(arguments={"name": "inverse_sqrt", "num_warmup_steps": 0, "num_training_steps": None})
+@example(arguments={"name": "reduce_lr_on_plateau", "scheduler_specific_kwargs": {"eps": 0.0, "mode": "max"}})
+def test_what_is_written_is_read_as_the_same_plan(arguments):
+    try:
+        plan = dialect.to_plan(arguments)
+    except ps.errors.ConfigError:
+        return
+
+    back = dialect.to_plan(dialect.from_plan(plan))
+
+    facts = ps.Calendar(total=arguments.get("num_training_steps") or 100)
+    assert resolve(back, facts).bindings == resolve(plan, facts).bindings or back == plan
+    assert back.horizon == plan.horizon
+
+
+@pytest.mark.parametrize(
+    ("name", "past"),
+    [("linear", 0.0), ("cosine_with_restarts", 0.0), ("polynomial", 1e-7), ("constant_with_warmup", LR)],
+)
+def test_past_its_end_a_plan_holds_as_these_schedulers_do(name, past):
+    arguments = {"name": name, "num_warmup_steps": 3, "num_training_steps": 20}
+
+    schedule = resolve(dialect.to_plan(arguments), ps.Calendar()).bindings[0].schedule
+
+    assert rates(arguments, 31)[20:] == pytest.approx([past] * 11, abs=1e-18)
+    assert [schedule(t, base=LR) for t in range(20, 31)] == pytest.approx([past] * 11, abs=1e-18)
+
+
+def test_past_its_end_a_plan_holds_where_the_cosine_of_transformers_rises_again():
+    arguments = {"name": "cosine", "num_warmup_steps": 3, "num_training_steps": 20}
+
+    schedule = resolve(dialect.to_plan(arguments), ps.Calendar()).bindings[0].schedule
+
+    assert rates(arguments, 31)[30] > 0.5 * LR
+    assert schedule(30, base=LR) == 0
+
+
+@given(
+    share=st.sampled_from([0.03, 0.07, 0.1, 1 / 3, 0.5]),
+    epochs=st.sampled_from([1, 1.1, 2.5, 3.0]),
+    batches=st.integers(1, 40),
+    accumulation=st.integers(1, 4),
+)
+def test_shares_and_epochs_are_rounded_as_the_trainer_rounds_them(share, epochs, batches, accumulation):
+    written = {"warmup_steps": share, "num_train_epochs": epochs, "gradient_accumulation_steps": accumulation}
+
+    facts = ps.Calendar(batches_per_epoch=batches)
+    plan = dialect.to_plan({"lr_scheduler_type": "linear", **written}, calendar=facts)
+
+    total = math.ceil(epochs * -(-batches // accumulation))  # Trainer.set_initial_training_values
+    expected = rates(
+        {"name": "linear", "num_warmup_steps": math.ceil(total * share), "num_training_steps": total}, total
+    )
+    run = ps.Calendar(batches_per_epoch=batches, accumulation=accumulation)
+    np.testing.assert_allclose(ps.trace(plan, {"lr": LR}, run)["lr", 0], expected, rtol=0, atol=1e-12 * LR)
+
+
+def test_every_name_of_the_library_is_known():
+    from transformers.trainer_utils import SchedulerType
+
+    for name in SchedulerType:
+        try:
+            dialect.to_plan({"lr_scheduler_type": name, "max_steps": 100})
+        except ps.errors.ConfigError as refusal:
+            assert "no such scheduler" not in str(refusal)  # noqa: PT017  # greedy, and those that miss an argument
+
+
+def test_no_entry_of_training_arguments_is_taken_for_a_slip():
+    from transformers import TrainingArguments
+
+    whole = {field.name: None for field in fields(TrainingArguments)}
+
+    assert dialect.to_plan(whole) == ps.Plan(lr=ps.linear(), horizon="3 epochs")
+
+
+def test_the_plateau_cuts_where_that_of_transformers_does():
+    keywords = {"patience": 1, "factor": 0.5, "min_lr": 5e-5, "cooldown": 1}
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=LR)
+    peer = optimization.get_scheduler("reduce_lr_on_plateau", optimizer, scheduler_specific_kwargs=keywords)
+    plan = dialect.to_plan(
+        {"lr_scheduler_type": "reduce_lr_on_plateau", "lr_scheduler_kwargs": keywords, "learning_rate": LR}
+    )
+    (rule,) = plan.bindings[0].schedule.metric_rules
+    state = rule.init()
+
+    for loss in (3.0, 2.0, 2.0, 2.0, 2.1, 2.2, 1.9, 1.9, 1.9, 1.9, 1.9, 1.9, 1.9, 1.9, 1.9):
+        peer.step(loss)
+        state = rule.observe(state, loss)
+        assert rule.apply(state, LR, LR) == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-12)
+
+    assert rule.metric == "eval_loss"
+    assert optimizer.param_groups[0]["lr"] == 5e-5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"lr_scheduler_type": "cosin"}, '$.lr_scheduler_type: "cosin": no such scheduler; did you mean "cosine"?'),
+        ({"warmup_step": 3}, '$.warmup_step: no such argument; did you mean "warmup_steps"?'),
+        ({"lr_scheduler_kwarg": {}}, '$.lr_scheduler_kwarg: no such argument; did you mean "lr_scheduler_kwargs"?'),
+        ({"lr_scheduler_kwargs": {"power": 2}}, "$.lr_scheduler_kwargs.power: no argument of linear; it takes none"),
+        ({"lr_scheduler_kwargs": "{num"}, "$.lr_scheduler_kwargs: no JSON"),
+        ({"lr_scheduler_kwargs": [3]}, "$.lr_scheduler_kwargs: a list, no arguments"),
+        ({"warmup_steps": -1}, "$.warmup_steps: -1 is no number from 0 on"),
+        ({"warmup_ratio": 3}, "$.warmup_ratio: 3 is no share of the run"),
+        ({"max_steps": 0}, "$.max_steps: a run of no update"),
+        ({"max_steps": 2.5}, "$.max_steps: 2.5 is no whole number"),
+        ({"num_train_epochs": "3"}, '$.num_train_epochs: "3" is no number above 0'),
+        ({"name": "linear", "num_training_steps": 0, "num_warmup_steps": 0}, "$.num_training_steps: 0 is no number"),
+        ({"num_warmup_steps": 3}, "$.name: it is missing"),
+        ({"lr_scheduler_type": "cosine_with_min_lr"}, "of min_lr and min_lr_rate neither is there"),
+        (
+            {"lr_scheduler_type": "cosine_with_min_lr", "lr_scheduler_kwargs": {"min_lr": 0, "min_lr_rate": 0.1}},
+            "of min_lr and min_lr_rate both are there",
+        ),
+        ({"lr_scheduler_type": "polynomial", "learning_rate": 1e-8}, "lr_end: 1e-07 is not below the rate, 1e-08"),
+        ({"lr_scheduler_type": "warmup_stable_decay"}, "num_decay_steps is missing"),
+        (
+            {"lr_scheduler_type": "warmup_stable_decay", "lr_scheduler_kwargs": {"decay_type": "sqrt"}},
+            '"sqrt": did you mean "1-sqrt"?',
+        ),
+        (
+            {"lr_scheduler_type": "cosine_with_restarts", "lr_scheduler_kwargs": {"num_cycles": 3}},
+            "its cycles are shares of what is left behind the warmup",
+        ),
+        ({"lr_scheduler_type": "reduce_lr_on_plateau", "lr_scheduler_kwargs": {"factor": 1.0}}, "it would not reduce"),
+        ([], "a list, no arguments"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_wrong_is_said_at_its_place(arguments, said):
+    with pytest.raises(ps.errors.ConfigError) as refusal:
+        dialect.to_plan(arguments)
+
+    assert any(said in problem for problem in refusal.value.problems)
+
+
+def test_every_fault_is_said_together():
+    with pytest.raises(ps.errors.ConfigError) as refusal:
+        dialect.to_plan(
+            {"lr_scheduler_type": "cosin", "warmup_ratio": 7, "num_train_epochs": 0, "lr_scheduler_kwarg": 1}
+        )
+
+    assert len(refusal.value.problems) == 4
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "warmup(10) >> cosine(to=0.5 + absolute(1e-05))",
+        "warmup(10) >> linear(to=0.1)",
+        "warmup(10, 0.5) >> cosine()",
+        'step("1 epoch")',
+        "constant(0.5)",
+        "constant() * plateau(min=0.1)",
+        "warmup(10) >> linear(previous, 0)",
+    ],
+)
+def test_a_plan_that_transformers_cannot_say_is_refused_with_the_format_to_use(line):
+    with pytest.raises(
+        ps.errors.PlanError, match=r'transformers cannot say lr: .* Write it in the native format: format="yaml"'
+    ):
+        dialect.from_plan(ps.Plan(lr=line, horizon=100))
+
+
+@pytest.mark.parametrize("field", ["weight_decay", "momentum"])
+def test_a_plan_of_another_field_is_refused(field):
+    with pytest.raises(ps.errors.PlanError, match="it schedules lr, of all groups alike"):
+        dialect.from_plan(ps.Plan(**{field: "cosine()"}, horizon=100))
+
+
+def test_a_file_has_the_plan_and_the_optimizers_values(tmp_path):
+    optimizer = {"learning_rate": 2e-5, "weight_decay": 0.1, "adam_beta2": 0.95, "per_device_train_batch_size": 8}
+    entries = {**optimizer, "lr_scheduler_type": "cosine", "max_steps": 500, "warmup_ratio": 0.1, "output_dir": "out"}
+    (tmp_path / "arguments.json").write_text(json.dumps(entries))
+
+    found = ps.config.load_with_bases(tmp_path / "arguments.json", format="transformers")
+
+    assert found.plan == ps.Plan(lr="warmup(50) >> cosine()", horizon=500)
+    assert dict(found.bases.groups[0]) == {"lr": 2e-5, "weight_decay": 0.1, "betas": (0.9, 0.95)}
+    with pytest.raises(ps.errors.ConfigError, match=r'looks like a config of transformers. Give format="transformers"'):
+        ps.load(tmp_path / "arguments.json")
+
+
+def test_it_is_converted_there_and_back():
+    text = (
+        "lr_scheduler_type: warmup_stable_decay\nlr_scheduler_kwargs: {num_decay_steps: 20}\n"
+        "warmup_steps: 5\nmax_steps: 100\n"
+    )
+
+    native = ps.config.convert(text, "transformers", "yaml")
+
+    assert native == "horizon: 100\nlr: warmup(5) >> constant() >> cosine(over=20)\n"
+    assert ps.loads(ps.config.convert(native, "yaml", "transformers"), "transformers") == ps.loads(native)
