@@ -3,7 +3,7 @@
 Nothing is accepted by these words; an error that meets one of them says what to write.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 UNITS: Mapping[str, str] = {
     "ep": "epochs", "e": "epochs",
@@ -116,3 +116,17 @@ def our_word(name: str, known: Iterable[str], function: str = "") -> str | None:
     if (own := _OF_ONE.get(function, {}).get(name)) in known:
         return own
     return next((ours for ours, theirs in _ARGUMENTS if ours in known and name in theirs), None)
+
+
+def keywords_elsewhere() -> Iterator[tuple[str, str | None, str | None]]:
+    """Each keyword of peers' with our argument of the same meaning, and with what there is instead.
+
+    >>> next(row for row in keywords_elsewhere() if row[0] == "T_0")
+    ('T_0', 'first', None)
+    """
+    ours: dict[str, str] = {}
+    for argument, theirs in _ARGUMENTS:
+        for name in theirs:
+            ours.setdefault(name, argument)
+    for name in dict.fromkeys([*ours, *NOWHERE]):
+        yield name, ours.get(name), NOWHERE.get(name)

@@ -1,0 +1,172 @@
+"""What words mean here: shapes, rules, curves, names elsewhere, keywords and recipes, the best first."""
+
+import inspect
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import final
+
+from paramsched._calls import example_call
+from paramsched._names_elsewhere import letters_of, other_names
+from paramsched._vocabulary import keywords_elsewhere
+from paramsched.curves import CONSTANTS, FAMILIES, curve_text
+from paramsched.near_names import closest
+from paramsched.recipe_book import recipes
+from paramsched.schedules.registry import RULES, SHAPES
+
+_PIECES = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_SAME = {
+    "annealing": "anneal", "cycles": "cycle", "cyclical": "cyclic", "decaying": "decay",
+    "restarts": "restart", "steps": "step", "square": "sqrt", "root": "sqrt",
+    "poly": "polynomial", "exp": "exponential", "milestones": "milestone", "plateaus": "plateau", "one": "1",
+    "triangle": "triangular", "flat": "constant", "stable": "constant",
+}  # fmt: skip
+"""Words that are looked for as another."""
+
+_LINES = {
+    "over": "cosine(over=100)",
+    "first": "cosine_restarts(first=100)",
+    "mult": "cosine_restarts(100, mult=2)",
+    "up": 'one_cycle(up="30%")',
+    "down": "cyclic(500, down=1500)",
+    "warmup": "warmup(500) >> cosine()",
+    "decay": 'wsd(500, decay="20%")',
+    "to": "cosine(to=0.1)",
+    "start": "warmup(500, start=0.1)",
+    "gamma": "step(30, gamma=0.1)",
+    "every": "step(every=30)",
+    "milestones": "multistep([30, 80])",
+    "per": "exponential(0.9, per=1000)",
+    "power": "polynomial(power=2.0)",
+    "exponent": "power_law(exponent=0.5, timescale=1000)",
+    "timescale": "inverse_sqrt(timescale=500)",
+    "value": "constant(value=0.1)",
+    "cut": 'slanted_triangular(cut="10%")',
+    "metric": 'plateau(metric="val_loss")',
+    "min": 'plateau("val_loss", min=0.01)',
+    "begin": "window(cosine(over=100), begin=10)",
+    "end": "window(cosine(over=100), end=90)",
+    "by": "shift(cosine(over=100), by=10)",
+    "times": "restarts(cosine(over=100), every=100, times=3)",
+    "width": "noam(width=512, warmup=4000)",
+    "curve": "anneal(curve=curves.cosine)",
+}
+"""A line for each argument of a schedule's; the others are facts of the run."""
+
+_EMPTY = frozenset((
+    "a", "an", "and", "as", "at", "by", "for", "from", "get", "in", "is", "learning", "lr", "of", "on", "or", "param",
+    "rate", "schedule", "scheduler", "schedulers", "the", "then", "to", "up", "with",
+))  # fmt: skip
+"""Words that every schedule's name may have, so that they tell none from another."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """Something that was found: a line to paste, and what is said of it."""
+
+    line: str
+    says: tuple[str, ...]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    name: str
+    line: str
+    says: str
+    text: str = ""
+
+
+def schedules_for(asked: str) -> list[Hit]:
+    """The shapes, rules, curves, names elsewhere and keywords, the best first; of equals, what the tables have first.
+
+    A name that is exactly the words comes first. Then counts how much of the words and of a name are the same, then
+    whether the description has the words. What is less than a third as good as the best is left out.
+
+    >>> schedules_for("1cycle")[0].line
+    'one_cycle("30%")'
+    """
+    return _best_of(asked, list(_schedules()))
+
+
+def recipes_for(asked: str) -> list[Hit]:
+    """The published recipes whose names, titles, sources or plans have the words, in the same order.
+
+    >>> recipes_for("gpt3")[0].line
+    'recipe:gpt3-175b'
+    """
+    return _best_of(asked, list(_recipes()))
+
+
+def nearest_for(asked: str) -> list[Hit]:
+    """What is spelled most like it, where nothing has the words.
+
+    >>> nearest_for("cosin")[0].says[0].partition(":")[0]
+    'shape cosine'
+    """
+    near = closest(asked, {entry.name for entry in _schedules()})
+    return [] if near is None else schedules_for(near)
+
+
+def _best_of(asked: str, entries: list[_Entry]) -> list[Hit]:
+    """The entries that answer, each line once."""
+    scores = [_score(asked, entry) for entry in entries]
+    least = max(scores) / 3
+    ranked = sorted(
+        (place for place, score in enumerate(scores) if score and score >= least), key=lambda at: -scores[at]
+    )
+    gathered: dict[str, list[str]] = {}
+    for place in ranked:
+        gathered.setdefault(entries[place].line, []).append(entries[place].says)
+    return [Hit(line, tuple(dict.fromkeys(says))) for line, says in gathered.items()]
+
+
+def _score(asked: str, entry: _Entry) -> float:
+    """How well an entry answers: 3 for its very name, at most 2 for words of its name, at most 1/2 for its text."""
+    if letters_of(asked) == letters_of(entry.name):
+        return 3.0
+    wanted, named = _telling_words(asked), _telling_words(entry.name)
+    if not wanted:
+        return 0.0
+    both = len(wanted & named)
+    told = len(wanted & (named | _telling_words(entry.text)))
+    return (4.0 * both / (len(wanted) + len(named)) if both == len(wanted) else 0.0) + 0.5 * (told == len(wanted))
+
+
+def _telling_words(text: str) -> frozenset[str]:
+    """The words of a name or a sentence that tell it from others."""
+    pieces = (piece.lower() for piece in _PIECES.findall(text.replace("arm-up", "armup").replace("armUp", "armup")))
+    return frozenset(_SAME.get(piece, piece) for piece in pieces) - _EMPTY
+
+
+def _schedules() -> Iterator[_Entry]:
+    """Ours, theirs, and keywords."""
+    yield from _ours("shape", "", SHAPES.items())
+    yield from _ours("rule", "rules.", RULES.items())
+    for name in [*CONSTANTS, *FAMILIES]:
+        yield _Entry(name, f"anneal(curve={curve_text(name)})", f"curve curves.{name}")
+    for library, (name, ours, line, different) in other_names():
+        of = "papers" if library == "papers" else library
+        yield _Entry(name, line, f"{of} {name}: {ours}{different and f'; {different}'}", f"{library} {ours}")
+    for name, argument, instead in keywords_elsewhere():
+        if name in SHAPES:
+            continue
+        says = "; ".join(filter(None, [argument and f"the argument {argument}", instead]))
+        line = _LINES.get(argument, f"Calendar({argument}=100)") if argument else f"# {instead}"
+        yield _Entry(name, line, f"keyword {name}: {says}")
+
+
+def _recipes() -> Iterator[_Entry]:
+    for recipe in recipes.values():
+        text = f"{recipe.title} {recipe.area} {recipe.source} {recipe.plan}"
+        yield _Entry(recipe.name, f"recipe:{recipe.name}", f"recipe {recipe.title}: {recipe.source}", text)
+
+
+def _ours(kind: str, prefix: str, builders: Iterable[tuple[str, object]]) -> Iterator[_Entry]:
+    """The functions of a registry, each with the first line of its docstring."""
+    for name, builder in builders:
+        if callable(builder):
+            said = (inspect.getdoc(builder) or "").partition("\n")[0]
+            line = example_call(builder, f"{prefix}{name}")
+            yield _Entry(name, f"recurrence({line})" if prefix else line, f"{kind} {prefix}{name}: {said}", said)

@@ -1,0 +1,78 @@
+"""`paramsched find`: the best answer is first, each answer is a line that works."""
+
+import pytest
+from click.testing import CliRunner
+
+import paramsched as ps
+from paramsched.cli import main
+from paramsched.cli._search import nearest_for, recipes_for, schedules_for
+
+
+def call(*words):
+    return CliRunner().invoke(main, ["find", *words], prog_name="paramsched")
+
+
+@pytest.mark.parametrize(
+    ("asked", "line"),
+    [
+        ("cosine with warmup", 'warmup("5%") >> cosine()'),
+        ("warm-up, then cosine", 'warmup("5%") >> cosine()'),
+        ("CosineAnnealingWarmRestarts", "cosine_restarts(10, mult=2)"),
+        ("cosine_decay_schedule", "cosine(to=0.1, over=1000)"),
+        ("1cycle", 'one_cycle("30%")'),
+        ("one cycle", "one_cycle()"),
+        ("warm restarts", "cosine_restarts(1000, mult=2)"),
+        ("WSD", 'wsd("2%", "20%")'),
+        ("inverse square root", "warmup(500) >> inverse_sqrt(500)"),
+        ("step decay", 'step("30 epochs")'),
+        ("T_max", "cosine(over=100)"),
+        ("num_warmup_steps", "warmup(500) >> cosine()"),
+        ("gradient_accumulation_steps", "Calendar(accumulation=100)"),
+    ],
+)
+def test_the_best_answer_is_first(asked, line):
+    first = schedules_for(asked)[0].line
+
+    assert first == line
+
+
+def test_each_line_can_be_pasted():
+    words = ("cosine", "linear", "step", "T_0", "curve", "restarts", "batch_size")
+    lines = {hit.line for word in words for hit in schedules_for(word)}
+    facts = {line for line in lines if line.startswith("Calendar(")}
+    lines = {line for line in lines if not line.startswith("# ")}  # what there is instead, and no line for it
+
+    assert len(lines - facts) > 20
+    assert all(ps.parse(line) for line in lines - facts)
+    assert all(eval(f"ps.{line}", {"ps": ps}) for line in facts)
+
+
+def test_recipes_answer_too_and_their_lines_name_plans():
+    found = recipes_for("cosine with warmup")
+
+    assert "recipe:llama3-405b" in [hit.line for hit in found]
+    assert all("cosine" in str(ps.recipes[hit.line.removeprefix("recipe:")].plan) for hit in found)
+
+
+def test_a_slip_of_the_pen_finds_the_nearest():
+    assert schedules_for("cosin") == []
+    assert nearest_for("cosin") == schedules_for("cosine")
+    assert nearest_for("zzzzqq") == []
+
+
+def test_the_command_prints_a_line_and_below_it_what_it_is():
+    shown = call("CosineAnnealingWarmRestarts", "--most", "1")
+
+    assert shown.exit_code == 0
+    assert shown.stdout.splitlines() == [
+        "cosine_restarts(10, mult=2)",
+        "    torch CosineAnnealingWarmRestarts: cosine_restarts",
+    ]
+
+
+def test_nothing_found_is_exit_code_1_and_a_word_to_try():
+    shown = call("zzzzqq")
+
+    assert (shown.exit_code, shown.stdout) == (1, "")
+    assert shown.stderr == "Nothing is found for 'zzzzqq'. Try one word: cosine, restarts, plateau\n"
+    assert call("cosine").exit_code == 0
