@@ -66,7 +66,7 @@ class Run:
 def looked_at(total: int, marks: Iterable[int]) -> list[int]:
     """Updates to look at: two hundred of the run, and those around the marks."""
     near = {mark + away for mark in (0, *marks, total) for away in range(-2, 3)}
-    return sorted((set(range(0, total, max(total // 200, 1))) | near) & set(range(total)))
+    return sorted(t for t in near.union(range(0, total, max(total // 200, 1))) if 0 <= t < total)
 
 
 def line(t: float, begin: float, end: float, low: float, high: float) -> float:

@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+import yaml
 
 import paramsched as ps
 from paramsched.errors import UnknownRecipe
@@ -93,3 +95,18 @@ def test_neither_length_nor_peak_counts_for_what_is_near():
 def test_a_plan_without_the_field_is_like_nothing():
     with pytest.raises(ps.InvalidArgument, match="does not schedule it"):
         nearest_recipes(ps.Plan(momentum=0.5, horizon=10), ps.Calendar(), [{"momentum": 1.0}])
+
+
+FILES = sorted((Path(ps.__file__).parent / "recipe_book" / "data").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_file_has_the_entries_of_a_recipe_and_no_others(file):
+    entries = yaml.safe_load(file.read_text(encoding="utf-8"))
+
+    assert list(entries) == ["title", "area", "source", "certain", "inferred", "facts", "bases", "plan"]
+    assert all(isinstance(one, str) for one in [*entries["certain"], *entries["inferred"]])
+
+
+def test_there_are_many():
+    assert len(ps.recipes) == len(FILES) >= 120
