@@ -26,8 +26,10 @@ from paramsched.schedules import Constant as Constant
 from paramsched.schedules import Exponential as Exponential
 from paramsched.schedules import Schedule as Schedule
 from paramsched.schedules import absolute as absolute
+from paramsched.schedules import ademamix_beta3 as ademamix_beta3
 from paramsched.schedules import anneal as anneal
 from paramsched.schedules import chain as chain
+from paramsched.schedules import chebyshev as chebyshev
 from paramsched.schedules import clamp as clamp
 from paramsched.schedules import constant as constant
 from paramsched.schedules import cooldown as cooldown
@@ -35,6 +37,8 @@ from paramsched.schedules import cosine as cosine
 from paramsched.schedules import cosine_restarts as cosine_restarts
 from paramsched.schedules import cosine_wave as cosine_wave
 from paramsched.schedules import cyclic as cyclic
+from paramsched.schedules import ema_power as ema_power
+from paramsched.schedules import ema_warmup as ema_warmup
 from paramsched.schedules import every as every
 from paramsched.schedules import exponential as exponential
 from paramsched.schedules import exponential_warmup as exponential_warmup
@@ -44,6 +48,7 @@ from paramsched.schedules import geometric as geometric
 from paramsched.schedules import inverse_sigmoid as inverse_sigmoid
 from paramsched.schedules import inverse_sqrt as inverse_sqrt
 from paramsched.schedules import inverse_time as inverse_time
+from paramsched.schedules import jagged as jagged
 from paramsched.schedules import like as like
 from paramsched.schedules import linear as linear
 from paramsched.schedules import logistic as logistic
@@ -123,8 +128,10 @@ __all__ = [
     "Target",
     "Trace",
     "absolute",
+    "ademamix_beta3",
     "anneal",
     "chain",
+    "chebyshev",
     "clamp",
     "constant",
     "cooldown",
@@ -135,6 +142,8 @@ __all__ = [
     "cyclic",
     "diff",
     "dump",
+    "ema_power",
+    "ema_warmup",
     "errors",
     "every",
     "exponential",
@@ -145,6 +154,7 @@ __all__ = [
     "inverse_sigmoid",
     "inverse_sqrt",
     "inverse_time",
+    "jagged",
     "like",
     "linear",
     "load",

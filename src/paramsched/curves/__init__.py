@@ -28,10 +28,12 @@ from paramsched.curves.custom import Custom as Custom
 from paramsched.curves.custom import curve_of as curve_of
 from paramsched.curves.custom import register as register
 from paramsched.curves.exponentials import Exponential as Exponential
+from paramsched.curves.exponentials import HalfLife as HalfLife
 from paramsched.curves.exponentials import Log as Log
 from paramsched.curves.exponentials import Sigmoid as Sigmoid
 from paramsched.curves.exponentials import Tanh as Tanh
 from paramsched.curves.exponentials import exponential as exponential
+from paramsched.curves.exponentials import half_life as half_life
 from paramsched.curves.exponentials import log as log
 from paramsched.curves.exponentials import sigmoid as sigmoid
 from paramsched.curves.exponentials import tanh as tanh

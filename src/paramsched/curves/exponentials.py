@@ -53,6 +53,51 @@ def exponential(ratio: float) -> Exponential:
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
+class HalfLife(Curve):
+    """From `start` to `to` along it the half-life of a beta grows evenly.
+
+    curve(u) = (exp(ln b ln e / ((1 - u) ln e + u ln b)) - b) / (e - b), b = `start`, e = `to`.
+
+    Source: AdEMAMix, Pagliardini et al. 2024 (2409.03137), its third beta.
+
+    Args:
+        start, to: two betas between 0 and 1.
+
+    >>> round(curves.half_life(0.9, 0.9999)(0.5), 6)
+    0.999001
+    """
+
+    start: float
+    to: float
+
+    def __post_init__(self) -> None:
+        positive_parameter(self, "start", 0.9)
+        positive_parameter(self, "to", 0.9999)
+        if not (self.start < 1 and self.to < 1 and self.start != self.to):
+            raise InvalidArgument(
+                f"curves.half_life({self.start}, {self.to})",
+                "not two betas between 0 and 1",
+                "Write curves.half_life(0.9, 0.9999)",
+            )
+
+    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
+        first, last = math.log(self.start), math.log(self.to)
+        way = u * (last - first) / (rest * last + u * first)  # from 0 to last / first - 1
+        return xp.xp.expm1(first * way) / math.expm1(last - first)
+
+
+@curve
+def half_life(start: float = 0.9, to: float = 0.9999) -> HalfLife:
+    """The way of a beta whose half-life grows evenly.
+
+    >>> curves.half_life(0.9, 0.9999)
+    curves.half_life(0.9, 0.9999)
+    """
+    return HalfLife(start, to)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Tanh(Curve):
     """curve(u) = (tanh(lower + (upper - lower) u) - tanh(lower)) / (tanh(upper) - tanh(lower)).
 

@@ -17,7 +17,11 @@ from paramsched.schedules.anneal import cooldown as cooldown
 from paramsched.schedules.anneal import cosine as cosine
 from paramsched.schedules.anneal import linear as linear
 from paramsched.schedules.anneal import warmup as warmup
+from paramsched.schedules.averages import ademamix_beta3 as ademamix_beta3
+from paramsched.schedules.averages import ema_power as ema_power
+from paramsched.schedules.averages import ema_warmup as ema_warmup
 from paramsched.schedules.base import Schedule as Schedule
+from paramsched.schedules.chebyshev import chebyshev as chebyshev
 from paramsched.schedules.constant import Constant as Constant
 from paramsched.schedules.constant import constant as constant
 from paramsched.schedules.cuts import skip as skip
@@ -33,6 +37,7 @@ from paramsched.schedules.geometric import natural_exponential as natural_expone
 from paramsched.schedules.inverse import inverse_sqrt as inverse_sqrt
 from paramsched.schedules.inverse import inverse_time as inverse_time
 from paramsched.schedules.inverse import power_law as power_law
+from paramsched.schedules.jagged import jagged as jagged
 from paramsched.schedules.levels import Absolute as Absolute
 from paramsched.schedules.levels import AffineLevel as AffineLevel
 from paramsched.schedules.levels import Level as Level

@@ -10,12 +10,18 @@ from paramsched.errors import InvalidArgument
 from paramsched.plan import resolve
 from paramsched.schedules import (
     absolute,
+    ademamix_beta3,
+    chebyshev,
     cosine,
     cosine_wave,
+    ema_power,
+    ema_warmup,
     exponential_warmup,
     following,
     geometric,
     inverse_sigmoid,
+    jagged,
+    linear,
     logistic,
     natural_exponential,
     parse,
@@ -23,11 +29,13 @@ from paramsched.schedules import (
     previous,
     radam_warmup,
     rsqrt,
+    shift,
     t5,
     tanh,
     tri_stage,
     untuned_exponential_warmup,
     untuned_linear_warmup,
+    warmup,
     wsd,
     wsd_s,
 )
@@ -245,3 +253,70 @@ def test_they_multiply_into_a_schedule():
 
     assert line == exponential_warmup(30) * cosine() * radam_warmup()
     assert resolve(line, Calendar(total=100))(100) == 0.0
+
+
+def test_chebyshev_steps_are_in_fractal_order():
+    """The order of 8 in the paper, and the factors of these nodes."""
+    order = [0, 7, 3, 4, 1, 6, 2, 5]
+
+    def peer(t):
+        node = order[min(t // 5, 7)]
+        return 1 / (0.525 - 0.475 * math.cos(math.pi * (node + 0.5) / 8))
+
+    assert_is(chebyshev(8, every=5), peer)
+    assert_is(shift(chebyshev(8), 2), lambda t: peer(5 * max(t - 2, 0)))
+    assert chebyshev(8, every=5).breakpoints(until=100)[-2:] == (35, 100)
+    assert chebyshev(3)(np.arange(3)).tolist() == chebyshev(3)(np.arange(9))[:3].tolist()
+
+
+@pytest.mark.parametrize(
+    "given", [{"steps": 0}, {"steps": 2**21}, {"steps": 8, "least": 1.0}, {"steps": 8, "most": 0.0}]
+)
+def test_chebyshev_steps_that_cannot_be_are_refused(given):
+    with pytest.raises(InvalidArgument, match="chebyshev"):
+        chebyshev(**given)
+
+
+def test_jagged_is_relora():
+    """As the function of its code has it, where a warmup leads to the cosine at the length of the first warmup."""
+
+    def cosine_at(progress):
+        return 0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * progress / 90))
+
+    def peer(t):
+        cycle, since = divmod(t, 25)
+        if t < 10:
+            return t / 10
+        if t >= 100:
+            return 0.1
+        return since / 4 * cosine_at(cycle * 25) if cycle and since < 4 else cosine_at(t - 10)
+
+    assert_is(jagged(warmup(10) >> cosine(to=0.1), 25, 4, meets=10), peer)
+
+
+def test_jagged_meets_the_schedule_at_the_end_of_each_warmup():
+    saw = jagged(linear(1.0, absolute(0.5), over=40), every="5 steps", over=2)
+
+    assert saw(6, base=2.0) == 0.5 * linear(1.0, absolute(0.5), over=40)(7, base=2.0)
+    assert saw(7, base=2.0) == linear(1.0, absolute(0.5), over=40)(7, base=2.0)
+    assert saw(40) == saw(46) == 0.5  # it has ended, and is warmed up to no more
+    assert saw.breakpoints(until=12) == (0, 2, 5, 7, 10, 12)
+
+
+def test_averages_of_weights_begin_short():
+    assert_is(ema_warmup(0.9), lambda t: min(0.9, (1 + t) / (10 + t)), base=5.0)
+    assert_is(ema_power(0.95, 0.75, 2), lambda t: min(0.95, 1 - (1 + t / 2) ** -0.75), base=5.0)
+
+
+def test_the_third_beta_of_ademamix_grows_by_its_half_life():
+    def peer(t):
+        u, first, last = min(t / 100, 1), math.log(0.9), math.log(0.999)
+        return math.exp(first * last / ((1 - u) * last + u * first))
+
+    assert_is(ademamix_beta3(0.9, 0.999), peer, base=3.0)
+
+
+@pytest.mark.parametrize(("start", "to"), [(0.9, 1.0), (0.0, 0.5), (0.9, 0.9)])
+def test_betas_without_a_half_life_are_refused(start, to):
+    with pytest.raises(InvalidArgument, match=r"half_life|ademamix_beta3"):
+        ademamix_beta3(start, to)
