@@ -21,20 +21,20 @@ LR = 3e-4
 SHARES = st.sampled_from([0.0, 0.1, 0.25])
 KEYWORDS = {
     "linear": {},
-    "cosine": {"num_cycles": st.just(0.5)},
+    "cosine": {"num_cycles": st.sampled_from([0.5, 1.5, 0.4, 1, 0.77, 2.25])},
     "cosine_with_restarts": {"num_cycles": st.integers(1, 7)},
     "polynomial": {"lr_end": st.sampled_from([0.0, 1e-7, 1e-5]), "power": st.sampled_from([0.5, 1.0, 2.0])},
     "constant": {"num_cycles": st.just(3)},
     "constant_with_warmup": {},
     "inverse_sqrt": {"timescale": st.integers(1, 50)},
-    "cosine_with_min_lr": {"num_cycles": st.just(0.5)},
-    "cosine_warmup_with_min_lr": {"num_cycles": st.just(0.5), "warmup_lr_rate": SHARES},
+    "cosine_with_min_lr": {"num_cycles": st.sampled_from([0.5, 0.3, 1.5, 1.2])},
+    "cosine_warmup_with_min_lr": {"num_cycles": st.sampled_from([0.5, 0.3, 1.5, 1.2]), "warmup_lr_rate": SHARES},
     "warmup_stable_decay": {
         "num_stable_steps": st.integers(0, 40),
         "warmup_type": st.sampled_from(["linear", "cosine", "1-sqrt"]),
         "decay_type": st.sampled_from(["linear", "cosine", "1-sqrt"]),
         "min_lr_ratio": SHARES,
-        "num_cycles": st.just(0.5),
+        "num_cycles": st.sampled_from([0.5, 0.3, 1.5, 1.2]),
     },
 }
 

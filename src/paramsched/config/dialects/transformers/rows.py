@@ -9,7 +9,6 @@ from typing import Any, Final, final
 from paramsched import curves
 from paramsched.config.dialects.transformers.run_arguments import RunArguments
 from paramsched.curves import Curve
-from paramsched.errors import InvalidArgument
 from paramsched.feedback import plateau
 from paramsched.schedules import (
     Level,
@@ -18,6 +17,7 @@ from paramsched.schedules import (
     anneal,
     constant,
     cosine,
+    cosine_wave,
     inverse_sqrt,
     linear,
     polynomial,
@@ -136,9 +136,7 @@ def _wave_over(cycles: float, floor: Level, over: int | None) -> Schedule:
     """So many cosine waves; half a wave is a descent."""
     if cycles == 0:
         return constant(1.0, over)
-    if abs(cycles) != 0.5:
-        raise InvalidArgument(f"num_cycles={cycles:g}", "waves are not read yet", "Write num_cycles: 0.5")
-    return cosine(to=floor, over=over)
+    return cosine(to=floor, over=over) if abs(cycles) == 0.5 else cosine_wave(abs(cycles), to=floor, over=over)
 
 
 def _hard_restarts(run: RunArguments) -> Iterator[Schedule]:

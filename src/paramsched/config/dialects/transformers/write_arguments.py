@@ -17,6 +17,7 @@ from paramsched.schedules.inverse import PowerLaw
 from paramsched.schedules.levels import Absolute, NeighborLevel
 from paramsched.schedules.retimed import Restarts
 from paramsched.schedules.sequence import Sequence
+from paramsched.schedules.wave import CosineWave
 from paramsched.time import Calendar, Duration
 
 _UNTIL_BASE: Final = 1.0
@@ -137,6 +138,9 @@ def _decay_guesses(stage: Schedule) -> Iterator[tuple[str, dict[str, Any]]]:
         case Anneal(curve=curves.Cosine()):
             yield "cosine", {}
             yield "cosine_with_min_lr", _floor_keywords(stage.to)
+        case CosineWave():
+            yield "cosine", {"num_cycles": stage.cycles}
+            yield "cosine_with_min_lr", {"num_cycles": stage.cycles, **_floor_keywords(stage.to)}
         case Anneal(curve=curves.Linear() | curves.Polynomial()):
             yield "linear", {}
             power = {"power": stage.curve.exponent} if isinstance(stage.curve, curves.Polynomial) else {}
@@ -156,6 +160,9 @@ def _early_guesses(rest: list[Schedule]) -> Iterator[_ArgumentGuess]:
     stage = rest[0]
     if isinstance(stage, Anneal):
         yield "cosine_warmup_with_min_lr", None, _floor_keywords(stage.to)
+    elif isinstance(stage, Skip) and isinstance(stage.schedule, CosineWave):
+        keywords = {"num_cycles": stage.schedule.cycles, **_floor_keywords(stage.schedule.to)}
+        yield "cosine_warmup_with_min_lr", None, keywords
 
 
 def _stable_guesses(ramp: Anneal | None, rest: list[Schedule]) -> Iterator[_ArgumentGuess]:
@@ -172,10 +179,12 @@ def _stable_guesses(ramp: Anneal | None, rest: list[Schedule]) -> Iterator[_Argu
         keywords |= {"warmup_type": kind} if kind != "linear" else {}
     if isinstance(way, Constant):  # no descent: the floor at once
         yield "warmup_stable_decay", length, keywords | {"min_lr_ratio": way.value}
-    if not isinstance(way, Anneal) or way.over is None or not way.over.is_resolved:
+    if not isinstance(way, (Anneal, CosineWave)) or way.over is None or not way.over.is_resolved:
         return
     keywords["num_decay_steps"] = way.over.updates
-    if (kind := next((word for word, curve in _DESCENT_KINDS.items() if curve == way.curve), "cosine")) != "cosine":
+    if isinstance(way, CosineWave):
+        keywords["num_cycles"] = way.cycles
+    elif (kind := next((word for word, curve in _DESCENT_KINDS.items() if curve == way.curve), "cosine")) != "cosine":
         keywords["decay_type"] = kind
     if way.to != 0:
         keywords["min_lr_ratio"] = way.to
