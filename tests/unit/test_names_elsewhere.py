@@ -20,6 +20,7 @@ OURS = {
 }
 ROWS = {f"{library}-{row[0]}": (library, *row) for library, row in other_names()}
 PARSED = {name: row for name, row in ROWS.items() if "my_function" not in row[3]}  # that has to be registered
+THEIRS = [name for name, row in ROWS.items() if row[1] not in SHAPES]
 
 
 @pytest.mark.parametrize("row", PARSED)
@@ -60,14 +61,10 @@ def test_names_are_where_a_docstring_ends_and_nothing_is_added_to_another():
     assert with_other_names(None, "cosine") is None
 
 
-@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("row", THEIRS)
 def test_a_name_is_told_ours_where_it_is_an_attribute(row):
-    name, line = ROWS[row][1], ROWS[row][3]
-    with pytest.raises(AttributeError) as refusal:
-        getattr(ps, name)
-
-    assert "here it is" in str(refusal.value)
-    assert "Write ps." in str(refusal.value) or not line.isidentifier()
+    with pytest.raises(AttributeError, match=r"here it is .*\. Write ps\."):
+        getattr(ps, ROWS[row][1])
 
 
 @pytest.mark.parametrize("name", ["CosineAnnealingLR", "cosine_decay_schedule", "get_cosine_schedule_with_warmup"])
