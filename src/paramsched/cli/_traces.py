@@ -20,7 +20,7 @@ from paramsched.plan.amounts import amounts_of_run, updates_of_horizon
 if TYPE_CHECKING:
     from paramsched import show
 
-_MOST_VALUES = 20_000_000  # 160 MB; a picture has a thousand columns
+_MOST_VALUES = 25_000_000  # 200 MB; a picture has a thousand columns
 
 
 def _trace_plan(loaded: Loaded, facts: CalendarOptions, bases: tuple[str, ...]) -> Trace:

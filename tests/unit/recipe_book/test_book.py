@@ -9,6 +9,7 @@ import yaml
 
 import paramsched as ps
 from paramsched.errors import UnknownRecipe
+from paramsched.plan.amounts import amounts_of_run, updates_of_horizon
 from paramsched.recipe_book import nearest_recipes
 
 
@@ -106,6 +107,15 @@ def test_a_file_has_the_entries_of_a_recipe_and_no_others(file):
 
     assert list(entries) == ["title", "area", "source", "certain", "inferred", "facts", "bases", "plan"]
     assert all(isinstance(one, str) for one in [*entries["certain"], *entries["inferred"]])
+
+
+@pytest.mark.parametrize("name", list(ps.recipes))
+def test_no_run_is_too_long_for_a_picture(name):
+    recipe = ps.recipes[name]
+    resolved = recipe.plan.resolve(recipe.calendar)
+    total = updates_of_horizon(resolved, amounts_of_run(resolved, recipe.calendar))
+
+    assert total * len(recipe.bases) * len({one.name for one in recipe.plan.bindings}) <= 25_000_000
 
 
 def test_there_are_many():
