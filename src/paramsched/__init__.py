@@ -87,6 +87,7 @@ from paramsched.schedules import tri_stage as tri_stage
 from paramsched.schedules import untuned_exponential_warmup as untuned_exponential_warmup
 from paramsched.schedules import untuned_linear_warmup as untuned_linear_warmup
 from paramsched.schedules import warmup as warmup
+from paramsched.schedules import warmup_restarts as warmup_restarts
 from paramsched.schedules import window as window
 from paramsched.schedules import wsd as wsd
 from paramsched.schedules import wsd_s as wsd_s
@@ -200,6 +201,7 @@ __all__ = [
     "untuned_exponential_warmup",
     "untuned_linear_warmup",
     "warmup",
+    "warmup_restarts",
     "window",
     "wsd",
     "wsd_s",

@@ -80,6 +80,7 @@ from paramsched.schedules.text.parsing import faults_in as faults_in
 from paramsched.schedules.text.parsing import parse as parse
 from paramsched.schedules.text.parsing import parse_own as parse_own
 from paramsched.schedules.text.parsing import value_in as value_in
+from paramsched.schedules.warmup_restarts import warmup_restarts as warmup_restarts
 from paramsched.schedules.wave import cosine_wave as cosine_wave
 from paramsched.schedules.window import window as window
 

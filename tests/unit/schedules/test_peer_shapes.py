@@ -36,6 +36,7 @@ from paramsched.schedules import (
     untuned_exponential_warmup,
     untuned_linear_warmup,
     warmup,
+    warmup_restarts,
     wsd,
     wsd_s,
 )
@@ -320,3 +321,23 @@ def test_the_third_beta_of_ademamix_grows_by_its_half_life():
 def test_betas_without_a_half_life_are_refused(start, to):
     with pytest.raises(InvalidArgument, match=r"half_life|ademamix_beta3"):
         ademamix_beta3(start, to)
+
+
+@pytest.mark.parametrize(("mult", "gamma"), [(1.0, 1.0), (1.0, 0.5), (1.5, 1.0), (2.5, 0.8)])
+def test_restarts_with_a_warmup_each_are_pytorch_optimizers(mult, gamma):
+    def peer(t, least=0.1):
+        cycle, begin, length = 0, 0, 17
+        while t >= begin + length:
+            cycle, begin, length = cycle + 1, begin + length, max(1, int((length - 5) * mult)) + 5
+        most, since = gamma**cycle, t - begin
+        if since < 5:
+            return least + (most - least) * since / 5
+        return least + (most - least) * (1 + math.cos(math.pi * (since - 5) / (length - 5))) / 2
+
+    assert_is(warmup_restarts(17, 5, times=20, mult=mult, gamma=gamma, start=0.1, to=0.1), peer)
+
+
+def test_restarts_with_a_warmup_that_cannot_be_are_refused():
+    for given in ({"mult": 0.5}, {"gamma": 0.5}, {"mult": 2.0, "times": 3, "first": "50%"}, {"gamma": 0.0}):
+        with pytest.raises(InvalidArgument, match="warmup_restarts"):
+            warmup_restarts(**({"first": 100, "warmup": 10} | given))
