@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Final, final
+from typing import Final, final
 
 from paramsched import curves
 from paramsched.config.dialects.transformers.run_arguments import RunArguments
@@ -294,11 +294,3 @@ SCHEDULERS: Final[dict[str, TransformersRow]] = {
 def row_named(name: str) -> TransformersRow | None:
     """The row of a scheduler's name, or of the function that makes it."""
     return SCHEDULERS.get(name) or next((row for row in SCHEDULERS.values() if row.function == name), None)
-
-
-def keyword_values(given: dict[str, Any]) -> dict[str, Any]:
-    """Arguments as a file says them: whole numbers without a point."""
-    return {
-        name: int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else value
-        for name, value in given.items()
-    }

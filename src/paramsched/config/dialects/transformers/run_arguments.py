@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any, Final, final
 
 from paramsched.config.data_paths import child_path
-from paramsched.config.dialects.transformers.keywords import Keywords, is_real
+from paramsched.config.dialects.transformers.keywords import Keywords
 from paramsched.config.faults import Faults
 from paramsched.config.known_dialects import BaseLike
 from paramsched.config.value_words import short_json, type_in_words
@@ -198,8 +198,3 @@ def _length_of_warmup(own: Keywords, total: int | None, horizon: DurationLike | 
 
 def _exact_share(total: int, share: float) -> int:
     return math.ceil(total * Fraction(repr(share)))
-
-
-def is_positive(value: Any) -> bool:
-    """Whether a value is a number above 0."""
-    return is_real(value) and value > 0
