@@ -57,7 +57,6 @@ def test_the_nearest_to_a_plan_come_first():
         ("explain", "recipe:dinov2-vitl"),
         ("check", "recipe:dinov2-vitl"),
         ("convert", "recipe:dinov2-vitl", "--to", "json"),
-        ("show", "recipe:rainbow-atari"),  # the longest run
         ("diff", "recipe:yolov5s", "recipe:yolov5s"),
         ("show", "recipe:bert-base", "recipe:resnet50-goyal"),
         ("change", "recipe:bert-base", "--at", "10%", "--scale", "lr=0.5"),
