@@ -76,8 +76,10 @@ def test_a_name_is_told_ours_in_text_and_in_files(name):
         ps.loads(f"lr: {{{name}: {{T_max: 100}}}}\n")
     with pytest.raises(ConfigError) as in_line:
         ps.loads(f"lr: warmup(5) >> {name}(100)\n")
+    with pytest.raises(ConfigError) as in_type:
+        ps.loads(f"lr: {{type: {name}, T_max: 100}}\n")
 
-    assert [f"Write {line}" in str(one.value) for one in (in_text, in_file, in_line)] == [True] * 3
+    assert [f"Write {line}" in str(one.value) for one in (in_text, in_file, in_line, in_type)] == [True] * 4
 
 
 @pytest.mark.parametrize(

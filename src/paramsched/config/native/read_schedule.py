@@ -47,6 +47,7 @@ WITH_A_NUMBER = ("power", "quotient")
 """Names for `**` and `/`: of a schedule and a number."""
 
 _FORMS = "Write a line of text: cosine(to=0.1), or a mapping: {cosine: {to: 0.1}}"
+_NAME_OF_A_CLASS = ("type", "_target_", "class_name", "name", "scheduler")  # where other libraries' files have it
 _A_CURVE = "Write cosine, or {power: 2}"
 
 
@@ -111,6 +112,8 @@ class ScheduleReader:
     def read_mapping(self, value: dict[Any, Any], path: str) -> Any:
         """`{name: …}`: an operator with its operands, or a shape with its arguments."""
         if len(value) != 1:
+            if peer := next(filter(None, (advice_for_peer(str(value.get(key, ""))) for key in _NAME_OF_A_CLASS)), None):
+                return self.note_fault(path, peer[0], f"Write {peer[1]}")
             keys = ", ".join(map(str, value)) or "nothing"
             return self.note_fault(path, f"a schedule is a mapping of one name; found {keys[:60]}", _FORMS)
         ((name, given),) = value.items()
