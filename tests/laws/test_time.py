@@ -14,7 +14,8 @@ from paramsched.schedules.cuts import Skip, Take
 from paramsched.schedules.one_operand import OneOperand
 from paramsched.schedules.pointwise import Pointwise
 from paramsched.schedules.recurrence import Recurrence
-from paramsched.schedules.retimed import Restarts, Shift
+from paramsched.schedules.restarts import Restarts
+from paramsched.schedules.retimed import Shift
 from paramsched.schedules.sequence import Sequence
 from paramsched.schedules.window import Window
 from support import strategies
@@ -41,7 +42,7 @@ def settled(schedule: Schedule) -> int | None:
             return over.updates if last is None else min(over.updates, last)
         case Skip(schedule=inner, by=by):
             return None if (last := settled(inner)) is None else max(last - by.updates, 0)
-        case Restarts(every=every, times=times):
+        case Restarts(every=every, times=times, mult=1.0):
             return None if times is None else ceil(every.number * times)
         case Pointwise(operands=operands):
             ends = [settled(operand) for operand in operands]

@@ -263,7 +263,7 @@ class Drawing:
         return schedules(self.world, depth=self.depth - 1, fixed=self.fixed, affine=self.affine, names=self.names)
 
 
-_AT_MOST_ONE = ("gamma", "factor", "start", "to", "pct_start")
+_AT_MOST_ONE = ("gamma", "to_gamma", "factor", "start", "to", "pct_start")
 """Rates of growth: above 1 the values of a long run overflow to inf, which is tested by itself."""
 
 _NOT_AFFINE = ("clamp", "minimum", "maximum", "rounded")

@@ -13,7 +13,8 @@ from paramsched.schedules.cuts import Skip, Take
 from paramsched.schedules.pointwise import Clamp, Maximum, Minimum, Product, Sum
 from paramsched.schedules.power import Raised
 from paramsched.schedules.recurrence import Recurrence
-from paramsched.schedules.retimed import Chain, Every, Restarts, Shift
+from paramsched.schedules.restarts import Restarts
+from paramsched.schedules.retimed import Chain, Every, Shift
 from paramsched.schedules.rounded import Rounded
 from paramsched.schedules.sequence import Sequence
 from paramsched.schedules.window import Window
@@ -142,14 +143,25 @@ def _skip_words(schedule: Skip, when: ActiveTime) -> Iterator[str]:
 @schedule_words.register
 def _restarts_words(schedule: Restarts, when: ActiveTime) -> Iterator[str]:
     """How often it begins anew, and below that one cycle; its times count from the begin of each cycle."""
+    if schedule.every is None:  # a line is told before it is resolved
+        yield f"runs {schedule.times:,} times anew, in shares of its time{when.during_text()}"
+        yield from _indented_words(
+            schedule.schedule, replace(when, begin=NOTHING, end=None, time_suffix=" of each cycle")
+        )
+        return
     if schedule.times == 1:
         end = earlier_time(when.end_after(schedule.every), when.end)
         yield from schedule_words(schedule.schedule, when.part(when.begin, end))
         return
     times = "" if schedule.times is None else f" {schedule.times:,} times"
     held = "" if schedule.times is None else ", then stays at its last value"
-    begins = times_of_period(schedule.every, when, schedule.times)
-    yield f"runs{times} anew every {when.period_text(schedule.every)}{begins}{held}"
+    lower = "" if schedule.gamma == 1 else f", each from {schedule.gamma:.6g} × the base of the one before"
+    if schedule.mult == 1:
+        begins = times_of_period(schedule.every, when, schedule.times)
+        yield f"runs{times} anew every {when.period_text(schedule.every)}{begins}{lower}{held}"
+    else:
+        longer = f", each {schedule.mult:.6g} times as long as the one before"
+        yield f"runs{times} anew, at first over {when.length_text(schedule.every)}{longer}{lower}{held}"
     cycle = replace(when, begin=NOTHING, end=schedule.every, time_suffix=" of each cycle")
     yield from _indented_words(schedule.schedule, cycle)
 

@@ -137,9 +137,11 @@ def _cosine_restarts_words(schedule: CosineRestarts, when: ActiveTime) -> Iterat
     anew = f" at {when.own_times_text(begins)}" if begins and when.begin is not None else ""
     longer = "" if schedule.mult == 1 else f", each {schedule.mult:.6g} times as long as the one before"
     lower = "" if schedule.gamma == 1 else f", each from {schedule.gamma:.6g} × the height before"
+    floor = "" if schedule.to_gamma == 1 else f", each to {schedule.to_gamma:.6g} × the lowest level before"
+    last = "" if schedule.times is None else f", {schedule.times:,} times in all"
     yield (
         f"falls along half a cosine wave {when.levels_text(1.0, schedule.to)} in {when.length_text(schedule.first)} "
-        f"and begins anew{anew}{longer}{lower}{when.during_text()}"
+        f"and begins anew{anew}{longer}{lower}{floor}{last}{when.during_text()}"
     )
 
 

@@ -10,7 +10,7 @@ from paramsched.plan import Binding, Target
 from paramsched.schedules import Anneal, Constant, Level, Schedule
 from paramsched.schedules.exponential import Exponential
 from paramsched.schedules.pointwise import Product, Sum
-from paramsched.schedules.retimed import Restarts
+from paramsched.schedules.restarts import Restarts
 from paramsched.schedules.sequence import Sequence
 from paramsched.schedules.step import MultiStep, Step
 from paramsched.schedules.text.writing import short_line
@@ -115,7 +115,7 @@ def _shares_of_the_run(schedule: Restarts) -> Iterator[str]:
         length = part.length if isinstance(part, (Anneal, Constant)) else None
         if length is None or [unit for unit, _ in length.terms] != ["percent"]:
             continue
-        if len(schedule.every.terms) != 1:
+        if schedule.every is None or len(schedule.every.terms) != 1:
             continue
         ((unit, cycle),) = schedule.every.terms
         share = length.terms[0][1]

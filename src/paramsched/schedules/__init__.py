@@ -67,9 +67,9 @@ from paramsched.schedules.recipes import wsd as wsd
 from paramsched.schedules.recurrence import recurrence as recurrence
 from paramsched.schedules.registry import SHAPES as SHAPES
 from paramsched.schedules.registry import shape as shape
+from paramsched.schedules.restarts import restarts as restarts
 from paramsched.schedules.retimed import chain as chain
 from paramsched.schedules.retimed import every as every
-from paramsched.schedules.retimed import restarts as restarts
 from paramsched.schedules.retimed import shift as shift
 from paramsched.schedules.rounded import rounded as rounded
 from paramsched.schedules.stairs import stairs as stairs

@@ -3,19 +3,25 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import lru_cache
 from math import ceil
 from typing import Literal, TypeAlias, final, get_args
 
-import numpy as np
-
 from paramsched import curves
-from paramsched._arrays import Array, Arrays, Integers
-from paramsched._number_checks import finite_number, positive_number
+from paramsched._arrays import Array, Arrays
+from paramsched._number_checks import positive_number, whole_number
 from paramsched.errors import Asked, InvalidArgument, nearest
 from paramsched.schedules.affine import Affine, zero_safe_product
 from paramsched.schedules.anneal import between_levels
 from paramsched.schedules.base import Schedule
+from paramsched.schedules.cycles import (
+    CycleTable,
+    Lengths,
+    checked_growth,
+    cycle_table,
+    end_of_cycles,
+    length_of_cycles,
+    require_lengths,
+)
 from paramsched.schedules.lengths import PERIOD, require_some_length
 from paramsched.schedules.levels import Level, level_of, split_level
 from paramsched.schedules.periods import boundaries, split_periods
@@ -25,9 +31,6 @@ from paramsched.time import Duration, DurationLike, count_of
 
 Mode: TypeAlias = Literal["triangular", "triangular2", "exp_range"]
 """How the height of the triangles goes on: the same, halved each cycle, gamma ** t."""
-
-_FAR = 2**53  # updates: beyond it floats no longer count
-_LEAST_GROWTH = 1.001
 
 
 @final
@@ -100,76 +103,83 @@ def _beyond_the_level(start: Level, to: Level, height: Array, base: Affine) -> A
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class CosineRestarts(Schedule):
-    """Cosine descents that begin again, each `mult` times as long and `gamma` times as high as the one before."""
+    """Cosine descents that begin again, each `mult` times as long and `gamma` times as high as the one before.
+
+    Its lowest level is `to_gamma` times the one before; after `times` cycles it is held.
+    """
 
     first: Duration = field(metadata=PERIOD)
     mult: float
     to: Level
     gamma: float
+    to_gamma: float
+    times: int | None
+    lengths: Lengths
 
     def __post_init__(self) -> None:
         require_some_length(Asked("cosine_restarts", "first"), self.first)
-        mult = finite_number(Asked("cosine_restarts", "mult"), self.mult)
-        if mult < 1:
-            raise InvalidArgument(
-                Asked("cosine_restarts", "mult", repr(self.mult)), "cycles would vanish", "Write mult=1 or more"
-            ).suggest(1.0)
-        if 1 < mult < _LEAST_GROWTH:  # the table of their begins has an entry for each
-            raise InvalidArgument(
-                Asked("cosine_restarts", "mult", repr(self.mult)),
-                f"cycles that hardly grow; mult is 1, or {_LEAST_GROWTH} or more",
-                "Write mult=1",
-            ).suggest(1.0)
-        object.__setattr__(self, "mult", mult)
+        object.__setattr__(self, "mult", checked_growth("cosine_restarts", self.mult))
         object.__setattr__(self, "to", level_of(Asked("cosine_restarts", "to"), self.to))
-        object.__setattr__(self, "gamma", positive_number(Asked("cosine_restarts", "gamma"), self.gamma))
+        for name in ("gamma", "to_gamma"):
+            object.__setattr__(self, name, positive_number(Asked("cosine_restarts", name), getattr(self, name)))
+        if self.times is not None:
+            object.__setattr__(self, "times", whole_number(Asked("cosine_restarts", "times"), self.times))
+        require_lengths("cosine_restarts", self.lengths, self.mult, self.first.exact, self.times)
 
     @property
-    def length(self) -> None:
-        return None
+    def length(self) -> Duration | None:
+        if self.times is None:
+            return None
+        return length_of_cycles(self.first, self.mult, self.lengths, self.times)
+
+    @property
+    def _table(self) -> CycleTable:
+        return cycle_table(self.first.number, self.mult, self.lengths, self.times)
+
+    def _held_from(self) -> int | Fraction | None:
+        return None if self.times is None else end_of_cycles(self.first.number, self.mult, self.lengths, self.times)
+
+    def _exact_length(self, span: Span) -> Fraction | None:
+        if self.times is None:
+            return None
+        return Fraction(end_of_cycles(span.period(self.first).number, self.mult, self.lengths, self.times))
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         """Half a cosine wave in each cycle; the table of cycles says where they begin."""
         if self.mult == 1:
-            cycle, at = split_periods(t, self.first.number, xp)
+            cycle, at = split_periods(t, self.first.number, xp, self.times)
             u = xp.floating(at) / self.first.count
         else:
-            # Found by adding lengths, never by a logarithm, which lands a cycle early where it rounds down.
-            begins, sizes = _cycle_table(self.first.updates, self.mult)
-            cycle = xp.reached(begins[1:].tolist(), t)
-            u = xp.floating(t - xp.take(begins, cycle)) / xp.take(sizes, cycle)
+            cycle, at, size = self._table.split(t, xp)
+            u = xp.floating(at) / size
+            over = self._held_from()
+            u = u if over is None else xp.where(t >= count_of(over), 1.0, u)
         height = self.gamma ** xp.floating(cycle)
         fall = curves.cosine._fall(u, 1.0 - u, xp)
+        lower = 1.0 if self.to_gamma == 1 else self.to_gamma ** xp.floating(cycle)
         to, fixed = split_level(self.to)
-        factor = height * fall if to is None else (height - to) * fall + to
+        factor = height * fall if to is None else (height - to * lower) * fall + to * lower
         value = base.scaled(xp.where(u == 0, height, factor))
-        return value if fixed is None else value + Affine(None, fixed * (1.0 - fall))
+        return value if fixed is None else value + Affine(None, fixed * lower * (1.0 - fall))
 
     def _lengths_known(self, *, whole: bool) -> bool:
         first = self.first.exact
-        return first is not None and first >= 1 and (self.mult == 1 or first.denominator == 1)
+        return first is not None and first >= 1 and (not self._rounds or first.denominator == 1)
+
+    @property
+    def _rounds(self) -> bool:
+        """Whether each cycle takes whole updates: those that grow, but for exact ones."""
+        return self.mult != 1 and self.lengths != "exact"
 
     def _resolve(self, span: Span) -> Schedule:
-        """The first cycle in updates; where cycles grow it is a whole number of them, as all others are."""
+        """The first cycle in updates; where cycles are rounded it is a whole number of them, as all others."""
         first = span.period(self.first)
-        return replace(self, first=first if self.mult == 1 else Duration.of(ceil(first)))
+        return replace(self, first=Duration.of(ceil(first)) if self._rounds else first)
 
     def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
         if self.mult == 1:
             return boundaries(self.first.number, until)
-        begins, _ = _cycle_table(self.first.updates, self.mult)
-        return [begin for begin in begins.tolist() if begin <= until]
-
-
-@lru_cache(maxsize=64)
-def _cycle_table(first: int, mult: float) -> tuple[Integers, Integers]:
-    """The begins and sizes of all cycles that begin before floats no longer count."""
-    begins, sizes, size = [0], [first], float(first)
-    while begins[-1] + sizes[-1] <= _FAR:
-        begins.append(begins[-1] + sizes[-1])
-        size *= mult
-        sizes.append(round(min(size, 2.0 * _FAR)))
-    return np.array(begins), np.array(sizes)
+        return [begin for begin in self._table.begins if begin <= until]
 
 
 @shape
@@ -203,25 +213,39 @@ def cyclic(
 
 
 @shape
-def cosine_restarts(first: DurationLike, mult: float = 1.0, to: Level = 0.0, gamma: float = 1.0) -> CosineRestarts:
+def cosine_restarts(
+    first: DurationLike,
+    mult: float = 1.0,
+    to: Level = 0.0,
+    gamma: float = 1.0,
+    to_gamma: float = 1.0,
+    times: int | None = None,
+    lengths: Lengths = "nearest",
+) -> CosineRestarts:
     """Cosine descents that begin again: cycle i has length first * mult ** i and begins at gamma ** i.
 
     value(t) = to + (gamma ** i - to) * (1 + cos(pi c / L)) / 2, c updates into cycle i of length L
 
     Args:
         first: length of the first cycle, any unit; at least one update.
-        mult: each cycle's length over the one before, 1, or from 1.001 on; where it is not 1, lengths are rounded to
-            whole updates.
+        mult: each cycle's length over the one before, 1, or from 1.001 on.
         to: the level the descents end at (it is reached only in the limit: the next cycle begins there).
         gamma: each cycle's peak over the one before, above 0.
+        to_gamma: each cycle's lowest level over the one before, above 0.
+        times: how many cycles; None goes on. After the last its lowest level is held.
+        lengths: of cycles that grow: `"nearest"` (whole updates, each rounded by itself), `"exact"`, or `"floor"`,
+            which rounds down before the next one grows.
 
     Raises:
-        InvalidArgument: an argument out of its range.
+        InvalidArgument: an argument out of its range, or cycles that rounding down keeps from growing.
 
-    Source: SGDR, Loshchilov & Hutter 2017 (1608.03983); torch `CosineAnnealingWarmRestarts`.
+    Source: SGDR, Loshchilov & Hutter 2017 (1608.03983); torch `CosineAnnealingWarmRestarts`. timm's `cycle_mul`,
+    `cycle_decay` and `cycle_limit` are `mult`, `gamma` and `times` with `lengths="exact"`; ignite's `cycle_mult`,
+    `start_value_mult` and `end_value_mult` are `mult`, `gamma` and `to_gamma` with `lengths="floor"`; of keras'
+    `CosineDecayRestarts` the floor a does not shrink with the peak: `(1 - a) * cosine_restarts(…, gamma=m_mul) + a`.
 
     >>> sgdr = cosine_restarts(10, mult=2, to=0.1)
     >>> sgdr(0), round(sgdr(5), 9), sgdr(10), round(sgdr(20), 9), sgdr(30)
     (1.0, 0.55, 1.0, 0.55, 1.0)
     """
-    return CosineRestarts(Duration.of(first), mult, to, gamma)
+    return CosineRestarts(Duration.of(first), mult, to, gamma, to_gamma, times, lengths)

@@ -9,7 +9,7 @@ from paramsched.schedules.arguments import curve_argument
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.levels import Level
 from paramsched.schedules.registry import shape
-from paramsched.schedules.retimed import restarts
+from paramsched.schedules.restarts import restarts
 from paramsched.schedules.sequence import sequence
 from paramsched.time import Duration, DurationLike
 

@@ -35,7 +35,7 @@ from paramsched.schedules.anneal import linear
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.cyclic import cyclic
 from paramsched.schedules.evaluation import evaluate
-from paramsched.schedules.retimed import restarts
+from paramsched.schedules.restarts import restarts
 
 _SHORTEST = 1e-6  # epochs; lengths are rounded to such parts
 _MODES = ("triangular", "triangular2", "exp_range")

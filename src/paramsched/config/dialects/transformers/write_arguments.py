@@ -15,7 +15,7 @@ from paramsched.schedules import Anneal, Constant, Level, Schedule
 from paramsched.schedules.cuts import Skip
 from paramsched.schedules.inverse import PowerLaw
 from paramsched.schedules.levels import Absolute, NeighborLevel
-from paramsched.schedules.retimed import Restarts
+from paramsched.schedules.restarts import Restarts
 from paramsched.schedules.sequence import Sequence
 from paramsched.schedules.wave import CosineWave
 from paramsched.time import Calendar, Duration

@@ -1,0 +1,269 @@
+"""Restarts: a schedule that begins again; cycles may grow, shrink in height, and share the time there is."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from math import ceil
+from typing import final
+
+from paramsched._arrays import Array, Arrays
+from paramsched._number_checks import positive_number, whole_number
+from paramsched.errors import Asked, InvalidArgument
+from paramsched.schedules.affine import Affine
+from paramsched.schedules.arguments import schedule_of
+from paramsched.schedules.base import Schedule, no_horizon
+from paramsched.schedules.constant import Constant
+from paramsched.schedules.cuts import Skip
+from paramsched.schedules.cycles import (
+    CycleTable,
+    Lengths,
+    checked_growth,
+    cycle_table,
+    end_of_cycles,
+    fitting_times,
+    length_of_cycles,
+    require_lengths,
+    stretched_times,
+    sum_of_cycles,
+)
+from paramsched.schedules.lengths import PERIOD, is_known_field, require_some_length
+from paramsched.schedules.neighbor_levels import asks_outside
+from paramsched.schedules.periods import boundaries, split_periods
+from paramsched.schedules.registry import shape
+from paramsched.schedules.retimed import Chain, Every
+from paramsched.schedules.sequence import Sequence
+from paramsched.schedules.span import Span
+from paramsched.schedules.text.writing import short_line
+from paramsched.time import Duration, DurationLike, count_of
+
+_MOST_STAGES = 10_000
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Restarts(Schedule):
+    """Begin again each `every`; after `times` of them hold the last final value.
+
+    Args:
+        schedule: one cycle, as it is in the first; in a longer one its time runs slower.
+        every: length of the first cycle; None shares the time there is among the `times`.
+        times: how many; None goes on.
+        mult: the length of a cycle over that of the one before.
+        gamma: base of a cycle over that of the one before.
+        lengths: how those of growing cycles are rounded.
+    """
+
+    schedule: Schedule
+    every: Duration | None = field(metadata=PERIOD)
+    times: int | None
+    mult: float
+    gamma: float
+    lengths: Lengths
+
+    def __post_init__(self) -> None:
+        if self.times is not None:
+            object.__setattr__(self, "times", whole_number(Asked("restarts", "times"), self.times))
+        object.__setattr__(self, "mult", checked_growth("restarts", self.mult))
+        object.__setattr__(self, "gamma", positive_number(Asked("restarts", "gamma"), self.gamma))
+        if self.every is None:
+            self._require_shares()
+            first = None
+        else:
+            require_some_length(Asked("restarts", "every"), self.every)
+            first = self.every.exact
+        require_lengths("restarts", self.lengths, self.mult, first, self.times)
+
+    def _require_shares(self) -> None:
+        """Refuse cycles without a length of which nobody says how many there are, or that are rounded."""
+        if self.times is None:
+            found = "neither how long a cycle is nor how many there are"
+            raise InvalidArgument(f"restarts({short_line(self.schedule)})", found, "Write times=4, or every=1000")
+        if self.lengths != "exact":
+            found = "cycles that share the time there is are not rounded"
+            raise InvalidArgument(Asked("restarts", "lengths", repr(self.lengths)), found, "Leave it out").suggest(
+                "exact"
+            )
+
+    @property
+    def _period(self) -> Duration:
+        """The length of the first cycle, which a schedule has once it is resolved."""
+        assert self.every is not None
+        return self.every
+
+    @property
+    def _table(self) -> CycleTable:
+        """The cycles that grow."""
+        return cycle_table(self._period.number, self.mult, self.lengths, self.times)
+
+    @property
+    def fills(self) -> bool:
+        return self.every is None
+
+    @property
+    def length(self) -> Duration | None:
+        """All cycles together, up to the first update that is in none of them."""
+        if self.times is None or self.every is None:
+            return None
+        return length_of_cycles(self.every, self.mult, self.lengths, self.times)
+
+    def _held_from(self) -> int | Fraction | None:
+        if self.times is None:
+            return None
+        return end_of_cycles(self._period.number, self.mult, self.lengths, self.times)
+
+    def _exact_length(self, span: Span) -> Fraction | None:
+        if self.times is None or self.every is None:
+            return None
+        return Fraction(end_of_cycles(span.period(self.every).number, self.mult, self.lengths, self.times))
+
+    def _lengths_known(self, *, whole: bool) -> bool:
+        if self.every is None or (self.lengths != "exact" and self.mult != 1 and not self.every.is_resolved):
+            return False
+        inner = self.schedule._lengths_known(whole=whole and self.every.is_resolved)
+        return inner and is_known_field(Restarts, "every", self.every, whole=whole)
+
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+        """The schedule at the time since the last restart, as the first cycle counts it."""
+        if self.mult == 1:
+            cycle, since = split_periods(t, self._period.number, xp, self.times)
+        else:
+            cycle, since = self._grown_cycle(t, xp)
+        if self.gamma != 1:
+            base = base.scaled(self.gamma ** xp.floating(cycle))
+        return self.schedule._at(since, base, xp)
+
+    def _grown_cycle(self, t: Array, xp: Arrays) -> tuple[Array, Array]:
+        """The number of the cycle at each time, and the time in it that the first cycle has at the same share."""
+        first = self._period.count
+        cycle, since, size = self._table.split(t, xp)
+        since, size = xp.floating(since), xp.floating(size)
+        stretched = xp.where(size == first, since, since * first / size)
+        over = self._held_from()
+        return cycle, stretched if over is None else xp.where(t >= count_of(over), first, stretched)
+
+    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
+        period = self._period.number
+        inside = tuple(self.schedule._breakpoints_and_end(min(ceil(period), until)))
+        if self.mult == 1:
+            end = until if self.times is None else min(until, ceil(period * self.times))
+            return (begin + b for begin in boundaries(period, end) for b in (0, *inside) if b <= period)
+        table, within = self._table, (0, *(b for b in inside if b <= period))
+        return (
+            begin + b
+            for begin, size in zip(table.begins, table.sizes, strict=True)
+            if begin <= until
+            for b in stretched_times(within, size, period)
+        )
+
+    def _resolve(self, span: Span) -> Schedule:
+        if self.every is None:
+            return self._resolved_shares(span)
+        return self._resolved_cycles(span, span.period(self.every), span.exact(self.every))
+
+    def _resolved_shares(self, span: Span) -> Schedule:
+        """The cycles that share the time there is, each with an update of its own."""
+        room, wanted = span.room, self.times
+        assert wanted is not None
+        if room is None:
+            raise no_horizon(self)
+        if not room.terms:  # what is over before it begins holds its final value
+            one = replace(self, every=Duration.of(1), times=1)
+            return Skip(one._resolved_cycles(span, Duration.of(1), Fraction(1)), Duration.of(1), None)
+        times = fitting_times(self.mult, wanted, Fraction(room.number))
+        first = room.number / sum_of_cycles(self.mult, times)
+        return replace(self, times=times)._resolved_cycles(span, Duration.of_updates(first), first)
+
+    def _resolved_cycles(self, span: Span, period: Duration, exact: Fraction) -> Schedule:
+        """The schedule with its cycles in updates; `exact` is what the first was before it was one update at least."""
+        if self.mult != 1:
+            if self.lengths != "exact":
+                period = Duration.of(ceil(period.number))
+            return replace(self, schedule=self.schedule._resolve(span.cycle(period)), every=period)
+        if not _out_of_step(self.schedule, period, span) or (self.times is None and span.end is None):
+            return replace(self, schedule=self.schedule._resolve(span.cycle(period)), every=period)
+        return self._uneven_cycles(span, exact)
+
+    def _uneven_cycles(self, span: Span, period: Fraction) -> Schedule:
+        """Cycles of unequal whole lengths, each boundary rounded once: a sequence says them."""
+        if asks_outside(self.schedule):  # in a sequence each cycle would have the one before for a neighbor
+            found = (
+                "its cycles are resolved one by one here, and previous and following mean what is beside all of them"
+            )
+            raise InvalidArgument(short_line(self), found, "Write the level as a number")
+        times = self.times
+        if times is None:
+            assert span.end is not None
+            times = max(1, -int((span.begin - span.end) // period))
+        if times > _MOST_STAGES:
+            raise InvalidArgument(str(self), f"{times} cycles of {float(period):g} updates", "Write whole updates")
+        bounds = [span.begin + index * period for index in range(times + 1)]
+        parts = [part for part in map(span.part, bounds, bounds[1:]) if part.room and part.room.terms] or [
+            span.part(*bounds[:2])
+        ]
+        stages = [
+            self._scaled_cycle(number, self.schedule._resolve(part), _one_at_least(part.room))
+            for number, part in enumerate(parts)
+        ]
+        return Sequence(tuple(stages)) if len(stages) > 1 else stages[0]
+
+    def _scaled_cycle(self, number: int, cycle: Schedule, over: Duration) -> Schedule:
+        """One cycle by itself, from its own base."""
+        alone = replace(self, schedule=cycle, every=over, times=1, gamma=1.0)
+        return alone if self.gamma == 1 or number == 0 else Chain((Constant(self.gamma**number, None), alone))
+
+
+def _one_at_least(room: Duration | None) -> Duration:
+    """The length of a cycle in which something happens."""
+    return room if room is not None and room.terms else Duration.of(1)
+
+
+def _out_of_step(schedule: Schedule, period: Duration, span: Span) -> bool:
+    """Whether something in it follows the epochs of the run, and these fall otherwise in each cycle of `period`."""
+    if isinstance(schedule, Every) and schedule.of_run and period.number % span.period(schedule.period).number:
+        return True
+    return any(_out_of_step(part, period, span) for part in schedule.parts())
+
+
+@shape
+def restarts(
+    schedule: Schedule,
+    every: DurationLike | None = None,
+    times: int | None = None,
+    mult: float = 1.0,
+    gamma: float = 1.0,
+    lengths: Lengths = "exact",
+) -> Restarts:
+    """Begin a schedule again each `every`: value(t) = schedule(t mod every).
+
+    With `mult` cycle i takes every * mult ** i, and its schedule runs so much slower; with `gamma` it has
+    base * gamma ** i for its base, which leaves absolute levels as they are. Cycles of no whole number of updates run
+    over their exact length, so that the last is as exact as the first.
+
+    Args:
+        schedule: one cycle; where it fills, it takes one cycle.
+        every: length of the first cycle, any unit of time, above 0; at least one update. None shares the time there is
+            among `times` cycles.
+        times: how many cycles; None goes on. After the last its final value is held.
+        mult: each cycle's length over the one before, 1, or from 1.001 on.
+        gamma: each cycle's base over the one before, above 0.
+        lengths: of cycles that grow: `"exact"`, `"nearest"` (each is rounded by itself), or `"floor"`, which rounds
+            down before the next one grows: int(int(every * mult) * mult).
+
+    Raises:
+        InvalidArgument: an argument out of its range, neither `every` nor `times`, or cycles that rounding down keeps
+            from growing.
+
+    Source: SGDR, Loshchilov & Hutter 2017 (1608.03983). timm's `cycle_mul`, `cycle_decay` and `cycle_limit` are `mult`,
+    `gamma` and `times`; ignite's `cycle_mult` and `start_value_mult` are `mult` with `lengths="floor"`, and `gamma`.
+
+    >>> saw = restarts(linear(1, 0, over=4), 4, times=2)
+    >>> [saw(t) for t in (0, 3, 4, 7, 8, 100)]
+    [1.0, 0.25, 1.0, 0.25, 0.0, 0.0]
+    >>> print(resolve(warmup("10%") >> restarts(cosine(), times=4), Calendar(total=1000)))
+    warmup(100) >> restarts(cosine(over=225), 225, 4)
+    >>> growing = restarts(linear(1, absolute(0.0), over=4), 4, mult=2, gamma=0.5)
+    >>> [growing(t) for t in (0, 2, 4, 8, 12)]
+    [1.0, 0.5, 0.5, 0.25, 0.25]
+    """
+    first = None if every is None else Duration.of(every)
+    return Restarts(schedule_of(schedule, "restarts(…)"), first, times, mult, gamma, lengths)

@@ -1,0 +1,164 @@
+"""Cycles that grow, shrink in height, and share the time there is."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paramsched.errors import InvalidArgument, Unresolved
+from paramsched.plan import resolve
+from paramsched.schedules import (
+    absolute,
+    constant,
+    cosine,
+    cosine_restarts,
+    every,
+    linear,
+    parse,
+    restarts,
+    step,
+    warmup,
+)
+from paramsched.time import Calendar
+
+
+def updates(total):
+    return Calendar(total=total, steps_per_epoch=10)
+
+
+@given(st.integers(1, 150), st.integers(1, 12))
+def test_cycles_share_the_time_there_is_and_end_with_it(total, times):
+    schedule = resolve(restarts(cosine(), times=times), updates(total))
+
+    period = Fraction(total, min(times, total))  # an update at least for each
+    since = [t - (t // period) * period for t in range(total)]
+    expected = [(1 + np.cos(np.pi * float(at / period))) / 2 for at in since]
+    assert schedule(np.arange(total)) == pytest.approx(expected, abs=1e-14)
+    assert schedule.length == resolve(cosine(), updates(total)).length
+    assert schedule(total) == schedule(10 * total) == 0.0
+
+
+@given(st.integers(20, 150), st.integers(1, 4), st.sampled_from([1.5, 2.0, 3.0]))
+def test_growing_cycles_share_it_too(total, times, mult):
+    schedule = resolve(restarts(cosine(), times=times, mult=mult), updates(total))
+
+    ratio = Fraction(mult)
+    while times > 1 and total / sum(ratio**i for i in range(times)) < 1:
+        times -= 1
+    first = total / sum(ratio**i for i in range(times))
+    begins = [first * sum(ratio**k for k in range(i)) for i in range(times)]
+    expected = []
+    for t in range(total):
+        cycle = max(i for i, begin in enumerate(begins) if begin <= t)
+        expected.append((1 + np.cos(np.pi * float((t - begins[cycle]) / (first * ratio**cycle)))) / 2)
+    assert schedule(np.arange(total)) == pytest.approx(expected, abs=1e-13)
+    assert schedule(total) == 0.0
+
+
+def test_what_is_left_is_what_the_other_stages_leave():
+    schedule = resolve(warmup("10%") >> restarts(cosine(), times=4) >> constant(0.01, "5 steps"), updates(1000))
+
+    cycles = 'restarts(cosine(over="223.75 steps"), "223.75 steps", 4)'
+    assert str(schedule) == f"warmup(100) >> {cycles} >> constant(0.01, 5)"
+    assert schedule(994) < 0.001
+    assert schedule(995) == 0.01
+
+
+def test_where_nothing_is_left_the_final_value_is_held():
+    schedule = resolve(linear(1.0, 0.5, 10) >> restarts(cosine(to=0.1), times=4), updates(10))
+
+    assert schedule(10) == 0.1
+
+
+def test_cycles_that_follow_the_epochs_share_the_time_as_well():
+    schedule = resolve(restarts(every(linear(), "epoch"), times=4, gamma=0.5), updates(100))
+
+    assert schedule(25) == 0.5
+    assert schedule(30) == pytest.approx(0.5 * (1 - 5 / 25))
+    assert schedule(100) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("lengths", "sizes"),
+    [("exact", [5, 7.5, 11.25, 16.875]), ("nearest", [5, 8, 11, 17]), ("floor", [5, 7, 10, 15])],
+)
+def test_lengths_grow_as_it_is_said(lengths, sizes):
+    begins = np.cumsum([0, *sizes])
+    saw = restarts(linear(over=5), 5, mult=1.5, lengths=lengths)
+
+    for begin, size in zip(begins, sizes, strict=False):
+        times = np.arange(np.ceil(begin), np.ceil(begin + size))
+        assert saw(times) == pytest.approx(1 - (times - begin) / size, abs=1e-14)
+    assert saw.breakpoints(int(np.ceil(begins[-1]))) == tuple(int(np.ceil(begin)) for begin in begins)
+    assert cosine_restarts(5, 1.5, lengths=lengths).breakpoints(40)[:4] == saw.breakpoints(40)[:4]
+
+
+@pytest.mark.parametrize("first", [3, 10, 121])
+def test_no_restart_is_late_whatever_the_ratio(first):
+    """A logarithm lands a cycle early at 121 times the first, with a ratio of 3."""
+    begins = [first * (3**i - 1) // 2 for i in range(8)]
+
+    assert restarts(linear(over=first), first, mult=3)(np.array(begins)).tolist() == [1.0] * 8
+
+
+def test_a_tensor_and_an_array_have_the_same_cycles():
+    schedule = restarts(linear(1, absolute(0.01), over=4), 4, times=5, mult=1.5, gamma=0.7)
+    times = np.arange(80)
+
+    assert schedule(torch.from_numpy(times)).numpy() == pytest.approx(schedule(times), rel=1e-13)
+    assert [schedule(t) for t in range(80)] == schedule(times).tolist()
+
+
+def test_base_shrinks_and_absolute_levels_stay():
+    schedule = restarts(linear(1.0, absolute(0.1), over=4), 4, gamma=0.5, times=2)
+
+    assert [schedule(t, base=2.0) for t in (0, 4, 8)] == [2.0, 1.0, 0.1]
+
+
+def test_steps_in_a_longer_cycle_come_later():
+    schedule = restarts(step(2, 0.5), 4, mult=3)
+
+    assert schedule(np.arange(16)).tolist() == [1.0] * 2 + [0.5] * 2 + [1.0] * 6 + [0.5] * 6
+
+
+def test_after_the_last_cycle_the_lowest_level_is_held():
+    schedule = cosine_restarts(4, 2, to=0.2, gamma=0.5, to_gamma=0.1, times=2)
+
+    assert schedule.length.updates == 12
+    assert schedule(0) == 1.0
+    assert schedule(4) == 0.5
+    assert schedule(12) == schedule(1000) == pytest.approx(0.02)
+
+
+def test_they_are_written_as_they_are_read():
+    for text in ("restarts(cosine(), times=4)", "restarts(cosine(), 10, mult=2.0, gamma=0.5, lengths='floor')"):
+        assert parse(str(parse(text))) == parse(text)
+    assert str(restarts(cosine(), 10)) == "restarts(cosine(), 10)"
+    assert str(cosine_restarts(10, 2)) == "cosine_restarts(10, 2.0)"
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: restarts(cosine()), "neither how long a cycle is nor how many"),
+        (lambda: restarts(cosine(), times=4, lengths="floor"), "are not rounded"),
+        (lambda: restarts(cosine(), 10, mult=0.5), "cycles would vanish"),
+        (lambda: restarts(cosine(), 10, mult=1.0001), "hardly grow"),
+        (lambda: restarts(cosine(), 10, gamma=0), "not above 0"),
+        (lambda: restarts(cosine(), 10, lengths="ceil"), "no way to round"),
+        (lambda: restarts(cosine(), 1, mult=1.5, lengths="floor"), "do not grow"),
+        (lambda: restarts(cosine(), 10, 10**6, mult=2), "Leave times out"),
+        (lambda: cosine_restarts(1, 1.5, lengths="floor"), "do not grow"),
+    ],
+)
+def test_what_cannot_be_is_refused(build, message):
+    with pytest.raises(InvalidArgument, match=message):
+        build()
+
+
+def test_shares_of_an_unknown_time_are_unresolved():
+    with pytest.raises(Unresolved, match="nothing says how long the run is"):
+        resolve(restarts(cosine(), times=4), Calendar())
