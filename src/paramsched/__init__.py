@@ -13,6 +13,8 @@ from paramsched._trace import Trace as Trace
 from paramsched._trace import trace as trace
 from paramsched.errors import InvalidArgument as InvalidArgument
 from paramsched.errors import ParamschedError as ParamschedError
+from paramsched.feedback import greedy as greedy
+from paramsched.feedback import new_bob as new_bob
 from paramsched.feedback import plateau as plateau
 from paramsched.plan import Binding as Binding
 from paramsched.plan import Plan as Plan
@@ -152,6 +154,7 @@ __all__ = [
     "following",
     "from_function",
     "geometric",
+    "greedy",
     "inverse_sigmoid",
     "inverse_sqrt",
     "inverse_time",
@@ -165,6 +168,7 @@ __all__ = [
     "minimum",
     "multistep",
     "natural_exponential",
+    "new_bob",
     "noam",
     "noise",
     "one_cycle",

@@ -1,19 +1,28 @@
 """Plateau: reduce when a metric has stopped improving."""
 
-import math
-from dataclasses import dataclass, fields
-from typing import Any, Literal, TypeAlias, final, get_args
+from dataclasses import dataclass
+from typing import Any, final
 
 import numpy as np
 
-from paramsched._number_checks import finite_number, whole_number
-from paramsched.errors import Asked, InvalidArgument, StateError, nearest, shown
+from paramsched._number_checks import whole_number
+from paramsched.errors import Asked, StateError
 from paramsched.feedback.base import MetricRule
+from paramsched.feedback.checks import (
+    Mode,
+    Nonfinite,
+    ThresholdMode,
+    factor_below_one,
+    improves_on,
+    lowest_level,
+    metric_number,
+    not_negative,
+    require_choices,
+    require_metric,
+    require_state,
+)
+from paramsched.schedules.levels import Absolute, Level
 from paramsched.schedules.registry import shape
-
-Mode: TypeAlias = Literal["min", "max"]
-ThresholdMode: TypeAlias = Literal["rel", "abs"]
-Nonfinite: TypeAlias = Literal["count", "ignore", "raise"]
 
 
 @final
@@ -46,30 +55,17 @@ class Plateau(MetricRule[PlateauState]):
     threshold: float
     threshold_mode: ThresholdMode
     cooldown: int
-    min: float
+    min: float | Absolute
     eps: float
     nonfinite: Nonfinite
 
     def __post_init__(self) -> None:
-        if not isinstance(self.metric, str) or not self.metric:
-            raise InvalidArgument(Asked("plateau", "metric", repr(self.metric)), "no name", 'Write plateau("val_loss")')
-        choices = {"mode": Mode, "threshold_mode": ThresholdMode, "nonfinite": Nonfinite}
-        for name, choice in choices.items():
-            if getattr(self, name) not in get_args(choice):
-                raise InvalidArgument(
-                    Asked("plateau", name, repr(getattr(self, name))),
-                    f"not one of its choices; {nearest(str(getattr(self, name)), get_args(choice))}",
-                    f'Write {name}="{get_args(choice)[0]}"',
-                ).suggest(get_args(choice)[0])
-        for name in ("factor", "threshold", "min", "eps"):
-            value = finite_number(Asked("plateau", name), getattr(self, name))
-            if value < 0:
-                raise InvalidArgument(Asked("plateau", name, str(value)), "below 0", f"Write {name}=0.1").suggest(0.1)
-            object.__setattr__(self, name, value)
-        if not 0 < self.factor < 1:
-            raise InvalidArgument(
-                Asked("plateau", "factor", str(self.factor)), "it would not reduce", "Write factor=0.1"
-            ).suggest(0.1)
+        require_metric("plateau", self.metric)
+        require_choices("plateau", self, {"mode": Mode, "threshold_mode": ThresholdMode, "nonfinite": Nonfinite})
+        for name in ("threshold", "eps"):
+            object.__setattr__(self, name, not_negative("plateau", name, getattr(self, name)))
+        object.__setattr__(self, "min", lowest_level("plateau", self.min))
+        object.__setattr__(self, "factor", factor_below_one("plateau", self.factor))
         for name in ("patience", "cooldown"):
             object.__setattr__(self, name, whole_number(Asked("plateau", name), getattr(self, name), least=0))
 
@@ -77,26 +73,18 @@ class Plateau(MetricRule[PlateauState]):
         return PlateauState()
 
     def observe(self, state: PlateauState, value: float) -> PlateauState:
-        try:
-            value = float(value)
-        except OverflowError:  # an integer of more than 308 digits
-            value = math.inf if value > 0 else -math.inf
-        if not math.isfinite(value):
-            if self.nonfinite == "raise":
-                raise InvalidArgument(
-                    f"observe({self.metric}={value})",
-                    "not finite",
-                    'Write plateau(…, nonfinite="ignore") to pass over it',
-                )
-            if self.nonfinite == "ignore":
-                return state
-        better = math.isfinite(value) and self._is_better(value, state.best)
-        best, bad = (value, 0) if better else (state.best, state.bad + 1)
+        number = metric_number("plateau", self.metric, value, self.nonfinite)
+        if number is None:
+            return state
+        better = improves_on(number, state.best, self.mode, self.threshold, self.threshold_mode)
+        best, bad = (number, 0) if better else (state.best, state.bad + 1)
         cooling, factor = state.cooling, state.factor
         if cooling > 0:
             cooling, bad = cooling - 1, 0
         if bad > self.patience:
-            reduced = max(factor * self.factor, min(self.min, factor))
+            # How many times base an absolute floor is, `apply` knows.
+            lowest = 0.0 if isinstance(self.min, Absolute) else self.min
+            reduced = max(factor * self.factor, min(lowest, factor))
             factor = reduced if factor - reduced > self.eps else factor
             cooling, bad = self.cooldown, 0
         return PlateauState(best, bad, cooling, factor)
@@ -104,34 +92,26 @@ class Plateau(MetricRule[PlateauState]):
     def apply(self, state: PlateauState, value: Any, base: Any = 1.0) -> Any:
         if state.factor == 1.0:
             return value
-        if isinstance(value, (int, float)) and isinstance(base, (int, float)):
-            return max(value * state.factor, min(value, self.min * base))
+        floor = self.min.value if isinstance(self.min, Absolute) else self.min * _number_or_array(base)
+        if isinstance(value, (int, float)) and isinstance(floor, (int, float)):
+            return max(value * state.factor, min(value, floor))
         # A reduction stops at the floor; what the schedule itself takes below it is left alone.
-        return np.maximum(value * state.factor, np.minimum(value, self.min * np.asarray(base)))
+        return np.maximum(value * state.factor, np.minimum(value, floor))
 
     def restore(self, data: dict[str, Any]) -> PlateauState:
-        kinds = {"best": (float, int, type(None)), "bad": (int,), "cooling": (int,), "factor": (float, int)}
-        if not isinstance(data, dict) or set(data) != {field.name for field in fields(PlateauState)}:
-            raise StateError(f"state of {self}: {data!r} does not have the keys {', '.join(kinds)}")
-        for name, kind in kinds.items():
-            value = data[name]
-            sound = isinstance(value, kind) and not isinstance(value, bool)
-            if sound and isinstance(value, int):
-                sound = abs(value) < 10**300  # one of more than 308 digits is no float
-            if not sound or (value is not None and not (math.isfinite(value) and (name == "best" or value >= 0))):
-                raise StateError(f"state of {self}: {name} is {shown(value)}")
+        require_state(
+            self,
+            data,
+            {"best": (float, int, type(None)), "bad": (int,), "cooling": (int,), "factor": (float, int)},
+            ("best",),
+        )
         if data["factor"] > 1:
             raise StateError(f"state of {self}: factor is {data['factor']!r}, and a rule only reduces")
         return PlateauState(**data)
 
-    def _is_better(self, value: float, best: float | None) -> bool:
-        if best is None:
-            return True
-        # The margin is in the direction of improvement also where best is negative (torch's is turned round there).
-        sign = -1 if self.mode == "min" else 1
-        margin = self.threshold if self.threshold_mode == "abs" else None
-        bar = best + sign * margin if margin is not None else best * (1 + math.copysign(self.threshold, sign * best))
-        return value < bar if self.mode == "min" else value > bar
+
+def _number_or_array(base: Any) -> Any:
+    return base if isinstance(base, (int, float)) else np.asarray(base)
 
 
 @shape
@@ -143,13 +123,13 @@ def plateau(
     threshold: float = 1e-4,
     threshold_mode: ThresholdMode = "rel",
     cooldown: int = 0,
-    min: float = 0.0,
+    min: Level = 0.0,
     eps: float = 0.0,
     nonfinite: Nonfinite = "count",
 ) -> Plateau:
     """Reduce when a metric has stopped improving; it multiplies into a schedule: `cosine() * plateau("val_loss")`.
 
-    value(t) = schedule(t) * factor ** reductions, not below `min * base`
+    value(t) = schedule(t) * factor ** reductions, not below `min`
 
     Args:
         metric: its name, as `scheduler.observe(loss=…)` says it.
@@ -159,7 +139,7 @@ def plateau(
         threshold: what counts as better: by this share of the best value (`threshold_mode="rel"`), or this much
             (`"abs"`).
         cooldown: values after a reduction that do not count.
-        min: floor of reductions, a multiple of base.
+        min: floor of reductions: a multiple of base, or `absolute(1e-6)`.
         eps: reductions of the factor by no more than this are left out.
         nonfinite: NaN and infinities count as not better (`"count"`), are passed over (`"ignore"`), or are an error.
 
@@ -175,4 +155,15 @@ def plateau(
     >>> rule.apply(state, 0.2)
     0.1
     """
-    return Plateau(metric, mode, factor, patience, threshold, threshold_mode, cooldown, min, eps, nonfinite)
+    return Plateau(
+        metric,
+        mode,
+        factor,
+        patience,
+        threshold,
+        threshold_mode,
+        cooldown,
+        lowest_level("plateau", min),
+        eps,
+        nonfinite,
+    )

@@ -13,7 +13,8 @@ from paramsched.compat.torch._groups import Number
 from paramsched.compat.torch.arguments import as_float, refused_as_torch
 from paramsched.compat.torch.base import EPOCH_DEPRECATION_WARNING, LRScheduler, Verbose, keeps_verbose, says_its_own
 from paramsched.errors import Asked
-from paramsched.feedback.plateau import Nonfinite, Plateau, PlateauState
+from paramsched.feedback.checks import Nonfinite, improves_on
+from paramsched.feedback.plateau import Plateau, PlateauState
 from paramsched.user_warnings import warn_user
 
 _HALF = 0.5  # what the kernel's rule cuts by: here only whether it cuts is asked
@@ -196,7 +197,8 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         return self.cooldown_counter > 0
 
     def _is_better(self, a: float, best: float) -> bool:
-        return self._kernel_rule()._is_better(a, None if best == self.mode_worse else best)
+        before = None if best == self.mode_worse else best
+        return improves_on(a, before, self.mode, self.threshold, self.threshold_mode)
 
     def _init_is_better(self, mode: Any, threshold: float, threshold_mode: Any) -> None:
         if mode not in ("min", "max"):

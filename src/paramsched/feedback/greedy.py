@@ -1,0 +1,272 @@
+"""Greedy: raise while a metric improves, reduce while it does not."""
+
+from dataclasses import dataclass, replace
+from typing import Any, final
+
+import numpy as np
+
+from paramsched._number_checks import whole_number
+from paramsched.errors import Asked, InvalidArgument
+from paramsched.feedback.base import MetricRule
+from paramsched.feedback.checks import (
+    Against,
+    Mode,
+    Nonfinite,
+    ThresholdMode,
+    factor_below_one,
+    highest_level,
+    improves_on,
+    lowest_level,
+    metric_number,
+    not_negative,
+    require_choices,
+    require_metric,
+    require_state,
+)
+from paramsched.schedules.levels import Absolute, Level
+from paramsched.schedules.registry import shape
+
+_MOST, _LEAST = 1e300, 1e-300  # a factor between absolute bounds that goes on growing or shrinking
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class GreedyState:
+    """What a greedy rule remembers.
+
+    Args:
+        reference: what values are compared with: the best so far, or the one before; None before the first.
+        good, bad: values in a row that were better, that were not.
+        cooling, warming: values still to wait after a reduction, after a rise.
+        floored: reductions that found the factor at its floor since it rose.
+        factor: what the schedule is multiplied with now.
+        low, high: between absolute bounds, the values that the schedule has at least and at most by now.
+        recent: the last values, where they are smoothed.
+        total: their sum.
+    """
+
+    reference: float | None = None
+    good: int = 0
+    bad: int = 0
+    cooling: int = 0
+    warming: int = 0
+    floored: int = 0
+    factor: float = 1.0
+    low: float = 0.0
+    high: float | None = None
+    recent: tuple[float, ...] = ()
+    total: float = 0.0
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Greedy(MetricRule[GreedyState]):
+    """After more than `patience` better values in a row divide by `factor`, after as many worse ones multiply by it."""
+
+    metric: str
+    mode: Mode
+    factor: float
+    patience: int
+    threshold: float
+    threshold_mode: ThresholdMode
+    cooldown: int
+    warmup: int
+    min: float | Absolute
+    max: float | Absolute | None
+    eps: float
+    window: int
+    reset: int | None
+    against: Against
+    nonfinite: Nonfinite
+
+    def __post_init__(self) -> None:
+        require_metric("greedy", self.metric)
+        choices = {"mode": Mode, "threshold_mode": ThresholdMode, "against": Against, "nonfinite": Nonfinite}
+        require_choices("greedy", self, choices)
+        for name in ("threshold", "eps"):
+            object.__setattr__(self, name, not_negative("greedy", name, getattr(self, name)))
+        object.__setattr__(self, "factor", factor_below_one("greedy", self.factor))
+        for name in ("patience", "cooldown", "warmup"):
+            object.__setattr__(self, name, whole_number(Asked("greedy", name), getattr(self, name), least=0))
+        object.__setattr__(self, "window", whole_number(Asked("greedy", "window"), self.window))
+        object.__setattr__(self, "min", lowest_level("greedy", self.min))
+        object.__setattr__(self, "max", highest_level("greedy", self.max))
+        if self.reset is not None:
+            object.__setattr__(self, "reset", whole_number(Asked("greedy", "reset"), self.reset))
+        self._require_one_kind()
+
+    def _require_one_kind(self) -> None:
+        """Refuse bounds of which one hangs on base and the other does not, and what cannot be counted in values."""
+        relative = (isinstance(self.min, float) and self.min > 0) or isinstance(self.max, float)
+        if not self._absolute:
+            return
+        if relative:
+            found = "min and max are one a multiple of base and one a value as it stands"
+            raise InvalidArgument(f"greedy(min={self.min}, max={self.max})", found, "Write both as absolute(…)")
+        for name, unset in (("reset", None), ("eps", 0.0)):
+            if getattr(self, name) != unset:
+                found = "where bounds are values as they stand, each group comes to them at another time"
+                refusal = InvalidArgument(
+                    Asked("greedy", name, str(getattr(self, name))), found, "Write min and max as multiples of base"
+                )
+                raise refusal
+
+    @property
+    def _absolute(self) -> bool:
+        return isinstance(self.min, Absolute) or isinstance(self.max, Absolute)
+
+    def init(self) -> GreedyState:
+        return GreedyState()
+
+    def observe(self, state: GreedyState, value: float) -> GreedyState:
+        number = metric_number("greedy", self.metric, value, self.nonfinite)
+        if number is None:
+            return state
+        if self.window > 1 and abs(number) < float("inf"):
+            recent, total = (*state.recent, number), state.total + number
+            if len(recent) > self.window:
+                recent, total = recent[1:], total - recent[0]
+            state, number = replace(state, recent=recent, total=total), total / len(recent)
+        better = improves_on(number, state.reference, self.mode, self.threshold, self.threshold_mode)
+        finite = abs(number) < float("inf")
+        waits = state.cooling > 0 or state.warming > 0
+        if finite and (self.against == "previous" or (better and not waits)):
+            state = replace(state, reference=number)
+        if state.cooling > 0:
+            return replace(state, cooling=state.cooling - 1, good=0, bad=0)
+        if state.warming > 0:
+            return replace(state, warming=state.warming - 1, good=0, bad=0)
+        good, bad = (state.good + 1, 0) if better else (0, state.bad + 1)
+        if good > self.patience:
+            return self._raised(replace(state, good=0, bad=0))
+        if bad > self.patience:
+            return self._reduced(replace(state, good=0, bad=0))
+        return replace(state, good=good, bad=bad)
+
+    def _raised(self, state: GreedyState) -> GreedyState:
+        factor = state.factor / self.factor
+        if self._absolute:
+            most = self.max.value if isinstance(self.max, Absolute) else float("inf")
+            high = min(float("inf") if state.high is None else state.high / self.factor, most)
+            low = min(state.low / self.factor, most)
+            state = replace(state, low=low, high=None if high == float("inf") else high)
+        elif isinstance(self.max, float):
+            factor = min(factor, max(self.max, state.factor))
+        factor = min(factor, _MOST)
+        grown = factor if self._absolute or factor - state.factor > self.eps else state.factor
+        return replace(state, factor=grown, warming=self.warmup, floored=0)
+
+    def _reduced(self, state: GreedyState) -> GreedyState:
+        factor = state.factor * self.factor
+        if isinstance(self.min, Absolute) or self._absolute:
+            least = self.min.value if isinstance(self.min, Absolute) else 0.0
+            high = None if state.high is None else max(state.high * self.factor, least)
+            state = replace(state, low=max(state.low * self.factor, least), high=high)
+            return replace(state, factor=max(factor, _LEAST), cooling=self.cooldown)
+        factor = max(factor, min(self.min, state.factor))
+        cut = factor if state.factor - factor > self.eps else state.factor
+        floored = state.floored + (cut <= self.min)
+        if self.reset is not None and floored >= self.reset:
+            return replace(self.init(), cooling=self.cooldown)
+        return replace(state, factor=cut, cooling=self.cooldown, floored=floored)
+
+    def apply(self, state: GreedyState, value: Any, base: Any = 1.0) -> Any:
+        if state.factor == 1.0 and state.low == 0 and state.high is None:
+            return value
+        value = value if isinstance(value, (int, float)) else np.asarray(value)
+        changed = value * state.factor
+        # A rule stops at its bounds; what the schedule itself takes beyond them is left alone.
+        if self._absolute:
+            if isinstance(self.min, Absolute) and self.min.value > 0:
+                changed = np.maximum(changed, state.low * np.minimum(1.0, value / self.min.value))
+            if isinstance(self.max, Absolute) and state.high is not None:
+                changed = np.minimum(changed, state.high * np.maximum(1.0, value / self.max.value))
+        elif state.factor < 1:
+            changed = np.maximum(changed, np.minimum(value, self._lowest * np.asarray(base)))
+        elif isinstance(self.max, float):
+            changed = np.minimum(changed, np.maximum(value, self.max * np.asarray(base)))
+        return float(changed) if isinstance(value, (int, float)) and np.ndim(changed) == 0 else changed
+
+    @property
+    def _lowest(self) -> float:
+        """The floor as a multiple of base."""
+        return 0.0 if isinstance(self.min, Absolute) else self.min
+
+    def restore(self, data: dict[str, Any]) -> GreedyState:
+        count, number = (int,), (float, int)
+        kinds: dict[str, tuple[type, ...]] = {
+            "reference": (float, int, type(None)),
+            **dict.fromkeys(("good", "bad", "cooling", "warming", "floored"), count),
+            "factor": number,
+            "low": number,
+            "high": (float, int, type(None)),
+            "recent": (float, int, list),
+            "total": number,
+        }
+        require_state(self, data, kinds, ("reference", "recent", "total"))
+        recent = data["recent"]
+        if not isinstance(recent, (list, tuple)) or len(recent) > self.window:
+            require_state(self, {**data, "recent": None}, kinds, ())
+        return GreedyState(**{**data, "recent": tuple(recent)})
+
+
+@shape
+def greedy(
+    metric: str = "loss",
+    mode: Mode = "min",
+    factor: float = 0.95,
+    patience: int = 10,
+    threshold: float = 1e-6,
+    threshold_mode: ThresholdMode = "abs",
+    cooldown: int = 0,
+    warmup: int = 0,
+    min: Level = 0.0,
+    max: Level | None = None,
+    eps: float = 0.0,
+    window: int = 1,
+    reset: int | None = None,
+    against: Against = "best",
+    nonfinite: Nonfinite = "count",
+) -> Greedy:
+    """Raise while a metric improves, reduce while it does not; it multiplies into a schedule: `constant() * greedy()`.
+
+    value(t) = schedule(t) * factor ** (reductions - rises), not below `min` and not above `max`
+
+    Args:
+        metric: its name, as `scheduler.observe(loss=…)` says it.
+        mode: `"min"` where less is better, `"max"` where more is.
+        factor: of one reduction, above 0 and below 1; a rise divides by it.
+        patience: after more than so many better values in a row it rises, after more than so many worse ones it
+            reduces.
+        threshold: what counts as better: by this much (`threshold_mode="abs"`), or by this share (`"rel"`).
+        cooldown, warmup: values after a reduction, after a rise, that do not count.
+        min, max: bounds: both multiples of base, or both `absolute(x)`; None has no upper one.
+        eps: changes of the factor by no more than this are left out; with bounds that are multiples of base.
+        window: the mean of so many last values is what is looked at.
+        reset: after so many reductions at `min` it begins anew; with bounds that are multiples of base.
+        against: `"best"`, or `"previous"`: the value before.
+        nonfinite: NaN and infinities count as not better (`"count"`), are passed over (`"ignore"`), or are an error.
+
+    Raises:
+        InvalidArgument: an argument out of its range, or `min` and `max` of two kinds.
+
+    Source: GreedyLR (2512.14527); transformers' `GreedyLR`, whose `min_lr` and `max_lr` are `min=absolute(…)` and
+    `max=absolute(…)`, `smooth` and `window_size` are `window`, and `reset_start` is `reset`.
+
+    >>> rule = greedy(patience=1, factor=0.5)
+    >>> state = rule.init()
+    >>> for loss in (3.0, 2.0, 5.0, 5.0, 5.0, 5.0):
+    ...     state = rule.observe(state, loss)
+    ...     print(rule.apply(state, 0.2))
+    0.2
+    0.4
+    0.4
+    0.2
+    0.2
+    0.1
+    """
+    low, high = lowest_level("greedy", min), highest_level("greedy", max)
+    return Greedy(
+        metric, mode, factor, patience, threshold, threshold_mode, cooldown, warmup, low, high, eps, window, reset,
+        against, nonfinite,
+    )  # fmt: skip

@@ -1,0 +1,151 @@
+"""Greedy: transformers' GreedyLR as a pure state machine, and what it does that GreedyLR does not."""
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from paramsched.errors import InvalidArgument, StateError
+from paramsched.feedback import greedy
+from paramsched.schedules import absolute, constant, parse
+
+LR = 0.1
+METRICS = st.lists(st.sampled_from([0.0, 0.1, 0.5, 0.99, 1.0, 1.1]) | st.floats(-1.0, 3.0), max_size=60)
+OPTIONS = st.fixed_dictionaries(
+    {
+        "mode": st.sampled_from(["min", "max"]),
+        "factor": st.sampled_from([0.5, 0.9]),
+        "patience": st.integers(0, 2),
+        "threshold": st.sampled_from([0.0, 1e-6, 0.1]),
+        "cooldown": st.integers(0, 2),
+        "warmup": st.integers(0, 2),
+    }
+)
+BOUNDS = st.tuples(st.sampled_from([0.0, 0.02, 0.1]), st.sampled_from([0.1, 0.3, 1.0]))
+
+
+def theirs(metrics, **options):
+    peers = pytest.importorskip("transformers.optimization")
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=LR)
+    peer = peers.GreedyLR(optimizer, **options)
+    for metric in metrics:
+        peer.step(metric)
+        yield optimizer.param_groups[0]["lr"]
+
+
+def ours(metrics, **options):
+    rule = greedy(**options)
+    state = rule.init()
+    for metric in metrics:
+        state = rule.observe(state, metric)
+        yield rule.apply(state, LR, LR)
+
+
+@given(METRICS, OPTIONS, BOUNDS, st.sampled_from([1, 5]), st.sampled_from([1, 2, 500]))
+def test_the_values_are_transformers_whatever_the_options(metrics, options, bounds, window, reset):
+    low, high = bounds
+    expected = theirs(
+        metrics, min_lr=low, max_lr=high, eps=0.0, smooth=window > 1, window_size=window, reset_start=reset, **options
+    )
+    found = ours(metrics, min=low / LR, max=high / LR, window=window, reset=reset, **options)
+
+    assert list(found) == pytest.approx(list(expected), rel=1e-12)
+
+
+@given(METRICS, OPTIONS, BOUNDS)
+def test_bounds_may_be_values_as_they_stand(metrics, options, bounds):
+    low, high = bounds
+    expected = theirs(metrics, min_lr=low, max_lr=high, eps=0.0, reset_start=10**9, **options)
+
+    assert list(ours(metrics, min=absolute(low), max=absolute(high), **options)) == pytest.approx(
+        list(expected), rel=1e-12
+    )
+
+
+@pytest.mark.parametrize("start", [2.0, 0.001])
+def test_a_start_beyond_the_bounds_is_no_further_away_afterwards(start):
+    rule = greedy(patience=0, factor=0.5, min=absolute(0.01), max=absolute(1.0))
+    worse, better = rule.observe(rule.observe(rule.init(), 1.0), 2.0), rule.observe(rule.init(), 1.0)
+
+    values = [rule.apply(state, start) for state in (better, worse)]
+    assert all(value <= 2.0 if start > 1 else value >= 0.001 for value in values)
+
+
+def test_against_the_value_before_a_slow_return_counts_as_better():
+    rule = greedy(patience=1, factor=0.5, against="previous")
+    state = rule.init()
+    for loss in (1.0, 9.0, 8.0, 7.0):
+        state = rule.observe(state, loss)
+
+    assert rule.apply(state, 1.0) == 2.0
+
+
+def test_values_are_changed_as_one_and_as_many():
+    rule = greedy(patience=0, factor=0.5, min=0.2, max=4.0)
+    state = rule.observe(rule.observe(rule.init(), 1.0), 2.0)
+    values = np.array([0.1, 0.5, 3.0])
+
+    for one in (state, rule.observe(state, 3.0), rule.observe(rule.init(), 1.0)):
+        assert rule.apply(one, values, 1.0).tolist() == [rule.apply(one, value, 1.0) for value in values.tolist()]
+
+
+@given(METRICS, METRICS, OPTIONS)
+def test_a_saved_state_goes_on_as_it_would_have(before, after, options):
+    rule = greedy(window=3, **options)
+    state = rule.init()
+    for metric in before:
+        state = rule.observe(state, metric)
+    restored = rule.restore(json.loads(json.dumps(asdict(state))))
+
+    assert restored == state
+    for metric in after:
+        state, restored = rule.observe(state, metric), rule.observe(restored, metric)
+    assert restored == state
+
+
+@pytest.mark.parametrize(
+    "spoiled",
+    [
+        {"good": -1},
+        {"factor": "1"},
+        {"recent": [1.0, None]},
+        {"recent": 3.0},
+        {"recent": [1.0] * 9},
+        {"bad": 0.5},
+        {"x": 1},
+    ],
+)
+def test_a_spoiled_state_is_refused(spoiled):
+    rule = greedy(window=3)
+
+    with pytest.raises(StateError, match="state of greedy"):
+        rule.restore({**asdict(rule.init()), **spoiled})
+
+
+def test_it_is_written_as_it_is_read():
+    text = 'constant() * greedy("val_loss", min=absolute(1e-05), max=absolute(0.1))'
+    assert str(parse(text)) == text
+    assert str(constant() * greedy()) == "constant() * greedy()"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"factor": 1.0}, "would not reduce"),
+        ({"mode": "least"}, "not one of its choices"),
+        ({"min": -0.1}, "below 0"),
+        ({"max": 0.0}, "not above 0"),
+        ({"min": 0.1, "max": absolute(1.0)}, "Write both as"),
+        ({"min": 0.5 + absolute(1.0)}, "not a multiple of base or a value"),
+        ({"min": absolute(1e-3), "reset": 5}, "multiples of base"),
+        ({"window": 0}, "whole number from 1 on"),
+        ({"metric": ""}, "no name"),
+    ],
+)
+def test_what_cannot_be_is_refused(options, message):
+    with pytest.raises(InvalidArgument, match=message):
+        greedy(**options)

@@ -1,0 +1,154 @@
+"""New-bob: SpeechBrain's annealing of the rate, and a floor of plateau and new-bob that is a value as it stands."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import paramsched as ps
+from paramsched.errors import InvalidArgument, StateError
+from paramsched.feedback import MetricRule, greedy, new_bob, plateau
+from paramsched.schedules import absolute, parse
+
+METRICS = st.lists(st.sampled_from([0.0, 0.5, 0.99, 0.998, 1.0, 1.1]) | st.floats(0.0, 3.0), max_size=40)
+
+
+def speechbrains(metrics, factor, threshold, patience):
+    """Its formula, step by step."""
+    value, before, left = 1.0, None, patience
+    for metric in metrics:
+        if before is not None:
+            improvement = 0 if before == 0 else (before - metric) / before
+            if improvement < threshold:
+                if left == 0:
+                    value *= factor
+                    left = patience
+                else:
+                    left -= 1
+        before = metric
+        yield value
+
+
+def ours(rule, metrics, value=1.0):
+    state = rule.init()
+    for metric in metrics:
+        state = rule.observe(state, metric)
+        yield rule.apply(state, value, value)
+
+
+@given(METRICS, st.sampled_from([0.5, 0.9]), st.sampled_from([0.0, 0.0025, 0.1]), st.integers(0, 3))
+def test_the_values_are_speechbrains(metrics, factor, threshold, patience):
+    rule = new_bob(factor=factor, threshold=threshold, patience=patience)
+
+    assert list(ours(rule, metrics)) == list(speechbrains(metrics, factor, threshold, patience))
+
+
+def test_against_the_best_a_return_is_no_improvement():
+    losses = (1.0, 2.0, 1.5)
+
+    assert list(ours(new_bob(), losses)) == [1.0, 0.5, 0.5]
+    assert list(ours(new_bob(against="best"), losses)) == [1.0, 0.5, 0.25]
+
+
+def test_where_more_is_better():
+    assert list(ours(new_bob(mode="max"), (0.5, 0.6, 0.6))) == [1.0, 1.0, 0.5]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        new_bob(min=absolute(0.03)),
+        plateau(patience=0, factor=0.5, min=absolute(0.03)),
+    ],
+    ids=["new_bob", "plateau"],
+)
+def test_a_floor_may_be_a_value_as_it_stands(rule):
+    assert list(ours(rule, [1.0] * 4, 0.2)) == [0.2, 0.1, 0.05, 0.03]
+    assert list(ours(rule, [1.0] * 3, 0.01)) == [0.01] * 3
+
+
+def test_nan_is_no_improvement_and_may_be_passed_over():
+    losses = (1.0, float("nan"), 0.5)
+
+    assert list(ours(new_bob(), losses)) == [1.0, 0.5, 0.5]
+    assert list(ours(new_bob(nonfinite="ignore"), losses)) == [1.0] * 3
+
+
+@given(METRICS)
+def test_a_saved_state_is_read_again(metrics):
+    rule = new_bob(patience=1)
+    state = rule.init()
+    for metric in metrics:
+        state = rule.observe(state, metric)
+
+    assert rule.restore(json.loads(json.dumps(asdict(state)))) == state
+
+
+def test_a_spoiled_state_is_refused():
+    with pytest.raises(StateError, match="only reduces"):
+        new_bob().restore({"reference": None, "waited": 0, "factor": 2.0})
+
+
+def test_it_is_written_as_it_is_read():
+    text = 'constant() * new_bob("val_loss", min=absolute(1e-05))'
+    assert str(parse(text)) == text
+
+
+@pytest.mark.parametrize(("options", "message"), [({"factor": 2}, "not reduce"), ({"against": "last"}, "choices")])
+def test_what_cannot_be_is_refused(options, message):
+    with pytest.raises(InvalidArgument, match=message):
+        new_bob(**options)
+
+
+@dataclass(frozen=True)
+class SpikeState:
+    last: float | None = None
+    spikes: int = 0
+
+
+@dataclass(frozen=True)
+class Spikes(MetricRule[SpikeState]):
+    """A user's own rule: half the value after each jump of the metric."""
+
+    metric: str
+    above: float
+
+    def init(self) -> SpikeState:
+        return SpikeState()
+
+    def observe(self, state: SpikeState, value: float) -> SpikeState:
+        jumps = state.last is not None and value > self.above * state.last
+        return SpikeState(value, state.spikes + jumps)
+
+    def apply(self, state: SpikeState, value: Any, base: Any = 1.0) -> Any:
+        return value if state.spikes == 0 else value * 0.5**state.spikes
+
+    def restore(self, data: dict[str, Any]) -> SpikeState:
+        return SpikeState(**data)
+
+
+@pytest.mark.parametrize(
+    "rule", [Spikes("loss", 2.0), new_bob("loss"), greedy("loss", patience=0, factor=0.5, window=2)]
+)
+def test_a_rule_drives_a_scheduler_and_its_state_goes_on_behind_a_checkpoint(rule):
+    def scheduled():
+        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.2)
+        return optimizer, ps.Scheduler(optimizer, ps.Plan(lr=ps.constant() * rule, horizon=50))
+
+    optimizer, scheduler = scheduled()
+    losses = [1.0, 3.0, 1.0, 9.0, 8.0, 8.0]
+    state = rule.init()
+    for loss in losses:
+        scheduler.observe(loss=loss)
+        state = rule.observe(state, loss)
+        optimizer.step()
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(rule.apply(state, 0.2, 0.2))
+    saved = json.loads(json.dumps(scheduler.state_dict()))
+    again, resumed = scheduled()
+    resumed.load_state_dict(saved)
+    assert resumed.states == scheduler.states
+    assert again.param_groups[0]["lr"] == optimizer.param_groups[0]["lr"]
