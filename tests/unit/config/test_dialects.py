@@ -178,6 +178,9 @@ def test_a_native_file_that_looks_like_a_dialect_is_refused_with_its_name(packag
     [
         ("param_scheduler: {type: StepLR, step_size: 3}", "mmengine"),
         ("{sched: cosine, num_epochs: 90}", "timm"),
+        ("{StepLR: {step_size: 30}}", "torch"),
+        ("{train_iters: 90, lr_decay_style: cosine}", "megatron"),
+        ("{SOLVER: {LR_SCHEDULER_NAME: WarmupCosineLR}}", "fvcore"),
     ],
 )
 def test_a_native_file_that_looks_like_a_dialect_of_the_librarys_is_read_as_the_error_says(text, name):

@@ -1,0 +1,15 @@
+"""The dialect of fvcore and detectron2: param schedulers as mappings, and the `SOLVER` section of a config.
+
+- `{"CosineParamScheduler": {"start_value": 1, "end_value": 0}, "max_iter": 90000}`, composites too
+- `{"SOLVER": {"LR_SCHEDULER_NAME": "WarmupMultiStepLR", …}}`, or what stands in it; the rest has detectron2's defaults
+- values are multiples of base, as detectron2's `LRMultiplier` takes them
+
+Facts: fvcore 0.1.5, detectron2 0.6.
+"""
+
+from paramsched.config.dialects.fvcore.plans import bases_of as bases_of
+from paramsched.config.dialects.fvcore.plans import recognizes as recognizes
+from paramsched.config.dialects.fvcore.plans import to_plan as to_plan
+from paramsched.config.dialects.fvcore.write_plan import from_plan as from_plan
+
+__all__ = ["bases_of", "from_plan", "recognizes", "to_plan"]

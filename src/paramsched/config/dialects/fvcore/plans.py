@@ -1,0 +1,190 @@
+"""From param schedulers, and from detectron2's `SOLVER`, to a plan."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from paramsched.config._optimizer_values import NO_BASES, Bases
+from paramsched.config.data_paths import ROOT, child_path
+from paramsched.config.dialects.fvcore.param_schedulers import fvcore_class_in, is_fvcore_number, param_schedule_of
+from paramsched.config.faults import Faults
+from paramsched.config.known_dialects import BaseLike
+from paramsched.config.value_words import short_json, type_in_words
+from paramsched.errors import InvalidArgument
+from paramsched.near_names import did_you_mean
+from paramsched.plan import Plan
+from paramsched.schedules import Schedule, constant, linear, skip
+from paramsched.schedules.sequence import sequence
+from paramsched.time import Calendar, Duration
+
+_DEFAULTS: Final[Mapping[str, Any]] = {
+    "LR_SCHEDULER_NAME": "WarmupMultiStepLR",
+    "MAX_ITER": 40000,
+    "BASE_LR": 0.001,
+    "BASE_LR_END": 0.0,
+    "GAMMA": 0.1,
+    "STEPS": (30000,),
+    "NUM_DECAYS": 3,
+    "WARMUP_FACTOR": 1.0 / 1000,
+    "WARMUP_ITERS": 1000,
+    "WARMUP_METHOD": "linear",
+    "RESCALE_INTERVAL": False,
+}
+"""The entries of `SOLVER` that schedule lr, and what detectron2 takes where one is missing."""
+
+_NAMES: Final = ("WarmupMultiStepLR", "WarmupCosineLR", "WarmupStepWithFixedGammaLR")
+_SCHEDULED: Final = ("LR_SCHED", "BASE_LR", "WARMUP", "STEPS", "GAMMA", "NUM_DECAYS", "RESCALE", "MAX_ITER")
+_BESIDE: Final = ("max_iter", "horizon")
+
+
+def recognizes(data: Any) -> bool:
+    """Whether data looks like a param scheduler, or like a config of detectron2."""
+    if not isinstance(data, Mapping):
+        return False
+    named = fvcore_class_in(data) is not None and any("ParamScheduler" in str(one) for one in [*data, *data.values()])
+    return named or isinstance(data.get("SOLVER"), Mapping) or "LR_SCHEDULER_NAME" in data
+
+
+def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
+    """`BASE_LR`, where a config of detectron2 says it."""
+    solver, path = _solver_in(data)
+    rate: Any = None if solver is None else solver.get("BASE_LR")
+    return Bases(({"lr": float(rate)},), child_path(path, "BASE_LR")) if is_fvcore_number(rate) else NO_BASES
+
+
+def to_plan(
+    data: Mapping[str, Any],
+    *,
+    calendar: Calendar | None = None,
+    base: BaseLike | None = None,  # noqa: ARG001  # values are multiples of it
+) -> Plan:
+    """The plan that gives what fvcore's scheduler gives, as multiples of base.
+
+    Args:
+        data: a param scheduler, with `max_iter` beside it; or a config of detectron2, or its `SOLVER`.
+        calendar: its `total` stands in for `max_iter`.
+        base: is not needed.
+
+    Raises:
+        ConfigError: every fault at once, each with its path.
+
+    >>> print(to_plan({"SOLVER": {"STEPS": [60000, 80000], "MAX_ITER": 90000}}))
+    horizon: 90000
+    lr: warmup(1000, 0.001) >> skip(multistep([60000, 80000]), 1000)
+    """
+    faults = Faults()
+    if not isinstance(data, Mapping):
+        faults.add(ROOT, f"{type_in_words(data)}, no config", "Write SOLVER: {LR_SCHEDULER_NAME: WarmupCosineLR}")
+    faults.raise_any("config")
+    try:
+        solver, path = _solver_in(data)
+        if solver is not None:
+            given = _checked_solver(solver, path, faults)
+            faults.raise_any("config")
+            total = int(given["MAX_ITER"])
+            schedule = _warmed(given, path, total, faults)
+        else:
+            total = _updates_of(data, calendar, faults)
+            schedule = param_schedule_of(data, ROOT, total, faults, _BESIDE)
+        faults.raise_any("config")
+        return Plan(lr=schedule, horizon=total)
+    except InvalidArgument as refusal:
+        faults.refuse(ROOT, refusal)
+        faults.raise_any("config")
+        raise
+
+
+def _updates_of(data: Mapping[str, Any], calendar: Calendar | None, faults: Faults) -> int:
+    """The updates that `where` goes over."""
+    total = data.get("max_iter", data.get("horizon"))
+    if total is None and calendar is not None and calendar.total is not None:
+        terms = Duration.of(calendar.total).terms
+        total = int(terms[0][1]) if len(terms) == 1 and terms[0][0] == "updates" else None
+    if not is_fvcore_number(total) or total < 1 or total != int(total):
+        found = (
+            "nothing says how many updates the run has" if total is None else f"{short_json(total)} is no whole number"
+        )
+        faults.add(child_path(ROOT, "max_iter"), found, "Write max_iter: 90000")
+        return 1_000
+    return int(total)
+
+
+# ---- detectron2
+
+
+def _solver_in(data: Any) -> tuple[Mapping[str, Any] | None, str]:
+    """The `SOLVER` section; None where there is none."""
+    if isinstance(data, Mapping):
+        inner = data.get("SOLVER")
+        if isinstance(inner, Mapping):
+            return inner, child_path(ROOT, "SOLVER")
+        if "LR_SCHEDULER_NAME" in data or "MAX_ITER" in data:
+            return data, ROOT
+    return None, ROOT
+
+
+def _checked_solver(solver: Mapping[str, Any], path: str, faults: Faults) -> dict[str, Any]:
+    """The entries that schedule lr; what is wrong with them is noted."""
+    for name in solver:
+        if name not in _DEFAULTS and str(name).startswith(_SCHEDULED):
+            faults.add(child_path(path, name), f"no such entry; {did_you_mean(str(name), _DEFAULTS)}")
+    given = {name: solver.get(name, default) for name, default in _DEFAULTS.items()}
+    if given["LR_SCHEDULER_NAME"] not in _NAMES:
+        found = f"{short_json(given['LR_SCHEDULER_NAME'])}: no such scheduler"
+        meant = did_you_mean(str(given["LR_SCHEDULER_NAME"]), _NAMES)
+        faults.add(child_path(path, "LR_SCHEDULER_NAME"), f"{found}; {meant}")
+    if given["WARMUP_METHOD"] not in ("linear", "constant"):
+        found = f"{short_json(given['WARMUP_METHOD'])} is neither linear nor constant"
+        faults.add(child_path(path, "WARMUP_METHOD"), found, "Write linear")
+    for name in ("MAX_ITER", "WARMUP_ITERS", "NUM_DECAYS"):
+        value = given[name]
+        if not is_fvcore_number(value) or value != int(value) or value < (name == "MAX_ITER"):
+            faults.add(child_path(path, name), f"{short_json(value)} is no whole number", f"Write {name}: 1000")
+    for name in ("BASE_LR", "BASE_LR_END", "GAMMA", "WARMUP_FACTOR"):
+        if not is_fvcore_number(given[name]) or given[name] < 0 or (name == "BASE_LR" and not given[name]):
+            faults.add(child_path(path, name), f"{short_json(given[name])} is no number in its range", "Write 0.02")
+    steps = given["STEPS"]
+    if not isinstance(steps, (list, tuple)) or not all(map(is_fvcore_number, steps)):
+        faults.add(child_path(path, "STEPS"), f"{short_json(steps)} is no list of iterations", "Write [60000, 80000]")
+    if not faults.count and given["BASE_LR_END"] > given["BASE_LR"]:
+        faults.add(child_path(path, "BASE_LR_END"), "it is above BASE_LR", "Write BASE_LR_END: 0.0")
+    return given
+
+
+def _detectron_curve(given: Mapping[str, Any], path: str, updates: int, faults: Faults) -> Schedule:
+    """What the warmup is laid over, as detectron2 makes it."""
+    total = given["MAX_ITER"]
+    match given["LR_SCHEDULER_NAME"]:
+        case "WarmupCosineLR":
+            end = given["BASE_LR_END"] / given["BASE_LR"]
+            spec = {"CosineParamScheduler": {"start_value": 1, "end_value": end}}
+        case "WarmupMultiStepLR":
+            steps = [one for one in given["STEPS"] if one <= total]
+            values = [given["GAMMA"] ** k for k in range(len(steps) + 1)]
+            spec = {"MultiStepParamScheduler": {"values": values, "milestones": steps, "num_updates": total}}
+        case _:
+            arguments = {"base_value": given["BASE_LR"], "gamma": given["GAMMA"], "num_decays": given["NUM_DECAYS"]}
+            spec = {"StepWithFixedGammaParamScheduler": {**arguments, "num_updates": total}}
+    return param_schedule_of(spec, path, updates, faults)
+
+
+def _warmed(given: Mapping[str, Any], path: str, total: int, faults: Faults) -> Schedule:
+    """The warmup, up to where the curve is by then; and the rest of the curve, or all of it rescaled."""
+    warm = min(int(given["WARMUP_ITERS"]), total)
+    rescaled = bool(given["RESCALE_INTERVAL"])
+    if not warm:
+        return _detectron_curve(given, path, total, faults)
+    if total > 900_000:
+        found = f"in a run of {total:,} updates fvcore's tolerance ends the warmup early"
+        faults.add(
+            child_path(path, "MAX_ITER"), found, 'Write a native plan: lr: warmup("1k steps", 0.001) >> cosine()'
+        )
+    whole = _detectron_curve(given, path, total, faults)
+    if faults.count:
+        return constant()
+    first = given["WARMUP_FACTOR"] * whole(0)
+    met = whole(0) if rescaled else whole(warm)
+    ramp: Schedule = constant(first, warm) if given["WARMUP_METHOD"] == "constant" else linear(first, met, warm)
+    if warm == total:
+        return ramp
+    rest = _detectron_curve(given, path, total - warm, faults) if rescaled else skip(whole, warm)
+    return sequence(ramp, rest)

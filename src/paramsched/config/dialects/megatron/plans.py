@@ -1,0 +1,246 @@
+"""From arguments of Megatron-LM to a plan."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, final
+
+from paramsched import curves
+from paramsched.config._optimizer_values import NO_BASES, Bases
+from paramsched.config.data_paths import ROOT
+from paramsched.config.dialects.megatron.arguments import checked_arguments, named_options
+from paramsched.config.faults import Faults
+from paramsched.config.known_dialects import BaseLike
+from paramsched.errors import InvalidArgument
+from paramsched.plan import Binding, Plan, Target
+from paramsched.schedules import (
+    Level,
+    Schedule,
+    absolute,
+    anneal,
+    clamp,
+    constant,
+    inverse_sqrt,
+    skip,
+    stairs,
+    take,
+    warmup,
+)
+from paramsched.schedules.sequence import sequence
+from paramsched.time import Calendar, DurationLike
+
+_MARKS: Final = ("lr_decay_style", "lr_decay_iters", "lr_decay_samples", "lr_wsd_decay_style", "lr_warmup_iters",
+                 "lr_warmup_samples", "rampup_batch_size", "weight_decay_incr_style")  # fmt: skip
+_CURVES: Final = {
+    "linear": curves.linear,
+    "cosine": curves.cosine,
+    "exponential": curves.exponential(0.5),
+    "minus_sqrt": curves.one_minus_sqrt,
+}
+"""The curves of a descent; Megatron's exponential is 2 * 0.5 ** u - 1."""
+
+
+def recognizes(data: Any) -> bool:
+    """Whether data looks like arguments of Megatron's."""
+    if isinstance(data, (list, tuple)) and not any(str(one).startswith("--") for one in data):
+        return False
+    return any(name in _MARKS for name in named_options(data))
+
+
+def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
+    """`lr` and `weight_decay`, where the arguments say them."""
+    faults = Faults()
+    given = checked_arguments(data, faults)
+    if faults.count:
+        return NO_BASES
+    groups = {name: float(given[name]) for name in ("lr", "weight_decay") if given[name] is not None}
+    return Bases((groups,), ROOT)
+
+
+def to_plan(
+    data: Any,
+    *,
+    calendar: Calendar | None = None,  # noqa: ARG001  # the contract; the arguments say it all
+    base: BaseLike | None = None,  # noqa: ARG001  # Megatron's values are values in a plan too
+) -> Plan:
+    """The plan that gives what Megatron's `OptimizerParamScheduler` gives.
+
+    Args:
+        data: the arguments, as a mapping or as the words of a command line.
+        calendar, base: are not needed.
+
+    Raises:
+        ConfigError: every fault at once, each with its path.
+
+    >>> words = "--train-iters 1000 --lr-warmup-iters 10 --lr-decay-style cosine --min-lr 6e-6"
+    >>> print(to_plan(words.split()))
+    horizon: 1000
+    lr: warmup(10) >> cosine(to=absolute(6e-06), over=990)
+    """
+    faults = Faults()
+    given = checked_arguments(data, faults)
+    faults.raise_any("config")
+    try:
+        run = _run_of(given, faults)
+        faults.raise_any("config")
+        fields: dict[str, Any] = {"lr": _planned_rate(given, run, faults)}
+        decay = _planned_weight_decay(given, run)
+        faults.raise_any("config")
+    except InvalidArgument as refusal:
+        faults.refuse(ROOT, refusal)
+        faults.raise_any("config")
+        raise
+    if decay is not None:
+        fields["weight_decay"] = decay
+    targets = [] if run.batch is None else [Binding(Target("batch_size", 1), run.batch)]
+    return Plan(*targets, **fields, horizon=run.length(run.horizon), clock="samples" if run.unit else None)
+
+
+# ---- the clock
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class MegatronRun:
+    """What the counts of a run mean.
+
+    Args:
+        unit: `"samples"`, or "" for updates.
+        warmup, decay, wsd, total: lengths in it.
+        scale: samples in a count.
+        horizon: where the run ends.
+        batch: what the batch size follows; None where nothing says it, or nothing needs it.
+    """
+
+    unit: str
+    warmup: int
+    decay: int
+    wsd: int
+    total: int
+    scale: int
+    horizon: int
+    batch: Schedule | None
+
+    def length(self, counts: int) -> DurationLike:
+        """So many counts as a length of a plan."""
+        return f"{counts} {self.unit}" if self.unit else counts
+
+
+def _run_of(given: Mapping[str, Any], faults: Faults) -> MegatronRun:
+    """The lengths of a run, on the clock on which they are whole."""
+    by = "iters" if given["train_samples"] is None else "samples"
+    total = given[f"train_{by}"]
+    decay = total if given[f"lr_decay_{by}"] is None else given[f"lr_decay_{by}"]
+    wsd = given[f"lr_wsd_decay_{by}"] or 0
+    batch, scale = given["global_batch_size"], 1
+    exact = given[f"lr_warmup_{by}"] if given["lr_warmup_fraction"] is None else given["lr_warmup_fraction"] * decay
+    if by == "iters" and _is_part(exact) and batch:
+        by, scale = "samples", batch
+        exact, total, decay, wsd = exact * scale, total * scale, decay * scale, wsd * scale
+    if _is_part(exact):
+        found = f"{given['lr_warmup_fraction']!r} of {decay:,} is no whole number of {by}"
+        faults.add(f"{ROOT}.lr_warmup_fraction", found, f"Write lr_warmup_{by}: {round(exact)}")
+    warm = round(exact)
+    if not 0 <= warm < decay:
+        faults.add(ROOT, f"the warmup, {warm:,}, is not shorter than the decay, {decay:,}", f"Write lr_warmup_{by}: 0")
+    if wsd > decay:
+        faults.add(ROOT, f"the decay of WSD, {wsd:,}, is longer than {decay:,}", "Write a shorter one")
+    unit = "samples" if by == "samples" else ""
+    followed = _planned_batch_size(given) if unit else None
+    horizon = total if not unit or followed is None else _consumed_in_all(given, total)
+    in_samples = (batch or 0) if not unit else 1
+    return MegatronRun(unit, warm, decay, wsd, total, in_samples, horizon, followed)
+
+
+def _is_part(exact: float) -> bool:
+    """Whether a count is no whole number, but for its last bits."""
+    return abs(exact - round(exact)) > 1e-9 * max(1.0, abs(exact))
+
+
+def _planned_batch_size(given: Mapping[str, Any]) -> Schedule | None:
+    """What the batch size follows, as a multiple of 1."""
+    batch, ramp = given["global_batch_size"], given["rampup_batch_size"]
+    if batch is None:
+        return None
+    if ramp is None or ramp[0] == batch or not ramp[2]:
+        return constant(float(batch))
+    start, increment, samples = ramp
+    return stairs(float(start), float(batch), (batch - start) // increment, f"{samples} samples")
+
+
+def _consumed_in_all(given: Mapping[str, Any], total: int) -> int:
+    """The samples of the iterations that Megatron makes: it throws the last batch away where it is not whole."""
+    batch, ramp = int(given["global_batch_size"]), given["rampup_batch_size"]
+    if ramp is None:
+        return total // batch * batch if total >= batch else total
+    start, increment, samples = map(int, ramp)
+    consumed = 0
+    rises = (batch - start) // increment
+    for rise in range(rises if samples else 0):
+        size, end = start + rise * increment, -(-(rise + 1) * samples // rises)
+        steps = max(-(-(end - consumed) // size), 0)
+        if consumed <= total:
+            consumed += min(steps, (total - consumed) // size + 1) * size
+    if consumed <= min(samples, total):
+        consumed += batch
+    return consumed + max(total - consumed, 0) // batch * batch
+
+
+# ---- the rate
+
+
+def _planned_rate(given: Mapping[str, Any], run: MegatronRun, faults: Faults) -> Schedule:
+    """Warmup, then the style; then the floor."""
+    first = given["lr_warmup_init"]
+    stages = [warmup(run.length(run.warmup), absolute(first) if first else 0.0)] if run.warmup else []
+    floor: Level = absolute(given["min_lr"]) if given["min_lr"] else 0.0
+    rest = run.decay - run.warmup
+    match given["lr_decay_style"]:
+        case "constant":
+            stages.append(constant())  # type: ignore[arg-type]
+        case "inverse-square-root":
+            stages += _planned_root(run, floor, rest, faults)  # type: ignore[arg-type]
+        case "WSD":
+            stages += _planned_wsd(given, run, floor, rest)  # type: ignore[arg-type]
+        case style:
+            stages.append(anneal(1.0, floor, run.length(rest), _CURVES[style]))
+    return sequence(*stages) if len(stages) > 1 else stages[0]
+
+
+def _planned_wsd(given: Mapping[str, Any], run: MegatronRun, floor: Level, rest: int) -> list[Schedule]:
+    """The peak, then the descent; which may have begun below the warmup."""
+    descent = anneal(1.0, floor, run.length(run.wsd), _CURVES[given["lr_wsd_decay_style"]]) if run.wsd else None
+    if descent is None:
+        # After the last count of the decay the floor stands.
+        return [constant(1.0, run.length(rest + 1)), constant(floor)]
+    stable = rest - run.wsd
+    if stable < 0:
+        return [skip(descent, run.length(-stable))]
+    return [constant(1.0, run.length(stable)), descent] if stable else [descent]
+
+
+def _planned_root(run: MegatronRun, floor: Level, rest: int, faults: Faults) -> list[Schedule]:
+    """sqrt(W / t), not below the floor; after the decay the floor itself.
+
+    Without a warmup Megatron takes one sample for W, and for the first t.
+    """
+    if run.warmup:
+        root: Schedule = inverse_sqrt(run.length(run.warmup))
+        head: list[Schedule] = []
+    else:
+        if not run.scale:
+            found = "without a warmup it counts from the first sample, and nothing says how many an iteration takes"
+            faults.add(f"{ROOT}.lr_decay_style", found, "Write global_batch_size, or lr_warmup_iters")
+        root = inverse_sqrt(run.length(1))
+        if run.scale > 1:
+            root = constant(run.scale**-0.5) * root
+        head, rest = [constant(1.0, run.length(1))], rest - 1
+    bounded = clamp(root, low=floor) if floor else root
+    return [*head, take(bounded, run.length(rest + 1)), constant(floor)]
+
+
+def _planned_weight_decay(given: Mapping[str, Any], run: MegatronRun) -> Schedule | None:
+    """From start to end over the whole run; None where it stays."""
+    style, start, end = (given[name] for name in ("weight_decay_incr_style", "start_weight_decay", "end_weight_decay"))
+    if style == "constant":
+        return constant(absolute(start)) if start is not None else None
+    return anneal(absolute(start), absolute(end), run.length(run.total), _CURVES[style])

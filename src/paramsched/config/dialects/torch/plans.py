@@ -1,0 +1,317 @@
+"""From a scheduler of torch to a plan."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any, Final
+
+from paramsched.config._optimizer_values import NO_BASES, Bases
+from paramsched.config.data_paths import ROOT, child_path
+from paramsched.config.dialects.torch.entries import (
+    ARGUMENT_KEYS,
+    DEFAULTS,
+    NAME_KEYS,
+    TorchEntry,
+    is_state,
+    read_entry,
+    torch_class_in,
+)
+from paramsched.config.dialects.torch.shapes import RULES, SHAPES, SMOOTH, TorchArguments, is_torch_number, momentum_of
+from paramsched.config.faults import Faults
+from paramsched.config.known_dialects import BaseLike
+from paramsched.config.value_words import short_json
+from paramsched.errors import InvalidArgument
+from paramsched.feedback import plateau
+from paramsched.feedback.base import MetricRule
+from paramsched.plan import Plan
+from paramsched.schedules import Schedule, chain, constant, every, recurrence, rules, take
+from paramsched.schedules.anneal import Anneal
+from paramsched.schedules.constant import Constant
+from paramsched.schedules.sequence import sequence
+from paramsched.time import Calendar, Duration
+
+_BESIDE: Final = ("interval", "monitor", "frequency", "strict", "name", "scheduler", "horizon")
+"""What may stand beside a scheduler."""
+
+_NO_DATA: Final = {
+    "LambdaLR": "Write it in code, lr=ps.from_function(…), or as a native plan, lr: warmup(100) >> cosine()",
+    "MultiplicativeLR": "Write a native plan: lr: exponential(0.95) where the factor is the same in each step",
+}
+_SETTERS: Final = ("CosineAnnealingWarmRestarts", "CyclicLR", "OneCycleLR", "SWALR")
+"""Those that write their value, whatever was there."""
+
+
+def recognizes(data: Any) -> bool:
+    """Whether data looks like a scheduler of torch's, or the state of one."""
+    inner = _inner_scheduler(data)
+    if not isinstance(inner, Mapping) or "param_scheduler" in inner:
+        return False
+    named = any(isinstance(inner.get(key), str) for key in NAME_KEYS)
+    alone = all(key in _BESIDE or key in ARGUMENT_KEYS or str(key).rpartition(".")[2] in DEFAULTS for key in inner)
+    return is_state(inner) or ((named or alone) and torch_class_in(inner) in DEFAULTS)
+
+
+def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
+    """The learning rates in a saved state; classes with arguments say none."""
+    inner = _inner_scheduler(data)
+    rates = inner.get("base_lrs") if is_state(inner) else None
+    if is_state(inner) and rates is None:
+        members = inner.get("_schedulers")
+        rates = members[0].get("base_lrs") if isinstance(members, (list, tuple)) and members else None
+    if not isinstance(rates, (list, tuple)) or len(rates) != 1 or not is_torch_number(rates[0]):
+        return NO_BASES
+    return Bases(({"lr": float(rates[0])},), "$.base_lrs")
+
+
+def to_plan(
+    data: Mapping[str, Any],
+    *,
+    calendar: Calendar | None = None,
+    base: BaseLike | None = None,
+) -> Plan:
+    """The plan that gives what the scheduler gives.
+
+    Args:
+        data: a class with its arguments, or a state; `interval`, `monitor` and `horizon` may stand beside it.
+        calendar: its `total` says where a cosine may stop, that would climb again behind `T_max`.
+        base: lr's value, for the `min_lr` of a plateau, which is a multiple of it in a plan.
+
+    Raises:
+        ConfigError: every fault at once, each with its path.
+
+    >>> print(to_plan({"LinearLR": {"start_factor": 0.01, "total_iters": 10}}))
+    lr: warmup(10, 0.01)
+    """
+    faults = Faults()
+    inner = _inner_scheduler(data)
+    path = child_path(ROOT, "scheduler") if inner is not data else ROOT
+    beside = data if isinstance(data, Mapping) else {}
+    by_epoch = _is_by_epoch(beside, faults)
+    horizon = beside.get("horizon")
+    entry = read_entry(inner, path, faults, _BESIDE)
+    faults.raise_any("config")
+    assert entry is not None
+    try:
+        run = _steps_of_run(horizon, calendar, by_epoch=by_epoch)
+        fields = _fields_of(TorchArguments(entry, faults, by_epoch, run), beside, base)
+        faults.raise_any("config")
+        return Plan(**fields, horizon=horizon)
+    except InvalidArgument as refusal:
+        faults.refuse(path, refusal)
+        faults.raise_any("config")
+        raise
+
+
+def _inner_scheduler(data: Any) -> Any:
+    """What stands at `scheduler`, as Lightning writes it; or data itself."""
+    inner = data.get("scheduler") if isinstance(data, Mapping) else None
+    return inner if isinstance(inner, Mapping) else data
+
+
+def _is_by_epoch(beside: Mapping[str, Any], faults: Faults) -> bool:
+    interval = beside.get("interval", "step")
+    if interval not in ("step", "epoch"):
+        faults.add("$.interval", f"{short_json(interval)} is neither step nor epoch", "Write interval: epoch")
+    if beside.get("frequency", 1) != 1:
+        faults.add("$.frequency", "it is stepped each time in a plan", "Write a native plan with every(…, 5)")
+    return bool(interval == "epoch")
+
+
+def _steps_of_run(horizon: Any, calendar: Calendar | None, *, by_epoch: bool) -> int | None:
+    """The steps of the scheduler in the run, where they are known."""
+    total = calendar.total if horizon is None and calendar is not None else horizon
+    if total is None:
+        return None
+    terms = Duration.of(total).terms
+    unit = "epochs" if by_epoch else "updates"
+    return int(terms[0][1]) if len(terms) == 1 and terms[0][0] == unit else None
+
+
+def _fields_of(given: TorchArguments, beside: Mapping[str, Any], base: BaseLike | None) -> dict[str, Any]:
+    """What each field follows."""
+    if given.entry.name == "ReduceLROnPlateau":
+        rule = _plateau(given, beside, base)
+        return {} if rule is None else {"lr": rule}
+    fields: dict[str, Any] = {"lr": _between_epochs(given, _schedule_of(given))}
+    momentum = momentum_of(given) if not given.faults.count else None
+    if momentum is not None:
+        fields["momentum"] = _between_epochs(given, momentum)
+    return fields
+
+
+def _between_epochs(given: TorchArguments, schedule: Schedule) -> Schedule:
+    """What is stepped once per epoch changes between epochs only."""
+    if not given.by_epoch:
+        return schedule
+    names = set(_leaf_names(given.entry))
+    return every(schedule, "epoch") if names & set(SMOOTH) else schedule
+
+
+def _leaf_names(entry: TorchEntry) -> list[str]:
+    """The classes inside an entry, and its own."""
+    found = [entry.name]
+    for member in _members_in(entry):
+        name = torch_class_in(member)
+        inner = read_entry(member, entry.path, Faults()) if name in ("SequentialLR", "ChainedScheduler") else None
+        found += _leaf_names(inner) if inner is not None else [str(name)]
+    return found
+
+
+def _members_in(entry: TorchEntry) -> list[Any]:
+    found = entry.arguments.get("_schedulers" if entry.state else "schedulers")
+    return list(found) if isinstance(found, (list, tuple)) else []
+
+
+def _schedule_of(given: TorchArguments) -> Schedule:
+    """The schedule of one entry; `constant()` stands in where a fault was noted."""
+    name = given.entry.name
+    if name in _NO_DATA:
+        given.faults.add(given.entry.path, f"{name}: a function is no data", _NO_DATA[name])
+        return constant()
+    if given.entry.state and name in ("OneCycleLR", "SWALR"):
+        found = f"its state does not say {'max_lr' if name == 'OneCycleLR' else 'swa_lr'}: the optimizer's groups do"
+        given.faults.add(given.entry.path, found, f'Write {{"{name}": {{…}}}} with its arguments')
+        return constant()
+    if name == "SequentialLR":
+        return _torch_stages(given)
+    if name == "ChainedScheduler":
+        return _all_at_once(given)
+    try:
+        return SHAPES[name](given)
+    except InvalidArgument as refusal:
+        given.faults.refuse(given.entry.path, refusal)
+        return constant()
+
+
+# ---- compositions
+
+
+def _members(given: TorchArguments) -> list[TorchEntry] | None:
+    """The members of a composition; None where there are none."""
+    key = "_schedulers" if given.entry.state else "schedulers"
+    found = given.entry.arguments[key]
+    if not isinstance(found, (list, tuple)) or not found:
+        given.refuse(key, f"{short_json(found)} is no list of schedulers", 'Write [{"StepLR": {"step_size": 30}}]')
+        return None
+    path = child_path(given.entry.path, key)
+    read = [read_entry(one, child_path(path, index), given.faults) for index, one in enumerate(found)]
+    entries = [one for one in read if one is not None]
+    for entry in entries:
+        if entry.name == "ReduceLROnPlateau":
+            given.faults.add(entry.path, "torch takes no plateau here either", 'Write lr: cosine() * plateau("loss")')
+        elif entry.name == "SWALR":
+            given.faults.add(
+                entry.path, "it goes on from the value it finds", "Write lr: cosine() >> linear(0.1, 0.05)"
+            )
+        elif momentum_of_cycle(entry):
+            given.faults.add(entry.path, "in a composition its momentum is not read", "Write cycle_momentum: false")
+    return entries if len(entries) == len(found) and not given.faults.count else None
+
+
+def momentum_of_cycle(entry: TorchEntry) -> bool:
+    """Whether an entry drives momentum too."""
+    return entry.name in ("CyclicLR", "OneCycleLR") and bool(entry.arguments.get("cycle_momentum"))
+
+
+def _torch_stages(given: TorchArguments) -> Schedule:
+    """A stage for each member, on its own clock."""
+    entries = _members(given)
+    key = "_milestones" if given.entry.state else "milestones"
+    times = given.entry.arguments[key]
+    whole = isinstance(times, (list, tuple)) and all(is_torch_number(one) and one == int(one) >= 0 for one in times)
+    if not whole or list(times) != sorted(times) or (entries is not None and len(times) != len(entries) - 1):
+        found = f"{short_json(times)} is no list of steps in order, one for each change"
+        given.refuse(key, found, "Write milestones: [5] for two schedulers")
+        return constant()
+    if entries is None:
+        return constant()
+    bounds = [0, *map(int, times)]
+    stages: list[Schedule] = []
+    for entry, (begin, end) in zip(entries, pairwise([*bounds, None]), strict=True):
+        assert begin is not None
+        run = end - begin if end is not None else None if given.run is None else given.run - begin
+        if run is not None and run <= 0 and (end is not None or stages):
+            continue  # torch never comes to it
+        member = _schedule_of(TorchArguments(entry, given.faults, given.by_epoch, run, staged=True))
+        stages.append(member if end is None else _cut_to(member, given.length(end - begin)))
+    return sequence(*stages) if len(stages) > 1 else stages[0]
+
+
+def _cut_to(schedule: Schedule, length: Any) -> Schedule:
+    """A stage of a length."""
+    if isinstance(schedule, Anneal) and schedule.over == Duration.of(length):
+        return schedule
+    if isinstance(schedule, Constant):
+        return constant(schedule.value, length)
+    return take(schedule, length)
+
+
+def _all_at_once(given: TorchArguments) -> Schedule:
+    """The product of the members; where one has a floor, what each makes of the value it finds."""
+    entries = _members(given)
+    if entries is None:
+        return constant()
+    members = [TorchArguments(entry, given.faults, given.by_epoch, given.run) for entry in entries]
+    if len(members) == 1:
+        return _schedule_of(members[0])
+    for entry in entries:
+        if entry.name in (*_SETTERS, "SequentialLR", "ChainedScheduler"):
+            given.faults.add(
+                entry.path,
+                "in a chain it writes over what stands before it",
+                "Write a native plan with a product: lr: constant(0.5) * cosine_restarts(10)",
+            )
+    if given.faults.count:
+        return constant()
+    if any(entry.name == "CosineAnnealingLR" and entry.arguments["eta_min"] for entry in entries):
+        by = "epoch" if given.by_epoch else "update"
+        if any(entry.name not in RULES for entry in entries):
+            return chain(*map(_schedule_of, members))
+        made = [RULES[member.entry.name](member) for member in members]
+        return recurrence(*(_by(rule, by) for rule in made)) if not given.faults.count else constant()
+    return chain(*map(_schedule_of, members))
+
+
+def _by(rule: rules.Rule, by: str) -> rules.Rule:
+    """The rule on the clock of epochs, or as it is."""
+    return rule if by == "update" else replace(rule, by=by)  # type: ignore[type-var]  # every rule is a dataclass
+
+
+# ---- plateau
+
+
+def _plateau(given: TorchArguments, beside: Mapping[str, Any], base: BaseLike | None) -> MetricRule[Any] | None:
+    """The rule of a plateau; its metric is `monitor`."""
+    metric = beside.get("monitor")
+    if not isinstance(metric, str):
+        given.faults.add(
+            given.entry.path, "a plateau reacts to a metric, and its name is not said", "Write monitor: loss"
+        )
+        return None
+    found = given.entry.arguments
+    floors = found["min_lrs"] if given.entry.state else found["min_lr"]
+    lowest = floors[0] if isinstance(floors, (list, tuple)) and floors else floors
+    rate = base.get("lr") if isinstance(base, Mapping) else base
+    if rate is None and given.entry.state:
+        rates = found.get("base_lrs")
+        rate = rates[0] if isinstance(rates, (list, tuple)) and rates else None
+    if not is_torch_number(lowest) or (lowest and not rate):
+        given.refuse(
+            "min_lr", "a plan's floor is a multiple of lr, which is not known", "Give base=0.1, lr's own value"
+        )
+        return None
+    if isinstance(floors, (list, tuple)) and any(one != lowest for one in floors):
+        given.refuse("min_lr", "it differs between groups", "Write a native plan, with a line for each group")
+        return None
+    eps = given.number("eps", 0)
+    return plateau(
+        metric,
+        given.choice("mode", ("min", "max")),  # type: ignore[arg-type]  # one of them
+        factor=given.number("factor", above=0),
+        patience=int(given.number("patience", 0)),
+        threshold=given.number("threshold", 0),
+        threshold_mode=given.choice("threshold_mode", ("rel", "abs")),  # type: ignore[arg-type]
+        cooldown=int(given.number("cooldown", 0)),
+        min=lowest / rate if lowest and rate else 0.0,
+        eps=eps / rate if rate else 0.0,
+    )

@@ -1,0 +1,335 @@
+"""A scheduler of torch as a schedule: a row for each class."""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, final
+
+from paramsched import curves
+from paramsched.config.data_paths import child_path
+from paramsched.config.dialects.torch.entries import TorchEntry
+from paramsched.config.faults import Faults
+from paramsched.config.value_words import short_json
+from paramsched.schedules import (
+    Level,
+    Schedule,
+    absolute,
+    anneal,
+    constant,
+    cosine,
+    cosine_restarts,
+    cyclic,
+    exponential,
+    linear,
+    multistep,
+    polynomial,
+    recurrence,
+    restarts,
+    rules,
+    step,
+)
+from paramsched.schedules.sequence import sequence
+from paramsched.time import DurationLike
+
+_SMALL_FLOAT: Final = 1e-9
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class TorchArguments:
+    """The arguments of one scheduler; what is wrong with one is noted, and another value stands in for it.
+
+    Args:
+        entry: the scheduler.
+        faults: where faults are noted.
+        by_epoch: whether it is stepped once per epoch.
+        run: the steps of the run, or of its stage, where they are known.
+        staged: whether it is a stage.
+    """
+
+    entry: TorchEntry
+    faults: Faults
+    by_epoch: bool
+    run: int | None = None
+    staged: bool = False
+
+    def length(self, steps: int) -> DurationLike:
+        """So many steps of the scheduler."""
+        return f"{steps} epochs" if self.by_epoch else steps
+
+    def refuse(self, name: str, found: str, instead: str) -> None:
+        """Note a fault of an argument."""
+        self.faults.add(child_path(self.entry.path, name), found, instead)
+
+    def number(self, name: str, low: float = -math.inf, high: float = math.inf, *, above: float = -math.inf) -> float:
+        """A number in its range."""
+        value = self.entry.arguments[name]
+        if not is_torch_number(value) or not (low <= value <= high and value > above):
+            bounds = f"above {above:g}" if above > -math.inf else f"from {low:g} to {high:g}"
+            bounded = max(low, above) > -math.inf or high < math.inf
+            self.refuse(
+                name, f"{short_json(value)} is no number{f' {bounds}' if bounded else ''}", f"Write {name}: 0.5"
+            )
+            return 0.5
+        return float(value)
+
+    def count(self, name: str) -> int:
+        """A whole number of steps, at least one."""
+        value = self.entry.arguments[name]
+        if not is_torch_number(value) or value < 1 or value != int(value):
+            self.refuse(name, f"{short_json(value)} is no whole number of steps from 1 on", f"Write {name}: 10")
+            return 1
+        return int(value)
+
+    def level(self, name: str) -> Level:
+        """A value that every group has, as a level; 0 is the same in any unit."""
+        value = self.of_all_groups(name)
+        return absolute(value) if value else 0.0
+
+    def of_all_groups(self, name: str) -> float:
+        """A number, or a list that says the same number for each group."""
+        value = self.entry.arguments[name]
+        if isinstance(value, (list, tuple)) and value and all(one == value[0] for one in value):
+            value = value[0]
+        if isinstance(value, (list, tuple)):
+            self.refuse(name, "it differs between groups", "Write a native plan, with a line for each group")
+            return 1.0
+        if not is_torch_number(value):
+            self.refuse(name, f"{short_json(value)} is no number", f"Write {name}: 0.1")
+            return 1.0
+        return float(value)
+
+    def choice(self, name: str, among: tuple[str, ...]) -> str:
+        """One of several words."""
+        value = self.entry.arguments[name]
+        if value not in among:
+            self.refuse(name, f"{short_json(value)} is none of {', '.join(among)}", f'Write {name}: "{among[0]}"')
+            return among[0]
+        return str(value)
+
+
+def is_torch_number(value: Any) -> bool:
+    """Whether value is a finite number, and no bool."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+# ---- lr
+
+
+def _torch_step(given: TorchArguments) -> Schedule:
+    return step(given.length(given.count("step_size")), given.number("gamma", above=0))
+
+
+def _torch_multistep(given: TorchArguments) -> Schedule:
+    # A stage has no milestones that it never comes to.
+    last = given.run if given.staged and given.run is not None else math.inf
+    times = [one for one in milestones_in(given) if one < last]
+    gamma = given.number("gamma", above=0)
+    return multistep(tuple(given.length(one) for one in times), gamma) if times else constant()
+
+
+def milestones_in(given: TorchArguments) -> list[int]:
+    """The milestones of a MultiStepLR in order; a state holds them as a Counter, which JSON makes a mapping of text."""
+    value = given.entry.arguments["milestones"]
+    if isinstance(value, (Mapping, Counter)):
+        value = [_as_count(one) for one, times in value.items() if isinstance(times, int) for _ in range(times)]
+    if not isinstance(value, (list, tuple)) or not all(is_torch_number(one) and one == int(one) >= 0 for one in value):
+        given.refuse("milestones", f"{short_json(value)} is no list of steps", "Write milestones: [30, 80]")
+        return []
+    return sorted(int(one) for one in value)
+
+
+def _as_count(key: Any) -> Any:
+    return int(key) if isinstance(key, str) and key.isdecimal() else key
+
+
+def _torch_constant(given: TorchArguments) -> Schedule:
+    factor = given.number("factor", 0, 1)
+    return constant(factor, given.length(given.count("total_iters"))) >> constant()
+
+
+def _torch_linear(given: TorchArguments) -> Schedule:
+    if given.entry.arguments["start_factor"] == 0:
+        given.refuse("start_factor", "torch takes a number above 0", "Write start_factor: 1e-8")
+        return constant()
+    start, end = given.number("start_factor", 0, 1), given.number("end_factor", 0, 1)
+    return linear(start, end, given.length(given.count("total_iters")))
+
+
+def _torch_exponential(given: TorchArguments) -> Schedule:
+    return exponential(given.number("gamma", above=0), given.length(1))
+
+
+def _torch_polynomial(given: TorchArguments) -> Schedule:
+    return polynomial(given.number("power", above=0), over=given.length(given.count("total_iters")))
+
+
+def _torch_cosine(given: TorchArguments) -> Schedule:
+    """Down in `T_max`; a run that goes on climbs back up, and so on."""
+    steps, floor = given.count("T_max"), given.level("eta_min")
+    down = cosine(1.0, floor, given.length(steps))
+    if given.run is not None and given.run <= steps + 1:
+        return down
+    return restarts(down >> cosine(floor, 1.0, given.length(steps)), given.length(2 * steps))
+
+
+def _warm_restarts(given: TorchArguments) -> Schedule:
+    return cosine_restarts(given.length(given.count("T_0")), given.count("T_mult"), given.level("eta_min"))
+
+
+def _cyclic(given: TorchArguments) -> Schedule:
+    return _triangles(given, *(_level_of_lr(given, name) for name in _ends_of_cycle(given)))
+
+
+def _level_of_lr(given: TorchArguments, name: str) -> Level:
+    return given.level(name)
+
+
+def _ends_of_cycle(given: TorchArguments) -> tuple[str, str]:
+    return ("base_lrs", "max_lrs") if given.entry.state else ("base_lr", "max_lr")
+
+
+def _triangles(given: TorchArguments, low: Level, high: Level) -> Schedule:
+    """Triangles from one level to another."""
+    found = given.entry.arguments
+    if found.get("scale_fn") is not None or found.get("_scale_fn_custom") is not None:
+        given.refuse("scale_fn", "a function is no data", 'Write mode: "triangular2", or a native plan with restarts')
+        return constant()
+    mode = given.choice("mode", ("triangular", "triangular2", "exp_range"))
+    up, down = _sides(given)
+    gamma = given.number("gamma", above=0) if mode == "exp_range" else 1.0
+    return cyclic(given.length(up), given.length(down), low, high, mode, gamma)  # type: ignore[arg-type]
+
+
+def _sides(given: TorchArguments) -> tuple[int, int]:
+    """The steps up and down."""
+    if given.entry.state:
+        total = given.number("total_size", above=0)
+        up = total * given.number("step_ratio", above=0)
+        if abs(up - round(up)) > _SMALL_FLOAT * total or abs(total - round(total)) > _SMALL_FLOAT:
+            given.refuse("step_ratio", f"a side of {up!r} steps is no whole number", "Write a native plan with cyclic")
+            return 1, 1
+        return round(up), round(total) - round(up)
+    up = given.count("step_size_up")
+    return up, up if given.entry.arguments["step_size_down"] is None else given.count("step_size_down")
+
+
+def _one_cycle(given: TorchArguments) -> Schedule:
+    peak = given.of_all_groups("max_lr")
+    first, last = given.number("div_factor", above=0), given.number("final_div_factor", above=0)
+    low = peak / first
+    return _cycle(given, peak, low, low / last, first, last)
+
+
+def _cycle(given: TorchArguments, peak: float, low: float, floor: float, div: float, final_div: float) -> Schedule:
+    """One cycle: stages where its phases are whole steps, else the rule that follows torch's real ones."""
+    total = _torch_total_steps(given)
+    share = given.number("pct_start", 0, 1)
+    strategy = given.choice("anneal_strategy", ("cos", "linear"))
+    three = bool(given.entry.arguments["three_phase"])
+    top = share * total - 1
+    ends = [top, 2 * top, total - 1] if three else [top, total - 1]
+    lengths = [end - begin for begin, end in zip([0, *ends], ends, strict=False)]
+    if min(lengths) <= 0:
+        given.refuse("pct_start", "a phase of it has no step: torch divides by zero", "Write pct_start: 0.3")
+        return constant()
+    if given.by_epoch or all(abs(one - round(one)) < _SMALL_FLOAT for one in lengths):
+        if any(abs(one - round(one)) >= _SMALL_FLOAT for one in lengths):
+            given.refuse("pct_start", "by epochs its phases have to be whole epochs", "Write interval: step")
+            return constant()
+        curve = curves.cosine if strategy == "cos" else curves.linear
+        levels = [low, peak, low, floor] if three else [low, peak, floor]
+        stages = [
+            anneal(absolute(begin), absolute(end), given.length(round(size)), curve)
+            for begin, end, size in zip(levels, levels[1:], lengths, strict=False)
+        ]
+        return sequence(*stages)
+    return recurrence(
+        rules.one_cycle(
+            peak,
+            over=total,
+            pct_start=share,
+            anneal="cos" if strategy == "cos" else "linear",
+            div=div,
+            final_div=final_div,
+            three_phase=three,
+        )
+    )
+
+
+def _torch_total_steps(given: TorchArguments) -> int:
+    """The steps of a cycle."""
+    if given.entry.arguments["total_steps"] is not None:
+        return given.count("total_steps")
+    if given.entry.arguments["epochs"] is None or given.entry.arguments["steps_per_epoch"] is None:
+        given.refuse("total_steps", "it is missing", "Write total_steps, or epochs and steps_per_epoch")
+        return 10
+    return given.count("epochs") * given.count("steps_per_epoch")
+
+
+def _swa(given: TorchArguments) -> Schedule:
+    curve = curves.cosine if given.choice("anneal_strategy", ("cos", "linear")) == "cos" else curves.linear
+    level = absolute(given.of_all_groups("swa_lr"))
+    if given.entry.arguments["anneal_epochs"] == 0:
+        return constant(level)
+    return anneal(1.0, level, given.length(given.count("anneal_epochs")), curve)
+
+
+SHAPES: Final[Mapping[str, Callable[[TorchArguments], Schedule]]] = {
+    "StepLR": _torch_step,
+    "MultiStepLR": _torch_multistep,
+    "ConstantLR": _torch_constant,
+    "LinearLR": _torch_linear,
+    "ExponentialLR": _torch_exponential,
+    "PolynomialLR": _torch_polynomial,
+    "CosineAnnealingLR": _torch_cosine,
+    "CosineAnnealingWarmRestarts": _warm_restarts,
+    "CyclicLR": _cyclic,
+    "OneCycleLR": _one_cycle,
+    "SWALR": _swa,
+}
+"""The schedule of each class for lr."""
+
+SMOOTH: Final = ("LinearLR", "ExponentialLR", "PolynomialLR", "CosineAnnealingLR", "CosineAnnealingWarmRestarts",
+                 "CyclicLR", "OneCycleLR", "SWALR")  # fmt: skip
+"""Those that change from step to step: by epochs they still change between epochs only."""
+
+
+# ---- momentum
+
+
+def momentum_of(given: TorchArguments) -> Schedule | None:
+    """What a cycle does to momentum; None where it leaves it alone."""
+    name, found = given.entry.name, given.entry.arguments
+    if name not in ("CyclicLR", "OneCycleLR") or not found["cycle_momentum"]:
+        return None
+    if name == "CyclicLR":
+        low, high = ("base_momentums", "max_momentums") if given.entry.state else ("base_momentum", "max_momentum")
+        return _triangles(given, given.level(high), given.level(low))
+    low_value, high_value = given.of_all_groups("base_momentum"), given.of_all_groups("max_momentum")
+    if low_value <= 0 or high_value <= 0:
+        given.refuse("base_momentum", "momentum in a cycle is above 0", "Write cycle_momentum: false")
+        return None
+    return _cycle(given, low_value, high_value, high_value, low_value / high_value, 1.0)
+
+
+# ---- the chained form
+
+
+def _rule_of_cosine(given: TorchArguments) -> Any:
+    return rules.cosine(given.level("eta_min"), given.count("T_max"))
+
+
+RULES: Final[Mapping[str, Callable[[TorchArguments], Any]]] = {
+    "StepLR": lambda given: rules.step(given.count("step_size"), given.number("gamma", above=0)),
+    "MultiStepLR": lambda given: rules.multistep(milestones_in(given), given.number("gamma", above=0)),
+    "ConstantLR": lambda given: rules.constant(given.number("factor", 0, 1), given.count("total_iters")),
+    "LinearLR": lambda given: rules.linear(
+        given.number("start_factor", 0, 1), given.number("end_factor", 0, 1), given.count("total_iters")
+    ),
+    "ExponentialLR": lambda given: rules.exponential(given.number("gamma", above=0)),
+    "PolynomialLR": lambda given: rules.polynomial(given.number("power", above=0), over=given.count("total_iters")),
+    "CosineAnnealingLR": _rule_of_cosine,
+}
+"""What a member of a chain makes of the value that it finds, where a product would not say it."""

@@ -1,0 +1,223 @@
+"""The dialect of fvcore and detectron2 against their formulas, written out here, at every update."""
+
+import bisect
+import itertools
+import math
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+import paramsched as ps
+from paramsched import config
+from paramsched.config.dialects import fvcore as dialect
+
+EPSILON = 1e-6
+
+
+def value(data, where):
+    """What fvcore's scheduler gives for a share of the run."""
+    (name, given), *_ = [item for item in data.items() if item[0].endswith("ParamScheduler")]
+    match name.removesuffix("ParamScheduler"):
+        case "Constant":
+            return given["value"]
+        case "Linear":
+            return given["end_value"] * where + given["start_value"] * (1 - where)
+        case "Cosine":
+            fall = (1 + math.cos(math.pi * where)) / 2
+            return given["end_value"] + (given["start_value"] - given["end_value"]) * fall
+        case "Exponential":
+            return given["start_value"] * given["decay"] ** where
+        case "PolynomialDecay":
+            return given["base_value"] * (1 - where) ** given["power"]
+        case "Step":
+            return given["values"][int((where + EPSILON) * len(given["values"]))]
+        case "StepWithFixedGamma":
+            return given["base_value"] * given["gamma"] ** int((where + EPSILON) * (given["num_decays"] + 1))
+        case "MultiStep":
+            marks, whole = given["milestones"], given.get("num_updates")
+            if whole is None:
+                marks, whole = marks[:-1], marks[-1]
+            return given["values"][bisect.bisect_right(marks, int((where + EPSILON) * whole))]
+    part, end = 0, given["lengths"][0]
+    while where + EPSILON > end and part < len(given["lengths"]) - 1:
+        part += 1
+        end += given["lengths"][part]
+    if given["interval_scaling"][part] == "rescaled":
+        where = (where - (end - given["lengths"][part])) / given["lengths"][part]
+    return value(given["schedulers"][part], where)
+
+
+def one(name, **arguments):
+    return st.fixed_dictionaries({f"{name}ParamScheduler": st.fixed_dictionaries(arguments)})
+
+
+LEVELS = st.sampled_from([0.0, 1e-3, 0.42, 1.0, 2.0])
+PARTS = st.one_of(
+    one("Constant", value=LEVELS),
+    one("Linear", start_value=LEVELS, end_value=LEVELS),
+    one("Cosine", start_value=LEVELS, end_value=LEVELS),
+    one("Exponential", start_value=st.sampled_from([0.5, 1.0]), decay=st.sampled_from([0.01, 0.5, 1.0, 2.0])),
+    one("PolynomialDecay", base_value=st.sampled_from([0.5, 1.0]), power=st.sampled_from([0.9, 1.0, 2.0])),
+)
+STEPS = st.one_of(
+    one("Step", values=st.lists(LEVELS, min_size=1, max_size=7), num_updates=st.just(90)),
+    one("StepWithFixedGamma", base_value=st.just(0.5), gamma=st.sampled_from([0.1, 0.5]), num_decays=st.integers(1, 6),
+        num_updates=st.just(90)),
+    st.lists(st.integers(1, 59), max_size=4, unique=True).map(sorted).flatmap(lambda marks: one(
+        "MultiStep", values=st.lists(LEVELS, min_size=len(marks) + 1, max_size=len(marks) + 1),
+        milestones=st.just([*marks, 60]))),
+)  # fmt: skip
+
+
+@st.composite
+def composites(draw):
+    """Parts that end with an update, in tenths of the run."""
+    cuts = [0, *sorted(draw(st.lists(st.integers(1, 9), min_size=1, max_size=2, unique=True))), 10]
+    parts = [draw(PARTS) for _ in cuts[1:]]
+    shares = [(end - begin) / 10 for begin, end in itertools.pairwise(cuts)]
+    scaling = draw(st.lists(st.sampled_from(["rescaled", "fixed"]), min_size=len(parts), max_size=len(parts)))
+    return {"CompositeParamScheduler": {"schedulers": parts, "lengths": shares, "interval_scaling": scaling}}
+
+
+@st.composite
+def runs(draw):
+    data = draw(st.one_of(PARTS, STEPS, composites()))
+    composite = "CompositeParamScheduler" in data
+    return {**data, "max_iter": draw(st.integers(1, 9)) * 10 if composite else draw(st.integers(1, 97))}
+
+
+@given(data=runs())
+@example(data={"LinearParamScheduler": {"start_value": 0.1, "end_value": 1.0}, "max_iter": 1})
+def test_a_plan_has_fvcores_values_at_every_update(data):
+    total = data["max_iter"]
+
+    found = ps.trace(dialect.to_plan(data), {"lr": 1.0})["lr", 0]
+
+    expected = [value(data, t / total) for t in range(total)]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+
+
+def multiplier(solver, t):
+    """What detectron2's LRMultiplier multiplies with at an update."""
+    total = solver["MAX_ITER"]
+    steps = solver.get("STEPS", [])
+    curve = {
+        "WarmupCosineLR": {
+            "CosineParamScheduler": {"start_value": 1, "end_value": solver["BASE_LR_END"] / solver["BASE_LR"]}
+        },
+        "WarmupMultiStepLR": {
+            "MultiStepParamScheduler": {
+                "values": [solver["GAMMA"] ** k for k in range(len(steps) + 1)],
+                "milestones": steps,
+                "num_updates": total,
+            }
+        },
+        "WarmupStepWithFixedGammaLR": {
+            "StepWithFixedGammaParamScheduler": {
+                "base_value": solver["BASE_LR"],
+                "gamma": solver["GAMMA"],
+                "num_decays": solver["NUM_DECAYS"],
+            }
+        },
+    }[solver["LR_SCHEDULER_NAME"]]
+    share = min(solver["WARMUP_ITERS"] / total, 1.0)
+    rescaled = solver["RESCALE_INTERVAL"]
+    start = solver["WARMUP_FACTOR"] * value(curve, 0.0)
+    met = 0.0 if share == 1 and not rescaled else value(curve, 0.0 if rescaled else share)
+    warm = {"ConstantParamScheduler": {"value": start}}
+    if solver["WARMUP_METHOD"] == "linear":
+        warm = {"LinearParamScheduler": {"start_value": start, "end_value": met}}
+    scaling = ["rescaled", "rescaled" if rescaled else "fixed"]
+    parts = {"schedulers": [warm, curve], "lengths": [share, 1 - share], "interval_scaling": scaling}
+    return value({"CompositeParamScheduler": parts}, t / total)
+
+
+@st.composite
+def solvers(draw):
+    total = draw(st.integers(30, 90))
+    return {
+        "LR_SCHEDULER_NAME": draw(
+            st.sampled_from(["WarmupMultiStepLR", "WarmupCosineLR", "WarmupStepWithFixedGammaLR"])
+        ),
+        "MAX_ITER": total,
+        "BASE_LR": 0.02,
+        "BASE_LR_END": draw(st.sampled_from([0.0, 0.002])),
+        "GAMMA": draw(st.sampled_from([0.1, 0.5])),
+        "STEPS": sorted(draw(st.lists(st.integers(1, total - 1), max_size=3, unique=True))),
+        "NUM_DECAYS": draw(st.integers(1, 4)),
+        "WARMUP_FACTOR": draw(st.sampled_from([0.0, 0.001, 0.3])),
+        "WARMUP_ITERS": draw(st.integers(0, 29)),
+        "WARMUP_METHOD": draw(st.sampled_from(["linear", "constant"])),
+        "RESCALE_INTERVAL": draw(st.booleans()),
+    }
+
+
+@given(solver=solvers(), whole=st.booleans())
+def test_a_plan_has_detectron2s_rate_at_every_update(solver, whole):
+    plan = dialect.to_plan({"SOLVER": {**solver, "IMS_PER_BATCH": 16}} if whole else solver)
+
+    found = ps.trace(plan, {"lr": 0.02})["lr", 0]
+
+    expected = [0.02 * multiplier(solver, t) for t in range(solver["MAX_ITER"])]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+
+
+@given(data=runs())
+def test_a_plan_that_is_written_back_has_the_same_values(data):
+    plan = dialect.to_plan(data)
+    try:
+        written = dialect.from_plan(plan)
+    except ps.errors.PlanError as refusal:
+        assert "fvcore cannot say" in str(refusal)  # noqa: PT017
+        return
+
+    found = ps.trace(dialect.to_plan(written), {"lr": 1.0})["lr", 0]
+
+    np.testing.assert_allclose(found, ps.trace(plan, {"lr": 1.0})["lr", 0], rtol=0, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({"CosineParamScheduler": {"start_value": 1, "end_value": 0}}, "$.max_iter: nothing says how many updates"),
+        ({"CosinParamScheduler": {}, "max_iter": 9}, 'did you mean "CosineParamScheduler"?'),
+        ({"CosineParamScheduler": {"start": 1}, "max_iter": 9}, "$.CosineParamScheduler.start: Cosine"),
+        ({"CosineParamScheduler": {}, "max_iter": 9}, "$.CosineParamScheduler.end_value: it is missing"),
+        ({"MultiStepParamScheduler": {"values": [1, 0.1], "milestones": [9, 3]}, "max_iter": 9}, "do not grow"),
+        ({"max_iter": 9}, "$: it names no class of fvcore's"),
+        ({"SOLVER": {"LR_SCHEDULER_NAME": "WarmupCosine"}}, 'did you mean "WarmupCosineLR"?'),
+        ({"SOLVER": {"WARMUP_ITER": 3}}, '$.SOLVER.WARMUP_ITER: no such entry; did you mean "WARMUP_ITERS"?'),
+        ({"SOLVER": {"WARMUP_METHOD": "cosine"}}, "is neither linear nor constant"),
+        ({"SOLVER": {"MAX_ITER": 2_000_000}}, "fvcore's tolerance ends the warmup early"),
+        ([], "$: a list, no config"),
+    ],
+)  # fmt: skip
+def test_what_a_plan_cannot_say_is_refused_at_its_place(data, said):
+    with pytest.raises(ps.errors.ConfigError) as refusal:
+        dialect.to_plan(data)
+
+    assert any(said in problem for problem in refusal.value.problems), refusal.value.problems
+
+
+def test_a_part_that_ends_between_two_updates_is_refused_with_a_native_plan():
+    part = {"ConstantParamScheduler": {"value": 1.0}}
+    data = {"CompositeParamScheduler": {"schedulers": [part, part], "lengths": [0.3, 0.7]}, "max_iter": 11}
+
+    with pytest.raises(ps.errors.ConfigError, match=r"ends at update 3\.3 of 11"):
+        dialect.to_plan(data)
+
+
+def test_a_config_is_read_by_its_format(tmp_path):
+    (tmp_path / "run.yaml").write_text(
+        "{SOLVER: {LR_SCHEDULER_NAME: WarmupCosineLR, MAX_ITER: 100, WARMUP_ITERS: 0}}\n"
+    )
+
+    plan = ps.load(tmp_path / "run.yaml", format="fvcore")
+
+    assert plan == ps.Plan(lr=ps.cosine(over=100), horizon=100)
+    assert config.loads(config.dump(plan, format="fvcore"), format="fvcore") == plan
+    assert dialect.bases_of({"SOLVER": {"BASE_LR": 0.02}}, None).groups == ({"lr": 0.02},)
+    with pytest.raises(ps.errors.ConfigError, match=r'looks like a config of fvcore. Give format="fvcore"'):
+        ps.load(tmp_path / "run.yaml")

@@ -1,0 +1,228 @@
+"""The dialect of Megatron-LM against its rules, written out here, at every iteration."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+import paramsched as ps
+from paramsched import config
+from paramsched.config.dialects import megatron as dialect
+
+LR = 6e-4
+
+
+def rate(seen, *, style, wsd_style, warm, first, decay, wsd, least):
+    """What Megatron's scheduler says after so many samples."""
+    if warm > 0 and seen <= warm:
+        return first + (LR - first) * seen / warm
+    if style == "constant":
+        return LR
+    if seen > decay:
+        return least
+    if style == "inverse-square-root":
+        return max(least, LR * max(warm, 1) ** 0.5 / max(seen, 1) ** 0.5)
+    share = (seen - warm) / (decay - warm)
+    if style == "WSD":
+        share = max(seen - (decay - wsd), 0) / wsd if wsd else 0.0
+        style = wsd_style
+    height = {
+        "linear": 1 - share,
+        "cosine": (math.cos(math.pi * share) + 1) / 2,
+        "exponential": 2 * 0.5**share - 1,
+        "minus_sqrt": 1 - math.sqrt(share),
+    }
+    return least + height[style] * (LR - least)
+
+
+def weight_decay(seen, *, style, start, end, total):
+    if style == "constant" or seen > total:
+        return end
+    share = seen / total
+    return start + (end - start) * (share if style == "linear" else (math.cos(math.pi * (1 - share)) + 1) / 2)
+
+
+def iterations(samples, batch, ramp):
+    """The samples before each iteration, as Megatron counts its iterations; and the batch of each."""
+    seen, sizes, amounts = 0, [], []
+
+    def size_now():
+        if ramp is None or not ramp[2] or seen > ramp[2] or batch == ramp[0]:
+            return batch
+        return ramp[0] + ramp[1] * int(seen / (ramp[2] / ((batch - ramp[0]) // ramp[1])))
+
+    while ramp is not None and seen <= ramp[2] and seen <= samples:
+        amounts.append(seen)
+        sizes.append(size_now())
+        seen += sizes[-1]
+    for _ in range(max(samples - seen, 0) // batch):
+        amounts.append(seen)
+        sizes.append(batch)
+        seen += batch
+    return amounts, sizes
+
+
+@st.composite
+def runs(draw):
+    """Arguments of a run by iterations or samples."""
+    by = draw(st.sampled_from(["iters", "samples"]))
+    unit = 1 if by == "iters" else draw(st.integers(3, 20))
+    total = draw(st.integers(6, 60)) * unit
+    decay = draw(st.none() | st.integers(5 * unit, 80 * unit))
+    end = total if decay is None else decay
+    found = {
+        f"train_{by}": total,
+        "lr_decay_style": draw(st.sampled_from(["constant", "linear", "cosine", "inverse-square-root", "WSD"])),
+        "lr_wsd_decay_style": draw(st.sampled_from(["exponential", "linear", "cosine", "minus_sqrt"])),
+        f"lr_wsd_decay_{by}": draw(st.integers(0, end)),
+        "lr_warmup_init": draw(st.sampled_from([0.0, 1e-5])),
+        "min_lr": draw(st.sampled_from([0.0, 6e-5])),
+        "lr": LR,
+        "global_batch_size": draw(st.sampled_from([4, 8, 12])),
+    }
+    if decay is not None:
+        found[f"lr_decay_{by}"] = decay
+    if draw(st.booleans()):
+        found[f"lr_warmup_{by}"] = draw(st.integers(0, end - 1))
+    else:
+        found["lr_warmup_fraction"] = draw(st.integers(0, end - 1)) / end
+    if draw(st.booleans()):
+        style = draw(st.sampled_from(["linear", "cosine"]))
+        found |= {"weight_decay_incr_style": style, "start_weight_decay": 0.01, "end_weight_decay": 0.1}
+    if by == "samples" and draw(st.booleans()):
+        found["rampup_batch_size"] = [4, draw(st.sampled_from([1, 2, 4])), draw(st.integers(0, total))]
+    return found
+
+
+@given(data=runs(), words=st.booleans())
+@example(
+    data={"train_iters": 40, "lr_decay_style": "inverse-square-root", "global_batch_size": 8, "lr": LR}, words=False
+)
+@example(
+    data={"train_iters": 30, "lr_decay_style": "cosine", "lr_warmup_fraction": 0.05, "global_batch_size": 8}, words=True
+)
+def test_a_plan_has_megatrons_values_at_every_iteration(data, words):
+    batch = data.get("global_batch_size")
+    by = "iters" if "train_iters" in data else "samples"
+    scale = batch if by == "iters" else 1
+    total = data[f"train_{by}"] * scale
+    decay = data.get(f"lr_decay_{by}", data[f"train_{by}"]) * scale
+    warm = data.get(f"lr_warmup_{by}", 0) * scale
+    if "lr_warmup_fraction" in data:
+        warm = data["lr_warmup_fraction"] * decay
+    try:
+        plan = dialect.to_plan(as_words(data) if words else data)
+    except ps.errors.ConfigError as refusal:
+        assert "rounds some rises down" in str(refusal)  # noqa: PT017  # the one reason of generated arguments
+        return
+
+    amounts, sizes = iterations(total, batch, data.get("rampup_batch_size"))
+    assume(amounts)
+    found = ps.trace(plan, {"lr": LR, "weight_decay": 0.05}, ps.Calendar(batch_size=batch))
+
+    assert len(found) == len(amounts)
+    if by == "samples":
+        assert found["batch_size"].tolist() == sizes
+    facts = {
+        "style": data["lr_decay_style"],
+        "wsd_style": data.get("lr_wsd_decay_style"),
+        "warm": warm,
+        "first": data.get("lr_warmup_init", 0.0),
+        "decay": decay,
+        "wsd": data.get(f"lr_wsd_decay_{by}", 0) * scale,
+        "least": data.get("min_lr", 0.0),
+    }
+    np.testing.assert_allclose(found["lr", 0], [rate(seen, **facts) for seen in amounts], rtol=0, atol=1e-12 * LR)
+    if "weight_decay_incr_style" in data:
+        style = data["weight_decay_incr_style"]
+        expected = [weight_decay(seen, style=style, start=0.01, end=0.1, total=total) for seen in amounts]
+        np.testing.assert_allclose(found["weight_decay", 0], expected, rtol=0, atol=1e-13)
+
+
+def as_words(data):
+    """The words of a command line."""
+    words = ["--tensor-model-parallel-size", "8", "--bf16"]
+    for name, value in data.items():
+        words += [f"--{name.replace('_', '-')}", *map(str, value if isinstance(value, list) else [value])]
+    return words
+
+
+@given(data=runs())
+def test_a_plan_that_is_written_back_has_the_same_values(data):
+    try:
+        plan = dialect.to_plan(data)
+        written = dialect.from_plan(plan)
+    except ps.errors.ParamschedError as refusal:
+        assert "cannot say" in str(refusal) or "rounds some rises down" in str(refusal)  # noqa: PT017
+        return
+
+    again = dialect.to_plan(written)
+
+    facts = ps.Calendar(batch_size=data["global_batch_size"])
+    expected = ps.trace(plan, {"lr": LR, "weight_decay": 0.05}, facts)
+    found = ps.trace(again, {"lr": LR, "weight_decay": 0.05}, facts)
+    assert found["lr", 0].tolist() == expected["lr", 0].tolist()
+
+
+@pytest.mark.parametrize("style", ["constant", "linear", "cosine", "WSD"])
+def test_every_style_but_the_root_is_written_back(style):
+    plan = dialect.to_plan({"train_iters": 50, "lr_warmup_iters": 5, "lr_decay_style": style, "lr_wsd_decay_iters": 9})
+
+    assert dialect.to_plan(dialect.from_plan(plan)) == plan
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({}, "$: a run has either train_iters or train_samples"),
+        ({"train_iters": 9, "train_samples": 9}, "$: a run has either train_iters or train_samples"),
+        ({"train_iters": 9, "lr_decay_style": "cosin"}, '"cosin": no such style; did you mean "cosine"?'),
+        (["--train-iters", "9", "--lr-decay-stile", "x"], '$[2]: no such argument; did you mean "lr_decay_style"?'),
+        ({"train_iters": 9, "lr_decay_style": "WSD"}, "$.lr_decay_style: WSD needs its decay"),
+        ({"train_iters": 9, "lr_warmup_samples": 4}, "$.lr_warmup_samples: the run counts iters"),
+        ({"train_iters": 9, "lr_warmup_iters": 9}, "the warmup, 9, is not shorter than the decay, 9"),
+        ({"train_iters": 9, "lr_warmup_iters": 3, "lr_warmup_fraction": 0.1}, "lr_warmup_iters says it too"),
+        ({"train_iters": 9, "lr_warmup_fraction": 0.1}, "0.1 of 9 is no whole number of iters"),
+        ({"train_iters": 9, "lr": 0.1, "min_lr": 0.2}, "$.min_lr: 0.2 is above lr, 0.1"),
+        ({"train_iters": 9, "weight_decay_incr_style": "cosine"}, "weight_decay_incr_style: it needs start"),
+        ({"train_iters": 9, "rampup_batch_size": [4, 4, 9]}, "$.rampup_batch_size: the batch grows in runs by samples"),
+        ({"train_samples": 9, "rampup_batch_size": [4, 4]}, "$.rampup_batch_size: [4, 4] is no start, increment"),
+        ({"train_iters": 9, "lr_decay_style": "inverse-square-root"}, "nothing says how many an iteration takes"),
+        ({"train_iters": 9, "decoupled_lr": 0.1}, "$.decoupled_lr: it gives some groups another rate"),
+        ({"train_iters": "many"}, '$.train_iters: "many" is no whole number from 0 on'),
+        ("--train-iters 9", "$: text, no arguments"),
+    ],
+)  # fmt: skip
+def test_what_a_plan_cannot_say_is_refused_at_its_place(data, said):
+    with pytest.raises(ps.errors.ConfigError) as refusal:
+        dialect.to_plan(data)
+
+    assert any(said in problem for problem in refusal.value.problems), refusal.value.problems
+
+
+def test_gpt3s_script_is_the_plan_of_the_example():
+    line = (
+        "--lr 6e-5 --min-lr 6e-6 --lr-decay-style cosine --lr-warmup-samples 183105 --lr-decay-samples 126953125 "
+        "--train-samples 146484375 --rampup-batch-size 16 16 5859375 --global-batch-size 1536 --bf16"
+    )
+    words = line.split()
+
+    plan = dialect.to_plan(words)
+
+    assert dialect.recognizes(words)
+    assert dialect.bases_of(words, None).groups == ({"lr": 6e-5, "weight_decay": 0.01},)
+    assert plan.clock == "samples"
+    assert 'stairs(16.0, 1536.0, 95, "5859375 samples")' in str(plan)
+
+
+def test_a_file_of_arguments_is_read_by_its_format(tmp_path):
+    (tmp_path / "run.yaml").write_text("{train-iters: 100, lr-decay-style: linear, min-lr: 1.0e-5}\n")
+
+    plan = ps.load(tmp_path / "run.yaml", format="megatron")
+
+    assert plan == ps.Plan(lr=ps.linear(to=ps.absolute(1e-5), over=100), horizon=100)
+    assert config.loads(config.dump(plan, format="megatron"), format="megatron") == plan
+    with pytest.raises(ps.errors.ConfigError, match=r'looks like a config of megatron. Give format="megatron"'):
+        ps.load(tmp_path / "run.yaml")
