@@ -53,8 +53,8 @@ def lowest_level(name: str, given: Level) -> float | Absolute:
         not_negative(name, "min", given.value)
         return given
     if not isinstance(given, (int, float)):
-        found = "a multiple of base or a value as it stands"
-        raise InvalidArgument(Asked(name, "min", str(given)), f"not {found}", "Write min=0.01, or min=absolute(1e-5)")
+        found = "not a multiple of base or a value as it stands, like absolute(1e-5)"
+        raise InvalidArgument(Asked(name, "min", str(given)), found, "Write min=0.01").suggest(0.01)
     return not_negative(name, "min", given)
 
 
@@ -66,8 +66,8 @@ def highest_level(name: str, given: Level | None) -> float | Absolute | None:
         positive_number(Asked(name, "max"), given.value)
         return given
     if not isinstance(given, (int, float)):
-        found = "not a multiple of base or a value as it stands"
-        raise InvalidArgument(Asked(name, "max", str(given)), found, "Write max=10.0, or max=absolute(0.1)")
+        found = "not a multiple of base or a value as it stands, like absolute(0.1)"
+        raise InvalidArgument(Asked(name, "max", str(given)), found, "Write max=10.0").suggest(10.0)
     return positive_number(Asked(name, "max"), given)
 
 

@@ -40,7 +40,7 @@ class Noise(Schedule):
         object.__setattr__(self, "clip", positive_number(Asked("noise", "clip"), self.clip))
         if self.kind == "uniform":
             found = "uniform draws are within -size and size as they are"
-            raise InvalidArgument(Asked("noise", "clip", repr(self.clip)), found, "Leave clip out").suggest(None)
+            raise InvalidArgument(Asked("noise", "clip", repr(self.clip)), found, 'Write noise(0.1, "uniform")')
 
     @property
     def length(self) -> None:

@@ -5,7 +5,7 @@ from fractions import Fraction
 from paramsched import curves
 from paramsched._number_checks import finite_number
 from paramsched.curves import CurveLike
-from paramsched.errors import Asked, InvalidArgument
+from paramsched.errors import Asked, InvalidArgument, shown
 from paramsched.schedules.anneal import Index, anneal, cooldown
 from paramsched.schedules.anneal import warmup as begin
 from paramsched.schedules.base import Schedule
@@ -95,17 +95,26 @@ def wsd_s(
     share = finite_number(Asked("wsd_s", "decay"), decay)
     if not 0 < share <= 1:
         raise InvalidArgument(Asked("wsd_s", "decay", repr(decay)), "no share", "Write decay=0.1").suggest(0.1)
-    if isinstance(periods, (str, Duration)) or not periods:
-        raise InvalidArgument(f"wsd_s({periods!r})", "periods are a list of lengths", "Write wsd_s([1000, 2000])")
+    if not isinstance(periods, (list, tuple)) or not periods:
+        raise InvalidArgument(f"wsd_s({shown(periods)})", "periods are a list of lengths", "Write wsd_s([1000, 2000])")
     up = Duration.of(warmup)
     stages: list[Schedule] = [begin(up, start, index=index)] if up.terms else []
     for place, period in enumerate(map(Duration.of, periods)):
         if period.until:
             raise InvalidArgument(f'wsd_s(["{period}"])', "a period is a length", f'Write "{Duration(period.terms)}"')
         down = _part_of(period, Fraction(repr(share)))
-        stages.append(constant(over=period - down if place else period - down - up))
+        stages.append(constant(over=period - down if place else _without_warmup(period - down, up)))
         stages.append(cooldown(down, to, curve, decay_index))
     return sequence(*stages)
+
+
+def _without_warmup(stable: Duration, up: Duration) -> Duration:
+    """What a warmup leaves of the first period before its decay."""
+    try:
+        return stable - up
+    except InvalidArgument:  # less than nothing
+        found = f'the first period has "{stable}" before its decay'
+        raise InvalidArgument(Asked("wsd_s", "warmup", f'"{up}"'), found, "Write warmup=0").suggest(0) from None
 
 
 def _part_of(length: Duration, share: Fraction) -> Duration:

@@ -58,7 +58,8 @@ def warmup_restarts(
     height = positive_number(Asked("warmup_restarts", "gamma"), gamma)
     way = curve_argument("warmup_restarts", curve)
     if growth < 1:
-        raise InvalidArgument(Asked("warmup_restarts", "mult", repr(mult)), "cycles would vanish", "Write mult=1")
+        asked = Asked("warmup_restarts", "mult", repr(mult))
+        raise InvalidArgument(asked, "cycles would vanish", "Write mult=1").suggest(1.0)
     if growth == 1 and height == 1:
         return restarts(_begin_cycle(up, start) >> anneal(1.0, to, None, way), whole, times)
     if times is None or whole_number(Asked("warmup_restarts", "times"), times) > _MOST_CYCLES:
