@@ -247,6 +247,9 @@ def asked_with_value(asked: str | Asked, value: object) -> str | Asked:
     return replace(asked, got=shown(value)) if isinstance(asked, Asked) else f"{asked} got {shown(value)}"
 
 
+_LONGEST_LIST = 360  # characters of names in a message
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """The clause that names the nearest known spelling, or the known ones.
 
@@ -259,4 +262,13 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if not known:
         return "none is known"
     near = closest(name, known)
-    return f"known: {', '.join(known)}" if near is None else f'nearest: "{near}"'
+    return f"known: {_short_list(known)}" if near is None else f'nearest: "{near}"'
+
+
+def _short_list(names: list[str]) -> str:
+    """Names side by side; of many the first ones, and how many more there are."""
+    text = ", ".join(names)
+    if len(text) <= _LONGEST_LIST:
+        return text
+    shown_names = text[:_LONGEST_LIST].rpartition(", ")[0]
+    return f"{shown_names} and {len(names) - shown_names.count(', ') - 1} more"

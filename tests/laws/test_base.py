@@ -9,7 +9,7 @@ from support import strategies
 from support.strategies import every_shape
 
 
-@every_shape(leave_out=("minimum", "maximum", "clamp", "rounded"))
+@every_shape(leave_out=strategies.NOT_AFFINE)
 @given(st.data())
 def test_a_schedule_is_affine_in_base(name, data):
     case = data.draw(strategies.cases(name=name, affine=True))
@@ -24,7 +24,7 @@ def test_a_schedule_is_affine_in_base(name, data):
     assert case.resolved.affine
 
 
-@every_shape(leave_out=("minimum", "maximum", "clamp", "rounded"))
+@every_shape(leave_out=strategies.NOT_AFFINE)
 @given(st.data())
 def test_without_an_offset_base_multiplies_the_factors_bit_for_bit(name, data):
     case = data.draw(strategies.cases(name=name, affine=True))

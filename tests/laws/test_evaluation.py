@@ -116,7 +116,7 @@ def test_the_result_has_the_dtype_of_a_floating_base_and_else_float64(case, dtyp
         np.testing.assert_array_equal(case.resolved(times, base), case.resolved(times, float(base)).astype(dtype))
 
 
-@every_shape(leave_out=("rounded",))  # a last bit decides between two multiples
+@every_shape(leave_out=("rounded", "jagged"))  # a last bit decides between two multiples, or between two stages
 @fewer
 @given(st.data())
 def test_torch_agrees_in_float64(name, data):

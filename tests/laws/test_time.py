@@ -28,9 +28,9 @@ def settled(schedule: Schedule) -> int | None:
         case Constant():
             return 0
         case Sequence(stages=stages):
-            last = settled(stages[-1])
-            before = [stage.length.updates for stage in stages[:-1]]
-            return None if last is None else sum(before) + last
+            taking = [stage for stage in stages if stage.length is None or stage.length.terms] or stages[-1:]
+            last = settled(taking[-1])
+            return None if last is None else sum(stage.length.updates for stage in taking[:-1]) + last
         case Window(end=end) if end is not None:
             return end.updates
         case Window(schedule=inner, begin=begin):

@@ -266,8 +266,10 @@ class Drawing:
 _AT_MOST_ONE = ("gamma", "to_gamma", "factor", "start", "to", "pct_start")
 """Rates of growth: above 1 the values of a long run overflow to inf, which is tested by itself."""
 
-_NOT_AFFINE = ("clamp", "minimum", "maximum", "rounded")
-_JUMPS = ("rounded",)  # by a last bit to another multiple: drawn by its name only
+NOT_AFFINE = ("clamp", "ema_power", "ema_warmup", "minimum", "maximum", "rounded")
+"""Shapes whose values are no multiple of base plus a value."""
+
+_JUMPS = ("jagged", "rounded")  # a last bit leads to another value: drawn by their names only
 
 
 ALL = (*BUILDERS, *OPERATORS)
@@ -299,7 +301,7 @@ def schedules(
         names: of the shapes and operators it is made of.
     """
     world = world or World(total=1000, epoch=20, batch=32, accumulation=1)
-    left_out = {*_JUMPS, *(_NOT_AFFINE if affine else ()), *(() if world.small else ["recurrence"])}
+    left_out = {*_JUMPS, *(NOT_AFFINE if affine else ()), *(() if world.small else ["recurrence"])}
     usable = [name for name in names if name not in left_out]
     flat = [name for name in usable if name in BUILDERS and not _holds_schedules(BUILDERS[name])]
     simple = [name for name in SIMPLE if name in flat]

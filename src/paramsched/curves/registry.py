@@ -57,6 +57,5 @@ def unknown_curve(name: str) -> tuple[str, str]:
     known = [*CONSTANTS, *FAMILIES]
     near = closest(name, known)
     if near is None:
-        listed = ", ".join(curve_text(one) for one in sorted(known))
-        return f'"{name}" is no curve; known: {listed}', "Write curves.cosine"
+        return f'"{name}" is no curve; known: {", ".join(sorted(known))}', "Write curves.cosine"
     return f'"{name}" is no curve; nearest: "{near}"', f"Write {curve_text(near)}"
