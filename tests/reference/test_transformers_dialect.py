@@ -158,7 +158,7 @@ def test_every_name_of_the_library_is_known():
         try:
             dialect.to_plan({"lr_scheduler_type": name, "max_steps": 100})
         except ps.errors.ConfigError as refusal:
-            assert "no such scheduler" not in str(refusal)  # noqa: PT017  # greedy, and those that miss an argument
+            assert "no such scheduler" not in str(refusal)  # noqa: PT017  # those that miss an argument
 
 
 def test_no_entry_of_training_arguments_is_taken_for_a_slip():
@@ -169,23 +169,79 @@ def test_no_entry_of_training_arguments_is_taken_for_a_slip():
     assert dialect.to_plan(whole) == ps.Plan(lr=ps.linear(), horizon="3 epochs")
 
 
-def test_the_plateau_cuts_where_that_of_transformers_does():
-    keywords = {"patience": 1, "factor": 0.5, "min_lr": 5e-5, "cooldown": 1}
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=LR)
-    peer = optimization.get_scheduler("reduce_lr_on_plateau", optimizer, scheduler_specific_kwargs=keywords)
-    plan = dialect.to_plan(
-        {"lr_scheduler_type": "reduce_lr_on_plateau", "lr_scheduler_kwargs": keywords, "learning_rate": LR}
-    )
-    (rule,) = plan.bindings[0].schedule.metric_rules
-    state = rule.init()
+LOSSES = st.lists(st.sampled_from([0.5, 0.9, 1.0, 1.1]) | st.floats(0.1, 3.0), max_size=40)
+OF_BOTH = {
+    "mode": st.sampled_from(["min", "max"]),
+    "factor": st.sampled_from([0.5, 0.9]),
+    "patience": st.integers(0, 2),
+    "threshold": st.sampled_from([0.0, 1e-4, 0.1]),
+    "threshold_mode": st.sampled_from(["abs", "rel"]),
+    "cooldown": st.integers(0, 2),
+    "min_lr": st.sampled_from([0.0, 5e-5, 2e-3]),
+    "eps": st.sampled_from([0.0, 1e-8, 2e-5]),
+}
+OF_GREEDY = {
+    "warmup": st.integers(0, 2),
+    "max_lr": st.sampled_from([1e-4, 1e-3, 1.0]),
+    "smooth": st.booleans(),
+    "window_size": st.integers(1, 4),
+    "reset_start": st.integers(0, 3),
+    "verbose": st.just(False),
+}
 
-    for loss in (3.0, 2.0, 2.0, 2.0, 2.1, 2.2, 1.9, 1.9, 1.9, 1.9, 1.9, 1.9, 1.9, 1.9, 1.9):
+
+def after_each_loss(arguments, losses, base):
+    """The rate of transformers and that of the plan after each loss that both are told."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=LR)
+    keywords = arguments["lr_scheduler_kwargs"]
+    peer = optimization.get_scheduler(
+        arguments["lr_scheduler_type"], optimizer, scheduler_specific_kwargs={"eps": 0.0} | keywords
+    )
+    keywords = {"eps": 0.0} | keywords
+    (rule,) = (
+        dialect.to_plan({**arguments, "lr_scheduler_kwargs": keywords}, base=base).bindings[0].schedule.metric_rules
+    )
+    state = rule.init()
+    for loss in losses:
         peer.step(loss)
         state = rule.observe(state, loss)
-        assert rule.apply(state, LR, LR) == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-12)
+        yield optimizer.param_groups[0]["lr"], rule.apply(state, LR, LR)
 
-    assert rule.metric == "eval_loss"
-    assert optimizer.param_groups[0]["lr"] == 5e-5
+
+@given(
+    name=st.sampled_from(["greedy", "reduce_lr_on_plateau"]),
+    both=st.fixed_dictionaries({}, optional=OF_BOTH),
+    own=st.fixed_dictionaries({}, optional=OF_GREEDY),
+    losses=LOSSES,
+)
+@example(name="greedy", both={"patience": 0, "min_lr": 5e-5}, own={"reset_start": 1, "smooth": True}, losses=[1.0] * 40)
+@example(name="reduce_lr_on_plateau", both={"patience": 1, "factor": 0.5, "min_lr": 5e-5}, own={}, losses=[1.0] * 20)
+def test_a_rule_has_the_rate_of_transformers_after_every_loss(name, both, own, losses):
+    keywords = both | (own if name == "greedy" else {})
+
+    for theirs, ours in after_each_loss({"lr_scheduler_type": name, "lr_scheduler_kwargs": keywords}, losses, LR):
+        assert ours == pytest.approx(theirs, rel=1e-12)
+
+
+def test_a_rule_without_arguments_has_those_of_transformers():
+    with_rate = {"learning_rate": 1e-2}
+
+    greedy = dialect.to_plan({"lr_scheduler_type": "greedy", **with_rate})
+    plateau = dialect.to_plan({"name": "reduce_lr_on_plateau"})
+
+    assert (
+        str(greedy)
+        == 'horizon: 3 epochs\nlr: constant() * greedy("eval_loss", min=0.1, max=100.0, eps=1e-06, reset=500)'
+    )
+    assert str(plateau) == "lr: constant() * plateau()"
+
+
+def test_the_floor_of_a_plateau_is_its_value_where_nothing_is_a_multiple_of_base():
+    keywords = {"min_lr": 5e-5, "eps": 0.0, "patience": 3}
+    plan = dialect.to_plan({"name": "reduce_lr_on_plateau", "scheduler_specific_kwargs": keywords})
+
+    assert str(plan) == "lr: constant() * plateau(patience=3, min=absolute(5e-05))"
+    assert dialect.to_plan(dialect.from_plan(plan)) == plan
 
 
 @pytest.mark.parametrize(
@@ -220,6 +276,16 @@ def test_the_plateau_cuts_where_that_of_transformers_does():
             "its cycles are shares of what is left behind the warmup",
         ),
         ({"lr_scheduler_type": "reduce_lr_on_plateau", "lr_scheduler_kwargs": {"factor": 1.0}}, "it would not reduce"),
+        ({"name": "greedy"}, "$.learning_rate: it is missing, and the bounds of greedy are values"),
+        (
+            {"name": "reduce_lr_on_plateau", "eps": 1e-9},
+            "$.learning_rate: it is missing, and a plateau's eps is a value",
+        ),
+        ({"name": "greedy", "smooth": 3}, "$.smooth: 3 is neither true nor false"),
+        (
+            {"lr_scheduler_type": "greedy", "lr_scheduler_kwargs": {"max_lr": [1, 2]}},
+            "max_lr: [1, 2] is no number above 0",
+        ),
         ([], "a list, no arguments"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -55,6 +55,14 @@ class Keywords:
             self.fault(name, f"{value!r} is no whole number", f"Write {name}: {math.ceil(value)}")
         return int(value)
 
+    def flag(self, name: str) -> bool:
+        """Yes or no; no where nothing is said."""
+        value = self.values.get(name, False)
+        if value is None or isinstance(value, bool):
+            return bool(value)
+        self.fault(name, f"{short_json(value)} is neither true nor false", f"Write {name}: true")
+        return False
+
     def choice(self, name: str, default: str, choices: Iterable[str]) -> str:
         """One of a few words."""
         value = self.values.get(name, default)

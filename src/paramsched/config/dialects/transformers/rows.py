@@ -7,9 +7,9 @@ from fractions import Fraction
 from typing import Final, final
 
 from paramsched import curves
+from paramsched.config.dialects.transformers.metric_rows import GREEDY, PLATEAU, raise_or_reduce, reduce_on_plateau
 from paramsched.config.dialects.transformers.run_arguments import RunArguments
 from paramsched.curves import Curve
-from paramsched.feedback import plateau
 from paramsched.schedules import (
     Level,
     Schedule,
@@ -207,35 +207,6 @@ def _stable_then_decay(run: RunArguments) -> Iterator[Schedule]:
     yield from ([way] if decay else []) + last
 
 
-def _on_plateau(run: RunArguments) -> Iterator[Schedule]:
-    """torch's plateau, whose floor and smallest change are values."""
-    own = run.keywords
-    least, change = own.number("min_lr", 0.0, least=0), own.number("eps", 1e-8, least=0)
-    if run.lr is None and least:
-        own.faults.add(
-            "$.learning_rate", "it is missing, and a plateau's min_lr is a value", "Write learning_rate: 5e-5"
-        )
-    base = run.lr or 1.0
-    yield constant() * plateau(
-        run.metric,
-        "max" if own.choice("mode", "min", ("min", "max")) == "max" else "min",
-        factor=own.number("factor", 0.1, above=0),
-        patience=own.count("patience", 10),
-        threshold=own.number("threshold", 1e-4, least=0),
-        threshold_mode="abs" if own.choice("threshold_mode", "rel", ("rel", "abs")) == "abs" else "rel",
-        cooldown=own.count("cooldown", 0),
-        min=least / base,
-        eps=change / base if run.lr else 0.0,
-    )
-
-
-def _no_greedy_rule(run: RunArguments) -> Iterator[Schedule]:
-    found = "greedy: it raises the rate as well as it cuts it, and no rule does that yet"
-    instead = 'Write a native plan, lr: plateau("eval_loss", factor=0.95, threshold=1e-06, threshold_mode="abs")'
-    run.keywords.faults.add("$.lr_scheduler_type", found, instead)
-    yield constant()
-
-
 def _ask_for_total(run: RunArguments, name: str, why: str) -> None:
     instead = f"Write {run.total_name}: 1000, or give a calendar with steps_per_epoch"
     run.keywords.fault(name, f"{why} the number of updates of the run", instead)
@@ -249,16 +220,6 @@ _WSD: Final = (
     "decay_type",
     "min_lr_ratio",
     "num_cycles",
-)
-_PLATEAU: Final = (
-    "mode",
-    "factor",
-    "patience",
-    "threshold",
-    "threshold_mode",
-    "cooldown",
-    "min_lr",
-    "eps",
 )
 
 SCHEDULERS: Final[dict[str, TransformersRow]] = {
@@ -275,7 +236,7 @@ SCHEDULERS: Final[dict[str, TransformersRow]] = {
         "get_constant_schedule_with_warmup", (), _base_itself, _straight_ramp, ignores=True
     ),
     "inverse_sqrt": TransformersRow("get_inverse_sqrt_schedule", ("timescale",), _inverse_root, _straight_ramp),
-    "reduce_lr_on_plateau": TransformersRow("get_reduce_on_plateau_schedule", _PLATEAU, _on_plateau),
+    "reduce_lr_on_plateau": TransformersRow("get_reduce_on_plateau_schedule", PLATEAU, reduce_on_plateau),
     "cosine_with_min_lr": TransformersRow(
         "get_cosine_with_min_lr_schedule_with_warmup", _FLOOR, _cosine_to_floor, _straight_ramp
     ),
@@ -286,7 +247,7 @@ SCHEDULERS: Final[dict[str, TransformersRow]] = {
         _ramp_that_arrives,
     ),
     "warmup_stable_decay": TransformersRow("get_wsd_schedule", _WSD, _stable_then_decay, _ramp_from_floor),
-    "greedy": TransformersRow("get_greedy_schedule", (), _no_greedy_rule, ignores=True),
+    "greedy": TransformersRow("get_greedy_schedule", GREEDY, raise_or_reduce),
 }
 """All names of `SchedulerType`."""
 

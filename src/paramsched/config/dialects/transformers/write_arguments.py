@@ -199,10 +199,11 @@ def _floor_keywords(level: Level) -> dict[str, Any]:
 
 
 def _plateau_guesses(schedule: Guided) -> Iterator[_ArgumentGuess]:
-    """`reduce_lr_on_plateau`; its floor and its smallest change are values, so both have to be none."""
+    """`reduce_lr_on_plateau`; its floor and its smallest change are values, and a plan has no value of the latter."""
     rule = schedule.guides[0]
-    if len(schedule.guides) != 1 or not isinstance(rule, Plateau) or rule.min or rule.eps:
+    if len(schedule.guides) != 1 or not isinstance(rule, Plateau) or rule.eps:
         return
+    floor = {"min_lr": rule.min.value} if isinstance(rule.min, Absolute) else {}
     keywords = {
         "mode": rule.mode,
         "factor": rule.factor,
@@ -211,5 +212,6 @@ def _plateau_guesses(schedule: Guided) -> Iterator[_ArgumentGuess]:
         "threshold_mode": rule.threshold_mode,
         "cooldown": rule.cooldown,
         "eps": 0.0,
+        **floor,
     }
     yield "reduce_lr_on_plateau", None, keywords
