@@ -1,5 +1,6 @@
 """Sphinx: Markdown pages, and docstrings in Google's sections. Built with warnings as errors."""
 
+import hashlib
 import importlib.metadata
 import re
 import sys
@@ -7,18 +8,32 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
-sys.path.insert(0, str(Path(__file__).parent))
-import reference  # it stands beside this file
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE / "extensions")]
+import reference  # noqa: E402  # it stands beside this file
 
 project = "paramsched"
 author = "the paramsched authors"
 copyright = "the paramsched authors, Apache-2.0"
 release = importlib.metadata.version("paramsched")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "plan_picture",
+    "page_snippets",
+]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build"]
 myst_heading_anchors = 3
+myst_enable_extensions = ["colon_fence", "attrs_inline"]
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+copybutton_only_copy_prompt_lines = True
+copybutton_remove_prompts = True
 
 autodoc_typehints = "none"  # the signature says it once
 autodoc_class_signature = "mixed"
@@ -26,12 +41,21 @@ napoleon_numpy_docstring = False
 default_role = "code"  # docstrings are written with single backticks
 suppress_warnings = ["ref.python"]
 
-html_theme = "alabaster"
-html_theme_options = {"description": "Plans for hyperparameters over time", "page_width": "70rem"}
+# Pages run code and draw pictures: where the library has changed, all of them are read again.
+files = sorted([*(HERE.parent / "src").rglob("*.py"), *HERE.rglob("*.py")])
+library_digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+html_theme = "furo"
+html_title = "paramsched"
+html_static_path = ["static", "_generated/static"]
+html_css_files = ["site.css"]
+(HERE / "_generated" / "static").mkdir(parents=True, exist_ok=True)  # the pictures' style sheet is written into it
+html_show_sourcelink = False
 
 
 def setup(app: Sphinx) -> None:
     """Write the pages that follow from the code, and make plain-text docstrings safe for its markup."""
+    app.add_config_value("library_digest", "", "env", types=str)
     app.connect("builder-inited", generate)
     app.connect("autodoc-process-docstring", escape, priority=400)  # before napoleon, at 500
 

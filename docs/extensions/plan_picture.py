@@ -1,0 +1,140 @@
+"""The directive `{plan}`: a plan as text to paste, and the picture that the library draws of it.
+
+    ```{plan} --steps-per-epoch 45 --base lr=0.001
+    horizon: 20 epochs
+    lr: warmup("2 epochs") >> cosine(to=0.01)
+    ```
+
+What stands behind the name are options of `paramsched show`. The content is a plan, or one line for the learning rate.
+A fault of the plan, and a fact that would have to be assumed, are warnings of the build.
+"""
+
+import contextlib
+import io
+import re
+import shlex
+import tempfile
+from pathlib import Path
+from typing import Any, ClassVar
+
+import click
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from paramsched import show
+from paramsched.cli._options import (
+    CalendarOptions,
+    base_option,
+    calendar_options,
+    field_option,
+    format_option,
+    other_option,
+    plans_argument,
+)
+from paramsched.cli._traces import trace_given_plans
+
+WIDE, NARROW = 736, 350  # pixels: furo's column, and a telephone
+_FIELD = re.compile(r"^[\w\[\], @\"']+:", re.MULTILINE)
+_STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
+
+
+@click.command()
+@plans_argument()
+@calendar_options
+@base_option
+@field_option
+@format_option
+@other_option
+def _traces(
+    plans: tuple[str, ...],
+    facts: CalendarOptions,
+    bases: tuple[str, ...],
+    field: str,
+    format: str | None,
+    other: str | None,
+) -> Any:
+    """The curves that `paramsched show` draws for the same words."""
+    return trace_given_plans(plans, other, bases, format=format, field=field, facts=facts)
+
+
+class PlanDirective(SphinxDirective):
+    """Shows a plan's text and its picture."""
+
+    has_content = True
+    optional_arguments = 1
+    final_argument_whitespace = True
+    option_spec: ClassVar[dict[str, Any]] = {"file": directives.unchanged, "picture-only": directives.flag}
+
+    def run(self) -> list[nodes.Node]:
+        text = "\n".join(self.content)
+        name = self.options.get("file", "plan.yaml")
+        options = self.arguments[0] if self.arguments else ""
+        is_line = "\n" not in text and not _FIELD.match(text)
+        try:
+            picture = pictures(text, name, options, is_line=is_line)
+        except Exception as error:  # whatever is wrong with a plan is told at its place
+            raise self.error(f"{type(error).__name__}: {error}") from error
+        shown = nodes.container(classes=["plan"])
+        if "picture-only" not in self.options:
+            code = nodes.literal_block(text, text, language="text" if is_line else Path(name).suffix[1:])
+            if "file" in self.options:
+                code["file"] = name
+            shown += code
+            self.set_source_info(code)
+        shown += nodes.raw("", picture, format="html")
+        return [shown]
+
+
+def pictures(text: str, name: str, options: str = "", *, is_line: bool = False) -> str:
+    """A plan's picture as HTML, once for wide and once for narrow screens.
+
+    Raises:
+        ValueError: a fact was missing, and something was assumed.
+    """
+    said = io.StringIO()
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stderr(said):
+        file = Path(folder, Path(name).name)
+        file.write_text(text + "\n", encoding="utf-8")
+        words = [text if is_line else str(file), *shlex.split(options)]
+        trace, other = _traces(words, standalone_mode=False)
+    if "taken to be" in said.getvalue():
+        raise ValueError(said.getvalue().strip())
+    return two_widths(trace, other=other)
+
+
+def two_widths(trace: show.Curves, **others: Any) -> str:
+    """Curves as HTML, once for wide and once for narrow screens; the site's style sheet shows one of them."""
+    wide = without_style(show.svg(trace, width=WIDE, height=130, **others))
+    narrow = without_style(show.svg(trace, width=NARROW, height=110, **others))
+    return f'<div class="plan-wide">{wide}</div><div class="plan-narrow">{narrow}</div>'
+
+
+def without_style(svg: str) -> str:
+    """A picture for a page that has the pictures' style sheet."""
+    return _STYLE.sub("", svg)
+
+
+def write_style_sheet(app: Sphinx) -> None:
+    """Write the pictures' own colors as the site's: light or dark as the reader chose on the page."""
+    curve = show.curves_from_values({("lr", 0): [1.0, 0.0]})
+    found = _STYLE.search(show.svg(curve))
+    assert found is not None
+    light, dark = found[1].split("@media (prefers-color-scheme:dark){")
+    dark_rules = [line for line in dark.splitlines() if line.startswith(".ps")]
+    chosen = "\n".join(f'body[data-theme="dark"] {rule}' for rule in dark_rules)
+    automatic = "\n".join(f'body[data-theme="auto"] {rule}' for rule in dark_rules)
+    css = f"{light}\n{chosen}\n@media (prefers-color-scheme:dark){{\n{automatic}\n}}\n"
+    css += "body .ps .ps-paper, body[data-theme] .ps .ps-paper { fill: none }\n"
+    folder = Path(app.srcdir, "_generated", "static")
+    folder.mkdir(parents=True, exist_ok=True)
+    Path(folder, "pictures.css").write_text(css, encoding="utf-8")
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register the directive."""
+    app.add_directive("plan", PlanDirective)
+    app.connect("builder-inited", write_style_sheet)
+    app.add_css_file("pictures.css")
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
