@@ -1,6 +1,6 @@
 """Published training recipes: what a paper or its code says of a run, as a plan with the run's facts.
 
-A recipe is a file in `data`, so a new file is a new recipe; nothing is read before it is asked for.
+A recipe is a document in a file of `data`, and the file is its area; no document is read before it is asked for.
 """
 
 from paramsched.recipe_book.book import RecipeBook as RecipeBook

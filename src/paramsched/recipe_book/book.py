@@ -8,9 +8,7 @@ from typing import final
 from paramsched.errors import UnknownRecipe
 from paramsched.near_names import did_you_mean
 from paramsched.recipe_book.recipe import Recipe
-from paramsched.recipe_book.recipe_files import read_recipe
-
-_FOLDER = Path(__file__).with_name("data")
+from paramsched.recipe_book.recipe_files import read_recipe, texts_by_name
 
 
 @final
@@ -29,19 +27,19 @@ class RecipeBook(Mapping[str, Recipe]):
     """
 
     def __getitem__(self, name: str) -> Recipe:
-        if name not in _known_names():
+        if name not in _all_texts():
             found = f"no such recipe; {_nearest_name(name)}"
             raise UnknownRecipe(f"recipes[{name!r}]", found, "The command `paramsched recipes` lists them")
         return _recipe_of(name)
 
     def __contains__(self, name: object) -> bool:
-        return name in _known_names()
+        return name in _all_texts()
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_known_names())
+        return iter(_all_texts())
 
     def __len__(self) -> int:
-        return len(_known_names())
+        return len(_all_texts())
 
     def __repr__(self) -> str:
         return f"<{len(self)} recipes: {', '.join(self)}>"
@@ -60,14 +58,13 @@ recipes = RecipeBook()
 
 
 @cache
-def _known_names() -> tuple[str, ...]:
-    """The names, in their order: those of the files."""
-    return tuple(sorted(file.stem for file in _FOLDER.glob("*.yaml")))
+def _all_texts() -> dict[str, tuple[str, str]]:
+    return texts_by_name(Path(__file__).with_name("data"))
 
 
 @cache
 def _recipe_of(name: str) -> Recipe:
-    return read_recipe(name, (_FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
+    return read_recipe(name, *_all_texts()[name])
 
 
 def _said_of(recipe: Recipe) -> str:
@@ -77,5 +74,5 @@ def _said_of(recipe: Recipe) -> str:
 
 def _nearest_name(name: object) -> str:
     """The clause that names the recipes that begin with what was asked, or the nearest."""
-    begun = [one for one in _known_names() if str(name) and one.startswith(str(name))]
-    return f'did you mean "{begun[0]}"?' if begun else did_you_mean(str(name), _known_names())
+    begun = [one for one in _all_texts() if str(name) and one.startswith(str(name))]
+    return f'did you mean "{begun[0]}"?' if begun else did_you_mean(str(name), _all_texts())

@@ -1,4 +1,4 @@
-"""The published recipes: a mapping whose files are read when asked for, and which of them a plan is like."""
+"""The published recipes: a mapping whose documents are read when asked for, and which of them a plan is like."""
 
 import subprocess
 import sys
@@ -25,7 +25,7 @@ def test_a_recipe_has_its_plan_its_run_and_its_source():
 
 
 @pytest.mark.heavy
-def test_names_are_there_without_reading_a_file():
+def test_names_are_there_without_reading_yaml():
     code = "import sys, paramsched as ps; list(ps.recipes); sys.exit('yaml' in sys.modules)"
 
     assert "gpt3-175b" in ps.recipes
@@ -99,14 +99,21 @@ def test_a_plan_without_the_field_is_like_nothing():
 
 
 FILES = sorted((Path(ps.__file__).parent / "recipe_book" / "data").glob("*.yaml"))
+DOCUMENTS = [one for file in FILES for one in yaml.safe_load_all(file.read_text(encoding="utf-8"))]
+
+
+@pytest.mark.parametrize("entries", DOCUMENTS, ids=lambda entries: entries["name"])
+def test_a_document_has_the_entries_of_a_recipe_and_no_others(entries):
+    assert list(entries) == ["name", "title", "source", "certain", "inferred", "facts", "bases", "plan"]
+    assert all(isinstance(one, str) for one in [*entries["certain"], *entries["inferred"]])
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
-def test_a_file_has_the_entries_of_a_recipe_and_no_others(file):
-    entries = yaml.safe_load(file.read_text(encoding="utf-8"))
+def test_the_recipes_of_a_file_stand_in_the_order_of_their_names(file):
+    names = [one["name"] for one in yaml.safe_load_all(file.read_text(encoding="utf-8"))]
 
-    assert list(entries) == ["title", "area", "source", "certain", "inferred", "facts", "bases", "plan"]
-    assert all(isinstance(one, str) for one in [*entries["certain"], *entries["inferred"]])
+    assert names == sorted(names)
+    assert {ps.recipes[name].area for name in names} == {file.stem.replace("_", " ")}
 
 
 @pytest.mark.parametrize("name", list(ps.recipes))
@@ -119,4 +126,5 @@ def test_no_run_is_too_long_for_a_picture(name):
 
 
 def test_there_are_many():
-    assert len(ps.recipes) == len(FILES) >= 120
+    assert list(ps.recipes) == sorted(one["name"] for one in DOCUMENTS)
+    assert len(ps.recipes) >= 120

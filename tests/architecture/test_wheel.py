@@ -1,0 +1,29 @@
+"""The wheel that users get is small and whole."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from support.wheels import ROOT, build_wheel
+
+PACKAGE = ROOT / "src" / "paramsched"
+MOST_BYTES = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_wheel(tmp_path_factory.mktemp("dist"))
+
+
+def test_it_is_smaller_than_a_megabyte(wheel):
+    assert wheel.stat().st_size < MOST_BYTES
+
+
+def test_it_holds_every_file_of_the_package_but_its_notes_for_contributors(wheel):
+    kept = {one for one in PACKAGE.rglob("*") if one.is_file() and "__pycache__" not in one.parts}
+
+    with zipfile.ZipFile(wheel) as packed:
+        names = {name for name in packed.namelist() if name.startswith("paramsched/")}
+
+    assert names == {one.relative_to(PACKAGE.parent).as_posix() for one in kept if one.name != "README.md"}
