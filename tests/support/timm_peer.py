@@ -38,6 +38,21 @@ def rates(timm, arguments, *, lr, updates_per_epoch):
     for epoch in range(epochs):
         for _ in range(updates_per_epoch):
             found.append(optimizer.param_groups[0]["lr"])
-            scheduler.step_update(num_updates=len(found))
-        scheduler.step(epoch + 1)
+            if scheduler is not None:
+                scheduler.step_update(num_updates=len(found))
+        if scheduler is not None:
+            scheduler.step(epoch + 1)
     return np.array(found), epochs
+
+
+def rates_by_metric(timm, arguments, metrics, *, lr):
+    """The rate after each epoch of a run that hands its metric to the scheduler, as timm's training script does."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        scheduler, _ = timm.create_scheduler_v2(optimizer, **arguments)
+    found = []
+    for epoch, metric in enumerate(metrics):
+        scheduler.step(epoch + 1, metric)
+        found.append(optimizer.param_groups[0]["lr"])
+    return np.array(found)

@@ -1,0 +1,216 @@
+"""Arguments of timm from a mapping: names, types and ranges, every fault at once."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from paramsched.config.data_paths import ROOT, child_path
+from paramsched.config.dialects.timm.arguments import CYCLES, DEFAULTS, SCHEDULERS, STABLE, TimmArguments
+from paramsched.config.faults import Faults
+from paramsched.config.value_words import short_json, type_in_words
+from paramsched.near_names import did_you_mean
+from paramsched.time import Calendar
+
+DECAYS: Final = ("linear", "1-sqrt", "cosine", "power", "exp")
+"""What `decay_fn` may be."""
+
+_OPTIONS: Final[Mapping[str, str]] = {
+    "epochs": "num_epochs",
+    "lr_noise": "noise",
+    "lr_noise_pct": "noise_pct",
+    "lr_noise_std": "noise_std",
+    "lr_cycle_mul": "cycle_mul",
+    "lr_cycle_decay": "cycle_decay",
+    "lr_cycle_limit": "cycle_limit",
+    "lr_k_decay": "k_decay",
+    "lr_decay_fn": "decay_fn",
+    "lr_stable_timescale": "stable_timescale",
+    "sched_on_updates": "step_on_epochs",
+}
+"""Options of timm's training script that have another name than the argument they become."""
+
+_OF_SCRIPT: Final[Mapping[str, Any]] = {
+    "num_epochs": 100,
+    "decay_epochs": 30,
+    "decay_milestones": (30, 60),
+    "warmup_epochs": 5,
+}
+"""What timm's `scheduler_kwargs` takes where an option is missing, if that is not the default of the argument."""
+
+_MOST_CYCLES: Final = 1_000
+_COUNTS: Final = ("num_epochs", "warmup_epochs", "cooldown_epochs", "patience_epochs", "updates_per_epoch")
+
+
+def is_script_options(data: Mapping[Any, Any]) -> bool:
+    """Whether these are options of timm's training script, and no arguments of `create_scheduler_v2`."""
+    return "num_epochs" not in data and any(name in data for name in _OPTIONS)
+
+
+def checked_timm_arguments(
+    data: Any, calendar: Calendar | None, faults: Faults
+) -> tuple[TimmArguments, Mapping[str, str]]:
+    """The arguments, and where each stands; what is wrong with one is noted, and its default stands for it."""
+    if not isinstance(data, Mapping):
+        faults.add(ROOT, f"{type_in_words(data)}, no arguments", "Write sched: cosine")
+        data = {}
+    script = is_script_options(data)
+    given, places = _named_arguments(data, faults, script=script)
+    values = {**DEFAULTS, **(_OF_SCRIPT if script else {}), **given}
+    for name in DEFAULTS:
+        places.setdefault(name, child_path(ROOT, name))
+    if script:
+        values["plateau_mode"] = "min" if "loss" in str(values["eval_metric"]) else "max"
+    checked = _ArgumentCheck(values, places, faults)
+    if calendar is not None and not values["updates_per_epoch"]:
+        values["updates_per_epoch"] = calendar.updates_per_epoch or 0
+    if values["decay_epochs"] is None:
+        values["decay_epochs"] = 0.2 if values["sched"] in STABLE else 90
+    checked.kinds()
+    checked.numbers()
+    checked.lists()
+    if not faults.count:
+        checked.together()
+    found = {**values, "decay_milestones": tuple(values["decay_milestones"])}
+    return TimmArguments(**found), places
+
+
+def _named_arguments(data: Mapping[Any, Any], faults: Faults, *, script: bool) -> tuple[dict[str, Any], dict[str, str]]:
+    """What was given by the names of arguments, and where it stands; unknown names are noted."""
+    given: dict[str, Any] = {}
+    places: dict[str, str] = {}
+    for key, value in data.items():
+        name = "noise_seed" if script and key == "seed" else _OPTIONS.get(key, key) if script else key
+        if name not in DEFAULTS:
+            if not script:
+                found = f"no such argument; {did_you_mean(str(key), DEFAULTS)}"
+                faults.add(child_path(ROOT, key), found, at_key=True)
+            continue
+        places[name] = child_path(ROOT, key)
+        given[name] = not value if key == "sched_on_updates" and isinstance(value, bool) else value
+    return given, places
+
+
+class _ArgumentCheck:
+    """Checks of values; a faulty one is noted, and replaced by its default so that reading goes on."""
+
+    def __init__(self, values: dict[str, Any], places: Mapping[str, str], faults: Faults) -> None:
+        self.values, self.places, self.faults = values, places, faults
+
+    def fault(self, name: str, found: str, instead: str = "") -> None:
+        self.faults.add(self.places[name], found, instead)
+
+    def replace(self, name: str, found: str, instead: str) -> None:
+        self.fault(name, found, instead)
+        default = DEFAULTS[name]
+        self.values[name] = 90 if name == "decay_epochs" else default
+
+    def kinds(self) -> None:
+        """Words and switches."""
+        sched = self.values["sched"]
+        if sched not in SCHEDULERS:
+            meant = did_you_mean(str(sched), SCHEDULERS)
+            self.replace("sched", f"{short_json(sched)}: no such scheduler; {meant}", "")
+        for name in ("warmup_prefix", "step_on_epochs"):
+            if not isinstance(self.values[name], bool):
+                found = f"{short_json(self.values[name])} is not true or false"
+                self.replace(name, found, f"Write {self.written(name)}: true")
+        if self.values["decay_fn"] not in (None, *DECAYS):
+            word = self.values["decay_fn"]
+            self.replace("decay_fn", f"{short_json(word)}: no such curve; {did_you_mean(str(word), DECAYS)}", "")
+        if self.values["plateau_mode"] not in ("min", "max"):
+            self.replace("plateau_mode", f"{short_json(self.values['plateau_mode'])} is no mode", "Write max or min")
+        if self.values["eval_metric"] is not None and not isinstance(self.values["eval_metric"], str):
+            self.replace("eval_metric", f"{short_json(self.values['eval_metric'])} is no name", "Write top1")
+
+    def written(self, name: str) -> str:
+        """A name as the data have it."""
+        return self.places[name].rpartition(".")[2]
+
+    def numbers(self) -> None:
+        """Numbers in their ranges, whole ones where timm's own clock counts them."""
+        for name in _COUNTS:
+            self.number(name, least=1 if name == "num_epochs" else 0, whole=True)
+        sched, cycles = self.values["sched"], self.values["sched"] in CYCLES
+        self.number("cycle_limit", least=1, most=_MOST_CYCLES if cycles else math.inf, whole=True)
+        for name in ("min_lr", "warmup_lr"):
+            self.number(name, least=0)
+        self.number("decay_epochs", above=0)
+        self.number("decay_rate", above=0 if sched in ("poly", "step", "multistep", "plateau") else -math.inf)
+        self.number("k_decay", above=0 if sched in ("cosine", "poly") else -math.inf)
+        several = cycles and self.values["cycle_limit"] != 1
+        self.number("cycle_mul", least=1 if cycles else -math.inf)
+        self.number("cycle_decay", above=0 if several else -math.inf)
+        if self.values["stable_timescale"] is not None:
+            self.number("stable_timescale", above=0)
+        for name in ("noise_pct", "noise_std"):
+            self.number(name, above=0 if self.values["noise"] is not None else -math.inf)
+        if self.values["noise_seed"] is None:
+            self.values["noise_seed"] = DEFAULTS["noise_seed"]
+        self.number("noise_seed", whole=True)
+
+    def number(
+        self,
+        name: str,
+        *,
+        least: float = -math.inf,
+        above: float = -math.inf,
+        most: float = math.inf,
+        whole: bool = False,
+    ) -> None:
+        """Note what is no number in its range."""
+        value = self.values[name]
+        write = f"Write {self.written(name)}: {1 if name.startswith('cycle') else 5 if whole else 0.1}"
+        if not _is_finite_number(value) or not least <= value <= most or not value > above:
+            bound = f" above {above:g}" if above > -math.inf else f" from {least:g} on" if least > -math.inf else ""
+            limit = f" and at most {most:,}" if most < math.inf else ""
+            self.replace(name, f"{short_json(value)} is no number{bound}{limit}", write)
+        elif whole and value != int(value):
+            self.replace(name, f"{value!r} is no whole number", write)
+        elif whole:
+            self.values[name] = int(value)
+
+    def lists(self) -> None:
+        """Milestones in order, and the begin and the end of the noise."""
+        milestones = self.values["decay_milestones"]
+        if not isinstance(milestones, (list, tuple)) or not all(map(_is_finite_number, milestones)):
+            found = f"{short_json(milestones)} is no list of epochs"
+            self.replace("decay_milestones", found, "Write [30, 60]")
+        elif list(milestones) != sorted(milestones):
+            found = "they are not in order, and timm takes them to be"
+            self.fault("decay_milestones", found, f"Write {sorted(milestones)}")
+        noise = self.values["noise"]
+        if isinstance(noise, (list, tuple)):
+            if len(noise) in (1, 2) and all(map(_is_finite_number, noise)):
+                self.values["noise"] = tuple(noise) if len(noise) == 2 else noise[0]
+            else:
+                self.replace("noise", f"{short_json(noise)} is no begin and end", "Write [0.4, 0.9]")
+        elif noise is not None and not _is_finite_number(noise):
+            self.replace("noise", f"{short_json(noise)} is no share of the run", "Write 0.4")
+
+    def together(self) -> None:
+        """What timm asserts of several arguments."""
+        values = self.values
+        if values["step_on_epochs"] is False and not values["updates_per_epoch"]:
+            found = "nothing says how many updates an epoch has, and the rate changes at each"
+            self.fault("updates_per_epoch", found, "Write updates_per_epoch: 500, or give a calendar")
+            return
+        given = TimmArguments(**{**values, "decay_milestones": tuple(values["decay_milestones"])})
+        if given.sched in STABLE:
+            if not 0 < given.decay <= given.stable_and_decay:
+                unit = "epochs" if given.step_on_epochs else "updates"
+                found = f"a descent of {given.decay} {unit}, and the warmup leaves {given.stable_and_decay}"
+                self.fault("decay_epochs", found, f"Write {self.written('decay_epochs')}: 0.2")
+            if given.sched == "rsqrt" and given.stable_timescale is None and not given.warmup:
+                found = "it is as long as the warmup where it is not given, and there is none"
+                self.fault("stable_timescale", found, f"Write {self.written('stable_timescale')}: 10")
+        if given.sched == "plateau":
+            if not given.step_on_epochs:
+                switch = self.written("step_on_epochs")
+                by_epoch = "false" if switch == "sched_on_updates" else "true"
+                self.fault("step_on_epochs", "a plateau steps by epochs", f"Write {switch}: {by_epoch}")
+            if given.decay_rate >= 1:
+                self.fault("decay_rate", f"{given.decay_rate!r} reduces nothing", "Write decay_rate: 0.1")
+
+
+def _is_finite_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
