@@ -237,11 +237,15 @@ def _column_to_suggest(field: str, rows: list[dict[str, Any]]) -> str:
 
 
 def _columns_like_fields(there: list[str], fields: tuple[str, ...]) -> dict[str, str]:
-    """Columns that are called `lr`, or `lr[head]` as in a trace's CSV."""
+    """Columns that are called `lr`, or `lr[head]` as in a trace's CSV, or as `Scheduler.scalars` says it, `lr/head`."""
+    by_flat_name = {Field.of(field).slot: field for field in fields}
     found = {}
     for name in there:
+        flat, slash, group = name.partition("/")
         if name in fields:
             found[name] = name
         elif (match := _GROUP.fullmatch(name)) and match["field"] in fields:
             found[f"{match['field']}@{match['group']}"] = name
+        elif flat in by_flat_name and bool(group) == bool(slash):
+            found[f"{by_flat_name[flat]}@{group}" if group else by_flat_name[flat]] = name
     return found

@@ -1,7 +1,7 @@
 """What a file holds, made safe: bounded in size and depth, each key once, every number finite."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, final
 
@@ -103,7 +103,7 @@ class _PlainReader:
             return BadValue(path, found, "A schedule's parts can stand in one line of text")
         if isinstance(raw, (Mapping, Pairs)):
             return self.read_mapping(raw, path, depth)
-        if isinstance(raw, (list, tuple)):
+        if isinstance(raw, Sequence) and not isinstance(raw, (bytes, bytearray, memoryview, range)):
             return self.read_list(raw, path, depth)
         if type(raw).__module__ == "datetime":
             return BadValue(path, f"{raw} is a date or a time", "Write text in quotes, or a number")

@@ -105,10 +105,31 @@ def loaded_from(
         raise ConfigError(source, placed(error.faults, text, format, syntax)) from error.__cause__
 
 
+def plan_of_data(
+    data: Mapping[str, Any],
+    format: str,
+    *,
+    shapes: Iterable[ShapeLike] = (),
+    calendar: Calendar | None = None,
+    base: BaseLike | None = None,
+) -> Plan:
+    """The plan of a mapping as a file of this format holds it."""
+    if known_format(format) in SYNTAXES or format == "native":
+        return _plan_of_native(data, shapes=shapes, calendar=calendar, base=base)
+    faults = Faults()
+    plain = plain_data(data, faults)
+    faults.raise_any("config")
+    return dialect_named(format).plan_of(plain, calendar=calendar, base=base)
+
+
 def _native_plan(text: str, format: str, source: str, syntax: str | None, **facts: Any) -> Plan:
-    """The plan of a native file; where it is refused and looks like a dialect, the error says which."""
+    """The plan of the text of a native file."""
     read, _ = _syntax_of(format, syntax)
-    data = read(text, source)
+    return _plan_of_native(read(text, source), **facts)
+
+
+def _plan_of_native(data: Any, **facts: Any) -> Plan:
+    """The plan of what a native file holds; where it is refused and looks like a dialect, the error says which."""
     try:
         return native.to_plan(data, **facts)
     except ConfigError as error:

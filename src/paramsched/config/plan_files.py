@@ -5,9 +5,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from paramsched.config import native
 from paramsched.config._optimizer_values import Loaded
-from paramsched.config.file_formats import format_of, known_format, loaded_from, text_of
+from paramsched.config.file_formats import format_of, known_format, loaded_from, plan_of_data, text_of
 from paramsched.config.known_dialects import BaseLike
 from paramsched.config.plan_text import read_plan_text, syntax_of_suffix
 from paramsched.config.shape_names import ShapeLike
@@ -65,18 +64,22 @@ def load_with_bases(
 
 
 def loads(
-    text: str,
+    text: str | Mapping[str, Any],
     format: str = "yaml",
     *,
     shapes: Iterable[ShapeLike] = (),
     calendar: Calendar | None = None,
     base: BaseLike | None = None,
 ) -> Plan:
-    """Read a plan from a text, as `load` does from a file.
+    """Read a plan from a text, as `load` does from a file; or from what such a text holds, a mapping.
 
     >>> print(loads("lr: warmup('5%') >> cosine()"))
     lr: warmup("5%") >> cosine()
+    >>> loads({"lr": 0.5}) == Plan(lr=0.5)
+    True
     """
+    if isinstance(text, Mapping):
+        return plan_of_data(text, format, shapes=shapes, calendar=calendar, base=base)
     return loads_with_bases(text, format, shapes=shapes, calendar=calendar, base=base).plan
 
 
@@ -91,7 +94,9 @@ def loads_with_bases(
     """Read a plan from a text, and the optimizer's values that stand beside it, as `load_with_bases` from a file."""
     if not isinstance(text, str):
         raise InvalidArgument(
-            f"loads({text!r:.40})", f"a {type(text).__name__} is no text", "Write ps.load(path) for a file"
+            f"loads({text!r:.40})",
+            f"a {type(text).__name__} is neither text nor a mapping",
+            "Write ps.load(path) for a file",
         )
     return loaded_from(text, format, f"{format} text", shapes=shapes, calendar=calendar, base=base)
 
@@ -116,7 +121,7 @@ def plan_from(given: Plan | Mapping[str, Any] | str | os.PathLike[str]) -> Plan:
     if isinstance(given, Plan):
         return given
     if isinstance(given, Mapping):
-        return native.to_plan(given)
+        return loads(given)
     if isinstance(given, str):
         is_file = "\n" not in given and syntax_of_suffix(Path(given)) is not None
         return load(given) if is_file else loads(given)

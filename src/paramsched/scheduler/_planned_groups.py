@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, final
 
+from paramsched.plan import Target
+from paramsched.plan.plan_clock import is_by_amount
 from paramsched.plan.run_amounts import Amount
 from paramsched.scheduler._amount_source import AmountSource
 from paramsched.scheduler._clock import Clock, RuleStates, Standing
@@ -12,7 +14,7 @@ from paramsched.scheduler._group_keys import AMOUNT, COUNT, PLAN, SAID, Group, b
 from paramsched.scheduler._history import Entry, History
 from paramsched.scheduler._late_groups import LateGroups, with_late_bases
 from paramsched.scheduler._plan_in_force import PlanInForce
-from paramsched.scheduler._slots import Slot, slots_of, values_at
+from paramsched.scheduler._slots import Slot, slots_of, values_at, values_of
 from paramsched.scheduler._update_times import UpdateTimes
 from paramsched.scheduler._value_block import ValueBlock
 from paramsched.scheduler._watch_groups import GroupWatch, equals_number
@@ -110,6 +112,14 @@ class PlannedGroups:
         """Each slot's value at the update that was taken last."""
         clock = self.clock
         return zip(self.block.slots, values_at(self.block.slots, clock.last_times, clock.used), strict=True)
+
+    def target_values(self, times: UpdateTimes, states: RuleStates) -> Iterator[tuple[str, float]]:
+        """Each target's name and its value at an update."""
+        counted = self.in_force.counted
+        for binding in counted.bindings:
+            if isinstance(binding.field, Target):
+                at = times.on_clock(by_amount=is_by_amount(counted.clock, binding.name))
+                yield binding.name, float(values_of(binding.schedule, at, binding.field.initial, states)[0])
 
     # ------------------------------------------------------------------ at every update
 

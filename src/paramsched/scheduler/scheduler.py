@@ -1,16 +1,17 @@
 """Scheduler: applies a plan to an optimizer."""
 
-from typing import Any, Literal, final
+import os
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias, final, get_args
 from weakref import ref
 
 import torch
 from torch.optim.lr_scheduler import LRScheduler
 
 from paramsched._trace import Key, unique_labels
-from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, ParamschedError, shown
+from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, ParamschedError, nearest, shown
 from paramsched.feedback.base import MetricRule
-from paramsched.plan import Plan, Target
-from paramsched.plan.plan_clock import is_by_amount
+from paramsched.plan import Plan
 from paramsched.plan.run_amounts import Amount
 from paramsched.scheduler._amount_source import AmountSource
 from paramsched.scheduler._attach import (
@@ -31,11 +32,17 @@ from paramsched.scheduler._metrics import name_of_only_metric, states_after
 from paramsched.scheduler._planned_groups import PlannedGroups
 from paramsched.scheduler._resume import Resume
 from paramsched.scheduler._run_facts import calendar_of_call, given_facts
-from paramsched.scheduler._slots import slots_of, values_of
+from paramsched.scheduler._scalar_names import flat_field, flat_groups
+from paramsched.scheduler._slots import slots_of
 from paramsched.scheduler._state import position_of_torch, read_scheduler_state, restored_states, saved_states, state_of
 from paramsched.scheduler.on_change import OnChange, checked_on_change
 from paramsched.scheduler.told_amounts import MOST_CONSUMED, checked_amount
 from paramsched.time import Calendar, DurationLike
+
+PlanLike: TypeAlias = Plan | Mapping[str, Any] | str | os.PathLike[str]
+"""A plan; or what says one: a mapping as in a native file, its YAML text, or the path of a file."""
+
+WhichUpdate: TypeAlias = Literal["last", "coming"]
 
 
 @final
@@ -52,7 +59,7 @@ class Scheduler(LRScheduler):
 
     Args:
         optimizer: a torch optimizer, or an engine's wrapper of one.
-        plan: what is applied.
+        plan: what is applied: a plan, the path of a plan file, the text of one, or a mapping as in one.
         calendar: the facts that convert units; or these facts as keywords: `total`, `steps_per_epoch`,
             `batches_per_epoch`, `accumulation`, `batch_size`, `tokens_per_step`, `seconds_per_step`, `sequence_length`,
             `frames_per_step`. `"later"` where they are not known yet: `scheduler.resolve(steps_per_epoch=len(loader))`
@@ -66,6 +73,8 @@ class Scheduler(LRScheduler):
 
     Raises:
         InvalidArgument: an argument that cannot be, or an optimizer whose step fires no hooks.
+        ConfigError: every fault of a plan given as a file, a text or a mapping, each with its place.
+        FileNotFoundError: there is no such file.
         PlanError: a group or field of the plan that the optimizer does not have. The optimizer is as before.
         PlanChanged: the optimizer carries another plan and `on_change="error"`. The optimizer is as before.
 
@@ -81,7 +90,7 @@ class Scheduler(LRScheduler):
     def __init__(  # LRScheduler's own is not run: it would wrap the step, write initial_lr and step
         self,
         optimizer: Any,
-        plan: Plan,
+        plan: PlanLike,
         *,
         calendar: Calendar | Literal["later"] | None = None,
         drive: Drive = "optimizer",
@@ -103,11 +112,8 @@ class Scheduler(LRScheduler):
             accumulation=accumulation, batch_size=batch_size, tokens_per_step=tokens_per_step,
             seconds_per_step=seconds_per_step, sequence_length=sequence_length, frames_per_step=frames_per_step,
         )  # fmt: skip
-        if not isinstance(plan, Plan):
-            instead = "Write ps.Plan(lr=ps.cosine(to=0.1), horizon=1000)"
-            raise InvalidArgument(f"Scheduler(…, {plan!r})", "no Plan", instead)
         inner = unwrapped_optimizer(optimizer)
-        request = AttachRequest(plan, drive, Resume(checked_on_change(on_change), inner), late_groups, t)
+        request = AttachRequest(_plan_given(plan), drive, Resume(checked_on_change(on_change), inner), late_groups, t)
         if calendar != "later":
             self._start(inner, request, attach_plan(inner, request, calendar_of_call("Scheduler", calendar, given)))
             return
@@ -211,12 +217,48 @@ class Scheduler(LRScheduler):
             for slot, value in planned.values()
             if slot.group in labels  # of a detached scheduler's optimizer groups may have gone
         }
-        clock, counted = planned.clock, planned.in_force.counted
-        for binding in counted.bindings:
-            if isinstance(binding.field, Target):
-                by_amount, initial = is_by_amount(counted.clock, binding.name), binding.field.initial
-                at = clock.times.on_clock(by_amount=by_amount)
-                found[binding.name, ""] = float(values_of(binding.schedule, at, initial, clock.states)[0])
+        for name, value in planned.target_values(planned.clock.times, planned.clock.states):
+            found[name, ""] = value
+        return found
+
+    def scalars(self, update: WhichUpdate = "last") -> dict[str, float]:
+        """Flat names and numbers for a logger: `{"lr/body": 0.1, "lr/head": 1.0, "temperature": 0.5}`.
+
+        A field is named as the plan names it, `betas[0]` without its brackets. Where the optimizer has several groups,
+        the group's name follows, or its index where it has none of its own. A target has its own name. On a clock that
+        counts an amount, `consumed_tokens`, say, is what had been consumed before that update. TensorBoard, W&B, MLflow
+        and trackio take each of these names as it is.
+
+        Args:
+            update: whose values: `"last"`, those that the last `optimizer.step()` used, update `t - 1`, which belong to
+                the loss just measured; `"coming"`, those that the next one will use, update `t`, as `values()` says
+                them. Before the first update the last are the coming ones. They are as planned: what something else
+                wrote into the groups is not in them, but is warned of.
+
+        >>> import torch
+        >>> optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1)
+        >>> scheduler = Scheduler(optimizer, Plan(lr=linear(1.0, 0.0), horizon=4))
+        >>> _ = optimizer.step()
+        >>> scheduler.scalars(), scheduler.scalars("coming")
+        ({'lr': 0.1}, {'lr': 0.07500000000000001})
+        """
+        if update not in get_args(WhichUpdate):
+            near = nearest(str(update), get_args(WhichUpdate))
+            raise InvalidArgument(f"scheduler.scalars({update!r})", near, 'Write scheduler.scalars("coming")')
+        planned, clock = self._synced(), self._planned.clock
+        is_last = update == "last" and clock.t > 0
+        times, states = (clock.last_times, clock.used) if is_last else (clock.times, clock.states)
+        groups = flat_groups(self.optimizer.param_groups)
+        found = {
+            flat_field(slot.name) + groups[slot.group]: value
+            for slot, value in (planned.last_values() if is_last else planned.values())
+            if slot.group < len(groups)  # of a detached scheduler's optimizer groups may have gone
+        }
+        for name, value in planned.target_values(times, states):
+            found[name if name not in found else f"targets/{name}"] = value
+        amount = clock.last_amount if is_last else clock.amount
+        if amount is not None:
+            found[f"consumed_{planned.in_force.unit}"] = float(amount)
         return found
 
     # ------------------------------------------------------------------ what moves it
@@ -507,6 +549,17 @@ class Scheduler(LRScheduler):
                 f"scheduler.{what}(): this Scheduler is detached, or another one has taken its optimizer over. "
                 "Write ps.Scheduler(optimizer, plan) to go on."
             )
+
+
+def _plan_given(plan: PlanLike) -> Plan:
+    """The plan, read where it was given as a file, a text or a mapping."""
+    if isinstance(plan, Plan):
+        return plan
+    if isinstance(plan, (str, os.PathLike, Mapping)):
+        from paramsched.config import plan_from  # it brings YAML, which a plan in code does not need
+
+        return plan_from(plan)
+    raise InvalidArgument(f"Scheduler(…, {plan!r})", "no Plan", "Write ps.Plan(lr=ps.cosine(to=0.1), horizon=1000)")
 
 
 def _without_graph(lr: Any) -> Any:

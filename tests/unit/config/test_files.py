@@ -388,8 +388,20 @@ def test_what_is_no_plan_is_not_written():
 
 
 def test_what_is_no_text_is_not_read():
-    with pytest.raises(InvalidArgument, match="a dict is no text"):
-        config.loads({"lr": 0.1})
+    with pytest.raises(InvalidArgument, match="a list is neither text nor a mapping"):
+        config.loads(["lr"])
+
+
+def test_what_a_text_holds_is_read_as_the_text():
+    plan = {"horizon": 10, "lr": ["warmup(2)", {"cosine": {"to": 0.1}}]}
+
+    assert config.loads(plan) == config.loads(json.dumps(plan), format="json")
+    assert config.loads({"name": "linear", "num_warmup_steps": 2, "num_training_steps": 10}, format="transformers")
+
+
+def test_what_a_mapping_of_another_library_holds_is_told_by_its_name():
+    with pytest.raises(ConfigError, match="looks like a config of transformers"):
+        config.loads({"lr_scheduler_type": "cosine", "warmup_steps": 10})
 
 
 def test_convert_goes_from_format_to_format():

@@ -1,0 +1,149 @@
+"""`scheduler.scalars()`: what a logger gets is what the update used, under names that every logger takes."""
+
+import csv
+import re
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import paramsched as ps
+from paramsched.audit.log_file import read_log
+from paramsched.audit.log_values import AmountColumn
+from paramsched.errors import InvalidArgument
+from paramsched.scheduler._scalar_names import flat_groups
+from support.updates import probe, run, used
+
+# What TensorBoard leaves as it is, and MLflow does not refuse.
+FOR_EVERY_LOGGER = re.compile(r"[\w.-]+(/[\w.-]+)?")
+
+
+@pytest.mark.parametrize(
+    "schedule", ["cosine()", "multistep([7], 0.1)", "linear(1, absolute(0.3))", "restarts(cosine(), 4)"]
+)
+@pytest.mark.parametrize("updates", [1, 6, 7, 8, 30])
+def test_the_last_scalars_are_what_the_last_update_used_and_the_coming_what_the_next_will(schedule, updates):
+    optimizer = probe({"name": "body"}, {"name": "head", "lr": 1.0})
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=schedule, horizon=20), steps_per_epoch=5)
+    run(optimizer, updates)
+
+    last, coming = scheduler.scalars(), scheduler.scalars("coming")
+
+    assert list(last.values()) == [used(optimizer, index=index)[-1] for index in (0, 1)]
+    assert list(coming.values()) == [group["lr"] for group in optimizer.param_groups]
+
+
+def test_before_the_first_update_the_last_scalars_are_the_coming_ones():
+    scheduler = ps.Scheduler(probe(), {"lr": "linear(0.5, 0)", "horizon": 10})
+
+    assert scheduler.scalars() == scheduler.scalars("coming") == {"lr": 0.05}
+
+
+def test_a_metric_that_was_observed_does_not_change_what_the_last_update_used():
+    scheduler = ps.Scheduler(optimizer := probe(), {"lr": 'constant() * plateau("loss", patience=0, factor=0.5)'})
+    run(optimizer, 1)
+    for _ in range(2):
+        scheduler.observe(loss=1.0)
+
+    assert (scheduler.scalars(), scheduler.scalars("coming")) == ({"lr": 0.1}, {"lr": 0.05})
+
+
+@pytest.mark.parametrize(
+    ("groups", "names"),
+    [
+        ([{}], ["lr", "betas_0"]),
+        ([{"name": "body"}], ["lr", "betas_0"]),
+        ([{}, {}], ["lr/0", "betas_0/0", "lr/1", "betas_0/1"]),
+        ([{"name": "e/1"}, {"name": "голова 1"}], ["lr/e_1", "betas_0/e_1", "lr/голова_1", "betas_0/голова_1"]),
+        ([{"name": "a b"}, {"name": "a/b"}], ["lr/0", "betas_0/0", "lr/1", "betas_0/1"]),
+        ([{"name": "1"}, {"name": ".."}], ["lr/0", "betas_0/0", "lr/1", "betas_0/1"]),
+    ],
+)  # fmt: skip
+def test_names_are_the_field_and_the_group_where_there_are_several(groups, names):
+    scheduler = ps.Scheduler(probe(*groups), {"lr": "linear()", "betas[0]": "linear()", "horizon": 10})
+
+    assert list(scheduler.scalars()) == names
+
+
+@given(st.lists(st.text(max_size=3), min_size=1, max_size=5))
+def test_every_logger_takes_the_names_and_no_two_are_equal(names):
+    found = [f"lr{ending}" for ending in flat_groups([{"name": name} for name in names])]
+
+    assert len(set(found)) == len(names)
+    assert all(FOR_EVERY_LOGGER.fullmatch(name) for name in found)
+
+
+def test_targets_and_the_amount_that_was_consumed_before_the_update_are_scalars_too():
+    optimizer = probe()
+    target = {"initial": 2.0, "schedule": "linear(1, 0)"}
+    plan = {"clock": "tokens", "horizon": "400 tokens", "lr": "linear(1, 0)", "targets": {"lr": target, "drop": target}}
+    scheduler = ps.Scheduler(optimizer, plan, tokens_per_step=100)
+    run(optimizer, 2)
+
+    assert scheduler.scalars() == {"lr": 0.1 * 0.75, "targets/lr": 1.5, "drop": 1.5, "consumed_tokens": 100.0}
+    assert scheduler.scalars("coming")["consumed_tokens"] == 200.0
+
+
+def test_a_word_that_names_no_update_is_refused_with_those_that_do():
+    with pytest.raises(InvalidArgument, match=r'known: coming, last\. Write scheduler\.scalars\("coming"\)'):
+        ps.Scheduler(probe(), {"lr": "linear()", "horizon": 10}).scalars("next")
+
+
+def test_a_csv_of_scalars_is_a_log_that_audit_reads(tmp_path):
+    optimizer = probe({"name": "body"}, {"name": "head", "lr": 1.0})
+    scheduler = ps.Scheduler(optimizer, {"lr": "linear()", "betas[0]": "linear()", "horizon": 10})
+    with (tmp_path / "log.csv").open("w", newline="") as file:
+        rows = csv.DictWriter(file, ["t", *scheduler.scalars()])
+        rows.writeheader()
+        for _ in range(3):
+            optimizer.step()
+            rows.writerow({"t": scheduler.t - 1} | scheduler.scalars())
+
+    logged = read_log(tmp_path / "log.csv", fields=("lr", "betas[0]"), amount=AmountColumn())
+
+    assert logged.names == ("body", "head")
+    found = {(one.field, one.group): (one.t.tolist(), one.values.tolist()) for one in logged.columns}
+    assert found == {
+        (field, index): ([0, 1, 2], used(optimizer, field, index)) for index in (0, 1) for field in ("lr", "betas[0]")
+    }
+
+
+# ---------------------------------------------------------------------- a plan as it is written
+
+
+PLAN = ps.Plan(lr=ps.warmup("5%") >> ps.cosine(to=0.01), horizon="20 epochs")
+
+
+@pytest.mark.parametrize("name", ["plan.yaml", "plan.toml", "plan.json"])
+@pytest.mark.parametrize("kind", [str, lambda path: path])
+def test_a_scheduler_takes_the_path_of_a_plan(tmp_path, name, kind):
+    ps.dump(PLAN, tmp_path / name)
+
+    assert ps.Scheduler(probe(), kind(tmp_path / name), steps_per_epoch=5).plan == PLAN
+
+
+@pytest.mark.parametrize(
+    "given", [ps.dump(PLAN), {"horizon": "20 epochs", "lr": ['warmup("5%")', {"cosine": {"to": 0.01}}]}]
+)
+def test_a_scheduler_takes_what_a_plan_file_holds(given):
+    assert ps.Scheduler(probe(), given, steps_per_epoch=5).plan == PLAN
+
+
+def test_the_faults_of_a_plan_file_have_their_places_and_the_optimizer_is_as_before(tmp_path):
+    (tmp_path / "plan.yaml").write_text("lr: cosin()\nhorizont: 3\n")
+    optimizer = probe()
+    before = dict(optimizer.param_groups[0])
+
+    with pytest.raises(ps.errors.ConfigError) as refusal:
+        ps.Scheduler(optimizer, tmp_path / "plan.yaml")
+
+    assert "plan.yaml:1:5: $.lr" in str(refusal.value)
+    assert "plan.yaml:2:1: $.horizont" in str(refusal.value)
+    assert optimizer.param_groups[0] == before
+
+
+@pytest.mark.parametrize("given", [None, 3, ["lr"], torch.optim.SGD])
+def test_what_says_no_plan_is_refused(given):
+    with pytest.raises(InvalidArgument, match=r"no Plan\. Write ps\.Plan"):
+        ps.Scheduler(probe(), given)
