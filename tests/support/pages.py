@@ -1,0 +1,56 @@
+"""The code of a page of the documentation, run by sections, for libraries that the build of the pages may lack."""
+
+import importlib.util
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+_BLOCK = re.compile(r"<!-- (run)\n(.*?)-->|^```(python|yaml|console)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+_FILE = re.compile(r"# ([\w-]+\.\w+)\n")
+
+
+def sections(page: str) -> dict[str, str]:
+    """The text of each section of a page, by its heading; that of the page's own heading is ""."""
+    first, *others = re.split(r"^## ", (DOCS / page).read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {"": first} | {text.partition("\n")[0]: text for text in others}
+
+
+def run_section(page: str, heading: str, folder: Path) -> tuple[dict[str, Any], list[str]]:
+    """Run the code of a page's beginning and of one section in a folder.
+
+    Returns:
+        names: what it left.
+        printed: what each command printed.
+    """
+    names: dict[str, Any] = {"__name__": "__main__", **_first_names()}
+    printed: list[str] = []
+    found = sections(page)
+    for hidden, code, language, text in _BLOCK.findall(found[""] + found[heading]):
+        file = _FILE.match(text)
+        if file is not None:
+            (folder / file[1]).write_text(text, encoding="utf-8")
+        elif hidden or (language == "python" and ">>> " not in text):
+            exec(compile(code or text, page, "exec"), names)
+        elif language == "console":
+            for command in re.findall(r"^\$ python (.+)$", text, re.MULTILINE):
+                done = subprocess.run(
+                    [sys.executable, *shlex.split(command)], cwd=folder, check=True, capture_output=True, text=True
+                )
+                printed.append(done.stdout)
+    return names, printed
+
+
+def _first_names() -> dict[str, Any]:
+    """The names that the first snippet of each page finds."""
+    spec = importlib.util.spec_from_file_location("toy", DOCS / "extensions" / "toy.py")
+    assert spec is not None
+    assert spec.loader is not None
+    toy = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(toy)
+    names: dict[str, Any] = toy.names()
+    return names
