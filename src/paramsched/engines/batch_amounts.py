@@ -1,17 +1,17 @@
 """BatchAmounts: what an engine's batches hold, told to a Scheduler before the update that uses them."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, final
 
 import torch
 
+from paramsched.engines.batch_samples import samples_in
 from paramsched.engines.engine_facts import PlanOptions
-from paramsched.errors import InvalidArgument
 from paramsched.plan import Plan, Target
 from paramsched.plan.amounts import amounts_of_run
 from paramsched.plan.plan_clock import amount_clock
-from paramsched.plan.run_amounts import RunAmounts, UntoldAmounts
+from paramsched.plan.run_amounts import Amount, RunAmounts, UntoldAmounts
 from paramsched.scheduler.scheduler import Scheduler
 from paramsched.scheduler.told_amounts import checked_amount
 from paramsched.time.calendar import SIZES
@@ -47,7 +47,9 @@ class BatchAmounts:
     _unit: str | None = field(default=None, init=False)
     _measure: Callable[[Any], Any] | None = field(default=None, init=False)
     _planned: RunAmounts | None = field(default=None, init=False)
-    _seen: int | float = field(default=0, init=False)  # by this process, and not told yet
+    _seen: Amount = field(default=0, init=False)  # by this process, and not told yet
+    _waiting: Amount = field(default=0, init=False)  # by all processes, and not told yet
+    _loaded: Mapping[str, Amount] = field(default_factory=dict, init=False)
     _has_warned: bool = field(default=False, init=False)
 
     def see(self, batch: Any, *, ends_update: bool | None) -> None:
@@ -60,21 +62,29 @@ class BatchAmounts:
         Raises:
             InvalidArgument: it does not show how many samples it holds.
         """
-        if self._plan is not self.scheduler.plan:  # at first, and where a checkpoint brought another
-            self._begin()
+        self._look_at_plan()
         if self._measure is None:
             return
         self._seen += checked_amount("scheduler.measured(", self._unit, {str(self._unit): self._measure(batch)})
         if self._planned is not None and ends_update is None:  # of which update it is nobody knows: nothing to compare
             self._seen = 0
         elif ends_update is not False or (self._shares == 1 and self._planned is None):
-            seen, self._seen = self._seen, 0
-            self.tell(self._sum(seen), self._unit)
+            self.tell_seen()
 
-    def tell(self, amount: int | float, unit: str | None) -> None:
+    def tell_seen(self) -> None:
+        """The coming update uses what was seen, and no more: of all processes together, each of which calls this.
+
+        `see` does it, where it knows that the update ends.
+        """
+        self._look_at_plan()
+        if self._measure is not None:
+            self._add_up()
+            amount, self._waiting = self._waiting, 0
+            self.tell(amount, self._unit)
+
+    def tell(self, amount: Amount, unit: str | None) -> None:
         """The coming update uses so much more of a unit, of all processes together; nothing on another clock."""
-        if self._plan is not self.scheduler.plan:
-            self._begin()
+        self._look_at_plan()
         if unit is None or unit != self._unit:
             return
         if self._planned is not None:
@@ -82,27 +92,45 @@ class BatchAmounts:
         else:
             self.scheduler.measured(**{unit: amount})
 
-    def _begin(self) -> None:
-        self._plan = plan = self.scheduler.plan
-        self._unit = amount_clock(plan.clock)
-        self._planned = None if self._unit is None else _planned_amounts(plan, self._unit, self.scheduler)
-        self._measure = (
-            None if self._unit is None else measure_for(self._unit, self.options, self.samples or samples_in)
-        )
-        self._seen = 0
+    def saved_state(self) -> dict[str, Amount]:
+        """What was seen and not told yet, of all processes together, each of which calls this; empty for nothing."""
+        self._look_at_plan()
+        if self._unit is None:
+            return {}
+        self._add_up()
+        return {self._unit: self._waiting} if self._waiting else {}
+
+    def load_state(self, state: Mapping[str, Amount]) -> None:
+        """Go on with an update whose first batches were seen before `saved_state`."""
+        self._plan, self._loaded = None, dict(state)
+
+    def _look_at_plan(self) -> None:
+        """Begin to count, at first and where a checkpoint brought another plan."""
+        plan = self.scheduler.plan
+        if self._plan is plan:
+            return
+        self._plan, self._unit, self._planned, self._measure = plan, amount_clock(plan.clock), None, None
+        if self._unit is not None:
+            self._planned = _planned_amounts(plan, self._unit, self.scheduler)
+            self._measure = measure_for(self._unit, self.options, self.samples or samples_in)
+        self._seen, self._waiting, self._loaded = 0, self._loaded.get(str(self._unit), 0), {}
+
+    def _add_up(self) -> None:
+        seen, self._seen = self._seen, 0
+        self._waiting += self._sum(seen)
 
     @property
     def _shares(self) -> int:
         """How many processes have batches of their own; a batch is counted once."""
         return 1 if self._unit == "batches" else self.processes
 
-    def _sum(self, mine: int | float) -> int | float:
+    def _sum(self, mine: Amount) -> Amount:
         if self._shares == 1 or self.summed is None:
             return mine
         kind = torch.int64 if isinstance(mine, int) else torch.float64
         return self.summed(torch.tensor(mine, dtype=kind)).item()
 
-    def _compare(self, seen: int | float, planned: RunAmounts) -> None:
+    def _compare(self, seen: Amount, planned: RunAmounts) -> None:
         """Warn, once, of batches that are not of the size that the plan says."""
         scheduler, unit = self.scheduler, self._unit
         if self._has_warned:
@@ -132,40 +160,6 @@ def measure_for(unit: str, options: PlanOptions, samples: Callable[[Any], int]) 
         return None
     tokens = int(length)
     return lambda batch: tokens * samples(batch)
-
-
-def samples_in(batch: Any) -> int:
-    """The samples in a batch: the first dimension of its tensors, or the length of the lists in it.
-
-    A batch that could be read in two ways is refused: a list of three images may be three samples, or one.
-
-    Raises:
-        InvalidArgument: it shows none, or several numbers.
-
-    >>> samples_in({"input_ids": torch.zeros(8, 128), "labels": torch.zeros(8)})
-    8
-    """
-    sizes = set(_sizes_in(batch))
-    if len(sizes) != 1:
-        found = f"its tensors and lists are of the lengths {sorted(sizes)}" if sizes else "no tensor is in it"
-        asked = f"the samples in a batch, {type(batch).__name__}"
-        raise InvalidArgument(asked, found, "Write amount_of=lambda batch: … where the plan is given")
-    return sizes.pop()
-
-
-def _sizes_in(batch: Any, *, outermost: bool = True) -> Iterator[int]:
-    """What may be the number of samples: of each tensor, and of each list but the one that is the batch."""
-    parts: Any = ()
-    if isinstance(batch, torch.Tensor):
-        yield from batch.shape[:1]
-    elif isinstance(batch, Mapping):
-        parts = batch.values()
-    elif isinstance(batch, Sequence) and not isinstance(batch, str | bytes):
-        parts = batch
-        if not outermost:
-            yield len(batch)
-    for part in parts:
-        yield from _sizes_in(part, outermost=False)
 
 
 def _planned_amounts(plan: Plan, unit: str, scheduler: Scheduler) -> RunAmounts | None:

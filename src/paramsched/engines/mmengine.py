@@ -24,7 +24,8 @@ from paramsched.config import plan_from
 from paramsched.config.dialects.mmengine.table import INF, class_names
 from paramsched.engines._mmengine_checkpoints import allow_checkpoints as allow_checkpoints
 from paramsched.engines._peer_classes import classes_on_demand, make_class
-from paramsched.engines.batch_amounts import BatchAmounts, samples_in
+from paramsched.engines.batch_amounts import BatchAmounts
+from paramsched.engines.batch_samples import samples_in_lists
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions
 from paramsched.engines.reporting import MetricRelay, values_by_column
 from paramsched.errors import InvalidArgument, MissingDependency
@@ -179,7 +180,7 @@ class _AmountHook:
         plans = [one.scheduler for one in every or [] if isinstance(one, _PlanScheduler)]
         own = [] if self._own is None else [self._own]
         self._amounts = [
-            BatchAmounts(one, self._options, runner.world_size, _sum_over_ranks, _samples_in_lists)
+            BatchAmounts(one, self._options, runner.world_size, _sum_over_ranks, samples_in_lists)
             for one in own + plans
         ]
 
@@ -218,13 +219,6 @@ def _sum_over_ranks(amount: torch.Tensor) -> torch.Tensor:
 
     all_reduce(amount)  # in place, on the device that the processes talk through
     return amount
-
-
-def _samples_in_lists(batch: Any) -> int:
-    """The samples in a batch: MMEngine's `pseudo_collate` makes lists of them, one entry for each."""
-    parts = batch.values() if isinstance(batch, Mapping) else batch
-    lengths = {len(part) for part in parts if isinstance(part, list | tuple)}
-    return lengths.pop() if len(lengths) == 1 else samples_in(batch)
 
 
 def _facts_of_wrapper(optimizer: Any, epoch_length: int | None, epochs: int | None) -> EngineFacts:

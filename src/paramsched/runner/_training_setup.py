@@ -1,8 +1,13 @@
 """From checked settings to loops and the facts of the run."""
 
 from collections.abc import Mapping, Sized
+from functools import partial
 from typing import Any, Literal
 
+from paramsched.engines.accelerate import sum_over_processes
+from paramsched.engines.batch_amounts import BatchAmounts
+from paramsched.engines.batch_samples import samples_in_lists
+from paramsched.engines.engine_facts import PlanOptions
 from paramsched.runner._class_dicts import build_evaluator
 from paramsched.runner._epoch_batches import EpochBatches
 from paramsched.runner._loaders import build_loader
@@ -11,6 +16,7 @@ from paramsched.runner._train_cfg import counts_epochs
 from paramsched.runner.loops import EpochBasedTrainLoop, EvalLoop, IterBasedTrainLoop, TrainLoop
 from paramsched.runner.optim_wrapper import AcceleratedWrapper
 from paramsched.runner.view import RunnerParts
+from paramsched.scheduler import Scheduler
 
 
 def train_loop_for(runner: RunnerParts, train_cfg: Mapping[str, Any], loader: Any) -> TrainLoop:
@@ -57,6 +63,15 @@ def _uneven_samples(loader: Any) -> int | None:
     if not isinstance(size, int) or not isinstance(sampler, Sized) or getattr(loader, "drop_last", False):
         return None
     return len(sampler) if len(sampler) % size else None
+
+
+def batch_amounts_for(runner: RunnerParts, scheduler: Scheduler) -> BatchAmounts:
+    """What counts the batches of the run for a scheduler, if its plan counts samples, tokens or the like."""
+    accelerator = runner.accelerator
+    length, amount_of = runner.given["tokens_per_sample"], runner.given["amount_of"]
+    options = PlanOptions(calendar=scheduler.calendar, tokens_per_sample=length, amount_of=amount_of)
+    summed = partial(sum_over_processes, accelerator)
+    return BatchAmounts(scheduler, options, accelerator.num_processes, summed, samples_in_lists)
 
 
 def scale_lr(settings: Mapping[str, Any] | None, steppers: Mapping[str, AcceleratedWrapper], facts: RunFacts) -> None:

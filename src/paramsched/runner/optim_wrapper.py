@@ -8,8 +8,8 @@ import torch
 from torch.optim import Optimizer
 
 from paramsched.compat.mmengine import OptimWrapper
-from paramsched.errors import InvalidArgument
-from paramsched.runner._counted_amounts import CountedAmounts
+from paramsched.engines.batch_amounts import BatchAmounts
+from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.scheduler.updates import watch_updates
 
 PRECISIONS: Mapping[str, str] = {"float16": "fp16", "bfloat16": "bf16", "float32": "no", "float64": "no"}
@@ -94,24 +94,22 @@ class AcceleratedWrapper:
         self.inner, self.prepared, self.accelerator = inner, prepared, accelerator
         self.updates = 0  # that happened: a step that the scaler skipped is none
         # What counts the samples or tokens of an update, where its plan does. The hook goes ahead of the scheduler's.
-        self.amounts: CountedAmounts | None = None
-        watch_updates(inner.optimizer, self._say_amount, self._count_update)
+        self.amounts: BatchAmounts | None = None
+        watch_updates(inner.optimizer, self._tell_amount, self._count_update)
 
     def note_batch(self, data: Any) -> None:
         """A batch is trained on."""
         if self.amounts is not None:
-            self.amounts.note_batch(data)
+            self.amounts.see(data, ends_update=False)  # which batch ends it, the step says
 
-    def _say_amount(self, optimizer: Optimizer) -> None:
+    def _tell_amount(self, optimizer: Optimizer) -> None:
         del optimizer
         if self.amounts is not None:
-            self.amounts.before_update()
+            self.amounts.tell_seen()
 
     def _count_update(self, optimizer: Optimizer) -> None:
         del optimizer
         self.updates += 1
-        if self.amounts is not None:
-            self.amounts.after_update()
         seen = vars(self.inner).get("_global_step")  # put there by schedulers on MMEngine's base, which look at it
         if seen is not None:
             self.inner._global_step = seen + 1  # type: ignore[attr-defined]  # as it says
@@ -160,7 +158,12 @@ class AcceleratedWrapper:
             if self.accelerator.scaler is not None:
                 self.accelerator.scaler.unscale_(self.optimizer)
             self.inner._clip_grad()
-        self.prepared.step(**kwargs)
+        try:
+            self.prepared.step(**kwargs)
+        except MissingFact as error:  # nothing counts the samples or tokens of the update, which did not happen
+            if error.fact == "seconds_per_step":
+                raise
+            raise _with_arguments_of_runner(error) from None
 
     def zero_grad(self, **kwargs: Any) -> None:
         """Clear the gradients."""
@@ -173,6 +176,13 @@ class AcceleratedWrapper:
 
     def __repr__(self) -> str:
         return f"<{self.inner!r} on Accelerate>"
+
+
+def _with_arguments_of_runner(error: MissingFact) -> MissingFact:
+    """The error of an update of which nothing says how much it is, with the arguments of the Runner that say it."""
+    by_length = "Runner(..., tokens_per_sample=1024), or " if error.fact == "tokens_per_step" else ""
+    instead = f"Write {by_length}Runner(..., amount_of=lambda batch: …)"
+    return MissingFact(error.asked, error.found, instead, fact=error.fact, example=error.example)
 
 
 @final

@@ -11,12 +11,12 @@ from uuid import uuid4
 from torch import nn
 
 from paramsched.compat.mmengine import OptimWrapper
+from paramsched.engines.engine_facts import AmountOf
 from paramsched.errors import ParamschedError
 from paramsched.runner._accelerate_setup import accelerator_for, seed_for
 from paramsched.runner._checkpoints import Checkpoints
 from paramsched.runner._checks.settings import check_settings
 from paramsched.runner._class_dicts import build_model
-from paramsched.runner._counted_amounts import AmountOfBatch, CountedAmounts
 from paramsched.runner._from_config import settings_in
 from paramsched.runner._hook_list import all_hooks, build_hook, hooks_in_order
 from paramsched.runner._loaders import build_loader
@@ -35,7 +35,7 @@ from paramsched.runner._resume import require_fit_for, resume_run
 from paramsched.runner._run_facts import RunFacts
 from paramsched.runner._run_folder import RunFolder
 from paramsched.runner._saved_parts import gradients_of, runner_state
-from paramsched.runner._training_setup import eval_loop_for, facts_for, scale_lr, train_loop_for
+from paramsched.runner._training_setup import batch_amounts_for, eval_loop_for, facts_for, scale_lr, train_loop_for
 from paramsched.runner._weights_file import load_weights
 from paramsched.runner.loops import EvalLoop, TrainLoop
 from paramsched.runner.optim_wrapper import AcceleratedWrapper, AcceleratedWrappers
@@ -104,7 +104,7 @@ class Runner:
         *,
         loss: LossFunction | None = None,
         tokens_per_sample: int | None = None,
-        amount_of: AmountOfBatch | None = None,
+        amount_of: AmountOf | None = None,
         on_change: OnChange = "new",
         accelerator: Any = None,
     ) -> None:
@@ -363,8 +363,7 @@ class Runner:
         for name, stepper in self.steppers.items():
             for scheduler in self.schedulers[name]:
                 if isinstance(scheduler, Scheduler):
-                    how = given["tokens_per_sample"], given["amount_of"]
-                    stepper.amounts = CountedAmounts(scheduler, self.accelerator, *how)
+                    stepper.amounts = batch_amounts_for(self, scheduler)
         self._prepare_evaluation("val")
         if self.val_loop is None:
             warn_without_validation(self.schedulers)

@@ -410,11 +410,6 @@ class Scheduler(LRScheduler):
         return self._planned.clock.t if amount is None else amount
 
     @property
-    def said(self) -> Amount | None:
-        """What was said by `consumed` for the coming update; None where nothing was."""
-        return self._planned.clock.said
-
-    @property
     def last_epoch(self) -> int:
         """Completed updates. Writes are ignored: the optimizer's step is what counts."""
         return self._planned.clock.t

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.engines.batch_amounts import BatchAmounts, samples_in
+from paramsched.engines.batch_amounts import BatchAmounts
+from paramsched.engines.batch_samples import samples_in
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions
 from paramsched.errors import InvalidArgument, MissingFact
 from support.engine_runs.harness import RAMP, Tiny, optimizer_of
@@ -109,6 +110,46 @@ def test_processes_are_summed_once_for_an_update():
     optimizer.step()
 
     assert (calls, scheduler.amount) == ([7], 14)
+
+
+def test_an_engine_that_only_knows_the_step_tells_what_was_seen_before_it():
+    optimizer, scheduler = attached(BY_SAMPLES)
+    amounts = amounts_of(scheduler, processes=2, summed=lambda amount: amount * 2)
+
+    for sizes in ((4, 3), (2,)):
+        for size in sizes:
+            amounts.see(batch(size), ends_update=False)
+        amounts.tell_seen()
+        optimizer.step()
+
+    assert scheduler.amount == 18
+
+
+def test_the_batches_of_an_unfinished_update_go_through_a_checkpoint_summed_over_the_processes():
+    _, scheduler = attached(BY_SAMPLES)
+    amounts = amounts_of(scheduler, processes=2, summed=lambda amount: amount * 2)
+    amounts.see(batch(4), ends_update=False)
+    state = amounts.saved_state()
+
+    optimizer, again = attached(BY_SAMPLES)
+    resumed = amounts_of(again, processes=2, summed=lambda amount: amount * 2)
+    resumed.load_state(state)
+    resumed.see(batch(3), ends_update=True)
+    optimizer.step()
+
+    assert (state, amounts.saved_state(), resumed.saved_state()) == ({"samples": 8}, state, {})
+    assert again.amount == 14
+
+
+def test_what_a_checkpoint_counted_in_another_unit_than_the_plan_of_now_is_left():
+    optimizer, scheduler = attached(BY_SAMPLES)
+    amounts = amounts_of(scheduler)
+    amounts.load_state({"tokens": 100})
+
+    amounts.see(batch(3), ends_update=True)
+    optimizer.step()
+
+    assert scheduler.amount == 3
 
 
 def test_a_clock_of_batches_counts_one_for_all_processes():
@@ -237,6 +278,22 @@ def test_accumulated_batches_are_compared_with_what_is_planned_for_the_update():
         amounts.see(batch(3), ends_update=True)
 
     assert scheduler.amount == 16
+
+
+def test_a_planned_update_that_a_checkpoint_cut_in_two_is_compared_whole():
+    plan = ps.Plan(ps.Binding(ps.Target("batch_size", initial=4), 1.0), lr="constant()", clock="samples")
+    _, scheduler = attached(plan, accumulation=2)
+    amounts = amounts_of(scheduler)
+    amounts.see(batch(4), ends_update=False)
+    state = amounts.saved_state()
+
+    _, again = attached(plan, accumulation=2)
+    resumed = amounts_of(again)
+    resumed.load_state(state)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        resumed.see(batch(4), ends_update=True)
 
 
 # ---------------------------------------------------------------------- what a batch holds

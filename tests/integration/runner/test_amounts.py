@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import random
 from pathlib import Path
@@ -188,29 +187,29 @@ class Follow(Hook):
         self.sampler.size = lambda: runner.schedulers[""][0].value("batch_size")
 
 
-def test_planned_batches_are_not_told_and_the_first_that_is_not_as_planned_is_noticed(tmp_path, caplog):
-    with caplog.at_level(logging.WARNING, "paramsched.runner"):
+def test_planned_batches_are_not_told_and_the_first_that_is_not_as_planned_is_noticed(tmp_path):
+    with pytest.warns(UserWarning, match="the plan says") as warned:
         runner = job(tmp_path, BATCHES_GROW, train_cfg=dict(max_epochs=1))
 
     assert [line["samples"] for line in lines(runner)] == [0, 4, 8, 12, 16, 20, 26, 32, 38, 44]
-    (said,) = [record.getMessage() for record in caplog.records if "the plan says" in record.getMessage()]
-    assert said.startswith("update 5 takes 4 samples, and the plan says 6, which counts")
+    (said,) = [str(one.message) for one in warned if "the plan says" in str(one.message)]
+    assert said.startswith("update 5: the plan says that it takes 6 samples, and the engine's batches hold 4")
 
 
-def test_a_loader_whose_batches_follow_the_plan_is_as_planned(tmp_path, caplog):
+# Its loader is one batch ahead, so a change of size may be noticed. The amounts are the planned ones anyway.
+@pytest.mark.filterwarnings("ignore:update 5. the plan says that it takes 6 samples")
+def test_a_loader_whose_batches_follow_the_plan_is_as_planned(tmp_path):
     sampler = PlannedBatches()
     loader = DataLoader(digits(SAMPLES), batch_sampler=sampler)
 
-    with caplog.at_level(logging.WARNING, "paramsched.runner"):
-        runner = job(
-            tmp_path,
-            BATCHES_GROW,
-            hooks=[Follow(sampler)],
-            train_dataloader=loader,
-            train_cfg=dict(by_epoch=False, max_iters=12),
-        )
+    runner = job(
+        tmp_path,
+        BATCHES_GROW,
+        hooks=[Follow(sampler)],
+        train_dataloader=loader,
+        train_cfg=dict(by_epoch=False, max_iters=12),
+    )
 
-    # Its loader is one batch ahead, so a change of size may be noticed. The amounts are the planned ones anyway.
     planned = ps.trace(ps.loads(BATCHES_GROW), {"lr": 0.1}, ps.Calendar(total=12)).amounts
     assert [line["samples"] for line in lines(runner)] == planned.tolist()
 
@@ -218,7 +217,7 @@ def test_a_loader_whose_batches_follow_the_plan_is_as_planned(tmp_path, caplog):
 def test_a_clock_of_tokens_that_nothing_counts_is_refused_before_the_update(tmp_path):
     plan = ps.Plan(lr=ps.linear(1, 0, over="1000 tokens"), clock="tokens")
 
-    with pytest.raises(MissingFact, match=r"how many a batch has\. Write Runner\(\.\.\., tokens_per_sample="):
+    with pytest.raises(MissingFact, match=r"how many this update takes\. Write Runner\(\.\.\., tokens_per_sample="):
         job(tmp_path, plan)
 
     assert (tmp_path / "values.jsonl").read_text() == ""
