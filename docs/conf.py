@@ -10,7 +10,11 @@ from sphinx.application import Sphinx
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE / "extensions")]
-import reference  # noqa: E402  # it stands beside this file
+import command_pages  # noqa: E402  # these stand beside this file
+import module_pages  # noqa: E402
+import recipe_pages  # noqa: E402
+
+import reference  # noqa: E402
 
 project = "paramsched"
 author = "the paramsched authors"
@@ -25,6 +29,8 @@ extensions = [
     "sphinx_design",
     "plan_picture",
     "page_snippets",
+    "short_types",
+    "thumbnails",
 ]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build"]
@@ -35,14 +41,16 @@ copybutton_prompt_is_regexp = True
 copybutton_only_copy_prompt_lines = True
 copybutton_remove_prompts = True
 
-autodoc_typehints = "none"  # the signature says it once
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+python_maximum_signature_line_length = 100
 autodoc_class_signature = "mixed"
 napoleon_numpy_docstring = False
 default_role = "code"  # docstrings are written with single backticks
 suppress_warnings = ["ref.python"]
 
 # Pages run code and draw pictures: where the library has changed, all of them are read again.
-files = sorted([*(HERE.parent / "src").rglob("*.py"), *HERE.rglob("*.py")])
+files = sorted([*(HERE.parent / "src").rglob("*.py"), *HERE.glob("extensions/*.py")])
 library_digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 html_theme = "furo"
@@ -64,7 +72,11 @@ def generate(app: Sphinx) -> None:
     """Write the reference pages; one that has not changed is left alone, so that a second build is quick."""
     folder = Path(app.srcdir, "_generated")
     folder.mkdir(exist_ok=True)
-    for name, text in reference.pages().items():
+    pages = reference.pages() | module_pages.pages() | recipe_pages.pages() | {"commands": command_pages.page()}
+    for old in folder.glob("*.md"):
+        if old.stem not in pages:
+            old.unlink()
+    for name, text in pages.items():
         file = folder / f"{name}.md"
         if not file.exists() or file.read_text(encoding="utf-8") != text:
             file.write_text(text, encoding="utf-8")

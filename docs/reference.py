@@ -1,19 +1,130 @@
 """What the reference pages list: read from the code, so that a new shape appears by itself. Needs no Sphinx."""
 
-import paramsched
+import ast
+import inspect
+from collections.abc import Iterable
+
+import shape_lines
+from public_names import documented, public_names
+
+from paramsched import curves, errors
 from paramsched._names_elsewhere import other_names
 from paramsched._peer_names import EDGES
 from paramsched.schedules import SHAPES
-from paramsched.schedules.levels import NEIGHBOR_LEVELS
+
+SHAPES_OPENING = """\
+Each picture is a run of 100 updates, drawn when this page was built by the line above it. Values are multiples of base.
+Lengths are in updates here; a unit may stand everywhere: `warmup("5%")`, `step("30 epochs")`.
+
+Rules that follow a metric, [`plateau`](#plateau), [`greedy`](#greedy) and [`new_bob`](#new_bob), have no picture before
+the run.
+"""
+CURVES_OPENING = """\
+A curve is the way from 0 to 1. `anneal(start, to, curve=curves.power(2))` goes along it from one level to another, and
+so do `warmup(…, curve=…)`, `cooldown`, `wsd`, `one_cycle`, `piecewise` and others. The pictures show a descent from 1
+to 0.
+"""
+RULES_OPENING = """\
+`recurrence(rules.linear(0.1, end=500), rules.multistep([8000, 11000]))` changes the value that is there at each update,
+as torch's and MMEngine's schedulers do. A plan of your own seldom needs it: a shape says the value at every time by
+itself.
+"""
+ERRORS_OPENING = """\
+Whatever the library raises on purpose is a `ParamschedError`. A message says what was asked, what was found, and what
+to write instead; a file with faults tells all of them at once, each with its line. Nothing is half done when one of
+these is raised.
+"""
 
 
 def pages() -> dict[str, str]:
     """Each generated page's name and text."""
-    shapes = {name: builder.__module__ for name, builder in sorted(SHAPES.items())}
-    others = sorted(set(paramsched.__all__) - set(SHAPES))
-    rest = {name: "paramsched" for name in others if callable(getattr(paramsched, name))}
-    rest |= dict.fromkeys(NEIGHBOR_LEVELS, "paramsched.schedules.levels")
-    return {"shapes": page("Shapes", shapes), "api": page("Everything else", rest), "names": names_page()}
+    return {
+        "shapes": shapes_page(),
+        "curves": curves_page(),
+        "rules": rules_page(),
+        "errors": errors_page(),
+        "names": names_page(),
+    }
+
+
+# ---------------------------------------------------------------- shapes and curves
+
+
+def shapes_page() -> str:
+    """Every shape with a picture, its formula, its source, and its names elsewhere."""
+    lines = {name: line_of_shape(name) for name in sorted(SHAPES)}
+    thumbnails = "\n".join(f"{name} | {line}" for name, line in lines.items() if line)
+    sections = (f"## {name}\n\n{plan_of(line)}{documented('paramsched', [name])}" for name, line in lines.items())
+    return "\n\n".join(["# Shapes", SHAPES_OPENING, gallery(thumbnails), *sections]) + "\n"
+
+
+def line_of_shape(name: str) -> str:
+    """The line that draws a shape: the table's, or the first call in its docstring; "" where there is neither."""
+    if name in shape_lines.SHAPES or getattr(SHAPES[name], "__module__", "").startswith("paramsched.feedback"):
+        return shape_lines.SHAPES.get(name, "")
+    for line in (inspect.getdoc(SHAPES[name]) or "").splitlines():
+        if not line.startswith(">>> "):
+            continue
+        for node in ast.walk(ast.parse(line[4:])):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
+                return ast.unparse(node)
+    return ""
+
+
+def curves_page() -> str:
+    """Every curve with a picture of a descent along it."""
+    lines = {name: shape_lines.CURVES.get(name, name) for name in [*curves.CONSTANTS, *curves.FAMILIES]}
+    lines = {name: f"anneal(1, 0, curve=curves.{line})" for name, line in sorted(lines.items())}
+    thumbnails = "\n".join(f"{name} | {line}" for name, line in lines.items())
+    sections = (
+        f"## {name}\n\n{plan_of(line)}{documented('paramsched.curves', [name])}" for name, line in lines.items()
+    )
+    rest = [name for name in public_names("paramsched.curves") if name not in lines]
+    last = "## Curves of your own, and their classes\n\n" + documented("paramsched.curves", rest)
+    return "\n\n".join(["# Curves", CURVES_OPENING, gallery(thumbnails), *sections, last]) + "\n"
+
+
+def rules_page() -> str:
+    """The rules of recurrences."""
+    text = documented("paramsched.schedules.rules", public_names("paramsched.schedules.rules"))
+    return "\n\n".join(["# Rules", RULES_OPENING, text]) + "\n"
+
+
+def plan_of(line: str) -> str:
+    """The directive that draws one line in 100 updates."""
+    return f"```{{plan}} --horizon 100\n:small:\n{line}\n```\n\n" if line else ""
+
+
+def gallery(thumbnails: str) -> str:
+    """The directive that draws thumbnails."""
+    return f"```{{gallery}} 100\n{thumbnails}\n```"
+
+
+# ---------------------------------------------------------------- errors
+
+
+def errors_page() -> str:
+    """Every error as a tree, and each with its data."""
+    tree = "```text\n" + "\n".join(branches(errors.ParamschedError, 0)) + "\n```"
+    found = [name for name in public_names("paramsched.errors") if is_error(getattr(errors, name))]
+    rest = [name for name in ("Asked", "Fault") if hasattr(errors, name)]
+    return "\n\n".join(["# Errors", ERRORS_OPENING, tree, documented("paramsched.errors", found + rest)]) + "\n"
+
+
+def is_error(value: object) -> bool:
+    """Whether a name of the module is an error."""
+    return isinstance(value, type) and issubclass(value, Exception)
+
+
+def branches(kind: type[Exception], depth: int) -> Iterable[str]:
+    """A class and those below it, indented."""
+    yield "    " * depth + kind.__name__
+    for one in sorted(kind.__subclasses__(), key=lambda each: each.__name__):
+        if one.__module__ == errors.__name__:
+            yield from branches(one, depth + 1)
+
+
+# ---------------------------------------------------------------- names elsewhere
 
 
 def names_page() -> str:
@@ -28,18 +139,3 @@ def names_page() -> str:
     )
     opening = "Wherever one of these is typed, in code, text, YAML or `paramsched find`, the answer is the line."
     return "# Names elsewhere\n\n" + opening + "\n\n" + "\n\n".join(tables) + "\n"
-
-
-def page(title: str, names: dict[str, str]) -> str:
-    """A page that documents names of modules."""
-    entries = "\n".join(directive(module, name) for name, module in names.items())
-    return f"# {title}\n\n```{{eval-rst}}\n{entries}\n```\n"
-
-
-def directive(module: str, name: str) -> str:
-    """The directive that documents one public name."""
-    if isinstance(getattr(paramsched, name, None), type):
-        return f".. autoclass:: {module}.{name}\n   :members:\n"
-    if name in NEIGHBOR_LEVELS:
-        return f".. autodata:: {module}.{name}\n   :no-value:\n"
-    return f".. autofunction:: {module}.{name}\n"

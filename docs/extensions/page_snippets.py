@@ -13,6 +13,7 @@ A snippet for a library that is not installed is left out, and the log says so; 
 import contextlib
 import doctest
 import io
+import logging as logs
 import os
 import re
 import runpy
@@ -151,7 +152,11 @@ def is_comment(node: nodes.Node) -> bool:
 def done(task: Callable[[], object], page: Page, node: nodes.Node) -> bool:
     """Do what a block asks for; the result is whether the page goes on. Whatever fails is told at its place."""
     try:
-        task()
+        logs.disable()  # what the library logs is for its users
+        try:
+            task()
+        finally:
+            logs.disable(logs.NOTSET)
     except (ModuleNotFoundError, MissingDependency) as absent:
         if any(peer in str(absent) for peer in PEERS):
             LOG.info("%s: from here on not run: %s", page.name, absent)

@@ -65,7 +65,11 @@ class PlanDirective(SphinxDirective):
     has_content = True
     optional_arguments = 1
     final_argument_whitespace = True
-    option_spec: ClassVar[dict[str, Any]] = {"file": directives.unchanged, "picture-only": directives.flag}
+    option_spec: ClassVar[dict[str, Any]] = {
+        "file": directives.unchanged,
+        "picture-only": directives.flag,
+        "small": directives.flag,
+    }
 
     def run(self) -> list[nodes.Node]:
         text = "\n".join(self.content)
@@ -73,7 +77,7 @@ class PlanDirective(SphinxDirective):
         options = self.arguments[0] if self.arguments else ""
         is_line = "\n" not in text and not _FIELD.match(text)
         try:
-            picture = pictures(text, name, options, is_line=is_line)
+            picture = pictures(text, name, options, is_line=is_line, small="small" in self.options)
         except Exception as error:  # whatever is wrong with a plan is told at its place
             raise self.error(f"{type(error).__name__}: {error}") from error
         shown = nodes.container(classes=["plan"])
@@ -87,7 +91,7 @@ class PlanDirective(SphinxDirective):
         return [shown]
 
 
-def pictures(text: str, name: str, options: str = "", *, is_line: bool = False) -> str:
+def pictures(text: str, name: str, options: str = "", *, is_line: bool = False, small: bool = False) -> str:
     """A plan's picture as HTML, once for wide and once for narrow screens.
 
     Raises:
@@ -101,6 +105,8 @@ def pictures(text: str, name: str, options: str = "", *, is_line: bool = False) 
         trace, other = _traces(words, standalone_mode=False)
     if "taken to be" in said.getvalue():
         raise ValueError(said.getvalue().strip())
+    if small:
+        return f'<div class="plan-small">{without_style(show.svg(trace, width=NARROW, height=90, other=other))}</div>'
     return two_widths(trace, other=other)
 
 

@@ -1,0 +1,71 @@
+"""Every public name has a page of the reference, and every shape a picture there."""
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import paramsched as ps
+from paramsched import curves
+from paramsched.schedules import SHAPES
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.fixture(scope="module")
+def pages() -> str:
+    """The text of all reference pages that are made from the code."""
+    sys.path.insert(0, str(DOCS))
+    try:
+        reference, modules = import_module("reference"), import_module("module_pages")
+    finally:
+        sys.path.remove(str(DOCS))
+    return "\n".join([*reference.pages().values(), *modules.pages().values()])
+
+
+def test_every_public_name_has_a_page(pages):
+    names = [name for name in ps.__all__ if not isinstance(getattr(ps, name), ModuleType)]
+
+    assert [name for name in names if f":: paramsched.{name}\n" not in pages] == []
+
+
+def test_every_curve_rule_and_error_has_a_page(pages):
+    from paramsched import errors
+    from paramsched.schedules import rules
+
+    names = [f"curves.{name}" for name in [*curves.CONSTANTS, *curves.FAMILIES]]
+    names += [f"errors.{name}" for name in _classes_of(errors, Exception)]
+    names += [f"schedules.rules.{name}" for name in _classes_of(rules, rules.Rule)]
+
+    assert len(names) > 40
+    assert [name for name in names if f":: paramsched.{name}\n" not in pages] == []
+
+
+def _classes_of(module: ModuleType, base: type) -> list[str]:
+    classes = {name: value for name, value in vars(module).items() if isinstance(value, type)}
+    return [n for n, kind in classes.items() if issubclass(kind, base) and kind.__module__.startswith(module.__name__)]
+
+
+@pytest.mark.parametrize("package", ["engines", "compat"])
+def test_every_engine_and_drop_in_has_a_page(pages, package):
+    folder = Path(ps.__file__).parent / package
+    inner = {"batch_amounts", "engine_facts", "reporting", "group_fields", "step_engine", "unchanged_on_error"}
+    names = {file.stem for file in folder.iterdir() if not file.stem.startswith("_") and file.suffix in ("", ".py")}
+
+    assert [name for name in sorted(names - inner) if f"`import paramsched.{package}.{name}`" not in pages] == []
+
+
+def test_every_shape_without_metrics_has_a_picture():
+    sys.path.insert(0, str(DOCS))
+    try:
+        reference = import_module("reference")
+    finally:
+        sys.path.remove(str(DOCS))
+
+    undrawn = {name for name in SHAPES if not reference.line_of_shape(name)}
+
+    assert undrawn <= {"from_function", "greedy", "like", "new_bob", "plateau"}
+    for name in set(SHAPES) - undrawn:
+        assert len(ps.trace(ps.Plan(lr=reference.line_of_shape(name), horizon=100), {"lr": 1.0})) == 100
