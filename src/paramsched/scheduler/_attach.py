@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, Literal, TypeAlias, final, get_args
 
+from paramsched._diff import Diff
 from paramsched.errors import InvalidArgument, InvalidTime, ParamschedError, nearest, shown
 from paramsched.plan import Plan
 from paramsched.scheduler._clock import Clock, Standing
@@ -16,7 +17,12 @@ from paramsched.scheduler._late_groups import LateGroups
 from paramsched.scheduler._plan_in_force import PlanInForce
 from paramsched.scheduler._planned_groups import PlannedGroups, block_at
 from paramsched.scheduler._resume import Resume
-from paramsched.scheduler._resume_messages import log_initial_values, log_position, warn_if_over
+from paramsched.scheduler._resume_messages import (
+    log_initial_values,
+    log_position,
+    log_takeover,
+    warn_if_over,
+)
 from paramsched.scheduler._run_facts import resolve_for
 from paramsched.scheduler._slots import slots_of
 from paramsched.scheduler._standing_amount import standing_in
@@ -82,11 +88,13 @@ def attach_plan(
     before = hooks_on(optimizer)
     check_entries(groups)
     carried = count_carried(groups)
+    changes: Diff | None = None
     if before is not None:
         before.planned.sync(groups)
         carried = before.planned.clock.t
-        whose = "that of the Scheduler before this one"
-        in_force = resume.decide(before.planned.in_force, in_force, before.planned.clock.standing, whose)
+        whose, earlier = "that of the Scheduler before this one", before.planned.in_force
+        changes = resume.changes_between(earlier, in_force)
+        in_force = resume.decide(changes, earlier, in_force, before.planned.clock.standing, whose)
     unknown = before is None and resume.differs(in_force, groups)
     if unknown:
         resume.refuse_if_error(f"the optimizer carries another plan than the code's: {request.plan!r}")
@@ -99,7 +107,9 @@ def attach_plan(
     has_initial = carried is None and log_initial_values(block.slots, groups)
     planned.bind(groups, block)  # the first write: from here on nothing is refused
     if before is not None:
-        _replace_hooks(before, clock.t)
+        if not changes and before.scheduler() is not None:  # changes are logged, and say that there was another
+            log_takeover(clock.t)
+        before.release()
     hooks = PlanHooks(planned, resume)
     hooks.attach(optimizer, step=request.drive == "optimizer")
     if unknown:
@@ -160,16 +170,6 @@ def _history_at(planned: PlannedGroups, carried: int | None, before: PlanHooks |
         return planned.history
     begun = History.begun(planned.in_force.plan.text, 0, planned.in_force.amount_at(0))
     return begun.entered_after_unknown(planned.entry()) if unknown else begun
-
-
-def _replace_hooks(before: PlanHooks, t: int) -> None:
-    """Take an optimizer over from an earlier Scheduler of this process."""
-    if before.scheduler() is not None:
-        log.warning(
-            "another Scheduler of this process has driven this optimizer up to update %d: it is detached now, and its "
-            "calls say so; this one goes on from there", t,
-        )  # fmt: skip
-    before.release()
 
 
 # ---------------------------------------------------------------------- facts that come later

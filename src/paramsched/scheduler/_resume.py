@@ -151,7 +151,7 @@ class Resume:
         same_text = state.text == code.plan.text
         if state.plan is not None and not (same_text and state.calendar == code.calendar):
             saved = PlanInForce(state.plan, state.plan.resolve(state.calendar), state.calendar)
-            return self.decide(saved, code, state.standing)
+            return self.decide(self.changes_between(saved, code), saved, code, state.standing)
         if not same_text:
             why = state.unreadable or "one of them has no text"
             self.refuse_if_error(f"the plan in the checkpoint cannot be compared with the code's: {why}")
@@ -184,15 +184,20 @@ class Resume:
 
     # ------------------------------------------------------------------ a plan that differs
 
+    def changes_between(self, saved: PlanInForce, code: PlanInForce) -> Diff:
+        """What differs between the saved plan and the code's."""
+        return diff_within(saved.resolved, code.resolved, replace(code.calendar, total=None), _COMPARED)
+
     def decide(
-        self, saved: PlanInForce, code: PlanInForce, until: Standing, whose: str = "the checkpoint's"
+        self, changes: Diff, saved: PlanInForce, code: PlanInForce, until: Standing, whose: str = "the checkpoint's"
     ) -> PlanInForce:
         """Of two plans, the saved one, which was in force until now, and the code's, the one to go on with.
+
+        Changes are logged.
 
         Raises:
             PlanChanged: `on_change` is "error", for one of the changed fields or at all.
         """
-        changes = diff_within(saved.resolved, code.resolved, replace(code.calendar, total=None), _COMPARED)
         if changes:
             amount = "" if until.amount is None else f" ({until.amount} {saved.unit})"
             self._settle(changes, f"{whose}, which was in force up to update {until.t}{amount}")

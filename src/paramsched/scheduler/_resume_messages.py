@@ -36,6 +36,14 @@ def log_position(optimizer: Any) -> None:
     )
 
 
+def log_takeover(t: int) -> None:
+    """A second Scheduler with the same plan, while the first one is still there."""
+    log.warning(
+        "this Scheduler takes the optimizer over at update %d from an earlier one with the same plan, which is "
+        "detached now and says so when it is used", t,
+    )  # fmt: skip
+
+
 def log_bases(slots: Iterable[Slot], before: Mapping[tuple[int, str], float]) -> None:
     """Say which bases differ between the code, `before`, and the checkpoint."""
     for slot in slots:
