@@ -5,8 +5,7 @@ killed can be told from one that ended, and what the run before left is only cle
 Does not import torch, to be there early.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from paramsched.run_files.disk import flush_path
@@ -72,12 +71,6 @@ class Folder:
         """The process that trains here now."""
         return self._lock.holder
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> AbstractContextManager[None]:
         """Keep other processes out. The system lets go of the lock when this one ends, also by `kill -9`."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        self._lock.take()
-        try:
-            yield
-        finally:
-            self._lock.release()
+        return self._lock.hold()

@@ -8,8 +8,8 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
@@ -42,15 +42,9 @@ class RunFolder:
         self.report = path / "report.html"
         self._lock = FolderLock(path)
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> AbstractContextManager[None]:
         """Keep other processes out. The system lets go of the lock when this one ends, also by `kill -9`."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        self._lock.take()
-        try:
-            yield
-        finally:
-            self._lock.release()
+        return self._lock.hold()
 
     @property
     def has_run(self) -> bool:

@@ -1,6 +1,5 @@
 """Law 7 on clocks that count an amount: what is planned at the amounts of a run is what it uses, whatever happens."""
 
-import copy
 import warnings
 
 import numpy as np
@@ -15,6 +14,7 @@ from paramsched.plan import bind
 from paramsched.plan.amounts import counted_plan
 from paramsched.plan.plan_clock import clock_of_field
 from support import strategies
+from support.disturbances import DISTURBANCES, disturb
 from support.strategies import GROUPS, World
 from support.updates import probe
 
@@ -26,11 +26,10 @@ SIZES = (
     'constant(32, "1000 samples") >> 2.5 * linear(16, 64, over="5000 samples")',
     "constant(24)",
 )
+ANY_RUN = (*DISTURBANCES, "resume: scheduler")
 EVENTS = (
     "update", "update", "update", "equal updates", "unequal updates", "overflow", "skipped", "raise", "accumulate",
-    "construct again", "resume: optimizer", "resume: optimizer, then built", "resume: both", "resume: scheduler first",
-    "resume: scheduler", "resume: copy", "reload scheduler state", "reload optimizer state", "seek there and back",
-    "copies of the groups", "query",
+    "seek there and back", *ANY_RUN,
 )  # fmt: skip
 
 
@@ -52,8 +51,11 @@ class AmountRun:
         self.size = sizes[0] if source.startswith("planned") else None
         self.size_is_by_amount = clock_of_field(plan.clock, "batch_size") == "samples"
         self.used: list[tuple[int, int, list[dict]]] = []
-        self.optimizer = probe(*GROUPS)
+        self.optimizer = self.bare()
         self.scheduler = self.built(self.optimizer)
+
+    def bare(self):
+        return probe(*GROUPS)
 
     def built(self, optimizer):
         return ps.Scheduler(optimizer, self.plan, calendar=self.calendar)
@@ -106,37 +108,11 @@ class AmountRun:
             case "accumulate" if "told" in self.source:
                 self.say(samples)
                 self.say(3)
-            case "construct again":
-                self.scheduler = self.built(self.optimizer)
-            case "reload scheduler state":
-                self.scheduler.load_state_dict(self.scheduler.state_dict())
-            case "reload optimizer state":
-                self.optimizer.load_state_dict(copy.deepcopy(self.optimizer.state_dict()))
             case "seek there and back" if self.said is None:  # a seek says where the run stands
                 self.scheduler.seek(data.draw(st.integers(0, 3000)), samples=samples)
                 self.scheduler.seek(self.t, samples=self.amount)
-            case "copies of the groups":
-                self.optimizer.param_groups = [dict(one) for one in self.optimizer.param_groups]
-            case "query":
-                self.scheduler.values(), self.scheduler.get_last_lr(), self.scheduler.step()
-            case "resume: copy":
-                self.optimizer, self.scheduler = copy.deepcopy((self.optimizer, self.scheduler))
-            case _ if event.startswith("resume"):
-                self.resume(event)
-
-    def resume(self, event):
-        saved, state = copy.deepcopy((self.optimizer.state_dict(), self.scheduler.state_dict()))
-        self.optimizer = probe(*GROUPS)
-        if event != "resume: optimizer, then built":
-            self.scheduler = self.built(self.optimizer)
-        if event in ("resume: scheduler first", "resume: scheduler"):
-            self.scheduler.load_state_dict(state)
-        if event != "resume: scheduler":
-            self.optimizer.load_state_dict(saved)
-        if event == "resume: optimizer, then built":
-            self.scheduler = self.built(self.optimizer)
-        if event == "resume: both":
-            self.scheduler.load_state_dict(state)
+            case _ if event in ANY_RUN:
+                disturb(self, event)
 
 
 @st.composite

@@ -1,6 +1,5 @@
 """Laws 7 and 8: what the trace shows is what is used, whatever happens between two updates."""
 
-import copy
 import warnings
 
 import numpy as np
@@ -13,15 +12,15 @@ import paramsched as ps
 from paramsched.errors import InvalidArgument
 from paramsched.plan import bind
 from support import strategies
+from support.disturbances import DISTURBANCES, disturb
 from support.strategies import GROUPS, World
 from support.updates import group, probe
 
 LATE = {"lr": 0.5, "weight_decay": 0.3, "momentum": 0.7, "eps": 1e-7, "betas": (0.6, 0.8), "name": "late"}
 
 EVENTS = (
-    "update", "update", "update", "many updates", "overflow", "raise", "accumulate", "late group", "construct again",
-    "resume: optimizer", "resume: optimizer, then built", "resume: both", "resume: scheduler first", "resume: copy",
-    "reload scheduler state", "reload optimizer state", "seek there and back", "copies of the groups", "query",
+    "update", "update", "update", "many updates", "overflow", "raise", "accumulate", "late group",
+    "seek there and back", *DISTURBANCES,
 )  # fmt: skip
 
 
@@ -81,36 +80,11 @@ class Run:
             case "late group" if self.late_at is None:
                 self.late_at = self.t
                 self.optimizer.add_param_group(group(**LATE))
-            case "construct again":
-                self.scheduler = self.built(self.optimizer)
-            case "reload scheduler state":
-                self.scheduler.load_state_dict(self.scheduler.state_dict())
-            case "reload optimizer state":
-                self.optimizer.load_state_dict(copy.deepcopy(self.optimizer.state_dict()))
             case "seek there and back":
                 self.scheduler.seek(data.draw(st.integers(0, 3 * self.world.total)))
                 self.scheduler.seek(self.t)
-            case "copies of the groups":
-                self.optimizer.param_groups = [dict(one) for one in self.optimizer.param_groups]
-            case "query":
-                self.scheduler.values(), self.scheduler.get_last_lr(), self.scheduler.step()
-            case "resume: copy":
-                self.optimizer, self.scheduler = copy.deepcopy((self.optimizer, self.scheduler))
-            case _ if event.startswith("resume"):
-                self.resume(event)
-
-    def resume(self, event):
-        saved, state = copy.deepcopy((self.optimizer.state_dict(), self.scheduler.state_dict()))
-        self.optimizer = self.bare()
-        if event != "resume: optimizer, then built":
-            self.scheduler = self.built(self.optimizer)
-        if event == "resume: scheduler first":
-            self.scheduler.load_state_dict(state)
-        self.optimizer.load_state_dict(saved)
-        if event == "resume: optimizer, then built":
-            self.scheduler = self.built(self.optimizer)
-        if event == "resume: both":
-            self.scheduler.load_state_dict(state)
+            case _ if event in DISTURBANCES:
+                disturb(self, event)
 
 
 @given(st.data())

@@ -1,11 +1,11 @@
 """A checkpoint's file: read as plain data, and searched for states, whatever made it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from paramsched._printable import printable
-from paramsched.audit.log_values import UnreadableLog, path_text
+from paramsched._printable import names_listed, printable
+from paramsched.audit.log_values import UnreadableLog, nearest_in_file, path_text
 from paramsched.errors import MissingDependency
 
 
@@ -61,3 +61,28 @@ def find_states(data: Any, is_state: Callable[[dict[Any, Any]], bool], alone: st
         # Reversed, so that the first entry is taken next. Names are cut, for deep nesting would make them quadratic.
         waiting += [(inner_name[-200:], value) for inner_name, value in reversed(inner)]
     return found
+
+
+def choose_state(
+    file: Path, states: Mapping[str, Any], option: str, wanted: str | None, missing: tuple[str, str]
+) -> str:
+    """The name of the state that was asked for, or of the only one there is.
+
+    Args:
+        file: in which they are.
+        states: by their names.
+        option: of the command line, by which one is asked for.
+        wanted: the name that was; None where nobody asked.
+        missing: what is said where the file has no such state, and what to do then.
+
+    Raises:
+        UnreadableLog: there is none, there are several and nobody asked for one, or none has the name.
+    """
+    if not states:
+        raise UnreadableLog(path_text(file), *missing)
+    if wanted is None and len(states) > 1:
+        found = f"it has {names_listed(states)}"
+        raise UnreadableLog(path_text(file), found, f"Write {option} {printable(next(iter(states)))}")
+    if wanted is not None and wanted not in states:
+        raise UnreadableLog(f"{option} {printable(wanted)}", nearest_in_file(wanted, states))
+    return next(iter(states)) if wanted is None else wanted

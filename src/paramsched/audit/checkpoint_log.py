@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from paramsched._printable import names_listed, printable
-from paramsched.audit.checkpoint_file import find_states, load_checkpoint
+from paramsched._printable import printable
+from paramsched.audit.checkpoint_file import choose_state, find_states, load_checkpoint
 from paramsched.audit.log_values import (
     MOST_GROUPS,
     MOST_UPDATES,
@@ -16,7 +16,6 @@ from paramsched.audit.log_values import (
     LoggedValues,
     UnreadableLog,
     logged_amounts,
-    nearest_in_file,
     path_text,
 )
 from paramsched.errors import InvalidArgument
@@ -74,17 +73,8 @@ def _choose_optimizer(
     file: Path, states: dict[str, dict[str, Any]], optimizer: str | None
 ) -> tuple[str, dict[str, Any]]:
     """The optimizer that was asked for, or the only one there is, with its name."""
-    if not states:
-        raise UnreadableLog(
-            path_text(file), "no optimizer's state is in it (a dict with param_groups)", "Save optimizer.state_dict()"
-        )
-    if optimizer is None and len(states) > 1:
-        raise UnreadableLog(
-            path_text(file), f"it has {names_listed(states)}", f"Write --optimizer {printable(next(iter(states)))}"
-        )
-    if optimizer is not None and optimizer not in states:
-        raise UnreadableLog(f"--optimizer {printable(optimizer)}", nearest_in_file(optimizer, states))
-    name = optimizer if optimizer is not None else next(iter(states))
+    missing = "no optimizer's state is in it (a dict with param_groups)", "Save optimizer.state_dict()"
+    name = choose_state(file, states, "--optimizer", optimizer, missing)
     if len(states[name]["param_groups"]) > MOST_GROUPS:
         raise UnreadableLog(
             f"{printable(name)} in {path_text(file)}", f"more than {MOST_GROUPS} groups", "Is it damaged?"

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any, final
 
 from paramsched._diff import Diff, diff
-from paramsched._printable import names_listed, printable
-from paramsched.audit.checkpoint_file import find_states, load_checkpoint
-from paramsched.audit.log_values import UnreadableLog, nearest_in_file, path_text
+from paramsched._printable import printable
+from paramsched.audit.checkpoint_file import choose_state, find_states, load_checkpoint
 from paramsched.errors import InvalidArgument
 from paramsched.plan import Plan
 from paramsched.plan.plan_clock import amount_clock
@@ -58,7 +57,9 @@ def read_plan_history(file: str | Path, *, scheduler: str | None = None) -> tupl
         MissingDependency: torch is not installed.
     """
     path = Path(file)
-    state = _choose_state(path, find_states(load_checkpoint(path), _is_scheduler_state, "scheduler"), scheduler)
+    states = find_states(load_checkpoint(path), _is_scheduler_state, "scheduler")
+    missing = "no state of a ps.Scheduler is in it", "Save scheduler.state_dict() in your checkpoints"
+    state = states[choose_state(path, states, "--scheduler", scheduler, missing)]
     # The scheduler's own reader: what it would refuse is no history. With it comes torch, which the file needed too.
     from paramsched.scheduler.saved_plans import plans_in_state
 
@@ -81,18 +82,3 @@ def _changes(before: Plan, after: Plan, facts: Calendar) -> Diff:
 
 def _is_scheduler_state(one: Mapping[Any, Any]) -> bool:
     return {"version", "t", "plan", "calendar", "bases"} <= one.keys()
-
-
-def _choose_state(file: Path, states: dict[str, dict[str, Any]], wanted: str | None) -> dict[str, Any]:
-    """The state that was asked for, or the only one there is."""
-    if not states:
-        raise UnreadableLog(
-            path_text(file), "no state of a ps.Scheduler is in it", "Save scheduler.state_dict() in your checkpoints"
-        )
-    if wanted is None and len(states) > 1:
-        raise UnreadableLog(
-            path_text(file), f"it has {names_listed(states)}", f"Write --scheduler {printable(next(iter(states)))}"
-        )
-    if wanted is not None and wanted not in states:
-        raise UnreadableLog(f"--scheduler {printable(wanted)}", nearest_in_file(wanted, states))
-    return states[wanted if wanted is not None else next(iter(states))]

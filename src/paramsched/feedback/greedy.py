@@ -23,6 +23,7 @@ from paramsched.feedback.checks import (
     require_metric,
     require_state,
 )
+from paramsched.feedback.reductions import reduced_factor, reduced_value
 from paramsched.schedules.levels import Absolute, Level
 from paramsched.schedules.registry import shape
 
@@ -163,7 +164,7 @@ class Greedy(MetricRule[GreedyState]):
             high = None if state.high is None else max(state.high * self.factor, least)
             state = replace(state, low=max(state.low * self.factor, least), high=high)
             return replace(state, factor=max(factor, _LEAST), cooling=self.cooldown)
-        factor = max(factor, min(self.min, state.factor))
+        factor = reduced_factor(state.factor, self.factor, self.min)
         cut = factor if state.factor - factor > self.eps else state.factor
         floored = state.floored + (cut <= self.min)
         if self.reset is not None and floored >= self.reset:
@@ -182,15 +183,10 @@ class Greedy(MetricRule[GreedyState]):
             if isinstance(self.max, Absolute) and state.high is not None:
                 changed = np.minimum(changed, state.high * np.maximum(1.0, value / self.max.value))
         elif state.factor < 1:
-            changed = np.maximum(changed, np.minimum(value, self._lowest * np.asarray(base)))
+            return reduced_value(value, state.factor, self.min, base)
         elif isinstance(self.max, float):
             changed = np.minimum(changed, np.maximum(value, self.max * np.asarray(base)))
         return float(changed) if isinstance(value, (int, float)) and np.ndim(changed) == 0 else changed
-
-    @property
-    def _lowest(self) -> float:
-        """The floor as a multiple of base."""
-        return 0.0 if isinstance(self.min, Absolute) else self.min
 
     def restore(self, data: dict[str, Any]) -> GreedyState:
         count, number = (int,), (float, int)

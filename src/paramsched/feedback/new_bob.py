@@ -4,10 +4,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any, final
 
-import numpy as np
-
 from paramsched._number_checks import finite_number, whole_number
-from paramsched.errors import Asked, StateError
+from paramsched.errors import Asked
 from paramsched.feedback.base import MetricRule
 from paramsched.feedback.checks import (
     Against,
@@ -20,6 +18,7 @@ from paramsched.feedback.checks import (
     require_metric,
     require_state,
 )
+from paramsched.feedback.reductions import reduced_factor, reduced_value, require_reduction
 from paramsched.schedules.levels import Absolute, Level
 from paramsched.schedules.registry import shape
 
@@ -79,8 +78,7 @@ class NewBob(MetricRule[NewBobState]):
             return state
         if state.waited < self.patience:
             return replace(state, waited=state.waited + 1)
-        lowest = 0.0 if isinstance(self.min, Absolute) else self.min
-        return replace(state, waited=0, factor=max(state.factor * self.factor, min(lowest, state.factor)))
+        return replace(state, waited=0, factor=reduced_factor(state.factor, self.factor, self.min))
 
     def _improvement(self, value: float, before: float) -> float:
         """The share by which the metric has improved; of 0 there is none."""
@@ -89,20 +87,12 @@ class NewBob(MetricRule[NewBobState]):
         return (before - value if self.mode == "min" else value - before) / abs(before)
 
     def apply(self, state: NewBobState, value: Any, base: Any = 1.0) -> Any:
-        if state.factor == 1.0:
-            return value
-        number = isinstance(value, (int, float)) and isinstance(base, (int, float))
-        value = value if number else np.asarray(value)
-        floor = self.min.value if isinstance(self.min, Absolute) else self.min * np.asarray(base)
-        # A reduction stops at the floor; what the schedule itself takes below it is left alone.
-        changed = np.maximum(value * state.factor, np.minimum(value, floor))
-        return float(changed) if number else changed
+        return reduced_value(value, state.factor, self.min, base)
 
     def restore(self, data: dict[str, Any]) -> NewBobState:
         kinds = {"reference": (float, int, type(None)), "waited": (int,), "factor": (float, int)}
         require_state(self, data, kinds, ("reference",))
-        if data["factor"] > 1:
-            raise StateError(f"state of {self}: factor is {data['factor']!r}, and a rule only reduces")
+        require_reduction(self, data["factor"])
         return NewBobState(**data)
 
 

@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, final
 
-import numpy as np
-
 from paramsched._number_checks import whole_number
-from paramsched.errors import Asked, StateError
+from paramsched.errors import Asked
 from paramsched.feedback.base import MetricRule
 from paramsched.feedback.checks import (
     Mode,
@@ -21,6 +19,7 @@ from paramsched.feedback.checks import (
     require_metric,
     require_state,
 )
+from paramsched.feedback.reductions import reduced_factor, reduced_value, require_reduction
 from paramsched.schedules.levels import Absolute, Level
 from paramsched.schedules.registry import shape
 
@@ -82,21 +81,13 @@ class Plateau(MetricRule[PlateauState]):
         if cooling > 0:
             cooling, bad = cooling - 1, 0
         if bad > self.patience:
-            # How many times base an absolute floor is, `apply` knows.
-            lowest = 0.0 if isinstance(self.min, Absolute) else self.min
-            reduced = max(factor * self.factor, min(lowest, factor))
+            reduced = reduced_factor(factor, self.factor, self.min)
             factor = reduced if factor - reduced > self.eps else factor
             cooling, bad = self.cooldown, 0
         return PlateauState(best, bad, cooling, factor)
 
     def apply(self, state: PlateauState, value: Any, base: Any = 1.0) -> Any:
-        if state.factor == 1.0:
-            return value
-        floor = self.min.value if isinstance(self.min, Absolute) else self.min * _number_or_array(base)
-        if isinstance(value, (int, float)) and isinstance(floor, (int, float)):
-            return max(value * state.factor, min(value, floor))
-        # A reduction stops at the floor; what the schedule itself takes below it is left alone.
-        return np.maximum(value * state.factor, np.minimum(value, floor))
+        return reduced_value(value, state.factor, self.min, base)
 
     def restore(self, data: dict[str, Any]) -> PlateauState:
         require_state(
@@ -105,13 +96,8 @@ class Plateau(MetricRule[PlateauState]):
             {"best": (float, int, type(None)), "bad": (int,), "cooling": (int,), "factor": (float, int)},
             ("best",),
         )
-        if data["factor"] > 1:
-            raise StateError(f"state of {self}: factor is {data['factor']!r}, and a rule only reduces")
+        require_reduction(self, data["factor"])
         return PlateauState(**data)
-
-
-def _number_or_array(base: Any) -> Any:
-    return base if isinstance(base, (int, float)) else np.asarray(base)
 
 
 @shape

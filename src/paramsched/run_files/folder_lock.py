@@ -8,6 +8,7 @@ import contextlib
 import logging
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, final
 from weakref import WeakSet
@@ -98,6 +99,20 @@ class FolderLock:
                 self.path.unlink(missing_ok=True)  # while it is held: nobody else has it
             self._file.close()
         self._file = None
+
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[None]:
+        """Hold the lock inside a `with`; the folder is made if there is none.
+
+        Raises:
+            FolderInUse: another run has it; the message names the process.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.take()
+        try:
+            yield
+        finally:
+            self.release()
 
     def _is_still_there(self, file: IO[str]) -> bool:
         try:

@@ -1,0 +1,62 @@
+"""What may happen to any run between two updates: it is built again, saved, loaded, copied, resumed in any order."""
+
+import copy
+from typing import Any, Protocol
+
+from torch.optim import Optimizer
+
+import paramsched as ps
+
+DISTURBANCES = (
+    "construct again", "reload scheduler state", "reload optimizer state", "copies of the groups", "query",
+    "resume: optimizer", "resume: optimizer, then built", "resume: both", "resume: scheduler first", "resume: copy",
+)  # fmt: skip
+
+
+class DisturbedRun(Protocol):
+    """A run of a test: an optimizer, its scheduler, and how both are made."""
+
+    optimizer: Any
+    scheduler: ps.Scheduler
+
+    def bare(self) -> Optimizer:
+        """An optimizer as the run began with."""
+
+    def built(self, optimizer: Optimizer) -> ps.Scheduler:
+        """A scheduler for it."""
+
+
+def disturb(run: DisturbedRun, event: str) -> None:
+    """Let one of these happen, or `"resume: scheduler"`, which brings no state of the optimizer."""
+    match event:
+        case "construct again":
+            run.scheduler = run.built(run.optimizer)
+        case "reload scheduler state":
+            run.scheduler.load_state_dict(run.scheduler.state_dict())
+        case "reload optimizer state":
+            run.optimizer.load_state_dict(copy.deepcopy(run.optimizer.state_dict()))
+        case "copies of the groups":
+            run.optimizer.param_groups = [dict(one) for one in run.optimizer.param_groups]
+        case "query":
+            run.scheduler.values(), run.scheduler.get_last_lr(), run.scheduler.step()
+        case "resume: copy":
+            run.optimizer, run.scheduler = copy.deepcopy((run.optimizer, run.scheduler))
+        case _ if event.startswith("resume"):
+            _resume(run, event)
+        case _:
+            raise AssertionError(event)
+
+
+def _resume(run: DisturbedRun, event: str) -> None:
+    saved, state = copy.deepcopy((run.optimizer.state_dict(), run.scheduler.state_dict()))
+    run.optimizer = run.bare()
+    if event != "resume: optimizer, then built":
+        run.scheduler = run.built(run.optimizer)
+    if event in ("resume: scheduler first", "resume: scheduler"):
+        run.scheduler.load_state_dict(state)
+    if event != "resume: scheduler":
+        run.optimizer.load_state_dict(saved)
+    if event == "resume: optimizer, then built":
+        run.scheduler = run.built(run.optimizer)
+    if event == "resume: both":
+        run.scheduler.load_state_dict(state)
