@@ -39,6 +39,7 @@ from paramsched.schedules import cosine as cosine
 from paramsched.schedules import cosine_restarts as cosine_restarts
 from paramsched.schedules import cosine_wave as cosine_wave
 from paramsched.schedules import cyclic as cyclic
+from paramsched.schedules import cyclical_anneal as cyclical_anneal
 from paramsched.schedules import ema_power as ema_power
 from paramsched.schedules import ema_warmup as ema_warmup
 from paramsched.schedules import every as every
@@ -53,6 +54,7 @@ from paramsched.schedules import inverse_time as inverse_time
 from paramsched.schedules import jagged as jagged
 from paramsched.schedules import like as like
 from paramsched.schedules import linear as linear
+from paramsched.schedules import linear_cosine as linear_cosine
 from paramsched.schedules import logistic as logistic
 from paramsched.schedules import maximum as maximum
 from paramsched.schedules import minimum as minimum
@@ -67,6 +69,7 @@ from paramsched.schedules import piecewise as piecewise
 from paramsched.schedules import polynomial as polynomial
 from paramsched.schedules import polynomial_cycle as polynomial_cycle
 from paramsched.schedules import power_law as power_law
+from paramsched.schedules import power_scheduler as power_scheduler
 from paramsched.schedules import previous as previous
 from paramsched.schedules import radam_warmup as radam_warmup
 from paramsched.schedules import recurrence as recurrence
@@ -91,6 +94,7 @@ from paramsched.schedules import untuned_linear_warmup as untuned_linear_warmup
 from paramsched.schedules import warmup as warmup
 from paramsched.schedules import warmup_restarts as warmup_restarts
 from paramsched.schedules import window as window
+from paramsched.schedules import with_lengths as with_lengths
 from paramsched.schedules import wsd as wsd
 from paramsched.schedules import wsd_s as wsd_s
 from paramsched.time import Calendar as Calendar
@@ -143,6 +147,7 @@ __all__ = [
     "cosine_wave",
     "curves",
     "cyclic",
+    "cyclical_anneal",
     "diff",
     "dump",
     "ema_power",
@@ -161,6 +166,7 @@ __all__ = [
     "jagged",
     "like",
     "linear",
+    "linear_cosine",
     "load",
     "loads",
     "logistic",
@@ -179,6 +185,7 @@ __all__ = [
     "polynomial",
     "polynomial_cycle",
     "power_law",
+    "power_scheduler",
     "previous",
     "radam_warmup",
     "recipes",
@@ -207,6 +214,7 @@ __all__ = [
     "warmup",
     "warmup_restarts",
     "window",
+    "with_lengths",
     "wsd",
     "wsd_s",
 ]

@@ -29,7 +29,7 @@ def quiet():
 
 
 def run_of(world: World, total: int) -> Calendar:
-    return Calendar(total=total, steps_per_epoch=world.epoch, batch_size=world.batch, accumulation=world.accumulation)
+    return replace(world.calendar, total=total)
 
 
 @st.composite

@@ -1,5 +1,7 @@
 """A part of a schedule has the values of that schedule, bit for bit, whatever stands beside it."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from hypothesis import given
@@ -20,7 +22,7 @@ def bits(values: np.ndarray) -> bytes:
 def run_of(case: Case, total: int) -> Calendar:
     """The facts of a case's run, for a run of another length."""
     world = case.world
-    return Calendar(total=total, steps_per_epoch=world.epoch, batch_size=world.batch, accumulation=world.accumulation)
+    return replace(world.calendar, total=total)
 
 
 def beside() -> st.SearchStrategy[Schedule]:

@@ -1,5 +1,6 @@
 """Laws 3 and 4: held after the end, base before a window, finite, monotone where declared, bent where it says."""
 
+from fractions import Fraction
 from math import ceil
 
 import numpy as np
@@ -23,38 +24,43 @@ from support.strategies import Case, every_shape
 
 
 def settled(schedule: Schedule) -> int | None:
-    """The time from which on a schedule promises to change no more; None where it does not."""
+    """The first update from which on a schedule promises to change no more; None where it does not."""
+    return None if (end := exactly_settled(schedule)) is None else ceil(end)
+
+
+def exactly_settled(schedule: Schedule) -> int | Fraction | None:
+    """The time from which on a schedule promises to change no more; between two updates where its lengths are exact."""
     match schedule:
         case Constant():
             return 0
         case Sequence(stages=stages):
             taking = [stage for stage in stages if stage.length is None or stage.length.terms] or stages[-1:]
-            last = settled(taking[-1])
-            return None if last is None else sum(stage.length.updates for stage in taking[:-1]) + last
+            last = exactly_settled(taking[-1])
+            return None if last is None else sum(stage.length.number for stage in taking[:-1]) + last
         case Window(end=end) if end is not None:
-            return end.updates
+            return end.number
         case Window(schedule=inner, begin=begin):
-            return None if (last := settled(inner)) is None else begin.updates + last
+            return None if (last := exactly_settled(inner)) is None else begin.number + last
         case Shift(schedule=inner, by=by):
-            return None if (last := settled(inner)) is None else by.updates + last
+            return None if (last := exactly_settled(inner)) is None else by.number + last
         case Take(schedule=inner, over=over):
-            last = settled(inner)
-            return over.updates if last is None else min(over.updates, last)
+            last = exactly_settled(inner)
+            return over.number if last is None else min(over.number, last)
         case Skip(schedule=inner, by=by):
-            return None if (last := settled(inner)) is None else max(last - by.updates, 0)
+            return None if (last := exactly_settled(inner)) is None else max(last - by.number, 0)
         case Restarts(every=every, times=times, mult=1.0):
             return None if times is None else ceil(every.number * times)
         case Pointwise(operands=operands):
-            ends = [settled(operand) for operand in operands]
+            ends = [exactly_settled(operand) for operand in operands]
             late = [end for operand, end in zip(operands, ends, strict=True) if operand.length is None and end != 0]
             return (
                 None if late or None in ends else max(ends)
             )  # an open operand may change behind the length, which is the others'
         case OneOperand(schedule=inner):  # of `every`, also where the end is between two changes
-            return settled(inner)
+            return exactly_settled(inner)
         case Recurrence(until=until):
             return until
-    return None if schedule.length is None else schedule.length.updates
+    return None if schedule.length is None else schedule.length.number
 
 
 @every_shape()

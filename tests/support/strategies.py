@@ -67,7 +67,11 @@ class World:
     @property
     def calendar(self) -> Calendar:
         return Calendar(
-            total=self.total, steps_per_epoch=self.epoch, batch_size=self.batch, accumulation=self.accumulation
+            total=self.total,
+            steps_per_epoch=self.epoch,
+            batch_size=self.batch,
+            accumulation=self.accumulation,
+            tokens_per_step=1,
         )
 
     @property
@@ -266,7 +270,7 @@ class Drawing:
 _AT_MOST_ONE = ("gamma", "to_gamma", "factor", "start", "to", "pct_start")
 """Rates of growth: above 1 the values of a long run overflow to inf, which is tested by itself."""
 
-NOT_AFFINE = ("clamp", "ema_power", "ema_warmup", "minimum", "maximum", "rounded")
+NOT_AFFINE = ("clamp", "cyclical_anneal", "ema_power", "ema_warmup", "minimum", "maximum", "rounded")
 """Shapes whose values are no multiple of base plus a value."""
 
 _JUMPS = ("jagged", "rounded")  # a last bit leads to another value: drawn by their names only

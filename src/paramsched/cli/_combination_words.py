@@ -18,6 +18,7 @@ from paramsched.schedules.retimed import Chain, Every, Shift
 from paramsched.schedules.rounded import Rounded
 from paramsched.schedules.sequence import Sequence
 from paramsched.schedules.window import Window
+from paramsched.schedules.with_lengths import WithLengths
 from paramsched.time import Duration
 
 _STEP = "  "
@@ -107,6 +108,17 @@ def _power_words(schedule: Raised, when: ActiveTime) -> Iterator[str]:
 def _rounded_words(schedule: Rounded, when: ActiveTime) -> Iterator[str]:
     way = {"nearest": "to the nearest multiple", "down": "down to a multiple", "up": "up to a multiple"}[schedule.way]
     yield f"rounded {way} of {schedule.to:.6g}, what this says"
+    yield from _indented_words(schedule.schedule, when)
+
+
+@schedule_words.register
+def _with_lengths_words(schedule: WithLengths, when: ActiveTime) -> Iterator[str]:
+    how = {
+        "exact": "with lengths that are not rounded to updates",
+        "nearest": "with each time at the nearest update",
+        "floor": "with each time at the update before it",
+    }
+    yield f"{how[schedule.lengths]}, what this says"
     yield from _indented_words(schedule.schedule, when)
 
 

@@ -28,6 +28,7 @@ from paramsched.schedules.cuts import skip as skip
 from paramsched.schedules.cuts import take as take
 from paramsched.schedules.cyclic import cosine_restarts as cosine_restarts
 from paramsched.schedules.cyclic import cyclic as cyclic
+from paramsched.schedules.cyclical_anneal import cyclical_anneal as cyclical_anneal
 from paramsched.schedules.exponential import Exponential as Exponential
 from paramsched.schedules.exponential import exponential as exponential
 from paramsched.schedules.from_function import from_function as from_function
@@ -45,18 +46,20 @@ from paramsched.schedules.levels import absolute as absolute
 from paramsched.schedules.levels import following as following
 from paramsched.schedules.levels import previous as previous
 from paramsched.schedules.like import like as like
+from paramsched.schedules.linear_cosine import linear_cosine as linear_cosine
 from paramsched.schedules.logistic import inverse_sigmoid as inverse_sigmoid
 from paramsched.schedules.logistic import logistic as logistic
 from paramsched.schedules.noise import noise as noise
+from paramsched.schedules.one_cycle import one_cycle as one_cycle
 from paramsched.schedules.pointwise import clamp as clamp
 from paramsched.schedules.pointwise import maximum as maximum
 from paramsched.schedules.pointwise import minimum as minimum
 from paramsched.schedules.polynomial_cycle import polynomial_cycle as polynomial_cycle
+from paramsched.schedules.power_scheduler import power_scheduler as power_scheduler
 from paramsched.schedules.pretraining import rsqrt as rsqrt
 from paramsched.schedules.pretraining import tri_stage as tri_stage
 from paramsched.schedules.pretraining import wsd_s as wsd_s
 from paramsched.schedules.recipes import noam as noam
-from paramsched.schedules.recipes import one_cycle as one_cycle
 from paramsched.schedules.recipes import overlay as overlay
 from paramsched.schedules.recipes import piecewise as piecewise
 from paramsched.schedules.recipes import polynomial as polynomial
@@ -83,6 +86,7 @@ from paramsched.schedules.text.parsing import value_in as value_in
 from paramsched.schedules.warmup_restarts import warmup_restarts as warmup_restarts
 from paramsched.schedules.wave import cosine_wave as cosine_wave
 from paramsched.schedules.window import window as window
+from paramsched.schedules.with_lengths import with_lengths as with_lengths
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")

@@ -139,7 +139,7 @@ class Skip(Schedule):
     def _resolve(self, span: Span) -> Schedule:
         """The schedule on a clock that began earlier, up to the end of the stage or of a run of its own."""
         inner = self._planned_span(span)
-        by = span.first - ceil(inner.begin) if span.rounds else span.begin - inner.begin
+        by = span.first - inner.boundary(inner.begin) if span.rounds else span.begin - inner.begin
         return Skip(self.schedule._resolve(inner), Duration.of_updates(by), None)
 
 

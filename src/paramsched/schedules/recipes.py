@@ -79,38 +79,33 @@ def wsd(
 
 
 @shape
-def trapezoid(up: DurationLike, down: DurationLike, start: Level = 0.0, to: Level = 0.0) -> Schedule:
+def trapezoid(
+    up: DurationLike,
+    down: DurationLike,
+    start: Level = 0.0,
+    to: Level = 0.0,
+    index: Index = "t/n",
+    decay_index: Index = "t/n",
+) -> Schedule:
     """A straight line up, base, a straight line down: `wsd` with a linear decay.
 
     value(t) = start + (1 - start) t / up, then 1, then 1 + (to - 1) v, v the share of `down` that is over
+
+    Args:
+        up, down: lengths, any unit of time.
+        start, to: first and last level.
+        index: which fraction of the way up update t stands for.
+        decay_index: which one of the way down.
+
+    Raises:
+        InvalidArgument: an argument out of its range.
 
     Source: Haegele et al. 2024 (2405.18392).
 
     >>> str(trapezoid(100, "20%"))
     'warmup(100) >> constant() >> linear(over="20%")'
     """
-    return wsd(up, down, start, to)
-
-
-@shape
-def one_cycle(
-    up: DurationLike = "30%",
-    start: Level = 0.04,
-    to: Level = 4e-06,
-    curve: CurveLike = curves.cosine,
-) -> Schedule:
-    """One cycle: up from `start` to base in `up`, then down to `to` in the rest, both along `curve`.
-
-    value(t) = start + (1 - start) * curve(t / up), then 1 + (to - 1) * curve(v), v the share of the rest that is over
-
-    Base is the peak (torch's `max_lr`).
-
-    Source: Smith & Topin 2018 (1708.07120); torch `OneCycleLR`, whose phases end one update earlier.
-
-    >>> str(one_cycle())
-    'warmup("30%", 0.04, curve=curves.cosine) >> cosine(to=4e-06)'
-    """
-    return _warmup(up, start, curve=curve) >> anneal(1.0, to, None, curve)
+    return wsd(up, down, start, to, index=index, decay_index=decay_index)
 
 
 @shape

@@ -3,11 +3,14 @@
 from bisect import bisect_left
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import ceil
-from typing import Protocol, final
+from math import ceil, floor
+from typing import Literal, Protocol, TypeAlias, final
 
 from paramsched.errors import InvalidArgument
 from paramsched.time import Duration
+
+Rounding: TypeAlias = Literal["up", "nearest", "floor", "exact"]
+"""Which update a boundary between two is: the one behind it, the nearest, the one before, or none: it stays there."""
 
 
 class Units(Protocol):
@@ -33,8 +36,9 @@ class Units(Protocol):
 class Span:
     """Where a schedule begins in the run and where what it may take ends, both exact.
 
-    Every boundary is rounded up once, from the start of the run, so lengths add up to the horizon. In a cycle of no
-    whole length none is: each cycle begins elsewhere between two updates, and all of them are to be alike.
+    Every boundary is rounded once, from the start of the run, so lengths add up to the horizon: up, where nothing says
+    another way. In a cycle of no whole length none is: each cycle begins elsewhere between two updates, and all of them
+    are to be alike.
 
     Args:
         calendar: converts the units.
@@ -42,7 +46,7 @@ class Span:
         end: likewise; None where nothing says how long the run is.
         run_end: where the run, the window or the cycle around it ends; for a stage that is later than its own end.
         staged: whether the schedule is a stage or stands in a window, so that its end is its own.
-        rounds: whether boundaries are rounded.
+        rounding: how boundaries are rounded.
         origin: where the sequence begins that it is a stage of; None behind a stage that takes what the others leave.
     """
 
@@ -51,7 +55,7 @@ class Span:
     end: Fraction | None
     run_end: Fraction | None
     staged: bool = False
-    rounds: bool = True
+    rounding: Rounding = "up"
     origin: Fraction | None = Fraction(0)
 
     @staticmethod
@@ -61,16 +65,30 @@ class Span:
         return Span(calendar, Fraction(0), end, end)
 
     @property
+    def rounds(self) -> bool:
+        """Whether boundaries are rounded."""
+        return self.rounding != "exact"
+
+    def boundary(self, time: Fraction) -> int:
+        """The update at which what is to end at a time ends."""
+        match self.rounding:
+            case "floor":
+                return floor(time)
+            case "nearest":
+                return round(time)
+        return ceil(time)
+
+    @property
     def first(self) -> int:
         """The first update of the span."""
-        return ceil(self.begin)
+        return self.boundary(self.begin)
 
     @property
     def room(self) -> Duration | None:
         """The updates that the span has; None where no end is known."""
         if self.end is None:
             return None
-        return Duration.of_updates(ceil(self.end) - self.first if self.rounds else self.end - self.begin)
+        return Duration.of_updates(self.boundary(self.end) - self.first if self.rounds else self.end - self.begin)
 
     def exact(self, duration: Duration) -> Fraction:
         """An amount of time as an exact count.
@@ -131,8 +149,8 @@ class Span:
         return self._from_begin(self.exact(duration))
 
     def _from_begin(self, exact: Fraction) -> Duration:
-        """The updates from the begin of the span on; their end is rounded up once, where boundaries are."""
-        return Duration.of_updates(ceil(self.begin + exact) - self.first if self.rounds else exact)
+        """The updates from the begin of the span on; their end is rounded once, where boundaries are."""
+        return Duration.of_updates(self.boundary(self.begin + exact) - self.first if self.rounds else exact)
 
     def period(self, duration: Duration) -> Duration:
         """A period in updates: at least 1, not rounded, the same wherever it begins."""
@@ -141,7 +159,7 @@ class Span:
     def cycle(self, period: Duration) -> "Span":
         """The first of the cycles that a resolved period makes of this span."""
         cycle = self.part(self.begin, self.begin + period.number)
-        return cycle if period.is_resolved else replace(cycle, rounds=False)
+        return cycle if period.is_resolved else replace(cycle, rounding="exact")
 
     def later(self, begin: Fraction) -> "Span":
         """The same span from `begin` on; time from the start of the run."""

@@ -6,14 +6,17 @@ import numpy as np
 import pytest
 
 from paramsched import curves
+from paramsched._trace import trace
 from paramsched.errors import InvalidArgument
-from paramsched.plan import resolve
+from paramsched.plan import Plan, resolve
 from paramsched.schedules import (
     absolute,
     ademamix_beta3,
     chebyshev,
+    constant,
     cosine,
     cosine_wave,
+    cyclical_anneal,
     ema_power,
     ema_warmup,
     exponential_warmup,
@@ -24,8 +27,10 @@ from paramsched.schedules import (
     linear,
     logistic,
     natural_exponential,
+    one_cycle,
     parse,
     polynomial_cycle,
+    power_scheduler,
     previous,
     radam_warmup,
     rsqrt,
@@ -37,10 +42,11 @@ from paramsched.schedules import (
     untuned_linear_warmup,
     warmup,
     warmup_restarts,
+    with_lengths,
     wsd,
     wsd_s,
 )
-from paramsched.time import Calendar
+from paramsched.time import Calendar, Duration
 
 TIMES = range(120)
 
@@ -302,6 +308,63 @@ def test_jagged_meets_the_schedule_at_the_end_of_each_warmup():
     assert saw(7, base=2.0) == linear(1.0, absolute(0.5), over=40)(7, base=2.0)
     assert saw(40) == saw(46) == 0.5  # it has ended, and is warmed up to no more
     assert saw.breakpoints(until=12) == (0, 2, 5, 7, 10, 12)
+
+
+@pytest.mark.parametrize(("lengths", "ends"), [("exact", 33.33), ("nearest", 33), ("floor", 33)])
+def test_lengths_are_rounded_as_asked_and_the_whole_is_as_long_as_before(lengths, ends):
+    line = with_lengths(linear(1.0, 0.0, "33%") >> linear(0.0, 1.0), lengths)
+    resolved = resolve(line, Calendar(total=101))
+    expected = [1 - t / ends if t < ends else min((t - ends) / (101 - ends), 1) for t in TIMES]
+
+    np.testing.assert_allclose(resolved(np.array(TIMES)), expected, rtol=0, atol=1e-12)
+    assert resolved.length == Duration.of(101)
+    assert parse(str(line)) == line
+    assert resolve(resolved, Calendar(total=101)) == resolved
+
+
+def test_where_lengths_are_exact_what_comes_behind_begins_at_an_update():
+    both = resolve(with_lengths(warmup("33%"), "exact") >> constant(0.5), Calendar(total=101))
+
+    assert both(33) == pytest.approx(33 / 33.33, rel=1e-12)
+    assert both(34) == 0.5
+
+
+def test_a_level_of_a_neighbor_is_known_where_lengths_are_exact():
+    line = with_lengths(cosine(to=0.5, over="33%") >> linear(previous, 0.0))
+
+    assert resolve(line, Calendar(total=101))(101) == 0.0
+    assert resolve(line, Calendar(total=101))(34) == pytest.approx(0.5 * (1 - 0.67 / 67.67), rel=1e-12)
+
+
+def test_a_way_to_round_lengths_that_is_none_is_refused():
+    with pytest.raises(InvalidArgument, match="no way to round lengths"):
+        with_lengths(cosine(), "ceil")
+
+
+def test_a_one_cycle_without_an_update_for_a_way_is_refused():
+    with pytest.raises(InvalidArgument, match="not negative"):
+        one_cycle(0, index="t/(n-1)")
+
+
+@pytest.mark.parametrize("given", [{"batch": 0.0}, {"exponent": 0.0}, {"exponent": 1e-6}, {"most": 0.0}, {"a": -1.0}])
+def test_a_power_scheduler_that_cannot_be_is_refused(given):
+    with pytest.raises(InvalidArgument, match="power_scheduler"):
+        power_scheduler(**({"batch": 1024.0} | given))
+
+
+def test_a_power_scheduler_counts_tokens_on_a_clock_of_tokens():
+    plan = Plan(lr=power_scheduler(128), clock="tokens", horizon="100M tokens")
+
+    found = trace(plan, {"lr": 1.0}, Calendar(tokens_per_step=1_000_003))
+
+    expected = [min(0.02, 128 * 4.6 * max(amount, 1) ** -0.51) for amount in found.amounts.tolist()]
+    np.testing.assert_allclose(found["lr"], expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("rise", [0.0, 1.5])
+def test_the_rise_of_a_cycle_is_a_share_of_it(rise):
+    with pytest.raises(InvalidArgument, match="no share"):
+        cyclical_anneal(rise=rise)
 
 
 def test_averages_of_weights_begin_short():
