@@ -7,7 +7,7 @@ from functools import cache
 from paramsched._peer_names import EDGES, LIBRARIES, OtherName
 from paramsched.near_names import closest
 
-_FUNCTION = re.compile(r"(?<![\w.\"'])([a-z]\w*)(?=[.(])")
+_FUNCTION = re.compile(r"(?<![\w.\"'])([a-z]\w*(?=[.(])|previous\b|following\b)")
 
 
 def other_names() -> Iterator[tuple[str, OtherName]]:
@@ -24,8 +24,9 @@ def meant_by(name: str) -> tuple[str, OtherName] | None:
     'cosine(to=0.0, over=100)'
     """
     spaces, _, last = name.rpartition(".")
-    if last.endswith("Momentum"):  # MMEngine's, one for each of its schedulers
-        last = f"{last.removesuffix('Momentum')}ParamScheduler"
+    kind = next((end for end in ("Momentum", "LR") if last.endswith(end)), "")
+    if kind == "Momentum" or (kind and "mmengine" in spaces):  # MMEngine's, one each for each of its schedulers
+        last = f"{last.removesuffix(kind)}ParamScheduler"
     asked = letters_of(last)
     found = [(library, one) for library, one in other_names() if letters_of(one[0]) == asked]
     return next((hit for hit in found if hit[0] in spaces), found[0] if found else None)

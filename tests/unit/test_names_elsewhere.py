@@ -57,7 +57,7 @@ def test_the_docstring_of_cosine_or_its_restarts_names_each_library(library):
 
 def test_names_are_where_a_docstring_ends_and_nothing_is_added_to_another():
     assert inspect.getdoc(type(curves.rex)).splitlines()[-1] == "- papers `REX`, `RexLR`"
-    assert "In other libraries" not in ps.like.__doc__
+    assert "In other libraries" not in ps.skip.__doc__
     assert with_other_names(None, "cosine") is None
 
 
@@ -67,19 +67,87 @@ def test_a_name_is_told_ours_where_it_is_an_attribute(row):
         getattr(ps, ROWS[row][1])
 
 
-@pytest.mark.parametrize("name", ["CosineAnnealingLR", "cosine_decay_schedule", "get_cosine_schedule_with_warmup"])
-def test_a_name_is_told_ours_in_text_and_in_files(name):
+WORDS = [name for name in THEIRS if ROWS[name][1].isidentifier() and "my_function" not in ROWS[name][3]]
+
+
+@pytest.mark.parametrize("row", WORDS)
+def test_a_name_is_told_ours_in_text_and_in_files(row):
+    name = ROWS[row][1]
     line = meant_by(name)[1][2]
     with pytest.raises(ParseError) as in_text:
         ps.parse(f"{name}(T_max=100)")
-    with pytest.raises(ConfigError) as in_file:
-        ps.loads(f"lr: {{{name}: {{T_max: 100}}}}\n")
-    with pytest.raises(ConfigError) as in_line:
-        ps.loads(f"lr: warmup(5) >> {name}(100)\n")
-    with pytest.raises(ConfigError) as in_type:
-        ps.loads(f"lr: {{type: {name}, T_max: 100}}\n")
+    with pytest.raises(ConfigError) as in_files:
+        ps.loads(
+            f"lr: {{{name}: {{T_max: 100}}}}\n"
+            f"momentum: warmup(5) >> {name}(100)\n"
+            f"weight_decay: {{type: {name}, T_max: 100}}\n"
+        )
 
-    assert [f"Write {line}" in str(one.value) for one in (in_text, in_file, in_line, in_type)] == [True] * 4
+    assert f"Write {line}" in str(in_text.value)
+    assert [f"Write {line}" in problem for problem in in_files.value.problems[:3]] == [True] * 3
+
+
+FIELD = {
+    "torch": "LinearLR ConstantLR CosineAnnealingLR CosineAnnealingWarmRestarts CyclicLR ExponentialLR "
+    "PolynomialLR StepLR MultiStepLR OneCycleLR ReduceLROnPlateau SWALR SequentialLR "
+    "ChainedScheduler LambdaLR MultiplicativeLR",
+    "mmengine": "ConstantLR CosineAnnealingLR ExponentialLR LinearLR MultiStepLR OneCycleLR PolyLR StepLR "
+    "CosineRestartLR ReduceOnPlateauLR ConstantMomentum CosineAnnealingMomentum "
+    "OneCycleParamScheduler LinearParamScheduler",
+    "transformers": "constant_with_warmup cosine_with_restarts cosine_with_min_lr cosine_warmup_with_min_lr "
+    "warmup_stable_decay reduce_lr_on_plateau GreedyLR get_greedy_schedule get_constant_schedule "
+    "get_constant_schedule_with_warmup get_linear_schedule_with_warmup "
+    "get_cosine_schedule_with_warmup get_cosine_with_hard_restarts_schedule_with_warmup "
+    "get_polynomial_decay_schedule_with_warmup get_inverse_sqrt_schedule get_wsd_schedule "
+    "get_reduce_on_plateau_schedule AdafactorSchedule",
+    "timm": "CosineLRScheduler PolyLRScheduler TanhLRScheduler StepLRScheduler MultiStepLRScheduler "
+    "PlateauLRScheduler WSDLRScheduler RsqrtLRScheduler warmup_prefix k_decay lr_noise ModelEmaV3",
+    "optax": "constant_schedule linear_schedule polynomial_schedule cosine_decay_schedule "
+    "exponential_decay piecewise_constant_schedule piecewise_interpolate_schedule "
+    "warmup_constant_schedule warmup_cosine_decay_schedule warmup_exponential_decay_schedule "
+    "linear_onecycle_schedule cosine_onecycle_schedule sgdr_schedule join_schedules "
+    "reduce_on_plateau transition_begin",
+    "keras": "ExponentialDecay InverseTimeDecay PolynomialDecay PiecewiseConstantDecay CosineDecay CosineDecayRestarts",
+    "composer": "StepScheduler MultiStepScheduler ConstantScheduler LinearScheduler ExponentialScheduler "
+    "CosineAnnealingScheduler CosineAnnealingWarmRestartsScheduler PolynomialScheduler "
+    "ConstantWithWarmupScheduler LinearWithWarmupScheduler CosineAnnealingWithWarmupScheduler "
+    "MultiStepWithWarmupScheduler PolynomialWithWarmupScheduler",
+    "ignite": "LinearCyclicalScheduler CosineAnnealingScheduler ConcatScheduler "
+    "create_lr_scheduler_with_warmup PiecewiseLinear PiecewiseLinearStateScheduler "
+    "ReduceLROnPlateauScheduler LambdaStateScheduler ExpStateScheduler StepStateScheduler "
+    "MultiStepStateScheduler FastaiLRFinder warmup_duration",
+    "megatron": "OptimizerParamScheduler lr-decay-style lr-wsd-decay-style inverse-square-root minus_sqrt "
+    "weight-decay-incr-style rampup-batch-size",
+    "torchtitan": "linear_warmup_stable_decay decay_ratio",
+    "fvcore": "ConstantParamScheduler CosineParamScheduler ExponentialParamScheduler LinearParamScheduler "
+    "CompositeParamScheduler MultiStepParamScheduler StepParamScheduler "
+    "StepWithFixedGammaParamScheduler PolynomialDecayParamScheduler WarmupParamScheduler "
+    "WarmupMultiStepLR WarmupCosineLR",
+    "fastai": "fit_one_cycle fit_flat_cos fit_sgdr lr_find combine_scheds combined_cos SchedLin SchedCos "
+    "SchedNo SchedExp SchedPoly",
+    "paddle": "NoamDecay PiecewiseDecay NaturalExpDecay PolynomialDecay LinearWarmup CosineAnnealingDecay "
+    "ReduceOnPlateau MultiStepDecay LambdaDecay MultiplicativeDecay",
+    "fairseq": "tri_stage polynomial_decay fixed",
+    "flair": "LinearSchedulerWithWarmup AnnealOnPlateau",
+    "olmo-core": "ConstantWithWarmup LinearWithWarmup CosWithWarmup HalfCosWithWarmup InvSqrtWithWarmup WSDS "
+    "PowerLR CosWithWarmupAndLinearDecay SequentialScheduler ComposableScheduler",
+    "big_vision": "rsqrt stair",
+    "pytorch_optimizer": "CosineAnnealingWarmupRestarts REXScheduler get_chebyshev_schedule ProportionScheduler",
+    "pytorch_warmup": "ExponentialWarmup UntunedLinearWarmup UntunedExponentialWarmup RAdamWarmup",
+    "axolotl": "JaggedLRRestartScheduler cosine_min_lr_ratio cosine_constant_lr_ratio",
+    "tensorflow": "linear_cosine_decay natural_exp_decay cosine_decay_restarts ExponentialMovingAverage",
+    "speechbrain": "NewBobScheduler NoamScheduler",
+    "deepspeed": "WarmupLR WarmupDecayLR LRRangeTest",
+    "lightning": "LearningRateFinder StochasticWeightAveraging LinearWarmupCosineAnnealingLR",
+}
+"""What the schedules of each library are called, by their documentation."""
+
+
+@pytest.mark.parametrize("library", FIELD)
+def test_every_name_of_a_library_is_known_behind_the_librarys_own(library):
+    found = {name: meant_by(f"{library}.{name}") for name in FIELD[library].split()}
+
+    assert {name: row and row[0] for name, row in found.items()} == dict.fromkeys(found, library)
 
 
 @pytest.mark.parametrize(
