@@ -11,6 +11,7 @@ A fault of the plan, and a fact that would have to be assumed, are warnings of t
 
 import contextlib
 import io
+import json
 import re
 import shlex
 import tempfile
@@ -69,15 +70,17 @@ class PlanDirective(SphinxDirective):
         "file": directives.unchanged,
         "picture-only": directives.flag,
         "small": directives.flag,
+        "used": directives.unchanged,
     }
 
     def run(self) -> list[nodes.Node]:
         text = "\n".join(self.content)
         name = self.options.get("file", "plan.yaml")
+        small, log = "small" in self.options, self.recorded_values()
         options = self.arguments[0] if self.arguments else ""
         is_line = "\n" not in text and not _FIELD.match(text)
         try:
-            picture = pictures(text, name, options, is_line=is_line, small="small" in self.options)
+            picture = pictures(text, name, options, is_line=is_line, small=small, log=log)
         except Exception as error:  # whatever is wrong with a plan is told at its place
             raise self.error(f"{type(error).__name__}: {error}") from error
         shown = nodes.container(classes=["plan"])
@@ -90,8 +93,24 @@ class PlanDirective(SphinxDirective):
         shown += nodes.raw("", picture, format="html")
         return [shown]
 
+    def recorded_values(self) -> show.Log | None:
+        """The rates that another library used, from `peer_values.json` beside the page; the tests recorded them."""
+        if "used" not in self.options:
+            return None
+        file = Path(self.env.doc2path(self.env.docname)).with_name("peer_values.json")
+        values = json.loads(file.read_text(encoding="utf-8"))[self.options["used"]]
+        return {("lr", 0): (range(len(values)), values)}
 
-def pictures(text: str, name: str, options: str = "", *, is_line: bool = False, small: bool = False) -> str:
+
+def pictures(
+    text: str,
+    name: str,
+    options: str = "",
+    *,
+    is_line: bool = False,
+    small: bool = False,
+    log: show.Log | None = None,
+) -> str:
     """A plan's picture as HTML, once for wide and once for narrow screens.
 
     Raises:
@@ -106,8 +125,9 @@ def pictures(text: str, name: str, options: str = "", *, is_line: bool = False, 
     if "taken to be" in said.getvalue():
         raise ValueError(said.getvalue().strip())
     if small:
-        return f'<div class="plan-small">{without_style(show.svg(trace, width=NARROW, height=90, other=other))}</div>'
-    return two_widths(trace, other=other)
+        picture = show.svg(trace, width=NARROW, height=90, log=log, other=other)
+        return f'<div class="plan-small">{without_style(picture)}</div>'
+    return two_widths(trace, log=log, other=other)
 
 
 def two_widths(trace: show.Curves, **others: Any) -> str:

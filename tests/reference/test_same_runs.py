@@ -1,0 +1,71 @@
+"""The pages for those who come from another library show one run twice: their code and ours use the same values.
+
+`PARAMSCHED_PEER_VALUES=1` writes what their code used into docs/coming_from/peer_values.json, which the pages draw.
+"""
+
+import json
+import os
+import re
+import sys
+import warnings
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+
+import paramsched as ps
+from support import timm_peer
+
+PAGES = Path(__file__).parents[2] / "docs" / "coming_from"
+VALUES = PAGES / "peer_values.json"
+LIBRARIES = {
+    "ignite": "ignite",
+    "lightning": "lightning",
+    "mmengine": "mmengine",
+    "timm": "timm",
+    "torch": "torch",
+    "transformers": "transformers",
+}
+UPDATES = 100
+
+
+def codes(page: str) -> tuple[str, str]:
+    """Their code and ours."""
+    text = (PAGES / f"{page}.md").read_text(encoding="utf-8")
+    theirs, ours = re.findall(r"^:::\{tab-item\}[^\n]*\n(?:<!--.*?-->\n)?```python\n(.*?)^```", text, re.S | re.M)[:2]
+    return theirs, ours
+
+
+def used(code: str) -> list[float]:
+    """The rate at each step of the optimizer, from a run of the code."""
+    values: list[float] = []
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.ones(2))], lr=0.1, momentum=0.9)
+    optimizer.register_step_pre_hook(lambda *_: values.append(float(optimizer.param_groups[0]["lr"])))
+    model = torch.nn.Linear(2, 2)
+    data = torch.utils.data.DataLoader([(torch.ones(2), torch.tensor(0))] * UPDATES, batch_size=1)
+    names: dict[str, Any] = {
+        "torch": torch, "ps": ps, "optimizer": optimizer, "model": model, "loader": data, "__name__": "__main__",
+        "loss": torch.nn.CrossEntropyLoss(),
+    }  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        exec(compile(code, "page", "exec"), names)
+    return values
+
+
+@pytest.mark.parametrize("page", LIBRARIES)
+def test_both_codes_of_a_page_use_the_same_values(page, monkeypatch):
+    if page == "timm":  # whose own package needs torchvision to be imported
+        monkeypatch.setitem(sys.modules, "timm.scheduler", timm_peer.timm_schedulers())
+        monkeypatch.setitem(sys.modules, "timm", ModuleType("timm"))
+    pytest.importorskip(LIBRARIES[page])
+    theirs, ours = (used(code) for code in codes(page))
+    if os.environ.get("PARAMSCHED_PEER_VALUES"):
+        recorded = json.loads(VALUES.read_text(encoding="utf-8")) if VALUES.exists() else {}
+        VALUES.write_text(json.dumps(recorded | {page: theirs}, indent=0, sort_keys=True) + "\n", encoding="utf-8")
+
+    assert len(ours) == UPDATES
+    assert theirs == pytest.approx(ours, rel=1e-12, abs=1e-14)
+    assert theirs == json.loads(VALUES.read_text(encoding="utf-8"))[page]
