@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import shape_lines
 from public_names import documented, public_names
 
-from paramsched import curves, errors
+from paramsched import Plan, curves, errors, trace
 from paramsched._names_elsewhere import other_names
 from paramsched._peer_names import EDGES
 from paramsched.schedules import SHAPES
@@ -67,8 +67,18 @@ def line_of_shape(name: str) -> str:
             continue
         for node in ast.walk(ast.parse(line[4:])):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
-                return ast.unparse(node)
+                line = ast.unparse(node)
+                return line if can_be_drawn(line) else ""
     return ""
+
+
+def can_be_drawn(line: str) -> bool:
+    """Whether a line is a schedule of 100 updates, by itself."""
+    try:
+        trace(Plan(lr=line, horizon=100), {"lr": 1.0})
+    except errors.InvalidArgument:
+        return False
+    return True
 
 
 def curves_page() -> str:

@@ -24,6 +24,7 @@ SHAPES = {
     "inverse_time": "inverse_time(0.05)",
     "jagged": "jagged(cosine(), every=25, over=5)",
     "like": "",
+    "linear_cosine": "linear_cosine()",
     "linear": "linear(1.0, 0.2)",
     "logistic": "logistic(50, 0.12)",
     "maximum": "maximum(0.3, cosine())",

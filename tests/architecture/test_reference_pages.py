@@ -57,15 +57,12 @@ def test_every_engine_and_drop_in_has_a_page(pages, package):
     assert [name for name in sorted(names - inner) if f"`import paramsched.{package}.{name}`" not in pages] == []
 
 
-def test_every_shape_without_metrics_has_a_picture():
+def test_the_lines_that_draw_shapes_are_schedules_of_a_hundred_updates():
     sys.path.insert(0, str(DOCS))
     try:
-        reference = import_module("reference")
+        reference, lines = import_module("reference"), import_module("shape_lines")
     finally:
         sys.path.remove(str(DOCS))
 
-    undrawn = {name for name in SHAPES if not reference.line_of_shape(name)}
-
-    assert undrawn <= {"from_function", "greedy", "like", "new_bob", "plateau"}
-    for name in set(SHAPES) - undrawn:
-        assert len(ps.trace(ps.Plan(lr=reference.line_of_shape(name), horizon=100), {"lr": 1.0})) == 100
+    assert set(lines.SHAPES) <= set(SHAPES)
+    assert [line for line in lines.SHAPES.values() if line and not reference.can_be_drawn(line)] == []
