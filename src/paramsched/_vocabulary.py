@@ -101,13 +101,14 @@ NOWHERE: Mapping[str, str] = {
 """What has no argument of ours, and what there is instead."""
 
 
-_OF_ONE: Mapping[str, Mapping[str, str]] = {
+_OF_ONE: Mapping[str, Mapping[str, str | None]] = {
     "warmup": dict.fromkeys(
         ("num_warmup_steps", "warmup_steps", "warmup_t", "warmup_epochs", "warmup_iters", "warmup_length"), "over"
     ),
     "cooldown": dict.fromkeys(("cooldown_steps", "cooldown_epochs", "cooldown_length"), "over"),
+    "one_cycle": dict.fromkeys(("max_lr", "peak_value"), None),
 }
-"""Words that mean an argument of one function only."""
+"""Words that mean another argument in one function than elsewhere, or none."""
 
 
 def our_word(name: str, known: Iterable[str], function: str = "") -> str | None:
@@ -122,8 +123,8 @@ def our_word(name: str, known: Iterable[str], function: str = "") -> str | None:
     'over'
     """
     known = set(known)
-    if (own := _OF_ONE.get(function, {}).get(name)) in known:
-        return own
+    if name in (own := _OF_ONE.get(function, {})):
+        return own[name]
     return next((ours for ours, theirs in _ARGUMENTS if ours in known and name in theirs), None)
 
 

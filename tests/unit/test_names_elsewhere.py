@@ -9,7 +9,7 @@ import paramsched as ps
 from paramsched import curves
 from paramsched._names_elsewhere import line_in_code, meant_by, other_names, with_other_names
 from paramsched._peer_names import EDGES, LIBRARIES
-from paramsched.errors import ConfigError, ParseError
+from paramsched.errors import ConfigError, InvalidCall, ParseError
 from paramsched.schedules.registry import RULES, SHAPES
 
 OURS = {
@@ -163,6 +163,12 @@ def test_every_name_of_a_library_is_known_behind_the_librarys_own(library):
 )
 def test_a_name_is_known_behind_its_module_and_in_other_letters(name, ours):
     assert meant_by(name)[1][1] == ours
+
+
+def test_the_peak_of_a_one_cycle_is_no_argument_but_base():
+    for key in ("max_lr", "peak_value"):
+        with pytest.raises(InvalidCall, match="the group's own lr is the peak"):
+            ps.parse(f"one_cycle({key}=0.1)")
 
 
 def test_what_nobody_calls_so_gets_the_nearest_name_or_none():

@@ -48,7 +48,7 @@ def one_cycle(
     >>> print(one_cycle())
     warmup("30%", 0.04, curve=curves.cosine) >> cosine(to=4e-06)
     >>> print(one_cycle(index="t/(n-1)", curve=curves.linear))
-    with_lengths(warmup("30% - 1 steps", 0.04) >> linear(to=4e-06, index="t/(n-1)"))
+    with_lengths(warmup("30% - 1 step", 0.04) >> linear(to=4e-06, index="t/(n-1)"))
     >>> print(one_cycle("30%", back="55%", curve=curves.linear))
     warmup("30%", 0.04) >> linear(to=0.04, over="55%") >> linear(0.04, 4e-06)
     """

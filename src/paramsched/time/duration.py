@@ -335,7 +335,9 @@ def _term_text(unit: str, amount: Fraction, *, alone: bool) -> str:
                 return f"{_amount_text(amount / size)} {name}"
         return f"{_amount_text(amount)} s"
     if unit == "updates":
-        return _amount_text(amount) if alone and amount.denominator == 1 else f"{_amount_text(amount)} steps"
+        if alone and amount.denominator == 1:
+            return _amount_text(amount)
+        return "1 step" if amount == 1 else f"{_amount_text(amount)} steps"
     if amount == 1:
         return "1 batch" if unit == "batches" else f"1 {unit[:-1]}"
     return f"{_amount_text(amount)} {unit}"

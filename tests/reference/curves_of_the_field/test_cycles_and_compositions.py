@@ -7,6 +7,15 @@ The cycles of timm and ignite themselves are run in `test_cycles_of_peers.py`, t
 from itertools import pairwise
 from math import exp, log, sqrt
 
+import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import paramsched as ps
+from paramsched import curves
+from paramsched.plan import resolve
+from paramsched.time import Calendar
 from support.field_curves import (
     BASE,
     IN_THE_RUN,
@@ -488,3 +497,30 @@ COMPOSITIONS = [
 @each_of([*CYCLES, *ONE_CYCLES, *COMPOSITIONS])
 def test_a_line_has_the_values_of_the_field_at_every_update(curve):
     assert_line_is_the_formula(curve)
+
+
+@given(
+    total=st.integers(4, 120),
+    pct=st.sampled_from([0.25, 0.3, 0.33, 0.4, 0.45]),
+    strategy=st.sampled_from(["cos", "linear"]),
+    three_phase=st.booleans(),
+)
+def test_a_one_cycle_is_that_of_torch_itself_for_the_rate_and_for_momentum(total, pct, strategy, three_phase):
+    assume(pct * total > 1)  # or torch divides by zero
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=BASE, momentum=0.9)
+    peer = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, BASE, total_steps=total, pct_start=pct, anneal_strategy=strategy, three_phase=three_phase
+    )
+    facts, up = Calendar(total=total), f"{pct * 100:g}%"
+    curve, back = curves.cosine if strategy == "cos" else curves.linear, up if three_phase else None
+    rate = resolve(ps.one_cycle(up, curve=curve, index="t/(n-1)", back=back), facts)
+    high, low = ps.absolute(0.95), ps.absolute(0.85)
+    momentum = resolve(ps.one_cycle(up, high, high, curve, "t/(n-1)", back, peak=low), facts)
+
+    for t in range(total):
+        group = optimizer.param_groups[0]
+        assert rate(t, BASE) == pytest.approx(group["lr"], rel=1e-11, abs=1e-15)
+        assert momentum(t, 0.9) == pytest.approx(group["momentum"], rel=1e-12)
+        optimizer.step()
+        if t < total - 1:
+            peer.step()
