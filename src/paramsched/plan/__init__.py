@@ -10,5 +10,5 @@ from paramsched.plan.bound import Bound as Bound
 from paramsched.plan.bound import bind as bind
 from paramsched.plan.bound import bind_group as bind_group
 from paramsched.plan.plan import Plan as Plan
-from paramsched.plan.plan import resolve as resolve
 from paramsched.plan.replay import replay as replay
+from paramsched.plan.resolve import resolve as resolve

@@ -1,18 +1,19 @@
 """Plan: which field of which groups follows which schedule, over which horizon. A frozen value."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import replace
 from math import ceil
-from typing import Any, final, overload
+from typing import Any, final
 
 from paramsched.curves import CurveLike
 from paramsched.curves import linear as linear_curve
 from paramsched.errors import InvalidArgument, PlanError
-from paramsched.feedback.base import Guided, MetricRule
+from paramsched.feedback.base import MetricRule
 from paramsched.plan.binding import Binding, ScheduleLike, Target, replace_schedule
+from paramsched.plan.canonical_text import read_canonical_text, write_canonical_text
 from paramsched.plan.changes import PlanLines
 from paramsched.plan.followed_fields import with_followed_fields
+from paramsched.plan.normal_bindings import checked_binding, normal_bindings, place_of
 from paramsched.plan.plan_clock import (
     UPDATES,
     PlanClock,
@@ -23,15 +24,12 @@ from paramsched.plan.plan_clock import (
     clock_text,
 )
 from paramsched.plan.resolve_clocks import plans_sizes, resolve_on_clocks
-from paramsched.schedules import Level, Schedule, anneal, chain, parse_own, previous
+from paramsched.schedules import Level, anneal, previous
 from paramsched.schedules.clock_units import is_resolved_in
 from paramsched.schedules.neighbor_levels import resolve_in_span
-from paramsched.schedules.retimed import Chain
 from paramsched.schedules.span import Span
 from paramsched.time import Calendar, Duration, DurationLike
 from paramsched.user_warnings import renamed_property
-
-_MOST_CHAINS = 40
 
 
 @final
@@ -74,7 +72,7 @@ class Plan:
         clock: PlanClock | None = None,
         **fields: ScheduleLike,
     ) -> None:
-        given = [_checked_binding(one) for one in bindings] + [
+        given = [checked_binding(one) for one in bindings] + [
             Binding(name, schedule) for name, schedule in fields.items()
         ]
         if not given:
@@ -88,11 +86,12 @@ class Plan:
             )
         if length is not None and not length.terms:
             raise InvalidArgument("Plan(horizon=0)", "a run of no update", 'Write horizon="20 epochs"')
-        object.__setattr__(self, "bindings", _normal_bindings(given))
+        object.__setattr__(self, "bindings", normal_bindings(given))
         object.__setattr__(self, "horizon", length)
         object.__setattr__(self, "clock", checked_plan_clock(clock, dict.fromkeys(one.name for one in given)))
-        object.__setattr__(self, "_written", tuple(dict.fromkeys(_place_of(binding) for binding in given)))
-        object.__setattr__(self, "_key", self._canonical_json() if self.serializable else None)
+        object.__setattr__(self, "_written", tuple(dict.fromkeys(place_of(binding) for binding in given)))
+        text = write_canonical_text(self.bindings, length, self.clock) if self.serializable else None
+        object.__setattr__(self, "_key", text)
 
     @staticmethod
     def of_text(text: str) -> "Plan":
@@ -102,14 +101,8 @@ class Plan:
             InvalidArgument: not such a text.
         """
         try:
-            data = json.loads(text)
-            bindings = [
-                Binding(Target(*field) if isinstance(field, list) else field, parse_own(line), groups)
-                for field, groups, line in data["bindings"]
-            ]
-            horizon = data["horizon"]
-            length = int(horizon) if str(horizon).isdecimal() else horizon
-            return Plan(*bindings, horizon=length, clock=data.get("clock"))
+            bindings, horizon, clock = read_canonical_text(text)
+            return Plan(*bindings, horizon=horizon, clock=clock)
         except (ValueError, TypeError, LookupError, RecursionError) as error:
             raise InvalidArgument("Plan.of_text(…)", f"no text of a plan ({error})", "Take it from plan.text") from None
 
@@ -135,7 +128,7 @@ class Plan:
         (['weight_decay', 'lr'], ['lr', 'weight_decay'])
         """
         places = {key: place for place, key in enumerate(self._written)}
-        return tuple(sorted(self.bindings, key=lambda binding: places[_place_of(binding)]))
+        return tuple(sorted(self.bindings, key=lambda binding: places[place_of(binding)]))
 
     @property
     def serializable(self) -> bool:
@@ -224,7 +217,7 @@ class Plan:
         weight_decay: take(linear(to=0.5), 10000, 10000)
         """
         lines = PlanLines(self.as_written(), self.horizon, self.clock)
-        given = _normal_bindings(map(_checked_binding, bindings))
+        given = normal_bindings(map(checked_binding, bindings))
         named = {one.name: one for one in (Binding(name, schedule) for name, schedule in fields.items())}
         length = self.horizon if horizon is None else Duration.of(horizon)
         when = Duration.of(at)
@@ -297,103 +290,6 @@ class Plan:
 
     def __repr__(self) -> str:
         return f"<Plan {'; '.join(str(self).splitlines())}>"
-
-    def _canonical_json(self) -> str:
-        """The plan as JSON that is the same in every process; equal exactly for equal plans."""
-        bindings = [
-            [
-                [binding.field.name, binding.field.initial] if isinstance(binding.field, Target) else binding.field,
-                binding.groups,
-                str(binding.schedule),
-            ]
-            for binding in self.bindings
-        ]
-        horizon = self.horizon
-        length = None if horizon is None else horizon.updates if horizon.is_resolved else str(horizon)
-        data: dict[str, Any] = {"horizon": length, "bindings": bindings}
-        if self.clock != UPDATES:
-            data["clock"] = clock_as_data(self.clock)
-        return json.dumps(data, separators=(",", ":"), ensure_ascii=True)
-
-
-@overload
-def resolve(plan: Plan, calendar: Calendar) -> Plan: ...
-@overload
-def resolve(plan: Schedule, calendar: Calendar) -> Schedule: ...
-def resolve(plan: Schedule | Plan, calendar: Calendar) -> Schedule | Plan:
-    """Turn every length into updates, once; each boundary is rounded up once, from the start of the run.
-
-    Args:
-        plan: a schedule or a plan.
-        calendar: the facts that convert its units.
-
-    Returns:
-        The same classes with every length in updates; resolving what is resolved changes nothing.
-
-    Raises:
-        MissingFact: a unit the calendar cannot convert.
-        Unresolved: a stage takes the time it is given and no horizon is known.
-        InvalidArgument: two stages without length, nothing left for the one without, a milestone past its stage.
-        PlanError: a plan's horizon and the calendar's total differ.
-
-    >>> lr = resolve(warmup("5%") >> cosine(to=0.1), Calendar(total=10_000))
-    >>> print(lr)
-    warmup(500) >> cosine(to=0.1, over=9500)
-    >>> lr(250, base=3e-4)
-    0.00015
-    """
-    if isinstance(plan, Plan):
-        return plan.resolve(calendar)
-    if not isinstance(plan, Schedule):
-        raise InvalidArgument(
-            f"resolve({plan!r}, …)", "no schedule and no plan", "Write resolve(cosine(), Calendar(…))"
-        )
-    if not isinstance(calendar, Calendar):
-        raise InvalidArgument(f"resolve(…, {calendar!r})", "no Calendar", "Write resolve(…, ps.Calendar(total=10_000))")
-    return resolve_in_span(plan, Span.of_run(calendar, calendar.horizon))
-
-
-def _checked_binding(one: object) -> Binding:
-    if isinstance(one, Binding):
-        return one
-    raise InvalidArgument(
-        f"Plan({one!r})", "no Binding", 'Write Plan(lr=cosine()), or Plan(Binding("betas[0]", cosine()))'
-    )
-
-
-def _place_of(binding: Binding) -> tuple[Any, ...]:
-    """What a plan has one binding for: a target, or a field and a selector."""
-    return isinstance(binding.field, Target), binding.name, binding.groups
-
-
-def _normal_bindings(given: Iterable[Binding]) -> tuple[Binding, ...]:
-    """One binding for each field and selector, in one order: lr first, defaults before selections, targets last."""
-    merged: dict[tuple[Any, ...], Binding] = {}
-    for binding in given:
-        key = _place_of(binding)
-        before = merged.get(key)
-        if before is None:
-            merged[key] = binding
-        elif isinstance(binding.field, Target):
-            raise PlanError(f"target {binding.name!r}", "it is there twice", "Give each target one binding")
-        else:
-            merged[key] = Binding(binding.field, _chained_schedule(before.schedule, binding.schedule), binding.groups)
-
-    def place(key: tuple[Any, ...]) -> tuple[Any, ...]:
-        target, name, groups = key
-        kind = 0 if groups is None else 1 if isinstance(groups, int) else 2 if isinstance(groups, str) else 3
-        return target, name != "lr", name, kind, groups if kind in (1, 2) else 0
-
-    return tuple(merged[key] for key in sorted(merged, key=place))
-
-
-def _chained_schedule(first: Schedule, second: Schedule) -> Schedule:
-    rules = (*first.metric_rules, *second.metric_rules)
-    bare = [one.schedule if isinstance(one, Guided) else one for one in (first, second)]
-    # One chain in the other, as it has always been written; where that would be too deep, one long chain.
-    deep = bare[0].depth >= _MOST_CHAINS and isinstance(bare[0], Chain)
-    both = chain(*bare[0].operands, bare[1]) if deep and isinstance(bare[0], Chain) else chain(*bare)
-    return Guided(both, rules) if rules else both
 
 
 def _total_updates(horizon: Duration | None, calendar: Calendar) -> int | None:

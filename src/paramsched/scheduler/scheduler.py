@@ -20,21 +20,21 @@ from paramsched.scheduler._attach import (
     NotAttached,
     WaitingForFacts,
     attach_plan,
-    detached_hooks,
     is_count_of_updates,
     refuse_to_step,
 )
 from paramsched.scheduler._clock import Standing
+from paramsched.scheduler._copies import copied_state, hooks_of_copy
 from paramsched.scheduler._hooks import PlanHooks
 from paramsched.scheduler._inner_optimizer import require_hooks, unwrapped_optimizer
 from paramsched.scheduler._late_groups import LateGroups as LateGroups
 from paramsched.scheduler._metrics import name_of_only_metric, states_after
 from paramsched.scheduler._planned_groups import PlannedGroups
+from paramsched.scheduler._planned_values import flat_scalars, values_by_key
 from paramsched.scheduler._resume import Resume
 from paramsched.scheduler._run_facts import calendar_of_call, given_facts
-from paramsched.scheduler._scalar_names import flat_field, flat_groups
 from paramsched.scheduler._slots import slots_of
-from paramsched.scheduler._state import position_of_torch, read_scheduler_state, restored_states, saved_states, state_of
+from paramsched.scheduler._state import position_of_torch, read_scheduler_state, state_of
 from paramsched.scheduler.on_change import OnChange, checked_on_change
 from paramsched.scheduler.told_amounts import MOST_CONSUMED, checked_amount
 from paramsched.time import Calendar, DurationLike
@@ -211,15 +211,7 @@ class Scheduler(LRScheduler):
 
     def values(self) -> dict[Key, float]:
         """The planned values of the coming update, by field and group as in a `Trace`; targets have group ""."""
-        planned, labels = self._synced(), unique_labels(self.optimizer.param_groups)
-        found: dict[Key, float] = {
-            (slot.name, labels[slot.group]): value
-            for slot, value in planned.values()
-            if slot.group in labels  # of a detached scheduler's optimizer groups may have gone
-        }
-        for name, value in planned.target_values(planned.clock.times, planned.clock.states):
-            found[name, ""] = value
-        return found
+        return values_by_key(self._synced(), self.optimizer.param_groups)
 
     def scalars(self, update: WhichUpdate = "last") -> dict[str, float]:
         """Flat names and numbers for a logger: `{"lr/body": 0.1, "lr/head": 1.0, "temperature": 0.5}`.
@@ -245,21 +237,7 @@ class Scheduler(LRScheduler):
         if update not in get_args(WhichUpdate):
             near = nearest(str(update), get_args(WhichUpdate))
             raise InvalidArgument(f"scheduler.scalars({update!r})", near, 'Write scheduler.scalars("coming")')
-        planned, clock = self._synced(), self._planned.clock
-        is_last = update == "last" and clock.t > 0
-        times, states = (clock.last_times, clock.used) if is_last else (clock.times, clock.states)
-        groups = flat_groups(self.optimizer.param_groups)
-        found = {
-            flat_field(slot.name) + groups[slot.group]: value
-            for slot, value in (planned.last_values() if is_last else planned.values())
-            if slot.group < len(groups)  # of a detached scheduler's optimizer groups may have gone
-        }
-        for name, value in planned.target_values(times, states):
-            found[name if name not in found else f"targets/{name}"] = value
-        amount = clock.last_amount if is_last else clock.amount
-        if amount is not None:
-            found[f"consumed_{planned.in_force.unit}"] = float(amount)
-        return found
+        return flat_scalars(self._synced(), self.optimizer.param_groups, last=update == "last")
 
     # ------------------------------------------------------------------ what moves it
 
@@ -475,47 +453,12 @@ class Scheduler(LRScheduler):
             self._resume.load(planned, read_scheduler_state(state_dict, known), groups)
 
     def __getstate__(self) -> dict[str, Any]:
-        planned, clock = self._planned, self._planned.clock
-        return {
-            "optimizer": self.optimizer,
-            "plan": planned.in_force.plan,
-            "calendar": planned.in_force.calendar,
-            "drive": "manual" if self._manual else "optimizer",
-            "on_change": self._resume.on_change,
-            "late_groups": planned.late_groups,
-            "begin": clock.begin,
-            "alive": self._alive,
-            "t": clock.t,
-            "amounts": (clock.amount, clock.said, clock.last_amount),
-            "feedback": [saved_states(clock.states), saved_states(clock.used)],
-            "acknowledged": clock.acknowledged,
-            "step_count": self._step_count,
-            "history": planned.history,
-        }
+        copied = copied_state(self._hooks, self.optimizer)
+        return copied | {"drive": "manual" if self._manual else "optimizer", "step_count": self._step_count}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        optimizer, resume = state["optimizer"], Resume(state["on_change"], state["optimizer"])
-        late_groups, begin = state.get("late_groups", "base"), state.get("begin")  # absent in pickles of before
-        amount, said, last_amount = state.get("amounts", (None, None, None))
-        standing = Standing(state["t"], amount, said)
-        request = AttachRequest(state["plan"], state["drive"], resume, late_groups, begin)
-        hooks = (
-            attach_plan(optimizer, request, state["calendar"])
-            if state["alive"]
-            else detached_hooks(optimizer, request, state["calendar"], standing)
-        )
-        self._start(optimizer, request, hooks)
-        planned, clock = hooks.planned, hooks.planned.clock
-        now, used = (restored_states(one, planned.in_force.resolved.metric_rules) for one in state["feedback"])
-        planned.history = state.get("history", planned.history)
-        clock.said, clock.last_amount = None, last_amount
-        planned.say(said)
-        clock.states = used
-        clock.change(now)
-        if self._alive:
-            planned.rewrite()
-        if not state["acknowledged"]:
-            clock.acknowledged_at = -1  # its engine had not called step() yet
+        request, hooks = hooks_of_copy(state)
+        self._start(state["optimizer"], request, hooks)
         self._step_count = state["step_count"]
 
     def __repr__(self) -> str:
