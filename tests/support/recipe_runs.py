@@ -14,7 +14,7 @@ RELATIVE = 1e-12  # of a value: both sides take a cosine or a root of a fraction
 
 
 def recipe(name: str) -> ps.Plan:
-    """The plan file of a recipe, as users find it."""
+    """The plan file of an example, as users find it."""
     return ps.load(PLANS / f"{name}.yaml")
 
 

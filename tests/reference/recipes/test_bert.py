@@ -1,13 +1,13 @@
 """BERT: a line over the whole run, and a warmup laid over its begin."""
 
 import paramsched as ps
-from support.recipe_runs import assert_values, looked_at, ramp, recipe
+from support.recipe_runs import assert_values, looked_at, ramp
 
 PEAK, WARM, TOTAL = 1e-4, 10_000, 1_000_000
 
 
 def test_the_rate_is_that_of_berts_optimizer():
-    trace = ps.trace(recipe("bert"), {"lr": PEAK})
+    trace = ps.trace(ps.recipes["bert-base"].plan, {"lr": PEAK})
 
     assert len(trace) == TOTAL
     assert_values(

@@ -11,7 +11,6 @@ from support.recipe_runs import (
     looked_at,
     nearest_multiple,
     ramp,
-    recipe,
 )
 
 PEAK, LENGTH = 2.2e-4, 4096
@@ -28,7 +27,7 @@ def test_every_field_is_that_of_the_report_at_every_update():
     amounts = amounts_before_updates(lambda t, amount: batch_size(amount) * LENGTH, TOTAL)
     warm = amounts[2000]
 
-    trace = ps.trace(recipe("deepseek_v3"), {"lr": PEAK}, ps.Calendar(sequence_length=LENGTH))
+    trace = ps.trace(ps.recipes["deepseek-v3"].plan, {"lr": PEAK}, ps.Calendar(sequence_length=LENGTH))
 
     def rate(t):
         amount = amounts[t]

@@ -1,7 +1,7 @@
 """EfficientNet: 0.97 every 2.4 epochs of 1251 updates, with five epochs of warmup laid over it."""
 
 import paramsched as ps
-from support.recipe_runs import assert_values, looked_at, ramp, recipe
+from support.recipe_runs import assert_values, looked_at, ramp
 
 PEAK, EPOCH = 0.064, 1251
 WARM = 5 * EPOCH
@@ -13,7 +13,7 @@ def rate(t):
 
 
 def test_the_rate_is_that_of_the_published_code_at_every_fall():
-    trace = ps.trace(recipe("efficientnet"), {"lr": PEAK}, ps.Calendar(steps_per_epoch=EPOCH))
+    trace = ps.trace(ps.recipes["efficientnet-b0"].plan, {"lr": PEAK}, ps.Calendar(steps_per_epoch=EPOCH))
 
     total = 350 * EPOCH
     falls = [-(-k * 12 * EPOCH // 5) for k in range(1, 146)]

@@ -9,7 +9,6 @@ from support.recipe_runs import (
     looked_at,
     nearest_multiple,
     ramp,
-    recipe,
 )
 
 PEAK, LENGTH = 6e-5, 2048
@@ -28,7 +27,7 @@ def rate(amount):
 def test_rate_and_batch_are_those_of_the_paper_at_every_update():
     amounts = amounts_before_updates(lambda t, amount: batch_size(amount) * LENGTH, TOTAL)
 
-    trace = ps.trace(recipe("gpt3"), {"lr": PEAK}, ps.Calendar(sequence_length=LENGTH))
+    trace = ps.trace(ps.recipes["gpt3-175b"].plan, {"lr": PEAK}, ps.Calendar(sequence_length=LENGTH))
 
     assert trace.amounts.tolist() == amounts
     assert trace["batch_size"].tolist() == [batch_size(amount) for amount in amounts]

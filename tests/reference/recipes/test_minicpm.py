@@ -1,13 +1,13 @@
 """MiniCPM: warmup, constant, and an exponential fall behind 90% of the run."""
 
 import paramsched as ps
-from support.recipe_runs import assert_values, looked_at, ramp, recipe
+from support.recipe_runs import assert_values, looked_at, ramp
 
 PEAK, TOTAL = 0.01, 260_000
 
 
 def test_the_rate_is_that_of_the_paper():
-    trace = ps.trace(recipe("minicpm"), {"lr": PEAK})
+    trace = ps.trace(ps.recipes["minicpm-2.4b"].plan, {"lr": PEAK})
 
     def rate(t):
         return ramp(t, 0, 2600, 0, PEAK) if t < 234_000 else PEAK * 0.5 ** ((t - 234_000) / 5000)

@@ -5,7 +5,7 @@ from math import sqrt
 import numpy as np
 
 import paramsched as ps
-from support.recipe_runs import assert_values, looked_at, recipe
+from support.recipe_runs import assert_values, looked_at
 
 TOTAL, LENGTH = 255_000, 2048
 GROUP = {"lr": 1e-2, "weight_decay": 1e-4, "betas": (0.9, 0.99)}
@@ -20,7 +20,7 @@ def rate(t):
 
 
 def test_every_field_is_that_of_the_paper():
-    trace = ps.trace(recipe("palm"), GROUP)
+    trace = ps.trace(ps.recipes["palm-540b"].plan, GROUP)
 
     assert len(trace) == TOTAL
     assert trace["batch_size"].tolist() == [batch_size(t) for t in range(TOTAL)]
