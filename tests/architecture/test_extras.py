@@ -32,6 +32,15 @@ def test_the_extra_brings_the_library_and_is_for_users(library: str, extra: str)
     assert library in [one.split(">")[0] for one in EXTRAS[extra]]
 
 
+PAGES = {page.stem for page in (ROOT / "docs" / "engines").glob("*.md")}
+ADAPTERS = sorted(PAGES & {file.stem for file in (ROOT / "src" / "paramsched" / "engines").glob("*.py")})
+
+
+@pytest.mark.parametrize("engine", ADAPTERS)
+def test_every_engine_with_an_adapter_has_an_extra_of_its_name(engine: str) -> None:
+    assert engine.replace("_", "-") in EXTRAS
+
+
 def test_a_library_without_an_extra_is_installed_by_its_own_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
     trace = ps.trace(ps.Plan(lr="cosine()", horizon=4), {"lr": 0.1})

@@ -8,7 +8,7 @@ import pytest
 from support.wheels import ROOT, build_wheel
 
 PACKAGE = ROOT / "src" / "paramsched"
-MOST_BYTES = 1_000_000
+MOST_BYTES = 2**20
 
 
 @pytest.fixture(scope="module")
