@@ -173,6 +173,12 @@ LIBRARIES: Mapping[str, tuple[OtherName, ...]] = {
         ("CosineAnnealingWithWarmupScheduler", "cosine", 'warmup("5%") >> cosine()', ""),
         ("PolynomialWithWarmupScheduler", "polynomial", 'warmup("5%") >> polynomial(2.0)', ""),
         ("MultiStepWithWarmupScheduler", "multistep", 'overlay(warmup("5 epochs"), multistep(["30 epochs"]))', ""),
+        ("InverseSquareRootWithWarmupScheduler", "rsqrt",
+         'rsqrt("1%", "20%", frozen=True)', "of llm-foundry"),
+        ("cosine_with_warmup", "cosine", 'warmup("5%") >> cosine(to=0.1)', "of llm-foundry"),
+        ("linear_decay_with_warmup", "linear", 'warmup("5%") >> linear()', "of llm-foundry"),
+        ("inv_sqrt_with_warmup", "rsqrt",
+         'rsqrt("1%", "20%", frozen=True)', "of llm-foundry"),
     ),
     "ignite": (
         ("LinearCyclicalScheduler", "cyclic", "cyclic(500)", "it begins at start_value and falls first to end_value"),

@@ -89,6 +89,13 @@ def test_a_row_is_what_arguments_of_timm_are_read_as(page: str, theirs: str, lin
     assert ps.loads(json.dumps(arguments), format="timm").bindings[0].schedule == ps.parse(line)
 
 
+@pytest.mark.parametrize(("page", "theirs", "line"), rows("composer"))
+def test_a_row_is_what_schedulers_of_composer_are_read_as(page: str, theirs: str, line: str) -> None:
+    config = {"schedulers": json.loads(theirs), "max_duration": "90ep"}
+
+    assert ps.loads(json.dumps(config), format="composer").bindings[0].schedule == ps.parse(line)
+
+
 def test_every_page_is_in_the_list() -> None:
     listed = re.search(r"```\{toctree\}(.*?)```", text_of("index"), re.DOTALL)[1].split()
 

@@ -1,0 +1,177 @@
+"""From Composer's schedulers and their run to a plan."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, Final
+
+from paramsched.config._optimizer_values import NO_BASES, Bases
+from paramsched.config.data_paths import ROOT, child_path, entry_path
+from paramsched.config.dialects.composer.rows import NAMES, SCHEDULERS
+from paramsched.config.dialects.composer.scheduler_arguments import SchedulerArguments
+from paramsched.config.dialects.composer.times import UNITS_OF_TIMES, ComposerRun, ComposerTime, read_time
+from paramsched.config.faults import Faults
+from paramsched.config.known_dialects import BaseLike
+from paramsched.config.value_words import short_json, type_in_words
+from paramsched.errors import InvalidArgument
+from paramsched.near_names import did_you_mean
+from paramsched.plan import Plan
+from paramsched.schedules import Schedule, every
+from paramsched.time import Calendar
+
+_OF_RUN: Final = ("max_duration", "scale_schedule_ratio", "step_schedulers_every_batch", "optimizer")
+
+
+def recognizes(data: Any) -> bool:
+    """Whether data looks like schedulers of Composer's."""
+    return isinstance(data, Mapping) and any(name in NAMES for name, _, _ in _listed_schedulers(data))
+
+
+def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
+    """The values of the optimizer that stands beside the schedulers."""
+    optimizer = data.get("optimizer") if isinstance(data, Mapping) else None
+    if isinstance(optimizer, Mapping) and len(optimizer) == 1 and isinstance(next(iter(optimizer.values())), Mapping):
+        optimizer = next(iter(optimizer.values()))
+    if not isinstance(optimizer, Mapping):
+        return NO_BASES
+    found: dict[str, Any] = {
+        name: float(optimizer[name])
+        for name in ("lr", "weight_decay", "momentum")
+        if _is_finite_amount(optimizer.get(name))
+    }
+    betas = optimizer.get("betas")
+    if isinstance(betas, (list, tuple)) and all(map(_is_finite_amount, betas)):
+        found["betas"] = tuple(map(float, betas))
+    return Bases((found,), entry_path("optimizer")) if found else NO_BASES
+
+
+def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: BaseLike | None = None) -> Plan:  # noqa: ARG001  # its values are multiples of base, as here
+    """The plan that gives what Composer's schedulers give.
+
+    Args:
+        data: `scheduler` or `schedulers`, `max_duration`, and what else a run says.
+        calendar: its steps in an epoch, where shares of a run in epochs are to be rounded as Composer does.
+        base: is not needed.
+
+    Raises:
+        ConfigError: every fault at once, each with its path.
+
+    >>> scheduler = {"name": "cosine_with_warmup", "t_warmup": "0.06dur", "alpha_f": 0.1}
+    >>> print(to_plan({"scheduler": scheduler, "max_duration": "4800ba"}))
+    horizon: 4800
+    lr: warmup(288) >> cosine(to=0.1)
+    >>> print(to_plan({"StepScheduler": {"step_size": "30ep"}, "max_duration": "90ep"}))
+    horizon: 90 epochs
+    lr: step("30 epochs")
+    """
+    faults = Faults()
+    if not isinstance(data, Mapping):
+        faults.add(ROOT, f"{type_in_words(data)}, no config", "Write scheduler: {name: cosine_with_warmup}")
+        faults.raise_any("config")
+    run = _run_of_config(data, calendar, faults)
+    listed = _listed_schedulers(data)
+    if not listed:
+        faults.add(ROOT, "no scheduler is in it", "Write scheduler: {name: cosine_with_warmup, t_warmup: 100ba}")
+    clocks: set[str] = set()
+    schedules: list[Schedule] = []
+    for name, values, path in listed:
+        if name not in NAMES:
+            meant = did_you_mean(str(name), NAMES)
+            faults.add(path, f"{short_json(name)}: no scheduler of Composer's; {meant}")
+            continue
+        if not isinstance(values, Mapping):
+            faults.add(path, f"{type_in_words(values)}, no arguments", 'Write {step_size: "30ep"}')
+            continue
+        row, given = SCHEDULERS[NAMES[name]], SchedulerArguments(values, path, run, faults)
+        given.refuse_unknown(row.arguments, name)
+        try:
+            schedules.append(row.schedule(given))
+        except InvalidArgument as refusal:
+            faults.refuse(path, refusal)
+        clocks |= given.clocks
+        if data.get("step_schedulers_every_batch") is False:
+            _refuse_ends_within_epochs(given, faults)
+    clock = _clock_of(clocks, faults)
+    faults.raise_any("config")
+    return _plan_of(data, schedules, run, clock, faults)
+
+
+def _plan_of(data: Mapping[str, Any], schedules: list[Schedule], run: ComposerRun, clock: str, faults: Faults) -> Plan:
+    """The schedulers multiply; they may be stepped once an epoch."""
+    horizon = None if run.longest is None else run.longest.duration
+    try:
+        whole = math.prod(schedules[1:], start=schedules[0])
+        if data.get("step_schedulers_every_batch") is False:
+            whole = every(whole, "epoch")
+        return Plan(lr=whole, horizon=horizon, clock=None if clock == "ba" else UNITS_OF_TIMES[clock])
+    except InvalidArgument as refusal:
+        faults.refuse(ROOT, refusal)
+        faults.raise_any("config")
+        raise
+
+
+def _refuse_ends_within_epochs(given: SchedulerArguments, faults: Faults) -> None:
+    """Stepped once an epoch Composer holds a value to the epoch's end, also where its stage is over before."""
+    length = given.run.batches
+    for path, end in given.ends:
+        whole = end.unit == "ep" or (end.unit == "ba" and length is not None and end.amount % length == 0)
+        if not whole and end.amount:
+            found = f"{end} may lie within an epoch; a plan that changes between epochs is over there at once"
+            faults.add(path, found, 'Write it in epochs: "3ep"')
+
+
+def _clock_of(clocks: set[str], faults: Faults) -> str:
+    """What the plan counts: tokens or samples where a time does; updates are converted."""
+    amounts = sorted(clocks - {"ba"})
+    if len(amounts) > 1:
+        found = f"times in {' and in '.join(amounts)}, and lr of a plan has one clock"
+        faults.add(ROOT, found, f"Write all of them in {amounts[0]}")
+    return amounts[0] if amounts else "ba"
+
+
+def _run_of_config(data: Mapping[str, Any], calendar: Calendar | None, faults: Faults) -> ComposerRun:
+    """The length of the run, scaled as its schedulers are."""
+    ratio = data.get("scale_schedule_ratio", 1.0)
+    if not _is_finite_amount(ratio) or ratio <= 0:
+        found = f"{short_json(ratio)} is no number above 0"
+        faults.add(entry_path("scale_schedule_ratio"), found, "Write scale_schedule_ratio: 1.0")
+        ratio = 1.0
+    switch = data.get("step_schedulers_every_batch")
+    if switch is not None and not isinstance(switch, bool):
+        found = f"{short_json(switch)} is not true or false"
+        faults.add(entry_path("step_schedulers_every_batch"), found, "Write true, or leave it out")
+    written = data.get("max_duration")
+    path, longest = entry_path("max_duration"), None
+    if written is not None:
+        longest = read_time(written, path, faults, bare_epochs=True)
+        if longest is not None and (longest.unit == "dur" or not int(longest.amount * ratio)):
+            faults.add(path, f"{longest} is no length of a run", 'Write max_duration: "10ep"')
+            longest = None
+    scaled = None if longest is None else ComposerTime(int(longest.amount * ratio), longest.unit)
+    return ComposerRun(scaled, longest, float(ratio), None if calendar is None else calendar.updates_per_epoch)
+
+
+def _listed_schedulers(data: Mapping[str, Any]) -> list[tuple[Any, Any, str]]:
+    """Each scheduler's name and arguments, and where they stand."""
+    for key in ("schedulers", "scheduler"):
+        if data.get(key) is not None:
+            given, path = data[key], entry_path(key)
+            if isinstance(given, (list, tuple)):
+                return [one for i, entry in enumerate(given) for one in _named_in(entry, child_path(path, i))]
+            return _named_in(given, path)
+    if data.get("name") in NAMES:
+        arguments = {name: value for name, value in data.items() if name not in ("name", *_OF_RUN)}
+        return [(data["name"], arguments, ROOT)]
+    return [(name, value, child_path(ROOT, name)) for name, value in data.items() if name in NAMES]
+
+
+def _named_in(entry: Any, path: str) -> list[tuple[Any, Any, str]]:
+    """The schedulers of one entry: a name, a mapping with `name`, or names with their arguments."""
+    if not isinstance(entry, Mapping):
+        return [(entry, {}, path)]
+    if "name" in entry:
+        return [(entry["name"], {name: value for name, value in entry.items() if name != "name"}, path)]
+    return [(name, {} if values is None else values, child_path(path, name)) for name, values in entry.items()]
+
+
+def _is_finite_amount(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

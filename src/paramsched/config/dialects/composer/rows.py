@@ -1,0 +1,249 @@
+"""Composer's schedulers and llm-foundry's: their names, their arguments, and the schedule each of them is."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, final
+
+from paramsched.config.dialects.composer.scheduler_arguments import SchedulerArguments
+from paramsched.config.dialects.composer.times import ComposerTime
+from paramsched.schedules import (
+    Schedule,
+    constant,
+    cosine,
+    cosine_restarts,
+    exponential,
+    inverse_sqrt,
+    linear,
+    multistep,
+    polynomial,
+    previous,
+    skip,
+    step,
+    take,
+    warmup,
+)
+from paramsched.time import Duration
+
+_UNSAID: Final = constant()  # stands for a scheduler with a fault
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ComposerRow:
+    """One scheduler.
+
+    Args:
+        arguments: the names of its arguments.
+        schedule: what it is; what is wrong with its arguments is noted.
+        registered: what llm-foundry calls it; "" where it does not.
+    """
+
+    arguments: tuple[str, ...]
+    schedule: Callable[[SchedulerArguments], Schedule]
+    registered: str = ""
+
+
+# ---- without a warmup
+
+
+def _even_steps(given: SchedulerArguments) -> Schedule:
+    size, gamma = given.period("step_size"), given.number("gamma", 0.1, above=0)
+    return _UNSAID if size is None else step(size.duration, gamma)
+
+
+def _steps_at(given: SchedulerArguments) -> Schedule:
+    times, gamma = given.times("milestones"), given.number("gamma", 0.1, above=0)
+    return multistep(tuple(time.duration for time in times), gamma) if times else constant()
+
+
+def _level_for_a_while(given: SchedulerArguments) -> Schedule:
+    """`alpha`, and behind `t_max` base again."""
+    alpha, end = given.number("alpha", 1.0), given.end()
+    longest = given.run.longest
+    covers = end is None or (longest is not None and (given.run.compared(end, longest) or 0) > 0)
+    return constant(alpha) if covers or end is None else constant(alpha, end.duration) >> constant()
+
+
+def _line(given: SchedulerArguments) -> Schedule:
+    return linear(given.number("alpha_i", 1.0), given.number("alpha_f", 0.0), _over(given.curve_end()))
+
+
+def _same_ratio(given: SchedulerArguments) -> Schedule:
+    period, gamma = given.period("decay_period", "1ep"), given.number("gamma", None, above=0)
+    return _UNSAID if period is None else exponential(gamma, period.duration)
+
+
+def _half_wave(given: SchedulerArguments) -> Schedule:
+    return cosine(to=given.number("alpha_f", 0.0), over=_over(given.curve_end()))
+
+
+def _begun_again(given: SchedulerArguments) -> Schedule:
+    """Cosine cycles whose lengths are rounded down, each before the next one grows."""
+    first, mult, floor = given.period("t_0"), given.number("t_mult", 1.0), given.number("alpha_f", 0.0)
+    if mult < 1:
+        given.fault("t_mult", "cycles would shrink to nothing, which Composer refuses when they do", "Write t_mult: 1")
+    if first is None or mult < 1:
+        return _UNSAID
+    size = first.amount if first.unit != "ep" else first.amount * (given.run.batches or 0)
+    stands_still = bool(size) and int(mult * size) == size
+    return cosine_restarts(first.duration, 1.0 if stands_still else mult, floor, lengths="floor")
+
+
+def _power_of_rest(given: SchedulerArguments) -> Schedule:
+    power = given.number("power", None, above=0)
+    return polynomial(power, to=given.number("alpha_f", 0.0), over=_over(given.curve_end()))
+
+
+def _over(end: ComposerTime | None) -> Duration | None:
+    return None if end is None else end.duration
+
+
+# ---- with a warmup
+
+
+def _warm_line(given: SchedulerArguments) -> Schedule:
+    start, to = given.number("alpha_i", 1.0), given.number("alpha_f", 0.0)
+    return _warmed_up(given, start, lambda over: linear(start, to, over))
+
+
+def _warm_level(given: SchedulerArguments) -> Schedule:
+    """Unlike `ConstantScheduler` it stays at `alpha` behind `t_max`."""
+    alpha = given.number("alpha", 1.0)
+    return _warmed_up(given, alpha, lambda _: constant(alpha))
+
+
+def _warm_half_wave(given: SchedulerArguments) -> Schedule:
+    floor = given.number("alpha_f", 0.0)
+    return _warmed_up(given, 1.0, lambda over: cosine(to=floor, over=over))
+
+
+def _warm_power(given: SchedulerArguments) -> Schedule:
+    power, floor = given.number("power", 2.0, above=0), given.number("alpha_f", 0.0)
+    return _warmed_up(given, 1.0, lambda over: polynomial(power, to=floor, over=over))
+
+
+def _warm_steps(given: SchedulerArguments) -> Schedule:
+    """The warmup lies over the stairs, whose milestones are times of the run."""
+    stairs, warm = _steps_at(given), given.time("t_warmup", scaled=False)
+    ramp = None if warm is None else _ramp(given, warm, 1.0)
+    if warm is None or ramp is None:
+        return stairs
+    longest = given.run.longest
+    if longest is not None and (given.run.compared(warm, longest) or -1) >= 0:
+        return ramp
+    return ramp >> skip(stairs, warm.duration)
+
+
+def _warmed_up(given: SchedulerArguments, top: float, behind: Callable[[Duration | None], Schedule]) -> Schedule:
+    """A straight line from 0 in `t_warmup`, then the rest of `t_max`."""
+    warm, end = given.time("t_warmup", scaled=False), given.curve_end()
+    if warm is None:
+        return _UNSAID
+    _check_clocks(given, warm, end)
+    ramp = _ramp(given, warm, top)
+    if ramp is None:
+        return behind(_over(end))
+    whole = given.run.longest if end is None else end
+    if whole is not None and given.run.compared(warm, whole) in (0, 1):
+        return ramp
+    return ramp >> behind(None if end is None else end.duration - warm.duration)
+
+
+def _check_clocks(given: SchedulerArguments, warm: ComposerTime, end: ComposerTime | None) -> None:
+    """What Composer asserts: one clock for the warmup and `t_max`, which is as long as the run."""
+    run = given.run
+    whole = run.longest if end is None else end
+    if whole is not None and warm.clock != whole.clock:
+        found = f"it counts {warm.clock}, and t_max counts {whole.clock}"
+        given.fault("t_warmup", found, f'Write t_warmup: "100{whole.clock}"')
+    # Composer asks when it builds the scheduler too, before it scales max_duration.
+    of_run = str(given.values.get("t_max", "1dur")).lower().endswith("dur")
+    for longest in (run.longest, None if of_run else run.unscaled):
+        if end is not None and longest is not None and run.compared(end, longest) == -1:
+            given.fault("t_max", f"{end} is shorter than the run, {longest}", 'Write t_max: "1dur"')
+            return
+
+
+def _ramp(given: SchedulerArguments, warm: ComposerTime, top: float) -> Schedule | None:
+    """The warmup; None where there is none.
+
+    With `scale_warmup` the line is scaled, and the time at which the rest begins is not.
+    """
+    if not warm.amount:
+        return None
+    scaled = given.time("t_warmup") if given.flag("scale_warmup") and given.run.ratio != 1 else warm
+    if scaled is None or scaled == warm:
+        return warmup(warm.duration, to=top)
+    if not scaled.amount:
+        given.fault("t_warmup", "scaled it is a length of nothing", "Write scale_warmup: false")
+        return None
+    if given.run.ratio > 1:
+        return take(warmup(scaled.duration, to=top), warm.duration)
+    return warmup(scaled.duration, to=top) >> constant(top, warm.duration - scaled.duration)
+
+
+def _warm_root(given: SchedulerArguments) -> Schedule:
+    """llm-foundry's: an inverse square root towards `alpha_f_decay`, then a line from where that ends."""
+    decay, last = given.number("alpha_f_decay", 0.0), given.number("alpha_f_cooldown", 0.0)
+    if decay < last:
+        given.fault("alpha_f_decay", f"{decay:g} is below alpha_f_cooldown, {last:g}", "Write alpha_f_cooldown: 0")
+    for name in ("t_warmup", "t_scale", "t_cooldown"):
+        written = given.written_time(name)
+        run = given.run.unscaled
+        if written is not None and (written.unit == "dur" or (run is not None and written.unit != run.unit)):
+            unit = "tok" if run is None else run.unit
+            given.fault(name, f"{written}: llm-foundry wants the unit of max_duration", f'Write {name}: "100{unit}"')
+    if given.faults.count:
+        return _UNSAID
+    warm, cool = given.time("t_warmup", scaled=False), given.time("t_cooldown")
+    scale, end = given.period("t_scale"), given.end()
+    if warm is None or scale is None or cool is None:
+        return _UNSAID
+    falling: Schedule = inverse_sqrt(scale.duration)
+    if decay:
+        falling = decay + (1.0 - decay) * falling
+    whole = given.run.longest if end is None else end
+    ramp = _ramp(given, warm, 1.0)
+    if whole is not None and given.run.compared(ComposerTime(warm.amount + cool.amount, warm.unit), whole) in (0, 1):
+        down = linear(1.0, last, cool.duration) if cool.amount else constant()
+        return down if ramp is None else ramp >> down
+    if end is not None:
+        falling = take(falling, end.duration - cool.duration - warm.duration)
+    stages = falling >> linear(previous, last, cool.duration) if cool.amount else falling
+    return stages if ramp is None else ramp >> stages
+
+
+_WARM: Final = ("t_warmup", "scale_warmup")
+
+SCHEDULERS: Final[Mapping[str, ComposerRow]] = {
+    "StepScheduler": ComposerRow(("step_size", "gamma"), _even_steps),
+    "MultiStepScheduler": ComposerRow(("milestones", "gamma"), _steps_at),
+    "ConstantScheduler": ComposerRow(("alpha", "t_max"), _level_for_a_while),
+    "LinearScheduler": ComposerRow(("alpha_i", "alpha_f", "t_max"), _line),
+    "ExponentialScheduler": ComposerRow(("gamma", "decay_period"), _same_ratio),
+    "CosineAnnealingScheduler": ComposerRow(("t_max", "alpha_f"), _half_wave),
+    "CosineAnnealingWarmRestartsScheduler": ComposerRow(("t_0", "t_mult", "alpha_f"), _begun_again),
+    "PolynomialScheduler": ComposerRow(("power", "t_max", "alpha_f"), _power_of_rest),
+    "MultiStepWithWarmupScheduler": ComposerRow((*_WARM, "milestones", "gamma"), _warm_steps),
+    "ConstantWithWarmupScheduler": ComposerRow((*_WARM, "alpha", "t_max"), _warm_level, "constant_with_warmup"),
+    "LinearWithWarmupScheduler": ComposerRow(
+        (*_WARM, "alpha_i", "alpha_f", "t_max"), _warm_line, "linear_decay_with_warmup"
+    ),
+    "CosineAnnealingWithWarmupScheduler": ComposerRow(
+        (*_WARM, "t_max", "alpha_f"), _warm_half_wave, "cosine_with_warmup"
+    ),
+    "PolynomialWithWarmupScheduler": ComposerRow((*_WARM, "power", "t_max", "alpha_f"), _warm_power),
+    "InverseSquareRootWithWarmupScheduler": ComposerRow(
+        ("t_warmup", "t_scale", "t_cooldown", "t_max", "alpha_f_decay", "alpha_f_cooldown"),
+        _warm_root,
+        "inv_sqrt_with_warmup",
+    ),
+}
+"""All schedulers by the name of their class."""
+
+NAMES: Final[Mapping[str, str]] = {
+    **{name: name for name in SCHEDULERS},
+    **{name.removesuffix("Scheduler"): name for name in SCHEDULERS},
+    **{row.registered: name for name, row in SCHEDULERS.items() if row.registered},
+}
+"""What a scheduler may be called, and its class."""

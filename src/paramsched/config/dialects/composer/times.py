@@ -1,0 +1,147 @@
+"""Times as Composer says them, `10ep` or `0.06dur`, and what they are in a run."""
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from math import isfinite
+from typing import Any, Final, final
+
+from paramsched.config.faults import Faults
+from paramsched.config.value_words import short_json
+from paramsched.time import Duration
+
+UNITS_OF_TIMES: Final = {"ep": "epochs", "ba": "updates", "sp": "samples", "tok": "tokens"}
+"""Composer's units and ours; a batch of Composer's is an update."""
+
+_TIME: Final = re.compile(r"(.+?)(iter|ep|ba|sp|tok|dur|sec)", re.IGNORECASE)
+_WALL_CLOCK: Final = re.compile(r"(\d+h)?(\d+m)?(\d+s)?")
+_MOST: Final = 10**18
+_EXAMPLE: Final = "100ba"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ComposerTime:
+    """An amount of `ep`, `ba`, `sp`, `tok`, or a share of the run, `dur`."""
+
+    amount: int | float
+    unit: str
+
+    @property
+    def duration(self) -> Duration:
+        """As a length of a plan."""
+        return Duration(((UNITS_OF_TIMES[self.unit], Fraction(self.amount)),) if self.amount else ())
+
+    @property
+    def clock(self) -> str:
+        """What counts it: epochs are made of updates."""
+        return "ba" if self.unit == "ep" else self.unit
+
+    def __str__(self) -> str:
+        return f"{self.amount}{self.unit}"
+
+
+def read_time(value: Any, path: str, faults: Faults, *, bare_epochs: bool = False) -> ComposerTime | None:
+    """A time of a config; None, and a note, where it is none that a plan can say."""
+    if bare_epochs and isinstance(value, int) and not isinstance(value, bool):
+        value = f"{value}ep"
+    if not isinstance(value, str):
+        faults.add(path, f"{short_json(value)} is no time", f'Write "{_EXAMPLE}"')
+        return None
+    found = _TIME.fullmatch(value)
+    unit = "sec" if value and _WALL_CLOCK.fullmatch(value) else found[2].lower() if found else ""
+    if unit == "sec":
+        faults.add(path, f"{short_json(value)}: Composer's schedulers take no wall-clock time", f'Write "{_EXAMPLE}"')
+        return None
+    if unit == "iter":
+        found_text = f"{short_json(value)}: an iteration is as long as the run says, and a plan counts none"
+        faults.add(path, found_text, f'Write "{_EXAMPLE}"')
+        return None
+    amount = _amount_in_text(found[1]) if found else None
+    if amount is None:
+        faults.add(path, f"{short_json(value)} is no time", f'Write "{_EXAMPLE}", or another of ep, ba, sp, tok, dur')
+        return None
+    if unit != "dur" and amount != int(amount):
+        faults.add(path, f"{short_json(value)}: only dur has parts", f'Write "{int(amount) + 1}{unit}"')
+        return None
+    return ComposerTime(amount if unit == "dur" else int(amount), unit)
+
+
+def _amount_in_text(text: str) -> float | None:
+    """A number from 0 on; None for anything else."""
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if isfinite(number) and 0 <= number <= _MOST else None
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class ComposerRun:
+    """What times mean in a run.
+
+    Args:
+        longest: `max_duration`, scaled; None where nothing says it.
+        unscaled: as it was written.
+        ratio: `scale_schedule_ratio`.
+        batches: updates in an epoch, where they are known.
+    """
+
+    longest: ComposerTime | None
+    unscaled: ComposerTime | None
+    ratio: float
+    batches: int | None
+
+    def converted(self, time: ComposerTime, path: str, faults: Faults, *, scaled: bool = True) -> ComposerTime | None:
+        """A time in batches, samples or tokens, rounded down as Composer rounds it.
+
+        Epochs stay epochs where they are whole ones whatever an epoch has. None, and a note, where the length of an
+        epoch is needed and not known.
+        """
+        if time.unit == "dur":
+            return self._share(time, path, faults)
+        ratio = self.ratio if scaled else 1.0
+        if time.unit != "ep":
+            return ComposerTime(int(time.amount * ratio), time.unit)
+        epochs = Fraction(time.amount) * Fraction(ratio)
+        if epochs.denominator == 1:
+            return ComposerTime(int(epochs), "ep")
+        if self.batches is None:
+            _ask_for_epoch(f"{time} times {ratio:g}", path, faults)
+            return None
+        return ComposerTime(int(int(time.amount) * self.batches * ratio), "ba")
+
+    def _share(self, time: ComposerTime, path: str, faults: Faults) -> ComposerTime | None:
+        """A share of the run, which scales with it."""
+        if self.longest is None:
+            faults.add(path, f"{time} is a share of the run, and nothing says its length", 'Write max_duration: "10ep"')
+            return None
+        if self.longest.unit != "ep":
+            return ComposerTime(int(time.amount * self.longest.amount), self.longest.unit)
+        epochs = Fraction(time.amount) * Fraction(self.longest.amount)
+        if epochs.denominator == 1:
+            return ComposerTime(int(epochs), "ep")
+        if self.batches is None:
+            _ask_for_epoch(f"{time} of {self.longest}", path, faults)
+            return None
+        return ComposerTime(int(time.amount * self.batches * self.longest.amount), "ba")
+
+    def compared(self, time: ComposerTime, other: ComposerTime) -> int | None:
+        """Whether a time is shorter (-1), as long (0) or longer (1) than another; None where nothing says it."""
+        one, two = (self._amount_in(each, time.unit == other.unit) for each in (time, other))
+        if time.clock != other.clock or one is None or two is None:
+            return None
+        return (one > two) - (one < two)
+
+    def _amount_in(self, time: ComposerTime, same_unit: bool) -> float | None:
+        if same_unit or time.unit != "ep":
+            return time.amount
+        return None if self.batches is None else time.amount * self.batches
+
+
+def _ask_for_epoch(what: str, path: str, faults: Faults) -> None:
+    found = f"{what} is rounded to whole batches, and nothing says how many an epoch has"
+    faults.add(
+        path, found, "Give a calendar with steps_per_epoch (on the command line: --steps-per-epoch), or write ba"
+    )

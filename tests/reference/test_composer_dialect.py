@@ -1,0 +1,334 @@
+"""The dialect of Composer against its formulas, update by update."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+import paramsched as ps
+from paramsched.config.dialects import composer as dialect
+from support.composer_formulas import FORMULAS, NotAllowed, multipliers
+
+LENGTH, BATCH, SEQUENCE = 7, 3, 5
+FACTS = ps.Calendar(steps_per_epoch=LENGTH, batch_size=BATCH, sequence_length=SEQUENCE)
+RUN = {"epoch_length": LENGTH, "batch_size": BATCH, "sequence_length": SEQUENCE}
+PER_BATCH = {"ba": 1, "sp": BATCH, "tok": BATCH * SEQUENCE}
+
+
+def times(unit, least=0, most=60):
+    """Times of a run in this unit: amounts that need be no whole number of updates, and shares of it."""
+    if unit == "ep":
+        own = st.integers(least, 8).map("{}ep".format) | st.integers(least, most).map("{}ba".format)
+    else:
+        own = st.integers(least * PER_BATCH[unit], most * PER_BATCH[unit]).map(lambda n: f"{n}{unit}")
+    return own | st.sampled_from(["0.1dur", "0.25dur", "0.37dur", "0.06dur", "1dur"])
+
+
+def ends(unit):
+    return st.sampled_from(["1dur", "1.25dur", "0.5dur"]) | times(unit, least=1, most=90)
+
+
+FLOORS = st.sampled_from([0.0, 0.1, 0.5, 2.0])
+GAMMAS = st.sampled_from([0.1, 0.5, 0.97, 1.5])
+POWERS = st.sampled_from([0.5, 1.0, 2.0])
+
+
+def arguments_of(name, unit):
+    """Required and optional arguments of a scheduler."""
+    warm = {"t_warmup": times(unit)} if "Warmup" in name else {}
+    scale = {"scale_warmup": st.booleans()} if warm else {}
+    end, floor = {"t_max": ends(unit)}, {"alpha_f": FLOORS}
+    required, optional = {
+        "StepScheduler": ({"step_size": times(unit, 1)}, {"gamma": GAMMAS}),
+        "MultiStepScheduler": ({"milestones": st.lists(times(unit), max_size=4)}, {"gamma": GAMMAS}),
+        "ConstantScheduler": ({}, {"alpha": FLOORS, **end}),
+        "LinearScheduler": ({}, {"alpha_i": FLOORS, **floor, **end}),
+        "ExponentialScheduler": ({"gamma": GAMMAS}, {"decay_period": times(unit, 1)}),
+        "CosineAnnealingScheduler": ({}, floor | end),
+        "CosineAnnealingWarmRestartsScheduler": (
+            {"t_0": times(unit, 1)}, {"t_mult": st.sampled_from([1.0, 1.1, 1.5, 2.0]), **floor}
+        ),
+        "PolynomialScheduler": ({"power": POWERS}, floor | end),
+        "MultiStepWithWarmupScheduler": ({"milestones": st.lists(times(unit), max_size=4)}, {"gamma": GAMMAS}),
+        "ConstantWithWarmupScheduler": ({}, {"alpha": FLOORS, **end}),
+        "LinearWithWarmupScheduler": ({}, {"alpha_i": FLOORS, **floor, **end}),
+        "CosineAnnealingWithWarmupScheduler": ({}, floor | end),
+        "PolynomialWithWarmupScheduler": ({}, {"power": POWERS, **floor, **end}),
+    }[name]  # fmt: skip
+    return st.fixed_dictionaries({**warm, **required}, optional=optional | scale)
+
+
+PLAIN = sorted(set(FORMULAS) - {"InverseSquareRootWithWarmupScheduler"})
+
+
+@st.composite
+def runs(draw, unit=None):
+    """A config with one or two schedulers, and a run in one unit."""
+    unit = unit or draw(st.sampled_from(["ba", "ep", "sp", "tok"]))
+    longest = draw(st.integers(1, 6)) if unit == "ep" else draw(st.integers(1, 45)) * PER_BATCH[unit]
+    names = draw(st.lists(st.sampled_from(PLAIN), min_size=1, max_size=2))
+    schedulers = [{"name": name, **draw(arguments_of(name, unit))} for name in names]
+    data = {"schedulers": schedulers, "max_duration": f"{longest}{unit}"}
+    optional = {
+        "scale_schedule_ratio": st.sampled_from([0.5, 0.3, 1.0, 2.0, 1.7]),
+        "step_schedulers_every_batch": st.booleans(),
+    }
+    return data | draw(st.fixed_dictionaries({}, optional=optional))
+
+
+def expected_of(data):
+    """The multipliers of a config; None where Composer raises."""
+    listed = [(one["name"], {k: v for k, v in one.items() if k != "name"}) for one in data["schedulers"]]
+    try:
+        return multipliers(
+            listed,
+            data["max_duration"],
+            data.get("scale_schedule_ratio", 1.0),
+            every_batch=data.get("step_schedulers_every_batch", True),
+            **RUN,
+        )
+    except (NotAllowed, ZeroDivisionError):
+        return None
+
+
+@given(data=runs())
+def test_a_plan_has_composers_multiplier_at_every_update(data):
+    expected = expected_of(data)
+    assume(expected != [])  # scaled to a run of nothing
+    if expected is None:
+        with pytest.raises(ps.errors.ConfigError):
+            dialect.to_plan(data, calendar=FACTS)
+        return
+
+    try:
+        plan = dialect.to_plan(data, calendar=FACTS)
+    except ps.errors.ConfigError as refusal:
+        assert all("may lie within an epoch" in one for one in refusal.problems)  # noqa: PT017  # the one reason
+        return
+
+    found = ps.trace(plan, {"lr": 1.0}, FACTS)["lr", 0]
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * max(1.0, max(expected)))
+
+
+@st.composite
+def falling_roots(draw):
+    """llm-foundry's scheduler, whose times have the unit of the run."""
+    unit = draw(st.sampled_from(["ba", "ep", "sp", "tok"]))
+    size = 1 if unit == "ep" else PER_BATCH[unit]
+    warm, scale, cool, longest = (draw(st.integers(least, 12)) * size for least in (0, 1, 0, 1))
+    decay = draw(st.sampled_from([0.0, 0.1, 0.3]))
+    arguments = {"t_warmup": f"{warm}{unit}", "t_scale": f"{scale}{unit}", "t_cooldown": f"{cool}{unit}"}
+    arguments |= {"alpha_f_decay": decay, "alpha_f_cooldown": decay / draw(st.sampled_from([1, 2]))}
+    if draw(st.booleans()):
+        arguments["t_max"] = f"{draw(st.integers(max(warm + cool, 1), 40 * size))}{unit}"
+    name = draw(st.sampled_from(["inv_sqrt_with_warmup", "InverseSquareRootWithWarmupScheduler"]))
+    return {"scheduler": {"name": name, **arguments}, "max_duration": f"{longest}{unit}"}
+
+
+@given(data=falling_roots())
+@example(data={"max_duration": "20ba", "scheduler": {"name": "inv_sqrt_with_warmup", "t_warmup": "5ba",
+               "t_scale": "3ba", "t_cooldown": "18ba", "alpha_f_decay": 0.1}})  # fmt: skip
+def test_a_plan_has_llm_foundrys_inverse_root_at_every_update(data):
+    arguments = {name: value for name, value in data["scheduler"].items() if name != "name"}
+    expected = multipliers([("InverseSquareRootWithWarmupScheduler", arguments)], data["max_duration"], 1.0, **RUN)
+
+    plan = dialect.to_plan(data, calendar=FACTS)
+
+    np.testing.assert_allclose(ps.trace(plan, {"lr": 1.0}, FACTS)["lr", 0], expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "ratio", "batches", "values"),
+    [
+        ({"StepScheduler": {"step_size": "0.002dur", "gamma": 0.8}}, 1.0, [1000, 3000, 7000], [1.0, 0.8, 0.512]),
+        ({"StepScheduler": {"step_size": "10ba", "gamma": 0.5}}, 0.5, [3, 8, 18], [1.0, 0.5, 0.125]),
+        ({"MultiStepScheduler": {"milestones": ["100ba", "1ep", "0.01dur"], "gamma": 0.5}}, 4.0,
+         [200, 2000, 20000, 200000], [1.0, 0.5, 0.25, 0.125]),
+        ({"LinearScheduler": {"alpha_i": 0.0, "alpha_f": 1.0, "t_max": "0.25dur"}}, 2.0,
+         [100000, 200000, 400000], [0.2, 0.4, 0.8]),
+        ({"ExponentialScheduler": {"gamma": 0.5}}, 2.0, [2000, 4000, 8000], [0.5, 0.25, 0.0625]),
+        ({"CosineAnnealingScheduler": {"t_max": "30ba", "alpha_f": 0.5}}, 0.2,
+         [0, 2, 3, 4, 6, 10], [1.0, 0.875, 0.75, 0.625, 0.5, 0.5]),
+        ({"CosineAnnealingWarmRestartsScheduler": {"t_0": "0.003dur", "t_mult": 1.5}}, 1.0,
+         [0, 1000, 3000, 4500, 7500, 14250], [1.0, 0.75, 1.0, 0.75, 1.0, 1.0]),
+        ({"PolynomialScheduler": {"power": 2.0, "t_max": "100ba", "alpha_f": 0.5}}, 0.5,
+         [0, 10, 20, 50], [1.0, 0.82, 0.68, 0.5]),
+        ({"MultiStepWithWarmupScheduler": {"t_warmup": "10ba", "milestones": ["2ep", "4ep"], "gamma": 0.5,
+                                           "scale_warmup": True}}, 0.5, [0, 5, 15, 1500, 2500], [0, 1, 1, 0.5, 0.25]),
+        ({"ConstantWithWarmupScheduler": {"t_warmup": "500ep", "alpha": 3.0}}, 1.0,
+         [0, 250000, 500000, 502000], [0.0, 1.5, 3.0, 3.0]),
+        ({"LinearWithWarmupScheduler": {"t_warmup": "500ba", "scale_warmup": True}}, 0.5,
+         [0, 125, 250], [0.0, 0.5, 1.0]),
+        ({"CosineAnnealingWithWarmupScheduler": {"t_warmup": "0.9dur"}}, 1.0,
+         [0, 450000, 900000, 950000], [0.0, 0.5, 1.0, 0.5]),
+        ({"PolynomialWithWarmupScheduler": {"t_warmup": "0.9dur", "alpha_f": 0.5}}, 0.01,
+         [0, 4500, 9000], [0.0, 0.5, 1.0]),
+    ],
+)  # fmt: skip
+def test_the_figures_of_composers_own_tests_come_out(scheduler, ratio, batches, values):
+    data = {**scheduler, "max_duration": "1000ep", "scale_schedule_ratio": ratio}
+    facts = ps.Calendar(steps_per_epoch=1000)
+
+    schedule = ps.resolve(dialect.to_plan(data, calendar=facts), facts).bindings[0].schedule
+
+    assert [schedule(batch) for batch in batches] == pytest.approx(values, abs=1e-3)  # as exact as they are there
+
+
+# ---- back
+
+
+@given(data=runs())
+def test_a_plan_that_is_written_back_has_the_same_values(data):
+    data = {**data, "scale_schedule_ratio": 1.0}
+    try:
+        plan = dialect.to_plan(data, calendar=FACTS)
+        written = dialect.from_plan(plan)
+    except ps.errors.ParamschedError:
+        return
+
+    again = dialect.to_plan(written)
+
+    expected, found = (ps.trace(one, {"lr": 1.0}, FACTS)["lr", 0] for one in (plan, again))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * max(1.0, expected.max()))
+
+
+WRITTEN = [
+    ("warmup('6%') >> cosine(to=0.1)", 4800, None,
+     {"scheduler": {"name": "cosine_with_warmup", "t_warmup": "288ba", "alpha_f": 0.1}, "max_duration": "4800ba"}),
+    ("warmup('1B tokens') >> linear()", "100B tokens", "tokens",
+     {"scheduler": {"name": "linear_decay_with_warmup", "t_warmup": "1000000000tok", "alpha_f": 0.0},
+      "max_duration": "100000000000tok"}),
+    ("warmup(10) >> 0.1 + 0.9 * inverse_sqrt(20) >> linear(previous, 0.02, over=30)", 100, None,
+     {"scheduler": {"name": "inv_sqrt_with_warmup", "t_warmup": "10ba", "t_scale": "20ba", "t_cooldown": "30ba",
+                    "alpha_f_decay": 0.1, "alpha_f_cooldown": 0.02}, "max_duration": "100ba"}),
+    ("every(step('30 epochs') * cosine(), 'epoch')", "90 epochs", None,
+     {"schedulers": [{"name": "StepScheduler", "step_size": "30ep", "gamma": 0.1},
+                     {"name": "CosineAnnealingScheduler", "alpha_f": 0.0}],
+      "max_duration": "90ep", "step_schedulers_every_batch": False}),
+    ("overlay(warmup('5 epochs'), multistep(['30 epochs', '60 epochs']))", "90 epochs", None,
+     {"scheduler": {"name": "MultiStepWithWarmupScheduler", "t_warmup": "5ep", "milestones": ["30ep", "60ep"],
+                    "gamma": 0.1}, "max_duration": "90ep"}),
+    ("cosine_restarts(10, 1.5, lengths='floor')", 100, None,
+     {"scheduler": {"name": "CosineAnnealingWarmRestartsScheduler", "t_0": "10ba", "t_mult": 1.5, "alpha_f": 0.0},
+      "max_duration": "100ba"}),
+    ("constant(0.1, over=10) >> constant()", 100, None,
+     {"scheduler": {"name": "ConstantScheduler", "t_max": "10ba", "alpha": 0.1}, "max_duration": "100ba"}),
+    ("warmup(10) >> constant()", 100, None,
+     {"scheduler": {"name": "constant_with_warmup", "t_warmup": "10ba"}, "max_duration": "100ba"}),
+    ("exponential(0.9, '1 epoch')", "9 epochs", None,
+     {"scheduler": {"name": "ExponentialScheduler", "decay_period": "1ep", "gamma": 0.9}, "max_duration": "9ep"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "horizon", "clock", "said"), WRITTEN)
+def test_plans_of_ones_own_are_written_as_schedulers(line, horizon, clock, said):
+    assert dialect.from_plan(ps.Plan(lr=line, horizon=horizon, clock=clock)) == said
+
+
+@pytest.mark.parametrize(
+    ("line", "horizon", "clock", "said"),
+    [
+        ("warmup(10) >> cosine(to=absolute(1e-5))", 100, None, "none of its schedulers gives these values"),
+        ("warmup('5%') >> cosine()", "5 epochs", None, "none of its schedulers gives these values"),
+        ("warmup(10, 0.1) >> cosine()", 100, None, "none of its schedulers gives these values"),
+        ("cosine()", "1 h", "seconds", "it counts batches, samples and tokens"),
+        ("constant()", None, None, "its runs are a whole number of epochs"),
+    ],
+)
+def test_a_plan_that_composer_cannot_say_is_refused_with_the_reason(line, horizon, clock, said):
+    with pytest.raises(ps.errors.PlanError, match=said):
+        dialect.from_plan(ps.Plan(lr=line, horizon=horizon, clock=clock))
+
+
+# ---- forms and refusals
+
+FOUNDRY = """
+model: {name: mpt_causal_lm, d_model: 768}
+scheduler:
+  name: cosine_with_warmup
+  t_warmup: 100ba
+  alpha_f: 0.1
+optimizer:
+  name: decoupled_adamw
+  lr: 6.0e-4
+  betas: [0.9, 0.95]
+  weight_decay: 0.0
+max_duration: 4800ba
+"""
+
+
+def test_a_file_of_llm_foundrys_is_read_with_its_optimizer(tmp_path):
+    (tmp_path / "mpt-125m.yaml").write_text(FOUNDRY)
+
+    plan = ps.load(tmp_path / "mpt-125m.yaml", format="composer")
+
+    assert plan == ps.Plan(lr="warmup(100) >> cosine(to=0.1)", horizon=4800)
+    groups = dialect.bases_of({"optimizer": {"decoupled_adamw": {"lr": 6e-4, "betas": [0.9, 0.95]}}}, None).groups
+    assert groups == ({"lr": 6e-4, "betas": (0.9, 0.95)},)
+    with pytest.raises(ps.errors.ConfigError, match=r'looks like a config of composer. Give format="composer"'):
+        ps.load(tmp_path / "mpt-125m.yaml")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"scheduler": {"name": "linear_decay_with_warmup", "t_warmup": "50ba"}},
+        {"scheduler": {"linear_decay_with_warmup": {"t_warmup": "50ba"}}},
+        {"schedulers": [{"LinearWithWarmup": {"t_warmup": "50ba"}}, "ConstantScheduler"]},
+        {"LinearWithWarmupScheduler": {"t_warmup": "50ba", "t_max": "1DUR"}},
+        {"name": "linear_decay_with_warmup", "t_warmup": "50ba"},
+    ],
+)
+def test_a_scheduler_may_stand_in_several_forms(data):
+    plan = dialect.to_plan({**data, "max_duration": 8})
+
+    factor = " * constant()" if "schedulers" in data else ""
+    line = "(warmup(50) >> linear()) * constant()" if factor else "warmup(50) >> linear()"
+    assert plan == ps.Plan(lr=line, horizon="8 epochs")
+    assert dialect.recognizes(data)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ({}, "$: no scheduler is in it"),
+        ([], "$: a list, no config"),
+        ({"scheduler": "cosine_with_warmpu"}, '$.scheduler: "cosine_with_warmpu": no scheduler of Composer\'s; did'),
+        ({"StepScheduler": {"step_size": "10its"}}, '$.StepScheduler.step_size: "10its" is no time'),
+        ({"StepScheduler": {"step_size": 10}}, "$.StepScheduler.step_size: 10 is no time"),
+        ({"StepScheduler": {"step_size": "1h30m"}}, "Composer's schedulers take no wall-clock time"),
+        ({"StepScheduler": {"step_size": "90sec"}}, "Composer's schedulers take no wall-clock time"),
+        ({"StepScheduler": {"step_size": "5iter"}}, '"5iter": an iteration is as long as the run says'),
+        ({"StepScheduler": {"step_size": "1.5ep"}}, '"1.5ep": only dur has parts. Write "2ep"'),
+        ({"StepScheduler": {"step_size": "0ba"}}, "$.StepScheduler.step_size: a length of nothing"),
+        ({"StepScheduler": {}}, "$.StepScheduler: step_size is missing"),
+        ({"StepScheduler": {"step_size": "1ba", "gama": 1}}, '$.StepScheduler.gama: no argument of StepScheduler; did'),
+        ({"StepScheduler": {"step_size": "1ba", "gamma": 0}}, "$.StepScheduler.gamma: 0 is no number above 0"),
+        ({"StepScheduler": {"step_size": "0.1dur"}}, "0.1dur is a share of the run, and nothing says its length"),
+        ({"StepScheduler": {"step_size": "0.1dur"}, "max_duration": "5ep"}, "nothing says how many an epoch has"),
+        ({"StepScheduler": {"step_size": "1ep"}, "scale_schedule_ratio": 0.3}, "1ep times 0.3 is rounded to whole"),
+        ({"CosineAnnealingWarmRestartsScheduler": {"t_0": "9ba", "t_mult": 0.5}}, "t_mult: cycles would shrink"),
+        ({"ConstantWithWarmup": {"t_warmup": "9ba"}, "max_duration": "99tok"}, "it counts ba, and t_max counts tok"),
+        ({"CosineAnnealingWithWarmup": {"t_warmup": "9ba", "t_max": "50ba"}, "max_duration": "99ba"},
+         "t_max: 50ba is shorter than the run, 99ba"),
+        ({"schedulers": [{"StepScheduler": {"step_size": "9tok"}}, {"StepScheduler": {"step_size": "9sp"}}]},
+         "times in sp and in tok, and lr of a plan has one clock"),
+        ({"LinearScheduler": {}, "max_duration": "1dur"}, "$.max_duration: 1.0dur is no length of a run"),
+        ({"LinearScheduler": {}, "max_duration": "2ba", "scale_schedule_ratio": 0.1}, "2ba is no length of a run"),
+        ({"scheduler": {"name": "inv_sqrt_with_warmup", "t_warmup": "9ba", "t_scale": "9ba", "t_cooldown": "0.1dur"},
+          "max_duration": "99ba"}, "t_cooldown: 0.1dur: llm-foundry wants the unit of max_duration"),
+    ],
+)  # fmt: skip
+def test_what_a_plan_cannot_say_is_refused_at_its_place(data, said):
+    with pytest.raises(ps.errors.ConfigError) as refusal:
+        dialect.to_plan(data)
+
+    assert any(said in problem for problem in refusal.value.problems), refusal.value.problems
+
+
+def test_every_fault_is_said_at_once():
+    data = {"scheduler": {"name": "cosine_with_warmup", "t_warmup": "x", "alpha_f": "y", "z": 1}, "max_duration": "w"}
+    with pytest.raises(ps.errors.ConfigError) as refusal:
+        dialect.to_plan(data)
+
+    assert len(refusal.value.problems) == 4
