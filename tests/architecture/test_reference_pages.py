@@ -51,7 +51,15 @@ def _classes_of(module: ModuleType, base: type) -> list[str]:
 @pytest.mark.parametrize("package", ["engines", "compat"])
 def test_every_engine_and_drop_in_has_a_page(pages, package):
     folder = Path(ps.__file__).parent / package
-    inner = {"batch_amounts", "engine_facts", "reporting", "group_fields", "step_engine", "unchanged_on_error"}
+    inner = {
+        "batch_amounts",
+        "batch_samples",
+        "engine_facts",
+        "reporting",
+        "group_fields",
+        "step_engine",
+        "unchanged_on_error",
+    }
     names = {file.stem for file in folder.iterdir() if not file.stem.startswith("_") and file.suffix in ("", ".py")}
 
     assert [name for name in sorted(names - inner) if f"`import paramsched.{package}.{name}`" not in pages] == []
