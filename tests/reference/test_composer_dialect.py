@@ -122,7 +122,9 @@ def falling_roots(draw):
     if draw(st.booleans()):
         arguments["t_max"] = f"{draw(st.integers(max(warm + cool, 1), 40 * size))}{unit}"
     name = draw(st.sampled_from(["inv_sqrt_with_warmup", "InverseSquareRootWithWarmupScheduler"]))
-    return {"scheduler": {"name": name, **arguments}, "max_duration": f"{longest}{unit}"}
+    ratio = draw(st.sampled_from([1.0, 1.0, 2.0, 1.3]))
+    run = {"max_duration": f"{longest}{unit}", "scale_schedule_ratio": ratio}
+    return {"scheduler": {"name": name, **arguments}, **run}
 
 
 @given(data=falling_roots())
@@ -130,7 +132,8 @@ def falling_roots(draw):
                "t_scale": "3ba", "t_cooldown": "18ba", "alpha_f_decay": 0.1}})  # fmt: skip
 def test_a_plan_has_llm_foundrys_inverse_root_at_every_update(data):
     arguments = {name: value for name, value in data["scheduler"].items() if name != "name"}
-    expected = multipliers([("InverseSquareRootWithWarmupScheduler", arguments)], data["max_duration"], 1.0, **RUN)
+    ratio = data.get("scale_schedule_ratio", 1.0)
+    expected = multipliers([("InverseSquareRootWithWarmupScheduler", arguments)], data["max_duration"], ratio, **RUN)
 
     plan = dialect.to_plan(data, calendar=FACTS)
 
@@ -228,7 +231,7 @@ def test_plans_of_ones_own_are_written_as_schedulers(line, horizon, clock, said)
 @pytest.mark.parametrize(
     ("line", "horizon", "clock", "said"),
     [
-        ("warmup(10) >> cosine(to=absolute(1e-5))", 100, None, "none of its schedulers gives these values"),
+        ("warmup(10) >> cosine(to=absolute(1e-5))", 100, None, "its levels are multiples of base"),
         ("warmup('5%') >> cosine()", "5 epochs", None, "none of its schedulers gives these values"),
         ("warmup(10, 0.1) >> cosine()", 100, None, "none of its schedulers gives these values"),
         ("cosine()", "1 h", "seconds", "it counts batches, samples and tokens"),

@@ -148,7 +148,7 @@ def test_plans_of_ones_own_are_written_as_arguments(line, horizon, said):
     ("line", "horizon", "said"),
     [
         ("cosine()", "90 epochs", "what is in epochs changes between epochs there"),
-        ("cosine(to=0.1)", 100, "none of its schedulers gives these values"),
+        ("cosine(to=0.1)", 100, "a level between 0 and base is a value there"),
         ("warmup('1 epoch') >> cosine(over=400)", 500, "it is in epochs and in updates"),
         ("constant()", None, "its runs have a length"),
         ("constant() * plateau('loss', patience=3, cooldown=2)", "9 epochs", "none of its schedulers"),
@@ -249,6 +249,29 @@ def test_the_options_that_timms_training_script_saves_are_read(timm, tmp_path):
     expected, _ = timm_peer.rates(timm, kwargs, lr=LR, updates_per_epoch=LENGTH)
     np.testing.assert_allclose(ps.trace(plan, {"lr": LR})["lr", 0], expected, rtol=0, atol=1e-12)
     assert dialect.bases_of(options, None).groups == ({"lr": LR, "weight_decay": 0.05},)
+
+
+def test_the_words_of_a_command_line_are_read(timm):
+    line = "/data --sched cosine --epochs 9 --lr 0.4 --warmup-epochs 2 --warmup-prefix --lr-cycle-limit 2 --amp"
+    words = line.split()
+    kwargs = timm.scheduler_kwargs(SimpleNamespace(
+        sched="cosine", epochs=9, warmup_epochs=2, warmup_prefix=True, lr_cycle_limit=2, lr_cycle_decay=0.5
+    ))  # fmt: skip
+    expected, _ = timm_peer.rates(timm, kwargs, lr=LR, updates_per_epoch=LENGTH)
+
+    plan = dialect.to_plan(words)
+
+    np.testing.assert_allclose(ps.trace(plan, {"lr": LR}, FACTS)["lr", 0], expected, rtol=0, atol=1e-12)
+    assert dialect.recognizes(words)
+    assert dialect.bases_of(words, None).groups == ({"lr": LR},)
+
+
+def test_lists_and_switches_of_a_command_line_are_read():
+    line = "--sched multistep --decay-milestones 5 7 --sched-on-updates --dr 0.5"
+
+    plan = dialect.to_plan(line.split(), calendar=FACTS)
+
+    assert "multistep([19, 27], 0.5)" in str(plan)
 
 
 def test_an_option_that_is_missing_is_what_timms_helper_takes(timm):

@@ -59,9 +59,9 @@ def _steps_at(given: SchedulerArguments) -> Schedule:
 def _level_for_a_while(given: SchedulerArguments) -> Schedule:
     """`alpha`, and behind `t_max` base again."""
     alpha, end = given.number("alpha", 1.0), given.end()
-    longest = given.run.longest
-    covers = end is None or (longest is not None and (given.run.compared(end, longest) or 0) > 0)
-    return constant(alpha) if covers or end is None else constant(alpha, end.duration) >> constant()
+    if end is None or given.run.covers(end):
+        return constant(alpha)
+    return constant(alpha, end.duration) >> constant()
 
 
 def _line(given: SchedulerArguments) -> Schedule:
@@ -128,10 +128,7 @@ def _warm_steps(given: SchedulerArguments) -> Schedule:
     ramp = None if warm is None else _ramp(given, warm, 1.0)
     if warm is None or ramp is None:
         return stairs
-    longest = given.run.longest
-    if longest is not None and (given.run.compared(warm, longest) or -1) >= 0:
-        return ramp
-    return ramp >> skip(stairs, warm.duration)
+    return ramp if given.run.covers(warm) else ramp >> skip(stairs, warm.duration)
 
 
 def _warmed_up(given: SchedulerArguments, top: float, behind: Callable[[Duration | None], Schedule]) -> Schedule:
@@ -204,13 +201,20 @@ def _warm_root(given: SchedulerArguments) -> Schedule:
         falling = decay + (1.0 - decay) * falling
     whole = given.run.longest if end is None else end
     ramp = _ramp(given, warm, 1.0)
-    if whole is not None and given.run.compared(ComposerTime(warm.amount + cool.amount, warm.unit), whole) in (0, 1):
+    if whole is not None and given.run.compared(_together(given, warm, cool), whole) in (0, 1):
         down = linear(1.0, last, cool.duration) if cool.amount else constant()
         return down if ramp is None else ramp >> down
     if end is not None:
         falling = take(falling, end.duration - cool.duration - warm.duration)
     stages = falling >> linear(previous, last, cool.duration) if cool.amount else falling
     return stages if ramp is None else ramp >> stages
+
+
+def _together(given: SchedulerArguments, one: ComposerTime, other: ComposerTime) -> ComposerTime:
+    """Two times, one behind the other."""
+    if one.unit != other.unit:
+        one, other = given.run.in_batches(one), given.run.in_batches(other)
+    return ComposerTime(one.amount + other.amount, one.unit)
 
 
 _WARM: Final = ("t_warmup", "scale_warmup")

@@ -134,6 +134,16 @@ class ComposerRun:
             return None
         return (one > two) - (one < two)
 
+    def covers(self, time: ComposerTime) -> bool:
+        """Whether a time is known to be as long as the run, or longer."""
+        return self.longest is not None and self.compared(time, self.longest) in (0, 1)
+
+    def in_batches(self, time: ComposerTime) -> ComposerTime:
+        """Epochs as batches, where that is known."""
+        if time.unit != "ep" or self.batches is None:
+            return time
+        return ComposerTime(int(time.amount) * self.batches, "ba")
+
     def _amount_in(self, time: ComposerTime, same_unit: bool) -> float | None:
         if same_unit or time.unit != "ep":
             return time.amount

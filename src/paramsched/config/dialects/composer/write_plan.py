@@ -62,7 +62,8 @@ def from_plan(plan: Plan) -> dict[str, Any]:
         said = {"scheduler": listed[0]} if len(listed) == 1 else {"schedulers": list(listed)}
         if _is_read_as({**said, **run}, plan):
             return {**said, **run}
-    return _refuse_for_composer(plan, "none of its schedulers gives these values; ps.resolve(plan, calendar) may help")
+    why = "none of its schedulers gives these values; ps.resolve(plan, calendar) may help"
+    return _refuse_for_composer(plan, "its levels are multiples of base" if schedule.has_absolute else why)
 
 
 def _refuse_for_composer(plan: Plan, why: str) -> NoReturn:

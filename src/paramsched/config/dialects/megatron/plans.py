@@ -7,9 +7,10 @@ from typing import Any, Final, final
 from paramsched import curves
 from paramsched.config._optimizer_values import NO_BASES, Bases
 from paramsched.config.data_paths import ROOT
-from paramsched.config.dialects.megatron.arguments import checked_arguments, named_options
+from paramsched.config.dialects.megatron.arguments import checked_arguments
 from paramsched.config.faults import Faults
 from paramsched.config.known_dialects import BaseLike
+from paramsched.config.option_words import named_options
 from paramsched.errors import InvalidArgument
 from paramsched.plan import Binding, Plan, Target
 from paramsched.schedules import (

@@ -1,8 +1,8 @@
 """The dialect of timm: the keyword arguments of `timm.scheduler.create_scheduler_v2`, as a mapping.
 
 - `sched` is `cosine`, `poly`, `tanh`, `step`, `multistep`, `wsd`, `rsqrt`, `constant`, `plateau` or `none`
-- the options of timm's training script are read too, as it saves them in `args.yaml`: `epochs`, `lr_cycle_limit`,
-  `sched_on_updates`; its other entries are passed over
+- the options of timm's training script are read too, as it saves them in `args.yaml`, `{"epochs": 300, …}`, or as the
+  words of its command line, `["--sched", "cosine", …]`; those that schedule nothing are passed over
 - counts are epochs; they change the rate between epochs, or at each update with `step_on_epochs: false`
 - a warmup replaces the first values of the curve, whose clock has been running; `warmup_prefix: true` puts it before
 - `min_lr` and `warmup_lr` are values; the plan's horizon is the number of epochs that timm returns

@@ -1,4 +1,4 @@
-"""Arguments of timm from a mapping: names, types and ranges, every fault at once."""
+"""Arguments of timm from a mapping or the words of a command line: names, types, ranges; every fault at once."""
 
 import math
 from collections.abc import Mapping
@@ -7,6 +7,7 @@ from typing import Any, Final
 from paramsched.config.data_paths import ROOT, child_path
 from paramsched.config.dialects.timm.arguments import CYCLES, DEFAULTS, SCHEDULERS, STABLE, TimmArguments
 from paramsched.config.faults import Faults
+from paramsched.config.option_words import named_options
 from paramsched.config.value_words import short_json, type_in_words
 from paramsched.near_names import did_you_mean
 from paramsched.time import Calendar
@@ -26,6 +27,8 @@ _OPTIONS: Final[Mapping[str, str]] = {
     "lr_decay_fn": "decay_fn",
     "lr_stable_timescale": "stable_timescale",
     "sched_on_updates": "step_on_epochs",
+    "seed": "noise_seed",
+    "dr": "decay_rate",
 }
 """Options of timm's training script that have another name than the argument they become."""
 
@@ -37,28 +40,51 @@ _OF_SCRIPT: Final[Mapping[str, Any]] = {
 }
 """What timm's `scheduler_kwargs` takes where an option is missing, if that is not the default of the argument."""
 
+_OF_COMMAND_LINE: Final[Mapping[str, Any]] = {"warmup_epochs": 5, "cycle_decay": 0.5, "eval_metric": "top1"}
+"""The same of the script's command line."""
+
 _MOST_CYCLES: Final = 1_000
+_SWITCHES: Final = ("sched_on_updates", "warmup_prefix")
 _COUNTS: Final = ("num_epochs", "warmup_epochs", "cooldown_epochs", "patience_epochs", "updates_per_epoch")
 
 
-def is_script_options(data: Mapping[Any, Any]) -> bool:
-    """Whether these are options of timm's training script, and no arguments of `create_scheduler_v2`."""
-    return "num_epochs" not in data and any(name in data for name in _OPTIONS)
+def timm_options(data: Any) -> Mapping[str, tuple[Any, str]] | None:
+    """The options of timm's training script, each with its place; None for arguments of `create_scheduler_v2`."""
+    if isinstance(data, Mapping):
+        script = "num_epochs" not in data and any(name in data for name in _OPTIONS if name != "seed")
+        return {str(name): (value, child_path(ROOT, name)) for name, value in data.items()} if script else None
+    return {name: (_read_words(name, words), path) for name, (words, path) in named_options(data).items()} or None
+
+
+def _read_words(name: str, words: Any) -> Any:
+    """The value of an option of a command line: numbers are read, and a switch that is there is on."""
+    if name in _SWITCHES:
+        return True
+    if name == "decay_milestones" and not isinstance(words, list):
+        words = [words]
+    if isinstance(words, list):
+        return [_read_words("", word) for word in words]
+    try:
+        number = float(words)
+    except (TypeError, ValueError):
+        return words
+    return int(number) if number.is_integer() else number
 
 
 def checked_timm_arguments(
     data: Any, calendar: Calendar | None, faults: Faults
 ) -> tuple[TimmArguments, Mapping[str, str]]:
     """The arguments, and where each stands; what is wrong with one is noted, and its default stands for it."""
-    if not isinstance(data, Mapping):
+    options = timm_options(data)
+    if options is None and not isinstance(data, Mapping):
         faults.add(ROOT, f"{type_in_words(data)}, no arguments", "Write sched: cosine")
         data = {}
-    script = is_script_options(data)
-    given, places = _named_arguments(data, faults, script=script)
-    values = {**DEFAULTS, **(_OF_SCRIPT if script else {}), **given}
+    given, places = _named_arguments(data, faults) if options is None else _named_by_options(options)
+    missing = {} if options is None else _OF_SCRIPT if isinstance(data, Mapping) else _OF_COMMAND_LINE
+    values = {**DEFAULTS, **missing, **given}
     for name in DEFAULTS:
         places.setdefault(name, child_path(ROOT, name))
-    if script:
+    if options is not None:
         values["plateau_mode"] = "min" if "loss" in str(values["eval_metric"]) else "max"
     checked = _ArgumentCheck(values, places, faults)
     if calendar is not None and not values["updates_per_epoch"]:
@@ -74,19 +100,28 @@ def checked_timm_arguments(
     return TimmArguments(**found), places
 
 
-def _named_arguments(data: Mapping[Any, Any], faults: Faults, *, script: bool) -> tuple[dict[str, Any], dict[str, str]]:
-    """What was given by the names of arguments, and where it stands; unknown names are noted."""
+def _named_arguments(data: Mapping[Any, Any], faults: Faults) -> tuple[dict[str, Any], dict[str, str]]:
+    """What was given, and where it stands; unknown names are noted."""
     given: dict[str, Any] = {}
     places: dict[str, str] = {}
-    for key, value in data.items():
-        name = "noise_seed" if script and key == "seed" else _OPTIONS.get(key, key) if script else key
-        if name not in DEFAULTS:
-            if not script:
-                found = f"no such argument; {did_you_mean(str(key), DEFAULTS)}"
-                faults.add(child_path(ROOT, key), found, at_key=True)
-            continue
-        places[name] = child_path(ROOT, key)
-        given[name] = not value if key == "sched_on_updates" and isinstance(value, bool) else value
+    for name, value in data.items():
+        if name in DEFAULTS:
+            given[name], places[name] = value, child_path(ROOT, name)
+        else:
+            found = f"no such argument; {did_you_mean(str(name), DEFAULTS)}"
+            faults.add(child_path(ROOT, name), found, at_key=True)
+    return given, places
+
+
+def _named_by_options(options: Mapping[str, tuple[Any, str]]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The same from options of the script; its others schedule nothing."""
+    given: dict[str, Any] = {}
+    places: dict[str, str] = {}
+    for option, (value, path) in options.items():
+        name = _OPTIONS.get(option, option)
+        if name in DEFAULTS:
+            turned = option == "sched_on_updates" and isinstance(value, bool)
+            given[name], places[name] = not value if turned else value, path
     return given, places
 
 

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from paramsched.config._optimizer_values import NO_BASES, Bases
 from paramsched.config.dialects.timm.arguments import CYCLES, SCHEDULERS, STABLE, TimmArguments
-from paramsched.config.dialects.timm.check_arguments import checked_timm_arguments, is_script_options
+from paramsched.config.dialects.timm.check_arguments import checked_timm_arguments, timm_options
 from paramsched.config.dialects.timm.shapes import changes_between_epochs_only, curve_behind_warmup
 from paramsched.config.faults import Faults
 from paramsched.config.known_dialects import BaseLike
@@ -19,14 +19,14 @@ from paramsched.time import Calendar, Duration
 
 def recognizes(data: Any) -> bool:
     """Whether data looks like arguments of timm's."""
-    return isinstance(data, Mapping) and data.get("sched") in SCHEDULERS
+    said = data.get("sched") if isinstance(data, Mapping) else (timm_options(data) or {}).get("sched", (None, ""))[0]
+    return said in SCHEDULERS
 
 
 def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
     """`lr` and `weight_decay`, where options of timm's training script say them."""
-    if not isinstance(data, Mapping) or not is_script_options(data):
-        return NO_BASES
-    values = {name: data.get(name) for name in ("lr", "weight_decay")}
+    options = timm_options(data) or {}
+    values = {name: options[name][0] for name in ("lr", "weight_decay") if name in options}
     found = {
         name: float(value)
         for name, value in values.items()
@@ -35,12 +35,12 @@ def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # 
     return Bases((found,), "options of timm") if "lr" in found else NO_BASES
 
 
-def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: BaseLike | None = None) -> Plan:
+def to_plan(data: Any, *, calendar: Calendar | None = None, base: BaseLike | None = None) -> Plan:
     """The plan that gives what timm's scheduler gives.
 
     Args:
-        data: arguments of `create_scheduler_v2`, or options of timm's training script; those that are missing have
-            timm's defaults.
+        data: arguments of `create_scheduler_v2`, or options of timm's training script, as a mapping or as the words of
+            its command line; those that are missing have timm's defaults.
         calendar: its steps in an epoch stand in for `updates_per_epoch`.
         base: lr's value; the smallest change of a plateau is written as a multiple of it.
 

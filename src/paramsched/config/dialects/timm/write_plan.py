@@ -63,7 +63,10 @@ def from_plan(plan: Plan) -> dict[str, Any]:
             named = [name for name in DEFAULTS if name in found]
             return {name: found[name] for name in named if name in _ALWAYS or found[name] != DEFAULTS[name]}
     why = "none of its schedulers gives these values"
-    if ticks.by_epoch:
+    ways = [part for part in values_inside(ticks.schedule) if isinstance(part, Anneal)]
+    if any(isinstance(way.to, float) and way.to not in (0.0, 1.0) for way in ways):
+        why = "a level between 0 and base is a value there; write absolute(1e-5) for it"
+    elif ticks.by_epoch:
         why += '; what is in epochs changes between epochs there, as every(…, "epoch") does'
     return _refuse_for_timm(plan, why)
 
