@@ -349,6 +349,11 @@ def tri_stage(t):
     return BASE * exp(log(0.01) * min(t - 50, 50) / 50)
 
 
+def olmo_two(t):
+    whole = t / 10 if t < 10 else between(0.1, 1, fall((min(t, 80) - 10) / 90))
+    return BASE * whole * (1 - clip((t - 80) / 20))
+
+
 COMPOSITIONS = [
     FieldCurve(
         "nanochat",
@@ -397,11 +402,14 @@ COMPOSITIONS = [
         ),
     ),
     FieldCurve(
+        "OLMo-core CosWithWarmupAndLinearDecay",
+        'skip(take(warmup(10) >> cosine(to=0.1), "80%") >> linear(previous, 0, over="20%"), 1, of="100%")',
+        lambda t: olmo_two(min(t + 1, 100)),
+    ),
+    FieldCurve(
         "OLMo 2, a cosine and a straight end",
         'take(warmup(10) >> cosine(to=0.1), "80%") >> linear(previous, 0, over="20%")',
-        lambda t: (
-            BASE * (t / 10 if t < 10 else between(0.1, 1, fall((min(t, 80) - 10) / 90)) * (1 - clip((t - 80) / 20)))
-        ),
+        olmo_two,
     ),
     FieldCurve(
         "axolotl cosine_constant_lr_ratio",
@@ -446,8 +454,9 @@ COMPOSITIONS = [
     ),
     FieldCurve(
         "pytorch_optimizer get_linear_schedule",
-        "shift(warmup(10, 0.1) >> linear(to=0.1, over=90), 1)",
+        'take(constant(0.1, 1) >> warmup(10, 0.1) >> linear(to=0.1), "100%", of="100% + 1 step")',
         lambda t: BASE * (0.1 + 0.9 * max(t - 1, 0) / 10 if t < 11 else between(1, 0.1, after_warmup(t - 1))),
+        IN_THE_RUN,
     ),
     FieldCurve(
         "a short decay by epochs",

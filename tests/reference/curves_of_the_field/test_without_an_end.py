@@ -45,6 +45,12 @@ def rectified(t, beta2=0.98):
     return BASE * sqrt((p - 4) * (p - 2) * most / ((most - 4) * (most - 2) * p))
 
 
+def olmo_power(t):
+    """Read one update late; in the last stage the power stands still."""
+    now = min(t + 1, 100)
+    return BASE * (now / 10 if now < 10 else (min(now, 80) / 10) ** -0.51 * (1 - clip((now - 80) / 20)))
+
+
 def after_warmup_of_ten(formula):
     return lambda t: BASE * t / 10 if t < 10 else BASE * formula(t)
 
@@ -135,9 +141,8 @@ INVERSES = [
     ),
     FieldCurve(
         "OLMo-core PowerLR",
-        'warmup(10, index="(t+1)/n") >> skip(power_law(0.51, 10), 1)',
-        lambda t: BASE * ((t + 1) / 10 if t + 1 < 10 else ((t + 1) / 10) ** -0.51),
-        range(80),
+        'skip(warmup(10) >> power_law(0.51, 10) >> linear(previous, 0, over="20%"), 1, of="100%")',
+        olmo_power,
     ),
 ]
 
