@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import click
+import numpy as np
 from docutils import nodes
 from docutils.parsers.rst import directives
+from numpy.typing import ArrayLike
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
@@ -124,10 +126,21 @@ def pictures(
         trace, other = _traces(words, standalone_mode=False)
     if "taken to be" in said.getvalue():
         raise ValueError(said.getvalue().strip())
+    log = (
+        None if log is None else {key: (times, as_planned(values, trace[key])) for key, (times, values) in log.items()}
+    )
     if small:
         picture = show.svg(trace, width=NARROW, height=90, log=log, other=other)
         return f'<div class="plan-small">{without_style(picture)}</div>'
     return two_widths(trace, log=log, other=other)
+
+
+def as_planned(values: ArrayLike, planned: ArrayLike) -> ArrayLike:
+    """Values, of which those that are the planned ones but for the last digits become these.
+
+    Other libraries multiply step by step, and round on the way.
+    """
+    return np.where(np.isclose(values, planned, rtol=1e-12, atol=1e-14), planned, values)
 
 
 def two_widths(trace: show.Curves, **others: Any) -> str:
