@@ -85,6 +85,8 @@ from paramsched.schedules import slanted_triangular as slanted_triangular
 from paramsched.schedules import stairs as stairs
 from paramsched.schedules import step as step
 from paramsched.schedules import t5 as t5
+from paramsched.schedules import table as table
+from paramsched.schedules import table_file as table_file
 from paramsched.schedules import take as take
 from paramsched.schedules import tanh as tanh
 from paramsched.schedules import trapezoid as trapezoid
@@ -204,6 +206,8 @@ __all__ = [
     "stairs",
     "step",
     "t5",
+    "table",
+    "table_file",
     "take",
     "tanh",
     "trace",

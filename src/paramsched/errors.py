@@ -5,6 +5,7 @@ ParamschedError
 │   ├── InvalidTime        (ValueError)  a time that is negative, not finite or no number
 │   ├── Unresolved         (ValueError)  a schedule is called while a unit or an open length is left in it
 │   ├── MissingFact        (ValueError)  a Calendar lacks what a unit needs
+│   ├── UnreadableTable    (ValueError)  a file of values that is absent, no table, or another one than before
 │   ├── UnknownRecipe      (KeyError)    a name that no published recipe has
 │   ├── ParseError         (ValueError)  a line of text that is no schedule
 │   ├── InvalidCall        (TypeError)   arguments that a function does not take
@@ -121,6 +122,11 @@ class MissingFact(InvalidArgument):
             self, asked, found, instead or f"Write Calendar(..., {fact}={example}), or give the length in another unit"
         )
         self.fact, self.example = fact, example
+
+
+@final
+class UnreadableTable(InvalidArgument):
+    """A file of values that is absent, holds no table, or not the one that a plan was written with."""
 
 
 @final

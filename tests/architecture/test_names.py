@@ -15,7 +15,8 @@ PEERS_NAMES = {
 
 SHAPES_RULES_CURVES = {
     "CosineWave", "Exponential", "anneal", "constant", "cosine", "cosine_restarts", "cosine_wave", "exponential",
-    "linear", "multistep", "one_cycle", "polynomial", "step", "tanh",
+    "linear", "multistep", "one_cycle", "polynomial", "step", "table",
+    "tanh",
 }  # fmt: skip
 """A shape, the rule of the same shape, and the curve. A prefix tells them apart: `rules.step`, `curves.exponential`."""
 

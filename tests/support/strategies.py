@@ -31,9 +31,12 @@ from paramsched.time import Calendar, DurationLike
 BUILDERS = {
     name: builder
     for name, builder in SHAPES.items()
-    if issubclass(inspect.signature(builder).return_annotation, Schedule) and name != "like"
+    if issubclass(inspect.signature(builder).return_annotation, Schedule) and name not in ("like", "table_file")
 }
-"""The shapes that are schedules by themselves; metric rules and `like`, which need a plan, join in `plans`."""
+"""The shapes that are schedules by themselves; metric rules and `like`, which need a plan, join in `plans`.
+
+`table_file`, which needs a file, makes what `table` makes.
+"""
 
 CURVES: dict[str, Callable[..., Any]] = dict(FAMILIES)
 STRAIGHT = ("linear", "constant", "warmup", "cooldown", "trapezoid", "step", "multistep", "piecewise", "anneal",

@@ -28,6 +28,7 @@ from paramsched.config.text_limits import refuse_long_text
 from paramsched.errors import ConfigError, Fault, InvalidArgument
 from paramsched.near_names import did_you_mean
 from paramsched.plan import Plan
+from paramsched.schedules.table_file import folder_of_tables
 from paramsched.time import Calendar
 
 PLACES: Mapping[str, Callable[[str], Place]] = {
@@ -78,6 +79,7 @@ def loaded_from(
     source: str,
     *,
     syntax: str | None = None,
+    folder: Path | None = None,
     shapes: Iterable[ShapeLike] = (),
     calendar: Calendar | None = None,
     base: BaseLike | None = None,
@@ -89,6 +91,7 @@ def loaded_from(
         format: `"yaml"`, `"toml"`, `"json"`, or a dialect's name.
         source: what faults call it.
         syntax: what the file's suffix says, where the format is a dialect.
+        folder: from which paths in a native file count; None: from where the process stands.
         shapes, calendar, base: as in `load`.
     """
     known_format(format)
@@ -96,7 +99,8 @@ def loaded_from(
     try:
         refuse_long_text(text, source)
         if dialect is None:
-            return Loaded(_native_plan(text, format, source, syntax, shapes=shapes, calendar=calendar, base=base))
+            facts = {"folder": folder, "shapes": shapes, "calendar": calendar, "base": base}
+            return Loaded(_native_plan(text, format, source, syntax, **facts))
         data = _data_of_dialect(dialect, text, source, syntax)
         plan = dialect.plan_of(data, calendar=calendar, base=base)
         bases = NO_BASES if dialect.bases_of is None else dialect.call(dialect.bases_of, data, calendar)
@@ -169,13 +173,14 @@ def placed(faults: Iterable[Fault], text: str, format: str, syntax: str | None =
     return faults_with_places(faults, text, PLACES[name]) if name in PLACES else tuple(faults)
 
 
-def text_of(plan: Plan, format: str, *, syntax: str | None = None) -> str:
-    """The text that says a plan."""
+def text_of(plan: Plan, format: str, *, syntax: str | None = None, folder: Path | None = None) -> str:
+    """The text that says a plan; what it reads from other files is there for a file in the folder."""
     known_format(format)
     if format in SYNTAXES or format == "native":
         _, say = _syntax_of(format, syntax)
         text = say(native.from_plan(plan))
-        _read_back(plan, text, format, syntax)
+        tables = folder_of_tables(binding.schedule for binding in plan.bindings)
+        _read_back(plan, text, format, syntax, tables if folder is None or tables is None else folder)
         return text
     dialect = dialect_named(format)
     if dialect.from_plan is None:
@@ -189,10 +194,10 @@ def _syntax_of(format: str, suffix: str | None) -> tuple[Callable[[str, str], An
     return SYNTAXES.get(format) or SYNTAXES.get(suffix or "yaml") or SYNTAXES["yaml"]
 
 
-def _read_back(plan: Plan, text: str, format: str, syntax: str | None) -> None:
+def _read_back(plan: Plan, text: str, format: str, syntax: str | None, folder: Path | None) -> None:
     """Nothing is written that would not be read as the same plan: too large, too deep, a shape of one process only."""
     try:
-        same = loaded_from(text, format, "the plan as text", syntax=syntax).plan == plan
+        same = loaded_from(text, format, "the plan as text", syntax=syntax, folder=folder).plan == plan
     except ConfigError as error:
         raise InvalidArgument(
             "dump(plan)", "; ".join(error.problems), "Make the plan smaller, or register its shapes"

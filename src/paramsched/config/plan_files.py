@@ -152,7 +152,7 @@ def dump(plan: Plan, path: str | os.PathLike[str] | None = None, format: str | N
     if path is None:
         return text_of(plan, format or "yaml")
     file = path_of_file(path)
-    write_whole_file(file, text_of(plan, format or format_of(file), syntax=syntax_of_suffix(file)))
+    write_whole_file(file, text_of(plan, format or format_of(file), syntax=syntax_of_suffix(file), folder=file.parent))
     return None
 
 

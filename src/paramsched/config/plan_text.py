@@ -26,12 +26,14 @@ class PlanText:
         text: the whole text.
         format: `"yaml"`, `"toml"`, `"json"`, or a dialect's name.
         syntax: what the file's suffix says, where the format is a dialect.
+        folder: from which paths in it count; None: from where the process stands.
     """
 
     name: str
     text: str
     format: str
     syntax: str | None = None
+    folder: Path | None = None
 
     def loaded(
         self,
@@ -46,7 +48,14 @@ class PlanText:
             ConfigError: every fault at once, each with its path, line and column.
         """
         return loaded_from(
-            self.text, self.format, self.name, syntax=self.syntax, shapes=shapes, calendar=calendar, base=base
+            self.text,
+            self.format,
+            self.name,
+            syntax=self.syntax,
+            folder=self.folder,
+            shapes=shapes,
+            calendar=calendar,
+            base=base,
         )
 
     @property
@@ -71,7 +80,7 @@ def read_plan_text(path: str | os.PathLike[str], format: str | None = None) -> P
     file = path_of_file(path)
     text = read_bounded_text(file)
     chosen = format_of(file) if format is None else known_format(format)
-    return PlanText(str(file), text, chosen, syntax_of_suffix(file))
+    return PlanText(str(file), text, chosen, syntax_of_suffix(file), file.parent)
 
 
 def syntax_of_suffix(file: Path) -> str | None:

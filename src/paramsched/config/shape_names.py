@@ -3,11 +3,13 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any, final
 
 from paramsched.config._entry_points import entry_point_in_words, entry_points_of
 from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.schedules import SHAPES
+from paramsched.schedules.table_file import table_file_in
 
 ENTRY_POINTS = "paramsched.shapes"
 _CALLED = re.compile(r"(?<!\w)([A-Za-z_]\w*+)\s*+\(")
@@ -22,13 +24,15 @@ class ShapeNames:
 
     Args:
         shapes: a user's own builders, known in this config only.
+        folder: from which the paths in it count; None: from where the process stands.
 
     Raises:
         InvalidArgument: one of them is no function with a name, or the name is taken.
     """
 
-    def __init__(self, shapes: Iterable[ShapeLike] = ()) -> None:
+    def __init__(self, shapes: Iterable[ShapeLike] = (), folder: Path | None = None) -> None:
         self.own: dict[str, ShapeLike] = {}
+        self.in_folder: dict[str, ShapeLike] = {} if folder is None else {"table_file": table_file_in(folder)}
         for builder in shapes:
             name = getattr(builder, "__name__", "")  # a partial or an instance has none
             if not callable(builder) or not name.isidentifier():
@@ -39,15 +43,16 @@ class ShapeNames:
 
     def find(self, name: str) -> ShapeLike | None:
         """The builder of that name; plugins are only loaded for a name nothing else has."""
-        return SHAPES.get(name) or self.own.get(name) or plugin_shapes().get(name)
+        return self.in_folder.get(name) or SHAPES.get(name) or self.own.get(name) or plugin_shapes().get(name)
 
     def everything(self) -> Mapping[str, ShapeLike]:
         return {**plugin_shapes(), **self.own, **SHAPES}
 
     def called_in(self, text: str) -> Mapping[str, ShapeLike]:
-        """The builders beyond the registered ones that a line of text may call."""
+        """The builders beyond the registered ones, or in place of them, that a line of text may call."""
+        own = {**self.own, **self.in_folder} if "table_file" in text else self.own
         unknown = [name for name in _CALLED.findall(text) if name not in SHAPES and name not in self.own]
-        return {**plugin_shapes(), **self.own} if unknown else self.own
+        return {**plugin_shapes(), **own} if unknown else own
 
 
 @cache

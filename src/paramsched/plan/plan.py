@@ -7,7 +7,7 @@ from typing import Any, final
 
 from paramsched.curves import CurveLike
 from paramsched.curves import linear as linear_curve
-from paramsched.errors import InvalidArgument, PlanError
+from paramsched.errors import InvalidArgument, PlanError, UnreadableTable
 from paramsched.feedback.base import MetricRule
 from paramsched.plan.binding import Binding, ScheduleLike, Target, replace_schedule
 from paramsched.plan.canonical_text import read_canonical_text, write_canonical_text
@@ -99,10 +99,13 @@ class Plan:
 
         Raises:
             InvalidArgument: not such a text.
+            UnreadableTable: a file of values that it names is not there, or another one.
         """
         try:
             bindings, horizon, clock = read_canonical_text(text)
             return Plan(*bindings, horizon=horizon, clock=clock)
+        except UnreadableTable:  # the text is sound
+            raise
         except (ValueError, TypeError, LookupError, RecursionError) as error:
             raise InvalidArgument("Plan.of_text(…)", f"no text of a plan ({error})", "Take it from plan.text") from None
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, final
 
-from paramsched.errors import InvalidArgument, StateError, shown
+from paramsched.errors import InvalidArgument, StateError, UnreadableTable, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.fields import Field
 from paramsched.plan import Plan, Target
@@ -208,6 +208,8 @@ def plan_of_text(text: Any) -> tuple[Plan | None, str | None]:
         raise StateError(f"state: plan is a {type(text).__name__}, not text")
     try:
         return Plan.of_text(text), None
+    except UnreadableTable as absent:  # the plan is sound, and its table stands elsewhere
+        return None, str(absent)
     except (InvalidArgument, RecursionError) as error:
         if unknown := _unregistered_names(text):
             return None, f"nothing is registered here as {', '.join(unknown)}"

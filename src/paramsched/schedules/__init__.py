@@ -78,6 +78,8 @@ from paramsched.schedules.rounded import rounded as rounded
 from paramsched.schedules.stairs import stairs as stairs
 from paramsched.schedules.step import multistep as multistep
 from paramsched.schedules.step import step as step
+from paramsched.schedules.table import table as table
+from paramsched.schedules.table_file import table_file as table_file
 from paramsched.schedules.tanh import tanh as tanh
 from paramsched.schedules.text.parsing import faults_in as faults_in
 from paramsched.schedules.text.parsing import parse as parse

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, final
 
 from paramsched._lookalikes import first_lookalike, straighten_text
@@ -39,6 +40,7 @@ def to_plan(
     calendar: Calendar | None = None,
     base: float | Mapping[str, float] | None = None,
     shapes: Iterable[ShapeLike] = (),
+    folder: Path | None = None,
 ) -> Plan:
     """A plan from what a file holds.
 
@@ -46,6 +48,7 @@ def to_plan(
         data: mappings, lists, text and numbers.
         calendar, base: no native config needs them.
         shapes: a user's own builders of schedules, by their names.
+        folder: from which paths in it count, that of the plan's file; None: from where the process stands.
 
     Raises:
         ConfigError: every fault at once, each with its path.
@@ -56,7 +59,7 @@ def to_plan(
     """
     del calendar, base
     faults = Faults()
-    names = ShapeNames(shapes)
+    names = ShapeNames(shapes, folder)
     plain = plain_or_bad(data, faults)
     if isinstance(plain, BadValue):
         faults.add(plain.path, plain.found, plain.instead)

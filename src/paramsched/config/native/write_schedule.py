@@ -14,6 +14,7 @@ from paramsched.schedules.power import Raised
 from paramsched.schedules.registry import BUILDER_OF_CLASS
 from paramsched.schedules.rules import Rule
 from paramsched.schedules.sequence import Sequence
+from paramsched.schedules.table_values import TableValues
 from paramsched.schedules.text.writing import written_value
 from paramsched.time import Duration
 
@@ -74,6 +75,8 @@ def _argument_to_data(value: Any) -> Any:
             return {"absolute": value.value}
         case Curve() | AffineLevel() | NeighborLevel():
             return str(value)
+        case TableValues():
+            return value.array.tolist()
         case tuple():
             return [_argument_to_data(item) for item in value]
         case Schedule():

@@ -1,0 +1,113 @@
+"""A table whose values stand in a file beside the plan."""
+
+import os
+from collections.abc import Callable, Iterable
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+from paramsched.curves import CurveLike
+from paramsched.errors import Asked, InvalidArgument, UnreadableTable, asked_with_value
+from paramsched.schedules.arguments import curve_argument
+from paramsched.schedules.base import Schedule
+from paramsched.schedules.column_files import read_column
+from paramsched.schedules.registry import shape
+from paramsched.schedules.table import Table, TableFile
+from paramsched.schedules.table_values import table_values
+from paramsched.time import Duration, DurationLike
+
+
+@shape
+def table_file(
+    path: str,
+    column: str | None = None,
+    every: DurationLike = 1,
+    curve: CurveLike | None = None,
+    absolute: bool = False,
+    sha256: str | None = None,
+) -> Table:
+    """A `table` of the values in a file: value(t) = values[floor(t / every)].
+
+    The file is read once, when the schedule is made. The text of a plan has its name and a checksum of the values,
+    `table_file("lr.csv", "lr", sha256="e3b0c44298fc1c14")`: when it is read back and the file says other values, that
+    is an error.
+
+    Args:
+        path: a `.csv` file whose first line names the columns, or a `.npy` file of one dimension. In a plan's file it
+            counts from the folder of that file, in code from where the process stands.
+        column: which column of a CSV; None where there is one. Its rows are taken in order, one for each `every`.
+        every, curve, absolute: as in `table`.
+        sha256: the checksum of the values, as the text of a plan has it; None takes what is there.
+
+    Raises:
+        UnreadableTable: no such file or column, a cell that is no number, or values of another checksum.
+        InvalidArgument: an argument out of its range.
+
+    Source: `table`, with its numbers in a file.
+
+    >>> import os, pathlib, tempfile
+    >>> file = pathlib.Path(tempfile.mkdtemp(), "lr.csv")
+    >>> _ = file.write_text(f"update,lr{os.linesep}0,0.1{os.linesep}1,0.5")
+    >>> table_file(file, "lr")(1)
+    0.5
+    """
+    return _table_in(Path.cwd(), path, column, every, curve, absolute, sha256)
+
+
+def table_file_in(folder: Path) -> Callable[..., Table]:
+    """The same function, for paths that count from a folder: that of the plan's file."""
+
+    @wraps(table_file)
+    def table_file_beside_plan(*given: Any, **named: Any) -> Table:
+        return _table_in(folder, *given, **named)
+
+    return table_file_beside_plan
+
+
+def folder_of_tables(schedules: Iterable[Schedule]) -> Path | None:
+    """The folder from which the files of tables in schedules count; None where there is no such file."""
+    for schedule in schedules:
+        if isinstance(schedule, Table) and schedule.file is not None:
+            return Path(schedule.file.folder)
+        if (folder := folder_of_tables(schedule.parts())) is not None:
+            return folder
+    return None
+
+
+def _table_in(
+    folder: Path,
+    path: str,
+    column: str | None = None,
+    every: DurationLike = 1,
+    curve: CurveLike | None = None,
+    absolute: bool = False,
+    sha256: str | None = None,
+) -> Table:
+    if not isinstance(path, (str, os.PathLike)) or not os.fspath(path) or "\0" in os.fspath(path):
+        raise InvalidArgument(asked_with_value(Asked("table_file", "path"), path), "no path", 'Write "lr.csv"')
+    written = os.fspath(path)
+    values = table_values(Asked("table_file", "path", f'"{written}"'), read_column(folder / written, column))
+    if sha256 is not None:
+        _require_checksum(values.sha256, sha256, written)
+    way = None if curve is None else curve_argument("table_file", curve)
+    file = TableFile(written, column, values.sha256[:_DIGITS], str(folder))
+    return Table(values, Duration.of(every), way, absolute, file)
+
+
+_DIGITS = 16  # of the checksum in text: enough that no change by mistake keeps them
+_FEWEST_DIGITS = 8
+
+
+def _require_checksum(found: str, wanted: str, path: str) -> None:
+    """Refuse other values than those that the checksum, or its first digits, was made of."""
+    if not isinstance(wanted, str) or len(wanted) < _FEWEST_DIGITS:
+        asked = asked_with_value(Asked("table_file", "sha256"), wanted)
+        raise InvalidArgument(
+            asked, "no checksum of 8 digits or more", "Leave it out: the text of the plan then has it"
+        )
+    if not found.startswith(wanted.lower()):
+        raise UnreadableTable(
+            f'table_file("{path}", sha256="{wanted[:64]}")',
+            f"its values have another checksum, {found[:_DIGITS]}: they are not those that the plan was written with",
+            "Bring the old file back, or leave sha256 out to take the new values",
+        )

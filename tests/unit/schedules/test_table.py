@@ -1,0 +1,252 @@
+"""Tables: edges, units, text, limits; and values in a file beside the plan."""
+
+import pickle
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import paramsched as ps
+from paramsched.errors import ConfigError, InvalidArgument, UnreadableTable
+
+VALUES = [0.1, 1 / 3, 5e-324, 1e308, -0.0, 3e-4]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Where a plan and its table stand; the process stands elsewhere."""
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    rows = "\n".join(f"{t},{value!r}" for t, value in enumerate(VALUES))
+    (tmp_path / "conf" / "lr.csv").write_text(f"t,lr\n{rows}\n")
+    return tmp_path / "conf"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        VALUES,
+        tuple(VALUES),
+        np.array(VALUES),
+        pd.Series(VALUES),
+        torch.tensor(VALUES, dtype=torch.float64),
+        iter(VALUES),
+    ],
+    ids=["list", "tuple", "numpy", "pandas", "torch", "iterator"],
+)
+def test_each_update_has_its_value_to_the_last_bit_and_the_last_one_is_held(values):
+    schedule = ps.table(values)
+
+    assert schedule(np.arange(8)).tolist() == [*VALUES, 3e-4, 3e-4]
+    assert schedule(10**15) == 3e-4
+    assert schedule.length == ps.Duration.of(6)
+
+
+def test_base_multiplies_unless_the_values_are_absolute():
+    assert ps.table([0.5, 0.1])(0, base=0.3) == 0.5 * 0.3
+    assert ps.table([0.5, 0.1], absolute=True)(0, base=0.3) == 0.5
+    assert ps.table([0.5, 0.1], absolute=True).has_absolute
+
+
+def test_a_table_by_epochs_changes_at_each_epoch_and_begins_inside_a_sequence():
+    plan = ps.resolve(
+        ps.warmup(3) >> ps.table([0.5, 0.25], every="1 epoch") >> ps.constant(0.1),
+        ps.Calendar(total=20, steps_per_epoch=4),
+    )
+
+    assert plan(np.arange(3, 13)).tolist() == [0.5] * 4 + [0.25] * 4 + [0.1] * 2
+
+
+def test_periods_of_no_whole_number_of_updates_begin_where_they_are_rounded_up_to():
+    schedule = ps.resolve(ps.table([1.0, 2.0, 3.0], every="2.5 steps"), ps.Calendar(total=10))
+
+    assert schedule(np.arange(9)).tolist() == [1, 1, 1, 2, 2, 3, 3, 3, 3]
+    assert schedule.breakpoints() == (0, 3, 5, 8)
+
+
+def test_with_a_curve_each_value_is_met_and_the_way_between_stays_between():
+    schedule = ps.table([0.1, 0.7, 0.7, 0.3], every=7, curve=ps.curves.cosine)
+    values = schedule(np.arange(30))
+
+    assert [values[0], values[7], values[14], values[21], values[29]] == [0.1, 0.7, 0.7, 0.3, 0.3]
+    assert (values[7:15] == 0.7).all()
+    assert (np.diff(values[:8]) > 0).all()
+    assert (np.diff(values[14:22]) < 0).all()
+    assert schedule.length == ps.Duration.of(21)
+
+
+def test_the_stage_behind_meets_the_last_value():
+    schedule = ps.resolve(ps.table([1.0, 0.25]) >> ps.linear(ps.previous, 0.0), ps.Calendar(total=10))
+
+    assert schedule(2) == 0.25
+
+
+def test_text_copies_and_files_have_every_digit():
+    schedule = ps.table(VALUES, every="2 epochs", curve=ps.curves.linear, absolute=True)
+    plan = ps.Plan(lr=schedule, horizon="20 epochs")
+
+    assert ps.parse(str(schedule)) == schedule
+    assert hash(ps.parse(str(schedule))) == hash(schedule)
+    assert pickle.loads(pickle.dumps(schedule)) == schedule
+    for syntax in ("yaml", "toml", "json"):
+        assert ps.loads(ps.dump(plan, format=syntax), syntax) == plan
+
+
+def test_a_long_table_stands_in_a_file_as_a_list():
+    plan = ps.Plan(lr=ps.table(np.linspace(0, 1, 3000), absolute=True))
+
+    assert ps.loads(ps.dump(plan)) == plan
+    assert ps.Plan.of_text(plan.text) == plan
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        ([], "no number"),
+        (0.1, "no list of numbers"),
+        ("lr.csv", "no list of numbers"),
+        ({0: 0.1}, "no list of numbers"),
+        ([0.1, "x"], "'x': a str is no number"),
+        ([0.1, float("nan")], "number 1, counted from 0, is nan"),
+        ([0.1, 10**400], "not finite"),
+        ([Decimal("0.1")], "a Decimal is no number"),
+        ([True, False], "a bool is no number"),
+        ([[0.1], [0.2, 0.3]], "lists in a list"),
+        (np.ones((2, 2)), "an array of 2 dimensions"),
+        (np.zeros(10_001), "10,001 values"),
+    ],
+)
+def test_what_is_no_table_is_refused(values, found):
+    with pytest.raises(InvalidArgument, match=found) as refusal:
+        ps.table(values)
+
+    assert refusal.value.argument == "values"
+
+
+def test_fractions_and_integers_are_numbers():
+    assert ps.table([Fraction(1, 2), 1])(np.arange(2)).tolist() == [0.5, 1.0]
+
+
+def test_a_curve_needs_two_values_and_absolute_is_true_or_false():
+    with pytest.raises(InvalidArgument, match="there is one value") as refusal:
+        ps.table([1.0], curve=ps.curves.linear)
+    assert refusal.value.argument == "curve"
+    with pytest.raises(InvalidArgument, match=r"absolute=1.*neither True nor False"):
+        ps.table([1.0], absolute=1)
+
+
+# ---------------------------------------------------------------- in a file
+
+
+def test_a_plan_reads_the_table_beside_it_wherever_the_process_stands(folder):
+    (folder / "plan.yaml").write_text("lr: table_file('lr.csv', 'lr', absolute=True)\n")
+    plan = ps.load(folder / "plan.yaml")
+    schedule = plan.bindings[0].schedule
+
+    assert schedule(np.arange(6)).tolist() == VALUES
+    assert str(schedule) == f'table_file("lr.csv", "lr", absolute=True, sha256="{schedule.file.sha256}")'
+    assert ps.load(folder / "plan.yaml").fingerprint == plan.fingerprint
+    assert pickle.loads(pickle.dumps(plan)) == plan
+
+
+def test_a_mapping_names_the_file_too(folder):
+    (folder / "plan.json").write_text('{"lr": {"table_file": {"path": "lr.csv", "column": "lr", "every": "1 epoch"}}}')
+
+    assert ps.load(folder / "plan.json").bindings[0].schedule.values.array.tolist() == VALUES
+
+
+def test_a_plan_is_written_back_as_text_or_beside_its_table(folder):
+    (folder / "plan.yaml").write_text("lr: 0.5 * table_file('lr.csv', 'lr')\n")
+    plan = ps.load(folder / "plan.yaml")
+
+    assert "sha256" in ps.dump(plan)
+    ps.dump(plan, folder / "again.toml")
+    assert ps.load(folder / "again.toml") == plan
+    with pytest.raises(InvalidArgument, match="no such file"):
+        ps.dump(plan, "elsewhere.yaml")
+
+
+def test_a_table_that_changed_is_an_error_with_its_place(folder):
+    (folder / "plan.yaml").write_text("lr: table_file('lr.csv', 'lr')\n")
+    ps.dump(ps.load(folder / "plan.yaml"), folder / "plan.yaml")
+    (folder / "lr.csv").write_text("lr\n0.5\n")
+
+    with pytest.raises(ConfigError, match=r"plan\.yaml:1:.*\$\.lr.*another checksum"):
+        ps.load(folder / "plan.yaml")
+
+
+def test_every_fault_of_a_plan_is_told_a_missing_table_among_them(folder):
+    (folder / "plan.yaml").write_text("lr: table_file('no.csv')\nweight_decay: cosin()\n")
+
+    with pytest.raises(ConfigError) as refusal:
+        ps.load(folder / "plan.yaml")
+
+    assert len(refusal.value.faults) == 2
+    assert "no.csv" in str(refusal.value)
+
+
+def test_a_million_values_are_a_short_text(tmp_path):
+    np.save(tmp_path / "lr.npy", np.linspace(1.0, 0.0, 1_000_000))
+    schedule = ps.table_file(tmp_path / "lr.npy")
+
+    assert len(str(schedule)) < 300
+    assert schedule(999_999) == 0.0
+    assert ps.parse(str(schedule)) == schedule
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "column", "found"),
+    [
+        ("a.txt", "1\n", None, "its suffix"),
+        ("a.csv", "", None, "it is empty"),
+        ("a.csv", "lr\n", None, "no number"),
+        ("a.csv", "t,lr\n0,1\n", None, r'it has the columns t, lr.*Write column="lr"'),
+        ("a.csv", "t,lr\n0,1\n", "lrr", 'no column "lrr"; nearest: "lr"'),
+        ("a.csv", "t,lr\n0,1\n1,\n", "lr", "line 3: the cell is empty"),
+        ("a.csv", "t;lr\n0;1\n1\n", "lr", "line 3: the cell is empty"),
+        ("a.csv", "lr\nx\n", "lr", "line 2: x is no number"),
+        ("a.csv", "lr\nnan\n", "lr", "is nan, not finite"),
+        ("a.csv", b"lr\n\xff\n", "lr", "no text in UTF-8"),
+        ("a.npy", b"\x93NUMPY", None, "no array of numbers"),
+        ("a.npy", b"\x80\x04K\x01.", None, "no array of numbers"),
+        ("a.npy", b"", "lr", 'no column "lr"'),
+    ],
+)
+def test_a_file_that_holds_no_such_table_is_refused(tmp_path, name, content, column, found):
+    file = tmp_path / name
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
+
+    with pytest.raises(InvalidArgument, match=found):
+        ps.table_file(file, column)
+
+
+def test_objects_in_a_file_of_numpy_are_never_unpacked(tmp_path):
+    np.save(tmp_path / "a.npy", np.array([{}], dtype=object), allow_pickle=True)
+
+    with pytest.raises(UnreadableTable, match="no array of numbers"):
+        ps.table_file(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize("path", [3, "", "a\0.csv"])
+def test_a_path_is_a_path(path):
+    with pytest.raises(InvalidArgument, match="no path"):
+        ps.table_file(path)
+
+
+def test_a_checksum_has_digits_enough(tmp_path):
+    np.save(tmp_path / "a.npy", np.ones(3))
+
+    with pytest.raises(InvalidArgument, match="no checksum of 8 digits") as refusal:
+        ps.table_file(tmp_path / "a.npy", sha256="ab")
+    assert refusal.value.argument == "sha256"
+
+
+def test_a_folder_is_no_file(tmp_path):
+    (tmp_path / "a.csv").mkdir()
+
+    with pytest.raises(UnreadableTable, match="no such file"):
+        ps.table_file(tmp_path / "a.csv")
