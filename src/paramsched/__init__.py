@@ -107,6 +107,8 @@ if TYPE_CHECKING:
     from paramsched.config import dump as dump
     from paramsched.config import load as load
     from paramsched.config import loads as loads
+    from paramsched.functions import to_lambda as to_lambda
+    from paramsched.functions import to_optax as to_optax
     from paramsched.recipe_book import recipes as recipes
     from paramsched.scheduler import Scheduler as Scheduler
 
@@ -118,6 +120,8 @@ _LAZY = {
     "load": "paramsched.config",
     "loads": "paramsched.config",
     "recipes": "paramsched.recipe_book",
+    "to_lambda": "paramsched.functions",
+    "to_optax": "paramsched.functions",
 }
 _PACKAGES = ("compat", "config", "engines", "runner", "show")  # attributes as well, imported when asked for
 
@@ -210,6 +214,8 @@ __all__ = [
     "table_file",
     "take",
     "tanh",
+    "to_lambda",
+    "to_optax",
     "trace",
     "trapezoid",
     "tri_stage",

@@ -4,6 +4,7 @@ Formulas are written once, against `Arrays`. NumPy is called directly; any other
 namespace through array-api-compat, so that torch and JAX pass through the kernel without being imported by it.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, final
@@ -83,6 +84,13 @@ class Arrays:
 
     def larger(self, x: Array, y: Array) -> Array:
         return self.xp.maximum(self.lift(x), self.lift(y))
+
+    def power(self, number: float, exponent: Array) -> Array:
+        """A number above 0 to powers that are floats."""
+        if self.concrete or self.far >= 2**32 or number == float(np.float32(number)):
+            return number**exponent
+        # Floats of 32 bits have no 0.99999: a long power would multiply what they lose.
+        return self.xp.exp(exponent * math.log(number))
 
     def at_most(self, x: Array, bound: int | float) -> Array:
         """`x` cut at a number, in the dtype of `x` (integers stay integers)."""

@@ -75,7 +75,7 @@ class Cyclic(Schedule):
         if self.mode == "triangular2":
             height = height * 0.5 ** xp.floating(cycle)
         elif self.mode == "exp_range":
-            height = zero_safe_product(height, self.gamma ** xp.floating(t))
+            height = zero_safe_product(height, xp.power(self.gamma, xp.floating(t)))
         if self.mode == "exp_range" and self.gamma > 1:  # beyond `to`: growth is not cut off
             return _beyond_the_level(self.start, self.to, height, base)
         return between_levels(self.start, self.to, curves.linear, height, 1, base, xp)

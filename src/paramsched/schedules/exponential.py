@@ -31,7 +31,7 @@ class Exponential(Schedule):
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         # A power of t, not a running product: any t costs the same, and nothing drifts.
-        return base.scaled(self.gamma ** (xp.floating(t) / self.per.count))
+        return base.scaled(xp.power(self.gamma, xp.floating(t) / self.per.count))
 
 
 @shape

@@ -169,7 +169,7 @@ def _unknown_at_resolve(neighbor: Schedule) -> str | None:
     """Why no number says a neighbor's level for every base; None where one does."""
     if _holds_function(neighbor):
         return "a function of yours is in it, which is not asked before the run"
-    if neighbor.affine or (_scales_with_base(neighbor) and not neighbor.has_absolute):
+    if neighbor.affine or (scales_with_base(neighbor) and not neighbor.has_absolute):
         return None
     return "its value is no multiple of base plus a value"
 
@@ -179,12 +179,12 @@ def _holds_function(schedule: Schedule) -> bool:
     return isinstance(schedule, FromFunction) or any(_holds_function(part) for part in schedule.parts())
 
 
-def _scales_with_base(schedule: Schedule) -> bool:
+def scales_with_base(schedule: Schedule) -> bool:
     """Whether twice the base gives twice the value, where no level is absolute; of a user's own shape nobody knows."""
     bends_base = type(schedule).affine is not Schedule.affine and not schedule.affine
     if bends_base and not isinstance(schedule, _NOT_AFFINE_BUT_SCALING):
         return False
-    return all(_scales_with_base(part) for part in schedule.parts())
+    return all(scales_with_base(part) for part in schedule.parts())
 
 
 def _refuse_without_neighbor(wanted: Mapping[NeighborLevel, Schedule]) -> None:

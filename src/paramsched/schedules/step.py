@@ -34,7 +34,7 @@ class Step(Schedule):
         return None
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        return base.scaled(self.gamma ** xp.floating(periods_over(t, self.every.number, xp)))
+        return base.scaled(xp.power(self.gamma, xp.floating(periods_over(t, self.every.number, xp))))
 
     def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
         return boundaries(self.every.number, until)
@@ -57,7 +57,7 @@ class MultiStep(Schedule):
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         reached = xp.reached(sorted(milestone.count for milestone in self.milestones), t)
-        return base.scaled(self.gamma ** xp.floating(reached))
+        return base.scaled(xp.power(self.gamma, xp.floating(reached)))
 
     def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
         return (milestone.number for milestone in self.milestones)

@@ -1,0 +1,155 @@
+"""A schedule as the function of torch's LambdaLR: the values, its checkpoint, copies, other places that take one."""
+
+import copy
+import io
+import pickle
+
+import pytest
+import torch
+from hypothesis import given
+from torch.optim.lr_scheduler import LambdaLR
+
+import paramsched as ps
+from paramsched.errors import InvalidArgument, UnknownField
+from support import strategies
+
+WHOLE = "warmup('10%') >> cosine(to=0.1)"
+RUN = ps.Calendar(total=50)
+
+
+def optimizer_of(*rates):
+    groups = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": rate} for rate in rates]
+    return torch.optim.SGD(groups, lr=1.0)
+
+
+def values_of(optimizer, scheduler, updates):
+    found = []
+    for _ in range(updates):
+        found.append([group["lr"] for group in optimizer.param_groups])
+        optimizer.step()
+        scheduler.step()
+    return found
+
+
+@given(strategies.cases(fixed=False, affine=True, depth=2), strategies.bases())
+def test_base_times_the_factor_is_the_value_bit_for_bit(case, base):
+    factor = ps.to_lambda(case.resolved) if not case.resolved.has_absolute else ps.to_lambda(case.resolved, base=1.0)
+
+    for t in range(min(case.world.total + 2, 20)):
+        assert factor(t) == case.resolved(t)
+        if not case.resolved.has_absolute:
+            assert base * factor(t) == case.resolved(t, base)
+
+
+def test_a_real_lambda_lr_uses_the_values_of_the_plan():
+    optimizer = optimizer_of(0.1, 3e-4)
+    used = values_of(optimizer, LambdaLR(optimizer, ps.to_lambda(WHOLE, RUN)), 60)
+
+    planned = ps.resolve(ps.parse(WHOLE), RUN)
+    assert used == [[planned(t, 0.1), planned(t, 3e-4)] for t in range(60)]
+
+
+def test_absolute_values_come_out_but_for_one_rounding():
+    optimizer = optimizer_of(0.3)
+    line = "linear(absolute(0.01), absolute(0.002), over=40)"
+    used = values_of(optimizer, LambdaLR(optimizer, ps.to_lambda(line, base=0.3)), 45)
+
+    assert [one for (one,) in used] == pytest.approx([ps.parse(line)(t) for t in range(45)], rel=3e-16)
+
+
+def test_a_checkpoint_has_the_count_alone_and_resumes(tmp_path):
+    first = optimizer_of(0.1)
+    scheduler = LambdaLR(first, ps.to_lambda(WHOLE, RUN))
+    values_of(first, scheduler, 20)
+    torch.save({"optimizer": first.state_dict(), "scheduler": scheduler.state_dict()}, tmp_path / "last.pt")
+
+    saved = torch.load(tmp_path / "last.pt", weights_only=True)
+    again = optimizer_of(0.1)
+    resumed = LambdaLR(again, ps.to_lambda(WHOLE, RUN))
+    again.load_state_dict(saved["optimizer"])
+    resumed.load_state_dict(saved["scheduler"])
+
+    assert saved["scheduler"]["lr_lambdas"] == [{}]
+    assert values_of(again, resumed, 10) == values_of(first, scheduler, 10)
+
+
+def test_it_can_be_pickled_copied_and_compared():
+    factor = ps.to_lambda(WHOLE, RUN)
+
+    for other in (pickle.loads(pickle.dumps(factor)), copy.deepcopy(factor), copy.copy(factor)):
+        assert other == factor
+        assert hash(other) == hash(factor)
+        assert other(7) == factor(7)
+    buffer = io.BytesIO()
+    torch.save(LambdaLR(optimizer_of(0.1), factor), buffer)
+
+
+def test_it_goes_into_a_sequence_of_schedulers():
+    optimizer = optimizer_of(0.1)
+    parts = [LambdaLR(optimizer, ps.to_lambda(line)) for line in ("warmup(5)", "cosine(over=20)")]
+    sequence = torch.optim.lr_scheduler.SequentialLR(optimizer, parts, milestones=[5])
+    used = values_of(optimizer, sequence, 30)
+
+    planned = ps.parse("warmup(5) >> cosine(over=20)")
+    assert used == [[planned(t, 0.1)] for t in range(30)]
+
+
+@pytest.mark.parametrize(
+    ("make", "found"),
+    [
+        (lambda: ps.to_lambda(ps.cosine()), r"Write ps\.to_lambda\(schedule, ps\.Calendar"),
+        (lambda: ps.to_lambda("linear(absolute(0.1), 0, over=5)"), r"Write base=0\.1"),
+        (lambda: ps.to_lambda("rounded(cosine(over=5), 0.1)"), r"Write base=0\.1"),
+        (lambda: ps.to_lambda("ema_power()"), r"Write base=0\.1"),
+        (lambda: ps.to_lambda("constant()", base=0), "no factor makes another value of 0"),
+        (lambda: ps.to_lambda(ps.cosine(over=5) * ps.plateau("loss")), "reacts to a metric"),
+        (lambda: ps.to_lambda(ps.plateau("loss")), "reacts to a metric"),
+        (lambda: ps.to_lambda(ps.Plan(lr="cosine()")), r"one\.name: ps\.to_lambda\(one\.schedule\)"),
+        (lambda: ps.to_lambda(None), "None is no schedule"),
+    ],
+)
+def test_what_no_function_of_the_update_says_is_refused_with_a_line(make, found):
+    with pytest.raises(InvalidArgument, match=found):
+        make()
+
+
+def test_what_follows_another_field_has_no_function_of_its_own():
+    with pytest.raises((InvalidArgument, UnknownField)):
+        ps.to_lambda("like('lr')")
+
+
+def test_clamp_with_multiples_needs_no_base():
+    assert ps.to_lambda("clamp(linear(over=10), low=0.5)")(9) == 0.5
+
+
+def test_the_line_for_a_whole_plan_works():
+    plan, calendar = ps.Plan(lr=WHOLE, weight_decay="constant(0.5)"), RUN
+    factors = {one.name: ps.to_lambda(one.schedule) for one in plan.resolve(calendar).bindings}
+
+    assert factors["weight_decay"](3) == 0.5
+
+
+@pytest.mark.heavy
+def test_the_trainer_of_transformers_takes_it(tmp_path):
+    from transformers import Trainer, TrainingArguments
+
+    class Line(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = torch.nn.Linear(1, 1)
+
+        def forward(self, x, y):
+            return {"loss": ((self.layer(x) - y) ** 2).mean()}
+
+    model, used = Line(), []
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    optimizer.register_step_pre_hook(lambda own, *_: used.append(own.param_groups[0]["lr"]))
+    rows = [{"x": torch.ones(1), "y": torch.ones(1)}] * 8
+    arguments = TrainingArguments(
+        output_dir=str(tmp_path), max_steps=12, per_device_train_batch_size=2, use_cpu=True, report_to=[],
+        save_strategy="no", disable_tqdm=True, logging_strategy="no",
+    )  # fmt: skip
+    factor = ps.to_lambda("warmup(3) >> linear(over=9)")
+    Trainer(model, arguments, train_dataset=rows, optimizers=(optimizer, LambdaLR(optimizer, factor))).train()
+
+    assert used == [0.1 * factor(t) for t in range(12)]
