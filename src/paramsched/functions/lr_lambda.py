@@ -61,8 +61,8 @@ def to_lambda(schedule: ScheduleLike, calendar: Calendar | None = None, *, base:
     >>> factor = to_lambda("warmup('10%') >> cosine(to=0.1)", Calendar(total=100))
     >>> factor(5), factor(10), factor(100)
     (0.5, 1.0, 0.1)
-    >>> to_lambda("constant(absolute(0.01))", base=0.1)(0)
-    0.1
+    >>> to_lambda("constant(absolute(0.25))", base=0.5)(0)
+    0.5
     """
     resolved = handed_schedule("to_lambda", schedule, calendar)
     if base is not None:
