@@ -104,6 +104,7 @@ from paramsched.time import Duration as Duration
 
 if TYPE_CHECKING:
     from paramsched import show as show
+    from paramsched.audit import plan_from_log as plan_from_log
     from paramsched.config import dump as dump
     from paramsched.config import load as load
     from paramsched.config import loads as loads
@@ -119,6 +120,7 @@ _LAZY = {
     "dump": "paramsched.config",
     "load": "paramsched.config",
     "loads": "paramsched.config",
+    "plan_from_log": "paramsched.audit",
     "recipes": "paramsched.recipe_book",
     "to_lambda": "paramsched.functions",
     "to_optax": "paramsched.functions",
@@ -187,6 +189,7 @@ __all__ = [
     "overlay",
     "parse",
     "piecewise",
+    "plan_from_log",
     "plateau",
     "polynomial",
     "polynomial_cycle",

@@ -208,6 +208,8 @@ def built(draw: st.DrawFn, builder: Callable[..., Any], argument: Callable[..., 
 
 def _listed(hint: Any) -> Any:
     """What a homogeneous list holds; None for anything else."""
+    if get_origin(hint) in (Union, UnionType):  # a list, or an array
+        return next(filter(None, map(_listed, get_args(hint))), None)
     origin, inner = get_origin(hint), get_args(hint)
     if origin is tuple and len(inner) == 2 and inner[1] is Ellipsis:
         return inner[0]

@@ -1,6 +1,6 @@
 """Table: given values, one after another, each for as long as the others."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import final
@@ -16,7 +16,7 @@ from paramsched.schedules.lengths import PERIOD, require_some_length
 from paramsched.schedules.periods import boundaries, periods_over, split_periods
 from paramsched.schedules.registry import SHAPES, shape
 from paramsched.schedules.span import Span
-from paramsched.schedules.table_values import MOST_WRITTEN, TableValues, table_values
+from paramsched.schedules.table_values import MOST_WRITTEN, TableLike, TableValues, table_values
 from paramsched.schedules.text.writing import call_text, write_call
 from paramsched.time import Duration, DurationLike
 
@@ -131,9 +131,7 @@ class Table(Schedule):
 
 
 @shape
-def table(
-    values: Sequence[float], every: DurationLike = 1, curve: CurveLike | None = None, absolute: bool = False
-) -> Table:
+def table(values: TableLike, every: DurationLike = 1, curve: CurveLike | None = None, absolute: bool = False) -> Table:
     """Given values, one for each update or for each `every`: value(t) = values[floor(t / every)].
 
     It lasts len(values) * every, and holds its last value from there on. With a curve it goes from each value to the

@@ -1,15 +1,18 @@
 """The numbers of a table: kept as bytes, so that a million of them compare, hash and copy as one value."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, TypeAlias, final
 
 import numpy as np
 
 from paramsched._arrays import Floats
 from paramsched._number_checks import finite_number
 from paramsched.errors import Asked, InvalidArgument, asked_with_value
+
+TableLike: TypeAlias = Sequence[float] | Floats
+"""What people give for the numbers of a table."""
 
 MOST_WRITTEN = 10_000
 """Numbers that a plan holds itself: they stand in its text, and with that in each checkpoint."""

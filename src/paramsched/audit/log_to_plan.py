@@ -1,0 +1,193 @@
+"""The log of an earlier run as a plan: each update uses the value that was logged for it."""
+
+import os
+from collections.abc import Iterable, Mapping
+from functools import reduce
+from math import gcd
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from paramsched._arrays import Floats
+from paramsched._number_checks import whole_number
+from paramsched.audit.log_file import read_log
+from paramsched.audit.log_values import LogColumn, LoggedValues, Times, UnreadableLog, path_text
+from paramsched.audit.trainer_state import is_trainer_state, read_trainer_state
+from paramsched.curves import CurveLike
+from paramsched.errors import Asked, InvalidArgument
+from paramsched.fields import KNOWN, Field
+from paramsched.plan import Binding, Plan, Selector
+from paramsched.schedules import Schedule, absolute, constant, piecewise, shift, table
+from paramsched.schedules.table_file import table_file_in
+from paramsched.schedules.table_values import MOST_WRITTEN
+
+_FIELDS = (*KNOWN, *(f"{pair}[{index}]" for pair in ("betas", "etas", "step_sizes") for index in (0, 1)))
+_MOST_HELD = 20_000_000  # values of a table, 160 MB
+_FROM_ONE = {"data_time", "iter", "step"}  # columns of MMEngine's rows, which count an update before they tell of it
+
+
+def plan_from_log(
+    path: str | os.PathLike[str],
+    fields: Iterable[str] | None = None,
+    *,
+    columns: Mapping[str, str] | None = None,
+    time: str | None = None,
+    optimizer: str | None = None,
+    first: int | None = None,
+    curve: CurveLike | None = None,
+    tables: str | os.PathLike[str] | None = None,
+) -> Plan:
+    """A plan that does again what a run did: at each update that the log tells of, the logged value, bit for bit.
+
+    A log of ours (`values.jsonl`), CSV or JSONL with named columns, MMEngine's JSON lines, or the `trainer_state.json`
+    of transformers. Its values stand as they are, whatever the base. Between two updates of a log that leaves some out
+    a value is held, or goes along `curve` to the next. Where an update is there twice, as after a resume, the later
+    line counts.
+
+    Args:
+        path: the log.
+        fields: those to read; None takes each that is called like a field of torch's optimizers.
+        columns: from `"lr"`, or `"lr@head"` for one group, to the name of the column.
+        time: the column that counts the updates; without one rows are counted.
+        optimizer: which one, where the log has several.
+        first: the number that the log gives to the first update, 0 or 1. None: 1 for trainer_state.json and MMEngine's,
+            which count an update before they tell of it, else 0. (Old releases of the Trainer told of the coming
+            update: first=0.)
+        curve: the way from each logged value to the next; None holds it.
+        tables: a folder for the values of long logs: one with more than 10,000 different values gets a CSV there.
+
+    Raises:
+        UnreadableLog: nothing in it can be read as asked.
+        InvalidArgument: an argument out of its range.
+
+    >>> import json, pathlib, tempfile
+    >>> log = pathlib.Path(tempfile.mkdtemp(), "values.jsonl")
+    >>> rows = [{"t": t, "groups": [{"lr": lr}]} for t, lr in enumerate([0.1, 0.1, 0.05, 0.05])]
+    >>> _ = log.write_text(chr(10).join(map(json.dumps, rows)))
+    >>> print(plan_from_log(log))
+    horizon: 4
+    lr: table([0.1, 0.05], 2, absolute=True)
+    """
+    file = Path(path)
+    logged, begins = _read(file, tuple(fields) if fields is not None else None, columns, time, optimizer)
+    start = begins if first is None else whole_number(Asked("plan_from_log", "first"), first, least=0)
+    moved = [_in_order(column, start, file) for column in logged.columns if column.t.size]
+    home = None if tables is None else Path(tables)
+    bindings = []
+    for field in dict.fromkeys(str(Field.of(column.field)) for column, _, _ in moved):
+        groups = [(column, t, values) for column, t, values in moved if column.field == field]
+        if len({column.group for column, _, _ in groups}) < len(groups):
+            found = f"two columns are of one group of {field}"
+            raise UnreadableLog(path_text(file), found, 'Name each: columns={"lr@body": "lr_0", "lr@head": "lr_1"}')
+        alike = all(_equal_columns(groups[0], other) for other in groups[1:])
+        for column, t, values in groups[:1] if alike else groups:
+            group = "" if alike else f".{column.group}"
+            keep = None if home is None else home / f"{file.stem}.{field}{group}.csv"
+            selector: Selector = None if alike else logged.names[column.group] or column.group
+            bindings.append(Binding(field, _schedule_of_values(t, values, curve, field, keep), selector))
+    return Plan(*bindings, horizon=1 + max(int(t[-1]) for _, t, _ in moved))
+
+
+def _read(
+    file: Path,
+    fields: tuple[str, ...] | None,
+    columns: Mapping[str, str] | None,
+    time: str | None,
+    optimizer: str | None,
+) -> tuple[LoggedValues, int]:
+    """The values of a log, and the number that it gives to the first update."""
+    wanted = _FIELDS if fields is None else tuple(str(Field.of(field)) for field in fields)
+    if is_trainer_state(file):
+        return read_trainer_state(file, wanted), 1
+    logged = read_log(file, wanted, columns=columns, time=time, optimizer=optimizer)
+    if fields is not None:
+        kept = tuple(column for column in logged.columns if column.field in wanted)
+        if not kept:
+            there = ", ".join(dict.fromkeys(column.field for column in logged.columns)) or "nothing"
+            raise UnreadableLog(path_text(file), f"it has {there}, not {', '.join(wanted)}", "Name a field of it")
+        logged = LoggedValues(logged.source, kept, logged.names)
+    if not any(column.t.size for column in logged.columns):
+        raise UnreadableLog(path_text(file), "no update in it has a value", "Give the log of a run")
+    return logged, 1 if time is None and _counts_from_one(file) else 0
+
+
+def _counts_from_one(file: Path) -> bool:
+    """Whether the first line is a row of MMEngine's training log."""
+    import json
+
+    with file.open("rb") as stream:
+        line = stream.readline(65536)
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(row, dict) and row.keys() >= _FROM_ONE
+
+
+def _in_order(column: LogColumn, first: int, file: Path) -> tuple[LogColumn, Times, Floats]:
+    """The updates of a column in order, each once, counted from 0; of several lines the last one."""
+    backwards, places = np.unique(column.t[::-1], return_index=True)
+    t = backwards - first
+    if t[0] < 0:
+        found = f"an update numbered {backwards[0]}, before the first, {first}"
+        raise UnreadableLog(f"{column.field} in {path_text(file)}", found, "Write first=0")
+    return column, t, column.values[::-1][places]
+
+
+def _equal_columns(one: tuple[Any, Times, Floats], other: tuple[Any, Times, Floats]) -> bool:
+    """Whether two groups were logged with the same values at the same updates."""
+    return np.array_equal(one[1], other[1]) and np.array_equal(one[2], other[2])
+
+
+def _schedule_of_values(t: Times, values: Floats, curve: CurveLike | None, field: str, keep: Path | None) -> Schedule:
+    """A table, where the updates are evenly spaced; else each value at its time."""
+    if curve is None or values.size == 1:
+        return _held_values(t, values, field, keep)
+    gaps = np.diff(t)
+    every = int(gaps[0])
+    if (gaps != every).any():
+        return _values_at_times(t, values, curve)
+    return _behind(int(t[0]), _kept_table(values, every, curve, field, keep))
+
+
+def _held_values(t: Times, values: Floats, field: str, keep: Path | None) -> Schedule:
+    """Each value until the next one, in as few as that takes: a run by epochs has one for each."""
+    changed = np.flatnonzero(np.diff(values) != 0) + 1
+    if not changed.size:
+        return constant(absolute(values[0]))
+    begins = np.concatenate([[0], t[changed] - t[0]])
+    every = reduce(gcd, begins.tolist(), 0)
+    if begins.size <= MOST_WRITTEN < begins[-1] // every:
+        kept = np.concatenate([[0], changed])
+        return _values_at_times(t[kept], values[kept], None)
+    if begins[-1] // every > _MOST_HELD:
+        found = f"its values change {begins.size:,} times in {begins[-1]:,} updates"
+        raise UnreadableLog(field, found, "Give a log of fewer updates, or write curve=curves.linear")
+    places = np.searchsorted(t - t[0], np.arange(0, begins[-1] + 1, every), side="right") - 1
+    return _behind(int(t[0]), _kept_table(values[places], every, None, field, keep))
+
+
+def _kept_table(values: Floats, every: int, curve: CurveLike | None, field: str, keep: Path | None) -> Schedule:
+    """A table in the plan where it is short; else in a file, where there is a folder for it."""
+    if values.size <= MOST_WRITTEN:
+        return table(values, every, curve, absolute=True)
+    if keep is None:
+        found = f"{values.size:,} values; in a plan's text stand {MOST_WRITTEN:,} at most"
+        raise InvalidArgument(
+            f"plan_from_log(…): {field}", found, 'Write tables="replay", a folder for them; -o plan.yaml in a command'
+        )
+    keep.parent.mkdir(parents=True, exist_ok=True)
+    keep.write_text("\n".join([field, *map(repr, values.tolist())]) + "\n", encoding="utf-8")
+    return table_file_in(keep.parent)(keep.name, field, every, curve, absolute=True)
+
+
+def _values_at_times(t: Times, values: Floats, curve: CurveLike | None) -> Schedule:
+    """Each value from its update on, or along a curve to the next."""
+    pairs = zip(t.tolist(), values.tolist(), strict=True)
+    return piecewise(tuple((at, absolute(value)) for at, value in pairs), curve)
+
+
+def _behind(begin: int, schedule: Schedule) -> Schedule:
+    """The schedule from an update on; before it, its first value."""
+    return schedule if begin == 0 else shift(schedule, begin)
