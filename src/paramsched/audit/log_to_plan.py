@@ -143,15 +143,15 @@ def _equal_columns(one: tuple[Any, Times, Floats], other: tuple[Any, Times, Floa
 def _schedule_of_values(t: Times, values: Floats, curve: CurveLike | None, field: str, keep: Path | None) -> Schedule:
     """A table, where the updates are evenly spaced; else each value at its time."""
     if curve is None or values.size == 1:
-        return _held_values(t, values, field, keep)
+        return _held_table(t, values, field, keep)
     gaps = np.diff(t)
     every = int(gaps[0])
     if (gaps != every).any():
         return _values_at_times(t, values, curve)
-    return _behind(int(t[0]), _kept_table(values, every, curve, field, keep))
+    return _from_update(int(t[0]), _kept_table(values, every, curve, field, keep))
 
 
-def _held_values(t: Times, values: Floats, field: str, keep: Path | None) -> Schedule:
+def _held_table(t: Times, values: Floats, field: str, keep: Path | None) -> Schedule:
     """Each value until the next one, in as few as that takes: a run by epochs has one for each."""
     changed = np.flatnonzero(np.diff(values) != 0) + 1
     if not changed.size:
@@ -165,7 +165,7 @@ def _held_values(t: Times, values: Floats, field: str, keep: Path | None) -> Sch
         found = f"its values change {begins.size:,} times in {begins[-1]:,} updates"
         raise UnreadableLog(field, found, "Give a log of fewer updates, or write curve=curves.linear")
     places = np.searchsorted(t - t[0], np.arange(0, begins[-1] + 1, every), side="right") - 1
-    return _behind(int(t[0]), _kept_table(values[places], every, None, field, keep))
+    return _from_update(int(t[0]), _kept_table(values[places], every, None, field, keep))
 
 
 def _kept_table(values: Floats, every: int, curve: CurveLike | None, field: str, keep: Path | None) -> Schedule:
@@ -188,6 +188,6 @@ def _values_at_times(t: Times, values: Floats, curve: CurveLike | None) -> Sched
     return piecewise(tuple((at, absolute(value)) for at, value in pairs), curve)
 
 
-def _behind(begin: int, schedule: Schedule) -> Schedule:
+def _from_update(begin: int, schedule: Schedule) -> Schedule:
     """The schedule from an update on; before it, its first value."""
     return schedule if begin == 0 else shift(schedule, begin)
