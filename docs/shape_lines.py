@@ -51,6 +51,8 @@ SHAPES = {
     "step": "step(25, 0.5)",
     "t5": "t5(20)",
     "take": "take(cosine(), 60) >> constant(previous)",
+    "table": "table([0.1, 0.6, 1.0, 0.7, 0.4, 0.1], every=20, curve=curves.cosine)",
+    "table_file": "",
     "tanh": "tanh()",
     "trapezoid": 'trapezoid(20, "30%")',
     "tri_stage": "tri_stage()",

@@ -87,6 +87,7 @@ from paramsched.schedules import step as step
 from paramsched.schedules import t5 as t5
 from paramsched.schedules import table as table
 from paramsched.schedules import table_file as table_file
+from paramsched.schedules import tabulate as tabulate
 from paramsched.schedules import take as take
 from paramsched.schedules import tanh as tanh
 from paramsched.schedules import trapezoid as trapezoid
@@ -215,6 +216,7 @@ __all__ = [
     "t5",
     "table",
     "table_file",
+    "tabulate",
     "take",
     "tanh",
     "to_lambda",

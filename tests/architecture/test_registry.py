@@ -50,7 +50,7 @@ def test_the_strategies_generate_each_shape(name):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_the_strategies_generate_each_curve(name):
     found = find(
-        strategies.built(FAMILIES[name], strategies.curve_argument),
+        strategies.built(FAMILIES[name], strategies.drawn_curve_argument),
         lambda curve: True,
         settings=settings(max_examples=200, database=None),
     )
@@ -60,7 +60,7 @@ def test_the_strategies_generate_each_curve(name):
 
 @pytest.mark.parametrize("name", RULES)
 def test_the_strategies_generate_each_rule(name):
-    drawing = strategies.Drawing(WORLD, 1, True, True, strategies.ALL)
+    drawing = strategies.drawing(WORLD, affine=True)
     found = find(
         strategies.built(RULES[name], drawing), lambda rule: True, settings=settings(max_examples=500, database=None)
     )
@@ -72,7 +72,7 @@ def test_a_parameter_that_cannot_be_generated_is_named():
     def painted(colour: bytes) -> object:
         return colour
 
-    drawing = strategies.Drawing(WORLD, 1, True, True, strategies.ALL)
+    drawing = strategies.drawing(WORLD, affine=True)
     with pytest.raises(TypeError, match=r"parameter 'colour'.*painted"):
         find(strategies.built(painted, drawing), lambda made: True, settings=settings(database=None))
 

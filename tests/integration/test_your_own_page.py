@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import paramsched as ps
+from support.registered_shapes import shapes_as_before
 
 PAGE = Path(__file__).parents[2] / "docs" / "your-own.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -27,7 +28,8 @@ def test_its_examples_print_what_it_says():
     examples = doctest.DocTestParser().get_doctest(TEXT.replace("```", ""), {"ps": ps}, PAGE.name, str(PAGE), 0)
 
     assert examples.examples
-    assert doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(examples).failed == 0
+    with shapes_as_before():
+        assert doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(examples).failed == 0
 
 
 @pytest.mark.parametrize("text", PLANS)

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paramsched.schedules.evaluation import columns
+from paramsched.testing import schedule_laws as laws
 from support import strategies
 from support.strategies import every_shape
 
@@ -16,11 +17,7 @@ def test_a_schedule_is_affine_in_base(name, data):
     times = np.arange(min(case.world.total + 3, 200))
     base = data.draw(st.sampled_from([0.1, 3e-4, -2.0, 7.5]))
 
-    at_zero, at_one, value = (case.resolved(times, b) for b in (0.0, 1.0, base))
-
-    # Three roundings of the largest of the three numbers.
-    scale = np.maximum.reduce([np.abs(at_zero), np.abs(at_one), np.abs(value)]) * max(abs(base), 1.0)
-    np.testing.assert_array_less(np.abs(value - (at_zero + base * (at_one - at_zero))), 1e-15 * 8 * scale + 1e-300)
+    laws.affine_in_base(case.resolved, times, base)
     assert case.resolved.affine
 
 
@@ -42,16 +39,14 @@ def test_without_an_absolute_level_there_is_no_offset(case, base):
 
     if not case.resolved.has_absolute and "one_cycle" not in str(case.resolved):
         assert columns(case.resolved, times).offset is None
-        assert case.resolved(times, 0.0).any() == False  # noqa: E712  # a NumPy bool
+        laws.nothing_of_nothing(case.resolved, times)
 
 
 @given(strategies.cases(affine=True), strategies.bases())
 def test_the_value_is_what_its_columns_say(case, base):
     times = np.arange(min(case.world.total + 3, 200))
 
-    np.testing.assert_array_equal(
-        case.resolved(times, base), np.broadcast_to(columns(case.resolved, times).apply(base), times.shape)
-    )
+    laws.columns_say_the_value(case.resolved, times, base)
 
 
 @given(strategies.cases(affine=True))

@@ -1,7 +1,5 @@
 """Law 1: one formula, whatever the times come in."""
 
-import math
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,8 +10,8 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.errors import InvalidTime
-from paramsched.schedules import Schedule
 from paramsched.schedules.evaluation import evaluate
+from paramsched.testing import schedule_laws as laws
 from support import strategies
 from support.strategies import Case, every_shape
 
@@ -25,24 +23,13 @@ def drawn_times(data: st.DataObject, case: Case, size: int = 8) -> np.ndarray:
     return np.array([data.draw(strategies.times(case)) for _ in range(size)])
 
 
-def magnitude(schedule: Schedule, times: np.ndarray, base: float) -> float:
-    """The largest number that goes into a value: sums cancel, and then their digits are those of their terms."""
-    inner = [magnitude(part, times, base) for part in schedule.parts()]
-    span = np.concatenate([times, np.linspace(0, times.max(initial=1), 50)])
-    own = np.abs(evaluate(schedule, span, base)).max(initial=0.0)
-    ends = np.abs(evaluate(schedule, span, 1.0)).max(initial=0.0)
-    return max(own, ends, *inner, min(math.prod(map(float, inner)), 1e300))
-
-
 @every_shape()
 @given(st.data())
 def test_a_vector_of_times_gives_the_value_at_each_time(name, data):
     case = data.draw(strategies.cases(name=name, small=False))
     times, base = drawn_times(data, case), data.draw(strategies.bases())
 
-    one_by_one = [case.resolved(t.item(), base) for t in times]
-
-    np.testing.assert_array_equal(case.resolved(times, base), one_by_one)
+    laws.value_at_each_time(case.resolved, times, base)
 
 
 @given(strategies.cases(), strategies.bases(), st.randoms(use_true_random=False))
@@ -51,12 +38,8 @@ def test_values_depend_neither_on_order_nor_on_company_nor_on_shape(case, base, 
     values = case.resolved(every, base)
     some = np.array(random.sample(range(every.size), k=min(every.size, 37)))
 
+    laws.order_and_company(case.resolved, every, base)
     np.testing.assert_array_equal(case.resolved(some, base), values[some])
-    np.testing.assert_array_equal(case.resolved(every[::-2], base), values[::-2])
-    np.testing.assert_array_equal(case.resolved(some.reshape(1, -1, 1), base), values[some].reshape(1, -1, 1))
-    cut = random.randrange(every.size)
-    parts = [case.resolved(part, base) for part in (every[:cut], every[cut:])]
-    np.testing.assert_array_equal(np.concatenate(parts), values)
 
 
 @given(strategies.cases(), strategies.bases())
@@ -124,7 +107,7 @@ def test_torch_agrees_in_float64(name, data):
     times, base = drawn_times(data, case), data.draw(strategies.bases())
     expected = case.resolved(times, base)
     # A few ulp of each library's sin, pow and exp, of the largest number that enters.
-    tolerance = 1e-12 * magnitude(case.resolved, times, base)
+    tolerance = 1e-12 * laws.magnitude(case.resolved, times, base)
 
     values = case.resolved(torch.from_numpy(times), base)
 
@@ -202,7 +185,7 @@ def test_jax_agrees(name, data):
     case = data.draw(strategies.cases(name=name))
     times, base = drawn_times(data, case), data.draw(strategies.bases())
     expected = case.resolved(times, base)
-    scale = magnitude(case.resolved, times, base)
+    scale = laws.magnitude(case.resolved, times, base)
 
     single = case.resolved(jnp.asarray(times), base)
     with jax.enable_x64(True):

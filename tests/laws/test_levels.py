@@ -111,7 +111,7 @@ def shapes_with_levels():
 @given(st.data())
 def test_a_word_stands_wherever_a_level_stands(name, word, data):
     wanted = data.draw(st.sampled_from(levels_of(SHAPES[name])))
-    drawing = strategies.Drawing(strategies.World(1000, 20, 32, 1), 2, True, False, strategies.SIMPLE)
+    drawing = strategies.drawing(strategies.World(1000, 20, 32, 1), 2, names=strategies.SIMPLE)
 
     def argument(key, *rest):
         return st.just(word) if key == wanted else drawing(key, *rest)

@@ -80,6 +80,7 @@ from paramsched.schedules.step import multistep as multistep
 from paramsched.schedules.step import step as step
 from paramsched.schedules.table import table as table
 from paramsched.schedules.table_file import table_file as table_file
+from paramsched.schedules.tabulate import tabulate as tabulate
 from paramsched.schedules.tanh import tanh as tanh
 from paramsched.schedules.text.parsing import faults_in as faults_in
 from paramsched.schedules.text.parsing import parse as parse

@@ -1,0 +1,240 @@
+"""Strategies of Hypothesis for runs, levels, lengths, curves, and whatever a builder's annotations ask for.
+
+A shape is covered by being registered: its arguments are drawn by the annotations of its parameters. A parameter
+that cannot be drawn is an error naming it.
+"""
+
+import inspect
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, final, get_args, get_origin
+
+from hypothesis import reject
+from hypothesis import strategies as st
+
+from paramsched import curves
+from paramsched.curves import CONSTANTS, FAMILIES, CurveLike
+from paramsched.errors import InvalidArgument
+from paramsched.schedules import Schedule, absolute
+from paramsched.schedules.levels import Level
+from paramsched.schedules.registry import RULES
+from paramsched.schedules.rules import Rule
+from paramsched.time import Calendar, DurationLike
+
+FACTORS = (0.0, 1.0, 0.1, 0.5, 0.04, 4e-06, 1 / 3, 1e-300, 5e-324, -0.25, 7.0, 1e30)
+BASES = (1.0, 0.1, 3e-4, 1e-3, 0.0, 0.9, -0.5, 5e-324, 1e30)
+_RATES = (0.1, 0.5, 0.999, 1.0, 0.3333333333333333, 1e-6)
+_AT_MOST_ONE = ("gamma", "to_gamma", "factor", "start", "to", "pct_start")
+"""Rates of growth: above 1 the values of a long run overflow to inf, which is tested by itself."""
+
+
+@final
+@dataclass(frozen=True)
+class World:
+    """The facts of a run that a schedule is drawn for."""
+
+    total: int
+    epoch: int
+    batch: int
+    accumulation: int
+
+    @property
+    def calendar(self) -> Calendar:
+        return Calendar(
+            total=self.total,
+            steps_per_epoch=self.epoch,
+            batch_size=self.batch,
+            accumulation=self.accumulation,
+            tokens_per_step=1,
+        )
+
+    @property
+    def small(self) -> bool:
+        """Whether updates can be counted one by one."""
+        return self.total <= 5000
+
+
+def worlds(*, small: bool = True) -> st.SearchStrategy[World]:
+    """Runs, some of a single update; up to 2 ** 53 of them where not `small`."""
+    totals = st.sampled_from([1, 2, 3, 10, 97, 100, 1000, 4999]) | st.integers(1, 5000)
+    if not small:
+        totals |= st.sampled_from([2**24 + 1, 10**9, 2**53])
+    return st.builds(
+        World, totals, st.sampled_from([1, 2, 3, 20, 47]), st.sampled_from([1, 32]), st.sampled_from([1, 4])
+    )
+
+
+def numbers() -> st.SearchStrategy[float]:
+    """Multiples of base: usual ones and nasty ones."""
+    return st.sampled_from(FACTORS) | st.floats(-4.0, 4.0, allow_subnormal=False)
+
+
+def levels(*, fixed: bool = True) -> st.SearchStrategy[Level]:
+    """Multiples of base; where `fixed` may be, values as they stand, and sums of both."""
+    if not fixed:
+        return numbers()
+    return (
+        numbers() | numbers().map(absolute) | st.tuples(numbers(), numbers()).map(lambda two: two[0] + absolute(two[1]))
+    )
+
+
+def bases() -> st.SearchStrategy[float]:
+    """Bases: usual ones and nasty ones."""
+    return st.sampled_from(BASES) | st.floats(1e-8, 10.0)
+
+
+@st.composite
+def durations(draw: st.DrawFn, world: World) -> DurationLike:
+    """Lengths of up to about a tenth of the run, sometimes of the whole, in every unit the calendar converts."""
+    most = max(world.total // 10, 2)
+    count = draw(st.sampled_from([0, 1, 2, most, world.total]) | st.integers(0, most))
+    share = draw(st.sampled_from(["0.1%", "1%", "5%", "7%", "12.5%", "3.3333%", "10%"]))
+    epochs = draw(st.sampled_from(["0.5", "1", "2", "1.25"]))
+    choices: list[DurationLike] = [
+        count,
+        count,
+        share,
+        share,
+        f"{epochs} epochs",
+        f"{count * world.batch} samples",
+        f"{count} steps + 0.5%",
+        f"{share} + {epochs} epochs",
+        f"{count}.5 steps",
+        "20% - 1%",
+    ]
+    return draw(st.sampled_from(choices))
+
+
+def ends(world: World) -> st.SearchStrategy[DurationLike]:
+    """Lengths of stages that are said by the time at which they end."""
+    return st.sampled_from(["until 10%", "until 50%", "until 1.5 epochs", f"until {world.total // 3} steps"])
+
+
+def named_curves() -> st.SearchStrategy[curves.Curve]:
+    """Every curve: the constants, and the families with arguments from their signatures."""
+    constant = st.sampled_from([curve for name, curve in CONSTANTS.items() if not name.startswith("user_")])
+    return constant | st.sampled_from(sorted(FAMILIES)).flatmap(
+        lambda name: built(FAMILIES[name], drawn_curve_argument)
+    )
+
+
+def drawn_curve_argument(name: str, hint: Any, default: Any, builder: Callable[..., Any]) -> st.SearchStrategy[Any]:
+    """A parameter of a family of curves."""
+    del default
+    if hint is not float:
+        raise ungenerable(builder, name, hint)
+    if name == "cycles":
+        return st.sampled_from([0.5, 1.5, 2.5])
+    return st.sampled_from([0.1, 0.5, 0.8, 0.9, 1.0, 2.0, 3.7, 1e-3, 12.0, -7.0, -1.0, 3.0]) | st.floats(0.05, 20.0)
+
+
+def ungenerable(builder: Callable[..., Any], name: str, hint: Any) -> TypeError:
+    """The error of a parameter whose annotation does not say what may be drawn."""
+    return TypeError(
+        f"cannot draw parameter {name!r} of {builder.__module__}.{builder.__name__}: {hint}. Annotate it as Level, "
+        f"DurationLike, float, …, or give a strategy: check_shape(…, arguments={{{name!r}: st.just(…)}})"
+    )
+
+
+@st.composite
+def built(draw: st.DrawFn, builder: Callable[..., Any], argument: Callable[..., st.SearchStrategy[Any]]) -> Any:
+    """A call of `builder` with drawn arguments; arguments that it refuses are drawn again."""
+    hints = typing.get_type_hints(builder)
+    for _ in range(6):
+        size = draw(st.integers(1, 3))  # of every list in this call, for those that belong together
+        positional: list[Any] = []
+        named: dict[str, Any] = {}
+        for parameter in inspect.signature(builder).parameters.values():
+            hint = hints.get(parameter.name)
+            optional = parameter.default is not parameter.empty
+            if parameter.kind is parameter.VAR_POSITIONAL:
+                one = argument(parameter.name, hint, None, builder)
+                positional = [draw(one) for _ in range(size)]
+            elif optional and draw(st.booleans()):
+                continue
+            else:
+                item = _listed(hint)
+                if item is not None:
+                    one = argument(parameter.name, item, None, builder)
+                    named[parameter.name] = tuple(draw(one) for _ in range(size))
+                else:
+                    named[parameter.name] = draw(argument(parameter.name, hint, parameter.default, builder))
+        try:
+            return builder(*positional, **named)
+        except InvalidArgument:
+            continue
+    return reject()
+
+
+def _listed(hint: Any) -> Any:
+    """What a homogeneous list holds; None for anything else."""
+    if get_origin(hint) in (Union, UnionType):  # a list, or an array
+        return next(filter(None, map(_listed, get_args(hint))), None)
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is tuple and len(inner) == 2 and inner[1] is Ellipsis:
+        return inner[0]
+    if origin is not None and getattr(origin, "__name__", "") in ("Sequence", "Iterable", "list"):
+        return inner[0]
+    return None
+
+
+def without_none(hint: Any) -> Any:
+    """The kind of an optional parameter."""
+    if get_origin(hint) in (Union, UnionType):
+        kept = [one for one in get_args(hint) if one is not NoneType]
+        if len(kept) < len(get_args(hint)):
+            return Union[tuple(kept)]  # noqa: UP007  # a tuple of kinds
+    return hint
+
+
+@final
+@dataclass(frozen=True)
+class Drawing:
+    """How the arguments of a shape are drawn.
+
+    Args:
+        world: the run.
+        part: draws a schedule that stands inside the shape.
+        fixed: whether absolute levels may occur.
+        straight: whether curves are straight lines.
+        function: the name of a registered function of time, for a parameter that takes one.
+    """
+
+    world: World
+    part: Callable[[], st.SearchStrategy[Schedule]]
+    fixed: bool = True
+    straight: bool = False
+    function: str | None = None
+
+    def __call__(self, name: str, hint: Any, default: Any, builder: Callable[..., Any]) -> st.SearchStrategy[Any]:
+        kind = without_none(hint)
+        optional: st.SearchStrategy[Any] = st.none() if kind != hint else st.nothing()
+        if kind == Level:
+            return optional | levels(fixed=self.fixed)
+        if kind == DurationLike:
+            times = durations(self.world)
+            return optional | times | (ends(self.world) if name == "over" else st.nothing())
+        if kind == CurveLike:
+            return optional | (st.just(curves.linear) if self.straight else named_curves())
+        if get_origin(kind) is Literal:
+            return st.sampled_from(get_args(kind))
+        if kind == Union[Literal["update", "epoch"], int]:  # noqa: UP007  # as typing spells the alias
+            return st.sampled_from(["update", "update", "epoch", 3])
+        if kind is bool:
+            return st.booleans()
+        if kind is int:
+            return optional | st.sampled_from([0, 1, 2, 3, 5, 40]) | st.integers(0, 50)
+        if kind is float:
+            return st.sampled_from([*_RATES, 1.5, 2.0]) if name not in _AT_MOST_ONE else st.sampled_from(_RATES)
+        if kind is Schedule:
+            return self.part()
+        if kind is Rule:
+            return st.sampled_from(sorted(RULES)).flatmap(lambda rule: built(RULES[rule], self))
+        if get_origin(kind) is tuple and Ellipsis not in get_args(kind):
+            return st.tuples(*(self(name, inner, None, builder) for inner in get_args(kind)))
+        if kind == Union[Callable[[Any], Any], str] and self.function is not None:  # noqa: UP007  # as typing spells it
+            return st.just(self.function)
+        del default
+        raise ungenerable(builder, name, hint)

@@ -1,0 +1,194 @@
+"""The laws of schedules: each a function that raises `BrokenLaw` where a schedule does not keep it."""
+
+import math
+import pickle
+from typing import Any
+
+import numpy as np
+
+from paramsched._arrays import Array, Floats
+from paramsched.schedules import Schedule, parse
+from paramsched.schedules.evaluation import columns, evaluate
+from paramsched.testing.broken_law import BrokenLaw
+
+
+def value_at_each_time(schedule: Schedule, times: Array, base: float) -> None:
+    """Many times give the value at each of them, to the last bit."""
+    values = _values(schedule, times, base)
+    for place, t in enumerate(times.tolist()):
+        alone = schedule(t, base)
+        if not _same_number(alone, values[place]):
+            found = f"alone it is {alone!r}, among {times.size} times {values[place].item()!r}"
+            raise BrokenLaw("many times give the value at each of them", schedule, _at(t, base), found)
+
+
+def order_and_company(schedule: Schedule, times: Array, base: float) -> None:
+    """A value hangs neither on the order of the times nor on the others, nor on the shape they come in."""
+    values = _values(schedule, times, base)
+    cut = times.size // 3
+    others = {
+        "backwards": _values(schedule, times[::-1], base)[::-1],
+        "in two parts": np.concatenate([_values(schedule, part, base) for part in (times[:cut], times[cut:])]),
+        "in three dimensions": _values(schedule, times.reshape(1, -1, 1), base).reshape(-1),
+        "a second time": _values(schedule, times, base),
+    }
+    for how, again in others.items():
+        differ = np.flatnonzero(~_same_numbers(values, again))
+        if differ.size:
+            place = differ[0]
+            found = f"{values[place].item()!r} at first, {how} {again[place].item()!r}"
+            law = "a value hangs neither on the order of the times nor on the others"
+            raise BrokenLaw(law, schedule, _at(times[place].item(), base), found)
+
+
+def finite_values(schedule: Schedule, times: Array, base: float) -> None:
+    """Every value is a finite number."""
+    values = _values(schedule, times, base)
+    bad = np.flatnonzero(~np.isfinite(values))
+    if bad.size:
+        found = repr(values[bad[0]].item())
+        raise BrokenLaw("every value is a finite number", schedule, _at(times[bad[0]].item(), base), found)
+
+
+def affine_in_base(schedule: Schedule, times: Array, base: float) -> None:
+    """A schedule that is `affine` is A(t) * base + C(t)."""
+    if not schedule.affine:
+        return
+    at_zero, at_one, value = (_values(schedule, times, b) for b in (0.0, 1.0, base))
+    with np.errstate(over="ignore", invalid="ignore"):
+        scale = np.maximum.reduce([np.abs(at_zero), np.abs(at_one), np.abs(value)]) * max(abs(base), 1.0)
+        off = np.abs(value - (at_zero + base * (at_one - at_zero)))
+    # Some roundings of the largest of the numbers.
+    differ = np.flatnonzero(np.isfinite(scale) & (off > 1e-15 * 8 * scale + 1e-300))
+    if differ.size:
+        place = differ[0]
+        line = at_zero[place] + base * (at_one[place] - at_zero[place])
+        found = f"{value[place].item()!r}, and a straight line through the values at base 0 and 1 says {line.item()!r}"
+        law = "a schedule whose `affine` is True is a multiple of base and a value"
+        raise BrokenLaw(law, schedule, _at(times[place].item(), base), found)
+
+
+def nothing_of_nothing(schedule: Schedule, times: Array) -> None:
+    """Without an absolute level a base of 0 gives 0."""
+    values = _values(schedule, times, 0.0)
+    if not schedule.has_absolute and values.any():
+        place = np.flatnonzero(values)[0]
+        law = "without an absolute level a base of 0 gives 0"
+        raise BrokenLaw(law, schedule, _at(times[place].item(), 0.0), repr(values[place].item()))
+
+
+def columns_say_the_value(schedule: Schedule, times: Array, base: float) -> None:
+    """The two columns of an affine schedule, applied to base, are its values bit for bit."""
+    if not schedule.affine:
+        return
+    values = _values(schedule, times, base)
+    told = np.broadcast_to(columns(schedule, times).apply(base), times.shape)
+    differ = np.flatnonzero(~_same_numbers(values, told))
+    if differ.size:
+        place = differ[0]
+        found = f"{values[place].item()!r}, its columns say {told[place].item()!r}"
+        law = "the columns of a schedule, applied to base, are its values"
+        raise BrokenLaw(law, schedule, _at(times[place].item(), base), found)
+
+
+def held_after_end(schedule: Schedule, base: float) -> None:
+    """From its length on a schedule holds one value."""
+    if schedule.length is None:
+        return
+    end = math.ceil(schedule.length)
+    last, *later = schedule(np.array([end, end + 1, end + 7, 2 * end + 1000]), base).tolist()
+    for value in later:
+        if not _same_number(last, value):
+            found = f"{last!r}, and later {value!r}"
+            raise BrokenLaw("after its end a schedule holds its final value", schedule, _at(end, base), found)
+
+
+def breakpoints_in_order(schedule: Schedule, until: int) -> None:
+    """Breakpoints are integers, sorted, each once, with 0 and the end among them."""
+    points = schedule.breakpoints(until)
+    end = until if schedule.length is None else min(until, math.ceil(schedule.length))
+    law = "breakpoints are integers in order, 0 and the end among them"
+    if list(points) != sorted(set(points)) or not all(isinstance(point, int) for point in points):
+        raise BrokenLaw(law, schedule, f"breakpoints({until})", str(points[:10]))
+    if points[0] != 0 or (schedule.length is not None and points[-1] != end):
+        raise BrokenLaw(law, schedule, f"breakpoints({until})", f"from {points[0]} to {points[-1]}, the end is {end}")
+
+
+def text_reads_back(schedule: Schedule) -> None:
+    """The text of a schedule that can be saved reads back as an equal one, which has the same text and hash."""
+    if not schedule.serializable:
+        return
+    again = parse(str(schedule))
+    if again != schedule or str(again) != str(schedule) or hash(again) != hash(schedule):
+        raise BrokenLaw("text reads back as an equal schedule", schedule, "parse(str(schedule))", str(again))
+
+
+def copies_are_equal(schedule: Schedule) -> None:
+    """A pickled schedule comes back equal."""
+    try:
+        again = pickle.loads(pickle.dumps(schedule))  # noqa: S301  # packed a moment ago
+    except (pickle.PicklingError, TypeError, AttributeError) as error:
+        found = f"{type(error).__name__}: {error}"
+        raise BrokenLaw("a schedule can be pickled", schedule, "pickle.dumps(schedule)", found) from error
+    if again != schedule or hash(again) != hash(schedule):
+        raise BrokenLaw("a pickled schedule comes back equal", schedule, "pickle.loads(pickle.dumps(…))", str(again))
+
+
+def torch_agrees(schedule: Schedule, times: Array, base: float) -> None:
+    """Torch's tensors of times give the same values in float64, but for some roundings."""
+    import torch
+
+    expected = _values(schedule, times, base)
+    found: Any = schedule(torch.from_numpy(np.ascontiguousarray(times)), base)
+    if found.dtype != torch.float64:
+        law = "torch's tensors of times give float64"
+        raise BrokenLaw(law, schedule, "a tensor of times", str(found.dtype))
+    _require_close(schedule, times, base, expected, found.numpy(), "torch")
+
+
+def jax_agrees(schedule: Schedule, times: Array, base: float) -> None:
+    """JAX's arrays of times give the same values in float64, but for some roundings."""
+    import jax
+
+    with jax.enable_x64(True):
+        found = np.asarray(schedule(jax.numpy.asarray(times), base))
+    _require_close(schedule, times, base, _values(schedule, times, base), found, "JAX")
+
+
+def magnitude(schedule: Schedule, times: Array, base: float) -> float:
+    """The largest number that goes into a value: sums cancel, and then their digits are those of their terms."""
+    inner = [magnitude(part, times, base) for part in schedule.parts()]
+    span = np.concatenate([times, np.linspace(0, times.max(initial=1), 50)])
+    own = float(np.abs(evaluate(schedule, span, base)).max(initial=0.0))
+    ends = float(np.abs(evaluate(schedule, span, 1.0)).max(initial=0.0))
+    return max(own, ends, *inner, min(math.prod(map(float, inner)), 1e300))
+
+
+def _require_close(schedule: Schedule, times: Array, base: float, values: Floats, other: Floats, library: str) -> None:
+    """Refuse values of another library that differ by more than a few ulp of each sin, pow and exp."""
+    near = 1e-12 * (np.abs(values) + magnitude(schedule, times, base))
+    differ = np.flatnonzero(~((np.abs(other - values) <= near) | _same_numbers(values, other)))
+    if differ.size:
+        place = differ[0]
+        found = f"{values[place].item()!r} in NumPy, {other[place].item()!r} in {library}"
+        law = f"{library}'s arrays of times give the values of NumPy's"
+        raise BrokenLaw(law, schedule, _at(times[place].item(), base), found)
+
+
+def _values(schedule: Schedule, times: Array, base: float) -> Floats:
+    """The values of an array of times, as a user's call gives them."""
+    values: Any = schedule(times, base)
+    return np.asarray(values)
+
+
+def _same_number(one: float, other: float) -> bool:
+    return one == other or (one != one and other != other)
+
+
+def _same_numbers(one: Array, other: Array) -> Array:
+    return (one == other) | ((one != one) & (other != other))
+
+
+def _at(t: float, base: float) -> str:
+    """A place, for a message."""
+    return f"at t = {t!r}, base {base!r}"

@@ -1,0 +1,49 @@
+"""A function written down as a table."""
+
+import numpy as np
+import pytest
+
+import paramsched as ps
+from paramsched.errors import InvalidArgument
+
+
+def test_each_update_has_the_value_of_the_function_and_a_file_has_them_all():
+    schedule = ps.tabulate(lambda t: 0.97**t / 3, 50)
+
+    assert schedule(np.arange(50)).tolist() == [0.97**t / 3 for t in range(50)]
+    assert ps.loads(ps.dump(ps.Plan(lr=schedule))).bindings[0].schedule == schedule
+
+
+def test_fewer_values_are_held_or_joined():
+    assert ps.tabulate(lambda t: t, 7, every=3)(np.arange(8)).tolist() == [0, 0, 0, 3, 3, 3, 6, 6]
+    assert ps.tabulate(lambda t: t, 6, every=3, curve=ps.curves.linear)(np.arange(8)).tolist() == [
+        0,
+        1,
+        2,
+        3,
+        4,
+        5,
+        6,
+        6,
+    ]
+
+
+def test_a_schedule_can_be_written_down_too():
+    assert ps.tabulate(ps.cosine(over=20), 25)(np.arange(25)).tolist() == ps.cosine(over=20)(np.arange(25)).tolist()
+
+
+@pytest.mark.parametrize(
+    ("make", "found"),
+    [
+        (lambda: ps.tabulate(0.1, 5), "not callable"),
+        (lambda: ps.tabulate(lambda t: "x", 5), "a str is no number"),
+        (lambda: ps.tabulate(lambda t: 1 / t if t else float("inf"), 5), "not finite"),
+        (lambda: ps.tabulate(lambda t: t, 0), "not a whole number from 1 on"),
+        (lambda: ps.tabulate(lambda t: t, 10_001), "10,001 values"),
+        (lambda: ps.tabulate(ps.constant(ps.absolute(0.1)), 5), "values as they stand"),
+        (lambda: ps.tabulate(ps.cosine(), 5), "ps.resolve"),
+    ],
+)
+def test_what_cannot_be_written_down_is_refused(make, found):
+    with pytest.raises(InvalidArgument, match=found):
+        make()

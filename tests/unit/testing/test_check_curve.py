@@ -1,0 +1,105 @@
+"""`check_curve` finds a curve that breaks a law: one that is wrong for each of them."""
+
+from dataclasses import dataclass
+from itertools import count
+
+import numpy as np
+import pytest
+
+from paramsched import curves
+from paramsched.curves import CONSTANTS, Curve
+from paramsched.errors import InvalidArgument
+from paramsched.testing import BrokenLaw, check_curve
+
+_CALLS = count()
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Straight(Curve):
+    """u; those below break it in one way each."""
+
+    @property
+    def serializable(self):
+        return False
+
+    def _rise(self, u, rest, xp):
+        return u
+
+    def __str__(self):
+        return type(self).__name__
+
+
+class EndsElsewhere(Straight):
+    def _rise(self, u, rest, xp):
+        return u * 0.9
+
+
+class NotFinite(Straight):
+    def _rise(self, u, rest, xp):
+        return np.where(u == 0.5, np.nan, u)
+
+
+class HangsOnCompany(Straight):
+    def _rise(self, u, rest, xp):
+        return u if u.size == 1 else u**2
+
+
+class TurnsBack(Straight):
+    def _rise(self, u, rest, xp):
+        return u + 0.5 * np.sin(4 * np.pi * u)
+
+
+class FallsOtherwise(Straight):
+    def _fall(self, u, rest, xp):
+        return 1.0 - u**2
+
+
+class LeavesTheLevels(Straight):
+    """Within 1e-9 of the ends, as is allowed for a function, and past them inside."""
+
+    _within = True
+
+    def _rise(self, u, rest, xp):
+        return np.minimum(u * 1.2, 1.0 + 5e-10)
+
+
+class ReadsBackAsAnother(Straight):
+    @property
+    def serializable(self):
+        return True
+
+    def __str__(self):
+        return "curves.cosine"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "law"),
+    [
+        (EndsElsewhere, "from 0 at u = 0 to 1 at u = 1"),
+        (NotFinite, "a curve is finite"),
+        (HangsOnCompany, "many u give the value at each of them"),
+        (TurnsBack, "never turns back"),
+        (FallsOtherwise, "_rise and _fall together are 1"),
+        (LeavesTheLevels, "stays between the levels"),
+        (ReadsBackAsAnother, "text reads back as an equal curve"),
+    ],
+)
+def test_a_curve_that_breaks_a_law_is_found(wrong, law):
+    check_curve(Straight())
+
+    with pytest.raises(BrokenLaw, match=law):
+        check_curve(wrong())
+
+
+def test_every_curve_of_the_library_keeps_them():
+    for name, curve in CONSTANTS.items():
+        if not name.startswith("user_"):
+            check_curve(curve)
+    for curve in (curves.power(2), curves.power(0.3), curves.exponential(0.01)):
+        check_curve(curve)
+
+
+def test_a_function_is_checked_too():
+    check_curve(lambda u: u**3)
+    with pytest.raises(InvalidArgument, match=r"curve\(1\) is 0\.5"):
+        check_curve(lambda u: u / 2)

@@ -1,0 +1,96 @@
+"""`check_dialect` finds a dialect that breaks a law: one that is wrong for each of them."""
+
+from itertools import count
+from types import SimpleNamespace
+
+import pytest
+
+import paramsched as ps
+from paramsched.config import native
+from paramsched.config.dialects import torchtitan
+from paramsched.errors import ConfigError
+from paramsched.testing import BrokenLaw, check_dialect
+
+_CALLS = count(1)
+CONFIGS = [{"rate": 0.5}, {"rate": 1.0, "steps": [3, 5]}]
+
+
+def to_plan(data, *, calendar=None, base=None):
+    if not isinstance(data, dict) or not data.keys() <= {"rate", "steps"}:
+        raise ConfigError("config", ["$: no config of ours"])
+    rate, steps = data.get("rate", 1.0), data.get("steps", [])
+    if not isinstance(rate, float) or not abs(rate) < 1e9 or not isinstance(steps, list):
+        raise ConfigError("config", ["$.rate: no number"])
+    return ps.Plan(lr=rate * ps.multistep(steps) if steps else ps.constant(rate))
+
+
+def recognizes(data):
+    return isinstance(data, dict) and "rate" in data
+
+
+def dialect(**other):
+    return SimpleNamespace(**{"to_plan": to_plan, "recognizes": recognizes, "__name__": "ours", **other})
+
+
+def refuses_all(data, **facts):
+    raise ConfigError("config", ["$: never"])
+
+
+def spoils(data, **facts):
+    data["more"] = 1
+    return ps.Plan(lr=0.5)
+
+
+def anew(data, **facts):
+    return ps.Plan(lr=float(next(_CALLS)))
+
+
+_UNSAVED = ps.Plan(lr=ps.from_function(lambda t: t))
+
+
+def falls(data, **facts):
+    return ps.Plan(lr=data["rate"])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "law"),
+    [
+        (dialect(to_plan=refuses_all), "a config that is right gives a plan"),
+        (dialect(to_plan=lambda data, **facts: 0.5), "a config that is right gives a plan"),
+        (dialect(to_plan=spoils), "to_plan leaves the config as it is"),
+        (dialect(to_plan=anew), "the same plan each time"),
+        (dialect(to_plan=lambda data, **facts: _UNSAVED), "a plan can be saved"),
+        (dialect(to_plan=falls), "is told as an error of paramsched"),
+        (dialect(recognizes=lambda data: False), "recognizes knows its own configs"),
+        (dialect(recognizes=lambda data: True), "recognizes knows its own configs only"),
+        (dialect(recognizes=lambda data: "rate" in data), "recognizes answers for anything"),
+        (dialect(from_plan=lambda plan: {"rate": 0.25}), "from_plan says means an equal plan"),
+        (
+            dialect(from_plan=lambda plan: {"rate": 0.5}, write=str, read=lambda text, source: {"rate": 0.25}),
+            "read is the way back of write",
+        ),
+    ],
+    ids=lambda value: "" if isinstance(value, str) else None,
+)
+def test_a_dialect_that_breaks_a_law_is_found(wrong, law):
+    check_dialect(dialect(), CONFIGS)
+
+    with pytest.raises(BrokenLaw, match=law):
+        check_dialect(wrong, CONFIGS[:1])
+
+
+@pytest.mark.parametrize(
+    ("ours", "configs"),
+    [
+        (
+            native,
+            [
+                {"lr": "cosine()", "horizon": 100},
+                {"lr": ["warmup(5)", {"cosine": {"to": 0.1}}], "groups": {"a": {"lr": 1}}},
+            ],
+        ),
+        (torchtitan, [{"lr_scheduler": {"warmup_steps": 10, "decay_ratio": 0.5}, "training": {"steps": 100}}]),
+    ],
+)
+def test_dialects_of_the_library_keep_them(ours, configs):
+    check_dialect(ours, configs, calendar=ps.Calendar(total=100), base=0.1)

@@ -1,0 +1,117 @@
+"""`check_rule` finds a metric rule that breaks a law: one that is wrong for each of them."""
+
+from dataclasses import dataclass, replace
+from itertools import count
+
+import pytest
+
+import paramsched as ps
+from paramsched.feedback.base import MetricRule
+from paramsched.testing import BrokenLaw, check_rule
+
+_CALLS = count()
+
+
+@dataclass(frozen=True)
+class Seen:
+    worse: int = 0
+    last: float = 1e9
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Right(MetricRule[Seen]):
+    """Halves with each value above the last; those below break it in one way each."""
+
+    metric: str = "loss"
+
+    def init(self):
+        return Seen()
+
+    def observe(self, state, value):
+        return Seen(min(state.worse + (value > state.last), 9), value)
+
+    def apply(self, state, value, base=1.0):
+        return value * 0.5**state.worse
+
+    def restore(self, data):
+        return Seen(**data)
+
+
+class ChangesAtFirst(Right):
+    def apply(self, state, value, base=1.0):
+        return value * 0.5
+
+
+class Random(Right):
+    def observe(self, state, value):
+        return replace(Right.observe(self, state, value), last=float(next(_CALLS)))
+
+
+class ForgetsItsState(Right):
+    def restore(self, data):
+        return Seen(data["worse"])
+
+
+class KeepsASet(Right):
+    def observe(self, state, value):
+        return replace(state, last={value})
+
+
+class AppliesInTurns(Right):
+    def apply(self, state, value, base=1.0):
+        return value if state.worse == 0 else value * next(_CALLS)
+
+
+class Grows(Right):
+    def apply(self, state, value, base=1.0):
+        return value if state.worse == 0 else value * float("inf") if value else 0.0
+
+
+class FallsOverNan(Right):
+    def observe(self, state, value):
+        return Seen(state.worse + int(value) * 0, value)
+
+
+@dataclass
+class Loose:
+    worse: int = 0
+
+
+class StateCanChange(Right):
+    def init(self):
+        return Loose()
+
+
+class ChangesTheState(Right):
+    def observe(self, state, value):
+        object.__setattr__(state, "worse", state.worse + 1)
+        return state
+
+
+@pytest.mark.parametrize(
+    ("wrong", "law"),
+    [
+        (ChangesAtFirst, "observed nothing changes no value"),
+        (Random, "the same state and metric give the same state"),
+        (ForgetsItsState, "restore brings it back"),
+        (KeepsASet, "a frozen dataclass of JSON scalars"),
+        (AppliesInTurns, "apply says the same twice"),
+        (Grows, "apply gives a finite number"),
+        (FallsOverNan, "not finite leads to a state"),
+        (StateCanChange, "a frozen dataclass"),
+        (ChangesTheState, "observe changes no state"),
+    ],
+)
+def test_a_rule_that_breaks_a_law_is_found(wrong, law):
+    check_rule(Right())
+
+    with pytest.raises(BrokenLaw, match=law):
+        check_rule(wrong())
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [ps.plateau("loss", patience=1), ps.plateau("loss", mode="max", min=0.1), ps.greedy("loss"), ps.new_bob("loss")],
+)
+def test_the_rules_of_the_library_keep_them(rule):
+    check_rule(rule)

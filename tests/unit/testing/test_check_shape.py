@@ -1,0 +1,195 @@
+"""`check_shape` finds a shape that breaks a law: one that is wrong for each of them."""
+
+from dataclasses import dataclass, field, replace
+from itertools import count
+
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+import paramsched as ps
+from paramsched.errors import InvalidArgument
+from paramsched.schedules import Schedule
+from paramsched.schedules.affine import Affine
+from paramsched.schedules.lengths import PERIOD
+from paramsched.testing import BrokenLaw, check_shape
+from paramsched.time import Duration, DurationLike
+from support.registered_shapes import shapes_as_before
+
+
+@dataclass(frozen=True)
+class Right(Schedule):
+    """Halves in every period; those below break it in one way each."""
+
+    period: Duration = field(default=Duration.of(30), metadata=PERIOD)
+    length = None
+
+    def _at(self, t, base, xp):
+        return base.scaled(0.5 ** (xp.floating(t) / max(self.period.count, 1)))
+
+
+class HangsOnCompany(Right):
+    def _at(self, t, base, xp):
+        return base.scaled(xp.floating(t) / (1.0 + xp.xp.max(xp.floating(t))))
+
+
+class HangsOnOrder(Right):
+    def _at(self, t, base, xp):
+        return base.scaled(np.maximum.accumulate(xp.floating(t) % 7))
+
+
+class Remembers(Right):
+    def _at(self, t, base, xp):
+        return base.scaled(xp.floating(t) * 0 + next(_CALLS))
+
+
+_CALLS = count(1)
+
+
+class NotFinite(Right):
+    def _at(self, t, base, xp):
+        return base.scaled(1.0 / xp.where(t == 5, 0.0, 1.0 + xp.floating(t)))
+
+
+class NotAffine(Right):
+    def _at(self, t, base, xp):
+        value = Right._at(self, t, base, xp)
+        return value if value.factor is None else Affine(None, value.factor)  # base is lost
+
+
+class OfNothingSomething(Right):
+    def _at(self, t, base, xp):
+        return base.scaled(xp.floating(t) * 0 + 0.5) + Affine(None, xp.floating(t) * 0 + 1.0)
+
+
+class GoesOnBehindItsEnd(Right):
+    length = Duration.of(10)
+
+
+class BreakpointsOutOfOrder(Right):
+    def breakpoints(self, until=None):
+        return (0, 20, 10)
+
+
+class BreakpointsWithoutBegin(Right):
+    def breakpoints(self, until=None):
+        return (10, 20)
+
+
+class OtherInTorch(Right):
+    def _at(self, t, base, xp):
+        right = Right._at(self, t, base, xp)
+        return right if xp.concrete else right.scaled(1.001)
+
+
+class ResolvesAgain(Right):
+    def _resolve(self, span):
+        return type(self)(Duration.of(self.period.updates + 1))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "law"),
+    [
+        (HangsOnCompany(), "many times give the value at each of them"),
+        (HangsOnOrder(), "many times give the value|neither on the order"),
+        (Remembers(), "many times give the value|neither on the order"),
+        (NotFinite(), "every value is a finite number"),
+        (NotAffine(), "a multiple of base and a value|without an absolute level"),
+        (OfNothingSomething(), "without an absolute level a base of 0 gives 0"),
+        (GoesOnBehindItsEnd(), "after its end a schedule holds its final value"),
+        (BreakpointsOutOfOrder(), "breakpoints are integers in order"),
+        (BreakpointsWithoutBegin(), "breakpoints are integers in order"),
+        (OtherInTorch(), "torch's arrays of times give the values"),
+        (ResolvesAgain(), "to resolve twice is to resolve once"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Schedule) else "",
+)
+def test_a_schedule_that_breaks_a_law_is_found(wrong, law):
+    check_shape(Right())
+
+    with pytest.raises(BrokenLaw, match=law) as broken:
+        check_shape(wrong)
+    assert broken.value.where
+    assert broken.value.found
+
+
+@pytest.fixture
+def registered():
+    """A shape registered for one test."""
+    with shapes_as_before():
+        yield ps.shape
+
+
+def test_text_that_says_another_schedule_is_found(registered):
+    @registered
+    def forgets(period: DurationLike = 7) -> Forgets:
+        return Forgets(Duration.of(period))
+
+    check_shape(forgets())
+    with pytest.raises(BrokenLaw, match="text reads back as an equal schedule"):
+        check_shape(forgets, examples=20)
+
+
+def test_a_value_that_no_pickle_brings_back_is_found(registered):
+    @registered
+    def half_life(period: DurationLike = 7) -> Unpacked:
+        return Unpacked(Duration.of(period))
+
+    with pytest.raises(BrokenLaw, match="a pickled schedule comes back equal"):
+        check_shape(half_life(5))
+
+
+class Forgets(Right):
+    def __str__(self):
+        return "forgets()"
+
+
+class Unpacked(Right):
+    def __reduce__(self):
+        return Unpacked, ()
+
+
+def test_arguments_are_drawn_by_their_annotations(registered):
+    drawn = []
+
+    @registered
+    def half_life(period: DurationLike = 1) -> Right:
+        drawn.append(str(period))
+        return Right(Duration.of(period))
+
+    check_shape(half_life, examples=15)
+
+    assert any("%" in period for period in drawn)
+    assert any("epoch" in period for period in drawn)
+
+
+def test_what_no_annotation_says_is_drawn_by_a_strategy_of_the_user():
+    def painted(colour: bytes) -> Right:
+        return replace(Right(), period=Duration.of(len(colour)))
+
+    with pytest.raises(TypeError, match=r"cannot draw parameter 'colour' of .*painted.*arguments="):
+        check_shape(painted)
+    check_shape(painted, arguments={"colour": st.sampled_from([b"red", b"blue"])}, examples=3)
+
+
+@pytest.mark.parametrize(("shape", "found"), [(lambda: 0.5, "it made a float"), (lambda: ps.step(0), "it refuses")])
+def test_what_is_no_shape_is_told(shape, found):
+    with pytest.raises(InvalidArgument, match=found):
+        check_shape(shape, examples=2)
+
+
+@pytest.mark.heavy
+def test_jax_is_tried_when_asked_for():
+    jax_only = ps.cosine(over=20)
+
+    check_shape(jax_only, arrays=("jax",))
+    with pytest.raises(BrokenLaw, match="JAX's arrays of times"):
+        check_shape(OtherInTorch(), arrays=("jax",))
+
+
+def test_without_hypothesis_one_schedule_is_still_checked(monkeypatch):
+    monkeypatch.setattr("paramsched.testing.shape_check.find_spec", lambda name: None)
+
+    check_shape(Right())
+    with pytest.raises(ps.errors.MissingDependency, match=r'pip install "paramsched\[testing\]"'):
+        check_shape(ps.table)
