@@ -68,7 +68,7 @@ class Case:
         return f"Case({self.written} | {self.resolved} | {self.world})"
 
 
-NOT_AFFINE = ("clamp", "ema_power", "ema_warmup", "minimum", "maximum", "rounded")
+NOT_AFFINE = ("clamp", "cyclical_anneal", "ema_power", "ema_warmup", "minimum", "maximum", "rounded")
 """Shapes whose values are no multiple of base plus a value."""
 
 _JUMPS = ("jagged", "rounded")  # a last bit leads to another value: drawn by their names only
