@@ -39,10 +39,14 @@ class WithLengths(OneOperand):
         return length if exact is None else Duration.of_updates(ceil(exact))
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        return self.schedule._at(t, base, xp)
+        return self.schedule._at(self._own_times(t, xp), base, xp)
 
     def _at_by_itself(self, t: Array, base: Affine, xp: Arrays) -> Affine:
-        return self.schedule._at_by_itself(t, base, xp)
+        return self.schedule._at_by_itself(self._own_times(t, xp), base, xp)
+
+    def _own_times(self, t: Array, xp: Arrays) -> Array:
+        """Times from which begins between two updates are taken off: torch makes float32 of its integers there."""
+        return t if xp.concrete or self.lengths != "exact" else xp.floating(t)
 
     def _lengths_known(self, *, whole: bool) -> bool:
         return self.schedule._lengths_known(whole=whole and self.lengths != "exact")
