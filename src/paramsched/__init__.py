@@ -111,6 +111,7 @@ if TYPE_CHECKING:
     from paramsched.config import loads as loads
     from paramsched.functions import to_lambda as to_lambda
     from paramsched.functions import to_optax as to_optax
+    from paramsched.range_test import find_lr as find_lr
     from paramsched.recipe_book import recipes as recipes
     from paramsched.scheduler import Scheduler as Scheduler
 
@@ -119,6 +120,7 @@ __version__ = "0.1.0"
 _LAZY = {
     "Scheduler": "paramsched.scheduler",  # it imports torch
     "dump": "paramsched.config",
+    "find_lr": "paramsched.range_test",  # it imports torch
     "load": "paramsched.config",
     "loads": "paramsched.config",
     "plan_from_log": "paramsched.audit",
@@ -165,6 +167,7 @@ __all__ = [
     "every",
     "exponential",
     "exponential_warmup",
+    "find_lr",
     "following",
     "from_function",
     "geometric",

@@ -1,0 +1,170 @@
+"""The range test as a function around the user's own step."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from paramsched._arrays import Floats
+from paramsched._number_checks import positive_number
+from paramsched._trace import trace
+from paramsched.errors import Asked, InvalidArgument, ParamschedError, shown
+from paramsched.fields import OURS, Field, base_of
+from paramsched.plan import Plan
+from paramsched.range_test.result import Ending, RangeTest
+from paramsched.range_test.training_snapshot import TrainingSnapshot, snapshot_of
+from paramsched.schedules import geometric
+
+_LR = Field.of("lr")
+
+
+def find_lr(
+    optimizer: Any,
+    step: Callable[[], Any],
+    *,
+    low: float = 1e-7,
+    high: float = 10.0,
+    updates: int = 100,
+    smoothing: float = 0.9,
+    stop_at: float = 4.0,
+    restore: Any = (),
+    restore_random: bool = False,
+) -> RangeTest:
+    """Train for a few updates with rates from tiny to huge, say where the loss fell, and put everything back.
+
+    The rates are those of a plan, `geometric(low, high)`, in the group with the highest lr; other groups keep their
+    ratio to it. Whatever happens, an exception included, parameters, gradients and the optimizer are as before then.
+
+    Args:
+        optimizer: as training will use it, before a Scheduler is made for it.
+        step: runs one batch as training does, `optimizer.step()` included, and returns its loss.
+        low, high: the first and the last rate, above 0.
+        updates: how many rates, 2 or more.
+        smoothing: how much of the running average is kept at each update, from 0 to below 1.
+        stop_at: the test ends where the smoothed loss is this many times its lowest, above 1.
+        restore: what else is put back: the model, for its buffers, a GradScaler, anything with a `state_dict`; or
+            several in a tuple. Parameters of the optimizer are put back in any case.
+        restore_random: put the random numbers of Python, NumPy and torch back too.
+
+    Raises:
+        InvalidArgument: an argument out of its range, a loss that is no number, a first loss that is not finite, or a
+            `step` that moves no parameter.
+        ParamschedError: a plan is at work in the optimizer.
+
+    Source: Smith 2017 (1506.01186).
+
+    >>> import torch
+    >>> weight = torch.nn.Parameter(torch.tensor([3.0]))
+    >>> optimizer = torch.optim.SGD([weight], lr=0.1)
+    >>> def step():
+    ...     optimizer.zero_grad()
+    ...     loss = (weight ** 2).sum()
+    ...     loss.backward()
+    ...     optimizer.step()
+    ...     return loss
+    >>> found = find_lr(optimizer, step, low=1e-4, high=10, updates=60)
+    >>> found.ending, 0.001 < found.suggestion < 1, weight.item(), optimizer.param_groups[0]["lr"]
+    ('diverged', True, 3.0, 0.1)
+    """
+    rates = _rates_of_groups(optimizer, low, high, updates)
+    if not 0 <= smoothing < 1:
+        raise InvalidArgument(f"find_lr(smoothing={smoothing!r})", "it is from 0 to below 1", "Write smoothing=0.9")
+    if not stop_at > 1:
+        raise InvalidArgument(f"find_lr(stop_at={stop_at!r})", "it is above 1", "Write stop_at=4")
+    restored = restore if isinstance(restore, (tuple, list)) else (restore,)
+    before = snapshot_of(optimizer, restored, with_random=restore_random)
+    try:
+        return _swept(optimizer, step, rates, smoothing, stop_at, before)
+    finally:
+        before.restore()
+
+
+def _rates_of_groups(optimizer: Any, low: float, high: float, updates: int) -> Floats:
+    """The rate of each update in each group, from a plan.
+
+    Raises:
+        InvalidArgument: no such rates, or no group has one above 0.
+        ParamschedError: a plan is at work in the optimizer.
+    """
+    first, last = (positive_number(Asked("find_lr", name), value) for name, value in (("low", low), ("high", high)))
+    if not first < last:
+        raise InvalidArgument(f"find_lr(low={low!r}, high={high!r})", "low is below high", "Write low=1e-7, high=10")
+    if isinstance(updates, bool) or not isinstance(updates, int) or updates < 2:
+        found = "a whole number, 2 or more"
+        raise InvalidArgument(f"find_lr(updates={shown(updates)})", found, "Write updates=100")
+    groups = optimizer.param_groups
+    if any(str(key).startswith(OURS) for group in groups for key in group):
+        raise ParamschedError(
+            "find_lr(…): a plan is at work in this optimizer. Call find_lr before ps.Scheduler(optimizer, plan), or "
+            "scheduler.detach() before it"
+        )
+    bases = [base_of("lr", _LR.within(group, "an optimizer").read(group)) for group in groups]
+    if not bases or max(bases) <= 0:
+        found = f"no group has an lr above 0: {bases}"
+        raise InvalidArgument("find_lr(optimizer, …)", found, "Give the optimizer its lr: SGD(…, lr=0.1)")
+    sweep = Plan(lr=geometric(first / max(bases), last / max(bases), over=updates - 1), horizon=updates)
+    columns = trace(sweep, [{"lr": base} for base in bases])
+    return np.stack([columns["lr", index] for index in range(len(bases))], axis=1)
+
+
+def _swept(
+    optimizer: Any,
+    step: Callable[[], Any],
+    rates: Floats,
+    smoothing: float,
+    stop_at: float,
+    before: TrainingSnapshot,
+) -> RangeTest:
+    """Take the updates, until the loss is too high."""
+    losses: list[float] = []
+    smoothed: list[float] = []
+    ending: Ending = "highest rate"
+    average = 0.0
+    for row in rates.tolist():
+        for group, rate in zip(optimizer.param_groups, row, strict=True):
+            _write_rate(group, rate)
+        loss = _loss_number(step())
+        if not math.isfinite(loss):
+            ending = "not finite"
+            break
+        losses.append(loss)
+        average = smoothing * average + (1 - smoothing) * loss
+        smoothed.append(average / (1 - smoothing ** len(losses)))  # the weights of so few add up to less than 1
+        lowest = min(smoothed)
+        if smoothed[-1] - lowest > (stop_at - 1) * abs(lowest):  # so, losses below 0 have an end too
+            ending = "diverged"
+            break
+    if not losses:
+        found = "the first loss is not finite, at the lowest rate"
+        raise InvalidArgument("find_lr(…)", found, "Look at the model and the data before the rate")
+    if not before.parameters_moved():
+        found = "no parameter has moved"
+        raise InvalidArgument("find_lr(optimizer, step)", found, "Let step() call loss.backward() and optimizer.step()")
+    return RangeTest(rates[: len(losses)].max(axis=1), np.array(losses), np.array(smoothed), ending)
+
+
+def _write_rate(group: Any, rate: float) -> None:
+    """Write a rate into a group; a tensor is filled, since a compiled step holds it."""
+    held = group["lr"]
+    if isinstance(held, (int, float)):
+        group["lr"] = rate
+    else:
+        held.fill_(rate)
+
+
+def _loss_number(loss: Any) -> float:
+    """A loss as a number.
+
+    Raises:
+        InvalidArgument: it is none.
+    """
+    try:
+        if loss is None or isinstance(loss, (bool, str)):
+            raise TypeError
+        return float(loss.detach() if isinstance(loss, torch.Tensor) else loss)
+    except (TypeError, ValueError, RuntimeError):
+        raise InvalidArgument(
+            "find_lr(optimizer, step)", f"step() returned {shown(loss)}, no number", "Return the loss of the batch"
+        ) from None

@@ -1,0 +1,311 @@
+"""The range test of the learning rate: where it suggests to begin, and that nothing is left of it."""
+
+import copy
+import random
+
+import numpy as np
+import pytest
+import torch
+
+import paramsched as ps
+from paramsched.errors import InvalidArgument, ParamschedError
+
+
+class Training:
+    """A small model on a fixed problem, with buffers, dropout and any optimizer."""
+
+    def __init__(self, make=torch.optim.AdamW, **options):
+        torch.manual_seed(0)
+        self.model = torch.nn.Sequential(
+            torch.nn.Linear(8, 16),
+            torch.nn.BatchNorm1d(16),
+            torch.nn.Dropout(0.1),
+            torch.nn.ReLU(),
+            torch.nn.Linear(16, 3),
+        )
+        self.x = torch.randn(64, 8)
+        self.y = (self.x[:, 0] > 0).long() + (self.x[:, 1] > 0).long()
+        groups = [
+            {"params": self.model[0].parameters(), "lr": 0.1 * options.get("lr", 1e-2)},
+            {"params": [*self.model[1].parameters(), *self.model[4].parameters()]},
+        ]
+        self.optimizer = make(groups, **options)
+        self.used = []
+
+    def step(self):
+        self.used.append([float(group["lr"]) for group in self.optimizer.param_groups])
+        picked = torch.randint(0, 64, (32,))
+        self.optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(self.model(self.x[picked]), self.y[picked])
+        loss.backward()
+        self.optimizer.step()
+        return loss
+
+    def everything(self):
+        """All that training changes, copied."""
+        groups = [{k: v for k, v in group.items() if k != "params"} for group in self.optimizer.param_groups]
+        grads = [None if one.grad is None else one.grad.clone() for one in self.model.parameters()]
+        return copy.deepcopy([self.model.state_dict(), dict(self.optimizer.state), groups, grads, self.model.training])
+
+
+def same(one, other):
+    if isinstance(one, torch.Tensor):
+        return isinstance(other, torch.Tensor) and torch.equal(one, other)
+    if isinstance(one, dict):
+        return len(one) == len(other) and all(map(same, one.values(), other.values()))
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other)
+
+
+OPTIMIZERS = [
+    (torch.optim.SGD, {"lr": 1e-2, "momentum": 0.9}),
+    (torch.optim.AdamW, {"lr": 1e-2}),
+    (torch.optim.AdamW, {"lr": torch.tensor(1e-2), "foreach": False, "capturable": False}),
+]
+
+
+@pytest.mark.parametrize(("make", "options"), OPTIMIZERS)
+@pytest.mark.parametrize("trained", [0, 3])
+def test_everything_is_as_before(make, options, trained):
+    training = Training(make, **options)
+    for _ in range(trained):
+        training.step()
+    before, held = training.everything(), [group["lr"] for group in training.optimizer.param_groups]
+
+    ps.find_lr(training.optimizer, training.step, updates=20, restore=training.model)
+
+    assert same(training.everything(), before)
+    assert all(group["lr"] is lr for group, lr in zip(training.optimizer.param_groups, held, strict=True))
+
+
+def test_training_goes_on_as_if_the_test_had_not_been():
+    training, other = Training(), Training()
+    ps.find_lr(training.optimizer, training.step, updates=20, restore=[training.model], restore_random=True)
+    torch.manual_seed(1)
+    here = [training.step().item() for _ in range(5)]
+    torch.manual_seed(1)
+
+    assert here == [other.step().item() for _ in range(5)]
+
+
+def test_random_numbers_are_put_back_where_that_is_asked():
+    training = Training()
+    seed_all()
+
+    def step():
+        draw_of_each()
+        return training.step()
+
+    ps.find_lr(training.optimizer, step, updates=5, restore_random=True)
+    found = draw_of_each()
+    seed_all()
+
+    assert found == draw_of_each()
+
+
+def seed_all():
+    random.seed(3)
+    np.random.seed(3)  # noqa: NPY002  # the generator that the process shares
+    torch.manual_seed(3)
+
+
+def draw_of_each():
+    return random.random(), np.random.rand(), torch.rand(()).item()  # noqa: NPY002  # likewise
+
+
+@pytest.mark.parametrize("interruption", [RuntimeError, KeyboardInterrupt])
+def test_an_exception_leaves_everything_as_before(interruption):
+    training = Training()
+    before = training.everything()
+
+    def step():
+        loss = training.step()
+        if len(training.used) == 7:
+            training.model.eval()
+            raise interruption
+        return loss
+
+    with pytest.raises(interruption):
+        ps.find_lr(training.optimizer, step, restore=training.model)
+
+    assert same(training.everything(), before)
+
+
+def test_what_has_a_state_dict_is_put_back_too():
+    training = Training()
+    scaler = torch.amp.GradScaler("cpu", init_scale=64.0, growth_interval=1)
+
+    def step():
+        training.optimizer.zero_grad()
+        loss = training.model(training.x).square().mean()
+        scaler.scale(loss).backward()
+        scaler.step(training.optimizer)
+        scaler.update()
+        return loss
+
+    scaler.scale(torch.ones(()))
+    ps.find_lr(training.optimizer, step, updates=5, restore=(training.model, scaler))
+
+    assert scaler.get_scale() == 64.0
+
+
+def test_the_rates_are_those_of_a_plan_and_groups_keep_their_ratio():
+    training = Training(torch.optim.SGD, lr=1e-2)
+
+    found = ps.find_lr(training.optimizer, training.step, low=1e-6, high=1e-2, updates=41, stop_at=1e9)
+
+    planned = ps.trace(ps.Plan(lr=ps.geometric(1e-6 / 1e-2, 1.0, over=40), horizon=41), {"lr": 1e-2})["lr", 0]
+    assert found.ending == "highest rate"
+    assert found.rates.tolist() == [row[1] for row in training.used] == planned.tolist()
+    assert (found.rates[0], found.rates[-1]) == pytest.approx((1e-6, 1e-2), rel=1e-15)
+    assert [row[0] for row in training.used] == pytest.approx([0.1 * row[1] for row in training.used], rel=1e-12)
+
+
+def test_the_average_is_the_weighted_mean_of_the_losses_so_far():
+    training, losses = Training(), []
+
+    def step():
+        losses.append(training.step().item())
+        return losses[-1]
+
+    found = ps.find_lr(training.optimizer, step, updates=10, smoothing=0.8, high=1e-3)
+
+    weights = [0.8 ** np.arange(n)[::-1] for n in range(1, 11)]
+    means = [np.average(losses[: len(one)], weights=one) for one in weights]
+    assert found.losses.tolist() == losses
+    assert found.smoothed == pytest.approx(means, rel=1e-12)
+
+
+@pytest.mark.parametrize(("make", "low", "high"), [(torch.optim.SGD, 0.01, 2.0), (torch.optim.AdamW, 1e-3, 0.1)])
+def test_with_the_suggestion_a_real_model_trains_far_better_than_a_hundred_times_below_or_above(make, low, high):
+    training = Training(make, lr=1e-2)
+    suggestion = ps.find_lr(training.optimizer, training.step, restore=training.model).suggestion
+
+    def loss_after(rate):
+        again = Training(make, lr=rate)
+        for _ in range(25):
+            again.step()
+        return torch.nn.functional.cross_entropy(again.model(again.x), again.y).item()
+
+    assert low < suggestion < high
+    reached = loss_after(suggestion)
+    assert reached < 0.8 * min(loss_after(suggestion / 100), loss_after(suggestion * 100))
+
+
+class Parabola:
+    """One weight whose loss is scripted, for the ways a test ends."""
+
+    def __init__(self, losses):
+        self.weight = torch.nn.Parameter(torch.ones(1))
+        self.optimizer = torch.optim.SGD([self.weight], lr=0.1)
+        self.losses = iter(losses)
+
+    def step(self):
+        self.weight.grad = torch.ones(1)
+        self.optimizer.step()
+        return next(self.losses)
+
+
+@pytest.mark.parametrize(
+    ("losses", "ending", "taken"),
+    [
+        ([2.0, 1.0, 4.1], "diverged", 3),
+        ([-2.0, -1.0, 4.1], "diverged", 3),
+        ([2.0, 1.0, float("nan")], "not finite", 2),
+        ([2.0, 1.0, torch.tensor(float("inf"))], "not finite", 2),
+        ([2.0, 1.0, 3.9, 0.5], "highest rate", 4),
+    ],
+)
+def test_why_it_ended_is_said(losses, ending, taken):
+    scripted = Parabola(losses)
+
+    found = ps.find_lr(scripted.optimizer, scripted.step, updates=4, smoothing=0)
+
+    assert (found.ending, len(found.losses), len(found.rates)) == (ending, taken, taken)
+
+
+def test_where_the_loss_never_fell_nothing_is_suggested():
+    scripted = Parabola([1.0, 1.5, 2.0, 2.5])
+
+    found = ps.find_lr(scripted.optimizer, scripted.step, updates=4)
+
+    assert (found.suggestion, found.steepest, found.minimum_tenth) == (None, None, None)
+    assert "The loss never fell: no suggestion" in str(found)
+
+
+def test_it_is_drawn_in_a_terminal_and_by_matplotlib():
+    scripted = Parabola([2.0, 2.0, 1.5, 1.0, 0.5, 0.6, 1.8])
+    found = ps.find_lr(scripted.optimizer, scripted.step, low=1e-3, high=1.0, updates=7, smoothing=0)
+
+    lines = found.text(width=60, ascii=True).splitlines()
+    axes = found.plot()
+
+    assert found.text(ascii=True).isascii()
+    assert max(map(len, lines[:-1])) <= 60
+    assert any("^ valley 0.01" in line for line in lines)
+    assert axes.get_xscale() == "log"
+    assert axes.lines[1].get_ydata().tolist() == found.smoothed.tolist()
+
+
+@pytest.mark.parametrize(
+    ("options", "asked", "instead"),
+    [
+        ({"low": 0}, "find_lr(low=…) got 0", "0.1"),
+        ({"low": 1.0, "high": 0.1}, "low=1.0, high=0.1", "low=1e-7, high=10"),
+        ({"updates": 1}, "updates=1", "updates=100"),
+        ({"updates": 2.5}, "updates=2.5", "updates=100"),
+        ({"smoothing": 1}, "smoothing=1", "smoothing=0.9"),
+        ({"stop_at": 1}, "stop_at=1", "stop_at=4"),
+        ({"restore": "model"}, "restore=", "restore=model"),
+    ],
+)
+def test_an_argument_out_of_its_range_is_refused_before_any_step(options, asked, instead):
+    training = Training()
+
+    with pytest.raises(InvalidArgument) as refusal:
+        ps.find_lr(training.optimizer, training.step, **options)
+
+    assert asked in str(refusal.value)
+    assert instead in str(refusal.value)
+    assert training.used == []
+
+
+@pytest.mark.parametrize(
+    ("returned", "said"),
+    [(None, "step() returned None"), ("0.5", "step() returned '0.5'"), (float("nan"), "the first loss is not finite")],
+)
+def test_a_step_that_returns_no_loss_is_refused(returned, said):
+    scripted = Parabola([returned])
+
+    with pytest.raises(InvalidArgument) as refusal:
+        ps.find_lr(scripted.optimizer, scripted.step)
+
+    assert said in str(refusal.value)
+    assert scripted.weight.item() == 1.0
+
+
+def test_a_step_that_moves_nothing_is_refused():
+    scripted = Parabola([])
+
+    with pytest.raises(InvalidArgument, match="no parameter has moved"):
+        ps.find_lr(scripted.optimizer, lambda: 1.0)
+
+
+def test_an_optimizer_whose_plan_is_at_work_is_refused():
+    scripted = Parabola([1.0, 0.9, 0.8, 0.7])
+    scheduler = ps.Scheduler(scripted.optimizer, ps.Plan(lr=ps.linear(), horizon=10))
+
+    with pytest.raises(ParamschedError, match=r"Call find_lr before ps\.Scheduler"):
+        ps.find_lr(scripted.optimizer, scripted.step)
+
+    scheduler.detach()
+    assert len(ps.find_lr(scripted.optimizer, scripted.step, updates=4).losses) == 4
+
+
+def test_an_optimizer_without_a_rate_is_refused():
+    scripted = Parabola([1.0])
+    scripted.optimizer.param_groups[0]["lr"] = 0.0
+
+    with pytest.raises(InvalidArgument, match="no group has an lr above 0"):
+        ps.find_lr(scripted.optimizer, scripted.step)
