@@ -8,6 +8,7 @@ from typing import Any, TypeAlias, final
 import numpy as np
 
 from paramsched._arrays import Array, Floats
+from paramsched._pictures import mime_bundle_of
 from paramsched._printable import printable
 from paramsched.errors import MissingFact
 from paramsched.plan import Binding, Plan, Target, selector_text
@@ -62,6 +63,9 @@ class Diff:
 
     def __str__(self) -> str:
         return "\n".join(str(change) for change in self.changes)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return mime_bundle_of(self)
 
 
 def diff(a: Plan, b: Plan, calendar: Calendar | None = None) -> Diff:

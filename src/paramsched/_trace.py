@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
 import numpy as np
 
 from paramsched._arrays import Array, Floats
+from paramsched._pictures import mime_bundle_of
 from paramsched.errors import InvalidArgument, MissingDependency, Unresolved
 from paramsched.fields import Group, label
 from paramsched.plan import Plan, bind
@@ -117,6 +118,9 @@ class Trace:
         """The same values; of the curves named, the base is known to be nobody's."""
         assumed = {pair: replace(self._bases[pair], value=None) for pair in map(self._find_curve, keys)}
         return replace(self, _bases=self._bases | assumed)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return mime_bundle_of(self)
 
     def to_dict(self) -> dict[str, list[float]]:
         """Lists of floats by column name: `lr[head]`, `betas[0][1]`; a target by its name."""

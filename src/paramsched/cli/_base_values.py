@@ -10,6 +10,7 @@ from paramsched.config import Loaded
 from paramsched.fields import Field
 from paramsched.near_names import did_you_mean
 from paramsched.plan import Binding, Plan, Target, selector_text
+from paramsched.show.plan_groups import groups_of_selectors, set_base
 
 _MOST_GROUPS = 1_000
 
@@ -42,7 +43,7 @@ def groups_with_bases(
             if value is None:
                 assumed.add((one.name, label))
                 value = 1.0
-            _set_field(group, field, value)
+            set_base(group, field, value)
     return groups, assumed
 
 
@@ -55,27 +56,10 @@ def _groups_of_selectors(bindings: list[Binding], loaded: Loaded) -> list[dict[s
     indices = {one.groups for one in bindings if isinstance(one.groups, int)}
     if indices and max(indices) >= _MOST_GROUPS:
         raise click.UsageError(f"A group of index {max(indices)} is more than a picture shows.")
-    names = list(dict.fromkeys(one.groups for one in bindings if isinstance(one.groups, str)))
     several = [str(one["name"]) for one in loaded.bases.groups if "name" in one]
-    if len(several) > 1 and not names and not indices:  # a config with one list of schedulers for several optimizers
+    if len(several) > 1 and all(one.groups is None for one in bindings):  # one list of schedulers, several optimizers
         return [{"name": name} for name in several]
-    groups: list[dict[str, Any]] = [{} for _ in range(max(indices, default=-1) + 1)]
-    # Bindings without a selector need a group that no selector takes; beside named groups it is called "default".
-    if len(groups) == len(indices) and any(one.groups is None for one in bindings):
-        alone = not groups and not names
-        groups.append({} if alone or "default" in names else {"name": "default"})
-    return groups + [{"name": name} for name in names]
-
-
-def _set_field(group: dict[str, Any], field: Field, value: float) -> None:
-    """Write the base of a field into a group; other elements of a tuple such as betas become 1."""
-    if field.index is None:
-        group[field.key] = value
-        return
-    row = list(group.get(field.key, ()))
-    row += [1.0] * (field.index + 1 - len(row))
-    row[field.index] = value
-    group[field.key] = tuple(row)
+    return groups_of_selectors(bindings)
 
 
 def given_bases(plan: Plan, given: tuple[str, ...]) -> Mapping[tuple[str, str | None], float]:

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import replace
-from math import ceil
 from typing import Any
 
 import click
@@ -12,8 +11,9 @@ from paramsched.cli._options import CalendarOptions, option_of
 from paramsched.config import Loaded
 from paramsched.config.plan_units import units_of_plan
 from paramsched.errors import InvalidArgument, MissingFact
-from paramsched.plan import Plan, resolve
+from paramsched.plan import Plan
 from paramsched.plan.amounts import known_total
+from paramsched.show.assumed_facts import ASSUMED_TOTAL, assumed_value, length_of_plan
 from paramsched.time import Calendar, Duration
 
 _FACTS = tuple(name for name in CalendarOptions.__dataclass_fields__ if name != "horizon")
@@ -23,9 +23,7 @@ _SAY_THE_SAME = {  # a fact that is given, and those it stands in for
     "tokens_per_step": ("sequence_length",),
 }
 _NUMBER = re.compile(r"\s*\d[\d_]*(e\d+)?\s*")
-_SHORT_EPOCH = 100  # updates of an epoch where nothing is counted in updates
 _ASSUMED_EPOCH = 1_000  # updates of an epoch that a config counts beside updates
-_ASSUMED_TOTAL = 1_000  # updates of a run whose length nobody gave
 
 
 def length_from_option(text: str, option: str) -> Duration:
@@ -79,13 +77,13 @@ def calendar_for_picture(plan: Plan, facts: CalendarOptions, *, native: bool = T
     horizon = plan.horizon if facts.horizon is None else length_from_option(facts.horizon, "--horizon")
     used = units_of_plan(plan) | ({unit for unit, _ in horizon.terms} if horizon is not None else set())
     if horizon is None:
-        known = length_of_plan(plan, facts)
+        known = known_length(plan, facts)
         if known is not None:
             return calendar_from_options(facts, total=known)
         # Per cent draw the same picture whatever the length, so any length will do.
         if used <= {"percent"}:
-            say_note(f"no --horizon given; taken to be {_ASSUMED_TOTAL} updates")
-            return calendar_from_options(facts, total=_ASSUMED_TOTAL)
+            say_note(f"no --horizon given; taken to be {ASSUMED_TOTAL} updates")
+            return calendar_from_options(facts, total=ASSUMED_TOTAL)
         raise click.UsageError(
             "Nothing says how long the run is. Give --horizon 10000, or --horizon '90 epochs' --steps-per-epoch 500."
         )
@@ -107,7 +105,7 @@ def assumed_fact(plan: Plan, facts: CalendarOptions, *, native: bool) -> tuple[s
     # All lengths in one unit keep their proportions whatever a unit is in updates.
     if len(others) == 1 and "updates" not in others:
         ((unit, amount),) = horizon.terms
-        fact, value = _assumed_value(unit, float(amount))
+        fact, value = assumed_value(unit, float(amount))
         if getattr(facts, fact) is None and not (unit == "epochs" and epoch):
             return fact, value
     if not native and others == {"epochs", "updates"} and not epoch:
@@ -124,29 +122,9 @@ def _says_the_length(plan: Plan, facts: CalendarOptions) -> bool:
         return False
 
 
-def length_of_plan(plan: Plan, facts: CalendarOptions) -> int | None:
-    """The length of a plan all of whose schedules have one."""
+def known_length(plan: Plan, facts: CalendarOptions) -> int | None:
+    """The length of a plan all of whose schedules have one, with the facts of the command line."""
     try:
-        calendar = calendar_from_options(facts)
-        lengths = [resolve(one.schedule, calendar).length for one in plan.bindings if one.schedule.has_length]
+        return length_of_plan(plan, calendar_from_options(facts))
     except (MissingFact, InvalidArgument):
         return None
-    complete = len(lengths) == len(plan.bindings)
-    return max((ceil(one) for one in lengths if one is not None), default=0) or None if complete else None
-
-
-def _assumed_value(unit: str, amount: float) -> tuple[str, float]:
-    """The fact that turns a unit into updates, with a value under which the run has about a thousand updates."""
-    match unit:
-        case "epochs":
-            return "steps_per_epoch", _SHORT_EPOCH
-        case "samples":
-            return "batch_size", max(1, round(amount / _ASSUMED_TOTAL))
-        case "tokens":
-            return "tokens_per_step", amount / _ASSUMED_TOTAL
-        case "frames":
-            return "frames_per_step", amount / _ASSUMED_TOTAL
-        case "batches":
-            return "accumulation", max(1, round(amount / _ASSUMED_TOTAL))
-        case _:
-            return "seconds_per_step", amount / _ASSUMED_TOTAL

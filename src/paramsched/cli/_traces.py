@@ -9,7 +9,7 @@ import click
 
 from paramsched._trace import Trace, trace
 from paramsched.cli._base_values import groups_with_bases, say_base_notes
-from paramsched.cli._calendars import assumed_fact, calendar_for_picture, length_of_plan, with_facts_beside
+from paramsched.cli._calendars import assumed_fact, calendar_for_picture, known_length, with_facts_beside
 from paramsched.cli._given_plan import loaded_with_assumed_epoch, names_a_file
 from paramsched.cli._messages import say_note
 from paramsched.cli._options import CalendarOptions, option_of
@@ -105,7 +105,7 @@ def _trace_plans(
 
 
 def _says_no_length(plan: Plan, facts: CalendarOptions) -> bool:
-    return plan.horizon is None and facts.horizon is None and length_of_plan(plan, facts) is None
+    return plan.horizon is None and facts.horizon is None and known_length(plan, facts) is None
 
 
 def _assumed_facts(plans: Iterable[Loaded], told: Iterable[CalendarOptions]) -> dict[str, float]:

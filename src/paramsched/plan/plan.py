@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from math import ceil
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, final
 
+from paramsched._pictures import axes_of_plan, mime_bundle_of
 from paramsched.curves import CurveLike
 from paramsched.curves import linear as linear_curve
 from paramsched.errors import InvalidArgument, PlanError, UnreadableTable
@@ -30,6 +31,9 @@ from paramsched.schedules.neighbor_levels import resolve_in_span
 from paramsched.schedules.span import Span
 from paramsched.time import Calendar, Duration, DurationLike
 from paramsched.user_warnings import renamed_property
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @final
@@ -290,6 +294,33 @@ class Plan:
         horizon = [] if self.horizon is None else [f"horizon: {self.horizon}"]
         clock = [] if self.clock == UPDATES else [f"clock: {clock_text(self.clock)}"]
         return "\n".join([*clock, *horizon, *(str(binding) for binding in self.bindings)])
+
+    def plot(
+        self, bases: Any = None, *, calendar: Calendar | None = None, axes: Any = None, **facts: Any
+    ) -> "tuple[Axes, ...]":
+        """Draw the plan with Matplotlib, a plot for each field.
+
+        Args:
+            bases: an optimizer, or dicts like its groups, `{"lr": 0.1}`; None: multiples of base are drawn.
+            calendar: the facts that convert units; or the same as keywords: `steps_per_epoch=500`. What only stretches
+                the picture is assumed where it is missing, and said above it.
+            axes: where to draw, as many as there are fields; None: a new figure.
+
+        Returns:
+            The axes, in the order of the fields: `plan.plot()[0].figure.savefig("plan.png")`.
+
+        Raises:
+            MissingFact: a fact is missing that would change the shape of a curve.
+            MissingDependency: Matplotlib is not installed.
+        """
+        if calendar is not None and facts:
+            given = f"plot(calendar=…, {', '.join(facts)}=…)"
+            raise InvalidArgument(given, "the facts are said twice", "Leave one out")
+        drawn: tuple[Axes, ...] = axes_of_plan(self, bases, Calendar(**facts) if calendar is None else calendar, axes)
+        return drawn
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return mime_bundle_of(self)
 
     def __repr__(self) -> str:
         return f"<Plan {'; '.join(str(self).splitlines())}>"

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, overload
 
 from paramsched._arrays import Array, Arrays, Floats
 from paramsched._frozen_values import field_names, frozen_value
+from paramsched._pictures import mime_bundle_of
 from paramsched.curves import Curve
 from paramsched.errors import InvalidArgument, Unresolved
 from paramsched.schedules.affine import Affine
@@ -75,6 +76,9 @@ class Schedule(ABC):
     def _at_by_itself(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         """The value as a stage of a sequence that is not affine."""
         return self._at(t, base, xp)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return mime_bundle_of(self)
 
     @property
     @abstractmethod

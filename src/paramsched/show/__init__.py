@@ -18,6 +18,7 @@ from paramsched.show._formats import picture_format as picture_format
 from paramsched.show._html import html as html
 from paramsched.show._loss_by_rate import loss_by_rate as loss_by_rate
 from paramsched.show._matplotlib import axes as axes
+from paramsched.show._matplotlib import plan_axes as plan_axes
 from paramsched.show._notebook import Figure as Figure
 from paramsched.show._notebook import figure as figure
 from paramsched.show._panels import picture as picture
@@ -26,6 +27,7 @@ from paramsched.show._picture import LegendEntry as LegendEntry
 from paramsched.show._picture import Note as Note
 from paramsched.show._picture import Panel as Panel
 from paramsched.show._picture import Picture as Picture
+from paramsched.show._rich_display import mime_bundle as mime_bundle
 from paramsched.show._simulate import Metrics as Metrics
 from paramsched.show._simulate import simulate as simulate
 from paramsched.show._svg import svg as svg

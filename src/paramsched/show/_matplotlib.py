@@ -9,11 +9,14 @@ from numpy.typing import ArrayLike
 
 from paramsched._printable import printable
 from paramsched.errors import InvalidArgument, MissingDependency
+from paramsched.plan import Plan
 from paramsched.show._curves import Curves, Floats, Log, Times
 from paramsched.show._panels import picture
 from paramsched.show._picture import LegendEntry, Panel, Picture
 from paramsched.show._time_sets import runs_of_times
 from paramsched.show._words import wrap_text
+from paramsched.show.plan_curves import curves_of_plan
+from paramsched.time import Calendar
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,6 +65,18 @@ def axes(
     elif whole.steps_per_epoch:
         _add_epochs(given[0], whole.steps_per_epoch)
     return given
+
+
+def plan_axes(
+    plan: Plan, bases: Any = None, calendar: Calendar | None = None, given: "Axes | Sequence[Axes] | None" = None
+) -> "tuple[Axes, ...]":
+    """Draw a plan on matplotlib axes, as `Plan.plot` does; what was assumed stands above the first."""
+    drawn, assumed = curves_of_plan(plan, bases, calendar)
+    found = axes(drawn, given)
+    if assumed:
+        figure = found[0].figure
+        figure.suptitle(assumed, fontsize="small", color="0.4")
+    return found
 
 
 def _add_epochs(ax: "Axes", steps: int) -> None:

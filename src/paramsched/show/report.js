@@ -4,7 +4,7 @@
   const data = JSON.parse(document.getElementById("data").textContent);
   const { total, epoch, height, panels } = data;
   const wide = { left: data.left, width: data.width, right: data.right };
-  const narrow = { left: 72, width: 292, right: 16 };  // where the other would be shrunk to a third
+  const narrow = { left: 72, width: 292, right: 16 };
   const isNarrow = matchMedia("screen and (max-width: 640px)");
   let { left, width } = wide;
   const bar = document.getElementById("bar");
@@ -88,11 +88,13 @@
   // Lay the plots out for the window: text keeps its size, the plot gets the room.
   const fit = () => {
     const sheet = isNarrow.matches ? narrow : wide;
-    ({ left, width } = sheet);
+    const room = views[0].section.clientWidth; // 0 where the page is not shown yet
+    left = sheet.left;
+    width = room ? Math.max(Math.round(room) - sheet.left - sheet.right, 160) : sheet.width;
     for (const { svg, plot } of views) {
       const [top, below] = [plot.viewBox.baseVal.y, plot.viewBox.baseVal.height];
       svg.setAttribute("viewBox", `0 0 ${left + width + sheet.right} ${svg.viewBox.baseVal.height}`);
-      svg.classList.toggle("fitted", isNarrow.matches);
+      svg.classList.add("fitted");
       plot.parentNode.setAttribute("transform", `translate(${left} 10)`);
       plot.setAttribute("width", width);
       plot.setAttribute("viewBox", `0 ${top} ${width} ${below}`);
@@ -130,7 +132,8 @@
     point(at);
   };
 
-  // A value the file holds is written as it is; one between two of them with ≈.
+  // Six digits tell values apart; the text that appears over them has all. One between two known values has ≈.
+  const sixDigits = (text) => (text.length > 9 && Number.isFinite(Number(text)) ? String(Number(Number(text).toPrecision(6))) : text);
   const value = ({ times, values, held }, t) => {
     const i = before(times, t);
     if (i < 0 || (i === times.length - 1 && t > times[i])) return "–";
@@ -148,7 +151,11 @@
     for (const view of views) {
       view.cross.setAttribute("visibility", at === null ? "hidden" : "visible");
       if (at !== null) view.cross.setAttribute("transform", `translate(${x(at)} 0)`);
-      for (const curve of view.curves) if (curve.cell) curve.cell.textContent = at === null ? "" : value(curve, at);
+      for (const curve of view.curves) {
+        if (!curve.cell) continue;
+        curve.cell.title = at === null ? "" : value(curve, at);
+        curve.cell.textContent = sixDigits(curve.cell.title);
+      }
     }
   };
 
@@ -213,8 +220,12 @@
   }
   reset.addEventListener("click", () => zoom(0, total));
   bar.hidden = false;
-  isNarrow.addEventListener("change", fit);
-  if (isNarrow.matches) fit();
+  let fittedTo = null;
+  new ResizeObserver(() => {
+    if (views[0].section.clientWidth === fittedTo) return;
+    fittedTo = views[0].section.clientWidth;
+    fit();
+  }).observe(document.body);
   // A link to a place in the run: #t=1234 reads there, #zoom=1000-2000 shows these updates.
   const asked = new URLSearchParams(location.hash.slice(1));
   const range = /^(\d+)-(\d+)$/.exec(asked.get("zoom") ?? "");

@@ -105,7 +105,7 @@ def test_the_page_is_laid_out_for_narrow_windows_too() -> None:
     assert "@media screen and (max-width: 640px)" in page
     # Without the script the plot is shrunk, and its text is larger; with it the plot is drawn for the width.
     assert "svg.plot:not(.fitted) text { font-size: 22px; }" in page
-    assert 'isNarrow.addEventListener("change", fit)' in page
+    assert "new ResizeObserver" in page
 
 
 class Many:

@@ -23,6 +23,7 @@ from paramsched.cli._options import (
     short_help="Draw plans into an SVG, HTML or PNG file.",
     examples=(
         "paramsched plot plan.yaml -o plan.svg --steps-per-epoch 500",
+        "paramsched plot plan.yaml -o run.html --used values.jsonl --base lr=0.1 --steps-per-epoch 500",
         "paramsched plot trunk.yaml at-6000.yaml at-8000.yaml -o tree.html",
     ),
 )
@@ -40,6 +41,12 @@ from paramsched.cli._options import (
 @field_option
 @format_option
 @other_option
+@click.option(
+    "--used",
+    metavar="LOG",
+    shell_complete=offer_files,
+    help="Draw what a run used over its plan: values.jsonl, a CSV.",
+)
 @click.option("--title", help="Heading of the page; by default the file's name.")
 def paramsched_plot(
     plans: tuple[str, ...],
@@ -49,6 +56,7 @@ def paramsched_plot(
     field: str,
     format: str | None,
     other: str | None,
+    used: str | None,
     title: str | None,
 ) -> None:
     """Draw PLAN into a file; .html is a page of its own with values under the pointer.
@@ -57,8 +65,10 @@ def paramsched_plot(
     """
     from paramsched import show
     from paramsched._printable import printable
+    from paramsched._trace import Trace
     from paramsched.cli._given_plan import title_of_plans
     from paramsched.cli._traces import trace_given_plans
+    from paramsched.cli._used_values import used_values
     from paramsched.config.whole_files import write_whole_file
 
     draw = show.format_of_file(output)
@@ -67,4 +77,8 @@ def paramsched_plot(
             f"--output {output}: the suffix says the kind of picture. Write one of {', '.join(show.FORMATS)}"
         )
     drawn, over = trace_given_plans(plans, other, bases, format=format, field=field, facts=facts)
-    write_whole_file(Path(output), draw(drawn, title=printable(title or title_of_plans(plans)), log=None, other=over))
+    if used is not None and not isinstance(drawn, Trace):
+        raise click.UsageError(f"--used lies over one plan, and here are {len(plans)}")
+    log = None if used is None or not isinstance(drawn, Trace) else used_values(used, drawn)
+    heading = printable(title or title_of_plans(plans))
+    write_whole_file(Path(output), draw(drawn, title=heading, log=log, other=over))

@@ -1,0 +1,76 @@
+"""`paramsched plot --used`: what a run used lies over its plan."""
+
+import pytest
+from click.testing import CliRunner
+
+import paramsched as ps
+from paramsched.cli import main
+
+PLAN = ps.Plan(ps.Binding("lr", "linear()", groups="head"), lr="cosine()", horizon=40)
+BASES = [{"name": "default", "lr": 0.1}, {"name": "head", "lr": 1.0}]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ps.dump(PLAN, "plan.yaml")
+    return tmp_path
+
+
+def plot(*options):
+    return CliRunner().invoke(main, ["plot", "plan.yaml", "-o", "run.html", *options])
+
+
+def write_log(folder, written, changed=()):
+    trace = ps.trace(PLAN, BASES)
+    rows = [
+        [t, *(written(trace["lr", group][t] * (1.5 if t in changed else 1)) for group in ("default", "head"))]
+        for t in range(30)
+    ]
+    text = "\n".join(",".join(map(str, row)) for row in [["t", "lr/default", "lr/head"], *rows])
+    (folder / "used.csv").write_text(text)
+
+
+GIVEN = ("--used", "used.csv", "--base", "lr@default=0.1,lr@head=1")
+
+
+@pytest.mark.parametrize("written", [repr, "{:.5g}".format])
+def test_a_run_that_went_as_planned_agrees_in_the_digits_of_its_log(folder, written):
+    write_log(folder, lambda value: written(float(value)))
+
+    assert plot(*GIVEN).exit_code == 0
+    assert "planned = used at 30 of 30 updates" in (folder / "run.html").read_text()
+
+
+def test_the_updates_that_used_something_else_are_marked(folder):
+    write_log(folder, lambda value: repr(float(value)), changed=(7, 8))
+
+    assert plot(*GIVEN).exit_code == 0
+    assert "planned = used at 28 of 30 updates" in (folder / "run.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--used", "used.csv"), "lr is drawn as a multiple of base. Give its base, --base lr=0.1"),
+        (("--used", "empty.csv", *GIVEN[2:]), "it is empty"),
+        (("--used", "others.csv", *GIVEN[2:]), "it has no group that the plan draws"),
+        ((*GIVEN, "plan.yaml"), "plan.yaml: it is there twice"),
+    ],
+)
+def test_what_cannot_lie_over_the_plan_is_refused(folder, options, said):
+    write_log(folder, repr)
+    (folder / "empty.csv").write_text("")
+    (folder / "others.csv").write_text("t,lr/tail\n0,1\n")
+
+    result = plot(*options)
+
+    assert result.exit_code == 2
+    assert said in " ".join(result.output.split())
+
+
+def test_a_log_lies_over_one_plan(folder):
+    write_log(folder, repr)
+    ps.dump(PLAN, "other.yaml")
+
+    assert "--used lies over one plan, and here are 2" in plot(*GIVEN, "other.yaml").output

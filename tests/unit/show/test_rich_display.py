@@ -1,0 +1,105 @@
+"""What a notebook shows for a plan, a schedule, a trace and a diff, and `Plan.plot`."""
+
+from html import unescape
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import paramsched as ps
+from paramsched.errors import InvalidArgument, MissingFact
+from paramsched.show.plan_curves import curves_of_plan, plan_of_schedule
+
+PLAN = ps.Plan(lr='warmup("5%") >> cosine(to=0.01)', weight_decay="linear(1, 0.5)", horizon="20 epochs")
+
+
+@pytest.fixture(autouse=True)
+def figures():
+    yield
+    plt.close("all")
+
+
+@pytest.mark.parametrize(
+    "value", [PLAN, ps.cosine(), ps.trace(PLAN, {"lr": 0.1, "weight_decay": 0.05}, ps.Calendar(steps_per_epoch=5))]
+)
+def test_plans_schedules_and_traces_are_drawn_as_a_page_and_as_svg(value):
+    shown = value._repr_mimebundle_()
+
+    assert list(shown) == ["text/html", "image/svg+xml"]
+    assert shown["text/html"].startswith("<iframe srcdoc=")
+    assert shown["image/svg+xml"].startswith("<svg")
+
+
+def test_the_heading_says_what_was_assumed():
+    assert "Plan (steps_per_epoch taken to be 100)" in unescape(PLAN._repr_mimebundle_()["text/html"])
+
+
+def test_what_cannot_be_drawn_is_left_to_its_text():
+    assert ps.Plan(lr='warmup("1 epoch") >> cosine(over="10 samples")')._repr_mimebundle_() == {}
+
+
+def test_a_diff_is_a_table_with_its_texts_escaped():
+    after = ps.Plan(ps.Binding("lr", "cosine()", groups="<b>"), lr="linear()", horizon="20 epochs")
+
+    table = ps.diff(PLAN, after, ps.Calendar(steps_per_epoch=5))._repr_mimebundle_()["text/html"]
+
+    assert "<td><b>lr</b></td>" in table
+    assert "<td>update 0</td>" in table
+    assert "<b>lr @ &lt;b&gt;</b>" in table
+    assert ps.diff(PLAN, PLAN)._repr_mimebundle_()["text/html"] == "<p>no difference</p>"
+
+
+@pytest.mark.parametrize(
+    ("plan", "total", "assumed"),
+    [
+        (PLAN, 2000, "steps_per_epoch taken to be 100"),
+        (ps.Plan(lr="cosine()", horizon=300), 300, ""),
+        (ps.Plan(lr="warmup(10) >> cosine(over=90)"), 100, ""),
+        (ps.Plan(lr="cosine()"), 1000, "horizon taken to be 1000 updates"),
+        (ps.Plan(lr="step(3000)"), 12000, "horizon taken to be 12000 updates"),
+        (ps.Plan(lr="warmup('3M tokens') >> cosine()", horizon="3B tokens"), 1000, "tokens_per_step taken to be 3e+06"),
+        (
+            plan_of_schedule(ps.step("30 epochs")),
+            12000,
+            "steps_per_epoch taken to be 100, horizon taken to be 12000 updates",
+        ),
+    ],
+)  # fmt: skip
+def test_a_fact_that_only_stretches_the_picture_is_assumed_and_said(plan, total, assumed):
+    curves, said = curves_of_plan(plan)
+
+    assert (curves.total, said) == (total, assumed)
+
+
+def test_a_fact_that_is_known_is_not_assumed():
+    curves, said = curves_of_plan(PLAN, calendar=ps.Calendar(steps_per_epoch=7))
+
+    assert (curves.total, said) == (140, "")
+
+
+def test_a_plan_is_plotted_with_the_values_of_its_trace():
+    bases = {"lr": 0.1, "weight_decay": 0.05}
+
+    axes = PLAN.plot(bases, steps_per_epoch=10)
+
+    trace = ps.trace(PLAN, bases, ps.Calendar(steps_per_epoch=10))
+    assert len(axes) == 2
+    for ax, field in zip(axes, ("lr", "weight_decay"), strict=True):
+        drawn = ax.lines[0]
+        times = np.asarray(drawn.get_xdata())
+        inside = times < trace.total
+        assert drawn.get_ydata()[inside].tolist() == trace[field][times[inside].astype(int)].tolist()
+
+
+def test_a_plot_goes_onto_the_axes_that_are_given_and_says_what_was_assumed():
+    figure, given = plt.subplots(2)
+
+    assert PLAN.plot(axes=given) == tuple(given)
+    assert figure.get_suptitle() == "steps_per_epoch taken to be 100"
+
+
+def test_facts_that_are_said_twice_or_missing_are_refused():
+    with pytest.raises(InvalidArgument, match="said twice"):
+        PLAN.plot(calendar=ps.Calendar(steps_per_epoch=5), steps_per_epoch=5)
+    with pytest.raises(MissingFact, match="steps_per_epoch"):
+        ps.Plan(lr='warmup("1 epoch") >> cosine()', horizon=100).plot()
