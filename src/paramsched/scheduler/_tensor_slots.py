@@ -64,7 +64,9 @@ class TensorSlots:
         if self.vector.dtype == torch.float32:
             block = block.astype(np.float32)  # the same rounding, without waking torch's threads
         with torch.inference_mode(False), torch.no_grad():
-            on_device = torch.from_numpy(block).to(dtype=self.vector.dtype).to(self.vector.device)
+            host, device = torch.from_numpy(block).to(dtype=self.vector.dtype), self.vector.device
+            # CUDA takes a copy of host memory that is not pinned before the call returns: nothing has to be waited for.
+            on_device = host.to(device, non_blocking=device.type == "cuda")
             return on_device.reshape(times.size, *self.vector.shape).unbind()
 
     def put(self, rows: TensorRows) -> None:

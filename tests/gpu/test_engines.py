@@ -1,0 +1,114 @@
+"""Planned equals used on a GPU where something else drives the optimizer: FSDP2, Accelerate, Lightning."""
+
+import contextlib
+
+import pytest
+import torch
+
+import paramsched as ps
+from support.updates import planned
+
+pytestmark = pytest.mark.heavy
+
+PLAN = ps.Plan(lr=ps.warmup(3, start=0.1) >> ps.cosine(to=0.01), horizon=12)
+RATES = planned(PLAN, {"lr": 0.1})
+
+
+def model_of():
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 1))
+
+
+def batches():
+    return torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.randn(48, 4)), batch_size=4)
+
+
+def rates_used(optimizer):
+    """A list that each step of an optimizer adds its lr to."""
+    used = []
+    optimizer.register_step_pre_hook(lambda stepped, *_: used.append(float(stepped.param_groups[0]["lr"])))
+    return used
+
+
+@contextlib.contextmanager
+def one_process(device):
+    """A process group of this process alone."""
+    import torch.distributed as dist
+
+    backend = "nccl" if device == "cuda" else "gloo"
+    dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1)
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
+
+
+def test_fsdp2_on_one_device(device):
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
+    with one_process(device):
+        model = model_of().to(device)
+        fully_shard(model, mesh=init_device_mesh(device, (1,)))
+        optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
+        scheduler = ps.Scheduler(optimizer, PLAN)
+        used = rates_used(optimizer)
+        for (batch,) in batches():
+            model(batch.to(device)).square().mean().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+
+    assert used == RATES
+    assert scheduler.t == 12
+
+
+def test_accelerate(device):
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+
+    AcceleratorState._reset_state(reset_partial_state=True)  # it keeps the device of the first Accelerator
+    accelerator = Accelerator(cpu=device == "cpu", mixed_precision="bf16")
+    model = model_of()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
+    scheduler = ps.Scheduler(optimizer, PLAN)
+    used = rates_used(optimizer)
+    model, optimizer, loader, prepared = accelerator.prepare(model, optimizer, batches(), scheduler)
+    for (batch,) in loader:
+        accelerator.backward(model(batch).square().mean())
+        optimizer.step()
+        prepared.step()
+        optimizer.zero_grad()
+
+    assert accelerator.device.type == device
+    assert used == RATES
+    assert scheduler.t == 12
+
+
+@pytest.mark.filterwarnings("ignore")  # Lightning's own, about loaders and loggers
+def test_lightning(device, tmp_path):
+    import lightning
+
+    class Module(lightning.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.model, self.used = model_of(), []
+
+        def training_step(self, batch, index):
+            return self.model(batch[0]).square().mean()
+
+        def configure_optimizers(self):
+            optimizer = torch.optim.AdamW(self.parameters(), lr=0.1)
+            self.scheduler = ps.Scheduler(optimizer, PLAN)
+            self.used = rates_used(optimizer)
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": self.scheduler, "interval": "step"}}
+
+    trainer = lightning.Trainer(
+        accelerator="gpu" if device == "cuda" else "cpu", devices=1, max_epochs=1, logger=False,
+        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, default_root_dir=tmp_path,
+    )  # fmt: skip
+    module = Module()
+    trainer.fit(module, batches())
+
+    assert module.device.type == device or trainer.strategy.root_device.type == device
+    assert module.used == RATES
+    assert module.scheduler.t == 12
