@@ -95,6 +95,8 @@ def restarts(clock, ssr, t_0, t_mult=1.0, alpha_f=0.0):
     size, unit = converted(t_0, clock, ssr)
     begin = 0
     while begin + size <= clock.amount(unit):
+        if not size:
+            raise NotAllowed("a cycle of nothing")
         begin, size = begin + size, int(t_mult * size)
     return half_wave((clock.amount(unit) - begin) / size, alpha_f)
 
