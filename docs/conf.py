@@ -46,6 +46,7 @@ autodoc_typehints_format = "short"
 python_maximum_signature_line_length = 100
 autodoc_class_signature = "mixed"
 napoleon_numpy_docstring = False
+smartquotes = False  # in a sentence too, --base is an option
 default_role = "code"  # docstrings are written with single backticks
 suppress_warnings = ["ref.python"]
 

@@ -19,7 +19,7 @@ def pages() -> dict[str, str]:
         "[How to use them](../published-recipes.md): `ps.recipes['gpt3-175b']`, or `recipe:gpt3-175b` where a command "
         "takes a plan."
     )
-    index = f"# Recipes\n\n{opening}\n\n{galleries}\n\n```{{toctree}}\n:hidden:\n\n{tree}\n```\n"
+    index = f"# Recipes with pictures\n\n{opening}\n\n{galleries}\n\n```{{toctree}}\n:hidden:\n\n{tree}\n```\n"
     return {"recipes": index} | {page_of(area): area_page(area, names) for area, names in ordered}
 
 
@@ -39,7 +39,8 @@ def section(name: str) -> str:
     certain = "".join(f"- {one}\n" for one in recipe.certain)
     inferred = "".join(f"- {one}\n" for one in recipe.inferred)
     return (
-        f"## {name}\n\n{recipe.title}.\n\n```{{recipe}} {name}\n```\n\n```yaml\n{ps.dump(recipe.plan)}\n```\n\n"
+        f"## {name}\n\n{recipe.title}.\n\n```{{recipe}} {name}\n```\n\n"
+        f"```{{code-block}} yaml\n{ps.dump(recipe.plan)}\n```\n\n"
         f"Source: {recipe.source}\n\n"
         + (f"Said there:\n\n{certain}\n" if certain else "")
         + (f"Concluded or chosen:\n\n{inferred}\n" if inferred else "")
