@@ -12,6 +12,7 @@ MODULES = {
     "paramsched.show": "Pictures of plans, logs and schedulers, for files, pages, terminals and notebooks.",
     "paramsched.audit": "What a run really used, from its log or checkpoint, beside its plan.",
     "paramsched.feedback": "Rules that follow a metric.",
+    "paramsched.testing": "The library's laws as tests for shapes, curves, rules and dialects of your own.",
     "paramsched.runner": "Training by a config with MMEngine's names. [Its guide](../runner.md) comes first.",
     "paramsched.recipe_book": "Published training recipes, and which of them a plan is like.",
     "paramsched.engines.accelerate": "[Its guide](../engines/accelerate.md) comes first.",
