@@ -19,14 +19,13 @@ from paramsched.config.dialects.torch.entries import (
 from paramsched.config.dialects.torch.shapes import RULES, SHAPES, SMOOTH, TorchArguments, is_torch_number, momentum_of
 from paramsched.config.faults import Faults
 from paramsched.config.known_dialects import BaseLike
+from paramsched.config.stage_cuts import cut_to_length
 from paramsched.config.value_words import short_json
 from paramsched.errors import InvalidArgument
 from paramsched.feedback import plateau
 from paramsched.feedback.base import MetricRule
 from paramsched.plan import Plan
-from paramsched.schedules import Schedule, chain, constant, every, recurrence, rules, take
-from paramsched.schedules.anneal import Anneal
-from paramsched.schedules.constant import Constant
+from paramsched.schedules import Schedule, chain, constant, every, recurrence, rules
 from paramsched.schedules.sequence import sequence
 from paramsched.time import Calendar, Duration
 
@@ -233,17 +232,8 @@ def _torch_stages(given: TorchArguments) -> Schedule:
         if run is not None and run <= 0 and (end is not None or stages):
             continue  # torch never comes to it
         member = _schedule_of(TorchArguments(entry, given.faults, given.by_epoch, run, staged=True))
-        stages.append(member if end is None else _cut_to(member, given.length(end - begin)))
+        stages.append(member if end is None else cut_to_length(member, given.length(end - begin)))
     return sequence(*stages) if len(stages) > 1 else stages[0]
-
-
-def _cut_to(schedule: Schedule, length: Any) -> Schedule:
-    """A stage of a length."""
-    if isinstance(schedule, Anneal) and schedule.over == Duration.of(length):
-        return schedule
-    if isinstance(schedule, Constant):
-        return constant(schedule.value, length)
-    return take(schedule, length)
 
 
 def _all_at_once(given: TorchArguments) -> Schedule:

@@ -1,0 +1,18 @@
+"""The dialect of optax: the constructors of its schedules, by name and arguments.
+
+- `{"_target_": "optax.warmup_cosine_decay_schedule", "init_value": 0.0, …}`, as Hydra has it; `schedule:`, `name:` or
+  `{"warmup_cosine_decay_schedule": {…}}` say it too; `join_schedules` holds others
+- an optimizer with schedules among its arguments; `reduce_on_plateau` beside it, whose metric `monitor` names
+- the same calls as Python text, which is read and never run
+- values are values as they stand
+
+Facts: optax 0.2.8.
+"""
+
+from paramsched.config.dialects.optax.plans import bases_of as bases_of
+from paramsched.config.dialects.optax.plans import recognizes as recognizes
+from paramsched.config.dialects.optax.plans import to_plan as to_plan
+from paramsched.config.dialects.optax.python_calls import read as read
+from paramsched.config.dialects.optax.write_plan import from_plan as from_plan
+
+__all__ = ["bases_of", "from_plan", "read", "recognizes", "to_plan"]
