@@ -146,6 +146,7 @@ LIBRARIES: Mapping[str, tuple[OtherName, ...]] = {
          "each cycle has its own warmup"),
         ("transition_begin", "shift", "shift(linear(over=1000), 100)", ""),
         ("exponent", "curves.cosine_power", "anneal(curve=curves.cosine_power(2.0))", "of cosine_decay_schedule"),
+        ("boundaries_and_scales", "piecewise", "piecewise([(0, 1.0), (1000, 0.1)])", "scales multiply up"),
         ("join_schedules", ">>", "warmup(500) >> cosine(over=9500)", ""),
         ("reduce_on_plateau", "plateau", 'plateau("loss")', "it multiplies the updates"),
     ),
@@ -157,6 +158,10 @@ LIBRARIES: Mapping[str, tuple[OtherName, ...]] = {
         ("PolynomialDecay", "polynomial", "polynomial(2.0, over=1000)", "the end is 0.0001 where none is given"),
         ("PiecewiseConstantDecay", "piecewise", "piecewise([(0, 1.0), (1001, 0.1)])", "a boundary acts an update late"),
         ("LearningRateScheduler", "from_function", 'from_function("my_function")', "a callback, once an epoch"),
+        ("ReduceLROnPlateau", "plateau", 'plateau("val_loss", patience=9, threshold_mode="abs")',
+         "patience and cooldown count one value more"),
+        ("m_mul", "cosine_restarts", "cosine_restarts(1000, gamma=0.9)", "of CosineDecayRestarts"),
+        ("t_mul", "cosine_restarts", 'cosine_restarts(1000, mult=2, lengths="exact")', "of CosineDecayRestarts"),
     ),
     "composer": (
         ("ConstantScheduler", "constant", "constant(0.5)", "after t_max the value is base again"),

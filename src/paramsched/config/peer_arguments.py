@@ -3,11 +3,11 @@
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from fractions import Fraction
 from typing import Any, Final, final
 
 from paramsched.config.data_paths import child_path
 from paramsched.config.faults import Faults
+from paramsched.config.numbers_as_written import ratio_as_written
 from paramsched.config.value_words import short_json, type_in_words
 from paramsched.near_names import did_you_mean
 from paramsched.schedules import Level, Schedule, absolute, constant
@@ -41,11 +41,12 @@ class ReadingNotes:
         """
         if value == 0:
             return 0.0
-        # Of the numbers as they are written: 0.01 / 0.1 is a little less than 0.1.
-        return absolute(value) if self.base is None else float(Fraction(repr(value)) / Fraction(repr(self.base)))
+        return absolute(value) if self.base is None else ratio_as_written(value, self.base)
 
     def scaled(self, value: float, schedule: Schedule) -> Schedule:
         """A schedule of multiples that begins at a value."""
+        if value == 0:
+            return constant(0.0)
         return schedule if value == self.base else constant(self.level(value)) * schedule
 
 

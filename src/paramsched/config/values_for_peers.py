@@ -8,7 +8,7 @@ from paramsched.errors import PlanError
 from paramsched.feedback.base import Guided
 from paramsched.feedback.plateau import Plateau
 from paramsched.plan import Plan
-from paramsched.schedules import Absolute, Level, Schedule, constant
+from paramsched.schedules import Absolute, Anneal, Level, Schedule, constant
 from paramsched.time import Duration
 
 
@@ -42,6 +42,22 @@ class PeerWords:
         if len(terms) != 1 or terms[0][0] != "updates" or terms[0][1].denominator != 1:
             self.refuse(length, "it is no whole number of updates; ps.resolve(plan, calendar) makes it one")
         return int(terms[0][1])
+
+    def period(self, length: Duration) -> int | float:
+        """A length in updates that need not be whole."""
+        updates = length.exact
+        if updates is None:
+            return self.updates(length)
+        return int(updates) if updates.denominator == 1 else float(updates)
+
+    def steps_of(self, schedule: Anneal, size: int | None) -> int:
+        """The updates of a descent, which may take the time it is given."""
+        if schedule.index != "t/n":
+            self.refuse(schedule, 'its schedules follow index="t/n"')
+        steps = size if schedule.over is None else self.updates(schedule.over)
+        if steps is None:
+            self.refuse(schedule, "it takes the time it is given, and nothing says how much")
+        return steps
 
     def value(self, level: Level) -> float:
         """A level as a value."""

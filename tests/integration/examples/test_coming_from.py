@@ -96,9 +96,9 @@ def test_a_row_is_what_schedulers_of_composer_are_read_as(page: str, theirs: str
     assert ps.loads(json.dumps(config), format="composer").bindings[0].schedule == ps.parse(line)
 
 
-@pytest.mark.parametrize(("page", "theirs", "line"), rows("optax"))
-def test_a_row_is_what_a_call_of_optax_is_read_as(page: str, theirs: str, line: str) -> None:
-    assert str(ps.loads(theirs, format="optax")) == str(ps.loads(f"lr: {line}"))
+@pytest.mark.parametrize(("page", "theirs", "line"), rows("optax", "keras"))
+def test_a_row_is_what_a_call_or_a_config_is_read_as(page: str, theirs: str, line: str) -> None:
+    assert str(ps.loads(theirs, format=page)) == str(ps.loads(f"lr: {line}"))
 
 
 def test_every_page_is_in_the_list() -> None:

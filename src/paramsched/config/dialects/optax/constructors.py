@@ -8,6 +8,7 @@ from typing import Any, Final
 from paramsched import curves
 from paramsched.config.data_paths import child_path
 from paramsched.config.dialects.optax.entries import CONSTRUCTORS, PLATEAU, read_optax_entry
+from paramsched.config.numbers_as_written import product_as_written
 from paramsched.config.peer_arguments import (
     REQUIRED,
     PeerArguments,
@@ -103,7 +104,7 @@ def _optax_exponential(given: PeerArguments, first: str = "init_value") -> Sched
 
 def _optax_cosine(given: PeerArguments) -> Schedule:
     start = given.number("init_value")
-    return _cosine_way(given, start, start * given.number("alpha"), given.count("decay_steps", 1))
+    return _cosine_way(given, start, product_as_written(start, given.number("alpha")), given.count("decay_steps", 1))
 
 
 def _cosine_way(given: PeerArguments, start: float, to: float, steps: int) -> Schedule:
@@ -131,9 +132,10 @@ def _warmup_constant(given: PeerArguments) -> Schedule:
 
 
 def _warmup_cosine(given: PeerArguments) -> Schedule:
+    before = given.notes.faults.count
     peak, end = given.number("peak_value"), given.number("end_value")
     ramp, steps = _ramp_of(given), given.count("decay_steps", 1) - given.count("warmup_steps", 0)
-    if steps <= 0 and REQUIRED not in given.given.values():
+    if steps <= 0 and given.notes.faults.count == before and REQUIRED not in given.given.values():
         found = f"{given.given['decay_steps']} with the warmup's {given.given['warmup_steps']} updates in it"
         given.refuse("decay_steps", found, "Write the updates of the warmup and of the decay together")
         return constant()
@@ -193,7 +195,7 @@ def _optax_piecewise_constant(given: PeerArguments) -> Schedule:
     value = given.number("init_value")
     points = {0: value}
     for time, scale in _boundaries(given):
-        value *= scale
+        value = product_as_written(value, scale)
         points[time] = value
     return piecewise(tuple((time, given.notes.level(one)) for time, one in points.items()))
 
@@ -208,9 +210,10 @@ def _ways_between(given: PeerArguments, kind: str, value: float, boundaries: lis
     curve, level = curves.cosine if kind == "cosine" else curves.linear, given.notes.level
     stages: list[Schedule] = []
     for (begin, _), (end, scale) in pairwise([(0, 1.0), *boundaries]):
+        reached = product_as_written(value, scale)
         if end > begin:
-            stages.append(anneal(level(value), level(value * scale), end - begin, curve))
-        value *= scale
+            stages.append(anneal(level(value), level(reached), end - begin, curve))
+        value = reached
     if not stages:
         return constant(level(value))
     return sequence(*stages) if len(stages) > 1 else stages[0]

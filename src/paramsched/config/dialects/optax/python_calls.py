@@ -64,7 +64,10 @@ def _data_of_calls(text: str, source: str) -> Any:
     # What comes behind that line could only change what is known of it.
     body = file.tree.body[: file.tree.body.index(last)]
     result = ast.copy_location(ast.Assign([ast.Name(_RESULT, ast.Store())], last.value), last)
-    file.tree.body = [ast.fix_missing_locations(_CallsAsMappings(names).visit(one)) for one in (*body, result)]
+    try:
+        file.tree.body = [ast.fix_missing_locations(_CallsAsMappings(names).visit(one)) for one in (*body, result)]
+    except RecursionError:
+        raise ConfigError(source, [f"nested too deep. {_EXAMPLE}"]) from None
     bases = BaseReader(lambda paths: {}, None)  # noqa: ARG005  # no file is looked for
     return public_names(PythonFile(file, Budget(), References(), bases).read())[_RESULT]
 

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from paramsched.config.numbers_as_written import product_as_written, ratio_as_written
 from paramsched.config.values_for_peers import PeerWords
 from paramsched.curves import Cosine, CosinePower, Linear, Polynomial
 from paramsched.feedback.plateau import Plateau
@@ -76,11 +77,7 @@ def _optax_written(schedule: Schedule, size: int | None) -> dict[str, Any]:
 
 def _written_way(schedule: Anneal, size: int | None) -> dict[str, Any]:
     """From one value to another along a curve."""
-    if schedule.index != "t/n":
-        _WORDS.refuse(schedule, 'its schedules follow index="t/n"')
-    steps = size if schedule.over is None else _WORDS.updates(schedule.over)
-    if steps is None:
-        _WORDS.refuse(schedule, "it takes the time it is given, and nothing says how much")
+    steps = _WORDS.steps_of(schedule, size)
     start, to = _WORDS.value(schedule.start), _WORDS.value(schedule.to)
     if steps == 0 or start == to:
         return _call("constant_schedule", value=to)
@@ -92,7 +89,13 @@ def _written_way(schedule: Anneal, size: int | None) -> dict[str, Any]:
             return _call("polynomial_schedule", **ends, power=power, transition_steps=steps)
         case (Cosine() | CosinePower()) as curve if start:
             exponent = {"exponent": curve.exponent} if isinstance(curve, CosinePower) else {}
-            return _call("cosine_decay_schedule", init_value=start, decay_steps=steps, alpha=to / start, **exponent)
+            return _call(
+                "cosine_decay_schedule",
+                init_value=start,
+                decay_steps=steps,
+                alpha=ratio_as_written(to, start),
+                **exponent,
+            )
     return _WORDS.refuse(schedule, "it has no such curve between such values")
 
 
@@ -111,9 +114,7 @@ def _written_decay(shape: Schedule, value: float) -> dict[str, Any]:
 
 
 def _written_exponential(value: float, rate: float, period: Duration, *, stairs: bool) -> dict[str, Any]:
-    steps = float(period.exact) if period.exact is not None else float(_WORDS.updates(period))
-    whole = int(steps) if steps.is_integer() else steps
-    found = _call("exponential_decay", init_value=value, transition_steps=whole, decay_rate=rate)
+    found = _call("exponential_decay", init_value=value, transition_steps=_WORDS.period(period), decay_rate=rate)
     return {**found, "staircase": True} if stairs else found
 
 
@@ -165,7 +166,7 @@ def _warmup_and_cosine(up: dict[str, Any], down: dict[str, Any]) -> dict[str, An
         peak_value=up["end_value"],
         warmup_steps=up["transition_steps"],
         decay_steps=up["transition_steps"] + down["decay_steps"],
-        end_value=down["alpha"] * down["init_value"],
+        end_value=product_as_written(down["alpha"], down["init_value"]),
     )
     return {**found, "exponent": down["exponent"]} if "exponent" in down else found
 
