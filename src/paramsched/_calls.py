@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 from paramsched._vocabulary import NOWHERE, our_word
 from paramsched.errors import Asked, InvalidArgument, InvalidCall, nearest, shown
+from paramsched.near_names import closest
 
 _LONGEST = 120  # characters of a call that is written for the user
 
@@ -100,7 +101,9 @@ def refused_call(
         works = len(renamed) == len(named) and _call_works(builder, positional, renamed)
         written = [shown(value) for value in positional] + [f"{key}={shown(value)}" for key, value in renamed.items()]
         line = f"{name}({', '.join(written)})" if works else example_call(builder, name)
-        return InvalidCall(f"{name}(…)", found, f"Write {line}")
+        refusal = InvalidCall(f"{name}(…)", found, f"Write {line}")
+        meant = [word or closest(key, parameters) for key, word in ours.items()]
+        return refusal.classify(refusal.code, (unknown[0], meant[0]) if len(meant) == 1 and meant[0] else None)
     return None
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import final
 
+from paramsched._fault_codes import UNREADABLE
 from paramsched._printable import printable
 
 _EXCERPT = 72  # characters of a line that are shown
@@ -25,6 +26,9 @@ class Fault:
         line, column: in the file, both from 1; None where nothing says them. Without a line the excerpt is the
             whole text.
         excerpt: the line of the file.
+        code: of what kind it is: `PS102`.
+        replace: what of the piece that is meant is to be changed, and into what, where only one thing can be meant.
+        edit: the same in the file: its first character, the one behind its last, and what to put there.
     """
 
     path: str
@@ -35,6 +39,9 @@ class Fault:
     line: int | None = None
     column: int | None = None
     excerpt: str | None = None
+    code: str = UNREADABLE
+    replace: tuple[str, str] | None = None
+    edit: tuple[int, int, str] | None = None
 
     def __post_init__(self) -> None:
         for name in ("path", "found", "instead"):

@@ -24,6 +24,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Self, final
 
+from paramsched import _fault_codes as codes
 from paramsched._asked import Asked as Asked
 from paramsched._fault import Fault as Fault
 from paramsched.near_names import closest
@@ -45,9 +46,12 @@ class InvalidArgument(ParamschedError, ValueError):
     the first character and the one behind the last: `text[slice(*span)]`. Both are None otherwise. `sample` is a value
     that would do in place of the one refused, where the function that refused it knows one but not the whole call.
     `argument` is the name of the argument that was refused, where it is one; `refused` is the value itself, where only
-    the builder that was called can say whose it is.
+    the builder that was called can say whose it is. `code` says of what kind the fault is, for `paramsched check`;
+    `replace` what of that piece is to be changed, and into what, where only one thing can be meant.
     """
 
+    code: str = codes.REFUSED_VALUE
+    replace: tuple[str, str] | None = None
     text: str | None = None
     span: tuple[int, int] | None = None
     sample: object = None
@@ -83,6 +87,16 @@ class InvalidArgument(ParamschedError, ValueError):
     def advise(self, instead: str) -> None:
         """Say in other words what to write."""
         self.instead, self.args = instead, (self.asked, self.found, instead)
+
+    def classify(self, code: str, replace: tuple[str, str] | None = None) -> Self:
+        """Say of what kind the fault is, and what is to be changed into what.
+
+        Args:
+            code: of `paramsched check`.
+            replace: the wrong piece and the right one, where only one thing can be meant.
+        """
+        self.code, self.replace = code, replace
+        return self
 
     def locate(self, text: str, begin: int, end: int) -> Self:
         """Say where in a line of text it stands; what was said before, of a smaller piece, is kept."""
@@ -140,10 +154,14 @@ class UnknownRecipe(InvalidArgument, KeyError):
 class ParseError(InvalidArgument):
     """A line of text that is no schedule."""
 
+    code = codes.SYNTAX
+
 
 @final
 class InvalidCall(InvalidArgument, TypeError):
     """Arguments that a function does not take: a name it does not know, one too many, one missing."""
+
+    code = codes.WRONG_ARGUMENT
 
 
 @final

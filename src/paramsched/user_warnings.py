@@ -2,12 +2,28 @@
 
 import sys
 import warnings
+from typing import final
 
 _PASSED_OVER = ("paramsched", "torch")
 """Packages whose lines the user did not write: this one, and torch, which calls our hooks and schedulers."""
 
 
-def warn_user(text: str, category: type[Warning] = UserWarning) -> None:
+@final
+class PlanCaution(UserWarning):
+    """A warning about an entry of a config that can be read, and is hardly meant.
+
+    Args:
+        path: of the entry.
+        found: what it does, and what to write.
+        code: of `paramsched check`.
+    """
+
+    def __init__(self, path: str, found: str, code: str) -> None:
+        UserWarning.__init__(self, f"{path}: {found}")
+        self.path, self.found, self.code = path, found, code
+
+
+def warn_user(text: str | Warning, category: type[Warning] = UserWarning) -> None:
     """Warn at the innermost line that is neither in this library nor in torch."""
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").split(".")[0] in _PASSED_OVER:

@@ -1,9 +1,10 @@
 """A checkpoint as the log of one update: the values of the optimizer's groups, and the number of the update."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import numpy as np
 
@@ -43,6 +44,54 @@ def read_checkpoint(file: Path, optimizer: str | None, at: int | None, clock: st
     carried = groups[0].get(f"{OURS}amount") if _counts_on(groups[0], clock) else None
     amounts = logged_amounts([(taken, carried)], file)
     return LoggedValues(path_text(file), tuple(columns), names, tuple(notes), amounts)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class CheckpointGroups:
+    """The param groups of an optimizer in a checkpoint.
+
+    Args:
+        groups: what each has, without its parameters; each number at its recorded base, else as NaN: nobody
+            says what it was before.
+        updates: after how many it was made; None where nothing says it.
+    """
+
+    groups: tuple[Mapping[str, Any], ...]
+    updates: int | None
+
+
+def read_groups(file: Path) -> CheckpointGroups:
+    """Read the param groups of the optimizer in a checkpoint.
+
+    Raises:
+        MissingDependency: torch is not installed.
+        UnreadableLog: torch cannot read it, or no optimizer, or several, are in it.
+    """
+    states = find_states(load_checkpoint(file), _is_optimizer_state, "optimizer")
+    _, state = _choose_optimizer(file, states, None)
+    try:
+        updates, _ = _update_of(file, state, state["param_groups"], None)
+    except UnreadableLog:
+        updates = None
+    return CheckpointGroups(tuple(map(_group_at_base, state["param_groups"])), updates)
+
+
+def _group_at_base(group: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A group with its own entries, each number at what schedules are multiples of."""
+    own = {key: value for key, value in group.items() if key != "params" and not str(key).startswith(OURS)}
+    for key, value in own.items():
+        if isinstance(value, (list, tuple)):
+            own[key] = tuple(_base_or_nan(group, f"{key}[{index}]") for index in range(len(value)))
+        elif is_number(value) and not isinstance(value, bool):
+            own[key] = _base_or_nan(group, key)
+    return own
+
+
+def _base_or_nan(group: Mapping[str, Any], field: str) -> float:
+    """The recorded base of a field; NaN where there is none."""
+    base = _recorded_base(group, field) if Field.of(field).key.isidentifier() else None
+    return float("nan") if base is None else base
 
 
 def _counts_on(group: Mapping[str, Any], clock: str | None) -> bool:

@@ -3,13 +3,13 @@
 from paramsched.config._optimizer_values import NO_BASES as NO_BASES
 from paramsched.config._optimizer_values import Bases as Bases
 from paramsched.config._optimizer_values import Loaded as Loaded
+from paramsched.config.checking.finding import Finding as Finding
+from paramsched.config.checking.plan_check import check as check
 from paramsched.config.file_formats import formats as formats
 from paramsched.config.known_dialects import BaseLike as BaseLike
 from paramsched.config.known_dialects import Dialect as Dialect
 from paramsched.config.known_dialects import dialects as dialects
 from paramsched.config.native.json_schema import schema as schema
-from paramsched.config.plan_check import Finding as Finding
-from paramsched.config.plan_check import check as check
 from paramsched.config.plan_files import convert as convert
 from paramsched.config.plan_files import dump as dump
 from paramsched.config.plan_files import load as load

@@ -7,6 +7,7 @@ from typing import Any, final
 
 import numpy as np
 
+from paramsched._fault_codes import SAID_TWICE
 from paramsched.config.data_paths import ROOT, child_path
 from paramsched.config.faults import Faults
 from paramsched.config.text_limits import MOST_DEPTH, MOST_VALUES, too_many_values
@@ -125,7 +126,7 @@ class _PlainReader:
                 continue
             place = child_path(path, key)
             if key in mapping:
-                self.faults.add(place, "the key is there twice", "Keep one", at_key=True)
+                self.faults.add(place, "the key is there twice", "Keep one", at_key=True, code=SAID_TWICE)
                 continue
             mapping[key] = self.read_value(value, place, depth - 1)
         return mapping

@@ -126,13 +126,36 @@ def _lacks_place(fault: Fault) -> bool:
 def _fault_at_place(fault: Fault, root: Place, text: str, lines: TextLines) -> Fault:
     """The fault with its line: of the name or of the value its path leads to, or of a piece of that value's text."""
     place = place_at_path(root, fault.path)
-    offset = place.begin
+    begin, end = place.begin, place.end
     if fault.at_key and place.key is not None:
-        offset = place.key
+        begin, end = place.key, place.begin
     elif fault.span is not None and place.text is not None:
-        offset += index_in_source(text[place.begin : place.end], place.text, fault.span[0])
-    line, column = lines.of(offset)
-    return replace(fault, line=line, column=column, excerpt=lines.line(line))
+        raw = text[place.begin : place.end]
+        begin, end = (place.begin + index_in_source(raw, place.text, one) for one in fault.span)
+        end += fault.span[1] >= len(place.text)  # where the text ends is told as its last character
+    line, column = lines.of(begin)
+    edit = None if _renamed_is_there(root, fault, text) else _edit_of_fault(fault, text, begin, end)
+    return replace(fault, line=line, column=column, excerpt=lines.line(line), edit=edit)
+
+
+def _edit_of_fault(fault: Fault, text: str, begin: int, end: int) -> tuple[int, int, str] | None:
+    """The change that a fault asks for, in the piece `[begin, end)` of the text; None where it is not to be found."""
+    if fault.replace is None:
+        return None
+    old, new = fault.replace
+    if text[begin:end].count(old) != 1:
+        return None
+    at = text.index(old, begin, end)
+    return at, at + len(old), new
+
+
+def _renamed_is_there(root: Place, fault: Fault, text: str) -> bool:
+    """Whether a name would become one that stands beside it already."""
+    if fault.replace is None or not fault.at_key or not fault.path.endswith(fault.replace[0]):
+        return False
+    old, new = fault.replace
+    beside = place_at_path(root, fault.path.removesuffix(old) + new)
+    return beside.key is not None and text[beside.key : beside.begin].lstrip("\"'").startswith(new)
 
 
 def place_at_path(root: Place, path: str) -> Place:

@@ -2,6 +2,7 @@
 
 from typing import final
 
+from paramsched._fault_codes import UNREADABLE
 from paramsched.errors import ConfigError, Fault, InvalidArgument
 
 _MOST = 200  # faults that are listed; a file may hold a hundred thousand
@@ -34,6 +35,8 @@ class Faults:
         *,
         span: tuple[int, int] | None = None,
         at_key: bool = False,
+        code: str = UNREADABLE,
+        replace: tuple[str, str] | None = None,
     ) -> None:
         """Note one fault: where, what was found, what to write.
 
@@ -42,15 +45,18 @@ class Faults:
             found, instead: what was found, and what to write.
             span: the piece that is meant, where the path leads to a line of text.
             at_key: whether the name is meant, not the value behind it.
+            code: of what kind it is.
+            replace: what is to be changed into what, where only one thing can be meant.
         """
         self.count += 1
         if not self.full:
-            self._found[Fault(path, found, instead, span, at_key)] = None
+            self._found[Fault(path, found, instead, span, at_key, code=code, replace=replace)] = None
 
     def refuse(self, path: str, refusal: InvalidArgument, *, at_key: bool = False) -> None:
         """Note what a function of the library refused."""
         found = f"{refusal.asked}: {refusal.found}" if refusal.found else refusal.asked
-        self.add(path, found, refusal.instead, span=refusal.span, at_key=at_key)
+        code, replace = refusal.code, refusal.replace
+        self.add(path, found, refusal.instead, span=refusal.span, at_key=at_key, code=code, replace=replace)
 
     def problems(self) -> tuple[str, ...]:
         """What was noted, a line each."""

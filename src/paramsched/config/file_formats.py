@@ -17,6 +17,7 @@ from paramsched.config.known_dialects import (
     dialects_that_recognize,
     own_names,
 )
+from paramsched.config.python_config.python_places import python_places
 from paramsched.config.shape_names import ShapeLike
 from paramsched.config.syntaxes.json_text import json_places, read_json, write_json
 from paramsched.config.syntaxes.toml_places import toml_places
@@ -35,6 +36,7 @@ PLACES: Mapping[str, Callable[[str], Place]] = {
     "yaml": yaml_places,
     "toml": toml_places,
     "json": json_places,
+    "python": python_places,
 }
 """How the values of a text are found again, by syntax."""
 
@@ -168,8 +170,8 @@ def read_data(text: str, read: Callable[[str, str], Any], source: str) -> Any:
 def placed(faults: Iterable[Fault], text: str, format: str, syntax: str | None = None) -> tuple[Fault, ...]:
     """Faults of a text, each with its line and column where its syntax is known."""
     name = format if format in SYNTAXES else syntax or ""
-    if name not in SYNTAXES and (format == "native" or dialect_named(format).read is None):
-        name = "yaml"
+    if name not in SYNTAXES:
+        name = "yaml" if format == "native" or dialect_named(format).read is None else "python"
     return faults_with_places(faults, text, PLACES[name]) if name in PLACES else tuple(faults)
 
 

@@ -4,6 +4,7 @@ import re
 from bisect import bisect_right
 from typing import final
 
+from paramsched._fault_codes import SYNTAX
 from paramsched.errors import Fault
 
 _BREAK = re.compile(r"\r\n|\r|\n")
@@ -35,7 +36,7 @@ class TextLines:
     def fault(self, offset: int, found: str, instead: str = "", path: str = "") -> Fault:
         """A fault at a character."""
         line, column = self.of(offset)
-        return Fault(path, found, instead, line=line, column=column, excerpt=self.line(line))
+        return Fault(path, found, instead, line=line, column=column, excerpt=self.line(line), code=SYNTAX)
 
     def fault_in_line(self, number: int, column: int, found: str, instead: str = "") -> Fault:
         """A fault at a line and a column."""

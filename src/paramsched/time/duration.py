@@ -7,6 +7,7 @@ from math import ceil
 from numbers import Integral
 from typing import TypeAlias, final
 
+from paramsched._fault_codes import UNKNOWN_NAME
 from paramsched._vocabulary import UNITS as UNITS_OF_PEERS
 from paramsched.errors import InvalidArgument, Unresolved, nearest, shown
 
@@ -301,9 +302,15 @@ def _read_length(text: str) -> Duration:
             unit = found["unit"]
             meant = None if found["by"] else length_with_unit(found["number"], found["scale"] + unit)
             if meant is None:
-                raise InvalidArgument(f'length "{line}"', f'"{unit}" is no unit; {nearest(unit, UNIT_NAMES)}', instead)
+                refusal = InvalidArgument(
+                    f'length "{line}"', f'"{unit}" is no unit; {nearest(unit, UNIT_NAMES)}', instead
+                )
+                raise refusal.classify(UNKNOWN_NAME)
             meant = f"{bare[: found.start('number')]}{meant}{bare[found.end() :]}"
-            raise InvalidArgument(f'length "{line}"', f'"{unit}" is no unit{_nearest_unit(unit)}', f'Write "{meant}"')
+            refusal = InvalidArgument(
+                f'length "{line}"', f'"{unit}" is no unit{_nearest_unit(unit)}', f'Write "{meant}"'
+            )
+            raise refusal.classify(UNKNOWN_NAME, (bare, meant))
         unit, times = UNIT_NAMES[found["unit"]]
         try:
             number = Fraction(found["number"].replace("_", "")) / int((found["by"] or "1").replace("_", ""))

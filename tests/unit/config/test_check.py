@@ -14,7 +14,7 @@ from paramsched.schedules import cosine
         "lr: warmup(500) >> cosine()",
         "lr: warmup('1e9 tokens') >> cosine()\nhorizon: 250B tokens\nweight_decay: linear(1, 0, over='3 epochs')",
         "lr: linear(1, 0, over='100%')\nhorizon: 7 steps",
-        "lr: linear(1, 0, over='15 epochs') >> linear(0, 1, over='25%')\nhorizon: 20 epochs",
+        "lr: linear(1, 0, over='15 epochs') >> linear(0, 0.3, over='25%')\nhorizon: 20 epochs",
         "lr: step('30 epochs')",
         "lr: warmup('90 min') >> cosine()\nhorizon: 10 h",
         "lr: cosine()\nhorizon: 1e6 samples + 2 epochs",
@@ -44,7 +44,7 @@ def test_a_good_plan_has_no_findings(text):
         ("lr: linear(1, 0, over=30)\nhorizon: 20", "warning", "$.lr", "takes 150% of the horizon"),
         ("lr: warmup('60%') >> linear(over='60%')", "warning", "$.lr", "takes 120% of the horizon"),
         ("lr: warmup(30) >> constant()\nhorizon: 20", "warning", "$.lr", "takes 150% of the horizon"),
-        ("lr: 0.5 * (warmup('30 epochs') >> step(5))\nhorizon: 20 epochs", "warning", "$.lr", "takes 150%"),
+        ("lr: 0.5 * (warmup('30 epochs') >> step('5 epochs'))\nhorizon: 20 epochs", "warning", "$.lr", "takes 150%"),
         ("lr: linear(over='30 epochs') * plateau()\nhorizon: 20 epochs", "warning", "$.lr", "takes 150%"),
         (
             "lr: cosine(over='until 80%')\nweight_decay: like('lrr')",

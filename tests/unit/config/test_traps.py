@@ -61,7 +61,6 @@ def test_a_field_by_the_name_others_give_it_is_told_by_ours(theirs, ours):
         "wsd('5%', '20%')",
         "noam(512, 4000)",
         "warmup(5) >> step('30 epochs')",
-        "constant(0)",
     ],
 )
 def test_a_right_plan_is_told_nothing(line):

@@ -1,7 +1,6 @@
-"""`paramsched check`: every problem of plans, before anything runs."""
+"""`paramsched check`: what is wrong with plans, and what is hardly meant, before anything runs."""
 
-from dataclasses import dataclass
-from typing import Any, final
+from typing import Any
 
 import click
 
@@ -9,115 +8,141 @@ from paramsched.cli._command import Command
 from paramsched.cli._messages import BAD_PLAN, BAD_USAGE, file_problem
 from paramsched.cli._options import (
     CalendarOptions,
+    ExistingFile,
     calendar_options,
     field_option,
     format_option,
     json_option,
     offer_files,
-    option_for_fact,
 )
-from paramsched.errors import Fault
+
+
+def _explain(context: click.Context, parameter: click.Parameter, value: str | None) -> None:  # noqa: ARG001  # click's
+    """Print what codes stand for, and leave."""
+    if value is None:
+        return
+    from paramsched.config.checking.explain_rule import rule_as_text
+    from paramsched.config.checking.rule_table import CHECK_RULES
+
+    codes = _codes("--explain", value)
+    click.echo("\n\n".join(rule_as_text(rule) for code, rule in CHECK_RULES.items() if code in codes))
+    context.exit()
 
 
 @click.command(
     "check",
     cls=Command,
-    short_help="Report every problem of plans.",
+    short_help="Find what is wrong with plans.",
     examples=(
         "paramsched check plan.yaml",
         "paramsched check plan.yaml --steps-per-epoch 500 --json",
+        "paramsched check plan.yaml --fix",
+        "paramsched check --explain PS211",
     ),
 )
 @click.argument("plans", metavar="PLAN...", nargs=-1, required=True, shell_complete=offer_files)
 @calendar_options
 @field_option
 @format_option
+@click.option("--checkpoint", type=ExistingFile(), help="Checkpoint whose groups and fields the plan is for.")
+@click.option("--log", type=ExistingFile(), help="Log of a run that should have followed the plan.")
+@click.option("--select", metavar="CODES", help="Tell only these: PS205, PS3, long names; commas between them.")
+@click.option("--ignore", metavar="CODES", help="Do not tell these.")
+@click.option("--strict", is_flag=True, help="Exit code 1 for warnings too.")
+@click.option("--fix", is_flag=True, help="Mend what only one thing can be meant by, and tell the rest.")
+@click.option(
+    "--output-format",
+    type=click.Choice(("text", "json", "sarif", "github")),
+    default="text",
+    show_default=True,
+    help="How findings are told.",
+)
 @json_option
+@click.option(
+    "--explain",
+    metavar="CODE",
+    is_eager=True,
+    expose_value=False,
+    callback=_explain,
+    help="Say what a code stands for, with an example, and leave.",
+)
 def paramsched_check(
-    plans: tuple[str, ...], facts: CalendarOptions, field: str, format: str | None, as_json: bool
+    plans: tuple[str, ...],
+    facts: CalendarOptions,
+    field: str,
+    format: str | None,
+    checkpoint: str | None,
+    log: str | None,
+    select: str | None,
+    ignore: str | None,
+    strict: bool,
+    fix: bool,
+    output_format: str,
+    as_json: bool,
 ) -> None:
-    """Report every problem of each PLAN at once; no fact of the run is needed.
+    """Find what is wrong with each PLAN, and what is hardly meant; no fact of the run is needed.
 
-    With facts every length is also turned into updates. Problems go to standard error, with --json as a list to
-    standard output. Exit code 1 if there is an error; a warning is none. A missing file, or a fact that one of them
+    With facts every length is also turned into updates. Findings go to standard error, as JSON, SARIF or GitHub's
+    commands to standard output. A comment `# paramsched: ignore PS205` silences a code behind its line, on a line of
+    its own in the whole file.
+
+    Exit code 1 if there is an error, with --strict also for a warning. A missing file, or a fact that one of them
     needs and nobody gave, is told, the others are checked, and the exit code is 2.
     """
-    import json
+    from paramsched.cli._checked_plan import checked_plan
+    from paramsched.cli._fixed_files import fix_file
+    from paramsched.cli._run_evidence import RunEvidence
+    from paramsched.config.checking.finding import Finding
+    from paramsched.config.checking.rule_table import CHECK_RULES
 
-    found: list[tuple[str, PlacedFinding]] = []
-    missing = False
+    told = (_codes("--select", select) if select else frozenset(CHECK_RULES)) - _codes("--ignore", ignore or "")
+    evidence = RunEvidence(checkpoint, log)
+    found: list[Finding] = []
+    usage = False
+
+    def check_one(given: str) -> tuple[Finding, ...]:
+        nonlocal usage
+        checked = checked_plan(given, facts=facts, field=field, format=format, evidence=evidence)
+        usage = usage or checked.usage
+        return tuple(one for one in checked.findings if one.code in told)
+
     for given in plans:
         try:
-            found += [(given, finding) for finding in _findings_in(given, facts, field, format)]
+            if fix:
+                fix_file(given, format, check_one)
+            found += check_one(given)
         except OSError as error:
-            missing = True
+            usage = True
             click.echo(file_problem(error), err=True)
-    if as_json:
-        click.echo(json.dumps([_as_data(given, finding) for given, finding in found], ensure_ascii=False))
-    for given, finding in () if as_json else found:
-        click.echo("\n".join(_finding_lines(given, finding)), err=True)
-    code = max((finding.exit_code for _, finding in found), default=0)
-    click.get_current_context().exit(BAD_USAGE if missing else code)
+    _tell(found, "json" if as_json else output_format)
+    worst = {one.severity for one in found}
+    bad = "error" in worst or (strict and "warning" in worst)
+    click.get_current_context().exit(BAD_USAGE if usage else BAD_PLAN if bad else 0)
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class PlacedFinding:
-    """What was found, how bad it is, and where.
-
-    Args:
-        severity: "error" or "warning".
-        fault: what, and where.
-        usage: whether the command line lacks something, and the plan may be good.
-    """
-
-    severity: str
-    fault: Fault
-    usage: bool = False
-
-    @property
-    def exit_code(self) -> int:
-        """What a command ends with that found this."""
-        return 0 if self.severity == "warning" else BAD_USAGE if self.usage else BAD_PLAN
-
-
-def _findings_in(given: str, facts: CalendarOptions, field: str, format: str | None) -> list[PlacedFinding]:
-    """What is wrong with one plan, in the order of its text; with facts, in the run that they describe."""
-    from paramsched.cli._calendars import calendar_from_options, calendar_if_known, with_facts_beside
-    from paramsched.cli._given_plan import read_with_assumed_epoch
-    from paramsched.config import check
-    from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact
+def _codes(option: str, given: str) -> frozenset[str]:
+    """The codes that an option names."""
+    from paramsched.config.checking.rule_table import codes_given
+    from paramsched.errors import InvalidArgument
 
     try:
-        read, known = read_with_assumed_epoch(given, format=format, field=field, facts=facts)
-        found = check(read.plan, calendar_if_known(with_facts_beside(read.loaded, known)), native=read.loaded.native)
-        if facts.given and not any(one.severity == "error" for one in found):
-            read.plan.resolve(calendar_from_options(with_facts_beside(read.loaded, facts)))
-    except ConfigError as error:
-        return [PlacedFinding("error", fault) for fault in error.faults]
-    except MissingFact as error:
-        instead = f"Write {option_for_fact(error)}"
-        return [PlacedFinding("error", Fault("", f"{error.asked}: {error.found}", instead), usage=True)]
+        return codes_given(given)
     except InvalidArgument as error:
-        asked = f"{error.asked}: {error.found}" if error.found else error.asked
-        return [PlacedFinding("error", Fault("", asked, error.instead))]
-    except MissingDependency as error:
-        return [PlacedFinding("error", Fault("", str(error)), usage=True)]
-    placed = read.placed(Fault(one.path, one.message) for one in found)
-    return [PlacedFinding(one.severity, fault) for one, fault in zip(found, placed, strict=True)]
+        raise click.UsageError(f"{option} {given}: {error.found}. {error.instead}") from None
 
 
-def _finding_lines(given: str, finding: PlacedFinding) -> list[str]:
-    """A finding as people read it: its place, what it is, and a caret below the place where that is known."""
-    fault = finding.fault
-    warning = "warning: " if finding.severity == "warning" else ""
-    path = f"{fault.path}: " if fault.path else ""
-    line = f"{fault.place(given)}: {path}{warning}{fault.message}"
-    return [line, *filter(None, [fault.pointer()])]
+def _tell(found: list[Any], output_format: str) -> None:
+    """Print findings: text to standard error, what programs read to standard output."""
+    from paramsched.cli import _finding_formats as formats
 
-
-def _as_data(given: str, finding: PlacedFinding) -> dict[str, Any]:
-    """A finding as programs read it."""
-    fault = finding.fault
-    place = {"plan": given, "path": fault.path, "line": fault.line, "column": fault.column}
-    return place | {"severity": finding.severity, "message": fault.message}
+    match output_format:
+        case "json":
+            click.echo(formats.findings_as_json(found))
+        case "sarif":
+            click.echo(formats.findings_as_sarif(found))
+        case "github":
+            if found:
+                click.echo(formats.findings_as_commands(found))
+        case _:
+            if found:
+                click.echo(formats.findings_as_text(found), err=True)

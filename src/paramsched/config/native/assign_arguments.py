@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any, final
 
+from paramsched._fault_codes import WRONG_ARGUMENT
 from paramsched._vocabulary import NOWHERE, our_word
 from paramsched.config.data_paths import child_path
 from paramsched.config.faults import Faults
@@ -52,7 +53,8 @@ class _Assignment:
                 near, advice = nearest_argument(str(key), self.parameters, self.name)
                 self.meant.add(near)
                 found = f'{self.name} has no argument "{key}"; {advice}'
-                self.faults.add(child_path(self.path, key), found, at_key=True)
+                replace = (str(key), near) if near else None
+                self.faults.add(child_path(self.path, key), found, at_key=True, code=WRONG_ARGUMENT, replace=replace)
         return values
 
     def in_order(self, given: list[Any]) -> dict[str, Any]:
@@ -68,7 +70,8 @@ class _Assignment:
             names = ", ".join(one.name for one in places)
             found = f"{self.name} takes at most {len(places)} values, {names}; found {len(given)}"
             mapping = f"{{{self.name}: {{{places[0].name}: …}}}}"
-            self.faults.add(self.path, found, f"A list goes in brackets of its own, or write {mapping}")
+            instead = f"A list goes in brackets of its own, or write {mapping}"
+            self.faults.add(self.path, found, instead, code=WRONG_ARGUMENT)
         return values
 
     def note_missing(self, values: dict[str, Any]) -> None:
@@ -77,7 +80,8 @@ class _Assignment:
             required = one.default is one.empty and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
             if required and key not in values and key not in self.meant:
                 instead = f"Write {{{self.name}: {{{key}: …}}}}"
-                self.faults.add(self.path, f'{self.name} needs the argument "{key}"', instead)
+                found = f'{self.name} needs the argument "{key}"'
+                self.faults.add(self.path, found, instead, code=WRONG_ARGUMENT)
 
 
 def nearest_argument(key: str, parameters: Iterable[str], function: str) -> tuple[str | None, str]:

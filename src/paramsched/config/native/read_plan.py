@@ -5,6 +5,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, final
 
+from paramsched._fault_codes import (
+    NOTHING_PLANNED,
+    REFUSED_VALUE,
+    SAID_TWICE,
+    UNKNOWN_FIELD,
+    WRONG_ARGUMENT,
+    WRONG_TYPE,
+)
 from paramsched._lookalikes import first_lookalike, straighten_text
 from paramsched._number_checks import finite_number
 from paramsched._vocabulary import NOWHERE
@@ -114,7 +122,7 @@ class _PlanReader:
         if self.faults.count:
             return None
         if not self.bindings:
-            self.faults.add(ROOT, "a plan without a field", _A_PLAN)
+            self.faults.add(ROOT, "a plan without a field", _A_PLAN, code=NOTHING_PLANNED)
             return None
         try:
             plan_clock = checked_plan_clock(clock, [binding.name for binding in self.bindings])
@@ -140,7 +148,7 @@ class _PlanReader:
             self.faults.add(path, value.found, value.instead)
         elif not isinstance(value, str):
             found = f"{short_json(value)} is {type_in_words(value)}, no name of a clock"
-            self.faults.add(path, found, f"Write one of {', '.join(CLOCKS)}")
+            self.faults.add(path, found, f"Write one of {', '.join(CLOCKS)}", code=WRONG_TYPE)
         else:
             try:
                 return known_clock(value, path)
@@ -154,9 +162,11 @@ class _PlanReader:
         if length is MISSING:
             return None
         if any(unit == "percent" for unit, _ in length.terms):
-            self.faults.add(HORIZON, f"{short_json(value)}: per cent are of the horizon itself", _LENGTH_OF_RUN)
+            found = f"{short_json(value)}: per cent are of the horizon itself"
+            self.faults.add(HORIZON, found, _LENGTH_OF_RUN, code=REFUSED_VALUE)
         elif not length.terms:
-            self.faults.add(HORIZON, f"{short_json(value)} is a run of no update", _LENGTH_OF_RUN)
+            found = f"{short_json(value)} is a run of no update"
+            self.faults.add(HORIZON, found, _LENGTH_OF_RUN, code=REFUSED_VALUE)
         else:
             return length  # type: ignore[no-any-return]  # MISSING is ruled out
         return None
@@ -184,7 +194,7 @@ class _PlanReader:
             self.faults.add(path, value.found, f"Write {example}")
         else:
             found = "it is empty" if value == {} else f"{short_json(value)} is {type_in_words(value)}, not {what}"
-            self.faults.add(path, found, f"Write {example}")
+            self.faults.add(path, found, f"Write {example}", code=NOTHING_PLANNED if value == {} else WRONG_TYPE)
         return {}
 
     def selector_of(self, name: str | int, path: str) -> str | int:
@@ -205,17 +215,20 @@ class _PlanReader:
         near = closest(str(key), RESERVED) if self.count <= _MOST_NAMES else None
         if near is not None and key not in KNOWN:
             found = f'"{key}" is no field; did you mean "{near}"?'
-            self.faults.add(path, found, at_key=True)  # then the value is no schedule either
+            # Then the value is no schedule either.
+            self.faults.add(path, found, at_key=True, code=UNKNOWN_FIELD, replace=(str(key), near))
             return
         if isinstance(value, (bool, int, float)) and (instead := NOWHERE.get(str(key))) is not None:
-            self.faults.add(path, f'"{key}" is no field, but another library\'s word; {instead}', at_key=True)
+            found = f'"{key}" is no field, but another library\'s word; {instead}'
+            self.faults.add(path, found, at_key=True, code=UNKNOWN_FIELD)
             return
         name = self.name_of_field(key, path)
         schedule = self.values.read_followed(value, path)
         if name is None:
             return
         if (before := self.places.setdefault((name, selector), path)) != path:
-            self.faults.add(path, f"{name} of the same groups is scheduled at {before} too", "Keep one", at_key=True)
+            found = f"{name} of the same groups is scheduled at {before} too"
+            self.faults.add(path, found, "Keep one", at_key=True, code=SAID_TWICE)
         elif schedule is not MISSING:
             try:
                 self.bindings.append(Binding(name, schedule, selector))
@@ -232,7 +245,8 @@ class _PlanReader:
         slip = known_field(name) if self.count <= _MOST_NAMES else None
         if slip is None:
             return name
-        self.faults.add(path, f'"{key}" is no field of an optimizer; did you mean "{slip}"?', at_key=True)
+        found = f'"{key}" is no field of an optimizer; did you mean "{slip}"?'
+        self.faults.add(path, found, at_key=True, code=UNKNOWN_FIELD, replace=(str(key), slip))
         return None
 
     def note_no_field(self, key: str, path: str, refusal: InvalidArgument) -> None:
@@ -242,7 +256,8 @@ class _PlanReader:
             self.faults.refuse(path, refusal, at_key=True)
         else:
             written = straighten_text(key).strip("\"'")
-            self.faults.add(path, f"{short_json(key)} is no field: {other[1]}", f"Write {written}", at_key=True)
+            found = f"{short_json(key)} is no field: {other[1]}"
+            self.faults.add(path, found, f"Write {written}", at_key=True, code=UNKNOWN_FIELD)
 
     # ---------------------------------------------------------------- targets
 
@@ -273,18 +288,21 @@ class _PlanReader:
         unknown = [key for key in entries if key not in TARGET_ENTRIES]
         for key in unknown:
             found = f'a target has no "{key}"; {did_you_mean(str(key), TARGET_ENTRIES)}'
-            self.faults.add(child_path(path, key), found, at_key=True)
+            near = closest(str(key), TARGET_ENTRIES)
+            replace = (str(key), near) if near else None
+            self.faults.add(child_path(path, key), found, at_key=True, code=UNKNOWN_FIELD, replace=replace)
         meant = {closest(str(key), TARGET_ENTRIES) for key in unknown}
         for key in TARGET_ENTRIES:
             if key not in entries and key not in meant:
-                self.faults.add(path, f'"{key}" is missing', f"Write {_A_TARGET}")
+                self.faults.add(path, f'"{key}" is missing', f"Write {_A_TARGET}", code=WRONG_ARGUMENT)
 
     def read_initial(self, value: Any, path: str) -> Any:
         """A target's first value: a finite number."""
         if isinstance(value, BadValue):
             self.faults.add(path, value.found, value.instead)
         elif isinstance(value, bool) or not isinstance(value, (int, float)):
-            self.faults.add(path, f"{short_json(value)} is {type_in_words(value)}, no number", "Write 1.0, say")
+            found = f"{short_json(value)} is {type_in_words(value)}, no number"
+            self.faults.add(path, found, "Write 1.0, say", code=WRONG_TYPE)
         else:
             return self.values.try_or_note(path, lambda: finite_number("initial", within_float(value)))
         return MISSING

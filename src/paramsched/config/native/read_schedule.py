@@ -8,6 +8,7 @@ from types import NoneType
 from typing import Any, final
 
 from paramsched._calls import build_from_call
+from paramsched._fault_codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_TYPE
 from paramsched._names_elsewhere import advice_for_peer
 from paramsched._number_checks import finite_number
 from paramsched.config._plain_data import BadValue, bad_values_in
@@ -30,7 +31,7 @@ from paramsched.config.value_words import short_json, type_in_words
 from paramsched.curves import CONSTANTS, FAMILIES, Curve, curve_of, unknown_curve
 from paramsched.errors import InvalidArgument
 from paramsched.feedback.base import Guided, MetricRule
-from paramsched.near_names import did_you_mean
+from paramsched.near_names import closest, did_you_mean
 from paramsched.schedules import Absolute, Schedule
 from paramsched.schedules.arguments import schedule_of
 from paramsched.schedules.constant import Constant
@@ -113,7 +114,7 @@ class ScheduleReader:
         """`{name: …}`: an operator with its operands, or a shape with its arguments."""
         if len(value) != 1:
             if peer := next(filter(None, (advice_for_peer(str(value.get(key, ""))) for key in _NAME_OF_A_CLASS)), None):
-                return self.note_fault(path, peer[0], f"Write {peer[1]}")
+                return self.note_fault(path, peer[0], f"Write {peer[1]}", code=UNKNOWN_NAME)
             keys = ", ".join(map(str, value)) or "nothing"
             return self.note_fault(path, f"a schedule is a mapping of one name; found {keys[:60]}", _FORMS)
         ((name, given),) = value.items()
@@ -127,9 +128,12 @@ class ScheduleReader:
         builder = self.names.find(str(name))
         if builder is None:
             if peer := advice_for_peer(str(name)):
-                return self.note_fault(path, peer[0], f"Write {peer[1]}")
+                return self.note_fault(path, peer[0], f"Write {peer[1]}", code=UNKNOWN_NAME)
             known = [*self.names.everything(), *OPERATORS, *WITH_A_NUMBER]
-            return self.note_fault(path, f'"{str(name)[:60]}" is no schedule; {did_you_mean(str(name), known)}', _FORMS)
+            found = f'"{str(name)[:60]}" is no schedule; {did_you_mean(str(name), known)}'
+            meant = closest(str(name), known)
+            replace = (str(name), meant) if meant else None
+            return self.note_fault(path, found, _FORMS, code=UNKNOWN_NAME, replace=replace)
         found = self.read_call(str(name), builder, given, path)
         if found is not MISSING and not isinstance(found, (Schedule, MetricRule)):
             return self.note_fault(path, f"{name} gives a {type(found).__name__}, no schedule", "Return a schedule")
@@ -248,7 +252,8 @@ class ScheduleReader:
         try:
             return Duration.of(value)
         except InvalidArgument as refusal:
-            return self.note_fault(path, f"{refusal.asked}: {refusal.found}", instead)
+            found = f"{refusal.asked}: {refusal.found}"
+            return self.note_fault(path, found, instead, code=refusal.code, replace=refusal.replace)
 
     def read_curve(self, value: Any, path: str) -> Any:
         """`cosine`, `curves.cosine`, `power(2)`, `{power: 2}`."""
@@ -285,7 +290,7 @@ class ScheduleReader:
             if name in RULES:
                 return self.read_call(f"rules.{name}", RULES[name], given, path)
             found = f'"{name[:60]}" is no rule; {did_you_mean(name, RULES)}'
-            return self.note_fault(path, found, "Write {rules.linear: {start: 0.1}}")
+            return self.note_fault(path, found, "Write {rules.linear: {start: 0.1}}", code=UNKNOWN_NAME)
         if isinstance(value, str):
             rule = self.try_or_note(path, lambda: read_expression(value, self.names))
             if rule is MISSING or isinstance(rule, Rule):
@@ -329,18 +334,29 @@ class ScheduleReader:
 
     # ---------------------------------------------------------------- helpers
 
-    def note_fault(self, path: str, found: str, instead: str = "") -> Any:
+    def note_fault(
+        self,
+        path: str,
+        found: str,
+        instead: str = "",
+        *,
+        code: str = REFUSED_VALUE,
+        replace: tuple[str, str] | None = None,
+    ) -> Any:
         """Note a fault; what it stands for is missing."""
-        self.faults.add(path, found, instead)
+        self.faults.add(path, found, instead, code=code, replace=replace)
         return MISSING
 
     def note_wrong_type(self, value: Any, path: str, wanted: str, instead: str = "") -> Any:
         """Tell that a value is of another type than what is wanted here."""
-        return self.note_fault(path, f"{short_json(value)} is {type_in_words(value)}, {wanted}", instead)
+        found = f"{short_json(value)} is {type_in_words(value)}, {wanted}"
+        return self.note_fault(path, found, instead, code=WRONG_TYPE)
 
     def note_unknown_curve(self, name: str, path: str) -> Any:
         """Tell that no curve has this name, and write the nearest one."""
-        return self.note_fault(path, *unknown_curve(name[:60]))
+        meant = closest(name[:60], [*CONSTANTS, *FAMILIES])
+        replace = (name, meant) if meant else None
+        return self.note_fault(path, *unknown_curve(name[:60]), code=UNKNOWN_NAME, replace=replace)
 
     def note_no_choice(self, value: Any, allowed: list[Any], path: str) -> Any:
         """Tell that a value is none of the few that may be given."""

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import final
 
+from paramsched._fault_codes import SYNTAX
 from paramsched.config.python_config.values import NeedsRunning
 from paramsched.config.text_limits import refuse_many_words
 from paramsched.config.text_lines import TextLines
@@ -87,10 +88,10 @@ def _no_python(text: str, error: Exception) -> Fault:
     instead = "Write param_scheduler = dict(type='StepLR', …)"
     if not isinstance(error, SyntaxError):
         found = "nested too deep" if isinstance(error, (RecursionError, MemoryError)) else "not Python"
-        return Fault("", found, instead)
+        return Fault("", found, instead, code=SYNTAX)
     found = f"not Python ({error.msg})" if error.msg and error.msg.isprintable() else "not Python"
     if not error.lineno:
-        return Fault("", found, instead)
+        return Fault("", found, instead, code=SYNTAX)
     return TextLines(text).fault_in_line(error.lineno, error.offset or 1, found, instead)
 
 

@@ -8,6 +8,7 @@ from paramsched._lookalikes import first_lookalike, straighten_text
 from paramsched._names_elsewhere import advice_for_peer
 from paramsched.curves import CONSTANTS, FAMILIES, curve_text, unknown_curve
 from paramsched.errors import nearest
+from paramsched.near_names import closest
 from paramsched.schedules.levels import NEIGHBOR_LEVELS
 from paramsched.schedules.registry import RULES
 
@@ -22,10 +23,11 @@ _PYTHON_CONSTANTS = {"True": True, "False": False, "None": None}
 @final
 @dataclass(frozen=True, slots=True)
 class NameFault:
-    """What is wrong with a name, and what to write."""
+    """What is wrong with a name, and what to write; `meant` is the known name that is nearest to it."""
 
     found: str
     instead: str = ""
+    meant: str = ""
 
 
 def called_builder(name: str, known: KnownNames, *, curve_wanted: Callable[[], bool]) -> Any:
@@ -42,7 +44,9 @@ def called_builder(name: str, known: KnownNames, *, curve_wanted: Callable[[], b
             return NameFault(f"curves.{last} takes no argument, and is not called")
         return FAMILIES.get(last) or NameFault(*unknown_curve(last))
     if space == "rules":
-        return RULES.get(last) or NameFault(f"{last!r} is no rule; {nearest(last, RULES)}")
+        return RULES.get(last) or NameFault(
+            f"{last!r} is no rule; {nearest(last, RULES)}", meant=closest(last, RULES) or ""
+        )
     if space:
         return _foreign_space(space, last, known)
     if name in NEIGHBOR_LEVELS and name not in known:
@@ -94,7 +98,8 @@ def _unknown_name(name: str, known: KnownNames, *, curve_wanted: Callable[[], bo
         return NameFault(peer[0], f"Write {peer[1]}")
     if curve_wanted():
         return NameFault(*unknown_curve(name))
-    return NameFault(f'"{name}" is no schedule; {nearest(name, [*known, *NEIGHBOR_LEVELS])}')
+    there = [*known, *NEIGHBOR_LEVELS]
+    return NameFault(f'"{name}" is no schedule; {nearest(name, there)}', meant=closest(name, there) or "")
 
 
 def _foreign_space(space: str, last: str, known: KnownNames) -> NameFault:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, final
 
+from paramsched._fault_codes import SYNTAX
 from paramsched.errors import InvalidArgument, ParseError
 from paramsched.schedules.text.tokens import Token, shortened_text
 
@@ -61,9 +62,17 @@ class LineFaults:
         """
         return f'"{shortened_text(self.text[begin:end])}" at character {begin + 1}'
 
-    def add(self, place: Token | TextPart, found: str, instead: str = "") -> Any:
-        """Keep a fault and go on with a broken value."""
-        refusal = ParseError(self.quoted(place.begin, place.end), found, instead)
+    def add(
+        self,
+        place: Token | TextPart,
+        found: str,
+        instead: str = "",
+        *,
+        code: str = SYNTAX,
+        replace: tuple[str, str] | None = None,
+    ) -> Any:
+        """Keep a fault and go on with a broken value; the last two as of `InvalidArgument.classify`."""
+        refusal = ParseError(self.quoted(place.begin, place.end), found, instead).classify(code, replace)
         return self.keep(refusal, place.begin, place.end)
 
     def keep(self, refusal: InvalidArgument, begin: int, end: int) -> Any:

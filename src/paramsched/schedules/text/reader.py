@@ -8,6 +8,7 @@ where it stands.
 from collections.abc import Callable
 from typing import Any, final
 
+from paramsched._fault_codes import UNKNOWN_NAME
 from paramsched.errors import ParseError
 from paramsched.schedules.text.calls import curve_is_wanted, keep_argument, value_of_call
 from paramsched.schedules.text.names import WHAT_A_LINE_HAS, KnownNames, NameFault, called_builder, value_of_name
@@ -120,7 +121,10 @@ class LineReader:
         if name in _PYTHON_WORDS and meaning is value_of_name:
             raise self._not_in_a_line(here)
         found = meaning(name, self.names, curve_wanted=lambda: curve_is_wanted(frame))
-        return self.faults.add(here, found.found, found.instead) if isinstance(found, NameFault) else found
+        if not isinstance(found, NameFault):
+            return found
+        replace = (name.rpartition(".")[2], found.meant) if found.meant else None
+        return self.faults.add(here, found.found, found.instead, code=UNKNOWN_NAME, replace=replace)
 
     def _end_argument(self, frame: OpenBracket) -> None:
         """Put what was read up to a comma or a bracket among the arguments."""

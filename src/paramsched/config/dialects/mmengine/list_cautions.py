@@ -4,10 +4,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, final
 
+from paramsched._fault_codes import CLIMBS_AGAIN, GAP_OF_ONE, TICKS_TOO_LATE, TWO_DECAYS
 from paramsched.config.dialects.mmengine.rows.arguments import INF, Arguments
 from paramsched.config.dialects.mmengine.rows.cosine_annealing import COSINE_ANNEALING
+from paramsched.config.dialects.mmengine.rows.exponential import EXPONENTIAL
+from paramsched.config.dialects.mmengine.rows.multi_step import MULTI_STEP
+from paramsched.config.dialects.mmengine.rows.poly import POLY
 from paramsched.config.dialects.mmengine.rows.row import SchedulerRow
+from paramsched.config.dialects.mmengine.rows.step import STEP
 from paramsched.config.dialects.mmengine.run_length import RunLength, ticks_by_epoch, windows_overlap
+
+_DECAYS = (COSINE_ANNEALING, EXPONENTIAL, MULTI_STEP, POLY, STEP)
+"""Schedulers that lower a value in all of their window."""
 
 _Listed: TypeAlias = Sequence[tuple[SchedulerRow, Arguments]]
 
@@ -20,10 +28,12 @@ class ListCaution:
     Args:
         index: of the scheduler in the list.
         text: the sentence.
+        code: of `paramsched check`.
     """
 
     index: int
     text: str
+    code: str
 
 
 def list_cautions(schedulers: Iterable[tuple[SchedulerRow, Arguments]], length: RunLength) -> Iterator[ListCaution]:
@@ -36,12 +46,54 @@ def list_cautions(schedulers: Iterable[tuple[SchedulerRow, Arguments]], length: 
     together = list(schedulers)
     for index, (row, arguments) in enumerate(together):
         if length.max_epochs is None and length.max_iters is not None and ticks_by_epoch(arguments):
-            yield ListCaution(index, _ticks_too_late(length))
+            yield ListCaution(index, _ticks_too_late(length), TICKS_TOO_LATE)
         turns = row is COSINE_ANNEALING and arguments["T_max"] < arguments["end"] - arguments["begin"] - 1
         if turns and arguments["end"] < INF:
             others = _indices_beside(together, index, length)
             if others:
-                yield ListCaution(index, _climbs_again(arguments, others))
+                yield ListCaution(index, _climbs_again(arguments, others), CLIMBS_AGAIN)
+
+
+def window_cautions(schedulers: Iterable[tuple[SchedulerRow, Arguments]], length: RunLength) -> Iterator[ListCaution]:
+    """What the windows of a list hardly can be meant to be; arguments as of `list_cautions`."""
+    together = list(schedulers)
+    for index, (row, arguments) in enumerate(together):
+        others = [(other, *pair) for other, pair in enumerate(together) if _same_field(arguments, pair[1])]
+        before = [theirs for other, _, theirs in others if other != index and _ends_one_before(theirs, arguments)]
+        meets = any(theirs["begin"] < arguments["begin"] <= theirs["end"] for _, _, theirs in others)
+        if before and not meets:
+            yield ListCaution(index, _one_tick_between(before[0], arguments), GAP_OF_ONE)
+        for other, theirs_row, theirs in others:
+            if (
+                other < index
+                and row in _DECAYS
+                and theirs_row in _DECAYS
+                and windows_overlap(arguments, theirs, length)
+            ):
+                yield ListCaution(index, _both_decay(theirs_row, row, other), TWO_DECAYS)
+
+
+def _same_field(one: Arguments, other: Arguments) -> bool:
+    return bool(one.get("param_name") == other.get("param_name") and one["by_epoch"] == other["by_epoch"])
+
+
+def _ends_one_before(first: Arguments, second: Arguments) -> bool:
+    """Whether a window ends one tick before another one begins."""
+    return bool(first["end"] < INF and second["begin"] == first["end"] + 1 and first["end"] - first["begin"] > 1)
+
+
+def _one_tick_between(first: Arguments, second: Arguments) -> str:
+    return (
+        f"one window ends at {first['end']} and the next begins at {second['begin']}: nothing moves between them, for "
+        f"the end of a window is outside of it; write begin={first['end']}"
+    )
+
+
+def _both_decay(first: SchedulerRow, second: SchedulerRow, other: int) -> str:
+    return (
+        f"{second.name} and {first.name} of [{other}] lower one value at the same time, each what the other one made "
+        "of it; let one begin where the other ends"
+    )
 
 
 def _ticks_too_late(length: RunLength) -> str:

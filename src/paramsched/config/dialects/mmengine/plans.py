@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from paramsched._fault_codes import ASSUMED_ORDER
 from paramsched.config.data_paths import child_path
 from paramsched.config.dialects.mmengine.config_run import ConfigRun
 from paramsched.config.dialects.mmengine.optimizer_values import bases_in_config
@@ -16,7 +17,7 @@ from paramsched.fields import Field
 from paramsched.plan import Binding, Plan
 from paramsched.schedules import constant
 from paramsched.time import Calendar
-from paramsched.user_warnings import warn_user
+from paramsched.user_warnings import PlanCaution, warn_user
 
 
 def to_plan(
@@ -111,7 +112,7 @@ def _checked_entries(data: Any, calendar: Calendar | None, base: Any) -> tuple[C
     faults.raise_any("config")
     if reader.missing is not None:
         raise reader.missing
-    for caution in dict.fromkeys(reader.warnings):
+    for caution in {str(one): one for one in reader.warnings}.values():
         warn_user(caution)
     return reader.run, entries
 
@@ -126,10 +127,11 @@ def _plan_of_entries(entries: Sequence[SchedulerEntry], run: ConfigRun, bases: _
             found = _combined_for_group(mine, run, group)
             schedule = found.schedule
             if found.epoch_length > 1:
-                warn_user(
-                    f"{mine[0].path}: the windows in iterations and in epochs are taken to be one after the other, as "
-                    f"they are from {found.epoch_length} iterations an epoch on"
+                assumed = (
+                    "the windows in iterations and in epochs are taken to be one after the other, as they are from "
+                    f"{found.epoch_length} iterations an epoch on"
                 )
+                warn_user(PlanCaution(mine[0].path, assumed, ASSUMED_ORDER))
             for entry in mine:
                 if entry.row.metric_rule is not None:
                     base = bases.base_of(entry.field, entry.optimizer)

@@ -6,10 +6,18 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any, final
 
+from paramsched._fault_codes import (
+    COUNTS_BATCHES,
+    HARDLY_MEANT,
+    NEVER_OBSERVED,
+    REFUSED_VALUE,
+    UNKNOWN_NAME,
+    WRONG_ARGUMENT,
+)
 from paramsched.config.data_paths import child_path
 from paramsched.config.dialects.mmengine.config_run import ConfigRun, run_of_config
 from paramsched.config.dialects.mmengine.config_values import config_value_in_words, refuse_unread, type_of_value
-from paramsched.config.dialects.mmengine.list_cautions import list_cautions
+from paramsched.config.dialects.mmengine.list_cautions import list_cautions, window_cautions
 from paramsched.config.dialects.mmengine.rows.arguments import CONVERTED
 from paramsched.config.dialects.mmengine.rows.row import SchedulerRow
 from paramsched.config.dialects.mmengine.run_length import RunLength, ticks_by_epoch
@@ -18,9 +26,10 @@ from paramsched.config.dialects.mmengine.table import (
     SCOPES,
     argument_cautions,
     arguments_in_iterations,
+    class_names,
     row_of_class,
 )
-from paramsched.config.dialects.mmengine.unknown_class import fault_of_unknown_class
+from paramsched.config.dialects.mmengine.unknown_class import fault_of_unknown_class, probably_meant
 from paramsched.config.dialects.mmengine.whole_config import (
     EXAMPLE,
     SCHEDULERS_PATH,
@@ -34,8 +43,9 @@ from paramsched.config.python_config.values import NeedsRunning
 from paramsched.config.user_classes import UserClass, user_class
 from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.fields import Field
-from paramsched.near_names import did_you_mean
+from paramsched.near_names import closest, did_you_mean
 from paramsched.time import Calendar
+from paramsched.user_warnings import PlanCaution
 
 _OF_THE_BUILDER = ("type", "epoch_length", "_scope_")  # entries that are no arguments
 _EPOCH_LENGTH = {"instead": "Write Calendar(..., steps_per_epoch=100)", "fact": "steps_per_epoch", "example": "100"}
@@ -99,7 +109,7 @@ class SchedulerReader:
     def __init__(self, faults: Faults, calendar: Calendar | None, run: ConfigRun | None = None) -> None:
         self.faults = faults
         self.calendar = calendar or Calendar()
-        self.warnings: list[str] = []
+        self.warnings: list[PlanCaution] = []
         self.missing: MissingFact | None = None  # what only the run knows
         self.run = run or ConfigRun(RunLength(), None, 1)
 
@@ -180,7 +190,7 @@ class SchedulerReader:
         if arguments is None:
             return None
         for fault in row.check(arguments):
-            self.faults.add(given.path_of(fault.argument), fault.message, fault.instead)
+            self.faults.add(given.path_of(fault.argument), fault.message, fault.instead, code=REFUSED_VALUE)
         if row.only_field is not None and field != row.only_field:
             self.faults.add(
                 given.path_of("param_name"), f"{row.name} only works for learning rate updating. Write 'lr'"
@@ -189,7 +199,7 @@ class SchedulerReader:
             return None
         complete = row.complete(arguments)
         for caution in argument_cautions(row, complete, converted_from_epochs=given.convert):
-            self.warnings.append(f"{given.path}: {caution}")
+            self.warnings.append(PlanCaution(given.path, caution, HARDLY_MEANT))
         return SchedulerEntry(given.path, field, row, complete, given.optimizer)
 
     def _of_user(self, own: UserClass, given: _GivenScheduler) -> SchedulerEntry | None:
@@ -229,7 +239,10 @@ class SchedulerReader:
         scope, _, name = kind.rpartition(".")
         found_class = row_of_class(name) if scope in ("", *SCOPES) else None
         if found_class is None:
-            self.faults.add(given.path_of("type"), *fault_of_unknown_class(kind, scope, name))
+            near = None if scope else probably_meant(name, class_names())
+            replace = (name, near) if near else None
+            fault = fault_of_unknown_class(kind, scope, name)
+            self.faults.add(given.path_of("type"), *fault, code=UNKNOWN_NAME, replace=replace)
         return found_class
 
     def _true_or_false(self, arguments: Mapping[str, Any], name: str, default: bool, path: str) -> bool:
@@ -263,10 +276,14 @@ class SchedulerReader:
         for name in given.arguments:
             if name not in known:
                 found = f"{row.name}{family} has no argument {config_value_in_words(name)}"
-                self.faults.add(given.path_of(name), f"{found}; {did_you_mean(str(name), known)}")
+                near = closest(str(name), known)
+                replace = (str(name), near) if near else None
+                told = f"{found}; {did_you_mean(str(name), known)}"
+                self.faults.add(given.path_of(name), told, at_key=True, code=WRONG_ARGUMENT, replace=replace)
         for one in row.arguments:
             if one.required and one.name not in given.arguments:
-                self.faults.add(given.path_of(one.name), f"it is missing: {one.meaning}", f"Write {one.name}=…")
+                found = f"it is missing: {one.meaning}"
+                self.faults.add(given.path_of(one.name), found, f"Write {one.name}=…", code=WRONG_ARGUMENT)
         if given.arguments.get("last_step", -1) != -1:
             instead = "Leave it out; seek goes to a time"
             self.faults.add(given.path_of("last_step"), "a Plan begins at the beginning", instead)
@@ -314,18 +331,19 @@ class SchedulerReader:
         for optimizer in dict.fromkeys(entry.optimizer for entry in entries):
             mine = [entry for entry in entries if entry.optimizer == optimizer]
             together = [(entry.row, {**entry.arguments, "param_name": entry.field}) for entry in mine]
-            self.warnings += [f"{mine[one.index].path}: {one.text}" for one in list_cautions(together, length)]
+            found = [*list_cautions(together, length), *window_cautions(together, length)]
+            self.warnings += [PlanCaution(mine[one.index].path, one.text, one.code) for one in found]
 
     def _warn_of_single(self, entries: list[SchedulerEntry], whole: Mapping[str, Any]) -> None:
         """Warn of a plateau without validations, and of counts of batches where several make an update."""
         for entry in entries:
             if entry.row.metric_rule is not None and "train_cfg" in whole and "val_cfg" not in whole:
-                self.warnings.append(
-                    f"{entry.path}: without a validation it never acts; write val_cfg, val_dataloader and val_evaluator"
-                )
+                found = "without a validation it never acts; write val_cfg, val_dataloader and val_evaluator"
+                self.warnings.append(PlanCaution(entry.path, found, NEVER_OBSERVED))
         by_iteration = [entry.path for entry in entries if not ticks_by_epoch(entry.arguments)]
         if self.run.accumulation > 1 and by_iteration:
-            self.warnings.append(
-                f"{by_iteration[0]}: with {self.run.accumulation} batches to an update, by_epoch=False counts batches "
-                "in MMEngine and updates in a Plan; divide begin, end and the other counts by it"
+            found = (
+                f"with {self.run.accumulation} batches to an update, by_epoch=False counts batches in MMEngine and "
+                "updates in a Plan; divide begin, end and the other counts by it"
             )
+            self.warnings.append(PlanCaution(by_iteration[0], found, COUNTS_BATCHES))

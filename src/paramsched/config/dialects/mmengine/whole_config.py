@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from paramsched._fault_codes import NOTHING_PLANNED
 from paramsched.config.data_paths import ROOT, entry_path
 from paramsched.config.dialects.mmengine.config_values import bare_class_name, refuse_unread
 from paramsched.config.dialects.mmengine.table import class_names, row_of_class
@@ -62,12 +63,13 @@ def refuse_nothing(whole: Mapping[str, Any], faults: Faults) -> None:
             SCHEDULERS_PATH,
             f"{whole['param_scheduler']!r} schedules nothing: there is no plan, every value stays as it is",
             "Write dict(type='ConstantLR', factor=1) for a plan that holds lr",
+            code=NOTHING_PLANNED,
         )
         return
     near = probably_meant("param_scheduler", whole)
     found = "it has no param_scheduler" + (f'; did you mean it by "{near}"?' if near else "")
     old = "; lr_config is how mmcv 1 said it" if "lr_config" in whole else ""
-    faults.add(ROOT, found + old, f"{EXAMPLE} as param_scheduler")
+    faults.add(ROOT, found + old, f"{EXAMPLE} as param_scheduler", code=NOTHING_PLANNED)
 
 
 def check_hook(whole: Mapping[str, Any], schedulers: Any, faults: Faults) -> None:

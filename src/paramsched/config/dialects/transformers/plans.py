@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from paramsched._fault_codes import UNKNOWN_NAME
 from paramsched.config._optimizer_values import NO_BASES, Bases
 from paramsched.config.dialects.transformers.keywords import is_real
 from paramsched.config.dialects.transformers.rows import SCHEDULERS, row_named, schedule_of_run
@@ -14,7 +15,7 @@ from paramsched.config.dialects.transformers.run_arguments import (
 from paramsched.config.faults import Faults
 from paramsched.config.known_dialects import BaseLike
 from paramsched.errors import InvalidArgument
-from paramsched.near_names import did_you_mean
+from paramsched.near_names import closest, did_you_mean
 from paramsched.plan import Plan
 from paramsched.time import Calendar
 
@@ -60,7 +61,9 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
     row = row_named(run.name)
     key = "$.name" if isinstance(data, Mapping) and is_call(data) else "$.lr_scheduler_type"
     if row is None:
-        faults.add(key, f'"{run.name}": no such scheduler; {did_you_mean(run.name, SCHEDULERS)}')
+        near = closest(run.name, SCHEDULERS)
+        found = f'"{run.name}": no such scheduler; {did_you_mean(run.name, SCHEDULERS)}'
+        faults.add(key, found, code=UNKNOWN_NAME, replace=(run.name, near) if near else None)
         faults.raise_any("config")
         raise InvalidArgument(f'"{run.name}"', "no such scheduler", "Write cosine")
     if not row.ignores:

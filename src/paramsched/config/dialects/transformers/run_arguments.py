@@ -10,6 +10,7 @@ from enum import Enum
 from fractions import Fraction
 from typing import Any, Final, final
 
+from paramsched._fault_codes import UNKNOWN_FIELD
 from paramsched.config.data_paths import child_path
 from paramsched.config.dialects.transformers.keywords import Keywords
 from paramsched.config.faults import Faults
@@ -144,7 +145,9 @@ def _refuse_misspelt_names(data: Mapping[str, Any], faults: Faults) -> None:
         ours = str(name).startswith(("lr_scheduler", "warmup_", "lr_warmup"))
         if name not in SAID_BY_TRAINER and (near or ours):
             meant = near[0] if near else "lr_scheduler_type" if str(name).startswith("lr_s") else "warmup_steps"
-            faults.add(child_path("$", name), f'no such argument; did you mean "{meant}"?', at_key=True)
+            found = f'no such argument; did you mean "{meant}"?'
+            replace = (str(name), meant) if near else None
+            faults.add(child_path("$", name), found, at_key=True, code=UNKNOWN_FIELD, replace=replace)
 
 
 def _length_of_call(own: Keywords, calendar: Calendar | None) -> tuple[int | None, DurationLike | None]:

@@ -3,8 +3,18 @@
 from collections.abc import Iterator
 from fractions import Fraction
 from itertools import accumulate
+from typing import TypeAlias
 
 from paramsched import curves
+from paramsched.config.checking.finding import Finding
+from paramsched.config.checking.rules_of_times import COUNTED_FROM_STAGE, SHARE_OF_RUN
+from paramsched.config.checking.rules_of_values import (
+    BINDS_FIRST,
+    FIRST_IS_START,
+    FLOOR_AS_VALUE,
+    LEVEL_AS_VALUE,
+    OTHERS_NAME,
+)
 from paramsched.feedback.base import Guided
 from paramsched.plan import Binding, Target
 from paramsched.schedules import Anneal, Constant, Level, Schedule
@@ -15,6 +25,12 @@ from paramsched.schedules.sequence import Sequence
 from paramsched.schedules.step import MultiStep, Step
 from paramsched.schedules.text.writing import short_line
 from paramsched.time import Duration
+
+_Trap: TypeAlias = tuple[str, str, str]
+"""A code, what happens, and what to write."""
+
+_SMALL_FLOOR = 1e-4
+"""A decay to such a multiple of base was hardly meant as a multiple."""
 
 _SMALL = 0.01
 """A learning rate that never gets to this multiple of its base was hardly meant as a multiple."""
@@ -28,40 +44,58 @@ _FIELDS = {
 """What others call a field of torch's optimizers."""
 
 
-def traps_in_binding(binding: Binding) -> Iterator[str]:
+def traps_in_binding(binding: Binding, path: str) -> Iterator[Finding]:
     """What of a binding hardly means what its author meant: what happens, and what to write.
 
-    >>> print(*traps_in_binding(Binding("learning_rate", "cosine()")))
-    torch's optimizers have no "learning_rate". Write lr
+    >>> print(*traps_in_binding(Binding("learning_rate", "cosine()"), "$.learning_rate"))
+    $.learning_rate: warning: torch's optimizers have no "learning_rate". Write lr
     """
     schedule = binding.schedule.schedule if isinstance(binding.schedule, Guided) else binding.schedule
     if not isinstance(binding.field, Target):
-        if binding.name.lower() in _FIELDS:
-            yield f'torch\'s optimizers have no "{binding.name}". Write {_FIELDS[binding.name.lower()]}'
+        if (ours := _FIELDS.get(binding.name.lower())) is not None:
+            found = f'torch\'s optimizers have no "{binding.name}"'
+            rename = (binding.name, ours)
+            yield Finding(OTHERS_NAME, path, found, f"Write {ours}", at_key=True, replace=rename)
         if binding.name == "lr":
-            yield from _levels_meant_as_values(schedule)
-    yield from dict.fromkeys(message for part in _parts_of_schedule(schedule) for message in _traps_in_part(part))
+            yield from (Finding(code, path, found, advice) for code, found, advice in _levels_meant_as_values(schedule))
+    told = dict.fromkeys(one for part in _parts_of_schedule(schedule) for one in _traps_in_part(part))
+    yield from (Finding(code, path, found, advice) for code, found, advice in told)
 
 
-def _levels_meant_as_values(schedule: Schedule) -> Iterator[str]:
+def _levels_meant_as_values(schedule: Schedule) -> Iterator[_Trap]:
     """`lr: 1e-3` is a thousandth of the group's own lr; `cosine(0.1)` begins at a tenth of it."""
     peak = _highest_level(schedule)
     if peak is not None and 0 < peak < _SMALL:
         yield (
-            f"numbers are multiples of the group's own lr, so this never exceeds {peak:g} × base. "
-            f"For a value as it stands write absolute({peak!r})"
+            LEVEL_AS_VALUE,
+            f"numbers are multiples of the group's own lr, so this never exceeds {peak:g} × base",
+            f"For a value as it stands write absolute({peak!r})",
         )
     elif isinstance(schedule, Anneal) and schedule.curve == curves.cosine and schedule.to == 0:
         start = schedule.start
         if isinstance(start, float) and 0 < start <= 0.5:
             length = "" if schedule.over is None else f", over={schedule.over.written()}"
             yield (
-                f"the first argument is start: it falls from {start:g} × base to 0. "
-                f"To fall from base to {start:g} × base write cosine(to={start!r}{length})"
+                FIRST_IS_START,
+                f"the first argument is start: it falls from {start:g} × base to 0",
+                f"To fall from base to {start:g} × base write cosine(to={start!r}{length})",
             )
+    elif floor := _floor_meant_as_value(schedule):
+        yield (
+            FLOOR_AS_VALUE,
+            f"numbers are multiples of the group's own lr: it ends at {floor:g} × base",
+            f"For a value as it stands write absolute({floor!r})",
+        )
 
 
-def _traps_in_part(schedule: Schedule) -> Iterator[str]:
+def _floor_meant_as_value(schedule: Schedule) -> float | None:
+    """The level that the last part of a schedule falls to, where it is as small as rates are."""
+    last = schedule.stages[-1] if isinstance(schedule, Sequence) else schedule
+    to = last.to if isinstance(last, Anneal) else None
+    return to if isinstance(to, float) and 0 < to <= _SMALL_FLOOR else None
+
+
+def _traps_in_part(schedule: Schedule) -> Iterator[_Trap]:
     if isinstance(schedule, Sequence):
         yield from _counted_from_the_stage(schedule)
         yield from _bound_before_the_sequence(schedule)
@@ -69,7 +103,7 @@ def _traps_in_part(schedule: Schedule) -> Iterator[str]:
         yield from _shares_of_the_run(schedule)
 
 
-def _counted_from_the_stage(schedule: Sequence) -> Iterator[str]:
+def _counted_from_the_stage(schedule: Sequence) -> Iterator[_Trap]:
     """`warmup("5 epochs") >> multistep(["30 epochs"])` drops at epoch 35."""
     if len(schedule.stages) != 2:
         return
@@ -80,12 +114,14 @@ def _counted_from_the_stage(schedule: Sequence) -> Iterator[str]:
         return
     meant, found = last.milestones[0], first.over + last.milestones[0]
     yield (
+        COUNTED_FROM_STAGE,
         f"times inside a stage count from its begin: the first milestone is {_time_in_words(found)} of the run, "
-        f"not {_time_in_words(meant)}. For times of the run write {first} * {last}"
+        f"not {_time_in_words(meant)}",
+        f"For times of the run write {first} * {last}",
     )
 
 
-def _bound_before_the_sequence(schedule: Sequence) -> Iterator[str]:
+def _bound_before_the_sequence(schedule: Sequence) -> Iterator[_Trap]:
     """`warmup(5) >> cosine() + 0.1` adds to the cosine only: `*`, `+` and `-` bind before `>>`."""
     stages = schedule.stages
     for place in (0, len(stages) - 1):
@@ -104,12 +140,14 @@ def _bound_before_the_sequence(schedule: Sequence) -> Iterator[str]:
         sign = "*" if isinstance(stage, Product) else "+"
         whole = " >> ".join(str(alone if one is stage else one) for one in stages)
         yield (
+            BINDS_FIRST,
             f"{sign} binds before >>: {number} acts on {short_line(alone)} only, and the value jumps "
-            f"from {left:g} to {right:g} × base. For the whole write ({whole}) {sign} {number}"
+            f"from {left:g} to {right:g} × base",
+            f"For the whole write ({whole}) {sign} {number}",
         )
 
 
-def _shares_of_the_run(schedule: Restarts) -> Iterator[str]:
+def _shares_of_the_run(schedule: Restarts) -> Iterator[_Trap]:
     """`restarts(warmup("10%") >> cosine(), "10%")`: the warmup takes the whole cycle."""
     for part in _parts_of_schedule(schedule.schedule):
         length = part.length if isinstance(part, (Anneal, Constant)) else None
@@ -127,8 +165,9 @@ def _shares_of_the_run(schedule: Restarts) -> Iterator[str]:
         except ArithmeticError:
             continue
         yield (
-            f'per cent inside restarts(…) are of the run: "{length}" is not {length} of a cycle. '
-            f"For that write {written}"
+            SHARE_OF_RUN,
+            f'per cent inside restarts(…) are of the run: "{length}" is not {length} of a cycle',
+            f"For that write {written}",
         )
 
 

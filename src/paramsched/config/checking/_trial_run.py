@@ -13,6 +13,8 @@ from paramsched.schedules.span import Span
 from paramsched.time import Calendar, Duration
 from paramsched.time.calendar import SIZES
 
+_USUAL_EPOCH = 1_000
+
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -22,10 +24,22 @@ class TrialRun:
     Args:
         span: of the whole run.
         units: what can be converted in it; a length in another unit is compared with nothing.
+        epoch: updates in an epoch; None where it has none.
+        known: whether the real run is known, so that an update of it is an update.
+        to_scale: whether lengths of different units have the proportions of the real run.
     """
 
     span: Span
     units: frozenset[str]
+    epoch: int | None = None
+    known: bool = False
+    to_scale: bool = True
+
+    @property
+    def end(self) -> Fraction:
+        """How many updates it has."""
+        assert self.span.end is not None
+        return self.span.end
 
     def knows(self, schedule: Schedule) -> bool:
         """Whether every length of a schedule can be converted."""
@@ -60,9 +74,10 @@ def trial_run(plan: Plan, calendar: Calendar | None) -> TrialRun | None:
         return None
     # One update to a hundredth of the unit, so that decimals such as "2.5 epochs" stay what they are.
     unit = names.pop()
+    epoch = 100 if unit == "epochs" else None
     match unit:
         case "epochs":
-            calendar = Calendar(total=horizon, steps_per_epoch=100)
+            calendar = Calendar(total=horizon, steps_per_epoch=epoch)
         case "samples":
             calendar = Calendar(total=horizon, batch_size=1)
         case "tokens":
@@ -73,7 +88,7 @@ def trial_run(plan: Plan, calendar: Calendar | None) -> TrialRun | None:
             calendar = Calendar(total=horizon)
         case _:
             calendar = Calendar(total=horizon, seconds_per_step=0.01)
-    return TrialRun(_span_of_run(calendar), frozenset([unit, "percent"]))
+    return TrialRun(_span_of_run(calendar), frozenset([unit, "percent"]), epoch)
 
 
 def _known_run(plan: Plan, calendar: Calendar) -> TrialRun | None:
@@ -89,7 +104,22 @@ def _known_run(plan: Plan, calendar: Calendar) -> TrialRun | None:
     return TrialRun(
         _span_of_run(calendar),
         frozenset(["updates", "percent", *(unit for unit, fact in facts.items() if fact is not None)]),
+        calendar.updates_per_epoch,
+        known=True,
     )
+
+
+def mixed_run(plan: Plan) -> TrialRun | None:
+    """A run for a plan that counts both epochs and updates where nothing says how long an epoch is: a thousand updates.
+
+    What is found in it must not hang on the proportions. None for a plan whose horizon is not in epochs.
+    """
+    horizon = plan.horizon
+    if horizon is None or {unit for unit, _ in horizon.terms} != {"epochs"}:
+        return None
+    calendar = Calendar(total=horizon, steps_per_epoch=_USUAL_EPOCH)
+    units = frozenset(["epochs", "updates", "percent"])
+    return TrialRun(_span_of_run(calendar), units, _USUAL_EPOCH, to_scale=False)
 
 
 def _span_of_run(calendar: Calendar) -> Span:

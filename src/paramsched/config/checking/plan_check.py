@@ -1,0 +1,161 @@
+"""What can be said about a plan before it runs, with what is known of the run or without."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from math import ceil
+from typing import Any
+
+from paramsched.config.checking import rules_of_times as codes
+from paramsched.config.checking._field_curve import FieldCurve, curve_in_run
+from paramsched.config.checking._group_checks import base_of_binding, check_groups, check_names
+from paramsched.config.checking._length_checks import check_lengths
+from paramsched.config.checking._metric_checks import check_metrics
+from paramsched.config.checking._traps import traps_in_binding
+from paramsched.config.checking._trial_run import TrialRun, mixed_run, trial_run
+from paramsched.config.checking._value_checks import check_followed, check_rates, check_values
+from paramsched.config.checking.binding_paths import binding_path
+from paramsched.config.checking.finding import Finding
+from paramsched.config.checking.rules_of_values import SAYS_NOTHING
+from paramsched.config.data_paths import HORIZON
+from paramsched.config.plan_units import values_inside
+from paramsched.errors import InvalidArgument, MissingFact, PlanError, Unresolved
+from paramsched.plan import Plan
+from paramsched.plan.followed_fields import schedule_followed
+from paramsched.schedules import Constant, Schedule
+from paramsched.schedules.like import Like
+from paramsched.schedules.neighbor_levels import resolve_in_span
+from paramsched.schedules.sequence import Sequence as Stages
+from paramsched.time import Calendar, Duration
+
+
+def check(
+    plan: Plan,
+    calendar: Calendar | None = None,
+    *,
+    native: bool = True,
+    groups: Sequence[Mapping[str, Any]] = (),
+    whole: bool = False,
+) -> tuple[Finding, ...]:
+    """Look for what is wrong with a plan in every run, or in the run that a calendar describes.
+
+    Without a calendar only lengths of one unit are compared with each other, and with the horizon.
+
+    Args:
+        plan: resolved or not.
+        calendar: facts of the run, as many as are known.
+        native: whether its author wrote the schedules in our words; else nothing is said of what these easily mistake.
+        groups: values of the optimizer, like its param groups, where they are known.
+        whole: whether these are all of its groups and fields.
+
+    Returns:
+        Errors no run can go with, warnings of what is hardly meant, and what is only to be known, each with its code,
+        in the order of the plan.
+
+    >>> for found in check(Plan(lr=linear(1, 0, over="30 epochs"), horizon="20 epochs")):
+    ...     print(found.code, found)
+    PS201 $.lr: warning: linear(over="30 epochs") takes 150% of the horizon; the run ends inside
+    """
+    found = [*_two_horizons(plan, calendar)]
+    trial = None if found else trial_run(plan, calendar)
+    mixed = None if found else mixed_run(plan)
+    epochs = _epochs_of_run(plan, calendar, trial)
+    curves: list[FieldCurve] = []
+    for binding in plan.bindings:
+        path = binding_path(binding)
+        try:
+            followed = schedule_followed(plan.bindings, binding)
+        except PlanError as refusal:
+            found.append(Finding(codes.NOT_FOLLOWED, path, *_words_of(refusal)))
+            continue
+        errors = list(dict.fromkeys(_errors_in(followed, trial)))
+        found += [Finding(code, path, refused, advice) for code, refused, advice in errors]
+        found += traps_in_binding(binding, path) if native else ()
+        found += check_metrics(binding.schedule, epochs, path)
+        if errors:
+            continue
+        found += check_lengths(followed, trial, epochs, path, native=native)
+        base = base_of_binding(binding, groups)
+        for run in (trial, mixed):
+            if run is not None and (curve := curve_in_run(binding, followed, path, run, base)) is not None:
+                curves.append(curve)
+                found += check_values(curve)
+                found += check_followed(curve, _fields_followed(binding.schedule))
+                break
+    told = {one.path for one in found}
+    found += check_rates([curve for curve in curves if curve.path not in told])  # one mistake is told once
+    found += check_groups(plan, groups, whole=whole)
+    found += _says_nothing(plan) if native else ()
+    found += check_names(plan)
+    return _in_order(plan, found)
+
+
+def _in_order(plan: Plan, found: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Findings in the order of the plan's lines; those of no line stand where they were found, the first ones first."""
+    places = {binding_path(binding): place for place, binding in enumerate(plan.bindings)}
+    return tuple(sorted(found, key=lambda one: places.get(one.path, -1 if one.path == HORIZON else len(places))))
+
+
+def _two_horizons(plan: Plan, calendar: Calendar | None) -> Iterator[Finding]:
+    """The plan says how long the run is, and so does the Calendar, and they differ."""
+    if calendar is None or calendar.total is None or plan.horizon is None:
+        return
+    try:
+        planned = ceil(calendar.exact(plan.horizon))
+    except MissingFact:
+        return
+    if planned != calendar.horizon:
+        found = f'horizon "{plan.horizon}": it is {planned} updates, and the Calendar\'s total is {calendar.horizon}'
+        yield Finding(codes.TWO_HORIZONS, HORIZON, found, "Give one of the two")
+
+
+def _epochs_of_run(plan: Plan, calendar: Calendar | None, trial: TrialRun | None) -> Fraction | None:
+    """How many epochs the run has; None where nothing says it."""
+    for length in (plan.horizon, None if calendar is None else calendar.total):
+        if length is not None:
+            terms = dict(Duration.of(length).terms)
+            if set(terms) == {"epochs"}:
+                return terms["epochs"]
+    if trial is not None and trial.known and trial.epoch is not None:
+        return trial.end / trial.epoch
+    return None
+
+
+def _errors_in(schedule: Schedule, trial: TrialRun | None) -> Iterator[tuple[str, str, str]]:
+    """What no run can go with: two stages without length, and what resolving in the trial run refuses."""
+    for part in values_inside(schedule):
+        if isinstance(part, Stages):
+            try:
+                part._refuse_two_without_length()
+            except InvalidArgument as refusal:
+                yield codes.TWO_WITHOUT_LENGTH, *_words_of(refusal)
+                return
+    if trial is None or not trial.knows(schedule):
+        return
+    try:
+        resolve_in_span(schedule, trial.span)
+    except (MissingFact, Unresolved):
+        return
+    except InvalidArgument as refusal:
+        yield codes.NOTHING_LEFT, *_words_of(refusal)
+
+
+def _words_of(refusal: InvalidArgument) -> tuple[str, str]:
+    """What was found, and what to write."""
+    return f"{refusal.asked}: {refusal.found}" if refusal.found else str(refusal.asked), refusal.instead
+
+
+def _fields_followed(schedule: Schedule) -> list[str]:
+    """The fields that a line follows."""
+    return [part.field for part in values_inside(schedule) if isinstance(part, Like)]
+
+
+def _says_nothing(plan: Plan) -> Iterator[Finding]:
+    """Lines that leave a field as it is, though nothing would change it."""
+    followed = {name for binding in plan.bindings for name in _fields_followed(binding.schedule)}
+    names = [binding.name for binding in plan.bindings]
+    for binding in plan.bindings:
+        # That lr stays is worth a line: a reader would look for it.
+        alone = binding.name != "lr" and names.count(binding.name) == 1 and binding.name not in followed
+        if alone and binding.groups is None and binding.schedule == Constant(1.0, None):
+            found = f"it leaves {binding.name} as it is, as it stays without this line"
+            yield Finding(SAYS_NOTHING, binding_path(binding), found, "Leave it out, or schedule it")

@@ -1,0 +1,53 @@
+"""Every rule of the check: its wrong example is found by it, its right one is not."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from paramsched.cli import main
+from paramsched.config.checking.rule_table import CHECK_RULES, check_rule, codes_given
+from paramsched.errors import InvalidArgument
+
+SHOWN = [rule for rule in CHECK_RULES.values() if rule.wrong]
+
+
+def codes_in(text, rule, tmp_path):
+    file = tmp_path / rule.file
+    file.write_text(text)
+    result = CliRunner().invoke(main, ["check", str(file), "--json", *rule.options], prog_name="paramsched")
+    return {one["code"]: one for one in json.loads(result.stdout)}
+
+
+@pytest.mark.parametrize("rule", SHOWN, ids=lambda rule: rule.code)
+def test_the_wrong_example_of_a_rule_is_found_at_a_place(rule, tmp_path):
+    found = codes_in(rule.wrong, rule, tmp_path)
+
+    assert rule.code in found
+    assert found[rule.code]["severity"] == rule.severity
+    assert rule.code == "PS109" or found[rule.code]["line"] >= 1
+
+
+@pytest.mark.parametrize("rule", SHOWN, ids=lambda rule: rule.code)
+def test_the_right_example_of_a_rule_is_told_nothing(rule, tmp_path):
+    assert codes_in(rule.right, rule, tmp_path) == {}
+
+
+def test_codes_and_names_are_one_each():
+    assert len({rule.name for rule in CHECK_RULES.values()}) == len(CHECK_RULES) >= 45
+    assert all(code == rule.code for code, rule in CHECK_RULES.items())
+
+
+def test_rules_without_an_example_are_those_that_need_another_file():
+    assert {rule.code for rule in CHECK_RULES.values() if not rule.wrong} == {"PS401", "PS405", "PS406"}
+
+
+def test_rules_are_found_by_code_and_by_name():
+    assert check_rule("ps205") is check_rule("rises-to-the-end") is CHECK_RULES["PS205"]
+    assert codes_given("PS40, ps205") == {"PS401", "PS402", "PS403", "PS404", "PS405", "PS406", "PS205"}
+
+
+@pytest.mark.parametrize("given", ["PS999", "warm-up", "beyond-horizn"])
+def test_a_code_that_is_none_is_refused(given):
+    with pytest.raises(InvalidArgument, match="there is none"):
+        codes_given(given)
