@@ -94,7 +94,7 @@ def curve_in_run(
         times = _times_to_look_at(schedule, end)
         number = 1.0 if base is None else base
         values = np.asarray(evaluate(schedule, times, number), dtype=np.float64)
-        share = _share_of_base(schedule, times)
+        share = _share_of_values(schedule, times)
     except (ParamschedError, ArithmeticError, MemoryError):
         return None
     return FieldCurve(binding, path, run, schedule, times, values, base, share)
@@ -110,7 +110,7 @@ def _times_to_look_at(schedule: Schedule, end: int) -> Integers:
     return several[(several >= 0) & (several < end)]
 
 
-def _share_of_base(schedule: Schedule, times: Integers) -> Literal["all", "some", "none"]:
+def _share_of_values(schedule: Schedule, times: Integers) -> Literal["all", "some", "none"]:
     """How much of a curve scales with base."""
     if not schedule.has_absolute:
         return "all"

@@ -55,7 +55,7 @@ def base_of_binding(binding: Binding, groups: Sequence[Mapping[str, Any]]) -> fl
     return None
 
 
-def check_names(plan: Plan) -> Iterator[Finding]:
+def check_field_names(plan: Plan) -> Iterator[Finding]:
     """Two names for one field of the same groups, and a group whose name looks like an index."""
     fields_of: dict[Any, set[str]] = {}
     for binding in plan.bindings:

@@ -7,7 +7,7 @@ from typing import Any
 
 from paramsched.config.checking import rules_of_times as codes
 from paramsched.config.checking._field_curve import FieldCurve, curve_in_run
-from paramsched.config.checking._group_checks import base_of_binding, check_groups, check_names
+from paramsched.config.checking._group_checks import base_of_binding, check_field_names, check_groups
 from paramsched.config.checking._length_checks import check_lengths
 from paramsched.config.checking._metric_checks import check_metrics
 from paramsched.config.checking._traps import traps_in_binding
@@ -65,7 +65,7 @@ def check(
         try:
             followed = schedule_followed(plan.bindings, binding)
         except PlanError as refusal:
-            found.append(Finding(codes.NOT_FOLLOWED, path, *_words_of(refusal)))
+            found.append(Finding(codes.NOT_FOLLOWED, path, *_refusal_in_words(refusal)))
             continue
         errors = list(dict.fromkeys(_errors_in(followed, trial)))
         found += [Finding(code, path, refused, advice) for code, refused, advice in errors]
@@ -85,7 +85,7 @@ def check(
     found += check_rates([curve for curve in curves if curve.path not in told])  # one mistake is told once
     found += check_groups(plan, groups, whole=whole)
     found += _says_nothing(plan) if native else ()
-    found += check_names(plan)
+    found += check_field_names(plan)
     return _in_order(plan, found)
 
 
@@ -127,7 +127,7 @@ def _errors_in(schedule: Schedule, trial: TrialRun | None) -> Iterator[tuple[str
             try:
                 part._refuse_two_without_length()
             except InvalidArgument as refusal:
-                yield codes.TWO_WITHOUT_LENGTH, *_words_of(refusal)
+                yield codes.TWO_WITHOUT_LENGTH, *_refusal_in_words(refusal)
                 return
     if trial is None or not trial.knows(schedule):
         return
@@ -136,10 +136,10 @@ def _errors_in(schedule: Schedule, trial: TrialRun | None) -> Iterator[tuple[str
     except (MissingFact, Unresolved):
         return
     except InvalidArgument as refusal:
-        yield codes.NOTHING_LEFT, *_words_of(refusal)
+        yield codes.NOTHING_LEFT, *_refusal_in_words(refusal)
 
 
-def _words_of(refusal: InvalidArgument) -> tuple[str, str]:
+def _refusal_in_words(refusal: InvalidArgument) -> tuple[str, str]:
     """What was found, and what to write."""
     return f"{refusal.asked}: {refusal.found}" if refusal.found else str(refusal.asked), refusal.instead
 

@@ -1,0 +1,252 @@
+"""`paramsched check`: how findings are told, silenced, chosen and mended."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+import paramsched as ps
+from paramsched.cli import main
+
+LATE = 'horizon: 20 epochs\nlr: step("30 epochs")\n'
+
+
+@pytest.fixture
+def plan(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def write(text, name="plan.yaml"):
+        (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+        return name
+
+    return write
+
+
+def call(*arguments):
+    return CliRunner().invoke(main, ["check", *map(str, arguments)], prog_name="paramsched")
+
+
+def codes(*arguments):
+    return [one["code"] for one in json.loads(call(*arguments, "--json").stdout)]
+
+
+# ---------------------------------------------------------------- how it is told
+
+
+def test_a_finding_is_a_line_with_its_place_its_severity_and_its_code(plan):
+    result = call(plan(LATE))
+
+    assert (result.exit_code, result.stdout) == (0, "")
+    first, line, caret = result.stderr.splitlines()
+    assert first.startswith('plan.yaml:2:5: $.lr: warning: its period of "30 epochs" is 150% of the run')
+    assert first.endswith("[PS208]")
+    assert line[caret.index("^")] == "s"
+
+
+def test_json_has_all_that_is_known(plan):
+    (found,) = json.loads(call(plan(LATE), "--json").stdout)
+
+    assert found == {
+        "plan": "plan.yaml", "path": "$.lr", "line": 2, "column": 5, "code": "PS208", "rule": "period-beyond-run",
+        "severity": "warning", "message": f"{found['found']}. {found['advice']}", "found": found["found"],
+        "advice": "Shorten it, or leave it out", "fix": None,
+    }  # fmt: skip
+    assert call("plan.yaml", "--output-format", "json").stdout == call("plan.yaml", "--json").stdout
+
+
+def test_sarif_has_what_the_standard_requires(plan):
+    plan(LATE)
+    log = json.loads(call(plan("weight_decy: 1\n", "bad.yaml"), "plan.yaml", "--output-format", "sarif").stdout)
+
+    (run,) = log["runs"]
+    assert (log["version"], log["$schema"].endswith("sarif-2.1.0.json")) == ("2.1.0", True)
+    rules = run["tool"]["driver"]["rules"]
+    assert run["tool"]["driver"]["name"] == "paramsched"
+    assert [rule["id"] for rule in rules] == ["PS103", "PS208"]
+    assert all(rule["shortDescription"]["text"] and rule["fullDescription"]["text"] for rule in rules)
+    assert [rule["defaultConfiguration"]["level"] for rule in rules] == ["error", "warning"]
+    for result in run["results"]:
+        assert rules[result["ruleIndex"]]["id"] == result["ruleId"]
+        assert result["message"]["text"]
+        assert result["level"] in ("error", "warning", "note")
+        (location,) = result["locations"]
+        assert location["physicalLocation"]["artifactLocation"]["uri"] in ("bad.yaml", "plan.yaml")
+        assert location["physicalLocation"]["region"]["startLine"] >= 1
+    (change,) = run["results"][0]["fixes"][0]["artifactChanges"]
+    assert change["replacements"] == [
+        {"deletedRegion": {"charOffset": 0, "charLength": 11}, "insertedContent": {"text": "weight_decay"}}
+    ]
+
+
+def test_a_file_without_findings_is_a_sarif_log_without_results(plan):
+    log = json.loads(call(plan("lr: cosine()\n"), "--output-format", "sarif").stdout)
+
+    assert log["runs"][0]["results"] == []
+
+
+def test_github_gets_its_commands(plan):
+    result = call(plan(LATE.replace("20", "100%, 20"), "a,b.yaml"), "plan.yaml", "--output-format", "github")
+    assert result.exit_code == 2  # plan.yaml is not there
+
+    told = call(plan(LATE), "--output-format", "github").stdout
+
+    assert result.stdout.startswith("::error file=a%2Cb.yaml,line=1,col=10,title=PS106 refused-value::")
+    assert told.startswith("::warning file=plan.yaml,line=2,col=5,title=PS208 period-beyond-run::its period of")
+    assert "150%25 of the run" in told
+
+
+def test_explain_shows_a_rule_and_needs_no_plan():
+    told = call("--explain", "updates-for-epochs").stdout
+
+    assert told.startswith("PS211 updates-for-epochs (warning)\n")
+    assert 'lr: multistep(["30 epochs", "60 epochs", "80 epochs"])' in told
+    assert call("--explain", "PS40").stdout.count("\nPS4") == 5
+
+
+def test_a_code_that_is_none_is_wrong_usage(plan):
+    for option in ("--explain", "--select", "--ignore"):
+        result = call(plan(LATE), option, "PS999")
+        assert result.exit_code == 2
+        assert "there is none" in result.stderr
+
+
+# ---------------------------------------------------------------- what is told, and the exit code
+
+
+def test_codes_are_selected_and_ignored(plan):
+    file = plan(LATE + "learning_rate: cosine()\n")
+
+    assert codes(file) == ["PS208", "PS305"]
+    assert codes(file, "--select", "PS2") == ["PS208"]
+    assert codes(file, "--ignore", "period-beyond-run") == ["PS305"]
+
+
+@pytest.mark.parametrize(
+    ("text", "strict", "code"),
+    [(LATE, False, 0), (LATE, True, 1), ("lr: cosin()", False, 1), ("lr: cosine()", True, 0)],
+)
+def test_a_warning_counts_only_where_it_is_asked_for(plan, text, strict, code):
+    assert call(plan(text), *["--strict"] * strict).exit_code == code
+
+
+def test_info_is_no_warning(plan):
+    result = call(plan("lr: cosine(to=1e-5)\n"), "--strict")
+
+    assert result.exit_code == 0
+    assert "[PS304]" in result.stderr
+
+
+def test_a_comment_silences_its_line(plan):
+    assert codes(plan(LATE.rstrip() + "  # paramsched: ignore PS208\n")) == []
+    assert codes(plan(LATE.rstrip() + "  # paramsched: ignore PS201\n")) == ["PS208"]
+    assert codes(plan("horizon: 20 epochs  # paramsched: ignore PS208\n" + LATE.splitlines()[1])) == ["PS208"]
+
+
+def test_a_comment_on_its_own_line_silences_the_file(plan):
+    assert codes(plan("# paramsched: ignore PS208, name-of-others\n" + LATE + "learning_rate: cosine()\n")) == []
+
+
+def test_a_comment_with_a_code_that_is_none_is_told(plan):
+    (found,) = json.loads(call(plan("lr: cosine()  # paramsched: ignore PS999\n"), "--json").stdout)
+
+    assert (found["code"], found["line"], found["column"]) == ("PS110", 1, 15)
+
+
+# ---------------------------------------------------------------- mending
+
+
+MISSPELLED = """\
+# what we train with
+horizon: 20 epohcs   # twenty
+"lr":   warmup("5 epcohs") >> cosin(too=0.1)   # keep me
+groups:
+    head: {weight_decy: {linear: {strat: 1.0}}}
+"""
+MENDED = """\
+# what we train with
+horizon: 20 epochs   # twenty
+"lr":   warmup("5 epochs") >> cosine(to=0.1)   # keep me
+groups:
+    head: {weight_decay: {linear: {start: 1.0}}}
+"""
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_fix_mends_names_and_units_and_keeps_the_rest_byte_for_byte(plan, tmp_path, newline, mark):
+    file = plan(mark + MISSPELLED.replace("\n", newline).encode())
+
+    result = call(file, "--fix")
+
+    assert (result.exit_code, result.stderr) == (0, "note: plan.yaml: mended 6 places\n")
+    assert (tmp_path / file).read_bytes() == mark + MENDED.replace("\n", newline).encode()
+
+
+def test_fix_mends_configs_of_mmengine(plan, tmp_path):
+    text = "param_scheduler = [dict(type='MultiStpLR', milestnes=[8, 11])]  # 1x\ntrain_cfg = dict(max_epochs=12)\n"
+    file = plan(text, "config.py")
+
+    assert call(file, "--fix").exit_code == 0
+    assert (tmp_path / file).read_text() == text.replace("MultiStpLR", "MultiStepLR").replace("milestnes", "milestones")
+
+
+def test_fix_renames_a_field_that_others_call_so(plan, tmp_path):
+    assert call(plan("learning_rate: cosine()  # all\n"), "--fix").exit_code == 0
+    assert (tmp_path / "plan.yaml").read_text() == "lr: cosine()  # all\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "lr: cosine()\nlearning_rate: cosine()\n",  # the name is there
+        "weight_decay: 1.5\nweight_decy: linear(1, 0)\n",
+        LATE,  # nobody but the author knows which is meant
+        "lr: cosine(0.1)\n",
+    ],
+)
+def test_fix_leaves_alone_what_is_not_safe(plan, tmp_path, text):
+    call(plan(text), "--fix")
+
+    assert (tmp_path / "plan.yaml").read_text() == text
+
+
+def test_fix_does_what_was_selected(plan, tmp_path):
+    call(plan("weight_decy: cosin()\n"), "--fix", "--select", "PS103")
+
+    assert (tmp_path / "plan.yaml").read_text() == "weight_decay: cosin()\n"
+
+
+# ---------------------------------------------------------------- beside a run
+
+
+def test_a_checkpoint_says_which_groups_and_fields_there_are(plan, tmp_path):
+    torch = pytest.importorskip("torch")
+    parameters = [torch.nn.Parameter(torch.zeros(1)) for _ in range(2)]
+    groups = [{"params": [one], "name": name} for one, name in zip(parameters, ("body", "head"), strict=True)]
+    optimizer = torch.optim.SGD(groups, lr=0.1, momentum=0.9)
+    scheduler = ps.Scheduler(optimizer, ps.Plan(lr=ps.cosine(), horizon=100))
+    for _ in range(3):
+        parameters[0].grad = torch.ones(1)
+        optimizer.step()
+    torch.save({"optimizer": optimizer.state_dict()}, tmp_path / "model.pt")
+    scheduler.detach()
+    text = "horizon: 2\nlr: cosine()\nbetas[0]: 0.5\ngroups: {haed: {lr: 0.1}}\n"
+
+    found = {one["code"]: one for one in json.loads(call(plan(text), "--checkpoint", "model.pt", "--json").stdout)}
+    right = call(plan("horizon: 100\nlr: cosine()\ngroups: {head: {lr: 0.1}}\n"), "--checkpoint", "model.pt")
+
+    assert {"PS401", "PS402"} <= set(found)
+    assert (found["PS401"]["line"], found["PS401"]["advice"]) == (4, 'Write "head"')
+    assert (right.exit_code, right.stderr) == (0, "")
+    assert codes(plan("horizon: 2\nlr: cosine()\n"), "--checkpoint", "model.pt") == ["PS406"]
+
+
+def test_a_log_that_was_stepped_once_per_process_is_told_with_its_cause(plan, tmp_path):
+    lr = ps.trace(ps.Plan(lr=ps.cosine(), horizon=100), {"lr": 0.1})["lr"]
+    rows = [json.dumps({"step": t, "lr": float(lr[min(4 * t, 99)])}) for t in range(20)]
+    (tmp_path / "values.jsonl").write_text("\n".join(rows))
+
+    (found,) = json.loads(call(plan("horizon: 100\nlr: cosine()\n"), "--log", "values.jsonl", "--json").stdout)
+
+    assert (found["code"], found["severity"], found["line"]) == ("PS405", "error", 2)
+    assert "4" in found["advice"]
