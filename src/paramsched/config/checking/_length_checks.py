@@ -20,7 +20,9 @@ from paramsched.schedules.step import MultiStep
 from paramsched.schedules.window import Window
 from paramsched.time import Duration
 
-_MANY_EPOCHS: Final = 100  # and at least thrice the run: meant as updates
+_MANY_EPOCHS: Final = 100
+_TIMES_THE_RUN: Final = 10  # from here on a length in epochs was meant as updates
+_TIMES_FOR_WARMUP: Final = 3  # likewise of a warmup, which takes a small part of a run
 _FEW_EPOCHS: Final = 5  # a run of fewer epochs says nothing about what small numbers mean
 _SHORT_WARMUP: Final = 20  # updates; a longer one may be meant
 _SHORT_EPOCH: Final = 10  # updates; in such a run numbers of updates and of epochs are alike
@@ -60,8 +62,8 @@ def _epochs_for_updates(schedule: Schedule, epochs: Fraction | None, path: str, 
     """A length in epochs that is many times the run."""
     if epochs is None:
         return
-    for length, written in _epochs_in(schedule):
-        if length >= _MANY_EPOCHS and length >= 3 * epochs:
+    for length, written, times in _epochs_in(schedule):
+        if length >= _MANY_EPOCHS and length >= times * epochs:
             instead = f'If updates are meant write "{_number(length)} steps"' if native else _BY_ITERATION
             found = f'"{written}" in a run of {_number(epochs)} epochs'
             yield Finding(codes.EPOCHS_FOR_UPDATES, path, found, instead)
@@ -71,15 +73,16 @@ def _epochs_for_updates(schedule: Schedule, epochs: Fraction | None, path: str, 
 _BY_ITERATION: Final = "If iterations are meant write by_epoch=False"
 
 
-def _epochs_in(schedule: Schedule) -> Iterator[tuple[Fraction, str]]:
-    """Every length in epochs, with what was written."""
+def _epochs_in(schedule: Schedule) -> Iterator[tuple[Fraction, str, int]]:
+    """Every length in epochs, with what was written, and how many times the run it may be."""
     for part in values_inside(schedule):
-        if isinstance(part, Duration):
-            amount = dict(part.terms).get("epochs", Fraction(0))
-            yield amount, str(part)
+        if isinstance(part, Anneal) and part.over is not None:
+            times = _TIMES_FOR_WARMUP if _is_warmup(part) else _TIMES_THE_RUN
+            yield dict(part.over.terms).get("epochs", Fraction(0)), str(part.over), times
+        elif isinstance(part, Duration):
+            yield dict(part.terms).get("epochs", Fraction(0)), str(part), _TIMES_THE_RUN
         elif isinstance(part, Rule) and part.by == "epoch":
-            for count in _counts_of_rule(part):
-                yield Fraction(count), f"{count} epochs"
+            yield from ((Fraction(count), f"{count} epochs", _TIMES_THE_RUN) for count in _counts_of_rule(part))
 
 
 def _updates_for_epochs(
