@@ -62,7 +62,7 @@ def _prefix(said, value, schema, root):
 
 
 _CHECKS = {
-    **dict.fromkeys(("$schema", "$defs", "title", "description", "default"), lambda *_: True),
+    **dict.fromkeys(("$schema", "$id", "$defs", "title", "description", "default"), lambda *_: True),
     "$ref": _reference,
     "type": lambda said, value, *_: _is(said, value),
     "enum": lambda said, value, *_: value in said,

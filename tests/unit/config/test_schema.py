@@ -3,11 +3,15 @@
 import json
 
 import pytest
+from hypothesis import given
 
 from paramsched import config
 from paramsched.errors import ConfigError
 from paramsched.schedules import SHAPES, Schedule, constant
+from paramsched.time import Duration
+from paramsched.time.duration import UNIT_NAMES
 from support.json_schema import accepts
+from support.strategies import World, durations, schedules
 
 SCHEMA = config.schema()
 GOOD = {
@@ -89,3 +93,58 @@ def test_what_the_reader_refuses_by_form_the_schema_refuses_too(wrong):
     assert not accepts(SCHEMA, wrong)
     with pytest.raises(ConfigError):
         config.native.to_plan(wrong)
+
+
+# ---------------------------------------------------------------- texts
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "warmup('5%') >> cosin(to=0.1)",
+        "linear(1, 0) * plateu()",
+        "anneal(curve=curves.powr(2))",
+        "recurrence(rules.liner(0.1))",
+        "ps.cosine()",
+    ],
+)
+def test_a_name_in_a_line_that_there_is_not_is_refused_like_by_the_reader(line):
+    assert not accepts(SCHEMA, {"lr": line})
+    with pytest.raises(ConfigError):
+        config.loads(json.dumps({"lr": line}))
+
+
+@pytest.mark.parametrize("length", ["5 epohcs", "5", "ten epochs", "until", "5% of it", "5 epochs 3 steps", "-", ""])
+def test_a_length_that_is_none_is_refused_like_by_the_reader(length):
+    plan = {"lr": {"cosine": {"over": length}}}
+
+    assert not accepts(SCHEMA, plan)
+    with pytest.raises(ConfigError):
+        config.loads(json.dumps(plan))
+
+
+@given(schedules())
+def test_the_line_of_every_schedule_is_accepted(schedule):
+    assert accepts(SCHEMA, {"lr": str(schedule)}) or not schedule.serializable
+
+
+@given(durations(World(total=1000, epoch=20, batch=32, accumulation=1)))
+def test_the_text_of_every_length_is_accepted(length):
+    text = str(Duration.of(length))
+
+    assert accepts(SCHEMA, {"lr": {"cosine": {"over": f"{text} steps" if text.isdecimal() else text}}})
+
+
+def test_every_unit_is_accepted():
+    for unit in UNIT_NAMES:
+        assert accepts(SCHEMA, {"lr": 1, "horizon": f"2 {unit}" if unit != "%" else "2%"})
+
+
+def test_the_schema_has_a_name_and_a_plan_may_name_its_schema():
+    named = {"$schema": "plan.schema.json", "lr": "cosine()"}
+
+    assert SCHEMA["$id"] == "urn:paramsched:plan"
+    assert accepts(SCHEMA, named)
+    assert config.loads(json.dumps(named)) == config.loads('{"lr": "cosine()"}')
+    with pytest.raises(ConfigError, match="no name of a schema"):
+        config.loads('{"$schema": 3, "lr": "cosine()"}')

@@ -6,6 +6,9 @@ from typing import Final
 RESERVED: Final = ("clock", "groups", "horizon", "targets")
 """What a plan has beside its fields."""
 
+SCHEMA: Final = "$schema"
+"""What editors look for: the schema that a file follows. A plan does not keep it."""
+
 TARGET_ENTRIES: Final = ("initial", "schedule")
 """What each target has."""
 

@@ -16,6 +16,7 @@ from paramsched.config.native.annotations import (
     union_members,
 )
 from paramsched.config.native.read_schedule import OPERATORS, WITH_A_NUMBER
+from paramsched.config.native.text_patterns import length_text_pattern, schedule_text_pattern
 from paramsched.config.shape_names import ShapeLike, ShapeNames
 from paramsched.curves import CONSTANTS, FAMILIES
 from paramsched.errors import MissingDependency
@@ -49,9 +50,14 @@ def schema(*, shapes: Iterable[ShapeLike] = ()) -> dict[str, object]:
     fields: dict[str, Any] = dict.fromkeys(KNOWN, _schema_reference("schedule"))
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:paramsched:plan",
         "title": "paramsched plan",
         "type": "object",
         "properties": {
+            "$schema": {
+                "type": "string",
+                "description": "where an editor finds this schema",
+            },
             "clock": _clock_schema(),
             "horizon": _schema_reference("length"),
             "groups": _groups_schema(),
@@ -121,7 +127,11 @@ def _schedule_schema(names: ShapeNames) -> dict[str, Any]:
     return {
         "anyOf": [
             {"type": "number", "description": "a constant, a multiple of base"},
-            {"type": "string", "description": 'one line: warmup("5%") >> cosine(to=0.1)'},
+            {
+                "type": "string",
+                "pattern": schedule_text_pattern(names.everything()),
+                "description": 'one line: warmup("5%") >> cosine(to=0.1)',
+            },
             {"type": "array", "items": _schema_reference("schedule"), "minItems": 1, "description": "a sequence"},
             _mapping_of_one(made),
         ]
@@ -133,7 +143,11 @@ def _length_schema() -> dict[str, Any]:
     return {
         "anyOf": [
             {"type": "integer", "minimum": 0, "description": "updates"},
-            {"type": "string", "description": '"5%", "10 epochs", "1e6 samples", "250B tokens", "90 min", "until 80%"'},
+            {
+                "type": "string",
+                "pattern": length_text_pattern(),
+                "description": '"5%", "10 epochs", "1e6 samples", "250B tokens", "90 min", "until 80%"',
+            },
         ]
     }
 

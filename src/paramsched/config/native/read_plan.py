@@ -19,7 +19,7 @@ from paramsched._vocabulary import NOWHERE
 from paramsched.config._plain_data import BadValue, plain_or_bad
 from paramsched.config.data_paths import CLOCK, GROUPS, HORIZON, ROOT, TARGETS, child_path, entry_path
 from paramsched.config.faults import Faults
-from paramsched.config.native.entries import RESERVED, TARGET_ENTRIES, index_in_name
+from paramsched.config.native.entries import RESERVED, SCHEMA, TARGET_ENTRIES, index_in_name
 from paramsched.config.native.plain_values import MISSING, within_float
 from paramsched.config.native.read_schedule import ScheduleReader
 from paramsched.config.shape_names import ShapeLike, ShapeNames
@@ -117,6 +117,8 @@ class _PlanReader:
                 self.read_groups(value)
             elif key == "targets":
                 self.read_targets(value)
+            elif key == SCHEMA:
+                self.read_schema(value)
             elif key not in ("clock", "horizon"):
                 self.read_field(key, value, entry_path(key), None)
         if self.faults.count:
@@ -134,6 +136,13 @@ class _PlanReader:
         except InvalidArgument as refusal:
             self.faults.refuse(ROOT, refusal)
             return None
+
+    def read_schema(self, value: Any) -> None:
+        """Where an editor finds the schema; only that it is a text matters."""
+        if not isinstance(value, str):
+            found = f"{short_json(value)} is {type_in_words(value)}, no name of a schema"
+            instead = 'Write "$schema": "plan.schema.json", or leave it out'
+            self.faults.add(entry_path(SCHEMA), found, instead, code=WRONG_TYPE)
 
     def read_clock(self, value: Any) -> PlanClock | None:
         """What the plan's time counts, or the time of some of its fields."""
