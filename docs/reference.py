@@ -10,6 +10,8 @@ from public_names import documented, public_names
 from paramsched import Plan, curves, errors, trace
 from paramsched._names_elsewhere import other_names
 from paramsched._peer_names import EDGES
+from paramsched.config.checking.explain_rule import rule_as_markdown
+from paramsched.config.checking.rule_table import CHECK_RULES
 from paramsched.schedules import SHAPES
 
 SHAPES_OPENING = """\
@@ -29,6 +31,10 @@ RULES_OPENING = """\
 as torch's and MMEngine's schedulers do. A plan of your own seldom needs it: a shape says the value at every time by
 itself.
 """
+CHECKS_OPENING = """\
+What [`paramsched check`](../checking) finds. A code stays what it is. Errors are what no run can go with,
+warnings are for plans that run, but hardly as meant.
+"""
 ERRORS_OPENING = """\
 Whatever the library raises on purpose is a `ParamschedError`. A message says what was asked, what was found, and what
 to write instead; a file with faults tells all of them at once, each with its line. Nothing is half done when one of
@@ -44,6 +50,7 @@ def pages() -> dict[str, str]:
         "rules": rules_page(),
         "errors": errors_page(),
         "names": names_page(),
+        "checks": checks_page(),
     }
 
 
@@ -108,6 +115,20 @@ def plan_of(line: str) -> str:
 def gallery(thumbnails: str) -> str:
     """The directive that draws thumbnails."""
     return f"```{{gallery}} 100\n{thumbnails}\n```"
+
+
+# ---------------------------------------------------------------- codes of the check
+
+
+def checks_page() -> str:
+    """Every code of `paramsched check`: a table of all, and a section for each."""
+    head = "| code | severity | what is found |\n| --- | --- | --- |"
+    rows = (
+        f"| [{rule.code}](#{rule.code.lower()}) `{rule.name}` | {rule.severity} | {rule.line} |"
+        for rule in CHECK_RULES.values()
+    )
+    sections = (rule_as_markdown(rule) for rule in CHECK_RULES.values())
+    return "\n\n".join(["# Codes of the check", CHECKS_OPENING, "\n".join([head, *rows]), *sections]) + "\n"
 
 
 # ---------------------------------------------------------------- errors

@@ -23,6 +23,8 @@ NOTHING_PLANNED: Final = "PS108"
 MISSING_FACT: Final = "PS109"
 """The check needs a fact of the run that nobody gave."""
 
+MILESTONE_AFTER_END: Final = "PS207"
+"""A milestone behind the end of the run."""
 HARDLY_MEANT: Final = "PS601"
 """An argument of a scheduler of MMEngine that does something else than one thinks."""
 TICKS_TOO_LATE: Final = "PS602"

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import final
 
 from paramsched._fault_codes import MISSING_FACT, REFUSED_VALUE, UNREADABLE
@@ -94,7 +94,7 @@ def _findings_in(
     groups = evidence.groups()
     whole = bool(groups)
     found = check(read.plan, calendar, native=loaded.native, groups=groups or loaded.bases.groups, whole=whole)
-    yield from found
+    yield from (one if loaded.native else replace(one, path=loaded.entry) for one in found)
     if any(one.severity == "error" for one in found):
         return
     if facts.given:

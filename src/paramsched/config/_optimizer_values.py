@@ -55,9 +55,11 @@ class Loaded:
         bases: the optimizer's values that stand beside it.
         native: whether it is in the library's own words; otherwise a dialect's.
         facts: what stands beside it of the run it was written for.
+        entry: the path of the entry that says the schedules, in a dialect's file.
     """
 
     plan: Plan
     bases: Bases = NO_BASES
     native: bool = True
     facts: Calendar | None = None
+    entry: str = ""

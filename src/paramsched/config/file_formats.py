@@ -106,7 +106,7 @@ def loaded_from(
         data = _data_of_dialect(dialect, text, source, syntax)
         plan = dialect.plan_of(data, calendar=calendar, base=base)
         bases = NO_BASES if dialect.bases_of is None else dialect.call(dialect.bases_of, data, calendar)
-        return Loaded(plan, bases, native=False)
+        return Loaded(plan, bases, native=False, entry=dialect.entry_in(data))
     except ConfigError as error:
         raise ConfigError(source, placed(error.faults, text, format, syntax)) from error.__cause__
 

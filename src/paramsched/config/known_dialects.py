@@ -12,6 +12,7 @@ from paramsched.config import dialects as own_dialects
 from paramsched.config import native
 from paramsched.config._entry_points import entry_point_in_words, entry_points_of
 from paramsched.config._optimizer_values import Bases
+from paramsched.config.data_paths import ROOT, entry_path
 from paramsched.errors import ConfigError, ParamschedError
 from paramsched.plan import Plan
 from paramsched.time import Calendar
@@ -35,6 +36,7 @@ class Dialect(Protocol):
     - `recognizes(data) -> bool`: whether data looks like this dialect; a refused native file then names it
     - `read(text, source) -> data` and `write(data) -> text`, where its files are no YAML, TOML or JSON
     - `bases_of(data, calendar) -> Bases`, where its files say the optimizer's values
+    - `scheduler_entries`: names of the entries in which its files say the schedule; `paramsched check` points there
     """
 
     def to_plan(self, data: Any, *, calendar: Calendar | None = None, base: BaseLike | None = None) -> Plan:
@@ -49,6 +51,7 @@ class KnownDialect:
     Args:
         name: what it is asked for by.
         to_plan, from_plan, recognizes, read, write, bases_of: its functions; None where it has none.
+        scheduler_entries: names of the entries that say the schedule.
         origin: the entry point it was found by; "" for one of the library's own.
     """
 
@@ -59,7 +62,13 @@ class KnownDialect:
     read: Callable[[str, str], Any] | None = None
     write: Callable[[Any], str] | None = None
     bases_of: Callable[[Any, Calendar | None], Bases] | None = None
+    scheduler_entries: tuple[str, ...] = ()
     origin: str = ""
+
+    def entry_in(self, data: Any) -> str:
+        """The path of the entry that says the schedule; of the whole where none of its names is there."""
+        there = data if isinstance(data, Mapping) else ()
+        return next((entry_path(name) for name in self.scheduler_entries if name in there), ROOT)
 
     def call(self, function: Callable[..., _Result], *arguments: Any, **options: Any) -> _Result:
         """What one of its functions gives; whatever a function of a package raises is said with its origin."""
@@ -141,7 +150,9 @@ def dialects_that_recognize(data: Any) -> tuple[str, ...]:
 def _functions_of(given: Any, name: str, origin: str) -> KnownDialect:
     """A dialect from what a module or an object has."""
     optional = ("from_plan", "recognizes", "read", "write", "bases_of")
-    return KnownDialect(name, given.to_plan, **{one: getattr(given, one, None) for one in optional}, origin=origin)
+    functions = {one: getattr(given, one, None) for one in optional}
+    entries = tuple(getattr(given, "scheduler_entries", ()))
+    return KnownDialect(name, given.to_plan, **functions, scheduler_entries=entries, origin=origin)
 
 
 def _entry_points() -> tuple["EntryPoint", ...]:

@@ -5,6 +5,7 @@ from dataclasses import fields
 from fractions import Fraction
 from typing import Any, Final
 
+from paramsched._fault_codes import MILESTONE_AFTER_END
 from paramsched.config.checking import rules_of_times as codes
 from paramsched.config.checking._trial_run import TrialRun
 from paramsched.config.checking.finding import Finding
@@ -163,7 +164,7 @@ def _milestones_after_end(schedule: Schedule, trial: TrialRun, path: str) -> Ite
             found = (
                 f"milestone {late[0][1]} lies behind the end of the run, at {float(late[0][0] / trial.end):.0%} of it"
             )
-            yield Finding(codes.MILESTONE_AFTER_END, path, found, "Leave it out, or name a time of this run")
+            yield Finding(MILESTONE_AFTER_END, path, found, "Leave it out, or name a time of this run")
             return
 
 
@@ -172,10 +173,6 @@ def _milestones_of(part: Schedule, trial: TrialRun) -> Iterator[tuple[Fraction, 
     if isinstance(part, MultiStep) and trial.knows(part):
         for milestone in part.milestones:
             yield trial.span.calendar.exact(milestone), f'"{milestone}"'
-    for rule in values_inside(part):
-        tick = _tick_of(rule, trial)
-        if isinstance(rule, MultiStepRule) and tick is not None:
-            yield from ((Fraction(one) * tick, str(one)) for one in rule.milestones)
 
 
 def _periods_beyond_run(schedule: Schedule, trial: TrialRun, path: str) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from paramsched import _fault_codes as codes
 from paramsched.config.checking.check_rule import PYTHON, CheckRule
 
 BEYOND_HORIZON: Final = "PS201"
@@ -10,7 +11,6 @@ TWO_WITHOUT_LENGTH: Final = "PS203"
 TWO_HORIZONS: Final = "PS204"
 RISES_TO_THE_END: Final = "PS205"
 NOT_FOLLOWED: Final = "PS206"
-MILESTONE_AFTER_END: Final = "PS207"
 PERIOD_BEYOND_RUN: Final = "PS208"
 MILESTONES_MIXED: Final = "PS209"
 EPOCHS_FOR_UPDATES: Final = "PS210"
@@ -76,7 +76,7 @@ RULES_OF_TIMES: Final = (
         "lr: cosine()\nweight_decay: like('lr')\n",
     ),
     CheckRule(
-        MILESTONE_AFTER_END,
+        codes.MILESTONE_AFTER_END,
         "milestone-after-end",
         "warning",
         "A milestone lies behind the end of the run.",

@@ -31,6 +31,9 @@ from paramsched.schedules import Anneal, Constant, Schedule, anneal, constant, w
 from paramsched.schedules.sequence import Sequence, sequence
 from paramsched.time import Calendar
 
+scheduler_entries: Final = ("lr_scheduler",)
+"""Where its files say the schedule; `paramsched check` points there."""
+
 _ENTRIES: Final[Mapping[str, Any]] = {
     "warmup_steps": 200,
     "total_steps": None,

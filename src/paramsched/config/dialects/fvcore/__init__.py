@@ -12,4 +12,7 @@ from paramsched.config.dialects.fvcore.plans import recognizes as recognizes
 from paramsched.config.dialects.fvcore.plans import to_plan as to_plan
 from paramsched.config.dialects.fvcore.write_plan import from_plan as from_plan
 
-__all__ = ["bases_of", "from_plan", "recognizes", "to_plan"]
+__all__ = ["bases_of", "from_plan", "recognizes", "scheduler_entries", "to_plan"]
+
+scheduler_entries = ("SOLVER",)
+"""Where its files say the schedule; `paramsched check` points there."""

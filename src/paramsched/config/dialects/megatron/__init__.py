@@ -14,4 +14,7 @@ from paramsched.config.dialects.megatron.plans import recognizes as recognizes
 from paramsched.config.dialects.megatron.plans import to_plan as to_plan
 from paramsched.config.dialects.megatron.write_plan import from_plan as from_plan
 
-__all__ = ["bases_of", "from_plan", "recognizes", "to_plan"]
+__all__ = ["bases_of", "from_plan", "recognizes", "scheduler_entries", "to_plan"]
+
+scheduler_entries = ("lr_decay_style",)
+"""Where its files say the schedule; `paramsched check` points there."""

@@ -16,4 +16,7 @@ from paramsched.config.dialects.mmengine.plans import to_plan as to_plan
 from paramsched.config.dialects.mmengine.plans import to_plans as to_plans
 from paramsched.config.dialects.mmengine.whole_config import recognizes as recognizes
 
-__all__ = ["bases_of", "from_plan", "read", "recognizes", "to_plan", "to_plans", "write"]
+__all__ = ["bases_of", "from_plan", "read", "recognizes", "scheduler_entries", "to_plan", "to_plans", "write"]
+
+scheduler_entries = ("param_scheduler",)
+"""Where its files say the schedule; `paramsched check` points there."""

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, final
 
-from paramsched._fault_codes import CLIMBS_AGAIN, GAP_OF_ONE, TICKS_TOO_LATE, TWO_DECAYS
-from paramsched.config.dialects.mmengine.rows.arguments import INF, Arguments
+from paramsched._fault_codes import CLIMBS_AGAIN, GAP_OF_ONE, MILESTONE_AFTER_END, TICKS_TOO_LATE, TWO_DECAYS
+from paramsched.config.dialects.mmengine.rows.arguments import CONVERTED, INF, Arguments
 from paramsched.config.dialects.mmengine.rows.cosine_annealing import COSINE_ANNEALING
 from paramsched.config.dialects.mmengine.rows.exponential import EXPONENTIAL
 from paramsched.config.dialects.mmengine.rows.multi_step import MULTI_STEP
@@ -58,6 +58,9 @@ def window_cautions(schedulers: Iterable[tuple[SchedulerRow, Arguments]], length
     """What the windows of a list hardly can be meant to be; arguments as of `list_cautions`."""
     together = list(schedulers)
     for index, (row, arguments) in enumerate(together):
+        late = _milestones_too_late(arguments, length) if row is MULTI_STEP else []
+        if late:
+            yield ListCaution(index, _behind_the_end(late, length), MILESTONE_AFTER_END)
         others = [(other, *pair) for other, pair in enumerate(together) if _same_field(arguments, pair[1])]
         before = [theirs for other, _, theirs in others if other != index and _ends_one_before(theirs, arguments)]
         meets = any(theirs["begin"] < arguments["begin"] <= theirs["end"] for _, _, theirs in others)
@@ -71,6 +74,18 @@ def window_cautions(schedulers: Iterable[tuple[SchedulerRow, Arguments]], length
                 and windows_overlap(arguments, theirs, length)
             ):
                 yield ListCaution(index, _both_decay(theirs_row, row, other), TWO_DECAYS)
+
+
+def _milestones_too_late(arguments: Arguments, length: RunLength) -> list[float]:
+    """The milestones behind the end of the run; they count from the begin of their window."""
+    last = None if arguments.get(CONVERTED, False) else length.end(bool(arguments["by_epoch"]))
+    return [] if last is None else sorted(one for one in arguments["milestones"] if arguments["begin"] + one > last)
+
+
+def _behind_the_end(late: list[float], length: RunLength) -> str:
+    numbers = ", ".join(f"{one:g}" for one in late)
+    run = f"{length.max_epochs} epochs" if length.max_epochs is not None else f"{length.max_iters} iterations"
+    return f"milestones={numbers} lie behind the end of the run of {run}, and never come; name times of this run"
 
 
 def _same_field(one: Arguments, other: Arguments) -> bool:

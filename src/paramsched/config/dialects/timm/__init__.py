@@ -16,4 +16,7 @@ from paramsched.config.dialects.timm.plans import recognizes as recognizes
 from paramsched.config.dialects.timm.plans import to_plan as to_plan
 from paramsched.config.dialects.timm.write_plan import from_plan as from_plan
 
-__all__ = ["bases_of", "from_plan", "recognizes", "to_plan"]
+__all__ = ["bases_of", "from_plan", "recognizes", "scheduler_entries", "to_plan"]
+
+scheduler_entries = ("sched",)
+"""Where its files say the schedule; `paramsched check` points there."""

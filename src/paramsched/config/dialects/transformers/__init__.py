@@ -14,4 +14,7 @@ from paramsched.config.dialects.transformers.plans import recognizes as recogniz
 from paramsched.config.dialects.transformers.plans import to_plan as to_plan
 from paramsched.config.dialects.transformers.write_arguments import from_plan as from_plan
 
-__all__ = ["bases_of", "from_plan", "recognizes", "to_plan"]
+__all__ = ["bases_of", "from_plan", "recognizes", "scheduler_entries", "to_plan"]
+
+scheduler_entries = ("lr_scheduler_type", "name")
+"""Where its files say the schedule; `paramsched check` points there."""
