@@ -25,7 +25,6 @@ ONE_FOR_EACH = {
     "from_plan": "each dialect that can be written has it",
     "recognizes": "each dialect that can be told from the data has it",
     "bases_of": "each dialect whose files say the optimizer's values has it",
-    "scheduler_entries": "each dialect has it",
     "read": "each dialect with files of its own has it",
     "write": "each dialect with files of its own has it",
     "register": "curves.register and engines.mmengine.register, both public",
