@@ -61,6 +61,7 @@ SHAPES = {
     "warmup": "warmup(30) >> constant()",
     "warmup_restarts": "warmup_restarts(33, 8, times=3, gamma=0.7)",
     "window": "window(constant(0.5), 30, 60)",
+    "with_lengths": 'with_lengths(warmup("33%") >> cosine(), "floor")',
     "wsd": 'wsd("10%", "30%")',
     "wsd_s": "wsd_s([50, 50], decay=0.3, warmup=10)",
 }
