@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any, Final
+from urllib.parse import quote
 
 from paramsched.config.checking.finding import FilePlace, Finding
 from paramsched.config.checking.rule_table import CHECK_RULES, Severity
@@ -74,7 +75,7 @@ def _sarif_rule(code: str) -> dict[str, Any]:
 def _sarif_result(finding: Finding, index: int) -> dict[str, Any]:
     """One finding, with its place, and the change that mends it."""
     place = finding.place or FilePlace("")
-    artifact = {"uri": place.file.replace("\\", "/")}
+    artifact = {"uri": quote(place.file.replace("\\", "/"))}
     region = {} if place.line is None else {"startLine": place.line, "startColumn": place.column or 1}
     physical: dict[str, Any] = {"artifactLocation": artifact, **({"region": region} if region else {})}
     location: dict[str, Any] = {"physicalLocation": physical}

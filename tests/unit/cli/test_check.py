@@ -56,7 +56,7 @@ def test_json_has_all_that_is_known(plan):
 
 def test_sarif_has_what_the_standard_requires(plan):
     plan(LATE)
-    log = json.loads(call(plan("weight_decy: 1\n", "bad.yaml"), "plan.yaml", "--output-format", "sarif").stdout)
+    log = json.loads(call(plan("weight_decy: 1\n", "a bad.yaml"), "plan.yaml", "--output-format", "sarif").stdout)
 
     (run,) = log["runs"]
     assert (log["version"], log["$schema"].endswith("sarif-2.1.0.json")) == ("2.1.0", True)
@@ -70,7 +70,7 @@ def test_sarif_has_what_the_standard_requires(plan):
         assert result["message"]["text"]
         assert result["level"] in ("error", "warning", "note")
         (location,) = result["locations"]
-        assert location["physicalLocation"]["artifactLocation"]["uri"] in ("bad.yaml", "plan.yaml")
+        assert location["physicalLocation"]["artifactLocation"]["uri"] in ("a%20bad.yaml", "plan.yaml")
         assert location["physicalLocation"]["region"]["startLine"] >= 1
     (change,) = run["results"][0]["fixes"][0]["artifactChanges"]
     assert change["replacements"] == [
