@@ -9,8 +9,6 @@ from urllib.parse import quote
 from paramsched.config.checking.finding import FilePlace, Finding
 from paramsched.config.checking.rule_table import CHECK_RULES, Severity
 
-OUTPUT_FORMATS: Final = ("text", "json", "sarif", "github")
-
 _LEVELS: Final[dict[Severity, str]] = {"error": "error", "warning": "warning", "info": "note"}
 """What SARIF calls a severity."""
 _COMMANDS: Final[dict[Severity, str]] = {"error": "error", "warning": "warning", "info": "notice"}

@@ -1,6 +1,6 @@
 """Finding: one thing that the check has to say of a plan."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, final
 
 from paramsched.config.checking.rule_table import CHECK_RULES, CheckRule, Severity
@@ -109,8 +109,3 @@ def finding_of_fault(fault: Fault, file: str) -> Finding:
     return Finding(
         fault.code, fault.path, fault.found, fault.instead, fault.at_key, fault.replace, place, fault.pointer(), fix
     )
-
-
-def in_file(finding: Finding, file: str) -> Finding:
-    """The same finding, of a file in which its line is not known."""
-    return replace(finding, place=FilePlace(file))
