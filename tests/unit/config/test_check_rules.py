@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from paramsched.cli import main
-from paramsched.config.checking.rule_table import CHECK_RULES, check_rule, codes_given
+from paramsched.config.checking.rule_table import CHECK_RULES, codes_given, rule_of_code
 from paramsched.errors import InvalidArgument
 
 SHOWN = [rule for rule in CHECK_RULES.values() if rule.wrong]
@@ -43,7 +43,7 @@ def test_rules_without_an_example_are_those_that_need_another_file():
 
 
 def test_rules_are_found_by_code_and_by_name():
-    assert check_rule("ps205") is check_rule("rises-to-the-end") is CHECK_RULES["PS205"]
+    assert rule_of_code("ps205") is rule_of_code("rises-to-the-end") is CHECK_RULES["PS205"]
     assert codes_given("PS40, ps205") == {"PS401", "PS402", "PS403", "PS404", "PS405", "PS406", "PS205"}
 
 

@@ -6,8 +6,8 @@ from paramsched.config.checking.check_rule import NATIVE, CheckRule
 def rule_as_text(rule: CheckRule) -> str:
     """A rule as a terminal shows it.
 
-    >>> from paramsched.config.checking.rule_table import check_rule
-    >>> print(rule_as_text(check_rule("PS404")))
+    >>> from paramsched.config.checking.rule_table import rule_of_code
+    >>> print(rule_as_text(rule_of_code("PS404")))
     PS404 name-as-index (warning)
     A group's name is a number, which looks like an index.
     The text "3" selects the group that is called 3; the fourth group is [3].

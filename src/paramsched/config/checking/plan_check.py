@@ -86,10 +86,10 @@ def check(
     found += check_groups(plan, groups, whole=whole)
     found += _says_nothing(plan) if native else ()
     found += check_field_names(plan)
-    return _in_order(plan, found)
+    return _in_plan_order(plan, found)
 
 
-def _in_order(plan: Plan, found: Sequence[Finding]) -> tuple[Finding, ...]:
+def _in_plan_order(plan: Plan, found: Sequence[Finding]) -> tuple[Finding, ...]:
     """Findings in the order of the plan's lines; those of no line stand where they were found, the first ones first."""
     places = {binding_path(binding): place for place, binding in enumerate(plan.bindings)}
     return tuple(sorted(found, key=lambda one: places.get(one.path, -1 if one.path == HORIZON else len(places))))

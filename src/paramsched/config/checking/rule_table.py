@@ -17,13 +17,13 @@ CHECK_RULES: Final[Mapping[str, CheckRule]] = {
 }
 
 
-def check_rule(given: str) -> CheckRule:
+def rule_of_code(given: str) -> CheckRule:
     """A rule by its code or its name, in capitals or not.
 
     Raises:
         InvalidArgument: there is none.
 
-    >>> check_rule("ps201").name
+    >>> rule_of_code("ps201").name
     'beyond-horizon'
     """
     for rule in CHECK_RULES.values():
@@ -46,5 +46,5 @@ def codes_given(given: str) -> frozenset[str]:
     found: set[str] = set()
     for one in given.replace(",", " ").split():
         begun = {code for code in CHECK_RULES if code.startswith(one.upper())}
-        found |= begun or {check_rule(one).code}
+        found |= begun or {rule_of_code(one).code}
     return frozenset(found)
