@@ -36,8 +36,6 @@ def resolve_in_span(schedule: Schedule, span: Span) -> Schedule:
     """
     if not schedule.has_neighbor_levels:
         return schedule._resolve(span)
-    if not schedule.has_neighbor_levels:
-        return schedule._resolve(span)
     _refuse_without_neighbor(_words_wanted(schedule, measured=False))
     resolved = schedule._resolve(span)
     _refuse_without_neighbor(_words_wanted(resolved, measured=True))  # some stages turn out to take no time
