@@ -14,7 +14,7 @@ import command_pages  # noqa: E402  # these stand beside this file
 import module_pages  # noqa: E402
 import recipe_pages  # noqa: E402
 
-import reference  # noqa: E402
+import reference_pages  # noqa: E402
 
 project = "paramsched"
 author = "the paramsched authors"
@@ -73,7 +73,7 @@ def generate(app: Sphinx) -> None:
     """Write the reference pages; one that has not changed is left alone, so that a second build is quick."""
     folder = Path(app.srcdir, "_generated")
     folder.mkdir(exist_ok=True)
-    pages = reference.pages() | module_pages.pages() | recipe_pages.pages() | {"commands": command_pages.page()}
+    pages = reference_pages.pages() | module_pages.pages() | recipe_pages.pages() | {"commands": command_pages.page()}
     for old in folder.glob("*.md"):
         if old.stem not in pages:
             old.unlink()

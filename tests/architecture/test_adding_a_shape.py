@@ -63,7 +63,7 @@ def test_the_documentation_lists_the_new_shape(library):
     code = f"""
 import sys
 sys.path.insert(0, {str(ROOT / "docs")!r})
-import reference
-assert "half_life" in reference.pages()["shapes"]
+import reference_pages
+assert "half_life" in reference_pages.pages()["shapes"]
 """
     assert library.run("-c", code).stderr == ""

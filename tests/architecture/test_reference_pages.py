@@ -19,7 +19,7 @@ def pages() -> str:
     """The text of all reference pages that are made from the code."""
     sys.path.insert(0, str(DOCS))
     try:
-        reference, modules = import_module("reference"), import_module("module_pages")
+        reference, modules = import_module("reference_pages"), import_module("module_pages")
     finally:
         sys.path.remove(str(DOCS))
     return "\n".join([*reference.pages().values(), *modules.pages().values()])
@@ -68,7 +68,7 @@ def test_every_engine_and_drop_in_has_a_page(pages, package):
 def test_the_lines_that_draw_shapes_are_schedules_of_a_hundred_updates():
     sys.path.insert(0, str(DOCS))
     try:
-        reference, lines = import_module("reference"), import_module("shape_lines")
+        reference, lines = import_module("reference_pages"), import_module("shape_lines")
     finally:
         sys.path.remove(str(DOCS))
 

@@ -62,11 +62,24 @@ def test_fsdp2_on_one_device(device):
     assert scheduler.t == 12
 
 
+@pytest.fixture
+def fresh_accelerate():
+    """Accelerate keeps the device and the precision of the first Accelerator for the whole process."""
+    from accelerate.state import AcceleratorState, GradientState
+
+    def forget():
+        AcceleratorState._reset_state(reset_partial_state=True)
+        GradientState._reset_state()
+
+    forget()
+    yield
+    forget()
+
+
+@pytest.mark.usefixtures("fresh_accelerate")
 def test_accelerate(device):
     from accelerate import Accelerator
-    from accelerate.state import AcceleratorState
 
-    AcceleratorState._reset_state(reset_partial_state=True)  # it keeps the device of the first Accelerator
     accelerator = Accelerator(cpu=device == "cpu", mixed_precision="bf16")
     model = model_of()
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
