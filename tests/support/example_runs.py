@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-KILLS = int(os.environ.get("PARAMSCHED_KILLS", "2"))
+KILLS = int(os.environ.get("PARAMSCHED_KILLS", "1"))
 
 
 def environment() -> dict[str, str]:
