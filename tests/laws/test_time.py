@@ -35,6 +35,8 @@ def exactly_settled(schedule: Schedule) -> int | Fraction | None:
             return 0
         case Sequence(stages=stages):
             taking = [stage for stage in stages if stage.length is None or stage.length.terms] or stages[-1:]
+            if goes_on_after_nothing(stages[-1]):
+                taking = stages
             last = exactly_settled(taking[-1])
             return None if last is None else sum(stage.length.number for stage in taking[:-1]) + last
         case Window(end=end) if end is not None:
@@ -61,6 +63,18 @@ def exactly_settled(schedule: Schedule) -> int | Fraction | None:
         case Recurrence(until=until):
             return until
     return None if schedule.length is None else schedule.length.number
+
+
+def goes_on_after_nothing(schedule: Schedule) -> bool:
+    """Whether it has the last word in a sequence even where no update is left for it, as what is left by a skip."""
+    match schedule:
+        case Skip():
+            return True
+        case Pointwise(operands=operands):
+            return any(goes_on_after_nothing(operand) for operand in operands)
+        case OneOperand(schedule=inner):
+            return goes_on_after_nothing(inner)
+    return False
 
 
 @every_shape()
