@@ -77,7 +77,7 @@ class Restarts(Schedule):
         """Refuse cycles without a length of which nobody says how many there are, or that are rounded."""
         if self.times is None:
             found = "neither how long a cycle is nor how many there are"
-            raise InvalidArgument(f"restarts({short_line(self.schedule)})", found, "Write times=4, or every=1000")
+            raise InvalidArgument(Asked("restarts", "times", "None"), found, "Write times=4").suggest(4)
         if self.lengths != "exact":
             found = "cycles that share the time there is are not rounded"
             raise InvalidArgument(Asked("restarts", "lengths", repr(self.lengths)), found, "Leave it out").suggest(

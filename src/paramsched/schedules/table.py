@@ -62,7 +62,8 @@ class Table(Schedule):
         require_some_length(Asked(self._call, "every"), self.every)
         if not isinstance(self.absolute, bool):
             found = "neither True nor False"
-            raise InvalidArgument(Asked(self._call, "absolute", repr(self.absolute)), found, "Write absolute=True")
+            asked = Asked(self._call, "absolute", repr(self.absolute))
+            raise InvalidArgument(asked, found, "Write absolute=True").suggest(True)
         if self.curve is not None and len(self.values) == 1:
             found = "there is one value, and a curve leads from one to the next"
             raise InvalidArgument(Asked(self._call, "curve", str(self.curve)), found, "Leave the curve out")
