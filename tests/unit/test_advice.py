@@ -8,7 +8,7 @@ import pytest
 
 import paramsched as ps
 from paramsched import config, curves
-from paramsched.errors import ConfigError, InvalidArgument, InvalidCall
+from paramsched.errors import ConfigError, InvalidArgument, InvalidCall, UnreadableTable
 from paramsched.schedules import rules, value_in
 from paramsched.schedules.registry import RULES, SHAPES
 from paramsched.schedules.text.writing import written_value
@@ -121,6 +121,13 @@ def test_whole_floats_are_lengths():
     assert ps.power_law(0.7, 8.0) == ps.power_law(0.7, 8)
 
 
+@pytest.fixture
+def lr_csv(tmp_path, monkeypatch):
+    """The file that the example of `table_file` names, where the process stands."""
+    (tmp_path / "lr.csv").write_text("update,lr\n0,0.1\n1,0.5\n")
+    monkeypatch.chdir(tmp_path)
+
+
 @cache
 def example_of(name):
     """The call of a builder's own documentation, taken apart."""
@@ -154,11 +161,14 @@ def bad_calls(name):
 
 
 @pytest.mark.parametrize("name", BUILDERS)
+@pytest.mark.usefixtures("lr_csv")
 def test_whatever_a_builder_says_to_write_instead_can_be_written(name):
     told = set()
     for positional, named in bad_calls(name):
         try:
             BUILDERS[name](*positional, **named)
+        except UnreadableTable:
+            continue  # it says what to do with the file
         except InvalidArgument as refusal:
             told.add(refusal.instead)
     lines = [line.removeprefix("Write ") for line in told if not line.startswith(SENTENCES)]
@@ -179,11 +189,14 @@ def written_calls(name):
 
 
 @pytest.mark.parametrize("name", [name for name in BUILDERS if name != "Calendar"])
+@pytest.mark.usefixtures("lr_csv")
 def test_whatever_a_line_of_text_is_told_to_write_instead_can_be_written_in_code_and_text(name):
     told = set()
     for line in written_calls(name):
         try:
             value_in(line)
+        except UnreadableTable:
+            continue  # it says what to do with the file
         except InvalidArgument as refusal:
             told.add(refusal.instead)
     told = {line for line in told if line.startswith("Write ") and not line.startswith(SENTENCES)}

@@ -45,10 +45,10 @@ def table_file(
 
     Source: `table`, with its numbers in a file.
 
-    >>> import os, pathlib, tempfile
-    >>> file = pathlib.Path(tempfile.mkdtemp(), "lr.csv")
-    >>> _ = file.write_text(f"update,lr{os.linesep}0,0.1{os.linesep}1,0.5")
-    >>> table_file(file, "lr")(1)
+    >>> import contextlib, os, pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> _ = (folder / "lr.csv").write_text(f"update,lr{os.linesep}0,0.1{os.linesep}1,0.5")
+    >>> with contextlib.chdir(folder): table_file("lr.csv", "lr")(1)
     0.5
     """
     return _table_in(Path.cwd(), path, column, every, curve, absolute, sha256)
@@ -84,7 +84,11 @@ def _table_in(
     sha256: str | None = None,
 ) -> Table:
     if not isinstance(path, (str, os.PathLike)) or not os.fspath(path) or "\0" in os.fspath(path):
-        raise InvalidArgument(asked_with_value(Asked("table_file", "path"), path), "no path", 'Write "lr.csv"')
+        asked = asked_with_value(Asked("table_file", "path"), path)
+        raise InvalidArgument(asked, "no path", 'Write "lr.csv"').suggest("lr.csv")
+    if column is not None and not isinstance(column, str):
+        asked = asked_with_value(Asked("table_file", "column"), column)
+        raise InvalidArgument(asked, "no name of a column", 'Write column="lr"').suggest("lr")
     written = os.fspath(path)
     values = table_values(Asked("table_file", "path", f'"{written}"'), read_column(folder / written, column))
     if sha256 is not None:
@@ -104,7 +108,7 @@ def _require_checksum(found: str, wanted: str, path: str) -> None:
         asked = asked_with_value(Asked("table_file", "sha256"), wanted)
         raise InvalidArgument(
             asked, "no checksum of 8 digits or more", "Leave it out: the text of the plan then has it"
-        )
+        ).suggest(found[:_DIGITS])
     if not found.startswith(wanted.lower()):
         raise UnreadableTable(
             f'table_file("{path}", sha256="{wanted[:64]}")',
