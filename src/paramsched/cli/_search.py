@@ -88,8 +88,8 @@ class _Entry:
 def schedules_for(asked: str) -> list[Hit]:
     """The shapes, rules, curves, names elsewhere and keywords, the best first; of equals, what the tables have first.
 
-    A name that is exactly the words comes first. Then counts how much of the words and of a name are the same, then
-    whether the description has the words. What is less than a third as good as the best is left out.
+    A name that is exactly the words comes first, then one of the same letters. Then counts how much of the words and of
+    a name are the same, then whether the description has the words. What is less than a third as good as the best is left out.
 
     >>> schedules_for("1cycle")[0].line
     'one_cycle("30%")'
@@ -121,7 +121,8 @@ def _best_of(asked: str, entries: list[_Entry]) -> list[Hit]:
     scores = [_score(asked, entry) for entry in entries]
     least = max(scores) / 3
     ranked = sorted(
-        (place for place, score in enumerate(scores) if score and score >= least), key=lambda at: -scores[at]
+        (place for place, score in enumerate(scores) if score and score >= least),
+        key=lambda at: (-scores[at], entries[at].name.casefold() != asked.casefold()),
     )
     gathered: dict[str, list[str]] = {}
     for place in ranked:

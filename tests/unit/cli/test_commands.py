@@ -747,7 +747,7 @@ def test_a_plan_of_one_line_equals_the_one_built_in_code(folder):
     assert config.load("x.yaml") == Plan(weight_decay=linear(1.0, 0.5))
 
 
-def test_what_a_config_warns_of_is_one_line_on_standard_error(folder):
+def test_what_a_config_warns_of_is_on_standard_error_with_its_place(folder):
     config = folder / "config.py"
     config.write_text("param_scheduler = [dict(type='LinearLR', start_factor=0.001, begin=0, end=1)]\n")
 
@@ -755,5 +755,7 @@ def test_what_a_config_warns_of_is_one_line_on_standard_error(folder):
 
     assert checked.exit_code == 0
     assert checked.stdout == ""
-    (line,) = checked.stderr.splitlines()
-    assert line.startswith("warning: $.param_scheduler[0]: the window [0, 1) has one tick")
+    line, *excerpt = checked.stderr.splitlines()
+    assert line.startswith(f"{config}:1:20: $.param_scheduler[0]: warning: the window [0, 1) has one tick")
+    assert line.endswith("[PS601]")
+    assert [text.strip() for text in excerpt[1:]] == ["^"]

@@ -338,8 +338,12 @@ def test_without_pydantic_a_type_of_ones_own_names_the_extra_that_brings_it(monk
 @pytest.mark.heavy
 def test_reading_a_plan_imports_pydantic_only_for_types_of_ones_own():
     code = (
-        "import sys, paramsched.config as c\n"
+        "import sys, paramsched.errors, paramsched.config as c\n"
         "c.loads('lr: {cosine: {to: 0.1, index: t/n}}\\nhorizon: 20 epochs')\n"
+        "try:\n"
+        "    c.loads('lr: {table: {values: abc}}')\n"
+        "except paramsched.errors.ConfigError as error:\n"
+        "    assert 'not a list' in str(error), error\n"
         "c.schema()\n"
         "sys.exit(bool({'pydantic', 'torch', 'jax'} & set(sys.modules)))"
     )

@@ -8,10 +8,11 @@ from hypothesis import given
 from paramsched import config
 from paramsched.errors import ConfigError
 from paramsched.schedules import SHAPES, Schedule, constant
+from paramsched.testing.drawing import durations
 from paramsched.time import Duration
 from paramsched.time.duration import UNIT_NAMES
 from support.json_schema import accepts
-from support.strategies import World, durations, schedules
+from support.strategies import World, schedules
 
 SCHEMA = config.schema()
 GOOD = {

@@ -7,6 +7,8 @@ from functools import lru_cache, wraps
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
+import numpy as np
+
 from paramsched.curves import Curve
 from paramsched.schedules import Absolute, Schedule
 from paramsched.schedules.rules import Rule
@@ -97,6 +99,11 @@ def literal_values(annotation: Any) -> tuple[Any, ...]:
 def asks_for_function(annotation: Any) -> bool:
     """Whether it asks for a function, which a file can only name."""
     return Callable in (annotation, get_origin(annotation))
+
+
+def asks_for_array(annotation: Any) -> bool:
+    """Whether it asks for a NumPy array, which only code can give."""
+    return np.ndarray in (annotation, get_origin(annotation))
 
 
 def annotated_signature(builder: Callable[..., Any]) -> inspect.Signature:

@@ -8,6 +8,7 @@ from typing import Any
 from paramsched.config.native.annotations import (
     ArgumentKind,
     annotated_signature,
+    asks_for_array,
     asks_for_function,
     item_annotations,
     kind_of_argument,
@@ -276,8 +277,8 @@ def _member_schema(member: Any) -> dict[str, Any] | None:
 
 
 def _user_type_schema(member: Any) -> dict[str, Any] | None:
-    """A type only its user knows; a function is given by its name."""
-    if asks_for_function(member):
+    """A type only its user knows; a function is given by its name, an array only in code."""
+    if asks_for_function(member) or asks_for_array(member):
         return None
     try:
         from pydantic import PydanticUserError, TypeAdapter

@@ -17,6 +17,7 @@ from paramsched.config.faults import Faults
 from paramsched.config.native.annotations import (
     ArgumentKind,
     annotated_signature,
+    asks_for_array,
     item_annotations,
     kind_of_argument,
     literal_values,
@@ -318,8 +319,9 @@ class ScheduleReader:
             return self.read_items(lists[0], value, path)
         if allowed:
             return self.note_no_choice(value, allowed, path)
-        words = [word for member in members if (word := type_asked_for(member))]
-        if len(words) == len(members):
+        written = [member for member in members if not asks_for_array(member)]
+        words = [word for member in written if (word := type_asked_for(member))]
+        if words and len(words) == len(written):
             return self.note_wrong_type(value, path, f"not {' or '.join(words)}")
         return value_of_users_type(annotation, value, path, self.faults)
 
