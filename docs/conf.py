@@ -13,7 +13,6 @@ sys.path[:0] = [str(HERE), str(HERE / "extensions")]
 import command_pages  # noqa: E402  # these stand beside this file
 import module_pages  # noqa: E402
 import recipe_pages  # noqa: E402
-
 import reference_pages  # noqa: E402
 
 project = "paramsched"

@@ -88,8 +88,9 @@ class _Entry:
 def schedules_for(asked: str) -> list[Hit]:
     """The shapes, rules, curves, names elsewhere and keywords, the best first; of equals, what the tables have first.
 
-    A name that is exactly the words comes first, then one of the same letters. Then counts how much of the words and of
-    a name are the same, then whether the description has the words. What is less than a third as good as the best is left out.
+    A name that is exactly the words comes first, then one of the same letters. Then counts how much of the words and
+    of a name are the same, then whether the description has the words. What is less than a third as good as the best
+    is left out.
 
     >>> schedules_for("1cycle")[0].line
     'one_cycle("30%")'
