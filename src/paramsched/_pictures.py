@@ -4,6 +4,7 @@ It is looked up by name when a picture is asked for. So the lower half imports n
 plan as the value of a cell without any import of the user.
 """
 
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
@@ -14,6 +15,7 @@ def mime_bundle_of(value: object) -> dict[str, str]:
     return found
 
 
-def axes_of_plan(plan: object, bases: Any, calendar: object, axes: Any) -> Any:
-    """A plan on Matplotlib axes."""
-    return import_module("paramsched.show").plan_axes(plan, bases, calendar, axes)
+def axes_of_plan(plan: object, bases: Any, calendar: object, axes: Any, view: Mapping[str, Any]) -> Any:
+    """A plan on Matplotlib axes; `view` has the entries of a `show.View`."""
+    show = import_module("paramsched.show")
+    return show.plan_axes(plan, bases, calendar, axes, show.View(**view))

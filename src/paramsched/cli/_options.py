@@ -89,6 +89,21 @@ def calendar_options(command: _Function) -> _Function:
     return with_facts  # type: ignore[return-value]  # it takes the same options
 
 
+def view_options(command: _Function) -> _Function:
+    """Options for the axes of a picture; the command receives them as `view`."""
+
+    @wraps(command)
+    def with_view(*args: Any, log: bool | None, **options: Any) -> Any:
+        from paramsched import show
+
+        return command(*args, view=show.View(log=log), **options)
+
+    shown = click.option(
+        "--log/--linear", default=None, help="Logarithmic or linear axes of values; by default as the values ask for."
+    )
+    return shown(with_view)  # type: ignore[return-value]  # it takes the same options
+
+
 def _import_for_option(context: click.Context, parameter: click.Parameter, modules: tuple[str, ...]) -> None:  # noqa: ARG001  # click's
     """Import the user's modules, from the folder in which the command is called or from what is installed."""
     here = str(Path.cwd())

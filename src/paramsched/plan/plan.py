@@ -296,7 +296,13 @@ class Plan:
         return "\n".join([*clock, *horizon, *(str(binding) for binding in self.bindings)])
 
     def plot(
-        self, bases: Any = None, *, calendar: Calendar | None = None, axes: Any = None, **facts: Any
+        self,
+        bases: Any = None,
+        *,
+        calendar: Calendar | None = None,
+        axes: Any = None,
+        log: bool | None = None,
+        **facts: Any,
     ) -> "tuple[Axes, ...]":
         """Draw the plan with Matplotlib, a plot for each field.
 
@@ -305,6 +311,7 @@ class Plan:
             calendar: the facts that convert units; or the same as keywords: `steps_per_epoch=500`. What only stretches
                 the picture is assumed where it is missing, and said above it.
             axes: where to draw, as many as there are fields; None: a new figure.
+            log: whether the axes of values are logarithmic; None: where the values span three decades.
 
         Returns:
             The axes, in the order of the fields: `plan.plot()[0].figure.savefig("plan.png")`.
@@ -316,7 +323,8 @@ class Plan:
         if calendar is not None and facts:
             given = f"plot(calendar=…, {', '.join(facts)}=…)"
             raise InvalidArgument(given, "the facts are said twice", "Leave one out")
-        drawn: tuple[Axes, ...] = axes_of_plan(self, bases, Calendar(**facts) if calendar is None else calendar, axes)
+        known = Calendar(**facts) if calendar is None else calendar
+        drawn: tuple[Axes, ...] = axes_of_plan(self, bases, known, axes, {"log": log})
         return drawn
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:

@@ -34,6 +34,7 @@ from paramsched.show._svg import svg as svg
 from paramsched.show._text import text as text
 from paramsched.show._together import PlansTogether as PlansTogether
 from paramsched.show._together import together as together
+from paramsched.show._view import View as View
 
 # Earlier names of the same things; they stay.
 Drawable: TypeAlias = Curves

@@ -9,22 +9,25 @@ from paramsched.show._curves import Curves, Log
 from paramsched.show._html import html
 from paramsched.show._matplotlib import pdf_file, png_file
 from paramsched.show._svg import svg
+from paramsched.show._view import View
 
 
 class PictureFormat(Protocol):
     """A function that draws curves as the content of a file: text or bytes."""
 
-    def __call__(self, trace: Curves, /, *, title: str, log: Log | None, other: Curves | None) -> str | bytes:
-        """Draw a trace; `log` and `other` lie over it, as in `svg`."""
+    def __call__(
+        self, trace: Curves, /, *, title: str, log: Log | None, other: Curves | None, view: View
+    ) -> str | bytes:
+        """Draw a trace; `log` and `other` lie over it, as in `svg`, and `view` says on which axes."""
 
 
 _Format = TypeVar("_Format", bound=PictureFormat)
 
 
-def _svg_file(trace: Curves, /, *, title: str, log: Log | None, other: Curves | None) -> str:
+def _svg_file(trace: Curves, /, *, title: str, log: Log | None, other: Curves | None, view: View) -> str:
     """The picture of `svg`, which has no title."""
     del title
-    return svg(trace, log=log, other=other)
+    return svg(trace, log=log, other=other, view=view)
 
 
 FORMATS: dict[str, PictureFormat] = {".svg": _svg_file, ".html": html, ".png": png_file, ".pdf": pdf_file}
@@ -46,7 +49,7 @@ def picture_format(suffix: str) -> Callable[[_Format], _Format]:
         InvalidArgument: it is no suffix, or another function draws it.
 
     >>> @picture_format(".csv")
-    ... def table(trace, /, *, title, log, other):
+    ... def table(trace, /, *, title, log, other, view):
     ...     return " ".join(map(str, trace["lr", 0]))
     >>> format_of_file("plan.csv") is table
     True

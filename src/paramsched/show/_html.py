@@ -1,7 +1,7 @@
 """A plan as one self-contained HTML page: pictures, values under the pointer, zoom."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.resources import files
 
 import numpy as np
@@ -9,11 +9,13 @@ import numpy as np
 from paramsched.show._curves import Curves, Floats, Log
 from paramsched.show._panels import picture
 from paramsched.show._picture import DrawnCurve, Panel, Picture
-from paramsched.show._scale import TimeTick
+from paramsched.show._scale import Scale, TimeTick
 from paramsched.show._svg_plot import escaped, plot_area
 from paramsched.show._svg_style import stroke_of, style_sheet
+from paramsched.show._view import AS_VALUES_ASK, View
 
 _LEFT, _RIGHT, _WIDTH, _HEIGHT = 76, 40, 1040, 180  # the script uses other numbers in a narrow window
+_AXES = {"auto": "as they ask", "linear": "linear", "log": "logarithmic"}
 _POINTS = 120_000  # values in a page: some 2 MB
 
 
@@ -23,6 +25,7 @@ def html(
     title: str = "Plan",
     log: Log | None = None,
     other: Curves | None = None,
+    view: View = AS_VALUES_ASK,
 ) -> str:
     """Draw a trace as a page that needs nothing but itself, readable without its script and on paper.
 
@@ -36,6 +39,7 @@ def html(
         title: heading of the page.
         log: values really used, drawn as a thin line over the plan.
         other: a second plan, drawn dashed over the first.
+        view: which axes there are: `View(log=True)`.
 
     Raises:
         InvalidArgument: there is nothing to draw, or the log does not fit the trace.
@@ -45,7 +49,7 @@ def html(
     >>> "<title>Two updates</title>" in page, "<head>:" in page, "://" in page
     (True, False, False)
     """
-    whole = picture(trace, log=log, other=other)
+    whole = picture(trace, log=log, other=other, view=view)
     width = _WIDTH - _LEFT - _RIGHT
     ticks = whole.ticks(width // 100)
     body: list[str] = []
@@ -70,6 +74,7 @@ def html(
             "</header>",
             '<div id="bar" hidden><span id="now"></span>'
             '<button id="reset" type="button" hidden>show all</button>'
+            f'<label>values <select id="axis">{_options(_AXES)}</select></label>'
             '<span class="dim">point to read values, drag to zoom, double-click to see all</span></div>',
             *body,
             f'<script type="application/json" id="data">{data}</script>',
@@ -77,6 +82,11 @@ def html(
             "</body></html>\n",
         ]
     )
+
+
+def _options(choices: Mapping[str, str]) -> str:
+    """What one chooses from: values and texts."""
+    return "".join(f'<option value="{value}">{text}</option>' for value, text in choices.items())
 
 
 def _page_file(name: str) -> str:
@@ -103,8 +113,11 @@ def _panel_section(index: int, panel: Panel, whole: Picture, ticks: tuple[TimeTi
     yield "</table></div>"
     if panel.breakpoints.size:
         yield f'<p class="dim legend">┊ {escaped(panel.breakpoint_summary(8))}</p>'
-    for note in panel.notes:
+    for note in panel.other_notes:
         yield f'<p class="legend {"bad" if note.differs else "dim"}">{escaped(note.text)}</p>'
+    for note in panel.log_notes:
+        hidden = "" if note in panel.notes else " hidden"
+        yield f'<p class="legend dim" data-axis="log"{hidden}>{escaped(note.text)}</p>'
     yield "</section>"
 
 
@@ -126,6 +139,7 @@ def _script_data(whole: Picture, width: int) -> dict[str, object]:
     many = sum(len(panel.every_curve) for panel in whole.panels)
     return {
         "total": whole.total,
+        "axis": {None: "auto", True: "log", False: "linear"}[whole.panels[0].log],
         "epoch": whole.steps_per_epoch,
         "left": _LEFT,
         "right": _RIGHT,
@@ -133,9 +147,10 @@ def _script_data(whole: Picture, width: int) -> dict[str, object]:
         "height": _HEIGHT,
         "panels": [
             {
-                "low": panel.scale.low,
-                "high": panel.scale.high,
-                "log": panel.scale.log,
+                "scales": [
+                    _scale_data(scale) for scale in (panel.scales.linear, panel.scales.log) if scale is not None
+                ],
+                "asks": int(panel.scales.choose(None).log),
                 "curves": [
                     _curve_data(panel, curve, whole.total, max(_POINTS // many // 4, 250))
                     for curve in panel.every_curve
@@ -144,6 +159,11 @@ def _script_data(whole: Picture, width: int) -> dict[str, object]:
             for panel in whole.panels
         ],
     }
+
+
+def _scale_data(scale: Scale) -> dict[str, object]:
+    """An axis of values."""
+    return {"low": scale.low, "high": scale.high, "log": scale.log, "ticks": scale.ticks}
 
 
 def _curve_data(panel: Panel, curve: DrawnCurve, total: int, columns: int) -> dict[str, object]:

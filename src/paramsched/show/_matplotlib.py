@@ -14,6 +14,7 @@ from paramsched.show._curves import Curves, Floats, Log, Times
 from paramsched.show._panels import picture
 from paramsched.show._picture import LegendEntry, Panel, Picture
 from paramsched.show._time_sets import runs_of_times
+from paramsched.show._view import AS_VALUES_ASK, View
 from paramsched.show._words import wrap_text
 from paramsched.show.plan_curves import curves_of_plan
 from paramsched.time import Calendar
@@ -32,6 +33,7 @@ def axes(
     *,
     log: Log | None = None,
     other: Curves | None = None,
+    view: View = AS_VALUES_ASK,
 ) -> "tuple[Axes, ...]":
     """Draw a trace on matplotlib axes, one for each field.
 
@@ -40,6 +42,7 @@ def axes(
         axes: where to draw, as many as there are fields; None: a new figure.
         log: values really used, drawn as a thin line over the plan.
         other: a second plan, drawn dashed over the first.
+        view: which axes there are: `View(log=True)`.
 
     Returns:
         The axes, in the order of the fields; `axes(trace)[0].figure.savefig("plan.png")` saves the picture.
@@ -48,7 +51,7 @@ def axes(
         InvalidArgument: there are not as many axes as fields, or the log does not fit the trace.
         MissingDependency: matplotlib is not installed.
     """
-    whole = picture(trace, log=log, other=other)
+    whole = picture(trace, log=log, other=other, view=view)
     given = _new_axes(whole) if axes is None else _as_tuple(axes)
     if len(given) != len(whole.panels):
         fields = ", ".join(panel.field for panel in whole.panels)
@@ -68,11 +71,15 @@ def axes(
 
 
 def plan_axes(
-    plan: Plan, bases: Any = None, calendar: Calendar | None = None, given: "Axes | Sequence[Axes] | None" = None
+    plan: Plan,
+    bases: Any = None,
+    calendar: Calendar | None = None,
+    given: "Axes | Sequence[Axes] | None" = None,
+    view: View = AS_VALUES_ASK,
 ) -> "tuple[Axes, ...]":
     """Draw a plan on matplotlib axes, as `Plan.plot` does; what was assumed stands above the first."""
     drawn, assumed = curves_of_plan(plan, bases, calendar)
-    found = axes(drawn, given)
+    found = axes(drawn, given, view=view)
     if assumed:
         figure = found[0].figure
         figure.suptitle(assumed, fontsize="small", color="0.4")
@@ -165,8 +172,8 @@ def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, whole: Picture) ->
     """Draw a curve; with a log the plan is a wide pale line, and the log a thin black one over it."""
     curve = entry.curve
     times, values = panel.points_of(curve, whole.total, _COLUMNS)
-    # Infinity is drawn at the edge, and on a logarithmic axis so is zero.
-    shown = np.clip(values, panel.scale.low, panel.scale.high)
+    # Infinity is drawn at the edge, and on a logarithmic axis so is zero; what has no place there is a gap.
+    shown = np.where(np.isnan(panel.scale.fraction(values)), np.nan, np.clip(values, panel.scale.low, panel.scale.high))
     many = max(len(panel.curves), curve.color + 1)
     color = f"C{curve.color}" if many <= _MOST_ENTRIES else _ramp_color(curve.color / (many - 1))
     below_log = panel.has_log and curve.kind == "plan"
@@ -206,26 +213,26 @@ def _literal(text: str) -> str:
     return "\n".join(printable(row) for row in text.split("\n")).replace("$", r"\$")
 
 
-def png_file(trace: Curves, /, *, title: str, log: Log | None, other: Curves | None) -> bytes:
+def png_file(trace: Curves, /, *, title: str, log: Log | None, other: Curves | None, view: View) -> bytes:
     """The figure of `axes` as a PNG file; it has no title."""
     del title
-    return _saved_figure("png", trace, log, other)
+    return _saved_figure("png", trace, log, other, view)
 
 
-def pdf_file(trace: Curves, /, *, title: str, log: Log | None, other: Curves | None) -> bytes:
+def pdf_file(trace: Curves, /, *, title: str, log: Log | None, other: Curves | None, view: View) -> bytes:
     """The figure of `axes` as a PDF file; it has no title."""
     del title
-    return _saved_figure("pdf", trace, log, other)
+    return _saved_figure("pdf", trace, log, other, view)
 
 
-def _saved_figure(kind: str, trace: Curves, log: Log | None, other: Curves | None) -> bytes:
+def _saved_figure(kind: str, trace: Curves, log: Log | None, other: Curves | None, view: View) -> bytes:
     """Draw a trace on a new figure and save that."""
     try:
         import matplotlib as mpl
     except ImportError:
         raise MissingDependency(f"A .{kind} file", "matplotlib", "plot") from None
     mpl.use("Agg")  # a file needs no window
-    figure: Any = axes(trace, log=log, other=other)[0].figure
+    figure: Any = axes(trace, log=log, other=other, view=view)[0].figure
     data = BytesIO()
     figure.savefig(data, format=kind)
     return data.getvalue()

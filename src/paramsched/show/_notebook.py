@@ -8,6 +8,7 @@ from paramsched.show._curves import Curves, Log
 from paramsched.show._html import html
 from paramsched.show._svg import svg
 from paramsched.show._text import text
+from paramsched.show._view import AS_VALUES_ASK, View
 
 
 @final
@@ -19,16 +20,17 @@ class Figure:
     title: str
     log: Log | None
     other: Curves | None
+    view: View = AS_VALUES_ASK
 
     def __repr__(self) -> str:
-        return text(self.trace, log=self.log, other=self.other)
+        return text(self.trace, log=self.log, other=self.other, view=self.view)
 
     def _repr_svg_(self) -> str:
-        return svg(self.trace, log=self.log, other=self.other)
+        return svg(self.trace, log=self.log, other=self.other, view=self.view)
 
     def _repr_html_(self) -> str:
         # A frame keeps the page's style and script apart from the notebook's.
-        page = html(self.trace, title=self.title, log=self.log, other=self.other)
+        page = html(self.trace, title=self.title, log=self.log, other=self.other, view=self.view)
         keys = self.trace.keys()
         fields = len({field for field, _ in keys})
         return (
@@ -43,6 +45,7 @@ def figure(
     title: str = "Plan",
     log: Log | None = None,
     other: Curves | None = None,
+    view: View = AS_VALUES_ASK,
 ) -> Figure:
     """Show a trace in a notebook: write it as the last line of a cell.
 
@@ -51,10 +54,11 @@ def figure(
         title: heading of the page.
         log: values really used, drawn over the plan.
         other: a second plan, drawn over the first.
+        view: which axes there are: `View(log=True)`.
 
     >>> from paramsched.show import curves_from_values
     >>> shown = figure(curves_from_values({("lr", ""): [0.1] * 3}))
     >>> shown._repr_svg_()[:4], shown._repr_html_()[:7]
     ('<svg', '<iframe')
     """
-    return Figure(trace, title, log, other)
+    return Figure(trace, title, log, other, view)

@@ -21,9 +21,10 @@ from paramsched.show._compare import (
 from paramsched.show._curves import Curves, CurvesOnClock, CurvesWithBases, Floats, Group, Key, Log, Times
 from paramsched.show._picture import CurveKind, DrawnCurve, Note, Panel, Picture, groups_in_words
 from paramsched.show._reduce import Envelope, envelope
-from paramsched.show._scale import choose_scale
+from paramsched.show._scale import Scales, scales_of
 from paramsched.show._time_sets import union_of_times
 from paramsched.show._together import PlansTogether, first_own_update
+from paramsched.show._view import AS_VALUES_ASK, View
 
 _COLUMNS = 1024  # in which curves are looked at to choose a scale
 
@@ -32,13 +33,16 @@ _GroupValues: TypeAlias = tuple[Group, Times, Floats]
 _Plans: TypeAlias = tuple[tuple[str, Curves], ...]
 
 
-def picture(trace: Curves, *, log: Log | None = None, other: Curves | None = None) -> Picture:
+def picture(
+    trace: Curves, *, log: Log | None = None, other: Curves | None = None, view: View = AS_VALUES_ASK
+) -> Picture:
     """Arrange a trace, and what is to be compared with it, as panels.
 
     Args:
         trace: the plan's curves, or those of several plans `together`.
         log: values really used, each with its times; of several plans, by the first.
         other: a second plan, drawn over the first.
+        view: which axes there are.
 
     Raises:
         InvalidArgument: there is nothing to draw, or the log holds a curve the trace does not have, or a
@@ -56,7 +60,7 @@ def picture(trace: Curves, *, log: Log | None = None, other: Curves | None = Non
         *(int(times[-1]) + 1 for times, _ in used.values()),
     )
     fields = dict.fromkeys(field for field, _ in (*(key for _, one in plans for key in one.keys()), *theirs))
-    panels = tuple(_make_panel(field, plans, used, other, total) for field in fields)
+    panels = tuple(_make_panel(field, plans, used, other, total, view) for field in fields)
     differing = union_of_times(panel.differing for panel in panels)
     return Picture(
         panels,
@@ -104,7 +108,7 @@ class _Comparison:
 
 
 def _make_panel(
-    field: str, plans: _Plans, used: dict[Key, tuple[Times, Floats]], other: Curves | None, total: int
+    field: str, plans: _Plans, used: dict[Key, tuple[Times, Floats]], other: Curves | None, total: int, view: View
 ) -> Panel:
     """The panel of one field, with what is compared with its curves."""
     trace = plans[0][1]
@@ -122,19 +126,22 @@ def _make_panel(
     overlays = tuple(curve for one in compared for curve in one.overlays)
     every = (*curves, *overlays)
     envelopes = [envelope(curve.times, curve.values, total, min(total, _COLUMNS)) for curve in every]
+    scales = scales_of(envelopes)
     inner = union_of_times(curve.breakpoints for curve in every)
     return Panel(
         field=field,
         curves=curves,
         overlays=overlays,
-        scale=choose_scale(envelopes),
+        scales=scales,
+        log=view.log,
         breakpoints=inner[(inner > 0) & (inner < total)],
         differing=union_of_times(times for one in compared for times in one.differing),
-        notes=(
+        other_notes=(
             *(note for one in compared for note in one.notes),
             *_value_notes(every, envelopes),
             *_base_notes(field, plans, other),
         ),
+        log_notes=tuple(_log_notes(scales, envelopes)),
         unit=TIMES_BASE if all(_has_no_base(one, field) for _, one in plans if _groups_of_field(one, field)) else "",
     )
 
@@ -202,6 +209,17 @@ def _value_notes(curves: Sequence[DrawnCurve], envelopes: Sequence[Envelope]) ->
         yield Note("infinite values are drawn at the edge")
     if any(np.isnan(curve.values).any() for curve in curves):
         yield Note("gaps are values that are no number (nan)")
+
+
+def _log_notes(scales: Scales, envelopes: Sequence[Envelope]) -> Iterator[Note]:
+    """Notes on values that have no place on a logarithmic axis."""
+    lowest = min((float(np.nanmin(one.low)) for one in envelopes if not np.isnan(one.low).all()), default=1.0)
+    if scales.log is None:
+        yield Note("no value is above 0: the axis is linear")
+    elif lowest < 0:
+        yield Note("gaps are values below 0, which have no logarithm")
+    if scales.log is not None and any((side == 0).any() for one in envelopes for side in one):
+        yield Note("0 has no logarithm: it is drawn at the bottom edge")
 
 
 def _base_notes(field: str, plans: _Plans, other: Curves | None) -> Iterator[Note]:

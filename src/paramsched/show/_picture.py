@@ -7,7 +7,7 @@ import numpy as np
 
 from paramsched.show._curves import Floats, Group, Times
 from paramsched.show._reduce import outline
-from paramsched.show._scale import Scale, TimeTick, time_ticks
+from paramsched.show._scale import Scale, Scales, TimeTick, time_ticks
 from paramsched.show._words import short_number, times_in_words, with_thousands
 
 CurveKind: TypeAlias = Literal["plan", "log", "other"]
@@ -115,21 +115,35 @@ class Panel:
         field: as the plan names it.
         curves: the plan's.
         overlays: what was used, and the other plan's curves that differ.
-        scale: the vertical axis.
+        scales: the vertical axes that there are.
+        log: whether a logarithmic one was asked for; None: as the values ask.
         breakpoints: of all curves, without the beginning and the end.
         differing: the updates at which what is compared differs.
-        notes: sentences below the panel.
+        other_notes: sentences below the panel.
+        log_notes: those that a logarithmic axis needs.
         unit: what its numbers are multiples of, or "".
     """
 
     field: str
     curves: tuple[DrawnCurve, ...]
     overlays: tuple[DrawnCurve, ...]
-    scale: Scale
+    scales: Scales
+    log: bool | None
     breakpoints: Times
     differing: Times
-    notes: tuple[Note, ...]
+    other_notes: tuple[Note, ...]
+    log_notes: tuple[Note, ...]
     unit: str = ""
+
+    @property
+    def scale(self) -> Scale:
+        """The vertical axis."""
+        return self.scales.choose(self.log)
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """The sentences below the panel."""
+        return (*self.other_notes, *(self.log_notes if self.log else ()))
 
     @property
     def title(self) -> str:

@@ -18,7 +18,11 @@ _FLOOR = 3.0  # decades below the bulk of the values; smaller values are drawn a
 @final
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """A linear or logarithmic axis from `low` to `high`; `ticks` are (value, text)."""
+    """A linear or logarithmic axis from `low` to `high`; `ticks` are (value, text).
+
+    >>> Scale(0.01, 1.0, True, ()).fraction(np.array([0.1, 0.0, -1.0]))
+    array([0.5, 0. , nan])
+    """
 
     low: float
     high: float
@@ -26,10 +30,13 @@ class Scale:
     ticks: tuple[tuple[float, str], ...]
 
     def fraction(self, values: Floats) -> Floats:
-        """Map values to 0 (bottom) … 1 (top); beyond, infinities included, to the edge; nan stays."""
+        """Map values to 0 (bottom) … 1 (top); beyond, infinities included, to the edge; nan stays.
+
+        A negative value has no place on a logarithmic axis: it becomes nan.
+        """
         if self.log:
             with np.errstate(divide="ignore", invalid="ignore"):
-                exponents = np.log10(np.maximum(values, 0.0))
+                exponents = np.log10(values)
             bottom, top = math.log10(self.low), math.log10(self.high)
             fractions = (exponents - bottom) / (top - bottom)
         else:
@@ -39,22 +46,47 @@ class Scale:
         return clipped
 
 
-def choose_scale(envelopes: Sequence[Envelope]) -> Scale:
-    """Choose the axis for curves that share a panel.
+@final
+@dataclass(frozen=True, slots=True)
+class Scales:
+    """The axes that values can be drawn on.
 
-    It is logarithmic if no value is negative and there are three decades either between the curves' maxima or
-    within nineteen in twenty of one curve's positive values: one update at 1e-9, or the tail of a cosine,
-    does not ask for it. Zeros are then drawn at the bottom edge. Otherwise it is linear, from 0 if the values
-    come near it.
+    Args:
+        linear: the one that all can.
+        log: the other; None where no value is above 0.
+        asks_for_log: whether the values are better seen on that.
+    """
+
+    linear: Scale
+    log: Scale | None
+    asks_for_log: bool
+
+    def choose(self, log: bool | None) -> Scale:
+        """The axis that someone asks for, where there is such a one; None: the one that the values ask for."""
+        return self.log if self.log and (self.asks_for_log if log is None else log) else self.linear
+
+
+def choose_scale(envelopes: Sequence[Envelope]) -> Scale:
+    """The axis that curves of a panel ask for.
 
     >>> decay = 0.9 ** np.arange(100.0)
     >>> choose_scale([Envelope(decay, decay)]).log, choose_scale([Envelope(decay + 1, decay + 1)]).log
     (True, False)
     """
+    return scales_of(envelopes).choose(None)
+
+
+def scales_of(envelopes: Sequence[Envelope]) -> Scales:
+    """The axes for curves that share a panel.
+
+    They ask for a logarithmic one if no value is negative and there are three decades either between the curves'
+    maxima or within nineteen in twenty of one curve's positive values: one update at 1e-9, or the tail of a cosine,
+    does not ask for it. Zeros are drawn at its bottom edge. The linear one begins at 0 if the values come near it.
+    """
     every = np.concatenate([side for e in envelopes for side in e] or [np.zeros(0)])
     finite = every[np.isfinite(every)]
     if finite.size == 0:
-        return _linear_scale(0.0, 1.0)
+        return Scales(_linear_scale(0.0, 1.0), None, asks_for_log=False)
     least, most = float(finite.min()), float(finite.max())
     if np.isinf(every).any() and least == most:
         least, most = min(least, 0.0), max(most, 0.0)
@@ -64,21 +96,27 @@ def choose_scale(envelopes: Sequence[Envelope]) -> Scale:
     if np.isneginf(every).any() and math.isfinite(least - room):
         least -= room
     # The lowest value of each column stands for its updates: as good as all of them, and far fewer.
-    positive = [np.sort(e.low[np.isfinite(e.low) & (e.low > 0)]) for e in envelopes]
+    lowest = [np.where(e.low >= 0, e.low, e.high) for e in envelopes]
+    positive = [np.sort(low[np.isfinite(low) & (low > 0)]) for low in lowest]
     positive = [values for values in positive if values.size]
-    if least >= 0 and positive:
-        # (twentieth part, maximum) of each curve, in decades
-        spreads = [(math.log10(v[v.size // 20]), math.log10(v[-1])) for v in positive]
-        own = max(top - bulk for bulk, top in spreads)
-        between = max(top for _, top in spreads) - min(top for _, top in spreads)
-        if max(own, between) >= _DECADES:
-            floor = 10 ** (min(bulk for bulk, _ in spreads) - _FLOOR)
-            return _log_scale(least, max(min(float(v[0]) for v in positive), floor), most)
-    return _linear_scale(least, most)
+    linear = _linear_scale(least, most)
+    if not positive:
+        return Scales(linear, None, asks_for_log=False)
+    # (twentieth part, maximum) of each curve, in decades
+    spreads = [(math.log10(v[v.size // 20]), math.log10(v[-1])) for v in positive]
+    own = max(top - bulk for bulk, top in spreads)
+    between = max(top for _, top in spreads) - min(top for _, top in spreads)
+    floor = 10 ** (min(bulk for bulk, _ in spreads) - _FLOOR)
+    lowest_shown = max(min(float(v[0]) for v in positive), floor)
+    log = _log_scale(float(finite[finite >= 0].min()), lowest_shown, most)
+    return Scales(linear, log, least >= 0 and max(own, between) >= _DECADES)
 
 
 def _log_scale(least: float, bottom: float, top: float) -> Scale:
-    """A logarithmic axis in whole decades from `bottom` to `top`, with room for a `least` value below them."""
+    """A logarithmic axis from `bottom` to `top`, with room for a `least` value below them.
+
+    It has whole decades; values within two of them have one from and to a 1, 2 or 5.
+    """
     begin, end = math.floor(math.log10(bottom) + 1e-9), math.ceil(math.log10(top) - 1e-9)
     end = max(end, begin + 1)
     every = max(1, math.ceil((end - begin) / 6))
@@ -86,10 +124,31 @@ def _log_scale(least: float, bottom: float, top: float) -> Scale:
     ticks = [(float(f"1e{p}"), "1" if p == 0 else f"1e{p}") for p in powers]
     low = float(f"1e{max(begin, -308)}")
     high = float(f"1e{end}") if end <= 308 else top
-    if least < bottom:  # a strip below the last decade, for what a logarithm cannot show
-        low = max(low / 10 ** (0.08 * (end - begin)), 1e-320)
+    if end - begin <= 2 and begin > -300 and end < 300:
+        low, high = _marks_around(bottom, top)
+        ticks = [(mark, short_number(mark)) for mark in _marks_within(low, high)]
+    if least < bottom:  # a strip below the lowest mark, for what a logarithm cannot show
+        low = max(low / 10 ** (0.08 * (math.log10(high) - math.log10(low))), 1e-320)
         ticks = [(0.0, "0" if least == 0 else f"≤{short_number(bottom, 1)}"), *ticks]
     return Scale(low, high, True, tuple(ticks))
+
+
+def _marks_within(low: float, high: float) -> list[float]:
+    """The numbers 1, 2 and 5 times a power of ten in [low, high]."""
+    powers = range(math.floor(math.log10(low) - 1e-9), math.ceil(math.log10(high) + 1e-9) + 1)
+    marks = [float(f"{digit}e{power}") for power in powers for digit in (1, 2, 5)]
+    return [mark for mark in marks if low * (1 - 1e-9) <= mark <= high * (1 + 1e-9)]
+
+
+def _marks_around(bottom: float, top: float) -> tuple[float, float]:
+    """The closest such numbers that have two values between them.
+
+    >>> _marks_around(0.85, 0.95), _marks_around(0.1, 0.1)
+    ((0.5, 1.0), (0.1, 0.2))
+    """
+    low = _marks_within(bottom / 10, bottom)[-1]
+    above = [mark for mark in _marks_within(top, top * 10) if mark > low]
+    return low, above[0]
 
 
 def _linear_scale(least: float, most: float) -> Scale:

@@ -8,6 +8,7 @@ from paramsched.show._picture import LegendEntry, Panel, Picture
 from paramsched.show._scale import TimeTick
 from paramsched.show._svg_plot import escaped, plot_area
 from paramsched.show._svg_style import stroke_of, style_sheet
+from paramsched.show._view import AS_VALUES_ASK, View
 from paramsched.show._words import clip_text, wrap_text
 
 _LEFT, _RIGHT, _ROW = 76, 40, 18
@@ -22,6 +23,7 @@ def svg(
     height: int = 150,
     log: Log | None = None,
     other: Curves | None = None,
+    view: View = AS_VALUES_ASK,
 ) -> str:
     """Draw a trace as SVG.
 
@@ -33,6 +35,7 @@ def svg(
         height: of one plot, in pixels.
         log: values really used, drawn as a thin line over the plan.
         other: a second plan, drawn dashed over the first.
+        view: which axes there are: `View(log=True)`.
 
     Raises:
         InvalidArgument: there is nothing to draw, or the log does not fit the trace.
@@ -42,7 +45,7 @@ def svg(
     >>> drawn.startswith("<svg"), "group 0" in drawn
     (True, True)
     """
-    whole = picture(trace, log=log, other=other)
+    whole = picture(trace, log=log, other=other, view=view)
     inner = max(width - _LEFT - _RIGHT, 100)
     ticks = whole.ticks(max(inner // 100, 2))
     body: list[str] = []

@@ -25,8 +25,9 @@ def escaped(text: str) -> str:
 
 def plot_area(panel: Panel, whole: Picture, ticks: tuple[TimeTick, ...], width: int, height: int) -> Iterator[str]:
     """Draw a panel's data on [0, width] x [0, height]; labels stand outside of it."""
+    yield '<g class="ps-values">'
     yield from _draw_grid(panel, width, height)
-    yield '<g class="ps-time">'
+    yield '</g><g class="ps-time">'
     yield from _draw_time_axis(whole, ticks, width, height)
     yield "</g>"
     yield (
@@ -113,9 +114,11 @@ def _draw_breakpoint_dots(panel: Panel, whole: Picture, width: int, height: int)
             if not 0 < index < curve.values.size or not np.isfinite(curve.values[index]):
                 continue
             fraction = float(panel.scale.fraction(curve.values[index : index + 1])[0])
+            if np.isnan(fraction):
+                continue
             x, y = round(at / whole.total * width, 1), round((1 - fraction) * height, 1)
             yield (
-                f'<g data-t="{at}" data-y="{y:g}" transform="translate({x:g} {y:g})">'
+                f'<g data-t="{at}" data-v="{float(curve.values[index])!r}" transform="translate({x:g} {y:g})">'
                 f'<circle class="{stroke_of(panel, curve).color}" r="2.6"/></g>'
             )
 

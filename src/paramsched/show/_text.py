@@ -22,6 +22,7 @@ from paramsched.show._terminal import (
     dots_of_curve,
 )
 from paramsched.show._time_sets import distinct_times
+from paramsched.show._view import AS_VALUES_ASK, View
 from paramsched.show._words import cell_width
 
 _NARROWEST = 24
@@ -38,6 +39,7 @@ def text(
     color: bool = False,
     log: Log | None = None,
     other: Curves | None = None,
+    view: View = AS_VALUES_ASK,
 ) -> str:
     """Draw a trace as text.
 
@@ -52,6 +54,7 @@ def text(
         color: use ANSI colors.
         log: values really used, drawn dotted over the plan.
         other: a second plan, drawn dotted over the first.
+        view: which axes there are: `View(log=True)`.
 
     Raises:
         InvalidArgument: the size is too small, or the log does not fit the trace.
@@ -74,7 +77,7 @@ def text(
             f"a picture needs a width of {_NARROWEST} or more and a height of 2 or more",
             "Write text(trace, width=80, height=9).",
         )
-    whole = picture(trace, log=log, other=other)
+    whole = picture(trace, log=log, other=other, view=view)
     terminal = TerminalLines(chosen, ascii, color)
     labels = [terminal.safe(label) for panel in whole.panels for _, label in panel.scale.ticks]
     gutter = min(max(9, *(cell_width(label) + 2 for label in labels)), chosen // 3)
@@ -173,7 +176,10 @@ def _plot_rows(terminal: TerminalLines, panel: Panel, layout: _Layout, height: i
     every: list[tuple[DrawnCurve, Dots]] = []
     for curve in panel.every_curve:
         low, high = envelope(curve.times, curve.values, layout.total, columns * across)
-        filled = dots_of_curve(panel.scale.fraction(low), panel.scale.fraction(high), height * down)
+        above = panel.scale.fraction(high)
+        below = panel.scale.fraction(low)
+        # A column that goes from below 0 to above it has a part that a logarithmic axis shows.
+        filled = dots_of_curve(np.where(np.isnan(below) & ~np.isnan(above), 0.0, below), above, height * down)
         every.append((curve, filled))
     planned = np.logical_or.reduce(
         [np.zeros((height * down, columns * across), bool), *(f for c, f in every if c.kind == "plan")]

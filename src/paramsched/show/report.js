@@ -10,6 +10,8 @@
   const bar = document.getElementById("bar");
   const now = document.getElementById("now");
   const reset = document.getElementById("reset");
+  const axis = document.getElementById("axis");
+  axis.value = data.axis;
   const grouped = new Intl.NumberFormat("en-US");
   const short = (x) => String(Number(x.toPrecision(4)));
   let begin = 0, end = total, at = null;
@@ -32,15 +34,20 @@
       path: plot.querySelector(`[data-curve="${i}"]`),
       cell: section.querySelector(`td[data-curve="${i}"]`),
     }));
-    const [low, high] = panel.log ? [Math.log10(panel.low), Math.log10(panel.high)] : [panel.low / 2, panel.high / 2];
-    const y = (value) => {
-      const v = panel.log ? Math.log10(Math.max(value, 0)) : value / 2;
-      return (1 - Math.min(1, Math.max(0, (v - low) / (high - low)))) * height;
-    };
-    return { section, svg, plot, curves, y, time: svg.querySelector(".ps-time"),
+    return { section, svg, plot, curves, scales: panel.scales, asks: panel.asks,
+      time: svg.querySelector(".ps-time"), levels: svg.querySelector(".ps-values"),
       brush: element("rect", { class: "brush", y: 0, height, width: 0 }, plot),
       cross: element("path", { class: "cross", d: `M0 0V${height}`, visibility: "hidden" }, plot) };
   });
+
+  // The height of a value in a panel, from the top; nan where its axis has no place for it.
+  const heightOn = (scale) => {
+    const along = scale.log ? Math.log10 : (value) => value / 2;
+    const low = along(scale.low), high = along(scale.high);
+    return (value) => (1 - Math.min(1, Math.max(0, (along(value) - low) / (high - low)))) * height;
+  };
+  const scaleOf = ({ scales, asks }) =>
+    scales[{ auto: asks, linear: 0, log: 1 }[axis.value]] ?? scales[0];
 
   // The last index whose time is not after t; -1 before the first.
   const before = (times, t) => {
@@ -56,17 +63,17 @@
     const steps = width / (end - begin) >= 5;
     const first = Math.max(before(times, begin), 0);
     const last = Math.min(before(times, end) + 1, times.length - 1);
-    let d = "", drawn = false, level = 0;
+    let d = "", drawn = false;
     for (let i = first; i <= last; i++) {
-      if (Number.isNaN(values[i])) { drawn = false; continue; }
-      const px = x(times[i]).toFixed(1), py = y(values[i]).toFixed(1);
+      const level = y(values[i]);
+      if (Number.isNaN(level)) { drawn = false; continue; }
+      const px = x(times[i]).toFixed(1), py = level.toFixed(1);
       if (!drawn) d += `M${px} ${py}`;
       else if (steps && times[i] - times[i - 1] === 1) d += `H${px}V${py}`;
       else d += `L${px} ${py}`;
-      const next = values[i + 1];
-      const over = i === times.length - 1 || Number.isNaN(next);
+      const over = i === times.length - 1 || Number.isNaN(y(values[i + 1]));
       if (over && (steps || held)) d += `H${x(times[i] + 1).toFixed(1)}`;
-      drawn = true; level = py;
+      drawn = true;
     }
     return d;
   };
@@ -98,8 +105,6 @@
       plot.parentNode.setAttribute("transform", `translate(${left} 10)`);
       plot.setAttribute("width", width);
       plot.setAttribute("viewBox", `0 ${top} ${width} ${below}`);
-      for (const line of plot.parentNode.querySelectorAll(":scope > path.ps-grid"))
-        line.setAttribute("d", line.getAttribute("d").replace(/H[\d.]+/, `H${width}`));
     }
     draw();
   };
@@ -107,13 +112,24 @@
   const draw = () => {
     const times = ticks();
     for (const view of views) {
-      for (const curve of view.curves) curve.path.setAttribute("d", outline(curve, view.y));
+      const scale = scaleOf(view), y = heightOn(scale);
+      view.levels.replaceChildren();
+      for (const [value, label] of scale.ticks) {
+        element("path", { class: "ps-grid", style: "stroke-width:1", d: `M0 ${y(value)}H${width}` }, view.levels);
+        element("text", { class: "ps-dim ps-y", x: -8, y: y(value) + 4 }, view.levels).textContent = label;
+      }
+      for (const note of view.section.querySelectorAll('[data-axis="log"]')) note.hidden = axis.value !== "log";
+      for (const curve of view.curves) curve.path.setAttribute("d", outline(curve, y));
       for (const mark of view.plot.querySelectorAll("[data-t]")) {
         const left = x(Number(mark.dataset.t));
         if (mark.dataset.to) {
           mark.setAttribute("x", left);
           mark.setAttribute("width", Math.max(x(Number(mark.dataset.to)) - left, 1.5));
-        } else mark.setAttribute("transform", `translate(${left} ${mark.dataset.y ?? 0})`);
+          continue;
+        }
+        const level = mark.dataset.v === undefined ? 0 : y(Number(mark.dataset.v));
+        mark.setAttribute("visibility", Number.isNaN(level) ? "hidden" : "visible");
+        mark.setAttribute("transform", `translate(${left} ${Number.isNaN(level) ? 0 : level})`);
       }
       view.time.replaceChildren();
       for (const t of times) {
@@ -219,6 +235,7 @@
     });
   }
   reset.addEventListener("click", () => zoom(0, total));
+  axis.addEventListener("change", draw);
   bar.hidden = false;
   let fittedTo = null;
   new ResizeObserver(() => {

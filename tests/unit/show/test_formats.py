@@ -12,7 +12,7 @@ def formats_as_before(monkeypatch):
     monkeypatch.setattr("paramsched.show._formats.FORMATS", dict(show.FORMATS))
 
 
-def draw(trace, /, *, title, log, other):
+def draw(trace, /, *, title, log, other, view):
     return title
 
 
@@ -25,7 +25,7 @@ def test_the_end_of_a_files_name_says_the_format_in_capitals_or_not():
 def test_of_two_suffixes_the_longer_counts():
     show.picture_format(".json")(draw)
 
-    longer = show.picture_format(".vl.json")(lambda trace, /, *, title, log, other: "")
+    longer = show.picture_format(".vl.json")(lambda trace, /, *, title, log, other, view: "")
 
     assert show.format_of_file("plan.json") is draw
     assert show.format_of_file("plan.vl.json") is longer
@@ -46,6 +46,6 @@ def test_a_suffix_that_is_taken_is_refused_with_those_that_are_known():
 def test_a_file_has_the_picture_that_the_function_of_its_name_draws(suffix):
     trace = show.curves_from_values({("lr", 0): [0.1, 0.05]})
 
-    drawn = show.FORMATS[suffix](trace, title="Mine", log={("lr", 0): ([0], [0.2])}, other=None)
+    drawn = show.FORMATS[suffix](trace, title="Mine", log={("lr", 0): ([0], [0.2])}, other=None, view=show.View())
 
     assert "planned = used at 0 of 1 updates" in drawn

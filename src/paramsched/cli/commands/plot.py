@@ -1,6 +1,7 @@
 """`paramsched plot`: a plan's curves as a picture in a file."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,7 +15,11 @@ from paramsched.cli._options import (
     offer_files,
     other_option,
     plans_argument,
+    view_options,
 )
+
+if TYPE_CHECKING:
+    from paramsched import show
 
 
 @click.command(
@@ -40,6 +45,7 @@ from paramsched.cli._options import (
 @field_option
 @format_option
 @other_option
+@view_options
 @click.option(
     "--used",
     metavar="LOG",
@@ -55,6 +61,7 @@ def paramsched_plot(
     field: str,
     format: str | None,
     other: str | None,
+    view: "show.View",
     used: str | None,
     title: str | None,
 ) -> None:
@@ -80,4 +87,4 @@ def paramsched_plot(
         raise click.UsageError(f"--used lies over one plan, and here are {len(plans)}")
     log = None if used is None or not isinstance(drawn, Trace) else used_values(used, drawn)
     heading = printable(title or title_of_plans(plans))
-    write_whole_file(Path(output), draw(drawn, title=heading, log=log, other=over))
+    write_whole_file(Path(output), draw(drawn, title=heading, log=log, other=over, view=view))

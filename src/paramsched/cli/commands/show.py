@@ -17,9 +17,11 @@ from paramsched.cli._options import (
     json_option,
     other_option,
     plans_argument,
+    view_options,
 )
 
 if TYPE_CHECKING:
+    from paramsched import show
     from paramsched.config import Loaded
     from paramsched.plan import Plan
     from paramsched.plan.run_amounts import RunAmounts
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
 @click.option("--ascii", "only_ascii", is_flag=True, help="Use only ASCII characters.")
 @click.option("--color/--no-color", default=None, help="Use colors; by default in a terminal.")
 @other_option
+@view_options
 @json_option
 def paramsched_show(
     plans: tuple[str, ...],
@@ -61,6 +64,7 @@ def paramsched_show(
     only_ascii: bool,
     color: bool | None,
     other: str | None,
+    view: "show.View",
     as_json: bool,
 ) -> None:
     """Draw PLAN in the terminal: a panel for each field, breakpoints marked on its axis.
@@ -100,6 +104,7 @@ def paramsched_show(
         ascii=only_ascii or not _can_print("⣿"),
         color=colored,
         other=over,
+        view=view,
     )
     click.echo(picture, color=colored)
 

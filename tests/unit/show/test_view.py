@@ -1,0 +1,92 @@
+"""`show.View`: the axes that someone asks for."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import paramsched as ps
+import paramsched.show as show
+from paramsched.cli import main
+
+DECAY = show.curves_from_values({("lr", ""): [0.4, 0.2, 0.1]})
+FROM_ZERO = show.curves_from_values({("lr", ""): [0.0, 0.1, 0.5]})
+BELOW_ZERO = show.curves_from_values({("lr", ""): [-1.0, 0.1, 0.5]})
+NEVER_ABOVE = show.curves_from_values({("lr", ""): [0.0, -0.1, -0.5]})
+LOG = show.View(log=True)
+
+
+def panel_of(curves, view):
+    return show.picture(curves, view=view).panels[0]
+
+
+def data_of(page):
+    return json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ends"), [(0.1, 0.4, (0.1, 0.5)), (0.85, 0.95, (0.5, 1)), (1e-4, 0.2, (1e-4, 1))]
+)
+def test_a_logarithmic_axis_ends_at_round_numbers_about_the_values(low, high, ends):
+    scale = panel_of(show.curves_from_values({("lr", ""): [low, high]}), LOG).scale
+
+    assert (scale.log, scale.low, scale.high) == (True, *ends)
+    assert {ends[0], ends[1]} <= {value for value, _ in scale.ticks}
+
+
+def test_a_linear_axis_can_be_asked_for_where_values_ask_for_a_logarithmic_one():
+    decades = show.curves_from_values({("lr", ""): 10.0 ** -np.arange(6)})
+
+    assert [panel_of(decades, show.View(log=log)).scale.log for log in (None, False)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("curves", "height", "said"),
+    [
+        (FROM_ZERO, 0.0, "0 has no logarithm: it is drawn at the bottom edge"),
+        (BELOW_ZERO, np.nan, "gaps are values below 0, which have no logarithm"),
+        (NEVER_ABOVE, 1.0, "no value is above 0: the axis is linear"),
+        (DECAY, None, None),
+    ],
+    ids=["from 0", "from below 0", "never above 0", "above 0"],
+)
+def test_what_has_no_logarithm_is_said(curves, height, said):
+    panel = panel_of(curves, LOG)
+
+    assert [note.text for note in panel.notes] == [said] * (said is not None)
+    assert panel_of(curves, show.View()).notes == ()
+    if height is not None:
+        np.testing.assert_array_equal(panel.scale.fraction(curves["lr", ""][:1]), [height])
+
+
+def test_a_negative_value_is_a_gap_in_every_format():
+    svg = show.svg(BELOW_ZERO, view=LOG)
+    (ax,) = show.axes(BELOW_ZERO, view=LOG)
+
+    assert re.search(r'data-curve="0" d="M([\d.]+)', svg)[1] == "248"  # a third of 744 pixels: where update 1 begins
+    assert np.isnan(ax.lines[0].get_ydata()).tolist() == [True, False, False]
+    assert ax.get_yscale() == "log"
+
+
+def test_the_page_has_both_axes_and_what_the_other_one_needs_said():
+    page = show.html(FROM_ZERO)
+
+    found = data_of(page)
+    assert found["axis"] == "auto"
+    assert [scale["log"] for scale in found["panels"][0]["scales"]] == [False, True]
+    assert 'data-axis="log" hidden>0 has no logarithm' in page
+    assert 'data-axis="log">0 has no logarithm' in show.html(FROM_ZERO, view=LOG)
+    assert len(data_of(show.html(NEVER_ABOVE, view=LOG))["panels"][0]["scales"]) == 1
+
+
+def test_the_command_line_and_a_plan_take_it(tmp_path):
+    drawn = CliRunner().invoke(main, ["show", "linear(1, 0)", "--horizon", "100", "--log"]).output
+    page = tmp_path / "plan.html"
+    written = CliRunner().invoke(main, ["plot", "linear(1, 0)", "--horizon", "100", "--linear", "-o", str(page)])
+    (ax,) = ps.Plan(lr="linear(1, 0.1)", horizon=100).plot(log=True)
+
+    assert "0.01 ┤" in drawn
+    assert (written.exit_code, data_of(page.read_text())["axis"]) == (0, "linear")
+    assert ax.get_yscale() == "log"
