@@ -16,7 +16,7 @@ from paramsched.plan.amounts import amounts_of_run, counted_plan, updates_of_hor
 from paramsched.plan.plan_clock import UPDATES, is_by_amount
 from paramsched.plan.run_amounts import RunAmounts
 from paramsched.schedules.base import Schedule
-from paramsched.schedules.clock_units import with_unit
+from paramsched.schedules.cuts import with_unit
 from paramsched.schedules.evaluation import evaluate
 from paramsched.time import Calendar
 

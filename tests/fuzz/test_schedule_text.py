@@ -8,7 +8,7 @@ from paramsched import curves
 from paramsched.errors import InvalidArgument, ParamschedError
 from paramsched.plan import Plan, resolve
 from paramsched.schedules import SHAPES, Schedule, absolute, faults_in, parse, parse_own, rules
-from paramsched.schedules.levels import NEIGHBOR_LEVELS
+from paramsched.schedules.affine import NEIGHBOR_LEVELS
 from paramsched.time import Calendar
 from support import strategies
 

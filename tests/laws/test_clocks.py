@@ -9,7 +9,7 @@ import paramsched as ps
 from paramsched.errors import InvalidArgument, PlanError
 from paramsched.plan.amounts import counted_plan
 from paramsched.schedules import clamp, parse_own
-from paramsched.schedules.clock_units import is_resolved_in, with_unit, without_unit
+from paramsched.schedules.cuts import is_resolved_in, with_unit, without_unit
 from support import strategies
 from support.strategies import every_shape
 

@@ -22,7 +22,7 @@ from paramsched.schedules import (
     previous,
     window,
 )
-from paramsched.schedules.from_function import FromFunction
+from paramsched.schedules.leaves import FromFunction
 from support import strategies
 
 ENDS = st.sampled_from([1, 2, 7, 50, 333])

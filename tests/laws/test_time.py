@@ -10,15 +10,14 @@ from hypothesis import strategies as st
 from paramsched.curves import Curve
 from paramsched.schedules import Schedule, anneal, window
 from paramsched.schedules.anneal import Anneal, Index
-from paramsched.schedules.constant import Constant
 from paramsched.schedules.cuts import Skip, Take
+from paramsched.schedules.leaves import Constant
 from paramsched.schedules.one_operand import OneOperand
 from paramsched.schedules.pointwise import Pointwise
 from paramsched.schedules.recurrence import Recurrence
 from paramsched.schedules.restarts import Restarts
-from paramsched.schedules.retimed import Shift
+from paramsched.schedules.retimed import Shift, Window
 from paramsched.schedules.sequence import Sequence
-from paramsched.schedules.window import Window
 from support import strategies
 from support.strategies import Case, every_shape
 

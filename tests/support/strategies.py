@@ -20,7 +20,7 @@ from paramsched.feedback import plateau
 from paramsched.plan import Binding, Plan, Target
 from paramsched.plan import resolve as resolve_
 from paramsched.schedules import SHAPES, Schedule, from_function, like, register_function, window
-from paramsched.schedules.from_function import FUNCTIONS
+from paramsched.schedules.leaves import FUNCTIONS
 from paramsched.testing.drawing import Drawing as Drawing
 from paramsched.testing.drawing import World as World
 from paramsched.testing.drawing import bases as bases

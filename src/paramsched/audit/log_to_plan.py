@@ -19,8 +19,8 @@ from paramsched.errors import Asked, InvalidArgument
 from paramsched.fields import KNOWN, Field
 from paramsched.plan import Binding, Plan, Selector
 from paramsched.schedules import Schedule, absolute, constant, piecewise, shift, table
+from paramsched.schedules.table import MOST_WRITTEN
 from paramsched.schedules.table_file import table_file_in
-from paramsched.schedules.table_values import MOST_WRITTEN
 
 _FIELDS = (*KNOWN, *(f"{pair}[{index}]" for pair in ("betas", "etas", "step_sizes") for index in (0, 1)))
 _MOST_HELD = 20_000_000  # values of a table, 160 MB

@@ -7,7 +7,7 @@ from typing import final
 
 from paramsched.errors import InvalidArgument
 from paramsched.schedules import Absolute, Level
-from paramsched.schedules.levels import AffineLevel, NeighborLevel, previous
+from paramsched.schedules.affine import AffineLevel, NeighborLevel, previous
 from paramsched.time import Duration
 
 NOTHING = Duration(())

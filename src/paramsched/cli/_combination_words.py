@@ -10,15 +10,12 @@ from paramsched.feedback.base import Guided
 from paramsched.feedback.plateau import Plateau
 from paramsched.schedules import Schedule
 from paramsched.schedules.cuts import Skip, Take
+from paramsched.schedules.one_operand import Raised, Rounded
 from paramsched.schedules.pointwise import Clamp, Maximum, Minimum, Product, Sum
-from paramsched.schedules.power import Raised
 from paramsched.schedules.recurrence import Recurrence
 from paramsched.schedules.restarts import Restarts
-from paramsched.schedules.retimed import Chain, Every, Shift
-from paramsched.schedules.rounded import Rounded
-from paramsched.schedules.sequence import Sequence
-from paramsched.schedules.window import Window
-from paramsched.schedules.with_lengths import WithLengths
+from paramsched.schedules.retimed import Chain, Every, Shift, Window
+from paramsched.schedules.sequence import Sequence, WithLengths
 from paramsched.time import Duration
 
 _STEP = "  "

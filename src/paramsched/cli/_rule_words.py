@@ -6,11 +6,17 @@ from functools import singledispatch
 from paramsched.cli._active_time import ActiveTime
 from paramsched.cli._schedule_words import cut_text
 from paramsched.schedules.rules import Rule
-from paramsched.schedules.rules.descents import CosineRestartsRule, CosineRule, PolynomialRule
-from paramsched.schedules.rules.one_cycle import OneCycleRule
-from paramsched.schedules.rules.scaling import ConstantRule, ExponentialRule, LinearRule, MultiStepRule, StepRule
-from paramsched.schedules.rules.setting import AnnealRule, ScheduleRule
-from paramsched.schedules.rules.table import TableRule
+from paramsched.schedules.rules.base import TableRule
+from paramsched.schedules.rules.descents import CosineRestartsRule, CosineRule, OneCycleRule, PolynomialRule
+from paramsched.schedules.rules.scaling import (
+    AnnealRule,
+    ConstantRule,
+    ExponentialRule,
+    LinearRule,
+    MultiStepRule,
+    ScheduleRule,
+    StepRule,
+)
 from paramsched.time import Duration
 
 

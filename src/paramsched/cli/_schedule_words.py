@@ -12,12 +12,9 @@ from paramsched.cli._active_time import ActiveTime, comes_before
 from paramsched.curves import Curve
 from paramsched.schedules import Absolute, Anneal, Constant, Level, Schedule
 from paramsched.schedules.cyclic import CosineRestarts, Cyclic
-from paramsched.schedules.exponential import Exponential
-from paramsched.schedules.from_function import FromFunction
-from paramsched.schedules.inverse import InverseTime, PowerLaw
-from paramsched.schedules.like import Like
-from paramsched.schedules.stairs import Stairs
-from paramsched.schedules.step import MultiStep, Step
+from paramsched.schedules.decays import Exponential, InverseTime, PowerLaw
+from paramsched.schedules.leaves import FromFunction, Like
+from paramsched.schedules.staircases import MultiStep, Stairs, Step
 from paramsched.time import Duration
 
 _MOST_TIMES = 10_000

@@ -13,7 +13,7 @@ from typing import ClassVar, Literal, final
 import numpy as np
 
 from paramsched._arrays import Array, Floats
-from paramsched.schedules.levels import Level
+from paramsched.schedules.affine import Level
 from paramsched.schedules.rules import Rule, ShareRule
 
 _TICKS = 1024  # ticks computed at once for a caller that goes on tick by tick

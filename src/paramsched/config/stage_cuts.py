@@ -1,7 +1,7 @@
 """Stages of lists that other libraries join: each is cut where the next one begins."""
 
 from paramsched.schedules import Schedule, constant, take
-from paramsched.schedules.constant import Constant
+from paramsched.schedules.leaves import Constant
 from paramsched.time import Duration, DurationLike
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeAlias, get_args
 
 from paramsched._number_checks import finite_number, positive_number
 from paramsched.errors import Asked, InvalidArgument, StateError, nearest, shown
-from paramsched.schedules.levels import Absolute, Level
+from paramsched.schedules.affine import Absolute, Level
 
 Mode: TypeAlias = Literal["min", "max"]
 ThresholdMode: TypeAlias = Literal["rel", "abs"]

@@ -24,7 +24,7 @@ from paramsched.feedback.checks import (
     require_state,
 )
 from paramsched.feedback.reductions import reduced_factor, reduced_value
-from paramsched.schedules.levels import Absolute, Level
+from paramsched.schedules.affine import Absolute, Level
 from paramsched.schedules.registry import shape
 
 _MOST, _LEAST = 1e300, 1e-300  # a factor between absolute bounds that goes on growing or shrinking

@@ -19,7 +19,7 @@ from paramsched.feedback.checks import (
     require_state,
 )
 from paramsched.feedback.reductions import reduced_factor, reduced_value, require_reduction
-from paramsched.schedules.levels import Absolute, Level
+from paramsched.schedules.affine import Absolute, Level
 from paramsched.schedules.registry import shape
 
 

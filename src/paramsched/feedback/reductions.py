@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from paramsched.errors import StateError
-from paramsched.schedules.levels import Absolute
+from paramsched.schedules.affine import Absolute
 
 
 def reduced_factor(now: float, factor: float, floor: float | Absolute) -> float:

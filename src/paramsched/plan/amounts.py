@@ -6,7 +6,7 @@ from paramsched.plan.plan import Plan
 from paramsched.plan.plan_clock import UPDATES, amount_clock, clock_of_field
 from paramsched.plan.resolve_clocks import sizes_of_run
 from paramsched.plan.run_amounts import RunAmounts
-from paramsched.schedules.clock_units import without_unit
+from paramsched.schedules.cuts import without_unit
 from paramsched.time import Calendar
 
 

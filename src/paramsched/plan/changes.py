@@ -11,7 +11,7 @@ from paramsched.near_names import did_you_mean
 from paramsched.plan.binding import Binding, Target, replace_schedule, selector_text
 from paramsched.plan.plan_clock import UPDATES, PlanClock, clock_of_field
 from paramsched.schedules import Schedule, skip, take
-from paramsched.schedules.horizon import depends_on_horizon
+from paramsched.schedules.cuts import depends_on_horizon
 from paramsched.time import Duration
 from paramsched.time.calendar import SIZES
 

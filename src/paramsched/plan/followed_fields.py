@@ -9,7 +9,7 @@ from paramsched.fields import Field
 from paramsched.plan.binding import Binding, Selector, Target, replace_schedule, selector_text
 from paramsched.plan.group_matching import Overlap, overlap_of
 from paramsched.schedules import Schedule
-from paramsched.schedules.like import Like
+from paramsched.schedules.leaves import Like
 from paramsched.schedules.pointwise import Product, Sum
 
 _Line: TypeAlias = tuple[str, Selector]  # a field, or a target, and the groups of one of its lines

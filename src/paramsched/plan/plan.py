@@ -26,7 +26,7 @@ from paramsched.plan.plan_clock import (
 )
 from paramsched.plan.resolve_clocks import plans_sizes, resolve_on_clocks
 from paramsched.schedules import Level, anneal, previous
-from paramsched.schedules.clock_units import is_resolved_in
+from paramsched.schedules.cuts import is_resolved_in
 from paramsched.schedules.neighbor_levels import resolve_in_span
 from paramsched.schedules.span import Span
 from paramsched.time import Calendar, Duration, DurationLike

@@ -15,7 +15,7 @@ from paramsched.plan.clock_lengths import ClockLengths
 from paramsched.plan.plan_clock import UPDATES, PlanClock, amount_clock, clock_of_field
 from paramsched.plan.run_sizes import RunSizes
 from paramsched.plan.update_sizes import PLANNED_SIZES, SizeTarget
-from paramsched.schedules.clock_units import with_unit, without_unit
+from paramsched.schedules.cuts import with_unit, without_unit
 from paramsched.schedules.neighbor_levels import resolve_in_span
 from paramsched.schedules.span import Span
 from paramsched.time import Calendar, Duration

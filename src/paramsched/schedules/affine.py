@@ -1,11 +1,14 @@
-"""Affine: what a schedule computes, a factor times base and an offset."""
+"""Affine: what a schedule computes, a factor times base and an offset; and levels, which are written as one of them."""
 
 from dataclasses import dataclass
-from typing import final
+from numbers import Real
+from typing import Final, TypeAlias, final
 
 import numpy as np
 
 from paramsched._arrays import Array, Arrays, arrays_of, is_numpy
+from paramsched._number_checks import finite_number
+from paramsched.errors import Asked, InvalidArgument, Unresolved, asked_with_value
 
 
 @final
@@ -87,3 +90,157 @@ def _chosen_column(mask: Array, yes: Array | None, no: Array | None, absent: flo
     if yes is None and no is None:
         return None
     return xp.where(mask, absent if yes is None else yes, absent if no is None else no)
+
+
+# Levels: a multiple of base, a value as it stands, the sum of both, or the level of a neighbor.
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Absolute:
+    """A level that is a value as it stands, whatever the base.
+
+    >>> Absolute(0.9)
+    absolute(0.9)
+    """
+
+    value: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", finite_number("absolute(…)", self.value))
+
+    def __add__(self, multiple: float) -> "Level":
+        return level_from_parts(multiple, self.value) if _is_number(multiple) else NotImplemented
+
+    def __radd__(self, multiple: float) -> "Level":
+        return self + multiple
+
+    def __sub__(self, multiple: float) -> "Level":
+        return level_from_parts(-multiple, self.value) if _is_number(multiple) else NotImplemented
+
+    def __rsub__(self, multiple: float) -> "Level":
+        return level_from_parts(multiple, -self.value) if _is_number(multiple) else NotImplemented
+
+    def __repr__(self) -> str:
+        return f"absolute({self.value!r})"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class AffineLevel:
+    """A level that is `factor * base + offset`, as it is written: `0.5 + absolute(2e-05)`.
+
+    >>> 0.5 + Absolute(2e-05)
+    0.5 + absolute(2e-05)
+    """
+
+    factor: float
+    offset: float
+
+    def __post_init__(self) -> None:
+        for name in ("factor", "offset"):
+            object.__setattr__(self, name, finite_number(Asked("AffineLevel", name), getattr(self, name)))
+
+    def __repr__(self) -> str:
+        return f"{self.factor!r} + absolute({self.offset!r})"
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class NeighborLevel:
+    """A level that is taken from the stage before or behind; `resolve` puts it in as a number.
+
+    >>> previous, following
+    (previous, following)
+    """
+
+    word: str
+
+    def __repr__(self) -> str:
+        return self.word
+
+
+previous: Final = NeighborLevel("previous")
+"""The level at which the stage before ends: `warmup(100) >> inverse_sqrt(100) >> linear(previous, 0, over=50)`."""
+
+following: Final = NeighborLevel("following")
+"""The level at which the stage behind begins, that of its first update."""
+
+NEIGHBOR_LEVELS: Final = {level.word: level for level in (previous, following)}
+"""The words for levels, as a line of text has them."""
+
+Level: TypeAlias = float | Absolute | AffineLevel | NeighborLevel
+"""A bare number is a multiple of base, `absolute(x)` a value as it stands, `0.5 + absolute(x)` the sum of both.
+
+`previous` and `following` are the levels of the stages beside.
+"""
+
+
+def absolute(x: float) -> Absolute:
+    """A value as it stands, wherever a level stands: `linear(absolute(0.85), absolute(0.95))`.
+
+    A multiple of base may be added: `0.5 + absolute(2e-05)` is half of base and 2e-05.
+
+    Args:
+        x: the value itself, finite; it is written into every group the schedule is bound to.
+
+    Raises:
+        InvalidArgument: no finite number.
+
+    >>> linear(absolute(0.85), absolute(0.95), over=10)(10, base=123.0)
+    0.95
+    >>> linear(1.0, 0.5 + absolute(1.0), over=10)(10, base=4.0)
+    3.0
+    """
+    return Absolute(x)
+
+
+def level_of(asked: str | Asked, level: Level) -> Level:
+    """A level, checked and normalised."""
+    if isinstance(level, (Absolute, NeighborLevel)):
+        return level
+    if isinstance(level, AffineLevel):
+        return level_from_parts(level.factor, level.offset)
+    if isinstance(level, str) and level in NEIGHBOR_LEVELS:
+        raise InvalidArgument(asked_with_value(asked, level), "a str is no level", f"Write ps.{level}, without quotes")
+    return finite_number(asked, level)
+
+
+def split_level(level: Level) -> tuple[float | None, float | None]:
+    """A level as (multiple of base, value as it stands); None for a part that it does not have."""
+    match level:
+        case Absolute():
+            return None, level.value
+        case AffineLevel():
+            return level.factor, level.offset
+        case NeighborLevel():
+            raise Unresolved(level.word, "a level that is no number yet", "Write ps.resolve(schedule, ps.Calendar(…))")
+    return level, None
+
+
+def level_from_parts(factor: float, offset: float) -> Level:
+    """The level `factor * base + offset`, as it is said most shortly."""
+    if offset == 0:
+        return finite_number("a level", factor)
+    return Absolute(offset) if factor == 0 else AffineLevel(factor, offset)
+
+
+def has_fixed_part(level: object) -> bool:
+    """Whether a level has a part that does not scale with base."""
+    return isinstance(level, (Absolute, AffineLevel))
+
+
+def always_above(low: Level, high: Level) -> bool:
+    """Whether one level is above another for every base above 0; False where that hangs on base, or is not known."""
+    if isinstance(low, NeighborLevel) or isinstance(high, NeighborLevel):
+        return False
+    if isinstance(low, Absolute) != isinstance(high, Absolute) and not (
+        isinstance(low, AffineLevel) or isinstance(high, AffineLevel)
+    ):
+        return False  # a multiple of base and a value: whoever writes them side by side knows the base
+    (a, c), (b, d) = (tuple(part or 0.0 for part in split_level(level)) for level in (low, high))
+    return a >= b and c >= d and (a, c) != (b, d)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)

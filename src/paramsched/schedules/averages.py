@@ -1,16 +1,201 @@
-"""Decays of averages, which are short-sighted at first: of weights, and AdEMAMix's third beta."""
+"""Warmups for Adam, and decays of averages: factors that say how far an average is known."""
+
+import math
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from typing import final
 
 from paramsched import curves
-from paramsched._number_checks import positive_number
-from paramsched.errors import Asked
-from paramsched.schedules.anneal import anneal
+from paramsched._arrays import NUMPY, Array, Arrays
+from paramsched._number_checks import finite_number, positive_number, whole_number
+from paramsched.errors import Asked, InvalidArgument
+from paramsched.schedules.affine import Absolute, Affine
+from paramsched.schedules.anneal import anneal, warmup
 from paramsched.schedules.base import Schedule
-from paramsched.schedules.constant import constant
-from paramsched.schedules.inverse import power_law
-from paramsched.schedules.levels import Absolute
+from paramsched.schedules.decays import power_law
+from paramsched.schedules.leaves import constant
+from paramsched.schedules.lengths import SCALE, require_some_length
 from paramsched.schedules.pointwise import minimum
 from paramsched.schedules.registry import shape
-from paramsched.time import DurationLike
+from paramsched.time import Duration, DurationLike
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ExponentialWarmup(Schedule):
+    """value(t) = base * (1 - exp(-(t + first) / timescale))."""
+
+    timescale: Duration = field(metadata=SCALE)
+    first: int
+
+    def __post_init__(self) -> None:
+        require_some_length(Asked("exponential_warmup", "timescale"), self.timescale)
+        object.__setattr__(self, "first", whole_number(Asked("exponential_warmup", "first"), self.first, least=0))
+
+    @property
+    def length(self) -> None:
+        return None
+
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+        return base.scaled(-xp.xp.expm1(-(xp.floating(t) + self.first) / self.timescale.count))
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class RAdamWarmup(Schedule):
+    """The factor by which RAdam rectifies a step, from the first step on that it rectifies."""
+
+    beta2: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "beta2", _second_beta("radam_warmup", self.beta2))
+        if not self.beta2 > _LEAST_BETA:
+            refusal = InvalidArgument(
+                Asked("radam_warmup", "beta2", repr(self.beta2)),
+                f"not above {_LEAST_BETA}, so no step is ever rectified",
+                "Write beta2=0.999",
+            )
+            raise refusal.suggest(0.999)
+
+    @property
+    def length(self) -> None:
+        return None
+
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+        """sqrt((p - 4) (p - 2) P / ((P - 4) (P - 2) p)), p the length of the average of k squares, P of all."""
+        p, most = self._length_of_average(xp.floating(t) + self._first_step, xp), (1 + self.beta2) / (1 - self.beta2)
+        share = (p - 4) / (most - 4) * ((p - 2) / (most - 2)) * (most / p)
+        return base.scaled(xp.smaller(xp.xp.sqrt(share), 1.0))
+
+    @cached_property
+    def _first_step(self) -> int:
+        """The first k of which the average is longer than 4."""
+        k = 1
+        while self._length_of_average(NUMPY.floating(k), NUMPY) <= 4:
+            k += 1
+        return k
+
+    def _length_of_average(self, k: Array, xp: Arrays) -> Array:
+        """p = P - 2 k b / (1 - b), b = beta2 ** k; for small k without a difference of large numbers."""
+        rate = -math.log(self.beta2)
+        y = k * (rate / 2)
+        few = y < 1
+        early, late = xp.where(few, y, 0.5), xp.where(few, 1.0, y)
+        least = float(_beyond_one(NUMPY.floating(rate / 2), NUMPY))
+        p_early = k - (_beyond_one(early, xp) - least) * (2 / rate)
+        p_late = (1 + self.beta2) / (1 - self.beta2) - 4 / rate * late * xp.xp.exp(-2 * late) / -xp.xp.expm1(-2 * late)
+        return xp.where(few, p_early, p_late)
+
+
+_LEAST_BETA = 0.6
+
+
+def _beyond_one(y: Array, xp: Arrays) -> Array:
+    """y / tanh(y) - 1 for y of up to 1, by its series where the difference would leave few digits."""
+    tiny = y < 0.1
+    near, far = xp.where(tiny, y, 0.05) ** 2, xp.where(tiny, 0.5, y)
+    series = near / 3 * (1 - near / 15 * (1 - near * 2 / 21 * (1 - near / 10)))
+    return xp.where(tiny, series, far / xp.xp.tanh(far) - 1)
+
+
+def _second_beta(call: str, beta2: object) -> float:
+    """Adam's second beta: between 0 and 1."""
+    value = finite_number(Asked(call, "beta2"), beta2)
+    if not 0 < value < 1:
+        refusal = InvalidArgument(Asked(call, "beta2", repr(beta2)), "not between 0 and 1", "Write beta2=0.999")
+        raise refusal.suggest(0.999)
+    return value
+
+
+@shape
+def exponential_warmup(timescale: DurationLike, first: int = 1) -> ExponentialWarmup:
+    """Rise towards base, fast and then ever more slowly: value(t) = base * (1 - exp(-(t + first) / timescale)).
+
+    It never ends, so it multiplies into a schedule: `exponential_warmup(1000) * cosine()`.
+
+    Args:
+        timescale: after it 63 % of the way are done; any unit of time, above 0.
+        first: what the first update counts as; with 0 it is taken at 0.
+
+    Raises:
+        InvalidArgument: an argument out of its range.
+
+    Source: Ma & Yarats 2021 (1910.04209); pytorch_warmup `ExponentialWarmup`.
+
+    >>> round(exponential_warmup(1000)(0), 9), round(exponential_warmup(1000)(999), 9)
+    (0.0009995, 0.632120559)
+    """
+    return ExponentialWarmup(Duration.of(timescale), first)
+
+
+@shape
+def untuned_linear_warmup(beta2: float = 0.999) -> Schedule:
+    """The straight warmup that suits Adam's second beta: value(t) = base * min(1, (t + 1) (1 - beta2) / 2).
+
+    Args:
+        beta2: between 0 and 1, as it is written: of 0.999 the warmup has exactly 2000 updates.
+
+    Raises:
+        InvalidArgument: `beta2` is not between 0 and 1.
+
+    Source: Ma & Yarats 2021 (1910.04209); pytorch_warmup `UntunedLinearWarmup`, which cuts 2 / (1 - beta2) to a whole
+    number after floats have rounded it, to 1999.
+
+    >>> print(untuned_linear_warmup(0.999))
+    warmup(2000, index="(t+1)/n")
+    """
+    over = 2 / (1 - Fraction(repr(_second_beta("untuned_linear_warmup", beta2))))
+    whole = int(over)
+    if whole == over:
+        return warmup(whole, index="(t+1)/n")
+    return warmup(whole, to=float(whole / over), index="(t+1)/n") >> constant()
+
+
+@shape
+def untuned_exponential_warmup(beta2: float = 0.999) -> ExponentialWarmup:
+    """The exponential warmup that suits Adam's second beta: value(t) = base * (1 - exp(-(1 - beta2) (t + 1))).
+
+    Args:
+        beta2: between 0 and 1, as it is written.
+
+    Raises:
+        InvalidArgument: `beta2` is not between 0 and 1.
+
+    Source: Ma & Yarats 2021 (1910.04209); pytorch_warmup `UntunedExponentialWarmup`, which cuts 1 / (1 - beta2) to a
+    whole number after floats have rounded it.
+
+    >>> print(untuned_exponential_warmup(0.999))
+    exponential_warmup(1000)
+    """
+    scale = 1 / (1 - Fraction(repr(_second_beta("untuned_exponential_warmup", beta2))))
+    return exponential_warmup(Duration.of_updates(scale))
+
+
+@shape
+def radam_warmup(beta2: float = 0.999) -> RAdamWarmup:
+    """RAdam's rectification as a warmup: value(t) = base * sqrt((p-4) (p-2) P / ((P-4) (P-2) p)).
+
+    P = 2 / (1 - beta2) - 1 and p = P - 2 k b / (1 - b), with b = beta2 ** k and k = t + 1 + the steps that RAdam does
+    not rectify, those of which p is 4 or less.
+
+    It never ends, so it multiplies into a schedule: `radam_warmup() * cosine()`.
+
+    Args:
+        beta2: between 0.6 and 1.
+
+    Raises:
+        InvalidArgument: `beta2` is not between 0.6 and 1.
+
+    Source: Liu et al. 2020 (1908.03265); pytorch_warmup `RAdamWarmup`.
+
+    >>> round(radam_warmup(0.999)(0), 9), round(radam_warmup(0.999)(1000), 9)
+    (0.017311503, 0.646639262)
+    """
+    return RAdamWarmup(beta2)
+
+
+# Decays of averages, which are short-sighted at first: of weights, and AdEMAMix's third beta.
 
 
 @shape

@@ -14,10 +14,9 @@ from paramsched._frozen_values import field_names, frozen_value
 from paramsched._pictures import mime_bundle_of
 from paramsched.curves import Curve
 from paramsched.errors import InvalidArgument, Unresolved
-from paramsched.schedules.affine import Affine
+from paramsched.schedules.affine import Affine, NeighborLevel, has_fixed_part
 from paramsched.schedules.evaluation import value_at
 from paramsched.schedules.lengths import is_known_field, length_field
-from paramsched.schedules.levels import NeighborLevel, has_fixed_part
 from paramsched.schedules.registry import combine_operands, has_shape
 from paramsched.schedules.span import Span
 from paramsched.schedules.text.writing import CALL, call_text, short_line

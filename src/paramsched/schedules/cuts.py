@@ -1,20 +1,22 @@
-"""Cuts: the first part of a schedule, and what is left of it without that."""
+"""Cuts: the first part of a schedule, and what is left of it; whether it hangs on the run's length or clock."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
 from math import ceil
-from typing import final
+from typing import Any, final
 
 from paramsched._arrays import Array, Arrays
 from paramsched.errors import Asked, InvalidArgument
 from paramsched.schedules.affine import BASE, Affine
 from paramsched.schedules.arguments import schedule_of
 from paramsched.schedules.base import Schedule
+from paramsched.schedules.evaluation import LONGEST
+from paramsched.schedules.leaves import Constant, Like
 from paramsched.schedules.lengths import LENGTH, is_known_field
 from paramsched.schedules.registry import shape
+from paramsched.schedules.rules import Rule, ScheduleRule
 from paramsched.schedules.span import Span
-from paramsched.schedules.times import LONGEST
 from paramsched.time import Duration, DurationLike
 
 
@@ -199,3 +201,120 @@ def skip(schedule: Schedule, by: DurationLike, of: DurationLike | None = None) -
     """
     of = None if of is None else Duration.of(of)
     return Skip(schedule_of(schedule, "skip(…)"), Duration.of(by), of)
+
+
+# Whether a schedule is another one in a longer run.
+
+
+def depends_on_horizon(schedule: Schedule) -> bool:
+    """Whether the values of a schedule change with the length of the run: it fills, or has a per cent.
+
+    What follows another field, `like("lr")`, is no longer or shorter than that field.
+
+    >>> from paramsched.schedules import constant, cosine, take, warmup
+    >>> depends_on_horizon(cosine()), depends_on_horizon(warmup(100) >> constant())
+    (True, False)
+    >>> depends_on_horizon(take(cosine(), 80)), depends_on_horizon(take(cosine(), 80, of=100))
+    (True, False)
+    """
+    own = _without_likes(schedule)
+    return own.fills or _asks_for_horizon(own)
+
+
+def _without_likes(value: Any) -> Any:
+    """A schedule, or a value in it, with a level that stays for each `like(…)`."""
+    if isinstance(value, tuple):
+        return tuple(map(_without_likes, value))
+    if isinstance(value, Like):
+        return Constant(1.0, None)
+    if not isinstance(value, Schedule) or not any(True for _ in value.parts()):
+        return value
+    parts = {field.name: _without_likes(getattr(value, field.name)) for field in fields(value)}  # type: ignore[arg-type]  # every schedule is a dataclass
+    return replace(value, **parts)  # type: ignore[type-var]  # as above
+
+
+def _asks_for_horizon(schedule: Schedule) -> bool:
+    """Whether something inside needs the length of the run, be the schedule as long as it may."""
+    own = [leaf for field in fields(schedule) for leaf in _opened(getattr(schedule, field.name))]  # type: ignore[arg-type]  # every schedule is a dataclass
+    if any(unit == "percent" for leaf in own if isinstance(leaf, Duration) for unit, _ in leaf.terms):
+        return True
+    if any(depends_on_horizon(leaf.schedule) for leaf in own if isinstance(leaf, ScheduleRule)):
+        return True
+    if isinstance(schedule, (Take, Skip)):  # what is cut was planned for more than its part
+        return schedule.of is None and depends_on_horizon(schedule.schedule)
+    return any(_asks_for_horizon(part) for part in schedule.parts())
+
+
+def _opened(value: Any) -> Iterator[Any]:
+    """The value of a field, tuples opened."""
+    if isinstance(value, tuple):
+        for item in value:
+            yield from _opened(item)
+    else:
+        yield value
+
+
+# The unit of a clock in a schedule's lengths: written in once they are resolved, and taken off to evaluate.
+#
+# Inside the kernel a resolved length is a plain count, whatever it counts. So no shape has to know of clocks.
+
+
+def with_unit(schedule: Schedule, unit: str) -> Schedule:
+    """A resolved schedule whose counts say what they count.
+
+    >>> from paramsched.schedules import warmup
+    >>> print(with_unit(warmup(375_000_000), "tokens"))
+    warmup("375000000 tokens")
+    """
+    named: Schedule = _renamed(schedule, "updates", unit)
+    return named
+
+
+def without_unit(schedule: Schedule, unit: str) -> Schedule:
+    """The same schedule as plain counts of a unit, which the kernel evaluates; other units stay as they are.
+
+    >>> from paramsched.schedules import warmup
+    >>> without_unit(warmup("4 tokens"), "tokens")(3)
+    0.75
+    """
+    counted: Schedule = _renamed(schedule, unit, "updates")
+    return counted
+
+
+def is_resolved_in(schedule: Schedule, unit: str) -> bool:
+    """Whether every length of a schedule is a count of one unit, and says so."""
+    if unit == "updates":
+        return schedule.is_resolved
+    return without_unit(schedule, unit).is_resolved and _renamed(schedule, "updates", "epochs") is schedule
+
+
+def _renamed(value: Any, before: str, after: str) -> Any:
+    """A value with one unit in place of another in each of its lengths; the same object where it has none."""
+    if isinstance(value, Duration):
+        if not any(unit == before for unit, _ in value.terms):
+            return value
+        return Duration(tuple((after if unit == before else unit, amount) for unit, amount in value.terms), value.until)
+    if isinstance(value, tuple):
+        items = tuple(_renamed(item, before, after) for item in value)
+        return value if all(new is old for new, old in zip(items, value, strict=True)) else items
+    if isinstance(value, (Schedule, Rule)):
+        old = {field.name: getattr(value, field.name) for field in fields(value)}  # type: ignore[arg-type]  # dataclasses
+        new = {name: _renamed(one, before, after) for name, one in old.items()}
+        if isinstance(value, Rule):
+            new["by"] = _renamed_tick(value.by, before, after)
+        changed = {name: one for name, one in new.items() if one is not old[name]}
+        return replace(value, **changed) if changed else value  # type: ignore[type-var]  # every one is a dataclass
+    return value
+
+
+def _renamed_tick(by: Any, before: str, after: str) -> Any:
+    """What a rule ticks by, with one unit in place of another; an epoch has none yet."""
+    if by == "epoch":
+        return by
+    ticks = Duration.of(1 if by == "update" else by)
+    renamed = _renamed(ticks, before, after)
+    if renamed is ticks:
+        return by
+    if renamed.is_resolved:
+        return "update" if renamed.updates == 1 else renamed.updates
+    return str(renamed)

@@ -1,4 +1,4 @@
-"""Cycles: triangles between two levels, and cosine restarts whose periods grow."""
+"""Cycles: triangles, cosine restarts, one cycle, cycles of an anneal and a stand."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -8,24 +8,29 @@ from typing import Literal, TypeAlias, final, get_args
 
 from paramsched import curves
 from paramsched._arrays import Array, Arrays
-from paramsched._number_checks import positive_number, whole_number
+from paramsched._number_checks import finite_number, positive_number, whole_number
+from paramsched.curves import CurveLike
 from paramsched.errors import Asked, InvalidArgument, nearest
-from paramsched.schedules.affine import Affine, zero_safe_product
-from paramsched.schedules.anneal import between_levels
+from paramsched.schedules.affine import Affine, Level, level_of, split_level, zero_safe_product
+from paramsched.schedules.anneal import Index, anneal, between_levels, linear
 from paramsched.schedules.base import Schedule
-from paramsched.schedules.cycles import (
+from paramsched.schedules.lengths import (
+    PERIOD,
     CycleTable,
     Lengths,
+    boundaries,
     checked_growth,
     cycle_table,
     end_of_cycles,
     length_of_cycles,
     require_lengths,
+    require_some_length,
+    split_periods,
 )
-from paramsched.schedules.lengths import PERIOD, require_some_length
-from paramsched.schedules.levels import Level, level_of, split_level
-from paramsched.schedules.periods import boundaries, split_periods
+from paramsched.schedules.pointwise import clamp
 from paramsched.schedules.registry import shape
+from paramsched.schedules.restarts import restarts
+from paramsched.schedules.sequence import with_lengths
 from paramsched.schedules.span import Span
 from paramsched.time import Duration, DurationLike, count_of
 
@@ -249,3 +254,90 @@ def cosine_restarts(
     (1.0, 0.55, 1.0, 0.55, 1.0)
     """
     return CosineRestarts(Duration.of(first), mult, to, gamma, to_gamma, times, lengths)
+
+
+# One cycle: up to a peak, perhaps back, and down below where it began.
+
+
+@shape
+def one_cycle(
+    up: DurationLike = "30%",
+    start: Level = 0.04,
+    to: Level = 4e-06,
+    curve: CurveLike = curves.cosine,
+    index: Index = "t/n",
+    back: DurationLike | None = None,
+    peak: Level = 1.0,
+) -> Schedule:
+    """One cycle: up from `start` to base in `up`, then down to `to` in the rest, both along `curve`.
+
+    value(t) = start + (peak - start) * curve(t / up), then peak + (to - peak) * curve(v), v the share of the rest that
+    is over
+
+    Base is the peak (torch's `max_lr`). Momentum goes the other way:
+    `one_cycle("30%", absolute(0.95), absolute(0.95), peak=absolute(0.85))`.
+
+    Args:
+        up: length of the way up, any unit of time.
+        start, to: first and last level.
+        curve: of each way.
+        index: which fraction of a way update t stands for. With `"t/(n-1)"`, torch's, the whole cycle ends in its last
+            update, and each way before one update earlier than it is said: up * n - 1 is an exact time, and may be
+            between two updates.
+        back: length of a way back to `start` between the two, torch's `three_phase`; None has none.
+        peak: highest level.
+
+    Raises:
+        InvalidArgument: an argument out of its range.
+
+    Source: Smith & Topin 2018 (1708.07120); torch `OneCycleLR` with `index="t/(n-1)"`; fastai `fit_one_cycle`, whose
+    ways have exact lengths: `with_lengths(one_cycle("25%", to=1e-05))`; optax `cosine_onecycle_schedule`, and
+    `linear_onecycle_schedule` with `back="55%"`, both cut to whole updates: `with_lengths(one_cycle(), "floor")`.
+
+    >>> print(one_cycle())
+    warmup("30%", 0.04, curve=curves.cosine) >> cosine(to=4e-06)
+    >>> print(one_cycle(index="t/(n-1)", curve=curves.linear))
+    with_lengths(warmup("30% - 1 step", 0.04) >> linear(to=4e-06, index="t/(n-1)"))
+    >>> print(one_cycle("30%", back="55%", curve=curves.linear))
+    warmup("30%", 0.04) >> linear(to=0.04, over="55%") >> linear(0.04, 4e-06)
+    """
+    closed = index == "t/(n-1)"
+    inner: Index = "t/n" if closed else index
+
+    def length_of_way(length: DurationLike) -> Duration:
+        return Duration.of(length) - Duration.of(1) if closed else Duration.of(length)
+
+    way = anneal(start, peak, length_of_way(up), curve, inner)
+    if back is None:
+        cycle = way >> anneal(peak, to, None, curve, index)
+    else:
+        cycle = way >> anneal(peak, start, length_of_way(back), curve, inner) >> anneal(start, to, None, curve, index)
+    return with_lengths(cycle) if closed else cycle
+
+
+# Cyclical annealing: in each cycle a straight way up, and then a stand.
+
+
+@shape
+def cyclical_anneal(times: int | None = 4, rise: float = 0.5, every: DurationLike | None = None) -> Schedule:
+    """From 0 to base in the first share of each cycle, and base in the rest of it.
+
+    value(t) = min(c / rise, 1), c the share of the cycle that is over
+
+    Args:
+        times: how many cycles there are; None goes on, where `every` says how long they are.
+        rise: which share of a cycle the way up is, above 0 and at most 1.
+        every: length of a cycle, any unit of time; None shares the time there is among the `times`.
+
+    Raises:
+        InvalidArgument: an argument out of its range, or neither `every` nor `times`.
+
+    Source: the weight of the KL term in Fu et al. 2019 (1903.10145), with 4 cycles and 0.5.
+
+    >>> print(cyclical_anneal())
+    clamp(restarts(linear(0.0, 2.0), times=4), high=1.0)
+    """
+    share = finite_number(Asked("cyclical_anneal", "rise"), rise)
+    if not 0 < share <= 1:
+        raise InvalidArgument(Asked("cyclical_anneal", "rise", repr(rise)), "no share", "Write rise=0.5").suggest(0.5)
+    return clamp(restarts(linear(0.0, 1 / share), every, times), high=1.0)

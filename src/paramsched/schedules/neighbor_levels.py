@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from paramsched.errors import InvalidArgument
+from paramsched.schedules.affine import Level, NeighborLevel, level_from_parts, previous
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.evaluation import columns, evaluate
-from paramsched.schedules.from_function import FromFunction
-from paramsched.schedules.levels import Level, NeighborLevel, level_from_parts, previous
+from paramsched.schedules.leaves import FromFunction
 from paramsched.schedules.pointwise import Clamp, Maximum, Minimum
 from paramsched.schedules.sequence import Sequence
 from paramsched.schedules.span import Span

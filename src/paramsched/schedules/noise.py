@@ -7,9 +7,8 @@ from typing import Literal, TypeAlias, final, get_args
 from paramsched._arrays import Array, Arrays
 from paramsched._number_checks import positive_number, whole_number
 from paramsched.errors import Asked, InvalidArgument, nearest
-from paramsched.schedules.affine import Affine
+from paramsched.schedules.affine import Affine, Level, level_of, split_level
 from paramsched.schedules.base import Schedule
-from paramsched.schedules.levels import Level, level_of, split_level
 from paramsched.schedules.registry import shape
 
 NoiseKind: TypeAlias = Literal["normal", "uniform"]

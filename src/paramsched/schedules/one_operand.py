@@ -1,12 +1,24 @@
-"""Base of schedules that wrap one schedule and keep its length and breakpoints."""
+"""Schedules that wrap one schedule and keep its length: powers and quotients, rounding, re-warming."""
 
 from abc import ABC
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any, Literal, TypeAlias, final, get_args
 
+import numpy as np
+
+from paramsched._arrays import Array, Arrays
+from paramsched._number_checks import finite_number, positive_number
+from paramsched.errors import Asked, InvalidArgument, nearest, shown
+from paramsched.schedules.affine import ONE, Affine, choose_affine
+from paramsched.schedules.arguments import schedule_of
 from paramsched.schedules.base import Schedule
+from paramsched.schedules.lengths import PERIOD, SCALE, boundaries, require_some_length, split_periods
+from paramsched.schedules.registry import operator_builder, shape
 from paramsched.schedules.span import Span
-from paramsched.time import Duration
+from paramsched.schedules.text.writing import CALL, POWER, in_brackets
+from paramsched.time import Duration, DurationLike, count_of
 
 
 class OneOperand(Schedule, ABC):
@@ -39,3 +51,207 @@ class OneOperand(Schedule, ABC):
 
     def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
         return self.schedule._breakpoints_and_end(until)
+
+
+# Powers and quotients: `s ** 2`, `s / 3`.
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Raised(OneOperand):
+    """value(t) = base * factor(t) ** exponent, the factor being the schedule's value where base is 1.
+
+    Where the factor is below 0 the exponent is a whole number, or the value is nan.
+    """
+
+    schedule: Schedule
+    exponent: float
+    _precedence = POWER
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "exponent", finite_number(Asked("power", "exponent"), self.exponent))
+        if self.schedule.has_absolute:
+            raise InvalidArgument(
+                str(self),
+                "it has an absolute level, and a power is of a multiple of base",
+                "Write the level as a multiple of base, and the group's own value as base",
+            )
+
+    @property
+    def affine(self) -> bool:  # whatever the schedule is: base stands outside
+        return True
+
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+        factor = xp.lift(self.schedule._at(t, ONE, xp).constant())
+        if xp.concrete and not factor.ndim:  # a number has the bits of an array of it
+            return base.scaled((factor.reshape(1) ** self.exponent)[0])
+        return base.scaled(factor**self.exponent)
+
+    def __str__(self) -> str:
+        return f"{in_brackets(self.schedule, CALL)} ** {self.exponent!r}"
+
+
+@operator_builder("power")
+def make_power(schedule: Schedule, exponent: Any) -> Any:
+    """What `a ** 2` makes."""
+    if not isinstance(exponent, (int, float, np.number)):
+        return NotImplemented
+    number = finite_number(Asked("power", "exponent"), exponent)
+    return Raised(schedule_of(schedule, lambda: f"({schedule}) ** {shown(exponent)}"), number)
+
+
+@operator_builder("quotient")
+def make_quotient(schedule: Schedule, divisor: Any) -> Any:
+    """What `a / 2` makes: a product with the reciprocal."""
+    if not isinstance(divisor, (int, float, np.number)):
+        return NotImplemented
+    number = finite_number(Asked("quotient", "divisor"), divisor)
+    reciprocal = np.inf if abs(number) < _LEAST_DIVISOR else 1.0 / number
+    if reciprocal == np.inf:
+        asked = f"({schedule}) / {shown(divisor)}"
+        raise InvalidArgument(asked, "its reciprocal is no finite number", "Write a number other than 0")
+    return schedule * reciprocal
+
+
+_LEAST_DIVISOR = 2.0**-1022  # the reciprocal of a smaller one may overflow
+
+
+# Rounded: the multiples of a number next to a schedule's values, such as whole batch sizes.
+
+
+Way: TypeAlias = Literal["nearest", "down", "up"]
+"""Which multiple is taken: the nearest (of two the even one), the one below, the one above."""
+
+_ROUNDING_ERRORS = 2.0**-48  # a few operations in double precision, relative to the value
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Rounded(OneOperand):
+    """value(t) = to * round(schedule(t, base) / to), after base is applied."""
+
+    schedule: Schedule
+    to: float
+    way: Way
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "to", positive_number(Asked("rounded", "to"), self.to))
+        if self.way not in get_args(Way):
+            found = f"no way to round; {nearest(str(self.way), get_args(Way))}"
+            raise InvalidArgument(Asked("rounded", "way", repr(self.way)), found, 'Write way="nearest"').suggest(
+                "nearest"
+            )
+
+    @property
+    def affine(self) -> bool:
+        return False
+
+    @property
+    def has_absolute(self) -> bool:  # `to` is a value as it stands
+        return True
+
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+        ratio = _onto_halves(xp.lift(self.schedule._at(t, base, xp).constant()) / self.to, xp)
+        match self.way:
+            case "nearest":
+                whole = xp.xp.round(ratio)
+            case "down":
+                whole = xp.xp.floor(ratio)
+            case "up":
+                whole = xp.xp.ceil(ratio)
+        return Affine(None, whole * self.to)
+
+
+def _onto_halves(ratio: Array, xp: Arrays) -> Array:
+    """A ratio that only rounding errors keep from a whole or a half number is that number.
+
+    So a line takes a multiple at the update at which it reaches it: 15 / 22 * 22 is 15, also where it is rounded down.
+    """
+    halves = xp.xp.round(ratio * 2.0) / 2.0
+    return xp.where(xp.xp.abs(ratio - halves) <= _ROUNDING_ERRORS * xp.xp.abs(halves), halves, ratio)
+
+
+@shape
+def rounded(schedule: Schedule, to: float = 1.0, way: Way = "nearest") -> Rounded:
+    """Multiples of a number: value(t) = to * round(schedule(t) / to), after base is applied.
+
+    Args:
+        schedule: what is rounded.
+        to: the number, above 0: 1 for whole values, 16 for batches that eight devices share.
+        way: `"nearest"` (halves to the even multiple), `"down"` or `"up"`.
+
+    Raises:
+        InvalidArgument: an argument out of its range.
+
+    Source: GPT-3's batch size, Brown et al. 2020 (2005.14165).
+
+    >>> growing = rounded(linear(16, 1600, over=99), 16)
+    >>> growing(0), growing(1), growing(98), growing(99)
+    (16.0, 32.0, 1584.0, 1600.0)
+    """
+    return Rounded(schedule_of(schedule, "rounded(…)"), to, way)
+
+
+# Jagged: a schedule that goes on as it is, and every so often is warmed up to again from 0.
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Jagged(OneOperand):
+    """value(t) = schedule(t); in the first `over` of each `every` but the first, the share of a later value.
+
+    Once the schedule has ended, its final value.
+    """
+
+    schedule: Schedule
+    every: Duration = field(metadata=PERIOD)
+    over: Duration = field(metadata=SCALE)
+    meets: Duration | None = field(metadata=SCALE)
+
+    def __post_init__(self) -> None:
+        require_some_length(Asked("jagged", "every"), self.every)
+        require_some_length(Asked("jagged", "over"), self.over)
+
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+        """What a warmup leads to is the schedule at another time, the same for all of its updates."""
+        over = self.over.count
+        meets = over if self.meets is None else self.meets.count
+        cycle, since = split_periods(t, self.every.number, xp)
+        warms = (cycle >= 1) & (since < over)
+        end = self._held_from()
+        if end is not None:
+            warms = warms & (t < count_of(end))
+        later = self.schedule._at(xp.xp.where(warms, t - since + meets, t), base, xp)
+        return choose_affine(warms, later.scaled(xp.floating(since) / over), later, xp)
+
+    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
+        yield from self.schedule._breakpoints_and_end(until)
+        for begin in boundaries(self.every.number, until):
+            yield from (begin, begin + self.over.number)
+
+
+@shape
+def jagged(schedule: Schedule, every: DurationLike, over: DurationLike, meets: DurationLike | None = None) -> Jagged:
+    """Warm up again every so often below a schedule that goes on.
+
+    value(t) = schedule(t), and from t = `every` on, c = t mod `every` updates into a cycle,
+    c / over * schedule(t - c + over) where c is less than `over`
+
+    Args:
+        schedule: what is warmed up to, on the clock of the whole.
+        every: from one warmup to the next, any unit of time.
+        over: how long each of them is.
+        meets: where in its cycle the value is that a warmup leads to, its own end if not given; in ReLoRA's code it is
+            the length of the first warmup.
+
+    Raises:
+        InvalidArgument: a length of nothing.
+
+    Source: ReLoRA, Lialin et al. 2023 (2307.05695).
+
+    >>> saw = jagged(linear(1.0, 0.0, over=20), every=10, over=2)
+    >>> [saw(t) for t in (0, 9, 10, 11, 12, 20)]
+    [1.0, 0.55, 0.0, 0.2, 0.4, 0.0]
+    """
+    inner = schedule_of(schedule, "jagged(…)")
+    return Jagged(inner, Duration.of(every), Duration.of(over), None if meets is None else Duration.of(meets))

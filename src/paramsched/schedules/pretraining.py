@@ -1,20 +1,19 @@
-"""Recipes of long runs: inverse square roots with a cooldown, stages that begin again, three stages."""
+"""Recipes of long runs: inverse square roots with a cooldown, stages that begin again, the power scheduler."""
 
 from fractions import Fraction
 
 from paramsched import curves
-from paramsched._number_checks import finite_number
+from paramsched._number_checks import finite_number, positive_number
 from paramsched.curves import CurveLike
 from paramsched.errors import Asked, InvalidArgument, shown
+from paramsched.schedules.affine import Absolute, Level, previous
 from paramsched.schedules.anneal import Index, anneal, cooldown
 from paramsched.schedules.anneal import warmup as begin
 from paramsched.schedules.base import Schedule
-from paramsched.schedules.constant import constant
-from paramsched.schedules.geometric import geometric
-from paramsched.schedules.inverse import inverse_sqrt
-from paramsched.schedules.levels import Level, previous
+from paramsched.schedules.decays import geometric, inverse_sqrt, power_law
+from paramsched.schedules.leaves import constant
 from paramsched.schedules.registry import shape
-from paramsched.schedules.sequence import sequence
+from paramsched.schedules.sequence import sequence, with_lengths
 from paramsched.time import Duration, DurationLike
 
 
@@ -150,3 +149,47 @@ def tri_stage(
     warmup("10%", 0.01) >> constant(over="40%") >> anneal(to=0.01, over="50%", curve=curves.exponential(0.01))
     """
     return begin(warmup, start) >> constant(over=hold) >> geometric(1.0, to, decay)
+
+
+# The power scheduler: a rate that follows the batch size and a power of the tokens seen.
+
+
+@shape
+def power_scheduler(batch: float, a: float = 4.6, exponent: float = 0.51, most: float = 0.02) -> Schedule:
+    """The power scheduler, in absolute values: value(t) = min(most, batch * a * n ** -exponent), n the tokens before t.
+
+    Where a plan counts tokens (`clock: tokens`) n is t; on any other clock the run says how many tokens an update has.
+    The warmup is laid over it, and the last descent goes on from it:
+    `overlay(warmup("1B tokens", to=following), power_scheduler(1024)) >> linear(previous, 0, over="10%")`.
+
+    Args:
+        batch: the batch size, in sequences, above 0.
+        a: above 0.
+        exponent: above 0; the paper's b is -exponent.
+        most: the highest value, above 0.
+
+    Raises:
+        InvalidArgument: an argument out of its range.
+
+    Source: Shen et al. 2024 (2408.13359), whose a and b were found for one family of models.
+
+    >>> at_update = resolve(power_scheduler(128), Calendar(tokens_per_step=500_000))
+    >>> at_update(0), round(at_update(2000), 9)
+    (0.02, 0.01513449)
+    """
+    per_token = positive_number(Asked("power_scheduler", "a"), a)
+    scale = positive_number(Asked("power_scheduler", "batch"), batch) * per_token
+    level = positive_number(Asked("power_scheduler", "most"), most)
+    power = positive_number(Asked("power_scheduler", "exponent"), exponent)
+    falls = constant(Absolute(level)) * power_law(power, begin := _first_token_below(level, scale, power))
+    return with_lengths(constant(Absolute(level), begin) >> falls)
+
+
+def _first_token_below(level: float, scale: float, power: float) -> Duration:
+    """The token n0 from which on the power is below the level; there (n / n0) ** -p is (1 + (n - n0) / n0) ** -p."""
+    try:
+        return Duration.of(f"{(scale / level) ** (1 / power)!r} tokens")
+    except (OverflowError, InvalidArgument):
+        asked = f"power_scheduler(…, exponent={power!r}, most={level!r})"
+        found = f"batch * a = {scale:g} comes to that at no token that a clock counts"
+        raise InvalidArgument(asked, found, "Write power_scheduler(1024)") from None

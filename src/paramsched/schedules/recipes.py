@@ -8,14 +8,14 @@ from paramsched import curves
 from paramsched._number_checks import positive_number
 from paramsched.curves import CurveLike
 from paramsched.errors import Asked, InvalidArgument
+from paramsched.schedules.affine import Absolute, Level
 from paramsched.schedules.anneal import Index, anneal, cooldown, linear, warmup
 from paramsched.schedules.arguments import schedule_of
 from paramsched.schedules.base import Schedule
-from paramsched.schedules.constant import constant
 from paramsched.schedules.cuts import skip
-from paramsched.schedules.inverse import inverse_sqrt
+from paramsched.schedules.decays import inverse_sqrt
+from paramsched.schedules.leaves import constant
 from paramsched.schedules.lengths import require_some_length
-from paramsched.schedules.levels import Absolute, Level
 from paramsched.schedules.registry import shape
 from paramsched.schedules.sequence import sequence
 from paramsched.schedules.text.writing import short_line

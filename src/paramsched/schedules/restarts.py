@@ -1,4 +1,4 @@
-"""Restarts: a schedule that begins again; cycles may grow, shrink in height, and share the time there is."""
+"""Restarts: a schedule that begins again, perhaps with a warmup each time."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
@@ -6,32 +6,38 @@ from fractions import Fraction
 from math import ceil
 from typing import final
 
+from paramsched import curves
 from paramsched._arrays import Array, Arrays
-from paramsched._number_checks import positive_number, whole_number
+from paramsched._number_checks import finite_number, positive_number, whole_number
+from paramsched.curves import CurveLike
 from paramsched.errors import Asked, InvalidArgument
-from paramsched.schedules.affine import Affine
-from paramsched.schedules.arguments import schedule_of
+from paramsched.schedules.affine import Affine, Level
+from paramsched.schedules.anneal import anneal, warmup
+from paramsched.schedules.arguments import curve_argument, schedule_of
 from paramsched.schedules.base import Schedule, no_horizon
-from paramsched.schedules.constant import Constant
 from paramsched.schedules.cuts import Skip
-from paramsched.schedules.cycles import (
+from paramsched.schedules.leaves import Constant
+from paramsched.schedules.lengths import (
+    PERIOD,
     CycleTable,
     Lengths,
+    boundaries,
     checked_growth,
     cycle_table,
     end_of_cycles,
     fitting_times,
+    is_known_field,
     length_of_cycles,
     require_lengths,
+    require_some_length,
+    split_periods,
     stretched_times,
     sum_of_cycles,
 )
-from paramsched.schedules.lengths import PERIOD, is_known_field, require_some_length
 from paramsched.schedules.neighbor_levels import asks_outside
-from paramsched.schedules.periods import boundaries, split_periods
 from paramsched.schedules.registry import shape
 from paramsched.schedules.retimed import Chain, Every
-from paramsched.schedules.sequence import Sequence
+from paramsched.schedules.sequence import Sequence, sequence
 from paramsched.schedules.span import Span
 from paramsched.schedules.text.writing import short_line
 from paramsched.time import Duration, DurationLike, count_of
@@ -267,3 +273,70 @@ def restarts(
     """
     first = None if every is None else Duration.of(every)
     return Restarts(schedule_of(schedule, "restarts(…)"), first, times, mult, gamma, lengths)
+
+
+# Cycles that each begin with a warmup, which stays as long as it is while the cycles grow.
+
+
+_MOST_CYCLES = 1000
+_begin_cycle = warmup  # where an argument has the name
+
+
+@shape
+def warmup_restarts(
+    first: DurationLike,
+    warmup: DurationLike,
+    times: int | None = None,
+    mult: float = 1.0,
+    gamma: float = 1.0,
+    start: Level = 0.0,
+    to: Level = 0.0,
+    curve: CurveLike = curves.cosine,
+) -> Schedule:
+    """Descents that begin again, each behind its own warmup: up from `start` in W, then down to `to` along `curve`.
+
+    value(t) = start + (p - start) c / W, then p + (to - p) * curve((c - W) / (L - W)), c updates into cycle i of length
+    L_i = int((L - W) * mult) + W, L the length of the one before, with the peak p = gamma ** i
+
+    Args:
+        first: L_0, the length of the first cycle and its warmup; any unit of time.
+        warmup: W, any unit of time.
+        times: how many cycles; None goes on, where all are alike.
+        mult: each descent's length over the one before, 1 or more; where it is not 1, lengths are in updates.
+        gamma: each cycle's peak over the one before, above 0.
+        start, to: first and last level of each cycle.
+        curve: of the descents.
+
+    Raises:
+        InvalidArgument: an argument out of its range; cycles that differ, and no `times`; a warmup as long as `first`.
+
+    Source: pytorch_optimizer `CosineAnnealingWarmupRestarts`. A warmup that grows with its cycle is
+    `restarts(warmup("5 epochs") >> cosine(), "50 epochs", mult=2)`.
+
+    >>> print(warmup_restarts(100, 10))
+    restarts(warmup(10) >> cosine(), 100)
+    >>> print(warmup_restarts(20, 10, times=2, mult=1.5, gamma=0.5))
+    warmup(10) >> cosine(over=10) >> linear(0.0, 0.5, 10) >> cosine(0.5, over=15)
+    """
+    whole, up = Duration.of(first), Duration.of(warmup)
+    growth = finite_number(Asked("warmup_restarts", "mult"), mult)
+    height = positive_number(Asked("warmup_restarts", "gamma"), gamma)
+    way = curve_argument("warmup_restarts", curve)
+    if growth < 1:
+        asked = Asked("warmup_restarts", "mult", repr(mult))
+        raise InvalidArgument(asked, "cycles would vanish", "Write mult=1").suggest(1.0)
+    if growth == 1 and height == 1:
+        return restarts(_begin_cycle(up, start) >> anneal(1.0, to, None, way), whole, times)
+    if times is None or whole_number(Asked("warmup_restarts", "times"), times) > _MOST_CYCLES:
+        found = f"its cycles differ, so it needs their number, up to {_MOST_CYCLES}"
+        raise InvalidArgument(Asked("warmup_restarts", "times", str(times)), found, "Write times=3").suggest(3)
+    if growth != 1 and (whole.exact is None or up.exact is None):
+        found = "cycles that grow by whole updates"
+        raise InvalidArgument(Asked("warmup_restarts", "first", str(whole)), found, "Write the lengths in steps")
+    down, stages = whole - up, list[Schedule]()
+    for cycle in range(times):
+        peak = height**cycle
+        stages += [anneal(start, peak, up), anneal(peak, to, down, way)]
+        if growth != 1:
+            down = Duration.of(max(1, int(down.count * growth)))
+    return sequence(*stages)

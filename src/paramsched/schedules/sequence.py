@@ -1,26 +1,27 @@
-"""Sequence: one stage after another, `a >> b`."""
+"""Sequence: one stage after another, `a >> b`, and how the lengths of stages are rounded."""
 
 from bisect import bisect_right
 from collections.abc import Iterable
+from collections.abc import Sequence as Several
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import accumulate
 from math import ceil
-from typing import Any, final
+from typing import Any, final, get_args
 
 from paramsched._arrays import Array, Arrays
-from paramsched.errors import InvalidArgument
+from paramsched.errors import Asked, InvalidArgument, nearest
 from paramsched.schedules.affine import Affine, choose_affine
 from paramsched.schedules.arguments import schedule_of
 from paramsched.schedules.base import Schedule, no_horizon
-from paramsched.schedules.constant import Constant
-from paramsched.schedules.lengths import length_field
-from paramsched.schedules.registry import operator_builder
+from paramsched.schedules.leaves import Constant
+from paramsched.schedules.lengths import Lengths, length_field
+from paramsched.schedules.one_operand import OneOperand
+from paramsched.schedules.registry import operator_builder, shape
+from paramsched.schedules.retimed import Window
 from paramsched.schedules.span import Span
-from paramsched.schedules.stage_lengths import lengths_up_to_end
 from paramsched.schedules.text.writing import SEQUENCE, in_brackets
-from paramsched.schedules.window import Window
 from paramsched.time import Duration, count_of
 
 
@@ -206,3 +207,114 @@ def _resolved_stage(stage: Schedule, span: Span, last: bool) -> Schedule:
 def sequence(*stages: object) -> Schedule:
     """What `a >> b >> …` makes."""
     return Sequence(tuple(schedule_of(stage, lambda: " >> ".join(map(str, stages))) for stage in stages))
+
+
+# Lengths rounded in another way, or not at all: a stage may begin between two updates.
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class WithLengths(OneOperand):
+    """The schedule whose boundaries are rounded as `lengths` says; its own begin and end are those of its stage."""
+
+    schedule: Schedule
+    lengths: Lengths
+
+    def __post_init__(self) -> None:
+        if self.lengths not in get_args(Lengths):
+            found = f"no way to round lengths; {nearest(str(self.lengths), get_args(Lengths))}"
+            asked = Asked("with_lengths", "lengths", repr(self.lengths))
+            raise InvalidArgument(asked, found, 'Write lengths="exact"').suggest("exact")
+
+    @property
+    def length(self) -> Duration | None:
+        """That of the schedule, up to the first update that is not in it."""
+        length = self.schedule.length
+        exact = None if length is None else length.exact
+        return length if exact is None else Duration.of_updates(ceil(exact))
+
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+        return self.schedule._at(self._own_times(t, xp), base, xp)
+
+    def _at_by_itself(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+        return self.schedule._at_by_itself(self._own_times(t, xp), base, xp)
+
+    def _own_times(self, t: Array, xp: Arrays) -> Array:
+        """Times from which begins between two updates are taken off: torch makes float32 of its integers there."""
+        return t if xp.concrete or self.lengths != "exact" else xp.floating(t)
+
+    def _lengths_known(self, *, whole: bool) -> bool:
+        return self.schedule._lengths_known(whole=whole and self.lengths != "exact")
+
+    def _exact_length(self, span: Span) -> Fraction | None:
+        own = self._own_span(span)
+        length = self.schedule._exact_length(own)
+        if length is None or not own.rounds:
+            return length
+        return Fraction(own.boundary(own.begin + length)) - own.begin
+
+    def _resolve(self, span: Span) -> Schedule:
+        return WithLengths(self.schedule._resolve(self._own_span(span)), self.lengths)
+
+    def _own_span(self, span: Span) -> Span:
+        """The span with another rounding; it begins and ends where the stages around it say."""
+        if not span.rounds:  # in a cycle between two updates nothing is rounded
+            return span
+        end = None if span.end is None else Fraction(span.boundary(span.end))
+        return replace(span, begin=Fraction(span.first), end=end, rounding=self.lengths)
+
+
+@shape
+def with_lengths(schedule: Schedule, lengths: Lengths = "exact") -> WithLengths:
+    """A schedule whose lengths are rounded in another way than up, or not at all.
+
+    value(t) = schedule(t), each boundary between two of its stages at the time that is meant: 33 % of 100 updates are
+    33, and of 101 they are 33.33
+
+    Args:
+        schedule: what is rounded so.
+        lengths: `"exact"` (not at all: a stage may begin between two updates), `"nearest"`, or `"floor"`. Everywhere
+            else boundaries are rounded up.
+
+    Raises:
+        InvalidArgument: `lengths` is none of these.
+
+    Source: fastai's and fvcore's phases are exact; optax's and composer's are cut to whole updates, `int(0.33 * n)`;
+    OLMo-core and torchtitan round to the nearest.
+
+    >>> print(resolve(with_lengths(linear(1.0, 0.5, "33%") >> constant(0.5), "floor"), Calendar(total=101)))
+    with_lengths(linear(to=0.5, over=33) >> constant(0.5), "floor")
+    >>> line = linear(1.0, 0.5, "33%") >> constant(0.5)
+    >>> print(resolve(line, Calendar(total=101)))
+    linear(to=0.5, over=34) >> constant(0.5)
+    >>> print(resolve(with_lengths(line), Calendar(total=101)))
+    with_lengths(linear(to=0.5, over="33.33 steps") >> constant(0.5))
+    """
+    return WithLengths(schedule_of(schedule, "with_lengths(…)"), lengths)
+
+
+# How long the stages behind one are that takes what they leave, where that hangs on where they begin.
+
+
+_ROUNDS = 50  # how often their begin is looked for anew
+
+
+def lengths_up_to_end(stages: Several[Schedule], span: Span) -> list[Fraction | None]:
+    """The exact lengths of stages that end with a span, each from where it begins.
+
+    Where they begin hangs on how long they are, and so many updates are as long as what they take from there on.
+    """
+    if not span.calendar.varies or span.end is None:
+        return [stage._exact_length(span) for stage in stages]
+    begin = span.end
+    for _ in range(_ROUNDS):
+        lengths: list[Fraction | None] = []
+        behind = begin
+        for stage in stages:
+            lengths.append(stage._exact_length(span.later(behind)))
+            behind += lengths[-1] or 0
+        found = max(span.end - (behind - begin), span.begin)
+        if found == begin:
+            break
+        begin = found
+    return lengths

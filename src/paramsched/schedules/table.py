@@ -1,24 +1,97 @@
-"""Table: given values, one after another, each for as long as the others."""
+"""Tables: given values, one after another, each for as long as the others; a function of time written down as one."""
 
-from collections.abc import Iterable
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import final
+from typing import Any, TypeAlias, final
+
+import numpy as np
 
 from paramsched._arrays import Array, Arrays, Floats
+from paramsched._number_checks import finite_number, whole_number
 from paramsched.curves import Curve, CurveLike
-from paramsched.errors import Asked, InvalidArgument
+from paramsched.errors import Asked, InvalidArgument, asked_with_value
 from paramsched.schedules.affine import Affine
 from paramsched.schedules.arguments import curve_argument
 from paramsched.schedules.base import Schedule
-from paramsched.schedules.cycles import length_of_cycles
-from paramsched.schedules.lengths import PERIOD, require_some_length
-from paramsched.schedules.periods import boundaries, periods_over, split_periods
+from paramsched.schedules.lengths import (
+    PERIOD,
+    boundaries,
+    length_of_cycles,
+    periods_over,
+    require_some_length,
+    split_periods,
+)
 from paramsched.schedules.registry import SHAPES, shape
 from paramsched.schedules.span import Span
-from paramsched.schedules.table_values import MOST_WRITTEN, TableLike, TableValues, table_values
-from paramsched.schedules.text.writing import call_text, write_call
+from paramsched.schedules.text.writing import call_text, short_line, write_call
 from paramsched.time import Duration, DurationLike
+
+# The numbers of a table: kept as bytes, so that a million of them compare, hash and copy as one value.
+
+
+TableLike: TypeAlias = Sequence[float] | Floats
+"""What people give for the numbers of a table."""
+
+MOST_WRITTEN = 10_000
+"""Numbers that a plan holds itself: they stand in its text, and with that in each checkpoint."""
+
+
+@final
+@dataclass(frozen=True, slots=True, repr=False)
+class TableValues:
+    """Finite float64 numbers, at least one; written as a list."""
+
+    data: bytes
+
+    @property
+    def array(self) -> Floats:
+        """The numbers, not to be written to."""
+        return np.frombuffer(self.data, dtype="<f8")
+
+    @property
+    def sha256(self) -> str:
+        """The checksum of the numbers, in hexadecimal digits."""
+        import hashlib  # OpenSSL comes with it, which only a checksum needs
+
+        return hashlib.sha256(self.data).hexdigest()
+
+    def __len__(self) -> int:
+        return len(self.data) // 8
+
+    def __str__(self) -> str:
+        return f"[{', '.join(map(repr, self.array.tolist()))}]"
+
+    __repr__ = __str__
+
+
+def table_values(asked: Asked, values: Any) -> TableValues:
+    """The numbers of a table, checked.
+
+    Raises:
+        InvalidArgument: no list of finite numbers, or an empty one.
+    """
+    if isinstance(values, TableValues):
+        return values
+    if not isinstance(values, Iterable) or isinstance(values, (str, bytes, os.PathLike, Mapping)):
+        raise InvalidArgument(asked_with_value(asked, values), "no list of numbers", "Write [1.0, 0.5, 0.1]")
+    try:
+        array = np.asarray(list(values) if isinstance(values, Iterator) else values)
+    except ValueError:  # lists of different lengths
+        raise InvalidArgument(asked, "lists in a list", "Write [1.0, 0.5, 0.1]") from None
+    if array.ndim != 1 or array.size == 0:
+        found = f"an array of {array.ndim} dimensions" if array.size else "no number"
+        raise InvalidArgument(asked, found, "Write [1.0, 0.5, 0.1]").suggest([1.0, 0.5, 0.1])
+    if array.dtype.kind not in "fiu":
+        for number in values if isinstance(values, (list, tuple)) else array.tolist():  # one of them may be no number
+            finite_number(Asked(asked.call, asked.argument, entry=True), number)
+    floats = array.astype("<f8") + 0.0  # -0.0 would equal 0.0 and yet be written differently
+    bad = np.flatnonzero(~np.isfinite(floats))
+    if bad.size:
+        found = f"number {bad[0]}, counted from 0, is {floats[bad[0]]}, not finite"
+        raise InvalidArgument(asked, found, "Write finite numbers")
+    return TableValues(floats.tobytes())
 
 
 @final
@@ -164,3 +237,38 @@ def table(values: TableLike, every: DurationLike = 1, curve: CurveLike | None = 
             'Write numpy.save("lr.npy", values), and table_file("lr.npy")',
         )
     return Table(checked, Duration.of(every), None if curve is None else curve_argument("table", curve), absolute)
+
+
+# A function of time written down: a table of its values, which can be saved.
+
+
+def tabulate(function: Callable[[Any], Any], updates: int, *, every: int = 1, curve: CurveLike | None = None) -> Table:
+    """The table of a function of time: values[k] = function(k * every), up to so many updates.
+
+    What it gives is a schedule like any other, whose text says every value: a function by itself cannot be saved, since
+    nothing in a file runs code.
+
+    Args:
+        function: takes the number of completed updates and gives a multiple of base; a schedule does so too.
+        updates: how many are written down; from the last one on its value is held.
+        every: how many updates each value stands for.
+        curve: the way from each value to the next; then the value at `updates` is one of them.
+
+    Raises:
+        InvalidArgument: no function, one that gives no finite number, more than 10,000 values, or a schedule whose
+            values are no multiples of base.
+
+    >>> print(tabulate(lambda t: 1 / (1 + t), 4))
+    table([1.0, 0.5, 0.3333333333333333, 0.25])
+    >>> print(tabulate(lambda t: t**2, 6, every=3, curve=curves.linear))
+    table([0.0, 9.0, 36.0], 3, curves.linear)
+    """
+    if not callable(function):
+        raise InvalidArgument(f"tabulate({function!r})", "not callable", "Write tabulate(lambda t: 0.9 ** t, 1000)")
+    if isinstance(function, Schedule) and function.has_absolute:
+        found = "it has values as they stand, and a table of multiples of base has none"
+        raise InvalidArgument(f"tabulate({short_line(function)})", found, "Write ps.trace(plan, {'lr': 0.1})")
+    total = whole_number(Asked("tabulate", "updates"), updates)
+    step = whole_number(Asked("tabulate", "every"), every)
+    times = range(0, total + (step if curve is not None else 0), step)
+    return table([function(t) for t in times], step, curve)

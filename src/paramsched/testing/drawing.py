@@ -18,7 +18,7 @@ from paramsched import curves
 from paramsched.curves import CONSTANTS, FAMILIES, CurveLike
 from paramsched.errors import InvalidArgument
 from paramsched.schedules import Schedule, absolute
-from paramsched.schedules.levels import Level
+from paramsched.schedules.affine import Level
 from paramsched.schedules.registry import RULES
 from paramsched.schedules.rules import Rule
 from paramsched.time import Calendar, DurationLike

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from paramsched.cli._plan_words import plan_in_words
 from paramsched.plan import Binding, Plan
 from paramsched.schedules import SHAPES, Schedule, linear, parse, register_function
-from paramsched.schedules.from_function import FUNCTIONS
+from paramsched.schedules.leaves import FUNCTIONS
 from paramsched.time import Calendar, Duration
 from support.strategies import ALL, cases, every_shape
 

@@ -7,7 +7,7 @@ from paramsched.config import check
 from paramsched.errors import InvalidArgument, PlanError, UnknownField
 from paramsched.plan import Binding, Plan, Target
 from paramsched.schedules import anneal, cosine, linear, parse, previous
-from paramsched.schedules.horizon import depends_on_horizon
+from paramsched.schedules.cuts import depends_on_horizon
 
 PLAN = Plan(lr='warmup("5%") >> cosine(to=0.1)', weight_decay="linear(to=0.5)", horizon=10_000)
 

@@ -9,7 +9,7 @@ import paramsched as ps
 from paramsched.errors import MissingFact, PlanError, Unresolved
 from paramsched.plan.amounts import amounts_of_run
 from paramsched.schedules import from_function, register_function
-from paramsched.schedules.from_function import FUNCTIONS
+from paramsched.schedules.leaves import FUNCTIONS
 
 GPT = 'warmup("375M tokens") >> cosine(to=0.1, over="260B tokens") >> constant(0.1)'
 

@@ -30,7 +30,7 @@ from paramsched.schedules import (
     warmup,
     window,
 )
-from paramsched.schedules.periods import boundaries, last_boundary, periods_over, split_periods
+from paramsched.schedules.lengths import boundaries, last_boundary, periods_over, split_periods
 from paramsched.time import Calendar, Duration
 
 EFFICIENTNET = Calendar(total="350 epochs", steps_per_epoch=1251)  # ImageNet in batches of 1024

@@ -8,10 +8,10 @@ from typing import TypedDict
 
 from paramsched import curves
 from paramsched.errors import InvalidArgument
+from paramsched.schedules.affine import Absolute
 from paramsched.schedules.anneal import cooldown, warmup
 from paramsched.schedules.base import Schedule
-from paramsched.schedules.constant import constant
-from paramsched.schedules.levels import Absolute
+from paramsched.schedules.leaves import constant
 
 
 class Period(TypedDict):

@@ -18,10 +18,10 @@ from paramsched.compat.pytorch_accelerated._replacement import refuse_placeholde
 from paramsched.compat.pytorch_accelerated._schedule_values import ScheduleValues
 from paramsched.compat.pytorch_accelerated._stateful_base import StatefulSchedulerBase
 from paramsched.errors import StateError
+from paramsched.schedules.affine import Absolute, Level
 from paramsched.schedules.anneal import anneal, warmup
 from paramsched.schedules.base import Schedule
-from paramsched.schedules.constant import constant
-from paramsched.schedules.levels import Absolute, Level
+from paramsched.schedules.leaves import constant
 
 _STATE_KEYS = (
     "total_iterations",

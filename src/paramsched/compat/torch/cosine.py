@@ -17,7 +17,7 @@ from paramsched.compat.torch.arguments import as_float, length_in_epochs, refuse
 from paramsched.compat.torch.base import Verbose
 from paramsched.errors import Asked
 from paramsched.schedules import rules
-from paramsched.schedules.levels import absolute
+from paramsched.schedules.affine import absolute
 from paramsched.schedules.rules import Rule
 
 _FLOOR = absolute(1.0)  # eta_min, the level of every group

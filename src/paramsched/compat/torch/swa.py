@@ -16,7 +16,7 @@ from paramsched.compat.torch.base import Verbose
 from paramsched.compat.unchanged_on_error import unchanged_on_error
 from paramsched.errors import Asked
 from paramsched.schedules import rules
-from paramsched.schedules.levels import absolute
+from paramsched.schedules.affine import absolute
 from paramsched.schedules.rules import Rule
 
 _SWA = absolute(1.0)  # swa_lr, the level of each group

@@ -14,11 +14,10 @@ from paramsched.schedules import Anneal, Schedule
 from paramsched.schedules.cuts import Skip, Take
 from paramsched.schedules.lengths import PERIOD
 from paramsched.schedules.restarts import Restarts
-from paramsched.schedules.retimed import Every
+from paramsched.schedules.retimed import Every, Window
 from paramsched.schedules.rules import MultiStepRule, Rule, StepRule
 from paramsched.schedules.sequence import Sequence
-from paramsched.schedules.step import MultiStep
-from paramsched.schedules.window import Window
+from paramsched.schedules.staircases import MultiStep
 from paramsched.time import Duration
 
 _MANY_EPOCHS: Final = 100

@@ -18,11 +18,11 @@ from paramsched.config.checking.rules_of_values import (
 from paramsched.feedback.base import Guided
 from paramsched.plan import Binding, Target
 from paramsched.schedules import Anneal, Constant, Level, Schedule
-from paramsched.schedules.exponential import Exponential
+from paramsched.schedules.decays import Exponential
 from paramsched.schedules.pointwise import Product, Sum
 from paramsched.schedules.restarts import Restarts
 from paramsched.schedules.sequence import Sequence
-from paramsched.schedules.step import MultiStep, Step
+from paramsched.schedules.staircases import MultiStep, Step
 from paramsched.schedules.text.writing import short_line
 from paramsched.time import Duration
 

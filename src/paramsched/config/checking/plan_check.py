@@ -22,7 +22,7 @@ from paramsched.errors import InvalidArgument, MissingFact, PlanError, Unresolve
 from paramsched.plan import Plan
 from paramsched.plan.followed_fields import schedule_followed
 from paramsched.schedules import Constant, Schedule
-from paramsched.schedules.like import Like
+from paramsched.schedules.leaves import Like
 from paramsched.schedules.neighbor_levels import resolve_in_span
 from paramsched.schedules.sequence import Sequence as Stages
 from paramsched.time import Calendar, Duration

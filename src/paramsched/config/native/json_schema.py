@@ -22,7 +22,7 @@ from paramsched.config.shape_names import ShapeLike, ShapeNames
 from paramsched.curves import CONSTANTS, FAMILIES
 from paramsched.errors import MissingDependency
 from paramsched.fields import KNOWN
-from paramsched.schedules.levels import NEIGHBOR_LEVELS
+from paramsched.schedules.affine import NEIGHBOR_LEVELS
 from paramsched.schedules.registry import RULES
 from paramsched.time.clocks import CLOCKS, OTHER_WORDS
 

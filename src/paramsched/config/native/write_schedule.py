@@ -7,14 +7,14 @@ from paramsched.curves import Curve
 from paramsched.errors import PlanError
 from paramsched.feedback.base import Guided
 from paramsched.schedules import Absolute, Schedule
-from paramsched.schedules.from_function import FromFunction
-from paramsched.schedules.levels import AffineLevel, NeighborLevel
+from paramsched.schedules.affine import AffineLevel, NeighborLevel
+from paramsched.schedules.leaves import FromFunction
+from paramsched.schedules.one_operand import Raised
 from paramsched.schedules.pointwise import Product, Sum
-from paramsched.schedules.power import Raised
 from paramsched.schedules.registry import BUILDER_OF_CLASS
 from paramsched.schedules.rules import Rule
 from paramsched.schedules.sequence import Sequence
-from paramsched.schedules.table_values import TableValues
+from paramsched.schedules.table import TableValues
 from paramsched.schedules.text.writing import written_value
 from paramsched.time import Duration
 

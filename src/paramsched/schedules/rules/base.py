@@ -1,7 +1,7 @@
-"""What a rule of a recurrence is: its window, its clock, its coefficients."""
+"""What a rule of a recurrence is: its window, its clock, its coefficients; and the rule that is a table of them."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Literal, TypeAlias, final
 
@@ -9,13 +9,13 @@ import numpy as np
 
 from paramsched._arrays import Floats
 from paramsched._frozen_values import frozen_value
-from paramsched._number_checks import positive_number, whole_number
+from paramsched._number_checks import finite_number, positive_number, whole_number
 from paramsched.curves import Curve
 from paramsched.errors import Asked, InvalidArgument, asked_with_value
+from paramsched.schedules.affine import Level, NeighborLevel, has_fixed_part, split_level
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.evaluation import quiet
-from paramsched.schedules.levels import Level, NeighborLevel, has_fixed_part, split_level
-from paramsched.schedules.registry import builder_name
+from paramsched.schedules.registry import builder_name, rule
 from paramsched.schedules.text.writing import CALL, call_text
 from paramsched.time import Duration
 from paramsched.time.calendar import SIZES
@@ -237,3 +237,67 @@ def _amount_of_tick(asked: Asked, by: str) -> str | int:
     except InvalidArgument:
         return whole_number(asked, by)  # which refuses it
     return str(amount) if len(amount.terms) == 1 and amount.terms[0][0] in SIZES else whole_number(asked, by)
+
+
+# The rule that is written down tick by tick: what a scheduler of a user's own was seen to do.
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class TableRule(Rule):
+    """At tick k: v <- scale[k] * v + base[k] * base + add[k]; behind the last entry it does nothing.
+
+    A column that is shorter than the longest goes on with its last entry; an empty one is nothing.
+    """
+
+    scale: tuple[float, ...]
+    base: tuple[float, ...]
+    add: tuple[float, ...]
+    begin: int
+    end: int | None
+    by: Clock
+
+    def __post_init__(self) -> None:
+        self._check()
+        for name in ("scale", "base", "add"):
+            values = tuple(
+                finite_number(Asked("rules.table", name, entry=True), value) for value in getattr(self, name)
+            )
+            object.__setattr__(self, name, values)
+        if not self.scale:
+            raise InvalidArgument("rules.table([])", "no tick", "Write rules.table([1.0])")
+
+    @property
+    def has_absolute(self) -> bool:
+        return any(self.add)
+
+    def step_columns(self, k: Floats) -> Coefficients:
+        out = Coefficients.identity(k.size)
+        columns = ((out.a, self.scale), (out.b, self.base), (out.c, self.add))
+        known = k < max(len(values) for _, values in columns)
+        ticks = k[known].astype(np.int64)
+        for column, values in columns:
+            if values:
+                column[known] = np.asarray(values)[np.minimum(ticks, len(values) - 1)]
+        return out
+
+
+@rule
+def table(
+    scale: Sequence[float],
+    base: Sequence[float] = (),
+    add: Sequence[float] = (),
+    begin: int = 0,
+    end: int | None = None,
+    by: Clock = "update",
+) -> TableRule:
+    """Say tick by tick what becomes of the value: `scale` times it, plus `base` times base, plus `add`.
+
+    >>> rules.table([1.0, 0.5])
+    rules.table([1.0, 0.5])
+    """
+    scales, bases, adds = (
+        require_list(Asked("rules.table", name), values, [1.0])
+        for name, values in (("scale", scale), ("base", base), ("add", add))
+    )
+    return TableRule(scales, bases, adds, begin, end, by)

@@ -1,12 +1,14 @@
-"""The words of a line of text: names, numbers, strings and signs, each with its place."""
+"""The words of a line of text: names, numbers, strings and signs, each with its place; what was read so far."""
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, final
 
-from paramsched.errors import ParseError
-from paramsched.schedules.text.slips import slip_in
+from paramsched._fault_codes import SYNTAX
+from paramsched._lookalikes import first_lookalike, straighten_text
+from paramsched.errors import InvalidArgument, ParseError
+from paramsched.time.duration import UNIT_NAMES, length_with_unit
 
 _WORDS = re.compile(
     r"""(?P<blank>[ \t\f]+|\\\r?\n|\#[^\n]*)
@@ -133,3 +135,160 @@ def _string_value(text: str, word: str, begin: int) -> str:
     except (SyntaxError, ValueError):
         raise not_an_expression(text, begin, begin + len(word), "a backslash that means nothing", "Write two") from None
     return value
+
+
+# What was meant by a line of text that is no expression: each slip of the pen is told as what it is.
+
+
+_STRING = re.compile(r"\"[^\"]*\"|'[^']*'")
+_LENGTH = re.compile(r"(?<![\w.\"'])(\d[\d_]*(?:\.\d*)?(?:e[+-]?\d+)?)\s*(%(?=\s*(?:[,)\]+-]|$))|[A-Za-z]+)")
+_DANGLING = re.compile(r"(>>|[-+*/])\s*\Z")
+_CLOSING = {"(": ")", "[": "]", "{": "}"}
+_EXAMPLE = 'Write warmup("5%") >> cosine(to=0.1)'
+
+
+def slip_in(text: str) -> tuple[int, int, str, str] | None:
+    """The slip in a line that is no expression: its begin, its end, what it is, what to write.
+
+    None where nothing is known of it.
+
+    >>> slip_in("warmup(5%) >> cosine()")
+    (7, 9, '5% is a length without quotes', 'Quote the length: "5%"')
+    >>> slip_in("cosine(to=0.1")
+    (6, 7, 'the bracket ( is never closed', 'Write ) at its end')
+    """
+    found = _other_character(text) or _bare_length(text) or _unpaired_bracket(text)
+    if found is None and not text.strip():
+        return 0, 0, "an empty text", _EXAMPLE
+    if found is None and (dangling := _DANGLING.search(text)):
+        sign = dangling[1]
+        return dangling.start(1), dangling.end(1), f"nothing stands behind {sign}", f"Leave {sign} out, or go on"
+    return found
+
+
+def _other_character(text: str) -> tuple[int, int, str, str] | None:
+    """A character that only looks like one of the text's own; those inside quotes are names."""
+    outside = _without_strings(text)
+    found = first_lookalike(outside)
+    if found is None:
+        return None
+    place, sentence, _ = found
+    straight = "".join(straighten_text(one) if one == seen else one for one, seen in zip(text, outside, strict=True))
+    return place, place + 1, sentence, f"Write {_shortened_advice(straight.strip())}"
+
+
+def _bare_length(text: str) -> tuple[int, int, str, str] | None:
+    for found in _LENGTH.finditer(_without_strings(text)):
+        length = found[0].strip()
+        if found[2] == "%" or found[2] in UNIT_NAMES:
+            return found.start(), found.end(), f"{length} is a length without quotes", f'Quote the length: "{length}"'
+        if (ours := length_with_unit(found[1], found[2])) is not None:  # 10ep
+            return found.start(), found.end(), f"{length} is a length without quotes", f'Write "{ours}"'
+    return None
+
+
+def _unpaired_bracket(text: str) -> tuple[int, int, str, str] | None:
+    """A bracket that is never closed, one that closes nothing, or a quote that is never closed."""
+    open_: list[tuple[str, int]] = []
+    outside = _without_strings(text)
+    for place, one in enumerate(outside):
+        if one in "\"'":
+            return place, place + 1, f"the quote {one} is never closed", f"Write {one} at the end of the text"
+        if one in _CLOSING:
+            open_.append((one, place))
+        elif one in _CLOSING.values():
+            if not open_:
+                return place, place + 1, f"nothing is open that {one} closes", f"Leave {one} out"
+            opening, _ = open_.pop()
+            if _CLOSING[opening] != one:
+                return place, place + 1, f"{one} closes the bracket {opening}", f"Write {_CLOSING[opening]}"
+    if not open_:
+        return None
+    opening, place = open_[-1]
+    return place, place + 1, f"the bracket {opening} is never closed", f"Write {_CLOSING[opening]} at its end"
+
+
+def _without_strings(text: str) -> str:
+    """The text with what stands in quotes as blanks."""
+    return _STRING.sub(lambda found: " " * len(found[0]), text)
+
+
+def _shortened_advice(text: str) -> str:
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+# What has been read of a line so far: values with their places, open brackets, and the faults that were found.
+
+
+BROKEN = object()
+"""The value of a part with a fault in it, which is told: what is made of it is not told again."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    """A value and where it stands."""
+
+    value: Any
+    begin: int
+    end: int
+
+
+@final
+@dataclass(slots=True)
+class OpenBracket:
+    """A bracket that is open, or the line itself: what has been read in it so far."""
+
+    kind: str  # "line", "group", "list" or "call"
+    begin: int  # where the bracket stands, or the name that is called
+    place: int  # of the bracket itself
+    name: str = ""
+    builder: Any = None
+    items: list[TextPart] = field(default_factory=list)
+    named: dict[str, TextPart] = field(default_factory=dict)
+    keyword: Token | None = None
+    values: list[TextPart] = field(default_factory=list)
+    operators: list[tuple[str, int, int]] = field(default_factory=list)  # sign, how tightly it binds, where it stands
+    comma: bool = False
+    found_before: int = 0  # faults, when the argument that is read now began
+    fault: InvalidArgument | None = None  # of the name that is called
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the argument that is read now has not begun."""
+        return not (self.values or self.operators or self.keyword)
+
+
+@final
+class LineFaults:
+    """The faults of one line, in the order in which they were found."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.found: list[InvalidArgument] = []
+
+    def quoted(self, begin: int, end: int) -> str:
+        """A piece of the line, as an error shows what was asked.
+
+        >>> LineFaults("cosine(to=x)").quoted(10, 11)
+        '"x" at character 11'
+        """
+        return f'"{shortened_text(self.text[begin:end])}" at character {begin + 1}'
+
+    def add(
+        self,
+        place: Token | TextPart,
+        found: str,
+        instead: str = "",
+        *,
+        code: str = SYNTAX,
+        replace: tuple[str, str] | None = None,
+    ) -> Any:
+        """Keep a fault and go on with a broken value; the last two as of `InvalidArgument.classify`."""
+        refusal = ParseError(self.quoted(place.begin, place.end), found, instead).classify(code, replace)
+        return self.keep(refusal, place.begin, place.end)
+
+    def keep(self, refusal: InvalidArgument, begin: int, end: int) -> Any:
+        """Keep an error that was raised while a piece of the line was built; go on with a broken value."""
+        self.found.append(refusal.locate(self.text, begin, end))
+        return BROKEN

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from paramsched.schedules.levels import Absolute, AffineLevel, NeighborLevel
+from paramsched.schedules.affine import Absolute, AffineLevel, NeighborLevel
 from paramsched.schedules.registry import BUILDER_OF_CLASS, has_shape
 from paramsched.time import Duration
 

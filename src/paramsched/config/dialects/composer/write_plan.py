@@ -14,11 +14,11 @@ from paramsched.plan import Plan, resolve
 from paramsched.schedules import Anneal, Constant, Exponential, Schedule, previous
 from paramsched.schedules.cuts import Skip
 from paramsched.schedules.cyclic import CosineRestarts
-from paramsched.schedules.inverse import PowerLaw
+from paramsched.schedules.decays import PowerLaw
 from paramsched.schedules.pointwise import Product, Sum
 from paramsched.schedules.retimed import Every
 from paramsched.schedules.sequence import Sequence
-from paramsched.schedules.step import MultiStep, Step
+from paramsched.schedules.staircases import MultiStep, Step
 from paramsched.time import Calendar, Duration
 
 _UNITS: Final = {ours: theirs for theirs, ours in UNITS_OF_TIMES.items()}

@@ -23,7 +23,7 @@ from paramsched.schedules import (
     skip,
     take,
 )
-from paramsched.schedules.constant import Constant
+from paramsched.schedules.leaves import Constant
 from paramsched.schedules.sequence import sequence
 from paramsched.time import Duration
 

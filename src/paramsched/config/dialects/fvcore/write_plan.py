@@ -7,7 +7,7 @@ from paramsched.errors import PlanError
 from paramsched.plan import Plan
 from paramsched.schedules import Schedule
 from paramsched.schedules.anneal import Anneal
-from paramsched.schedules.constant import Constant
+from paramsched.schedules.leaves import Constant
 from paramsched.schedules.sequence import Sequence
 from paramsched.time import Duration
 

@@ -24,7 +24,7 @@ from paramsched.schedules import (
     polynomial_cycle,
     step,
 )
-from paramsched.schedules.levels import Absolute
+from paramsched.schedules.affine import Absolute
 from paramsched.time import Duration
 
 _RATE: Final = "initial_learning_rate"

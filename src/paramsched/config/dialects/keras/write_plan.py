@@ -8,17 +8,16 @@ from paramsched.curves import Cosine, Linear, Polynomial
 from paramsched.feedback.plateau import Plateau
 from paramsched.plan import Plan
 from paramsched.schedules import Schedule
+from paramsched.schedules.affine import Absolute
 from paramsched.schedules.anneal import Anneal
-from paramsched.schedules.constant import Constant
 from paramsched.schedules.cyclic import CosineRestarts
-from paramsched.schedules.exponential import Exponential
-from paramsched.schedules.inverse import InverseTime
-from paramsched.schedules.levels import Absolute
+from paramsched.schedules.decays import Exponential, InverseTime
+from paramsched.schedules.leaves import Constant
+from paramsched.schedules.named_anneals import PolynomialCycle
 from paramsched.schedules.pointwise import Product, Sum
-from paramsched.schedules.polynomial_cycle import PolynomialCycle
 from paramsched.schedules.retimed import Every
 from paramsched.schedules.sequence import Sequence
-from paramsched.schedules.step import MultiStep, Step
+from paramsched.schedules.staircases import MultiStep, Step
 
 _WORDS: Final = PeerWords("Keras")
 _RATE: Final = "initial_learning_rate"

@@ -7,11 +7,11 @@ from paramsched.curves import Curve
 from paramsched.errors import PlanError
 from paramsched.plan import Plan, Target
 from paramsched.schedules import Schedule
+from paramsched.schedules.affine import Absolute, Level
 from paramsched.schedules.anneal import Anneal
-from paramsched.schedules.constant import Constant
-from paramsched.schedules.levels import Absolute, Level
+from paramsched.schedules.leaves import Constant
 from paramsched.schedules.sequence import Sequence
-from paramsched.schedules.stairs import Stairs
+from paramsched.schedules.staircases import Stairs
 from paramsched.time import Duration
 
 _STYLES: Final = {"linear": curves.linear, "cosine": curves.cosine}

@@ -13,8 +13,8 @@ from paramsched.config.dialects.mmengine.rows.row import SchedulerRow
 from paramsched.config.dialects.mmengine.run_length import RunLength, apart_from, windows_overlap
 from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.schedules import absolute, chain, constant, recurrence, rules, window
+from paramsched.schedules.affine import Absolute
 from paramsched.schedules.base import Schedule
-from paramsched.schedules.levels import Absolute
 from paramsched.schedules.rules import CosineRestartsRule, CosineRule, OneCycleRule, Rule
 from paramsched.time import DurationLike
 

@@ -22,16 +22,15 @@ from paramsched.errors import PlanError
 from paramsched.feedback.base import Guided
 from paramsched.plan import Binding, Plan, Target
 from paramsched.schedules import Schedule
+from paramsched.schedules.affine import Absolute, AffineLevel, Level, NeighborLevel
 from paramsched.schedules.anneal import Anneal
-from paramsched.schedules.constant import Constant
-from paramsched.schedules.exponential import Exponential
-from paramsched.schedules.levels import Absolute, AffineLevel, Level, NeighborLevel
+from paramsched.schedules.decays import Exponential
+from paramsched.schedules.leaves import Constant
 from paramsched.schedules.recurrence import Recurrence
-from paramsched.schedules.retimed import Chain, Every
+from paramsched.schedules.retimed import Chain, Every, Window
 from paramsched.schedules.rules import Rule
 from paramsched.schedules.sequence import Sequence
-from paramsched.schedules.step import MultiStep, Step
-from paramsched.schedules.window import Window
+from paramsched.schedules.staircases import MultiStep, Step
 from paramsched.time import Duration
 
 WrittenRow: TypeAlias = tuple[str, dict[str, Any]]

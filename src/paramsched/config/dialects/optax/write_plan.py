@@ -8,15 +8,15 @@ from paramsched.curves import Cosine, CosinePower, Linear, Polynomial
 from paramsched.feedback.plateau import Plateau
 from paramsched.plan import Plan
 from paramsched.schedules import Schedule
+from paramsched.schedules.affine import Absolute
 from paramsched.schedules.anneal import Anneal
-from paramsched.schedules.constant import Constant
 from paramsched.schedules.cuts import Take
-from paramsched.schedules.exponential import Exponential
-from paramsched.schedules.levels import Absolute
+from paramsched.schedules.decays import Exponential
+from paramsched.schedules.leaves import Constant
 from paramsched.schedules.pointwise import Maximum, Minimum, Product
 from paramsched.schedules.retimed import Shift
 from paramsched.schedules.sequence import Sequence
-from paramsched.schedules.step import MultiStep, Step
+from paramsched.schedules.staircases import MultiStep, Step
 from paramsched.time import Duration
 
 _WORDS: Final = PeerWords("optax")

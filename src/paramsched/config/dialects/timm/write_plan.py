@@ -19,14 +19,14 @@ from paramsched.feedback.base import Guided
 from paramsched.feedback.plateau import Plateau
 from paramsched.plan import Plan, resolve
 from paramsched.schedules import Anneal, Constant, Level, Schedule
+from paramsched.schedules.affine import Absolute
 from paramsched.schedules.cuts import Skip
-from paramsched.schedules.inverse import PowerLaw
-from paramsched.schedules.levels import Absolute
+from paramsched.schedules.decays import PowerLaw
 from paramsched.schedules.pointwise import Clamp, Product, Sum
 from paramsched.schedules.restarts import Restarts
 from paramsched.schedules.retimed import Every
 from paramsched.schedules.sequence import Sequence
-from paramsched.schedules.step import MultiStep, Step
+from paramsched.schedules.staircases import MultiStep, Step
 from paramsched.time import Calendar
 
 _UPDATES_IN_EPOCH: Final = 3

@@ -7,16 +7,16 @@ from paramsched.curves import Cosine, Linear, Polynomial
 from paramsched.errors import PlanError
 from paramsched.plan import Plan
 from paramsched.schedules import Schedule
+from paramsched.schedules.affine import Absolute
 from paramsched.schedules.anneal import Anneal
-from paramsched.schedules.constant import Constant
 from paramsched.schedules.cuts import Take
 from paramsched.schedules.cyclic import CosineRestarts, Cyclic
-from paramsched.schedules.exponential import Exponential
-from paramsched.schedules.levels import Absolute
+from paramsched.schedules.decays import Exponential
+from paramsched.schedules.leaves import Constant
 from paramsched.schedules.pointwise import Product
 from paramsched.schedules.retimed import Chain, Every
 from paramsched.schedules.sequence import Sequence
-from paramsched.schedules.step import MultiStep, Step
+from paramsched.schedules.staircases import MultiStep, Step
 from paramsched.time import Duration
 
 _ENDLESS: Final = 1_000_000_000  # steps

@@ -12,12 +12,12 @@ from paramsched.feedback.base import Guided
 from paramsched.feedback.plateau import Plateau
 from paramsched.plan import Plan, resolve
 from paramsched.schedules import Anneal, Constant, Level, Schedule
+from paramsched.schedules.affine import Absolute, NeighborLevel
 from paramsched.schedules.cuts import Skip
-from paramsched.schedules.inverse import PowerLaw
-from paramsched.schedules.levels import Absolute, NeighborLevel
+from paramsched.schedules.decays import PowerLaw
+from paramsched.schedules.named_anneals import CosineWave
 from paramsched.schedules.restarts import Restarts
 from paramsched.schedules.sequence import Sequence
-from paramsched.schedules.wave import CosineWave
 from paramsched.time import Calendar, Duration
 
 _UNTIL_BASE: Final = 1.0

@@ -6,7 +6,7 @@ from numbers import Real
 from typing import Any, Final
 
 from paramsched.config.dialects.mmengine.rows.arguments import CONVERTED, Argument, ArgumentFault, Arguments
-from paramsched.schedules.levels import Absolute, Level, absolute
+from paramsched.schedules.affine import Absolute, Level, absolute
 
 FLOOR_ARGUMENT: Final = Argument("eta_min", None, "floor, as a value")
 FLOOR_RATIO_ARGUMENT: Final = Argument(

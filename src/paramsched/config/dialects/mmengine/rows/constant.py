@@ -13,7 +13,7 @@ from paramsched.config.dialects.mmengine.rows.closed_form import ClosedForm, For
 from paramsched.config.dialects.mmengine.rows.row import FoundArguments, RuleOfPlan, SchedulerRow
 from paramsched.config.dialects.mmengine.rows.written_part import UPDATE, WrittenPart, whole_epochs, window_arguments
 from paramsched.schedules import Schedule, constant, rules
-from paramsched.schedules.constant import Constant
+from paramsched.schedules.leaves import Constant
 from paramsched.schedules.rules import Rule
 from paramsched.schedules.sequence import Sequence
 from paramsched.time import Duration

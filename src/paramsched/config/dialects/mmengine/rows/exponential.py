@@ -8,7 +8,7 @@ from paramsched.config.dialects.mmengine.rows.closed_form import ClosedForm, For
 from paramsched.config.dialects.mmengine.rows.row import FoundArguments, RuleOfPlan, SchedulerRow
 from paramsched.config.dialects.mmengine.rows.written_part import EPOCH, UPDATE, WrittenPart
 from paramsched.schedules import Schedule, exponential, rules
-from paramsched.schedules.exponential import Exponential
+from paramsched.schedules.decays import Exponential
 from paramsched.schedules.rules import Rule
 
 

@@ -17,7 +17,7 @@ from paramsched.config.dialects.mmengine.rows.row import FoundArguments, RuleOfP
 from paramsched.config.dialects.mmengine.rows.written_part import WrittenPart
 from paramsched.schedules import Schedule, multistep, rules
 from paramsched.schedules.rules import Rule
-from paramsched.schedules.step import MultiStep
+from paramsched.schedules.staircases import MultiStep
 
 _BEGIN, _END, _LAST_STEP, *_REST = WINDOW_ARGUMENTS
 

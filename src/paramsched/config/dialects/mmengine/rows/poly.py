@@ -7,8 +7,8 @@ from paramsched.config.dialects.mmengine.rows.row import FoundArguments, RuleOfP
 from paramsched.config.dialects.mmengine.rows.written_part import WrittenPart
 from paramsched.curves import Linear, Polynomial
 from paramsched.schedules import Schedule, absolute, polynomial, rules
+from paramsched.schedules.affine import Absolute
 from paramsched.schedules.anneal import Anneal
-from paramsched.schedules.levels import Absolute
 from paramsched.schedules.rules import Rule
 
 

@@ -16,7 +16,7 @@ from paramsched.config.dialects.mmengine.rows.row import FoundArguments, RuleOfP
 from paramsched.config.dialects.mmengine.rows.written_part import WrittenPart
 from paramsched.schedules import Schedule, rules, step
 from paramsched.schedules.rules import Rule
-from paramsched.schedules.step import Step
+from paramsched.schedules.staircases import Step
 
 
 def _step_faults(arguments: Arguments) -> Iterator[ArgumentFault]:

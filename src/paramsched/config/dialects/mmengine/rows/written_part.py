@@ -8,7 +8,7 @@ from paramsched.config.dialects.mmengine.rows.arguments import CONVERTED, INF
 from paramsched.errors import PlanError
 from paramsched.plan import Binding
 from paramsched.schedules import Level
-from paramsched.schedules.levels import Absolute
+from paramsched.schedules.affine import Absolute
 from paramsched.time import Duration
 
 EPOCH, UPDATE = Duration.of("1 epoch"), Duration.of(1)

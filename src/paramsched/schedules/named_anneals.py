@@ -1,0 +1,206 @@
+"""Anneals with names of their own: tanh, cosine waves, linear cosine, a polynomial that stretches itself."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import cast, final
+
+from paramsched import curves
+from paramsched._arrays import Array, Arrays
+from paramsched._number_checks import finite_number, positive_number
+from paramsched.errors import Asked, InvalidArgument
+from paramsched.schedules.affine import Affine, Level, NeighborLevel, level_from_parts, level_of, split_level
+from paramsched.schedules.anneal import anneal, between_levels, linear, stage_fraction
+from paramsched.schedules.base import Schedule
+from paramsched.schedules.lengths import FILLS, PERIOD, boundaries, require_some_length, split_periods
+from paramsched.schedules.registry import shape
+from paramsched.time import Duration, DurationLike
+
+
+@shape
+def tanh(
+    lower: float = -7.0,
+    upper: float = 3.0,
+    start: Level = 1.0,
+    to: Level = 0.0,
+    over: DurationLike | None = None,
+) -> Schedule:
+    """Tanh decay: value(t) = to + (start - to) * (1 - tanh(lower + (upper - lower) t / n)) / 2.
+
+    With -7 and 3 it begins 8e-7 of the way below `start` and ends 0.0025 of it above `to`; timm goes on at `to` itself:
+    `tanh(over=100) >> constant(0.0)`. A way between exact levels is `anneal(…, curve=curves.tanh(-7, 3))`.
+
+    Args:
+        lower, upper: the piece of tanh that is used.
+        start, to: the levels that tanh has far from its middle.
+        over: n, any unit of time; None takes the time it is given.
+
+    Raises:
+        InvalidArgument: `lower` is not below `upper`, or a level that is no number.
+
+    Source: HTD, Hsueh et al. 2019 (1806.01593); timm `TanhLRScheduler`.
+
+    >>> round(tanh(over=100)(0), 9), round(tanh(over=100)(70), 9), round(tanh(over=100)(100), 9)
+    (0.999999168, 0.5, 0.002472623)
+    """
+    curve = curves.tanh(lower, upper)
+    first, last = (_level_at((1 - math.tanh(x)) / 2, start, to) for x in (curve.lower, curve.upper))
+    return anneal(first, last, over, curve)
+
+
+def _level_at(share: float, start: Level, to: Level) -> Level:
+    """So much of the way from `to` to `start`."""
+    for name, level in (("start", start), ("to", to)):
+        if isinstance(level, NeighborLevel):
+            found = "its level is computed, so a neighbor's is none for it"
+            raise InvalidArgument(Asked("tanh", name, str(level)), found, f"Write {name}=0.1").suggest(0.1)
+    begins, ends = (split_level(level_of(Asked("tanh", name), level)) for name, level in (("start", start), ("to", to)))
+    parts = [(end or 0.0) + ((begin or 0.0) - (end or 0.0)) * share for begin, end in zip(begins, ends, strict=True)]
+    return level_from_parts(*parts)
+
+
+# Cosine wave: there and back between two levels, as often as is asked.
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class CosineWave(Schedule):
+    """value(t) = to + (start - to) * (1 + cos(2 pi cycles t / n)) / 2; from t = n on as it is there."""
+
+    cycles: float
+    start: Level
+    to: Level
+    over: Duration | None = field(metadata=FILLS)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cycles", positive_number(Asked("cosine_wave", "cycles"), self.cycles))
+        object.__setattr__(self, "start", level_of(Asked("cosine_wave", "start"), self.start))
+        object.__setattr__(self, "to", level_of(Asked("cosine_wave", "to"), self.to))
+
+    @property
+    def length(self) -> Duration | None:
+        return self.over
+
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+        """Half a wave, walked there and back."""
+        n = cast(Duration, self.over).count
+        k, whole = stage_fraction("t/n", xp.at_most(t, n), n)
+        turns = xp.floating(k) * self.cycles / whole
+        way = 1.0 - abs(1.0 - 2.0 * (turns - xp.xp.floor(turns)))
+        return between_levels(self.start, self.to, curves.cosine, way, 1, base, xp)
+
+
+@shape
+def cosine_wave(
+    cycles: float = 1.0, start: Level = 1.0, to: Level = 0.0, over: DurationLike | None = None
+) -> CosineWave:
+    """Whole cosine waves, or parts of one: value(t) = to + (start - to) * (1 + cos(2 pi cycles t / n)) / 2.
+
+    At its end it stays where the wave is: with 0.5 cycles that is `to`, with 1 it is `start`, with 0.25 half-way.
+    A descent that turns back after n updates, as torch's `CosineAnnealingLR` does, is
+    `restarts(cosine_wave(over="2n steps"), "2n steps")`, with the number for 2n.
+
+    Args:
+        cycles: how many waves there are in n, above 0; it need not be whole.
+        start, to: the level of the first update, and the one half a wave later.
+        over: n, any unit of time; None takes the time it is given.
+
+    Raises:
+        InvalidArgument: an argument out of its range.
+
+    Source: Hugging Face `get_cosine_schedule_with_warmup(num_cycles)`.
+
+    >>> [round(cosine_wave(1, over=8)(t), 9) for t in (0, 2, 4, 6, 8, 100)]
+    [1.0, 0.5, 0.0, 0.5, 1.0, 1.0]
+    """
+    return CosineWave(cycles, start, to, None if over is None else Duration.of(over))
+
+
+# Linear cosine decay: cosine waves below a straight line.
+
+
+@shape
+def linear_cosine(
+    periods: float = 0.5, alpha: float = 0.0, beta: float = 0.001, over: DurationLike | None = None
+) -> Schedule:
+    """Cosine waves whose height falls along a straight line: (alpha + 1 - u) * (1 + cos(2 pi periods u)) / 2 + beta.
+
+    value(t) = base * that, u = t / n
+
+    Args:
+        periods: how many waves there are in n, above 0; half a one is a descent.
+        alpha: what is added to the line.
+        beta: what is added to the whole.
+        over: n, any unit of time; None takes the time it is given.
+
+    Raises:
+        InvalidArgument: an argument out of its range.
+
+    Source: Bello et al. 2017 (1709.07417); TensorFlow 1 `linear_cosine_decay`, whose `num_periods` is `periods`.
+
+    >>> print(linear_cosine(over=1000))
+    linear(over=1000) * cosine_wave(0.5, over=1000) + constant(0.001)
+    """
+    above = finite_number(Asked("linear_cosine", "alpha"), alpha)
+    return linear(1.0 + above, above, over) * cosine_wave(periods, over=over) + finite_number(
+        Asked("linear_cosine", "beta"), beta
+    )
+
+
+# Polynomial decay that stretches itself: whenever its time is over, it goes on as one that is planned for longer.
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class PolynomialCycle(Schedule):
+    """value(t) = to + (start - to) * (1 - t / (n k)) ** power, with k = ceil(t / n), or 1 at the begin."""
+
+    every: Duration = field(metadata=PERIOD)
+    power: float
+    start: Level
+    to: Level
+
+    def __post_init__(self) -> None:
+        require_some_length(Asked("polynomial_cycle", "every"), self.every)
+        object.__setattr__(self, "power", positive_number(Asked("polynomial_cycle", "power"), self.power))
+        object.__setattr__(self, "start", level_of(Asked("polynomial_cycle", "start"), self.start))
+        object.__setattr__(self, "to", level_of(Asked("polynomial_cycle", "to"), self.to))
+
+    @property
+    def length(self) -> None:
+        return None
+
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+        """The descent over the fewest periods that hold the time; `to` at the end of each."""
+        cycle, since = split_periods(t, self.every.number, xp)
+        ends = (since == 0) & (t > 0)
+        periods = xp.floating(cycle) + xp.where(ends, 0.0, 1.0)
+        u = xp.where(ends, 1.0, xp.floating(t) / (xp.larger(periods, 1.0) * self.every.count))
+        curve = curves.linear if self.power == 1 else curves.polynomial(self.power)
+        return between_levels(self.start, self.to, curve, u, 1, base, xp)
+
+    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
+        return boundaries(self.every.number, until)
+
+
+@shape
+def polynomial_cycle(every: DurationLike, power: float = 1.0, start: Level = 1.0, to: Level = 0.0) -> PolynomialCycle:
+    """Polynomial decay that is planned anew for one `every` more whenever it is at its end.
+
+    value(t) = to + (start - to) * (1 - t / (n k)) ** power, k = max(1, ceil(t / n)), n = `every`
+
+    Args:
+        every: n, any unit of time, at least one update.
+        power: above 0.
+        start, to: first level, and the one at each multiple of n.
+
+    Raises:
+        InvalidArgument: an argument out of its range.
+
+    Source: TensorFlow and Keras `PolynomialDecay(cycle=True)`; paddle's likewise.
+
+    >>> [polynomial_cycle(4)(t) for t in (0, 2, 4, 6, 8)]
+    [1.0, 0.5, 0.0, 0.25, 0.0]
+    """
+    return PolynomialCycle(Duration.of(every), power, start, to)

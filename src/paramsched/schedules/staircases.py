@@ -1,0 +1,271 @@
+"""Staircases: `step` and `multistep`, `stairs` in equal rises, and the levels of Chebyshev."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from functools import cached_property
+from typing import final
+
+import numpy as np
+
+from paramsched._arrays import Array, Arrays, Floats
+from paramsched._number_checks import positive_number, whole_number
+from paramsched.errors import Asked, InvalidArgument
+from paramsched.schedules.affine import Affine, Level, level_of, split_level
+from paramsched.schedules.base import Schedule
+from paramsched.schedules.lengths import FILLS, PERIOD, boundaries, periods_over, require_some_length
+from paramsched.schedules.registry import shape
+from paramsched.schedules.span import Span
+from paramsched.time import Duration, DurationLike
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Step(Schedule):
+    """value(t) = base * gamma ** floor(t / every)."""
+
+    every: Duration = field(metadata=PERIOD)
+    gamma: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "gamma", positive_number(Asked("step", "gamma"), self.gamma))
+        require_some_length(Asked("step", "every"), self.every)
+
+    @property
+    def length(self) -> None:
+        return None
+
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+        return base.scaled(xp.power(self.gamma, xp.floating(periods_over(t, self.every.number, xp))))
+
+    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
+        return boundaries(self.every.number, until)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class MultiStep(Schedule):
+    """value(t) = base * gamma ** (number of milestones at or before t)."""
+
+    milestones: tuple[Duration, ...]
+    gamma: float
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "gamma", positive_number(Asked("multistep", "gamma"), self.gamma))
+
+    @property
+    def length(self) -> None:
+        return None
+
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+        reached = xp.reached(sorted(milestone.count for milestone in self.milestones), t)
+        return base.scaled(xp.power(self.gamma, xp.floating(reached)))
+
+    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
+        return (milestone.number for milestone in self.milestones)
+
+    def _resolve(self, span: Span) -> Schedule:
+        """The milestones in updates; one that never comes in its stage is refused."""
+        milestones = tuple(span.after(milestone) for milestone in self.milestones)
+        if span.staged and span.room is not None:
+            for written, milestone in zip(self.milestones, milestones, strict=True):
+                if milestone.number >= span.room.number:
+                    raise InvalidArgument(
+                        str(self),
+                        f'milestone "{written}" is update {milestone} of a stage of {span.room}: '
+                        "times inside a stage count from its begin",
+                        "For times of the run multiply instead: warmup(…) * multistep(…)",
+                    )
+        return replace(self, milestones=milestones)
+
+
+@shape
+def step(every: DurationLike, gamma: float = 0.1) -> Step:
+    """Multiply by `gamma` every so often: value(t) = base * gamma ** floor(t / every).
+
+    Args:
+        every: any unit of time, at least one update. It need not be whole: the k-th step is at ceil(k * every).
+        gamma: ratio of two neighbouring steps, above 0.
+
+    Raises:
+        InvalidArgument: `gamma` is no finite number above 0, or `every` no length above 0.
+
+    Source: He et al. 2016 (1512.03385); torch `StepLR`.
+
+    >>> step(30, 0.5)(29), step(30, 0.5)(30), step(30, 0.5)(60)
+    (1.0, 0.5, 0.25)
+    >>> step("2.5 steps").breakpoints(until=10)
+    (0, 3, 5, 8, 10)
+    """
+    return Step(Duration.of(every), gamma)
+
+
+@shape
+def multistep(milestones: tuple[DurationLike, ...], gamma: float = 0.1) -> MultiStep:
+    """Multiply by `gamma` at each milestone: value(t) = base * gamma ** #{m <= t}; repeats count.
+
+    Args:
+        milestones: times from the begin of the stage, any unit, any order.
+        gamma: ratio at each, above 0.
+
+    Raises:
+        InvalidArgument: `gamma` is no finite number above 0, or a milestone no time. At `resolve`: a milestone at or
+            after the end of its stage.
+
+    Source: torch `MultiStepLR`.
+
+    >>> multistep([30, 80], 0.5)(29), multistep([30, 80], 0.5)(30), multistep([30, 80], 0.5)(80)
+    (1.0, 0.5, 0.25)
+    """
+    if isinstance(milestones, (str, Duration)) or not isinstance(milestones, Iterable):
+        raise InvalidArgument(f"multistep({milestones!r})", "milestones are a list", 'Write multistep(["30 epochs"])')
+    return MultiStep(tuple(Duration.of(milestone) for milestone in milestones), gamma)
+
+
+# Stairs: from one level to another in equal rises, such as a batch size that grows.
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Stairs(Schedule):
+    """value(t) = start + (to - start) * k / rises, with k = floor(t * rises / n); from t = n on exactly `to`."""
+
+    start: Level
+    to: Level
+    rises: int
+    over: Duration | None = field(metadata=FILLS)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "start", level_of(Asked("stairs", "start"), self.start))
+        object.__setattr__(self, "to", level_of(Asked("stairs", "to"), self.to))
+        object.__setattr__(self, "rises", whole_number(Asked("stairs", "rises"), self.rises))
+
+    @property
+    def length(self) -> Duration | None:
+        return self.over
+
+    @property
+    def _tread(self) -> Fraction:
+        """The updates from one rise to the next, exact."""
+        assert self.over is not None
+        return Fraction(self.over.number) / self.rises
+
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+        """The level after so many rises; multiplied before it is divided, so that whole levels are exact."""
+        assert self.over is not None
+        end = self.over.count
+        rises = xp.floating(periods_over(xp.at_most(t, end), self._tread, xp)) if end else 0.0
+        value = Affine(None, None)
+        for first, last, relative in zip(split_level(self.start), split_level(self.to), (True, False), strict=True):
+            if first is not None or last is not None:
+                begin, rise = first or 0.0, (last or 0.0) - (first or 0.0)
+                level = xp.where(t >= end, last or 0.0, begin + rise * rises / self.rises)
+                value = value + (base.scaled(level) if relative else Affine(None, level))
+        return value
+
+    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
+        assert self.over is not None
+        if not self.over.terms:
+            return ()
+        return (rise for rise in boundaries(self._tread, until) if rise <= self.over.number)
+
+
+@shape
+def stairs(start: Level, to: Level, rises: int, over: DurationLike | None = None) -> Stairs:
+    """Go from one level to another in equal rises: value(t) = start + (to - start) * floor(t * rises / n) / rises.
+
+    The k-th rise is at exactly k * n / rises, rounded up; the last one, to `to`, is the end.
+
+    Args:
+        start, to: levels.
+        rises: how many there are, from 1 on; Megatron's are (to - start) / increment.
+        over: n, any unit of time; None takes the time it is given.
+
+    Raises:
+        InvalidArgument: an argument out of its range.
+
+    Source: Megatron-LM `--rampup-batch-size start increment over`.
+
+    >>> [stairs(16, 64, 3, over=10)(t) for t in (0, 3, 4, 6, 7, 9, 10)]
+    [16.0, 16.0, 32.0, 32.0, 48.0, 48.0, 64.0]
+    """
+    return Stairs(start, to, rises, None if over is None else Duration.of(over))
+
+
+# Chebyshev steps: the reciprocals of Chebyshev nodes, in an order in which large ones are followed by small ones.
+
+
+_MOST_STEPS = 2**20
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Chebyshev(Schedule):
+    """value(t) = base / (c - r cos(pi (j + 1/2) / steps)), j the k-th of the fractal order, k = floor(t / every)."""
+
+    steps: int
+    least: float
+    most: float
+    every: Duration = field(metadata=PERIOD)
+
+    def __post_init__(self) -> None:
+        asked = Asked("chebyshev", "steps")
+        object.__setattr__(self, "steps", whole_number(asked, self.steps))
+        if self.steps > _MOST_STEPS:
+            raise InvalidArgument(asked, f"{self.steps} steps are too many", "Write steps=1024").suggest(1024)
+        for name in ("least", "most"):
+            object.__setattr__(self, name, positive_number(Asked("chebyshev", name), getattr(self, name)))
+        if self.least >= self.most:
+            found = f"least={self.least!r} is not below most={self.most!r}"
+            raise InvalidArgument(Asked("chebyshev", "least"), found, "Write chebyshev(16, 0.05, 1.0)")
+        require_some_length(Asked("chebyshev", "every"), self.every)
+
+    @property
+    def length(self) -> None:
+        return None
+
+    def _held_from(self) -> int | Fraction:
+        return self.every.number * (self.steps - 1)
+
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+        step = xp.at_most(periods_over(t, self.every.number, xp), self.steps - 1)
+        return base.scaled(xp.take(self._factors, xp.whole(step)))
+
+    @cached_property
+    def _factors(self) -> Floats:
+        """The factor of each step."""
+        order = np.zeros(1, dtype=np.int64)
+        while len(order) < self.steps:
+            order = np.stack([order, 2 * len(order) - 1 - order], axis=1).reshape(-1)
+        center, radius = (self.most + self.least) / 2, (self.most - self.least) / 2
+        return 1 / (center - radius * np.cos((order[order < self.steps] + 0.5) * math.pi / self.steps))
+
+    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
+        last = self._held_from()
+        return (change for change in boundaries(self.every.number, min(until, math.ceil(last))) if change <= last)
+
+
+@shape
+def chebyshev(steps: int, least: float = 0.05, most: float = 1.0, every: DurationLike = 1) -> Chebyshev:
+    """Steps of base over Chebyshev nodes, in fractal order: value(t) = base / (c - r cos(pi (j + 1/2) / steps)).
+
+    c and r are half the sum and half the difference of `most` and `least`. j is the k-th, k = floor(t / every), of the
+    order that begins as 0, and of which n become 2 n by a 2 n - 1 - x behind each x. Factors reach 1 / least, 20 times
+    base. The last one is held; `restarts(chebyshev(16), 16)` begins again.
+
+    Args:
+        steps: how many there are, a power of two in the source.
+        least, most: the bounds of the spectrum, above 0.
+        every: how long each step is, any unit of time.
+
+    Raises:
+        InvalidArgument: an argument out of its range.
+
+    Source: Agarwal et al. 2021 (2103.01338). pytorch_optimizer's `get_chebyshev_schedule(…, 16)` is two updates late:
+    `shift(chebyshev(16), 2)`.
+
+    >>> [round(chebyshev(4)(t), 4) for t in range(5)]
+    [11.6067, 1.0375, 2.9135, 1.4149, 1.4149]
+    """
+    return Chebyshev(steps, least, most, Duration.of(every))
