@@ -299,12 +299,22 @@ def _renamed(value: Any, before: str, after: str) -> Any:
         return value if all(new is old for new, old in zip(items, value, strict=True)) else items
     if isinstance(value, (Schedule, Rule)):
         old = {field.name: getattr(value, field.name) for field in fields(value)}  # type: ignore[arg-type]  # dataclasses
-        new = {name: _renamed(one, before, after) for name, one in old.items()}
+        # In a rule that ticks every several counts, a length is a number of ticks, which has no unit.
+        by_ticks = isinstance(value, Rule) and not _ticks_at_each(value.by)
+        new = old if by_ticks else {name: _renamed(one, before, after) for name, one in old.items()}
         if isinstance(value, Rule):
-            new["by"] = _renamed_tick(value.by, before, after)
+            new = {**new, "by": _renamed_tick(value.by, before, after)}
         changed = {name: one for name, one in new.items() if one is not old[name]}
         return replace(value, **changed) if changed else value  # type: ignore[type-var]  # every one is a dataclass
     return value
+
+
+def _ticks_at_each(by: Any) -> bool:
+    """Whether a rule ticks at each update, token or whatever its clock counts; an epoch is several of them."""
+    if by == "update":
+        return True
+    terms = Duration.of(by).terms
+    return [amount for _, amount in terms] == [1] and terms[0][0] != "epochs"
 
 
 def _renamed_tick(by: Any, before: str, after: str) -> Any:

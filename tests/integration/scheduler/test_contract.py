@@ -186,7 +186,7 @@ def test_values_names_fields_and_groups_as_a_trace_does():
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"plan": {"lr": 1}}, "no Plan"),
+        ({"plan": 3}, "no Plan"),
         ({"drive": "hand"}, "drive='hand'"),
         ({"on_change": "old"}, "'old' is none of"),
         ({"on_change": {"lr": "newest"}}, "newest"),
