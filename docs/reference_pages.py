@@ -8,8 +8,8 @@ import shape_lines
 from public_names import documented, public_names
 
 from paramsched import Plan, curves, errors, trace
-from paramsched._names_elsewhere import other_names
 from paramsched._peer_names import EDGES
+from paramsched._vocabulary import other_names
 from paramsched.config.checking.explain_rule import rule_as_markdown
 from paramsched.config.checking.rule_table import CHECK_RULES
 from paramsched.schedules import SHAPES

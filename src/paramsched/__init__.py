@@ -242,7 +242,7 @@ def __getattr__(name: str) -> Any:
     if name in _SHAPES:  # one that a user's package registered
         return _SHAPES[name]
     if name not in _LAZY and name not in _PACKAGES:
-        from paramsched._names_elsewhere import unknown_attribute
+        from paramsched._vocabulary import unknown_attribute
 
         raise AttributeError(f"module 'paramsched' has no attribute {name!r}{unknown_attribute(name, __all__)}")
     from importlib import import_module

@@ -1,4 +1,4 @@
-"""A call of a builder: one that it does not take is told in our words, whatever library the words came from."""
+"""Calls of builders: registered by name, and one that it does not take is told in our words."""
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
@@ -7,7 +7,7 @@ from functools import wraps
 from types import FunctionType
 from typing import Any, TypeVar, cast
 
-from paramsched._vocabulary import NOWHERE, our_word
+from paramsched._vocabulary import NOWHERE, our_word, with_other_names
 from paramsched.errors import Asked, InvalidArgument, InvalidCall, nearest, shown
 from paramsched.near_names import closest
 
@@ -184,3 +184,38 @@ def _closing_bracket(line: str, begin: int) -> int | None:
         if line[place] in ")]}" and depth == 0:
             return place + 1
     return None
+
+
+# Registering the functions that build values from what people write: shapes, rules and curves, each by its name.
+
+
+Builder = TypeVar("Builder", bound=Callable[..., Any])
+
+
+def register_builder(table: dict[str, Callable[..., Any]], builder: Builder, *, kind: str, prefix: str) -> Builder:
+    """The same function, kept in a table under its own name; its docstring has others' names, and wrong calls are told.
+
+    Args:
+        table: where it is kept.
+        builder: its return annotation is the class that it builds.
+        kind: what it builds, for messages: `shape`.
+        prefix: what stands before its name in text: `rules.`.
+
+    Raises:
+        InvalidArgument: the name is taken, or the return annotation is missing.
+    """
+    name = builder.__name__
+    if name in table:
+        raise InvalidArgument(f"{kind} {name!r}", "the name is taken", "Choose another name")
+    if not isinstance(built_class(builder), type):
+        made = "Curve" if kind == "curve" else "Schedule"
+        raise InvalidArgument(f"{kind} {name!r}", "its return annotation is missing", f"Write def {name}(…) -> {made}:")
+    known = explain_wrong_calls(builder, prefix)
+    known.__doc__ = with_other_names(known.__doc__, prefix + name)
+    table[name] = known
+    return known
+
+
+def built_class(builder: Callable[..., Any]) -> Any:
+    """The class that a function says it returns; None where it says nothing."""
+    return builder.__annotations__.get("return")  # not by `inspect.signature`, which takes as long as the rest

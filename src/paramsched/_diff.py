@@ -8,12 +8,12 @@ from typing import Any, TypeAlias, final
 import numpy as np
 
 from paramsched._arrays import Array, Floats
-from paramsched._pictures import mime_bundle_of
-from paramsched._printable import printable
+from paramsched._fault import printable
+from paramsched._frozen_values import mime_bundle_of
 from paramsched.errors import MissingFact
 from paramsched.plan import Binding, Plan, Target, selector_text
-from paramsched.plan.amounts import amounts_of_run, counted_plan, updates_of_horizon
-from paramsched.plan.plan_clock import UPDATES, clock_of_field, clock_text, is_by_amount
+from paramsched.plan.binding import UPDATES, clock_of_field, clock_text, is_by_amount
+from paramsched.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
 from paramsched.schedules.evaluation import evaluate
 from paramsched.time import Calendar
 

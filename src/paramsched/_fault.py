@@ -1,10 +1,10 @@
-"""Fault: one thing that is wrong with a config, and where it stands."""
+"""Fault: one thing that is wrong with a config, and where it stands; what an error is about; their text."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import final
 
 from paramsched._fault_codes import UNREADABLE
-from paramsched._printable import printable
 
 _EXCERPT = 72  # characters of a line that are shown
 
@@ -84,3 +84,55 @@ class Fault:
         shown = self.excerpt[begin : begin + _EXCERPT]
         before = printable(shown[: self.column - 1 - begin])
         return f"    {printable(shown)}".rstrip() + f"\n    {' ' * len(before)}^"
+
+
+# Text of users made safe to print: in a terminal, a message, a picture.
+
+
+def printable(text: str, *, ascii: bool = False) -> str:
+    r"""Write control characters as escapes, so that a group's name cannot command the terminal.
+
+    >>> printable("head\x1b[31m"), printable("köpfe", ascii=True)
+    ('head\\x1b[31m', 'k\\xf6pfe')
+    """
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+    return shown.encode("ascii", "backslashreplace").decode() if ascii else shown
+
+
+def names_listed(names: Iterable[str], most: int = 20) -> str:
+    r"""Names in a message: made safe, and no more of them than one reads.
+
+    >>> names_listed(["lr", "a\x1b"]), names_listed("abc", most=2)
+    ('lr, a\\x1b', 'a, b and 1 more')
+    """
+    known = [printable(name) for name in names]
+    rest = f" and {len(known) - most} more" if len(known) > most else ""
+    return ", ".join(known[:most]) + rest
+
+
+# What an error is about: one argument of one call.
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An argument of a call, as an error shows it: `cosine(to=…) got 'x'`.
+
+    Args:
+        call: the name of the function.
+        argument: the name of its parameter.
+        value: the text of the value; more of the call may stand behind it.
+        got: the text of the value, where it is told behind the call.
+        entry: whether an entry of the argument is meant, which is a list.
+    """
+
+    call: str
+    argument: str
+    value: str = "…"
+    got: str = ""
+    entry: bool = False
+
+    def __str__(self) -> str:
+        before = "an entry of " if self.entry else ""
+        behind = f" got {self.got}" if self.got else ""
+        return f"{before}{self.call}({self.argument}={self.value}){behind}"

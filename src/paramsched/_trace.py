@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, final
 import numpy as np
 
 from paramsched._arrays import Array, Floats
-from paramsched._pictures import mime_bundle_of
+from paramsched._frozen_values import mime_bundle_of
 from paramsched.errors import InvalidArgument, MissingDependency, Unresolved
 from paramsched.fields import Group, label
 from paramsched.plan import Plan, bind
-from paramsched.plan.amounts import amounts_of_run, counted_plan, updates_of_horizon
-from paramsched.plan.plan_clock import UPDATES, is_by_amount
+from paramsched.plan.binding import UPDATES, is_by_amount
+from paramsched.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
 from paramsched.plan.run_amounts import RunAmounts
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.cuts import with_unit

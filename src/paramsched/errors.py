@@ -25,7 +25,7 @@ from dataclasses import replace
 from typing import Self, final
 
 from paramsched import _fault_codes as codes
-from paramsched._asked import Asked as Asked
+from paramsched._fault import Asked as Asked
 from paramsched._fault import Fault as Fault
 from paramsched.near_names import closest
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched.errors import InvalidArgument
 from paramsched.plan import bind
-from paramsched.plan.amounts import counted_plan
-from paramsched.plan.plan_clock import clock_of_field
+from paramsched.plan.binding import clock_of_field
+from paramsched.plan.resolve import counted_plan
 from support import strategies
 from support.disturbances import DISTURBANCES, disturb
 from support.strategies import GROUPS, World

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import paramsched as ps
 from paramsched.errors import InvalidArgument, PlanError
-from paramsched.plan.amounts import counted_plan
+from paramsched.plan.resolve import counted_plan
 from paramsched.schedules import clamp, parse_own
 from paramsched.schedules.cuts import is_resolved_in, with_unit, without_unit
 from support import strategies

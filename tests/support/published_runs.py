@@ -8,8 +8,8 @@ import numpy as np
 
 import paramsched as ps
 from paramsched.plan import Target
-from paramsched.plan.amounts import amounts_of_run, counted_plan, updates_of_horizon
-from paramsched.plan.plan_clock import is_by_amount
+from paramsched.plan.binding import is_by_amount
+from paramsched.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
 
 RELATIVE = 1e-12  # of a value
 ROUNDED = 1e-15  # of the greatest value: 1 - t / n and 1 + cos lose their digits near 0

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from paramsched._printable import names_listed, printable
+from paramsched._fault import names_listed, printable
 from paramsched.audit.log_values import UnreadableLog, nearest_in_file, path_text
 from paramsched.errors import MissingDependency
 

@@ -8,7 +8,7 @@ from typing import Any, final
 
 import numpy as np
 
-from paramsched._printable import printable
+from paramsched._fault import printable
 from paramsched.audit.checkpoint_file import choose_state, find_states, load_checkpoint
 from paramsched.audit.log_values import (
     MOST_GROUPS,
@@ -21,7 +21,7 @@ from paramsched.audit.log_values import (
 )
 from paramsched.errors import InvalidArgument
 from paramsched.fields import OURS, Field, is_number, numeric
-from paramsched.time.clocks import CLOCKS
+from paramsched.time.calendar import CLOCKS
 
 
 def read_checkpoint(file: Path, optimizer: str | None, at: int | None, clock: str | None) -> LoggedValues:

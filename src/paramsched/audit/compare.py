@@ -10,7 +10,7 @@ from paramsched.audit.explain import Explanation, explanations
 from paramsched.audit.log_values import LoggedValues
 from paramsched.audit.match import BasesByPlace, DifferingValue, LogMatch, PlannedColumn, depends_on_base, pair_columns
 from paramsched.plan import Plan
-from paramsched.plan.amounts import amounts_of_run
+from paramsched.plan.resolve import amounts_of_run
 from paramsched.time import Calendar
 
 

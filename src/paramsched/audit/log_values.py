@@ -10,9 +10,9 @@ from typing import Any, TypeAlias, final
 import numpy as np
 
 from paramsched._arrays import Floats
-from paramsched._printable import printable
+from paramsched._fault import printable
 from paramsched.errors import InvalidArgument, nearest
-from paramsched.time.clocks import OTHER_WORDS
+from paramsched.time.calendar import OTHER_WORDS
 
 Times: TypeAlias = np.ndarray[Any, np.dtype[np.int64]]
 

@@ -11,8 +11,8 @@ from paramsched.audit.amount_times import AmountTimes
 from paramsched.audit.log_values import LogColumn, LoggedValues, Times, UnreadableLog
 from paramsched.fields import Field
 from paramsched.plan import Plan, bind
-from paramsched.plan.amounts import counted_plan
-from paramsched.plan.plan_clock import is_by_amount
+from paramsched.plan.binding import is_by_amount
+from paramsched.plan.resolve import counted_plan
 from paramsched.plan.run_amounts import RunAmounts
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.evaluation import evaluate

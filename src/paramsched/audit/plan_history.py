@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any, final
 
 from paramsched._diff import Diff, diff
-from paramsched._printable import printable
+from paramsched._fault import printable
 from paramsched.audit.checkpoint_file import choose_state, find_states, load_checkpoint
 from paramsched.errors import InvalidArgument
 from paramsched.plan import Plan
-from paramsched.plan.plan_clock import amount_clock
+from paramsched.plan.binding import amount_clock
 from paramsched.time import Calendar
 
 

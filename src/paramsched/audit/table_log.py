@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from paramsched._printable import names_listed, printable
+from paramsched._fault import names_listed, printable
 from paramsched.audit.log_values import (
     AmountColumn,
     LogColumn,

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from paramsched._printable import printable
+from paramsched._fault import printable
 from paramsched.audit.log_values import LoggedValues, UnreadableLog, make_column, path_text, update_number
 
 _NAME_OF_FIELD = {"lr": "learning_rate"}

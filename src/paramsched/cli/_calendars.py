@@ -12,7 +12,7 @@ from paramsched.config import Loaded
 from paramsched.config.plan_units import units_of_plan
 from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.plan import Plan
-from paramsched.plan.amounts import known_total
+from paramsched.plan.resolve import known_total
 from paramsched.show.assumed_facts import ASSUMED_TOTAL, assumed_value, length_of_plan
 from paramsched.time import Calendar, Duration
 

@@ -8,7 +8,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from paramsched._printable import printable
+from paramsched._fault import printable
 from paramsched.cli._options import option_for_fact
 from paramsched.errors import MissingDependency, MissingFact, ParamschedError
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from math import ceil
 
-from paramsched._printable import printable
+from paramsched._fault import printable
 from paramsched.cli import _combination_words as _combination_words  # it registers its writers
 from paramsched.cli._active_time import ActiveTime
 from paramsched.cli._schedule_words import cut_text, schedule_words, value_at_update
@@ -11,11 +11,11 @@ from paramsched.config import NO_BASES, Bases
 from paramsched.config.plan_units import units_of_plan
 from paramsched.fields import Field
 from paramsched.plan import Binding, Plan, Target, selector_text
-from paramsched.plan.amounts import counted_plan
-from paramsched.plan.plan_clock import amount_clock, clock_text, is_by_amount
+from paramsched.plan.binding import amount_clock, clock_text, is_by_amount
+from paramsched.plan.resolve import counted_plan
 from paramsched.schedules import Schedule
 from paramsched.time import Duration
-from paramsched.time.clocks import one_of_clock
+from paramsched.time.calendar import one_of_clock
 
 _STEP = "  "
 _MOST_TEXT = 2_000  # characters of a schedule

@@ -46,7 +46,7 @@ class RunEvidence:
 def _of_log(log: str, plan: Plan, calendar: Calendar) -> Iterator[Finding]:
     """What a log says of the plan."""
     from paramsched.audit import AmountColumn, compare_with_plan, read_log
-    from paramsched.plan.plan_clock import amount_clock
+    from paramsched.plan.binding import amount_clock
 
     fields = [one.name for one in plan.bindings if isinstance(one.field, str)]
     logged = read_log(log, fields, columns={}, amount=AmountColumn(amount_clock(plan.clock)))

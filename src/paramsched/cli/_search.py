@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import final
 
 from paramsched._calls import example_call
-from paramsched._names_elsewhere import letters_of, other_names
-from paramsched._vocabulary import keywords_elsewhere
+from paramsched._vocabulary import keywords_elsewhere, letters_of, other_names
 from paramsched.curves import CONSTANTS, FAMILIES, curve_text
 from paramsched.near_names import closest
 from paramsched.recipe_book import recipes

@@ -15,7 +15,7 @@ from paramsched.cli._messages import say_note
 from paramsched.cli._options import CalendarOptions, option_of
 from paramsched.config import Loaded
 from paramsched.plan import Plan
-from paramsched.plan.amounts import amounts_of_run, updates_of_horizon
+from paramsched.plan.resolve import amounts_of_run, updates_of_horizon
 
 if TYPE_CHECKING:
     from paramsched import show

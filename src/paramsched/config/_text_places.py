@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, final
 
-from paramsched._printable import printable
+from paramsched._fault import printable
 from paramsched.config.data_paths import ROOT, child_path, path_from_root
 from paramsched.config.native.annotations import annotated_signature
 from paramsched.config.text_lines import TextLines

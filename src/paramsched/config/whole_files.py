@@ -5,7 +5,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from paramsched._printable import printable
+from paramsched._fault import printable
 from paramsched.config.text_limits import MOST_BYTES
 from paramsched.config.text_lines import TextLines
 from paramsched.errors import ConfigError, Fault

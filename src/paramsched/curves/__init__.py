@@ -23,10 +23,6 @@ from paramsched.curves.cosines import cosine_power as cosine_power
 from paramsched.curves.cosines import cosine_truncated as cosine_truncated
 from paramsched.curves.cosines import cosine_wave as cosine_wave
 from paramsched.curves.cosines import half_cosine as half_cosine
-from paramsched.curves.custom import CurveLike as CurveLike
-from paramsched.curves.custom import Custom as Custom
-from paramsched.curves.custom import curve_of as curve_of
-from paramsched.curves.custom import register as register
 from paramsched.curves.exponentials import Exponential as Exponential
 from paramsched.curves.exponentials import HalfLife as HalfLife
 from paramsched.curves.exponentials import Log as Log
@@ -37,24 +33,28 @@ from paramsched.curves.exponentials import half_life as half_life
 from paramsched.curves.exponentials import log as log
 from paramsched.curves.exponentials import sigmoid as sigmoid
 from paramsched.curves.exponentials import tanh as tanh
+from paramsched.curves.powers import InverseProportional as InverseProportional
 from paramsched.curves.powers import Linear as Linear
 from paramsched.curves.powers import OneMinusSqrt as OneMinusSqrt
 from paramsched.curves.powers import Polynomial as Polynomial
 from paramsched.curves.powers import PolynomialKDecay as PolynomialKDecay
 from paramsched.curves.powers import Power as Power
+from paramsched.curves.powers import Rex as Rex
+from paramsched.curves.powers import inverse_proportional as inverse_proportional
 from paramsched.curves.powers import linear as linear
 from paramsched.curves.powers import one_minus_sqrt as one_minus_sqrt
 from paramsched.curves.powers import polynomial as polynomial
 from paramsched.curves.powers import polynomial_k_decay as polynomial_k_decay
 from paramsched.curves.powers import power as power
-from paramsched.curves.ratios import InverseProportional as InverseProportional
-from paramsched.curves.ratios import Rex as Rex
-from paramsched.curves.ratios import inverse_proportional as inverse_proportional
-from paramsched.curves.ratios import rex as rex
+from paramsched.curves.powers import rex as rex
 from paramsched.curves.registry import CONSTANTS as CONSTANTS
 from paramsched.curves.registry import FAMILIES as FAMILIES
+from paramsched.curves.registry import CurveLike as CurveLike
+from paramsched.curves.registry import Custom as Custom
 from paramsched.curves.registry import curve as curve
+from paramsched.curves.registry import curve_of as curve_of
 from paramsched.curves.registry import curve_text as curve_text
+from paramsched.curves.registry import register as register
 from paramsched.curves.registry import unknown_curve as unknown_curve
 
 for _module in iter_modules(__path__):

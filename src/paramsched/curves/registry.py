@@ -1,11 +1,14 @@
-"""The registry of curves: each by the name it has in code, text, configs and commands."""
+"""The registry of curves: each by the name it has in code, text, configs and commands; and curves of users."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar, final
 
-from paramsched._builders import built_class, register_builder
-from paramsched._calls import example_call
-from paramsched._names_elsewhere import with_other_names
+import numpy as np
+
+from paramsched._arrays import Array, Arrays
+from paramsched._calls import built_class, example_call, register_builder
+from paramsched._vocabulary import with_other_names
 from paramsched.curves.base import NAME_OF_CLASS, Curve
 from paramsched.errors import InvalidArgument
 from paramsched.near_names import closest
@@ -59,3 +62,77 @@ def unknown_curve(name: str) -> tuple[str, str]:
     if near is None:
         return f'"{name}" is no curve; known: {", ".join(sorted(known))}', "Write curves.cosine"
     return f'"{name}" is no curve; nearest: "{near}"', f"Write {curve_text(near)}"
+
+
+# Curves of users: a function of their own, by itself or under a name.
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Custom(Curve):
+    """A user's own function of `u`, checked at the two ends.
+
+    It can be written as text when it was registered under a name (`curves.register`), and compares by that name then.
+    """
+
+    function: Callable[[Any], Any]
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        for at in (0.0, 1.0):
+            got = float(np.asarray(self.function(np.array([at])), dtype=np.float64).reshape(-1)[0])
+            if not abs(got - at) <= 1e-9:
+                raise InvalidArgument(
+                    f"curve {self}",
+                    f"curve({at:g}) is {got!r}",
+                    "A curve goes from exactly 0 at u=0 to 1 at u=1; scale it",
+                )
+
+    @property
+    def monotone(self) -> bool:
+        return False  # not known, so nothing is promised
+
+    @property
+    def serializable(self) -> bool:
+        return self.name is not None
+
+    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
+        return self.function(u)
+
+    def __str__(self) -> str:
+        return f"curves.{self.name}" if self.name is not None else f"<curve {self.function!r}>"
+
+
+def register(name: str, function: Callable[[Any], Any]) -> Custom:
+    """Give a function of `u` a name, so that plans that use it can be written to text and read back.
+
+    The table of names belongs to the process, like that of codecs: a text has to mean the same everywhere in it.
+
+    Raises:
+        InvalidArgument: the name is taken or no identifier, or the ends are not 0 and 1.
+    """
+    if not name.isidentifier() or name in FAMILIES or name in CONSTANTS:
+        raise InvalidArgument(f"curves.register({name!r})", "taken, or no identifier", "Choose another name")
+    curve = Custom(function, name)
+    CONSTANTS[name] = curve
+    return curve
+
+
+def curve_of(curve: "CurveLike") -> Curve:
+    """A curve from a curve, a registered name or a user's function."""
+    if isinstance(curve, Curve):
+        return curve
+    if isinstance(curve, str):
+        name = curve.removeprefix("curves.")
+        if name in CONSTANTS:
+            return CONSTANTS[name]
+        if name in FAMILIES:
+            raise InvalidArgument(f'curve "{curve}"', "it has a parameter", f"Write {curve_text(name)}")
+        raise InvalidArgument(f'curve "{curve}"', *unknown_curve(name))
+    if callable(curve):
+        return Custom(curve)
+    raise InvalidArgument(f"curve {curve!r}", f"a {type(curve).__name__} is no curve", "Write curves.cosine")
+
+
+CurveLike: TypeAlias = Curve | str | Callable[[Any], Any]
+"""What people write for a curve: `curves.cosine`, a registered name, or their own function of `u`."""

@@ -9,8 +9,8 @@ import torch
 from paramsched.engines.batch_samples import samples_in
 from paramsched.engines.engine_facts import PlanOptions
 from paramsched.plan import Plan, Target
-from paramsched.plan.amounts import amounts_of_run
-from paramsched.plan.plan_clock import amount_clock
+from paramsched.plan.binding import amount_clock
+from paramsched.plan.resolve import amounts_of_run
 from paramsched.plan.run_amounts import Amount, RunAmounts, UntoldAmounts
 from paramsched.scheduler.scheduler import Scheduler
 from paramsched.scheduler.told_amounts import checked_amount

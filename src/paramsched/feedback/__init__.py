@@ -5,9 +5,9 @@ from paramsched.feedback.base import MetricRule as MetricRule
 from paramsched.feedback.greedy import Greedy as Greedy
 from paramsched.feedback.greedy import GreedyState as GreedyState
 from paramsched.feedback.greedy import greedy as greedy
-from paramsched.feedback.new_bob import NewBob as NewBob
-from paramsched.feedback.new_bob import NewBobState as NewBobState
-from paramsched.feedback.new_bob import new_bob as new_bob
+from paramsched.feedback.plateau import NewBob as NewBob
+from paramsched.feedback.plateau import NewBobState as NewBobState
 from paramsched.feedback.plateau import Plateau as Plateau
 from paramsched.feedback.plateau import PlateauState as PlateauState
+from paramsched.feedback.plateau import new_bob as new_bob
 from paramsched.feedback.plateau import plateau as plateau

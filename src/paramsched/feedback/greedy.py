@@ -7,9 +7,9 @@ import numpy as np
 
 from paramsched._number_checks import whole_number
 from paramsched.errors import Asked, InvalidArgument
-from paramsched.feedback.base import MetricRule
-from paramsched.feedback.checks import (
+from paramsched.feedback.base import (
     Against,
+    MetricRule,
     Mode,
     Nonfinite,
     ThresholdMode,
@@ -19,11 +19,12 @@ from paramsched.feedback.checks import (
     lowest_level,
     metric_number,
     not_negative,
+    reduced_factor,
+    reduced_value,
     require_choices,
     require_metric,
     require_state,
 )
-from paramsched.feedback.reductions import reduced_factor, reduced_value
 from paramsched.schedules.affine import Absolute, Level
 from paramsched.schedules.registry import shape
 

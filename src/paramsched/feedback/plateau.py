@@ -1,12 +1,14 @@
-"""Plateau: reduce when a metric has stopped improving."""
+"""Rules that reduce: plateau when a metric has stopped improving, new-bob when it improves by too little."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Any, final
 
-from paramsched._number_checks import whole_number
+from paramsched._number_checks import finite_number, whole_number
 from paramsched.errors import Asked
-from paramsched.feedback.base import MetricRule
-from paramsched.feedback.checks import (
+from paramsched.feedback.base import (
+    Against,
+    MetricRule,
     Mode,
     Nonfinite,
     ThresholdMode,
@@ -15,11 +17,13 @@ from paramsched.feedback.checks import (
     lowest_level,
     metric_number,
     not_negative,
+    reduced_factor,
+    reduced_value,
     require_choices,
     require_metric,
+    require_reduction,
     require_state,
 )
-from paramsched.feedback.reductions import reduced_factor, reduced_value, require_reduction
 from paramsched.schedules.affine import Absolute, Level
 from paramsched.schedules.registry import shape
 
@@ -153,3 +157,120 @@ def plateau(
         eps,
         nonfinite,
     )
+
+
+# New-bob: reduce where a metric has improved by too small a share since it was last told.
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class NewBobState:
+    """What a new-bob rule remembers.
+
+    Args:
+        reference: what the next value is compared with; None before the first.
+        waited: values that improved too little since the last reduction.
+        factor: what the schedule is multiplied with now.
+    """
+
+    reference: float | None = None
+    waited: int = 0
+    factor: float = 1.0
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class NewBob(MetricRule[NewBobState]):
+    """Multiply by `factor` where the relative improvement is below `threshold`, `patience` times of which it waits."""
+
+    metric: str
+    mode: Mode
+    factor: float
+    threshold: float
+    patience: int
+    min: float | Absolute
+    against: Against
+    nonfinite: Nonfinite
+
+    def __post_init__(self) -> None:
+        require_metric("new_bob", self.metric)
+        require_choices("new_bob", self, {"mode": Mode, "against": Against, "nonfinite": Nonfinite})
+        object.__setattr__(self, "factor", factor_below_one("new_bob", self.factor))
+        object.__setattr__(self, "threshold", finite_number(Asked("new_bob", "threshold"), self.threshold))
+        object.__setattr__(self, "patience", whole_number(Asked("new_bob", "patience"), self.patience, least=0))
+        object.__setattr__(self, "min", lowest_level("new_bob", self.min))
+
+    def init(self) -> NewBobState:
+        return NewBobState()
+
+    def observe(self, state: NewBobState, value: float) -> NewBobState:
+        number = metric_number("new_bob", self.metric, value, self.nonfinite)
+        if number is None:
+            return state
+        before, finite = state.reference, math.isfinite(number)
+        nearer = before is None or (number < before if self.mode == "min" else number > before)
+        if finite and (self.against == "previous" or nearer):
+            state = replace(state, reference=number)
+        if before is None and finite:
+            return state
+        if finite and before is not None and self._improvement(number, before) >= self.threshold:
+            return state
+        if state.waited < self.patience:
+            return replace(state, waited=state.waited + 1)
+        return replace(state, waited=0, factor=reduced_factor(state.factor, self.factor, self.min))
+
+    def _improvement(self, value: float, before: float) -> float:
+        """The share by which the metric has improved; of 0 there is none."""
+        if before == 0:
+            return 0.0
+        return (before - value if self.mode == "min" else value - before) / abs(before)
+
+    def apply(self, state: NewBobState, value: Any, base: Any = 1.0) -> Any:
+        return reduced_value(value, state.factor, self.min, base)
+
+    def restore(self, data: dict[str, Any]) -> NewBobState:
+        kinds = {"reference": (float, int, type(None)), "waited": (int,), "factor": (float, int)}
+        require_state(self, data, kinds, ("reference",))
+        require_reduction(self, data["factor"])
+        return NewBobState(**data)
+
+
+@shape
+def new_bob(
+    metric: str = "loss",
+    mode: Mode = "min",
+    factor: float = 0.5,
+    threshold: float = 0.0025,
+    patience: int = 0,
+    min: Level = 0.0,
+    against: Against = "previous",
+    nonfinite: Nonfinite = "count",
+) -> NewBob:
+    """Reduce where a metric has improved by too small a share; it multiplies into a schedule: `constant() * new_bob()`.
+
+    value(t) = schedule(t) * factor ** reductions, not below `min`
+
+    Args:
+        metric: its name, as `scheduler.observe(loss=…)` says it.
+        mode: `"min"` where less is better, `"max"` where more is.
+        factor: of one reduction, above 0 and below 1.
+        threshold: the least improvement that does not reduce, a share of the value it is compared with.
+        patience: too small improvements that are put up with before each reduction, be others between them.
+        min: floor of reductions: a multiple of base, or `absolute(1e-6)`.
+        against: `"previous"`: the value before, or `"best"`.
+        nonfinite: NaN and infinities are no improvement (`"count"`), are passed over (`"ignore"`), or are an error.
+
+    Raises:
+        InvalidArgument: an argument out of its range.
+
+    Source: SpeechBrain's `NewBobScheduler`: `annealing_factor` is `factor`, `improvement_threshold` is `threshold`, and
+    `patient` is `patience`. Its share of a negative value is turned round; here it points to improvement.
+
+    >>> rule = new_bob()
+    >>> state = rule.init()
+    >>> for loss in (1.0, 0.9, 0.899):
+    ...     state = rule.observe(state, loss)
+    >>> rule.apply(state, 0.2)
+    0.1
+    """
+    return NewBob(metric, mode, factor, threshold, patience, lowest_level("new_bob", min), against, nonfinite)

@@ -6,9 +6,9 @@ from paramsched.plan.binding import Selector as Selector
 from paramsched.plan.binding import Target as Target
 from paramsched.plan.binding import replace_schedule as replace_schedule
 from paramsched.plan.binding import selector_text as selector_text
-from paramsched.plan.bound import Bound as Bound
-from paramsched.plan.bound import bind as bind
-from paramsched.plan.bound import bind_group as bind_group
 from paramsched.plan.plan import Plan as Plan
-from paramsched.plan.replay import replay as replay
+from paramsched.plan.resolve import Bound as Bound
+from paramsched.plan.resolve import bind as bind
+from paramsched.plan.resolve import bind_group as bind_group
+from paramsched.plan.resolve import replay as replay
 from paramsched.plan.resolve import resolve as resolve

@@ -1,15 +1,21 @@
-"""Binding: a field, its groups and its schedule together; Target: a value outside the optimizer."""
+"""Binding: a field, its groups and its schedule together; Target: a value outside the optimizer; their normal form."""
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, TypeAlias, final
 
 from paramsched._number_checks import finite_number
-from paramsched.errors import Asked, InvalidArgument
+from paramsched.errors import Asked, InvalidArgument, PlanError, nearest, shown
 from paramsched.feedback.base import Guided, MetricRule
 from paramsched.fields import Field, Group
-from paramsched.schedules import Schedule, parse
+from paramsched.schedules import Schedule, chain, parse, parse_own
 from paramsched.schedules.arguments import schedule_of
+from paramsched.schedules.retimed import Chain
+from paramsched.time import Duration
+from paramsched.time.calendar import UPDATES as UPDATES
+from paramsched.time.calendar import known_clock
 from paramsched.user_warnings import renamed_property
 
 Selector: TypeAlias = str | int | Callable[[Group], bool] | None
@@ -138,3 +144,166 @@ def _bound_schedule(name: str, schedule: ScheduleLike) -> Schedule:
             asked(), f"a {type(schedule).__name__} is for files", "In code write warmup(100) >> cosine()"
         )
     return schedule_of(schedule, asked)
+
+
+# The normal form of a plan's bindings: one for each field and selector, in one order.
+
+
+_MOST_CHAINS = 40
+
+
+def normal_bindings(given: Iterable[Binding]) -> tuple[Binding, ...]:
+    """One binding for each field and selector, in one order: lr first, defaults before selections, targets last."""
+    merged: dict[tuple[Any, ...], Binding] = {}
+    for binding in given:
+        key = place_of(binding)
+        before = merged.get(key)
+        if before is None:
+            merged[key] = binding
+        elif isinstance(binding.field, Target):
+            raise PlanError(f"target {binding.name!r}", "it is there twice", "Give each target one binding")
+        else:
+            merged[key] = Binding(binding.field, _chained_schedule(before.schedule, binding.schedule), binding.groups)
+
+    def place(key: tuple[Any, ...]) -> tuple[Any, ...]:
+        target, name, groups = key
+        kind = 0 if groups is None else 1 if isinstance(groups, int) else 2 if isinstance(groups, str) else 3
+        return target, name != "lr", name, kind, groups if kind in (1, 2) else 0
+
+    return tuple(merged[key] for key in sorted(merged, key=place))
+
+
+def checked_binding(one: object) -> Binding:
+    """What was given to a plan as a binding.
+
+    Raises:
+        InvalidArgument: it is none.
+    """
+    if isinstance(one, Binding):
+        return one
+    raise InvalidArgument(
+        f"Plan({one!r})", "no Binding", 'Write Plan(lr=cosine()), or Plan(Binding("betas[0]", cosine()))'
+    )
+
+
+def place_of(binding: Binding) -> tuple[Any, ...]:
+    """What a plan has one binding for: a target, or a field and a selector."""
+    return isinstance(binding.field, Target), binding.name, binding.groups
+
+
+def _chained_schedule(first: Schedule, second: Schedule) -> Schedule:
+    rules = (*first.metric_rules, *second.metric_rules)
+    bare = [one.schedule if isinstance(one, Guided) else one for one in (first, second)]
+    # One chain in the other, as it has always been written; where that would be too deep, one long chain.
+    deep = bare[0].depth >= _MOST_CHAINS and isinstance(bare[0], Chain)
+    both = chain(*bare[0].operands, bare[1]) if deep and isinstance(bare[0], Chain) else chain(*bare)
+    return Guided(both, rules) if rules else both
+
+
+# The clock of a plan: what `t` counts for each of its fields.
+
+
+PlanClock: TypeAlias = str | Mapping[str, str]
+"""A clock by its name, for a whole plan; or, by field or target, the clocks of those that are not by updates."""
+
+
+def checked_plan_clock(clock: Any, names: Iterable[str]) -> PlanClock:
+    """A plan's clock in its one spelling.
+
+    Args:
+        clock: a name, a mapping from field or target to one, or None for updates.
+        names: the plan's fields and targets.
+
+    Raises:
+        InvalidArgument: no clock.
+        PlanError: a field that the plan does not have, or two clocks other than updates.
+
+    >>> checked_plan_clock({"lr": "images", "weight_decay": "updates"}, ["lr", "weight_decay"])
+    mappingproxy({'lr': 'samples'})
+    """
+    if clock is None:
+        return UPDATES
+    if not isinstance(clock, Mapping):
+        return known_clock(clock, Asked("Plan", "clock", shown(clock)))
+    known = list(names)
+    for name in clock:
+        if name not in known:
+            found = f"the plan has no field or target {shown(name)}; {nearest(str(name), known)}"
+            raise PlanError(f"Plan(clock={{{shown(name)}: …}})", found)
+    named = {name: known_clock(clock[name], Asked("Plan", "clock", shown(dict(clock)))) for name in sorted(clock)}
+    kept = {name: one for name, one in named.items() if one != UPDATES}
+    if len(set(kept.values())) > 1:
+        raise PlanError(
+            f"Plan(clock={kept})",
+            f"{' and '.join(sorted(set(kept.values())))}: a run keeps one amount",
+            "Put the fields on one clock, or on updates",
+        )
+    return MappingProxyType(kept) if kept else UPDATES
+
+
+def clock_of_field(clock: PlanClock, name: str) -> str:
+    """What `t` counts for a field or a target."""
+    return clock if isinstance(clock, str) else clock.get(name, UPDATES)
+
+
+def is_by_amount(clock: PlanClock, name: str) -> bool:
+    """Whether a field's or a target's clock counts something other than updates."""
+    return clock_of_field(clock, name) != UPDATES
+
+
+def amount_clock(clock: PlanClock) -> str | None:
+    """The one clock other than updates that a plan has; None where all is by updates."""
+    if isinstance(clock, str):
+        return None if clock == UPDATES else clock
+    return next(iter(clock.values()))
+
+
+def clock_text(clock: PlanClock) -> str:
+    """A clock as it stands in a plan's text and in messages.
+
+    >>> clock_text({"tokens_per_step": "tokens"})
+    '{tokens_per_step: tokens}'
+    """
+    if isinstance(clock, str):
+        return clock
+    return "{" + ", ".join(f"{name}: {one}" for name, one in clock.items()) + "}"
+
+
+def clock_as_data(clock: PlanClock) -> str | dict[str, str]:
+    """A clock as files and JSON hold it."""
+    return clock if isinstance(clock, str) else dict(clock)
+
+
+# A plan as text for machines: JSON that is the same in every process, and the way back.
+
+
+def write_canonical_text(bindings: Iterable[Binding], horizon: Duration | None, clock: PlanClock) -> str:
+    """The parts of a plan as JSON; equal exactly for equal plans."""
+    lines = [
+        [
+            [binding.field.name, binding.field.initial] if isinstance(binding.field, Target) else binding.field,
+            binding.groups,
+            str(binding.schedule),
+        ]
+        for binding in bindings
+    ]
+    length = None if horizon is None else horizon.updates if horizon.is_resolved else str(horizon)
+    data: dict[str, Any] = {"horizon": length, "bindings": lines}
+    if clock != UPDATES:
+        data["clock"] = clock_as_data(clock)
+    return json.dumps(data, separators=(",", ":"), ensure_ascii=True)
+
+
+def read_canonical_text(text: str) -> tuple[list[Binding], int | str | None, PlanClock | None]:
+    """Bindings, horizon and clock, as a plan is made of them.
+
+    Raises:
+        ValueError, TypeError, LookupError, RecursionError: not such a text.
+    """
+    data = json.loads(text)
+    bindings = [
+        Binding(Target(*field) if isinstance(field, list) else field, parse_own(line), groups)
+        for field, groups, line in data["bindings"]
+    ]
+    horizon = data["horizon"]
+    return bindings, int(horizon) if str(horizon).isdecimal() else horizon, data.get("clock")

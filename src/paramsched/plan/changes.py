@@ -8,8 +8,7 @@ from paramsched._number_checks import finite_number
 from paramsched.errors import Asked, InvalidArgument, PlanError, UnknownField
 from paramsched.feedback.base import Guided, MetricRule
 from paramsched.near_names import did_you_mean
-from paramsched.plan.binding import Binding, Target, replace_schedule, selector_text
-from paramsched.plan.plan_clock import UPDATES, PlanClock, clock_of_field
+from paramsched.plan.binding import UPDATES, Binding, PlanClock, Target, clock_of_field, replace_schedule, selector_text
 from paramsched.schedules import Schedule, skip, take
 from paramsched.schedules.cuts import depends_on_horizon
 from paramsched.time import Duration

@@ -1,13 +1,18 @@
-"""Which groups a selector means: by name, by an entry of the group, by patterns of names, by index, by a predicate."""
+"""Which groups a selector means, and fields that follow others in the same groups."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
 from enum import Enum
 from fnmatch import fnmatchcase
+from typing import Any, TypeAlias, final
 
-from paramsched.errors import UnknownGroup
-from paramsched.fields import OURS, Group, is_number
+from paramsched.errors import InvalidArgument, PlanError, UnknownGroup, nearest
+from paramsched.fields import OURS, Field, Group, is_number
 from paramsched.near_names import closest
-from paramsched.plan.binding import Selector
+from paramsched.plan.binding import Binding, Selector, Target, replace_schedule, selector_text
+from paramsched.schedules import Schedule
+from paramsched.schedules.leaves import Like
+from paramsched.schedules.pointwise import Product, Sum
 
 
 def is_selected(selector: Selector, group: Group, index: int) -> bool:
@@ -121,3 +126,164 @@ def _overlap_of_names(part: str, other: str) -> Overlap:
     if not set(other) & set("*?["):
         return Overlap.UNKNOWN if fnmatchcase(other, part) else Overlap.APART
     return Overlap.UNKNOWN
+
+
+# Fields that follow others: `like("lr")` becomes what lr follows in the same groups.
+
+
+_Line: TypeAlias = tuple[str, Selector]  # a field, or a target, and the groups of one of its lines
+
+
+def with_followed_fields(bindings: Sequence[Binding]) -> Sequence[Binding]:
+    """The bindings of a plan, with what others follow for each `like(…)`.
+
+    A default that follows a field with lines for some groups gets a line of its own for these.
+
+    Raises:
+        PlanError: a field that is not in the plan, that follows itself or cannot be followed; or groups of which nobody
+            can say whether they are the same.
+    """
+    if not any(any(_likes_in(binding.schedule)) for binding in bindings):
+        return bindings
+    plan = _FollowedPlan(bindings)
+    return [line for binding in bindings for line in plan.lines_for(binding)]
+
+
+def schedule_followed(bindings: Sequence[Binding], binding: Binding) -> Schedule:
+    """The schedule of one of a plan's bindings, with what others follow for each `like(…)`.
+
+    Raises:
+        PlanError: as of `with_followed_fields`.
+    """
+    if not any(_likes_in(binding.schedule)):
+        return binding.schedule
+    first, *_ = _FollowedPlan(bindings).lines_for(binding)
+    return first.schedule
+
+
+@final
+class _FollowedPlan:
+    """The lines of a plan by field and selector; targets are followed by none."""
+
+    def __init__(self, bindings: Sequence[Binding]) -> None:
+        self.lines: dict[str, dict[Selector, Schedule]] = {}
+        for binding in bindings:
+            if not isinstance(binding.field, Target):
+                self.lines.setdefault(binding.name, {})[binding.groups] = binding.schedule
+
+    def lines_for(self, binding: Binding) -> Iterator[Binding]:
+        """A binding with everything put in, and where it is a default, its lines for the groups of what it follows."""
+        line = (binding.name, binding.groups)
+        yield replace_schedule(binding, self.put_in(binding.schedule, line, binding.groups, ()))
+        if binding.groups is not None or isinstance(binding.field, Target):
+            return
+        own = self.lines[binding.name]
+        for groups in self.groups_followed(binding.schedule, {binding.name}):
+            if not any(overlap_of(groups, mine) is Overlap.INSIDE for mine in own if mine is not None):
+                yield Binding(binding.field, self.put_in(binding.schedule, line, groups, ()), groups)
+
+    def groups_followed(self, schedule: Schedule, seen: set[str]) -> dict[Selector, None]:
+        """The selectors of the lines of every field that a default follows, in order."""
+        found: dict[Selector, None] = {}
+        for name in dict.fromkeys(map(_name_of_field, _likes_in(schedule))):
+            if name in seen or name not in self.lines:
+                continue
+            lines = self.lines[name]
+            found |= dict.fromkeys(groups for groups in lines if groups is not None)
+            for one in lines.values():
+                found |= self.groups_followed(one, {*seen, name})
+        return found
+
+    def put_in(self, schedule: Schedule, line: _Line, groups: Selector, before: tuple[_Line, ...]) -> Schedule:
+        """A schedule of a line with what is followed for each `like(…)`.
+
+        Args:
+            schedule: of the line.
+            line: whose schedule it is.
+            groups: for which it is made.
+            before: the lines that follow this one.
+        """
+        if line in before:
+            way = " -> ".join(name for name, _ in (*before[before.index(line) :], line))
+            raise PlanError(f"{_line_text(line)}: {schedule}", f"it follows itself: {way}", "Write one of them out")
+
+        def followed(like: Like) -> Schedule:
+            other = self.line_followed(like, line, groups)
+            found = self.lines[other[0]][other[1]]
+            if found.metric_rules:
+                raise _refusal(like, line, f"a metric rule guides {_line_text(other)}", "Write its schedule here")
+            if found.has_absolute:
+                why = f"{_line_text(other)} has absolute levels, which are values of that field"
+                raise _refusal(like, line, why, "Write its schedule here, with multiples of base")
+            return self.put_in(found, other, groups, (*before, line))
+
+        made: Schedule = _replaced(schedule, followed)
+        return made
+
+    def line_followed(self, like: Like, line: _Line, groups: Selector) -> _Line:
+        """The line of the field that is followed, in the groups for which a line is made."""
+        name = _name_of_field(like)
+        if name not in self.lines:
+            why = f"{name} is no field of this plan; {nearest(name, self.lines)}"
+            raise _refusal(like, line, why, f"Schedule {name}, or follow one of {', '.join(self.lines)}")
+        lines = self.lines[name]
+        if name == line[0]:  # in a line for some groups its own field means the default's
+            if line[1] is None:
+                raise _refusal(like, line, "it follows itself", "Write its schedule here")
+        elif groups is not None:
+            overlaps = {one: overlap_of(groups, one) for one in lines if one is not None}
+            around = next((one for one in overlaps if overlaps[one] is Overlap.INSIDE), None)
+            if around is not None:
+                return name, around
+            unknown = next((one for one in overlaps if overlaps[one] is Overlap.UNKNOWN), None)
+            if unknown is not None:
+                why = (
+                    f"{name} has a line for {selector_text(unknown)}, and nothing says whether these are the groups "
+                    f"of {selector_text(groups)}"
+                )
+                raise _refusal(like, line, why, f"Write {line[0]} for {selector_text(unknown)} too, or write it out")
+        if None not in lines:
+            why = f"{name} is scheduled in some groups only: {', '.join(map(selector_text, lines))}"
+            raise _refusal(like, line, why, f"Schedule {name} for all groups, or follow it in these")
+        return name, None
+
+
+def _likes_in(schedule: Schedule) -> Iterator[Like]:
+    """Every `like(…)` in a schedule."""
+    if isinstance(schedule, Like):
+        yield schedule
+    for part in schedule.parts():
+        yield from _likes_in(part)
+
+
+def _name_of_field(like: Like) -> str:
+    """The name of the field in its one spelling."""
+    try:
+        return str(Field.of(like.field))
+    except InvalidArgument:
+        return like.field
+
+
+def _replaced(value: Any, followed: Any) -> Any:
+    """A value of a field with what is followed for each `like(…)` in it; the same object where there is none."""
+    if isinstance(value, Like):
+        return followed(value)
+    if isinstance(value, tuple):
+        items = tuple(_replaced(item, followed) for item in value)
+        return value if all(new is old for new, old in zip(items, value, strict=True)) else items
+    if not isinstance(value, Schedule) or not any(_likes_in(value)):
+        return value
+    new = {field.name: _replaced(getattr(value, field.name), followed) for field in fields(value)}  # type: ignore[arg-type]  # every schedule is a dataclass
+    if isinstance(value, (Product, Sum)):  # flat, as their text reads back
+        flat = (one.operands if type(one) is type(value) else (one,) for one in new["operands"])
+        new["operands"] = tuple(operand for operands in flat for operand in operands)
+    return replace(value, **new)  # type: ignore[type-var]  # as above
+
+
+def _line_text(line: _Line) -> str:
+    name, groups = line
+    return name if groups is None else f"{name} @ {selector_text(groups)}"
+
+
+def _refusal(like: Like, line: _Line, found: str, instead: str) -> PlanError:
+    return PlanError(f"{like} in {_line_text(line)}", found, instead)

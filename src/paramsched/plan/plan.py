@@ -5,25 +5,31 @@ from dataclasses import replace
 from math import ceil
 from typing import TYPE_CHECKING, Any, final
 
-from paramsched._pictures import axes_of_plan, mime_bundle_of
+from paramsched._frozen_values import axes_of_plan, mime_bundle_of
 from paramsched.curves import CurveLike
 from paramsched.curves import linear as linear_curve
 from paramsched.errors import InvalidArgument, PlanError, UnreadableTable
 from paramsched.feedback.base import MetricRule
-from paramsched.plan.binding import Binding, ScheduleLike, Target, replace_schedule
-from paramsched.plan.canonical_text import read_canonical_text, write_canonical_text
-from paramsched.plan.changes import PlanLines
-from paramsched.plan.followed_fields import with_followed_fields
-from paramsched.plan.normal_bindings import checked_binding, normal_bindings, place_of
-from paramsched.plan.plan_clock import (
+from paramsched.plan.binding import (
     UPDATES,
+    Binding,
     PlanClock,
+    ScheduleLike,
+    Target,
     amount_clock,
+    checked_binding,
     checked_plan_clock,
     clock_as_data,
     clock_of_field,
     clock_text,
+    normal_bindings,
+    place_of,
+    read_canonical_text,
+    replace_schedule,
+    write_canonical_text,
 )
+from paramsched.plan.changes import PlanLines
+from paramsched.plan.group_matching import with_followed_fields
 from paramsched.plan.resolve_clocks import plans_sizes, resolve_on_clocks
 from paramsched.schedules import Level, anneal, previous
 from paramsched.schedules.cuts import is_resolved_in

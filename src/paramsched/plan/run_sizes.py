@@ -1,18 +1,123 @@
-"""What is known of a run before it begins: how much of each amount its updates take."""
+"""The sizes of a run: how much of each amount its updates take, where the Calendar or targets of the plan say it."""
 
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import product
-from math import prod
+from math import ceil, prod
 from typing import Any, final
 
-from paramsched.errors import PlanError
-from paramsched.plan.planned_amounts import PlannedAmounts
-from paramsched.plan.run_amounts import ConstantAmounts, RunAmounts, UntoldAmounts
-from paramsched.plan.update_sizes import SizeTarget, UpdateSizes, factors_of_update
+import numpy as np
+
+from paramsched._arrays import Array
+from paramsched.errors import InvalidArgument, PlanError
+from paramsched.plan.run_amounts import Amount, ConstantAmounts, RunAmounts, UntoldAmounts
+from paramsched.schedules import Schedule
+from paramsched.schedules.evaluation import evaluate
 from paramsched.time import Calendar
-from paramsched.time.calendar import SIZES
+from paramsched.time.calendar import ASSUMED_SIZES, SIZES
+
+# How much each update takes, where targets of the plan are facts of the run: batch sizes and their like.
+
+
+PLANNED_SIZES = frozenset(name for products in SIZES.values() for names in products for name in names) - {
+    "seconds_per_step"
+}
+"""The targets that say how much an update takes."""
+
+MOST_OF_UPDATE = 10**15
+"""No update takes more: sums over many of them stay whole numbers of 64 bits."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class SizeTarget:
+    """A target that is a fact of the run.
+
+    Args:
+        name: of the fact: `batch_size`.
+        schedule: with its lengths as counts.
+        initial: its base.
+        by_amount: whether its time is an amount, not updates.
+    """
+
+    name: str
+    schedule: Schedule
+    initial: float
+    by_amount: bool
+
+    def sizes(self, updates: Array, amounts: Array) -> Any:
+        """Its values, rounded to the nearest whole number (halves to even), as floats."""
+        return np.rint(evaluate(self.schedule, amounts if self.by_amount else updates, self.initial))
+
+    def is_held_at(self, update: int, amount: int) -> bool:
+        """Whether it keeps its value from there on."""
+        held = self.schedule._held_from()
+        return held is not None and (amount if self.by_amount else update) >= held
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class UpdateSizes:
+    """A product of planned sizes and of facts that stay: what an update takes."""
+
+    targets: tuple[SizeTarget, ...]
+    fixed: int
+
+    @property
+    def by_amount(self) -> bool:
+        """Whether one of the targets says its sizes by what was consumed."""
+        return any(target.by_amount for target in self.targets)
+
+    def at(self, updates: Array, amounts: Array) -> Any:
+        """What each update takes. What is too small or too large is not refused yet: the time may be a guess."""
+        product = np.full(updates.shape, float(self.fixed))
+        for target in self.targets:
+            product *= target.sizes(updates, amounts)
+        return np.clip(np.nan_to_num(product, nan=0.0), 0, MOST_OF_UPDATE).astype(np.int64)
+
+    def require_possible(self, update: int, amount: int) -> None:
+        """Refuse an update that takes nothing.
+
+        Raises:
+            PlanError: one of the sizes is below 1.
+        """
+        for target in self.targets:
+            size = target.sizes(np.array([update]), np.array([amount])).item()
+            if not size >= 1:
+                raise PlanError(
+                    f"target {target.name}",
+                    f"at update {update} it is {size:g}, and a size is a whole number from 1 on",
+                    f"Write clamp(…, min={1 / target.initial if target.initial else 1:g}), or schedule it otherwise",
+                )
+
+    def are_held_at(self, update: int, amount: int) -> bool:
+        """Whether every update behind takes the same."""
+        return all(target.is_held_at(update, amount) for target in self.targets)
+
+
+def factors_of_update(
+    clock: str, calendar: Calendar, planned: Collection[str]
+) -> tuple[tuple[str, ...], Fraction] | None:
+    """What an update takes of an amount: the planned sizes and the product of the constant ones; None if unknown.
+
+    Where tokens an update are planned they count; else the first product that is known does.
+
+    >>> factors_of_update("tokens", Calendar(sequence_length=2048), ["batch_size"])
+    (('batch_size',), Fraction(2048, 1))
+    """
+    for names in sorted(SIZES[clock], key=lambda names: not (len(names) == 1 and names[0] in planned)):
+        constant = [name for name in names if name not in planned]
+        facts: list[Any] = [
+            ASSUMED_SIZES.get(name) if (fact := getattr(calendar, name)) is None else fact for name in constant
+        ]
+        if None not in facts:
+            if len(constant) == len(names):
+                rate = calendar.amount_of_update(clock)
+                return None if rate is None else ((), rate)
+            return tuple(name for name in names if name in planned), Fraction(prod(facts))
+    return None
 
 
 @final
@@ -88,3 +193,137 @@ class RunSizes:
                 ratio = Fraction(prod(facts))
                 return ratio if more == set(mine) else 1 / ratio
         return None
+
+
+# The amounts of a run whose sizes are planned: whole numbers, exact, and quick for any schedule.
+
+
+_STRIDE = 4096  # updates between two amounts that are kept
+_GUESSED = 16, 1024  # updates that are guessed at once: few where a guess before was soon wrong
+_ROUNDS = 8  # how often a guess is made better before what is right of it is kept
+_MOST_AMOUNT = 10**18
+_MOST_UPDATES = 500_000_000
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class PlannedAmounts(RunAmounts):
+    """Each update takes what is planned for it: amount(t + 1) = amount(t) + size(t, amount(t)).
+
+    Args:
+        clock: what the amounts count.
+        sizes: what an update takes.
+        times: the amounts that targets are scheduled by, where these count something else.
+    """
+
+    clock: str
+    sizes: UpdateSizes
+    times: RunAmounts | None = None
+    _kept: list[int] = field(default_factory=lambda: [0])  # the amounts before every 4096th update
+    _held: list[tuple[int, int, int]] = field(default_factory=list)  # update, amount and size that all behind have
+
+    @property
+    def is_constant(self) -> bool:
+        return False
+
+    def amount_at(self, t: int) -> int:
+        block = t // _STRIDE
+        while len(self._kept) <= block and not self._held:
+            self._kept_amounts(_MOST_AMOUNT)
+        if self._held and t >= self._held[0][0]:
+            update, amount, size = self._held[0]
+            return amount + (t - update) * size
+        return int(self._amounts(block * _STRIDE, self._kept[block], t % _STRIDE + 1, _MOST_AMOUNT)[-1])
+
+    def amounts_from(self, t: int, amount: Amount, count: int) -> Any:
+        return self._amounts(t, int(amount), count)
+
+    def updates_until(self, amount: Amount | Fraction) -> int:
+        wanted = ceil(amount)
+        if wanted <= self._kept[-1]:
+            block = max(bisect_left(self._kept, wanted) - 1, 0)
+            amounts = self._amounts(block * _STRIDE, self._kept[block], _STRIDE + 1, wanted)
+            return block * _STRIDE + int(np.searchsorted(amounts, wanted))
+        while not self._held:
+            update = (len(self._kept) - 1) * _STRIDE
+            amounts = self._kept_amounts(wanted)
+            if amounts[-1] >= wanted:
+                return update + int(np.searchsorted(amounts, wanted))
+        update, before, size = self._held[0]
+        return update - (before - wanted) // size
+
+    def _kept_amounts(self, until: int) -> Array:
+        """The amounts behind the last one that is kept, up to the next one, or to where they reach `until`.
+
+        The next one is kept. Where sizes are held from now on that is kept instead: what follows needs no amounts.
+        """
+        update, before = (len(self._kept) - 1) * _STRIDE, self._kept[-1]
+        if update > _MOST_UPDATES:
+            found = f"more than {_MOST_UPDATES} updates, of which each has to be looked at"
+            raise InvalidArgument("the amounts of the run", found, "Plan larger sizes, or a shorter run")
+        if self.sizes.are_held_at(update, before if self.times is None else ceil(self.times.amount_at(update))):
+            behind = int(self._amounts(update, before, 2, _MOST_AMOUNT)[-1])
+            self._held.append((update, before, behind - before))
+            return np.array([before])
+        amounts = self._amounts(update, before, _STRIDE + 1, until)
+        if amounts.size == _STRIDE + 1:
+            self._kept.append(int(amounts[-1]))
+        return amounts
+
+    def _amounts(self, t: int, amount: int, count: int, until: int | None = None) -> Array:
+        """`count` amounts from update `t` on, which begins at `amount`; as many as are needed to reach `until`.
+
+        Where `until` is given, each update before it has to take something. A block of coming updates may reach behind
+        the end of the run, where nobody asks for that.
+        """
+        if amount + MOST_OF_UPDATE > _MOST_AMOUNT:
+            found = f"more than {_MOST_AMOUNT} {self.clock} before update {t}"
+            raise InvalidArgument("the amounts of the run", found, "Plan smaller sizes, or a shorter run")
+        pieces = [np.array([amount])]
+        left, (least, most) = count - 1, _GUESSED
+        guessed = most
+        while left > 0 and (until is None or amount < until):
+            piece = self._next_amounts(t, amount, min(left, guessed))
+            guessed = min(max(4 * piece.size, least), most)
+            if until is not None:
+                piece = piece[: int(np.searchsorted(piece, until)) + 1]
+                self._refuse_none(t, np.concatenate([[amount], piece]))
+            pieces.append(piece)
+            t, amount, left = t + piece.size, int(piece[-1]), left - piece.size
+        return np.concatenate(pieces)
+
+    def _next_amounts(self, t: int, amount: int, most: int) -> Array:
+        """The amounts behind update `t`, as many as are right after a few guesses: one at least, `most` at most.
+
+        The next sizes are guessed to stay, and each round makes the sizes at the guessed amounts. The amounts up to the
+        first that two rounds do not agree on are right, and so is that one of the later round, since its size is.
+        """
+        updates = np.arange(t, t + most)
+        if self.times is not None or not self.sizes.by_amount:
+            at = updates if self.times is None else self.times.amounts_from(t, self.times.amount_at(t), most)
+            return amount + np.cumsum(self.sizes.at(updates, at))
+        guess = amount + self.sizes.at(updates[:1], np.array([amount]))[0] * np.arange(most + 1)
+        right = 0
+        for _ in range(_ROUNDS):
+            better = amount + np.concatenate([[0], np.cumsum(self.sizes.at(updates, guess[:-1]))])
+            differing = np.flatnonzero(better != guess)
+            right = int(differing[0]) if differing.size else most
+            guess = better
+            if right == most:
+                break
+        return guess[1 : right + 1]
+
+    def require_some(self, t: int, amount: Amount) -> None:
+        """Refuse update `t`, before which so much was consumed, where it is planned to take nothing.
+
+        Raises:
+            PlanError: one of its sizes is below 1.
+        """
+        self._refuse_none(t, self._amounts(t, int(amount), 2))
+
+    def _refuse_none(self, t: int, amounts: Array) -> None:
+        """Refuse an update that takes nothing."""
+        nothing = np.flatnonzero(np.diff(amounts) < 1)
+        if nothing.size:
+            update, amount = t + int(nothing[0]), int(amounts[nothing[0]])
+            self.sizes.require_possible(update, amount if self.times is None else ceil(self.times.amount_at(update)))

@@ -1,14 +1,110 @@
-"""The book of recipes: a mapping from names, each recipe read when it is asked for."""
+"""The book of recipes: a mapping from names, each recipe read when it is asked for; and which are like a plan."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
+from math import ceil
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
-from paramsched.errors import UnknownRecipe
+import numpy as np
+
+from paramsched._arrays import Floats
+from paramsched._trace import Trace, trace
+from paramsched.config import native
+from paramsched.config.file_formats import read_data
+from paramsched.config.syntaxes.yaml_text import read_yaml
+from paramsched.errors import InvalidArgument, UnknownRecipe
+from paramsched.fields import label
 from paramsched.near_names import did_you_mean
-from paramsched.recipe_book.recipe import Recipe
-from paramsched.recipe_book.recipe_files import read_recipe, texts_by_name
+from paramsched.plan import Plan, bind
+from paramsched.plan.binding import UPDATES
+from paramsched.plan.resolve import counted_plan
+from paramsched.time import Calendar
+
+# A recipe: a plan, the facts of the run it was written for, and where all of it is said.
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A published training run.
+
+    Args:
+        name: as in `ps.recipes["gpt3-175b"]`.
+        title: what was trained, in a few words.
+        area: the field of work: language, vision, speech, generation, reinforcement and so on.
+        plan: the schedules.
+        calendar: the facts of the run that turn units into updates.
+        bases: param groups with the values that the schedules are multiples of.
+        source: the paper or the code, with the section, table or file.
+        certain: what the source says in so many words.
+        inferred: what was concluded or chosen because the source does not say it.
+    """
+
+    name: str
+    title: str
+    area: str
+    plan: Plan
+    calendar: Calendar
+    bases: tuple[Mapping[str, Any], ...]
+    source: str
+    certain: tuple[str, ...]
+    inferred: tuple[str, ...]
+
+    def trace(self) -> Trace:
+        """The values of the published run at every update.
+
+        >>> from paramsched.recipe_book import recipes
+        >>> float(recipes["resnet50-goyal"].trace()["lr"].max())
+        3.2
+        """
+        return trace(self.plan, self.bases, self.calendar)
+
+
+# Reading the files of recipes: a file for each area of work, and in it a YAML document for each recipe.
+#
+# A document begins with the line `name: …`. It has a native plan under `plan`, and beside it what is said of the run.
+
+
+def texts_by_name(folder: Path) -> dict[str, tuple[str, str]]:
+    """The area and the text of each recipe in the files of a folder, by its name. The text is not read as YAML yet."""
+    texts = {}
+    for file in sorted(folder.glob("*.yaml")):
+        area = file.stem.replace("_", " ")
+        for text in file.read_text(encoding="utf-8").split("\n---\n"):
+            name = text.partition("\n")[0].removeprefix("name: ")
+            texts[name] = (area, text)
+    return dict(sorted(texts.items()))
+
+
+def read_recipe(name: str, area: str, text: str) -> Recipe:
+    """The recipe that a document says.
+
+    Raises:
+        ConfigError: the text is no YAML, or its plan is none.
+
+    >>> read_recipe("tiny", "vision", "{title: T, source: S, bases: {lr: 0.1}, plan: {lr: cosine()}}").bases
+    ({'lr': 0.1},)
+    """
+    data = read_data(text, read_yaml, f"recipe:{name}")
+    given = data.get("bases", {})
+    return Recipe(
+        name=name,
+        title=data["title"],
+        area=area,
+        plan=native.to_plan(data["plan"]),
+        calendar=Calendar(**data.get("facts", {})),
+        bases=tuple(_group_values(one) for one in (given if isinstance(given, list) else [given])),
+        source=data["source"],
+        certain=tuple(data.get("certain", ())),
+        inferred=tuple(data.get("inferred", ())),
+    )
+
+
+def _group_values(given: Mapping[str, Any]) -> dict[str, Any]:
+    """A param group as optimizers have it: betas are a tuple there."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
 
 
 @final
@@ -76,3 +172,91 @@ def _nearest_name(name: object) -> str:
     """The clause that names the recipes that begin with what was asked, or the nearest."""
     begun = [one for one in _all_texts() if str(name) and one.startswith(str(name))]
     return f'did you mean "{begun[0]}"?' if begun else did_you_mean(str(name), _all_texts())
+
+
+# Which recipes are like a plan: their curves over a run of length 1, each divided by its greatest value.
+
+
+_POINTS = 200
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """How far a recipe's curve is from another.
+
+    Args:
+        recipe: the recipe.
+        distance: the mean difference of the two curves, each at most 1: 0 for the same, near 1 for opposites.
+    """
+
+    recipe: Recipe
+    distance: float
+
+
+def nearest_recipes(
+    plan: Plan, calendar: Calendar, groups: Sequence[Mapping[str, Any]], *, field: str = "lr"
+) -> tuple[Likeness, ...]:
+    """All recipes that schedule the field, the nearest first.
+
+    The length of a run, its peak and its units do not count; only the shape does.
+
+    Args:
+        plan: what is looked for.
+        calendar: the facts of its run.
+        groups: param groups with the bases of its fields; the first group counts.
+        field: which of its curves is compared.
+
+    Raises:
+        InvalidArgument: the plan does not schedule the field, or has no horizon.
+
+    >>> from paramsched.schedules import linear, overlay, warmup
+    >>> plan = Plan(lr=overlay(warmup("1%"), linear()), horizon=1000)
+    >>> nearest_recipes(plan, Calendar(), [{"lr": 0.1}])[0].recipe.name
+    'bert-base'
+    """
+    asked = curve_on_unit_run(plan, calendar, groups, field)
+    if asked is None:
+        raise InvalidArgument(
+            f"nearest_recipes(field={field!r})",
+            "the plan does not schedule it for the first group, or says no horizon",
+            f"Write a plan with {field} and horizon",
+        )
+    found = [(one, _curve_of_recipe(one.name, field)) for one in recipes.values()]
+    distances = [Likeness(one, float(np.abs(asked - curve).mean())) for one, curve in found if curve is not None]
+    return tuple(sorted(distances, key=lambda one: (one.distance, one.recipe.name)))
+
+
+def curve_on_unit_run(plan: Plan, calendar: Calendar, groups: Sequence[Mapping[str, Any]], field: str) -> Floats | None:
+    """A field of the first group in the middle of 200 equal parts of the run, divided by its greatest value.
+
+    None where the field is not scheduled, or nothing says how long the run is.
+    """
+    resolved = plan.resolve(calendar)
+    if resolved.horizon is None:
+        return None
+    counted = counted_plan(resolved)
+    bound = next((one for one in bind(counted, list(groups))[0] if one.name == field), None)
+    if bound is None:
+        return None
+    ((unit, amount),) = resolved.horizon.terms
+    if bound.by_amount == (unit == UPDATES):  # the field's clock is not the horizon's
+        values = trace(plan, list(groups), calendar)[field, label(groups[0], 0)]
+        curve = np.abs(values[np.array(_middles(len(values)))])
+    else:
+        base = bound.field.base(groups[0])
+        curve = np.abs(np.array([bound.schedule(t, base=base) for t in _middles(ceil(amount))]))
+    most: float = curve.max()
+    shaped: Floats = curve / most if most > 0 else curve
+    return shaped
+
+
+def _middles(length: int) -> list[int]:
+    """The times in the middle of equal parts of a run."""
+    return [length * (2 * part + 1) // (2 * _POINTS) for part in range(_POINTS)]
+
+
+@cache
+def _curve_of_recipe(name: str, field: str) -> Floats | None:
+    recipe = recipes[name]
+    return curve_on_unit_run(recipe.plan, recipe.calendar, recipe.bases, field)

@@ -10,8 +10,7 @@ import torch
 
 from paramsched.errors import StateError
 from paramsched.run_files import disk
-from paramsched.run_files.last_checkpoint import NEWEST, LastCheckpoint, manifest_digest
-from paramsched.run_files.manifest import MANIFEST, write_manifest
+from paramsched.run_files.manifest import MANIFEST, NEWEST, LastCheckpoint, manifest_digest, write_manifest
 from paramsched.runner._all_processes import in_every_process
 from paramsched.runner._runner_state import STATE, read_torch
 from paramsched.runner._whole_checkpoints import checkpoints_in, error_with_offer, place_before, require_whole

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import final
 
 from paramsched.plan import Plan, Target
-from paramsched.plan.update_sizes import PLANNED_SIZES
+from paramsched.plan.run_sizes import PLANNED_SIZES
 from paramsched.time import Calendar
 
 

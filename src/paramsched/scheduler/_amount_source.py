@@ -5,8 +5,8 @@ from typing import final
 import numpy as np
 
 from paramsched.errors import MissingFact
-from paramsched.plan.planned_amounts import PlannedAmounts
 from paramsched.plan.run_amounts import Amount, UntoldAmounts, missing_amounts
+from paramsched.plan.run_sizes import PlannedAmounts
 from paramsched.scheduler._clock import Clock
 from paramsched.scheduler._plan_in_force import PlanInForce
 from paramsched.scheduler._rank_agreement import RankAgreement, several_processes

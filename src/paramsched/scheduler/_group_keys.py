@@ -8,7 +8,7 @@ from paramsched.fields import OURS, Field
 from paramsched.plan import Plan
 from paramsched.plan.run_amounts import Amount
 from paramsched.time import Calendar
-from paramsched.time.clocks import CLOCKS
+from paramsched.time.calendar import CLOCKS
 
 Group: TypeAlias = dict[str, Any]
 

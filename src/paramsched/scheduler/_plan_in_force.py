@@ -5,7 +5,7 @@ from typing import final
 
 from paramsched.errors import MissingFact
 from paramsched.plan import Plan
-from paramsched.plan.amounts import amounts_of_run, counted_plan, updates_of_horizon
+from paramsched.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
 from paramsched.plan.run_amounts import Amount, RunAmounts
 from paramsched.scheduler._group_keys import plan_number
 from paramsched.time import Calendar

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, final
 
 from paramsched.plan import Target
-from paramsched.plan.plan_clock import is_by_amount
+from paramsched.plan.binding import is_by_amount
 from paramsched.plan.run_amounts import Amount
 from paramsched.scheduler._amount_source import AmountSource
 from paramsched.scheduler._clock import Clock, RuleStates, Standing

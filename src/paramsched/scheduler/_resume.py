@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from paramsched._diff import Diff, diff_within
 from paramsched.errors import PlanChanged
 from paramsched.plan import Plan
-from paramsched.plan.plan_clock import clock_of_field
+from paramsched.plan.binding import clock_of_field
 from paramsched.scheduler._clock import Standing
 from paramsched.scheduler._group_keys import (
     COUNT,

@@ -10,7 +10,7 @@ from paramsched.errors import InvalidArgument, StateError, UnreadableTable, show
 from paramsched.feedback.base import MetricRule
 from paramsched.fields import Field
 from paramsched.plan import Plan, Target
-from paramsched.plan.plan_clock import amount_clock
+from paramsched.plan.binding import amount_clock
 from paramsched.scheduler._clock import Standing
 from paramsched.scheduler._group_keys import is_amount, is_finite_number
 from paramsched.scheduler._history import History, read_history

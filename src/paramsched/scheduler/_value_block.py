@@ -7,7 +7,7 @@ from typing import final
 
 from paramsched.fields import Field
 from paramsched.plan import Plan, Target
-from paramsched.plan.plan_clock import UPDATES, is_by_amount
+from paramsched.plan.binding import UPDATES, is_by_amount
 from paramsched.plan.run_amounts import Amount
 from paramsched.scheduler._clock import RuleStates
 from paramsched.scheduler._float_loops import Overwritten, Write

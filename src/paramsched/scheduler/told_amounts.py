@@ -9,7 +9,7 @@ import torch
 
 from paramsched.errors import InvalidArgument, shown
 from paramsched.plan.run_amounts import Amount
-from paramsched.time.clocks import CLOCKS, OTHER_WORDS
+from paramsched.time.calendar import CLOCKS, OTHER_WORDS
 
 MOST_CONSUMED = 2**62
 """Amounts are below it: they fit where a checkpoint keeps integers in 64 bits, and NumPy counts on."""

@@ -10,8 +10,7 @@ from math import ceil
 from typing import Any, ClassVar, overload
 
 from paramsched._arrays import Array, Arrays, Floats
-from paramsched._frozen_values import field_names, frozen_value
-from paramsched._pictures import mime_bundle_of
+from paramsched._frozen_values import field_names, frozen_value, mime_bundle_of
 from paramsched.curves import Curve
 from paramsched.errors import InvalidArgument, Unresolved
 from paramsched.schedules.affine import Affine, NeighborLevel, has_fixed_part

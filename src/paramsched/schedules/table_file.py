@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from paramsched._printable import names_listed, printable
+from paramsched._fault import names_listed, printable
 from paramsched.curves import CurveLike
 from paramsched.errors import Asked, InvalidArgument, UnreadableTable, asked_with_value, nearest
 from paramsched.schedules.arguments import curve_argument

@@ -4,7 +4,7 @@ from paramsched._diff import Diff
 from paramsched._trace import Trace
 from paramsched.errors import ParamschedError
 from paramsched.plan import Plan
-from paramsched.plan.plan_clock import UPDATES
+from paramsched.plan.binding import UPDATES
 from paramsched.schedules.base import Schedule
 from paramsched.show._notebook import Figure
 from paramsched.show._svg_plot import escaped

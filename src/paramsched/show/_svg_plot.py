@@ -5,7 +5,7 @@ from html import escape
 
 import numpy as np
 
-from paramsched._printable import printable
+from paramsched._fault import printable
 from paramsched.show._curves import Floats, Times
 from paramsched.show._picture import Panel, Picture
 from paramsched.show._scale import TimeTick

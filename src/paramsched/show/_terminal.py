@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias, final
 import numpy as np
 from numpy.typing import NDArray
 
-from paramsched._printable import printable
+from paramsched._fault import printable
 from paramsched.show._curves import Floats
 from paramsched.show._words import cell_width, clip_text, wrap_text
 

@@ -8,7 +8,7 @@ from paramsched.config import dump, loads
 from paramsched.config.known_dialects import BaseLike
 from paramsched.errors import ParamschedError
 from paramsched.plan import Plan
-from paramsched.testing.broken_law import BrokenLaw
+from paramsched.testing.curve_laws import BrokenLaw
 from paramsched.time import Calendar
 
 _JUNK: tuple[Any, ...] = (None, True, -1, 0, 1e308, float("nan"), "", "junk", [], {}, [None], {"junk": 1})

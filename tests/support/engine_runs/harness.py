@@ -21,7 +21,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 import paramsched as ps
-from paramsched.plan.amounts import counted_plan
+from paramsched.plan.resolve import counted_plan
 from support.ports import free_port
 
 SAMPLES, BATCH, EPOCHS = 72, 4, 3

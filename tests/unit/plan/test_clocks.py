@@ -8,9 +8,9 @@ import pytest
 
 import paramsched as ps
 from paramsched.errors import ConfigError, InvalidArgument, MissingFact, PlanError, Unresolved
-from paramsched.plan.amounts import amounts_of_run
+from paramsched.plan.resolve import amounts_of_run
 from paramsched.time import Duration
-from paramsched.time.clocks import CLOCKS
+from paramsched.time.calendar import CLOCKS
 
 GPT = 'warmup("375M tokens") >> cosine(to=0.1, over="100B tokens") >> constant(0.1)'
 

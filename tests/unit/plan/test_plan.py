@@ -8,7 +8,7 @@ import pytest
 from paramsched.errors import InvalidArgument, PlanError, UnknownField, UnknownGroup
 from paramsched.feedback import plateau
 from paramsched.plan import Binding, Plan, Target
-from paramsched.plan.bound import bind
+from paramsched.plan.resolve import bind
 from paramsched.schedules import chain, constant, cosine, from_function, linear, step, warmup
 from paramsched.time import Calendar
 

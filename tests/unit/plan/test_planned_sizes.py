@@ -7,7 +7,7 @@ import pytest
 
 import paramsched as ps
 from paramsched.errors import MissingFact, PlanError, Unresolved
-from paramsched.plan.amounts import amounts_of_run
+from paramsched.plan.resolve import amounts_of_run
 from paramsched.schedules import from_function, register_function
 from paramsched.schedules.leaves import FUNCTIONS
 

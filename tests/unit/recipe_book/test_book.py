@@ -9,7 +9,7 @@ import yaml
 
 import paramsched as ps
 from paramsched.errors import UnknownRecipe
-from paramsched.plan.amounts import amounts_of_run, updates_of_horizon
+from paramsched.plan.resolve import amounts_of_run, updates_of_horizon
 from paramsched.recipe_book import nearest_recipes
 
 

@@ -10,8 +10,7 @@ import pytest
 from paramsched.errors import FolderInUse, StateError
 from paramsched.run_files import disk
 from paramsched.run_files.folder_lock import FolderLock
-from paramsched.run_files.last_checkpoint import LastCheckpoint
-from paramsched.run_files.manifest import damaged_files, read_manifest, write_manifest
+from paramsched.run_files.manifest import LastCheckpoint, damaged_files, read_manifest, write_manifest
 
 
 def test_a_lock_names_its_holder_until_it_is_released(tmp_path):

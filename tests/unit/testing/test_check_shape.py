@@ -188,7 +188,7 @@ def test_jax_is_tried_when_asked_for():
 
 
 def test_without_hypothesis_one_schedule_is_still_checked(monkeypatch):
-    monkeypatch.setattr("paramsched.testing.shape_check.find_spec", lambda name: None)
+    monkeypatch.setattr("paramsched.testing.schedule_laws.find_spec", lambda name: None)
 
     check_shape(Right())
     with pytest.raises(ps.errors.MissingDependency, match=r'pip install "paramsched\[testing\]"'):

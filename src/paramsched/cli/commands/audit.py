@@ -84,7 +84,7 @@ def paramsched_audit(
     from paramsched.cli._base_values import given_bases
     from paramsched.cli._calendars import calendar_from_options
     from paramsched.cli._given_plan import plan_of
-    from paramsched.plan.plan_clock import amount_clock
+    from paramsched.plan.binding import amount_clock
 
     read = plan_of(plan, format=format, field=field, facts=facts)
     planned = [one.name for one in read.bindings if isinstance(one.field, str)]

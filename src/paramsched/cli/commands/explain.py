@@ -23,7 +23,7 @@ def paramsched_explain(plan: str, facts: CalendarOptions, field: str, format: st
     from paramsched.cli._given_plan import loaded_with_assumed_epoch
     from paramsched.cli._plan_words import plan_in_words
     from paramsched.errors import MissingFact, Unresolved
-    from paramsched.plan.amounts import known_total
+    from paramsched.plan.resolve import known_total
 
     loaded, known = loaded_with_assumed_epoch(plan, format=format, field=field, facts=facts)
     read = loaded.plan

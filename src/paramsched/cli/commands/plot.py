@@ -70,7 +70,7 @@ def paramsched_plot(
     Several plans share one axis: each that begins as one before it is drawn from where it leaves that one.
     """
     from paramsched import show
-    from paramsched._printable import printable
+    from paramsched._fault import printable
     from paramsched._trace import Trace
     from paramsched.cli._given_plan import title_of_plans
     from paramsched.cli._traces import trace_given_plans

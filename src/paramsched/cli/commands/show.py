@@ -118,7 +118,7 @@ def _values_at(
 
     from paramsched.cli._base_values import groups_with_bases, say_base_notes
     from paramsched.cli._calendars import calendar_for_picture, length_from_option
-    from paramsched.plan.amounts import amounts_of_run, counted_plan, updates_of_horizon
+    from paramsched.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
 
     calendar = calendar_for_picture(loaded.plan, facts, native=loaded.native)
     resolved = loaded.plan.resolve(calendar)
@@ -146,7 +146,7 @@ def _values_by_column(
     """The values of each field and group at some updates, and those of targets, by the name of the column."""
     from paramsched._trace import column_name, unique_labels
     from paramsched.plan import Target, bind
-    from paramsched.plan.plan_clock import is_by_amount
+    from paramsched.plan.binding import is_by_amount
 
     labels = unique_labels(groups)
     amounts = at if run is None else [run.amount_at(time) for time in at]

@@ -13,7 +13,7 @@ from paramsched.compat.torch._groups import Number
 from paramsched.compat.torch.arguments import as_float, refused_as_torch
 from paramsched.compat.torch.base import EPOCH_DEPRECATION_WARNING, LRScheduler, Verbose, keeps_verbose, says_its_own
 from paramsched.errors import Asked
-from paramsched.feedback.checks import Nonfinite, improves_on
+from paramsched.feedback.base import Nonfinite, improves_on
 from paramsched.feedback.plateau import Plateau, PlateauState
 from paramsched.user_warnings import warn_user
 

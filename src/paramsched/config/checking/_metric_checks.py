@@ -8,8 +8,7 @@ from typing import Final
 from paramsched.config.checking import rules_of_runs as codes
 from paramsched.config.checking.finding import Finding
 from paramsched.feedback.greedy import Greedy
-from paramsched.feedback.new_bob import NewBob
-from paramsched.feedback.plateau import Plateau
+from paramsched.feedback.plateau import NewBob, Plateau
 from paramsched.schedules import Schedule
 
 _MORE_IS_BETTER: Final = frozenset(

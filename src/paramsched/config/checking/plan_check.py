@@ -20,7 +20,7 @@ from paramsched.config.data_paths import HORIZON
 from paramsched.config.plan_units import values_inside
 from paramsched.errors import InvalidArgument, MissingFact, PlanError, Unresolved
 from paramsched.plan import Plan
-from paramsched.plan.followed_fields import schedule_followed
+from paramsched.plan.group_matching import schedule_followed
 from paramsched.schedules import Constant, Schedule
 from paramsched.schedules.leaves import Like
 from paramsched.schedules.neighbor_levels import resolve_in_span

@@ -24,7 +24,7 @@ from paramsched.errors import MissingDependency
 from paramsched.fields import KNOWN
 from paramsched.schedules.affine import NEIGHBOR_LEVELS
 from paramsched.schedules.registry import RULES
-from paramsched.time.clocks import CLOCKS, OTHER_WORDS
+from paramsched.time.calendar import CLOCKS, OTHER_WORDS
 
 _REFERENCES = {
     ArgumentKind.SCHEDULE: "schedule",

@@ -13,9 +13,8 @@ from paramsched._fault_codes import (
     WRONG_ARGUMENT,
     WRONG_TYPE,
 )
-from paramsched._lookalikes import first_lookalike, straighten_text
 from paramsched._number_checks import finite_number
-from paramsched._vocabulary import NOWHERE
+from paramsched._vocabulary import NOWHERE, first_lookalike, straighten_text
 from paramsched.config._plain_data import BadValue, plain_or_bad
 from paramsched.config.data_paths import CLOCK, GROUPS, HORIZON, ROOT, TARGETS, child_path, entry_path
 from paramsched.config.faults import Faults
@@ -28,9 +27,9 @@ from paramsched.errors import InvalidArgument
 from paramsched.fields import KNOWN, Field, known_field
 from paramsched.near_names import closest, did_you_mean
 from paramsched.plan import Binding, Plan, Target
-from paramsched.plan.plan_clock import PlanClock, checked_plan_clock
+from paramsched.plan.binding import PlanClock, checked_plan_clock
 from paramsched.time import Calendar, Duration
-from paramsched.time.clocks import CLOCKS, known_clock
+from paramsched.time.calendar import CLOCKS, known_clock
 
 _A_PLAN = "Write lr: cosine(to=0.1)"
 _LENGTH_OF_RUN = 'Write "20 epochs", or 10000 for updates'

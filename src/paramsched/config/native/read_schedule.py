@@ -9,8 +9,8 @@ from typing import Any, final
 
 from paramsched._calls import build_from_call
 from paramsched._fault_codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_TYPE
-from paramsched._names_elsewhere import advice_for_peer
 from paramsched._number_checks import finite_number
+from paramsched._vocabulary import advice_for_peer
 from paramsched.config._plain_data import BadValue, bad_values_in
 from paramsched.config.data_paths import child_path
 from paramsched.config.faults import Faults

@@ -6,7 +6,7 @@ from paramsched.config.native.entries import RESERVED, index_in_name
 from paramsched.config.native.write_schedule import schedule_to_data
 from paramsched.errors import PlanError
 from paramsched.plan import Plan, Target
-from paramsched.plan.plan_clock import UPDATES, clock_as_data
+from paramsched.plan.binding import UPDATES, clock_as_data
 
 
 def from_plan(plan: Plan) -> dict[str, Any]:

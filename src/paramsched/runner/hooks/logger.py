@@ -6,7 +6,7 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from paramsched.errors import Asked, InvalidArgument
-from paramsched.plan.plan_clock import amount_clock
+from paramsched.plan.binding import amount_clock
 from paramsched.runner._log_file import KeptLines, require_kept_lines
 from paramsched.runner._values_log import LOGS, ValuesLog
 from paramsched.runner.hooks.hook import Hook

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, final
 
 from paramsched._fault_codes import UNKNOWN_NAME
-from paramsched._lookalikes import first_lookalike, straighten_text
-from paramsched._names_elsewhere import advice_for_peer
+from paramsched._vocabulary import advice_for_peer, first_lookalike, straighten_text
 from paramsched.curves import CONSTANTS, FAMILIES, curve_text, unknown_curve
 from paramsched.errors import ParseError, nearest
 from paramsched.near_names import closest

@@ -5,7 +5,7 @@ from typing import Final
 
 from paramsched.config.dialects.transformers.run_arguments import RunArguments
 from paramsched.feedback import greedy, plateau
-from paramsched.feedback.checks import Mode, ThresholdMode
+from paramsched.feedback.base import Mode, ThresholdMode
 from paramsched.schedules import Schedule, absolute, constant
 
 _COMMON: Final = ("mode", "factor", "patience", "threshold", "threshold_mode", "cooldown", "min_lr", "eps")
