@@ -22,10 +22,8 @@ def thumbnail(trace: show.Curves) -> str:
     panel = whole.panels[0]
     body = []
     for curve in panel.curves:
-        times, values = panel.points_of(curve, whole.total, _WIDTH)
-        line = svg_path(
-            times, panel.scale.fraction(values), total=whole.total, width=_WIDTH, height=_HEIGHT, held=curve.held
-        )
+        times, values = panel.points_of(curve, whole.axis, _WIDTH)
+        line = svg_path(times, panel.scale.fraction(values), whole.axis, width=_WIDTH, height=_HEIGHT, held=curve.held)
         body.append(f'<path class="ps-c{curve.color % 8}" d="{line}"/>')
     box = f"-2 -3 {_WIDTH + 4} {_HEIGHT + 6}"
     return f'<svg class="ps" viewBox="{box}" aria-hidden="true">{"".join(body)}</svg>'

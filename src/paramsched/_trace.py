@@ -15,6 +15,7 @@ from paramsched.plan import Plan, bind
 from paramsched.plan.binding import UPDATES, is_by_amount
 from paramsched.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
 from paramsched.plan.run_amounts import RunAmounts
+from paramsched.plan.time_units import TimeUnit, units_of_run
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.cuts import with_unit
 from paramsched.schedules.evaluation import evaluate
@@ -68,6 +69,7 @@ class Trace:
     clock: str = UPDATES
     _amounts: Array | None = None
     _ends: dict[Key, int] = field(default_factory=dict)  # the horizon of each curve whose clock counts an amount
+    _run: tuple[Plan, Calendar] | None = None  # what it was made of
 
     def keys(self) -> tuple[Key, ...]:
         """The pairs of field and group, in order."""
@@ -90,6 +92,13 @@ class Trace:
     def amounts(self) -> Array:
         """What the run has consumed before each update, on the plan's clock; by updates their numbers."""
         return np.arange(self.total) if self._amounts is None else self._amounts
+
+    def time_units(self) -> tuple[TimeUnit, ...]:
+        """How far the run is in epochs, samples, tokens …: in each unit that its facts tell, beside updates."""
+        if self._run is None:
+            return ()
+        end = None if self.horizon_amount is None else (self.clock, self.horizon_amount)
+        return tuple(units_of_run(*self._run, self.total, end))
 
     def clock_of(self, field: str, group: str | int = "") -> str:
         """What the clock of a curve counts."""
@@ -232,6 +241,7 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
             ends[key] = amount_of_horizon
         bases[key] = Base(base, _share_of_base(schedule, ends.get(key, total)))
 
+    made_of = resolved, facts
     resolved = counted_plan(resolved)
     for name in dict.fromkeys(binding.name for binding in resolved.bindings):
         for index, bounds in enumerate(bind(resolved, groups)):
@@ -244,7 +254,7 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
             by_amount = is_by_amount(resolved.clock, binding.name)
             keep((binding.name, ""), binding.schedule, binding.field.initial, by_amount=by_amount)
     clock = UPDATES if run is None else run.clock
-    return Trace(total, facts.updates_per_epoch, columns, schedules, labels, bases, clock, amounts, ends)
+    return Trace(total, facts.updates_per_epoch, columns, schedules, labels, bases, clock, amounts, ends, made_of)
 
 
 def _horizon_as_amount(resolved: Plan, run: RunAmounts | None) -> int:

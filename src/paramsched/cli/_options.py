@@ -12,8 +12,10 @@ import click
 from click.shell_completion import CompletionItem
 
 from paramsched.errors import MissingFact
+from paramsched.time.clocks import CLOCKS
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+_TIME_UNITS = (CLOCKS[0], "epochs", *CLOCKS[1:])
 
 
 @final
@@ -93,15 +95,21 @@ def view_options(command: _Function) -> _Function:
     """Options for the axes of a picture; the command receives them as `view`."""
 
     @wraps(command)
-    def with_view(*args: Any, log: bool | None, **options: Any) -> Any:
+    def with_view(*args: Any, **options: Any) -> Any:
         from paramsched import show
 
-        return command(*args, view=show.View(log=log), **options)
+        chosen = {name: options.pop(name) for name in ("log", "log_time", "unit")}
+        return command(*args, view=show.View(**chosen), **options)
 
-    shown = click.option(
-        "--log/--linear", default=None, help="Logarithmic or linear axes of values; by default as the values ask for."
-    )
-    return shown(with_view)  # type: ignore[return-value]  # it takes the same options
+    for option in (
+        click.option("--unit", type=click.Choice(_TIME_UNITS), default="updates", help="Unit of the axis of time."),
+        click.option("--log-time", is_flag=True, help="A logarithmic axis of time; it begins behind the first update."),
+        click.option(
+            "--log/--linear", default=None, help="Logarithmic or linear axes of values; by default as the values ask."
+        ),
+    ):
+        with_view = option(with_view)
+    return with_view  # type: ignore[return-value]  # it takes the same options
 
 
 def _import_for_option(context: click.Context, parameter: click.Parameter, modules: tuple[str, ...]) -> None:  # noqa: ARG001  # click's

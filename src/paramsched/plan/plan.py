@@ -308,6 +308,8 @@ class Plan:
         calendar: Calendar | None = None,
         axes: Any = None,
         log: bool | None = None,
+        log_time: bool = False,
+        unit: str = UPDATES,
         **facts: Any,
     ) -> "tuple[Axes, ...]":
         """Draw the plan with Matplotlib, a plot for each field.
@@ -318,6 +320,8 @@ class Plan:
                 the picture is assumed where it is missing, and said above it.
             axes: where to draw, as many as there are fields; None: a new figure.
             log: whether the axes of values are logarithmic; None: where the values span three decades.
+            log_time: whether the axis of time is; it begins behind the first update.
+            unit: of the axis of time, which the facts have to tell: `"epochs"`, `"tokens"`.
 
         Returns:
             The axes, in the order of the fields: `plan.plot()[0].figure.savefig("plan.png")`.
@@ -330,7 +334,8 @@ class Plan:
             given = f"plot(calendar=…, {', '.join(facts)}=…)"
             raise InvalidArgument(given, "the facts are said twice", "Leave one out")
         known = Calendar(**facts) if calendar is None else calendar
-        drawn: tuple[Axes, ...] = axes_of_plan(self, bases, known, axes, {"log": log})
+        view = {"log": log, "log_time": log_time, "unit": unit}
+        drawn: tuple[Axes, ...] = axes_of_plan(self, bases, known, axes, view)
         return drawn
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:

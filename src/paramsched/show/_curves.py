@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from paramsched.errors import InvalidArgument
+from paramsched.plan.time_units import TimeUnit
 
 Group: TypeAlias = str | int
 """A group's name, or its index where it has none; "" for a target outside the optimizer."""
@@ -67,6 +68,14 @@ class CurvesOnClock(Protocol):
 
     def clock_of(self, field: str, group: Group, /) -> str:
         """What the clock of a curve counts."""
+
+
+@runtime_checkable
+class CurvesInUnits(Protocol):
+    """`Curves` that can tell how far the run is in other units than updates, as a `Trace` can."""
+
+    def time_units(self) -> tuple[TimeUnit, ...]:
+        """Those units."""
 
 
 @runtime_checkable

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from importlib.resources import files
 
 import numpy as np
@@ -9,13 +10,15 @@ import numpy as np
 from paramsched.show._curves import Curves, Floats, Log
 from paramsched.show._panels import picture
 from paramsched.show._picture import DrawnCurve, Panel, Picture
-from paramsched.show._scale import Scale, TimeTick
+from paramsched.show._scale import Scale
 from paramsched.show._svg_plot import escaped, plot_area
 from paramsched.show._svg_style import stroke_of, style_sheet
+from paramsched.show._time_axis import TimeAxis, TimeTick
 from paramsched.show._view import AS_VALUES_ASK, View
 
 _LEFT, _RIGHT, _WIDTH, _HEIGHT = 76, 40, 1040, 180  # the script uses other numbers in a narrow window
-_AXES = {"auto": "as they ask", "linear": "linear", "log": "logarithmic"}
+_AXES = {"auto": "automatic", "linear": "linear", "log": "logarithmic"}
+_HINT = "point to read values, drag to zoom, double-click to see all"
 _POINTS = 120_000  # values in a page: some 2 MB
 
 
@@ -30,9 +33,11 @@ def html(
     """Draw a trace as a page that needs nothing but itself, readable without its script and on paper.
 
     The pointer shows the values of all curves at an update, arrow keys move it by one update, dragging zooms.
-    `#t=120` or `#zoom=100-200` after the address opens the page there. Up to about a hundred thousand values are in
-    the page exactly. Of more, the page has those that draw the curves at a width of thousands of columns, always
-    with extremes and breakpoints; a value between these is shown with ≈.
+    Switches choose the axes of values, and the unit of time among those that the facts of the run tell. `#t=120`,
+    `#zoom=100-200`, `#unit=tokens`, `#axis=log` or `#time=log` after the address opens the page so.
+
+    Up to about a hundred thousand values are in the page exactly. Of more, it has those that draw the curves at a width
+    of thousands of columns, always with extremes and breakpoints; a value between these is shown with ≈.
 
     Args:
         trace: the plan's curves.
@@ -51,7 +56,8 @@ def html(
     """
     whole = picture(trace, log=log, other=other, view=view)
     width = _WIDTH - _LEFT - _RIGHT
-    ticks = whole.ticks(width // 100)
+    ticks = whole.axis.ticks(width // 100)
+    units = {one.name: one.name for one in whole.axis.units}
     body: list[str] = []
     for index, panel in enumerate(whole.panels):
         body += _panel_section(index, panel, whole, ticks, width)
@@ -72,10 +78,11 @@ def html(
             f'<p class="dim">{escaped(whole.horizon)}</p>',
             compared if whole.comparison else "",
             "</header>",
-            '<div id="bar" hidden><span id="now"></span>'
-            '<button id="reset" type="button" hidden>show all</button>'
+            f'<div id="bar" hidden><span id="now" data-hint="{_HINT}"></span>'
             f'<label>values <select id="axis">{_options(_AXES)}</select></label>'
-            '<span class="dim">point to read values, drag to zoom, double-click to see all</span></div>',
+            f'<label>time <select id="unit">{_options(units)}</select></label>'
+            '<label><input id="log-time" type="checkbox">logarithmic</label>'
+            '<button id="reset" type="button" hidden>show all</button></div>',
             *body,
             f'<script type="application/json" id="data">{data}</script>',
             f"<script>\n{_page_file('report.js')}</script>",
@@ -95,7 +102,7 @@ def _page_file(name: str) -> str:
 
 def _panel_section(index: int, panel: Panel, whole: Picture, ticks: tuple[TimeTick, ...], width: int) -> Iterator[str]:
     """One field: heading, plot, legend and notes."""
-    below = 44 if whole.second_row else 28
+    below = 44 if len(whole.axis.units) > 1 else 28
     yield f'<section data-panel="{index}"><h2>{escaped(panel.title)}</h2>'
     if panel.heading:
         yield f"<code>{escaped(panel.heading)}</code>"
@@ -103,10 +110,9 @@ def _panel_section(index: int, panel: Panel, whole: Picture, ticks: tuple[TimeTi
     yield (
         f'<svg class="ps plot" viewBox="0 0 {_WIDTH} {_HEIGHT + 10 + below}" role="img" '
         f'aria-label="{spoken}"><g transform="translate({_LEFT} 10)">'
-        f'<text class="ps-dim ps-y" x="-16" y="{_HEIGHT + 20}">updates</text>'
+        f'<text class="ps-dim ps-y" data-row="unit" x="-16" y="{_HEIGHT + 20}">{whole.axis.unit}</text>'
+        f'<text class="ps-dim ps-y" data-row="second" x="-16" y="{_HEIGHT + 35}">{whole.axis.second}</text>'
     )
-    if whole.second_row:
-        yield f'<text class="ps-dim ps-y" x="-16" y="{_HEIGHT + 35}">{whole.second_row}</text>'
     yield from plot_area(panel, whole, ticks, width, _HEIGHT)
     yield '</g></svg><div class="legend"><table>'
     yield from _legend_table(panel)
@@ -138,9 +144,13 @@ def _script_data(whole: Picture, width: int) -> dict[str, object]:
     """What the script needs: numbers only, no text of a user."""
     many = sum(len(panel.every_curve) for panel in whole.panels)
     return {
-        "total": whole.total,
+        "total": whole.axis.total,
         "axis": {None: "auto", True: "log", False: "linear"}[whole.panels[0].log],
-        "epoch": whole.steps_per_epoch,
+        "units": {one.name: {"t": one.updates.tolist(), "v": _json_numbers(one.amounts)} for one in whole.axis.units},
+        "unit": whole.axis.unit,
+        "second": whole.axis.beside_updates,
+        "epoch": whole.axis.steps_per_epoch,
+        "logTime": whole.axis.log,
         "left": _LEFT,
         "right": _RIGHT,
         "width": width,
@@ -152,8 +162,7 @@ def _script_data(whole: Picture, width: int) -> dict[str, object]:
                 ],
                 "asks": int(panel.scales.choose(None).log),
                 "curves": [
-                    _curve_data(panel, curve, whole.total, max(_POINTS // many // 4, 250))
-                    for curve in panel.every_curve
+                    _curve_data(panel, curve, whole.axis, max(_POINTS // many // 4, 250)) for curve in panel.every_curve
                 ],
             }
             for panel in whole.panels
@@ -166,9 +175,12 @@ def _scale_data(scale: Scale) -> dict[str, object]:
     return {"low": scale.low, "high": scale.high, "log": scale.log, "ticks": scale.ticks}
 
 
-def _curve_data(panel: Panel, curve: DrawnCurve, total: int, columns: int) -> dict[str, object]:
-    """The points of a curve; their times only where some updates are left out."""
-    times, values = panel.points_of(curve, total, columns)
+def _curve_data(panel: Panel, curve: DrawnCurve, axis: TimeAxis, columns: int) -> dict[str, object]:
+    """The points of a curve for both axes of time; their times only where some updates are left out."""
+    times, values = panel.points_of(curve, axis.of_updates, columns)
+    if axis.total > max(4 * columns, 2):
+        times = np.union1d(times, panel.points_of(curve, replace(axis.of_updates, log=True), columns)[0])
+        values = curve.values[np.searchsorted(curve.times, times)]
     every = np.array_equal(times, np.arange(times.size))
     found: dict[str, object] = {"held": curve.held, "v": _json_numbers(values)}
     return found if every else {**found, "t": times.tolist()}

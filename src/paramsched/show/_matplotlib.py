@@ -10,9 +10,10 @@ from numpy.typing import ArrayLike
 from paramsched._fault import printable
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.plan import Plan
-from paramsched.show._curves import Curves, Floats, Log, Times
+from paramsched.show._curves import Curves, Floats, Log
 from paramsched.show._panels import picture
 from paramsched.show._picture import LegendEntry, Panel, Picture
+from paramsched.show._time_axis import TimeAxis
 from paramsched.show._time_sets import runs_of_times
 from paramsched.show._view import AS_VALUES_ASK, View
 from paramsched.show._words import wrap_text
@@ -62,11 +63,9 @@ def axes(
         )
     for panel, ax in zip(whole.panels, given, strict=True):
         _draw_panel(ax, panel, whole)
-    given[-1].set_xlabel("updates")
-    if whole.amounts is not None:
-        _add_amounts(given[0], whole.amounts, whole.clock)
-    elif whole.steps_per_epoch:
-        _add_epochs(given[0], whole.steps_per_epoch)
+    given[-1].set_xlabel(whole.axis.unit)
+    if whole.axis.second:
+        _add_second_row(given[0], whole.axis)
     return given
 
 
@@ -86,29 +85,17 @@ def plan_axes(
     return found
 
 
-def _add_epochs(ax: "Axes", steps: int) -> None:
-    """Add a second axis of time, in epochs, above."""
+def _add_second_row(ax: "Axes", axis: TimeAxis) -> None:
+    """Add a second axis of time above."""
+    second = next(one for one in axis.units if one.name == axis.second)
 
-    def epochs(updates: ArrayLike) -> Floats:
-        return np.asarray(updates, dtype=np.float64) / steps
+    def there(amounts: ArrayLike) -> Floats:
+        return second.at(axis.main.update_of(amounts))
 
-    def updates(epochs: ArrayLike) -> Floats:
-        return np.asarray(epochs, dtype=np.float64) * steps
+    def back(amounts: ArrayLike) -> Floats:
+        return axis.main.at(second.update_of(amounts))
 
-    ax.secondary_xaxis("top", functions=(epochs, updates)).set_xlabel("epochs")
-
-
-def _add_amounts(ax: "Axes", amounts: Times, clock: str) -> None:
-    """Add a second axis of time, in what the plan's clock counts, above."""
-    times = np.arange(amounts.size)
-
-    def consumed(updates: ArrayLike) -> Floats:
-        return np.asarray(np.interp(np.asarray(updates, dtype=np.float64), times, amounts))
-
-    def updates(consumed: ArrayLike) -> Floats:
-        return np.asarray(np.interp(np.asarray(consumed, dtype=np.float64), amounts, times))
-
-    ax.secondary_xaxis("top", functions=(consumed, updates)).set_xlabel(clock)
+    ax.secondary_xaxis("top", functions=(there, back)).set_xlabel(axis.second)
 
 
 def _new_axes(whole: Picture) -> "tuple[Axes, ...]":
@@ -130,11 +117,13 @@ def _draw_panel(ax: "Axes", panel: Panel, whole: Picture) -> None:
     """Draw one field: its curves, its breakpoints, what differs, and its axes."""
     for entry in panel.legend:
         _draw_curve(ax, panel, entry, whole)
-    for at in panel.breakpoints[:200].tolist():
+    for at in whole.axis.main.at(panel.breakpoints[:200]).tolist():
         ax.axvline(at, color="0.6", linewidth=0.8, linestyle=(0, (2, 3)), zorder=0)
     _shade_differences(ax, panel, whole)
     _set_limits(ax, panel)
-    ax.set_xlim(0, whole.total)
+    if whole.axis.log:
+        ax.set_xscale("log")
+    ax.set_xlim(*whole.axis.main.at([whole.axis.first, whole.axis.total]).tolist())
     ax.set_ylabel(_literal(panel.title))
     ax.grid(True, axis="y", alpha=0.3)
     texts = [*filter(None, [panel.heading]), *(note.text for note in panel.notes)]
@@ -149,11 +138,11 @@ def _shade_differences(ax: "Axes", panel: Panel, whole: Picture) -> None:
     """Shade the updates at which what is compared differs; of many, the columns that hold them."""
     shaded = runs_of_times(panel.differing)
     if len(shaded) > _SHADES:
-        columns = np.unique(panel.differing * _COLUMNS // whole.total)
-        size = whole.total / _COLUMNS
-        shaded = [(int(a * size), int((b + 1) * size)) for a, b in runs_of_times(columns)]
+        columns, edges = whole.axis.columns_of(panel.differing, _COLUMNS), whole.axis.edges(_COLUMNS)
+        shaded = [(int(edges[a]), int(edges[b + 1]) - 1) for a, b in runs_of_times(np.unique(columns))]
     for begin, last in shaded:
-        ax.axvspan(begin, last + 1, color="tab:red", alpha=0.15, linewidth=1, zorder=0)
+        left, right = whole.axis.main.at([begin, last + 1]).tolist()
+        ax.axvspan(left, right, color="tab:red", alpha=0.15, linewidth=1, zorder=0)
 
 
 def _set_limits(ax: "Axes", panel: Panel) -> None:
@@ -171,7 +160,7 @@ def _set_limits(ax: "Axes", panel: Panel) -> None:
 def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, whole: Picture) -> None:
     """Draw a curve; with a log the plan is a wide pale line, and the log a thin black one over it."""
     curve = entry.curve
-    times, values = panel.points_of(curve, whole.total, _COLUMNS)
+    times, values = panel.points_of(curve, whole.axis, _COLUMNS)
     # Infinity is drawn at the edge, and on a logarithmic axis so is zero; what has no place there is a gap.
     shown = np.where(np.isnan(panel.scale.fraction(values)), np.nan, np.clip(values, panel.scale.low, panel.scale.high))
     many = max(len(panel.curves), curve.color + 1)
@@ -179,13 +168,13 @@ def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, whole: Picture) ->
     below_log = panel.has_log and curve.kind == "plan"
     name = _legend_name(panel, entry)
     ax.plot(
-        times,
+        whole.axis.main.at(times),
         shown,
         color="black" if curve.kind == "log" else color,
         linewidth=5 if below_log else 1.2 if curve.kind == "log" else 1.8,
         alpha=0.4 if below_log else 1.0,
         linestyle="--" if curve.kind == "other" else "-",
-        drawstyle="steps-post" if whole.total <= 150 else "default",
+        drawstyle="steps-post" if whole.axis.total <= 150 else "default",
         label=_literal(name) if name else "_",
     )
 

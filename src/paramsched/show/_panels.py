@@ -7,6 +7,7 @@ from typing import TypeAlias, final
 import numpy as np
 
 from paramsched.errors import InvalidArgument
+from paramsched.show._axis_of_curves import axis_of_curves
 from paramsched.show._compare import (
     TIMES_BASE,
     base_text,
@@ -22,6 +23,7 @@ from paramsched.show._curves import Curves, CurvesOnClock, CurvesWithBases, Floa
 from paramsched.show._picture import CurveKind, DrawnCurve, Note, Panel, Picture, groups_in_words
 from paramsched.show._reduce import Envelope, envelope
 from paramsched.show._scale import Scales, scales_of
+from paramsched.show._time_axis import TimeAxis
 from paramsched.show._time_sets import union_of_times
 from paramsched.show._together import PlansTogether, first_own_update
 from paramsched.show._view import AS_VALUES_ASK, View
@@ -60,24 +62,16 @@ def picture(
         *(int(times[-1]) + 1 for times, _ in used.values()),
     )
     fields = dict.fromkeys(field for field, _ in (*(key for _, one in plans for key in one.keys()), *theirs))
-    panels = tuple(_make_panel(field, plans, used, other, total, view) for field in fields)
+    axis = axis_of_curves((*(one for _, one in plans), *([] if other is None else [other])), total, view)
+    panels = tuple(_make_panel(field, plans, used, other, axis, view) for field in fields)
     differing = union_of_times(panel.differing for panel in panels)
     return Picture(
         panels,
-        total,
-        next((one.steps_per_epoch for _, one in plans if one.steps_per_epoch), None),
+        axis,
         horizon_summary(tuple(one for _, one in plans)),
         comparison_summary(differing, trace, used, other),
         differing.size == 0,
-        *_amounts_of_axis(trace, total, alone=len(plans) == 1 and other is None),
     )
-
-
-def _amounts_of_axis(trace: Curves, total: int, *, alone: bool) -> tuple[str, Times | None]:
-    """What the clock of a plan counts, and its amounts; none by updates, and none where runs share the axis."""
-    if alone and total == trace.total and isinstance(trace, CurvesOnClock) and trace.horizon_amount is not None:
-        return trace.clock, np.append(trace.amounts, trace.horizon_amount)
-    return "", None
 
 
 def _check_plans(plans: _Plans, other: Curves | None) -> None:
@@ -108,10 +102,10 @@ class _Comparison:
 
 
 def _make_panel(
-    field: str, plans: _Plans, used: dict[Key, tuple[Times, Floats]], other: Curves | None, total: int, view: View
+    field: str, plans: _Plans, used: dict[Key, tuple[Times, Floats]], other: Curves | None, axis: TimeAxis, view: View
 ) -> Panel:
     """The panel of one field, with what is compared with its curves."""
-    trace = plans[0][1]
+    trace, total = plans[0][1], axis.total
     groups = _groups_of_field(trace, field)
     curves = _merge_groups("plan", [(g, *_planned(trace, (field, g))) for g in groups], trace, field, plan=plans[0][0])
     compared = [_compare_log(field, trace, used, curves)]
@@ -125,7 +119,8 @@ def _make_panel(
         compared.append(_compare_plan(field, trace, other, total, len(curves)))
     overlays = tuple(curve for one in compared for curve in one.overlays)
     every = (*curves, *overlays)
-    envelopes = [envelope(curve.times, curve.values, total, min(total, _COLUMNS)) for curve in every]
+    edges = axis.of_updates.edges(min(total, _COLUMNS))  # on other axes the values have the same scale
+    envelopes = [envelope(curve.times, curve.values, edges) for curve in every]
     scales = scales_of(envelopes)
     inner = union_of_times(curve.breakpoints for curve in every)
     return Panel(

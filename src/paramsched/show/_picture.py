@@ -7,7 +7,8 @@ import numpy as np
 
 from paramsched.show._curves import Floats, Group, Times
 from paramsched.show._reduce import outline
-from paramsched.show._scale import Scale, Scales, TimeTick, time_ticks
+from paramsched.show._scale import Scale, Scales
+from paramsched.show._time_axis import TimeAxis
 from paramsched.show._words import short_number, times_in_words, with_thousands
 
 CurveKind: TypeAlias = Literal["plan", "log", "other"]
@@ -191,13 +192,15 @@ class Panel:
         """The entries of planned curves, for formats that have one entry for all logs together."""
         return tuple(entry for entry in self.legend if entry.curve.kind != "log")
 
-    def points_of(self, curve: DrawnCurve, total: int, columns: int) -> tuple[Times, Floats]:
+    def points_of(self, curve: DrawnCurve, axis: TimeAxis, columns: int) -> tuple[Times, Floats]:
         """The points that draw a curve exactly at a width of `columns`: times and values.
 
         Extremes are among them, and both sides of every breakpoint of the panel.
         """
-        points = outline(curve.times, curve.values, total, columns, tuple(self.breakpoints[:_MOST_KEPT].tolist()))
-        return curve.times[points], curve.values[points]
+        first = int(np.searchsorted(curve.times, axis.first))
+        times, values = curve.times[first:], curve.values[first:]
+        points = outline(times, values, axis.edges(columns), tuple(self.breakpoints[:_MOST_KEPT].tolist()))
+        return times[points], values[points]
 
     def breakpoint_summary(self, most: int) -> str:
         """The breakpoints in words, the first few of them."""
@@ -215,29 +218,14 @@ class Picture:
 
     Args:
         panels: one for each field.
-        total: updates on the time axis.
-        steps_per_epoch: updates in an epoch, where it is known.
+        axis: of time.
         horizon: the length of the run in words.
         comparison: one sentence about what was compared, or "".
         agrees: whether nothing differs.
-        clock: what the plan's clock counts, where that is not updates.
-        amounts: what has been consumed before each update, and at the end; None where the clock counts updates.
     """
 
     panels: tuple[Panel, ...]
-    total: int
-    steps_per_epoch: int | None
+    axis: TimeAxis
     horizon: str
     comparison: str
     agrees: bool
-    clock: str = ""
-    amounts: Times | None = None
-
-    @property
-    def second_row(self) -> str:
-        """What the second row of the time axis counts: the plan's clock, else epochs; "" where there is no such row."""
-        return self.clock or ("epochs" if self.steps_per_epoch else "")
-
-    def ticks(self, most: int) -> tuple[TimeTick, ...]:
-        """About `most` times for the axis, in both rows."""
-        return time_ticks(self.total, self.steps_per_epoch, most, self.amounts)

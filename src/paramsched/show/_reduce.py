@@ -19,29 +19,31 @@ class Envelope(NamedTuple):
     high: Floats
 
 
-def _column_bounds(times: Times, total: int, columns: int) -> tuple[Times, Times]:
+def _column_bounds(times: Times, edges: Times) -> tuple[Times, Times]:
     """Where each column begins and stops, as indices into `times`.
 
-    Column c is the updates from c * total // columns; with fewer updates than columns each column shows the
-    one update it lies in.
+    With fewer updates than columns each column shows the one update it lies in.
     """
-    edges = np.arange(columns + 1, dtype=np.int64) * total // columns
     first, stop = edges[:-1], np.maximum(edges[1:], edges[:-1] + 1)
-    if times.size == total:  # every update is there, so indices are times
-        return first, stop
+    if times.size == edges[-1]:  # every update is there, so indices are times
+        return first, np.minimum(stop, times.size)
     return np.searchsorted(times, first), np.searchsorted(times, stop)
 
 
-def envelope(times: Times, values: Floats, total: int, columns: int) -> Envelope:
-    """Reduce a curve to the lowest and highest value in each of `columns` equal parts of [0, total).
+def envelope(times: Times, values: Floats, edges: Times) -> Envelope:
+    """Reduce a curve to the lowest and highest value in each column.
+
+    Args:
+        times, values: of the curve.
+        edges: the updates at which columns begin, and the end of the last.
 
     >>> flat = np.zeros(1_000_000)
     >>> flat[123_456] = 1.0
-    >>> low, high = envelope(np.arange(1_000_000), flat, 1_000_000, columns=10)
+    >>> low, high = envelope(np.arange(1_000_000), flat, np.arange(0, 1_000_001, 100_000))
     >>> high
     array([0., 1., 0., 0., 0., 0., 0., 0., 0., 0.])
     """
-    begin, stop = _column_bounds(times, total, columns)
+    begin, stop = _column_bounds(times, edges)
     empty = begin >= stop
     # Pairs (begin, stop) for reduceat; one more element, so that stop may be the length.
     pairs = np.stack([begin, stop], axis=1).ravel()
@@ -51,8 +53,8 @@ def envelope(times: Times, values: Floats, total: int, columns: int) -> Envelope
     return Envelope(low, high)
 
 
-def outline(times: Times, values: Floats, total: int, columns: int, keep: tuple[int, ...] = ()) -> NDArray[np.intp]:
-    """Choose the points that draw a curve exactly at a width of `columns`, as indices.
+def outline(times: Times, values: Floats, edges: Times, keep: tuple[int, ...] = ()) -> NDArray[np.intp]:
+    """Choose the points that draw a curve exactly in columns between some edges, as indices.
 
     These are first, last, minimum and maximum of each column, at their own times (the M4 reduction: Jugel et al.
     2014), and the samples on both sides of every time in `keep`. With no more points than that to begin with,
@@ -60,16 +62,16 @@ def outline(times: Times, values: Floats, total: int, columns: int, keep: tuple[
 
     >>> flat = np.zeros(1000)
     >>> flat[400] = 1.0
-    >>> outline(np.arange(1000), flat, 1000, columns=2)
+    >>> outline(np.arange(1000), flat, np.array([0, 500, 1000]))
     array([  0, 399, 400, 401, 999])
     """
-    if values.size <= 4 * columns:
+    if values.size <= 4 * (edges.size - 1):
         return _corners(values)
-    begin, stop = _column_bounds(times, total, columns)
+    begin, stop = _column_bounds(times, edges)
     filled = begin < stop
     begin, stop = begin[filled], stop[filled]
     first, last = values[begin], values[stop - 1]
-    low, high = (side[filled] for side in envelope(times, values, total, columns))
+    low, high = (side[filled] for side in envelope(times, values, edges))
     chosen = [begin, stop - 1]
     # Only columns with an extreme inside need a search; in a smooth curve hardly any.
     for column in np.flatnonzero((low < np.fmin(first, last)) | (high > np.fmax(first, last))):
@@ -85,7 +87,7 @@ def outline(times: Times, values: Floats, total: int, columns: int, keep: tuple[
             jumps = np.abs(np.diff(values[begin[column] : stop[column] + 1]))
             if not np.isnan(jumps).all():
                 chosen.append(begin[column] + np.nanargmax(jumps) + np.arange(2))
-    inner = np.searchsorted(times, [t for t in keep if 0 < t < total])
+    inner = np.searchsorted(times, [t for t in keep if 0 < t < edges[-1]])
     chosen += [np.clip(inner, 0, values.size - 1), np.clip(inner - 1, 0, values.size - 1)]
     points = np.unique(np.concatenate(chosen))
     return points[_corners(values[points])]

@@ -1,15 +1,15 @@
-"""The two axes of a panel: the scale of its values, and the ticks of time."""
+"""The axis of a panel's values, linear or logarithmic."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, final
+from typing import final
 
 import numpy as np
 
-from paramsched.show._curves import Floats, Times
+from paramsched.show._curves import Floats
 from paramsched.show._reduce import Envelope
-from paramsched.show._words import short_amount, short_number, tick_label, with_thousands
+from paramsched.show._words import short_number, tick_label
 
 _DECADES = 3.0  # a spread of this many decades asks for a logarithmic axis
 _FLOOR = 3.0  # decades below the bulk of the values; smaller values are drawn at the edge
@@ -181,45 +181,3 @@ def round_step(least: float) -> float:
         if step >= least * (1 - 1e-9):
             return step
     return least
-
-
-class TimeTick(NamedTuple):
-    """A time on the axis, written in updates and, where they are known, in amounts or in epochs."""
-
-    at: int
-    updates: str
-    second: str
-
-
-def time_ticks(
-    total: int, steps_per_epoch: int | None, most: int, amounts: Times | None = None
-) -> tuple[TimeTick, ...]:
-    """Choose at most about `most` round times in [0, total], both ends among them.
-
-    With two epochs or more the ticks stand at whole epochs. `amounts` are those before each update, and at the end.
-
-    >>> [tick.updates for tick in time_ticks(1000, None, most=5)]
-    ['0', '200', '400', '600', '800', '1,000']
-    >>> [(tick.updates, tick.second) for tick in time_ticks(1173, 391, most=5)]
-    [('0', '0'), ('391', '1'), ('782', '2'), ('1,173', '3')]
-    """
-    unit = steps_per_epoch if steps_per_epoch and total >= 2 * steps_per_epoch else 1
-    step = unit * _round_integer(total / unit / max(most, 1))
-    times = list(range(0, total + 1, step))
-    if times[-1] != total:
-        if len(times) > 1 and total - times[-1] < 0.6 * step:
-            times.pop()  # the end is more useful than a round number close to it
-        times.append(total)
-
-    def second(t: int) -> str:
-        if amounts is not None:
-            return short_amount(float(amounts[t]))
-        return short_number(t / steps_per_epoch, 4) if steps_per_epoch else ""
-
-    return tuple(TimeTick(t, with_thousands(t), second(t)) for t in times)
-
-
-def _round_integer(least: float) -> int:
-    """The smallest of 1, 2, 5 times a power of ten that is not below `least`."""
-    power: int = 10 ** max(math.floor(math.log10(max(least, 1.0))), 0)
-    return next(digit * power for digit in (1, 2, 5, 10) if digit * power >= least * (1 - 1e-9))

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from paramsched.show._curves import Curves, Log
 from paramsched.show._panels import picture
 from paramsched.show._picture import LegendEntry, Panel, Picture
-from paramsched.show._scale import TimeTick
 from paramsched.show._svg_plot import escaped, plot_area
 from paramsched.show._svg_style import stroke_of, style_sheet
+from paramsched.show._time_axis import TimeTick
 from paramsched.show._view import AS_VALUES_ASK, View
 from paramsched.show._words import clip_text, wrap_text
 
@@ -47,7 +47,7 @@ def svg(
     """
     whole = picture(trace, log=log, other=other, view=view)
     inner = max(width - _LEFT - _RIGHT, 100)
-    ticks = whole.ticks(max(inner // 100, 2))
+    ticks = whole.axis.ticks(max(inner // 100, 2))
     body: list[str] = []
     y = 14
     if whole.comparison:
@@ -97,10 +97,10 @@ def _add_svg_panel(
     body += plot_area(panel, whole, ticks, inner, height)
     body.append("</g>")
     y += height + 20
-    body.append(f'<text class="ps-dim ps-y" x="{_LEFT - 16}" y="{y}">updates</text>')
-    if whole.second_row:
+    body.append(f'<text class="ps-dim ps-y" x="{_LEFT - 16}" y="{y}">{whole.axis.unit}</text>')
+    if whole.axis.second:
         y += 15
-        body.append(f'<text class="ps-dim ps-y" x="{_LEFT - 16}" y="{y}">{whole.second_row}</text>')
+        body.append(f'<text class="ps-dim ps-y" x="{_LEFT - 16}" y="{y}">{whole.axis.second}</text>')
     y += 8
     for row in _legend_rows(panel, room - 10):
         y += _ROW

@@ -8,8 +8,8 @@ import numpy as np
 from paramsched._fault import printable
 from paramsched.show._curves import Floats, Times
 from paramsched.show._picture import Panel, Picture
-from paramsched.show._scale import TimeTick
 from paramsched.show._svg_style import stroke_of
+from paramsched.show._time_axis import TimeAxis, TimeTick
 from paramsched.show._time_sets import distinct_times, runs_of_times
 from paramsched.show._words import with_thousands
 
@@ -28,7 +28,7 @@ def plot_area(panel: Panel, whole: Picture, ticks: tuple[TimeTick, ...], width: 
     yield '<g class="ps-values">'
     yield from _draw_grid(panel, width, height)
     yield '</g><g class="ps-time">'
-    yield from _draw_time_axis(whole, ticks, width, height)
+    yield from _draw_time_axis(ticks, width, height)
     yield "</g>"
     yield (
         f'<svg class="ps-data" y="{-_MARGIN}" width="{width}" height="{height + 2 * _MARGIN}" '
@@ -39,9 +39,9 @@ def plot_area(panel: Panel, whole: Picture, ticks: tuple[TimeTick, ...], width: 
     columns = max(min(width, 40_000 // len(panel.curves or panel.overlays)), 100)
     for index, curve in enumerate(panel.every_curve):
         stroke = stroke_of(panel, curve)
-        times, values = panel.points_of(curve, whole.total, columns)
+        times, values = panel.points_of(curve, whole.axis, columns)
         fractions = panel.scale.fraction(values)
-        line = svg_path(times, fractions, total=whole.total, width=width, height=height, held=curve.held)
+        line = svg_path(times, fractions, whole.axis, width=width, height=height, held=curve.held)
         yield f'<path class="{stroke.classes}" data-curve="{index}"{stroke.style} d="{line}"/>'
     if panel.breakpoints.size <= _DOTS and not panel.has_log:
         yield from _draw_breakpoint_dots(panel, whole, width, height)
@@ -57,12 +57,12 @@ def _draw_grid(panel: Panel, width: int, height: int) -> Iterator[str]:
         yield f'<text class="ps-dim ps-y" x="-8" y="{y + 4:g}">{escaped(label)}</text>'
 
 
-def _draw_time_axis(whole: Picture, ticks: tuple[TimeTick, ...], width: int, height: int) -> Iterator[str]:
-    """The ticks of time below the plot, in updates and in what the second row counts."""
+def _draw_time_axis(ticks: tuple[TimeTick, ...], width: int, height: int) -> Iterator[str]:
+    """The ticks of time below the plot, in both rows."""
     for tick in ticks:
-        x = round(tick.at / whole.total * width, 1)
+        x = round(tick.place * width, 1)
         yield f'<path class="ps-grid" style="stroke-width:1" d="M{x:g} {height}v5"/>'
-        yield f'<text class="ps-dim ps-x" x="{x:g}" y="{height + 20}">{tick.updates}</text>'
+        yield f'<text class="ps-dim ps-x" x="{x:g}" y="{height + 20}">{tick.label}</text>'
         if tick.second:
             yield f'<text class="ps-dim ps-x" x="{x:g}" y="{height + 35}">{tick.second}</text>'
 
@@ -72,12 +72,10 @@ def _draw_differences(panel: Panel, whole: Picture, width: int, height: int) -> 
     differing = runs_of_times(panel.differing)
     if len(differing) > 400:
         # So many are joined to whole pixels: the eye loses nothing, and the file stays small.
-        pixels = distinct_times(panel.differing * width // whole.total)
-        differing = [
-            (a * whole.total // width, -(-(b + 1) * whole.total // width) - 1) for a, b in runs_of_times(pixels)
-        ]
+        columns, edges = whole.axis.columns_of(panel.differing, width), whole.axis.edges(width)
+        differing = [(int(edges[a]), int(edges[b + 1]) - 1) for a, b in runs_of_times(distinct_times(columns))]
     for begin, last in differing:
-        x, end = begin / whole.total * width, (last + 1) / whole.total * width
+        x, end = (whole.axis.place([begin, last + 1]) * width).tolist()
         size = max(end - x, 1.5)
         yield (
             f'<rect class="ps-differs" data-t="{begin}" data-to="{last + 1}" x="{x:.1f}" y="0" '
@@ -88,12 +86,12 @@ def _draw_differences(panel: Panel, whole: Picture, width: int, height: int) -> 
 def _draw_breakpoints(panel: Panel, whole: Picture, width: int, height: int) -> Iterator[str]:
     """A dashed line for each pixel column that holds a breakpoint."""
     marks = panel.breakpoints
-    columns = marks * width // whole.total
+    columns = whole.axis.columns_of(marks, width)
     starts = np.flatnonzero(np.append(True, columns[1:] != columns[:-1])) if marks.size else marks
     many = np.diff(np.append(starts, marks.size))
     for first, size in zip(starts.tolist(), many.tolist(), strict=True):
         at, end = int(marks[first]), int(marks[first + size - 1])
-        x = round(at / whole.total * width, 1)
+        x = round(float(whole.axis.place(at)) * width, 1)
         said = f"breakpoint {with_thousands(at)}"
         if size > 1:
             said = f"{with_thousands(size)} breakpoints, {with_thousands(at)} to {with_thousands(end)}"
@@ -116,28 +114,32 @@ def _draw_breakpoint_dots(panel: Panel, whole: Picture, width: int, height: int)
             fraction = float(panel.scale.fraction(curve.values[index : index + 1])[0])
             if np.isnan(fraction):
                 continue
-            x, y = round(at / whole.total * width, 1), round((1 - fraction) * height, 1)
+            x, y = round(float(whole.axis.place(at)) * width, 1), round((1 - fraction) * height, 1)
             yield (
                 f'<g data-t="{at}" data-v="{float(curve.values[index])!r}" transform="translate({x:g} {y:g})">'
                 f'<circle class="{stroke_of(panel, curve).color}" r="2.6"/></g>'
             )
 
 
-def svg_path(times: Times, fractions: Floats, *, total: int, width: float, height: float, held: bool) -> str:
+def svg_path(times: Times, fractions: Floats, axis: TimeAxis, *, width: float, height: float, held: bool) -> str:
     """Draw points (time, fraction of the height) on `width` x `height`, to a tenth of a pixel.
 
     An update's value counts until the next one. Where that can be seen, neighbors are joined by a step, else by a
     line; nan is a gap.
 
     Args:
+        times, fractions: the points.
+        axis: on which the times are.
+        width, height: in pixels.
         held: the last value counts to the end of its update; for a log of every tenth update it does not.
 
-    >>> svg_path(np.arange(2), np.array([0.0, 1.0]), total=2, width=20, height=10, held=True)
+    >>> from paramsched.show._time_axis import updates_axis
+    >>> svg_path(np.arange(2), np.array([0.0, 1.0]), updates_axis(2), width=20, height=10, held=True)
     'M0 10H10V0H20'
     """
-    steps = width / total >= _STEP
+    steps = axis.widest_update * width >= _STEP
     end = float(times[-1] + 1) if held and times.size else None
-    xs = np.rint(times * (width / total) * 10).astype(np.int64)
+    xs = np.rint(axis.place(times) * width * 10).astype(np.int64)
     known = np.isfinite(fractions)
     ys = np.rint((1 - np.where(known, fractions, 0)) * height * 10).astype(np.int64)
     parts = []
@@ -148,7 +150,7 @@ def svg_path(times: Times, fractions: Floats, *, total: int, width: float, heigh
         if not steps:
             piece = piece[_corner_points(xs[piece], ys[piece])]
         parts.append(_path_piece(times[piece], xs[piece], ys[piece], steps))
-        last = round(width / total * 10 * (float(times[piece[-1]]) + 1))
+        last = round(float(axis.place(times[piece[-1]] + 1)) * width * 10)
         if (end is not None and times[piece[-1]] + 1 == end) or steps:
             parts.append(f"H{_tenths(last)}")
         elif piece.size == 1:
@@ -157,12 +159,12 @@ def svg_path(times: Times, fractions: Floats, *, total: int, width: float, heigh
 
 
 def _path_piece(times: Times, xs: Times, ys: Times, steps: bool) -> str:
-    """One piece of a path without gaps: `steps` joins updates that follow each other by a step."""
+    """One piece of a path without gaps: `steps` joins updates that follow each other by a step, where one sees it."""
     words = [f"M{_tenths(xs[0])} {_tenths(ys[0])}"]
     for i in range(1, xs.size):
         if ys[i] == ys[i - 1]:
             words.append(f"H{_tenths(xs[i])}")
-        elif steps and times[i] - times[i - 1] == 1:
+        elif steps and times[i] - times[i - 1] == 1 and xs[i] - xs[i - 1] >= 10 * _STEP - 1:
             words.append(f"H{_tenths(xs[i])}V{_tenths(ys[i])}")
         else:
             words.append(f"L{_tenths(xs[i])} {_tenths(ys[i])}")

@@ -11,7 +11,6 @@ from paramsched.show._curves import Curves, Floats, Log, Times
 from paramsched.show._panels import picture
 from paramsched.show._picture import DrawnCurve, Panel, Picture
 from paramsched.show._reduce import envelope
-from paramsched.show._scale import TimeTick
 from paramsched.show._terminal import (
     Cell,
     Dots,
@@ -21,6 +20,7 @@ from paramsched.show._terminal import (
     braille_characters,
     dots_of_curve,
 )
+from paramsched.show._time_axis import TimeAxis
 from paramsched.show._time_sets import distinct_times
 from paramsched.show._view import AS_VALUES_ASK, View
 from paramsched.show._words import cell_width
@@ -82,8 +82,11 @@ def text(
     labels = [terminal.safe(label) for panel in whole.panels for _, label in panel.scale.ticks]
     gutter = min(max(9, *(cell_width(label) + 2 for label in labels)), chosen // 3)
     columns = chosen - gutter - 1
-    ticks = whole.ticks(max(columns // 12, 2))
-    layout = _Layout(gutter, columns, whole.total, ticks)
+    ticks = tuple(
+        (min(int(tick.place * columns + 1e-9), columns - 1), tick.label, tick.second)
+        for tick in whole.axis.ticks(max(columns // 12, 2))
+    )
+    layout = _Layout(gutter, columns, whole.axis, ticks)
     for panel in whole.panels:
         _add_text_panel(terminal, panel, layout, height)
     _add_times(terminal, whole, layout)
@@ -96,20 +99,19 @@ def text(
 @final
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """What all panels share: cells before the axis and behind it, the horizon, and its ticks."""
+    """What all panels share: cells before the plot and of it, the axis of time, and its ticks.
+
+    A tick is its column, and its words in both rows.
+    """
 
     gutter: int
     columns: int
-    total: int
-    ticks: tuple[TimeTick, ...]
-
-    def column(self, time: int) -> int:
-        """The column of a time; the horizon itself is in the last one."""
-        return min(time * self.columns // self.total, self.columns - 1)
+    axis: TimeAxis
+    ticks: tuple[tuple[int, str, str], ...]
 
     def columns_of(self, times: Times) -> set[int]:
-        """The columns of many times."""
-        return set(distinct_times(np.minimum(times * self.columns // self.total, self.columns - 1)).tolist())
+        """The columns of many times; the horizon itself is in the last one."""
+        return set(distinct_times(self.axis.columns_of(times, self.columns)).tolist())
 
 
 def _add_text_panel(terminal: TerminalLines, panel: Panel, layout: _Layout, height: int) -> None:
@@ -175,7 +177,7 @@ def _plot_rows(terminal: TerminalLines, panel: Panel, layout: _Layout, height: i
     down, across = (1, 1) if terminal.ascii else (4, 2)
     every: list[tuple[DrawnCurve, Dots]] = []
     for curve in panel.every_curve:
-        low, high = envelope(curve.times, curve.values, layout.total, columns * across)
+        low, high = envelope(curve.times, curve.values, layout.axis.edges(columns * across))
         above = panel.scale.fraction(high)
         below = panel.scale.fraction(low)
         # A column that goes from below 0 to above it has a part that a logarithmic axis shows.
@@ -252,7 +254,7 @@ def _place_apart(index: int, middle: Sequence[Floats], columns: Iterable[int]) -
 
 def _axis_line(terminal: TerminalLines, panel: Panel, layout: _Layout) -> list[Cell]:
     """The line below a plot, with time ticks downwards and breakpoints upwards."""
-    down = {layout.column(tick.at) for tick in layout.ticks}
+    down = {column for column, _, _ in layout.ticks}
     up = layout.columns_of(panel.breakpoints)
     row = [*terminal.cells(" " * layout.gutter), (terminal.glyph("└"), "dim")]
     for c in range(layout.columns):
@@ -262,15 +264,15 @@ def _axis_line(terminal: TerminalLines, panel: Panel, layout: _Layout) -> list[C
 
 
 def _add_times(terminal: TerminalLines, whole: Picture, layout: _Layout) -> None:
-    """Add the rows of times below the last panel: updates, and amounts or epochs where they are known."""
-    rows = [("updates", [tick.updates for tick in layout.ticks])]
-    if whole.second_row:
-        rows.append((whole.second_row, [tick.second for tick in layout.ticks]))
+    """Add the rows of times below the last panel."""
+    rows = [(whole.axis.unit, [(column, label) for column, label, _ in layout.ticks])]
+    if whole.axis.second:
+        rows.append((whole.axis.second, [(column, second) for column, _, second in layout.ticks]))
     for unit, labels in rows:
         line = [" "] * layout.columns
         # The end comes first: where two labels collide, the later one stays.
-        for tick, label in sorted(zip(layout.ticks, labels, strict=True), key=lambda pair: -pair[0].at):
-            begin = min(max(layout.column(tick.at) - len(label) // 2, 0), layout.columns - len(label))
+        for column, label in reversed(labels):
+            begin = min(max(column - len(label) // 2, 0), layout.columns - len(label))
             around = line[max(begin - 1, 0) : begin + len(label) + 1]
             if begin >= 0 and not "".join(around).strip():
                 line[begin : begin + len(label)] = label

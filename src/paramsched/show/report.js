@@ -2,7 +2,7 @@
 // Values at a time, and zoom along the time axis. The picture is complete without this script.
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
-  const { total, epoch, height, panels } = data;
+  const { total, epoch, height, panels, units } = data;
   const wide = { left: data.left, width: data.width, right: data.right };
   const narrow = { left: 72, width: 292, right: 16 };
   const isNarrow = matchMedia("screen and (max-width: 640px)");
@@ -11,9 +11,11 @@
   const now = document.getElementById("now");
   const reset = document.getElementById("reset");
   const axis = document.getElementById("axis");
-  axis.value = data.axis;
+  const unit = document.getElementById("unit");
+  const logTime = document.getElementById("log-time");
+  [axis.value, unit.value, logTime.checked, logTime.disabled] = [data.axis, data.unit, data.logTime, total < 2];
+  unit.disabled = unit.options.length < 2;
   const grouped = new Intl.NumberFormat("en-US");
-  const short = (x) => String(Number(x.toPrecision(4)));
   let begin = 0, end = total, at = null;
 
   const element = (name, attributes, parent) => {
@@ -21,7 +23,33 @@
     for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
     return parent.appendChild(made);
   };
-  const x = (t) => (t - begin) / (end - begin) * width;
+
+  // The last index whose time is not after t; -1 before the first.
+  const before = (times, t) => {
+    let low = 0, high = times.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (times[middle] <= t) low = middle + 1; else high = middle;
+    }
+    return low - 1;
+  };
+  // On straight lines between the points (from[i], to[i]): the tables of units, which the library made.
+  const between = (from, to, at) => {
+    const i = Math.min(Math.max(before(from, at), 0), from.length - 2);
+    return to[i] + (at - from[i]) / (from[i + 1] - from[i]) * (to[i + 1] - to[i]);
+  };
+  const passed = (t, name = unit.value) => between(units[name].t, units[name].v, t);
+  const updateOf = (amount) => between(units[unit.value].v, units[unit.value].t, amount);
+
+  // Where an update stands on the axis of time, in pixels, and the way back. Logarithms begin behind the first update.
+  const along = (amount) => logTime.checked ? Math.log(amount) : amount;
+  const shown = (t) => Math.max(t, logTime.checked ? 1 : -Infinity);
+  let ends = [0, 1];
+  const x = (t) => (along(passed(shown(t))) - ends[0]) / (ends[1] - ends[0]) * width;
+  const timeAt = (px) => {
+    const place = ends[0] + px / width * (ends[1] - ends[0]);
+    return Math.min(Math.max(updateOf(logTime.checked ? Math.exp(place) : place), begin), end);
+  };
 
   const views = panels.map((panel, index) => {
     const section = document.querySelector(`[data-panel="${index}"]`);
@@ -49,27 +77,20 @@
   const scaleOf = ({ scales, asks }) =>
     scales[{ auto: asks, linear: 0, log: 1 }[axis.value]] ?? scales[0];
 
-  // The last index whose time is not after t; -1 before the first.
-  const before = (times, t) => {
-    let low = 0, high = times.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (times[middle] <= t) low = middle + 1; else high = middle;
-    }
-    return low - 1;
-  };
-
   const outline = ({ times, values, held }, y) => {
     const steps = width / (end - begin) >= 5;
+    const hidden = logTime.checked ? 1 : 0;
     const first = Math.max(before(times, begin), 0);
     const last = Math.min(before(times, end) + 1, times.length - 1);
     let d = "", drawn = false;
     for (let i = first; i <= last; i++) {
       const level = y(values[i]);
-      if (Number.isNaN(level)) { drawn = false; continue; }
-      const px = x(times[i]).toFixed(1), py = level.toFixed(1);
+      // Update 0 has no logarithm. Points are left out in a run of one value only, so that of update 1 is the same then.
+      const behind = times[i] < hidden && !(times[i + 1] > hidden);
+      if (Number.isNaN(level) || behind) { drawn = false; continue; }
+      const place = x(times[i]), px = place.toFixed(1), py = level.toFixed(1);
       if (!drawn) d += `M${px} ${py}`;
-      else if (steps && times[i] - times[i - 1] === 1) d += `H${px}V${py}`;
+      else if (times[i] - times[i - 1] === 1 && place - x(times[i - 1]) >= 5) d += `H${px}V${py}`;
       else d += `L${px} ${py}`;
       const over = i === times.length - 1 || Number.isNaN(y(values[i + 1]));
       if (over && (steps || held)) d += `H${x(times[i] + 1).toFixed(1)}`;
@@ -78,18 +99,42 @@
     return d;
   };
 
+  // Round times in the window, as updates, and the end of the run.
   const ticks = () => {
-    const unit = epoch && end - begin >= 2 * epoch ? epoch : 1;
-    const least = Math.max((end - begin) / unit / Math.max(Math.floor(width / 110), 3), 1);
-    const power = 10 ** Math.floor(Math.log10(least));
-    const step = unit * [1, 2, 5, 10].map((digit) => digit * power).find((s) => s >= least * (1 - 1e-9));
-    const times = [];
-    for (let t = Math.ceil(begin / step) * step; t <= end; t += step) times.push(t);
+    const most = Math.max(Math.floor(width / 110), 3);
+    const [from, to] = [passed(shown(begin)), passed(end)];
+    let times = [], gap = 0;
+    if (logTime.checked) {
+      for (let power = Math.floor(Math.log10(from)); power <= Math.log10(to); power++)
+        for (const digit of Math.log10(to / from) > most / 2 ? [1] : [1, 2, 5]) {
+          const amount = digit * 10 ** power;
+          if (amount >= from * (1 - 1e-9) && amount <= to) times.push(updateOf(amount));
+        }
+      gap = 60;
+    } else {
+      const whole = unit.value === "updates";
+      const size = whole && epoch && end - begin >= 2 * epoch ? epoch : 1;
+      const least = Math.max((to - from) / size / most, whole ? 1 : 0);
+      const power = 10 ** Math.floor(Math.log10(least));
+      const step = size * [1, 2, 5, 10].map((digit) => digit * power).find((s) => s >= least * (1 - 1e-9));
+      for (let k = Math.ceil(from / step - 1e-9); k * step <= to; k++) times.push(updateOf(k * step));
+      gap = 0.6 * step / (to - from) * width;
+    }
     if (end === total) {
-      if (times.length && total - times[times.length - 1] < 0.6 * step) times.pop();
+      if (times.length && width - x(times[times.length - 1]) < gap) times.pop();
       times.push(total);
     }
     return times;
+  };
+
+  // A time in the words of a unit.
+  const words = (name, amount) => {
+    if (name === "updates") return amount >= 100 || Math.abs(amount - Math.round(amount)) < 0.05 ?
+      grouped.format(Math.round(amount)) : String(Number(amount.toPrecision(3)));
+    if (name === "epochs" || name === "seconds") return String(Number(amount.toPrecision(amount < 10 ? 3 : 4)));
+    for (const [size, letter] of [[1e12, "T"], [1e9, "B"], [1e6, "M"], [1e3, "k"]])
+      if (amount >= size) return Number((amount / size).toPrecision(3)) + letter;
+    return String(Number(amount.toPrecision(3)));
   };
 
   // Lay the plots out for the window: text keeps its size, the plot gets the room.
@@ -110,7 +155,9 @@
   };
 
   const draw = () => {
+    ends = [along(passed(shown(begin))), along(passed(end))];
     const times = ticks();
+    const second = unit.value === "updates" ? data.second : "updates";
     for (const view of views) {
       const scale = scaleOf(view), y = heightOn(scale);
       view.levels.replaceChildren();
@@ -131,16 +178,18 @@
         mark.setAttribute("visibility", Number.isNaN(level) ? "hidden" : "visible");
         mark.setAttribute("transform", `translate(${left} ${Number.isNaN(level) ? 0 : level})`);
       }
+      view.svg.querySelector('[data-row="unit"]').textContent = unit.value;
+      view.svg.querySelector('[data-row="second"]').textContent = second;
       view.time.replaceChildren();
       for (const t of times) {
         element("path", { class: "ps-grid", style: "stroke-width:1", d: `M${x(t)} ${height}v5` }, view.time);
-        const written = grouped.format(t);
+        const written = words(unit.value, passed(t));
         const aside = Math.max(x(t), written.length * 3.5 - 12); // not over the unit, left of the axis
         element("text", { class: "ps-dim ps-x", x: aside, y: height + 20 }, view.time).textContent = written;
-        if (epoch) {
-          const epochs = short(t / epoch);
-          element("text", { class: "ps-dim ps-x", x: Math.max(x(t), epochs.length * 3.5 - 12), y: height + 35 },
-            view.time).textContent = epochs;
+        if (second) {
+          const beside = words(second, passed(t, second));
+          element("text", { class: "ps-dim ps-x", x: Math.max(x(t), beside.length * 3.5 - 12), y: height + 35 },
+            view.time).textContent = beside;
         }
       }
     }
@@ -162,8 +211,10 @@
 
   const point = (t) => {
     at = t === null ? null : Math.min(Math.max(t, 0), total - 1);
-    now.textContent = at === null ? "" :
-      `t = ${grouped.format(at)}${epoch ? ` · epoch ${(at / epoch).toFixed(2)}` : ""}`;
+    const told = ["epochs", data.second, unit.value].filter((name, i, all) => name in units && name !== "updates" && all.indexOf(name) === i);
+    now.classList.toggle("dim", at === null);
+    now.textContent = at === null ? now.dataset.hint : [`t = ${grouped.format(at)}`, ...told.map((name) => name === "epochs" ?
+      `epoch ${passed(at, name).toFixed(2)}` : `${grouped.format(Math.round(passed(at, name)))} ${name}`)].join(" · ");
     for (const view of views) {
       view.cross.setAttribute("visibility", at === null ? "hidden" : "visible");
       if (at !== null) view.cross.setAttribute("transform", `translate(${x(at)} 0)`);
@@ -188,15 +239,14 @@
     const i = before(known, t);
     const near = [known[i], known[i + 1]].filter((k) => k !== undefined)
       .sort((a, b) => Math.abs(a - t) - Math.abs(b - t))[0];
-    return near !== undefined && Math.abs(near - t) <= 2 * (end - begin) / width ? near : Math.floor(t);
+    return near !== undefined && Math.abs(x(near) - x(t)) <= 2 ? near : Math.floor(t);
   };
 
   for (const view of views) {
     let pressed = null;
     const time = (event) => {
       const box = view.svg.getBoundingClientRect();
-      const shown = (event.clientX - box.left) / box.width * view.svg.viewBox.baseVal.width - left;
-      return Math.min(Math.max(begin + shown / width * (end - begin), begin), end);
+      return timeAt((event.clientX - box.left) / box.width * view.svg.viewBox.baseVal.width - left);
     };
     view.svg.addEventListener("pointermove", (event) => {
       const t = time(event);
@@ -235,7 +285,7 @@
     });
   }
   reset.addEventListener("click", () => zoom(0, total));
-  axis.addEventListener("change", draw);
+  for (const choice of [axis, unit, logTime]) choice.addEventListener("change", draw);
   bar.hidden = false;
   let fittedTo = null;
   new ResizeObserver(() => {
@@ -244,7 +294,12 @@
     fit();
   }).observe(document.body);
   // A link to a place in the run: #t=1234 reads there, #zoom=1000-2000 shows these updates.
+  // #unit=tokens, #axis=log and #time=log choose axes.
   const asked = new URLSearchParams(location.hash.slice(1));
+  if (asked.get("unit") in units) unit.value = asked.get("unit");
+  if (["auto", "linear", "log"].includes(asked.get("axis"))) axis.value = asked.get("axis");
+  if (asked.get("time") === "log" && total > 1) logTime.checked = true;
+  draw();
   const range = /^(\d+)-(\d+)$/.exec(asked.get("zoom") ?? "");
   if (range) zoom(Number(range[1]), Number(range[2]));
   if (/^\d+$/.test(asked.get("t") ?? "")) point(Number(asked.get("t")));

@@ -3,21 +3,27 @@
 import numpy as np
 import pytest
 
+from paramsched.plan.time_units import even_unit
 from paramsched.show._reduce import envelope, outline
-from paramsched.show._scale import choose_scale, time_ticks
+from paramsched.show._scale import choose_scale
 from paramsched.show._svg_plot import svg_path
+from paramsched.show._time_axis import TimeAxis, updates_axis
 
 updates = np.arange(10_000)
 
 
+def edges(total, columns):
+    return updates_axis(total).edges(columns)
+
+
 def seen(*curves):
-    return choose_scale([envelope(np.arange(c.size), c, c.size, 1024) for c in map(np.asarray, curves)])
+    return choose_scale([envelope(np.arange(c.size), c, edges(c.size, 1024)) for c in map(np.asarray, curves)])
 
 
 def test_columns_keep_the_extremes_of_the_whole_curve():
     values = np.random.default_rng(0).normal(size=12_345)
 
-    low, high = envelope(np.arange(12_345), values, 12_345, columns=97)
+    low, high = envelope(np.arange(12_345), values, edges(12_345, 97))
 
     parts = [values[c * 12_345 // 97 : (c + 1) * 12_345 // 97] for c in range(97)]
     np.testing.assert_array_equal(low, [part.min() for part in parts])
@@ -28,22 +34,22 @@ def test_columns_keep_the_extremes_of_the_whole_curve():
 def test_an_outline_has_the_same_extremes_in_each_column_as_the_curve(columns):
     values = np.random.default_rng(0).normal(size=10_000)
 
-    points = outline(updates, values, 10_000, columns)
+    points = outline(updates, values, edges(10_000, columns))
 
-    reduced = envelope(updates[points], values[points], 10_000, columns)
-    np.testing.assert_array_equal(reduced, envelope(updates, values, 10_000, columns))
+    reduced = envelope(updates[points], values[points], edges(10_000, columns))
+    np.testing.assert_array_equal(reduced, envelope(updates, values, edges(10_000, columns)))
 
 
 def test_an_outline_keeps_both_sides_of_a_breakpoint_and_of_a_jump():
     values = np.where(updates < 4321, 1.0, 0.5) + updates * 1e-6
 
-    points = outline(updates, values, 10_000, columns=10, keep=(777,))
+    points = outline(updates, values, edges(10_000, 10), keep=(777,))
 
     assert {776, 777, 4320, 4321} <= set(points.tolist())
 
 
 def test_a_curve_of_one_value_needs_two_points():
-    assert outline(updates, np.ones(10_000), 10_000, columns=2500).tolist() == [0, 9999]
+    assert outline(updates, np.ones(10_000), edges(10_000, 2500)).tolist() == [0, 9999]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +91,8 @@ def test_extreme_values_have_a_place_on_the_scale(extreme):
 @pytest.mark.parametrize("total", [1, 2, 9, 10, 460, 10_007, 1_000_000])
 @pytest.mark.parametrize("epoch", [None, 1, 23, 391])
 def test_ticks_begin_at_zero_and_end_at_the_horizon(total, epoch):
-    times = [tick.at for tick in time_ticks(total, epoch, most=6)]
+    units = (even_unit("updates", total, 1.0), *([even_unit("epochs", total, 1 / epoch)] if epoch else []))
+    times = [tick.at for tick in TimeAxis(units, "updates", "epochs" if epoch else "", log=False).ticks(6)]
 
     assert times[0] == 0
     assert times[-1] == total
@@ -96,10 +103,10 @@ def test_ticks_begin_at_zero_and_end_at_the_horizon(total, epoch):
 def test_a_value_between_gaps_is_a_dot():
     values = np.array([np.nan, 0.5, np.nan])
 
-    assert svg_path(np.arange(3), values, total=1000, width=100, height=10, held=True) == "M0.1 5h0"
+    assert svg_path(np.arange(3), values, updates_axis(1000), width=100, height=10, held=True) == "M0.1 5h0"
 
 
 def test_points_on_a_straight_line_are_left_out():
-    drawn = svg_path(np.arange(1000), np.arange(1000) / 1000, total=1000, width=1000, height=1000, held=False)
+    drawn = svg_path(np.arange(1000), np.arange(1000) / 1000, updates_axis(1000), width=1000, height=1000, held=False)
 
     assert drawn == "M0 1000L999 1"

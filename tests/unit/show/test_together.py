@@ -37,7 +37,7 @@ def panel_of(curves, field="lr"):
 def test_the_axis_is_as_long_as_the_longest_plan(tree):
     whole = show.picture(tree)
 
-    assert whole.total == 1010
+    assert whole.axis.total == 1010
     assert whole.horizon == "3 plans · 1,010 updates"
 
 

@@ -1,0 +1,125 @@
+"""The axis of time: in any unit that the facts of the run tell, linear or logarithmic."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import paramsched as ps
+import paramsched.show as show
+from paramsched.cli import main
+from paramsched.errors import InvalidArgument, MissingFact
+
+FACTS = ps.Calendar(steps_per_epoch=45, batch_size=32, sequence_length=8)
+
+
+def traced(lr="linear()", horizon="20 epochs", calendar=FACTS):
+    return ps.trace(ps.Plan(lr=lr, horizon=horizon), {"lr": 1.0}, calendar)
+
+
+def growing():
+    """A batch of 10 samples for 50 updates, and of 30 for 50 more."""
+    size = ps.Binding(ps.Target("batch_size", 10), "piecewise([(0, 1.0), (50, 3.0)])")
+    return ps.trace(ps.Plan(size, lr="linear()", horizon=100), {"lr": 1.0})
+
+
+def axis_of(curves, **view):
+    return show.picture(curves, view=show.View(**view)).axis
+
+
+def data_of(page):
+    return json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])
+
+
+@pytest.mark.parametrize(
+    ("unit", "labels", "updates"),
+    [
+        ("epochs", ["0", "5", "10", "15", "20"], ["0", "225", "450", "675", "900"]),
+        ("samples", ["0", "10k", "20k", "28.8k"], ["0", "312", "625", "900"]),
+        ("tokens", ["0", "100k", "230k"], ["0", "391", "900"]),
+    ],
+)
+def test_the_ticks_are_round_in_the_unit_and_updates_stand_below(unit, labels, updates):
+    ticks = axis_of(traced(), unit=unit).ticks(4)
+
+    assert [tick.label for tick in ticks] == labels
+    assert [tick.second for tick in ticks] == updates
+
+
+def test_updates_with_larger_batches_are_wider_on_an_axis_of_samples():
+    axis = axis_of(growing(), unit="samples")
+
+    assert axis.main.at([50, 100]).tolist() == [500, 2000]
+    assert axis.place([50, 75, 100]).tolist() == [0.25, 0.625, 1.0]
+    assert axis.edges(4).tolist() == [0, 50, 67, 84, 100]
+
+
+def test_a_logarithmic_axis_has_as_much_room_for_each_decade_and_none_for_update_0():
+    curves = show.curves_from_values({("lr", ""): np.r_[7.0, np.linspace(1, 0.001, 999)]})
+
+    axis = axis_of(curves, log_time=True)
+    svg = show.svg(curves, view=show.View(log_time=True))
+    (ax,) = show.axes(curves, view=show.View(log_time=True))
+
+    np.testing.assert_allclose(axis.place([1, 10, 100, 1000]), [0, 1 / 3, 2 / 3, 1])
+    assert [tick.label for tick in axis.ticks(4)] == ["1", "10", "100", "1,000"]
+    assert re.search(r'data-curve="0" d="M([\d.]+) ([\d.]+)', svg).groups() == ("0", "131.2")  # of 1.0, not of 7.0
+    assert (ax.get_xscale(), ax.get_xlim(), ax.lines[0].get_xdata()[0]) == ("log", (1, 1000), 1)
+
+
+def test_matplotlib_draws_on_the_unit():
+    (ax,) = ps.Plan(lr="linear()", horizon="20 epochs").plot(steps_per_epoch=45, unit="epochs")
+
+    assert (ax.get_xlabel(), ax.get_xlim(), float(ax.lines[0].get_xdata()[-1])) == ("epochs", (0, 20), 899 / 45)
+
+
+def test_the_page_has_a_table_of_each_unit_that_the_facts_tell():
+    found = data_of(show.html(growing(), view=show.View(unit="samples")))
+
+    assert found["units"] == {
+        "updates": {"t": [0, 100], "v": [0, 100]},
+        "samples": {"t": [0, 50, 100], "v": [0, 500, 2000]},
+    }
+    assert found["unit"] == "samples"
+    assert list(data_of(show.html(traced()))["units"]) == ["updates", "epochs", "samples", "tokens"]
+
+
+def test_plans_that_differ_in_a_unit_do_not_share_it():
+    other = traced(calendar=ps.Calendar(steps_per_epoch=45, batch_size=64))
+
+    assert [one.name for one in show.picture(traced(), other=other).axis.units] == ["updates", "epochs"]
+    with pytest.raises(InvalidArgument, match="not all plans tell the same samples"):
+        show.picture(traced(), other=other, view=show.View(unit="samples"))
+
+
+def test_the_horizon_of_a_clock_ends_its_axis():
+    plan = ps.Plan(lr="linear()", clock="tokens", horizon="1000 tokens")
+
+    tokens = axis_of(ps.trace(plan, {"lr": 1.0}, ps.Calendar(tokens_per_step=300)), unit="tokens").main
+
+    assert tokens.at([0, 1, 3, 4]).tolist() == [0, 300, 900, 1000]
+
+
+@pytest.mark.parametrize(
+    ("view", "error", "said"),
+    [
+        ({"unit": "frames"}, MissingFact, "frames_per_step=1024"),
+        ({"unit": "batches"}, MissingFact, "accumulation=4"),
+        ({"unit": "epoch"}, InvalidArgument, "epochs"),
+    ],
+)
+def test_a_unit_that_nothing_tells_is_refused_with_what_to_write(view, error, said):
+    with pytest.raises(error, match=said):
+        axis_of(traced(), **view)
+
+
+def test_the_command_line_takes_a_unit_and_names_the_option_that_is_missing():
+    def shown(*options):
+        return CliRunner().invoke(main, ["show", "linear()", "--horizon", "900", *options])
+
+    assert "\n  epochs  0" in shown("--unit", "epochs", "--steps-per-epoch", "45").output
+    assert "Write --steps-per-epoch 100" in shown("--unit", "epochs").output
+    assert " updates  1" in shown("--log-time").output
+    assert shown("--log-time", "--horizon", "1").exit_code == 1
