@@ -25,7 +25,7 @@ def axis_of_curves(traces: Sequence[Curves], total: int, view: View) -> TimeAxis
         _refuse_unit(traces, view.unit)
     if view.log_time and total < 2:
         raise InvalidArgument("View(log_time=True)", f"the picture has {total} update", "Leave it out")
-    second = _clock_of(traces) or "epochs"
+    second = _clock_of_axis(traces) or "epochs"
     return TimeAxis(units, view.unit, second if second in names else "", view.log_time)
 
 
@@ -51,7 +51,7 @@ def _shared_units(traces: Sequence[Curves], total: int) -> Iterator[TimeUnit]:
             yield units[0]
 
 
-def _clock_of(traces: Sequence[Curves]) -> str:
+def _clock_of_axis(traces: Sequence[Curves]) -> str:
     """What the clock of a plan that is drawn alone counts; "" where that is updates."""
     (*others, trace) = traces
     if not others and isinstance(trace, CurvesOnClock) and trace.horizon_amount is not None:
