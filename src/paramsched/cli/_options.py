@@ -12,7 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from paramsched.errors import MissingFact
-from paramsched.time.clocks import CLOCKS
+from paramsched.time.calendar import CLOCKS
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _TIME_UNITS = (CLOCKS[0], "epochs", *CLOCKS[1:])

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final, final
 
 from paramsched.errors import Asked, InvalidArgument, nearest
-from paramsched.time.clocks import CLOCKS, OTHER_WORDS
+from paramsched.time.calendar import CLOCKS, OTHER_WORDS
 
 TIME_UNITS: Final = (CLOCKS[0], "epochs", *CLOCKS[1:])
 """The units that an axis of time can be told in."""
