@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.scheduler._update_times import UpdateTimes
+from paramsched.scheduler._clock import UpdateTimes
 
 UPDATES = 1024
 BLOCKS = 33  # updates until blocks are at their full length

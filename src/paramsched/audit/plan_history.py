@@ -61,7 +61,7 @@ def read_plan_history(file: str | Path, *, scheduler: str | None = None) -> tupl
     missing = "no state of a ps.Scheduler is in it", "Save scheduler.state_dict() in your checkpoints"
     state = states[choose_state(path, states, "--scheduler", scheduler, missing)]
     # The scheduler's own reader: what it would refuse is no history. With it comes torch, which the file needed too.
-    from paramsched.scheduler.saved_plans import plans_in_state
+    from paramsched.scheduler.saved_state import plans_in_state
 
     plans, facts = plans_in_state(state)
     found: list[PlanSince] = []

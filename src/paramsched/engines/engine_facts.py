@@ -12,7 +12,7 @@ from typing import Any, final
 from paramsched.errors import InvalidArgument, MissingFact, Unresolved
 from paramsched.plan import Plan
 from paramsched.plan.binding import amount_clock
-from paramsched.scheduler.on_change import OnChange
+from paramsched.scheduler.saved_state import OnChange
 from paramsched.scheduler.scheduler import LateGroups, Scheduler
 from paramsched.time import Calendar, Duration
 

@@ -14,7 +14,7 @@ from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, 
 from paramsched.engines.reporting import MetricRelay
 from paramsched.errors import MissingDependency
 from paramsched.plan import Plan
-from paramsched.scheduler.on_change import OnChange
+from paramsched.scheduler.saved_state import OnChange
 from paramsched.scheduler.scheduler import Scheduler
 from paramsched.time import Calendar
 

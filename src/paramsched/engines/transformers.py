@@ -15,7 +15,7 @@ from paramsched.engines.batch_amounts import BatchAmounts
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, length_of
 from paramsched.engines.reporting import MetricRelay, first_lr_column, values_by_column
 from paramsched.plan import Plan
-from paramsched.scheduler.on_change import OnChange
+from paramsched.scheduler.saved_state import OnChange
 from paramsched.scheduler.scheduler import Scheduler
 from paramsched.time import Calendar
 

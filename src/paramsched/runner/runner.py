@@ -40,7 +40,7 @@ from paramsched.runner._weights_file import load_weights
 from paramsched.runner.loops import EvalLoop, TrainLoop
 from paramsched.runner.optim_wrapper import AcceleratedWrapper, AcceleratedWrappers
 from paramsched.scheduler import Scheduler
-from paramsched.scheduler.on_change import OnChange
+from paramsched.scheduler.saved_state import OnChange
 
 
 @final

@@ -1,32 +1,134 @@
-"""Attaching a plan to an optimizer: where the run stands, which plan goes on, and what is refused before any write."""
+"""Attaching a plan to an optimizer: where the run stands, what is refused before any write, and the hooks."""
 
 import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any, Literal, TypeAlias, final, get_args
+from typing import Any, Literal, Protocol, TypeAlias, final, get_args
+
+import torch
 
 from paramsched._diff import Diff
 from paramsched.errors import InvalidArgument, InvalidTime, ParamschedError, nearest, shown
 from paramsched.plan import Plan
-from paramsched.scheduler._clock import Clock, Standing
-from paramsched.scheduler._group_keys import Group, amount_carried, check_entries, count_carried
-from paramsched.scheduler._history import History
-from paramsched.scheduler._hooks import PlanHooks, hooks_on
-from paramsched.scheduler._inner_optimizer import require_hooks
-from paramsched.scheduler._late_groups import LateGroups
-from paramsched.scheduler._plan_in_force import PlanInForce
+from paramsched.scheduler._clock import Clock, PlanInForce, Standing
+from paramsched.scheduler._field_slots import ScheduledTuples, TensorSlots
+from paramsched.scheduler._group_keys import (
+    AMOUNT,
+    COUNT,
+    Group,
+    History,
+    amount_carried,
+    check_entries,
+    count_carried,
+    remove_entries,
+)
 from paramsched.scheduler._planned_groups import PlannedGroups, block_at
-from paramsched.scheduler._resume import Resume
-from paramsched.scheduler._resume_messages import (
+from paramsched.scheduler._reports import require_hooks, resolve_for
+from paramsched.scheduler._resume import (
+    Resume,
     log_initial_values,
     log_position,
     log_takeover,
     warn_if_over,
 )
-from paramsched.scheduler._run_facts import resolve_for
-from paramsched.scheduler._slots import slots_of
-from paramsched.scheduler._standing_amount import standing_in
+from paramsched.scheduler._slots import LateGroups, one_of_each, slots_of
+from paramsched.scheduler._value_block import GroupWatch, ValueBlock
+from paramsched.scheduler.saved_state import restored_states, saved_states
+from paramsched.scheduler.told_amounts import standing_in
+from paramsched.scheduler.updates import UpdateHooks, expect_changing_number, mark_uncompiled
 from paramsched.time import Calendar
+
+# The hooks on one optimizer: they have the values of the next update written, and follow its checkpoints.
+#
+# The hooks hold the groups and the plan. The optimizer holds the hooks, and they do not hold it: deleting an
+# optimizer frees its memory at once. A Scheduler is a handle. It may be dropped; the plan goes on.
+
+
+class StateLoading(Protocol):
+    """What happens when the optimizer's own state is loaded: the policy of resuming."""
+
+    def before_load(self, planned: PlannedGroups, state: dict[str, Any], count: int) -> None:
+        """Refuse what cannot be loaded into so many groups, before anything is written."""
+
+    def after_load(self, planned: PlannedGroups, groups: list[Group]) -> None:
+        """Take over what the groups carry now."""
+
+
+@final
+class PlanHooks:
+    """The hooks that a Scheduler leaves on its optimizer.
+
+    Args:
+        planned: the groups, and the plan that writes them.
+        loading: what to do when the optimizer's state is loaded.
+    """
+
+    def __init__(self, planned: PlannedGroups, loading: StateLoading) -> None:
+        self.planned, self.loading = planned, loading
+        self.scheduler: Callable[[], object] = _nobody  # the Scheduler, if someone holds it still
+        self.released = False
+        self._handles: list[Any] = []
+
+    def attach(self, optimizer: Any, *, step: bool) -> None:
+        """Register the hooks; `step` where the optimizer's own step moves the clock."""
+        planned = self.planned
+        # All that runs at every update, so that a compiled step is not compiled anew for each value: decision 005.
+        mark_uncompiled(
+            GroupWatch.as_left, GroupWatch.any_tuple_spoiled, PlannedGroups.before_update, PlannedGroups.advance,
+            ScheduledTuples.any_spoiled, ValueBlock.fill_count, ValueBlock.views_replaced, TensorSlots.views_replaced,
+            *one_of_each(),
+        )  # fmt: skip
+        expect_changing_number(COUNT)
+        if planned.source is not None:
+            expect_changing_number(AMOUNT)
+        if step:
+            hooks = UpdateHooks(planned.before_update, planned.advance, planned.watch.as_left)
+            self._handles += hooks.register_on(optimizer)
+        if isinstance(optimizer, torch.optim.Optimizer):
+            self._handles.append(optimizer.register_state_dict_pre_hook(self.before_state_dict))
+            self._handles.append(optimizer.register_load_state_dict_pre_hook(self.before_load))
+            self._handles.append(optimizer.register_load_state_dict_post_hook(self.after_load))
+
+    def before_state_dict(self, optimizer: Any) -> None:
+        """Write count and plan into every group: at an update only the first one gets the count."""
+        if optimizer.param_groups:
+            self.planned.sync(optimizer.param_groups)
+            self.planned.note(optimizer.param_groups)
+
+    def before_load(self, optimizer: Any, state: dict[str, Any]) -> None:
+        self.loading.before_load(self.planned, state, len(optimizer.param_groups))
+
+    def after_load(self, optimizer: Any) -> None:
+        self.loading.after_load(self.planned, optimizer.param_groups)
+
+    def release(self) -> None:
+        """Take the hooks off. Values and entries stay in the groups."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        self.planned.watch.bound = []
+        self.released = True
+
+    def remove_from(self, groups: list[Group]) -> None:
+        """Take the hooks off, and every trace out of the groups; values stay."""
+        self.release()
+        self.planned.block.remove_views(groups)
+        remove_entries(groups)
+
+
+def hooks_on(optimizer: Any) -> PlanHooks | None:
+    """The hooks that an earlier Scheduler left on an optimizer."""
+    for hook in getattr(optimizer, "_optimizer_load_state_dict_post_hooks", {}).values():
+        owner = getattr(hook, "__self__", None)
+        if isinstance(owner, PlanHooks):
+            return owner
+    return None
+
+
+def _nobody() -> None:
+    return None
+
 
 Drive: TypeAlias = Literal["optimizer", "manual"]
 
@@ -202,3 +304,52 @@ class WaitingForFacts:
     request: AttachRequest
     state: Any = None  # loaded meanwhile
     handle: Any = None  # of the hook that refuses to step
+
+
+# Copies and pickles of a Scheduler: what they hold, and the hooks of a copy on its optimizer.
+
+
+def copied_state(hooks: PlanHooks, optimizer: Any) -> dict[str, Any]:
+    """What a copy needs of a Scheduler's hooks; the Scheduler adds `drive`."""
+    planned, clock = hooks.planned, hooks.planned.clock
+    assert isinstance(hooks.loading, Resume)
+    return {
+        "optimizer": optimizer,
+        "plan": planned.in_force.plan,
+        "calendar": planned.in_force.calendar,
+        "on_change": hooks.loading.on_change,
+        "late_groups": planned.late_groups,
+        "begin": clock.begin,
+        "alive": not hooks.released,
+        "t": clock.t,
+        "amounts": (clock.amount, clock.said, clock.last_amount),
+        "feedback": [saved_states(clock.states), saved_states(clock.used)],
+        "acknowledged": clock.acknowledged,
+        "history": planned.history,
+    }
+
+
+def hooks_of_copy(state: Mapping[str, Any]) -> tuple[AttachRequest, PlanHooks]:
+    """What the copy was asked to do, and its hooks: attached to its optimizer, unless the first one was detached."""
+    optimizer, resume = state["optimizer"], Resume(state["on_change"], state["optimizer"])
+    late_groups, begin = state.get("late_groups", "base"), state.get("begin")  # absent in pickles of before
+    amount, said, last_amount = state.get("amounts", (None, None, None))
+    standing = Standing(state["t"], amount, said)
+    request = AttachRequest(state["plan"], state["drive"], resume, late_groups, begin)
+    hooks = (
+        attach_plan(optimizer, request, state["calendar"])
+        if state["alive"]
+        else detached_hooks(optimizer, request, state["calendar"], standing)
+    )
+    planned, clock = hooks.planned, hooks.planned.clock
+    now, used = (restored_states(one, planned.in_force.resolved.metric_rules) for one in state["feedback"])
+    planned.history = state.get("history", planned.history)
+    clock.said, clock.last_amount = None, last_amount
+    planned.say(said)
+    clock.states = used
+    clock.change(now)
+    if state["alive"]:
+        planned.rewrite()
+    if not state["acknowledged"]:
+        clock.acknowledged_at = -1  # its engine had not called step() yet
+    return request, hooks

@@ -1,12 +1,57 @@
-"""The clock: how many updates have been completed, and what else holds at one update only."""
+"""The clock: how many updates have been completed, when they are, and the plan that is in force then."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias, final
 
+import numpy as np
+
+from paramsched._arrays import Array
+from paramsched.errors import MissingFact
 from paramsched.feedback.base import MetricRule
-from paramsched.plan.run_amounts import Amount
-from paramsched.scheduler._update_times import UpdateTimes
+from paramsched.plan import Plan
+from paramsched.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
+from paramsched.plan.run_amounts import Amount, RunAmounts
+from paramsched.scheduler._group_keys import plan_number
+from paramsched.time import Calendar
+
+# When updates are, on the clock of each field: their numbers, and what has been consumed before them.
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class UpdateTimes:
+    """The times of successive updates.
+
+    Args:
+        updates: their numbers.
+        amounts: what has been consumed before each; None where the plan is by updates.
+    """
+
+    updates: Array
+    amounts: Array | None
+
+    @staticmethod
+    def at(t: int, amount: Amount | None) -> "UpdateTimes":
+        """A single update."""
+        return UpdateTimes(np.array([t]), None if amount is None else np.array([amount]))
+
+    def following(self, run: RunAmounts | None, count: int) -> "UpdateTimes":
+        """The updates behind this one, in a run that goes on from its amount as planned."""
+        t = int(self.updates[-1]) + 1
+        updates = np.arange(t, t + count)
+        if run is None or self.amounts is None:
+            return UpdateTimes(updates, None)
+        return UpdateTimes(updates, run.amounts_from(t - 1, self.amounts[-1].item(), count + 1)[1:])
+
+    @property
+    def size(self) -> int:
+        """How many updates."""
+        return int(self.updates.size)
+
+    def on_clock(self, *, by_amount: bool) -> Any:
+        """The times as a schedule gets them, whose clock counts an amount or updates."""
+        return self.amounts if by_amount else self.updates
 
 
 @final
@@ -112,3 +157,54 @@ class Clock:
         """The states of the metric rules when the last update was taken."""
         at, states = self._used
         return states if at == self.t else self.states
+
+
+# The plan that a scheduler follows now, with all that belongs to it.
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PlanInForce:
+    """A plan as it was written, the same plan with its lengths resolved, and the calendar that converted them.
+
+    `number` is what param groups carry, so that a checkpoint of the optimizer tells of another plan. `counted` is what
+    is evaluated: the resolved plan with the units of its clock taken off. `amounts` is what a run that goes as planned
+    has consumed before each update; None where the plan is by updates.
+    """
+
+    plan: Plan
+    resolved: Plan
+    calendar: Calendar
+    number: int = field(init=False)
+    counted: Plan = field(init=False)
+    amounts: RunAmounts | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "counted", counted_plan(self.resolved))
+        object.__setattr__(self, "amounts", amounts_of_run(self.resolved, self.calendar))
+        object.__setattr__(self, "number", plan_number(self.plan, self.resolved))
+
+    @property
+    def unit(self) -> str | None:
+        """What the plan's clock counts; None where that is updates."""
+        return None if self.amounts is None else self.amounts.clock
+
+    def amount_at(self, t: int) -> Amount | None:
+        """What a run that went as planned has consumed before update `t`; None where the plan is by updates.
+
+        Raises:
+            MissingFact: nothing says how much an update takes.
+        """
+        return None if self.amounts is None else self.amounts.amount_at(t)
+
+    @property
+    def total(self) -> int | None:
+        """The updates of the horizon; None where there is none, or nothing says how many it has.
+
+        Raises:
+            PlanError: one of them is planned to take nothing.
+        """
+        try:
+            return updates_of_horizon(self.resolved, self.amounts)
+        except MissingFact:
+            return None

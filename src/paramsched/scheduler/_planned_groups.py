@@ -6,18 +6,12 @@ from typing import Any, final
 from paramsched.plan import Target
 from paramsched.plan.binding import is_by_amount
 from paramsched.plan.run_amounts import Amount
-from paramsched.scheduler._amount_source import AmountSource
-from paramsched.scheduler._clock import Clock, RuleStates, Standing
-from paramsched.scheduler._compile import run_uncompiled
-from paramsched.scheduler._foreign_writes import warn_of_foreign_write
-from paramsched.scheduler._group_keys import AMOUNT, COUNT, PLAN, SAID, Group, base_key, note_amount
-from paramsched.scheduler._history import Entry, History
-from paramsched.scheduler._late_groups import LateGroups, with_late_bases
-from paramsched.scheduler._plan_in_force import PlanInForce
-from paramsched.scheduler._slots import Slot, slots_of, values_at, values_of
-from paramsched.scheduler._update_times import UpdateTimes
-from paramsched.scheduler._value_block import ValueBlock
-from paramsched.scheduler._watch_groups import GroupWatch, equals_number
+from paramsched.scheduler._clock import Clock, PlanInForce, RuleStates, Standing, UpdateTimes
+from paramsched.scheduler._group_keys import AMOUNT, COUNT, PLAN, SAID, Entry, Group, History, base_key, note_amount
+from paramsched.scheduler._slots import LateGroups, Slot, slots_of, values_at, values_of, with_late_bases
+from paramsched.scheduler._value_block import GroupWatch, ValueBlock, equals_number, warn_of_foreign_write
+from paramsched.scheduler.told_amounts import AmountSource
+from paramsched.scheduler.updates import run_uncompiled
 
 
 @final

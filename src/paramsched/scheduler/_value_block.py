@@ -1,23 +1,24 @@
-"""The values of the coming updates, computed a block at a time, and the writers that put them into the groups."""
+"""The values of the coming updates, a block at a time; and whether the groups are still as the last one left them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from operator import length_hint
-from typing import final
+from operator import is_, length_hint
+from typing import Any, final
 
-from paramsched.fields import Field
+import torch
+
+from paramsched.errors import StateError
+from paramsched.fields import Field, label
 from paramsched.plan import Plan, Target
 from paramsched.plan.binding import UPDATES, is_by_amount
 from paramsched.plan.run_amounts import Amount
-from paramsched.scheduler._clock import RuleStates
+from paramsched.scheduler._clock import Clock, RuleStates, UpdateTimes
+from paramsched.scheduler._field_slots import FloatBlock, FloatSlots, ScheduledTuples, TensorRows, TensorSlots
 from paramsched.scheduler._float_loops import Overwritten, Write
-from paramsched.scheduler._float_slots import FloatBlock, FloatSlots
-from paramsched.scheduler._group_keys import Group
-from paramsched.scheduler._slots import Slot, values_of
-from paramsched.scheduler._tensor_slots import TensorRows, TensorSlots
-from paramsched.scheduler._update_times import UpdateTimes
-from paramsched.scheduler._writers import all_of, nothing_left, target_writer, tensor_writer
+from paramsched.scheduler._group_keys import COUNT, PLAN, Group
+from paramsched.scheduler._slots import Slot, all_of, nothing_left, target_writer, tensor_writer, values_of
 from paramsched.schedules import Schedule
+from paramsched.user_warnings import warn_user
 
 _GROWTH = (32, 1024)  # updates in a block: the first after a seek is short, a run soon computes many at once
 _MOST_IN_ROWS = 65_536  # values in one block of rows
@@ -163,3 +164,136 @@ def _by_field(slots: tuple[Slot, ...]) -> dict[Field, list[Slot]]:
     for slot in slots:
         fields.setdefault(slot.field, []).append(slot)
     return fields
+
+
+# Watching groups: whether they are still as the last update left them, or others came, went or were changed.
+
+
+@final
+class GroupWatch:
+    """The groups of one optimizer as they were bound, and what the first of them was left with.
+
+    What others wrote into a scheduled field is not looked for here: the writers see it on their way.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.bound: list[Group] = []
+        self.first: Group = {}
+        self.number = 0  # of the plan in force
+        # Torch's distributed checkpoint puts an lr of its own into the groups: so this is looked at too.
+        self.first_lr: Any = None
+        self.lr_key = COUNT  # "lr" where the first group has it
+        self._tuples: tuple[ScheduledTuples, ...] = ()
+
+    def bind(self, groups: list[Group], block: ValueBlock, number: int) -> None:
+        """Take these groups, as they are now, for those that are written."""
+        self.bound, self.first, self.number = list(groups), groups[0], number
+        self.lr_key = "lr" if "lr" in groups[0] else COUNT
+        self._tuples = ScheduledTuples.all_in(block.floats)
+        self.first_lr = self.first[self.lr_key]
+
+    def as_left(self, optimizer: Any) -> bool:
+        """Whether the groups are those that were bound, and the first holds what it was left with. At every update.
+
+        False too where the amount of the coming update has to be looked at.
+        """
+        try:
+            groups = optimizer.param_groups
+            first = groups[0]
+            return (
+                first[COUNT] is self.clock.t
+                and first[PLAN] is self.number
+                and first[self.lr_key] is self.first_lr
+                and groups == self.bound  # of the same dicts this compares nothing but addresses
+                and not self.clock.unsettled
+                and not (self._tuples and self.any_tuple_spoiled())
+            )
+        except (LookupError, RuntimeError, ValueError):
+            return False  # an entry is gone, or tensors of unlike shapes stand where others stood
+
+    def any_change(self, groups: list[Group]) -> bool:
+        """The same without haste: equal copies are seen too, and a field that others wrote is no change.
+
+        Raises:
+            StateError: there are no groups left, or a tuple has lost an element or gained one.
+        """
+        self.require_groups(groups, self.bound)
+        changed = self.entries_replaced(groups) or self.groups_changed(groups)
+        return changed or (bool(self._tuples) and self.any_tuple_spoiled())
+
+    def groups_changed(self, groups: list[Group]) -> bool:
+        """Whether they are other dicts than those that were bound, equal ones too."""
+        return len(groups) != len(self.bound) or not all(map(is_, groups, self.bound))
+
+    def entries_replaced(self, groups: list[Group]) -> bool:
+        """Whether someone put other entries of ours into the first group, say those of a checkpoint."""
+        first = groups[0]
+        count, number = first.get(COUNT), first.get(PLAN)
+        ours = bool(self.bound) and first is self.bound[0]
+        return ours and not (equals_number(count, self.clock.t) and equals_number(number, self.number))
+
+    def any_tuple_spoiled(self) -> bool:
+        """Whether one of the tuples of which an element is scheduled is another thing now."""
+        try:
+            for tuples in self._tuples:
+                if tuples.any_spoiled():
+                    return True
+        except (LookupError, TypeError):
+            return True
+        return False
+
+    def require_groups(self, groups: list[Group], bound: list[Group]) -> None:
+        """Refuse groups that are gone, and tuples that have lost an element or gained one."""
+        if not groups:
+            raise StateError("optimizer.param_groups is empty: the groups that the plan writes have been taken out")
+        if self._tuples:
+            ours = {id(group) for group in bound}
+            self.require_lengths([group if id(group) in ours else {} for group in groups])
+
+    def require_lengths(self, groups: list[Group]) -> None:
+        """Refuse groups, of a checkpoint say, in which a tuple is longer or shorter than it was when it was bound."""
+        for tuples in self._tuples:
+            tuples.require_lengths(groups)
+
+
+def equals_number(found: Any, number: int) -> bool:
+    """Whether an entry is that number; it may be anything.
+
+    >>> equals_number(3, 3), equals_number(3.0, 3), equals_number("three", 3)
+    (True, False, False)
+    """
+    return isinstance(found, int) and found == number
+
+
+# Values that someone else wrote into the groups: told once, and only where they differ from the planned ones.
+
+
+def warn_of_foreign_write(overwritten: Overwritten, groups: Sequence[Group], update: int) -> bool:
+    """Warn of the first value that was not as planned at an update; whether there was one.
+
+    Args:
+        overwritten: what the writers found. It may equal the plan: they look for the very object that they wrote.
+        groups: the optimizer's; what was found in a group that has left is nobody's concern.
+        update: the one that used the values.
+    """
+    places = {id(group): index for index, group in enumerate(groups)}
+    for field, group, found, planned in overwritten:
+        if id(group) in places and not _is_planned(found, planned):
+            warn_user(
+                f"{field} of group {label(group, places[id(group)])!r} was {found!r} at update {update} instead of the "
+                f"planned {planned!r}: something else wrote it. It was used for one update; the plan goes on. "
+                "To change a value for good, change the plan."
+            )
+            return True
+    return False
+
+
+def _is_planned(found: Any, planned: float) -> bool:
+    """Whether an entry is the planned value, rounded where it is a tensor."""
+    try:
+        if isinstance(found, torch.Tensor):
+            found, planned = float(found), float(torch.tensor(planned, dtype=found.dtype))
+        return bool(found == planned or (found != found and planned != planned))  # NaN is NaN here
+    except (TypeError, ValueError, RuntimeError):  # a thing that compares as nothing else does
+        return False

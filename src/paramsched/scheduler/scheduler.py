@@ -13,30 +13,41 @@ from paramsched.errors import InvalidArgument, InvalidTime, MissingFact, Paramsc
 from paramsched.feedback.base import MetricRule
 from paramsched.plan import Plan
 from paramsched.plan.run_amounts import Amount
-from paramsched.scheduler._amount_source import AmountSource
 from paramsched.scheduler._attach import (
     AttachRequest,
     Drive,
     NotAttached,
+    PlanHooks,
     WaitingForFacts,
     attach_plan,
+    copied_state,
+    hooks_of_copy,
     is_count_of_updates,
     refuse_to_step,
 )
 from paramsched.scheduler._clock import Standing
-from paramsched.scheduler._copies import copied_state, hooks_of_copy
-from paramsched.scheduler._hooks import PlanHooks
-from paramsched.scheduler._inner_optimizer import require_hooks, unwrapped_optimizer
-from paramsched.scheduler._late_groups import LateGroups as LateGroups
-from paramsched.scheduler._metrics import name_of_only_metric, states_after
 from paramsched.scheduler._planned_groups import PlannedGroups
-from paramsched.scheduler._planned_values import flat_scalars, values_by_key
+from paramsched.scheduler._reports import (
+    calendar_of_call,
+    flat_scalars,
+    given_facts,
+    name_of_only_metric,
+    require_hooks,
+    states_after,
+    unwrapped_optimizer,
+    values_by_key,
+)
 from paramsched.scheduler._resume import Resume
-from paramsched.scheduler._run_facts import calendar_of_call, given_facts
+from paramsched.scheduler._slots import LateGroups as LateGroups
 from paramsched.scheduler._slots import slots_of
-from paramsched.scheduler._state import position_of_torch, read_scheduler_state, state_of
-from paramsched.scheduler.on_change import OnChange, checked_on_change
-from paramsched.scheduler.told_amounts import MOST_CONSUMED, checked_amount
+from paramsched.scheduler.saved_state import (
+    OnChange,
+    checked_on_change,
+    position_of_torch,
+    read_scheduler_state,
+    state_of,
+)
+from paramsched.scheduler.told_amounts import MOST_CONSUMED, AmountSource, checked_amount
 from paramsched.time import Calendar, DurationLike
 
 PlanLike: TypeAlias = Plan | Mapping[str, Any] | str | os.PathLike[str]

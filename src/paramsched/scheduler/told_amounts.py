@@ -1,15 +1,141 @@
-"""Amounts that a loop says: checked before anything is done with them."""
+"""How much each update consumes: what the loop says, else what is planned, else what a watch measures."""
 
+import time
 from collections.abc import Mapping
 from math import isfinite
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, final
 
+import numpy as np
 import torch
+import torch.distributed as dist
 
-from paramsched.errors import InvalidArgument, shown
-from paramsched.plan.run_amounts import Amount
+from paramsched.errors import InvalidArgument, MissingFact, StateError, shown
+from paramsched.plan.run_amounts import Amount, UntoldAmounts, missing_amounts
+from paramsched.plan.run_sizes import PlannedAmounts
+from paramsched.scheduler._clock import Clock, PlanInForce, Standing, UpdateTimes
+from paramsched.scheduler._value_block import ValueBlock
 from paramsched.time.calendar import CLOCKS, OTHER_WORDS
+
+
+@final
+class AmountSource:
+    """What the updates of one run consume, on the clock of its plan. Made anew where a run begins or is loaded.
+
+    What the loop says is for the coming update, and beats the other sources, an engine's count of its batches too. It
+    is counted by the next update that counts: a step that was skipped leaves it where it is.
+    """
+
+    def __init__(self, in_force: PlanInForce, clock: Clock) -> None:
+        assert in_force.amounts is not None
+        self._run, self._clock = in_force.amounts, clock
+        self.unit = self._run.clock
+        self._is_untold = isinstance(self._run, UntoldAmounts)
+        self._watch = Stopwatch() if self.unit == "seconds" else None
+        self._agreement = RankAgreement(in_force.number, clock.t)
+        self._loop_said = False  # since the last update
+        self._of_engine: Amount = 0  # what an engine said since then: a part of `clock.said`
+        self._look_again()
+
+    def _look_again(self) -> None:
+        """Whether the coming update has to be looked at before it."""
+        clock, planned = self._clock, isinstance(self._run, PlannedAmounts)
+        clock.unsettled = (self._is_untold or planned) if clock.said is None else self._agreement.is_due(clock.t)
+
+    def say(self, amount: Amount) -> None:
+        """The loop says what the coming update consumes, or a part of it."""
+        clock = self._clock
+        clock.said = amount if clock.said is None else clock.said - self._of_engine + amount
+        self._loop_said, self._of_engine = True, 0
+        self._look_again()
+
+    def count(self, amount: Amount) -> None:
+        """An engine says it. Nothing, where the loop said it itself."""
+        if self._loop_said:
+            return
+        clock = self._clock
+        clock.said = amount if clock.said is None else clock.said + amount
+        self._of_engine += amount
+        self._look_again()
+
+    def settle(self) -> None:
+        """Look at the amount of the coming update before it is taken.
+
+        Raises:
+            MissingFact: nothing says it. Nothing has changed; the step may be taken again when it was said.
+            PlanError: it is planned to take nothing.
+            InvalidArgument: another process has said another amount.
+        """
+        clock = self._clock
+        assert clock.amount is not None
+        if clock.said is not None:
+            self._agreement.compare(clock.t, clock.amount + clock.said, self.unit)
+            clock.unsettled = False
+        elif isinstance(self._run, PlannedAmounts):
+            self._run.require_some(clock.t, clock.amount)
+            clock.unsettled = False
+        elif self._watch is None:
+            raise self._nothing_said("nothing says how many this update takes", f"{self.unit}=n")
+        elif several_processes():
+            found = "each process would measure others, and they have to agree"
+            raise self._nothing_said(found, "seconds=s") from None
+
+    def coming_times(self, expected: Amount | None, block: ValueBlock) -> UpdateTimes | None:
+        """An update has been taken: the times of the updates that are computed next.
+
+        None where the block has them already: the amount that it expected, `expected`, is the one that was consumed.
+        """
+        clock, t = self._clock, self._clock.t
+        amount, before = clock.amount, clock.last_amount
+        assert amount is not None
+        assert before is not None
+        said, clock.said = clock.said, None
+        self._loop_said, self._of_engine = False, 0
+        if self._watch is not None:
+            measured = self._watch.lap()  # from here on the next update is measured, also where the loop said this one
+            said = measured if said is None and self._is_untold else said
+        clock.unsettled = self._is_untold
+        if said is None:
+            return self._planned_times(UpdateTimes.at(t - 1, amount), block.next_size())
+        if expected is not None and expected - amount == said:
+            return None
+        block_is_used_up = expected is None
+        # The next updates are guessed to consume as much as this one, where the one before it did too.
+        guesses = self._is_untold and block_is_used_up and said == amount - before
+        if not guesses:
+            block.drop_coming(looked_at=not block_is_used_up)
+        count = block.next_size() if guesses else 1
+        if amount + said * count >= MOST_CONSUMED:
+            count = 1
+        if count == 1:
+            return UpdateTimes.at(t, amount + said)
+        return UpdateTimes(np.arange(t, t + count), amount + said * np.arange(1, count + 1))
+
+    def _planned_times(self, last: UpdateTimes, count: int) -> UpdateTimes:
+        """The updates behind the last, up to one that is planned to take nothing, which is refused before it."""
+        if not isinstance(self._run, PlannedAmounts):
+            return last.following(self._run, count)
+        times = last.following(self._run, count + 1)
+        assert times.amounts is not None
+        nothing = np.flatnonzero(np.diff(times.amounts) < 1)
+        count = int(nothing[0]) if nothing.size else count
+        self._clock.unsettled = count == 0
+        count = max(count, 1)
+        return UpdateTimes(times.updates[:count], times.amounts[:count])
+
+    def _nothing_said(self, found: str, said: str) -> MissingFact:
+        error = missing_amounts(self.unit, "")
+        return MissingFact(
+            f"update {self._clock.t}",
+            f"the plan's clock counts {self.unit}, and {found}",
+            f"Write scheduler.consumed({said}) before optimizer.step(), or give Calendar(…) {error.fact}",
+            fact=error.fact,
+            example=error.example,
+        )
+
+
+# Amounts that a loop says: checked before anything is done with them.
+
 
 MOST_CONSUMED = 2**62
 """Amounts are below it: they fit where a checkpoint keeps integers in 64 bits, and NumPy counts on."""
@@ -74,3 +200,118 @@ def _number_of(value: Any) -> Amount | None:
 
 def _shown(value: Any) -> str:
     return str(value.item()) if isinstance(value, torch.Tensor) and value.ndim == 0 else shown(value)
+
+
+# How long updates take, for a plan whose clock counts seconds.
+
+
+def seconds_now() -> float:
+    """The time on a clock that never goes back."""
+    return time.monotonic()
+
+
+@final
+class Stopwatch:
+    """Measures from update to update; the first from when it was made."""
+
+    def __init__(self) -> None:
+        self._since = seconds_now()
+
+    def lap(self) -> float:
+        """The seconds since the last lap."""
+        now = seconds_now()
+        since, self._since = self._since, now
+        return now - since
+
+
+# Whether the processes of a run have said the same amounts.
+
+
+_EVERY = 64  # updates; what was said wrong once is in all later amounts, so it is seen at the next look
+_FIRST = 2  # updates behind a beginning, a load or a seek: most mistakes show there
+
+
+def several_processes() -> bool:
+    """Whether this process trains together with others."""
+    return dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1
+
+
+@final
+class RankAgreement:
+    """Looks now and then whether the other processes had consumed as much before the same update.
+
+    Nobody waits for anybody: whoever comes first leaves its amount in the store that the processes met in, and the
+    others compare theirs. A collective operation would hang where one process skips an update, saves alone, or has no
+    Scheduler at all.
+
+    Args:
+        number: of the plan. Schedulers of one plan are told apart by how many of it a process has begun.
+        begin: the update from which on amounts are said.
+    """
+
+    def __init__(self, number: int, begin: int) -> None:
+        self._number, self._begin = number, begin
+        self._place: str | None = None  # in the store; asked for at the first look
+        self._compared_at = -1
+
+    def is_due(self, t: int) -> bool:
+        """Whether to look before update `t`."""
+        if t == self._compared_at or not (t - self._begin < _FIRST or t % _EVERY == 0):
+            return False
+        return several_processes()
+
+    def compare(self, t: int, amount: Amount, clock: str) -> None:
+        """Compare what has been consumed when update `t` is taken, which is counted in.
+
+        Raises:
+            InvalidArgument: another process has consumed another amount.
+        """
+        if not self.is_due(t):  # another amount was said for the same update: it was skipped
+            return
+        store = dist.distributed_c10d._get_default_store()  # torch has no public way to it
+        rank = dist.get_rank()
+        if self._place is None:
+            begun = store.add(f"paramsched/{self._number}/begun by {rank}", 1)
+            self._place = f"paramsched/{self._number}/{begun}"
+        self._compared_at = t
+        mine = f"{rank} {amount!r}"
+        first = store.compare_set(f"{self._place}/{t}", "", mine).decode()
+        other, _, theirs = first.partition(" ")
+        if theirs != repr(amount):
+            raise InvalidArgument(
+                f"scheduler.consumed({clock}=…) before update {t}",
+                f"with it rank {rank} has consumed {amount} {clock}, and rank {other} {theirs}",
+                f"Say the number of all processes together, the same in each: the sum of their {clock}",
+            )
+
+
+# The amount at which a run goes on: carried by a checkpoint, or said by the rate, or by the Scheduler itself.
+
+
+def standing_in(in_force: PlanInForce, found: Standing, whose: str, clock: Clock | None = None) -> Standing:
+    """Where a run stands that goes on with a plan.
+
+    Args:
+        in_force: the plan.
+        found: as it was carried; its amounts are None where they are of another clock, or of none.
+        whose: what carried it, for the error.
+        clock: of a Scheduler that may stand there already, and know the amount.
+
+    Raises:
+        StateError: nothing says the amount.
+    """
+    unit = in_force.unit
+    if unit is None:
+        return Standing(found.t)
+    if found.amount is not None:
+        return found
+    if clock is not None and clock.t == found.t and clock.amount is not None:
+        return Standing(found.t, clock.amount)
+    try:
+        return Standing(found.t, in_force.amount_at(found.t))
+    except MissingFact:
+        raise StateError(
+            f"{whose} is at update {found.t} and carries no amount of {unit}, which the plan's clock counts; nothing "
+            f"else says how many {unit} it took. Write ps.Scheduler(optimizer, plan) on an optimizer without a count, "
+            f"then scheduler.seek({found.t}, {unit}=n), and load it then"
+        ) from None

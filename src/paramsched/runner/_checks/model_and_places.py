@@ -15,7 +15,7 @@ from paramsched.errors import InvalidArgument
 from paramsched.runner._checks.entries import check_class_dict
 from paramsched.runner._model_calls import training_style
 from paramsched.runner.registry import MODELS
-from paramsched.scheduler.on_change import checked_on_change
+from paramsched.scheduler.saved_state import checked_on_change
 
 
 def check_model(given: Mapping[str, Any], faults: Faults) -> None:

@@ -4,16 +4,15 @@ import ast
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, final
+from typing import Any, Literal, TypeAlias, final, get_args
 
-from paramsched.errors import InvalidArgument, StateError, UnreadableTable, shown
+from paramsched.errors import InvalidArgument, StateError, UnreadableTable, nearest, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.fields import Field
 from paramsched.plan import Plan, Target
 from paramsched.plan.binding import amount_clock
 from paramsched.scheduler._clock import Standing
-from paramsched.scheduler._group_keys import is_amount, is_finite_number
-from paramsched.scheduler._history import History, read_history
+from paramsched.scheduler._group_keys import History, is_amount, is_finite_number, read_history
 from paramsched.scheduler._planned_groups import PlannedGroups
 from paramsched.schedules import SHAPES
 from paramsched.time import Calendar
@@ -280,3 +279,46 @@ def _read_feedback(value: Any) -> dict[str, dict[str, Any]]:
         if not isinstance(name, str) or not isinstance(state, Mapping):
             raise StateError(f"state: feedback[{name!r}] is {state!r}, not a dict")
     return {name: dict(state) for name, state in value.items()}
+
+
+# The plans that a saved state tells of.
+
+
+def plans_in_state(state: Any) -> tuple[list[tuple[int, float | None, Plan | None]], Calendar]:
+    """The plans that were in force, each with its first update and the amount before it; the facts of the last.
+
+    A plan is None where it has no text, or one that cannot be read here.
+
+    Raises:
+        StateError: the state is foreign, truncated or spoiled.
+    """
+    read = read_scheduler_state(state)
+    entries = read.history.entries
+    return [(entry.update, entry.amount, plan_of_text(entry.text)[0]) for entry in entries], read.calendar
+
+
+# What a plan that differs from the checkpoint's does: the argument `on_change`.
+
+
+OnChangeChoice: TypeAlias = Literal["new", "checkpoint", "error"]
+
+OnChange: TypeAlias = OnChangeChoice | Mapping[str, OnChangeChoice]
+"""One choice for the whole plan, or one for each field; a field that is not named has "new"."""
+
+
+def checked_on_change(on_change: Any) -> OnChange:
+    """The argument, when it is valid.
+
+    Raises:
+        InvalidArgument: a choice that does not exist.
+    """
+    choices = get_args(OnChangeChoice)
+    given = on_change.values() if isinstance(on_change, Mapping) else [on_change]
+    for choice in given:
+        if choice not in choices:
+            raise InvalidArgument(
+                f"Scheduler(on_change={on_change!r})",
+                f"{choice!r} is none of {', '.join(choices)}; {nearest(str(choice), choices)}",
+                'Write on_change="new", or {"lr": "checkpoint"}',
+            )
+    return dict(on_change) if isinstance(on_change, Mapping) else on_change

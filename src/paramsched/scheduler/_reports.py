@@ -1,0 +1,237 @@
+"""What a Scheduler is given and gives: the facts of the run, metrics, the planned values by name."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from numbers import Real
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+from paramsched._trace import Key, unique_labels
+from paramsched.errors import InvalidArgument, MissingFact, nearest, shown
+from paramsched.feedback.base import MetricRule
+from paramsched.fields import Field, label
+from paramsched.plan import Plan
+from paramsched.scheduler._clock import RuleStates
+from paramsched.scheduler._group_keys import Group
+from paramsched.scheduler._planned_groups import PlannedGroups
+from paramsched.time import Calendar
+
+
+def values_by_key(planned: PlannedGroups, groups: Sequence[Group]) -> dict[Key, float]:
+    """Those of the coming update, by field and group as in a `Trace`; targets have group ""."""
+    labels = unique_labels(groups)
+    found: dict[Key, float] = {
+        (slot.name, labels[slot.group]): value
+        for slot, value in planned.values()
+        if slot.group in labels  # of a detached scheduler's optimizer groups may have gone
+    }
+    for name, value in planned.target_values(planned.clock.times, planned.clock.states):
+        found[name, ""] = value
+    return found
+
+
+def flat_scalars(planned: PlannedGroups, groups: Sequence[Group], *, last: bool) -> dict[str, float]:
+    """Those of the last update, or the coming one, and what had been consumed before it.
+
+    Before the first update the last are the coming ones.
+    """
+    clock = planned.clock
+    is_last = last and clock.t > 0
+    times, states = (clock.last_times, clock.used) if is_last else (clock.times, clock.states)
+    names = flat_groups(groups)
+    found = {
+        flat_field(slot.name) + names[slot.group]: value
+        for slot, value in (planned.last_values() if is_last else planned.values())
+        if slot.group < len(names)  # of a detached scheduler's optimizer groups may have gone
+    }
+    for name, value in planned.target_values(times, states):
+        found[name if name not in found else f"targets/{name}"] = value
+    amount = clock.last_amount if is_last else clock.amount
+    if amount is not None:
+        found[f"consumed_{planned.in_force.unit}"] = float(amount)
+    return found
+
+
+# Flat names of scheduled values, in letters that every logger takes.
+
+
+# TensorBoard rewrites other characters, MLflow refuses most of them, and a slash makes a folder in each.
+_REFUSED = re.compile(r"[^\w.-]")
+
+
+def flat_field(name: str) -> str:
+    """A field as its plan names it, without brackets: `betas_0`.
+
+    >>> flat_field("betas[0]"), flat_field("weight_decay")
+    ('betas_0', 'weight_decay')
+    """
+    return Field.of(name).slot
+
+
+def flat_groups(groups: Sequence[Any]) -> tuple[str, ...]:
+    """What follows a field's name for each group: nothing where there is one group; else `/` and its name, or index.
+
+    A name that other groups have too, or that is no more than digits and dots, gives way to the index.
+
+    >>> flat_groups([{"name": "body"}, {"name": "the head"}, {}])
+    ('/body', '/the_head', '/2')
+    >>> flat_groups([{"name": "body"}])
+    ('',)
+    """
+    if len(groups) == 1:
+        return ("",)
+    names = [_REFUSED.sub("_", str(label(group, index))) for index, group in enumerate(groups)]
+    return tuple(
+        f"/{name}" if names.count(name) == 1 and re.search(r"[^\W\d]", name) else f"/{index}"
+        for index, name in enumerate(names)
+    )
+
+
+# What training reports: metrics by name, checked and made floats.
+
+
+def states_after(states: RuleStates, metrics: Mapping[str, Any]) -> dict[MetricRule[Any], Any]:
+    """The states of metric rules when these metrics have been observed.
+
+    Raises:
+        InvalidArgument: a name that no rule watches, or a value that is no number.
+    """
+    watched = {rule.metric for rule in states}
+    numbers = {}
+    for name, value in metrics.items():
+        if name not in watched:
+            instead = nearest(name, watched) if watched else "the plan has no metric rule"
+            raise InvalidArgument(f"observe({name}={value!r})", f"no rule watches {name!r}; {instead}")
+        numbers[name] = _metric_as_float(name, value)
+    return {
+        rule: rule.observe(state, numbers[rule.metric]) if rule.metric in numbers else state
+        for rule, state in states.items()
+    }
+
+
+def name_of_only_metric(rules: Iterable[MetricRule[Any]], metric: Any) -> str:
+    """Which metric `step(metric)` means: that of the plan's only rule.
+
+    Raises:
+        InvalidArgument: there are several.
+    """
+    names = sorted(rule.metric for rule in rules)
+    if len(names) > 1:
+        raise InvalidArgument(
+            f"scheduler.step({metric!r})",
+            f"the plan has {len(names)} metric rules",
+            f"Write scheduler.observe({', '.join(f'{name}=…' for name in sorted(set(names)))})",
+        )
+    return names[0]
+
+
+def _metric_as_float(name: str, value: Any) -> float:
+    """A metric as a float: a real number, or a tensor of one."""
+    if isinstance(value, torch.Tensor) and value.ndim == 0 and value.dtype != torch.bool and not value.is_complex():
+        return float(value.detach())
+    if isinstance(value, Real) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except OverflowError:
+            raise InvalidArgument(
+                f"observe({name}=…)", "an integer beyond the numbers", f'Write observe({name}=float("inf"))'
+            ) from None
+    shape = f" of shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else ""
+    raise InvalidArgument(
+        f"observe({name}=…)", f"a {type(value).__name__}{shape} is no number", f"Write observe({name}=float(value))"
+    )
+
+
+# The facts of a run that a Scheduler converts units with: a Calendar, or its facts as keywords.
+
+
+def given_facts(**facts: Any) -> dict[str, Any]:
+    """The keywords that were given."""
+    return {name: fact for name, fact in facts.items() if fact is not None}
+
+
+def calendar_of_call(call: str, calendar: Any, given: dict[str, Any]) -> Calendar:
+    """The Calendar of a call that takes one, or its facts as keywords.
+
+    Raises:
+        InvalidArgument: both, or what is none.
+    """
+    if calendar is not None and given:
+        raise InvalidArgument(
+            f"{call}(calendar=…, {', '.join(given)}=…)", "facts are given twice", "Put them all into the Calendar"
+        )
+    if calendar is not None and not isinstance(calendar, Calendar):
+        instead = 'Write calendar=ps.Calendar(steps_per_epoch=100), or calendar="later"'
+        raise InvalidArgument(f"{call}(calendar={shown(calendar)})", "no Calendar", instead)
+    names = [field.name for field in fields(Calendar)]
+    if unknown := sorted(given.keys() - set(names)):
+        raise InvalidArgument(f"{call}({unknown[0]}=…)", nearest(unknown[0], names))
+    return calendar if calendar is not None else Calendar(**given)
+
+
+def resolve_for(call: str, plan: Plan, calendar: Calendar) -> Plan:
+    """The plan with its lengths in updates; what is missing is told in the words of the call.
+
+    Raises:
+        MissingFact: with what to write there, or, where the fact is not known yet, how to give it later.
+    """
+    try:
+        return plan.resolve(calendar)
+    except MissingFact as error:
+        fact = f"{error.fact}={error.example}"
+        instead = f"Write {call}{fact})"
+        if not call.startswith("scheduler."):
+            instead += (
+                f'. Where it is not known yet, write {call}calendar="later"), and scheduler.resolve({fact}) before the '
+                "first update"
+            )
+        raise MissingFact(error.asked, error.found, instead, fact=error.fact, example=error.example) from None
+
+
+# From what an engine hands out to the optimizer whose step is the update.
+
+
+_INNER_NAMES = ("optimizer", "_optimizer", "_base_optimizer", "base_optimizer")
+"""Where wrappers keep what they wrap: Accelerate and MMEngine, Lightning, Lookahead, SAM."""
+
+
+def unwrapped_optimizer(optimizer: Any) -> Any:
+    """The innermost optimizer: wrappers are looked through as long as one of their own attributes has param groups.
+
+    Raises:
+        InvalidArgument: nothing with param groups is there.
+    """
+    seen: list[int] = []
+    while id(optimizer) not in seen:
+        seen.append(id(optimizer))
+        own = getattr(optimizer, "__dict__", {})
+        inner = next((own[name] for name in _INNER_NAMES if isinstance(_param_groups_of(own.get(name)), list)), None)
+        if inner is None:
+            break
+        optimizer = inner
+    if not isinstance(_param_groups_of(optimizer), list) or not optimizer.param_groups:
+        raise InvalidArgument(
+            f"Scheduler({type(optimizer).__name__}, …)", "it has no param_groups", "Pass the optimizer itself"
+        )
+    return optimizer
+
+
+def require_hooks(optimizer: Any) -> None:
+    """Refuse an optimizer whose step fires no hooks.
+
+    Raises:
+        InvalidArgument: with the way out: `drive="manual"`.
+    """
+    if not (isinstance(optimizer, Optimizer) and getattr(type(optimizer).step, "hooked", False)):
+        raise InvalidArgument(
+            f"Scheduler({type(optimizer).__name__}, …)",
+            "its step fires no hooks, so nothing can follow it",
+            'Write Scheduler(…, drive="manual") and call scheduler.step() after each update',
+        )
+
+
+def _param_groups_of(candidate: Any) -> Any:
+    return getattr(candidate, "param_groups", None)
