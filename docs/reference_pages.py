@@ -10,8 +10,7 @@ from public_names import documented, public_names
 from paramsched import Plan, curves, errors, trace
 from paramsched._peer_names import EDGES
 from paramsched._vocabulary import other_names
-from paramsched.config.checking.explain_rule import rule_as_markdown
-from paramsched.config.checking.rule_table import CHECK_RULES
+from paramsched.config.checking.finding import CHECK_RULES, rule_as_markdown
 from paramsched.schedules import SHAPES
 
 SHAPES_OPENING = """\

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from paramsched import config
 from paramsched.config import native
-from paramsched.config.native import write_schedule
+from paramsched.config.native import write_plan
 from paramsched.plan import Plan
 from support import strategies
 from support.json_schema import accepts
@@ -22,7 +22,7 @@ SCHEMA = config.schema()
 @pytest.fixture
 def opened(monkeypatch):
     """Nothing is a line of text that could be lists and mappings."""
-    monkeypatch.setattr(write_schedule, "_LONG", 0)
+    monkeypatch.setattr(write_plan, "_LONG", 0)
 
 
 @given(PLANS, st.sampled_from(FORMATS))

@@ -9,7 +9,7 @@ import click
 from paramsched.cli._messages import say_note
 from paramsched.cli._options import CalendarOptions, option_of
 from paramsched.config import Loaded
-from paramsched.config.plan_units import units_of_plan
+from paramsched.config.plan_files import units_of_plan
 from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.plan import Plan
 from paramsched.plan.resolve import known_total

@@ -5,8 +5,7 @@ import re
 import click
 
 from paramsched.config.faults import Faults
-from paramsched.config.schedule_text import read_schedule_line
-from paramsched.config.shape_names import ShapeNames
+from paramsched.config.schedule_text import ShapeNames, read_schedule_line
 from paramsched.errors import ConfigError
 from paramsched.plan import Binding, Plan
 from paramsched.schedules import Schedule

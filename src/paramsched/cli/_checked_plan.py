@@ -11,9 +11,8 @@ from paramsched.cli._given_plan import GivenPlan, names_a_file, read_with_assume
 from paramsched.cli._options import CalendarOptions, option_for_fact
 from paramsched.cli._run_evidence import RunEvidence
 from paramsched.config import check
-from paramsched.config.checking.finding import FilePlace, Finding, finding_of_fault
-from paramsched.config.checking.silencing import without_silenced
-from paramsched.config.plan_text import read_plan_text
+from paramsched.config.checking.finding import FilePlace, Finding, finding_of_fault, without_silenced
+from paramsched.config.plan_files import read_plan_text
 from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact
 from paramsched.user_warnings import PlanCaution
 

@@ -6,8 +6,7 @@ from importlib.metadata import version
 from typing import Any, Final
 from urllib.parse import quote
 
-from paramsched.config.checking.finding import FilePlace, Finding
-from paramsched.config.checking.rule_table import CHECK_RULES, Severity
+from paramsched.config.checking.finding import CHECK_RULES, FilePlace, Finding, Severity
 
 _LEVELS: Final[dict[Severity, str]] = {"error": "error", "warning": "warning", "info": "note"}
 """What SARIF calls a severity."""

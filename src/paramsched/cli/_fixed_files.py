@@ -5,10 +5,9 @@ from pathlib import Path
 
 from paramsched.cli._given_plan import names_a_file
 from paramsched.cli._messages import say_note
-from paramsched.config.checking.finding import Finding
-from paramsched.config.checking.fixes import edits_of, with_edits
-from paramsched.config.plan_text import read_plan_text
-from paramsched.config.whole_files import write_whole_file
+from paramsched.config.checking.finding import Finding, edits_of, with_edits
+from paramsched.config.plan_files import read_plan_text
+from paramsched.config.text_limits import write_whole_file
 
 _MOST_ROUNDS = 10  # a change may show what stood behind it
 _MARK = b"\xef\xbb\xbf"  # which some editors put before a text in UTF-8

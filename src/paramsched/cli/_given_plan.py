@@ -17,9 +17,8 @@ from paramsched.cli._messages import say_note
 from paramsched.cli._options import CalendarOptions
 from paramsched.config import Bases, Loaded
 from paramsched.config.faults import Faults
-from paramsched.config.plan_text import PlanText, read_plan_text
-from paramsched.config.schedule_text import read_schedule_line
-from paramsched.config.shape_names import ShapeNames
+from paramsched.config.plan_files import PlanText, read_plan_text
+from paramsched.config.schedule_text import ShapeNames, read_schedule_line
 from paramsched.config.text_limits import MOST_BYTES
 from paramsched.errors import ConfigError, Fault, MissingFact
 from paramsched.near_names import did_you_mean

@@ -8,7 +8,7 @@ from paramsched.cli import _combination_words as _combination_words  # it regist
 from paramsched.cli._active_time import ActiveTime
 from paramsched.cli._schedule_words import cut_text, schedule_words, value_at_update
 from paramsched.config import NO_BASES, Bases
-from paramsched.config.plan_units import units_of_plan
+from paramsched.config.plan_files import units_of_plan
 from paramsched.fields import Field
 from paramsched.plan import Binding, Plan, Target, selector_text
 from paramsched.plan.binding import amount_clock, clock_text, is_by_amount

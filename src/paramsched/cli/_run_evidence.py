@@ -8,7 +8,7 @@ from typing import Any, final
 
 from paramsched.config.checking.finding import Finding
 from paramsched.config.checking.rules_of_runs import BEYOND_THE_PLAN, LOG_DIFFERS
-from paramsched.config.data_paths import HORIZON, entry_path
+from paramsched.config.faults import HORIZON, entry_path
 from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.plan import Plan
 from paramsched.time import Calendar, Duration

@@ -1,13 +1,13 @@
 """Plans in files: YAML, TOML, JSON, and the dialects of other libraries; every fault at once, with its path."""
 
-from paramsched.config._optimizer_values import NO_BASES as NO_BASES
-from paramsched.config._optimizer_values import Bases as Bases
-from paramsched.config._optimizer_values import Loaded as Loaded
 from paramsched.config.checking.finding import Finding as Finding
 from paramsched.config.checking.plan_check import check as check
 from paramsched.config.file_formats import formats as formats
+from paramsched.config.known_dialects import NO_BASES as NO_BASES
 from paramsched.config.known_dialects import BaseLike as BaseLike
+from paramsched.config.known_dialects import Bases as Bases
 from paramsched.config.known_dialects import Dialect as Dialect
+from paramsched.config.known_dialects import Loaded as Loaded
 from paramsched.config.known_dialects import dialects as dialects
 from paramsched.config.native.json_schema import schema as schema
 from paramsched.config.plan_files import convert as convert

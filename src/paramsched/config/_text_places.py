@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any, final
 
 from paramsched._fault import printable
-from paramsched.config.data_paths import ROOT, child_path, path_from_root
-from paramsched.config.native.annotations import annotated_signature
-from paramsched.config.text_lines import TextLines
+from paramsched.config.faults import ROOT, child_path, path_from_root
+from paramsched.config.native.assign_arguments import annotated_signature
+from paramsched.config.text_limits import TextLines
 from paramsched.curves import FAMILIES
 from paramsched.errors import ConfigError, Fault
 from paramsched.schedules import SHAPES

@@ -5,26 +5,23 @@ from pathlib import Path
 from typing import Any
 
 from paramsched.config import native
-from paramsched.config._optimizer_values import NO_BASES, Loaded
-from paramsched.config._plain_data import plain_data
 from paramsched.config._text_places import Place, faults_with_places
-from paramsched.config.faults import Faults
+from paramsched.config.faults import Faults, plain_data
 from paramsched.config.known_dialects import (
+    NO_BASES,
     BaseLike,
     KnownDialect,
+    Loaded,
     dialect_named,
     dialects,
     dialects_that_recognize,
     own_names,
 )
 from paramsched.config.python_config.python_places import python_places
-from paramsched.config.shape_names import ShapeLike
-from paramsched.config.syntaxes.json_text import json_places, read_json, write_json
+from paramsched.config.schedule_text import ShapeLike
+from paramsched.config.syntaxes.json_and_toml import json_places, read_json, read_toml, write_json, write_toml
 from paramsched.config.syntaxes.toml_places import toml_places
-from paramsched.config.syntaxes.toml_text import read_toml
-from paramsched.config.syntaxes.toml_writing import write_toml
-from paramsched.config.syntaxes.yaml_places import yaml_places
-from paramsched.config.syntaxes.yaml_text import read_yaml, write_yaml
+from paramsched.config.syntaxes.yaml_text import read_yaml, write_yaml, yaml_places
 from paramsched.config.text_limits import refuse_long_text
 from paramsched.errors import ConfigError, Fault, InvalidArgument
 from paramsched.near_names import did_you_mean

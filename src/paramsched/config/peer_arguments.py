@@ -1,16 +1,56 @@
-"""The arguments of one call of another library, as a config says them: each is checked where it is asked for."""
+"""The arguments of calls of other libraries, as a config says them, and what a plan says in such values."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, final
+from fractions import Fraction
+from typing import Any, Final, NoReturn, final
 
-from paramsched.config.data_paths import child_path
-from paramsched.config.faults import Faults
-from paramsched.config.numbers_as_written import ratio_as_written
-from paramsched.config.value_words import short_json, type_in_words
+from paramsched.config.faults import ROOT, Faults, child_path, short_json, type_in_words
+from paramsched.errors import PlanError
+from paramsched.feedback.base import Guided
+from paramsched.feedback.plateau import Plateau
 from paramsched.near_names import did_you_mean
-from paramsched.schedules import Level, Schedule, absolute, constant
+from paramsched.plan import Plan
+from paramsched.schedules import Absolute, Anneal, Level, Schedule, absolute, constant, take
+from paramsched.schedules.leaves import Constant
+from paramsched.time import Duration, DurationLike
+
+# Products and ratios of numbers as they are written: a tenth of 0.1 is 0.01, where floats say a little more.
+
+
+def product_as_written(first: float, second: float) -> float:
+    """The float nearest to the product of two decimal numbers.
+
+    >>> product_as_written(0.1, 0.1), 0.1 * 0.1
+    (0.01, 0.010000000000000002)
+    """
+    try:
+        return float(Fraction(repr(first)) * Fraction(repr(second)))
+    except OverflowError:
+        return first * second
+
+
+def ratio_as_written(first: float, second: float) -> float:
+    """The float nearest to the ratio of two decimal numbers; the second is not 0.
+
+    >>> ratio_as_written(0.01, 0.1), 0.01 / 0.1
+    (0.1, 0.09999999999999999)
+    """
+    try:
+        return float(Fraction(repr(first)) / Fraction(repr(second)))
+    except OverflowError:
+        return first / second
+
+
+def rest_as_written(share: float) -> float:
+    """What a share leaves of 1.
+
+    >>> rest_as_written(0.9), 1 - 0.9
+    (0.1, 0.09999999999999998)
+    """
+    return float(1 - Fraction(repr(share)))
+
 
 REQUIRED: Final = object()
 """Stands for the default of an argument that has none."""
@@ -163,3 +203,137 @@ def base_of_lr(base: float | Mapping[str, float] | None) -> float | None:
     """lr's own value, where a caller gave it; 0 is none that others are multiples of."""
     value = base.get("lr") if isinstance(base, Mapping) else base
     return float(value) if value else None
+
+
+# Options of another program: a mapping, or the words of its command line.
+
+
+def option_name(word: Any) -> str:
+    """The argument that a key or a word of a command line names.
+
+    >>> option_name("--lr-decay-style"), option_name("min_lr")
+    ('lr_decay_style', 'min_lr')
+    """
+    return str(word).lstrip("-").replace("-", "_")
+
+
+def named_options(data: Any) -> dict[str, tuple[Any, str]]:
+    """Each argument with its value and where it stands; the words of a command line are taken apart."""
+    if isinstance(data, Mapping):
+        return {option_name(key): (value, child_path(ROOT, key)) for key, value in data.items()}
+    if not isinstance(data, (list, tuple)):
+        return {}
+    found: dict[str, tuple[Any, str]] = {}
+    name, path = "", ROOT
+    words: list[Any] = []
+    for index, word in enumerate([*data, "--"]):
+        if isinstance(word, str) and word.startswith("--"):
+            if name:
+                found[name] = (words[0] if len(words) == 1 else words or True, path)
+            first, equals, value = word.partition("=")
+            name, words, path = option_name(first), [value] if equals else [], child_path(ROOT, index)
+        else:
+            words.append(word)
+    return found
+
+
+# What a plan says in values and whole updates, for libraries that have nothing else.
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PeerWords:
+    """Says parts of a plan in the words of one library, or refuses.
+
+    Args:
+        library: its name.
+    """
+
+    library: str
+
+    def refuse(self, what: object, why: str, instead: str = 'Write it in the native format: format="yaml"') -> NoReturn:
+        """
+        Raises:
+            PlanError: always.
+        """
+        raise PlanError(f"{self.library} cannot say {what}", why, instead)
+
+    def updates(self, length: Duration) -> int:
+        """A length as whole updates.
+
+        >>> PeerWords("optax").updates(Duration.of("2k steps"))
+        2000
+        """
+        terms = length.terms
+        if not terms:
+            return 0
+        if len(terms) != 1 or terms[0][0] != "updates" or terms[0][1].denominator != 1:
+            self.refuse(length, "it is no whole number of updates; ps.resolve(plan, calendar) makes it one")
+        return int(terms[0][1])
+
+    def period(self, length: Duration) -> int | float:
+        """A length in updates that need not be whole."""
+        updates = length.exact
+        if updates is None:
+            return self.updates(length)
+        return int(updates) if updates.denominator == 1 else float(updates)
+
+    def steps_of(self, schedule: Anneal, size: int | None) -> int:
+        """The updates of a descent, which may take the time it is given."""
+        if schedule.index != "t/n":
+            self.refuse(schedule, 'its schedules follow index="t/n"')
+        steps = size if schedule.over is None else self.updates(schedule.over)
+        if steps is None:
+            self.refuse(schedule, "it takes the time it is given, and nothing says how much")
+        return steps
+
+    def value(self, level: Level) -> float:
+        """A level as a value."""
+        if isinstance(level, Absolute):
+            return level.value
+        if level != 0:
+            self.refuse(level, "its values stand as they are, and this is a multiple of base", "Write absolute(0.1)")
+        return 0.0
+
+    def schedule_and_rule(self, plan: Plan) -> tuple[Schedule | None, Plateau | None]:
+        """What lr of all groups follows, and the plateau that multiplies into it; None for base as it is."""
+        binding = plan.bindings[0]
+        if len(plan.bindings) != 1 or binding.name != "lr" or binding.groups is not None or plan.clock != "updates":
+            self.refuse(plan, "its schedules are of lr in all groups, by updates")
+        whole, rules = binding.schedule, binding.schedule.metric_rules
+        if len(rules) > 1 or not all(isinstance(one, Plateau) for one in rules):
+            self.refuse(whole, "of rules that react to a metric it has one plateau")
+        rule = next((one for one in rules if isinstance(one, Plateau)), None)
+        if not isinstance(whole, Guided):
+            return whole, rule
+        return (None if whole.schedule == constant() else whole.schedule), rule
+
+    def stage_sizes(self, stages: Sequence[Schedule], total: int | None) -> list[int | None]:
+        """How many updates each stage takes; None for a last one that goes on.
+
+        Args:
+            stages: one after the other.
+            total: the updates they have together, where that is known.
+        """
+        sizes = [None if stage.length is None else self.updates(stage.length) for stage in stages]
+        rest = None if total is None else total - sum(size or 0 for size in sizes)
+        if None in sizes[:-1] or (sizes[-1] is None and stages[-1].fills):
+            if rest is None or rest < 0 or sizes.count(None) > 1:
+                self.refuse(stages[sizes.index(None)], "it takes the time it is given, and nothing says how much")
+            return [rest if size is None else size for size in sizes]
+        return sizes
+
+
+# Stages of lists that other libraries join: each is cut where the next one begins.
+
+
+def cut_to_length(schedule: Schedule, length: DurationLike) -> Schedule:
+    """A stage that takes just so long: cut, or held from its own end on.
+
+    >>> from paramsched.schedules import cosine
+    >>> print(cut_to_length(constant(0.5), 10), cut_to_length(cosine(over=10), 10), cut_to_length(cosine(over=10), 5))
+    constant(0.5, 10) cosine(over=10) take(cosine(over=10), 5)
+    """
+    if isinstance(schedule, Constant):
+        return constant(schedule.value, length)
+    return schedule if schedule.length == Duration.of(length) else take(schedule, length)

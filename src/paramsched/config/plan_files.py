@@ -1,19 +1,30 @@
 """Reading and writing plans: files and texts, every format."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
-from paramsched.config._optimizer_values import Loaded
-from paramsched.config.file_formats import format_of, known_format, loaded_from, plan_of_data, text_of
-from paramsched.config.known_dialects import BaseLike
-from paramsched.config.plan_text import read_plan_text, syntax_of_suffix
-from paramsched.config.shape_names import ShapeLike
-from paramsched.config.whole_files import path_of_file, write_whole_file
-from paramsched.errors import InvalidArgument, shown
+from paramsched.config.file_formats import (
+    SUFFIXES,
+    SYNTAXES,
+    format_of,
+    known_format,
+    loaded_from,
+    placed,
+    plan_of_data,
+    text_of,
+)
+from paramsched.config.known_dialects import BaseLike, Loaded
+from paramsched.config.schedule_text import ShapeLike
+from paramsched.config.syntaxes.yaml_text import has_comments
+from paramsched.config.text_limits import path_of_file, read_bounded_text, write_whole_file
+from paramsched.errors import Fault, InvalidArgument, shown
 from paramsched.plan import Plan
-from paramsched.time import Calendar
+from paramsched.schedules import Schedule
+from paramsched.schedules.rules import Rule
+from paramsched.time import Calendar, Duration
 
 
 def load(
@@ -182,3 +193,118 @@ def convert(
     """
     known_format(to)
     return text_of(loads(text, format, shapes=shapes, calendar=calendar, base=base), to)
+
+
+# The text of a plan, from a file or elsewhere, and how it is to be read.
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PlanText:
+    """A text that says a plan, and how it is to be read.
+
+    Args:
+        name: what faults call it.
+        text: the whole text.
+        format: `"yaml"`, `"toml"`, `"json"`, or a dialect's name.
+        syntax: what the file's suffix says, where the format is a dialect.
+        folder: from which paths in it count; None: from where the process stands.
+    """
+
+    name: str
+    text: str
+    format: str
+    syntax: str | None = None
+    folder: Path | None = None
+
+    def loaded(
+        self,
+        *,
+        shapes: Iterable[ShapeLike] = (),
+        calendar: Calendar | None = None,
+        base: BaseLike | None = None,
+    ) -> Loaded:
+        """The plan it says, and the optimizer's values that stand beside it.
+
+        Raises:
+            ConfigError: every fault at once, each with its path, line and column.
+        """
+        return loaded_from(
+            self.text,
+            self.format,
+            self.name,
+            syntax=self.syntax,
+            folder=self.folder,
+            shapes=shapes,
+            calendar=calendar,
+            base=base,
+        )
+
+    @property
+    def has_comments(self) -> bool:
+        """Whether it has comments, which no plan keeps."""
+        own = self.format if self.format in SYNTAXES else self.syntax
+        return has_comments(self.text, "yaml" if own is None and self.format == "native" else own)
+
+    def placed(self, faults: Iterable[Fault]) -> tuple[Fault, ...]:
+        """Faults by their paths, each with its line and column."""
+        return placed(faults, self.text, self.format, self.syntax)
+
+
+def read_plan_text(path: str | os.PathLike[str], format: str | None = None) -> PlanText:
+    """What a file says, and how it is to be read.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ConfigError: it is no UTF-8, or larger than 1 MB.
+        InvalidArgument: an unknown format, or a suffix that says none.
+    """
+    file = path_of_file(path)
+    text = read_bounded_text(file)
+    chosen = format_of(file) if format is None else known_format(format)
+    return PlanText(str(file), text, chosen, syntax_of_suffix(file), file.parent)
+
+
+def syntax_of_suffix(file: Path) -> str | None:
+    """What the suffix says of the syntax, where the format is a dialect."""
+    found = SUFFIXES.get(file.suffix.lower())
+    return found if found in SYNTAXES else None
+
+
+# The units of time that a plan uses.
+
+
+def durations_in(value: Any) -> Iterator[Duration]:
+    """Every length in a schedule; a rule counts as one of its ticks.
+
+    >>> from paramsched.schedules import warmup
+    >>> [str(length) for length in durations_in(warmup("5 epochs"))]
+    ['5 epochs']
+    """
+    for part in values_inside(value):
+        if isinstance(part, Duration):
+            yield part
+        elif isinstance(part, Rule):
+            yield Duration.of("1 epoch" if part.by == "epoch" else "1 step")
+
+
+def units_of_plan(plan: Plan) -> frozenset[str]:
+    """The units a plan uses, its horizon included.
+
+    >>> sorted(units_of_plan(Plan(lr="warmup('5%') >> cosine()", horizon="20 epochs")))
+    ['epochs', 'percent']
+    """
+    lengths = [length for binding in plan.bindings for length in durations_in(binding.schedule)]
+    lengths += [plan.horizon] if plan.horizon is not None else []
+    return frozenset(unit for length in lengths for unit, _ in length.terms)
+
+
+def values_inside(value: Any) -> Iterator[Any]:
+    """The value itself, and every value that a schedule or a rule holds, however deep."""
+    yield value
+    if isinstance(value, tuple):
+        for item in value:
+            yield from values_inside(item)
+    elif isinstance(value, (Schedule, Rule)):
+        for field in fields(value):  # type: ignore[arg-type]  # every schedule and rule is a dataclass
+            yield from values_inside(getattr(value, field.name))

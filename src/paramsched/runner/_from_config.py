@@ -10,10 +10,8 @@ from typing import Any, Final
 from torch import nn
 
 from paramsched.config import mmengine
-from paramsched.config.data_paths import entry_path
-from paramsched.config.faults import Faults
-from paramsched.config.plan_text import read_plan_text
-from paramsched.config.value_words import short_json
+from paramsched.config.faults import Faults, entry_path, short_json
+from paramsched.config.plan_files import read_plan_text
 from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
 from paramsched.near_names import closest
 from paramsched.runner._checks.settings import check_settings

@@ -5,7 +5,7 @@ from math import ceil
 from typing import Any
 
 from paramsched._trace import Trace, trace
-from paramsched.config.plan_units import durations_in, units_of_plan
+from paramsched.config.plan_files import durations_in, units_of_plan
 from paramsched.fields import Field
 from paramsched.plan import Binding, Plan, Target
 from paramsched.schedules.base import Schedule

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from paramsched.cli import main
-from paramsched.config.checking.rule_table import CHECK_RULES, codes_given, rule_of_code
+from paramsched.config.checking.finding import CHECK_RULES, codes_given, rule_of_code
 from paramsched.errors import InvalidArgument
 
 SHOWN = [rule for rule in CHECK_RULES.values() if rule.wrong]

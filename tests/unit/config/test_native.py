@@ -12,7 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from paramsched import config, curves
-from paramsched.config import native, shape_names
+from paramsched.config import native, schedule_text
 from paramsched.errors import ConfigError, InvalidArgument, MissingDependency
 from paramsched.feedback import plateau
 from paramsched.plan import Binding, Plan
@@ -288,11 +288,11 @@ def installed(monkeypatch):
     """Entry points as if packages were installed."""
     points = []
     monkeypatch.setattr("importlib.metadata.entry_points", lambda group: points)
-    shape_names.plugin_shapes.cache_clear()
+    schedule_text.plugin_shapes.cache_clear()
     yield lambda *values: points.extend(
         EntryPoint(name=value.rpartition(":")[2], value=value, group="paramsched.shapes") for value in values
     )
-    shape_names.plugin_shapes.cache_clear()
+    schedule_text.plugin_shapes.cache_clear()
 
 
 def ziggurat(height: float) -> Schedule:

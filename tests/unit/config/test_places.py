@@ -6,12 +6,9 @@ from hypothesis import strategies as st
 
 from paramsched import config
 from paramsched.config._text_places import index_in_source, place_at_path
-from paramsched.config.syntaxes.json_text import json_places, read_json, write_json
+from paramsched.config.syntaxes.json_and_toml import json_places, read_json, read_toml, write_json, write_toml
 from paramsched.config.syntaxes.toml_places import toml_places
-from paramsched.config.syntaxes.toml_text import read_toml
-from paramsched.config.syntaxes.toml_writing import write_toml
-from paramsched.config.syntaxes.yaml_places import yaml_places
-from paramsched.config.syntaxes.yaml_text import read_yaml, write_yaml
+from paramsched.config.syntaxes.yaml_text import read_yaml, write_yaml, yaml_places
 from paramsched.errors import ConfigError
 
 

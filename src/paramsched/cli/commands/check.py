@@ -21,8 +21,7 @@ def _explain(context: click.Context, parameter: click.Parameter, value: str | No
     """Print what codes stand for, and leave."""
     if value is None:
         return
-    from paramsched.config.checking.explain_rule import rule_as_text
-    from paramsched.config.checking.rule_table import CHECK_RULES
+    from paramsched.config.checking.finding import CHECK_RULES, rule_as_text
 
     codes = _codes("--explain", value)
     click.echo("\n\n".join(rule_as_text(rule) for code, rule in CHECK_RULES.items() if code in codes))
@@ -92,8 +91,7 @@ def paramsched_check(
     from paramsched.cli._checked_plan import checked_plan
     from paramsched.cli._fixed_files import fix_file
     from paramsched.cli._run_evidence import RunEvidence
-    from paramsched.config.checking.finding import Finding
-    from paramsched.config.checking.rule_table import CHECK_RULES
+    from paramsched.config.checking.finding import CHECK_RULES, Finding
 
     told = (_codes("--select", select) if select else frozenset(CHECK_RULES)) - _codes("--ignore", ignore or "")
     evidence = RunEvidence(checkpoint, log)
@@ -122,7 +120,7 @@ def paramsched_check(
 
 def _codes(option: str, given: str) -> frozenset[str]:
     """The codes that an option names."""
-    from paramsched.config.checking.rule_table import codes_given
+    from paramsched.config.checking.finding import codes_given
     from paramsched.errors import InvalidArgument
 
     try:

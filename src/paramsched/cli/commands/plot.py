@@ -75,7 +75,7 @@ def paramsched_plot(
     from paramsched.cli._given_plan import title_of_plans
     from paramsched.cli._traces import trace_given_plans
     from paramsched.cli._used_values import used_values
-    from paramsched.config.whole_files import write_whole_file
+    from paramsched.config.text_limits import write_whole_file
 
     draw = show.format_of_file(output)
     if draw is None:

@@ -9,7 +9,7 @@ from paramsched.compat.mmengine import lr_scheduler, momentum_scheduler, param_s
 from paramsched.compat.mmengine.base import _ParamScheduler
 from paramsched.compat.mmengine.rule_of_user_class import rule_of_user_class
 from paramsched.config.dialects.mmengine.table import SCOPES, class_names
-from paramsched.config.user_classes import FINDERS, UserClass
+from paramsched.config.schedule_text import FINDERS, UserClass
 from paramsched.errors import nearest
 
 _AnyClass = TypeVar("_AnyClass", bound=type)

@@ -8,7 +8,7 @@ import torch
 
 from paramsched.compat.mmengine.message_hub import run_progress
 from paramsched.config.dialects.mmengine.table import INF
-from paramsched.config.user_classes import UserScheduler
+from paramsched.config.schedule_text import UserScheduler
 from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.schedules.rules import table
 

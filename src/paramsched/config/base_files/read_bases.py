@@ -7,21 +7,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, final
 
-from paramsched.config._plain_data import plain_data
-from paramsched.config.base_files.config_variables import put_variables_in
-from paramsched.config.base_files.merge_configs import merge_upon_base
-from paramsched.config.base_files.package_configs import NotInstalled, config_in_package, module_in_package
-from paramsched.config.data_paths import entry_path
-from paramsched.config.faults import Faults
+from paramsched.config.base_files.merge_configs import (
+    NotInstalled,
+    config_in_package,
+    merge_upon_base,
+    module_in_package,
+    put_variables_in,
+)
+from paramsched.config.faults import Faults, entry_path, plain_data, short_json
 from paramsched.config.python_config.base_references import References
 from paramsched.config.python_config.config_file import BaseReader, FileNames, PythonFile, referred_value
 from paramsched.config.python_config.limits import Budget
 from paramsched.config.python_config.source import PythonSource, no_collection
 from paramsched.config.python_config.values import BaseReference, NeedsRunning
-from paramsched.config.syntaxes.json_text import read_json
+from paramsched.config.syntaxes.json_and_toml import read_json
 from paramsched.config.syntaxes.yaml_text import read_yaml
 from paramsched.config.text_limits import MOST_BYTES, refuse_long_text
-from paramsched.config.value_words import short_json
 from paramsched.errors import ConfigError, Fault
 
 _MOST_ABOVE: Final = 20

@@ -6,10 +6,10 @@ from fractions import Fraction
 from typing import Any, Final
 
 from paramsched._fault_codes import MILESTONE_AFTER_END
-from paramsched.config.checking import rules_of_times as codes
+from paramsched.config.checking import rules_of_values as codes
 from paramsched.config.checking._trial_run import TrialRun
 from paramsched.config.checking.finding import Finding
-from paramsched.config.plan_units import values_inside
+from paramsched.config.plan_files import values_inside
 from paramsched.schedules import Anneal, Schedule
 from paramsched.schedules.cuts import Skip, Take
 from paramsched.schedules.lengths import PERIOD

@@ -7,13 +7,14 @@ from typing import TypeAlias
 
 from paramsched import curves
 from paramsched.config.checking.finding import Finding
-from paramsched.config.checking.rules_of_times import COUNTED_FROM_STAGE, SHARE_OF_RUN
 from paramsched.config.checking.rules_of_values import (
     BINDS_FIRST,
+    COUNTED_FROM_STAGE,
     FIRST_IS_START,
     FLOOR_AS_VALUE,
     LEVEL_AS_VALUE,
     OTHERS_NAME,
+    SHARE_OF_RUN,
 )
 from paramsched.feedback.base import Guided
 from paramsched.plan import Binding, Target

@@ -9,10 +9,10 @@ from typing import Final
 import numpy as np
 
 from paramsched.config.checking import rules_of_values as codes
-from paramsched.config.checking._field_curve import FieldCurve
+from paramsched.config.checking._trial_run import FieldCurve
 from paramsched.config.checking.finding import Finding
-from paramsched.config.checking.rules_of_times import RISES_TO_THE_END
-from paramsched.config.plan_units import durations_in
+from paramsched.config.checking.rules_of_values import RISES_TO_THE_END
+from paramsched.config.plan_files import durations_in
 from paramsched.schedules.sequence import Sequence
 
 _NEVER_NEGATIVE: Final = re.compile(r"lr|weight_decay|momentum|dampening|eps|alpha|betas\[\d+\]")

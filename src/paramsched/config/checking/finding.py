@@ -1,10 +1,59 @@
-"""Finding: one thing that the check has to say of a plan."""
+"""Finding: one thing that the check has to say of a plan; its rule, its comment that silences it, its fix."""
 
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, final
+from typing import Any, Final, final
 
-from paramsched.config.checking.rule_table import CHECK_RULES, CheckRule, Severity
-from paramsched.errors import Fault
+from paramsched.config.checking.rules_of_runs import NATIVE, RULES_OF_FILES, RULES_OF_RUNS, UNKNOWN_COMMENT
+from paramsched.config.checking.rules_of_runs import CheckRule as CheckRule
+from paramsched.config.checking.rules_of_runs import Severity as Severity
+from paramsched.config.checking.rules_of_values import RULES_OF_TIMES, RULES_OF_VALUES
+from paramsched.config.faults import GROUPS, TARGETS, child_path, entry_path
+from paramsched.config.text_limits import TextLines
+from paramsched.errors import Fault, InvalidArgument
+from paramsched.near_names import did_you_mean
+from paramsched.plan import Binding, Target
+
+# Every rule of the check, by its code. `paramsched check --explain` and the documentation show this table.
+
+
+CHECK_RULES: Final[Mapping[str, CheckRule]] = {
+    rule.code: rule for rule in (*RULES_OF_FILES, *RULES_OF_TIMES, *RULES_OF_VALUES, *RULES_OF_RUNS)
+}
+
+
+def rule_of_code(given: str) -> CheckRule:
+    """A rule by its code or its name, in capitals or not.
+
+    Raises:
+        InvalidArgument: there is none.
+
+    >>> rule_of_code("ps201").name
+    'beyond-horizon'
+    """
+    for rule in CHECK_RULES.values():
+        if given.strip().lower() in (rule.code.lower(), rule.name):
+            return rule
+    names = [name for rule in CHECK_RULES.values() for name in (rule.code, rule.name)]
+    near = did_you_mean(given.strip(), names) if len(given) > 5 else "codes are PS101, PS205 and so on"
+    raise InvalidArgument(f'check rule "{given}"', f"there is none; {near}", "Write PS205")
+
+
+def codes_given(given: str) -> frozenset[str]:
+    """Codes as one selects them: whole ones, names, and beginnings such as `PS2`, with commas or blanks between them.
+
+    Raises:
+        InvalidArgument: one that means no rule.
+
+    >>> sorted(codes_given("PS60, beyond-horizon"))[:2]
+    ['PS201', 'PS601']
+    """
+    found: set[str] = set()
+    for one in given.replace(",", " ").split():
+        begun = {code for code in CHECK_RULES if code.startswith(one.upper())}
+        found |= begun or {rule_of_code(one).code}
+    return frozenset(found)
 
 
 @final
@@ -109,3 +158,118 @@ def finding_of_fault(fault: Fault, file: str) -> Finding:
     return Finding(
         fault.code, fault.path, fault.found, fault.instead, fault.at_key, fault.replace, place, fault.pointer(), fix
     )
+
+
+# What a code of the check stands for, as text for a terminal and as a section of the documentation.
+
+
+def rule_as_text(rule: CheckRule) -> str:
+    """A rule as a terminal shows it.
+
+    >>> from paramsched.config.checking.finding import rule_of_code
+    >>> print(rule_as_text(rule_of_code("PS404")))
+    PS404 name-as-index (warning)
+    A group's name is a number, which looks like an index.
+    The text "3" selects the group that is called 3; the fourth group is [3].
+    <BLANKLINE>
+    Wrong:
+        groups: {'3': {lr: 0.1}}
+    Right:
+        groups: {'[3]': {lr: 0.1}}
+    """
+    lines = [f"{rule.code} {rule.name} ({rule.severity})", rule.line, rule.why]
+    if rule.wrong:
+        lines += ["", "Wrong:" if not rule.options else f"Wrong, with {' '.join(rule.options)}:"]
+        lines += [f"    {line}" for line in rule.wrong.splitlines()]
+        lines += ["Right:", *(f"    {line}" for line in rule.right.splitlines())]
+    return "\n".join(lines)
+
+
+def rule_as_markdown(rule: CheckRule) -> str:
+    """A rule as a section of the documentation, whose anchor is its code."""
+    lines = [f"({rule.code.lower()})=", "", f"## {rule.code} {rule.name}", ""]
+    lines += [f"*{rule.severity}.* {rule.line}", "", rule.why, ""]
+    if rule.wrong:
+        language = "yaml" if rule.file == NATIVE else "python"
+        with_options = f", with `{' '.join(rule.options)}`" if rule.options else ""
+        lines += [f"Wrong{with_options}:", "", f"```{language}", rule.wrong.rstrip(), "```", ""]
+        lines += ["Right:", "", f"```{language}", rule.right.rstrip(), "```", ""]
+    return "\n".join(lines)
+
+
+# Fixes: the changes of a text that findings ask for, made where they are safe; the rest stays byte for byte.
+
+
+def edits_of(findings: Iterable[Finding]) -> tuple[TextEdit, ...]:
+    """The changes that findings ask for, from left to right; of two that overlap the first."""
+    chosen: list[TextEdit] = []
+    edits = {finding.fix for finding in findings if finding.fix is not None}
+    for edit in sorted(edits, key=lambda one: (one.begin, one.end, one.text)):
+        if not chosen or edit.begin >= chosen[-1].end:
+            chosen.append(edit)
+    return tuple(chosen)
+
+
+def with_edits(text: str, edits: Iterable[TextEdit]) -> str:
+    """A text with changes made in it.
+
+    >>> with_edits("weight_decy: 1", [TextEdit(0, 11, "weight_decay")])
+    'weight_decay: 1'
+    """
+    pieces: list[str] = []
+    at = 0
+    for edit in edits:
+        pieces += [text[at : edit.begin], edit.text]
+        at = edit.end
+    return "".join([*pieces, text[at:]])
+
+
+# Comments that silence findings: `# paramsched: ignore PS205` behind a line, or for the whole file on its own line.
+
+
+_COMMENT: Final = re.compile(r"#[ \t]*paramsched:[ \t]*ignore\b[ \t]*([\w, \t-]*)")
+
+
+def without_silenced(findings: Iterable[Finding], text: str, file: str) -> Iterator[Finding]:
+    """The findings that no comment of their text silences, and those about such comments.
+
+    Args:
+        findings: of the text, each with its place where it is known.
+        text: the whole text.
+        file: what it is called.
+    """
+    lines = TextLines(text)
+    by_line: dict[int, frozenset[str]] = {}
+    everywhere: frozenset[str] = frozenset()
+    for comment in _COMMENT.finditer(text):
+        line, column = lines.of(comment.start())
+        try:
+            codes = codes_given(comment[1])
+        except InvalidArgument as refusal:
+            place = FilePlace(file, line, column)
+            yield Finding(UNKNOWN_COMMENT, "", f"{refusal.asked}: {refusal.found}", refusal.instead, place=place)
+            continue
+        if lines.line(line)[: column - 1].strip():
+            by_line[line] = codes
+        else:
+            everywhere |= codes
+    for finding in findings:
+        line = 0 if finding.place is None or finding.place.line is None else finding.place.line
+        if finding.code not in everywhere | by_line.get(line, frozenset()):
+            yield finding
+
+
+# Where a file has each line of a plan.
+
+
+def binding_path(binding: Binding) -> str:
+    """Where a file has a binding.
+
+    >>> binding_path(Binding("lr", 0.1, groups="head"))
+    '$.groups.head.lr'
+    """
+    if isinstance(binding.field, Target):
+        return child_path(TARGETS, binding.name, "schedule")
+    if isinstance(binding.groups, (str, int)):
+        return child_path(GROUPS, binding.groups, binding.name)
+    return entry_path(binding.name)

@@ -5,19 +5,16 @@ from fractions import Fraction
 from math import ceil
 from typing import Any
 
-from paramsched.config.checking import rules_of_times as codes
-from paramsched.config.checking._field_curve import FieldCurve, curve_in_run
-from paramsched.config.checking._group_checks import base_of_binding, check_field_names, check_groups
+from paramsched.config.checking import rules_of_values as codes
+from paramsched.config.checking._group_checks import base_of_binding, check_field_names, check_groups, check_metrics
 from paramsched.config.checking._length_checks import check_lengths
-from paramsched.config.checking._metric_checks import check_metrics
 from paramsched.config.checking._traps import traps_in_binding
-from paramsched.config.checking._trial_run import TrialRun, mixed_run, trial_run
+from paramsched.config.checking._trial_run import FieldCurve, TrialRun, curve_in_run, mixed_run, trial_run
 from paramsched.config.checking._value_checks import check_followed, check_rates, check_values
-from paramsched.config.checking.binding_paths import binding_path
-from paramsched.config.checking.finding import Finding
+from paramsched.config.checking.finding import Finding, binding_path
 from paramsched.config.checking.rules_of_values import SAYS_NOTHING
-from paramsched.config.data_paths import HORIZON
-from paramsched.config.plan_units import values_inside
+from paramsched.config.faults import HORIZON
+from paramsched.config.plan_files import values_inside
 from paramsched.errors import InvalidArgument, MissingFact, PlanError, Unresolved
 from paramsched.plan import Plan
 from paramsched.plan.group_matching import schedule_followed

@@ -14,15 +14,10 @@ from dataclasses import dataclass
 from typing import Any, Final, NoReturn, final
 
 from paramsched import curves
-from paramsched.config._optimizer_values import NO_BASES, Bases
-from paramsched.config._plain_data import plain_data
-from paramsched.config.data_paths import child_path
-from paramsched.config.faults import Faults
-from paramsched.config.known_dialects import BaseLike
-from paramsched.config.syntaxes.toml_text import read_toml
-from paramsched.config.syntaxes.toml_writing import write_toml
+from paramsched.config.faults import Faults, child_path, plain_data, short_json, type_in_words
+from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
+from paramsched.config.syntaxes.json_and_toml import read_toml, write_toml
 from paramsched.config.syntaxes.yaml_text import read_yaml
-from paramsched.config.value_words import short_json, type_in_words
 from paramsched.curves import Curve
 from paramsched.errors import ConfigError, InvalidArgument, PlanError
 from paramsched.near_names import did_you_mean

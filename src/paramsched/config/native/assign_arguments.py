@@ -1,14 +1,24 @@
-"""Which value is given for which argument of a shape: by name, in order, or one value alone."""
+"""Which value is given for which argument of a shape, and what an argument takes by its annotation."""
 
 import inspect
-from collections.abc import Iterable, Mapping
-from typing import Any, final
+import re
+from collections.abc import Callable, Iterable, Mapping
+from enum import Enum, auto
+from functools import lru_cache, wraps
+from types import NoneType, UnionType
+from typing import Annotated, Any, Final, Literal, TypeVar, Union, final, get_args, get_origin
+
+import numpy as np
 
 from paramsched._fault_codes import WRONG_ARGUMENT
 from paramsched._vocabulary import NOWHERE, our_word
-from paramsched.config.data_paths import child_path
-from paramsched.config.faults import Faults
+from paramsched.config.faults import Faults, child_path, short_json
+from paramsched.curves import Curve
+from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.near_names import closest, did_you_mean
+from paramsched.schedules import Absolute, Schedule
+from paramsched.schedules.rules import Rule
+from paramsched.time import Duration
 
 
 def assign_arguments(
@@ -92,3 +102,190 @@ def nearest_argument(key: str, parameters: Iterable[str], function: str) -> tupl
     if key in NOWHERE:
         return None, NOWHERE[key]
     return closest(key, parameters), did_you_mean(key, parameters)
+
+
+# What an argument takes, read from its annotation.
+
+
+_Answer = TypeVar("_Answer")
+
+
+class ArgumentKind(Enum):
+    """The kinds of values that files spell in a way of their own."""
+
+    SCHEDULE = auto()
+    RULE = auto()
+    LEVEL = auto()
+    DURATION = auto()
+    CURVE = auto()
+    OTHER = auto()
+
+
+_CLASSES = (
+    (Schedule, ArgumentKind.SCHEDULE),
+    (Rule, ArgumentKind.RULE),
+    (Absolute, ArgumentKind.LEVEL),
+    (Duration, ArgumentKind.DURATION),
+    (Curve, ArgumentKind.CURVE),
+)
+
+
+def _remember_answers(read: Callable[[Any], _Answer]) -> Callable[[Any], _Answer]:
+    """Remember what was read of an annotation: a config of a hundred thousand numbers asks as often."""
+    remembered = lru_cache(maxsize=1024)(read)
+
+    @wraps(read)
+    def read_or_remember(annotation: Any) -> _Answer:
+        try:
+            return remembered(annotation)
+        except TypeError:  # metadata that cannot be hashed
+            return read(annotation)
+
+    return read_or_remember
+
+
+@_remember_answers
+def kind_of_argument(annotation: Any) -> ArgumentKind:
+    """The kind of an annotation.
+
+    >>> kind_of_argument(float | Absolute), kind_of_argument(Duration | str | None), kind_of_argument(int)
+    (<ArgumentKind.LEVEL: 3>, <ArgumentKind.DURATION: 4>, <ArgumentKind.OTHER: 6>)
+    """
+    classes = [one for one in union_members(annotation) if isinstance(one, type)]
+    return next((kind for base, kind in _CLASSES for one in classes if issubclass(one, base)), ArgumentKind.OTHER)
+
+
+@_remember_answers
+def union_members(annotation: Any) -> tuple[Any, ...]:
+    """The members of a union, opened; an annotation that is none by itself."""
+    if type(annotation).__name__ == "TypeAliasType":  # a `type` statement, from Python 3.12 on
+        return union_members(annotation.__value__)
+    if get_origin(annotation) is Annotated:
+        return union_members(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        return tuple(one for member in get_args(annotation) for one in union_members(member))
+    return (annotation,)
+
+
+def takes_none(parameter: inspect.Parameter) -> bool:
+    """Whether null may be given."""
+    return parameter.default is None or NoneType in union_members(parameter.annotation)
+
+
+@_remember_answers
+def item_annotations(annotation: Any) -> tuple[Any, ...] | None:
+    """For a list of fixed length the annotation of each item, for one of any length (item, ...); None for no list."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if isinstance(origin, type) and issubclass(origin, tuple):
+        return arguments
+    if isinstance(origin, type) and len(arguments) == 1 and origin.__module__ in ("builtins", "collections.abc"):
+        return (*arguments, ...)
+    return (Any, ...) if annotation in (list, tuple) else None
+
+
+@_remember_answers
+def literal_values(annotation: Any) -> tuple[Any, ...]:
+    """The values of a Literal; none for anything else."""
+    return get_args(annotation) if get_origin(annotation) is Literal else ()
+
+
+def asks_for_function(annotation: Any) -> bool:
+    """Whether it asks for a function, which a file can only name."""
+    return Callable in (annotation, get_origin(annotation))
+
+
+def asks_for_array(annotation: Any) -> bool:
+    """Whether it asks for a NumPy array, which only code can give."""
+    return np.ndarray in (annotation, get_origin(annotation))
+
+
+def annotated_signature(builder: Callable[..., Any]) -> inspect.Signature:
+    """The parameters with their annotations; those of a module with postponed annotations are looked up."""
+    try:
+        return inspect.signature(builder, eval_str=True)
+    except (NameError, SyntaxError, TypeError, AttributeError):  # an annotation that only a type checker can read
+        return inspect.signature(builder)
+
+
+# Numbers, texts, choices, and what only a user's own shape asks for.
+
+
+MISSING: Any = object()
+"""What could not be read; the fault is noted."""
+
+_IN_WORDS = {float: "a number", int: "a whole number", str: "text", bool: "true or false"}
+
+
+def is_of_type(member: Any, value: Any) -> bool:
+    """Whether a value of a file is what `float`, `int`, `str` or `bool` asks for: a whole number is a number too."""
+    if isinstance(value, bool):
+        return member is bool
+    if member is float:
+        return isinstance(value, (int, float))
+    if member is int:
+        return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    return member is str and isinstance(value, str)
+
+
+def type_asked_for(member: Any) -> str:
+    """What an annotation asks for, in the words of files; empty where there are none for it."""
+    if member in _IN_WORDS:
+        return _IN_WORDS[member]
+    if item_annotations(member) is not None:
+        return "a list"
+    return "the name of a registered function" if asks_for_function(member) else ""
+
+
+def within_float(value: Any) -> float:
+    """The value, unless it is an integer that no float can hold; what is no number is left for others to refuse."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 10**308:
+        raise InvalidArgument(f"a number of {len(str(abs(value)))} digits", "larger than any float", "Write 0.1, say")
+    return value  # type: ignore[no-any-return]  # whatever it is, the caller judges
+
+
+def value_of_users_type(annotation: Any, value: Any, path: str, faults: Faults) -> Any:
+    """A value of a type that only its user knows: pydantic reads it, strictly, as it would from JSON.
+
+    Raises:
+        MissingDependency: pydantic is not installed. No shape of this library asks for it.
+    """
+    import json
+
+    try:
+        from pydantic import PydanticUserError, TypeAdapter, ValidationError
+    except ModuleNotFoundError:
+        raise MissingDependency(f"{path}: an argument of a type of your own", "pydantic", "types") from None
+
+    try:
+        return TypeAdapter(annotation).validate_json(json.dumps(value), strict=True)
+    except ValidationError as error:
+        for one in error.errors(include_url=False, include_input=False):
+            faults.add(child_path(path, *one["loc"]), f"{short_json(value)}: {one['msg']}")
+    except PydanticUserError:  # no type pydantic knows either: the builder has to judge
+        return value
+    return MISSING
+
+
+# The entries of a native plan that are no fields, and how a group is named.
+
+
+RESERVED: Final = ("clock", "groups", "horizon", "targets")
+"""What a plan has beside its fields."""
+
+SCHEMA: Final = "$schema"
+"""What editors look for: the schema that a file follows. A plan does not keep it."""
+
+TARGET_ENTRIES: Final = ("initial", "schedule")
+"""What each target has."""
+
+_INDEX: Final = re.compile(r"\[(\d{1,9})\]")
+
+
+def index_in_name(name: str) -> int | None:
+    """The index that a group's name in a file stands for; None for a name.
+
+    >>> index_in_name("[0]"), index_in_name("head")
+    (0, None)
+    """
+    found = _INDEX.fullmatch(name)
+    return int(found[1]) if found else None

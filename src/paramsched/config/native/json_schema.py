@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from types import NoneType
 from typing import Any
 
-from paramsched.config.native.annotations import (
+from paramsched.config.native.assign_arguments import (
     ArgumentKind,
     annotated_signature,
     asks_for_array,
@@ -17,14 +17,14 @@ from paramsched.config.native.annotations import (
     union_members,
 )
 from paramsched.config.native.read_schedule import OPERATORS, WITH_A_NUMBER
-from paramsched.config.native.text_patterns import length_text_pattern, schedule_text_pattern
-from paramsched.config.shape_names import ShapeLike, ShapeNames
+from paramsched.config.schedule_text import ShapeLike, ShapeNames
 from paramsched.curves import CONSTANTS, FAMILIES
 from paramsched.errors import MissingDependency
 from paramsched.fields import KNOWN
 from paramsched.schedules.affine import NEIGHBOR_LEVELS
 from paramsched.schedules.registry import RULES
 from paramsched.time.calendar import CLOCKS, OTHER_WORDS
+from paramsched.time.duration import UNIT_NAMES
 
 _REFERENCES = {
     ArgumentKind.SCHEDULE: "schedule",
@@ -290,3 +290,47 @@ def _user_type_schema(member: Any) -> dict[str, Any] | None:
         return TypeAdapter(member).json_schema()
     except (PydanticUserError, PydanticInvalidForJsonSchema):
         return None
+
+
+# Patterns for the texts of a native file: what an editor sees of a schedule's line and of a length, by its schema.
+
+
+_NUMBER = r"(?:\d[\d_]*(?:\.[\d_]*)?|\.\d[\d_]*)(?:[eE][+-]?\d{1,3})?"
+_TERM = rf"{_NUMBER}[kMBT]?(?:\s*/\s*\d[\d_]*)?"
+
+
+def schedule_text_pattern(names: Iterable[str]) -> str:
+    """The pattern of a line that calls nothing but what there is: every name before a bracket is known.
+
+    Args:
+        names: the shapes that may be called.
+
+    >>> import re
+    >>> pattern = schedule_text_pattern(["warmup", "cosine"])
+    >>> [bool(re.search(pattern, line)) for line in ('warmup("5%") >> cosine(to=0.1)', "warmup(5) >> cosin()")]
+    [True, False]
+    """
+    called = "|".join(
+        [
+            *sorted({"absolute", *names}, key=len, reverse=True),
+            *(f"curves\\.{name}" for name in sorted(FAMILIES, key=len, reverse=True)),
+            *(f"rules\\.{name}" for name in sorted(RULES, key=len, reverse=True)),
+        ]
+    )
+    text, call = r'"[^"]*"|' + r"'[^']*'", rf"(?:{called})\s*\("
+    word, sign = r"[A-Za-z_]\w*(?:\.\w+)*(?!\s*\(|\w|\.)", r"[^A-Za-z_\"']"
+    return rf"^(?:{text}|{call}|{word}|{sign})+$"
+
+
+def length_text_pattern() -> str:
+    """The pattern of a length: amounts with units, added and subtracted.
+
+    >>> import re
+    >>> pattern = length_text_pattern()
+    >>> [bool(re.search(pattern, text)) for text in ("5%", "until 1.5B tokens", "2 epochs - 1 step", "5 epohcs", "5")]
+    [True, True, True, False, False]
+    """
+    units = "|".join(sorted(UNIT_NAMES, key=len, reverse=True))
+    term = rf"[+-]?\s*{_TERM}\s*(?:{units})"
+    singular = "|".join(name for name in UNIT_NAMES if len(name) > 3 and f"{name}s" in UNIT_NAMES)
+    return rf"^\s*(?:until\s+)?(?:{term}(?:\s*[+-]\s*{_TERM}\s*(?:{units}))*|{singular}|batch)\s*$"

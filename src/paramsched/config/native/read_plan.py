@@ -15,14 +15,30 @@ from paramsched._fault_codes import (
 )
 from paramsched._number_checks import finite_number
 from paramsched._vocabulary import NOWHERE, first_lookalike, straighten_text
-from paramsched.config._plain_data import BadValue, plain_or_bad
-from paramsched.config.data_paths import CLOCK, GROUPS, HORIZON, ROOT, TARGETS, child_path, entry_path
-from paramsched.config.faults import Faults
-from paramsched.config.native.entries import RESERVED, SCHEMA, TARGET_ENTRIES, index_in_name
-from paramsched.config.native.plain_values import MISSING, within_float
+from paramsched.config.faults import (
+    CLOCK,
+    GROUPS,
+    HORIZON,
+    ROOT,
+    TARGETS,
+    BadValue,
+    Faults,
+    child_path,
+    entry_path,
+    plain_or_bad,
+    short_json,
+    type_in_words,
+)
+from paramsched.config.native.assign_arguments import (
+    MISSING,
+    RESERVED,
+    SCHEMA,
+    TARGET_ENTRIES,
+    index_in_name,
+    within_float,
+)
 from paramsched.config.native.read_schedule import ScheduleReader
-from paramsched.config.shape_names import ShapeLike, ShapeNames
-from paramsched.config.value_words import short_json, type_in_words
+from paramsched.config.schedule_text import ShapeLike, ShapeNames
 from paramsched.errors import InvalidArgument
 from paramsched.fields import KNOWN, Field, known_field
 from paramsched.near_names import closest, did_you_mean

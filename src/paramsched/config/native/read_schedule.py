@@ -11,24 +11,24 @@ from paramsched._calls import build_from_call
 from paramsched._fault_codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_TYPE
 from paramsched._number_checks import finite_number
 from paramsched._vocabulary import advice_for_peer
-from paramsched.config._plain_data import BadValue, bad_values_in
-from paramsched.config.data_paths import child_path
-from paramsched.config.faults import Faults
-from paramsched.config.native.annotations import (
+from paramsched.config.faults import BadValue, Faults, bad_values_in, child_path, short_json, type_in_words
+from paramsched.config.native.assign_arguments import (
+    MISSING,
     ArgumentKind,
     annotated_signature,
     asks_for_array,
+    assign_arguments,
+    is_of_type,
     item_annotations,
     kind_of_argument,
     literal_values,
     takes_none,
+    type_asked_for,
     union_members,
+    value_of_users_type,
+    within_float,
 )
-from paramsched.config.native.assign_arguments import assign_arguments
-from paramsched.config.native.plain_values import MISSING, is_of_type, type_asked_for, value_of_users_type, within_float
-from paramsched.config.schedule_text import read_expression, read_schedule_line
-from paramsched.config.shape_names import ShapeNames
-from paramsched.config.value_words import short_json, type_in_words
+from paramsched.config.schedule_text import ShapeNames, read_expression, read_schedule_line
 from paramsched.curves import CONSTANTS, FAMILIES, Curve, curve_of, unknown_curve
 from paramsched.errors import InvalidArgument
 from paramsched.feedback.base import Guided, MetricRule

@@ -3,7 +3,7 @@
 import ast
 
 from paramsched.config._text_places import Place
-from paramsched.config.text_lines import TextLines
+from paramsched.config.text_limits import TextLines
 from paramsched.errors import ConfigError, Fault
 
 

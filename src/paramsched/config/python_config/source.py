@@ -9,8 +9,7 @@ from typing import final
 
 from paramsched._fault_codes import SYNTAX
 from paramsched.config.python_config.values import NeedsRunning
-from paramsched.config.text_limits import refuse_many_words
-from paramsched.config.text_lines import TextLines
+from paramsched.config.text_limits import TextLines, refuse_many_words
 from paramsched.errors import ConfigError, Fault
 
 _MOST_SHOWN = 60

@@ -1,4 +1,4 @@
-"""YAML, the part of it that says one thing: numbers as in JSON, and nothing that refers, tags or repeats.
+"""YAML, the part of it that says one thing, and where its values and comments stand.
 
 - `3e-4` is a number; `yes`, `1:30`, `2024-01-01`, `.5` are text
 - no anchors, aliases, tags or merge keys, one document
@@ -7,9 +7,12 @@
 """
 
 import re
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
 
-from paramsched.config._plain_data import Pairs, number_from_text
+from paramsched.config._text_places import Place, PlaceTree
+from paramsched.config.faults import Pairs, number_from_text
+from paramsched.config.syntaxes.toml_places import STRING
 from paramsched.config.syntaxes.yaml_pieces import yaml_pieces
 from paramsched.config.text_limits import MOST_VALUES, too_many_values
 
@@ -91,3 +94,76 @@ def _put_value(stack: list[Any], keys: list[list[Any]], value: Any) -> None:
         top.append((keys[-1].pop(), value))
     else:
         keys[-1].append(value)
+
+
+# Where the values of a YAML document stand.
+
+
+def yaml_places(text: str) -> Place:
+    """Where the values of a document stand; only of a text that `read_yaml` can read.
+
+    Raises:
+        ConfigError: it is no such text.
+    """
+    tree = PlaceTree()
+    for kind, event, said, end in yaml_pieces(text, ""):
+        begin = event.start_mark.index
+        if kind == "scalar" and tree.awaits_key:
+            tree.put_key(_key_in_text(text, begin, said), begin)
+        elif kind == "scalar":
+            tree.put(Place(begin, end, text=said))
+        elif kind == "end":
+            tree.close(end)
+        else:
+            tree.open(Place(begin, 0, parts=[] if kind == "list" else {}))
+    return tree.root
+
+
+def scalar_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Where each key and each value that is no list and no mapping begins and ends, in a document that can be read."""
+    for kind, event, _, end in yaml_pieces(text, ""):
+        if kind == "scalar":
+            yield event.start_mark.index, end
+
+
+def _key_in_text(text: str, begin: int, said: str) -> Any:
+    """A key as `read_yaml` takes it: a number without quotes is one."""
+    number = None if text[begin : begin + 1] in ("'", '"') else plain_number(said)
+    return said if number is None else number
+
+
+# Whether a text has comments: what is written anew from a plan has none of them.
+
+
+_TOML_COMMENT: Final = re.compile(rf"{STRING.pattern}|(?P<comment>#)", re.DOTALL)
+_YAML_COMMENT: Final = re.compile(r"(?:^|[ \t])#", re.MULTILINE)
+
+
+def has_comments(text: str, syntax: str | None) -> bool:
+    """Whether a text that can be read has comments.
+
+    Args:
+        text: the whole text.
+        syntax: `"yaml"` or `"toml"`; others are not looked at, and JSON has none.
+
+    >>> has_comments("lr: 0.5  # as before", "yaml"), has_comments('lr: "a # b"', "yaml"), has_comments("a = 1", "toml")
+    (True, False, False)
+    """
+    look = _LOOKS.get(syntax or "")
+    return look is not None and "#" in text and look(text)
+
+
+def _in_toml(text: str) -> bool:
+    return any(found["comment"] for found in _TOML_COMMENT.finditer(text))
+
+
+def _in_yaml(text: str) -> bool:
+    """A number sign outside every value; in a value it is a part of the text."""
+    outside, end = [], 0
+    for begin, behind in scalar_spans(text):
+        outside.append(text[end:begin])
+        end = behind
+    return any(_YAML_COMMENT.search(piece) for piece in [*outside, text[end:]])
+
+
+_LOOKS: Final[Mapping[str, Callable[[str], bool]]] = {"yaml": _in_yaml, "toml": _in_toml}

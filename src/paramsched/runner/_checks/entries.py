@@ -6,9 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from paramsched.compat.mmengine.registry import Registry
-from paramsched.config.data_paths import child_path
-from paramsched.config.faults import Faults
-from paramsched.config.value_words import short_json, type_in_words
+from paramsched.config.faults import Faults, child_path, short_json, type_in_words
 from paramsched.errors import InvalidArgument
 from paramsched.near_names import did_you_mean
 

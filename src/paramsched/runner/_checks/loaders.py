@@ -4,9 +4,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sized
 from typing import Any
 
-from paramsched.config.data_paths import child_path, entry_path
-from paramsched.config.faults import Faults
-from paramsched.config.value_words import short_json
+from paramsched.config.faults import Faults, child_path, entry_path, short_json
 from paramsched.near_names import did_you_mean
 from paramsched.runner._checks.entries import (
     check_class_dict,

@@ -8,9 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from paramsched.config.data_paths import entry_path
-from paramsched.config.faults import Faults
-from paramsched.config.value_words import short_json
+from paramsched.config.faults import Faults, entry_path, short_json
 from paramsched.errors import InvalidArgument
 from paramsched.runner._checks.entries import check_class_dict
 from paramsched.runner._model_calls import training_style

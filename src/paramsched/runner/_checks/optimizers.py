@@ -13,9 +13,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from paramsched.compat.mmengine import OptimWrapper
-from paramsched.config.data_paths import child_path, entry_path
-from paramsched.config.faults import Faults
-from paramsched.config.value_words import short_json
+from paramsched.config.faults import Faults, child_path, entry_path, short_json
 from paramsched.errors import InvalidArgument, ParamschedError
 from paramsched.near_names import did_you_mean
 from paramsched.runner._optimizers import WRAPPERS, names_several, optimizer_class

@@ -7,10 +7,9 @@ from typing import Any, Final
 
 from paramsched.compat.mmengine import PARAM_SCHEDULERS, OptimWrapper, build_param_scheduler
 from paramsched.compat.mmengine.base import _ParamScheduler
-from paramsched.config.data_paths import child_path, entry_path, path_from_root
 from paramsched.config.dialects.mmengine.config_run import run_of_config
 from paramsched.config.dialects.mmengine.read_schedulers import SchedulerReader
-from paramsched.config.faults import Faults
+from paramsched.config.faults import Faults, child_path, entry_path, path_from_root
 from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.near_names import did_you_mean
 from paramsched.plan import Plan, bind

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from paramsched.config.data_paths import entry_path
-from paramsched.config.faults import Faults
+from paramsched.config.faults import Faults, entry_path
 from paramsched.errors import Fault
 from paramsched.runner._checks.entries import looking_at
 from paramsched.runner._checks.hooks import check_hooks

@@ -3,9 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from paramsched.config.data_paths import entry_path
-from paramsched.config.faults import Faults
-from paramsched.config.value_words import short_json
+from paramsched.config.faults import Faults, entry_path, short_json
 from paramsched.near_names import did_you_mean
 from paramsched.runner._checks.entries import check_names, check_switch, check_whole_number, is_whole_number
 from paramsched.runner._train_cfg import COUNTS_EPOCHS, counts_epochs

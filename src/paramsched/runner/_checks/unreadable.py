@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from paramsched.config.data_paths import child_path
-from paramsched.config.faults import Faults
+from paramsched.config.faults import Faults, child_path
 from paramsched.config.python_config.reading import NeedsRunning
 
 _DEEPEST = 50

@@ -4,14 +4,11 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from paramsched.config._optimizer_values import NO_BASES, Bases
-from paramsched.config.data_paths import ROOT, child_path, entry_path
 from paramsched.config.dialects.composer.rows import NAMES, SCHEDULERS
 from paramsched.config.dialects.composer.scheduler_arguments import SchedulerArguments
 from paramsched.config.dialects.composer.times import UNITS_OF_TIMES, ComposerRun, ComposerTime, read_time
-from paramsched.config.faults import Faults
-from paramsched.config.known_dialects import BaseLike
-from paramsched.config.value_words import short_json, type_in_words
+from paramsched.config.faults import ROOT, Faults, child_path, entry_path, short_json, type_in_words
+from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
 from paramsched.errors import InvalidArgument
 from paramsched.near_names import did_you_mean
 from paramsched.plan import Plan

@@ -4,10 +4,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, final
 
-from paramsched.config.data_paths import child_path
 from paramsched.config.dialects.composer.times import ComposerRun, ComposerTime, read_time
-from paramsched.config.faults import Faults
-from paramsched.config.value_words import short_json
+from paramsched.config.faults import Faults, child_path, short_json
 from paramsched.near_names import did_you_mean
 
 _STAGES = ("t_warmup", "t_cooldown")

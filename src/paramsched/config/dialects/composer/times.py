@@ -6,8 +6,7 @@ from fractions import Fraction
 from math import isfinite
 from typing import Any, Final, final
 
-from paramsched.config.faults import Faults
-from paramsched.config.value_words import short_json
+from paramsched.config.faults import Faults, short_json
 from paramsched.time import Duration
 
 UNITS_OF_TIMES: Final = {"ep": "epochs", "ba": "updates", "sp": "samples", "tok": "tokens"}

@@ -7,9 +7,7 @@ from itertools import pairwise
 from typing import Any, Final, final
 
 from paramsched import curves
-from paramsched.config.data_paths import child_path
-from paramsched.config.faults import Faults
-from paramsched.config.value_words import short_json, type_in_words
+from paramsched.config.faults import Faults, child_path, short_json, type_in_words
 from paramsched.near_names import did_you_mean
 from paramsched.schedules import (
     Schedule,

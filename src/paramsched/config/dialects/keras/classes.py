@@ -5,9 +5,14 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any, Final
 
-from paramsched.config.numbers_as_written import product_as_written, rest_as_written
-from paramsched.config.peer_arguments import REQUIRED, PeerArguments, is_plain_number
-from paramsched.config.value_words import short_json
+from paramsched.config.faults import short_json
+from paramsched.config.peer_arguments import (
+    REQUIRED,
+    PeerArguments,
+    is_plain_number,
+    product_as_written,
+    rest_as_written,
+)
 from paramsched.feedback import plateau
 from paramsched.feedback.plateau import Plateau
 from paramsched.schedules import (

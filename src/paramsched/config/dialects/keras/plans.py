@@ -3,11 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from paramsched.config._optimizer_values import NO_BASES, Bases
-from paramsched.config.data_paths import HORIZON, ROOT, child_path
 from paramsched.config.dialects.keras.classes import CLASSES, PLATEAU, PLATEAU_ARGUMENTS, ROWS, keras_plateau
-from paramsched.config.faults import Faults
-from paramsched.config.known_dialects import BaseLike
+from paramsched.config.faults import HORIZON, ROOT, Faults, child_path, type_in_words
+from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
 from paramsched.config.peer_arguments import (
     PeerArguments,
     ReadingNotes,
@@ -15,7 +13,6 @@ from paramsched.config.peer_arguments import (
     base_of_lr,
     is_plain_number,
 )
-from paramsched.config.value_words import type_in_words
 from paramsched.errors import InvalidArgument
 from paramsched.near_names import did_you_mean
 from paramsched.plan import Plan

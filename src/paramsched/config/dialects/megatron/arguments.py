@@ -4,10 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from paramsched.config.data_paths import ROOT
-from paramsched.config.faults import Faults
-from paramsched.config.option_words import named_options
-from paramsched.config.value_words import short_json, type_in_words
+from paramsched.config.faults import ROOT, Faults, short_json, type_in_words
+from paramsched.config.peer_arguments import named_options
 from paramsched.near_names import did_you_mean
 
 DEFAULTS: Final[Mapping[str, Any]] = {

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Final, final
 
 from paramsched import curves
-from paramsched.config._optimizer_values import NO_BASES, Bases
-from paramsched.config.data_paths import ROOT
 from paramsched.config.dialects.megatron.arguments import checked_arguments
-from paramsched.config.faults import Faults
-from paramsched.config.known_dialects import BaseLike
-from paramsched.config.option_words import named_options
+from paramsched.config.faults import ROOT, Faults
+from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
+from paramsched.config.peer_arguments import named_options
 from paramsched.errors import InvalidArgument
 from paramsched.plan import Binding, Plan, Target
 from paramsched.schedules import (

@@ -6,10 +6,9 @@ from fractions import Fraction
 from math import ceil
 from typing import Any, final
 
-from paramsched.config.data_paths import child_path, entry_path
 from paramsched.config.dialects.mmengine.config_values import bare_class_name, count_above_zero, refuse_unread
 from paramsched.config.dialects.mmengine.run_length import RunLength
-from paramsched.config.faults import Faults
+from paramsched.config.faults import Faults, child_path, entry_path
 from paramsched.time import Calendar, Duration
 
 _BY_EPOCH, _BY_ITERATION = "EpochBasedTrainLoop", "IterBasedTrainLoop"

@@ -3,12 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from paramsched.config._plain_data import plain_data
 from paramsched.config.base_files.read_bases import read_with_bases
 from paramsched.config.dialects.mmengine.python_text import python_text
-from paramsched.config.faults import Faults
+from paramsched.config.faults import Faults, plain_data
 from paramsched.config.python_config.reading import public_names
-from paramsched.config.syntaxes.json_text import read_json
+from paramsched.config.syntaxes.json_and_toml import read_json
 from paramsched.config.syntaxes.yaml_text import read_yaml
 from paramsched.errors import ConfigError
 

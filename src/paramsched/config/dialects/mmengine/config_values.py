@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from paramsched.config.data_paths import child_path
 from paramsched.config.dialects.mmengine.rows.argument_checks import is_finite
-from paramsched.config.faults import Faults
+from paramsched.config.faults import Faults, child_path, short_json, type_in_words
 from paramsched.config.python_config.values import NeedsRunning
-from paramsched.config.value_words import short_json, type_in_words
 
 
 def refuse_unread(value: Any, path: str, faults: Faults) -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from paramsched.config._optimizer_values import NO_BASES, Bases
 from paramsched.config.dialects.mmengine.rows.argument_checks import is_finite
+from paramsched.config.known_dialects import NO_BASES, Bases
 from paramsched.config.python_config.values import NeedsRunning
 from paramsched.time import Calendar
 

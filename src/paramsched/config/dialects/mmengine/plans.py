@@ -5,13 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 from paramsched._fault_codes import ASSUMED_ORDER
-from paramsched.config.data_paths import child_path
 from paramsched.config.dialects.mmengine.config_run import ConfigRun
 from paramsched.config.dialects.mmengine.optimizer_values import bases_in_config
 from paramsched.config.dialects.mmengine.read_schedulers import SchedulerEntry, SchedulerReader
 from paramsched.config.dialects.mmengine.to_schedule import Combined, combine_schedulers
 from paramsched.config.dialects.mmengine.write_plan import config_from_plan
-from paramsched.config.faults import Faults
+from paramsched.config.faults import Faults, child_path
 from paramsched.errors import InvalidArgument, PlanError
 from paramsched.fields import Field
 from paramsched.plan import Binding, Plan

@@ -14,7 +14,6 @@ from paramsched._fault_codes import (
     UNKNOWN_NAME,
     WRONG_ARGUMENT,
 )
-from paramsched.config.data_paths import child_path
 from paramsched.config.dialects.mmengine.config_run import ConfigRun, run_of_config
 from paramsched.config.dialects.mmengine.config_values import config_value_in_words, refuse_unread, type_of_value
 from paramsched.config.dialects.mmengine.list_cautions import list_cautions, window_cautions
@@ -38,9 +37,9 @@ from paramsched.config.dialects.mmengine.whole_config import (
     has_scheduler,
     refuse_nothing,
 )
-from paramsched.config.faults import Faults
+from paramsched.config.faults import Faults, child_path
 from paramsched.config.python_config.values import NeedsRunning
-from paramsched.config.user_classes import UserClass, user_class
+from paramsched.config.schedule_text import UserClass, user_class
 from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.fields import Field
 from paramsched.near_names import closest, did_you_mean

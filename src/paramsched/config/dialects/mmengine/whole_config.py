@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from paramsched._fault_codes import NOTHING_PLANNED
-from paramsched.config.data_paths import ROOT, entry_path
 from paramsched.config.dialects.mmengine.config_values import bare_class_name, refuse_unread
 from paramsched.config.dialects.mmengine.table import class_names, row_of_class
 from paramsched.config.dialects.mmengine.unknown_class import probably_meant
-from paramsched.config.faults import Faults
-from paramsched.config.user_classes import user_class
+from paramsched.config.faults import ROOT, Faults, entry_path
+from paramsched.config.schedule_text import user_class
 
 SCHEDULERS_PATH: Final = entry_path("param_scheduler")
 EXAMPLE: Final = "Write dict(type='MultiStepLR', milestones=[8, 11])"

@@ -16,7 +16,7 @@ from paramsched.config.dialects.mmengine.rows.written_part import (
     window_arguments,
 )
 from paramsched.config.dialects.mmengine.table import SCHEDULER_ROWS
-from paramsched.config.plan_units import values_inside
+from paramsched.config.plan_files import values_inside
 from paramsched.curves import Cosine
 from paramsched.errors import PlanError
 from paramsched.feedback.base import Guided

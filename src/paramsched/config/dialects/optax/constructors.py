@@ -6,18 +6,17 @@ from itertools import pairwise
 from typing import Any, Final
 
 from paramsched import curves
-from paramsched.config.data_paths import child_path
 from paramsched.config.dialects.optax.entries import CONSTRUCTORS, PLATEAU, read_optax_entry
-from paramsched.config.numbers_as_written import product_as_written
+from paramsched.config.faults import child_path, short_json
 from paramsched.config.peer_arguments import (
     REQUIRED,
     PeerArguments,
     ReadingNotes,
     arguments_with_defaults,
+    cut_to_length,
     is_plain_number,
+    product_as_written,
 )
-from paramsched.config.stage_cuts import cut_to_length
-from paramsched.config.value_words import short_json
 from paramsched.errors import InvalidArgument
 from paramsched.feedback import plateau
 from paramsched.feedback.plateau import Plateau

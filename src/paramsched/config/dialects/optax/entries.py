@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from paramsched.config.data_paths import child_path
+from paramsched.config.faults import child_path, type_in_words
 from paramsched.config.peer_arguments import REQUIRED, PeerArguments, ReadingNotes, arguments_with_defaults
-from paramsched.config.value_words import type_in_words
 from paramsched.near_names import did_you_mean
 
 CONSTRUCTORS: Final[Mapping[str, Mapping[str, Any]]] = {

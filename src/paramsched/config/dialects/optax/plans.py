@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from paramsched.config._optimizer_values import NO_BASES, Bases
-from paramsched.config.data_paths import HORIZON, ROOT, entry_path
 from paramsched.config.dialects.optax.constructors import rule_of_entry, schedule_of_entry
 from paramsched.config.dialects.optax.entries import (
     FIELDS,
@@ -13,10 +11,9 @@ from paramsched.config.dialects.optax.entries import (
     read_optax_entry,
     scheduled_parts,
 )
-from paramsched.config.faults import Faults
-from paramsched.config.known_dialects import BaseLike
+from paramsched.config.faults import HORIZON, ROOT, Faults, entry_path, short_json
+from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
 from paramsched.config.peer_arguments import ReadingNotes, base_of_lr, is_plain_number
-from paramsched.config.value_words import short_json
 from paramsched.errors import InvalidArgument
 from paramsched.plan import Plan
 from paramsched.time import Calendar

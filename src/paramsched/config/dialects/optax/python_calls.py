@@ -9,9 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, final
 
-from paramsched.config._plain_data import plain_data
-from paramsched.config.data_paths import ROOT, child_path
-from paramsched.config.faults import Faults
+from paramsched.config.faults import ROOT, Faults, child_path, plain_data
 from paramsched.config.python_config.base_references import References
 from paramsched.config.python_config.config_file import BaseReader, PythonFile
 from paramsched.config.python_config.limits import Budget

@@ -2,8 +2,7 @@
 
 from typing import Any, Final
 
-from paramsched.config.numbers_as_written import product_as_written, ratio_as_written
-from paramsched.config.values_for_peers import PeerWords
+from paramsched.config.peer_arguments import PeerWords, product_as_written, ratio_as_written
 from paramsched.curves import Cosine, CosinePower, Linear, Polynomial
 from paramsched.feedback.plateau import Plateau
 from paramsched.plan import Plan

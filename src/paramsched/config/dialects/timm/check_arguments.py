@@ -4,11 +4,9 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from paramsched.config.data_paths import ROOT, child_path
 from paramsched.config.dialects.timm.arguments import CYCLES, DEFAULTS, SCHEDULERS, STABLE, TimmArguments
-from paramsched.config.faults import Faults
-from paramsched.config.option_words import named_options
-from paramsched.config.value_words import short_json, type_in_words
+from paramsched.config.faults import ROOT, Faults, child_path, short_json, type_in_words
+from paramsched.config.peer_arguments import named_options
 from paramsched.near_names import did_you_mean
 from paramsched.time import Calendar
 

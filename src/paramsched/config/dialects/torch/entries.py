@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, final
 
-from paramsched.config.data_paths import child_path
-from paramsched.config.faults import Faults
-from paramsched.config.value_words import type_in_words
+from paramsched.config.faults import Faults, child_path, type_in_words
 from paramsched.near_names import did_you_mean
 
 DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {

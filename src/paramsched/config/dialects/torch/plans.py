@@ -5,8 +5,6 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Final
 
-from paramsched.config._optimizer_values import NO_BASES, Bases
-from paramsched.config.data_paths import ROOT, child_path
 from paramsched.config.dialects.torch.entries import (
     ARGUMENT_KEYS,
     DEFAULTS,
@@ -17,10 +15,9 @@ from paramsched.config.dialects.torch.entries import (
     torch_class_in,
 )
 from paramsched.config.dialects.torch.shapes import RULES, SHAPES, SMOOTH, TorchArguments, is_torch_number, momentum_of
-from paramsched.config.faults import Faults
-from paramsched.config.known_dialects import BaseLike
-from paramsched.config.stage_cuts import cut_to_length
-from paramsched.config.value_words import short_json
+from paramsched.config.faults import ROOT, Faults, child_path, short_json
+from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
+from paramsched.config.peer_arguments import cut_to_length
 from paramsched.errors import InvalidArgument
 from paramsched.feedback import plateau
 from paramsched.feedback.base import MetricRule

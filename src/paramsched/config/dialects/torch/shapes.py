@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final, final
 
 from paramsched import curves
-from paramsched.config.data_paths import child_path
 from paramsched.config.dialects.torch.entries import TorchEntry
-from paramsched.config.faults import Faults
-from paramsched.config.value_words import short_json
+from paramsched.config.faults import Faults, child_path, short_json
 from paramsched.schedules import (
     Level,
     Schedule,

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from paramsched._fault_codes import UNKNOWN_NAME
-from paramsched.config._optimizer_values import NO_BASES, Bases
 from paramsched.config.dialects.transformers.keywords import is_real
 from paramsched.config.dialects.transformers.rows import SCHEDULERS, row_named, schedule_of_run
 from paramsched.config.dialects.transformers.run_arguments import (
@@ -13,7 +12,7 @@ from paramsched.config.dialects.transformers.run_arguments import (
     run_arguments,
 )
 from paramsched.config.faults import Faults
-from paramsched.config.known_dialects import BaseLike
+from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
 from paramsched.errors import InvalidArgument
 from paramsched.near_names import closest, did_you_mean
 from paramsched.plan import Plan

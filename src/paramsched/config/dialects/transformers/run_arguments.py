@@ -11,11 +11,9 @@ from fractions import Fraction
 from typing import Any, Final, final
 
 from paramsched._fault_codes import UNKNOWN_FIELD
-from paramsched.config.data_paths import child_path
 from paramsched.config.dialects.transformers.keywords import Keywords
-from paramsched.config.faults import Faults
+from paramsched.config.faults import Faults, child_path, short_json, type_in_words
 from paramsched.config.known_dialects import BaseLike
-from paramsched.config.value_words import short_json, type_in_words
 from paramsched.time import Calendar, Duration, DurationLike
 
 SAID_BY_CALL: Final = ("name", "num_warmup_steps", "num_training_steps", "scheduler_specific_kwargs")

@@ -6,7 +6,7 @@ from typing import Any, Final, NoReturn
 
 from paramsched import curves
 from paramsched.config.dialects.transformers.plans import to_plan
-from paramsched.config.plan_units import values_inside
+from paramsched.config.plan_files import values_inside
 from paramsched.errors import ConfigError, InvalidArgument, PlanError
 from paramsched.feedback.base import Guided
 from paramsched.feedback.plateau import Plateau
