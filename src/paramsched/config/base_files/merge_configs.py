@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from paramsched.config.faults import ROOT, child_path, type_in_words
-from paramsched.config.python_config.base_references import References
+from paramsched.config.python_config.evaluator import References
 from paramsched.config.python_config.values import NeedsRunning
 from paramsched.config.text_limits import TextLines
 from paramsched.errors import ConfigError, Fault

@@ -15,11 +15,10 @@ from paramsched.config.base_files.merge_configs import (
     put_variables_in,
 )
 from paramsched.config.faults import Faults, entry_path, plain_data, short_json
-from paramsched.config.python_config.base_references import References
 from paramsched.config.python_config.config_file import BaseReader, FileNames, PythonFile, referred_value
-from paramsched.config.python_config.limits import Budget
-from paramsched.config.python_config.source import PythonSource, no_collection
-from paramsched.config.python_config.values import BaseReference, NeedsRunning
+from paramsched.config.python_config.evaluator import References
+from paramsched.config.python_config.mentions import PythonSource, no_collection
+from paramsched.config.python_config.values import BaseReference, Budget, NeedsRunning
 from paramsched.config.syntaxes.json_and_toml import read_json
 from paramsched.config.syntaxes.yaml_text import read_yaml
 from paramsched.config.text_limits import MOST_BYTES, refuse_long_text

@@ -1,23 +1,52 @@
-"""Calls of functions and methods."""
+"""Calls of functions and methods; and which function gives the value of which expression."""
 
 import ast
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from paramsched.config.python_config import containers, functions
 from paramsched.config.python_config.arithmetic import (
+    call_text_method,
     known_truth,
 )
-from paramsched.config.python_config.callables import function_of, is_builtin_name
-from paramsched.config.python_config.evaluator import ConfigEvaluator, Doubt, Locals, ReachesNames
-from paramsched.config.python_config.lookups import attribute_of
+from paramsched.config.python_config.evaluator import (
+    ConfigEvaluator,
+    Doubt,
+    Handlers,
+    Locals,
+    Namespace,
+    ReachesNames,
+    References,
+)
+from paramsched.config.python_config.lookups import (
+    attribute_expression,
+    attribute_of,
+    binary_expression,
+    bool_expression,
+    comparison_expression,
+    conditional_expression,
+    constant_value,
+    dict_comprehension,
+    dict_display,
+    joined_text,
+    list_comprehension,
+    list_display,
+    look_up_name,
+    named_expression,
+    produced_by_argument,
+    set_comprehension,
+    set_display,
+    slice_expression,
+    subscript_expression,
+    tuple_display,
+    unary_expression,
+)
 from paramsched.config.python_config.mentions import (
+    PythonSource,
     reaches_by_attribute,
 )
-from paramsched.config.python_config.produced import produced_by_argument
-from paramsched.config.python_config.texts import call_text_method
 from paramsched.config.python_config.values import BaseDict, BaseReference, Builtin, Imported, NeedsRunning
-from paramsched.config.python_config.walking import walk_values
+from paramsched.config.python_config.walking import function_of, is_builtin_name, walk_values
 
 
 def call_expression(evaluator: ConfigEvaluator, node: ast.Call, local: Locals, depth: int) -> Any:
@@ -185,3 +214,35 @@ def _call_arguments(
 def _names_a_way(names: Sequence[Any]) -> bool:
     """Whether one of these attributes leads to the names of the file."""
     return any(type(one) is str and reaches_by_attribute(one) for one in names)
+
+
+# Expressions: which function gives the value of which.
+
+
+_HANDLERS: Final[Handlers] = {
+    ast.Attribute: attribute_expression,
+    ast.BinOp: binary_expression,
+    ast.BoolOp: bool_expression,
+    ast.Call: call_expression,
+    ast.Compare: comparison_expression,
+    ast.Constant: constant_value,
+    ast.Dict: dict_display,
+    ast.DictComp: dict_comprehension,
+    ast.IfExp: conditional_expression,
+    ast.JoinedStr: joined_text,
+    ast.List: list_display,
+    ast.ListComp: list_comprehension,
+    ast.Name: look_up_name,
+    ast.NamedExpr: named_expression,
+    ast.Set: set_display,
+    ast.SetComp: set_comprehension,
+    ast.Slice: slice_expression,
+    ast.Subscript: subscript_expression,
+    ast.Tuple: tuple_display,
+    ast.UnaryOp: unary_expression,
+}
+
+
+def evaluator_of(source: PythonSource, names: Namespace, references: References) -> ConfigEvaluator:
+    """What evaluates the expressions of one file."""
+    return ConfigEvaluator(source, names, references, _HANDLERS)

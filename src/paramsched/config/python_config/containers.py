@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from paramsched.config.python_config.memory import Memory, NotKnown
-from paramsched.config.python_config.values import ATOMS, BaseDict, NeedsRunning, Produced
+from paramsched.config.python_config.values import ATOMS, BaseDict, Memory, NeedsRunning, NotKnown, Produced
 
 Method = Callable[[Any, Sequence[Any], Mapping[str, Any], Memory], Any]
 

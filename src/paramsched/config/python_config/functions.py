@@ -9,9 +9,7 @@ from typing import Any, Final
 
 from paramsched.config.python_config.arithmetic import apply_binary, known_truth, within_digits
 from paramsched.config.python_config.containers import as_items, as_pairs, is_key
-from paramsched.config.python_config.limits import MOST_LENGTH
-from paramsched.config.python_config.memory import Memory, NotKnown
-from paramsched.config.python_config.values import ATOMS, BaseDict, Builtin
+from paramsched.config.python_config.values import ATOMS, MOST_LENGTH, BaseDict, Builtin, Memory, NotKnown
 
 Function = Callable[[Sequence[Any], Mapping[str, Any], Memory], Any]
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from paramsched.config.base_files.read_bases import read_with_bases
-from paramsched.config.python_config.config_file import FileNames
-from paramsched.config.python_config.output import PublicValues
+from paramsched.config.python_config.config_file import FileNames, PublicValues
 from paramsched.config.python_config.values import NeedsRunning as NeedsRunning
 
 

@@ -7,10 +7,9 @@ from typing import Any, Final, final
 from paramsched.config.python_config import containers
 from paramsched.config.python_config.arithmetic import known_truth
 from paramsched.config.python_config.calls import extend_list
-from paramsched.config.python_config.evaluator import ConfigEvaluator, Doubt, ReachesNames
+from paramsched.config.python_config.evaluator import DECIDING, ConfigEvaluator, Doubt, ReachesNames
 from paramsched.config.python_config.functions import CONSTANTS, is_always_there
-from paramsched.config.python_config.limits import BudgetSpent
-from paramsched.config.python_config.lookups import attribute_of, item_of
+from paramsched.config.python_config.lookups import attribute_of, item_of, produced_values, result_of_operation
 from paramsched.config.python_config.mentions import (
     leaves_loop,
     mentions_of,
@@ -18,10 +17,7 @@ from paramsched.config.python_config.mentions import (
     reaches_by_attribute,
     reaches_by_name,
 )
-from paramsched.config.python_config.namespace import DECIDING
-from paramsched.config.python_config.operators import result_of_operation
-from paramsched.config.python_config.produced import produced_values
-from paramsched.config.python_config.values import BaseDict, Imported, NeedsRunning
+from paramsched.config.python_config.values import BaseDict, BudgetSpent, Imported, NeedsRunning
 from paramsched.config.python_config.walking import loop_way, unpacked_parts
 
 

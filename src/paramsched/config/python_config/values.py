@@ -1,5 +1,6 @@
-"""What a Python config can hold besides Python's own values."""
+"""What a Python config can hold besides Python's own values, how much of it, and which of it is still known."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from types import EllipsisType, NoneType
 from typing import Any, Final, final
@@ -101,3 +102,233 @@ MUTABLE: Final[frozenset[type]] = frozenset({list, dict, BaseDict, set})
 
 OPAQUE: Final[frozenset[type]] = frozenset({NeedsRunning, Imported, Builtin, BaseReference})
 """Types that stand for a value that is not known."""
+
+
+# How much reading one config may cost: time and memory stay in proportion to its text.
+
+
+MOST_BITS: Final = 1_400  # of an integer; no float has more
+MOST_LENGTH: Final = 1_000_000  # of a text
+MOST_WIDTH: Final = 1_000  # a formatted number may be padded to
+MOST_DEPTH: Final = 90  # of an expression, and of a value
+MOST_SIZE: Final = 200_000  # entries of a value, and of those in it
+_STEPS: Final = 300_000
+_STEPS_PER_BYTE: Final = 2
+
+
+@final
+class BudgetSpent(BaseException):
+    """The budget is used up. No `Exception`, so that no handler of Python's errors takes it for one."""
+
+
+@final
+class Budget:
+    """Steps that are left; a step is a node of the tree, or a few entries of a value that is made or looked through."""
+
+    def __init__(self) -> None:
+        self.steps = _STEPS
+        self.largest = MOST_SIZE
+
+    def add_text(self, length: int) -> None:
+        """A longer text may take more steps, and say a larger value."""
+        self.steps += _STEPS_PER_BYTE * length
+        self.largest = max(self.largest, length)
+
+    def spend(self, steps: int) -> None:
+        """
+        Raises:
+            Spent: fewer are left.
+        """
+        self.steps -= steps
+        if self.steps < 0:
+            raise BudgetSpent
+
+
+# Which lists and dicts are still known, and copies of values.
+#
+# Names share lists and dicts, here as in Python: a change through one name is seen through all. Where code that is
+# not understood gets hold of one it may change it at any time after, so from there on reading it gives a mark.
+
+
+_MOST_LOOKED_AT: Final = 50_000
+
+
+@final
+class NotKnown(Exception):
+    """The meaning of an operation on these values is not known here.
+
+    Args:
+        why: what keeps it from being known, as a mark says it.
+    """
+
+    def __init__(self, why: str = "would have to be run") -> None:
+        super().__init__(why)
+        self.why = why
+
+
+TOO_LARGE: Final = "is larger than a config may hold"
+
+REFUSALS: Final = (
+    *(NotKnown, ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, NameError, RuntimeError),
+    *(TypeError, ValueError),
+)
+"""What an operation on real values may raise."""
+
+
+@final
+class Memory:
+    """The lists, dicts and sets of one file that unknown code has got hold of."""
+
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
+        self.doubts = 0
+        """How often something was not understood so far; each could have raised an error."""
+        # By identity; the objects are kept, so that no other takes their place.
+        self._lost: dict[int, tuple[object, NeedsRunning]] = {}
+        self._tuples: dict[int, object] = {}
+
+    def seen(self, value: Any) -> Any:
+        """What reading a value gives: itself, or the mark of what got hold of it."""
+        if type(value) in MUTABLE:
+            lost = self._lost.get(id(value))
+            if lost is not None:
+                return lost[1]
+        return value
+
+    def lose(self, values: Iterable[Any], mark: NeedsRunning) -> None:
+        """Unknown code has these from now on, and whatever is in them."""
+        stack = list(values)
+        while stack:
+            value = stack.pop()
+            kind = type(value)
+            if kind in MUTABLE:
+                if id(value) in self._lost:
+                    continue
+                self._lost[id(value)] = (value, mark)
+                self.budget.spend(1 + len(value) // 8)
+                stack.extend(value.values() if isinstance(value, dict) else value)
+            elif kind is tuple:
+                if id(value) in self._tuples:
+                    continue
+                self._tuples[id(value)] = value
+                self.budget.spend(1 + len(value) // 8)
+                stack.extend(value)
+
+    def all_reached_by(self, values: Iterable[Any]) -> list[Any]:
+        """Every list, dict and set that these values lead to."""
+        found: dict[int, Any] = {}
+        stack = list(values)
+        while stack:
+            value = stack.pop()
+            if (type(value) in MUTABLE or type(value) is tuple) and id(value) not in found:
+                found[id(value)] = value
+                self.budget.spend(1 + len(value) // 8)
+                stack.extend(value.values() if isinstance(value, dict) else value)
+        return list(found.values())
+
+    def is_known(self, value: Any) -> bool:
+        """Whether a value and everything in it is known, as a tree of a bounded size."""
+        if type(value) in ATOMS:
+            if type(value) is str:
+                self.budget.spend(len(value) >> 6)
+            return True
+        return self._is_known(value, sets=True)
+
+    def is_printable(self, value: Any) -> bool:
+        """Whether a value is known and Python would print it as this process does: a set's order is by chance."""
+        return type(value) in ATOMS or self._is_known(value, sets=False)
+
+    def _is_known(self, value: Any, sets: bool) -> bool:
+        """Whether a value, and all that it holds, is known; `sets` says whether a set and a base's dict count."""
+        stack = [(value, MOST_DEPTH)]
+        looked_at = 0
+        while stack:
+            value, depth = stack.pop()
+            kind = type(value)
+            if kind in ATOMS:
+                continue
+            known = kind in (list, tuple, dict) or (sets and kind in (BaseDict, set, frozenset))
+            looked_at += 1 + (len(value) if known else 0)
+            if not known or depth == 0 or looked_at > _MOST_LOOKED_AT or self.seen(value) is not value:
+                return False
+            self.budget.spend(1 + len(value) // 4)
+            if kind in (list, tuple):
+                stack += [(one, depth - 1) for one in value]
+            elif kind in (dict, BaseDict):
+                stack += [(one, depth - 1) for pair in value.items() for one in pair]
+        return True
+
+    def as_held_by_base(self, value: Any, depth: int = MOST_DEPTH) -> Any:
+        """A value as a dict of a base takes it: dicts become dicts of a base, lists and tuples new ones.
+
+        Raises:
+            NotKnown: it is in itself, or nested too deep.
+        """
+        kind = type(value)
+        if kind not in (list, tuple, dict):
+            return self.seen(value)
+        if depth == 0:
+            raise NotKnown
+        value = self.seen(value)
+        if isinstance(value, NeedsRunning):
+            return value
+        self.budget.spend(1 + len(value) // 4)
+        if kind is dict:
+            return BaseDict({key: self.as_held_by_base(one, depth - 1) for key, one in value.items()})
+        return kind([self.as_held_by_base(one, depth - 1) for one in value])
+
+    def as_base(self, value: Any, depth: int = MOST_DEPTH) -> Any:
+        """A new tree of a base file's value; nothing in it is shared."""
+        kind = type(value)
+        if kind is set:
+            return set(value)
+        if kind not in (list, tuple, dict):
+            return value
+        if depth == 0:
+            raise NotKnown
+        self.budget.spend(1 + len(value) // 4)
+        if kind is dict:
+            return BaseDict({key: self.as_base(one, depth - 1) for key, one in value.items()})
+        return kind([self.as_base(one, depth - 1) for one in value])
+
+    def deep_copy(self, value: Any) -> Any:
+        """As `copy.deepcopy`; what is not known stays a mark.
+
+        Raises:
+            NotKnown: it is nested too deep.
+        """
+        return self._deep_copy(value, {}, MOST_DEPTH)
+
+    def _deep_copy(self, value: Any, done: dict[int, Any], depth: int) -> Any:
+        """A copy in which what stood twice stands twice; `done` has the copies by the originals' ids."""
+        value = self.seen(value)
+        kind = type(value)
+        if kind not in (list, dict, BaseDict, set, tuple):
+            return value
+        if id(value) in done:
+            return done[id(value)]
+        if depth == 0:
+            raise NotKnown
+        self.budget.spend(1 + len(value) // 4)
+        if kind is list:
+            copied: Any = []
+            done[id(value)] = copied
+            copied.extend(self._deep_copy(one, done, depth - 1) for one in value)
+        elif kind is dict:
+            copied = {}
+            done[id(value)] = copied
+            copied.update({key: self._deep_copy(one, done, depth - 1) for key, one in value.items()})
+        elif kind is BaseDict:
+            copied = BaseDict()
+            done[id(value)] = copied
+            for key, one in value.items():
+                copied[key] = self.as_held_by_base(self._deep_copy(one, done, depth - 1))
+        elif kind is set:
+            copied = set(value)
+            done[id(value)] = copied
+        else:
+            copied = tuple([self._deep_copy(one, done, depth - 1) for one in value])
+            if all(new is old for new, old in zip(copied, value, strict=True)):
+                copied = value
+            done[id(value)] = copied
+        return copied

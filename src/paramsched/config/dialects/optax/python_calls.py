@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any, Final, final
 
 from paramsched.config.faults import ROOT, Faults, child_path, plain_data
-from paramsched.config.python_config.base_references import References
 from paramsched.config.python_config.config_file import BaseReader, PythonFile
-from paramsched.config.python_config.limits import Budget
+from paramsched.config.python_config.evaluator import References
+from paramsched.config.python_config.mentions import PythonSource, parse_python
 from paramsched.config.python_config.reading import public_names
-from paramsched.config.python_config.source import PythonSource, parse_python
-from paramsched.config.python_config.values import NeedsRunning
+from paramsched.config.python_config.values import Budget, NeedsRunning
 from paramsched.config.syntaxes.yaml_text import read_yaml
 from paramsched.config.text_limits import refuse_many_words
 from paramsched.errors import ConfigError
