@@ -7,8 +7,8 @@ from paramsched.compat.mmengine.base import _ParamScheduler
 from paramsched.compat.mmengine.optimizers import OptimizerLike
 from paramsched.compat.mmengine.registry import PARAM_SCHEDULERS
 from paramsched.compat.mmengine.rule_scheduler import RuleScheduler
-from paramsched.config.dialects.mmengine.list_cautions import list_cautions
-from paramsched.config.dialects.mmengine.run_length import RunLength
+from paramsched.config.dialects.mmengine.config_run import RunLength
+from paramsched.config.dialects.mmengine.to_schedule import list_cautions
 from paramsched.user_warnings import warn_user
 
 SchedulerConfig: TypeAlias = _ParamScheduler | Mapping[str, Any] | Sequence[_ParamScheduler | Mapping[str, Any]] | None

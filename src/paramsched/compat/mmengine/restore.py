@@ -9,7 +9,7 @@ from paramsched.compat.mmengine import optimizers
 from paramsched.compat.mmengine.base import _ParamScheduler
 from paramsched.compat.mmengine.rule_scheduler import RuleScheduler
 from paramsched.compat.mmengine.saved_arguments import CLASS_KEY, compare_arguments
-from paramsched.config.dialects.mmengine.run_length import RunLength
+from paramsched.config.dialects.mmengine.config_run import RunLength
 from paramsched.config.dialects.mmengine.to_schedule import schedule_for
 from paramsched.errors import InvalidArgument, PlanChanged, StateError
 from paramsched.plan import resolve

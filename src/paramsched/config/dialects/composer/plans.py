@@ -5,8 +5,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from paramsched.config.dialects.composer.rows import NAMES, SCHEDULERS
-from paramsched.config.dialects.composer.scheduler_arguments import SchedulerArguments
-from paramsched.config.dialects.composer.times import UNITS_OF_TIMES, ComposerRun, ComposerTime, read_time
+from paramsched.config.dialects.composer.times import (
+    UNITS_OF_TIMES,
+    ComposerRun,
+    ComposerTime,
+    SchedulerArguments,
+    read_time,
+)
 from paramsched.config.faults import ROOT, Faults, child_path, entry_path, short_json, type_in_words
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
 from paramsched.errors import InvalidArgument

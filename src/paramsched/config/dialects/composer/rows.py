@@ -4,8 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, final
 
-from paramsched.config.dialects.composer.scheduler_arguments import SchedulerArguments
-from paramsched.config.dialects.composer.times import ComposerTime
+from paramsched.config.dialects.composer.times import ComposerTime, SchedulerArguments
 from paramsched.schedules import (
     Schedule,
     constant,

@@ -8,9 +8,9 @@ Facts: fvcore 0.1.5, detectron2 0.6.
 """
 
 from paramsched.config.dialects.fvcore.plans import bases_of as bases_of
+from paramsched.config.dialects.fvcore.plans import from_plan as from_plan
 from paramsched.config.dialects.fvcore.plans import recognizes as recognizes
 from paramsched.config.dialects.fvcore.plans import to_plan as to_plan
-from paramsched.config.dialects.fvcore.write_plan import from_plan as from_plan
 
 __all__ = ["bases_of", "from_plan", "recognizes", "scheduler_entries", "to_plan"]
 

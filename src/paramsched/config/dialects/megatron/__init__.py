@@ -9,10 +9,10 @@
 Facts: Megatron-LM core 0.14, `OptimizerParamScheduler`.
 """
 
+from paramsched.config.dialects.megatron.arguments import from_plan as from_plan
 from paramsched.config.dialects.megatron.plans import bases_of as bases_of
 from paramsched.config.dialects.megatron.plans import recognizes as recognizes
 from paramsched.config.dialects.megatron.plans import to_plan as to_plan
-from paramsched.config.dialects.megatron.write_plan import from_plan as from_plan
 
 __all__ = ["bases_of", "from_plan", "recognizes", "scheduler_entries", "to_plan"]
 

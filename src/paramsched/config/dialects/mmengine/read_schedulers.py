@@ -14,29 +14,34 @@ from paramsched._fault_codes import (
     UNKNOWN_NAME,
     WRONG_ARGUMENT,
 )
-from paramsched.config.dialects.mmengine.config_run import ConfigRun, run_of_config
-from paramsched.config.dialects.mmengine.config_values import config_value_in_words, refuse_unread, type_of_value
-from paramsched.config.dialects.mmengine.list_cautions import list_cautions, window_cautions
+from paramsched.config.dialects.mmengine.config_run import (
+    ConfigRun,
+    RunLength,
+    config_value_in_words,
+    refuse_unread,
+    run_of_config,
+    ticks_by_epoch,
+    type_of_value,
+)
 from paramsched.config.dialects.mmengine.rows.arguments import CONVERTED
 from paramsched.config.dialects.mmengine.rows.row import SchedulerRow
-from paramsched.config.dialects.mmengine.run_length import RunLength, ticks_by_epoch
 from paramsched.config.dialects.mmengine.table import (
+    EXAMPLE,
     FAMILIES,
+    SCHEDULERS_PATH,
     SCOPES,
     argument_cautions,
     arguments_in_iterations,
-    class_names,
-    row_of_class,
-)
-from paramsched.config.dialects.mmengine.unknown_class import fault_of_unknown_class, probably_meant
-from paramsched.config.dialects.mmengine.whole_config import (
-    EXAMPLE,
-    SCHEDULERS_PATH,
     check_hook,
+    class_names,
+    fault_of_unknown_class,
     find_schedulers,
     has_scheduler,
+    probably_meant,
     refuse_nothing,
+    row_of_class,
 )
+from paramsched.config.dialects.mmengine.to_schedule import list_cautions, window_cautions
 from paramsched.config.faults import Faults, child_path
 from paramsched.config.python_config.values import NeedsRunning
 from paramsched.config.schedule_text import UserClass, user_class

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, NoReturn, TypeAlias
 
-from paramsched.config.dialects.mmengine.rows.row import RuleOfPlan
-from paramsched.config.dialects.mmengine.rows.written_part import (
+from paramsched.config.dialects.mmengine.rows.row import (
     EPOCH,
     UPDATE,
+    RuleOfPlan,
     StretchedWindow,
     WrittenPart,
     level_in_words,

@@ -1,12 +1,29 @@
-"""The arguments of timm's `create_scheduler_v2`, and what its scheduler counts."""
+"""The arguments of timm's `create_scheduler_v2`, and what each of its schedulers is behind its warmup."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final, final
 
-from paramsched.schedules import Level, absolute
-from paramsched.time import Duration
+import numpy as np
+
+from paramsched import curves
+from paramsched.schedules import (
+    Level,
+    Schedule,
+    absolute,
+    anneal,
+    clamp,
+    constant,
+    inverse_sqrt,
+    multistep,
+    restarts,
+    skip,
+    step,
+    tanh,
+)
+from paramsched.time import Duration, DurationLike
 
 DEFAULTS: Final[Mapping[str, Any]] = {
     "sched": "cosine",
@@ -114,3 +131,116 @@ class TimmArguments:
         if self.step_on_epochs:
             return Duration.of(f"{ticks!r} epochs")
         return Duration.of_updates(Fraction(repr(ticks)))
+
+
+# What each of timm's schedulers is behind its warmup, on its own clock.
+
+
+DECAY_CURVES: Final = {
+    "linear": curves.linear,
+    "1-sqrt": curves.one_minus_sqrt,
+    "cosine": curves.cosine,
+    "power": curves.one_minus_sqrt,  # its exponent is 0.5, and no argument says another one
+    "exp": curves.exponential(0.1),
+}
+"""The descents of `wsd` and `rsqrt`."""
+
+
+def curve_behind_warmup(given: TimmArguments) -> Schedule:
+    """The schedule without its warmup."""
+    if given.sched in CYCLES:
+        return _cycles(given)
+    if given.sched in STABLE:
+        return _stable_and_descent(given)
+    if given.sched == "step":
+        return _even_stairs(given)
+    if given.sched == "multistep":
+        return _at_milestones(given)
+    return constant()
+
+
+def changes_between_epochs_only(given: TimmArguments) -> bool:
+    """Whether the curve stands still within an epoch as it is."""
+    whole = given.sched != "step" or float(given.decay_epochs).is_integer()
+    return given.sched not in (*CYCLES, *STABLE) and whole
+
+
+def _cycles(given: TimmArguments) -> Schedule:
+    """Descents, each `cycle_mul` as long as the one before and begun at `cycle_decay` of its height; then the floor."""
+    run = given.length(given.run)
+    if given.cycle_limit == 1:
+        whole = _one_descent(given, run)
+    else:
+        one = _one_descent(given, None)
+        whole = restarts(one, run, given.cycle_limit, given.cycle_mul, given.cycle_decay)
+    if given.sched != "tanh":
+        return whole
+    whole = whole >> constant(given.floor)  # which tanh only comes near
+    if given.warmup:
+        return whole
+    # The first value of a run without a warmup is base itself, and tanh begins below it.
+    tick = given.length(1)
+    return constant(1.0, tick) >> skip(whole, tick)
+
+
+def _one_descent(given: TimmArguments, over: DurationLike | None) -> Schedule:
+    """One cycle."""
+    if given.sched == "tanh":
+        return tanh(to=given.floor, over=over)
+    k, power = float(given.k_decay), float(given.decay_rate)
+    if given.sched == "cosine":
+        curve: curves.Curve = curves.cosine if k == 1 else curves.cosine_k_decay(k)
+    elif k != 1:
+        curve = curves.polynomial_k_decay(power, k)
+    else:
+        curve = curves.linear if power == 1 else curves.polynomial(power)
+    return anneal(1.0, given.floor, over, curve)
+
+
+def _stable_and_descent(given: TimmArguments) -> Schedule:
+    """Base or its inverse square root, which goes on below the descent; never below the floor."""
+    stable, decay = given.stable_and_decay - given.decay, given.length(given.decay)
+    way = DECAY_CURVES[given.decay_fn or ("linear" if given.sched == "rsqrt" else "1-sqrt")]
+    if given.sched == "wsd":
+        return _behind(1.0, anneal(1.0, given.floor, decay, way), stable, given)
+    timescale = given.warmup if given.stable_timescale is None else given.stable_timescale * given.ticks_in_epoch
+    root = inverse_sqrt(given.length(timescale))
+    falling = root * _behind(1.0, anneal(1.0, 0.0, decay, way), stable, given)
+    if not given.floor:
+        return falling
+    rising = _behind(0.0, anneal(0.0, given.floor, decay, way), stable, given)
+    return clamp(falling + rising, low=given.floor)
+
+
+def _behind(level: float, way: Schedule, ticks: int, given: TimmArguments) -> Schedule:
+    """A way that begins after so many counts at its first level."""
+    return constant(level, given.length(ticks)) >> way if ticks else way
+
+
+def _at_milestones(given: TimmArguments) -> Schedule:
+    """A factor at each milestone of the run; timm acts one count before it."""
+    # The first value of a run without a warmup is base in any case.
+    first = 0 if given.is_prefix and given.warmup else 1
+    counts = [max(math.ceil(one * given.ticks_in_epoch - 1), first) for one in given.decay_milestones]
+    times = tuple(given.length(count) for count in counts if count < given.run)
+    return multistep(times, float(given.decay_rate)) if times else constant()
+
+
+def _even_stairs(given: TimmArguments) -> Schedule:
+    """A factor every `decay_epochs`, which may be parts of epochs.
+
+    timm divides floats, which may round a whole number of periods into the one before; where that happens in the run,
+    its steps are written one by one.
+    """
+    size, rate = given.decay_epochs * given.ticks_in_epoch, float(given.decay_rate)
+    exact = Fraction(repr(given.decay_epochs)) * given.ticks_in_epoch
+    ticks = np.arange(given.run)
+    steps = (ticks // size).astype(np.int64)
+    if np.array_equal(steps, ticks * exact.denominator // exact.numerator):
+        return step(given.length(given.decay_epochs) if given.step_on_epochs else _exact_updates(exact), rate)
+    times = np.repeat(ticks[1:], np.diff(steps))
+    return multistep(tuple(given.length(int(t)) for t in times), rate)
+
+
+def _exact_updates(exact: Fraction) -> DurationLike:
+    return f"{exact} steps" if exact.denominator > 1 else int(exact)

@@ -3,9 +3,15 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from paramsched.config.dialects.timm.arguments import CYCLES, SCHEDULERS, STABLE, TimmArguments
+from paramsched.config.dialects.timm.arguments import (
+    CYCLES,
+    SCHEDULERS,
+    STABLE,
+    TimmArguments,
+    changes_between_epochs_only,
+    curve_behind_warmup,
+)
 from paramsched.config.dialects.timm.check_arguments import checked_timm_arguments, timm_options
-from paramsched.config.dialects.timm.shapes import changes_between_epochs_only, curve_behind_warmup
 from paramsched.config.faults import Faults
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
 from paramsched.errors import InvalidArgument

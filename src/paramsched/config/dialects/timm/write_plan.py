@@ -10,9 +10,8 @@ import numpy as np
 
 from paramsched import curves
 from paramsched._arrays import Floats
-from paramsched.config.dialects.timm.arguments import DEFAULTS
+from paramsched.config.dialects.timm.arguments import DECAY_CURVES, DEFAULTS
 from paramsched.config.dialects.timm.plans import to_plan
-from paramsched.config.dialects.timm.shapes import DECAY_CURVES
 from paramsched.config.plan_files import durations_in, units_of_plan, values_inside
 from paramsched.errors import ConfigError, InvalidArgument, PlanError
 from paramsched.feedback.base import Guided

@@ -10,9 +10,9 @@ Facts: transformers 5.23.
 """
 
 from paramsched.config.dialects.transformers.plans import bases_of as bases_of
+from paramsched.config.dialects.transformers.plans import from_plan as from_plan
 from paramsched.config.dialects.transformers.plans import recognizes as recognizes
 from paramsched.config.dialects.transformers.plans import to_plan as to_plan
-from paramsched.config.dialects.transformers.write_arguments import from_plan as from_plan
 
 __all__ = ["bases_of", "from_plan", "recognizes", "scheduler_entries", "to_plan"]
 

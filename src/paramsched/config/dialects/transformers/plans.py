@@ -1,22 +1,34 @@
-"""From arguments of transformers to a plan."""
+"""From arguments of transformers to a plan; and back, kept where they are read as the same plan."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NoReturn
 
+from paramsched import curves
 from paramsched._fault_codes import UNKNOWN_NAME
-from paramsched.config.dialects.transformers.keywords import is_real
 from paramsched.config.dialects.transformers.rows import SCHEDULERS, row_named, schedule_of_run
 from paramsched.config.dialects.transformers.run_arguments import (
     LEARNING_RATE,
     is_call,
+    is_real,
     run_arguments,
 )
 from paramsched.config.faults import Faults
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
-from paramsched.errors import InvalidArgument
+from paramsched.config.plan_files import values_inside
+from paramsched.errors import ConfigError, InvalidArgument, PlanError
+from paramsched.feedback.base import Guided
+from paramsched.feedback.plateau import Plateau
 from paramsched.near_names import closest, did_you_mean
-from paramsched.plan import Plan
-from paramsched.time import Calendar
+from paramsched.plan import Plan, resolve
+from paramsched.schedules import Anneal, Constant, Level, Schedule
+from paramsched.schedules.affine import Absolute, NeighborLevel
+from paramsched.schedules.cuts import Skip
+from paramsched.schedules.decays import PowerLaw
+from paramsched.schedules.named_anneals import CosineWave
+from paramsched.schedules.restarts import Restarts
+from paramsched.schedules.sequence import Sequence
+from paramsched.time import Calendar, Duration
 
 _SIGNS: Final = (
     "lr_scheduler_type",
@@ -93,3 +105,203 @@ def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:  # noqa: ARG
         found |= {"betas": tuple(map(float, betas))} if all(map(is_real, betas)) else {}
     notes = ("weight_decay is for weights; biases and norms have none",) if found["weight_decay"] else ()
     return Bases((found,), "TrainingArguments", notes)
+
+
+# From a plan to arguments of transformers: a guess at each scheduler, kept where it is read as the same plan.
+
+
+_UNTIL_BASE: Final = 1.0
+_KINDS: Final = {"linear": curves.linear, "cosine": curves.cosine}
+_RAMP_KINDS: Final = {**_KINDS, "1-sqrt": curves.polynomial(0.5)}
+_DESCENT_KINDS: Final = {**_KINDS, "1-sqrt": curves.one_minus_sqrt}
+
+
+def from_plan(plan: Plan) -> dict[str, Any]:
+    """The entries of a `TrainingArguments` that say a plan; without a horizon, the arguments of `get_scheduler`.
+
+    Raises:
+        PlanError: transformers has no scheduler for it.
+
+    >>> from paramsched.schedules import cosine, warmup
+    >>> from_plan(Plan(lr=warmup("3%") >> cosine(), horizon="2 epochs"))
+    {'lr_scheduler_type': 'cosine', 'warmup_steps': 0.03, 'num_train_epochs': 2}
+    """
+    if len(plan.bindings) != 1 or plan.bindings[0].name != "lr" or plan.bindings[0].groups is not None:
+        _refuse_plan(plan, "it schedules lr, of all groups alike, and nothing else")
+    if plan.clock != "updates":
+        _refuse_plan(plan, "its schedulers count updates")
+    schedule = plan.bindings[0].schedule
+    if any(isinstance(value, NeighborLevel) for value in values_inside(schedule)):
+        _refuse_plan(plan, "a neighbor's level is no number before ps.resolve puts it in")
+    run = _run_entries(plan)
+    for name, warmup, keywords in _all_guesses(schedule):
+        found = _arguments_of(plan, name, warmup, keywords, run)
+        if found is not None and _read_as_plan(found, plan):
+            return found
+    return _refuse_plan(plan, "none of its schedulers gives these values")
+
+
+def _refuse_plan(plan: Plan, why: str) -> NoReturn:
+    asked = f"transformers cannot say {plan.bindings[0]}"
+    raise PlanError(asked, why, 'Write it in the native format: format="yaml"')
+
+
+def _run_entries(plan: Plan) -> dict[str, Any]:
+    """The horizon: a number of updates, or of epochs."""
+    if plan.horizon is None:
+        return {}
+    if plan.horizon.is_resolved:
+        return {"max_steps": plan.horizon.updates}
+    if len(plan.horizon.terms) != 1 or plan.horizon.terms[0][0] != "epochs":
+        _refuse_plan(plan, f"it counts a run in updates or epochs, not as {plan.horizon}")
+    amount = float(plan.horizon.terms[0][1])
+    return {"num_train_epochs": int(amount) if amount.is_integer() else amount}
+
+
+def _arguments_of(
+    plan: Plan, name: str, warmup: Duration | None, keywords: dict[str, Any], run: dict[str, Any]
+) -> dict[str, Any] | None:
+    """All entries; None where a length is none that transformers has."""
+    length: float = 0
+    if warmup is not None and warmup.terms:
+        if warmup.is_resolved:
+            length = warmup.updates
+        elif len(warmup.terms) == 1 and warmup.terms[0][0] == "percent":
+            length = float(warmup.terms[0][1] / 100)
+        else:
+            return None
+    if plan.horizon is None:
+        call: dict[str, Any] = {"name": name, "num_warmup_steps": length}
+        return {**call, "scheduler_specific_kwargs": keywords} if keywords else call
+    found = {"lr_scheduler_type": name} | ({"lr_scheduler_kwargs": keywords} if keywords else {})
+    return found | ({"warmup_steps": length} if length else {}) | run
+
+
+def _read_as_plan(found: dict[str, Any], plan: Plan) -> bool:
+    """Whether arguments are read as this plan, or as the same once lengths are in updates."""
+    try:
+        back = to_plan(found)
+    except (ConfigError, InvalidArgument):
+        return False
+    if back == plan or plan.horizon is None or not plan.horizon.is_resolved:
+        return back == plan
+    try:
+        return resolve(back, Calendar()) == resolve(plan, Calendar())
+    except InvalidArgument:
+        return False
+
+
+_ArgumentGuess = tuple[str, Duration | None, dict[str, Any]]
+
+
+def _all_guesses(schedule: Schedule) -> Iterator[_ArgumentGuess]:
+    """Names with a warmup and arguments, any of which may be wrong."""
+    if isinstance(schedule, Guided):
+        yield from _plateau_guesses(schedule)
+        return
+    stages = list(schedule.stages) if isinstance(schedule, Sequence) else [schedule]
+    first = stages[0]
+    yield from _stages_guesses(None, stages)
+    if isinstance(first, Anneal) and first.to == _UNTIL_BASE and first.over is not None:
+        yield from _stages_guesses(first, stages[1:])
+    if isinstance(first, Constant) and isinstance(first.value, float) and first.over == Duration.of(1):
+        for _, _, keywords in _early_guesses(stages[1:]):
+            yield "cosine_warmup_with_min_lr", first.over, {**keywords, "warmup_lr_rate": first.value}
+
+
+def _stages_guesses(ramp: Anneal | None, rest: list[Schedule]) -> Iterator[_ArgumentGuess]:
+    """Guesses at what follows a warmup."""
+    length = None if ramp is None else ramp.over
+    if not rest or (len(rest) == 1 and isinstance(rest[0], Constant)):
+        yield "constant" if ramp is None else "constant_with_warmup", length, {}
+    if len(rest) == 1:
+        yield from ((name, length, keywords) for name, keywords in _decay_guesses(rest[0]))
+    for name, _, keywords in _early_guesses(rest):
+        late = {} if ramp is None or ramp.index == "(t+1)/n" else {"warmup_lr_rate": ramp.start}
+        yield name, length, keywords | late
+    yield from _stable_guesses(ramp, rest)
+
+
+def _decay_guesses(stage: Schedule) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Guesses at one stage behind a warmup."""
+    match stage:
+        case Anneal(curve=curves.Cosine()):
+            yield "cosine", {}
+            yield "cosine_with_min_lr", _floor_keywords(stage.to)
+        case CosineWave():
+            yield "cosine", {"num_cycles": stage.cycles}
+            yield "cosine_with_min_lr", {"num_cycles": stage.cycles, **_floor_keywords(stage.to)}
+        case Anneal(curve=curves.Linear() | curves.Polynomial()):
+            yield "linear", {}
+            power = {"power": stage.curve.exponent} if isinstance(stage.curve, curves.Polynomial) else {}
+            yield "polynomial", {"lr_end": stage.to.value if isinstance(stage.to, Absolute) else 0.0, **power}
+        case PowerLaw(exponent=0.5):
+            yield "inverse_sqrt", {}
+            if stage.timescale.is_resolved:
+                yield "inverse_sqrt", {"timescale": stage.timescale.updates}
+        case Restarts(times=int() as times):
+            yield "cosine_with_restarts", {"num_cycles": times}
+
+
+def _early_guesses(rest: list[Schedule]) -> Iterator[_ArgumentGuess]:
+    """`cosine_warmup_with_min_lr`, whose cosine is one update early."""
+    if len(rest) != 1:
+        return
+    stage = rest[0]
+    if isinstance(stage, Anneal):
+        yield "cosine_warmup_with_min_lr", None, _floor_keywords(stage.to)
+    elif isinstance(stage, Skip) and isinstance(stage.schedule, CosineWave):
+        keywords = {"num_cycles": stage.schedule.cycles, **_floor_keywords(stage.schedule.to)}
+        yield "cosine_warmup_with_min_lr", None, keywords
+
+
+def _stable_guesses(ramp: Anneal | None, rest: list[Schedule]) -> Iterator[_ArgumentGuess]:
+    """`warmup_stable_decay`: base, a descent, perhaps the floor."""
+    stable = rest[0] if rest and isinstance(rest[0], Constant) and rest[0].value == _UNTIL_BASE else None
+    inner = rest[1:] if stable is not None else rest
+    way = inner[0].schedule if inner and isinstance(inner[0], Skip) else inner[0] if inner else None
+    length = None if ramp is None else ramp.over
+    keywords: dict[str, Any] = {"num_decay_steps": 0}
+    if stable is not None and stable.over is not None and stable.over.is_resolved:
+        keywords["num_stable_steps"] = stable.over.updates
+    if ramp is not None:
+        kind = next((word for word, curve in _RAMP_KINDS.items() if curve == ramp.curve), "linear")
+        keywords |= {"warmup_type": kind} if kind != "linear" else {}
+    if isinstance(way, Constant):  # no descent: the floor at once
+        yield "warmup_stable_decay", length, keywords | {"min_lr_ratio": way.value}
+    if not isinstance(way, (Anneal, CosineWave)) or way.over is None or not way.over.is_resolved:
+        return
+    keywords["num_decay_steps"] = way.over.updates
+    if isinstance(way, CosineWave):
+        keywords["num_cycles"] = way.cycles
+    elif (kind := next((word for word, curve in _DESCENT_KINDS.items() if curve == way.curve), "cosine")) != "cosine":
+        keywords["decay_type"] = kind
+    if way.to != 0:
+        keywords["min_lr_ratio"] = way.to
+    yield "warmup_stable_decay", length, keywords
+
+
+def _floor_keywords(level: Level) -> dict[str, Any]:
+    """A floor as a value, or as a multiple of base."""
+    if isinstance(level, Absolute):
+        return {"min_lr": level.value}
+    return {"min_lr_rate": level} if isinstance(level, float) and math.isfinite(level) else {}
+
+
+def _plateau_guesses(schedule: Guided) -> Iterator[_ArgumentGuess]:
+    """`reduce_lr_on_plateau`; its floor and its smallest change are values, and a plan has no value of the latter."""
+    rule = schedule.guides[0]
+    if len(schedule.guides) != 1 or not isinstance(rule, Plateau) or rule.eps:
+        return
+    floor = {"min_lr": rule.min.value} if isinstance(rule.min, Absolute) else {}
+    keywords = {
+        "mode": rule.mode,
+        "factor": rule.factor,
+        "patience": rule.patience,
+        "threshold": rule.threshold,
+        "threshold_mode": rule.threshold_mode,
+        "cooldown": rule.cooldown,
+        "eps": 0.0,
+        **floor,
+    }
+    yield "reduce_lr_on_plateau", None, keywords
