@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Literal
 
 from paramsched.audit.checkpoint_log import read_checkpoint
 from paramsched.audit.log_values import AmountColumn, LoggedValues, UnreadableLog, path_text
@@ -37,6 +38,22 @@ def read_log(
         OSError: it cannot be read.
     """
     file = Path(path)
+    match kind_of_log(file):
+        case "checkpoint":
+            return read_checkpoint(file, optimizer, at, amount.clock)
+        case "jsonl":
+            return read_jsonl(file, tuple(fields), columns or {}, time, optimizer, amount)
+        case "csv":
+            return read_csv(file, tuple(fields), columns or {}, time, amount)
+
+
+def kind_of_log(file: Path) -> Literal["checkpoint", "jsonl", "csv"]:
+    """What a log is, by its suffix and its first bytes.
+
+    Raises:
+        UnreadableLog: nothing that we read.
+        OSError: it cannot be read.
+    """
     if file.exists() and not file.is_file():
         raise UnreadableLog(path_text(file), "no ordinary file, so it may have no end", "Write it to a file first")
     with file.open("rb") as stream:
@@ -45,7 +62,7 @@ def read_log(
         raise UnreadableLog(path_text(file), "it is empty", "Give the log of a run: JSONL, CSV, or a checkpoint")
     # By suffix or by content: the first bytes of a zip archive or of a pickle are those of a checkpoint.
     if file.suffix in _CHECKPOINTS or head.startswith((b"PK\x03\x04", b"\x80")):
-        return read_checkpoint(file, optimizer, at, amount.clock)
+        return "checkpoint"
     for magic, name in _PACKED.items():
         if head.startswith(magic):
             raise UnreadableLog(path_text(file), f"it is packed by {name}", "Unpack it first")
@@ -58,5 +75,5 @@ def read_log(
     # A byte order mark may stand before the text. What begins like an object is JSONL, whatever the suffix.
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if file.suffix not in (".csv", ".tsv") and text.startswith((b"{", b"[")):
-        return read_jsonl(file, tuple(fields), columns or {}, time, optimizer, amount)
-    return read_csv(file, tuple(fields), columns or {}, time, amount)
+        return "jsonl"
+    return "csv"

@@ -43,7 +43,7 @@ def read_jsonl(
     amount: AmountColumn,
 ) -> LoggedValues:
     """Read JSONL: ours, where its first object has `groups`."""
-    rows = list(_json_rows(file))
+    rows = list(json_rows(file))
     if rows and "groups" in rows[0]:
         return _read_our_rows(file, rows, optimizer, amount)
     return _read_table(file, rows, fields, columns, time, amount)
@@ -53,7 +53,7 @@ def read_csv(
     file: Path, fields: tuple[str, ...], columns: Mapping[str, str], time: str | None, amount: AmountColumn
 ) -> LoggedValues:
     """Read CSV; its first line names the columns, and says what separates them."""
-    return _read_table(file, list(_csv_rows(file)), fields, columns, time, amount)
+    return _read_table(file, list(csv_rows(file)), fields, columns, time, amount)
 
 
 def _text_lines(file: Path) -> Iterator[str]:
@@ -67,7 +67,7 @@ def _text_lines(file: Path) -> Iterator[str]:
             ) from None
 
 
-def _json_rows(file: Path) -> Iterator[dict[str, Any]]:
+def json_rows(file: Path) -> Iterator[dict[str, Any]]:
     """The objects of JSONL; numbers stay the text they are written in."""
     for number, line in enumerate(_text_lines(file), 1):
         if not line.strip():
@@ -83,7 +83,7 @@ def _json_rows(file: Path) -> Iterator[dict[str, Any]]:
         yield row
 
 
-def _csv_rows(file: Path) -> Iterator[dict[str, Any]]:
+def csv_rows(file: Path) -> Iterator[dict[str, Any]]:
     """The rows of CSV by the names in its first line; a short row lacks its last columns."""
     lines = _text_lines(file)
     first = next(lines, "")
@@ -183,9 +183,7 @@ def _read_table(
             f"no column is called like a field of the plan ({', '.join(fields)}); there are {names_listed(there)}",
             f"Write --column {shlex.quote(example)}",
         )
-    # Of columns that differ in capitals only, the first one counts.
-    lower = {name.lower(): name for name in reversed(there)}
-    counted = time or next((lower[name] for name in TIMES if name in lower), None)
+    counted = time or time_column(there)
     labels: list[str] = []
     made = [_table_column(file, rows, place, name, counted, labels) for place, name in wanted.items()]
     if not any(one.t.size for one in made):
@@ -196,7 +194,7 @@ def _read_table(
     names = tuple(labels[index] if index < len(labels) else None for index in range(groups))
     uncounted = () if counted is not None else ("no column counts the updates: rows are counted from 0",)
     consumed = amount.find(there, file)
-    amounts = [] if consumed is None else _numbered_cells(file, rows, consumed, counted)
+    amounts = [] if consumed is None else numbered_cells(file, rows, consumed, counted)
     return LoggedValues(
         path_text(file), known, names, (*uncounted, *number_notes(known)), logged_amounts(amounts, file)
     )
@@ -210,16 +208,23 @@ def _table_column(
     if label and not is_group_index(label) and label not in labels:
         labels.append(label)
     index = group_number(label, file) if is_group_index(label) else labels.index(label) if label else 0
-    return make_column(str(Field.of(field)), index, _numbered_cells(file, rows, name, counted), file)
+    return make_column(str(Field.of(field)), index, numbered_cells(file, rows, name, counted), file)
 
 
-def _numbered_cells(file: Path, rows: list[dict[str, Any]], name: str, counted: str | None) -> list[tuple[int, Any]]:
+def numbered_cells(file: Path, rows: list[dict[str, Any]], name: str, counted: str | None) -> list[tuple[int, Any]]:
     """The cells of a column that say something, each with the number of its update."""
     return [
         (number if counted is None else update_number(row.get(counted), file), row[name])
         for number, row in enumerate(rows)
         if row.get(name) not in (None, "") and (counted is None or row.get(counted) not in (None, ""))
     ]
+
+
+def time_column(there: list[str]) -> str | None:
+    """The column that counts the updates, in capitals or not; None where there is none."""
+    # Of columns that differ in capitals only, the first one counts.
+    lower = {name.lower(): name for name in reversed(there)}
+    return next((lower[name] for name in TIMES if name in lower), None)
 
 
 def _column_to_suggest(field: str, rows: list[dict[str, Any]]) -> str:

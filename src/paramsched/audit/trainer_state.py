@@ -26,13 +26,7 @@ def read_trainer_state(file: Path, fields: tuple[str, ...]) -> LoggedValues:
     Raises:
         UnreadableLog: no such file, or none of the fields in it.
     """
-    try:
-        data = json.loads(file.read_text(encoding="utf-8-sig"), parse_float=str)
-    except (ValueError, RecursionError) as error:
-        raise UnreadableLog(path_text(file), f"no JSON ({printable(str(error))[:200]})", _INSTEAD) from None
-    rows = data.get("log_history") if isinstance(data, dict) else None
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise UnreadableLog(path_text(file), "no log_history of objects", _INSTEAD)
+    rows = history_rows(file)
     made = []
     for field in fields:
         name = _NAME_OF_FIELD.get(field, field)
@@ -44,3 +38,19 @@ def read_trainer_state(file: Path, fields: tuple[str, ...]) -> LoggedValues:
     if not made:
         raise UnreadableLog(path_text(file), f"no row has {', '.join(fields)}", _INSTEAD)
     return LoggedValues(path_text(file), tuple(made), (None,))
+
+
+def history_rows(file: Path) -> list[dict[str, Any]]:
+    """The rows of its history; numbers stay the text they are written in.
+
+    Raises:
+        UnreadableLog: no such file.
+    """
+    try:
+        data = json.loads(file.read_text(encoding="utf-8-sig"), parse_float=str)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableLog(path_text(file), f"no JSON ({printable(str(error))[:200]})", _INSTEAD) from None
+    rows = data.get("log_history") if isinstance(data, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise UnreadableLog(path_text(file), "no log_history of objects", _INSTEAD)
+    return rows

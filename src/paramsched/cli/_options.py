@@ -91,6 +91,28 @@ def calendar_options(command: _Function) -> _Function:
     return with_facts  # type: ignore[return-value]  # it takes the same options
 
 
+def run_options(command: _Function) -> _Function:
+    """Options for the logs of runs; the command receives them as `used` and `metrics`."""
+    for option in (
+        click.option(
+            "--metric",
+            "metrics",
+            multiple=True,
+            metavar="COLUMN",
+            help="Column of the logs to draw below; by default those called like a loss or an accuracy.",
+        ),
+        click.option(
+            "--used",
+            multiple=True,
+            metavar="[NAME=]LOG",
+            shell_complete=offer_files,
+            help="Draw what a run used over its plan: values.jsonl, a CSV; may be given for several runs.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def view_options(command: _Function) -> _Function:
     """Options for the axes of a picture; the command receives them as `view`."""
 

@@ -16,6 +16,8 @@ from paramsched.show._formats import PictureFormat as PictureFormat
 from paramsched.show._formats import format_of_file as format_of_file
 from paramsched.show._formats import picture_format as picture_format
 from paramsched.show._html import html as html
+from paramsched.show._logged_run import LoggedRun as LoggedRun
+from paramsched.show._logged_run import RunsOrLog as RunsOrLog
 from paramsched.show._loss_by_rate import loss_by_rate as loss_by_rate
 from paramsched.show._matplotlib import axes as axes
 from paramsched.show._matplotlib import plan_axes as plan_axes

@@ -1,50 +1,34 @@
 """Comparing a plan with a log or with another plan: where they differ, and the sentences about it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 
 from paramsched.errors import InvalidArgument
 from paramsched.show._curves import Curves, CurvesOnClock, Floats, Key, Log, Times
+from paramsched.show._logged_run import checked_points
 from paramsched.show._picture import Note
 from paramsched.show._time_sets import union_of_times
 from paramsched.show._words import short_number, times_in_words, with_thousands
 
-_FARTHEST = 2**40  # beyond this update a log is taken to be wrong
+UsedValues: TypeAlias = dict[Key, tuple[Times, Floats]]
+"""What a run used for the curves of a plan, in order of time."""
 
 
-def checked_log(trace: Curves, log: Log) -> dict[Key, tuple[Times, Floats]]:
+def checked_log(trace: Curves, log: Log) -> UsedValues:
     """Check the curves of a log and sort each by time; of two entries for the same time the later one counts."""
     known = trace.keys()
     used = {}
     for key, (at, given) in log.items():
-        times, values = np.asarray(at), np.asarray(given, dtype=np.float64)
         if key not in known:
             raise InvalidArgument(
                 f"log[{key!r}]",
                 f"the trace has no such curve; it has {', '.join(map(repr, known))}",
                 f"Write log={{{known[0]!r}: (times, values)}}.",
             )
-        whole = times.ndim == 1 and times.size > 0 and _are_updates(times)
-        if not whole or times.shape != values.shape or int(times.min()) < 0:
-            raise InvalidArgument(
-                f"log[{key!r}]",
-                "every value needs the update that used it, counted from 0; these are times of shape "
-                f"{times.shape} and values of shape {values.shape}",
-                f"Write log={{{key!r}: ([0, 1, 2], [0.1, 0.05, 0.01])}}.",
-            )
-        # `unique` keeps the first of equal times. The array is turned round so that it keeps the last: a resumed run
-        # logs some updates again.
-        ordered, last = np.unique(times[::-1].astype(np.int64), return_index=True)
-        used[key] = (ordered, values[::-1][last])
+        used[key] = checked_points(f"log[{key!r}]", at, given)
     return used
-
-
-def _are_updates(times: Times) -> bool:
-    """Whether all times are whole numbers, and small enough for a time axis."""
-    if times.dtype.kind not in "iuf" or not bool(np.all(np.abs(times) <= _FARTHEST)):
-        return False
-    return np.array_equal(times, times.astype(np.int64))
 
 
 def differing_times(planned: Floats, times: Times, values: Floats, *, whole: bool) -> Times:
@@ -67,13 +51,13 @@ def differing_times(planned: Floats, times: Times, values: Floats, *, whole: boo
     return np.union1d(at, np.flatnonzero(missing))
 
 
-def log_note(differing: Times, compared: int) -> Note:
-    """How far a panel's log agrees with the plan."""
-    every = with_thousands(compared)
+def log_note(differing: Times, compared: int, run: str) -> Note:
+    """How far a run agrees with the plan in a panel; it has a name where there are several."""
+    every, whose = with_thousands(compared), f"{run}: " if run else ""
     if differing.size == 0:
-        return Note(f"used as planned at {every} of {every} updates")
+        return Note(f"{whose}used as planned at {every} of {every} updates")
     many = with_thousands(differing.size)
-    text = f"used differs from planned at {many} of {every} updates: {times_in_words(differing)}"
+    text = f"{whose}used differs from planned at {many} of {every} updates: {times_in_words(differing)}"
     return Note(text, differs=True)
 
 
@@ -114,17 +98,23 @@ def horizon_summary(traces: Sequence[Curves]) -> str:
     return " · ".join(parts)
 
 
-def comparison_summary(
-    differing: Times, trace: Curves, used: dict[Key, tuple[Times, Floats]], other: Curves | None
-) -> str:
-    """One sentence over all panels; "" if nothing was compared."""
-    if other is not None:
-        total = max(trace.total, other.total)
-        return f"the plans agree at {with_thousands(total - differing.size)} of {with_thousands(total)} updates"
-    if used:
-        every = union_of_times(times for times, _ in used.values()).size
-        return f"planned = used at {with_thousands(every - differing.size)} of {with_thousands(every)} updates"
-    return ""
+def runs_verdicts(trace: Curves, used: Mapping[str, UsedValues]) -> Iterator[Note]:
+    """How far each run that used values of a plan agrees with it, over all panels."""
+    for name, values in used.items():
+        if values:
+            every = union_of_times(times for times, _ in values.values()).size
+            differing = union_of_times(
+                differing_times(trace[key], *points, whole=False) for key, points in values.items()
+            ).size
+            agreeing = f"planned = used at {with_thousands(every - differing)} of {with_thousands(every)} updates"
+            yield Note(f"{name}: {agreeing}" if len(used) > 1 else agreeing, differs=differing > 0)
+
+
+def plans_verdict(differing: Times, trace: Curves, other: Curves) -> Note:
+    """How far two plans agree, over all panels."""
+    total = max(trace.total, other.total)
+    agreeing = f"the plans agree at {with_thousands(total - differing.size)} of {with_thousands(total)} updates"
+    return Note(agreeing, differs=differing.size > 0)
 
 
 TIMES_BASE = "× base"

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from paramsched.errors import InvalidArgument
-from paramsched.show._curves import Curves, Log
+from paramsched.show._curves import Curves
 from paramsched.show._html import html
+from paramsched.show._logged_run import RunsOrLog
 from paramsched.show._matplotlib import pdf_file, png_file
 from paramsched.show._svg import svg
 from paramsched.show._view import View
@@ -16,7 +17,7 @@ class PictureFormat(Protocol):
     """A function that draws curves as the content of a file: text or bytes."""
 
     def __call__(
-        self, trace: Curves, /, *, title: str, log: Log | None, other: Curves | None, view: View
+        self, trace: Curves, /, *, title: str, log: RunsOrLog, other: Curves | None, view: View
     ) -> str | bytes:
         """Draw a trace; `log` and `other` lie over it, as in `svg`, and `view` says on which axes."""
 
@@ -24,7 +25,7 @@ class PictureFormat(Protocol):
 _Format = TypeVar("_Format", bound=PictureFormat)
 
 
-def _svg_file(trace: Curves, /, *, title: str, log: Log | None, other: Curves | None, view: View) -> str:
+def _svg_file(trace: Curves, /, *, title: str, log: RunsOrLog, other: Curves | None, view: View) -> str:
     """The picture of `svg`, which has no title."""
     del title
     return svg(trace, log=log, other=other, view=view)

@@ -7,7 +7,8 @@ from importlib.resources import files
 
 import numpy as np
 
-from paramsched.show._curves import Curves, Floats, Log
+from paramsched.show._curves import Curves, Floats
+from paramsched.show._logged_run import RunsOrLog
 from paramsched.show._panels import picture
 from paramsched.show._picture import DrawnCurve, Panel, Picture
 from paramsched.show._scale import Scale
@@ -26,7 +27,7 @@ def html(
     trace: Curves,
     *,
     title: str = "Plan",
-    log: Log | None = None,
+    log: RunsOrLog = None,
     other: Curves | None = None,
     view: View = AS_VALUES_ASK,
 ) -> str:
@@ -42,7 +43,7 @@ def html(
     Args:
         trace: the plan's curves.
         title: heading of the page.
-        log: values really used, drawn as a thin line over the plan.
+        log: values really used, drawn as thin lines over the plan; or runs (`LoggedRun`), with their metrics below.
         other: a second plan, drawn dashed over the first.
         view: which axes there are: `View(log=True)`.
 
@@ -63,7 +64,9 @@ def html(
         body += _panel_section(index, panel, whole, ticks, width)
     # "</" could end the script element. JSON may escape a slash, so it does.
     data = json.dumps(_script_data(whole, width), separators=(",", ":")).replace("</", "<\\/")
-    compared = f'<p class="verdict {"good" if whole.agrees else "bad"}">{escaped(whole.comparison)}</p>'
+    verdicts = (
+        f'<p class="verdict {"bad" if one.differs else "good"}">{escaped(one.text)}</p>' for one in whole.verdicts
+    )
     return "\n".join(
         [
             "<!doctype html>",
@@ -76,7 +79,7 @@ def html(
             "<body>",
             f"<header><h1>{escaped(title)}</h1>",
             f'<p class="dim">{escaped(whole.horizon)}</p>',
-            compared if whole.comparison else "",
+            *verdicts,
             "</header>",
             f'<div id="bar" hidden><span id="now" data-hint="{_HINT}"></span>'
             f'<label>values <select id="axis">{_options(_AXES)}</select></label>'
@@ -151,6 +154,7 @@ def _script_data(whole: Picture, width: int) -> dict[str, object]:
         "second": whole.axis.beside_updates,
         "epoch": whole.axis.steps_per_epoch,
         "logTime": whole.axis.log,
+        "last": max(whole.axis.total - 1, *(int(c.times[-1]) for panel in whole.panels for c in panel.every_curve)),
         "left": _LEFT,
         "right": _RIGHT,
         "width": width,

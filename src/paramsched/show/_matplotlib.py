@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike
 from paramsched._fault import printable
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.plan import Plan
-from paramsched.show._curves import Curves, Floats, Log
+from paramsched.show._curves import Curves, Floats
+from paramsched.show._logged_run import RunsOrLog
 from paramsched.show._panels import picture
 from paramsched.show._picture import LegendEntry, Panel, Picture
 from paramsched.show._time_axis import TimeAxis
@@ -26,13 +27,14 @@ if TYPE_CHECKING:
 _COLUMNS = 2000
 _SHADES = 100  # spans that are shaded one by one
 _MOST_ENTRIES = 10
+_DOTS = 60  # measurements beyond which a dot on each would hide the line
 
 
 def axes(
     trace: Curves,
     axes: "Axes | Sequence[Axes] | None" = None,
     *,
-    log: Log | None = None,
+    log: RunsOrLog = None,
     other: Curves | None = None,
     view: View = AS_VALUES_ASK,
 ) -> "tuple[Axes, ...]":
@@ -41,7 +43,7 @@ def axes(
     Args:
         trace: the plan's curves.
         axes: where to draw, as many as there are fields; None: a new figure.
-        log: values really used, drawn as a thin line over the plan.
+        log: values really used, drawn as thin lines over the plan; or runs (`LoggedRun`), with their metrics below.
         other: a second plan, drawn dashed over the first.
         view: which axes there are: `View(log=True)`.
 
@@ -170,20 +172,21 @@ def _draw_curve(ax: "Axes", panel: Panel, entry: LegendEntry, whole: Picture) ->
     ax.plot(
         whole.axis.main.at(times),
         shown,
-        color="black" if curve.kind == "log" else color,
-        linewidth=5 if below_log else 1.2 if curve.kind == "log" else 1.8,
+        color="black" if curve.kind == "log" and not curve.owner else color,
+        linewidth=5 if below_log else 1.2 if curve.kind in ("log", "metric") else 1.8,
         alpha=0.4 if below_log else 1.0,
         linestyle="--" if curve.kind == "other" else "-",
-        drawstyle="steps-post" if whole.axis.total <= 150 else "default",
+        drawstyle="steps-post" if whole.axis.total <= 150 and curve.kind != "metric" else "default",
+        marker="." if curve.kind == "metric" and curve.times.size <= _DOTS else "",
         label=_literal(name) if name else "_",
     )
 
 
 def _legend_name(panel: Panel, entry: LegendEntry) -> str:
-    """The name of a curve in the legend, or "": only the first log has an entry, and the first ten curves of a plan."""
+    """The name of a curve in the legend, or "": of a run only its first log has one, of a plan the first ten curves."""
     curve = entry.curve
     if curve.kind == "log":
-        return entry.owner if curve is panel.overlays[0] else ""
+        return entry.owner if any(curve is one.curve for one in panel.log_legend) else ""
     if curve.kind == "plan" and len(panel.curves) > _MOST_ENTRIES and curve.color >= _MOST_ENTRIES:
         return ""
     return entry.label
@@ -202,19 +205,19 @@ def _literal(text: str) -> str:
     return "\n".join(printable(row) for row in text.split("\n")).replace("$", r"\$")
 
 
-def png_file(trace: Curves, /, *, title: str, log: Log | None, other: Curves | None, view: View) -> bytes:
+def png_file(trace: Curves, /, *, title: str, log: RunsOrLog, other: Curves | None, view: View) -> bytes:
     """The figure of `axes` as a PNG file; it has no title."""
     del title
     return _saved_figure("png", trace, log, other, view)
 
 
-def pdf_file(trace: Curves, /, *, title: str, log: Log | None, other: Curves | None, view: View) -> bytes:
+def pdf_file(trace: Curves, /, *, title: str, log: RunsOrLog, other: Curves | None, view: View) -> bytes:
     """The figure of `axes` as a PDF file; it has no title."""
     del title
     return _saved_figure("pdf", trace, log, other, view)
 
 
-def _saved_figure(kind: str, trace: Curves, log: Log | None, other: Curves | None, view: View) -> bytes:
+def _saved_figure(kind: str, trace: Curves, log: RunsOrLog, other: Curves | None, view: View) -> bytes:
     """Draw a trace on a new figure and save that."""
     try:
         import matplotlib as mpl

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from html import escape
 from typing import final
 
-from paramsched.show._curves import Curves, Log
+from paramsched.show._curves import Curves
 from paramsched.show._html import html
+from paramsched.show._logged_run import RunsOrLog
 from paramsched.show._svg import svg
 from paramsched.show._text import text
 from paramsched.show._view import AS_VALUES_ASK, View
@@ -18,7 +19,7 @@ class Figure:
 
     trace: Curves
     title: str
-    log: Log | None
+    log: RunsOrLog
     other: Curves | None
     view: View = AS_VALUES_ASK
 
@@ -43,7 +44,7 @@ def figure(
     trace: Curves,
     *,
     title: str = "Plan",
-    log: Log | None = None,
+    log: RunsOrLog = None,
     other: Curves | None = None,
     view: View = AS_VALUES_ASK,
 ) -> Figure:
@@ -52,7 +53,7 @@ def figure(
     Args:
         trace: the plan's curves.
         title: heading of the page.
-        log: values really used, drawn over the plan.
+        log: values really used, drawn over the plan; or runs (`LoggedRun`), whose metrics have panels below.
         other: a second plan, drawn over the first.
         view: which axes there are: `View(log=True)`.
 

@@ -1,6 +1,6 @@
 """Arranging curves as panels: a panel for each field, with what is compared over it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias, final
 
@@ -10,22 +10,27 @@ from paramsched.errors import InvalidArgument
 from paramsched.show._axis_of_curves import axis_of_curves
 from paramsched.show._compare import (
     TIMES_BASE,
+    UsedValues,
     base_text,
     checked_log,
-    comparison_summary,
     differing_times,
     horizon_summary,
     leaving_notes,
     log_note,
     other_plan_note,
+    plans_verdict,
+    runs_verdicts,
 )
-from paramsched.show._curves import Curves, CurvesOnClock, CurvesWithBases, Floats, Group, Key, Log, Times
+from paramsched.show._curves import Curves, CurvesOnClock, CurvesWithBases, Floats, Group, Key, Times
+from paramsched.show._logged_run import RunsOrLog, runs_of
+from paramsched.show._metric_panels import checked_metrics, metric_panels
 from paramsched.show._picture import CurveKind, DrawnCurve, Note, Panel, Picture, groups_in_words
-from paramsched.show._reduce import Envelope, envelope
-from paramsched.show._scale import Scales, scales_of
+from paramsched.show._reduce import envelope
+from paramsched.show._scale import scales_of
 from paramsched.show._time_axis import TimeAxis
 from paramsched.show._time_sets import union_of_times
 from paramsched.show._together import PlansTogether, first_own_update
+from paramsched.show._value_notes import log_notes, value_notes
 from paramsched.show._view import AS_VALUES_ASK, View
 
 _COLUMNS = 1024  # in which curves are looked at to choose a scale
@@ -36,13 +41,13 @@ _Plans: TypeAlias = tuple[tuple[str, Curves], ...]
 
 
 def picture(
-    trace: Curves, *, log: Log | None = None, other: Curves | None = None, view: View = AS_VALUES_ASK
+    trace: Curves, *, log: RunsOrLog = None, other: Curves | None = None, view: View = AS_VALUES_ASK
 ) -> Picture:
     """Arrange a trace, and what is to be compared with it, as panels.
 
     Args:
         trace: the plan's curves, or those of several plans `together`.
-        log: values really used, each with its times; of several plans, by the first.
+        log: values really used, each with its times, or runs with their metrics; of several plans, by the first.
         other: a second plan, drawn over the first.
         view: which axes there are.
 
@@ -54,23 +59,29 @@ def picture(
     plans: _Plans = trace.plans if isinstance(trace, PlansTogether) else (("", trace),)
     _check_plans(plans, other)
     trace = plans[0][1]
-    used = checked_log(trace, log or {})
+    runs = runs_of(log)
+    used = {run.name: checked_log(trace, run.used) for run in runs}
+    metrics = {run.name: checked_metrics(run) for run in runs}
     theirs = other.keys() if other is not None else ()
     total = max(
         *(one.total for _, one in plans),
         other.total if other is not None else 0,
-        *(int(times[-1]) + 1 for times, _ in used.values()),
+        *(int(times[-1]) + 1 for values in used.values() for times, _ in values.values()),
+        *(int(times[-1]) for measured in metrics.values() for times, _ in measured.values()),
     )
     fields = dict.fromkeys(field for field, _ in (*(key for _, one in plans for key in one.keys()), *theirs))
     axis = axis_of_curves((*(one for _, one in plans), *([] if other is None else [other])), total, view)
     panels = tuple(_make_panel(field, plans, used, other, axis, view) for field in fields)
     differing = union_of_times(panel.differing for panel in panels)
+    colors = (
+        {} if len(runs) < 2 else {run.name: max(len(one.curves) for one in panels) + i for i, run in enumerate(runs)}
+    )
+    panels = tuple(_with_run_colors(panel, colors) for panel in panels)
     return Picture(
-        panels,
+        (*panels, *metric_panels(runs, metrics, axis, view, colors)),
         axis,
         horizon_summary(tuple(one for _, one in plans)),
-        comparison_summary(differing, trace, used, other),
-        differing.size == 0,
+        tuple(runs_verdicts(trace, used)) if other is None else (plans_verdict(differing, trace, other),),
     )
 
 
@@ -101,14 +112,22 @@ class _Comparison:
     differing: tuple[Times, ...] = ()
 
 
+def _with_run_colors(panel: Panel, colors: Mapping[str, int]) -> Panel:
+    """The same panel, in which each of several runs has one color."""
+    overlays = (replace(one, color=colors.get(one.owner, one.color)) for one in panel.overlays)
+    return replace(panel, overlays=tuple(overlays))
+
+
 def _make_panel(
-    field: str, plans: _Plans, used: dict[Key, tuple[Times, Floats]], other: Curves | None, axis: TimeAxis, view: View
+    field: str, plans: _Plans, used: Mapping[str, UsedValues], other: Curves | None, axis: TimeAxis, view: View
 ) -> Panel:
     """The panel of one field, with what is compared with its curves."""
     trace, total = plans[0][1], axis.total
     groups = _groups_of_field(trace, field)
-    curves = _merge_groups("plan", [(g, *_planned(trace, (field, g))) for g in groups], trace, field, plan=plans[0][0])
-    compared = [_compare_log(field, trace, used, curves)]
+    curves = _merge_groups("plan", [(g, *_planned(trace, (field, g))) for g in groups], trace, field, owner=plans[0][0])
+    compared = [
+        _compare_log(field, trace, values, curves, name if len(used) > 1 else "") for name, values in used.items()
+    ]
     for index in range(1, len(plans)):
         branches, note = _leaving_curves(field, plans[: index + 1], len(curves))
         curves += branches
@@ -133,10 +152,10 @@ def _make_panel(
         differing=union_of_times(times for one in compared for times in one.differing),
         other_notes=(
             *(note for one in compared for note in one.notes),
-            *_value_notes(every, envelopes),
+            *value_notes(every, envelopes),
             *_base_notes(field, plans, other),
         ),
-        log_notes=tuple(_log_notes(scales, envelopes)),
+        log_notes=tuple(log_notes(scales, envelopes)),
         unit=TIMES_BASE if all(_has_no_base(one, field) for _, one in plans if _groups_of_field(one, field)) else "",
     )
 
@@ -155,22 +174,20 @@ def _leaving_curves(field: str, plans: _Plans, first_color: int) -> tuple[tuple[
         if begin < values.size:
             first = max(begin - 1, 0)  # so that the line begins on the one it leaves
             members.append((group, times[first:], values[first:]))
-    drawn = _merge_groups("plan", members, trace, field, first_color=first_color, plan=name)
+    drawn = _merge_groups("plan", members, trace, field, first_color=first_color, owner=name)
     return drawn, leaving_notes(name, left, drawn=bool(drawn))
 
 
-def _compare_log(
-    field: str, trace: Curves, used: dict[Key, tuple[Times, Floats]], curves: Sequence[DrawnCurve]
-) -> _Comparison:
-    """The values that were used for a field, in the colors of the plan's curves."""
+def _compare_log(field: str, trace: Curves, used: UsedValues, curves: Sequence[DrawnCurve], run: str) -> _Comparison:
+    """The values that a run used for a field, in the colors of the plan's curves."""
     observed = [group for group in _groups_of_field(trace, field) if (field, group) in used]
     if not observed:
         return _Comparison()
     colors = {group: curve.color for curve in curves for group in curve.groups}
-    overlays = _merge_groups("log", [(g, *used[field, g]) for g in observed], trace, field, colors)
+    overlays = _merge_groups("log", [(g, *used[field, g]) for g in observed], trace, field, colors, owner=run)
     differing = [differing_times(trace[field, g], *used[field, g], whole=False) for g in observed]
     compared = union_of_times(used[field, g][0] for g in observed)
-    return _Comparison(overlays, (log_note(union_of_times(differing), compared.size),), tuple(differing))
+    return _Comparison(overlays, (log_note(union_of_times(differing), compared.size, run),), tuple(differing))
 
 
 def _compare_plan(field: str, trace: Curves, other: Curves, total: int, first_color: int) -> _Comparison:
@@ -196,25 +213,6 @@ def _compare_plan(field: str, trace: Curves, other: Curves, total: int, first_co
             notes.append(Note(f"only in the {whose} plan: {what}", differs=True))
             differing.append(np.arange(total))
     return _Comparison(overlays, tuple(notes), tuple(differing))
-
-
-def _value_notes(curves: Sequence[DrawnCurve], envelopes: Sequence[Envelope]) -> Iterator[Note]:
-    """Notes on infinities and nan, which have no place on an axis."""
-    if any(np.isinf(side).any() for one in envelopes for side in one):
-        yield Note("infinite values are drawn at the edge")
-    if any(np.isnan(curve.values).any() for curve in curves):
-        yield Note("gaps are values that are no number (nan)")
-
-
-def _log_notes(scales: Scales, envelopes: Sequence[Envelope]) -> Iterator[Note]:
-    """Notes on values that have no place on a logarithmic axis."""
-    lowest = min((float(np.nanmin(one.low)) for one in envelopes if not np.isnan(one.low).all()), default=1.0)
-    if scales.log is None:
-        yield Note("no value is above 0: the axis is linear")
-    elif lowest < 0:
-        yield Note("gaps are values below 0, which have no logarithm")
-    if scales.log is not None and any((side == 0).any() for one in envelopes for side in one):
-        yield Note("0 has no logarithm: it is drawn at the bottom edge")
 
 
 def _base_notes(field: str, plans: _Plans, other: Curves | None) -> Iterator[Note]:
@@ -254,7 +252,7 @@ def _merge_groups(
     field: str,
     colors: dict[Group, int] | None = None,
     first_color: int = 0,
-    plan: str = "",
+    owner: str = "",
 ) -> tuple[DrawnCurve, ...]:
     """One curve for all groups with equal values; nothing but the values decides.
 
@@ -265,7 +263,7 @@ def _merge_groups(
         field: the curves are of.
         colors: by group; None: a new one for each curve.
         first_color: where new colors begin.
-        plan: the name of their plan, where a picture has several.
+        owner: the name of their plan or run, where a picture has several.
     """
     curves = []
     for index, (groups, times, values) in enumerate(_equal_values(members)):
@@ -280,7 +278,7 @@ def _merge_groups(
                 values,
                 inner[inner >= times[0]] if times.size else inner,
                 first_color + index if colors is None else colors.get(groups[0], len(colors) + index),
-                plan,
+                owner,
             )
         )
     return tuple(curves)

@@ -11,11 +11,11 @@ from paramsched.show._scale import Scale, Scales
 from paramsched.show._time_axis import TimeAxis
 from paramsched.show._words import short_number, times_in_words, with_thousands
 
-CurveKind: TypeAlias = Literal["plan", "log", "other"]
-"""What a curve is: planned, really used, or of the plan compared with."""
+CurveKind: TypeAlias = Literal["plan", "log", "other", "metric"]
+"""What a curve is: planned, really used, of the plan compared with, or measured."""
 
 _MOST_KEPT = 2000  # breakpoints of a panel whose exact values are drawn at every width
-_OWNERS: dict[CurveKind, str] = {"plan": "", "log": "used", "other": "other plan"}
+_OWNERS: dict[CurveKind, str] = {"plan": "", "log": "used", "other": "other plan", "metric": ""}
 _MOST_LEVELS = 4  # levels told before the last one; of a curve with more only the first is
 
 
@@ -35,13 +35,13 @@ class DrawnCurve:
     """One line in a panel: groups with the same values at the same times.
 
     Args:
-        kind: planned, used, or of the other plan.
-        groups: that share the curve.
+        kind: planned, used, of the other plan, or measured.
+        groups: that share the curve; of a metric its own name.
         schedules: the lines of text of their schedules, each once.
         times, values: the points; a plan has one for each update.
         breakpoints: where the formula changes.
-        color: a number for each color; a log has its plan's.
-        plan: the name of its plan, where a picture has several.
+        color: a number for each color; the log of a single run has its plan's.
+        owner: the name of its plan or of its run, where a picture has several.
     """
 
     kind: CurveKind
@@ -51,7 +51,7 @@ class DrawnCurve:
     values: Floats
     breakpoints: Times
     color: int
-    plan: str = ""
+    owner: str = ""
 
     @property
     def held(self) -> bool:
@@ -60,15 +60,15 @@ class DrawnCurve:
 
     @property
     def name(self) -> str:
-        """The groups: `group head`, `groups 0–3`, or "" for a target outside the optimizer."""
-        return groups_in_words(self.groups)
+        """The groups: `group head`, `groups 0–3`; "" for a target outside the optimizer; a metric's own name."""
+        return str(self.groups[0]) if self.kind == "metric" else groups_in_words(self.groups)
 
     @property
     def level_summary(self) -> str:
         """First value, those at the ends of stages, and last: `0 → 0.1 → 0.001`."""
         ends = self.breakpoints - int(self.times[0])
         at = [0, *ends[(ends > 0) & (ends < self.values.size)][: _MOST_LEVELS + 1].tolist()]
-        if self.kind == "log" or len(at) > _MOST_LEVELS or not self.held:
+        if self.kind in ("log", "metric") or len(at) > _MOST_LEVELS or not self.held:
             at = [0]
         values = [short_number(self.values[t], 4) for t in [*at, self.values.size - 1]]
         kept = [v for i, v in enumerate(values) if i == 0 or v != values[i - 1]]
@@ -82,7 +82,7 @@ class LegendEntry:
 
     Args:
         curve: the curve.
-        owner: the name of its plan, where a picture has several, else ""; `used` or `other plan`.
+        owner: the name of its plan or run, where a picture has several, else ""; `used` or `other plan`.
         levels: its first value, those at the ends of stages, and its last.
         schedule: its schedule in text; None where the heading of the panel says it already.
     """
@@ -178,7 +178,7 @@ class Panel:
         return tuple(
             LegendEntry(
                 curve,
-                curve.plan or _OWNERS[curve.kind],
+                curve.owner or _OWNERS[curve.kind],
                 curve.level_summary,
                 "; ".join(curve.schedules)
                 if len(shared) > 1 or (curve.kind == "other" and curve.schedules != shared)
@@ -188,8 +188,13 @@ class Panel:
         )
 
     @property
+    def log_legend(self) -> tuple[LegendEntry, ...]:
+        """The first entry of each run that used values, for formats that have one for all groups of it."""
+        return tuple({entry.owner: entry for entry in self.legend[::-1] if entry.curve.kind == "log"}.values())[::-1]
+
+    @property
     def plan_legend(self) -> tuple[LegendEntry, ...]:
-        """The entries of planned curves, for formats that have one entry for all logs together."""
+        """All other entries."""
         return tuple(entry for entry in self.legend if entry.curve.kind != "log")
 
     def points_of(self, curve: DrawnCurve, axis: TimeAxis, columns: int) -> tuple[Times, Floats]:
@@ -220,12 +225,10 @@ class Picture:
         panels: one for each field.
         axis: of time.
         horizon: the length of the run in words.
-        comparison: one sentence about what was compared, or "".
-        agrees: whether nothing differs.
+        verdicts: a sentence about each run, or plan, that was compared.
     """
 
     panels: tuple[Panel, ...]
     axis: TimeAxis
     horizon: str
-    comparison: str
-    agrees: bool
+    verdicts: tuple[Note, ...]

@@ -27,6 +27,7 @@ def _column_bounds(times: Times, edges: Times) -> tuple[Times, Times]:
     first, stop = edges[:-1], np.maximum(edges[1:], edges[:-1] + 1)
     if times.size == edges[-1]:  # every update is there, so indices are times
         return first, np.minimum(stop, times.size)
+    stop[-1] += 1  # what was measured at the end of the run belongs to its last column
     return np.searchsorted(times, first), np.searchsorted(times, stop)
 
 

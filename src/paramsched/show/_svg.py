@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from paramsched.show._curves import Curves, Log
+from paramsched.show._curves import Curves
+from paramsched.show._logged_run import RunsOrLog
 from paramsched.show._panels import picture
 from paramsched.show._picture import LegendEntry, Panel, Picture
 from paramsched.show._svg_plot import escaped, plot_area
@@ -21,7 +22,7 @@ def svg(
     *,
     width: int = 860,
     height: int = 150,
-    log: Log | None = None,
+    log: RunsOrLog = None,
     other: Curves | None = None,
     view: View = AS_VALUES_ASK,
 ) -> str:
@@ -33,7 +34,7 @@ def svg(
         trace: the plan's curves.
         width: of the picture, in pixels.
         height: of one plot, in pixels.
-        log: values really used, drawn as a thin line over the plan.
+        log: values really used, drawn as thin lines over the plan; or runs (`LoggedRun`), with their metrics below.
         other: a second plan, drawn dashed over the first.
         view: which axes there are: `View(log=True)`.
 
@@ -50,10 +51,11 @@ def svg(
     ticks = whole.axis.ticks(max(inner // 100, 2))
     body: list[str] = []
     y = 14
-    if whole.comparison:
-        sign = "ps-good" if whole.agrees else "ps-differs"
-        body.append(f'<text class="{sign}" x="16" y="{y + 14}">{escaped(whole.comparison)}</text>')
-        y += 26
+    for verdict in whole.verdicts:
+        sign = "ps-differs" if verdict.differs else "ps-good"
+        body.append(f'<text class="{sign}" x="16" y="{y + 14}">{escaped(verdict.text)}</text>')
+        y += _ROW
+    y += 8 if whole.verdicts else 0
     for panel in whole.panels:
         y = _add_svg_panel(body, panel, whole, ticks, y, inner, height, width)
     return "\n".join(
@@ -115,8 +117,8 @@ def _legend_rows(panel: Panel, room: int) -> Iterator[str]:
         yield _legend_row(_line_sample(panel, entry), clip_text(_entry_text(entry), room))
     if len(entries) > _MOST_ENTRIES:
         yield _legend_row("", f"… and {len(entries) - _MOST_ENTRIES} more curves")
-    if panel.has_log:
-        yield _legend_row('<path class="ps-used" d="M0 -4H22"/>', "used")
+    for entry in panel.log_legend:
+        yield _legend_row(_line_sample(panel, entry), entry.owner)
     if panel.breakpoints.size:
         mark = '<path class="ps-break" style="stroke-width:1" d="M11 -11V2"/>'
         yield _legend_row(mark, panel.breakpoint_summary(6))

@@ -80,10 +80,11 @@ class Stroke(NamedTuple):
 
 
 def stroke_of(panel: Panel, curve: DrawnCurve) -> Stroke:
-    """The stroke of a curve; a log has the color of text, and a plan below a log is wide and pale."""
-    if curve.kind == "log":
+    """The stroke of a curve; the log of one run has the color of text, and a plan below a log is wide and pale."""
+    if curve.kind == "log" and not curve.owner:
         return Stroke("", "ps-used", "")
-    role = "ps-other" if curve.kind == "other" else "ps-wide" if panel.has_log else ""
+    usual = "ps-wide" if panel.has_log else ""
+    role = {"log": "ps-used", "other": "ps-other", "metric": "ps-used", "plan": usual}[curve.kind]
     many = max(len(panel.curves), curve.color + 1)
     if many <= 8:
         return Stroke(f"ps-c{curve.color % 8}", role, "")

@@ -7,7 +7,8 @@ from typing import final
 import numpy as np
 
 from paramsched.errors import InvalidArgument
-from paramsched.show._curves import Curves, Floats, Log, Times
+from paramsched.show._curves import Curves, Floats, Times
+from paramsched.show._logged_run import RunsOrLog
 from paramsched.show._panels import picture
 from paramsched.show._picture import DrawnCurve, Panel, Picture
 from paramsched.show._reduce import envelope
@@ -37,7 +38,7 @@ def text(
     height: int = 9,
     ascii: bool = False,
     color: bool = False,
-    log: Log | None = None,
+    log: RunsOrLog = None,
     other: Curves | None = None,
     view: View = AS_VALUES_ASK,
 ) -> str:
@@ -52,7 +53,7 @@ def text(
         height: rows a panel's plot may take, at least 2.
         ascii: use only ASCII characters.
         color: use ANSI colors.
-        log: values really used, drawn dotted over the plan.
+        log: values really used, drawn dotted over the plan; or runs (`LoggedRun`), whose metrics have panels below.
         other: a second plan, drawn dotted over the first.
         view: which axes there are: `View(log=True)`.
 
@@ -90,9 +91,10 @@ def text(
     for panel in whole.panels:
         _add_text_panel(terminal, panel, layout, height)
     _add_times(terminal, whole, layout)
-    if whole.comparison:
+    if whole.verdicts:
         terminal.add_line()
-        terminal.add_wrapped(whole.comparison, style="good" if whole.agrees else "bad")
+    for verdict in whole.verdicts:
+        terminal.add_wrapped(verdict.text, style="bad" if verdict.differs else "good")
     return terminal.text()
 
 
@@ -146,14 +148,15 @@ def _add_legend(terminal: TerminalLines, panel: Panel, indent: int) -> None:
     """Add a line for each planned curve, what was used where it can be seen, and the breakpoints."""
     entries = panel.plan_legend
     for entry in entries[:_MOST_ENTRIES]:
-        mark = _curve_mark(terminal, panel, entry.curve) if entry.curve.kind == "plan" else "┄"
+        mark = _curve_mark(terminal, panel, entry.curve) if entry.curve.kind in ("plan", "metric") else "┄"
         name = " ".join(filter(None, [mark, entry.label]))
         terminal.add_entry(indent, name, entry.levels, entry.schedule, entry.curve.color)
     more = len(entries) - _MOST_ENTRIES
     if more > 0:
         terminal.add_entry(indent, f"… and {more} more curve{'s' if more > 1 else ''}", "", "", "dim")
-    if panel.differing.size and panel.has_log:
-        terminal.add_entry(indent, "┄ used", "", "", "used")
+    for entry in panel.log_legend if panel.differing.size else ():
+        mark = _log_glyph(entry.curve) if terminal.ascii else "┄"
+        terminal.add_entry(indent, f"{mark} {entry.owner}", "", "", _log_style(entry.curve))
     if panel.breakpoints.size:
         terminal.add_entry(indent, f"┴ {panel.breakpoint_summary(4)}", "", "", "dim")
 
@@ -166,7 +169,7 @@ def _curve_mark(terminal: TerminalLines, panel: Panel, curve: DrawnCurve) -> str
 
 def _curve_letter(panel: Panel, curve: DrawnCurve) -> str:
     """The letter that marks a curve, or "": a single curve needs none, and for more than eight there is no room."""
-    return "abcdefgh"[curve.color] if 1 < len(panel.curves) <= _MOST_ENTRIES else ""
+    return "abcdefgh"[curve.color % 8] if 1 < len(panel.curves) <= _MOST_ENTRIES else ""
 
 
 def _plot_rows(terminal: TerminalLines, panel: Panel, layout: _Layout, height: int) -> list[list[Cell]]:
@@ -178,24 +181,26 @@ def _plot_rows(terminal: TerminalLines, panel: Panel, layout: _Layout, height: i
     every: list[tuple[DrawnCurve, Dots]] = []
     for curve in panel.every_curve:
         low, high = envelope(curve.times, curve.values, layout.axis.edges(columns * across))
+        if curve.kind == "metric":
+            low, high = _joined_columns(low), _joined_columns(high)
         above = panel.scale.fraction(high)
         below = panel.scale.fraction(low)
         # A column that goes from below 0 to above it has a part that a logarithmic axis shows.
         filled = dots_of_curve(np.where(np.isnan(below) & ~np.isnan(above), 0.0, below), above, height * down)
         every.append((curve, filled))
     planned = np.logical_or.reduce(
-        [np.zeros((height * down, columns * across), bool), *(f for c, f in every if c.kind == "plan")]
+        [np.zeros((height * down, columns * across), bool), *(f for c, f in every if c.kind in ("plan", "metric"))]
     )
     under: Dots = np.zeros_like(planned)
     for curve, filled in every:
-        if curve.kind != "plan":
+        if curve.kind in ("log", "other"):
             # Drawn over the plan it would hide the plan. So it is dotted, and only beside the plan.
             filled = filled & ~planned
             filled[:, np.arange(filled.shape[1]) % 3 == 2] &= _upright_dots(filled)[:, 2::3]
-        style: Style = "used" if curve.kind == "log" else curve.color
+        style: Style = _log_style(curve) if curve.kind == "log" else curve.color
         if terminal.ascii:
             planned_by = _ASCII_CURVES[curve.color % len(_ASCII_CURVES)]
-            glyph = {"plan": planned_by, "log": ".", "other": ":"}[curve.kind]
+            glyph = {"log": _log_glyph(curve), "other": ":"}.get(curve.kind, planned_by)
             rows = ascii_characters(filled, glyph)
         else:
             under = under | filled
@@ -204,8 +209,26 @@ def _plot_rows(terminal: TerminalLines, panel: Panel, layout: _Layout, height: i
         for r, c in zip(*np.nonzero(own), strict=True):
             plot[r][c] = (rows[r][c], style)
     if not terminal.ascii:
-        _place_letters(panel, plot, [f for c, f in every if c.kind == "plan"])
+        _place_letters(panel, plot, [f for c, f in every if c.kind in ("plan", "metric")])
     return plot
+
+
+def _joined_columns(values: Floats) -> Floats:
+    """The same with straight lines over columns in which nothing was measured."""
+    known = np.flatnonzero(~np.isnan(values))
+    if known.size < 2:
+        return values
+    return np.interp(np.arange(values.size), known, values[known], left=np.nan, right=np.nan)
+
+
+def _log_style(curve: DrawnCurve) -> Style:
+    """How the log of a run is painted: of several runs, each in its own color."""
+    return curve.color if curve.owner else "used"
+
+
+def _log_glyph(curve: DrawnCurve) -> str:
+    """The character of the log of a run, in ASCII."""
+    return ".,'`"[curve.color % 4] if curve.owner else "."
 
 
 def _upright_dots(filled: Dots) -> Dots:

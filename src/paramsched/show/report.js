@@ -210,7 +210,7 @@
   };
 
   const point = (t) => {
-    at = t === null ? null : Math.min(Math.max(t, 0), total - 1);
+    at = t === null ? null : Math.min(Math.max(t, 0), data.last);
     const told = ["epochs", data.second, unit.value].filter((name, i, all) => name in units && name !== "updates" && all.indexOf(name) === i);
     now.classList.toggle("dim", at === null);
     now.textContent = at === null ? now.dataset.hint : [`t = ${grouped.format(at)}`, ...told.map((name) => name === "epochs" ?

@@ -59,7 +59,7 @@ def test_the_updates_that_used_something_else_are_marked(folder):
     ],
 )
 def test_what_cannot_lie_over_the_plan_is_refused(folder, options, said):
-    write_log(folder, repr)
+    write_log(folder, lambda value: repr(float(value)))
     (folder / "empty.csv").write_text("")
     (folder / "others.csv").write_text("t,lr/tail\n0,1\n")
 
@@ -70,7 +70,57 @@ def test_what_cannot_lie_over_the_plan_is_refused(folder, options, said):
 
 
 def test_a_log_lies_over_one_plan(folder):
-    write_log(folder, repr)
+    write_log(folder, lambda value: repr(float(value)))
     ps.dump(PLAN, "other.yaml")
 
     assert "--used lies over one plan, and here are 2" in plot(*GIVEN, "other.yaml").output
+
+
+def drawn_by_show(*options):
+    return CliRunner().invoke(main, ["show", "plan.yaml", "--ascii", *options])
+
+
+def test_several_runs_are_named_by_as_much_of_their_paths_as_tells_them_apart(folder):
+    for name in ("a", "b"):
+        (folder / name).mkdir()
+        (folder / name / "log.csv").write_text("t,loss\n0,2.0\n39,1.0\n")
+
+    result = drawn_by_show("--used", "a/log.csv", "--used", "b/log.csv", "--used", "best=a/log.csv")
+
+    assert result.exit_code == 0
+    assert all(f"{name}   2 -> 1" in result.output for name in ("a/log.csv", "b/log.csv", "best"))
+    assert "Only its metrics are drawn" in result.output
+
+
+def test_what_was_used_and_measured_is_drawn_from_one_log_and_a_field_without_base_is_said(folder):
+    write_log(folder, lambda value: repr(float(value)), changed=(7,))
+    text = (folder / "used.csv").read_text().splitlines()
+    measured = [f"{row},{index},{index}" for index, row in enumerate(text[1:])]
+    (folder / "used.csv").write_text("\n".join([f"{text[0]},loss,f", *measured]))
+
+    result = drawn_by_show(*GIVEN[:3], "lr@head=1", "--metric", "loss")
+
+    assert "used differs from planned at 1 of 30 updates: 7" in result.output
+    assert "lr is drawn as a multiple of base, and not compared" in result.output
+    assert "loss   0 -> 29" in result.output
+    assert "\nf\n" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--metric", "loss"), "no log is given. Write --used run.csv"),
+        (("--used", "used.csv", "--metric", "los"), "column 'los' of used.csv"),
+        (
+            ("--used", "used.csv", "--used", "used.csv"),
+            "it is there twice. Give each log once, or names: --used first=used.csv",
+        ),
+    ],
+)
+def test_runs_that_cannot_be_drawn_are_refused(folder, options, said):
+    (folder / "used.csv").write_text("t,loss\n0,1.0\n")
+
+    result = drawn_by_show(*options)
+
+    assert result.exit_code == 2
+    assert said in " ".join(result.output.split())

@@ -42,7 +42,7 @@ def test_the_axis_is_as_long_as_the_longest_plan(tree):
 
 
 def test_a_branch_is_drawn_from_the_trunk_to_its_own_end(tree):
-    curves = {curve.plan: curve for curve in panel_of(tree).curves}
+    curves = {curve.owner: curve for curve in panel_of(tree).curves}
 
     # At 400 the branch still has the trunk's value; the line begins there.
     assert {name: (int(one.times[0]), int(one.times[-1])) for name, one in curves.items()} == {
@@ -69,7 +69,7 @@ def test_the_legend_names_plans_and_notes_say_where_each_leaves_which(tree):
 def test_what_is_as_another_plan_is_named_and_not_drawn(tree):
     panel = panel_of(tree, "weight_decay")
 
-    assert [curve.plan for curve in panel.curves] == ["trunk", "at-960"]  # which is longer than the trunk
+    assert [curve.owner for curve in panel.curves] == ["trunk", "at-960"]  # which is longer than the trunk
     assert [note.text for note in panel.notes][:2] == ["at-400 is as trunk", "at-960 leaves trunk at update 1,000"]
 
 
@@ -157,7 +157,7 @@ def test_matplotlib_draws_each_plan_in_its_own_color(tree):
 def test_values_that_were_used_are_those_of_the_first_plan(tree):
     whole = show.picture(tree, log={("lr", 0): ([0, 1], [0.0, 0.5])})
 
-    assert whole.comparison == "planned = used at 1 of 2 updates"
+    assert [one.text for one in whole.verdicts] == ["planned = used at 1 of 2 updates"]
 
 
 def test_to_a_format_of_its_own_they_are_curves_as_any(tree):

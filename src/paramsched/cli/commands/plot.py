@@ -15,6 +15,7 @@ from paramsched.cli._options import (
     offer_files,
     other_option,
     plans_argument,
+    run_options,
     view_options,
 )
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     short_help="Draw plans into an SVG, HTML or PNG file.",
     examples=(
         "paramsched plot plan.yaml -o plan.svg --steps-per-epoch 500",
+        "paramsched plot plan.yaml -o run.html --used values.jsonl --base lr=0.1 --steps-per-epoch 500",
         "paramsched plot trunk.yaml at-6000.yaml at-8000.yaml -o tree.html",
     ),
 )
@@ -46,12 +48,7 @@ if TYPE_CHECKING:
 @format_option
 @other_option
 @view_options
-@click.option(
-    "--used",
-    metavar="LOG",
-    shell_complete=offer_files,
-    help="Draw what a run used over its plan: values.jsonl, a CSV.",
-)
+@run_options
 @click.option("--title", help="Heading of the page; by default the file's name.")
 def paramsched_plot(
     plans: tuple[str, ...],
@@ -62,7 +59,8 @@ def paramsched_plot(
     format: str | None,
     other: str | None,
     view: "show.View",
-    used: str | None,
+    used: tuple[str, ...],
+    metrics: tuple[str, ...],
     title: str | None,
 ) -> None:
     """Draw PLAN into a file; .html is a page of its own with values under the pointer.
@@ -71,10 +69,9 @@ def paramsched_plot(
     """
     from paramsched import show
     from paramsched._fault import printable
-    from paramsched._trace import Trace
     from paramsched.cli._given_plan import title_of_plans
     from paramsched.cli._traces import trace_given_plans
-    from paramsched.cli._used_values import used_values
+    from paramsched.cli._used_values import runs_to_draw
     from paramsched.config.text_limits import write_whole_file
 
     draw = show.format_of_file(output)
@@ -83,8 +80,6 @@ def paramsched_plot(
             f"--output {output}: the suffix says the kind of picture. Write one of {', '.join(show.FORMATS)}"
         )
     drawn, over = trace_given_plans(plans, other, bases, format=format, field=field, facts=facts)
-    if used is not None and not isinstance(drawn, Trace):
-        raise click.UsageError(f"--used lies over one plan, and here are {len(plans)}")
-    log = None if used is None or not isinstance(drawn, Trace) else used_values(used, drawn)
+    runs = runs_to_draw(used, metrics, drawn)
     heading = printable(title or title_of_plans(plans))
-    write_whole_file(Path(output), draw(drawn, title=heading, log=log, other=over, view=view))
+    write_whole_file(Path(output), draw(drawn, title=heading, log=runs or None, other=over, view=view))

@@ -17,6 +17,7 @@ from paramsched.cli._options import (
     json_option,
     other_option,
     plans_argument,
+    run_options,
     view_options,
 )
 
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 @click.option("--ascii", "only_ascii", is_flag=True, help="Use only ASCII characters.")
 @click.option("--color/--no-color", default=None, help="Use colors; by default in a terminal.")
 @other_option
+@run_options
 @view_options
 @json_option
 def paramsched_show(
@@ -64,6 +66,8 @@ def paramsched_show(
     only_ascii: bool,
     color: bool | None,
     other: str | None,
+    used: tuple[str, ...],
+    metrics: tuple[str, ...],
     view: "show.View",
     as_json: bool,
 ) -> None:
@@ -76,6 +80,7 @@ def paramsched_show(
     from paramsched.cli._calendars import with_facts_beside
     from paramsched.cli._given_plan import loaded_with_assumed_epoch
     from paramsched.cli._traces import trace_given_plans
+    from paramsched.cli._used_values import runs_to_draw
 
     if len(plans) > 1 and (times or as_json):
         raise click.UsageError(f"--at and --json print the values of one plan, and here are {len(plans)}")
@@ -103,6 +108,7 @@ def paramsched_show(
         height=height,
         ascii=only_ascii or not _can_print("⣿"),
         color=colored,
+        log=runs_to_draw(used, metrics, drawn) or None,
         other=over,
         view=view,
     )

@@ -1,0 +1,115 @@
+"""The metrics that a run logged beside its hyperparameters: losses, accuracies and their like."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+
+from paramsched._arrays import Floats
+from paramsched.audit.log_file import kind_of_log
+from paramsched.audit.log_values import Times, UnreadableLog, nearest_in_file, path_text
+from paramsched.audit.table_log import csv_rows, json_rows, numbered_cells, time_column
+from paramsched.audit.trainer_state import history_rows, is_trainer_state
+
+_WORDS = {
+    "loss", "nll", "elbo", "kl", "perplexity", "ppl", "err", "error", "mae", "mse", "rmse", "wer", "cer", "norm",
+    "acc", "accuracy", "top", "precision", "recall", "f", "auc", "ap", "map", "iou", "miou", "dice", "bleu", "rouge",
+    "meteor", "psnr", "ssim", "fid", "lpips", "score", "reward", "return", "metric",
+}  # fmt: skip
+"""Words by which a column is taken for a metric, where nobody names one."""
+
+_NONE = {"scale", "weight", "lr"}
+"""Words of columns that are about a metric, and none: `loss_scale`."""
+
+_SPLIT = re.compile(r"[a-z]+")
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class LogMetric:
+    """A metric over a run.
+
+    Args:
+        name: of its column.
+        t: the updates it was logged at, in order.
+        values: what it was; of two for the same update the later one in the log.
+    """
+
+    name: str
+    t: Times
+    values: Floats
+
+
+def metric_word(name: str) -> str:
+    """What a column measures, by its name: the last of its words that says so; "" where none does.
+
+    >>> metric_word("val/loss_epoch"), metric_word("top1"), metric_word("epoch")
+    ('loss', 'top', '')
+    >>> metric_word("loss_scale")
+    ''
+    """
+    words = _SPLIT.findall(name.lower())
+    return "" if _NONE & set(words) else next((word for word in reversed(words) if word in _WORDS), "")
+
+
+def read_metrics(path: str | Path, *, names: Sequence[str] = (), time: str | None = None) -> tuple[LogMetric, ...]:
+    """The metrics in a log: JSONL, CSV, or the `trainer_state.json` of transformers; a checkpoint has none.
+
+    Args:
+        path: the log.
+        names: of the columns to read; none: those of numbers whose name has a word such as loss or accuracy.
+        time: the column that counts the updates; without one, rows count from 0.
+
+    Raises:
+        UnreadableLog: no such column, one without numbers, or no log.
+        OSError: it cannot be read.
+    """
+    file = Path(path)
+    rows = _rows_of_log(file)
+    there = list(dict.fromkeys(name for row in rows for name in row))
+    for name in (*names, *([time] if time else [])):
+        if name not in there:
+            where = f"column {name!r} of {path_text(file)}"
+            raise UnreadableLog(where, nearest_in_file(name, there), "Name one that is there")
+    counted = time or time_column(there)
+    found = []
+    for name in names or [one for one in there if one != counted and metric_word(one)]:
+        cells = numbered_cells(file, rows, name, counted)
+        values = _as_numbers(value for _, value in cells)
+        if values is not None and values.size:
+            found.append(_sorted_metric(name, [t for t, _ in cells], values))
+        elif names:
+            where = f"column {name!r} of {path_text(file)}"
+            raise UnreadableLog(where, "not all of its cells are numbers", "Name a column of numbers")
+    return tuple(found)
+
+
+def _rows_of_log(file: Path) -> list[dict[str, Any]]:
+    """The rows of a log by the names of their columns; none of a checkpoint."""
+    match kind_of_log(file):
+        case "checkpoint":
+            return []
+        case "csv":
+            return list(csv_rows(file))
+        case _ if is_trainer_state(file):
+            return list(history_rows(file))
+        case _:
+            return list(json_rows(file))
+
+
+def _as_numbers(cells: Iterable[Any]) -> Floats | None:
+    """Cells as floats; None where one is no number."""
+    try:
+        return np.array([float("x" if isinstance(one, bool) else one) for one in cells], dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _sorted_metric(name: str, times: list[int], values: Floats) -> LogMetric:
+    """A metric with each update once."""
+    # `unique` keeps the first of equal times; turned round, the last, as a resumed run logs some updates again.
+    ordered, last = np.unique(np.array(times[::-1], dtype=np.int64), return_index=True)
+    return LogMetric(name, ordered, values[::-1][last])

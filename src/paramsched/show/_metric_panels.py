@@ -1,0 +1,78 @@
+"""Panels of what runs measured, below those of what was planned."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from paramsched.show._curves import Floats, Times
+from paramsched.show._logged_run import LoggedRun, checked_points
+from paramsched.show._picture import DrawnCurve, Panel
+from paramsched.show._reduce import envelope
+from paramsched.show._scale import scales_of
+from paramsched.show._time_axis import TimeAxis
+from paramsched.show._value_notes import log_notes, value_notes
+from paramsched.show._view import View
+
+_COLUMNS = 1024  # in which curves are looked at to choose a scale
+
+
+def checked_metrics(run: LoggedRun) -> dict[str, tuple[Times, Floats]]:
+    """The metrics of a run, each in order of time."""
+    return {name: checked_points(f"measured[{name!r}]", *points) for name, points in run.measured.items()}
+
+
+def metric_panels(
+    runs: Sequence[LoggedRun],
+    metrics: Mapping[str, Mapping[str, tuple[Times, Floats]]],
+    axis: TimeAxis,
+    view: View,
+    colors: Mapping[str, int],
+) -> Iterator[Panel]:
+    """A panel for each metric of several runs, or for metrics of one run that are to be seen together.
+
+    Args:
+        runs: in the order in which they are drawn.
+        metrics: of each, by its name.
+        axis, view: of the picture.
+        colors: of each run, where there are several.
+    """
+    names = list(dict.fromkeys(name for measured in metrics.values() for name in measured))
+    if len(runs) > 1:
+        for name in names:
+            points = {run.name: metrics[run.name][name] for run in runs if name in metrics[run.name]}
+            curves = [_drawn_metric("", *points[owner], colors[owner], owner) for owner in points]
+            yield _metric_panel(name, curves, axis, view)
+        return
+    done: set[str] = set()
+    for run in runs:
+        headings = {name: heading for heading, members in run.together.items() for name in members}
+        for name in names:
+            heading = headings.get(name, name)
+            members = [one for one in names if headings.get(one, one) == heading]
+            if name not in done:
+                done.update(members)
+                curves = [_drawn_metric(one, *metrics[run.name][one], i) for i, one in enumerate(members)]
+                yield _metric_panel(heading if len(members) > 1 else name, curves, axis, view)
+
+
+def _drawn_metric(name: str, times: Times, values: Floats, color: int, owner: str = "") -> DrawnCurve:
+    """The curve of a metric."""
+    return DrawnCurve("metric", (name,), (), times, values, np.zeros(0, np.int64), color, owner)
+
+
+def _metric_panel(heading: str, curves: Sequence[DrawnCurve], axis: TimeAxis, view: View) -> Panel:
+    """The panel of some metrics."""
+    edges = axis.of_updates.edges(min(axis.total, _COLUMNS))
+    envelopes = [envelope(curve.times, curve.values, edges) for curve in curves]
+    scales, none = scales_of(envelopes), np.zeros(0, np.int64)
+    return Panel(
+        field=heading,
+        curves=tuple(curves),
+        overlays=(),
+        scales=scales,
+        log=view.log,
+        breakpoints=none,
+        differing=none,
+        other_notes=tuple(value_notes(curves, envelopes)),
+        log_notes=tuple(log_notes(scales, envelopes)),
+    )

@@ -1,0 +1,46 @@
+"""Metrics in the logs of runs."""
+
+import json
+
+import pytest
+
+from paramsched.audit import UnreadableLog, read_metrics
+
+
+def found(path, **options):
+    return {one.name: (one.t.tolist(), one.values.tolist()) for one in read_metrics(path, **options)}
+
+
+def test_columns_that_are_called_like_metrics_are_read_at_their_updates(tmp_path):
+    log = tmp_path / "log.csv"
+    log.write_text(
+        "step,lr,train/loss,val_acc,loss_scale,epoch,note_score\n10,0.1,2.5,,1024,0,good\n20,0.1,1.5,0.5,512,1,\n"
+    )
+
+    assert found(log) == {"train/loss": ([10, 20], [2.5, 1.5]), "val_acc": ([20], [0.5])}
+    assert found(log, names=["loss_scale"]) == {"loss_scale": ([10, 20], [1024, 512])}
+
+
+def test_of_two_rows_of_an_update_the_later_one_counts(tmp_path):
+    log = tmp_path / "values.jsonl"
+    rows = [{"t": t, "groups": [{"lr": 0.1}], "loss": loss} for t, loss in [(0, 3.0), (1, 2.0), (2, 9.0), (1, 1.0)]]
+    log.write_text("\n".join(map(json.dumps, rows)))
+
+    assert found(log) == {"loss": ([0, 1, 2], [3.0, 1.0, 9.0])}
+
+
+def test_the_history_of_a_trainer_is_read(tmp_path):
+    log = tmp_path / "trainer_state.json"
+    rows = [{"step": 5, "loss": 2.0, "learning_rate": 0.1}, {"step": 10, "eval_loss": 1.5, "eval_runtime": 3.0}]
+    log.write_text(json.dumps({"log_history": rows}, indent=1))
+
+    assert found(log) == {"loss": ([5], [2.0]), "eval_loss": ([10], [1.5])}
+
+
+@pytest.mark.parametrize(("name", "said"), [("los", 'nearest: "loss"'), ("word", "not all of its cells are numbers")])
+def test_a_column_that_is_no_metric_is_refused(tmp_path, name, said):
+    log = tmp_path / "log.csv"
+    log.write_text("t,loss,word\n0,1.0,good\n")
+
+    with pytest.raises(UnreadableLog, match=said):
+        read_metrics(log, names=[name])
