@@ -1,6 +1,6 @@
 """Param groups for a picture, each field at its base: given on the command line, the file's own, else 1."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -22,16 +22,21 @@ def say_base_notes(loaded: Loaded) -> None:
 
 
 def groups_with_bases(
-    loaded: Loaded, bases: tuple[str, ...]
+    loaded: Loaded, bases: tuple[str, ...], beside: Sequence[Plan] = ()
 ) -> tuple[list[dict[str, Any]], set[tuple[str, str | int]]]:
     """Make param groups as the plan's selectors ask for them, with a base for each scheduled field.
+
+    Args:
+        loaded: the plan.
+        bases: as they were given.
+        beside: plans in the same picture. It has the groups that these ask for too, so that one can compare them.
 
     Returns:
         The groups, and the fields and groups whose base is not known, so that 1 was taken.
     """
-    values = given_bases(loaded.plan, bases)
-    bindings = [one for one in loaded.plan.bindings if not isinstance(one.field, Target)]
-    groups = _groups_of_selectors(bindings, loaded)
+    values = given_bases(loaded.plan, bases, beside)
+    bindings = _field_bindings(loaded.plan)
+    groups = _groups_of_selectors(bindings, loaded, [one for plan in beside for one in _field_bindings(plan)])
     assumed: set[tuple[str, str | int]] = set()
     for index, group in enumerate(groups):
         label = group.get("name", index)
@@ -47,29 +52,37 @@ def groups_with_bases(
     return groups, assumed
 
 
-def _groups_of_selectors(bindings: list[Binding], loaded: Loaded) -> list[dict[str, Any]]:
+def _field_bindings(plan: Plan) -> list[Binding]:
+    """The bindings of a plan that are for param groups."""
+    return [one for one in plan.bindings if not isinstance(one.field, Target)]
+
+
+def _groups_of_selectors(bindings: list[Binding], loaded: Loaded, more: list[Binding]) -> list[dict[str, Any]]:
     """Groups without fields: as many as the selectors of a plan need, and one for what is bound to all groups.
 
     Raises:
         UsageError: a selector asks for the thousandth group or a later one.
     """
-    indices = {one.groups for one in bindings if isinstance(one.groups, int)}
+    indices = {one.groups for one in (*bindings, *more) if isinstance(one.groups, int)}
     if indices and max(indices) >= _MOST_GROUPS:
         raise click.UsageError(f"A group of index {max(indices)} is more than a picture shows.")
     several = [str(one["name"]) for one in loaded.bases.groups if "name" in one]
     if len(several) > 1 and all(one.groups is None for one in bindings):  # one list of schedulers, several optimizers
         return [{"name": name} for name in several]
-    return groups_of_selectors(bindings)
+    return groups_of_selectors([*bindings, *more])
 
 
-def given_bases(plan: Plan, given: tuple[str, ...]) -> Mapping[tuple[str, str | None], float]:
+def given_bases(
+    plan: Plan, given: tuple[str, ...], beside: Sequence[Plan] = ()
+) -> Mapping[tuple[str, str | None], float]:
     """The bases that `--base` gives, by field and group; None for every group.
 
     Raises:
-        UsageError: the plan has no such field or group, or it is no number.
+        UsageError: neither the plan nor one beside it has such a field or group, or it is no number.
     """
-    fields = list(dict.fromkeys(one.name for one in plan.bindings if not isinstance(one.field, Target)))
-    labels = {selector_text(one.groups) for one in plan.bindings if one.groups is not None} | {"default"}
+    bindings = [one for each in (plan, *beside) for one in _field_bindings(each)]
+    fields = list(dict.fromkeys(one.name for one in bindings))
+    labels = {selector_text(one.groups) for one in bindings if one.groups is not None} | {"default"}
     values: dict[tuple[str, str | None], float] = {}
     for entry in (part for text in given for part in text.split(",")):
         place, equals, number = entry.rpartition("=")

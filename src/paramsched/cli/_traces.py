@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 _MOST_VALUES = 25_000_000  # 200 MB; a picture has a thousand columns
 
 
-def _trace_plan(loaded: Loaded, facts: CalendarOptions, bases: tuple[str, ...]) -> Trace:
+def _trace_plan(loaded: Loaded, facts: CalendarOptions, bases: tuple[str, ...], beside: Sequence[Plan] = ()) -> Trace:
     """The values of a plan at every update."""
     plan = loaded.plan
     calendar = calendar_for_picture(plan, facts, native=loaded.native)
-    groups, assumed = groups_with_bases(loaded, bases)
+    groups, assumed = groups_with_bases(loaded, bases, beside)
     say_base_notes(loaded)
     resolved = plan.resolve(calendar)
     total = updates_of_horizon(resolved, amounts_of_run(resolved, calendar))
@@ -100,7 +100,7 @@ def _trace_plans(
             whose = "the other plan's" if len(plans) == 2 else "that of the longest plan"
             say_note(f"no horizon given for {given[index][0]}; taken to be {whose}, {longest} updates")
             told[index] = replace(told[index], horizon=str(longest))
-        drawn[index] = _trace_plan(plans[index], told[index], bases)
+        drawn[index] = _trace_plan(plans[index], told[index], bases, [one.plan for one in plans])
     return [drawn[index] for index in range(len(plans))]
 
 

@@ -81,5 +81,5 @@ def paramsched_plot(
         )
     drawn, over = trace_given_plans(plans, other, bases, format=format, field=field, facts=facts)
     runs = runs_to_draw(used, metrics, drawn)
-    heading = printable(title or title_of_plans(plans))
+    heading = printable(title or title_of_plans([*plans, *([] if other is None else [other])]))
     write_whole_file(Path(output), draw(drawn, title=heading, log=runs or None, other=over, view=view))
