@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     short_help="Draw plans into an SVG, HTML or PNG file.",
     examples=(
         "paramsched plot plan.yaml -o plan.svg --steps-per-epoch 500",
-        "paramsched plot plan.yaml -o run.html --used values.jsonl --base lr=0.1 --steps-per-epoch 500",
+        "paramsched plot plan.yaml -o run.html --used values.jsonl --base lr=0.1",
         "paramsched plot trunk.yaml at-6000.yaml at-8000.yaml -o tree.html",
     ),
 )
