@@ -23,12 +23,12 @@ from paramsched.runner.hooks import LoggerHook as LoggerHook
 from paramsched.runner.hooks import ParamSchedulerHook as ParamSchedulerHook
 from paramsched.runner.hooks import ProgressBarHook as ProgressBarHook
 from paramsched.runner.hooks import UpdateSchedulerHook as UpdateSchedulerHook
+from paramsched.runner.metrics import DATASETS as DATASETS
+from paramsched.runner.metrics import HOOKS as HOOKS
+from paramsched.runner.metrics import METRICS as METRICS
+from paramsched.runner.metrics import MODELS as MODELS
 from paramsched.runner.metrics import Metric as Metric
 from paramsched.runner.optim_wrapper import AmpOptimWrapper as AmpOptimWrapper
-from paramsched.runner.registry import DATASETS as DATASETS
-from paramsched.runner.registry import HOOKS as HOOKS
-from paramsched.runner.registry import METRICS as METRICS
-from paramsched.runner.registry import MODELS as MODELS
 from paramsched.runner.runner import Runner as Runner
 from paramsched.runner.view import RunnerView as RunnerView
 

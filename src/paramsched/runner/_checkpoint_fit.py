@@ -1,13 +1,14 @@
-"""Whether a checkpoint can be loaded: every file of it can be read and fits what was built, before anything changes.
+"""Whether a checkpoint can be loaded: every file of it is read and fits what was built, before anything changes.
 
 Accelerate loads the model first, then the optimizers, and passes over random states that it cannot read. So all of it
 is looked at before.
 """
 
+import logging
 import random
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from paramsched.errors import StateError
-from paramsched.runner._runner_state import read_torch
+from paramsched.run_files.manifest import MANIFEST, damaged_files, read_manifest
 
 _OTHER_FORMATS = ("FSDP", "DEEPSPEED", "MEGATRON_LM")
 """Where Accelerate leaves the files to others, their readers look at them."""
@@ -150,3 +151,134 @@ def _first_three(names: Iterable[str]) -> str:
     found = sorted(names)
     more = f" and {len(found) - 3} more" if len(found) > 3 else ""
     return (", ".join(found[:3]) or "nothing") + more
+
+
+# runner.pt: what a checkpoint holds of a Runner besides Accelerate's files, read without running code.
+
+
+STATE: Final = "runner.pt"
+VERSION: Final = 2
+"""Of `runner.pt`. Version 1 had no manifest beside it."""
+
+
+def read_runner_state(folder: Path) -> dict[str, Any]:
+    """Our part of a checkpoint.
+
+    Raises:
+        StateError: it is none, cannot be read, or is of another version.
+    """
+    file = folder / STATE
+    if not file.is_file():
+        raise StateError(f"{folder}: no checkpoint of a Runner; it has no {STATE}")
+    state = read_torch(file)
+    if not isinstance(state, dict) or state.get("version") not in (1, VERSION):
+        raise StateError(f"{file}: not of this version")
+    wrong = [path for path, kind in _PARTS_READ.items() if not isinstance(_entry_at(state, path), kind)]
+    if wrong:
+        raise StateError(f"{file}: it cannot be read; nothing usable at {', '.join(wrong)}")
+    return state
+
+
+_PARTS_READ: Final[dict[str, type]] = {
+    **dict.fromkeys(("meta", "clock", "run", "param_schedulers", "optimizers", "hooks"), dict),
+    **dict.fromkeys(("meta.seed", "meta.iter", "clock.epoch", "clock.batch", "clock.iter", "run.processes"), int),
+    "clock.validated": bool,
+}
+"""What a Runner reads of its state, and what that is."""
+
+
+def _entry_at(state: Any, path: str) -> Any:
+    """The entry at `clock.epoch`; None where there is none."""
+    for name in path.split("."):
+        state = state.get(name) if isinstance(state, dict) else None
+    return state
+
+
+def read_torch(file: Path) -> Any:
+    """What torch saved in a file; nothing in it runs code.
+
+    Raises:
+        StateError: it is missing, or cannot be read.
+    """
+    from accelerate.utils import load  # knows which of NumPy's types random states are made of
+
+    if not file.is_file():
+        raise StateError(f"{file}: it is missing")
+    try:
+        return load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # noqa: BLE001  # torch raises a dozen kinds, and all mean this
+        raise StateError(f"{file}: it cannot be read ({type(error).__name__}: {_first_sentence(error)})") from None
+
+
+def _first_sentence(error: Exception) -> str:
+    return str(error).partition("\n")[0].partition(". ")[0][:200]
+
+
+# Weights by name, from a checkpoint or from a file, into a model.
+
+
+log = logging.getLogger("paramsched.runner")
+
+WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+
+
+def load_weights(model: nn.Module, source: Path) -> None:
+    """Take the weights of a checkpoint or of a file; names that do not fit are logged.
+
+    Raises:
+        StateError: the file is damaged, none of its names is the model's, or a shape differs.
+    """
+    weights = read_weights(source)
+    own = model.state_dict()
+    if own and not weights.keys() & own.keys():
+        raise StateError(
+            f"load_from={str(source)!r}: none of its {len(weights)} names is the model's; "
+            f"it has {_some_names(weights)}, the model {_some_names(own)}"
+        )
+    problems = misfitting_weights(weights, model)
+    if problems:
+        raise StateError("\n".join(f"load_from={str(source)!r}: {line}" for line in problems))
+    missing, unexpected = model.load_state_dict(weights, strict=False)
+    for what, names in (("lacks", missing), ("has besides", unexpected)):
+        if names:
+            log.warning("load_from=%s: it %s %s", source, what, ", ".join(names))
+
+
+def read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """The weights of a checkpoint folder, or of a file: `.safetensors`, or torch's.
+
+    Raises:
+        StateError: it is missing, is not what was saved, or there are no weights in it.
+    """
+    if path.is_dir():
+        found = [path / name for name in WEIGHTS if (path / name).exists()]
+        if not found and not (path / MANIFEST).exists():
+            raise StateError(f"{path}: there is no {' and no '.join(WEIGHTS)} in it")
+        path = found[0] if found else path / WEIGHTS[0]
+    if (path.parent / MANIFEST).exists():
+        damage = damaged_files(path.parent, read_manifest(path.parent), only=path.name)
+        if damage:
+            raise StateError("\n".join(damage))
+    loaded = _read_safetensors(path) if path.suffix == ".safetensors" else read_torch(path)
+    weights = loaded.get("state_dict", loaded) if isinstance(loaded, dict) else None
+    if not isinstance(weights, dict) or not all(isinstance(name, str) for name in weights):
+        raise StateError(f"{path}: a {type(loaded).__name__}, no weights by name")
+    return {name.removeprefix("module."): value for name, value in weights.items()}
+
+
+def _read_safetensors(file: Path) -> dict[str, torch.Tensor]:
+    """Weights from a file of safetensors; whatever is wrong with it is a StateError."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    if not file.is_file():
+        raise StateError(f"{file}: it is missing")
+    try:
+        return load_file(file)
+    except (SafetensorError, OSError, ValueError, RuntimeError, KeyError) as error:
+        raise StateError(f"{file}: it cannot be read ({type(error).__name__}: {error})") from None
+
+
+def _some_names(names: Iterable[str]) -> str:
+    found = list(names)
+    return ", ".join(found[:3]) + (", …" if len(found) > 3 else "")

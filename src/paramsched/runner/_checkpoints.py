@@ -1,21 +1,120 @@
-"""Checkpoints: Accelerate's folder and a few files of ours, there as a whole or not at all."""
+"""Checkpoints: Accelerate's folder and a few files of ours, there as a whole or not at all, on all processes."""
 
 import logging
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, final
+from typing import Any, TypeVar, final
 
 import torch
 
-from paramsched.errors import StateError
+from paramsched.errors import ParamschedError, StateError
 from paramsched.run_files import disk
-from paramsched.run_files.manifest import MANIFEST, NEWEST, LastCheckpoint, manifest_digest, write_manifest
-from paramsched.runner._all_processes import in_every_process
-from paramsched.runner._runner_state import STATE, read_torch
-from paramsched.runner._whole_checkpoints import checkpoints_in, error_with_offer, place_before, require_whole
+from paramsched.run_files.manifest import (
+    MANIFEST,
+    NEWEST,
+    LastCheckpoint,
+    damaged_files,
+    manifest_digest,
+    read_manifest,
+    write_manifest,
+)
+from paramsched.runner._checkpoint_fit import STATE, read_runner_state, read_torch
+
+# Whether a checkpoint is whole, and which other one to offer where it is not.
+
 
 log = logging.getLogger("paramsched.runner")
+
+
+def require_whole(folder: Path) -> None:
+    """Refuse a checkpoint that is not what was saved.
+
+    Raises:
+        StateError: every file that is missing or differs, and an older checkpoint that is whole.
+    """
+    problems = _problems_of(folder)
+    if problems:
+        raise error_with_offer("\n".join(problems), folder.parent, besides=folder)
+    if not (folder / MANIFEST).exists():
+        log.warning("%s: an earlier version saved it, without checksums; only what can be read is checked", folder)
+
+
+def _problems_of(folder: Path) -> list[str]:
+    """What is wrong with a checkpoint."""
+    try:
+        if (folder / MANIFEST).exists():
+            return damaged_files(folder, read_manifest(folder))
+        old = read_runner_state(folder)["version"] == 1
+    except StateError as error:
+        return [str(error)]
+    return [] if old else [f"{folder / MANIFEST}: it is missing"]
+
+
+def error_with_offer(problem: str, home: Path, besides: Path | None = None) -> StateError:
+    """An error that also names an older checkpoint that is whole, for the user to choose.
+
+    Args:
+        problem: what was found.
+        home: where checkpoints are looked for.
+        besides: the damaged one.
+    """
+    older = _latest_whole(home, besides)
+    if older is None:
+        advice = f"No checkpoint in {home} is whole. To begin anew leave resume out"
+    else:
+        advice = (
+            f"{older} is whole. To go on from there write resume=True, load_from={str(older)!r}; "
+            f"on the command line --resume --load-from {shlex.quote(str(older))}"
+        )
+    return StateError(f"{problem}\nNothing was changed. {advice}")
+
+
+def _latest_whole(home: Path, besides: Path | None) -> Path | None:
+    """The latest whole checkpoint in a folder, of the same run as the damaged one if that can be told."""
+    places = {
+        path: place
+        for path in checkpoints_in(home)
+        if path != besides and (place := _run_and_iteration(path)) is not None
+    }
+    mine = None if besides is None else _run_and_iteration(besides)
+    latest = max((path / STATE for path in places if (path / STATE).exists()), key=_time_saved, default=None)
+    run = mine[0] if mine else places[latest.parent][0] if latest else ""
+    order = sorted(places, key=lambda path: (places[path][0] == run, places[path][1]), reverse=True)
+    return next((path for path in order if not _problems_of(path)), None)
+
+
+def checkpoints_in(folder: Path) -> list[Path]:
+    """Folders that are checkpoints, whole or not."""
+    if not folder.is_dir():
+        return []
+    unfinished = (".part", ".removed")
+    return [
+        path
+        for path in sorted(folder.iterdir())
+        if path.suffix not in unfinished and any((path / name).exists() for name in (STATE, MANIFEST))
+    ]
+
+
+def _run_and_iteration(folder: Path) -> tuple[str, int] | None:
+    """The run of a checkpoint, and the iteration it was saved at; None where that cannot be read."""
+    try:
+        if (folder / MANIFEST).exists():
+            manifest = read_manifest(folder)
+            return manifest.run, manifest.iteration
+        return "", int(read_runner_state(folder)["meta"]["iter"])
+    except StateError:
+        return None
+
+
+def _time_saved(file: Path) -> int:
+    return file.stat().st_mtime_ns
+
+
+def place_before(target: Path) -> Path:
+    """Where a checkpoint waits while another takes its name."""
+    return target.with_name(f".{target.name}.before")
 
 
 @final
@@ -163,3 +262,53 @@ def _or_state_error(stage: Callable[[], None], target: Path) -> Callable[[], Non
             ) from error
 
     return refusing_stage
+
+
+# Results and errors of one process, or of each, shared with all: all go on, or all stop with the same error.
+
+
+_T = TypeVar("_T")
+
+
+def in_main_process(accelerator: Any, look: Callable[[], _T]) -> _T:
+    """Call `look` in the main process; every process gets its result, or raises what it raised.
+
+    Raises:
+        ParamschedError: whatever `look` raised of this kind.
+    """
+    if accelerator.num_processes == 1:
+        return look()
+    from accelerate.utils import broadcast_object_list
+
+    shared: list[Any] = [None, None]
+    if accelerator.is_main_process:
+        try:
+            shared[0] = look()
+        except ParamschedError as error:
+            shared[1] = error
+    broadcast_object_list(shared)
+    if shared[1] is not None:
+        raise shared[1]
+    found: _T = shared[0]
+    return found
+
+
+def in_every_process(accelerator: Any, look: Callable[[], None]) -> None:
+    """Call `look` in each process; where one of them raises, all raise the same.
+
+    Raises:
+        ParamschedError: the first that any of them raised.
+    """
+    if accelerator.num_processes == 1:
+        look()
+        return
+    from accelerate.utils import gather_object
+
+    mine: list[ParamschedError | None] = [None]
+    try:
+        look()
+    except ParamschedError as error:
+        mine[0] = error
+    for raised in gather_object(mine):
+        if raised is not None:
+            raise raised

@@ -1,27 +1,97 @@
-"""How a run goes on from a checkpoint; whatever differs is logged.
+"""How a run goes on from a checkpoint; whatever differs is logged. And its work folder, locked while it is written.
 
 First everything is looked at, then Accelerate loads its files, then our own parts follow.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, final
 
 import torch
 
 from paramsched.errors import StateError
-from paramsched.runner._all_processes import in_every_process
-from paramsched.runner._checkpoint_fit import random_states_file, require_fit
-from paramsched.runner._hook_states import load_hook_states, require_hook_states
+from paramsched.run_files.folder_lock import FolderLock
+from paramsched.runner._checkpoint_fit import random_states_file, read_runner_state, read_torch, require_fit
+from paramsched.runner._checkpoints import Checkpoints, in_every_process, in_main_process, require_whole
 from paramsched.runner._position import Position
-from paramsched.runner._runner_state import read_runner_state, read_torch
-from paramsched.runner._saved_parts import facts_of_run, facts_to_compare
-from paramsched.runner._scheduler_states import require_resumable_schedulers, resume_schedulers
+from paramsched.runner._saved_parts import (
+    facts_of_run,
+    facts_to_compare,
+    load_hook_states,
+    require_hook_states,
+    require_resumable_schedulers,
+    resume_schedulers,
+)
 from paramsched.runner.optim_wrapper import AcceleratedWrapper
 from paramsched.runner.view import RunnerParts
 
+# The work folder of a run: locked while something is written, and asked which checkpoint to begin with.
+
+
 log = logging.getLogger("paramsched.runner")
+
+
+@final
+class RunFolder:
+    """A work folder, which the processes of one run share.
+
+    Args:
+        checkpoints: those in the folder.
+        accelerator: Accelerate's; its main process holds the lock for all.
+    """
+
+    def __init__(self, checkpoints: Checkpoints, accelerator: Any) -> None:
+        self.path, self._checkpoints, self._accelerator = checkpoints.folder, checkpoints, accelerator
+        self._lock = FolderLock(self.path)
+        self._locked = False  # the same in every process, though only the main one has the lock
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there is a folder, as the main process sees it."""
+        return in_main_process(self._accelerator, self.path.is_dir)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Make the folder and keep other runs out; inside another `locked` it does nothing.
+
+        Raises:
+            FolderInUse: another run has it.
+        """
+        if self._locked:
+            yield
+            return
+        in_main_process(self._accelerator, self._take_lock)
+        self._locked = True
+        try:
+            yield
+        finally:
+            self._locked = False
+            self._lock.release()
+
+    def first_checkpoint(self, load_from: Path | None, *, resume: bool) -> Path | None:
+        """What a run loads before its first batch, whole where it goes on from it; None: it begins as it is.
+
+        Raises:
+            StateError: the checkpoint to go on from is damaged.
+        """
+        if not resume:
+            return load_from
+        return in_main_process(self._accelerator, lambda: self._to_go_on_from(load_from))
+
+    def _to_go_on_from(self, load_from: Path | None) -> Path | None:
+        if load_from is not None:
+            require_whole(load_from)
+            return load_from
+        found = self._checkpoints.newest()
+        if found is None:
+            log.info("resume: there is no checkpoint in %s; the run begins", self.path)
+        return found
+
+    def _take_lock(self) -> None:
+        self.path.mkdir(parents=True, exist_ok=True)
+        self._lock.take()
 
 
 def resume_run(runner: RunnerParts, source: Path) -> None:

@@ -9,8 +9,7 @@ from typing import Any, Literal, final
 
 import torch
 
-from paramsched.runner._epoch_batches import EpochBatches
-from paramsched.runner._position import Position
+from paramsched.runner._position import EpochBatches, Position
 from paramsched.runner.metrics import Evaluator, MeanOf
 from paramsched.runner.view import RunnerParts
 

@@ -1,9 +1,11 @@
-"""Metrics: what validation computes from predictions, over all processes."""
+"""Metrics: what validation computes from predictions, over all processes; and registries of classes by name."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol, final, runtime_checkable
+from typing import Any, Final, Protocol, final, runtime_checkable
 
 import torch
+
+from paramsched.compat.mmengine.registry import Registry
 
 
 @runtime_checkable
@@ -103,3 +105,19 @@ def _samples_in(batch: Any) -> int:
     if isinstance(batch, (list, tuple)):
         return _samples_in(batch[-1]) if batch and isinstance(batch[-1], (torch.Tensor, Mapping)) else len(batch)
     return 1
+
+
+# Registries: classes by the names they have in configs.
+
+
+MODELS: Final = Registry("model", "MODELS")
+"""Models, and functions that make one: `@MODELS.register_module()`."""
+
+DATASETS: Final = Registry("dataset", "DATASETS")
+"""Datasets by name."""
+
+METRICS: Final = Registry("metric", "METRICS")
+"""Metrics by name: subclasses of `Metric`, or others with `process` and `evaluate`."""
+
+HOOKS: Final = Registry("hook", "HOOKS")
+"""Hooks by name."""

@@ -13,16 +13,22 @@ from torch import nn
 from paramsched.compat.mmengine import OptimWrapper
 from paramsched.engines.engine_facts import AmountOf
 from paramsched.errors import ParamschedError
-from paramsched.runner._accelerate_setup import accelerator_for, seed_for
+from paramsched.runner._checkpoint_fit import load_weights
 from paramsched.runner._checkpoints import Checkpoints
 from paramsched.runner._checks.settings import check_settings
-from paramsched.runner._class_dicts import build_model
-from paramsched.runner._from_config import settings_in
-from paramsched.runner._hook_list import all_hooks, build_hook, hooks_in_order
-from paramsched.runner._loaders import build_loader
+from paramsched.runner._class_dicts import (
+    accelerator_for,
+    all_hooks,
+    build_hook,
+    build_loader,
+    build_model,
+    build_wrappers,
+    hooks_in_order,
+    seed_for,
+)
 from paramsched.runner._model_calls import LossFunction, ModelCalls
-from paramsched.runner._optimizers import build_wrappers
 from paramsched.runner._param_schedulers import (
+    RunFacts,
     Schedulers,
     build_schedulers,
     present_values,
@@ -30,15 +36,18 @@ from paramsched.runner._param_schedulers import (
     warn_if_unmeasured,
     warn_without_validation,
 )
-from paramsched.runner._peer_wrappers import own_wrappers
-from paramsched.runner._resume import require_fit_for, resume_run
-from paramsched.runner._run_facts import RunFacts
-from paramsched.runner._run_folder import RunFolder
+from paramsched.runner._resume import RunFolder, require_fit_for, resume_run
 from paramsched.runner._saved_parts import gradients_of, runner_state
-from paramsched.runner._training_setup import batch_amounts_for, eval_loop_for, facts_for, scale_lr, train_loop_for
-from paramsched.runner._weights_file import load_weights
+from paramsched.runner._training_setup import (
+    batch_amounts_for,
+    eval_loop_for,
+    facts_for,
+    scale_lr,
+    settings_in,
+    train_loop_for,
+)
 from paramsched.runner.loops import EvalLoop, TrainLoop
-from paramsched.runner.optim_wrapper import AcceleratedWrapper, AcceleratedWrappers
+from paramsched.runner.optim_wrapper import AcceleratedWrapper, AcceleratedWrappers, own_wrappers
 from paramsched.scheduler import Scheduler
 from paramsched.scheduler.saved_state import OnChange
 

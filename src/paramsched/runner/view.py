@@ -9,9 +9,8 @@ from torch import nn
 
 from paramsched.runner._checkpoints import Checkpoints
 from paramsched.runner._model_calls import ModelCalls
-from paramsched.runner._param_schedulers import Schedulers
+from paramsched.runner._param_schedulers import RunFacts, Schedulers
 from paramsched.runner._position import Position
-from paramsched.runner._run_facts import RunFacts
 from paramsched.runner.optim_wrapper import AcceleratedWrapper
 
 

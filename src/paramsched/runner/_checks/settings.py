@@ -1,18 +1,201 @@
 """All checks of what a Runner is given, in order; every fault at once, each with its path."""
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping
+from os import PathLike
+from pathlib import Path
 from typing import Any, Final
 
-from paramsched.config.faults import Faults, entry_path
-from paramsched.errors import Fault
-from paramsched.runner._checks.entries import looking_at
-from paramsched.runner._checks.hooks import check_hooks
-from paramsched.runner._checks.loaders import check_sides
-from paramsched.runner._checks.model_and_places import check_model, check_places, check_what_goes_together
-from paramsched.runner._checks.optimizers import OptimizerModels, check_optimizers
-from paramsched.runner._checks.schedulers import check_schedulers
-from paramsched.runner._checks.training import check_amounts, check_auto_scale, check_randomness, check_train_cfg
-from paramsched.runner._checks.unreadable import without_unreadable
+from torch import nn
+
+from paramsched.config.faults import Faults, child_path, entry_path, short_json
+from paramsched.config.python_config.reading import NeedsRunning
+from paramsched.errors import Fault, InvalidArgument
+from paramsched.near_names import did_you_mean
+from paramsched.runner._checks.entries import (
+    check_class_dict,
+    check_hooks,
+    check_names,
+    check_sides,
+    check_switch,
+    check_whole_number,
+    is_whole_number,
+    looking_at,
+)
+from paramsched.runner._checks.schedulers import OptimizerModels, check_optimizers, check_schedulers
+from paramsched.runner._model_calls import training_style
+from paramsched.runner._position import COUNTS_EPOCHS, counts_epochs
+from paramsched.runner.metrics import MODELS
+from paramsched.scheduler.saved_state import checked_on_change
+
+# Checks of `train_cfg`, `auto_scale_lr`, `randomness`, and of what says how much a batch is.
+
+
+_TRAIN_KEYS: Final = ("type", "by_epoch", "max_epochs", "max_iters", "val_begin", "val_interval", "dynamic_intervals")
+_MOST_SEED: Final = 2**32 - 1  # NumPy takes no larger one
+
+
+def check_train_cfg(given: Mapping[str, Any], faults: Faults) -> None:
+    """Check the loop: what it counts, how long it is, and when it validates."""
+    config, path = given["train_cfg"], entry_path("train_cfg")
+    if config is None or not check_names(config, _TRAIN_KEYS, path, faults):
+        return
+    loop = config.get("type")
+    is_known = isinstance(loop, str) and loop in COUNTS_EPOCHS
+    if loop is not None and not is_known:
+        faults.add(f"{path}.type", f"{short_json(loop)}; {did_you_mean(short_json(loop), COUNTS_EPOCHS)}")
+    by_epoch = counts_epochs(config)
+    if not check_switch(by_epoch, f"{path}.by_epoch", faults):
+        return
+    if "by_epoch" in config and is_known and by_epoch != COUNTS_EPOCHS[loop]:
+        found = f"{by_epoch}, and type={loop!r} says {not by_epoch}"
+        faults.add(f"{path}.by_epoch", found, "Leave one of them out")
+    why = f"with type={loop!r}" if is_known and "by_epoch" not in config else f"with by_epoch={by_epoch}"
+    counted, other = ("max_epochs", "max_iters") if by_epoch else ("max_iters", "max_epochs")
+    if counted not in config:
+        instead = f"Write train_cfg=dict(by_epoch={by_epoch}, {counted}=12)"
+        faults.add(f"{path}.{counted}", "it is missing", instead)
+    if other in config:
+        faults.add(f"{path}.{other}", f"{why} the length is {counted}", f"Leave {other} out")
+    for name in (counted, "val_begin", "val_interval"):
+        check_whole_number(config, name, 1, path, faults)
+    later = config.get("dynamic_intervals")
+    if later is not None and not _are_pairs(later):
+        faults.add(f"{path}.dynamic_intervals", f"{short_json(later)} is no list of pairs", "Write [(10, 1)]")
+
+
+def _are_pairs(value: Any) -> bool:
+    """Whether it is a list of pairs of whole numbers."""
+    return isinstance(value, (list, tuple)) and all(
+        isinstance(pair, (list, tuple)) and len(pair) == 2 and all(map(is_whole_number, pair)) for pair in value
+    )
+
+
+def check_auto_scale(given: Mapping[str, Any], faults: Faults) -> None:
+    """Check `auto_scale_lr`."""
+    config, path = given["auto_scale_lr"], entry_path("auto_scale_lr")
+    if config is None or not check_names(config, ("base_batch_size", "enable"), path, faults):
+        return
+    check_switch(config.get("enable", False), f"{path}.enable", faults)
+    if "base_batch_size" not in config:
+        faults.add(f"{path}.base_batch_size", "it is missing", "Write base_batch_size=256")
+    check_whole_number(config, "base_batch_size", 1, path, faults)
+
+
+def check_randomness(given: Mapping[str, Any], faults: Faults) -> None:
+    """Check `randomness`."""
+    config, path = given["randomness"], entry_path("randomness")
+    if config is None or not check_names(config, ("seed", "diff_rank_seed", "deterministic"), path, faults):
+        return
+    seed = config.get("seed")
+    if seed is not None:
+        check_whole_number(config, "seed", 0, path, faults)
+        if is_whole_number(seed) and seed > _MOST_SEED:
+            faults.add(
+                f"{path}.seed", f"{short_json(seed)} is more than NumPy takes", f"Write seed={_MOST_SEED}, or less"
+            )
+    for name in ("diff_rank_seed", "deterministic"):
+        if name in config:
+            check_switch(config[name], f"{path}.{name}", faults)
+
+
+def check_amounts(given: Mapping[str, Any], faults: Faults) -> None:
+    """Check what says how much a batch is: `tokens_per_sample` or `amount_of`."""
+    path, amount_of = entry_path("amount_of"), given["amount_of"]
+    if given["tokens_per_sample"] is not None:
+        check_whole_number(given, "tokens_per_sample", 1, entry_path(), faults)
+    if amount_of is None:
+        return
+    if not callable(amount_of):
+        faults.add(path, f"{short_json(amount_of)} is no function", "Write amount_of=lambda batch: batch[0].numel()")
+    elif given["tokens_per_sample"] is not None:
+        faults.add(path, "tokens_per_sample counts a batch too", "Leave one of them out")
+
+
+# Checks of the model and its loss, of files and folders, and of arguments that need each other.
+
+
+def check_model(given: Mapping[str, Any], faults: Faults) -> None:
+    """Check `model` and `loss`."""
+    model, loss = given["model"], given["loss"]
+    if isinstance(model, Mapping):
+        check_class_dict(model, MODELS, entry_path("model"), faults)
+    elif not isinstance(model, nn.Module):
+        faults.add(
+            entry_path("model"), f"{short_json(model)} is no torch.nn.Module", "Give a module, or dict(type='…')"
+        )
+    if loss is None:
+        return
+    if not callable(loss):
+        faults.add(
+            entry_path("loss"), f"{short_json(loss)} is no function", "Write loss=torch.nn.functional.cross_entropy"
+        )
+    elif not _takes_two(loss):
+        found = f"{short_json(loss)} does not take (output, target)"
+        faults.add(entry_path("loss"), found, "Write def loss(output, target): …")
+    elif isinstance(model, nn.Module) and (style := training_style(model, None)) in ("train_step", "mode"):
+        has = "train_step" if style == "train_step" else "forward(…, mode)"
+        found = f"{type(model).__name__} has its own {has}, so the loss would not be used"
+        faults.add(entry_path("loss"), found, "Leave loss out")
+
+
+def _takes_two(function: Callable[..., Any]) -> bool:
+    """Whether a function can be called with two arguments."""
+    try:
+        inspect.signature(function).bind(None, None)
+    except TypeError:
+        return False
+    except ValueError:  # some written in C say nothing
+        return True
+    return True
+
+
+def check_places(given: Mapping[str, Any], faults: Faults) -> None:
+    """Check the folder, the file to begin with, and what says how to go on."""
+    if not isinstance(given["work_dir"], (str, PathLike)):
+        faults.add(entry_path("work_dir"), f"{short_json(given['work_dir'])} is no path", "Write work_dir='runs/mine'")
+    load_from = given["load_from"]
+    if load_from is not None and not isinstance(load_from, (str, PathLike)):
+        faults.add(
+            entry_path("load_from"), f"{short_json(load_from)} is no path", "Write load_from='runs/mine/epoch_3'"
+        )
+    elif load_from is not None and not Path(load_from).exists():
+        faults.add(entry_path("load_from"), f'"{load_from}" does not exist')
+    if not isinstance(given["resume"], bool):
+        found = f"{short_json(given['resume'])}, not True or False"
+        faults.add(entry_path("resume"), found, "Write resume=True, and load_from='…'")
+    try:
+        checked_on_change(given["on_change"])
+    except InvalidArgument as refusal:
+        faults.refuse(entry_path("on_change"), refusal)
+    accelerator = given["accelerator"]
+    if accelerator is not None and not callable(getattr(accelerator, "prepare", None)):
+        found = f"{short_json(accelerator)} is no Accelerator"
+        faults.add(entry_path("accelerator"), found, "Write accelerate.Accelerator()")
+    if given["cfg"] is not None and not isinstance(given["cfg"], Mapping):
+        faults.add(entry_path("cfg"), f"{short_json(given['cfg'])} is no mapping")
+
+
+def check_what_goes_together(given: Mapping[str, Any], faults: Faults) -> None:
+    """Check arguments that need each other, or that make no sense together."""
+    training = ("train_dataloader", "train_cfg", "optim_wrapper")
+    missing = [name for name in training if given[name] is None]
+    if missing and len(missing) < len(training):
+        for name in missing:
+            faults.add(entry_path(name), "it is missing: train_dataloader, train_cfg and optim_wrapper go together")
+    if given["param_scheduler"] is not None and given["optim_wrapper"] is None:
+        faults.add(
+            entry_path("param_scheduler"), "there is no optimizer to schedule", "Give optim_wrapper=dict(optimizer=…)"
+        )
+    for mode in ("val", "test"):
+        if given[f"{mode}_dataloader"] is None:
+            for name in (f"{mode}_cfg", f"{mode}_evaluator"):
+                if given[name] is not None:
+                    faults.add(entry_path(name), f"there is no {mode}_dataloader", f"Give it, or leave {name} out")
+        elif given[f"{mode}_evaluator"] is None and callable(getattr(given["model"], "train_step", None)):
+            found = "it is missing: a model with train_step says no loss here"
+            faults.add(entry_path(f"{mode}_evaluator"), found, "Give a metric")
+
 
 _CHECKS: Final[tuple[tuple[str, Callable[[Mapping[str, Any], Faults], None]], ...]] = (
     (entry_path("model"), check_model),
@@ -51,3 +234,33 @@ def check_settings(given: Mapping[str, Any], known: Iterable[Fault] = ()) -> Non
     with looking_at(entry_path("param_scheduler"), faults):
         check_schedulers(given, models, faults)
     faults.raise_any("Runner")
+
+
+# What a config cannot hold: values that only running it would tell, and containers that contain themselves.
+
+
+_DEEPEST = 50
+
+
+def without_unreadable(value: Any, path: str, faults: Faults, around: tuple[int, ...] = ()) -> Any:
+    """The value, with None for what cannot be read; each of these is a fault.
+
+    Args:
+        value: what is looked at.
+        path: where it stands.
+        faults: where a fault goes.
+        around: the containers it stands in, by their `id`.
+    """
+    if isinstance(value, NeedsRunning):
+        faults.add(path, str(value), "Write the value itself, or build the Runner in Python")
+        return None
+    if not isinstance(value, (dict, list)):
+        return value
+    if id(value) in around or len(around) >= _DEEPEST:
+        found = "it contains itself" if id(value) in around else f"it is nested more than {_DEEPEST} deep"
+        faults.add(path, found)
+        return None
+    around = (*around, id(value))
+    if isinstance(value, dict):
+        return {name: without_unreadable(one, child_path(path, name), faults, around) for name, one in value.items()}
+    return [without_unreadable(one, child_path(path, index), faults, around) for index, one in enumerate(value)]

@@ -1,12 +1,12 @@
 """Hooks: what happens around each batch, epoch and validation."""
 
 from paramsched.runner.hooks.checkpoint import CheckpointHook as CheckpointHook
-from paramsched.runner.hooks.early_stopping import EarlyStoppingHook as EarlyStoppingHook
+from paramsched.runner.hooks.checkpoint import EarlyStoppingHook as EarlyStoppingHook
 from paramsched.runner.hooks.hook import Hook as Hook
 from paramsched.runner.hooks.logger import LoggerHook as LoggerHook
+from paramsched.runner.hooks.logger import ProgressBarHook as ProgressBarHook
+from paramsched.runner.hooks.param_scheduler import DistSamplerSeedHook as DistSamplerSeedHook
+from paramsched.runner.hooks.param_scheduler import IterTimerHook as IterTimerHook
 from paramsched.runner.hooks.param_scheduler import ParamSchedulerHook as ParamSchedulerHook
-from paramsched.runner.hooks.progress import ProgressBarHook as ProgressBarHook
-from paramsched.runner.hooks.unneeded import DistSamplerSeedHook as DistSamplerSeedHook
-from paramsched.runner.hooks.unneeded import IterTimerHook as IterTimerHook
-from paramsched.runner.hooks.unneeded import RuntimeInfoHook as RuntimeInfoHook
-from paramsched.runner.hooks.update_scheduler import UpdateSchedulerHook as UpdateSchedulerHook
+from paramsched.runner.hooks.param_scheduler import RuntimeInfoHook as RuntimeInfoHook
+from paramsched.runner.hooks.param_scheduler import UpdateSchedulerHook as UpdateSchedulerHook
