@@ -8,7 +8,7 @@ from paramsched.show._curves import Floats, Times
 from paramsched.show._logged_run import LoggedRun, checked_points
 from paramsched.show._picture import DrawnCurve, Panel
 from paramsched.show._reduce import envelope
-from paramsched.show._scale import scales_of
+from paramsched.show._scale import least_above_zero, scales_of
 from paramsched.show._time_axis import TimeAxis
 from paramsched.show._value_notes import log_notes, value_notes
 from paramsched.show._view import View
@@ -64,7 +64,8 @@ def _metric_panel(heading: str, curves: Sequence[DrawnCurve], axis: TimeAxis, vi
     """The panel of some metrics."""
     edges = axis.of_updates.edges(min(axis.total, _COLUMNS))
     envelopes = [envelope(curve.times, curve.values, edges) for curve in curves]
-    scales, none = scales_of(envelopes), np.zeros(0, np.int64)
+    none = np.zeros(0, np.int64)
+    scales = scales_of(envelopes, least_above_zero(curve.values for curve in curves))
     return Panel(
         field=heading,
         curves=tuple(curves),

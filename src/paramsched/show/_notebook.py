@@ -6,7 +6,7 @@ from typing import final
 
 from paramsched.show._curves import Curves
 from paramsched.show._html import html
-from paramsched.show._logged_run import RunsOrLog
+from paramsched.show._logged_run import RunsOrLog, runs_of
 from paramsched.show._svg import svg
 from paramsched.show._text import text
 from paramsched.show._view import AS_VALUES_ASK, View
@@ -32,11 +32,11 @@ class Figure:
     def _repr_html_(self) -> str:
         # A frame keeps the page's style and script apart from the notebook's.
         page = html(self.trace, title=self.title, log=self.log, other=self.other, view=self.view)
-        keys = self.trace.keys()
-        fields = len({field for field, _ in keys})
+        measured = {name for run in runs_of(self.log) for name in run.measured}
+        panels = len({field for field, _ in self.trace.keys()} | measured)
         return (
             f'<iframe srcdoc="{escape(page, quote=True)}" sandbox="allow-scripts" '
-            f'style="width:100%;height:{min(140 + 340 * fields, 900)}px;border:0"></iframe>'
+            f'style="width:100%;height:{min(140 + 340 * panels, 900)}px;border:0"></iframe>'
         )
 
 

@@ -26,7 +26,7 @@ from paramsched.show._logged_run import RunsOrLog, runs_of
 from paramsched.show._metric_panels import checked_metrics, metric_panels
 from paramsched.show._picture import CurveKind, DrawnCurve, Note, Panel, Picture, groups_in_words
 from paramsched.show._reduce import envelope
-from paramsched.show._scale import scales_of
+from paramsched.show._scale import least_above_zero, scales_of
 from paramsched.show._time_axis import TimeAxis
 from paramsched.show._time_sets import union_of_times
 from paramsched.show._together import PlansTogether, first_own_update
@@ -140,7 +140,7 @@ def _make_panel(
     every = (*curves, *overlays)
     edges = axis.of_updates.edges(min(total, _COLUMNS))  # on other axes the values have the same scale
     envelopes = [envelope(curve.times, curve.values, edges) for curve in every]
-    scales = scales_of(envelopes)
+    scales = scales_of(envelopes, least_above_zero(curve.values for curve in every))
     inner = union_of_times(curve.breakpoints for curve in every)
     return Panel(
         field=field,

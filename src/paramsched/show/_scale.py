@@ -1,7 +1,7 @@
 """The axis of a panel's values, linear or logarithmic."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -76,30 +76,44 @@ def choose_scale(envelopes: Sequence[Envelope]) -> Scale:
     return scales_of(envelopes).choose(None)
 
 
-def scales_of(envelopes: Sequence[Envelope]) -> Scales:
+def least_above_zero(curves: Iterable[Floats]) -> float:
+    """The smallest value above 0 of some curves; inf where there is none.
+
+    >>> least_above_zero([np.array([0.0, 3.0]), np.array([-1.0, 2.0])])
+    2.0
+    """
+    with np.errstate(invalid="ignore"):
+        return min((float(values[values > 0].min()) for values in curves if (values > 0).any()), default=math.inf)
+
+
+def scales_of(envelopes: Sequence[Envelope], least: float = math.inf) -> Scales:
     """The axes for curves that share a panel.
 
     They ask for a logarithmic one if no value is negative and there are three decades either between the curves'
     maxima or within nineteen in twenty of one curve's positive values: one update at 1e-9, or the tail of a cosine,
     does not ask for it. Zeros are drawn at its bottom edge. The linear one begins at 0 if the values come near it.
+
+    Args:
+        envelopes: of the curves.
+        least: their smallest value above 0, which an envelope hides in a column with a 0.
     """
     every = np.concatenate([side for e in envelopes for side in e] or [np.zeros(0)])
     finite = every[np.isfinite(every)]
     if finite.size == 0:
         return Scales(_linear_scale(0.0, 1.0), None, asks_for_log=False)
-    least, most = float(finite.min()), float(finite.max())
-    if np.isinf(every).any() and least == most:
-        least, most = min(least, 0.0), max(most, 0.0)
-    room = max(most - least, abs(most)) / 4  # for infinities, which are drawn at the edges
+    lowest, most = float(finite.min()), float(finite.max())
+    if np.isinf(every).any() and lowest == most:
+        lowest, most = min(lowest, 0.0), max(most, 0.0)
+    room = max(most - lowest, abs(most)) / 4  # for infinities, which are drawn at the edges
     if np.isposinf(every).any() and math.isfinite(most + room):
         most += room
-    if np.isneginf(every).any() and math.isfinite(least - room):
-        least -= room
+    if np.isneginf(every).any() and math.isfinite(lowest - room):
+        lowest -= room
     # The lowest value of each column stands for its updates: as good as all of them, and far fewer.
-    lowest = [np.where(e.low >= 0, e.low, e.high) for e in envelopes]
-    positive = [np.sort(low[np.isfinite(low) & (low > 0)]) for low in lowest]
+    lows = [np.where(e.low >= 0, e.low, e.high) for e in envelopes]
+    positive = [np.sort(low[np.isfinite(low) & (low > 0)]) for low in lows]
     positive = [values for values in positive if values.size]
-    linear = _linear_scale(least, most)
+    linear = _linear_scale(lowest, most)
     if not positive:
         return Scales(linear, None, asks_for_log=False)
     # (twentieth part, maximum) of each curve, in decades
@@ -107,13 +121,13 @@ def scales_of(envelopes: Sequence[Envelope]) -> Scales:
     own = max(top - bulk for bulk, top in spreads)
     between = max(top for _, top in spreads) - min(top for _, top in spreads)
     floor = 10 ** (min(bulk for bulk, _ in spreads) - _FLOOR)
-    lowest_shown = max(min(float(v[0]) for v in positive), floor)
-    log = _log_scale(float(finite[finite >= 0].min()), lowest_shown, most)
-    return Scales(linear, log, least >= 0 and max(own, between) >= _DECADES)
+    least = min(least, *(float(v[0]) for v in positive))
+    log = _log_scale(bool((finite == 0).any()), least, max(least, floor), most)
+    return Scales(linear, log, lowest >= 0 and max(own, between) >= _DECADES)
 
 
-def _log_scale(least: float, bottom: float, top: float) -> Scale:
-    """A logarithmic axis from `bottom` to `top`, with room for a `least` value below them.
+def _log_scale(has_zero: bool, least: float, bottom: float, top: float) -> Scale:
+    """A logarithmic axis from `bottom` to `top`, with room for 0 and for a `least` value below them.
 
     It has whole decades; values within two of them have one from and to a 1, 2 or 5.
     """
@@ -127,9 +141,10 @@ def _log_scale(least: float, bottom: float, top: float) -> Scale:
     if end - begin <= 2 and begin > -300 and end < 300:
         low, high = _marks_around(bottom, top)
         ticks = [(mark, short_number(mark)) for mark in _marks_within(low, high)]
-    if least < bottom:  # a strip below the lowest mark, for what a logarithm cannot show
+    hidden = least < bottom * (1 - 1e-9)
+    if has_zero or hidden:  # a strip below the lowest mark, for what a logarithm cannot show
         low = max(low / 10 ** (0.08 * (math.log10(high) - math.log10(low))), 1e-320)
-        ticks = [(0.0, "0" if least == 0 else f"≤{short_number(bottom, 1)}"), *ticks]
+        ticks = [(0.0, f"≤{short_number(bottom, 1)}" if hidden else "0"), *ticks]
     return Scale(low, high, True, tuple(ticks))
 
 

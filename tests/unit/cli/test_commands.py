@@ -372,6 +372,18 @@ def test_several_plans_are_drawn_over_one_axis_with_the_names_of_their_files(tre
     assert drawn.splitlines()[-1].endswith("100")
 
 
+def test_plans_in_one_picture_have_the_groups_of_all_and_bases_for_each(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plain.yaml").write_text("horizon: 10\nlr: linear()\n")
+    (tmp_path / "heads.yaml").write_text("horizon: 10\nlr: cosine()\ngroups:\n  head:\n    lr: constant()\n")
+
+    drawn = good("show", "plain.yaml", "heads.yaml", "--base", "lr=0.1,lr@head=0.2")
+
+    assert "plain.yaml group default   0.1 → 0.01" in drawn
+    assert "plain.yaml group head   0.2 → 0.02" in drawn
+    assert "heads.yaml group head   0.2" in drawn
+
+
 def test_files_of_one_name_are_told_apart_and_the_longest_plan_lends_its_length(tree):
     result = call("show", "at-40.yaml", "trunk.yaml", "sub/trunk.yaml")
 

@@ -36,6 +36,15 @@ def test_a_logarithmic_axis_ends_at_round_numbers_about_the_values(low, high, en
     assert {ends[0], ends[1]} <= {value for value, _ in scale.ticks}
 
 
+def test_the_smallest_value_above_0_is_on_the_axis_though_a_0_is_in_its_column():
+    rising = np.linspace(0, 1, 100_000)
+
+    scale = panel_of(show.curves_from_values({("lr", ""): rising}), LOG).scale
+
+    assert scale.ticks[0][1] == "≤5e-5"  # three decades below the bulk of the values
+    assert scale.fraction(rising[[0, 10, 1000]]).round(2).tolist() == [0.0, 0.26, 0.63]  # 1.4 and 3.4 of 5.4 decades
+
+
 def test_a_linear_axis_can_be_asked_for_where_values_ask_for_a_logarithmic_one():
     decades = show.curves_from_values({("lr", ""): 10.0 ** -np.arange(6)})
 
