@@ -1,6 +1,5 @@
 """The metrics that a run logged beside its hyperparameters: losses, accuracies and their like."""
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,18 +12,7 @@ from paramsched.audit.log_file import kind_of_log
 from paramsched.audit.log_values import Times, UnreadableLog, nearest_in_file, path_text
 from paramsched.audit.table_log import csv_rows, json_rows, numbered_cells, time_column
 from paramsched.audit.trainer_state import history_rows, is_trainer_state
-
-_WORDS = {
-    "loss", "nll", "elbo", "kl", "perplexity", "ppl", "err", "error", "mae", "mse", "rmse", "wer", "cer", "norm",
-    "acc", "accuracy", "top", "precision", "recall", "f", "auc", "ap", "map", "iou", "miou", "dice", "bleu", "rouge",
-    "meteor", "psnr", "ssim", "fid", "lpips", "score", "reward", "return", "metric",
-}  # fmt: skip
-"""Words by which a column is taken for a metric, where nobody names one."""
-
-_NONE = {"scale", "weight", "lr"}
-"""Words of columns that are about a metric, and none: `loss_scale`."""
-
-_SPLIT = re.compile(r"[a-z]+")
+from paramsched.feedback.metric_names import metric_word
 
 
 @final
@@ -41,18 +29,6 @@ class LogMetric:
     name: str
     t: Times
     values: Floats
-
-
-def metric_word(name: str) -> str:
-    """What a column measures, by its name: the last of its words that says so; "" where none does.
-
-    >>> metric_word("val/loss_epoch"), metric_word("top1"), metric_word("epoch")
-    ('loss', 'top', '')
-    >>> metric_word("loss_scale")
-    ''
-    """
-    words = _SPLIT.findall(name.lower())
-    return "" if _NONE & set(words) else next((word for word in reversed(words) if word in _WORDS), "")
 
 
 def read_metrics(path: str | Path, *, names: Sequence[str] = (), time: str | None = None) -> tuple[LogMetric, ...]:

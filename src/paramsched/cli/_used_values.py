@@ -9,10 +9,11 @@ import numpy as np
 
 from paramsched._arrays import Floats
 from paramsched._trace import Trace
-from paramsched.audit import UnreadableLog, metric_word, read_log, read_metrics
+from paramsched.audit import UnreadableLog, read_log, read_metrics
 from paramsched.audit.log_values import LogColumn
 from paramsched.audit.match import equal_as_logged
 from paramsched.cli._messages import say_note
+from paramsched.feedback.metric_names import metric_word
 
 if TYPE_CHECKING:
     from paramsched import show

@@ -135,7 +135,8 @@ def _log_scale(has_zero: bool, least: float, bottom: float, top: float) -> Scale
     end = max(end, begin + 1)
     every = max(1, math.ceil((end - begin) / 6))
     powers = [p for p in range(end, begin - 1, -every) if -308 <= p <= 308][::-1]
-    ticks = [(float(f"1e{p}"), "1" if p == 0 else f"1e{p}") for p in powers]
+    plain = begin >= -3 and end <= 4
+    ticks = [(float(f"1e{p}"), f"{10.0**p:g}" if plain or p == 0 else f"1e{p}") for p in powers]
     low = float(f"1e{max(begin, -308)}")
     high = float(f"1e{end}") if end <= 308 else top
     if end - begin <= 2 and begin > -300 and end < 300:

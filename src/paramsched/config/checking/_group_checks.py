@@ -1,10 +1,9 @@
 """What of a plan does not go with the optimizer, or with the metrics that its rules follow."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from math import isfinite
-from typing import Any, Final
+from typing import Any
 
 from paramsched._fault_codes import SAID_TWICE
 from paramsched.config.checking import rules_of_runs as codes
@@ -13,6 +12,7 @@ from paramsched.config.faults import GROUPS, child_path
 from paramsched.config.known_dialects import Bases
 from paramsched.errors import UnknownGroup
 from paramsched.feedback.greedy import Greedy
+from paramsched.feedback.metric_names import direction_of
 from paramsched.feedback.plateau import NewBob, Plateau
 from paramsched.fields import Field
 from paramsched.plan import Binding, Plan, Target
@@ -96,19 +96,6 @@ def _is_zero(group: Mapping[str, Any], name: str) -> bool:
 # Rules that follow a metric: the direction, told by the metric's name, and their patience.
 
 
-_MORE_IS_BETTER: Final = frozenset(
-    {
-        *("acc", "accuracy", "top1", "top5", "map", "ap", "ap50", "ar", "iou", "miou", "dice", "f1", "fscore", "auc"),
-        *("auroc", "roc", "bleu", "rouge", "psnr", "ssim", "precision", "recall", "reward", "return", "mrr", "ndcg"),
-        *("pck", "kappa", "mcc", "r2"),
-    }
-)
-_LESS_IS_BETTER: Final = frozenset(
-    {"loss", "error", "err", "perplexity", "ppl", "wer", "cer", "mae", "mse", "rmse", "nll", "fid", "lpips", "epe"}
-)
-_WORDS: Final = re.compile(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+")
-
-
 def check_metrics(schedule: Schedule, epochs: Fraction | None, path: str) -> Iterator[Finding]:
     """What is wrong with the rules of one line.
 
@@ -126,14 +113,3 @@ def check_metrics(schedule: Schedule, epochs: Fraction | None, path: str) -> Ite
         if isinstance(rule, (Plateau, Greedy)) and epochs is not None and rule.patience >= epochs:
             found = f"patience={rule.patience} waits longer than the run has epochs, {float(epochs):g}"
             yield Finding(codes.PATIENCE_BEYOND_RUN, path, found, "Wait for fewer: patience=5")
-
-
-def direction_of(metric: str) -> str | None:
-    """`"max"` for a metric that is better higher, `"min"` for one that is better lower; None where the name is silent.
-
-    >>> direction_of("val/top1_accuracy"), direction_of("valLoss"), direction_of("coco/bbox_mAP"), direction_of("x")
-    ('max', 'min', 'max', None)
-    """
-    words = {word.lower() for word in _WORDS.findall(metric.replace("mAP", "map").replace("mIoU", "miou"))}
-    more, less = bool(words & _MORE_IS_BETTER), bool(words & _LESS_IS_BETTER)
-    return None if more == less else "max" if more else "min"

@@ -1,0 +1,44 @@
+"""What the name of a metric says: that it is one, and which direction is better."""
+
+import re
+from typing import Final
+
+_MORE_IS_BETTER: Final = frozenset(
+    {
+        *("acc", "accuracy", "top1", "top5", "map", "ap", "ap50", "ar", "iou", "miou", "dice", "f1", "fscore", "auc"),
+        *("auroc", "roc", "bleu", "rouge", "psnr", "ssim", "precision", "recall", "reward", "return", "mrr", "ndcg"),
+        *("pck", "kappa", "mcc", "r2"),
+    }
+)
+_LESS_IS_BETTER: Final = frozenset(
+    {"loss", "error", "err", "perplexity", "ppl", "wer", "cer", "mae", "mse", "rmse", "nll", "fid", "lpips", "epe"}
+)
+_ANY: Final = _MORE_IS_BETTER | _LESS_IS_BETTER | {"score", "metric", "kl", "elbo", "norm"}
+_NO_METRIC: Final = {"scale", "weight", "lr"}  # `loss_scale` is about a loss, and none
+_SPLIT: Final = re.compile(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+")
+
+
+def direction_of(metric: str) -> str | None:
+    """`"max"` for a metric that is better higher, `"min"` for one that is better lower; None where the name is silent.
+
+    >>> direction_of("val/top1_accuracy"), direction_of("valLoss"), direction_of("coco/bbox_mAP"), direction_of("x")
+    ('max', 'min', 'max', None)
+    """
+    words = set(_words_of_name(metric))
+    more, less = bool(words & _MORE_IS_BETTER), bool(words & _LESS_IS_BETTER)
+    return None if more == less else "max" if more else "min"
+
+
+def metric_word(name: str) -> str:
+    """What a column of a log measures, by its name: the last of its words that says so; "" where none does.
+
+    >>> metric_word("val/loss_epoch"), metric_word("Top1"), metric_word("epoch"), metric_word("loss_scale")
+    ('loss', 'top1', '', '')
+    """
+    words = _words_of_name(name)
+    return "" if _NO_METRIC & set(words) else next((word for word in reversed(words) if word in _ANY), "")
+
+
+def _words_of_name(metric: str) -> list[str]:
+    """The words of a name, in small letters."""
+    return [word.lower() for word in _SPLIT.findall(metric.replace("mAP", "map").replace("mIoU", "miou"))]
