@@ -1,5 +1,7 @@
 """Compare a log of hyperparameters with a plan, say what explains a difference, tell which plans there were."""
 
+from paramsched.audit.checkpoint_log import PlanSince as PlanSince
+from paramsched.audit.checkpoint_log import read_plan_history as read_plan_history
 from paramsched.audit.compare import Report as Report
 from paramsched.audit.compare import compare_with_plan as compare_with_plan
 from paramsched.audit.log_file import read_log as read_log
@@ -9,5 +11,3 @@ from paramsched.audit.log_to_plan import plan_from_log as plan_from_log
 from paramsched.audit.log_values import AmountColumn as AmountColumn
 from paramsched.audit.log_values import LoggedValues as LoggedValues
 from paramsched.audit.log_values import UnreadableLog as UnreadableLog
-from paramsched.audit.plan_history import PlanSince as PlanSince
-from paramsched.audit.plan_history import read_plan_history as read_plan_history

@@ -1,4 +1,4 @@
-"""The causes that are tried when a log is not what the plan says: other clocks, other lengths.
+"""The causes that are tried when a log is not what the plan says: other clocks, other lengths, other amounts.
 
 A cause says which of the plan's times each row would have, or how else the plan would be resolved. It is named only if
 the log then has the plan's values.
@@ -11,7 +11,7 @@ from typing import Literal, final
 import numpy as np
 
 from paramsched.audit.log_values import Times
-from paramsched.audit.match import same_time
+from paramsched.audit.match import AmountTimes, same_time
 from paramsched.errors import InvalidArgument
 from paramsched.plan import Plan
 from paramsched.time import Calendar
@@ -184,3 +184,48 @@ def _counted_in(n: int, counts: _Counts) -> tuple[str, str]:
             return "accumulation", f"batches, {n} to an update"
         case _:
             return "processes or accumulation", f"batches, or those of {n} processes"
+
+
+# The causes that are tried on a plan that counts an amount: the schedule counted another one than the log.
+
+
+_AMOUNT_FACTORS = (2, 3, 4, 8, 16, 32, 64)
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class AmountCause:
+    """One explanation to try.
+
+    Args:
+        name: for programs.
+        text: for people.
+        counted: what the schedule counted, from what the run consumed.
+    """
+
+    name: str
+    text: str
+    counted: Callable[[AmountTimes], AmountTimes]
+
+
+def amount_causes_to_try(clock: str, processes: int | None, accumulation: int | None) -> Iterator[AmountCause]:
+    """Explanations to try, the simplest first.
+
+    Args:
+        clock: what the plan counts.
+        processes: how many there were, if known.
+        accumulation: batches to an update, if known.
+    """
+    text = f"the schedule counted updates, where the plan counts {clock}"
+    yield AmountCause("another clock", text, AmountTimes.counting_updates)
+    known = [n for n in (processes, accumulation) if n is not None and n > 1]
+    for n in dict.fromkeys([*known, *_AMOUNT_FACTORS]):
+        name, whose = "processes or accumulation", f"one of {n} processes, or one batch of {n}"
+        if n == processes and n != accumulation:
+            name, whose = "processes", f"one of {n} processes"
+        elif n == accumulation and n != processes:
+            name, whose = "accumulation", f"one batch of {n}"
+        text = f"the schedule counted one {clock[:-1]} in {n}: the {clock} of {whose}"
+        yield AmountCause(name, text, lambda times, n=n: times.scaled(1, n))  # type: ignore[misc]  # n is bound now
+        text = f"the schedule counted each of the {clock} {n} times, or the log has those of {whose}"
+        yield AmountCause(name, text, lambda times, n=n: times.scaled(n, 1))  # type: ignore[misc]  # as above

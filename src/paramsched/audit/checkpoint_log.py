@@ -1,6 +1,6 @@
-"""A checkpoint as the log of one update: the values of the optimizer's groups, and the number of the update."""
+"""A checkpoint, read as plain data: the log of one update, and the plans that its run has followed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -8,8 +8,8 @@ from typing import Any, final
 
 import numpy as np
 
-from paramsched._fault import printable
-from paramsched.audit.checkpoint_file import choose_state, find_states, load_checkpoint
+from paramsched._diff import Diff, diff
+from paramsched._fault import names_listed, printable
 from paramsched.audit.log_values import (
     MOST_GROUPS,
     MOST_UPDATES,
@@ -17,10 +17,14 @@ from paramsched.audit.log_values import (
     LoggedValues,
     UnreadableLog,
     logged_amounts,
+    nearest_in_file,
     path_text,
 )
-from paramsched.errors import InvalidArgument
+from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.fields import OURS, Field, is_number, numeric
+from paramsched.plan import Plan
+from paramsched.plan.binding import amount_clock
+from paramsched.time import Calendar
 from paramsched.time.calendar import CLOCKS
 
 
@@ -168,3 +172,158 @@ def _finite_or_nothing(value: Any) -> float | None:
     except (TypeError, ValueError, OverflowError, RuntimeError):
         return None
     return number if isfinite(number) else None
+
+
+# A checkpoint's file: read as plain data, and searched for states, whatever made it.
+
+
+def load_checkpoint(file: Path) -> Any:
+    """What a file of `torch.save` holds; no code of it is run.
+
+    Raises:
+        MissingDependency: torch is not installed.
+        UnreadableLog: torch cannot read it.
+    """
+    try:
+        import torch
+    except ModuleNotFoundError:
+        raise MissingDependency("a checkpoint", "torch", "torch") from None
+    try:
+        # weights_only: a pickle may run code, and a checkpoint may come from anywhere.
+        return torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # noqa: BLE001  # torch raises whatever the bytes lead to
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UnreadableLog(
+            path_text(file),
+            f"torch cannot read it ({printable(said)[:200]})",
+            "Give a checkpoint that torch.save made",
+        ) from None
+
+
+def find_states(data: Any, is_state: Callable[[dict[Any, Any]], bool], alone: str) -> dict[str, dict[str, Any]]:
+    """Every state of a kind in a checkpoint, by the way to it; an object that stands in two places is looked at once.
+
+    Args:
+        data: of the checkpoint.
+        is_state: whether a dict is one.
+        alone: the name of one that is the whole checkpoint.
+
+    >>> find_states({"epoch": 3, "parts": [{"lr": 0.1}]}, lambda one: "lr" in one, "optimizer")
+    {'parts[0]': {'lr': 0.1}}
+    """
+    found: dict[str, dict[str, Any]] = {}
+    seen: set[int] = set()
+    waiting = [("", data)]
+    while waiting:
+        name, one = waiting.pop()
+        if not isinstance(one, (dict, list)) or id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, dict):
+            if is_state(one):
+                found[name or alone] = one
+                continue
+            inner = [(f"{name}.{key}" if name else str(key), value) for key, value in one.items()]
+        else:
+            inner = [(f"{name}[{index}]", value) for index, value in enumerate(one)]
+        # Reversed, so that the first entry is taken next. Names are cut, for deep nesting would make them quadratic.
+        waiting += [(inner_name[-200:], value) for inner_name, value in reversed(inner)]
+    return found
+
+
+def choose_state(
+    file: Path, states: Mapping[str, Any], option: str, wanted: str | None, missing: tuple[str, str]
+) -> str:
+    """The name of the state that was asked for, or of the only one there is.
+
+    Args:
+        file: in which they are.
+        states: by their names.
+        option: of the command line, by which one is asked for.
+        wanted: the name that was; None where nobody asked.
+        missing: what is said where the file has no such state, and what to do then.
+
+    Raises:
+        UnreadableLog: there is none, there are several and nobody asked for one, or none has the name.
+    """
+    if not states:
+        raise UnreadableLog(path_text(file), *missing)
+    if wanted is None and len(states) > 1:
+        found = f"it has {names_listed(states)}"
+        raise UnreadableLog(path_text(file), found, f"Write {option} {printable(next(iter(states)))}")
+    if wanted is not None and wanted not in states:
+        raise UnreadableLog(f"{option} {printable(wanted)}", nearest_in_file(wanted, states))
+    return next(iter(states)) if wanted is None else wanted
+
+
+# Which plans a run has followed, from the scheduler's state in a checkpoint.
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class PlanSince:
+    """A plan, and when it came into force.
+
+    Args:
+        update: the first that it gave the values of.
+        amount: what had been consumed before it; None on the clock of updates.
+        plan: the plan; None where it has no text, or one that cannot be read here.
+        changes: from the plan before; None where one of the two is not known, and for the first.
+    """
+
+    update: int
+    amount: float | None
+    plan: Plan | None
+    changes: Diff | None
+
+    def __str__(self) -> str:
+        unit = None if self.plan is None else amount_clock(self.plan.clock)
+        amount = "" if self.amount is None else f" ({self.amount} {unit or 'consumed'})"
+        what = self.plan if self.changes is None else self.changes
+        text = _indented("(a plan without a text)" if what is None else str(what))
+        return f"from update {self.update}{amount}:\n{text}"
+
+
+def _indented(text: str) -> str:
+    """Text of a checkpoint, which a terminal only prints, below a heading."""
+    return "\n".join(f"  {printable(line)}" for line in text.splitlines())
+
+
+def read_plan_history(file: str | Path, *, scheduler: str | None = None) -> tuple[PlanSince, ...]:
+    """The plans of a run, the earliest first, each with what it changed.
+
+    Args:
+        file: a checkpoint in which a state of `ps.Scheduler` is, under any name.
+        scheduler: which state, where there are several.
+
+    Raises:
+        UnreadableLog: torch cannot read it, or no state, or several, are in it.
+        StateError: the state is spoiled.
+        MissingDependency: torch is not installed.
+    """
+    path = Path(file)
+    states = find_states(load_checkpoint(path), _is_scheduler_state, "scheduler")
+    missing = "no state of a ps.Scheduler is in it", "Save scheduler.state_dict() in your checkpoints"
+    state = states[choose_state(path, states, "--scheduler", scheduler, missing)]
+    # The scheduler's own reader: what it would refuse is no history. With it comes torch, which the file needed too.
+    from paramsched.scheduler.saved_state import plans_in_state
+
+    plans, facts = plans_in_state(state)
+    found: list[PlanSince] = []
+    for update, amount, plan in plans:
+        before = found[-1].plan if found else None
+        changes = None if plan is None or before is None else _changes(before, plan, facts)
+        found.append(PlanSince(update, amount, plan, changes))
+    return tuple(found)
+
+
+def _changes(before: Plan, after: Plan, facts: Calendar) -> Diff:
+    """What differs, and from when on, where the facts of the present plan say it of both."""
+    try:
+        return diff(before, after, facts)
+    except InvalidArgument:  # the earlier plan was for another run, say of another length
+        return diff(before, after)
+
+
+def _is_scheduler_state(one: Mapping[Any, Any]) -> bool:
+    return {"version", "t", "plan", "calendar", "bases"} <= one.keys()

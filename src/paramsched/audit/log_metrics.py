@@ -8,10 +8,9 @@ from typing import Any, final
 import numpy as np
 
 from paramsched._arrays import Floats
-from paramsched.audit.log_file import kind_of_log
+from paramsched.audit.log_file import csv_rows, json_rows, kind_of_log, numbered_cells, time_column
+from paramsched.audit.log_to_plan import history_rows, is_trainer_state
 from paramsched.audit.log_values import Times, UnreadableLog, nearest_in_file, path_text
-from paramsched.audit.table_log import csv_rows, json_rows, numbered_cells, time_column
-from paramsched.audit.trainer_state import history_rows, is_trainer_state
 from paramsched.feedback.metric_names import metric_word
 
 

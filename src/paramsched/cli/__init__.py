@@ -2,7 +2,7 @@
 
 import click
 
-from paramsched.cli._command_group import Commands
+from paramsched.cli._options import Commands
 
 
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

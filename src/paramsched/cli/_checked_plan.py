@@ -1,20 +1,103 @@
-"""Checking one plan from the command line: what cannot be read, what is hardly meant, and what comments silence."""
+"""Checking one plan from the command line: with the evidence of its run, mended where that is asked."""
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import final
+from math import ceil
+from pathlib import Path
+from typing import Any, final
 
 from paramsched._fault_codes import MISSING_FACT, REFUSED_VALUE, UNREADABLE
-from paramsched.cli._calendars import calendar_from_options, calendar_if_known, with_facts_beside
-from paramsched.cli._given_plan import GivenPlan, names_a_file, read_with_assumed_epoch
-from paramsched.cli._options import CalendarOptions, option_for_fact
-from paramsched.cli._run_evidence import RunEvidence
+from paramsched.cli._given_plan import (
+    GivenPlan,
+    calendar_from_options,
+    calendar_if_known,
+    names_a_file,
+    read_with_assumed_epoch,
+    with_facts_beside,
+)
+from paramsched.cli._options import CalendarOptions, option_for_fact, say_note
 from paramsched.config import check
-from paramsched.config.checking.finding import FilePlace, Finding, finding_of_fault, without_silenced
+from paramsched.config.checking.finding import (
+    FilePlace,
+    Finding,
+    edits_of,
+    finding_of_fault,
+    with_edits,
+    without_silenced,
+)
+from paramsched.config.checking.rules_of_runs import BEYOND_THE_PLAN, LOG_DIFFERS
+from paramsched.config.faults import HORIZON, entry_path
 from paramsched.config.plan_files import read_plan_text
+from paramsched.config.text_limits import write_whole_file
 from paramsched.errors import ConfigError, InvalidArgument, MissingDependency, MissingFact
+from paramsched.plan import Plan
+from paramsched.time import Calendar, Duration
 from paramsched.user_warnings import PlanCaution
+
+# What a checkpoint and a log of the run say beside a plan, for the check.
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class RunEvidence:
+    """What a run has left behind.
+
+    Args:
+        checkpoint: a file that torch.save made, or None.
+        log: of values, or None.
+    """
+
+    checkpoint: str | None
+    log: str | None
+
+    def groups(self) -> Sequence[Mapping[str, Any]]:
+        """The param groups of the checkpoint; none without one."""
+        from paramsched.audit.checkpoint_log import read_groups
+
+        return () if self.checkpoint is None else read_groups(Path(self.checkpoint)).groups
+
+    def findings(self, plan: Plan, calendar: Calendar | None) -> Iterator[Finding]:
+        """Where the run went on behind the plan, or used other values."""
+        from paramsched.audit.checkpoint_log import read_groups
+
+        if self.checkpoint is not None:
+            yield from _beyond_the_plan(plan, calendar, read_groups(Path(self.checkpoint)).updates, "checkpoint")
+        if self.log is not None:
+            yield from _of_log(self.log, plan, calendar or Calendar())
+
+
+def _of_log(log: str, plan: Plan, calendar: Calendar) -> Iterator[Finding]:
+    """What a log says of the plan."""
+    from paramsched.audit import AmountColumn, compare_with_plan, read_log
+    from paramsched.plan.binding import amount_clock
+
+    fields = [one.name for one in plan.bindings if isinstance(one.field, str)]
+    logged = read_log(log, fields, columns={}, amount=AmountColumn(amount_clock(plan.clock)))
+    last = max((int(column.t.max()) for column in logged.columns if column.t.size), default=None)
+    yield from _beyond_the_plan(plan, calendar, last, "log")
+    report = compare_with_plan(logged, plan, calendar)
+    if report.first is not None:
+        one = report.first
+        found = f"at update {one.t} the run used {one.field}={one.logged!r}, and the plan says {one.planned!r}"
+        cause = f"Likely cause: {report.causes[0].text}" if report.causes else ""
+        yield Finding(LOG_DIFFERS, entry_path(one.field), found, cause)
+
+
+def _beyond_the_plan(plan: Plan, calendar: Calendar | None, updates: int | None, what: str) -> Iterator[Finding]:
+    """The run has more updates than the plan's horizon."""
+    facts = calendar or Calendar()
+    length = facts.total if plan.horizon is None else plan.horizon
+    if updates is None or length is None:
+        return
+    try:
+        horizon = ceil(facts.exact(Duration.of(length)))
+    except (MissingFact, InvalidArgument):
+        return
+    if updates > horizon:
+        found = f"the {what} is of update {updates}, and the plan ends at {horizon}"
+        advice = "Say the horizon in updates of the optimizer: batches over accumulation, for all processes together"
+        yield Finding(BEYOND_THE_PLAN, HORIZON, found, advice)
 
 
 @final
@@ -114,3 +197,36 @@ def _not_silenced(given: str, format: str | None, found: Iterable[Finding]) -> t
 
 def _line_of_finding(finding: Finding) -> int:
     return 0 if finding.place is None or finding.place.line is None else finding.place.line
+
+
+# `paramsched check --fix`: files are changed where a finding says how, and nowhere else.
+
+
+_MOST_ROUNDS = 10  # a change may show what stood behind it
+_MARK = b"\xef\xbb\xbf"  # which some editors put before a text in UTF-8
+
+
+def fix_file(given: str, format: str | None, find: Callable[[str], Sequence[Finding]]) -> None:
+    """Change a plan's file as its findings ask for, until none asks any more.
+
+    Args:
+        given: the plan as on the command line; what is no file is left alone.
+        format: of the file.
+        find: gives what is wrong with it.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    if not names_a_file(given):
+        return
+    changed = 0
+    for _ in range(_MOST_ROUNDS):
+        edits = edits_of(find(given))
+        if not edits:
+            break
+        text = read_plan_text(given, format).text
+        mark = _MARK if Path(given).read_bytes().startswith(_MARK) else b""
+        write_whole_file(Path(given), mark + with_edits(text, edits).encode())
+        changed += len(edits)
+    if changed:
+        say_note(f"{given}: mended {changed} {'place' if changed == 1 else 'places'}")

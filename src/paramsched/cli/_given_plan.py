@@ -1,4 +1,4 @@
-"""Reading the plan that stands on the command line: a file, standard input, or a line of text."""
+"""Reading what stands on the command line: a plan, the facts of its run, what changes in it."""
 
 import errno
 import os
@@ -7,22 +7,24 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import final
+from typing import Any, final
 
 import click
 
 from paramsched import config, recipe_book
-from paramsched.cli._calendars import calendar_if_known, length_from_option
-from paramsched.cli._messages import say_note
-from paramsched.cli._options import CalendarOptions
+from paramsched.cli._options import CalendarOptions, option_of, say_note
 from paramsched.config import Bases, Loaded
 from paramsched.config.faults import Faults
-from paramsched.config.plan_files import PlanText, read_plan_text
+from paramsched.config.plan_files import PlanText, read_plan_text, units_of_plan
 from paramsched.config.schedule_text import ShapeNames, read_schedule_line
 from paramsched.config.text_limits import MOST_BYTES
-from paramsched.errors import ConfigError, Fault, MissingFact
+from paramsched.errors import ConfigError, Fault, InvalidArgument, MissingFact
 from paramsched.near_names import did_you_mean
 from paramsched.plan import Binding, Plan
+from paramsched.plan.resolve import known_total
+from paramsched.schedules import Schedule
+from paramsched.show.assumed_facts import ASSUMED_TOTAL, assumed_value, length_of_plan
+from paramsched.time import Calendar, Duration
 
 # What is meant as a file: it has a suffix or a slash, and no brackets as the text of a schedule has.
 _PATH = re.compile(r"[^()]*(\.[A-Za-z]\w*|[/\\][^()]*)")
@@ -135,3 +137,178 @@ def _standard_input() -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise OSError(errno.EILSEQ, f"byte {error.start} is no UTF-8", "standard input") from None
+
+
+# From the options of the command line to a Calendar; what a picture may assume where a fact is missing.
+
+
+_FACTS = tuple(name for name in CalendarOptions.__dataclass_fields__ if name != "horizon")
+_SAY_THE_SAME = {  # a fact that is given, and those it stands in for
+    "steps_per_epoch": ("batches_per_epoch",),
+    "batches_per_epoch": ("steps_per_epoch",),
+    "tokens_per_step": ("sequence_length",),
+}
+_NUMBER = re.compile(r"\s*\d[\d_]*(e\d+)?\s*")
+_ASSUMED_EPOCH = 1_000  # updates of an epoch that a config counts beside updates
+
+
+def length_from_option(text: str, option: str) -> Duration:
+    """A length on the command line: a number, 10000 or 1e5, counts updates."""
+    try:
+        return Duration.of(f"{text} steps" if _NUMBER.fullmatch(text) else text)
+    except InvalidArgument as error:
+        raise click.UsageError(f"{option}: {error}") from None
+
+
+def calendar_from_options(facts: CalendarOptions, **assumed: Any) -> Calendar:
+    """The Calendar that the options describe."""
+    given = {name: getattr(facts, name) for name in CalendarOptions.__dataclass_fields__ if name != "horizon"}
+    total = None if facts.horizon is None else length_from_option(facts.horizon, "--horizon")
+    try:
+        return Calendar(**({"total": total} | given | assumed))
+    except MissingFact as error:
+        error.ask(f"--horizon {facts.horizon}")  # a horizon in epochs needs the length of one
+        raise
+    except InvalidArgument as error:
+        said = {option_of(name): getattr(facts, name) for name in CalendarOptions.__dataclass_fields__}
+        options = " ".join(f"{option} {value}" for option, value in said.items() if value is not None)
+        raise click.UsageError(f"{options}: {error.found}") from None
+
+
+def calendar_if_known(facts: CalendarOptions | None) -> Calendar | None:
+    """The Calendar that the options describe, without a horizon that cannot be converted; None without options."""
+    if facts is None or not facts.given:
+        return None
+    try:
+        return calendar_from_options(facts)
+    except MissingFact:
+        return calendar_from_options(replace(facts, horizon=None))
+
+
+def with_facts_beside(loaded: Loaded, facts: CalendarOptions) -> CalendarOptions:
+    """The facts on the command line, and those that stand beside a plan where the command line says nothing."""
+    if loaded.facts is None:
+        return facts
+    given = {name for name in _FACTS if getattr(facts, name) is not None}
+    hidden = {fact for one in given for fact in _SAY_THE_SAME.get(one, ())}
+    beside = {name: getattr(loaded.facts, name) for name in _FACTS if name not in given | hidden}
+    return replace(facts, **beside)
+
+
+def calendar_for_picture(plan: Plan, facts: CalendarOptions, *, native: bool = True) -> Calendar:
+    """The Calendar for a picture. Where a fact is missing that only stretches the picture, assume one and print a note.
+
+    The length of an epoch is also assumed for a config of another library, which counts both epochs and iterations.
+    """
+    horizon = plan.horizon if facts.horizon is None else length_from_option(facts.horizon, "--horizon")
+    used = units_of_plan(plan) | ({unit for unit, _ in horizon.terms} if horizon is not None else set())
+    if horizon is None:
+        known = known_length(plan, facts)
+        if known is not None:
+            return calendar_from_options(facts, total=known)
+        # Per cent draw the same picture whatever the length, so any length will do.
+        if used <= {"percent"}:
+            say_note(f"no --horizon given; taken to be {ASSUMED_TOTAL} updates")
+            return calendar_from_options(facts, total=ASSUMED_TOTAL)
+        raise click.UsageError(
+            "Nothing says how long the run is. Give --horizon 10000, or --horizon '90 epochs' --steps-per-epoch 500."
+        )
+    assumed = assumed_fact(plan, facts, native=native)
+    if assumed is None:
+        return calendar_from_options(facts)
+    fact, value = assumed
+    say_note(f"no {option_of(fact)} given; taken to be {value:g}")
+    return calendar_from_options(facts, **{fact: value})
+
+
+def assumed_fact(plan: Plan, facts: CalendarOptions, *, native: bool) -> tuple[str, float] | None:
+    """The one fact that is missing for a picture, with a value to assume; None if none is missing, or several are."""
+    horizon = plan.horizon if facts.horizon is None else length_from_option(facts.horizon, "--horizon")
+    if horizon is None or _says_the_length(plan, facts):
+        return None
+    others = (units_of_plan(plan) | {unit for unit, _ in horizon.terms}) - {"percent"}
+    epoch = facts.steps_per_epoch or facts.batches_per_epoch
+    # All lengths in one unit keep their proportions whatever a unit is in updates.
+    if len(others) == 1 and "updates" not in others:
+        ((unit, amount),) = horizon.terms
+        fact, value = assumed_value(unit, float(amount))
+        if getattr(facts, fact) is None and not (unit == "epochs" and epoch):
+            return fact, value
+    if not native and others == {"epochs", "updates"} and not epoch:
+        return "steps_per_epoch", _ASSUMED_EPOCH
+    return None
+
+
+def _says_the_length(plan: Plan, facts: CalendarOptions) -> bool:
+    """Whether the facts say how many updates the run has, so that none is to be assumed."""
+    try:
+        calendar = calendar_from_options(facts)
+        return known_total(plan.resolve(calendar), calendar) is not None
+    except InvalidArgument:
+        return False
+
+
+def known_length(plan: Plan, facts: CalendarOptions) -> int | None:
+    """The length of a plan all of whose schedules have one, with the facts of the command line."""
+    try:
+        return length_of_plan(plan, calendar_from_options(facts))
+    except (MissingFact, InvalidArgument):
+        return None
+
+
+# Reading what changes in a plan: `lr=SCHEDULE`, `lr@head=SCHEDULE`, `lr=0.5`.
+
+
+# A field, a selector that may hold an "=" of its own (is_last_layer=true), and the schedule.
+_CHANGE = re.compile(r"(?P<field>[^@=]+)(?:@(?P<groups>[^=]+(?:=[^=()]+)?))?=(?P<line>.+)", re.DOTALL)
+
+
+def changes_from_arguments(plan: Plan, given: tuple[str, ...]) -> tuple[list[Binding], dict[str, Schedule]]:
+    """The changes of single groups, and those of whole fields.
+
+    Raises:
+        UsageError: an argument that says no field.
+        ConfigError: every fault of a line of text.
+    """
+    bindings: list[Binding] = []
+    fields: dict[str, Schedule] = {}
+    for one in given:
+        found = _CHANGE.fullmatch(one)
+        if found is None:
+            raise click.UsageError(f"{one}: no change of a field. Write 'lr=linear(previous, 0, over=\"1000 steps\")'")
+        field, groups = found["field"].strip(), found["groups"]
+        _refuse_option(one, field)
+        faults = Faults()
+        schedule = read_schedule_line(found["line"].strip(), f"$.{field}", ShapeNames(), faults)
+        if schedule is None:
+            raise ConfigError(one, faults.found())
+        if groups is None:
+            fields[field] = schedule
+        else:
+            bindings.append(Binding(field, schedule, _selector(plan, groups.strip())))
+    return bindings, fields
+
+
+def factors_from_options(given: tuple[str, ...]) -> dict[str, float]:
+    """The factor of each field that `--scale` names."""
+    factors: dict[str, float] = {}
+    for one in given:
+        field, _, number = one.partition("=")
+        _refuse_option(f"--scale {one}", field.strip())
+        try:
+            factors[field.strip()] = float(number)
+        except ValueError:
+            raise click.UsageError(f"--scale {one}: no field with a factor. Write --scale lr=0.5") from None
+    return factors
+
+
+def _refuse_option(given: str, field: str) -> None:
+    """Refuse what is no field but an argument of `plan.change`."""
+    if field in ("self", "at", "horizon"):
+        raise click.UsageError(f"{given}: {field} is no field. Write --at 8000, --horizon 9000")
+
+
+def _selector(plan: Plan, groups: str) -> str | int:
+    """Groups as the plan selects them: by index where it does so."""
+    by_index = groups.isdigit() and all(binding.groups != groups for binding in plan.bindings)
+    return int(groups) if by_index else groups

@@ -1,17 +1,22 @@
-"""Options that several commands share."""
+"""Options that several commands share, the group of commands, and what is printed beside its result."""
 
+import os
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from functools import wraps
 from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeVar, final
+from pkgutil import iter_modules
+from typing import Any, NoReturn, TypeVar, cast, final
 
 import click
 from click.shell_completion import CompletionItem
 
-from paramsched.errors import MissingFact
+from paramsched._fault import printable
+from paramsched.errors import MissingDependency, MissingFact, ParamschedError
+from paramsched.near_names import closest
 from paramsched.time.calendar import CLOCKS
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -204,3 +209,127 @@ base_option = click.option(
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 other_option = click.option("--other", metavar="PLAN", shell_complete=offer_files, help="Another plan to draw over it.")
+
+
+# What the command line prints beside its result: errors as one message with an exit code, warnings, notes.
+
+
+_Result = TypeVar("_Result")
+
+BAD_PLAN, BAD_USAGE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
+
+
+def run_guarded(run: Callable[[], _Result]) -> _Result:
+    """Run a command. An error that a user can cause ends in one message and an exit code, without a traceback."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", UserWarning)
+            warnings.showwarning = _show_each_once()
+            return run()
+    except click.UsageError as error:  # click prints it, and ends with its exit code
+        raise click.UsageError(_printable_lines(error.format_message()), error.ctx) from None
+    except MissingFact as error:
+        _end_with(f"{error.asked}: {error.found}. Write {option_for_fact(error)}", BAD_USAGE)
+    except MissingDependency as error:
+        _end_with(str(error), BAD_USAGE)
+    except ParamschedError as error:
+        _end_with(str(error), BAD_PLAN)
+    except BrokenPipeError:
+        # The reader of our output has gone. Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(BROKEN_PIPE)
+    except OSError as error:
+        _end_with(file_problem(error), BAD_USAGE)
+    except KeyboardInterrupt:
+        _end_with("Interrupted.", INTERRUPTED)
+
+
+def file_problem(error: OSError) -> str:
+    """What is wrong with a file, in a line."""
+    what = f"{error.filename}: " if error.filename else ""
+    return printable(f"{what}{error.strerror or error}")
+
+
+def _show_each_once() -> Callable[..., None]:
+    """Print each warning on standard error as a line of its own; one that comes again is left out."""
+    said: set[str] = set()
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        if str(message) not in said:
+            said.add(str(message))
+            click.echo(f"warning: {message}", err=True)
+
+    return show
+
+
+def _printable_lines(text: str) -> str:
+    """A message that a terminal only prints: what a user gave stands in it, and may hold control characters."""
+    return "\n".join(map(printable, text.splitlines()))
+
+
+def _end_with(message: str, code: int) -> NoReturn:
+    """Print an error and leave."""
+    click.echo(_printable_lines(message), err=True)
+    sys.exit(code)
+
+
+def say_note(text: str) -> None:
+    """Say on standard error what was assumed, or where a value comes from."""
+    click.echo(f"note: {text}", err=True)
+
+
+# A command whose help ends with examples, each on a line of its own, as one types it.
+
+
+@final
+class Command(click.Command):
+    """A command with examples.
+
+    Args:
+        examples: lines as one types them; help shows them as they are, and tests run them.
+    """
+
+    def __init__(self, *arguments: Any, examples: Iterable[str] = (), **options: Any) -> None:
+        click.Command.__init__(self, *arguments, **options)
+        self.examples = tuple(examples)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        if self.examples:
+            with formatter.section("Examples"):
+                for line in self.examples:
+                    formatter.write(f"  {line}\n")
+
+
+# The group of commands: found by their files, and loaded when they are called.
+
+
+_FOLDER = Path(__file__).with_name("commands")
+
+
+class Commands(click.Group):
+    """The commands in the folder `commands`: the file `show.py` has `paramsched_show`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(module.name for module in iter_modules([str(_FOLDER)]))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        found = getattr(import_module(f"paramsched.cli.commands.{cmd_name}"), f"paramsched_{cmd_name}")
+        return cast(click.Command, found)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        known = self.list_commands(ctx)
+        if args[0] not in known and not args[0].startswith("-"):
+            near = closest(args[0], known)
+            advice = f"Known: {', '.join(known)}." if near is None else f'Did you mean "{near}"?'
+            raise click.UsageError(f'No such command "{args[0]}". {advice}', ctx)
+        return click.Group.resolve_command(self, ctx, args)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return run_guarded(lambda: click.Group.parse_args(self, ctx, args))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        return run_guarded(lambda: click.Group.invoke(self, ctx))

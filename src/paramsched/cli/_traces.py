@@ -1,24 +1,38 @@
-"""The values of a given plan, and of those to be drawn beside it."""
+"""The values of a given plan, and of those to be drawn beside it: other plans, logs, groups at their bases."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import numpy as np
 
+from paramsched._arrays import Floats
 from paramsched._trace import Trace, trace
-from paramsched.cli._base_values import groups_with_bases, say_base_notes
-from paramsched.cli._calendars import assumed_fact, calendar_for_picture, known_length, with_facts_beside
-from paramsched.cli._given_plan import loaded_with_assumed_epoch, names_a_file
-from paramsched.cli._messages import say_note
-from paramsched.cli._options import CalendarOptions, option_of
+from paramsched.audit import UnreadableLog, read_log, read_metrics
+from paramsched.audit.log_values import LogColumn
+from paramsched.audit.match import equal_as_logged
+from paramsched.cli._given_plan import (
+    assumed_fact,
+    calendar_for_picture,
+    known_length,
+    loaded_with_assumed_epoch,
+    names_a_file,
+    with_facts_beside,
+)
+from paramsched.cli._options import CalendarOptions, option_of, say_note
 from paramsched.config import Loaded
-from paramsched.plan import Plan
+from paramsched.feedback.metric_names import metric_word
+from paramsched.fields import Field
+from paramsched.near_names import did_you_mean
+from paramsched.plan import Binding, Plan, Target, selector_text
 from paramsched.plan.resolve import amounts_of_run, updates_of_horizon
+from paramsched.show.plan_groups import groups_of_selectors, set_base
 
 if TYPE_CHECKING:
     from paramsched import show
+
 
 _MOST_VALUES = 25_000_000  # 200 MB; a picture has a thousand columns
 
@@ -116,3 +130,209 @@ def _assumed_facts(plans: Iterable[Loaded], told: Iterable[CalendarOptions]) -> 
         if assumed is not None:
             found[assumed[0]] = max(assumed[1], found.get(assumed[0], 0))
     return found
+
+
+# Param groups for a picture, each field at its base: given on the command line, the file's own, else 1.
+
+
+_MOST_GROUPS = 1_000
+
+
+def say_base_notes(loaded: Loaded) -> None:
+    """Print the notes on the bases that a file has; their values stand in the picture itself."""
+    for note in loaded.bases.notes:
+        say_note(note)
+
+
+def groups_with_bases(
+    loaded: Loaded, bases: tuple[str, ...], beside: Sequence[Plan] = ()
+) -> tuple[list[dict[str, Any]], set[tuple[str, str | int]]]:
+    """Make param groups as the plan's selectors ask for them, with a base for each scheduled field.
+
+    Args:
+        loaded: the plan.
+        bases: as they were given.
+        beside: plans in the same picture. It has the groups that these ask for too, so that one can compare them.
+
+    Returns:
+        The groups, and the fields and groups whose base is not known, so that 1 was taken.
+    """
+    values = given_bases(loaded.plan, bases, beside)
+    bindings = _field_bindings(loaded.plan)
+    groups = _groups_of_selectors(bindings, loaded, [one for plan in beside for one in _field_bindings(plan)])
+    assumed: set[tuple[str, str | int]] = set()
+    for index, group in enumerate(groups):
+        label = group.get("name", index)
+        own = loaded.bases.of(group.get("name"))
+        for one in [one for one in bindings if one.groups is None or one.groups in (index, label)]:
+            field = Field.of(one.name)
+            # The command line goes before the file, and a base for one group before a base for all.
+            value = values.get((one.name, str(label)), values.get((one.name, None), loaded.bases.value(own, field)))
+            if value is None:
+                assumed.add((one.name, label))
+                value = 1.0
+            set_base(group, field, value)
+    return groups, assumed
+
+
+def _field_bindings(plan: Plan) -> list[Binding]:
+    """The bindings of a plan that are for param groups."""
+    return [one for one in plan.bindings if not isinstance(one.field, Target)]
+
+
+def _groups_of_selectors(bindings: list[Binding], loaded: Loaded, more: list[Binding]) -> list[dict[str, Any]]:
+    """Groups without fields: as many as the selectors of a plan need, and one for what is bound to all groups.
+
+    Raises:
+        UsageError: a selector asks for the thousandth group or a later one.
+    """
+    indices = {one.groups for one in (*bindings, *more) if isinstance(one.groups, int)}
+    if indices and max(indices) >= _MOST_GROUPS:
+        raise click.UsageError(f"A group of index {max(indices)} is more than a picture shows.")
+    several = [str(one["name"]) for one in loaded.bases.groups if "name" in one]
+    if len(several) > 1 and all(one.groups is None for one in bindings):  # one list of schedulers, several optimizers
+        return [{"name": name} for name in several]
+    return groups_of_selectors([*bindings, *more])
+
+
+def given_bases(
+    plan: Plan, given: tuple[str, ...], beside: Sequence[Plan] = ()
+) -> Mapping[tuple[str, str | None], float]:
+    """The bases that `--base` gives, by field and group; None for every group.
+
+    Raises:
+        UsageError: neither the plan nor one beside it has such a field or group, or it is no number.
+    """
+    bindings = [one for each in (plan, *beside) for one in _field_bindings(each)]
+    fields = list(dict.fromkeys(one.name for one in bindings))
+    labels = {selector_text(one.groups) for one in bindings if one.groups is not None} | {"default"}
+    values: dict[tuple[str, str | None], float] = {}
+    for entry in (part for text in given for part in text.split(",")):
+        place, equals, number = entry.rpartition("=")
+        field, at, group = place.strip().partition("@")
+        if not equals:
+            field = "lr" if "lr" in fields or len(fields) != 1 else fields[0]
+        if field not in fields:
+            raise click.UsageError(f'--base {entry}: the plan has no field "{field}"; {did_you_mean(field, fields)}')
+        if at and group not in labels and not group.isdigit():
+            raise click.UsageError(f'--base {entry}: the plan names no group "{group}"; {did_you_mean(group, labels)}')
+        try:
+            value = float(number)
+        except ValueError:
+            value = float("nan")
+        if not abs(value) < float("inf"):
+            raise click.UsageError(f'--base {entry}: "{number}" is no finite number. Write --base lr=0.1')
+        values[field, group if at else None] = value
+    return values
+
+
+# What logs say of runs, to be drawn over a plan.
+
+
+def runs_to_draw(
+    given: Sequence[str], metrics: Sequence[str], drawn: "Trace | show.PlansTogether"
+) -> "tuple[show.LoggedRun, ...]":
+    """What some runs used and measured, each with a name of its own.
+
+    Args:
+        given: logs; `baseline=run.csv` names one.
+        metrics: columns to draw; none: those that are called like metrics.
+        drawn: their plan.
+
+    Raises:
+        UsageError: a log cannot be read, has nothing to draw, or the plan is drawn as multiples of a base.
+    """
+    if metrics and not given:
+        raise click.UsageError(f"--metric {metrics[0]}: no log is given. Write --used run.csv")
+    if not given:
+        return ()
+    if not isinstance(drawn, Trace):
+        raise click.UsageError(f"--used lies over one plan, and here are {len(drawn.plans)}")
+    return tuple(_run_to_draw(name, log, metrics, drawn) for name, log in _names_of_logs(given).items())
+
+
+def _names_of_logs(given: Sequence[str]) -> dict[str, str]:
+    """Each log by its name in the legend: as given, else its file's, with as many folders as tell them apart."""
+    parts = [("", one) if Path(one).exists() else one.rpartition("=")[::2] for one in given]
+    files = [Path(log) for _, log in parts]
+    found: dict[str, str] = {}
+    for (name, log), file in zip(parts, files, strict=True):
+        depth = next(
+            (d for d in range(1, len(file.parts)) if sum(one.parts[-d:] == file.parts[-d:] for one in files) == 1),
+            len(file.parts),
+        )
+        label = name or "/".join(file.parts[-depth:])
+        if label in found:
+            raise click.UsageError(
+                f"--used {label}: it is there twice. Give each log once, or names: --used first={log}"
+            )
+        found[label] = log
+    return found
+
+
+def _run_to_draw(name: str, log: str, metrics: Sequence[str], drawn: Trace) -> "show.LoggedRun":
+    """One log; where it has only metrics of the run, these."""
+    from paramsched import show
+
+    fields = dict.fromkeys(field for field, _ in drawn.keys())
+    try:
+        measured = {
+            one.name: (one.t, one.values)
+            for one in read_metrics(log, names=metrics)
+            if metrics or one.name not in fields
+        }
+        try:
+            used = _used_values(log, fields, drawn)
+        except UnreadableLog as error:
+            if not measured:
+                raise
+            say_note(f"--used: {error}. Only its metrics are drawn")
+            used = {}
+    except UnreadableLog as error:
+        raise click.UsageError(f"--used: {error}") from None
+    together: dict[str, list[str]] = {}
+    for one in measured:
+        together.setdefault(metric_word(one) or one, []).append(one)
+    return show.LoggedRun(name, used, measured, together)
+
+
+def _used_values(log: str, fields: Iterable[str], drawn: Trace) -> "show.Log":
+    """What a run used, by the curves of its plan; other fields and groups of the log are left out."""
+    found, baseless = {}, dict[str, None]()
+    logged = read_log(log, fields)
+    for column in logged.columns:
+        name = logged.names[column.group] if column.group < len(logged.names) else None
+        mine = [group for field, group in drawn.keys() if field == column.field]
+        group = next((one for one in (name, column.group, *(mine if len(mine) == 1 else ())) if one in mine), None)
+        if group is None:
+            continue
+        if _is_of_unknown_base(drawn, column.field, group):
+            baseless[column.field] = None
+        else:
+            found[column.field, group] = column.t, _as_exact_as_logged(column, drawn[column.field, group])
+    if baseless:
+        field = next(iter(baseless))
+        what = f"{', '.join(baseless)} {'is' if len(baseless) == 1 else 'are'} drawn as a multiple of base"
+        instead = f"Give its base, --base {field}=0.1, so that planned and used values are on one scale"
+        if not found:
+            raise UnreadableLog(log, what, instead)
+        say_note(f"--used {log}: {what}, and not compared. {instead}")
+    elif not found:
+        said = ", ".join(f"{field} of group {group}" for field, group in drawn.keys())
+        raise UnreadableLog(log, "it has no group that the plan draws", f"There are {said}")
+    return found
+
+
+def _as_exact_as_logged(column: LogColumn, planned: Floats) -> Floats:
+    """The values of a log; the planned one where it is the same in the digits that the log was written with."""
+    values = column.values.copy()
+    inside = column.t < planned.size
+    at = planned[column.t[inside]]
+    values[inside] = np.where(equal_as_logged(values[inside], at, column.digits), at, values[inside])
+    return values
+
+
+def _is_of_unknown_base(drawn: Trace, field: str, group: str | int) -> bool:
+    """Whether a curve scales with a base that nobody gave."""
+    base = drawn.base(field, group)
+    return base.value is None and base.share != "none"

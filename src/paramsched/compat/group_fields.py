@@ -1,17 +1,18 @@
-"""The fields of an optimizer's groups, read and written in one way by all drop-ins.
+"""The fields of an optimizer's groups, read, written, copied and put back in one way by all drop-ins.
 
 A field holds a float or a 0-d tensor. A float is replaced. A tensor is filled in place, because compiled steps and
 other objects hold on to it. Adam's momentum is the first of its `betas`.
 """
 
-from collections.abc import Iterable, MutableMapping
+import copy
+import math
+from collections.abc import Iterable, Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import numpy as np
 from torch import Tensor
 from torch.optim import Optimizer
-
-from paramsched.compat._copies import by_value
 
 ParamGroup: TypeAlias = MutableMapping[str, Any]
 """A param group, which schedulers write."""
@@ -79,3 +80,99 @@ def python_number(value: Any) -> Any:
     if type(value) is float:
         return value
     return value.item() if isinstance(value, (np.generic, np.ndarray)) and value.ndim == 0 else value
+
+
+# Copies of what a state holds: containers, arrays and tensors by value, anything else as it is.
+
+
+def by_value(value: Any) -> Any:
+    """A copy that shares no container, array or tensor with `value`; anything else is itself.
+
+    Not `deepcopy`: what users keep in a scheduler may be large, and may not be copyable.
+    """
+    match value:
+        case float() | int() | str() | None:
+            return value
+        case Tensor():
+            return value.detach().clone()
+        case np.ndarray():
+            return value.copy()
+        case dict() if type(value) is dict:
+            return {key: by_value(item) for key, item in value.items()}
+        case dict():  # a Counter (torch's milestones) stays one: weights_only loading knows it
+            twin = copy.copy(value)
+            for key, item in value.items():
+                twin[key] = by_value(item)
+            return twin
+        case list() | tuple() | set() | frozenset() if type(value) in (list, tuple, set, frozenset):
+            return type(value)(by_value(item) for item in value)
+        case _:
+            return value
+
+
+# Groups added in mid-course: a late group goes on from what it holds by the factors of the others.
+#
+#     v(t) = lr * f(t) / f(t added)
+#
+# So its base is the one for which the curve, now, is what it holds; where nothing of a base is in the curve now, what
+# it holds is its base.
+
+
+def base_on_curve(value: float, share: float, fixed: float = 0.0) -> float:
+    """The base b with share * b + fixed = value; the value itself where share is 0.
+
+    >>> base_on_curve(0.02, 0.25), base_on_curve(0.02, 0.0), base_on_curve(0.55, 0.5, fixed=0.05)
+    (0.08, 0.02, 1.0)
+    """
+    if share == 0 or (share == 1 and fixed == 0):
+        return value
+    base = (value - fixed) / share
+    return base if math.isfinite(base) else value
+
+
+def base_by_example(value: float, bases: Sequence[Any], written: Sequence[Any]) -> float:
+    """The base as the last group has it: its own base to what was written for it is this base to `value`.
+
+    >>> base_by_example(0.02, bases=[1.0, 0.4], written=[0.5, 0.1])
+    0.08
+    """
+    if not bases or len(bases) != len(written) or float(bases[-1]) == 0:
+        return value
+    return base_on_curve(value, float(written[-1]) / float(bases[-1]))
+
+
+# A constructor that raises leaves the optimizer as it found it.
+
+
+_MARKS = ("step", "_step_count", "_opt_called")  # what schedulers put on the optimizer itself
+
+
+@contextmanager
+def unchanged_on_error(optimizer: Optimizer) -> Iterator[None]:
+    """Put back every entry of the groups, and the optimizer's `step`, when the block raises.
+
+    Arguments are checked before the first write where that is possible. This is for the rest: a user's function, for
+    example, is first called when the first value is computed, after `initial_lr` has been written.
+    """
+    groups = [(group, dict(group)) for group in optimizer.param_groups]
+    filled = [(v, v.detach().clone()) for _, entries in groups for v in _tensors_in(entries)]
+    marks = {name: vars(optimizer)[name] for name in _MARKS if name in vars(optimizer)}
+    try:
+        yield
+    except BaseException:
+        for group, entries in groups:
+            group.clear()
+            group.update(entries)
+        for tensor, before in filled:
+            tensor.detach().copy_(before)
+        for name in _MARKS:
+            vars(optimizer).pop(name, None)
+        vars(optimizer).update(marks)
+        raise
+
+
+def _tensors_in(entries: dict[str, Any]) -> Iterator[Tensor]:
+    """The tensors among the entries, and inside `betas`; not the parameters."""
+    for name, value in entries.items():
+        if name != "params":
+            yield from (item for item in (value if isinstance(value, tuple) else (value,)) if isinstance(item, Tensor))

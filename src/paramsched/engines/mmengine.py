@@ -13,26 +13,49 @@ A plan always counts updates: the optimizer's own step moves it. `register` also
 from collections.abc import Mapping
 from functools import cache, partial
 from math import ceil
+from pickle import UnpicklingError
 from typing import TYPE_CHECKING, Any, Literal
 from weakref import WeakKeyDictionary
 
 import torch
 
 from paramsched.compat import mmengine as ours
-from paramsched.compat.mmengine import optimizers, step_counting
+from paramsched.compat.mmengine import optimizers
 from paramsched.config import plan_from
 from paramsched.config.dialects.mmengine.table import INF, class_names
-from paramsched.engines._mmengine_checkpoints import allow_checkpoints as allow_checkpoints
-from paramsched.engines._peer_classes import classes_on_demand, make_class
-from paramsched.engines.batch_amounts import BatchAmounts
-from paramsched.engines.batch_samples import samples_in_lists
+from paramsched.engines.batch_amounts import BatchAmounts, samples_in_lists
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions
-from paramsched.engines.reporting import MetricRelay, values_by_column
+from paramsched.engines.reporting import MetricRelay, classes_on_demand, make_class, values_by_column
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.plan import Plan
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.scheduler.scheduler import Scheduler
 from paramsched.time import Calendar
+
+# MMEngine's own checkpoints, which torch from 2.6 on refuses to load.
+
+
+@cache
+def allow_checkpoints() -> None:
+    """Let torch load MMEngine's own checkpoints: its history of logged values, and NumPy's numbers in it (row 23).
+
+    What is allowed can compute nothing: a history's methods are the only attributes that a file can name.
+    """
+    if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 6):  # weights_only is no default there
+        return
+    import numpy as np
+    from mmengine.logging import HistoryBuffer
+
+    def method(owner: Any, name: str) -> Any:
+        if owner is HistoryBuffer and name in ("min", "max", "current", "mean"):
+            return getattr(HistoryBuffer, name)
+        raise UnpicklingError(f"{name} of {owner!r} is no part of a history of logged values")
+
+    kinds = (np.float64, np.float32, np.int64, np.int32, np.uint64, np.bool_)
+    rebuild = [np.empty(0).__reduce__()[0], np.float64(0).__reduce__()[0]]
+    allowed = [HistoryBuffer, np.ndarray, np.dtype, *rebuild, *(type(np.dtype(kind)) for kind in kinds)]
+    torch.serialization.add_safe_globals([*allowed, (method, "builtins.getattr")])
+
 
 Count = Literal["batches", "updates"]
 
@@ -54,14 +77,14 @@ class _CountsUpdates:
         allow_checkpoints()
         self.count = count
         super().__init__(*args, **keywords)
-        _updates_seen[self] = step_counting.counted_updates(self.optimizer)  # type: ignore[attr-defined]  # of the class that is mixed in
+        _updates_seen[self] = optimizers.counted_updates(self.optimizer)  # type: ignore[attr-defined]  # of the class that is mixed in
 
     def step(self, *args: Any, **keywords: Any) -> None:
         """Make a tick; with `count="updates"` one for each update since the last call."""
         if self.count == "batches" or self.by_epoch or self not in _updates_seen:  # type: ignore[attr-defined]  # as above
             super().step(*args, **keywords)  # type: ignore[misc]  # as above
             return
-        done = step_counting.counted_updates(self.optimizer)  # type: ignore[attr-defined]  # as above
+        done = optimizers.counted_updates(self.optimizer)  # type: ignore[attr-defined]  # as above
         while _updates_seen[self] < done:
             super().step()  # type: ignore[misc]  # as above
             _updates_seen[self] += 1
@@ -306,8 +329,6 @@ if TYPE_CHECKING:
     PlanScheduler = _PlanScheduler
     ValuesHook = _ValuesHook
     AmountHook = _AmountHook
-    from paramsched.compat.mmengine.lr_scheduler import *  # noqa: F403  # the same names, with MMEngine's base besides
-    from paramsched.compat.mmengine.momentum_scheduler import *  # noqa: F403  # as above
-    from paramsched.compat.mmengine.param_scheduler import *  # noqa: F403  # as above
+    from paramsched.compat.mmengine.param_scheduler import *  # noqa: F403  # the same names, with MMEngine's base besides  # noqa: F403  # as above  # noqa: F403  # as above
 else:
     __getattr__ = _class_of

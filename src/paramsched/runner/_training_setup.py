@@ -14,8 +14,7 @@ from paramsched.config import mmengine
 from paramsched.config.faults import Faults, entry_path, short_json
 from paramsched.config.plan_files import read_plan_text
 from paramsched.engines.accelerate import sum_over_processes
-from paramsched.engines.batch_amounts import BatchAmounts
-from paramsched.engines.batch_samples import samples_in_lists
+from paramsched.engines.batch_amounts import BatchAmounts, samples_in_lists
 from paramsched.engines.engine_facts import PlanOptions
 from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
 from paramsched.near_names import closest

@@ -7,8 +7,7 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.engines.batch_amounts import BatchAmounts
-from paramsched.engines.batch_samples import samples_in
+from paramsched.engines.batch_amounts import BatchAmounts, samples_in
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions
 from paramsched.errors import InvalidArgument, MissingFact
 from support.engine_runs.harness import RAMP, Tiny, optimizer_of

@@ -5,7 +5,7 @@ import torch
 from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict
 
 import paramsched as ps
-from paramsched.compat.mmengine import step_counting
+from paramsched.compat.mmengine import optimizers
 from paramsched.scheduler import updates
 from paramsched.scheduler.updates import watch_updates
 from support.updates import Probe, group, planned, probe, run, used
@@ -165,8 +165,8 @@ def watched(optimizer):
 
 
 def counted_for_mmengine(optimizer):
-    step_counting.start_counting(optimizer)
-    return lambda: step_counting.counted_updates(optimizer)
+    optimizers.start_counting(optimizer)
+    return lambda: optimizers.counted_updates(optimizer)
 
 
 def scheduled(optimizer):

@@ -7,7 +7,7 @@ import torch
 from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict, set_optimizer_state_dict
 
 import paramsched as ps
-from paramsched.compat.mmengine import step_counting
+from paramsched.compat.mmengine import optimizers
 from paramsched.scheduler.updates import watch_updates
 
 KINDS = {
@@ -141,11 +141,11 @@ def counters(optimizer, plan):
     """What counts the updates of an optimizer, and how it is asked."""
     scheduler, count = ps.Scheduler(optimizer, plan), []
     watch_updates(optimizer, None, count.append)
-    step_counting.start_counting(optimizer)
+    optimizers.start_counting(optimizer)
     return {
         "optimizer": lambda: scheduler.last_epoch,
         "runner": lambda: len(count),
-        "mmengine": lambda: step_counting.counted_updates(optimizer),
+        "mmengine": lambda: optimizers.counted_updates(optimizer),
     }
 
 

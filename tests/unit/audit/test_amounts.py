@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 import paramsched as ps
 from paramsched.audit import AmountColumn, UnreadableLog, compare_with_plan, read_log
-from paramsched.audit.amount_times import AmountTimes
+from paramsched.audit.match import AmountTimes
 from paramsched.cli import main
 from paramsched.errors import MissingFact
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import click
 
-from paramsched.cli._command import Command
-from paramsched.cli._messages import BAD_PLAN
 from paramsched.cli._options import (
+    BAD_PLAN,
     CalendarOptions,
+    Command,
     ExistingFile,
     base_option,
     calendar_options,
@@ -81,9 +81,8 @@ def paramsched_audit(
     from math import isfinite
 
     from paramsched.audit import AmountColumn, UnreadableLog, compare_with_plan, read_log
-    from paramsched.cli._base_values import given_bases
-    from paramsched.cli._calendars import calendar_from_options
-    from paramsched.cli._given_plan import plan_of
+    from paramsched.cli._given_plan import calendar_from_options, plan_of
+    from paramsched.cli._traces import given_bases
     from paramsched.plan.binding import amount_clock
 
     read = plan_of(plan, format=format, field=field, facts=facts)

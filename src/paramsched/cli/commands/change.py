@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from paramsched.cli._command import Command
 from paramsched.cli._options import (
     CalendarOptions,
+    Command,
     calendar_options,
     field_option,
     format_option,
@@ -57,10 +57,13 @@ def paramsched_change(
     from dataclasses import replace
 
     from paramsched import config
-    from paramsched.cli._calendars import length_from_option
-    from paramsched.cli._changes import changes_from_arguments, factors_from_options
-    from paramsched.cli._given_plan import read_given_plan
-    from paramsched.cli._messages import say_note
+    from paramsched.cli._given_plan import (
+        changes_from_arguments,
+        factors_from_options,
+        length_from_option,
+        read_given_plan,
+    )
+    from paramsched.cli._options import say_note
     from paramsched.config.file_formats import SUFFIXES
     from paramsched.near_names import did_you_mean
 

@@ -4,13 +4,15 @@ from typing import Any
 
 import click
 
-from paramsched.cli._command import Command
-from paramsched.cli._messages import BAD_PLAN, BAD_USAGE, file_problem
 from paramsched.cli._options import (
+    BAD_PLAN,
+    BAD_USAGE,
     CalendarOptions,
+    Command,
     ExistingFile,
     calendar_options,
     field_option,
+    file_problem,
     format_option,
     json_option,
     offer_files,
@@ -88,9 +90,7 @@ def paramsched_check(
     Exit code 1 if there is an error, with --strict also for a warning. A missing file, or a fact that one of them
     needs and nobody gave, is told, the others are checked, and the exit code is 2.
     """
-    from paramsched.cli._checked_plan import checked_plan
-    from paramsched.cli._fixed_files import fix_file
-    from paramsched.cli._run_evidence import RunEvidence
+    from paramsched.cli._checked_plan import RunEvidence, checked_plan, fix_file
     from paramsched.config.checking.finding import CHECK_RULES, Finding
 
     told = (_codes("--select", select) if select else frozenset(CHECK_RULES)) - _codes("--ignore", ignore or "")

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from paramsched.cli._command import Command
 from paramsched.cli._options import (
     CalendarOptions,
+    Command,
     calendar_options,
     field_option,
     offer_files,

@@ -2,10 +2,10 @@
 
 import click
 
-from paramsched.cli._command import Command
-from paramsched.cli._messages import BAD_PLAN
 from paramsched.cli._options import (
+    BAD_PLAN,
     CalendarOptions,
+    Command,
     calendar_options,
     field_option,
     format_option,
@@ -40,8 +40,7 @@ def paramsched_diff(
     import json
 
     from paramsched._diff import diff
-    from paramsched.cli._calendars import calendar_from_options
-    from paramsched.cli._given_plan import plan_of
+    from paramsched.cli._given_plan import calendar_from_options, plan_of
 
     plans = [plan_of(given, format=format, field=field, facts=facts) for given in (before, after)]
     changes = diff(plans[0], plans[1], calendar_from_options(facts) if facts.given else None)

@@ -2,8 +2,14 @@
 
 import click
 
-from paramsched.cli._command import Command
-from paramsched.cli._options import CalendarOptions, calendar_options, field_option, format_option, plan_argument
+from paramsched.cli._options import (
+    CalendarOptions,
+    Command,
+    calendar_options,
+    field_option,
+    format_option,
+    plan_argument,
+)
 
 
 @click.command(
@@ -18,10 +24,9 @@ from paramsched.cli._options import CalendarOptions, calendar_options, field_opt
 @format_option
 def paramsched_explain(plan: str, facts: CalendarOptions, field: str, format: str | None) -> None:
     """Say in words what PLAN does, stage by stage; with facts of the run also at which updates."""
-    from paramsched.cli._base_values import say_base_notes
-    from paramsched.cli._calendars import calendar_from_options, with_facts_beside
-    from paramsched.cli._given_plan import loaded_with_assumed_epoch
+    from paramsched.cli._given_plan import calendar_from_options, loaded_with_assumed_epoch, with_facts_beside
     from paramsched.cli._plan_words import plan_in_words
+    from paramsched.cli._traces import say_base_notes
     from paramsched.errors import MissingFact, Unresolved
     from paramsched.plan.resolve import known_total
 

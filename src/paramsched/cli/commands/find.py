@@ -2,7 +2,7 @@
 
 import click
 
-from paramsched.cli._command import Command
+from paramsched.cli._options import Command
 from paramsched.errors import shown
 
 _MOST_RECIPES = 4

@@ -2,8 +2,7 @@
 
 import click
 
-from paramsched.cli._command import Command
-from paramsched.cli._options import ExistingFile, json_option
+from paramsched.cli._options import Command, ExistingFile, json_option
 
 
 @click.command(

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from paramsched.cli._command import Command
 from paramsched.cli._options import (
     CalendarOptions,
+    Command,
     base_option,
     calendar_options,
     field_option,
@@ -70,8 +70,7 @@ def paramsched_plot(
     from paramsched import show
     from paramsched._fault import printable
     from paramsched.cli._given_plan import title_of_plans
-    from paramsched.cli._traces import trace_given_plans
-    from paramsched.cli._used_values import runs_to_draw
+    from paramsched.cli._traces import runs_to_draw, trace_given_plans
     from paramsched.config.text_limits import write_whole_file
 
     draw = show.format_of_file(output)

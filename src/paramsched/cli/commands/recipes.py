@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from paramsched.cli._command import Command
 from paramsched.cli._options import (
     CalendarOptions,
+    Command,
     base_option,
     calendar_options,
     field_option,
@@ -82,9 +82,8 @@ def _recipes_like(
     like: str, facts: CalendarOptions, bases: tuple[str, ...], field: str, format: str | None
 ) -> "tuple[Likeness, ...]":
     """The recipes, those nearest to a given plan first."""
-    from paramsched.cli._base_values import groups_with_bases
-    from paramsched.cli._calendars import calendar_for_picture, with_facts_beside
-    from paramsched.cli._given_plan import loaded_with_assumed_epoch
+    from paramsched.cli._given_plan import calendar_for_picture, loaded_with_assumed_epoch, with_facts_beside
+    from paramsched.cli._traces import groups_with_bases
     from paramsched.recipe_book import nearest_recipes
 
     loaded, known = loaded_with_assumed_epoch(like, format=format, field=field, facts=facts)

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import click
 
-from paramsched.cli._command import Command
-from paramsched.cli._options import ExistingFile
+from paramsched.cli._options import Command, ExistingFile
 
 
 @click.command(

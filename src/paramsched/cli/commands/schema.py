@@ -2,7 +2,7 @@
 
 import click
 
-from paramsched.cli._command import Command
+from paramsched.cli._options import Command
 
 
 @click.command(

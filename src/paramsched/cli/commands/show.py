@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from paramsched.cli._command import Command
 from paramsched.cli._options import (
     CalendarOptions,
+    Command,
     base_option,
     calendar_options,
     field_option,
@@ -77,10 +77,8 @@ def paramsched_show(
     """
     from paramsched import show
     from paramsched._trace import column_name
-    from paramsched.cli._calendars import with_facts_beside
-    from paramsched.cli._given_plan import loaded_with_assumed_epoch
-    from paramsched.cli._traces import trace_given_plans
-    from paramsched.cli._used_values import runs_to_draw
+    from paramsched.cli._given_plan import loaded_with_assumed_epoch, with_facts_beside
+    from paramsched.cli._traces import runs_to_draw, trace_given_plans
 
     if len(plans) > 1 and (times or as_json):
         raise click.UsageError(f"--at and --json print the values of one plan, and here are {len(plans)}")
@@ -122,8 +120,8 @@ def _values_at(
     from dataclasses import replace
     from math import ceil
 
-    from paramsched.cli._base_values import groups_with_bases, say_base_notes
-    from paramsched.cli._calendars import calendar_for_picture, length_from_option
+    from paramsched.cli._given_plan import calendar_for_picture, length_from_option
+    from paramsched.cli._traces import groups_with_bases, say_base_notes
     from paramsched.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
 
     calendar = calendar_for_picture(loaded.plan, facts, native=loaded.native)

@@ -6,8 +6,7 @@ from typing import Any, final
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from paramsched.compat._copies import by_value
-from paramsched.compat.group_fields import put_value
+from paramsched.compat.group_fields import by_value, put_value
 from paramsched.compat.torch.composition import leaf_schedulers
 
 _SETTING_SCHEDULERS = {"OneCycleLR", "CyclicLR"}

@@ -9,17 +9,20 @@ from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from paramsched._number_checks import finite_number, whole_number
-from paramsched.compat._copies import by_value
 from paramsched.compat.gradual_warmup._after_scheduler import AfterScheduler, held_fields
-from paramsched.compat.gradual_warmup._arguments import published_form_of, refuse_other_optimizer, warmup_bases
-from paramsched.compat.gradual_warmup._foreign_state import ForeignState, is_foreign_state, require_same_kind
 from paramsched.compat.gradual_warmup._published_forms import (
+    ForeignState,
     PublishedForm,
+    is_foreign_state,
+    published_form_of,
     published_lr,
     published_step,
+    refuse_other_optimizer,
+    require_same_kind,
+    warmup_bases,
     where_values_depart,
 )
-from paramsched.compat.group_fields import Number, group_values, put_value
+from paramsched.compat.group_fields import Number, by_value, group_values, put_value
 from paramsched.compat.torch.base import LRScheduler, warn_outside_step
 from paramsched.errors import InvalidArgument, StateError
 from paramsched.schedules.anneal import linear

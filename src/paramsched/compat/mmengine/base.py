@@ -5,12 +5,11 @@ import sys
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-from paramsched.compat._copies import by_value
-from paramsched.compat.mmengine import optimizers, step_counting
-from paramsched.compat.mmengine.optimizers import OptimizerLike
-from paramsched.compat.mmengine.saved_arguments import CLASS_KEY, compare_arguments
-from paramsched.compat.mmengine.seen_as_peers import PeerAwareMeta, SeenAsPeer
+from paramsched.compat.group_fields import by_value
+from paramsched.compat.mmengine import optimizers
+from paramsched.compat.mmengine.optimizers import OptimizerLike, PeerAwareMeta, SeenAsPeer
 from paramsched.config.dialects.mmengine.table import INF, arguments_in_iterations
+from paramsched.errors import StateError
 from paramsched.user_warnings import warn_user
 
 _ABOUT_ORDER = "See more details at https://pytorch.org/docs/stable/optim.html#how-to-adjust-learning-rate"
@@ -67,8 +66,8 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         verbose: bool = False,
     ) -> None:
         self._attach_to(optimizer, param_name, begin, end, last_step, by_epoch, verbose)
-        step_counting.start_counting(optimizer)
-        self._step_found = step_counting.shadowing_steps(optimizer)
+        optimizers.start_counting(optimizer)
+        self._step_found = optimizers.shadowing_steps(optimizer)
         self._global_step = -1
         self.step()
 
@@ -228,12 +227,12 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         """At the first tick after construction: was `optimizer.step` called, and is it still the same?"""
         if self._global_step != 0:
             return
-        if step_counting.shadowing_steps(self.optimizer) != getattr(self, "_step_found", (None, None)):
+        if optimizers.shadowing_steps(self.optimizer) != getattr(self, "_step_found", (None, None)):
             warn_user(
                 "Seems like `optimizer.step()` has been overridden after parameter value scheduler initialization. "
                 f"Please, make sure to call `optimizer.step()` before `scheduler.step()`. {_ABOUT_ORDER}",
             )
-        elif not (step_counting.has_stepped(self.optimizer) or step_counting.may_step_later(self.optimizer)):
+        elif not (optimizers.has_stepped(self.optimizer) or optimizers.may_step_later(self.optimizer)):
             warn_user(
                 "Detected call of `scheduler.step()` before `optimizer.step()`. Call them in the opposite order: "
                 "otherwise the first value of the schedule is skipped. " + _ABOUT_ORDER,
@@ -277,3 +276,57 @@ def print_or_log(line: str) -> None:
         _log.info(line)
     else:
         sys.stdout.write(line + "\n")
+
+
+# The arguments in a saved state: whether the state is the scheduler's, and which arguments it has differently.
+
+
+CLASS_KEY = "_class"
+"""The key of a state that says whose it is; no attribute of a scheduler."""
+
+
+def compare_arguments(scheduler: Any, state: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """The arguments that a state has differently: by name the scheduler's and the state's.
+
+    Raises:
+        StateError: the state of another class, or of another entry of the groups.
+    """
+    _refuse_other_state(scheduler, state)
+    ours = vars(scheduler)
+    return {
+        name: (ours[name], state[name])
+        for name in scheduler._configured
+        if name != "verbose" and name in ours and not _same_argument(ours[name], state[name])
+    }
+
+
+def _refuse_other_state(scheduler: Any, state: Mapping[str, Any]) -> None:
+    """Refuse what is no state, or the state of another class or of another field."""
+    own, ours = type(scheduler).__name__, vars(scheduler)
+    if not isinstance(state, Mapping):
+        raise StateError(f"{own}: a {type(state).__name__} is no state. Give what state_dict() returned")
+    whose = state.get(CLASS_KEY, own)
+    if whose != own:
+        raise StateError(
+            f"{own}.load_state_dict: this is the state of {whose}. "
+            "Give the schedulers in the order in which they were saved"
+        )
+    field = ours.get("param_name")
+    name = state.get("param_name", field)
+    if field is not None and name != field:
+        raise StateError(
+            f"{own}.load_state_dict: this is the state of a scheduler of {name!r}, not of "
+            f"{field!r}. Give the schedulers in the order in which they were saved"
+        )
+    needed = (*scheduler._configured, "last_step", "_global_step")
+    # A subclass that does not construct its base has not all of them.
+    lacking = [one for one in needed if one in ours and one not in state]
+    if lacking:
+        raise StateError(f"{own}.load_state_dict: it has no {', '.join(lacking)}: it is the state of another class")
+
+
+def _same_argument(ours: Any, theirs: Any) -> bool:
+    """Whether two arguments are the same: a list that was saved may come back as a tuple, and the other way round."""
+    if isinstance(ours, (list, tuple)) and isinstance(theirs, (list, tuple)):
+        return list(ours) == list(theirs)
+    return bool(ours == theirs)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
-from paramsched.compat.mmengine.seen_as_peers import SeenAsPeer
+from paramsched.compat.mmengine.optimizers import SeenAsPeer
 
 
 class OptimWrapper(SeenAsPeer):

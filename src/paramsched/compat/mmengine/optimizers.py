@@ -1,13 +1,21 @@
-"""Optimizers and wrappers as the schedulers see them: what is inside, and the fields of their groups."""
+"""Optimizers and wrappers as the schedulers see them, and our classes as MMEngine sees them."""
 
-from typing import Any, Protocol, TypeAlias, runtime_checkable
+import inspect
+import sys
+from abc import ABCMeta
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
+from weakref import WeakKeyDictionary
 
 import torch
 from torch.optim import Optimizer
 from torch.utils.weak import WeakIdKeyDictionary
 
 from paramsched.compat.group_fields import ParamGroup, put_first_beta, put_value
+from paramsched.config.dialects.mmengine.rows.arguments import Argument
+from paramsched.config.dialects.mmengine.table import meaning_of_class, row_of_class
 from paramsched.fields import is_number
+from paramsched.scheduler.updates import watch_updates
 
 
 @runtime_checkable
@@ -80,3 +88,194 @@ def require_number_field(group: ParamGroup, name: str) -> None:
             f"param_name={name!r}: the group has {name}={group[name]!r}, which is no number. "
             "For Adam's betas[0] write a Momentum class, LinearMomentum(optimizer, …)"
         )
+
+
+# How often an optimizer stepped: for the order of the two `step` calls, and for who counts updates.
+
+
+# Beside the optimizer, not on it: nothing of this may travel with a copy of it (row 33 of divergences.md).
+_updates: WeakKeyDictionary[Optimizer, int] = WeakKeyDictionary()
+_steps: WeakKeyDictionary[Optimizer, int] = WeakKeyDictionary()  # begun, be they skipped or raised
+_since: WeakKeyDictionary[Optimizer, int] = WeakKeyDictionary()  # of these, when the last scheduler was built
+
+
+def start_counting(optimizer: Any) -> None:
+    """Count updates from here on; what was stepped before says nothing about the order of the two `step` calls."""
+    inner = inner_optimizer(optimizer)
+    if inner is None:
+        return
+    if inner not in _updates:
+        _updates[inner] = _steps[inner] = 0
+        watch_updates(inner, _note_step, _note_update)
+    _since[inner] = _steps[inner]
+
+
+def has_stepped(optimizer: Any) -> bool:
+    """Whether the optimizer was stepped since `start_counting`, as far as can be told; a skipped step is one here."""
+    inner = inner_optimizer(optimizer)
+    return inner is None or inner not in _steps or _steps[inner] > _since.get(inner, 0)
+
+
+def counted_updates(optimizer: Any) -> int:
+    """How many updates were counted."""
+    inner = inner_optimizer(optimizer)
+    return 0 if inner is None else _updates.get(inner, 0)
+
+
+def may_step_later(optimizer: Any) -> bool:
+    """Whether a step of the scheduler may rightly come before the optimizer's: it accumulates, or a scaler may skip."""
+    accumulates = getattr(optimizer, "_accumulative_counts", 1) > 1
+    return accumulates or getattr(optimizer, "loss_scaler", None) is not None
+
+
+def shadowing_steps(optimizer: Any) -> tuple[Any, ...]:
+    """What stands in for `step` on the optimizer and on the one inside; None for one that calls the original."""
+    holders: Sequence[Any] = (optimizer, inner_optimizer(optimizer))
+    found = (vars(one).get("step") for one in holders if one is not None)
+    return tuple(None if getattr(step, "__wrapped__", None) is not None else step for step in found)
+
+
+def _note_step(optimizer: Optimizer) -> None:
+    _steps[optimizer] += 1
+
+
+def _note_update(optimizer: Optimizer) -> None:
+    _updates[optimizer] += 1
+
+
+# Once MMEngine is imported, `isinstance` takes our classes for MMEngine's, and MMEngine's for ours.
+#
+# MMEngine's Runner and its hooks ask `isinstance(scheduler, _ParamScheduler)`. A scheduler that fails this is
+# refused, or gets no metrics. Nothing here imports MMEngine.
+
+
+_HERE = __name__.rpartition(".")[0] + "."  # the modules whose classes have namesakes over there
+_THERE = ("mmengine.optim.scheduler", "mmengine.optim")
+
+
+class PeerAwareMeta(ABCMeta):
+    """The type of classes that count MMEngine's namesake, and what derives from it, among their subclasses.
+
+    It derives from ABCMeta so that a user's class may have an abstract base besides.
+    """
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return cls.__subclasscheck__(type(instance))
+
+    def __subclasscheck__(cls, subclass: type) -> bool:
+        if type.__subclasscheck__(cls, subclass):
+            return True
+        peer = _peer_namesake(cls)
+        return peer is not None and peer in subclass.__mro__
+
+
+class SeenAsPeer:
+    """What MMEngine's own checks take for one of its objects, as soon as MMEngine has been imported."""
+
+    __slots__ = ()
+
+    @property
+    def __class__(self) -> Any:
+        """The object's class, which `isinstance` asks for; with MMEngine's namesake as a base where there is one."""
+        return class_peers_see(type(self))
+
+    @__class__.setter
+    def __class__(self, value: type) -> None:
+        object.__dict__["__class__"].__set__(self, value)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        # pickle refuses an object whose `__class__` is not its type, where the function is the usual one.
+        if type(self).__reduce__ is not object.__reduce__:
+            return self.__reduce__()
+        usual = object.__reduce_ex__(self, max(protocol, 2))
+        return make_empty, *usual[1:]
+
+
+def make_empty(cls: type, *arguments: Any) -> Any:
+    """An object without its state, for pickle and copy."""
+    return cls.__new__(cls, *arguments)
+
+
+def class_peers_see(cls: type) -> type:
+    """The class that others see: `cls` with MMEngine's namesake as a base, or `cls` while MMEngine is not imported."""
+    found = vars(cls).get("_seen_class")
+    if found is not None:
+        return found  # type: ignore[no-any-return]  # what is kept below
+    peer = next((one for base in cls.__mro__ if (one := _peer_namesake(base)) is not None), None)
+    if peer is None:
+        return cls
+    seen = cls
+    if peer not in cls.__mro__:
+        told = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
+        seen = type(cls)(cls.__name__, (_NoSubclassHook, cls, peer), told)
+    type.__setattr__(cls, "_seen_class", seen)
+    return seen
+
+
+class _NoSubclassHook:
+    """First among the bases, so that making the class does not call an `__init_subclass__` of the user's."""
+
+    __slots__ = ()
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        pass
+
+
+def _peer_namesake(cls: type) -> type | None:
+    """MMEngine's class with the name of one of ours."""
+    if not cls.__module__.startswith(_HERE):
+        return None
+    for module in _THERE:
+        found = vars(sys.modules[module]).get(cls.__name__) if module in sys.modules else None
+        if isinstance(found, type):
+            return found
+    return None
+
+
+# What a scheduler class takes from its row of MMEngine's table: its arguments, its signature, its docstring.
+
+
+_AnyClass = TypeVar("_AnyClass", bound=type)
+
+_SELF = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+_OPTIMIZER = Argument("optimizer", ..., "a torch optimizer, or a wrapper that holds one")
+_PARAM_NAME = Argument("param_name", ..., "the entry of the param groups")
+# `last_step` is the clock. The others are not in MMEngine's own states, and these can be loaded too.
+_NOT_IN_STATES = ("last_step", "pct_start", "anneal_strategy", "three_phase", "min_value")
+
+
+def set_up_from_table(cls: _AnyClass) -> _AnyClass:
+    """Give a class of the table its row, its signature and its docstring.
+
+    The docstring is the row's sentence, what the class itself remarks, and the list of the arguments.
+    """
+    found = row_of_class(cls.__name__)
+    assert found is not None, cls
+    row, family = found
+    scheduler: Any = cls  # attributes are set on it, which a type checker refuses for a class it does not know
+    scheduler.table_row = row
+    scheduler._counted = row.counted
+    scheduler._configured = ("param_name", *(one.name for one in row.arguments if one.name not in _NOT_IN_STATES))
+    scheduler._argument_signature = inspect.Signature(list(map(_parameter_of, row.arguments)))
+    arguments = (_OPTIMIZER, *((_PARAM_NAME,) if family == "ParamScheduler" else ()), *row.arguments)
+    if "__init__" not in vars(cls):
+        scheduler.__init__ = _constructor_of(cls)
+    scheduler.__init__.__signature__ = inspect.Signature([_SELF, *map(_parameter_of, arguments)])
+    described = "\n    ".join(f"{one.name}: {one.meaning}." for one in arguments)
+    remarks = [inspect.cleandoc(cls.__doc__)] if cls.__doc__ else []
+    scheduler.__doc__ = "\n\n".join([meaning_of_class(row, family), *remarks, f"Args:\n    {described}\n"])
+    return cls
+
+
+def _constructor_of(cls: Any) -> Callable[..., None]:
+    """A constructor of the class's own: `__signature__` on an inherited one would be that of all classes."""
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807  # it becomes one
+        super(cls, self).__init__(*args, **kwargs)
+
+    return __init__
+
+
+def _parameter_of(argument: Argument) -> inspect.Parameter:
+    default = inspect.Parameter.empty if argument.required else argument.default
+    return inspect.Parameter(argument.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default)

@@ -1,12 +1,14 @@
-"""The ten classes that schedule any entry of the param groups."""
+"""The classes of MMEngine's three modules: for any entry, for the learning rate, for momentum."""
 
 from collections.abc import Sequence
 
 from paramsched.compat.mmengine.base import _ParamScheduler as _ParamScheduler
 from paramsched.compat.mmengine.one_cycle import OneCycleParamScheduler as OneCycleParamScheduler
-from paramsched.compat.mmengine.plateau import ReduceOnPlateauParamScheduler as ReduceOnPlateauParamScheduler
+from paramsched.compat.mmengine.one_cycle import ReduceOnPlateauParamScheduler as ReduceOnPlateauParamScheduler
+from paramsched.compat.mmengine.optimizers import set_up_from_table
+from paramsched.compat.mmengine.rule_scheduler import LRSchedulerMixin as LRSchedulerMixin
+from paramsched.compat.mmengine.rule_scheduler import MomentumSchedulerMixin as MomentumSchedulerMixin
 from paramsched.compat.mmengine.rule_scheduler import RuleScheduler
-from paramsched.compat.mmengine.table_class import set_up_from_table
 from paramsched.config.dialects.mmengine.table import INF as INF
 
 
@@ -51,3 +53,85 @@ class PolyParamScheduler(RuleScheduler): ...
 
 @set_up_from_table
 class StepParamScheduler(RuleScheduler): ...
+
+
+# The ten classes that schedule the learning rate.
+
+
+@set_up_from_table
+class ConstantLR(LRSchedulerMixin, ConstantParamScheduler): ...
+
+
+@set_up_from_table
+class CosineAnnealingLR(LRSchedulerMixin, CosineAnnealingParamScheduler): ...
+
+
+@set_up_from_table
+class CosineRestartLR(LRSchedulerMixin, CosineRestartParamScheduler): ...
+
+
+@set_up_from_table
+class ExponentialLR(LRSchedulerMixin, ExponentialParamScheduler): ...
+
+
+@set_up_from_table
+class LinearLR(LRSchedulerMixin, LinearParamScheduler): ...
+
+
+@set_up_from_table
+class MultiStepLR(LRSchedulerMixin, MultiStepParamScheduler): ...
+
+
+@set_up_from_table
+class OneCycleLR(LRSchedulerMixin, OneCycleParamScheduler): ...
+
+
+@set_up_from_table
+class PolyLR(LRSchedulerMixin, PolyParamScheduler): ...
+
+
+@set_up_from_table
+class ReduceOnPlateauLR(LRSchedulerMixin, ReduceOnPlateauParamScheduler): ...
+
+
+@set_up_from_table
+class StepLR(LRSchedulerMixin, StepParamScheduler): ...
+
+
+# The nine classes that schedule SGD's momentum or Adam's betas[0].
+
+
+@set_up_from_table
+class ConstantMomentum(MomentumSchedulerMixin, ConstantParamScheduler): ...
+
+
+@set_up_from_table
+class CosineAnnealingMomentum(MomentumSchedulerMixin, CosineAnnealingParamScheduler): ...
+
+
+@set_up_from_table
+class CosineRestartMomentum(MomentumSchedulerMixin, CosineRestartParamScheduler): ...
+
+
+@set_up_from_table
+class ExponentialMomentum(MomentumSchedulerMixin, ExponentialParamScheduler): ...
+
+
+@set_up_from_table
+class LinearMomentum(MomentumSchedulerMixin, LinearParamScheduler): ...
+
+
+@set_up_from_table
+class MultiStepMomentum(MomentumSchedulerMixin, MultiStepParamScheduler): ...
+
+
+@set_up_from_table
+class PolyMomentum(MomentumSchedulerMixin, PolyParamScheduler): ...
+
+
+@set_up_from_table
+class ReduceOnPlateauMomentum(MomentumSchedulerMixin, ReduceOnPlateauParamScheduler): ...
+
+
+@set_up_from_table
+class StepMomentum(MomentumSchedulerMixin, StepParamScheduler): ...

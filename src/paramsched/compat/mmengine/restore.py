@@ -6,9 +6,8 @@ from math import ceil
 from typing import Any, Literal, TypeAlias
 
 from paramsched.compat.mmengine import optimizers
-from paramsched.compat.mmengine.base import _ParamScheduler
+from paramsched.compat.mmengine.base import CLASS_KEY, _ParamScheduler, compare_arguments
 from paramsched.compat.mmengine.rule_scheduler import RuleScheduler
-from paramsched.compat.mmengine.saved_arguments import CLASS_KEY, compare_arguments
 from paramsched.config.dialects.mmengine.config_run import RunLength
 from paramsched.config.dialects.mmengine.to_schedule import schedule_for
 from paramsched.errors import InvalidArgument, PlanChanged, StateError

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from paramsched.compat._copies import by_value
+from paramsched.compat.group_fields import by_value
 from paramsched.compat.mmengine import optimizers
 from paramsched.compat.mmengine.base import _ParamScheduler
 from paramsched.compat.mmengine.optimizers import OptimizerLike

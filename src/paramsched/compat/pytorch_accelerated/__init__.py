@@ -9,14 +9,16 @@ scheduler once per update: a schedule built on it is that many times too long. W
 """
 
 from paramsched.compat.pytorch_accelerated._base import SchedulerBase as SchedulerBase
-from paramsched.compat.pytorch_accelerated._checkpoints import estimate_checkpoint_steps as estimate_checkpoint_steps
+from paramsched.compat.pytorch_accelerated._base import StatefulSchedulerBase as StatefulSchedulerBase
 from paramsched.compat.pytorch_accelerated._cosine import CosineLrScheduler as CosineLrScheduler
 from paramsched.compat.pytorch_accelerated._placeholders import TrainerPlaceholderValues as TrainerPlaceholderValues
-from paramsched.compat.pytorch_accelerated._replacement import (
+from paramsched.compat.pytorch_accelerated._placeholders import (
     replace_trainer_placeholder_values as replace_trainer_placeholder_values,
 )
-from paramsched.compat.pytorch_accelerated._stateful_base import StatefulSchedulerBase as StatefulSchedulerBase
 from paramsched.compat.pytorch_accelerated._warmup_stable_decay import WSDLrScheduler as WSDLrScheduler
+from paramsched.compat.pytorch_accelerated._warmup_stable_decay import (
+    estimate_checkpoint_steps as estimate_checkpoint_steps,
+)
 
 __all__ = [
     "CosineLrScheduler",

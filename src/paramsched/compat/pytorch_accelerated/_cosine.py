@@ -8,15 +8,16 @@ from torch.optim import Optimizer
 
 from paramsched import curves
 from paramsched._number_checks import whole_number
-from paramsched.compat.pytorch_accelerated._argument_checks import (
+from paramsched.compat.pytorch_accelerated._base import StatefulSchedulerBase
+from paramsched.compat.pytorch_accelerated._placeholders import (
+    Placeholder,
+    ScheduleValues,
+    TrainerPlaceholderValues,
+    refuse_placeholders,
     require_at_least,
     require_positive_count,
     warn_of_reversals,
 )
-from paramsched.compat.pytorch_accelerated._placeholders import Placeholder, TrainerPlaceholderValues
-from paramsched.compat.pytorch_accelerated._replacement import refuse_placeholders
-from paramsched.compat.pytorch_accelerated._schedule_values import ScheduleValues
-from paramsched.compat.pytorch_accelerated._stateful_base import StatefulSchedulerBase
 from paramsched.errors import StateError
 from paramsched.schedules.affine import Absolute, Level
 from paramsched.schedules.anneal import anneal, warmup

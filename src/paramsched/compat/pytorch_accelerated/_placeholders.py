@@ -1,15 +1,22 @@
-"""TrainerPlaceholderValues: what only a Trainer knows, named before there is one, with arithmetic."""
+"""TrainerPlaceholderValues: what only a Trainer knows, named before there is one, and replaced by what it is."""
 
 import ast
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from math import isfinite
 from numbers import Real
+from operator import attrgetter, is_
 from typing import Any, NoReturn, TypeAlias, TypeGuard, final
 
-from paramsched.errors import InvalidArgument
+from paramsched._number_checks import finite_number, whole_number
+from paramsched.compat.step_engine import StepEngine
+from paramsched.errors import AssertedArgument, InvalidArgument
+from paramsched.schedules import rules
+from paramsched.schedules.base import Schedule
+from paramsched.user_warnings import warn_user
 
 OPERATION_OF_SIGN: dict[str, Callable[[Any, Any], Any]] = {
     "+": operator.add,
@@ -204,3 +211,133 @@ def _operand_or_none(value: object) -> Operand | None:
 
 def _operand_text(value: Operand) -> str:
     return repr(value) if isinstance(value, (int, float)) else str(value.value)
+
+
+# Replace placeholders in a partial by what a trainer knows.
+
+
+_VALUE_IN_TRAINER: dict[TrainerPlaceholderValues, Callable[[Any], int]] = {
+    TrainerPlaceholderValues.NUM_EPOCHS: attrgetter("run_config.num_epochs"),
+    TrainerPlaceholderValues.NUM_UPDATE_STEPS_PER_EPOCH: attrgetter("run_config.num_update_steps_per_epoch"),
+    TrainerPlaceholderValues.PER_PROCESS_NUM_UPDATE_STEPS_PER_EPOCH: attrgetter(
+        "run_config.num_local_update_steps_per_epoch"
+    ),
+    TrainerPlaceholderValues.TRAIN_DATALOADER_LEN: lambda trainer: len(trainer._train_dataloader),
+    TrainerPlaceholderValues.EVAL_DATALOADER_LEN: lambda trainer: len(trainer._eval_dataloader),
+}
+
+
+def replace_trainer_placeholder_values(trainer: Any, instance: Any) -> Any:
+    """A partial with its placeholders, by keyword or by position, replaced by the trainer's numbers.
+
+    Anything but a partial comes back as it is, and so does an argument that is no placeholder, whatever its attributes.
+
+    Differs from pytorch-accelerated: nothing is given to `eval`, and placeholders by position are replaced (rows 11 and
+    12 of `docs/compat/divergences.md`).
+
+    >>> from types import SimpleNamespace
+    >>> trainer = SimpleNamespace(run_config=SimpleNamespace(num_epochs=5))
+    >>> replace_trainer_placeholder_values(trainer, partial(print, (TrainerPlaceholderValues.NUM_EPOCHS + 2) * 3))()
+    21
+    """
+    if not isinstance(instance, partial):
+        return instance
+    arguments = (_replaced_argument(trainer, value) for value in instance.args)
+    keywords = {name: _replaced_argument(trainer, value) for name, value in instance.keywords.items()}
+    return partial(instance.func, *arguments, **keywords)
+
+
+def refuse_placeholders(call: str, **arguments: object) -> None:
+    """Refuse placeholders where the numbers themselves are needed.
+
+    Raises:
+        InvalidArgument: it names the placeholder.
+    """
+    for name, value in arguments.items():
+        if isinstance(value, (TrainerPlaceholderValues, Expression)) or is_library_placeholder(value):
+            raise unreplaced_error(value, f"{call}({name}=…)")
+
+
+def _replaced_argument(trainer: Any, value: Any) -> Any:
+    """An argument with the trainer's numbers in the place of placeholders."""
+    match value:
+        case TrainerPlaceholderValues():
+            return _VALUE_IN_TRAINER[value](trainer)
+        case Expression():
+            return OPERATION_OF_SIGN[value.sign](
+                _replaced_argument(trainer, value.left), _replaced_argument(trainer, value.right)
+            )
+        case _ if is_library_placeholder(value):
+            return _replaced_argument(trainer, read_placeholder(value.value))
+        case _:
+            return value
+
+
+# Checks of arguments that both lr schedulers make.
+
+
+def require_positive_count(asked: str, amount: float, times: float = 1) -> int:
+    """A whole number of updates above 0.
+
+    Raises:
+        AssertedArgument: it is not above 0.
+        InvalidArgument: it is not whole.
+    """
+    if not (amount > 0 and times > 0):
+        found = f"{amount!r} of {times!r} updates" if times != 1 else f"{amount!r} updates"
+        raise AssertedArgument(asked, f"{found} is no length above 0", "Write 10")
+    return whole_number(f"{asked}: updates", amount * times)
+
+
+def require_at_least(low: float, asked: str, number: float, high: float | None = None) -> float:
+    """A finite number from `low` on, and at most `high` where that is given.
+
+    Raises:
+        AssertedArgument: it is outside.
+    """
+    value = finite_number(asked, number)
+    if value < low or (high is not None and value > high):
+        bounds = f"below {low!r}" if high is None else f"not between {low!r} and {high!r}"
+        raise AssertedArgument(f"{asked} got {number!r}", bounds, f"Write {max(low, 0.1)!r}")
+    return number
+
+
+def warn_of_reversals(call: str, bases: list[Any], first: list[float], last: list[float]) -> None:
+    """Warn, once, of groups whose warm-up falls or whose descent rises; the formula stays as it is."""
+    found = []
+    for i, (base, start, end) in enumerate(zip(bases, first, last, strict=True)):
+        if start > float(base):
+            found.append(f"param_groups[{i}] warms up downwards, from {start!r} to {float(base)!r}")
+        if end > float(base):
+            found.append(f"param_groups[{i}] descends upwards, from {float(base)!r} to {end!r}")
+    if found:
+        warn_user(f"{call}: {'; '.join(found)}. Write the minimum and the start as ratios of the group's own lr.")
+
+
+# The values of a schedule for a scheduler's bases, read again and again.
+
+
+@final
+class ScheduleValues:
+    """A schedule's values for each base, computed in blocks while somebody goes on update by update.
+
+    It holds nothing that cannot be computed again, and a copy of it begins empty.
+    """
+
+    def __init__(self) -> None:
+        self._schedule: Schedule | None = None
+        self._bases: list[Any] = []
+        self._engine: StepEngine | None = None
+
+    def values_after(self, schedule: Schedule, bases: Sequence[Any], num_updates: int) -> list[float]:
+        """One value for each base after so many updates; the list is the caller's."""
+        # Bases by identity: comparing tensors would read them from their device.
+        same = schedule is self._schedule and len(bases) == len(self._bases) and all(map(is_, bases, self._bases))
+        if not same or self._engine is None:
+            numbers = [float(base) for base in bases]
+            self._engine = StepEngine(rules.schedule(schedule), bases=numbers)
+            self._schedule, self._bases = schedule, list(bases)
+        return list(self._engine.values_at(num_updates))
+
+    def __reduce__(self) -> tuple[type["ScheduleValues"], tuple[()]]:
+        return ScheduleValues, ()

@@ -10,6 +10,8 @@ from paramsched.compat.torch.base import EPOCH_DEPRECATION_WARNING as EPOCH_DEPR
 from paramsched.compat.torch.base import LRScheduler as LRScheduler
 from paramsched.compat.torch.base import _LRScheduler as _LRScheduler
 from paramsched.compat.torch.chained import ChainedScheduler as ChainedScheduler
+from paramsched.compat.torch.chained import SequentialLR as SequentialLR
+from paramsched.compat.torch.cosine import SWALR as SWALR
 from paramsched.compat.torch.cosine import CosineAnnealingLR as CosineAnnealingLR
 from paramsched.compat.torch.cosine import CosineAnnealingWarmRestarts as CosineAnnealingWarmRestarts
 from paramsched.compat.torch.cyclic import CyclicLR as CyclicLR
@@ -24,8 +26,6 @@ from paramsched.compat.torch.functions import MultiplicativeLR as Multiplicative
 from paramsched.compat.torch.installation import install as install
 from paramsched.compat.torch.one_cycle import OneCycleLR as OneCycleLR
 from paramsched.compat.torch.plateau import ReduceLROnPlateau as ReduceLROnPlateau
-from paramsched.compat.torch.sequential import SequentialLR as SequentialLR
-from paramsched.compat.torch.swa import SWALR as SWALR
 
 __all__ = [
     "EPOCH_DEPRECATION_WARNING",

@@ -1,16 +1,21 @@
-"""Reading and writing what the groups of an optimizer hold: floats are replaced, 0-d tensors filled in place."""
+"""Arguments of the drop-ins, and what the groups of an optimizer hold: read, checked and written in one way."""
 
+import math
+import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from numbers import Real
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
+from paramsched._number_checks import MOST_COUNT
 from paramsched.compat import group_fields
-from paramsched.compat._copies import by_value
-from paramsched.compat.torch.arguments import as_float
-from paramsched.errors import Asked
+from paramsched.compat.group_fields import by_value
+from paramsched.errors import Asked, InvalidArgument, InvalidCall, shown
 from paramsched.user_warnings import warn_user
 
 Number: TypeAlias = group_fields.Number
@@ -126,3 +131,145 @@ def equal_values(one: Any, other: Any) -> bool:
         return bool(one == other)
     except (TypeError, ValueError, RuntimeError):
         return False
+
+
+# The arguments of the drop-ins: what is no number, no length or no function is refused before anything is written.
+#
+# Where torch refuses too, the error begins with torch's words, because code that catches its errors looks at them.
+
+
+def refused_as_torch(theirs: str, instead: str = "") -> InvalidArgument:
+    """An error that begins with torch's own text, and goes on with what to write.
+
+    >>> print(refused_as_torch("Factor should be < 1.0.", "Write factor=0.1"))
+    Factor should be < 1.0. Write factor=0.1
+    """
+    return InvalidArgument(theirs.removesuffix(".") if instead else theirs, "", instead)
+
+
+def with_value(asked: Asked, value: object) -> Asked:
+    """The call with the value that was given in the place of "…"."""
+    return replace(asked, value=asked.value.replace("…", shown(value)))
+
+
+def real_number(asked: Asked, value: Any, instead: str = "Write 0.1, say") -> float:
+    """A number of Python for what torch takes as one: numbers of NumPy, tensors with one entry, bools.
+
+    Args:
+        asked: the argument, with "…" in the place of the value.
+
+    Raises:
+        InvalidCall: text, None, a complex number, a list: torch's own error for these is a TypeError.
+    """
+    if isinstance(value, (np.generic, np.ndarray, Tensor)) and math.prod(value.shape) == 1:
+        value = value.item()
+    if not isinstance(value, Real):
+        raise InvalidCall(with_value(asked, value), f"a {type(value).__name__} is no number", instead)
+    return int(value) if isinstance(value, bool) else value  # type: ignore[return-value]  # numbers.Real is no float
+
+
+def as_float(asked: Asked, value: Any) -> float:
+    """`real_number` as a float, for a value that is computed with at once.
+
+    Raises:
+        InvalidArgument: an integer that no float holds.
+    """
+    try:
+        return float(real_number(asked, value))
+    except OverflowError:
+        raise InvalidArgument(with_value(asked, value), "no float holds it", "Write 0.1, say") from None
+
+
+def length_in_epochs(asked: Asked, amount: Any, least: int) -> float:
+    """A length in epochs, whole or not; infinity for one that no run reaches the end of.
+
+    A length that an epoch holds too many of for a float to say has no end either: to torch, which compares for
+    equality, no epoch is the one at which it ends.
+
+    Raises:
+        InvalidArgument: below `least`, unless it is a part of an epoch above 0; NaN.
+    """
+    number = real_number(asked, amount, "Write 10, say")
+    if not (number >= least or number > 0):
+        raise InvalidArgument(with_value(asked, amount), f"not a length from {least} on", "Write 10, say")
+    endless = number > MOST_COUNT or (0 < number < 1 / sys.float_info.max)
+    return math.inf if endless else number
+
+
+def require_epoch(asked: Asked, epoch: Any) -> None:
+    """Refuse an epoch to go on from that is no finite number."""
+    if type(epoch) is not int and not math.isfinite(as_float(asked, epoch)):
+        raise InvalidArgument(with_value(asked, epoch), "no epoch", "Write the last epoch that is done, or -1 to begin")
+
+
+def require_function(function: Any, name: str) -> None:
+    """Refuse what cannot be called.
+
+    Raises:
+        InvalidCall: it cannot.
+    """
+    if not callable(function):
+        instead = f"Write {name}=lambda epoch: 0.95 ** epoch"
+        raise InvalidCall(f"{name} should be a function, but got {type(function).__name__}", "", instead)
+
+
+# Momentum that a scheduler cycles against the rate: which field it is, and its first values.
+
+
+def momentum_field(optimizer: Optimizer) -> str:
+    """`"betas"` where the optimizer has them, else `"momentum"`.
+
+    Raises:
+        InvalidArgument: it has neither.
+    """
+    for name in ("betas", "momentum"):
+        if name in optimizer.defaults:
+            return name
+    raise refused_as_torch(
+        "optimizer must support momentum or beta1 with `cycle_momentum` option enabled",
+        "Write cycle_momentum=False",
+    )
+
+
+def begin_momentum(optimizer: Optimizer, lowest: list[Any], highest: list[Any]) -> None:
+    """Write both ends into the groups and begin at the highest."""
+    for group, low, high in zip(optimizer.param_groups, lowest, highest, strict=True):
+        group["max_momentum"], group["base_momentum"] = high, low
+    write_momenta(optimizer.param_groups, [float(high) for high in highest])
+
+
+def cycled_fields(scheduler: Any) -> tuple[str, ...]:
+    """The fields a cycle writes, as far as a subclass has said whether it cycles momentum."""
+    options = scheduler.__dict__
+    if not options.get("cycle_momentum", False):
+        return ("lr",)
+    return ("lr", "betas[0]" if options.get("use_beta1", False) else "momentum")
+
+
+def holds_floats(groups: Sequence[dict[str, Any]], fields: Sequence[str]) -> bool:
+    """Whether the momentum among these fields is a plain number in every group."""
+    if "betas[0]" in fields:
+        return all(len(group["betas"]) == 2 and not isinstance(group["betas"][0], Tensor) for group in groups)
+    return "momentum" not in fields or not any(isinstance(group.get("momentum"), Tensor) for group in groups)
+
+
+def write_momenta(groups: Sequence[dict[str, Any]], momenta: Sequence[float]) -> None:
+    """Write momentum, or the first beta where a group has betas."""
+    betas = "betas" in groups[0]
+    for group, momentum in zip(groups, momenta, strict=True):
+        if betas:
+            group_fields.put_first_beta(group, momentum)
+        else:
+            group_fields.put_value(group, momentum, "momentum")
+
+
+def write_floats(groups: Sequence[dict[str, Any]], row: Sequence[float], momenta: Sequence[float]) -> None:
+    """Write lr and momentum in one go, where `holds_floats` says that no entry has to be looked at."""
+    if "betas" in groups[0]:
+        for group, value, momentum in zip(groups, row, momenta, strict=True):
+            group["lr"] = value
+            group["betas"] = (momentum, group["betas"][1])
+    else:
+        for group, value, momentum in zip(groups, row, momenta, strict=True):
+            group["lr"] = value
+            group["momentum"] = momentum

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from paramsched.compat import group_fields
-from paramsched.compat._late_groups import base_on_curve
+from paramsched.compat.group_fields import base_on_curve
 from paramsched.compat.step_engine import UNCHANGED, StepEngine, TickStep
 from paramsched.compat.torch import _groups, saved_state
 from paramsched.compat.torch._groups import Number, as_floats

@@ -9,10 +9,9 @@ from typing import Any, ClassVar, final
 from torch import Tensor
 
 from paramsched.compat import group_fields
-from paramsched.compat._copies import by_value
+from paramsched.compat.group_fields import by_value
 from paramsched.compat.torch import _groups
-from paramsched.compat.torch._groups import Number
-from paramsched.compat.torch._momentum import holds_floats, write_floats, write_momenta
+from paramsched.compat.torch._groups import Number, holds_floats, write_floats, write_momenta
 from paramsched.compat.torch.base import LRScheduler, require_lr, says_its_own, warn_outside_step
 
 

@@ -11,13 +11,10 @@ from torch.optim import lr_scheduler as peers
 from torch.optim.lr_scheduler import EPOCH_DEPRECATION_WARNING as EPOCH_DEPRECATION_WARNING
 
 from paramsched.compat import group_fields
-from paramsched.compat._copies import by_value
-from paramsched.compat._late_groups import base_by_example
+from paramsched.compat.group_fields import base_by_example, by_value, unchanged_on_error
 from paramsched.compat.torch import _groups, saved_state
-from paramsched.compat.torch._groups import Number
+from paramsched.compat.torch._groups import Number, require_epoch
 from paramsched.compat.torch._step_order import warn_of_order, watch_step
-from paramsched.compat.torch.arguments import require_epoch
-from paramsched.compat.unchanged_on_error import unchanged_on_error
 from paramsched.errors import Asked, InvalidArgument
 from paramsched.user_warnings import warn_user
 
@@ -149,7 +146,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
         self._last_lr = group_fields.group_values(self.optimizer)
 
     def _take_in_late_groups(self) -> None:
-        """Groups added since go on from what they hold (compat/_late_groups.py)."""
+        """Groups added since go on from what they hold (compat/group_fields.py)."""
         groups, bases = self.optimizer.param_groups, self.base_lrs
         # A user's subclass may keep fewer bases from the beginning, or none.
         if type(bases) is list and len(groups) > max(len(bases), len(self._constructed)):

@@ -12,11 +12,10 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau as TorchPlateau
 
 from paramsched.compat import group_fields
-from paramsched.compat._copies import by_value
+from paramsched.compat.group_fields import by_value
 from paramsched.compat.torch import _groups
-from paramsched.compat.torch._groups import Number
+from paramsched.compat.torch._groups import Number, refused_as_torch
 from paramsched.compat.torch._step_order import watch_step
-from paramsched.compat.torch.arguments import refused_as_torch
 from paramsched.compat.torch.base import LRScheduler, Verbose, keeps_verbose, require_lr
 
 

@@ -12,24 +12,30 @@ from torch.optim import lr_scheduler as peers
 
 from paramsched._arrays import Floats
 from paramsched.compat import group_fields
-from paramsched.compat._copies import by_value
+from paramsched.compat.group_fields import by_value, unchanged_on_error
 from paramsched.compat.step_engine import ValueRows
 from paramsched.compat.torch import _groups
-from paramsched.compat.torch._function_notes import (
+from paramsched.compat.torch._groups import (
+    Number,
+    as_float,
+    as_floats,
+    begin_momentum,
+    cycled_fields,
+    momentum_field,
+    refused_as_torch,
+    require_function,
+)
+from paramsched.compat.torch._stepped_lr import Seen, SteppedLR
+from paramsched.compat.torch.base import Verbose
+from paramsched.compat.torch.saved_state import (
     NOTES,
     VALUES_OF_OLD,
     FunctionNotes,
     compare_notes,
+    drop_in_name,
     restore_object,
     saved_function,
 )
-from paramsched.compat.torch._groups import Number, as_floats
-from paramsched.compat.torch._momentum import begin_momentum, cycled_fields, momentum_field
-from paramsched.compat.torch._stepped_lr import Seen, SteppedLR
-from paramsched.compat.torch.arguments import as_float, refused_as_torch, require_function
-from paramsched.compat.torch.base import Verbose
-from paramsched.compat.torch.saved_state import drop_in_name
-from paramsched.compat.unchanged_on_error import unchanged_on_error
 from paramsched.errors import Asked, InvalidArgument, InvalidCall, shown
 from paramsched.schedules.anneal import linear
 from paramsched.schedules.base import Schedule

@@ -9,8 +9,8 @@ from torch.optim import lr_scheduler as peers
 
 from paramsched._number_checks import MOST_COUNT
 from paramsched.compat.step_engine import TickStep, rule_over
+from paramsched.compat.torch._groups import length_in_epochs, real_number, refused_as_torch, with_value
 from paramsched.compat.torch._rule_lr import RuleLR
-from paramsched.compat.torch.arguments import length_in_epochs, real_number, refused_as_torch, with_value
 from paramsched.compat.torch.base import Verbose
 from paramsched.errors import Asked, InvalidArgument, InvalidCall, shown
 from paramsched.schedules import rules

@@ -8,21 +8,20 @@ from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
 from paramsched.compat import group_fields
-from paramsched.compat._copies import by_value
+from paramsched.compat.group_fields import by_value
 from paramsched.compat.torch import _groups
-from paramsched.compat.torch._function_notes import (
+from paramsched.compat.torch._groups import Number, as_floats, require_function
+from paramsched.compat.torch._stepped_lr import Seen, SteppedLR
+from paramsched.compat.torch.base import Verbose, warn_outside_step
+from paramsched.compat.torch.saved_state import (
     NOTES,
     VALUES_OF_OLD,
     FunctionNotes,
     compare_notes,
+    drop_in_name,
     restore_object,
     saved_function,
 )
-from paramsched.compat.torch._groups import Number, as_floats
-from paramsched.compat.torch._stepped_lr import Seen, SteppedLR
-from paramsched.compat.torch.arguments import require_function
-from paramsched.compat.torch.base import Verbose, warn_outside_step
-from paramsched.compat.torch.saved_state import drop_in_name
 
 _RATE = itemgetter("lr")
 

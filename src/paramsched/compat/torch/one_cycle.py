@@ -10,15 +10,19 @@ from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
 from paramsched._arrays import Floats
-from paramsched.compat._copies import by_value
+from paramsched.compat.group_fields import by_value, unchanged_on_error
 from paramsched.compat.step_engine import ValueRows
 from paramsched.compat.torch import _groups
-from paramsched.compat.torch._groups import as_floats
-from paramsched.compat.torch._momentum import begin_momentum, cycled_fields, momentum_field
+from paramsched.compat.torch._groups import (
+    as_float,
+    as_floats,
+    begin_momentum,
+    cycled_fields,
+    momentum_field,
+    refused_as_torch,
+)
 from paramsched.compat.torch._stepped_lr import Seen, SteppedLR
-from paramsched.compat.torch.arguments import as_float, refused_as_torch
 from paramsched.compat.torch.base import Verbose
-from paramsched.compat.unchanged_on_error import unchanged_on_error
 from paramsched.errors import Asked, InvalidArgument
 from paramsched.schedules.rules import along_knots
 

@@ -9,8 +9,7 @@ from torch.optim import lr_scheduler as peers
 
 from paramsched.compat import group_fields
 from paramsched.compat.torch import _groups, saved_state
-from paramsched.compat.torch._groups import Number
-from paramsched.compat.torch.arguments import as_float, refused_as_torch
+from paramsched.compat.torch._groups import Number, as_float, refused_as_torch
 from paramsched.compat.torch.base import EPOCH_DEPRECATION_WARNING, LRScheduler, Verbose, keeps_verbose, says_its_own
 from paramsched.errors import Asked
 from paramsched.feedback.base import Nonfinite, improves_on

@@ -1,16 +1,21 @@
-"""State: plain data by value, the name of its class, and what the groups held."""
+"""State: plain data by value, the name of its class, what the groups held, and notes of users' functions."""
 
+import dis
+import hashlib
 import pickle
+import sys
 import types
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol, TypeAlias
+from argparse import Namespace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol, TypeAlias, final
 
 from torch.optim import Optimizer
 
 from paramsched.compat import group_fields
-from paramsched.compat._copies import by_value
+from paramsched.compat.group_fields import by_value
 from paramsched.compat.torch import _groups
-from paramsched.compat.torch._function_notes import function_name, is_found_by_name
 from paramsched.errors import StateError
 from paramsched.user_warnings import warn_user
 
@@ -145,3 +150,196 @@ def refuse_nameless_functions(scheduler: SavedScheduler) -> None:
                     f"{type(scheduler).__name__}.{attribute} holds {function_name(function)}, which cannot be found by "
                     "name. Write a function at the top of a module, or save scheduler.state_dict() instead."
                 )
+
+
+# Notes of users' functions: functions are not in a state, but another one in their place can be noticed.
+#
+# A note says what the function was made of when the scheduler was built: its name, its code, and the numbers and
+# texts it was given. To make one, and to compare two, nothing of the user's is called, so that a function that counts
+# its calls or reads a clock is as it was.
+
+
+NOTES = "_function_notes"
+"""Where a state keeps them; torch's classes take it up and hand it back."""
+
+VALUES_OF_OLD = "_functions"
+"""Where states of 0.1 kept what the functions had given when they were called; nothing is compared with it."""
+
+_STORES = {"STORE_DEREF", "STORE_GLOBAL", "STORE_ATTR", "DELETE_DEREF", "DELETE_GLOBAL", "DELETE_ATTR"}
+_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, partial, type)
+_MADE_BY = f"{sys.implementation.cache_tag}-{sys.flags.optimize}"  # code of another Python is not to be compared
+
+
+def is_object(function: Any) -> bool:
+    """Whether a callable keeps what it needs in its `__dict__`: an instance, not a function by any name."""
+    wraps = isinstance(getattr(function, "__wrapped__", None), _FUNCTIONS)  # a cache in front of a function
+    return hasattr(function, "__dict__") and not isinstance(function, _FUNCTIONS) and not wraps
+
+
+def saved_function(function: Any) -> dict[str, Any] | None:
+    """A callable object as a copy of its `__dict__`; a function as None."""
+    return dict(function.__dict__) if is_object(function) else None
+
+
+def restore_object(function: Any, saved: dict[str, Any] | None) -> None:
+    """Put back into a callable object what `saved_function` kept of it; a function has nothing to put back."""
+    if saved and is_object(function):
+        function.__dict__.update(saved)
+
+
+def note_of(function: Any) -> dict[str, Any] | None:
+    """What a function is made of; None for a callable object, whose state is saved."""
+    if function is None or is_object(function):
+        return None
+    return {"name": function_name(function), "code": _code_digest(function), "given": dict(_given_values(function))}
+
+
+def notes_of(functions: Iterable[Any]) -> list[dict[str, Any] | None]:
+    """A note for each function; one that serves many groups is looked at once."""
+    known: dict[int, dict[str, Any] | None] = {}
+    return [known[id(f)] if id(f) in known else known.setdefault(id(f), note_of(f)) for f in functions]
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class FunctionNotes:
+    """Functions, and the notes of them from when the scheduler was built."""
+
+    functions: list[Any]
+    notes: list[dict[str, Any] | None]
+
+    @staticmethod
+    def of(functions: Sequence[Any], before: "FunctionNotes | None" = None) -> "FunctionNotes":
+        """Made anew where the functions are others than before."""
+        if before is not None and list(map(id, before.functions)) == list(map(id, functions)):
+            return before
+        return FunctionNotes(list(functions), notes_of(functions))
+
+
+def compare_notes(who: str, saved: Any, own: list[dict[str, Any] | None]) -> None:
+    """Warn where a state was saved next to another function than it is loaded next to."""
+    if not isinstance(saved, list) or len(saved) != len(own):
+        return
+    for index, (before, now) in enumerate(zip(saved, own, strict=True)):
+        difference = _said_difference(before, now) if before is not None and now is not None else ""
+        if before is not None and difference:
+            warn_user(
+                f"{who}.load_state_dict(…): function {index} was {before['name']} when this was saved: {difference}. "
+                "Functions are not in a state: build the scheduler with the one it had.",
+            )
+            return
+
+
+def function_name(function: Any) -> str:
+    """Module and name of a function, or of the class of anything else that can be called."""
+    inner = function.func if isinstance(function, partial) else function
+    name = getattr(inner, "__qualname__", type(inner).__name__)
+    return f"{getattr(inner, '__module__', None) or 'builtins'}.{name}"
+
+
+def is_found_by_name(function: Callable[..., Any]) -> bool:
+    """Whether pickle finds a function by its name."""
+    return getattr(sys.modules.get(function.__module__), function.__qualname__, None) is function
+
+
+def _said_difference(before: dict[str, Any], now: dict[str, Any]) -> str:
+    """What differs between two notes, in words; "" where nothing does that can be compared."""
+    codes = before["code"], now["code"]
+    if None in codes and before["name"] != now["name"]:
+        return f"now it is {now['name']}"
+    if None not in codes and codes[0] != codes[1] and codes[0].split(":")[0] == codes[1].split(":")[0]:
+        return f"now its code is another, {now['name']}"
+    changed = [
+        f"{name} was {before['given'][name]}, now it is {value}"
+        for name, value in now["given"].items()
+        if name in before["given"] and before["given"][name] != value
+    ]
+    return ", ".join(changed)
+
+
+def _python_function(function: Any) -> types.FunctionType | None:
+    """The function of Python itself, under a partial, a cache or a method."""
+    while isinstance(function, partial):
+        function = function.func
+    if not isinstance(function, types.FunctionType):
+        function = getattr(function, "__func__", getattr(function, "__wrapped__", function))
+    return function if isinstance(function, types.FunctionType) else None
+
+
+def _code_digest(function: Any) -> str | None:
+    """What tells one piece of code from another: what it does, not where it stands or what it is called."""
+    plain = _python_function(function)
+    if plain is None:
+        return None
+    return f"{_MADE_BY}:{hashlib.sha256(_code_text(plain.__code__).encode()).hexdigest()[:16]}"
+
+
+def _code_text(code: types.CodeType) -> str:
+    documented = bool(code.co_consts) and isinstance(code.co_consts[0], str)
+    kept = code.co_consts[1:] if documented else code.co_consts
+    constants = [_code_text(c) if isinstance(c, types.CodeType) else _short_text(c) for c in kept]
+    return repr((code.co_code.hex(), constants, code.co_names))
+
+
+def _given_values(function: Any, known: set[int] | None = None) -> Iterator[tuple[str, str]]:
+    """The numbers and texts a function was given, by the name it has for them; not what it changes itself."""
+    known = set() if known is None else known
+    while isinstance(function, partial):
+        bound = {f"argument {i}": value for i, value in enumerate(function.args)} | function.keywords
+        yield from ((name, _short_text(value)) for name, value in bound.items() if _is_plain_value(value))
+        function = function.func
+    plain = _python_function(function)
+    if plain is None or id(plain) in known:
+        return
+    known.add(id(plain))
+    code = plain.__code__
+    changed = {step.argval for step in dis.get_instructions(code) if step.opname in _STORES}
+    for name, value in _readable_values(plain):
+        if name in changed:
+            continue
+        if _is_plain_value(value):
+            yield name, _short_text(value)
+        elif isinstance(value, Namespace):  # of these only what the function names is looked at
+            held = {key: vars(value)[key] for key in code.co_names if key in vars(value) and key not in changed}
+            yield from ((f"{name}.{key}", _short_text(one)) for key, one in held.items() if _is_plain_value(one))
+        elif _python_function(value) is not None:
+            yield name, str(_code_digest(value))
+            yield from ((f"{name}.{key}", text) for key, text in _given_values(value, known))
+
+
+def _readable_values(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
+    """What a function can read beside its arguments: its defaults, what stood around it, its module's constants."""
+    code = function.__code__
+    named = code.co_varnames[: code.co_argcount]
+    defaults = function.__defaults__ or ()
+    yield from zip(named[len(named) - len(defaults) :], defaults, strict=True)
+    yield from (function.__kwdefaults__ or {}).items()
+    for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+        try:
+            yield name, cell.cell_contents
+        except ValueError:  # not set yet
+            continue
+    for name in code.co_names:
+        value = function.__globals__.get(name)
+        ours = isinstance(value, (types.FunctionType, partial)) and _top_package(value) == _top_package(function)
+        # A global number may be a counter of the script: by custom, what does not change is in capitals.
+        if name.isupper() or isinstance(value, Namespace) or ours:
+            yield name, value
+
+
+def _top_package(function: Any) -> str:
+    plain = _python_function(function)
+    return "" if plain is None else (plain.__module__ or "").partition(".")[0]
+
+
+def _is_plain_value(value: Any) -> bool:
+    if isinstance(value, (tuple, frozenset)):
+        return all(_is_plain_value(item) for item in value)
+    return value is None or isinstance(value, (bool, int, float, complex, str, bytes))
+
+
+def _short_text(value: Any) -> str:
+    if isinstance(value, float):
+        value = float(value)  # NumPy's prints its type
+    text = repr(sorted(value, key=repr)) if isinstance(value, frozenset) else repr(value)
+    return text if len(text) <= 80 else f"{text[:40]}… {hashlib.sha256(text.encode()).hexdigest()[:16]}"
