@@ -11,7 +11,7 @@ TORCH := torch==2.13.0
 # An editable install leaves our own files uncompiled, where nothing may write beside them later.
 COMPILE = $(BIN)/python -m compileall -q src
 
-.PHONY: run test quick thorough fuzz corpus figures lint bench docs clean
+.PHONY: run test full quick thorough fuzz corpus figures lint bench docs clean
 
 run: $(VENV)/run.stamp
 	@echo "Training on handwritten digits: a few seconds until torch is loaded, about ten for 900 updates."
@@ -19,7 +19,11 @@ run: $(VENV)/run.stamp
 
 # The suite and the examples in the docstrings of src, on two cores.
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest -n 2 --dist worksteal -q $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q -m "not long" $(ARGS)
+
+# The same with what is marked long, and with more examples and kills: before a release.
+full: $(VENV)/dev.stamp
+	HYPOTHESIS_PROFILE=release PARAMSCHED_KILLS=3 $(BIN)/python -m pytest -n 2 --dist worksteal -q $(ARGS)
 
 # For the minutes between two edits, under one of them: what starts no process, no engine and no compiler.
 quick: $(VENV)/dev.stamp

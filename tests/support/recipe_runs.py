@@ -1,5 +1,6 @@
 """Runs of published recipes made step by step, in whole numbers and fractions, beside what their plan files give."""
 
+import functools
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 from math import cos, pi, sin
@@ -54,8 +55,12 @@ def assert_values(found: np.ndarray, formula: Callable[[int], float | Fraction],
 
 def ramp(amount: int, begin: int, end: int, low: float, high: float) -> Fraction:
     """A straight line from one level to another, held before and after."""
-    share = min(max(Fraction(amount - begin, end - begin), Fraction(0)), Fraction(1))
-    return Fraction(low) + (Fraction(high) - Fraction(low)) * share
+    return _line(min(max(amount, begin), end), begin, end, low, high)
+
+
+@functools.lru_cache(maxsize=1 << 16)  # most updates of a long run lie behind its end
+def _line(amount: int, begin: int, end: int, low: float, high: float) -> Fraction:
+    return Fraction(low) + (Fraction(high) - Fraction(low)) * Fraction(amount - begin, end - begin)
 
 
 def half_wave(amount: int, begin: int, end: int, low: float, high: float) -> float:
@@ -65,6 +70,7 @@ def half_wave(amount: int, begin: int, end: int, low: float, high: float) -> flo
     return low + (high - low) * (sin(pi * float(left) / 2) ** 2 if left < 0.5 else (1 + cos(pi * float(1 - left))) / 2)
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def nearest_multiple(value: Fraction, of: int) -> int:
     """The multiple of a whole number that is nearest to a value."""
     return round(value / of) * of

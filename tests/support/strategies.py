@@ -5,6 +5,7 @@ users' shapes as for these. A parameter that cannot be drawn is an error naming 
 it there.
 """
 
+import functools
 import inspect
 import typing
 from collections.abc import Callable, Mapping
@@ -90,6 +91,7 @@ def drawing(
     )
 
 
+@functools.lru_cache(maxsize=8192)  # Hypothesis looks a strategy over when it is new
 def shape(
     name: str, world: World, depth: int = 2, *, fixed: bool = True, affine: bool = False, names: tuple[str, ...] = ALL
 ) -> st.SearchStrategy[Schedule]:
@@ -100,6 +102,7 @@ def shape(
     return _operated(name, own, drawing(world, depth, fixed=False, affine=affine, names=names))
 
 
+@functools.lru_cache(maxsize=8192)
 def schedules(
     world: World | None = None,
     *,
@@ -132,6 +135,7 @@ def schedules(
     )
 
 
+@functools.cache
 def _holds_schedules(builder: Callable[..., Any]) -> bool:
     return any(hint is Schedule for name, hint in typing.get_type_hints(builder).items() if name != "return")
 

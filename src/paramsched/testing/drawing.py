@@ -4,6 +4,7 @@ A shape is covered by being registered: its arguments are drawn by the annotatio
 that cannot be drawn is an error naming it.
 """
 
+import functools
 import inspect
 import typing
 from collections.abc import Callable, Mapping
@@ -68,11 +69,13 @@ def worlds(*, small: bool = True) -> st.SearchStrategy[World]:
     )
 
 
+@functools.cache
 def numbers() -> st.SearchStrategy[float]:
     """Multiples of base: usual ones and nasty ones."""
     return st.sampled_from(FACTORS) | st.floats(-4.0, 4.0, allow_subnormal=False)
 
 
+@functools.cache
 def levels(*, fixed: bool = True) -> st.SearchStrategy[Level]:
     """Multiples of base; where `fixed` may be, values as they stand, and sums of both."""
     if not fixed:
@@ -87,6 +90,7 @@ def bases() -> st.SearchStrategy[float]:
     return st.sampled_from(BASES) | st.floats(1e-8, 10.0)
 
 
+@functools.lru_cache(maxsize=1024)
 @st.composite
 def durations(draw: st.DrawFn, world: World) -> DurationLike:
     """Lengths of up to about a tenth of the run, sometimes of the whole, in every unit the calendar converts."""
@@ -143,13 +147,12 @@ def ungenerable(builder: Callable[..., Any], name: str, hint: Any) -> TypeError:
 @st.composite
 def built(draw: st.DrawFn, builder: Callable[..., Any], argument: Callable[..., st.SearchStrategy[Any]]) -> Any:
     """A call of `builder` with drawn arguments; arguments that it refuses are drawn again."""
-    hints = typing.get_type_hints(builder)
+    parameters = _parameters_of(builder)
     for _ in range(6):
         size = draw(st.integers(1, 3))  # of every list in this call, for those that belong together
         positional: list[Any] = []
         named: dict[str, Any] = {}
-        for parameter in inspect.signature(builder).parameters.values():
-            hint = hints.get(parameter.name)
+        for parameter, hint in parameters:
             optional = parameter.default is not parameter.empty
             if parameter.kind is parameter.VAR_POSITIONAL:
                 one = argument(parameter.name, hint, None, builder)
@@ -168,6 +171,13 @@ def built(draw: st.DrawFn, builder: Callable[..., Any], argument: Callable[..., 
         except InvalidArgument:
             continue
     return reject()
+
+
+@functools.cache
+def _parameters_of(builder: Callable[..., Any]) -> tuple[tuple[inspect.Parameter, Any], ...]:
+    """The parameters of a builder, each with the kind of its values; looked up once, since a tree has many calls."""
+    hints = typing.get_type_hints(builder)
+    return tuple((one, hints.get(one.name)) for one in inspect.signature(builder).parameters.values())
 
 
 def _listed(hint: Any) -> Any:
@@ -211,6 +221,11 @@ class Drawing:
     function: str | None = None
 
     def __call__(self, name: str, hint: Any, default: Any, builder: Callable[..., Any]) -> st.SearchStrategy[Any]:
+        del default
+        return _strategy_of(self, name, hint, builder)
+
+    def strategy(self, name: str, hint: Any, builder: Callable[..., Any]) -> st.SearchStrategy[Any]:
+        """What is drawn for a parameter."""
         kind = without_none(hint)
         optional: st.SearchStrategy[Any] = st.none() if kind != hint else st.nothing()
         if kind == Level:
@@ -238,8 +253,12 @@ class Drawing:
             return st.tuples(*(self(name, inner, None, builder) for inner in get_args(kind)))
         if kind == Union[Callable[[Any], Any], str] and self.function is not None:  # noqa: UP007  # as typing spells it
             return st.just(self.function)
-        del default
         raise ungenerable(builder, name, hint)
+
+
+@functools.lru_cache(maxsize=8192)  # Hypothesis looks a strategy over when it is new, which takes longer than to draw
+def _strategy_of(drawing: Drawing, name: str, hint: Any, builder: Callable[..., Any]) -> st.SearchStrategy[Any]:
+    return drawing.strategy(name, hint, builder)
 
 
 # Schedules that a shape makes of drawn arguments.

@@ -81,7 +81,13 @@ def test_every_update_of_one_process_uses_what_is_planned(engine, variant, name,
     check(row(name, 1, runs), runs, add_row)
 
 
-@pytest.mark.parametrize("engine", dict.fromkeys(engine for engine, _, _ in IN_TWO))
+@pytest.mark.parametrize(
+    "engine",
+    [
+        pytest.param(one, marks=[] if one in ("plain", "accelerate", "lightning") else pytest.mark.long)
+        for one in dict.fromkeys(engine for engine, _, _ in IN_TWO)
+    ],
+)
 def test_every_update_of_two_processes_uses_what_is_planned(engine, add_row):
     pytest.importorskip(engine if engine != "plain" else "torch")
     wirings = [(variant, name) for one, variant, name in IN_TWO if one == engine]

@@ -4,7 +4,6 @@ import json
 import random
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from safetensors.torch import load_file
 
 from support.example_runs import KILLS, ROOT, environment
 from support.ports import free_port
+from support.programs import Program
 
 EXAMPLES = ROOT / "examples" / "growing_batch"
 LOOPS = ["value_in_the_loop", "written_to_the_loader", "with_accelerate"]
@@ -22,14 +22,11 @@ LOOPS = ["value_in_the_loop", "written_to_the_loader", "with_accelerate"]
 pytestmark = pytest.mark.heavy
 
 
-def start(loop: str, folder: Path, launch: Sequence[str] = (sys.executable,)) -> subprocess.Popen[str]:
-    command = [*launch, str(EXAMPLES / f"{loop}.py"), str(folder)]
-    return subprocess.Popen(
-        command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
-    )
+def start(loop: str, folder: Path, launch: Sequence[str] = ()) -> Program:
+    return Program([*launch, str(EXAMPLES / f"{loop}.py"), str(folder)], env=environment())
 
 
-def finished(process: subprocess.Popen[str]) -> str:
+def finished(process: Program) -> str:
     said, errors = process.communicate()
     assert process.returncode == 0, errors
     return said
@@ -78,7 +75,7 @@ def test_a_finished_run_that_is_started_again_says_its_result_again(whole, tmp_p
 
 
 def test_two_processes_of_accelerate_use_the_same_values_as_one(tmp_path):
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes=2", "--num_machines=1"]
+    launch = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes=2", "--num_machines=1"]
     launch += ["--mixed_precision=no", "--dynamo_backend=no", f"--main_process_port={free_port()}"]
 
     said = finished(start("with_accelerate", tmp_path, launch))

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from support import programs
+
 ROOT = Path(__file__).resolve().parents[3]
 DIGITS = ROOT / "examples" / "digits"
 
@@ -22,9 +24,7 @@ def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         "OMP_NUM_THREADS": "1",
         "PYTHONIOENCODING": "utf-8",
     }
-    return subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, encoding="utf-8", env=environment, cwd=folder
-    )
+    return programs.run(arguments, env=environment, cwd=folder)
 
 
 def values(folder: Path) -> list[dict]:
@@ -109,4 +109,4 @@ def test_what_is_absent_is_named_with_the_extra(tmp_path, absent):
 def test_importing_the_library_imports_no_accelerate(tmp_path):
     code = "import sys, paramsched.cli; sys.exit(any(n in sys.modules for n in ('accelerate', 'paramsched.runner')))"
 
-    assert python(tmp_path, "-c", code).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False).returncode == 0

@@ -1,28 +1,53 @@
-"""Two processes on one machine, as `accelerate launch` starts them."""
+"""Two processes on one machine: once by `accelerate launch`, then begun as it begins them, without its imports."""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import paramsched as ps
 from support.ports import free_port
+from support.programs import Program
 
 TESTS = Path(__file__).resolve().parents[2]
+SCRIPT = TESTS / "support" / "runner_two_processes.py"
+
+
+def environment(**more: str) -> dict[str, str]:
+    paths = [str(TESTS.parent / "src"), str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(paths), "ACCELERATE_USE_CPU": "true", **more}
 
 
 def launch(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     # Accelerate starts several processes only by its launcher for several devices; the variable puts them on the CPU.
     options = "--multi_gpu --num_processes=2 --num_machines=1 --num_cpu_threads_per_process=1 --mixed_precision=no"
-    script = [str(TESTS / "support" / "runner_two_processes.py"), str(folder), *arguments]
+    script = [str(SCRIPT), str(folder), *arguments]
     command = ["-m", "accelerate.commands.launch", *options.split(), "--dynamo_backend=no"]
     command += [f"--main_process_port={free_port()}", *script]
-    paths = [str(TESTS.parent / "src"), str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "ACCELERATE_USE_CPU": "true"}
-    return subprocess.run([sys.executable, *command], capture_output=True, text=True, env=environment, timeout=240)
+    return subprocess.run([sys.executable, *command], capture_output=True, text=True, env=environment(), timeout=240)
+
+
+def both(folder: Path, *arguments: str) -> tuple[list[int], str]:
+    """The exit statuses of two processes, and what they said of errors."""
+    shared = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    shared |= {"OMP_NUM_THREADS": "1"}
+    started = [
+        Program(
+            [str(SCRIPT), str(folder), *arguments],
+            environment(**shared, RANK=rank, LOCAL_RANK=rank),
+        )
+        for rank in ("0", "1")
+    ]
+    try:
+        errors = [one.communicate(timeout=120)[1] for one in started]
+    finally:
+        for one in started:
+            one.kill()
+    return [one.wait() for one in started], "\n".join(errors)
 
 
 def facts(folder: Path) -> tuple[dict, dict]:
@@ -32,13 +57,13 @@ def facts(folder: Path) -> tuple[dict, dict]:
 
 def test_two_processes_count_once_and_resume_exactly_after_a_kill(tmp_path):
     whole, again = tmp_path / "whole", tmp_path / "again"
-    finished = launch(whole, "dicts")
-    killed = launch(again, "dicts", "kill")
-    resumed = launch(again, "dicts", "resume")
+    finished, errors = both(whole, "dicts")
+    killed, _ = both(again, "dicts", "kill")
+    resumed, errors_of_resumed = both(again, "dicts", "resume")
 
-    assert finished.returncode == 0, finished.stderr
-    assert killed.returncode != 0
-    assert resumed.returncode == 0, resumed.stderr
+    assert finished == [0, 0], errors
+    assert killed == [-signal.SIGKILL, -signal.SIGKILL]
+    assert resumed == [0, 0], errors_of_resumed
     first, second = facts(whole)
     assert first == second == facts(again)[0] == facts(again)[1]
     assert (first["iters"], first["ticks"]) == (22, 22)
@@ -59,21 +84,21 @@ def test_a_plan_counts_the_updates_of_one_process(tmp_path):
 
 
 def test_a_train_step_past_the_wrapper_that_shares_gradients_is_refused(tmp_path):
-    finished = launch(tmp_path, "never")
+    finished, errors = both(tmp_path, "never")
 
-    assert finished.returncode != 0
-    assert "it did not call self(…)" in finished.stderr
+    assert 0 not in finished
+    assert "it did not call self(…)" in errors
 
 
 def test_the_samples_of_an_update_are_those_of_both_processes_also_after_a_kill(tmp_path):
     whole, again = tmp_path / "whole", tmp_path / "again"
-    finished = launch(whole, "samples")
-    killed = launch(again, "samples", "kill")
-    resumed = launch(again, "samples", "resume")
+    finished, errors = both(whole, "samples")
+    killed, _ = both(again, "samples", "kill")
+    resumed, errors_of_resumed = both(again, "samples", "resume")
 
-    assert finished.returncode == 0, finished.stderr
-    assert killed.returncode != 0
-    assert resumed.returncode == 0, resumed.stderr
+    assert finished == [0, 0], errors
+    assert killed == [-signal.SIGKILL, -signal.SIGKILL]
+    assert resumed == [0, 0], errors_of_resumed
     lines = [json.loads(line) for line in (whole / "values.jsonl").read_text().splitlines()]
     # Eleven batches of two samples for each process: cycles of three, three, three and two batches in each epoch.
     assert [line["samples"] for line in lines] == [0, 12, 24, 36, 44, 56, 68, 80]

@@ -2,14 +2,13 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from support.amount_jobs import UPDATES, local_tokens
 from support.ports import free_port
+from support.programs import Program
 
 pytestmark = pytest.mark.heavy
 
@@ -23,12 +22,7 @@ def seen(request, tmp_path_factory):
     address = f"tcp://127.0.0.1:{free_port()}" if request.param == "tcp" else f"file://{folder / 'store'}"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])}
     started = [
-        subprocess.Popen(
-            [sys.executable, "-m", "support.amount_jobs", address, str(rank), str(folder / f"{rank}.json")],
-            env=environment,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        Program(["-m", "support.amount_jobs", address, str(rank), str(folder / f"{rank}.json")], env=environment)
         for rank in (0, 1)
     ]
     said = [one.communicate(timeout=300)[1] for one in started]

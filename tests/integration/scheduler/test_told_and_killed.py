@@ -2,8 +2,6 @@
 
 import os
 import random
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import pytest
 import torch
 
 from support.example_runs import KILLS
+from support.programs import Program
 from support.told_job import BATCHES, train
 
 pytestmark = pytest.mark.heavy
@@ -21,7 +20,7 @@ TESTS = Path(__file__).parents[2]
 def start(folder):
     paths = [str(TESTS), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-    return subprocess.Popen([sys.executable, "-m", "support.told_job", str(folder)], env=environment)
+    return Program(["-m", "support.told_job", str(folder)], env=environment)
 
 
 def saved(folder):

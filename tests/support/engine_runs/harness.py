@@ -6,8 +6,6 @@ batches, epochs and accumulation, so that it also checks what an adapter says of
 
 import json
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +21,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 import paramsched as ps
 from paramsched.plan.resolve import counted_plan
 from support.ports import free_port
+from support.programs import Program
 
 SAMPLES, BATCH, EPOCHS = 72, 4, 3
 PER_BATCH = "PARAMSCHED_PER_BATCH"
@@ -360,20 +359,12 @@ def run_in_two(cases: list[Case]) -> list[list[Run]]:
             "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true",
             "PYTHONPATH": f"{root / 'src'}{os.pathsep}{root / 'tests'}",
         }  # fmt: skip
-        command = [sys.executable, "-m", "support.engine_runs", folder]
+        command = ["-m", "support.engine_runs", folder]
         started = [
-            subprocess.Popen(
-                command,
-                env=shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
-                cwd=folder,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-            for rank in range(2)
+            Program(command, env=shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)}, cwd=folder) for rank in range(2)
         ]
         try:
-            said = [process.communicate(timeout=300)[0] for process in started]
+            said = ["".join(process.communicate(timeout=300)) for process in started]
         finally:
             for process in started:
                 process.kill()
