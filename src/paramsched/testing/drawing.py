@@ -147,7 +147,7 @@ def ungenerable(builder: Callable[..., Any], name: str, hint: Any) -> TypeError:
 @st.composite
 def built(draw: st.DrawFn, builder: Callable[..., Any], argument: Callable[..., st.SearchStrategy[Any]]) -> Any:
     """A call of `builder` with drawn arguments; arguments that it refuses are drawn again."""
-    parameters = _parameters_of(builder)
+    parameters = _hinted_parameters(builder)
     for _ in range(6):
         size = draw(st.integers(1, 3))  # of every list in this call, for those that belong together
         positional: list[Any] = []
@@ -174,7 +174,7 @@ def built(draw: st.DrawFn, builder: Callable[..., Any], argument: Callable[..., 
 
 
 @functools.cache
-def _parameters_of(builder: Callable[..., Any]) -> tuple[tuple[inspect.Parameter, Any], ...]:
+def _hinted_parameters(builder: Callable[..., Any]) -> tuple[tuple[inspect.Parameter, Any], ...]:
     """The parameters of a builder, each with the kind of its values; looked up once, since a tree has many calls."""
     hints = typing.get_type_hints(builder)
     return tuple((one, hints.get(one.name)) for one in inspect.signature(builder).parameters.values())
