@@ -35,6 +35,7 @@ from paramsched.cli._options import (
     format_option,
     other_option,
     plans_argument,
+    view_options,
 )
 from paramsched.cli._traces import trace_given_plans
 
@@ -50,6 +51,7 @@ _STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 @field_option
 @format_option
 @other_option
+@view_options
 def _traces(
     plans: tuple[str, ...],
     facts: CalendarOptions,
@@ -57,9 +59,10 @@ def _traces(
     field: str,
     format: str | None,
     other: str | None,
+    view: show.View,
 ) -> Any:
-    """The curves that `paramsched show` draws for the same words."""
-    return trace_given_plans(plans, other, bases, format=format, field=field, facts=facts)
+    """The curves that `paramsched show` draws for the same words, and their axes."""
+    return *trace_given_plans(plans, other, bases, format=format, field=field, facts=facts), view
 
 
 class PlanDirective(SphinxDirective):
@@ -123,16 +126,16 @@ def pictures(
         file = Path(folder, Path(name).name)
         file.write_text(text + "\n", encoding="utf-8")
         words = [text if is_line else str(file), *shlex.split(options)]
-        trace, other = _traces(words, standalone_mode=False)
+        trace, other, view = _traces(words, standalone_mode=False)
     if "taken to be" in said.getvalue():
         raise ValueError(said.getvalue().strip())
     log = (
         None if log is None else {key: (times, as_planned(values, trace[key])) for key, (times, values) in log.items()}
     )
     if small:
-        picture = show.svg(trace, width=NARROW, height=90, log=log, other=other)
+        picture = show.svg(trace, width=NARROW, height=90, log=log, other=other, view=view)
         return f'<div class="plan-small">{without_style(picture)}</div>'
-    return two_widths(trace, log=log, other=other)
+    return two_widths(trace, log=log, other=other, view=view)
 
 
 def as_planned(values: ArrayLike, planned: ArrayLike) -> ArrayLike:

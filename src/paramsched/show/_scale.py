@@ -12,6 +12,7 @@ from paramsched.show._reduce import Envelope
 from paramsched.show._words import short_number, tick_label
 
 _DECADES = 3.0  # a spread of this many decades asks for a logarithmic axis
+_STRIP = 0.12  # room below a logarithmic axis for 0, as a share of its decades: a label needs so much
 _FLOOR = 3.0  # decades below the bulk of the values; smaller values are drawn at the edge
 
 
@@ -144,7 +145,7 @@ def _log_scale(has_zero: bool, least: float, bottom: float, top: float) -> Scale
         ticks = [(mark, short_number(mark)) for mark in _marks_within(low, high)]
     hidden = least < bottom * (1 - 1e-9)
     if has_zero or hidden:  # a strip below the lowest mark, for what a logarithm cannot show
-        low = max(low / 10 ** (0.08 * (math.log10(high) - math.log10(low))), 1e-320)
+        low = max(low / 10 ** (_STRIP * (math.log10(high) - math.log10(low))), 1e-320)
         ticks = [(0.0, f"≤{short_number(bottom, 1)}" if hidden else "0"), *ticks]
     return Scale(low, high, True, tuple(ticks))
 
