@@ -1,5 +1,6 @@
 """The metrics that a run logged beside its hyperparameters: losses, accuracies and their like."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,8 @@ class LogMetric:
 
 def read_metrics(path: str | Path, *, names: Sequence[str] = (), time: str | None = None) -> tuple[LogMetric, ...]:
     """The metrics in a log: JSONL, CSV, or the `trainer_state.json` of transformers; a checkpoint has none.
+
+    The Runner's `values.jsonl` has its losses, and the `metrics.jsonl` beside it its validations.
 
     Args:
         path: the log.
@@ -72,7 +75,28 @@ def _rows_of_log(file: Path) -> list[dict[str, Any]]:
         case _ if is_trainer_state(file):
             return list(history_rows(file))
         case _:
-            return list(json_rows(file))
+            rows = list(json_rows(file))
+            beside = file.with_name("metrics.jsonl")
+            return rows + (_validations(rows, beside) if file.name == "values.jsonl" and beside.is_file() else [])
+
+
+def _validations(rows: list[dict[str, Any]], file: Path) -> list[dict[str, Any]]:
+    """The validations that the Runner wrote beside its `values.jsonl`, each after the updates there had been.
+
+    A metric that stands in both files is `val_loss` here.
+    """
+    iterations = [row["iter"] for row in rows if isinstance(row.get("iter"), int)]
+    updates = [row.get("t") for row in rows if isinstance(row.get("iter"), int)]
+    known = {name for row in rows for name in row}
+    found = []
+    for row in json_rows(file):
+        done = row.pop("iter", None)
+        before = bisect_left(iterations, done) if isinstance(done, int) else 0
+        last = updates[before - 1] if before else None
+        if isinstance(last, int):
+            renamed = {f"val_{name}" if name in known else name: value for name, value in row.items()}
+            found.append(renamed | {"t": last + 1})
+    return found
 
 
 def _as_numbers(cells: Iterable[Any]) -> Floats | None:

@@ -37,6 +37,20 @@ def test_the_history_of_a_trainer_is_read(tmp_path):
     assert found(log) == {"loss": ([5], [2.0]), "eval_loss": ([10], [1.5])}
 
 
+def test_the_validations_beside_the_runners_log_stand_after_the_updates_before_them(tmp_path):
+    log = tmp_path / "values.jsonl"
+    rows = [{"t": t, "groups": [{"lr": 0.1}], "epoch": 0, "iter": 2 * t + 1, "loss": 2.0 - t} for t in range(3)]
+    log.write_text("\n".join(map(json.dumps, rows)))
+    validations = [{"epoch": 1, "iter": 2, "loss": 1.9, "accuracy": 0.5}, {"epoch": 2, "iter": 6, "accuracy": 0.7}]
+    (tmp_path / "metrics.jsonl").write_text("\n".join(map(json.dumps, validations)))
+
+    assert found(log) == {
+        "loss": ([0, 1, 2], [2.0, 1.0, 0.0]),
+        "val_loss": ([1], [1.9]),
+        "accuracy": ([1, 3], [0.5, 0.7]),
+    }
+
+
 @pytest.mark.parametrize(("name", "said"), [("los", 'nearest: "loss"'), ("word", "not all of its cells are numbers")])
 def test_a_column_that_is_no_metric_is_refused(tmp_path, name, said):
     log = tmp_path / "log.csv"
