@@ -186,9 +186,6 @@ def _closing_bracket(line: str, begin: int) -> int | None:
     return None
 
 
-# Registering the functions that build values from what people write: shapes, rules and curves, each by its name.
-
-
 Builder = TypeVar("Builder", bound=Callable[..., Any])
 
 

@@ -86,9 +86,6 @@ class Fault:
         return f"    {printable(shown)}".rstrip() + f"\n    {' ' * len(before)}^"
 
 
-# Text of users made safe to print: in a terminal, a message, a picture.
-
-
 def printable(text: str, *, ascii: bool = False) -> str:
     r"""Write control characters as escapes, so that a group's name cannot command the terminal.
 
@@ -108,9 +105,6 @@ def names_listed(names: Iterable[str], most: int = 20) -> str:
     known = [printable(name) for name in names]
     rest = f" and {len(known) - most} more" if len(known) > most else ""
     return ", ".join(known[:most]) + rest
-
-
-# What an error is about: one argument of one call.
 
 
 @final

@@ -148,9 +148,6 @@ def keywords_elsewhere() -> Iterator[tuple[str, str | None, str | None]]:
         yield name, ours.get(name), NOWHERE.get(name)
 
 
-# What a name of another library means here: for errors, docstrings, the page of names and `paramsched find`.
-
-
 _FUNCTION = re.compile(r"(?<![\w.\"'])([a-z]\w*(?=[.(])|previous\b|following\b)")
 
 
@@ -244,9 +241,6 @@ def rows_by_our_name() -> dict[str, list[str]]:
         pieces = (", ".join(several) + (different and f" ({different})") for different, several in names.items())
         rows.setdefault(ours, []).append(f"{library} {', '.join(pieces)}{EDGES[library] and f': {EDGES[library]}'}")
     return rows
-
-
-# Characters that look like those of a schedule's text and are others: curly quotes, Cyrillic letters, long dashes.
 
 
 _SIGNS = {

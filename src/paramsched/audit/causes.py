@@ -186,9 +186,6 @@ def _counted_in(n: int, counts: _Counts) -> tuple[str, str]:
             return "processes or accumulation", f"batches, or those of {n} processes"
 
 
-# The causes that are tried on a plan that counts an amount: the schedule counted another one than the log.
-
-
 _AMOUNT_FACTORS = (2, 3, 4, 8, 16, 32, 64)
 
 

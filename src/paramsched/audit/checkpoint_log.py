@@ -174,9 +174,6 @@ def _finite_or_nothing(value: Any) -> float | None:
     return number if isfinite(number) else None
 
 
-# A checkpoint's file: read as plain data, and searched for states, whatever made it.
-
-
 def load_checkpoint(file: Path) -> Any:
     """What a file of `torch.save` holds; no code of it is run.
 
@@ -254,9 +251,6 @@ def choose_state(
     if wanted is not None and wanted not in states:
         raise UnreadableLog(f"{option} {printable(wanted)}", nearest_in_file(wanted, states))
     return next(iter(states)) if wanted is None else wanted
-
-
-# Which plans a run has followed, from the scheduler's state in a checkpoint.
 
 
 @final

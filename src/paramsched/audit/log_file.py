@@ -98,9 +98,6 @@ def kind_of_log(file: Path) -> Literal["checkpoint", "jsonl", "csv"]:
     return "csv"
 
 
-# Logs as text: JSONL as we write it, and rows with named columns in JSONL or CSV.
-
-
 TIMES = ("t", "update", "step", "global_step", "trainer/global_step", "iteration", "iter")
 """Columns that number the rows, where the user names none; in capitals or not."""
 

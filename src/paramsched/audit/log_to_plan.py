@@ -202,9 +202,6 @@ def _from_update(begin: int, schedule: Schedule) -> Schedule:
     return schedule if begin == 0 else shift(schedule, begin)
 
 
-# The history that the Trainer of transformers writes beside its checkpoints, `trainer_state.json`.
-
-
 _NAME_OF_FIELD = {"lr": "learning_rate"}
 _INSTEAD = "Give trainer_state.json of a checkpoint, whose log_history has learning_rate"
 

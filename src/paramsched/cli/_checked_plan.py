@@ -199,9 +199,6 @@ def _line_of_finding(finding: Finding) -> int:
     return 0 if finding.place is None or finding.place.line is None else finding.place.line
 
 
-# `paramsched check --fix`: files are changed where a finding says how, and nowhere else.
-
-
 _MOST_ROUNDS = 10  # a change may show what stood behind it
 _MARK = b"\xef\xbb\xbf"  # which some editors put before a text in UTF-8
 

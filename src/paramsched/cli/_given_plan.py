@@ -139,9 +139,6 @@ def _standard_input() -> str:
         raise OSError(errno.EILSEQ, f"byte {error.start} is no UTF-8", "standard input") from None
 
 
-# From the options of the command line to a Calendar; what a picture may assume where a fact is missing.
-
-
 _FACTS = tuple(name for name in CalendarOptions.__dataclass_fields__ if name != "horizon")
 _SAY_THE_SAME = {  # a fact that is given, and those it stands in for
     "steps_per_epoch": ("batches_per_epoch",),
@@ -254,9 +251,6 @@ def known_length(plan: Plan, facts: CalendarOptions) -> int | None:
         return length_of_plan(plan, calendar_from_options(facts))
     except (MissingFact, InvalidArgument):
         return None
-
-
-# Reading what changes in a plan: `lr=SCHEDULE`, `lr@head=SCHEDULE`, `lr=0.5`.
 
 
 # A field, a selector that may hold an "=" of its own (is_last_layer=true), and the schedule.

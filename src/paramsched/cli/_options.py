@@ -211,9 +211,6 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 other_option = click.option("--other", metavar="PLAN", shell_complete=offer_files, help="Another plan to draw over it.")
 
 
-# What the command line prints beside its result: errors as one message with an exit code, warnings, notes.
-
-
 _Result = TypeVar("_Result")
 
 BAD_PLAN, BAD_USAGE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
@@ -278,9 +275,6 @@ def say_note(text: str) -> None:
     click.echo(f"note: {text}", err=True)
 
 
-# A command whose help ends with examples, each on a line of its own, as one types it.
-
-
 @final
 class Command(click.Command):
     """A command with examples.
@@ -298,9 +292,6 @@ class Command(click.Command):
             with formatter.section("Examples"):
                 for line in self.examples:
                     formatter.write(f"  {line}\n")
-
-
-# The group of commands: found by their files, and loaded when they are called.
 
 
 _FOLDER = Path(__file__).with_name("commands")

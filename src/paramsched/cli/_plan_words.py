@@ -140,9 +140,6 @@ def _base_line(binding: Binding, bases: Bases) -> Iterator[str]:
         yield printable(f"{_STEP}base: {said}, from {bases.origin}")
 
 
-# Schedules that combine or bend others, in words. The words of the parts are indented below their own.
-
-
 _MOST_RULES = 200
 _IN_TURN = (Sequence, Shift, Window)
 _HEADS = {Sum: "the sum of", Minimum: "at each update the smallest of", Maximum: "at each update the largest of"}

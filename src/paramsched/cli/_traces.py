@@ -132,9 +132,6 @@ def _assumed_facts(plans: Iterable[Loaded], told: Iterable[CalendarOptions]) -> 
     return found
 
 
-# Param groups for a picture, each field at its base: given on the command line, the file's own, else 1.
-
-
 _MOST_GROUPS = 1_000
 
 
@@ -224,9 +221,6 @@ def given_bases(
             raise click.UsageError(f'--base {entry}: "{number}" is no finite number. Write --base lr=0.1')
         values[field, group if at else None] = value
     return values
-
-
-# What logs say of runs, to be drawn over a plan.
 
 
 def runs_to_draw(

@@ -82,9 +82,6 @@ def python_number(value: Any) -> Any:
     return value.item() if isinstance(value, (np.generic, np.ndarray)) and value.ndim == 0 else value
 
 
-# Copies of what a state holds: containers, arrays and tensors by value, anything else as it is.
-
-
 def by_value(value: Any) -> Any:
     """A copy that shares no container, array or tensor with `value`; anything else is itself.
 
@@ -139,9 +136,6 @@ def base_by_example(value: float, bases: Sequence[Any], written: Sequence[Any]) 
     if not bases or len(bases) != len(written) or float(bases[-1]) == 0:
         return value
     return base_on_curve(value, float(written[-1]) / float(bases[-1]))
-
-
-# A constructor that raises leaves the optimizer as it found it.
 
 
 _MARKS = ("step", "_step_count", "_opt_called")  # what schedulers put on the optimizer itself

@@ -82,9 +82,6 @@ class Faults:
             raise ConfigError(source, self.found())
 
 
-# Where an entry stands in a config: `$.groups.head.lr`, `$.lr[1]`.
-
-
 _PLAIN_NAME: Final = re.compile(r"[\w.-]+(\[\d+\])?")
 _MOST_SHOWN: Final = 60  # characters of a name that needs quotes
 
@@ -136,9 +133,6 @@ TARGETS: Final = entry_path("targets")
 """The entries of a native plan that are no fields."""
 
 
-# How a message shows a value of a config, and calls its type.
-
-
 def short_json(value: object) -> str:
     """A value as a file spells it, shortened.
 
@@ -162,9 +156,6 @@ def type_in_words(value: object) -> str:
         return "a boolean"
     names = {int: "a number", float: "a number", str: "text", list: "a list", dict: "a mapping", type(None): "nothing"}
     return names.get(type(value), f"a {type(value).__name__}")
-
-
-# What a file holds, made safe: bounded in size and depth, each key once, every number finite.
 
 
 _MOST_GIVEN = 500_000  # the same for mappings in code: lists that hold each other multiply

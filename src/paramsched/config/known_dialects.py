@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 
-# What a file says: a plan, and beside it the optimizer's own values, which schedules are multiples of.
-
-
 @final
 @dataclass(frozen=True, slots=True)
 class Bases:

@@ -205,9 +205,6 @@ def base_of_lr(base: float | Mapping[str, float] | None) -> float | None:
     return float(value) if value else None
 
 
-# Options of another program: a mapping, or the words of its command line.
-
-
 def option_name(word: Any) -> str:
     """The argument that a key or a word of a command line names.
 
@@ -235,9 +232,6 @@ def named_options(data: Any) -> dict[str, tuple[Any, str]]:
         else:
             words.append(word)
     return found
-
-
-# What a plan says in values and whole updates, for libraries that have nothing else.
 
 
 @final
@@ -322,9 +316,6 @@ class PeerWords:
                 self.refuse(stages[sizes.index(None)], "it takes the time it is given, and nothing says how much")
             return [rest if size is None else size for size in sizes]
         return sizes
-
-
-# Stages of lists that other libraries join: each is cut where the next one begins.
 
 
 def cut_to_length(schedule: Schedule, length: DurationLike) -> Schedule:

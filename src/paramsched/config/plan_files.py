@@ -195,9 +195,6 @@ def convert(
     return text_of(loads(text, format, shapes=shapes, calendar=calendar, base=base), to)
 
 
-# The text of a plan, from a file or elsewhere, and how it is to be read.
-
-
 @final
 @dataclass(frozen=True, slots=True)
 class PlanText:
@@ -269,9 +266,6 @@ def syntax_of_suffix(file: Path) -> str | None:
     """What the suffix says of the syntax, where the format is a dialect."""
     found = SUFFIXES.get(file.suffix.lower())
     return found if found in SYNTAXES else None
-
-
-# The units of time that a plan uses.
 
 
 def durations_in(value: Any) -> Iterator[Duration]:

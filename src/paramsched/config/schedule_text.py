@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 
-# The shapes a config may name: registered ones, a user's own, and those of installed plugins.
-
-
 ENTRY_POINTS = "paramsched.shapes"
 _CALLED = re.compile(r"(?<!\w)([A-Za-z_]\w*+)\s*+\(")
 
@@ -139,9 +136,6 @@ FINDERS: Final[list[Finder]] = []
 def user_class(kind: object) -> UserClass | None:
     """The user's class that a config names, or is."""
     return next((found for finder in FINDERS if (found := finder(kind)) is not None), None)
-
-
-# Entry points of installed packages: in one order, and as a message names them.
 
 
 def entry_points_of(group: str) -> list["EntryPoint"]:

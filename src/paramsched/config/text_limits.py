@@ -66,9 +66,6 @@ def nested_too_deep(text: str, source: str) -> ConfigError:
     )
 
 
-# The lines of a text, and faults at a character of it.
-
-
 _BREAK = re.compile(r"\r\n|\r|\n")
 
 
@@ -108,9 +105,6 @@ class TextLines:
         """The character at a line and a column, both from 1; what is behind the text counts as its end."""
         begin = self.begins[min(number, len(self.begins)) - 1]
         return min(begin + column - 1, len(self.text))
-
-
-# Small files of text: read whole and bounded, written whole or not at all.
 
 
 def read_bounded_text(file: Path) -> str:

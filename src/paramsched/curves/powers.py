@@ -147,9 +147,6 @@ class OneMinusSqrt(Curve):
 one_minus_sqrt = constant_curve("one_minus_sqrt", OneMinusSqrt())
 
 
-# Quotients of straight lines.
-
-
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class InverseProportional(Curve):

@@ -64,9 +64,6 @@ def unknown_curve(name: str) -> tuple[str, str]:
     return f'"{name}" is no curve; nearest: "{near}"', f"Write {curve_text(near)}"
 
 
-# Curves of users: a function of their own, by itself or under a name.
-
-
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Custom(Curve):

@@ -171,9 +171,6 @@ def _planned_amounts(plan: Plan, unit: str, scheduler: Scheduler) -> RunAmounts 
     return None if isinstance(amounts, UntoldAmounts) else amounts  # a factor is missing: sequence_length, say
 
 
-# How many samples a batch holds.
-
-
 def samples_in(batch: Any) -> int:
     """The samples in a batch: the first dimension of its tensors, or the length of the lists in it.
 

@@ -53,9 +53,6 @@ class MetricRelay:
             )
 
 
-# Classes of ours whose base is the engine's: made when they are first asked for, because that imports the engine.
-
-
 def make_class(name: str, module: str, *bases: type[Any], doc: str | None = None) -> type[Any]:
     """A class of this name in a module, with these bases; its docstring is that of the first unless given."""
     text = bases[0].__doc__ if doc is None else doc

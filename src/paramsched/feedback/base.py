@@ -132,9 +132,6 @@ def _guide_schedule(other: Schedule | float, rule: MetricRule[Any], *, first: bo
     raise InvalidArgument(f"{other!r} * {rule}", "no schedule", "Write cosine() * plateau()")
 
 
-# What all metric rules check: their options, the metric they are told, the level it is held against, a saved state.
-
-
 Mode: TypeAlias = Literal["min", "max"]
 ThresholdMode: TypeAlias = Literal["rel", "abs"]
 Nonfinite: TypeAlias = Literal["count", "ignore", "raise"]
@@ -255,9 +252,6 @@ def require_state(rule: Any, data: Any, kinds: Mapping[str, tuple[type, ...]], s
                 sound = abs(number) < 10**300  # one of more than 308 digits is no float
             if not sound or (number is not None and not (math.isfinite(number) and (name in signed or number >= 0))):
                 raise StateError(f"state of {rule}: {name} is {shown(value)}")
-
-
-# Reductions that stop at a floor: a multiple of base, or a value as it stands.
 
 
 def reduced_factor(now: float, factor: float, floor: float | Absolute) -> float:

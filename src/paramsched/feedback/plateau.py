@@ -159,9 +159,6 @@ def plateau(
     )
 
 
-# New-bob: reduce where a metric has improved by too small a share since it was last told.
-
-
 @final
 @dataclass(frozen=True, slots=True)
 class NewBobState:

@@ -42,9 +42,6 @@ def handed_schedule(call: str, given: ScheduleLike | Any, calendar: Calendar | N
     return resolved
 
 
-# A schedule as the function of torch's `LambdaLR`: from the update to a factor.
-
-
 @final
 @dataclass(frozen=True)
 class LrLambda:
@@ -106,9 +103,6 @@ def to_lambda(schedule: ScheduleLike, calendar: Calendar | None = None, *, base:
         found = "its values are no multiples of base, so the factors depend on it"
         raise InvalidArgument(f"to_lambda({short_line(resolved)})", found, "Write base=0.1, the lr of the optimizer")
     return LrLambda(resolved, None)
-
-
-# A schedule as a schedule of optax: from the count to the value.
 
 
 @final

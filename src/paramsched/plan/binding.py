@@ -146,9 +146,6 @@ def _bound_schedule(name: str, schedule: ScheduleLike) -> Schedule:
     return schedule_of(schedule, asked)
 
 
-# The normal form of a plan's bindings: one for each field and selector, in one order.
-
-
 _MOST_CHAINS = 40
 
 
@@ -198,9 +195,6 @@ def _chained_schedule(first: Schedule, second: Schedule) -> Schedule:
     deep = bare[0].depth >= _MOST_CHAINS and isinstance(bare[0], Chain)
     both = chain(*bare[0].operands, bare[1]) if deep and isinstance(bare[0], Chain) else chain(*bare)
     return Guided(both, rules) if rules else both
-
-
-# The clock of a plan: what `t` counts for each of its fields.
 
 
 PlanClock: TypeAlias = str | Mapping[str, str]
@@ -272,9 +266,6 @@ def clock_text(clock: PlanClock) -> str:
 def clock_as_data(clock: PlanClock) -> str | dict[str, str]:
     """A clock as files and JSON hold it."""
     return clock if isinstance(clock, str) else dict(clock)
-
-
-# A plan as text for machines: JSON that is the same in every process, and the way back.
 
 
 def write_canonical_text(bindings: Iterable[Binding], horizon: Duration | None, clock: PlanClock) -> str:

@@ -128,9 +128,6 @@ def _overlap_of_names(part: str, other: str) -> Overlap:
     return Overlap.UNKNOWN
 
 
-# Fields that follow others: `like("lr")` becomes what lr follows in the same groups.
-
-
 _Line: TypeAlias = tuple[str, Selector]  # a field, or a target, and the groups of one of its lines
 
 

@@ -65,9 +65,6 @@ def resolve(plan: Schedule | Plan, calendar: Calendar) -> Schedule | Plan:
     return resolve_in_span(plan, Span.of_run(calendar, calendar.horizon))
 
 
-# What a plan's run consumes: its amounts, its length in updates, and its schedules as plain counts.
-
-
 def amounts_of_run(plan: Plan, calendar: Calendar) -> RunAmounts | None:
     """What is known of the amounts of a run before it begins; None for a plan by updates.
 
@@ -118,9 +115,6 @@ def counted_plan(plan: Plan) -> Plan:
         for one in plan.as_written()
     ]
     return Plan(*bindings, horizon=plan.horizon, clock=plan.clock)
-
-
-# What a plan means for the groups of an optimizer: each group's fields and the schedules they follow.
 
 
 @final
@@ -180,9 +174,6 @@ def bind_group(plan: Plan, group: Group, index: int) -> tuple[Bound, ...]:
             )
         taken[bound.field] = bound.name
     return tuple(bounds)
-
-
-# Replay: the states of a plan's metric rules, from what was observed.
 
 
 def replay(plan: Plan, events: Iterable[tuple[int, Mapping[str, float]]]) -> dict[MetricRule[Any], Any]:

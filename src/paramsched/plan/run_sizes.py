@@ -195,9 +195,6 @@ class RunSizes:
         return None
 
 
-# The amounts of a run whose sizes are planned: whole numbers, exact, and quick for any schedule.
-
-
 _STRIDE = 4096  # updates between two amounts that are kept
 _GUESSED = 16, 1024  # updates that are guessed at once: few where a guess before was soon wrong
 _ROUNDS = 8  # how often a guess is made better before what is right of it is kept

@@ -174,9 +174,6 @@ def _nearest_name(name: object) -> str:
     return f'did you mean "{begun[0]}"?' if begun else did_you_mean(str(name), _all_texts())
 
 
-# Which recipes are like a plan: their curves over a run of length 1, each divided by its greatest value.
-
-
 _POINTS = 200
 
 

@@ -153,9 +153,6 @@ def _first_three(names: Iterable[str]) -> str:
     return (", ".join(found[:3]) or "nothing") + more
 
 
-# runner.pt: what a checkpoint holds of a Runner besides Accelerate's files, read without running code.
-
-
 STATE: Final = "runner.pt"
 VERSION: Final = 2
 """Of `runner.pt`. Version 1 had no manifest beside it."""
@@ -212,9 +209,6 @@ def read_torch(file: Path) -> Any:
 
 def _first_sentence(error: Exception) -> str:
     return str(error).partition("\n")[0].partition(". ")[0][:200]
-
-
-# Weights by name, from a checkpoint or from a file, into a model.
 
 
 log = logging.getLogger("paramsched.runner")

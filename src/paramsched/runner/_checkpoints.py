@@ -264,9 +264,6 @@ def _or_state_error(stage: Callable[[], None], target: Path) -> Callable[[], Non
     return refusing_stage
 
 
-# Results and errors of one process, or of each, shared with all: all go on, or all stop with the same error.
-
-
 _T = TypeVar("_T")
 
 

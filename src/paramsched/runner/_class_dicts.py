@@ -58,9 +58,6 @@ def _as_metric(one: MetricLike | Callable[[Any, Any], Any]) -> MetricLike:
     return MeanOf(lambda output, batch: one(output, inputs_and_target(batch)[1]), name)
 
 
-# Hooks: those a Runner has by itself, those of a config, and the order in which they are called.
-
-
 DEFAULT_HOOKS: Final[Mapping[str, Callable[[], Hook]]] = {
     "logger": LoggerHook,
     "param_scheduler": ParamSchedulerHook,
@@ -113,9 +110,6 @@ def hooks_in_order(hooks: Iterable[Any]) -> list[Any]:
     return sorted(hooks, key=lambda hook: priority_of(getattr(hook, "priority", "NORMAL")))
 
 
-# Loaders: as given, or built of a dict like MMEngine's.
-
-
 LOADER_KEYS: Final = (
     "dataset", "batch_size", "shuffle", "sampler", "num_workers", "collate_fn", "drop_last", "pin_memory",
     "persistent_workers", "prefetch_factor", "timeout",
@@ -162,9 +156,6 @@ def lists_of_parts(samples: list[Any]) -> Any:
     if isinstance(first, (list, tuple)):
         return type(first)(lists_of_parts(list(column)) for column in zip(*samples, strict=True))
     return samples
-
-
-# Optimizers and their wrappers: as given, or built of dicts.
 
 
 WRAPPERS: Final[Mapping[str, type[OptimWrapper]]] = {"OptimWrapper": OptimWrapper, "AmpOptimWrapper": AmpOptimWrapper}
@@ -221,9 +212,6 @@ def optimizer_class(kind: Any) -> Callable[..., Optimizer]:
             f"type={kind!r}", f"torch has no such optimizer; {nearest(kind, known)}", "Write type='SGD'"
         )
     return known[kind]
-
-
-# Accelerate and the seed, from checked settings.
 
 
 def accelerator_for(optim_wrapper: Any) -> Any:

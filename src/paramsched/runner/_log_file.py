@@ -152,9 +152,6 @@ class LogFile:
             self._stream = None
 
 
-# The log of what was really used: read from the optimizer just before each of its steps.
-
-
 ConsumedSoFar: TypeAlias = Callable[[], Mapping[str, float]]
 
 LOGS: Final = ("values", "metrics")

@@ -29,9 +29,6 @@ class Position:
     validated: bool = False
 
 
-# What a `train_cfg` counts.
-
-
 COUNTS_EPOCHS: Final[Mapping[str, bool]] = {"EpochBasedTrainLoop": True, "IterBasedTrainLoop": False}
 """MMEngine's loops, and whether they count epochs."""
 
@@ -45,9 +42,6 @@ def counts_epochs(train_cfg: Mapping[str, Any]) -> Any:
     kind = train_cfg.get("type")
     default = COUNTS_EPOCHS[kind] if isinstance(kind, str) and kind in COUNTS_EPOCHS else "max_iters" not in train_cfg
     return train_cfg.get("by_epoch", default)
-
-
-# The batches of a loader, pass after pass; a resumed run begins in the middle of one.
 
 
 @runtime_checkable

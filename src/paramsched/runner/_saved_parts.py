@@ -71,9 +71,6 @@ def _wrapper_state(stepper: AcceleratedWrapper) -> dict[str, Any]:
     return state | ({"amounts": amounts} if amounts else {})
 
 
-# The states of hooks in a checkpoint, by the hook's class and how many there are of it before.
-
-
 def hook_states(hooks: Iterable[Any]) -> dict[str, dict[str, Any]]:
     """What a checkpoint keeps of hooks."""
     return {key: hook.state_dict() for key, hook in _hooks_by_key(hooks) if isinstance(hook, SavesState)}
@@ -120,9 +117,6 @@ def _hooks_by_key(hooks: Iterable[Any]) -> list[tuple[str, Any]]:
         counts[kind] = counts.get(kind, 0) + 1
         named.append((f"{kind}.{counts[kind]}", hook))
     return named
-
-
-# What a checkpoint keeps of schedulers, and how a run goes on from it.
 
 
 def scheduler_states(schedulers: Schedulers) -> dict[str, Any]:

@@ -93,9 +93,6 @@ def scale_lr(settings: Mapping[str, Any] | None, steppers: Mapping[str, Accelera
             group["lr"] = group["lr"] * ratio
 
 
-# A config to the arguments of a Runner: files are read, modules imported, misspelt names found.
-
-
 LEFT_TO_ACCELERATE: Final = (
     "compile", "default_scope", "env_cfg", "experiment_name", "launcher", "log_level", "log_processor", "vis_backends",
     "visualizer",

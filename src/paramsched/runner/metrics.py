@@ -107,9 +107,6 @@ def _samples_in(batch: Any) -> int:
     return 1
 
 
-# Registries: classes by the names they have in configs.
-
-
 MODELS: Final = Registry("model", "MODELS")
 """Models, and functions that make one: `@MODELS.register_module()`."""
 

@@ -238,9 +238,6 @@ class AcceleratedWrappers(Mapping[str, AcceleratedWrapper]):
                 stepper.zero_grad()
 
 
-# MMEngine's own optimizer wrappers, given to the Runner: taken for ours, which Accelerate steps.
-
-
 def own_wrappers(config: Any) -> Any:
     """What stands at `optim_wrapper`, with MMEngine's wrappers and classes replaced by ours; anything else as it is.
 

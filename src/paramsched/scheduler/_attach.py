@@ -306,9 +306,6 @@ class WaitingForFacts:
     handle: Any = None  # of the hook that refuses to step
 
 
-# Copies and pickles of a Scheduler: what they hold, and the hooks of a copy on its optimizer.
-
-
 def copied_state(hooks: PlanHooks, optimizer: Any) -> dict[str, Any]:
     """What a copy needs of a Scheduler's hooks; the Scheduler adds `drive`."""
     planned, clock = hooks.planned, hooks.planned.clock

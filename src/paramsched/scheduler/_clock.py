@@ -159,9 +159,6 @@ class Clock:
         return states if at == self.t else self.states
 
 
-# The plan that a scheduler follows now, with all that belongs to it.
-
-
 @final
 @dataclass(frozen=True, slots=True)
 class PlanInForce:

@@ -167,9 +167,6 @@ def _repeated(column: Any, count: int) -> list[float]:
     return values
 
 
-# The slots of one field that hold tensors: one vector for all of them, of which each group holds a view.
-
-
 TensorRows: TypeAlias = tuple[torch.Tensor, ...]
 """What is copied into the vector, update by update."""
 
@@ -266,9 +263,6 @@ def _sharing_a_vector(
     with torch.inference_mode(False), torch.no_grad():
         vector = torch.stack([field.read(group).detach().clone() for group in mine]).to(device=device, dtype=dtype)
         return TensorSlots(field, vector, list(zip(mine, vector.unbind(), strict=True)), slots, parts)
-
-
-# Tuples of which one element is scheduled, such as `betas`: someone may have made another thing of them.
 
 
 class ScheduledTuples(NamedTuple):

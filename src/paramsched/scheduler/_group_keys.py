@@ -132,9 +132,6 @@ def remove_entries(groups: list[Group]) -> None:
             del group[key]
 
 
-# Which plans were in force since when: what a scheduler's state tells of a run whose plan was changed on the way.
-
-
 @final
 class Entry(NamedTuple):
     """A plan and when it came into force.

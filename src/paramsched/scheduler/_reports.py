@@ -55,9 +55,6 @@ def flat_scalars(planned: PlannedGroups, groups: Sequence[Group], *, last: bool)
     return found
 
 
-# Flat names of scheduled values, in letters that every logger takes.
-
-
 # TensorBoard rewrites other characters, MLflow refuses most of them, and a slash makes a folder in each.
 _REFUSED = re.compile(r"[^\w.-]")
 
@@ -88,9 +85,6 @@ def flat_groups(groups: Sequence[Any]) -> tuple[str, ...]:
         f"/{name}" if names.count(name) == 1 and re.search(r"[^\W\d]", name) else f"/{index}"
         for index, name in enumerate(names)
     )
-
-
-# What training reports: metrics by name, checked and made floats.
 
 
 def states_after(states: RuleStates, metrics: Mapping[str, Any]) -> dict[MetricRule[Any], Any]:
@@ -145,9 +139,6 @@ def _metric_as_float(name: str, value: Any) -> float:
     )
 
 
-# The facts of a run that a Scheduler converts units with: a Calendar, or its facts as keywords.
-
-
 def given_facts(**facts: Any) -> dict[str, Any]:
     """The keywords that were given."""
     return {name: fact for name, fact in facts.items() if fact is not None}
@@ -189,9 +180,6 @@ def resolve_for(call: str, plan: Plan, calendar: Calendar) -> Plan:
                 "first update"
             )
         raise MissingFact(error.asked, error.found, instead, fact=error.fact, example=error.example) from None
-
-
-# From what an engine hands out to the optimizer whose step is the update.
 
 
 _INNER_NAMES = ("optimizer", "_optimizer", "_base_optimizer", "base_optimizer")

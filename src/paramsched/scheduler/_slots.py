@@ -131,9 +131,6 @@ def _factor_and_offset(schedule: Schedule, times: Any) -> Affine | None:
     return Affine(*(None if c is None else float(np.broadcast_to(c, (1,))[0]) for c in (value.factor, value.offset)))
 
 
-# Groups that are added while a plan is at work: which base they get.
-
-
 LateGroups: TypeAlias = Literal["base", "present"]
 """What a late group's value is: the base of its schedule, or its present value, which goes on by the same factors."""
 
@@ -164,9 +161,6 @@ def with_late_bases(
                 name, clock.t, slot.field, slot.base, now[place], slot.base,
             )  # fmt: skip
     return tuple(settled)
-
-
-# What writes one update: the loop of each field, the copy of each vector of tensors, the call of each target.
 
 
 def write_row(field: Field, groups: Sequence[Group], values: Sequence[float]) -> None:

@@ -166,9 +166,6 @@ def _by_field(slots: tuple[Slot, ...]) -> dict[Field, list[Slot]]:
     return fields
 
 
-# Watching groups: whether they are still as the last update left them, or others came, went or were changed.
-
-
 @final
 class GroupWatch:
     """The groups of one optimizer as they were bound, and what the first of them was left with.
@@ -264,9 +261,6 @@ def equals_number(found: Any, number: int) -> bool:
     (True, False, False)
     """
     return isinstance(found, int) and found == number
-
-
-# Values that someone else wrote into the groups: told once, and only where they differ from the planned ones.
 
 
 def warn_of_foreign_write(overwritten: Overwritten, groups: Sequence[Group], update: int) -> bool:

@@ -281,9 +281,6 @@ def _read_feedback(value: Any) -> dict[str, dict[str, Any]]:
     return {name: dict(state) for name, state in value.items()}
 
 
-# The plans that a saved state tells of.
-
-
 def plans_in_state(state: Any) -> tuple[list[tuple[int, float | None, Plan | None]], Calendar]:
     """The plans that were in force, each with its first update and the amount before it; the facts of the last.
 
@@ -295,9 +292,6 @@ def plans_in_state(state: Any) -> tuple[list[tuple[int, float | None, Plan | Non
     read = read_scheduler_state(state)
     entries = read.history.entries
     return [(entry.update, entry.amount, plan_of_text(entry.text)[0]) for entry in entries], read.calendar
-
-
-# What a plan that differs from the checkpoint's does: the argument `on_change`.
 
 
 OnChangeChoice: TypeAlias = Literal["new", "checkpoint", "error"]

@@ -134,9 +134,6 @@ class AmountSource:
         )
 
 
-# Amounts that a loop says: checked before anything is done with them.
-
-
 MOST_CONSUMED = 2**62
 """Amounts are below it: they fit where a checkpoint keeps integers in 64 bits, and NumPy counts on."""
 
@@ -202,9 +199,6 @@ def _shown(value: Any) -> str:
     return str(value.item()) if isinstance(value, torch.Tensor) and value.ndim == 0 else shown(value)
 
 
-# How long updates take, for a plan whose clock counts seconds.
-
-
 def seconds_now() -> float:
     """The time on a clock that never goes back."""
     return time.monotonic()
@@ -222,9 +216,6 @@ class Stopwatch:
         now = seconds_now()
         since, self._since = self._since, now
         return now - since
-
-
-# Whether the processes of a run have said the same amounts.
 
 
 _EVERY = 64  # updates; what was said wrong once is in all later amounts, so it is seen at the next look
@@ -283,9 +274,6 @@ class RankAgreement:
                 f"with it rank {rank} has consumed {amount} {clock}, and rank {other} {theirs}",
                 f"Say the number of all processes together, the same in each: the sum of their {clock}",
             )
-
-
-# The amount at which a run goes on: carried by a checkpoint, or said by the rate, or by the Scheduler itself.
 
 
 def standing_in(in_force: PlanInForce, found: Standing, whose: str, clock: Clock | None = None) -> Standing:

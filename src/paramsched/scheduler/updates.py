@@ -205,9 +205,6 @@ def _unknown(optimizer: Any) -> bool:
     return False
 
 
-# Keeping the hooks out of `torch.compile`: a compiled step runs them as they are and is not compiled anew for each.
-
-
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 

@@ -92,9 +92,6 @@ def _chosen_column(mask: Array, yes: Array | None, no: Array | None, absent: flo
     return xp.where(mask, absent if yes is None else yes, absent if no is None else no)
 
 
-# Levels: a multiple of base, a value as it stands, the sum of both, or the level of a neighbor.
-
-
 @final
 @dataclass(frozen=True, slots=True)
 class Absolute:

@@ -195,9 +195,6 @@ def radam_warmup(beta2: float = 0.999) -> RAdamWarmup:
     return RAdamWarmup(beta2)
 
 
-# Decays of averages, which are short-sighted at first: of weights, and AdEMAMix's third beta.
-
-
 @shape
 def ema_warmup(decay: float = 0.9999) -> Schedule:
     """The decay of an average of weights, in absolute values: value(t) = min(decay, (1 + t) / (10 + t)).

@@ -203,9 +203,6 @@ def skip(schedule: Schedule, by: DurationLike, of: DurationLike | None = None) -
     return Skip(schedule_of(schedule, "skip(…)"), Duration.of(by), of)
 
 
-# Whether a schedule is another one in a longer run.
-
-
 def depends_on_horizon(schedule: Schedule) -> bool:
     """Whether the values of a schedule change with the length of the run: it fills, or has a per cent.
 

@@ -256,9 +256,6 @@ def cosine_restarts(
     return CosineRestarts(Duration.of(first), mult, to, gamma, to_gamma, times, lengths)
 
 
-# One cycle: up to a peak, perhaps back, and down below where it began.
-
-
 @shape
 def one_cycle(
     up: DurationLike = "30%",
@@ -313,9 +310,6 @@ def one_cycle(
     else:
         cycle = way >> anneal(peak, start, length_of_way(back), curve, inner) >> anneal(start, to, None, curve, index)
     return with_lengths(cycle) if closed else cycle
-
-
-# Cyclical annealing: in each cycle a straight way up, and then a stand.
 
 
 @shape

@@ -58,9 +58,6 @@ def exponential(gamma: float, per: DurationLike = 1) -> Exponential:
     return Exponential(gamma, Duration.of(per))
 
 
-# Geometric ways: the same ratio in every update, from a level to another, or at a rate.
-
-
 @shape
 def geometric(start: Level = 1.0, to: Level = 0.01, over: DurationLike | None = None, index: Index = "t/n") -> Schedule:
     """From `start` to `to` by the same ratio in every update: value(t) = start * (to / start) ** (t / n).
@@ -120,9 +117,6 @@ def _ratio_of_levels(start: Level, to: Level) -> float:
         found = "no ratio leads there: neither level is 0, and both have one sign"
         raise InvalidArgument(f"geometric({start}, {to})", found, "Write geometric(1.0, 0.01)")
     return last / first
-
-
-# Decays that never end: inverse square root, inverse time, power law.
 
 
 @final
@@ -231,9 +225,6 @@ def inverse_time(gamma: float, per: DurationLike = 1) -> InverseTime:
     0.5
     """
     return InverseTime(gamma, Duration.of(per))
-
-
-# Logistic functions of time: an open sigmoid around a middle, and the inverse sigmoid of scheduled sampling.
 
 
 @final

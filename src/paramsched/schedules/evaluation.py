@@ -149,9 +149,6 @@ def _in_dtype_of_base(values: Array, base: Array, xp: Arrays) -> Array:
     return xp.xp.astype(values, keep) if xp.xp.isdtype(keep, "real floating") else values
 
 
-# What can be a time and what can be a base, checked at the outermost call.
-
-
 LONGEST = 10**18
 """Updates: the longest length there is."""
 

@@ -60,9 +60,6 @@ def constant(value: Level = 1.0, over: DurationLike | None = None) -> Constant:
     return Constant(value, None if over is None else Duration.of(over))
 
 
-# Like: what another field of a plan follows; a plan puts it in before it counts anything.
-
-
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Like(Schedule):
@@ -115,9 +112,6 @@ def like(field: str) -> Like:
     weight_decay: cosine(over=100)
     """
     return Like(field)
-
-
-# A user's own function of time.
 
 
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {}

@@ -62,9 +62,6 @@ def require_some_length(asked: str | Asked, duration: Duration) -> None:
         raise InvalidArgument(asked, "a period of nothing", 'Write 30, "10 epochs" or "5%"').suggest(30)
 
 
-# Cycles that grow: when each of them begins, and how long it is.
-
-
 Lengths: TypeAlias = Literal["exact", "nearest", "floor"]
 """How the lengths of growing cycles are rounded: not at all, each to the nearest update, or down before it grows on."""
 

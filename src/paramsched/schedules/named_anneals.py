@@ -60,9 +60,6 @@ def _level_at(share: float, start: Level, to: Level) -> Level:
     return level_from_parts(*parts)
 
 
-# Cosine wave: there and back between two levels, as often as is asked.
-
-
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class CosineWave(Schedule):
@@ -117,9 +114,6 @@ def cosine_wave(
     return CosineWave(cycles, start, to, None if over is None else Duration.of(over))
 
 
-# Linear cosine decay: cosine waves below a straight line.
-
-
 @shape
 def linear_cosine(
     periods: float = 0.5, alpha: float = 0.0, beta: float = 0.001, over: DurationLike | None = None
@@ -146,9 +140,6 @@ def linear_cosine(
     return linear(1.0 + above, above, over) * cosine_wave(periods, over=over) + finite_number(
         Asked("linear_cosine", "beta"), beta
     )
-
-
-# Polynomial decay that stretches itself: whenever its time is over, it goes on as one that is planned for longer.
 
 
 @final

@@ -53,9 +53,6 @@ class OneOperand(Schedule, ABC):
         return self.schedule._breakpoints_and_end(until)
 
 
-# Powers and quotients: `s ** 2`, `s / 3`.
-
-
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Raised(OneOperand):
@@ -114,9 +111,6 @@ def make_quotient(schedule: Schedule, divisor: Any) -> Any:
 
 
 _LEAST_DIVISOR = 2.0**-1022  # the reciprocal of a smaller one may overflow
-
-
-# Rounded: the multiples of a number next to a schedule's values, such as whole batch sizes.
 
 
 Way: TypeAlias = Literal["nearest", "down", "up"]
@@ -190,9 +184,6 @@ def rounded(schedule: Schedule, to: float = 1.0, way: Way = "nearest") -> Rounde
     (16.0, 32.0, 1584.0, 1600.0)
     """
     return Rounded(schedule_of(schedule, "rounded(…)"), to, way)
-
-
-# Jagged: a schedule that goes on as it is, and every so often is warmed up to again from 0.
 
 
 @final

@@ -151,9 +151,6 @@ def tri_stage(
     return begin(warmup, start) >> constant(over=hold) >> geometric(1.0, to, decay)
 
 
-# The power scheduler: a rate that follows the batch size and a power of the tokens seen.
-
-
 @shape
 def power_scheduler(batch: float, a: float = 4.6, exponent: float = 0.51, most: float = 0.02) -> Schedule:
     """The power scheduler, in absolute values: value(t) = min(most, batch * a * n ** -exponent), n the tokens before t.

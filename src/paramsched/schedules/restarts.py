@@ -275,9 +275,6 @@ def restarts(
     return Restarts(schedule_of(schedule, "restarts(…)"), first, times, mult, gamma, lengths)
 
 
-# Cycles that each begin with a warmup, which stays as long as it is while the cycles grow.
-
-
 _MOST_CYCLES = 1000
 _begin_cycle = warmup  # where an argument has the name
 

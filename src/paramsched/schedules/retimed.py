@@ -182,9 +182,6 @@ def every(schedule: Schedule, period: DurationLike, phase: int = 0) -> Every:
     return Every(schedule_of(schedule, "every(…)"), Duration.of(period), phase)
 
 
-# Window: a schedule that acts between two times.
-
-
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Window(Schedule):

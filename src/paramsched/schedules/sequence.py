@@ -209,9 +209,6 @@ def sequence(*stages: object) -> Schedule:
     return Sequence(tuple(schedule_of(stage, lambda: " >> ".join(map(str, stages))) for stage in stages))
 
 
-# Lengths rounded in another way, or not at all: a stage may begin between two updates.
-
-
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class WithLengths(OneOperand):
@@ -291,9 +288,6 @@ def with_lengths(schedule: Schedule, lengths: Lengths = "exact") -> WithLengths:
     with_lengths(linear(to=0.5, over="33.33 steps") >> constant(0.5))
     """
     return WithLengths(schedule_of(schedule, "with_lengths(…)"), lengths)
-
-
-# How long the stages behind one are that takes what they leave, where that hangs on where they begin.
 
 
 _ROUNDS = 50  # how often their begin is looked for anew

@@ -123,9 +123,6 @@ def multistep(milestones: tuple[DurationLike, ...], gamma: float = 0.1) -> Multi
     return MultiStep(tuple(Duration.of(milestone) for milestone in milestones), gamma)
 
 
-# Stairs: from one level to another in equal rises, such as a batch size that grows.
-
-
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Stairs(Schedule):
@@ -191,9 +188,6 @@ def stairs(start: Level, to: Level, rises: int, over: DurationLike | None = None
     [16.0, 16.0, 32.0, 32.0, 48.0, 48.0, 64.0]
     """
     return Stairs(start, to, rises, None if over is None else Duration.of(over))
-
-
-# Chebyshev steps: the reciprocals of Chebyshev nodes, in an order in which large ones are followed by small ones.
 
 
 _MOST_STEPS = 2**20

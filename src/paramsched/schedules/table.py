@@ -239,9 +239,6 @@ def table(values: TableLike, every: DurationLike = 1, curve: CurveLike | None = 
     return Table(checked, Duration.of(every), None if curve is None else curve_argument("table", curve), absolute)
 
 
-# A function of time written down: a table of its values, which can be saved.
-
-
 def tabulate(function: Callable[[Any], Any], updates: int, *, every: int = 1, curve: CurveLike | None = None) -> Table:
     """The table of a function of time: values[k] = function(k * every), up to so many updates.
 

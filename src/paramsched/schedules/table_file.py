@@ -119,9 +119,6 @@ def _require_checksum(found: str, wanted: str, path: str) -> None:
         )
 
 
-# Columns of numbers in files: CSV, and NumPy's own format.
-
-
 MOST_BYTES = 512 * 2**20
 """Of a file: ten million numbers, and some."""
 

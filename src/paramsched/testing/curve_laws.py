@@ -96,9 +96,6 @@ def _require_exact_levels(curve: Curve) -> None:
             raise BrokenLaw("a monotone curve stays between the levels", curve, f"in {schedule}", found)
 
 
-# Every law of metric rules, for a rule of your own.
-
-
 _METRICS = (1.0, 0.9, 0.95, 0.95, 0.96, 0.97, 0.5, 0.5, 0.5, 0.5, 2.0, 0.1, 0.1, -3.0, 1e-9, 1e9, 0.0)
 _VALUES = (0.1, 3e-4, 0.0)
 
@@ -207,9 +204,6 @@ def _require_replay(rule: MetricRule[Any], metrics: Sequence[float], state: Any)
     if told[rule] != state:
         law = "in a plan a rule comes to the same state"
         raise BrokenLaw(law, rule, f"after {len(metrics)} metrics", f"{state!r}, in a plan {told[rule]!r}")
-
-
-# What a check raises.
 
 
 @final

@@ -261,9 +261,6 @@ def _strategy_of(drawing: Drawing, name: str, hint: Any, builder: Callable[..., 
     return drawing.strategy(name, hint, builder)
 
 
-# Schedules that a shape makes of drawn arguments.
-
-
 _PARTS = (constant(0.5), linear(1.0, 0.1), cosine(over="20%"), exponential(0.9), step(10, 0.5), warmup(7) >> cosine())
 
 

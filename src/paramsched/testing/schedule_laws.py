@@ -199,9 +199,6 @@ def _at(t: float, base: float) -> str:
     return f"at t = {t!r}, base {base!r}"
 
 
-# Every law of schedules, for a shape of your own.
-
-
 _BASES = (0.1, 3e-4, 7.5)
 _ARRAY_LAWS = {"torch": torch_agrees, "jax": jax_agrees}
 

@@ -216,9 +216,6 @@ def _decimal_fraction(number: Any) -> Fraction:
     return Fraction(number) if isinstance(number, int) else Fraction(repr(float(number)))
 
 
-# Clocks: what `t` counts, and how much of it an update takes where a Calendar says so.
-
-
 UPDATES = "updates"
 """The clock of a plan that says nothing else."""
 

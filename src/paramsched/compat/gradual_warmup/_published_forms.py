@@ -118,9 +118,6 @@ def _has_base_named(name: str, scheduler: object) -> bool:
     return any(kind.__name__ == name for kind in type(scheduler).__mro__)
 
 
-# ForeignState: what the published classes keep, read into plain numbers.
-
-
 _FOREIGN_KEYS = ("multiplier", "after_scheduler", "base_lrs", "last_epoch")
 
 
@@ -208,9 +205,6 @@ def require_same_kind(state_lacks: bool, scheduler_lacks: bool) -> None:
             f"GradualWarmupScheduler.load_state_dict(…): {has} has an after-scheduler and {lacks} has none. "
             "Build it as it was built when the state was saved"
         )
-
-
-# What the constructor was given: which form, which bases, and whether the after-scheduler fits.
 
 
 def published_form_of(published: Any, total_epoch: int | None, *, has_own_get_lr: bool) -> PublishedForm | None:

@@ -278,9 +278,6 @@ def print_or_log(line: str) -> None:
         sys.stdout.write(line + "\n")
 
 
-# The arguments in a saved state: whether the state is the scheduler's, and which arguments it has differently.
-
-
 CLASS_KEY = "_class"
 """The key of a state that says whose it is; no attribute of a scheduler."""
 

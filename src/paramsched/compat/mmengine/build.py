@@ -155,9 +155,6 @@ def _build_converted(
     return cls.build_iter_from_epoch(optimizer=optimizer, epoch_length=epoch_length, **arguments)  # type: ignore[no-any-return]  # as above
 
 
-# What schedulers have to say at the end of a run, and what a log should hold.
-
-
 def scheduled_values(schedulers: Iterable[_ParamScheduler]) -> dict[str, list[float]]:
     """The present value of every scheduled field in every group of the optimizer, for a log.
 

@@ -94,9 +94,6 @@ class OneCycleParamScheduler(RuleScheduler):
         self.base_values[index] = group["initial_lr"]
 
 
-# ReduceOnPlateauParamScheduler: the kernel's plateau, acting on the present values.
-
-
 @set_up_from_table
 class ReduceOnPlateauParamScheduler(RuleScheduler):
     """It scales whatever value it finds; there is no base.

@@ -90,9 +90,6 @@ def require_number_field(group: ParamGroup, name: str) -> None:
         )
 
 
-# How often an optimizer stepped: for the order of the two `step` calls, and for who counts updates.
-
-
 # Beside the optimizer, not on it: nothing of this may travel with a copy of it (row 33 of divergences.md).
 _updates: WeakKeyDictionary[Optimizer, int] = WeakKeyDictionary()
 _steps: WeakKeyDictionary[Optimizer, int] = WeakKeyDictionary()  # begun, be they skipped or raised
@@ -230,9 +227,6 @@ def _peer_namesake(cls: type) -> type | None:
         if isinstance(found, type):
             return found
     return None
-
-
-# What a scheduler class takes from its row of MMEngine's table: its arguments, its signature, its docstring.
 
 
 _AnyClass = TypeVar("_AnyClass", bound=type)

@@ -55,9 +55,6 @@ class PolyParamScheduler(RuleScheduler): ...
 class StepParamScheduler(RuleScheduler): ...
 
 
-# The ten classes that schedule the learning rate.
-
-
 @set_up_from_table
 class ConstantLR(LRSchedulerMixin, ConstantParamScheduler): ...
 
@@ -96,9 +93,6 @@ class ReduceOnPlateauLR(LRSchedulerMixin, ReduceOnPlateauParamScheduler): ...
 
 @set_up_from_table
 class StepLR(LRSchedulerMixin, StepParamScheduler): ...
-
-
-# The nine classes that schedule SGD's momentum or Adam's betas[0].
 
 
 @set_up_from_table

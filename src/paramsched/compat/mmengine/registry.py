@@ -157,9 +157,6 @@ def _solve_slope(small: float, large: float) -> float:
     return 0.0 if abs(rise) <= _ROUNDING * abs(small) else rise / _LARGE
 
 
-# MMEngine's message hub while a scheduler is asked for its values: it says how far the run is, as in a real run.
-
-
 _PROGRESS = ("epoch", "iter")
 
 

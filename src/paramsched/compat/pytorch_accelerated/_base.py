@@ -125,9 +125,6 @@ def _number_to_save(entry: Any) -> Any:
     return entry.item() if isinstance(entry, Tensor) and entry.ndim == 0 else python_number(by_value(entry))
 
 
-# One value for each group, from what a user's scheduler returns.
-
-
 def spread_over_groups(values: Any, groups: int, source: str) -> list[Any]:
     """One value for each group: a single value for all of them, or one each from any iterable.
 
@@ -145,9 +142,6 @@ def spread_over_groups(values: Any, groups: int, source: str) -> list[Any]:
             "Return one number for all groups, one for each group, or None to change nothing",
         )
     return listed
-
-
-# StatefulSchedulerBase: counts the updates itself.
 
 
 class StatefulSchedulerBase(SchedulerBase, ABC):

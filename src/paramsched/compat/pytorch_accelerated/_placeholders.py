@@ -213,9 +213,6 @@ def _operand_text(value: Operand) -> str:
     return repr(value) if isinstance(value, (int, float)) else str(value.value)
 
 
-# Replace placeholders in a partial by what a trainer knows.
-
-
 _VALUE_IN_TRAINER: dict[TrainerPlaceholderValues, Callable[[Any], int]] = {
     TrainerPlaceholderValues.NUM_EPOCHS: attrgetter("run_config.num_epochs"),
     TrainerPlaceholderValues.NUM_UPDATE_STEPS_PER_EPOCH: attrgetter("run_config.num_update_steps_per_epoch"),
@@ -273,9 +270,6 @@ def _replaced_argument(trainer: Any, value: Any) -> Any:
             return value
 
 
-# Checks of arguments that both lr schedulers make.
-
-
 def require_positive_count(asked: str, amount: float, times: float = 1) -> int:
     """A whole number of updates above 0.
 
@@ -312,9 +306,6 @@ def warn_of_reversals(call: str, bases: list[Any], first: list[float], last: lis
             found.append(f"param_groups[{i}] descends upwards, from {float(base)!r} to {end!r}")
     if found:
         warn_user(f"{call}: {'; '.join(found)}. Write the minimum and the start as ratios of the group's own lr.")
-
-
-# The values of a schedule for a scheduler's bases, read again and again.
 
 
 @final

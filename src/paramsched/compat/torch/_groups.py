@@ -213,9 +213,6 @@ def require_function(function: Any, name: str) -> None:
         raise InvalidCall(f"{name} should be a function, but got {type(function).__name__}", "", instead)
 
 
-# Momentum that a scheduler cycles against the rate: which field it is, and its first values.
-
-
 def momentum_field(optimizer: Optimizer) -> str:
     """`"betas"` where the optimizer has them, else `"momentum"`.
 

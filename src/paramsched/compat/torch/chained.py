@@ -111,9 +111,6 @@ class ChainedScheduler(composition.CompositionLR, peers.ChainedScheduler):
         self._tell_members()
 
 
-# SequentialLR: one scheduler after another, each on its own clock.
-
-
 class SequentialLR(composition.CompositionLR, peers.SequentialLR):
     """Scheduler i runs from milestone i - 1 to milestone i, on the clock t - milestone.
 

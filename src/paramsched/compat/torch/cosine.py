@@ -175,9 +175,6 @@ class CosineAnnealingWarmRestarts(SteppedLR, peers.CosineAnnealingWarmRestarts):
         return self._wave(*self._cycle(t))
 
 
-# SWALR: from wherever the rate stands to the one of stochastic weight averaging.
-
-
 _SWA = absolute(1.0)  # swa_lr, the level of each group
 _CURVES = {"cos": curves.cosine, "linear": curves.linear}
 

@@ -118,9 +118,6 @@ def _file_variables(file: Path | None) -> dict[str, str]:
     return {variable: value.replace("\\", "/") for variable, value in values.items()}
 
 
-# Configs inside installed packages: where MMEngine looks for `mmdet::folder/file.py` and `mmdet.configs.file`.
-
-
 _DISTRIBUTIONS: Final = {
     "mmseg": "mmsegmentation",
     "mmaction": "mmaction2",

@@ -93,9 +93,6 @@ def _is_zero(group: Mapping[str, Any], name: str) -> bool:
     return Bases.value(group, Field.of(name)) == 0
 
 
-# Rules that follow a metric: the direction, told by the metric's name, and their patience.
-
-
 def check_metrics(schedule: Schedule, epochs: Fraction | None, path: str) -> Iterator[Finding]:
     """What is wrong with the rules of one line.
 

@@ -55,9 +55,6 @@ def check_lengths(
     yield from _stages_of_one_update(schedule, trial, path)
 
 
-# ---------------------------------------------------------------- the unit
-
-
 def _epochs_for_updates(schedule: Schedule, epochs: Fraction | None, path: str, *, native: bool) -> Iterator[Finding]:
     """A length in epochs that is many times the run."""
     if epochs is None:
@@ -125,9 +122,6 @@ def _is_warmup(part: Any) -> bool:
     if isinstance(part, Anneal):
         return isinstance(part.start, float) and isinstance(part.to, float) and part.start < part.to
     return isinstance(part, Rule) and not isinstance(part, (StepRule, MultiStepRule))
-
-
-# ---------------------------------------------------------------- beyond the run
 
 
 def _beyond_horizon(schedule: Schedule, trial: TrialRun, path: str) -> Iterator[Finding]:
@@ -212,9 +206,6 @@ def _stages_of_one_update(schedule: Schedule, trial: TrialRun, path: str) -> Ite
             return
 
 
-# ---------------------------------------------------------------- milestones among themselves
-
-
 def _mixed_milestones(schedule: Schedule, path: str) -> Iterator[Finding]:
     """Milestones that stand twice, or out of order."""
     for part in values_inside(schedule):
@@ -240,9 +231,6 @@ def _order_of(milestones: tuple[Any, ...]) -> str:
         if counts != sorted(counts):
             return f"milestones are not in order: {', '.join(map(str, milestones))}"
     return ""
-
-
-# ---------------------------------------------------------------- rules
 
 
 def _counts_of_rule(rule: Rule) -> list[int]:

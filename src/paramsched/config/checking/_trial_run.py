@@ -133,9 +133,6 @@ def _span_of_run(calendar: Calendar) -> Span:
     return Span.of_run(calendar, calendar.horizon or 0)
 
 
-# FieldCurve: the values that one line of a plan gives in a trial run, at enough updates to judge them by.
-
-
 _SAMPLES = 4_096
 _MOST_SEAMS = 1_000
 _MOST_OF_RULES = 2_000_000  # updates; rules are computed one update after another

@@ -160,9 +160,6 @@ def finding_of_fault(fault: Fault, file: str) -> Finding:
     )
 
 
-# What a code of the check stands for, as text for a terminal and as a section of the documentation.
-
-
 def rule_as_text(rule: CheckRule) -> str:
     """A rule as a terminal shows it.
 
@@ -197,9 +194,6 @@ def rule_as_markdown(rule: CheckRule) -> str:
     return "\n".join(lines)
 
 
-# Fixes: the changes of a text that findings ask for, made where they are safe; the rest stays byte for byte.
-
-
 def edits_of(findings: Iterable[Finding]) -> tuple[TextEdit, ...]:
     """The changes that findings ask for, from left to right; of two that overlap the first."""
     chosen: list[TextEdit] = []
@@ -222,9 +216,6 @@ def with_edits(text: str, edits: Iterable[TextEdit]) -> str:
         pieces += [text[at : edit.begin], edit.text]
         at = edit.end
     return "".join([*pieces, text[at:]])
-
-
-# Comments that silence findings: `# paramsched: ignore PS205` behind a line, or for the whole file on its own line.
 
 
 _COMMENT: Final = re.compile(r"#[ \t]*paramsched:[ \t]*ignore\b[ \t]*([\w, \t-]*)")
@@ -257,9 +248,6 @@ def without_silenced(findings: Iterable[Finding], text: str, file: str) -> Itera
         line = 0 if finding.place is None or finding.place.line is None else finding.place.line
         if finding.code not in everywhere | by_line.get(line, frozenset()):
             yield finding
-
-
-# Where a file has each line of a plan.
 
 
 def binding_path(binding: Binding) -> str:

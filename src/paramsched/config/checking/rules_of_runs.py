@@ -40,9 +40,6 @@ class CheckRule:
     options: tuple[str, ...] = ()
 
 
-# Rules of the check: what cannot be read. These codes are given where the faults are found.
-
-
 UNKNOWN_COMMENT: Final = "PS110"
 
 RULES_OF_FILES: Final = (
@@ -148,9 +145,6 @@ RULES_OF_FILES: Final = (
         "lr: cosine()  # paramsched: ignore PS205\n",
     ),
 )
-
-
-# Rules of the check: what does not go with the optimizer, the metrics, the log, or with the other library.
 
 
 NO_SUCH_GROUP: Final = "PS401"

@@ -175,9 +175,6 @@ RULES_OF_VALUES: Final = (
 )
 
 
-# Rules of the check: lengths and times that do not go with the run, or with each other.
-
-
 BEYOND_HORIZON: Final = "PS201"
 NOTHING_LEFT: Final = "PS202"
 TWO_WITHOUT_LENGTH: Final = "PS203"

@@ -16,6 +16,7 @@ from typing import Any, Final, NoReturn, final
 from paramsched import curves
 from paramsched.config.faults import Faults, child_path, plain_data, short_json, type_in_words
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
+from paramsched.config.peer_arguments import is_plain_number
 from paramsched.config.syntaxes.json_and_toml import read_toml, write_toml
 from paramsched.config.syntaxes.yaml_text import read_yaml
 from paramsched.curves import Curve
@@ -76,8 +77,8 @@ def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:  # noqa: ARG
     table = data.get("optimizer") if isinstance(data, Mapping) else None
     if not isinstance(table, Mapping):
         return NO_BASES
-    found = {name: float(table[name]) for name in ("lr", "weight_decay") if _is_amount(table.get(name))}
-    betas = tuple(float(table[name]) for name in ("beta1", "beta2") if _is_amount(table.get(name)))
+    found = {name: float(table[name]) for name in ("lr", "weight_decay") if is_plain_number(table.get(name))}
+    betas = tuple(float(table[name]) for name in ("beta1", "beta2") if is_plain_number(table.get(name)))
     return Bases(({**found, **({"betas": betas} if len(betas) == 2 else {})},), "optimizer")
 
 
@@ -106,9 +107,6 @@ def to_plan(
     job = _checked_job(data, calendar, faults)
     faults.raise_any("config")
     return Plan(lr=_schedule_of_job(job), horizon=job.steps if job.said else None)
-
-
-# ---- what a job says
 
 
 @final
@@ -154,7 +152,7 @@ def _checked_job(data: Any, calendar: Calendar | None, faults: Faults) -> _Titan
     given = {**_ENTRIES, **{name: value for name, value in table.items() if value is not None}}
     for name, least, most in (("warmup_steps", 0, math.inf), ("decay_ratio", 0, 1), ("min_lr_factor", 0, math.inf)):
         value = given[name]
-        if not (name == "decay_ratio" and value is None) and not (_is_amount(value) and least <= value <= most):
+        if not (name == "decay_ratio" and value is None) and not (is_plain_number(value) and least <= value <= most):
             bound = f"from {least} to {most:g}" if most < math.inf else f"from {least} on"
             faults.add(child_path(path, name), f"{short_json(value)} is no number {bound}", f"Write {name} = {least}")
             given[name] = _ENTRIES[name]
@@ -203,14 +201,10 @@ def _whole_count(value: Any, path: str, faults: Faults) -> int | None:
     """A number of updates, at least one; None where there is none."""
     if value is None:
         return None
-    if not _is_amount(value) or value < 1 or value != int(value):
+    if not is_plain_number(value) or value < 1 or value != int(value):
         faults.add(path, f"{short_json(value)} is no number of updates", f"Write {path.rpartition('.')[2]} = 1000")
         return None
     return int(value)
-
-
-def _is_amount(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _schedule_of_job(job: _TitanJob) -> Schedule:
@@ -230,9 +224,6 @@ def _schedule_of_job(job: _TitanJob) -> Schedule:
         over = left - job.decay if cut and left is not None else None
         stages += [constant(1.0, over), anneal(1.0, job.floor, job.decay, curve)]
     return stages[0] if len(stages) == 1 else sequence(*stages)
-
-
-# ---- back
 
 
 def from_plan(plan: Plan) -> dict[str, Any]:

@@ -104,9 +104,6 @@ def nearest_argument(key: str, parameters: Iterable[str], function: str) -> tupl
     return closest(key, parameters), did_you_mean(key, parameters)
 
 
-# What an argument takes, read from its annotation.
-
-
 _Answer = TypeVar("_Answer")
 
 
@@ -207,9 +204,6 @@ def annotated_signature(builder: Callable[..., Any]) -> inspect.Signature:
         return inspect.signature(builder)
 
 
-# Numbers, texts, choices, and what only a user's own shape asks for.
-
-
 MISSING: Any = object()
 """What could not be read; the fault is noted."""
 
@@ -264,9 +258,6 @@ def value_of_users_type(annotation: Any, value: Any, path: str, faults: Faults) 
     except PydanticUserError:  # no type pydantic knows either: the builder has to judge
         return value
     return MISSING
-
-
-# The entries of a native plan that are no fields, and how a group is named.
 
 
 RESERVED: Final = ("clock", "groups", "horizon", "targets")

@@ -292,9 +292,6 @@ def _user_type_schema(member: Any) -> dict[str, Any] | None:
         return None
 
 
-# Patterns for the texts of a native file: what an editor sees of a schedule's line and of a length, by its schema.
-
-
 _NUMBER = r"(?:\d[\d_]*(?:\.[\d_]*)?|\.\d[\d_]*)(?:[eE][+-]?\d{1,3})?"
 _TERM = rf"{_NUMBER}[kMBT]?(?:\s*/\s*\d[\d_]*)?"
 

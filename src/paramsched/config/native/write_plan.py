@@ -62,9 +62,6 @@ def _name_in_file(groups: Any) -> str:
     return str(groups)
 
 
-# A schedule as a file spells it: its line of text, or mappings where the line would be too long to read.
-
-
 _LONG = 1500  # characters: quoting may double a line, and no line of a file has more than 10,000
 
 

@@ -161,9 +161,6 @@ def _is_in(holder: Any, item: Any, memory: Memory) -> bool:
     return item in holder
 
 
-# Texts: formatting and methods, with the size of the result known before it is made.
-
-
 _SPEC: Final = re.compile(r"(?:[^{}]?[<>=^])?[-+ ]?z?#?0?(\d{0,4})[,_]?(?:\.(\d{1,4}))?[bcdeEfFgGnosxX%]?")
 _PERCENT: Final = re.compile(r"%(?:\((\w*)\))?[-+ #0]*(\d{0,4})(?:\.(\d{0,4}))?[diouxXeEfFgGcrsa%]")
 _FIELD: Final = re.compile(r"\w*")

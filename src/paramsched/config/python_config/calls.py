@@ -216,9 +216,6 @@ def _names_a_way(names: Sequence[Any]) -> bool:
     return any(type(one) is str and reaches_by_attribute(one) for one in names)
 
 
-# Expressions: which function gives the value of which.
-
-
 _HANDLERS: Final[Handlers] = {
     ast.Attribute: attribute_expression,
     ast.BinOp: binary_expression,

@@ -123,9 +123,6 @@ class Namespace:
                 self.values[name] = mark
 
 
-# `{{ _base_.x }}` in a file: the texts that stand for it while the file is read.
-
-
 @final
 class References:
     """The texts that stand for `{{ _base_.x }}` while a file is read.

@@ -108,9 +108,6 @@ def named_expression(evaluator: ConfigEvaluator, node: ast.NamedExpr, local: Loc
     return evaluator.names.read(node.target.id)
 
 
-# Operators and f-strings.
-
-
 def unary_expression(evaluator: ConfigEvaluator, node: ast.UnaryOp, local: Locals, depth: int) -> Any:
     """`-x`, `+x`, `~x`, `not x`."""
     value = evaluator.value(node.operand, local, depth)
@@ -200,9 +197,6 @@ def joined_text(evaluator: ConfigEvaluator, node: ast.JoinedStr, local: Locals, 
     return text
 
 
-# Lists, tuples, dicts and sets, written out or by a comprehension.
-
-
 def _element_values(evaluator: ConfigEvaluator, nodes: Iterable[ast.expr], local: Locals, depth: int) -> list[Any]:
     """The values of a display, those of `*items` among them."""
     items: list[Any] = []
@@ -279,9 +273,6 @@ def dict_comprehension(evaluator: ConfigEvaluator, node: ast.DictComp, local: Lo
         evaluator.memory.lose((mapping,), evaluator.source.mark(node))
         raise
     return mapping
-
-
-# What an iterator gives, all of it.
 
 
 def produced_values(evaluator: ConfigEvaluator, node: ast.expr) -> Produced | None:

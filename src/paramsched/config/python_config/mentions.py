@@ -201,9 +201,6 @@ def names_in_texts(nodes: Iterable[ast.AST]) -> Iterator[str]:
                     yield from mentions_of(inner.body).bound
 
 
-# The text of a Python config, its syntax tree, and marks that say a line of it.
-
-
 _MOST_SHOWN = 60
 _LARGE = 50_000  # bytes
 
@@ -297,9 +294,6 @@ def no_collection(length: int) -> Iterator[None]:
         yield
     finally:
         gc.enable()
-
-
-# Where the values of a config in Python stand in its text.
 
 
 def python_places(text: str) -> Place:

@@ -104,9 +104,6 @@ OPAQUE: Final[frozenset[type]] = frozenset({NeedsRunning, Imported, Builtin, Bas
 """Types that stand for a value that is not known."""
 
 
-# How much reading one config may cost: time and memory stay in proportion to its text.
-
-
 MOST_BITS: Final = 1_400  # of an integer; no float has more
 MOST_LENGTH: Final = 1_000_000  # of a text
 MOST_WIDTH: Final = 1_000  # a formatted number may be padded to

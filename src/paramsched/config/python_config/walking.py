@@ -266,9 +266,6 @@ def _filter_items(function: Callable[..., Any] | None, items: Iterable[Any]) -> 
             yield item
 
 
-# Functions that compute here: Python's own by name, and lambdas that change nothing.
-
-
 _LOOKING_METHODS: Final = PLAIN_METHODS | {"copy", "format", "get", "items", "join", "keys", "replace", "values"}
 """Methods that change nothing."""
 

@@ -91,9 +91,6 @@ def _json_cause(text: str, error: json.JSONDecodeError) -> tuple[int, str, str]:
     return offset, "a text without quotes", "Put the text in double quotes"
 
 
-# TOML as tomllib reads it, within the bounds of a plan.
-
-
 _LONG = re.compile(r"[0-9_]{4000,}")
 _MANY_PARTS = re.compile(r"(?<![\w-])[\w\"'-]++(?:[ \t]*\.[ \t]*[\w\"'-]++){50}")
 
@@ -117,9 +114,6 @@ def read_toml(text: str, source: str) -> Any:
         raise ConfigError(source, [fault]) from None
     refuse_many_values(data, source)
     return data
-
-
-# What is wrong with a text that is no TOML, in the words of who wrote it: each cause with its own advice.
 
 
 _STRING_OR_COMMENT = re.compile(rf"{STRING.pattern}|#[^\n]*", re.DOTALL)
@@ -229,9 +223,6 @@ def _open_bracket(text: str) -> int | None:
 def _quoted_toml(value: str) -> str:
     """A value as it should have been written: what is no number and in no quotes is a text."""
     return value if re.fullmatch(r"-?\d+(\.\d+)?|\".*\"|'.*'", value) else toml_string(value)
-
-
-# A plan as TOML: the top level, then a table for each group and each target.
 
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")

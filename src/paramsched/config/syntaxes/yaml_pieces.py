@@ -119,9 +119,6 @@ def _yaml_error(text: str, source: str, event: Any, found: str, instead: str) ->
     return ConfigError(source, [TextLines(text).fault(event.start_mark.index, found, instead)])
 
 
-# What is wrong with a text that is no YAML, in the words of who wrote it: each cause with its own advice.
-
-
 # All that YAML allows, but the mark of byte order, which belongs to the begin of a file.
 _ALLOWED = "\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff"
 _CONTROL = re.compile(f"[^{_ALLOWED}]")

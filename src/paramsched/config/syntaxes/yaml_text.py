@@ -96,9 +96,6 @@ def _put_value(stack: list[Any], keys: list[list[Any]], value: Any) -> None:
         keys[-1].append(value)
 
 
-# Where the values of a YAML document stand.
-
-
 def yaml_places(text: str) -> Place:
     """Where the values of a document stand; only of a text that `read_yaml` can read.
 
@@ -130,9 +127,6 @@ def _key_in_text(text: str, begin: int, said: str) -> Any:
     """A key as `read_yaml` takes it: a number without quotes is one."""
     number = None if text[begin : begin + 1] in ("'", '"') else plain_number(said)
     return said if number is None else number
-
-
-# Whether a text has comments: what is written anew from a plan has none of them.
 
 
 _TOML_COMMENT: Final = re.compile(rf"{STRING.pattern}|(?P<comment>#)", re.DOTALL)

@@ -106,9 +106,6 @@ def _check_own_argument(cls: Any, name: str, arguments: Mapping[str, Any], path:
             faults.add(child_path(path, name), f"{refusal}")
 
 
-# Checks of the hooks.
-
-
 _NOT_HERE: Final = ("runtime_info", "timer", "sampler_seed", "visualization")
 """MMEngine's other default hooks; a config may take away what is not there."""
 
@@ -147,9 +144,6 @@ def _check_hook(hook: Any, path: str, faults: Faults) -> None:
         priority_of(priority)
     except InvalidArgument as refusal:
         faults.refuse(child_path(path, "priority"), refusal)
-
-
-# Checks of the loaders, and of the metrics that look at what comes from them.
 
 
 def check_sides(given: Mapping[str, Any], faults: Faults) -> None:

@@ -112,9 +112,6 @@ def check_amounts(given: Mapping[str, Any], faults: Faults) -> None:
         faults.add(path, "tokens_per_sample counts a batch too", "Leave one of them out")
 
 
-# Checks of the model and its loss, of files and folders, and of arguments that need each other.
-
-
 def check_model(given: Mapping[str, Any], faults: Faults) -> None:
     """Check `model` and `loss`."""
     model, loss = given["model"], given["loss"]
@@ -234,9 +231,6 @@ def check_settings(given: Mapping[str, Any], known: Iterable[Fault] = ()) -> Non
     with looking_at(entry_path("param_scheduler"), faults):
         check_schedulers(given, models, faults)
     faults.raise_any("Runner")
-
-
-# What a config cannot hold: values that only running it would tell, and containers that contain themselves.
 
 
 _DEEPEST = 50

@@ -102,9 +102,6 @@ class CheckpointHook(Hook):
             runner.remove_checkpoint(Path(old).name)
 
 
-# EarlyStoppingHook: end the training when a metric has stopped improving.
-
-
 @HOOKS.register_module()
 class EarlyStoppingHook(Hook):
     """End the training when a validation's metric has not improved for `patience` validations.
@@ -182,9 +179,6 @@ class EarlyStoppingHook(Hook):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on counting."""
         self.wait_count, self.best_score = state["wait_count"], state["best_score"]
-
-
-# Whether greater or less is better, from a metric's name.
 
 
 _GREATER: Final = ("acc", "top", "ar@", "auc", "precision", "map", "mdice", "miou", "macc", "aacc")

@@ -155,9 +155,6 @@ def _can_be_float(value: Any) -> bool:
     return True
 
 
-# ProgressBarHook: a tqdm bar over the iterations of the run.
-
-
 _FORMAT = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
 _MOST = 5  # values that are shown, where the width is not known
 

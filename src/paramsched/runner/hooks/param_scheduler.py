@@ -101,9 +101,6 @@ def _tell_metrics(scheduler: Scheduler, metrics: dict[str, Any]) -> None:
         scheduler.observe(**{name: metrics[name] for name in watched})
 
 
-# UpdateSchedulerHook: a scheduler that is stepped after every update, such as pytorch-accelerated's.
-
-
 @HOOKS.register_module()
 class UpdateSchedulerHook(Hook):
     """Build a scheduler as pytorch-accelerated's `Trainer` does, and step it after each update that happened.
@@ -179,9 +176,6 @@ def _trainer_for(runner: RunnerView, name: str) -> SimpleNamespace:
         _train_dataloader=range(facts.epoch_length),
         _eval_dataloader=() if runner.val_loop is None else runner.val_loop.dataloader,
     )
-
-
-# Hooks that MMEngine's configs name and this Runner has no work for: the work is done elsewhere.
 
 
 @HOOKS.register_module()

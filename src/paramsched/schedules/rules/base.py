@@ -239,9 +239,6 @@ def _amount_of_tick(asked: Asked, by: str) -> str | int:
     return str(amount) if len(amount.terms) == 1 and amount.terms[0][0] in SIZES else whole_number(asked, by)
 
 
-# The rule that is written down tick by tick: what a scheduler of a user's own was seen to do.
-
-
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class TableRule(Rule):

@@ -218,9 +218,6 @@ def towards_floor(out: Coefficients, where: np.ndarray, floor: Level) -> None:
     out.c[where] = (fixed or 0.0) * (1 - out.a[where])
 
 
-# The rule of one cycle, in absolute values.
-
-
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class OneCycleRule(Rule):

@@ -197,9 +197,6 @@ def multistep(
     return MultiStepRule(counted, gamma, begin, end, by)
 
 
-# Rules that lead to a level from wherever the value is, or set it to what a schedule says.
-
-
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class AnnealRule(ShareRule):

@@ -202,9 +202,6 @@ def _can_be_operand(part: TextPart, faults: LineFaults) -> bool:
     return True
 
 
-# The calls of a line: the arguments that were read, and what the function makes of them.
-
-
 def keep_argument(frame: OpenBracket, part: TextPart, faults: LineFaults) -> None:
     """Put a value that was read up to a comma or a bracket among the arguments.
 

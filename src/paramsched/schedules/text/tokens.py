@@ -137,9 +137,6 @@ def _string_value(text: str, word: str, begin: int) -> str:
     return value
 
 
-# What was meant by a line of text that is no expression: each slip of the pen is told as what it is.
-
-
 _STRING = re.compile(r"\"[^\"]*\"|'[^']*'")
 _LENGTH = re.compile(r"(?<![\w.\"'])(\d[\d_]*(?:\.\d*)?(?:e[+-]?\d+)?)\s*(%(?=\s*(?:[,)\]+-]|$))|[A-Za-z]+)")
 _DANGLING = re.compile(r"(>>|[-+*/])\s*\Z")
@@ -215,9 +212,6 @@ def _without_strings(text: str) -> str:
 
 def _shortened_advice(text: str) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
-
-
-# What has been read of a line so far: values with their places, open brackets, and the faults that were found.
 
 
 BROKEN = object()

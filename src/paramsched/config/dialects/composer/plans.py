@@ -14,6 +14,7 @@ from paramsched.config.dialects.composer.times import (
 )
 from paramsched.config.faults import ROOT, Faults, child_path, entry_path, short_json, type_in_words
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
+from paramsched.config.peer_arguments import is_plain_number
 from paramsched.errors import InvalidArgument
 from paramsched.near_names import did_you_mean
 from paramsched.plan import Plan
@@ -38,10 +39,10 @@ def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # 
     found: dict[str, Any] = {
         name: float(optimizer[name])
         for name in ("lr", "weight_decay", "momentum")
-        if _is_finite_amount(optimizer.get(name))
+        if is_plain_number(optimizer.get(name))
     }
     betas = optimizer.get("betas")
-    if isinstance(betas, (list, tuple)) and all(map(_is_finite_amount, betas)):
+    if isinstance(betas, (list, tuple)) and all(map(is_plain_number, betas)):
         found["betas"] = tuple(map(float, betas))
     return Bases((found,), entry_path("optimizer")) if found else NO_BASES
 
@@ -133,7 +134,7 @@ def _clock_of(clocks: set[str], faults: Faults) -> str:
 def _run_of_config(data: Mapping[str, Any], calendar: Calendar | None, faults: Faults) -> ComposerRun:
     """The length of the run, scaled as its schedulers are."""
     ratio = data.get("scale_schedule_ratio", 1.0)
-    if not _is_finite_amount(ratio) or ratio <= 0:
+    if not is_plain_number(ratio) or ratio <= 0:
         found = f"{short_json(ratio)} is no number above 0"
         faults.add(entry_path("scale_schedule_ratio"), found, "Write scale_schedule_ratio: 1.0")
         ratio = 1.0
@@ -173,7 +174,3 @@ def _named_in(entry: Any, path: str) -> list[tuple[Any, Any, str]]:
     if "name" in entry:
         return [(entry["name"], {name: value for name, value in entry.items() if name != "name"}, path)]
     return [(name, {} if values is None else values, child_path(path, name)) for name, values in entry.items()]
-
-
-def _is_finite_amount(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

@@ -42,9 +42,6 @@ class ComposerRow:
     registered: str = ""
 
 
-# ---- without a warmup
-
-
 def _even_steps(given: SchedulerArguments) -> Schedule:
     size, gamma = given.period("step_size"), given.number("gamma", 0.1, above=0)
     return _UNSAID if size is None else step(size.duration, gamma)
@@ -95,9 +92,6 @@ def _power_of_rest(given: SchedulerArguments) -> Schedule:
 
 def _over(end: ComposerTime | None) -> Duration | None:
     return None if end is None else end.duration
-
-
-# ---- with a warmup
 
 
 def _warm_line(given: SchedulerArguments) -> Schedule:

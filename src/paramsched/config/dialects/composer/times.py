@@ -159,9 +159,6 @@ def _ask_for_epoch(what: str, path: str, faults: Faults) -> None:
     )
 
 
-# The arguments of one of Composer's schedulers, read with their checks.
-
-
 _STAGES = ("t_warmup", "t_cooldown")
 _WHOLE_RUN = ComposerTime(1.0, "dur")
 

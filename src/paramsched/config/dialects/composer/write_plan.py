@@ -91,9 +91,6 @@ def _time_text(length: Duration, plan: Plan) -> str | None:
     return f"{amount}{_UNITS[unit]}" if unit in _UNITS and Fraction(amount).denominator == 1 else None
 
 
-# ---- guesses, any of which may be wrong
-
-
 def _guesses_of_factor(factor: Schedule, plan: Plan) -> Iterator[_Written]:
     """The schedulers that one factor might be."""
     stages = list(factor.stages) if isinstance(factor, Sequence) else [factor]

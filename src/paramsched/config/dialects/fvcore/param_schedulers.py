@@ -8,6 +8,7 @@ from typing import Any, Final, final
 
 from paramsched import curves
 from paramsched.config.faults import Faults, child_path, short_json, type_in_words
+from paramsched.config.peer_arguments import is_plain_number
 from paramsched.near_names import did_you_mean
 from paramsched.schedules import (
     Schedule,
@@ -50,7 +51,7 @@ class ParamSpec:
     def number(self, name: str, least: float = -math.inf) -> float:
         """A finite number; a fault, and 1, where there is none."""
         value: Any = self.given.get(name)
-        if not is_fvcore_number(value) or value < least:
+        if not is_plain_number(value) or value < least:
             found = "it is missing" if value is None else f"{short_json(value)} is no number"
             more = f" from {least:g} on" if least > -math.inf else ""
             self.faults.add(child_path(self.path, name), found + more, f"Write {name}: 1.0")
@@ -60,17 +61,12 @@ class ParamSpec:
     def numbers(self, name: str) -> list[float]:
         """A list of numbers; a fault, and [1], where there is none."""
         value = self.given.get(name)
-        if not isinstance(value, (list, tuple)) or not value or not all(map(is_fvcore_number, value)):
+        if not isinstance(value, (list, tuple)) or not value or not all(map(is_plain_number, value)):
             self.faults.add(
                 child_path(self.path, name), f"{short_json(value)} is no list of numbers", "Write [1.0, 0.1]"
             )
             return [1.0]
         return [float(one) for one in value]
-
-
-def is_fvcore_number(value: Any) -> bool:
-    """Whether value is a finite number, and no bool."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def first_update(reached: Callable[[float], bool], near: float, updates: int) -> int:
@@ -79,9 +75,6 @@ def first_update(reached: Callable[[float], bool], near: float, updates: int) ->
     while t > 0 and reached((t - 1) / updates):
         t -= 1
     return t
-
-
-# ---- one class each
 
 
 def _fvcore_constant(spec: ParamSpec) -> Schedule:
@@ -117,7 +110,7 @@ def _fvcore_multistep(spec: ParamSpec) -> Schedule:
     if whole is None and times is None:
         spec.faults.add(spec.path, "it has neither num_updates nor milestones", "Write milestones: [30, 60, 90]")
         return constant()
-    if whole is not None and not (is_fvcore_number(whole) and whole > 0):
+    if whole is not None and not (is_plain_number(whole) and whole > 0):
         spec.faults.add(child_path(spec.path, "num_updates"), f"{short_json(whole)} is no number above 0", "Write 90")
         return constant()
     if times is None:
@@ -152,7 +145,7 @@ def _held_values(spec: ParamSpec, values: list[float], marks: list[tuple[float, 
 
 def _fvcore_step(spec: ParamSpec) -> Schedule:
     values = spec.numbers("values")
-    if not is_fvcore_number(spec.given.get("num_updates")) or spec.given["num_updates"] <= 0:
+    if not is_plain_number(spec.given.get("num_updates")) or spec.given["num_updates"] <= 0:
         spec.faults.add(child_path(spec.path, "num_updates"), "it is no number above 0", "Write num_updates: 90")
     return _held_values(spec, values, [(float(k), float(len(values))) for k in range(1, len(values))])
 

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 
-from paramsched.config.dialects.fvcore.param_schedulers import fvcore_class_in, is_fvcore_number, param_schedule_of
+from paramsched.config.dialects.fvcore.param_schedulers import fvcore_class_in, param_schedule_of
 from paramsched.config.faults import ROOT, Faults, child_path, short_json, type_in_words
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
+from paramsched.config.peer_arguments import is_plain_number
 from paramsched.curves import Cosine, Linear, Polynomial
 from paramsched.errors import InvalidArgument, PlanError
 from paramsched.near_names import did_you_mean
@@ -48,7 +49,7 @@ def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # 
     """`BASE_LR`, where a config of detectron2 says it."""
     solver, path = _solver_in(data)
     rate: Any = None if solver is None else solver.get("BASE_LR")
-    return Bases(({"lr": float(rate)},), child_path(path, "BASE_LR")) if is_fvcore_number(rate) else NO_BASES
+    return Bases(({"lr": float(rate)},), child_path(path, "BASE_LR")) if is_plain_number(rate) else NO_BASES
 
 
 def to_plan(
@@ -99,16 +100,13 @@ def _updates_of(data: Mapping[str, Any], calendar: Calendar | None, faults: Faul
     if total is None and calendar is not None and calendar.total is not None:
         terms = Duration.of(calendar.total).terms
         total = int(terms[0][1]) if len(terms) == 1 and terms[0][0] == "updates" else None
-    if not is_fvcore_number(total) or total < 1 or total != int(total):
+    if not is_plain_number(total) or total < 1 or total != int(total):
         found = (
             "nothing says how many updates the run has" if total is None else f"{short_json(total)} is no whole number"
         )
         faults.add(child_path(ROOT, "max_iter"), found, "Write max_iter: 90000")
         return 1_000
     return int(total)
-
-
-# ---- detectron2
 
 
 def _solver_in(data: Any) -> tuple[Mapping[str, Any] | None, str]:
@@ -137,13 +135,13 @@ def _checked_solver(solver: Mapping[str, Any], path: str, faults: Faults) -> dic
         faults.add(child_path(path, "WARMUP_METHOD"), found, "Write linear")
     for name in ("MAX_ITER", "WARMUP_ITERS", "NUM_DECAYS"):
         value = given[name]
-        if not is_fvcore_number(value) or value != int(value) or value < (name == "MAX_ITER"):
+        if not is_plain_number(value) or value != int(value) or value < (name == "MAX_ITER"):
             faults.add(child_path(path, name), f"{short_json(value)} is no whole number", f"Write {name}: 1000")
     for name in ("BASE_LR", "BASE_LR_END", "GAMMA", "WARMUP_FACTOR"):
-        if not is_fvcore_number(given[name]) or given[name] < 0 or (name == "BASE_LR" and not given[name]):
+        if not is_plain_number(given[name]) or given[name] < 0 or (name == "BASE_LR" and not given[name]):
             faults.add(child_path(path, name), f"{short_json(given[name])} is no number in its range", "Write 0.02")
     steps = given["STEPS"]
-    if not isinstance(steps, (list, tuple)) or not all(map(is_fvcore_number, steps)):
+    if not isinstance(steps, (list, tuple)) or not all(map(is_plain_number, steps)):
         faults.add(child_path(path, "STEPS"), f"{short_json(steps)} is no list of iterations", "Write [60000, 80000]")
     if not faults.count and given["BASE_LR_END"] > given["BASE_LR"]:
         faults.add(child_path(path, "BASE_LR_END"), "it is above BASE_LR", "Write BASE_LR_END: 0.0")
@@ -188,9 +186,6 @@ def _warmed(given: Mapping[str, Any], path: str, total: int, faults: Faults) -> 
         return ramp
     rest = _detectron_curve(given, path, total - warm, faults) if rescaled else skip(whole, warm)
     return sequence(ramp, rest)
-
-
-# From a plan to param schedulers of fvcore, where they say it.
 
 
 _UNIT: Final = "updates"

@@ -177,9 +177,6 @@ def _rounded_down_early(rises: int, samples: int) -> bool:
     return any(int(at / (samples / rises)) != k for k, at in ends)
 
 
-# From a plan to the arguments of Megatron-LM, where they say it.
-
-
 _STYLES: Final = {"linear": curves.linear, "cosine": curves.cosine}
 _WSD_STYLES: Final = {**_STYLES, "exponential": curves.exponential(0.5), "minus_sqrt": curves.one_minus_sqrt}
 

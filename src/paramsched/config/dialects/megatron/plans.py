@@ -94,9 +94,6 @@ def to_plan(
     return Plan(*targets, **fields, horizon=run.length(run.horizon), clock="samples" if run.unit else None)
 
 
-# ---- the clock
-
-
 @final
 @dataclass(frozen=True, slots=True)
 class MegatronRun:
@@ -182,9 +179,6 @@ def _consumed_in_all(given: Mapping[str, Any], total: int) -> int:
     if consumed <= min(samples, total):
         consumed += batch
     return consumed + max(total - consumed, 0) // batch * batch
-
-
-# ---- the rate
 
 
 def _planned_rate(given: Mapping[str, Any], run: MegatronRun, faults: Faults) -> Schedule:

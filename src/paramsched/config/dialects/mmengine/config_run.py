@@ -59,9 +59,6 @@ def type_of_value(value: Any) -> str:
     return "unreadable" if isinstance(value, NeedsRunning) else type_in_words(value)
 
 
-# The length of the run that schedulers share, and when their windows meet.
-
-
 @final
 @dataclass(frozen=True, slots=True)
 class RunLength:
@@ -212,9 +209,6 @@ def _refuse_length(path: str, loop: str, given: str, taken: str, other: str, fau
     faults.add(child_path(path, given), f"{loop} has no {given}", instead)
 
 
-# A config from the text of a file, and as one.
-
-
 def read(text: str, source: str = "config") -> Any:
     """A config from the text of a file: Python, YAML or JSON. `_base_` files are looked for beside `source`."""
     file = Path(source) if Path(source).is_file() else None
@@ -256,9 +250,6 @@ def _plain_config(raw: Any, source: str) -> Any:
     data = plain_data(raw, faults)
     faults.raise_any(source)
     return data
-
-
-# A config as Python text.
 
 
 def python_text(data: Any) -> str:

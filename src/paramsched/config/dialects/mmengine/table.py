@@ -105,9 +105,6 @@ def argument_cautions(row: SchedulerRow, arguments: Arguments, *, converted_from
             yield f"{name}={arguments[name]!r} is no whole number, and ticks are; write whole ones"
 
 
-# What is said of a scheduler class that nobody knows: what it may be, and how to make it known.
-
-
 _OF_MMAGIC: Final = {
     "LinearLrInterval": (
         "from begin on it gives lr values between start_factor and end_factor, which are no multiples of lr",
@@ -148,9 +145,6 @@ def probably_meant(name: str, known: Iterable[str]) -> str | None:
     """The known name that is so near that it was probably meant; None where none is."""
     close = get_close_matches(name, list(known), n=1, cutoff=0.75)
     return close[0] if close else None
-
-
-# What a whole config says around its schedulers: where they stand, and whether anything steps them.
 
 
 SCHEDULERS_PATH: Final = entry_path("param_scheduler")

@@ -209,9 +209,6 @@ def _without_endless_end(rule: Rule) -> Rule:
     return rule
 
 
-# What a list of schedulers does together that is hardly meant: rows 9 and 25 of docs/compat/divergences.md.
-
-
 _DECAYS = (COSINE_ANNEALING, EXPONENTIAL, MULTI_STEP, POLY, STEP)
 """Schedulers that lower a value in all of their window."""
 

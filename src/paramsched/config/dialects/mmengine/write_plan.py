@@ -97,9 +97,6 @@ def _refuse_binding(binding: Binding, why: str) -> NoReturn:
     raise PlanError(f"MMEngine cannot say {binding}", why, 'Write it in the native format: format="yaml"')
 
 
-# ---- a whole schedule
-
-
 def _written_schedule(schedule: Schedule, part: WrittenPart) -> list[WrittenRow]:
     """The schedulers of a binding: a rule, an operand or a window each."""
     if isinstance(schedule, Guided):
@@ -127,9 +124,6 @@ def _written_rule(rule: RuleOfPlan, part: WrittenPart, unknown: str) -> WrittenR
         if arguments is not None:
             return row.name, arguments
     return part.refuse(rule, unknown)
-
-
-# ---- one window
 
 
 def _written_part(schedule: Schedule, part: WrittenPart) -> list[WrittenRow]:
@@ -211,9 +205,6 @@ def _window_over_epochs(schedule: Anneal, length: Duration, part: WrittenPart) -
         return None
     window = window_arguments(begin, end, True, converted=True)
     return StretchedWindow(size, window, True, window)
-
-
-# ---- stages one after the other
 
 
 def _written_stages(schedule: Sequence, part: WrittenPart) -> list[WrittenRow]:

@@ -52,9 +52,6 @@ def schedule_of_entry(data: Any, path: str, notes: ReadingNotes) -> Schedule:
         return constant()
 
 
-# ---- one after the other
-
-
 def _optax_constant(given: PeerArguments) -> Schedule:
     return constant(given.level("value"))
 
@@ -114,9 +111,6 @@ def _cosine_way(given: PeerArguments, start: float, to: float, steps: int) -> Sc
     return anneal(notes.level(start), notes.level(to), steps, curve)
 
 
-# ---- with a warmup
-
-
 def _ramp_of(given: PeerArguments) -> tuple[Schedule, ...]:
     """The warmup, as stages: none where it takes no update."""
     steps = given.count("warmup_steps", 0)
@@ -163,9 +157,6 @@ def _sgdr(given: PeerArguments) -> Schedule:
         cycle = arguments_with_defaults(name, one, path, CONSTRUCTORS[name], given.notes)
         stages.append(cut_to_length(_warmup_cosine(cycle), cycle.count("decay_steps", 1)))
     return sequence(*stages) if len(stages) > 1 else stages[0]
-
-
-# ---- at boundaries
 
 
 def _boundaries(given: PeerArguments) -> list[tuple[int, float]]:
@@ -238,9 +229,6 @@ def _cycle_facts(given: PeerArguments) -> tuple[int, float, float]:
     return given.count("transition_steps", 1), *factors  # type: ignore[return-value]  # two of them
 
 
-# ---- joined
-
-
 def _joined(given: PeerArguments) -> Schedule:
     """A stage for each schedule, on its own clock."""
     found: Any = given.given["schedules"]
@@ -295,9 +283,6 @@ _ROWS: Final[Mapping[str, Callable[[PeerArguments], Schedule]]] = {
     "sgdr_schedule": _sgdr,
     "join_schedules": _joined,
 }
-
-
-# ---- plateau
 
 
 def rule_of_entry(data: Any, path: str, monitor: str, notes: ReadingNotes) -> Plateau | None:

@@ -117,9 +117,6 @@ def _fields_of_parts(
     return fields, rule
 
 
-# From a plan to schedules of optax, where its constructors say it.
-
-
 _WORDS: Final = PeerWords("optax")
 _DELAYED: Final = ("optax.linear_schedule", "optax.polynomial_schedule", "optax.exponential_decay")
 """The constructors with a `transition_begin`."""

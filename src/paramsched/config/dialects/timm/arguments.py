@@ -133,9 +133,6 @@ class TimmArguments:
         return Duration.of_updates(Fraction(repr(ticks)))
 
 
-# What each of timm's schedulers is behind its warmup, on its own clock.
-
-
 DECAY_CURVES: Final = {
     "linear": curves.linear,
     "1-sqrt": curves.one_minus_sqrt,

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from paramsched.config.dialects.timm.arguments import CYCLES, DEFAULTS, SCHEDULERS, STABLE, TimmArguments
 from paramsched.config.faults import ROOT, Faults, child_path, short_json, type_in_words
-from paramsched.config.peer_arguments import named_options
+from paramsched.config.peer_arguments import is_plain_number, named_options
 from paramsched.near_names import did_you_mean
 from paramsched.time import Calendar
 
@@ -193,7 +193,7 @@ class _ArgumentCheck:
         """Note what is no number in its range."""
         value = self.values[name]
         write = f"Write {self.written(name)}: {1 if name.startswith('cycle') else 5 if whole else 0.1}"
-        if not _is_finite_number(value) or not least <= value <= most or not value > above:
+        if not is_plain_number(value) or not least <= value <= most or not value > above:
             bound = f" above {above:g}" if above > -math.inf else f" from {least:g} on" if least > -math.inf else ""
             limit = f" and at most {most:,}" if most < math.inf else ""
             self.replace(name, f"{short_json(value)} is no number{bound}{limit}", write)
@@ -205,7 +205,7 @@ class _ArgumentCheck:
     def lists(self) -> None:
         """Milestones in order, and the begin and the end of the noise."""
         milestones = self.values["decay_milestones"]
-        if not isinstance(milestones, (list, tuple)) or not all(map(_is_finite_number, milestones)):
+        if not isinstance(milestones, (list, tuple)) or not all(map(is_plain_number, milestones)):
             found = f"{short_json(milestones)} is no list of epochs"
             self.replace("decay_milestones", found, "Write [30, 60]")
         elif list(milestones) != sorted(milestones):
@@ -213,11 +213,11 @@ class _ArgumentCheck:
             self.fault("decay_milestones", found, f"Write {sorted(milestones)}")
         noise = self.values["noise"]
         if isinstance(noise, (list, tuple)):
-            if len(noise) in (1, 2) and all(map(_is_finite_number, noise)):
+            if len(noise) in (1, 2) and all(map(is_plain_number, noise)):
                 self.values["noise"] = tuple(noise) if len(noise) == 2 else noise[0]
             else:
                 self.replace("noise", f"{short_json(noise)} is no begin and end", "Write [0.4, 0.9]")
-        elif noise is not None and not _is_finite_number(noise):
+        elif noise is not None and not is_plain_number(noise):
             self.replace("noise", f"{short_json(noise)} is no share of the run", "Write 0.4")
 
     def together(self) -> None:
@@ -243,7 +243,3 @@ class _ArgumentCheck:
                 self.fault("step_on_epochs", "a plateau steps by epochs", f"Write {switch}: {by_epoch}")
             if given.decay_rate >= 1:
                 self.fault("decay_rate", f"{given.decay_rate!r} reduces nothing", "Write decay_rate: 0.1")
-
-
-def _is_finite_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

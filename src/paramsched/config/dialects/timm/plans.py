@@ -116,9 +116,6 @@ def _returned_epochs(given: TimmArguments) -> int:
     return (ticks + given.cooldown_epochs * given.ticks_in_epoch) // given.ticks_in_epoch
 
 
-# ---- what a plan says otherwise
-
-
 def _refuse_noise(given: TimmArguments, path: str, faults: Faults) -> None:
     """timm seeds torch's generator anew for each draw; a plan's own noise is of the same kind, with other draws."""
     found = "timm draws it from torch's generator, and a plan draws other numbers"

@@ -74,9 +74,6 @@ def _refuse_for_timm(plan: Plan, why: str) -> NoReturn:
     raise PlanError(f"timm cannot say {plan.bindings[0]}", why, 'Write it in the native format: format="yaml"')
 
 
-# ---- the plan in timm's counts
-
-
 @final
 @dataclass(frozen=True, slots=True)
 class _TickPlan:

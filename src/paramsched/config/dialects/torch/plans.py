@@ -14,10 +14,10 @@ from paramsched.config.dialects.torch.entries import (
     read_entry,
     torch_class_in,
 )
-from paramsched.config.dialects.torch.shapes import RULES, SHAPES, SMOOTH, TorchArguments, is_torch_number, momentum_of
+from paramsched.config.dialects.torch.shapes import RULES, SHAPES, SMOOTH, TorchArguments, momentum_of
 from paramsched.config.faults import ROOT, Faults, child_path, short_json
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
-from paramsched.config.peer_arguments import cut_to_length
+from paramsched.config.peer_arguments import cut_to_length, is_plain_number
 from paramsched.errors import InvalidArgument
 from paramsched.feedback import plateau
 from paramsched.feedback.base import MetricRule
@@ -54,7 +54,7 @@ def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # 
     if is_state(inner) and rates is None:
         members = inner.get("_schedulers")
         rates = members[0].get("base_lrs") if isinstance(members, (list, tuple)) and members else None
-    if not isinstance(rates, (list, tuple)) or len(rates) != 1 or not is_torch_number(rates[0]):
+    if not isinstance(rates, (list, tuple)) or len(rates) != 1 or not is_plain_number(rates[0]):
         return NO_BASES
     return Bases(({"lr": float(rates[0])},), "$.base_lrs")
 
@@ -179,9 +179,6 @@ def _schedule_of(given: TorchArguments) -> Schedule:
         return constant()
 
 
-# ---- compositions
-
-
 def _members(given: TorchArguments) -> list[TorchEntry] | None:
     """The members of a composition; None where there are none."""
     key = "_schedulers" if given.entry.state else "schedulers"
@@ -214,7 +211,7 @@ def _torch_stages(given: TorchArguments) -> Schedule:
     entries = _members(given)
     key = "_milestones" if given.entry.state else "milestones"
     times = given.entry.arguments[key]
-    whole = isinstance(times, (list, tuple)) and all(is_torch_number(one) and one == int(one) >= 0 for one in times)
+    whole = isinstance(times, (list, tuple)) and all(is_plain_number(one) and one == int(one) >= 0 for one in times)
     if not whole or list(times) != sorted(times) or (entries is not None and len(times) != len(entries) - 1):
         found = f"{short_json(times)} is no list of steps in order, one for each change"
         given.refuse(key, found, "Write milestones: [5] for two schedulers")
@@ -264,9 +261,6 @@ def _by(rule: rules.Rule, by: str) -> rules.Rule:
     return rule if by == "update" else replace(rule, by=by)  # type: ignore[type-var]  # every rule is a dataclass
 
 
-# ---- plateau
-
-
 def _plateau(given: TorchArguments, beside: Mapping[str, Any], base: BaseLike | None) -> MetricRule[Any] | None:
     """The rule of a plateau; its metric is `monitor`."""
     metric = beside.get("monitor")
@@ -282,7 +276,7 @@ def _plateau(given: TorchArguments, beside: Mapping[str, Any], base: BaseLike | 
     if rate is None and given.entry.state:
         rates = found.get("base_lrs")
         rate = rates[0] if isinstance(rates, (list, tuple)) and rates else None
-    if not is_torch_number(lowest) or (lowest and not rate):
+    if not is_plain_number(lowest) or (lowest and not rate):
         given.refuse(
             "min_lr", "a plan's floor is a multiple of lr, which is not known", "Give base=0.1, lr's own value"
         )

@@ -9,6 +9,7 @@ from typing import Any, Final, final
 from paramsched import curves
 from paramsched.config.dialects.torch.entries import TorchEntry
 from paramsched.config.faults import Faults, child_path, short_json
+from paramsched.config.peer_arguments import is_plain_number
 from paramsched.schedules import (
     Level,
     Schedule,
@@ -63,7 +64,7 @@ class TorchArguments:
     def number(self, name: str, low: float = -math.inf, high: float = math.inf, *, above: float = -math.inf) -> float:
         """A number in its range."""
         value = self.entry.arguments[name]
-        if not is_torch_number(value) or not (low <= value <= high and value > above):
+        if not is_plain_number(value) or not (low <= value <= high and value > above):
             bounds = f"above {above:g}" if above > -math.inf else f"from {low:g} to {high:g}"
             bounded = max(low, above) > -math.inf or high < math.inf
             self.refuse(
@@ -75,7 +76,7 @@ class TorchArguments:
     def count(self, name: str) -> int:
         """A whole number of steps, at least one."""
         value = self.entry.arguments[name]
-        if not is_torch_number(value) or value < 1 or value != int(value):
+        if not is_plain_number(value) or value < 1 or value != int(value):
             self.refuse(name, f"{short_json(value)} is no whole number of steps from 1 on", f"Write {name}: 10")
             return 1
         return int(value)
@@ -93,7 +94,7 @@ class TorchArguments:
         if isinstance(value, (list, tuple)):
             self.refuse(name, "it differs between groups", "Write a native plan, with a line for each group")
             return 1.0
-        if not is_torch_number(value):
+        if not is_plain_number(value):
             self.refuse(name, f"{short_json(value)} is no number", f"Write {name}: 0.1")
             return 1.0
         return float(value)
@@ -105,14 +106,6 @@ class TorchArguments:
             self.refuse(name, f"{short_json(value)} is none of {', '.join(among)}", f'Write {name}: "{among[0]}"')
             return among[0]
         return str(value)
-
-
-def is_torch_number(value: Any) -> bool:
-    """Whether value is a finite number, and no bool."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-# ---- lr
 
 
 def _torch_step(given: TorchArguments) -> Schedule:
@@ -132,7 +125,7 @@ def milestones_in(given: TorchArguments) -> list[int]:
     value = given.entry.arguments["milestones"]
     if isinstance(value, (Mapping, Counter)):
         value = [_as_count(one) for one, times in value.items() if isinstance(times, int) for _ in range(times)]
-    if not isinstance(value, (list, tuple)) or not all(is_torch_number(one) and one == int(one) >= 0 for one in value):
+    if not isinstance(value, (list, tuple)) or not all(is_plain_number(one) and one == int(one) >= 0 for one in value):
         given.refuse("milestones", f"{short_json(value)} is no list of steps", "Write milestones: [30, 80]")
         return []
     return sorted(int(one) for one in value)
@@ -294,9 +287,6 @@ SMOOTH: Final = ("LinearLR", "ExponentialLR", "PolynomialLR", "CosineAnnealingLR
 """Those that change from step to step: by epochs they still change between epochs only."""
 
 
-# ---- momentum
-
-
 def momentum_of(given: TorchArguments) -> Schedule | None:
     """What a cycle does to momentum; None where it leaves it alone."""
     name, found = given.entry.name, given.entry.arguments
@@ -310,9 +300,6 @@ def momentum_of(given: TorchArguments) -> Schedule | None:
         given.refuse("base_momentum", "momentum in a cycle is above 0", "Write cycle_momentum: false")
         return None
     return _cycle(given, low_value, high_value, high_value, low_value / high_value, 1.0)
-
-
-# ---- the chained form
 
 
 def _rule_of_cosine(given: TorchArguments) -> Any:

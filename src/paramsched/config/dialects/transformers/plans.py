@@ -10,11 +10,11 @@ from paramsched.config.dialects.transformers.rows import SCHEDULERS, row_named, 
 from paramsched.config.dialects.transformers.run_arguments import (
     LEARNING_RATE,
     is_call,
-    is_real,
     run_arguments,
 )
 from paramsched.config.faults import Faults
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
+from paramsched.config.peer_arguments import is_plain_number
 from paramsched.config.plan_files import values_inside
 from paramsched.errors import ConfigError, InvalidArgument, PlanError
 from paramsched.feedback.base import Guided
@@ -95,19 +95,16 @@ def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:  # noqa: ARG
         return NO_BASES
     if is_call(data):
         rate = data.get("learning_rate", data.get("lr"))
-        return Bases(({"lr": float(rate)},), "learning_rate") if is_real(rate) else NO_BASES
+        return Bases(({"lr": float(rate)},), "learning_rate") if is_plain_number(rate) else NO_BASES
     found: dict[str, Any] = {"lr": LEARNING_RATE, "weight_decay": 0.0}
     for field, name in (("lr", "learning_rate"), ("weight_decay", "weight_decay")):
-        if is_real(data.get(name)):
+        if is_plain_number(data.get(name)):
             found[field] = float(data[name])
     if not any(word in str(data.get("optim", "adamw")) for word in _WITHOUT_BETAS):
         betas = [data.get(name, default) for name, default in _BETAS.items()]
-        found |= {"betas": tuple(map(float, betas))} if all(map(is_real, betas)) else {}
+        found |= {"betas": tuple(map(float, betas))} if all(map(is_plain_number, betas)) else {}
     notes = ("weight_decay is for weights; biases and norms have none",) if found["weight_decay"] else ()
     return Bases((found,), "TrainingArguments", notes)
-
-
-# From a plan to arguments of transformers: a guess at each scheduler, kept where it is read as the same plan.
 
 
 _UNTIL_BASE: Final = 1.0

@@ -134,9 +134,6 @@ def schedule_of_run(row: TransformersRow, run: RunArguments) -> Schedule:
     return _NO_SCHEDULE if whole is None else whole
 
 
-# ---- warmups
-
-
 def _straight_ramp(run: RunArguments) -> Schedule:
     return warmup(run.warmup)
 
@@ -167,9 +164,6 @@ def _ramp_from_floor(run: RunArguments) -> Schedule:
     """That of `warmup_stable_decay`, from its floor on."""
     kind = run.keywords.choice("warmup_type", "linear", _RAMPS)
     return anneal(run.keywords.number("min_lr_ratio", 0.0, least=0), 1.0, run.warmup, _RAMPS[kind])
-
-
-# ---- what follows the warmup
 
 
 def _base_itself(run: RunArguments) -> Iterator[Schedule]:  # noqa: ARG001  # all stages are asked alike

@@ -13,6 +13,7 @@ from typing import Any, Final, final
 from paramsched._fault_codes import UNKNOWN_FIELD
 from paramsched.config.faults import Faults, child_path, short_json, type_in_words
 from paramsched.config.known_dialects import BaseLike
+from paramsched.config.peer_arguments import is_plain_number
 from paramsched.near_names import did_you_mean
 from paramsched.schedules import Level, absolute
 from paramsched.time import Calendar, Duration, DurationLike
@@ -51,7 +52,7 @@ class Keywords:
         value = self.values.get(name)
         if value is None:
             return default
-        if not is_real(value) or value < least or value <= above:
+        if not is_plain_number(value) or value < least or value <= above:
             bound = f" above {above:g}" if above > -math.inf else f" from {least:g} on" if least > -math.inf else ""
             self.fault(name, f"{short_json(value)} is no number{bound}", f"Write {name}: {default:g}")
             return default
@@ -89,11 +90,6 @@ class Keywords:
             value = self.number("min_lr", 1e-6, least=0)
             return absolute(value) if value else 0.0
         return self.number("min_lr_rate", 0.1, least=0)
-
-
-def is_real(value: Any) -> bool:
-    """Whether a value of a file is a finite number."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 SAID_BY_CALL: Final = ("name", "num_warmup_steps", "num_training_steps", "scheduler_specific_kwargs")

@@ -57,9 +57,6 @@ WINDOW_ARGUMENTS: Final = (
 """What every scheduler takes besides its own arguments."""
 
 
-# Checks of arguments that several schedulers share, and what several rules are made of.
-
-
 FLOOR_ARGUMENT: Final = Argument("eta_min", None, "floor, as a value")
 FLOOR_RATIO_ARGUMENT: Final = Argument(
     "eta_min_ratio", None, "floor, as a multiple of the base value; instead of `eta_min`"
@@ -165,9 +162,6 @@ def one_tick_caution(arguments: Arguments, factor: float) -> Iterator[str]:
             f"the window [{arguments['begin']}, {arguments['end']}) has one tick: "
             f"the value is multiplied by {factor:g} there and stays so for ever; {cure}"
         )
-
-
-# A scheduler as a closed form: what the form has to hold for, and what is known of it.
 
 
 FormKind: TypeAlias = Literal["factor", "towards"]

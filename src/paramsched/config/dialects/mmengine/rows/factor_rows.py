@@ -121,9 +121,6 @@ CONSTANT = SchedulerRow(
 )
 
 
-# Linear: a straight line between two factors.
-
-
 def _linear_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
     yield from factor_faults(arguments, "start_factor")
     yield from factor_faults(arguments, "end_factor")
@@ -195,9 +192,6 @@ LINEAR = SchedulerRow(
 )
 
 
-# Step: a factor every so many ticks.
-
-
 def _step_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
     yield from number_faults(arguments, "step_size", "gamma")
     if is_real_number(arguments["step_size"]) and arguments["step_size"] <= 0:
@@ -239,9 +233,6 @@ STEP = SchedulerRow(
     from_rule=_from_step_rule,
     from_schedule=_from_step,
 )
-
-
-# MultiStep: a factor at each milestone.
 
 
 _BEGIN, _END, _LAST_STEP, *_REST = WINDOW_ARGUMENTS

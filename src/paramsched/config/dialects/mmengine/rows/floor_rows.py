@@ -80,9 +80,6 @@ EXPONENTIAL = SchedulerRow(
 )
 
 
-# Poly: a power of the ticks that are left, down to a floor.
-
-
 def _poly_rule(arguments: Arguments) -> Rule:
     floor = absolute(float(arguments["eta_min"]))
     return rules.polynomial(float(arguments["power"]), floor, **window_of_rule(arguments))
@@ -128,9 +125,6 @@ POLY = SchedulerRow(
     from_schedule=_from_power,
     length_from=(),
 )
-
-
-# CosineAnnealing: half a cosine wave down to a floor, and up again.
 
 
 def _cosine_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
@@ -209,9 +203,6 @@ COSINE_ANNEALING = SchedulerRow(
     from_schedule=_from_cosine,
     length_from=("T_max",),
 )
-
-
-# CosineRestart: cosine descents one after the other, each from a height of its own.
 
 
 def _restart_faults(arguments: Arguments) -> Iterator[ArgumentFault]:

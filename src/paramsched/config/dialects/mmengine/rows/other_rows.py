@@ -107,9 +107,6 @@ ONE_CYCLE = SchedulerRow(
 )
 
 
-# ReduceOnPlateau: a factor whenever a metric has stopped improving.
-
-
 def _plateau_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
     """What MMEngine refuses, and numbers that are none."""
     yield from number_faults(arguments, "factor", "threshold", "patience", "cooldown", "eps")
