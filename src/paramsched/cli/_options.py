@@ -8,7 +8,6 @@ from dataclasses import dataclass, fields
 from functools import wraps
 from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
 from typing import Any, NoReturn, TypeVar, cast, final
 
 import click
@@ -294,19 +293,25 @@ class Command(click.Command):
                     formatter.write(f"  {line}\n")
 
 
-_FOLDER = Path(__file__).with_name("commands")
+_HOMES = {
+    **dict.fromkeys(("change", "convert", "diff", "explain", "schema"), "of_plans"),
+    **dict.fromkeys(("find", "recipes", "run"), "of_recipes"),
+    **dict.fromkeys(("audit", "check", "history"), "of_runs"),
+    "plot": "plot",
+    "show": "show",
+}
 
 
 class Commands(click.Group):
-    """The commands in the folder `commands`: the file `show.py` has `paramsched_show`."""
+    """The commands in the folder `commands`, each in the file that the table names: `show.py` has `paramsched_show`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(module.name for module in iter_modules([str(_FOLDER)]))
+        return sorted(_HOMES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.list_commands(ctx):
+        if cmd_name not in _HOMES:
             return None
-        found = getattr(import_module(f"paramsched.cli.commands.{cmd_name}"), f"paramsched_{cmd_name}")
+        found = getattr(import_module(f"paramsched.cli.commands.{_HOMES[cmd_name]}"), f"paramsched_{cmd_name}")
         return cast(click.Command, found)
 
     def resolve_command(

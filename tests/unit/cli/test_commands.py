@@ -5,15 +5,14 @@ import re
 import shlex
 import subprocess
 import sys
-from importlib import import_module
-from pkgutil import iter_modules
 
+import click
 import pytest
 from click.testing import CliRunner
 
 import paramsched
 from paramsched import config
-from paramsched.cli import commands, main
+from paramsched.cli import main
 from paramsched.plan import Plan
 from paramsched.schedules import cosine, linear, warmup
 
@@ -73,10 +72,10 @@ def test_help_lists_every_command_with_a_line():
 
 
 def examples_of(name):
-    return getattr(import_module(f"paramsched.cli.commands.{name}"), f"paramsched_{name}").examples
+    return main.get_command(click.Context(main), name).examples
 
 
-EVERY = sorted(module.name for module in iter_modules(commands.__path__))
+EVERY = main.list_commands(click.Context(main))
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -1,1 +1,1 @@
-"""The commands: a file each; `show.py` has `paramsched_show`. Heavy imports stand inside the functions."""
+"""The commands: a file for several, `_options.py` says which. Heavy imports stand inside the functions."""

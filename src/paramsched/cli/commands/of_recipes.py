@@ -1,5 +1,7 @@
-"""`paramsched recipes`: the published training recipes, one of them whole, or those whose curve is like a plan's."""
+"""What can be looked up and run: `paramsched find`, `paramsched recipes`, `paramsched run`."""
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -7,6 +9,7 @@ import click
 from paramsched.cli._options import (
     CalendarOptions,
     Command,
+    ExistingFile,
     base_option,
     calendar_options,
     field_option,
@@ -14,9 +17,11 @@ from paramsched.cli._options import (
     json_option,
     offer_files,
 )
+from paramsched.errors import shown
 
 if TYPE_CHECKING:
     from paramsched.recipe_book import Likeness, Recipe
+
 
 _MOST_NEAR = 10
 
@@ -124,3 +129,77 @@ def _table(rows: list[tuple[str, ...]]) -> list[str]:
     """Rows with their columns below each other."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+_MOST_RECIPES = 4
+
+
+@click.command(
+    "find",
+    cls=Command,
+    short_help="Find schedules by names of other libraries, or by words.",
+    examples=(
+        "paramsched find cosine with warmup",
+        "paramsched find CosineAnnealingWarmRestarts",
+        "paramsched find num_warmup_steps",
+    ),
+)
+@click.argument("words", nargs=-1, required=True)
+@click.option(
+    "--most",
+    type=click.IntRange(min=1),
+    default=8,
+    show_default=True,
+    help="How many lines to print, beside the recipes.",
+)
+def paramsched_find(words: tuple[str, ...], most: int) -> None:
+    """Find the shapes, curves, rules, arguments and recipes that WORDS mean, the best first, each with a line to paste.
+
+    WORDS are a name that another library has (CosineAnnealingLR), a keyword of it (T_max), or plain words.
+
+    Exit code 1 where nothing is found.
+    """
+    from paramsched.cli._search import nearest_for, recipes_for, schedules_for
+
+    asked = " ".join(words)
+    found = schedules_for(asked)[:most] + recipes_for(asked)[:_MOST_RECIPES] or nearest_for(asked)[:most]
+    if not found:
+        click.echo(f"Nothing is found for {shown(asked)}. Try one word: cosine, restarts, plateau", err=True)
+        raise SystemExit(1)
+    for hit in found:
+        click.echo("\n    ".join([hit.line, *hit.says]))
+
+
+@click.command(
+    "run",
+    cls=Command,
+    short_help="Train by a config.",
+    examples=(
+        "paramsched run config.py",
+        "paramsched run config.py --plan plan.yaml --work-dir runs/mine",
+    ),
+)
+@click.argument("config", metavar="CONFIG", type=ExistingFile())
+@click.option("--work-dir", metavar="FOLDER", help="Where logs and checkpoints go; by default what CONFIG says.")
+@click.option("--plan", metavar="PLAN", help="A plan, its text or file, instead of the schedulers CONFIG names.")
+@click.option("--resume", is_flag=True, help="Go on from the newest checkpoint, if there is one.")
+@click.option("--load-from", metavar="CHECKPOINT", help="Begin with these weights; with --resume go on from there.")
+def paramsched_run(config: str, work_dir: str | None, plan: str | None, resume: bool, load_from: str | None) -> None:
+    """Train by CONFIG, a .py, .yaml or .json file with MMEngine's names.
+
+    A .py file is read, not run. The modules in its custom_imports are imported, from beside it or from where Python
+    looks; they register models, datasets, metrics and hooks. Every fault is reported at once. Exit code 1 for a bad
+    config. Several processes: accelerate launch -m paramsched run CONFIG
+    """
+    from paramsched.errors import InvalidArgument, MissingFact
+    from paramsched.runner import Runner
+
+    sys.path.insert(0, str(Path(config).resolve().parent))
+    asked = {"work_dir": work_dir, "param_scheduler": plan, "resume": resume or None, "load_from": load_from}
+    runner = Runner.from_cfg(config, **{name: value for name, value in asked.items() if value is not None})
+    try:
+        runner.train()
+    except MissingFact as error:
+        # What is missing is said in CONFIG: this command has no options for the facts of a run.
+        raise InvalidArgument(error.asked, error.found, error.instead) from None
+    click.echo(str(runner.work_dir))

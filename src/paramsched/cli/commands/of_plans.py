@@ -1,0 +1,252 @@
+"""What is done with plans: `paramsched change`, `convert`, `diff`, `explain`, `schema`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from paramsched.cli._options import (
+    BAD_PLAN,
+    CalendarOptions,
+    Command,
+    calendar_options,
+    field_option,
+    format_option,
+    json_option,
+    offer_files,
+    offer_formats,
+    plan_argument,
+)
+
+if TYPE_CHECKING:
+    from paramsched.cli._given_plan import GivenPlan
+    from paramsched.plan import Plan
+
+
+@click.command(
+    "change",
+    cls=Command,
+    short_help="Change a plan from a time on.",
+    examples=(
+        "paramsched change plan.yaml --at 8000 --horizon 9000 'lr=linear(previous, 0)'",
+        "paramsched change trunk.yaml --at 6000 --cooldown 1000 -o at-6000.yaml",
+        "paramsched change plan.yaml --at 8000 --scale lr=0.5",
+    ),
+)
+@plan_argument()
+@click.argument("changes", metavar="[FIELD=SCHEDULE]...", nargs=-1)
+@click.option("--at", required=True, metavar="TIME", help='When: 8000, "40 epochs", "80%".')
+@click.option("--cooldown", metavar="LENGTH", help="Bring lr down to 0 in this time, and end there.")
+@click.option("--scale", "factors", multiple=True, metavar="FIELD=FACTOR", help="Multiply a field.")
+@calendar_options
+@format_option
+@field_option
+@click.option("--to", metavar="NAME", shell_complete=offer_formats, help="Format to write; by default that of PLAN.")
+@click.option("-o", "--output", metavar="FILE", shell_complete=offer_files, help="The file to write.")
+def paramsched_change(
+    plan: str,
+    changes: tuple[str, ...],
+    at: str,
+    cooldown: str | None,
+    factors: tuple[str, ...],
+    facts: CalendarOptions,
+    format: str | None,
+    field: str,
+    to: str | None,
+    output: str | None,
+) -> None:
+    """Print PLAN with another course from TIME on; before it every value stays as it is, bit for bit.
+
+    A field follows the SCHEDULE that is given, in which previous is the level it has at that time; lr@head=… is for
+    one group. What is not named goes on as it was planned. --horizon is how long the run is from now on, and facts are
+    for configs that cannot be read without. Comments of a file are not kept.
+    """
+    from dataclasses import replace
+
+    from paramsched import config
+    from paramsched.cli._given_plan import (
+        changes_from_arguments,
+        factors_from_options,
+        length_from_option,
+        read_given_plan,
+    )
+    from paramsched.cli._options import say_note
+    from paramsched.config.file_formats import SUFFIXES
+    from paramsched.near_names import did_you_mean
+
+    kinds = [bool(changes) or facts.horizon is not None, cooldown is not None, bool(factors)]
+    if sum(kinds) != 1:
+        raise click.UsageError("Give one of: FIELD=SCHEDULE (and --horizon), --cooldown, --scale")
+    if to is not None and to not in config.formats():
+        raise click.UsageError(f"--to {to}: no such format; {did_you_mean(to, config.formats())}")
+    read = read_given_plan(plan, format=format, field=field, facts=replace(facts, horizon=None))
+    when = length_from_option(at, "--at")
+    if cooldown is not None:
+        changed = read.plan.cooldown(when, length_from_option(cooldown, "--cooldown"))
+    elif factors:
+        changed = read.plan.scale(when, **factors_from_options(factors))
+    else:
+        bindings, fields = changes_from_arguments(read.plan, changes)
+        length = None if facts.horizon is None else length_from_option(facts.horizon, "--horizon")
+        changed = read.plan.change(when, *bindings, horizon=length, **fields)
+    if read.source is not None and read.source.has_comments:
+        say_note(f"the comments of {read.source.name} are not kept")
+    own = "yaml" if read.source is None else read.source.format
+    by_suffix = output is not None and Path(output).suffix.lower() in SUFFIXES
+    text = config.dump(changed, output, to or (None if by_suffix else own))
+    if text is not None:
+        click.echo(text, nl=not text.endswith("\n"))
+
+
+@click.command(
+    "convert",
+    cls=Command,
+    short_help="Write a plan in another format.",
+    examples=(
+        "paramsched convert plan.yaml --to toml",
+        "paramsched convert config.py --steps-per-epoch 500 -o plan.yaml",
+        "paramsched convert values.jsonl --from log -o replay.yaml",
+    ),
+)
+@plan_argument()
+@click.option(
+    "--from",
+    "source",
+    metavar="NAME",
+    shell_complete=offer_formats,
+    help="Format of PLAN, or log for the log of a run; by default what its suffix says.",
+)
+@click.option(
+    "--to",
+    metavar="NAME",
+    shell_complete=offer_formats,
+    help="yaml, toml, json or a dialect; by default what the output's suffix says.",
+)
+@click.option(
+    "-o", "--output", metavar="FILE", shell_complete=offer_files, help="The file to write; by default standard output."
+)
+@calendar_options
+@field_option
+def paramsched_convert(
+    plan: str, source: str | None, to: str | None, output: str | None, facts: CalendarOptions, field: str
+) -> None:
+    """Say in one format what PLAN says in another.
+
+    Comments of a file are not kept; where there are some, a note on standard error says so.
+
+    With --from log PLAN is the log of a run, and what is written does again what that run did. Values of a long log
+    stand in files beside the output.
+    """
+    from paramsched import config
+    from paramsched.audit import plan_from_log
+    from paramsched.cli._given_plan import read_given_plan
+    from paramsched.config.file_formats import SUFFIXES
+    from paramsched.near_names import did_you_mean
+
+    if to is None and output is None:
+        raise click.UsageError("Nothing says the format to write. Give --to yaml, or -o plan.yaml")
+    if to is not None and to not in config.formats():
+        raise click.UsageError(f"--to {to}: no such format; {did_you_mean(to, config.formats())}")
+    if to is None and Path(output or "").suffix.lower() not in SUFFIXES:
+        raise click.UsageError(f"--output {output}: its suffix says no format. Give --to yaml")
+    if source == "log" or (source is None and plan.endswith(".jsonl")):
+        folder = None if output is None else Path(output).parent
+        found = plan_from_log(plan, tables=folder)
+    else:
+        found = _plan_and_note(read_given_plan(plan, format=source, field=field, facts=facts))
+    text = config.dump(found, output, to)
+    if text is not None:
+        click.echo(text, nl=not text.endswith("\n"))
+
+
+def _plan_and_note(read: "GivenPlan") -> "Plan":
+    """The plan, and a note of what is not kept of its file."""
+    if read.source is not None and read.source.has_comments:
+        click.echo(f"note: the comments of {read.source.name} are not kept", err=True)
+    return read.plan
+
+
+@click.command(
+    "diff",
+    cls=Command,
+    short_help="Print what differs between two plans.",
+    examples=(
+        "paramsched diff old.yaml new.yaml",
+        "paramsched diff old.yaml new.yaml --steps-per-epoch 500 --json",
+    ),
+)
+@plan_argument("before")
+@plan_argument("after")
+@calendar_options
+@field_option
+@format_option
+@json_option
+def paramsched_diff(
+    before: str, after: str, facts: CalendarOptions, field: str, format: str | None, as_json: bool
+) -> None:
+    """Print the changes from BEFORE to AFTER; exit code 1 if there are any, like diff.
+
+    With facts of the run each change also says from which update on values differ, and by how much.
+    """
+    import dataclasses
+    import json
+
+    from paramsched._diff import diff
+    from paramsched.cli._given_plan import calendar_from_options, plan_of
+
+    plans = [plan_of(given, format=format, field=field, facts=facts) for given in (before, after)]
+    changes = diff(plans[0], plans[1], calendar_from_options(facts) if facts.given else None)
+    if as_json:
+        click.echo(json.dumps([dataclasses.asdict(change) for change in changes], ensure_ascii=False))
+    elif changes:
+        click.echo(str(changes))
+    if changes:
+        click.get_current_context().exit(BAD_PLAN)
+
+
+@click.command(
+    "explain",
+    cls=Command,
+    short_help="Say in words what a plan does, and when.",
+    examples=("paramsched explain plan.yaml --steps-per-epoch 500",),
+)
+@plan_argument()
+@calendar_options
+@field_option
+@format_option
+def paramsched_explain(plan: str, facts: CalendarOptions, field: str, format: str | None) -> None:
+    """Say in words what PLAN does, stage by stage; with facts of the run also at which updates."""
+    from paramsched.cli._given_plan import calendar_from_options, loaded_with_assumed_epoch, with_facts_beside
+    from paramsched.cli._plan_words import plan_in_words
+    from paramsched.cli._traces import say_base_notes
+    from paramsched.errors import MissingFact, Unresolved
+    from paramsched.plan.resolve import known_total
+
+    loaded, known = loaded_with_assumed_epoch(plan, format=format, field=field, facts=facts)
+    read = loaded.plan
+    try:
+        calendar = calendar_from_options(with_facts_beside(loaded, known))
+        resolved = read.resolve(calendar)
+    except (MissingFact, Unresolved):
+        if facts.given and facts.horizon is not None:
+            raise
+        calendar, resolved = None, None
+    say_base_notes(loaded)
+    epoch = None if calendar is None else calendar.updates_per_epoch
+    total = None if resolved is None or calendar is None else known_total(resolved, calendar)
+    click.echo(plan_in_words(read, resolved, epoch, loaded.bases, total))
+
+
+@click.command(
+    "schema",
+    cls=Command,
+    short_help="Print the JSON Schema of plan files.",
+    examples=("paramsched schema > plan.schema.json",),
+)
+def paramsched_schema() -> None:
+    """Print the JSON Schema of a plan's file, for editors that complete and check; installed shapes are in it."""
+    import json
+
+    from paramsched.config import schema
+
+    click.echo(json.dumps(schema(), indent=2, ensure_ascii=False))

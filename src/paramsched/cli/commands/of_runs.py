@@ -1,0 +1,296 @@
+"""What is asked of plans and runs: `paramsched audit`, `paramsched check`, `paramsched history`."""
+
+from typing import Any
+
+import click
+
+from paramsched.cli._options import (
+    BAD_PLAN,
+    BAD_USAGE,
+    CalendarOptions,
+    Command,
+    ExistingFile,
+    base_option,
+    calendar_options,
+    field_option,
+    file_problem,
+    format_option,
+    json_option,
+    offer_files,
+)
+
+
+@click.command(
+    "audit",
+    cls=Command,
+    short_help="Compare a log with a plan; name the cause of a difference.",
+    examples=(
+        "paramsched audit values.jsonl --plan plan.yaml --steps-per-epoch 500",
+        "paramsched audit log.csv -p plan.yaml --column lr=rate --steps-per-epoch 500",
+        "paramsched audit checkpoint.pt --plan plan.yaml --json",
+    ),
+)
+@click.argument("log", metavar="LOG", type=ExistingFile())
+@click.option("--plan", "-p", required=True, metavar="PLAN", help="A plan's file, or one line of text.")
+@calendar_options
+@field_option
+@format_option
+@base_option
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="FIELD=NAME",
+    help="Column that logs a field: lr=learning_rate, lr@head=lr_1 for one group.",
+)
+@click.option("--time", metavar="NAME", help="Column that counts the updates, from 0.")
+@click.option("--amount", metavar="NAME", help="Column that says what was consumed, for a plan that counts it.")
+@click.option(
+    "--group", "names", multiple=True, metavar="NAME", help="Names of the groups, in order, if the log has none."
+)
+@click.option("--optimizer", metavar="NAME", help="Which optimizer, where the log has several.")
+@click.option("--at", type=click.IntRange(min=0), help="Completed updates of a checkpoint that does not say.")
+@click.option("--processes", type=click.IntRange(min=1), help="How many trained together; tells causes apart.")
+@json_option
+def paramsched_audit(
+    log: str,
+    plan: str,
+    facts: CalendarOptions,
+    field: str,
+    format: str | None,
+    bases: tuple[str, ...],
+    columns: tuple[str, ...],
+    time: str | None,
+    amount: str | None,
+    names: tuple[str, ...],
+    optimizer: str | None,
+    at: int | None,
+    processes: int | None,
+    as_json: bool,
+) -> None:
+    """Compare LOG with a plan, value by value; print the first difference and its likely cause.
+
+    LOG is JSONL as paramsched writes it, CSV or JSONL with columns named by --column, or a checkpoint with an
+    optimizer's state. Every cause is tried on the log: the one named is the one under which the plan's values are the
+    log's. A base that neither --base nor the log says is found from the log.
+
+    A plan whose clock counts tokens is compared at the tokens that the log has, in a column of that name or --amount;
+    where it has none, at those that the facts of the run say. Other clocks likewise.
+
+    Exit code 1 if a value differs.
+    """
+    import dataclasses
+    import json
+    from math import isfinite
+
+    from paramsched.audit import AmountColumn, UnreadableLog, compare_with_plan, read_log
+    from paramsched.cli._given_plan import calendar_from_options, plan_of
+    from paramsched.cli._traces import given_bases
+    from paramsched.plan.binding import amount_clock
+
+    read = plan_of(plan, format=format, field=field, facts=facts)
+    planned = [one.name for one in read.bindings if isinstance(one.field, str)]
+    try:
+        named = dict(_column(one) for one in columns)
+        clock = amount_clock(read.clock)
+        if clock is None and amount is not None:
+            raise click.UsageError(f"--amount {amount}: the plan's clock counts updates. Leave --amount out")
+        consumed = AmountColumn(clock, amount)
+        logged = read_log(log, planned, columns=named, time=time, optimizer=optimizer, at=at, amount=consumed)
+        report = compare_with_plan(
+            logged,
+            read,
+            calendar_from_options(facts),
+            bases={(name, group): value for (name, group), value in given_bases(read, bases).items()},
+            names=names,
+            processes=processes,
+        )
+    except UnreadableLog as error:
+        raise click.UsageError(str(error)) from None
+    if as_json:
+        data: dict[str, Any] = {"log": log, "equal": report.first is None} | dataclasses.asdict(report)
+        if report.first is not None and not isfinite(report.first.logged):
+            data["first"]["logged"] = repr(report.first.logged)  # JSON has no infinities
+        if report.first is not None and report.first.amount is None:
+            del data["first"]["amount"], data["first"]["clock"]  # the plan counts updates
+        # A path may hold what is no character; in JSON an escape says it.
+        click.echo(json.dumps(data, ensure_ascii=False).encode("utf-8", "backslashreplace").decode())
+    else:
+        click.echo(str(report))
+    if report.first is not None:
+        click.get_current_context().exit(BAD_PLAN)
+
+
+def _column(text: str) -> tuple[str, str]:
+    place, equals, name = text.partition("=")
+    if not equals or not place or not name:
+        raise click.UsageError(f'--column {text}: no name. Write --column lr=learning_rate, or --column "lr@head=lr_1"')
+    return place, name
+
+
+def _explain(context: click.Context, parameter: click.Parameter, value: str | None) -> None:  # noqa: ARG001  # click's
+    """Print what codes stand for, and leave."""
+    if value is None:
+        return
+    from paramsched.config.checking.finding import CHECK_RULES, rule_as_text
+
+    codes = _codes("--explain", value)
+    click.echo("\n\n".join(rule_as_text(rule) for code, rule in CHECK_RULES.items() if code in codes))
+    context.exit()
+
+
+@click.command(
+    "check",
+    cls=Command,
+    short_help="Find what is wrong with plans.",
+    examples=(
+        "paramsched check plan.yaml",
+        "paramsched check plan.yaml --steps-per-epoch 500 --json",
+        "paramsched check plan.yaml --fix",
+        "paramsched check --explain PS211",
+    ),
+)
+@click.argument("plans", metavar="PLAN...", nargs=-1, required=True, shell_complete=offer_files)
+@calendar_options
+@field_option
+@format_option
+@click.option("--checkpoint", type=ExistingFile(), help="Checkpoint whose groups and fields the plan is for.")
+@click.option("--log", type=ExistingFile(), help="Log of a run that should have followed the plan.")
+@click.option("--select", metavar="CODES", help="Tell only these: PS205, PS3, long names; commas between them.")
+@click.option("--ignore", metavar="CODES", help="Do not tell these.")
+@click.option("--strict", is_flag=True, help="Exit code 1 for warnings too.")
+@click.option("--fix", is_flag=True, help="Mend what only one thing can be meant by, and tell the rest.")
+@click.option(
+    "--output-format",
+    type=click.Choice(("text", "json", "sarif", "github")),
+    default="text",
+    show_default=True,
+    help="How findings are told.",
+)
+@json_option
+@click.option(
+    "--explain",
+    metavar="CODE",
+    is_eager=True,
+    expose_value=False,
+    callback=_explain,
+    help="Say what a code stands for, with an example, and leave.",
+)
+def paramsched_check(
+    plans: tuple[str, ...],
+    facts: CalendarOptions,
+    field: str,
+    format: str | None,
+    checkpoint: str | None,
+    log: str | None,
+    select: str | None,
+    ignore: str | None,
+    strict: bool,
+    fix: bool,
+    output_format: str,
+    as_json: bool,
+) -> None:
+    """Find what is wrong with each PLAN, and what is hardly meant; no fact of the run is needed.
+
+    With facts every length is also turned into updates. Findings go to standard error, as JSON, SARIF or GitHub's
+    commands to standard output. A comment `# paramsched: ignore PS205` silences a code behind its line, on a line of
+    its own in the whole file.
+
+    Exit code 1 if there is an error, with --strict also for a warning. A missing file, or a fact that one of them
+    needs and nobody gave, is told, the others are checked, and the exit code is 2.
+    """
+    from paramsched.cli._checked_plan import RunEvidence, checked_plan, fix_file
+    from paramsched.config.checking.finding import CHECK_RULES, Finding
+
+    told = (_codes("--select", select) if select else frozenset(CHECK_RULES)) - _codes("--ignore", ignore or "")
+    evidence = RunEvidence(checkpoint, log)
+    found: list[Finding] = []
+    usage = False
+
+    def check_one(given: str) -> tuple[Finding, ...]:
+        nonlocal usage
+        checked = checked_plan(given, facts=facts, field=field, format=format, evidence=evidence)
+        usage = usage or checked.usage
+        return tuple(one for one in checked.findings if one.code in told)
+
+    for given in plans:
+        try:
+            if fix:
+                fix_file(given, format, check_one)
+            found += check_one(given)
+        except OSError as error:
+            usage = True
+            click.echo(file_problem(error), err=True)
+    _tell(found, "json" if as_json else output_format)
+    worst = {one.severity for one in found}
+    bad = "error" in worst or (strict and "warning" in worst)
+    click.get_current_context().exit(BAD_USAGE if usage else BAD_PLAN if bad else 0)
+
+
+def _codes(option: str, given: str) -> frozenset[str]:
+    """The codes that an option names."""
+    from paramsched.config.checking.finding import codes_given
+    from paramsched.errors import InvalidArgument
+
+    try:
+        return codes_given(given)
+    except InvalidArgument as error:
+        raise click.UsageError(f"{option} {given}: {error.found}. {error.instead}") from None
+
+
+def _tell(found: list[Any], output_format: str) -> None:
+    """Print findings: text to standard error, what programs read to standard output."""
+    from paramsched.cli import _finding_formats as formats
+
+    match output_format:
+        case "json":
+            click.echo(formats.findings_as_json(found))
+        case "sarif":
+            click.echo(formats.findings_as_sarif(found))
+        case "github":
+            if found:
+                click.echo(formats.findings_as_commands(found))
+        case _:
+            if found:
+                click.echo(formats.findings_as_text(found), err=True)
+
+
+@click.command(
+    "history",
+    cls=Command,
+    short_help="Print the plans that a checkpoint's run has followed.",
+    examples=(
+        "paramsched history checkpoint.pt",
+        "paramsched history checkpoint.pt --scheduler schedulers[0] --json",
+    ),
+)
+@click.argument("checkpoint", metavar="CHECKPOINT", type=ExistingFile())
+@click.option("--scheduler", metavar="NAME", help="Which scheduler's state, where the checkpoint has several.")
+@json_option
+def paramsched_history(checkpoint: str, scheduler: str | None, as_json: bool) -> None:
+    """Print the plans that the run of CHECKPOINT has followed: the first one, then what each change changed, and when.
+
+    CHECKPOINT is a file of torch.save in which scheduler.state_dict() is, under any name.
+    """
+    import dataclasses
+    import json
+
+    from paramsched.audit import UnreadableLog, read_plan_history
+
+    try:
+        plans = read_plan_history(checkpoint, scheduler=scheduler)
+    except UnreadableLog as error:
+        raise click.UsageError(str(error)) from None
+    if as_json:
+        entries = [
+            {
+                "update": one.update,
+                "amount": one.amount,
+                "plan": None if one.plan is None else str(one.plan),
+                "changes": None if one.changes is None else [dataclasses.asdict(change) for change in one.changes],
+            }
+            for one in plans
+        ]
+        click.echo(json.dumps(entries, ensure_ascii=False).encode("utf-8", "backslashreplace").decode())
+    else:
+        click.echo("\n".join(map(str, plans)))
