@@ -11,7 +11,7 @@ from paramsched.errors import InvalidArgument, ParamschedError
 from paramsched.fields import numeric
 from paramsched.plan import Plan
 from paramsched.schedules import rules
-from paramsched.schedules.arguments import MOST_DEPTH
+from paramsched.schedules.leaves import MOST_DEPTH
 
 pytestmark = pytest.mark.heavy
 

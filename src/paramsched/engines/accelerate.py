@@ -11,9 +11,8 @@ from typing import Any
 
 import torch
 
-from paramsched.engines.batch_amounts import BatchAmounts
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of, length_of
-from paramsched.engines.reporting import values_by_column
+from paramsched.engines.reporting import BatchAmounts, values_by_column
 from paramsched.errors import InvalidArgument
 from paramsched.plan import Plan
 from paramsched.scheduler.saved_state import OnChange

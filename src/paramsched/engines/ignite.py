@@ -9,9 +9,8 @@ from typing import Any
 
 import torch
 
-from paramsched.engines.batch_amounts import BatchAmounts
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of
-from paramsched.engines.reporting import MetricRelay
+from paramsched.engines.reporting import BatchAmounts, MetricRelay
 from paramsched.errors import MissingDependency
 from paramsched.plan import Plan
 from paramsched.scheduler.saved_state import OnChange

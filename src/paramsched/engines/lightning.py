@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from paramsched.engines.batch_amounts import BatchAmounts
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of, log
-from paramsched.engines.reporting import MetricRelay, classes_on_demand, make_class, values_by_column
+from paramsched.engines.reporting import BatchAmounts, MetricRelay, classes_on_demand, make_class, values_by_column
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.plan import Plan
 from paramsched.scheduler.saved_state import OnChange

@@ -23,9 +23,15 @@ from paramsched.compat import mmengine as ours
 from paramsched.compat.mmengine import optimizers
 from paramsched.config import plan_from
 from paramsched.config.dialects.mmengine.table import INF, class_names
-from paramsched.engines.batch_amounts import BatchAmounts, samples_in_lists
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions
-from paramsched.engines.reporting import MetricRelay, classes_on_demand, make_class, values_by_column
+from paramsched.engines.reporting import (
+    BatchAmounts,
+    MetricRelay,
+    classes_on_demand,
+    make_class,
+    samples_in_lists,
+    values_by_column,
+)
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.plan import Plan
 from paramsched.scheduler.saved_state import OnChange

@@ -9,9 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from paramsched.engines import accelerate
-from paramsched.engines.batch_amounts import BatchAmounts
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions
-from paramsched.engines.reporting import classes_on_demand, make_class
+from paramsched.engines.reporting import BatchAmounts, classes_on_demand, make_class
 from paramsched.errors import MissingDependency
 from paramsched.plan import Plan
 from paramsched.scheduler.saved_state import OnChange

@@ -1,11 +1,22 @@
-"""Between an engine and a plan: values for its loggers, its metrics for the plan's rules, classes with its base."""
+"""Between an engine and a plan: values for its loggers, its metrics for the plan's rules, amounts of its batches."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, final
 
+import torch
+
 from paramsched._trace import column_name, unique_labels
+from paramsched.engines.engine_facts import PlanOptions
+from paramsched.errors import InvalidArgument
+from paramsched.plan import Plan, Target
+from paramsched.plan.binding import amount_clock
+from paramsched.plan.resolve import amounts_of_run
+from paramsched.plan.run_amounts import Amount, RunAmounts, UntoldAmounts
 from paramsched.scheduler.scheduler import Scheduler
+from paramsched.scheduler.told_amounts import checked_amount
+from paramsched.time.calendar import SIZES
 from paramsched.user_warnings import warn_user
 
 
@@ -72,3 +83,205 @@ def classes_on_demand(module: str, makers: Mapping[str, Callable[[], type[Any]]]
         return makers[name]()
 
     return find_class
+
+
+SumOverProcesses = Callable[[torch.Tensor], torch.Tensor]
+"""What an engine adds up a tensor with, over all of its processes."""
+
+
+@final
+@dataclass(slots=True)
+class BatchAmounts:
+    """Counts the batches that an engine hands to its loop, in samples or tokens, and tells a Scheduler.
+
+    Nothing is counted for a plan by updates, nor in a unit that a batch does not show. What the loop says itself, with
+    `scheduler.consumed`, beats it. Where the plan says the sizes of its batches, the plan's count; the first update
+    whose batches are of another size is told in a warning.
+
+    Args:
+        scheduler: of the optimizer that uses the batches.
+        options: how a batch is counted: `amount_of`, `tokens_per_sample`.
+        processes: how many work on their own share of the data.
+        summed: adds up a tensor over them; it is called once for an update, and only where there are several.
+        samples: how many samples are in a batch; `samples_in` if not given.
+    """
+
+    scheduler: Scheduler
+    options: PlanOptions
+    processes: int = 1
+    summed: SumOverProcesses | None = None
+    samples: Callable[[Any], int] | None = None
+    _plan: Plan | None = field(default=None, init=False)
+    _unit: str | None = field(default=None, init=False)
+    _measure: Callable[[Any], Any] | None = field(default=None, init=False)
+    _planned: RunAmounts | None = field(default=None, init=False)
+    _seen: Amount = field(default=0, init=False)  # by this process, and not told yet
+    _waiting: Amount = field(default=0, init=False)  # by all processes, and not told yet
+    _loaded: Mapping[str, Amount] = field(default_factory=dict, init=False)
+    _has_warned: bool = field(default=False, init=False)
+
+    def see(self, batch: Any, *, ends_update: bool | None) -> None:
+        """A batch comes, ahead of the `step` that uses it.
+
+        Args:
+            batch: of this process.
+            ends_update: whether it is the last of its update; None where the engine does not know.
+
+        Raises:
+            InvalidArgument: it does not show how many samples it holds.
+        """
+        self._look_at_plan()
+        if self._measure is None:
+            return
+        self._seen += checked_amount("scheduler.measured(", self._unit, {str(self._unit): self._measure(batch)})
+        if self._planned is not None and ends_update is None:  # of which update it is nobody knows: nothing to compare
+            self._seen = 0
+        elif ends_update is not False or (self._shares == 1 and self._planned is None):
+            self.tell_seen()
+
+    def tell_seen(self) -> None:
+        """The coming update uses what was seen, and no more: of all processes together, each of which calls this.
+
+        `see` does it, where it knows that the update ends.
+        """
+        self._look_at_plan()
+        if self._measure is not None:
+            self._add_up()
+            amount, self._waiting = self._waiting, 0
+            self.tell(amount, self._unit)
+
+    def tell(self, amount: Amount, unit: str | None) -> None:
+        """The coming update uses so much more of a unit, of all processes together; nothing on another clock."""
+        self._look_at_plan()
+        if unit is None or unit != self._unit:
+            return
+        if self._planned is not None:
+            self._compare(amount, self._planned)
+        else:
+            self.scheduler.measured(**{unit: amount})
+
+    def saved_state(self) -> dict[str, Amount]:
+        """What was seen and not told yet, of all processes together, each of which calls this; empty for nothing."""
+        self._look_at_plan()
+        if self._unit is None:
+            return {}
+        self._add_up()
+        return {self._unit: self._waiting} if self._waiting else {}
+
+    def load_state(self, state: Mapping[str, Amount]) -> None:
+        """Go on with an update whose first batches were seen before `saved_state`."""
+        self._plan, self._loaded = None, dict(state)
+
+    def _look_at_plan(self) -> None:
+        """Begin to count, at first and where a checkpoint brought another plan."""
+        plan = self.scheduler.plan
+        if self._plan is plan:
+            return
+        self._plan, self._unit, self._planned, self._measure = plan, amount_clock(plan.clock), None, None
+        if self._unit is not None:
+            self._planned = _planned_amounts(plan, self._unit, self.scheduler)
+            self._measure = measure_for(self._unit, self.options, self.samples or samples_in)
+        self._seen, self._waiting, self._loaded = 0, self._loaded.get(str(self._unit), 0), {}
+
+    def _add_up(self) -> None:
+        seen, self._seen = self._seen, 0
+        self._waiting += self._sum(seen)
+
+    @property
+    def _shares(self) -> int:
+        """How many processes have batches of their own; a batch is counted once."""
+        return 1 if self._unit == "batches" else self.processes
+
+    def _sum(self, mine: Amount) -> Amount:
+        if self._shares == 1 or self.summed is None:
+            return mine
+        kind = torch.int64 if isinstance(mine, int) else torch.float64
+        return self.summed(torch.tensor(mine, dtype=kind)).item()
+
+    def _compare(self, seen: Amount, planned: RunAmounts) -> None:
+        """Warn, once, of batches that are not of the size that the plan says."""
+        scheduler, unit = self.scheduler, self._unit
+        if self._has_warned:
+            return
+        now, after = planned.amounts_from(scheduler.t, scheduler.amount, 2).tolist()
+        if after - now != seen:
+            self._has_warned = True
+            warn_user(
+                f"update {scheduler.t}: the plan says that it takes {after - now} {unit}, and the engine's batches "
+                f"hold {seen}; the plan's number counts. Let the loader follow the plan: "
+                'scheduler.value("batch_size") is that of the coming update.'
+            )
+
+
+def measure_for(unit: str, options: PlanOptions, samples: Callable[[Any], int]) -> Callable[[Any], Any] | None:
+    """What counts a batch in a unit; None where a batch does not show it."""
+    if options.amount_of is not None:
+        return options.amount_of
+    if unit == "batches":
+        return lambda _: 1
+    if unit == "samples":
+        return samples
+    calendar, length = options.calendar, options.tokens_per_sample
+    if length is None and calendar is not None and calendar.tokens_per_step is None:
+        length = calendar.sequence_length
+    if unit != "tokens" or length is None or length != int(length):  # 371.5 is an average
+        return None
+    tokens = int(length)
+    return lambda batch: tokens * samples(batch)
+
+
+def _planned_amounts(plan: Plan, unit: str, scheduler: Scheduler) -> RunAmounts | None:
+    """The amounts of the run where a target of the plan says how much an update takes; None where none does."""
+    names = {name for product in SIZES[unit] for name in product}
+    if not any(isinstance(one.field, Target) and one.name in names for one in plan.bindings):
+        return None
+    amounts = amounts_of_run(plan.resolve(scheduler.calendar), scheduler.calendar)
+    return None if isinstance(amounts, UntoldAmounts) else amounts  # a factor is missing: sequence_length, say
+
+
+def samples_in(batch: Any) -> int:
+    """The samples in a batch: the first dimension of its tensors, or the length of the lists in it.
+
+    A batch that could be read in two ways is refused: a list of three images may be three samples, or one.
+
+    Raises:
+        InvalidArgument: it shows none, or several numbers.
+
+    >>> samples_in({"input_ids": torch.zeros(8, 128), "labels": torch.zeros(8)})
+    8
+    """
+    sizes = set(_sizes_in(batch))
+    if len(sizes) != 1:
+        found = f"its tensors and lists are of the lengths {sorted(sizes)}" if sizes else "no tensor is in it"
+        asked = f"the samples in a batch, {type(batch).__name__}"
+        raise InvalidArgument(asked, found, "Write amount_of=lambda batch: … where the plan is given")
+    return sizes.pop()
+
+
+def samples_in_lists(batch: Any) -> int:
+    """The samples in a batch: MMEngine's `pseudo_collate` makes lists of them, one entry for each.
+
+    Raises:
+        InvalidArgument: as `samples_in`, where the lists are of several lengths, or there is none.
+
+    >>> samples_in_lists({"inputs": [torch.zeros(3, 32, 32), torch.zeros(3, 48, 32)]})
+    2
+    """
+    parts = batch.values() if isinstance(batch, Mapping) else batch
+    lengths = {len(part) for part in parts if isinstance(part, list | tuple)}
+    return lengths.pop() if len(lengths) == 1 else samples_in(batch)
+
+
+def _sizes_in(batch: Any, *, outermost: bool = True) -> Iterator[int]:
+    """What may be the number of samples: of each tensor, and of each list but the one that is the batch."""
+    parts: Any = ()
+    if isinstance(batch, torch.Tensor):
+        yield from batch.shape[:1]
+    elif isinstance(batch, Mapping):
+        parts = batch.values()
+    elif isinstance(batch, Sequence) and not isinstance(batch, str | bytes):
+        parts = batch
+        if not outermost:
+            yield len(batch)
+    for part in parts:
+        yield from _sizes_in(part, outermost=False)

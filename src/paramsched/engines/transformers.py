@@ -11,9 +11,8 @@ from functools import cache, partial
 from typing import Any, TypeVar
 
 from paramsched.engines import accelerate
-from paramsched.engines.batch_amounts import BatchAmounts
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, length_of
-from paramsched.engines.reporting import MetricRelay, first_lr_column, values_by_column
+from paramsched.engines.reporting import BatchAmounts, MetricRelay, first_lr_column, values_by_column
 from paramsched.plan import Plan
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.scheduler.scheduler import Scheduler

@@ -12,8 +12,8 @@ from paramsched._arrays import Array, Arrays
 from paramsched._number_checks import finite_number, positive_number
 from paramsched.errors import Asked, InvalidArgument, StateError, nearest, shown
 from paramsched.schedules.affine import Absolute, Affine, Level
-from paramsched.schedules.arguments import schedule_of
 from paramsched.schedules.base import Schedule
+from paramsched.schedules.leaves import schedule_of
 from paramsched.schedules.one_operand import OneOperand
 from paramsched.schedules.registry import combine_operands
 from paramsched.schedules.text.writing import CALL, PRODUCT, call_text, in_brackets

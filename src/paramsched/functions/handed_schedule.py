@@ -8,7 +8,7 @@ from paramsched.errors import Asked, InvalidArgument, shown
 from paramsched.feedback.base import MetricRule
 from paramsched.plan import Plan, ScheduleLike, resolve
 from paramsched.schedules import Schedule, parse
-from paramsched.schedules.arguments import schedule_of
+from paramsched.schedules.leaves import schedule_of
 from paramsched.schedules.neighbor_levels import scales_with_base
 from paramsched.schedules.text.writing import short_line
 from paramsched.time import Calendar

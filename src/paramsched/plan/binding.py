@@ -11,7 +11,7 @@ from paramsched.errors import Asked, InvalidArgument, PlanError, nearest, shown
 from paramsched.feedback.base import Guided, MetricRule
 from paramsched.fields import Field, Group
 from paramsched.schedules import Schedule, chain, parse, parse_own
-from paramsched.schedules.arguments import schedule_of
+from paramsched.schedules.leaves import schedule_of
 from paramsched.schedules.retimed import Chain
 from paramsched.time import Duration
 from paramsched.time.calendar import UPDATES as UPDATES

@@ -15,7 +15,6 @@ from paramsched.errors import StateError
 from paramsched.run_files.folder_lock import FolderLock
 from paramsched.runner._checkpoint_fit import random_states_file, read_runner_state, read_torch, require_fit
 from paramsched.runner._checkpoints import Checkpoints, in_every_process, in_main_process, require_whole
-from paramsched.runner._position import Position
 from paramsched.runner._saved_parts import (
     facts_of_run,
     facts_to_compare,
@@ -25,7 +24,7 @@ from paramsched.runner._saved_parts import (
     resume_schedulers,
 )
 from paramsched.runner.optim_wrapper import AcceleratedWrapper
-from paramsched.runner.view import RunnerParts
+from paramsched.runner.view import Position, RunnerParts
 
 # The work folder of a run: locked while something is written, and asked which checkpoint to begin with.
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from paramsched.compat.mmengine import restore
-from paramsched.compat.mmengine.restore import argument_changes
+from paramsched.compat.mmengine.rule_scheduler import argument_changes
 from paramsched.errors import InvalidArgument, PlanChanged, StateError
 from paramsched.runner._checkpoint_fit import STATE, VERSION
 from paramsched.runner._param_schedulers import RunFacts, Schedulers

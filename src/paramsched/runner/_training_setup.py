@@ -14,17 +14,16 @@ from paramsched.config import mmengine
 from paramsched.config.faults import Faults, entry_path, short_json
 from paramsched.config.plan_files import read_plan_text
 from paramsched.engines.accelerate import sum_over_processes
-from paramsched.engines.batch_amounts import BatchAmounts, samples_in_lists
 from paramsched.engines.engine_facts import PlanOptions
+from paramsched.engines.reporting import BatchAmounts, samples_in_lists
 from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
 from paramsched.near_names import closest
 from paramsched.runner._checks.settings import check_settings
 from paramsched.runner._class_dicts import build_evaluator, build_loader
 from paramsched.runner._param_schedulers import RunFacts
-from paramsched.runner._position import EpochBatches, counts_epochs
 from paramsched.runner.loops import EpochBasedTrainLoop, EvalLoop, IterBasedTrainLoop, TrainLoop
 from paramsched.runner.optim_wrapper import AcceleratedWrapper
-from paramsched.runner.view import RunnerParts
+from paramsched.runner.view import EpochBatches, RunnerParts, counts_epochs
 from paramsched.scheduler import Scheduler
 
 

@@ -9,9 +9,8 @@ from typing import Any, Literal, final
 
 import torch
 
-from paramsched.runner._position import EpochBatches, Position
 from paramsched.runner.metrics import Evaluator, MeanOf
-from paramsched.runner.view import RunnerParts
+from paramsched.runner.view import EpochBatches, Position, RunnerParts
 
 
 class TrainLoop(ABC):

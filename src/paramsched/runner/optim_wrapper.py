@@ -9,7 +9,7 @@ import torch
 from torch.optim import Optimizer
 
 from paramsched.compat.mmengine import OptimWrapper
-from paramsched.engines.batch_amounts import BatchAmounts
+from paramsched.engines.reporting import BatchAmounts
 from paramsched.errors import InvalidArgument, MissingFact
 from paramsched.scheduler.updates import watch_updates
 

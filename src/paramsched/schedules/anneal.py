@@ -10,8 +10,8 @@ from paramsched._arrays import Array, Arrays
 from paramsched.curves import Curve, CurveLike
 from paramsched.errors import Asked, InvalidArgument, nearest
 from paramsched.schedules.affine import Affine, Level, level_of, split_level
-from paramsched.schedules.arguments import curve_argument
 from paramsched.schedules.base import Schedule
+from paramsched.schedules.leaves import curve_argument
 from paramsched.schedules.lengths import FILLS
 from paramsched.schedules.registry import shape
 from paramsched.schedules.text.writing import write_call

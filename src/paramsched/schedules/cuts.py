@@ -9,10 +9,9 @@ from typing import Any, final
 from paramsched._arrays import Array, Arrays
 from paramsched.errors import Asked, InvalidArgument
 from paramsched.schedules.affine import BASE, Affine
-from paramsched.schedules.arguments import schedule_of
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.evaluation import LONGEST
-from paramsched.schedules.leaves import Constant, Like
+from paramsched.schedules.leaves import Constant, Like, schedule_of
 from paramsched.schedules.lengths import LENGTH, is_known_field
 from paramsched.schedules.registry import shape
 from paramsched.schedules.rules import Rule, ScheduleRule

@@ -12,8 +12,8 @@ from paramsched._arrays import Array, Arrays
 from paramsched._number_checks import finite_number, positive_number
 from paramsched.errors import Asked, InvalidArgument, nearest, shown
 from paramsched.schedules.affine import ONE, Affine, choose_affine
-from paramsched.schedules.arguments import schedule_of
 from paramsched.schedules.base import Schedule
+from paramsched.schedules.leaves import schedule_of
 from paramsched.schedules.lengths import PERIOD, SCALE, boundaries, require_some_length, split_periods
 from paramsched.schedules.registry import operator_builder, shape
 from paramsched.schedules.span import Span

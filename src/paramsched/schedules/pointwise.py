@@ -11,9 +11,8 @@ import numpy as np
 from paramsched._arrays import Array, Arrays
 from paramsched.errors import Asked, InvalidArgument, Unresolved
 from paramsched.schedules.affine import ONE, Affine, Level, always_above, level_of, split_level
-from paramsched.schedules.arguments import schedule_of
 from paramsched.schedules.base import Schedule
-from paramsched.schedules.leaves import Constant
+from paramsched.schedules.leaves import Constant, schedule_of
 from paramsched.schedules.one_operand import OneOperand
 from paramsched.schedules.registry import operator_builder, shape
 from paramsched.schedules.span import Span

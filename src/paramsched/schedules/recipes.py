@@ -10,11 +10,10 @@ from paramsched.curves import CurveLike
 from paramsched.errors import Asked, InvalidArgument
 from paramsched.schedules.affine import Absolute, Level
 from paramsched.schedules.anneal import Index, anneal, cooldown, linear, warmup
-from paramsched.schedules.arguments import schedule_of
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.cuts import skip
 from paramsched.schedules.decays import inverse_sqrt
-from paramsched.schedules.leaves import constant
+from paramsched.schedules.leaves import constant, schedule_of
 from paramsched.schedules.lengths import require_some_length
 from paramsched.schedules.registry import shape
 from paramsched.schedules.sequence import sequence

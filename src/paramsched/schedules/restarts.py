@@ -13,10 +13,9 @@ from paramsched.curves import CurveLike
 from paramsched.errors import Asked, InvalidArgument
 from paramsched.schedules.affine import Affine, Level
 from paramsched.schedules.anneal import anneal, warmup
-from paramsched.schedules.arguments import curve_argument, schedule_of
 from paramsched.schedules.base import Schedule, no_horizon
 from paramsched.schedules.cuts import Skip
-from paramsched.schedules.leaves import Constant
+from paramsched.schedules.leaves import Constant, curve_argument, schedule_of
 from paramsched.schedules.lengths import (
     PERIOD,
     CycleTable,

@@ -10,8 +10,8 @@ from paramsched._arrays import Array, Arrays
 from paramsched._number_checks import whole_number
 from paramsched.errors import Asked, InvalidArgument
 from paramsched.schedules.affine import Affine, choose_affine
-from paramsched.schedules.arguments import schedule_of
 from paramsched.schedules.base import Schedule
+from paramsched.schedules.leaves import schedule_of
 from paramsched.schedules.lengths import PERIOD, boundaries, is_known_field, last_boundary, require_some_length
 from paramsched.schedules.one_operand import OneOperand
 from paramsched.schedules.pointwise import Pointwise

@@ -13,9 +13,8 @@ from typing import Any, final, get_args
 from paramsched._arrays import Array, Arrays
 from paramsched.errors import Asked, InvalidArgument, nearest
 from paramsched.schedules.affine import Affine, choose_affine
-from paramsched.schedules.arguments import schedule_of
 from paramsched.schedules.base import Schedule, no_horizon
-from paramsched.schedules.leaves import Constant
+from paramsched.schedules.leaves import Constant, schedule_of
 from paramsched.schedules.lengths import Lengths, length_field
 from paramsched.schedules.one_operand import OneOperand
 from paramsched.schedules.registry import operator_builder, shape

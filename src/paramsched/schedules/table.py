@@ -13,8 +13,8 @@ from paramsched._number_checks import finite_number, whole_number
 from paramsched.curves import Curve, CurveLike
 from paramsched.errors import Asked, InvalidArgument, asked_with_value
 from paramsched.schedules.affine import Affine
-from paramsched.schedules.arguments import curve_argument
 from paramsched.schedules.base import Schedule
+from paramsched.schedules.leaves import curve_argument
 from paramsched.schedules.lengths import (
     PERIOD,
     boundaries,

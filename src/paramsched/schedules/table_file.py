@@ -12,8 +12,8 @@ import numpy as np
 from paramsched._fault import names_listed, printable
 from paramsched.curves import CurveLike
 from paramsched.errors import Asked, InvalidArgument, UnreadableTable, asked_with_value, nearest
-from paramsched.schedules.arguments import curve_argument
 from paramsched.schedules.base import Schedule
+from paramsched.schedules.leaves import curve_argument
 from paramsched.schedules.registry import shape
 from paramsched.schedules.table import Table, TableFile, table_values
 from paramsched.time import Duration, DurationLike

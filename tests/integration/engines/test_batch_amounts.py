@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import paramsched as ps
-from paramsched.engines.batch_amounts import BatchAmounts, samples_in
 from paramsched.engines.engine_facts import EngineFacts, PlanOptions
+from paramsched.engines.reporting import BatchAmounts, samples_in
 from paramsched.errors import InvalidArgument, MissingFact
 from support.engine_runs.harness import RAMP, Tiny, optimizer_of
 

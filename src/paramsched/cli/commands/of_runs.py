@@ -240,19 +240,19 @@ def _codes(option: str, given: str) -> frozenset[str]:
 
 def _tell(found: list[Any], output_format: str) -> None:
     """Print findings: text to standard error, what programs read to standard output."""
-    from paramsched.cli import _finding_formats as formats
+    from paramsched.cli._checked_plan import findings_as_commands, findings_as_json, findings_as_sarif, findings_as_text
 
     match output_format:
         case "json":
-            click.echo(formats.findings_as_json(found))
+            click.echo(findings_as_json(found))
         case "sarif":
-            click.echo(formats.findings_as_sarif(found))
+            click.echo(findings_as_sarif(found))
         case "github":
             if found:
-                click.echo(formats.findings_as_commands(found))
+                click.echo(findings_as_commands(found))
         case _:
             if found:
-                click.echo(formats.findings_as_text(found), err=True)
+                click.echo(findings_as_text(found), err=True)
 
 
 @click.command(

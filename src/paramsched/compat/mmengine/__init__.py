@@ -41,6 +41,6 @@ from paramsched.compat.mmengine.param_scheduler import StepLR as StepLR
 from paramsched.compat.mmengine.param_scheduler import StepMomentum as StepMomentum
 from paramsched.compat.mmengine.param_scheduler import StepParamScheduler as StepParamScheduler
 from paramsched.compat.mmengine.registry import PARAM_SCHEDULERS as PARAM_SCHEDULERS
-from paramsched.compat.mmengine.restore import restore as restore
 from paramsched.compat.mmengine.rule_scheduler import LRSchedulerMixin as LRSchedulerMixin
 from paramsched.compat.mmengine.rule_scheduler import MomentumSchedulerMixin as MomentumSchedulerMixin
+from paramsched.compat.mmengine.rule_scheduler import restore as restore

@@ -13,8 +13,7 @@ from torch.optim.lr_scheduler import EPOCH_DEPRECATION_WARNING as EPOCH_DEPRECAT
 from paramsched.compat import group_fields
 from paramsched.compat.group_fields import base_by_example, by_value, unchanged_on_error
 from paramsched.compat.torch import _groups, saved_state
-from paramsched.compat.torch._groups import Number, require_epoch
-from paramsched.compat.torch._step_order import warn_of_order, watch_step
+from paramsched.compat.torch._groups import Number, require_epoch, warn_of_order, watch_step
 from paramsched.errors import Asked, InvalidArgument
 from paramsched.user_warnings import warn_user
 

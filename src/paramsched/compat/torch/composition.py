@@ -14,8 +14,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau as TorchPlateau
 from paramsched.compat import group_fields
 from paramsched.compat.group_fields import by_value
 from paramsched.compat.torch import _groups
-from paramsched.compat.torch._groups import Number, refused_as_torch
-from paramsched.compat.torch._step_order import watch_step
+from paramsched.compat.torch._groups import Number, refused_as_torch, watch_step
 from paramsched.compat.torch.base import LRScheduler, Verbose, keeps_verbose, require_lr
 
 

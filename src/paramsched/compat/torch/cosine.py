@@ -12,9 +12,15 @@ from paramsched import curves
 from paramsched.compat.group_fields import base_on_curve, unchanged_on_error
 from paramsched.compat.step_engine import TickStep, rule_over
 from paramsched.compat.torch import _groups
-from paramsched.compat.torch._groups import as_float, as_floats, length_in_epochs, refused_as_torch, require_epoch
+from paramsched.compat.torch._groups import (
+    as_float,
+    as_floats,
+    length_in_epochs,
+    refused_as_torch,
+    require_epoch,
+    warn_of_order,
+)
 from paramsched.compat.torch._rule_lr import RuleLR
-from paramsched.compat.torch._step_order import warn_of_order
 from paramsched.compat.torch._stepped_lr import Seen, SteppedLR
 from paramsched.compat.torch.base import Verbose
 from paramsched.errors import Asked

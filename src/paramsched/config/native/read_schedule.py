@@ -35,8 +35,7 @@ from paramsched.feedback.base import Guided, MetricRule
 from paramsched.near_names import closest, did_you_mean
 from paramsched.schedules import Absolute, Schedule
 from paramsched.schedules.affine import AffineLevel, NeighborLevel
-from paramsched.schedules.arguments import schedule_of
-from paramsched.schedules.leaves import Constant
+from paramsched.schedules.leaves import Constant, schedule_of
 from paramsched.schedules.registry import RULES, combine_operands
 from paramsched.schedules.rules import Rule
 from paramsched.schedules.sequence import Sequence

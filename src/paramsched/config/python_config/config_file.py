@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, final
 
-from paramsched.config.base_files.merge_configs import merge_upon_base
+from paramsched.config.merge_configs import merge_upon_base
 from paramsched.config.python_config.calls import evaluator_of
 from paramsched.config.python_config.evaluator import DECIDING, Namespace, References
 from paramsched.config.python_config.functions import is_standard

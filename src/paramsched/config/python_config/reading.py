@@ -7,9 +7,9 @@ MMEngine follows them. Whatever would have to be run is marked by `NeedsRunning`
 from pathlib import Path
 from typing import Any
 
-from paramsched.config.base_files.read_bases import read_with_bases
 from paramsched.config.python_config.config_file import FileNames, PublicValues
 from paramsched.config.python_config.values import NeedsRunning as NeedsRunning
+from paramsched.config.read_bases import read_with_bases
 
 
 def read_python(text: str, source: str = "config", folder: Path | None = None) -> dict[str, Any]:

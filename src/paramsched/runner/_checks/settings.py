@@ -24,8 +24,8 @@ from paramsched.runner._checks.entries import (
 )
 from paramsched.runner._checks.schedulers import OptimizerModels, check_optimizers, check_schedulers
 from paramsched.runner._model_calls import training_style
-from paramsched.runner._position import COUNTS_EPOCHS, counts_epochs
 from paramsched.runner.metrics import MODELS
+from paramsched.runner.view import COUNTS_EPOCHS, counts_epochs
 from paramsched.scheduler.saved_state import checked_on_change
 
 # Checks of `train_cfg`, `auto_scale_lr`, `randomness`, and of what says how much a batch is.

@@ -13,9 +13,9 @@ from paramsched.curves import Curve, CurveLike
 from paramsched.errors import Asked, InvalidArgument
 from paramsched.schedules.affine import Level, level_of
 from paramsched.schedules.anneal import linear as linear_shape
-from paramsched.schedules.arguments import curve_argument, schedule_of
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.evaluation import columns
+from paramsched.schedules.leaves import curve_argument, schedule_of
 from paramsched.schedules.registry import rule
 from paramsched.schedules.rules.base import Clock, Coefficients, Rule, ShareRule, check_over, require_list
 

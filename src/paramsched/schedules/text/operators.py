@@ -10,8 +10,8 @@ from paramsched._number_checks import finite_number
 from paramsched.curves import Curve, CurveLike, curve_of
 from paramsched.errors import InvalidArgument, ParseError, shown
 from paramsched.schedules.affine import Absolute, AffineLevel, Level, NeighborLevel, level_of
-from paramsched.schedules.arguments import schedule_of
 from paramsched.schedules.base import Schedule
+from paramsched.schedules.leaves import schedule_of
 from paramsched.schedules.registry import combine_operands
 from paramsched.schedules.text.tokens import (
     BROKEN,

@@ -9,8 +9,8 @@ from typing import Any
 from paramsched.curves import Curve
 from paramsched.errors import InvalidArgument, ParseError, shown
 from paramsched.schedules.affine import Absolute, AffineLevel, NeighborLevel, absolute
-from paramsched.schedules.arguments import schedule_of
 from paramsched.schedules.base import Schedule
+from paramsched.schedules.leaves import schedule_of
 from paramsched.schedules.registry import SHAPES
 from paramsched.schedules.text.reader import LineReader
 from paramsched.schedules.text.tokens import shortened_text

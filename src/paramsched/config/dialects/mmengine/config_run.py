@@ -7,11 +7,11 @@ from math import ceil
 from pathlib import Path
 from typing import Any, final
 
-from paramsched.config.base_files.read_bases import read_with_bases
 from paramsched.config.dialects.mmengine.rows.arguments import CONVERTED, INF, Arguments, is_finite
 from paramsched.config.faults import Faults, child_path, entry_path, plain_data, short_json, type_in_words
 from paramsched.config.python_config.reading import public_names
 from paramsched.config.python_config.values import NeedsRunning
+from paramsched.config.read_bases import read_with_bases
 from paramsched.config.syntaxes.json_and_toml import read_json
 from paramsched.config.syntaxes.yaml_text import read_yaml
 from paramsched.errors import ConfigError

@@ -1,11 +1,27 @@
-"""What stands in the data: the class of a scheduler and its arguments, however they are written."""
+"""What stands in the data: the class of a scheduler and its arguments, however they are written; and back."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, final
+from fractions import Fraction
+from typing import Any, Final, NoReturn, final
 
 from paramsched.config.faults import Faults, child_path, type_in_words
+from paramsched.curves import Cosine, Linear, Polynomial
+from paramsched.errors import PlanError
 from paramsched.near_names import did_you_mean
+from paramsched.plan import Plan
+from paramsched.schedules import Schedule
+from paramsched.schedules.affine import Absolute
+from paramsched.schedules.anneal import Anneal
+from paramsched.schedules.cuts import Take
+from paramsched.schedules.cyclic import CosineRestarts, Cyclic
+from paramsched.schedules.decays import Exponential
+from paramsched.schedules.leaves import Constant
+from paramsched.schedules.pointwise import Product
+from paramsched.schedules.retimed import Chain, Every
+from paramsched.schedules.sequence import Sequence
+from paramsched.schedules.staircases import MultiStep, Step
+from paramsched.time import Duration
 
 DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "StepLR": {"step_size": None, "gamma": 0.1},
@@ -151,3 +167,156 @@ def _complete_entry(name: str, given: Mapping[str, Any], path: str, faults: Faul
             if value is None and key not in OPTIONAL:
                 faults.add(path, f"{name} has no {key}", f"Write {key} into its arguments")
     return None if faults.count > before else TorchEntry(name, path, complete)
+
+
+_ENDLESS: Final = 1_000_000_000  # steps
+_EPOCH: Final = Duration.of("1 epoch")
+
+
+def from_plan(plan: Plan) -> dict[str, Any]:
+    """The class and the arguments that give what the plan gives.
+
+    Raises:
+        PlanError: torch has no scheduler that does.
+
+    >>> from paramsched import cosine, warmup
+    >>> from_plan(Plan(lr=warmup(5, 0.1) >> cosine(over=45), horizon=50))["SequentialLR"]["milestones"]
+    [5]
+    """
+    (binding,) = plan.bindings if len(plan.bindings) == 1 else (None,)
+    if binding is None or binding.name != "lr" or binding.groups is not None or plan.clock != "updates":
+        _refuse_for_torch(plan, "torch's schedulers drive lr of all groups, by updates or epochs")
+    schedule = binding.schedule
+    if not isinstance(schedule, Schedule):
+        _refuse_for_torch(schedule, "it reacts to a metric")
+    by_epoch = _is_by_epochs(plan)
+    if by_epoch and isinstance(schedule, Every) and schedule.period == _EPOCH and schedule.phase == 0:
+        schedule = schedule.schedule
+    elif by_epoch and not _only_stairs(schedule):
+        _refuse_for_torch(schedule, 'by epochs it changes between epochs only; write every(…, "epoch")')
+    unit = "epochs" if by_epoch else "updates"
+    run = None if plan.horizon is None else _steps(plan.horizon, unit)
+    written = _torch_written(schedule, unit, run)
+    beside: dict[str, Any] = {"interval": "epoch"} if by_epoch else {}
+    if plan.horizon is not None:
+        beside["horizon"] = run if not by_epoch else str(plan.horizon)
+    return {**written, **beside}
+
+
+def _refuse_for_torch(what: object, why: str) -> NoReturn:
+    raise PlanError(f"torch cannot say {what}", why, 'Write it in the native format: format="yaml"')
+
+
+def _is_by_epochs(plan: Plan) -> bool:
+    return "epoch" in str(plan.bindings[0].schedule)
+
+
+def _only_stairs(schedule: Schedule) -> bool:
+    return isinstance(schedule, (Step, MultiStep)) or (
+        isinstance(schedule, (Sequence, Product, Chain))
+        and all(_only_stairs(one) or isinstance(one, Constant) for one in _parts(schedule))
+    )
+
+
+def _parts(schedule: Sequence | Product | Chain) -> tuple[Schedule, ...]:
+    return tuple(schedule.stages if isinstance(schedule, Sequence) else schedule.operands)
+
+
+def _steps(length: Duration, unit: str) -> int:
+    """A length as whole steps of the scheduler."""
+    terms = length.terms or ((unit, Fraction(0)),)
+    if len(terms) != 1 or terms[0][0] != unit or terms[0][1].denominator != 1:
+        _refuse_for_torch(length, f"it is no whole number of {unit}; ps.resolve(plan, calendar) makes it updates")
+    return int(terms[0][1])
+
+
+def _torch_written(schedule: Schedule, unit: str, run: int | None) -> dict[str, Any]:
+    """One schedule; `run` is how many steps of it are seen."""
+    match schedule:
+        case Step():
+            return {"StepLR": {"step_size": _steps(schedule.every, unit), "gamma": schedule.gamma}}
+        case MultiStep():
+            times = [_steps(one, unit) for one in schedule.milestones]
+            return {"MultiStepLR": {"milestones": times, "gamma": schedule.gamma}}
+        case Exponential() if _steps(schedule.per, unit) == 1:
+            return {"ExponentialLR": {"gamma": schedule.gamma}}
+        case Constant() if isinstance(schedule.value, float) and 0 < schedule.value <= 1:
+            return {"ConstantLR": {"factor": schedule.value, "total_iters": _ENDLESS}}
+        case Anneal():
+            return _written_descent(schedule, unit, run)
+        case CosineRestarts() if schedule.gamma == 1 and schedule.mult == int(schedule.mult):
+            arguments = {"T_0": _steps(schedule.first, unit), "T_mult": int(schedule.mult)}
+            return {"CosineAnnealingWarmRestarts": arguments | {"eta_min": _floor(schedule, schedule.to)}}
+        case Cyclic() if isinstance(schedule.start, Absolute) and isinstance(schedule.to, Absolute):
+            return _written_triangles(schedule, schedule.start, schedule.to, unit)
+        case Take():
+            return _torch_written(schedule.schedule, unit, _steps(schedule.over, unit))
+        case Sequence():
+            return _torch_stages_written(schedule, unit, run)
+        case Product() | Chain():
+            members = [_torch_written(one, unit, run) for one in _parts(schedule)]
+            if all(_is_factor(one) for one in _parts(schedule)):
+                return {"ChainedScheduler": {"schedulers": members}}
+    return _refuse_for_torch(schedule, "it has no such scheduler")
+
+
+def _is_factor(schedule: Schedule) -> bool:
+    """Whether torch's chain multiplies by it: steps, exponentials and straight lines that never reach 0."""
+    line = isinstance(schedule, Anneal) and schedule.to not in (0, 0.0) and isinstance(schedule.to, float)
+    return line or isinstance(schedule, (Step, MultiStep, Exponential, Constant))
+
+
+def _written_triangles(schedule: Cyclic, low: Absolute, high: Absolute, unit: str) -> dict[str, Any]:
+    arguments = {
+        "base_lr": low.value,
+        "max_lr": high.value,
+        "step_size_up": _steps(schedule.up, unit),
+        "step_size_down": _steps(schedule.down, unit),
+        "mode": schedule.mode,
+        "gamma": schedule.gamma,
+        "cycle_momentum": False,
+    }
+    return {"CyclicLR": arguments}
+
+
+def _written_descent(schedule: Anneal, unit: str, run: int | None) -> dict[str, Any]:
+    """A descent over its length, or over the run."""
+    if schedule.index != "t/n":
+        _refuse_for_torch(schedule, 'its schedulers follow index="t/n"')
+    length = run if schedule.over is None else _steps(schedule.over, unit)
+    if length is None:
+        _refuse_for_torch(schedule, "it takes the time it is given, and the plan has no horizon")
+    start, to = schedule.start, schedule.to
+    if length < 1 or not isinstance(start, float):
+        _refuse_for_torch(schedule, "it starts from a multiple of base, and takes at least one step")
+    if isinstance(schedule.curve, Linear) and isinstance(to, float) and 0 < start <= 1 and 0 <= to <= 1:
+        return {"LinearLR": {"start_factor": start, "end_factor": to, "total_iters": length}}
+    if isinstance(schedule.curve, Polynomial) and start == 1 and to == 0:
+        return {"PolynomialLR": {"total_iters": length, "power": schedule.curve.exponent}}
+    if isinstance(schedule.curve, Cosine) and start == 1:
+        if run is None or run > length + 1:
+            _refuse_for_torch(schedule, f"torch's cosine climbs again after {length} steps, and the plan holds its end")
+        return {"CosineAnnealingLR": {"T_max": length, "eta_min": _floor(schedule, to)}}
+    return _refuse_for_torch(schedule, "it has no such curve between such levels")
+
+
+def _floor(schedule: Schedule, to: Any) -> float:
+    if isinstance(to, Absolute):
+        return to.value
+    if to != 0:
+        _refuse_for_torch(schedule, "eta_min is a value, not a multiple of base; write to=absolute(…)")
+    return 0.0
+
+
+def _torch_stages_written(schedule: Sequence, unit: str, run: int | None) -> dict[str, Any]:
+    """A scheduler for each stage."""
+    lengths = [None if stage.length is None else _steps(stage.length, unit) for stage in schedule.stages]
+    if None in lengths[:-1]:
+        if lengths.count(None) > 1 or run is None:
+            _refuse_for_torch(schedule, "a stage takes the time it is given; ps.resolve(plan, calendar) says how much")
+        lengths = [run - sum(one or 0 for one in lengths) if one is None else one for one in lengths]
+    times = [sum(one or 0 for one in lengths[: index + 1]) for index in range(len(lengths) - 1)]
+    rest = None if run is None else run - (times[-1] if times else 0)
+    seen = [*lengths[:-1], rest]
+    members = [_torch_written(one, unit, size) for one, size in zip(schedule.stages, seen, strict=True)]
+    return {"SequentialLR": {"schedulers": members, "milestones": times}}

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, final
 
-from paramsched.config.base_files.merge_configs import (
+from paramsched.config.faults import Faults, entry_path, plain_data, short_json
+from paramsched.config.merge_configs import (
     NotInstalled,
     config_in_package,
     merge_upon_base,
     module_in_package,
     put_variables_in,
 )
-from paramsched.config.faults import Faults, entry_path, plain_data, short_json
 from paramsched.config.python_config.config_file import BaseReader, FileNames, PythonFile, referred_value
 from paramsched.config.python_config.evaluator import References
 from paramsched.config.python_config.mentions import PythonSource, no_collection
