@@ -3,7 +3,7 @@
 from typing import Final
 
 UNREADABLE: Final = "PS100"
-"""A fault of no other kind."""
+"""What the library of a config may take, and no plan can be made of."""
 SYNTAX: Final = "PS101"
 """The file, or a line in it, cannot be read."""
 UNKNOWN_NAME: Final = "PS102"

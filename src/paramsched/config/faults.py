@@ -9,7 +9,7 @@ from typing import Any, Final, final
 
 import numpy as np
 
-from paramsched._fault_codes import SAID_TWICE, UNREADABLE
+from paramsched._fault_codes import REFUSED_VALUE, SAID_TWICE, WRONG_TYPE
 from paramsched.config.text_limits import MOST_DEPTH, MOST_VALUES, too_many_values
 from paramsched.errors import ConfigError, Fault, InvalidArgument
 
@@ -21,7 +21,7 @@ class Faults:
     """Collects what is wrong; reading goes on where that makes sense, so that one run finds everything.
 
     >>> faults = Faults()
-    >>> faults.add("$.lr", "true is no number", "Write 0.1")
+    >>> faults.add("$.lr", "true is no number", "Write 0.1", code="PS105")
     >>> faults.problems()
     ('$.lr: true is no number. Write 0.1',)
     """
@@ -42,8 +42,8 @@ class Faults:
         instead: str = "",
         *,
         span: tuple[int, int] | None = None,
+        code: str,
         at_key: bool = False,
-        code: str = UNREADABLE,
         replace: tuple[str, str] | None = None,
     ) -> None:
         """Note one fault: where, what was found, what to write.
@@ -52,8 +52,8 @@ class Faults:
             path: where in the config.
             found, instead: what was found, and what to write.
             span: the piece that is meant, where the path leads to a line of text.
-            at_key: whether the name is meant, not the value behind it.
             code: of what kind it is.
+            at_key: whether the name is meant, not the value behind it.
             replace: what is to be changed into what, where only one thing can be meant.
         """
         self.count += 1
@@ -202,7 +202,7 @@ def plain_data(raw: Any, faults: Faults) -> Any:
     """Dicts, lists, text, finite numbers, booleans and None; whatever else is a fault."""
     data = plain_or_bad(raw, faults)
     for one in bad_values_in(data):
-        faults.add(one.path, one.found, one.instead)
+        faults.add(one.path, one.found, one.instead, code=REFUSED_VALUE)
     return data
 
 
@@ -266,7 +266,7 @@ class _PlainReader:
         for key, value in raw.items() if isinstance(raw, Mapping) else raw:
             if isinstance(key, bool) or not isinstance(key, (str, int)):
                 found = f"the key {short_json(key)} is {type_in_words(key)}"
-                self.faults.add(path, found, "A key is text, or the index of a group")
+                self.faults.add(path, found, "A key is text, or the index of a group", code=WRONG_TYPE)
                 continue
             place = child_path(path, key)
             if key in mapping:

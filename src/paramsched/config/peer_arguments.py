@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Final, NoReturn, final
 
+from paramsched._fault_codes import REFUSED_VALUE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.config.faults import ROOT, Faults, child_path, short_json, type_in_words
 from paramsched.errors import PlanError
 from paramsched.feedback.base import Guided
@@ -107,9 +108,9 @@ class PeerArguments:
     given: Mapping[str, Any]
     notes: ReadingNotes
 
-    def refuse(self, name: str, found: str, instead: str) -> None:
+    def refuse(self, name: str, found: str, instead: str, *, code: str = REFUSED_VALUE) -> None:
         """Note a fault of an argument."""
-        self.notes.faults.add(child_path(self.path, name), found, instead)
+        self.notes.faults.add(child_path(self.path, name), found, instead, code=code)
 
     def warn_held(self, name: str) -> None:
         """Note that a length of nothing holds the first value for good, which is hardly meant."""
@@ -124,7 +125,7 @@ class PeerArguments:
         if is_plain_number(value) and value >= least and value > above:
             return float(value)
         bound = f" above {above:g}" if above > -math.inf else f" from {least:g} on" if least > -math.inf else ""
-        self.refuse(name, f"{short_json(value)} is no number{bound}", f"Write {name}: 0.1")
+        self.refuse(name, f"{short_json(value)} is no number{bound}", f"Write {name}: 0.1", code=WRONG_TYPE)
         return 1.0
 
     def count(self, name: str, least: int) -> int:
@@ -134,7 +135,9 @@ class PeerArguments:
             return max(least, 1)
         if is_plain_number(value) and value == int(value) and value >= least:
             return int(value)
-        self.refuse(name, f"{short_json(value)} is no whole number from {least} on", f"Write {name}: 1000")
+        self.refuse(
+            name, f"{short_json(value)} is no whole number from {least} on", f"Write {name}: 1000", code=WRONG_TYPE
+        )
         return max(least, 1)
 
     def whole(self, name: str) -> int:
@@ -145,7 +148,7 @@ class PeerArguments:
         """True or false."""
         value = self.given[name]
         if not isinstance(value, bool):
-            self.refuse(name, f"{short_json(value)} is neither true nor false", f"Write {name}: true")
+            self.refuse(name, f"{short_json(value)} is neither true nor false", f"Write {name}: true", code=WRONG_TYPE)
         return value is True
 
     def choice(self, name: str, among: tuple[str, ...]) -> str:
@@ -187,15 +190,17 @@ def arguments_with_defaults(
     """
     known = {key: value for key, value in given.items() if key in defaults} if isinstance(given, Mapping) else {}
     if not isinstance(given, Mapping):
-        notes.faults.add(path, f"{type_in_words(given)}, no arguments of {name}", "Write a mapping of arguments")
+        notes.faults.add(
+            path, f"{type_in_words(given)}, no arguments of {name}", "Write a mapping of arguments", code=WRONG_TYPE
+        )
         return PeerArguments(name, path, dict(defaults), notes)
     for key in given:
         if key not in defaults and key not in ignored:
             unknown = f"{name} has no such argument; {did_you_mean(str(key), defaults)}"
-            notes.faults.add(child_path(path, key), unknown, at_key=True)
+            notes.faults.add(child_path(path, key), unknown, at_key=True, code=WRONG_ARGUMENT)
     for key, value in defaults.items():
         if value is REQUIRED and key not in known:
-            notes.faults.add(path, f"{name} has no {key}", f"Write {key} into its arguments")
+            notes.faults.add(path, f"{name} has no {key}", f"Write {key} into its arguments", code=REFUSED_VALUE)
     return PeerArguments(name, path, {**defaults, **known}, notes)
 
 

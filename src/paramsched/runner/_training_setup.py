@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 
 from torch import nn
 
+from paramsched._fault_codes import REFUSED_VALUE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.config import mmengine
 from paramsched.config.faults import Faults, entry_path, short_json
 from paramsched.config.plan_files import read_plan_text
@@ -115,12 +116,15 @@ def settings_in(cfg: Any, parameters: Mapping[str, inspect.Parameter]) -> tuple[
     for name in whole.keys() - settings.keys() - set(LEFT_TO_ACCELERATE) - {"custom_imports", "cfg"}:
         near = closest(name, parameters)
         if near is not None:  # else it is a variable of the config's own
-            faults.add(entry_path(name), f'no argument of Runner; did you mean "{near}"?')
+            faults.add(entry_path(name), f'no argument of Runner; did you mean "{near}"?', code=REFUSED_VALUE)
     # Before the rest is checked: they register what the config names.
     _import_named_modules(whole.get("custom_imports"), faults)
     if "model" not in settings:
         faults.add(
-            entry_path("model"), "it is missing", "Write model=dict(type='…'), or give Runner.from_cfg(…, model=…)"
+            entry_path("model"),
+            "it is missing",
+            "Write model=dict(type='…'), or give Runner.from_cfg(…, model=…)",
+            code=WRONG_ARGUMENT,
         )
     if faults.count:
         # The Runner itself would not be reached: what it would refuse is told now, with the rest.
@@ -165,15 +169,23 @@ def _import_named_modules(config: Any, faults: Faults) -> None:
     names = [names] if isinstance(names, str) else names
     if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
         faults.add(
-            entry_path("custom_imports"), "it names no modules", "Write custom_imports=dict(imports=['my_model'])"
+            entry_path("custom_imports"),
+            "it names no modules",
+            "Write custom_imports=dict(imports=['my_model'])",
+            code=REFUSED_VALUE,
         )
         return
     for index, name in enumerate(names):
         path = entry_path("custom_imports", "imports", index)
         if not all(part.isidentifier() for part in name.split(".")):
-            faults.add(path, f"{short_json(name)} is no module's name", "Write it as after import: 'package.module'")
+            faults.add(
+                path,
+                f"{short_json(name)} is no module's name",
+                "Write it as after import: 'package.module'",
+                code=WRONG_TYPE,
+            )
             continue
         try:
             import_module(name)
         except ImportError as error:
-            faults.add(path, str(error), "It is looked for where Python looks for modules")
+            faults.add(path, str(error), "It is looked for where Python looks for modules", code=REFUSED_VALUE)

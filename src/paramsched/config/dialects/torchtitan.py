@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NoReturn, final
 
 from paramsched import curves
+from paramsched._fault_codes import MISSING_FACT, UNKNOWN_FIELD, UNKNOWN_NAME, WRONG_TYPE
 from paramsched.config.faults import Faults, child_path, plain_data, short_json, type_in_words
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
 from paramsched.config.peer_arguments import is_plain_number
@@ -136,29 +137,39 @@ class _TitanJob:
 def _checked_job(data: Any, calendar: Calendar | None, faults: Faults) -> _TitanJob:
     """What a job says; what is wrong with it is noted."""
     if not isinstance(data, Mapping):
-        faults.add("$", f"{type_in_words(data)}, no job", "Write [lr_scheduler]")
+        faults.add("$", f"{type_in_words(data)}, no job", "Write [lr_scheduler]", code=WRONG_TYPE)
         data = {}
     whole = any(name in data for name in ("lr_scheduler", "training", "optimizer"))
     table, path = (data.get("lr_scheduler", {}), "$.lr_scheduler") if whole else (data, "$")
     if not isinstance(table, Mapping):
-        faults.add(path, f"{type_in_words(table)}, no table", "Write [lr_scheduler]")
+        faults.add(path, f"{type_in_words(table)}, no table", "Write [lr_scheduler]", code=WRONG_TYPE)
         table = {}
     for name in table:
         if name == "lr_min":
             found = "it is of an older torchtitan, whose warmup and decay had other values"
-            faults.add(child_path(path, name), found, "Write min_lr_factor", at_key=True)
+            faults.add(child_path(path, name), found, "Write min_lr_factor", at_key=True, code=UNKNOWN_FIELD)
         elif name not in _ENTRIES:
-            faults.add(child_path(path, name), f"no such entry; {did_you_mean(str(name), _ENTRIES)}", at_key=True)
+            faults.add(
+                child_path(path, name),
+                f"no such entry; {did_you_mean(str(name), _ENTRIES)}",
+                at_key=True,
+                code=UNKNOWN_FIELD,
+            )
     given = {**_ENTRIES, **{name: value for name, value in table.items() if value is not None}}
     for name, least, most in (("warmup_steps", 0, math.inf), ("decay_ratio", 0, 1), ("min_lr_factor", 0, math.inf)):
         value = given[name]
         if not (name == "decay_ratio" and value is None) and not (is_plain_number(value) and least <= value <= most):
             bound = f"from {least} to {most:g}" if most < math.inf else f"from {least} on"
-            faults.add(child_path(path, name), f"{short_json(value)} is no number {bound}", f"Write {name} = {least}")
+            faults.add(
+                child_path(path, name),
+                f"{short_json(value)} is no number {bound}",
+                f"Write {name} = {least}",
+                code=WRONG_TYPE,
+            )
             given[name] = _ENTRIES[name]
     if given["decay_type"] not in _CURVES_OF_DECAY:
         meant = did_you_mean(str(given["decay_type"]), _CURVES_OF_DECAY)
-        faults.add(child_path(path, "decay_type"), f"{short_json(given['decay_type'])}: {meant}")
+        faults.add(child_path(path, "decay_type"), f"{short_json(given['decay_type'])}: {meant}", code=UNKNOWN_NAME)
         given["decay_type"] = "linear"
     steps, said = _steps_of_job(data, calendar, faults, whole=whole)
     total = _whole_count(given["total_steps"], child_path(path, "total_steps"), faults) or steps
@@ -166,12 +177,12 @@ def _checked_job(data: Any, calendar: Calendar | None, faults: Faults) -> _Titan
     decay = None
     if given["decay_ratio"] is not None and total is None:
         found = "it is a share of total_steps, which nothing says"
-        faults.add(child_path(path, "decay_ratio"), found, "Write total_steps = 1000")
+        faults.add(child_path(path, "decay_ratio"), found, "Write total_steps = 1000", code=MISSING_FACT)
     elif given["decay_ratio"] is not None and total is not None:
         decay = min(round(total * given["decay_ratio"]), total - ramp)
     if steps is not None and total is not None and steps > total + 1:
         found = f"{total}, and the run goes on to {steps}: there torchtitan leaves the levels of the decay"
-        faults.add(child_path(path, "total_steps"), found, f"Write total_steps = {steps}")
+        faults.add(child_path(path, "total_steps"), found, f"Write total_steps = {steps}", code=MISSING_FACT)
     # A table by itself says its run by total_steps.
     alone = steps is None or (not whole and given["total_steps"] is not None)
     return _TitanJob(
@@ -202,7 +213,12 @@ def _whole_count(value: Any, path: str, faults: Faults) -> int | None:
     if value is None:
         return None
     if not is_plain_number(value) or value < 1 or value != int(value):
-        faults.add(path, f"{short_json(value)} is no number of updates", f"Write {path.rpartition('.')[2]} = 1000")
+        faults.add(
+            path,
+            f"{short_json(value)} is no number of updates",
+            f"Write {path.rpartition('.')[2]} = 1000",
+            code=WRONG_TYPE,
+        )
         return None
     return int(value)
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar, Union, final, get_ar
 
 import numpy as np
 
-from paramsched._fault_codes import WRONG_ARGUMENT
+from paramsched._fault_codes import REFUSED_VALUE, WRONG_ARGUMENT
 from paramsched._vocabulary import NOWHERE, our_word
 from paramsched.config.faults import Faults, child_path, short_json
 from paramsched.curves import Curve
@@ -254,7 +254,7 @@ def value_of_users_type(annotation: Any, value: Any, path: str, faults: Faults) 
         return TypeAdapter(annotation).validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
         for one in error.errors(include_url=False, include_input=False):
-            faults.add(child_path(path, *one["loc"]), f"{short_json(value)}: {one['msg']}")
+            faults.add(child_path(path, *one["loc"]), f"{short_json(value)}: {one['msg']}", code=REFUSED_VALUE)
     except PydanticUserError:  # no type pydantic knows either: the builder has to judge
         return value
     return MISSING

@@ -85,9 +85,9 @@ def to_plan(
     names = ShapeNames(shapes, folder)
     plain = plain_or_bad(data, faults)
     if isinstance(plain, BadValue):
-        faults.add(plain.path, plain.found, plain.instead)
+        faults.add(plain.path, plain.found, plain.instead, code=REFUSED_VALUE)
     elif not isinstance(plain, dict):
-        faults.add(ROOT, *_no_mapping(plain))
+        faults.add(ROOT, *_no_mapping(plain), code=REFUSED_VALUE)
     if not isinstance(plain, dict):
         faults.raise_any("config")
     plan = _PlanReader(faults, names).read_plan(plain)
@@ -169,7 +169,7 @@ class _PlanReader:
     def read_clock_name(self, value: Any, path: str) -> str | None:
         """One clock's name."""
         if isinstance(value, BadValue):
-            self.faults.add(path, value.found, value.instead)
+            self.faults.add(path, value.found, value.instead, code=REFUSED_VALUE)
         elif not isinstance(value, str):
             found = f"{short_json(value)} is {type_in_words(value)}, no name of a clock"
             self.faults.add(path, found, f"Write one of {', '.join(CLOCKS)}", code=WRONG_TYPE)
@@ -177,7 +177,9 @@ class _PlanReader:
             try:
                 return known_clock(value, path)
             except InvalidArgument as refusal:
-                self.faults.add(path, f"{short_json(value)} is no clock; {refusal.found}", refusal.instead)
+                self.faults.add(
+                    path, f"{short_json(value)} is no clock; {refusal.found}", refusal.instead, code=REFUSED_VALUE
+                )
         return None
 
     def read_horizon(self, value: Any) -> Duration | None:
@@ -206,7 +208,7 @@ class _PlanReader:
                 place = child_path(path, key)
                 if key in RESERVED:
                     once = f"{key} is said once, for the whole plan"
-                    self.faults.add(place, once, f"Move {key} to the top", at_key=True)
+                    self.faults.add(place, once, f"Move {key} to the top", at_key=True, code=WRONG_ARGUMENT)
                 else:
                     self.read_field(key, schedule, place, selector)
 
@@ -215,7 +217,7 @@ class _PlanReader:
         if isinstance(value, dict) and value:
             return value
         if isinstance(value, BadValue):
-            self.faults.add(path, value.found, f"Write {example}")
+            self.faults.add(path, value.found, f"Write {example}", code=REFUSED_VALUE)
         else:
             found = "it is empty" if value == {} else f"{short_json(value)} is {type_in_words(value)}, not {what}"
             self.faults.add(path, found, f"Write {example}", code=NOTHING_PLANNED if value == {} else WRONG_TYPE)
@@ -226,10 +228,14 @@ class _PlanReader:
         if isinstance(name, int):
             if name < 0:
                 found = f"{name} is no index of a group"
-                self.faults.add(path, found, "Count from 0, or write the group's name", at_key=True)
+                self.faults.add(
+                    path, found, "Count from 0, or write the group's name", at_key=True, code=WRONG_ARGUMENT
+                )
             return name
         if not name:
-            self.faults.add(path, "an empty name of a group", "Write its name, or its index", at_key=True)
+            self.faults.add(
+                path, "an empty name of a group", "Write its name, or its index", at_key=True, code=WRONG_ARGUMENT
+            )
         index = index_in_name(name)
         return name if index is None else index
 
@@ -291,7 +297,9 @@ class _PlanReader:
         for name, entries in self.entries_of(value, TARGETS, "targets by name", f"targets: {example}").items():
             path = child_path(TARGETS, name)
             if not isinstance(name, str) or not name.isidentifier():
-                self.faults.add(path, f"{short_json(name)} is no identifier", f"Write {example}", at_key=True)
+                self.faults.add(
+                    path, f"{short_json(name)} is no identifier", f"Write {example}", at_key=True, code=WRONG_ARGUMENT
+                )
             given = self.entries_of(entries, path, "a target", _A_TARGET)
             if given:
                 self.read_target(str(name), given, path)
@@ -323,7 +331,7 @@ class _PlanReader:
     def read_initial(self, value: Any, path: str) -> Any:
         """A target's first value: a finite number."""
         if isinstance(value, BadValue):
-            self.faults.add(path, value.found, value.instead)
+            self.faults.add(path, value.found, value.instead, code=REFUSED_VALUE)
         elif isinstance(value, bool) or not isinstance(value, (int, float)):
             found = f"{short_json(value)} is {type_in_words(value)}, no number"
             self.faults.add(path, found, "Write 1.0, say", code=WRONG_TYPE)

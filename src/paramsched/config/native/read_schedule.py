@@ -377,7 +377,7 @@ class ScheduleReader:
             place = child_path(path, argument) if argument is not None and argument in arguments else path
             self.faults.refuse(place, refusal)
         except (TypeError, ValueError, ArithmeticError, LookupError) as error:  # from a user's own builder
-            self.faults.add(path, f"{type(error).__name__}: {error}")
+            self.faults.add(path, f"{type(error).__name__}: {error}", code=REFUSED_VALUE)
         return MISSING
 
     def read_level_text(self, text: str) -> Any:

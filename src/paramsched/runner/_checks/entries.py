@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from typing import Any, Final
 
+from paramsched._fault_codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.compat.mmengine.registry import Registry
 from paramsched.config.faults import Faults, child_path, entry_path, short_json, type_in_words
 from paramsched.errors import InvalidArgument
@@ -23,7 +24,7 @@ def looking_at(path: str, faults: Faults) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001  # its __len__, __repr__ or __eq__ may raise anything
-        faults.add(path, f"looking at it raised {type(error).__name__}: {error}"[:500])
+        faults.add(path, f"looking at it raised {type(error).__name__}: {error}"[:500], code=REFUSED_VALUE)
 
 
 def check_names(config: Any, known: Sequence[str], path: str, faults: Faults) -> bool:
@@ -31,11 +32,11 @@ def check_names(config: Any, known: Sequence[str], path: str, faults: Faults) ->
     if config is None:
         return True
     if not isinstance(config, Mapping):
-        faults.add(path, f"{short_json(config)} is no mapping", "Write dict(…)")
+        faults.add(path, f"{short_json(config)} is no mapping", "Write dict(…)", code=WRONG_TYPE)
         return False
     for name in config:
         if name not in known:
-            faults.add(child_path(path, name), f"no such entry; {did_you_mean(str(name), known)}")
+            faults.add(child_path(path, name), f"no such entry; {did_you_mean(str(name), known)}", code=UNKNOWN_NAME)
     return True
 
 
@@ -43,7 +44,7 @@ def check_whole_number(section: Mapping[str, Any], name: str, least: int, path: 
     """Check that an entry of a section, if it is there, is a whole number that is not below `least`."""
     if name in section and (not is_whole_number(section[name]) or section[name] < least):
         found = f"{short_json(section[name])} is no whole number from {least} on"
-        faults.add(child_path(path, name), found, f"Write {name}={max(least, 4)}")
+        faults.add(child_path(path, name), found, f"Write {name}={max(least, 4)}", code=WRONG_TYPE)
 
 
 def is_whole_number(value: Any) -> bool:
@@ -55,21 +56,21 @@ def check_switch(value: Any, path: str, faults: Faults) -> bool:
     """Check that a value is True or False; returns whether it is."""
     if isinstance(value, bool):
         return True
-    faults.add(path, f"{short_json(value)} is {type_in_words(value)}, not True or False")
+    faults.add(path, f"{short_json(value)} is {type_in_words(value)}, not True or False", code=WRONG_TYPE)
     return False
 
 
 def check_class_dict(config: Mapping[str, Any], registry: Registry, path: str, faults: Faults) -> None:
     """Check a dict with `type`: the name is known, and the arguments are the class's."""
     if "type" not in config:
-        faults.add(child_path(path, "type"), "it is missing", "Write dict(type='…')")
+        faults.add(child_path(path, "type"), "it is missing", "Write dict(type='…')", code=WRONG_ARGUMENT)
         return
     arguments = dict(config)
     named = arguments.pop("type")
     try:
         cls = named if callable(named) else registry.find(named)
     except KeyError as error:
-        faults.add(child_path(path, "type"), str(error.args[0]))
+        faults.add(child_path(path, "type"), str(error.args[0]), code=REFUSED_VALUE)
         return
     try:
         parameters = inspect.signature(cls).parameters
@@ -79,11 +80,11 @@ def check_class_dict(config: Mapping[str, Any], registry: Registry, path: str, f
     unknown = [] if takes_any else [name for name in arguments if name not in parameters]
     for name in unknown:
         found = f"{short_json(named)} has no such argument; {did_you_mean(name, parameters)}"
-        faults.add(child_path(path, name), found)
+        faults.add(child_path(path, name), found, code=UNKNOWN_NAME)
     for name, one in parameters.items():
         is_named = one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
         if is_named and one.default is one.empty and name not in arguments:
-            faults.add(child_path(path, name), f"{short_json(named)} needs it")
+            faults.add(child_path(path, name), f"{short_json(named)} needs it", code=REFUSED_VALUE)
     # A user's class may do anything when it is made; ours only look at their arguments.
     if not unknown and str(getattr(cls, "__module__", "")).startswith(_OWN_PACKAGE):
         for name in arguments:
@@ -103,7 +104,7 @@ def _check_own_argument(cls: Any, name: str, arguments: Mapping[str, Any], path:
     except (InvalidArgument, TypeError, ValueError, AttributeError) as refusal:
         refused = refusal.argument if isinstance(refusal, InvalidArgument) else None
         if refused == name or not others:
-            faults.add(child_path(path, name), f"{refusal}")
+            faults.add(child_path(path, name), f"{refusal}", code=REFUSED_VALUE)
 
 
 _NOT_HERE: Final = ("runtime_info", "timer", "sampler_seed", "visualization")
@@ -115,17 +116,22 @@ def check_hooks(given: Mapping[str, Any], faults: Faults) -> None:
     default, custom = given["default_hooks"], given["custom_hooks"]
     if default is not None and not isinstance(default, Mapping):
         instead = "Write dict(checkpoint=dict(type='CheckpointHook'))"
-        faults.add(entry_path("default_hooks"), f"{short_json(default)} is no mapping", instead)
+        faults.add(entry_path("default_hooks"), f"{short_json(default)} is no mapping", instead, code=WRONG_TYPE)
         default = None
     if custom is not None and not isinstance(custom, (list, tuple)):
-        faults.add(entry_path("custom_hooks"), f"{short_json(custom)} is no list", "Write custom_hooks=[MyHook()]")
+        faults.add(
+            entry_path("custom_hooks"),
+            f"{short_json(custom)} is no list",
+            "Write custom_hooks=[MyHook()]",
+            code=WRONG_TYPE,
+        )
         custom = None
     for name, hook in (default or {}).items():
         path = child_path(entry_path("default_hooks"), name)
         if hook is not None:
             _check_hook(hook, path, faults)
         elif name not in DEFAULT_HOOKS and name not in _NOT_HERE:
-            faults.add(path, f"there is none to take away; {did_you_mean(name, DEFAULT_HOOKS)}")
+            faults.add(path, f"there is none to take away; {did_you_mean(name, DEFAULT_HOOKS)}", code=UNKNOWN_NAME)
     for index, hook in enumerate(custom or ()):
         _check_hook(hook, entry_path("custom_hooks", index), faults)
 
@@ -138,7 +144,7 @@ def _check_hook(hook: Any, path: str, faults: Faults) -> None:
         priority = hook.get("priority", "NORMAL")
     else:
         if not is_hook(hook):
-            faults.add(path, f"{short_json(hook)} is no hook", "Give a Hook, or dict(type='…')")
+            faults.add(path, f"{short_json(hook)} is no hook", "Give a Hook, or dict(type='…')", code=WRONG_TYPE)
         priority = getattr(hook, "priority", "NORMAL")
     try:
         priority_of(priority)
@@ -163,9 +169,14 @@ def _check_loader(loader: Any, path: str, faults: Faults) -> None:
         return
     if not isinstance(loader, Mapping):
         if not (isinstance(loader, Iterable) and isinstance(loader, Sized)) or isinstance(loader, (str, bytes)):
-            faults.add(path, f"{short_json(loader)} is no loader with a length", "Give a DataLoader, or a dict")
+            faults.add(
+                path,
+                f"{short_json(loader)} is no loader with a length",
+                "Give a DataLoader, or a dict",
+                code=WRONG_TYPE,
+            )
         elif not len(loader):
-            faults.add(path, "there is no batch in it")
+            faults.add(path, "there is no batch in it", code=REFUSED_VALUE)
         return
     before = faults.count
     check_names(loader, LOADER_KEYS, path, faults)
@@ -184,7 +195,7 @@ def _check_loader(loader: Any, path: str, faults: Faults) -> None:
 def _check_dataset(loader: Mapping[str, Any], path: str, faults: Faults) -> None:
     """Check that there is a dataset, or a dict that names one."""
     if "dataset" not in loader:
-        faults.add(path, "it is missing", "Write dataset=…")
+        faults.add(path, "it is missing", "Write dataset=…", code=WRONG_ARGUMENT)
         return
     dataset = loader["dataset"]
     if isinstance(dataset, Mapping):
@@ -192,7 +203,7 @@ def _check_dataset(loader: Mapping[str, Any], path: str, faults: Faults) -> None
         return
     has_samples = isinstance(dataset, Iterable) or getattr(dataset, "__getitem__", None) is not None
     if isinstance(dataset, (str, bytes)) or not has_samples:
-        faults.add(path, f"{short_json(dataset)} is no dataset")
+        faults.add(path, f"{short_json(dataset)} is no dataset", code=WRONG_TYPE)
 
 
 def _check_sampler(sampler: Any, path: str, faults: Faults) -> None:
@@ -201,14 +212,14 @@ def _check_sampler(sampler: Any, path: str, faults: Faults) -> None:
     named = sampler.get("type")
     if not isinstance(named, str) or named not in SAMPLERS:
         found = f"{short_json(named)}; {did_you_mean(short_json(named), SAMPLERS)}"
-        faults.add(f"{path}.type", found, "Write sampler=dict(type='DefaultSampler', shuffle=True)")
+        faults.add(f"{path}.type", found, "Write sampler=dict(type='DefaultSampler', shuffle=True)", code=UNKNOWN_NAME)
 
 
 def _check_collate(collate: Any, path: str, faults: Faults) -> None:
     named = collate.get("type") if isinstance(collate, Mapping) else collate
     if not (named is None or callable(named) or (isinstance(named, str) and named in COLLATES)):
         found = f"{short_json(named)} is no function"
-        faults.add(path, found, "Write dict(type='pseudo_collate'), or give one")
+        faults.add(path, found, "Write dict(type='pseudo_collate'), or give one", code=UNKNOWN_NAME)
 
 
 def _try_with_torch(loader: Mapping[str, Any], path: str, faults: Faults) -> None:
@@ -218,7 +229,7 @@ def _try_with_torch(loader: Mapping[str, Any], path: str, faults: Faults) -> Non
             warnings.simplefilter("ignore")
             build_loader({**loader, "dataset": [0]})
     except (TypeError, ValueError, AssertionError, RuntimeError, OverflowError) as error:
-        faults.add(path, f"torch's DataLoader: {error}")
+        faults.add(path, f"torch's DataLoader: {error}", code=REFUSED_VALUE)
 
 
 def _check_evaluator(config: Any, path: str, faults: Faults) -> None:
@@ -228,4 +239,9 @@ def _check_evaluator(config: Any, path: str, faults: Faults) -> None:
         if isinstance(one, Mapping) and one:
             check_class_dict(one, METRICS, where, faults)
         elif one and not (callable(one) or isinstance(one, MetricLike)):
-            faults.add(where, f"{short_json(one)} is no metric", "Give a function of output and target, or a Metric")
+            faults.add(
+                where,
+                f"{short_json(one)} is no metric",
+                "Give a function of output and target, or a Metric",
+                code=WRONG_TYPE,
+            )

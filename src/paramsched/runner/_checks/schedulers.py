@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from paramsched._fault_codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.compat.mmengine import PARAM_SCHEDULERS, OptimWrapper, build_param_scheduler
 from paramsched.compat.mmengine.base import _ParamScheduler
 from paramsched.config.dialects.mmengine.config_run import run_of_config
@@ -45,7 +46,7 @@ def check_optimizers(config: Any, model: Any, faults: Faults) -> OptimizerModels
         return {"": _model_of_built(config)}
     if not isinstance(config, Mapping) or not config:
         instead = "Write optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1))"
-        faults.add(path, f"{short_json(config)} is no optimizer", instead)
+        faults.add(path, f"{short_json(config)} is no optimizer", instead, code=WRONG_TYPE)
         return {}
     if not names_several(config):
         return {"": _check_wrapper(config, path, faults)}
@@ -55,7 +56,7 @@ def check_optimizers(config: Any, model: Any, faults: Faults) -> OptimizerModels
             if needs_part and not isinstance(getattr(model, name, None), nn.Module):
                 found = f"{type(model).__name__} has no part {name!r} whose parameters it could have"
                 instead = "Name it after a part of the model, or give the optimizer itself"
-                faults.add(child_path(path, name), found, instead)
+                faults.add(child_path(path, name), found, instead, code=REFUSED_VALUE)
     return {name: _check_wrapper(one, child_path(path, name), faults) for name, one in config.items()}
 
 
@@ -82,21 +83,33 @@ def _check_wrapper(config: Any, path: str, faults: Faults) -> OptimWrapper | Non
     if isinstance(config, (OptimWrapper, Optimizer)):
         return _model_of_built(config)
     if not isinstance(config, Mapping):
-        faults.add(path, f"{short_json(config)} is no optimizer", "Write dict(optimizer=dict(type='SGD', lr=0.1))")
+        faults.add(
+            path,
+            f"{short_json(config)} is no optimizer",
+            "Write dict(optimizer=dict(type='SGD', lr=0.1))",
+            code=WRONG_TYPE,
+        )
         return None
     before = faults.count
     kind = config.get("type", "OptimWrapper")
     wrapper = kind if isinstance(kind, type) else WRAPPERS.get(str(kind).removeprefix("mmengine."))
     if wrapper is None:
         found = f"{short_json(kind)}; {did_you_mean(str(kind), WRAPPERS)}"
-        faults.add(child_path(path, "type"), found, "Write type='OptimWrapper'")
+        faults.add(child_path(path, "type"), found, "Write type='OptimWrapper'", code=UNKNOWN_NAME)
         wrapper = WRAPPERS["AmpOptimWrapper"]  # it takes the most arguments, so only those nobody takes are faults
     taken = inspect.signature(wrapper).parameters
     for name in config:
         if name not in _WRAPPER_KEYS and name not in taken:
-            faults.add(child_path(path, name), f"no such entry; {did_you_mean(str(name), _WRAPPER_KEYS)}")
+            faults.add(
+                child_path(path, name), f"no such entry; {did_you_mean(str(name), _WRAPPER_KEYS)}", code=UNKNOWN_NAME
+            )
         elif name != "type" and name not in taken:
-            faults.add(child_path(path, name), f"{short_json(kind)} has no {name}", "Write type='AmpOptimWrapper'")
+            faults.add(
+                child_path(path, name),
+                f"{short_json(kind)} has no {name}",
+                "Write type='AmpOptimWrapper'",
+                code=REFUSED_VALUE,
+            )
     optimizer = _check_optimizer(config.get("optimizer"), child_path(path, "optimizer"), faults)
     blank = optimizer or torch.optim.SGD([_one_parameter()], lr=0.1)
     good: dict[str, Any] = {}
@@ -107,7 +120,7 @@ def _check_wrapper(config: Any, path: str, faults: Faults) -> OptimWrapper | Non
                 _try_clipping(made, blank)
             good[name] = config[name]
         except (*_REFUSALS, OverflowError, ParamschedError) as error:
-            faults.add(child_path(path, name), str(error))
+            faults.add(child_path(path, name), str(error), code=REFUSED_VALUE)
     if faults.count > before or optimizer is None:
         return None
     return OptimWrapper(optimizer, good.get("accumulative_counts", 1))
@@ -128,7 +141,7 @@ def _check_optimizer(config: Any, path: str, faults: Faults) -> Optimizer | None
         return _model_of_built(config).optimizer
     if not isinstance(config, Mapping) or "type" not in config:
         found = "it is missing" if config is None else f"{short_json(config)} is no optimizer"
-        faults.add(path, found, "Write optimizer=dict(type='SGD', lr=0.1)")
+        faults.add(path, found, "Write optimizer=dict(type='SGD', lr=0.1)", code=WRONG_ARGUMENT)
         return None
     arguments = dict(config)
     named = arguments.pop("type")
@@ -136,26 +149,30 @@ def _check_optimizer(config: Any, path: str, faults: Faults) -> Optimizer | None
         cls = optimizer_class(named)
         taken = inspect.signature(cls).parameters
     except InvalidArgument as refusal:
-        faults.add(child_path(path, "type"), refusal.found)
+        faults.add(child_path(path, "type"), refusal.found, code=REFUSED_VALUE)
         return None
     except (TypeError, ValueError):
-        faults.add(child_path(path, "type"), f"{short_json(named)} is no optimizer", "Write type='SGD'")
+        faults.add(
+            child_path(path, "type"), f"{short_json(named)} is no optimizer", "Write type='SGD'", code=WRONG_TYPE
+        )
         return None
     before = faults.count
     for name, value in arguments.items():
         if name not in taken:
             found = f"{named} has no such argument; {did_you_mean(name, set(taken) - {'params'})}"
-            faults.add(child_path(path, name), found)
+            faults.add(child_path(path, name), found, code=UNKNOWN_NAME)
             continue
         refusal_alone = _refusal_of(cls, {"lr": 0.1, name: value})
         # Some arguments only go with others; then they are tried together.
         if refusal_alone is not None and _refusal_of(cls, arguments) is not None:
-            faults.add(child_path(path, name), str(refusal_alone) or f"{short_json(value)} cannot be")
+            faults.add(
+                child_path(path, name), str(refusal_alone) or f"{short_json(value)} cannot be", code=REFUSED_VALUE
+            )
     if faults.count > before:
         return None
     refusal_of_all = _refusal_of(cls, arguments)
     if refusal_of_all is not None:
-        faults.add(path, str(refusal_of_all))
+        faults.add(path, str(refusal_of_all), code=REFUSED_VALUE)
         return None
     return cls([_one_parameter()], **arguments)
 
@@ -190,7 +207,7 @@ def check_schedulers(given: Mapping[str, Any], models: OptimizerModels, faults: 
         _check_by_name(config, models, given, faults)
     elif several and any(isinstance(one, _ParamScheduler) for one in _as_list(config)):
         instead = f"Write {{{names[0]!r}: [scheduler], …}}, or a dict"
-        faults.add(path, "a built scheduler belongs to one optimizer", instead)
+        faults.add(path, "a built scheduler belongs to one optimizer", instead, code=REFUSED_VALUE)
     else:  # the same for each optimizer: looked at once
         _check_for_one(config, models[names[0]], path, given, faults)
 
@@ -202,10 +219,10 @@ def _check_by_name(
     path = entry_path("param_scheduler")
     for name in config.keys() - set(models):
         found = f"no optimizer has this name; {did_you_mean(str(name), models)}"
-        faults.add(child_path(path, name), found)
+        faults.add(child_path(path, name), found, code=UNKNOWN_NAME)
     for name, model in models.items():
         if name not in config:
-            faults.add(child_path(path, name), "it is missing", f"Write {name}=None for none")
+            faults.add(child_path(path, name), "it is missing", f"Write {name}=None for none", code=WRONG_ARGUMENT)
             continue
         _check_for_one(config[name], model, child_path(path, name), given, faults)
 
@@ -224,7 +241,9 @@ def _check_for_one(
         return
     many = _as_list(config)
     if len({isinstance(one, _ParamScheduler) for one in many}) == 2:
-        faults.add(path, "built schedulers and dicts are mixed", "Write dicts only, or build all of them")
+        faults.add(
+            path, "built schedulers and dicts are mixed", "Write dicts only, or build all of them", code=REFUSED_VALUE
+        )
         return
     lengths = _known_lengths(given)
     for index, one in enumerate(many):
@@ -257,7 +276,7 @@ def _check_scheduler_dict(
             warnings.simplefilter("ignore")
             build_param_scheduler({**config, "verbose": False}, model, **lengths)
     except (ValueError, TypeError, KeyError, AssertionError) as error:
-        faults.add(path, _refusal_text(error, config))
+        faults.add(path, _refusal_text(error, config), code=REFUSED_VALUE)
 
 
 def _check_users_class(
@@ -267,12 +286,12 @@ def _check_users_class(
     try:
         (built,) = build_param_scheduler(config, model, **lengths)
     except Exception as error:  # noqa: BLE001  # it may raise anything
-        faults.add(path, _refusal_text(error, config) or type(error).__name__)
+        faults.add(path, _refusal_text(error, config) or type(error).__name__, code=REFUSED_VALUE)
         return
     missing = [name for name in ("step", "state_dict", "load_state_dict") if not callable(getattr(built, name, None))]
     if missing:
         found = f"{type(built).__name__} has no {', '.join(missing)}()"
-        faults.add(path, found, "Derive it from paramsched.compat.mmengine._ParamScheduler")
+        faults.add(path, found, "Derive it from paramsched.compat.mmengine._ParamScheduler", code=WRONG_ARGUMENT)
 
 
 def _refusal_text(error: Exception, config: Mapping[str, Any]) -> str:
@@ -306,9 +325,9 @@ def _add_faults_of(error: Exception, path: str, faults: Faults) -> None:
     if isinstance(error, ConfigError):
         for fault in error.faults:
             line = f"line {fault.line}: " if fault.line is not None and not fault.path else ""
-            faults.add(path + path_from_root(fault.path), line + fault.found, fault.instead)
+            faults.add(path + path_from_root(fault.path), line + fault.found, fault.instead, code=fault.code)
     else:
-        faults.add(path, str(error))
+        faults.add(path, str(error), code=REFUSED_VALUE)
 
 
 def _known_lengths(given: Mapping[str, Any]) -> dict[str, Any]:

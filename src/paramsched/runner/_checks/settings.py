@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from torch import nn
 
+from paramsched._fault_codes import REFUSED_VALUE, UNKNOWN_NAME, UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.config.faults import Faults, child_path, entry_path, short_json
 from paramsched.config.python_config.reading import NeedsRunning
 from paramsched.errors import Fault, InvalidArgument
@@ -43,25 +44,32 @@ def check_train_cfg(given: Mapping[str, Any], faults: Faults) -> None:
     loop = config.get("type")
     is_known = isinstance(loop, str) and loop in COUNTS_EPOCHS
     if loop is not None and not is_known:
-        faults.add(f"{path}.type", f"{short_json(loop)}; {did_you_mean(short_json(loop), COUNTS_EPOCHS)}")
+        faults.add(
+            f"{path}.type", f"{short_json(loop)}; {did_you_mean(short_json(loop), COUNTS_EPOCHS)}", code=UNKNOWN_NAME
+        )
     by_epoch = counts_epochs(config)
     if not check_switch(by_epoch, f"{path}.by_epoch", faults):
         return
     if "by_epoch" in config and is_known and by_epoch != COUNTS_EPOCHS[loop]:
         found = f"{by_epoch}, and type={loop!r} says {not by_epoch}"
-        faults.add(f"{path}.by_epoch", found, "Leave one of them out")
+        faults.add(f"{path}.by_epoch", found, "Leave one of them out", code=REFUSED_VALUE)
     why = f"with type={loop!r}" if is_known and "by_epoch" not in config else f"with by_epoch={by_epoch}"
     counted, other = ("max_epochs", "max_iters") if by_epoch else ("max_iters", "max_epochs")
     if counted not in config:
         instead = f"Write train_cfg=dict(by_epoch={by_epoch}, {counted}=12)"
-        faults.add(f"{path}.{counted}", "it is missing", instead)
+        faults.add(f"{path}.{counted}", "it is missing", instead, code=WRONG_ARGUMENT)
     if other in config:
-        faults.add(f"{path}.{other}", f"{why} the length is {counted}", f"Leave {other} out")
+        faults.add(f"{path}.{other}", f"{why} the length is {counted}", f"Leave {other} out", code=REFUSED_VALUE)
     for name in (counted, "val_begin", "val_interval"):
         check_whole_number(config, name, 1, path, faults)
     later = config.get("dynamic_intervals")
     if later is not None and not _are_pairs(later):
-        faults.add(f"{path}.dynamic_intervals", f"{short_json(later)} is no list of pairs", "Write [(10, 1)]")
+        faults.add(
+            f"{path}.dynamic_intervals",
+            f"{short_json(later)} is no list of pairs",
+            "Write [(10, 1)]",
+            code=WRONG_TYPE,
+        )
 
 
 def _are_pairs(value: Any) -> bool:
@@ -78,7 +86,7 @@ def check_auto_scale(given: Mapping[str, Any], faults: Faults) -> None:
         return
     check_switch(config.get("enable", False), f"{path}.enable", faults)
     if "base_batch_size" not in config:
-        faults.add(f"{path}.base_batch_size", "it is missing", "Write base_batch_size=256")
+        faults.add(f"{path}.base_batch_size", "it is missing", "Write base_batch_size=256", code=WRONG_ARGUMENT)
     check_whole_number(config, "base_batch_size", 1, path, faults)
 
 
@@ -92,7 +100,10 @@ def check_randomness(given: Mapping[str, Any], faults: Faults) -> None:
         check_whole_number(config, "seed", 0, path, faults)
         if is_whole_number(seed) and seed > _MOST_SEED:
             faults.add(
-                f"{path}.seed", f"{short_json(seed)} is more than NumPy takes", f"Write seed={_MOST_SEED}, or less"
+                f"{path}.seed",
+                f"{short_json(seed)} is more than NumPy takes",
+                f"Write seed={_MOST_SEED}, or less",
+                code=REFUSED_VALUE,
             )
     for name in ("diff_rank_seed", "deterministic"):
         if name in config:
@@ -107,9 +118,14 @@ def check_amounts(given: Mapping[str, Any], faults: Faults) -> None:
     if amount_of is None:
         return
     if not callable(amount_of):
-        faults.add(path, f"{short_json(amount_of)} is no function", "Write amount_of=lambda batch: batch[0].numel()")
+        faults.add(
+            path,
+            f"{short_json(amount_of)} is no function",
+            "Write amount_of=lambda batch: batch[0].numel()",
+            code=WRONG_TYPE,
+        )
     elif given["tokens_per_sample"] is not None:
-        faults.add(path, "tokens_per_sample counts a batch too", "Leave one of them out")
+        faults.add(path, "tokens_per_sample counts a batch too", "Leave one of them out", code=REFUSED_VALUE)
 
 
 def check_model(given: Mapping[str, Any], faults: Faults) -> None:
@@ -119,21 +135,27 @@ def check_model(given: Mapping[str, Any], faults: Faults) -> None:
         check_class_dict(model, MODELS, entry_path("model"), faults)
     elif not isinstance(model, nn.Module):
         faults.add(
-            entry_path("model"), f"{short_json(model)} is no torch.nn.Module", "Give a module, or dict(type='…')"
+            entry_path("model"),
+            f"{short_json(model)} is no torch.nn.Module",
+            "Give a module, or dict(type='…')",
+            code=WRONG_TYPE,
         )
     if loss is None:
         return
     if not callable(loss):
         faults.add(
-            entry_path("loss"), f"{short_json(loss)} is no function", "Write loss=torch.nn.functional.cross_entropy"
+            entry_path("loss"),
+            f"{short_json(loss)} is no function",
+            "Write loss=torch.nn.functional.cross_entropy",
+            code=WRONG_TYPE,
         )
     elif not _takes_two(loss):
         found = f"{short_json(loss)} does not take (output, target)"
-        faults.add(entry_path("loss"), found, "Write def loss(output, target): …")
+        faults.add(entry_path("loss"), found, "Write def loss(output, target): …", code=REFUSED_VALUE)
     elif isinstance(model, nn.Module) and (style := training_style(model, None)) in ("train_step", "mode"):
         has = "train_step" if style == "train_step" else "forward(…, mode)"
         found = f"{type(model).__name__} has its own {has}, so the loss would not be used"
-        faults.add(entry_path("loss"), found, "Leave loss out")
+        faults.add(entry_path("loss"), found, "Leave loss out", code=REFUSED_VALUE)
 
 
 def _takes_two(function: Callable[..., Any]) -> bool:
@@ -150,17 +172,25 @@ def _takes_two(function: Callable[..., Any]) -> bool:
 def check_places(given: Mapping[str, Any], faults: Faults) -> None:
     """Check the folder, the file to begin with, and what says how to go on."""
     if not isinstance(given["work_dir"], (str, PathLike)):
-        faults.add(entry_path("work_dir"), f"{short_json(given['work_dir'])} is no path", "Write work_dir='runs/mine'")
+        faults.add(
+            entry_path("work_dir"),
+            f"{short_json(given['work_dir'])} is no path",
+            "Write work_dir='runs/mine'",
+            code=WRONG_TYPE,
+        )
     load_from = given["load_from"]
     if load_from is not None and not isinstance(load_from, (str, PathLike)):
         faults.add(
-            entry_path("load_from"), f"{short_json(load_from)} is no path", "Write load_from='runs/mine/epoch_3'"
+            entry_path("load_from"),
+            f"{short_json(load_from)} is no path",
+            "Write load_from='runs/mine/epoch_3'",
+            code=WRONG_TYPE,
         )
     elif load_from is not None and not Path(load_from).exists():
-        faults.add(entry_path("load_from"), f'"{load_from}" does not exist')
+        faults.add(entry_path("load_from"), f'"{load_from}" does not exist', code=REFUSED_VALUE)
     if not isinstance(given["resume"], bool):
         found = f"{short_json(given['resume'])}, not True or False"
-        faults.add(entry_path("resume"), found, "Write resume=True, and load_from='…'")
+        faults.add(entry_path("resume"), found, "Write resume=True, and load_from='…'", code=REFUSED_VALUE)
     try:
         checked_on_change(given["on_change"])
     except InvalidArgument as refusal:
@@ -168,9 +198,9 @@ def check_places(given: Mapping[str, Any], faults: Faults) -> None:
     accelerator = given["accelerator"]
     if accelerator is not None and not callable(getattr(accelerator, "prepare", None)):
         found = f"{short_json(accelerator)} is no Accelerator"
-        faults.add(entry_path("accelerator"), found, "Write accelerate.Accelerator()")
+        faults.add(entry_path("accelerator"), found, "Write accelerate.Accelerator()", code=REFUSED_VALUE)
     if given["cfg"] is not None and not isinstance(given["cfg"], Mapping):
-        faults.add(entry_path("cfg"), f"{short_json(given['cfg'])} is no mapping")
+        faults.add(entry_path("cfg"), f"{short_json(given['cfg'])} is no mapping", code=WRONG_TYPE)
 
 
 def check_what_goes_together(given: Mapping[str, Any], faults: Faults) -> None:
@@ -179,19 +209,31 @@ def check_what_goes_together(given: Mapping[str, Any], faults: Faults) -> None:
     missing = [name for name in training if given[name] is None]
     if missing and len(missing) < len(training):
         for name in missing:
-            faults.add(entry_path(name), "it is missing: train_dataloader, train_cfg and optim_wrapper go together")
+            faults.add(
+                entry_path(name),
+                "it is missing: train_dataloader, train_cfg and optim_wrapper go together",
+                code=WRONG_ARGUMENT,
+            )
     if given["param_scheduler"] is not None and given["optim_wrapper"] is None:
         faults.add(
-            entry_path("param_scheduler"), "there is no optimizer to schedule", "Give optim_wrapper=dict(optimizer=…)"
+            entry_path("param_scheduler"),
+            "there is no optimizer to schedule",
+            "Give optim_wrapper=dict(optimizer=…)",
+            code=REFUSED_VALUE,
         )
     for mode in ("val", "test"):
         if given[f"{mode}_dataloader"] is None:
             for name in (f"{mode}_cfg", f"{mode}_evaluator"):
                 if given[name] is not None:
-                    faults.add(entry_path(name), f"there is no {mode}_dataloader", f"Give it, or leave {name} out")
+                    faults.add(
+                        entry_path(name),
+                        f"there is no {mode}_dataloader",
+                        f"Give it, or leave {name} out",
+                        code=REFUSED_VALUE,
+                    )
         elif given[f"{mode}_evaluator"] is None and callable(getattr(given["model"], "train_step", None)):
             found = "it is missing: a model with train_step says no loss here"
-            faults.add(entry_path(f"{mode}_evaluator"), found, "Give a metric")
+            faults.add(entry_path(f"{mode}_evaluator"), found, "Give a metric", code=WRONG_ARGUMENT)
 
 
 _CHECKS: Final[tuple[tuple[str, Callable[[Mapping[str, Any], Faults], None]], ...]] = (
@@ -220,7 +262,7 @@ def check_settings(given: Mapping[str, Any], known: Iterable[Fault] = ()) -> Non
     """
     faults = Faults()
     for fault in known:
-        faults.add(fault.path, fault.found, fault.instead)
+        faults.add(fault.path, fault.found, fault.instead, code=fault.code)
     given = {name: without_unreadable(value, entry_path(name), faults) for name, value in given.items()}
     for path, check in _CHECKS:
         with looking_at(path, faults):
@@ -246,13 +288,13 @@ def without_unreadable(value: Any, path: str, faults: Faults, around: tuple[int,
         around: the containers it stands in, by their `id`.
     """
     if isinstance(value, NeedsRunning):
-        faults.add(path, str(value), "Write the value itself, or build the Runner in Python")
+        faults.add(path, str(value), "Write the value itself, or build the Runner in Python", code=UNREADABLE)
         return None
     if not isinstance(value, (dict, list)):
         return value
     if id(value) in around or len(around) >= _DEEPEST:
         found = "it contains itself" if id(value) in around else f"it is nested more than {_DEEPEST} deep"
-        faults.add(path, found)
+        faults.add(path, found, code=REFUSED_VALUE)
         return None
     around = (*around, id(value))
     if isinstance(value, dict):

@@ -7,6 +7,7 @@ from itertools import islice, product
 from typing import Any, Final, NoReturn
 
 from paramsched import curves
+from paramsched._fault_codes import NOTHING_PLANNED, REFUSED_VALUE, UNKNOWN_NAME, WRONG_TYPE
 from paramsched.config.dialects.composer.rows import NAMES, SCHEDULERS
 from paramsched.config.dialects.composer.times import (
     UNITS_OF_TIMES,
@@ -78,21 +79,28 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
     """
     faults = Faults()
     if not isinstance(data, Mapping):
-        faults.add(ROOT, f"{type_in_words(data)}, no config", "Write scheduler: {name: cosine_with_warmup}")
+        faults.add(
+            ROOT, f"{type_in_words(data)}, no config", "Write scheduler: {name: cosine_with_warmup}", code=WRONG_TYPE
+        )
         faults.raise_any("config")
     run = _run_of_config(data, calendar, faults)
     listed = _listed_schedulers(data)
     if not listed:
-        faults.add(ROOT, "no scheduler is in it", "Write scheduler: {name: cosine_with_warmup, t_warmup: 100ba}")
+        faults.add(
+            ROOT,
+            "no scheduler is in it",
+            "Write scheduler: {name: cosine_with_warmup, t_warmup: 100ba}",
+            code=NOTHING_PLANNED,
+        )
     clocks: set[str] = set()
     schedules: list[Schedule] = []
     for name, values, path in listed:
         if name not in NAMES:
             meant = did_you_mean(str(name), NAMES)
-            faults.add(path, f"{short_json(name)}: no scheduler of Composer's; {meant}")
+            faults.add(path, f"{short_json(name)}: no scheduler of Composer's; {meant}", code=UNKNOWN_NAME)
             continue
         if not isinstance(values, Mapping):
-            faults.add(path, f"{type_in_words(values)}, no arguments", 'Write {step_size: "30ep"}')
+            faults.add(path, f"{type_in_words(values)}, no arguments", 'Write {step_size: "30ep"}', code=WRONG_TYPE)
             continue
         row, given = SCHEDULERS[NAMES[name]], SchedulerArguments(values, path, run, faults)
         given.refuse_unknown(row.arguments, name)
@@ -129,7 +137,7 @@ def _refuse_ends_within_epochs(given: SchedulerArguments, faults: Faults) -> Non
         whole = end.unit == "ep" or (end.unit == "ba" and length is not None and end.amount % length == 0)
         if not whole and end.amount:
             found = f"{end} may lie within an epoch; a plan that changes between epochs is over there at once"
-            faults.add(path, found, 'Write it in epochs: "3ep"')
+            faults.add(path, found, 'Write it in epochs: "3ep"', code=REFUSED_VALUE)
 
 
 def _clock_of(clocks: set[str], faults: Faults) -> str:
@@ -137,7 +145,7 @@ def _clock_of(clocks: set[str], faults: Faults) -> str:
     amounts = sorted(clocks - {"ba"})
     if len(amounts) > 1:
         found = f"times in {' and in '.join(amounts)}, and lr of a plan has one clock"
-        faults.add(ROOT, found, f"Write all of them in {amounts[0]}")
+        faults.add(ROOT, found, f"Write all of them in {amounts[0]}", code=REFUSED_VALUE)
     return amounts[0] if amounts else "ba"
 
 
@@ -146,18 +154,18 @@ def _run_of_config(data: Mapping[str, Any], calendar: Calendar | None, faults: F
     ratio = data.get("scale_schedule_ratio", 1.0)
     if not is_plain_number(ratio) or ratio <= 0:
         found = f"{short_json(ratio)} is no number above 0"
-        faults.add(entry_path("scale_schedule_ratio"), found, "Write scale_schedule_ratio: 1.0")
+        faults.add(entry_path("scale_schedule_ratio"), found, "Write scale_schedule_ratio: 1.0", code=WRONG_TYPE)
         ratio = 1.0
     switch = data.get("step_schedulers_every_batch")
     if switch is not None and not isinstance(switch, bool):
         found = f"{short_json(switch)} is not true or false"
-        faults.add(entry_path("step_schedulers_every_batch"), found, "Write true, or leave it out")
+        faults.add(entry_path("step_schedulers_every_batch"), found, "Write true, or leave it out", code=WRONG_TYPE)
     written = data.get("max_duration")
     path, longest = entry_path("max_duration"), None
     if written is not None:
         longest = read_time(written, path, faults, bare_epochs=True)
         if longest is not None and (longest.unit == "dur" or not int(longest.amount * ratio)):
-            faults.add(path, f"{longest} is no length of a run", 'Write max_duration: "10ep"')
+            faults.add(path, f"{longest} is no length of a run", 'Write max_duration: "10ep"', code=REFUSED_VALUE)
             longest = None
     scaled = None if longest is None else ComposerTime(int(longest.amount * ratio), longest.unit)
     return ComposerRun(scaled, longest, float(ratio), None if calendar is None else calendar.updates_per_epoch)

@@ -8,6 +8,7 @@ from fractions import Fraction
 from math import isfinite
 from typing import Any, Final, final
 
+from paramsched._fault_codes import MISSING_FACT, REFUSED_VALUE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.config.faults import Faults, child_path, short_json
 from paramsched.near_names import did_you_mean
 from paramsched.time import Duration
@@ -48,23 +49,35 @@ def read_time(value: Any, path: str, faults: Faults, *, bare_epochs: bool = Fals
     if bare_epochs and isinstance(value, int) and not isinstance(value, bool):
         value = f"{value}ep"
     if not isinstance(value, str):
-        faults.add(path, f"{short_json(value)} is no time", f'Write "{_EXAMPLE}"')
+        faults.add(path, f"{short_json(value)} is no time", f'Write "{_EXAMPLE}"', code=WRONG_TYPE)
         return None
     found = _TIME.fullmatch(value)
     unit = "sec" if value and _WALL_CLOCK.fullmatch(value) else found[2].lower() if found else ""
     if unit == "sec":
-        faults.add(path, f"{short_json(value)}: Composer's schedulers take no wall-clock time", f'Write "{_EXAMPLE}"')
+        faults.add(
+            path,
+            f"{short_json(value)}: Composer's schedulers take no wall-clock time",
+            f'Write "{_EXAMPLE}"',
+            code=REFUSED_VALUE,
+        )
         return None
     if unit == "iter":
         found_text = f"{short_json(value)}: an iteration is as long as the run says, and a plan counts none"
-        faults.add(path, found_text, f'Write "{_EXAMPLE}"')
+        faults.add(path, found_text, f'Write "{_EXAMPLE}"', code=REFUSED_VALUE)
         return None
     amount = _amount_in_text(found[1]) if found else None
     if amount is None:
-        faults.add(path, f"{short_json(value)} is no time", f'Write "{_EXAMPLE}", or another of ep, ba, sp, tok, dur')
+        faults.add(
+            path,
+            f"{short_json(value)} is no time",
+            f'Write "{_EXAMPLE}", or another of ep, ba, sp, tok, dur',
+            code=WRONG_TYPE,
+        )
         return None
     if unit != "dur" and amount != int(amount):
-        faults.add(path, f"{short_json(value)}: only dur has parts", f'Write "{int(amount) + 1}{unit}"')
+        faults.add(
+            path, f"{short_json(value)}: only dur has parts", f'Write "{int(amount) + 1}{unit}"', code=REFUSED_VALUE
+        )
         return None
     return ComposerTime(amount if unit == "dur" else int(amount), unit)
 
@@ -117,7 +130,12 @@ class ComposerRun:
     def _share(self, time: ComposerTime, path: str, faults: Faults) -> ComposerTime | None:
         """A share of the run, which scales with it."""
         if self.longest is None:
-            faults.add(path, f"{time} is a share of the run, and nothing says its length", 'Write max_duration: "10ep"')
+            faults.add(
+                path,
+                f"{time} is a share of the run, and nothing says its length",
+                'Write max_duration: "10ep"',
+                code=MISSING_FACT,
+            )
             return None
         if self.longest.unit != "ep":
             return ComposerTime(int(time.amount * self.longest.amount), self.longest.unit)
@@ -155,7 +173,10 @@ class ComposerRun:
 def _ask_for_epoch(what: str, path: str, faults: Faults) -> None:
     found = f"{what} is rounded to whole batches, and nothing says how many an epoch has"
     faults.add(
-        path, found, "Give a calendar with steps_per_epoch (on the command line: --steps-per-epoch), or write ba"
+        path,
+        found,
+        "Give a calendar with steps_per_epoch (on the command line: --steps-per-epoch), or write ba",
+        code=MISSING_FACT,
     )
 
 
@@ -188,22 +209,22 @@ class SchedulerArguments:
         for name in self.values:
             if name not in known:
                 found = f"no argument of {scheduler}; {did_you_mean(str(name), known)}"
-                self.faults.add(child_path(self.path, name), found, at_key=True)
+                self.faults.add(child_path(self.path, name), found, at_key=True, code=WRONG_ARGUMENT)
 
-    def fault(self, name: str, found: str, instead: str = "") -> None:
-        self.faults.add(child_path(self.path, name) if name in self.values else self.path, found, instead)
+    def fault(self, name: str, found: str, instead: str = "", *, code: str = REFUSED_VALUE) -> None:
+        self.faults.add(child_path(self.path, name) if name in self.values else self.path, found, instead, code=code)
 
     def number(self, name: str, default: float | None, *, above: float = -math.inf) -> float:
         """A finite number; without a default it has to be there."""
         value = self.values.get(name, default)
         instead = f"Write {name}: {0.1 if default is None else default:g}"
         if name not in self.values and default is None:
-            self.fault(name, f"{name} is missing", instead)
+            self.fault(name, f"{name} is missing", instead, code=WRONG_ARGUMENT)
             return 1.0
         known = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
         if not known or value <= above:
             bound = f" above {above:g}" if above > -math.inf else ""
-            self.fault(name, f"{short_json(value)} is no number{bound}", instead)
+            self.fault(name, f"{short_json(value)} is no number{bound}", instead, code=WRONG_TYPE)
             return 1.0
         return float(value)
 
@@ -211,13 +232,13 @@ class SchedulerArguments:
         """True or false; false where it is not there."""
         value = self.values.get(name, False)
         if not isinstance(value, bool):
-            self.fault(name, f"{short_json(value)} is not true or false", f"Write {name}: true")
+            self.fault(name, f"{short_json(value)} is not true or false", f"Write {name}: true", code=WRONG_TYPE)
         return value is True
 
     def written_time(self, name: str, default: str | None = None) -> ComposerTime | None:
         """A time as it stands; without a default it has to be there."""
         if name not in self.values and default is None:
-            self.fault(name, f"{name} is missing", f'Write {name}: "100ba"')
+            self.fault(name, f"{name} is missing", f'Write {name}: "100ba"', code=WRONG_ARGUMENT)
             return None
         return read_time(self.values.get(name, default), child_path(self.path, name), self.faults)
 
@@ -248,7 +269,7 @@ class SchedulerArguments:
         given = self.values.get(name)
         if not isinstance(given, (list, tuple)):
             found = f"{name} is missing" if name not in self.values else f"{short_json(given)} is no list of times"
-            self.fault(name, found, f'Write {name}: ["30ep", "60ep"]')
+            self.fault(name, found, f'Write {name}: ["30ep", "60ep"]', code=WRONG_ARGUMENT)
             return []
         found_times = []
         for index, value in enumerate(given):

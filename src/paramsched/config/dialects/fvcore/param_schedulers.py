@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any, Final, final
 
 from paramsched import curves
+from paramsched._fault_codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.config.faults import Faults, child_path, short_json, type_in_words
 from paramsched.config.peer_arguments import is_plain_number
 from paramsched.near_names import did_you_mean
@@ -54,7 +55,7 @@ class ParamSpec:
         if not is_plain_number(value) or value < least:
             found = "it is missing" if value is None else f"{short_json(value)} is no number"
             more = f" from {least:g} on" if least > -math.inf else ""
-            self.faults.add(child_path(self.path, name), found + more, f"Write {name}: 1.0")
+            self.faults.add(child_path(self.path, name), found + more, f"Write {name}: 1.0", code=WRONG_TYPE)
             return 1.0
         return float(value)
 
@@ -63,7 +64,10 @@ class ParamSpec:
         value = self.given.get(name)
         if not isinstance(value, (list, tuple)) or not value or not all(map(is_plain_number, value)):
             self.faults.add(
-                child_path(self.path, name), f"{short_json(value)} is no list of numbers", "Write [1.0, 0.1]"
+                child_path(self.path, name),
+                f"{short_json(value)} is no list of numbers",
+                "Write [1.0, 0.1]",
+                code=WRONG_TYPE,
             )
             return [1.0]
         return [float(one) for one in value]
@@ -92,7 +96,9 @@ def _fvcore_cosine(spec: ParamSpec) -> Schedule:
 def _fvcore_exponential(spec: ParamSpec) -> Schedule:
     start, decay = spec.number("start_value"), spec.number("decay")
     if decay <= 0:
-        spec.faults.add(child_path(spec.path, "decay"), f"{decay!r} is not above 0", "Write decay: 0.01")
+        spec.faults.add(
+            child_path(spec.path, "decay"), f"{decay!r} is not above 0", "Write decay: 0.01", code=REFUSED_VALUE
+        )
         return constant(start)
     return constant(start) if decay == 1 else anneal(start, start * decay, spec.updates, curves.exponential(decay))
 
@@ -108,10 +114,20 @@ def _fvcore_multistep(spec: ParamSpec) -> Schedule:
     whole: Any = spec.given.get("num_updates")
     times: Any = spec.given.get("milestones")
     if whole is None and times is None:
-        spec.faults.add(spec.path, "it has neither num_updates nor milestones", "Write milestones: [30, 60, 90]")
+        spec.faults.add(
+            spec.path,
+            "it has neither num_updates nor milestones",
+            "Write milestones: [30, 60, 90]",
+            code=WRONG_ARGUMENT,
+        )
         return constant()
     if whole is not None and not (is_plain_number(whole) and whole > 0):
-        spec.faults.add(child_path(spec.path, "num_updates"), f"{short_json(whole)} is no number above 0", "Write 90")
+        spec.faults.add(
+            child_path(spec.path, "num_updates"),
+            f"{short_json(whole)} is no number above 0",
+            "Write 90",
+            code=WRONG_TYPE,
+        )
         return constant()
     if times is None:
         width = math.ceil(whole / len(values))
@@ -122,7 +138,7 @@ def _fvcore_multistep(spec: ParamSpec) -> Schedule:
         whole, marks = marks[-1], marks[:-1]
     if len(marks) != len(values) - 1 or any(b <= a for a, b in pairwise([0.0, *marks, whole])):
         found = "the milestones do not grow from above 0 to below num_updates, one for each change of value"
-        spec.faults.add(spec.path, found, "Write values: [1, 0.1, 0.01], milestones: [30, 60, 90]")
+        spec.faults.add(spec.path, found, "Write values: [1, 0.1, 0.01], milestones: [30, 60, 90]", code=REFUSED_VALUE)
         return constant()
     return _held_values(spec, values, [(mark, float(whole)) for mark in marks])
 
@@ -146,7 +162,9 @@ def _held_values(spec: ParamSpec, values: list[float], marks: list[tuple[float, 
 def _fvcore_step(spec: ParamSpec) -> Schedule:
     values = spec.numbers("values")
     if not is_plain_number(spec.given.get("num_updates")) or spec.given["num_updates"] <= 0:
-        spec.faults.add(child_path(spec.path, "num_updates"), "it is no number above 0", "Write num_updates: 90")
+        spec.faults.add(
+            child_path(spec.path, "num_updates"), "it is no number above 0", "Write num_updates: 90", code=WRONG_TYPE
+        )
     return _held_values(spec, values, [(float(k), float(len(values))) for k in range(1, len(values))])
 
 
@@ -166,15 +184,22 @@ def _composite(spec: ParamSpec) -> Schedule:
     alike = isinstance(parts, (list, tuple)) and isinstance(scaling, (list, tuple))
     if not alike or not len(parts) == len(shares) == len(scaling):
         spec.faults.add(
-            spec.path, "schedulers, lengths and interval_scaling are no lists of one length", "Write them so"
+            spec.path,
+            "schedulers, lengths and interval_scaling are no lists of one length",
+            "Write them so",
+            code=WRONG_TYPE,
         )
         return constant()
     for index, one in enumerate(scaling):
         if one not in ("rescaled", "fixed"):
             path = child_path(spec.path, "interval_scaling", index)
-            spec.faults.add(path, f"{short_json(one)} is neither rescaled nor fixed", "Write rescaled")
+            spec.faults.add(
+                path, f"{short_json(one)} is neither rescaled nor fixed", "Write rescaled", code=REFUSED_VALUE
+            )
     if abs(sum(shares) - 1.0) >= 1e-3 or min(shares) < 0:
-        spec.faults.add(child_path(spec.path, "lengths"), "they do not sum up to 1", "Write lengths: [0.1, 0.9]")
+        spec.faults.add(
+            child_path(spec.path, "lengths"), "they do not sum up to 1", "Write lengths: [0.1, 0.9]", code=REFUSED_VALUE
+        )
         return constant()
     shares[-1] = 1.0 - sum(shares[:-1])
     ends, total = [], 0.0
@@ -217,7 +242,7 @@ def _bound(spec: ParamSpec, end: float) -> int:
             why = (
                 f"in a run of {spec.updates:,} updates fvcore's tolerance ends a part {round(exact) - found} too early"
             )
-        spec.faults.add(child_path(spec.path, "lengths"), why, instead)
+        spec.faults.add(child_path(spec.path, "lengths"), why, instead, code=REFUSED_VALUE)
     return found
 
 
@@ -257,17 +282,19 @@ def param_schedule_of(data: Any, path: str, updates: int, faults: Faults, beside
         known = [one + ENDING for one in _ROWS]
         kind = type_in_words(data) if not isinstance(data, Mapping) else "it names no class of fvcore's"
         found = kind if name is None else f"fvcore has no {name}{ENDING}; {did_you_mean(name + ENDING, known)}"
-        faults.add(path, found, 'Write {"CosineParamScheduler": {"start_value": 1, "end_value": 0}}')
+        faults.add(path, found, 'Write {"CosineParamScheduler": {"start_value": 1, "end_value": 0}}', code=UNKNOWN_NAME)
         return constant()
     given, where = _fvcore_arguments(data, path, beside)
     if not isinstance(given, Mapping):
-        faults.add(where, f"{type_in_words(given)}, no arguments", "Write a mapping of arguments")
+        faults.add(where, f"{type_in_words(given)}, no arguments", "Write a mapping of arguments", code=WRONG_TYPE)
         return constant()
     build, arguments = _ROWS[name]
     for key in given:
         if key not in arguments:
             faults.add(
-                child_path(where, key), f"{name}{ENDING} has no such argument; {did_you_mean(str(key), arguments)}"
+                child_path(where, key),
+                f"{name}{ENDING} has no such argument; {did_you_mean(str(key), arguments)}",
+                code=WRONG_ARGUMENT,
             )
     return build(ParamSpec(given, where, updates, faults))
 

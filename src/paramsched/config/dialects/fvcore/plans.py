@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 
+from paramsched._fault_codes import MISSING_FACT, REFUSED_VALUE, UNKNOWN_FIELD, UNKNOWN_NAME, WRONG_TYPE
 from paramsched.config.dialects.fvcore.param_schedulers import fvcore_class_in, param_schedule_of
 from paramsched.config.faults import ROOT, Faults, child_path, short_json, type_in_words
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
@@ -74,7 +75,12 @@ def to_plan(
     """
     faults = Faults()
     if not isinstance(data, Mapping):
-        faults.add(ROOT, f"{type_in_words(data)}, no config", "Write SOLVER: {LR_SCHEDULER_NAME: WarmupCosineLR}")
+        faults.add(
+            ROOT,
+            f"{type_in_words(data)}, no config",
+            "Write SOLVER: {LR_SCHEDULER_NAME: WarmupCosineLR}",
+            code=WRONG_TYPE,
+        )
     faults.raise_any("config")
     try:
         solver, path = _solver_in(data)
@@ -104,7 +110,7 @@ def _updates_of(data: Mapping[str, Any], calendar: Calendar | None, faults: Faul
         found = (
             "nothing says how many updates the run has" if total is None else f"{short_json(total)} is no whole number"
         )
-        faults.add(child_path(ROOT, "max_iter"), found, "Write max_iter: 90000")
+        faults.add(child_path(ROOT, "max_iter"), found, "Write max_iter: 90000", code=MISSING_FACT)
         return 1_000
     return int(total)
 
@@ -124,27 +130,44 @@ def _checked_solver(solver: Mapping[str, Any], path: str, faults: Faults) -> dic
     """The entries that schedule lr; what is wrong with them is noted."""
     for name in solver:
         if name not in _DEFAULTS and str(name).startswith(_SCHEDULED):
-            faults.add(child_path(path, name), f"no such entry; {did_you_mean(str(name), _DEFAULTS)}")
+            faults.add(
+                child_path(path, name), f"no such entry; {did_you_mean(str(name), _DEFAULTS)}", code=UNKNOWN_FIELD
+            )
     given = {name: solver.get(name, default) for name, default in _DEFAULTS.items()}
     if given["LR_SCHEDULER_NAME"] not in _NAMES:
         found = f"{short_json(given['LR_SCHEDULER_NAME'])}: no such scheduler"
         meant = did_you_mean(str(given["LR_SCHEDULER_NAME"]), _NAMES)
-        faults.add(child_path(path, "LR_SCHEDULER_NAME"), f"{found}; {meant}")
+        faults.add(child_path(path, "LR_SCHEDULER_NAME"), f"{found}; {meant}", code=UNKNOWN_NAME)
     if given["WARMUP_METHOD"] not in ("linear", "constant"):
         found = f"{short_json(given['WARMUP_METHOD'])} is neither linear nor constant"
-        faults.add(child_path(path, "WARMUP_METHOD"), found, "Write linear")
+        faults.add(child_path(path, "WARMUP_METHOD"), found, "Write linear", code=UNKNOWN_NAME)
     for name in ("MAX_ITER", "WARMUP_ITERS", "NUM_DECAYS"):
         value = given[name]
         if not is_plain_number(value) or value != int(value) or value < (name == "MAX_ITER"):
-            faults.add(child_path(path, name), f"{short_json(value)} is no whole number", f"Write {name}: 1000")
+            faults.add(
+                child_path(path, name),
+                f"{short_json(value)} is no whole number",
+                f"Write {name}: 1000",
+                code=WRONG_TYPE,
+            )
     for name in ("BASE_LR", "BASE_LR_END", "GAMMA", "WARMUP_FACTOR"):
         if not is_plain_number(given[name]) or given[name] < 0 or (name == "BASE_LR" and not given[name]):
-            faults.add(child_path(path, name), f"{short_json(given[name])} is no number in its range", "Write 0.02")
+            faults.add(
+                child_path(path, name),
+                f"{short_json(given[name])} is no number in its range",
+                "Write 0.02",
+                code=WRONG_TYPE,
+            )
     steps = given["STEPS"]
     if not isinstance(steps, (list, tuple)) or not all(map(is_plain_number, steps)):
-        faults.add(child_path(path, "STEPS"), f"{short_json(steps)} is no list of iterations", "Write [60000, 80000]")
+        faults.add(
+            child_path(path, "STEPS"),
+            f"{short_json(steps)} is no list of iterations",
+            "Write [60000, 80000]",
+            code=WRONG_TYPE,
+        )
     if not faults.count and given["BASE_LR_END"] > given["BASE_LR"]:
-        faults.add(child_path(path, "BASE_LR_END"), "it is above BASE_LR", "Write BASE_LR_END: 0.0")
+        faults.add(child_path(path, "BASE_LR_END"), "it is above BASE_LR", "Write BASE_LR_END: 0.0", code=REFUSED_VALUE)
     return given
 
 
@@ -174,7 +197,10 @@ def _warmed(given: Mapping[str, Any], path: str, total: int, faults: Faults) -> 
     if total > 900_000:
         found = f"in a run of {total:,} updates fvcore's tolerance ends the warmup early"
         faults.add(
-            child_path(path, "MAX_ITER"), found, 'Write a native plan: lr: warmup("1k steps", 0.001) >> cosine()'
+            child_path(path, "MAX_ITER"),
+            found,
+            'Write a native plan: lr: warmup("1k steps", 0.001) >> cosine()',
+            code=REFUSED_VALUE,
         )
     whole = _detectron_curve(given, path, total, faults)
     if faults.count:

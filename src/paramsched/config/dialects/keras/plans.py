@@ -5,6 +5,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any, Final
 
+from paramsched._fault_codes import UNKNOWN_NAME, WRONG_TYPE
 from paramsched.config.faults import HORIZON, ROOT, Faults, child_path, short_json, type_in_words
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
 from paramsched.config.peer_arguments import (
@@ -127,7 +128,7 @@ def _numbers_of(given: PeerArguments, name: str) -> list[float] | None:
     if isinstance(found, (list, tuple)) and all(map(is_plain_number, found)):
         return [float(one) for one in found]
     if found is not REQUIRED:
-        given.refuse(name, f"{short_json(found)} is no list of numbers", f"Write {name}: [1000, 2000]")
+        given.refuse(name, f"{short_json(found)} is no list of numbers", f"Write {name}: [1000, 2000]", code=WRONG_TYPE)
     return None
 
 
@@ -170,7 +171,9 @@ def keras_plateau(given: PeerArguments) -> Plateau:
     """The rule of `ReduceLROnPlateau`, which reduces at value number `patience`, and counts the last of a cooldown."""
     monitor: Any = given.given["monitor"]
     if not isinstance(monitor, str) or not monitor:
-        given.refuse("monitor", f"{short_json(monitor)} is no name of a metric", "Write monitor: val_loss")
+        given.refuse(
+            "monitor", f"{short_json(monitor)} is no name of a metric", "Write monitor: val_loss", code=WRONG_TYPE
+        )
         monitor = "val_loss"
     mode = given.choice("mode", ("auto", "min", "max"))
     metric = monitor.removeprefix("val_")
@@ -242,7 +245,7 @@ def to_plan(
         instead = _EXAMPLE
         if parts:
             found, instead = "Keras takes no ReduceLROnPlateau beside a schedule, nor two of them", "Keep one"
-        notes.faults.add(ROOT, found, instead)
+        notes.faults.add(ROOT, found, instead, code=WRONG_TYPE)
     followed = [_followed(part, path, notes) for part, path in parts]
     notes.faults.raise_any("config")
     horizon = data.get("horizon")
@@ -301,7 +304,7 @@ def _entry_of_keras(data: Mapping[str, Any], path: str, notes: ReadingNotes) -> 
     if name is None:
         words = _words_for_class(data)
         found = f"Keras has no schedule {words[0]}; {did_you_mean(words[0], _KNOWN)}" if words else "it names no class"
-        notes.faults.add(path, found, _EXAMPLE)
+        notes.faults.add(path, found, _EXAMPLE, code=UNKNOWN_NAME)
         return None
     defaults = PLATEAU_ARGUMENTS if name == PLATEAU else CLASSES[name]
     key = "config" if "config" in data else next((key for key in data if str(key).rpartition(".")[2] == name), None)

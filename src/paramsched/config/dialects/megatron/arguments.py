@@ -5,6 +5,15 @@ from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 
 from paramsched import curves
+from paramsched._fault_codes import (
+    MISSING_FACT,
+    REFUSED_VALUE,
+    SAID_TWICE,
+    UNKNOWN_FIELD,
+    UNKNOWN_NAME,
+    UNREADABLE,
+    WRONG_TYPE,
+)
 from paramsched.config.faults import ROOT, Faults, short_json, type_in_words
 from paramsched.config.peer_arguments import named_options
 from paramsched.curves import Curve
@@ -63,17 +72,19 @@ _REFUSED: Final = {
 def checked_arguments(data: Any, faults: Faults) -> dict[str, Any]:
     """All arguments; what is wrong with them is noted."""
     if not isinstance(data, (Mapping, list, tuple)):
-        faults.add(ROOT, f"{type_in_words(data)}, no arguments", 'Write ["--lr-decay-style", "cosine"]')
+        faults.add(
+            ROOT, f"{type_in_words(data)}, no arguments", 'Write ["--lr-decay-style", "cosine"]', code=WRONG_TYPE
+        )
         return dict(DEFAULTS)
     given, places = dict(DEFAULTS), dict.fromkeys(DEFAULTS, ROOT)
     for name, (value, path) in named_options(data).items():
         if name in _REFUSED:
             if value is not None:
-                faults.add(path, "it gives some groups another rate", _REFUSED[name])
+                faults.add(path, "it gives some groups another rate", _REFUSED[name], code=UNREADABLE)
         elif name in DEFAULTS:
             given[name], places[name] = value, path
         elif name.startswith(_SCHEDULED):
-            faults.add(path, f"no such argument; {did_you_mean(name, DEFAULTS)}")
+            faults.add(path, f"no such argument; {did_you_mean(name, DEFAULTS)}", code=UNKNOWN_FIELD)
     _check_values(given, places, faults)
     if not faults.count:
         _check_together(given, places, faults)
@@ -86,7 +97,7 @@ def _check_values(given: dict[str, Any], places: Mapping[str, str], faults: Faul
         if name in _WORDS:
             if value not in _WORDS[name]:
                 found = f"{short_json(value)}: no such style; {did_you_mean(str(value), _WORDS[name])}"
-                faults.add(places[name], found)
+                faults.add(places[name], found, code=UNKNOWN_NAME)
         elif name == "rampup_batch_size":
             given[name] = _three_counts(value, places[name], faults)
         elif value is not None or (DEFAULTS[name] is not None):
@@ -97,10 +108,12 @@ def _checked_number(name: str, value: Any, path: str, faults: Faults) -> Any:
     number = _number_in(value)
     if number is None or number < 0 or (name not in _NUMBERS and number != int(number)):
         kind = "number" if name in _NUMBERS else "whole number"
-        faults.add(path, f"{short_json(value)} is no {kind} from 0 on", f"Write {name}: 1")
+        faults.add(path, f"{short_json(value)} is no {kind} from 0 on", f"Write {name}: 1", code=WRONG_TYPE)
         return 1
     if name == "lr_warmup_fraction" and number > 1:
-        faults.add(path, f"{short_json(value)} is no share of the decay", "Write lr_warmup_fraction: 0.01")
+        faults.add(
+            path, f"{short_json(value)} is no share of the decay", "Write lr_warmup_fraction: 0.01", code=REFUSED_VALUE
+        )
     return number if name in _NUMBERS else int(number)
 
 
@@ -123,7 +136,7 @@ def _three_counts(value: Any, path: str, faults: Faults) -> list[int] | None:
     counts = [_number_in(one) for one in words] if isinstance(words, (list, tuple)) else []
     if len(counts) != 3 or any(one is None or one != int(one) or one < 0 for one in counts) or 0 in counts[:2]:
         found = f"{short_json(value)} is no start, increment and samples"
-        faults.add(path, found, "Write rampup_batch_size: [16, 8, 300000]")
+        faults.add(path, found, "Write rampup_batch_size: [16, 8, 300000]", code=REFUSED_VALUE)
         return None
     return [int(one) for one in counts if one is not None]
 
@@ -132,25 +145,38 @@ def _check_together(given: Mapping[str, Any], places: Mapping[str, str], faults:
     """What Megatron asserts of several arguments."""
     unit, other = ("iters", "samples") if given["train_samples"] is None else ("samples", "iters")
     if not given[f"train_{unit}"] or given[f"train_{other}"] is not None:
-        faults.add(ROOT, "a run has either train_iters or train_samples", "Write train_iters: 500000")
+        faults.add(ROOT, "a run has either train_iters or train_samples", "Write train_iters: 500000", code=SAID_TWICE)
     for name in (f"lr_decay_{other}", f"lr_wsd_decay_{other}", f"lr_warmup_{other}"):
         if given[name]:
-            faults.add(places[name], f"the run counts {unit}", f"Write {name.replace(other, unit)}")
+            faults.add(places[name], f"the run counts {unit}", f"Write {name.replace(other, unit)}", code=REFUSED_VALUE)
     if given["lr_warmup_fraction"] is not None and given[f"lr_warmup_{unit}"]:
-        faults.add(places["lr_warmup_fraction"], f"lr_warmup_{unit} says it too", "Leave one of them out")
+        faults.add(
+            places["lr_warmup_fraction"], f"lr_warmup_{unit} says it too", "Leave one of them out", code=SAID_TWICE
+        )
     if given["lr_decay_style"] == "WSD" and given[f"lr_wsd_decay_{unit}"] is None:
-        faults.add(places["lr_decay_style"], "WSD needs its decay", f"Write lr_wsd_decay_{unit}: 1000")
+        faults.add(
+            places["lr_decay_style"], "WSD needs its decay", f"Write lr_wsd_decay_{unit}: 1000", code=REFUSED_VALUE
+        )
     for name in ("min_lr", "lr_warmup_init"):
         if given["lr"] is not None and given[name] > given["lr"]:
-            faults.add(places[name], f"{given[name]:g} is above lr, {given['lr']:g}", f"Write {name}: 0")
+            faults.add(
+                places[name], f"{given[name]:g} is above lr, {given['lr']:g}", f"Write {name}: 0", code=REFUSED_VALUE
+            )
     start, end = given["start_weight_decay"], given["end_weight_decay"]
     if given["weight_decay_incr_style"] == "constant":
         if (start is not None or end is not None) and start != end:
             found = "start_weight_decay and end_weight_decay need a style that rises"
-            faults.add(places["weight_decay_incr_style"], found, "Write weight_decay_incr_style: cosine")
+            faults.add(
+                places["weight_decay_incr_style"], found, "Write weight_decay_incr_style: cosine", code=REFUSED_VALUE
+            )
     elif start is None or end is None or end < start:
         found = "it needs start_weight_decay, and end_weight_decay that is not below it"
-        faults.add(places["weight_decay_incr_style"], found, "Write start_weight_decay: 0.01, end_weight_decay: 0.1")
+        faults.add(
+            places["weight_decay_incr_style"],
+            found,
+            "Write start_weight_decay: 0.01, end_weight_decay: 0.1",
+            code=REFUSED_VALUE,
+        )
     if given["rampup_batch_size"] is not None:
         _check_ramp(given, unit, places["rampup_batch_size"], faults)
 
@@ -159,14 +185,19 @@ def _check_ramp(given: Mapping[str, Any], unit: str, path: str, faults: Faults) 
     start, increment, samples = given["rampup_batch_size"]
     batch = given["global_batch_size"]
     if unit == "iters":
-        faults.add(path, "the batch grows in runs by samples only", "Write train_samples")
+        faults.add(path, "the batch grows in runs by samples only", "Write train_samples", code=REFUSED_VALUE)
     if batch is None:
-        faults.add(path, "nothing says up to where it grows", "Write global_batch_size: 1536")
+        faults.add(path, "nothing says up to where it grows", "Write global_batch_size: 1536", code=MISSING_FACT)
     elif batch < start or (batch - start) % increment:
         found = f"from {start} to {batch} are no whole number of rises by {increment}"
-        faults.add(path, found, f"Write global_batch_size: {start + increment}")
+        faults.add(path, found, f"Write global_batch_size: {start + increment}", code=REFUSED_VALUE)
     elif batch > start and _rounded_down_early((batch - start) // increment, samples):
-        faults.add(path, "Megatron's division rounds some rises down, a batch late", "Write samples that rises divide")
+        faults.add(
+            path,
+            "Megatron's division rounds some rises down, a batch late",
+            "Write samples that rises divide",
+            code=UNREADABLE,
+        )
 
 
 def _rounded_down_early(rises: int, samples: int) -> bool:

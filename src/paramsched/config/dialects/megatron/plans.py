@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final, final
 
 from paramsched import curves
+from paramsched._fault_codes import MISSING_FACT, REFUSED_VALUE
 from paramsched.config.dialects.megatron.arguments import checked_arguments
 from paramsched.config.faults import ROOT, Faults
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
@@ -134,12 +135,19 @@ def _run_of(given: Mapping[str, Any], faults: Faults) -> MegatronRun:
         exact, total, decay, wsd = exact * scale, total * scale, decay * scale, wsd * scale
     if _is_part(exact):
         found = f"{given['lr_warmup_fraction']!r} of {decay:,} is no whole number of {by}"
-        faults.add(f"{ROOT}.lr_warmup_fraction", found, f"Write lr_warmup_{by}: {round(exact)}")
+        faults.add(f"{ROOT}.lr_warmup_fraction", found, f"Write lr_warmup_{by}: {round(exact)}", code=REFUSED_VALUE)
     warm = round(exact)
     if not 0 <= warm < decay:
-        faults.add(ROOT, f"the warmup, {warm:,}, is not shorter than the decay, {decay:,}", f"Write lr_warmup_{by}: 0")
+        faults.add(
+            ROOT,
+            f"the warmup, {warm:,}, is not shorter than the decay, {decay:,}",
+            f"Write lr_warmup_{by}: 0",
+            code=REFUSED_VALUE,
+        )
     if wsd > decay:
-        faults.add(ROOT, f"the decay of WSD, {wsd:,}, is longer than {decay:,}", "Write a shorter one")
+        faults.add(
+            ROOT, f"the decay of WSD, {wsd:,}, is longer than {decay:,}", "Write a shorter one", code=REFUSED_VALUE
+        )
     unit = "samples" if by == "samples" else ""
     followed = _planned_batch_size(given) if unit else None
     horizon = total if not unit or followed is None else _consumed_in_all(given, total)
@@ -222,7 +230,9 @@ def _planned_root(run: MegatronRun, floor: Level, rest: int, faults: Faults) -> 
     else:
         if not run.scale:
             found = "without a warmup it counts from the first sample, and nothing says how many an iteration takes"
-            faults.add(f"{ROOT}.lr_decay_style", found, "Write global_batch_size, or lr_warmup_iters")
+            faults.add(
+                f"{ROOT}.lr_decay_style", found, "Write global_batch_size, or lr_warmup_iters", code=MISSING_FACT
+            )
         root = inverse_sqrt(run.length(1))
         if run.scale > 1:
             root = constant(run.scale**-0.5) * root

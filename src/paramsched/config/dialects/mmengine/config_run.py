@@ -7,6 +7,7 @@ from math import ceil
 from pathlib import Path
 from typing import Any, final
 
+from paramsched._fault_codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, WRONG_TYPE
 from paramsched.config.dialects.mmengine.rows.arguments import CONVERTED, INF, Arguments, is_finite
 from paramsched.config.faults import Faults, child_path, entry_path, plain_data, short_json, type_in_words
 from paramsched.config.python_config.reading import public_names
@@ -23,7 +24,9 @@ from paramsched.time import Calendar, Duration
 def refuse_unread(value: Any, path: str, faults: Faults) -> None:
     """Note a fault where a value, or one in a list, is not known."""
     if isinstance(value, NeedsRunning):
-        faults.add(path, str(value), "Write the value itself, or give the config as a dict from Python")
+        faults.add(
+            path, str(value), "Write the value itself, or give the config as a dict from Python", code=UNREADABLE
+        )
     elif isinstance(value, (list, tuple)):
         for index, one in enumerate(value):
             refuse_unread(one, child_path(path, index), faults)
@@ -38,7 +41,9 @@ def count_above_zero(config: Any, path: str, name: str, faults: Faults) -> int |
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     if not is_finite(value) or value < 1 or value != int(value):
-        faults.add(child_path(path, name), f"{value!r:.40} is no whole number above 0", f"Write {name}=12")
+        faults.add(
+            child_path(path, name), f"{value!r:.40} is no whole number above 0", f"Write {name}=12", code=WRONG_TYPE
+        )
         return None
     return int(value)
 
@@ -194,7 +199,7 @@ def _train_length(train: Any, faults: Faults) -> tuple[int | None, int | None]:
     iterations = count_above_zero(train, path, "max_iters", faults)
     loop, by_epoch = bare_class_name(train.get("type")), train.get("by_epoch")
     if loop is not None and by_epoch is not None:
-        faults.add(path, "it has both type and by_epoch, and MMEngine takes one", "Leave by_epoch out")
+        faults.add(path, "it has both type and by_epoch, and MMEngine takes one", "Leave by_epoch out", code=SAID_TWICE)
     if loop is None and isinstance(by_epoch, bool):
         loop = _BY_EPOCH if by_epoch else _BY_ITERATION
     if loop == _BY_EPOCH and "max_iters" in train:
@@ -206,7 +211,7 @@ def _train_length(train: Any, faults: Faults) -> tuple[int | None, int | None]:
 
 def _refuse_length(path: str, loop: str, given: str, taken: str, other: str, faults: Faults) -> None:
     instead = f"Write {taken}=…, or dict(type='{other}', {given}=…)"
-    faults.add(child_path(path, given), f"{loop} has no {given}", instead)
+    faults.add(child_path(path, given), f"{loop} has no {given}", instead, code=REFUSED_VALUE)
 
 
 def read(text: str, source: str = "config") -> Any:

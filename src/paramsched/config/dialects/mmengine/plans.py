@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from paramsched._fault_codes import ASSUMED_ORDER
+from paramsched._fault_codes import ASSUMED_ORDER, MISSING_FACT, REFUSED_VALUE
 from paramsched.config.dialects.mmengine.config_run import ConfigRun
 from paramsched.config.dialects.mmengine.read_schedulers import SchedulerEntry, SchedulerReader
 from paramsched.config.dialects.mmengine.rows.arguments import is_finite
@@ -276,13 +276,18 @@ def _refuse_plateau(entry: SchedulerEntry, run: ConfigRun, bases: _KnownBases, f
     base = bases.base_of(entry.field, entry.optimizer)
     at_floor = child_path(entry.path, "min_value")
     if given["begin"] > 0 or (last is not None and given["end"] < last):
-        faults.add(entry.path, "a plan's plateau has no window", "Leave begin and end out, or use the class itself")
+        faults.add(
+            entry.path,
+            "a plan's plateau has no window",
+            "Leave begin and end out, or use the class itself",
+            code=REFUSED_VALUE,
+        )
     if isinstance(given["min_value"], (list, tuple)):
-        faults.add(at_floor, "a list; a plan's floor is a multiple of base", "Write one number")
+        faults.add(at_floor, "a list; a plan's floor is a multiple of base", "Write one number", code=REFUSED_VALUE)
         return
     if given["min_value"] and not base:
         found = "a value, and a plan's floor is a multiple of base, which nothing says"
-        faults.add(at_floor, found, f"Give base={{'{entry.field}': …}}, or the optimizer's config")
+        faults.add(at_floor, found, f"Give base={{'{entry.field}': …}}, or the optimizer's config", code=MISSING_FACT)
     try:
         metric_rule(given, base)
     except InvalidArgument as refusal:
@@ -295,7 +300,7 @@ def _refuse_in_run(entry: SchedulerEntry, run: ConfigRun, faults: Faults) -> Non
     last = run.length.end(bool(given["by_epoch"]))
     stop = given["end"] if last is None else min(given["end"], last)
     for fault in entry.row.run_faults(given, stop):
-        faults.add(child_path(entry.path, fault.argument), fault.message, fault.instead)
+        faults.add(child_path(entry.path, fault.argument), fault.message, fault.instead, code=REFUSED_VALUE)
     if isinstance(given.get("eta_max"), (list, tuple)) and entry.optimizer is not None:
         found = "a list, and the groups are selected by the optimizer"
-        faults.add(child_path(entry.path, "eta_max"), found, "Write one number")
+        faults.add(child_path(entry.path, "eta_max"), found, "Write one number", code=REFUSED_VALUE)

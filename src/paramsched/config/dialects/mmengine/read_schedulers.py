@@ -9,10 +9,13 @@ from typing import Any, final
 from paramsched._fault_codes import (
     COUNTS_BATCHES,
     HARDLY_MEANT,
+    MISSING_FACT,
     NEVER_OBSERVED,
+    NOTHING_PLANNED,
     REFUSED_VALUE,
     UNKNOWN_NAME,
     WRONG_ARGUMENT,
+    WRONG_TYPE,
 )
 from paramsched.config.dialects.mmengine.config_run import (
     ConfigRun,
@@ -136,19 +139,21 @@ class SchedulerReader:
             yield from self._entries_in_list(schedulers, path, None)
             return
         if not has_scheduler(schedulers):
-            self.faults.add(path, "there is no scheduler in it", EXAMPLE)
+            self.faults.add(path, "there is no scheduler in it", EXAMPLE, code=NOTHING_PLANNED)
         for name, theirs in schedulers.items():
             if not isinstance(theirs, (Mapping, list, tuple)):
                 # A dict without type is one of several optimizers; the rest of it says whether that was meant.
                 found = "is no scheduler; its dict has `type`, another is of optimizers' names"
-                self.faults.add(child_path(path, name), f"{config_value_in_words(theirs)} {found}", EXAMPLE)
+                self.faults.add(
+                    child_path(path, name), f"{config_value_in_words(theirs)} {found}", EXAMPLE, code=WRONG_TYPE
+                )
             elif len(theirs):
                 yield from self._entries_in_list(theirs, child_path(path, name), str(name))
 
     def _entries_in_list(self, schedulers: Any, path: str, optimizer: str | None) -> Iterator[SchedulerEntry | None]:
         if isinstance(schedulers, (list, tuple)):
             if not schedulers:
-                self.faults.add(path, "there is no scheduler in the list", EXAMPLE)
+                self.faults.add(path, "there is no scheduler in the list", EXAMPLE, code=NOTHING_PLANNED)
             for index, one in enumerate(schedulers):
                 yield self.read_entry(one, child_path(path, index), optimizer)
         else:
@@ -161,7 +166,7 @@ class SchedulerReader:
             return None
         if not isinstance(config, Mapping):
             found = f"{config_value_in_words(config)} is {type_of_value(config)}, no scheduler"
-            self.faults.add(path, found, EXAMPLE)
+            self.faults.add(path, found, EXAMPLE, code=WRONG_TYPE)
             return None
         before = self.faults.count
         given = self._take_apart(config, path, optimizer)
@@ -197,7 +202,9 @@ class SchedulerReader:
             self.faults.add(given.path_of(fault.argument), fault.message, fault.instead, code=REFUSED_VALUE)
         if row.only_field is not None and field != row.only_field:
             self.faults.add(
-                given.path_of("param_name"), f"{row.name} only works for learning rate updating. Write 'lr'"
+                given.path_of("param_name"),
+                f"{row.name} only works for learning rate updating. Write 'lr'",
+                code=REFUSED_VALUE,
             )
         if self.faults.count > before or field is None:
             return None
@@ -238,7 +245,7 @@ class SchedulerReader:
         if not isinstance(kind, str):
             if "type" not in config or not isinstance(kind, NeedsRunning):
                 found = "type is missing" if "type" not in config else f"type is {config_value_in_words(kind)}"
-                self.faults.add(given.path_of("type"), found, EXAMPLE)
+                self.faults.add(given.path_of("type"), found, EXAMPLE, code=WRONG_ARGUMENT)
             return None
         scope, _, name = kind.rpartition(".")
         found_class = row_of_class(name) if scope in ("", *SCOPES) else None
@@ -254,7 +261,7 @@ class SchedulerReader:
         value = arguments.get(name, default)
         if not isinstance(value, (bool, NeedsRunning)):
             found = f"{config_value_in_words(value)} is {type_of_value(value)}, not True or False"
-            self.faults.add(child_path(path, name), found)
+            self.faults.add(child_path(path, name), found, code=WRONG_TYPE)
             return default
         return value if isinstance(value, bool) else default
 
@@ -264,7 +271,7 @@ class SchedulerReader:
         if name is not None:
             return name
         if "param_name" not in given.arguments:
-            self.faults.add(given.path_of("param_name"), "it is missing", "Write param_name='lr'")
+            self.faults.add(given.path_of("param_name"), "it is missing", "Write param_name='lr'", code=WRONG_ARGUMENT)
             return None
         asked = given.arguments.pop("param_name")
         try:
@@ -290,7 +297,7 @@ class SchedulerReader:
                 self.faults.add(given.path_of(one.name), found, f"Write {one.name}=…", code=WRONG_ARGUMENT)
         if given.arguments.get("last_step", -1) != -1:
             instead = "Leave it out; seek goes to a time"
-            self.faults.add(given.path_of("last_step"), "a Plan begins at the beginning", instead)
+            self.faults.add(given.path_of("last_step"), "a Plan begins at the beginning", instead, code=REFUSED_VALUE)
 
     def _complete_arguments(self, row: SchedulerRow, given: _GivenScheduler) -> dict[str, Any] | None:
         """The arguments with the run's end where there is none, in the unit the scheduler ticks in."""
@@ -305,7 +312,12 @@ class SchedulerReader:
         if not given.convert:
             return row.defaulted(arguments)
         if not given.by_epoch:
-            self.faults.add(given.path_of(CONVERTED), "it is for arguments in epochs", "Leave by_epoch=False out")
+            self.faults.add(
+                given.path_of(CONVERTED),
+                "it is for arguments in epochs",
+                "Leave by_epoch=False out",
+                code=REFUSED_VALUE,
+            )
             return None
         if length.epoch_length is None:
             return row.defaulted({**arguments, CONVERTED: True})
@@ -325,7 +337,9 @@ class SchedulerReader:
             )
         else:
             found = "it is missing, and nothing says how long the run is"
-            self.faults.add(given.path_of("end"), found, "Write end=…, or train_cfg=dict(max_epochs=…)")
+            self.faults.add(
+                given.path_of("end"), found, "Write end=…, or train_cfg=dict(max_epochs=…)", code=MISSING_FACT
+            )
 
     def _warn_of_lists(self, entries: list[SchedulerEntry], whole: Mapping[str, Any]) -> None:
         """Warn of what the schedulers of one optimizer do together."""

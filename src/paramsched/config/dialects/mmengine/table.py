@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from importlib.util import find_spec
 from typing import Any, Final
 
-from paramsched._fault_codes import NOTHING_PLANNED
+from paramsched._fault_codes import NOTHING_PLANNED, REFUSED_VALUE, UNREADABLE
 from paramsched.config.dialects.mmengine.config_run import bare_class_name, refuse_unread
 from paramsched.config.dialects.mmengine.rows.arguments import CONVERTED, Arguments
 from paramsched.config.dialects.mmengine.rows.arguments import INF as INF
@@ -220,6 +220,7 @@ def check_hook(whole: Mapping[str, Any], schedulers: Any, faults: Faults) -> Non
             path,
             "None: nothing makes the ticks, and every value stays at its first",
             "Leave it out, or write param_scheduler = None",
+            code=REFUSED_VALUE,
         )
     name = bare_class_name(hook.get("type")) if isinstance(hook, Mapping) else None
     if name is not None and name != "ParamSchedulerHook":
@@ -227,4 +228,5 @@ def check_hook(whole: Mapping[str, Any], schedulers: Any, faults: Faults) -> Non
             path,
             f"{name} is a hook that sets values itself, and only running it says which",
             'Write what it does as a native plan, lr: warmup("3 epochs") >> linear(1, 0.01), say',
+            code=UNREADABLE,
         )

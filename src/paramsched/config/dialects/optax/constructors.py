@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from paramsched import curves
+from paramsched._fault_codes import REFUSED_VALUE, WRONG_TYPE
 from paramsched.config.dialects.optax.entries import CONSTRUCTORS, PLATEAU, read_optax_entry
 from paramsched.config.faults import child_path, short_json
 from paramsched.config.peer_arguments import (
@@ -43,7 +44,9 @@ def schedule_of_entry(data: Any, path: str, notes: ReadingNotes) -> Schedule:
         return constant()
     if given.name == PLATEAU:
         found = "it reacts to a metric, and no schedule is made of it"
-        notes.faults.add(path, found, "Put it beside the schedule: {schedule: {…}, reduce_on_plateau: {…}}")
+        notes.faults.add(
+            path, found, "Put it beside the schedule: {schedule: {…}, reduce_on_plateau: {…}}", code=REFUSED_VALUE
+        )
         return constant()
     try:
         return _ROWS[given.name](given)
@@ -148,7 +151,7 @@ def _sgdr(given: PeerArguments) -> Schedule:
     if not isinstance(cycles, (list, tuple)) or not cycles:
         if cycles is not REQUIRED:
             found = f"{short_json(cycles)} is no list of cycles"
-            given.refuse("cosine_kwargs", found, "Write a list with the arguments of each cycle")
+            given.refuse("cosine_kwargs", found, "Write a list with the arguments of each cycle", code=WRONG_TYPE)
         return constant()
     name = "warmup_cosine_decay_schedule"
     stages = []
@@ -173,9 +176,9 @@ def _boundaries(given: PeerArguments) -> list[tuple[int, float]]:
         time = int(key) if isinstance(key, str) and key.strip().isdecimal() else key
         path = child_path(given.path, name, str(key))
         if not is_plain_number(time) or time < 0 or time != int(time):
-            given.notes.faults.add(path, f"{short_json(key)} is no whole number from 0 on", instead)
+            given.notes.faults.add(path, f"{short_json(key)} is no whole number from 0 on", instead, code=WRONG_TYPE)
         elif not is_plain_number(scale) or scale < 0:
-            given.notes.faults.add(path, f"{short_json(scale)} is no factor from 0 on", instead)
+            given.notes.faults.add(path, f"{short_json(scale)} is no factor from 0 on", instead, code=REFUSED_VALUE)
         else:
             pairs.append((int(time), float(scale)))
     return sorted(pairs)
@@ -234,7 +237,12 @@ def _joined(given: PeerArguments) -> Schedule:
     found: Any = given.given["schedules"]
     if not isinstance(found, (list, tuple)) or not found:
         if found is not REQUIRED:
-            given.refuse("schedules", f"{short_json(found)} is no list of schedules", "Write a list of schedules")
+            given.refuse(
+                "schedules",
+                f"{short_json(found)} is no list of schedules",
+                "Write a list of schedules",
+                code=WRONG_TYPE,
+            )
         return constant()
     path = child_path(given.path, "schedules")
     members = [schedule_of_entry(one, child_path(path, index), given.notes) for index, one in enumerate(found)]
@@ -258,11 +266,11 @@ def _joints(given: PeerArguments, members: int) -> list[int] | None:
     whole = isinstance(times, (list, tuple)) and all(is_plain_number(one) and one == int(one) >= 0 for one in times)
     if not whole or list(times) != sorted(times):
         found = f"{short_json(times)} is no list of updates in order"
-        given.refuse("boundaries", found, "Write boundaries: [1000] for two schedules")
+        given.refuse("boundaries", found, "Write boundaries: [1000] for two schedules", code=REFUSED_VALUE)
         return None
     if len(times) != members - 1:
         found = f"{len(times)} for {members} schedules, and optax leaves out what has no partner"
-        given.refuse("boundaries", found, f"Write {members - 1} boundaries")
+        given.refuse("boundaries", found, f"Write {members - 1} boundaries", code=REFUSED_VALUE)
         return None
     return [int(one) for one in times]
 

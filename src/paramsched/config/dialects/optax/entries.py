@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, final
 
+from paramsched._fault_codes import UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.config.faults import ROOT, Faults, child_path, plain_data, type_in_words
 from paramsched.config.peer_arguments import REQUIRED, PeerArguments, ReadingNotes, arguments_with_defaults
 from paramsched.config.python_config.config_file import BaseReader, PythonFile
@@ -122,7 +123,7 @@ class _CallsAsMappings(ast.NodeTransformer):
 def _without_unknown(value: Any, path: str, faults: Faults) -> Any:
     """The value; what only running the text would tell is noted."""
     if isinstance(value, NeedsRunning):
-        faults.add(path, str(value), _EXAMPLE)
+        faults.add(path, str(value), _EXAMPLE, code=UNREADABLE)
         return None
     if isinstance(value, Mapping):
         return {key: _without_unknown(one, child_path(path, key), faults) for key, one in value.items()}
@@ -218,7 +219,7 @@ def read_optax_entry(data: Any, path: str, notes: ReadingNotes) -> PeerArguments
     """The constructor that stands at a path, with its arguments; None, and a fault, where there is none."""
     name = optax_name_in(data)
     if name is None:
-        notes.faults.add(path, _why_no_schedule(data), _MAPPING_EXAMPLE)
+        notes.faults.add(path, _why_no_schedule(data), _MAPPING_EXAMPLE, code=WRONG_TYPE)
         return None
     given, where = _given_arguments(data, path)
     defaults = PLATEAU_ARGUMENTS if name == PLATEAU else CONSTRUCTORS[name]
@@ -253,7 +254,9 @@ def _with_names(
     positional = given[_POSITIONAL]
     named = {key: value for key, value in given.items() if key != _POSITIONAL}
     if not isinstance(positional, (list, tuple)) or len(positional) > len(parameters):
-        notes.faults.add(path, f"{name} takes {len(parameters)} arguments", f"Write {parameters[0]}: 0.001")
+        notes.faults.add(
+            path, f"{name} takes {len(parameters)} arguments", f"Write {parameters[0]}: 0.001", code=WRONG_ARGUMENT
+        )
         return named
     return {**dict(zip(parameters, positional, strict=False)), **named}
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from paramsched._fault_codes import SAID_TWICE, WRONG_TYPE
 from paramsched.config.dialects.optax.constructors import rule_of_entry, schedule_of_entry
 from paramsched.config.dialects.optax.entries import (
     FIELDS,
@@ -83,7 +84,12 @@ def to_plan(
     beside = data if isinstance(data, Mapping) else {}
     monitor = beside.get("monitor", "loss")
     if not isinstance(monitor, str):
-        notes.faults.add(entry_path("monitor"), f"{short_json(monitor)} is no name of a metric", "Write monitor: loss")
+        notes.faults.add(
+            entry_path("monitor"),
+            f"{short_json(monitor)} is no name of a metric",
+            "Write monitor: loss",
+            code=WRONG_TYPE,
+        )
         monitor = "loss"
     fields, rule = _fields_of_parts(parts, monitor, notes)
     notes.faults.raise_any("config")
@@ -108,7 +114,7 @@ def _fields_of_parts(
     rule = None
     for field, data, path in parts:
         if field in fields or (field == "plateau" and rule is not None):
-            notes.faults.add(path, f"a second one for {field}", "Keep one")
+            notes.faults.add(path, f"a second one for {field}", "Keep one", code=SAID_TWICE)
         elif field == "plateau":
             rule = rule_of_entry(data, path, monitor, notes)
         else:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
+from paramsched._fault_codes import MISSING_FACT, REFUSED_VALUE, UNKNOWN_FIELD, UNKNOWN_NAME, WRONG_TYPE
 from paramsched.config.dialects.timm.arguments import CYCLES, DEFAULTS, SCHEDULERS, STABLE, TimmArguments
 from paramsched.config.faults import ROOT, Faults, child_path, short_json, type_in_words
 from paramsched.config.peer_arguments import is_plain_number, named_options
@@ -75,7 +76,7 @@ def checked_timm_arguments(
     """The arguments, and where each stands; what is wrong with one is noted, and its default stands for it."""
     options = timm_options(data)
     if options is None and not isinstance(data, Mapping):
-        faults.add(ROOT, f"{type_in_words(data)}, no arguments", "Write sched: cosine")
+        faults.add(ROOT, f"{type_in_words(data)}, no arguments", "Write sched: cosine", code=WRONG_TYPE)
         data = {}
     given, places = _named_arguments(data, faults) if options is None else _named_by_options(options)
     missing = {} if options is None else _OF_SCRIPT if isinstance(data, Mapping) else _OF_COMMAND_LINE
@@ -107,7 +108,7 @@ def _named_arguments(data: Mapping[Any, Any], faults: Faults) -> tuple[dict[str,
             given[name], places[name] = value, child_path(ROOT, name)
         else:
             found = f"no such argument; {did_you_mean(str(name), DEFAULTS)}"
-            faults.add(child_path(ROOT, name), found, at_key=True)
+            faults.add(child_path(ROOT, name), found, at_key=True, code=UNKNOWN_FIELD)
     return given, places
 
 
@@ -129,11 +130,11 @@ class _ArgumentCheck:
     def __init__(self, values: dict[str, Any], places: Mapping[str, str], faults: Faults) -> None:
         self.values, self.places, self.faults = values, places, faults
 
-    def fault(self, name: str, found: str, instead: str = "") -> None:
-        self.faults.add(self.places[name], found, instead)
+    def fault(self, name: str, found: str, instead: str = "", *, code: str = REFUSED_VALUE) -> None:
+        self.faults.add(self.places[name], found, instead, code=code)
 
-    def replace(self, name: str, found: str, instead: str) -> None:
-        self.fault(name, found, instead)
+    def replace(self, name: str, found: str, instead: str, *, code: str = REFUSED_VALUE) -> None:
+        self.fault(name, found, instead, code=code)
         default = DEFAULTS[name]
         self.values[name] = 90 if name == "decay_epochs" else default
 
@@ -142,18 +143,25 @@ class _ArgumentCheck:
         sched = self.values["sched"]
         if sched not in SCHEDULERS:
             meant = did_you_mean(str(sched), SCHEDULERS)
-            self.replace("sched", f"{short_json(sched)}: no such scheduler; {meant}", "")
+            self.replace("sched", f"{short_json(sched)}: no such scheduler; {meant}", "", code=UNKNOWN_NAME)
         for name in ("warmup_prefix", "step_on_epochs"):
             if not isinstance(self.values[name], bool):
                 found = f"{short_json(self.values[name])} is not true or false"
-                self.replace(name, found, f"Write {self.written(name)}: true")
+                self.replace(name, found, f"Write {self.written(name)}: true", code=WRONG_TYPE)
         if self.values["decay_fn"] not in (None, *DECAYS):
             word = self.values["decay_fn"]
-            self.replace("decay_fn", f"{short_json(word)}: no such curve; {did_you_mean(str(word), DECAYS)}", "")
+            self.replace(
+                "decay_fn",
+                f"{short_json(word)}: no such curve; {did_you_mean(str(word), DECAYS)}",
+                "",
+                code=UNKNOWN_NAME,
+            )
         if self.values["plateau_mode"] not in ("min", "max"):
             self.replace("plateau_mode", f"{short_json(self.values['plateau_mode'])} is no mode", "Write max or min")
         if self.values["eval_metric"] is not None and not isinstance(self.values["eval_metric"], str):
-            self.replace("eval_metric", f"{short_json(self.values['eval_metric'])} is no name", "Write top1")
+            self.replace(
+                "eval_metric", f"{short_json(self.values['eval_metric'])} is no name", "Write top1", code=WRONG_TYPE
+            )
 
     def written(self, name: str) -> str:
         """A name as the data have it."""
@@ -196,9 +204,9 @@ class _ArgumentCheck:
         if not is_plain_number(value) or not least <= value <= most or not value > above:
             bound = f" above {above:g}" if above > -math.inf else f" from {least:g} on" if least > -math.inf else ""
             limit = f" and at most {most:,}" if most < math.inf else ""
-            self.replace(name, f"{short_json(value)} is no number{bound}{limit}", write)
+            self.replace(name, f"{short_json(value)} is no number{bound}{limit}", write, code=WRONG_TYPE)
         elif whole and value != int(value):
-            self.replace(name, f"{value!r} is no whole number", write)
+            self.replace(name, f"{value!r} is no whole number", write, code=WRONG_TYPE)
         elif whole:
             self.values[name] = int(value)
 
@@ -207,10 +215,10 @@ class _ArgumentCheck:
         milestones = self.values["decay_milestones"]
         if not isinstance(milestones, (list, tuple)) or not all(map(is_plain_number, milestones)):
             found = f"{short_json(milestones)} is no list of epochs"
-            self.replace("decay_milestones", found, "Write [30, 60]")
+            self.replace("decay_milestones", found, "Write [30, 60]", code=WRONG_TYPE)
         elif list(milestones) != sorted(milestones):
             found = "they are not in order, and timm takes them to be"
-            self.fault("decay_milestones", found, f"Write {sorted(milestones)}")
+            self.fault("decay_milestones", found, f"Write {sorted(milestones)}", code=REFUSED_VALUE)
         noise = self.values["noise"]
         if isinstance(noise, (list, tuple)):
             if len(noise) in (1, 2) and all(map(is_plain_number, noise)):
@@ -225,7 +233,9 @@ class _ArgumentCheck:
         values = self.values
         if values["step_on_epochs"] is False and not values["updates_per_epoch"]:
             found = "nothing says how many updates an epoch has, and the rate changes at each"
-            self.fault("updates_per_epoch", found, "Write updates_per_epoch: 500, or give a calendar")
+            self.fault(
+                "updates_per_epoch", found, "Write updates_per_epoch: 500, or give a calendar", code=MISSING_FACT
+            )
             return
         given = TimmArguments(**{**values, "decay_milestones": tuple(values["decay_milestones"])})
         if given.sched in STABLE:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from paramsched._fault_codes import MISSING_FACT, REFUSED_VALUE
 from paramsched.config.dialects.timm.arguments import (
     CYCLES,
     SCHEDULERS,
@@ -67,7 +68,12 @@ def to_plan(data: Any, *, calendar: Calendar | None = None, base: BaseLike | Non
     if given.sched == "plateau":
         _refuse_unheard_metric(given, places, faults)
     if given.sched == "wsd" and lr is not None and lr < given.min_lr:
-        faults.add(places["min_lr"], f"{given.min_lr:g} is above lr, {lr:g}: timm's wsd then holds it", "Write 0")
+        faults.add(
+            places["min_lr"],
+            f"{given.min_lr:g} is above lr, {lr:g}: timm's wsd then holds it",
+            "Write 0",
+            code=REFUSED_VALUE,
+        )
     faults.raise_any("config")
     try:
         schedule = _whole_schedule(given)
@@ -119,7 +125,12 @@ def _returned_epochs(given: TimmArguments) -> int:
 def _refuse_noise(given: TimmArguments, path: str, faults: Faults) -> None:
     """timm seeds torch's generator anew for each draw; a plan's own noise is of the same kind, with other draws."""
     found = "timm draws it from torch's generator, and a plan draws other numbers"
-    faults.add(path, found, "Leave it out" if faults.count else f"Write a native plan, lr: {_with_noise(given)}")
+    faults.add(
+        path,
+        found,
+        "Leave it out" if faults.count else f"Write a native plan, lr: {_with_noise(given)}",
+        code=REFUSED_VALUE,
+    )
 
 
 def _with_noise(given: TimmArguments) -> Schedule:
@@ -152,12 +163,12 @@ def _refuse_unheard_metric(given: TimmArguments, places: Mapping[str, str], faul
     if given.eval_metric is None:
         found = "plateau: it follows a metric, and nothing says its name"
         instead = f"Write eval_metric: {metric}, or a native plan, lr: plateau({mode})"
-        faults.add(places["sched"], found, instead)
+        faults.add(places["sched"], found, instead, code=MISSING_FACT)
     if given.warmup:
         found = "timm does not look at the metric in its warmup, and a rule of a plan does"
         line = f'every({linear(absolute(given.warmup_lr), 1.0, given.length(given.warmup))} >> constant(), "epoch")'
         instead = f"Write warmup_epochs: 0, or a native plan, lr: {line} * plateau({mode})"
-        faults.add(places["warmup_epochs"], found, instead)
+        faults.add(places["warmup_epochs"], found, instead, code=MISSING_FACT)
 
 
 def _plateau_rule(given: TimmArguments, lr: float | None) -> Any:

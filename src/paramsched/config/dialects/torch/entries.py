@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final, NoReturn, final
 
+from paramsched._fault_codes import REFUSED_VALUE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.config.faults import Faults, child_path, type_in_words
 from paramsched.curves import Cosine, Linear, Polynomial
 from paramsched.errors import PlanError
@@ -127,19 +128,19 @@ def class_of_state(state: Mapping[str, Any]) -> str | None:
 def read_entry(data: Any, path: str, faults: Faults, besides: tuple[str, ...] = ()) -> TorchEntry | None:
     """The scheduler that stands at a path; None, and a fault, where there is none."""
     if not isinstance(data, Mapping):
-        faults.add(path, f"{type_in_words(data)}, no scheduler", 'Write {"StepLR": {"step_size": 30}}')
+        faults.add(path, f"{type_in_words(data)}, no scheduler", 'Write {"StepLR": {"step_size": 30}}', code=WRONG_TYPE)
         return None
     name = torch_class_in(data)
     if name is None or name not in DEFAULTS:
         meant = "" if name is None else did_you_mean(name, DEFAULTS)
         why = f"torch has no scheduler {name}; {meant}" if name else "it names no class of torch's"
-        faults.add(path, why, 'Write {"StepLR": {"step_size": 30}}')
+        faults.add(path, why, 'Write {"StepLR": {"step_size": 30}}', code=REFUSED_VALUE)
         return None
     if is_state(data):
         return TorchEntry(name, path, data, state=True)
     given, where = _torch_arguments(data, name, path, besides)
     if not isinstance(given, Mapping):
-        faults.add(where, f"{type_in_words(given)}, no arguments", "Write a mapping of arguments")
+        faults.add(where, f"{type_in_words(given)}, no arguments", "Write a mapping of arguments", code=WRONG_TYPE)
         return None
     return _complete_entry(name, given, where, faults)
 
@@ -160,12 +161,16 @@ def _complete_entry(name: str, given: Mapping[str, Any], path: str, faults: Faul
     defaults, before = DEFAULTS[name], faults.count
     for key in given:
         if key not in defaults and key not in IGNORED:
-            faults.add(child_path(path, key), f"{name} has no such argument; {did_you_mean(str(key), defaults)}")
+            faults.add(
+                child_path(path, key),
+                f"{name} has no such argument; {did_you_mean(str(key), defaults)}",
+                code=WRONG_ARGUMENT,
+            )
     complete = {**defaults, **{key: value for key, value in given.items() if key in defaults}}
     if name not in ("LambdaLR", "MultiplicativeLR"):
         for key, value in complete.items():
             if value is None and key not in OPTIONAL:
-                faults.add(path, f"{name} has no {key}", f"Write {key} into its arguments")
+                faults.add(path, f"{name} has no {key}", f"Write {key} into its arguments", code=REFUSED_VALUE)
     return None if faults.count > before else TorchEntry(name, path, complete)
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Final
 
+from paramsched._fault_codes import REFUSED_VALUE, UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.config.dialects.torch.entries import (
     ARGUMENT_KEYS,
     DEFAULTS,
@@ -107,9 +108,19 @@ def _inner_scheduler(data: Any) -> Any:
 def _is_by_epoch(beside: Mapping[str, Any], faults: Faults) -> bool:
     interval = beside.get("interval", "step")
     if interval not in ("step", "epoch"):
-        faults.add("$.interval", f"{short_json(interval)} is neither step nor epoch", "Write interval: epoch")
+        faults.add(
+            "$.interval",
+            f"{short_json(interval)} is neither step nor epoch",
+            "Write interval: epoch",
+            code=REFUSED_VALUE,
+        )
     if beside.get("frequency", 1) != 1:
-        faults.add("$.frequency", "it is stepped each time in a plan", "Write a native plan with every(…, 5)")
+        faults.add(
+            "$.frequency",
+            "it is stepped each time in a plan",
+            "Write a native plan with every(…, 5)",
+            code=REFUSED_VALUE,
+        )
     return bool(interval == "epoch")
 
 
@@ -162,11 +173,11 @@ def _schedule_of(given: TorchArguments) -> Schedule:
     """The schedule of one entry; `constant()` stands in where a fault was noted."""
     name = given.entry.name
     if name in _NO_DATA:
-        given.faults.add(given.entry.path, f"{name}: a function is no data", _NO_DATA[name])
+        given.faults.add(given.entry.path, f"{name}: a function is no data", _NO_DATA[name], code=UNREADABLE)
         return constant()
     if given.entry.state and name in ("OneCycleLR", "SWALR"):
         found = f"its state does not say {'max_lr' if name == 'OneCycleLR' else 'swa_lr'}: the optimizer's groups do"
-        given.faults.add(given.entry.path, found, f'Write {{"{name}": {{…}}}} with its arguments')
+        given.faults.add(given.entry.path, found, f'Write {{"{name}": {{…}}}} with its arguments', code=REFUSED_VALUE)
         return constant()
     if name == "SequentialLR":
         return _torch_stages(given)
@@ -184,20 +195,38 @@ def _members(given: TorchArguments) -> list[TorchEntry] | None:
     key = "_schedulers" if given.entry.state else "schedulers"
     found = given.entry.arguments[key]
     if not isinstance(found, (list, tuple)) or not found:
-        given.refuse(key, f"{short_json(found)} is no list of schedulers", 'Write [{"StepLR": {"step_size": 30}}]')
+        given.refuse(
+            key,
+            f"{short_json(found)} is no list of schedulers",
+            'Write [{"StepLR": {"step_size": 30}}]',
+            code=WRONG_TYPE,
+        )
         return None
     path = child_path(given.entry.path, key)
     read = [read_entry(one, child_path(path, index), given.faults) for index, one in enumerate(found)]
     entries = [one for one in read if one is not None]
     for entry in entries:
         if entry.name == "ReduceLROnPlateau":
-            given.faults.add(entry.path, "torch takes no plateau here either", 'Write lr: cosine() * plateau("loss")')
+            given.faults.add(
+                entry.path,
+                "torch takes no plateau here either",
+                'Write lr: cosine() * plateau("loss")',
+                code=REFUSED_VALUE,
+            )
         elif entry.name == "SWALR":
             given.faults.add(
-                entry.path, "it goes on from the value it finds", "Write lr: cosine() >> linear(0.1, 0.05)"
+                entry.path,
+                "it goes on from the value it finds",
+                "Write lr: cosine() >> linear(0.1, 0.05)",
+                code=REFUSED_VALUE,
             )
         elif momentum_of_cycle(entry):
-            given.faults.add(entry.path, "in a composition its momentum is not read", "Write cycle_momentum: false")
+            given.faults.add(
+                entry.path,
+                "in a composition its momentum is not read",
+                "Write cycle_momentum: false",
+                code=REFUSED_VALUE,
+            )
     return entries if len(entries) == len(found) and not given.faults.count else None
 
 
@@ -214,7 +243,7 @@ def _torch_stages(given: TorchArguments) -> Schedule:
     whole = isinstance(times, (list, tuple)) and all(is_plain_number(one) and one == int(one) >= 0 for one in times)
     if not whole or list(times) != sorted(times) or (entries is not None and len(times) != len(entries) - 1):
         found = f"{short_json(times)} is no list of steps in order, one for each change"
-        given.refuse(key, found, "Write milestones: [5] for two schedulers")
+        given.refuse(key, found, "Write milestones: [5] for two schedulers", code=REFUSED_VALUE)
         return constant()
     if entries is None:
         return constant()
@@ -244,6 +273,7 @@ def _all_at_once(given: TorchArguments) -> Schedule:
                 entry.path,
                 "in a chain it writes over what stands before it",
                 "Write a native plan with a product: lr: constant(0.5) * cosine_restarts(10)",
+                code=REFUSED_VALUE,
             )
     if given.faults.count:
         return constant()
@@ -266,7 +296,10 @@ def _plateau(given: TorchArguments, beside: Mapping[str, Any], base: BaseLike | 
     metric = beside.get("monitor")
     if not isinstance(metric, str):
         given.faults.add(
-            given.entry.path, "a plateau reacts to a metric, and its name is not said", "Write monitor: loss"
+            given.entry.path,
+            "a plateau reacts to a metric, and its name is not said",
+            "Write monitor: loss",
+            code=WRONG_ARGUMENT,
         )
         return None
     found = given.entry.arguments

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, final
 
 from paramsched import curves
+from paramsched._fault_codes import REFUSED_VALUE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.config.dialects.torch.entries import TorchEntry
 from paramsched.config.faults import Faults, child_path, short_json
 from paramsched.config.peer_arguments import is_plain_number
@@ -57,9 +58,9 @@ class TorchArguments:
         """So many steps of the scheduler."""
         return f"{steps} epochs" if self.by_epoch else steps
 
-    def refuse(self, name: str, found: str, instead: str) -> None:
+    def refuse(self, name: str, found: str, instead: str, *, code: str = REFUSED_VALUE) -> None:
         """Note a fault of an argument."""
-        self.faults.add(child_path(self.entry.path, name), found, instead)
+        self.faults.add(child_path(self.entry.path, name), found, instead, code=code)
 
     def number(self, name: str, low: float = -math.inf, high: float = math.inf, *, above: float = -math.inf) -> float:
         """A number in its range."""
@@ -68,7 +69,10 @@ class TorchArguments:
             bounds = f"above {above:g}" if above > -math.inf else f"from {low:g} to {high:g}"
             bounded = max(low, above) > -math.inf or high < math.inf
             self.refuse(
-                name, f"{short_json(value)} is no number{f' {bounds}' if bounded else ''}", f"Write {name}: 0.5"
+                name,
+                f"{short_json(value)} is no number{f' {bounds}' if bounded else ''}",
+                f"Write {name}: 0.5",
+                code=WRONG_TYPE,
             )
             return 0.5
         return float(value)
@@ -77,7 +81,9 @@ class TorchArguments:
         """A whole number of steps, at least one."""
         value = self.entry.arguments[name]
         if not is_plain_number(value) or value < 1 or value != int(value):
-            self.refuse(name, f"{short_json(value)} is no whole number of steps from 1 on", f"Write {name}: 10")
+            self.refuse(
+                name, f"{short_json(value)} is no whole number of steps from 1 on", f"Write {name}: 10", code=WRONG_TYPE
+            )
             return 1
         return int(value)
 
@@ -95,7 +101,7 @@ class TorchArguments:
             self.refuse(name, "it differs between groups", "Write a native plan, with a line for each group")
             return 1.0
         if not is_plain_number(value):
-            self.refuse(name, f"{short_json(value)} is no number", f"Write {name}: 0.1")
+            self.refuse(name, f"{short_json(value)} is no number", f"Write {name}: 0.1", code=WRONG_TYPE)
             return 1.0
         return float(value)
 
@@ -126,7 +132,9 @@ def milestones_in(given: TorchArguments) -> list[int]:
     if isinstance(value, (Mapping, Counter)):
         value = [_as_count(one) for one, times in value.items() if isinstance(times, int) for _ in range(times)]
     if not isinstance(value, (list, tuple)) or not all(is_plain_number(one) and one == int(one) >= 0 for one in value):
-        given.refuse("milestones", f"{short_json(value)} is no list of steps", "Write milestones: [30, 80]")
+        given.refuse(
+            "milestones", f"{short_json(value)} is no list of steps", "Write milestones: [30, 80]", code=WRONG_TYPE
+        )
         return []
     return sorted(int(one) for one in value)
 
@@ -199,7 +207,12 @@ def _sides(given: TorchArguments) -> tuple[int, int]:
         total = given.number("total_size", above=0)
         up = total * given.number("step_ratio", above=0)
         if abs(up - round(up)) > _SMALL_FLOAT * total or abs(total - round(total)) > _SMALL_FLOAT:
-            given.refuse("step_ratio", f"a side of {up!r} steps is no whole number", "Write a native plan with cyclic")
+            given.refuse(
+                "step_ratio",
+                f"a side of {up!r} steps is no whole number",
+                "Write a native plan with cyclic",
+                code=REFUSED_VALUE,
+            )
             return 1, 1
         return round(up), round(total) - round(up)
     up = given.count("step_size_up")
@@ -254,7 +267,9 @@ def _torch_total_steps(given: TorchArguments) -> int:
     if given.entry.arguments["total_steps"] is not None:
         return given.count("total_steps")
     if given.entry.arguments["epochs"] is None or given.entry.arguments["steps_per_epoch"] is None:
-        given.refuse("total_steps", "it is missing", "Write total_steps, or epochs and steps_per_epoch")
+        given.refuse(
+            "total_steps", "it is missing", "Write total_steps, or epochs and steps_per_epoch", code=WRONG_ARGUMENT
+        )
         return 10
     return given.count("epochs") * given.count("steps_per_epoch")
 

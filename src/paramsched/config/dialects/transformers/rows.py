@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Final, final
 
 from paramsched import curves
+from paramsched._fault_codes import MISSING_FACT, REFUSED_VALUE, WRONG_ARGUMENT
 from paramsched.config.dialects.transformers.run_arguments import RunArguments
 from paramsched.curves import Curve
 from paramsched.feedback import greedy, plateau
@@ -95,7 +96,9 @@ def _threshold_mode(run: RunArguments, default: ThresholdMode) -> ThresholdMode:
 
 
 def _ask_for_rate(run: RunArguments, why: str) -> None:
-    run.keywords.faults.add("$.learning_rate", f"it is missing, and {why}", "Write learning_rate: 5e-5")
+    run.keywords.faults.add(
+        "$.learning_rate", f"it is missing, and {why}", "Write learning_rate: 5e-5", code=WRONG_ARGUMENT
+    )
 
 
 _MOST_CYCLES: Final = 100_000
@@ -249,7 +252,7 @@ def _stable_then_decay(run: RunArguments) -> Iterator[Schedule]:
     """Base, a descent of known length, the floor."""
     own = run.keywords
     if not own.given("num_decay_steps"):
-        own.faults.add(own.path, "num_decay_steps is missing", "Write num_decay_steps: 100")
+        own.faults.add(own.path, "num_decay_steps is missing", "Write num_decay_steps: 100", code=WRONG_ARGUMENT)
     decay, floor = own.count("num_decay_steps", 1), own.number("min_lr_ratio", 0.0, least=0)
     kind, cycles = own.choice("decay_type", "cosine", _DESCENTS), own.number("num_cycles", 0.5)
     waves = kind == "cosine" and cycles != 0.5
@@ -261,7 +264,12 @@ def _stable_then_decay(run: RunArguments) -> Iterator[Schedule]:
         yield constant(1.0, stable)
         last = last if run.left is None or stable + decay <= run.left else []
     elif run.total is None and run.horizon is None:
-        own.faults.add("$", f"of {run.total_name} and num_stable_steps neither is there", "Write num_stable_steps: 100")
+        own.faults.add(
+            "$",
+            f"of {run.total_name} and num_stable_steps neither is there",
+            "Write num_stable_steps: 100",
+            code=REFUSED_VALUE,
+        )
     elif run.left is not None and run.left < decay:
         way = skip(way, decay - run.left)
     elif last and run.left is not None:
@@ -274,7 +282,7 @@ def _stable_then_decay(run: RunArguments) -> Iterator[Schedule]:
 
 def _ask_for_total(run: RunArguments, name: str, why: str) -> None:
     instead = f"Write {run.total_name}: 1000, or give a calendar with steps_per_epoch"
-    run.keywords.fault(name, f"{why} the number of updates of the run", instead)
+    run.keywords.fault(name, f"{why} the number of updates of the run", instead, code=MISSING_FACT)
 
 
 _FLOOR: Final = ("num_cycles", "min_lr", "min_lr_rate")

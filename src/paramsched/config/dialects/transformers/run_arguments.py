@@ -10,7 +10,7 @@ from enum import Enum
 from fractions import Fraction
 from typing import Any, Final, final
 
-from paramsched._fault_codes import UNKNOWN_FIELD
+from paramsched._fault_codes import REFUSED_VALUE, UNKNOWN_FIELD, UNKNOWN_NAME, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.config.faults import Faults, child_path, short_json, type_in_words
 from paramsched.config.known_dialects import BaseLike
 from paramsched.config.peer_arguments import is_plain_number
@@ -39,13 +39,18 @@ class Keywords:
         for name in self.values:
             if name not in known:
                 meant = did_you_mean(str(name), known) if known else "it takes none"
-                self.faults.add(child_path(self.path, name), f"no argument of {scheduler}; {meant}", at_key=True)
+                self.faults.add(
+                    child_path(self.path, name),
+                    f"no argument of {scheduler}; {meant}",
+                    at_key=True,
+                    code=WRONG_ARGUMENT,
+                )
 
     def given(self, name: str) -> bool:
         return self.values.get(name) is not None
 
-    def fault(self, name: str, found: str, instead: str = "") -> None:
-        self.faults.add(child_path(self.path, name), found, instead)
+    def fault(self, name: str, found: str, instead: str = "", *, code: str = REFUSED_VALUE) -> None:
+        self.faults.add(child_path(self.path, name), found, instead, code=code)
 
     def number(self, name: str, default: float, *, least: float = -math.inf, above: float = -math.inf) -> float:
         """A finite number in its range; the default where it is none."""
@@ -54,7 +59,7 @@ class Keywords:
             return default
         if not is_plain_number(value) or value < least or value <= above:
             bound = f" above {above:g}" if above > -math.inf else f" from {least:g} on" if least > -math.inf else ""
-            self.fault(name, f"{short_json(value)} is no number{bound}", f"Write {name}: {default:g}")
+            self.fault(name, f"{short_json(value)} is no number{bound}", f"Write {name}: {default:g}", code=WRONG_TYPE)
             return default
         return float(value)
 
@@ -62,7 +67,7 @@ class Keywords:
         """A whole number of updates."""
         value = self.number(name, default, least=least)
         if value != int(value):
-            self.fault(name, f"{value!r} is no whole number", f"Write {name}: {math.ceil(value)}")
+            self.fault(name, f"{value!r} is no whole number", f"Write {name}: {math.ceil(value)}", code=WRONG_TYPE)
         return int(value)
 
     def flag(self, name: str) -> bool:
@@ -70,14 +75,19 @@ class Keywords:
         value = self.values.get(name, False)
         if value is None or isinstance(value, bool):
             return bool(value)
-        self.fault(name, f"{short_json(value)} is neither true nor false", f"Write {name}: true")
+        self.fault(name, f"{short_json(value)} is neither true nor false", f"Write {name}: true", code=WRONG_TYPE)
         return False
 
     def choice(self, name: str, default: str, choices: Iterable[str]) -> str:
         """One of a few words."""
         value = self.values.get(name, default)
         if value not in choices:
-            self.fault(name, f"{short_json(value)}: {did_you_mean(str(value), choices)}", f'Write {name}: "{default}"')
+            self.fault(
+                name,
+                f"{short_json(value)}: {did_you_mean(str(value), choices)}",
+                f'Write {name}: "{default}"',
+                code=UNKNOWN_NAME,
+            )
             return default
         return str(value)
 
@@ -85,7 +95,9 @@ class Keywords:
         """Of `min_lr`, a value, and `min_lr_rate`, a multiple of base, the one that is there."""
         if self.given("min_lr") == self.given("min_lr_rate"):
             found = "both are there" if self.given("min_lr") else "neither is there"
-            self.faults.add(self.path, f"of min_lr and min_lr_rate {found}", "Write min_lr_rate: 0.1")
+            self.faults.add(
+                self.path, f"of min_lr and min_lr_rate {found}", "Write min_lr_rate: 0.1", code=REFUSED_VALUE
+            )
         if self.given("min_lr"):
             value = self.number("min_lr", 1e-6, least=0)
             return absolute(value) if value else 0.0
@@ -164,7 +176,7 @@ def is_call(data: Mapping[str, Any]) -> bool:
 def run_arguments(data: Any, calendar: Calendar | None, base: BaseLike | None, faults: Faults) -> RunArguments:
     """What data says of the run; what is wrong with it is noted."""
     if not isinstance(data, Mapping):
-        faults.add("$", f"{type_in_words(data)}, no arguments", "Write lr_scheduler_type: cosine")
+        faults.add("$", f"{type_in_words(data)}, no arguments", "Write lr_scheduler_type: cosine", code=WRONG_TYPE)
         data = {}
     called = is_call(data)
     words = {ours: (theirs if called else ours) for ours, theirs in _CALLED.items()}
@@ -188,7 +200,7 @@ def _scheduler_name(data: Mapping[str, Any], key: str, faults: Faults) -> str:
     """The scheduler's name, however an enum was written."""
     value = data.get(key)
     if value is None and key == "name":
-        faults.add("$.name", "it is missing", "Write name: cosine")
+        faults.add("$.name", "it is missing", "Write name: cosine", code=WRONG_ARGUMENT)
     found = value.value if isinstance(value, Enum) else "linear" if value is None else value
     return str(found).removeprefix("SchedulerType.").lower() if isinstance(found, str) else short_json(found)
 
@@ -201,10 +213,10 @@ def _own_arguments(data: Mapping[str, Any], words: Mapping[str, str], own: Keywo
         try:
             given = json.loads(given)
         except ValueError as error:
-            own.fault(key, f"no JSON: {error}", "Write {num_cycles: 3}")
+            own.fault(key, f"no JSON: {error}", "Write {num_cycles: 3}", code=WRONG_TYPE)
             given = None
     if given is not None and not isinstance(given, Mapping):
-        own.fault(key, f"{type_in_words(given)}, no arguments", "Write {num_cycles: 3}")
+        own.fault(key, f"{type_in_words(given)}, no arguments", "Write {num_cycles: 3}", code=WRONG_TYPE)
         given = None
     if given or key != "scheduler_specific_kwargs":
         return Keywords(given or {}, path, own.faults)
