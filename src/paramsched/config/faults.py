@@ -9,7 +9,7 @@ from typing import Any, Final, final
 
 import numpy as np
 
-from paramsched._fault_codes import REFUSED_VALUE, SAID_TWICE, WRONG_TYPE
+from paramsched._fault_codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, WRONG_TYPE
 from paramsched.config.text_limits import MOST_DEPTH, MOST_VALUES, too_many_values
 from paramsched.errors import ConfigError, Fault, InvalidArgument
 
@@ -42,7 +42,7 @@ class Faults:
         instead: str = "",
         *,
         span: tuple[int, int] | None = None,
-        code: str,
+        code: str = UNREADABLE,
         at_key: bool = False,
         replace: tuple[str, str] | None = None,
     ) -> None:
@@ -52,7 +52,7 @@ class Faults:
             path: where in the config.
             found, instead: what was found, and what to write.
             span: the piece that is meant, where the path leads to a line of text.
-            code: of what kind it is.
+            code: of what kind it is; a dialect of your own need not say it.
             at_key: whether the name is meant, not the value behind it.
             replace: what is to be changed into what, where only one thing can be meant.
         """
