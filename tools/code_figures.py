@@ -203,8 +203,8 @@ def figures(source: list[SourceFile], tests: list[SourceFile]) -> list[Figure]:
     comments = sum(file.comments for file in source)
     skipped = sum(file.text.count("doctest: +SKIP") for file in source)
     return [
-        Figure("files: lines, median", median(lengths), 130),
-        Figure("files: lines, 90 % have at most", quantiles(lengths, n=10)[8], 300),
+        Figure("files: lines, median", median(lengths), 250),
+        Figure("files: lines, 90 % have at most", quantiles(lengths, n=10)[8], 350),
         Figure("files: lines, longest", max(lengths), 500),
         Figure("lines in files of more than 500", share(sum(n for n in lengths if n > 500), whole), 5, unit="%"),
         Figure("functions: lines, 90 % have at most", quantiles(sizes, n=10)[8], 25),

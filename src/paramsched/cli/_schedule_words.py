@@ -1,6 +1,6 @@
 """What each shape does, in words: a function for each class, and one for all classes that have none.
 
-Each gives lines without indentation. `_combination_words` has the functions for schedules that combine or bend others.
+Each gives lines without indentation. `_plan_words` has the functions for schedules that combine or bend others.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A schedule that is handed to another library: torch's `LambdaLR` or optax."""
+"""A schedule as the function that another library takes: a factor for torch's `LambdaLR`, a schedule of optax."""
 
 from dataclasses import dataclass
 from typing import Any, final
