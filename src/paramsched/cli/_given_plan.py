@@ -23,7 +23,7 @@ from paramsched.near_names import did_you_mean
 from paramsched.plan import Binding, Plan
 from paramsched.plan.resolve import known_total
 from paramsched.schedules import Schedule
-from paramsched.show.assumed_facts import ASSUMED_TOTAL, assumed_value, length_of_plan
+from paramsched.show.plan_curves import ASSUMED_TOTAL, assumed_value, length_of_plan
 from paramsched.time import Calendar, Duration
 
 # What is meant as a file: it has a suffix or a slash, and no brackets as the text of a schedule has.

@@ -297,13 +297,12 @@ _HOMES = {
     **dict.fromkeys(("change", "convert", "diff", "explain", "schema"), "of_plans"),
     **dict.fromkeys(("find", "recipes", "run"), "of_recipes"),
     **dict.fromkeys(("audit", "check", "history"), "of_runs"),
-    "plot": "plot",
-    "show": "show",
+    **dict.fromkeys(("plot", "show"), "of_pictures"),
 }
 
 
 class Commands(click.Group):
-    """The commands in the folder `commands`, each in the file that the table names: `show.py` has `paramsched_show`."""
+    """The commands in the folder `commands`, each in the file that the table names, as `paramsched_show`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(_HOMES)

@@ -7,36 +7,36 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import TypeAlias
 
+from paramsched.show._compare import LoggedRun as LoggedRun
+from paramsched.show._compare import PlansTogether as PlansTogether
+from paramsched.show._compare import RunsOrLog as RunsOrLog
+from paramsched.show._compare import together as together
 from paramsched.show._curves import Curves as Curves
 from paramsched.show._curves import Log as Log
 from paramsched.show._curves import RecordedCurves as RecordedCurves
 from paramsched.show._curves import curves_from_values as curves_from_values
-from paramsched.show._formats import FORMATS as FORMATS
-from paramsched.show._formats import PictureFormat as PictureFormat
-from paramsched.show._formats import format_of_file as format_of_file
-from paramsched.show._formats import picture_format as picture_format
-from paramsched.show._html import html as html
-from paramsched.show._logged_run import LoggedRun as LoggedRun
-from paramsched.show._logged_run import RunsOrLog as RunsOrLog
-from paramsched.show._loss_by_rate import loss_by_rate as loss_by_rate
 from paramsched.show._matplotlib import axes as axes
 from paramsched.show._matplotlib import plan_axes as plan_axes
+from paramsched.show._notebook import FORMATS as FORMATS
 from paramsched.show._notebook import Figure as Figure
+from paramsched.show._notebook import PictureFormat as PictureFormat
 from paramsched.show._notebook import figure as figure
+from paramsched.show._notebook import format_of_file as format_of_file
+from paramsched.show._notebook import mime_bundle as mime_bundle
+from paramsched.show._notebook import picture_format as picture_format
 from paramsched.show._panels import picture as picture
 from paramsched.show._picture import DrawnCurve as DrawnCurve
 from paramsched.show._picture import LegendEntry as LegendEntry
 from paramsched.show._picture import Note as Note
 from paramsched.show._picture import Panel as Panel
 from paramsched.show._picture import Picture as Picture
-from paramsched.show._rich_display import mime_bundle as mime_bundle
-from paramsched.show._simulate import Metrics as Metrics
-from paramsched.show._simulate import simulate as simulate
+from paramsched.show._scale import View as View
+from paramsched.show._svg import html as html
 from paramsched.show._svg import svg as svg
+from paramsched.show._terminal import loss_by_rate as loss_by_rate
 from paramsched.show._text import text as text
-from paramsched.show._together import PlansTogether as PlansTogether
-from paramsched.show._together import together as together
-from paramsched.show._view import View as View
+from paramsched.show.plan_curves import Metrics as Metrics
+from paramsched.show.plan_curves import simulate as simulate
 
 # Earlier names of the same things; they stay.
 Drawable: TypeAlias = Curves

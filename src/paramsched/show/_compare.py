@@ -1,15 +1,15 @@
-"""Comparing a plan with a log or with another plan: where they differ, and the sentences about it."""
+"""Comparing a plan with logs, runs or other plans: where they differ, and the sentences about it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeAlias
+from dataclasses import dataclass, field
+from typing import TypeAlias, final
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from paramsched.errors import InvalidArgument
-from paramsched.show._curves import Curves, CurvesOnClock, Floats, Key, Log, Times
-from paramsched.show._logged_run import checked_points
+from paramsched.show._curves import Curves, CurvesOnClock, Floats, Group, Key, Log, Times, union_of_times
 from paramsched.show._picture import Note
-from paramsched.show._time_sets import union_of_times
 from paramsched.show._words import short_number, times_in_words, with_thousands
 
 UsedValues: TypeAlias = dict[Key, tuple[Times, Floats]]
@@ -134,3 +134,180 @@ def base_text(value: float | None, share: str) -> str:
     if share == "all":
         return f"{TIMES_BASE}: none is given"
     return "base 1 is assumed, and levels as they stand do not scale with it"
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class PlansTogether:
+    """The curves of several plans over one time axis, each by its plan's name; made by `together`.
+
+    Drawn by `picture`, each plan has its own color. To a format that reads its curves by itself they are curves like
+    any: the group is the plan's name (and group), and behind the end of a plan its values are nan.
+
+    Args:
+        plans: names, and what is drawn of each; the first is the one that the others leave.
+    """
+
+    plans: tuple[tuple[str, Curves], ...]
+
+    @property
+    def total(self) -> int:
+        return max(trace.total for _, trace in self.plans)
+
+    @property
+    def steps_per_epoch(self) -> int | None:
+        return next((trace.steps_per_epoch for _, trace in self.plans if trace.steps_per_epoch), None)
+
+    def keys(self) -> tuple[Key, ...]:
+        return tuple(self._owners())
+
+    def __getitem__(self, key: Key) -> Floats:
+        trace, own = self._owners()[key]
+        values = np.asarray(trace[own], dtype=np.float64)
+        return np.concatenate([values, np.full(self.total - values.size, np.nan)])
+
+    def breakpoints(self, field: str, group: Group) -> tuple[int, ...]:
+        trace, own = self._owners()[field, group]
+        return trace.breakpoints(*own)
+
+    def line(self, field: str, group: Group) -> str:
+        trace, own = self._owners()[field, group]
+        return trace.line(*own)
+
+    def _owners(self) -> dict[Key, tuple[Curves, Key]]:
+        """For each curve the plan it is of, and its field and group there."""
+        return {
+            (field, f"{name} {group}" if sum(key[0] == field for key in trace.keys()) > 1 else name): (
+                trace,
+                (field, group),
+            )
+            for name, trace in self.plans
+            for field, group in trace.keys()
+        }
+
+
+def together(plans: Mapping[str, Curves]) -> PlansTogether:
+    """Draw several plans in one picture: `show.svg(show.together({"trunk": trunk, "cooldown": cooldown}))`.
+
+    The time axis is as long as the longest. A plan that begins as one before it is drawn from where it leaves that
+    one, so a run and its branches look like a tree; one that is wholly the same is only named.
+
+    Args:
+        plans: what to draw, by the names of the legend, in the order in which they are drawn.
+
+    Raises:
+        InvalidArgument: there is no plan.
+
+    >>> from paramsched.show import curves_from_values, text
+    >>> trunk = curves_from_values({("lr", ""): [1, 1, 1, 1, 1, 1, 1, 1]})
+    >>> branch = curves_from_values({("lr", ""): [1, 1, 1, 1, 0.5, 0]})
+    >>> print(text(together({"trunk": trunk, "branch": branch}), width=34, height=3, ascii=True))
+    lr
+        1.00 |*********+++************
+        0.50 |            +++
+           0 |               +++
+             ++--------------+--^----+
+              * trunk   1
+              + branch   1 -> 0
+              ^ breakpoint 6
+              branch leaves trunk at
+              update 4
+     updates  0              5       8
+    """
+    if not plans:
+        raise InvalidArgument("together({})", "there is no plan", 'Write together({"trunk": ps.trace(plan, …)})')
+    return PlansTogether(tuple(plans.items()))
+
+
+def first_own_update(values: Floats, others: tuple[Floats, ...]) -> tuple[int, int]:
+    """Where a curve leaves those before it: the first update with a value of its own, and which it left.
+
+    >>> first_own_update(np.array([1.0, 1.0, 0.0]), (np.array([2.0]), np.array([1.0, 1.0, 1.0, 1.0])))
+    (2, 1)
+    """
+    begin, left = 0, 0
+    for index, other in enumerate(others):
+        shared = min(values.size, other.size)
+        unequal = values[:shared] != other[:shared]
+        unequal &= ~(np.isnan(values[:shared]) & np.isnan(other[:shared]))
+        same = int(np.argmax(unequal)) if unequal.any() else shared
+        if same > begin:
+            begin, left = same, index
+    return begin, left
+
+
+Measured: TypeAlias = Mapping[str, tuple[ArrayLike, ArrayLike]]
+"""For each metric the updates it was measured at, and what it was."""
+
+_FARTHEST = 2**40  # beyond this update a log is taken to be wrong
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False)
+class LoggedRun:
+    """A run to be drawn over its plan.
+
+    Args:
+        name: in the legend, where a picture has several runs.
+        used: the values that it used: for each field and group the updates, and the values at these.
+        measured: its metrics: for each the updates, and the values; drawn in panels of their own.
+        together: metrics that share a panel, by its heading; every other one has its own.
+
+    >>> run = LoggedRun("first", {("lr", 0): ([0, 1], [0.1, 0.05])}, {"loss": ([0, 1], [2.3, 1.9])})
+    >>> sorted(run.measured)
+    ['loss']
+    """
+
+    name: str = "used"
+    used: Log = field(default_factory=dict)
+    measured: Measured = field(default_factory=dict)
+    together: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+RunsOrLog: TypeAlias = Log | LoggedRun | Sequence[LoggedRun] | None
+"""What is drawn over a plan: the values that one run used, or runs, with their metrics below."""
+
+
+def runs_of(log: RunsOrLog) -> tuple[LoggedRun, ...]:
+    """The runs to be drawn.
+
+    Raises:
+        InvalidArgument: two of one name.
+    """
+    if log is None:
+        return ()
+    if isinstance(log, LoggedRun):
+        return (log,)
+    runs = (LoggedRun(used=log),) if isinstance(log, Mapping) else tuple(log)
+    names = [run.name for run in runs]
+    if len(set(names)) < len(names):
+        raise InvalidArgument(f"log={names}", "two runs have one name", 'Write LoggedRun("another", …)')
+    return runs
+
+
+def checked_points(asked: str, at: ArrayLike, given: ArrayLike) -> tuple[Times, Floats]:
+    """Points of a log, sorted by time; of two for the same time the later one in the log counts.
+
+    Raises:
+        InvalidArgument: not as many updates as values, or what is no update.
+    """
+    times, values = np.asarray(at), np.asarray(given, dtype=np.float64)
+    whole = times.ndim == 1 and times.size > 0 and _are_updates(times)
+    if not whole or times.shape != values.shape or int(times.min()) < 0:
+        raise InvalidArgument(
+            asked,
+            "every value needs the update that used it, counted from 0; these are times of shape "
+            f"{times.shape} and values of shape {values.shape}",
+            "Write ([0, 1, 2], [0.1, 0.05, 0.01])",
+        )
+    # `unique` keeps the first of equal times. The array is turned round so that it keeps the last: a resumed run
+    # logs some updates again.
+    ordered, last = np.unique(times[::-1].astype(np.int64), return_index=True)
+    return ordered, values[::-1][last]
+
+
+def _are_updates(times: Times) -> bool:
+    """Whether all times are whole numbers, and small enough for a time axis."""
+    if times.dtype.kind not in "iuf" or not bool(np.all(np.abs(times) <= _FARTHEST)):
+        return False
+    return np.array_equal(times, times.astype(np.int64))

@@ -10,14 +10,12 @@ from numpy.typing import ArrayLike
 from paramsched._fault import printable
 from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.plan import Plan
-from paramsched.show._curves import Curves, Floats
-from paramsched.show._logged_run import RunsOrLog
+from paramsched.show._compare import RunsOrLog
+from paramsched.show._curves import Curves, Floats, runs_of_times
 from paramsched.show._panels import picture
 from paramsched.show._picture import LegendEntry, Panel, Picture
-from paramsched.show._time_axis import TimeAxis
-from paramsched.show._time_sets import runs_of_times
-from paramsched.show._view import AS_VALUES_ASK, View
-from paramsched.show._words import wrap_text
+from paramsched.show._scale import AS_VALUES_ASK, View
+from paramsched.show._words import TimeAxis, wrap_text
 from paramsched.show.plan_curves import curves_of_plan
 from paramsched.time import Calendar
 

@@ -1,17 +1,14 @@
-"""Panels of what runs measured, below those of what was planned."""
+"""Panels of what runs measured, below those of what was planned; and sentences about values that no axis has."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from paramsched.show._curves import Floats, Times
-from paramsched.show._logged_run import LoggedRun, checked_points
-from paramsched.show._picture import DrawnCurve, Panel
-from paramsched.show._reduce import envelope
-from paramsched.show._scale import least_above_zero, scales_of
-from paramsched.show._time_axis import TimeAxis
-from paramsched.show._value_notes import log_notes, value_notes
-from paramsched.show._view import View
+from paramsched.show._compare import LoggedRun, checked_points
+from paramsched.show._curves import Envelope, Floats, Times, envelope
+from paramsched.show._picture import DrawnCurve, Note, Panel
+from paramsched.show._scale import Scales, View, least_above_zero, scales_of
+from paramsched.show._words import TimeAxis
 
 _COLUMNS = 1024  # in which curves are looked at to choose a scale
 
@@ -77,3 +74,22 @@ def _metric_panel(heading: str, curves: Sequence[DrawnCurve], axis: TimeAxis, vi
         other_notes=tuple(value_notes(curves, envelopes)),
         log_notes=tuple(log_notes(scales, envelopes)),
     )
+
+
+def value_notes(curves: Sequence[DrawnCurve], envelopes: Sequence[Envelope]) -> Iterator[Note]:
+    """Notes on infinities and nan, which have no place on an axis."""
+    if any(np.isinf(side).any() for one in envelopes for side in one):
+        yield Note("infinite values are drawn at the edge")
+    if any(np.isnan(curve.values).any() for curve in curves):
+        yield Note("gaps are values that are no number (nan)")
+
+
+def log_notes(scales: Scales, envelopes: Sequence[Envelope]) -> Iterator[Note]:
+    """Notes on values that have no place on a logarithmic axis."""
+    lowest = min((float(np.nanmin(one.low)) for one in envelopes if not np.isnan(one.low).all()), default=1.0)
+    if scales.log is None:
+        yield Note("no value is above 0: the axis is linear")
+    elif lowest < 0:
+        yield Note("gaps are values below 0, which have no logarithm")
+    if scales.log is not None and any((side == 0).any() for one in envelopes for side in one):
+        yield Note("0 has no logarithm: it is drawn at the bottom edge")

@@ -1,15 +1,25 @@
-"""A plan as the value of a notebook cell."""
+"""Plans, schedules and pictures as values of notebook cells and as files: the formats by suffix."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
-from typing import final
+from pathlib import Path
+from typing import Protocol, TypeVar, final
 
+from paramsched._diff import Diff
+from paramsched._trace import Trace
+from paramsched.errors import InvalidArgument, ParamschedError
+from paramsched.plan import Plan
+from paramsched.plan.binding import UPDATES
+from paramsched.schedules.base import Schedule
+from paramsched.show._compare import RunsOrLog, runs_of
 from paramsched.show._curves import Curves
-from paramsched.show._html import html
-from paramsched.show._logged_run import RunsOrLog, runs_of
-from paramsched.show._svg import svg
+from paramsched.show._matplotlib import pdf_file, png_file
+from paramsched.show._scale import AS_VALUES_ASK, View
+from paramsched.show._svg import html, svg
+from paramsched.show._svg_plot import escaped
 from paramsched.show._text import text
-from paramsched.show._view import AS_VALUES_ASK, View
+from paramsched.show.plan_curves import curves_of_plan, plan_of_schedule
 
 
 @final
@@ -63,3 +73,121 @@ def figure(
     ('<svg', '<iframe')
     """
     return Figure(trace, title, log, other, view)
+
+
+_MOST_UPDATES = 2_000_000  # beyond this a cell would take seconds
+
+
+def mime_bundle(value: Plan | Schedule | Trace | Diff) -> dict[str, str]:
+    """The pictures of a value by their MIME types; nothing where it cannot be drawn, and its text is shown then.
+
+    >>> sorted(mime_bundle(Plan(lr="cosine()", horizon=10)))
+    ['image/svg+xml', 'text/html']
+    >>> mime_bundle(Plan(lr="warmup('1 epoch') >> cosine(over='10 samples')"))
+    {}
+    """
+    if isinstance(value, Diff):
+        return {"text/html": _table_of_changes(value)}
+    try:
+        drawn, title = _curves_of(value)
+    except ParamschedError:  # a fact is missing: its text tells all that can be said
+        return {}
+    if drawn.total > _MOST_UPDATES:
+        return {}
+    figure = Figure(drawn, title, None, None)
+    return {"text/html": figure._repr_html_(), "image/svg+xml": figure._repr_svg_()}
+
+
+def _curves_of(value: Plan | Schedule | Trace) -> tuple[Trace, str]:
+    """What is drawn, and the heading over it."""
+    if isinstance(value, Trace):
+        return value, "Trace"
+    plan = value if isinstance(value, Plan) else plan_of_schedule(value)
+    drawn, assumed = curves_of_plan(plan)
+    kind = type(value).__name__ if isinstance(value, Plan) else str(value)
+    return drawn, f"{kind} ({assumed})" if assumed else kind
+
+
+def _table_of_changes(diff: Diff) -> str:
+    """The changes as a table; a change of values says from when on, and how large it is."""
+    if not diff.changes:
+        return "<p>no difference</p>"
+    rows = []
+    for change in diff:
+        since = "" if change.when is None else f"{change.when:,} {change.unit}"
+        if change.when is not None and change.unit == UPDATES:
+            since = f"update {change.when:,}"
+        by = "" if change.by is None else f"{change.by:.6g} × base"
+        before, after = (f"<code>{escaped(side)}</code>" if side else "–" for side in (change.before, change.after))
+        cells = f"<td><b>{escaped(change.what)}</b></td><td>{before}</td><td>{after}</td><td>{since}</td><td>{by}</td>"
+        rows.append(f"<tr>{cells}</tr>")
+    names = "".join(f"<th>{name}</th>" for name in ("field", "before", "after", "from", "by up to"))
+    return f"<table><thead><tr>{names}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+class PictureFormat(Protocol):
+    """A function that draws curves as the content of a file: text or bytes."""
+
+    def __call__(
+        self, trace: Curves, /, *, title: str, log: RunsOrLog, other: Curves | None, view: View
+    ) -> str | bytes:
+        """Draw a trace; `log` and `other` lie over it, as in `svg`, and `view` says on which axes."""
+
+
+_Format = TypeVar("_Format", bound=PictureFormat)
+
+
+def _svg_file(trace: Curves, /, *, title: str, log: RunsOrLog, other: Curves | None, view: View) -> str:
+    """The picture of `svg`, which has no title."""
+    del title
+    return svg(trace, log=log, other=other, view=view)
+
+
+FORMATS: dict[str, PictureFormat] = {".svg": _svg_file, ".html": html, ".png": png_file, ".pdf": pdf_file}
+"""What draws the content of a file, by the end of the file's name.
+
+The table belongs to the process, like that of shapes: a suffix has to mean the same everywhere in it.
+"""
+
+
+def picture_format(suffix: str) -> Callable[[_Format], _Format]:
+    """Register a function that draws a picture as the content of a file.
+
+    `paramsched plot -o NAME` calls it for every name that ends with `suffix`.
+
+    Args:
+        suffix: the end of the file's name, with its dot: `".vl.json"`.
+
+    Raises:
+        InvalidArgument: it is no suffix, or another function draws it.
+
+    >>> @picture_format(".csv")
+    ... def table(trace, /, *, title, log, other, view):
+    ...     return " ".join(map(str, trace["lr", 0]))
+    >>> format_of_file("plan.csv") is table
+    True
+    >>> del FORMATS[".csv"]
+    """
+    if not suffix.startswith(".") or suffix != suffix.lower():
+        raise InvalidArgument(
+            f"picture_format({suffix!r})",
+            "a suffix begins with a dot and has no capitals",
+            'Write picture_format(".vl.json")',
+        )
+    if suffix in FORMATS:
+        raise InvalidArgument(
+            f"picture_format({suffix!r})", "another function draws these files", f"Known are {', '.join(FORMATS)}"
+        )
+
+    def register(draw: _Format) -> _Format:
+        FORMATS[suffix] = draw
+        return draw
+
+    return register
+
+
+def format_of_file(file: str | Path) -> PictureFormat | None:
+    """The function that draws a file, chosen by the end of its name; None if there is none. The longest suffix wins."""
+    name = Path(file).name.lower()
+    found = [suffix for suffix in FORMATS if name.endswith(suffix) and name != suffix]
+    return FORMATS[max(found, key=len)] if found else None

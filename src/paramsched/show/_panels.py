@@ -7,31 +7,38 @@ from typing import TypeAlias, final
 import numpy as np
 
 from paramsched.errors import InvalidArgument
-from paramsched.show._axis_of_curves import axis_of_curves
 from paramsched.show._compare import (
     TIMES_BASE,
+    PlansTogether,
+    RunsOrLog,
     UsedValues,
     base_text,
     checked_log,
     differing_times,
+    first_own_update,
     horizon_summary,
     leaving_notes,
     log_note,
     other_plan_note,
     plans_verdict,
+    runs_of,
     runs_verdicts,
 )
-from paramsched.show._curves import Curves, CurvesOnClock, CurvesWithBases, Floats, Group, Key, Times
-from paramsched.show._logged_run import RunsOrLog, runs_of
-from paramsched.show._metric_panels import checked_metrics, metric_panels
+from paramsched.show._curves import (
+    Curves,
+    CurvesOnClock,
+    CurvesWithBases,
+    Floats,
+    Group,
+    Key,
+    Times,
+    envelope,
+    union_of_times,
+)
+from paramsched.show._metric_panels import checked_metrics, log_notes, metric_panels, value_notes
 from paramsched.show._picture import CurveKind, DrawnCurve, Note, Panel, Picture, groups_in_words
-from paramsched.show._reduce import envelope
-from paramsched.show._scale import least_above_zero, scales_of
-from paramsched.show._time_axis import TimeAxis
-from paramsched.show._time_sets import union_of_times
-from paramsched.show._together import PlansTogether, first_own_update
-from paramsched.show._value_notes import log_notes, value_notes
-from paramsched.show._view import AS_VALUES_ASK, View
+from paramsched.show._scale import AS_VALUES_ASK, View, axis_of_curves, least_above_zero, scales_of
+from paramsched.show._words import TimeAxis
 
 _COLUMNS = 1024  # in which curves are looked at to choose a scale
 

@@ -1,15 +1,18 @@
-"""The axis of a panel's values, linear or logarithmic."""
+"""The axes of a panel: its values, linear or logarithmic; the time that curves share; how they are looked at."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import final
+from typing import Final, final
 
 import numpy as np
 
-from paramsched.show._curves import Floats
-from paramsched.show._reduce import Envelope
-from paramsched.show._words import short_number, tick_label
+from paramsched.errors import Asked, InvalidArgument, MissingFact, nearest
+from paramsched.plan.time_units import TimeUnit, even_unit
+from paramsched.show._curves import Curves, CurvesInUnits, CurvesOnClock, Envelope, Floats
+from paramsched.show._words import TimeAxis, short_number, tick_label
+from paramsched.time import Calendar, Duration
+from paramsched.time.calendar import CLOCKS, OTHER_WORDS
 
 _DECADES = 3.0  # a spread of this many decades asks for a logarithmic axis
 _STRIP = 0.12  # room below a logarithmic axis for 0, as a share of its decades: a label needs so much
@@ -198,3 +201,105 @@ def round_step(least: float) -> float:
         if step >= least * (1 - 1e-9):
             return step
     return least
+
+
+TIME_UNITS: Final = (CLOCKS[0], "epochs", *CLOCKS[1:])
+"""The units that an axis of time can be told in."""
+
+
+@final
+@dataclass(frozen=True, slots=True)
+class View:
+    """The axes that someone asks for.
+
+    Args:
+        log: whether the axes of values are logarithmic; None: where the values span three decades. On such an axis 0 is
+            drawn at the bottom edge, and negative values are gaps.
+        log_time: whether the axis of time is. It begins where the first update ends.
+        unit: of the axis of time: `"epochs"`, `"tokens"` … where the facts of the run tell it. The second row has
+            updates then.
+
+    Raises:
+        InvalidArgument: no unit of time.
+
+    >>> from paramsched.show import curves_from_values, picture
+    >>> halves = curves_from_values({("lr", ""): [0.4, 0.2, 0.1]})
+    >>> picture(halves).panels[0].scale.log, picture(halves, view=View(log=True)).panels[0].scale.log
+    (False, True)
+    """
+
+    log: bool | None = None
+    log_time: bool = False
+    unit: str = TIME_UNITS[0]
+
+    def __post_init__(self) -> None:
+        name = OTHER_WORDS.get(self.unit, self.unit)
+        if name not in TIME_UNITS:
+            raise InvalidArgument(
+                Asked("View", "unit", repr(self.unit)),
+                nearest(str(self.unit), TIME_UNITS),
+                f"Write one of {', '.join(TIME_UNITS)}",
+            )
+        object.__setattr__(self, "unit", name)
+
+
+AS_VALUES_ASK: Final = View()
+"""The axes that suit the values."""
+
+
+def axis_of_curves(traces: Sequence[Curves], total: int, view: View) -> TimeAxis:
+    """The axis of some curves that share it, up to an update.
+
+    Raises:
+        MissingFact: nothing tells the time in the unit that is asked for.
+        InvalidArgument: the curves differ in it, or there is no room for a logarithm.
+    """
+    units = (even_unit("updates", total, 1.0), *_shared_units(traces, total))
+    names = [one.name for one in units]
+    if view.unit not in names:
+        _refuse_unit(traces, view.unit)
+    if view.log_time and total < 2:
+        raise InvalidArgument("View(log_time=True)", f"the picture has {total} update", "Leave it out")
+    second = _clock_of_axis(traces) or "epochs"
+    return TimeAxis(units, view.unit, second if second in names else "", view.log_time)
+
+
+def _units_of_curves(trace: Curves) -> tuple[TimeUnit, ...]:
+    """The units that one source of curves can tell."""
+    if isinstance(trace, CurvesInUnits):
+        return trace.time_units()
+    return (even_unit("epochs", trace.total, 1 / trace.steps_per_epoch),) if trace.steps_per_epoch else ()
+
+
+def _shared_units(traces: Sequence[Curves], total: int) -> Iterator[TimeUnit]:
+    """The units that tell the time of all curves: of several sources, those that all tell in the same way.
+
+    One that tells no unit, such as recorded values, has no say.
+    """
+    found = [[one.until(total) for one in _units_of_curves(trace)] for trace in traces]
+    telling = [some for some in found if some]
+    for name in TIME_UNITS:
+        units = [one for some in telling for one in some if one.name == name]
+        ends = [one.amounts[-1] for one in units]
+        alike = all(one.is_even for one in units) and np.allclose(ends, ends[:1], rtol=1e-12)
+        if units and len(units) == len(telling) and (alike or len(traces) == 1):
+            yield units[0]
+
+
+def _clock_of_axis(traces: Sequence[Curves]) -> str:
+    """What the clock of a plan that is drawn alone counts; "" where that is updates."""
+    (*others, trace) = traces
+    if not others and isinstance(trace, CurvesOnClock) and trace.horizon_amount is not None:
+        return trace.clock
+    return ""
+
+
+def _refuse_unit(traces: Sequence[Curves], unit: str) -> None:
+    """Say why no axis can be told in a unit."""
+    if any(one.name == unit for trace in traces for one in _units_of_curves(trace)):
+        raise InvalidArgument(
+            f'View(unit="{unit}")', f"not all plans tell the same {unit} of an update", "Draw each alone"
+        )
+    Calendar().exact(Duration.of(f"1 {unit}"), asked=f'unit "{unit}"')  # it names the fact that is missing
+    found = f"nothing says how many {unit} an update takes"  # one, where nobody says more
+    raise MissingFact(f'unit "{unit}"', found, fact="accumulation", example="4")

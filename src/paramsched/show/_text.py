@@ -7,11 +7,11 @@ from typing import final
 import numpy as np
 
 from paramsched.errors import InvalidArgument
-from paramsched.show._curves import Curves, Floats, Times
-from paramsched.show._logged_run import RunsOrLog
+from paramsched.show._compare import RunsOrLog
+from paramsched.show._curves import Curves, Floats, Times, distinct_times, envelope
 from paramsched.show._panels import picture
 from paramsched.show._picture import DrawnCurve, Panel, Picture
-from paramsched.show._reduce import envelope
+from paramsched.show._scale import AS_VALUES_ASK, View
 from paramsched.show._terminal import (
     Cell,
     Dots,
@@ -21,10 +21,7 @@ from paramsched.show._terminal import (
     braille_characters,
     dots_of_curve,
 )
-from paramsched.show._time_axis import TimeAxis
-from paramsched.show._time_sets import distinct_times
-from paramsched.show._view import AS_VALUES_ASK, View
-from paramsched.show._words import cell_width
+from paramsched.show._words import TimeAxis, cell_width
 
 _NARROWEST = 24
 _MOST_ENTRIES = 8  # curves of a legend before the rest is only counted

@@ -9,7 +9,7 @@ from paramsched.errors import InvalidArgument
 @pytest.fixture(autouse=True)
 def formats_as_before(monkeypatch):
     """A table of formats that is thrown away after the test."""
-    monkeypatch.setattr("paramsched.show._formats.FORMATS", dict(show.FORMATS))
+    monkeypatch.setattr("paramsched.show._notebook.FORMATS", dict(show.FORMATS))
 
 
 def draw(trace, /, *, title, log, other, view):

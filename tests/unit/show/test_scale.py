@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from paramsched.plan.time_units import even_unit
-from paramsched.show._reduce import envelope, outline
+from paramsched.show._curves import envelope, outline
 from paramsched.show._scale import choose_scale
 from paramsched.show._svg_plot import svg_path
-from paramsched.show._time_axis import TimeAxis, updates_axis
+from paramsched.show._words import TimeAxis, updates_axis
 
 updates = np.arange(10_000)
 
