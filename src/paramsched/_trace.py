@@ -13,9 +13,8 @@ from paramsched.errors import InvalidArgument, MissingDependency, Unresolved
 from paramsched.fields import Group, label
 from paramsched.plan import Plan, bind
 from paramsched.plan.binding import UPDATES, is_by_amount
-from paramsched.plan.resolve import amounts_of_run, counted_plan, updates_of_horizon
+from paramsched.plan.resolve import TimeUnit, amounts_of_run, counted_plan, units_of_run, updates_of_horizon
 from paramsched.plan.run_amounts import RunAmounts
-from paramsched.plan.time_units import TimeUnit, units_of_run
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.cuts import with_unit
 from paramsched.schedules.evaluation import evaluate

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from paramsched.errors import InvalidArgument
-from paramsched.plan.time_units import TimeUnit
+from paramsched.plan.resolve import TimeUnit
 
 Group: TypeAlias = str | int
 """A group's name, or its index where it has none; "" for a target outside the optimizer."""

@@ -8,7 +8,7 @@ from typing import Final, final
 import numpy as np
 
 from paramsched.errors import Asked, InvalidArgument, MissingFact, nearest
-from paramsched.plan.time_units import TimeUnit, even_unit
+from paramsched.plan.resolve import TimeUnit, even_unit
 from paramsched.show._curves import Curves, CurvesInUnits, CurvesOnClock, Envelope, Floats
 from paramsched.show._words import TimeAxis, short_number, tick_label
 from paramsched.time import Calendar, Duration

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias, final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from paramsched.plan.time_units import TimeUnit, even_unit
+from paramsched.plan.resolve import TimeUnit, even_unit
 from paramsched.show._curves import Floats, Times, runs_of_times
 
 

@@ -5,6 +5,6 @@ A check returns nothing, or raises `BrokenLaw`, an AssertionError that says whic
 
 from paramsched.testing.curve_laws import BrokenLaw as BrokenLaw
 from paramsched.testing.curve_laws import check_curve as check_curve
+from paramsched.testing.curve_laws import check_dialect as check_dialect
 from paramsched.testing.curve_laws import check_rule as check_rule
-from paramsched.testing.dialect_laws import check_dialect as check_dialect
 from paramsched.testing.schedule_laws import check_shape as check_shape

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from paramsched.plan.time_units import even_unit
+from paramsched.plan.resolve import even_unit
 from paramsched.show._curves import envelope, outline
 from paramsched.show._scale import choose_scale
 from paramsched.show._svg_plot import svg_path
