@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import shape_lines
 from public_names import documented, public_names
 
-from paramsched import Plan, curves, errors, trace
+from paramsched import Calendar, Plan, curves, errors, trace
 from paramsched._peer_names import EDGES
 from paramsched._vocabulary import other_names
 from paramsched.config.checking.finding import CHECK_RULES, rule_as_markdown
@@ -17,8 +17,9 @@ SHAPES_OPENING = """\
 Each picture is a run of 100 updates, drawn when this page was built by the line above it. Values are multiples of base.
 Lengths are in updates here; a unit may stand everywhere: `warmup("5%")`, `step("30 epochs")`.
 
-Rules that follow a metric, [`plateau`](#plateau), [`greedy`](#greedy) and [`new_bob`](#new_bob), have no picture before
-the run.
+What rules that follow a metric do, [`plateau`](#plateau), [`greedy`](#greedy) and [`new_bob`](#new_bob), depends on the
+run. Their pictures are of one whose loss is made up, and stands below the curve: it falls from 1 to 0.4 in 30 updates,
+stands still for 30, falls to 0.2 in 15, and stands still to the end. The rule hears of it after each update.
 """
 CURVES_OPENING = """\
 A curve is the way from 0 to 1. `anneal(start, to, curve=curves.power(2))` goes along it from one level to another, and
@@ -60,14 +61,17 @@ def shapes_page() -> str:
     """Every shape with a picture, its formula, its source, and its names elsewhere."""
     lines = {name: line_of_shape(name) for name in sorted(SHAPES)}
     thumbnails = "\n".join(f"{name} | {line}" for name, line in lines.items() if line)
-    sections = (f"## {name}\n\n{plan_of(line)}{documented('paramsched', [name])}" for name, line in lines.items())
+    sections = (
+        f"## {name}\n\n{plan_of(line, shape_lines.TOKENS_PER_UPDATE.get(name))}{documented('paramsched', [name])}"
+        for name, line in lines.items()
+    )
     return "\n\n".join(["# Shapes", SHAPES_OPENING, gallery(thumbnails), *sections]) + "\n"
 
 
 def line_of_shape(name: str) -> str:
     """The line that draws a shape: the table's, or the first call in its docstring; "" where there is neither."""
-    if name in shape_lines.SHAPES or getattr(SHAPES[name], "__module__", "").startswith("paramsched.feedback"):
-        return shape_lines.SHAPES.get(name, "")
+    if name in shape_lines.SHAPES:
+        return shape_lines.SHAPES[name]
     for line in (inspect.getdoc(SHAPES[name]) or "").splitlines():
         if not line.startswith(">>> "):
             continue
@@ -78,10 +82,10 @@ def line_of_shape(name: str) -> str:
     return ""
 
 
-def can_be_drawn(line: str) -> bool:
+def can_be_drawn(line: str, tokens_per_update: int | None = None) -> bool:
     """Whether a line is a schedule of 100 updates, by itself."""
     try:
-        trace(Plan(lr=line, horizon=100), {"lr": 1.0})
+        trace(Plan(lr=line, horizon=100), {"lr": 1.0}, Calendar(tokens_per_step=tokens_per_update))
     except errors.InvalidArgument:
         return False
     return True
@@ -106,9 +110,10 @@ def rules_page() -> str:
     return "\n\n".join(["# Rules", RULES_OPENING, text]) + "\n"
 
 
-def plan_of(line: str) -> str:
+def plan_of(line: str, tokens_per_update: int | None = None) -> str:
     """The directive that draws one line in 100 updates."""
-    return f"```{{plan}} --horizon 100\n:small:\n{line}\n```\n\n" if line else ""
+    fact = "" if tokens_per_update is None else f" --tokens-per-step {tokens_per_update}"
+    return f"```{{plan}} --horizon 100{fact}\n:small:\n{line}\n```\n\n" if line else ""
 
 
 def gallery(thumbnails: str) -> str:

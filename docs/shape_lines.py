@@ -1,5 +1,7 @@
 """The line that the reference draws for each shape, in a run of 100 updates, and for each curve with parameters."""
 
+import numpy as np
+
 SHAPES = {
     "ademamix_beta3": "ademamix_beta3()",
     "anneal": "anneal(1.0, 0.1, curve=curves.power(2))",
@@ -19,6 +21,7 @@ SHAPES = {
     "exponential_warmup": "exponential_warmup(20)",
     "from_function": "",
     "geometric": "geometric(1.0, 0.05)",
+    "greedy": "constant() * greedy(patience=4)",
     "inverse_sigmoid": "inverse_sigmoid(10)",
     "inverse_sqrt": "warmup(10) >> inverse_sqrt(10)",
     "inverse_time": "inverse_time(0.05)",
@@ -31,14 +34,17 @@ SHAPES = {
     "minimum": "minimum(0.7, cosine())",
     "multistep": "multistep([30, 80], 0.3)",
     "natural_exponential": "natural_exponential(0.03)",
+    "new_bob": "constant() * new_bob(factor=0.9)",
     "noam": "noam(512, 20)",
     "noise": "cosine() * noise(0.1)",
     "one_cycle": "one_cycle()",
     "overlay": "overlay(warmup(20, to=following), cosine())",
     "piecewise": "piecewise([[0, 1.0], [30, 0.4], [70, 0.1]])",
+    "plateau": "constant() * plateau(factor=0.5, patience=9)",
     "polynomial": "polynomial(2.0)",
     "polynomial_cycle": "polynomial_cycle(30, to=0.1)",
     "power_law": "power_law(0.7, 10)",
+    "power_scheduler": "power_scheduler(128)",
     "radam_warmup": "radam_warmup(0.9)",
     "recurrence": "recurrence(rules.linear(0.1, end=20), rules.step(40, 0.5))",
     "restarts": "restarts(cosine(over=20), 20, gamma=0.8)",
@@ -67,6 +73,9 @@ SHAPES = {
 }
 """Empty where there is nothing of its own to see. Other shapes are drawn as the first call in their docstring."""
 
+TOKENS_PER_UPDATE = {"power_scheduler": 50_000_000}
+"""For a shape of tokens what one update sees, so that its bend is in the picture."""
+
 CURVES = {
     "cosine_k_decay": "cosine_k_decay(2)",
     "cosine_power": "cosine_power(2)",
@@ -81,3 +90,12 @@ CURVES = {
     "sigmoid": "sigmoid(10)",
     "tanh": "tanh(-5, 5)",
 }
+
+
+def made_up_loss() -> list[float]:
+    """What a rule that follows a metric is told in its picture, after each of 100 updates.
+
+    It falls from 1 to 0.4 in 30 updates, stands still for 30, falls to 0.2 in 15, and stands still to the end.
+    """
+    falls_until, value = [0, 30, 60, 75, 99], [1.0, 0.4, 0.4, 0.2, 0.2]
+    return np.interp(range(100), falls_until, value).tolist()

@@ -25,6 +25,7 @@ from docutils.parsers.rst import directives
 from numpy.typing import ArrayLike
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+from told_run import LOSS_PANEL, listens, told_run
 
 from paramsched import show
 from paramsched.cli._options import (
@@ -133,7 +134,11 @@ def pictures(
         None if log is None else {key: (times, as_planned(values, trace[key])) for key, (times, values) in log.items()}
     )
     if small:
-        picture = show.svg(trace, width=NARROW, height=90, log=log, other=other, view=view)
+        told = is_line and listens(text)
+        if told:
+            trace = told_run(text)
+        drawn = LOSS_PANEL if told else log
+        picture = show.svg(trace, width=NARROW, height=90, log=drawn, other=other, view=view)
         return f'<div class="plan-small">{without_style(picture)}</div>'
     return two_widths(trace, log=log, other=other, view=view)
 

@@ -4,10 +4,12 @@ import hashlib
 from html import escape
 from pathlib import Path
 
+import shape_lines
 from docutils import nodes
 from plan_picture import NARROW, without_style
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+from told_run import listens, told_run
 
 import paramsched as ps
 from paramsched import show
@@ -44,10 +46,14 @@ class Gallery(SphinxDirective):
         cards = []
         for row in self.content:
             name, _, line = (part.strip() for part in row.partition(" | "))
-            plan = ps.Plan(lr=line, horizon=int(self.arguments[0]))
-            picture = thumbnail(ps.trace(plan, {"lr": 1.0}))
+            picture = thumbnail(told_run(line) if listens(line) else self.planned_run(name, line))
             cards.append(card(name, "", f"#{nodes.make_id(name)}", picture))
         return [nodes.raw("", f'<div class="gallery">{"".join(cards)}</div>', format="html")]
+
+    def planned_run(self, name: str, line: str) -> show.Curves:
+        """The rate of each update of a line that needs no metric."""
+        facts = ps.Calendar(tokens_per_step=shape_lines.TOKENS_PER_UPDATE.get(name))
+        return ps.trace(ps.Plan(lr=line, horizon=int(self.arguments[0])), {"lr": 1.0}, facts)
 
 
 class RecipeGallery(SphinxDirective):

@@ -73,4 +73,28 @@ def test_the_lines_that_draw_shapes_are_schedules_of_a_hundred_updates():
         sys.path.remove(str(DOCS))
 
     assert set(lines.SHAPES) <= set(SHAPES)
-    assert [line for line in lines.SHAPES.values() if line and not reference.can_be_drawn(line)] == []
+    drawn = {name: line for name, line in lines.SHAPES.items() if line}
+    tokens = lines.TOKENS_PER_UPDATE
+    assert [line for name, line in drawn.items() if not reference.can_be_drawn(line, tokens.get(name))] == []
+
+
+def test_every_shape_but_three_that_have_nothing_of_their_own_to_see_is_drawn():
+    sys.path.insert(0, str(DOCS))
+    try:
+        reference = import_module("reference_pages")
+    finally:
+        sys.path.remove(str(DOCS))
+
+    assert {name for name in SHAPES if not reference.line_of_shape(name)} == {"from_function", "like", "table_file"}
+
+
+def test_each_rule_that_follows_a_metric_moves_in_its_picture():
+    sys.path[:0] = [str(DOCS), str(DOCS / "extensions")]
+    try:
+        told, lines = import_module("told_run"), import_module("shape_lines")
+    finally:
+        del sys.path[:2]
+    rules = {name: line for name, line in lines.SHAPES.items() if line and told.listens(line)}
+
+    assert set(rules) == {"plateau", "greedy", "new_bob"}
+    assert [name for name, line in rules.items() if len(set(told.told_run(line)["lr", 0].tolist())) < 4] == []
