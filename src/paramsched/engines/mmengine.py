@@ -335,6 +335,6 @@ if TYPE_CHECKING:
     PlanScheduler = _PlanScheduler
     ValuesHook = _ValuesHook
     AmountHook = _AmountHook
-    from paramsched.compat.mmengine.param_scheduler import *  # noqa: F403  # the same names, with MMEngine's base besides  # noqa: F403  # as above  # noqa: F403  # as above
+    from paramsched.compat.mmengine.param_scheduler import *  # noqa: F403  # the same names, with MMEngine's base besides
 else:
     __getattr__ = _class_of
