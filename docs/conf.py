@@ -55,6 +55,7 @@ library_digest = hashlib.sha256(b"".join(file.read_bytes() for file in files)).h
 
 html_theme = "furo"
 html_title = "paramsched"
+pygments_dark_style = "github-dark"  # furo's own underlines what is imported, as if it were a link
 html_static_path = ["static", "_generated/static"]
 html_css_files = ["site.css"]
 (HERE / "_generated" / "static").mkdir(parents=True, exist_ok=True)  # the pictures' style sheet is written into it

@@ -19,7 +19,8 @@ Lengths are in updates here; a unit may stand everywhere: `warmup("5%")`, `step(
 
 What rules that follow a metric do, [`plateau`](#plateau), [`greedy`](#greedy) and [`new_bob`](#new_bob), depends on the
 run. Their pictures are of one whose loss is made up, and stands below the curve: it falls from 1 to 0.4 in 30 updates,
-stands still for 30, falls to 0.2 in 15, and stands still to the end. The rule hears of it after each update.
+stands still for 30, falls to 0.2 in 15, and stands still to the end. The rule hears of it after each update. An update
+of [`power_scheduler`](#power_scheduler) sees 50 million tokens.
 """
 CURVES_OPENING = """\
 A curve is the way from 0 to 1. `anneal(start, to, curve=curves.power(2))` goes along it from one level to another, and
