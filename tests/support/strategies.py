@@ -72,6 +72,9 @@ class Case:
 NOT_AFFINE = ("clamp", "cyclical_anneal", "ema_power", "ema_warmup", "minimum", "maximum", "rounded")
 """Shapes whose values are no multiple of base plus a value."""
 
+_UPDATE_BY_UPDATE = ("recurrence", "skip")
+"""Shapes that count through all that came before, as `skip` does for its breakpoints: for short runs only."""
+
 _JUMPS = ("jagged", "rounded")  # a last bit leads to another value: drawn by their names only
 
 
@@ -121,7 +124,7 @@ def schedules(
         names: of the shapes and operators it is made of.
     """
     world = world or World(total=1000, epoch=20, batch=32, accumulation=1)
-    left_out = {*_JUMPS, *(NOT_AFFINE if affine else ()), *(() if world.small else ["recurrence"])}
+    left_out = {*_JUMPS, *(NOT_AFFINE if affine else ()), *(() if world.small else _UPDATE_BY_UPDATE)}
     usable = [name for name in names if name not in left_out]
     flat = [name for name in usable if name in BUILDERS and not _holds_schedules(BUILDERS[name])]
     simple = [name for name in SIMPLE if name in flat]
@@ -191,7 +194,7 @@ def cases(
     names: tuple[str, ...] = ALL,
 ) -> Case:
     """A schedule and the run it is resolved for; of the shape `name`, or of any."""
-    world = draw(worlds(small=small or name == "recurrence"))  # whose updates are counted one by one
+    world = draw(worlds(small=small or name in _UPDATE_BY_UPDATE))
     written = draw(
         schedules(world, depth=depth, fixed=fixed, affine=affine, names=names)
         if name is None
