@@ -111,5 +111,5 @@ def test_the_files_of_a_run_load_neither_torch_nor_accelerate():
     code = "".join(f"import paramsched.run_files.{name}\n" for name in names)
     code += "import sys; sys.exit(bool({'torch', 'accelerate'} & set(sys.modules)))"
 
-    assert len(names) == 4
+    assert {"disk", "manifest"} <= set(names)
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
