@@ -59,7 +59,7 @@ bench: $(VENV)/dev.stamp
 
 # Code and console snippets of the pages run while they are built; then links and spelling, in the documents beside them too.
 docs: $(VENV)/docs.stamp
-	$(BIN)/python -m sphinx --fail-on-warning --keep-going -q -b html docs docs/_build/html
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going -q -j auto -b html docs docs/_build/html
 	$(BIN)/python tools/check_links.py
 	$(BIN)/codespell README.md CONTRIBUTING.md CHANGELOG.md docs src examples tests/README.md
 	@echo docs/_build/html/index.html

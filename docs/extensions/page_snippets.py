@@ -210,4 +210,4 @@ def folder_of_page() -> Iterator[None]:
 def setup(app: Sphinx) -> dict[str, bool]:
     """Run the code of each page that is read."""
     app.connect("doctree-read", run_page)
-    return {"parallel_read_safe": False, "parallel_write_safe": True}
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
