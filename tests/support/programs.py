@@ -88,6 +88,8 @@ def _begin(arguments: list[str], env: dict[str, str], folder: str, said: list[Pa
         os.close(opened)
     sys.stdout = open(1, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115  # open to the end
     sys.stderr = open(2, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115
+    # Else its own workers would begin by a fork server too, and outlive a program that is killed.
+    multiprocessing.set_start_method(multiprocessing.get_all_start_methods()[0], force=True)
     # A test run in the background of a script ignores Ctrl-C, and its children would too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.clear()
