@@ -295,8 +295,8 @@ class Command(click.Command):
 
 _HOMES = {
     **dict.fromkeys(("change", "convert", "diff", "explain", "schema"), "of_plans"),
-    **dict.fromkeys(("find", "recipes", "run"), "of_recipes"),
-    **dict.fromkeys(("audit", "check", "history"), "of_runs"),
+    **dict.fromkeys(("find", "recipes"), "of_recipes"),
+    **dict.fromkeys(("audit", "check", "history", "run"), "of_runs"),
     **dict.fromkeys(("plot", "show"), "of_pictures"),
 }
 
