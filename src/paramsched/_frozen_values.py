@@ -28,6 +28,18 @@ def _repr_as_text(value: object) -> str:
     return str(value)
 
 
+def shown_fields(value: Any) -> str:
+    """A value as dataclasses show it, by class and fields: for one whose class has no name in text.
+
+    A `repr` of its own is kept.
+    """
+    kind = type(value)
+    if kind.__repr__ is not _repr_as_text:
+        return repr(value)
+    shown = (f"{field.name}={getattr(value, field.name)!r}" for field in fields(value) if field.repr)
+    return f"{kind.__qualname__}({', '.join(shown)})"
+
+
 def equal_fields(left: Any, right: object) -> bool:
     """Whether two values are of one class and equal field by field."""
     return type(left) is type(right) and compared_fields(left) == compared_fields(right)

@@ -1,5 +1,6 @@
 """A name means one thing: what two files call alike is listed here, with its reason. What is private stays at home."""
 
+import ast
 import importlib.util
 import sys
 from pathlib import Path
@@ -62,3 +63,16 @@ def test_no_package_imports_what_is_private_to_another(figures, source):
 
 def test_no_modules_import_each_other_in_a_circle(figures, source):
     assert figures.circles_in(figures.import_graph(source, lazy=True)) == []
+
+
+def test_no_package_exports_a_name_that_is_a_folder_of_it():
+    # `import paramsched.config.dialects.timm as timm` fails where `config.dialects` is a function.
+    source = ROOT / "src"
+    hidden = {}
+    for init in source.rglob("__init__.py"):
+        package = ".".join(init.parent.relative_to(source).parts)
+        imports = [node for node in ast.walk(ast.parse(init.read_text())) if isinstance(node, ast.ImportFrom)]
+        exported = {alias.asname for node in imports if node.module != package for alias in node.names}
+        hidden[package] = exported & {folder.parent.name for folder in init.parent.glob("*/__init__.py")}
+
+    assert {package: names for package, names in hidden.items() if names} == {}

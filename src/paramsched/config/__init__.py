@@ -8,7 +8,7 @@ from paramsched.config.known_dialects import BaseLike as BaseLike
 from paramsched.config.known_dialects import Bases as Bases
 from paramsched.config.known_dialects import Dialect as Dialect
 from paramsched.config.known_dialects import Loaded as Loaded
-from paramsched.config.known_dialects import dialects as dialects
+from paramsched.config.known_dialects import dialect_names as dialect_names
 from paramsched.config.native.json_schema import schema as schema
 from paramsched.config.plan_files import convert as convert
 from paramsched.config.plan_files import dump as dump

@@ -13,7 +13,7 @@ from paramsched.config.known_dialects import (
     KnownDialect,
     Loaded,
     dialect_named,
-    dialects,
+    dialect_names,
     dialects_that_recognize,
     own_names,
 )
@@ -47,7 +47,7 @@ SUFFIXES = {".yaml": "yaml", ".yml": "yaml", ".toml": "toml", ".json": "json", "
 
 def formats() -> tuple[str, ...]:
     """What may be given as `format`: `yaml`, `toml`, `json`, and the dialects."""
-    return (*SYNTAXES, *dialects())
+    return (*SYNTAXES, *dialect_names())
 
 
 def known_format(name: str) -> str:

@@ -157,10 +157,10 @@ def own_names() -> tuple[str, ...]:
     return tuple(sorted(["native", *(module.name for module in iter_modules(own_dialects.__path__))]))
 
 
-def dialects() -> tuple[str, ...]:
+def dialect_names() -> tuple[str, ...]:
     """The names of the dialects there are, those of installed packages too.
 
-    >>> "native" in dialects()
+    >>> "native" in dialect_names()
     True
     """
     return tuple(sorted({*own_names(), *(point.name for point in _entry_points())}))
@@ -194,7 +194,7 @@ def dialect_named(name: str) -> KnownDialect:
 def dialects_that_recognize(data: Any) -> tuple[str, ...]:
     """The names of the dialects that data looks like. A package that cannot be asked is left out."""
     found = []
-    for name in dialects():
+    for name in dialect_names():
         try:
             dialect = dialect_named(name)
             if dialect.recognizes is not None and dialect.call(dialect.recognizes, data):

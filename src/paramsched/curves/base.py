@@ -7,7 +7,7 @@ from typing import Any, ClassVar, overload
 import numpy as np
 
 from paramsched._arrays import Array, Arrays, Floats, arrays_of
-from paramsched._frozen_values import frozen_value
+from paramsched._frozen_values import frozen_value, shown_fields
 from paramsched.user_warnings import renamed_property
 
 NAME_OF_CLASS: dict[type, str] = {}
@@ -54,11 +54,14 @@ class Curve(ABC):
 
     @property
     def serializable(self) -> bool:
-        return True
+        """Whether its text says everything: its class has a name there."""
+        return type(self) in NAME_OF_CLASS
 
     serialisable = renamed_property("serialisable", "serializable")
 
     def __str__(self) -> str:
-        name = NAME_OF_CLASS[type(self)]
+        name = NAME_OF_CLASS.get(type(self))
+        if name is None:
+            return f"<{shown_fields(self)}>"
         given = [repr(getattr(self, field.name)) for field in fields(self)]  # type: ignore[arg-type]  # all are dataclasses
         return f"curves.{name}({', '.join(given)})" if given else f"curves.{name}"

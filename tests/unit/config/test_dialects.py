@@ -136,7 +136,7 @@ def test_a_dialect_of_an_installed_package_is_read_and_written_by_its_name(packa
 
     assert config.loads("rate: 0.5", "drawn") == Plan(lr=0.5)
     assert config.dump(Plan(lr=0.25), format="drawn") == "rate: 0.25\n"
-    assert "drawn" in config.dialects()
+    assert "drawn" in config.dialect_names()
 
 
 def test_an_object_is_a_dialect_too(package):

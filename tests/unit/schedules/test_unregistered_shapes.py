@@ -8,7 +8,7 @@ import pytest
 from paramsched import config, curves
 from paramsched.errors import PlanError
 from paramsched.plan import Plan
-from paramsched.schedules import Schedule, cosine, rules, warmup
+from paramsched.schedules import Schedule, anneal, cosine, recurrence, rules, warmup
 from paramsched.time import Calendar
 
 
@@ -49,6 +49,54 @@ def test_a_config_that_is_given_its_builder_reads_it():
     schedule = plan.resolve(Calendar(total=10)).bindings[0].schedule
     assert schedule(7) == 0.5
     assert plan.bindings[1].schedule == 2 * Flat(0.25)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Tall(Schedule):
+    heights: tuple[float, ...]
+    below: Schedule | None = None
+    length = None
+
+    def _at(self, t, base, xp):
+        return base.scaled(self.heights[0])
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Bent(curves.Curve):
+    knee: float
+
+    def _rise(self, u, rest, xp):
+        return u
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Halving(rules.Rule):
+    floor: float
+    begin: int = 0
+    end: int | None = None
+    by: str = "update"
+
+    def step_columns(self, k):
+        return rules.Coefficients(0.5 + 0 * k, 0 * k, 0.5 * self.floor + 0 * k, 0 * k)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "text"),
+    [
+        (Tall((0.5, 1.0)), "<Tall(heights=(0.5, 1.0), below=None)>"),
+        (Tall((0.5,), below=Tall((1.0,))), "<Tall(heights=(0.5,), below=<Tall(heights=(1.0,), below=None)>)>"),
+        (cosine() >> Tall((0.5,), below=warmup(5)), "cosine() >> <Tall(heights=(0.5,), below=warmup(5))>"),
+        (anneal(curve=Bent(0.5)), "anneal(curve=<Bent(knee=0.5)>)"),
+        (recurrence(Halving(0.1)), "recurrence(<Halving(floor=0.1, begin=0, end=None, by='update')>)"),
+    ],
+    ids=["shape", "nested", "stage", "curve", "rule"],
+)
+def test_a_class_that_leaves_its_repr_to_the_library_is_shown_by_its_fields(schedule, text):
+    assert (str(schedule), repr(schedule)) == (text, text)
+    assert not schedule.serializable
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from paramsched.errors import Asked, InvalidArgument, asked_with_value
 from paramsched.schedules.affine import Level, NeighborLevel, has_fixed_part, split_level
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.evaluation import quiet
-from paramsched.schedules.registry import builder_name, rule
+from paramsched.schedules.registry import builder_name, has_shape, rule
 from paramsched.schedules.text.writing import CALL, call_text
 from paramsched.time import Duration
 from paramsched.time.calendar import SIZES
@@ -81,7 +81,7 @@ class Rule(ABC):
     @property
     def serializable(self) -> bool:
         """Whether its line of text says everything."""
-        return all(value.serializable for value in self._values() if isinstance(value, Curve | Schedule))
+        return has_shape(self) and all(value.serializable for value in self._values() if isinstance(value, Curve | Schedule))
 
     serialisable = renamed_property("serialisable", "serializable")
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+from paramsched._frozen_values import shown_fields
 from paramsched.schedules.affine import Absolute, AffineLevel, NeighborLevel
 from paramsched.schedules.registry import BUILDER_OF_CLASS, has_shape
 from paramsched.time import Duration
@@ -18,7 +19,7 @@ def call_text(value: Any) -> str:
     A value of a class without a shape is shown as Python shows it; such a text is not read back.
     """
     if not has_shape(value):
-        return f"<{value!r}>"
+        return f"<{shown_fields(value)}>"
     name, builder = BUILDER_OF_CLASS[type(value)]
     arguments = {parameter.name: getattr(value, parameter.name) for parameter in _parameters_of(builder)}
     return write_call(name, builder, arguments)
