@@ -81,7 +81,9 @@ class Rule(ABC):
     @property
     def serializable(self) -> bool:
         """Whether its line of text says everything."""
-        return has_shape(self) and all(value.serializable for value in self._values() if isinstance(value, Curve | Schedule))
+        return has_shape(self) and all(
+            value.serializable for value in self._values() if isinstance(value, Curve | Schedule)
+        )
 
     serialisable = renamed_property("serialisable", "serializable")
 
