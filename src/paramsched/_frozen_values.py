@@ -31,9 +31,9 @@ def _repr_as_text(value: object) -> str:
 def shown_fields(value: Any) -> str:
     """A value as dataclasses show it, by class and fields: for one whose class has no name in text.
 
-    A `repr` of its own is kept.
+    A `repr` of its own is kept; the one of `frozen_value` would ask for this text again.
     """
-    kind = type(value)
+    kind: Any = type(value)
     if kind.__repr__ is not _repr_as_text:
         return repr(value)
     shown = (f"{field.name}={getattr(value, field.name)!r}" for field in fields(value) if field.repr)
