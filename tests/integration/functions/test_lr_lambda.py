@@ -1,4 +1,4 @@
-"""A schedule as the function of torch's LambdaLR: the values, its checkpoint, copies, other places that take one."""
+"""A schedule, or a line of a plan, as the function of torch's LambdaLR: values, a checkpoint, copies, where it goes."""
 
 import copy
 import io
@@ -15,6 +15,14 @@ from support import strategies
 
 WHOLE = "warmup('10%') >> cosine(to=0.1)"
 RUN = ps.Calendar(total=50)
+SEVERAL = ps.Plan(
+    ps.Binding("lr", "constant(0.5)", groups="head"),
+    ps.Binding("lr", "linear(to=0.5)", groups="layer_3"),
+    ps.Binding(ps.Target("temperature", 2.0), "linear(1.0, absolute(0.5))"),
+    lr=WHOLE,
+    weight_decay="constant(0.5)",
+    horizon=50,
+)
 
 
 def optimizer_of(*rates):
@@ -104,7 +112,26 @@ def test_it_goes_into_a_sequence_of_schedulers():
         (lambda: ps.to_lambda("constant()", base=0), "no factor makes another value of 0"),
         (lambda: ps.to_lambda(ps.cosine(over=5) * ps.plateau("loss")), "reacts to a metric"),
         (lambda: ps.to_lambda(ps.plateau("loss")), "reacts to a metric"),
-        (lambda: ps.to_lambda(ps.Plan(lr="cosine()")), r"one\.name: ps\.to_lambda\(one\.schedule\)"),
+        (lambda: ps.to_lambda(ps.Plan(lr="cosine()")), r'a plan\'s horizon="20 epochs"'),
+        (lambda: ps.to_lambda("cosine(over=5)", field="lr"), "field and group choose a line of a plan. Leave them out"),
+        (lambda: ps.to_lambda(SEVERAL), r'the plan has lr, weight_decay, temperature.* Write field="lr"'),
+        (lambda: ps.to_lambda(SEVERAL, field="weight_deccay"), r'nearest: "weight_decay"'),
+        (
+            lambda: ps.to_lambda(SEVERAL, field="lr"),
+            "lr has a line for head, layer_3 and one for all others.*Write group='head'",
+        ),
+        (lambda: ps.to_lambda(SEVERAL, field="lr", group="layer_*"), "none of them is surely that of"),
+        (
+            lambda: ps.to_lambda(
+                ps.Plan(ps.Binding("lr", "constant()", 0), ps.Binding("lr", "constant()", 1)), group=2
+            ),
+            "none of them is surely that of 2",
+        ),
+        (
+            lambda: ps.to_lambda(ps.Plan(lr="constant()", clock="tokens")),
+            "a clock of tokens.*Leave the plan's clock out",
+        ),
+        (lambda: ps.to_lambda(ps.Plan(lr="cosine(over=5) * plateau('loss')")), "reacts to a metric"),
         (lambda: ps.to_lambda(None), "None is no schedule"),
     ],
 )
@@ -122,11 +149,35 @@ def test_clamp_with_multiples_needs_no_base():
     assert ps.to_lambda("clamp(linear(over=10), low=0.5)")(9) == 0.5
 
 
-def test_the_line_for_a_whole_plan_works():
-    plan, calendar = ps.Plan(lr=WHOLE, weight_decay="constant(0.5)"), RUN
-    factors = {one.name: ps.to_lambda(one.schedule) for one in plan.resolve(calendar).bindings}
+@pytest.mark.parametrize(
+    ("group", "line"), [("head", "constant(0.5)"), ("layer_3", "linear(to=0.5)"), ("body", WHOLE), ("layer_4", WHOLE)]
+)
+def test_a_real_lambda_lr_uses_the_line_of_a_group(group, line):
+    optimizer = optimizer_of(0.1)
+    used = values_of(optimizer, LambdaLR(optimizer, ps.to_lambda(SEVERAL, field="lr", group=group)), 55)
 
-    assert factors["weight_decay"](3) == 0.5
+    planned = ps.resolve(ps.parse(line), RUN)
+    assert used == [[planned(t, 0.1)] for t in range(55)]
+
+
+def test_a_plan_with_one_line_needs_no_more_than_its_calendar():
+    whole = ps.to_lambda(WHOLE, RUN)
+
+    assert ps.to_lambda(ps.Plan(lr=WHOLE, horizon=50)) == whole
+    assert ps.to_lambda(ps.Plan(lr=WHOLE, horizon="5 epochs"), ps.Calendar(steps_per_epoch=10)) == whole
+    assert ps.to_lambda(ps.Plan(ps.Binding("lr", WHOLE, groups="head")), RUN) == whole
+
+
+def test_what_follows_a_field_of_the_plan_has_the_factors_of_that_field():
+    plan = ps.Plan(lr=WHOLE, weight_decay="like('lr')")
+
+    assert ps.to_lambda(plan, RUN, field="weight_decay") == ps.to_lambda(WHOLE, RUN)
+
+
+def test_the_base_of_a_target_is_its_initial_value():
+    factor = ps.to_lambda(SEVERAL, field="temperature")
+
+    assert [2.0 * factor(t) for t in (0, 25, 50)] == [2.0, 1.25, 0.5]
 
 
 @pytest.mark.heavy

@@ -132,13 +132,31 @@ def test_a_python_number_gives_a_float_and_it_is_a_value():
     assert repr(rate) == "<to_optax(linear(over=10), base=0.5)>"
 
 
+def test_lines_of_a_plan_are_what_optax_updates_by():
+    momentum = ps.Binding(ps.Target("momentum", 0.5), "linear(1.0, 0.5)")
+    plan = ps.Plan(momentum, lr="warmup(2) >> cosine()", horizon=8)
+    rate = ps.to_optax(plan, field="lr", base=0.25)
+    kept = ps.to_optax(plan, field="momentum")
+    optimizer = optax.inject_hyperparams(optax.sgd)(learning_rate=rate, momentum=kept)
+    state, weights, seen = optimizer.init(jnp.zeros(1)), jnp.zeros(1), []
+    for _ in range(10):
+        _, state = optimizer.update(jnp.ones(1), state, weights)
+        seen.append([float(state.hyperparams[name]) for name in ("learning_rate", "momentum")])
+
+    planned = plan.resolve(ps.Calendar())
+    by_name = {one.name: one.schedule for one in planned.bindings}
+    expected = [[by_name["lr"](t, 0.25), by_name["momentum"](t, 0.5)] for t in range(10)]
+    np.testing.assert_allclose(seen, expected, rtol=1e-6, atol=1e-8)
+
+
 @pytest.mark.parametrize(
     ("make", "found"),
     [
         (lambda: ps.to_optax("cosine()"), r"Write ps\.to_optax\(schedule, ps\.Calendar"),
         (lambda: ps.to_optax("cosine(over=5) * plateau('loss')"), "reacts to a metric"),
         (lambda: ps.to_optax("constant()", base="x"), "no number"),
-        (lambda: ps.to_optax(ps.Plan(lr="cosine()", clock="tokens")), "a plan"),
+        (lambda: ps.to_optax(ps.Plan(lr="constant()", clock="tokens")), "a clock of tokens"),
+        (lambda: ps.to_optax(ps.Plan(lr="constant()", weight_decay=0.5)), r'the plan has lr, weight_decay.*field="lr"'),
     ],
 )
 def test_what_no_function_of_the_count_says_is_refused_with_a_line(make, found):
