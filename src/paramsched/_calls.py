@@ -7,7 +7,8 @@ from functools import wraps
 from types import FunctionType
 from typing import Any, TypeVar, cast
 
-from paramsched._vocabulary import NOWHERE, our_word, with_other_names
+from paramsched._peer_keywords import instead_of, our_word
+from paramsched._vocabulary import with_other_names
 from paramsched.errors import Asked, InvalidArgument, InvalidCall, nearest, shown
 from paramsched.near_names import closest
 
@@ -150,7 +151,7 @@ def _argument_text(value: object) -> str:
 def _unknown_argument(key: str, ours: str | None, known: Iterable[str]) -> str:
     if ours is not None:
         return f'no argument "{key}"; here it is "{ours}"'
-    return f'no argument "{key}"; {NOWHERE.get(key) or nearest(key, known)}'
+    return f'no argument "{key}"; {instead_of(key) or nearest(key, known)}'
 
 
 def _call_works(builder: Callable[..., Any], positional: list[Any], named: Mapping[str, Any]) -> bool:

@@ -186,3 +186,44 @@ def test_a_keyword_of_theirs_is_no_field_of_a_plan(key):
         ps.loads(f"lr: cosine()\n{key}: 5\n")
 
     assert "another library's word" in str(refusal.value)
+
+
+DASHED = [name for name, row in ROWS.items() if row[0] == "megatron" and "-" in row[1]]
+
+
+@pytest.mark.parametrize("row", DASHED)
+def test_a_name_with_dashes_is_told_ours_in_text_and_in_files(row):
+    _, name, _, line, _ = ROWS[row]
+    for text in (name, f"--{name} 5", f"cosine({name}=5)", f"warmup(5) >> {name}(5)"):
+        with pytest.raises(ParseError) as in_text:
+            ps.parse(text)
+        assert f"Write {line}" in str(in_text.value)
+        assert text[slice(*in_text.value.span)].lstrip("-") == name
+    with pytest.raises(ConfigError) as in_files:
+        ps.loads(f"lr: {{{name}: 5}}\n--{name}: 5\n")
+    assert [f"Write {line}" in problem for problem in in_files.value.problems[:2]] == [True] * 2
+
+
+@pytest.mark.parametrize(
+    ("shape", "keyword", "ours"), [("cosine", "min-lr", "to"), ("wsd", "--lr-warmup-iters", "warmup")]
+)
+def test_a_keyword_with_dashes_is_the_one_with_underscores(shape, keyword, ours):
+    with pytest.raises(ConfigError, match=f'has no argument "{keyword}"; here it is "{ours}"'):
+        ps.loads(f"lr: {{{shape}: {{{keyword}: 0.1}}}}")
+
+
+@pytest.mark.parametrize("name", ["T_max", "eta_min", "step_size_up", "gradient_accumulation_steps", "train_samples"])
+def test_a_keyword_is_told_ours_where_it_is_a_name(name):
+    with pytest.raises(AttributeError) as in_code:
+        getattr(ps, name)
+    with pytest.raises(ParseError) as in_text:
+        ps.parse(f"warmup(5) >> {name}")
+
+    for refusal in (in_code, in_text):
+        assert f'"{name}" is an argument of other libraries; ' in str(refusal.value)
+
+
+def test_a_difference_of_schedules_is_no_word_with_dashes():
+    assert ps.parse("warmup(5)-linear(over=5)") == ps.parse("warmup(5) - linear(over=5)")
+    with pytest.raises(ParseError, match='"frob" is no schedule'):
+        ps.parse("frob-linear(over=5)")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import final
 
 from paramsched._calls import example_call
-from paramsched._vocabulary import keywords_elsewhere, letters_of, other_names
+from paramsched._peer_keywords import keywords_elsewhere, line_of_keyword
+from paramsched._vocabulary import letters_of, other_names
 from paramsched.curves import CONSTANTS, FAMILIES, curve_text
 from paramsched.near_names import closest
 from paramsched.recipe_book import recipes
@@ -21,43 +22,6 @@ _SAME = {
     "triangle": "triangular", "flat": "constant", "stable": "constant",
 }  # fmt: skip
 """Words that are looked for as another."""
-
-_LINES = {
-    "over": "cosine(over=100)",
-    "first": "cosine_restarts(first=100)",
-    "mult": "cosine_restarts(100, mult=2)",
-    "up": 'one_cycle(up="30%")',
-    "down": "cyclic(500, down=1500)",
-    "warmup": "warmup(500) >> cosine()",
-    "decay": 'wsd(500, decay="20%")',
-    "to": "cosine(to=0.1)",
-    "start": "warmup(500, start=0.1)",
-    "gamma": "step(30, gamma=0.1)",
-    "every": "step(every=30)",
-    "milestones": "multistep([30, 80])",
-    "per": "exponential(0.9, per=1000)",
-    "power": "polynomial(power=2.0)",
-    "exponent": "power_law(exponent=0.5, timescale=1000)",
-    "timescale": "inverse_sqrt(timescale=500)",
-    "value": "constant(value=0.1)",
-    "cut": 'slanted_triangular(cut="10%")',
-    "metric": 'plateau(metric="val_loss")',
-    "min": 'plateau("val_loss", min=0.01)',
-    "max": 'greedy("val_loss", max=10.0)',
-    "window": 'greedy("val_loss", window=50)',
-    "reset": 'greedy("val_loss", reset=500)',
-    "back": 'one_cycle("30%", back="30%")',
-    "periods": "linear_cosine(periods=2.0)",
-    "most": "power_scheduler(1024, most=0.01)",
-    "rise": "cyclical_anneal(rise=0.5)",
-    "begin": "window(cosine(over=100), begin=10)",
-    "end": "window(cosine(over=100), end=90)",
-    "by": "shift(cosine(over=100), by=10)",
-    "times": "restarts(cosine(over=100), every=100, times=3)",
-    "width": "noam(width=512, warmup=4000)",
-    "curve": "anneal(curve=curves.cosine)",
-}
-"""A line for each argument of a schedule's; the others are facts of the run."""
 
 _EMPTY = frozenset((
     "a", "an", "and", "as", "at", "by", "for", "from", "get", "in", "is", "learning", "lr", "of", "on", "or", "param",
@@ -161,7 +125,7 @@ def _schedules() -> Iterator[_Entry]:
         if name in SHAPES:
             continue
         says = "; ".join(filter(None, [argument and f"the argument {argument}", instead]))
-        line = _LINES.get(argument, f"Calendar({argument}=100)") if argument else f"# {instead}"
+        line = line_of_keyword(argument) or f"# {instead}"
         yield _Entry(name, line, f"keyword {name}: {says}")
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar, Union, final, get_ar
 import numpy as np
 
 from paramsched._fault_codes import REFUSED_VALUE, WRONG_ARGUMENT
-from paramsched._vocabulary import NOWHERE, our_word
+from paramsched._peer_keywords import instead_of, our_word
 from paramsched.config.faults import Faults, child_path, short_json
 from paramsched.curves import Curve
 from paramsched.errors import InvalidArgument, MissingDependency
@@ -99,8 +99,8 @@ def nearest_argument(key: str, parameters: Iterable[str], function: str) -> tupl
     ours = our_word(key, parameters, function)
     if ours is not None:
         return ours, f'here it is "{ours}"'
-    if key in NOWHERE:
-        return None, NOWHERE[key]
+    if (instead := instead_of(key)) is not None:
+        return None, instead
     return closest(key, parameters), did_you_mean(key, parameters)
 
 

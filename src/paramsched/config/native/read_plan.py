@@ -14,7 +14,8 @@ from paramsched._fault_codes import (
     WRONG_TYPE,
 )
 from paramsched._number_checks import finite_number
-from paramsched._vocabulary import NOWHERE, first_lookalike, straighten_text
+from paramsched._peer_keywords import instead_of
+from paramsched._vocabulary import advice_for_word, first_lookalike, straighten_text
 from paramsched.config.faults import (
     CLOCK,
     GROUPS,
@@ -248,7 +249,10 @@ class _PlanReader:
             # Then the value is no schedule either.
             self.faults.add(path, found, at_key=True, code=UNKNOWN_FIELD, replace=(str(key), near))
             return
-        if isinstance(value, (bool, int, float)) and (instead := NOWHERE.get(str(key))) is not None:
+        if "-" in str(key) and (peer := advice_for_word(str(key))) is not None:
+            self.faults.add(path, peer[0], peer[1] and f"Write {peer[1]}", at_key=True, code=UNKNOWN_FIELD)
+            return
+        if isinstance(value, (bool, int, float)) and (instead := instead_of(str(key))) is not None:
             found = f'"{key}" is no field, but another library\'s word; {instead}'
             self.faults.add(path, found, at_key=True, code=UNKNOWN_FIELD)
             return

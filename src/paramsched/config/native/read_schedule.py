@@ -10,7 +10,7 @@ from typing import Any, final
 from paramsched._calls import build_from_call
 from paramsched._fault_codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_TYPE
 from paramsched._number_checks import finite_number
-from paramsched._vocabulary import advice_for_peer
+from paramsched._vocabulary import advice_for_peer, advice_for_word
 from paramsched.config.faults import BadValue, Faults, bad_values_in, child_path, short_json, type_in_words
 from paramsched.config.native.assign_arguments import (
     MISSING,
@@ -127,8 +127,8 @@ class ScheduleReader:
             return self.note_fault(path, "absolute is a level, no schedule", instead)
         builder = self.names.find(str(name))
         if builder is None:
-            if peer := advice_for_peer(str(name)):
-                return self.note_fault(path, peer[0], f"Write {peer[1]}", code=UNKNOWN_NAME)
+            if peer := advice_for_word(str(name)):
+                return self.note_fault(path, peer[0], peer[1] and f"Write {peer[1]}", code=UNKNOWN_NAME)
             known = [*self.names.everything(), *OPERATORS, *WITH_A_NUMBER]
             found = f'"{str(name)[:60]}" is no schedule; {did_you_mean(str(name), known)}'
             meant = closest(str(name), known)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, final
 
 from paramsched._fault_codes import UNKNOWN_NAME
-from paramsched._vocabulary import advice_for_peer, first_lookalike, straighten_text
+from paramsched._vocabulary import advice_for_peer, advice_for_word, dashed_word_at, first_lookalike, straighten_text
 from paramsched.curves import CONSTANTS, FAMILIES, curve_text, unknown_curve
 from paramsched.errors import ParseError, nearest
 from paramsched.near_names import closest
@@ -120,8 +120,8 @@ def _unknown_name(name: str, known: KnownNames, *, curve_wanted: Callable[[], bo
         return NameFault(f'"{name}" is no schedule: {other[1]}', f"Write {meant}")
     if advice := advice_for_curve(name):
         return NameFault(f'"{name}" is no schedule, but a curve', advice)
-    if peer := advice_for_peer(name):
-        return NameFault(peer[0], f"Write {peer[1]}")
+    if peer := advice_for_word(name):
+        return NameFault(peer[0], peer[1] and f"Write {peer[1]}")
     if curve_wanted():
         return NameFault(*unknown_curve(name))
     there = [*known, *NEIGHBOR_LEVELS]
@@ -247,6 +247,8 @@ class LineReader:
         found = meaning(name, self.names, curve_wanted=lambda: curve_is_wanted(frame))
         if not isinstance(found, NameFault):
             return found
+        if dashed := dashed_word_at(self.text, here.begin):
+            raise self._dashed_word(*dashed)
         replace = (name.rpartition(".")[2], found.meant) if found.meant else None
         return self.faults.add(here, found.found, found.instead, code=UNKNOWN_NAME, replace=replace)
 
@@ -318,6 +320,12 @@ class LineReader:
             return self._not_in_a_line(here)
         found = "an operator, or the end, should stand here" if frame.kind == "line" else "a comma is missing before it"
         return not_an_expression(self.text, here.begin, here.end, found)
+
+    def _dashed_word(self, word: str, begin: int, end: int) -> ParseError:
+        """The error of a word that peers write with dashes: what stands around it is no schedule's text either."""
+        found, line = advice_for_word(word) or ("", "")
+        asked = f'"{shortened_text(self.text)}" at character {begin + 1}'
+        return ParseError(asked, found, line and f"Write {line}").locate(self.text, begin, end)
 
     def _not_in_a_line(self, here: Token) -> ParseError:
         """The error of a word that Python has and a line has not."""

@@ -1,0 +1,248 @@
+"""Keywords of other libraries, our arguments of the same meaning, and what there is instead of those that have none.
+
+Nothing is accepted by these words; an error that meets one of them says what to write.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+_ARGUMENTS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("over", ("T_max", "anneal_epochs", "lr_decay_iters", "lr_decay_samples", "max_iter", "total_iters", "decay_steps",
+              "transition_steps", "n_iter", "duration", "t_max", "length",
+              "num_training_steps", "total_steps", "num_decay_steps", "max_iters", "max_steps", "steps", "iters")),
+    ("first", ("T_0", "t_initial", "first_cycle_steps", "first_decay_steps", "t_0", "cycle_size")),
+    ("mult", ("T_mult", "cycle_mult", "cycle_mul", "t_mul", "t_mult", "cycle_multiplier")),
+    ("up", ("step_size_up", "up_steps", "pct_start", "pct_warmup")),
+    ("down", ("step_size_down", "down_steps")),
+    ("warmup", ("num_warmup_steps", "warmup_steps", "warmup_t", "t_warmup", "warmup_epochs", "warmup_iters",
+                "warmup_ratio", "warmup_length", "lr_warmup_iters", "lr_warmup_steps", "lr_warmup_samples",
+                "lr_warmup_fraction", "warmup_fraction", "warmup_updates", "warmup_num_steps")),
+    ("decay", ("num_decay_steps", "decay_steps", "cooldown_steps", "decay_ratio", "decay_fraction", "decay_epochs",
+               "lr_wsd_decay_iters", "lr_wsd_decay_samples")),
+    ("to", ("eta_min", "end_factor", "alpha_f", "alpha", "lr_min", "min_lr", "min_lr_ratio", "lr_end", "end_value",
+            "end", "final", "stop", "min_value", "max_lr", "min_lr_rate", "min_lr_factor", "swa_lr",
+            "lr_end_ratio", "final_lr_frac", "warmup_target")),
+    ("start", ("start_factor", "warmup_start_factor", "warmup_ratio", "init_value", "warmup_init_lr", "warmup_lr_init",
+               "begin_value", "base_lr", "initial", "start_value", "warmup_bias_lr", "lr_warmup_init",
+               "warmup_min_lr")),
+    ("gamma", ("decay_rate", "lr_decay", "gamma_factor", "cycle_decay", "factor", "decay", "m_mul", "restart_weight")),
+    ("every", ("step_size", "decay_t", "decay_steps", "period", "interval", "decay_epochs")),
+    ("milestones", ("boundaries", "boundaries_and_scales", "steps", "decay_epochs", "decay_milestones")),
+    ("per", ("decay_steps", "transition_steps", "step_size", "every")),
+    ("power", ("exponent", "p", "decay_power")),
+    ("exponent", ("power", "p", "decay_power")),
+    ("timescale", ("tau", "num_warmup_steps", "warmup_steps", "shift", "per")),
+    ("value", ("factor", "lr", "level")),
+    ("cut", ("cut_frac", "warmup", "num_warmup_steps")),
+    ("metric", ("monitor",)),
+    ("min", ("min_lr", "min_value", "eta_min")),
+    ("max", ("max_lr", "max_value")),
+    ("window", ("window_size", "smooth")),
+    ("reset", ("reset_start",)),
+    ("back", ("three_phase", "pct_final")),
+    ("periods", ("num_periods",)),
+    ("most", ("eta_max", "lr_max")),
+    ("rise", ("ratio",)),
+    ("begin", ("transition_begin", "start")),
+    ("end", ("stop", "T_max")),
+    ("by", ("transition_begin", "offset", "begin")),
+    ("times", ("num_cycles", "cycles", "cycle_limit", "n_cycle")),
+    ("width", ("d_model", "model_size", "dim_embed")),
+    ("total", ("total_steps", "num_training_steps", "max_steps", "max_iters", "total_iters", "horizon", "steps",
+               "total_updates", "num_steps", "T_max", "max_epochs", "num_epochs", "epochs", "num_train_epochs",
+               "train_iters")),
+    ("steps_per_epoch", ("iters_per_epoch", "updates_per_epoch", "epoch_length", "num_update_steps_per_epoch",
+                         "iterations_per_epoch", "steps_in_epoch")),
+    ("batches_per_epoch", ("len_loader", "num_batches", "loader_length", "num_training_batches")),
+    ("accumulation", ("gradient_accumulation_steps", "accumulate_grad_batches", "accumulative_counts", "grad_accum",
+                      "accumulation_steps", "update_freq", "grad_accum_steps")),
+    ("batch_size", ("train_batch_size", "per_device_train_batch_size", "samples_per_step", "global_batch_size",
+                    "samples_per_gpu")),
+    ("tokens_per_step", ("tokens_per_batch", "tokens_per_update", "batch_tokens")),
+    ("sequence_length", ("seq_len", "seq_length", "context_length", "block_size", "max_seq_length", "n_ctx")),
+    ("frames_per_step", ("frames_per_batch", "frames_per_update")),
+    ("seconds_per_step", ("step_time", "seconds_per_batch", "time_per_step")),
+    ("curve", ("anneal_strategy", "decay_type", "shape", "mode", "warmup_mode", "interpolate_type")),
+)  # fmt: skip
+"""Ours, and what peers call the same argument: torch, MMEngine, Hugging Face, timm, optax, Keras, Composer, fairseq."""
+
+_NO_ARGUMENT: Mapping[str, str] = {
+    "last_epoch": "a schedule has no state; Scheduler.seek(t) goes to a time",
+    "verbose": "nothing is printed; Scheduler.values() says what is in force",
+    "by_epoch": 'a length says its unit: over="10 epochs"; every(…, "epoch") changes between epochs only',
+    "convert_to_iter_based": 'a length says its unit: over="10 epochs"',
+    "optimizer": "a schedule is no part of an optimizer; Scheduler(optimizer, Plan(lr=…)) joins them",
+    "num_training_steps": "the run is as long as the plan's horizon says",
+    "total_steps": "the run is as long as the plan's horizon says",
+    **dict.fromkeys(
+        (
+            "num_warmup_steps",
+            "warmup_steps",
+            "lr_warmup_iters",
+            "lr_warmup_steps",
+            "warmup_updates",
+            "warmup_num_steps",
+        ),
+        "a warmup is a stage of its own: warmup(500) >> cosine()",
+    ),
+    "warmup_epochs": 'a warmup is a stage of its own: warmup("5 epochs") >> cosine()',
+    "lr_warmup_samples": 'a warmup is a stage of its own: warmup("1M samples") >> cosine()',
+    "lr_warmup_fraction": 'a warmup is a stage of its own: warmup("1%") >> cosine()',
+    "T_max": "a schedule has a length of its own: cosine(over=100)",
+    "T_0": "the first cycle is an argument of cosine_restarts(1000)",
+    "T_mult": "what each cycle is multiplied by is an argument of cosine_restarts(1000, mult=2)",
+    "eta_min": "the end is a share of the group's own lr, or absolute(…): cosine(to=0.1)",
+    "train_iters": "the run is as long as the plan's horizon says",
+    "train_samples": 'the run is as long as the plan\'s horizon says: "10M samples"',
+    "lr_decay_iters": 'a schedule has a length of its own, also one behind a warmup: cosine(over="until 9000 steps")',
+    "lr_decay_samples": 'a schedule has a length of its own, also one behind a warmup: cosine(over="until 9M samples")',
+    "override_opt_param_scheduler": 'what a checkpoint may change is Scheduler(on_change="new")',
+    "use_checkpoint_opt_param_scheduler": 'what a checkpoint may change is Scheduler(on_change="checkpoint")',
+    "max_lr": "the group's own lr is the peak",
+    "peak_value": "the group's own lr is the peak",
+    "initial_learning_rate": "the group's own lr is the peak",
+    "num_stable_steps": "the stable part of wsd is what its warmup and its decay leave",
+    "num_cycles": "cosine_wave(2.0) has two waves; cosine_restarts(1000) begins again",
+    "div_factor": "the start is a share of the group's own lr: one_cycle(start=0.04)",
+    "final_div_factor": "the end is a share of the group's own lr: one_cycle(to=4e-06)",
+    "cycle_momentum": 'momentum is a field of its own: Plan(lr=one_cycle(), **{"betas[0]": …})',
+    "base_momentum": 'momentum is a field of its own: Plan(lr=one_cycle(), **{"betas[0]": …})',
+    "max_momentum": 'momentum is a field of its own: Plan(lr=one_cycle(), **{"betas[0]": …})',
+    "warmup_prefix": "warmup(500) >> cosine() puts a warmup before the curve, overlay(warmup(500), cosine()) over it",
+    "lr_noise": "noise is a factor: cosine() * noise(1.0, clip=0.67)",
+    "noise_pct": "noise is a factor: cosine() * noise(1.0, clip=0.67)",
+    "step_on_epochs": 'every(…, "epoch") changes between epochs only',
+    "staircase": 'every(exponential(0.9, per="1 epoch"), "1 epoch") changes between epochs only',
+}
+"""What has no argument of ours, and what there is instead."""
+
+
+_OF_ONE: Mapping[str, Mapping[str, str | None]] = {
+    "warmup": dict.fromkeys(
+        (
+            "num_warmup_steps",
+            "warmup_steps",
+            "warmup_t",
+            "warmup_epochs",
+            "warmup_iters",
+            "warmup_length",
+            "lr_warmup_iters",
+            "lr_warmup_steps",
+            "lr_warmup_samples",
+            "lr_warmup_fraction",
+            "warmup_updates",
+            "warmup_num_steps",
+        ),
+        "over",
+    ),
+    "cooldown": dict.fromkeys(("cooldown_steps", "cooldown_epochs", "cooldown_length"), "over"),
+    "one_cycle": dict.fromkeys(("max_lr", "peak_value"), None),
+}
+"""Words that mean another argument in one function than elsewhere, or none."""
+
+
+_LINE_OF_ARGUMENT: Mapping[str, str] = {
+    "over": "cosine(over=100)",
+    "first": "cosine_restarts(first=100)",
+    "mult": "cosine_restarts(100, mult=2)",
+    "up": 'one_cycle(up="30%")',
+    "down": "cyclic(500, down=1500)",
+    "warmup": "warmup(500) >> cosine()",
+    "decay": 'wsd(500, decay="20%")',
+    "to": "cosine(to=0.1)",
+    "start": "warmup(500, start=0.1)",
+    "gamma": "step(30, gamma=0.1)",
+    "every": "step(every=30)",
+    "milestones": "multistep([30, 80])",
+    "per": "exponential(0.9, per=1000)",
+    "power": "polynomial(power=2.0)",
+    "exponent": "power_law(exponent=0.5, timescale=1000)",
+    "timescale": "inverse_sqrt(timescale=500)",
+    "value": "constant(value=0.1)",
+    "cut": 'slanted_triangular(cut="10%")',
+    "metric": 'plateau(metric="val_loss")',
+    "min": 'plateau("val_loss", min=0.01)',
+    "max": 'greedy("val_loss", max=10.0)',
+    "window": 'greedy("val_loss", window=50)',
+    "reset": 'greedy("val_loss", reset=500)',
+    "back": 'one_cycle("30%", back="30%")',
+    "periods": "linear_cosine(periods=2.0)",
+    "most": "power_scheduler(1024, most=0.01)",
+    "rise": "cyclical_anneal(rise=0.5)",
+    "begin": "window(cosine(over=100), begin=10)",
+    "end": "window(cosine(over=100), end=90)",
+    "by": "shift(cosine(over=100), by=10)",
+    "times": "restarts(cosine(over=100), every=100, times=3)",
+    "width": "noam(width=512, warmup=4000)",
+    "curve": "anneal(curve=curves.cosine)",
+}
+"""A line for each argument of a schedule's; the others are facts of the run."""
+
+
+def our_word(name: str, known: Iterable[str], function: str = "") -> str | None:
+    """Our name for what a peer calls `name`, among those known here; None where it is no peer's word.
+
+    Args:
+        name: the peer's word.
+        known: our words, of which one may be it.
+        function: whose arguments they are.
+
+    >>> our_word("T_max", ["start", "to", "over"]), our_word("--lr-warmup-iters", ["warmup", "to"])
+    ('over', 'warmup')
+    """
+    known, name = set(known), _as_identifier(name)
+    if name in (own := _OF_ONE.get(function, {})):
+        return own[name]
+    return next((ours for ours, theirs in _ARGUMENTS if ours in known and name in theirs), None)
+
+
+def instead_of(name: str) -> str | None:
+    """What there is instead of a peer's keyword that has no argument of ours; None where it is none of these.
+
+    >>> instead_of("lr-warmup-iters")
+    'a warmup is a stage of its own: warmup(500) >> cosine()'
+    """
+    return _NO_ARGUMENT.get(_as_identifier(name))
+
+
+def advice_for_keyword(name: str) -> tuple[str, str] | None:
+    """What a peer's keyword is, and a line to write; None where it is none, or a word of everyday.
+
+    >>> advice_for_keyword("T_max")
+    ('"T_max" is an argument of other libraries; here it is over', 'cosine(over=100)')
+    """
+    written = _as_identifier(name)
+    if "_" not in written:
+        return None
+    for key, argument, instead in keywords_elsewhere():
+        if key == written:
+            meant = f"here it is {argument}" if argument else instead
+            return f'"{name}" is an argument of other libraries; {meant}', line_of_keyword(argument)
+    return None
+
+
+def line_of_keyword(argument: str | None) -> str:
+    """A line with an argument of ours, of a schedule or of a Calendar; nothing where there is none.
+
+    >>> line_of_keyword("to"), line_of_keyword("accumulation")
+    ('cosine(to=0.1)', 'Calendar(accumulation=100)')
+    """
+    return "" if argument is None else _LINE_OF_ARGUMENT.get(argument, f"Calendar({argument}=100)")
+
+
+def _as_identifier(name: str) -> str:
+    """A keyword of a command line, `--lr-warmup-iters`, as code has it."""
+    return name.lstrip("-").replace("-", "_")
+
+
+def keywords_elsewhere() -> Iterator[tuple[str, str | None, str | None]]:
+    """Each keyword of peers' with our argument of the same meaning, and with what there is instead.
+
+    >>> next(row for row in keywords_elsewhere() if row[0] == "cycle_mul")
+    ('cycle_mul', 'mult', None)
+    """
+    ours: dict[str, str] = {}
+    for argument, theirs in _ARGUMENTS:
+        for name in theirs:
+            ours.setdefault(name, argument)
+    for name in dict.fromkeys([*ours, *_NO_ARGUMENT]):
+        yield name, ours.get(name), _NO_ARGUMENT.get(name)
