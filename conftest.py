@@ -8,7 +8,7 @@ import paramsched
 from paramsched.schedules import rules
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="session")
 def public_names(doctest_namespace: dict[str, Any]) -> None:
     """Put every public name, and `rules`, where doctests look."""
     doctest_namespace.update(

@@ -17,8 +17,9 @@ EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["p
 def named() -> list[tuple[str, str]]:
     """Library and extra of every message; names that are computed are left out."""
     found = []
-    for file in (ROOT / "src").rglob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    texts = [file.read_text(encoding="utf-8") for file in (ROOT / "src").rglob("*.py")]
+    for text in texts:
+        for node in ast.walk(ast.parse(text)) if "MissingDependency" in text else ():
             if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("MissingDependency"):
                 given = [one.value if isinstance(one, ast.Constant) else None for one in node.args]
                 if len(given) == 3 and None not in given[1:]:

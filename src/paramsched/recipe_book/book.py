@@ -242,7 +242,7 @@ def curve_on_unit_run(plan: Plan, calendar: Calendar, groups: Sequence[Mapping[s
         curve = np.abs(values[np.array(_middles(len(values)))])
     else:
         base = bound.field.base(groups[0])
-        curve = np.abs(np.array([bound.schedule(t, base=base) for t in _middles(ceil(amount))]))
+        curve = np.abs(bound.schedule(np.array(_middles(ceil(amount))), base))
     most: float = curve.max()
     shaped: Floats = curve / most if most > 0 else curve
     return shaped
