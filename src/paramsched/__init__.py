@@ -6,118 +6,106 @@ the *Scheduler* applies exactly that. `import paramsched` imports no torch: `Sch
 
 from typing import TYPE_CHECKING, Any
 
-from paramsched import curves, errors
-from paramsched._diff import diff
-from paramsched._trace import Trace, trace
-from paramsched.errors import InvalidArgument, ParamschedError
-from paramsched.feedback import greedy, new_bob, plateau
-from paramsched.plan import Binding, Plan, Target, replay, resolve
-from paramsched.schedules import SHAPES as _SHAPES
-from paramsched.schedules import (
-    Absolute,
-    Anneal,
-    Constant,
-    Exponential,
-    Schedule,
-    absolute,
-    ademamix_beta3,
-    anneal,
-    chain,
-    chebyshev,
-    clamp,
-    constant,
-    cooldown,
-    cosine,
-    cosine_restarts,
-    cosine_wave,
-    cyclic,
-    cyclical_anneal,
-    ema_power,
-    ema_warmup,
-    every,
-    exponential,
-    exponential_warmup,
-    following,
-    from_function,
-    geometric,
-    inverse_sigmoid,
-    inverse_sqrt,
-    inverse_time,
-    jagged,
-    like,
-    linear,
-    linear_cosine,
-    logistic,
-    maximum,
-    minimum,
-    multistep,
-    natural_exponential,
-    noam,
-    noise,
-    one_cycle,
-    overlay,
-    parse,
-    piecewise,
-    polynomial,
-    polynomial_cycle,
-    power_law,
-    power_scheduler,
-    previous,
-    radam_warmup,
-    recurrence,
-    register_function,
-    restarts,
-    rounded,
-    rsqrt,
-    rules,
-    shape,
-    shift,
-    skip,
-    slanted_triangular,
-    stairs,
-    step,
-    t5,
-    table,
-    table_file,
-    tabulate,
-    take,
-    tanh,
-    trapezoid,
-    tri_stage,
-    untuned_exponential_warmup,
-    untuned_linear_warmup,
-    warmup,
-    warmup_restarts,
-    window,
-    with_lengths,
-    wsd,
-    wsd_s,
-)
-from paramsched.time import Calendar, Duration
-
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a function that is named as its file comes from there: mypy else takes it for the file
+    from paramsched import curves, errors
     from paramsched import show as show
+    from paramsched._diff import diff
+    from paramsched._trace import Trace, trace
     from paramsched.audit import plan_from_log
     from paramsched.config import dump, load, loads
+    from paramsched.errors import InvalidArgument, ParamschedError
+    from paramsched.feedback import new_bob
+    from paramsched.feedback.greedy import greedy
+    from paramsched.feedback.plateau import plateau
     from paramsched.functions import to_lambda, to_optax
+    from paramsched.plan import Binding, Plan, Target, replay
+    from paramsched.plan.resolve import resolve
     from paramsched.range_test import find_lr
     from paramsched.recipe_book import recipes
     from paramsched.scheduler import Scheduler
+    from paramsched.schedules import (
+        Absolute,
+        Anneal,
+        Constant,
+        Exponential,
+        Schedule,
+        absolute,
+        ademamix_beta3,
+        chain,
+        chebyshev,
+        clamp,
+        constant,
+        cooldown,
+        cosine,
+        cosine_restarts,
+        cosine_wave,
+        cyclical_anneal,
+        ema_power,
+        ema_warmup,
+        every,
+        exponential,
+        exponential_warmup,
+        following,
+        from_function,
+        geometric,
+        inverse_sigmoid,
+        inverse_sqrt,
+        inverse_time,
+        jagged,
+        like,
+        linear,
+        linear_cosine,
+        logistic,
+        maximum,
+        minimum,
+        multistep,
+        natural_exponential,
+        noam,
+        one_cycle,
+        overlay,
+        parse,
+        piecewise,
+        polynomial,
+        polynomial_cycle,
+        power_law,
+        power_scheduler,
+        previous,
+        radam_warmup,
+        register_function,
+        rounded,
+        rsqrt,
+        rules,
+        shape,
+        shift,
+        skip,
+        slanted_triangular,
+        stairs,
+        step,
+        t5,
+        tabulate,
+        take,
+        tanh,
+        trapezoid,
+        tri_stage,
+        untuned_exponential_warmup,
+        untuned_linear_warmup,
+        warmup,
+        warmup_restarts,
+        window,
+        with_lengths,
+        wsd,
+        wsd_s,
+    )
+    from paramsched.schedules.anneal import anneal
+    from paramsched.schedules.cyclic import cyclic
+    from paramsched.schedules.noise import noise
+    from paramsched.schedules.recurrence import recurrence
+    from paramsched.schedules.restarts import restarts
+    from paramsched.schedules.table import table
+    from paramsched.schedules.table_file import table_file
+    from paramsched.time import Calendar, Duration
 
 __version__ = "0.1.0"
-
-_LAZY = {
-    "Scheduler": "paramsched.scheduler",  # it imports torch
-    "dump": "paramsched.config",
-    "find_lr": "paramsched.range_test",  # it imports torch
-    "load": "paramsched.config",
-    "loads": "paramsched.config",
-    "plan_from_log": "paramsched.audit",
-    "recipes": "paramsched.recipe_book",
-    "to_lambda": "paramsched.functions",
-    "to_optax": "paramsched.functions",
-}
-_PACKAGES = ("compat", "config", "engines", "runner", "show")  # attributes as well, imported when asked for
 
 __all__ = [
     "Absolute",
@@ -226,27 +214,70 @@ __all__ = [
     "wsd_s",
 ]
 
+# Each name is imported when it is first asked for: to make all of the library's classes takes longer than many a
+# program that wants one of them. Names that stand in neither table are shapes, of `paramsched.schedules`.
+_HOMES = {
+    "Binding": "paramsched.plan",
+    "Calendar": "paramsched.time",
+    "Duration": "paramsched.time",
+    "InvalidArgument": "paramsched.errors",
+    "ParamschedError": "paramsched.errors",
+    "Plan": "paramsched.plan",
+    "Scheduler": "paramsched.scheduler",  # it imports torch
+    "Target": "paramsched.plan",
+    "Trace": "paramsched._trace",
+    "diff": "paramsched._diff",
+    "dump": "paramsched.config",
+    "find_lr": "paramsched.range_test",  # it imports torch
+    "greedy": "paramsched.feedback",
+    "load": "paramsched.config",
+    "loads": "paramsched.config",
+    "new_bob": "paramsched.feedback",
+    "plan_from_log": "paramsched.audit",
+    "plateau": "paramsched.feedback",
+    "recipes": "paramsched.recipe_book",
+    "replay": "paramsched.plan",
+    "resolve": "paramsched.plan",
+    "to_lambda": "paramsched.functions",
+    "to_optax": "paramsched.functions",
+    "trace": "paramsched._trace",
+}
+_MODULES = (
+    *("audit", "compat", "config", "curves", "engines", "errors", "feedback", "fields", "functions", "plan"),
+    *("recipe_book", "runner", "schedules", "show", "time"),
+)
+
 
 def __getattr__(name: str) -> Any:
-    if name in _SHAPES:  # one that a user's package registered
-        return _SHAPES[name]
-    if name not in _LAZY and name not in _PACKAGES:
-        from paramsched._vocabulary import unknown_attribute
-
-        raise AttributeError(f"module 'paramsched' has no attribute {name!r}{unknown_attribute(name, __all__)}")
     from importlib import import_module
 
+    if name.startswith("_"):  # `from paramsched import _module` asks here first
+        raise AttributeError(f"module 'paramsched' has no attribute {name!r}")
     try:
-        if name in _PACKAGES:
+        if name in _MODULES:
             return import_module(f"paramsched.{name}")
-        found = getattr(import_module(_LAZY[name]), name)
+        if name in __all__:
+            found = getattr(import_module(_HOMES.get(name, "paramsched.schedules")), name)
+            globals()[name] = found
+            return found
     except ModuleNotFoundError as absent:
         if absent.name != "torch":
             raise
-        raise errors.MissingDependency(f"paramsched.{name}", "torch", "torch") from None
-    globals()[name] = found
-    return found
+        from paramsched.errors import MissingDependency
+
+        raise MissingDependency(f"paramsched.{name}", "torch", "torch") from None
+    return _registered_shape(name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, *_PACKAGES, "__version__"])
+    return sorted({*__all__, *_MODULES, "__version__"})
+
+
+def _registered_shape(name: str) -> Any:
+    """The builder of a shape that a user's package has registered."""
+    from paramsched._vocabulary import unknown_attribute
+    from paramsched.schedules import SHAPES
+
+    if name in SHAPES:
+        return SHAPES[name]
+    raise AttributeError(f"module 'paramsched' has no attribute {name!r}{unknown_attribute(name, __all__)}")

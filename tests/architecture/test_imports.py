@@ -6,30 +6,48 @@ from pathlib import Path
 
 import pytest
 
+import paramsched
+
 ROOT = Path(__file__).parents[2]
 ALLOWED = {"paramsched", "numpy"}
-"""Libraries that `import paramsched` may load, beside the standard library."""
+"""Libraries that planning may load, beside the standard library."""
 LAZY = ("torch", "pydantic", "yaml", "jax", "matplotlib", "click", "array_api_compat", "pandas")
 """Each of them loads with the function that needs it."""
 
 
 def loaded(code: str) -> set[str]:
     """The top-level modules that are there after running `code` in a fresh process."""
-    listing = (
+    return printed(
         f"import sys; before = set(sys.modules)\n{code}\nprint(*{{m.split('.')[0] for m in set(sys.modules) - before}})"
     )
-    printed = subprocess.run(
-        [sys.executable, "-c", listing],
+
+
+def printed(code: str) -> set[str]:
+    """The words that a fresh process prints which runs `code`."""
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
         env={"PYTHONPATH": str(ROOT / "src")},
         capture_output=True,
         text=True,
         check=True,
     )
-    return set(printed.stdout.split())
+    return set(ran.stdout.split())
 
 
-def test_importing_the_library_loads_numpy_and_the_standard_library_only():
-    foreign = {name for name in loaded("import paramsched") if name not in sys.stdlib_module_names}
+def test_importing_the_library_loads_the_standard_library_only():
+    assert {name for name in loaded("import paramsched") if name not in sys.stdlib_module_names} == {"paramsched"}
+
+
+def test_importing_the_library_loads_none_of_its_modules():
+    code = "import sys, paramsched; print(*(m for m in sys.modules if m.startswith('paramsched')))"
+
+    assert printed(code) == {"paramsched"}
+
+
+def test_every_name_but_those_of_torch_loads_numpy_and_the_standard_library_only():
+    names = sorted({*paramsched.__all__} - {"Scheduler", "find_lr"})
+    code = f"import paramsched\nfor name in {names}: getattr(paramsched, name)"
+    foreign = {name for name in loaded(code) if name not in sys.stdlib_module_names}
 
     assert foreign <= ALLOWED | {"_distutils_hack"}
 

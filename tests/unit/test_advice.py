@@ -14,7 +14,7 @@ from paramsched.schedules.registry import RULES, SHAPES
 from paramsched.schedules.text.writing import written_value
 
 RUN = ps.Calendar(total=100)
-NAMES = {**vars(ps), "curves": curves, "rules": rules}
+NAMES = {**{name: getattr(ps, name) for name in ps.__all__}, "curves": curves, "rules": rules}
 BUILDERS = {
     **SHAPES,
     **{f"rules.{name}": builder for name, builder in RULES.items()},

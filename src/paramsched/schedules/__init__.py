@@ -93,3 +93,4 @@ from paramsched.schedules.text.parsing import value_in as value_in
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
+import_module("paramsched.feedback")  # its rules are shapes too: a text may name them
