@@ -33,7 +33,7 @@ EDGES: Mapping[str, str] = {
     "tensorflow": "t/n",
     "speechbrain": "",
     "lightning": "t/n; the first two updates of a finder have the lowest rate",
-    "deepspeed": "t/n",
+    "deepspeed": "t/n, an update late: the first two have the lowest value",
     "papers": "",
 }
 """Which `index` a library counts by, and what to know of its lengths; papers and people have none."""
@@ -310,7 +310,9 @@ LIBRARIES: Mapping[str, tuple[OtherName, ...]] = {
         ("get_chebyshev_schedule", "chebyshev", "chebyshev(16)", "the first value comes three times"),
         ("get_wsd_schedule", "wsd", 'wsd(500, "20%", to=0.1)', ""),
         ("CosineScheduler", "cosine", "shift(warmup(500) >> cosine(over=9500), 1)", ""),
-        ("PolyScheduler", "polynomial", "polynomial(2.0)", "it grows, and without an end"),
+        ("PolyScheduler", "power_law", "warmup(500) >> constant(over=1) >> power_law(-0.5, 1)",
+         "it grows, and without an end"),
+        ("ExponentialScheduler", "exponential", "warmup(500) >> clamp(exponential(0.99), low=0.01)", ""),
         ("ProportionScheduler", "like", 'constant(0.05) + 0.5 * like("lr")', "of a field that follows lr"),
     ),
     "axolotl": (
@@ -343,8 +345,15 @@ LIBRARIES: Mapping[str, tuple[OtherName, ...]] = {
          "its warmup is at base an epoch earlier"),
     ),
     "deepspeed": (
-        ("WarmupLR", "warmup", "warmup(500) >> constant()", "its warmup is log(t + 1) / log(n) where none is said"),
-        ("WarmupDecayLR", "linear", "warmup(500) >> linear()", "its warmup is log(t + 1) / log(n) where none is said"),
+        ("WarmupLR", "warmup", 'warmup(500, curve=curves.logarithm(500), index="t/(n-1)") >> constant()',
+         "with warmup_type linear warmup(500)"),
+        ("WarmupDecayLR", "linear", 'warmup(500, curve=curves.logarithm(500), index="t/(n-1)") >> linear()',
+         "with warmup_type linear warmup(500)"),
+        ("WarmupCosineLR", "cosine",
+         'warmup(500, curve=curves.logarithm(500), index="t/(n-1)") >> cosine(to=0.0001, index="(t+1)/n")',
+         "(t+1)/n; with warmup_type linear warmup(500)"),
+        ("warmup_type", "curves.logarithm", 'warmup(500, curve=curves.logarithm(500), index="t/(n-1)")',
+         "log, where none is said: log(t + 1) / log(n)"),
         ("LRRangeTest", "linear", "linear(1.0, 100.0, over=2000)", ""),
     ),
     "papers": (

@@ -26,11 +26,13 @@ from paramsched.curves.cosines import half_cosine as half_cosine
 from paramsched.curves.exponentials import Exponential as Exponential
 from paramsched.curves.exponentials import HalfLife as HalfLife
 from paramsched.curves.exponentials import Log as Log
+from paramsched.curves.exponentials import Logarithm as Logarithm
 from paramsched.curves.exponentials import Sigmoid as Sigmoid
 from paramsched.curves.exponentials import Tanh as Tanh
 from paramsched.curves.exponentials import exponential as exponential
 from paramsched.curves.exponentials import half_life as half_life
 from paramsched.curves.exponentials import log as log
+from paramsched.curves.exponentials import logarithm as logarithm
 from paramsched.curves.exponentials import sigmoid as sigmoid
 from paramsched.curves.exponentials import tanh as tanh
 from paramsched.curves.powers import InverseProportional as InverseProportional

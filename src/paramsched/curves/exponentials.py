@@ -173,15 +173,54 @@ def sigmoid(steepness: float = 12.0) -> Sigmoid:
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Logarithm(Curve):
+    """curve(u) = ln(1 + (ratio - 1) u) / ln(ratio): `curves.exponential(ratio)` the other way round.
+
+    Source: DeepSpeed's `warmup_type="log"`, ln(t + 1) / ln(n): `warmup(n, curve=curves.logarithm(n), index="t/(n-1)")`.
+
+    Args:
+        ratio: above 0 and not 1; above 1 it is steep first, then flat.
+
+    >>> round(curves.logarithm(100)(1 / 11), 6)
+    0.5
+    """
+
+    ratio: float
+
+    def __post_init__(self) -> None:
+        positive_parameter(self, "ratio", 100.0)
+        if self.ratio == 1:
+            raise InvalidArgument("curves.logarithm(1.0)", "a ratio of 1 is a straight line", "Write curves.linear")
+
+    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
+        return _logarithmic_way(u, self.ratio, xp)
+
+
+@curve
+def logarithm(ratio: float) -> Logarithm:
+    """`ln(1 + (ratio - 1) u) / ln(ratio)`.
+
+    >>> curves.logarithm(500)
+    curves.logarithm(500.0)
+    """
+    return Logarithm(ratio)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Log(Curve):
-    """curve(u) = ln(1 + (e - 1) u): steep first, then flat.
+    """curve(u) = ln(1 + (e - 1) u): steep first, then flat; the logarithm of the ratio e.
 
     >>> round(curves.log(0.5), 6)
     0.620115
     """
 
     def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
-        return xp.xp.log1p((math.e - 1) * u)
+        return _logarithmic_way(u, math.e, xp)
 
 
 log = constant_curve("log", Log())
+
+
+def _logarithmic_way(u: Array, ratio: float, xp: Arrays) -> Array:
+    return xp.xp.log1p((ratio - 1.0) * u) / math.log(ratio)

@@ -1,7 +1,7 @@
 """Schedule: a pure function of time and base."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 from fractions import Fraction
 from functools import cached_property
@@ -157,6 +157,10 @@ class Schedule(ABC):
     def metric_rules(self) -> tuple[Any, ...]:
         """The metric rules that multiply into it; none, but for a schedule guided by them."""
         return ()
+
+    def _with_fields(self, fields: Mapping[str, Any]) -> "Schedule":
+        """The schedule with these fields, all of them: numbers for the levels of its neighbors."""
+        return replace(self, **fields)  # type: ignore[type-var]  # every schedule is a dataclass
 
     def parts(self) -> Iterator["Schedule"]:
         """The schedules this one is made of."""

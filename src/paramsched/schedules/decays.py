@@ -1,18 +1,19 @@
 """Decays by formulas of time: exponential, geometric, inverse, logistic."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import final
+from typing import Any, final
 
 from paramsched import curves
 from paramsched._arrays import Array, Arrays
 from paramsched._number_checks import finite_number, positive_number
 from paramsched.errors import Asked, InvalidArgument
-from paramsched.schedules.affine import Absolute, Affine, Level, level_of
+from paramsched.schedules.affine import Absolute, Affine, Level, NeighborLevel, level_of
 from paramsched.schedules.anneal import Index, anneal
 from paramsched.schedules.base import Schedule
-from paramsched.schedules.lengths import SCALE, require_some_length
+from paramsched.schedules.lengths import FILLS, SCALE, require_some_length
 from paramsched.schedules.registry import shape
 from paramsched.schedules.text.writing import call_text, write_call
 from paramsched.time import Duration, DurationLike
@@ -62,8 +63,11 @@ def exponential(gamma: float, per: DurationLike = 1) -> Exponential:
 def geometric(start: Level = 1.0, to: Level = 0.01, over: DurationLike | None = None, index: Index = "t/n") -> Schedule:
     """From `start` to `to` by the same ratio in every update: value(t) = start * (to / start) ** (t / n).
 
+    `geometric(previous, 0.01)` begins at the value that the stage before ends at.
+
     Args:
-        start, to: two multiples of base, or two absolute values; neither is 0, and both have one sign.
+        start, to: two multiples of base, or two absolute values; neither is 0, and both have one sign. `previous` and
+            `following` are what the neighbor's is.
         over: n, any unit of time; None takes the time it is given.
         index: which fraction update t stands for.
 
@@ -76,8 +80,36 @@ def geometric(start: Level = 1.0, to: Level = 0.01, over: DurationLike | None = 
     >>> round(geometric(1.0, 0.01, over=100)(50), 12), round(geometric(0.001, 1.0, over=3)(1), 12)
     (0.1, 0.01)
     """
-    ratio = _ratio_of_levels(level_of(Asked("geometric", "start"), start), level_of(Asked("geometric", "to"), to))
+    first, last = level_of(Asked("geometric", "start"), start), level_of(Asked("geometric", "to"), to)
+    if isinstance(first, NeighborLevel) or isinstance(last, NeighborLevel):
+        return _GeometricBesideNeighbor(first, last, None if over is None else Duration.of(over), index)
+    ratio = _ratio_of_levels(first, last)
     return anneal(start, to, over, curves.linear if ratio == 1 else curves.exponential(ratio), index)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class _GeometricBesideNeighbor(Schedule):
+    """A geometric way until the level of its neighbor is a number: only then there is a ratio, and with it a curve."""
+
+    start: Level
+    to: Level
+    over: Duration | None = field(metadata=FILLS)
+    index: Index
+
+    @property
+    def length(self) -> Duration | None:
+        return self.over
+
+    def _with_fields(self, fields: Mapping[str, Any]) -> Schedule:
+        return geometric(**fields)
+
+    def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
+        raise AssertionError(f"{self} is asked for a value before its level is a number")
+
+    def __str__(self) -> str:
+        named = {"start": self.start, "to": self.to, "over": self.over, "index": self.index}
+        return write_call("geometric", geometric, named)
 
 
 @shape
@@ -128,7 +160,10 @@ class PowerLaw(Schedule):
     timescale: Duration = field(metadata=SCALE)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "exponent", positive_number(Asked("power_law", "exponent"), self.exponent))
+        asked = Asked("power_law", "exponent")
+        object.__setattr__(self, "exponent", finite_number(asked, self.exponent))
+        if self.exponent == 0:
+            raise InvalidArgument(asked, "flat: to the power of 0 it is base throughout", "Write 0.5").suggest(0.5)
         require_some_length(Asked("power_law", "timescale"), self.timescale)
 
     @property
@@ -169,16 +204,17 @@ class InverseTime(Schedule):
 
 @shape
 def power_law(exponent: float, timescale: DurationLike) -> PowerLaw:
-    """Fall as a power of time: value(t) = base * (1 + t / timescale) ** -exponent.
+    """Fall, or grow, as a power of time: value(t) = base * (1 + t / timescale) ** -exponent.
 
     Args:
-        exponent: above 0.
+        exponent: not 0; below 0 the value grows, and without an end.
         timescale: time after which the value is 2 ** -exponent of base; any unit, above 0.
 
     Raises:
         InvalidArgument: an argument out of its range.
 
-    Source: OLMo-core PowerLR; Shen et al. 2024 (2408.13359).
+    Source: OLMo-core PowerLR; Shen et al. 2024 (2408.13359). The `PolyScheduler` of pytorch_optimizer grows: with its
+    power p and a floor of 0.1, `warmup(500) >> constant(over=1) >> 0.1 + 0.9 * power_law(-p, 1)`.
 
     >>> power_law(1.0, 100)(100)
     0.5

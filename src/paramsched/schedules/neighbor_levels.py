@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, replace
+from dataclasses import fields
 from math import ceil, isfinite
 from typing import Any
 
@@ -54,7 +54,7 @@ def _with_levels(schedule: Schedule, levels: Mapping[NeighborLevel, Level]) -> S
     if isinstance(schedule, Sequence):
         return Sequence(_stages_with_levels(schedule, levels))
     filled = {field.name: _filled_value(getattr(schedule, field.name), levels) for field in fields(schedule)}  # type: ignore[arg-type]  # every schedule is a dataclass
-    return replace(schedule, **filled)  # type: ignore[type-var]  # as above
+    return schedule._with_fields(filled)
 
 
 def _filled_value(value: Any, levels: Mapping[NeighborLevel, Level]) -> Any:

@@ -194,6 +194,37 @@ WARMUPS = [
         "a logarithmic warmup", "warmup(10, curve=curves.log)", lambda t: BASE * log(1 + (e - 1) * min(t, 10) / 10)
     ),
     FieldCurve(
+        "deepspeed WarmupLR",
+        'warmup(10, curve=curves.logarithm(10), index="t/(n-1)") >> constant()',
+        lambda t: BASE * (log(t + 1) / log(10) if t < 10 else 1),
+    ),
+    FieldCurve(
+        "deepspeed WarmupLR with a floor, an update late",
+        'shift(warmup(10, 0.1, curve=curves.logarithm(10), index="t/(n-1)") >> constant(), 1)',
+        lambda t: BASE * (0.1 + 0.9 * (log(max(t, 1)) / log(10) if t - 1 < 10 else 1)),
+    ),
+    FieldCurve(
+        "deepspeed WarmupDecayLR",
+        'warmup(10, curve=curves.logarithm(10), index="t/(n-1)") >> linear()',
+        lambda t: BASE * (log(t + 1) / log(10) if t < 10 else 1 - after_warmup(t)),
+    ),
+    FieldCurve(
+        "deepspeed WarmupCosineLR",
+        'warmup(10, 0.1, curve=curves.logarithm(10), index="t/(n-1)") >> cosine(to=0.01, index="(t+1)/n")',
+        lambda t: BASE * (0.1 + 0.9 * log(t + 1) / log(10) if t < 10 else between(0.01, 1, fall((t - 9) / 90))),
+        times=range(100),
+    ),
+    FieldCurve(
+        "pytorch_optimizer PolyScheduler",
+        "warmup(10) >> constant(over=1) >> 0.1 + 0.9 * power_law(-0.5, 1)",
+        lambda t: BASE * (t / 10 if t < 10 else 1 if t == 10 else 0.1 + 0.9 * (t - 10) ** 0.5),
+    ),
+    FieldCurve(
+        "pytorch_optimizer ExponentialScheduler",
+        "warmup(10) >> clamp(exponential(0.95), low=0.1)",
+        lambda t: BASE * (t / 10 if t < 10 else max(0.95 ** (t - 10), 0.1)),
+    ),
+    FieldCurve(
         "transformers wsd warmup cosine",
         "wsd(10, 20, 0.1, warmup_curve=curves.cosine)",
         lambda t: BASE * (between(0.1, 1, rise(t / 10)) if t < 10 else 1 - clip((t - 80) / 20)),

@@ -23,6 +23,7 @@ from paramsched.schedules import (
     following,
     geometric,
     inverse_sigmoid,
+    inverse_sqrt,
     jagged,
     linear,
     logistic,
@@ -30,12 +31,14 @@ from paramsched.schedules import (
     one_cycle,
     parse,
     polynomial_cycle,
+    power_law,
     power_scheduler,
     previous,
     radam_warmup,
     rsqrt,
     shift,
     t5,
+    take,
     tanh,
     tri_stage,
     untuned_exponential_warmup,
@@ -151,9 +154,54 @@ def test_a_geometric_way_has_one_ratio(start, to):
     assert_is(geometric(absolute(start), absolute(to)), peer, base=7.0)
 
 
-@pytest.mark.parametrize(
-    ("start", "to"), [(0.0, 1.0), (-1.0, 1.0), (1.0, absolute(0.1)), (previous, 0.1), (1, following)]
-)
+@pytest.mark.parametrize("over", [20, None])
+def test_a_geometric_way_begins_at_the_value_that_the_course_had(over):
+    def peer(t):
+        if t < 80:
+            return 1 / math.sqrt(1 + t / 10)
+        left = 1 / math.sqrt(1 + 80 / 10)
+        return left * (0.01 / left) ** min((t - 80) / 20, 1)
+
+    before = inverse_sqrt(10) if over else take(inverse_sqrt(10), 80)
+    written = before >> geometric(previous, 0.01, over)
+    resolved = resolve(written, Calendar(total=100))
+
+    assert_is(resolved, peer)
+    assert parse(str(written)) == written
+    assert parse(str(resolved)) == resolved
+
+
+def test_a_geometric_way_to_what_follows_and_between_absolute_values():
+    rising = resolve(geometric(0.01, following, 10) >> constant(0.5), Calendar(total=20))
+    absolutes = constant(absolute(0.4), 5) >> geometric(previous, absolute(0.1), 10)
+
+    assert_is(rising, lambda t: 0.01 * 50 ** min(t / 10, 1))
+    assert_is(resolve(absolutes, Calendar()), lambda t: 0.4 * 0.25 ** min(max(t - 5, 0) / 10, 1), base=7.0)
+
+
+@pytest.mark.parametrize("before", ["constant(0.0, 5)", "constant(absolute(0.1), 5)", "constant(-1, 5)"])
+def test_a_geometric_way_from_a_level_without_a_ratio_is_refused_where_the_level_is_known(before):
+    with pytest.raises(InvalidArgument, match="ratio"):
+        resolve(parse(f"{before} >> geometric(previous, 0.1, 5)"), Calendar())
+
+
+def test_a_power_law_below_0_grows():
+    assert_is(power_law(-0.5, 1), lambda t: (1 + t) ** 0.5)
+    with pytest.raises(InvalidArgument, match="flat"):
+        power_law(0, 1)
+
+
+@pytest.mark.parametrize("ratio", [500, 2.0, 0.1])
+def test_a_logarithm_is_the_exponential_the_other_way_round(ratio):
+    way, back = curves.logarithm(ratio), curves.exponential(ratio)
+
+    for k in range(21):
+        assert back(way(k / 20)) == pytest.approx(k / 20, rel=1e-12)
+    with pytest.raises(InvalidArgument, match=r"Write curves\.linear"):
+        curves.logarithm(1)
+
+
+@pytest.mark.parametrize(("start", "to"), [(0.0, 1.0), (-1.0, 1.0), (1.0, absolute(0.1))])
 def test_levels_without_a_ratio_are_refused(start, to):
     with pytest.raises(InvalidArgument, match="ratio"):
         geometric(start, to)

@@ -269,7 +269,7 @@ def test_a_recipe_is_written_as_what_it_is_made_of(recipe, text):
         (lambda: multistep([30, 0.5]), '"5%"'),
         (lambda: inverse_time(0.0), "not above 0"),
         (lambda: inverse_sqrt(0), "a period of nothing"),
-        (lambda: power_law(-1.0, 5), "not above 0"),
+        (lambda: power_law(0.0, 5), "flat"),
         (lambda: cyclic(0), "a period of nothing"),
         (lambda: cyclic(5, mode="triangle"), 'nearest: "triangular"'),
         (lambda: cyclic(5, gamma=0.9), "exp_range"),
