@@ -28,6 +28,7 @@ extensions = [
     "sphinx_design",
     "plan_picture",
     "page_snippets",
+    "one_side_bar",
     "short_types",
     "thumbnails",
 ]

@@ -258,9 +258,10 @@ class PlannedAmounts(RunAmounts):
         if update > _MOST_UPDATES:
             found = f"more than {_MOST_UPDATES} updates, of which each has to be looked at"
             raise InvalidArgument("the amounts of the run", found, "Plan larger sizes, or a shorter run")
-        if self.sizes.are_held_at(update, before if self.times is None else ceil(self.times.amount_at(update))):
-            behind = int(self._amounts(update, before, 2, _MOST_AMOUNT)[-1])
-            self._held.append((update, before, behind - before))
+        size = self._held_size(update, before)
+        if size is not None:
+            self._refuse_none(update, np.array([before, before + size]))
+            self._held.append((update, before, size))
             return np.array([before])
         amounts = self._amounts(update, before, _STRIDE + 1, until)
         if amounts.size == _STRIDE + 1:
@@ -280,6 +281,9 @@ class PlannedAmounts(RunAmounts):
         left, (least, most) = count - 1, _GUESSED
         guessed = most
         while left > 0 and (until is None or amount < until):
+            if until is None and (size := self._held_size(t, amount)) is not None:
+                pieces.append(amount + size * np.arange(1, left + 1))
+                break
             piece = self._next_amounts(t, amount, min(left, guessed))
             guessed = min(max(4 * piece.size, least), most)
             if until is not None:
@@ -309,6 +313,13 @@ class PlannedAmounts(RunAmounts):
             if right == most:
                 break
         return guess[1 : right + 1]
+
+    def _held_size(self, t: int, amount: int) -> int | None:
+        """What each update takes from one on, where that stays; None where it may change."""
+        time = amount if self.times is None else ceil(self.times.amount_at(t))
+        if not self.sizes.are_held_at(t, time):
+            return None
+        return int(self.sizes.at(np.array([t]), np.array([time]))[0])
 
     def require_some(self, t: int, amount: Amount) -> None:
         """Refuse update `t`, before which so much was consumed, where it is planned to take nothing.
