@@ -146,10 +146,11 @@ def _log_scale(has_zero: bool, least: float, bottom: float, top: float) -> Scale
     if end - begin <= 2 and begin > -300 and end < 300:
         low, high = _marks_around(bottom, top)
         ticks = [(mark, short_number(mark)) for mark in _marks_within(low, high)]
-    hidden = least < bottom * (1 - 1e-9)
+    hidden = least < low * (1 - 1e-9)
     if has_zero or hidden:  # a strip below the lowest mark, for what a logarithm cannot show
+        lowest = next((text for value, text in ticks if value == low), short_number(low, 1))
+        ticks = [(0.0, f"<{lowest}" if hidden else "0"), *ticks]
         low = max(low / 10 ** (_STRIP * (math.log10(high) - math.log10(low))), 1e-320)
-        ticks = [(0.0, f"≤{short_number(bottom, 1)}" if hidden else "0"), *ticks]
     return Scale(low, high, True, tuple(ticks))
 
 

@@ -20,7 +20,7 @@ from paramsched.show._words import TimeAxis, TimeTick, clip_text, wrap_text
 
 _LEFT, _RIGHT, _WIDTH, _HEIGHT = 76, 40, 1040, 180  # the script uses other numbers in a narrow window
 _AXES = {"auto": "automatic", "linear": "linear", "log": "logarithmic"}
-_HINT = "point to read values, drag to zoom, double-click to see all"
+_HINT = "point to read, drag to zoom, double-click for all"
 _POINTS = 120_000  # values in a page: some 2 MB
 
 

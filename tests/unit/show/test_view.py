@@ -41,8 +41,17 @@ def test_the_smallest_value_above_0_is_on_the_axis_though_a_0_is_in_its_column()
 
     scale = panel_of(show.curves_from_values({("lr", ""): rising}), LOG).scale
 
-    assert scale.ticks[0][1] == "≤5e-5"  # three decades below the bulk of the values
+    assert [text for _, text in scale.ticks[:2]] == ["0", "1e-5"]
     assert scale.fraction(rising[[0, 10, 1000]]).round(2).tolist() == [0.0, 0.29, 0.64]  # 1.6 and 3.6 of 5.6 decades
+
+
+def test_a_value_far_below_the_others_is_below_the_lowest_mark_which_says_so():
+    values = np.array([1e-12, *np.linspace(0.1, 1, 1000)])
+
+    scale = panel_of(show.curves_from_values({("lr", ""): values}), LOG).scale
+
+    assert [text for _, text in scale.ticks[:2]] == ["<1e-4", "1e-4"]
+    assert scale.fraction(values[:1]) == 0.0
 
 
 def test_a_linear_axis_can_be_asked_for_where_values_ask_for_a_logarithmic_one():

@@ -1,0 +1,111 @@
+"""The page of a report in a real browser: every switch is used, and read back. Needs Chromium."""
+
+import json
+import re
+import shutil
+import subprocess
+from html import unescape
+
+import pytest
+
+import paramsched as ps
+from paramsched import show
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+pytestmark = [
+    pytest.mark.heavy,
+    pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed: nothing runs the page's script"),
+]
+
+USE_ALL = """<pre id="found"></pre><script>
+const found = { faults: [] };
+addEventListener("error", (event) => found.faults.push(event.message));
+const get = (id) => document.getElementById(id);
+const texts = (css) => [...document.querySelectorAll(`[data-panel="0"] ${css}`)].map((one) => one.textContent);
+const choose = (id, value) => { get(id).value = value; get(id).dispatchEvent(new Event("change")); };
+const plot = document.querySelector('[data-panel="0"] svg.plot');
+const pointer = (type, share) => {
+  const box = plot.getBoundingClientRect(), area = plot.querySelector(".ps-data").getBoundingClientRect();
+  plot.dispatchEvent(new MouseEvent(type, { clientX: area.left + share * area.width, clientY: box.top + 50 }));
+};
+const press = (key) => document.querySelector("section").dispatchEvent(new KeyboardEvent("keydown", { key }));
+const look = () => ({
+  rows: texts("[data-row]"), ticks: texts(".ps-time text"), levels: texts(".ps-values text"),
+  notes: [...document.querySelectorAll('[data-panel="0"] [data-axis="log"]')].map((one) => one.hidden),
+  broken: [...document.querySelectorAll("section")].some((one) => /NaN|Infinity/.test(one.outerHTML)), now: get("now").textContent,
+  values: [...document.querySelectorAll('[data-panel="0"] td[data-curve]')].map((one) => one.title),
+  hidden: get("reset").hidden, wide: document.documentElement.scrollWidth > innerWidth,
+});
+setTimeout(() => {
+  for (const unit of get("unit").options)
+    for (const axis of get("axis").options)
+      for (const logTime of [false, true]) {
+        choose("unit", unit.value);
+        choose("axis", axis.value);
+        if (get("log-time").checked !== logTime) get("log-time").click();
+        found[`${unit.value} ${axis.value} ${logTime}`] = look();
+      }
+  get("log-time").click();
+  choose("unit", "updates");
+  pointer("pointermove", 0.5);
+  found.pointed = look();
+  press("ArrowRight");
+  found.next = look();
+  get("found").textContent = JSON.stringify(found);
+}, 300);
+</script>"""
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    """What the page says after each of its switches, in a window of 400 pixels."""
+    plan = ps.Plan(lr=ps.warmup(100) >> ps.cosine(), horizon=1000)
+    trace = ps.trace(plan, {"lr": 0.1}, ps.Calendar(steps_per_epoch=50, batch_size=32))
+    folder = tmp_path_factory.mktemp("browser")
+    page = folder / "report.html"
+    page.write_text(show.html(trace, title="a run").replace("</body>", USE_ALL + "</body>"), encoding="utf-8")
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--window-size=400,900", "--virtual-time-budget=3000"]
+    command = [BROWSER, *options, f"--user-data-dir={folder}", "--dump-dom", page.as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    (said,) = re.findall(r'<pre id="found">(.*?)</pre>', done.stdout, re.DOTALL)
+    return json.loads(unescape(said)), trace
+
+
+def test_no_switch_breaks_the_page(found):
+    said, _ = found
+
+    states = {name: state for name, state in said.items() if name != "faults"}
+    assert said["faults"] == []
+    assert len(states) == 3 * 3 * 2 + 2
+    assert [name for name, state in states.items() if state["broken"] or state["wide"]] == []
+
+
+@pytest.mark.parametrize(("unit", "end"), [("updates", "1,000"), ("epochs", "20"), ("samples", "32k")])
+def test_the_unit_is_that_of_the_first_row_and_of_its_last_tick(found, unit, end):
+    state = found[0][f"{unit} auto false"]
+
+    assert state["rows"] == [unit, "epochs" if unit == "updates" else "updates"]
+    assert state["ticks"][0] == "0"
+    assert state["ticks"][-2] == end
+
+
+def test_a_logarithmic_axis_of_time_begins_behind_the_first_update(found):
+    assert found[0]["updates auto true"]["ticks"][0] == "1"
+
+
+def test_a_logarithmic_axis_of_values_has_powers_of_ten_and_says_where_0_is(found):
+    linear, log = found[0]["updates linear false"], found[0]["updates log false"]
+
+    assert (linear["levels"][0], linear["notes"]) == ("0", [True])
+    assert ("1e-3" in log["levels"], log["notes"]) == (True, [False])
+
+
+def test_the_pointer_and_the_keys_read_the_values_that_the_optimizer_uses(found):
+    said, trace = found
+
+    for name in ("pointed", "next"):
+        t = int(said[name]["now"].split(" · ")[0].removeprefix("t = "))
+        assert float(said[name]["values"][0]) == trace["lr"][t]
+    assert said["pointed"]["now"].startswith("t = 500 ")
+    assert said["next"]["now"] == "t = 501 · epoch 10.02"
