@@ -33,7 +33,8 @@ const press = (key) => document.querySelector("section").dispatchEvent(new Keybo
 const look = () => ({
   rows: texts("[data-row]"), ticks: texts(".ps-time text"), levels: texts(".ps-values text"),
   notes: [...document.querySelectorAll('[data-panel="0"] [data-axis="log"]')].map((one) => one.hidden),
-  broken: [...document.querySelectorAll("section")].some((one) => /NaN|Infinity/.test(one.outerHTML)), now: get("now").textContent,
+  broken: [...document.querySelectorAll("section")].some((one) => /NaN|Infinity/.test(one.outerHTML)),
+  now: get("now").textContent,
   values: [...document.querySelectorAll('[data-panel="0"] td[data-curve]')].map((one) => one.title),
   hidden: get("reset").hidden, wide: document.documentElement.scrollWidth > innerWidth,
 });
