@@ -49,6 +49,18 @@ def test_what_is_taken_has_the_values_of_the_whole_and_is_held(name, data):
 
 @every_shape()
 @given(st.data())
+def test_the_rest_of_a_schedule_changes_where_the_whole_does(name, data):
+    case = data.draw(strategies.cases(name=name))
+    by = data.draw(st.integers(0, case.world.total))
+    left = case.world.total - by
+
+    inside = {change for change in skip(case.resolved, by).breakpoints(left) if 0 < change < left}
+
+    assert inside == {change - by for change in case.resolved.breakpoints(case.world.total)} & set(range(1, left))
+
+
+@every_shape()
+@given(st.data())
 def test_what_comes_behind_a_part_changes_no_value_of_it(name, data):
     case, base = data.draw(strategies.cases(name=name)), data.draw(strategies.bases())
     at, later = data.draw(st.integers(0, case.world.total)), data.draw(st.integers(10, 5000))

@@ -72,8 +72,8 @@ class Case:
 NOT_AFFINE = ("clamp", "cyclical_anneal", "ema_power", "ema_warmup", "minimum", "maximum", "rounded")
 """Shapes whose values are no multiple of base plus a value."""
 
-_UPDATE_BY_UPDATE = ("recurrence", "skip")
-"""Shapes that count through all that came before, as `skip` does for its breakpoints: for short runs only."""
+_UPDATE_BY_UPDATE = ("recurrence",)
+"""Shapes that count through all that came before: for short runs only."""
 
 _JUMPS = ("jagged", "rounded")  # a last bit leads to another value: drawn by their names only
 

@@ -183,23 +183,23 @@ class Schedule(ABC):
         end = ceil(length) if until is None and length is not None else until
         assert end is not None
         last = end if length is None else min(end, ceil(length))
-        inner = (_first_update(b) for b in self._inner_breakpoints(end) if 0 <= b <= end)
+        inner = (_first_update(b) for b in self._inner_breakpoints(0, end) if 0 <= b <= end)
         found = {0, last, *islice(inner, _MOST_POINTS)}
         if len(found) >= _MOST_POINTS:
             asked = f"({short_line(self)}).breakpoints(until={end})"
             raise InvalidArgument(asked, f"more than {_MOST_POINTS} points", "Write .breakpoints(until=10_000)")
         return tuple(sorted(found))
 
-    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
-        """Times up to `until` at which the formula changes, in any order; 0 and the end need not be among them.
+    def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
+        """Times from `since` to `until` at which the formula changes, in any order; 0 and the end may be left out.
 
-        One between two updates is told exactly: the one that asks rounds it up.
+        One between two updates is told exactly: the one that asks rounds it up. Times before `since` may be told too.
         """
         return ()
 
-    def _breakpoints_and_end(self, until: int) -> Iterator[int | Fraction]:
+    def _breakpoints_and_end(self, since: int, until: int) -> Iterator[int | Fraction]:
         """`_inner_breakpoints`, and the end, which inside another schedule is a change like any other."""
-        yield from self._inner_breakpoints(until)
+        yield from self._inner_breakpoints(since, until)
         if self.length is not None:
             yield self.length.number
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from fractions import Fraction
-from math import ceil
+from math import ceil, floor
 from typing import Any, final
 
 from paramsched._arrays import Array, Arrays
@@ -49,9 +49,9 @@ class Take(Schedule):
         end = self.over.count
         return (*(seam for seam in self.schedule._seams() if seam < end), end)
 
-    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
+    def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         end = min(until, self.over.number)
-        return (b for b in self.schedule._breakpoints_and_end(ceil(end)) if b <= end)
+        return (b for b in self.schedule._breakpoints_and_end(since, ceil(end)) if b <= end)
 
     def _held_from(self) -> int | Fraction:
         end, inner = self.over.number, self.schedule._held_from()
@@ -117,9 +117,9 @@ class Skip(Schedule):
         by = self.by.count
         return (0, *(seam - by for seam in self.schedule._seams() if seam > by))
 
-    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
+    def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         by = self.by.number
-        return (b - by for b in self.schedule._breakpoints_and_end(ceil(until + by)) if b >= by)
+        return (b - by for b in self.schedule._breakpoints_and_end(floor(since + by), ceil(until + by)) if b >= by)
 
     def _held_from(self) -> int | Fraction | None:
         inner = self.schedule._held_from()

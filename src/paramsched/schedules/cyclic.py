@@ -85,9 +85,9 @@ class Cyclic(Schedule):
             return _beyond_the_level(self.start, self.to, height, base)
         return between_levels(self.start, self.to, curves.linear, height, 1, base, xp)
 
-    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
+    def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         up = self.up.number
-        return (b for begin in boundaries(self._period, until) for b in (begin, begin + up))
+        return (b for begin in boundaries(self._period, until, since - ceil(self._period)) for b in (begin, begin + up))
 
     @property
     def _period(self) -> int | Fraction:
@@ -181,10 +181,10 @@ class CosineRestarts(Schedule):
         first = span.period(self.first)
         return replace(self, first=Duration.of(ceil(first)) if self._rounds else first)
 
-    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
+    def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         if self.mult == 1:
-            return boundaries(self.first.number, until)
-        return [begin for begin in self._table.begins if begin <= until]
+            return boundaries(self.first.number, until, since)
+        return [begin for begin in self._table.begins if since <= begin <= until]
 
 
 @shape

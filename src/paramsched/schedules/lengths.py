@@ -250,8 +250,8 @@ def last_boundary(t: Array, period: int | Fraction, xp: Arrays) -> Array:
 
 
 def boundaries(period: int | Fraction, until: int, begin: int = 0) -> Iterable[int | Fraction]:
-    """The multiples of a period from `begin` to `until`, exact."""
-    first = -(-begin // period)
+    """The multiples of a period from `begin` to `until`, exact, and none below 0."""
+    first = max(-(-begin // period), 0)
     if period.denominator == 1:
         return range(first * period.numerator, until + 1, period.numerator)
     return takewhile(lambda multiple: multiple <= until, (number * period for number in count(first)))

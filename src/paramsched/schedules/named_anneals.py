@@ -171,8 +171,8 @@ class PolynomialCycle(Schedule):
         curve = curves.linear if self.power == 1 else curves.polynomial(self.power)
         return between_levels(self.start, self.to, curve, u, 1, base, xp)
 
-    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
-        return boundaries(self.every.number, until)
+    def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
+        return boundaries(self.every.number, until, since)
 
 
 @shape

@@ -4,6 +4,7 @@ from abc import ABC
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import ceil
 from typing import Any, Literal, TypeAlias, final, get_args
 
 import numpy as np
@@ -49,8 +50,8 @@ class OneOperand(Schedule, ABC):
     def _exact_length(self, span: Span) -> Fraction | None:
         return self.schedule._exact_length(span)
 
-    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
-        return self.schedule._breakpoints_and_end(until)
+    def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
+        return self.schedule._breakpoints_and_end(since, until)
 
 
 @final
@@ -215,9 +216,9 @@ class Jagged(OneOperand):
         later = self.schedule._at(xp.xp.where(warms, t - since + meets, t), base, xp)
         return choose_affine(warms, later.scaled(xp.floating(since) / over), later, xp)
 
-    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
-        yield from self.schedule._breakpoints_and_end(until)
-        for begin in boundaries(self.every.number, until):
+    def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
+        yield from self.schedule._breakpoints_and_end(since, until)
+        for begin in boundaries(self.every.number, until, since - ceil(self.over.number)):
             yield from (begin, begin + self.over.number)
 
 

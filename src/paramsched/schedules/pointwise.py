@@ -62,9 +62,9 @@ class Pointwise(Schedule, ABC):
         measures = [operand._exact_length(span) for operand in self.operands]
         return None if self.fills else max((m for m in measures if m is not None), default=None)
 
-    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
+    def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         for operand in self.operands:
-            yield from operand._breakpoints_and_end(until)
+            yield from operand._breakpoints_and_end(since, until)
 
 
 @final

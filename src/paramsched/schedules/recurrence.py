@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cached_property
 from itertools import accumulate
 from math import ceil
@@ -15,6 +16,7 @@ from paramsched.errors import Asked, InvalidArgument, Unresolved
 from paramsched.schedules.affine import Affine
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.evaluation import quiet
+from paramsched.schedules.lengths import boundaries
 from paramsched.schedules.registry import shape
 from paramsched.schedules.rules import Rule, ScheduleRule
 from paramsched.schedules.rules.base import Coefficients
@@ -217,20 +219,22 @@ class Recurrence(Schedule):
                 )
         return factor, offset
 
-    def _inner_breakpoints(self, until: int) -> Iterable[int]:
+    def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         for rule in self.rules:
             period = _period_of(rule)
             yield from (rule.begin * period, until if rule.end is None else rule.end * period)
             # A rule says nothing of its shape but its columns: each tick of a stepwise one may bend.
             if period > 1:
-                yield from range(rule.begin * period, until + 1, period)
-        yield from self._stepwise_ticks(until)
+                yield from boundaries(period, until, max(since, rule.begin * period))
+        yield from self._stepwise_ticks(since, until)
 
-    def _stepwise_ticks(self, until: int) -> Iterable[int]:
+    def _stepwise_ticks(self, since: int, until: int) -> Iterable[int]:
         """Ticks at which a rule does something else than at the one before."""
         for rule in self.rules:
             period = _period_of(rule)
-            k = np.arange(0, min(max(until // period - rule.begin, 0), _MOST) + 1, dtype=np.float64)
+            first = max(since // period - rule.begin - 1, 0)
+            last = min(max(until // period - rule.begin, first), first + _MOST)
+            k = np.arange(first, last + 1, dtype=np.float64)
             found = rule.step_columns(k)
             special = (found.e != 0) | (np.abs(np.diff(found.a, prepend=found.a[:1])) > 0.5 * np.abs(found.a))
             yield from ((rule.begin + int(tick)) * period for tick in k[special])

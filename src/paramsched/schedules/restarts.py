@@ -146,17 +146,18 @@ class Restarts(Schedule):
         over = self._held_from()
         return cycle, stretched if over is None else xp.where(t >= count_of(over), first, stretched)
 
-    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
+    def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         period = self._period.number
-        inside = tuple(self.schedule._breakpoints_and_end(min(ceil(period), until)))
+        inside = tuple(self.schedule._breakpoints_and_end(0, min(ceil(period), until)))
         if self.mult == 1:
             end = until if self.times is None else min(until, ceil(period * self.times))
-            return (begin + b for begin in boundaries(period, end) for b in (0, *inside) if b <= period)
+            begins = boundaries(period, end, since - ceil(period))
+            return (begin + b for begin in begins for b in (0, *inside) if b <= period)
         table, within = self._table, (0, *(b for b in inside if b <= period))
         return (
             begin + b
             for begin, size in zip(table.begins, table.sizes, strict=True)
-            if begin <= until
+            if since <= begin + size and begin <= until
             for b in stretched_times(within, size, period)
         )
 

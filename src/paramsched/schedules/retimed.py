@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from math import ceil
+from math import ceil, floor
 from typing import final
 
 from paramsched._arrays import Array, Arrays
@@ -66,11 +66,11 @@ class Shift(Schedule):
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         return self.schedule._at(xp.at_least(t - self.by.count, 0), base, xp)
 
-    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
+    def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         by = self.by.number
         yield by
         if until > by:
-            yield from (by + b for b in self.schedule._breakpoints_and_end(ceil(until - by)))
+            yield from (by + b for b in self.schedule._breakpoints_and_end(floor(since - by), ceil(until - by)))
 
     def _resolve(self, span: Span) -> Schedule:
         begin = span.begin + span.exact(self.by)
@@ -111,10 +111,10 @@ class Every(OneOperand):
             at = xp.xp.where(t >= count_of(end), t, at)
         return self.schedule._at(at, base, xp)
 
-    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
+    def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         end = self._held_from()
         last = until if end is None else min(until, ceil(end) - 1)
-        for change in boundaries(self.period.number, last + self.phase, self.phase):
+        for change in boundaries(self.period.number, last + self.phase, max(since, 0) + self.phase):
             yield change - self.phase
         if end is not None:
             yield end
@@ -230,12 +230,13 @@ class Window(Schedule):
         value = self.schedule._at(local, base, xp)
         return choose_affine(t >= begin, value, base, xp) if begin else value
 
-    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
+    def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         begin = self.begin.number
         end = until if self.end is None else min(until, self.end.number)
         yield from (begin, end)
         if end > begin:
-            yield from (begin + b for b in self.schedule._breakpoints_and_end(ceil(end - begin)) if begin + b <= end)
+            inner = self.schedule._breakpoints_and_end(floor(since - begin), ceil(end - begin))
+            yield from (begin + b for b in inner if begin + b <= end)
 
     def _held_from(self) -> int | Fraction | None:
         if self.end is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import accumulate
-from math import ceil
+from math import ceil, floor
 from typing import Any, final, get_args
 
 from paramsched._arrays import Array, Arrays
@@ -130,13 +130,14 @@ class Sequence(Schedule):
         end = self.length
         return begins if end is None else (*begins, end.count)
 
-    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
+    def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         for stage, begin in zip(self.stages, self._stage_begins(), strict=True):
             if begin <= until:
                 room = until - begin
                 if stage.length is not None:
                     room = min(room, stage.length.number)
-                yield from (begin + b for b in (0, room, *stage._breakpoints_and_end(ceil(room))) if 0 <= b <= room)
+                inner = stage._breakpoints_and_end(floor(since - begin), ceil(room)) if since <= begin + room else ()
+                yield from (begin + b for b in (0, room, *inner) if 0 <= b <= room)
 
     def _resolve(self, span: Span) -> Schedule:
         """Each stage in its part of the span; the one without a length takes what the others leave."""

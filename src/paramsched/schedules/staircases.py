@@ -39,8 +39,8 @@ class Step(Schedule):
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         return base.scaled(xp.power(self.gamma, xp.floating(periods_over(t, self.every.number, xp))))
 
-    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
-        return boundaries(self.every.number, until)
+    def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
+        return boundaries(self.every.number, until, since)
 
 
 @final
@@ -62,7 +62,7 @@ class MultiStep(Schedule):
         reached = xp.reached(sorted(milestone.count for milestone in self.milestones), t)
         return base.scaled(xp.power(self.gamma, xp.floating(reached)))
 
-    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
+    def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         return (milestone.number for milestone in self.milestones)
 
     def _resolve(self, span: Span) -> Schedule:
@@ -161,11 +161,11 @@ class Stairs(Schedule):
                 value = value + (base.scaled(level) if relative else Affine(None, level))
         return value
 
-    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
+    def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         assert self.over is not None
         if not self.over.terms:
             return ()
-        return (rise for rise in boundaries(self._tread, until) if rise <= self.over.number)
+        return (rise for rise in boundaries(self._tread, until, since) if rise <= self.over.number)
 
 
 @shape
@@ -235,9 +235,11 @@ class Chebyshev(Schedule):
         center, radius = (self.most + self.least) / 2, (self.most - self.least) / 2
         return 1 / (center - radius * np.cos((order[order < self.steps] + 0.5) * math.pi / self.steps))
 
-    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
+    def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         last = self._held_from()
-        return (change for change in boundaries(self.every.number, min(until, math.ceil(last))) if change <= last)
+        return (
+            change for change in boundaries(self.every.number, min(until, math.ceil(last)), since) if change <= last
+        )
 
 
 @shape

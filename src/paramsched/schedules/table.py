@@ -192,9 +192,9 @@ class Table(Schedule):
             between = xp.larger(xp.smaller(between, xp.larger(here, there)), xp.smaller(here, there))
         return xp.where(inside, between, xp.where(done, there, here))
 
-    def _inner_breakpoints(self, until: int) -> Iterable[int | Fraction]:
+    def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         end = self._held_from()
-        return (time for time in boundaries(self.every.number, until) if time <= end)
+        return (time for time in boundaries(self.every.number, until, since) if time <= end)
 
     def __str__(self) -> str:
         if self.file is None:
