@@ -196,7 +196,7 @@ class RunSizes:
 
 
 _STRIDE = 4096  # updates between two amounts that are kept
-_GUESSED = 16, 1024  # updates that are guessed at once: few where a guess before was soon wrong
+_GUESSED = 16, 4096  # updates that are guessed at once: few where a guess before was soon wrong
 _ROUNDS = 8  # how often a guess is made better before what is right of it is kept
 _MOST_AMOUNT = 10**18
 _MOST_UPDATES = 500_000_000
