@@ -20,6 +20,7 @@ SHAPES = {
     "exponential": "exponential(0.96)",
     "exponential_warmup": "exponential_warmup(20)",
     "from_function": "",
+    "gaussian_warmup": "gaussian_warmup(40)",
     "geometric": "geometric(1.0, 0.05)",
     "greedy": "constant() * greedy(patience=4)",
     "inverse_sigmoid": "inverse_sigmoid(10)",

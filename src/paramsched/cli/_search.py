@@ -8,6 +8,7 @@ from typing import final
 
 from paramsched._calls import example_call
 from paramsched._peer_keywords import keywords_elsewhere, line_of_keyword
+from paramsched._peer_names import LIBRARIES
 from paramsched._vocabulary import letters_of, other_names
 from paramsched.curves import CONSTANTS, FAMILIES, curve_text
 from paramsched.near_names import closest
@@ -19,7 +20,7 @@ _SAME = {
     "annealing": "anneal", "cycles": "cycle", "cyclical": "cyclic", "decaying": "decay",
     "restarts": "restart", "steps": "step", "square": "sqrt", "root": "sqrt",
     "poly": "polynomial", "exp": "exponential", "milestones": "milestone", "plateaus": "plateau", "one": "1",
-    "triangle": "triangular", "flat": "constant", "stable": "constant",
+    "floor": "min", "minimum": "min", "triangle": "triangular", "flat": "constant", "stable": "constant",
 }  # fmt: skip
 """Words that are looked for as another."""
 
@@ -46,6 +47,7 @@ class _Entry:
     line: str
     says: str
     text: str = ""
+    library: str = ""
 
 
 def schedules_for(asked: str) -> list[Hit]:
@@ -81,8 +83,9 @@ def nearest_for(asked: str) -> list[Hit]:
 
 
 def _best_of(asked: str, entries: list[_Entry]) -> list[Hit]:
-    """The entries that answer, each line once."""
-    scores = [_score(asked, entry) for entry in entries]
+    """The entries that answer, each line once; where a library is named beside other words, its own come first."""
+    library, asked = _named_library(asked)
+    scores = [_score(asked, entry) * (1.0 if library in ("", entry.library) else 0.5) for entry in entries]
     least = max(scores) / 3
     ranked = sorted(
         (place for place, score in enumerate(scores) if score and score >= least),
@@ -92,6 +95,25 @@ def _best_of(asked: str, entries: list[_Entry]) -> list[Hit]:
     for place in ranked:
         gathered.setdefault(entries[place].line, []).append(entries[place].says)
     return [Hit(line, tuple(dict.fromkeys(says))) for line, says in gathered.items()]
+
+
+_OTHERWISE = {"huggingface": "transformers", "pytorch": "torch", "hf": "transformers", "yolov5": "ultralytics",
+              "yolov8": "ultralytics", "tensor2tensor": "t5x", "paddlepaddle": "paddle"}  # fmt: skip
+"""What libraries are called besides."""
+
+
+def _named_library(asked: str) -> tuple[str, str]:
+    """The library that is named beside other words, and these; no library where it is named alone, or none is.
+
+    >>> _named_library("fairseq cosine"), _named_library("LinearLR of MMEngine"), _named_library("keras")
+    (('fairseq', 'cosine'), ('mmengine', 'LinearLR of'), ('', 'keras'))
+    """
+    libraries = {letters_of(name): name for name in LIBRARIES if name != "papers"} | _OTHERWISE
+    words = asked.split()
+    for place, word in enumerate(words):
+        if len(words) > 1 and (library := libraries.get(letters_of(word))) is not None:
+            return library, " ".join(words[:place] + words[place + 1 :])
+    return "", asked
 
 
 def _score(asked: str, entry: _Entry) -> float:
@@ -120,7 +142,8 @@ def _schedules() -> Iterator[_Entry]:
         yield _Entry(name, f"anneal(curve={curve_text(name)})", f"curve curves.{name}")
     for library, (name, ours, line, different) in other_names():
         of = "papers" if library == "papers" else library
-        yield _Entry(name, line, f"{of} {name}: {ours}{different and f'; {different}'}", f"{library} {ours}")
+        says = f"{of} {name}: {ours}{different and f'; {different}'}"
+        yield _Entry(name, line, says, f"{library} {ours}", library)
     for name, argument, instead in keywords_elsewhere():
         if name in SHAPES:
             continue

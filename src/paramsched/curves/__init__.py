@@ -24,12 +24,14 @@ from paramsched.curves.cosines import cosine_truncated as cosine_truncated
 from paramsched.curves.cosines import cosine_wave as cosine_wave
 from paramsched.curves.cosines import half_cosine as half_cosine
 from paramsched.curves.exponentials import Exponential as Exponential
+from paramsched.curves.exponentials import Gaussian as Gaussian
 from paramsched.curves.exponentials import HalfLife as HalfLife
 from paramsched.curves.exponentials import Log as Log
 from paramsched.curves.exponentials import Logarithm as Logarithm
 from paramsched.curves.exponentials import Sigmoid as Sigmoid
 from paramsched.curves.exponentials import Tanh as Tanh
 from paramsched.curves.exponentials import exponential as exponential
+from paramsched.curves.exponentials import gaussian as gaussian
 from paramsched.curves.exponentials import half_life as half_life
 from paramsched.curves.exponentials import log as log
 from paramsched.curves.exponentials import logarithm as logarithm

@@ -173,6 +173,42 @@ def sigmoid(steepness: float = 12.0) -> Sigmoid:
 
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Gaussian(Curve):
+    """curve(u) = (exp(-steepness (1 - u) ** 2) - exp(-steepness)) / (1 - exp(-steepness)): half a bell.
+
+    Source: the ramp-ups of semi-supervised learning, Laine & Aila 2017 (1610.02242), with a steepness of 5.
+
+    Args:
+        steepness: above 0.
+
+    >>> round(curves.gaussian(5)(0.5), 6)
+    0.281665
+    """
+
+    steepness: float
+
+    def __post_init__(self) -> None:
+        positive_parameter(self, "steepness", 5.0)
+
+    def _rise(self, u: Array, rest: Array, xp: Arrays) -> Array:
+        return 1.0 - self._fall(u, rest, xp)
+
+    def _fall(self, u: Array, rest: Array, xp: Arrays) -> Array:
+        return xp.xp.expm1(-self.steepness * rest**2) / math.expm1(-self.steepness)
+
+
+@curve
+def gaussian(steepness: float = 5.0) -> Gaussian:
+    """Half a bell, scaled to [0, 1].
+
+    >>> curves.gaussian(5)
+    curves.gaussian(5.0)
+    """
+    return Gaussian(steepness)
+
+
+@final
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Logarithm(Curve):
     """curve(u) = ln(1 + (ratio - 1) u) / ln(ratio): `curves.exponential(ratio)` the other way round.
 

@@ -23,6 +23,7 @@ from paramsched.schedules.averages import ademamix_beta3 as ademamix_beta3
 from paramsched.schedules.averages import ema_power as ema_power
 from paramsched.schedules.averages import ema_warmup as ema_warmup
 from paramsched.schedules.averages import exponential_warmup as exponential_warmup
+from paramsched.schedules.averages import gaussian_warmup as gaussian_warmup
 from paramsched.schedules.averages import radam_warmup as radam_warmup
 from paramsched.schedules.averages import untuned_exponential_warmup as untuned_exponential_warmup
 from paramsched.schedules.averages import untuned_linear_warmup as untuned_linear_warmup

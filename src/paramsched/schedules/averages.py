@@ -130,6 +130,26 @@ def exponential_warmup(timescale: DurationLike, first: int = 1) -> ExponentialWa
 
 
 @shape
+def gaussian_warmup(over: DurationLike, steepness: float = 5.0) -> Schedule:
+    """The ramp-up of semi-supervised learning: value(t) = base * exp(-steepness * (1 - t / n) ** 2), then base.
+
+    Args:
+        over: n, any unit of time.
+        steepness: above 0; with 5 the first value is 0.0067 of base.
+
+    Raises:
+        InvalidArgument: an argument out of its range.
+
+    Source: Laine & Aila 2017 (1610.02242); Mean Teacher, Tarvainen & Valpola 2017 (1703.01780), `sigmoid_rampup`.
+
+    >>> round(gaussian_warmup(80)(0), 9), round(gaussian_warmup(80)(40), 9), gaussian_warmup(80)(80)
+    (0.006737947, 0.286504797, 1.0)
+    """
+    steep = positive_number(Asked("gaussian_warmup", "steepness"), steepness)
+    return warmup(over, math.exp(-steep), curve=curves.gaussian(steep))
+
+
+@shape
 def untuned_linear_warmup(beta2: float = 0.999) -> Schedule:
     """The straight warmup that suits Adam's second beta: value(t) = base * min(1, (t + 1) (1 - beta2) / 2).
 

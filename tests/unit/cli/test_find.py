@@ -28,6 +28,13 @@ def call(*words):
         ("T_max", "cosine(over=100)"),
         ("num_warmup_steps", "warmup(500) >> cosine()"),
         ("gradient_accumulation_steps", "Calendar(accumulation=100)"),
+        ("caffe inv", "inverse_time(0.0001) ** 0.75"),
+        ("WarmupLR of espnet", "skip(warmup(25_000) >> inverse_sqrt(25_000), 1)"),
+        ("MXNet PolyScheduler", 'skip(warmup(500) >> polynomial(2.0), 1, of="100%")'),
+        ("MMEngine LinearLR", "recurrence(rules.linear(0.1, end=5))"),
+        ("yolov5 cos_lr", 'every(cosine(to=0.01), "epoch")'),
+        ("cosine annealing", "cosine()"),
+        ("keras cosine", "warmup(500) >> cosine(to=0.1, over=9500)"),
     ],
 )
 def test_the_best_answer_is_first(asked, line):
