@@ -1,6 +1,7 @@
 """Checking one plan from the command line: with its run's evidence, mended where asked, in every form of output."""
 
 import json
+import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,12 +27,13 @@ from paramsched.config.checking.finding import (
     FilePlace,
     Finding,
     Severity,
+    binding_path,
     edits_of,
     finding_of_fault,
     with_edits,
     without_silenced,
 )
-from paramsched.config.checking.rules_of_runs import BEYOND_THE_PLAN, LOG_DIFFERS
+from paramsched.config.checking.rules_of_runs import BEYOND_THE_PLAN, LOG_DIFFERS, METRIC_NOT_LOGGED
 from paramsched.config.faults import HORIZON, entry_path
 from paramsched.config.plan_files import read_plan_text
 from paramsched.config.text_limits import write_whole_file
@@ -63,13 +65,14 @@ class RunEvidence:
         return () if self.checkpoint is None else read_groups(Path(self.checkpoint)).groups
 
     def findings(self, plan: Plan, calendar: Calendar | None) -> Iterator[Finding]:
-        """Where the run went on behind the plan, or used other values."""
+        """Where the run went on behind the plan, used other values, or never measured what a rule waits for."""
         from paramsched.audit.checkpoint_log import read_groups
 
         if self.checkpoint is not None:
             yield from _beyond_the_plan(plan, calendar, read_groups(Path(self.checkpoint)).updates, "checkpoint")
         if self.log is not None:
             yield from _of_log(self.log, plan, calendar or Calendar())
+            yield from _never_logged(Path(self.log), plan)
 
 
 def _of_log(log: str, plan: Plan, calendar: Calendar) -> Iterator[Finding]:
@@ -87,6 +90,34 @@ def _of_log(log: str, plan: Plan, calendar: Calendar) -> Iterator[Finding]:
         found = f"at update {one.t} the run used {one.field}={one.logged!r}, and the plan says {one.planned!r}"
         cause = f"Likely cause: {report.causes[0].text}" if report.causes else ""
         yield Finding(LOG_DIFFERS, entry_path(one.field), found, cause)
+
+
+def _never_logged(log: Path, plan: Plan) -> Iterator[Finding]:
+    """Rules that wait for a metric that is not in a log with metrics."""
+    from paramsched.audit import read_metrics
+
+    waiting = [(binding_path(one), rule.metric) for one in plan.bindings for rule in one.schedule.metric_rules]
+    measured = [one.name for one in read_metrics(log)] if waiting else []
+    for path, metric in waiting:
+        if measured and not _is_logged(metric, log, measured):
+            found = f"the rule waits for {metric}, and the log has {', '.join(measured)}"
+            yield Finding(METRIC_NOT_LOGGED, path, found, "Write the name under which the metric is observed")
+
+
+def _is_logged(metric: str, log: Path, measured: Iterable[str]) -> bool:
+    """Whether a log has a metric: by its name, or as a part of one, as `val_loss` in `val/loss_epoch`."""
+    from paramsched.audit import UnreadableLog, read_metrics
+
+    if any(_plain_name(metric) in _plain_name(name) for name in measured):
+        return True
+    try:
+        return bool(read_metrics(log, names=[metric]))
+    except UnreadableLog:
+        return False
+
+
+def _plain_name(metric: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", metric.lower())
 
 
 def _beyond_the_plan(plan: Plan, calendar: Calendar | None, updates: int | None, what: str) -> Iterator[Finding]:

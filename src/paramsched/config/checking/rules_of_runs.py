@@ -155,6 +155,7 @@ LOG_DIFFERS: Final = "PS405"
 BEYOND_THE_PLAN: Final = "PS406"
 WRONG_MODE: Final = "PS501"
 PATIENCE_BEYOND_RUN: Final = "PS502"
+METRIC_NOT_LOGGED: Final = "PS504"
 
 _EPOCHS = "train_cfg = dict(by_epoch=True, max_epochs=12)\n"
 _VALIDATED = _EPOCHS + "val_cfg = dict()\n"
@@ -241,6 +242,13 @@ RULES_OF_RUNS: Final = (
         _EPOCHS + "param_scheduler = dict(type='ReduceOnPlateauLR', monitor='loss', patience=2)\n",
         _VALIDATED + "param_scheduler = dict(type='ReduceOnPlateauLR', monitor='loss', patience=2)\n",
         PYTHON,
+    ),
+    CheckRule(
+        METRIC_NOT_LOGGED,
+        "metric-not-logged",
+        "warning",
+        "A rule waits for a metric that the log of the run does not have, though it has others.",
+        "Found beside a log, --log values.jsonl. Under another name nobody tells the rule, and it never reduces anything.",
     ),
     CheckRule(
         codes.HARDLY_MEANT,
