@@ -262,8 +262,8 @@ def test_a_log_that_was_stepped_once_per_process_is_told_with_its_cause(plan, tm
     ],
 )
 def test_a_metric_that_a_rule_waits_for_and_the_log_has_not_is_told(plan, tmp_path, logged, metric, found):
-    rows = [json.dumps({"step": t, "lr": 0.1} | ({logged: 2.5} if t % 10 == 9 else {})) for t in range(20)]
+    rows = [json.dumps({"step": t, "lr": 0.01} | ({logged: 2.5} if t % 10 == 9 else {})) for t in range(20)]
     (tmp_path / "values.jsonl").write_text("\n".join(rows))
-    file = plan(f'horizon: 20\nlr: absolute(0.1) * plateau("{metric}")\n')
+    file = plan(f'horizon: 20\nlr: 0.1 * plateau("{metric}")\n')
 
     assert codes(file, "--log", "values.jsonl", "--select", "PS504") == found

@@ -248,7 +248,7 @@ RULES_OF_RUNS: Final = (
         "metric-not-logged",
         "warning",
         "A rule waits for a metric that the log of the run does not have, though it has others.",
-        "Found beside a log, --log values.jsonl. Under another name nobody tells the rule, and it never reduces anything.",
+        "Found beside a log, --log values.jsonl. Nobody tells the rule under its name: it never reduces anything.",
     ),
     CheckRule(
         codes.HARDLY_MEANT,
