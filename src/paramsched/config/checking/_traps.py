@@ -57,6 +57,8 @@ def traps_in_binding(binding: Binding, path: str) -> Iterator[Finding]:
             found = f'torch\'s optimizers have no "{binding.name}"'
             rename = (binding.name, ours)
             yield Finding(OTHERS_NAME, path, found, f"Write {ours}", at_key=True, replace=rename)
+        elif binding.name == "betas":
+            yield Finding(OTHERS_NAME, path, '"betas" is a pair of numbers', "Write betas[0] or betas[1]", at_key=True)
         if binding.name == "lr":
             yield from (Finding(code, path, found, advice) for code, found, advice in _levels_meant_as_values(schedule))
     told = dict.fromkeys(one for part in _parts_of_schedule(schedule) for one in _traps_in_part(part))

@@ -64,7 +64,7 @@ RULES_OF_VALUES: Final = (
         OTHERS_NAME,
         "name-of-others",
         "warning",
-        "The field is called so in another library; torch's optimizers have another name for it.",
+        "The field is called so in another library, or is a pair; torch's optimizers have another name for the number.",
         "No group has the field, so attaching the plan would raise.",
         "learning_rate: cosine()\n",
         "lr: cosine()\n",
