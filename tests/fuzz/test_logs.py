@@ -235,7 +235,7 @@ def test_what_contains_itself_is_looked_at_once(audited: Any) -> None:
         (b"\x00\x01\x02", ".csv", "null bytes"),
         (b"a,\xff\xfe\n1,2\n", ".csv", "no text in UTF-8 (byte 0xff)"),
         ("step,lr\n0,0.1\n".encode("utf-16"), ".csv", "no text in UTF-8"),
-        (b"\x18\x00\x00\x00\x00\x00\x00\x00\xa3\x7fK\x22", ".tfevents", "TensorBoard's"),
+        (b"\x18\x00\x00\x00\x00\x00\x00\x00\xa3\x7fK\x22", ".tfevents", "no row of it has a value"),
         (b"\x1f\x8b\x08\x00", ".jsonl", "packed by gzip"),
         (b"[" * 100_000, ".jsonl", "line 1: no JSON"),
         (b'{"t": 0, "groups": [{"lr": 1' + b"0" * 400 + b"}]}", ".jsonl", "an integer beyond every float"),

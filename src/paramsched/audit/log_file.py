@@ -1,4 +1,4 @@
-"""Reading a log: our JSONL, any CSV or JSONL with named columns, or an optimizer's checkpoint."""
+"""Reading a log: our JSONL, any CSV or JSONL with named columns, TensorBoard's events, or an optimizer's checkpoint."""
 
 import csv
 import json
@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from paramsched._fault import names_listed, printable
 from paramsched.audit.checkpoint_log import read_checkpoint
+from paramsched.audit.event_file import STEP, event_rows
 from paramsched.audit.log_values import (
     AmountColumn,
     LogColumn,
@@ -44,7 +45,7 @@ def read_log(
     """Read a log.
 
     Args:
-        path: a `.jsonl` or `.csv` file, or a checkpoint that holds an optimizer's state.
+        path: a `.jsonl` or `.csv` file, an event file of TensorBoard, or a checkpoint that holds an optimizer's state.
         fields: those the plan schedules: columns named like them are found without being named.
         columns: from `"lr"` or `"lr@head"` (a group's name or index) to the column's name.
         time: the column that counts the updates; without one, rows count from 0.
@@ -54,6 +55,7 @@ def read_log(
 
     Raises:
         UnreadableLog: nothing in it can be compared, with what is there.
+        MissingDependency: what reads it is not installed.
         OSError: it cannot be read.
     """
     file = Path(path)
@@ -64,9 +66,11 @@ def read_log(
             return read_jsonl(file, tuple(fields), columns or {}, time, optimizer, amount)
         case "csv":
             return read_csv(file, tuple(fields), columns or {}, time, amount)
+        case "events":
+            return _read_table(file, list(event_rows(file)), tuple(fields), columns or {}, time or STEP, amount)
 
 
-def kind_of_log(file: Path) -> Literal["checkpoint", "jsonl", "csv"]:
+def kind_of_log(file: Path) -> Literal["checkpoint", "jsonl", "csv", "events"]:
     """What a log is, by its suffix and its first bytes.
 
     Raises:
@@ -86,11 +90,7 @@ def kind_of_log(file: Path) -> Literal["checkpoint", "jsonl", "csv"]:
         if head.startswith(magic):
             raise UnreadableLog(path_text(file), f"it is packed by {name}", "Unpack it first")
     if "tfevents" in file.name:
-        raise UnreadableLog(
-            path_text(file),
-            "TensorBoard's own file",
-            "Save the curve as CSV there, and write --column lr=Value --time Step",
-        )
+        return "events"
     # A byte order mark may stand before the text. What begins like an object is JSONL, whatever the suffix.
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if file.suffix not in (".csv", ".tsv") and text.startswith((b"{", b"[")):

@@ -15,6 +15,7 @@ import numpy as np
 from paramsched._arrays import Floats
 from paramsched._fault import printable
 from paramsched._number_checks import whole_number
+from paramsched.audit.event_file import event_rows
 from paramsched.audit.log_file import csv_rows, json_rows, kind_of_log, numbered_cells, read_log, time_column
 from paramsched.audit.log_values import (
     LogColumn,
@@ -53,10 +54,10 @@ def plan_from_log(
 ) -> Plan:
     """A plan that does again what a run did: at each update that the log tells of, the logged value, bit for bit.
 
-    A log of ours (`values.jsonl`), CSV or JSONL with named columns, MMEngine's JSON lines, or the `trainer_state.json`
-    of transformers. Its values stand as they are, whatever the base. Between two updates of a log that leaves some out
-    a value is held, or goes along `curve` to the next. Where an update is there twice, as after a resume, the later
-    line counts.
+    A log of ours (`values.jsonl`), CSV or JSONL with named columns, MMEngine's JSON lines, an event file of TensorBoard
+    (its package reads it), or the `trainer_state.json` of transformers. Its values stand as they are, whatever the
+    base. Between two updates of a log that leaves some out a value is held, or goes along `curve` to the next. Where an
+    update is there twice, as after a resume, the later line counts.
 
     Args:
         path: the log.
@@ -272,7 +273,7 @@ class LogMetric:
 
 
 def read_metrics(path: str | Path, *, names: Sequence[str] = (), time: str | None = None) -> tuple[LogMetric, ...]:
-    """The metrics in a log: JSONL, CSV, or the `trainer_state.json` of transformers; a checkpoint has none.
+    """The metrics in a log: JSONL, CSV, TensorBoard's, or transformers' `trainer_state.json`; a checkpoint has none.
 
     The Runner's `values.jsonl` has its losses, and the `metrics.jsonl` beside it its validations.
 
@@ -312,6 +313,8 @@ def _rows_of_log(file: Path) -> list[dict[str, Any]]:
             return []
         case "csv":
             return list(csv_rows(file))
+        case "events":
+            return list(event_rows(file))
         case _ if is_trainer_state(file):
             return list(history_rows(file))
         case _:

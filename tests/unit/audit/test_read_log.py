@@ -109,7 +109,6 @@ def test_the_digits_of_a_text_say_how_exact_its_numbers_are(log, content, digits
         ("{x\n", "log.jsonl", "no JSON", "Give one object in each line"),
         ('{"groups": 3}\n', "log.jsonl", "groups of update 0 are no list of objects", 'Give {"t": 0'),
         (gzip.compress(b"lr\n1\n", mtime=0), "log.csv", "it is packed by gzip", "Unpack it first"),
-        ("x", "events.out.tfevents.1", "TensorBoard's own file", "--column lr=Value --time Step"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_what_to_do(log, content, name, found, instead):

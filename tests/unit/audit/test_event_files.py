@@ -1,0 +1,61 @@
+"""Event files of TensorBoard as logs."""
+
+import sys
+
+import numpy as np
+import pytest
+
+import paramsched as ps
+from paramsched.audit import UnreadableLog, compare_with_plan, read_log, read_metrics
+from paramsched.errors import MissingDependency
+
+PLAN = ps.Plan(lr=ps.warmup(3) >> ps.cosine(), horizon=10)
+RATES = ps.trace(PLAN, {"lr": 0.1})["lr"]
+
+
+@pytest.fixture
+def events(tmp_path):
+    """An event file with a rate and a loss for each update; losses are kept as tensors, as Keras does."""
+    pytest.importorskip("tensorboard")
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary, SummaryMetadata
+    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+    from tensorboard.util.tensor_util import make_tensor_proto
+
+    writer = EventFileWriter(str(tmp_path))
+    scalars = SummaryMetadata(plugin_data=SummaryMetadata.PluginData(plugin_name="scalars"))
+    for t, rate in enumerate(RATES):
+        loss = make_tensor_proto(np.float32(2.5 - t / 10))
+        values = [Summary.Value(tag="lr", simple_value=rate), Summary.Value(tag="loss", tensor=loss, metadata=scalars)]
+        writer.add_event(Event(step=t, wall_time=t, summary=Summary(value=values)))
+    writer.close()
+    (file,) = tmp_path.glob("*tfevents*")
+    return file
+
+
+def test_values_that_went_through_float32_are_as_planned(events):
+    report = compare_with_plan(read_log(events, ["lr"]), PLAN, ps.Calendar())
+
+    assert (report.first, report.exact, report.values) == (None, 10, 10)
+
+
+def test_the_values_are_a_plan_and_the_others_are_metrics(events):
+    (loss,) = read_metrics(events)
+
+    assert ps.trace(ps.plan_from_log(events), {"lr": 1.0})["lr"].tolist() == RATES.astype(np.float32).tolist()
+    assert (loss.name, loss.t.tolist(), loss.values[0]) == ("loss", list(range(10)), 2.5)
+
+
+def test_a_tag_that_is_not_there_is_refused_with_those_that_are(events):
+    with pytest.raises(UnreadableLog, match="known: loss, lr, step"):
+        read_log(events, ["lr"], columns={"lr": "rate"})
+
+
+def test_without_its_package_it_is_said_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    monkeypatch.setitem(sys.modules, "tensorboard.backend.event_processing.event_accumulator", None)
+    file = tmp_path / "events.out.tfevents.1"
+    file.write_bytes(b"x")
+
+    with pytest.raises(MissingDependency, match="pip install tensorboard"):
+        read_log(file, ["lr"])
