@@ -11,8 +11,9 @@ _ARGUMENTS: tuple[tuple[str, tuple[str, ...]], ...] = (
               "num_training_steps", "total_steps", "num_decay_steps", "max_iters", "max_steps", "steps", "iters")),
     ("first", ("T_0", "t_initial", "first_cycle_steps", "first_decay_steps", "t_0", "cycle_size", "lr_period_updates")),
     ("mult", ("T_mult", "cycle_mult", "cycle_mul", "t_mul", "t_mult", "cycle_multiplier")),
-    ("up", ("step_size_up", "up_steps", "pct_start", "pct_warmup")),
-    ("down", ("step_size_down", "down_steps")),
+    ("up", ("step_size_up", "up_steps", "cycle_first_step_size", "pct_start", "pct_warmup")),
+    ("down", ("step_size_down", "down_steps", "cycle_second_step_size")),
+    ("to_gamma", ("end_value_mult",)),
     ("warmup", ("num_warmup_steps", "warmup_steps", "warmup_t", "t_warmup", "warmup_epochs", "warmup_iters",
                 "warmup_ratio", "warmup_length", "lr_warmup_iters", "lr_warmup_steps", "lr_warmup_samples",
                 "lr_warmup_fraction", "warmup_fraction", "warmup_updates", "warmup_num_steps",
@@ -22,12 +23,14 @@ _ARGUMENTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("to", ("eta_min", "end_factor", "alpha_f", "alpha", "lr_min", "min_lr", "min_lr_ratio", "lr_end", "end_value",
             "end", "final", "stop", "min_value", "max_lr", "min_lr_rate", "min_lr_factor", "swa_lr",
             "lr_end_ratio", "final_lr_frac", "warmup_target", "final_lr", "end_lr", "end_learning_rate",
-            "learning_rate_end", "cos_min_ratio", "min_learning_rate")),
+            "learning_rate_end", "cos_min_ratio", "min_learning_rate", "eta_min_ratio",
+            "warmup_end_value")),
     ("start", ("start_factor", "warmup_start_factor", "warmup_ratio", "init_value", "warmup_init_lr", "warmup_lr_init",
                "begin_value", "base_lr", "initial", "start_value", "warmup_bias_lr", "lr_warmup_init",
-               "warmup_min_lr", "warmup_begin_lr", "warmup_start_lr", "warmup_learning_rate")),
+               "warmup_min_lr", "warmup_begin_lr", "warmup_start_lr", "warmup_learning_rate", "warmup_lr",
+               "warmup_min_ratio", "warmup_start_value", "cycle_min_lr", "lr_range_test_min_lr")),
     ("gamma", ("decay_rate", "lr_decay", "gamma_factor", "cycle_decay", "factor", "decay", "m_mul", "restart_weight",
-               "decay_factor", "learning_rate_decay")),
+               "decay_factor", "learning_rate_decay", "start_value_mult")),
     ("every", ("step_size", "stepsize", "decay_t", "decay_steps", "period", "interval", "decay_epochs")),
     ("milestones", ("boundaries", "boundaries_and_scales", "steps", "decay_epochs", "decay_milestones")),
     ("per", ("decay_steps", "transition_steps", "step_size", "every")),
@@ -51,8 +54,8 @@ _ARGUMENTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("times", ("num_cycles", "cycles", "cycle_limit", "n_cycle")),
     ("width", ("d_model", "model_size", "dim_embed")),
     ("total", ("total_steps", "num_training_steps", "max_steps", "max_iters", "total_iters", "horizon", "steps",
-               "total_updates", "num_steps", "T_max", "max_epochs", "num_epochs", "epochs", "num_train_epochs",
-               "train_iters")),
+               "total_updates", "total_num_steps", "num_steps", "T_max", "max_epochs", "num_epochs", "epochs",
+               "num_train_epochs", "train_iters")),
     ("steps_per_epoch", ("iters_per_epoch", "updates_per_epoch", "epoch_length", "num_update_steps_per_epoch",
                          "iterations_per_epoch", "steps_in_epoch")),
     ("batches_per_epoch", ("len_loader", "num_batches", "loader_length", "num_training_batches")),
@@ -100,6 +103,29 @@ _NO_ARGUMENT: Mapping[str, str] = {
     "lr_decay_samples": 'a schedule has a length of its own, also one behind a warmup: cosine(over="until 9M samples")',
     "override_opt_param_scheduler": 'what a checkpoint may change is Scheduler(on_change="new")',
     "use_checkpoint_opt_param_scheduler": 'what a checkpoint may change is Scheduler(on_change="checkpoint")',
+    **dict.fromkeys(
+        (
+            "lr_scheduler_type",
+            "lr_scheduler_kwargs",
+            "lr_scheduler_name",
+            "lr_schedule",
+            "lr_policy",
+            "learning_rate_schedule",
+            "decay_method",
+        ),
+        'the line says which schedule it is: warmup("5%") >> cosine()',
+    ),
+    **dict.fromkeys(
+        ("hold_steps", "hold_ratio", "constant_steps", "constant_ratio"),
+        "a level that is held is a stage of its own: warmup(500) >> constant(over=4000) >> cosine()",
+    ),
+    "scale_schedule_ratio": 'lengths in per cent follow the horizon: warmup("5%") >> cosine()',
+    "cooldown_epochs": 'what is held at the end is a stage of its own: cosine() >> constant(0.1, "10 epochs")',
+    "patience_epochs": 'patience is an argument of plateau("val_loss", patience=10)',
+    "warmup_momentum": 'momentum is a field of its own: Plan(lr="cosine()", momentum="linear(absolute(0.8), 1, 500)")',
+    "lr0": "the group's own lr is the peak",
+    "warmup_max_lr": "the group's own lr is the peak",
+    "cycle_max_lr": "the group's own lr is the peak",
     "max_lr": "the group's own lr is the peak",
     "peak_value": "the group's own lr is the peak",
     "initial_learning_rate": "the group's own lr is the peak",
@@ -174,6 +200,7 @@ _LINE_OF_ARGUMENT: Mapping[str, str] = {
     "begin": "window(cosine(over=100), begin=10)",
     "end": "window(cosine(over=100), end=90)",
     "by": "shift(cosine(over=100), by=10)",
+    "to_gamma": "cosine_restarts(100, to=0.1, to_gamma=0.5)",
     "times": "restarts(cosine(over=100), every=100, times=3)",
     "width": "noam(width=512, warmup=4000)",
     "curve": "anneal(curve=curves.cosine)",
@@ -233,8 +260,9 @@ def line_of_keyword(argument: str | None) -> str:
 
 
 def _as_identifier(name: str) -> str:
-    """A keyword of a command line, `--lr-warmup-iters`, as code has it."""
-    return name.lstrip("-").replace("-", "_")
+    """A keyword of a command line or a config, `--lr-warmup-iters` or `SOLVER.STEPS`, as code has it."""
+    word = name.rpartition(".")[2].lstrip("-").replace("-", "_")
+    return word.lower() if word.isupper() else word
 
 
 def keywords_elsewhere() -> Iterator[tuple[str, str | None, str | None]]:

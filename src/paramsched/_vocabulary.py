@@ -41,8 +41,8 @@ def meant_by(name: str) -> tuple[str, OtherName] | None:
     kind = next((end for end in ("Momentum", "LR") if last.endswith(end)), "")
     if kind == "Momentum" or (kind and "mmengine" in spaces):  # MMEngine's, one each for each of its schedulers
         last = f"{last.removesuffix(kind)}ParamScheduler"
-    asked = letters_of(last)
-    found = [(library, one) for library, one in other_names() if letters_of(one[0]) == asked]
+    asked = letters_of(last), letters_of(name)
+    found = [(library, one) for library, one in other_names() if letters_of(one[0]) in asked]
     return next((hit for hit in found if hit[0] in spaces), found[0] if found else None)
 
 

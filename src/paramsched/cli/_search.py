@@ -25,8 +25,8 @@ _SAME = {
 """Words that are looked for as another."""
 
 _EMPTY = frozenset((
-    "a", "an", "and", "as", "at", "by", "for", "from", "get", "in", "is", "learning", "lr", "of", "on", "or", "param",
-    "rate", "schedule", "scheduler", "schedulers", "the", "then", "to", "up", "with",
+    "a", "an", "and", "as", "at", "by", "epoch", "epochs", "for", "from", "get", "in", "is", "learning", "lr", "of",
+    "on", "or", "param", "rate", "schedule", "scheduler", "schedulers", "the", "then", "to", "up", "with",
 ))  # fmt: skip
 """Words that every schedule's name may have, so that they tell none from another."""
 
@@ -73,23 +73,36 @@ def recipes_for(asked: str) -> list[Hit]:
 
 
 def nearest_for(asked: str) -> list[Hit]:
-    """What is spelled most like it, where nothing has the words.
+    """What has the most of the words, at least half of them, or is spelled most like it, where nothing has all.
 
     >>> nearest_for("cosin")[0].says[0].partition(":")[0]
     'shape cosine'
+    >>> nearest_for("wsd with 3 wobbles")[0].line
+    'wsd("2%", "20%")'
     """
+    wanted = _telling_words(asked)
+    if len(wanted) > 1 and (found := _best_of(asked, list(_schedules()), whole=False)):
+        return found
     near = closest(asked, {entry.name for entry in _schedules()})
     return [] if near is None else schedules_for(near)
 
 
-def _best_of(asked: str, entries: list[_Entry]) -> list[Hit]:
-    """The entries that answer, each line once; where a library is named beside other words, its own come first."""
-    library, asked = _named_library(asked)
-    scores = [_score(asked, entry) * (1.0 if library in ("", entry.library) else 0.5) for entry in entries]
+def _best_of(asked: str, entries: list[_Entry], *, whole: bool = True) -> list[Hit]:
+    """The entries that answer, each line once; where a library is named beside other words, its own come first.
+
+    Args:
+        asked: the words.
+        entries: what may answer.
+        whole: whether an answer has all the words, or some of them.
+    """
+    known = any(letters_of(asked) == letters_of(entry.name) for entry in entries)
+    library, asked = ("", asked) if known else _named_library(asked)
+    score = _score if whole else _share_of_words
+    scores = [score(asked, entry) * (1.0 if library in ("", entry.library) else 0.5) for entry in entries]
     least = max(scores) / 3
     ranked = sorted(
         (place for place, score in enumerate(scores) if score and score >= least),
-        key=lambda at: (-scores[at], entries[at].name.casefold() != asked.casefold()),
+        key=lambda at: (-scores[at], _spelling_of(entries[at].name) != _spelling_of(asked)),
     )
     gathered: dict[str, list[str]] = {}
     for place in ranked:
@@ -107,7 +120,11 @@ def _named_library(asked: str) -> tuple[str, str]:
 
     >>> _named_library("fairseq cosine"), _named_library("LinearLR of MMEngine"), _named_library("keras")
     (('fairseq', 'cosine'), ('mmengine', 'LinearLR of'), ('', 'keras'))
+    >>> _named_library("torch.optim.lr_scheduler.StepLR")
+    ('torch', 'StepLR')
     """
+    if asked.replace(".", "").isidentifier() and "." in asked:
+        asked = f"{asked.partition('.')[0]} {asked.rpartition('.')[2]}"
     libraries = {letters_of(name): name for name in LIBRARIES if name != "papers"} | _OTHERWISE
     words = asked.split()
     for place, word in enumerate(words):
@@ -126,6 +143,19 @@ def _score(asked: str, entry: _Entry) -> float:
     both = len(wanted & named)
     told = len(wanted & (named | _telling_words(entry.text)))
     return (4.0 * both / (len(wanted) + len(named)) if both == len(wanted) else 0.0) + 0.5 * (told == len(wanted))
+
+
+def _share_of_words(asked: str, entry: _Entry) -> float:
+    """How well the name of an entry answers that has half of the words, or more."""
+    words, named = _telling_words(asked), _telling_words(entry.name)
+    wanted = {word for word in words if not word.isdecimal()} or words
+    both = len(wanted & named)
+    return 2.0 * both / (len(wanted) + len(named)) if 2 * both >= len(wanted) else 0.0
+
+
+def _spelling_of(name: str) -> str:
+    """A name without the case of its letters and the dashes of a command line."""
+    return name.casefold().lstrip("-").replace("-", "_")
 
 
 def _telling_words(text: str) -> frozenset[str]:

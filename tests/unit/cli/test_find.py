@@ -34,6 +34,10 @@ def call(*words):
         ("MMEngine LinearLR", "recurrence(rules.linear(0.1, end=5))"),
         ("yolov5 cos_lr", 'every(cosine(to=0.01), "epoch")'),
         ("cosine annealing", "cosine()"),
+        ("torch.optim.lr_scheduler.StepLR", "step(30, gamma=0.1)"),
+        ("SOLVER.STEPS", "multistep([60_000, 80_000])"),
+        ("--warmup-lr", "warmup(500, start=0.1)"),
+        ("end_value_mult", "cosine_restarts(100, to=0.1, to_gamma=0.5)"),
         ("keras cosine", "warmup(500) >> cosine(to=0.1, over=9500)"),
     ],
 )
@@ -59,6 +63,12 @@ def test_recipes_answer_too_and_their_lines_name_plans():
 
     assert "recipe:llama3-405b" in [hit.line for hit in found]
     assert all("cosine" in str(ps.recipes[hit.line.removeprefix("recipe:")].plan) for hit in found)
+
+
+def test_where_nothing_has_all_the_words_the_most_of_them_count():
+    assert schedules_for("wsd with a wobble") == []
+    assert nearest_for("wsd with a wobble")[0].line == 'wsd("2%", "20%")'
+    assert nearest_for("frobnicated wobbles") == []
 
 
 def test_a_slip_of_the_pen_finds_the_nearest():
