@@ -98,3 +98,14 @@ def test_each_rule_that_follows_a_metric_moves_in_its_picture():
 
     assert set(rules) == {"plateau", "greedy", "new_bob"}
     assert [name for name, line in rules.items() if len(set(told.told_run(line)["lr", 0].tolist())) < 4] == []
+
+
+def test_the_reference_page_writes_every_curve_with_the_arguments_it_needs():
+    sys.path.insert(0, str(DOCS))
+    try:
+        lines = import_module("shape_lines")
+    finally:
+        sys.path.remove(str(DOCS))
+
+    for name in [*curves.CONSTANTS, *curves.FAMILIES]:
+        ps.parse(f"anneal(1, 0, curve=curves.{lines.CURVES.get(name, name)})")

@@ -23,9 +23,9 @@ def event_rows(file: Path) -> Iterator[dict[str, Any]]:
         from tensorboard.util.tensor_util import make_ndarray
     except ImportError:
         raise MissingDependency("a log of TensorBoard", "tensorboard") from None
-    # 0: keep all of them. What a restart wrote again is told as in every log.
-    events = EventAccumulator(str(file), size_guidance={"scalars": 0, "tensors": 0}, purge_orphaned_data=False)
     try:
+        # 0: keep all of them. What a restart wrote again is told as in every log.
+        events = EventAccumulator(str(file), size_guidance={"scalars": 0, "tensors": 0}, purge_orphaned_data=False)
         events.Reload()  # up to where the file is damaged, or still being written
     except UnicodeEncodeError:
         found = "its name is no text in UTF-8, and tensorboard cannot open it"
