@@ -11,6 +11,7 @@ from paramsched import Calendar, Plan, curves, errors, trace
 from paramsched._peer_names import EDGES
 from paramsched._vocabulary import other_names
 from paramsched.config.checking.finding import CHECK_RULES, rule_as_markdown
+from paramsched.curves.registry import curve_text
 from paramsched.schedules import SHAPES
 
 SHAPES_OPENING = """\
@@ -94,8 +95,7 @@ def can_be_drawn(line: str, tokens_per_update: int | None = None) -> bool:
 
 def curves_page() -> str:
     """Every curve with a picture of a descent along it."""
-    lines = {name: shape_lines.CURVES.get(name, name) for name in [*curves.CONSTANTS, *curves.FAMILIES]}
-    lines = {name: f"anneal(1, 0, curve=curves.{line})" for name, line in sorted(lines.items())}
+    lines = {name: line_of_curve(name) for name in sorted([*curves.CONSTANTS, *curves.FAMILIES])}
     thumbnails = "\n".join(f"{name} | {line}" for name, line in lines.items())
     sections = (
         f"## {name}\n\n{plan_of(line)}{documented('paramsched.curves', [name])}" for name, line in lines.items()
@@ -103,6 +103,12 @@ def curves_page() -> str:
     rest = [name for name in public_names("paramsched.curves") if name not in lines]
     last = "## Curves of your own, and their classes\n\n" + documented("paramsched.curves", rest)
     return "\n\n".join(["# Curves", CURVES_OPENING, gallery(thumbnails), *sections, last]) + "\n"
+
+
+def line_of_curve(name: str) -> str:
+    """The line that draws a descent along a curve: with the table's parameters, or those of its own example."""
+    curve = f"curves.{shape_lines.CURVES[name]}" if name in shape_lines.CURVES else curve_text(name)
+    return f"anneal(1, 0, curve={curve})"
 
 
 def rules_page() -> str:

@@ -93,6 +93,7 @@ CURVES = {
     "sigmoid": "sigmoid(10)",
     "tanh": "tanh(-5, 5)",
 }
+"""Others are drawn with the parameters that messages name as an example."""
 
 
 def made_up_loss() -> list[float]:

@@ -88,6 +88,17 @@ def test_every_shape_but_three_that_have_nothing_of_their_own_to_see_is_drawn():
     assert {name for name in SHAPES if not reference.line_of_shape(name)} == {"from_function", "like", "table_file"}
 
 
+def test_every_curve_is_drawn():
+    sys.path.insert(0, str(DOCS))
+    try:
+        reference = import_module("reference_pages")
+    finally:
+        sys.path.remove(str(DOCS))
+    lines = {name: reference.line_of_curve(name) for name in [*curves.CONSTANTS, *curves.FAMILIES]}
+
+    assert [name for name, line in lines.items() if not reference.can_be_drawn(line)] == []
+
+
 def test_each_rule_that_follows_a_metric_moves_in_its_picture():
     sys.path[:0] = [str(DOCS), str(DOCS / "extensions")]
     try:
