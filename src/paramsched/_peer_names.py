@@ -44,6 +44,7 @@ EDGES: Mapping[str, str] = {
     "allennlp": "t/n; the first update has the value of the second",
     "chainer": "t/n, in calls of its trigger",
     "mxnet": "(t+1)/n in a warmup and a curve, t/n in steps",
+    "catalyst": "t/(n-1) in every stage",
     "sockeye": "it counts from 1",
     "opennmt": "it counts from 1",
     "tf-models": "t/n; a warmup lies over the curve",
@@ -260,7 +261,9 @@ LIBRARIES: Mapping[str, tuple[OtherName, ...]] = {
     "fairseq": (
         ("tri_stage", "tri_stage", "tri_stage()", ""),
         ("polynomial_decay", "polynomial", 'warmup("5%") >> polynomial()', ""),
-        ("fixed", "constant", "warmup(500) >> constant()", ""),
+        ("fixed", "constant", 'warmup(500, index="(t+1)/n") >> constant()', "(t+1)/n in the warmup"),
+        ("triangular with lr-shrink", "cyclic", "restarts(cyclic(2500, start=0.0), 5000, gamma=0.1) + cyclic(2500, start=0.1, to=0.0)",
+         "with shrink-min restarts(cyclic(2500, start=0.1), 5000, gamma=0.1)"),
         ("inverse_sqrt", "inverse_sqrt", "warmup(4000) >> inverse_sqrt(4000)", ""),
         ("lr-period-updates", "cosine_restarts",
          'warmup(4000) >> cosine_restarts(20_000, mult=2.0, gamma=0.1, to_gamma=0.1, lengths="exact")', "of cosine"),
@@ -331,9 +334,9 @@ LIBRARIES: Mapping[str, tuple[OtherName, ...]] = {
         ("get_chebyshev_schedule", "chebyshev", "chebyshev(16)", "the first value comes three times"),
         ("get_wsd_schedule", "wsd", 'wsd(500, "20%", to=0.1)', ""),
         ("CosineScheduler", "cosine", "shift(warmup(500) >> cosine(over=9500), 1)", ""),
-        ("PolyScheduler", "power_law", "warmup(500) >> constant(over=1) >> power_law(-0.5, 1)",
+        ("PolyScheduler", "power_law", "shift(warmup(500) >> constant(over=1) >> power_law(-0.5, 1), 1)",
          "it grows, and without an end"),
-        ("ExponentialScheduler", "exponential", "warmup(500) >> clamp(exponential(0.99), low=0.01)", ""),
+        ("ExponentialScheduler", "exponential", "shift(warmup(500) >> clamp(exponential(0.99), low=0.01), 1)", ""),
         ("ProportionScheduler", "like", 'constant(0.05) + 0.5 * like("lr")', "of a field that follows lr"),
     ),
     "axolotl": (
@@ -556,6 +559,11 @@ LIBRARIES: Mapping[str, tuple[OtherName, ...]] = {
         ("PolyScheduler", "polynomial", 'skip(warmup(500) >> polynomial(2.0), 1, of="100%")', ""),
         ("CosineScheduler", "cosine", 'skip(warmup(500) >> cosine(to=absolute(1e-05)), 1, of="100%")', ""),
         ("stop_factor_lr", "clamp", "clamp(step(1000, gamma=0.9), low=absolute(1e-08))", ""),
+    ),
+    "catalyst": (
+        ("OneCycleLRWithWarmup", "linear",
+         'linear(0.1, 1.0, 500, index="t/(n-1)") >> linear(to=0.005, index="t/(n-1)")',
+         "its rates are absolute values; with decay_steps a third stage of the same kind"),
     ),
     "sockeye": (
         ("LearningRateSchedulerInvSqrtT", "inverse_sqrt", 'skip(inverse_sqrt("4000/3 steps"), 1)',

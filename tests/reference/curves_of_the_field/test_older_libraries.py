@@ -196,8 +196,24 @@ OTHERS = [
         lambda t: BASE * t / 10 if t < 10 else _shrinking(t - 10), times=range(100),
     ),
     FieldCurve(
-        "fairseq inverse_sqrt", "warmup(10) >> inverse_sqrt(10)",
-        times_base(lambda t: t / 10 if t < 10 else sqrt(10 / t)),
+        "fairseq fixed", 'warmup(10, index="(t+1)/n") >> constant()', times_base(lambda t: min((t + 1) / 10, 1))
+    ),
+    FieldCurve(
+        "fairseq triangular with lr-shrink", "restarts(cyclic(10, start=0.0), 20, gamma=0.5) + cyclic(10, start=0.1, to=0.0)",
+        times_base(lambda t: 0.1 + (0.5 ** (t // 20) - 0.1) * max(0, 1 - abs(t / 10 - 2 * (t // 20 + 1) + 1))),
+    ),
+    FieldCurve(
+        "fairseq triangular with shrink-min", "restarts(cyclic(10, start=0.1), 20, gamma=0.5)",
+        times_base(lambda t: 0.5 ** (t // 20) * (0.1 + 0.9 * max(0, 1 - abs(t / 10 - 2 * (t // 20 + 1) + 1)))),
+    ),
+    FieldCurve(
+        "catalyst OneCycleLRWithWarmup",
+        'linear(0.1, 1.0, 10, index="t/(n-1)") >> linear(to=0.05, index="t/(n-1)") '
+        '>> linear(0.05, 0.01, 20, index="t/(n-1)")',
+        times_base(
+            lambda t: between(0.1, 1, t / 9) if t < 10 else between(1, 0.05, (t - 10) / 69) if t < 80 else
+            between(0.05, 0.01, clip((t - 80) / 19))
+        ),
     ),
     FieldCurve(
         "mean teacher sigmoid_rampup", "gaussian_warmup(20)", times_base(lambda t: exp(-5 * (1 - clip(t / 20)) ** 2))
