@@ -199,7 +199,8 @@ OTHERS = [
         "fairseq fixed", 'warmup(10, index="(t+1)/n") >> constant()', times_base(lambda t: min((t + 1) / 10, 1))
     ),
     FieldCurve(
-        "fairseq triangular with lr-shrink", "restarts(cyclic(10, start=0.0), 20, gamma=0.5) + cyclic(10, start=0.1, to=0.0)",
+        "fairseq triangular with lr-shrink",
+        "restarts(cyclic(10, start=0.0), 20, gamma=0.5) + cyclic(10, start=0.1, to=0.0)",
         times_base(lambda t: 0.1 + (0.5 ** (t // 20) - 0.1) * max(0, 1 - abs(t / 10 - 2 * (t // 20 + 1) + 1))),
     ),
     FieldCurve(
