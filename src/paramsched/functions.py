@@ -70,7 +70,9 @@ def _chosen_line(call: str, plan: Plan, field: str | None, group: str | int | No
     name = names[0] if field is None else field
     lines = {line.groups: line for line in plan.bindings if line.name == name}
     if not lines:
-        raise UnknownField(asked, f"the plan has no {shown(name)}; {nearest(name, names)}", f'Write field="{names[0]}"')
+        raise UnknownField(
+            asked, f"the plan has no {shown(name)}; {nearest(str(name), names)}", f'Write field="{names[0]}"'
+        )
     if is_by_amount(plan.clock, name):
         found = f"{name} is on a clock of {clock_of_field(plan.clock, name)}, and a count of updates says nothing of it"
         raise PlanError(asked, found, "Leave the plan's clock out: the calendar turns lengths into updates")

@@ -110,8 +110,22 @@ def _best_of(asked: str, entries: list[_Entry], *, whole: bool = True) -> list[H
     return [Hit(line, tuple(dict.fromkeys(says))) for line, says in gathered.items()]
 
 
-_OTHERWISE = {"huggingface": "transformers", "pytorch": "torch", "hf": "transformers", "yolov5": "ultralytics",
-              "yolov8": "ultralytics", "tensor2tensor": "t5x", "paddlepaddle": "paddle"}  # fmt: skip
+_OTHERWISE = {
+    "huggingface": "transformers",
+    "pytorch": "torch",
+    "hf": "transformers",
+    "yolov5": "ultralytics",
+    "yolov8": "ultralytics",
+    "tensor2tensor": "t5x",
+    "paddlepaddle": "paddle",
+    "flax": "optax",
+    "jax": "optax",
+    "detectron2": "fvcore",
+    "bolts": "lightning",
+    "olmo": "olmo-core",
+    "megatronlm": "megatron",
+    "llmfoundry": "composer",
+}
 """What libraries are called besides."""
 
 

@@ -116,6 +116,7 @@ def test_it_goes_into_a_sequence_of_schedulers():
         (lambda: ps.to_lambda("cosine(over=5)", field="lr"), "field and group choose a line of a plan. Leave them out"),
         (lambda: ps.to_lambda(SEVERAL), r'the plan has lr, weight_decay, temperature.* Write field="lr"'),
         (lambda: ps.to_lambda(SEVERAL, field="weight_deccay"), r'nearest: "weight_decay"'),
+        (lambda: ps.to_lambda(SEVERAL, field=3), "the plan has no 3; known: lr, "),
         (
             lambda: ps.to_lambda(SEVERAL, field="lr"),
             "lr has a line for head, layer_3 and one for all others.*Write group='head'",
