@@ -28,7 +28,7 @@ _ARGUMENTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("start", ("start_factor", "warmup_start_factor", "warmup_ratio", "init_value", "warmup_init_lr", "warmup_lr_init",
                "begin_value", "base_lr", "initial", "start_value", "warmup_bias_lr", "lr_warmup_init",
                "warmup_min_lr", "warmup_begin_lr", "warmup_start_lr", "warmup_learning_rate", "warmup_lr",
-               "warmup_min_ratio", "warmup_start_value", "cycle_min_lr", "lr_range_test_min_lr")),
+               "warmup_min_ratio", "warmup_start_value", "start_lr", "cycle_min_lr", "lr_range_test_min_lr")),
     ("gamma", ("decay_rate", "lr_decay", "gamma_factor", "cycle_decay", "factor", "decay", "m_mul", "restart_weight",
                "decay_factor", "learning_rate_decay", "start_value_mult")),
     ("every", ("step_size", "stepsize", "decay_t", "decay_steps", "period", "interval", "decay_epochs")),
@@ -40,6 +40,7 @@ _ARGUMENTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("value", ("factor", "lr", "level")),
     ("cut", ("cut_frac", "warmup", "num_warmup_steps")),
     ("metric", ("monitor",)),
+    ("patience", ("patience_epochs", "patience_t", "reduce_num_not_improved")),
     ("min", ("min_lr", "min_value", "eta_min")),
     ("max", ("max_lr", "max_value")),
     ("window", ("window_size", "smooth")),
@@ -67,7 +68,7 @@ _ARGUMENTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("sequence_length", ("seq_len", "seq_length", "context_length", "block_size", "max_seq_length", "n_ctx")),
     ("frames_per_step", ("frames_per_batch", "frames_per_update")),
     ("seconds_per_step", ("step_time", "seconds_per_batch", "time_per_step")),
-    ("curve", ("anneal_strategy", "decay_type", "shape", "mode", "warmup_mode", "interpolate_type")),
+    ("curve", ("anneal_strategy", "decay_type", "shape", "mode", "warmup_mode", "warmup_type", "interpolate_type")),
 )  # fmt: skip
 """Ours, and what peers call the same argument: torch, MMEngine, Hugging Face, timm, optax, Keras, Composer, fairseq."""
 
@@ -121,7 +122,6 @@ _NO_ARGUMENT: Mapping[str, str] = {
     ),
     "scale_schedule_ratio": 'lengths in per cent follow the horizon: warmup("5%") >> cosine()',
     "cooldown_epochs": 'what is held at the end is a stage of its own: cosine() >> constant(0.1, "10 epochs")',
-    "patience_epochs": 'patience is an argument of plateau("val_loss", patience=10)',
     "warmup_momentum": 'momentum is a field of its own: Plan(lr="cosine()", momentum="linear(absolute(0.8), 1, 500)")',
     "lr0": "the group's own lr is the peak",
     "warmup_max_lr": "the group's own lr is the peak",
@@ -189,6 +189,7 @@ _LINE_OF_ARGUMENT: Mapping[str, str] = {
     "value": "constant(value=0.1)",
     "cut": 'slanted_triangular(cut="10%")',
     "metric": 'plateau(metric="val_loss")',
+    "patience": 'plateau("val_loss", patience=10)',
     "min": 'plateau("val_loss", min=0.01)',
     "max": 'greedy("val_loss", max=10.0)',
     "window": 'greedy("val_loss", window=50)',

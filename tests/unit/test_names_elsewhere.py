@@ -197,6 +197,13 @@ def test_a_keyword_of_theirs_is_no_field_of_a_plan(key):
     assert "another library's word" in str(refusal.value)
 
 
+def test_a_bare_word_beside_a_keyword_of_theirs_is_no_schedule():
+    with pytest.raises(
+        ConfigError, match=r"lr_scheduler_type: \"lr_scheduler_type\" is no field, but another library's"
+    ):
+        ps.loads("lr: cosine()\nlr_scheduler_type: cosine\n")
+
+
 DASHED = [
     name for name, row in ROWS.items() if row[0] in ("megatron", "fairseq") and "-" in row[1] and " " not in row[1]
 ]

@@ -10,7 +10,7 @@ from paramsched import curves
 from paramsched._arrays import Array, Arrays
 from paramsched._number_checks import finite_number, positive_number, whole_number
 from paramsched.curves import CurveLike
-from paramsched.errors import Asked, InvalidArgument, nearest
+from paramsched.errors import Asked, InvalidArgument, nearest, shown
 from paramsched.schedules.affine import Affine, Level, level_of, split_level, zero_safe_product
 from paramsched.schedules.anneal import Index, anneal, between_levels, linear
 from paramsched.schedules.base import Schedule
@@ -301,14 +301,24 @@ def one_cycle(
     closed = index == "t/(n-1)"
     inner: Index = "t/n" if closed else index
 
-    def length_of_way(length: DurationLike) -> Duration:
-        return Duration.of(length) - Duration.of(1) if closed else Duration.of(length)
+    def length_of_way(name: str, length: DurationLike) -> Duration:
+        way = Duration.of(length)
+        if not closed:
+            return way
+        if not way.terms:
+            found = 'with index="t/(n-1)" this way ends an update early, and nothing is left of it'
+            raise InvalidArgument(Asked("one_cycle", name, shown(length)), found, 'Write "30%", or leave index out')
+        return way - Duration.of(1)
 
-    way = anneal(start, peak, length_of_way(up), curve, inner)
+    way = anneal(start, peak, length_of_way("up", up), curve, inner)
     if back is None:
         cycle = way >> anneal(peak, to, None, curve, index)
     else:
-        cycle = way >> anneal(peak, start, length_of_way(back), curve, inner) >> anneal(start, to, None, curve, index)
+        cycle = (
+            way
+            >> anneal(peak, start, length_of_way("back", back), curve, inner)
+            >> anneal(start, to, None, curve, index)
+        )
     return with_lengths(cycle) if closed else cycle
 
 

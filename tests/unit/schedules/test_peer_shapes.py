@@ -389,9 +389,10 @@ def test_a_way_to_round_lengths_that_is_none_is_refused():
         with_lengths(cosine(), "ceil")
 
 
-def test_a_one_cycle_without_an_update_for_a_way_is_refused():
-    with pytest.raises(InvalidArgument, match="not negative"):
-        one_cycle(0, index="t/(n-1)")
+@pytest.mark.parametrize("ways", [{"up": 0}, {"up": "0%"}, {"up": 5, "back": 0}])
+def test_a_one_cycle_without_an_update_for_a_way_is_refused(ways):
+    with pytest.raises(InvalidArgument, match="nothing is left of it"):
+        one_cycle(**ways, index="t/(n-1)")
 
 
 @pytest.mark.parametrize("given", [{"batch": 0.0}, {"exponent": 0.0}, {"exponent": 1e-6}, {"most": 0.0}, {"a": -1.0}])

@@ -252,7 +252,8 @@ class _PlanReader:
         if "-" in str(key) and (peer := advice_for_word(str(key))) is not None:
             self.faults.add(path, peer[0], peer[1] and f"Write {peer[1]}", at_key=True, code=UNKNOWN_FIELD)
             return
-        if isinstance(value, (bool, int, float)) and (instead := instead_of(str(key))) is not None:
+        is_theirs = isinstance(value, (bool, int, float)) or (isinstance(value, str) and value.isidentifier())
+        if is_theirs and (instead := instead_of(str(key))) is not None:
             found = f'"{key}" is no field, but another library\'s word; {instead}'
             self.faults.add(path, found, at_key=True, code=UNKNOWN_FIELD)
             return
