@@ -5,6 +5,7 @@ A page is one namespace and one folder, and its blocks run in their order:
 - Python runs; what it prints is shown below it. Python with prompts is a doctest.
 - `console` runs what stands behind `$`, and shows the output. Output that the page holds already is replaced.
 - A block whose first line is a comment with a file's name, `# plan.yaml`, is written into the folder too.
+- Where the code uses what it does not make, such as `optimizer`, the lines to paste before it are folded in front.
 - The comment `<!-- run … -->` is code that is not shown; `<!-- not run: why -->` leaves the next block out.
 
 A snippet for a library that is not installed is left out, and the log says so; the test suite has them all.
@@ -44,6 +45,7 @@ PEERS = {
 }  # fmt: skip
 _FILE = re.compile(r"(?:#|//) ([\w-]+\.(?:yaml|toml|json|py|csv))\n")
 _HIDDEN = re.compile(r"<!--\s*run\n(.*?)-->\s*", re.DOTALL)
+_UNFOLD = '<details class="beginning"><summary>The code of this page begins with</summary>'
 _LEFT_OUT = re.compile(r"<!--\s*not run: ")
 
 
@@ -128,6 +130,8 @@ def run_script(words: list[str]) -> tuple[int, str]:
 def run_page(app: Sphinx, doctree: nodes.document) -> None:
     """Run the blocks of a page, in their order; the first that fails is the last."""
     blocks = [node for node in doctree.findall() if isinstance(node, nodes.literal_block) or is_comment(node)]
+    if app.env.docname != app.config.root_doc:
+        show_beginning(blocks)
     page, left_out = Page(app.env.docname), False
     with folder_of_page(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -142,6 +146,23 @@ def run_page(app: Sphinx, doctree: nodes.document) -> None:
                 task, left_out = None if left_out else partial(run_block, page, node), False
             if task is not None and not done(task, page, node):
                 return
+
+
+def show_beginning(blocks: list[Any]) -> None:
+    """Put what the code of a page begins with before its first block, folded, where it needs that."""
+    code = [node for node in blocks if node.get("language") == "python" and "source" not in node]
+    if toy.is_needed(without_prompts(node.astext()) for node in code):
+        lines = nodes.literal_block(toy.BEGINNING, toy.BEGINNING.rstrip(), language="python", source="toy.py")
+        first, last = (nodes.raw("", text, format="html") for text in (_UNFOLD, "</details>"))
+        where = code[0].parent.index(code[0])
+        code[0].parent.insert(where, [first, lines, last])
+
+
+def without_prompts(code: str) -> str:
+    """The code of a doctest; other code as it is."""
+    if ">>> " not in code:
+        return code
+    return "".join(example.source for example in doctest.DocTestParser().get_examples(code))
 
 
 def is_comment(node: nodes.Node) -> bool:

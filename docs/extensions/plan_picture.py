@@ -91,11 +91,13 @@ class PlanDirective(SphinxDirective):
             raise self.error(f"{type(error).__name__}: {error}") from error
         shown = nodes.container(classes=["plan"])
         if "picture-only" not in self.options:
-            code = nodes.literal_block(text, text, language="text" if is_line else Path(name).suffix[1:])
+            code: nodes.Element = nodes.literal_block(text, text, language="text" if is_line else Path(name).suffix[1:])
+            self.set_source_info(code)
             if "file" in self.options:
                 code["file"] = name
+                code = nodes.container("", nodes.caption(name, name), code, literal_block=True)
+                code["classes"] += ["literal-block-wrapper"]
             shown += code
-            self.set_source_info(code)
         shown += nodes.raw("", picture, format="html")
         return [shown]
 

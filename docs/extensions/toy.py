@@ -1,22 +1,47 @@
 """What every page's code begins with: a small model, its optimizer, a loader and a loss, new for each page."""
 
+import ast
+from collections.abc import Iterable
 from typing import Any
+
+BEGINNING = """\
+import torch
+
+import paramsched as ps
+
+torch.manual_seed(0)
+model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Tanh(), torch.nn.Linear(8, 2))
+optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+loader = torch.utils.data.DataLoader([(torch.randn(4), torch.tensor(i % 2)) for i in range(64)], batch_size=4)
+loss = torch.nn.CrossEntropyLoss()
+"""
+_IMPORTS = (ast.Import, ast.ImportFrom)
+_NAMES = {"torch", "ps", "model", "optimizer", "loader", "loss"}
 
 
 def names() -> dict[str, Any]:
     """The names that the first snippet of a page finds."""
-    import torch
+    found: dict[str, Any] = {}
+    exec(BEGINNING, found)
+    return {name: found[name] for name in _NAMES}
 
-    import paramsched as ps
 
-    torch.manual_seed(0)
-    model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Tanh(), torch.nn.Linear(8, 2))
-    data = [(torch.randn(4), torch.tensor(one % 2)) for one in range(64)]
-    return {
-        "ps": ps,
-        "torch": torch,
-        "model": model,
-        "optimizer": torch.optim.AdamW(model.parameters(), lr=1e-3),
-        "loader": torch.utils.data.DataLoader(data, batch_size=4),
-        "loss": torch.nn.CrossEntropyLoss(),
-    }
+def is_needed(blocks: Iterable[str]) -> bool:
+    """Whether one of the blocks of a page, in their order, uses a name that none of them gave.
+
+    >>> is_needed(["import torch", "torch.ones(1)"]), is_needed(["optimizer.step()"])
+    (False, True)
+    """
+    given: set[str] = set()
+    for block in blocks:
+        tree = ast.parse(block)
+        imports = [node for node in ast.walk(tree) if isinstance(node, _IMPORTS)]
+        given |= {alias.asname or alias.name for node in imports for alias in node.names}
+        for statement in tree.body:
+            inside = [node for node in ast.walk(statement) if isinstance(node, ast.Name)]
+            bound = {node.id for node in inside if isinstance(node.ctx, ast.Store)}
+            own = bound if isinstance(statement, (ast.For, ast.FunctionDef)) else set()
+            if {node.id for node in inside if isinstance(node.ctx, ast.Load)} & _NAMES - given - own:
+                return True
+            given |= bound
+    return False
