@@ -152,7 +152,8 @@ def show_beginning(blocks: list[Any]) -> None:
     """Put what the code of a page begins with before its first block, folded, where it needs that."""
     code = [node for node in blocks if node.get("language") == "python" and "source" not in node]
     if toy.is_needed(without_prompts(node.astext()) for node in code):
-        lines = nodes.literal_block(toy.BEGINNING, toy.BEGINNING.rstrip(), language="python", source="toy.py")
+        text = toy.BEGINNING.rstrip()
+        lines = nodes.literal_block(text, text, language="python", source="toy.py")
         first, last = (nodes.raw("", text, format="html") for text in (_UNFOLD, "</details>"))
         where = code[0].parent.index(code[0])
         code[0].parent.insert(where, [first, lines, last])

@@ -36,7 +36,7 @@ def test_jsonargparse_takes_a_file_a_text_and_single_lines(folder):
     _, printed = run_section(PAGE, "jsonargparse", folder)
 
     assert [ps.loads(text) for text in printed] == [
-        ps.Plan(lr=ps.cosine(), horizon="20 epochs"),
+        ps.Plan(lr=ps.warmup("5%") >> ps.cosine(to=0.1), horizon="20 epochs"),
         ps.Plan(lr=ps.cosine(to=0.1)),
         ps.Plan(lr=ps.linear(), horizon="20 epochs"),
     ]
