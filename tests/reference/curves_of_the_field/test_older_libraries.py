@@ -34,6 +34,14 @@ def warmed_by_nemo(then, warmup=10):
 CAFFE = [
     FieldCurve("caffe inv", "inverse_time(0.05) ** 0.75", times_base(lambda t: (1 + 0.05 * t) ** -0.75)),
     FieldCurve("caffe sigmoid", "logistic(50, -0.1)", times_base(lambda t: 1 / (1 + exp(0.1 * (t - 50))))),
+    FieldCurve(
+        "detectron2 WarmupCosineLR, the old class", "(warmup(10, 0.001) >> constant()) * cosine()",
+        times_base(lambda t: min(0.001 * (1 - t / 10) + t / 10, 1) * fall(min(t, 100) / 100)),
+    ),
+    FieldCurve(
+        "detectron2 WarmupPolyLR", "(warmup(10, 0.001) >> constant()) * polynomial(0.9)",
+        times_base(lambda t: min(0.001 * (1 - t / 10) + t / 10, 1) * (1 - min(t, 100) / 100) ** 0.9),
+    ),
     FieldCurve("caffe exp", "exponential(0.97)", times_base(lambda t: 0.97**t)),
     FieldCurve("caffe poly", "polynomial(0.9)", times_base(lambda t: (1 - min(t, 100) / 100) ** 0.9)),
     FieldCurve(
@@ -166,6 +174,10 @@ OTHERS = [
     FieldCurve(
         "opennmt noamwd", "noam(512, 10) * skip(constant(over=50) >> 0.5 * step(10, gamma=0.5), 1)",
         lambda t: 512**-0.5 * min((t + 1) ** -0.5, (t + 1) * 10**-1.5) * 0.5 ** (max(t + 1 - 50 + 10, 0) // 10),
+    ),
+    FieldCurve(
+        "paddle NoamDecay", "constant(0.0, 1) >> noam(512, 10)",
+        lambda t: 512**-0.5 * min(t**-0.5, t * 10**-1.5) if t else 0,
     ),
     FieldCurve(
         "allennlp noam", "shift(noam(512, 10), 1)",
