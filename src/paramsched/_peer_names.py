@@ -254,7 +254,7 @@ LIBRARIES: Mapping[str, tuple[OtherName, ...]] = {
         ("WarmupMultiStepLR", "multistep", 'overlay(warmup(1000, 0.001), multistep(["67%", "89%"]))', ""),
         ("WarmupCosineLR", "cosine", "overlay(warmup(1000, 0.001, to=following), cosine())",
          "the old class multiplies: (warmup(1000, 0.001) >> constant()) * cosine()"),
-        ("WarmupPolyLR", "polynomial", "(warmup(1000, 0.001) >> constant()) * polynomial(0.9)",
+        ("WarmupPolyLR", "polynomial", "polynomial(0.9) * (warmup(1000, 0.001) >> constant())",
          "of DeepLab in detectron2"),
         ("SOLVER.STEPS", "multistep", "multistep([60_000, 80_000])", "of detectron2"),
         ("SOLVER.WARMUP_ITERS", "warmup", "overlay(warmup(1000, 0.001), multistep([60_000, 80_000]))", "of detectron2"),

@@ -39,7 +39,7 @@ CAFFE = [
         times_base(lambda t: min(0.001 * (1 - t / 10) + t / 10, 1) * fall(min(t, 100) / 100)),
     ),
     FieldCurve(
-        "detectron2 WarmupPolyLR", "(warmup(10, 0.001) >> constant()) * polynomial(0.9)",
+        "detectron2 WarmupPolyLR", "polynomial(0.9) * (warmup(10, 0.001) >> constant())",
         times_base(lambda t: min(0.001 * (1 - t / 10) + t / 10, 1) * (1 - min(t, 100) / 100) ** 0.9),
     ),
     FieldCurve("caffe exp", "exponential(0.97)", times_base(lambda t: 0.97**t)),
