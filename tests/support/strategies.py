@@ -206,15 +206,21 @@ def cases(
         return reject()
 
 
+_FRACTIONS = st.sampled_from([0.0, 0.5, 0.25])
+
+
 @st.composite
-def times(draw: st.DrawFn, case: Case, *, whole: bool = False) -> int | float:
-    """A time: near the points where something changes, anywhere in the run, behind its end, between two updates."""
+def times(draw: st.DrawFn, case: Case, size: int = 1) -> list[int | float]:
+    """Times: near the points where something changes, anywhere in the run, behind its end, between two updates."""
     total = case.world.total
     points = case.resolved.breakpoints(min(total, 2000))
     near = st.sampled_from(points).flatmap(lambda p: st.integers(max(p - 1, 0), p + 1))
     anywhere = st.sampled_from([0, 1, max(total - 1, 0), total, total + 1]) | st.integers(0, total + 10)
-    time = draw(near | anywhere)
-    return time if whole or total > 5000 or draw(st.booleans()) else time + draw(st.sampled_from([0.0, 0.5, 0.25]))
+    drawn, found = near | anywhere, list[int | float]()
+    for _ in range(size):
+        time = draw(drawn)
+        found.append(time if total > 5000 or draw(st.booleans()) else time + draw(_FRACTIONS))
+    return found
 
 
 def every_shape(*, leave_out: tuple[str, ...] = ()) -> pytest.MarkDecorator:

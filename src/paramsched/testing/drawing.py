@@ -59,6 +59,7 @@ class World:
         return self.total <= 5000
 
 
+@functools.cache
 def worlds(*, small: bool = True) -> st.SearchStrategy[World]:
     """Runs, some of a single update; up to 2 ** 53 of them where not `small`."""
     totals = st.sampled_from([1, 2, 3, 10, 97, 100, 1000, 4999]) | st.integers(1, 5000)
@@ -85,19 +86,22 @@ def levels(*, fixed: bool = True) -> st.SearchStrategy[Level]:
     )
 
 
+@functools.cache
 def bases() -> st.SearchStrategy[float]:
     """Bases: usual ones and nasty ones."""
     return st.sampled_from(BASES) | st.floats(1e-8, 10.0)
+
+
+_DRAWN_SHARES = st.sampled_from(["0.1%", "1%", "5%", "7%", "12.5%", "3.3333%", "10%"])
+_DRAWN_EPOCHS = st.sampled_from(["0.5", "1", "2", "1.25"])
+_SPELLINGS = st.sampled_from(range(10))
 
 
 @functools.lru_cache(maxsize=1024)
 @st.composite
 def durations(draw: st.DrawFn, world: World) -> DurationLike:
     """Lengths of up to about a tenth of the run, sometimes of the whole, in every unit the calendar converts."""
-    most = max(world.total // 10, 2)
-    count = draw(st.sampled_from([0, 1, 2, most, world.total]) | st.integers(0, most))
-    share = draw(st.sampled_from(["0.1%", "1%", "5%", "7%", "12.5%", "3.3333%", "10%"]))
-    epochs = draw(st.sampled_from(["0.5", "1", "2", "1.25"]))
+    count, share, epochs = draw(_lengths_in_updates(world.total)), draw(_DRAWN_SHARES), draw(_DRAWN_EPOCHS)
     choices: list[DurationLike] = [
         count,
         count,
@@ -110,7 +114,13 @@ def durations(draw: st.DrawFn, world: World) -> DurationLike:
         f"{count}.5 steps",
         "20% - 1%",
     ]
-    return draw(st.sampled_from(choices))
+    return choices[draw(_SPELLINGS)]
+
+
+@functools.lru_cache(maxsize=1024)
+def _lengths_in_updates(total: int) -> st.SearchStrategy[int]:
+    most = max(total // 10, 2)
+    return st.sampled_from([0, 1, 2, most, total]) | st.integers(0, most)
 
 
 def ends(world: World) -> st.SearchStrategy[DurationLike]:
@@ -120,10 +130,13 @@ def ends(world: World) -> st.SearchStrategy[DurationLike]:
 
 def named_curves() -> st.SearchStrategy[curves.Curve]:
     """Every curve: the constants, and the families with arguments from their signatures."""
-    constant = st.sampled_from([curve for name, curve in CONSTANTS.items() if not name.startswith("user_")])
-    return constant | st.sampled_from(sorted(FAMILIES)).flatmap(
-        lambda name: built(FAMILIES[name], drawn_curve_argument)
-    )
+    return _curves_among(tuple(name for name in CONSTANTS if not name.startswith("user_")), tuple(sorted(FAMILIES)))
+
+
+@functools.lru_cache(maxsize=8)
+def _curves_among(constants: tuple[str, ...], families: tuple[str, ...]) -> st.SearchStrategy[curves.Curve]:
+    constant = st.sampled_from([CONSTANTS[name] for name in constants])
+    return constant | st.sampled_from(families).flatmap(lambda name: built(FAMILIES[name], drawn_curve_argument))
 
 
 def drawn_curve_argument(name: str, hint: Any, default: Any, builder: Callable[..., Any]) -> st.SearchStrategy[Any]:
