@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import paramsched as ps
 from paramsched import config
 from paramsched.config.dialects import fvcore as dialect
+from paramsched.errors import ConfigError
 
 EPSILON = 1e-6
 
@@ -221,3 +222,59 @@ def test_a_config_is_read_by_its_format(tmp_path):
     assert dialect.bases_of({"SOLVER": {"BASE_LR": 0.02}}, None).groups == ({"lr": 0.02},)
     with pytest.raises(ps.errors.ConfigError, match=r'looks like a config of fvcore. Give format="fvcore"'):
         ps.load(tmp_path / "run.yaml")
+
+
+@pytest.mark.parametrize("method", ["linear", "constant"])
+@pytest.mark.parametrize("ending", [0.0, 0.3])
+def test_deeplab_has_a_power_of_what_is_left_times_the_warmup(method, ending):
+    solver = {
+        "LR_SCHEDULER_NAME": "WarmupPolyLR", "MAX_ITER": 90, "WARMUP_ITERS": 20, "WARMUP_FACTOR": 0.1,
+        "WARMUP_METHOD": method, "POLY_LR_CONSTANT_ENDING": ending,
+    }  # fmt: skip
+    planned = ps.trace(ps.loads({"SOLVER": solver}, format="fvcore"), {"lr": 0.5})["lr"]
+
+    for t in range(90):
+        warm = 1.0 if t >= 20 else 0.1 if method == "constant" else 0.1 * (1 - t / 20) + t / 20
+        assert planned[t] == pytest.approx(0.5 * max(warm * (1 - t / 90) ** 0.9, ending if warm == 1 else 0), rel=1e-12)
+
+
+def test_a_config_goes_upon_its_base(tmp_path):
+    (tmp_path / "base.yaml").write_text(
+        "MODEL: {SIZES: !!python/object/apply:eval ['[[x] for x in [32]]']}\n"
+        "SOLVER:\n  STEPS: (60, 80)\n  MAX_ITER: 90\n  BASE_LR: 0.02\n"
+    )
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more/middle.yaml").write_text("_BASE_: ../base.yaml\nSOLVER:\n  WARMUP_ITERS: 10\n")
+    (tmp_path / "run.yaml").write_text("_BASE_: more/middle.yaml\nSOLVER:\n  MAX_ITER: 95\n")
+    merged = {"SOLVER": {"STEPS": [60, 80], "MAX_ITER": 95, "BASE_LR": 0.02, "WARMUP_ITERS": 10}}
+
+    assert ps.load(tmp_path / "run.yaml", format="fvcore") == ps.loads(merged, format="fvcore")
+
+
+@pytest.mark.parametrize(
+    ("base", "found"),
+    [("absent.yaml", "no such file"), ("run.yaml", "the bases come back"), ("[3]", "is no file")],
+)
+def test_a_base_that_cannot_be_read_is_refused(tmp_path, base, found):
+    (tmp_path / "run.yaml").write_text(f"SOLVER: {{MAX_ITER: 9}}\n_BASE_: {base}\n")
+
+    with pytest.raises(ConfigError, match=rf"run.yaml:2:9: \$._BASE_: .*{found}"):
+        ps.load(tmp_path / "run.yaml", format="fvcore")
+
+
+def test_a_base_is_looked_for_from_a_file_only():
+    with pytest.raises(ConfigError, match="Load the config from its file"):
+        ps.loads({"_BASE_": "base.yaml", "SOLVER": {"MAX_ITER": 9}}, format="fvcore")
+
+
+@pytest.mark.parametrize("steps", ["(60000, 80000)", "[60000, 80000,]", "60000, 80000"])
+def test_milestones_are_read_as_a_literal_of_python_as_detectron2_does(steps):
+    text = f"SOLVER:\n  STEPS: {steps!r}\n  MAX_ITER: '90000'\n  LR_SCHEDULER_NAME: WarmupMultiStepLR\n"
+    data = {"SOLVER": {"STEPS": [60000, 80000], "MAX_ITER": 90000}}
+
+    assert ps.loads(text, format="fvcore") == ps.loads(data, format="fvcore")
+
+
+def test_a_text_that_is_no_literal_is_refused_at_its_place():
+    with pytest.raises(ConfigError, match=r"SOLVER.STEPS: .* is no list of iterations"):
+        ps.loads("SOLVER:\n  STEPS: (60000, 80000\n", format="fvcore")

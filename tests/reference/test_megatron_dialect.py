@@ -179,7 +179,7 @@ def test_every_style_but_the_root_is_written_back(style):
         ({}, "$: a run has either train_iters or train_samples"),
         ({"train_iters": 9, "train_samples": 9}, "$: a run has either train_iters or train_samples"),
         ({"train_iters": 9, "lr_decay_style": "cosin"}, '"cosin": no such style; did you mean "cosine"?'),
-        (["--train-iters", "9", "--lr-decay-stile", "x"], '$[2]: no such argument; did you mean "lr_decay_style"?'),
+        (["--train-iters", "9", "--lr-decay-stile", "x"], "$.lr_decay_stile: no such argument; did you mean"),
         ({"train_iters": 9, "lr_decay_style": "WSD"}, "$.lr_decay_style: WSD needs its decay"),
         ({"train_iters": 9, "lr_warmup_samples": 4}, "$.lr_warmup_samples: the run counts iters"),
         ({"train_iters": 9, "lr_warmup_iters": 9}, "the warmup, 9, is not shorter than the decay, 9"),

@@ -6,6 +6,7 @@ from typing import Any
 
 from paramsched.config import native
 from paramsched.config._text_places import Place, faults_with_places
+from paramsched.config.command_lines import command_places, words_of_command
 from paramsched.config.faults import Faults, plain_data
 from paramsched.config.known_dialects import (
     NO_BASES,
@@ -34,6 +35,7 @@ PLACES: Mapping[str, Callable[[str], Place]] = {
     "toml": toml_places,
     "json": json_places,
     "python": python_places,
+    "command": command_places,
 }
 """How the values of a text are found again, by syntax."""
 
@@ -149,7 +151,16 @@ def _data_of_dialect(dialect: KnownDialect, text: str, source: str, syntax: str 
     """What a text of a dialect holds, read by the dialect itself where it has files of its own."""
     if dialect.read is not None and syntax != "toml":
         return dialect.call(dialect.read, text, source)
-    return read_data(text, _syntax_of(dialect.name, syntax)[0], source)
+    return _command_in(dialect, text, syntax) or read_data(text, _syntax_of(dialect.name, syntax)[0], source)
+
+
+def _command_in(dialect: KnownDialect, text: str, syntax: str | None) -> list[str]:
+    """The words of a text that is a command line, or a script that says one; [] where it is YAML."""
+    words = words_of_command(text) if dialect.command_lines and syntax is None else []
+    try:
+        return words if words and isinstance(read_yaml(text, ""), str) else []
+    except ConfigError:
+        return words
 
 
 def read_data(text: str, read: Callable[[str, str], Any], source: str) -> Any:
@@ -168,8 +179,18 @@ def placed(faults: Iterable[Fault], text: str, format: str, syntax: str | None =
     """Faults of a text, each with its line and column where its syntax is known."""
     name = format if format in SYNTAXES else syntax or ""
     if name not in SYNTAXES:
-        name = "yaml" if format == "native" or dialect_named(format).read is None else "python"
+        name = "yaml" if format == "native" else _syntax_of_dialect(dialect_named(format), text, syntax)
     return faults_with_places(faults, text, PLACES[name]) if name in PLACES else tuple(faults)
+
+
+def _syntax_of_dialect(dialect: KnownDialect, text: str, syntax: str | None) -> str:
+    """How the places of a text of a dialect are found whose file's suffix says nothing."""
+    if _command_in(dialect, text, syntax):
+        return "command"
+    try:
+        return "yaml" if dialect.read is None or isinstance(read_yaml(text, ""), Mapping) else "python"
+    except ConfigError:
+        return "python"
 
 
 def text_of(plan: Plan, format: str, *, syntax: str | None = None, folder: Path | None = None) -> str:

@@ -94,6 +94,7 @@ class Dialect(Protocol):
     - `read(text, source) -> data` and `write(data) -> text`, where its files are no YAML, TOML or JSON
     - `bases_of(data, calendar) -> Bases`, where its files say the optimizer's values
     - `scheduler_entries`: names of the entries in which its files say the schedule; `paramsched check` points there
+    - `command_lines`: True where it takes a list of words too; a command line, or a script, is then read as that
     """
 
     def to_plan(self, data: Any, *, calendar: Calendar | None = None, base: BaseLike | None = None) -> Plan:
@@ -109,6 +110,7 @@ class KnownDialect:
         name: what it is asked for by.
         to_plan, from_plan, recognizes, read, write, bases_of: its functions; None where it has none.
         scheduler_entries: names of the entries that say the schedule.
+        command_lines: whether it takes the words of a command line.
         origin: the entry point it was found by; "" for one of the library's own.
     """
 
@@ -120,6 +122,7 @@ class KnownDialect:
     write: Callable[[Any], str] | None = None
     bases_of: Callable[[Any, Calendar | None], Bases] | None = None
     scheduler_entries: tuple[str, ...] = ()
+    command_lines: bool = False
     origin: str = ""
 
     def entry_in(self, data: Any) -> str:
@@ -209,7 +212,8 @@ def _functions_of(given: Any, name: str, origin: str) -> KnownDialect:
     optional = ("from_plan", "recognizes", "read", "write", "bases_of")
     functions = {one: getattr(given, one, None) for one in optional}
     entries = tuple(getattr(given, "scheduler_entries", ()))
-    return KnownDialect(name, given.to_plan, **functions, scheduler_entries=entries, origin=origin)
+    words = bool(getattr(given, "command_lines", False))
+    return KnownDialect(name, given.to_plan, **functions, scheduler_entries=entries, command_lines=words, origin=origin)
 
 
 def _entry_points() -> tuple["EntryPoint", ...]:

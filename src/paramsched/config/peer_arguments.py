@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any, Final, NoReturn, final
 
 from paramsched._fault_codes import REFUSED_VALUE, WRONG_ARGUMENT, WRONG_TYPE
-from paramsched.config.faults import ROOT, Faults, child_path, short_json, type_in_words
+from paramsched.config.faults import Faults, child_path, short_json, type_in_words
 from paramsched.errors import PlanError
 from paramsched.feedback.base import Guided
 from paramsched.feedback.plateau import Plateau
@@ -208,35 +208,6 @@ def base_of_lr(base: float | Mapping[str, float] | None) -> float | None:
     """lr's own value, where a caller gave it; 0 is none that others are multiples of."""
     value = base.get("lr") if isinstance(base, Mapping) else base
     return float(value) if value else None
-
-
-def option_name(word: Any) -> str:
-    """The argument that a key or a word of a command line names.
-
-    >>> option_name("--lr-decay-style"), option_name("min_lr")
-    ('lr_decay_style', 'min_lr')
-    """
-    return str(word).lstrip("-").replace("-", "_")
-
-
-def named_options(data: Any) -> dict[str, tuple[Any, str]]:
-    """Each argument with its value and where it stands; the words of a command line are taken apart."""
-    if isinstance(data, Mapping):
-        return {option_name(key): (value, child_path(ROOT, key)) for key, value in data.items()}
-    if not isinstance(data, (list, tuple)):
-        return {}
-    found: dict[str, tuple[Any, str]] = {}
-    name, path = "", ROOT
-    words: list[Any] = []
-    for index, word in enumerate([*data, "--"]):
-        if isinstance(word, str) and word.startswith("--"):
-            if name:
-                found[name] = (words[0] if len(words) == 1 else words or True, path)
-            first, equals, value = word.partition("=")
-            name, words, path = option_name(first), [value] if equals else [], child_path(ROOT, index)
-        else:
-            words.append(word)
-    return found
 
 
 @final

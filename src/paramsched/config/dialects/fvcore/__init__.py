@@ -2,17 +2,19 @@
 
 - `{"CosineParamScheduler": {"start_value": 1, "end_value": 0}, "max_iter": 90000}`, composites too
 - `{"SOLVER": {"LR_SCHEDULER_NAME": "WarmupMultiStepLR", …}}`, or what stands in it; the rest has detectron2's defaults
+- a file goes upon the one that its `_BASE_` names; `STEPS: (60000, 80000)` is read as detectron2 reads it
 - values are multiples of base, as detectron2's `LRMultiplier` takes them
 
 Facts: fvcore 0.1.5, detectron2 0.6.
 """
 
+from paramsched.config.dialects.fvcore.base_files import read as read
 from paramsched.config.dialects.fvcore.plans import bases_of as bases_of
 from paramsched.config.dialects.fvcore.plans import from_plan as from_plan
 from paramsched.config.dialects.fvcore.plans import recognizes as recognizes
 from paramsched.config.dialects.fvcore.plans import to_plan as to_plan
 
-__all__ = ["bases_of", "from_plan", "recognizes", "scheduler_entries", "to_plan"]
+__all__ = ["bases_of", "from_plan", "read", "recognizes", "scheduler_entries", "to_plan"]
 
 scheduler_entries = ("SOLVER",)
 """Where its files say the schedule; `paramsched check` points there."""

@@ -1,9 +1,11 @@
 """From param schedulers, and from detectron2's `SOLVER`, to a plan; and back, where they say it."""
 
+import ast
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 
 from paramsched._fault_codes import MISSING_FACT, REFUSED_VALUE, UNKNOWN_FIELD, UNKNOWN_NAME, WRONG_TYPE
+from paramsched.config.dialects.fvcore.base_files import BASE
 from paramsched.config.dialects.fvcore.param_schedulers import fvcore_class_in, param_schedule_of
 from paramsched.config.faults import ROOT, Faults, child_path, short_json, type_in_words
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
@@ -12,7 +14,7 @@ from paramsched.curves import Cosine, Linear, Polynomial
 from paramsched.errors import InvalidArgument, PlanError
 from paramsched.near_names import did_you_mean
 from paramsched.plan import Plan
-from paramsched.schedules import Schedule, constant, linear, skip
+from paramsched.schedules import Schedule, constant, linear, maximum, polynomial, skip, warmup
 from paramsched.schedules.anneal import Anneal
 from paramsched.schedules.leaves import Constant
 from paramsched.schedules.sequence import Sequence, sequence
@@ -30,11 +32,15 @@ _DEFAULTS: Final[Mapping[str, Any]] = {
     "WARMUP_ITERS": 1000,
     "WARMUP_METHOD": "linear",
     "RESCALE_INTERVAL": False,
+    "POLY_LR_POWER": 0.9,
+    "POLY_LR_CONSTANT_ENDING": 0.0,
 }
 """The entries of `SOLVER` that schedule lr, and what detectron2 takes where one is missing."""
 
-_NAMES: Final = ("WarmupMultiStepLR", "WarmupCosineLR", "WarmupStepWithFixedGammaLR")
-_SCHEDULED: Final = ("LR_SCHED", "BASE_LR", "WARMUP", "STEPS", "GAMMA", "NUM_DECAYS", "RESCALE", "MAX_ITER")
+_LONGEST_TEXT: Final = 1_000  # a longer one is no list of milestones
+_DEEPLAB: Final = "WarmupPolyLR"  # of detectron2's projects DeepLab and Panoptic-DeepLab
+_NAMES: Final = ("WarmupMultiStepLR", "WarmupCosineLR", "WarmupStepWithFixedGammaLR", _DEEPLAB)
+_SCHEDULED: Final = ("LR_SCHED", "BASE_LR", "WARMUP", "STEPS", "GAMMA", "NUM_DECAYS", "RESCALE", "MAX_ITER", "POLY")
 _BESIDE: Final = ("max_iter", "horizon")
 
 
@@ -81,6 +87,9 @@ def to_plan(
             "Write SOLVER: {LR_SCHEDULER_NAME: WarmupCosineLR}",
             code=WRONG_TYPE,
         )
+    elif BASE in data:
+        found = f"{short_json(data[BASE])} is another file, and its entries are not here"
+        faults.add(child_path(ROOT, BASE), found, "Load the config from its file", code=REFUSED_VALUE)
     faults.raise_any("config")
     try:
         solver, path = _solver_in(data)
@@ -88,7 +97,8 @@ def to_plan(
             given = _checked_solver(solver, path, faults)
             faults.raise_any("config")
             total = int(given["MAX_ITER"])
-            schedule = _warmed(given, path, total, faults)
+            of_deeplab = given["LR_SCHEDULER_NAME"] == _DEEPLAB
+            schedule = _deeplab_schedule(given, total) if of_deeplab else _warmed(given, path, total, faults)
         else:
             total = _updates_of(data, calendar, faults)
             schedule = param_schedule_of(data, ROOT, total, faults, _BESIDE)
@@ -133,7 +143,7 @@ def _checked_solver(solver: Mapping[str, Any], path: str, faults: Faults) -> dic
             faults.add(
                 child_path(path, name), f"no such entry; {did_you_mean(str(name), _DEFAULTS)}", code=UNKNOWN_FIELD
             )
-    given = {name: solver.get(name, default) for name, default in _DEFAULTS.items()}
+    given = {name: _value_of_text(solver.get(name, default)) for name, default in _DEFAULTS.items()}
     if given["LR_SCHEDULER_NAME"] not in _NAMES:
         found = f"{short_json(given['LR_SCHEDULER_NAME'])}: no such scheduler"
         meant = did_you_mean(str(given["LR_SCHEDULER_NAME"]), _NAMES)
@@ -150,7 +160,7 @@ def _checked_solver(solver: Mapping[str, Any], path: str, faults: Faults) -> dic
                 f"Write {name}: 1000",
                 code=WRONG_TYPE,
             )
-    for name in ("BASE_LR", "BASE_LR_END", "GAMMA", "WARMUP_FACTOR"):
+    for name in ("BASE_LR", "BASE_LR_END", "GAMMA", "WARMUP_FACTOR", "POLY_LR_POWER", "POLY_LR_CONSTANT_ENDING"):
         if not is_plain_number(given[name]) or given[name] < 0 or (name == "BASE_LR" and not given[name]):
             faults.add(
                 child_path(path, name),
@@ -171,6 +181,16 @@ def _checked_solver(solver: Mapping[str, Any], path: str, faults: Faults) -> dic
     return given
 
 
+def _value_of_text(value: Any) -> Any:
+    """What detectron2 reads in a text: `STEPS: (60000, 80000)` is a text to YAML, and a literal of Python to it."""
+    if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
+        return value
+    try:
+        return ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return value
+
+
 def _detectron_curve(given: Mapping[str, Any], path: str, updates: int, faults: Faults) -> Schedule:
     """What the warmup is laid over, as detectron2 makes it."""
     total = given["MAX_ITER"]
@@ -186,6 +206,18 @@ def _detectron_curve(given: Mapping[str, Any], path: str, updates: int, faults: 
             arguments = {"base_value": given["BASE_LR"], "gamma": given["GAMMA"], "num_decays": given["NUM_DECAYS"]}
             spec = {"StepWithFixedGammaParamScheduler": {**arguments, "num_updates": total}}
     return param_schedule_of(spec, path, updates, faults)
+
+
+def _deeplab_schedule(given: Mapping[str, Any], total: int) -> Schedule:
+    """A power of what is left, held at a constant ending; times the warmup, as DeepLab does."""
+    warm, first = min(int(given["WARMUP_ITERS"]), total), given["WARMUP_FACTOR"]
+    curve: Schedule = polynomial(given["POLY_LR_POWER"], over=total)
+    if given["POLY_LR_CONSTANT_ENDING"]:
+        curve = maximum(curve, constant(given["POLY_LR_CONSTANT_ENDING"]))
+    if not warm:
+        return curve
+    ramp = constant(first, warm) >> constant() if given["WARMUP_METHOD"] == "constant" else warmup(warm, first)
+    return ramp * curve
 
 
 def _warmed(given: Mapping[str, Any], path: str, total: int, faults: Faults) -> Schedule:

@@ -1,7 +1,7 @@
 """The dialect of Megatron-LM: the arguments of its learning rate, weight decay and batch size.
 
-- a mapping, `{"lr_decay_style": "cosine", …}`, or the words of a command line, `["--lr-decay-style", "cosine", …]`;
-  arguments that schedule nothing may stand between them
+- a mapping, `{"lr_decay_style": "cosine", …}`; the words of a command line, `["--lr-decay-style", "cosine", …]`; or the
+  text of one, or of the script that launches the run; arguments that schedule nothing may stand between them
 - runs by `train_iters` are plans by updates; those by `train_samples` are plans on the clock of samples
 - `min_lr`, `lr_warmup_init` and the weight decays are values; the learning rate's peak is base
 - `rampup_batch_size` and `global_batch_size` become the target `batch_size` of a plan in samples
@@ -14,7 +14,10 @@ from paramsched.config.dialects.megatron.plans import bases_of as bases_of
 from paramsched.config.dialects.megatron.plans import recognizes as recognizes
 from paramsched.config.dialects.megatron.plans import to_plan as to_plan
 
-__all__ = ["bases_of", "from_plan", "recognizes", "scheduler_entries", "to_plan"]
+__all__ = ["bases_of", "command_lines", "from_plan", "recognizes", "scheduler_entries", "to_plan"]
 
 scheduler_entries = ("lr_decay_style",)
 """Where its files say the schedule; `paramsched check` points there."""
+
+command_lines = True
+"""A command line, or the script that says one, is read as its words."""

@@ -14,8 +14,8 @@ from paramsched._fault_codes import (
     UNREADABLE,
     WRONG_TYPE,
 )
+from paramsched.config.command_lines import named_options
 from paramsched.config.faults import ROOT, Faults, short_json, type_in_words
-from paramsched.config.peer_arguments import named_options
 from paramsched.curves import Curve
 from paramsched.errors import PlanError
 from paramsched.near_names import did_you_mean

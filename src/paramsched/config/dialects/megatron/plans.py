@@ -6,10 +6,10 @@ from typing import Any, Final, final
 
 from paramsched import curves
 from paramsched._fault_codes import MISSING_FACT, REFUSED_VALUE
+from paramsched.config.command_lines import named_options
 from paramsched.config.dialects.megatron.arguments import checked_arguments
 from paramsched.config.faults import ROOT, Faults
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
-from paramsched.config.peer_arguments import named_options
 from paramsched.errors import InvalidArgument
 from paramsched.plan import Binding, Plan, Target
 from paramsched.schedules import (

@@ -1,8 +1,8 @@
 """The dialect of timm: the keyword arguments of `timm.scheduler.create_scheduler_v2`, as a mapping.
 
 - `sched` is `cosine`, `poly`, `tanh`, `step`, `multistep`, `wsd`, `rsqrt`, `constant`, `plateau` or `none`
-- the options of timm's training script are read too, as it saves them in `args.yaml`, `{"epochs": 300, …}`, or as the
-  words of its command line, `["--sched", "cosine", …]`; those that schedule nothing are passed over
+- the options of timm's training script are read too, as it saves them in `args.yaml`, `{"epochs": 300, …}`, or from
+  its command line, as words, `["--sched", "cosine", …]`, or as a text; those that schedule nothing are passed over
 - counts are epochs; they change the rate between epochs, or at each update with `step_on_epochs: false`
 - a warmup replaces the first values of the curve, whose clock has been running; `warmup_prefix: true` puts it before
 - `min_lr` and `warmup_lr` are values; the plan's horizon is the number of epochs that timm returns
@@ -16,7 +16,10 @@ from paramsched.config.dialects.timm.plans import recognizes as recognizes
 from paramsched.config.dialects.timm.plans import to_plan as to_plan
 from paramsched.config.dialects.timm.write_plan import from_plan as from_plan
 
-__all__ = ["bases_of", "from_plan", "recognizes", "scheduler_entries", "to_plan"]
+__all__ = ["bases_of", "command_lines", "from_plan", "recognizes", "scheduler_entries", "to_plan"]
 
 scheduler_entries = ("sched",)
 """Where its files say the schedule; `paramsched check` points there."""
+
+command_lines = True
+"""A command line, or the script that says one, is read as its words."""

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from paramsched._fault_codes import MISSING_FACT, REFUSED_VALUE, UNKNOWN_FIELD, UNKNOWN_NAME, WRONG_TYPE
+from paramsched.config.command_lines import named_options, value_of_words
 from paramsched.config.dialects.timm.arguments import CYCLES, DEFAULTS, SCHEDULERS, STABLE, TimmArguments
 from paramsched.config.faults import ROOT, Faults, child_path, short_json, type_in_words
-from paramsched.config.peer_arguments import is_plain_number, named_options
+from paramsched.config.peer_arguments import is_plain_number
 from paramsched.near_names import did_you_mean
 from paramsched.time import Calendar
 
@@ -61,13 +62,7 @@ def _read_words(name: str, words: Any) -> Any:
         return True
     if name == "decay_milestones" and not isinstance(words, list):
         words = [words]
-    if isinstance(words, list):
-        return [_read_words("", word) for word in words]
-    try:
-        number = float(words)
-    except (TypeError, ValueError):
-        return words
-    return int(number) if number.is_integer() else number
+    return value_of_words(words)
 
 
 def checked_timm_arguments(

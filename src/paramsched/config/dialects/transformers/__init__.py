@@ -1,7 +1,8 @@
 """The dialect of transformers: a `TrainingArguments`, or what `get_scheduler` takes, as a mapping.
 
 - `TrainingArguments` says `lr_scheduler_type`, `lr_scheduler_kwargs`, `warmup_steps`, `max_steps` or
-  `num_train_epochs`; its other entries, and those of a script, are passed over
+  `num_train_epochs`; its other entries, and those of a script, are passed over; a command line says it as well, or the
+  script that launches it
 - `get_scheduler` says `name`, `num_warmup_steps`, `num_training_steps`, `scheduler_specific_kwargs`
 - counts are updates; a warmup below 1 is a share of the run
 - lr's value, weight decay and the betas are the optimizer's own values
@@ -14,7 +15,10 @@ from paramsched.config.dialects.transformers.plans import from_plan as from_plan
 from paramsched.config.dialects.transformers.plans import recognizes as recognizes
 from paramsched.config.dialects.transformers.plans import to_plan as to_plan
 
-__all__ = ["bases_of", "from_plan", "recognizes", "scheduler_entries", "to_plan"]
+__all__ = ["bases_of", "command_lines", "from_plan", "recognizes", "scheduler_entries", "to_plan"]
 
 scheduler_entries = ("lr_scheduler_type", "name")
 """Where its files say the schedule; `paramsched check` points there."""
+
+command_lines = True
+"""A command line, or the script that says one, is read as its words."""

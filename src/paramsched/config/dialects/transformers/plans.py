@@ -6,6 +6,7 @@ from typing import Any, Final, NoReturn
 
 from paramsched import curves
 from paramsched._fault_codes import UNKNOWN_NAME
+from paramsched.config.command_lines import mapping_of_options, named_options
 from paramsched.config.dialects.transformers.rows import SCHEDULERS, row_named, schedule_of_run
 from paramsched.config.dialects.transformers.run_arguments import (
     LEARNING_RATE,
@@ -45,7 +46,7 @@ _WITHOUT_BETAS: Final = ("sgd", "adafactor", "rmsprop", "adagrad", "lion")
 
 def recognizes(data: Any) -> bool:
     """Whether data looks like arguments of transformers."""
-    return isinstance(data, Mapping) and any(name in data for name in _SIGNS)
+    return any(name in _SIGNS for name in named_options(data))
 
 
 def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: BaseLike | None = None) -> Plan:
@@ -68,6 +69,7 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
     lr: warmup(10) >> linear(to=absolute(1e-07))
     """
     faults = Faults()
+    data = mapping_of_options(data)
     run = run_arguments(data, calendar, base, faults)
     row = row_named(run.name)
     key = "$.name" if isinstance(data, Mapping) and is_call(data) else "$.lr_scheduler_type"
@@ -91,6 +93,7 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
 
 def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:  # noqa: ARG001  # the contract
     """The optimizer's own values: those of a `TrainingArguments`, or the rate beside arguments of `get_scheduler`."""
+    data = mapping_of_options(data)
     if not isinstance(data, Mapping):
         return NO_BASES
     if is_call(data):

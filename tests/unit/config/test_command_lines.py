@@ -1,0 +1,95 @@
+"""A command line of another library, or a script that holds it, is read; faults are told at its options."""
+
+import pytest
+
+import paramsched as ps
+from paramsched.config.command_lines import named_options, words_of_command
+from paramsched.errors import ConfigError
+
+IN_ARRAYS = """\
+#!/bin/bash
+# Runs a model of 345 million parameters
+GPUS_PER_NODE=8  # --lr 7
+CHECKPOINT_PATH=$1 #<the first argument>
+
+TRAINING_ARGS=(
+    --micro-batch-size 4
+    --lr 0.00015
+    --train-iters 500000
+    --lr-decay-iters 320000
+    --lr-decay-style cosine
+    --min-lr=1.0e-5
+    --lr-warmup-fraction .01)
+
+torchrun ${DISTRIBUTED_ARGS[@]} pretrain_gpt.py ${TRAINING_ARGS[@]} --data-path "$2" 2>&1 | tee log.txt
+"""
+IN_A_TEXT = """\
+ARGS="
+    --lr 0.00015 --train-iters 500000 --lr-decay-iters 320000 \\
+    --lr-decay-style cosine --min-lr 1.0e-5 \\
+    --lr-warmup-fraction .01 $DATA_ARGS
+"
+torchrun pretrain_gpt.py $ARGS
+"""
+IN_ONE_LINE = (
+    "ARGS='--lr 0.00015 --train-iters 500000' torchrun pretrain_gpt.py --lr-decay-iters 320000 --lr-decay-style cosine "
+    "--min-lr 1.0e-5 --lr-warmup-fraction .01 --fp16; echo --done"
+)
+ARGUMENTS = {
+    "lr": 0.00015, "train_iters": 500_000, "lr_decay_iters": 320_000, "lr_decay_style": "cosine", "min_lr": 1e-5,
+    "lr_warmup_fraction": 0.01,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", [IN_ARRAYS, IN_A_TEXT, IN_ONE_LINE], ids=["arrays", "a text", "one line"])
+def test_a_launch_script_says_the_plan_of_its_arguments(text, tmp_path):
+    (tmp_path / "train.sh").write_text(text)
+
+    loaded = ps.load(tmp_path / "train.sh", format="megatron")
+
+    assert loaded == ps.loads(ARGUMENTS, format="megatron")
+    assert ps.loads(text, format="megatron") == loaded
+
+
+def test_training_arguments_are_read_from_a_command_line():
+    text = """\
+    torchrun --nproc_per_node=4 train.py \\
+        --bf16 True --num_train_epochs 3 --learning_rate 2e-5 --weight_decay 0. \\
+        --warmup_ratio 0.03 --lr_scheduler_type "cosine_with_min_lr" \\
+        --lr_scheduler_kwargs '{"min_lr_rate": 0.1}' --fsdp "full_shard auto_wrap"
+    """
+
+    assert str(ps.loads(text, format="transformers")) == 'horizon: 3 epochs\nlr: warmup("3%") >> cosine(to=0.1)'
+
+
+def test_short_options_and_negative_numbers_are_told_apart():
+    text = "python train.py --sched cosine -b 128 --epochs 300 -j 8 --seed -1"
+
+    assert {name: value for name, (value, _) in named_options(words_of_command(text)).items()} == {
+        "sched": "cosine", "b": "128", "epochs": "300", "j": "8", "seed": "-1",
+    }  # fmt: skip
+    assert str(ps.loads(text, format="timm").horizon) == "300 epochs"
+
+
+@pytest.mark.parametrize(
+    ("format", "text", "place", "found"),
+    [
+        ("megatron", IN_ARRAYS.replace("0.00015", "$LR"), (8, 5), '$.lr: "$LR" is no number'),
+        ("megatron", IN_A_TEXT.replace("decay-style", "decay-stile"), (3, 5), '$.lr_decay_stile: no such argument'),
+        ("transformers", "train.py \\\n  --warmup_ratio=3", (2, 3), "$.warmup_ratio: 3 is no share"),
+        ("timm", "train.py --sched=cosine \\\n  --epochs x", (2, 3), "$.epochs"),
+    ],
+)  # fmt: skip
+def test_a_fault_is_told_at_its_option(format, text, place, found):
+    with pytest.raises(ConfigError) as refused:
+        ps.loads(text, format=format)
+
+    (fault,) = refused.value.faults
+    assert (fault.line, fault.column) == place
+    assert str(fault).partition(": ")[2].startswith(found) or found in str(fault)
+
+
+def test_yaml_with_two_dashes_in_it_is_yaml():
+    text = "sched: step  # --sched cosine\nepochs: 9\ndecay_epochs: 3\nwarmup_epochs: 0\n"
+
+    assert "step" in str(ps.loads(text, format="timm"))
