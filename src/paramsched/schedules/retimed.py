@@ -74,7 +74,7 @@ class Shift(Schedule):
 
     def _resolve(self, span: Span) -> Schedule:
         begin = span.begin + span.exact(self.by)
-        if span.end is not None and begin > span.end:
+        if self.schedule.fills and span.end is not None and begin > span.end:
             raise InvalidArgument(str(self), "the shift is longer than the time there is", "Shorten it")
         inner = self.schedule._resolve(span.later(begin))
         return Shift(inner, span.after(self.by))

@@ -196,3 +196,13 @@ def test_an_overlay_is_the_schedule_of_bert():
 
     theirs = [1e-4 * t / up if t < up else 1e-4 * (1 - t / run) for t in range(run + 1)]
     np.testing.assert_allclose(ours(np.arange(run + 1), 1e-4), theirs, rtol=1e-14, atol=1e-18)
+
+
+@pytest.mark.parametrize("part", ['take({}, "1 epoch", of="2 epochs")', 'skip({}, "1 epoch", of="2 epochs")'])
+@pytest.mark.parametrize("whole", ['shift(linear(), "0.5 epochs")', 'shift(constant(), "1.5 epochs")'])
+def test_a_part_of_a_longer_run_is_resolved_once(part, whole):
+    facts = Calendar(total=1, steps_per_epoch=4)
+
+    resolved = resolve(parse(part.format(whole)), facts)
+
+    assert resolve(resolved, facts) == resolved
