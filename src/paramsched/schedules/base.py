@@ -99,7 +99,7 @@ class Schedule(ABC):
         """How deep schedules are nested in it; 1 for one that holds none."""
         return 1 + max((part.depth for part in self.parts()), default=0)
 
-    @property
+    @cached_property
     def affine(self) -> bool:
         """Whether the value is `A(t) * base + C(t)`."""
         return all(part.affine for part in self.parts())
@@ -125,7 +125,7 @@ class Schedule(ABC):
 
     serialisable = renamed_property("serialisable", "serializable")
 
-    @property
+    @cached_property
     def is_resolved(self) -> bool:
         """Whether every length is in updates, and every level a number."""
         return not self.has_neighbor_levels and self._lengths_known(whole=True)

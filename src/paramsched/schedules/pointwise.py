@@ -4,6 +4,7 @@ from abc import ABC
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, final
 
 import numpy as np
@@ -26,7 +27,8 @@ class Pointwise(Schedule, ABC):
     __slots__ = ()
     operands: tuple[Schedule, ...]
 
-    @property
+    # Found out once: each level of a deep tree asks them of all below it.
+    @cached_property
     def length(self) -> Duration | None:
         """The longest length of the operands; None where one fills or all are open."""
         if not self.has_length:
@@ -42,11 +44,11 @@ class Pointwise(Schedule, ABC):
             "Write ps.resolve(schedule, ps.Calendar(…)).length",
         )
 
-    @property
+    @cached_property
     def fills(self) -> bool:
         return any(operand.fills for operand in self.operands)
 
-    @property
+    @cached_property
     def has_length(self) -> bool:
         return not self.fills and any(operand.has_length for operand in self.operands)
 

@@ -50,16 +50,17 @@ class Sequence(Schedule):
                 f"Write {_with_a_length(without[0])}",
             )
 
-    @property
+    # Found out once: each level of a deep tree asks them of all below it.
+    @cached_property
     def length(self) -> Duration | None:
         lengths = [stage.length for stage in self.stages]
         return None if None in lengths else sum((n for n in lengths if n is not None), Duration.of(0))
 
-    @property
+    @cached_property
     def fills(self) -> bool:
         return any(stage.fills for stage in self.stages) or not all(stage.has_length for stage in self.stages[:-1])
 
-    @property
+    @cached_property
     def has_length(self) -> bool:
         return all(stage.has_length for stage in self.stages)
 

@@ -145,7 +145,9 @@ class Calendar:
         """
         amount = Fraction(0)
         for unit, count in duration.terms:
-            amount += count * self._updates_in(unit, asked or f'length "{duration}"')
+            if unit != "updates":  # most are, and the words for a message take longer than the sum
+                count *= self._updates_in(unit, asked or f'length "{duration}"')
+            amount += count
         return amount
 
     def for_run(self, length: Duration) -> "tuple[Calendar, Fraction]":
