@@ -9,7 +9,7 @@ import os
 from hypothesis import HealthCheck, Phase, settings
 
 _common = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.filter_too_much]}
-settings.register_profile("quick", max_examples=7, derandomize=True, phases=[Phase.explicit, Phase.generate], **_common)
+settings.register_profile("quick", max_examples=6, derandomize=True, phases=[Phase.explicit, Phase.generate], **_common)
 # `make full`: before a release.
 settings.register_profile("release", max_examples=30, derandomize=True, **_common)
 # `make quick`: for the minutes between two edits.

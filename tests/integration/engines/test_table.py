@@ -84,7 +84,7 @@ def test_every_update_of_one_process_uses_what_is_planned(engine, variant, name,
 @pytest.mark.parametrize(
     "engine",
     [
-        pytest.param(one, marks=[] if one in ("plain", "accelerate", "lightning") else pytest.mark.long)
+        pytest.param(one, marks=[] if one in ("plain", "accelerate") else pytest.mark.long)
         for one in dict.fromkeys(engine for engine, _, _ in IN_TWO)
     ],
 )

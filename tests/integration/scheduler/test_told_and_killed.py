@@ -12,7 +12,8 @@ from support.example_runs import KILLS
 from support.programs import Program
 from support.told_job import BATCHES, train
 
-pytestmark = pytest.mark.heavy
+# Kills of a run that counts tokens, or samples, are in the tests of the Runner and of growing batches too.
+pytestmark = [pytest.mark.heavy, pytest.mark.long]
 
 TESTS = Path(__file__).parents[2]
 
