@@ -14,6 +14,9 @@ _END: Final = "--"
 _SIGNS_OF_SHELL = re.compile(r"(?<!\S)\d?>+&?\d?|[<>|&;()]+")
 _COMMENT = re.compile(r"(^|\s)#.*")
 _ASSIGNED = re.compile(r"^\w+=(?=-)")
+_DEFAULT_OF_VARIABLE = re.compile(r"\$\{\w+:-([^{}$]*)\}")
+_VARIABLE_SET = re.compile(r"""(?m)^[ \t]*(?:export[ \t]+)?(\w+)=(["']?)([\w.+-]*)\2[ \t]*(?:;.*|#.*)?$""")
+_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 
 
 def words_of_command(text: str) -> list[str]:
@@ -25,12 +28,22 @@ def words_of_command(text: str) -> list[str]:
     []
     """
     words: list[str] = []
-    for line in text.replace("\\\n", " ").splitlines():
+    for line in _with_variables(text).replace("\\\n", " ").splitlines():
         for word in _words_of_line(_COMMENT.sub("", line)):
             unsaid = word.startswith("$") and not _is_option(words[-1] if words else "")  # more options, unknown here
             words.append(_END if unsaid else word)
         words.append(_END)
     return words if any(map(_is_option, words)) else []
+
+
+def _with_variables(text: str) -> str:
+    """A script with the values of its variables: a default, or what it sets once and nowhere to another value."""
+    text = _DEFAULT_OF_VARIABLE.sub(r"\1", text)
+    values: dict[str, set[str]] = {}
+    for found in _VARIABLE_SET.finditer(text):
+        values.setdefault(found[1], set()).add(found[3])
+    known = {name: said.pop() for name, said in values.items() if len(said) == 1}
+    return _VARIABLE.sub(lambda found: known.get(found[1] or found[2], found[0]), text)
 
 
 def _words_of_line(line: str) -> Iterator[str]:

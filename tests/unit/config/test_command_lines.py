@@ -51,6 +51,34 @@ def test_a_launch_script_says_the_plan_of_its_arguments(text, tmp_path):
     assert ps.loads(text, format="megatron") == loaded
 
 
+def test_variables_of_a_script_have_the_values_that_it_sets():
+    text = """\
+    export LR=1.5e-4
+    ITERATIONS="500000"  # of training
+    DECAY=${DECAY:-320000}
+    SHARE=$1
+    torchrun pretrain_gpt.py --lr $LR --train-iters ${ITERATIONS} --lr-decay-iters $DECAY --min-lr ${MIN_LR:-1e-5} \\
+        --lr-decay-style cosine --lr-warmup-fraction .01
+    """
+
+    assert ps.loads(text, format="megatron") == ps.loads(ARGUMENTS, format="megatron")
+
+
+def test_a_batch_size_that_a_script_computes_is_asked_for_only_where_the_plan_needs_it():
+    of_any_size = "train.py --train-iters 9 --lr 1 --global-batch-size $((2 * NODES))"
+
+    assert str(ps.loads(of_any_size, format="megatron").horizon) == "9"
+    with pytest.raises(ConfigError, match="Write global_batch_size: 1536"):
+        ps.loads("train.py --train-samples 9 --rampup-batch-size 1 1 9 --global-batch-size $SIZE", format="megatron")
+
+
+def test_a_variable_that_a_script_sets_to_several_values_is_not_guessed():
+    text = "if $SMALL; then\n  LR=1\nelse\n  LR=2\nfi\ntrain.py --train-iters 9 --lr $LR"
+
+    with pytest.raises(ConfigError, match=r"""\$.lr: "\$LR" is no number"""):
+        ps.loads(text, format="megatron")
+
+
 def test_training_arguments_are_read_from_a_command_line():
     text = """\
     torchrun --nproc_per_node=4 train.py \\

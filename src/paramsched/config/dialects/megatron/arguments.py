@@ -81,6 +81,8 @@ def checked_arguments(data: Any, faults: Faults) -> dict[str, Any]:
         if name in _REFUSED:
             if value is not None:
                 faults.add(path, "it gives some groups another rate", _REFUSED[name], code=UNREADABLE)
+        elif name == "global_batch_size" and str(value).startswith("$"):
+            continue  # a script computes it: it is asked for where the plan needs it
         elif name in DEFAULTS:
             given[name], places[name] = value, path
         elif name.startswith(_SCHEDULED):
