@@ -4,7 +4,6 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from numbers import Real
 from typing import Any, TypeAlias, final
 
@@ -156,7 +155,6 @@ def label(group: Group, index: int) -> str | int:
     return name if isinstance(name, str) and name else index
 
 
-@lru_cache(maxsize=1024)
 def known_field(name: str) -> str | None:
     """The field of torch's optimizers that `name` is a slip of the pen of; None where it is one, or like none."""
     key = Field.of(name).key

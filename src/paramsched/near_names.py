@@ -1,6 +1,7 @@
 """The known name that is nearest to one that is unknown."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:
@@ -9,9 +10,15 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     >>> closest("weight_decy", ["lr", "weight_decay"])
     'weight_decay'
     """
+    return _closest_of(name, tuple(sorted(set(known))))
+
+
+@lru_cache(maxsize=1024)
+def _closest_of(name: str, known: tuple[str, ...]) -> str | None:
+    """The same of sorted names; kept, as a mistake is often made many times over in one file."""
     from difflib import get_close_matches  # for messages only, so not at import
 
-    close = get_close_matches(name, sorted(set(known)), n=1, cutoff=0.6)
+    close = get_close_matches(name, known, n=1, cutoff=0.6)
     return close[0] if close else None
 
 

@@ -288,11 +288,13 @@
   for (const choice of [axis, unit, logTime]) choice.addEventListener("change", draw);
   bar.hidden = false;
   let fittedTo = null;
-  new ResizeObserver(() => {
+  const fitAnew = () => {
     if (views[0].section.clientWidth === fittedTo) return;
     fittedTo = views[0].section.clientWidth;
     fit();
-  }).observe(document.body);
+  };
+  // In the next frame: a size that changes while sizes are told is an error to the browser.
+  new ResizeObserver(() => requestAnimationFrame(fitAnew)).observe(document.body);
   // A link to a place in the run: #t=1234 reads there, #zoom=1000-2000 shows these updates.
   // #unit=tokens, #axis=log and #time=log choose axes.
   const asked = new URLSearchParams(location.hash.slice(1));
