@@ -251,15 +251,62 @@ def test_a_config_goes_upon_its_base(tmp_path):
     assert ps.load(tmp_path / "run.yaml", format="fvcore") == ps.loads(merged, format="fvcore")
 
 
+def test_of_several_bases_the_later_one_stands_for_the_earlier(tmp_path):
+    (tmp_path / "first.yaml").write_text("SOLVER: {STEPS: [60], WARMUP_ITERS: 10}\n")
+    (tmp_path / "second.yaml").write_text("_BASE_: first.yaml\nSOLVER: {WARMUP_ITERS: 20, BASE_LR: '0.5'}\n")
+    (tmp_path / "run.yaml").write_text("_BASE_: [first.yaml, second.yaml]\nSOLVER: {MAX_ITER: 95}\n")
+    merged = {"SOLVER": {"STEPS": [60], "MAX_ITER": 95, "BASE_LR": 0.5, "WARMUP_ITERS": 20}}
+
+    assert ps.load(tmp_path / "run.yaml", format="fvcore") == ps.loads(merged, format="fvcore")
+
+
 @pytest.mark.parametrize(
     ("base", "found"),
-    [("absent.yaml", "no such file"), ("run.yaml", "the bases come back"), ("[3]", "is no file")],
-)
+    [
+        ("absent.yaml", "there is no"), ("run.yaml", "the bases come back"), ("3", "is no file"),
+        ("null", "is no file"), (".", "is a folder"), ("/dev/zero", "is a device"),
+        ("~no_such_user/x.yaml", "there is no"),
+        ("x" * 5000, "cannot be read"), (r'"a\0b"', "cannot be read"), ("list.yaml", "is a list, no config"),
+    ],
+)  # fmt: skip
 def test_a_base_that_cannot_be_read_is_refused(tmp_path, base, found):
+    (tmp_path / "list.yaml").write_text("[1]")
     (tmp_path / "run.yaml").write_text(f"SOLVER: {{MAX_ITER: 9}}\n_BASE_: {base}\n")
 
     with pytest.raises(ConfigError, match=rf"run.yaml:2:9: \$._BASE_: .*{found}"):
         ps.load(tmp_path / "run.yaml", format="fvcore")
+
+
+@pytest.mark.parametrize(
+    ("base", "place"),
+    [
+        ("SOLVER: [60", r"base.yaml:1:9: no YAML"),
+        ("_BASE_: absent.yaml", r"base.yaml: \$._BASE_: .absent.yaml. cannot"),
+    ],
+)
+def test_a_fault_within_a_base_is_told_with_the_file_of_the_base(tmp_path, base, place):
+    (tmp_path / "base.yaml").write_text(base)
+    (tmp_path / "middle.yaml").write_text("_BASE_: base.yaml\n")
+    (tmp_path / "run.yaml").write_text("_BASE_: middle.yaml\nSOLVER: {MAX_ITER: 9}\n")
+
+    with pytest.raises(ConfigError, match=rf"run.yaml: \S*{place}"):
+        ps.load(tmp_path / "run.yaml", format="fvcore")
+
+
+def test_a_section_does_not_go_upon_a_value(tmp_path):
+    (tmp_path / "base.yaml").write_text("SOLVER: 3\n")
+    (tmp_path / "run.yaml").write_text("_BASE_: base.yaml\nSOLVER: {MAX_ITER: 9}\n")
+
+    with pytest.raises(ConfigError, match=r"\$.SOLVER: a dict here, and a number in the base. Write a section"):
+        ps.load(tmp_path / "run.yaml", format="fvcore")
+
+
+def test_a_file_that_many_bases_name_is_read_once(tmp_path):
+    for k in range(15):
+        (tmp_path / f"{k}.yaml").write_text(f"_BASE_: [{', '.join([f'{k + 1}.yaml'] * 10)}]\n")
+    (tmp_path / "15.yaml").write_text("SOLVER: {MAX_ITER: 9}\n")
+
+    assert str(ps.load(tmp_path / "0.yaml", format="fvcore").horizon) == "9"
 
 
 def test_a_base_is_looked_for_from_a_file_only():
@@ -275,6 +322,10 @@ def test_milestones_are_read_as_a_literal_of_python_as_detectron2_does(steps):
     assert ps.loads(text, format="fvcore") == ps.loads(data, format="fvcore")
 
 
-def test_a_text_that_is_no_literal_is_refused_at_its_place():
-    with pytest.raises(ConfigError, match=r"SOLVER.STEPS: .* is no list of iterations"):
-        ps.loads("SOLVER:\n  STEPS: (60000, 80000\n", format="fvcore")
+@pytest.mark.parametrize(
+    "text", ["(60000, 80000", "{[]: 1}", "-" * 900 + "1", "{1, 2}", "b'x'", "1j", "9" * 900, "1e999"]
+)
+def test_a_text_that_is_no_literal_of_numbers_is_refused_at_its_place(text):
+    for entry, found in (("STEPS", "is no list of iterations"), ("MAX_ITER", "is no whole number")):
+        with pytest.raises(ConfigError, match=rf"fvcore text:2:\d+: \$.SOLVER.{entry}: .*{found}"):
+            ps.loads(f'SOLVER:\n  {entry}: "{text}"\n', format="fvcore")

@@ -7,15 +7,17 @@ from typing import Any, Final
 
 from paramsched.config._text_places import Place
 from paramsched.config.faults import ROOT, child_path
+from paramsched.config.text_limits import MOST_BYTES
 
 _END: Final = "--"
 """Stands among words where a command, or a line of a script, is over."""
 
 _SIGNS_OF_SHELL = re.compile(r"(?<!\S)\d?>+&?\d?|[<>|&;()]+")
 _COMMENT = re.compile(r"(^|\s)#.*")
-_ASSIGNED = re.compile(r"^\w+=(?=-)")
+_ASSIGNED = re.compile(r"^\w+=\(?(?=-)")
+_OPTION_WITHIN = re.compile(r"\s--?[A-Za-z]|^--?[A-Za-z][^\s=]*\s")
 _DEFAULT_OF_VARIABLE = re.compile(r"\$\{\w+:-([^{}$]*)\}")
-_VARIABLE_SET = re.compile(r"""(?m)^[ \t]*(?:export[ \t]+)?(\w+)=(["']?)([\w.+-]*)\2[ \t]*(?:;.*|#.*)?$""")
+_VARIABLE_SET = re.compile(r"""(?m)^[ \t]*(?:export[ \t]+)?(\w+)=(["']?)([\w.+-]{0,50})\2[ \t]*(?:;.*|#.*)?$""")
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 
 
@@ -43,20 +45,22 @@ def _with_variables(text: str) -> str:
     for found in _VARIABLE_SET.finditer(text):
         values.setdefault(found[1], set()).add(found[3])
     known = {name: said.pop() for name, said in values.items() if len(said) == 1}
-    return _VARIABLE.sub(lambda found: known.get(found[1] or found[2], found[0]), text)
+    filled = _VARIABLE.sub(lambda found: known.get(found[1] or found[2], found[0]), text)
+    return filled if len(filled) <= MOST_BYTES else text
 
 
 def _words_of_line(line: str) -> Iterator[str]:
-    """The words of a line; options in a quoted text, `ARGS="--lr 0.1"`, are words too."""
+    """The words of a line; what is quoted is one, but options in it, `ARGS="--lr 0.1"`, are words too."""
     try:
         found = shlex.split(line)
     except ValueError:  # the quote ends in another line
         found = line.replace('"', " ").replace("'", " ").split()
     for word in found:
         said = _ASSIGNED.sub("", word)
-        if _is_option(said) and " " in said:
+        quoted = re.search(r"\s", word) is not None
+        if quoted and (said != word or _OPTION_WITHIN.search(word)):
             yield from (*_words_of_line(said), _END)
-        elif word.startswith(("{", "[")):  # JSON
+        elif quoted or word.startswith(("{", "[")):  # JSON
             yield word
         else:
             yield from _SIGNS_OF_SHELL.sub(f" {_END} ", word).split()

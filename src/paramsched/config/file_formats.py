@@ -7,7 +7,7 @@ from typing import Any
 from paramsched.config import native
 from paramsched.config._text_places import Place, faults_with_places
 from paramsched.config.command_lines import command_places, words_of_command
-from paramsched.config.faults import Faults, plain_data
+from paramsched.config.faults import Faults, Pairs, plain_data
 from paramsched.config.known_dialects import (
     NO_BASES,
     BaseLike,
@@ -158,9 +158,12 @@ def _command_in(dialect: KnownDialect, text: str, syntax: str | None) -> list[st
     """The words of a text that is a command line, or a script that says one; [] where it is YAML."""
     words = words_of_command(text) if dialect.command_lines and syntax is None else []
     try:
-        return words if words and isinstance(read_yaml(text, ""), str) else []
+        data = read_yaml(text, "") if words else None
     except ConfigError:
         return words
+    # A colon makes a mapping of a command line too: --lr_scheduler_kwargs '{"min_lr_rate": 0.1}'.
+    within = isinstance(data, Pairs) and any(words_of_command(str(key)) for key, _ in data)
+    return words if within or isinstance(data, str) else []
 
 
 def read_data(text: str, read: Callable[[str, str], Any], source: str) -> Any:
@@ -188,7 +191,7 @@ def _syntax_of_dialect(dialect: KnownDialect, text: str, syntax: str | None) -> 
     if _command_in(dialect, text, syntax):
         return "command"
     try:
-        return "yaml" if dialect.read is None or isinstance(read_yaml(text, ""), Mapping) else "python"
+        return "yaml" if dialect.read is None or isinstance(read_yaml(text, ""), Pairs) else "python"
     except ConfigError:
         return "python"
 

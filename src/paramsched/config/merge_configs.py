@@ -14,9 +14,16 @@ from paramsched.config.python_config.values import NeedsRunning
 from paramsched.config.text_limits import TextLines
 from paramsched.errors import ConfigError, Fault
 
+_TO_REPLACE: Final = "Write _delete_=True into the dict to replace what the base has"
+
 
 def merge_upon_base(
-    base: Mapping[str, Any], over: Mapping[str, Any], source: str = "config", path: str = ROOT
+    base: Mapping[str, Any],
+    over: Mapping[str, Any],
+    source: str = "config",
+    path: str = ROOT,
+    *,
+    instead: str = _TO_REPLACE,
 ) -> dict[str, Any]:
     """`over` upon `base`: dicts go into each other, everything else replaces; `_delete_=True` in a dict replaces too.
 
@@ -24,6 +31,7 @@ def merge_upon_base(
         base: the names of the bases.
         over: the config's own.
         source, path: the file's name, and where in it these are, for messages.
+        instead: what to write where a dict would go into something else.
 
     Raises:
         ConfigError: a dict would go into something else.
@@ -46,10 +54,9 @@ def merge_upon_base(
         elif isinstance(before, NeedsRunning):
             out[key] = before
         elif isinstance(before, dict):
-            out[key] = merge_upon_base(before, value, source, child_path(path, key))
+            out[key] = merge_upon_base(before, value, source, child_path(path, key), instead=instead)
         else:
             found = f"a dict here, and {type_in_words(before)} in the base"
-            instead = "Write _delete_=True into the dict to replace what the base has"
             raise ConfigError(source, [Fault(child_path(path, key), found, instead)])
     return out
 

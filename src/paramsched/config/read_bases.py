@@ -45,7 +45,7 @@ def read_with_bases(text: str, source: str, path: Path | None, suffix: str) -> F
     Raises:
         ConfigError: the config, or a base of it, cannot be read.
     """
-    above = () if path is None else (str(_path_without_dots(path)),)
+    above = () if path is None else (str(path_without_dots(path)),)
     return _BaseFileReader(source).read_config(_ConfigFile(text, source, path, suffix, above))
 
 
@@ -139,7 +139,7 @@ class _BaseFileReader:
         """A base by its path, `./base.py` or `package::folder/base.py`."""
         if file.path is None:
             raise file.error(f"{path} is looked for beside the file", "Give the file's path, not its text")
-        place = config_in_package(path) if "::" in path else _path_without_dots(file.path.absolute().parent / path)
+        place = config_in_package(path) if "::" in path else path_without_dots(file.path.absolute().parent / path)
         if isinstance(place, NotInstalled):
             raise file.error(f"{path}: {place.found}", place.instead)
         return self.read_once(place, path, file)
@@ -149,7 +149,7 @@ class _BaseFileReader:
         assert file.path is not None
         said = "." * level + module
         folder = file.path.absolute().parent.joinpath(*[".."] * (level - 1))
-        relative = _path_without_dots(folder.joinpath(*module.split(".")).with_suffix(".py"))
+        relative = path_without_dots(folder.joinpath(*module.split(".")).with_suffix(".py"))
         place = relative if level else module_in_package(module)
         if isinstance(place, NotInstalled):
             raise file.error(f"{said}: {place.found}", place.instead)
@@ -168,16 +168,14 @@ class _BaseFileReader:
             raise file.error(f"{asked}: more than {_MOST_FILES} files together")
         if place.suffix != ".py" and place.suffix not in _SYNTAXES:
             raise file.error(f"{asked} is no config", "Write a path that ends in .py, .yaml, .yml or .json")
-        base = _ConfigFile(_base_text(place, asked, file), str(place), place, place.suffix, (*file.above, str(place)))
+        base = _ConfigFile(
+            text_of_base(place, asked, file.error), str(place), place, place.suffix, (*file.above, str(place))
+        )
         try:
             refuse_long_text(base.text, base.source)
             found = self.read_config(base)
         except ConfigError as error:
-            if error.source != base.source:
-                raise
-            # Whoever reads the message knows the config, not this file.
-            faults = [f"{fault.place(error.source)}: {fault.path_and_message}" for fault in error.faults]
-            raise ConfigError(self._source, faults) from None
+            raise error_in_base(error, base.source, self._source) from None
         self._done[str(place)] = found
         return found
 
@@ -193,29 +191,49 @@ def _paths_of_bases(paths: Any, file: _ConfigFile) -> Sequence[str]:
     return given
 
 
-def _path_without_dots(path: Path) -> Path:
+def path_without_dots(path: Path) -> Path:
     """The whole path without `..`, by its text alone: links stay, as MMEngine leaves them."""
     return Path(os.path.normpath(path.absolute()))
 
 
-def _base_text(place: Path, asked: str, file: _ConfigFile) -> str:
-    """What a base says. A device or a pipe is no file, and is not opened: it may never end."""
+def error_in_base(error: ConfigError, base: str, config: str) -> ConfigError:
+    """The error about a base as one about the config, which is what the reader of the message knows.
+
+    Args:
+        error: what was raised while the base was read; one about a base of its own says its place already.
+        base, config: their names.
+    """
+    if error.source != base:
+        return error
+    return ConfigError(config, [f"{fault.place(base)}: {fault.path_and_message}" for fault in error.faults])
+
+
+def text_of_base(place: Path, asked: str, error: Callable[..., ConfigError]) -> str:
+    """What a base says. A device or a pipe is no file, and is not opened: it may never end.
+
+    Args:
+        place: where it is.
+        asked: what the config writes for it, for messages.
+        error: makes the error, from what was found and what to write.
+    """
     try:
         kind = place.stat().st_mode
         if not stat.S_ISREG(kind):
             found = "a folder" if stat.S_ISDIR(kind) else "a pipe" if stat.S_ISFIFO(kind) else "a device"
-            raise file.error(f"{asked} is {found}", "Write the path of a file")
+            raise error(f"{asked} is {found}", "Write the path of a file")
         with place.open("rb") as stream:
             data = stream.read(MOST_BYTES + 1)
         if len(data) > MOST_BYTES:
-            raise file.error(f"{asked} has more than {MOST_BYTES:,} bytes; a config is a short text")
+            raise error(f"{asked} has more than {MOST_BYTES:,} bytes; a config is a short text")
         return data.decode("utf-8-sig")
+    except ConfigError:
+        raise
     except FileNotFoundError:
-        raise file.error(f"{asked} cannot be read: there is no {place}") from None
+        raise error(f"{asked} cannot be read: there is no {place}") from None
     except UnicodeDecodeError:
-        raise file.error(f"{asked} cannot be read: it is no UTF-8", "Save the file as UTF-8") from None
-    except (OSError, ValueError) as error:
-        raise file.error(f"{asked} cannot be read: {error}") from None
+        raise error(f"{asked} cannot be read: it is no UTF-8", "Save the file as UTF-8") from None
+    except (OSError, ValueError) as refusal:
+        raise error(f"{asked} cannot be read: {refusal}") from None
 
 
 def _with_scope(value: Any, scope: str) -> Any:

@@ -90,6 +90,34 @@ def test_training_arguments_are_read_from_a_command_line():
     assert str(ps.loads(text, format="transformers")) == 'horizon: 3 epochs\nlr: warmup("3%") >> cosine(to=0.1)'
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        """--lr_scheduler_kwargs '{"min_lr_rate": 0.1}'""",
+        """--lr_scheduler_kwargs='{"min_lr_rate": 0.1}'""",
+        r"""--lr_scheduler_kwargs "{\"min_lr_rate\": 0.1}" --fsdp="full_shard auto_wrap" """,
+    ],
+)
+def test_a_quoted_value_is_one_word_also_where_yaml_would_read_a_mapping(said):
+    line = "train.py --num_train_epochs 3 --learning_rate 1 --lr_scheduler_type cosine_with_min_lr"
+
+    assert str(ps.loads(f"{line} {said}", format="transformers")) == "horizon: 3 epochs\nlr: cosine(to=0.1)"
+
+
+def test_options_in_a_quoted_text_are_options():
+    words = words_of_command("""srun bash -c "train.py --lr 1 --wd=2" --name "a b"\nARGS=('--beta 3' --gamma=4)""")
+
+    assert [word for word in words if word != "--"] == [
+        "srun", "bash", "-c", "train.py", "--lr", "1", "--wd=2", "--name", "a b", "--beta", "3", "--gamma=4",
+    ]  # fmt: skip
+
+
+def test_a_script_that_repeats_a_long_variable_is_read_in_bounded_time():
+    text = f"A={'x' * 50}\ntrain.py --lr 1\n" + "$A\n" * 300_000
+
+    assert words_of_command(text)[:3] == ["A=" + "x" * 50, "--", "train.py"]
+
+
 def test_short_options_and_negative_numbers_are_told_apart():
     text = "python train.py --sched cosine -b 128 --epochs 300 -j 8 --seed -1"
 

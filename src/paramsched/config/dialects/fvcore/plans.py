@@ -7,7 +7,7 @@ from typing import Any, Final, NoReturn
 from paramsched._fault_codes import MISSING_FACT, REFUSED_VALUE, UNKNOWN_FIELD, UNKNOWN_NAME, WRONG_TYPE
 from paramsched.config.dialects.fvcore.base_files import BASE
 from paramsched.config.dialects.fvcore.param_schedulers import fvcore_class_in, param_schedule_of
-from paramsched.config.faults import ROOT, Faults, child_path, short_json, type_in_words
+from paramsched.config.faults import ROOT, Faults, child_path, plain_data, short_json, type_in_words
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
 from paramsched.config.peer_arguments import is_plain_number
 from paramsched.curves import Cosine, Linear, Polynomial
@@ -55,7 +55,7 @@ def recognizes(data: Any) -> bool:
 def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
     """`BASE_LR`, where a config of detectron2 says it."""
     solver, path = _solver_in(data)
-    rate: Any = None if solver is None else solver.get("BASE_LR")
+    rate: Any = None if solver is None else _value_of_text(solver.get("BASE_LR"))
     return Bases(({"lr": float(rate)},), child_path(path, "BASE_LR")) if is_plain_number(rate) else NO_BASES
 
 
@@ -185,10 +185,12 @@ def _value_of_text(value: Any) -> Any:
     """What detectron2 reads in a text: `STEPS: (60000, 80000)` is a text to YAML, and a literal of Python to it."""
     if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
         return value
+    faults = Faults()
     try:
-        return ast.literal_eval(value)
-    except (ValueError, SyntaxError):
+        literal = plain_data(ast.literal_eval(value), faults)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return value
+    return value if faults.count else literal
 
 
 def _detectron_curve(given: Mapping[str, Any], path: str, updates: int, faults: Faults) -> Schedule:
