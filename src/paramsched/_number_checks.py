@@ -1,9 +1,12 @@
-"""Checks of numbers that users give: each refuses what cannot be, in the words of the call."""
+"""Checks of what users give: numbers, and words of a few; each refuses what cannot be, in the words of the call."""
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 from numbers import Integral, Real
+from typing import Any, get_args
 
-from paramsched.errors import Asked, InvalidArgument, asked_with_value
+from paramsched.errors import Asked, InvalidArgument, asked_with_value, nearest
 
 MOST_COUNT = 10**18
 """Updates, and ticks, up to which a clock of 64 bits counts without care."""
@@ -44,3 +47,18 @@ def whole_number(asked: str | Asked, number: object, least: int = 1) -> int:
         found = f"not a whole number from {least} to 1e18, up to which a clock counts"
     whole = max(least, 3)
     raise InvalidArgument(asked_with_value(asked, number), found, f"Write {whole}").suggest(whole)
+
+
+def keep_checked(value: object, call: str, check: Callable[..., object], *names: str, **limits: int) -> None:
+    """Put fields of a frozen value through a check, as arguments of its call, and keep what that makes of them."""
+    for name in names:
+        object.__setattr__(value, name, check(Asked(call, name), getattr(value, name), **limits))
+
+
+def require_choice(asked: Asked, given: object, choices: Any, found: str, instead: str = "") -> None:
+    """Refuse what is none of the words of a `Literal`; the first of them is one that would do."""
+    known = get_args(choices)
+    if given not in known:
+        instead = instead or f'Write {asked.argument}="{known[0]}"'
+        refusal = InvalidArgument(replace(asked, value=repr(given)), f"{found}; {nearest(str(given), known)}", instead)
+        raise refusal.suggest(known[0])

@@ -2,15 +2,15 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeAlias, TypeVar, final, get_args
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, final
 
 import numpy as np
 
 from paramsched._arrays import Array, Arrays
-from paramsched._number_checks import finite_number, positive_number
-from paramsched.errors import Asked, InvalidArgument, StateError, nearest, shown
+from paramsched._number_checks import finite_number, positive_number, require_choice
+from paramsched.errors import Asked, InvalidArgument, StateError, shown
 from paramsched.schedules.affine import Absolute, Affine, Level
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import schedule_of
@@ -148,51 +148,49 @@ def require_metric(name: str, metric: Any) -> None:
 def require_choices(name: str, rule: Any, choices: Mapping[str, Any]) -> None:
     """Refuse an option that is none of its choices."""
     for option, choice in choices.items():
-        given, known = getattr(rule, option), get_args(choice)
-        if given not in known:
-            found = f"not one of its choices; {nearest(str(given), known)}"
-            refusal = InvalidArgument(Asked(name, option, repr(given)), found, f'Write {option}="{known[0]}"')
-            raise refusal.suggest(known[0])
+        require_choice(Asked(name, option), getattr(rule, option), choice, "not one of its choices")
 
 
-def not_negative(name: str, option: str, given: Any) -> float:
+def not_negative(asked: Asked, given: Any) -> float:
     """An option that is 0 or more."""
-    value = finite_number(Asked(name, option), given)
+    value = finite_number(asked, given)
     if value < 0:
-        raise InvalidArgument(Asked(name, option, str(value)), "below 0", f"Write {option}=0.1").suggest(0.1)
+        refusal = InvalidArgument(replace(asked, value=str(value)), "below 0", f"Write {asked.argument}=0.1")
+        raise refusal.suggest(0.1)
     return value
 
 
-def factor_below_one(name: str, given: Any) -> float:
+def factor_below_one(asked: Asked, given: Any) -> float:
     """The factor of a reduction."""
-    value = not_negative(name, "factor", given)
+    value = not_negative(asked, given)
     if not 0 < value < 1:
-        raise InvalidArgument(Asked(name, "factor", str(value)), "it would not reduce", "Write factor=0.1").suggest(0.1)
+        refusal = InvalidArgument(replace(asked, value=str(value)), "it would not reduce", "Write factor=0.1")
+        raise refusal.suggest(0.1)
     return value
 
 
 def lowest_level(name: str, given: Level) -> float | Absolute:
     """The level below which a rule does not reduce: a multiple of base, or a value as it stands."""
-    if isinstance(given, Absolute):
-        not_negative(name, "min", given.value)
-        return given
-    if not isinstance(given, (int, float)):
-        found = "not a multiple of base or a value as it stands, like absolute(1e-5)"
-        raise InvalidArgument(Asked(name, "min", str(given)), found, "Write min=0.01").suggest(0.01)
-    return not_negative(name, "min", given)
+    return _checked_bound(Asked(name, "min"), given, not_negative, "absolute(1e-5)", 0.01)
 
 
 def highest_level(name: str, given: Level | None) -> float | Absolute | None:
     """The level above which a rule does not raise; None where there is none."""
-    if given is None:
-        return None
+    return None if given is None else _checked_bound(Asked(name, "max"), given, positive_number, "absolute(0.1)", 10.0)
+
+
+def _checked_bound(
+    asked: Asked, given: Level, check: Callable[[Asked, Any], float], absolute: str, sample: float
+) -> float | Absolute:
+    """A bound by its check; with examples of both kinds for what is none."""
     if isinstance(given, Absolute):
-        positive_number(Asked(name, "max"), given.value)
+        check(asked, given.value)
         return given
     if not isinstance(given, (int, float)):
-        found = "not a multiple of base or a value as it stands, like absolute(0.1)"
-        raise InvalidArgument(Asked(name, "max", str(given)), found, "Write max=10.0").suggest(10.0)
-    return positive_number(Asked(name, "max"), given)
+        found = f"not a multiple of base or a value as it stands, like {absolute}"
+        instead = f"Write {asked.argument}={sample}"
+        raise InvalidArgument(replace(asked, value=str(given)), found, instead).suggest(sample)
+    return check(asked, given)
 
 
 def metric_number(name: str, metric: str, value: Any, nonfinite: Nonfinite) -> float | None:

@@ -5,7 +5,7 @@ from typing import Any, final
 
 import numpy as np
 
-from paramsched._number_checks import whole_number
+from paramsched._number_checks import keep_checked, whole_number
 from paramsched.errors import Asked, InvalidArgument
 from paramsched.feedback.base import (
     Against,
@@ -85,16 +85,14 @@ class Greedy(MetricRule[GreedyState]):
         require_metric("greedy", self.metric)
         choices = {"mode": Mode, "threshold_mode": ThresholdMode, "against": Against, "nonfinite": Nonfinite}
         require_choices("greedy", self, choices)
-        for name in ("threshold", "eps"):
-            object.__setattr__(self, name, not_negative("greedy", name, getattr(self, name)))
-        object.__setattr__(self, "factor", factor_below_one("greedy", self.factor))
-        for name in ("patience", "cooldown", "warmup"):
-            object.__setattr__(self, name, whole_number(Asked("greedy", name), getattr(self, name), least=0))
-        object.__setattr__(self, "window", whole_number(Asked("greedy", "window"), self.window))
+        keep_checked(self, "greedy", not_negative, "threshold", "eps")
+        keep_checked(self, "greedy", factor_below_one, "factor")
+        keep_checked(self, "greedy", whole_number, "patience", "cooldown", "warmup", least=0)
+        keep_checked(self, "greedy", whole_number, "window")
         object.__setattr__(self, "min", lowest_level("greedy", self.min))
         object.__setattr__(self, "max", highest_level("greedy", self.max))
         if self.reset is not None:
-            object.__setattr__(self, "reset", whole_number(Asked("greedy", "reset"), self.reset))
+            keep_checked(self, "greedy", whole_number, "reset")
         self._require_one_kind()
 
     def _require_one_kind(self) -> None:

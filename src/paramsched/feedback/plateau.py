@@ -4,8 +4,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any, final
 
-from paramsched._number_checks import finite_number, whole_number
-from paramsched.errors import Asked
+from paramsched._number_checks import finite_number, keep_checked, whole_number
 from paramsched.feedback.base import (
     Against,
     MetricRule,
@@ -65,12 +64,10 @@ class Plateau(MetricRule[PlateauState]):
     def __post_init__(self) -> None:
         require_metric("plateau", self.metric)
         require_choices("plateau", self, {"mode": Mode, "threshold_mode": ThresholdMode, "nonfinite": Nonfinite})
-        for name in ("threshold", "eps"):
-            object.__setattr__(self, name, not_negative("plateau", name, getattr(self, name)))
+        keep_checked(self, "plateau", not_negative, "threshold", "eps")
         object.__setattr__(self, "min", lowest_level("plateau", self.min))
-        object.__setattr__(self, "factor", factor_below_one("plateau", self.factor))
-        for name in ("patience", "cooldown"):
-            object.__setattr__(self, name, whole_number(Asked("plateau", name), getattr(self, name), least=0))
+        keep_checked(self, "plateau", factor_below_one, "factor")
+        keep_checked(self, "plateau", whole_number, "patience", "cooldown", least=0)
 
     def init(self) -> PlateauState:
         return PlateauState()
@@ -192,9 +189,9 @@ class NewBob(MetricRule[NewBobState]):
     def __post_init__(self) -> None:
         require_metric("new_bob", self.metric)
         require_choices("new_bob", self, {"mode": Mode, "against": Against, "nonfinite": Nonfinite})
-        object.__setattr__(self, "factor", factor_below_one("new_bob", self.factor))
-        object.__setattr__(self, "threshold", finite_number(Asked("new_bob", "threshold"), self.threshold))
-        object.__setattr__(self, "patience", whole_number(Asked("new_bob", "patience"), self.patience, least=0))
+        keep_checked(self, "new_bob", factor_below_one, "factor")
+        keep_checked(self, "new_bob", finite_number, "threshold")
+        keep_checked(self, "new_bob", whole_number, "patience", least=0)
         object.__setattr__(self, "min", lowest_level("new_bob", self.min))
 
     def init(self) -> NewBobState:

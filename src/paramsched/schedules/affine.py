@@ -7,7 +7,7 @@ from typing import Final, TypeAlias, final
 import numpy as np
 
 from paramsched._arrays import Array, Arrays, arrays_of, is_numpy
-from paramsched._number_checks import finite_number
+from paramsched._number_checks import finite_number, keep_checked
 from paramsched.errors import Asked, InvalidArgument, Unresolved, asked_with_value
 
 
@@ -135,8 +135,7 @@ class AffineLevel:
     offset: float
 
     def __post_init__(self) -> None:
-        for name in ("factor", "offset"):
-            object.__setattr__(self, name, finite_number(Asked("AffineLevel", name), getattr(self, name)))
+        keep_checked(self, "AffineLevel", finite_number, "factor", "offset")
 
     def __repr__(self) -> str:
         return f"{self.factor!r} + absolute({self.offset!r})"

@@ -1,14 +1,15 @@
 """Anneal: from one level to another along a curve. The workhorse; linear, cosine, warmup and cooldown are it."""
 
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, cast, final, get_args
+from typing import Literal, TypeAlias, cast, final
 
 import numpy as np
 
 from paramsched import curves
 from paramsched._arrays import Array, Arrays
+from paramsched._number_checks import keep_checked, require_choice
 from paramsched.curves import Curve, CurveLike
-from paramsched.errors import Asked, InvalidArgument, nearest
+from paramsched.errors import Asked
 from paramsched.schedules.affine import Affine, Level, level_of, split_level
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import curve_argument
@@ -45,14 +46,8 @@ class Anneal(Schedule):
     index: Index
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "start", level_of(Asked("anneal", "start"), self.start))
-        object.__setattr__(self, "to", level_of(Asked("anneal", "to"), self.to))
-        if self.index not in get_args(Index):
-            raise InvalidArgument(
-                Asked("anneal", "index", repr(self.index)),
-                f"no index; {nearest(str(self.index), get_args(Index))}",
-                'Write "t/n"',
-            ).suggest("t/n")
+        keep_checked(self, "anneal", level_of, "start", "to")
+        require_choice(Asked("anneal", "index"), self.index, Index, "no index", 'Write "t/n"')
 
     @property
     def length(self) -> Duration | None:

@@ -8,14 +8,14 @@ from typing import final
 
 from paramsched import curves
 from paramsched._arrays import NUMPY, Array, Arrays
-from paramsched._number_checks import finite_number, positive_number, whole_number
+from paramsched._number_checks import finite_number, keep_checked, positive_number, whole_number
 from paramsched.errors import Asked, InvalidArgument
 from paramsched.schedules.affine import Absolute, Affine
 from paramsched.schedules.anneal import anneal, warmup
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.decays import power_law
 from paramsched.schedules.leaves import constant
-from paramsched.schedules.lengths import SCALE, require_some_length
+from paramsched.schedules.lengths import SCALE, some_length
 from paramsched.schedules.pointwise import minimum
 from paramsched.schedules.registry import shape
 from paramsched.time import Duration, DurationLike
@@ -30,12 +30,10 @@ class ExponentialWarmup(Schedule):
     first: int
 
     def __post_init__(self) -> None:
-        require_some_length(Asked("exponential_warmup", "timescale"), self.timescale)
-        object.__setattr__(self, "first", whole_number(Asked("exponential_warmup", "first"), self.first, least=0))
+        keep_checked(self, "exponential_warmup", some_length, "timescale")
+        keep_checked(self, "exponential_warmup", whole_number, "first", least=0)
 
-    @property
-    def length(self) -> None:
-        return None
+    length = None
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         return base.scaled(-xp.xp.expm1(-(xp.floating(t) + self.first) / self.timescale.count))
@@ -58,9 +56,7 @@ class RAdamWarmup(Schedule):
             )
             raise refusal.suggest(0.999)
 
-    @property
-    def length(self) -> None:
-        return None
+    length = None
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         """sqrt((p - 4) (p - 2) P / ((P - 4) (P - 2) p)), p the length of the average of k squares, P of all."""

@@ -99,9 +99,7 @@ class Skip(Schedule):
         inner = self.schedule._lengths_known(whole=whole)
         return inner and all(is_known_field(Skip, "by", time, whole=whole) for time in times)
 
-    @property
-    def _holds_after_nothing(self) -> bool:
-        return True
+    _holds_after_nothing = True
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         farthest = min(LONGEST, xp.far)  # to which these times can be counted

@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import ceil
-from typing import Literal, TypeAlias, final, get_args
+from typing import Literal, TypeAlias, final
 
 from paramsched import curves
 from paramsched._arrays import Array, Arrays
-from paramsched._number_checks import finite_number, positive_number, whole_number
+from paramsched._number_checks import finite_number, keep_checked, positive_number, require_choice, whole_number
 from paramsched.curves import CurveLike
-from paramsched.errors import Asked, InvalidArgument, nearest, shown
+from paramsched.errors import Asked, InvalidArgument, shown
 from paramsched.schedules.affine import Affine, Level, level_of, split_level, zero_safe_product
 from paramsched.schedules.anneal import Index, anneal, between_levels, linear
 from paramsched.schedules.base import Schedule
@@ -24,7 +24,7 @@ from paramsched.schedules.lengths import (
     end_of_cycles,
     length_of_cycles,
     require_lengths,
-    require_some_length,
+    some_length,
     split_periods,
 )
 from paramsched.schedules.pointwise import clamp
@@ -51,16 +51,10 @@ class Cyclic(Schedule):
     gamma: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "start", level_of(Asked("cyclic", "start"), self.start))
-        object.__setattr__(self, "to", level_of(Asked("cyclic", "to"), self.to))
-        object.__setattr__(self, "gamma", positive_number(Asked("cyclic", "gamma"), self.gamma))
-        require_some_length(Asked("cyclic", "up"), self.up)
-        require_some_length(Asked("cyclic", "down"), self.down)
-        if self.mode not in get_args(Mode):
-            found = f"no mode; {nearest(str(self.mode), get_args(Mode))}"
-            raise InvalidArgument(Asked("cyclic", "mode", repr(self.mode)), found, 'Write mode="triangular"').suggest(
-                "triangular"
-            )
+        keep_checked(self, "cyclic", level_of, "start", "to")
+        keep_checked(self, "cyclic", positive_number, "gamma")
+        keep_checked(self, "cyclic", some_length, "up", "down")
+        require_choice(Asked("cyclic", "mode"), self.mode, Mode, "no mode")
         if self.gamma != 1 and self.mode != "exp_range":
             raise InvalidArgument(
                 Asked("cyclic", "mode", f"{self.mode!r}, gamma={self.gamma!r}"),
@@ -68,9 +62,7 @@ class Cyclic(Schedule):
                 'Write mode="exp_range", or leave gamma out',
             ).suggest("exp_range")
 
-    @property
-    def length(self) -> None:
-        return None
+    length = None
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         """Straight lines up and down; `mode` scales them by the cycle or by the time."""
@@ -122,13 +114,12 @@ class CosineRestarts(Schedule):
     lengths: Lengths
 
     def __post_init__(self) -> None:
-        require_some_length(Asked("cosine_restarts", "first"), self.first)
-        object.__setattr__(self, "mult", checked_growth("cosine_restarts", self.mult))
-        object.__setattr__(self, "to", level_of(Asked("cosine_restarts", "to"), self.to))
-        for name in ("gamma", "to_gamma"):
-            object.__setattr__(self, name, positive_number(Asked("cosine_restarts", name), getattr(self, name)))
+        keep_checked(self, "cosine_restarts", some_length, "first")
+        keep_checked(self, "cosine_restarts", checked_growth, "mult")
+        keep_checked(self, "cosine_restarts", level_of, "to")
+        keep_checked(self, "cosine_restarts", positive_number, "gamma", "to_gamma")
         if self.times is not None:
-            object.__setattr__(self, "times", whole_number(Asked("cosine_restarts", "times"), self.times))
+            keep_checked(self, "cosine_restarts", whole_number, "times")
         require_lengths("cosine_restarts", self.lengths, self.mult, self.first.exact, self.times)
 
     @property

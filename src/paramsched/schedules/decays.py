@@ -8,12 +8,12 @@ from typing import Any, final
 
 from paramsched import curves
 from paramsched._arrays import Array, Arrays
-from paramsched._number_checks import finite_number, positive_number
+from paramsched._number_checks import finite_number, keep_checked, positive_number
 from paramsched.errors import Asked, InvalidArgument
 from paramsched.schedules.affine import Absolute, Affine, Level, NeighborLevel, level_of
 from paramsched.schedules.anneal import Index, anneal
 from paramsched.schedules.base import Schedule
-from paramsched.schedules.lengths import FILLS, SCALE, require_some_length
+from paramsched.schedules.lengths import FILLS, SCALE, some_length
 from paramsched.schedules.registry import shape
 from paramsched.schedules.text.writing import call_text, write_call
 from paramsched.time import Duration, DurationLike
@@ -28,12 +28,10 @@ class Exponential(Schedule):
     per: Duration = field(metadata=SCALE)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "gamma", positive_number(Asked("exponential", "gamma"), self.gamma))
-        require_some_length(Asked("exponential", "per"), self.per)
+        keep_checked(self, "exponential", positive_number, "gamma")
+        keep_checked(self, "exponential", some_length, "per")
 
-    @property
-    def length(self) -> None:  # never ends: it takes the time it is given
-        return None
+    length = None  # never ends: it takes the time it is given
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         # A power of t, not a running product: any t costs the same, and nothing drifts.
@@ -164,11 +162,9 @@ class PowerLaw(Schedule):
         object.__setattr__(self, "exponent", finite_number(asked, self.exponent))
         if self.exponent == 0:
             raise InvalidArgument(asked, "flat: to the power of 0 it is base throughout", "Write 0.5").suggest(0.5)
-        require_some_length(Asked("power_law", "timescale"), self.timescale)
+        keep_checked(self, "power_law", some_length, "timescale")
 
-    @property
-    def length(self) -> None:
-        return None
+    length = None
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         grown = 1.0 + xp.floating(t) / self.timescale.count
@@ -191,12 +187,10 @@ class InverseTime(Schedule):
     per: Duration = field(metadata=SCALE)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "gamma", positive_number(Asked("inverse_time", "gamma"), self.gamma))
-        require_some_length(Asked("inverse_time", "per"), self.per)
+        keep_checked(self, "inverse_time", positive_number, "gamma")
+        keep_checked(self, "inverse_time", some_length, "per")
 
-    @property
-    def length(self) -> None:
-        return None
+    length = None
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         return base.scaled(1.0 / (1.0 + xp.floating(t) / self.per.count * self.gamma))
@@ -239,9 +233,7 @@ def inverse_sqrt(timescale: DurationLike) -> PowerLaw:
     >>> inverse_sqrt(100)(300)
     0.5
     """
-    length = Duration.of(timescale)
-    require_some_length(Asked("inverse_sqrt", "timescale"), length)
-    return power_law(0.5, length)
+    return power_law(0.5, some_length(Asked("inverse_sqrt", "timescale"), Duration.of(timescale)))
 
 
 @shape
@@ -278,11 +270,9 @@ class Logistic(Schedule):
         if self.steepness == 0:
             found = "flat: with a steepness of 0 the value is half of base throughout"
             raise InvalidArgument(asked, found, "Write steepness=0.0025").suggest(0.0025)
-        require_some_length(Asked("logistic", "per"), self.per)
+        keep_checked(self, "logistic", some_length, "per")
 
-    @property
-    def length(self) -> None:
-        return None
+    length = None
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         return base.scaled(_logistic_of((xp.floating(t) - self.middle.count) / self.per.count * self.steepness, xp))
@@ -297,12 +287,10 @@ class InverseSigmoid(Schedule):
     per: Duration = field(metadata=SCALE)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "k", positive_number(Asked("inverse_sigmoid", "k"), self.k))
-        require_some_length(Asked("inverse_sigmoid", "per"), self.per)
+        keep_checked(self, "inverse_sigmoid", positive_number, "k")
+        keep_checked(self, "inverse_sigmoid", some_length, "per")
 
-    @property
-    def length(self) -> None:
-        return None
+    length = None
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         return base.scaled(_logistic_of(math.log(self.k) - xp.floating(t) / self.per.count / self.k, xp))

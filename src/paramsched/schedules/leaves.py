@@ -9,6 +9,7 @@ import numpy as np
 
 from paramsched import curves
 from paramsched._arrays import Array, Arrays
+from paramsched._number_checks import keep_checked
 from paramsched.curves import Curve, CurveLike, curve_of
 from paramsched.errors import Asked, InvalidArgument, Unresolved, nearest, shown
 from paramsched.schedules.affine import Affine, Level, level_of, split_level
@@ -29,7 +30,7 @@ class Constant(Schedule):
     over: Duration | None = field(metadata=OPEN)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "value", level_of(Asked("constant", "value"), self.value))
+        keep_checked(self, "constant", level_of, "value")
 
     @property
     def length(self) -> Duration | None:
@@ -76,13 +77,9 @@ class Like(Schedule):
             refusal = InvalidArgument(Asked("like", "field", shown(self.field)), "no name", 'Write like("lr")')
             raise refusal.suggest("lr")
 
-    @property
-    def length(self) -> None:
-        return None
+    length = None
 
-    @property
-    def fills(self) -> bool:
-        return True
+    fills = True
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         raise self._without_plan()
@@ -130,9 +127,7 @@ class FromFunction(Schedule):
     function: Callable[[Any], Any]
     name: str | None = None
 
-    @property
-    def length(self) -> None:
-        return None
+    length = None
 
     @property
     def serializable(self) -> bool:

@@ -1,19 +1,19 @@
 """Lengths as fields of a shape, and how time is cut into periods and cycles that grow."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from functools import cache, lru_cache
 from itertools import count, takewhile
 from math import ceil
-from typing import Literal, TypeAlias, final, get_args
+from typing import Literal, TypeAlias, final
 
 import numpy as np
 
 from paramsched._arrays import Array, Arrays, Floats, Integers
-from paramsched._number_checks import finite_number
-from paramsched.errors import Asked, InvalidArgument, nearest
+from paramsched._number_checks import finite_number, require_choice
+from paramsched.errors import Asked, InvalidArgument
 from paramsched.time import Duration
 
 PERIOD = {"role": "period"}
@@ -56,10 +56,11 @@ def _roles_of(kind: type) -> dict[str, str | None]:
     return {field.name: field.metadata.get("role") for field in fields(kind)}
 
 
-def require_some_length(asked: str | Asked, duration: Duration) -> None:
-    """Refuse a period of nothing."""
+def some_length(asked: Asked, duration: Duration) -> Duration:
+    """A period, which takes some time."""
     if not duration.terms:
         raise InvalidArgument(asked, "a period of nothing", 'Write 30, "10 epochs" or "5%"').suggest(30)
+    return duration
 
 
 Lengths: TypeAlias = Literal["exact", "nearest", "floor"]
@@ -173,16 +174,21 @@ def fitting_times(mult: float, times: int, room: Fraction) -> int:
     return fitting
 
 
-def checked_growth(name: str, mult: object) -> float:
+def checked_growth(asked: Asked, mult: object) -> float:
     """The ratio of one cycle to the one before: 1, or so much that their table has an end."""
-    value = finite_number(Asked(name, "mult"), mult)
-    asked = Asked(name, "mult", repr(mult))
+    value = finite_number(asked, mult)
+    asked = replace(asked, value=repr(mult))
     if value < 1:
         raise InvalidArgument(asked, "cycles would vanish", "Write mult=1 or more").suggest(1.0)
     if 1 < value < _LEAST_GROWTH:  # the table of their begins has an entry for each
         found = f"cycles that hardly grow; mult is 1, or {_LEAST_GROWTH} or more"
         raise InvalidArgument(asked, found, "Write mult=1").suggest(1.0)
     return value
+
+
+def require_rounding(name: str, lengths: str) -> None:
+    """Refuse a rounding that is none."""
+    require_choice(Asked(name, "lengths"), lengths, Lengths, "no way to round lengths")
 
 
 def require_lengths(name: str, lengths: str, mult: float, first: Fraction | None, times: int | None) -> None:
@@ -198,9 +204,7 @@ def require_lengths(name: str, lengths: str, mult: float, first: Fraction | None
     if mult != 1 and times is not None and times > _MOST_GROWING:
         found = f"of cycles that grow {_MOST_GROWING} end behind everything that is counted"
         raise InvalidArgument(Asked(name, "times", str(times)), found, "Leave times out").suggest(None)
-    if lengths not in get_args(Lengths):
-        found = f"no way to round lengths; {nearest(str(lengths), get_args(Lengths))}"
-        raise InvalidArgument(Asked(name, "lengths", repr(lengths)), found, 'Write lengths="exact"').suggest("exact")
+    require_rounding(name, lengths)
     if lengths == "floor" and mult > 1 and first is not None and int(int(first) * mult) == int(first):
         found = f"cycles of {int(first)} updates do not grow: int({int(first)} * {mult!r}) is {int(first)}"
         raise InvalidArgument(Asked(name, "lengths", repr(lengths)), found, 'Write lengths="exact"').suggest("exact")

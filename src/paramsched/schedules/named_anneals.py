@@ -8,12 +8,12 @@ from typing import cast, final
 
 from paramsched import curves
 from paramsched._arrays import Array, Arrays
-from paramsched._number_checks import finite_number, positive_number
+from paramsched._number_checks import finite_number, keep_checked, positive_number
 from paramsched.errors import Asked, InvalidArgument
 from paramsched.schedules.affine import Affine, Level, NeighborLevel, level_from_parts, level_of, split_level
 from paramsched.schedules.anneal import anneal, between_levels, linear, stage_fraction
 from paramsched.schedules.base import Schedule
-from paramsched.schedules.lengths import FILLS, PERIOD, boundaries, require_some_length, split_periods
+from paramsched.schedules.lengths import FILLS, PERIOD, boundaries, some_length, split_periods
 from paramsched.schedules.registry import shape
 from paramsched.time import Duration, DurationLike
 
@@ -71,9 +71,8 @@ class CosineWave(Schedule):
     over: Duration | None = field(metadata=FILLS)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "cycles", positive_number(Asked("cosine_wave", "cycles"), self.cycles))
-        object.__setattr__(self, "start", level_of(Asked("cosine_wave", "start"), self.start))
-        object.__setattr__(self, "to", level_of(Asked("cosine_wave", "to"), self.to))
+        keep_checked(self, "cosine_wave", positive_number, "cycles")
+        keep_checked(self, "cosine_wave", level_of, "start", "to")
 
     @property
     def length(self) -> Duration | None:
@@ -153,14 +152,11 @@ class PolynomialCycle(Schedule):
     to: Level
 
     def __post_init__(self) -> None:
-        require_some_length(Asked("polynomial_cycle", "every"), self.every)
-        object.__setattr__(self, "power", positive_number(Asked("polynomial_cycle", "power"), self.power))
-        object.__setattr__(self, "start", level_of(Asked("polynomial_cycle", "start"), self.start))
-        object.__setattr__(self, "to", level_of(Asked("polynomial_cycle", "to"), self.to))
+        keep_checked(self, "polynomial_cycle", some_length, "every")
+        keep_checked(self, "polynomial_cycle", positive_number, "power")
+        keep_checked(self, "polynomial_cycle", level_of, "start", "to")
 
-    @property
-    def length(self) -> None:
-        return None
+    length = None
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         """The descent over the fewest periods that hold the time; `to` at the end of each."""

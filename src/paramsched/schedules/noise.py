@@ -2,11 +2,11 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, final, get_args
+from typing import Literal, TypeAlias, final
 
 from paramsched._arrays import Array, Arrays
-from paramsched._number_checks import positive_number, whole_number
-from paramsched.errors import Asked, InvalidArgument, nearest
+from paramsched._number_checks import keep_checked, positive_number, require_choice, whole_number
+from paramsched.errors import Asked, InvalidArgument
 from paramsched.schedules.affine import Affine, Level, level_of, split_level
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.registry import shape
@@ -27,23 +27,17 @@ class Noise(Schedule):
     seed: int
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "size", level_of(Asked("noise", "size"), self.size))
-        object.__setattr__(self, "around", level_of(Asked("noise", "around"), self.around))
-        object.__setattr__(self, "seed", whole_number(Asked("noise", "seed"), self.seed, least=0))
-        if self.kind not in get_args(NoiseKind):
-            found = f"no kind of noise; {nearest(str(self.kind), get_args(NoiseKind))}"
-            refusal = InvalidArgument(Asked("noise", "kind", repr(self.kind)), found, 'Write kind="normal"')
-            raise refusal.suggest("normal")
+        keep_checked(self, "noise", level_of, "size", "around")
+        keep_checked(self, "noise", whole_number, "seed", least=0)
+        require_choice(Asked("noise", "kind"), self.kind, NoiseKind, "no kind of noise")
         if self.clip is None:
             return
-        object.__setattr__(self, "clip", positive_number(Asked("noise", "clip"), self.clip))
+        keep_checked(self, "noise", positive_number, "clip")
         if self.kind == "uniform":
             found = "uniform draws are within -size and size as they are"
             raise InvalidArgument(Asked("noise", "clip", repr(self.clip)), found, 'Write noise(0.1, "uniform")')
 
-    @property
-    def length(self) -> None:
-        return None
+    length = None
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         below, rest = _uniform_draw(xp.whole(t), self.seed, xp)

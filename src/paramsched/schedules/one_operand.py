@@ -5,17 +5,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil
-from typing import Any, Literal, TypeAlias, final, get_args
+from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
 
 from paramsched._arrays import Array, Arrays
-from paramsched._number_checks import finite_number, positive_number
-from paramsched.errors import Asked, InvalidArgument, nearest, shown
+from paramsched._number_checks import finite_number, keep_checked, positive_number, require_choice
+from paramsched.errors import Asked, InvalidArgument, shown
 from paramsched.schedules.affine import ONE, Affine, choose_affine
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import schedule_of
-from paramsched.schedules.lengths import PERIOD, SCALE, boundaries, require_some_length, split_periods
+from paramsched.schedules.lengths import PERIOD, SCALE, boundaries, some_length, split_periods
 from paramsched.schedules.registry import operator_builder, shape
 from paramsched.schedules.span import Span
 from paramsched.schedules.text.writing import CALL, POWER, in_brackets
@@ -67,7 +67,7 @@ class Raised(OneOperand):
     _precedence = POWER
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "exponent", finite_number(Asked("power", "exponent"), self.exponent))
+        keep_checked(self, "power", finite_number, "exponent")
         if self.schedule.has_absolute:
             raise InvalidArgument(
                 str(self),
@@ -75,9 +75,7 @@ class Raised(OneOperand):
                 "Write the level as a multiple of base, and the group's own value as base",
             )
 
-    @property
-    def affine(self) -> bool:  # whatever the schedule is: base stands outside
-        return True
+    affine = True  # whatever the schedule is: base stands outside
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         factor = xp.lift(self.schedule._at(t, ONE, xp).constant())
@@ -130,20 +128,12 @@ class Rounded(OneOperand):
     way: Way
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "to", positive_number(Asked("rounded", "to"), self.to))
-        if self.way not in get_args(Way):
-            found = f"no way to round; {nearest(str(self.way), get_args(Way))}"
-            raise InvalidArgument(Asked("rounded", "way", repr(self.way)), found, 'Write way="nearest"').suggest(
-                "nearest"
-            )
+        keep_checked(self, "rounded", positive_number, "to")
+        require_choice(Asked("rounded", "way"), self.way, Way, "no way to round")
 
-    @property
-    def affine(self) -> bool:
-        return False
+    affine = False
 
-    @property
-    def has_absolute(self) -> bool:  # `to` is a value as it stands
-        return True
+    has_absolute = True  # `to` is a value as it stands
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         ratio = _onto_halves(xp.lift(self.schedule._at(t, base, xp).constant()) / self.to, xp)
@@ -201,8 +191,7 @@ class Jagged(OneOperand):
     meets: Duration | None = field(metadata=SCALE)
 
     def __post_init__(self) -> None:
-        require_some_length(Asked("jagged", "every"), self.every)
-        require_some_length(Asked("jagged", "over"), self.over)
+        keep_checked(self, "jagged", some_length, "every", "over")
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         """What a warmup leads to is the schedule at another time, the same for all of its updates."""

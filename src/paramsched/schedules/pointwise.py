@@ -133,9 +133,7 @@ class Minimum(Pointwise):
 
     operands: tuple[Schedule, ...]
 
-    @property
-    def affine(self) -> bool:
-        return False
+    affine = False
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         return _fold_operands(xp.smaller, self.operands, t, base, xp)
@@ -148,9 +146,7 @@ class Maximum(Pointwise):
 
     operands: tuple[Schedule, ...]
 
-    @property
-    def affine(self) -> bool:
-        return False
+    affine = False
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         return _fold_operands(xp.larger, self.operands, t, base, xp)
@@ -177,9 +173,7 @@ class Clamp(OneOperand):
                 f"Write {Clamp(self.schedule, self.high, self.low)}",
             )
 
-    @property
-    def affine(self) -> bool:
-        return False
+    affine = False
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         value = self.schedule._at(t, base, xp).constant()

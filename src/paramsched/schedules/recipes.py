@@ -14,7 +14,7 @@ from paramsched.schedules.base import Schedule
 from paramsched.schedules.cuts import skip
 from paramsched.schedules.decays import inverse_sqrt
 from paramsched.schedules.leaves import constant, schedule_of
-from paramsched.schedules.lengths import require_some_length
+from paramsched.schedules.lengths import some_length
 from paramsched.schedules.registry import shape
 from paramsched.schedules.sequence import sequence
 from paramsched.schedules.text.writing import short_line
@@ -123,8 +123,7 @@ def noam(width: int, warmup: DurationLike, factor: float = 1.0) -> Schedule:
     >>> round(noam(512, 4000)(3999), 9), round(noam(512, 4000)(15999), 9)
     (0.000698771, 0.000349386)
     """
-    length = Duration.of(warmup)
-    require_some_length(Asked("noam", "warmup"), length)
+    length = some_length(Asked("noam", "warmup"), Duration.of(warmup))
     # Up to k = W - 1 as k / W, then sqrt(W / k): the two meet at 1, one update before W.
     before = length - Duration.of(1)
     peak = positive_number(Asked("noam", "factor"), factor) / positive_number(Asked("noam", "width"), width) ** 0.5
@@ -146,8 +145,7 @@ def t5(hold: DurationLike = 10_000) -> Schedule:
     >>> t5()(0), t5()(39_999)
     (0.01, 0.005)
     """
-    length = Duration.of(hold)
-    require_some_length(Asked("t5", "hold"), length)
+    length = some_length(Asked("t5", "hold"), Duration.of(hold))
     return _noam_peak(1.0, length, "t5", "hold") * (constant(over=length - Duration.of(1)) >> inverse_sqrt(length))
 
 

@@ -11,8 +11,8 @@ from typing import Any, final
 import numpy as np
 
 from paramsched._arrays import Array, Arrays, Floats, Integers
-from paramsched._number_checks import whole_number
-from paramsched.errors import Asked, InvalidArgument, Unresolved
+from paramsched._number_checks import keep_checked, whole_number
+from paramsched.errors import InvalidArgument, Unresolved
 from paramsched.schedules.affine import Affine
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.evaluation import quiet
@@ -53,7 +53,7 @@ class Recurrence(Schedule):
         if not self.rules or not all(isinstance(rule, Rule) for rule in self.rules):
             raise InvalidArgument("recurrence(…)", "not a list of rules", "Write recurrence(rules.linear(0.1, end=5))")
         if self.until is not None:
-            object.__setattr__(self, "until", whole_number(Asked("recurrence", "until"), self.until, least=0))
+            keep_checked(self, "recurrence", whole_number, "until", least=0)
 
     def _start_of_block(self, block: int) -> _Point:
         """The columns before a block; those of the blocks before it are kept, so that each is computed once."""
@@ -77,9 +77,7 @@ class Recurrence(Schedule):
         ends = [None if rule.end is None else rule.end * _period_of(rule) for rule in self.rules]
         return None if None in ends else max(end for end in ends if end is not None)
 
-    @property
-    def length(self) -> None:
-        return None
+    length = None
 
     def _held_from(self) -> int | None:
         return self.until

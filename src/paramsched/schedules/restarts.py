@@ -8,7 +8,7 @@ from typing import final
 
 from paramsched import curves
 from paramsched._arrays import Array, Arrays
-from paramsched._number_checks import finite_number, positive_number, whole_number
+from paramsched._number_checks import finite_number, keep_checked, positive_number, whole_number
 from paramsched.curves import CurveLike
 from paramsched.errors import Asked, InvalidArgument
 from paramsched.schedules.affine import Affine, Level
@@ -28,7 +28,7 @@ from paramsched.schedules.lengths import (
     is_known_field,
     length_of_cycles,
     require_lengths,
-    require_some_length,
+    some_length,
     split_periods,
     stretched_times,
     sum_of_cycles,
@@ -67,14 +67,14 @@ class Restarts(Schedule):
 
     def __post_init__(self) -> None:
         if self.times is not None:
-            object.__setattr__(self, "times", whole_number(Asked("restarts", "times"), self.times))
-        object.__setattr__(self, "mult", checked_growth("restarts", self.mult))
-        object.__setattr__(self, "gamma", positive_number(Asked("restarts", "gamma"), self.gamma))
+            keep_checked(self, "restarts", whole_number, "times")
+        keep_checked(self, "restarts", checked_growth, "mult")
+        keep_checked(self, "restarts", positive_number, "gamma")
         if self.every is None:
             self._require_shares()
             first = None
         else:
-            require_some_length(Asked("restarts", "every"), self.every)
+            keep_checked(self, "restarts", some_length, "every")
             first = self.every.exact
         require_lengths("restarts", self.lengths, self.mult, first, self.times)
 

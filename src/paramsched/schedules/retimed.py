@@ -7,12 +7,12 @@ from math import ceil, floor
 from typing import final
 
 from paramsched._arrays import Array, Arrays
-from paramsched._number_checks import whole_number
-from paramsched.errors import Asked, InvalidArgument
+from paramsched._number_checks import keep_checked, whole_number
+from paramsched.errors import InvalidArgument
 from paramsched.schedules.affine import Affine, choose_affine
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import schedule_of
-from paramsched.schedules.lengths import PERIOD, boundaries, is_known_field, last_boundary, require_some_length
+from paramsched.schedules.lengths import PERIOD, boundaries, is_known_field, last_boundary, some_length
 from paramsched.schedules.one_operand import OneOperand
 from paramsched.schedules.pointwise import Pointwise
 from paramsched.schedules.registry import shape
@@ -93,8 +93,8 @@ class Every(OneOperand):
     phase: int
 
     def __post_init__(self) -> None:
-        require_some_length(Asked("every", "period"), self.period)
-        object.__setattr__(self, "phase", whole_number(Asked("every", "phase"), self.phase, least=0))
+        keep_checked(self, "every", some_length, "period")
+        keep_checked(self, "every", whole_number, "phase", least=0)
 
     @property
     def of_run(self) -> bool:

@@ -8,14 +8,14 @@ from fractions import Fraction
 from functools import cached_property
 from itertools import accumulate
 from math import ceil, floor
-from typing import Any, final, get_args
+from typing import Any, final
 
 from paramsched._arrays import Array, Arrays
-from paramsched.errors import Asked, InvalidArgument, nearest
+from paramsched.errors import InvalidArgument
 from paramsched.schedules.affine import Affine, choose_affine
 from paramsched.schedules.base import Schedule, no_horizon
 from paramsched.schedules.leaves import Constant, schedule_of
-from paramsched.schedules.lengths import Lengths, length_field
+from paramsched.schedules.lengths import Lengths, length_field, require_rounding
 from paramsched.schedules.one_operand import OneOperand
 from paramsched.schedules.registry import operator_builder, shape
 from paramsched.schedules.retimed import Window
@@ -219,10 +219,7 @@ class WithLengths(OneOperand):
     lengths: Lengths
 
     def __post_init__(self) -> None:
-        if self.lengths not in get_args(Lengths):
-            found = f"no way to round lengths; {nearest(str(self.lengths), get_args(Lengths))}"
-            asked = Asked("with_lengths", "lengths", repr(self.lengths))
-            raise InvalidArgument(asked, found, 'Write lengths="exact"').suggest("exact")
+        require_rounding("with_lengths", self.lengths)
 
     @property
     def length(self) -> Duration | None:

@@ -10,11 +10,11 @@ from typing import final
 import numpy as np
 
 from paramsched._arrays import Array, Arrays, Floats
-from paramsched._number_checks import positive_number, whole_number
+from paramsched._number_checks import keep_checked, positive_number, whole_number
 from paramsched.errors import Asked, InvalidArgument
 from paramsched.schedules.affine import Affine, Level, level_of, split_level
 from paramsched.schedules.base import Schedule
-from paramsched.schedules.lengths import FILLS, PERIOD, boundaries, periods_over, require_some_length
+from paramsched.schedules.lengths import FILLS, PERIOD, boundaries, periods_over, some_length
 from paramsched.schedules.registry import shape
 from paramsched.schedules.span import Span
 from paramsched.time import Duration, DurationLike
@@ -29,12 +29,10 @@ class Step(Schedule):
     gamma: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "gamma", positive_number(Asked("step", "gamma"), self.gamma))
-        require_some_length(Asked("step", "every"), self.every)
+        keep_checked(self, "step", positive_number, "gamma")
+        keep_checked(self, "step", some_length, "every")
 
-    @property
-    def length(self) -> None:
-        return None
+    length = None
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         return base.scaled(xp.power(self.gamma, xp.floating(periods_over(t, self.every.number, xp))))
@@ -52,11 +50,9 @@ class MultiStep(Schedule):
     gamma: float
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "gamma", positive_number(Asked("multistep", "gamma"), self.gamma))
+        keep_checked(self, "multistep", positive_number, "gamma")
 
-    @property
-    def length(self) -> None:
-        return None
+    length = None
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         reached = xp.reached(sorted(milestone.count for milestone in self.milestones), t)
@@ -134,9 +130,8 @@ class Stairs(Schedule):
     over: Duration | None = field(metadata=FILLS)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "start", level_of(Asked("stairs", "start"), self.start))
-        object.__setattr__(self, "to", level_of(Asked("stairs", "to"), self.to))
-        object.__setattr__(self, "rises", whole_number(Asked("stairs", "rises"), self.rises))
+        keep_checked(self, "stairs", level_of, "start", "to")
+        keep_checked(self, "stairs", whole_number, "rises")
 
     @property
     def length(self) -> Duration | None:
@@ -208,16 +203,13 @@ class Chebyshev(Schedule):
         object.__setattr__(self, "steps", whole_number(asked, self.steps))
         if self.steps > _MOST_STEPS:
             raise InvalidArgument(asked, f"{self.steps} steps are too many", "Write steps=1024").suggest(1024)
-        for name in ("least", "most"):
-            object.__setattr__(self, name, positive_number(Asked("chebyshev", name), getattr(self, name)))
+        keep_checked(self, "chebyshev", positive_number, "least", "most")
         if self.least >= self.most:
             found = f"least={self.least!r} is not below most={self.most!r}"
             raise InvalidArgument(Asked("chebyshev", "least"), found, "Write chebyshev(16, 0.05, 1.0)")
-        require_some_length(Asked("chebyshev", "every"), self.every)
+        keep_checked(self, "chebyshev", some_length, "every")
 
-    @property
-    def length(self) -> None:
-        return None
+    length = None
 
     def _held_from(self) -> int | Fraction:
         return self.every.number * (self.steps - 1)

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, final
 import numpy as np
 
 from paramsched._arrays import Array, Arrays, Floats
-from paramsched._number_checks import finite_number, whole_number
+from paramsched._number_checks import finite_number, keep_checked, whole_number
 from paramsched.curves import Curve, CurveLike
 from paramsched.errors import Asked, InvalidArgument, asked_with_value
 from paramsched.schedules.affine import Affine
@@ -20,7 +20,7 @@ from paramsched.schedules.lengths import (
     boundaries,
     length_of_cycles,
     periods_over,
-    require_some_length,
+    some_length,
     split_periods,
 )
 from paramsched.schedules.registry import SHAPES, shape
@@ -132,7 +132,7 @@ class Table(Schedule):
     file: TableFile | None = None
 
     def __post_init__(self) -> None:
-        require_some_length(Asked(self._call, "every"), self.every)
+        keep_checked(self, self._call, some_length, "every")
         if not isinstance(self.absolute, bool):
             found = "neither True nor False"
             asked = Asked(self._call, "absolute", repr(self.absolute))

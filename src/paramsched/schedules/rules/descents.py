@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import ClassVar, Literal, final
+from typing import ClassVar, Literal, TypeAlias, final
 
 import numpy as np
 
 from paramsched import curves
 from paramsched._arrays import Floats
-from paramsched._number_checks import finite_number, positive_number
-from paramsched.errors import Asked, InvalidArgument, nearest
+from paramsched._number_checks import finite_number, positive_number, require_choice
+from paramsched.errors import Asked, InvalidArgument
 from paramsched.schedules.affine import Level, level_of, split_level
 from paramsched.schedules.registry import rule
 from paramsched.schedules.rules.base import (
@@ -23,6 +23,8 @@ from paramsched.schedules.rules.base import (
     require_list,
     with_top,
 )
+
+_Way: TypeAlias = Literal["cos", "linear"]
 
 _ON_FLOOR = 1e-9  # of the way: nearer than a wave of a thousand million ticks comes
 
@@ -226,7 +228,7 @@ class OneCycleRule(Rule):
     peak: float
     over: int | None
     pct_start: float
-    anneal: Literal["cos", "linear"]
+    anneal: _Way
     div: float
     final_div: float
     three_phase: bool
@@ -240,11 +242,7 @@ class OneCycleRule(Rule):
             raise InvalidArgument(
                 Asked("rules.one_cycle", "pct_start", str(self.pct_start)), "a share is from 0 to 1", "Write 0.3"
             ).suggest(0.3)
-        if self.anneal not in ("cos", "linear"):
-            found = f"no way to anneal; {nearest(str(self.anneal), ('cos', 'linear'))}"
-            raise InvalidArgument(
-                Asked("rules.one_cycle", "anneal", repr(self.anneal)), found, 'Write anneal="cos"'
-            ).suggest("cos")
+        require_choice(Asked("rules.one_cycle", "anneal"), self.anneal, _Way, "no way to anneal")
         check_over(self, self.over, least=1)
         if self.over is None and self.end is None:
             raise InvalidArgument("rules.one_cycle(…)", "no length", f"Write {replace(self, over=1000)}")
@@ -256,9 +254,7 @@ class OneCycleRule(Rule):
         )  # fmt: skip
         return Coefficients.setting(0.0, values, k.size)
 
-    @property
-    def has_absolute(self) -> bool:
-        return True
+    has_absolute = True
 
     @property
     def total(self) -> int:
@@ -270,7 +266,7 @@ def one_cycle(
     peak: float,
     over: int | None = None,
     pct_start: float = 0.3,
-    anneal: Literal["cos", "linear"] = "cos",
+    anneal: _Way = "cos",
     div: float = 25.0,
     final_div: float = 1e4,
     three_phase: bool = False,
