@@ -1,7 +1,6 @@
 """Which groups a selector means, and fields that follow others in the same groups."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields, replace
 from enum import Enum
 from fnmatch import fnmatchcase
 from typing import Any, TypeAlias, final
@@ -11,6 +10,7 @@ from paramsched.fields import OURS, Field, Group, is_number
 from paramsched.near_names import closest
 from paramsched.plan.binding import Binding, Selector, Target, replace_schedule, selector_text
 from paramsched.schedules import Schedule
+from paramsched.schedules.base import with_changed_fields
 from paramsched.schedules.leaves import Like
 from paramsched.schedules.pointwise import Product, Sum
 
@@ -265,16 +265,13 @@ def _replaced(value: Any, followed: Any) -> Any:
     """A value of a field with what is followed for each `like(…)` in it; the same object where there is none."""
     if isinstance(value, Like):
         return followed(value)
-    if isinstance(value, tuple):
-        items = tuple(_replaced(item, followed) for item in value)
-        return value if all(new is old for new, old in zip(items, value, strict=True)) else items
-    if not isinstance(value, Schedule) or not any(_likes_in(value)):
+    if not isinstance(value, (Schedule, tuple)):
         return value
-    new = {field.name: _replaced(getattr(value, field.name), followed) for field in fields(value)}  # type: ignore[arg-type]  # every schedule is a dataclass
-    if isinstance(value, (Product, Sum)):  # flat, as their text reads back
-        flat = (one.operands if type(one) is type(value) else (one,) for one in new["operands"])
-        new["operands"] = tuple(operand for operands in flat for operand in operands)
-    return replace(value, **new)  # type: ignore[type-var]  # as above
+    made = with_changed_fields(value, lambda one: _replaced(one, followed))
+    if made is not value and isinstance(made, (Product, Sum)):  # flat, as their text reads back
+        flat = (one.operands if type(one) is type(made) else (one,) for one in made.operands)
+        return type(made)(tuple(operand for operands in flat for operand in operands))
+    return made
 
 
 def _line_text(line: _Line) -> str:

@@ -1,5 +1,6 @@
 """Affine: what a schedule computes, a factor times base and an offset; and levels, which are written as one of them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Real
 from typing import Final, TypeAlias, final
@@ -212,6 +213,16 @@ def split_level(level: Level) -> tuple[float | None, float | None]:
         case NeighborLevel():
             raise Unresolved(level.word, "a level that is no number yet", "Write ps.resolve(schedule, ps.Calendar(…))")
     return level, None
+
+
+def mixed_levels(start: Level, to: Level, base: Affine, mix: Callable[[float, float], Array]) -> Affine:
+    """What `mix` makes of two levels: of their multiples of base, and of their values as they stand."""
+    value = Affine(None, None)
+    for first, last, relative in zip(split_level(start), split_level(to), (True, False), strict=True):
+        if first is not None or last is not None:
+            part = mix(first or 0.0, last or 0.0)
+            value = value + (base.scaled(part) if relative else Affine(None, part))
+    return value
 
 
 def level_from_parts(factor: float, offset: float) -> Level:

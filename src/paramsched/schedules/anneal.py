@@ -10,7 +10,7 @@ from paramsched._arrays import Array, Arrays
 from paramsched._number_checks import keep_checked, require_choice
 from paramsched.curves import Curve, CurveLike
 from paramsched.errors import Asked
-from paramsched.schedules.affine import Affine, Level, level_of, split_level
+from paramsched.schedules.affine import Affine, Level, level_of, mixed_levels
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import curve_argument
 from paramsched.schedules.lengths import FILLS
@@ -87,41 +87,28 @@ def between_levels(start: Level, to: Level, curve: Curve, k: Array, whole: float
     if xp.concrete and k.size:
         low, high = xp.bounds(k)
         if low > 0 and high < whole:
-            return _all_inside(start, to, curve, k, whole, base, xp)
+            return mixed_levels(start, to, base, lambda first, last: _all_inside(first, last, curve, k, whole, xp))
     u, rest = xp.floating(k) / whole, xp.floating(whole - k) / whole
     # Masked before the curve as well as after it: sqrt at 0 has no derivative, and 0 * inf is NaN.
     inside, done = (k > 0) & (k < whole), k >= whole
     u, rest = xp.where(inside, u, 0.5), xp.where(inside, rest, 0.5)
-    value = Affine(None, None)
-    for first, last, relative in zip(split_level(start), split_level(to), (True, False), strict=True):
-        if first is not None or last is not None:
-            own = (u.copy(), rest.copy()) if xp.concrete else (u, rest)  # it may write into them
-            share = curve._rise(*own, xp) if _begins_nearer_zero(first, last) else curve._fall(*own, xp)
-            part = _interpolate_levels(first or 0.0, last or 0.0, curve, share, xp)
-            part = xp.where(inside, part, xp.where(done, last or 0.0, first or 0.0))
-            value = value + (base.scaled(part) if relative else Affine(None, part))
-    return value
+
+    def part(first: float, last: float) -> Array:
+        own = (u.copy(), rest.copy()) if xp.concrete else (u, rest)  # it may write into them
+        share = curve._rise(*own, xp) if abs(first) <= abs(last) else curve._fall(*own, xp)
+        return xp.where(inside, _interpolate_levels(first, last, curve, share, xp), xp.where(done, last, first))
+
+    return mixed_levels(start, to, base, part)
 
 
-def _all_inside(start: Level, to: Level, curve: Curve, k: Array, whole: float, base: Affine, xp: Arrays) -> Affine:
-    """The same where every time is inside, in NumPy: nothing to mask, and no array that is not needed."""
-    (factor, fixed), (to_factor, to_fixed) = split_level(start), split_level(to)
-    if factor is None and to_factor is None:
-        return Affine(None, _moved_column(fixed, to_fixed, curve, k, whole, xp))
-    value = base.scaled(_moved_column(factor, to_factor, curve, k, whole, xp))
-    if fixed is None and to_fixed is None:
-        return value
-    return value + Affine(None, _moved_column(fixed, to_fixed, curve, k, whole, xp))
-
-
-def _moved_column(first: float | None, last: float | None, curve: Curve, k: Array, whole: float, xp: Arrays) -> Array:
-    """One column of the values where every time is inside: of what the curve looks at, only that is computed."""
-    rises = _begins_nearer_zero(first, last)
+def _all_inside(first: float, last: float, curve: Curve, k: Array, whole: float, xp: Arrays) -> Array:
+    """From `first` to `last` where every time is inside, in NumPy: nothing to mask, and no more than is needed."""
+    rises = abs(first) <= abs(last)
     needs = curve._needs[0 if rises else 1]
     u = k / whole if needs != "rest" else None
     rest = _rest_of(k, whole) if needs != "u" else None
     share = curve._rise(u, rest, xp) if rises else curve._fall(u, rest, xp)
-    return _interpolate_levels(first or 0.0, last or 0.0, curve, share, xp)
+    return _interpolate_levels(first, last, curve, share, xp)
 
 
 def _rest_of(k: Array, whole: float) -> Array:
@@ -131,11 +118,6 @@ def _rest_of(k: Array, whole: float) -> Array:
     rest = k.astype(np.float64)  # whole numbers that floats hold exactly
     np.subtract(whole, rest, out=rest)
     return np.divide(rest, whole, out=rest)
-
-
-def _begins_nearer_zero(first: float | None, last: float | None) -> bool:
-    """Whether the level nearer to zero comes first: from it the way begins."""
-    return abs(first or 0.0) <= abs(last or 0.0)
 
 
 def _interpolate_levels(first: float, last: float, curve: Curve, share: Array, xp: Arrays) -> Array:

@@ -1,12 +1,13 @@
 """Schedule: a pure function of time and base."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import islice
 from math import ceil
+from operator import is_
 from typing import Any, ClassVar, overload
 
 from paramsched._arrays import Array, Arrays, Floats
@@ -107,12 +108,12 @@ class Schedule(ABC):
     @property
     def has_absolute(self) -> bool:
         """Whether a level somewhere in it is absolute."""
-        return any(has_fixed_part(leaf) for leaf in _field_values(self)) or any(p.has_absolute for p in self.parts())
+        return any(has_fixed_part(leaf) for leaf in leaves_of_fields(self)) or any(p.has_absolute for p in self.parts())
 
     @cached_property
     def has_neighbor_levels(self) -> bool:
         """Whether `previous` or `following` stands somewhere in it, which `resolve` replaces by numbers."""
-        own = any(isinstance(leaf, NeighborLevel) for leaf in _field_values(self))
+        own = any(isinstance(leaf, NeighborLevel) for leaf in leaves_of_fields(self))
         return own or any(part.has_neighbor_levels for part in self.parts())
 
     @property
@@ -120,7 +121,7 @@ class Schedule(ABC):
         """Whether the line of text says everything: no user's function without a name, no class without a shape."""
         if type(self).__str__ is Schedule.__str__ and not has_shape(self):
             return False
-        known = all(leaf.serializable for leaf in _field_values(self) if isinstance(leaf, Curve))
+        known = all(leaf.serializable for leaf in leaves_of_fields(self) if isinstance(leaf, Curve))
         return known and all(part.serializable for part in self.parts())
 
     serialisable = renamed_property("serialisable", "serializable")
@@ -164,7 +165,7 @@ class Schedule(ABC):
 
     def parts(self) -> Iterator["Schedule"]:
         """The schedules this one is made of."""
-        return (leaf for leaf in _field_values(self) if isinstance(leaf, Schedule))
+        return (leaf for leaf in leaves_of_fields(self) if isinstance(leaf, Schedule))
 
     def breakpoints(self, until: int | None = None) -> tuple[int, ...]:
         """The times at which the formula changes, sorted; 0 and the end are among them.
@@ -183,7 +184,7 @@ class Schedule(ABC):
         end = ceil(length) if until is None and length is not None else until
         assert end is not None
         last = end if length is None else min(end, ceil(length))
-        inner = (_first_update(b) for b in self._inner_breakpoints(0, end) if 0 <= b <= end)
+        inner = (-int(-b // 1) for b in self._inner_breakpoints(0, end) if 0 <= b <= end)
         found = {0, last, *islice(inner, _MOST_POINTS)}
         if len(found) >= _MOST_POINTS:
             asked = f"({short_line(self)}).breakpoints(until={end})"
@@ -274,7 +275,7 @@ def _combined_operands(name: str, *operands: object) -> Schedule:
     return made
 
 
-def _field_values(schedule: Schedule) -> Iterator[object]:
+def leaves_of_fields(schedule: Schedule) -> Iterator[object]:
     """The values of a schedule's fields, tuples opened."""
     for name, _ in field_names(type(schedule)):
         value = getattr(schedule, name)
@@ -290,36 +291,33 @@ def _leaves_of(items: tuple[Any, ...]) -> Iterator[object]:
         yield from item if isinstance(item, tuple) else (item,)
 
 
-def _first_update(time: int | Fraction) -> int:
-    """The first update at a time or after it."""
-    return -int(-time // 1)
+def with_changed_fields(value: Any, change: Callable[[Any], Any]) -> Any:
+    """A tuple, or a frozen dataclass such as a schedule, with what becomes of its items; itself where none changes."""
+    if isinstance(value, tuple):
+        items = tuple(map(change, value))
+        return value if all(map(is_, items, value)) else items
+    kind: Any = type(value)
+    old = {name: getattr(value, name) for name, _ in field_names(kind)}
+    changed = {name: new for name, one in old.items() if (new := change(one)) is not one}
+    return replace(value, **changed) if changed else value
 
 
 def _resolved_field(schedule: Schedule, field: Any, span: Span) -> Any:
     """The value of a field with every length in updates, as the role of the field says."""
-    value = getattr(schedule, field.name)
-    if isinstance(value, Schedule):
-        return value._resolve(span)
-    if isinstance(value, Duration):
-        match field.metadata.get("role"):
-            case "period":
-                return span.period(value)
-            case "scale":
-                return Duration.of_updates(span.exact(value))
-            case "fills" | "open" | "length":
-                return span.resolved_length(value)
-        return span.after(value)
-    if isinstance(value, tuple):
-        return tuple(_resolved_item(item, span) for item in value)
-    if value is None and field.metadata.get("role") == "fills":
+    value, role = getattr(schedule, field.name), field.metadata.get("role")
+    if isinstance(value, Duration) and role is not None:
+        if role == "period":
+            return span.period(value)
+        return Duration.of_updates(span.exact(value)) if role == "scale" else span.resolved_length(value)
+    if value is None and role == "fills":
         if span.room is None:
             raise no_horizon(schedule)
         return span.room
-    return value
+    return _resolved_item(value, span)
 
 
 def _resolved_item(value: Any, span: Span) -> Any:
-    """An item of a tuple with every length in updates, counted from the begin of the span."""
+    """A value with every length in it in updates, counted from the begin of the span."""
     if isinstance(value, Schedule):
         return value._resolve(span)
     if isinstance(value, Duration):

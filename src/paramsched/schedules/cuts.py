@@ -1,7 +1,7 @@
 """Cuts: the first part of a schedule, and what is left of it; whether it hangs on the run's length or clock."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from math import ceil, floor
 from typing import Any, final
@@ -9,10 +9,10 @@ from typing import Any, final
 from paramsched._arrays import Array, Arrays
 from paramsched.errors import Asked, InvalidArgument
 from paramsched.schedules.affine import BASE, Affine
-from paramsched.schedules.base import Schedule
+from paramsched.schedules.base import Schedule, leaves_of_fields, with_changed_fields
 from paramsched.schedules.evaluation import LONGEST
 from paramsched.schedules.leaves import Constant, Like, schedule_of
-from paramsched.schedules.lengths import LENGTH, is_known_field
+from paramsched.schedules.lengths import LENGTH
 from paramsched.schedules.registry import shape
 from paramsched.schedules.rules import Rule, ScheduleRule
 from paramsched.schedules.span import Span
@@ -93,11 +93,6 @@ class Skip(Schedule):
     @property
     def has_length(self) -> bool:
         return self.schedule.has_length or (self.of is not None and self.schedule.fills)
-
-    def _lengths_known(self, *, whole: bool) -> bool:
-        times = [time for time in (self.by, self.of) if time is not None]
-        inner = self.schedule._lengths_known(whole=whole)
-        return inner and all(is_known_field(Skip, "by", time, whole=whole) for time in times)
 
     _holds_after_nothing = True
 
@@ -217,19 +212,14 @@ def depends_on_horizon(schedule: Schedule) -> bool:
 
 def _without_likes(value: Any) -> Any:
     """A schedule, or a value in it, with a level that stays for each `like(…)`."""
-    if isinstance(value, tuple):
-        return tuple(map(_without_likes, value))
     if isinstance(value, Like):
         return Constant(1.0, None)
-    if not isinstance(value, Schedule) or not any(True for _ in value.parts()):
-        return value
-    parts = {field.name: _without_likes(getattr(value, field.name)) for field in fields(value)}  # type: ignore[arg-type]  # every schedule is a dataclass
-    return replace(value, **parts)  # type: ignore[type-var]  # as above
+    return with_changed_fields(value, _without_likes) if isinstance(value, (Schedule, tuple)) else value
 
 
 def _asks_for_horizon(schedule: Schedule) -> bool:
     """Whether something inside needs the length of the run, be the schedule as long as it may."""
-    own = [leaf for field in fields(schedule) for leaf in _opened(getattr(schedule, field.name))]  # type: ignore[arg-type]  # every schedule is a dataclass
+    own = list(leaves_of_fields(schedule))
     if any(unit == "percent" for leaf in own if isinstance(leaf, Duration) for unit, _ in leaf.terms):
         return True
     if any(depends_on_horizon(leaf.schedule) for leaf in own if isinstance(leaf, ScheduleRule)):
@@ -237,15 +227,6 @@ def _asks_for_horizon(schedule: Schedule) -> bool:
     if isinstance(schedule, (Take, Skip)):  # what is cut was planned for more than its part
         return schedule.of is None and depends_on_horizon(schedule.schedule)
     return any(_asks_for_horizon(part) for part in schedule.parts())
-
-
-def _opened(value: Any) -> Iterator[Any]:
-    """The value of a field, tuples opened."""
-    if isinstance(value, tuple):
-        for item in value:
-            yield from _opened(item)
-    else:
-        yield value
 
 
 # The unit of a clock in a schedule's lengths: written in once they are resolved, and taken off to evaluate.
@@ -288,18 +269,13 @@ def _renamed(value: Any, before: str, after: str) -> Any:
         if not any(unit == before for unit, _ in value.terms):
             return value
         return Duration(tuple((after if unit == before else unit, amount) for unit, amount in value.terms), value.until)
-    if isinstance(value, tuple):
-        items = tuple(_renamed(item, before, after) for item in value)
-        return value if all(new is old for new, old in zip(items, value, strict=True)) else items
-    if isinstance(value, (Schedule, Rule)):
-        old = {field.name: getattr(value, field.name) for field in fields(value)}  # type: ignore[arg-type]  # dataclasses
-        # In a rule that ticks every several counts, a length is a number of ticks, which has no unit.
-        by_ticks = isinstance(value, Rule) and not _ticks_at_each(value.by)
-        new = old if by_ticks else {name: _renamed(one, before, after) for name, one in old.items()}
-        if isinstance(value, Rule):
-            new = {**new, "by": _renamed_tick(value.by, before, after)}
-        changed = {name: one for name, one in new.items() if one is not old[name]}
-        return replace(value, **changed) if changed else value  # type: ignore[type-var]  # every one is a dataclass
+    if not isinstance(value, (Schedule, Rule, tuple)):
+        return value
+    # In a rule that ticks every several counts, a length is a number of ticks, which has no unit.
+    if not isinstance(value, Rule) or _ticks_at_each(value.by):
+        value = with_changed_fields(value, lambda one: _renamed(one, before, after))
+    if isinstance(value, Rule) and (by := _renamed_tick(value.by, before, after)) is not value.by:
+        value = replace(value, by=by)  # type: ignore[type-var]  # every rule is a dataclass
     return value
 
 

@@ -11,25 +11,21 @@ from paramsched._arrays import Array, Arrays
 from paramsched._number_checks import finite_number, keep_checked, positive_number, require_choice, whole_number
 from paramsched.curves import CurveLike
 from paramsched.errors import Asked, InvalidArgument, shown
-from paramsched.schedules.affine import Affine, Level, level_of, split_level, zero_safe_product
+from paramsched.schedules.affine import Affine, Level, level_of, mixed_levels, split_level, zero_safe_product
 from paramsched.schedules.anneal import Index, anneal, between_levels, linear
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.lengths import (
     PERIOD,
-    CycleTable,
     Lengths,
     boundaries,
     checked_growth,
-    cycle_table,
-    end_of_cycles,
-    length_of_cycles,
     require_lengths,
     some_length,
     split_periods,
 )
 from paramsched.schedules.pointwise import clamp
 from paramsched.schedules.registry import shape
-from paramsched.schedules.restarts import restarts
+from paramsched.schedules.restarts import Cycles, restarts
 from paramsched.schedules.sequence import with_lengths
 from paramsched.schedules.span import Span
 from paramsched.time import Duration, DurationLike, count_of
@@ -74,7 +70,9 @@ class Cyclic(Schedule):
         elif self.mode == "exp_range":
             height = zero_safe_product(height, xp.power(self.gamma, xp.floating(t)))
         if self.mode == "exp_range" and self.gamma > 1:  # beyond `to`: growth is not cut off
-            return _beyond_the_level(self.start, self.to, height, base)
+            return mixed_levels(
+                self.start, self.to, base, lambda first, last: first + zero_safe_product(last - first, height)
+            )
         return between_levels(self.start, self.to, curves.linear, height, 1, base, xp)
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
@@ -87,19 +85,9 @@ class Cyclic(Schedule):
         return self.up.number + self.down.number
 
 
-def _beyond_the_level(start: Level, to: Level, height: Array, base: Affine) -> Affine:
-    (factor, fixed), (last, end) = split_level(start), split_level(to)
-    value = Affine(None, None)
-    if factor is not None or last is not None:
-        value = base.scaled((factor or 0.0) + zero_safe_product((last or 0.0) - (factor or 0.0), height))
-    if fixed is not None or end is not None:
-        value = value + Affine(None, (fixed or 0.0) + zero_safe_product((end or 0.0) - (fixed or 0.0), height))
-    return value
-
-
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class CosineRestarts(Schedule):
+class CosineRestarts(Cycles):
     """Cosine descents that begin again, each `mult` times as long and `gamma` times as high as the one before.
 
     Its lowest level is `to_gamma` times the one before; after `times` cycles it is held.
@@ -123,22 +111,8 @@ class CosineRestarts(Schedule):
         require_lengths("cosine_restarts", self.lengths, self.mult, self.first.exact, self.times)
 
     @property
-    def length(self) -> Duration | None:
-        if self.times is None:
-            return None
-        return length_of_cycles(self.first, self.mult, self.lengths, self.times)
-
-    @property
-    def _table(self) -> CycleTable:
-        return cycle_table(self.first.number, self.mult, self.lengths, self.times)
-
-    def _held_from(self) -> int | Fraction | None:
-        return None if self.times is None else end_of_cycles(self.first.number, self.mult, self.lengths, self.times)
-
-    def _exact_length(self, span: Span) -> Fraction | None:
-        if self.times is None:
-            return None
-        return Fraction(end_of_cycles(span.period(self.first).number, self.mult, self.lengths, self.times))
+    def first_cycle(self) -> Duration:
+        return self.first
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         """Half a cosine wave in each cycle; the table of cycles says where they begin."""

@@ -1,16 +1,16 @@
 """Levels from neighbors: `previous` and `following` become numbers as soon as the lengths are known."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from collections.abc import Mapping
 from math import ceil, isfinite
 from typing import Any
 
 import numpy as np
 
+from paramsched._frozen_values import field_names
 from paramsched.errors import InvalidArgument
 from paramsched.schedules.affine import Level, NeighborLevel, level_from_parts, previous
-from paramsched.schedules.base import Schedule
+from paramsched.schedules.base import Schedule, leaves_of_fields
 from paramsched.schedules.evaluation import columns, evaluate
 from paramsched.schedules.leaves import FromFunction
 from paramsched.schedules.pointwise import Clamp, Maximum, Minimum
@@ -53,8 +53,8 @@ def _with_levels(schedule: Schedule, levels: Mapping[NeighborLevel, Level]) -> S
         return schedule
     if isinstance(schedule, Sequence):
         return Sequence(_stages_with_levels(schedule, levels))
-    filled = {field.name: _filled_value(getattr(schedule, field.name), levels) for field in fields(schedule)}  # type: ignore[arg-type]  # every schedule is a dataclass
-    return schedule._with_fields(filled)
+    names = (name for name, _ in field_names(type(schedule)))
+    return schedule._with_fields({name: _filled_value(getattr(schedule, name), levels) for name in names})
 
 
 def _filled_value(value: Any, levels: Mapping[NeighborLevel, Level]) -> Any:
@@ -114,19 +114,10 @@ def _words_wanted(schedule: Schedule, *, measured: bool) -> dict[NeighborLevel, 
                 if _place_of_neighbor(taking, index, word) is None:
                     wanted.setdefault(word, shape)
         return wanted
-    own = {word: schedule for field in fields(schedule) for word in _words_in(getattr(schedule, field.name))}  # type: ignore[arg-type]  # every schedule is a dataclass
+    own = {leaf: schedule for leaf in leaves_of_fields(schedule) if isinstance(leaf, NeighborLevel)}
     for part in schedule.parts():
         own = _words_wanted(part, measured=measured) | own
     return own
-
-
-def _words_in(value: object) -> Iterator[NeighborLevel]:
-    """The words in the value of a field, tuples opened."""
-    if isinstance(value, NeighborLevel):
-        yield value
-    elif isinstance(value, tuple):
-        for item in value:
-            yield from _words_in(item)
 
 
 def _taking_time(sequence: Sequence, *, measured: bool) -> list[int]:

@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias, final
 from paramsched._arrays import Array, Arrays
 from paramsched._number_checks import keep_checked, positive_number, require_choice, whole_number
 from paramsched.errors import Asked, InvalidArgument
-from paramsched.schedules.affine import Affine, Level, level_of, split_level
+from paramsched.schedules.affine import Affine, Level, level_of, mixed_levels
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.registry import shape
 
@@ -47,12 +47,7 @@ class Noise(Schedule):
             within = 1.0 if self.clip is None else math.erf(self.clip / math.sqrt(2.0))
             drawn = _upper_quantile(0.5 * (1.0 - within) + within * rest, xp)
         drawn = xp.where(below, -drawn, drawn)
-        value = Affine(None, None)
-        for middle, size, relative in zip(split_level(self.around), split_level(self.size), (True, False), strict=True):
-            if middle is not None or size is not None:
-                level = (middle or 0.0) + (size or 0.0) * drawn
-                value = value + (base.scaled(level) if relative else Affine(None, level))
-        return value
+        return mixed_levels(self.around, self.size, base, lambda middle, size: middle + size * drawn)
 
 
 _WORD = 0xFFFF

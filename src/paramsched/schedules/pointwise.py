@@ -10,6 +10,7 @@ from typing import Any, final
 import numpy as np
 
 from paramsched._arrays import Array, Arrays
+from paramsched._number_checks import keep_checked
 from paramsched.errors import Asked, InvalidArgument, Unresolved
 from paramsched.schedules.affine import ONE, Affine, Level, always_above, level_of, split_level
 from paramsched.schedules.base import Schedule
@@ -162,10 +163,7 @@ class Clamp(OneOperand):
     high: Level | None
 
     def __post_init__(self) -> None:
-        for name in ("low", "high"):
-            level = getattr(self, name)
-            if level is not None:
-                object.__setattr__(self, name, level_of(Asked("clamp", name), level))
+        keep_checked(self, "clamp", level_of, *(name for name in ("low", "high") if getattr(self, name) is not None))
         if self.low is not None and self.high is not None and always_above(self.low, self.high):
             raise InvalidArgument(
                 Asked("clamp", "low", f"{self.low}, high={self.high}"),
@@ -200,31 +198,17 @@ def _fold_operands(
 
 
 @operator_builder("product")
-def make_product(left: Any, right: Any) -> Any:
-    """What `a * b` makes."""
-    if isinstance(right, Schedule) and right.metric_rules:
+def make_product(*operands: Any) -> Any:
+    """What `a * b * …` makes, at once: one after the other costs the square of how many there are."""
+    if isinstance(operands[-1], Schedule) and operands[-1].metric_rules:
         return NotImplemented  # it takes the product under its rules
-    operands = _operands_of(Product, left, right)
-    return NotImplemented if operands is None else Product(operands)
-
-
-@operator_builder("products")
-def make_products(*operands: Schedule | float) -> Schedule:
-    """What `a * b * c * …` makes, at once: one after the other costs the square of how many there are."""
-    return Product(_operands_of(Product, *operands) or ())
-
-
-@operator_builder("sums")
-def make_sums(*operands: Schedule | float) -> Schedule:
-    """What `a + b + c + …` makes, at once."""
-    return Sum(_operands_of(Sum, *operands) or ())
+    return _joined_operands(Product, *operands)
 
 
 @operator_builder("sum")
-def make_sum(left: Any, right: Any) -> Any:
-    """What `a + b` makes."""
-    operands = _operands_of(Sum, left, right)
-    return NotImplemented if operands is None else Sum(operands)
+def make_sum(*operands: Any) -> Any:
+    """What `a + b + …` makes."""
+    return _joined_operands(Sum, *operands)
 
 
 @operator_builder("difference")
@@ -234,21 +218,21 @@ def make_difference(left: Any, right: Any) -> Any:
 
 
 @operator_builder("negative")
-def make_negative(schedule: Schedule) -> Schedule:
+def make_negative(schedule: Schedule) -> Any:
     """What `-a` makes."""
     # No simplification, not even of two signs: the text of a product says each of its factors, and has to read back.
-    return Product(_operands_of(Product, -1.0, schedule) or ())
+    return _joined_operands(Product, -1.0, schedule)
 
 
-def _operands_of(kind: type[Product] | type[Sum], *given: Any) -> tuple[Schedule, ...] | None:
-    """The operands, nested ones of the same kind flattened; None for what is neither schedule nor number."""
+def _joined_operands(kind: type[Product] | type[Sum], *given: Any) -> Any:
+    """One value of all operands, nested ones of the same kind flattened; not of what is no schedule and no number."""
     operands: list[Schedule] = []
     for one in given:
         if not isinstance(one, (Schedule, int, float, np.number)):
-            return None
+            return NotImplemented
         schedule = schedule_of(one, one.__str__)
         operands += schedule.operands if isinstance(schedule, kind) else (schedule,)
-    return tuple(operands)
+    return kind(tuple(operands))
 
 
 @shape

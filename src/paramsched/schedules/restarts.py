@@ -1,5 +1,6 @@
 """Restarts: a schedule that begins again, perhaps with a warmup each time."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -44,9 +45,51 @@ from paramsched.time import Duration, DurationLike, count_of
 _MOST_STAGES = 10_000
 
 
+class Cycles(Schedule, ABC):
+    """So many cycles, or cycles without an end, each `mult` times as long as the one before."""
+
+    __slots__ = ()
+    times: int | None
+    mult: float
+    lengths: Lengths
+
+    @property
+    @abstractmethod
+    def first_cycle(self) -> Duration | None:
+        """The length of the first; None where it is not known yet."""
+
+    @property
+    def _period(self) -> Duration:
+        """The same once the schedule is resolved."""
+        assert self.first_cycle is not None
+        return self.first_cycle
+
+    @property
+    def _table(self) -> CycleTable:
+        """The cycles that grow."""
+        return cycle_table(self._period.number, self.mult, self.lengths, self.times)
+
+    @property
+    def length(self) -> Duration | None:
+        """All cycles together, up to the first update that is in none of them."""
+        if self.times is None or self.first_cycle is None:
+            return None
+        return length_of_cycles(self.first_cycle, self.mult, self.lengths, self.times)
+
+    def _end_of(self, first: Duration) -> int | Fraction | None:
+        return None if self.times is None else end_of_cycles(first.number, self.mult, self.lengths, self.times)
+
+    def _held_from(self) -> int | Fraction | None:
+        return self._end_of(self._period)
+
+    def _exact_length(self, span: Span) -> Fraction | None:
+        end = None if self.first_cycle is None else self._end_of(span.period(self.first_cycle))
+        return None if end is None else Fraction(end)
+
+
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Restarts(Schedule):
+class Restarts(Cycles):
     """Begin again each `every`; after `times` of them hold the last final value.
 
     Args:
@@ -90,36 +133,12 @@ class Restarts(Schedule):
             )
 
     @property
-    def _period(self) -> Duration:
-        """The length of the first cycle, which a schedule has once it is resolved."""
-        assert self.every is not None
+    def first_cycle(self) -> Duration | None:
         return self.every
-
-    @property
-    def _table(self) -> CycleTable:
-        """The cycles that grow."""
-        return cycle_table(self._period.number, self.mult, self.lengths, self.times)
 
     @property
     def fills(self) -> bool:
         return self.every is None
-
-    @property
-    def length(self) -> Duration | None:
-        """All cycles together, up to the first update that is in none of them."""
-        if self.times is None or self.every is None:
-            return None
-        return length_of_cycles(self.every, self.mult, self.lengths, self.times)
-
-    def _held_from(self) -> int | Fraction | None:
-        if self.times is None:
-            return None
-        return end_of_cycles(self._period.number, self.mult, self.lengths, self.times)
-
-    def _exact_length(self, span: Span) -> Fraction | None:
-        if self.times is None or self.every is None:
-            return None
-        return Fraction(end_of_cycles(span.period(self.every).number, self.mult, self.lengths, self.times))
 
     def _lengths_known(self, *, whole: bool) -> bool:
         if self.every is None or (self.lengths != "exact" and self.mult != 1 and not self.every.is_resolved):

@@ -12,7 +12,7 @@ from paramsched.errors import InvalidArgument
 from paramsched.schedules.affine import Affine, choose_affine
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import schedule_of
-from paramsched.schedules.lengths import PERIOD, boundaries, is_known_field, last_boundary, some_length
+from paramsched.schedules.lengths import PERIOD, boundaries, last_boundary, some_length
 from paramsched.schedules.one_operand import OneOperand
 from paramsched.schedules.pointwise import Pointwise
 from paramsched.schedules.registry import shape
@@ -214,13 +214,6 @@ class Window(Schedule):
     @property
     def has_length(self) -> bool:
         return self.end is not None or self.schedule.has_length
-
-    def _lengths_known(self, *, whole: bool) -> bool:
-        """As of any other, but that it never fills with an end: the schedule in it may."""
-        times = [time for time in (self.begin, self.end) if time is not None]
-        return self.schedule._lengths_known(whole=whole) and all(
-            is_known_field(Window, "end", time, whole=whole) for time in times
-        )
 
     def _at(self, t: Array, base: Affine, xp: Arrays) -> Affine:
         begin = self.begin.count

@@ -74,13 +74,13 @@ class Sequence(Schedule):
 
     def _exact_lengths(self, span: Span) -> list[Fraction | None]:
         """The length of each stage; None for the one without."""
-        own = span.sequence()
+        own = replace(span, origin=span.begin)
         lengths: list[Fraction | None] = []
         for place, stage in enumerate(self.stages, 1):
             length = stage._exact_length(own)
             lengths.append(length)
             if length is None:
-                return [*lengths, *lengths_up_to_end(self.stages[place:], own.behind_filled())]
+                return [*lengths, *lengths_up_to_end(self.stages[place:], replace(own, origin=None))]
             own = own.later(own.begin + length)
         return lengths
 
@@ -146,10 +146,11 @@ class Sequence(Schedule):
         lengths = self._exact_lengths(span)
         rest = self._rest_of_span(lengths, span)
         stages: list[Schedule] = []
-        own, begin = span.sequence(), span.begin
+        begin = span.begin
         for stage, length in zip(self.stages, lengths, strict=True):
             size = rest if length is None else length
-            part = own.stage(begin, None if size is None else begin + size)
+            end = None if size is None else begin + size
+            part = replace(span, begin=begin, end=end, staged=True, origin=span.begin)
             stages.append(_resolved_stage(stage, part, stage is self.stages[-1]))
             begin += size or 0
         return Sequence(tuple(stages))

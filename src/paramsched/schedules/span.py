@@ -165,18 +165,6 @@ class Span:
         """The same span from `begin` on; time from the start of the run."""
         return replace(self, begin=begin)
 
-    def stage(self, begin: Fraction, end: Fraction | None) -> "Span":
-        """A stage of this span; times from the start of the run."""
-        return replace(self, begin=begin, end=end, staged=True)
-
-    def sequence(self) -> "Span":
-        """The same span, as the sequence from whose begin the times of its stages count."""
-        return replace(self, origin=self.begin)
-
-    def behind_filled(self) -> "Span":
-        """The same span for a stage of which nothing says yet when it begins."""
-        return replace(self, origin=None)
-
     def part(self, begin: Fraction, end: Fraction | None) -> "Span":
         """A window or a cycle in this span, which is what is in it has for a run; times from the start of the run."""
         return replace(self, begin=begin, end=end, run_end=end, staged=True, origin=begin)

@@ -12,7 +12,7 @@ import numpy as np
 from paramsched._arrays import Array, Arrays, Floats
 from paramsched._number_checks import keep_checked, positive_number, whole_number
 from paramsched.errors import Asked, InvalidArgument
-from paramsched.schedules.affine import Affine, Level, level_of, split_level
+from paramsched.schedules.affine import Affine, Level, level_of, mixed_levels
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.lengths import FILLS, PERIOD, boundaries, periods_over, some_length
 from paramsched.schedules.registry import shape
@@ -148,13 +148,11 @@ class Stairs(Schedule):
         assert self.over is not None
         end = self.over.count
         rises = xp.floating(periods_over(xp.at_most(t, end), self._tread, xp)) if end else 0.0
-        value = Affine(None, None)
-        for first, last, relative in zip(split_level(self.start), split_level(self.to), (True, False), strict=True):
-            if first is not None or last is not None:
-                begin, rise = first or 0.0, (last or 0.0) - (first or 0.0)
-                level = xp.where(t >= end, last or 0.0, begin + rise * rises / self.rises)
-                value = value + (base.scaled(level) if relative else Affine(None, level))
-        return value
+
+        def level(first: float, last: float) -> Array:
+            return xp.where(t >= end, last, first + (last - first) * rises / self.rises)
+
+        return mixed_levels(self.start, self.to, base, level)
 
     def _inner_breakpoints(self, since: int, until: int) -> Iterable[int | Fraction]:
         assert self.over is not None

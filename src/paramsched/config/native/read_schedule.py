@@ -147,9 +147,7 @@ class ScheduleReader:
         if operands is MISSING:
             return MISSING
         if len(operands) > 1 and all(isinstance(one, Schedule) and not one.metric_rules for one in operands):
-            return self.try_or_note(
-                path, lambda: combine_operands("products" if name == "product" else "sums", *operands)
-            )
+            return self.try_or_note(path, lambda: combine_operands(name, *operands))
         return self.try_or_note(path, lambda: reduce(mul if name == "product" else add, operands))
 
     def read_with_number(self, name: str, given: Any, path: str) -> Any:
