@@ -217,12 +217,13 @@ def split_level(level: Level) -> tuple[float | None, float | None]:
 
 def mixed_levels(start: Level, to: Level, base: Affine, mix: Callable[[float, float], Array]) -> Affine:
     """What `mix` makes of two levels: of their multiples of base, and of their values as they stand."""
-    value = Affine(None, None)
-    for first, last, relative in zip(split_level(start), split_level(to), (True, False), strict=True):
-        if first is not None or last is not None:
-            part = mix(first or 0.0, last or 0.0)
-            value = value + (base.scaled(part) if relative else Affine(None, part))
-    return value
+    (factor, fixed), (to_factor, to_fixed) = split_level(start), split_level(to)
+    if fixed is None and to_fixed is None:
+        return base.scaled(mix(factor or 0.0, to_factor or 0.0))
+    value = Affine(None, mix(fixed or 0.0, to_fixed or 0.0))
+    if factor is None and to_factor is None:
+        return value
+    return base.scaled(mix(factor or 0.0, to_factor or 0.0)) + value
 
 
 def level_from_parts(factor: float, offset: float) -> Level:
