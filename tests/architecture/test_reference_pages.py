@@ -4,6 +4,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -14,14 +15,17 @@ from paramsched.schedules import SHAPES
 DOCS = Path(__file__).parents[2] / "docs"
 
 
+def _of_the_docs(*names: str) -> list[Any]:
+    """Modules that make the pages; they are no package."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "path", [str(DOCS), str(DOCS / "extensions"), *sys.path])
+        return [import_module(name) for name in names]
+
+
 @pytest.fixture(scope="module")
 def pages() -> str:
     """The text of all reference pages that are made from the code."""
-    sys.path.insert(0, str(DOCS))
-    try:
-        reference, modules = import_module("reference_pages"), import_module("module_pages")
-    finally:
-        sys.path.remove(str(DOCS))
+    reference, modules = _of_the_docs("reference_pages", "module_pages")
     return "\n".join([*reference.pages().values(), *modules.pages().values()])
 
 
@@ -66,11 +70,7 @@ def test_every_engine_and_drop_in_has_a_page(pages, package):
 
 
 def test_the_lines_that_draw_shapes_are_schedules_of_a_hundred_updates():
-    sys.path.insert(0, str(DOCS))
-    try:
-        reference, lines = import_module("reference_pages"), import_module("shape_lines")
-    finally:
-        sys.path.remove(str(DOCS))
+    reference, lines = _of_the_docs("reference_pages", "shape_lines")
 
     assert set(lines.SHAPES) <= set(SHAPES)
     drawn = {name: line for name, line in lines.SHAPES.items() if line}
@@ -79,32 +79,20 @@ def test_the_lines_that_draw_shapes_are_schedules_of_a_hundred_updates():
 
 
 def test_every_shape_but_three_that_have_nothing_of_their_own_to_see_is_drawn():
-    sys.path.insert(0, str(DOCS))
-    try:
-        reference = import_module("reference_pages")
-    finally:
-        sys.path.remove(str(DOCS))
+    reference = _of_the_docs("reference_pages")[0]
 
     assert {name for name in SHAPES if not reference.line_of_shape(name)} == {"from_function", "like", "table_file"}
 
 
 def test_every_curve_is_drawn():
-    sys.path.insert(0, str(DOCS))
-    try:
-        reference = import_module("reference_pages")
-    finally:
-        sys.path.remove(str(DOCS))
+    reference = _of_the_docs("reference_pages")[0]
     lines = {name: reference.line_of_curve(name) for name in [*curves.CONSTANTS, *curves.FAMILIES]}
 
     assert [name for name, line in lines.items() if not reference.can_be_drawn(line)] == []
 
 
 def test_each_rule_that_follows_a_metric_moves_in_its_picture():
-    sys.path[:0] = [str(DOCS), str(DOCS / "extensions")]
-    try:
-        told, lines = import_module("told_run"), import_module("shape_lines")
-    finally:
-        del sys.path[:2]
+    told, lines = _of_the_docs("told_run", "shape_lines")
     rules = {name: line for name, line in lines.SHAPES.items() if line and told.listens(line)}
 
     assert set(rules) == {"plateau", "greedy", "new_bob"}
@@ -112,11 +100,7 @@ def test_each_rule_that_follows_a_metric_moves_in_its_picture():
 
 
 def test_the_reference_page_writes_every_curve_with_the_arguments_it_needs():
-    sys.path.insert(0, str(DOCS))
-    try:
-        lines = import_module("shape_lines")
-    finally:
-        sys.path.remove(str(DOCS))
+    lines = _of_the_docs("shape_lines")[0]
 
     for name in [*curves.CONSTANTS, *curves.FAMILIES]:
         ps.parse(f"anneal(1, 0, curve=curves.{lines.CURVES.get(name, name)})")
