@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 from torch import nn
 
-from paramsched._fault_codes import REFUSED_VALUE, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched._fault_codes import REFUSED_VALUE, WRONG_ARGUMENT
 from paramsched.config import mmengine
 from paramsched.config.faults import Faults, entry_path, short_json
 from paramsched.config.plan_files import read_plan_text
@@ -19,6 +19,7 @@ from paramsched.engines.engine_facts import PlanOptions
 from paramsched.engines.reporting import BatchAmounts, samples_in_lists
 from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
 from paramsched.near_names import closest
+from paramsched.runner._checks.entries import refuse_kind
 from paramsched.runner._checks.settings import check_settings
 from paramsched.runner._class_dicts import build_evaluator, build_loader
 from paramsched.runner._param_schedulers import RunFacts
@@ -101,11 +102,7 @@ LEFT_TO_ACCELERATE: Final = (
 
 
 def settings_in(cfg: Any, parameters: Mapping[str, inspect.Parameter]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What of a config are arguments of a Runner, and the whole config.
-
-    Args:
-        cfg: a mapping, or the path of a file.
-        parameters: those of a Runner, by name.
+    """What of a config, or of a file, are arguments of a Runner, and the whole config.
 
     Raises:
         ConfigError: every fault, those of the arguments among them.
@@ -120,12 +117,8 @@ def settings_in(cfg: Any, parameters: Mapping[str, inspect.Parameter]) -> tuple[
     # Before the rest is checked: they register what the config names.
     _import_named_modules(whole.get("custom_imports"), faults)
     if "model" not in settings:
-        faults.add(
-            entry_path("model"),
-            "it is missing",
-            "Write model=dict(type='…'), or give Runner.from_cfg(…, model=…)",
-            code=WRONG_ARGUMENT,
-        )
+        instead = "Write model=dict(type='…'), or give Runner.from_cfg(…, model=…)"
+        faults.add(entry_path("model"), "it is missing", instead, code=WRONG_ARGUMENT)
     if faults.count:
         # The Runner itself would not be reached: what it would refuse is told now, with the rest.
         defaults = {name: one.default for name, one in parameters.items() if one.default is not one.empty}
@@ -168,22 +161,13 @@ def _import_named_modules(config: Any, faults: Faults) -> None:
     names = config.get("imports") if isinstance(config, Mapping) else None
     names = [names] if isinstance(names, str) else names
     if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
-        faults.add(
-            entry_path("custom_imports"),
-            "it names no modules",
-            "Write custom_imports=dict(imports=['my_model'])",
-            code=REFUSED_VALUE,
-        )
+        instead = "Write custom_imports=dict(imports=['my_model'])"
+        faults.add(entry_path("custom_imports"), "it names no modules", instead, code=REFUSED_VALUE)
         return
     for index, name in enumerate(names):
         path = entry_path("custom_imports", "imports", index)
         if not all(part.isidentifier() for part in name.split(".")):
-            faults.add(
-                path,
-                f"{short_json(name)} is no module's name",
-                "Write it as after import: 'package.module'",
-                code=WRONG_TYPE,
-            )
+            refuse_kind(name, "module's name", path, faults, "Write it as after import: 'package.module'")
             continue
         try:
             import_module(name)

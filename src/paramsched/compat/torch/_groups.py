@@ -31,7 +31,7 @@ def optimizer_of(candidate: object) -> Optimizer:
 
 
 def as_floats(values: Iterable[Any]) -> list[float]:
-    """As Python floats."""
+    """Python floats."""
     return [float(value) for value in values]
 
 
@@ -45,8 +45,7 @@ def like_entry(value: Any, there: Any) -> Number:
 def separate_tensors(optimizer: Optimizer, field: str = "lr") -> None:
     """Give each group its own tensor where several share one; the first keeps it.
 
-    `SGD(groups, lr=tensor)` puts the same tensor into every group; filling it for one would fill it for all
-    (docs/compat/divergences.md, torch 24).
+    `SGD(groups, lr=tensor)` puts the same tensor into every group (docs/compat/divergences.md, torch 24).
     """
     seen: set[int] = set()
     for group in optimizer.param_groups:
@@ -77,21 +76,14 @@ def use_tensors(optimizer: Optimizer, *fields: str) -> None:
 
 
 def one_per_group(asked: Asked, optimizer: Optimizer, value: Any) -> list[Any]:
-    """One entry for each group, tensors by value.
-
-    Raises:
-        ValueError: a list of another length; an entry that is no number.
-    """
+    """One entry for each group, tensors by value; a list of another length is refused, and what is no number."""
     groups = len(optimizer.param_groups)
-    if isinstance(value, (list, tuple)):
-        if len(value) != groups:
-            raise ValueError(
-                f"{asked.argument} must have the same length as optimizer.param_groups. "
-                f"{asked.argument} has {len(value)} values, param_groups has {groups}."
-            )
-        entries = list(value)
-    else:
-        entries = [value] * groups
+    entries = value if isinstance(value, (list, tuple)) else [value] * groups
+    if len(entries) != groups:
+        raise ValueError(
+            f"{asked.argument} must have the same length as optimizer.param_groups. "
+            f"{asked.argument} has {len(entries)} values, param_groups has {groups}."
+        )
     for entry in entries:
         as_float(asked, entry)
     return [by_value(entry) for entry in entries]
@@ -111,8 +103,7 @@ def extend_per_group(name: str, entries: list[Any], groups: int) -> None:
 
 def hold_floats(optimizer: Optimizer, field: str = "lr") -> bool:
     """Whether no group holds a tensor."""
-    found = (group[field] for group in optimizer.param_groups)
-    return not any(type(value) is not float and isinstance(value, Tensor) for value in found)
+    return not any(isinstance(group[field], Tensor) for group in optimizer.param_groups)
 
 
 def nearly_equal(one: Sequence[Any], other: Sequence[Any]) -> bool:
@@ -128,20 +119,19 @@ def nearly_equal(one: Sequence[Any], other: Sequence[Any]) -> bool:
 
 
 def equal_values(one: Any, other: Any) -> bool:
-    """Whether two values are equal; what cannot be compared is not."""
+    """Whether two values are equal; those that cannot be compared are not."""
     try:
         return bool(one == other)
     except (TypeError, ValueError, RuntimeError):
         return False
 
 
-# The arguments of the drop-ins: what is no number, no length or no function is refused before anything is written.
-#
-# Where torch refuses too, the error begins with torch's words, because code that catches its errors looks at them.
+# The arguments of the drop-ins are refused before anything is written. Where torch refuses too, the error begins with
+# torch's words, because code that catches its errors looks at them.
 
 
 def refused_as_torch(theirs: str, instead: str = "") -> InvalidArgument:
-    """An error that begins with torch's own text, and goes on with what to write.
+    """torch's own text, and what to write.
 
     >>> print(refused_as_torch("Factor should be < 1.0.", "Write factor=0.1"))
     Factor should be < 1.0. Write factor=0.1
@@ -171,11 +161,7 @@ def real_number(asked: Asked, value: Any, instead: str = "Write 0.1, say") -> fl
 
 
 def as_float(asked: Asked, value: Any) -> float:
-    """`real_number` as a float, for a value that is computed with at once.
-
-    Raises:
-        InvalidArgument: an integer that no float holds.
-    """
+    """`real_number` as a float, for a value that is computed with at once."""
     try:
         return float(real_number(asked, value))
     except OverflowError:
@@ -185,11 +171,8 @@ def as_float(asked: Asked, value: Any) -> float:
 def length_in_epochs(asked: Asked, amount: Any, least: int) -> float:
     """A length in epochs, whole or not; infinity for one that no run reaches the end of.
 
-    A length that an epoch holds too many of for a float to say has no end either: to torch, which compares for
-    equality, no epoch is the one at which it ends.
-
-    Raises:
-        InvalidArgument: below `least`, unless it is a part of an epoch above 0; NaN.
+    Below `least` only a part of an epoch above 0 is allowed. A length that an epoch holds too many of for a float to
+    say has no end either: to torch, which compares for equality, no epoch is the one at which it ends.
     """
     number = real_number(asked, amount, "Write 10, say")
     if not (number >= least or number > 0):
@@ -205,22 +188,14 @@ def require_epoch(asked: Asked, epoch: Any) -> None:
 
 
 def require_function(function: Any, name: str) -> None:
-    """Refuse what cannot be called.
-
-    Raises:
-        InvalidCall: it cannot.
-    """
+    """Refuse what cannot be called."""
     if not callable(function):
         instead = f"Write {name}=lambda epoch: 0.95 ** epoch"
         raise InvalidCall(f"{name} should be a function, but got {type(function).__name__}", "", instead)
 
 
 def momentum_field(optimizer: Optimizer) -> str:
-    """`"betas"` where the optimizer has them, else `"momentum"`.
-
-    Raises:
-        InvalidArgument: it has neither.
-    """
+    """`"betas"` where the optimizer has them, else `"momentum"`; one that has neither is refused."""
     for name in ("betas", "momentum"):
         if name in optimizer.defaults:
             return name
@@ -253,7 +228,7 @@ def holds_floats(groups: Sequence[dict[str, Any]], fields: Sequence[str]) -> boo
 
 
 def write_momenta(groups: Sequence[dict[str, Any]], momenta: Sequence[float]) -> None:
-    """Write momentum, or the first beta where a group has betas."""
+    """Write momentum, or the first of the betas."""
     betas = "betas" in groups[0]
     for group, momentum in zip(groups, momenta, strict=True):
         if betas:
@@ -263,7 +238,7 @@ def write_momenta(groups: Sequence[dict[str, Any]], momenta: Sequence[float]) ->
 
 
 def write_floats(groups: Sequence[dict[str, Any]], row: Sequence[float], momenta: Sequence[float]) -> None:
-    """Write lr and momentum in one go, where `holds_floats` says that no entry has to be looked at."""
+    """Write lr and momentum at once, where `holds_floats` says that no entry has to be looked at."""
     if "betas" in groups[0]:
         for group, value, momentum in zip(groups, row, momenta, strict=True):
             group["lr"] = value
@@ -278,7 +253,7 @@ _SEE = "See more details at https://pytorch.org/docs/stable/optim.html#how-to-ad
 
 
 def watch_step(optimizer: Optimizer) -> None:
-    """Wrap `optimizer.step` once, so that it leaves a mark; the wrapper holds the optimizer weakly."""
+    """Wrap `optimizer.step` once, so that it leaves a mark."""
     if hasattr(optimizer.step, "_wrapped_by_lr_sched"):
         return
     held = ref(optimizer)

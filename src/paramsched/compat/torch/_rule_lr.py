@@ -12,9 +12,10 @@ from paramsched.compat import group_fields
 from paramsched.compat.group_fields import base_on_curve
 from paramsched.compat.step_engine import UNCHANGED, StepEngine, TickStep
 from paramsched.compat.torch import _groups, saved_state
-from paramsched.compat.torch._groups import Number, as_floats
+from paramsched.compat.torch._groups import Number, as_floats, length_in_epochs, real_number
 from paramsched.compat.torch._stepped_lr import Seen, SteppedLR, stamp_of
 from paramsched.compat.torch.base import Verbose, warn_outside_step
+from paramsched.errors import Asked
 from paramsched.schedules.rules import Rule
 from paramsched.user_warnings import warn_user
 
@@ -24,8 +25,7 @@ _RATE = itemgetter("lr")
 class RuleLR(SteppedLR):
     """The closed form of a rule while this is the only writer, else its relative step from the values that are there.
 
-    `_only_writer` says that the groups hold what the closed form gave at the last step. To compare what they hold
-    costs less than to write it. Once somebody else has written, the steps stay relative until an epoch is asked for.
+    Once somebody else has written, the steps stay relative until an epoch is asked for.
     """
 
     __slots__ = ("_before_zero", "_engine", "_in_a_chain", "_last_tick", "_only_writer")
@@ -35,7 +35,7 @@ class RuleLR(SteppedLR):
 
     _engine: StepEngine
     _last_tick: float  # the tick of the last step
-    _only_writer: bool
+    _only_writer: bool  # whether the groups hold what the closed form gave at the last step
     _before_zero: list[float] | None  # what the groups held before a share of 0 took it away
     _in_a_chain: bool  # whether other schedulers of a chain scale the same values
 
@@ -51,6 +51,14 @@ class RuleLR(SteppedLR):
     @abstractmethod
     def _make_rule(self) -> Rule:
         """The kernel's rule for the options as they are now; `absolute(1.0)` in it stands for `_level_per_group`."""
+
+    def _number(self, option: str) -> float:
+        """An option that is a number."""
+        return real_number(Asked(saved_state.drop_in_name(self), option), getattr(self, option))
+
+    def _epochs(self, option: str, least: int) -> float:
+        """An option that is a length in epochs."""
+        return length_in_epochs(Asked(saved_state.drop_in_name(self), option), getattr(self, option), least)
 
     def _level_per_group(self) -> list[Any] | None:
         """What `absolute(1.0)` stands for, for each group."""
@@ -78,7 +86,6 @@ class RuleLR(SteppedLR):
         return self._engine.values_at(tick)
 
     def _update_lr(self, epoch: float | None = None) -> None:
-        """A step; the usual one, to the next epoch with floats in the groups, takes the short way."""
         if self._is_initial:  # a composition may begin it anew
             self._seen = None
         seen, groups = self._seen, self.optimizer.param_groups
@@ -108,7 +115,6 @@ class RuleLR(SteppedLR):
         super()._update_lr(epoch)
 
     def _next_row(self, seen: Seen, tick: float, epoch: float | None) -> Sequence[Any] | None:
-        """The closed form while this is the only writer, or where an epoch is asked for; else the relative step."""
         goes_on, self._last_tick = self._last_tick + 1 == tick, tick
         if self._is_initial:
             self._begin_values(seen, tick)
@@ -207,7 +213,6 @@ class RuleLR(SteppedLR):
         return self._engine.apply_step(step, values)
 
     def shares_at(self, tick: float) -> tuple[float, float]:
-        """How much of a base, and of a group's level, is in the closed form at `tick`."""
         return StepEngine(self._make_rule()).shares_at(tick)
 
     def _base_from(self, value: float) -> float:
@@ -224,7 +229,7 @@ class RuleLR(SteppedLR):
             self._before_zero = [*self._before_zero, *map(self._taken_from, bases)]
 
     def _taken_from(self, base: float) -> float:
-        """What a share of 0 would have taken from a late group."""
+        """What a share of 0 took from a late group."""
         return base
 
     def _begin_late(self, late: Sequence[dict[str, Any]]) -> None:

@@ -13,6 +13,7 @@ from paramsched.compat.group_fields import by_value
 from paramsched.compat.torch import _groups
 from paramsched.compat.torch._groups import Number, holds_floats, write_floats, write_momenta
 from paramsched.compat.torch.base import LRScheduler, require_lr, says_its_own, warn_outside_step
+from paramsched.errors import Asked
 
 
 @final
@@ -37,8 +38,7 @@ class SteppedLR(LRScheduler):
     """A step is: look whether something has changed, advance the clock, compute a row of values, write it.
 
     A subclass says what the values are at any tick (`_values_at`), and what a step writes if that is not the same
-    (`_next_row`). What it makes of its options beforehand, it makes in `_prepare_values`; this is done again when
-    options, bases or groups have changed.
+    (`_next_row`).
     """
 
     __slots__ = ("_seen",)
@@ -67,7 +67,7 @@ class SteppedLR(LRScheduler):
         """Make what the values are computed from, for the options, bases and groups as they are now.
 
         Args:
-            before: the last look, if there was one.
+            before: the last look.
             written: one value per group: what this scheduler wrote last, and what late groups hold.
         """
 
@@ -98,7 +98,6 @@ class SteppedLR(LRScheduler):
         self._step_to(seen, self._tick_to_read(), epoch)
 
     def _step_to(self, seen: Seen, tick: float, epoch: float | None) -> None:
-        """Compute the values of `tick` and write them."""
         self._check_tick(tick)
         row = self._next_row(seen, tick, epoch)
         momenta = self._momenta_at(tick)
@@ -122,7 +121,7 @@ class SteppedLR(LRScheduler):
             seen.stamps = [stamp_of(group["lr"]) for group in seen.groups]
 
     def _look_once(self, closely: bool = True) -> Seen:
-        """What is known of groups, bases and options; it is made anew where one of them has changed.
+        """What is known of groups, bases and options, made anew where one has changed.
 
         Args:
             closely: whether to notice a base that was changed in place too.
@@ -195,6 +194,9 @@ class SteppedLR(LRScheduler):
     def _load_checked(self, state: dict[str, Any]) -> None:
         super()._load_checked(state)
         self._seen = None
+
+    def _one_per_group(self, argument: str, value: Any) -> list[Any]:
+        return _groups.one_per_group(Asked(type(self).__name__, argument), self.optimizer, value)
 
     def _extend_entries(self, name: str, entries: list[Any]) -> None:
         _groups.extend_per_group(name, entries, len(self.optimizer.param_groups))

@@ -15,7 +15,6 @@ from paramsched.compat.torch import _groups
 from paramsched.compat.torch._groups import (
     as_float,
     as_floats,
-    length_in_epochs,
     refused_as_torch,
     require_epoch,
     warn_of_order,
@@ -28,7 +27,7 @@ from paramsched.schedules import rules
 from paramsched.schedules.affine import absolute
 from paramsched.schedules.rules import Rule
 
-_FLOOR = absolute(1.0)  # eta_min, the level of every group
+_LEVEL = absolute(1.0)  # eta_min, or swa_lr: what `_level_per_group` says
 
 
 class CosineAnnealingLR(RuleLR, peers.CosineAnnealingLR):
@@ -55,15 +54,15 @@ class CosineAnnealingLR(RuleLR, peers.CosineAnnealingLR):
         super().__init__(optimizer, last_epoch, verbose)
 
     def _make_rule(self) -> Rule:
-        over = length_in_epochs(Asked("CosineAnnealingLR", "T_max"), self.T_max, least=1)
+        over = self._epochs("T_max", least=1)
         as_float(Asked("CosineAnnealingLR", "eta_min"), self.eta_min)
-        return rule_over(over, lambda n: rules.cosine(_FLOOR, n))
+        return rule_over(over, lambda n: rules.cosine(_LEVEL, n))
 
     def _level_per_group(self) -> list[Any] | None:
         return [self.eta_min] * len(self.optimizer.param_groups)
 
     def _theirs_at_zero(self) -> float | None:
-        before = 1 + math.cos(math.pi / length_in_epochs(Asked("CosineAnnealingLR", "T_max"), self.T_max, least=1))
+        before = 1 + math.cos(math.pi / self._epochs("T_max", least=1))
         return 2 / before if before > 1e-12 else None
 
     def _apply_relative(self, step: TickStep, values: list[float]) -> list[float]:
@@ -112,13 +111,12 @@ class CosineAnnealingWarmRestarts(SteppedLR, peers.CosineAnnealingWarmRestarts):
             raise refused_as_torch(f"Expected positive integer T_0, but got {T_0}", "Write T_0=10")
         if not isinstance(T_mult, int) or T_mult < 1:
             raise refused_as_torch(f"Expected integer T_mult >= 1, but got {T_mult}", "Write T_mult=2")
-        for name, size in (("T_0", T_0), ("T_mult", T_mult)):
-            as_float(Asked("CosineAnnealingWarmRestarts", name), size)
         if not isinstance(eta_min, (float, int)):
             raise refused_as_torch(
                 f"Expected float or int eta_min, but got {eta_min} of type {type(eta_min)}", "Write eta_min=0.0"
             )
-        as_float(Asked("CosineAnnealingWarmRestarts", "eta_min"), eta_min)
+        for name, number in (("T_0", T_0), ("T_mult", T_mult), ("eta_min", eta_min)):
+            as_float(Asked("CosineAnnealingWarmRestarts", name), number)
         self.T_0, self.T_i, self.T_mult, self.eta_min = T_0, T_0, T_mult, eta_min
         self.T_cur: float = last_epoch  # type: ignore[assignment]  # between two epochs too
         super().__init__(optimizer, last_epoch, verbose)
@@ -151,7 +149,6 @@ class CosineAnnealingWarmRestarts(SteppedLR, peers.CosineAnnealingWarmRestarts):
         self._update_lr(epoch)
 
     def _advance_clock(self, epoch: float | None) -> None:
-        """Go on inside the cycle, or find the cycle of the epoch that is asked for."""
         if epoch is None and self.last_epoch >= 0 and not self._is_initial:
             self.last_epoch += 1
             self.T_cur += 1
@@ -181,7 +178,6 @@ class CosineAnnealingWarmRestarts(SteppedLR, peers.CosineAnnealingWarmRestarts):
         return self._wave(*self._cycle(t))
 
 
-_SWA = absolute(1.0)  # swa_lr, the level of each group
 _CURVES = {"cos": curves.cosine, "linear": curves.linear}
 
 
@@ -217,7 +213,7 @@ class SWALR(RuleLR, swa_utils.SWALR):
         verbose: Verbose = "deprecated",
     ) -> None:
         self.optimizer = _groups.optimizer_of(optimizer)
-        rates = _groups.one_per_group(Asked(type(self).__name__, "swa_lr"), optimizer, swa_lr)
+        rates = self._one_per_group("swa_lr", swa_lr)
         if not isinstance(anneal_strategy, str) or anneal_strategy not in _CURVES:
             raise refused_as_torch(f"anneal_strategy must be one of 'cos' or 'linear', instead got {anneal_strategy}")
         if not isinstance(anneal_epochs, int) or anneal_epochs < 0:
@@ -235,7 +231,7 @@ class SWALR(RuleLR, swa_utils.SWALR):
             super().__init__(optimizer, last_epoch, verbose)
 
     def _make_rule(self) -> Rule:
-        return rules.anneal(_SWA, int(self.anneal_epochs), _CURVES[self._anneal_strategy])
+        return rules.anneal(_LEVEL, int(self.anneal_epochs), _CURVES[self._anneal_strategy])
 
     def _level_per_group(self) -> list[Any] | None:
         groups = self.optimizer.param_groups

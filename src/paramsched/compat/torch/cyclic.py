@@ -12,7 +12,7 @@ from torch.optim import lr_scheduler as peers
 
 from paramsched._arrays import Floats
 from paramsched.compat import group_fields
-from paramsched.compat.group_fields import by_value, unchanged_on_error
+from paramsched.compat.group_fields import unchanged_on_error
 from paramsched.compat.step_engine import ValueRows
 from paramsched.compat.torch import _groups
 from paramsched.compat.torch._groups import (
@@ -27,15 +27,7 @@ from paramsched.compat.torch._groups import (
 )
 from paramsched.compat.torch._stepped_lr import Seen, SteppedLR
 from paramsched.compat.torch.base import Verbose
-from paramsched.compat.torch.saved_state import (
-    NOTES,
-    VALUES_OF_OLD,
-    FunctionNotes,
-    compare_notes,
-    drop_in_name,
-    restore_object,
-    saved_function,
-)
+from paramsched.compat.torch.saved_state import NOTES, FunctionNotes, drop_in_name
 from paramsched.errors import Asked, InvalidArgument, InvalidCall, shown
 from paramsched.schedules.anneal import linear
 from paramsched.schedules.base import Schedule
@@ -103,17 +95,13 @@ class CyclicLR(SteppedLR, peers.CyclicLR):
         self.mode, self.gamma, self._scale_fn_custom = mode, gamma, scale_fn
         self._note_function()
         self.scale_mode = scale_mode if scale_fn is not None else ("iterations" if mode == "exp_range" else "cycle")
-        base_lrs = _groups.one_per_group(Asked(type(self).__name__, "base_lr"), optimizer, base_lr)
-        self.max_lrs = _groups.one_per_group(Asked(type(self).__name__, "max_lr"), optimizer, max_lr)
+        base_lrs = self._one_per_group("base_lr", base_lr)
+        self.max_lrs = self._one_per_group("max_lr", max_lr)
         self.cycle_momentum = cycle_momentum
         if cycle_momentum:
             self.use_beta1 = momentum_field(optimizer) == "betas"
-            self.base_momentums = _groups.one_per_group(
-                Asked(type(self).__name__, "base_momentum"), optimizer, base_momentum
-            )
-            self.max_momentums = _groups.one_per_group(
-                Asked(type(self).__name__, "max_momentum"), optimizer, max_momentum
-            )
+            self.base_momentums = self._one_per_group("base_momentum", base_momentum)
+            self.max_momentums = self._one_per_group("max_momentum", max_momentum)
         self.base_lrs = base_lrs
         with unchanged_on_error(optimizer):
             _groups.separate_tensors(optimizer)
@@ -163,21 +151,17 @@ class CyclicLR(SteppedLR, peers.CyclicLR):
         super()._take_in_bases([float(self.base_lrs[-1])] * len(bases))  # it joins the cycle of the last one
 
     def _prepare_values(self, before: Seen | None, written: list[Any]) -> None:
-        """Make tables of rates and momenta, unless a user's function or a subclass says the height."""
         for name in ("max_lrs", *(("base_momentums", "max_momentums") if self.cycle_momentum else ())):
             self._extend_entries(name, getattr(self, name))
         self._triangle, growing = _triangle_of(self.total_size, self.step_ratio, self.mode, self.gamma)
         self._table = self._momentum_table = None
         self._last_height = (-1.0, 0.0)  # of other options
         if self._scale_fn_custom is None and growing and not self._own_get_lr:
-            self._table = ValueRows(self._pair_columns, [as_floats(self.base_lrs), as_floats(self.max_lrs)])
+            columns = partial(_pair_shares, self._triangle)
+            self._table = ValueRows(columns, [as_floats(self.base_lrs), as_floats(self.max_lrs)])
             if self.cycle_momentum:
                 pair = [as_floats(self.max_momentums), as_floats(self.base_momentums)]
-                self._momentum_table = ValueRows(self._pair_columns, pair)
-
-    @property
-    def _pair_columns(self) -> Callable[[Floats], list[Floats]]:
-        return partial(_pair_shares, self._triangle)
+                self._momentum_table = ValueRows(columns, pair)
 
     def _height_of_epoch(self, tick: float) -> float:
         """The height of one epoch where a user's function, or a length that is not whole, has a say in it."""
@@ -209,15 +193,11 @@ class CyclicLR(SteppedLR, peers.CyclicLR):
 
     def state_dict(self) -> dict[str, Any]:
         state, noted = super().state_dict(), self._note_function()
-        state["_scale_fn_custom"] = by_value(saved_function(noted.functions[0])) if noted.functions else None
+        state["_scale_fn_custom"] = noted.saved_objects()[0] if noted.functions else None
         return state | {NOTES: noted.notes} if noted.functions else state
 
     def _load_checked(self, state: dict[str, Any]) -> None:
-        saved, noted = state.pop("_scale_fn_custom", None), self._note_function()
-        for function in noted.functions:
-            restore_object(function, saved)
-        state.pop(VALUES_OF_OLD, None)
-        compare_notes(drop_in_name(self), state.pop(NOTES, None), noted.notes)
+        self._note_function().load(drop_in_name(self), [state.pop("_scale_fn_custom", None)], state)
         super()._load_checked(state)
 
 

@@ -9,7 +9,7 @@ from torch.optim import lr_scheduler as peers
 
 from paramsched._number_checks import MOST_COUNT
 from paramsched.compat.step_engine import TickStep, rule_over
-from paramsched.compat.torch._groups import length_in_epochs, real_number, refused_as_torch, with_value
+from paramsched.compat.torch._groups import real_number, refused_as_torch, with_value
 from paramsched.compat.torch._rule_lr import RuleLR
 from paramsched.compat.torch.base import Verbose
 from paramsched.errors import Asked, InvalidArgument, InvalidCall, shown
@@ -39,8 +39,7 @@ class StepLR(RuleLR, peers.StepLR):
         super().__init__(optimizer, last_epoch, verbose)
 
     def _make_rule(self) -> Rule:
-        every = length_in_epochs(Asked("StepLR", "step_size"), self.step_size, least=1)
-        gamma = real_number(Asked("StepLR", "gamma"), self.gamma)
+        every, gamma = self._epochs("step_size", least=1), self._number("gamma")
         return rule_over(every, lambda n: rules.step(n, gamma))
 
 
@@ -69,7 +68,7 @@ class MultiStepLR(RuleLR, peers.MultiStepLR):
         given = self.milestones.elements()
         numbers = [real_number(Asked("MultiStepLR", "milestones", "[…]"), m, _SOME_MILESTONES) for m in given]
         times = [int(m) for m in numbers if 0 <= m <= MOST_COUNT and m == int(m)]
-        return rules.multistep(times, real_number(Asked("MultiStepLR", "gamma"), self.gamma))
+        return rules.multistep(times, self._number("gamma"))
 
 
 class ConstantLR(RuleLR, peers.ConstantLR):
@@ -89,14 +88,18 @@ class ConstantLR(RuleLR, peers.ConstantLR):
         last_epoch: int = -1,
         verbose: Verbose = "deprecated",
     ) -> None:
-        if not 0 <= real_number(Asked("ConstantLR", "factor"), factor) <= 1:
-            raise refused_as_torch("Constant multiplicative factor expected to be between 0 and 1.", "Write factor=0.1")
         self.factor, self.total_iters = factor, total_iters
+        if not 0 <= self._number("factor") <= 1:
+            raise refused_as_torch("Constant multiplicative factor expected to be between 0 and 1.", "Write factor=0.1")
         super().__init__(optimizer, last_epoch, verbose)
 
     def _make_rule(self) -> Rule:
-        factor = real_number(Asked("ConstantLR", "factor"), self.factor)
-        return rules.constant(factor, _first_epoch_from(Asked("ConstantLR", "total_iters"), self.total_iters))
+        number = self._number("total_iters")
+        if number != number:
+            asked = with_value(Asked("ConstantLR", "total_iters"), self.total_iters)
+            raise InvalidArgument(asked, "not a length from 0 on", "Write 10, say")
+        # The first whole epoch from there on; of infinity the last that a clock counts.
+        return rules.constant(self._number("factor"), math.ceil(min(max(number, 0), MOST_COUNT)))
 
 
 class LinearLR(RuleLR, peers.LinearLR):
@@ -116,21 +119,21 @@ class LinearLR(RuleLR, peers.LinearLR):
         last_epoch: int = -1,
         verbose: Verbose = "deprecated",
     ) -> None:
-        if not 0 < real_number(Asked("LinearLR", "start_factor"), start_factor) <= 1:
+        self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
+        if not 0 < self._number("start_factor") <= 1:
             raise refused_as_torch(
                 "Starting multiplicative factor expected to be greater than 0 and less or equal to 1.",
                 "Write start_factor=1e-3",
             )
-        if not 0 <= real_number(Asked("LinearLR", "end_factor"), end_factor) <= 1:
-            theirs = "Ending multiplicative factor expected to be between 0 and 1."
-            raise refused_as_torch(theirs, "Write end_factor=1.0")
-        self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
+        if not 0 <= self._number("end_factor") <= 1:
+            raise refused_as_torch(
+                "Ending multiplicative factor expected to be between 0 and 1.", "Write end_factor=1.0"
+            )
         super().__init__(optimizer, last_epoch, verbose)
 
     def _make_rule(self) -> Rule:
-        over = length_in_epochs(Asked("LinearLR", "total_iters"), self.total_iters, least=0)
-        start = real_number(Asked("LinearLR", "start_factor"), self.start_factor)
-        end = real_number(Asked("LinearLR", "end_factor"), self.end_factor)
+        over = self._epochs("total_iters", least=0)
+        start, end = self._number("start_factor"), self._number("end_factor")
         return rule_over(over, lambda n: rules.linear(start, end, n))
 
 
@@ -149,7 +152,7 @@ class ExponentialLR(RuleLR, peers.ExponentialLR):
         return self.gamma, 0.0, 0.0, 0.0
 
     def _make_rule(self) -> Rule:
-        return rules.exponential(real_number(Asked("ExponentialLR", "gamma"), self.gamma))
+        return rules.exponential(self._number("gamma"))
 
 
 class PolynomialLR(RuleLR, peers.PolynomialLR):
@@ -172,18 +175,8 @@ class PolynomialLR(RuleLR, peers.PolynomialLR):
         super().__init__(optimizer, last_epoch, verbose)
 
     def _step_into_zero(self, step: TickStep) -> TickStep:  # as in torch, whose recursion looks at epoch -1 there
-        over = length_in_epochs(Asked("PolynomialLR", "total_iters"), self.total_iters, least=1)
-        return float((1.0 / (1.0 + 1.0 / over)) ** self.power), 0.0, 0.0, 0.0
+        return float((1.0 / (1.0 + 1.0 / self._epochs("total_iters", least=1))) ** self.power), 0.0, 0.0, 0.0
 
     def _make_rule(self) -> Rule:
-        over = length_in_epochs(Asked("PolynomialLR", "total_iters"), self.total_iters, least=1)
-        power = real_number(Asked("PolynomialLR", "power"), self.power)
+        over, power = self._epochs("total_iters", least=1), self._number("power")
         return rule_over(over, lambda n: rules.polynomial(power, over=n))
-
-
-def _first_epoch_from(asked: Asked, amount: float) -> int:
-    """The first whole epoch from `amount` on; of infinity the last that a clock counts."""
-    number = real_number(asked, amount)
-    if number != number:
-        raise InvalidArgument(with_value(asked, amount), "not a length from 0 on", "Write 10, say")
-    return math.ceil(min(max(number, 0), MOST_COUNT))

@@ -8,20 +8,11 @@ from torch.optim import Optimizer
 from torch.optim import lr_scheduler as peers
 
 from paramsched.compat import group_fields
-from paramsched.compat.group_fields import by_value
 from paramsched.compat.torch import _groups
 from paramsched.compat.torch._groups import Number, as_floats, require_function
 from paramsched.compat.torch._stepped_lr import Seen, SteppedLR
 from paramsched.compat.torch.base import Verbose, warn_outside_step
-from paramsched.compat.torch.saved_state import (
-    NOTES,
-    VALUES_OF_OLD,
-    FunctionNotes,
-    compare_notes,
-    drop_in_name,
-    restore_object,
-    saved_function,
-)
+from paramsched.compat.torch.saved_state import NOTES, FunctionNotes, drop_in_name
 
 _RATE = itemgetter("lr")
 
@@ -72,15 +63,11 @@ class FunctionLR(SteppedLR):
 
     def state_dict(self) -> dict[str, Any]:
         self._noted = FunctionNotes.of(self.lr_lambdas, self._noted)
-        saved = [by_value(saved_function(function)) for function in self._noted.functions]
-        return super().state_dict() | {"lr_lambdas": saved, NOTES: self._noted.notes}
+        return super().state_dict() | {"lr_lambdas": self._noted.saved_objects(), NOTES: self._noted.notes}
 
     def _load_checked(self, state: dict[str, Any]) -> None:
-        self._noted = noted = FunctionNotes.of(self.lr_lambdas, self._noted)
-        for function, saved in zip(noted.functions, state.pop("lr_lambdas", []), strict=False):
-            restore_object(function, saved)
-        state.pop(VALUES_OF_OLD, None)
-        compare_notes(drop_in_name(self), state.pop(NOTES, None), noted.notes)
+        self._noted = FunctionNotes.of(self.lr_lambdas, self._noted)
+        self._noted.load(drop_in_name(self), state.pop("lr_lambdas", []), state)
         super()._load_checked(state)
 
 

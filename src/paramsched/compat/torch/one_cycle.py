@@ -84,10 +84,10 @@ class OneCycleLR(SteppedLR, peers.OneCycleLR):
         self._anneal_func_type = anneal_strategy
         self._schedule_phases: Any = _cycle_phases(self.total_steps, pct_start, three_phase)
         self.cycle_momentum = cycle_momentum
-        peaks = _groups.one_per_group(Asked(type(self).__name__, "max_lr"), optimizer, max_lr)
+        peaks = self._one_per_group("max_lr", max_lr)
         if cycle_momentum:
-            lowest = _groups.one_per_group(Asked(type(self).__name__, "base_momentum"), optimizer, base_momentum)
-            highest = _groups.one_per_group(Asked(type(self).__name__, "max_momentum"), optimizer, max_momentum)
+            lowest = self._one_per_group("base_momentum", base_momentum)
+            highest = self._one_per_group("max_momentum", max_momentum)
             self.use_beta1 = momentum_field(optimizer) == "betas"
         for name, factor in (("div_factor", div_factor), ("final_div_factor", final_div_factor)):
             if as_float(Asked("OneCycleLR", name), factor) == 0:
@@ -113,7 +113,6 @@ class OneCycleLR(SteppedLR, peers.OneCycleLR):
             )
 
     def _prepare_values(self, before: Seen | None, written: list[Any]) -> None:
-        """Read the cycle's ends from the groups and make tables of the values between them."""
         groups = self.optimizer.param_groups
         for key in _RATE_ENDS + (_MOMENTUM_ENDS if self.cycle_momentum else ()):
             entries = self._cycle_ends.setdefault(key, [by_value(group[key]) for group in groups if key in group])
@@ -215,24 +214,14 @@ def _positive_count(name: str, number: int) -> int:
 
 
 def _cycle_phases(total: int, pct_start: float, three_phase: bool) -> list[dict[str, Any]]:
-    """The phases as torch writes them into its state: where each ends, and between what it runs.
-
-    Each begins at the level at which the one before ends: to change a level, change it in `rates` or `momenta`.
-    """
+    """The phases as torch writes them into its state; each begins at the level at which the one before ends."""
     up = float(pct_start * total) - 1
     ends = [up, float(2 * pct_start * total) - 2, total - 1] if three_phase else [up, total - 1]
     rates = ["initial_lr", "max_lr", "initial_lr", "min_lr"] if three_phase else ["initial_lr", "max_lr", "min_lr"]
     momenta = ["max_momentum", "base_momentum", "max_momentum", "max_momentum"]
-    return [
-        {
-            "end_step": end,
-            "start_lr": rates[i],
-            "end_lr": rates[i + 1],
-            "start_momentum": momenta[i],
-            "end_momentum": momenta[i + 1],
-        }
-        for i, end in enumerate(ends)
-    ]
+    names = ("end_step", "start_lr", "end_lr", "start_momentum", "end_momentum")
+    rows = zip(ends, rates, rates[1:], momenta, momenta[1:], strict=False)
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 _Columns = Callable[[Floats], list[Floats]]
@@ -241,8 +230,7 @@ _Columns = Callable[[Floats], list[Floats]]
 def _phase_columns(phases: list[dict[str, Any]], strategy: str) -> tuple[_Columns, _Columns]:
     """The columns of the rate and of the momentum: at any tick, value = sum over the ends of column * end.
 
-    An end is an entry of the group, such as `max_lr`. A phase begins where the one before ends, so that only the first
-    phase's start is read.
+    An end is an entry of the group, such as `max_lr`.
     """
     ticks = [0.0, *(float(phase["end_step"]) for phase in phases)]
     rates = [phases[0]["start_lr"], *(phase["end_lr"] for phase in phases)]

@@ -73,7 +73,7 @@ def is_current(state: Mapping[str, Any]) -> bool:
 
 
 def check_state(scheduler: SavedScheduler, state: Mapping[str, Any]) -> dict[str, Any]:
-    """A copy without our keys; a state of another class is refused, other options than the constructor's are said."""
+    """A copy without our keys; a state of another class is refused, other options are told."""
     name, own = state.get(CLASS), drop_in_name(scheduler)
     if name is not None and name.lstrip("_") != own:
         raise StateError(f"{own}.load_state_dict(…): this is the state of {name}. Build {name} to load it")
@@ -93,9 +93,8 @@ def check_state(scheduler: SavedScheduler, state: Mapping[str, Any]) -> dict[str
 def write_back(scheduler: SavedScheduler, state: Mapping[str, Any]) -> None:
     """Write the values of a state into the groups: right in any order of constructing and loading.
 
-    torch's states say only what its scheduler wrote last, and others may have written since. They are written where
-    nothing was restored: where a group still holds what this scheduler's constructor left there. Of momentum they say
-    nothing; what is written there is the momentum of the epoch they are at.
+    torch's states say only what its scheduler wrote last, and nothing of momentum. They are written where nothing was
+    restored: where a group still holds what this scheduler's constructor left there.
     """
     groups = _groups_written(scheduler)
     if is_current(state):
@@ -142,7 +141,7 @@ def _restore_field(group: dict[str, Any], field: str, value: Any) -> None:
 
 
 def refuse_nameless_functions(scheduler: SavedScheduler) -> None:
-    """Refuse to pickle a function that has no name to find it by, before pickle does so obscurely."""
+    """Refuse to pickle a function that has no name, before pickle does so obscurely."""
     for attribute, value in scheduler.__dict__.items():
         for function in value if isinstance(value, list) else [value]:
             if isinstance(function, types.FunctionType) and not is_found_by_name(function):
@@ -152,11 +151,8 @@ def refuse_nameless_functions(scheduler: SavedScheduler) -> None:
                 )
 
 
-# Notes of users' functions: functions are not in a state, but another one in their place can be noticed.
-#
-# A note says what the function was made of when the scheduler was built: its name, its code, and the numbers and
-# texts it was given. To make one, and to compare two, nothing of the user's is called, so that a function that counts
-# its calls or reads a clock is as it was.
+# Functions are not in a state, but another one in their place can be noticed, by a note of its name, its code, and the
+# numbers and texts it was given. Nothing of the user's is called for it: a function may count its calls.
 
 
 NOTES = "_function_notes"
@@ -176,19 +172,8 @@ def is_object(function: Any) -> bool:
     return hasattr(function, "__dict__") and not isinstance(function, _FUNCTIONS) and not wraps
 
 
-def saved_function(function: Any) -> dict[str, Any] | None:
-    """A callable object as a copy of its `__dict__`; a function as None."""
-    return dict(function.__dict__) if is_object(function) else None
-
-
-def restore_object(function: Any, saved: dict[str, Any] | None) -> None:
-    """Put back into a callable object what `saved_function` kept of it; a function has nothing to put back."""
-    if saved and is_object(function):
-        function.__dict__.update(saved)
-
-
 def note_of(function: Any) -> dict[str, Any] | None:
-    """What a function is made of; None for a callable object, whose state is saved."""
+    """What a function is made of; None for a callable object, which is saved."""
     if function is None or is_object(function):
         return None
     return {"name": function_name(function), "code": _code_digest(function), "given": dict(_given_values(function))}
@@ -214,6 +199,18 @@ class FunctionNotes:
         if before is not None and list(map(id, before.functions)) == list(map(id, functions)):
             return before
         return FunctionNotes(list(functions), notes_of(functions))
+
+    def saved_objects(self) -> list[dict[str, Any] | None]:
+        """What a state keeps of callable objects: their `__dict__`; of functions None."""
+        return [by_value(dict(function.__dict__)) if is_object(function) else None for function in self.functions]
+
+    def load(self, who: str, saved: Iterable[Any], state: dict[str, Any]) -> None:
+        """Put back `saved_objects`, and compare the notes of a state, which are taken out of it."""
+        for function, kept in zip(self.functions, saved, strict=False):
+            if kept and is_object(function):
+                function.__dict__.update(kept)
+        state.pop(VALUES_OF_OLD, None)
+        compare_notes(who, state.pop(NOTES, None), self.notes)
 
 
 def compare_notes(who: str, saved: Any, own: list[dict[str, Any] | None]) -> None:

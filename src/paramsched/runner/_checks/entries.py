@@ -27,12 +27,17 @@ def looking_at(path: str, faults: Faults) -> Iterator[None]:
         faults.add(path, f"looking at it raised {type(error).__name__}: {error}"[:500], code=REFUSED_VALUE)
 
 
+def refuse_kind(value: Any, kind: str, path: str, faults: Faults, instead: str = "") -> None:
+    """Note as a fault that a value is not of the kind that is needed."""
+    faults.add(path, f"{short_json(value)} is no {kind}", instead, code=WRONG_TYPE)
+
+
 def check_names(config: Any, known: Sequence[str], path: str, faults: Faults) -> bool:
     """Check that a section is a mapping of known names; False where it is no mapping, so nothing can be read in it."""
     if config is None:
         return True
     if not isinstance(config, Mapping):
-        faults.add(path, f"{short_json(config)} is no mapping", "Write dict(…)", code=WRONG_TYPE)
+        refuse_kind(config, "mapping", path, faults, "Write dict(…)")
         return False
     for name in config:
         if name not in known:
@@ -43,8 +48,8 @@ def check_names(config: Any, known: Sequence[str], path: str, faults: Faults) ->
 def check_whole_number(section: Mapping[str, Any], name: str, least: int, path: str, faults: Faults) -> None:
     """Check that an entry of a section, if it is there, is a whole number that is not below `least`."""
     if name in section and (not is_whole_number(section[name]) or section[name] < least):
-        found = f"{short_json(section[name])} is no whole number from {least} on"
-        faults.add(child_path(path, name), found, f"Write {name}={max(least, 4)}", code=WRONG_TYPE)
+        instead = f"Write {name}={max(least, 4)}"
+        refuse_kind(section[name], f"whole number from {least} on", child_path(path, name), faults, instead)
 
 
 def is_whole_number(value: Any) -> bool:
@@ -92,10 +97,9 @@ def check_class_dict(config: Mapping[str, Any], registry: Registry, path: str, f
 
 
 def _check_own_argument(cls: Any, name: str, arguments: Mapping[str, Any], path: str, faults: Faults) -> None:
-    """Check whether one of our own classes takes this argument, whatever the others are.
+    """Make one of our own classes with this argument, and with those that it needs to be made at all.
 
-    It is made with the argument, and with those that it needs to be made at all. One of these may be at fault itself:
-    then the refusal is about that one, and is told where that one is looked at.
+    One of these may be at fault itself: then the refusal is told where that one is looked at.
     """
     needed = {one for one, has in inspect.signature(cls).parameters.items() if has.default is has.empty}
     others = {one: arguments[one] for one in (*needed, "rule", "save_best") if one in arguments and one != name}
@@ -116,15 +120,10 @@ def check_hooks(given: Mapping[str, Any], faults: Faults) -> None:
     default, custom = given["default_hooks"], given["custom_hooks"]
     if default is not None and not isinstance(default, Mapping):
         instead = "Write dict(checkpoint=dict(type='CheckpointHook'))"
-        faults.add(entry_path("default_hooks"), f"{short_json(default)} is no mapping", instead, code=WRONG_TYPE)
+        refuse_kind(default, "mapping", entry_path("default_hooks"), faults, instead)
         default = None
     if custom is not None and not isinstance(custom, (list, tuple)):
-        faults.add(
-            entry_path("custom_hooks"),
-            f"{short_json(custom)} is no list",
-            "Write custom_hooks=[MyHook()]",
-            code=WRONG_TYPE,
-        )
+        refuse_kind(custom, "list", entry_path("custom_hooks"), faults, "Write custom_hooks=[MyHook()]")
         custom = None
     for name, hook in (default or {}).items():
         path = child_path(entry_path("default_hooks"), name)
@@ -144,7 +143,7 @@ def _check_hook(hook: Any, path: str, faults: Faults) -> None:
         priority = hook.get("priority", "NORMAL")
     else:
         if not is_hook(hook):
-            faults.add(path, f"{short_json(hook)} is no hook", "Give a Hook, or dict(type='…')", code=WRONG_TYPE)
+            refuse_kind(hook, "hook", path, faults, "Give a Hook, or dict(type='…')")
         priority = getattr(hook, "priority", "NORMAL")
     try:
         priority_of(priority)
@@ -169,12 +168,7 @@ def _check_loader(loader: Any, path: str, faults: Faults) -> None:
         return
     if not isinstance(loader, Mapping):
         if not (isinstance(loader, Iterable) and isinstance(loader, Sized)) or isinstance(loader, (str, bytes)):
-            faults.add(
-                path,
-                f"{short_json(loader)} is no loader with a length",
-                "Give a DataLoader, or a dict",
-                code=WRONG_TYPE,
-            )
+            refuse_kind(loader, "loader with a length", path, faults, "Give a DataLoader, or a dict")
         elif not len(loader):
             faults.add(path, "there is no batch in it", code=REFUSED_VALUE)
         return
@@ -203,7 +197,7 @@ def _check_dataset(loader: Mapping[str, Any], path: str, faults: Faults) -> None
         return
     has_samples = isinstance(dataset, Iterable) or getattr(dataset, "__getitem__", None) is not None
     if isinstance(dataset, (str, bytes)) or not has_samples:
-        faults.add(path, f"{short_json(dataset)} is no dataset", code=WRONG_TYPE)
+        refuse_kind(dataset, "dataset", path, faults)
 
 
 def _check_sampler(sampler: Any, path: str, faults: Faults) -> None:
@@ -239,9 +233,4 @@ def _check_evaluator(config: Any, path: str, faults: Faults) -> None:
         if isinstance(one, Mapping) and one:
             check_class_dict(one, METRICS, where, faults)
         elif one and not (callable(one) or isinstance(one, MetricLike)):
-            faults.add(
-                where,
-                f"{short_json(one)} is no metric",
-                "Give a function of output and target, or a Metric",
-                code=WRONG_TYPE,
-            )
+            refuse_kind(one, "metric", where, faults, "Give a function of output and target, or a Metric")

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
-from paramsched._fault_codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched._fault_codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT
 from paramsched.compat.mmengine import PARAM_SCHEDULERS, OptimWrapper, build_param_scheduler
 from paramsched.compat.mmengine.base import _ParamScheduler
 from paramsched.config.dialects.mmengine.config_run import run_of_config
@@ -19,15 +19,13 @@ from paramsched.config.faults import Faults, child_path, entry_path, path_from_r
 from paramsched.errors import ConfigError, InvalidArgument, ParamschedError
 from paramsched.near_names import did_you_mean
 from paramsched.plan import Plan, bind
+from paramsched.runner._checks.entries import refuse_kind
 from paramsched.runner._class_dicts import WRAPPERS, names_several, optimizer_class
 from paramsched.runner._param_schedulers import plan_in
 from paramsched.time import Calendar
 
-# Checks of `optim_wrapper`: every argument by itself, on an optimizer that nothing is trained with.
-#
 # What torch does not take is found by building. So each optimizer of a config is built here over one parameter, first
 # with each argument alone, then with all of them.
-
 
 OptimizerModels: TypeAlias = Mapping[str, OptimWrapper | None]
 """By each name an optimizer of the same kind that nothing is trained with; None where its config is at fault."""
@@ -46,7 +44,7 @@ def check_optimizers(config: Any, model: Any, faults: Faults) -> OptimizerModels
         return {"": _model_of_built(config)}
     if not isinstance(config, Mapping) or not config:
         instead = "Write optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1))"
-        faults.add(path, f"{short_json(config)} is no optimizer", instead, code=WRONG_TYPE)
+        refuse_kind(config, "optimizer", path, faults, instead)
         return {}
     if not names_several(config):
         return {"": _check_wrapper(config, path, faults)}
@@ -83,12 +81,7 @@ def _check_wrapper(config: Any, path: str, faults: Faults) -> OptimWrapper | Non
     if isinstance(config, (OptimWrapper, Optimizer)):
         return _model_of_built(config)
     if not isinstance(config, Mapping):
-        faults.add(
-            path,
-            f"{short_json(config)} is no optimizer",
-            "Write dict(optimizer=dict(type='SGD', lr=0.1))",
-            code=WRONG_TYPE,
-        )
+        refuse_kind(config, "optimizer", path, faults, "Write dict(optimizer=dict(type='SGD', lr=0.1))")
         return None
     before = faults.count
     kind = config.get("type", "OptimWrapper")
@@ -99,17 +92,12 @@ def _check_wrapper(config: Any, path: str, faults: Faults) -> OptimWrapper | Non
         wrapper = WRAPPERS["AmpOptimWrapper"]  # it takes the most arguments, so only those nobody takes are faults
     taken = inspect.signature(wrapper).parameters
     for name in config:
+        where = child_path(path, name)
         if name not in _WRAPPER_KEYS and name not in taken:
-            faults.add(
-                child_path(path, name), f"no such entry; {did_you_mean(str(name), _WRAPPER_KEYS)}", code=UNKNOWN_NAME
-            )
+            faults.add(where, f"no such entry; {did_you_mean(str(name), _WRAPPER_KEYS)}", code=UNKNOWN_NAME)
         elif name != "type" and name not in taken:
-            faults.add(
-                child_path(path, name),
-                f"{short_json(kind)} has no {name}",
-                "Write type='AmpOptimWrapper'",
-                code=REFUSED_VALUE,
-            )
+            found = f"{short_json(kind)} has no {name}"
+            faults.add(where, found, "Write type='AmpOptimWrapper'", code=REFUSED_VALUE)
     optimizer = _check_optimizer(config.get("optimizer"), child_path(path, "optimizer"), faults)
     blank = optimizer or torch.optim.SGD([_one_parameter()], lr=0.1)
     good: dict[str, Any] = {}
@@ -152,9 +140,7 @@ def _check_optimizer(config: Any, path: str, faults: Faults) -> Optimizer | None
         faults.add(child_path(path, "type"), refusal.found, code=REFUSED_VALUE)
         return None
     except (TypeError, ValueError):
-        faults.add(
-            child_path(path, "type"), f"{short_json(named)} is no optimizer", "Write type='SGD'", code=WRONG_TYPE
-        )
+        refuse_kind(named, "optimizer", child_path(path, "type"), faults, "Write type='SGD'")
         return None
     before = faults.count
     for name, value in arguments.items():
@@ -165,9 +151,8 @@ def _check_optimizer(config: Any, path: str, faults: Faults) -> Optimizer | None
         refusal_alone = _refusal_of(cls, {"lr": 0.1, name: value})
         # Some arguments only go with others; then they are tried together.
         if refusal_alone is not None and _refusal_of(cls, arguments) is not None:
-            faults.add(
-                child_path(path, name), str(refusal_alone) or f"{short_json(value)} cannot be", code=REFUSED_VALUE
-            )
+            found = str(refusal_alone) or f"{short_json(value)} cannot be"
+            faults.add(child_path(path, name), found, code=REFUSED_VALUE)
     if faults.count > before:
         return None
     refusal_of_all = _refusal_of(cls, arguments)
@@ -241,9 +226,8 @@ def _check_for_one(
         return
     many = _as_list(config)
     if len({isinstance(one, _ParamScheduler) for one in many}) == 2:
-        faults.add(
-            path, "built schedulers and dicts are mixed", "Write dicts only, or build all of them", code=REFUSED_VALUE
-        )
+        found, instead = "built schedulers and dicts are mixed", "Write dicts only, or build all of them"
+        faults.add(path, found, instead, code=REFUSED_VALUE)
         return
     lengths = _known_lengths(given)
     for index, one in enumerate(many):

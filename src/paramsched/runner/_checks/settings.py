@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from torch import nn
 
-from paramsched._fault_codes import REFUSED_VALUE, UNKNOWN_NAME, UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched._fault_codes import REFUSED_VALUE, UNKNOWN_NAME, UNREADABLE, WRONG_ARGUMENT
 from paramsched.config.faults import Faults, child_path, entry_path, short_json
 from paramsched.config.python_config.reading import NeedsRunning
 from paramsched.errors import Fault, InvalidArgument
@@ -22,15 +22,13 @@ from paramsched.runner._checks.entries import (
     check_whole_number,
     is_whole_number,
     looking_at,
+    refuse_kind,
 )
 from paramsched.runner._checks.schedulers import OptimizerModels, check_optimizers, check_schedulers
 from paramsched.runner._model_calls import training_style
 from paramsched.runner.metrics import MODELS
 from paramsched.runner.view import COUNTS_EPOCHS, counts_epochs
 from paramsched.scheduler.saved_state import checked_on_change
-
-# Checks of `train_cfg`, `auto_scale_lr`, `randomness`, and of what says how much a batch is.
-
 
 _TRAIN_KEYS: Final = ("type", "by_epoch", "max_epochs", "max_iters", "val_begin", "val_interval", "dynamic_intervals")
 _MOST_SEED: Final = 2**32 - 1  # NumPy takes no larger one
@@ -44,9 +42,8 @@ def check_train_cfg(given: Mapping[str, Any], faults: Faults) -> None:
     loop = config.get("type")
     is_known = isinstance(loop, str) and loop in COUNTS_EPOCHS
     if loop is not None and not is_known:
-        faults.add(
-            f"{path}.type", f"{short_json(loop)}; {did_you_mean(short_json(loop), COUNTS_EPOCHS)}", code=UNKNOWN_NAME
-        )
+        found = f"{short_json(loop)}; {did_you_mean(short_json(loop), COUNTS_EPOCHS)}"
+        faults.add(f"{path}.type", found, code=UNKNOWN_NAME)
     by_epoch = counts_epochs(config)
     if not check_switch(by_epoch, f"{path}.by_epoch", faults):
         return
@@ -64,12 +61,7 @@ def check_train_cfg(given: Mapping[str, Any], faults: Faults) -> None:
         check_whole_number(config, name, 1, path, faults)
     later = config.get("dynamic_intervals")
     if later is not None and not _are_pairs(later):
-        faults.add(
-            f"{path}.dynamic_intervals",
-            f"{short_json(later)} is no list of pairs",
-            "Write [(10, 1)]",
-            code=WRONG_TYPE,
-        )
+        refuse_kind(later, "list of pairs", f"{path}.dynamic_intervals", faults, "Write [(10, 1)]")
 
 
 def _are_pairs(value: Any) -> bool:
@@ -99,12 +91,8 @@ def check_randomness(given: Mapping[str, Any], faults: Faults) -> None:
     if seed is not None:
         check_whole_number(config, "seed", 0, path, faults)
         if is_whole_number(seed) and seed > _MOST_SEED:
-            faults.add(
-                f"{path}.seed",
-                f"{short_json(seed)} is more than NumPy takes",
-                f"Write seed={_MOST_SEED}, or less",
-                code=REFUSED_VALUE,
-            )
+            found = f"{short_json(seed)} is more than NumPy takes"
+            faults.add(f"{path}.seed", found, f"Write seed={_MOST_SEED}, or less", code=REFUSED_VALUE)
     for name in ("diff_rank_seed", "deterministic"):
         if name in config:
             check_switch(config[name], f"{path}.{name}", faults)
@@ -118,44 +106,29 @@ def check_amounts(given: Mapping[str, Any], faults: Faults) -> None:
     if amount_of is None:
         return
     if not callable(amount_of):
-        faults.add(
-            path,
-            f"{short_json(amount_of)} is no function",
-            "Write amount_of=lambda batch: batch[0].numel()",
-            code=WRONG_TYPE,
-        )
+        refuse_kind(amount_of, "function", path, faults, "Write amount_of=lambda batch: batch[0].numel()")
     elif given["tokens_per_sample"] is not None:
         faults.add(path, "tokens_per_sample counts a batch too", "Leave one of them out", code=REFUSED_VALUE)
 
 
 def check_model(given: Mapping[str, Any], faults: Faults) -> None:
     """Check `model` and `loss`."""
-    model, loss = given["model"], given["loss"]
+    model, loss, path = given["model"], given["loss"], entry_path("loss")
     if isinstance(model, Mapping):
         check_class_dict(model, MODELS, entry_path("model"), faults)
     elif not isinstance(model, nn.Module):
-        faults.add(
-            entry_path("model"),
-            f"{short_json(model)} is no torch.nn.Module",
-            "Give a module, or dict(type='…')",
-            code=WRONG_TYPE,
-        )
+        refuse_kind(model, "torch.nn.Module", entry_path("model"), faults, "Give a module, or dict(type='…')")
     if loss is None:
         return
     if not callable(loss):
-        faults.add(
-            entry_path("loss"),
-            f"{short_json(loss)} is no function",
-            "Write loss=torch.nn.functional.cross_entropy",
-            code=WRONG_TYPE,
-        )
+        refuse_kind(loss, "function", path, faults, "Write loss=torch.nn.functional.cross_entropy")
     elif not _takes_two(loss):
         found = f"{short_json(loss)} does not take (output, target)"
-        faults.add(entry_path("loss"), found, "Write def loss(output, target): …", code=REFUSED_VALUE)
+        faults.add(path, found, "Write def loss(output, target): …", code=REFUSED_VALUE)
     elif isinstance(model, nn.Module) and (style := training_style(model, None)) in ("train_step", "mode"):
         has = "train_step" if style == "train_step" else "forward(…, mode)"
         found = f"{type(model).__name__} has its own {has}, so the loss would not be used"
-        faults.add(entry_path("loss"), found, "Leave loss out", code=REFUSED_VALUE)
+        faults.add(path, found, "Leave loss out", code=REFUSED_VALUE)
 
 
 def _takes_two(function: Callable[..., Any]) -> bool:
@@ -172,20 +145,10 @@ def _takes_two(function: Callable[..., Any]) -> bool:
 def check_places(given: Mapping[str, Any], faults: Faults) -> None:
     """Check the folder, the file to begin with, and what says how to go on."""
     if not isinstance(given["work_dir"], (str, PathLike)):
-        faults.add(
-            entry_path("work_dir"),
-            f"{short_json(given['work_dir'])} is no path",
-            "Write work_dir='runs/mine'",
-            code=WRONG_TYPE,
-        )
+        refuse_kind(given["work_dir"], "path", entry_path("work_dir"), faults, "Write work_dir='runs/mine'")
     load_from = given["load_from"]
     if load_from is not None and not isinstance(load_from, (str, PathLike)):
-        faults.add(
-            entry_path("load_from"),
-            f"{short_json(load_from)} is no path",
-            "Write load_from='runs/mine/epoch_3'",
-            code=WRONG_TYPE,
-        )
+        refuse_kind(load_from, "path", entry_path("load_from"), faults, "Write load_from='runs/mine/epoch_3'")
     elif load_from is not None and not Path(load_from).exists():
         faults.add(entry_path("load_from"), f'"{load_from}" does not exist', code=REFUSED_VALUE)
     if not isinstance(given["resume"], bool):
@@ -200,7 +163,7 @@ def check_places(given: Mapping[str, Any], faults: Faults) -> None:
         found = f"{short_json(accelerator)} is no Accelerator"
         faults.add(entry_path("accelerator"), found, "Write accelerate.Accelerator()", code=REFUSED_VALUE)
     if given["cfg"] is not None and not isinstance(given["cfg"], Mapping):
-        faults.add(entry_path("cfg"), f"{short_json(given['cfg'])} is no mapping", code=WRONG_TYPE)
+        refuse_kind(given["cfg"], "mapping", entry_path("cfg"), faults)
 
 
 def check_what_goes_together(given: Mapping[str, Any], faults: Faults) -> None:
@@ -208,29 +171,18 @@ def check_what_goes_together(given: Mapping[str, Any], faults: Faults) -> None:
     training = ("train_dataloader", "train_cfg", "optim_wrapper")
     missing = [name for name in training if given[name] is None]
     if missing and len(missing) < len(training):
+        found = "it is missing: train_dataloader, train_cfg and optim_wrapper go together"
         for name in missing:
-            faults.add(
-                entry_path(name),
-                "it is missing: train_dataloader, train_cfg and optim_wrapper go together",
-                code=WRONG_ARGUMENT,
-            )
+            faults.add(entry_path(name), found, code=WRONG_ARGUMENT)
     if given["param_scheduler"] is not None and given["optim_wrapper"] is None:
-        faults.add(
-            entry_path("param_scheduler"),
-            "there is no optimizer to schedule",
-            "Give optim_wrapper=dict(optimizer=…)",
-            code=REFUSED_VALUE,
-        )
+        found, instead = "there is no optimizer to schedule", "Give optim_wrapper=dict(optimizer=…)"
+        faults.add(entry_path("param_scheduler"), found, instead, code=REFUSED_VALUE)
     for mode in ("val", "test"):
         if given[f"{mode}_dataloader"] is None:
+            found = f"there is no {mode}_dataloader"
             for name in (f"{mode}_cfg", f"{mode}_evaluator"):
                 if given[name] is not None:
-                    faults.add(
-                        entry_path(name),
-                        f"there is no {mode}_dataloader",
-                        f"Give it, or leave {name} out",
-                        code=REFUSED_VALUE,
-                    )
+                    faults.add(entry_path(name), found, f"Give it, or leave {name} out", code=REFUSED_VALUE)
         elif given[f"{mode}_evaluator"] is None and callable(getattr(given["model"], "train_step", None)):
             found = "it is missing: a model with train_step says no loss here"
             faults.add(entry_path(f"{mode}_evaluator"), found, "Give a metric", code=WRONG_ARGUMENT)
@@ -251,10 +203,9 @@ _CHECKS: Final[tuple[tuple[str, Callable[[Mapping[str, Any], Faults], None]], ..
 
 
 def check_settings(given: Mapping[str, Any], known: Iterable[Fault] = ()) -> None:
-    """Refuse what cannot be trained with.
+    """Refuse arguments of a Runner that cannot be trained with.
 
     Args:
-        given: the arguments of a Runner by name.
         known: faults that were found before.
 
     Raises:
@@ -282,9 +233,6 @@ def without_unreadable(value: Any, path: str, faults: Faults, around: tuple[int,
     """The value, with None for what cannot be read; each of these is a fault.
 
     Args:
-        value: what is looked at.
-        path: where it stands.
-        faults: where a fault goes.
         around: the containers it stands in, by their `id`.
     """
     if isinstance(value, NeedsRunning):
