@@ -1,11 +1,10 @@
-"""EngineFacts: what an engine knows of a run. It makes a Calendar of that, and attaches a plan with it.
-
-An adapter says what its engine knows, and for each fact that is missing the reason. All else is done here.
-"""
+"""EngineFacts: what an engine knows of a run, and for each fact that is missing the reason. All else is done here."""
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from math import ceil
 from typing import Any, final
 
@@ -91,11 +90,7 @@ class EngineFacts:
             raise self._missing_fact(error.asked, self._reason_for("total"), "total", "10_000") from None
 
     def _calendar_for(self, plan: Plan, options: PlanOptions) -> Calendar:
-        """The Calendar of these facts.
-
-        On a clock of amounts a sequence of one length is a fact of its own: a batch of a planned size has so many, and
-        one that is counted needs no size.
-        """
+        """The Calendar of these facts; on a clock of amounts a sequence of one length is a fact of its own."""
         told, length = options.calendar or Calendar(), options.tokens_per_sample
         if length is None or length != int(length) or amount_clock(plan.clock) is None or told.tokens_per_step:
             return self.calendar(told, tokens_per_sample=length)
@@ -109,28 +104,17 @@ class EngineFacts:
         The engine's length is one in updates. Where nobody knows how many tokens these take, a plan by tokens has no
         use for it, nor needs it if it says all of its lengths.
         """
-
-        def attach_with(calendar: Calendar) -> Scheduler:
-            return Scheduler(optimizer, plan, calendar=calendar, on_change=options.on_change, late_groups=late_groups)
-
+        attach_with = partial(Scheduler, optimizer, plan, on_change=options.on_change, late_groups=late_groups)
         try:
-            return attach_with(calendar)
+            return attach_with(calendar=calendar)
         except MissingFact:
-            if amount_clock(plan.clock) is None or calendar.total is None:
-                raise
-            try:
-                return attach_with(replace(calendar, total=None))
-            except Unresolved:
-                pass  # a stage takes all of the run: what is missing is the fact
+            if amount_clock(plan.clock) is not None and calendar.total is not None:
+                with suppress(Unresolved):  # a stage takes all of the run: what is missing is the fact
+                    return attach_with(calendar=replace(calendar, total=None))
             raise
 
     def calendar(self, told: Calendar | None = None, *, tokens_per_sample: float | None = None) -> Calendar:
-        """The Calendar of these facts. What the user told wins over what the engine knows.
-
-        Args:
-            told: facts from the user.
-            tokens_per_sample: tokens in a sample: with it tokens are counted over all processes and batches.
-        """
+        """The Calendar of these facts, over which what the user told wins."""
         told = told or Calendar()
         given = {one.name: getattr(told, one.name) for one in fields(told) if getattr(told, one.name) is not None}
         known = self._known_facts()
@@ -175,13 +159,12 @@ class EngineFacts:
         return self.why.get(fact, f"{self.call.partition('.')[0]} does not say {fact}")
 
     def _missing_fact(self, asked: str, found: str, fact: str, example: str) -> MissingFact:
-        """The error for a fact that is missing, with the argument of this adapter that says it."""
         line = "tokens_per_sample=1024" if fact == "tokens_per_step" else f"calendar=ps.Calendar({fact}={example})"
         return MissingFact(asked, found, f"Write {self.call}(..., {line})", fact=fact, example=example)
 
 
 def length_of(loader: Any) -> int | None:
-    """The number of batches in a loader; None for one that has no length."""
+    """The number of batches in a loader; None where it has no length."""
     try:
         length = len(loader)
     except TypeError:  # a stream, or an iterable that says no length

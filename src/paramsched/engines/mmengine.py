@@ -230,16 +230,18 @@ def register(*, force: bool = False) -> None:
     Raises:
         MissingDependency: mmengine is not installed.
     """
-    hooks, schedulers = _peer_registries()
+    _peer_bases()
+    from mmengine.registry import HOOKS, PARAM_SCHEDULERS
+
     allow_checkpoints()
     scope = _own_scope()
     for name in class_names():
         scope.register_module(name=name, module=_class_of(name), force=True)
         if force:
-            schedulers.register_module(name=name, module=_class_of(name), force=True)
-    schedulers.register_module(name="PlanScheduler", module=_class_of("PlanScheduler"), force=True)
-    for name in ("ValuesHook", "AmountHook"):
-        hooks.register_module(name=name, module=_class_of(name), force=True)
+            PARAM_SCHEDULERS.register_module(name=name, module=_class_of(name), force=True)
+    PARAM_SCHEDULERS.register_module(name="PlanScheduler", module=_class_of("PlanScheduler"), force=True)
+    for name in _HOOKS:
+        HOOKS.register_module(name=name, module=_class_of(name), force=True)
 
 
 def _sum_over_ranks(amount: torch.Tensor) -> torch.Tensor:
@@ -279,30 +281,22 @@ def _values_by_key(schedulers: Any) -> dict[str, float]:
     return values
 
 
-def _make_dropin(name: str) -> type[Any]:
-    """One of the 29 classes: ours, and MMEngine's base besides."""
-    _, base = _peer_bases()
+_HOOKS = {"ValuesHook": _ValuesHook, "AmountHook": _AmountHook}
+
+
+def _make_with_base(name: str) -> type[Any]:
+    """One of our classes, with MMEngine's own base besides."""
+    hook, scheduler = _peer_bases()
+    if name in _HOOKS:
+        return make_class(name, __name__, _HOOKS[name], hook)
+    if name == "PlanScheduler":
+        return make_class(name, __name__, _PlanScheduler, scheduler)
     cls = getattr(ours, name)
-    return make_class(name, __name__, _CountsUpdates, cls, base, doc=cls.__doc__)
-
-
-def _make_plan_scheduler() -> type[Any]:
-    """`PlanScheduler`, with MMEngine's own base."""
-    return make_class("PlanScheduler", __name__, _PlanScheduler, _peer_bases()[1])
-
-
-def _make_hook(name: str, cls: type[Any]) -> type[Any]:
-    """`ValuesHook` or `AmountHook`, with MMEngine's own base."""
-    return make_class(name, __name__, cls, _peer_bases()[0])
+    return make_class(name, __name__, _CountsUpdates, cls, scheduler, doc=cls.__doc__)
 
 
 _class_of = classes_on_demand(
-    __name__,
-    {name: partial(_make_dropin, name) for name in class_names()}
-    | {"PlanScheduler": _make_plan_scheduler}
-    | {
-        name: partial(_make_hook, name, cls) for name, cls in (("ValuesHook", _ValuesHook), ("AmountHook", _AmountHook))
-    },
+    __name__, {name: partial(_make_with_base, name) for name in (*class_names(), "PlanScheduler", *_HOOKS)}
 )
 
 
@@ -318,17 +312,9 @@ def _peer_bases() -> tuple[type[Any], type[Any]]:
 @cache
 def _own_scope() -> Any:
     """Our own corner of MMEngine's registry: what `paramsched.` before a name means."""
-    _, schedulers = _peer_registries()
-    from mmengine.registry import Registry
+    from mmengine.registry import PARAM_SCHEDULERS, Registry
 
-    return Registry("parameter scheduler", parent=schedulers, scope="paramsched")
-
-
-def _peer_registries() -> tuple[Any, Any]:
-    _peer_bases()
-    from mmengine.registry import HOOKS, PARAM_SCHEDULERS
-
-    return HOOKS, PARAM_SCHEDULERS
+    return Registry("parameter scheduler", parent=PARAM_SCHEDULERS, scope="paramsched")
 
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Between an engine and a plan: values for its loggers, its metrics for the plan's rules, amounts of its batches."""
+"""Between an engine and a plan: values for its loggers, metrics for the plan's rules, amounts of its batches."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -184,30 +184,28 @@ class BatchAmounts:
         self._seen, self._waiting, self._loaded = 0, self._loaded.get(str(self._unit), 0), {}
 
     def _add_up(self) -> None:
+        """Let what this process saw wait with what the others saw."""
         seen, self._seen = self._seen, 0
-        self._waiting += self._sum(seen)
+        if self._shares > 1 and self.summed is not None:
+            kind = torch.int64 if isinstance(seen, int) else torch.float64
+            seen = self.summed(torch.tensor(seen, dtype=kind)).item()
+        self._waiting += seen
 
     @property
     def _shares(self) -> int:
         """How many processes have batches of their own; a batch is counted once."""
         return 1 if self._unit == "batches" else self.processes
 
-    def _sum(self, mine: Amount) -> Amount:
-        if self._shares == 1 or self.summed is None:
-            return mine
-        kind = torch.int64 if isinstance(mine, int) else torch.float64
-        return self.summed(torch.tensor(mine, dtype=kind)).item()
-
     def _compare(self, seen: Amount, planned: RunAmounts) -> None:
         """Warn, once, of batches that are not of the size that the plan says."""
-        scheduler, unit = self.scheduler, self._unit
         if self._has_warned:
             return
-        now, after = planned.amounts_from(scheduler.t, scheduler.amount, 2).tolist()
+        t = self.scheduler.t
+        now, after = planned.amounts_from(t, self.scheduler.amount, 2).tolist()
         if after - now != seen:
             self._has_warned = True
             warn_user(
-                f"update {scheduler.t}: the plan says that it takes {after - now} {unit}, and the engine's batches "
+                f"update {t}: the plan says that it takes {after - now} {self._unit}, and the engine's batches "
                 f"hold {seen}; the plan's number counts. Let the loader follow the plan: "
                 'scheduler.value("batch_size") is that of the coming update.'
             )
@@ -242,10 +240,7 @@ def _planned_amounts(plan: Plan, unit: str, scheduler: Scheduler) -> RunAmounts 
 def samples_in(batch: Any) -> int:
     """The samples in a batch: the first dimension of its tensors, or the length of the lists in it.
 
-    A batch that could be read in two ways is refused: a list of three images may be three samples, or one.
-
-    Raises:
-        InvalidArgument: it shows none, or several numbers.
+    A batch that shows none, or several numbers, is refused: a list of three images may be three samples, or one.
 
     >>> samples_in({"input_ids": torch.zeros(8, 128), "labels": torch.zeros(8)})
     8
@@ -259,10 +254,7 @@ def samples_in(batch: Any) -> int:
 
 
 def samples_in_lists(batch: Any) -> int:
-    """The samples in a batch: MMEngine's `pseudo_collate` makes lists of them, one entry for each.
-
-    Raises:
-        InvalidArgument: as `samples_in`, where the lists are of several lengths, or there is none.
+    """The samples in a batch: MMEngine's `pseudo_collate` makes lists of them, one entry for each; else `samples_in`.
 
     >>> samples_in_lists({"inputs": [torch.zeros(3, 32, 32), torch.zeros(3, 48, 32)]})
     2

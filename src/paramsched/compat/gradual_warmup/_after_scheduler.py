@@ -1,6 +1,7 @@
 """AfterScheduler: another scheduler, on its own clock from the end of the ramp on, as if the peak were its base."""
 
 from bisect import bisect_right
+from collections.abc import Iterable, Mapping
 from typing import Any, final
 
 from torch.optim import Optimizer
@@ -17,12 +18,11 @@ _SETTING_SCHEDULERS = {"OneCycleLR", "CyclicLR"}
 class AfterScheduler:
     """Drive a scheduler to a position `u` on its clock, counted in its steps since it was built.
 
-    The caller has built it, so it stands at u = 0 and has written what it holds there. It is stepped, never read; to go
-    back, it is put as it was at u = 0 and stepped again. A scheduler guided by a metric is not taken back.
+    It is stepped, never read; to go back, it is put as it was at u = 0 and stepped again. A scheduler guided by a
+    metric is not taken back.
 
     Args:
-        scheduler: not stepped yet.
-        optimizer: its.
+        scheduler: not stepped yet, so it has written what it holds at u = 0.
         peaks: the value of each group where the ramp ends.
         restarts: whether the peaks are not the bases it was built from, so that it has to begin again.
     """
@@ -36,7 +36,7 @@ class AfterScheduler:
             for leaf in leaf_schedulers(scheduler):
                 if not sets_own_values(leaf):
                     leaf.base_lrs = list(peaks)
-            self._write_fields([{"lr": peak} for peak in peaks])
+            write_fields(optimizer, [{"lr": peak} for peak in peaks])
             if not self.is_guided:
                 _begin_anew(scheduler)
         self.start_state = by_value(scheduler.state_dict())
@@ -52,7 +52,7 @@ class AfterScheduler:
         self.running = False
         if self.position and not self.is_guided:
             self.scheduler.load_state_dict(by_value(self.start_state))
-            self._write_fields(self.start)
+            write_fields(self.optimizer, self.start)
             self.position = 0
 
     def resume(self, u: float) -> None:
@@ -90,26 +90,22 @@ class AfterScheduler:
 
     def state(self) -> dict[str, Any]:
         """Its place, as plain data; the scheduler's own state is the caller's."""
-        return {
-            "position": self.position,
-            "running": self.running,
-            "start": self.start,
-            "start_state": self.start_state,
-        }
+        return {name: getattr(self, name) for name in ("position", "running", "start", "start_state")}
 
     def load(self, state: dict[str, Any]) -> None:
-        self.position, self.running = state["position"], state["running"]
-        self.start, self.start_state = by_value(state["start"]), by_value(state["start_state"])
+        vars(self).update({name: by_value(state[name]) for name in self.state()})
 
     def _start_running(self) -> None:
         if not self.running:
-            self._write_fields(self.start)
+            write_fields(self.optimizer, self.start)
             self.running = True
 
-    def _write_fields(self, values: list[dict[str, Any]]) -> None:
-        for group, row in zip(self.optimizer.param_groups, values, strict=False):
-            for name, value in row.items():
-                put_value(group, value, name)
+
+def write_fields(optimizer: Optimizer, values: Iterable[Mapping[str, Any]]) -> None:
+    """Write values into each group, by field."""
+    for group, row in zip(optimizer.param_groups, values, strict=False):
+        for name, value in row.items():
+            put_value(group, value, name)
 
 
 def held_fields(scheduler: object, optimizer: Optimizer) -> list[dict[str, Any]]:
@@ -119,7 +115,7 @@ def held_fields(scheduler: object, optimizer: Optimizer) -> list[dict[str, Any]]
 
 
 def sets_own_values(scheduler: object) -> bool:
-    """Whether the scheduler runs between values of its own, and has overwritten the groups' by them."""
+    """Whether the scheduler runs between values of its own, which it has written into the groups."""
     return any(kind.__name__ in _SETTING_SCHEDULERS for kind in type(scheduler).__mro__)
 
 

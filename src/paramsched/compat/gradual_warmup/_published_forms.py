@@ -1,7 +1,4 @@
-"""The published class's own numbers, what it keeps in its state, and what its constructor was given.
-
-Both ask the after-scheduler between its steps for the value it begins with, and step it from there.
-"""
+"""The published class's own numbers, what it keeps in its state, and what its constructor was given."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,8 +18,6 @@ from paramsched.errors import InvalidArgument, StateError
 PublishedForm: TypeAlias = Literal["0.3", "head"]
 """Which of the two: the package on PyPI, or the repository's newest commit."""
 
-PUBLISHED_FORMS: tuple[PublishedForm, ...] = ("0.3", "head")
-
 
 class PublishedWarmup(Protocol):
     """What the published class keeps, and how it asks its own `get_lr`, which may be a subclass's."""
@@ -40,7 +35,7 @@ class PublishedWarmup(Protocol):
 
 
 def published_lr(warmup: PublishedWarmup, form: PublishedForm) -> list[Number]:
-    """What its `get_lr` says at `last_epoch`; the first time after the ramp it gives the after-scheduler its bases."""
+    """What its `get_lr` says at `last_epoch`."""
     t, length, m, bases = warmup.last_epoch, warmup._length, warmup.multiplier, warmup.base_lrs
     if t > length:
         after = warmup.after_scheduler
@@ -70,7 +65,7 @@ def published_step(warmup: PublishedWarmup, form: PublishedForm, epoch: float | 
 
 
 def where_values_depart(after: Any) -> Literal["at once", "after the ramp"] | None:
-    """Where the published numbers are others than lr(t) = g(t - W); None where they are the same, or an error there."""
+    """Where the published numbers are others than lr(t) = g(t - W)."""
     if isinstance(after, ReduceLROnPlateau) or sets_own_values(after):
         return "at once"
     if any(leaf is not after for leaf in leaf_schedulers(after)) or _has_base_named("ExponentialLR", after):
@@ -79,10 +74,9 @@ def where_values_depart(after: Any) -> Literal["at once", "after the ramp"] | No
 
 
 def value_between_steps(after: Any) -> list[Number]:
-    """What the `get_lr()` of a scheduler says outside of its steps.
+    """What the `get_lr()` of a scheduler says outside of its steps: torch's, with the numbers of our drop-ins.
 
-    There torch's recursions give a value they never step to, a cosine 1.025 of its start. Our drop-ins know closed
-    forms and do not; torch's formula is asked with their numbers.
+    There torch's recursions give a value they never step to, a cosine 1.025 of its start.
     """
     definer = next((kind for kind in type(after).__mro__ if "get_lr" in vars(kind)), object)
     is_drop_in_class = definer.__module__.startswith("paramsched.compat.torch.") and not sets_own_values(after)
@@ -208,13 +202,13 @@ def require_same_kind(state_lacks: bool, scheduler_lacks: bool) -> None:
 
 
 def published_form_of(published: Any, total_epoch: int | None, *, has_own_get_lr: bool) -> PublishedForm | None:
-    """The published form whose numbers are asked for; None for the documented curve."""
+    """The published form that is asked for; None for the documented curve."""
     call = f"GradualWarmupScheduler(…, {published=})"
     if published is None or published is False:
         # A subclass with its own `get_lr` was written for the package, which asks it.
         return "0.3" if published is None and has_own_get_lr and total_epoch else None
-    if published not in PUBLISHED_FORMS:
-        raise InvalidArgument(call, "no form", f"Write one of {', '.join(map(repr, PUBLISHED_FORMS))}, or False")
+    if published not in ("0.3", "head"):
+        raise InvalidArgument(call, "no form", "Write one of '0.3', 'head', or False")
     if total_epoch is None:
         raise InvalidArgument(call, "it is a form of total_epoch=…", "Leave published out")
     if total_epoch == 0:

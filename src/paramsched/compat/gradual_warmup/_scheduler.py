@@ -9,7 +9,7 @@ from torch.optim.lr_scheduler import LRScheduler as TorchLRScheduler
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from paramsched._number_checks import finite_number, whole_number
-from paramsched.compat.gradual_warmup._after_scheduler import AfterScheduler, held_fields
+from paramsched.compat.gradual_warmup._after_scheduler import AfterScheduler, held_fields, write_fields
 from paramsched.compat.gradual_warmup._published_forms import (
     ForeignState,
     PublishedForm,
@@ -129,7 +129,7 @@ class GradualWarmupScheduler(LRScheduler):
         return [by_value(base) for base in self._bases]
 
     def _set_ramp(self, multiplier: float, total_epoch: int | None, warmup_epoch: int | None) -> None:
-        """Check the arguments of the ramp, and make it: from which multiple of the base to which."""
+        """Check the arguments of the ramp, and make it."""
         call = f"GradualWarmupScheduler(multiplier={multiplier!r}, total_epoch={total_epoch!r}, {warmup_epoch=})"
         if (total_epoch is None) == (warmup_epoch is None):
             found = "no length" if total_epoch is None else "two lengths"
@@ -198,7 +198,6 @@ class GradualWarmupScheduler(LRScheduler):
         super().step(epoch)  # type: ignore[arg-type]  # as above
 
     def _update_lr(self, epoch: int | None = None) -> None:
-        """Go to an epoch: on the ramp write its values, after it let the after-scheduler write."""
         if self._form is not None:
             super()._update_lr(epoch)
             return
@@ -292,9 +291,7 @@ class GradualWarmupScheduler(LRScheduler):
             self._after.load(state["after"])
             self._warned = self._warned or self._after.position > 0
         self._finished = state.get("finished", False)
-        for group, row in zip(self.optimizer.param_groups, rows, strict=False):
-            for name, value in row.items():
-                put_value(group, value, name)
+        write_fields(self.optimizer, rows)
         self._last_lr = state["_last_lr"]
 
     def _load_foreign(self, state: Mapping[str, Any]) -> None:
@@ -320,11 +317,7 @@ class GradualWarmupScheduler(LRScheduler):
             )
 
     def _resume_after_scheduler(self, read: ForeignState) -> Sequence[Number]:
-        """Put the after-scheduler where a state of the published classes says.
-
-        Returns:
-            What the groups are to hold; nothing where they hold it now, or where the state does not tell.
-        """
+        """Put the after-scheduler where a state of the published classes says; returns what groups are to hold."""
         after = self.after_scheduler
         self._after = None
         if self._form is None and after is not None:
@@ -341,7 +334,6 @@ class GradualWarmupScheduler(LRScheduler):
         return ()
 
     def _refuse_other_state(self, state: Mapping[str, Any]) -> None:
-        """Refuse a state that is not of this class, or of another form."""
         missing = [name for name in (*_STATE_KEYS, "lr", "after_scheduler", "after") if name not in state]
         if missing:
             raise StateError(

@@ -189,7 +189,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         by_epoch: bool,
         verbose: bool,
     ) -> None:
-        """Check and keep the arguments that all classes share, and the base of each group."""
+        """Check and keep the arguments that all classes share."""
         optimizers.require_optimizer(optimizer)
         if end <= begin:
             raise ValueError(
@@ -239,10 +239,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
             )
 
     def _take_in_late_groups(self) -> None:
-        """Take in groups that were added since: their own value is their base, and they join at the present tick.
-
-        Row 34 of docs/compat/divergences.md.
-        """
+        """Take in groups that were added since, with their own value as base (row 34 of docs/compat/divergences.md)."""
         groups = self.optimizer.param_groups
         bases = vars(self).get("base_values", groups)  # a subclass may do without
         missing = len(groups) - len(bases)
@@ -259,10 +256,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
             self._replay_for_group(index)
 
     def _replay_for_group(self, index: int) -> None:
-        """Give a new group the value that it would have, had it been there from the first tick on.
-
-        Only a subclass that knows its formula can do it.
-        """
+        """Give a new group the value that it would have, had it been there from the first tick on."""
 
 
 def _base_number(value: Any) -> Any:
@@ -283,11 +277,7 @@ CLASS_KEY = "_class"
 
 
 def compare_arguments(scheduler: Any, state: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """The arguments that a state has differently: by name the scheduler's and the state's.
-
-    Raises:
-        StateError: the state of another class, or of another entry of the groups.
-    """
+    """The arguments that a state has differently, by name the scheduler's and the state's; not of another class."""
     _refuse_other_state(scheduler, state)
     ours = vars(scheduler)
     return {
@@ -298,7 +288,6 @@ def compare_arguments(scheduler: Any, state: Mapping[str, Any]) -> dict[str, tup
 
 
 def _refuse_other_state(scheduler: Any, state: Mapping[str, Any]) -> None:
-    """Refuse what is no state, or the state of another class or of another field."""
     own, ours = type(scheduler).__name__, vars(scheduler)
     if not isinstance(state, Mapping):
         raise StateError(f"{own}: a {type(state).__name__} is no state. Give what state_dict() returned")

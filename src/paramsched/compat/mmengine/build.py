@@ -99,7 +99,7 @@ def _config_elements(config: Any) -> list[Any]:
 
 
 def _build_list(config: Any, optimizer: OptimizerLike, run: RunLength, where: str) -> list[_ParamScheduler]:
-    """Build the schedulers of one optimizer, and say what hardly can be meant in their list."""
+    """Build the schedulers of one optimizer."""
     elements = _config_elements(config)
     kinds = {isinstance(one, _ParamScheduler) for one in elements}
     if len(kinds) == 2:
@@ -114,7 +114,7 @@ def _build_list(config: Any, optimizer: OptimizerLike, run: RunLength, where: st
 
 
 def _build_element(element: Any, index: int, optimizer: OptimizerLike, run: RunLength, where: str) -> _ParamScheduler:
-    """Build one scheduler; an error says which element of the list it was."""
+    """Build one scheduler; an error says which."""
     if isinstance(element, _ParamScheduler):
         return element
     place = f"{where}param_scheduler[{index}]"

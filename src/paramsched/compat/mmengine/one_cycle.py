@@ -33,7 +33,6 @@ class OneCycleParamScheduler(RuleScheduler):
     three_phase: bool
 
     def _write_into_groups(self, optimizer: OptimizerLike, param_name: str, last_step: int) -> None:
-        """Write the ends of the curve into the groups, where a run begins."""
         if param_name != "lr":
             raise AssertionError(
                 f"OneCycle only works for learning rate updating, but got param_name={param_name!r}. Write 'lr'"
@@ -50,7 +49,7 @@ class OneCycleParamScheduler(RuleScheduler):
         group["min_lr"] = group["initial_lr"] / self.final_div_factor
 
     def _peak_of_groups(self, optimizer: OptimizerLike) -> list[float]:
-        """`eta_max` for each group, the pseudo group of a wrapper included."""
+        """`eta_max` for each group, also a wrapper's pseudo group."""
         groups = len(optimizer.param_groups)
         if not isinstance(self.eta_max, (list, tuple)):
             return [self.eta_max] * groups  # type: ignore[list-item]  # a list was asked for above
@@ -73,7 +72,7 @@ class OneCycleParamScheduler(RuleScheduler):
         return [self._value_of_group(group) for group in self.optimizer.param_groups]
 
     def _value_of_group(self, group: Any) -> float:
-        """The value of the curve through the numbers that stand in the group."""
+        """The curve through the numbers that stand in the group."""
         return float(
             one_cycle_values(
                 np.array([float(self.last_step)]),
@@ -154,8 +153,7 @@ class ReduceOnPlateauParamScheduler(RuleScheduler):
             print_or_log(f"Adjusting parameter value of group {group} to {value:.4e} in epoch {self.last_step}.")
 
     def _count_metric(self, metric: float) -> None:
-        """Let the kernel decide whether a metric is the one too many, and reduce the values if it is."""
-        # Whether to reduce is the kernel's decision; by how much is a matter of the present value.
+        """Let the kernel decide whether to reduce the values; by how much is a matter of the present ones."""
         decision = Plateau(  # any factor below 1 does: only whether it falls is asked
             self.monitor,
             "min" if self.rule == "less" else "max",
@@ -187,7 +185,7 @@ class ReduceOnPlateauParamScheduler(RuleScheduler):
         return [max(value, floor) for value, floor in zip(reduced, self.min_values, strict=False)]
 
     def _least_values(self, optimizer: OptimizerLike) -> list[float]:
-        """`min_value` for each group, the pseudo group of a wrapper included."""
+        """`min_value` for each group, as `_peak_of_groups`."""
         groups = len(optimizer.param_groups)
         if not isinstance(self.min_value, (list, tuple)):
             return [self.min_value] * groups  # type: ignore[list-item]  # a list was asked for above

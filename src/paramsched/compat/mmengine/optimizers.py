@@ -92,25 +92,23 @@ def require_number_field(group: ParamGroup, name: str) -> None:
 
 # Beside the optimizer, not on it: nothing of this may travel with a copy of it (row 33 of divergences.md).
 _updates: WeakKeyDictionary[Optimizer, int] = WeakKeyDictionary()
-_steps: WeakKeyDictionary[Optimizer, int] = WeakKeyDictionary()  # begun, be they skipped or raised
-_since: WeakKeyDictionary[Optimizer, int] = WeakKeyDictionary()  # of these, when the last scheduler was built
+_has_stepped: WeakKeyDictionary[Optimizer, bool] = WeakKeyDictionary()  # since the last scheduler was built
 
 
 def start_counting(optimizer: Any) -> None:
     """Count updates from here on; what was stepped before says nothing about the order of the two `step` calls."""
     inner = inner_optimizer(optimizer)
-    if inner is None:
-        return
-    if inner not in _updates:
-        _updates[inner] = _steps[inner] = 0
-        watch_updates(inner, _note_step, _note_update)
-    _since[inner] = _steps[inner]
+    if inner is not None:
+        if inner not in _updates:
+            _updates[inner] = 0
+            watch_updates(inner, _note_step, _note_update)
+        _has_stepped[inner] = False
 
 
 def has_stepped(optimizer: Any) -> bool:
     """Whether the optimizer was stepped since `start_counting`, as far as can be told; a skipped step is one here."""
     inner = inner_optimizer(optimizer)
-    return inner is None or inner not in _steps or _steps[inner] > _since.get(inner, 0)
+    return inner is None or _has_stepped.get(inner, True)
 
 
 def counted_updates(optimizer: Any) -> int:
@@ -133,17 +131,15 @@ def shadowing_steps(optimizer: Any) -> tuple[Any, ...]:
 
 
 def _note_step(optimizer: Optimizer) -> None:
-    _steps[optimizer] += 1
+    _has_stepped[optimizer] = True
 
 
 def _note_update(optimizer: Optimizer) -> None:
     _updates[optimizer] += 1
 
 
-# Once MMEngine is imported, `isinstance` takes our classes for MMEngine's, and MMEngine's for ours.
-#
-# MMEngine's Runner and its hooks ask `isinstance(scheduler, _ParamScheduler)`. A scheduler that fails this is
-# refused, or gets no metrics. Nothing here imports MMEngine.
+# Once MMEngine is imported, `isinstance` takes our classes for MMEngine's, and MMEngine's for ours: its Runner and its
+# hooks refuse, or give no metrics to, what is no `_ParamScheduler`. Nothing here imports MMEngine.
 
 
 _HERE = __name__.rpartition(".")[0] + "."  # the modules whose classes have namesakes over there
@@ -153,7 +149,7 @@ _THERE = ("mmengine.optim.scheduler", "mmengine.optim")
 class PeerAwareMeta(ABCMeta):
     """The type of classes that count MMEngine's namesake, and what derives from it, among their subclasses.
 
-    It derives from ABCMeta so that a user's class may have an abstract base besides.
+    ABCMeta, so that a user's class may have an abstract base besides.
     """
 
     def __instancecheck__(cls, instance: Any) -> bool:
@@ -239,10 +235,7 @@ _NOT_IN_STATES = ("last_step", "pct_start", "anneal_strategy", "three_phase", "m
 
 
 def set_up_from_table(cls: _AnyClass) -> _AnyClass:
-    """Give a class of the table its row, its signature and its docstring.
-
-    The docstring is the row's sentence, what the class itself remarks, and the list of the arguments.
-    """
+    """Give a class of the table its row, its signature, and a docstring with what it remarks itself."""
     found = row_of_class(cls.__name__)
     assert found is not None, cls
     row, family = found

@@ -16,9 +16,6 @@ from paramsched.config.schedule_text import FINDERS, UserClass, UserScheduler
 from paramsched.errors import InvalidArgument, MissingFact, nearest
 from paramsched.schedules.rules import table
 
-# Ask a user's scheduler class, tick by tick, what it does to a value, and write it down as a rule.
-
-
 _MOST_TICKS = 500_000
 _LARGE, _SMALL = 2.0**60, 2.0**-60
 # The value and the base of each group. In the first both are tiny, so that only c is seen. In the second the value is
@@ -36,11 +33,9 @@ Length = Callable[[bool], int | None]
 def rule_of_user_class(
     cls: type, arguments: Mapping[str, Any], epoch_length: int | None, length: Length
 ) -> UserScheduler:
-    """What a scheduler of a user's class does.
+    """What a scheduler of a user's class does to a value, asked tick by tick.
 
     Args:
-        cls: the class, of MMEngine's base or ours.
-        arguments: those of the config.
         epoch_length: iterations in an epoch where the arguments are to be converted; None leaves them.
         length: the run's length by epochs (True) or iterations (False); None where it is unknown.
 
@@ -79,7 +74,7 @@ def rule_of_user_class(
 
 
 def _without_end_repeats(*columns: Sequence[float]) -> tuple[Sequence[float], Sequence[float], Sequence[float]]:
-    """The columns without the repeats at their ends, but one of full length: a shorter one goes on as it ends."""
+    """The columns without the repeats at their ends, which a rule goes on with, but one of full length."""
     size = len(columns[0])
     found: list[Sequence[float]] = []
     for index, column in enumerate(columns):
@@ -164,11 +159,8 @@ _PROGRESS = ("epoch", "iter")
 def run_progress(by_epoch: Callable[[], bool]) -> Iterator[Callable[[int], None]]:
     """A function that tells the hub which epoch or iteration has just ended; afterwards the hub says what it said.
 
-    Some schedulers ask the hub how far the run is. What an earlier run left there would give them wrong values, so it
-    is taken away. A scheduler that counts epochs finds no iteration, because nothing says which one it would be.
-
-    Args:
-        by_epoch: whether the scheduler counts epochs.
+    Some schedulers ask the hub how far the run is, and what an earlier run left there would give them wrong values. One
+    that counts epochs finds no iteration, because nothing says which one it would be.
     """
     logging = sys.modules.get("mmengine.logging")
     if logging is None:  # no scheduler can ask it

@@ -22,10 +22,9 @@ from paramsched.user_warnings import warn_user
 
 
 class RuleScheduler(_ParamScheduler):
-    """A class of MMEngine's table: its arguments are those of a kernel rule, and the step engine makes its steps.
+    """A class of MMEngine's table, whose arguments are those of a kernel rule.
 
-    Each step starts from the value that is in the group. A value that somebody else wrote is therefore carried on, and
-    several schedulers of one entry combine.
+    Each step starts from the value that is in the group, so that several schedulers of one entry combine.
     """
 
     table_row: ClassVar[SchedulerRow]
@@ -196,14 +195,19 @@ def restore(
         raise InvalidArgument(f"restore(on_change={on_change!r})", "no policy", 'Write "new", "checkpoint" or "error"')
     if isinstance(schedulers, Mapping):
         if not isinstance(states, Mapping) or set(states) != set(schedulers):
-            found = _state_names(states)
+            found = ", ".join(map(str, states)) if isinstance(states, Mapping) else f"a {type(states).__name__}"
             raise StateError(f"restore: schedulers for {', '.join(schedulers)}; the checkpoint has {found}")
         pairs = [(schedulers[name], states[name], f"{name}: ") for name in schedulers]
     else:
         pairs = [(schedulers, states, "")]
     # Everything is looked at before anything is changed.
     changes = [_compared_states(mine, theirs, where) for mine, theirs, where in pairs]
-    lines = tuple(line for one in changes for line in _difference_lines(one))
+    lines = tuple(
+        f"{place} {name}: {theirs!r} in the checkpoint, {ours!r} now"
+        for compared in changes
+        for _, place, found in compared
+        for name, (ours, theirs) in found.items()
+    )
     if lines and on_change == "error":
         raise PlanChanged("restore: the checkpoint was made with other arguments:\n" + "\n".join(lines))
     for line in lines:
@@ -218,22 +222,15 @@ def restore(
 
 
 def argument_changes(scheduler: _ParamScheduler, state: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """The arguments that a saved state has differently, ours and theirs by name.
-
-    Raises:
-        StateError: the state of another class, or of another entry of the groups.
-    """
-    if _ParamScheduler in type(scheduler).__mro__:
-        return compare_arguments(scheduler, state)
-    # One of MMEngine's own: what are arguments among its attributes it does not tell.
-    return {}
+    """`compare_arguments`; one of MMEngine's own does not tell what are arguments among its attributes."""
+    return compare_arguments(scheduler, state) if _ParamScheduler in type(scheduler).__mro__ else {}
 
 
 _ComparedStates: TypeAlias = list[tuple[_ParamScheduler, str, dict[str, tuple[Any, Any]]]]
 
 
 def _compared_states(mine: Sequence[_ParamScheduler], theirs: Any, where: str) -> _ComparedStates:
-    """Each scheduler with its place in the list and the arguments that its state has differently."""
+    """Each scheduler with its place and the arguments that its state has differently."""
     if not isinstance(theirs, Sequence) or len(mine) != len(theirs):
         count = len(theirs) if isinstance(theirs, Sequence) else "no list of"
         names = ", ".join(type(one).__name__ for one in mine)
@@ -244,14 +241,6 @@ def _compared_states(mine: Sequence[_ParamScheduler], theirs: Any, where: str) -
     return [
         (scheduler, f"{where}[{index}] {type(scheduler).__name__}", argument_changes(scheduler, state))
         for index, (scheduler, state) in enumerate(zip(mine, theirs, strict=True))
-    ]
-
-
-def _difference_lines(compared: _ComparedStates) -> list[str]:
-    return [
-        f"{place} {name}: {theirs!r} in the checkpoint, {ours!r} now"
-        for _, place, found in compared
-        for name, (ours, theirs) in found.items()
     ]
 
 
@@ -273,11 +262,6 @@ def _take_over_state(scheduler: _ParamScheduler, state: Mapping[str, Any], *, wh
         # The new window may be another one, so other ticks were in it.
         within = min(scheduler._window_tick, ceil(scheduler.end) - 1) - ceil(scheduler.begin)
         scheduler.last_step = max(within, -1)
-
-
-def _kept_arguments(scheduler: RuleScheduler) -> dict[str, Any]:
-    held = vars(scheduler)
-    return {one.name: held[one.name] for one in scheduler.table_row.arguments if one.name in held}
 
 
 def _write_present_values(schedulers: Sequence[_ParamScheduler], fields: set[str], epoch_length: int | None) -> None:
@@ -307,7 +291,8 @@ def _write_present_values(schedulers: Sequence[_ParamScheduler], fields: set[str
 
 def _arguments_of_group(scheduler: RuleScheduler, index: int) -> dict[str, Any]:
     """The arguments with the peak of this group, where there is one for each."""
-    arguments = scheduler.table_row.complete(_kept_arguments(scheduler))
+    held, row = vars(scheduler), scheduler.table_row
+    arguments = row.complete({one.name: held[one.name] for one in row.arguments if one.name in held})
     peaks = arguments.get("eta_max")
     if isinstance(peaks, (list, tuple)):
         arguments["eta_max"] = peaks[min(index, len(peaks) - 1)]
@@ -322,7 +307,3 @@ def _find_epoch_length(schedulers: Sequence[_ParamScheduler]) -> int | None:
         return 1
     ticks, passes = max(iterations), max(epochs)
     return ticks // passes if passes and ticks % passes == 0 else None
-
-
-def _state_names(states: Any) -> str:
-    return ", ".join(map(str, states)) if isinstance(states, Mapping) else f"a {type(states).__name__}"

@@ -90,10 +90,7 @@ class SchedulerBase(ABC):
         return state
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Set the attributes, and write what the groups held; `state_dict` is not changed and not kept.
-
-        Bases and values are restored where there is one for each group.
-        """
+        """Set the attributes, and write what the groups held; bases and values where there is one for each group."""
         self._take_in_late_groups()
         groups = len(getattr(vars(self).get("optimizer"), "param_groups", []))
         bases, values = state_dict.get("base_lr_values", ()), state_dict.get(HELD_VALUES, ())
@@ -121,16 +118,12 @@ class SchedulerBase(ABC):
 
 
 def _number_to_save(entry: Any) -> Any:
-    """What a group holds as a Python number, so that a checkpoint needs neither torch nor NumPy to be read."""
+    """A Python number, so that a checkpoint needs neither torch nor NumPy to be read."""
     return entry.item() if isinstance(entry, Tensor) and entry.ndim == 0 else python_number(by_value(entry))
 
 
 def spread_over_groups(values: Any, groups: int, source: str) -> list[Any]:
-    """One value for each group: a single value for all of them, or one each from any iterable.
-
-    Raises:
-        InvalidArgument: as many values as there are groups are needed.
-    """
+    """One value for each group: a single value for all of them, or one each from any iterable; as many as groups."""
     single = isinstance(values, (np.generic, np.ndarray, Tensor)) and values.ndim == 0
     if single or not isinstance(values, Iterable):
         return [values] * groups

@@ -150,11 +150,7 @@ def is_library_placeholder(value: object) -> TypeGuard[Enum]:
 
 
 def read_placeholder(text: str) -> Operand:
-    """The placeholder that a library's own `.value` says; nothing is evaluated.
-
-    Raises:
-        InvalidArgument: anything but placeholders and numbers joined by `+ - * / //`.
-    """
+    """The placeholder that a library's own `.value` says; nothing is evaluated."""
     return _placeholder_of_node(ast.parse(text, mode="eval").body)
 
 
@@ -245,11 +241,7 @@ def replace_trainer_placeholder_values(trainer: Any, instance: Any) -> Any:
 
 
 def refuse_placeholders(call: str, **arguments: object) -> None:
-    """Refuse placeholders where the numbers themselves are needed.
-
-    Raises:
-        InvalidArgument: it names the placeholder.
-    """
+    """Refuse placeholders where the numbers themselves are needed."""
     for name, value in arguments.items():
         if isinstance(value, (TrainerPlaceholderValues, Expression)) or is_library_placeholder(value):
             raise unreplaced_error(value, f"{call}({name}=…)")
@@ -271,12 +263,7 @@ def _replaced_argument(trainer: Any, value: Any) -> Any:
 
 
 def require_positive_count(asked: str, amount: float, times: float = 1) -> int:
-    """A whole number of updates above 0.
-
-    Raises:
-        AssertedArgument: it is not above 0.
-        InvalidArgument: it is not whole.
-    """
+    """A whole number of updates above 0; anything else is refused."""
     if not (amount > 0 and times > 0):
         found = f"{amount!r} of {times!r} updates" if times != 1 else f"{amount!r} updates"
         raise AssertedArgument(asked, f"{found} is no length above 0", "Write 10")
@@ -284,11 +271,7 @@ def require_positive_count(asked: str, amount: float, times: float = 1) -> int:
 
 
 def require_at_least(low: float, asked: str, number: float, high: float | None = None) -> float:
-    """A finite number from `low` on, and at most `high` where that is given.
-
-    Raises:
-        AssertedArgument: it is outside.
-    """
+    """A finite number from `low` on, and at most `high` where that is given; anything else is refused."""
     value = finite_number(asked, number)
     if value < low or (high is not None and value > high):
         bounds = f"below {low!r}" if high is None else f"not between {low!r} and {high!r}"
@@ -310,10 +293,7 @@ def warn_of_reversals(call: str, bases: list[Any], first: list[float], last: lis
 
 @final
 class ScheduleValues:
-    """A schedule's values for each base, computed in blocks while somebody goes on update by update.
-
-    It holds nothing that cannot be computed again, and a copy of it begins empty.
-    """
+    """A schedule's values for each base, computed in blocks; a copy of it begins empty."""
 
     def __init__(self) -> None:
         self._schedule: Schedule | None = None

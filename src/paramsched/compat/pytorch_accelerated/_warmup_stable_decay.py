@@ -27,8 +27,6 @@ from paramsched.schedules.anneal import cooldown, warmup
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.leaves import constant
 
-# When WSD decays: its checkpoints, the periods between them, and the schedule they make.
-
 
 class Period(TypedDict):
     """One stretch between checkpoints, in updates of the run; at `pre_decay_step` its decay begins."""
@@ -201,7 +199,6 @@ class WSDLrScheduler(StatefulSchedulerBase):
         self._update_param_groups(first)
 
     def _refuse_contradictions(self, call: str) -> None:
-        """Refuse arguments that are each in range and contradict each other."""
         bases = [float(base) for base in self.base_lr_values]
         if self.warmup_starting_lr > max(bases):
             raise InvalidArgument(
@@ -324,6 +321,7 @@ class WSDLrScheduler(StatefulSchedulerBase):
 
 def _run_length(call: str, epochs: float | None, per_epoch: float | None, total: float | None) -> int:
     """The length of the run in updates, from either way to give it."""
+    missing = [n for n, value in (("num_epochs", epochs), ("num_update_steps_per_epoch", per_epoch)) if value is None]
     if epochs is not None and per_epoch is not None:
         if total is not None:
             raise InvalidArgument(
@@ -333,8 +331,6 @@ def _run_length(call: str, epochs: float | None, per_epoch: float | None, total:
             )
         return require_positive_count(f"{call}(num_epochs=…)", epochs, per_epoch)
     if total is None:
-        given = {"num_epochs": epochs, "num_update_steps_per_epoch": per_epoch}
-        missing = [name for name, value in given.items() if value is None]
         raise InvalidArgument(
             f"{call}(…)",
             f"the length of the run is unknown: {' and '.join(missing)} missing",
