@@ -66,7 +66,6 @@ def causes_to_try(
 
     Args:
         plan: as written.
-        calendar: the facts it is resolved with.
         rows: the greatest number in the log, and one.
         processes: how many there were, if known.
         runs: lengths for which values stayed the same, as seen in the log.
@@ -195,8 +194,6 @@ class AmountCause:
     """One explanation to try.
 
     Args:
-        name: for programs.
-        text: for people.
         counted: what the schedule counted, from what the run consumed.
     """
 
@@ -206,13 +203,7 @@ class AmountCause:
 
 
 def amount_causes_to_try(clock: str, processes: int | None, accumulation: int | None) -> Iterator[AmountCause]:
-    """Explanations to try, the simplest first.
-
-    Args:
-        clock: what the plan counts.
-        processes: how many there were, if known.
-        accumulation: batches to an update, if known.
-    """
+    """Explanations to try, the simplest first."""
     text = f"the schedule counted updates, where the plan counts {clock}"
     yield AmountCause("another clock", text, AmountTimes.counting_updates)
     known = [n for n in (processes, accumulation) if n is not None and n > 1]

@@ -66,12 +66,7 @@ class CheckpointGroups:
 
 
 def read_groups(file: Path) -> CheckpointGroups:
-    """Read the param groups of the optimizer in a checkpoint.
-
-    Raises:
-        MissingDependency: torch is not installed.
-        UnreadableLog: torch cannot read it, or no optimizer, or several, are in it.
-    """
+    """Read the param groups of the optimizer in a checkpoint."""
     states = find_states(load_checkpoint(file), _is_optimizer_state, "optimizer")
     _, state = _choose_optimizer(file, states, None)
     try:
@@ -234,14 +229,9 @@ def choose_state(
     """The name of the state that was asked for, or of the only one there is.
 
     Args:
-        file: in which they are.
-        states: by their names.
         option: of the command line, by which one is asked for.
         wanted: the name that was; None where nobody asked.
         missing: what is said where the file has no such state, and what to do then.
-
-    Raises:
-        UnreadableLog: there is none, there are several and nobody asked for one, or none has the name.
     """
     if not states:
         raise UnreadableLog(path_text(file), *missing)

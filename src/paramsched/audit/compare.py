@@ -52,8 +52,6 @@ def explanations(
 
     Args:
         plan: as written.
-        calendar: the facts it is resolved with.
-        match: how the log fits the plan as it is.
         pairs_under: the columns of the log beside the schedules of another resolved plan.
         processes: how many there were, if known.
     """
@@ -158,7 +156,6 @@ def _clock_jumps(
 
     Args:
         pairs: the columns, each with its base.
-        t: the numbers of their rows.
         offsets: those to try, from the row of the first value that does not fit and the offset before it.
     """
     cached: dict[int, Flags] = {}

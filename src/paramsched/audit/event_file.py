@@ -12,12 +12,7 @@ STEP = "step"
 
 
 def event_rows(file: Path) -> Iterator[dict[str, Any]]:
-    """The scalars of a file: for each value a row with its step and, under the name of its tag, the value.
-
-    Raises:
-        MissingDependency: tensorboard is not installed.
-        UnreadableLog: it cannot open the file.
-    """
+    """The scalars of a file: for each value a row with its step and, under the name of its tag, the value."""
     try:
         from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
         from tensorboard.util.tensor_util import make_ndarray

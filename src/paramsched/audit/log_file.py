@@ -71,12 +71,7 @@ def read_log(
 
 
 def kind_of_log(file: Path) -> Literal["checkpoint", "jsonl", "csv", "events"]:
-    """What a log is, by its suffix and its first bytes.
-
-    Raises:
-        UnreadableLog: nothing that we read.
-        OSError: it cannot be read.
-    """
+    """What a log is, by its suffix and its first bytes."""
     if file.exists() and not file.is_file():
         raise UnreadableLog(path_text(file), "no ordinary file, so it may have no end", "Write it to a file first")
     with file.open("rb") as stream:

@@ -221,11 +221,7 @@ def is_trainer_state(file: Path) -> bool:
 
 
 def read_trainer_state(file: Path, fields: tuple[str, ...]) -> LoggedValues:
-    """The fields that its rows have, by the step that they were logged at.
-
-    Raises:
-        UnreadableLog: no such file, or none of the fields in it.
-    """
+    """The fields that its rows have, by the step that they were logged at."""
     rows = history_rows(file)
     made = []
     for field in fields:
@@ -241,11 +237,7 @@ def read_trainer_state(file: Path, fields: tuple[str, ...]) -> LoggedValues:
 
 
 def history_rows(file: Path) -> list[dict[str, Any]]:
-    """The rows of its history; numbers stay the text they are written in.
-
-    Raises:
-        UnreadableLog: no such file.
-    """
+    """The rows of its history; numbers stay the text they are written in."""
     try:
         data = json.loads(file.read_text(encoding="utf-8-sig"), parse_float=str)
     except (ValueError, RecursionError) as error:

@@ -91,11 +91,7 @@ class AmountColumn:
     name: str | None = None
 
     def find(self, there: Collection[str], file: Path) -> str | None:
-        """Its name among those that are there, in capitals or not; None where it is not there.
-
-        Raises:
-            UnreadableLog: the user has named one that is not there.
-        """
+        """Its name among those that are there, in capitals or not; None where it is not there."""
         if self.name is not None:
             if self.name not in there:
                 instead = "Name one that is there: --amount NAME"
@@ -111,11 +107,7 @@ class AmountColumn:
 
 
 def logged_amounts(rows: list[tuple[int, Any]], file: Path) -> LoggedAmounts | None:
-    """Amounts as they stand in the rows of a log, each with the number of its update; None where there are none.
-
-    Raises:
-        UnreadableLog: one that is no number from 0 on.
-    """
+    """Amounts as they stand in the rows of a log, each with the number of its update; None where there are none."""
     said = [(t, value) for t, value in rows if value not in (None, "")]
     if not said:
         return None
@@ -126,11 +118,7 @@ def logged_amounts(rows: list[tuple[int, Any]], file: Path) -> LoggedAmounts | N
 
 
 def make_column(field: str, group: int, rows: list[tuple[int, Any]], file: Path) -> LogColumn:
-    """A column of numbers, or of text that says them.
-
-    Raises:
-        UnreadableLog: an update's number below 0, or a value that is no number.
-    """
+    """A column of numbers, or of text that says them."""
     times = np.array([t for t, _ in rows], dtype=np.int64)
     where = f"{printable(field)} in {path_text(file)}"
     if times.size and times.min() < 0:
@@ -141,11 +129,7 @@ def make_column(field: str, group: int, rows: list[tuple[int, Any]], file: Path)
 
 
 def update_number(value: Any, file: Path) -> int:
-    """A whole number that counts updates.
-
-    Raises:
-        UnreadableLog: it is none, or far too large.
-    """
+    """A whole number that counts updates."""
     try:
         number = float("nan") if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):

@@ -30,7 +30,6 @@ class AmountTimes:
     """The amounts of a run by the numbers of its updates; between two that are known, and beyond, on a straight line.
 
     Args:
-        clock: what the amounts count.
         updates: in order, each once; one at least.
         amounts: what was consumed before each of them.
     """
@@ -117,7 +116,6 @@ class PlannedColumn:
     """A column of the log and the schedule it should follow.
 
     Args:
-        column: what was logged.
         schedule: resolved.
         group: its name, or else its index.
         base: None where it has to be found from the log.
@@ -145,11 +143,8 @@ def pair_columns(
     """Find the schedule of each column that the plan schedules.
 
     Args:
-        logged: the columns.
         plan: resolved.
         run: what its updates were planned to take; None for a plan by updates.
-        bases: by field and group.
-        names: of the groups.
 
     Raises:
         UnreadableLog: the plan schedules none.
@@ -232,7 +227,6 @@ class LogMatch:
     """How the log fits the plan under one clock.
 
     Args:
-        pairs: the columns and their schedules.
         bases: of each column: given, or found from the log.
         equal: for each column, which of its values are as planned.
     """
@@ -248,7 +242,6 @@ class LogMatch:
         """Compare the columns with their schedules.
 
         Args:
-            pairs: the columns and their schedules.
             clock: from the numbers of the rows to the plan's times.
             rows: those that are compared; None: all.
         """

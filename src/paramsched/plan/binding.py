@@ -171,11 +171,7 @@ def normal_bindings(given: Iterable[Binding]) -> tuple[Binding, ...]:
 
 
 def checked_binding(one: object) -> Binding:
-    """What was given to a plan as a binding.
-
-    Raises:
-        InvalidArgument: it is none.
-    """
+    """What was given to a plan as a binding."""
     if isinstance(one, Binding):
         return one
     raise InvalidArgument(

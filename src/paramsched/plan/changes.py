@@ -32,8 +32,6 @@ class PlanLines:
         """The lines of the changed plan.
 
         Args:
-            at: from when on.
-            horizon: of the changed plan.
             lines: what single lines follow from then on.
             fields: what every other line of a field follows from then on.
         """

@@ -32,11 +32,7 @@ def is_selected(selector: Selector, group: Group, index: int) -> bool:
 
 
 def refuse_unmatched(name: str, selector: Selector, groups: Sequence[Group]) -> None:
-    """Refuse a selector of a field, or a name or a pattern of one, that means none of the groups.
-
-    Raises:
-        UnknownGroup: there is no such group.
-    """
+    """Refuse a selector of a field, or a name or a pattern of one, that means none of the groups."""
     if any(isinstance(selector, str) and group.get("name") == selector for group in groups):
         return
     asked = f"Binding({name!r}, groups={selector!r})"
@@ -147,11 +143,7 @@ def with_followed_fields(bindings: Sequence[Binding]) -> Sequence[Binding]:
 
 
 def schedule_followed(bindings: Sequence[Binding], binding: Binding) -> Schedule:
-    """The schedule of one of a plan's bindings, with what others follow for each `like(…)`.
-
-    Raises:
-        PlanError: as of `with_followed_fields`.
-    """
+    """The schedule of one of a plan's bindings, with what others follow for each `like(…)`."""
     if not any(_likes_in(binding.schedule)):
         return binding.schedule
     first, *_ = _FollowedPlan(bindings).lines_for(binding)
@@ -195,8 +187,6 @@ class _FollowedPlan:
         """A schedule of a line with what is followed for each `like(…)`.
 
         Args:
-            schedule: of the line.
-            line: whose schedule it is.
             groups: for which it is made.
             before: the lines that follow this one.
         """

@@ -82,10 +82,6 @@ def amounts_of_run(plan: Plan, calendar: Calendar) -> RunAmounts | None:
 def updates_of_horizon(plan: Plan, amounts: RunAmounts | None) -> int | None:
     """How many updates the horizon of a resolved plan has: to the first that begins at or after it; None without one.
 
-    Args:
-        plan: the plan.
-        amounts: of its run.
-
     Raises:
         MissingFact: nothing says how much an update takes.
     """
@@ -280,9 +276,6 @@ def units_of_run(resolved: Plan, calendar: Calendar, total: int, end: tuple[str,
     """The units in which the facts of a run tell its time, beside updates.
 
     Args:
-        resolved: the plan, with its lengths resolved.
-        calendar: the facts.
-        total: updates of the run.
         end: the plan's clock and its horizon on it; None for a plan by updates.
 
     >>> calendar = Calendar(steps_per_epoch=45, batch_size=32)

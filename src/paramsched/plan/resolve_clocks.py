@@ -53,7 +53,6 @@ class ClockLengths:
         """A duration in the clock's unit, as an exact fraction.
 
         Args:
-            duration: the length.
             begin: where it begins, on the clock.
             asked: what a message names, if not the length.
 
@@ -214,11 +213,7 @@ def _resolved_size(
 
 
 def _totals(horizon: Duration | None, calendar: Calendar, sizes: RunSizes, clock: PlanClock) -> dict[str, Total]:
-    """The length of the run on each clock of the plan.
-
-    Raises:
-        PlanError: the horizon and the calendar's total differ.
-    """
+    """The length of the run on each clock of the plan."""
     unit = amount_clock(clock)
     clocks = [UPDATES] if unit is None else [unit] if isinstance(clock, str) else [unit, UPDATES]
     length = _horizon_of(horizon, calendar)

@@ -44,9 +44,7 @@ class RunAmounts(ABC):
         """What has been consumed before update `t`, which is `amount`, and before each of the updates behind it.
 
         Args:
-            t: the first update.
             amount: what has been consumed before it, whatever was planned.
-            count: how many updates.
 
         Returns:
             `count` whole numbers, or floats of seconds, in a NumPy array.

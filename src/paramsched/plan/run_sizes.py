@@ -37,8 +37,6 @@ class SizeTarget:
 
     Args:
         name: of the fact: `batch_size`.
-        schedule: with its lengths as counts.
-        initial: its base.
         by_amount: whether its time is an amount, not updates.
     """
 
@@ -78,11 +76,7 @@ class UpdateSizes:
         return np.clip(np.nan_to_num(product, nan=0.0), 0, MOST_OF_UPDATE).astype(np.int64)
 
     def require_possible(self, update: int, amount: int) -> None:
-        """Refuse an update that takes nothing.
-
-        Raises:
-            PlanError: one of the sizes is below 1.
-        """
+        """Refuse an update that takes nothing."""
         for target in self.targets:
             size = target.sizes(np.array([update]), np.array([amount])).item()
             if not size >= 1:
@@ -126,7 +120,6 @@ class RunSizes:
     """The sizes of a run: facts that stay, and targets.
 
     Args:
-        calendar: the facts.
         clock: what the amounts count that targets are scheduled by; None where all are by updates.
         targets: the planned sizes by their names; None for one whose lengths are not known yet.
     """
@@ -208,8 +201,6 @@ class PlannedAmounts(RunAmounts):
     """Each update takes what is planned for it: amount(t + 1) = amount(t) + size(t, amount(t)).
 
     Args:
-        clock: what the amounts count.
-        sizes: what an update takes.
         times: the amounts that targets are scheduled by, where these count something else.
     """
 
@@ -322,11 +313,7 @@ class PlannedAmounts(RunAmounts):
         return int(self.sizes.at(np.array([t]), np.array([time]))[0])
 
     def require_some(self, t: int, amount: Amount) -> None:
-        """Refuse update `t`, before which so much was consumed, where it is planned to take nothing.
-
-        Raises:
-            PlanError: one of its sizes is below 1.
-        """
+        """Refuse update `t`, before which so much was consumed, where it is planned to take nothing."""
         self._refuse_none(t, self._amounts(t, int(amount), 2))
 
     def _refuse_none(self, t: int, amounts: Array) -> None:

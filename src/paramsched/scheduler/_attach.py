@@ -57,12 +57,7 @@ class StateLoading(Protocol):
 
 @final
 class PlanHooks:
-    """The hooks that a Scheduler leaves on its optimizer.
-
-    Args:
-        planned: the groups, and the plan that writes them.
-        loading: what to do when the optimizer's state is loaded.
-    """
+    """The hooks that a Scheduler leaves on its optimizer."""
 
     def __init__(self, planned: PlannedGroups, loading: StateLoading) -> None:
         self.planned, self.loading = planned, loading
@@ -173,9 +168,6 @@ def attach_plan(
     """Bind a plan to the optimizer's groups, write its values, and register the hooks.
 
     Args:
-        optimizer: the innermost one.
-        request: what is asked.
-        calendar: the facts of the run.
         call: how the user's call begins, for advice.
 
     Raises:

@@ -24,7 +24,6 @@ class UpdateTimes:
     """The times of successive updates.
 
     Args:
-        updates: their numbers.
         amounts: what has been consumed before each; None where the plan is by updates.
     """
 
@@ -187,11 +186,7 @@ class PlanInForce:
         return None if self.amounts is None else self.amounts.clock
 
     def amount_at(self, t: int) -> Amount | None:
-        """What a run that went as planned has consumed before update `t`; None where the plan is by updates.
-
-        Raises:
-            MissingFact: nothing says how much an update takes.
-        """
+        """What a run that went as planned has consumed before update `t`; None where the plan is by updates."""
         return None if self.amounts is None else self.amounts.amount_at(t)
 
     @property

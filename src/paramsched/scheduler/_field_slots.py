@@ -187,11 +187,7 @@ class TensorSlots:
 
     @staticmethod
     def all_in(field: Field, slots: Sequence[Slot], groups: Sequence[Group]) -> "list[TensorSlots]":
-        """The slots that hold tensors, put together by device and type.
-
-        Raises:
-            InvalidArgument: a tensor with dimensions, or one of whole numbers.
-        """
+        """The slots that hold tensors, put together by device and type."""
         held: dict[tuple[torch.device, torch.dtype], list[Slot]] = {}
         for slot in slots:
             entry = field.read(groups[slot.group])
@@ -295,11 +291,7 @@ class ScheduledTuples(NamedTuple):
         return False
 
     def require_lengths(self, groups: Sequence[Group]) -> None:
-        """Refuse groups in which a tuple has lost an element or gained one: the wrong element would be written.
-
-        Raises:
-            StateError: with the group.
-        """
+        """Refuse groups in which a tuple has lost an element or gained one: the wrong element would be written."""
         for index in self.indices:
             entry: Any = groups[index].get(self.key) if index < len(groups) else None
             if isinstance(entry, (tuple, list)) and len(entry) != self.size:

@@ -50,11 +50,7 @@ def _leading_bits(fingerprint: str) -> int:
 
 
 def count_carried(groups: list[Group]) -> int | None:
-    """The count a list of groups carries: that of the first one that has any.
-
-    Raises:
-        StateError: it is no count.
-    """
+    """The count a list of groups carries: that of the first one that has any."""
     for index, group in enumerate(groups):
         if COUNT in group:
             _require_count(group[COUNT], index)
@@ -85,11 +81,7 @@ def amount_carried(groups: list[Group], clock: str | None) -> tuple[Amount | Non
 
 
 def check_entries(groups: list[Group]) -> None:
-    """Refuse groups whose entries of ours were spoiled.
-
-    Raises:
-        StateError: a count, a plan's number or a base that is none.
-    """
+    """Refuse groups whose entries of ours were spoiled."""
     for index, group in enumerate(groups):
         if COUNT in group:
             _require_count(group[COUNT], index)
@@ -190,11 +182,7 @@ class History:
 
 
 def read_history(data: Any, text: str | None) -> History:
-    """Check the history of a state whose plan has this text.
-
-    Raises:
-        StateError: it is none.
-    """
+    """Check the history of a state whose plan has this text."""
     if not isinstance(data, (list, tuple)) or not data:
         raise StateError(f"state: history is {shown(data)}, not a list of [update, amount, plan]")
     entries: list[Entry] = []

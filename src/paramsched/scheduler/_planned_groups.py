@@ -233,11 +233,7 @@ class PlannedGroups:
     # ------------------------------------------------------------------ what others did
 
     def sync(self, groups: list[Group]) -> bool:
-        """Bind groups that came, went or were exchanged since; whether there were any.
-
-        Raises:
-            StateError: there are no groups left.
-        """
+        """Bind groups that came, went or were exchanged since; whether there were any."""
         if self.watch.any_change(groups):
             self._bind_anew(groups)
             return True

@@ -88,11 +88,7 @@ def flat_groups(groups: Sequence[Any]) -> tuple[str, ...]:
 
 
 def states_after(states: RuleStates, metrics: Mapping[str, Any]) -> dict[MetricRule[Any], Any]:
-    """The states of metric rules when these metrics have been observed.
-
-    Raises:
-        InvalidArgument: a name that no rule watches, or a value that is no number.
-    """
+    """The states of metric rules when these metrics have been observed."""
     watched = {rule.metric for rule in states}
     numbers = {}
     for name, value in metrics.items():
@@ -107,11 +103,7 @@ def states_after(states: RuleStates, metrics: Mapping[str, Any]) -> dict[MetricR
 
 
 def name_of_only_metric(rules: Iterable[MetricRule[Any]], metric: Any) -> str:
-    """Which metric `step(metric)` means: that of the plan's only rule.
-
-    Raises:
-        InvalidArgument: there are several.
-    """
+    """Which metric `step(metric)` means: that of the plan's only rule."""
     names = sorted(rule.metric for rule in rules)
     if len(names) > 1:
         raise InvalidArgument(
@@ -145,11 +137,7 @@ def given_facts(**facts: Any) -> dict[str, Any]:
 
 
 def calendar_of_call(call: str, calendar: Any, given: dict[str, Any]) -> Calendar:
-    """The Calendar of a call that takes one, or its facts as keywords.
-
-    Raises:
-        InvalidArgument: both, or what is none.
-    """
+    """The Calendar of a call that takes one, or its facts as keywords."""
     if calendar is not None and given:
         raise InvalidArgument(
             f"{call}(calendar=…, {', '.join(given)}=…)", "facts are given twice", "Put them all into the Calendar"
@@ -164,11 +152,7 @@ def calendar_of_call(call: str, calendar: Any, given: dict[str, Any]) -> Calenda
 
 
 def resolve_for(call: str, plan: Plan, calendar: Calendar) -> Plan:
-    """The plan with its lengths in updates; what is missing is told in the words of the call.
-
-    Raises:
-        MissingFact: with what to write there, or, where the fact is not known yet, how to give it later.
-    """
+    """The plan with its lengths in updates; what is missing is told in the words of the call."""
     try:
         return plan.resolve(calendar)
     except MissingFact as error:
@@ -187,11 +171,7 @@ _INNER_NAMES = ("optimizer", "_optimizer", "_base_optimizer", "base_optimizer")
 
 
 def unwrapped_optimizer(optimizer: Any) -> Any:
-    """The innermost optimizer: wrappers are looked through as long as one of their own attributes has param groups.
-
-    Raises:
-        InvalidArgument: nothing with param groups is there.
-    """
+    """The innermost optimizer: wrappers are looked through as long as one of their own attributes has param groups."""
     seen: list[int] = []
     while id(optimizer) not in seen:
         seen.append(id(optimizer))
@@ -208,11 +188,7 @@ def unwrapped_optimizer(optimizer: Any) -> Any:
 
 
 def require_hooks(optimizer: Any) -> None:
-    """Refuse an optimizer whose step fires no hooks.
-
-    Raises:
-        InvalidArgument: with the way out: `drive="manual"`.
-    """
+    """Refuse an optimizer whose step fires no hooks."""
     if not (isinstance(optimizer, Optimizer) and getattr(type(optimizer).step, "hooked", False)):
         raise InvalidArgument(
             f"Scheduler({type(optimizer).__name__}, …)",

@@ -168,11 +168,7 @@ class Resume:
         warn_if_over(planned)
 
     def _standing_of(self, planned: PlannedGroups, groups: list[Group]) -> Standing:
-        """Where the run stands that groups of a checkpoint are of.
-
-        Raises:
-            StateError: nothing says the amount.
-        """
+        """Where the run stands that groups of a checkpoint are of."""
         in_force, count = planned.in_force, count_carried(groups)
         found = (
             Standing(planned.clock.begin or 0)

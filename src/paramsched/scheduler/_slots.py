@@ -34,11 +34,7 @@ class Slot:
 
 
 def slots_of(plan: Plan, groups: list[Group], bases: Mapping[tuple[int, str], float] | None = None) -> tuple[Slot, ...]:
-    """The slots of a resolved plan without units; bases are those given, else recorded, else the group's own values.
-
-    Raises:
-        PlanError: a group or a field that is not there.
-    """
+    """The slots of a resolved plan without units; bases are those given, else recorded, else the group's own values."""
     return tuple(
         Slot(
             index,

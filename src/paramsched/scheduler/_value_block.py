@@ -210,11 +210,7 @@ class GroupWatch:
             return False  # an entry is gone, or tensors of unlike shapes stand where others stood
 
     def any_change(self, groups: list[Group]) -> bool:
-        """The same without haste: equal copies are seen too, and a field that others wrote is no change.
-
-        Raises:
-            StateError: there are no groups left, or a tuple has lost an element or gained one.
-        """
+        """The same without haste: equal copies are seen too, and a field that others wrote is no change."""
         self.require_groups(groups, self.bound)
         changed = self.entries_replaced(groups) or self.groups_changed(groups)
         return changed or (bool(self._tuples) and self.any_tuple_spoiled())

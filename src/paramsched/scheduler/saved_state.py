@@ -29,15 +29,11 @@ class State:
     """A checked state.
 
     Args:
-        t: completed updates.
         text: the plan's canonical text; None for one that has none.
         plan: the plan; None where it has no text, or where that cannot be read here, which `unreadable` says then.
-        calendar: the facts it was resolved with.
-        groups: how many groups there were.
         bases: by flat field name, one for each group (None where the group was not scheduled).
         feedback: each metric rule's state as JSON scalars, by the rule's text.
         standing: where the run stands: `t`, and the amounts where the plan's clock counts one.
-        history: the plans that were in force.
     """
 
     t: int
@@ -285,9 +281,6 @@ def plans_in_state(state: Any) -> tuple[list[tuple[int, float | None, Plan | Non
     """The plans that were in force, each with its first update and the amount before it; the facts of the last.
 
     A plan is None where it has no text, or one that cannot be read here.
-
-    Raises:
-        StateError: the state is foreign, truncated or spoiled.
     """
     read = read_scheduler_state(state)
     entries = read.history.entries
@@ -301,11 +294,7 @@ OnChange: TypeAlias = OnChangeChoice | Mapping[str, OnChangeChoice]
 
 
 def checked_on_change(on_change: Any) -> OnChange:
-    """The argument, when it is valid.
-
-    Raises:
-        InvalidArgument: a choice that does not exist.
-    """
+    """The argument, when it is valid."""
     choices = get_args(OnChangeChoice)
     given = on_change.values() if isinstance(on_change, Mapping) else [on_change]
     for choice in given:

@@ -144,10 +144,6 @@ def checked_amount(call: str, unit: str | None, given: Mapping[str, Any]) -> Amo
     Args:
         call: how it begins: `"scheduler.consumed("`.
         unit: what the plan's clock counts; None for updates.
-        given: its keywords.
-
-    Raises:
-        InvalidArgument: not one keyword, another unit than the clock's, or no amount of it.
 
     >>> checked_amount("scheduler.consumed(", "samples", {"images": 64})
     64
@@ -252,11 +248,7 @@ class RankAgreement:
         return several_processes()
 
     def compare(self, t: int, amount: Amount, clock: str) -> None:
-        """Compare what has been consumed when update `t` is taken, which is counted in.
-
-        Raises:
-            InvalidArgument: another process has consumed another amount.
-        """
+        """Compare what has been consumed when update `t` is taken, which is counted in."""
         if not self.is_due(t):  # another amount was said for the same update: it was skipped
             return
         store = dist.distributed_c10d._get_default_store()  # torch has no public way to it
@@ -280,13 +272,8 @@ def standing_in(in_force: PlanInForce, found: Standing, whose: str, clock: Clock
     """Where a run stands that goes on with a plan.
 
     Args:
-        in_force: the plan.
         found: as it was carried; its amounts are None where they are of another clock, or of none.
         whose: what carried it, for the error.
-        clock: of a Scheduler that may stand there already, and know the amount.
-
-    Raises:
-        StateError: nothing says the amount.
     """
     unit = in_force.unit
     if unit is None:

@@ -26,7 +26,6 @@ class UncountedStep:
     """A call of `step` that is no update.
 
     Args:
-        name: of the call.
         seen_by: what it is recognized by.
         follows: what is done then.
         recognizes: the function that recognizes it while it is on; None where the hooks tell it by themselves.

@@ -206,7 +206,6 @@ def schedule_of(value: object, asked: str | Callable[[], str]) -> Schedule:
     """A schedule, or a finite number as a constant.
 
     Args:
-        value: what was given.
         asked: the call for a message; a function where writing it costs as much as the schedule is long.
     """
     if isinstance(value, Schedule):

@@ -195,11 +195,7 @@ def require_lengths(name: str, lengths: str, mult: float, first: Fraction | None
     """Refuse a rounding that is none, one down in which cycles stay as long as they are, and too many that grow.
 
     Args:
-        name: of the shape.
-        lengths: the rounding.
-        mult: how cycles grow.
         first: the length of the first one in updates, where it is known.
-        times: how many there are.
     """
     if mult != 1 and times is not None and times > _MOST_GROWING:
         found = f"of cycles that grow {_MOST_GROWING} end behind everything that is counted"

@@ -101,7 +101,6 @@ def _words_wanted(schedule: Schedule, *, measured: bool) -> dict[NeighborLevel, 
     """The words in a schedule that ask what stands beside it, each with the shape that it stands in.
 
     Args:
-        schedule: any.
         measured: whether lengths are known, so that stages of no update are passed over.
     """
     if not schedule.has_neighbor_levels:

@@ -91,11 +91,7 @@ class Span:
         return Duration.of_updates(self.boundary(self.end) - self.first if self.rounds else self.end - self.begin)
 
     def exact(self, duration: Duration) -> Fraction:
-        """An amount of time as an exact count.
-
-        Raises:
-            InvalidArgument: it is a time until which something lasts, and not the length of a stage.
-        """
+        """An amount of time as an exact count."""
         if duration.until:
             found = "only the length of a stage ends at a time"
             instead = f'Write over="{duration}" of a stage, or "{Duration(duration.terms)}" here'
@@ -173,7 +169,6 @@ class Span:
         """What a schedule is planned for that is used in part: up to `end`, or a run of a length of its own.
 
         Args:
-            begin, end: times from the start of the run.
             length: of the run that is planned for instead of this one; per cent are of it.
         """
         if length is None:

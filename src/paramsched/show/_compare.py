@@ -74,7 +74,6 @@ def leaving_notes(plan: str, left: Sequence[tuple[int, str]], *, drawn: bool) ->
     """Where the curves of a plan leave those of a plan before it.
 
     Args:
-        plan: its name.
         left: for each curve that begins as one before it: the first update with another value, and whose it was.
         drawn: whether any curve has values of its own.
     """
@@ -269,11 +268,7 @@ RunsOrLog: TypeAlias = Log | LoggedRun | Sequence[LoggedRun] | None
 
 
 def runs_of(log: RunsOrLog) -> tuple[LoggedRun, ...]:
-    """The runs to be drawn.
-
-    Raises:
-        InvalidArgument: two of one name.
-    """
+    """The runs to be drawn."""
     if log is None:
         return ()
     if isinstance(log, LoggedRun):
@@ -286,11 +281,7 @@ def runs_of(log: RunsOrLog) -> tuple[LoggedRun, ...]:
 
 
 def checked_points(asked: str, at: ArrayLike, given: ArrayLike) -> tuple[Times, Floats]:
-    """Points of a log, sorted by time; of two for the same time the later one in the log counts.
-
-    Raises:
-        InvalidArgument: not as many updates as values, or what is no update.
-    """
+    """Points of a log, sorted by time; of two for the same time the later one in the log counts."""
     times, values = np.asarray(at), np.asarray(given, dtype=np.float64)
     whole = times.ndim == 1 and times.size > 0 and _are_updates(times)
     if not whole or times.shape != values.shape or int(times.min()) < 0:

@@ -170,7 +170,6 @@ def envelope(times: Times, values: Floats, edges: Times) -> Envelope:
     """Reduce a curve to the lowest and highest value in each column.
 
     Args:
-        times, values: of the curve.
         edges: the updates at which columns begin, and the end of the last.
 
     >>> flat = np.zeros(1_000_000)

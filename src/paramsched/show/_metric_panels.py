@@ -28,9 +28,6 @@ def metric_panels(
     """A panel for each metric of several runs, or for metrics of one run that are to be seen together.
 
     Args:
-        runs: in the order in which they are drawn.
-        metrics: of each, by its name.
-        axis, view: of the picture.
         colors: of each run, where there are several.
     """
     names = list(dict.fromkeys(name for measured in metrics.values() for name in measured))

@@ -264,10 +264,6 @@ def _merge_groups(
     """One curve for all groups with equal values; nothing but the values decides.
 
     Args:
-        kind: of the curves.
-        members: the groups with their times and values.
-        source: has their schedules and breakpoints.
-        field: the curves are of.
         colors: by group; None: a new one for each curve.
         first_color: where new colors begin.
         owner: the name of their plan or run, where a picture has several.

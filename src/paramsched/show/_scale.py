@@ -98,7 +98,6 @@ def scales_of(envelopes: Sequence[Envelope], least: float = math.inf) -> Scales:
     does not ask for it. Zeros are drawn at its bottom edge. The linear one begins at 0 if the values come near it.
 
     Args:
-        envelopes: of the curves.
         least: their smallest value above 0, which an envelope hides in a column with a 0.
     """
     every = np.concatenate([side for e in envelopes for side in e] or [np.zeros(0)])

@@ -126,8 +126,6 @@ def svg_path(times: Times, fractions: Floats, axis: TimeAxis, *, width: float, h
     line; nan is a gap.
 
     Args:
-        times, fractions: the points.
-        axis: on which the times are.
         width, height: in pixels.
         held: the last value counts to the end of its update; for a log of every tenth update it does not.
 

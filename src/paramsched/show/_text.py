@@ -253,9 +253,7 @@ def _place_apart(index: int, middle: Sequence[Floats], columns: Iterable[int]) -
     """The cell of a curve that is farthest from other curves, of some columns; None where the curve is in none.
 
     Args:
-        index: of the curve.
         middle: the height of each curve at each dot, in dots from the top; nan where it has none.
-        columns: to choose from.
     """
     best, at = -1.0, None
     for column in columns:
