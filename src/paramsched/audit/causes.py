@@ -131,7 +131,6 @@ def _too_slow(n: int, counts: _Counts) -> tuple[str, str]:
 
 
 def _other_lengths(plan: Plan, calendar: Calendar, rows: int, processes: int | None) -> Iterator[Cause]:
-    """The same plan with its lengths counted wrongly."""
     for name, text, other in _other_calendars(plan, calendar, rows, processes):
         try:
             yield Cause(name, text, same_time, plan.resolve(other()))
@@ -166,7 +165,6 @@ def _other_calendars(
 
 
 def _scaled_calendar(bare: Calendar, epoch: int | None, horizon: int | None, times: int, by: int) -> Calendar:
-    """A calendar with all lengths multiplied by `times` and divided by `by`, rounded up."""
     return replace(
         bare,
         steps_per_epoch=None if epoch is None else max(-(-epoch * times // by), 1),

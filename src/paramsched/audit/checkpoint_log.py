@@ -88,13 +88,11 @@ def _group_at_base(group: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _base_or_nan(group: Mapping[str, Any], field: str) -> float:
-    """The recorded base of a field; NaN where there is none."""
     base = _recorded_base(group, field) if Field.of(field).key.isidentifier() else None
     return float("nan") if base is None else base
 
 
 def _counts_on(group: Mapping[str, Any], clock: str | None) -> bool:
-    """Whether the amount that a group carries is of this clock."""
     place = _finite_or_nothing(group.get(f"{OURS}clock"))
     return clock is not None and place == CLOCKS.index(clock)
 
@@ -148,13 +146,11 @@ def _scheduled_numbers(group: Mapping[str, Any], where: str) -> Iterator[tuple[s
 
 
 def _update_count(value: Any) -> int | None:
-    """A value as a number of updates, if it is one."""
     number = _finite_or_nothing(value)
     return int(number) if number is not None and number == int(number) and 0 <= number <= MOST_UPDATES else None
 
 
 def _recorded_base(group: Mapping[str, Any], field: str) -> float | None:
-    """The base that our scheduler recorded in a group."""
     return _finite_or_nothing(group.get(f"{OURS}base_{Field.of(field).slot}"))
 
 
@@ -302,7 +298,6 @@ def read_plan_history(file: str | Path, *, scheduler: str | None = None) -> tupl
 
 
 def _changes(before: Plan, after: Plan, facts: Calendar) -> Diff:
-    """What differs, and from when on, where the facts of the present plan say it of both."""
     try:
         return diff(before, after, facts)
     except InvalidArgument:  # the earlier plan was for another run, say of another length

@@ -110,7 +110,6 @@ def _other_amounts(calendar: Calendar, match: LogMatch, processes: int | None) -
 
 
 def _usual_runs(pairs: list[PlannedColumn]) -> tuple[int, ...]:
-    """For how many updates values usually stay the same in the log."""
     lengths = []
     for pair in pairs:
         changes = np.flatnonzero(pair.column.values[1:] != pair.column.values[:-1]) + 1
@@ -144,7 +143,6 @@ def _jumping_clocks(match: LogMatch) -> list[Explanation]:
 
 
 def _early_base(pair: PlannedColumn) -> float:
-    """The base from the beginning of the log, before anything went wrong."""
     few = slice(0, max(2, pair.column.t.size // 50))
     return fitted_base(pair, pair.column.t[few], pair.column.values[few])
 
@@ -188,7 +186,6 @@ def _clock_jumps(
 
 
 def _count_from_first(fits: Flags) -> int:
-    """How many values from the first on are as planned."""
     wrong = np.flatnonzero(~fits)
     return int(wrong[0]) if wrong.size else fits.size
 

@@ -150,7 +150,6 @@ def _in_order(column: LogColumn, first: int, file: Path) -> tuple[LogColumn, Tim
 
 
 def _equal_columns(one: tuple[Any, Times, Floats], other: tuple[Any, Times, Floats]) -> bool:
-    """Whether two groups were logged with the same values at the same updates."""
     return np.array_equal(one[1], other[1]) and np.array_equal(one[2], other[2])
 
 
@@ -197,13 +196,11 @@ def _kept_table(values: Floats, every: int, curve: CurveLike | None, field: str,
 
 
 def _values_at_times(t: Times, values: Floats, curve: CurveLike | None) -> Schedule:
-    """Each value from its update on, or along a curve to the next."""
     pairs = zip(t.tolist(), values.tolist(), strict=True)
     return piecewise(tuple((at, absolute(value)) for at, value in pairs), curve)
 
 
 def _from_update(begin: int, schedule: Schedule) -> Schedule:
-    """The schedule from an update on; before it, its first value."""
     return schedule if begin == 0 else shift(schedule, begin)
 
 
@@ -335,7 +332,6 @@ def _validations(rows: list[dict[str, Any]], file: Path) -> list[dict[str, Any]]
 
 
 def _as_numbers(cells: Iterable[Any]) -> Floats | None:
-    """Cells as floats; None where one is no number."""
     try:
         return np.array([float("x" if isinstance(one, bool) else one) for one in cells], dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
@@ -343,7 +339,6 @@ def _as_numbers(cells: Iterable[Any]) -> Floats | None:
 
 
 def _sorted_metric(name: str, times: list[int], values: Floats) -> LogMetric:
-    """A metric with each update once."""
     # `unique` keeps the first of equal times; turned round, the last, as a resumed run logs some updates again.
     ordered, last = np.unique(np.array(times[::-1], dtype=np.int64), return_index=True)
     return LogMetric(name, ordered, values[::-1][last])

@@ -205,6 +205,5 @@ def _number_in_row(value: Any, where: str) -> float:
 
 
 def _significant_digits(value: Any) -> int:
-    """The significant digits a number is written with."""
     mantissa = re.split("[eE]", str(value), maxsplit=1)[0]
     return len(mantissa.replace(".", "").lstrip("+-0")) or 1

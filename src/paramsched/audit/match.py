@@ -181,7 +181,6 @@ def pair_columns(
 
 
 def _times_of_run(logged: LoggedValues, run: RunAmounts) -> AmountTimes:
-    """What was consumed before each update: as the log says, else as planned."""
     if logged.amounts is not None:
         return AmountTimes.logged(run.clock, logged.amounts)
     return AmountTimes.planned(run, np.concatenate([column.t for column in logged.columns]))

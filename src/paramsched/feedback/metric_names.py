@@ -40,5 +40,4 @@ def metric_word(name: str) -> str:
 
 
 def _words_of_name(metric: str) -> list[str]:
-    """The words of a name, in small letters."""
     return [word.lower() for word in _SPLIT.findall(metric.replace("mAP", "map").replace("mIoU", "miou"))]

@@ -214,7 +214,6 @@ class NewBob(MetricRule[NewBobState]):
         return replace(state, waited=0, factor=reduced_factor(state.factor, self.factor, self.min))
 
     def _improvement(self, value: float, before: float) -> float:
-        """The share by which the metric has improved; of 0 there is none."""
         if before == 0:
             return 0.0
         return (before - value if self.mode == "min" else value - before) / abs(before)

@@ -132,7 +132,6 @@ class PlanLines:
         return default
 
     def _lines_of_field(self, name: str) -> list[int]:
-        """Every line of a field, or else of the target of that name."""
         mine = [index for index, line in enumerate(self.bindings) if line.name == name]
         fields = [index for index in mine if not isinstance(self.bindings[index].field, Target)]
         if not mine:
@@ -144,7 +143,6 @@ class PlanLines:
         return UnknownField(f"change(…, {name}=…)", f'the plan has no "{name}"; {did_you_mean(name, known)}')
 
     def _followed(self, line: Binding, new: Schedule, at: Duration, horizon: Duration | None) -> Binding:
-        """A line that follows a new schedule from a time on."""
         old, rules = _without_rules(line.schedule)
         bare, more = _without_rules(new)
         past = take(old, at, self._planned_for(line, old, horizon)) >> bare if at.terms else bare
@@ -170,19 +168,16 @@ class PlanLines:
 
 
 def _scaled_line(line: Binding, at: Duration, factor: float) -> Binding:
-    """A line that is multiplied from a time on."""
     old, rules = _without_rules(line.schedule)
     made = take(old, at) >> factor * skip(old, at) if at.terms else factor * old
     return replace_schedule(line, _with_rules(made, rules))
 
 
 def _without_rules(schedule: Schedule) -> tuple[Schedule, tuple[MetricRule[Any], ...]]:
-    """A schedule and the metric rules that multiply into it."""
     return (schedule.schedule, schedule.guides) if isinstance(schedule, Guided) else (schedule, ())
 
 
 def _with_rules(schedule: Schedule, rules: tuple[MetricRule[Any], ...]) -> Schedule:
-    """A schedule that metric rules multiply into, each once."""
     return Guided(schedule, tuple(dict.fromkeys(rules))) if rules else schedule
 
 

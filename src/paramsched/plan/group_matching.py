@@ -57,7 +57,6 @@ _HOW_TO_NAME = 'Name groups in the optimizer: {"params": …, "name": "head"}'
 
 
 def _parts_of(selector: str) -> list[str]:
-    """An entry and its value, or names and patterns of names."""
     return [selector] if "=" in selector else [part.strip() for part in selector.split(",")]
 
 
@@ -236,7 +235,6 @@ class _FollowedPlan:
 
 
 def _likes_in(schedule: Schedule) -> Iterator[Like]:
-    """Every `like(…)` in a schedule."""
     if isinstance(schedule, Like):
         yield schedule
     for part in schedule.parts():
@@ -244,7 +242,6 @@ def _likes_in(schedule: Schedule) -> Iterator[Like]:
 
 
 def _name_of_field(like: Like) -> str:
-    """The name of the field in its one spelling."""
     try:
         return str(Field.of(like.field))
     except InvalidArgument:

@@ -317,7 +317,6 @@ class PlannedAmounts(RunAmounts):
         self._refuse_none(t, self._amounts(t, int(amount), 2))
 
     def _refuse_none(self, t: int, amounts: Array) -> None:
-        """Refuse an update that takes nothing."""
         nothing = np.flatnonzero(np.diff(amounts) < 1)
         if nothing.size:
             update, amount = t + int(nothing[0]), int(amounts[nothing[0]])

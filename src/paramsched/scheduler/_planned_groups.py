@@ -199,7 +199,6 @@ class PlannedGroups:
         self.clock.acknowledge()
 
     def _write_next_block(self, t: int) -> None:
-        """By updates: compute the block that begins at update `t`, and write it."""
         block = self.block
         block.extend(UpdateTimes.at(t - 1, None).following(None, block.next_size()), self.clock.states)
         block.write()
@@ -317,7 +316,6 @@ def note_bases(slots: Iterable[Slot], groups: list[Group]) -> None:
 
 
 def _by_group(slots: tuple[Slot, ...], groups: list[Group]) -> dict[int, list[tuple[Any, int]]]:
-    """What is scheduled in each group, by the identity of the group's dict."""
     found: dict[int, list[tuple[Any, int]]] = {id(group): [] for group in groups}
     for slot in slots:
         found[id(groups[slot.group])].append((slot.field, id(slot.schedule)))

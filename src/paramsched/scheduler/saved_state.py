@@ -92,7 +92,6 @@ def _calendar_facts(calendar: Calendar) -> dict[str, float | str]:
 
 
 def _says_the_same(text: str, facts: Any, known: tuple[Plan, Calendar]) -> bool:
-    """Whether a state's plan and calendar are those that are known, so that they need not be read again."""
     plain = isinstance(facts, dict) and all(isinstance(fact, (int, float, str)) for fact in facts.values())
     return text == known[0].text and plain and bool(facts == _calendar_facts(known[1]))
 

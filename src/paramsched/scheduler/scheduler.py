@@ -487,7 +487,6 @@ class Scheduler(LRScheduler):
         return self._hooks.loading
 
     def _synced(self) -> PlannedGroups:
-        """The groups, with those bound that came since."""
         if self._alive:
             self._planned.sync(self.optimizer.param_groups)
         return self._planned

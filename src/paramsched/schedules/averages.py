@@ -66,7 +66,6 @@ class RAdamWarmup(Schedule):
 
     @cached_property
     def _first_step(self) -> int:
-        """The first k of which the average is longer than 4."""
         k = 1
         while self._length_of_average(NUMPY.floating(k), NUMPY) <= 4:
             k += 1
@@ -96,7 +95,6 @@ def _beyond_one(y: Array, xp: Arrays) -> Array:
 
 
 def _second_beta(call: str, beta2: object) -> float:
-    """Adam's second beta: between 0 and 1."""
     value = finite_number(Asked(call, "beta2"), beta2)
     if not 0 < value < 1:
         refusal = InvalidArgument(Asked(call, "beta2", repr(beta2)), "not between 0 and 1", "Write beta2=0.999")

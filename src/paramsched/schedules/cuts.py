@@ -58,7 +58,6 @@ class Take(Schedule):
         return end if inner is None else min(end, inner)
 
     def _resolve(self, span: Span) -> Schedule:
-        """The schedule planned for the run around the stage, or for a run of its own."""
         inner = span.whole(span.begin, span.run_end, self.of)
         return Take(self.schedule._resolve(inner), span.resolved_length(self.over), None)
 
@@ -131,14 +130,12 @@ class Skip(Schedule):
         return span.whole(span.begin - span.before(self.by), end, self.of)
 
     def _resolve(self, span: Span) -> Schedule:
-        """The schedule on a clock that began earlier, up to the end of the stage or of a run of its own."""
         inner = self._planned_span(span)
         by = span.first - inner.boundary(inner.begin) if span.rounds else span.begin - inner.begin
         return Skip(self.schedule._resolve(inner), Duration.of_updates(by), None)
 
 
 def _require_a_run(name: str, of: Duration | None) -> None:
-    """Refuse a run of nothing to plan for."""
     if of is not None and not of.terms:
         refusal = InvalidArgument(Asked(name, "of"), "a run of no update", 'Write of="20 epochs", or leave it out')
         raise refusal.suggest("20 epochs")

@@ -81,7 +81,6 @@ class Cyclic(Schedule):
 
     @property
     def _period(self) -> int | Fraction:
-        """Up and down together, in updates."""
         return self.up.number + self.down.number
 
 

@@ -115,7 +115,6 @@ def _for_many_bases(schedule: Formula, times: Array, bases: Array) -> Floats:
 
 
 def _shaped_column(column: Array | None, shape: tuple[int, ...], xp: Arrays) -> Array | None:
-    """A column in the shape of the times it was computed at."""
     return xp.lift(column.reshape(shape)) if isinstance(column, np.ndarray) else column
 
 

@@ -52,7 +52,6 @@ def is_known_field(kind: type, name: str, length: Duration, *, whole: bool) -> b
 
 @cache
 def _roles_of(kind: type) -> dict[str, str | None]:
-    """The role of each field of a dataclass; None where it has none."""
     return {field.name: field.metadata.get("role") for field in fields(kind)}
 
 

@@ -120,7 +120,6 @@ def _words_wanted(schedule: Schedule, *, measured: bool) -> dict[NeighborLevel, 
 
 
 def _taking_time(sequence: Sequence, *, measured: bool) -> list[int]:
-    """The places of the stages that take time."""
     stages = enumerate(sequence.stages)
     return [place for place, stage in stages if not measured or stage.length is None or stage.length.terms]
 
@@ -163,7 +162,6 @@ def _unknown_at_resolve(neighbor: Schedule) -> str | None:
 
 
 def _holds_function(schedule: Schedule) -> bool:
-    """Whether a user's function says a part of its values."""
     return isinstance(schedule, FromFunction) or any(_holds_function(part) for part in schedule.parts())
 
 
@@ -176,7 +174,6 @@ def scales_with_base(schedule: Schedule) -> bool:
 
 
 def _refuse_without_neighbor(wanted: Mapping[NeighborLevel, Schedule]) -> None:
-    """Refuse a word that no stage answers."""
     for word, shape in wanted.items():
         side = "before" if word == previous else "behind"
         found = f"{word} is the level of the stage {side}, and there is none"

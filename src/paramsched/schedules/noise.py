@@ -119,7 +119,6 @@ def _upper_quantile(beyond: Array, xp: Arrays) -> Array:
 
 
 def _polynomial_ratio(x: Array, coefficients: tuple[tuple[float, ...], tuple[float, ...]]) -> Array:
-    """A quotient of two polynomials, the highest power first."""
     above, below = x * 0.0, x * 0.0
     for over, under in zip(*coefficients, strict=True):
         above, below = above * x + over, below * x + under

@@ -108,7 +108,6 @@ def wsd_s(
 
 
 def _without_warmup(stable: Duration, up: Duration) -> Duration:
-    """What a warmup leaves of the first period before its decay."""
     try:
         return stable - up
     except InvalidArgument:  # less than nothing
@@ -117,7 +116,6 @@ def _without_warmup(stable: Duration, up: Duration) -> Duration:
 
 
 def _part_of(length: Duration, share: Fraction) -> Duration:
-    """A share of a length, of updates whole ones."""
     if length.exact is not None:
         return Duration.of_updates(round(length.exact * share))
     return Duration(tuple((unit, amount * share) for unit, amount in length.terms))

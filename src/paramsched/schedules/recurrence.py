@@ -84,7 +84,6 @@ class Recurrence(Schedule):
 
     @property
     def _last_update(self) -> int | None:
-        """The update whose value is held from then on."""
         ends = [end for end in (self.until, self._quiet_from) if end is not None]
         return min(ends, default=None)
 
@@ -328,7 +327,6 @@ def _scan_steps(scale: Floats, shift: Floats, first: float) -> Floats:
 
 
 def _window_of(rule: Rule, span: Span) -> Span:
-    """The piece of a span in which a rule by updates acts."""
     end = span.end if rule.end is None else span.begin + rule.end
     return span.part(span.begin + rule.begin, end)
 

@@ -232,13 +232,11 @@ class Restarts(Cycles):
         return Sequence(tuple(stages)) if len(stages) > 1 else stages[0]
 
     def _scaled_cycle(self, number: int, cycle: Schedule, over: Duration) -> Schedule:
-        """One cycle by itself, from its own base."""
         alone = replace(self, schedule=cycle, every=over, times=1, gamma=1.0)
         return alone if self.gamma == 1 or number == 0 else Chain((Constant(self.gamma**number, None), alone))
 
 
 def _one_at_least(room: Duration | None) -> Duration:
-    """The length of a cycle in which something happens."""
     return room if room is not None and room.terms else Duration.of(1)
 
 

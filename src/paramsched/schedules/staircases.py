@@ -139,7 +139,6 @@ class Stairs(Schedule):
 
     @property
     def _tread(self) -> Fraction:
-        """The updates from one rise to the next, exact."""
         assert self.over is not None
         return Fraction(self.over.number) / self.rises
 
@@ -218,7 +217,6 @@ class Chebyshev(Schedule):
 
     @cached_property
     def _factors(self) -> Floats:
-        """The factor of each step."""
         order = np.zeros(1, dtype=np.int64)
         while len(order) < self.steps:
             order = np.stack([order, 2 * len(order) - 1 - order], axis=1).reshape(-1)

@@ -148,7 +148,6 @@ class Table(Schedule):
 
     @property
     def _steps(self) -> int:
-        """How many times `every` lasts."""
         return len(self.values) if self.curve is None else len(self.values) - 1
 
     @property

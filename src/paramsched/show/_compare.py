@@ -298,7 +298,6 @@ def checked_points(asked: str, at: ArrayLike, given: ArrayLike) -> tuple[Times, 
 
 
 def _are_updates(times: Times) -> bool:
-    """Whether all times are whole numbers, and small enough for a time axis."""
     if times.dtype.kind not in "iuf" or not bool(np.all(np.abs(times) <= _FARTHEST)):
         return False
     return np.array_equal(times, times.astype(np.int64))

@@ -50,7 +50,6 @@ def metric_panels(
 
 
 def _drawn_metric(name: str, times: Times, values: Floats, color: int, owner: str = "") -> DrawnCurve:
-    """The curve of a metric."""
     return DrawnCurve("metric", (name,), (), times, values, np.zeros(0, np.int64), color, owner)
 
 

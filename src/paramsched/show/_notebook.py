@@ -99,7 +99,6 @@ def mime_bundle(value: Plan | Schedule | Trace | Diff) -> dict[str, str]:
 
 
 def _curves_of(value: Plan | Schedule | Trace) -> tuple[Trace, str]:
-    """What is drawn, and the heading over it."""
     if isinstance(value, Trace):
         return value, "Trace"
     plan = value if isinstance(value, Plan) else plan_of_schedule(value)
@@ -138,7 +137,6 @@ _Format = TypeVar("_Format", bound=PictureFormat)
 
 
 def _svg_file(trace: Curves, /, *, title: str, log: RunsOrLog, other: Curves | None, view: View) -> str:
-    """The picture of `svg`, which has no title."""
     del title
     return svg(trace, log=log, other=other, view=view)
 

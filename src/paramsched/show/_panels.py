@@ -120,7 +120,6 @@ class _Comparison:
 
 
 def _with_run_colors(panel: Panel, colors: Mapping[str, int]) -> Panel:
-    """The same panel, in which each of several runs has one color."""
     overlays = (replace(one, color=colors.get(one.owner, one.color)) for one in panel.overlays)
     return replace(panel, overlays=tuple(overlays))
 
@@ -322,11 +321,9 @@ def _breakpoints_in_updates(source: Curves, field: str, group: Group) -> Times:
 
 
 def _groups_of_field(source: Curves, field: str) -> list[Group]:
-    """The groups that have a curve of a field, in their order."""
     return [group for its_field, group in source.keys() if its_field == field]
 
 
 def _planned(source: Curves, key: Key) -> tuple[Times, Floats]:
-    """All updates, and the value of a curve at each."""
     values = np.asarray(source[key], dtype=np.float64)
     return np.arange(values.size, dtype=np.int64), values

@@ -265,7 +265,6 @@ def axis_of_curves(traces: Sequence[Curves], total: int, view: View) -> TimeAxis
 
 
 def _units_of_curves(trace: Curves) -> tuple[TimeUnit, ...]:
-    """The units that one source of curves can tell."""
     if isinstance(trace, CurvesInUnits):
         return trace.time_units()
     return (even_unit("epochs", trace.total, 1 / trace.steps_per_epoch),) if trace.steps_per_epoch else ()

@@ -96,7 +96,6 @@ def html(
 
 
 def _options(choices: Mapping[str, str]) -> str:
-    """What one chooses from: values and texts."""
     return "".join(f'<option value="{value}">{text}</option>' for value, text in choices.items())
 
 
@@ -176,7 +175,6 @@ def _script_data(whole: Picture, width: int) -> dict[str, object]:
 
 
 def _scale_data(scale: Scale) -> dict[str, object]:
-    """An axis of values."""
     return {"low": scale.low, "high": scale.high, "log": scale.log, "ticks": scale.ticks}
 
 
@@ -260,7 +258,6 @@ def svg(
 
 
 def _spoken_text(whole: Picture) -> str:
-    """What a picture shows, for those who do not see it."""
     fields = (f"{panel.title}: {'; '.join(panel.schedules) or 'values'}" for panel in whole.panels)
     return f"{whole.horizon}. {'. '.join(fields)}"
 
@@ -316,18 +313,15 @@ def _legend_rows(panel: Panel, room: int) -> Iterator[str]:
 
 
 def _line_sample(panel: Panel, entry: LegendEntry) -> str:
-    """A short line as the curve is drawn."""
     stroke = stroke_of(panel, entry.curve)
     return f'<path class="{stroke.color} {stroke.role}"{stroke.style} d="M0 -4H22"/>'
 
 
 def _entry_text(entry: LegendEntry) -> str:
-    """What a legend says of a curve, in one row."""
     return "   ".join(filter(None, [entry.owner, entry.curve.name, entry.levels, entry.schedule]))
 
 
 def _legend_row(sample: str, text: str, paint: str = "") -> str:
-    """A row of a legend: a sample of the line, if any, and text."""
     x = 30 if sample else 0
     mode = f' class="{paint}"' if paint else ""
     return f'{sample}<text{mode} x="{x}" xml:space="preserve">{escaped(text)}</text>'

@@ -47,7 +47,6 @@ def plot_area(panel: Panel, whole: Picture, ticks: tuple[TimeTick, ...], width: 
 
 
 def _draw_grid(panel: Panel, width: int, height: int) -> Iterator[str]:
-    """A line and a label for each tick of the vertical axis."""
     values = np.array([value for value, _ in panel.scale.ticks])
     for (_, label), fraction in zip(panel.scale.ticks, panel.scale.fraction(values), strict=True):
         y = round((1 - float(fraction)) * height, 1)
@@ -56,7 +55,6 @@ def _draw_grid(panel: Panel, width: int, height: int) -> Iterator[str]:
 
 
 def _draw_time_axis(ticks: tuple[TimeTick, ...], width: int, height: int) -> Iterator[str]:
-    """The ticks of time below the plot, in both rows."""
     for tick in ticks:
         x = round(tick.place * width, 1)
         yield f'<path class="ps-grid" style="stroke-width:1" d="M{x:g} {height}v5"/>'
@@ -180,7 +178,6 @@ def _corner_points(xs: Times, ys: Times) -> Times:
 
 
 def _tenths(value: int) -> str:
-    """Tenths of a pixel as a decimal number."""
     whole, rest = divmod(abs(int(value)), 10)
     return f"{'-' if value < 0 else ''}{whole}.{rest}" if rest else f"{'-' if value < 0 else ''}{whole}"
 

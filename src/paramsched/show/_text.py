@@ -211,7 +211,6 @@ def _plot_rows(terminal: TerminalLines, panel: Panel, layout: _Layout, height: i
 
 
 def _joined_columns(values: Floats) -> Floats:
-    """The same with straight lines over columns in which nothing was measured."""
     known = np.flatnonzero(~np.isnan(values))
     if known.size < 2:
         return values
@@ -219,12 +218,10 @@ def _joined_columns(values: Floats) -> Floats:
 
 
 def _log_style(curve: DrawnCurve) -> Style:
-    """How the log of a run is painted: of several runs, each in its own color."""
     return curve.color if curve.owner else "used"
 
 
 def _log_glyph(curve: DrawnCurve) -> str:
-    """The character of the log of a run, in ASCII."""
     return ".,'`"[curve.color % 4] if curve.owner else "."
 
 

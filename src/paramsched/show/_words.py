@@ -268,7 +268,6 @@ class TimeAxis:
         return round(steps) if steps >= 1 and abs(steps - round(steps)) < 1e-6 else None
 
     def _words_of(self, unit: str, updates: float) -> str:
-        """A time in the words of a unit."""
         if not unit:
             return ""
         amount = float(next(one for one in self.units if one.name == unit).at(updates))

@@ -74,7 +74,6 @@ def _with_assumed_facts(plan: Plan, calendar: Calendar) -> tuple[Calendar, str]:
 
 
 def _terms_of(plan: Plan) -> list[tuple[str, Any]]:
-    """The terms of every length in the schedules, but for per cent."""
     lengths = [length for binding in plan.bindings for length in durations_in(binding.schedule)]
     return [term for length in lengths for term in length.terms if term[0] != "percent"]
 
@@ -223,7 +222,6 @@ def _copy_of_scheduler(scheduler: Any) -> Any:
 
 
 def _metric_after(metrics: Metrics | None, t: int, groups: Sequence[Group]) -> float | None:
-    """The metric that the scheduler gets after update t; None if it takes none."""
     if metrics is None:
         return None
     return float(metrics(t, groups)) if callable(metrics) else float(metrics[t])

@@ -198,7 +198,6 @@ _MOST = 10**18  # updates, and what one of them is made of
 
 
 def _is_countable(value: Any) -> bool:
-    """Whether a number is above 0 and no more than a clock counts."""
     return bool(0 < value <= _MOST)
 
 

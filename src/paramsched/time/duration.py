@@ -206,7 +206,6 @@ def count_of(number: int | Fraction) -> int | float:
 
 
 def _summed_amounts(left: Duration, right: Duration, sign: int) -> dict[str, Fraction]:
-    """The amounts of two lengths by unit, the second added or subtracted."""
     total = dict(left.terms)
     for unit, amount in right.terms:
         total[unit] = total.get(unit, Fraction(0)) + sign * amount
@@ -251,7 +250,6 @@ def length_with_unit(number: str, unit: str) -> str | None:
 
 
 def _nearest_unit(word: str) -> str:
-    """The clause that names the unit a word is a slip of, if any."""
     close = None if word in UNITS_OF_PEERS else _close_unit(word)
     return "" if close is None else f'; nearest: "{close}"'
 
@@ -268,7 +266,6 @@ def _close_unit(word: str) -> str | None:
 
 
 def _no_length(amount: object) -> InvalidArgument:
-    """The error of what cannot be a length."""
     found = f"a length is a whole number of updates or a text with a unit, not {type(amount).__name__}"
     if isinstance(amount, float):
         found = "a length is a whole number of updates or a text with a unit"

@@ -127,7 +127,6 @@ class Rule(ABC):
 
 
 def _waits_for_neighbor(value: object) -> bool:
-    """Whether a value is the level of a neighbor, or a schedule with one."""
     return isinstance(value, NeighborLevel) or (isinstance(value, Schedule) and value.has_neighbor_levels)
 
 
@@ -233,7 +232,6 @@ def with_top(out: Coefficients, base: Level) -> Coefficients:
 
 
 def _amount_of_tick(asked: Asked, by: str) -> str | int:
-    """What a tick takes on a clock that counts amounts, in its one spelling."""
     try:
         amount = Duration.of(by)
     except InvalidArgument:

@@ -99,7 +99,6 @@ def _join_run(run: list[TextPart], between: list[str], faults: LineFaults) -> An
 
 
 def _with_sign(sign: str, part: TextPart, place: int, faults: LineFaults) -> Any:
-    """A value with a sign in front of it."""
     if part.value is BROKEN or not _can_be_operand(part, faults):
         return BROKEN
     return part.value if sign == "+" else _apply_operator(operator.neg, (part.value,), place, part.end, faults)

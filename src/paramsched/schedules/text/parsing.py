@@ -78,12 +78,10 @@ def faults_in(text: str, shapes: Iterable[Callable[..., Any]] = ()) -> list[Inva
 
 
 def _names_known(shapes: Iterable[Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
-    """The functions that a line may call without a prefix."""
     return {**SHAPES, "absolute": absolute, **{builder.__name__: builder for builder in shapes}}
 
 
 def _value_of(reader: LineReader) -> Any:
-    """What a line says, be it a schedule or not; its first fault is raised."""
     part = reader.read()
     if reader.faults.found:
         raise reader.faults.found[0]

@@ -253,7 +253,6 @@ class LineReader:
         return self.faults.add(here, found.found, found.instead, code=UNKNOWN_NAME, replace=replace)
 
     def _end_argument(self, frame: OpenBracket) -> None:
-        """Put what was read up to a comma or a bracket among the arguments."""
         self._depth -= reduce_operators(frame, 0, self.faults)
         keep_argument(frame, frame.values.pop(), self.faults)
 
@@ -272,7 +271,6 @@ class LineReader:
         self._value_wanted = False
 
     def _check_pair(self, frame: OpenBracket, here: Token) -> None:
-        """Refuse a bracket that closes nothing, or one of another kind."""
         if frame.kind != "line" and (here.value == "]") == (frame.kind == "list"):
             return
         found = f'"{here.value}" closes nothing'
@@ -281,7 +279,6 @@ class LineReader:
         raise not_an_expression(self.text, here.begin, here.end, found, "Write one bracket of each pair")
 
     def _value_of(self, frame: OpenBracket, end: int) -> Any:
-        """What a bracket stands for: a call, a value in brackets, or a list."""
         if frame.kind == "call":
             return value_of_call(frame, end, self.faults)
         if frame.kind == "group" and len(frame.items) == 1 and not frame.comma:
@@ -328,7 +325,6 @@ class LineReader:
         return ParseError(asked, found, line and f"Write {line}").locate(self.text, begin, end)
 
     def _not_in_a_line(self, here: Token) -> ParseError:
-        """The error of a word that Python has and a line has not."""
         word = self.text[here.begin : here.end]
         asked = f'"{shortened_text(self.text)}" at character {here.begin + 1}'
         return ParseError(asked, f"{word} is not part of a schedule's text", WHAT_A_LINE_HAS).locate(

@@ -206,7 +206,6 @@ def _unpaired_bracket(text: str) -> tuple[int, int, str, str] | None:
 
 
 def _without_strings(text: str) -> str:
-    """The text with what stands in quotes as blanks."""
     return _STRING.sub(lambda found: " " * len(found[0]), text)
 
 

@@ -51,7 +51,6 @@ def _parameters_of(builder: Callable[..., Any]) -> tuple[inspect.Parameter, ...]
 
 @cache
 def _default_texts(builder: Callable[..., Any]) -> tuple[str | None, ...]:
-    """The text of each parameter's default; None where it has none."""
     given = (parameter.default for parameter in _parameters_of(builder))
     return tuple(None if default is inspect.Parameter.empty else written_value(default) for default in given)
 
