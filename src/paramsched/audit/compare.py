@@ -23,9 +23,6 @@ from paramsched.plan import Plan
 from paramsched.plan.resolve import amounts_of_run
 from paramsched.time import Calendar
 
-# Looking for the cause of what differs: each cause is tried on the log, and named only if it explains it.
-
-
 _SAMPLE = 400  # rows a cause is tried on before all are looked at
 _ENOUGH = 0.95  # of the values have to be explained by a cause that is named
 _MOST_JUMPS = 1000

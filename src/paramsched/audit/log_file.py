@@ -156,7 +156,6 @@ def csv_rows(file: Path) -> Iterator[dict[str, Any]]:
     first = next(lines, "")
     if "\0" in first:
         raise UnreadableLog(path_text(file), "no text (it has null bytes)", _IN_TEXT)
-    # The delimiter is the one that the first line has most of.
     delimiter = max(_DELIMITERS, key=first.count)
     rows = csv.reader(_with_first_line(first, lines), delimiter=delimiter)
     header: list[str] | None = None

@@ -17,9 +17,6 @@ from paramsched.plan.run_amounts import RunAmounts, UntoldAmounts
 from paramsched.schedules.base import Schedule
 from paramsched.schedules.evaluation import evaluate
 
-# From the number of an update to what was consumed before it: as a log says it, else as it was planned.
-
-
 _MOST_IN_A_ROW = 2**22  # updates whose planned amounts are made together
 _MOST = 2.0**62
 
@@ -40,7 +37,6 @@ class AmountTimes:
 
     @classmethod
     def logged(cls, clock: str, found: LoggedAmounts) -> Self:
-        """As a log says it."""
         updates, first = np.unique(found.t, return_index=True)
         return cls(clock, updates, found.amounts[first])
 
@@ -69,7 +65,6 @@ class AmountTimes:
         return cls(run.clock, updates, amounts)
 
     def counting_updates(self) -> "AmountTimes":
-        """The same for a schedule that counts updates."""
         return AmountTimes(self.clock, np.array([0, 1]), np.array([0.0, 1.0]))
 
     def scaled(self, times: int, by: int) -> "AmountTimes":
@@ -129,7 +124,6 @@ class PlannedColumn:
     amounts: AmountTimes | None = None
 
     def planned_at(self, t: Times, base: float) -> Floats:
-        """The values that are planned for updates."""
         return evaluate(self.schedule, t if self.amounts is None else self.amounts(t), base)
 
     def amount_before(self, t: int) -> tuple[float, str] | None:
@@ -255,12 +249,10 @@ class LogMatch:
 
     @property
     def values(self) -> int:
-        """How many values were compared."""
         return sum(one.size for one in self.equal)
 
     @property
     def exact(self) -> int:
-        """How many of them are as planned."""
         return int(sum(one.sum() for one in self.equal))
 
     def first_difference(self) -> DifferingValue | None:

@@ -19,8 +19,6 @@ from paramsched.schedules.span import Span
 from paramsched.time import Calendar, Duration
 from paramsched.time.calendar import SIZES
 
-# Lengths in what a clock counts: tokens in updates, epochs in tokens, where the sizes of the run say it.
-
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -41,12 +39,10 @@ class ClockLengths:
 
     @property
     def varies(self) -> bool:
-        """Whether a length may be another one where it begins elsewhere."""
         return bool(self.sizes.targets)
 
     @property
     def updates_vary(self) -> bool:
-        """Whether so many updates may be."""
         return self.clock != UPDATES and self.varies
 
     def exact(self, duration: Duration, *, begin: Fraction = Fraction(0), asked: str | Asked | None = None) -> Fraction:

@@ -18,9 +18,6 @@ from paramsched.schedules.evaluation import evaluate
 from paramsched.time import Calendar
 from paramsched.time.calendar import ASSUMED_SIZES, SIZES
 
-# How much each update takes, where targets of the plan are facts of the run: batch sizes and their like.
-
-
 PLANNED_SIZES = frozenset(name for products in SIZES.values() for names in products for name in names) - {
     "seconds_per_step"
 }
@@ -50,7 +47,6 @@ class SizeTarget:
         return np.rint(evaluate(self.schedule, amounts if self.by_amount else updates, self.initial))
 
     def is_held_at(self, update: int, amount: int) -> bool:
-        """Whether it keeps its value from there on."""
         held = self.schedule._held_from()
         return held is not None and (amount if self.by_amount else update) >= held
 
@@ -65,7 +61,6 @@ class UpdateSizes:
 
     @property
     def by_amount(self) -> bool:
-        """Whether one of the targets says its sizes by what was consumed."""
         return any(target.by_amount for target in self.targets)
 
     def at(self, updates: Array, amounts: Array) -> Any:
@@ -87,7 +82,6 @@ class UpdateSizes:
                 )
 
     def are_held_at(self, update: int, amount: int) -> bool:
-        """Whether every update behind takes the same."""
         return all(target.is_held_at(update, amount) for target in self.targets)
 
 

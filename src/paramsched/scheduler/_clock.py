@@ -15,8 +15,6 @@ from paramsched.plan.run_amounts import Amount, RunAmounts
 from paramsched.scheduler._group_keys import plan_number
 from paramsched.time import Calendar
 
-# When updates are, on the clock of each field: their numbers, and what has been consumed before them.
-
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -32,7 +30,6 @@ class UpdateTimes:
 
     @staticmethod
     def at(t: int, amount: Amount | None) -> "UpdateTimes":
-        """A single update."""
         return UpdateTimes(np.array([t]), None if amount is None else np.array([amount]))
 
     def following(self, run: RunAmounts | None, count: int) -> "UpdateTimes":
@@ -45,11 +42,9 @@ class UpdateTimes:
 
     @property
     def size(self) -> int:
-        """How many updates."""
         return int(self.updates.size)
 
     def on_clock(self, *, by_amount: bool) -> Any:
-        """The times as a schedule gets them, whose clock counts an amount or updates."""
         return self.amounts if by_amount else self.updates
 
 
@@ -67,7 +62,6 @@ class Standing:
 
     @property
     def times(self) -> UpdateTimes:
-        """When its update is."""
         return UpdateTimes.at(self.t, self.amount)
 
 
@@ -117,7 +111,6 @@ class Clock:
 
     @property
     def standing(self) -> Standing:
-        """Where the run stands."""
         return Standing(self.t, self.amount, self.said)
 
     def acknowledge(self) -> None:
@@ -137,12 +130,10 @@ class Clock:
 
     @property
     def times(self) -> UpdateTimes:
-        """When the coming update is."""
         return UpdateTimes.at(self.t, self.amount)
 
     @property
     def last_times(self) -> UpdateTimes:
-        """When the update was that was taken last."""
         return UpdateTimes.at(self.t - 1, self.last_amount)
 
     def change(self, states: RuleStates) -> None:

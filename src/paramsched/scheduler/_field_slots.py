@@ -61,7 +61,6 @@ class SlotsOfSchedule:
 
     @quiet
     def values_of_one(self, times: UpdateTimes, base: float, states: RuleStates) -> list[float]:
-        """The values for one base."""
         if not self.affine:
             found: list[float] = values_of(self.schedule, self._own(times), base, states).tolist()
             return found
@@ -126,7 +125,6 @@ class FloatSlots:
         return FloatBlock("rows", rows if before is None else [self.row(before, -1), *rows])
 
     def row(self, block: FloatBlock, at: int) -> list[float]:
-        """The values of one entry of a block, for each group."""
         entry = block.entries[at]
         if block.kind == "same":
             return [entry] * len(self.bases)
@@ -144,7 +142,6 @@ class FloatSlots:
         return row_writer(self.field, self.groups, block.entries, overwritten)
 
     def put(self, block: FloatBlock) -> None:
-        """Write the first entry, whatever is there."""
         if block.kind == "scaled" and self.field.index is None:
             write_products(self.field.key, self.groups, self.bases, block.entries[0])
         else:
@@ -217,7 +214,6 @@ class TensorSlots:
             return on_device.reshape(times.size, *self.vector.shape).unbind()
 
     def put(self, rows: TensorRows) -> None:
-        """Write the first row, whatever is there."""
         with torch.no_grad():
             self.vector.copy_(rows[0])
 

@@ -153,7 +153,6 @@ class History:
 
     @staticmethod
     def begun(text: str | None, update: int = 0, amount: float | None = None) -> "History":
-        """That of a run with one plan so far."""
         return History((Entry(update, amount, text),))
 
     def entered(self, new: Entry) -> "History":

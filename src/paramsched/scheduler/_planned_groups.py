@@ -63,14 +63,12 @@ class PlannedGroups:
         self._looks_first = self._has_tensors or bool(block.targets) or self.source is not None
 
     def note(self, groups: list[Group]) -> None:
-        """Write count, plan and amount into every group."""
         clock, source = self.clock, self.source
         for group in groups:
             group[COUNT], group[PLAN] = clock.t, self.in_force.number
         note_amount(groups, None if source is None else source.unit, clock.amount, clock.said)
 
     def entry(self) -> Entry:
-        """The plan in force, as of the current update."""
         return Entry(self.clock.t, self.clock.amount, self.in_force.plan.text)
 
     def seek(self, standing: Standing) -> None:
@@ -86,7 +84,6 @@ class PlannedGroups:
         self.note(self.watch.bound)
 
     def rewrite(self) -> None:
-        """Compute and write the values of the current update."""
         self.block.seek(self.clock.times, self.clock.states)
         self._put()
 

@@ -31,9 +31,6 @@ from paramsched.scheduler.told_amounts import standing_in
 from paramsched.scheduler.updates import updates_in_state
 from paramsched.user_warnings import warn_user
 
-# What is logged, and warned of, where a run goes on: nothing of resuming is silent.
-
-
 log = logging.getLogger("paramsched")
 
 
@@ -253,7 +250,6 @@ class Resume:
     # ------------------------------------------------------------------ a plan that differs
 
     def changes_between(self, saved: PlanInForce, code: PlanInForce) -> Diff:
-        """What differs between the saved plan and the code's."""
         return diff_within(saved.resolved, code.resolved, replace(code.calendar, total=None), _COMPARED)
 
     def decide(

@@ -127,12 +127,10 @@ class ValueBlock:
         return [*floats, *tensors, *targets]
 
     def install_views(self) -> None:
-        """Let the groups hold the views of our vectors."""
         for tensors in self.tensors:
             tensors.install_views()
 
     def remove_views(self, groups: Sequence[Group]) -> None:
-        """Let each group hold a tensor of its own again."""
         for tensors in self.tensors:
             tensors.remove_views(groups)
 
@@ -144,7 +142,6 @@ class ValueBlock:
         return count
 
     def views_replaced(self) -> bool:
-        """Whether a group holds another tensor than its view."""
         for tensors in self.tensors:  # noqa: SIM110  # the frame of a generator would be compiled
             if tensors.views_replaced():
                 return True

@@ -208,7 +208,6 @@ class Stopwatch:
         self._since = seconds_now()
 
     def lap(self) -> float:
-        """The seconds since the last lap."""
         now = seconds_now()
         since, self._since = self._since, now
         return now - since

@@ -82,7 +82,6 @@ class CycleTable:
 
     @property
     def end(self) -> int | Fraction:
-        """When the last one is over."""
         return _without_last_digits(Fraction(self.begins[-1] + self.sizes[-1]))
 
     def split(self, t: Array, xp: Arrays) -> tuple[Array, Array, Array]:

@@ -224,7 +224,6 @@ class WithLengths(OneOperand):
 
     @property
     def length(self) -> Duration | None:
-        """That of the schedule, up to the first update that is not in it."""
         length = self.schedule.length
         exact = None if length is None else length.exact
         return length if exact is None else Duration.of_updates(ceil(exact))

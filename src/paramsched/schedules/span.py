@@ -66,7 +66,6 @@ class Span:
 
     @property
     def rounds(self) -> bool:
-        """Whether boundaries are rounded."""
         return self.rounding != "exact"
 
     def boundary(self, time: Fraction) -> int:
@@ -80,7 +79,6 @@ class Span:
 
     @property
     def first(self) -> int:
-        """The first update of the span."""
         return self.boundary(self.begin)
 
     @property
@@ -91,7 +89,6 @@ class Span:
         return Duration.of_updates(self.boundary(self.end) - self.first if self.rounds else self.end - self.begin)
 
     def exact(self, duration: Duration) -> Fraction:
-        """An amount of time as an exact count."""
         if duration.until:
             found = "only the length of a stage ends at a time"
             instead = f'Write over="{duration}" of a stage, or "{Duration(duration.terms)}" here'
@@ -158,7 +155,6 @@ class Span:
         return cycle if period.is_resolved else replace(cycle, rounding="exact")
 
     def later(self, begin: Fraction) -> "Span":
-        """The same span from `begin` on; time from the start of the run."""
         return replace(self, begin=begin)
 
     def part(self, begin: Fraction, end: Fraction | None) -> "Span":

@@ -15,9 +15,6 @@ from paramsched.show._scale import AS_VALUES_ASK, Scale, View
 from paramsched.show._svg_plot import escaped, plot_area, stroke_of, style_sheet
 from paramsched.show._words import TimeAxis, TimeTick, clip_text, wrap_text
 
-# A plan as one self-contained HTML page: pictures, values under the pointer, zoom.
-
-
 _LEFT, _RIGHT, _WIDTH, _HEIGHT = 76, 40, 1040, 180  # the script uses other numbers in a narrow window
 _AXES = {"auto": "automatic", "linear": "linear", "log": "logarithmic"}
 _HINT = "point to read, drag to zoom, double-click for all"

@@ -253,7 +253,6 @@ class Stroke(NamedTuple):
 
     @property
     def classes(self) -> str:
-        """Both classes, as an attribute has them."""
         return " ".join(filter(None, [self.color, self.role]))
 
 

@@ -68,7 +68,6 @@ class TerminalLines:
         return printable(text, ascii=self.ascii)
 
     def cells(self, text: str, style: Style = None) -> list[Cell]:
-        """A text as cells of one style."""
         return [(character, style) for character in self.safe(text)]
 
     def add_line(self, *parts: Cell) -> None:
@@ -119,7 +118,6 @@ class TerminalLines:
             self.add_line(*self.cells(" " * (indent + 3)), *((c, None) for c in row))
 
     def text(self) -> str:
-        """All lines."""
         return "\n".join(self.lines)
 
     def _as_text(self, parts: list[Cell]) -> str:

@@ -167,7 +167,6 @@ class TimeAxis:
 
     @property
     def total(self) -> int:
-        """Updates from its begin to its end."""
         return int(self.units[0].updates[-1])
 
     @property
@@ -177,17 +176,14 @@ class TimeAxis:
 
     @property
     def main(self) -> TimeUnit:
-        """The unit in which it is told."""
         return next(one for one in self.units if one.name == self.unit)
 
     @property
     def is_even(self) -> bool:
-        """Whether every update has as much room."""
         return self.main.is_even and not self.log
 
     @property
     def first(self) -> int:
-        """The first update that it has a place for."""
         return int(self.log)
 
     @property

@@ -35,9 +35,6 @@ from paramsched.schedules.text.tokens import (
     tokens_of,
 )
 
-# What a name in a line of text means: a shape, a curve, a rule, a constant of Python's; or what is wrong with it.
-
-
 KnownNames: TypeAlias = Mapping[str, Callable[..., Any]]
 """The functions that a line may call without a prefix, by name."""
 
