@@ -169,3 +169,13 @@ def arrays_of(*values: object) -> Arrays:
         return xp.astype(xp.asarray(x, device=where) if is_numpy(x) else x, integers)
 
     return Arrays(xp, False, floating, lift, whole, xp.iinfo(integers).max)
+
+
+def last_of_each(times: Integers, values: Floats) -> tuple[Integers, Floats]:
+    """Times in order, each once, and their values: of several the last one, as a resumed run logs some updates again.
+
+    >>> last_of_each(np.array([0, 1, 1]), np.array([0.1, 0.2, 0.3]))
+    (array([0, 1]), array([0.1, 0.3]))
+    """
+    ordered, last = np.unique(times[::-1], return_index=True)
+    return ordered, values[::-1][last]

@@ -35,8 +35,7 @@ def read_checkpoint(file: Path, optimizer: str | None, at: int | None, clock: st
         MissingDependency: torch is not installed.
         UnreadableLog: torch cannot read it, or no optimizer, or several, are in it.
     """
-    states = find_states(load_checkpoint(file), _is_optimizer_state, "optimizer")
-    name, state = _choose_optimizer(file, states, optimizer)
+    name, state = _chosen_optimizer(file, optimizer)
     groups: list[dict[str, Any]] = state["param_groups"]
     taken, notes = _update_of(file, state, groups, at)
     columns = [
@@ -67,8 +66,7 @@ class CheckpointGroups:
 
 def read_groups(file: Path) -> CheckpointGroups:
     """Read the param groups of the optimizer in a checkpoint."""
-    states = find_states(load_checkpoint(file), _is_optimizer_state, "optimizer")
-    _, state = _choose_optimizer(file, states, None)
+    _, state = _chosen_optimizer(file, None)
     try:
         updates, _ = _update_of(file, state, state["param_groups"], None)
     except UnreadableLog:
@@ -115,10 +113,9 @@ def _update_of(
     return taken, notes
 
 
-def _choose_optimizer(
-    file: Path, states: dict[str, dict[str, Any]], optimizer: str | None
-) -> tuple[str, dict[str, Any]]:
-    """The optimizer that was asked for, or the only one there is, with its name."""
+def _chosen_optimizer(file: Path, optimizer: str | None) -> tuple[str, dict[str, Any]]:
+    """The state of the optimizer that was asked for, or of the only one there is, with its name."""
+    states = find_states(load_checkpoint(file), _is_optimizer_state, "optimizer")
     missing = "no optimizer's state is in it (a dict with param_groups)", "Save optimizer.state_dict()"
     name = choose_state(file, states, "--optimizer", optimizer, missing)
     if len(states[name]["param_groups"]) > MOST_GROUPS:
@@ -141,8 +138,8 @@ def _scheduled_numbers(group: Mapping[str, Any], where: str) -> Iterator[tuple[s
         except InvalidArgument:
             continue  # an entry that no plan can schedule
         except (TypeError, ValueError, OverflowError, RuntimeError) as error:
-            said = (str(error).splitlines() or [type(error).__name__])[0]
-            raise UnreadableLog(f"{printable(key)} of {where}", f"no number ({said[:100]})", "Is it damaged?") from None
+            found = f"no number ({_first_line(error)[:100]})"
+            raise UnreadableLog(f"{printable(key)} of {where}", found, "Is it damaged?") from None
 
 
 def _update_count(value: Any) -> int | None:
@@ -165,6 +162,10 @@ def _finite_or_nothing(value: Any) -> float | None:
     return number if isfinite(number) else None
 
 
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 def load_checkpoint(file: Path) -> Any:
     """What a file of `torch.save` holds; no code of it is run.
 
@@ -180,12 +181,8 @@ def load_checkpoint(file: Path) -> Any:
         # weights_only: a pickle may run code, and a checkpoint may come from anywhere.
         return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # noqa: BLE001  # torch raises whatever the bytes lead to
-        said = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UnreadableLog(
-            path_text(file),
-            f"torch cannot read it ({printable(said)[:200]})",
-            "Give a checkpoint that torch.save made",
-        ) from None
+        found = f"torch cannot read it ({printable(_first_line(error))[:200]})"
+        raise UnreadableLog(path_text(file), found, "Give a checkpoint that torch.save made") from None
 
 
 def find_states(data: Any, is_state: Callable[[dict[Any, Any]], bool], alone: str) -> dict[str, dict[str, Any]]:

@@ -6,7 +6,7 @@ from typing import final
 
 import numpy as np
 
-from paramsched.audit.causes import amount_causes_to_try, causes_to_try
+from paramsched.audit.causes import AmountCause, Cause, amount_causes_to_try, causes_to_try
 from paramsched.audit.log_values import LoggedValues, Times
 from paramsched.audit.match import (
     BasesByPlace,
@@ -84,10 +84,14 @@ def _tried_causes(
         quick = LogMatch.of(these, cause.clock, sample)
         if quick.exact < _ENOUGH * quick.values:
             continue
-        whole = LogMatch.of(these, cause.clock)
-        if whole.exact >= _ENOUGH * whole.values and whole.exact > match.exact:
-            found.append(Explanation(cause.name, cause.text, whole.exact))
+        found += _as_explanation(cause, LogMatch.of(these, cause.clock), match)
     return found
+
+
+def _as_explanation(cause: Cause | AmountCause, under: LogMatch, match: LogMatch) -> list[Explanation]:
+    """A cause, where under it enough of the log is as planned, and more than without it."""
+    explains = under.exact >= _ENOUGH * under.values and under.exact > match.exact
+    return [Explanation(cause.name, cause.text, under.exact)] if explains else []
 
 
 def _other_amounts(calendar: Calendar, match: LogMatch, processes: int | None) -> list[Explanation]:
@@ -95,14 +99,10 @@ def _other_amounts(calendar: Calendar, match: LogMatch, processes: int | None) -
     clock = next((pair.amounts.clock for pair in match.pairs if pair.amounts is not None), None)
     found = []
     for cause in amount_causes_to_try(clock, processes, calendar.accumulation) if clock is not None else ():
-        whole = LogMatch.of(
-            [
-                pair if pair.amounts is None else replace(pair, amounts=cause.counted(pair.amounts))
-                for pair in match.pairs
-            ]
-        )
-        if whole.exact >= _ENOUGH * whole.values and whole.exact > match.exact:
-            found.append(Explanation(cause.name, cause.text, whole.exact))
+        pairs = [
+            pair if pair.amounts is None else replace(pair, amounts=cause.counted(pair.amounts)) for pair in match.pairs
+        ]
+        found += _as_explanation(cause, LogMatch.of(pairs), match)
     return found
 
 

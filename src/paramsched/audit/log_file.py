@@ -5,6 +5,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +24,7 @@ from paramsched.audit.log_values import (
     nearest_in_file,
     number_notes,
     path_text,
+    require_columns,
     update_number,
     with_shared_digits,
 )
@@ -65,7 +67,7 @@ def read_log(
         case "jsonl":
             return read_jsonl(file, tuple(fields), columns or {}, time, optimizer, amount)
         case "csv":
-            return read_csv(file, tuple(fields), columns or {}, time, amount)
+            return _read_table(file, list(csv_rows(file)), tuple(fields), columns or {}, time, amount)
         case "events":
             return _read_table(file, list(event_rows(file)), tuple(fields), columns or {}, time or STEP, amount)
 
@@ -97,7 +99,6 @@ TIMES = ("t", "update", "step", "global_step", "trainer/global_step", "iteration
 """Columns that number the rows, where the user names none; in capitals or not."""
 
 _GROUP = re.compile(r"(?P<field>.+)\[(?P<group>[^\[\]]+)\]")
-_DELIMITERS = ",;\t"
 _IN_TEXT = "Give JSONL or CSV in UTF-8, or a checkpoint (.pt)"
 
 
@@ -114,13 +115,6 @@ def read_jsonl(
     if rows and "groups" in rows[0]:
         return _read_our_rows(file, rows, optimizer, amount)
     return _read_table(file, rows, fields, columns, time, amount)
-
-
-def read_csv(
-    file: Path, fields: tuple[str, ...], columns: Mapping[str, str], time: str | None, amount: AmountColumn
-) -> LoggedValues:
-    """Read CSV; its first line names the columns, and says what separates them."""
-    return _read_table(file, list(csv_rows(file)), fields, columns, time, amount)
 
 
 def _text_lines(file: Path) -> Iterator[str]:
@@ -156,32 +150,19 @@ def csv_rows(file: Path) -> Iterator[dict[str, Any]]:
     first = next(lines, "")
     if "\0" in first:
         raise UnreadableLog(path_text(file), "no text (it has null bytes)", _IN_TEXT)
-    delimiter = max(_DELIMITERS, key=first.count)
-    rows = csv.reader(_with_first_line(first, lines), delimiter=delimiter)
-    header: list[str] | None = None
-    while True:
-        try:
-            row = next(rows, None)
-        except csv.Error as error:
-            raise UnreadableLog(f"{path_text(file)}, line {rows.line_num}", f"no CSV ({error})", _IN_TEXT) from None
-        if row is None:
-            return
-        if header is None:
-            header = row
-        elif len(row) > len(header):
-            raise UnreadableLog(
-                f"{path_text(file)}, line {rows.line_num}",
-                f"{len(row)} cells, and the first line names {len(header)}",
-                "Give a name to each column in the first line",
-            )
-        elif row:
-            yield dict(zip(header, row, strict=False))
-
-
-def _with_first_line(first: str, lines: Iterator[str]) -> Iterator[str]:
-    """All lines, together with the first, which was read before to find the delimiter."""
-    yield first
-    yield from lines
+    # What separates cells is what the first line has most of.
+    rows = csv.reader(chain([first], lines), delimiter=max(",;\t", key=first.count))
+    try:
+        header = next(rows, [])
+        for row in rows:
+            if len(row) > len(header):
+                found = f"{len(row)} cells, and the first line names {len(header)}"
+                instead = "Give a name to each column in the first line"
+                raise UnreadableLog(f"{path_text(file)}, line {rows.line_num}", found, instead)
+            if row:
+                yield dict(zip(header, row, strict=False))
+    except csv.Error as error:
+        raise UnreadableLog(f"{path_text(file)}, line {rows.line_num}", f"no CSV ({error})", _IN_TEXT) from None
 
 
 def _read_our_rows(
@@ -236,11 +217,7 @@ def _read_table(
             path_text(file), "no row of it has a value", "Give the log of a run: JSONL, CSV, or a checkpoint"
         )
     wanted = dict(columns) or _columns_like_fields(there, fields)
-    for name in (*wanted.values(), *([time] if time else [])):
-        if name not in there:
-            raise UnreadableLog(
-                f"column {name!r} of {path_text(file)}", nearest_in_file(name, there), "Name one that is there"
-            )
+    require_columns((*wanted.values(), *([time] if time else [])), there, file)
     if not wanted:
         field = fields[0] if fields else "lr"
         example = f"{field}={_column_to_suggest(field, rows)}"

@@ -12,7 +12,7 @@ from typing import Any, final
 
 import numpy as np
 
-from paramsched._arrays import Floats
+from paramsched._arrays import Floats, last_of_each
 from paramsched._fault import printable
 from paramsched._number_checks import whole_number
 from paramsched.audit.event_file import event_rows
@@ -23,8 +23,8 @@ from paramsched.audit.log_values import (
     Times,
     UnreadableLog,
     make_column,
-    nearest_in_file,
     path_text,
+    require_columns,
     update_number,
 )
 from paramsched.curves import CurveLike
@@ -128,8 +128,6 @@ def _read(
 
 def _counts_from_one(file: Path) -> bool:
     """Whether the first line is a row of MMEngine's training log."""
-    import json
-
     with file.open("rb") as stream:
         line = stream.readline(65536)
     try:
@@ -141,12 +139,11 @@ def _counts_from_one(file: Path) -> bool:
 
 def _in_order(column: LogColumn, first: int, file: Path) -> tuple[LogColumn, Times, Floats]:
     """The updates of a column in order, each once, counted from 0; of several lines the last one."""
-    backwards, places = np.unique(column.t[::-1], return_index=True)
-    t = backwards - first
-    if t[0] < 0:
-        found = f"an update numbered {backwards[0]}, before the first, {first}"
+    ordered, values = last_of_each(column.t, column.values)
+    if ordered[0] < first:
+        found = f"an update numbered {ordered[0]}, before the first, {first}"
         raise UnreadableLog(f"{column.field} in {path_text(file)}", found, "Write first=0")
-    return column, t, column.values[::-1][places]
+    return column, ordered - first, values
 
 
 def _equal_columns(one: tuple[Any, Times, Floats], other: tuple[Any, Times, Floats]) -> bool:
@@ -278,17 +275,14 @@ def read_metrics(path: str | Path, *, names: Sequence[str] = (), time: str | Non
     file = Path(path)
     rows = _rows_of_log(file)
     there = list(dict.fromkeys(name for row in rows for name in row))
-    for name in (*names, *([time] if time else [])):
-        if name not in there:
-            where = f"column {name!r} of {path_text(file)}"
-            raise UnreadableLog(where, nearest_in_file(name, there), "Name one that is there")
+    require_columns((*names, *([time] if time else [])), there, file)
     counted = time or time_column(there)
     found = []
     for name in names or [one for one in there if one != counted and metric_word(one)]:
         cells = numbered_cells(file, rows, name, counted)
         values = _as_numbers(value for _, value in cells)
         if values is not None and values.size:
-            found.append(_sorted_metric(name, [t for t, _ in cells], values))
+            found.append(LogMetric(name, *last_of_each(np.array([t for t, _ in cells], dtype=np.int64), values)))
         elif names:
             where = f"column {name!r} of {path_text(file)}"
             raise UnreadableLog(where, "not all of its cells are numbers", "Name a column of numbers")
@@ -336,9 +330,3 @@ def _as_numbers(cells: Iterable[Any]) -> Floats | None:
         return np.array([float("x" if isinstance(one, bool) else one) for one in cells], dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
         return None
-
-
-def _sorted_metric(name: str, times: list[int], values: Floats) -> LogMetric:
-    # `unique` keeps the first of equal times; turned round, the last, as a resumed run logs some updates again.
-    ordered, last = np.unique(np.array(times[::-1], dtype=np.int64), return_index=True)
-    return LogMetric(name, ordered, values[::-1][last])

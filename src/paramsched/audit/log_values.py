@@ -93,17 +93,22 @@ class AmountColumn:
     def find(self, there: Collection[str], file: Path) -> str | None:
         """Its name among those that are there, in capitals or not; None where it is not there."""
         if self.name is not None:
-            if self.name not in there:
-                instead = "Name one that is there: --amount NAME"
-                raise UnreadableLog(
-                    f"column {self.name!r} of {path_text(file)}", nearest_in_file(self.name, there), instead
-                )
+            require_columns([self.name], there, file, "Name one that is there: --amount NAME")
             return self.name
         if self.clock is None:
             return None
         words = [self.clock, *(word for word, meant in OTHER_WORDS.items() if meant == self.clock)]
         lower = {name.lower(): name for name in reversed(list(there))}
         return next((lower[name] for word in words for name in (word, f"consumed_{word}") if name in lower), None)
+
+
+def require_columns(
+    names: Iterable[str], there: Collection[str], file: Path, instead: str = "Name one that is there"
+) -> None:
+    """Refuse names of columns that a file does not have."""
+    for name in names:
+        if name not in there:
+            raise UnreadableLog(f"column {name!r} of {path_text(file)}", nearest_in_file(name, there), instead)
 
 
 def logged_amounts(rows: list[tuple[int, Any]], file: Path) -> LoggedAmounts | None:
@@ -192,15 +197,14 @@ def path_text(file: Path) -> str:
 
 def _number_in_row(value: Any, where: str) -> float:
     """A logged value as a float."""
-    found = value
-    if not isinstance(value, bool):
-        try:
+    said = printable(repr(value))[:80]
+    try:
+        if not isinstance(value, bool):
             return float(value)
-        except OverflowError:
-            found = "an integer beyond every float"
-        except (TypeError, ValueError):
-            pass
-    said = found if isinstance(found, str) and found is not value else printable(repr(found))[:80]
+    except OverflowError:
+        said = "an integer beyond every float"
+    except (TypeError, ValueError):
+        pass
     raise UnreadableLog(where, f"not a number: {said}", "Name a column of numbers: --column lr=NAME")
 
 

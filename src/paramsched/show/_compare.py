@@ -7,6 +7,7 @@ from typing import TypeAlias, final
 import numpy as np
 from numpy.typing import ArrayLike
 
+from paramsched._arrays import last_of_each
 from paramsched.errors import InvalidArgument
 from paramsched.show._curves import Curves, CurvesOnClock, Floats, Group, Key, Log, Times, union_of_times
 from paramsched.show._picture import Note
@@ -291,10 +292,7 @@ def checked_points(asked: str, at: ArrayLike, given: ArrayLike) -> tuple[Times, 
             f"{times.shape} and values of shape {values.shape}",
             "Write ([0, 1, 2], [0.1, 0.05, 0.01])",
         )
-    # `unique` keeps the first of equal times. The array is turned round so that it keeps the last: a resumed run
-    # logs some updates again.
-    ordered, last = np.unique(times[::-1].astype(np.int64), return_index=True)
-    return ordered, values[::-1][last]
+    return last_of_each(times.astype(np.int64), values)
 
 
 def _are_updates(times: Times) -> bool:
