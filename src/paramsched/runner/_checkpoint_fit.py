@@ -1,12 +1,12 @@
 """Whether a checkpoint can be loaded: every file of it is read and fits what was built, before anything changes.
 
-Accelerate loads the model first, then the optimizers, and passes over random states that it cannot read. So all of it
-is looked at before.
+Accelerate loads one after another, and passes over random states that it cannot read.
 """
 
 import logging
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -80,7 +80,8 @@ def _require_weights(source: Path, model: nn.Module, index: int) -> None:
         shapes = {name: value.shape for name, value in loaded.items()} if isinstance(loaded, dict) else {}
         file = plain
     else:
-        shapes = _shapes_in(file)
+        with _opened_safetensors(file) as opened:  # without the weights
+            shapes = {name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()}
     own = {name: value for name, value in model.state_dict().items() if isinstance(value, torch.Tensor)}
     if set(shapes) - set(own) or not _all_weights_saved(own, shapes):
         raise StateError(
@@ -95,15 +96,16 @@ def _require_weights(source: Path, model: nn.Module, index: int) -> None:
         )
 
 
-def _shapes_in(file: Path) -> dict[str, tuple[int, ...]]:
-    """The shapes of the weights in a safetensors file, without the weights."""
+@contextmanager
+def _opened_safetensors(file: Path) -> Iterator[Any]:
+    """A file of safetensors, opened; whatever is wrong with it is a StateError."""
     from safetensors import SafetensorError, safe_open
 
     if not file.is_file():
         raise StateError(f"{file}: it is missing")
     try:
         with safe_open(file, framework="pt") as opened:
-            return {name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()}
+            yield opened
     except (SafetensorError, OSError, ValueError, RuntimeError, KeyError) as error:
         raise StateError(f"{file}: it cannot be read ({type(error).__name__}: {error})") from None
 
@@ -133,7 +135,7 @@ def _require_optimizer(file: Path, prepared: Any) -> None:
 
 
 def _is_hyperparameter(value: Any) -> bool:
-    """Whether an entry of a group is a number that a saved group must have; switches torch fills in by itself."""
+    """Whether a saved group must have this entry; switches torch fills in by itself."""
     return isinstance(value, (int, float, tuple, torch.Tensor)) and not isinstance(value, bool)
 
 
@@ -261,16 +263,8 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
 
 
 def _read_safetensors(file: Path) -> dict[str, torch.Tensor]:
-    """Weights from a file of safetensors; whatever is wrong with it is a StateError."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    if not file.is_file():
-        raise StateError(f"{file}: it is missing")
-    try:
-        return load_file(file)
-    except (SafetensorError, OSError, ValueError, RuntimeError, KeyError) as error:
-        raise StateError(f"{file}: it cannot be read ({type(error).__name__}: {error})") from None
+    with _opened_safetensors(file) as opened:
+        return {name: opened.get_tensor(name) for name in opened.keys()}
 
 
 def _some_names(names: Iterable[str]) -> str:

@@ -22,18 +22,11 @@ from paramsched.run_files.manifest import (
 )
 from paramsched.runner._checkpoint_fit import STATE, read_runner_state, read_torch
 
-# Whether a checkpoint is whole, and which other one to offer where it is not.
-
-
 log = logging.getLogger("paramsched.runner")
 
 
 def require_whole(folder: Path) -> None:
-    """Refuse a checkpoint that is not what was saved.
-
-    Raises:
-        StateError: every file that is missing or differs, and an older checkpoint that is whole.
-    """
+    """Refuse a checkpoint that is not what was saved; the error names an older one that is whole."""
     problems = _problems_of(folder)
     if problems:
         raise error_with_offer("\n".join(problems), folder.parent, besides=folder)
@@ -53,13 +46,7 @@ def _problems_of(folder: Path) -> list[str]:
 
 
 def error_with_offer(problem: str, home: Path, besides: Path | None = None) -> StateError:
-    """An error that also names an older checkpoint that is whole, for the user to choose.
-
-    Args:
-        problem: what was found.
-        home: where checkpoints are looked for.
-        besides: the damaged one.
-    """
+    """An error that also names an older checkpoint in `home` that is whole, `besides` the damaged one."""
     older = _latest_whole(home, besides)
     if older is None:
         advice = f"No checkpoint in {home} is whole. To begin anew leave resume out"
@@ -137,9 +124,6 @@ class Checkpoints:
             state: plain data.
             gradients: this process's, where an update is not complete.
             newest: whether a resume begins here.
-
-        Raises:
-            StateError: it could not be written; the checkpoints that were there still are.
         """
         main, target = self.accelerator.is_main_process, self.folder / name
         part = self.folder / f".{name}.part"
@@ -182,8 +166,7 @@ class Checkpoints:
         """The checkpoint a resume begins with, whole; None where the run has none yet.
 
         Raises:
-            StateError: it is damaged, or the file that names it is; what is said names the file, and an older
-                checkpoint that is whole.
+            StateError: it is damaged, or the file that names it is.
         """
         file = self.folder / NEWEST
         try:
@@ -212,7 +195,7 @@ class Checkpoints:
         return found
 
     def begin_at(self, source: Path | None) -> None:
-        """Write down that a run goes on from this checkpoint, or begins; others in the folder are not its own."""
+        """Write down that a run goes on from this checkpoint, or begins."""
         if self.accelerator.is_main_process:
             last = LastCheckpoint(None, None) if source is None else LastCheckpoint.of(source, self.folder)
             file = self.folder / NEWEST
@@ -251,7 +234,6 @@ class Checkpoints:
 
 
 def _or_state_error(stage: Callable[[], None], target: Path) -> Callable[[], None]:
-    """The stage of a save, raising a StateError for whatever it cannot write."""
 
     def refusing_stage() -> None:
         try:

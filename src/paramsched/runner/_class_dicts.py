@@ -80,11 +80,7 @@ def all_hooks(default_hooks: Mapping[str, Any] | None, custom_hooks: Any) -> lis
 
 
 def build_hook(config: Any) -> Any:
-    """A hook.
-
-    Raises:
-        InvalidArgument: what a dict or a class makes is none.
-    """
+    """A hook, as given or made by a dict or a class."""
     if not isinstance(config, (Mapping, type)):
         return config
     arguments = dict(config) if isinstance(config, Mapping) else {"type": config}
@@ -174,7 +170,6 @@ def names_several(config: Any) -> bool:
 
 
 def _build_wrapper(config: Any, model: Any) -> OptimWrapper:
-    """An optimizer's wrapper."""
     if isinstance(config, OptimWrapper):
         return config
     if isinstance(config, Optimizer):
@@ -187,7 +182,7 @@ def _build_wrapper(config: Any, model: Any) -> OptimWrapper:
 
 
 def _build_optimizer(config: Any, model: Any) -> Optimizer:
-    """An optimizer: as given, or of a dict, over all parameters of the model."""
+    """As given, or of a dict, over all parameters of the model."""
     if isinstance(config, Optimizer):
         return config
     arguments = dict(config)
@@ -195,11 +190,7 @@ def _build_optimizer(config: Any, model: Any) -> Optimizer:
 
 
 def optimizer_class(kind: Any) -> Callable[..., Optimizer]:
-    """The class a config names, one of torch's, or is.
-
-    Raises:
-        InvalidArgument: no optimizer of torch has the name.
-    """
+    """The class a config is, or names: one of torch's."""
     if not isinstance(kind, str):
         return kind  # type: ignore[no-any-return]  # a class or a function
     known = {
@@ -217,8 +208,7 @@ def optimizer_class(kind: Any) -> Callable[..., Optimizer]:
 def accelerator_for(optim_wrapper: Any) -> Any:
     """Accelerate, with the precision that an `AmpOptimWrapper` asks for, else that of its own settings.
 
-    Raises:
-        InvalidArgument: this process has used another precision; Accelerate keeps it.
+    A process that has used another precision is refused: Accelerate keeps it.
     """
     from accelerate import Accelerator
     from accelerate.state import AcceleratorState, is_initialized

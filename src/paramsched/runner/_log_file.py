@@ -1,7 +1,7 @@
 """Logs of JSON lines that a run can go on with, and that of the values that were really used.
 
-A checkpoint keeps how many lines there were, how many bytes, and their SHA-256. So a log that is not the run's own is
-refused before anything is loaded.
+By the lines, bytes and SHA-256 that a checkpoint keeps, a log that is not the run's own is refused before anything is
+loaded.
 """
 
 import hashlib
@@ -131,7 +131,7 @@ class LogFile:
         return {"bytes": self._size, "sha256": self._digest.hexdigest()}
 
     def write(self, line: Mapping[str, Any]) -> None:
-        """Write a line, and hand it to the system, which keeps it if the process dies."""
+        """Write a line, which the system keeps if the process dies."""
         self.lines += 1
         if self._stream is not None:
             text = json.dumps(line) + "\n"
@@ -141,7 +141,7 @@ class LogFile:
             self._digest.update(text.encode())
 
     def to_disk(self) -> None:
-        """Put everything written on the disk, so that it is there after a power cut too."""
+        """Put everything written on the disk, for a power cut."""
         if self._stream is not None:
             os.fsync(self._stream.fileno())
 
@@ -182,8 +182,6 @@ class ValuesLog:
         """Note these fields of every group at each update of an optimizer.
 
         Args:
-            optimizer: whose groups are read.
-            fields: those that are noted.
             name: of the optimizer; empty where there is one.
             updates: how many it has taken so far.
             consumed: says what the run has consumed so far, by the name of the clock; empty where that is by updates.
@@ -240,11 +238,10 @@ class ValuesLog:
 
 def _numbers_of_group(group: dict[str, Any], fields: tuple[str, ...]) -> dict[str, float]:
     """The fields that a group has, as numbers."""
-    found = {}
-    for name in fields:
-        field = Field.of(name)
-        if name == "momentum" and "betas" in group:
-            field = Field.of("betas[0]")
-        if field.key in group:
-            found[name] = float(field.read(group))
-    return found
+    named = {name: field_of_group(group, name) for name in fields}
+    return {name: float(field.read(group)) for name, field in named.items() if field.key in group}
+
+
+def field_of_group(group: Mapping[str, Any], name: str) -> Field:
+    """The field, which for momentum is the first beta in a group that has betas."""
+    return Field.of("betas[0]" if name == "momentum" and "betas" in group else name)

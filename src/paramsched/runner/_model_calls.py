@@ -21,9 +21,7 @@ def training_style(model: nn.Module, loss: LossFunction | None) -> Style:
         return "train_step"
     if loss is not None:
         return "loss"
-    parameters = inspect.signature(model.forward).parameters.values()
-    taken = any(one.name == "mode" for one in parameters)
-    return "mode" if taken else "plain"
+    return "mode" if "mode" in inspect.signature(model.forward).parameters else "plain"
 
 
 @final
@@ -66,11 +64,9 @@ class ModelCalls:
         own = getattr(self.model, f"{mode}_step", None)
         if callable(own):
             return own(data)
-        if self.style == "mode":
-            return call_with_batch(self.model, data, mode="predict")
         if self.style == "loss":
-            return call_with_batch(self.model, inputs_and_target(data)[0])
-        return call_with_batch(self.model, data)
+            data = inputs_and_target(data)[0]
+        return call_with_batch(self.model, data, **({"mode": "predict"} if self.style == "mode" else {}))
 
     def loss_of(self, data: Any) -> dict[str, Any]:
         """The loss of a batch, as training logs it."""
@@ -95,11 +91,7 @@ def call_with_batch(model: Any, data: Any, **kwargs: Any) -> Any:
 
 
 def inputs_and_target(data: Any) -> tuple[Any, Any]:
-    """Inputs and target of a batch: the last entry is the target.
-
-    Raises:
-        ParamschedError: a batch that has no two parts.
-    """
+    """Inputs and target of a batch: the last entry is the target; one that has no two parts is refused."""
     entries = list(data.values()) if isinstance(data, Mapping) else data
     if not isinstance(entries, (list, tuple)) or len(entries) < 2:
         raise ParamschedError(

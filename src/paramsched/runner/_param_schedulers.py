@@ -13,14 +13,12 @@ from paramsched.compat.mmengine import OptimWrapper, build_param_scheduler, unme
 from paramsched.compat.mmengine.base import _ParamScheduler
 from paramsched.config import plan_from
 from paramsched.errors import MissingFact, Unresolved
-from paramsched.fields import Field
 from paramsched.plan import Plan, Target
 from paramsched.plan.run_sizes import PLANNED_SIZES
+from paramsched.runner._log_file import field_of_group
 from paramsched.scheduler import Scheduler
 from paramsched.time import Calendar
 from paramsched.user_warnings import warn_user
-
-# RunFacts: how long a run is, for what is scheduled in it.
 
 
 @final
@@ -93,12 +91,7 @@ Schedulers: TypeAlias = dict[str, list[Any]]
 
 
 def plan_in(config: Any, *, names: Sequence[str]) -> Plan | None:
-    """The plan that `config` is, or says as a text, a file, or a mapping; None where it is something else.
-
-    Raises:
-        ConfigError: every fault of the text.
-        FileNotFoundError: the file is not there.
-    """
+    """The plan that `config` is, or says as a text, a file, or a mapping; None where it is something else."""
     if isinstance(config, (Plan, str, os.PathLike)):
         return plan_from(config)
     named = isinstance(config, Mapping) and config and "type" not in config and not set(config) & set(names)
@@ -112,11 +105,7 @@ def _looks_like_plan(config: Mapping[str, Any]) -> bool:
 
 
 def build_schedulers(config: Any, wrappers: Mapping[str, OptimWrapper], facts: RunFacts, on_change: str) -> Schedulers:
-    """The schedulers of every optimizer, at the first update.
-
-    Raises:
-        ParamschedError, TypeError, KeyError, ValueError: what `build_param_scheduler` and `Scheduler` refuse.
-    """
+    """The schedulers of every optimizer, at the first update."""
     names = list(wrappers)
     if names == [""]:
         return {"": _build_for_one(config, wrappers[""], "", facts, on_change)}
@@ -147,11 +136,7 @@ def _build_for_one(config: Any, wrapper: OptimWrapper, name: str, facts: RunFact
 
 
 def _scheduler_of_plan(plan: Plan, optimizer: Optimizer, calendar: Calendar, on_change: Any) -> Scheduler:
-    """The scheduler of a plan.
-
-    Raises:
-        MissingFact: a unit of the plan needs what the Runner does not know, with the argument that says it.
-    """
+    """The scheduler of a plan; a fact that the Runner does not know is asked for by the argument that says it."""
     refused: MissingFact
     try:
         return Scheduler(optimizer, plan, calendar=calendar, on_change=on_change)
@@ -198,7 +183,7 @@ def scheduled_fields(schedulers: Sequence[Any], optimizer: Optimizer) -> list[tu
         (name, index)
         for name in dict.fromkeys(names)
         for index, group in enumerate(optimizer.param_groups)
-        if _field_of_group(group, name).key in group
+        if field_of_group(group, name).key in group
     ]
 
 
@@ -207,11 +192,6 @@ def present_values(schedulers: Sequence[Any], optimizer: Optimizer) -> dict[tupl
     groups = optimizer.param_groups
     labels = unique_labels(groups)
     return {
-        (name, labels[index]): float(_field_of_group(groups[index], name).read(groups[index]))
+        (name, labels[index]): float(field_of_group(groups[index], name).read(groups[index]))
         for name, index in scheduled_fields(schedulers, optimizer)
     }
-
-
-def _field_of_group(group: Mapping[str, Any], name: str) -> Field:
-    """The field, which for momentum is the first beta in a group that has betas."""
-    return Field.of("betas[0]" if name == "momentum" and "betas" in group else name)

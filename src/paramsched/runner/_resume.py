@@ -26,9 +26,6 @@ from paramsched.runner._saved_parts import (
 from paramsched.runner.optim_wrapper import AcceleratedWrapper
 from paramsched.runner.view import Position, RunnerParts
 
-# The work folder of a run: locked while something is written, and asked which checkpoint to begin with.
-
-
 log = logging.getLogger("paramsched.runner")
 
 
@@ -147,7 +144,7 @@ def require_fit_for(runner: RunnerParts, source: Path) -> None:
 
 
 def _load_accelerate_state(runner: RunnerParts, source: Path, saved_processes: int) -> None:
-    """Let Accelerate load its files, and see that it took the random states too: it passes over what it cannot take."""
+    """Let Accelerate load its files; it passes over random states that it cannot take."""
     accelerator = runner.accelerator
     try:
         accelerator.load_state(str(source))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +22,11 @@ from paramsched.scheduler import Scheduler
 
 def runner_state(runner: RunnerParts) -> dict[str, Any]:
     """Our part of a checkpoint: plain data."""
-    position = runner.training.position
+    position = asdict(runner.training.position)
     return {
         "version": VERSION,
-        "meta": {"epoch": position.epoch, "iter": position.iter, "seed": runner.seed, "run": runner.run_name},
-        "clock": {
-            "epoch": position.epoch,
-            "batch": position.batch,
-            "iter": position.iter,
-            "validated": position.validated,
-        },
+        "meta": {"epoch": position["epoch"], "iter": position["iter"], "seed": runner.seed, "run": runner.run_name},
+        "clock": position,
         "run": facts_to_compare(runner),
         "param_schedulers": scheduler_states(runner.schedulers),
         "optimizers": {name: _wrapper_state(stepper) for name, stepper in runner.steppers.items()},
@@ -84,11 +80,7 @@ def load_hook_states(hooks: Iterable[Any], states: Mapping[str, Any]) -> None:
 
 
 def require_hook_states(runner: RunnerView, states: Mapping[str, Any], source: Path) -> None:
-    """Refuse states from which a hook cannot go on; nothing is loaded.
-
-    Raises:
-        StateError: of one of our hooks, or what a hook's own `require_resumable` raises.
-    """
+    """Refuse states from which a hook, ours or one that looks itself, cannot go on; nothing is loaded."""
     for key, hook in _hooks_by_key(runner.hooks):
         if key in states:
             _require_state_of(key, hook, states[key], source)
@@ -128,12 +120,7 @@ def scheduler_states(schedulers: Schedulers) -> dict[str, Any]:
 
 
 def require_resumable_schedulers(schedulers: Schedulers, saved: Mapping[str, Any], config: Any, on_change: Any) -> None:
-    """Refuse a checkpoint of something else, before anything is loaded.
-
-    Raises:
-        StateError: other optimizers, another kind, class, entry or number of schedulers.
-        PlanChanged: arguments differ and `on_change` is "error".
-    """
+    """Refuse a checkpoint of something else, or other arguments by `on_change`, before anything is loaded."""
     if set(saved) != set(schedulers):
         was, now = _optimizer_names(saved), _optimizer_names(schedulers)
         raise StateError(f"the checkpoint is of the optimizers {was}, and now there are {now}")
@@ -172,11 +159,7 @@ def require_resumable_schedulers(schedulers: Schedulers, saved: Mapping[str, Any
 def resume_schedulers(
     schedulers: Schedulers, saved: Mapping[str, Any], config: Any, on_change: Any, facts: RunFacts
 ) -> None:
-    """Go on from what a checkpoint kept; the optimizers' own states are loaded before.
-
-    Raises:
-        PlanChanged: a plan differs and `on_change` is "error".
-    """
+    """Go on from what a checkpoint kept; the optimizers' own states are loaded before."""
     for name, many in schedulers.items():
         if _is_plan(many):
             many[0].load_state_dict(saved[name]["plan"])
@@ -191,7 +174,7 @@ def resume_schedulers(
 
 
 def _states_of_this_length(many: Sequence[Any], saved: Any, config: Any, name: str) -> list[Any]:
-    """Saved states, with the present run's length in those whose config says none."""
+    """Saved states; an end that the config does not say is that of the present run, which may have another length."""
     mine = config.get(name) if name and isinstance(config, Mapping) and name in config else config
     parts = list(mine) if isinstance(mine, (list, tuple)) else [mine]
     parts += [None] * len(many)
@@ -199,8 +182,6 @@ def _states_of_this_length(many: Sequence[Any], saved: Any, config: Any, name: s
 
 
 def _with_length_of_run(one: Any, state: Any, config: Any) -> Any:
-    """A saved state, with the present run's length if the config says none."""
-    # What the config does not say was filled in from the length of the run, which may be another now.
     if not isinstance(config, Mapping) or not isinstance(state, Mapping) or "end" in config:
         return state
     filled = [key for key in ("end", "T_max", "total_steps", "total_iters") if key not in config and key in state]

@@ -180,7 +180,7 @@ class AcceleratedWrapper:
 
 
 def _with_arguments_of_runner(error: MissingFact) -> MissingFact:
-    """The error of an update of which nothing says how much it is, with the arguments of the Runner that say it."""
+    """The error with the arguments of the Runner that say how much an update is."""
     by_length = "Runner(..., tokens_per_sample=1024), or " if error.fact == "tokens_per_step" else ""
     instead = f"Write {by_length}Runner(..., amount_of=lambda batch: …)"
     return MissingFact(error.asked, error.found, instead, fact=error.fact, example=error.example)
@@ -239,17 +239,13 @@ class AcceleratedWrappers(Mapping[str, AcceleratedWrapper]):
 
 
 def own_wrappers(config: Any) -> Any:
-    """What stands at `optim_wrapper`, with MMEngine's wrappers and classes replaced by ours; anything else as it is.
-
-    Raises:
-        InvalidArgument: a wrapper that scales losses itself; Accelerate would do it again.
-    """
+    """What stands at `optim_wrapper`, with MMEngine's wrappers and classes replaced by ours; anything else as it is."""
     peer = sys.modules.get("mmengine.optim")
     return config if peer is None else _as_ours(config, peer)
 
 
 def _as_ours(config: Any, peer: Any) -> Any:
-    """The same as ours; `peer` is `mmengine.optim`. A wrapper's own class would step without Accelerate."""
+    """The same as ours; a wrapper's own class would step without Accelerate. `peer` is `mmengine.optim`."""
     if isinstance(config, peer.OptimWrapperDict):
         return {name: _as_ours(one, peer) for name, one in config.items()}
     if isinstance(config, Mapping):

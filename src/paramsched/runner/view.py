@@ -18,8 +18,6 @@ from paramsched.runner._model_calls import ModelCalls
 from paramsched.runner._param_schedulers import RunFacts, Schedulers
 from paramsched.runner.optim_wrapper import AcceleratedWrapper
 
-# Where a run is: its position, and the batches of a loader, pass after pass.
-
 
 @final
 @dataclass(frozen=True, slots=True)

@@ -128,7 +128,7 @@ class LoggerHook(Hook):
 
 
 def _consumed_so_far(runner: RunnerView, name: str) -> dict[str, float]:
-    """What an optimizer's run has consumed before the coming update, by the name of its clock; empty by updates."""
+    """What an optimizer's run has consumed so far, by the name of its clock; empty by updates."""
     for one in runner.schedulers.get(name, []):
         unit = amount_clock(one.plan.clock) if isinstance(one, Scheduler) else None
         if unit is not None:
