@@ -79,6 +79,8 @@ def nearest_for(asked: str) -> list[Hit]:
     'shape cosine'
     >>> nearest_for("wsd with 3 wobbles")[0].line
     'wsd("2%", "20%")'
+    >>> nearest_for("PolynomialLR power 0.9")[0].says[0]
+    'torch PolynomialLR: polynomial'
     """
     wanted = _telling_words(asked)
     if len(wanted) > 1 and (found := _best_of(asked, list(_schedules()), whole=False)):
@@ -160,7 +162,9 @@ def _score(asked: str, entry: _Entry) -> float:
 
 
 def _share_of_words(asked: str, entry: _Entry) -> float:
-    """How well the name of an entry answers that has half of the words, or more."""
+    """How well the name of an entry answers that has half of the words, or more; the name of a class is worth most."""
+    if not entry.name.islower() and entry.name in asked.split():
+        return 2.5
     words, named = _telling_words(asked), _telling_words(entry.name)
     wanted = {word for word in words if not word.isdecimal()} or words
     both = len(wanted & named)

@@ -191,6 +191,15 @@ OTHERS = [
         "tf-models PolynomialWarmUp", "overlay(warmup(10, to=following, curve=curves.power(2)), cosine())",
         lambda t: BASE * (fall(min(t, 100) / 100) if t >= 10 else fall(0.1) * (t / 10) ** 2), times=range(1, 131),
     ),
+    FieldCurve(
+        "tf-models PowerDecayWithOffset",
+        "clamp(constant(absolute(0.2), over=21) >> power_law(0.5, 1), high=absolute(0.2))",
+        lambda t: min(0.2, BASE * (t - 20) ** -0.5) if t > 20 else 0.2,
+    ),
+    FieldCurve(
+        "fairseq manual", 'piecewise([(0, absolute(0.1)), ("4 epochs", absolute(0.01))])',
+        lambda t: 0.1 if t < 40 else 0.01, facts=EPOCHS,
+    ),
     FieldCurve("tf-models DirectPowerDecay", "shift(power_law(0.5, 1), 1)", times_base(lambda t: max(t, 1) ** -0.5)),
     FieldCurve(
         "tf-models PowerAndLinearDecay", 'shift(power_law(0.5, 1), 1) * (constant() >> linear(over="10%"))',
