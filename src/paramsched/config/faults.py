@@ -3,15 +3,17 @@
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, final
 
 import numpy as np
 
-from paramsched._fault_codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, WRONG_TYPE
+from paramsched._fault_codes import REFUSED_VALUE, SAID_TWICE, UNREADABLE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.config.text_limits import MOST_DEPTH, MOST_VALUES, too_many_values
 from paramsched.errors import ConfigError, Fault, InvalidArgument
+from paramsched.near_names import did_you_mean
 
 _MOST = 200  # faults that are listed; a file may hold a hundred thousand
 
@@ -65,6 +67,24 @@ class Faults:
         found = f"{refusal.asked}: {refusal.found}" if refusal.found else refusal.asked
         code, replace = refusal.code, refusal.replace
         self.add(path, found, refusal.instead, span=refusal.span, at_key=at_key, code=code, replace=replace)
+
+    @contextmanager
+    def told_at(self, path: str) -> Iterator[None]:
+        """Raise what is noted inside; what a function of the library refuses there is a fault at the path."""
+        try:
+            yield
+        except InvalidArgument as refusal:
+            self.refuse(path, refusal)
+        self.raise_any("config")
+
+    def refuse_unknown(
+        self, given: Iterable[object], known: Collection[str], path: str, found: str, *, code: str = WRONG_ARGUMENT
+    ) -> None:
+        """Note each name that is none of those known: what is found, and which was probably meant."""
+        for name in given:
+            if name not in known:
+                meant = did_you_mean(str(name), known) if known else "it takes none"
+                self.add(child_path(path, name), f"{found}; {meant}", at_key=True, code=code)
 
     def problems(self) -> tuple[str, ...]:
         """What was noted, a line each."""

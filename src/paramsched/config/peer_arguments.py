@@ -1,21 +1,19 @@
 """The arguments of calls of other libraries, as a config says them, and what a plan says in such values."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Final, NoReturn, final
 
-from paramsched._fault_codes import REFUSED_VALUE, WRONG_ARGUMENT, WRONG_TYPE
+from paramsched._fault_codes import REFUSED_VALUE, WRONG_TYPE
 from paramsched.config.faults import Faults, child_path, short_json, type_in_words
-from paramsched.errors import PlanError
+from paramsched.errors import ConfigError, InvalidArgument, PlanError
 from paramsched.feedback.base import Guided
 from paramsched.feedback.plateau import Plateau
-from paramsched.near_names import did_you_mean
-from paramsched.plan import Plan
-from paramsched.schedules import Absolute, Anneal, Level, Schedule, absolute, constant, take
-from paramsched.schedules.leaves import Constant
-from paramsched.time import Duration, DurationLike
+from paramsched.plan import Plan, resolve
+from paramsched.schedules import Absolute, Anneal, Constant, Level, Schedule, absolute, constant, take
+from paramsched.time import Calendar, Duration, DurationLike
 
 # Products and ratios of numbers as they are written: a tenth of 0.1 is 0.01, where floats say a little more.
 
@@ -59,6 +57,11 @@ REQUIRED: Final = object()
 _HELD: Final = "a schedule that holds its first value"
 
 
+def level_of_value(value: float) -> Level:
+    """A value as a level; 0 is the same in any unit."""
+    return absolute(value) if value else 0.0
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class ReadingNotes:
@@ -80,9 +83,7 @@ class ReadingNotes:
         >>> ReadingNotes(Faults()).level(0.01), ReadingNotes(Faults(), base=0.1).level(0.01)
         (absolute(0.01), 0.1)
         """
-        if value == 0:
-            return 0.0
-        return absolute(value) if self.base is None else ratio_as_written(value, self.base)
+        return level_of_value(value) if self.base is None else ratio_as_written(value, self.base)
 
     def scaled(self, value: float, schedule: Schedule) -> Schedule:
         """A schedule of multiples that begins at a value."""
@@ -194,14 +195,27 @@ def arguments_with_defaults(
             path, f"{type_in_words(given)}, no arguments of {name}", "Write a mapping of arguments", code=WRONG_TYPE
         )
         return PeerArguments(name, path, dict(defaults), notes)
-    for key in given:
-        if key not in defaults and key not in ignored:
-            unknown = f"{name} has no such argument; {did_you_mean(str(key), defaults)}"
-            notes.faults.add(child_path(path, key), unknown, at_key=True, code=WRONG_ARGUMENT)
+    others = [key for key in given if key not in ignored]
+    notes.faults.refuse_unknown(others, defaults, path, f"{name} has no such argument")
     for key, value in defaults.items():
         if value is REQUIRED and key not in known:
             notes.faults.add(path, f"{name} has no {key}", f"Write {key} into its arguments", code=REFUSED_VALUE)
     return PeerArguments(name, path, {**defaults, **known}, notes)
+
+
+def numbers_by_field(data: Mapping[str, Any], *same: str, **named: str) -> dict[str, Any]:
+    """The numbers among an optimizer's arguments, by field.
+
+    Args:
+        data: the arguments.
+        same: names that are those of fields.
+        named: other names, by field.
+
+    >>> numbers_by_field({"lr": 1, "epsilon": 0.1, "momentum": None}, "lr", "momentum", eps="epsilon")
+    {'lr': 1.0, 'eps': 0.1}
+    """
+    names = {**dict(zip(same, same, strict=True)), **named}
+    return {field: float(data[name]) for field, name in names.items() if is_plain_number(data.get(name))}
 
 
 def base_of_lr(base: float | Mapping[str, float] | None) -> float | None:
@@ -227,6 +241,12 @@ class PeerWords:
             PlanError: always.
         """
         raise PlanError(f"{self.library} cannot say {what}", why, instead)
+
+    def schedule_of_lr(self, plan: Plan) -> Schedule:
+        """What lr of all groups follows, in a plan that schedules nothing else."""
+        if not schedules_lr_alone(plan):
+            self.refuse(plan.bindings[0], "it schedules lr, of all groups alike, and nothing else")
+        return plan.bindings[0].schedule
 
     def updates(self, length: Duration) -> int:
         """A length as whole updates.
@@ -267,10 +287,10 @@ class PeerWords:
 
     def schedule_and_rule(self, plan: Plan) -> tuple[Schedule | None, Plateau | None]:
         """What lr of all groups follows, and the plateau that multiplies into it; None for base as it is."""
-        binding = plan.bindings[0]
-        if len(plan.bindings) != 1 or binding.name != "lr" or binding.groups is not None or plan.clock != "updates":
+        if not schedules_lr_alone(plan) or plan.clock != "updates":
             self.refuse(plan, "its schedules are of lr in all groups, by updates")
-        whole, rules = binding.schedule, binding.schedule.metric_rules
+        whole = plan.bindings[0].schedule
+        rules = whole.metric_rules
         if len(rules) > 1 or not all(isinstance(one, Plateau) for one in rules):
             self.refuse(whole, "of rules that react to a metric it has one plateau")
         rule = next((one for one in rules if isinstance(one, Plateau)), None)
@@ -292,6 +312,21 @@ class PeerWords:
                 self.refuse(stages[sizes.index(None)], "it takes the time it is given, and nothing says how much")
             return [rest if size is None else size for size in sizes]
         return sizes
+
+
+def schedules_lr_alone(plan: Plan) -> bool:
+    """Whether a plan has one line, for lr of all groups."""
+    binding = plan.bindings[0]
+    return len(plan.bindings) == 1 and binding.name == "lr" and binding.groups is None
+
+
+def is_read_as(written: Any, plan: Plan, to_plan: Callable[[Any], Plan], *runs: Calendar) -> bool:
+    """Whether what was written is read as a plan, or as the same once its lengths are resolved in each of some runs."""
+    try:
+        back = to_plan(written)
+        return back == plan or (bool(runs) and all(resolve(back, run) == resolve(plan, run) for run in runs))
+    except (ConfigError, InvalidArgument):
+        return False
 
 
 def cut_to_length(schedule: Schedule, length: DurationLike) -> Schedule:

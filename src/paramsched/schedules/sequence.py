@@ -37,7 +37,7 @@ class Sequence(Schedule):
     _precedence = SEQUENCE
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "stages", tuple(one for stage in self.stages for one in _stages_of(stage)))
+        object.__setattr__(self, "stages", tuple(one for stage in self.stages for one in stages_of(stage)))
 
     def _refuse_two_without_length(self) -> None:
         """Refuse two stages that would both take what the others leave."""
@@ -190,7 +190,8 @@ def _with_a_length(stage: Schedule) -> str:
     return f'window({stage}, end="60%")'
 
 
-def _stages_of(stage: Schedule) -> tuple[Schedule, ...]:
+def stages_of(stage: Schedule) -> tuple[Schedule, ...]:
+    """The stages of a sequence; any other schedule is the only one."""
     return stage.stages if isinstance(stage, Sequence) else (stage,)
 
 
@@ -203,6 +204,12 @@ def _resolved_stage(stage: Schedule, span: Span, last: bool) -> Schedule:
     if isinstance(resolved, Constant):
         return replace(resolved, over=room)
     return Window(resolved, Duration.of(0), room)
+
+
+def in_order(stages: Iterable[Schedule]) -> Schedule:
+    """The stages one after the other; one alone is itself."""
+    first, *rest = stages
+    return sequence(first, *rest) if rest else first
 
 
 @operator_builder("sequence")

@@ -9,23 +9,23 @@ Source: torchtitan 0.3.0, `components/optimizer/lr_scheduler.py`.
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn, final
+from typing import Any, Final, final
 
 from paramsched import curves
 from paramsched._fault_codes import MISSING_FACT, UNKNOWN_FIELD, UNKNOWN_NAME, WRONG_TYPE
 from paramsched.config.faults import Faults, child_path, plain_data, short_json, type_in_words
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
-from paramsched.config.peer_arguments import is_plain_number
+from paramsched.config.peer_arguments import PeerWords, is_plain_number, is_read_as, numbers_by_field
 from paramsched.config.syntaxes.json_and_toml import read_toml, write_toml
 from paramsched.config.syntaxes.yaml_text import read_yaml
 from paramsched.curves import Curve
-from paramsched.errors import ConfigError, InvalidArgument, PlanError
+from paramsched.errors import InvalidArgument
 from paramsched.near_names import did_you_mean
 from paramsched.plan import Plan, resolve
 from paramsched.schedules import Anneal, Constant, Schedule, anneal, constant, warmup
-from paramsched.schedules.sequence import Sequence, sequence
+from paramsched.schedules.sequence import in_order, stages_of
 from paramsched.time import Calendar
 
 scheduler_entries: Final = ("lr_scheduler",)
@@ -48,7 +48,7 @@ _CURVES_OF_DECAY: Final[Mapping[str, Curve]] = {
 _STEPS: Final = 10_000
 _OWN_SIGNS: Final = ("decay_ratio", "min_lr_factor")
 _TABLE_OF_TOML: Final = re.compile(r"^\s*(\[[\w.]+\]|\w+\s*=)", re.MULTILINE)
-_ENDS: Final = 'Write it in the native format: format="yaml"'
+_WORDS: Final = PeerWords("torchtitan")
 
 
 def recognizes(data: Any) -> bool:
@@ -78,8 +78,8 @@ def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:  # noqa: ARG
     table = data.get("optimizer") if isinstance(data, Mapping) else None
     if not isinstance(table, Mapping):
         return NO_BASES
-    found = {name: float(table[name]) for name in ("lr", "weight_decay") if is_plain_number(table.get(name))}
-    betas = tuple(float(table[name]) for name in ("beta1", "beta2") if is_plain_number(table.get(name)))
+    found = numbers_by_field(table, "lr", "weight_decay")
+    betas = tuple(numbers_by_field(table, "beta1", "beta2").values())
     return Bases(({**found, **({"betas": betas} if len(betas) == 2 else {})},), "optimizer")
 
 
@@ -231,7 +231,7 @@ def _schedule_of_job(job: _TitanJob) -> Schedule:
     # Where the schedule is longer than the run its lengths are written out; otherwise one stage takes what is left.
     cut = left is not None and job.total != job.steps
     if left == 0:
-        return sequence(*stages, constant()) if cut else stages[0]
+        return in_order([*stages, constant()] if cut else stages)
     if job.decay is None or job.decay == left:
         stages.append(anneal(1.0, job.floor, left if cut else None, curve))
     elif job.decay == 0:
@@ -239,7 +239,7 @@ def _schedule_of_job(job: _TitanJob) -> Schedule:
     else:
         over = left - job.decay if cut and left is not None else None
         stages += [constant(1.0, over), anneal(1.0, job.floor, job.decay, curve)]
-    return stages[0] if len(stages) == 1 else sequence(*stages)
+    return in_order(stages)
 
 
 def from_plan(plan: Plan) -> dict[str, Any]:
@@ -252,16 +252,14 @@ def from_plan(plan: Plan) -> dict[str, Any]:
     >>> from_plan(Plan(lr=warmup(20, index="(t+1)/n") >> linear(), horizon=1000))
     {'lr_scheduler': {'warmup_steps': 20}, 'training': {'steps': 1000}}
     """
-    if len(plan.bindings) != 1 or plan.bindings[0].name != "lr" or plan.bindings[0].groups is not None:
-        _refuse_to_write(plan, "it schedules lr, of all groups alike, and nothing else")
+    _WORDS.schedule_of_lr(plan)
     if plan.clock != "updates" or (plan.horizon is not None and not plan.horizon.is_resolved):
-        _refuse_to_write(plan, "it counts updates")
+        _WORDS.refuse(plan.bindings[0], "it counts updates")
     try:
         whole = plan if plan.horizon is None else resolve(plan, Calendar())
     except InvalidArgument as refusal:
-        _refuse_to_write(plan, str(refusal))
-    schedule = whole.bindings[0].schedule
-    stages = list(schedule.stages) if isinstance(schedule, Sequence) else [schedule]
+        _WORDS.refuse(plan.bindings[0], str(refusal))
+    stages = stages_of(whole.bindings[0].schedule)
     table: dict[str, Any] = {"warmup_steps": 0}
     first = stages[0]
     if isinstance(first, Anneal) and first.index == "(t+1)/n" and first.over is not None:
@@ -270,30 +268,21 @@ def from_plan(plan: Plan) -> dict[str, Any]:
     job: dict[str, Any] = {"lr_scheduler": table}
     if plan.horizon is not None:
         job["training"] = {"steps": plan.horizon.updates}
-    try:
-        back = to_plan(job)
-        same = back == plan or (plan.horizon is not None and resolve(back, Calendar()) == whole)
-    except (ConfigError, InvalidArgument):
-        same = False
-    if not same:
-        _refuse_to_write(plan, "its schedule gives other values")
+    if not is_read_as(job, plan, to_plan, *([] if plan.horizon is None else [Calendar()])):
+        _WORDS.refuse(plan.bindings[0], "its schedule gives other values")
     return job
 
 
-def _decay_entries(stages: list[Schedule], plan: Plan) -> dict[str, Any]:
+def _decay_entries(stages: Sequence[Schedule], plan: Plan) -> dict[str, Any]:
     """What the stages behind a warmup say of the decay."""
     way = stages[-1] if stages else None
     if way is None or isinstance(way, Constant):
         return {"decay_ratio": 0.0} if stages else {}
     if not isinstance(way, Anneal):
-        _refuse_to_write(plan, "its decay is a line, a cosine or 1-sqrt")
+        _WORDS.refuse(plan.bindings[0], "its decay is a line, a cosine or 1-sqrt")
     found: dict[str, Any] = {}
     if len(stages) > 1 and way.over is not None and plan.horizon is not None:
         found["decay_ratio"] = way.over.updates / plan.horizon.updates
     kind = next((word for word, curve in _CURVES_OF_DECAY.items() if curve == way.curve), "linear")
     found |= {"decay_type": kind} if kind != "linear" else {}
     return found | ({"min_lr_factor": way.to} if way.to != 0 else {})
-
-
-def _refuse_to_write(plan: Plan, why: str) -> NoReturn:
-    raise PlanError(f"torchtitan cannot say {plan.bindings[0]}", why, _ENDS)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from itertools import islice, product
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from paramsched import curves
 from paramsched._fault_codes import NOTHING_PLANNED, REFUSED_VALUE, UNKNOWN_NAME, WRONG_TYPE
@@ -18,17 +18,17 @@ from paramsched.config.dialects.composer.times import (
 )
 from paramsched.config.faults import ROOT, Faults, child_path, entry_path, short_json, type_in_words
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
-from paramsched.config.peer_arguments import is_plain_number
-from paramsched.errors import ConfigError, InvalidArgument, PlanError
+from paramsched.config.peer_arguments import PeerWords, is_plain_number, is_read_as, numbers_by_field
+from paramsched.errors import InvalidArgument
 from paramsched.near_names import did_you_mean
-from paramsched.plan import Plan, resolve
+from paramsched.plan import Plan
 from paramsched.schedules import Anneal, Constant, Exponential, Schedule, every, previous
 from paramsched.schedules.cuts import Skip
 from paramsched.schedules.cyclic import CosineRestarts
 from paramsched.schedules.decays import PowerLaw
 from paramsched.schedules.pointwise import Product, Sum
 from paramsched.schedules.retimed import Every
-from paramsched.schedules.sequence import Sequence
+from paramsched.schedules.sequence import stages_of
 from paramsched.schedules.staircases import MultiStep, Step
 from paramsched.time import Calendar, Duration
 
@@ -47,11 +47,7 @@ def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # 
         optimizer = next(iter(optimizer.values()))
     if not isinstance(optimizer, Mapping):
         return NO_BASES
-    found: dict[str, Any] = {
-        name: float(optimizer[name])
-        for name in ("lr", "weight_decay", "momentum")
-        if is_plain_number(optimizer.get(name))
-    }
+    found = numbers_by_field(optimizer, "lr", "weight_decay", "momentum")
     betas = optimizer.get("betas")
     if isinstance(betas, (list, tuple)) and all(map(is_plain_number, betas)):
         found["betas"] = tuple(map(float, betas))
@@ -103,7 +99,7 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
             faults.add(path, f"{type_in_words(values)}, no arguments", 'Write {step_size: "30ep"}', code=WRONG_TYPE)
             continue
         row, given = SCHEDULERS[NAMES[name]], SchedulerArguments(values, path, run, faults)
-        given.refuse_unknown(row.arguments, name)
+        faults.refuse_unknown(values, row.arguments, path, f"no argument of {name}")
         try:
             schedules.append(row.schedule(given))
         except InvalidArgument as refusal:
@@ -119,15 +115,11 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
 def _plan_of(data: Mapping[str, Any], schedules: list[Schedule], run: ComposerRun, clock: str, faults: Faults) -> Plan:
     """The schedulers multiply; they may be stepped once an epoch."""
     horizon = None if run.longest is None else run.longest.duration
-    try:
+    with faults.told_at(ROOT):
         whole = math.prod(schedules[1:], start=schedules[0])
         if data.get("step_schedulers_every_batch") is False:
             whole = every(whole, "epoch")
         return Plan(lr=whole, horizon=horizon, clock=None if clock == "ba" else UNITS_OF_TIMES[clock])
-    except InvalidArgument as refusal:
-        faults.refuse(ROOT, refusal)
-        faults.raise_any("config")
-        raise
 
 
 def _refuse_ends_within_epochs(given: SchedulerArguments, faults: Faults) -> None:
@@ -194,6 +186,7 @@ def _named_in(entry: Any, path: str) -> list[tuple[Any, Any, str]]:
     return [(name, {} if values is None else values, child_path(path, name)) for name, values in entry.items()]
 
 
+_WORDS: Final = PeerWords("Composer")
 _UNITS: Final = {ours: theirs for theirs, ours in UNITS_OF_TIMES.items()}
 _EPOCH: Final = Duration.of("1 epoch")
 _SOME_FACTS: Final = (
@@ -218,14 +211,12 @@ def from_plan(plan: Plan) -> dict[str, Any]:
     >>> from_plan(Plan(lr=warmup("6%") >> cosine(to=0.1), horizon=4800))
     {'scheduler': {'name': 'cosine_with_warmup', 't_warmup': '288ba', 'alpha_f': 0.1}, 'max_duration': '4800ba'}
     """
-    if len(plan.bindings) != 1 or plan.bindings[0].name != "lr" or plan.bindings[0].groups is not None:
-        _refuse_for_composer(plan, "it schedules lr, of all groups alike, and nothing else")
+    schedule = _WORDS.schedule_of_lr(plan)
     if plan.clock not in _UNITS:
-        _refuse_for_composer(plan, "it counts batches, samples and tokens")
+        _WORDS.refuse(plan.bindings[0], "it counts batches, samples and tokens")
     longest = None if plan.horizon is None else _time_text(plan.horizon, plan)
     if longest is None:
-        _refuse_for_composer(plan, "its runs are a whole number of epochs, batches, samples or tokens")
-    schedule: Schedule = plan.bindings[0].schedule
+        _WORDS.refuse(plan.bindings[0], "its runs are a whole number of epochs, batches, samples or tokens")
     run: dict[str, Any] = {"max_duration": longest}
     if isinstance(schedule, Every) and schedule.period == _EPOCH:
         schedule, run = schedule.schedule, {**run, "step_schedulers_every_batch": False}
@@ -233,23 +224,10 @@ def from_plan(plan: Plan) -> dict[str, Any]:
     guesses = [list(_guesses_of_factor(factor, plan)) for factor in factors]
     for listed in islice(product(*guesses), _MOST_TRIED):
         said = {"scheduler": listed[0]} if len(listed) == 1 else {"schedulers": list(listed)}
-        if _is_read_as({**said, **run}, plan):
+        if is_read_as({**said, **run}, plan, to_plan, *_SOME_FACTS):
             return {**said, **run}
     why = "none of its schedulers gives these values; ps.resolve(plan, calendar) may help"
-    return _refuse_for_composer(plan, "its levels are multiples of base" if schedule.has_absolute else why)
-
-
-def _refuse_for_composer(plan: Plan, why: str) -> NoReturn:
-    raise PlanError(f"Composer cannot say {plan.bindings[0]}", why, 'Write it in the native format: format="yaml"')
-
-
-def _is_read_as(found: dict[str, Any], plan: Plan) -> bool:
-    """Whether schedulers are read as this plan, or as the same once lengths are amounts of its clock."""
-    try:
-        back = to_plan(found)
-        return back == plan or all(resolve(back, facts) == resolve(plan, facts) for facts in _SOME_FACTS)
-    except (ConfigError, InvalidArgument):
-        return False
+    return _WORDS.refuse(plan.bindings[0], "its levels are multiples of base" if schedule.has_absolute else why)
 
 
 def _time_text(length: Duration, plan: Plan) -> str | None:
@@ -266,7 +244,7 @@ def _time_text(length: Duration, plan: Plan) -> str | None:
 
 def _guesses_of_factor(factor: Schedule, plan: Plan) -> Iterator[_Written]:
     """The schedulers that one factor might be."""
-    stages = list(factor.stages) if isinstance(factor, Sequence) else [factor]
+    stages = list(stages_of(factor))
     for name, arguments, lengths in [*_plain_schedulers(stages), *_warm_schedulers(stages)]:
         times = {key: _time_text(length, plan) for key, length in lengths.items()}
         if None not in times.values():

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import isfinite
@@ -10,7 +10,6 @@ from typing import Any, Final, final
 
 from paramsched._fault_codes import MISSING_FACT, REFUSED_VALUE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.config.faults import Faults, child_path, short_json
-from paramsched.near_names import did_you_mean
 from paramsched.time import Duration
 
 UNITS_OF_TIMES: Final = {"ep": "epochs", "ba": "updates", "sp": "samples", "tok": "tokens"}
@@ -203,13 +202,6 @@ class SchedulerArguments:
         self.values, self.path, self.run, self.faults = values, path, run, faults
         self.clocks: set[str] = set()
         self.ends: list[tuple[str, ComposerTime]] = []
-
-    def refuse_unknown(self, known: Iterable[str], scheduler: str) -> None:
-        """Note what this scheduler does not take."""
-        for name in self.values:
-            if name not in known:
-                found = f"no argument of {scheduler}; {did_you_mean(str(name), known)}"
-                self.faults.add(child_path(self.path, name), found, at_key=True, code=WRONG_ARGUMENT)
 
     def fault(self, name: str, found: str, instead: str = "", *, code: str = REFUSED_VALUE) -> None:
         self.faults.add(child_path(self.path, name) if name in self.values else self.path, found, instead, code=code)

@@ -15,6 +15,8 @@ from paramsched.config.peer_arguments import (
     arguments_with_defaults,
     base_of_lr,
     is_plain_number,
+    level_of_value,
+    numbers_by_field,
     product_as_written,
     rest_as_written,
 )
@@ -37,7 +39,6 @@ from paramsched.schedules import (
     polynomial_cycle,
     step,
 )
-from paramsched.schedules.affine import Absolute
 from paramsched.time import Calendar, Duration
 from paramsched.user_warnings import warn_user
 
@@ -180,7 +181,6 @@ def keras_plateau(given: PeerArguments) -> Plateau:
     rises = mode == "max" or (mode == "auto" and metric in _METRICS_THAT_RISE)
     if mode == "auto" and not rises and metric not in _METRICS_THAT_FALL:
         given.refuse("mode", f"auto, and Keras asks the metric {metric} which way is better", "Write mode: max")
-    least = given.number("min_lr", 0)
     return plateau(
         monitor,
         "max" if rises else "min",
@@ -189,7 +189,7 @@ def keras_plateau(given: PeerArguments) -> Plateau:
         threshold=abs(given.number("min_delta")),
         threshold_mode="abs",
         cooldown=max(given.count("cooldown", 0) - 1, 0),
-        min=Absolute(least) if least else 0.0,
+        min=level_of_value(given.number("min_lr", 0)),
     )
 
 
@@ -211,8 +211,7 @@ def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # 
     """The numbers in the config of the optimizer."""
     given = _optimizer_config(data)
     named = {"lr": "learning_rate", "weight_decay": "weight_decay", "momentum": "momentum", "eps": "epsilon"}
-    found: dict[str, Any] = {field: given.get(name) for field, name in named.items()}
-    numbers = {field: float(value) for field, value in found.items() if is_plain_number(value)}
+    numbers = numbers_by_field(given, **named)
     betas = (given.get("beta_1"), given.get("beta_2"))
     if all(map(is_plain_number, betas)):
         return Bases(({**numbers, "betas": betas},), "optimizer")
@@ -249,12 +248,8 @@ def to_plan(
     followed = [_followed(part, path, notes) for part, path in parts]
     notes.faults.raise_any("config")
     horizon = data.get("horizon")
-    try:
+    with notes.faults.told_at(ROOT if horizon is None else HORIZON):
         plan = Plan(lr=followed[0], horizon=horizon)
-    except InvalidArgument as refusal:
-        notes.faults.refuse(ROOT if horizon is None else HORIZON, refusal)
-        notes.faults.raise_any("config")
-        raise
     for caution in notes.cautions:
         warn_user(caution)
     return plan

@@ -6,12 +6,9 @@ from paramsched.config.peer_arguments import PeerWords, ratio_as_written
 from paramsched.curves import Cosine, Linear, Polynomial
 from paramsched.feedback.plateau import Plateau
 from paramsched.plan import Plan
-from paramsched.schedules import Schedule
-from paramsched.schedules.affine import Absolute
-from paramsched.schedules.anneal import Anneal
+from paramsched.schedules import Absolute, Anneal, Constant, Exponential, Schedule
 from paramsched.schedules.cyclic import CosineRestarts
-from paramsched.schedules.decays import Exponential, InverseTime
-from paramsched.schedules.leaves import Constant
+from paramsched.schedules.decays import InverseTime
 from paramsched.schedules.named_anneals import PolynomialCycle
 from paramsched.schedules.pointwise import Product, Sum
 from paramsched.schedules.retimed import Every

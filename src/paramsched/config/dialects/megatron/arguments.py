@@ -1,8 +1,7 @@
 """The arguments of Megatron-LM that schedule something, read from a command line, and written for a plan."""
 
-import math
 from collections.abc import Mapping
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from paramsched import curves
 from paramsched._fault_codes import (
@@ -16,15 +15,12 @@ from paramsched._fault_codes import (
 )
 from paramsched.config.command_lines import named_options
 from paramsched.config.faults import ROOT, Faults, short_json, type_in_words
+from paramsched.config.peer_arguments import PeerWords, is_plain_number
 from paramsched.curves import Curve
-from paramsched.errors import PlanError
 from paramsched.near_names import did_you_mean
 from paramsched.plan import Plan, Target
-from paramsched.schedules import Schedule
-from paramsched.schedules.affine import Absolute, Level
-from paramsched.schedules.anneal import Anneal
-from paramsched.schedules.leaves import Constant
-from paramsched.schedules.sequence import Sequence
+from paramsched.schedules import Absolute, Anneal, Constant, Level, Schedule
+from paramsched.schedules.sequence import stages_of
 from paramsched.schedules.staircases import Stairs
 from paramsched.time import Duration
 
@@ -59,7 +55,7 @@ INCREASES: Final = ("constant", "linear", "cosine")
 _NUMBERS: Final = (
     "lr", "min_lr", "lr_warmup_fraction", "lr_warmup_init", "weight_decay", "start_weight_decay", "end_weight_decay",
 )  # fmt: skip
-_WORDS: Final = {"lr_decay_style": STYLES, "lr_wsd_decay_style": WSD_STYLES, "weight_decay_incr_style": INCREASES}
+_STYLES_OF: Final = {"lr_decay_style": STYLES, "lr_wsd_decay_style": WSD_STYLES, "weight_decay_incr_style": INCREASES}
 _SCHEDULED: Final = ("lr_", "min_lr", "weight_decay_", "start_weight", "end_weight", "rampup", "global_batch")
 """How the names of arguments begin that would schedule something."""
 
@@ -96,9 +92,9 @@ def checked_arguments(data: Any, faults: Faults) -> dict[str, Any]:
 def _check_values(given: dict[str, Any], places: Mapping[str, str], faults: Faults) -> None:
     """Types and ranges; numbers that stand as words are read."""
     for name, value in given.items():
-        if name in _WORDS:
-            if value not in _WORDS[name]:
-                found = f"{short_json(value)}: no such style; {did_you_mean(str(value), _WORDS[name])}"
+        if name in _STYLES_OF:
+            if value not in _STYLES_OF[name]:
+                found = f"{short_json(value)}: no such style; {did_you_mean(str(value), _STYLES_OF[name])}"
                 faults.add(places[name], found, code=UNKNOWN_NAME)
         elif name == "rampup_batch_size":
             given[name] = _three_counts(value, places[name], faults)
@@ -126,9 +122,7 @@ def _number_in(value: Any) -> float | None:
             value = float(value)
         except ValueError:
             return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        return None
-    return value
+    return value if is_plain_number(value) else None
 
 
 def _three_counts(value: Any, path: str, faults: Faults) -> list[int] | None:
@@ -210,6 +204,7 @@ def _rounded_down_early(rises: int, samples: int) -> bool:
     return any(int(at / (samples / rises)) != k for k, at in ends)
 
 
+_WORDS: Final = PeerWords("Megatron")
 _STYLES: Final = {"linear": curves.linear, "cosine": curves.cosine}
 _WSD_STYLES: Final = {**_STYLES, "exponential": curves.exponential(0.5), "minus_sqrt": curves.one_minus_sqrt}
 
@@ -226,14 +221,14 @@ def from_plan(plan: Plan) -> dict[str, Any]:
     ('cosine', 10, 1000, 6e-06)
     """
     if plan.clock not in ("updates", "samples") or plan.horizon is None:
-        _refuse_for_megatron(plan, "its runs have a length, in updates or samples")
+        _WORDS.refuse(plan, "its runs have a length, in updates or samples")
     unit = str(plan.clock)
     by = "iters" if unit == "updates" else "samples"
     found: dict[str, Any] = {f"train_{by}": _counts(plan.horizon, unit)}
     for binding in plan.bindings:
         schedule = binding.schedule
-        if not isinstance(schedule, Schedule) or binding.groups is not None:
-            _refuse_for_megatron(binding, "its schedules act on all groups alike, and none reacts to a metric")
+        if binding.groups is not None:
+            _WORDS.refuse(binding, "its schedules act on all groups alike, and none reacts to a metric")
         if isinstance(binding.field, Target):
             found |= _written_batch_size(binding.field, schedule, unit)
         elif binding.name == "lr":
@@ -241,19 +236,15 @@ def from_plan(plan: Plan) -> dict[str, Any]:
         elif binding.name == "weight_decay":
             found |= _written_weight_decay(schedule, unit, found[f"train_{by}"])
         else:
-            _refuse_for_megatron(binding, "it schedules lr, weight_decay and batch_size")
+            _WORDS.refuse(binding, "it schedules lr, weight_decay and batch_size")
     return found
-
-
-def _refuse_for_megatron(what: object, why: str) -> NoReturn:
-    raise PlanError(f"Megatron cannot say {what}", why, 'Write it in the native format: format="yaml"')
 
 
 def _counts(length: Duration, unit: str) -> int:
     """A length as a whole number of updates or samples."""
     terms = length.terms
     if len(terms) != 1 or terms[0][0] != unit or terms[0][1].denominator != 1:
-        _refuse_for_megatron(length, f"it is no whole number of {unit}; ps.resolve(plan, calendar) may say it so")
+        _WORDS.refuse(length, f"it is no whole number of {unit}; ps.resolve(plan, calendar) may say it so")
     return int(terms[0][1])
 
 
@@ -261,13 +252,13 @@ def _value(level: Level, what: object) -> float:
     if isinstance(level, Absolute):
         return level.value
     if level != 0:
-        _refuse_for_megatron(what, "its levels below the peak are values; write absolute(…)")
+        _WORDS.refuse(what, "its levels below the peak are values; write absolute(…)")
     return 0.0
 
 
 def _written_rate(schedule: Schedule, unit: str, by: str, total: int) -> dict[str, Any]:
     """The arguments of the learning rate: a warmup, then one style."""
-    stages = list(schedule.stages) if isinstance(schedule, Sequence) else [schedule]
+    stages = stages_of(schedule)
     found: dict[str, Any] = {}
     warm = 0
     first = stages[0]
@@ -280,7 +271,7 @@ def _written_rate(schedule: Schedule, unit: str, by: str, total: int) -> dict[st
     floor = stages[-1]
     if len(stages) > 1 and isinstance(floor, Constant) and isinstance(stages[-2], Anneal) and floor.over is None:
         if floor.value != stages[-2].to:
-            _refuse_for_megatron(schedule, "behind its decay stands the floor of the decay")
+            _WORDS.refuse(schedule, "behind its decay stands the floor of the decay")
         stages = stages[:-1]
     match stages:
         case [Constant(value=1.0)]:
@@ -297,20 +288,20 @@ def _written_rate(schedule: Schedule, unit: str, by: str, total: int) -> dict[st
             wsd = {f"lr_wsd_decay_{by}": size, "lr_wsd_decay_style": _style(descent, _WSD_STYLES)}
             decay = {f"lr_decay_{by}": end, "min_lr": _value(descent.to, descent)}
             return found | {"lr_decay_style": "WSD"} | wsd | decay
-    return _refuse_for_megatron(schedule, "it has a warmup, then constant, linear, cosine or WSD")
+    return _WORDS.refuse(schedule, "it has a warmup, then constant, linear, cosine or WSD")
 
 
 def _check_line(first: Anneal) -> None:
     if first.curve != curves.linear or first.index != "t/n" or first.over is None:
-        _refuse_for_megatron(first, 'its warmup is a straight line of a length, index="t/n"')
+        _WORDS.refuse(first, 'its warmup is a straight line of a length, index="t/n"')
 
 
 def _length_of_descent(descent: Anneal, unit: str, rest: int | None) -> int:
     size = rest if descent.over is None else _counts(descent.over, unit)
     if size is None or (descent.over is not None and descent.over.until):
-        _refuse_for_megatron(descent, "nothing says how long it is; ps.resolve(plan, calendar) does")
+        _WORDS.refuse(descent, "nothing says how long it is; ps.resolve(plan, calendar) does")
     if descent.start != 1 or descent.index != "t/n":
-        _refuse_for_megatron(descent, 'it begins at the peak, index="t/n"')
+        _WORDS.refuse(descent, 'it begins at the peak, index="t/n"')
     return size
 
 
@@ -318,7 +309,7 @@ def _style(descent: Anneal, styles: dict[str, Curve]) -> str:
     for name, curve in styles.items():
         if descent.curve == curve:
             return name
-    return _refuse_for_megatron(descent, f"its styles are {', '.join(styles)}")
+    return _WORDS.refuse(descent, f"its styles are {', '.join(styles)}")
 
 
 def _written_weight_decay(schedule: Schedule, unit: str, total: int) -> dict[str, Any]:
@@ -326,12 +317,12 @@ def _written_weight_decay(schedule: Schedule, unit: str, total: int) -> dict[str
         value = _value(schedule.value, schedule)
         return {"start_weight_decay": value, "end_weight_decay": value}
     if not isinstance(schedule, Anneal) or schedule.index != "t/n":
-        _refuse_for_megatron(schedule, "weight decay rises along a line or a cosine")
+        _WORDS.refuse(schedule, "weight decay rises along a line or a cosine")
     if schedule.over is not None and _counts(schedule.over, unit) != total:
-        _refuse_for_megatron(schedule, "weight decay rises over the whole run")
+        _WORDS.refuse(schedule, "weight decay rises over the whole run")
     start, end = _value(schedule.start, schedule), _value(schedule.to, schedule)
     if start > end:
-        _refuse_for_megatron(schedule, "weight decay does not fall")
+        _WORDS.refuse(schedule, "weight decay does not fall")
     style = _style(schedule, _STYLES)
     return {"weight_decay_incr_style": style, "start_weight_decay": start, "end_weight_decay": end}
 
@@ -340,15 +331,15 @@ def _written_batch_size(target: Target, schedule: Schedule, unit: str) -> dict[s
     """The batch: a size, or a ramp by equal increments."""
     first = getattr(target, "initial", 1)
     if target.name != "batch_size" or first != 1 or unit != "samples":
-        _refuse_for_megatron(target, "in a plan by samples it says batch_size, from an initial 1")
+        _WORDS.refuse(target, "in a plan by samples it says batch_size, from an initial 1")
     if isinstance(schedule, Constant) and isinstance(schedule.value, float):
         return {"global_batch_size": int(schedule.value)}
     if not isinstance(schedule, Stairs) or schedule.over is None:
-        _refuse_for_megatron(schedule, "the batch grows by stairs")
+        _WORDS.refuse(schedule, "the batch grows by stairs")
     if not isinstance(schedule.start, float) or not isinstance(schedule.to, float):
-        _refuse_for_megatron(schedule, "the batch grows between multiples of its initial value, 1")
+        _WORDS.refuse(schedule, "the batch grows between multiples of its initial value, 1")
     rise = (schedule.to - schedule.start) / schedule.rises
     if rise <= 0 or rise != int(rise) or schedule.start != int(schedule.start):
-        _refuse_for_megatron(schedule, "the batch grows by a whole number")
+        _WORDS.refuse(schedule, "the batch grows by a whole number")
     ramp = [int(schedule.start), int(rise), _counts(schedule.over, unit)]
     return {"global_batch_size": int(schedule.to), "rampup_batch_size": ramp}

@@ -10,7 +10,7 @@ from paramsched.config.command_lines import named_options
 from paramsched.config.dialects.megatron.arguments import checked_arguments
 from paramsched.config.faults import ROOT, Faults
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
-from paramsched.errors import InvalidArgument
+from paramsched.config.peer_arguments import level_of_value
 from paramsched.plan import Binding, Plan, Target
 from paramsched.schedules import (
     Level,
@@ -25,7 +25,7 @@ from paramsched.schedules import (
     take,
     warmup,
 )
-from paramsched.schedules.sequence import sequence
+from paramsched.schedules.sequence import in_order
 from paramsched.time import Calendar, DurationLike
 
 _MARKS: Final = ("lr_decay_style", "lr_decay_iters", "lr_decay_samples", "lr_wsd_decay_style", "lr_warmup_iters",
@@ -79,16 +79,11 @@ def to_plan(
     faults = Faults()
     given = checked_arguments(data, faults)
     faults.raise_any("config")
-    try:
+    with faults.told_at(ROOT):
         run = _run_of(given, faults)
         faults.raise_any("config")
         fields: dict[str, Any] = {"lr": _planned_rate(given, run, faults)}
         decay = _planned_weight_decay(given, run)
-        faults.raise_any("config")
-    except InvalidArgument as refusal:
-        faults.refuse(ROOT, refusal)
-        faults.raise_any("config")
-        raise
     if decay is not None:
         fields["weight_decay"] = decay
     targets = [] if run.batch is None else [Binding(Target("batch_size", 1), run.batch)]
@@ -191,20 +186,19 @@ def _consumed_in_all(given: Mapping[str, Any], total: int) -> int:
 
 def _planned_rate(given: Mapping[str, Any], run: MegatronRun, faults: Faults) -> Schedule:
     """Warmup, then the style; then the floor."""
-    first = given["lr_warmup_init"]
-    stages = [warmup(run.length(run.warmup), absolute(first) if first else 0.0)] if run.warmup else []
-    floor: Level = absolute(given["min_lr"]) if given["min_lr"] else 0.0
+    first, floor = level_of_value(given["lr_warmup_init"]), level_of_value(given["min_lr"])
+    stages: list[Schedule] = [warmup(run.length(run.warmup), first)] if run.warmup else []
     rest = run.decay - run.warmup
     match given["lr_decay_style"]:
         case "constant":
-            stages.append(constant())  # type: ignore[arg-type]
+            stages.append(constant())
         case "inverse-square-root":
-            stages += _planned_root(run, floor, rest, faults)  # type: ignore[arg-type]
+            stages += _planned_root(run, floor, rest, faults)
         case "WSD":
-            stages += _planned_wsd(given, run, floor, rest)  # type: ignore[arg-type]
+            stages += _planned_wsd(given, run, floor, rest)
         case style:
             stages.append(anneal(1.0, floor, run.length(rest), _CURVES[style]))
-    return sequence(*stages) if len(stages) > 1 else stages[0]
+    return in_order(stages)
 
 
 def _planned_wsd(given: Mapping[str, Any], run: MegatronRun, floor: Level, rest: int) -> list[Schedule]:

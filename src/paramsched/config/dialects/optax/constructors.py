@@ -33,7 +33,7 @@ from paramsched.schedules import (
     polynomial,
     step,
 )
-from paramsched.schedules.sequence import sequence
+from paramsched.schedules.sequence import in_order
 from paramsched.time import Duration
 
 
@@ -137,12 +137,11 @@ def _warmup_cosine(given: PeerArguments) -> Schedule:
         return constant()
     # optax divides by the peak: an end is nothing where the peak is.
     fall = _cosine_way(given, peak, end if peak else 0.0, max(steps, 1))
-    return sequence(*ramp, fall) if ramp else fall
+    return in_order([*ramp, fall])
 
 
 def _warmup_exponential(given: PeerArguments) -> Schedule:
-    ramp, decay = _ramp_of(given), _optax_exponential(given, "peak_value")
-    return sequence(*ramp, decay) if ramp else decay
+    return in_order([*_ramp_of(given), _optax_exponential(given, "peak_value")])
 
 
 def _sgdr(given: PeerArguments) -> Schedule:
@@ -159,7 +158,7 @@ def _sgdr(given: PeerArguments) -> Schedule:
         path = child_path(given.path, "cosine_kwargs", index)
         cycle = arguments_with_defaults(name, one, path, CONSTRUCTORS[name], given.notes)
         stages.append(cut_to_length(_warmup_cosine(cycle), cycle.count("decay_steps", 1)))
-    return sequence(*stages) if len(stages) > 1 else stages[0]
+    return in_order(stages)
 
 
 def _boundaries(given: PeerArguments) -> list[tuple[int, float]]:
@@ -209,7 +208,7 @@ def _ways_between(given: PeerArguments, kind: str, value: float, boundaries: lis
         value = reached
     if not stages:
         return constant(level(value))
-    return sequence(*stages) if len(stages) > 1 else stages[0]
+    return in_order(stages)
 
 
 def _linear_cycle(given: PeerArguments) -> Schedule:
@@ -255,7 +254,7 @@ def _joined(given: PeerArguments) -> Schedule:
         for member, (begin, end) in zip(members[:-1], pairwise([0, *times]), strict=True)
         if end > begin
     ]
-    return sequence(*stages, members[-1]) if stages else members[-1]
+    return in_order([*stages, members[-1]])
 
 
 def _joints(given: PeerArguments, members: int) -> list[int] | None:

@@ -18,20 +18,15 @@ from paramsched.config.peer_arguments import (
     PeerWords,
     ReadingNotes,
     base_of_lr,
-    is_plain_number,
+    numbers_by_field,
     product_as_written,
     ratio_as_written,
 )
 from paramsched.curves import Cosine, CosinePower, Linear, Polynomial
-from paramsched.errors import InvalidArgument
 from paramsched.feedback.plateau import Plateau
 from paramsched.plan import Plan
-from paramsched.schedules import Schedule
-from paramsched.schedules.affine import Absolute
-from paramsched.schedules.anneal import Anneal
+from paramsched.schedules import Absolute, Anneal, Constant, Exponential, Schedule
 from paramsched.schedules.cuts import Take
-from paramsched.schedules.decays import Exponential
-from paramsched.schedules.leaves import Constant
 from paramsched.schedules.pointwise import Maximum, Minimum, Product
 from paramsched.schedules.retimed import Shift
 from paramsched.schedules.sequence import Sequence
@@ -48,7 +43,7 @@ def recognizes(data: Any) -> bool:
 def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
     """The numbers among the arguments of the optimizer that stands in the data."""
     given = optimizer_in(data)
-    numbers = {field: float(given[name]) for name, field in FIELDS.items() if is_plain_number(given.get(name))}
+    numbers = numbers_by_field(given, **{field: name for name, field in FIELDS.items()})
     betas = (numbers.pop("betas[0]", 0.9), numbers.pop("betas[1]", 0.999))
     if "b1" in given or "b2" in given:
         return Bases(({**numbers, "betas": betas},), "optimizer")
@@ -95,12 +90,8 @@ def to_plan(
     notes.faults.raise_any("config")
     if rule is not None:
         fields["lr"] = fields["lr"] * rule if "lr" in fields else rule
-    try:
+    with notes.faults.told_at(HORIZON if "horizon" in beside else ROOT):
         plan = Plan(**fields, horizon=beside.get("horizon"))
-    except InvalidArgument as refusal:
-        notes.faults.refuse(HORIZON if "horizon" in beside else ROOT, refusal)
-        notes.faults.raise_any("config")
-        raise
     for caution in dict.fromkeys(notes.cautions):
         warn_user(caution)
     return plan

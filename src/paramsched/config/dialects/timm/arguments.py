@@ -9,10 +9,10 @@ from typing import Any, Final, final
 import numpy as np
 
 from paramsched import curves
+from paramsched.config.peer_arguments import level_of_value
 from paramsched.schedules import (
     Level,
     Schedule,
-    absolute,
     anneal,
     clamp,
     constant,
@@ -124,7 +124,7 @@ class TimmArguments:
     @property
     def floor(self) -> Level:
         """`min_lr` as a level."""
-        return absolute(self.min_lr) if self.min_lr else 0.0
+        return level_of_value(self.min_lr)
 
     def length(self, ticks: float) -> Duration:
         """So many counts as a length of a plan."""

@@ -96,15 +96,9 @@ def checked_timm_arguments(
 
 def _named_arguments(data: Mapping[Any, Any], faults: Faults) -> tuple[dict[str, Any], dict[str, str]]:
     """What was given, and where it stands; unknown names are noted."""
-    given: dict[str, Any] = {}
-    places: dict[str, str] = {}
-    for name, value in data.items():
-        if name in DEFAULTS:
-            given[name], places[name] = value, child_path(ROOT, name)
-        else:
-            found = f"no such argument; {did_you_mean(str(name), DEFAULTS)}"
-            faults.add(child_path(ROOT, name), found, at_key=True, code=UNKNOWN_FIELD)
-    return given, places
+    faults.refuse_unknown(data, DEFAULTS, ROOT, "no such argument", code=UNKNOWN_FIELD)
+    given = {name: value for name, value in data.items() if name in DEFAULTS}
+    return given, {name: child_path(ROOT, name) for name in given}
 
 
 def _named_by_options(options: Mapping[str, tuple[Any, str]]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -130,8 +124,7 @@ class _ArgumentCheck:
 
     def replace(self, name: str, found: str, instead: str, *, code: str = REFUSED_VALUE) -> None:
         self.fault(name, found, instead, code=code)
-        default = DEFAULTS[name]
-        self.values[name] = 90 if name == "decay_epochs" else default
+        self.values[name] = 90 if name == "decay_epochs" else DEFAULTS[name]
 
     def kinds(self) -> None:
         """Words and switches."""

@@ -13,13 +13,13 @@ from paramsched.config.dialects.timm.arguments import (
     curve_behind_warmup,
 )
 from paramsched.config.dialects.timm.check_arguments import checked_timm_arguments, timm_options
-from paramsched.config.faults import Faults
+from paramsched.config.faults import ROOT, Faults
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
-from paramsched.errors import InvalidArgument
+from paramsched.config.peer_arguments import numbers_by_field
 from paramsched.feedback import plateau
 from paramsched.plan import Plan
 from paramsched.schedules import Level, Schedule, absolute, constant, every, following, linear, noise, overlay, take
-from paramsched.schedules.sequence import sequence
+from paramsched.schedules.sequence import in_order
 from paramsched.time import Calendar, Duration
 
 
@@ -32,12 +32,7 @@ def recognizes(data: Any) -> bool:
 def bases_of(data: Any, calendar: Calendar | None) -> Bases:  # noqa: ARG001  # the contract
     """`lr` and `weight_decay`, where options of timm's training script say them."""
     options = timm_options(data) or {}
-    values = {name: options[name][0] for name in ("lr", "weight_decay") if name in options}
-    found = {
-        name: float(value)
-        for name, value in values.items()
-        if isinstance(value, (int, float)) and not isinstance(value, bool)
-    }
+    found = numbers_by_field({name: value for name, (value, _) in options.items()}, "lr", "weight_decay")
     return Bases((found,), "options of timm") if "lr" in found else NO_BASES
 
 
@@ -75,16 +70,12 @@ def to_plan(data: Any, *, calendar: Calendar | None = None, base: BaseLike | Non
             code=REFUSED_VALUE,
         )
     faults.raise_any("config")
-    try:
+    with faults.told_at(ROOT):
         schedule = _whole_schedule(given)
         horizon = given.length(_returned_epochs(given) * given.ticks_in_epoch)
         if given.sched == "plateau":
-            return Plan(lr=schedule * _plateau_rule(given, lr), horizon=horizon)
+            schedule = schedule * _plateau_rule(given, lr)
         return Plan(lr=schedule, horizon=horizon)
-    except InvalidArgument as refusal:
-        faults.refuse("$", refusal)
-        faults.raise_any("config")
-        raise
 
 
 def _whole_schedule(given: TimmArguments) -> Schedule:
@@ -137,17 +128,15 @@ def _with_noise(given: TimmArguments) -> Schedule:
     """The schedule with noise of a plan's own, between the counts at which timm has it."""
     begin, end = given.noise if isinstance(given.noise, tuple) else (given.noise or 0.0, None)
     draws = noise(given.noise_std, clip=given.noise_pct / given.noise_std, seed=max(given.noise_seed, 0))
-    before, stages = _first_count(begin, given), []
-    if before.terms:
-        stages.append(constant(1.0, before))
+    before = _first_count(begin, given)
+    stages: list[Schedule] = [constant(1.0, before)] if before.terms else []
     if end is None:
-        stages.append(draws)  # type: ignore[arg-type]
+        stages.append(draws)
     else:
         last = _first_count(end, given)
-        stages += [take(draws, last - before if last.terms else last), constant()]  # type: ignore[list-item]
-    jitter = sequence(*stages) if len(stages) > 1 else stages[0]
+        stages += [take(draws, last - before if last.terms else last), constant()]
     plain = curve_behind_warmup(given)
-    whole = (_with_warmup(given, plain) if given.warmup else plain) * jitter
+    whole = (_with_warmup(given, plain) if given.warmup else plain) * in_order(stages)
     return every(whole, "epoch") if given.step_on_epochs else whole
 
 

@@ -1,10 +1,10 @@
 """From a plan to arguments of timm: a guess at the scheduler, kept where it gives the same values."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import gcd
-from typing import Any, Final, NoReturn, final
+from typing import Any, Final, final
 
 import numpy as np
 
@@ -12,22 +12,23 @@ from paramsched import curves
 from paramsched._arrays import Floats
 from paramsched.config.dialects.timm.arguments import DECAY_CURVES, DEFAULTS
 from paramsched.config.dialects.timm.plans import to_plan
+from paramsched.config.peer_arguments import PeerWords
 from paramsched.config.plan_files import durations_in, units_of_plan, values_inside
-from paramsched.errors import ConfigError, InvalidArgument, PlanError
+from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.feedback.base import Guided
 from paramsched.feedback.plateau import Plateau
 from paramsched.plan import Plan, resolve
-from paramsched.schedules import Anneal, Constant, Level, Schedule
-from paramsched.schedules.affine import Absolute
+from paramsched.schedules import Absolute, Anneal, Constant, Level, Schedule
 from paramsched.schedules.cuts import Skip
 from paramsched.schedules.decays import PowerLaw
 from paramsched.schedules.pointwise import Clamp, Product, Sum
 from paramsched.schedules.restarts import Restarts
 from paramsched.schedules.retimed import Every
-from paramsched.schedules.sequence import Sequence
+from paramsched.schedules.sequence import stages_of
 from paramsched.schedules.staircases import MultiStep, Step
 from paramsched.time import Calendar
 
+_WORDS: Final = PeerWords("timm")
 _UPDATES_IN_EPOCH: Final = 3
 """Of the run in which two plans by epochs are compared: enough to see what changes within an epoch."""
 
@@ -51,10 +52,9 @@ def from_plan(plan: Plan) -> dict[str, Any]:
     >>> from_plan(Plan(lr=every(warmup("5 epochs", absolute(1e-6)) >> cosine(), "epoch"), horizon="95 epochs"))
     {'sched': 'cosine', 'num_epochs': 90, 'warmup_lr': 1e-06, 'warmup_epochs': 5, 'warmup_prefix': True}
     """
-    if len(plan.bindings) != 1 or plan.bindings[0].name != "lr" or plan.bindings[0].groups is not None:
-        _refuse_for_timm(plan, "it schedules lr, of all groups alike, and nothing else")
+    _WORDS.schedule_of_lr(plan)
     if plan.clock != "updates" or plan.horizon is None:
-        _refuse_for_timm(plan, "its runs have a length, in epochs or updates")
+        _WORDS.refuse(plan.bindings[0], "its runs have a length, in epochs or updates")
     ticks = _in_ticks(plan)
     for guess in _guesses_of_plan(ticks):
         found = _with_cooldown(guess, ticks)
@@ -67,11 +67,7 @@ def from_plan(plan: Plan) -> dict[str, Any]:
         why = "a level between 0 and base is a value there; write absolute(1e-5) for it"
     elif ticks.by_epoch:
         why += '; what is in epochs changes between epochs there, as every(…, "epoch") does'
-    return _refuse_for_timm(plan, why)
-
-
-def _refuse_for_timm(plan: Plan, why: str) -> NoReturn:
-    raise PlanError(f"timm cannot say {plan.bindings[0]}", why, 'Write it in the native format: format="yaml"')
+    return _WORDS.refuse(plan.bindings[0], why)
 
 
 @final
@@ -101,11 +97,11 @@ def _in_ticks(plan: Plan) -> _TickPlan:
     """The plan by epochs, where it is in epochs; else by updates."""
     by_epoch = "epochs" in units_of_plan(plan)
     if by_epoch and "updates" in units_of_plan(plan):
-        _refuse_for_timm(plan, "it is in epochs and in updates; ps.resolve(plan, calendar) is in updates")
+        _WORDS.refuse(plan.bindings[0], "it is in epochs and in updates; ps.resolve(plan, calendar) is in updates")
     try:
         resolved = resolve(plan, Calendar(steps_per_epoch=1) if by_epoch else Calendar())
     except InvalidArgument as refusal:
-        _refuse_for_timm(plan, str(refusal))
+        _WORDS.refuse(plan.bindings[0], str(refusal))
     assert resolved.horizon is not None
     schedule, horizon = resolved.bindings[0].schedule, resolved.horizon.updates
     size = 1 if by_epoch else gcd(horizon, *_whole_lengths(schedule))
@@ -173,11 +169,11 @@ def _guesses_of_plan(ticks: _TickPlan) -> Iterator[_Guess]:
         return
     if isinstance(schedule, Every):
         schedule = schedule.schedule
-    stages = _stages_inside(schedule)
+    stages = stages_of(schedule)
     yield from _guesses_of_body(stages, ticks, 0)
     first, rest = stages[0], stages[1:]
     if len(rest) == 1 and first == Constant(1.0, first.length) and isinstance(rest[0], Skip):
-        yield from _guesses_of_body(_stages_inside(rest[0].schedule), ticks, 0)  # tanh, whose first value is base
+        yield from _guesses_of_body(stages_of(rest[0].schedule), ticks, 0)  # tanh, whose first value is base
     if not isinstance(first, Anneal) or first.curve != curves.linear or first.index != "t/n" or first.over is None:
         return
     start, warm = _plain_value(first.start), first.over.updates
@@ -191,15 +187,11 @@ def _guesses_of_plan(ticks: _TickPlan) -> Iterator[_Guess]:
         yield {"sched": "tanh", **over, "num_epochs": ticks.epochs(ticks.horizon), "min_lr": floor or 0.0}
     yield from ({**ramp, **guess} for guess in _guesses_of_body(rest, ticks, warm))
     if len(rest) == 1 and isinstance(rest[0], Skip):
-        below = _guesses_of_body(_stages_inside(rest[0].schedule), ticks, 0)
+        below = _guesses_of_body(stages_of(rest[0].schedule), ticks, 0)
         yield from ({**ramp, **guess, "warmup_prefix": False} for guess in below)
 
 
-def _stages_inside(schedule: Schedule) -> list[Schedule]:
-    return list(schedule.stages) if isinstance(schedule, Sequence) else [schedule]
-
-
-def _guesses_of_body(stages: list[Schedule], ticks: _TickPlan, warm: int) -> Iterator[_Guess]:
+def _guesses_of_body(stages: Sequence[Schedule], ticks: _TickPlan, warm: int) -> Iterator[_Guess]:
     """Guesses at what follows a warmup of so many counts, or runs below it."""
     left = {"num_epochs": ticks.epochs(ticks.horizon - warm)}
     match stages:
@@ -217,7 +209,7 @@ def _guesses_of_body(stages: list[Schedule], ticks: _TickPlan, warm: int) -> Ite
     yield from _guesses_of_stable(stages, ticks)
 
 
-def _guesses_of_cycles(cycles: Anneal | Restarts, tail: list[Schedule], ticks: _TickPlan) -> Iterator[_Guess]:
+def _guesses_of_cycles(cycles: Anneal | Restarts, tail: Sequence[Schedule], ticks: _TickPlan) -> Iterator[_Guess]:
     """Descents along cosine, a power or tanh; behind them may stand the floor."""
     one: Schedule = cycles
     if isinstance(cycles, Restarts):
@@ -256,7 +248,7 @@ def _descent_arguments(curve: curves.Curve) -> _Guess | None:
     return None
 
 
-def _guesses_of_stable(stages: list[Schedule], ticks: _TickPlan) -> Iterator[_Guess]:
+def _guesses_of_stable(stages: Sequence[Schedule], ticks: _TickPlan) -> Iterator[_Guess]:
     """Base or its inverse root, then a descent."""
     if len(stages) == 1:
         yield from _guesses_of_root(stages[0], ticks)
@@ -283,7 +275,7 @@ def _guesses_of_root(stage: Schedule, ticks: _TickPlan) -> Iterator[_Guess]:
     if not isinstance(root, PowerLaw) or root.exponent != 0.5:
         return
     timescale = {"stable_timescale": ticks.epochs(Fraction(root.timescale.number))}
-    for guess in _guesses_of_stable(_stages_inside(inner), ticks):
+    for guess in _guesses_of_stable(stages_of(inner), ticks):
         yield {**guess, **timescale, "sched": "rsqrt", "min_lr": floor}
 
 

@@ -3,21 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Final, NoReturn, final
+from typing import Any, Final, final
 
 from paramsched._fault_codes import REFUSED_VALUE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.config.faults import Faults, child_path, type_in_words
+from paramsched.config.peer_arguments import PeerWords, schedules_lr_alone
 from paramsched.curves import Cosine, Linear, Polynomial
-from paramsched.errors import PlanError
 from paramsched.near_names import did_you_mean
 from paramsched.plan import Plan
-from paramsched.schedules import Schedule
-from paramsched.schedules.affine import Absolute
-from paramsched.schedules.anneal import Anneal
+from paramsched.schedules import Absolute, Anneal, Constant, Exponential, Schedule
 from paramsched.schedules.cuts import Take
 from paramsched.schedules.cyclic import CosineRestarts, Cyclic
-from paramsched.schedules.decays import Exponential
-from paramsched.schedules.leaves import Constant
 from paramsched.schedules.pointwise import Product
 from paramsched.schedules.retimed import Chain, Every
 from paramsched.schedules.sequence import Sequence
@@ -174,6 +170,7 @@ def _complete_entry(name: str, given: Mapping[str, Any], path: str, faults: Faul
     return None if faults.count > before else TorchEntry(name, path, complete)
 
 
+_WORDS: Final = PeerWords("torch")
 _ENDLESS: Final = 1_000_000_000  # steps
 _EPOCH: Final = Duration.of("1 epoch")
 
@@ -188,17 +185,14 @@ def from_plan(plan: Plan) -> dict[str, Any]:
     >>> from_plan(Plan(lr=warmup(5, 0.1) >> cosine(over=45), horizon=50))["SequentialLR"]["milestones"]
     [5]
     """
-    (binding,) = plan.bindings if len(plan.bindings) == 1 else (None,)
-    if binding is None or binding.name != "lr" or binding.groups is not None or plan.clock != "updates":
-        _refuse_for_torch(plan, "torch's schedulers drive lr of all groups, by updates or epochs")
-    schedule = binding.schedule
-    if not isinstance(schedule, Schedule):
-        _refuse_for_torch(schedule, "it reacts to a metric")
+    if not schedules_lr_alone(plan) or plan.clock != "updates":
+        _WORDS.refuse(plan, "torch's schedulers drive lr of all groups, by updates or epochs")
+    schedule = plan.bindings[0].schedule
     by_epoch = _is_by_epochs(plan)
     if by_epoch and isinstance(schedule, Every) and schedule.period == _EPOCH and schedule.phase == 0:
         schedule = schedule.schedule
     elif by_epoch and not _only_stairs(schedule):
-        _refuse_for_torch(schedule, 'by epochs it changes between epochs only; write every(…, "epoch")')
+        _WORDS.refuse(schedule, 'by epochs it changes between epochs only; write every(…, "epoch")')
     unit = "epochs" if by_epoch else "updates"
     run = None if plan.horizon is None else _steps(plan.horizon, unit)
     written = _torch_written(schedule, unit, run)
@@ -206,10 +200,6 @@ def from_plan(plan: Plan) -> dict[str, Any]:
     if plan.horizon is not None:
         beside["horizon"] = run if not by_epoch else str(plan.horizon)
     return {**written, **beside}
-
-
-def _refuse_for_torch(what: object, why: str) -> NoReturn:
-    raise PlanError(f"torch cannot say {what}", why, 'Write it in the native format: format="yaml"')
 
 
 def _is_by_epochs(plan: Plan) -> bool:
@@ -231,7 +221,7 @@ def _steps(length: Duration, unit: str) -> int:
     """A length as whole steps of the scheduler."""
     terms = length.terms or ((unit, Fraction(0)),)
     if len(terms) != 1 or terms[0][0] != unit or terms[0][1].denominator != 1:
-        _refuse_for_torch(length, f"it is no whole number of {unit}; ps.resolve(plan, calendar) makes it updates")
+        _WORDS.refuse(length, f"it is no whole number of {unit}; ps.resolve(plan, calendar) makes it updates")
     return int(terms[0][1])
 
 
@@ -262,7 +252,7 @@ def _torch_written(schedule: Schedule, unit: str, run: int | None) -> dict[str, 
             members = [_torch_written(one, unit, run) for one in _parts(schedule)]
             if all(_is_factor(one) for one in _parts(schedule)):
                 return {"ChainedScheduler": {"schedulers": members}}
-    return _refuse_for_torch(schedule, "it has no such scheduler")
+    return _WORDS.refuse(schedule, "it has no such scheduler")
 
 
 def _is_factor(schedule: Schedule) -> bool:
@@ -287,29 +277,29 @@ def _written_triangles(schedule: Cyclic, low: Absolute, high: Absolute, unit: st
 def _written_descent(schedule: Anneal, unit: str, run: int | None) -> dict[str, Any]:
     """A descent over its length, or over the run."""
     if schedule.index != "t/n":
-        _refuse_for_torch(schedule, 'its schedulers follow index="t/n"')
+        _WORDS.refuse(schedule, 'its schedulers follow index="t/n"')
     length = run if schedule.over is None else _steps(schedule.over, unit)
     if length is None:
-        _refuse_for_torch(schedule, "it takes the time it is given, and the plan has no horizon")
+        _WORDS.refuse(schedule, "it takes the time it is given, and the plan has no horizon")
     start, to = schedule.start, schedule.to
     if length < 1 or not isinstance(start, float):
-        _refuse_for_torch(schedule, "it starts from a multiple of base, and takes at least one step")
+        _WORDS.refuse(schedule, "it starts from a multiple of base, and takes at least one step")
     if isinstance(schedule.curve, Linear) and isinstance(to, float) and 0 < start <= 1 and 0 <= to <= 1:
         return {"LinearLR": {"start_factor": start, "end_factor": to, "total_iters": length}}
     if isinstance(schedule.curve, Polynomial) and start == 1 and to == 0:
         return {"PolynomialLR": {"total_iters": length, "power": schedule.curve.exponent}}
     if isinstance(schedule.curve, Cosine) and start == 1:
         if run is None or run > length + 1:
-            _refuse_for_torch(schedule, f"torch's cosine climbs again after {length} steps, and the plan holds its end")
+            _WORDS.refuse(schedule, f"torch's cosine climbs again after {length} steps, and the plan holds its end")
         return {"CosineAnnealingLR": {"T_max": length, "eta_min": _floor(schedule, to)}}
-    return _refuse_for_torch(schedule, "it has no such curve between such levels")
+    return _WORDS.refuse(schedule, "it has no such curve between such levels")
 
 
 def _floor(schedule: Schedule, to: Any) -> float:
     if isinstance(to, Absolute):
         return to.value
     if to != 0:
-        _refuse_for_torch(schedule, "eta_min is a value, not a multiple of base; write to=absolute(…)")
+        _WORDS.refuse(schedule, "eta_min is a value, not a multiple of base; write to=absolute(…)")
     return 0.0
 
 
@@ -318,7 +308,7 @@ def _torch_stages_written(schedule: Sequence, unit: str, run: int | None) -> dic
     lengths = [None if stage.length is None else _steps(stage.length, unit) for stage in schedule.stages]
     if None in lengths[:-1]:
         if lengths.count(None) > 1 or run is None:
-            _refuse_for_torch(schedule, "a stage takes the time it is given; ps.resolve(plan, calendar) says how much")
+            _WORDS.refuse(schedule, "a stage takes the time it is given; ps.resolve(plan, calendar) says how much")
         lengths = [run - sum(one or 0 for one in lengths) if one is None else one for one in lengths]
     times = [sum(one or 0 for one in lengths[: index + 1]) for index in range(len(lengths) - 1)]
     rest = None if run is None else run - (times[-1] if times else 0)

@@ -24,7 +24,7 @@ from paramsched.feedback import plateau
 from paramsched.feedback.base import MetricRule
 from paramsched.plan import Plan
 from paramsched.schedules import Schedule, chain, constant, every, recurrence, rules
-from paramsched.schedules.sequence import sequence
+from paramsched.schedules.sequence import in_order
 from paramsched.time import Calendar, Duration
 
 _BESIDE: Final = ("interval", "monitor", "frequency", "strict", "name", "scheduler", "horizon")
@@ -88,15 +88,11 @@ def to_plan(
     entry = read_entry(inner, path, faults, _BESIDE)
     faults.raise_any("config")
     assert entry is not None
-    try:
+    with faults.told_at(path):
         run = _steps_of_run(horizon, calendar, by_epoch=by_epoch)
         fields = _fields_of(TorchArguments(entry, faults, by_epoch, run), beside, base)
         faults.raise_any("config")
         return Plan(**fields, horizon=horizon)
-    except InvalidArgument as refusal:
-        faults.refuse(path, refusal)
-        faults.raise_any("config")
-        raise
 
 
 def _inner_scheduler(data: Any) -> Any:
@@ -256,7 +252,7 @@ def _torch_stages(given: TorchArguments) -> Schedule:
             continue  # torch never comes to it
         member = _schedule_of(TorchArguments(entry, given.faults, given.by_epoch, run, staged=True))
         stages.append(member if end is None else cut_to_length(member, given.length(end - begin)))
-    return sequence(*stages) if len(stages) > 1 else stages[0]
+    return in_order(stages)
 
 
 def _all_at_once(given: TorchArguments) -> Schedule:

@@ -10,7 +10,7 @@ from paramsched import curves
 from paramsched._fault_codes import REFUSED_VALUE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.config.dialects.torch.entries import TorchEntry
 from paramsched.config.faults import Faults, child_path, short_json
-from paramsched.config.peer_arguments import is_plain_number
+from paramsched.config.peer_arguments import is_plain_number, level_of_value
 from paramsched.schedules import (
     Level,
     Schedule,
@@ -89,8 +89,7 @@ class TorchArguments:
 
     def level(self, name: str) -> Level:
         """A value that every group has, as a level; 0 is the same in any unit."""
-        value = self.of_all_groups(name)
-        return absolute(value) if value else 0.0
+        return level_of_value(self.of_all_groups(name))
 
     def of_all_groups(self, name: str) -> float:
         """A number, or a list that says the same number for each group."""

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from paramsched import curves
 from paramsched._fault_codes import UNKNOWN_NAME
@@ -15,20 +15,20 @@ from paramsched.config.dialects.transformers.run_arguments import (
 )
 from paramsched.config.faults import Faults
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
-from paramsched.config.peer_arguments import is_plain_number
+from paramsched.config.peer_arguments import PeerWords, is_plain_number, is_read_as, numbers_by_field
 from paramsched.config.plan_files import values_inside
-from paramsched.errors import ConfigError, InvalidArgument, PlanError
+from paramsched.errors import InvalidArgument
 from paramsched.feedback.base import Guided
 from paramsched.feedback.plateau import Plateau
 from paramsched.near_names import closest, did_you_mean
-from paramsched.plan import Plan, resolve
-from paramsched.schedules import Anneal, Constant, Level, Schedule
-from paramsched.schedules.affine import Absolute, NeighborLevel
+from paramsched.plan import Plan
+from paramsched.schedules import Absolute, Anneal, Constant, Level, Schedule
+from paramsched.schedules.affine import NeighborLevel
 from paramsched.schedules.cuts import Skip
 from paramsched.schedules.decays import PowerLaw
 from paramsched.schedules.named_anneals import CosineWave
 from paramsched.schedules.restarts import Restarts
-from paramsched.schedules.sequence import Sequence
+from paramsched.schedules.sequence import stages_of
 from paramsched.time import Calendar, Duration
 
 _SIGNS: Final = (
@@ -100,9 +100,7 @@ def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:  # noqa: ARG
         rate = data.get("learning_rate", data.get("lr"))
         return Bases(({"lr": float(rate)},), "learning_rate") if is_plain_number(rate) else NO_BASES
     found: dict[str, Any] = {"lr": LEARNING_RATE, "weight_decay": 0.0}
-    for field, name in (("lr", "learning_rate"), ("weight_decay", "weight_decay")):
-        if is_plain_number(data.get(name)):
-            found[field] = float(data[name])
+    found |= numbers_by_field(data, lr="learning_rate", weight_decay="weight_decay")
     if not any(word in str(data.get("optim", "adamw")) for word in _WITHOUT_BETAS):
         betas = [data.get(name, default) for name, default in _BETAS.items()]
         found |= {"betas": tuple(map(float, betas))} if all(map(is_plain_number, betas)) else {}
@@ -110,6 +108,7 @@ def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:  # noqa: ARG
     return Bases((found,), "TrainingArguments", notes)
 
 
+_WORDS: Final = PeerWords("transformers")
 _UNTIL_BASE: Final = 1.0
 _KINDS: Final = {"linear": curves.linear, "cosine": curves.cosine}
 _RAMP_KINDS: Final = {**_KINDS, "1-sqrt": curves.polynomial(0.5)}
@@ -126,24 +125,18 @@ def from_plan(plan: Plan) -> dict[str, Any]:
     >>> from_plan(Plan(lr=warmup("3%") >> cosine(), horizon="2 epochs"))
     {'lr_scheduler_type': 'cosine', 'warmup_steps': 0.03, 'num_train_epochs': 2}
     """
-    if len(plan.bindings) != 1 or plan.bindings[0].name != "lr" or plan.bindings[0].groups is not None:
-        _refuse_plan(plan, "it schedules lr, of all groups alike, and nothing else")
+    schedule = _WORDS.schedule_of_lr(plan)
     if plan.clock != "updates":
-        _refuse_plan(plan, "its schedulers count updates")
-    schedule = plan.bindings[0].schedule
+        _WORDS.refuse(plan.bindings[0], "its schedulers count updates")
     if any(isinstance(value, NeighborLevel) for value in values_inside(schedule)):
-        _refuse_plan(plan, "a neighbor's level is no number before ps.resolve puts it in")
+        _WORDS.refuse(plan.bindings[0], "a neighbor's level is no number before ps.resolve puts it in")
     run = _run_entries(plan)
+    updates = [Calendar()] if plan.horizon is not None and plan.horizon.is_resolved else []
     for name, warmup, keywords in _all_guesses(schedule):
         found = _arguments_of(plan, name, warmup, keywords, run)
-        if found is not None and _read_as_plan(found, plan):
+        if found is not None and is_read_as(found, plan, to_plan, *updates):
             return found
-    return _refuse_plan(plan, "none of its schedulers gives these values")
-
-
-def _refuse_plan(plan: Plan, why: str) -> NoReturn:
-    asked = f"transformers cannot say {plan.bindings[0]}"
-    raise PlanError(asked, why, 'Write it in the native format: format="yaml"')
+    return _WORDS.refuse(plan.bindings[0], "none of its schedulers gives these values")
 
 
 def _run_entries(plan: Plan) -> dict[str, Any]:
@@ -153,7 +146,7 @@ def _run_entries(plan: Plan) -> dict[str, Any]:
     if plan.horizon.is_resolved:
         return {"max_steps": plan.horizon.updates}
     if len(plan.horizon.terms) != 1 or plan.horizon.terms[0][0] != "epochs":
-        _refuse_plan(plan, f"it counts a run in updates or epochs, not as {plan.horizon}")
+        _WORDS.refuse(plan.bindings[0], f"it counts a run in updates or epochs, not as {plan.horizon}")
     amount = float(plan.horizon.terms[0][1])
     return {"num_train_epochs": int(amount) if amount.is_integer() else amount}
 
@@ -177,20 +170,6 @@ def _arguments_of(
     return found | ({"warmup_steps": length} if length else {}) | run
 
 
-def _read_as_plan(found: dict[str, Any], plan: Plan) -> bool:
-    """Whether arguments are read as this plan, or as the same once lengths are in updates."""
-    try:
-        back = to_plan(found)
-    except (ConfigError, InvalidArgument):
-        return False
-    if back == plan or plan.horizon is None or not plan.horizon.is_resolved:
-        return back == plan
-    try:
-        return resolve(back, Calendar()) == resolve(plan, Calendar())
-    except InvalidArgument:
-        return False
-
-
 _ArgumentGuess = tuple[str, Duration | None, dict[str, Any]]
 
 
@@ -199,7 +178,7 @@ def _all_guesses(schedule: Schedule) -> Iterator[_ArgumentGuess]:
     if isinstance(schedule, Guided):
         yield from _plateau_guesses(schedule)
         return
-    stages = list(schedule.stages) if isinstance(schedule, Sequence) else [schedule]
+    stages = list(stages_of(schedule))
     first = stages[0]
     yield from _stages_guesses(None, stages)
     if isinstance(first, Anneal) and first.to == _UNTIL_BASE and first.over is not None:

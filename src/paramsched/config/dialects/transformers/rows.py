@@ -9,13 +9,13 @@ from typing import Final, final
 from paramsched import curves
 from paramsched._fault_codes import MISSING_FACT, REFUSED_VALUE, WRONG_ARGUMENT
 from paramsched.config.dialects.transformers.run_arguments import RunArguments
+from paramsched.config.peer_arguments import level_of_value
 from paramsched.curves import Curve
 from paramsched.feedback import greedy, plateau
 from paramsched.feedback.base import Mode, ThresholdMode
 from paramsched.schedules import (
     Level,
     Schedule,
-    absolute,
     anneal,
     constant,
     cosine,
@@ -58,7 +58,7 @@ def reduce_on_plateau(run: RunArguments) -> Iterator[Schedule]:
         threshold=own.number("threshold", 1e-4, least=0),
         threshold_mode=_threshold_mode(run, "rel"),
         cooldown=own.count("cooldown", 0),
-        min=least / base if relative else absolute(least) if least else 0.0,
+        min=least / base if relative else level_of_value(least),
         eps=change / base if relative else 0.0,
     )
 
@@ -240,7 +240,7 @@ def _power_decay(run: RunArguments) -> Iterator[Schedule]:
     end = run.keywords.number("lr_end", 1e-7, least=0)
     if run.lr is not None and run.lr <= end:
         run.keywords.fault("lr_end", f"{end:g} is not below the rate, {run.lr:g}", "Write lr_end: 0")
-    yield polynomial(run.keywords.number("power", 1.0, above=0), to=absolute(end) if end else 0.0)
+    yield polynomial(run.keywords.number("power", 1.0, above=0), to=level_of_value(end))
 
 
 def _inverse_root(run: RunArguments) -> Iterator[Schedule]:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from difflib import get_close_matches
@@ -13,9 +13,9 @@ from typing import Any, Final, final
 from paramsched._fault_codes import REFUSED_VALUE, UNKNOWN_FIELD, UNKNOWN_NAME, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.config.faults import Faults, child_path, short_json, type_in_words
 from paramsched.config.known_dialects import BaseLike
-from paramsched.config.peer_arguments import is_plain_number
+from paramsched.config.peer_arguments import is_plain_number, level_of_value
 from paramsched.near_names import did_you_mean
-from paramsched.schedules import Level, absolute
+from paramsched.schedules import Level
 from paramsched.time import Calendar, Duration, DurationLike
 
 # Keyword arguments of a scheduler, read with their checks.
@@ -34,17 +34,9 @@ class Keywords:
     def __init__(self, values: Mapping[str, Any], path: str, faults: Faults) -> None:
         self.values, self.path, self.faults = values, path, faults
 
-    def refuse_unknown(self, known: Iterable[str], scheduler: str) -> None:
+    def refuse_unknown(self, known: Collection[str], scheduler: str) -> None:
         """Note what this scheduler does not take."""
-        for name in self.values:
-            if name not in known:
-                meant = did_you_mean(str(name), known) if known else "it takes none"
-                self.faults.add(
-                    child_path(self.path, name),
-                    f"no argument of {scheduler}; {meant}",
-                    at_key=True,
-                    code=WRONG_ARGUMENT,
-                )
+        self.faults.refuse_unknown(self.values, known, self.path, f"no argument of {scheduler}")
 
     def given(self, name: str) -> bool:
         return self.values.get(name) is not None
@@ -99,8 +91,7 @@ class Keywords:
                 self.path, f"of min_lr and min_lr_rate {found}", "Write min_lr_rate: 0.1", code=REFUSED_VALUE
             )
         if self.given("min_lr"):
-            value = self.number("min_lr", 1e-6, least=0)
-            return absolute(value) if value else 0.0
+            return level_of_value(self.number("min_lr", 1e-6, least=0))
         return self.number("min_lr_rate", 0.1, least=0)
 
 
