@@ -10,7 +10,7 @@ import numpy as np
 from paramsched.errors import Asked, InvalidArgument, MissingFact, nearest
 from paramsched.plan.resolve import TimeUnit, even_unit
 from paramsched.show._curves import Curves, CurvesInUnits, CurvesOnClock, Envelope, Floats
-from paramsched.show._words import TimeAxis, short_number, tick_label
+from paramsched.show._words import TimeAxis, round_step, short_number, tick_label
 from paramsched.time import Calendar, Duration
 from paramsched.time.calendar import CLOCKS, OTHER_WORDS
 
@@ -180,27 +180,13 @@ def _linear_scale(least: float, most: float) -> Scale:
         least = 0.0
     elif 0 > most >= 0.4 * least:
         most = 0.0
-    step = round_step(most / 4 - least / 4)
+    step = round_step(most / 4 - least / 4, (1, 2, 2.5, 5, 10))
     begin, end = math.floor(least / step + 1e-9), math.ceil(most / step - 1e-9)
     values = [k * step for k in range(begin, max(end, begin + 1) + 1)]
     if step == 0 or not all(map(math.isfinite, values)):
         values = [least, most]
     ticks = tuple((v, tick_label(v, step)) for v in values)
     return Scale(values[0], values[-1], False, ticks)
-
-
-def round_step(least: float) -> float:
-    """The smallest of 1, 2, 2.5, 5 times a power of ten that is not below `least`.
-
-    >>> round_step(0.03), round_step(7.0)
-    (0.05, 10.0)
-    """
-    power = math.floor(math.log10(max(least, 1e-300)))
-    for digits in ("1", "2", "2.5", "5", "10"):
-        step = float(f"{digits}e{power}")
-        if step >= least * (1 - 1e-9):
-            return step
-    return least
 
 
 TIME_UNITS: Final = (CLOCKS[0], "epochs", *CLOCKS[1:])

@@ -1,7 +1,7 @@
 """What a terminal can draw: dots as characters, lines of a given width; and the loss over the learning rate."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, final
 
@@ -176,6 +176,17 @@ def ascii_characters(filled: Dots, glyph: str) -> list[list[str]]:
     return [[glyph if dot else "" for dot in row] for row in filled.tolist()]
 
 
+def row_of_labels(labels: Iterable[tuple[int, str]], columns: int) -> str:
+    """Labels at their columns, in a row; one that touches an earlier one is left out."""
+    line = [" "] * columns
+    for column, label in labels:
+        begin = min(max(column - len(label) // 2, 0), columns - len(label))
+        around = line[max(begin - 1, 0) : begin + len(label) + 1]
+        if begin >= 0 and not "".join(around).strip():
+            line[begin : begin + len(label)] = label
+    return "".join(line)
+
+
 def loss_by_rate(
     rates: Floats, losses: Floats, marks: Mapping[str, float], *, width: int = 80, ascii: bool = False
 ) -> str:
@@ -235,12 +246,7 @@ def loss_by_rate(
         (terminal.glyph("┴" if c in under else "┬" if c in decades else "─"), "dim") for c in range(columns)
     ]
     terminal.add_line(*terminal.cells(" " * gutter), (terminal.glyph("└"), "dim"), *axis)
-    line = [" "] * columns
-    for at, label in sorted(decades.items()):
-        begin = min(max(at - len(label) // 2, 0), columns - len(label))
-        if not "".join(line[max(begin - 1, 0) : begin + len(label) + 1]).strip():
-            line[begin : begin + len(label)] = label
-    terminal.add_line(*terminal.cells("lr".ljust(gutter) + " " + "".join(line), "dim"))
+    terminal.add_line(*terminal.cells(f"{'lr'.ljust(gutter)} {row_of_labels(sorted(decades.items()), columns)}", "dim"))
     for name, rate in sorted(marks.items(), key=lambda mark: mark[1]):
         told = f"{terminal.glyph('┴')} {name} {short_number(rate, 2)}"
         begin = min(column(rate), columns - len(told))

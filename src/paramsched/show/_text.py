@@ -20,6 +20,7 @@ from paramsched.show._terminal import (
     ascii_characters,
     braille_characters,
     dots_of_curve,
+    row_of_labels,
 )
 from paramsched.show._words import TimeAxis, cell_width
 
@@ -284,11 +285,6 @@ def _add_times(terminal: TerminalLines, whole: Picture, layout: _Layout) -> None
     if whole.axis.second:
         rows.append((whole.axis.second, [(column, second) for column, _, second in layout.ticks]))
     for unit, labels in rows:
-        line = [" "] * layout.columns
         # The end comes first: where two labels collide, the later one stays.
-        for column, label in reversed(labels):
-            begin = min(max(column - len(label) // 2, 0), layout.columns - len(label))
-            around = line[max(begin - 1, 0) : begin + len(label) + 1]
-            if begin >= 0 and not "".join(around).strip():
-                line[begin : begin + len(label)] = label
-        terminal.add_line(*terminal.cells(f"{unit} ".rjust(layout.gutter) + " " + "".join(line), "dim"))
+        line = row_of_labels(reversed(labels), layout.columns)
+        terminal.add_line(*terminal.cells(f"{f'{unit} '.rjust(layout.gutter)} {line}", "dim"))

@@ -294,7 +294,7 @@ def _round_updates(total: int, steps_per_epoch: int | None, most: int) -> list[i
     [0, 391, 782, 1173]
     """
     unit = steps_per_epoch if steps_per_epoch and total >= 2 * steps_per_epoch else 1
-    step = unit * _round_integer(total / unit / max(most, 1))
+    step = unit * int(round_step(max(total / unit / max(most, 1), 1.0)))
     times = list(range(0, total + 1, step))
     if times[-1] != total:
         if len(times) > 1 and total - times[-1] < 0.6 * step:
@@ -309,9 +309,7 @@ def _round_amounts(end: float, most: int) -> list[float]:
     >>> _round_amounts(2.5e9, 3), _round_amounts(0.9, 3)
     ([0.0, 1000000000.0, 2500000000.0], [0.0, 0.5, 0.9])
     """
-    least = end / max(most, 1)
-    power = math.floor(math.log10(least))
-    step = next(s for digit in (1, 2, 5, 10) if (s := float(f"{digit}e{power}")) >= least * (1 - 1e-9))
+    step = round_step(end / max(most, 1))
     found = [k * step for k in range(math.ceil(end / step - 0.6))]
     return [*(found or [0.0]), end]
 
@@ -330,7 +328,12 @@ def _round_decades(begin: float, end: float, most: int) -> list[float]:
     return [*(one for one in every if begin * (1 - 1e-9) <= one <= end / room), end]
 
 
-def _round_integer(least: float) -> int:
-    """The smallest of 1, 2, 5 times a power of ten that is not below `least`."""
-    power: int = 10 ** max(math.floor(math.log10(max(least, 1.0))), 0)
-    return next(digit * power for digit in (1, 2, 5, 10) if digit * power >= least * (1 - 1e-9))
+def round_step(least: float, digits: tuple[float, ...] = (1, 2, 5, 10)) -> float:
+    """The smallest of these digits times a power of ten that is not below `least`.
+
+    >>> round_step(0.03), round_step(7.0)
+    (0.05, 10.0)
+    """
+    power = math.floor(math.log10(max(least, 1e-300)))
+    steps = (float(f"{digit}e{power}") for digit in digits)
+    return next((step for step in steps if step >= least * (1 - 1e-9)), least)

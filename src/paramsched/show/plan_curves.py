@@ -15,6 +15,7 @@ from paramsched.plan import Binding, Plan, Target, resolve
 from paramsched.schedules.base import Schedule
 from paramsched.show._curves import Key, RecordedCurves, curves_from_values
 from paramsched.time import Calendar, Duration
+from paramsched.time.calendar import SIZES
 
 
 def curves_of_plan(plan: Plan, bases: Any = None, calendar: Calendar | None = None) -> tuple[Trace, str]:
@@ -90,19 +91,10 @@ def assumed_value(unit: str, amount: float) -> tuple[str, float]:
     >>> assumed_value("epochs", 20), assumed_value("tokens", 5e6)
     (('steps_per_epoch', 100), ('tokens_per_step', 5000.0))
     """
-    match unit:
-        case "epochs":
-            return "steps_per_epoch", _SHORT_EPOCH
-        case "samples":
-            return "batch_size", max(1, round(amount / ASSUMED_TOTAL))
-        case "tokens":
-            return "tokens_per_step", amount / ASSUMED_TOTAL
-        case "frames":
-            return "frames_per_step", amount / ASSUMED_TOTAL
-        case "batches":
-            return "accumulation", max(1, round(amount / ASSUMED_TOTAL))
-        case _:
-            return "seconds_per_step", amount / ASSUMED_TOTAL
+    if unit == "epochs":
+        return "steps_per_epoch", _SHORT_EPOCH
+    fact, share = SIZES[unit][-1][0], amount / ASSUMED_TOTAL
+    return fact, max(1, round(share)) if unit in ("samples", "batches") else share
 
 
 def length_of_plan(plan: Plan, calendar: Calendar) -> int | None:
@@ -199,7 +191,7 @@ def simulate(
                 field, index = places[key]
                 column.append(float(field.read(groups[index])))
             if t + 1 < updates:
-                step(t + 1, _metric_after(metrics, t, groups))
+                step(t + 1, *_metrics_after(metrics, t, groups))
     moving = {key: column for key, column in values.items() if key[0] == "lr" or len(set(column)) > 1}
     lines = dict.fromkeys(moving, type(scheduler).__name__)
     return curves_from_values(moving, steps_per_epoch=steps_per_epoch, lines=lines)
@@ -221,41 +213,23 @@ def _copy_of_scheduler(scheduler: Any) -> Any:
     return copy.deepcopy(scheduler, shared)
 
 
-def _metric_after(metrics: Metrics | None, t: int, groups: Sequence[Group]) -> float | None:
+def _metrics_after(metrics: Metrics | None, t: int, groups: Sequence[Group]) -> list[float]:
     if metrics is None:
-        return None
-    return float(metrics(t, groups)) if callable(metrics) else float(metrics[t])
+        return []
+    return [float(metrics(t, groups) if callable(metrics) else metrics[t])]
 
 
-def _step_function(scheduler: Any) -> Callable[[int, float | None], None]:
-    """How a scheduler is stepped, by the family it comes from."""
+def _step_function(scheduler: Any) -> Callable[..., object]:
+    """How a scheduler is stepped, by the family it comes from: a function of the update, and the metric if any."""
     family = {f"{kind.__module__.split('.')[0]}.{kind.__name__}" for kind in type(scheduler).__mro__}
-
-    def plain(_: int, metric: float | None) -> None:
-        scheduler.step() if metric is None else scheduler.step(metric)
-
-    def counted(t: int, metric: float | None) -> None:
-        scheduler.step_update(t) if metric is None else scheduler.step_update(t, metric)
-
-    def timm(t: int, metric: float | None) -> None:
-        per_epoch = getattr(scheduler, "t_in_epochs", True)
-        step = scheduler.step if per_epoch else scheduler.step_update
-        step(t) if metric is None else step(t, metric)
-
-    def mmengine(_: int, metric: float | None) -> None:
-        scheduler.step() if metric is None else scheduler.step({scheduler.monitor: metric})
-
+    names = {name.partition(".")[2] for name in family}
     if "timm.Scheduler" in family:
-        return timm
-    if any(name.endswith("._ParamScheduler") for name in family):
-        return mmengine
-    stateless = any(name.endswith(".SchedulerBase") for name in family)
-    if stateless and not any(name.endswith(".StatefulSchedulerBase") for name in family):
-        return counted
+        per_epoch = getattr(scheduler, "t_in_epochs", True)
+        return scheduler.step if per_epoch else scheduler.step_update  # type: ignore[no-any-return]  # a foreign method
+    if "_ParamScheduler" in names:
+        return lambda _, *metric: scheduler.step(*({scheduler.monitor: one} for one in metric))
+    if "SchedulerBase" in names and "StatefulSchedulerBase" not in names:
+        return scheduler.step_update  # type: ignore[no-any-return]  # as above
     if "paramsched.Scheduler" in family:
-
-        def seek(t: int, metric: float | None) -> None:
-            scheduler.seek(t) if metric is None else (scheduler.seek(t), scheduler.step(metric))
-
-        return seek
-    return plain
+        return lambda t, *metric: (scheduler.seek(t), metric and scheduler.step(*metric))
+    return lambda _, *metric: scheduler.step(*metric)

@@ -14,16 +14,20 @@ from paramsched.errors import InvalidArgument, Unresolved, nearest, shown
 UNITS = ("updates", "epochs", "percent", "samples", "tokens", "seconds", "frames", "batches")
 
 UNIT_NAMES: dict[str, tuple[str, int]] = {
-    **dict.fromkeys(("step", "steps", "update", "updates", "iter", "iters", "iteration", "iterations"), ("updates", 1)),
-    **dict.fromkeys(("epoch", "epochs"), ("epochs", 1)),
-    "%": ("percent", 1),
-    **dict.fromkeys(("sample", "samples", "image", "images", "example", "examples"), ("samples", 1)),
-    **dict.fromkeys(("token", "tokens"), ("tokens", 1)),
-    **dict.fromkeys(("s", "sec", "second", "seconds"), ("seconds", 1)),
-    **dict.fromkeys(("min", "minute", "minutes"), ("seconds", 60)),
-    **dict.fromkeys(("h", "hour", "hours"), ("seconds", 3600)),
-    **dict.fromkeys(("frame", "frames"), ("frames", 1)),
-    **dict.fromkeys(("batch", "batches"), ("batches", 1)),
+    word: (unit, times)
+    for unit, times, words in (
+        ("updates", 1, "step steps update updates iter iters iteration iterations"),
+        ("epochs", 1, "epoch epochs"),
+        ("percent", 1, "%"),
+        ("samples", 1, "sample samples image images example examples"),
+        ("tokens", 1, "token tokens"),
+        ("seconds", 1, "s sec second seconds"),
+        ("seconds", 60, "min minute minutes"),
+        ("seconds", 3600, "h hour hours"),
+        ("frames", 1, "frame frames"),
+        ("batches", 1, "batch batches"),
+    )
+    for word in words.split()
 }
 _SCALES = {"": 1, "k": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
 _TERM = re.compile(
@@ -31,13 +35,11 @@ _TERM = re.compile(
     r"(?P<scale>[kMBT]?)(?:\s*/\s*(?P<by>\d[\d_]{0,30}))?\s*(?P<unit>%|[A-Za-z]+)",
     re.ASCII,
 )
-_SINGULAR = frozenset(
-    ("step", "update", "iter", "iteration", "epoch", "sample", "image", "example", "token", "second", "minute", "hour",
-     "frame", "batch")
-)  # fmt: skip
+_SINGULAR = frozenset(word for word in UNIT_NAMES if {f"{word}s", f"{word}es"} & UNIT_NAMES.keys())
 _MOST_TEXT = 200
 _MOST = Fraction(10**18)  # beyond what a clock of 64 bits counts
 _LEAST = 1 / _MOST
+_RESOLVE_IT = "Write ps.resolve(schedule, ps.Calendar(...))"
 
 
 @final
@@ -107,8 +109,7 @@ class Duration:
             raise refusal.suggest(500, instead_of=amount)
         if amount < 0:
             return _duration_of({"updates": Fraction(amount)})
-        exact = amount if isinstance(amount, Fraction) else Fraction(amount)
-        return Duration((("updates", exact),) if exact else ())
+        return Duration((("updates", Fraction(amount)),) if amount else ())
 
     @property
     def updates(self) -> int:
@@ -117,14 +118,10 @@ class Duration:
         Raises:
             Unresolved: another unit is in it, or it is no whole number.
         """
-        if len(self.terms) == 1 and self.terms[0][0] == "updates" and self.terms[0][1].denominator == 1:
-            return self.terms[0][1].numerator
         amount = self.exact
         if amount is None or amount.denominator != 1:
-            raise Unresolved(
-                f'length "{self}"', "not a whole number of updates yet", "Write ps.resolve(schedule, ps.Calendar(...))"
-            )
-        return int(amount)
+            raise Unresolved(f'length "{self}"', "not a whole number of updates yet", _RESOLVE_IT)
+        return amount.numerator
 
     @property
     def number(self) -> int | Fraction:
@@ -135,7 +132,7 @@ class Duration:
         """
         amount = self.exact
         if amount is None:
-            raise Unresolved(f'length "{self}"', "not in updates yet", "Write ps.resolve(schedule, ps.Calendar(...))")
+            raise Unresolved(f'length "{self}"', "not in updates yet", _RESOLVE_IT)
         return amount.numerator if amount.denominator == 1 else amount
 
     @property
@@ -158,9 +155,8 @@ class Duration:
             return None
         if not self.terms:
             return Fraction(0)
-        if len(self.terms) == 1 and self.terms[0][0] == "updates":
-            return self.terms[0][1]
-        return None
+        unit, amount = self.terms[0]
+        return amount if unit == "updates" and len(self.terms) == 1 else None
 
     @property
     def is_resolved(self) -> bool:
@@ -249,20 +245,14 @@ def length_with_unit(number: str, unit: str) -> str | None:
     return None
 
 
-def _nearest_unit(word: str) -> str:
-    close = None if word in UNITS_OF_PEERS else _close_unit(word)
-    return "" if close is None else f'; nearest: "{close}"'
-
-
 def _close_unit(word: str) -> str | None:
     """The unit that a word is a slip of the pen of; long words only, since short ones are like anything."""
     from difflib import get_close_matches  # for messages only, so not at import
 
     if not word.isalpha():
         return None
-    return next(
-        iter(get_close_matches(word.lower(), [name for name in UNIT_NAMES if len(name) > 3], n=1, cutoff=0.8)), None
-    )
+    known = [name for name in UNIT_NAMES if len(name) > 3]
+    return next(iter(get_close_matches(word.lower(), known, n=1, cutoff=0.8)), None)
 
 
 def _no_length(amount: object) -> InvalidArgument:
@@ -277,49 +267,48 @@ def _read_length(text: str) -> Duration:
     """A length from its text: amounts with units, added and subtracted."""
     instead = 'Write an amount and a unit: "500 steps", "10 epochs", "5%", "1e6 samples", "250B tokens", "90 min"'
     line = text if len(text) <= 40 else text[:37] + "..."
+
+    def refused(found: str, instead: str = instead) -> InvalidArgument:
+        return InvalidArgument(f'length "{line}"', found, instead)
+
     if len(text) > _MOST_TEXT:
-        raise InvalidArgument(f'length "{line}"', f"{len(text)} characters are no length", instead)
+        raise refused(f"{len(text)} characters are no length")
     bare = text.strip()
     if bare.split(maxsplit=1)[0:1] == ["until"]:
         end = _read_length(bare.removeprefix("until"))
         if end.until:
-            raise InvalidArgument(f'length "{line}"', "it says until twice", f'Write "{end}"')
+            raise refused("it says until twice", f'Write "{end}"')
         return Duration(end.terms, until=True)
     if bare in _SINGULAR:
         bare = f"1 {bare}"
     if re.fullmatch(r"[+-]?[\d._]+(e[+-]?\d+)?(\s*/\s*[\d_]+)?", bare, re.IGNORECASE):
-        raise InvalidArgument(f'length "{line}"', "a number without a unit", f'Write "{bare} steps" or "5%"')
+        raise refused("a number without a unit", f'Write "{bare} steps" or "5%"')
     amounts: dict[str, Fraction] = {}
     place = 0
     while place < len(bare):
         found = _TERM.match(bare, place)
         if found is None or (place and not found["sign"]):
-            raise InvalidArgument(f'length "{line}"', "not an amount with a unit", instead)
+            raise refused("not an amount with a unit")
         if found["unit"] not in UNIT_NAMES:
             unit = found["unit"]
             meant = None if found["by"] else length_with_unit(found["number"], found["scale"] + unit)
             if meant is None:
-                refusal = InvalidArgument(
-                    f'length "{line}"', f'"{unit}" is no unit; {nearest(unit, UNIT_NAMES)}', instead
-                )
-                raise refusal.classify(UNKNOWN_NAME)
+                raise refused(f'"{unit}" is no unit; {nearest(unit, UNIT_NAMES)}').classify(UNKNOWN_NAME)
             meant = f"{bare[: found.start('number')]}{meant}{bare[found.end() :]}"
-            refusal = InvalidArgument(
-                f'length "{line}"', f'"{unit}" is no unit{_nearest_unit(unit)}', f'Write "{meant}"'
-            )
+            close = None if unit in UNITS_OF_PEERS else _close_unit(unit)
+            clause = "" if close is None else f'; nearest: "{close}"'
+            refusal = refused(f'"{unit}" is no unit{clause}', f'Write "{meant}"')
             raise refusal.classify(UNKNOWN_NAME, (bare, meant))
         unit, times = UNIT_NAMES[found["unit"]]
         try:
             number = Fraction(found["number"].replace("_", "")) / int((found["by"] or "1").replace("_", ""))
         except (ValueError, ZeroDivisionError):
-            raise InvalidArgument(f'length "{line}"', "not an amount with a unit", instead) from None
+            raise refused("not an amount with a unit") from None
         amount = number * _SCALES[found["scale"]] * times * (-1 if found["sign"] == "-" else 1)
         if abs(amount) > _MOST:
-            refusal = InvalidArgument(f'length "{line}"', "more than a clock counts", "Write 1e18 or fewer")
-            raise refusal.suggest(500)
+            raise refused("more than a clock counts", "Write 1e18 or fewer").suggest(500)
         if 0 < abs(amount) < _LEAST:
-            refusal = InvalidArgument(f'length "{line}"', "less than any clock tells from nothing", "Write 0, or more")
-            raise refusal.suggest(500)
+            raise refused("less than any clock tells from nothing", "Write 0, or more").suggest(500)
         amounts[unit] = amounts.get(unit, Fraction(0)) + amount
         place = found.end()
         while place < len(bare) and bare[place].isspace():
