@@ -27,8 +27,6 @@ class Cause:
     """One explanation to try.
 
     Args:
-        name: for programs.
-        text: for people.
         clock: from the numbers of the rows to the plan's times.
         plan: resolved with other facts; None is the plan as it is.
     """
@@ -65,9 +63,7 @@ def causes_to_try(
     """Explanations to try, the simplest first.
 
     Args:
-        plan: as written.
         rows: the greatest number in the log, and one.
-        processes: how many there were, if known.
         runs: lengths for which values stayed the same, as seen in the log.
     """
     yield Cause("off by one", "each update used the value planned for the next one (t + 1)", lambda t: t + 1)

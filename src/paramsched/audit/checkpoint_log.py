@@ -29,12 +29,7 @@ from paramsched.time.calendar import CLOCKS
 
 
 def read_checkpoint(file: Path, optimizer: str | None, at: int | None, clock: str | None) -> LoggedValues:
-    """Read the state of an optimizer, as plain data.
-
-    Raises:
-        MissingDependency: torch is not installed.
-        UnreadableLog: torch cannot read it, or no optimizer, or several, are in it.
-    """
+    """Read the state of an optimizer, as plain data."""
     name, state = _chosen_optimizer(file, optimizer)
     groups: list[dict[str, Any]] = state["param_groups"]
     taken, notes = _update_of(file, state, groups, at)
@@ -57,7 +52,6 @@ class CheckpointGroups:
     Args:
         groups: what each has, without its parameters; each number at its recorded base, else as NaN: nobody
             says what it was before.
-        updates: after how many it was made; None where nothing says it.
     """
 
     groups: tuple[Mapping[str, Any], ...]

@@ -48,9 +48,7 @@ def explanations(
     """The causes that explain most of a log, the simplest first.
 
     Args:
-        plan: as written.
         pairs_under: the columns of the log beside the schedules of another resolved plan.
-        processes: how many there were, if known.
     """
     found = _tried_causes(plan, calendar, match, pairs_under, processes)
     found += _other_amounts(calendar, match, processes)

@@ -32,10 +32,7 @@ class LogColumn:
     """One field of one group: the updates it was logged for, and its values.
 
     Args:
-        field: as in the log.
-        group: index of its group.
         t: the number of each row, as logged.
-        values: the logged values.
         digits: the most significant digits any of them was written with; 17 for numbers that were never text.
         base: what schedules are multiples of, if the log says it.
     """
@@ -63,10 +60,7 @@ class LoggedValues:
     """What a run used.
 
     Args:
-        source: the file.
-        columns: the values.
         names: of the groups, None where one has none.
-        notes: what the reader should know.
         amounts: what was consumed, where the log says it.
     """
 

@@ -28,7 +28,6 @@ class AmountTimes:
 
     Args:
         updates: in order, each once; one at least.
-        amounts: what was consumed before each of them.
     """
 
     clock: str
@@ -42,11 +41,7 @@ class AmountTimes:
 
     @classmethod
     def planned(cls, run: RunAmounts, t: Times) -> Self:
-        """As it was planned, for the updates that a log has.
-
-        Raises:
-            MissingFact: nothing says how much an update takes, and the log does not have it either.
-        """
+        """As it was planned, for the updates that a log has."""
         if isinstance(run, UntoldAmounts):
             try:
                 run.amount_at(1)
@@ -111,7 +106,6 @@ class PlannedColumn:
     """A column of the log and the schedule it should follow.
 
     Args:
-        schedule: resolved.
         group: its name, or else its index.
         base: None where it has to be found from the log.
         amounts: what was consumed before each update, where the schedule counts that; None where it counts updates.
@@ -137,7 +131,6 @@ def pair_columns(
     """Find the schedule of each column that the plan schedules.
 
     Args:
-        plan: resolved.
         run: what its updates were planned to take; None for a plan by updates.
 
     Raises:

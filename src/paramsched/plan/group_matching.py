@@ -130,10 +130,6 @@ def with_followed_fields(bindings: Sequence[Binding]) -> Sequence[Binding]:
     """The bindings of a plan, with what others follow for each `like(…)`.
 
     A default that follows a field with lines for some groups gets a line of its own for these.
-
-    Raises:
-        PlanError: a field that is not in the plan, that follows itself or cannot be followed; or groups of which nobody
-            can say whether they are the same.
     """
     if not any(any(_likes_in(binding.schedule)) for binding in bindings):
         return bindings

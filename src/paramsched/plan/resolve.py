@@ -80,11 +80,7 @@ def amounts_of_run(plan: Plan, calendar: Calendar) -> RunAmounts | None:
 
 
 def updates_of_horizon(plan: Plan, amounts: RunAmounts | None) -> int | None:
-    """How many updates the horizon of a resolved plan has: to the first that begins at or after it; None without one.
-
-    Raises:
-        MissingFact: nothing says how much an update takes.
-    """
+    """The updates that a resolved plan's horizon has: to the first that begins at or after it; None without one."""
     horizon = plan.horizon
     if horizon is None or horizon.is_resolved:
         return None if horizon is None else horizon.updates

@@ -29,7 +29,6 @@ class ClockLengths:
 
     Args:
         sizes: the facts of the run, planned ones among them.
-        clock: what is counted: `"tokens"`, say, or `"updates"`.
         total: the horizon in it; None where nothing says how long the run is.
     """
 
@@ -49,12 +48,7 @@ class ClockLengths:
         """A duration in the clock's unit, as an exact fraction.
 
         Args:
-            begin: where it begins, on the clock.
             asked: what a message names, if not the length.
-
-        Raises:
-            MissingFact: the fact a unit needs is not known.
-            PlanError: the length is one of a planned size, and hangs on that size.
         """
         named = asked or _length_in_words(duration)
         return sum((self._count_in(unit, count, begin, named) for unit, count in duration.terms), Fraction(0))
@@ -157,10 +151,6 @@ def resolve_on_clocks(
     """The bindings of a plan, and its horizon, with every length in its clock's unit.
 
     Planned sizes come first: what an update takes says how long the others are.
-
-    Raises:
-        MissingFact: a unit that the facts cannot convert.
-        PlanError: the horizon and the calendar's total differ, or a planned size waits for itself.
     """
     unit = amount_clock(clock)
     planned = [one for one in bindings if isinstance(one.field, Target) and one.name in PLANNED_SIZES]

@@ -129,11 +129,7 @@ class RunSizes:
         return self.calendar.batches_per_epoch if "accumulation" in self.targets else None
 
     def amounts_of(self, clock: str) -> RunAmounts:
-        """How much of one amount has been consumed before each update.
-
-        Raises:
-            PlanError: that hangs on a planned size whose lengths are not known yet.
-        """
+        """How much of one amount has been consumed before each update."""
         if clock not in self._found:
             self._found[clock] = self._amounts_of(clock)
         return self._found[clock]

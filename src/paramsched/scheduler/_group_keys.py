@@ -129,7 +129,6 @@ class Entry(NamedTuple):
     """A plan and when it came into force.
 
     Args:
-        update: the first that it gave the values of.
         amount: what had been consumed before that update; None on the clock of updates.
         text: the plan's canonical text; None for one that has none, or that nobody knows.
     """

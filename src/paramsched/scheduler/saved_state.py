@@ -29,7 +29,6 @@ class State:
     """A checked state.
 
     Args:
-        text: the plan's canonical text; None for one that has none.
         plan: the plan; None where it has no text, or where that cannot be read here, which `unreadable` says then.
         bases: by flat field name, one for each group (None where the group was not scheduled).
         feedback: each metric rule's state as JSON scalars, by the rule's text.
@@ -123,7 +122,6 @@ def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None)
     """Check a state, key by key; nothing is changed.
 
     Args:
-        state: what `scheduler.state_dict()` gave.
         known: a plan and its calendar, which a state that has the same is not read for again.
 
     Raises:

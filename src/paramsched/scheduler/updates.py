@@ -26,8 +26,6 @@ class UncountedStep:
     """A call of `step` that is no update.
 
     Args:
-        seen_by: what it is recognized by.
-        follows: what is done then.
         recognizes: the function that recognizes it while it is on; None where the hooks tell it by themselves.
     """
 

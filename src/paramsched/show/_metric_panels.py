@@ -1,11 +1,11 @@
-"""Panels of what runs measured, below those of what was planned; and sentences about values that no axis has."""
+"""Panels of curves, those of what runs measured among them; and sentences about values that no axis has."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from paramsched.show._compare import LoggedRun, checked_points
-from paramsched.show._curves import Envelope, Floats, Times, envelope
+from paramsched.show._curves import Envelope, Floats, Times, envelope, union_of_times
 from paramsched.show._picture import DrawnCurve, Note, Panel
 from paramsched.show._scale import Scales, View, least_above_zero, scales_of
 from paramsched.show._words import TimeAxis
@@ -35,7 +35,7 @@ def metric_panels(
         for name in names:
             points = {run.name: metrics[run.name][name] for run in runs if name in metrics[run.name]}
             curves = [_drawn_metric("", *points[owner], colors[owner], owner) for owner in points]
-            yield _metric_panel(name, curves, axis, view)
+            yield panel_of_curves(name, curves, axis, view)
         return
     done: set[str] = set()
     for run in runs:
@@ -46,33 +46,36 @@ def metric_panels(
             if name not in done:
                 done.update(members)
                 curves = [_drawn_metric(one, *metrics[run.name][one], i) for i, one in enumerate(members)]
-                yield _metric_panel(heading if len(members) > 1 else name, curves, axis, view)
+                yield panel_of_curves(heading if len(members) > 1 else name, curves, axis, view)
 
 
 def _drawn_metric(name: str, times: Times, values: Floats, color: int, owner: str = "") -> DrawnCurve:
     return DrawnCurve("metric", (name,), (), times, values, np.zeros(0, np.int64), color, owner)
 
 
-def _metric_panel(heading: str, curves: Sequence[DrawnCurve], axis: TimeAxis, view: View) -> Panel:
-    """The panel of some metrics."""
-    edges = axis.of_updates.edges(min(axis.total, _COLUMNS))
-    envelopes = [envelope(curve.times, curve.values, edges) for curve in curves]
-    none = np.zeros(0, np.int64)
-    scales = scales_of(envelopes, least_above_zero(curve.values for curve in curves))
+def panel_of_curves(
+    field: str, curves: Sequence[DrawnCurve], axis: TimeAxis, view: View, overlays: Sequence[DrawnCurve] = ()
+) -> Panel:
+    """The panel of some curves, with the scale that they ask for and what is to be said of their values."""
+    every = (*curves, *overlays)
+    edges = axis.of_updates.edges(min(axis.total, _COLUMNS))  # on other axes the values have the same scale
+    envelopes = [envelope(curve.times, curve.values, edges) for curve in every]
+    scales = scales_of(envelopes, least_above_zero(curve.values for curve in every))
+    inner = union_of_times(curve.breakpoints for curve in every)
     return Panel(
-        field=heading,
+        field=field,
         curves=tuple(curves),
-        overlays=(),
+        overlays=tuple(overlays),
         scales=scales,
         log=view.log,
-        breakpoints=none,
-        differing=none,
-        other_notes=tuple(value_notes(curves, envelopes)),
-        log_notes=tuple(log_notes(scales, envelopes)),
+        breakpoints=inner[(inner > 0) & (inner < axis.total)],
+        differing=np.zeros(0, np.int64),
+        other_notes=tuple(_value_notes(every, envelopes)),
+        log_notes=tuple(_log_notes(scales, envelopes)),
     )
 
 
-def value_notes(curves: Sequence[DrawnCurve], envelopes: Sequence[Envelope]) -> Iterator[Note]:
+def _value_notes(curves: Sequence[DrawnCurve], envelopes: Sequence[Envelope]) -> Iterator[Note]:
     """Notes on infinities and nan, which have no place on an axis."""
     if any(np.isinf(side).any() for one in envelopes for side in one):
         yield Note("infinite values are drawn at the edge")
@@ -80,7 +83,7 @@ def value_notes(curves: Sequence[DrawnCurve], envelopes: Sequence[Envelope]) -> 
         yield Note("gaps are values that are no number (nan)")
 
 
-def log_notes(scales: Scales, envelopes: Sequence[Envelope]) -> Iterator[Note]:
+def _log_notes(scales: Scales, envelopes: Sequence[Envelope]) -> Iterator[Note]:
     """Notes on values that have no place on a logarithmic axis."""
     lowest = min((float(np.nanmin(one.low)) for one in envelopes if not np.isnan(one.low).all()), default=1.0)
     if scales.log is None:

@@ -32,15 +32,12 @@ from paramsched.show._curves import (
     Group,
     Key,
     Times,
-    envelope,
     union_of_times,
 )
-from paramsched.show._metric_panels import checked_metrics, log_notes, metric_panels, value_notes
+from paramsched.show._metric_panels import checked_metrics, metric_panels, panel_of_curves
 from paramsched.show._picture import CurveKind, DrawnCurve, Note, Panel, Picture, groups_in_words
-from paramsched.show._scale import AS_VALUES_ASK, View, axis_of_curves, least_above_zero, scales_of
+from paramsched.show._scale import AS_VALUES_ASK, View, axis_of_curves
 from paramsched.show._words import TimeAxis
-
-_COLUMNS = 1024  # in which curves are looked at to choose a scale
 
 _GroupValues: TypeAlias = tuple[Group, Times, Floats]
 
@@ -128,7 +125,7 @@ def _make_panel(
     field: str, plans: _Plans, used: Mapping[str, UsedValues], other: Curves | None, axis: TimeAxis, view: View
 ) -> Panel:
     """The panel of one field, with what is compared with its curves."""
-    trace, total = plans[0][1], axis.total
+    trace = plans[0][1]
     groups = _groups_of_field(trace, field)
     curves = _merge_groups("plan", [(g, *_planned(trace, (field, g))) for g in groups], trace, field, owner=plans[0][0])
     compared = [
@@ -141,27 +138,13 @@ def _make_panel(
     if len(plans) > 1 and len({group for _, one in plans for group in _groups_of_field(one, field)}) == 1:
         curves = tuple(replace(curve, groups=("",)) for curve in curves)  # the plan's name says which it is
     if other is not None:
-        compared.append(_compare_plan(field, trace, other, total, len(curves)))
-    overlays = tuple(curve for one in compared for curve in one.overlays)
-    every = (*curves, *overlays)
-    edges = axis.of_updates.edges(min(total, _COLUMNS))  # on other axes the values have the same scale
-    envelopes = [envelope(curve.times, curve.values, edges) for curve in every]
-    scales = scales_of(envelopes, least_above_zero(curve.values for curve in every))
-    inner = union_of_times(curve.breakpoints for curve in every)
-    return Panel(
-        field=field,
-        curves=curves,
-        overlays=overlays,
-        scales=scales,
-        log=view.log,
-        breakpoints=inner[(inner > 0) & (inner < total)],
+        compared.append(_compare_plan(field, trace, other, axis.total, len(curves)))
+    panel = panel_of_curves(field, curves, axis, view, [curve for one in compared for curve in one.overlays])
+    notes = [note for one in compared for note in one.notes]
+    return replace(
+        panel,
         differing=union_of_times(times for one in compared for times in one.differing),
-        other_notes=(
-            *(note for one in compared for note in one.notes),
-            *value_notes(every, envelopes),
-            *_base_notes(field, plans, other),
-        ),
-        log_notes=tuple(log_notes(scales, envelopes)),
+        other_notes=(*notes, *panel.other_notes, *_base_notes(field, plans, other)),
         unit=TIMES_BASE if all(_has_no_base(one, field) for _, one in plans if _groups_of_field(one, field)) else "",
     )
 
@@ -265,7 +248,6 @@ def _merge_groups(
     Args:
         colors: by group; None: a new one for each curve.
         first_color: where new colors begin.
-        owner: the name of their plan or run, where a picture has several.
     """
     curves = []
     for index, (groups, times, values) in enumerate(_equal_values(members)):

@@ -79,7 +79,6 @@ class LegendEntry:
     """What the legend says of one curve; each format sets it out in its own way.
 
     Args:
-        curve: the curve.
         owner: the name of its plan or run, where a picture has several, else ""; `used` or `other plan`.
         levels: its first value, those at the ends of stages, and its last.
         schedule: its schedule in text; None where the heading of the panel says it already.
@@ -221,7 +220,6 @@ class Picture:
 
     Args:
         panels: one for each field.
-        axis: of time.
         horizon: the length of the run in words.
         verdicts: a sentence about each run, or plan, that was compared.
     """

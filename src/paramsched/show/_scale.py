@@ -56,7 +56,6 @@ class Scales:
     """The axes that values can be drawn on.
 
     Args:
-        linear: the one that all can.
         log: the other; None where no value is above 0.
         asks_for_log: whether the values are better seen on that.
     """
@@ -234,12 +233,7 @@ AS_VALUES_ASK: Final = View()
 
 
 def axis_of_curves(traces: Sequence[Curves], total: int, view: View) -> TimeAxis:
-    """The axis of some curves that share it, up to an update.
-
-    Raises:
-        MissingFact: nothing tells the time in the unit that is asked for.
-        InvalidArgument: the curves differ in it, or there is no room for a logarithm.
-    """
+    """The axis of some curves that share it, up to an update."""
     units = (even_unit("updates", total, 1.0), *_shared_units(traces, total))
     names = [one.name for one in units]
     if view.unit not in names:

@@ -182,26 +182,15 @@ def _tenths(value: int) -> str:
     return f"{'-' if value < 0 else ''}{whole}.{rest}" if rest else f"{'-' if value < 0 else ''}{whole}"
 
 
-_LIGHT = {
-    "paper": "#ffffff",
-    "ink": "#1f2328",
-    "dim": "#5d6670",
-    "grid": "#e4e7eb",
-    "mark": "#8c96a1",
-    "bad": "#cf222e",
-    "good": "#1a7f37",
-    "curves": "#0969da #d1570a #1a7f5a #9a3fb5 #9a6700 #087f8c #c2255c #57606a",
-}
-_DARK = {
-    "paper": "#0f1318",
-    "ink": "#e6edf3",
-    "dim": "#97a1ac",
-    "grid": "#252c35",
-    "mark": "#6b7683",
-    "bad": "#ff7b72",
-    "good": "#56d364",
-    "curves": "#58a6ff #f0883e #3fb985 #cf8df0 #d9a514 #39c5cf #f783ac #9da7b1",
-}
+# The colors of what is in `_PAINTED`, in its order, and of the curves.
+_LIGHT = (
+    "#ffffff #1f2328 #5d6670 #e4e7eb #8c96a1 #1f2328 #cf222e #1a7f37",
+    "#0969da #d1570a #1a7f5a #9a3fb5 #9a6700 #087f8c #c2255c #57606a",
+)
+_DARK = (
+    "#0f1318 #e6edf3 #97a1ac #252c35 #6b7683 #e6edf3 #ff7b72 #56d364",
+    "#58a6ff #f0883e #3fb985 #cf8df0 #d9a514 #39c5cf #f783ac #9da7b1",
+)
 _SHAPES = """\
 .ps text{font:12px system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif}
 .ps .ps-code{font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
@@ -217,21 +206,24 @@ _SHAPES = """\
 """
 
 
-def _color_rules(name: str, tone: dict[str, str]) -> str:
-    """The rules of the class `name` for one of the two surroundings."""
-    rules = [
-        f"{name} .ps-paper{{fill:{tone['paper']}}}",
-        f"{name} text{{fill:{tone['ink']}}}",
-        f"{name} .ps-dim{{fill:{tone['dim']}}}",
-        f"{name} .ps-grid{{stroke:{tone['grid']}}}",
-        f"{name} .ps-break{{stroke:{tone['mark']}}}",
-        f"{name} .ps-used{{stroke:{tone['ink']}}}",
-        f"{name} .ps-differs{{fill:{tone['bad']}}}",
-        f"{name} .ps-good{{fill:{tone['good']}}}",
-    ]
-    for index, color in enumerate(tone["curves"].split()):
-        rules.append(f"{name} .ps-c{index}{{stroke:{color}}}")
-        rules.append(f"{name} circle.ps-c{index}{{fill:{color}}}")
+_PAINTED = (
+    (".ps-paper", "fill"),
+    ("text", "fill"),
+    (".ps-dim", "fill"),
+    (".ps-grid", "stroke"),
+    (".ps-break", "stroke"),
+    (".ps-used", "stroke"),
+    (".ps-differs", "fill"),
+    (".ps-good", "fill"),
+)
+
+
+def _color_rules(tones: str, curves: str) -> str:
+    """The rules for one of the two surroundings."""
+    rules = [f".ps {what}{{{how}:{tone}}}" for (what, how), tone in zip(_PAINTED, tones.split(), strict=True)]
+    for index, color in enumerate(curves.split()):
+        rules.append(f".ps .ps-c{index}{{stroke:{color}}}")
+        rules.append(f".ps circle.ps-c{index}{{fill:{color}}}")
     return "\n".join(rules)
 
 
@@ -240,7 +232,7 @@ def style_sheet() -> str:
 
     It has plain properties and no variables, for programs that draw SVG and are no browsers.
     """
-    light, dark = _color_rules(".ps", _LIGHT), _color_rules(".ps", _DARK)
+    light, dark = _color_rules(*_LIGHT), _color_rules(*_DARK)
     return f"{_SHAPES}{light}\n@media (prefers-color-scheme:dark){{\n{dark}\n}}\n"
 
 

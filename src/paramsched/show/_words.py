@@ -2,9 +2,8 @@
 
 import math
 import unicodedata
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple, TypeAlias, final
+from typing import NamedTuple, final
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -100,15 +99,15 @@ def clip_text(text: str, width: int, ellipsis: str = "…") -> str:
     return (kept + ellipsis)[: max(width, 0)]
 
 
-def wrap_text(text: str, width: int, *, most: int = 3, ellipsis: str = "…") -> list[str]:
-    """Break a text at spaces into at most `most` rows of `width`; what does not fit is cut.
+def wrap_text(text: str, width: int, *, ellipsis: str = "…") -> list[str]:
+    """Break a text at spaces into at most three rows of `width`; what does not fit is cut.
 
     >>> wrap_text('warmup("5%") >> cosine(to=0.1)', 16)
     ['warmup("5%") >>', 'cosine(to=0.1)']
     """
     rows: list[str] = []
     # Measuring is slow: of a text far longer than the picture only the part that can be shown is looked at.
-    for word in text[: width * (most + 1) + 1].split(" "):
+    for word in text[: width * (_MOST_ROWS + 1) + 1].split(" "):
         if rows and cell_width(f"{rows[-1]} {word}") <= width:
             rows[-1] += f" {word}"
             continue
@@ -117,14 +116,14 @@ def wrap_text(text: str, width: int, *, most: int = 3, ellipsis: str = "…") ->
             rows.append(head)
             word = word[len(head) :]
         rows.append(word)
-    if len(rows) > most:
-        last = rows[most - 1]
+    if len(rows) > _MOST_ROWS:
+        *rows, last = rows[:_MOST_ROWS]
         fits = cell_width(last) + len(ellipsis) <= width
-        rows = [*rows[: most - 1], last + ellipsis if fits else clip_text(last + " " * width, width, ellipsis)]
+        rows.append(last + ellipsis if fits else clip_text(last + " " * width, width, ellipsis))
     return rows
 
 
-_Words: TypeAlias = Callable[[float], str]
+_MOST_ROWS = 3  # of a text that is too wide
 
 
 class TimeTick(NamedTuple):
@@ -133,8 +132,6 @@ class TimeTick(NamedTuple):
     Args:
         at: how many updates there have been; between two of them, where a round amount is.
         place: from 0, the left end of the axis, to 1.
-        label: in the unit of the axis.
-        second: in that of the second row; "" where there is none.
     """
 
     at: float
@@ -150,7 +147,6 @@ class TimeAxis:
 
     Args:
         units: in which its time can be told, updates first.
-        unit: in which it is.
         beside_updates: what its second row counts where the first counts updates; "" where there is none.
         log: whether it is logarithmic; it begins at the end of the first update then.
     """
@@ -193,6 +189,12 @@ class TimeAxis:
             return float(self.place(self.first + 1))
         return float(np.max(np.diff(self.place(self.main.updates)) / np.diff(self.main.updates)))
 
+    @property
+    def _ends(self) -> tuple[float, float]:
+        """What has passed at its begin, and at its end, in its unit."""
+        begin, end = self.main.at([self.first, self.total]).tolist()
+        return begin, end
+
     def place(self, updates: ArrayLike) -> Floats:
         """Where some updates begin, from 0 to 1.
 
@@ -205,7 +207,7 @@ class TimeAxis:
         times = np.asarray(updates, dtype=np.float64)
         if self.is_even:
             return times / self.total
-        begin, end = self.main.at([self.first, self.total]).tolist()
+        begin, end = self._ends
         passed = self.main.at(np.clip(times, self.first, None))
         if self.log:
             return np.asarray(np.log(passed / begin) / math.log(end / begin))
@@ -216,7 +218,7 @@ class TimeAxis:
         shares = np.asarray(places, dtype=np.float64)
         if self.is_even:
             return shares * self.total
-        begin, end = self.main.at([self.first, self.total]).tolist()
+        begin, end = self._ends
         return self.main.update_of(begin * (end / begin) ** shares if self.log else shares * end)
 
     def columns_of(self, updates: Times, columns: int) -> Times:
@@ -245,8 +247,7 @@ class TimeAxis:
         ['0', '200', '400', '600', '800', '1,000']
         """
         if self.log:
-            begin, end = self.main.at([self.first, self.total]).tolist()
-            at = self.main.update_of(_round_decades(begin, end, most))
+            at = self.main.update_of(_round_decades(*self._ends, most))
         elif self.unit == "updates":
             at = np.array(_round_updates(self.total, self.steps_per_epoch, most), dtype=np.float64)
         else:

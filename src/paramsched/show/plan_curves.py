@@ -22,13 +22,9 @@ def curves_of_plan(plan: Plan, bases: Any = None, calendar: Calendar | None = No
     """The values of a plan at every update, and what was assumed for that.
 
     Args:
-        plan: what is drawn.
         bases: an optimizer, or dicts like its groups; None: groups as the plan selects them, and multiples of base.
         calendar: the facts that are known. Where all lengths are in one unit, what that is in updates is assumed, which
             only stretches the picture; where nothing says how long the run is, so is that.
-
-    Raises:
-        MissingFact: lengths are in several units, and a fact about one of them is missing.
 
     >>> curves, assumed = curves_of_plan(Plan(lr="warmup('5%') >> cosine()", horizon="20 epochs"))
     >>> curves.total, assumed
