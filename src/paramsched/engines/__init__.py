@@ -1,7 +1,7 @@
 """What each training engine needs: mostly nothing. One module per engine, imported by name.
 
-Wherever the updates come from, `ps.Scheduler(optimizer, plan)` follows them. A module here adds what only the engine
-knows: the horizon and the epoch in updates, metrics, its logger, its checkpoint.
+`ps.Scheduler(optimizer, plan)` follows updates wherever they come from. A module here adds what only the engine knows:
+the horizon and the epoch in updates, metrics, its logger, its checkpoint.
 """
 
 from paramsched.errors import MissingDependency

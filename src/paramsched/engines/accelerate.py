@@ -1,8 +1,7 @@
 """Hugging Face Accelerate. Nothing is needed: attach before or after `prepare`, to the raw or the prepared optimizer.
 
-`scheduler` adds the facts that only the Accelerator has (its accumulation, its processes, the length of the prepared
-loader), and puts the scheduler where `save_state` finds it. Nothing has to call `scheduler.step()`; nothing breaks if
-something does, however often.
+`scheduler` adds the facts that only the Accelerator has, and puts the scheduler where `save_state` finds it. Nothing
+has to call `scheduler.step()`; nothing breaks if something does.
 """
 
 from collections.abc import Callable
@@ -77,8 +76,7 @@ def facts(accelerator: Any, loader: Any, *, epochs: int | None = None) -> Engine
         size = total_size // accelerator.num_processes
     total = None
     if batches is not None and epochs is not None:
-        updates = epochs * batches // accumulation
-        total = epochs * -(-batches // accumulation) if whole else updates
+        total = epochs * -(-batches // accumulation) if whole else epochs * batches // accumulation
     return EngineFacts(
         call="accelerate.scheduler",
         batches=batches,

@@ -116,7 +116,7 @@ def _sum_by_ignite(amount: torch.Tensor) -> torch.Tensor:
 
 
 def _facts_of_engine(trainer: Any, accumulation: int) -> EngineFacts:
-    """What a running engine says of its run. Its windows of accumulation go on from one epoch into the next."""
+    """What a running engine says of its run."""
     from ignite.distributed import get_world_size
 
     state = trainer.state
@@ -130,7 +130,7 @@ def _facts_of_engine(trainer: Any, accumulation: int) -> EngineFacts:
         batch_size=batch_size_of(state.dataloader),
         processes=get_world_size(),
         total=None if iterations is None else iterations // accumulation or None,
-        whole=False,
+        whole=False,  # windows of accumulation go on from one epoch into the next
         why={
             "steps_per_epoch": "the data has no length and run() got no epoch_length"
             if state.epoch_length is None

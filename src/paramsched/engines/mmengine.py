@@ -38,16 +38,14 @@ from paramsched.scheduler.saved_state import OnChange
 from paramsched.scheduler.scheduler import Scheduler
 from paramsched.time import Calendar
 
-# MMEngine's own checkpoints, which torch from 2.6 on refuses to load.
-
 
 @cache
 def allow_checkpoints() -> None:
-    """Let torch load MMEngine's own checkpoints: its history of logged values, and NumPy's numbers in it (row 23).
+    """Let torch load MMEngine's own checkpoints, which torch from 2.6 on refuses: a history of logged values (row 23).
 
     What is allowed can compute nothing: a history's methods are the only attributes that a file can name.
     """
-    if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 6):  # weights_only is no default there
+    if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 6):
         return
     import numpy as np
     from mmengine.logging import HistoryBuffer
@@ -253,7 +251,7 @@ def _sum_over_ranks(amount: torch.Tensor) -> torch.Tensor:
 
 
 def _facts_of_wrapper(optimizer: Any, epoch_length: int | None, epochs: int | None) -> EngineFacts:
-    """What MMEngine tells a scheduler when it builds it: the batches of an epoch and the epochs, or neither."""
+    """What MMEngine tells a scheduler: the batches of an epoch and the epochs, or neither."""
     accumulation = getattr(optimizer, "_accumulative_counts", 1)
     known = epoch_length is not None and epochs is not None
     reason = "a config has to say convert_to_iter_based=True for it" if epoch_length is None else "its end is not known"

@@ -28,7 +28,7 @@ def values_by_column(scheduler: Scheduler) -> dict[str, float]:
 
 
 def first_lr_column(scheduler: Scheduler) -> str:
-    """The column of the first group's lr, for engines that log that rate under a name of their own."""
+    """The column of the first group's lr, which some engines log under a name of their own."""
     groups = scheduler.optimizer.param_groups
     return column_name(("lr", unique_labels(groups)[0])) if len(groups) > 1 else "lr"
 
@@ -65,16 +65,13 @@ class MetricRelay:
 
 
 def make_class(name: str, module: str, *bases: type[Any], doc: str | None = None) -> type[Any]:
-    """A class of this name in a module, with these bases; its docstring is that of the first unless given."""
+    """A class of this name in a module, by default with the docstring of its first base."""
     text = bases[0].__doc__ if doc is None else doc
     return type(name, bases, {"__doc__": text, "__module__": module, "__qualname__": name})
 
 
 def classes_on_demand(module: str, makers: Mapping[str, Callable[[], type[Any]]]) -> Callable[[str], type[Any]]:
-    """The `__getattr__` of a module that makes each of these classes once.
-
-    `__getattr__ = classes_on_demand(__name__, {"PlanCallback": make_plan_callback})`
-    """
+    """The `__getattr__` of a module that makes each of these classes once."""
 
     @cache
     def find_class(name: str) -> type[Any]:
@@ -95,14 +92,13 @@ class BatchAmounts:
     """Counts the batches that an engine hands to its loop, in samples or tokens, and tells a Scheduler.
 
     Nothing is counted for a plan by updates, nor in a unit that a batch does not show. What the loop says itself, with
-    `scheduler.consumed`, beats it. Where the plan says the sizes of its batches, the plan's count; the first update
-    whose batches are of another size is told in a warning.
+    `scheduler.consumed`, beats it. Where the plan says the sizes of its batches, the plan's count.
 
     Args:
         scheduler: of the optimizer that uses the batches.
         options: how a batch is counted: `amount_of`, `tokens_per_sample`.
         processes: how many work on their own share of the data.
-        summed: adds up a tensor over them; it is called once for an update, and only where there are several.
+        summed: adds up a tensor over them, once for an update.
         samples: how many samples are in a batch; `samples_in` if not given.
     """
 
@@ -121,14 +117,10 @@ class BatchAmounts:
     _has_warned: bool = field(default=False, init=False)
 
     def see(self, batch: Any, *, ends_update: bool | None) -> None:
-        """A batch comes, ahead of the `step` that uses it.
+        """A batch of this process comes, ahead of the `step` that uses it.
 
         Args:
-            batch: of this process.
             ends_update: whether it is the last of its update; None where the engine does not know.
-
-        Raises:
-            InvalidArgument: it does not show how many samples it holds.
         """
         self._look_at_plan()
         if self._measure is None:
@@ -140,10 +132,7 @@ class BatchAmounts:
             self.tell_seen()
 
     def tell_seen(self) -> None:
-        """The coming update uses what was seen, and no more: of all processes together, each of which calls this.
-
-        `see` does it, where it knows that the update ends.
-        """
+        """The coming update uses what was seen, and no more; `see` does it, where it knows that the update ends."""
         self._look_at_plan()
         if self._measure is not None:
             self._add_up()
@@ -151,7 +140,7 @@ class BatchAmounts:
             self.tell(amount, self._unit)
 
     def tell(self, amount: Amount, unit: str | None) -> None:
-        """The coming update uses so much more of a unit, of all processes together; nothing on another clock."""
+        """The coming update uses so much more of a unit, of all processes together."""
         self._look_at_plan()
         if unit is None or unit != self._unit:
             return
@@ -161,7 +150,7 @@ class BatchAmounts:
             self.scheduler.measured(**{unit: amount})
 
     def saved_state(self) -> dict[str, Amount]:
-        """What was seen and not told yet, of all processes together, each of which calls this; empty for nothing."""
+        """What was seen and not told yet, of all processes together, each of which calls this."""
         self._look_at_plan()
         if self._unit is None:
             return {}
@@ -229,7 +218,7 @@ def measure_for(unit: str, options: PlanOptions, samples: Callable[[Any], int]) 
 
 
 def _planned_amounts(plan: Plan, unit: str, scheduler: Scheduler) -> RunAmounts | None:
-    """The amounts of the run where a target of the plan says how much an update takes; None where none does."""
+    """The amounts of the run where a target of the plan says them."""
     names = {name for product in SIZES[unit] for name in product}
     if not any(isinstance(one.field, Target) and one.name in names for one in plan.bindings):
         return None
@@ -265,7 +254,7 @@ def samples_in_lists(batch: Any) -> int:
 
 
 def _sizes_in(batch: Any, *, outermost: bool = True) -> Iterator[int]:
-    """What may be the number of samples: of each tensor, and of each list but the one that is the batch."""
+    """What may be the number of samples: of each tensor, and of each list inside the batch."""
     parts: Any = ()
     if isinstance(batch, torch.Tensor):
         yield from batch.shape[:1]

@@ -99,7 +99,7 @@ class _SkorchPlan:
 
 
 def _facts_of_net(net: Any, dataset: Any, accumulation: int, done: int) -> EngineFacts:
-    """What a net says of its run. If it has an Accelerator (`skorch.hf.AccelerateMixin`), that one knows more."""
+    """What a net says of its run; an Accelerator (`skorch.hf.AccelerateMixin`) knows more."""
     loader = net.get_iterator(dataset, training=True)
     epochs = done + net.max_epochs
     accelerator = getattr(net, "accelerator", None)

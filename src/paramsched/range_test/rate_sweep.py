@@ -19,13 +19,11 @@ from paramsched.plan import Plan
 from paramsched.range_test.result import Ending, RangeTest
 from paramsched.schedules import geometric
 
-# What training changes, kept so that it can be put back: parameters, buffers, the optimizer, random numbers.
-
 
 @final
 @dataclass(frozen=True, slots=True)
 class TrainingSnapshot:
-    """A copy of everything that some updates may change; made by `snapshot_of`.
+    """A copy of everything that some updates may change.
 
     Tensors are filled in place, so whoever holds one of them, a compiled step say, still holds the right one.
     """
@@ -65,15 +63,11 @@ class TrainingSnapshot:
 
 
 def snapshot_of(optimizer: Any, restored: Iterable[Any], *, with_random: bool) -> TrainingSnapshot:
-    """Copy what training changes.
+    """Copy what training changes of an optimizer and its parameters, and of what else is restored.
 
     Args:
-        optimizer: its groups, its state, its parameters and their gradients.
         restored: modules, with their buffers and modes; and others that have `state_dict` and `load_state_dict`.
-        with_random: the states of the random numbers of Python, NumPy and torch too.
-
-    Raises:
-        InvalidArgument: one of them has no such methods.
+        with_random: the states of the random numbers too.
     """
     modules, others = [], []
     for one in restored:
@@ -108,16 +102,13 @@ def _held_tensors(value: Any) -> Iterator[torch.Tensor]:
     """The tensors in dicts, lists and tuples."""
     if isinstance(value, torch.Tensor):
         yield value
-    elif isinstance(value, dict):
-        for one in value.values():
-            yield from _held_tensors(one)
-    elif isinstance(value, (list, tuple)):
-        for one in value:
+    elif isinstance(value, (dict, list, tuple)):
+        for one in value.values() if isinstance(value, dict) else value:
             yield from _held_tensors(one)
 
 
 def _with_own_containers(value: Any) -> Any:
-    """The same tensors, in copies of the dicts and lists that hold them; anything else is copied."""
+    """The same tensors, in copies of what holds them; anything else is copied."""
     if isinstance(value, torch.Tensor):
         return value
     if isinstance(value, dict):
@@ -208,12 +199,7 @@ def find_lr(
 
 
 def _rates_of_groups(optimizer: Any, low: float, high: float, updates: int) -> Floats:
-    """The rate of each update in each group, from a plan.
-
-    Raises:
-        InvalidArgument: no such rates, or no group has one above 0.
-        ParamschedError: a plan is at work in the optimizer.
-    """
+    """The rate of each update in each group, from a plan; an optimizer where a plan is at work is refused."""
     first, last = (positive_number(Asked("find_lr", name), value) for name, value in (("low", low), ("high", high)))
     if not first < last:
         raise InvalidArgument(f"find_lr(low={low!r}, high={high!r})", "low is below high", "Write low=1e-7, high=10")
@@ -281,11 +267,7 @@ def _write_rate(group: Any, rate: float) -> None:
 
 
 def _loss_number(loss: Any) -> float:
-    """A loss as a number.
-
-    Raises:
-        InvalidArgument: it is none.
-    """
+    """A loss as a number; what is none is refused."""
     try:
         if loss is None or isinstance(loss, (bool, str)):
             raise TypeError

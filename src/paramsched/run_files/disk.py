@@ -1,7 +1,6 @@
 """Files that a power cut leaves whole: written beside, flushed to the disk, renamed, and the folder flushed.
 
-Until a file is flushed the system may keep it in memory only, and it may carry out renames in another order. So
-each step here ends with a flush, and the next step relies on it.
+Until a file is flushed the system may keep it in memory only, and may carry out renames in another order.
 """
 
 import os
@@ -37,7 +36,7 @@ def replace_text(file: Path, text: str) -> None:
 
 
 def replace_bytes(file: Path, data: bytes) -> None:
-    """Replace a file by one that holds these bytes: there is the old one or the new one at any moment."""
+    """Replace a file by one that holds these bytes, likewise."""
     beside = file.with_name(f".{file.name}.part")
     with beside.open("wb") as stream:
         stream.write(data)

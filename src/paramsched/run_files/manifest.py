@@ -1,7 +1,6 @@
 """Checkpoints that can be trusted: the size and the SHA-256 of every file, and which checkpoint a resume begins with.
 
-A checkpoint is whole when its files are those of its manifest, byte for byte. Nothing of it is read before that is
-known.
+Nothing of a checkpoint is read before it is known to be that of its manifest, byte for byte.
 """
 
 import hashlib
@@ -52,11 +51,7 @@ def write_manifest(folder: Path, run: str, iteration: int) -> Manifest:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a checkpoint.
-
-    Raises:
-        StateError: it is missing, cannot be read, or is not what was written.
-    """
+    """The manifest of a checkpoint; one that is missing, or not what was written, is a StateError."""
     file = folder / MANIFEST
     if not file.is_file():
         raise StateError(f"{file}: it is missing")
@@ -83,13 +78,7 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def damaged_files(folder: Path, manifest: Manifest, only: str | None = None) -> list[str]:
-    """A line for each file that is not what was saved; sizes are looked at before contents.
-
-    Args:
-        folder: the checkpoint.
-        manifest: what it was.
-        only: one file, by its path inside the folder, instead of all.
-    """
+    """A line for each file, or for `only` one, that is not what was saved; sizes are looked at before contents."""
     found = []
     for name, (size, digest) in manifest.files.items():
         file = folder / name
@@ -114,12 +103,8 @@ def _digest_of_entries(entries: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(entries, sort_keys=True).encode()).hexdigest()
 
 
-# last_checkpoint: which checkpoint a resume begins with, and which one to offer where that is damaged.
-#
-# Its first line is the checkpoint's name, its second the SHA-256 of that checkpoint's manifest. So neither another
-# name nor another checkpoint of the name goes unnoticed. Before the first checkpoint of a run it says that there is
-# none.
-
+# last_checkpoint says which checkpoint a resume begins with: a line with its name, and one with the SHA-256 of its
+# manifest, so that neither another name nor another checkpoint of the name goes unnoticed.
 
 NEWEST: Final = "last_checkpoint"
 _NONE_YET: Final = "(none yet)"
@@ -148,11 +133,7 @@ class LastCheckpoint:
 
     @classmethod
     def read(cls, folder: Path) -> Self | None:
-        """What the file in this folder names; None where there is no file.
-
-        Raises:
-            StateError: it cannot be read.
-        """
+        """What the file in this folder names; None where there is none."""
         file = folder / NEWEST
         try:
             with file.open("rb") as stream:

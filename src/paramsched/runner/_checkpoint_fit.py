@@ -23,11 +23,7 @@ _OTHER_FORMATS = ("FSDP", "DEEPSPEED", "MEGATRON_LM")
 
 
 def require_fit(accelerator: Any, source: Path, saved_processes: int) -> None:
-    """Refuse a checkpoint whose files cannot be read, or are of another model, other optimizers or another precision.
-
-    Raises:
-        StateError: the first that does not fit, by its file.
-    """
+    """Refuse a checkpoint whose files cannot be read, or are of another model, other optimizers, another precision."""
     if accelerator.distributed_type not in _OTHER_FORMATS:
         for index, model in enumerate(accelerator._models):
             _require_weights(source, model, index)
@@ -56,7 +52,7 @@ def random_states_file(accelerator: Any, source: Path) -> Path:
 
 
 def misfitting_weights(state: Mapping[str, Any], model: nn.Module) -> list[str]:
-    """Entries of saved weights that are no tensors, or have another shape than the model's of that name."""
+    """Saved weights that are no tensors, or have another shape than the model's."""
     own = {name: value for name, value in model.state_dict().items() if isinstance(value, torch.Tensor)}
     return [
         f"{name} is {tuple(value.shape) if isinstance(value, torch.Tensor) else value!r:.40}, and the model's "
@@ -71,7 +67,7 @@ def _numbered_file(source: Path, name: str, index: int) -> Path:
 
 
 def _require_weights(source: Path, model: nn.Module, index: int) -> None:
-    """Refuse weights that have other names or shapes than the model's; only their headers are read."""
+    """Refuse weights that have other names or shapes than the model's."""
     ending = f"_{index}" if index else ""
     file = source / f"model{ending}.safetensors"
     plain = source / f"pytorch_model{ending}.bin"
@@ -161,11 +157,7 @@ VERSION: Final = 2
 
 
 def read_runner_state(folder: Path) -> dict[str, Any]:
-    """Our part of a checkpoint.
-
-    Raises:
-        StateError: it is none, cannot be read, or is of another version.
-    """
+    """Our part of a checkpoint; a StateError where it is none that can be read here."""
     file = folder / STATE
     if not file.is_file():
         raise StateError(f"{folder}: no checkpoint of a Runner; it has no {STATE}")
@@ -194,11 +186,7 @@ def _entry_at(state: Any, path: str) -> Any:
 
 
 def read_torch(file: Path) -> Any:
-    """What torch saved in a file; nothing in it runs code.
-
-    Raises:
-        StateError: it is missing, or cannot be read.
-    """
+    """What torch saved in a file; nothing in it runs code. A StateError where it cannot be read."""
     from accelerate.utils import load  # knows which of NumPy's types random states are made of
 
     if not file.is_file():
@@ -219,11 +207,7 @@ WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 
 def load_weights(model: nn.Module, source: Path) -> None:
-    """Take the weights of a checkpoint or of a file; names that do not fit are logged.
-
-    Raises:
-        StateError: the file is damaged, none of its names is the model's, or a shape differs.
-    """
+    """Take the weights of a checkpoint or of a file; names that do not fit are logged, shapes are refused."""
     weights = read_weights(source)
     own = model.state_dict()
     if own and not weights.keys() & own.keys():
@@ -241,11 +225,7 @@ def load_weights(model: nn.Module, source: Path) -> None:
 
 
 def read_weights(path: Path) -> dict[str, torch.Tensor]:
-    """The weights of a checkpoint folder, or of a file: `.safetensors`, or torch's.
-
-    Raises:
-        StateError: it is missing, is not what was saved, or there are no weights in it.
-    """
+    """The weights of a checkpoint folder, or of a file: `.safetensors`, or torch's."""
     if path.is_dir():
         found = [path / name for name in WEIGHTS if (path / name).exists()]
         if not found and not (path / MANIFEST).exists():

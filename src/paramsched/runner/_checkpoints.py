@@ -59,7 +59,7 @@ def error_with_offer(problem: str, home: Path, besides: Path | None = None) -> S
 
 
 def _latest_whole(home: Path, besides: Path | None) -> Path | None:
-    """The latest whole checkpoint in a folder, of the same run as the damaged one if that can be told."""
+    """The latest whole checkpoint in a folder, of the damaged one's run if that can be told."""
     places = {
         path: place
         for path in checkpoints_in(home)
@@ -120,8 +120,6 @@ class Checkpoints:
         """Write beside, flush to the disk, rename; every process calls this.
 
         Args:
-            name: of the folder.
-            state: plain data.
             gradients: this process's, where an update is not complete.
             newest: whether a resume begins here.
         """
@@ -163,11 +161,7 @@ class Checkpoints:
         shutil.rmtree(before, ignore_errors=True)
 
     def newest(self) -> Path | None:
-        """The checkpoint a resume begins with, whole; None where the run has none yet.
-
-        Raises:
-            StateError: it is damaged, or the file that names it is.
-        """
+        """The checkpoint a resume begins with, whole; None where the run has none yet."""
         file = self.folder / NEWEST
         try:
             last = LastCheckpoint.read(self.folder)
@@ -215,11 +209,7 @@ class Checkpoints:
             disk.remove_folder(self.folder / name)
 
     def gradients(self, folder: Path) -> dict[str, torch.Tensor]:
-        """The gradients this process had collected; empty where an update was complete.
-
-        Raises:
-            StateError: they cannot be read.
-        """
+        """The gradients this process had collected; empty where an update was complete."""
         file = folder / self._gradients_file
         if not file.exists():
             return {}
@@ -250,11 +240,7 @@ _T = TypeVar("_T")
 
 
 def in_main_process(accelerator: Any, look: Callable[[], _T]) -> _T:
-    """Call `look` in the main process; every process gets its result, or raises what it raised.
-
-    Raises:
-        ParamschedError: whatever `look` raised of this kind.
-    """
+    """Call `look` in the main process; every process gets its result, or raises its ParamschedError."""
     if accelerator.num_processes == 1:
         return look()
     from accelerate.utils import broadcast_object_list
@@ -273,11 +259,7 @@ def in_main_process(accelerator: Any, look: Callable[[], _T]) -> _T:
 
 
 def in_every_process(accelerator: Any, look: Callable[[], None]) -> None:
-    """Call `look` in each process; where one of them raises, all raise the same.
-
-    Raises:
-        ParamschedError: the first that any of them raised.
-    """
+    """Call `look` in each process; where one of them raises a ParamschedError, all raise the same."""
     if accelerator.num_processes == 1:
         look()
         return

@@ -51,7 +51,7 @@ def build_evaluator(config: Any) -> Evaluator | None:
 
 
 def _as_metric(one: MetricLike | Callable[[Any, Any], Any]) -> MetricLike:
-    """A metric, or the mean of what a function of output and target says of each batch."""
+    """A metric, or the mean of what a function says of each batch."""
     if isinstance(one, MetricLike):
         return one
     name = getattr(one, "__name__", type(one).__name__).lower()
@@ -232,7 +232,7 @@ def accelerator_for(optim_wrapper: Any) -> Any:
 
 
 def _asked_precision(config: Any) -> tuple[str | None, dict[str, Any]]:
-    """The precision and the scaler's arguments of an `AmpOptimWrapper`, built or a dict; None where there is none."""
+    """The precision and the scaler's arguments of an `AmpOptimWrapper`, built or a dict."""
     for one in config.values() if names_several(config) else [config]:
         if isinstance(one, AmpOptimWrapper):
             return one.precision, one.scaling

@@ -38,11 +38,7 @@ class KeptLines:
 
     @classmethod
     def of(cls, state: Mapping[str, Any], name: str) -> Self:
-        """From what `LoggerHook` saved, for the log of this name.
-
-        Raises:
-            StateError: it says no number of lines.
-        """
+        """From what `LoggerHook` saved, for the log of this name."""
         lines = state.get(name)
         if not isinstance(lines, int) or isinstance(lines, bool) or lines < 0:
             raise StateError(f"LoggerHook: the checkpoint says {lines!r} lines of {name}.jsonl")
@@ -51,11 +47,7 @@ class KeptLines:
 
 
 def require_kept_lines(file: Path, kept: KeptLines) -> int:
-    """How many bytes of a log are kept.
-
-    Raises:
-        StateError: they are not there, or others are.
-    """
+    """How many bytes of a log are kept; a StateError where they are not there, or others are."""
     if not kept.lines:
         return 0
     if not file.is_file():
@@ -70,7 +62,7 @@ _ADVICE = "Bring it back, go on without logs by default_hooks=dict(logger=None),
 
 
 def _size_of_bytes(file: Path, kept: KeptLines) -> tuple[int, str]:
-    """The bytes that are kept, or 0 and what is wrong: the checksum says that they are the run's own."""
+    """The bytes that are kept, or 0 and what is wrong."""
     with file.open("rb") as stream:
         digest, left = hashlib.sha256(), kept.size or 0
         while left and (read := stream.read(min(left, 2**20))):
@@ -84,7 +76,7 @@ def _size_of_bytes(file: Path, kept: KeptLines) -> tuple[int, str]:
 
 
 def _size_of_lines(file: Path, lines: int) -> tuple[int, str]:
-    """The same for checkpoints of the first version, which kept only how many lines there were."""
+    """The same for checkpoints of the first version, which kept only the number of lines."""
     size = 0
     with file.open("rb") as stream:
         for number in range(lines):
@@ -103,15 +95,7 @@ def _size_of_lines(file: Path, lines: int) -> tuple[int, str]:
 
 @final
 class LogFile:
-    """A log that is written to.
-
-    Args:
-        file: where it is; None writes nothing, and only counts (processes other than the main one).
-        kept: what stays of it.
-
-    Raises:
-        StateError: that part is not there.
-    """
+    """A log that is written to, after what is kept of it; without a file (not the main process) it only counts."""
 
     def __init__(self, file: Path | None, kept: KeptLines) -> None:
         self.lines, self._size, self._digest = kept.lines, 0, hashlib.sha256()
@@ -160,15 +144,7 @@ LOGS: Final = ("values", "metrics")
 
 @final
 class ValuesLog:
-    """Writes `values.jsonl` and `metrics.jsonl`; knows neither plan nor scheduler.
-
-    Args:
-        folder: where they are; None writes nothing (processes other than the main one).
-        kept: what stays of each: what came after a checkpoint happens again.
-
-    Raises:
-        StateError: a log is not the one the checkpoint was saved after.
-    """
+    """Writes `values.jsonl` and `metrics.jsonl`, in the main process; what came after a checkpoint happens again."""
 
     def __init__(self, folder: Path | None, kept: Mapping[str, KeptLines]) -> None:
         self.latest: dict[str, list[dict[str, float]]] = {}

@@ -29,7 +29,6 @@ class ModelCalls:
     """One batch of training, or of validation.
 
     Args:
-        model: the model itself.
         prepared: the model as Accelerate prepared it: the same, or wrapped for several processes.
         loss: from output and target to a loss.
         style: how it is trained, where that is known: mixed precision hides the signature of `forward`.
@@ -60,7 +59,7 @@ class ModelCalls:
         return log
 
     def predict(self, data: Any, mode: Literal["val", "test"]) -> Any:
-        """What the model says of a batch: predictions, or its loss where that is all it says."""
+        """What the model says of a batch."""
         own = getattr(self.model, f"{mode}_step", None)
         if callable(own):
             return own(data)
@@ -137,7 +136,7 @@ def parse_losses(output: Any) -> tuple[torch.Tensor, dict[str, Any]]:
 
 
 def _calling_through(model: nn.Module, prepared: nn.Module) -> Any:
-    """The model, but calling it goes through the wrapper that shares gradients; all else is the model's own."""
+    """The model, but calling it goes through the wrapper that shares gradients."""
 
     def forward_through(self: Any, *args: Any, **kwargs: Any) -> Any:
         self.__dict__["_was_called"] = True

@@ -99,7 +99,7 @@ def plan_in(config: Any, *, names: Sequence[str]) -> Plan | None:
 
 
 def _looks_like_plan(config: Mapping[str, Any]) -> bool:
-    """Whether fields stand for schedules as text or numbers, not optimizers for lists of dicts."""
+    """Whether fields stand for schedules, not optimizers for lists of dicts."""
     fields = [value for key, value in config.items() if key not in ("groups", "targets")]
     return all(isinstance(value, (str, int, float)) for value in fields)
 
@@ -121,7 +121,7 @@ def build_schedulers(config: Any, wrappers: Mapping[str, OptimWrapper], facts: R
 
 
 def _build_for_one(config: Any, wrapper: OptimWrapper, name: str, facts: RunFacts, on_change: Any) -> list[Any]:
-    """What one optimizer follows: a plan's scheduler alone, or a list of MMEngine's."""
+    """What one optimizer follows."""
     plan = plan_in(config, names=())
     if plan is not None:
         return [_scheduler_of_plan(plan, wrapper.optimizer, facts.calendar_for_plan(name, plan), on_change)]

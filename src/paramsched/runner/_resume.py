@@ -1,7 +1,4 @@
-"""How a run goes on from a checkpoint; whatever differs is logged. And its work folder, locked while it is written.
-
-First everything is looked at, then Accelerate loads its files, then our own parts follow.
-"""
+"""How a run goes on from a checkpoint; whatever differs is logged. And its work folder, locked while it is written."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -50,11 +47,7 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Make the folder and keep other runs out; inside another `locked` it does nothing.
-
-        Raises:
-            FolderInUse: another run has it.
-        """
+        """Make the folder and keep other runs out; inside another `locked` it does nothing."""
         if self._locked:
             yield
             return
@@ -67,11 +60,7 @@ class RunFolder:
             self._lock.release()
 
     def first_checkpoint(self, load_from: Path | None, *, resume: bool) -> Path | None:
-        """What a run loads before its first batch, whole where it goes on from it; None: it begins as it is.
-
-        Raises:
-            StateError: the checkpoint to go on from is damaged.
-        """
+        """What a run loads before its first batch, whole where it goes on from it; None: it begins as it is."""
         if not resume:
             return load_from
         return in_main_process(self._accelerator, lambda: self._to_go_on_from(load_from))
@@ -91,12 +80,7 @@ class RunFolder:
 
 
 def resume_run(runner: RunnerParts, source: Path) -> None:
-    """Go on from a whole checkpoint that fits: everything is built, nothing has run.
-
-    Raises:
-        StateError: one of other schedulers.
-        PlanChanged: schedules differ and `on_change` is "error".
-    """
+    """Go on from a whole checkpoint that fits: everything is built, nothing has run."""
     state = read_runner_state(source)
     given, saved = runner.given, state["param_schedulers"]
     config, policy = given["param_scheduler"], given["on_change"]
@@ -120,13 +104,7 @@ def resume_run(runner: RunnerParts, source: Path) -> None:
 
 
 def require_fit_for(runner: RunnerParts, source: Path) -> None:
-    """Refuse a checkpoint that the model, the optimizers or the logs of a run do not go on from.
-
-    Schedulers are not built yet, and nothing is loaded.
-
-    Raises:
-        StateError: what does not fit, by its file.
-    """
+    """Refuse a checkpoint that the model, the optimizers or the logs of a run do not go on from; nothing is loaded."""
 
     def require_all_fit() -> None:
         state = read_runner_state(source)

@@ -47,7 +47,7 @@ def facts_of_run(runner: RunnerParts) -> RunFacts:
 
 
 def facts_to_compare(runner: RunnerParts) -> dict[str, Any]:
-    """What may be another in the run that goes on: its length, its sizes, its processes."""
+    """What may be another in the run that goes on."""
     facts = facts_of_run(runner)
     return {
         "max_epochs": facts.max_epochs,
@@ -89,7 +89,7 @@ def require_hook_states(runner: RunnerView, states: Mapping[str, Any], source: P
 
 
 def _require_state_of(key: str, hook: Any, state: Any, source: Path) -> None:
-    """Let a copy of one of our hooks take its state; checkpoints of the first version have no checksum."""
+    """Let a copy of one of our hooks take its state."""
     if isinstance(hook, (CheckpointHook, EarlyStoppingHook, LoggerHook)) and not isinstance(state, dict):
         raise StateError(f"{source / STATE}: it cannot be read; nothing usable at hooks.{key}")
     if isinstance(hook, (CheckpointHook, EarlyStoppingHook)):

@@ -68,7 +68,7 @@ def facts_for(runner: RunnerParts, loader: Any) -> RunFacts:
 
 
 def _uneven_samples(loader: Any) -> int | None:
-    """The samples of a pass over a loader whose last batch is smaller; None for any other, or where nobody knows."""
+    """The samples of a pass over a loader whose last batch is smaller; None for any other."""
     size, sampler = getattr(loader, "batch_size", None), getattr(loader, "sampler", None)
     if not isinstance(size, int) or not isinstance(sampler, Sized) or getattr(loader, "drop_last", False):
         return None
@@ -76,7 +76,7 @@ def _uneven_samples(loader: Any) -> int | None:
 
 
 def batch_amounts_for(runner: RunnerParts, scheduler: Scheduler) -> BatchAmounts:
-    """What counts the batches of the run for a scheduler, if its plan counts samples, tokens or the like."""
+    """What counts the batches of the run for a scheduler, if its plan counts them."""
     accelerator = runner.accelerator
     length, amount_of = runner.given["tokens_per_sample"], runner.given["amount_of"]
     options = PlanOptions(calendar=scheduler.calendar, tokens_per_sample=length, amount_of=amount_of)
@@ -102,11 +102,7 @@ LEFT_TO_ACCELERATE: Final = (
 
 
 def settings_in(cfg: Any, parameters: Mapping[str, inspect.Parameter]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What of a config, or of a file, are arguments of a Runner, and the whole config.
-
-    Raises:
-        ConfigError: every fault, those of the arguments among them.
-    """
+    """What of a config, or of a file, are arguments of a Runner, and the whole config; every fault is raised."""
     faults = Faults()
     whole = _config_as_dict(cfg)
     settings = {name: value for name, value in whole.items() if name in parameters and name != "cfg"}

@@ -14,11 +14,9 @@ from paramsched.runner.view import EpochBatches, Position, RunnerParts
 
 
 class TrainLoop(ABC):
-    """What both loops share. MMEngine's names: `epoch`, `iter`, `max_epochs`, `max_iters`, `stop_training`.
+    """What both loops share, with MMEngine's names.
 
     Args:
-        runner: whose hooks are called.
-        batches: of the loader, epoch by epoch.
         val_begin: first epoch or iteration after which to validate.
         val_interval: epochs or iterations between validations.
         dynamic_intervals: pairs of an epoch or iteration, and the interval from then on.
@@ -49,12 +47,10 @@ class TrainLoop(ABC):
 
     @property
     def dataloader(self) -> Any:
-        """The loader as Accelerate prepared it."""
         return self._batches.loader
 
     @property
     def passes(self) -> int:
-        """Complete passes over the loader before the present batch."""
         return self.iter // self.epoch_length
 
     def run(self) -> None:
@@ -67,16 +63,13 @@ class TrainLoop(ABC):
         self.runner.call_hook("after_train")
 
     def seed(self, seed: int) -> None:
-        """Let the order of each pass follow from this seed and the number of the pass."""
         self._batches.seed(seed)
 
     def note_validated(self) -> None:
-        """A checkpoint that is saved now needs no validation of this moment any more."""
         self.position = replace(self.position, validated=True)
 
     @abstractmethod
-    def resume(self, position: Position) -> None:
-        """Go on from where a checkpoint was saved."""
+    def resume(self, position: Position) -> None: ...
 
     @abstractmethod
     def _run_to_end(self) -> None:
@@ -226,10 +219,8 @@ class EvalLoop:
     """Goes once through a loader without training, and computes the metrics.
 
     Args:
-        runner: whose hooks are called.
-        batches: of the loader, epoch by epoch.
         evaluator: what computes the metrics; None takes the mean loss.
-        mode: whose hooks: `"val"` or `"test"`.
+        mode: whose hooks are called.
     """
 
     def __init__(
@@ -241,11 +232,9 @@ class EvalLoop:
 
     @property
     def dataloader(self) -> Any:
-        """The loader as Accelerate prepared it."""
         return self._batches.loader
 
     def run(self) -> dict[str, Any]:
-        """Validate, or test; returns the metrics."""
         runner, mode = self.runner, self.mode
         runner.call_hook(f"before_{mode}")
         runner.call_hook(f"before_{mode}_epoch")

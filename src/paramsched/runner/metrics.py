@@ -56,12 +56,7 @@ class Metric:
 
 @final
 class MeanOf(Metric):
-    """The mean over samples of what a function says of each batch.
-
-    Args:
-        function: from predictions and batch to a number, or to numbers by name.
-        name: of the number.
-    """
+    """The mean over samples of what a function says of predictions and batch: a number, or numbers by name."""
 
     def __init__(self, function: Callable[[Any, Any], Any], name: str) -> None:
         super().__init__()

@@ -67,7 +67,7 @@ class AmpOptimWrapper(OptimWrapper):
 
 
 def _scaler_arguments(loss_scale: Any) -> dict[str, Any]:
-    """The arguments of `torch.amp.GradScaler` that a loss scale of MMEngine's asks for."""
+    """The arguments of `torch.amp.GradScaler` for a loss scale of MMEngine's."""
     if loss_scale == "dynamic":
         return {}
     if isinstance(loss_scale, Mapping):
@@ -83,12 +83,9 @@ def _scaler_arguments(loss_scale: Any) -> dict[str, Any]:
 class AcceleratedWrapper:
     """An `OptimWrapper` whose backward, step and clearing go through Accelerate. It is what `train_step` is given.
 
-    It holds the user's wrapper and leaves it as it is: after the run that one steps by itself again.
-
     Args:
-        inner: what the user gave: when to update, what to clip.
+        inner: what the user gave; after the run it steps by itself again.
         prepared: the optimizer as `accelerator.prepare` returned it.
-        accelerator: Accelerate's.
     """
 
     def __init__(self, inner: OptimWrapper, prepared: Any, accelerator: Any) -> None:
@@ -141,14 +138,12 @@ class AcceleratedWrapper:
         step_kwargs: Mapping[str, Any] | None = None,
         zero_kwargs: Mapping[str, Any] | None = None,
     ) -> None:
-        """One batch: scale the loss, go back through it, and at the end of a cycle update and clear the gradients."""
         self.backward(self.inner.scale_loss(loss))
         if self.inner.should_update():
             self.step(**(step_kwargs or {}))
             self.zero_grad(**(zero_kwargs or {}))
 
     def backward(self, loss: torch.Tensor, **kwargs: Any) -> None:
-        """Go back through a loss, and count the batch."""
         self.accelerator.backward(loss, **kwargs)
         self.inner._inner_count += 1
 
@@ -167,7 +162,6 @@ class AcceleratedWrapper:
             raise _with_arguments_of_runner(error) from None
 
     def zero_grad(self, **kwargs: Any) -> None:
-        """Clear the gradients."""
         self.prepared.zero_grad(**kwargs)
 
     @property
@@ -214,11 +208,7 @@ class AcceleratedWrappers(Mapping[str, AcceleratedWrapper]):
             yield
 
     def update_params(self, loss: torch.Tensor) -> None:
-        """One batch of a loss that all share: one way back, then each updates.
-
-        Raises:
-            InvalidArgument: they accumulate differently; a model's own `train_step` can do that.
-        """
+        """One batch of a loss that all share: one way back, then each updates."""
         first, *others = self._steppers.values()
         if any(other._accumulative_counts != first._accumulative_counts for other in others):
             raise InvalidArgument(

@@ -325,7 +325,7 @@ class Runner:
         self.checkpoints.remove(name)
 
     def _first_checkpoint(self) -> Path | None:
-        """What is loaded, looked at before anything else happens; None: the run begins with the model as it is."""
+        """What is loaded; None: the run begins with the model as it is."""
         given = self.given["load_from"]
         return self._folder.first_checkpoint(None if given is None else Path(given), resume=self.given["resume"])
 
@@ -361,7 +361,7 @@ class Runner:
         self.facts = facts_for(self, loader)
 
     def _prepare_schedulers(self) -> None:
-        """Build the schedulers, and the validation that some of them watch; nothing where that is done."""
+        """Build the schedulers, and the validation that some of them watch."""
         if self.schedulers or self.facts is None:
             return
         given = self.given

@@ -68,12 +68,7 @@ class _SeedableSampler(Protocol):
 
 @final
 class EpochBatches:
-    """A prepared loader, pass by pass.
-
-    Args:
-        loader: as Accelerate prepared it, or any iterable with a length.
-        accelerator: Accelerate's.
-    """
+    """A loader as Accelerate prepared it, or any iterable with a length, pass by pass."""
 
     def __init__(self, loader: Any, accelerator: Any) -> None:
         self.loader, self.accelerator = loader, accelerator
@@ -82,10 +77,7 @@ class EpochBatches:
         return len(self.loader)
 
     def batches(self, number: int, skip: int = 0) -> Iterator[tuple[int, Any]]:
-        """The batches of pass `number`, each with its index, without the first `skip`.
-
-        What the skipped ones drew at random is not drawn again: the random state is the same afterwards.
-        """
+        """The batches of pass `number`, each with its index, without the first `skip`; what these draw is undone."""
         if skip >= len(self):
             return
         if isinstance(self.loader, _SetsEpoch):

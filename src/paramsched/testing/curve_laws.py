@@ -145,7 +145,6 @@ def check_rule(rule: MetricRule[Any], metrics: Sequence[float] = _METRICS) -> No
 
 
 def _require_plain_state(rule: MetricRule[Any], state: Any, where: str) -> None:
-    """A state is a frozen dataclass that JSON and pickle bring back."""
     law = "a state is a frozen dataclass of JSON scalars, and restore brings it back"
     if not is_dataclass(state) or not _is_frozen(state):
         raise BrokenLaw(law, rule, where, f"a {type(state).__name__}, no frozen dataclass")
@@ -163,7 +162,6 @@ def _require_plain_state(rule: MetricRule[Any], state: Any, where: str) -> None:
 
 
 def _is_frozen(state: Any) -> bool:
-    """Whether a dataclass refuses to be changed."""
     return bool(type(state).__dataclass_params__.frozen)
 
 
@@ -202,7 +200,7 @@ def _require_text(rule: MetricRule[Any]) -> None:
 
 
 def _require_replay(rule: MetricRule[Any], metrics: Sequence[float], state: Any) -> None:
-    """A plan that hears the metrics is in the state that the rule by itself is in."""
+    """A plan that hears the metrics is in the rule's own state."""
     plan = Plan(lr=1.0 * rule)
     told = replay(plan, [(t, {rule.metric: metric}) for t, metric in enumerate(metrics)])
     if told[rule] != state:
@@ -293,7 +291,7 @@ def _check_config(dialect: Any, name: str, config: Any, plan_of: Callable[[Any],
 
 
 def _require_errors_of_ours(name: str, config: Any, plan_of: Callable[[Any], Any]) -> None:
-    """Whatever stands in place of a part leads to a plan, or to an error of paramsched."""
+    """A spoiled config leads to a plan, or to an error of paramsched."""
     for path, spoiled in _spoiled(config, ""):
         try:
             plan_of(spoiled)

@@ -1,8 +1,4 @@
-"""Strategies of Hypothesis for runs, levels, lengths, curves, and whatever a builder's annotations ask for.
-
-A shape is covered by being registered: its arguments are drawn by the annotations of its parameters. A parameter
-that cannot be drawn is an error naming it.
-"""
+"""Strategies of Hypothesis for runs, levels, lengths, curves, and whatever a builder's annotations ask for."""
 
 import functools
 import inspect
@@ -72,7 +68,7 @@ def worlds(*, small: bool = True) -> st.SearchStrategy[World]:
 
 @functools.cache
 def numbers() -> st.SearchStrategy[float]:
-    """Multiples of base: usual ones and nasty ones."""
+    """Usual and nasty multiples of base."""
     return st.sampled_from(FACTORS) | st.floats(-4.0, 4.0, allow_subnormal=False)
 
 
@@ -188,7 +184,7 @@ def built(draw: st.DrawFn, builder: Callable[..., Any], argument: Callable[..., 
 
 @functools.cache
 def _hinted_parameters(builder: Callable[..., Any]) -> tuple[tuple[inspect.Parameter, Any], ...]:
-    """The parameters of a builder, each with the kind of its values; looked up once, since a tree has many calls."""
+    """The parameters of a builder, each with the kind of its values; a tree has many calls."""
     hints = typing.get_type_hints(builder)
     return tuple((one, hints.get(one.name)) for one in inspect.signature(builder).parameters.values())
 
@@ -220,7 +216,6 @@ class Drawing:
     """How the arguments of a shape are drawn.
 
     Args:
-        world: the run.
         part: draws a schedule that stands inside the shape.
         fixed: whether absolute levels may occur.
         straight: whether curves are straight lines.
@@ -283,12 +278,7 @@ def for_drawn_schedules(
     examples: int,
     arguments: Mapping[str, Any],
 ) -> None:
-    """Call a check with each of the schedules that a shape makes of drawn arguments, and the run it was drawn for.
-
-    Raises:
-        InvalidArgument: it makes no schedule, or refuses whatever is drawn.
-        TypeError: a parameter whose annotation does not say what may be drawn.
-    """
+    """Call a check with each of the schedules that a shape makes of drawn arguments, and the run it was drawn for."""
     name = getattr(shape, "__name__", str(shape))
 
     @settings(
@@ -319,7 +309,7 @@ def for_drawn_schedules(
 @final
 @dataclass(frozen=True)
 class _DrawnArgument:
-    """A user's strategy for a parameter where there is one, else what its annotation asks for."""
+    """A user's strategy where there is one, else what the annotation asks for."""
 
     drawing: Drawing
     own: Mapping[str, Any]

@@ -28,7 +28,7 @@ def value_at_each_time(schedule: Schedule, times: Array, base: float) -> None:
 
 
 def order_and_company(schedule: Schedule, times: Array, base: float) -> None:
-    """A value hangs neither on the order of the times nor on the others, nor on the shape they come in."""
+    """A value hangs neither on the order, the number nor the shape of the times."""
     values = _values(schedule, times, base)
     cut = times.size // 3
     others = {
@@ -120,7 +120,7 @@ def breakpoints_in_order(schedule: Schedule, until: int) -> None:
 
 
 def text_reads_back(schedule: Schedule) -> None:
-    """The text of a schedule that can be saved reads back as an equal one, which has the same text and hash."""
+    """The text of a schedule that can be saved reads back as an equal one."""
     if not schedule.serializable:
         return
     again = parse(str(schedule))
@@ -140,7 +140,7 @@ def copies_are_equal(schedule: Schedule) -> None:
 
 
 def torch_agrees(schedule: Schedule, times: Array, base: float) -> None:
-    """Torch's tensors of times give the same values in float64, but for some roundings."""
+    """Torch gives the same values in float64, but for some roundings."""
     import torch
 
     expected = _values(schedule, times, base)
@@ -152,7 +152,7 @@ def torch_agrees(schedule: Schedule, times: Array, base: float) -> None:
 
 
 def jax_agrees(schedule: Schedule, times: Array, base: float) -> None:
-    """JAX's arrays of times give the same values in float64, but for some roundings."""
+    """JAX gives the same values in float64, but for some roundings."""
     import jax
 
     with jax.enable_x64(True):
@@ -170,7 +170,7 @@ def magnitude(schedule: Schedule, times: Array, base: float) -> float:
 
 
 def _require_close(schedule: Schedule, times: Array, base: float, values: Floats, other: Floats, library: str) -> None:
-    """Refuse values of another library that differ by more than a few ulp of each sin, pow and exp."""
+    """Refuse values that differ by more than a few ulp of each sin, pow and exp."""
     near = 1e-12 * (np.abs(values) + magnitude(schedule, times, base))
     differ = np.flatnonzero(~((np.abs(other - values) <= near) | _same_numbers(values, other)))
     if differ.size:
@@ -181,7 +181,6 @@ def _require_close(schedule: Schedule, times: Array, base: float, values: Floats
 
 
 def _values(schedule: Schedule, times: Array, base: float) -> Floats:
-    """The values of an array of times, as a user's call gives them."""
     values: Any = schedule(times, base)
     return np.asarray(values)
 

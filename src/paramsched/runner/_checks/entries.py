@@ -33,7 +33,7 @@ def refuse_kind(value: Any, kind: str, path: str, faults: Faults, instead: str =
 
 
 def check_names(config: Any, known: Sequence[str], path: str, faults: Faults) -> bool:
-    """Check that a section is a mapping of known names; False where it is no mapping, so nothing can be read in it."""
+    """Check that a section is a mapping of known names; False where nothing can be read in it."""
     if config is None:
         return True
     if not isinstance(config, Mapping):
@@ -46,7 +46,7 @@ def check_names(config: Any, known: Sequence[str], path: str, faults: Faults) ->
 
 
 def check_whole_number(section: Mapping[str, Any], name: str, least: int, path: str, faults: Faults) -> None:
-    """Check that an entry of a section, if it is there, is a whole number that is not below `least`."""
+    """Check that an entry, if it is there, is a whole number from `least` on."""
     if name in section and (not is_whole_number(section[name]) or section[name] < least):
         instead = f"Write {name}={max(least, 4)}"
         refuse_kind(section[name], f"whole number from {least} on", child_path(path, name), faults, instead)
@@ -217,7 +217,7 @@ def _check_collate(collate: Any, path: str, faults: Faults) -> None:
 
 
 def _try_with_torch(loader: Mapping[str, Any], path: str, faults: Faults) -> None:
-    """Note what torch says of the other arguments, and of those that need each other."""
+    """Note what torch says of the other arguments."""
     try:
         with warnings.catch_warnings():  # they are said when it is built
             warnings.simplefilter("ignore")

@@ -59,7 +59,7 @@ def check_optimizers(config: Any, model: Any, faults: Faults) -> OptimizerModels
 
 
 def _model_of_built(given: OptimWrapper | Optimizer) -> OptimWrapper:
-    """A wrapper of an optimizer with the same entries in its groups, and one small parameter in each."""
+    """A wrapper of an optimizer with the same groups, and one small parameter in each."""
     wrapper = given if isinstance(given, OptimWrapper) else OptimWrapper(given)
     groups = [
         {**{key: _own_copy(value) for key, value in group.items() if key != "params"}, "params": [_one_parameter()]}
@@ -115,7 +115,7 @@ def _check_wrapper(config: Any, path: str, faults: Faults) -> OptimWrapper | Non
 
 
 def _try_clipping(wrapper: Any, optimizer: Optimizer) -> None:
-    """Clip gradients of zeros, so that an argument which torch's function does not take is found now."""
+    """Clip gradients of zeros, to see whether torch's function takes the arguments."""
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             parameter.grad = torch.zeros_like(parameter)
@@ -239,7 +239,7 @@ def _check_for_one(
 def _check_scheduler_dict(
     config: Any, path: str, model: OptimWrapper | None, lengths: Mapping[str, Any], faults: Faults
 ) -> None:
-    """Check one of MMEngine's schedulers as a dict: what it says, and then that it can be built."""
+    """Check one of MMEngine's schedulers as a dict, then that it can be built."""
     if isinstance(config, Mapping) and "type" in config:
         named = config["type"]
         cls = PARAM_SCHEDULERS.get(named) if isinstance(named, str) else named
@@ -266,7 +266,7 @@ def _check_scheduler_dict(
 def _check_users_class(
     config: Mapping[str, Any], path: str, model: OptimWrapper, lengths: Mapping[str, Any], faults: Faults
 ) -> None:
-    """Check a class of the user's own, which says what it takes when it is built: here on the model of an optimizer."""
+    """Check a class of the user's own, which says what it takes when it is built."""
     try:
         (built,) = build_param_scheduler(config, model, **lengths)
     except Exception as error:  # noqa: BLE001  # it may raise anything
@@ -279,10 +279,7 @@ def _check_users_class(
 
 
 def _refusal_text(error: Exception, config: Mapping[str, Any]) -> str:
-    """What a scheduler's class refused, and the class.
-
-    `build_param_scheduler` raises it again with the place in the list, which the fault's path tells here.
-    """
+    """What a scheduler's class refused, without the place in the list, which the fault's path tells."""
     cause = error.__cause__
     if type(cause) is not type(error):  # the class was not found, or raised something that is passed on as it is
         return _class_text(error)
@@ -295,7 +292,7 @@ def _class_text(error: BaseException) -> str:
 
 
 def _check_plan(plan: Plan, model: OptimWrapper | None, path: str, faults: Faults) -> None:
-    """Check that a plan fits an optimizer's groups; its lengths are resolved when the loader is there."""
+    """Check that a plan fits an optimizer's groups."""
     if model is None:
         return
     try:
@@ -305,7 +302,7 @@ def _check_plan(plan: Plan, model: OptimWrapper | None, path: str, faults: Fault
 
 
 def _add_faults_of(error: Exception, path: str, faults: Faults) -> None:
-    """Note what reading a plan refused: each fault of its text under `path`, or the one that was raised."""
+    """Note each fault of a plan's text under `path`, or the one that was raised."""
     if isinstance(error, ConfigError):
         for fault in error.faults:
             line = f"line {fault.line}: " if fault.line is not None and not fault.path else ""

@@ -188,9 +188,6 @@ _LESS: Final = ("loss",)
 def rule_of(monitor: str, rule: str | None) -> str:
     """`"greater"` or `"less"`, as given or as the name says.
 
-    Raises:
-        InvalidArgument: neither, or the name does not say.
-
     >>> rule_of("val_loss", None), rule_of("accuracy", None), rule_of("loss", "greater")
     ('less', 'greater', 'greater')
     """

@@ -201,7 +201,7 @@ class ProgressBarHook(Hook):
 
 
 def _free_columns(look: Mapping[str, Any]) -> int | None:
-    """Columns that are left for values beside a bar of ten; None where the width is not known."""
+    """Columns that are left beside a bar of ten; None where the width is not known."""
     if look["ncols"] is None:
         return None
     times = 2 * max(len("00:00"), len(tqdm.format_interval(look["elapsed"] or 0)))

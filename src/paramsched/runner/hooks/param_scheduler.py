@@ -162,7 +162,7 @@ class UpdateSchedulerHook(Hook):
 
 
 def _trainer_for(runner: RunnerView, name: str) -> SimpleNamespace:
-    """A stand-in for pytorch-accelerated's Trainer, from which placeholders read the numbers of this run."""
+    """A stand-in for pytorch-accelerated's Trainer, which placeholders read."""
     facts = runner.facts
     assert facts is not None  # the hook is called once the training is prepared
     updates = facts.calendar_for(name).updates_per_epoch
