@@ -226,8 +226,6 @@ def _asks_for_horizon(schedule: Schedule) -> bool:
     return any(_asks_for_horizon(part) for part in schedule.parts())
 
 
-# The unit of a clock in a schedule's lengths: written in once they are resolved, and taken off to evaluate.
-#
 # Inside the kernel a resolved length is a plain count, whatever it counts. So no shape has to know of clocks.
 
 

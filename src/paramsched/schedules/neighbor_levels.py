@@ -29,10 +29,6 @@ def resolve_in_span(schedule: Schedule, span: Span) -> Schedule:
 
     Where no stage compares values (`clamp`, `minimum`, `maximum`), the new stage begins at the very float at which the
     one before ends; else at one that differs by the rounding of a product.
-
-    Raises:
-        InvalidArgument: no such neighbor, two stages that wait for each other, or a neighbor whose level is no multiple
-            of base plus a value.
     """
     if not schedule.has_neighbor_levels:
         return schedule._resolve(span)

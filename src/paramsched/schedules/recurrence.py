@@ -42,7 +42,6 @@ class Recurrence(Schedule):
     up to the last it was asked for, computes a block at once, and stops where no rule does anything any more.
 
     Args:
-        rules: at least one.
         until: updates up to which it runs; later the value is held. Set by `resolve`.
     """
 

@@ -90,16 +90,7 @@ class Cycles(Schedule, ABC):
 @final
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Restarts(Cycles):
-    """Begin again each `every`; after `times` of them hold the last final value.
-
-    Args:
-        schedule: one cycle, as it is in the first; in a longer one its time runs slower.
-        every: length of the first cycle; None shares the time there is among the `times`.
-        times: how many; None goes on.
-        mult: the length of a cycle over that of the one before.
-        gamma: base of a cycle over that of the one before.
-        lengths: how those of growing cycles are rounded.
-    """
+    """Begin again each `every`; after `times` of them hold the last final value."""
 
     schedule: Schedule
     every: Duration | None = field(metadata=PERIOD)

@@ -115,11 +115,7 @@ class Span:
         return self.begin - (between if between + count_from(between) == self.begin else whole)
 
     def exact_length(self, length: Duration) -> Fraction:
-        """The length of what begins with the span as an exact count; it may be said by the time at which it ends.
-
-        Raises:
-            InvalidArgument: that time comes before the begin, or nothing says yet when it begins.
-        """
+        """The length of what begins with the span as an exact count; it may be said by the time at which it ends."""
         if not length.until:
             return self.calendar.exact(length, begin=self.begin)
         if self.origin is None:

@@ -67,11 +67,7 @@ class TableValues:
 
 
 def table_values(asked: Asked, values: Any) -> TableValues:
-    """The numbers of a table, checked.
-
-    Raises:
-        InvalidArgument: no list of finite numbers, or an empty one.
-    """
+    """The numbers of a table, checked."""
     if isinstance(values, TableValues):
         return values
     if not isinstance(values, Iterable) or isinstance(values, (str, bytes, os.PathLike, Mapping)):
@@ -118,10 +114,6 @@ class Table(Schedule):
     """value(t) = values[floor(t / every)], and from the last value on that one; joined along a curve if there is one.
 
     Args:
-        values: at least one; two with a curve.
-        every: from one to the next.
-        curve: the way from each value to the next; None holds it.
-        absolute: whether the values are values as they stand, and no multiples of base.
         file: where they come from; None where they stand in the plan.
     """
 

@@ -126,15 +126,7 @@ _INSTEAD = "Give a .csv file whose first line names the columns, or a .npy file 
 
 
 def read_column(file: Path, column: str | None) -> Any:
-    """The numbers of a column, from first to last; nothing in the file can run code.
-
-    Args:
-        file: its suffix says what it is, `.csv` or `.npy`.
-        column: its name in the first line; None where there is one column.
-
-    Raises:
-        UnreadableTable: no such file, no such column, or a cell that is no number.
-    """
+    """The numbers of a column, from first to last; nothing in the file can run code."""
     shown = printable(str(file))
     suffix = file.suffix.lower()
     if suffix not in (".csv", ".npy"):

@@ -76,7 +76,6 @@ def leaving_notes(plan: str, left: Sequence[tuple[int, str]], *, drawn: bool) ->
 
     Args:
         left: for each curve that begins as one before it: the first update with another value, and whose it was.
-        drawn: whether any curve has values of its own.
     """
     if not left:
         return ()
@@ -143,9 +142,6 @@ class PlansTogether:
 
     Drawn by `picture`, each plan has its own color. To a format that reads its curves by itself they are curves like
     any: the group is the plan's name (and group), and behind the end of a plan its values are nan.
-
-    Args:
-        plans: names, and what is drawn of each; the first is the one that the others leave.
     """
 
     plans: tuple[tuple[str, Curves], ...]

@@ -120,11 +120,7 @@ def _join_two(sign: str, left: TextPart, right: TextPart, faults: LineFaults) ->
 
 
 def _of_floats(apply: Callable[[Any, Any], Any], left: Any, right: Any) -> Any:
-    """What `/` or `**` makes of two values; of two numbers as floats, so that no digits are counted for hours.
-
-    Raises:
-        OverflowError: what they make is too large, or no real number.
-    """
+    """What `/` or `**` makes of two values; of two numbers as floats, so that no digits are counted for hours."""
     if not (isinstance(left, (int, float)) and isinstance(right, (int, float))):
         return apply(left, right)
     try:
@@ -202,11 +198,7 @@ def _can_be_operand(part: TextPart, faults: LineFaults) -> bool:
 
 
 def keep_argument(frame: OpenBracket, part: TextPart, faults: LineFaults) -> None:
-    """Put a value that was read up to a comma or a bracket among the arguments.
-
-    Raises:
-        ParseError: it has no name and stands behind one that has.
-    """
+    """Put a value that was read up to a comma or a bracket among the arguments."""
     keyword = frame.keyword
     if keyword is None:
         if frame.named:

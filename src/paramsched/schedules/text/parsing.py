@@ -1,7 +1,4 @@
-"""From the one-line text to a schedule; nothing in the line is run.
-
-The line is a small subset of Python's expressions: names of schedules, numbers, strings, lists, and six operators.
-"""
+"""From the one-line text to a schedule; nothing in the line is run."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -49,20 +46,12 @@ def parse(text: str, *, shapes: Iterable[Callable[..., Any]] = ()) -> Schedule:
 
 
 def parse_own(text: str) -> Schedule:
-    """Read a line that `str(schedule)` wrote, of any length: limits are for what users write.
-
-    Raises:
-        ParseError, InvalidArgument: as `parse` does.
-    """
+    """Read a line that `str(schedule)` wrote, of any length: limits are for what users write."""
     return _schedule_in(LineReader(text, _names_known(()), None))
 
 
 def value_in(text: str, shapes: Iterable[Callable[..., Any]] = ()) -> Any:
-    """What an expression of a schedule's text says: a schedule, a level, a curve, a rule, a number, a list.
-
-    Raises:
-        ParseError, InvalidArgument: as `parse` does.
-    """
+    """What an expression of a schedule's text says: a schedule, a level, a curve, a rule, a number, a list."""
     return _value_of(LineReader(text, _names_known(shapes), MOST_DEPTH))
 
 

@@ -57,8 +57,6 @@ def called_builder(name: str, known: KnownNames, *, curve_wanted: Callable[[], b
     """The function that a name calls, or what is wrong with it.
 
     Args:
-        name: with its prefix.
-        known: the functions without one.
         curve_wanted: whether the call stands where a curve should.
     """
     space, _, last = name.rpartition(".")
@@ -154,11 +152,7 @@ class LineReader:
         self._value_wanted = True  # else an operator, a comma or the end of a bracket
 
     def read(self) -> TextPart:
-        """What the line says: its value, and where it stands.
-
-        Raises:
-            ParseError: a word stands where none, or another, should.
-        """
+        """What the line says: its value, and where it stands."""
         here, ahead = next(self._words), None
         self._stack = [OpenBracket("line", here.begin, here.begin)]
         while here.kind != "end":

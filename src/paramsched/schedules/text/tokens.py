@@ -35,11 +35,7 @@ class Token:
 
 
 def tokens_of(text: str) -> Iterator[Token]:
-    """The words of a line, in order, and an `end` behind them; newlines count outside brackets only.
-
-    Raises:
-        ParseError: a sign, a string or a number that Python does not know either, with its place.
-    """
+    """The words of a line, in order, and an `end` behind them; newlines count outside brackets only."""
     place = len(text) - len(text.lstrip())
     stop = len(text.rstrip())
     open_brackets = 0
