@@ -57,6 +57,16 @@ class Field:
         """The name in flat keys of a param group: `betas_0`."""
         return self.key if self.index is None else f"{self.key}_{self.index}"
 
+    def fill(self, group: dict[str, Any], value: float) -> None:
+        """Write a value into a group that need not have the entry; other elements of a tuple such as betas become 1."""
+        if self.index is None:
+            group[self.key] = value
+            return
+        row = list(group.get(self.key, ()))
+        row += [1.0] * (self.index + 1 - len(row))
+        row[self.index] = value
+        group[self.key] = tuple(row)
+
     def __str__(self) -> str:
         return self.key if self.index is None else f"{self.key}[{self.index}]"
 

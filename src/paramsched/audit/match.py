@@ -187,11 +187,8 @@ def _groups_as_planned(logged: LoggedValues, plan: Plan, names: Sequence[str]) -
         betas = any(field.key == "betas" for field in mine)
         planned = [Field.of(one.name) for one in plan.bindings if isinstance(one.field, str)]
         for field in mine + [one for one in planned if not (one.key == "momentum" and betas)]:
-            if field.index is None:
-                group.setdefault(field.key, 1.0)
-            else:
-                row = list(group.get(field.key, ()))
-                group[field.key] = tuple(row + [1.0] * (field.index + 1 - len(row)))
+            if field.index is not None or field.key not in group:
+                field.fill(group, 1.0)
         groups.append(group)
     return groups
 

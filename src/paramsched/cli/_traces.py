@@ -28,7 +28,7 @@ from paramsched.fields import Field
 from paramsched.near_names import did_you_mean
 from paramsched.plan import Binding, Plan, Target, selector_text
 from paramsched.plan.resolve import amounts_of_run, updates_of_horizon
-from paramsched.show.plan_curves import groups_of_selectors, set_base
+from paramsched.show.plan_curves import groups_of_selectors
 
 if TYPE_CHECKING:
     from paramsched import show
@@ -168,7 +168,7 @@ def groups_with_bases(
             if value is None:
                 assumed.add((one.name, label))
                 value = 1.0
-            set_base(group, field, value)
+            field.fill(group, value)
     return groups, assumed
 
 

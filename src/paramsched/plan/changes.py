@@ -9,12 +9,12 @@ from paramsched.errors import Asked, InvalidArgument, PlanError, UnknownField
 from paramsched.feedback.base import Guided, MetricRule
 from paramsched.near_names import did_you_mean
 from paramsched.plan.binding import UPDATES, Binding, PlanClock, Target, clock_of_field, replace_schedule, selector_text
+from paramsched.plan.run_sizes import PLANNED_SIZES
 from paramsched.schedules import Schedule, skip, take
 from paramsched.schedules.cuts import depends_on_horizon
 from paramsched.time import Duration
-from paramsched.time.calendar import SIZES
 
-_SIZES_OF_UPDATE = frozenset(name for products in SIZES.values() for names in products for name in names)
+_SIZES_OF_UPDATE = PLANNED_SIZES | {"seconds_per_step"}
 
 
 @final

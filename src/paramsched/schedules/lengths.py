@@ -1,13 +1,13 @@
 """Lengths as fields of a shape, and how time is cut into periods and cycles that grow."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from functools import cache, lru_cache
 from itertools import count, takewhile
 from math import ceil
-from typing import Literal, TypeAlias, final
+from typing import Any, Literal, TypeAlias, final
 
 import numpy as np
 
@@ -107,12 +107,8 @@ def cycle_table(first: int | Fraction, mult: float, lengths: Lengths, times: int
             if lengths == "floor":
                 size = float(int(size))
             sizes.append(round(size))
-    whole_numbers = all(isinstance(one, int) for one in (*begins, *sizes))
-    return CycleTable(tuple(begins), tuple(sizes), _cycle_row(begins, whole_numbers), _cycle_row(sizes, whole_numbers))
-
-
-def _cycle_row(numbers: Sequence[int | Fraction], whole: bool) -> Integers | Floats:
-    return np.array(numbers, dtype=np.int64) if whole else np.array(numbers, dtype=np.float64)
+    kind: Any = np.int64 if all(isinstance(one, int) for one in (*begins, *sizes)) else np.float64
+    return CycleTable(tuple(begins), tuple(sizes), np.array(begins, dtype=kind), np.array(sizes, dtype=kind))
 
 
 def end_of_cycles(period: int | Fraction, mult: float, lengths: Lengths, times: int) -> int | Fraction:

@@ -203,20 +203,9 @@ def _literal(text: str) -> str:
     return "\n".join(printable(row) for row in text.split("\n")).replace("$", r"\$")
 
 
-def png_file(trace: Curves, /, *, title: str, log: RunsOrLog, other: Curves | None, view: View) -> bytes:
-    """The figure of `axes` as a PNG file; it has no title."""
+def saved_figure(kind: str, trace: Curves, /, *, title: str, log: RunsOrLog, other: Curves | None, view: View) -> bytes:
+    """The figure of `axes` as a file of a kind, PNG or PDF; it has no title."""
     del title
-    return _saved_figure("png", trace, log, other, view)
-
-
-def pdf_file(trace: Curves, /, *, title: str, log: RunsOrLog, other: Curves | None, view: View) -> bytes:
-    """The figure of `axes` as a PDF file; it has no title."""
-    del title
-    return _saved_figure("pdf", trace, log, other, view)
-
-
-def _saved_figure(kind: str, trace: Curves, log: RunsOrLog, other: Curves | None, view: View) -> bytes:
-    """Draw a trace on a new figure and save that."""
     try:
         import matplotlib as mpl
     except ImportError:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Protocol, TypeVar, final
@@ -14,7 +15,7 @@ from paramsched.plan.binding import UPDATES
 from paramsched.schedules.base import Schedule
 from paramsched.show._compare import RunsOrLog, runs_of
 from paramsched.show._curves import Curves
-from paramsched.show._matplotlib import pdf_file, png_file
+from paramsched.show._matplotlib import saved_figure
 from paramsched.show._scale import AS_VALUES_ASK, View
 from paramsched.show._svg import html, svg
 from paramsched.show._svg_plot import escaped
@@ -141,7 +142,12 @@ def _svg_file(trace: Curves, /, *, title: str, log: RunsOrLog, other: Curves | N
     return svg(trace, log=log, other=other, view=view)
 
 
-FORMATS: dict[str, PictureFormat] = {".svg": _svg_file, ".html": html, ".png": png_file, ".pdf": pdf_file}
+FORMATS: dict[str, PictureFormat] = {
+    ".svg": _svg_file,
+    ".html": html,
+    ".png": partial(saved_figure, "png"),
+    ".pdf": partial(saved_figure, "pdf"),
+}
 """What draws the content of a file, by the end of the file's name.
 
 The table belongs to the process, like that of shapes: a suffix has to mean the same everywhere in it.

@@ -37,7 +37,7 @@ def curves_of_plan(plan: Plan, bases: Any = None, calendar: Calendar | None = No
     groups = groups_of_selectors(bindings)
     for group in groups:
         for one in bindings:
-            set_base(group, Field.of(one.name), 1.0)
+            Field.of(one.name).fill(group, 1.0)
     found = trace(plan, groups, facts)
     return found.with_assumed_bases(key for key in found.keys() if key[1] != ""), assumed
 
@@ -121,17 +121,6 @@ def groups_of_selectors(bindings: Sequence[Binding]) -> list[dict[str, Any]]:
         alone = not groups and not names
         groups.append({} if alone or "default" in names else {"name": "default"})
     return groups + [{"name": name} for name in names]
-
-
-def set_base(group: dict[str, Any], field: Field, value: float) -> None:
-    """Write the base of a field into a group; other elements of a tuple such as betas become 1."""
-    if field.index is None:
-        group[field.key] = value
-        return
-    row = list(group.get(field.key, ()))
-    row += [1.0] * (field.index + 1 - len(row))
-    row[field.index] = value
-    group[field.key] = tuple(row)
 
 
 Metrics: TypeAlias = Sequence[float] | Callable[[int, Sequence[Group]], float]

@@ -9,7 +9,7 @@ import numpy as np
 
 from paramsched._arrays import Floats
 from paramsched._frozen_values import frozen_value
-from paramsched._number_checks import finite_number, positive_number, whole_number
+from paramsched._number_checks import finite_number, keep_checked, positive_number, whole_number
 from paramsched.curves import Curve
 from paramsched.errors import Asked, InvalidArgument, asked_with_value
 from paramsched.schedules.affine import Level, NeighborLevel, has_fixed_part, split_level
@@ -100,20 +100,18 @@ class Rule(ABC):
                 "Write a number, a multiple of base",
             )
         for name, check in checks.items():
-            object.__setattr__(self, name, check(Asked(call, name), getattr(self, name)))
-        object.__setattr__(self, "begin", whole_number(Asked(call, "begin"), self.begin, least=0))
+            keep_checked(self, call, check, name)
+        keep_checked(self, call, whole_number, "begin", least=0)
         if self.end is not None:
-            object.__setattr__(self, "end", whole_number(Asked(call, "end"), self.end, least=0))
+            keep_checked(self, call, whole_number, "end", least=0)
             if self.end <= self.begin:
                 raise InvalidArgument(
                     f"{self}",
                     f"end {self.end} is not after begin {self.begin}",
                     f"Write {replace(self, end=self.begin + 1)}",  # type: ignore[type-var]  # every rule is a dataclass
                 )
-        if isinstance(self.by, str) and self.by not in ("update", "epoch"):
-            object.__setattr__(self, "by", _amount_of_tick(Asked(call, "by"), self.by))
-        elif self.by not in ("update", "epoch"):
-            object.__setattr__(self, "by", whole_number(Asked(call, "by"), self.by))
+        if self.by not in ("update", "epoch"):
+            keep_checked(self, call, _amount_of_tick if isinstance(self.by, str) else whole_number, "by")
 
     @property
     def last(self) -> int | None:
@@ -203,7 +201,7 @@ class ShareRule(Rule):
 def check_over(rule: Rule, over: int | None, least: int = 0) -> None:
     """Refuse a length that is no whole number of ticks."""
     if over is not None:
-        object.__setattr__(rule, "over", whole_number(Asked(builder_name(rule), "over"), over, least=least))
+        keep_checked(rule, builder_name(rule), whole_number, "over", least=least)
 
 
 def require_list(asked: Asked, values: object, sample: list[float]) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from paramsched import curves
 from paramsched._arrays import Floats
-from paramsched._number_checks import finite_number, positive_number, require_choice
+from paramsched._number_checks import finite_number, keep_checked, positive_number, require_choice
 from paramsched.errors import Asked, InvalidArgument
 from paramsched.schedules.affine import Level, level_of, split_level
 from paramsched.schedules.registry import rule
@@ -45,7 +45,7 @@ class CosineRule(ShareRule):
     def __post_init__(self) -> None:
         self._check(to=level_of, base=level_of)
         if self.over is not None:
-            object.__setattr__(self, "over", length_in_ticks(Asked("rules.cosine", "over"), self.over))
+            keep_checked(self, "rules.cosine", length_in_ticks, "over")
 
     @property
     def floor(self) -> Level:

@@ -15,6 +15,7 @@ from paramsched.schedules.leaves import schedule_of
 from paramsched.schedules.registry import combine_operands
 from paramsched.schedules.text.tokens import (
     BROKEN,
+    EXAMPLE_LINE,
     LineFaults,
     OpenBracket,
     TextPart,
@@ -44,7 +45,6 @@ _ADVICE = {
 _AT_ONCE = {"*": "product", "+": "sum", "-": "sum"}
 _FEW = 8  # operands that are joined one by one, so that a fault is told at the two that do not go together
 _KNOWN_OPERATORS = "Use >>, *, /, **, + and -"
-_EXAMPLE_LINE = 'Write warmup("5%") >> cosine(to=0.1)'
 
 
 def reduce_operators(frame: OpenBracket, binds: int, faults: LineFaults, coming: str = "") -> int:
@@ -115,7 +115,7 @@ def _join_two(sign: str, left: TextPart, right: TextPart, faults: LineFaults) ->
         return _apply_operator(apply, (left.value, right.value), left.begin, right.end, faults)
     if not (_can_be_operand(left, faults) & _can_be_operand(right, faults)) or not known:
         return BROKEN
-    instead = _ADVICE.get(sign, _EXAMPLE_LINE)
+    instead = _ADVICE.get(sign, EXAMPLE_LINE)
     return _apply_operator(apply, (left.value, right.value), left.begin, right.end, faults, instead)
 
 
@@ -138,7 +138,7 @@ def _apply_operator(
     begin: int,
     end: int,
     faults: LineFaults,
-    instead: str = _EXAMPLE_LINE,
+    instead: str = EXAMPLE_LINE,
 ) -> Any:
     """What an operator makes of its operands; whatever it raises is kept as a fault of that piece of the line."""
     try:

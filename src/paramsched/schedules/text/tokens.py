@@ -23,6 +23,9 @@ _WORDS = re.compile(
 )
 
 
+EXAMPLE_LINE = 'Write warmup("5%") >> cosine(to=0.1)'
+
+
 @final
 @dataclass(frozen=True, slots=True)
 class Token:
@@ -70,8 +73,7 @@ def not_an_expression(text: str, begin: int, end: int, found: str, instead: str 
         begin, end, meant, instead = slip
         return ParseError(f'"{shortened_text(text)}"', f"not an expression: {meant}", instead).locate(text, begin, end)
     said = f"not an expression at character {begin + 1}" + (f": {found}" if found else "")
-    instead = instead or 'Write warmup("5%") >> cosine(to=0.1)'
-    return ParseError(f'"{shortened_text(text)}"', said, instead).locate(text, begin, end)
+    return ParseError(f'"{shortened_text(text)}"', said, instead or EXAMPLE_LINE).locate(text, begin, end)
 
 
 def shortened_text(text: str) -> str:
@@ -137,7 +139,6 @@ _STRING = re.compile(r"\"[^\"]*\"|'[^']*'")
 _LENGTH = re.compile(r"(?<![\w.\"'])(\d[\d_]*(?:\.\d*)?(?:e[+-]?\d+)?)\s*(%(?=\s*(?:[,)\]+-]|$))|[A-Za-z]+)")
 _DANGLING = re.compile(r"(>>|[-+*/])\s*\Z")
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
-_EXAMPLE = 'Write warmup("5%") >> cosine(to=0.1)'
 
 
 def slip_in(text: str) -> tuple[int, int, str, str] | None:
@@ -152,7 +153,7 @@ def slip_in(text: str) -> tuple[int, int, str, str] | None:
     """
     found = _other_character(text) or _bare_length(text) or _unpaired_bracket(text)
     if found is None and not text.strip():
-        return 0, 0, "an empty text", _EXAMPLE
+        return 0, 0, "an empty text", EXAMPLE_LINE
     if found is None and (dangling := _DANGLING.search(text)):
         sign = dangling[1]
         return dangling.start(1), dangling.end(1), f"nothing stands behind {sign}", f"Leave {sign} out, or go on"
