@@ -11,7 +11,7 @@ from typing import Literal, final
 import numpy as np
 
 from paramsched.audit.log_values import Times
-from paramsched.audit.match import AmountTimes, same_time
+from paramsched.audit.match import AmountTimes, as_it_is
 from paramsched.errors import InvalidArgument
 from paramsched.plan import Plan
 from paramsched.time import Calendar
@@ -29,12 +29,14 @@ class Cause:
     Args:
         clock: from the numbers of the rows to the plan's times.
         plan: resolved with other facts; None is the plan as it is.
+        counted: what a schedule counted, from what the run consumed.
     """
 
     name: str
     text: str
-    clock: Callable[[Times], Times]
+    clock: Callable[[Times], Times] = as_it_is
     plan: Plan | None = None
+    counted: Callable[[AmountTimes], AmountTimes] = as_it_is
 
 
 @final
@@ -129,7 +131,7 @@ def _too_slow(n: int, counts: _Counts) -> tuple[str, str]:
 def _other_lengths(plan: Plan, calendar: Calendar, rows: int, processes: int | None) -> Iterator[Cause]:
     for name, text, other in _other_calendars(plan, calendar, rows, processes):
         try:
-            yield Cause(name, text, same_time, plan.resolve(other()))
+            yield Cause(name, text, plan=plan.resolve(other()))
         except InvalidArgument:
             continue  # the plan does not fit into such lengths
 
@@ -182,24 +184,10 @@ def _counted_in(n: int, counts: _Counts) -> tuple[str, str]:
 _AMOUNT_FACTORS = (2, 3, 4, 8, 16, 32, 64)
 
 
-@final
-@dataclass(frozen=True, slots=True)
-class AmountCause:
-    """One explanation to try.
-
-    Args:
-        counted: what the schedule counted, from what the run consumed.
-    """
-
-    name: str
-    text: str
-    counted: Callable[[AmountTimes], AmountTimes]
-
-
-def amount_causes_to_try(clock: str, processes: int | None, accumulation: int | None) -> Iterator[AmountCause]:
+def amount_causes_to_try(clock: str, processes: int | None, accumulation: int | None) -> Iterator[Cause]:
     """Explanations to try, the simplest first."""
     text = f"the schedule counted updates, where the plan counts {clock}"
-    yield AmountCause("another clock", text, AmountTimes.counting_updates)
+    yield Cause("another clock", text, counted=AmountTimes.counting_updates)
     known = [n for n in (processes, accumulation) if n is not None and n > 1]
     for n in dict.fromkeys([*known, *_AMOUNT_FACTORS]):
         name, whose = "processes or accumulation", f"one of {n} processes, or one batch of {n}"
@@ -208,6 +196,6 @@ def amount_causes_to_try(clock: str, processes: int | None, accumulation: int | 
         elif n == accumulation and n != processes:
             name, whose = "accumulation", f"one batch of {n}"
         text = f"the schedule counted one {clock[:-1]} in {n}: the {clock} of {whose}"
-        yield AmountCause(name, text, lambda times, n=n: times.scaled(1, n))  # type: ignore[misc]  # n is bound now
+        yield Cause(name, text, counted=lambda times, n=n: times.scaled(1, n))  # type: ignore[misc]  # n is bound now
         text = f"the schedule counted each of the {clock} {n} times, or the log has those of {whose}"
-        yield AmountCause(name, text, lambda times, n=n: times.scaled(n, 1))  # type: ignore[misc]  # as above
+        yield Cause(name, text, counted=lambda times, n=n: times.scaled(n, 1))  # type: ignore[misc]  # as above

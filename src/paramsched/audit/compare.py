@@ -6,7 +6,7 @@ from typing import final
 
 import numpy as np
 
-from paramsched.audit.causes import AmountCause, Cause, amount_causes_to_try, causes_to_try
+from paramsched.audit.causes import Cause, amount_causes_to_try, causes_to_try
 from paramsched.audit.log_values import LoggedValues, Times
 from paramsched.audit.match import (
     BasesByPlace,
@@ -86,7 +86,7 @@ def _tried_causes(
     return found
 
 
-def _as_explanation(cause: Cause | AmountCause, under: LogMatch, match: LogMatch) -> list[Explanation]:
+def _as_explanation(cause: Cause, under: LogMatch, match: LogMatch) -> list[Explanation]:
     """A cause, where under it enough of the log is as planned, and more than without it."""
     explains = under.exact >= _ENOUGH * under.values and under.exact > match.exact
     return [Explanation(cause.name, cause.text, under.exact)] if explains else []

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self, TypeAlias, final
+from typing import Any, Self, TypeAlias, TypeVar, final
 
 import numpy as np
 
@@ -199,9 +199,12 @@ def depends_on_base(pair: PlannedColumn) -> bool:
     return bool(np.any(pair.planned_at(times, 0.0) != pair.planned_at(times, 1.0)))
 
 
-def same_time(t: Times) -> Times:
-    """The clock of a log that is right."""
-    return t
+_Same = TypeVar("_Same")
+
+
+def as_it_is(value: _Same) -> _Same:
+    """What a log that is right makes of its clock, and of its amounts."""
+    return value
 
 
 @final
@@ -220,7 +223,7 @@ class LogMatch:
 
     @classmethod
     def of(
-        cls, pairs: list[PlannedColumn], clock: Callable[[Times], Times] = same_time, rows: Times | None = None
+        cls, pairs: list[PlannedColumn], clock: Callable[[Times], Times] = as_it_is, rows: Times | None = None
     ) -> Self:
         """Compare the columns with their schedules.
 

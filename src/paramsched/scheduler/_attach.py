@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any, Literal, Protocol, TypeAlias, final, get_args
+from typing import Any, Literal, TypeAlias, final, get_args
 
 import torch
 
@@ -45,22 +45,12 @@ from paramsched.time import Calendar
 # optimizer frees its memory at once. A Scheduler is a handle. It may be dropped; the plan goes on.
 
 
-class StateLoading(Protocol):
-    """What happens when the optimizer's own state is loaded: the policy of resuming."""
-
-    def before_load(self, planned: PlannedGroups, state: dict[str, Any], count: int) -> None:
-        """Refuse what cannot be loaded into so many groups, before anything is written."""
-
-    def after_load(self, planned: PlannedGroups, groups: list[Group]) -> None:
-        """Take over what the groups carry now."""
-
-
 @final
 class PlanHooks:
     """The hooks that a Scheduler leaves on its optimizer."""
 
-    def __init__(self, planned: PlannedGroups, loading: StateLoading) -> None:
-        self.planned, self.loading = planned, loading
+    def __init__(self, planned: PlannedGroups, resume: Resume) -> None:
+        self.planned, self.resume = planned, resume
         self.scheduler: Callable[[], object] = _nobody  # the Scheduler, if someone holds it still
         self.released = False
         self._handles: list[Any] = []
@@ -92,10 +82,10 @@ class PlanHooks:
             self.planned.note(optimizer.param_groups)
 
     def before_load(self, optimizer: Any, state: dict[str, Any]) -> None:
-        self.loading.before_load(self.planned, state, len(optimizer.param_groups))
+        self.resume.before_load(self.planned, state, len(optimizer.param_groups))
 
     def after_load(self, optimizer: Any) -> None:
-        self.loading.after_load(self.planned, optimizer.param_groups)
+        self.resume.after_load(self.planned, optimizer.param_groups)
 
     def release(self) -> None:
         """Take the hooks off. Values and entries stay in the groups."""
@@ -300,12 +290,11 @@ class WaitingForFacts:
 def copied_state(hooks: PlanHooks, optimizer: Any) -> dict[str, Any]:
     """What a copy needs of a Scheduler's hooks; the Scheduler adds `drive`."""
     planned, clock = hooks.planned, hooks.planned.clock
-    assert isinstance(hooks.loading, Resume)
     return {
         "optimizer": optimizer,
         "plan": planned.in_force.plan,
         "calendar": planned.in_force.calendar,
-        "on_change": hooks.loading.on_change,
+        "on_change": hooks.resume.on_change,
         "late_groups": planned.late_groups,
         "begin": clock.begin,
         "alive": not hooks.released,

@@ -200,13 +200,13 @@ class Resume:
                 "the scheduler's state is of %d groups, the optimizer has %d: those in both go on with the saved bases",
                 state.groups, len(groups),
             )  # fmt: skip
-        log_two_counts(planned, state.t, "scheduler")
+        log_two_counts(planned, standing.t, "scheduler")
         if block is not planned.block:
             log_bases(slots, bases_by_place(before))
         planned.in_force = chosen
         planned.clock.stand_at(standing, "scheduler")
         planned.clock.states = states
-        planned.history = state.history.standing_at(state.t, state.standing.amount)
+        planned.history = state.history.standing_at(standing.t, state.standing.amount)
         planned.history = planned.history.entered(planned.entry())
         planned.bind(groups, block)
         warn_if_over(planned)

@@ -35,7 +35,6 @@ class State:
         standing: where the run stands: `t`, and the amounts where the plan's clock counts one.
     """
 
-    t: int
     text: str | None
     plan: Plan | None
     unreadable: str | None
@@ -49,7 +48,7 @@ class State:
     def standing_on(self, unit: str | None) -> Standing:
         """Where the run stands on a clock; without amounts where its own clock counts another thing."""
         other = self.plan is not None and amount_clock(self.plan.clock) != unit
-        return Standing(self.t) if other else self.standing
+        return Standing(self.standing.t) if other else self.standing
 
     def bases_by_place(self) -> dict[tuple[int, str], float]:
         return {
@@ -159,7 +158,7 @@ def read_scheduler_state(state: Any, known: tuple[Plan, Calendar] | None = None)
     standing = _read_standing(state, plan)
     begun = History.begun(text, 0, None if standing.amount is None else 0)
     history = read_history(state["history"], text) if "history" in state else begun
-    return State(standing.t, text, plan, unreadable, calendar, groups, bases, feedback, standing, history)
+    return State(text, plan, unreadable, calendar, groups, bases, feedback, standing, history)
 
 
 def position_of_torch(state: Any) -> int | None:

@@ -458,10 +458,10 @@ class Scheduler(LRScheduler):
         planned, groups = self._synced(), self.optimizer.param_groups
         at = position_of_torch(state_dict)
         if at is not None:
-            self._resume.load_position(planned, at, state_dict.get("base_lrs"), groups)
+            self._hooks.resume.load_position(planned, at, state_dict.get("base_lrs"), groups)
         else:
             known = planned.in_force.plan, planned.in_force.calendar
-            self._resume.load(planned, read_scheduler_state(state_dict, known), groups)
+            self._hooks.resume.load(planned, read_scheduler_state(state_dict, known), groups)
 
     def __getstate__(self) -> dict[str, Any]:
         copied = copied_state(self._hooks, self.optimizer)
@@ -480,11 +480,6 @@ class Scheduler(LRScheduler):
     @property
     def _alive(self) -> bool:
         return not self._hooks.released
-
-    @property
-    def _resume(self) -> Resume:
-        assert isinstance(self._hooks.loading, Resume)
-        return self._hooks.loading
 
     def _synced(self) -> PlannedGroups:
         if self._alive:
