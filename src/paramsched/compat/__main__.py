@@ -17,7 +17,7 @@ Runs the script, or the module, as Python would. Only torch's schedulers are the
 
 
 def run_command(arguments: list[str]) -> None:
-    """Run what the arguments name; `sys.argv`, `__main__` and the exit status are those of the script by itself."""
+    """Run what the arguments name; `sys.argv`, `__main__` and the exit status are the script's."""
     if not arguments or arguments[0] in ("-h", "--help"):
         _exit_with(_USAGE, 0 if arguments else 2)
     if arguments[0] == "-m" and len(arguments) == 1:
@@ -95,7 +95,7 @@ def _execute_code(code: CodeType, module: ModuleType) -> None:
 
 
 def _hide_own_frames() -> None:
-    """Let whatever shows an error, Python or a hook of the script's, show it without the frames of this module."""
+    """Let whatever shows an error show it without the frames of this module."""
     shows = sys.excepthook
 
     def show(kind: type[BaseException], error: BaseException, behind: TracebackType | None) -> None:

@@ -22,11 +22,7 @@ Number: TypeAlias = float | Tensor
 
 
 def put_value(group: ParamGroup, value: Any, field: str = "lr") -> None:
-    """Write one value into a field that is there.
-
-    Raises:
-        KeyError: the group lacks the field.
-    """
+    """Write one value into a field that is there."""
     entry = group[field]
     if type(entry) is float and type(value) is float:  # nearly always; the checks below cost more than the write
         group[field] = value
@@ -46,11 +42,7 @@ def put_first_beta(group: ParamGroup, value: Any) -> None:
 
 
 def put_row(optimizer: Optimizer, row: Iterable[Any], field: str = "lr") -> None:
-    """Write one value into each group.
-
-    Raises:
-        ValueError: not as many values as groups.
-    """
+    """Write one value into each group, as many as there are."""
     for group, value in zip(optimizer.param_groups, row, strict=True):
         put_value(group, value, field)
 
@@ -65,18 +57,14 @@ def fill_tensor(entry: Tensor, value: Any) -> None:
 
 
 def group_values(optimizer: Optimizer, field: str = "lr") -> list[Number]:
-    """What each group holds, tensors by value.
-
-    Raises:
-        KeyError: a group lacks the field.
-    """
+    """What each group holds, tensors by value."""
     found = [group[field] for group in optimizer.param_groups]
     # Most are floats, and asking whether a float is a tensor costs more than all the rest.
     return [value if type(value) is float else by_value(value) for value in found]
 
 
 def python_number(value: Any) -> Any:
-    """A Python number where NumPy's stands, so that states stay plain; anything else as it is."""
+    """A Python number where NumPy's stands, so that states stay plain."""
     if type(value) is float:
         return value
     return value.item() if isinstance(value, (np.generic, np.ndarray)) and value.ndim == 0 else value
@@ -107,12 +95,8 @@ def by_value(value: Any) -> Any:
             return value
 
 
-# Groups added in mid-course: a late group goes on from what it holds by the factors of the others.
-#
-#     v(t) = lr * f(t) / f(t added)
-#
-# So its base is the one for which the curve, now, is what it holds; where nothing of a base is in the curve now, what
-# it holds is its base.
+# A group added in mid-course goes on from what it holds by the factors of the others, v(t) = lr * f(t) / f(t added). So
+# its base is the one for which the curve, now, is what it holds; where nothing of a base is in it, what it holds.
 
 
 def base_on_curve(value: float, share: float, fixed: float = 0.0) -> float:
@@ -145,8 +129,7 @@ _MARKS = ("step", "_step_count", "_opt_called")  # what schedulers put on the op
 def unchanged_on_error(optimizer: Optimizer) -> Iterator[None]:
     """Put back every entry of the groups, and the optimizer's `step`, when the block raises.
 
-    Arguments are checked before the first write where that is possible. This is for the rest: a user's function, for
-    example, is first called when the first value is computed, after `initial_lr` has been written.
+    This is for what cannot be checked before the first write: a user's function, for example, is first called after it.
     """
     groups = [(group, dict(group)) for group in optimizer.param_groups]
     filled = [(v, v.detach().clone()) for _, entries in groups for v in _tensors_in(entries)]

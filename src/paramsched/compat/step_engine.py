@@ -1,8 +1,7 @@
 """The step engine of the drop-ins: what a rule of the kernel makes of the groups of an optimizer, tick by tick.
 
-A drop-in is a rule and its arguments. While it is the only writer, the engine gives it the closed form (`values_at`).
-Once somebody else has written, it gives the relative step from the values that are there (`stepped`). Both are computed
-with NumPy, many ticks at once, and read from lists.
+While a drop-in is the only writer, the engine gives it the closed form (`values_at`). Once somebody else has written,
+it gives the relative step from the values that are there (`stepped`). Both are computed many ticks at once.
 """
 
 import math
@@ -31,7 +30,7 @@ class ValueRows:
     """Rows of values, one value per group: the sum of each column times its parameter of the group.
 
     Args:
-        columns: from an array of ticks (integers, or one that is not whole) to columns, one for each parameter.
+        columns: from an array of ticks to columns, one for each parameter.
         parameters: lists of one number per group.
 
     >>> ramp = ValueRows(lambda t: [1 - t / 4, t / 4], [[0.0, 8.0], [1.0, 4.0]])
@@ -48,7 +47,7 @@ class ValueRows:
         self.begin, self.rows = 0, list[list[float]]()  # the block at hand, for loops that count every call
 
     def row(self, tick: float) -> list[float]:
-        """The value of each group at `tick`. The list belongs to the table: do not change it."""
+        """The value of each group at `tick`; do not change the list."""
         at = tick - self.begin
         if 0 <= at < len(self.rows) and at == int(at):
             return self.rows[int(at)]
@@ -103,7 +102,7 @@ class StepEngine:
         self.table = ValueRows(self._closed, [self.bases, self.levels])
 
     def values_at(self, tick: float) -> list[float]:
-        """The closed form: the value of each group at `tick`. The list belongs to the table: do not change it."""
+        """The closed form: the value of each group at `tick`; do not change the list."""
         return self.table.row(tick)
 
     def step_into(self, tick: int) -> TickStep:
@@ -119,8 +118,7 @@ class StepEngine:
     def stepped(self, tick: int, values: Sequence[float], entries: Sequence[float] | None = None) -> list[float]:
         """The relative step: what `tick` makes of the values that are there.
 
-        Args:
-            entries: what a group had before a share of 0 took it away; its base where that is not known.
+        `entries` is what a group had before a share of 0 took it away, by default its base.
         """
         return self.apply_step(self.step_into(tick), values, entries)
 
@@ -149,7 +147,7 @@ class StepEngine:
 @final
 @dataclass(frozen=True, slots=True)
 class FractionalRule(ShareRule):
-    """A rule over a length that is not whole: the rule over one tick, on a clock that is `ticks` times as slow."""
+    """A rule over a length that is not whole: over one tick, on a clock that is `ticks` times as slow."""
 
     rule: ShareRule
     ticks: float
@@ -178,5 +176,5 @@ def rule_over(length: float, rule_of: Callable[[int], ShareRule]) -> ShareRule:
 
 
 def _block_size(size: int, *, goes_on: bool) -> int:
-    """1, 32, 1024 ticks for a caller that goes on where a block ended; else one tick, so that a jump is cheap."""
+    """1, 32, 1024 ticks for a caller that goes on; else one, so that a jump is cheap."""
     return min(_TICKS, size * 32) if goes_on and size else 1

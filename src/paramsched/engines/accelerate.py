@@ -70,7 +70,7 @@ def facts(accelerator: Any, loader: Any, *, epochs: int | None = None) -> Engine
     accumulation = accelerator.gradient_accumulation_steps
     whole = accelerator.gradient_state.sync_with_dataloader
     size = batch_size_of(loader)
-    # With split_batches (or one process reading for all) a batch of the loader is already shared by the processes.
+    # With split_batches a batch of the loader is already shared by the processes.
     total_size = None if size is None else getattr(loader, "total_batch_size", None)  # of unlike batches it fails
     if isinstance(total_size, int) and total_size % accelerator.num_processes == 0:
         size = total_size // accelerator.num_processes
@@ -117,11 +117,7 @@ def batch_counter(
     options = PlanOptions(calendar=scheduler.calendar, tokens_per_sample=tokens_per_sample, amount_of=amount_of)
     summed = partial(sum_over_processes, accelerator)
     amounts = BatchAmounts(scheduler, options, accelerator.num_processes, summed)
-
-    def count_batch(batch: Any) -> None:
-        amounts.see(batch, ends_update=accelerator.sync_gradients)
-
-    return count_batch
+    return lambda batch: amounts.see(batch, ends_update=accelerator.sync_gradients)
 
 
 def sum_over_processes(accelerator: Any, amount: torch.Tensor) -> torch.Tensor:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of, log
-from paramsched.engines.reporting import BatchAmounts, MetricRelay, classes_on_demand, make_class, values_by_column
-from paramsched.errors import InvalidArgument, MissingDependency
+from paramsched.engines.reporting import BatchAmounts, MetricRelay, callback_on_demand, values_by_column
+from paramsched.errors import InvalidArgument
 from paramsched.plan import Plan
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.scheduler.scheduler import Scheduler
@@ -175,24 +175,13 @@ def _sum_by_strategy(strategy: Any, amount: torch.Tensor) -> torch.Tensor:
 
 
 def _finetuning_classes() -> tuple[type[Any], ...]:
-    """Lightning's `BaseFinetuning`, from each package that brings it and is imported."""
+    """`BaseFinetuning` from each package that brings it and is imported."""
     known = (sys.modules.get(f"{name}.callbacks") for name in ("lightning.pytorch", "pytorch_lightning"))
     return tuple(module.BaseFinetuning for module in known if module is not None)
-
-
-def _make_lightning_callback() -> type[Any]:
-    """`PlanCallback`, with Lightning's own Callback as its base."""
-    try:
-        from lightning.pytorch import Callback
-    except ModuleNotFoundError:
-        try:
-            from pytorch_lightning import Callback
-        except ModuleNotFoundError:
-            raise MissingDependency("engines.lightning.PlanCallback", "lightning", "lightning") from None
-    return make_class("PlanCallback", __name__, _LightningPlan, Callback)
 
 
 if TYPE_CHECKING:
     PlanCallback = _LightningPlan
 else:
-    __getattr__ = classes_on_demand(__name__, {"PlanCallback": _make_lightning_callback})
+    _bases = ("lightning.pytorch.Callback", "pytorch_lightning.Callback")
+    __getattr__ = callback_on_demand("PlanCallback", __name__, _LightningPlan, *_bases, extra="lightning")

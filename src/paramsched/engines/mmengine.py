@@ -266,7 +266,7 @@ def _facts_of_wrapper(optimizer: Any, epoch_length: int | None, epochs: int | No
 
 
 def _values_by_key(schedulers: Any) -> dict[str, float]:
-    """Each scheduled field with its group, `lr[1]`, and the value of the coming update."""
+    """Each scheduled field with its group, `lr[1]`, and its coming value."""
     values: dict[str, float] = {}
     of_one_field = []
     for scheduler in schedulers:
@@ -309,7 +309,7 @@ def _peer_bases() -> tuple[type[Any], type[Any]]:
 
 @cache
 def _own_scope() -> Any:
-    """Our own corner of MMEngine's registry: what `paramsched.` before a name means."""
+    """What `paramsched.` before a name means in MMEngine's registry."""
     from mmengine.registry import PARAM_SCHEDULERS, Registry
 
     return Registry("parameter scheduler", parent=PARAM_SCHEDULERS, scope="paramsched")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from paramsched.engines import accelerate
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions
-from paramsched.engines.reporting import BatchAmounts, classes_on_demand, make_class
+from paramsched.engines.reporting import BatchAmounts, callback_on_demand
 from paramsched.errors import MissingDependency
 from paramsched.plan import Plan
 from paramsched.scheduler.saved_state import OnChange
@@ -85,16 +85,6 @@ class _AmountCallback:
         self._amounts.see(batch, ends_update=(step + 1) % window == 0 or step + 1 == batches)
 
 
-def _make_amount_callback() -> type[Any]:
-    """`AmountCallback`, with the library's own base."""
-    try:
-        from pytorch_accelerated.callbacks import TrainerCallback
-    except ModuleNotFoundError:
-        name = "engines.pytorch_accelerated.AmountCallback"
-        raise MissingDependency(name, "pytorch-accelerated", "pytorch-accelerated") from None
-    return make_class("AmountCallback", __name__, _AmountCallback, TrainerCallback)
-
-
 def _attach_to(
     optimizer: Any, *, plan: Plan, options: PlanOptions, epochs: int, steps_per_epoch: int, batches: int
 ) -> Scheduler:
@@ -117,4 +107,5 @@ def _batches_per_update(batches: int, steps: int) -> int:
 if TYPE_CHECKING:
     AmountCallback = _AmountCallback
 else:
-    __getattr__ = classes_on_demand(__name__, {"AmountCallback": _make_amount_callback})
+    _base = "pytorch_accelerated.callbacks.TrainerCallback"
+    __getattr__ = callback_on_demand("AmountCallback", __name__, _AmountCallback, _base, extra="pytorch-accelerated")

@@ -1,15 +1,17 @@
 """Between an engine and a plan: values for its loggers, metrics for the plan's rules, amounts of its batches."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
+from importlib import import_module
 from typing import Any, final
 
 import torch
 
 from paramsched._trace import column_name, unique_labels
 from paramsched.engines.engine_facts import PlanOptions
-from paramsched.errors import InvalidArgument
+from paramsched.errors import InvalidArgument, MissingDependency
 from paramsched.plan import Plan, Target
 from paramsched.plan.binding import amount_clock
 from paramsched.plan.resolve import amounts_of_run
@@ -21,7 +23,7 @@ from paramsched.user_warnings import warn_user
 
 
 def values_by_column(scheduler: Scheduler) -> dict[str, float]:
-    """The values of the coming update by column names, for a logger: `lr`, or `lr[head]` of several groups."""
+    """The values of the coming update, by `lr`, or by `lr[head]` of several groups."""
     values = scheduler.values()
     several = len(scheduler.optimizer.param_groups) > 1
     return {column_name(key) if several else key[0]: value for key, value in values.items()}
@@ -68,6 +70,19 @@ def make_class(name: str, module: str, *bases: type[Any], doc: str | None = None
     """A class of this name in a module, by default with the docstring of its first base."""
     text = bases[0].__doc__ if doc is None else doc
     return type(name, bases, {"__doc__": text, "__module__": module, "__qualname__": name})
+
+
+def callback_on_demand(name: str, module: str, cls: type[Any], *bases: str, extra: str) -> Callable[[str], type[Any]]:
+    """The `__getattr__` of a module with one class, whose base is the first of these that is installed."""
+
+    def make_callback() -> type[Any]:
+        for base in bases:
+            home, _, kind = base.rpartition(".")
+            with suppress(ModuleNotFoundError):
+                return make_class(name, module, cls, getattr(import_module(home), kind))
+        raise MissingDependency(f"engines.{module.rpartition('.')[2]}.{name}", extra, extra)
+
+    return classes_on_demand(module, {name: make_callback})
 
 
 def classes_on_demand(module: str, makers: Mapping[str, Callable[[], type[Any]]]) -> Callable[[str], type[Any]]:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from paramsched.engines import accelerate
 from paramsched.engines.engine_facts import AmountOf, EngineFacts, PlanOptions, batch_size_of, length_of
-from paramsched.engines.reporting import BatchAmounts, MetricRelay, classes_on_demand, make_class, values_by_column
-from paramsched.errors import MissingDependency
+from paramsched.engines.reporting import BatchAmounts, MetricRelay, callback_on_demand, values_by_column
 from paramsched.plan import Plan
 from paramsched.scheduler.saved_state import OnChange
 from paramsched.scheduler.scheduler import Scheduler
@@ -123,16 +122,7 @@ def _facts_of_net(net: Any, dataset: Any, accumulation: int, done: int) -> Engin
     )
 
 
-def _make_skorch_callback() -> type[Any]:
-    """`PlanCallback`, with skorch's Callback as its base."""
-    try:
-        from skorch.callbacks import Callback
-    except ModuleNotFoundError:
-        raise MissingDependency("engines.skorch.PlanCallback", "skorch", "skorch") from None
-    return make_class("PlanCallback", __name__, _SkorchPlan, Callback)
-
-
 if TYPE_CHECKING:
     PlanCallback = _SkorchPlan
 else:
-    __getattr__ = classes_on_demand(__name__, {"PlanCallback": _make_skorch_callback})
+    __getattr__ = callback_on_demand("PlanCallback", __name__, _SkorchPlan, "skorch.callbacks.Callback", extra="skorch")

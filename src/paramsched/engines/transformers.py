@@ -107,14 +107,14 @@ def planned(
 
 
 def _trainer_counts_tokens(args: Any, options: PlanOptions) -> bool:
-    """Whether the Trainer itself counts the tokens of each update, and nobody said another way."""
+    """Whether the Trainer counts tokens, and nobody said another way."""
     said = options.amount_of or options.tokens_per_sample or (options.calendar and options.calendar.tokens_per_step)
     return not said and getattr(args, "include_num_input_tokens_seen", "no") not in ("no", False)
 
 
 @cache
 def _token_relay_class() -> type[Any]:
-    """A callback that hands on how many tokens the Trainer counted for an update, ahead of it."""
+    """A callback that hands on how many tokens the Trainer counted."""
     from transformers import TrainerCallback
 
     class TokenRelay(TrainerCallback):  # type: ignore[misc]  # the library types it as Any
@@ -132,7 +132,7 @@ def _token_relay_class() -> type[Any]:
 
 
 def _facts_of_arguments(args: Any, batches: int | None, values: tuple[Any, ...]) -> EngineFacts:
-    """What the Trainer has calculated: epochs, updates in an epoch, …, its last number is all updates."""
+    """What the Trainer has calculated, with all updates last."""
     return EngineFacts(
         call="transformers.planned",
         batches=batches,

@@ -13,6 +13,7 @@ import torch
 from paramsched._arrays import Floats
 from paramsched._number_checks import positive_number
 from paramsched._trace import trace
+from paramsched.compat.group_fields import put_value
 from paramsched.errors import Asked, InvalidArgument, ParamschedError, shown
 from paramsched.fields import OURS, Field, base_of
 from paramsched.plan import Plan
@@ -236,7 +237,7 @@ def _swept(
     average = 0.0
     for row in rates.tolist():
         for group, rate in zip(optimizer.param_groups, row, strict=True):
-            _write_rate(group, rate)
+            put_value(group, rate)
         loss = _loss_number(step())
         if not math.isfinite(loss):
             ending = "not finite"
@@ -255,15 +256,6 @@ def _swept(
         found = "no parameter has moved"
         raise InvalidArgument("find_lr(optimizer, step)", found, "Let step() call loss.backward() and optimizer.step()")
     return RangeTest(rates[: len(losses)].max(axis=1), np.array(losses), np.array(smoothed), ending)
-
-
-def _write_rate(group: Any, rate: float) -> None:
-    """Write a rate into a group; a tensor is filled, since a compiled step holds it."""
-    held = group["lr"]
-    if isinstance(held, (int, float)):
-        group["lr"] = rate
-    else:
-        held.fill_(rate)
 
 
 def _loss_number(loss: Any) -> float:

@@ -109,7 +109,7 @@ class RangeTest:
         return self.text()
 
     def _way_down(self) -> tuple[int, int] | None:
-        """The first and the last update of the fall: the last one within a tenth of the top, and the lowest."""
+        """The fall: from the last update within a tenth of the top to the lowest."""
         last = int(np.argmin(self.smoothed))
         before = self.smoothed[:last]
         if not before.size:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def flush_path(path: Path) -> None:
-    """Put a file, or the list of names in a folder, on the disk; returns when it is there."""
+    """Put a file, or the list of names in a folder, on the disk."""
     if os.name == "nt":
         if path.is_dir():  # Windows writes names of files by itself, and opens no folder
             return
@@ -31,7 +31,7 @@ def flush_tree(folder: Path) -> None:
 
 
 def replace_text(file: Path, text: str) -> None:
-    """Replace a file by one with this text: there is the old one or the new one at any moment."""
+    """Replace a file: there is the old one or the new one at any moment."""
     replace_bytes(file, text.encode())
 
 
@@ -53,7 +53,7 @@ def rename_on_disk(source: Path, target: Path) -> None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder; it loses its name first, so that there is no half of it under that name."""
+    """Remove a folder, of which there is never a half under its name."""
     if not folder.exists():
         return
     dropped = folder.with_name(f".{folder.name}.removed")

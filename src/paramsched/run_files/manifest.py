@@ -126,7 +126,7 @@ class LastCheckpoint:
 
     @classmethod
     def of(cls, checkpoint: Path, folder: Path) -> Self:
-        """The entry for a checkpoint: its name, or its whole path where it lies in another folder than the run's."""
+        """The entry for a checkpoint; one in another folder than the run's has its whole path."""
         place = checkpoint.resolve()
         name = place.name if place.parent == folder.resolve() else str(place)
         return cls(name, manifest_digest(checkpoint))
@@ -162,7 +162,7 @@ class LastCheckpoint:
 
 
 def manifest_digest(checkpoint: Path) -> str | None:
-    """The SHA-256 of a checkpoint's manifest; None where there is none that is whole."""
+    """The SHA-256 of a checkpoint's manifest, if that is whole."""
     try:
         return read_manifest(checkpoint).digest
     except StateError:

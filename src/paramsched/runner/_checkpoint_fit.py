@@ -107,14 +107,14 @@ def _opened_safetensors(file: Path) -> Iterator[Any]:
 
 
 def _all_weights_saved(own: Mapping[str, torch.Tensor], saved: Iterable[str]) -> bool:
-    """Whether each weight was saved, by its own name or by that of another weight with the same storage."""
+    """Whether each weight was saved, also by the name of one that shares its storage."""
     there = {own[name].untyped_storage().data_ptr() for name in saved if name in own}
     missing = [value for name, value in own.items() if name not in set(saved)]
     return all(not value.numel() or value.untyped_storage().data_ptr() in there for value in missing)
 
 
 def _require_optimizer(file: Path, prepared: Any) -> None:
-    """Refuse the state of an optimizer with other groups, or without an entry that its step reads."""
+    """Refuse the state of an optimizer with other groups or entries."""
     optimizer: Optimizer = getattr(prepared, "optimizer", prepared)
     state = read_torch(file)
     groups = state.get("param_groups") if isinstance(state, dict) else None

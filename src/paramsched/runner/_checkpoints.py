@@ -66,7 +66,8 @@ def _latest_whole(home: Path, besides: Path | None) -> Path | None:
         if path != besides and (place := _run_and_iteration(path)) is not None
     }
     mine = None if besides is None else _run_and_iteration(besides)
-    latest = max((path / STATE for path in places if (path / STATE).exists()), key=_time_saved, default=None)
+    states = (path / STATE for path in places if (path / STATE).exists())
+    latest = max(states, key=lambda file: file.stat().st_mtime_ns, default=None)
     run = mine[0] if mine else places[latest.parent][0] if latest else ""
     order = sorted(places, key=lambda path: (places[path][0] == run, places[path][1]), reverse=True)
     return next((path for path in order if not _problems_of(path)), None)
@@ -85,7 +86,7 @@ def checkpoints_in(folder: Path) -> list[Path]:
 
 
 def _run_and_iteration(folder: Path) -> tuple[str, int] | None:
-    """The run of a checkpoint, and the iteration it was saved at; None where that cannot be read."""
+    """The run and the iteration of a checkpoint; None where that cannot be read."""
     try:
         if (folder / MANIFEST).exists():
             manifest = read_manifest(folder)
@@ -93,10 +94,6 @@ def _run_and_iteration(folder: Path) -> tuple[str, int] | None:
         return "", int(read_runner_state(folder)["meta"]["iter"])
     except StateError:
         return None
-
-
-def _time_saved(file: Path) -> int:
-    return file.stat().st_mtime_ns
 
 
 def place_before(target: Path) -> Path:
@@ -148,7 +145,7 @@ class Checkpoints:
             in_every_process(self.accelerator, _or_state_error(stage, target))
 
     def _publish_folder(self, part: Path, target: Path, newest: LastCheckpoint | None) -> None:
-        """Give a checkpoint that is on the disk its name, and say that it is the newest."""
+        """Give a checkpoint its name, and say that it is the newest."""
         before = place_before(target)
         if not (self.folder / NEWEST).exists():  # a checkpoint that nothing names would be taken for a lost name
             disk.replace_text(self.folder / NEWEST, LastCheckpoint(None, None).text)

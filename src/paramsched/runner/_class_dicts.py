@@ -145,7 +145,7 @@ def _is_shuffled(sampler: Any, default: bool) -> bool:
 
 
 def lists_of_parts(samples: list[Any]) -> Any:
-    """The samples' parts as lists, not stacked to tensors: MMEngine's `pseudo_collate`."""
+    """The samples' parts as lists: MMEngine's `pseudo_collate`."""
     first = samples[0]
     if isinstance(first, Mapping):
         return {name: lists_of_parts([sample[name] for sample in samples]) for name in first}

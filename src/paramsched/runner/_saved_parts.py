@@ -28,9 +28,12 @@ def runner_state(runner: RunnerParts) -> dict[str, Any]:
         "meta": {"epoch": position["epoch"], "iter": position["iter"], "seed": runner.seed, "run": runner.run_name},
         "clock": position,
         "run": facts_to_compare(runner),
-        "param_schedulers": scheduler_states(runner.schedulers),
+        "param_schedulers": {
+            name: {"plan": many[0].state_dict()} if _is_plan(many) else [one.state_dict() for one in many]
+            for name, many in runner.schedulers.items()
+        },
         "optimizers": {name: _wrapper_state(stepper) for name, stepper in runner.steppers.items()},
-        "hooks": hook_states(runner.hooks),
+        "hooks": {key: hook.state_dict() for key, hook in _hooks_by_key(runner.hooks) if isinstance(hook, SavesState)},
     }
 
 
@@ -67,11 +70,6 @@ def _wrapper_state(stepper: AcceleratedWrapper) -> dict[str, Any]:
     return state | ({"amounts": amounts} if amounts else {})
 
 
-def hook_states(hooks: Iterable[Any]) -> dict[str, dict[str, Any]]:
-    """What a checkpoint keeps of hooks."""
-    return {key: hook.state_dict() for key, hook in _hooks_by_key(hooks) if isinstance(hook, SavesState)}
-
-
 def load_hook_states(hooks: Iterable[Any], states: Mapping[str, Any]) -> None:
     """Let each hook go on from its state, if there is one."""
     for key, hook in _hooks_by_key(hooks):
@@ -80,7 +78,7 @@ def load_hook_states(hooks: Iterable[Any], states: Mapping[str, Any]) -> None:
 
 
 def require_hook_states(runner: RunnerView, states: Mapping[str, Any], source: Path) -> None:
-    """Refuse states from which a hook, ours or one that looks itself, cannot go on; nothing is loaded."""
+    """Refuse states from which a hook cannot go on; nothing is loaded."""
     for key, hook in _hooks_by_key(runner.hooks):
         if key in states:
             _require_state_of(key, hook, states[key], source)
@@ -111,16 +109,8 @@ def _hooks_by_key(hooks: Iterable[Any]) -> list[tuple[str, Any]]:
     return named
 
 
-def scheduler_states(schedulers: Schedulers) -> dict[str, Any]:
-    """What a checkpoint keeps of them: plain data."""
-    return {
-        name: {"plan": many[0].state_dict()} if _is_plan(many) else [one.state_dict() for one in many]
-        for name, many in schedulers.items()
-    }
-
-
 def require_resumable_schedulers(schedulers: Schedulers, saved: Mapping[str, Any], config: Any, on_change: Any) -> None:
-    """Refuse a checkpoint of something else, or other arguments by `on_change`, before anything is loaded."""
+    """Refuse a checkpoint of something else, or by `on_change`; nothing is loaded."""
     if set(saved) != set(schedulers):
         was, now = _optimizer_names(saved), _optimizer_names(schedulers)
         raise StateError(f"the checkpoint is of the optimizers {was}, and now there are {now}")
@@ -159,7 +149,7 @@ def require_resumable_schedulers(schedulers: Schedulers, saved: Mapping[str, Any
 def resume_schedulers(
     schedulers: Schedulers, saved: Mapping[str, Any], config: Any, on_change: Any, facts: RunFacts
 ) -> None:
-    """Go on from what a checkpoint kept; the optimizers' own states are loaded before."""
+    """Go on from what a checkpoint kept; the optimizers are loaded before."""
     for name, many in schedulers.items():
         if _is_plan(many):
             many[0].load_state_dict(saved[name]["plan"])
@@ -174,7 +164,7 @@ def resume_schedulers(
 
 
 def _states_of_this_length(many: Sequence[Any], saved: Any, config: Any, name: str) -> list[Any]:
-    """Saved states; an end that the config does not say is that of the present run, which may have another length."""
+    """Saved states; an end that the config does not say is that of the present run."""
     mine = config.get(name) if name and isinstance(config, Mapping) and name in config else config
     parts = list(mine) if isinstance(mine, (list, tuple)) else [mine]
     parts += [None] * len(many)

@@ -40,7 +40,7 @@ def train_loop_for(runner: RunnerParts, train_cfg: Mapping[str, Any], loader: An
 
 
 def eval_loop_for(runner: RunnerParts, loader: Any, evaluator: Any, mode: Literal["val", "test"]) -> EvalLoop:
-    """The loop of a validation or test; no sample is seen twice, whatever the number of processes."""
+    """The loop of a validation or test; no sample is seen twice."""
     accelerator = runner.accelerator
     # Else Accelerate repeats samples until all processes have as many batches.
     evened = accelerator.even_batches
@@ -85,7 +85,7 @@ def batch_amounts_for(runner: RunnerParts, scheduler: Scheduler) -> BatchAmounts
 
 
 def scale_lr(settings: Mapping[str, Any] | None, steppers: Mapping[str, AcceleratedWrapper], facts: RunFacts) -> None:
-    """Multiply every lr by the samples of an update over those that the config was made for."""
+    """Multiply every lr by the samples of an update over the config's."""
     if not settings or not settings.get("enable", False):
         return
     for name, stepper in steppers.items():

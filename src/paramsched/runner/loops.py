@@ -87,7 +87,7 @@ class TrainLoop(ABC):
 
     @property
     def _inside_an_epoch(self) -> Sequence[int]:
-        """Batch counts inside an epoch at which a validation may start; 0, the epoch's end, always is one."""
+        """Batches inside an epoch after which a validation may start."""
         return ()
 
     def _train_on(self, index: int, batch: int, data: Any) -> None:
@@ -104,7 +104,7 @@ class TrainLoop(ABC):
         self.iter += 1
 
     def _validate_if_due(self) -> None:
-        """Validate where `val_begin` and the interval of this moment say so, and at the end."""
+        """Validate where it is due, and at the end."""
         done = self._counted_so_far
         self.val_interval = self._intervals[bisect(self._milestones, done + 1) - 1]
         due = done % self.val_interval == 0 or done == self._counted_in_all

@@ -88,7 +88,7 @@ def _require_fall_beside_rise(curve: Curve) -> None:
 
 
 def _require_exact_levels(curve: Curve) -> None:
-    """A schedule along the curve begins and ends at its levels, and a monotone one stays between them."""
+    """A schedule along the curve begins and ends at its levels."""
     for start, to in ((1.0, 0.1), (0.0, 0.3), (0.7, 0.7)):
         schedule = anneal(start, to, 37, curve)
         values = schedule(np.arange(40))
@@ -331,7 +331,7 @@ def _answer_of(recognizes: Callable[[Any], Any], data: Any, name: str) -> bool:
 
 
 def _spoiled(config: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """The config with each of its parts in turn replaced by what cannot be, and with a key too many."""
+    """The config with each part in turn replaced by junk, and with a key too many."""
     for junk in _JUNK:
         yield path or "the whole", junk
     if isinstance(config, Mapping):

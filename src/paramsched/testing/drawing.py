@@ -74,7 +74,7 @@ def numbers() -> st.SearchStrategy[float]:
 
 @functools.cache
 def levels(*, fixed: bool = True) -> st.SearchStrategy[Level]:
-    """Multiples of base; where `fixed` may be, values as they stand, and sums of both."""
+    """Multiples of base, values as they stand, and sums of both."""
     if not fixed:
         return numbers()
     return (
@@ -96,7 +96,7 @@ _SPELLINGS = st.sampled_from(range(10))
 @functools.lru_cache(maxsize=1024)
 @st.composite
 def durations(draw: st.DrawFn, world: World) -> DurationLike:
-    """Lengths of up to about a tenth of the run, sometimes of the whole, in every unit the calendar converts."""
+    """Lengths in every unit, up to about a tenth of the run, sometimes all of it."""
     count, share, epochs = draw(_lengths_in_updates(world.total)), draw(_DRAWN_SHARES), draw(_DRAWN_EPOCHS)
     choices: list[DurationLike] = [
         count,
@@ -125,7 +125,7 @@ def ends(world: World) -> st.SearchStrategy[DurationLike]:
 
 
 def named_curves() -> st.SearchStrategy[curves.Curve]:
-    """Every curve: the constants, and the families with arguments from their signatures."""
+    """Every curve: the constants, and the families."""
     return _curves_among(tuple(name for name in CONSTANTS if not name.startswith("user_")), tuple(sorted(FAMILIES)))
 
 

@@ -67,8 +67,8 @@ class AfterScheduler:
         self.position += 1
 
     def go_to(self, u: float) -> None:
-        """To position `u`, 0 or more, step by step; between two steps by the scheduler's own `step(u)`."""
-        # Its steps only lead on, and from a whole position: anything else is reached from the beginning.
+        """To position `u`, step by step; between two steps by the scheduler's own `step(u)`."""
+        # Its steps only lead on, and from a whole position.
         if u < self.position or self.position % 1:
             self.rewind()
         self._start_running()
@@ -110,17 +110,14 @@ def write_fields(optimizer: Optimizer, values: Iterable[Mapping[str, Any]]) -> N
 
 def held_fields(scheduler: object, optimizer: Optimizer) -> list[dict[str, Any]]:
     """What the groups hold in the fields the scheduler writes."""
-    fields = ("lr", "momentum", "betas") if _cycles_momentum(scheduler) else ("lr",)
+    cycles_momentum = any(getattr(leaf, "cycle_momentum", False) for leaf in leaf_schedulers(scheduler))
+    fields = ("lr", "momentum", "betas") if cycles_momentum else ("lr",)
     return [{name: by_value(group[name]) for name in fields if name in group} for group in optimizer.param_groups]
 
 
 def sets_own_values(scheduler: object) -> bool:
     """Whether the scheduler runs between values of its own, which it has written into the groups."""
     return any(kind.__name__ in _SETTING_SCHEDULERS for kind in type(scheduler).__mro__)
-
-
-def _cycles_momentum(scheduler: object) -> bool:
-    return any(getattr(leaf, "cycle_momentum", False) for leaf in leaf_schedulers(scheduler))
 
 
 def _begin_anew(scheduler: Any) -> None:

@@ -68,8 +68,9 @@ def where_values_depart(after: Any) -> Literal["at once", "after the ramp"] | No
     """Where the published numbers are others than lr(t) = g(t - W)."""
     if isinstance(after, ReduceLROnPlateau) or sets_own_values(after):
         return "at once"
-    if any(leaf is not after for leaf in leaf_schedulers(after)) or _has_base_named("ExponentialLR", after):
-        return None  # a composition has no `get_lr`; an exponential one multiplies where others begin
+    multiplies = any(kind.__name__ == "ExponentialLR" for kind in type(after).__mro__)  # where others begin
+    if multiplies or any(leaf is not after for leaf in leaf_schedulers(after)):
+        return None  # a composition has no `get_lr`
     return "after the ramp"
 
 
@@ -104,19 +105,15 @@ def _step_with_metric(warmup: PublishedWarmup, after: Any, epoch: float | None, 
 
 
 def _ramp_row(warmup: PublishedWarmup, t: float) -> list[Number]:
-    """The ramp in its order of evaluation, which decides the last bit; from `base` for a multiplier of 1, too."""
+    """The ramp in its order of evaluation, which decides the last bit."""
     return [base * ((warmup.multiplier - 1.0) * t / warmup._length + 1.0) for base in warmup.base_lrs]
-
-
-def _has_base_named(name: str, scheduler: object) -> bool:
-    return any(kind.__name__ == name for kind in type(scheduler).__mro__)
 
 
 _FOREIGN_KEYS = ("multiplier", "after_scheduler", "base_lrs", "last_epoch")
 
 
 def is_foreign_state(state: Mapping[str, Any]) -> bool:
-    """Whether it is one of theirs: it holds the after-scheduler itself, and nothing of ours."""
+    """Whether it is one of theirs: it holds the after-scheduler itself."""
     return all(name in state for name in _FOREIGN_KEYS) and "after" not in state
 
 
@@ -150,11 +147,7 @@ class ForeignState:
 
     @classmethod
     def of(cls, state: Mapping[str, Any], after_scheduler: Any) -> "ForeignState":
-        """Read a state for a scheduler with this after-scheduler.
-
-        Raises:
-            StateError: one has an after-scheduler and the other has none, or there is no length of the ramp.
-        """
+        """Read a state for a scheduler with this after-scheduler."""
         total, warmup, found = state.get("total_epoch"), state.get("warmup_epoch"), state["after_scheduler"]
         length = total if total is not None else warmup
         require_same_kind(found is None, after_scheduler is None)
@@ -192,7 +185,7 @@ class ForeignState:
 
 
 def require_same_kind(state_lacks: bool, scheduler_lacks: bool) -> None:
-    """Refuse a state with an after-scheduler where there is none, or the other way round."""
+    """Refuse a state with an after-scheduler for a scheduler without one, or the other way round."""
     if state_lacks != scheduler_lacks:
         has, lacks = ("this scheduler", "the state") if state_lacks else ("the state", "this scheduler")
         raise StateError(

@@ -228,13 +228,7 @@ class GradualWarmupScheduler(LRScheduler):
         for group, value in zip(self.optimizer.param_groups, row, strict=True):
             put_value(group, value)
 
-    def _ramp_values(self) -> list[float]:
-        bases = np.array([float(base) for base in self.base_lrs])
-        row: list[float] = self._ramp(max(self.last_epoch, 0), base=bases).tolist()
-        return row
-
     def _take_in_late_groups(self) -> None:
-        """Groups that were added since: their lr is their base, and the after-scheduler begins at their peak."""
         added = self.optimizer.param_groups[len(self.base_lrs) :]
         if added:
             self.base_lrs += [by_value(group.setdefault("initial_lr", by_value(group["lr"]))) for group in added]
@@ -249,7 +243,11 @@ class GradualWarmupScheduler(LRScheduler):
         warn_outside_step(self)
         if self._form is not None:
             return published_lr(self, self._form)
-        return group_values(self.optimizer) if self.finished and self._after is not None else list(self._ramp_values())
+        if self.finished and self._after is not None:
+            return group_values(self.optimizer)
+        bases = np.array([float(base) for base in self.base_lrs])
+        row: list[Number] = self._ramp(max(self.last_epoch, 0), base=bases).tolist()
+        return row
 
     def state_dict(self) -> dict[str, Any]:
         """Its own numbers, what the groups hold, and the after-scheduler's state: plain data, by value."""

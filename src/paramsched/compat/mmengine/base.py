@@ -175,7 +175,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
 
     @property
     def _window_tick(self) -> int:
-        """The tick in the window's units: those made by this object, after those `last_step` stands for."""
+        """The tick in the window's units, those that `last_step` stands for included."""
         skipped: int = vars(self).get("_skipped", 0)
         return self._global_step + skipped
 
@@ -207,7 +207,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
             self._entry = list(self.base_values)
 
     def _bases_of_groups(self, *, begins: bool) -> list[Any]:
-        """What each group has as `initial_<entry>`. A scheduler that begins writes it where it is missing."""
+        """What each group has as `initial_<entry>`, written where it is missing and a run begins."""
         initial = f"initial_{self.param_name}"
         groups = self.optimizer.param_groups
         for index, group in enumerate(groups):
@@ -224,7 +224,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
         return [optimizers.present_value(group, self.param_name) for group in self.optimizer.param_groups]
 
     def _check_order(self) -> None:
-        """At the first tick after construction: was `optimizer.step` called, and is it still the same?"""
+        """At the first tick: was `optimizer.step` called, and is it still the same?"""
         if self._global_step != 0:
             return
         if optimizers.shadowing_steps(self.optimizer) != getattr(self, "_step_found", (None, None)):
@@ -265,7 +265,7 @@ def _base_number(value: Any) -> Any:
 
 
 def print_or_log(line: str) -> None:
-    """Write a line that the user asked for: to the library's log where it has a handler, else to standard output."""
+    """Write a line to the library's log where it has a handler, else to standard output."""
     if _log.isEnabledFor(logging.INFO) and _log.hasHandlers():
         _log.info(line)
     else:
@@ -312,7 +312,7 @@ def _refuse_other_state(scheduler: Any, state: Mapping[str, Any]) -> None:
 
 
 def _same_argument(ours: Any, theirs: Any) -> bool:
-    """Whether two arguments are the same: a list that was saved may come back as a tuple, and the other way round."""
+    """Whether two arguments are the same; a saved list may come back as a tuple."""
     if isinstance(ours, (list, tuple)) and isinstance(theirs, (list, tuple)):
         return list(ours) == list(theirs)
     return bool(ours == theirs)

@@ -180,7 +180,7 @@ def unmeasured(schedulers: Iterable[_ParamScheduler]) -> list[str]:
 
 
 def _never_measured(held: Mapping[str, Any]) -> bool:
-    """Whether a plateau saw no metric: ours keeps the last one, MMEngine's counts them, a user's may do neither."""
+    """Whether a plateau saw no metric, as far as its class tells."""
     if "last_metric" in held:
         return held["last_metric"] is None
     return "monitor" in held and held.get("last_step", 0) < 0

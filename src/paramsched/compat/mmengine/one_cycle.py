@@ -86,8 +86,7 @@ class OneCycleParamScheduler(RuleScheduler):
             )[0]
         )
 
-    def _replay_for_group(self, index: int) -> None:
-        # A group that comes later joins the cycle of the last one that was there.
+    def _replay_for_group(self, index: int) -> None:  # it joins the cycle of the last one that was there
         group = self.optimizer.param_groups[index]
         self._write_ends(group, self.eta_max[-1] if isinstance(self.eta_max, (list, tuple)) else self.eta_max)  # type: ignore[arg-type]  # a list was asked for
         self.base_values[index] = group["initial_lr"]

@@ -20,7 +20,7 @@ from paramsched.scheduler.updates import watch_updates
 
 @runtime_checkable
 class Wrapper(Protocol):
-    """An object that holds an optimizer and answers for it: our `OptimWrapper`, MMEngine's, and others like them."""
+    """An object that holds an optimizer: our `OptimWrapper`, MMEngine's, and others like them."""
 
     optimizer: Any
 
@@ -31,7 +31,7 @@ class Wrapper(Protocol):
 OptimizerLike: TypeAlias = Optimizer | Wrapper
 """A torch optimizer, or an object that holds one and has its `param_groups`."""
 
-# Beside the tensor, not on it: the float that it was last filled with, which its dtype may have rounded.
+# Beside the tensor, not on it: the float that it was last filled with, before rounding.
 _exact: WeakIdKeyDictionary = WeakIdKeyDictionary()
 
 
@@ -53,12 +53,12 @@ def inner_optimizer(optimizer: Any) -> Optimizer | None:
 
 
 def pseudo_group(optimizer: Any) -> ParamGroup | None:
-    """The group a wrapper appends to report the rate that no group's own factor scaled; None without one."""
+    """The group a wrapper appends to report the rate that no group's own factor scaled."""
     return None if isinstance(optimizer, Optimizer) else getattr(optimizer, "base_param_settings", None)
 
 
 def present_value(group: ParamGroup, name: str) -> Any:
-    """The value of a field; Adam's momentum is `betas[0]`, and a tensor gives the float it was last filled with."""
+    """The value of a field; a tensor gives the float it was last filled with."""
     value = group["betas"][0] if name == "momentum" and "betas" in group else group[name]
     if isinstance(value, torch.Tensor):
         exact: float | None = _exact.get(value, None)  # type: ignore[no-untyped-call]  # torch does not say
@@ -106,7 +106,7 @@ def start_counting(optimizer: Any) -> None:
 
 
 def has_stepped(optimizer: Any) -> bool:
-    """Whether the optimizer was stepped since `start_counting`, as far as can be told; a skipped step is one here."""
+    """Whether the optimizer was stepped since `start_counting`; a skipped step is one here."""
     inner = inner_optimizer(optimizer)
     return inner is None or _has_stepped.get(inner, True)
 
@@ -118,13 +118,13 @@ def counted_updates(optimizer: Any) -> int:
 
 
 def may_step_later(optimizer: Any) -> bool:
-    """Whether a step of the scheduler may rightly come before the optimizer's: it accumulates, or a scaler may skip."""
+    """Whether a step of the scheduler may come first: the optimizer accumulates, or a scaler may skip."""
     accumulates = getattr(optimizer, "_accumulative_counts", 1) > 1
     return accumulates or getattr(optimizer, "loss_scaler", None) is not None
 
 
 def shadowing_steps(optimizer: Any) -> tuple[Any, ...]:
-    """What stands in for `step` on the optimizer and on the one inside; None for one that calls the original."""
+    """What stands in for `step` on the optimizer and on the one inside."""
     holders: Sequence[Any] = (optimizer, inner_optimizer(optimizer))
     found = (vars(one).get("step") for one in holders if one is not None)
     return tuple(None if getattr(step, "__wrapped__", None) is not None else step for step in found)
@@ -147,10 +147,7 @@ _THERE = ("mmengine.optim.scheduler", "mmengine.optim")
 
 
 class PeerAwareMeta(ABCMeta):
-    """The type of classes that count MMEngine's namesake, and what derives from it, among their subclasses.
-
-    ABCMeta, so that a user's class may have an abstract base besides.
-    """
+    """Counts MMEngine's namesake, and what derives from it, among the subclasses; a user's may be abstract besides."""
 
     def __instancecheck__(cls, instance: Any) -> bool:
         return cls.__subclasscheck__(type(instance))
@@ -163,13 +160,13 @@ class PeerAwareMeta(ABCMeta):
 
 
 class SeenAsPeer:
-    """What MMEngine's own checks take for one of its objects, as soon as MMEngine has been imported."""
+    """What MMEngine's own checks take for one of its objects."""
 
     __slots__ = ()
 
     @property
     def __class__(self) -> Any:
-        """The object's class, which `isinstance` asks for; with MMEngine's namesake as a base where there is one."""
+        """The class, with MMEngine's namesake as a base where there is one."""
         return class_peers_see(type(self))
 
     @__class__.setter
@@ -190,7 +187,7 @@ def make_empty(cls: type, *arguments: Any) -> Any:
 
 
 def class_peers_see(cls: type) -> type:
-    """The class that others see: `cls` with MMEngine's namesake as a base, or `cls` while MMEngine is not imported."""
+    """`cls` with MMEngine's namesake as a base, or `cls` while MMEngine is not imported."""
     found = vars(cls).get("_seen_class")
     if found is not None:
         return found  # type: ignore[no-any-return]  # what is kept below
@@ -206,7 +203,7 @@ def class_peers_see(cls: type) -> type:
 
 
 class _NoSubclassHook:
-    """First among the bases, so that making the class does not call an `__init_subclass__` of the user's."""
+    """First among the bases, so that no `__init_subclass__` of the user's is called."""
 
     __slots__ = ()
 
@@ -255,7 +252,7 @@ def set_up_from_table(cls: _AnyClass) -> _AnyClass:
 
 
 def _constructor_of(cls: Any) -> Callable[..., None]:
-    """A constructor of the class's own: `__signature__` on an inherited one would be that of all classes."""
+    """`__signature__` on an inherited constructor would be that of all classes."""
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807  # it becomes one
         super(cls, self).__init__(*args, **kwargs)

@@ -74,7 +74,7 @@ def rule_of_user_class(
 
 
 def _without_end_repeats(*columns: Sequence[float]) -> tuple[Sequence[float], Sequence[float], Sequence[float]]:
-    """The columns without the repeats at their ends, which a rule goes on with, but one of full length."""
+    """The columns without the repeats at their ends, but one of full length."""
     size = len(columns[0])
     found: list[Sequence[float]] = []
     for index, column in enumerate(columns):
@@ -89,7 +89,7 @@ def _without_end_repeats(*columns: Sequence[float]) -> tuple[Sequence[float], Se
 
 
 def _built_scheduler(cls: Any, arguments: Mapping[str, Any], epoch_length: int | None, optimizer: Any) -> Any:
-    """The scheduler on the probing optimizer, its arguments converted to iterations where a length is given."""
+    """The scheduler on the probing optimizer."""
     if getattr(cls, "need_val_args", False):
         raise InvalidArgument(cls.__name__, "it acts on metrics, which a plan does not have", "Give it to a Runner")
     if epoch_length is None:
@@ -98,7 +98,7 @@ def _built_scheduler(cls: Any, arguments: Mapping[str, Any], epoch_length: int |
 
 
 def _probing_optimizer() -> torch.optim.Optimizer:
-    """A group for each pair of a value and a base; every entry that may be scheduled holds them."""
+    """A group for each pair of a value and a base."""
     groups = [{"params": [torch.nn.Parameter(torch.zeros(1))]} for _ in _POINTS]
     optimizer = torch.optim.SGD(groups, lr=0.1, momentum=0.9)
     for field in ("lr", "momentum", "weight_decay", "dampening", "eps", "alpha"):
@@ -114,7 +114,7 @@ def _set_probing_values(optimizer: torch.optim.Optimizer, field: str) -> None:
 
 
 def _require_length(cls: type, begin: int, last: int) -> None:
-    """Refuse a class that ticks without end, or too often to be asked tick by tick."""
+    """Refuse a class that ticks without end, or too often."""
     if last >= INF:
         raise MissingFact(
             f"{cls.__name__}(end=…)",
@@ -147,7 +147,7 @@ def _solve_tick(cls: type, found: list[float]) -> tuple[float, float, float]:
 
 
 def _solve_slope(small: float, large: float) -> float:
-    """By how much a value grows with the number that was large; nothing, where it is only rounding."""
+    """By how much a value grows with the large number."""
     rise = large - small
     return 0.0 if abs(rise) <= _ROUNDING * abs(small) else rise / _LARGE
 
@@ -268,7 +268,7 @@ class Registry:
 
 
 def _class_of_packages(name: str) -> type[Any] | None:
-    """What packages have put into MMEngine's own registries by a name; nothing is imported for it."""
+    """What packages have put into MMEngine's own registries."""
     scope, _, bare = name.rpartition(".")
     peer = sys.modules.get("mmengine.registry")
     nodes = [] if peer is None else [peer.PARAM_SCHEDULERS]
@@ -285,7 +285,7 @@ PARAM_SCHEDULERS: Final = Registry("parameter scheduler", elsewhere=_class_of_pa
 
 
 def _user_class_named(kind: object) -> UserClass | None:
-    """A scheduler class of a user's, by its name in our registry or in MMEngine's, or by itself."""
+    """A user's scheduler class, by name or by itself."""
     cls = kind if isinstance(kind, type) else None
     if isinstance(kind, str):
         own = PARAM_SCHEDULERS.get(kind)

@@ -67,7 +67,7 @@ class RuleScheduler(_ParamScheduler):
         return engine.stepped(self.last_step, present, None if entries is None else entries[: len(present)])
 
     def _engine_now(self) -> StepEngine:
-        """The engine for the arguments as they are at present: they may be changed between two steps."""
+        """The engine for the arguments, which may be changed between two steps."""
         held = vars(self)
         given = tuple([held.get(name) for name in self._configured])
         kept: tuple[Any, StepEngine] | None = getattr(self, "_engine", None)
@@ -93,7 +93,7 @@ class RuleScheduler(_ParamScheduler):
 
     @classmethod
     def _check_conversion(cls, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        """Refuse counts by position, which would stay in epochs; warn of a factor that would act in each iteration."""
+        """Refuse counts by position; warn of a factor that would act in each iteration."""
         required = [one.name for one in cls.table_row.arguments if one.counted and one.required]
         absent = [name for name in required if name not in kwargs]
         before = 1 if issubclass(cls, (LRSchedulerMixin, MomentumSchedulerMixin)) else 2
@@ -222,7 +222,7 @@ def restore(
 
 
 def argument_changes(scheduler: _ParamScheduler, state: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """`compare_arguments`; one of MMEngine's own does not tell what are arguments among its attributes."""
+    """`compare_arguments`; one of MMEngine's own does not tell what its arguments are."""
     return compare_arguments(scheduler, state) if _ParamScheduler in type(scheduler).__mro__ else {}
 
 
@@ -230,7 +230,7 @@ _ComparedStates: TypeAlias = list[tuple[_ParamScheduler, str, dict[str, tuple[An
 
 
 def _compared_states(mine: Sequence[_ParamScheduler], theirs: Any, where: str) -> _ComparedStates:
-    """Each scheduler with its place and the arguments that its state has differently."""
+    """Each scheduler with its place and what its state has differently."""
     if not isinstance(theirs, Sequence) or len(mine) != len(theirs):
         count = len(theirs) if isinstance(theirs, Sequence) else "no list of"
         names = ", ".join(type(one).__name__ for one in mine)
@@ -265,7 +265,7 @@ def _take_over_state(scheduler: _ParamScheduler, state: Mapping[str, Any], *, wh
 
 
 def _write_present_values(schedulers: Sequence[_ParamScheduler], fields: set[str], epoch_length: int | None) -> None:
-    """Write what the new arguments give at the present time, where a formula says it."""
+    """Write what the new arguments give now, where a formula says it."""
     for field in sorted(fields):
         mine = [scheduler for scheduler in schedulers if scheduler.param_name == field]
         by_rule = [one for one in mine if isinstance(one, RuleScheduler) and one.table_row.rule is not None]

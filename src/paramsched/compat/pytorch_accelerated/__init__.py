@@ -1,7 +1,6 @@
 """pytorch-accelerated's schedulers on the kernel, with the library's names and signatures.
 
-Change the import line only; the library itself need not be installed. What differs, and why, is listed row by row in
-`docs/compat/divergences.md`.
+Change the import line only; the library need not be installed. What differs, and why: `docs/compat/divergences.md`.
 
 With several processes `NUM_UPDATE_STEPS_PER_EPOCH` counts the batches of all of them, while each process steps its own
 scheduler once per update: a schedule built on it is that many times too long. Write

@@ -103,7 +103,7 @@ class SchedulerBase(ABC):
             self._update_param_groups(values)
 
     def _take_in_late_groups(self) -> None:
-        """Give groups without a base their own value as base; a subclass that left the constructor out keeps none."""
+        """Give groups without a base their own value as base."""
         if "base_lr_values" not in vars(self):
             return
         for group in self.optimizer.param_groups[len(self.base_lr_values) :]:
@@ -123,7 +123,7 @@ def _number_to_save(entry: Any) -> Any:
 
 
 def spread_over_groups(values: Any, groups: int, source: str) -> list[Any]:
-    """One value for each group: a single value for all of them, or one each from any iterable; as many as groups."""
+    """One value for each group, from one for all or from any iterable."""
     single = isinstance(values, (np.generic, np.ndarray, Tensor)) and values.ndim == 0
     if single or not isinstance(values, Iterable):
         return [values] * groups
@@ -182,7 +182,7 @@ class StatefulSchedulerBase(SchedulerBase, ABC):
         return super().state_dict() | {"first_update": self.first_update}
 
     def _restore_attributes(self, state_dict: Mapping[str, Any], names: tuple[str, ...]) -> None:
-        """Set the named attributes, bases and count from a state; what it lacks keeps its value."""
+        """Set the named attributes, bases and count from a state, as far as it has them."""
         self._take_in_late_groups()
         known = {name: state_dict[name] for name in (*names, "first_update") if name in state_dict}
         if len(state_dict.get("base_lr_values", ())) == len(self.optimizer.param_groups):

@@ -140,7 +140,7 @@ def unreplaced_error(placeholder: object, asked: str = "") -> InvalidArgument:
 
 
 def is_library_placeholder(value: object) -> TypeGuard[Enum]:
-    """Whether `value` is a placeholder of pytorch-accelerated itself, which is not imported for that."""
+    """Whether `value` is a placeholder of pytorch-accelerated itself."""
     kind = type(value)
     return (
         isinstance(value, Enum)
@@ -180,7 +180,7 @@ _SIGN_OF_NODE: dict[type[ast.operator], str] = {
     ast.Div: "/",
     ast.FloorDiv: "//",
 }
-# By its value, and by how the library's arithmetic prints a second placeholder.
+# Also by how the library's arithmetic prints a second placeholder.
 _PLACEHOLDER_OF_TEXT: dict[str, Operand] = {
     text: placeholder for placeholder in TrainerPlaceholderValues for text in (placeholder.value, str(placeholder))
 }
@@ -194,7 +194,7 @@ def _placeholder_expression(sign: str, left: object, right: object) -> Expressio
 
 
 def _operand_or_none(value: object) -> Operand | None:
-    """A placeholder or a finite number as it stands in an expression; None for anything else."""
+    """A placeholder or a finite number; None for anything else."""
     if isinstance(value, (TrainerPlaceholderValues, Expression)):
         return value
     if is_library_placeholder(value):
@@ -271,7 +271,7 @@ def require_positive_count(asked: str, amount: float, times: float = 1) -> int:
 
 
 def require_at_least(low: float, asked: str, number: float, high: float | None = None) -> float:
-    """A finite number from `low` on, and at most `high` where that is given; anything else is refused."""
+    """A finite number from `low` on, and at most `high`; anything else is refused."""
     value = finite_number(asked, number)
     if value < low or (high is not None and value > high):
         bounds = f"below {low!r}" if high is None else f"not between {low!r} and {high!r}"
@@ -280,7 +280,7 @@ def require_at_least(low: float, asked: str, number: float, high: float | None =
 
 
 def warn_of_reversals(call: str, bases: list[Any], first: list[float], last: list[float]) -> None:
-    """Warn, once, of groups whose warm-up falls or whose descent rises; the formula stays as it is."""
+    """Warn, once, of groups whose warm-up falls or whose descent rises."""
     found = []
     for i, (base, start, end) in enumerate(zip(bases, first, last, strict=True)):
         if start > float(base):

@@ -64,7 +64,7 @@ def estimate_checkpoint_steps(total_steps: int, num_checkpoints: int = 3) -> lis
 
 
 def checkpoint_periods(checkpoints: Sequence[int], ratio: float) -> list[Period]:
-    """The period that each checkpoint ends; `int(length * ratio)` updates of it decay."""
+    """The period that each checkpoint ends."""
     found: list[Period] = []
     for begin, end in pairwise((0, *checkpoints)):
         decay = int((end - begin) * ratio)
@@ -80,7 +80,7 @@ def warmup_ramp(over: int, start: float) -> Schedule:
 
 @lru_cache(maxsize=256)
 def stable_then_decay(checkpoints: tuple[int, ...], ratio: float, to: float, *, sqrt: bool) -> Schedule:
-    """Base, then down to `to`, in every period; after the last one `to`. A stage of no updates is skipped."""
+    """Base, then down to `to`, in every period; after the last one `to`."""
     stages: list[Schedule] = []
     for period in checkpoint_periods(checkpoints, ratio):
         stages.append(constant(1.0, period["pre_decay_step"] - period["period_start"]))
@@ -94,7 +94,7 @@ def _decay_stage(over: int, to: float, *, sqrt: bool) -> Schedule:
         return cooldown(over, to, curves.one_minus_sqrt)
     if to > 0:
         return cooldown(over, to, curves.inverse_proportional(to))
-    # The limit of 1 / (p / to + 1 - p) for a minimum of nothing: base at p = 0, and 0 as soon as p is above it.
+    # The limit of 1 / (p / to + 1 - p): base at p = 0, and 0 as soon as p is above it.
     return constant(1.0, min(over, 1)) >> constant(0.0, max(over - 1, 0))
 
 

@@ -52,7 +52,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """What else code imports from torch's module, its helpers of one underscore among them, as it is there."""
+    """What else code imports from torch's module."""
     from torch.optim import lr_scheduler
 
     if name.startswith("__"):

@@ -90,7 +90,7 @@ def one_per_group(asked: Asked, optimizer: Optimizer, value: Any) -> list[Any]:
 
 
 def extend_per_group(name: str, entries: list[Any], groups: int) -> None:
-    """Lengthen a list of one entry per group by its last one, said aloud where the entries differ."""
+    """Lengthen a list of one entry per group by its last one; a warning where they differ."""
     if len(entries) >= groups:
         return
     if any(entry is not entries[0] and not equal_values(entry, entries[0]) for entry in entries):
@@ -107,7 +107,7 @@ def hold_floats(optimizer: Optimizer, field: str = "lr") -> bool:
 
 
 def nearly_equal(one: Sequence[Any], other: Sequence[Any]) -> bool:
-    """Whether two lists are the same numbers, but for the rounding of a recursion or of a tensor's dtype."""
+    """Whether two lists are the same numbers, but for rounding."""
     if len(one) != len(other):
         return False
     for x, y in zip(one, other, strict=True):
@@ -147,11 +147,7 @@ def with_value(asked: Asked, value: object) -> Asked:
 def real_number(asked: Asked, value: Any, instead: str = "Write 0.1, say") -> float:
     """A number of Python for what torch takes as one: numbers of NumPy, tensors with one entry, bools.
 
-    Args:
-        asked: the argument, with "…" in the place of the value.
-
-    Raises:
-        InvalidCall: text, None, a complex number, a list: torch's own error for these is a TypeError.
+    Anything else is a TypeError, as torch's own; "…" in `asked` stands for the value.
     """
     if isinstance(value, (np.generic, np.ndarray, Tensor)) and math.prod(value.shape) == 1:
         value = value.item()
@@ -213,7 +209,7 @@ def begin_momentum(optimizer: Optimizer, lowest: list[Any], highest: list[Any]) 
 
 
 def cycled_fields(scheduler: Any) -> tuple[str, ...]:
-    """The fields a cycle writes, as far as a subclass has said whether it cycles momentum."""
+    """The fields a cycle writes."""
     options = scheduler.__dict__
     if not options.get("cycle_momentum", False):
         return ("lr",)
@@ -278,7 +274,7 @@ def watch_step(optimizer: Optimizer) -> None:
 
 
 def warn_of_order(optimizer: Optimizer) -> None:
-    """Warn where the scheduler is stepped first, or where that can no longer be known."""
+    """Warn where the scheduler is stepped first, or nobody can know."""
     if not hasattr(optimizer.step, "_wrapped_by_lr_sched"):
         text = (
             "Seems like `optimizer.step()` has been overridden after learning rate scheduler initialization. "
@@ -296,6 +292,6 @@ def warn_of_order(optimizer: Optimizer) -> None:
 
 
 def _was_skipped(optimizer: Optimizer) -> bool:
-    """Whether a GradScaler left the step out: gradients that are not finite are still there."""
+    """Whether gradients are not finite: a GradScaler left the step out."""
     gradients = (p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None)
     return any(not bool(torch.isfinite(g.coalesce().values() if g.is_sparse else g).all()) for g in gradients)

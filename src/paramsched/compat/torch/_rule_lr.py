@@ -65,7 +65,6 @@ class RuleLR(SteppedLR):
         return None
 
     def _prepare_values(self, before: Seen | None, written: list[Any]) -> None:
-        """Bind the engine to the groups; options or bases that have changed make a new engine."""
         groups = self.optimizer.param_groups
         if len(groups) < len(self.base_lrs):
             raise ValueError(
@@ -156,7 +155,7 @@ class RuleLR(SteppedLR):
         )
 
     def _step_after_foreign_write(self, seen: Seen, tick: float, row: Sequence[float]) -> Sequence[float]:
-        """Groups that hold what we wrote go on along the closed form; the others take the relative step."""
+        """Groups that hold what we wrote follow the closed form; the others take the relative step."""
         present = as_floats(group["lr"] for group in seen.groups)
         # What we wrote, as it reads in the dtype of a tensor.
         written = as_floats(_groups.like_entry(w, g["lr"]) for w, g in zip(seen.written, seen.groups, strict=True))
@@ -169,7 +168,7 @@ class RuleLR(SteppedLR):
         return [now if same else s for now, s, same in zip(row, stepped, ours, strict=True)]
 
     def _step_relative(self, seen: Seen, tick: float) -> Sequence[float] | None:
-        """The relative step from the values that are there; tensors are scaled in place."""
+        """The relative step; tensors are scaled in place."""
         step = a, b, c, e = self._step_into(tick)
         if seen.floats:
             values = [group["lr"] for group in seen.groups]
@@ -191,7 +190,7 @@ class RuleLR(SteppedLR):
         return self._engine.step_into(tick)  # type: ignore[arg-type]  # whole, where nobody asked for an epoch
 
     def _step_into_zero(self, step: TickStep) -> TickStep:
-        """What epoch 0 does where a step or a question comes to it, not the constructor or a composition."""
+        """What epoch 0 does where a step or a question comes to it."""
         theirs = self._theirs_at_zero()
         if theirs is not None and theirs != 1.0:
             warn_user(
@@ -206,7 +205,7 @@ class RuleLR(SteppedLR):
         return None
 
     def _apply_relative(self, step: TickStep, values: list[float]) -> list[float]:
-        """The relative step; a subclass may know better where a factor of zero comes and goes."""
+        """The relative step."""
         if step[0] == 0.0:
             lost, self._before_zero = self._before_zero, list(values)
             return self._engine.apply_step(step, values, lost)
@@ -233,7 +232,7 @@ class RuleLR(SteppedLR):
         return base
 
     def _begin_late(self, late: Sequence[dict[str, Any]]) -> None:
-        """Take a late group to 0 where the others are at 0 and will come back from it."""
+        """Take a late group to 0 with the others, where they will come back from it."""
         share, level = self.shares_at(self.last_epoch)
         if share != 0.0:
             return

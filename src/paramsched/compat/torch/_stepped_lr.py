@@ -19,10 +19,7 @@ from paramsched.errors import Asked
 @final
 @dataclass(slots=True)
 class Seen:
-    """What a scheduler found at its last look at groups, bases and options, and what it wrote since.
-
-    It is in no state: the next step makes it again.
-    """
+    """What a scheduler found at its last look at groups, bases and options, and what it wrote since; in no state."""
 
     groups: list[dict[str, Any]]
     count: int
@@ -66,9 +63,7 @@ class SteppedLR(LRScheduler):
     def _prepare_values(self, before: Seen | None, written: list[Any]) -> None:
         """Make what the values are computed from, for the options, bases and groups as they are now.
 
-        Args:
-            before: the last look.
-            written: one value per group: what this scheduler wrote last, and what late groups hold.
+        `written` is what this scheduler wrote last, and what late groups hold.
         """
 
     def _next_row(self, seen: Seen, tick: float, epoch: float | None) -> Sequence[Any] | None:
@@ -87,7 +82,7 @@ class SteppedLR(LRScheduler):
         """Refuse a step beyond the end, where there is one."""
 
     def _update_lr(self, epoch: float | None = None) -> None:
-        """Look, advance, compute a row, write it; a subclass's own `get_lr` takes the way of the base class."""
+        """Look, advance, compute, write; a subclass's own `get_lr` takes the way of the base class."""
         if self._own_get_lr:
             super()._update_lr(epoch)  # type: ignore[arg-type]  # torch's looseness
             if not self._sets_values:

@@ -83,7 +83,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
     _constructed: saved_state.HeldFields
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:  # noqa: ARG004  # those of the constructor
-        """Nothing is known yet: subclasses need not call the constructor, and unpickling does not."""
+        """Subclasses need not call the constructor, and unpickling does not."""
         scheduler = super().__new__(cls)
         scheduler._forget_steps()
         return scheduler
@@ -169,7 +169,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
             self._last_lr = [*self._last_lr[: len(self.base_lrs) - 1], by_value(group["lr"])]
 
     def _begin_late(self, late: Sequence[dict[str, Any]]) -> None:
-        """What a scheduler that runs at present does with groups that were added, before its next step."""
+        """What a scheduler that runs does with late groups, before its next step."""
 
     def get_lr(self) -> list[Number]:
         """The value of each group at `last_epoch`; for subclasses to say, for users `get_last_lr()`."""
@@ -196,7 +196,7 @@ class LRScheduler(peers.LRScheduler, metaclass=_DropInMeta):
 
         Besides torch's keys: the name of the class, and what the groups hold now, so that loading can write it.
         """
-        held = saved_state.attributes_by_value(self.__dict__, leave_out=("optimizer", "verbose"))
+        held = {key: by_value(value) for key, value in self.__dict__.items() if key not in ("optimizer", "verbose")}
         return saved_state.with_signature(self, held)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -257,13 +257,13 @@ class _LRScheduler(LRScheduler, peers._LRScheduler):
 
 
 def says_its_own(kind: type, *names: str) -> bool:
-    """Whether a class takes a method from outside of the drop-ins, be it its own or a mixin's."""
+    """Whether a class takes a method from outside of the drop-ins."""
     owners = [next(base for base in kind.__mro__ if name in base.__dict__) for name in names]
     return not all(is_drop_in_class(owner) for owner in owners)
 
 
 def is_drop_in(scheduler: object) -> TypeGuard[LRScheduler]:
-    """Whether a scheduler is built on this base class; `isinstance` counts torch's own too."""
+    """Whether a scheduler is built on ours; `isinstance` counts torch's own too."""
     return issubclass(type(scheduler), LRScheduler)
 
 
@@ -294,7 +294,7 @@ def keeps_verbose(verbose: Verbose) -> bool:
 
 
 def _remember_initial(optimizer: Optimizer, last_epoch: int) -> None:
-    """Write `initial_lr` where a run begins; where it goes on, `initial_lr` has to be there."""
+    """Write `initial_lr` where a run begins."""
     for i, group in enumerate(optimizer.param_groups):
         if last_epoch == -1:
             lr = group["lr"]

@@ -93,7 +93,7 @@ class ChainedScheduler(composition.CompositionLR, peers.ChainedScheduler):
         return list(last._last_lr) if exact else group_fields.group_values(self.optimizer)
 
     def _scale_lost(self, member: Any) -> None:
-        """What a zero took from one member's value is scaled by the others in its absence."""
+        """What a zero took from one member is scaled by the others meanwhile."""
         for leaf in composition.leaf_schedulers(self):
             lost = getattr(leaf, "_before_zero", None)
             if lost is not None and all(leaf is not other for other in composition.leaf_schedulers(member)):
@@ -157,7 +157,7 @@ class SequentialLR(composition.CompositionLR, peers.SequentialLR):
         self._last_lr = group_fields.group_values(self.optimizer)
 
     def _seek_members(self, epoch: int) -> None:
-        """Go to an epoch by the member whose turn it is then; the clocks of the others are set back."""
+        """Go to an epoch by the member whose turn it is then."""
         index = bisect_right(self._milestones, epoch)
         if getattr(self._schedulers[index], "_goes_on", False):
             self._begin_members()
@@ -186,7 +186,7 @@ class SequentialLR(composition.CompositionLR, peers.SequentialLR):
         index = bisect_right(self._milestones, self.last_epoch)
         member = self._schedulers[index]
         if index > 0 and self._milestones[index - 1] == self.last_epoch:
-            composition.enter_member(member)
+            composition.begin_member(member) if hasattr(member, "_schedulers") else member._update_lr(0)
         else:
             member.step()
         # A member's list is never changed, only replaced.

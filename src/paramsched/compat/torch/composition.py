@@ -69,7 +69,16 @@ class CompositionLR(LRScheduler):
     def value(self, t: int, field: str = "lr") -> list[float]:
         """What `field` of each group is at epoch `t`; the optimizer is as before afterwards."""
         require_lr(self, t, field)
-        return rates_at(self, t)
+        groups, state = self.optimizer.param_groups, self.state_dict()
+        momenta: list[dict[str, Any]] = [{k: group[k] for k in ("momentum", "betas") if k in group} for group in groups]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            seek_epoch(self, t)
+            row = _groups.as_floats(group_fields.group_values(self.optimizer))
+            self.load_state_dict(state)
+        for group, before in zip(groups, momenta, strict=True):
+            group.update(before)
+        return row
 
     def state_dict(self) -> dict[str, Any]:
         return super().state_dict() | {"_schedulers": [member.state_dict() for member in self._schedulers]}
@@ -83,12 +92,7 @@ class CompositionLR(LRScheduler):
 
 
 def check_members(asked: str, optimizer: Any, members: Sequence[Any]) -> None:
-    """Refuse what torch refuses: no member, no scheduler, a metric-driven one, another optimizer.
-
-    Raises:
-        TypeError: a member without `optimizer`.
-        ValueError: the rest.
-    """
+    """Refuse what torch refuses: no scheduler, a metric-driven one, another optimizer."""
     for index, member in enumerate(members):
         if not hasattr(member, "optimizer"):
             raise TypeError(f"{asked} at index {index} should have `optimizer` as its attribute.")
@@ -116,7 +120,7 @@ def leaf_schedulers(scheduler: Any) -> Iterator[Any]:
 
 
 def take_in_groups(composition: Any, bases: Sequence[float]) -> None:
-    """Give groups added since to every member, with the base they have in the composition."""
+    """Give groups added since to every member."""
     groups = len(composition.optimizer.param_groups)
     for member in composition._schedulers:
         known = getattr(member, "base_lrs", None)  # torch's own compositions have none
@@ -131,13 +135,13 @@ def take_in_groups(composition: Any, bases: Sequence[float]) -> None:
 
 
 def rewind_clocks(scheduler: Any) -> None:
-    """Before the first epoch: every clock at -1, as torch leaves the members that have not begun."""
+    """Before the first epoch: every clock at -1."""
     for leaf in leaf_schedulers(scheduler):
         leaf.last_epoch = -1
 
 
 def begin_member(scheduler: Any) -> None:
-    """From its base, as if it had just been built: torch's compositions, and a member built alone, both do this."""
+    """From its base, as if it had just been built."""
     optimizer: Optimizer = scheduler.optimizer
     if hasattr(scheduler, "_begin_members"):
         scheduler._begin_members()
@@ -158,14 +162,6 @@ def begin_member(scheduler: Any) -> None:
         scheduler._last_lr = group_fields.group_values(optimizer)
 
 
-def enter_member(scheduler: Any) -> None:
-    """At its first epoch in mid-run: a composition begins, any other is told that it is epoch 0."""
-    if hasattr(scheduler, "_schedulers"):
-        begin_member(scheduler)
-    else:
-        scheduler._update_lr(0)
-
-
 def seek_epoch(scheduler: Any, epoch: int) -> None:
     """To an epoch of its own clock: at once where it has a closed form, by stepping there where not."""
     if hasattr(scheduler, "_seek_members"):
@@ -183,17 +179,3 @@ def step_quietly(scheduler: Any, times: int) -> None:
         warnings.simplefilter("ignore")
         for _ in range(int(times)):
             scheduler.step()
-
-
-def rates_at(scheduler: Any, t: int) -> list[float]:
-    """The rates of a composition at an epoch: it goes there, is read, and goes back to where it was."""
-    groups, state = scheduler.optimizer.param_groups, scheduler.state_dict()
-    momenta = [{key: group[key] for key in ("momentum", "betas") if key in group} for group in groups]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        seek_epoch(scheduler, t)
-        row = _groups.as_floats(group_fields.group_values(scheduler.optimizer))
-        scheduler.load_state_dict(state)
-    for group, before in zip(groups, momenta, strict=True):
-        group.update(before)
-    return row

@@ -66,7 +66,7 @@ class CosineAnnealingLR(RuleLR, peers.CosineAnnealingLR):
         return 2 / before if before > 1e-12 else None
 
     def _apply_relative(self, step: TickStep, values: list[float]) -> list[float]:
-        """Give back after the floor what the last tick took, where other schedulers of a chain act too."""
+        """In a chain give back after the floor what the last tick took."""
         a, b, _, _ = step
         if self._in_a_chain and a == 0.0:
             self._before_zero = list(values)
@@ -163,7 +163,7 @@ class CosineAnnealingWarmRestarts(SteppedLR, peers.CosineAnnealingWarmRestarts):
         self.T_cur, self.T_i = self._cycle(epoch)
 
     def _cycle(self, epoch: float) -> tuple[float, int]:
-        """How far into which cycle: by adding lengths, never by a logarithm, which rounds into the wrong one."""
+        """How far into which cycle; a logarithm rounds into the wrong one."""
         begin, size = 0, self.T_0
         if self.T_mult == 1:
             begin = int(epoch // size) * size

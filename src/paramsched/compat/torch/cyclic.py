@@ -164,7 +164,7 @@ class CyclicLR(SteppedLR, peers.CyclicLR):
                 self._momentum_table = ValueRows(columns, pair)
 
     def _height_of_epoch(self, tick: float) -> float:
-        """The height of one epoch where a user's function, or a length that is not whole, has a say in it."""
+        """The height of one epoch, where no table says it."""
         x: float = math.floor(1 + tick / self.total_size) if self.scale_mode == "cycle" else tick
         return float(self._triangle(np.array([tick]))[0]) * float(self.scale_fn(x))
 
@@ -219,7 +219,7 @@ def _values_between(low: Sequence[Any], high: Sequence[Any], height: float) -> l
 
 
 def _triangle_of(total: float, ratio: float, mode: str, gamma: float) -> tuple[Callable[[Floats], Floats], bool]:
-    """The height of the kernel's triangles by tick, and whether the growth `mode` asks for is in it."""
+    """The height of the kernel's triangles by tick, and whether growth is in it."""
     up = Fraction(total * ratio).limit_denominator(10**6)
     down = Fraction(total).limit_denominator(10**6) - up
     scale = up.denominator * down.denominator

@@ -21,11 +21,7 @@ Factor: TypeAlias = Callable[[int], float]
 
 
 class FunctionLR(SteppedLR):
-    """A scheduler of users' functions of the epoch, one for all groups or one for each.
-
-    A function that serves several groups is called once a step, and by nothing but a step. Functions are not in the
-    state; what they are made of is, so that loading next to another one is noticed (divergences, torch 20).
-    """
+    """A scheduler of users' functions of the epoch, one for all groups or one for each."""
 
     __slots__ = ("_noted", "_one")
     _rows_of_tables = False
@@ -134,7 +130,7 @@ class MultiplicativeLR(FunctionLR, peers.MultiplicativeLR):
         super()._take_in_bases(bases)
 
     def _values_at(self, tick: float) -> list[float]:
-        """The bases times the factors of epoch 1 to `tick`: it calls each function so many times."""
+        """The bases times the factors of epoch 1 to `tick`."""
         products = [1.0] * len(self.lr_lambdas)
         for t in range(1, int(tick) + 1):
             products = list(map(mul, products, self._factors_at(t)))

@@ -55,7 +55,7 @@ class Installation:
 
 @final
 class _InChild:
-    """Installs the drop-ins where it is unpickled: in a spawned process, before that runs anything of the user's."""
+    """Installs the drop-ins where it is unpickled: in a spawned process, before anything else."""
 
     def __reduce__(self) -> tuple[Any, tuple[()]]:
         return Installation, ()
@@ -75,7 +75,7 @@ def _replacements() -> list[tuple[ModuleType, str, Any]]:
 
 
 def _drop_ins_below(kind: type) -> Iterator[type]:
-    """The class and every drop-in built on it; by the time `install` can be called, the package has imported all."""
+    """The class and every drop-in built on it."""
     yield kind
     child: type
     for child in kind.__subclasses__():
@@ -84,7 +84,7 @@ def _drop_ins_below(kind: type) -> Iterator[type]:
 
 
 def _with_installation(prepare: Any) -> Any:
-    """What a spawned process is told before it begins, with the drop-ins: scripts train in such processes."""
+    """What a spawned process is told before it begins, with the drop-ins."""
 
     @wraps(prepare)
     def get_preparation_data(name: str) -> dict[str, Any]:

@@ -148,7 +148,7 @@ class OneCycleLR(SteppedLR, peers.OneCycleLR):
         return self._momentum_table.row(min(tick, self.total_steps))
 
     def _annealed(self, tick: float, field: str) -> list[float]:
-        """By the functions a subclass may have put in place of ours; before the beginning it goes on as torch does."""
+        """By the functions a subclass may have put in place of ours."""
         start = 0.0
         for phase in self._schedule_phases:
             end = phase["end_step"]
@@ -240,7 +240,7 @@ def _phase_columns(phases: list[dict[str, Any]], strategy: str) -> tuple[_Column
 
 
 def _end_shares(ticks: list[float], ends: list[str], names: Sequence[str], strategy: str, at: Floats) -> list[Floats]:
-    """A column for each name: 1 at the ticks at which the value is that end, 0 at the other ticks, annealed between."""
+    """A column for each name: 1 where the value is that end, 0 at the other ends, annealed between."""
     k = np.asarray(at, dtype=np.float64)
     return [
         along_knots(k, [(tick, float(end == name)) for tick, end in zip(ticks, ends, strict=True)], strategy)

@@ -117,7 +117,8 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
 
     def _counts(self, value: float) -> bool:
         """Take in one value by the kernel's rule; whether the rate is cut."""
-        state = PlateauState(self._best(), self.num_bad_epochs, self.cooldown_counter)
+        best = None if self.best == self.mode_worse else self.best
+        state = PlateauState(best, self.num_bad_epochs, self.cooldown_counter)
         after = self._kernel_rule().observe(state, value)
         self.best = self.mode_worse if after.best is None else after.best
         self.num_bad_epochs, self.cooldown_counter = after.bad, after.cooling
@@ -137,7 +138,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
         return True
 
     def _reduced_alike(self) -> bool:
-        """Cut all groups in one go, where they are floats and each drops by its full share."""
+        """Cut all groups at once, where they are floats and each drops by its full share."""
         groups, least, factor = self.optimizer.param_groups, self.default_min_lr, self.factor
         if self._seen is None or groups is not self._seen[0] or len(groups) != self._seen[1]:
             self._seen, self._floats = (groups, len(groups)), _groups.hold_floats(self.optimizer)
@@ -186,9 +187,6 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
                 f"ReduceLROnPlateau(eps={self.eps}): a rate that would drop by no more than eps is not cut any more. "
                 "Write eps=0.0 to go on.",
             )
-
-    def _best(self) -> float | None:
-        return None if self.best == self.mode_worse else self.best
 
     @property
     def in_cooldown(self) -> bool:

@@ -41,34 +41,29 @@ HeldFields: TypeAlias = list[tuple[dict[str, Any], dict[str, Any]]]
 
 
 def fields_held(optimizer: Optimizer, fields: Sequence[str] = ("lr",)) -> HeldFields:
-    """The groups as they are objects, and what stands in these fields of each now."""
+    """The groups, and what stands in these fields of each."""
     groups = [group for group in optimizer.param_groups if "lr" in group]
     return [(group, {name: _held_value(group, name) for name in fields if _has_field(group, name)}) for group in groups]
 
 
-def attributes_by_value(attributes: Mapping[str, Any], leave_out: Iterable[str]) -> dict[str, Any]:
-    """Attributes by value, but for some."""
-    return {key: by_value(value) for key, value in attributes.items() if key not in leave_out}
-
-
 def drop_in_name(scheduler: SavedScheduler) -> str:
-    """The drop-in a scheduler is, or is a subclass of; the base class has one name, be it asked for by the other."""
+    """The drop-in a scheduler is, or is a subclass of."""
     name = next(kind.__name__ for kind in type(scheduler).__mro__ if kind.__module__.startswith(__package__ or ""))
     return name.lstrip("_")
 
 
 def with_signature(scheduler: SavedScheduler, state: dict[str, Any]) -> dict[str, Any]:
-    """The state with its class, what the groups hold now, and the numbers that stood beside it.
-
-    Other schedulers may have had their turn since, so what the groups hold is not what this one wrote.
-    """
+    """The state with its class, what the groups hold now, be it another's, and the numbers that stood beside it."""
     groups = _groups_written(scheduler)
-    held = {field: [_held_value(group, field) for group in groups] for field in _common_fields(scheduler, groups)}
+    fields = [
+        field for field in scheduler._written_fields() if groups and all(_has_field(one, field) for one in groups)
+    ]
+    held = {field: [_held_value(group, field) for group in groups] for field in fields}
     return state | {CLASS: drop_in_name(scheduler), GROUPS: held, BESIDE: _numbers_in(state)}
 
 
 def is_current(state: Mapping[str, Any]) -> bool:
-    """Whether what the groups held is of the same moment as the rest, and not what torch handed back later."""
+    """Whether what the groups held is of the same moment as the rest."""
     return bool(state.get(GROUPS)) and (BESIDE not in state or state[BESIDE] == _numbers_in(state))
 
 
@@ -112,12 +107,6 @@ def write_back(scheduler: SavedScheduler, state: Mapping[str, Any]) -> None:
 def _groups_written(scheduler: SavedScheduler) -> list[dict[str, Any]]:
     """The groups, as far as a subclass that never called the constructor has any."""
     return getattr(scheduler.__dict__.get("optimizer"), "param_groups", [])
-
-
-def _common_fields(scheduler: SavedScheduler, groups: list[dict[str, Any]]) -> Iterator[str]:
-    for field in scheduler._written_fields() if groups else ():
-        if all(_has_field(group, field) for group in groups):
-            yield field
 
 
 def _has_field(group: Mapping[str, Any], field: str) -> bool:
@@ -167,7 +156,7 @@ _MADE_BY = f"{sys.implementation.cache_tag}-{sys.flags.optimize}"  # code of ano
 
 
 def is_object(function: Any) -> bool:
-    """Whether a callable keeps what it needs in its `__dict__`: an instance, not a function by any name."""
+    """Whether a callable keeps what it needs in its `__dict__`."""
     wraps = isinstance(getattr(function, "__wrapped__", None), _FUNCTIONS)  # a cache in front of a function
     return hasattr(function, "__dict__") and not isinstance(function, _FUNCTIONS) and not wraps
 
@@ -205,7 +194,7 @@ class FunctionNotes:
         return [by_value(dict(function.__dict__)) if is_object(function) else None for function in self.functions]
 
     def load(self, who: str, saved: Iterable[Any], state: dict[str, Any]) -> None:
-        """Put back `saved_objects`, and compare the notes of a state, which are taken out of it."""
+        """Put back `saved_objects`, and compare the notes of a state."""
         for function, kept in zip(self.functions, saved, strict=False):
             if kept and is_object(function):
                 function.__dict__.update(kept)
@@ -228,7 +217,7 @@ def compare_notes(who: str, saved: Any, own: list[dict[str, Any] | None]) -> Non
 
 
 def function_name(function: Any) -> str:
-    """Module and name of a function, or of the class of anything else that can be called."""
+    """Module and name of a function, or of a callable's class."""
     inner = function.func if isinstance(function, partial) else function
     name = getattr(inner, "__qualname__", type(inner).__name__)
     return f"{getattr(inner, '__module__', None) or 'builtins'}.{name}"
@@ -240,7 +229,7 @@ def is_found_by_name(function: Callable[..., Any]) -> bool:
 
 
 def _said_difference(before: dict[str, Any], now: dict[str, Any]) -> str:
-    """What differs between two notes, in words; "" where nothing does that can be compared."""
+    """What differs between two notes, in words."""
     codes = before["code"], now["code"]
     if None in codes and before["name"] != now["name"]:
         return f"now it is {now['name']}"
@@ -264,7 +253,7 @@ def _python_function(function: Any) -> types.FunctionType | None:
 
 
 def _code_digest(function: Any) -> str | None:
-    """What tells one piece of code from another: what it does, not where it stands or what it is called."""
+    """What tells one piece of code from another, wherever it stands."""
     plain = _python_function(function)
     if plain is None:
         return None
@@ -279,7 +268,7 @@ def _code_text(code: types.CodeType) -> str:
 
 
 def _given_values(function: Any, known: set[int] | None = None) -> Iterator[tuple[str, str]]:
-    """The numbers and texts a function was given, by the name it has for them; not what it changes itself."""
+    """The numbers and texts a function was given, by name; not what it changes itself."""
     known = set() if known is None else known
     while isinstance(function, partial):
         bound = {f"argument {i}": value for i, value in enumerate(function.args)} | function.keywords
@@ -305,7 +294,7 @@ def _given_values(function: Any, known: set[int] | None = None) -> Iterator[tupl
 
 
 def _readable_values(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
-    """What a function can read beside its arguments: its defaults, what stood around it, its module's constants."""
+    """What a function can read beside its arguments."""
     code = function.__code__
     named = code.co_varnames[: code.co_argcount]
     defaults = function.__defaults__ or ()

@@ -20,7 +20,7 @@ _OWN_PACKAGE = "paramsched."
 
 @contextmanager
 def looking_at(path: str, faults: Faults) -> Iterator[None]:
-    """Note as a fault at this path whatever a user's object raises while it is looked at."""
+    """Note as a fault whatever a user's object raises while it is looked at."""
     try:
         yield
     except Exception as error:  # noqa: BLE001  # its __len__, __repr__ or __eq__ may raise anything
@@ -66,7 +66,7 @@ def check_switch(value: Any, path: str, faults: Faults) -> bool:
 
 
 def check_class_dict(config: Mapping[str, Any], registry: Registry, path: str, faults: Faults) -> None:
-    """Check a dict with `type`: the name is known, and the arguments are the class's."""
+    """Check a dict with `type`: its name and its arguments."""
     if "type" not in config:
         faults.add(child_path(path, "type"), "it is missing", "Write dict(type='…')", code=WRONG_ARGUMENT)
         return
@@ -152,7 +152,7 @@ def _check_hook(hook: Any, path: str, faults: Faults) -> None:
 
 
 def check_sides(given: Mapping[str, Any], faults: Faults) -> None:
-    """Check the loaders of training, validation and test, and what belongs to each."""
+    """Check the loaders, and what belongs to each."""
     for mode in ("train", "val", "test"):
         with looking_at(entry_path(f"{mode}_dataloader"), faults):
             _check_loader(given[f"{mode}_dataloader"], entry_path(f"{mode}_dataloader"), faults)

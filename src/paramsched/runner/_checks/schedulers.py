@@ -11,6 +11,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from paramsched._fault_codes import REFUSED_VALUE, UNKNOWN_NAME, WRONG_ARGUMENT
+from paramsched.compat.group_fields import by_value
 from paramsched.compat.mmengine import PARAM_SCHEDULERS, OptimWrapper, build_param_scheduler
 from paramsched.compat.mmengine.base import _ParamScheduler
 from paramsched.config.dialects.mmengine.config_run import run_of_config
@@ -62,14 +63,10 @@ def _model_of_built(given: OptimWrapper | Optimizer) -> OptimWrapper:
     """A wrapper of an optimizer with the same groups, and one small parameter in each."""
     wrapper = given if isinstance(given, OptimWrapper) else OptimWrapper(given)
     groups = [
-        {**{key: _own_copy(value) for key, value in group.items() if key != "params"}, "params": [_one_parameter()]}
+        {key: by_value(value) for key, value in group.items() if key != "params"} | {"params": [_one_parameter()]}
         for group in wrapper.optimizer.param_groups
     ]
     return OptimWrapper(Optimizer(groups, dict(wrapper.defaults)), wrapper._accumulative_counts)
-
-
-def _own_copy(value: Any) -> Any:
-    return value.detach().clone() if isinstance(value, torch.Tensor) else value
 
 
 def _one_parameter() -> nn.Parameter:
@@ -77,7 +74,7 @@ def _one_parameter() -> nn.Parameter:
 
 
 def _check_wrapper(config: Any, path: str, faults: Faults) -> OptimWrapper | None:
-    """Check one wrapper; returns it over one parameter, or None where it is at fault."""
+    """Check one wrapper; returns it over one parameter, if it is right."""
     if isinstance(config, (OptimWrapper, Optimizer)):
         return _model_of_built(config)
     if not isinstance(config, Mapping):
@@ -124,7 +121,7 @@ def _try_clipping(wrapper: Any, optimizer: Optimizer) -> None:
 
 
 def _check_optimizer(config: Any, path: str, faults: Faults) -> Optimizer | None:
-    """Check one optimizer; returns it over one parameter, or None where it is at fault."""
+    """Check one optimizer; returns it over one parameter, if it is right."""
     if isinstance(config, Optimizer):
         return _model_of_built(config).optimizer
     if not isinstance(config, Mapping) or "type" not in config:
@@ -163,7 +160,7 @@ def _check_optimizer(config: Any, path: str, faults: Faults) -> Optimizer | None
 
 
 def _refusal_of(cls: Any, arguments: Mapping[str, Any]) -> Exception | None:
-    """What an optimizer's class raises at these arguments; None where it takes them."""
+    """What an optimizer's class raises at these arguments."""
     try:
         cls([_one_parameter()], **arguments)
     except _REFUSALS as error:

@@ -137,7 +137,7 @@ def _consumed_so_far(runner: RunnerView, name: str) -> dict[str, float]:
 
 
 def _columns_by_field(values: dict[tuple[str, Any], float]) -> dict[str, str]:
-    """One column for a field: its value, or those of the groups where they differ."""
+    """One column for a field, with the values of its groups where they differ."""
     fields: dict[str, list[float]] = {}
     for (field, _), value in values.items():
         fields.setdefault(field, []).append(value)

@@ -48,7 +48,8 @@ class ParamSchedulerHook(Hook):
         self, runner: RunnerView, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
         for name, scheduler in _schedulers_to_tick(runner):
-            if not scheduler.by_epoch and (self.count == "batches" or self._has_updated(runner, name)):
+            has_updated = runner.steppers[name].updates > self._updates.get(name, 0)
+            if not scheduler.by_epoch and (self.count == "batches" or has_updated):
                 scheduler.step()
         self._updates = {name: stepper.updates for name, stepper in runner.steppers.items()}
         # A run by iterations has one epoch for its hooks; schedulers by epoch count passes over the loader (row 25).
@@ -68,9 +69,6 @@ class ParamSchedulerHook(Hook):
                     _tell_metrics(scheduler, metrics)
                 elif scheduler.by_epoch and getattr(scheduler, "need_val_args", False):
                     scheduler.step(metrics)
-
-    def _has_updated(self, runner: RunnerView, name: str) -> bool:
-        return bool(runner.steppers[name].updates > self._updates.get(name, 0))
 
 
 def _schedulers_to_tick(runner: RunnerView) -> Iterator[tuple[str, Any]]:
