@@ -97,10 +97,6 @@ def classes_on_demand(module: str, makers: Mapping[str, Callable[[], type[Any]]]
     return find_class
 
 
-SumOverProcesses = Callable[[torch.Tensor], torch.Tensor]
-"""What an engine adds up a tensor with, over all of its processes."""
-
-
 @final
 @dataclass(slots=True)
 class BatchAmounts:
@@ -120,7 +116,7 @@ class BatchAmounts:
     scheduler: Scheduler
     options: PlanOptions
     processes: int = 1
-    summed: SumOverProcesses | None = None
+    summed: Callable[[torch.Tensor], torch.Tensor] | None = None
     samples: Callable[[Any], int] | None = None
     _plan: Plan | None = field(default=None, init=False)
     _unit: str | None = field(default=None, init=False)

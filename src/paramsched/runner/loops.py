@@ -57,7 +57,8 @@ class TrainLoop(ABC):
         """Train, and validate in between."""
         self.runner.call_hook("before_train")
         # The checkpoint was saved before the validation that followed it: its metrics are needed (row 14).
-        if self.position.iter and not self.position.validated and self.position.batch in (0, *self._inside_an_epoch):
+        last = self.epoch_length if self.by_iterations else 0  # batches of an epoch after which a validation may start
+        if self.position.iter and not self.position.validated and self.position.batch <= last:
             self._validate_if_due()
         self._run_to_end()
         self.runner.call_hook("after_train")
@@ -75,21 +76,6 @@ class TrainLoop(ABC):
     def _run_to_end(self) -> None:
         """The epochs or iterations that are left."""
 
-    @property
-    @abstractmethod
-    def _counted_so_far(self) -> int:
-        """Epochs or iterations, whichever the loop counts."""
-
-    @property
-    @abstractmethod
-    def _counted_in_all(self) -> int:
-        """How many there are."""
-
-    @property
-    def _inside_an_epoch(self) -> Sequence[int]:
-        """Batches inside an epoch after which a validation may start."""
-        return ()
-
     def _train_on(self, index: int, batch: int, data: Any) -> None:
         """One batch, `batch` by its place in the pass and `index` as hooks know it."""
         runner = self.runner
@@ -105,9 +91,9 @@ class TrainLoop(ABC):
 
     def _validate_if_due(self) -> None:
         """Validate where it is due, and at the end."""
-        done = self._counted_so_far
+        done, last = (self.iter, self.max_iters) if self.by_iterations else (self.epoch, self.max_epochs)
         self.val_interval = self._intervals[bisect(self._milestones, done + 1) - 1]
-        due = done % self.val_interval == 0 or done == self._counted_in_all
+        due = done % self.val_interval == 0 or done == last
         if self.runner.val_loop is not None and done >= self.val_begin and due:
             self.runner.val_loop.run()
 
@@ -151,14 +137,6 @@ class EpochBasedTrainLoop(TrainLoop):
         runner.call_hook("after_train_epoch")
         self.epoch += 1
 
-    @property
-    def _counted_so_far(self) -> int:
-        return self.epoch
-
-    @property
-    def _counted_in_all(self) -> int:
-        return self.max_epochs
-
 
 @final
 class IterBasedTrainLoop(TrainLoop):
@@ -200,18 +178,6 @@ class IterBasedTrainLoop(TrainLoop):
                 break
         else:
             self.position = Position(self.position.epoch + 1, 0, self.iter, self.position.validated)
-
-    @property
-    def _counted_so_far(self) -> int:
-        return self.iter
-
-    @property
-    def _counted_in_all(self) -> int:
-        return self.max_iters
-
-    @property
-    def _inside_an_epoch(self) -> Sequence[int]:
-        return range(1, self.epoch_length + 1)
 
 
 @final

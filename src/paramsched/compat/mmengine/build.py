@@ -1,7 +1,7 @@
 """build_param_scheduler: from a config to schedulers, as MMEngine's Runner does; and what they say at the end."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeAlias, overload
+from collections.abc import Iterable, Mapping
+from typing import Any, overload
 
 from paramsched.compat.mmengine import optimizers
 from paramsched.compat.mmengine.base import _ParamScheduler
@@ -12,9 +12,6 @@ from paramsched.compat.mmengine.rule_scheduler import RuleScheduler
 from paramsched.config.dialects.mmengine.config_run import RunLength
 from paramsched.config.dialects.mmengine.to_schedule import list_cautions
 from paramsched.user_warnings import warn_user
-
-SchedulerConfig: TypeAlias = _ParamScheduler | Mapping[str, Any] | Sequence[_ParamScheduler | Mapping[str, Any]] | None
-"""None, a dict with `type`, a built scheduler, or a list of either."""
 
 
 @overload

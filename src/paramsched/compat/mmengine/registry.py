@@ -27,11 +27,9 @@ _POINTS = (*_SOLVED, *_CHECKED)
 _TOLERANCE = 1e-9
 _ROUNDING = 1e-15
 
-Length = Callable[[bool], int | None]
-
 
 def rule_of_user_class(
-    cls: type, arguments: Mapping[str, Any], epoch_length: int | None, length: Length
+    cls: type, arguments: Mapping[str, Any], epoch_length: int | None, length: Callable[[bool], int | None]
 ) -> UserScheduler:
     """What a scheduler of a user's class does to a value, asked tick by tick.
 

@@ -161,8 +161,10 @@ OnChange: TypeAlias = Literal["new", "checkpoint", "error"]
 Schedulers: TypeAlias = Sequence[_ParamScheduler] | Mapping[str, Sequence[_ParamScheduler]]
 """What `build_param_scheduler` returns."""
 
-_CLOCK_KEYS = ("last_step", "_global_step", "_skipped", "_entry", "_last_value", "base_values")
-_PLATEAU_KEYS = ("best", "num_bad_epochs", "cooldown_counter", "last_metric", "last_metric_step")
+_MEMORY = (
+    "last_step", "_global_step", "_skipped", "_entry", "_last_value", "base_values",
+    "best", "num_bad_epochs", "cooldown_counter", "last_metric", "last_metric_step",
+)  # fmt: skip
 _log = logging.getLogger("paramsched")
 
 
@@ -226,10 +228,9 @@ def argument_changes(scheduler: _ParamScheduler, state: Mapping[str, Any]) -> di
     return compare_arguments(scheduler, state) if _ParamScheduler in type(scheduler).__mro__ else {}
 
 
-_ComparedStates: TypeAlias = list[tuple[_ParamScheduler, str, dict[str, tuple[Any, Any]]]]
-
-
-def _compared_states(mine: Sequence[_ParamScheduler], theirs: Any, where: str) -> _ComparedStates:
+def _compared_states(
+    mine: Sequence[_ParamScheduler], theirs: Any, where: str
+) -> list[tuple[_ParamScheduler, str, dict[str, tuple[Any, Any]]]]:
     """Each scheduler with its place and what its state has differently."""
     if not isinstance(theirs, Sequence) or len(mine) != len(theirs):
         count = len(theirs) if isinstance(theirs, Sequence) else "no list of"
@@ -253,7 +254,7 @@ def _take_over_state(scheduler: _ParamScheduler, state: Mapping[str, Any], *, wh
         scheduler._remember({key: value for key, value in state.items() if not callable(value)})
         return
     if isinstance(scheduler, RuleScheduler):
-        taken: tuple[str, ...] = (*_CLOCK_KEYS, *_PLATEAU_KEYS)
+        taken: tuple[str, ...] = _MEMORY
     else:
         # Of a user's class only its arguments are known. Whatever else it keeps is its memory.
         taken = tuple(key for key in state if key not in (*scheduler._configured, CLASS_KEY))

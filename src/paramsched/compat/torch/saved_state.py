@@ -147,9 +147,6 @@ def refuse_nameless_functions(scheduler: SavedScheduler) -> None:
 NOTES = "_function_notes"
 """Where a state keeps them; torch's classes take it up and hand it back."""
 
-VALUES_OF_OLD = "_functions"
-"""Where states of 0.1 kept what the functions had given when they were called; nothing is compared with it."""
-
 _STORES = {"STORE_DEREF", "STORE_GLOBAL", "STORE_ATTR", "DELETE_DEREF", "DELETE_GLOBAL", "DELETE_ATTR"}
 _FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, partial, type)
 _MADE_BY = f"{sys.implementation.cache_tag}-{sys.flags.optimize}"  # code of another Python is not to be compared
@@ -198,7 +195,7 @@ class FunctionNotes:
         for function, kept in zip(self.functions, saved, strict=False):
             if kept and is_object(function):
                 function.__dict__.update(kept)
-        state.pop(VALUES_OF_OLD, None)
+        state.pop("_functions", None)  # states of 0.1 kept there what the functions had given
         compare_notes(who, state.pop(NOTES, None), self.notes)
 
 
