@@ -276,7 +276,6 @@ def __dir__() -> list[str]:
 
 
 def _registered_shape(name: str) -> Any:
-    """The builder of a shape that a user's package has registered."""
     from paramsched._vocabulary import unknown_attribute
     from paramsched.schedules import SHAPES
 

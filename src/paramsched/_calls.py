@@ -155,7 +155,6 @@ def _unknown_argument(key: str, ours: str | None, known: Iterable[str]) -> str:
 
 
 def _call_works(builder: Callable[..., Any], positional: list[Any], named: Mapping[str, Any]) -> bool:
-    """Whether a call works, for advice."""
     try:
         builder(*positional, **named)
     except (TypeError, AttributeError, ValueError, ArithmeticError, LookupError, RecursionError):

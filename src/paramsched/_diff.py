@@ -121,12 +121,10 @@ def diff_within(a: Plan, b: Plan, calendar: Calendar | None, most: int | None = 
 
 
 def _bindings_by_place(plan: Plan) -> dict[Any, Binding]:
-    """The bindings of a plan by field and groups."""
     return {(binding.name, isinstance(binding.field, Target), binding.groups): binding for binding in plan.bindings}
 
 
 def _equal_bindings(a: Binding, b: Binding) -> bool:
-    """Whether two bindings plan the same: their schedules and, of targets, the values at the start."""
     if isinstance(a.field, Target) and isinstance(b.field, Target) and a.field.initial != b.field.initial:
         return False
     return a.schedule == b.schedule

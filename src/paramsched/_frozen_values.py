@@ -24,7 +24,6 @@ def frozen_value(kind: _Kind) -> _Kind:
 
 
 def _repr_as_text(value: object) -> str:
-    """The text of a value, which is its `repr` too."""
     return str(value)
 
 

@@ -257,14 +257,12 @@ def trace(plan: Plan, optimizer: Any, calendar: Calendar | None = None) -> Trace
 
 
 def _horizon_as_amount(resolved: Plan, run: RunAmounts | None) -> int:
-    """The horizon on the plan's clock."""
     assert resolved.horizon is not None
     ((unit, count),) = resolved.horizon.terms
     return ceil(count if run is None or unit == run.clock else run.amount_at(int(count)))
 
 
 def _share_of_base(schedule: Schedule, total: int) -> Literal["all", "some", "none"]:
-    """How much of a curve scales with base."""
     if not schedule.has_absolute:
         return "all"
     times = np.unique(np.linspace(0, total - 1, 100).astype(np.int64))

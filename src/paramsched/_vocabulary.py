@@ -184,7 +184,6 @@ def straighten_text(text: str) -> str:
 
 
 def _meant_character(one: str) -> str:
-    """The character that was meant: itself, where it looks like no other."""
     if one.isascii():
         return one
     meant = " " if one.isspace() else _MEANT.get(one) or unicodedata.normalize("NFKC", one)

@@ -162,7 +162,6 @@ class ActiveTime:
         return f"{_range_words('epoch', begin // epoch, end // epoch)}{self.time_suffix} ({said})"
 
     def _time_text(self, time: Duration) -> str:
-        """One point in time, whatever its unit."""
         if [unit for unit, _ in time.terms] == ["percent"]:
             return f"{time} of the run"
         return _point_words(self.unit, [time.updates]) if time.is_resolved else str(time)
@@ -209,18 +208,15 @@ def _whole_epochs(time: Duration) -> int | None:
 
 
 def _range_words(unit: str, begin: int, end: int) -> str:
-    """A range in words: "epoch 3", "updates 0 to 9"; the end is not in it."""
     if end <= begin:
         return f"no {unit}"
     return f"{unit} {begin:,}" if end - begin == 1 else f"{unit}s {begin:,} to {end - 1:,}"
 
 
 def _point_words(unit: str, points: Sequence[int | Fraction]) -> str:
-    """Points in words: "update 30", "epochs 8 and 11"."""
     said = [f"{int(point):,}" if point.denominator == 1 else f"{float(point):g}" for point in points]
     return f"{unit}{'' if len(said) == 1 else 's'} {_join_words(said)}"
 
 
 def _join_words(said: Sequence[str]) -> str:
-    """An enumeration: "a, b and c"."""
     return said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"

@@ -237,7 +237,6 @@ def assumed_fact(plan: Plan, facts: CalendarOptions, *, native: bool) -> tuple[s
 
 
 def _says_the_length(plan: Plan, facts: CalendarOptions) -> bool:
-    """Whether the facts say how many updates the run has, so that none is to be assumed."""
     try:
         calendar = calendar_from_options(facts)
         return known_total(plan.resolve(calendar), calendar) is not None

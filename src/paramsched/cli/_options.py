@@ -264,7 +264,6 @@ def _printable_lines(text: str) -> str:
 
 
 def _end_with(message: str, code: int) -> NoReturn:
-    """Print an error and leave."""
     click.echo(_printable_lines(message), err=True)
     sys.exit(code)
 

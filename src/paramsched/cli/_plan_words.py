@@ -97,7 +97,6 @@ def _is_target(binding: Binding) -> bool:
 
 
 def _first_and_last(schedule: Schedule, total: int, when: ActiveTime) -> str:
-    """The first and the last value of the whole schedule."""
     first, last = (value_at_update(schedule, time, when) for time in (0, max(total - 1, 0)))
     if total <= 1:
         return f"{first} at {when.unit} 0, the only one"

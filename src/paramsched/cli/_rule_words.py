@@ -134,7 +134,6 @@ def _length_of_ticks(rule: Rule, count: float) -> Duration:
 
 
 def _times_of_ticks(rule: Rule, when: ActiveTime, ticks: Sequence[float]) -> str:
-    """Ticks of a rule as points in time."""
     return when.own_times_text([_length_of_ticks(rule, rule.begin + tick) for tick in ticks])
 
 
@@ -151,7 +150,6 @@ def _while_moving(rule: Rule, when: ActiveTime, ticks: float | None) -> str:
 
 
 def _rule_window(rule: Rule, when: ActiveTime) -> str:
-    """The window in which a rule acts."""
     begin = when.end_after(_length_of_ticks(rule, rule.begin))
     end = when.end if rule.end is None else when.end_after(_length_of_ticks(rule, rule.end))
     return when.part(begin, end).during_text()

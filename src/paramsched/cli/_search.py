@@ -207,7 +207,6 @@ def _recipes() -> Iterator[_Entry]:
 
 
 def _ours(kind: str, prefix: str, builders: Iterable[tuple[str, object]]) -> Iterator[_Entry]:
-    """The functions of a registry, each with the first line of its docstring."""
     for name, builder in builders:
         if callable(builder):
             said = (inspect.getdoc(builder) or "").partition("\n")[0]

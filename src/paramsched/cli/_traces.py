@@ -123,7 +123,6 @@ def _says_no_length(plan: Plan, facts: CalendarOptions) -> bool:
 
 
 def _assumed_facts(plans: Iterable[Loaded], told: Iterable[CalendarOptions]) -> dict[str, float]:
-    """The facts that have to be assumed, each with the greatest of the values for the plans."""
     found: dict[str, float] = {}
     for one, facts in zip(plans, told, strict=True):
         assumed = assumed_fact(one.plan, facts, native=one.native)
@@ -173,7 +172,6 @@ def groups_with_bases(
 
 
 def _field_bindings(plan: Plan) -> list[Binding]:
-    """The bindings of a plan that are for param groups."""
     return [one for one in plan.bindings if not isinstance(one.field, Target)]
 
 

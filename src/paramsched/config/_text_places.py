@@ -150,7 +150,6 @@ def _edit_of_fault(fault: Fault, text: str, begin: int, end: int) -> tuple[int, 
 
 
 def _renamed_is_there(root: Place, fault: Fault, text: str) -> bool:
-    """Whether a name would become one that stands beside it already."""
     if fault.replace is None or not fault.at_key or not fault.path.endswith(fault.replace[0]):
         return False
     old, new = fault.replace

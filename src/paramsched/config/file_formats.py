@@ -128,7 +128,6 @@ def plan_of_data(
 
 
 def _native_plan(text: str, format: str, source: str, syntax: str | None, **facts: Any) -> Plan:
-    """The plan of the text of a native file."""
     read, _ = _syntax_of(format, syntax)
     return _plan_of_native(read(text, source), **facts)
 

@@ -208,7 +208,6 @@ def dialects_that_recognize(data: Any) -> tuple[str, ...]:
 
 
 def _functions_of(given: Any, name: str, origin: str) -> KnownDialect:
-    """A dialect from what a module or an object has."""
     optional = ("from_plan", "recognizes", "read", "write", "bases_of")
     functions = {one: getattr(given, one, None) for one in optional}
     entries = tuple(getattr(given, "scheduler_entries", ()))

@@ -69,7 +69,6 @@ class _ConfigFile:
     above: tuple[str, ...]
 
     def error(self, found: str, instead: str = "") -> ConfigError:
-        """The error about a base that it asks for."""
         return ConfigError(self.source, [Fault(entry_path("_base_"), found, instead)])
 
 
@@ -181,7 +180,6 @@ class _BaseFileReader:
 
 
 def _paths_of_bases(paths: Any, file: _ConfigFile) -> Sequence[str]:
-    """What stands at `_base_`, a path or several, as several."""
     given = [paths] if isinstance(paths, str) else paths
     for one in given if isinstance(given, (list, tuple)) else [given]:
         if isinstance(one, NeedsRunning):

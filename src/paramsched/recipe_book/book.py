@@ -103,7 +103,6 @@ def read_recipe(name: str, area: str, text: str) -> Recipe:
 
 
 def _group_values(given: Mapping[str, Any]) -> dict[str, Any]:
-    """A param group as optimizers have it: betas are a tuple there."""
     return {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
 
 
@@ -169,7 +168,6 @@ def _said_of(recipe: Recipe) -> str:
 
 
 def _nearest_name(name: object) -> str:
-    """The clause that names the recipes that begin with what was asked, or the nearest."""
     begun = [one for one in _all_texts() if str(name) and one.startswith(str(name))]
     return f'did you mean "{begun[0]}"?' if begun else did_you_mean(str(name), _all_texts())
 
@@ -249,7 +247,6 @@ def curve_on_unit_run(plan: Plan, calendar: Calendar, groups: Sequence[Mapping[s
 
 
 def _middles(length: int) -> list[int]:
-    """The times in the middle of equal parts of a run."""
     return [length * (2 * part + 1) // (2 * _POINTS) for part in range(_POINTS)]
 
 

@@ -181,7 +181,6 @@ def _json_text(data: object) -> str:
 
 
 def _can_print(character: str) -> bool:
-    """Whether standard output takes a character."""
     try:
         character.encode(sys.stdout.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):

@@ -160,7 +160,6 @@ def paramsched_convert(
 
 
 def _plan_and_note(read: "GivenPlan") -> "Plan":
-    """The plan, and a note of what is not kept of its file."""
     if read.source is not None and read.source.has_comments:
         click.echo(f"note: the comments of {read.source.name} are not kept", err=True)
     return read.plan

@@ -109,7 +109,6 @@ def _whole_recipe(recipe: "Recipe") -> str:
 
 
 def _recipe_data(recipe: "Recipe") -> dict[str, Any]:
-    """A recipe as programs read it."""
     said = {name: getattr(recipe, name) for name in ("name", "title", "area", "source", "certain", "inferred", "bases")}
     return said | {"facts": {key: value for key, value in _facts_of(recipe).items() if value is not None}}
 

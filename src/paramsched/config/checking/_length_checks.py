@@ -186,7 +186,6 @@ def _periods_beyond_run(schedule: Schedule, trial: TrialRun, path: str) -> Itera
 
 
 def _periods_of(part: Schedule) -> list[Duration]:
-    """The periods of a shape."""
     found = [getattr(part, one.name) for one in fields(part) if one.metadata.get("role") == PERIOD["role"]]  # type: ignore[arg-type]  # every schedule is a dataclass
     return [one for one in found if isinstance(one, Duration)]
 
@@ -234,7 +233,6 @@ def _order_of(milestones: tuple[Any, ...]) -> str:
 
 
 def _counts_of_rule(rule: Rule) -> list[int]:
-    """The counts of ticks that a rule was given."""
     if isinstance(rule, MultiStepRule):
         return list(rule.milestones)
     if isinstance(rule, StepRule):

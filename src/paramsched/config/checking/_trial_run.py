@@ -228,7 +228,6 @@ def _times_to_look_at(schedule: Schedule, end: int) -> Integers:
 
 
 def _share_of_values(schedule: Schedule, times: Integers) -> Literal["all", "some", "none"]:
-    """How much of a curve scales with base."""
     if not schedule.has_absolute:
         return "all"
     few = times[:: max(1, len(times) // 100)]
@@ -239,5 +238,4 @@ def _share_of_values(schedule: Schedule, times: Integers) -> Literal["all", "som
 
 
 def _every_part(schedule: Schedule) -> list[Schedule]:
-    """A schedule and all that it is made of."""
     return [schedule, *(inner for part in schedule.parts() for inner in _every_part(part))]

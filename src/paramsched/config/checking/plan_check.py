@@ -143,12 +143,10 @@ def _errors_in(schedule: Schedule, trial: TrialRun | None) -> Iterator[tuple[str
 
 
 def _refusal_in_words(refusal: InvalidArgument) -> tuple[str, str]:
-    """What was found, and what to write."""
     return f"{refusal.asked}: {refusal.found}" if refusal.found else str(refusal.asked), refusal.instead
 
 
 def _fields_followed(schedule: Schedule) -> list[str]:
-    """The fields that a line follows."""
     return [part.field for part in values_inside(schedule) if isinstance(part, Like)]
 
 

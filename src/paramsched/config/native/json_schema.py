@@ -87,14 +87,12 @@ def schema(*, shapes: Iterable[ShapeLike] = ()) -> dict[str, object]:
 
 
 def _clock_schema() -> dict[str, Any]:
-    """What time counts: for the whole plan, or for some of its fields and targets."""
     name = {"enum": [*CLOCKS, *OTHER_WORDS]}
     by_field = {"type": "object", "additionalProperties": name}
     return {"description": "what time counts; updates where nothing is said", "anyOf": [name, by_field]}
 
 
 def _groups_schema() -> dict[str, Any]:
-    """The fields of each group, by its name."""
     return {
         "type": "object",
         "description": "by name; [0] is an index",
@@ -181,7 +179,6 @@ def _curve_schema() -> dict[str, Any]:
 
 
 def _rule_schema() -> dict[str, Any]:
-    """A rule of a recurrence, with its arguments."""
     return {
         "anyOf": [
             {"type": "string", "pattern": r"^\s*rules\..*\)\s*$"},
@@ -195,7 +192,6 @@ def _schema_reference(name: str) -> dict[str, Any]:
 
 
 def _mapping_of_one(entries: dict[str, Any]) -> dict[str, Any]:
-    """A mapping of one name."""
     return {
         "type": "object",
         "properties": entries,

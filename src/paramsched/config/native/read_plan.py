@@ -161,7 +161,6 @@ class _PlanReader:
             self.faults.add(entry_path(SCHEMA), found, instead, code=WRONG_TYPE)
 
     def read_clock(self, value: Any) -> PlanClock | None:
-        """What the plan's time counts, or the time of some of its fields."""
         if not isinstance(value, dict):
             return self.read_clock_name(value, CLOCK)
         named = {name: self.read_clock_name(one, child_path(CLOCK, name)) for name, one in value.items()}

@@ -212,7 +212,6 @@ def _call_arguments(
 
 
 def _names_a_way(names: Sequence[Any]) -> bool:
-    """Whether one of these attributes leads to the names of the file."""
     return any(type(one) is str and reaches_by_attribute(one) for one in names)
 
 

@@ -316,7 +316,6 @@ def python_places(text: str) -> Place:
 
 
 def _python_place(node: ast.expr, lines: TextLines, *, key: int | None = None) -> Place:
-    """The place of an expression; `key` is where its name begins."""
     begin = _offset(lines, node.lineno, node.col_offset)
     end = _offset(lines, node.end_lineno or node.lineno, node.end_col_offset or node.col_offset)
     text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None

@@ -118,7 +118,6 @@ class Statements:
             self._follow_statement(statement)
 
     def _give_up_on(self, nodes: Sequence[ast.AST], at: ast.AST, why: str = "would have to be run") -> None:
-        """Mark whatever these statements could have changed."""
         self.evaluator.give_up(nodes, self.source.mark(at, why))
         if leaves_loop([node for node in nodes if isinstance(node, ast.stmt)]):
             raise _Lost

@@ -198,7 +198,6 @@ def _missing_quotes(line: str, begin: int) -> tuple[int, str, str] | None:
 
 
 def _open_quote(line: str) -> int:
-    """Where the quote stands that a line does not close."""
     quote, begin = "", 0
     for place, one in enumerate(line):
         if one == quote:

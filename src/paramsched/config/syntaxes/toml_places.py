@@ -52,7 +52,6 @@ class _TomlPlaces:
         return root
 
     def read_assignment(self, table: Place) -> None:
-        """`name = value`."""
         name = self.read_name()
         self.pass_sign("=")
         self.pass_blanks()
@@ -159,15 +158,12 @@ class _TomlPlaces:
             raise self.error_here("no comma between two entries")
 
     def pass_blanks(self) -> None:
-        """Past blanks in the line."""
         self.at = _end_of_match(_BLANK, self.text, self.at)
 
     def pass_nothing(self) -> None:
-        """Past blanks, line ends and comments."""
         self.at = _end_of_match(_NOTHING, self.text, self.at)
 
     def pass_sign(self, sign: str) -> None:
-        """Past a sign that has to come next."""
         self.pass_blanks()
         if not self.text.startswith(sign, self.at):
             raise self.error_here(f"no {sign}")

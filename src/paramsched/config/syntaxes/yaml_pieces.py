@@ -269,7 +269,6 @@ def _open_levels(lines: TextLines, number: int) -> tuple[list[int], int | None]:
 
 
 def _without_comment(line: str) -> str:
-    """A line without its comment."""
     return re.sub(r"(^|\s)#.*", "", line).rstrip()
 
 
