@@ -193,7 +193,6 @@ def register_builder(table: dict[str, Callable[..., Any]], builder: Builder, *, 
     """The same function, kept in a table under its own name; its docstring has others' names, and wrong calls are told.
 
     Args:
-        table: where it is kept.
         builder: its return annotation is the class that it builds.
         kind: what it builds, for messages: `shape`.
         prefix: what stands before its name in text: `rules.`.

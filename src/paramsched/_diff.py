@@ -155,8 +155,6 @@ class _ComparedPlan:
     """A plan as it is evaluated, and the times of the updates that two plans are compared over.
 
     Args:
-        plan: with its lengths as counts.
-        updates: the updates.
         amounts: what has been consumed before each of them; None where no clock counts an amount.
     """
 

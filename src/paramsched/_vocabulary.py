@@ -114,7 +114,6 @@ def with_other_names(documented: str | None, ours: str) -> str | None:
 
     Args:
         documented: the docstring; None where Python drops them.
-        ours: the name, with its prefix.
     """
     rows = rows_by_our_name().get(ours)
     if documented is None or rows is None:

@@ -199,10 +199,8 @@ def _findings_in(
     """What is wrong with a plan that could be read, in the run that the facts and the evidence describe.
 
     Args:
-        read: the plan.
         known: the facts, with what was assumed to read it.
         facts: as they were given.
-        evidence: a checkpoint, a log.
 
     Raises:
         MissingFact: a length cannot be converted, though facts are given.
@@ -243,7 +241,6 @@ def fix_file(given: str, format: str | None, find: Callable[[str], Sequence[Find
 
     Args:
         given: the plan as on the command line; what is no file is left alone.
-        format: of the file.
         find: gives what is wrong with it.
 
     Raises:

@@ -41,7 +41,6 @@ def plan_in_words(
     """Say in words what a plan does.
 
     Args:
-        plan: as written.
         resolved: the same plan with its lengths resolved, if its units can be converted.
         total: the updates of the run, if they are known.
         steps_per_epoch: updates in an epoch, if known.

@@ -93,8 +93,6 @@ def _best_of(asked: str, entries: list[_Entry], *, whole: bool = True) -> list[H
     """The entries that answer, each line once; where a library is named beside other words, its own come first.
 
     Args:
-        asked: the words.
-        entries: what may answer.
         whole: whether an answer has all the words, or some of them.
     """
     known = any(letters_of(asked) == letters_of(entry.name) for entry in entries)

@@ -146,8 +146,6 @@ def groups_with_bases(
     """Make param groups as the plan's selectors ask for them, with a base for each scheduled field.
 
     Args:
-        loaded: the plan.
-        bases: as they were given.
         beside: plans in the same picture. It has the groups that these ask for too, so that one can compare them.
 
     Returns:
@@ -229,7 +227,6 @@ def runs_to_draw(
     Args:
         given: logs; `baseline=run.csv` names one.
         metrics: columns to draw; none: those that are called like metrics.
-        drawn: their plan.
 
     Raises:
         UsageError: a log cannot be read, has nothing to draw, or the plan is drawn as multiples of a base.

@@ -104,7 +104,6 @@ def faults_with_places(faults: Iterable[Fault], text: str, places: Callable[[str
 
     Args:
         faults: of the config that `text` is.
-        text: the whole text.
         places: finds the places of a text; what it cannot read has none.
     """
     faults = tuple(faults)

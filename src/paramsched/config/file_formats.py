@@ -88,7 +88,6 @@ def loaded_from(
     """The plan a text says, and the optimizer's values that stand beside it.
 
     Args:
-        text: the whole text.
         format: `"yaml"`, `"toml"`, `"json"`, or a dialect's name.
         source: what faults call it.
         syntax: what the file's suffix says, where the format is a dialect.

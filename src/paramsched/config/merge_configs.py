@@ -75,8 +75,6 @@ def put_variables_in(text: str, source: str, file: Path | None) -> tuple[str, Re
     """The text with its variables, and what stands in it for values of the bases.
 
     Args:
-        text: the file's.
-        source: its name, for messages.
         file: its path; None: what the path would say is not known.
 
     Raises:

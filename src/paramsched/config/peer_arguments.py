@@ -101,7 +101,6 @@ class PeerArguments:
         name: what is called.
         path: where its arguments stand.
         given: all of them, with the defaults of those that are missing.
-        notes: where faults are noted.
     """
 
     name: str
@@ -184,9 +183,7 @@ def arguments_with_defaults(
     Args:
         name: what is called.
         given: the arguments that are said.
-        path: where they stand.
         defaults: by argument; `REQUIRED` where it has to be said.
-        notes: where faults are noted.
         ignored: arguments that have nothing to do with values.
     """
     known = {key: value for key, value in given.items() if key in defaults} if isinstance(given, Mapping) else {}

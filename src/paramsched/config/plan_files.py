@@ -202,7 +202,6 @@ class PlanText:
 
     Args:
         name: what faults call it.
-        text: the whole text.
         format: `"yaml"`, `"toml"`, `"json"`, or a dialect's name.
         syntax: what the file's suffix says, where the format is a dialect.
         folder: from which paths in it count; None: from where the process stands.

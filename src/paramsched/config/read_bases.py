@@ -37,8 +37,6 @@ def read_with_bases(text: str, source: str, path: Path | None, suffix: str) -> F
     """The names of a config and of the files it builds on.
 
     Args:
-        text: the config's.
-        source: its name, for messages.
         path: where it is; None: bases cannot be looked for.
         suffix: `.py`, `.json`, `.yaml` or `.yml`.
 
@@ -55,8 +53,6 @@ class _ConfigFile:
     """A file that is read: the config itself, or one of its bases.
 
     Args:
-        text: what it says.
-        source: its name, for messages.
         path: where it is; None where that is not known.
         suffix: which syntax it has.
         above: the files that led to it, and itself.
@@ -74,11 +70,7 @@ class _ConfigFile:
 
 @final
 class _BaseFileReader:
-    """Reads one config and its bases, each file once.
-
-    Args:
-        source: the config's name, for messages.
-    """
+    """Reads one config and its bases, each file once."""
 
     def __init__(self, source: str) -> None:
         self._source = source
@@ -199,7 +191,6 @@ def error_in_base(error: ConfigError, base: str, config: str) -> ConfigError:
 
     Args:
         error: what was raised while the base was read; one about a base of its own says its place already.
-        base, config: their names.
     """
     if error.source != base:
         return error

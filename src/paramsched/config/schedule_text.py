@@ -167,7 +167,6 @@ def read_expression(text: str, names: ShapeNames, prefix: str = "") -> Any:
     """What an expression says: a level, a curve, a rule.
 
     Args:
-        text: the expression.
         names: what it may call.
         prefix: what it may be written without, `curves.`
 

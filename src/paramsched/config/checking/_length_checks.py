@@ -39,7 +39,6 @@ def check_lengths(
         schedule: of the line, as it was written.
         trial: a run to try it in.
         epochs: how many the run has; None where nothing says it.
-        path: where it stands.
         native: whether it is in the library's own words.
     """
     yield from _mixed_milestones(schedule, path)

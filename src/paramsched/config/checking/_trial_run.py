@@ -144,9 +144,6 @@ class FieldCurve:
     """The values of one line of a plan in a trial run.
 
     Args:
-        binding: the line.
-        path: where it stands.
-        run: the trial run.
         schedule: resolved for it.
         times: the updates looked at, in order; the first and the last are among them.
         values: at these.
@@ -195,10 +192,7 @@ def curve_in_run(
     """The values of a line in a trial run; None where the run lacks a unit of it, or computing them takes too long.
 
     Args:
-        binding: the line.
         followed: its schedule, with what other fields follow put in.
-        path: where it stands.
-        run: the trial run.
         base: what it is multiples of, where that is known.
     """
     end = ceil(run.end)

@@ -226,8 +226,6 @@ def without_silenced(findings: Iterable[Finding], text: str, file: str) -> Itera
 
     Args:
         findings: of the text, each with its place where it is known.
-        text: the whole text.
-        file: what it is called.
     """
     lines = TextLines(text)
     by_line: dict[int, frozenset[str]] = {}

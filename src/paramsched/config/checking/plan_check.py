@@ -166,7 +166,6 @@ def check_groups(plan: Plan, groups: Sequence[Mapping[str, Any]], *, whole: bool
     """What of a plan does not go with param groups.
 
     Args:
-        plan: the plan.
         groups: what is known of them, like param groups; empty where nothing is.
         whole: whether that is all of the optimizer's groups and fields, as a checkpoint has them.
     """
@@ -243,7 +242,6 @@ def check_metrics(schedule: Schedule, epochs: Fraction | None, path: str) -> Ite
     Args:
         schedule: with its rules.
         epochs: how many the run has, where that is known.
-        path: where it stands.
     """
     for rule in schedule.metric_rules:
         if isinstance(rule, (Plateau, Greedy, NewBob)):

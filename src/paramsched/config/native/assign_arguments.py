@@ -28,9 +28,7 @@ def assign_arguments(
 
     Args:
         name: of the shape, for messages.
-        parameters: what it takes.
         given: `{argument: value}`, `[values]`, one value, or nothing.
-        path: where it stands.
         faults: takes the arguments that are unknown, too many or missing.
     """
     return _Assignment(name, parameters, path, faults).of_given(given)

@@ -38,7 +38,6 @@ class PlainValues:
     would be too large for who goes through it is a mark.
 
     Args:
-        memory: the file's.
         name: a name in the file, for marks.
         referred: what `{{ _base_.x }}` refers to.
     """
@@ -154,7 +153,6 @@ class PythonFile:
     """Reads one file, from top to bottom, without running it.
 
     Args:
-        source: the file.
         budget: what reading may cost.
         references: what stands in it for `{{ _base_.x }}`.
         bases: reads the files it builds on.

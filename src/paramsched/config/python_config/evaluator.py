@@ -157,11 +157,7 @@ class Doubt(BaseException):
 
 @final
 class ReachesNames(BaseException):
-    """Something could bind any name of the file.
-
-    Args:
-        node: what.
-    """
+    """Something could bind any name of the file."""
 
     def __init__(self, node: ast.AST) -> None:
         self.node = node
@@ -172,8 +168,6 @@ class ConfigEvaluator:
     """Evaluates expressions of one file.
 
     Args:
-        source: the file.
-        names: its names.
         references: what stands for `{{ _base_.x }}`, by the text that replaced it.
         handlers: what gives the value of an expression, by the type of its node.
     """

@@ -57,13 +57,11 @@ class Mentions:
 
     Args:
         bound: names it may bind or delete.
-        names: all names in it.
         changed: names whose attributes it sets or deletes.
         later: names in functions, classes and generators: code that may run at any time after.
         bound_later: names such code may bind.
         star: the `from m import *` in it.
         reaches: what in it could bind any name: `exec`, `globals` and their like.
-        nodes: how many there are.
     """
 
     bound: dict[str, None] = field(default_factory=dict)
@@ -210,8 +208,6 @@ class PythonSource:
     """A text that is Python.
 
     Args:
-        text: the file's.
-        name: its name, for messages.
         base: whether it is a base of the file that is read; its marks then say its name.
 
     Raises:

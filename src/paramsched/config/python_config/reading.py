@@ -16,8 +16,6 @@ def read_python(text: str, source: str = "config", folder: Path | None = None) -
     """The names a config assigns, and their values.
 
     Args:
-        text: the file's.
-        source: its name, for messages.
         folder: where bases are looked for; None: a `_base_` cannot be read.
 
     Raises:

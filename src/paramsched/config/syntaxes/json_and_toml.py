@@ -134,10 +134,8 @@ def _toml_cause(text: str, offset: int, said: str, lines: TextLines) -> tuple[in
     """Where, what was found, what to write.
 
     Args:
-        text: the whole text.
         offset: where tomllib stopped.
         said: what it says of that.
-        lines: of the text.
     """
     number = lines.of(offset)[0]
     if offset == len(text) and number > 1 and not lines.line(number).strip():

@@ -137,12 +137,7 @@ _MEANINGS = {
 
 
 def yaml_fault(text: str, error: Any) -> Fault:
-    """The fault that a parser's error stands for.
-
-    Args:
-        text: the whole text.
-        error: a `yaml.YAMLError`.
-    """
+    """The fault that a parser's error stands for."""
     lines = TextLines(text)
     control = _CONTROL.search(text)
     if control:

@@ -137,7 +137,6 @@ def has_comments(text: str, syntax: str | None) -> bool:
     """Whether a text that can be read has comments.
 
     Args:
-        text: the whole text.
         syntax: `"yaml"` or `"toml"`; others are not looked at, and JSON has none.
 
     >>> has_comments("lr: 0.5  # as before", "yaml"), has_comments('lr: "a # b"', "yaml"), has_comments("a = 1", "toml")
