@@ -10,7 +10,8 @@ from public_names import documented, public_names
 from paramsched import Calendar, Plan, curves, errors, trace
 from paramsched._peer_names import EDGES
 from paramsched._vocabulary import other_names
-from paramsched.config.checking.finding import CHECK_RULES, rule_as_markdown
+from paramsched.config.checking.finding import CHECK_RULES
+from paramsched.config.checking.rules_of_runs import NATIVE, CheckRule
 from paramsched.curves.registry import curve_text
 from paramsched.schedules import SHAPES
 
@@ -138,9 +139,21 @@ def checks_page() -> str:
         f"| [{rule.code}](#{rule.code.lower()}) `{rule.name}` | {rule.severity} | {rule.line} |"
         for rule in CHECK_RULES.values()
     )
-    config = "<!-- not run: a config, which is read and never run -->\n```python"
-    sections = (rule_as_markdown(rule).replace("```python", config) for rule in CHECK_RULES.values())
+    sections = map(check_section, CHECK_RULES.values())
     return "\n\n".join(["# Codes of the check", CHECKS_OPENING, "\n".join([head, *rows]), *sections]) + "\n"
+
+
+def check_section(rule: CheckRule) -> str:
+    """A rule as a section, whose anchor is its code."""
+    lines = [f"({rule.code.lower()})=", "", f"## {rule.code} {rule.name}", ""]
+    lines += [f"*{rule.severity}.* {rule.line}", "", rule.why, ""]
+    if rule.wrong:
+        config = "<!-- not run: a config, which is read and never run -->\n```python"
+        fence = "```yaml" if rule.file == NATIVE else config
+        with_options = f", with `{' '.join(rule.options)}`" if rule.options else ""
+        lines += [f"Wrong{with_options}:", "", fence, rule.wrong.rstrip(), "```", ""]
+        lines += ["Right:", "", fence, rule.right.rstrip(), "```", ""]
+    return "\n".join(lines)
 
 
 # ---------------------------------------------------------------- errors

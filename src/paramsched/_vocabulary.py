@@ -1,7 +1,4 @@
-"""What other libraries call things, and our words for it: for messages, docstrings and `paramsched find`.
-
-Nothing is accepted by these words; an error that meets one of them says what to write.
-"""
+"""What other libraries call things, and our words for it: for messages, docstrings and `paramsched find`."""
 
 import re
 import unicodedata

@@ -1,23 +1,23 @@
 """Every error the library raises on purpose.
 
 ParamschedError
-├── InvalidArgument        (ValueError)  a value that cannot be what the argument means
-│   ├── InvalidTime        (ValueError)  a time that is negative, not finite or no number
-│   ├── Unresolved         (ValueError)  a schedule is called while a unit or an open length is left in it
-│   ├── MissingFact        (ValueError)  a Calendar lacks what a unit needs
-│   ├── UnreadableTable    (ValueError)  a file of values that is absent, no table, or another one than before
-│   ├── UnknownRecipe      (KeyError)    a name that no published recipe has
-│   ├── ParseError         (ValueError)  a line of text that is no schedule
-│   ├── InvalidCall        (TypeError)   arguments that a function does not take
-│   └── AssertedArgument   (AssertionError) where the peer of a drop-in asserts
-├── PlanError              (ValueError)  bindings that contradict each other or the optimizer
-│   ├── UnknownField       (KeyError)    a group lacks a scheduled field, or a plan the one that is to change
-│   └── UnknownGroup       (KeyError)    a selector that matches no group
-├── ConfigError            (ValueError)  every fault of a config, each with its path
-├── StateError             (ValueError)  a state that is foreign, truncated or spoiled
-├── PlanChanged            (ValueError)  a checkpoint's plan differs and `on_change="error"`
-├── FolderInUse            (RuntimeError) another run writes to the folder
-└── MissingDependency      (ImportError) an optional library is absent
+├── InvalidArgument (ValueError)
+│   ├── InvalidTime (ValueError)
+│   ├── Unresolved (ValueError)
+│   ├── MissingFact (ValueError)
+│   ├── UnreadableTable (ValueError)
+│   ├── UnknownRecipe (KeyError)
+│   ├── ParseError (ValueError)
+│   ├── InvalidCall (TypeError)
+│   └── AssertedArgument (AssertionError)
+├── PlanError (ValueError)
+│   ├── UnknownField (KeyError)
+│   └── UnknownGroup (KeyError)
+├── ConfigError (ValueError)
+├── StateError (ValueError)
+├── PlanChanged (ValueError)
+├── FolderInUse (RuntimeError)
+└── MissingDependency (ImportError)
 """
 
 from collections.abc import Iterable
@@ -68,6 +68,11 @@ class InvalidArgument(ParamschedError, ValueError):
         """The name of the argument that is refused; None where the error is not about one."""
         return None if self.call is None else self.call.argument
 
+    @property
+    def problem(self) -> str:
+        """What was asked and what was found, without what to write."""
+        return f"{self.asked}: {self.found}" if self.found else self.asked
+
     def ask(self, asked: str | Asked) -> None:
         """Say in other words what was asked; a text alone leaves the argument as it is known."""
         if isinstance(asked, Asked):
@@ -105,8 +110,7 @@ class InvalidArgument(ParamschedError, ValueError):
         return self
 
     def __str__(self) -> str:
-        text = f"{self.asked}: {self.found}" if self.found else self.asked
-        return f"{text}. {self.instead}" if self.instead else text
+        return f"{self.problem}. {self.instead}" if self.instead else self.problem
 
 
 @final

@@ -1,4 +1,4 @@
-"""The command `paramsched`. Each file in `commands` is a command, so a new file is a new command."""
+"""The command `paramsched`."""
 
 import click
 

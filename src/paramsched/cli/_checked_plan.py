@@ -42,8 +42,6 @@ from paramsched.plan import Plan
 from paramsched.time import Calendar, Duration
 from paramsched.user_warnings import PlanCaution
 
-# What a checkpoint and a log of the run say beside a plan, for the check.
-
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -165,11 +163,10 @@ def checked_plan(
     except ConfigError as error:
         return CheckedPlan(_not_silenced(given, format, [finding_of_fault(one, given) for one in error.faults]))
     except MissingFact as error:
-        found, instead = f"{error.asked}: {error.found}", f"Write {option_for_fact(error)}"
-        return CheckedPlan((Finding(MISSING_FACT, "", found, instead, place=place),), usage=True)
+        advice = f"Write {option_for_fact(error)}"
+        return CheckedPlan((Finding(MISSING_FACT, "", error.problem, advice, place=place),), usage=True)
     except InvalidArgument as error:
-        found = f"{error.asked}: {error.found}" if error.found else str(error.asked)
-        return CheckedPlan((Finding(REFUSED_VALUE, "", found, error.instead, place=place),))
+        return CheckedPlan((Finding(REFUSED_VALUE, "", error.problem, error.instead, place=place),))
     except MissingDependency as error:
         return CheckedPlan((Finding(UNREADABLE, "", str(error), place=place),), usage=True)
     faults = read.placed(one.as_fault() for one in dict.fromkeys(several))
@@ -263,7 +260,7 @@ def fix_file(given: str, format: str | None, find: Callable[[str], Sequence[Find
 
 _LEVELS: Final[dict[Severity, str]] = {"error": "error", "warning": "warning", "info": "note"}
 """What SARIF calls a severity."""
-_COMMANDS: Final[dict[Severity, str]] = {"error": "error", "warning": "warning", "info": "notice"}
+_COMMANDS: Final = _LEVELS | {"info": "notice"}
 """What GitHub calls it."""
 
 

@@ -225,7 +225,7 @@ def run_guarded(run: Callable[[], _Result]) -> _Result:
     except click.UsageError as error:  # click prints it, and ends with its exit code
         raise click.UsageError(_printable_lines(error.format_message()), error.ctx) from None
     except MissingFact as error:
-        _end_with(f"{error.asked}: {error.found}. Write {option_for_fact(error)}", BAD_USAGE)
+        _end_with(f"{error.problem}. Write {option_for_fact(error)}", BAD_USAGE)
     except MissingDependency as error:
         _end_with(str(error), BAD_USAGE)
     except ParamschedError as error:

@@ -64,9 +64,8 @@ class Faults:
 
     def refuse(self, path: str, refusal: InvalidArgument, *, at_key: bool = False) -> None:
         """Note what a function of the library refused."""
-        found = f"{refusal.asked}: {refusal.found}" if refusal.found else refusal.asked
         code, replace = refusal.code, refusal.replace
-        self.add(path, found, refusal.instead, span=refusal.span, at_key=at_key, code=code, replace=replace)
+        self.add(path, refusal.problem, refusal.instead, span=refusal.span, at_key=at_key, code=code, replace=replace)
 
     @contextmanager
     def told_at(self, path: str) -> Iterator[None]:

@@ -22,8 +22,6 @@ from paramsched.plan.binding import UPDATES
 from paramsched.plan.resolve import counted_plan
 from paramsched.time import Calendar
 
-# A recipe: a plan, the facts of the run it was written for, and where all of it is said.
-
 
 @final
 @dataclass(frozen=True, slots=True)
@@ -62,8 +60,6 @@ class Recipe:
         return trace(self.plan, self.bases, self.calendar)
 
 
-# Reading the files of recipes: a file for each area of work, and in it a YAML document for each recipe.
-#
 # A document begins with the line `name: …`. It has a native plan under `plan`, and beside it what is said of the run.
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, final
 
-from paramsched.config.checking.rules_of_runs import NATIVE, RULES_OF_FILES, RULES_OF_RUNS, UNKNOWN_COMMENT
+from paramsched.config.checking.rules_of_runs import RULES_OF_FILES, RULES_OF_RUNS, UNKNOWN_COMMENT
 from paramsched.config.checking.rules_of_runs import CheckRule as CheckRule
 from paramsched.config.checking.rules_of_runs import Severity as Severity
 from paramsched.config.checking.rules_of_values import RULES_OF_TIMES, RULES_OF_VALUES
@@ -15,12 +15,10 @@ from paramsched.errors import Fault, InvalidArgument
 from paramsched.near_names import did_you_mean
 from paramsched.plan import Binding, Target
 
-# Every rule of the check, by its code. `paramsched check --explain` and the documentation show this table.
-
-
 CHECK_RULES: Final[Mapping[str, CheckRule]] = {
     rule.code: rule for rule in (*RULES_OF_FILES, *RULES_OF_TIMES, *RULES_OF_VALUES, *RULES_OF_RUNS)
 }
+"""By its code. `paramsched check --explain` and the documentation show this table."""
 
 
 def rule_of_code(given: str) -> CheckRule:
@@ -182,18 +180,6 @@ def rule_as_text(rule: CheckRule) -> str:
     return "\n".join(lines)
 
 
-def rule_as_markdown(rule: CheckRule) -> str:
-    """A rule as a section of the documentation, whose anchor is its code."""
-    lines = [f"({rule.code.lower()})=", "", f"## {rule.code} {rule.name}", ""]
-    lines += [f"*{rule.severity}.* {rule.line}", "", rule.why, ""]
-    if rule.wrong:
-        language = "yaml" if rule.file == NATIVE else "python"
-        with_options = f", with `{' '.join(rule.options)}`" if rule.options else ""
-        lines += [f"Wrong{with_options}:", "", f"```{language}", rule.wrong.rstrip(), "```", ""]
-        lines += ["Right:", "", f"```{language}", rule.right.rstrip(), "```", ""]
-    return "\n".join(lines)
-
-
 def edits_of(findings: Iterable[Finding]) -> tuple[TextEdit, ...]:
     """The changes that findings ask for, from left to right; of two that overlap the first."""
     chosen: list[TextEdit] = []
@@ -236,7 +222,7 @@ def without_silenced(findings: Iterable[Finding], text: str, file: str) -> Itera
             codes = codes_given(comment[1])
         except InvalidArgument as refusal:
             place = FilePlace(file, line, column)
-            yield Finding(UNKNOWN_COMMENT, "", f"{refusal.asked}: {refusal.found}", refusal.instead, place=place)
+            yield Finding(UNKNOWN_COMMENT, "", refusal.problem, refusal.instead, place=place)
             continue
         if lines.line(line)[: column - 1].strip():
             by_line[line] = codes

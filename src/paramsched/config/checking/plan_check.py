@@ -68,7 +68,7 @@ def check(
         try:
             followed = schedule_followed(plan.bindings, binding)
         except PlanError as refusal:
-            found.append(Finding(codes.NOT_FOLLOWED, path, *_refusal_in_words(refusal)))
+            found.append(Finding(codes.NOT_FOLLOWED, path, refusal.problem, refusal.instead))
             continue
         errors = list(dict.fromkeys(_errors_in(followed, trial)))
         found += [Finding(code, path, refused, advice) for code, refused, advice in errors]
@@ -130,7 +130,7 @@ def _errors_in(schedule: Schedule, trial: TrialRun | None) -> Iterator[tuple[str
             try:
                 part._refuse_two_without_length()
             except InvalidArgument as refusal:
-                yield codes.TWO_WITHOUT_LENGTH, *_refusal_in_words(refusal)
+                yield codes.TWO_WITHOUT_LENGTH, refusal.problem, refusal.instead
                 return
     if trial is None or not trial.knows(schedule):
         return
@@ -139,11 +139,7 @@ def _errors_in(schedule: Schedule, trial: TrialRun | None) -> Iterator[tuple[str
     except (MissingFact, Unresolved):
         return
     except InvalidArgument as refusal:
-        yield codes.NOTHING_LEFT, *_refusal_in_words(refusal)
-
-
-def _refusal_in_words(refusal: InvalidArgument) -> tuple[str, str]:
-    return f"{refusal.asked}: {refusal.found}" if refusal.found else str(refusal.asked), refusal.instead
+        yield codes.NOTHING_LEFT, refusal.problem, refusal.instead
 
 
 def _fields_followed(schedule: Schedule) -> list[str]:

@@ -250,8 +250,7 @@ class ScheduleReader:
         try:
             return Duration.of(value)
         except InvalidArgument as refusal:
-            found = f"{refusal.asked}: {refusal.found}"
-            return self.note_fault(path, found, instead, code=refusal.code, replace=refusal.replace)
+            return self.note_fault(path, refusal.problem, instead, code=refusal.code, replace=refusal.replace)
 
     def read_curve(self, value: Any, path: str) -> Any:
         """`cosine`, `curves.cosine`, `power(2)`, `{power: 2}`."""

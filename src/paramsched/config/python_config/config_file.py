@@ -27,8 +27,6 @@ from paramsched.config.python_config.values import (
     NotKnown,
 )
 
-# What a file's names hold in the end: plain values, and marks where something is not known.
-
 
 @final
 class PlainValues:

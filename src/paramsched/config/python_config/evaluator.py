@@ -22,9 +22,6 @@ from paramsched.config.python_config.values import (
     NotKnown,
 )
 
-# The names of a file and their values.
-
-
 _BUILTINS: Final = frozenset(name for name in dir(builtins) if not name.startswith("_"))
 
 DECIDING: Final = (

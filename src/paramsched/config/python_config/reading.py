@@ -1,8 +1,4 @@
-"""Read a Python config without running it.
-
-Assignments, loops, comprehensions, methods of lists and dicts, `_base_` files and `with read_base():` are followed as
-MMEngine follows them. Whatever would have to be run is marked by `NeedsRunning`, and matters only where it is used.
-"""
+"""Read a Python config without running it, as MMEngine follows it; what would have to be run is a `NeedsRunning`."""
 
 from pathlib import Path
 from typing import Any
