@@ -4,7 +4,7 @@ import ast
 from collections.abc import Sequence
 from typing import Any, Final
 
-from paramsched.config.python_config import containers, functions
+from paramsched.config.python_config import containers, functions, lookups
 from paramsched.config.python_config.arithmetic import (
     call_text_method,
     known_truth,
@@ -17,29 +17,6 @@ from paramsched.config.python_config.evaluator import (
     Namespace,
     ReachesNames,
     References,
-)
-from paramsched.config.python_config.lookups import (
-    attribute_expression,
-    attribute_of,
-    binary_expression,
-    bool_expression,
-    comparison_expression,
-    conditional_expression,
-    constant_value,
-    dict_comprehension,
-    dict_display,
-    joined_text,
-    list_comprehension,
-    list_display,
-    look_up_name,
-    named_expression,
-    produced_by_argument,
-    set_comprehension,
-    set_display,
-    slice_expression,
-    subscript_expression,
-    tuple_display,
-    unary_expression,
 )
 from paramsched.config.python_config.mentions import (
     PythonSource,
@@ -54,7 +31,7 @@ def call_expression(evaluator: ConfigEvaluator, node: ast.Call, local: Locals, d
     if isinstance(node.func, ast.Attribute):
         holder = evaluator.value(node.func.value, local, depth)
         if type(holder) in (Imported, NeedsRunning, BaseReference):
-            callee = attribute_of(evaluator, node.func, holder, node.func.attr)
+            callee = lookups.attribute_of(evaluator, node.func, holder, node.func.attr)
             return _call_function(evaluator, node, callee, local, depth)
         return _call_method_of(evaluator, node, holder, node.func.attr, local, depth)
     match node:
@@ -74,8 +51,7 @@ def _call_any_or_all(
     for item in walk_values(evaluator, argument, local, depth):
         known = known_truth(item)
         if known is None:
-            evaluator.mark_unknown(node, item)
-            raise Doubt
+            evaluator.refuse(node, item)
         if known is wanted:
             return wanted
     return not wanted
@@ -108,7 +84,7 @@ def _call_getattr(evaluator: ConfigEvaluator, node: ast.Call, arguments: Sequenc
     if type(holder) is BaseDict and name not in containers.BASE_DICT_NAMES:
         if len(arguments) == 3 and name not in holder:
             return arguments[2]
-        return attribute_of(evaluator, node, holder, name)
+        return lookups.attribute_of(evaluator, node, holder, name)
     return evaluator.mark_unknown(node, *arguments)
 
 
@@ -141,7 +117,7 @@ def extend_list(
         if isinstance(items, ast.GeneratorExp):
             given: Any = walk_values(evaluator, items, local, depth)
         else:
-            produced = produced_by_argument(evaluator, items, local, depth)
+            produced = lookups.produced_by_argument(evaluator, items, local, depth)
             given = evaluator.value(items, local, depth) if produced is None else produced
         if evaluator.memory.seen(holder) is not holder:
             return evaluator.mark_unknown(node, holder, given)
@@ -167,7 +143,7 @@ def _key_and_order(
             else:
                 found[keyword.arg] = evaluator.value(keyword.value, local, depth)
     except Doubt:
-        evaluator.memory.lose((holder,), evaluator.source.mark(keywords[0].value))
+        evaluator.lose((holder,), keywords[0].value)
         raise
     return found
 
@@ -191,7 +167,7 @@ def _call_arguments(
             if isinstance(one, ast.Starred):
                 positional.extend(walk_values(evaluator, one.value, local, depth))
             else:
-                produced = produced_by_argument(evaluator, one, local, depth) if taking else None
+                produced = lookups.produced_by_argument(evaluator, one, local, depth) if taking else None
                 positional.append(evaluator.value(one, local, depth) if produced is None else produced)
         for keyword in node.keywords:
             if keyword.arg == "key" and function in ("max", "min", "sorted"):
@@ -203,10 +179,9 @@ def _call_arguments(
             elif type(value) in (dict, BaseDict) and all(type(key) is str and key not in named for key in value):
                 named.update(value)
             else:
-                evaluator.mark_unknown(node, value)
-                raise Doubt
+                evaluator.refuse(node, value)
     except Doubt:
-        evaluator.memory.lose((holder, *positional, *named.values()), evaluator.source.mark(node))
+        evaluator.lose((holder, *positional, *named.values()), node)
         raise
     return positional, named
 
@@ -216,26 +191,26 @@ def _names_a_way(names: Sequence[Any]) -> bool:
 
 
 _HANDLERS: Final[Handlers] = {
-    ast.Attribute: attribute_expression,
-    ast.BinOp: binary_expression,
-    ast.BoolOp: bool_expression,
+    ast.Attribute: lookups.attribute_expression,
+    ast.BinOp: lookups.binary_expression,
+    ast.BoolOp: lookups.bool_expression,
     ast.Call: call_expression,
-    ast.Compare: comparison_expression,
-    ast.Constant: constant_value,
-    ast.Dict: dict_display,
-    ast.DictComp: dict_comprehension,
-    ast.IfExp: conditional_expression,
-    ast.JoinedStr: joined_text,
-    ast.List: list_display,
-    ast.ListComp: list_comprehension,
-    ast.Name: look_up_name,
-    ast.NamedExpr: named_expression,
-    ast.Set: set_display,
-    ast.SetComp: set_comprehension,
-    ast.Slice: slice_expression,
-    ast.Subscript: subscript_expression,
-    ast.Tuple: tuple_display,
-    ast.UnaryOp: unary_expression,
+    ast.Compare: lookups.comparison_expression,
+    ast.Constant: lookups.constant_value,
+    ast.Dict: lookups.dict_display,
+    ast.DictComp: lookups.dict_comprehension,
+    ast.IfExp: lookups.conditional_expression,
+    ast.JoinedStr: lookups.joined_text,
+    ast.List: lookups.list_display,
+    ast.ListComp: lookups.list_comprehension,
+    ast.Name: lookups.look_up_name,
+    ast.NamedExpr: lookups.named_expression,
+    ast.Set: lookups.set_display,
+    ast.SetComp: lookups.set_comprehension,
+    ast.Slice: lookups.slice_expression,
+    ast.Subscript: lookups.subscript_expression,
+    ast.Tuple: lookups.tuple_display,
+    ast.UnaryOp: lookups.unary_expression,
 }
 
 

@@ -68,19 +68,12 @@ class PlainValues:
         if depth == 0 or id(value) in self._doing:
             return _mark_with_reason(mark(), "is nested too deep, or in itself"), 1
         self._doing.add(id(value))
-        size = 1
-        if kind in (dict, BaseDict):
-            plain: Any = {}
-            for key, one in value.items():
-                plain[key], inner = (one, 1) if type(one) in ATOMS else self._plain_and_size(one, depth - 1, mark)
-                size += inner
-        else:
-            items = []
-            for one in value:
-                item, inner = (one, 1) if type(one) in ATOMS else self._plain_and_size(one, depth - 1, mark)
-                items.append(item)
-                size += inner
-            plain = items if kind is list else tuple(items)
+        size, items = 1, []
+        for one in value.values() if isinstance(value, dict) else value:
+            item, inner = (one, 1) if type(one) in ATOMS else self._plain_and_size(one, depth - 1, mark)
+            items.append(item)
+            size += inner
+        plain: Any = dict(zip(value, items, strict=True)) if isinstance(value, dict) else kind(items)
         self._doing.discard(id(value))
         if size > self._memory.budget.largest:
             plain, size = _mark_with_reason(mark(), "holds too much"), 1
@@ -200,7 +193,7 @@ class PythonFile:
 
     def _as_base(self, value: Any, line: ast.AST | None) -> Any:
         try:
-            return self._memory.as_base(value)
+            return self._memory.as_held_by_base(value, own_sets=True)
         except NotKnown:
             return self._source.mark(line or self._source.tree, "is nested too deep")
 
@@ -275,15 +268,13 @@ def referred_value(reference: BaseReference, base: Mapping[str, Any]) -> Any:
 
 
 def _is_base_line(statement: ast.stmt) -> bool:
-    if type(statement) is not ast.Assign:
-        return False
-    first = statement.targets[0]
-    return type(first) is ast.Name and first.id == "_base_"
+    match statement:
+        case ast.Assign(targets=[ast.Name(id="_base_"), *_]):
+            return True
+    return False
 
 
 def _is_base_block(statement: ast.stmt) -> bool:
-    if type(statement) is not ast.With:
-        return False
     match statement:
         case ast.With(items=[ast.withitem(context_expr=ast.Call(func=ast.Name(id="read_base")))]):
             return True

@@ -27,6 +27,11 @@ def _is_hashable(value: Any) -> bool:
     return type(value) in ATOMS or type(value) is frozenset or (type(value) is tuple and all(map(_is_hashable, value)))
 
 
+def _require_key(value: Any, memory: Memory) -> None:
+    if not is_key(value, memory):
+        raise NotKnown
+
+
 def as_items(value: Any, memory: Memory) -> list[Any]:
     """What going through a value gives; raises NotKnown where that, or its order, is not known."""
     if type(value) not in (list, tuple, dict, BaseDict, str, bytes, range, Produced):
@@ -57,8 +62,7 @@ def get_item(holder: Any, key: Any, memory: Memory) -> Any:
     """
     kind = type(holder)
     if kind in _ALIKE:
-        if not is_key(key, memory):
-            raise NotKnown
+        _require_key(key, memory)
     elif kind not in (list, tuple, str, bytes, range) or type(key) not in (int, bool, slice):
         raise NotKnown
     value = holder[key]
@@ -71,8 +75,7 @@ def set_item(holder: Any, key: Any, value: Any, memory: Memory) -> None:
     """`holder[key] = value`; as `get_item`."""
     kind = type(holder)
     if kind in _ALIKE:
-        if not is_key(key, memory):
-            raise NotKnown
+        _require_key(key, memory)
         holder[key] = memory.as_held_by_base(value) if kind is BaseDict else value
     elif kind is list and type(key) in (int, bool):
         holder[key] = value
@@ -86,8 +89,7 @@ def set_item(holder: Any, key: Any, value: Any, memory: Memory) -> None:
 def delete_item(holder: Any, key: Any, memory: Memory) -> None:
     """`del holder[key]`; as `get_item`."""
     if type(holder) in _ALIKE:
-        if not is_key(key, memory):
-            raise NotKnown
+        _require_key(key, memory)
     elif type(holder) is not list or type(key) not in (int, bool, slice):
         raise NotKnown
     del holder[key]
@@ -159,15 +161,13 @@ def _plain_method(name: str) -> Method:
 
 def _get_from_dict(holder: Any, arguments: Sequence[Any], _: Mapping[str, Any], memory: Memory) -> Any:
     key, *default = arguments
-    if not is_key(key, memory):
-        raise NotKnown
+    _require_key(key, memory)
     return memory.seen(holder.get(key, *default))
 
 
 def _pop_of_dict(holder: Any, arguments: Sequence[Any], _: Mapping[str, Any], memory: Memory) -> Any:
     key, *default = arguments
-    if not is_key(key, memory):
-        raise NotKnown
+    _require_key(key, memory)
     if type(holder) is BaseDict and not default:
         default = [None]
     return memory.seen(holder.pop(key, *default))
@@ -183,7 +183,8 @@ def _pop_last(holder: Any, arguments: Sequence[Any], *_: Any) -> Any:
 def _set_default(holder: Any, arguments: Sequence[Any], _: Mapping[str, Any], memory: Memory) -> Any:
     """`holder.setdefault(key, value)`."""
     key, *default = arguments
-    if not is_key(key, memory) or len(default) > 1:
+    _require_key(key, memory)
+    if len(default) > 1:
         raise NotKnown
     if key not in holder:
         value = default[0] if default else None
@@ -261,16 +262,14 @@ def _values_of_set(name: str) -> Method:
 def _key_of_set(name: str) -> Method:
     def method(holder: Any, arguments: Sequence[Any], _: Mapping[str, Any], memory: Memory) -> None:
         (value,) = arguments
-        if not is_key(value, memory):
-            raise NotKnown
+        _require_key(value, memory)
         getattr(holder, name)(value)
 
     return method
 
 
-_OF_DICT: Final[dict[str, Method]] = {
-    "clear": _plain_method("clear"),
-    "copy": _plain_method("copy"),
+_PLAIN: Final = {name: _plain_method(name) for name in ("clear", "copy")}
+_OF_DICT: Final[dict[str, Method]] = _PLAIN | {
     "get": _get_from_dict,
     "pop": _pop_of_dict,
     "popitem": _pop_last,
@@ -281,28 +280,23 @@ _OF_FROZEN_SET: Final[dict[str, Method]] = {
     name: _values_of_set(name)
     for name in ("union", "intersection", "difference", "issubset", "issuperset", "isdisjoint")
 }
-_OF_SET: Final[dict[str, Method]] = _OF_FROZEN_SET | {
+_OF_SET: Final[dict[str, Method]] = {
+    **(_OF_FROZEN_SET | _PLAIN),
+    **{name: _key_of_set(name) for name in ("add", "discard", "remove")},
     "update": _values_of_set("update"),
-    "add": _key_of_set("add"),
-    "discard": _key_of_set("discard"),
-    "remove": _key_of_set("remove"),
-    "clear": _plain_method("clear"),
-    "copy": _plain_method("copy"),
 }
+_SEARCHES: Final = {name: _known_arguments(name) for name in ("count", "index")}
 _METHODS: Final[Mapping[type, Mapping[str, Method]]] = {
     list: {
+        **(_PLAIN | _SEARCHES),
         "append": _append_to_list,
-        "clear": _plain_method("clear"),
-        "copy": _plain_method("copy"),
-        "count": _known_arguments("count"),
         "extend": _extend_list,
-        "index": _known_arguments("index"),
         "insert": _insert_in_list,
         "pop": _pop_of_list,
         "remove": _known_arguments("remove"),
         "reverse": _plain_method("reverse"),
     },
-    tuple: {"count": _known_arguments("count"), "index": _known_arguments("index")},
+    tuple: _SEARCHES,
     dict: _OF_DICT,
     BaseDict: _OF_DICT | {"update": _update_base_dict, "copy": _copy_base, "merge": _merge_into_base},
     set: _OF_SET,

@@ -3,7 +3,7 @@
 import ast
 import builtins
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, final
+from typing import Any, Final, NoReturn, final
 
 from paramsched.config.python_config.mentions import (
     PythonSource,
@@ -217,6 +217,15 @@ class ConfigEvaluator:
         self.memory.doubts += 1
         self.memory.lose(operands, mark)
         return mark
+
+    def refuse(self, node: ast.AST, *operands: Any) -> NoReturn:
+        """Mark an operation as `mark_unknown` does, and follow the expression no further."""
+        self.mark_unknown(node, *operands)
+        raise Doubt
+
+    def lose(self, values: Iterable[Any], node: ast.AST) -> None:
+        """Unknown code has these from now on: this piece."""
+        self.memory.lose(values, self.source.mark(node))
 
     def try_out(self, node: ast.AST, operands: Iterable[Any], operation: Callable[[], Any]) -> Any:
         """What an operation gives, or a mark where it cannot be known or Python raises an error."""

@@ -185,8 +185,7 @@ def joined_text(evaluator: ConfigEvaluator, node: ast.JoinedStr, local: Locals, 
                     raise NotKnown
                 pieces.append(format_value(value, part.conversion, spec, evaluator.memory))
             except REFUSALS:
-                evaluator.mark_unknown(node, value)
-                raise Doubt from None
+                evaluator.refuse(node, value)
         else:
             text = evaluator.value(part, local, depth)
             if type(text) is not str:
@@ -209,7 +208,7 @@ def _element_values(evaluator: ConfigEvaluator, nodes: Iterable[ast.expr], local
             else:
                 items.append(evaluator.value(node, local, depth))
     except Doubt:
-        evaluator.memory.lose(items, evaluator.source.mark(node))
+        evaluator.lose(items, node)
         raise
     return items
 
@@ -236,8 +235,7 @@ def dict_display(evaluator: ConfigEvaluator, node: ast.Dict, local: Locals, dept
         elif key_node is not None and containers.is_key(key, evaluator.memory):
             mapping[key] = value
         else:
-            evaluator.mark_unknown(node, key, value, mapping)
-            raise Doubt
+            evaluator.refuse(node, key, value, mapping)
     return mapping
 
 
@@ -266,11 +264,10 @@ def dict_comprehension(evaluator: ConfigEvaluator, node: ast.DictComp, local: Lo
         for _ in comprehension_rounds(evaluator, node.generators, local, inner, depth):
             key, value = evaluator.value(node.key, inner, depth), evaluator.value(node.value, inner, depth)
             if not containers.is_key(key, evaluator.memory):
-                evaluator.mark_unknown(node, key, value)
-                raise Doubt
+                evaluator.refuse(node, key, value)
             mapping[key] = value
     except Doubt:
-        evaluator.memory.lose((mapping,), evaluator.source.mark(node))
+        evaluator.lose((mapping,), node)
         raise
     return mapping
 

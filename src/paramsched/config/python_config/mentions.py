@@ -107,9 +107,12 @@ def mentions_of(nodes: Iterable[ast.AST]) -> Mentions:
                 found.bound_later.update(names)
             case ast.Import() | ast.ImportFrom():
                 _note_import(found, node, inner)
-            case ast.ExceptHandler(name=str() as name) | ast.MatchAs(name=str() as name):
-                _note_binding(found, name, inner)
-            case ast.MatchStar(name=str() as name) | ast.MatchMapping(rest=str() as name):
+            case (
+                ast.ExceptHandler(name=str() as name)
+                | ast.MatchAs(name=str() as name)
+                | ast.MatchStar(name=str() as name)
+                | ast.MatchMapping(rest=str() as name)
+            ):
                 _note_binding(found, name, inner)
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
                 _note_binding(found, name, inner)
@@ -194,10 +197,13 @@ def names_in_texts(nodes: Iterable[ast.AST]) -> Iterator[str]:
                 elif "=" in node.value or "import" in node.value or "def" in node.value:
                     try:
                         inner = parse_python(node.value)
-                    except (SyntaxError, ValueError, RecursionError, MemoryError):
+                    except _REFUSED:
                         continue
                     yield from mentions_of(inner.body).bound
 
+
+_REFUSED: Final = (SyntaxError, ValueError, RecursionError, MemoryError)
+"""What the parser raises."""
 
 _MOST_SHOWN = 60
 _LARGE = 50_000  # bytes
@@ -219,7 +225,7 @@ class PythonSource:
         self._shown = name if base else ""
         self.tree = _tree_or_refusal(text, name)
         self._text = text
-        self._lines: list[bytes] | None = None
+        self._lines: list[bytes] = []
 
     def mark(self, node: ast.AST, why: str = "would have to be run") -> NeedsRunning:
         """What stands for a value that this piece of the file decides."""
@@ -232,23 +238,18 @@ class PythonSource:
 
     def _text_of_node(self, node: ast.AST) -> str:
         """The text of a node in one line, shortened."""
-        if self._lines is None:
+        if not self._lines:
             self._lines = self._text.replace("\r\n", "\n").replace("\r", "\n").encode().split(b"\n")
         first = getattr(node, "lineno", 0) - 1
         if not 0 <= first < len(self._lines):
             return "…"
-        begin = getattr(node, "col_offset", 0)
-        if getattr(node, "end_lineno", 0) == first + 1:
-            piece = self._lines[first][begin : getattr(node, "end_col_offset", 0)]
-            if len(piece) < _MOST_SHOWN and b"  " not in piece and b"\t" not in piece:
-                return piece.decode(errors="replace")
-        last, end = (getattr(node, "end_lineno", 0) or 0) - 1, getattr(node, "end_col_offset", 0) or 0
+        begin, last, end = (getattr(node, name, 0) or 0 for name in ("col_offset", "end_lineno", "end_col_offset"))
+        pieces = self._lines[first : min(last, first + 4)]
+        if last == first + len(pieces):
+            pieces[-1] = pieces[-1][:end]
+        pieces[0] = pieces[0][begin:]
         # Four bytes a character at most: never the whole of a long line.
-        pieces = [self._lines[first][begin : min(end if last == first else begin + 1000, begin + 1000)]]
-        for number in range(first + 1, min(last + 1, first + 4)):
-            line = self._lines[number]
-            pieces.append(line[: min(end if number == last else len(line), 1000)])
-        text = " ".join(b" ".join(pieces).decode(errors="replace").split())
+        text = " ".join(b" ".join(piece[:1000] for piece in pieces).decode(errors="replace").split())
         return text if len(text) <= _MOST_SHOWN else text[: _MOST_SHOWN - 1] + "…"
 
 
@@ -263,20 +264,19 @@ def _tree_or_refusal(text: str, name: str) -> ast.Module:
     refuse_many_words(text, name)
     try:
         return parse_python(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+    except _REFUSED as error:
         raise ConfigError(name, [_no_python(text, error)]) from None
 
 
 def _no_python(text: str, error: Exception) -> Fault:
     """Why a text is no Python, and where, if the parser says it."""
     instead = "Write param_scheduler = dict(type='StepLR', …)"
-    if not isinstance(error, SyntaxError):
-        found = "nested too deep" if isinstance(error, (RecursionError, MemoryError)) else "not Python"
-        return Fault("", found, instead, code=SYNTAX)
-    found = f"not Python ({error.msg})" if error.msg and error.msg.isprintable() else "not Python"
-    if not error.lineno:
-        return Fault("", found, instead, code=SYNTAX)
-    return TextLines(text).fault_in_line(error.lineno, error.offset or 1, found, instead)
+    found = "nested too deep" if isinstance(error, (RecursionError, MemoryError)) else "not Python"
+    if isinstance(error, SyntaxError):
+        found += f" ({error.msg})" if error.msg and error.msg.isprintable() else ""
+        if error.lineno:
+            return TextLines(text).fault_in_line(error.lineno, error.offset or 1, found, instead)
+    return Fault("", found, instead, code=SYNTAX)
 
 
 @contextmanager
@@ -300,19 +300,20 @@ def python_places(text: str) -> Place:
     """
     try:
         tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except _REFUSED:
         raise ConfigError("config", [Fault("", "not Python")]) from None
     lines = TextLines(text)
     names: dict[str | int, Place] = {}
     for statement in tree.body:
         if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
             name = statement.targets[0]
-            names[name.id] = _python_place(statement.value, lines, key=_offset(lines, name.lineno, name.col_offset))
+            names[name.id] = _python_place(statement.value, lines, name)
     return Place(0, len(text), parts=names)
 
 
-def _python_place(node: ast.expr, lines: TextLines, *, key: int | None = None) -> Place:
+def _python_place(node: ast.expr, lines: TextLines, name: ast.expr | ast.keyword | None = None) -> Place:
     begin = _offset(lines, node.lineno, node.col_offset)
+    key = None if name is None else _offset(lines, name.lineno, name.col_offset)
     end = _offset(lines, node.end_lineno or node.lineno, node.end_col_offset or node.col_offset)
     text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
     return Place(begin, end, key=key, text=text, parts=_python_parts(node, lines))
@@ -324,14 +325,10 @@ def _python_parts(node: ast.expr, lines: TextLines) -> dict[str | int, Place] | 
         case ast.List(elts=items) | ast.Tuple(elts=items):
             return [_python_place(item, lines) for item in items]
         case ast.Call(func=ast.Name(id="dict"), keywords=keywords):
-            return {
-                one.arg: _python_place(one.value, lines, key=_offset(lines, one.lineno, one.col_offset))
-                for one in keywords
-                if one.arg is not None
-            }
+            return {one.arg: _python_place(one.value, lines, one) for one in keywords if one.arg is not None}
         case ast.Dict(keys=keys, values=values):
             return {
-                key.value: _python_place(value, lines, key=_offset(lines, key.lineno, key.col_offset))
+                key.value: _python_place(value, lines, key)
                 for key, value in zip(keys, values, strict=True)
                 if isinstance(key, ast.Constant) and isinstance(key.value, (str, int))
             }

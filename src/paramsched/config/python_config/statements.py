@@ -332,7 +332,7 @@ class Statements:
         except _Break:
             return
         except (Doubt, _Lost):
-            self.memory.lose(walk.roots, self.source.mark(node.iter))
+            self.evaluator.lose(walk.roots, node.iter)
             self._give_up_on([node], node.iter, "is gone through, and what is done there would have to be run")
             return
         self._follow_block(node.orelse)
@@ -371,7 +371,7 @@ class Statements:
             self._follow_block(node.finalbody)
             raise
         except _Lost:
-            self.memory.lose(reached, self.source.mark(node))
+            self.evaluator.lose(reached, node)
             self._give_up_on([node], node)
             return
         self._follow_block(node.orelse)

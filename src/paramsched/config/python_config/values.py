@@ -255,29 +255,17 @@ class Memory:
                 stack += [(one, depth - 1) for pair in value.items() for one in pair]
         return True
 
-    def as_held_by_base(self, value: Any, depth: int = MOST_DEPTH) -> Any:
+    def as_held_by_base(self, value: Any, depth: int = MOST_DEPTH, *, own_sets: bool = False) -> Any:
         """A value as a dict of a base takes it: dicts become dicts of a base, lists and tuples new ones.
+
+        With `own_sets` sets become new ones too, so that nothing is shared.
 
         Raises:
             NotKnown: it is in itself, or nested too deep.
         """
-        kind = type(value)
-        if kind not in (list, tuple, dict):
-            return self.seen(value)
-        if depth == 0:
-            raise NotKnown
         value = self.seen(value)
-        if isinstance(value, NeedsRunning):
-            return value
-        self.budget.spend(1 + len(value) // 4)
-        if kind is dict:
-            return BaseDict({key: self.as_held_by_base(one, depth - 1) for key, one in value.items()})
-        return kind([self.as_held_by_base(one, depth - 1) for one in value])
-
-    def as_base(self, value: Any, depth: int = MOST_DEPTH) -> Any:
-        """A new tree of a base file's value; nothing in it is shared."""
         kind = type(value)
-        if kind is set:
+        if kind is set and own_sets:
             return set(value)
         if kind not in (list, tuple, dict):
             return value
@@ -285,8 +273,9 @@ class Memory:
             raise NotKnown
         self.budget.spend(1 + len(value) // 4)
         if kind is dict:
-            return BaseDict({key: self.as_base(one, depth - 1) for key, one in value.items()})
-        return kind([self.as_base(one, depth - 1) for one in value])
+            entries = value.items()
+            return BaseDict({key: self.as_held_by_base(one, depth - 1, own_sets=own_sets) for key, one in entries})
+        return kind([self.as_held_by_base(one, depth - 1, own_sets=own_sets) for one in value])
 
     def deep_copy(self, value: Any) -> Any:
         """As `copy.deepcopy`; what is not known stays a mark.
@@ -307,25 +296,17 @@ class Memory:
         if depth == 0:
             raise NotKnown
         self.budget.spend(1 + len(value) // 4)
+        if kind is tuple:
+            made = tuple([self._deep_copy(one, done, depth - 1) for one in value])
+            done[id(value)] = value if all(new is old for new, old in zip(made, value, strict=True)) else made
+            return done[id(value)]
+        copied = done[id(value)] = kind()  # before what is in it, which may be in itself
         if kind is list:
-            copied: Any = []
-            done[id(value)] = copied
             copied.extend(self._deep_copy(one, done, depth - 1) for one in value)
-        elif kind is dict:
-            copied = {}
-            done[id(value)] = copied
-            copied.update({key: self._deep_copy(one, done, depth - 1) for key, one in value.items()})
-        elif kind is BaseDict:
-            copied = BaseDict()
-            done[id(value)] = copied
-            for key, one in value.items():
-                copied[key] = self.as_held_by_base(self._deep_copy(one, done, depth - 1))
         elif kind is set:
-            copied = set(value)
-            done[id(value)] = copied
+            copied.update(value)
         else:
-            copied = tuple([self._deep_copy(one, done, depth - 1) for one in value])
-            if all(new is old for new, old in zip(copied, value, strict=True)):
-                copied = value
-            done[id(value)] = copied
+            for key, one in value.items():
+                inner = self._deep_copy(one, done, depth - 1)
+                copied[key] = inner if kind is dict else self.as_held_by_base(inner)
         return copied

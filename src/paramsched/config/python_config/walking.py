@@ -38,7 +38,7 @@ def collect_all(evaluator: ConfigEvaluator, items: Iterable[Any], node: ast.AST)
         for item in items:
             found.append(item)
     except Doubt:
-        evaluator.memory.lose(found, evaluator.source.mark(node))
+        evaluator.lose(found, node)
         raise
     return found
 
@@ -73,7 +73,7 @@ def comprehension_rounds(
                 else:
                     yield
     except Doubt:
-        evaluator.memory.lose(walk.roots, evaluator.source.mark(first.iter))
+        evaluator.lose(walk.roots, first.iter)
         raise
 
 
@@ -92,13 +92,11 @@ def _bind_local_name(evaluator: ConfigEvaluator, target: ast.expr, value: Any, l
     elif isinstance(target, (ast.Tuple, ast.List)):
         parts = unpacked_parts(evaluator, target, value)
         if parts is None:
-            evaluator.mark_unknown(target, value)
-            raise Doubt
+            evaluator.refuse(target, value)
         for part, one in zip(target.elts, parts, strict=True):
             _bind_local_name(evaluator, part.value if isinstance(part, ast.Starred) else part, one, local)
     else:
-        evaluator.mark_unknown(target, value)
-        raise Doubt
+        evaluator.refuse(target, value)
 
 
 def unpacked_parts(evaluator: ConfigEvaluator, target: ast.Tuple | ast.List, value: Any) -> list[Any] | None:
@@ -124,7 +122,7 @@ def walk_values(evaluator: ConfigEvaluator, node: ast.expr, local: Locals = None
     try:
         yield from _steps_of(evaluator, walk)
     except Doubt:
-        evaluator.memory.lose(walk.roots, evaluator.source.mark(node))
+        evaluator.lose(walk.roots, node)
         raise
 
 
@@ -168,8 +166,7 @@ def way_through(evaluator: ConfigEvaluator, node: ast.expr, local: Locals, depth
         case ast.Call(func=ast.Attribute(value=holder_node, attr=name), args=[], keywords=[]) if name in VIEWS:
             holder = evaluator.value(holder_node, local, depth + 1)
             if type(holder) not in (dict, BaseDict):
-                evaluator.mark_unknown(node, holder)
-                raise Doubt
+                evaluator.refuse(node, holder)
             view = getattr(holder, name)()
             if type(holder) is BaseDict and name != "keys":
                 view = list(view)
@@ -180,8 +177,7 @@ def way_through(evaluator: ConfigEvaluator, node: ast.expr, local: Locals, depth
 def _way_through_value(evaluator: ConfigEvaluator, node: ast.AST, value: Any) -> Walk:
     """The way through a list, a dict, a text or their like."""
     if type(value) not in (list, tuple, dict, BaseDict, str, bytes, range):
-        evaluator.mark_unknown(node, value)
-        raise Doubt
+        evaluator.refuse(node, value)
     return Walk(iter(value), (value,))
 
 
@@ -196,8 +192,7 @@ def _way_through_builtin(
     if name == "reversed":
         value = evaluator.value(args[0], local, depth)
         if len(args) > 1 or keywords or type(value) not in (list, tuple, dict, str, bytes, range):
-            evaluator.mark_unknown(args[0], value)
-            raise Doubt
+            evaluator.refuse(args[0], value)
         return Walk(reversed(value), (value,))
     if name == "enumerate":
         return _numbered_way(evaluator, args, keywords, local, depth)
@@ -226,7 +221,7 @@ def _numbered_way(
     extra = [*args[1:], *(one.value for one in keywords if one.arg == "start")]
     start = evaluator.value(extra[0], local, depth) if extra else 0
     if len(extra) != len(args) + len(keywords) - 1 or len(extra) > 1 or type(start) is not int:
-        evaluator.memory.lose(inner.roots, evaluator.source.mark(args[0]))
+        evaluator.lose(inner.roots, args[0])
         raise Doubt
     return Walk(enumerate(_steps_of(evaluator, inner), start), inner.roots)
 
@@ -247,7 +242,7 @@ def _ways_side_by_side(
         if len(strict) != len(keywords) or any(type(one) is not bool for one in strict) or any(strict):
             raise Doubt
     except Doubt:
-        evaluator.memory.lose(_roots_of(walks), evaluator.source.mark(args[0]))
+        evaluator.lose(_roots_of(walks), args[0])
         raise
     return Walk(zip(*(_steps_of(evaluator, walk) for walk in walks), strict=False), _roots_of(walks))
 
@@ -297,19 +292,17 @@ def function_of(evaluator: ConfigEvaluator, node: ast.expr, local: Locals, depth
     value = evaluator.value(node, local, depth)
     if value is None:
         return None
-    if type(value) is Builtin and value.name in functions.BUILTINS:
-        known = functions.BUILTINS[value.name]
+    if type(value) is not Builtin or value.name not in functions.BUILTINS:
+        evaluator.refuse(node, value)
+    known = functions.BUILTINS[value.name]
 
-        def called(item: Any) -> Any:
-            try:
-                return known([evaluator.memory.seen(item)], {}, evaluator.memory)
-            except REFUSALS:
-                evaluator.mark_unknown(node, item)
-                raise Doubt from None
+    def called(item: Any) -> Any:
+        try:
+            return known([evaluator.memory.seen(item)], {}, evaluator.memory)
+        except REFUSALS:
+            evaluator.refuse(node, item)
 
-        return called
-    evaluator.mark_unknown(node, value)
-    raise Doubt
+    return called
 
 
 def _only_computes(node: ast.expr) -> bool:
