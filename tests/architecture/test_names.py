@@ -72,7 +72,7 @@ def test_no_package_exports_a_name_that_is_a_folder_of_it():
     for init in source.rglob("__init__.py"):
         package = ".".join(init.parent.relative_to(source).parts)
         imports = [node for node in ast.walk(ast.parse(init.read_text())) if isinstance(node, ast.ImportFrom)]
-        exported = {alias.asname for node in imports if node.module != package for alias in node.names}
+        exported = {alias.asname or alias.name for node in imports if node.module != package for alias in node.names}
         hidden[package] = exported & {folder.parent.name for folder in init.parent.glob("*/__init__.py")}
 
     assert {package: names for package, names in hidden.items() if names} == {}

@@ -4,6 +4,6 @@ Change the import line only. What differs, and why: `docs/compat/divergences.md`
 `warmup(20, 0.125) >> cosine()`.
 """
 
-from paramsched.compat.gradual_warmup._scheduler import GradualWarmupScheduler as GradualWarmupScheduler
+from paramsched.compat.gradual_warmup._scheduler import GradualWarmupScheduler
 
 __all__ = ["GradualWarmupScheduler"]

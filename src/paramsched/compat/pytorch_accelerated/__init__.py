@@ -7,16 +7,15 @@ scheduler once per update: a schedule built on it is that many times too long. W
 `PER_PROCESS_NUM_UPDATE_STEPS_PER_EPOCH` there.
 """
 
-from paramsched.compat.pytorch_accelerated._base import SchedulerBase as SchedulerBase
-from paramsched.compat.pytorch_accelerated._base import StatefulSchedulerBase as StatefulSchedulerBase
-from paramsched.compat.pytorch_accelerated._cosine import CosineLrScheduler as CosineLrScheduler
-from paramsched.compat.pytorch_accelerated._placeholders import TrainerPlaceholderValues as TrainerPlaceholderValues
+from paramsched.compat.pytorch_accelerated._base import SchedulerBase, StatefulSchedulerBase
+from paramsched.compat.pytorch_accelerated._cosine import CosineLrScheduler
 from paramsched.compat.pytorch_accelerated._placeholders import (
-    replace_trainer_placeholder_values as replace_trainer_placeholder_values,
+    TrainerPlaceholderValues,
+    replace_trainer_placeholder_values,
 )
-from paramsched.compat.pytorch_accelerated._warmup_stable_decay import WSDLrScheduler as WSDLrScheduler
 from paramsched.compat.pytorch_accelerated._warmup_stable_decay import (
-    estimate_checkpoint_steps as estimate_checkpoint_steps,
+    WSDLrScheduler,
+    estimate_checkpoint_steps,
 )
 
 __all__ = [

@@ -5,27 +5,17 @@ Every name of `torch.optim.lr_scheduler` and `SWALR`. How they differ from torch
 
 from typing import Any
 
-from paramsched.compat.torch._groups import use_tensors as use_tensors
-from paramsched.compat.torch.base import EPOCH_DEPRECATION_WARNING as EPOCH_DEPRECATION_WARNING
-from paramsched.compat.torch.base import LRScheduler as LRScheduler
+from paramsched.compat.torch._groups import use_tensors
+from paramsched.compat.torch.base import EPOCH_DEPRECATION_WARNING, LRScheduler
 from paramsched.compat.torch.base import _LRScheduler as _LRScheduler
-from paramsched.compat.torch.chained import ChainedScheduler as ChainedScheduler
-from paramsched.compat.torch.chained import SequentialLR as SequentialLR
-from paramsched.compat.torch.cosine import SWALR as SWALR
-from paramsched.compat.torch.cosine import CosineAnnealingLR as CosineAnnealingLR
-from paramsched.compat.torch.cosine import CosineAnnealingWarmRestarts as CosineAnnealingWarmRestarts
-from paramsched.compat.torch.cyclic import CyclicLR as CyclicLR
-from paramsched.compat.torch.decay import ConstantLR as ConstantLR
-from paramsched.compat.torch.decay import ExponentialLR as ExponentialLR
-from paramsched.compat.torch.decay import LinearLR as LinearLR
-from paramsched.compat.torch.decay import MultiStepLR as MultiStepLR
-from paramsched.compat.torch.decay import PolynomialLR as PolynomialLR
-from paramsched.compat.torch.decay import StepLR as StepLR
-from paramsched.compat.torch.functions import LambdaLR as LambdaLR
-from paramsched.compat.torch.functions import MultiplicativeLR as MultiplicativeLR
-from paramsched.compat.torch.installation import install as install
-from paramsched.compat.torch.one_cycle import OneCycleLR as OneCycleLR
-from paramsched.compat.torch.plateau import ReduceLROnPlateau as ReduceLROnPlateau
+from paramsched.compat.torch.chained import ChainedScheduler, SequentialLR
+from paramsched.compat.torch.cosine import SWALR, CosineAnnealingLR, CosineAnnealingWarmRestarts
+from paramsched.compat.torch.cyclic import CyclicLR
+from paramsched.compat.torch.decay import ConstantLR, ExponentialLR, LinearLR, MultiStepLR, PolynomialLR, StepLR
+from paramsched.compat.torch.functions import LambdaLR, MultiplicativeLR
+from paramsched.compat.torch.installation import install
+from paramsched.compat.torch.one_cycle import OneCycleLR
+from paramsched.compat.torch.plateau import ReduceLROnPlateau
 
 __all__ = [
     "EPOCH_DEPRECATION_WARNING",
