@@ -1,4 +1,4 @@
-"""The fields of an optimizer's groups, read, written, copied and put back in one way by all drop-ins.
+"""The fields of an optimizer's groups, as all drop-ins read, write and put them back.
 
 A field holds a float or a 0-d tensor. A float is replaced. A tensor is filled in place, because compiled steps and
 other objects hold on to it. Adam's momentum is the first of its `betas`.
@@ -95,8 +95,8 @@ def by_value(value: Any) -> Any:
             return value
 
 
-# A group added in mid-course goes on from what it holds by the factors of the others, v(t) = lr * f(t) / f(t added). So
-# its base is the one for which the curve, now, is what it holds; where nothing of a base is in it, what it holds.
+# A group added in mid-course goes on from what it holds: its base is the one for which the curve is that now. Where
+# nothing of a base is in the curve, it is what it holds.
 
 
 def base_on_curve(value: float, share: float, fixed: float = 0.0) -> float:
@@ -112,7 +112,7 @@ def base_on_curve(value: float, share: float, fixed: float = 0.0) -> float:
 
 
 def base_by_example(value: float, bases: Sequence[Any], written: Sequence[Any]) -> float:
-    """The base as the last group has it: its own base to what was written for it is this base to `value`.
+    """The base of a group that holds `value`, by what the last group's base has become.
 
     >>> base_by_example(0.02, bases=[1.0, 0.4], written=[0.5, 0.1])
     0.08

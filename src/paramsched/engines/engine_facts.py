@@ -1,4 +1,4 @@
-"""EngineFacts: what an engine knows of a run, and for each fact that is missing the reason. All else is done here."""
+"""EngineFacts: what an engine knows of a run, and why it does not know the rest."""
 
 import logging
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Between an engine and a plan: values for its loggers, metrics for the plan's rules, amounts of its batches."""
+"""Between an engine and a plan: values, metrics, amounts of batches."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress

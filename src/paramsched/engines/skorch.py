@@ -36,7 +36,7 @@ class _SkorchPlan:
         MissingDependency: skorch is not installed.
     """
 
-    # skorch clones callbacks through get_params: attributes are the arguments, all else ends in an underscore.
+    # skorch clones by get_params: attributes are the arguments, all else ends in an underscore.
     def __init__(
         self,
         plan: Plan,

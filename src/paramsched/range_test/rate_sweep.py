@@ -1,4 +1,4 @@
-"""The range test as a function around the user's own step, and what it puts back after it."""
+"""The range test around the user's own step, and what it puts back."""
 
 import copy
 import math

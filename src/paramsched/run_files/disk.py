@@ -1,4 +1,4 @@
-"""Files that a power cut leaves whole: written beside, flushed to the disk, renamed, and the folder flushed.
+"""Files that a power cut leaves whole: written beside, flushed and renamed.
 
 Until a file is flushed the system may keep it in memory only, and may carry out renames in another order.
 """

@@ -25,7 +25,7 @@ log = logging.getLogger("paramsched.runner")
 LOCK = "run.lock"
 
 _open: WeakSet[IO[str]] = WeakSet()
-"""The files of locks that are held. A forked child has a copy of each, which would hold the lock after its parent."""
+"""The files of locks that are held; a forked child would keep a copy."""
 
 
 def _close_copies() -> None:

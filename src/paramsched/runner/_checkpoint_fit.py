@@ -1,4 +1,4 @@
-"""Whether a checkpoint can be loaded: every file of it is read and fits what was built, before anything changes.
+"""Whether a checkpoint can be loaded: every file of it is read and fits.
 
 Accelerate loads one after another, and passes over random states that it cannot read.
 """
@@ -67,7 +67,7 @@ def _numbered_file(source: Path, name: str, index: int) -> Path:
 
 
 def _require_weights(source: Path, model: nn.Module, index: int) -> None:
-    """Refuse weights that have other names or shapes than the model's."""
+    """Refuse weights of other names or shapes."""
     ending = f"_{index}" if index else ""
     file = source / f"model{ending}.safetensors"
     plain = source / f"pytorch_model{ending}.bin"
@@ -107,7 +107,7 @@ def _opened_safetensors(file: Path) -> Iterator[Any]:
 
 
 def _all_weights_saved(own: Mapping[str, torch.Tensor], saved: Iterable[str]) -> bool:
-    """Whether each weight was saved, also by the name of one that shares its storage."""
+    """Whether each weight was saved, be it by a name that shares its storage."""
     there = {own[name].untyped_storage().data_ptr() for name in saved if name in own}
     missing = [value for name, value in own.items() if name not in set(saved)]
     return all(not value.numel() or value.untyped_storage().data_ptr() in there for value in missing)

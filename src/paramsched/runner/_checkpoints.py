@@ -1,4 +1,4 @@
-"""Checkpoints: Accelerate's folder and a few files of ours, there as a whole or not at all, on all processes."""
+"""Checkpoints: Accelerate's folder and a few files of ours, whole or not there."""
 
 import logging
 import shlex
@@ -26,7 +26,7 @@ log = logging.getLogger("paramsched.runner")
 
 
 def require_whole(folder: Path) -> None:
-    """Refuse a checkpoint that is not what was saved; the error names an older one that is whole."""
+    """Refuse a checkpoint that is not what was saved."""
     problems = _problems_of(folder)
     if problems:
         raise error_with_offer("\n".join(problems), folder.parent, besides=folder)
@@ -59,7 +59,7 @@ def error_with_offer(problem: str, home: Path, besides: Path | None = None) -> S
 
 
 def _latest_whole(home: Path, besides: Path | None) -> Path | None:
-    """The latest whole checkpoint in a folder, of the damaged one's run if that can be told."""
+    """The latest whole checkpoint in a folder, of the same run if possible."""
     places = {
         path: place
         for path in checkpoints_in(home)

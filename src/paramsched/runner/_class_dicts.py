@@ -117,7 +117,7 @@ SAMPLERS: Final[Mapping[str, bool]] = {
     "RandomSampler": True,
     "SequentialSampler": False,
 }
-"""MMEngine's and torch's samplers, and whether they shuffle unless told. Accelerate spreads them over processes."""
+"""MMEngine's and torch's samplers, and whether they shuffle unless told."""
 
 
 def build_loader(config: Any) -> Any:
@@ -226,7 +226,7 @@ def accelerator_for(optim_wrapper: Any) -> Any:
     return Accelerator(
         mixed_precision=asked,
         kwargs_handlers=[GradScalerKwargs(**scaling)] if scaling else [],
-        # The order of an epoch is then a function of seed and number, so a resume needs no state of the loader.
+        # The order of an epoch is then a function of seed and number: no state of the loader is needed.
         dataloader_config=DataLoaderConfiguration(use_seedable_sampler=True),
     )
 
@@ -248,7 +248,7 @@ def seed_for(randomness: Mapping[str, Any], accelerator: Any) -> int:
     from accelerate.utils import broadcast_object_list, set_seed
 
     asked = randomness.get("seed")
-    # Drawn from the system: the seed of an unseeded run must not depend on what was drawn before.
+    # Drawn from the system, whatever was drawn before.
     shared = [random.SystemRandom().randrange(2**31) if asked is None else int(asked)]
     if accelerator.num_processes > 1:
         broadcast_object_list(shared)

@@ -10,7 +10,7 @@ from torch import nn
 from paramsched.errors import ParamschedError
 
 Style: TypeAlias = Literal["train_step", "mode", "loss", "plain"]
-"""Its own `train_step`; `forward(..., mode="loss")`; any model and a `loss`; a model that returns its loss."""
+"""In order: its own `train_step`; `forward(..., mode="loss")`; a `loss` beside it; it returns its loss."""
 
 LossFunction: TypeAlias = Callable[[Any, Any], torch.Tensor]
 
@@ -81,7 +81,7 @@ class ModelCalls:
 
 
 def call_with_batch(model: Any, data: Any, **kwargs: Any) -> Any:
-    """Call a model with a batch: a dict by names, a list or tuple by places, anything else as it is."""
+    """Call a model with a batch: a dict by names, a list or tuple by places."""
     if isinstance(data, Mapping):
         return model(**data, **kwargs)
     if isinstance(data, (list, tuple)):
@@ -90,7 +90,7 @@ def call_with_batch(model: Any, data: Any, **kwargs: Any) -> Any:
 
 
 def inputs_and_target(data: Any) -> tuple[Any, Any]:
-    """Inputs and target of a batch: the last entry is the target; one that has no two parts is refused."""
+    """Inputs and target of a batch, which is its last entry."""
     entries = list(data.values()) if isinstance(data, Mapping) else data
     if not isinstance(entries, (list, tuple)) or len(entries) < 2:
         raise ParamschedError(

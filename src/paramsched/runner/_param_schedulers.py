@@ -1,4 +1,4 @@
-"""What stands at `param_scheduler`, a plan in any form or MMEngine's schedulers; and how long the run is for it."""
+"""What stands at `param_scheduler`, and how long the run is for it."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -91,7 +91,7 @@ Schedulers: TypeAlias = dict[str, list[Any]]
 
 
 def plan_in(config: Any, *, names: Sequence[str]) -> Plan | None:
-    """The plan that `config` is, or says as a text, a file, or a mapping; None where it is something else."""
+    """The plan that `config` is or says; None where it is something else."""
     if isinstance(config, (Plan, str, os.PathLike)):
         return plan_from(config)
     named = isinstance(config, Mapping) and config and "type" not in config and not set(config) & set(names)
@@ -113,7 +113,7 @@ def build_schedulers(config: Any, wrappers: Mapping[str, OptimWrapper], facts: R
     by_name = isinstance(config, Mapping) and "type" not in config and plan is None
     if not by_name or set(config) != set(names):
         if plan is None:
-            # Names that match no optimizer, one built scheduler for all, …: it says what is wrong, or builds for each.
+            # It says what is wrong with the names, or builds for each.
             length = facts.lengths_for(names[0])
             return build_param_scheduler(config, dict(wrappers), **length)
         config = dict.fromkeys(names, plan)

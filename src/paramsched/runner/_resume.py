@@ -1,4 +1,4 @@
-"""How a run goes on from a checkpoint; whatever differs is logged. And its work folder, locked while it is written."""
+"""How a run goes on from a checkpoint; and its work folder."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -47,7 +47,7 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Make the folder and keep other runs out; inside another `locked` it does nothing."""
+        """Make the folder and keep other runs out, until the outermost `locked` ends."""
         if self._locked:
             yield
             return
@@ -60,7 +60,7 @@ class RunFolder:
             self._lock.release()
 
     def first_checkpoint(self, load_from: Path | None, *, resume: bool) -> Path | None:
-        """What a run loads before its first batch, whole where it goes on from it; None: it begins as it is."""
+        """What a run loads before its first batch; None: it begins as it is."""
         if not resume:
             return load_from
         return in_main_process(self._accelerator, lambda: self._to_go_on_from(load_from))
@@ -104,7 +104,7 @@ def resume_run(runner: RunnerParts, source: Path) -> None:
 
 
 def require_fit_for(runner: RunnerParts, source: Path) -> None:
-    """Refuse a checkpoint that the model, the optimizers or the logs of a run do not go on from; nothing is loaded."""
+    """Refuse a checkpoint that the run does not go on from; nothing is loaded."""
 
     def require_all_fit() -> None:
         state = read_runner_state(source)

@@ -1,4 +1,4 @@
-"""What a checkpoint holds of a Runner besides Accelerate's files: plain data, states of hooks and schedulers."""
+"""What a checkpoint holds besides Accelerate's files."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy

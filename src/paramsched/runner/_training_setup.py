@@ -116,7 +116,7 @@ def settings_in(cfg: Any, parameters: Mapping[str, inspect.Parameter]) -> tuple[
         instead = "Write model=dict(type='…'), or give Runner.from_cfg(…, model=…)"
         faults.add(entry_path("model"), "it is missing", instead, code=WRONG_ARGUMENT)
     if faults.count:
-        # The Runner itself would not be reached: what it would refuse is told now, with the rest.
+        # The Runner itself would not be reached.
         defaults = {name: one.default for name, one in parameters.items() if one.default is not one.empty}
         check_settings({**defaults, "model": nn.Identity(), **settings}, faults.found())
     return settings, whole

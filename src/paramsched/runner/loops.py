@@ -1,4 +1,4 @@
-"""Loops: the order in which batches, epochs, validations and hooks follow each other, as in MMEngine."""
+"""Loops: in which order batches, epochs, validations and hooks follow, as in MMEngine."""
 
 from abc import ABC, abstractmethod
 from bisect import bisect

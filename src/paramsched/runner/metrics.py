@@ -47,7 +47,7 @@ class Metric:
         del size  # no sample is seen twice
         from accelerate.utils import gather_object
 
-        # Samples, not numbers: a mean of the processes' means would weigh them wrongly.
+        # A mean of the processes' means would weigh samples wrongly.
         collected = gather_object(self.results)
         self.results = []
         found = self.compute_metrics(collected)

@@ -91,7 +91,7 @@ class AcceleratedWrapper:
     def __init__(self, inner: OptimWrapper, prepared: Any, accelerator: Any) -> None:
         self.inner, self.prepared, self.accelerator = inner, prepared, accelerator
         self.updates = 0  # that happened: a step that the scaler skipped is none
-        # What counts the samples or tokens of an update, where its plan does. The hook goes ahead of the scheduler's.
+        # Counts the samples or tokens of an update; its hook goes ahead of the scheduler's.
         self.amounts: BatchAmounts | None = None
         watch_updates(inner.optimizer, self._tell_amount, self._count_update)
 
@@ -217,7 +217,7 @@ class AcceleratedWrappers(Mapping[str, AcceleratedWrapper]):
                 "Write the model's train_step(data, optim_wrapper)",
             )
         first.backward(first.scale_loss(loss))
-        # The batch counts for each of them. All step before one clears: a parameter may belong to two.
+        # The batch counts for each. All step before one clears: a parameter may belong to two.
         for other in others:
             other.inner._inner_count += 1
         for stepper in self._steppers.values():

@@ -1,4 +1,4 @@
-"""RunnerView: what hooks may read of a Runner and ask of it; where the run is; a loader's batches, pass by pass."""
+"""RunnerView: what hooks may read and ask; where the run is; a loader's batches."""
 
 import random
 from collections.abc import Iterator, Mapping
@@ -63,7 +63,7 @@ class EpochBatches:
         return len(self.loader)
 
     def batches(self, number: int, skip: int = 0) -> Iterator[tuple[int, Any]]:
-        """The batches of pass `number`, each with its index, without the first `skip`; what these draw is undone."""
+        """The batches of a pass with their indexes, after the first `skip`, whose draws are undone."""
         if skip >= len(self):
             return
         if getattr(self.loader, "set_epoch", None) is not None:  # Accelerate's: its order is a function of the epoch
@@ -90,7 +90,7 @@ class EpochBatches:
 
         if not isinstance(self.loader, DataLoader):
             return islice(self._on_device(self.loader), skip, None)
-        # Accelerate's loaders are one batch ahead. Taking the last skipped batch brings this one to where it was.
+        # Accelerate's loaders are one batch ahead, so the last skipped batch is taken.
         batches: Iterator[Any] = iter(self.accelerator.skip_first_batches(self.loader, skip - 1))
         next(batches)
         return batches

@@ -26,7 +26,7 @@ FACTORS = (0.0, 1.0, 0.1, 0.5, 0.04, 4e-06, 1 / 3, 1e-300, 5e-324, -0.25, 7.0, 1
 BASES = (1.0, 0.1, 3e-4, 1e-3, 0.0, 0.9, -0.5, 5e-324, 1e30)
 _RATES = (0.1, 0.5, 0.999, 1.0, 0.3333333333333333, 1e-6)
 _AT_MOST_ONE = ("gamma", "to_gamma", "factor", "start", "to", "pct_start")
-"""Rates of growth: above 1 the values of a long run overflow to inf, which is tested by itself."""
+"""Above 1 the values of a long run overflow, which is tested by itself."""
 
 
 @final
@@ -278,7 +278,7 @@ def for_drawn_schedules(
     examples: int,
     arguments: Mapping[str, Any],
 ) -> None:
-    """Call a check with each of the schedules that a shape makes of drawn arguments, and the run it was drawn for."""
+    """Call a check with each schedule that a shape makes of drawn arguments, and its run."""
     name = getattr(shape, "__name__", str(shape))
 
     @settings(

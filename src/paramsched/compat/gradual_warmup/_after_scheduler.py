@@ -56,7 +56,7 @@ class AfterScheduler:
             self.position = 0
 
     def resume(self, u: float) -> None:
-        """A guided scheduler has taken over a state: it stands at `u`, which is below 0 on the ramp."""
+        """A guided scheduler stands at `u` of a state, which is below 0 on the ramp."""
         self.position, self.running = max(u, 0), u > 0
 
     def give_metric(self, metric: Any) -> None:
@@ -121,10 +121,7 @@ def sets_own_values(scheduler: object) -> bool:
 
 
 def _begin_anew(scheduler: Any) -> None:
-    """The first step of a scheduler, and of the members that took part in it, from what the groups hold now.
-
-    Not the composition's own way to begin: that writes the bases it was built from, and here the peaks are the bases.
-    """
+    """The first step of a scheduler, and of its members, from the peaks in the groups: its own way writes its bases."""
     members = getattr(scheduler, "_schedulers", None)
     if members is None:
         scheduler.last_epoch = -1

@@ -1,4 +1,4 @@
-"""The published class's own numbers, what it keeps in its state, and what its constructor was given."""
+"""The published class's own numbers and states."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ PublishedForm: TypeAlias = Literal["0.3", "head"]
 
 
 class PublishedWarmup(Protocol):
-    """What the published class keeps, and how it asks its own `get_lr`, which may be a subclass's."""
+    """What the published class keeps, and how it asks its own `get_lr`."""
 
     optimizer: Optimizer
     multiplier: float

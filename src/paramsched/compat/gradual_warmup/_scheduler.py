@@ -296,7 +296,7 @@ class GradualWarmupScheduler(LRScheduler):
         """Go on from a state of the published classes."""
         read = ForeignState.of(state, self.after_scheduler)
         present = group_values(self.optimizer)
-        # A group that does not hold any more what the constructor left was restored with the optimizer: it stays.
+        # A group that does not hold what the constructor left was restored with the optimizer.
         restored = [float(now) != float(then) for now, then in zip(present, self._values_after_building, strict=False)]
         self._set_ramp(read.multiplier, read.total_epoch, read.warmup_epoch)
         asked_for = self._published_form(self._published)

@@ -103,7 +103,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
             print_or_log(f"Adjusting parameter value of group {group} to {value:.4e}.")
 
     def __getstate__(self) -> Any:
-        # Not the step engine, which is made again, and not a function that stands in for the optimizer's step.
+        # Not the step engine, nor a function that stands in for the optimizer's step.
         state = object.__getstate__(self)
         if not isinstance(state, tuple):
             return state
@@ -130,7 +130,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
                 f"{type(self).__name__}.load_state_dict: the saved arguments replace this scheduler's: {told}. "
                 "Write paramsched.compat.mmengine.restore(…, on_change='new') to keep the new ones",
             )
-        # What other versions of the peer kept besides, such as functions, is not ours.
+        # What other versions of the peer kept, such as functions, is not ours.
         self._remember({key: value for key, value in state_dict.items() if not callable(value)})
 
     def _remember(self, state: Mapping[str, Any]) -> None:
@@ -175,7 +175,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
 
     @property
     def _window_tick(self) -> int:
-        """The tick in the window's units, those that `last_step` stands for included."""
+        """The tick in the window's units."""
         skipped: int = vars(self).get("_skipped", 0)
         return self._global_step + skipped
 
@@ -239,7 +239,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
             )
 
     def _take_in_late_groups(self) -> None:
-        """Take in groups that were added since, with their own value as base (row 34 of docs/compat/divergences.md)."""
+        """Take in groups that were added since (row 34 of docs/compat/divergences.md)."""
         groups = self.optimizer.param_groups
         bases = vars(self).get("base_values", groups)  # a subclass may do without
         missing = len(groups) - len(bases)
@@ -256,7 +256,7 @@ class _ParamScheduler(SeenAsPeer, metaclass=PeerAwareMeta):
             self._replay_for_group(index)
 
     def _replay_for_group(self, index: int) -> None:
-        """Give a new group the value that it would have, had it been there from the first tick on."""
+        """Give a new group the value that it would have by now."""
 
 
 def _base_number(value: Any) -> Any:
@@ -277,7 +277,7 @@ CLASS_KEY = "_class"
 
 
 def compare_arguments(scheduler: Any, state: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """The arguments that a state has differently, by name the scheduler's and the state's; not of another class."""
+    """The arguments that a state has differently, by name: ours and theirs."""
     _refuse_other_state(scheduler, state)
     ours = vars(scheduler)
     return {

@@ -1,4 +1,4 @@
-"""build_param_scheduler: from a config to schedulers, as MMEngine's Runner does; and what they say at the end."""
+"""build_param_scheduler: from a config to schedulers; and what they say."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, overload

@@ -152,7 +152,7 @@ class ReduceOnPlateauParamScheduler(RuleScheduler):
             print_or_log(f"Adjusting parameter value of group {group} to {value:.4e} in epoch {self.last_step}.")
 
     def _count_metric(self, metric: float) -> None:
-        """Let the kernel decide whether to reduce the values; by how much is a matter of the present ones."""
+        """Let the kernel decide whether to reduce the values."""
         decision = Plateau(  # any factor below 1 does: only whether it falls is asked
             self.monitor,
             "min" if self.rule == "less" else "max",

@@ -90,13 +90,13 @@ def require_number_field(group: ParamGroup, name: str) -> None:
         )
 
 
-# Beside the optimizer, not on it: nothing of this may travel with a copy of it (row 33 of divergences.md).
+# Beside the optimizer: nothing of this may travel with a copy of it (row 33 of divergences.md).
 _updates: WeakKeyDictionary[Optimizer, int] = WeakKeyDictionary()
 _has_stepped: WeakKeyDictionary[Optimizer, bool] = WeakKeyDictionary()  # since the last scheduler was built
 
 
 def start_counting(optimizer: Any) -> None:
-    """Count updates from here on; what was stepped before says nothing about the order of the two `step` calls."""
+    """Count updates from here on; earlier steps say nothing about the order."""
     inner = inner_optimizer(optimizer)
     if inner is not None:
         if inner not in _updates:
@@ -147,7 +147,7 @@ _THERE = ("mmengine.optim.scheduler", "mmengine.optim")
 
 
 class PeerAwareMeta(ABCMeta):
-    """Counts MMEngine's namesake, and what derives from it, among the subclasses; a user's may be abstract besides."""
+    """Counts MMEngine's namesake, and what derives from it, among the subclasses."""
 
     def __instancecheck__(cls, instance: Any) -> bool:
         return cls.__subclasscheck__(type(instance))
@@ -227,16 +227,16 @@ _AnyClass = TypeVar("_AnyClass", bound=type)
 _SELF = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
 _OPTIMIZER = Argument("optimizer", ..., "a torch optimizer, or a wrapper that holds one")
 _PARAM_NAME = Argument("param_name", ..., "the entry of the param groups")
-# `last_step` is the clock. The others are not in MMEngine's own states, and these can be loaded too.
+# `last_step` is the clock; MMEngine's own states have not the others.
 _NOT_IN_STATES = ("last_step", "pct_start", "anneal_strategy", "three_phase", "min_value")
 
 
 def set_up_from_table(cls: _AnyClass) -> _AnyClass:
-    """Give a class of the table its row, its signature, and a docstring with what it remarks itself."""
+    """Give a class of the table its row, signature and docstring."""
     found = row_of_class(cls.__name__)
     assert found is not None, cls
     row, family = found
-    scheduler: Any = cls  # attributes are set on it, which a type checker refuses for a class it does not know
+    scheduler: Any = cls
     scheduler.table_row = row
     scheduler._counted = row.counted
     scheduler._configured = ("param_name", *(one.name for one in row.arguments if one.name not in _NOT_IN_STATES))

@@ -18,9 +18,8 @@ from paramsched.schedules.rules import table
 
 _MOST_TICKS = 500_000
 _LARGE, _SMALL = 2.0**60, 2.0**-60
-# The value and the base of each group. In the first both are tiny, so that only c is seen. In the second the value is
-# huge, which shows a; in the third the base is, which shows b. Powers of two are not rounded, so every digit counts.
-# Nothing is 0: a class may treat 0 in a way of its own.
+# The value and the base of each group: both tiny, which shows c; the value huge, which shows a; the base huge, which
+# shows b. Powers of two are not rounded. Nothing is 0, which a class may treat in a way of its own.
 _SOLVED = ((_SMALL, _SMALL), (_LARGE, _SMALL), (_SMALL, _LARGE))
 _CHECKED = ((0.75, 0.5), (3.0, 5.0))
 _POINTS = (*_SOLVED, *_CHECKED)
@@ -155,7 +154,7 @@ _PROGRESS = ("epoch", "iter")
 
 @contextmanager
 def run_progress(by_epoch: Callable[[], bool]) -> Iterator[Callable[[int], None]]:
-    """A function that tells the hub which epoch or iteration has just ended; afterwards the hub says what it said.
+    """A function that tells the hub which epoch or iteration has ended, for a while.
 
     Some schedulers ask the hub how far the run is, and what an earlier run left there would give them wrong values. One
     that counts epochs finds no iteration, because nothing says which one it would be.

@@ -1,4 +1,4 @@
-"""RuleScheduler: a row of MMEngine's table, whose ticks the step engine makes; and `restore`, for its saved states."""
+"""RuleScheduler: a row of MMEngine's table; and `restore`, for saved states."""
 
 import inspect
 import logging

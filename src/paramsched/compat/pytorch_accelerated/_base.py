@@ -96,7 +96,7 @@ class SchedulerBase(ABC):
         bases, values = state_dict.get("base_lr_values", ()), state_dict.get(HELD_VALUES, ())
         own = vars(self).get("base_lr_values")
         vars(self).update({name: by_value(value) for name, value in state_dict.items() if name != HELD_VALUES})
-        # A state of fewer or more groups cannot say which base is whose: our own stay.
+        # A state of other groups cannot say which base is whose.
         if own is not None and len(bases) != groups:
             self.base_lr_values = own
         if groups and len(values) == groups:

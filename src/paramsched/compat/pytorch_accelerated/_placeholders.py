@@ -28,7 +28,7 @@ OPERATION_OF_SIGN: dict[str, Callable[[Any, Any], Any]] = {
 
 
 class PlaceholderArithmetic:
-    """`+ - * / //` with numbers and placeholders on both sides; anything that needs the number itself is refused."""
+    """`+ - * / //` with numbers and placeholders; what needs the number itself is refused."""
 
     def __add__(self, other: object) -> "Expression":
         return _placeholder_expression("+", self, other)
@@ -60,7 +60,7 @@ class PlaceholderArithmetic:
     def __rfloordiv__(self, other: object) -> "Expression":
         return _placeholder_expression("//", other, self)
 
-    # Whoever compares or converts a placeholder got it unreplaced: torch's OneCycleLR does, and so do our constructors.
+    # Whoever compares or converts a placeholder got it unreplaced, as torch's OneCycleLR does.
     def __lt__(self, other: object) -> NoReturn:
         raise unreplaced_error(self)
 
@@ -302,7 +302,7 @@ class ScheduleValues:
 
     def values_after(self, schedule: Schedule, bases: Sequence[Any], num_updates: int) -> list[float]:
         """One value for each base after so many updates; the list is the caller's."""
-        # Bases by identity: comparing tensors would read them from their device.
+        # By identity: comparing tensors would read them from their device.
         same = schedule is self._schedule and len(bases) == len(self._bases) and all(map(is_, bases, self._bases))
         if not same or self._engine is None:
             numbers = [float(base) for base in bases]

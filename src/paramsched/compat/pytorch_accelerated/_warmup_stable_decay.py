@@ -292,7 +292,7 @@ class WSDLrScheduler(StatefulSchedulerBase):
         period = next(inside, self.checkpoint_decay_info[-1])
         return period["period_end"] - period["period_start"], num_updates - period["period_start"]
 
-    # The library's cache keeps schedulers alive and is shared by all (row 24); here is none, but callers may clear it.
+    # Callers may clear the library's cache; here is none (row 24).
     _get_checkpoint_info.cache_clear = lambda: None  # type: ignore[attr-defined]  # a function has attributes
 
     def state_dict(self) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def use_tensors(optimizer: Optimizer, *fields: str) -> None:
 
 
 def one_per_group(asked: Asked, optimizer: Optimizer, value: Any) -> list[Any]:
-    """One entry for each group, tensors by value; a list of another length is refused, and what is no number."""
+    """One entry for each group, tensors by value, each a number."""
     groups = len(optimizer.param_groups)
     entries = value if isinstance(value, (list, tuple)) else [value] * groups
     if len(entries) != groups:

@@ -88,7 +88,7 @@ class RuleLR(SteppedLR):
         if self._is_initial:  # a composition may begin it anew
             self._seen = None
         seen, groups = self._seen, self.optimizer.param_groups
-        # The usual step, without a call: calls would cost as much as the rest (benchmarks/test_compat_torch.py).
+        # Without a call: calls would cost as much as the rest (benchmarks/test_compat_torch.py).
         if (
             epoch is None
             and seen is not None
@@ -100,7 +100,7 @@ class RuleLR(SteppedLR):
         ):
             self.last_epoch += 1
             tick = self.last_epoch  # a subclass may have made a property of it
-            # Reading all at once and comparing lists costs less than looking at each.
+            # Comparing lists costs less than looking at each.
             if self._only_writer and tick == self._last_tick + 1 and list(map(_RATE, groups)) == seen.written:
                 table = self._engine.table
                 at = tick - table.begin
@@ -136,7 +136,7 @@ class RuleLR(SteppedLR):
             self._before_zero = present if self._engine.step_into(0)[0] == 0.0 else None
             new = self._engine.stepped(0, present)
         else:
-            # The epoch before is done. A value that is still the first one was not restored (divergences, torch 3).
+            # A value that is still the first one was not restored (divergences, torch 3).
             firsts = as_floats(group["initial_lr"] for group in seen.groups)
             new = [r if value == first else value for r, value, first in zip(row, present, firsts, strict=True)]
         self._only_writer = _groups.nearly_equal(new, row)
@@ -236,8 +236,7 @@ class RuleLR(SteppedLR):
         share, level = self.shares_at(self.last_epoch)
         if share != 0.0:
             return
-        # Nothing of a base is in the curve now. As in torch a group keeps its lr while the others keep their nothing;
-        # where they come back it comes back with them.
+        # As in torch a group keeps its lr while the others keep their nothing; where they come back it does too.
         if StepEngine(self._make_rule()).step_into(self.last_epoch + 1) != UNCHANGED:
             for group in late:
                 group_fields.put_value(group, level * self._last_level())

@@ -82,7 +82,7 @@ class SteppedLR(LRScheduler):
         """Refuse a step beyond the end, where there is one."""
 
     def _update_lr(self, epoch: float | None = None) -> None:
-        """Look, advance, compute, write; a subclass's own `get_lr` takes the way of the base class."""
+        """A subclass's own `get_lr` takes the way of the base class."""
         if self._own_get_lr:
             super()._update_lr(epoch)  # type: ignore[arg-type]  # torch's looseness
             if not self._sets_values:

@@ -61,7 +61,7 @@ class ChainedScheduler(composition.CompositionLR, peers.ChainedScheduler):
         self._last_lr = group_fields.group_values(self.optimizer)
 
     def _seek_members(self, epoch: int) -> None:
-        # Each in its turn makes of what it finds what its closed form makes of its base, so by stepping there.
+        # By stepping there: each makes of what it finds what its closed form makes of its base.
         self._begin_members()
         composition.step_quietly(self, epoch)
 
@@ -88,7 +88,7 @@ class ChainedScheduler(composition.CompositionLR, peers.ChainedScheduler):
             if self._can_lose:
                 self._scale_lost(member)
         last = self._schedulers[-1]
-        # One of ours, and no user's subclass that may write by itself, wrote what the groups hold.
+        # No user's subclass, which may write by itself.
         exact = is_drop_in(last) and is_drop_in_class(type(last))
         return list(last._last_lr) if exact else group_fields.group_values(self.optimizer)
 

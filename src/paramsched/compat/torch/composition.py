@@ -1,4 +1,4 @@
-"""Compositions: what ChainedScheduler and SequentialLR share, and what they do with their members.
+"""What ChainedScheduler and SequentialLR share, and what they do with their members.
 
 A member may be a drop-in, a scheduler of torch's own, or one of a user's. What it can do is asked of its attributes.
 """
@@ -163,7 +163,7 @@ def begin_member(scheduler: Any) -> None:
 
 
 def seek_epoch(scheduler: Any, epoch: int) -> None:
-    """To an epoch of its own clock: at once where it has a closed form, by stepping there where not."""
+    """To an epoch of its own clock, by stepping there where there is no closed form."""
     if hasattr(scheduler, "_seek_members"):
         scheduler._seek_members(epoch)
     elif getattr(scheduler, "_get_closed_form_lr", None) is not None or hasattr(scheduler, "value"):

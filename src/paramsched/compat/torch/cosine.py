@@ -1,4 +1,4 @@
-"""The cosine schedulers, half a wave there and back and with warm restarts; and SWALR, a way to one rate."""
+"""The cosine schedulers, and SWALR."""
 
 import math
 from collections.abc import Sequence
@@ -199,7 +199,7 @@ class SWALR(RuleLR, swa_utils.SWALR):
 
     @staticmethod
     def _read_options(scheduler: Any) -> Any:
-        # As in torch the target stands in the groups, where another SWALR, or the user, may write it anew.
+        # The target stands in the groups, where another SWALR, or the user, may write it anew.
         targets = [group.get("swa_lr") for group in scheduler.optimizer.param_groups]
         return scheduler.anneal_epochs, scheduler._anneal_strategy, targets
 

@@ -1,4 +1,4 @@
-"""The schedulers that scale: steps, lines, powers. Each is the kernel's shape of the same meaning."""
+"""The schedulers that scale: steps, lines, powers."""
 
 import math
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The schedulers of users' functions: LambdaLR sets a multiple of base, MultiplicativeLR scales step by step."""
+"""The schedulers of users' functions: LambdaLR and MultiplicativeLR."""
 
 from collections.abc import Callable, Sequence
 from operator import attrgetter, itemgetter, mul

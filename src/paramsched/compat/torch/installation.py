@@ -12,7 +12,7 @@ import torch.optim.swa_utils
 from paramsched.compat.torch.base import LRScheduler, is_drop_in_class
 
 _in_force: list["Installation"] = []
-"""Who wants the drop-ins there at present: the names of a module belong to the whole process, and so does this."""
+"""Who wants the drop-ins there; the names of a module belong to the whole process."""
 
 _before: list[tuple[ModuleType, str, Any, Any]] = []
 """What is replaced while anybody does: where, the name, what stood there, and what stands there now."""

@@ -1,4 +1,4 @@
-"""OneCycleLR: up to a peak and down to almost nothing, momentum the other way round."""
+"""OneCycleLR: up to a peak and down, momentum the other way round."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -55,7 +55,7 @@ class OneCycleLR(SteppedLR, peers.OneCycleLR):
     _hooks = ("get_lr", "_anneal_func", "_annealing_cos", "_annealing_linear")
     _table: ValueRows
     _momentum_table: ValueRows | None
-    _cycle_ends: dict[str, list[Any]]  # as the groups say them, but a second OneCycleLR writes its own there
+    _cycle_ends: dict[str, list[Any]]  # as the groups say, where a second OneCycleLR writes its own
 
     def __init__(
         self,
@@ -181,7 +181,7 @@ class OneCycleLR(SteppedLR, peers.OneCycleLR):
         self._cycle_ends = state.pop("_ends", {})  # torch has them in the optimizer's state only
         legacy = state.pop("anneal_func", None)
         if legacy is not None and "_anneal_func_type" not in state:
-            # A quarter of the way tells the two apart, whatever the function was called.
+            # A quarter of the way tells the two apart.
             state["_anneal_func_type"] = "linear" if abs(legacy(0.0, 1.0, 0.25) - 0.25) < 1e-9 else "cos"
         super()._load_checked(state)
 
@@ -214,7 +214,7 @@ def _positive_count(name: str, number: int) -> int:
 
 
 def _cycle_phases(total: int, pct_start: float, three_phase: bool) -> list[dict[str, Any]]:
-    """The phases as torch writes them into its state; each begins at the level at which the one before ends."""
+    """The phases as torch writes them; each begins at the level where the last one ends."""
     up = float(pct_start * total) - 1
     ends = [up, float(2 * pct_start * total) - 2, total - 1] if three_phase else [up, total - 1]
     rates = ["initial_lr", "max_lr", "initial_lr", "min_lr"] if three_phase else ["initial_lr", "max_lr", "min_lr"]

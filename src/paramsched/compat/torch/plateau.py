@@ -147,7 +147,7 @@ class ReduceLROnPlateau(LRScheduler, peers.ReduceLROnPlateau):
             return False
         row = [group["lr"] * factor for group in groups]
         lowest = min(row)
-        # The smallest drops least; well clear of eps, so that no rounding decides.
+        # The smallest drops least; well clear of eps.
         if lowest < least or lowest * (1 / factor - 1) <= self.eps * 1.001:
             return False
         for group, value in zip(groups, row):  # noqa: B905  # as many

@@ -34,7 +34,7 @@ class SavedScheduler(Protocol):
 
 
 CLASS, GROUPS, BESIDE, LOST = "_class", "_groups", "_beside", "_lost"
-"""Our keys beside torch's; torch's classes take them up and hand them back, however far they went on meanwhile."""
+"""Our keys beside torch's, which torch's classes hand back later."""
 
 HeldFields: TypeAlias = list[tuple[dict[str, Any], dict[str, Any]]]
 """The groups of an optimizer, and what stands in the fields of each."""
@@ -305,7 +305,7 @@ def _readable_values(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
     for name in code.co_names:
         value = function.__globals__.get(name)
         ours = isinstance(value, (types.FunctionType, partial)) and _top_package(value) == _top_package(function)
-        # A global number may be a counter of the script: by custom, what does not change is in capitals.
+        # By custom, a global number that does not change is in capitals.
         if name.isupper() or isinstance(value, Namespace) or ours:
             yield name, value
 

@@ -1,4 +1,4 @@
-"""Checks of single entries, of the hooks, of the loaders and the metrics that look at what comes from them."""
+"""Checks of single entries, hooks, loaders and metrics."""
 
 import inspect
 import warnings
@@ -20,7 +20,7 @@ _OWN_PACKAGE = "paramsched."
 
 @contextmanager
 def looking_at(path: str, faults: Faults) -> Iterator[None]:
-    """Note as a fault whatever a user's object raises while it is looked at."""
+    """Note as a fault whatever a user's object raises."""
     try:
         yield
     except Exception as error:  # noqa: BLE001  # its __len__, __repr__ or __eq__ may raise anything
@@ -33,7 +33,7 @@ def refuse_kind(value: Any, kind: str, path: str, faults: Faults, instead: str =
 
 
 def check_names(config: Any, known: Sequence[str], path: str, faults: Faults) -> bool:
-    """Check that a section is a mapping of known names; False where nothing can be read in it."""
+    """Check that a section is a mapping of known names; False: nothing can be read in it."""
     if config is None:
         return True
     if not isinstance(config, Mapping):
@@ -97,7 +97,7 @@ def check_class_dict(config: Mapping[str, Any], registry: Registry, path: str, f
 
 
 def _check_own_argument(cls: Any, name: str, arguments: Mapping[str, Any], path: str, faults: Faults) -> None:
-    """Make one of our own classes with this argument, and with those that it needs to be made at all.
+    """Make one of our own classes with this argument, and with those that it needs.
 
     One of these may be at fault itself: then the refusal is told where that one is looked at.
     """

@@ -1,4 +1,4 @@
-"""All checks of what a Runner is given, in order; every fault at once, each with its path."""
+"""All checks of what a Runner is given, in order."""
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping

@@ -1,4 +1,4 @@
-"""Hooks: what happens around each batch, epoch and validation."""
+"""What happens around each batch, epoch and validation."""
 
 from paramsched.runner.hooks.checkpoint import CheckpointHook as CheckpointHook
 from paramsched.runner.hooks.checkpoint import EarlyStoppingHook as EarlyStoppingHook

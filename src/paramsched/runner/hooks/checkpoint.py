@@ -1,4 +1,4 @@
-"""Hooks that look at a metric: save the run every so often and the best of it; end the training in time."""
+"""Hooks that look at a metric: the best of the run, and when to end it."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Hooks that report: a table for people, lines of JSON for programs, a bar over the iterations."""
+"""Hooks that report: a table, lines of JSON, a bar."""
 
 from collections.abc import Mapping
 from functools import partial

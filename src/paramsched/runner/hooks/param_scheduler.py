@@ -1,4 +1,4 @@
-"""Hooks that move schedulers, and those that MMEngine's configs name and this Runner has no work for."""
+"""Hooks that move schedulers, and those that have no work here."""
 
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
