@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import accumulate
 from typing import Any, Final, NoReturn, final
 
 from paramsched._fault_codes import REFUSED_VALUE, WRONG_TYPE
@@ -60,6 +61,13 @@ _HELD: Final = "a schedule that holds its first value"
 def level_of_value(value: float) -> Level:
     """A value as a level; 0 is the same in any unit."""
     return absolute(value) if value else 0.0
+
+
+def value_of_level(level: Level) -> float | None:
+    """A level as the value that it stands for; None for a multiple of base."""
+    if isinstance(level, Absolute):
+        return level.value
+    return 0.0 if level == 0 else None
 
 
 @final
@@ -124,8 +132,7 @@ class PeerArguments:
             return 1.0
         if is_plain_number(value) and value >= least and value > above:
             return float(value)
-        bound = f" above {above:g}" if above > -math.inf else f" from {least:g} on" if least > -math.inf else ""
-        self.refuse(name, f"{short_json(value)} is no number{bound}", f"Write {name}: 0.1", code=WRONG_TYPE)
+        self.refuse(name, no_number_in_words(value, least, above), f"Write {name}: 0.1", code=WRONG_TYPE)
         return 1.0
 
     def count(self, name: str, least: int) -> int:
@@ -133,7 +140,7 @@ class PeerArguments:
         value = self.given[name]
         if value is REQUIRED:
             return max(least, 1)
-        if is_plain_number(value) and value == int(value) and value >= least:
+        if is_count(value, least):
             return int(value)
         self.refuse(
             name, f"{short_json(value)} is no whole number from {least} on", f"Write {name}: 1000", code=WRONG_TYPE
@@ -163,6 +170,21 @@ class PeerArguments:
     def level(self, name: str) -> Level:
         """A number as a level."""
         return self.notes.level(self.number(name))
+
+
+def is_count(value: Any, least: int = 0) -> bool:
+    """Whether value is a whole number from `least` on."""
+    return is_plain_number(value) and value == int(value) and value >= least
+
+
+def no_number_in_words(value: Any, least: float = -math.inf, above: float = -math.inf) -> str:
+    """What is said of a value that is no number in its range.
+
+    >>> no_number_in_words("x", least=0), no_number_in_words(0, above=0)
+    ('"x" is no number from 0 on', '0 is no number above 0')
+    """
+    bound = f" above {above:g}" if above > -math.inf else f" from {least:g} on" if least > -math.inf else ""
+    return f"{short_json(value)} is no number{bound}"
 
 
 def is_plain_number(value: Any) -> bool:
@@ -215,10 +237,14 @@ def numbers_by_field(data: Mapping[str, Any], *same: str, **named: str) -> dict[
     return {field: float(data[name]) for field, name in names.items() if is_plain_number(data.get(name))}
 
 
+def given_rate(base: float | Mapping[str, float] | None) -> float | None:
+    """lr's own value, where a caller gave it."""
+    return base.get("lr") if isinstance(base, Mapping) else base
+
+
 def base_of_lr(base: float | Mapping[str, float] | None) -> float | None:
-    """lr's own value, where a caller gave it; 0 is none that others are multiples of."""
-    value = base.get("lr") if isinstance(base, Mapping) else base
-    return float(value) if value else None
+    """The same as what levels are multiples of, which 0 is not."""
+    return float(given_rate(base) or 0.0) or None
 
 
 @final
@@ -276,11 +302,10 @@ class PeerWords:
 
     def value(self, level: Level) -> float:
         """A level as a value."""
-        if isinstance(level, Absolute):
-            return level.value
-        if level != 0:
+        value = value_of_level(level)
+        if value is None:
             self.refuse(level, "its values stand as they are, and this is a multiple of base", "Write absolute(0.1)")
-        return 0.0
+        return value
 
     def schedule_and_rule(self, plan: Plan) -> tuple[Schedule | None, Plateau | None]:
         """What lr of all groups follows, and the plateau that multiplies into it; None for base as it is."""
@@ -324,6 +349,15 @@ def is_read_as(written: Any, plan: Plan, to_plan: Callable[[Any], Plan], *runs: 
         return back == plan or (bool(runs) and all(resolve(back, run) == resolve(plan, run) for run in runs))
     except (ConfigError, InvalidArgument):
         return False
+
+
+def begins_of_stages(sizes: Sequence[int | None]) -> list[int]:
+    """When each stage but the first begins, where each takes so many updates.
+
+    >>> begins_of_stages([5, 20, None])
+    [5, 25]
+    """
+    return list(accumulate(size or 0 for size in sizes[:-1]))
 
 
 def cut_to_length(schedule: Schedule, length: DurationLike) -> Schedule:

@@ -17,7 +17,7 @@ from paramsched import curves
 from paramsched._fault_codes import MISSING_FACT, UNKNOWN_FIELD, UNKNOWN_NAME, WRONG_TYPE
 from paramsched.config.faults import Faults, child_path, plain_data, short_json, type_in_words
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
-from paramsched.config.peer_arguments import PeerWords, is_plain_number, is_read_as, numbers_by_field
+from paramsched.config.peer_arguments import PeerWords, is_count, is_plain_number, is_read_as, numbers_by_field
 from paramsched.config.syntaxes.json_and_toml import read_toml, write_toml
 from paramsched.config.syntaxes.yaml_text import read_yaml
 from paramsched.curves import Curve
@@ -212,15 +212,11 @@ def _whole_count(value: Any, path: str, faults: Faults) -> int | None:
     """A number of updates, at least one; None where there is none."""
     if value is None:
         return None
-    if not is_plain_number(value) or value < 1 or value != int(value):
-        faults.add(
-            path,
-            f"{short_json(value)} is no number of updates",
-            f"Write {path.rpartition('.')[2]} = 1000",
-            code=WRONG_TYPE,
-        )
-        return None
-    return int(value)
+    if is_count(value, least=1):
+        return int(value)
+    instead = f"Write {path.rpartition('.')[2]} = 1000"
+    faults.add(path, f"{short_json(value)} is no number of updates", instead, code=WRONG_TYPE)
+    return None
 
 
 def _schedule_of_job(job: _TitanJob) -> Schedule:

@@ -12,9 +12,6 @@
 Facts: Composer 0.33, llm-foundry 0.22.
 """
 
-from paramsched.config.dialects.composer.plans import bases_of as bases_of
-from paramsched.config.dialects.composer.plans import from_plan as from_plan
-from paramsched.config.dialects.composer.plans import recognizes as recognizes
-from paramsched.config.dialects.composer.plans import to_plan as to_plan
+from paramsched.config.dialects.composer.plans import bases_of, from_plan, recognizes, to_plan
 
 __all__ = ["bases_of", "from_plan", "recognizes", "to_plan"]

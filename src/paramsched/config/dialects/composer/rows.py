@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, final
 
 from paramsched.config.dialects.composer.times import ComposerTime, SchedulerArguments
@@ -60,17 +61,9 @@ def _level_for_a_while(given: SchedulerArguments) -> Schedule:
     return constant(alpha, end.duration) >> constant()
 
 
-def _line(given: SchedulerArguments) -> Schedule:
-    return linear(given.number("alpha_i", 1.0), given.number("alpha_f", 0.0), _over(given.curve_end()))
-
-
 def _same_ratio(given: SchedulerArguments) -> Schedule:
     period, gamma = given.period("decay_period", "1ep"), given.number("gamma", None, above=0)
     return _UNSAID if period is None else exponential(gamma, period.duration)
-
-
-def _half_wave(given: SchedulerArguments) -> Schedule:
-    return cosine(to=given.number("alpha_f", 0.0), over=_over(given.curve_end()))
 
 
 def _begun_again(given: SchedulerArguments) -> Schedule:
@@ -85,34 +78,8 @@ def _begun_again(given: SchedulerArguments) -> Schedule:
     return cosine_restarts(first.duration, 1.0 if stands_still else mult, floor, lengths="floor")
 
 
-def _power_of_rest(given: SchedulerArguments) -> Schedule:
-    power = given.number("power", None, above=0)
-    return polynomial(power, to=given.number("alpha_f", 0.0), over=_over(given.curve_end()))
-
-
 def _over(end: ComposerTime | None) -> Duration | None:
     return None if end is None else end.duration
-
-
-def _warm_line(given: SchedulerArguments) -> Schedule:
-    start, to = given.number("alpha_i", 1.0), given.number("alpha_f", 0.0)
-    return _warmed_up(given, start, lambda over: linear(start, to, over))
-
-
-def _warm_level(given: SchedulerArguments) -> Schedule:
-    """Unlike `ConstantScheduler` it stays at `alpha` behind `t_max`."""
-    alpha = given.number("alpha", 1.0)
-    return _warmed_up(given, alpha, lambda _: constant(alpha))
-
-
-def _warm_half_wave(given: SchedulerArguments) -> Schedule:
-    floor = given.number("alpha_f", 0.0)
-    return _warmed_up(given, 1.0, lambda over: cosine(to=floor, over=over))
-
-
-def _warm_power(given: SchedulerArguments) -> Schedule:
-    power, floor = given.number("power", 2.0, above=0), given.number("alpha_f", 0.0)
-    return _warmed_up(given, 1.0, lambda over: polynomial(power, to=floor, over=over))
 
 
 def _warm_steps(given: SchedulerArguments) -> Schedule:
@@ -216,20 +183,48 @@ SCHEDULERS: Final[Mapping[str, ComposerRow]] = {
     "StepScheduler": ComposerRow(("step_size", "gamma"), _even_steps),
     "MultiStepScheduler": ComposerRow(("milestones", "gamma"), _steps_at),
     "ConstantScheduler": ComposerRow(("alpha", "t_max"), _level_for_a_while),
-    "LinearScheduler": ComposerRow(("alpha_i", "alpha_f", "t_max"), _line),
+    "LinearScheduler": ComposerRow(
+        ("alpha_i", "alpha_f", "t_max"),
+        lambda given: linear(given.number("alpha_i", 1.0), given.number("alpha_f", 0.0), _over(given.curve_end())),
+    ),
     "ExponentialScheduler": ComposerRow(("gamma", "decay_period"), _same_ratio),
-    "CosineAnnealingScheduler": ComposerRow(("t_max", "alpha_f"), _half_wave),
+    "CosineAnnealingScheduler": ComposerRow(
+        ("t_max", "alpha_f"), lambda given: cosine(to=given.number("alpha_f", 0.0), over=_over(given.curve_end()))
+    ),
     "CosineAnnealingWarmRestartsScheduler": ComposerRow(("t_0", "t_mult", "alpha_f"), _begun_again),
-    "PolynomialScheduler": ComposerRow(("power", "t_max", "alpha_f"), _power_of_rest),
+    "PolynomialScheduler": ComposerRow(
+        ("power", "t_max", "alpha_f"),
+        lambda given: polynomial(
+            given.number("power", None, above=0), to=given.number("alpha_f", 0.0), over=_over(given.curve_end())
+        ),
+    ),
     "MultiStepWithWarmupScheduler": ComposerRow((*_WARM, "milestones", "gamma"), _warm_steps),
-    "ConstantWithWarmupScheduler": ComposerRow((*_WARM, "alpha", "t_max"), _warm_level, "constant_with_warmup"),
+    # Unlike `ConstantScheduler` it stays at `alpha` behind `t_max`.
+    "ConstantWithWarmupScheduler": ComposerRow(
+        (*_WARM, "alpha", "t_max"),
+        lambda given: _warmed_up(given, top := given.number("alpha", 1.0), lambda _: constant(top)),
+        "constant_with_warmup",
+    ),
     "LinearWithWarmupScheduler": ComposerRow(
-        (*_WARM, "alpha_i", "alpha_f", "t_max"), _warm_line, "linear_decay_with_warmup"
+        (*_WARM, "alpha_i", "alpha_f", "t_max"),
+        lambda given: _warmed_up(
+            given, top := given.number("alpha_i", 1.0), partial(linear, top, given.number("alpha_f", 0.0))
+        ),
+        "linear_decay_with_warmup",
     ),
     "CosineAnnealingWithWarmupScheduler": ComposerRow(
-        (*_WARM, "t_max", "alpha_f"), _warm_half_wave, "cosine_with_warmup"
+        (*_WARM, "t_max", "alpha_f"),
+        lambda given: _warmed_up(given, 1.0, partial(cosine, 1.0, given.number("alpha_f", 0.0))),
+        "cosine_with_warmup",
     ),
-    "PolynomialWithWarmupScheduler": ComposerRow((*_WARM, "power", "t_max", "alpha_f"), _warm_power),
+    "PolynomialWithWarmupScheduler": ComposerRow(
+        (*_WARM, "power", "t_max", "alpha_f"),
+        lambda given: _warmed_up(
+            given,
+            1.0,
+            partial(polynomial, given.number("power", 2.0, above=0), 1.0, given.number("alpha_f", 0.0)),
+        ),
+    ),
     "InverseSquareRootWithWarmupScheduler": ComposerRow(
         ("t_warmup", "t_scale", "t_cooldown", "t_max", "alpha_f_decay", "alpha_f_cooldown"),
         _warm_root,

@@ -10,6 +10,7 @@ from typing import Any, Final, final
 
 from paramsched._fault_codes import MISSING_FACT, REFUSED_VALUE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.config.faults import Faults, child_path, short_json
+from paramsched.config.peer_arguments import is_plain_number, no_number_in_words
 from paramsched.time import Duration
 
 UNITS_OF_TIMES: Final = {"ep": "epochs", "ba": "updates", "sp": "samples", "tok": "tokens"}
@@ -19,6 +20,10 @@ _TIME: Final = re.compile(r"(.+?)(iter|ep|ba|sp|tok|dur|sec)", re.IGNORECASE)
 _WALL_CLOCK: Final = re.compile(r"(\d+h)?(\d+m)?(\d+s)?")
 _MOST: Final = 10**18
 _EXAMPLE: Final = "100ba"
+_NO_TIMES: Final = {
+    "sec": "Composer's schedulers take no wall-clock time",
+    "iter": "an iteration is as long as the run says, and a plan counts none",
+}
 
 
 @final
@@ -47,36 +52,21 @@ def read_time(value: Any, path: str, faults: Faults, *, bare_epochs: bool = Fals
     """A time of a config; None, and a note, where it is none that a plan can say."""
     if bare_epochs and isinstance(value, int) and not isinstance(value, bool):
         value = f"{value}ep"
+    shown, instead = short_json(value), f'Write "{_EXAMPLE}"'
     if not isinstance(value, str):
-        faults.add(path, f"{short_json(value)} is no time", f'Write "{_EXAMPLE}"', code=WRONG_TYPE)
+        faults.add(path, f"{shown} is no time", instead, code=WRONG_TYPE)
         return None
     found = _TIME.fullmatch(value)
     unit = "sec" if value and _WALL_CLOCK.fullmatch(value) else found[2].lower() if found else ""
-    if unit == "sec":
-        faults.add(
-            path,
-            f"{short_json(value)}: Composer's schedulers take no wall-clock time",
-            f'Write "{_EXAMPLE}"',
-            code=REFUSED_VALUE,
-        )
-        return None
-    if unit == "iter":
-        found_text = f"{short_json(value)}: an iteration is as long as the run says, and a plan counts none"
-        faults.add(path, found_text, f'Write "{_EXAMPLE}"', code=REFUSED_VALUE)
+    if unit in _NO_TIMES:
+        faults.add(path, f"{shown}: {_NO_TIMES[unit]}", instead, code=REFUSED_VALUE)
         return None
     amount = _amount_in_text(found[1]) if found else None
     if amount is None:
-        faults.add(
-            path,
-            f"{short_json(value)} is no time",
-            f'Write "{_EXAMPLE}", or another of ep, ba, sp, tok, dur',
-            code=WRONG_TYPE,
-        )
+        faults.add(path, f"{shown} is no time", f"{instead}, or another of ep, ba, sp, tok, dur", code=WRONG_TYPE)
         return None
     if unit != "dur" and amount != int(amount):
-        faults.add(
-            path, f"{short_json(value)}: only dur has parts", f'Write "{int(amount) + 1}{unit}"', code=REFUSED_VALUE
-        )
+        faults.add(path, f"{shown}: only dur has parts", f'Write "{int(amount) + 1}{unit}"', code=REFUSED_VALUE)
         return None
     return ComposerTime(amount if unit == "dur" else int(amount), unit)
 
@@ -113,38 +103,25 @@ class ComposerRun:
         Epochs stay epochs where they are whole ones whatever an epoch has. None, and a note, where the length of an
         epoch is needed and not known.
         """
-        if time.unit == "dur":
-            return self._share(time, path, faults)
         ratio = self.ratio if scaled else 1.0
-        if time.unit != "ep":
-            return ComposerTime(int(time.amount * ratio), time.unit)
-        epochs = Fraction(time.amount) * Fraction(ratio)
+        unit, factor, what = time.unit, ratio, f"{time} times {ratio:g}"
+        if time.unit == "dur":  # a share of the run, which scales with it
+            if self.longest is None:
+                found = f"{time} is a share of the run, and nothing says its length"
+                faults.add(path, found, 'Write max_duration: "10ep"', code=MISSING_FACT)
+                return None
+            unit, factor, what = self.longest.unit, self.longest.amount, f"{time} of {self.longest}"
+        if unit != "ep":
+            return ComposerTime(int(time.amount * factor), unit)
+        epochs = Fraction(time.amount) * Fraction(factor)
         if epochs.denominator == 1:
             return ComposerTime(int(epochs), "ep")
         if self.batches is None:
-            _ask_for_epoch(f"{time} times {ratio:g}", path, faults)
+            found = f"{what} is rounded to whole batches, and nothing says how many an epoch has"
+            instead = "Give a calendar with steps_per_epoch (on the command line: --steps-per-epoch), or write ba"
+            faults.add(path, found, instead, code=MISSING_FACT)
             return None
-        return ComposerTime(int(int(time.amount) * self.batches * ratio), "ba")
-
-    def _share(self, time: ComposerTime, path: str, faults: Faults) -> ComposerTime | None:
-        """A share of the run, which scales with it."""
-        if self.longest is None:
-            faults.add(
-                path,
-                f"{time} is a share of the run, and nothing says its length",
-                'Write max_duration: "10ep"',
-                code=MISSING_FACT,
-            )
-            return None
-        if self.longest.unit != "ep":
-            return ComposerTime(int(time.amount * self.longest.amount), self.longest.unit)
-        epochs = Fraction(time.amount) * Fraction(self.longest.amount)
-        if epochs.denominator == 1:
-            return ComposerTime(int(epochs), "ep")
-        if self.batches is None:
-            _ask_for_epoch(f"{time} of {self.longest}", path, faults)
-            return None
-        return ComposerTime(int(time.amount * self.batches * self.longest.amount), "ba")
+        return ComposerTime(int(time.amount * self.batches * factor), "ba")
 
     def compared(self, time: ComposerTime, other: ComposerTime) -> int | None:
         """Whether a time is shorter (-1), as long (0) or longer (1) than another; None where nothing says it."""
@@ -167,16 +144,6 @@ class ComposerRun:
         if same_unit or time.unit != "ep":
             return time.amount
         return None if self.batches is None else time.amount * self.batches
-
-
-def _ask_for_epoch(what: str, path: str, faults: Faults) -> None:
-    found = f"{what} is rounded to whole batches, and nothing says how many an epoch has"
-    faults.add(
-        path,
-        found,
-        "Give a calendar with steps_per_epoch (on the command line: --steps-per-epoch), or write ba",
-        code=MISSING_FACT,
-    )
 
 
 _STAGES = ("t_warmup", "t_cooldown")
@@ -213,12 +180,10 @@ class SchedulerArguments:
         if name not in self.values and default is None:
             self.fault(name, f"{name} is missing", instead, code=WRONG_ARGUMENT)
             return 1.0
-        known = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-        if not known or value <= above:
-            bound = f" above {above:g}" if above > -math.inf else ""
-            self.fault(name, f"{short_json(value)} is no number{bound}", instead, code=WRONG_TYPE)
-            return 1.0
-        return float(value)
+        if is_plain_number(value) and value > above:
+            return float(value)
+        self.fault(name, no_number_in_words(value, above=above), instead, code=WRONG_TYPE)
+        return 1.0
 
     def flag(self, name: str) -> bool:
         """True or false; false where it is not there."""

@@ -9,9 +9,7 @@
 Facts: Keras 3.15.
 """
 
-from paramsched.config.dialects.keras.plans import bases_of as bases_of
-from paramsched.config.dialects.keras.plans import recognizes as recognizes
-from paramsched.config.dialects.keras.plans import to_plan as to_plan
-from paramsched.config.dialects.keras.write_plan import from_plan as from_plan
+from paramsched.config.dialects.keras.plans import bases_of, recognizes, to_plan
+from paramsched.config.dialects.keras.write_plan import from_plan
 
 __all__ = ["bases_of", "from_plan", "recognizes", "to_plan"]

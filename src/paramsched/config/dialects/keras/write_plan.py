@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from paramsched.config.peer_arguments import PeerWords, ratio_as_written
+from paramsched.config.peer_arguments import PeerWords, begins_of_stages, ratio_as_written
 from paramsched.curves import Cosine, Linear, Polynomial
 from paramsched.feedback.plateau import Plateau
 from paramsched.plan import Plan
@@ -121,8 +121,7 @@ def _stages_for_keras(schedule: Sequence, total: int | None) -> dict[str, Any]:
     sizes = _WORDS.stage_sizes(schedule.stages, total)
     held = [stage for stage in schedule.stages if isinstance(stage, Constant)]
     if len(held) == len(sizes):
-        times = [sum(size or 0 for size in sizes[: index + 1]) for index in range(len(sizes) - 1)]
-        return _values_for_keras(times, [_WORDS.value(one.value) for one in held])
+        return _values_for_keras(begins_of_stages(sizes), [_WORDS.value(one.value) for one in held])
     match schedule.stages:
         case (Anneal(curve=Linear()) as up, Anneal(curve=Cosine()) as down) if (
             up.index == "t/n" and up.to == down.start

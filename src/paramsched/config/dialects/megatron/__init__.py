@@ -9,10 +9,8 @@
 Facts: Megatron-LM core 0.14, `OptimizerParamScheduler`.
 """
 
-from paramsched.config.dialects.megatron.arguments import from_plan as from_plan
-from paramsched.config.dialects.megatron.plans import bases_of as bases_of
-from paramsched.config.dialects.megatron.plans import recognizes as recognizes
-from paramsched.config.dialects.megatron.plans import to_plan as to_plan
+from paramsched.config.dialects.megatron.arguments import from_plan
+from paramsched.config.dialects.megatron.plans import bases_of, recognizes, to_plan
 
 __all__ = ["bases_of", "command_lines", "from_plan", "recognizes", "scheduler_entries", "to_plan"]
 

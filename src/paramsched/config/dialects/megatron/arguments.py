@@ -1,6 +1,6 @@
 """The arguments of Megatron-LM that schedule something, read from a command line, and written for a plan."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 from paramsched import curves
@@ -15,11 +15,11 @@ from paramsched._fault_codes import (
 )
 from paramsched.config.command_lines import named_options
 from paramsched.config.faults import ROOT, Faults, short_json, type_in_words
-from paramsched.config.peer_arguments import PeerWords, is_plain_number
+from paramsched.config.peer_arguments import PeerWords, is_plain_number, value_of_level
 from paramsched.curves import Curve
 from paramsched.near_names import did_you_mean
 from paramsched.plan import Plan, Target
-from paramsched.schedules import Absolute, Anneal, Constant, Level, Schedule
+from paramsched.schedules import Anneal, Constant, Level, Schedule
 from paramsched.schedules.sequence import stages_of
 from paramsched.schedules.staircases import Stairs
 from paramsched.time import Duration
@@ -48,21 +48,27 @@ DEFAULTS: Final[Mapping[str, Any]] = {
 }
 """The arguments, and what Megatron takes where one is missing."""
 
-STYLES: Final = ("constant", "linear", "cosine", "inverse-square-root", "WSD")
-WSD_STYLES: Final = ("exponential", "linear", "cosine", "minus_sqrt")
-INCREASES: Final = ("constant", "linear", "cosine")
+CURVES: Final[Mapping[str, Curve]] = {
+    "linear": curves.linear,
+    "cosine": curves.cosine,
+    "exponential": curves.exponential(0.5),
+    "minus_sqrt": curves.one_minus_sqrt,
+}
+"""The curves of a descent; Megatron's exponential is 2 * 0.5 ** u - 1."""
 
+_INCREASES: Final = ("constant", "linear", "cosine")
 _NUMBERS: Final = (
     "lr", "min_lr", "lr_warmup_fraction", "lr_warmup_init", "weight_decay", "start_weight_decay", "end_weight_decay",
 )  # fmt: skip
-_STYLES_OF: Final = {"lr_decay_style": STYLES, "lr_wsd_decay_style": WSD_STYLES, "weight_decay_incr_style": INCREASES}
+_STYLES: Final[Mapping[str, Collection[str]]] = {
+    "lr_decay_style": (*_INCREASES, "inverse-square-root", "WSD"),
+    "lr_wsd_decay_style": tuple(CURVES),
+    "weight_decay_incr_style": _INCREASES,
+}
 _SCHEDULED: Final = ("lr_", "min_lr", "weight_decay_", "start_weight", "end_weight", "rampup", "global_batch")
 """How the names of arguments begin that would schedule something."""
 
-_REFUSED: Final = {
-    "decoupled_lr": "Write a native plan, with a line for the groups of the embedding and the output layer",
-    "decoupled_min_lr": "Write a native plan, with a line for the groups of the embedding and the output layer",
-}
+_REFUSED: Final = ("decoupled_lr", "decoupled_min_lr")
 
 
 def checked_arguments(data: Any, faults: Faults) -> dict[str, Any]:
@@ -76,7 +82,8 @@ def checked_arguments(data: Any, faults: Faults) -> dict[str, Any]:
     for name, (value, path) in named_options(data).items():
         if name in _REFUSED:
             if value is not None:
-                faults.add(path, "it gives some groups another rate", _REFUSED[name], code=UNREADABLE)
+                instead = "Write a native plan, with a line for the groups of the embedding and the output layer"
+                faults.add(path, "it gives some groups another rate", instead, code=UNREADABLE)
         elif name == "global_batch_size" and str(value).startswith("$"):
             continue  # a script computes it: it is asked for where the plan needs it
         elif name in DEFAULTS:
@@ -92,9 +99,9 @@ def checked_arguments(data: Any, faults: Faults) -> dict[str, Any]:
 def _check_values(given: dict[str, Any], places: Mapping[str, str], faults: Faults) -> None:
     """Types and ranges; numbers that stand as words are read."""
     for name, value in given.items():
-        if name in _STYLES_OF:
-            if value not in _STYLES_OF[name]:
-                found = f"{short_json(value)}: no such style; {did_you_mean(str(value), _STYLES_OF[name])}"
+        if name in _STYLES:
+            if value not in _STYLES[name]:
+                found = f"{short_json(value)}: no such style; {did_you_mean(str(value), _STYLES[name])}"
                 faults.add(places[name], found, code=UNKNOWN_NAME)
         elif name == "rampup_batch_size":
             given[name] = _three_counts(value, places[name], faults)
@@ -139,40 +146,31 @@ def _three_counts(value: Any, path: str, faults: Faults) -> list[int] | None:
 
 def _check_together(given: Mapping[str, Any], places: Mapping[str, str], faults: Faults) -> None:
     """What Megatron asserts of several arguments."""
+
+    def refuse(name: str, found: str, instead: str, code: str = REFUSED_VALUE) -> None:
+        faults.add(places.get(name, ROOT), found, instead, code=code)
+
     unit, other = ("iters", "samples") if given["train_samples"] is None else ("samples", "iters")
     if not given[f"train_{unit}"] or given[f"train_{other}"] is not None:
-        faults.add(ROOT, "a run has either train_iters or train_samples", "Write train_iters: 500000", code=SAID_TWICE)
+        refuse("", "a run has either train_iters or train_samples", "Write train_iters: 500000", SAID_TWICE)
     for name in (f"lr_decay_{other}", f"lr_wsd_decay_{other}", f"lr_warmup_{other}"):
         if given[name]:
-            faults.add(places[name], f"the run counts {unit}", f"Write {name.replace(other, unit)}", code=REFUSED_VALUE)
+            refuse(name, f"the run counts {unit}", f"Write {name.replace(other, unit)}")
     if given["lr_warmup_fraction"] is not None and given[f"lr_warmup_{unit}"]:
-        faults.add(
-            places["lr_warmup_fraction"], f"lr_warmup_{unit} says it too", "Leave one of them out", code=SAID_TWICE
-        )
+        refuse("lr_warmup_fraction", f"lr_warmup_{unit} says it too", "Leave one of them out", SAID_TWICE)
     if given["lr_decay_style"] == "WSD" and given[f"lr_wsd_decay_{unit}"] is None:
-        faults.add(
-            places["lr_decay_style"], "WSD needs its decay", f"Write lr_wsd_decay_{unit}: 1000", code=REFUSED_VALUE
-        )
+        refuse("lr_decay_style", "WSD needs its decay", f"Write lr_wsd_decay_{unit}: 1000")
     for name in ("min_lr", "lr_warmup_init"):
         if given["lr"] is not None and given[name] > given["lr"]:
-            faults.add(
-                places[name], f"{given[name]:g} is above lr, {given['lr']:g}", f"Write {name}: 0", code=REFUSED_VALUE
-            )
-    start, end = given["start_weight_decay"], given["end_weight_decay"]
-    if given["weight_decay_incr_style"] == "constant":
+            refuse(name, f"{given[name]:g} is above lr, {given['lr']:g}", f"Write {name}: 0")
+    start, end, style = given["start_weight_decay"], given["end_weight_decay"], "weight_decay_incr_style"
+    if given[style] == "constant":
         if (start is not None or end is not None) and start != end:
             found = "start_weight_decay and end_weight_decay need a style that rises"
-            faults.add(
-                places["weight_decay_incr_style"], found, "Write weight_decay_incr_style: cosine", code=REFUSED_VALUE
-            )
+            refuse(style, found, "Write weight_decay_incr_style: cosine")
     elif start is None or end is None or end < start:
         found = "it needs start_weight_decay, and end_weight_decay that is not below it"
-        faults.add(
-            places["weight_decay_incr_style"],
-            found,
-            "Write start_weight_decay: 0.01, end_weight_decay: 0.1",
-            code=REFUSED_VALUE,
-        )
+        refuse(style, found, "Write start_weight_decay: 0.01, end_weight_decay: 0.1")
     if given["rampup_batch_size"] is not None:
         _check_ramp(given, unit, places["rampup_batch_size"], faults)
 
@@ -188,12 +186,8 @@ def _check_ramp(given: Mapping[str, Any], unit: str, path: str, faults: Faults) 
         found = f"from {start} to {batch} are no whole number of rises by {increment}"
         faults.add(path, found, f"Write global_batch_size: {start + increment}", code=REFUSED_VALUE)
     elif batch > start and _rounded_down_early((batch - start) // increment, samples):
-        faults.add(
-            path,
-            "Megatron's division rounds some rises down, a batch late",
-            "Write samples that rises divide",
-            code=UNREADABLE,
-        )
+        found = "Megatron's division rounds some rises down, a batch late"
+        faults.add(path, found, "Write samples that rises divide", code=UNREADABLE)
 
 
 def _rounded_down_early(rises: int, samples: int) -> bool:
@@ -205,8 +199,6 @@ def _rounded_down_early(rises: int, samples: int) -> bool:
 
 
 _WORDS: Final = PeerWords("Megatron")
-_STYLES: Final = {"linear": curves.linear, "cosine": curves.cosine}
-_WSD_STYLES: Final = {**_STYLES, "exponential": curves.exponential(0.5), "minus_sqrt": curves.one_minus_sqrt}
 
 
 def from_plan(plan: Plan) -> dict[str, Any]:
@@ -249,11 +241,10 @@ def _counts(length: Duration, unit: str) -> int:
 
 
 def _value(level: Level, what: object) -> float:
-    if isinstance(level, Absolute):
-        return level.value
-    if level != 0:
+    value = value_of_level(level)
+    if value is None:
         _WORDS.refuse(what, "its levels below the peak are values; write absolute(…)")
-    return 0.0
+    return value
 
 
 def _written_rate(schedule: Schedule, unit: str, by: str, total: int) -> dict[str, Any]:
@@ -278,14 +269,14 @@ def _written_rate(schedule: Schedule, unit: str, by: str, total: int) -> dict[st
             return found | {"lr_decay_style": "constant"}
         case [Anneal() as descent]:
             size = _length_of_descent(descent, unit, total - warm)
-            style = _style(descent, _STYLES)
+            style = _style(descent, _INCREASES)
             decay = {f"lr_decay_{by}": warm + size, "min_lr": _value(descent.to, descent)}
             return found | {"lr_decay_style": style} | decay
         case [Constant(value=1.0) as stable, Anneal() as descent]:
             flat = None if stable.over is None else _counts(stable.over, unit)
             size = _length_of_descent(descent, unit, None if flat is None else total - warm - flat)
             end = total if flat is None else warm + flat + size
-            wsd = {f"lr_wsd_decay_{by}": size, "lr_wsd_decay_style": _style(descent, _WSD_STYLES)}
+            wsd = {f"lr_wsd_decay_{by}": size, "lr_wsd_decay_style": _style(descent, CURVES)}
             decay = {f"lr_decay_{by}": end, "min_lr": _value(descent.to, descent)}
             return found | {"lr_decay_style": "WSD"} | wsd | decay
     return _WORDS.refuse(schedule, "it has a warmup, then constant, linear, cosine or WSD")
@@ -305,11 +296,12 @@ def _length_of_descent(descent: Anneal, unit: str, rest: int | None) -> int:
     return size
 
 
-def _style(descent: Anneal, styles: dict[str, Curve]) -> str:
-    for name, curve in styles.items():
-        if descent.curve == curve:
+def _style(descent: Anneal, styles: Iterable[str]) -> str:
+    known = [name for name in styles if name in CURVES]
+    for name in known:
+        if descent.curve == CURVES[name]:
             return name
-    return _WORDS.refuse(descent, f"its styles are {', '.join(styles)}")
+    return _WORDS.refuse(descent, f"its styles are {', '.join(known)}")
 
 
 def _written_weight_decay(schedule: Schedule, unit: str, total: int) -> dict[str, Any]:
@@ -323,7 +315,7 @@ def _written_weight_decay(schedule: Schedule, unit: str, total: int) -> dict[str
     start, end = _value(schedule.start, schedule), _value(schedule.to, schedule)
     if start > end:
         _WORDS.refuse(schedule, "weight decay does not fall")
-    style = _style(schedule, _STYLES)
+    style = _style(schedule, _INCREASES)
     return {"weight_decay_incr_style": style, "start_weight_decay": start, "end_weight_decay": end}
 
 

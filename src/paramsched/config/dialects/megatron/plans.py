@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, final
 
-from paramsched import curves
 from paramsched._fault_codes import MISSING_FACT, REFUSED_VALUE
 from paramsched.config.command_lines import named_options
-from paramsched.config.dialects.megatron.arguments import checked_arguments
+from paramsched.config.dialects.megatron.arguments import CURVES, checked_arguments
 from paramsched.config.faults import ROOT, Faults
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
 from paramsched.config.peer_arguments import level_of_value
@@ -30,13 +29,6 @@ from paramsched.time import Calendar, DurationLike
 
 _MARKS: Final = ("lr_decay_style", "lr_decay_iters", "lr_decay_samples", "lr_wsd_decay_style", "lr_warmup_iters",
                  "lr_warmup_samples", "rampup_batch_size", "weight_decay_incr_style")  # fmt: skip
-_CURVES: Final = {
-    "linear": curves.linear,
-    "cosine": curves.cosine,
-    "exponential": curves.exponential(0.5),
-    "minus_sqrt": curves.one_minus_sqrt,
-}
-"""The curves of a descent; Megatron's exponential is 2 * 0.5 ** u - 1."""
 
 
 def recognizes(data: Any) -> bool:
@@ -92,7 +84,7 @@ def to_plan(
 
 @final
 @dataclass(frozen=True, slots=True)
-class MegatronRun:
+class _MegatronRun:
     """What the counts of a run mean.
 
     Args:
@@ -117,7 +109,7 @@ class MegatronRun:
         return f"{counts} {self.unit}" if self.unit else counts
 
 
-def _run_of(given: Mapping[str, Any], faults: Faults) -> MegatronRun:
+def _run_of(given: Mapping[str, Any], faults: Faults) -> _MegatronRun:
     """The lengths of a run, on the clock on which they are whole."""
     by = "iters" if given["train_samples"] is None else "samples"
     total = given[f"train_{by}"]
@@ -133,21 +125,16 @@ def _run_of(given: Mapping[str, Any], faults: Faults) -> MegatronRun:
         faults.add(f"{ROOT}.lr_warmup_fraction", found, f"Write lr_warmup_{by}: {round(exact)}", code=REFUSED_VALUE)
     warm = round(exact)
     if not 0 <= warm < decay:
-        faults.add(
-            ROOT,
-            f"the warmup, {warm:,}, is not shorter than the decay, {decay:,}",
-            f"Write lr_warmup_{by}: 0",
-            code=REFUSED_VALUE,
-        )
+        found = f"the warmup, {warm:,}, is not shorter than the decay, {decay:,}"
+        faults.add(ROOT, found, f"Write lr_warmup_{by}: 0", code=REFUSED_VALUE)
     if wsd > decay:
-        faults.add(
-            ROOT, f"the decay of WSD, {wsd:,}, is longer than {decay:,}", "Write a shorter one", code=REFUSED_VALUE
-        )
+        found = f"the decay of WSD, {wsd:,}, is longer than {decay:,}"
+        faults.add(ROOT, found, "Write a shorter one", code=REFUSED_VALUE)
     unit = "samples" if by == "samples" else ""
     followed = _planned_batch_size(given) if unit else None
     horizon = total if not unit or followed is None else _consumed_in_all(given, total)
     in_samples = (batch or 0) if not unit else 1
-    return MegatronRun(unit, warm, decay, wsd, total, in_samples, horizon, followed)
+    return _MegatronRun(unit, warm, decay, wsd, total, in_samples, horizon, followed)
 
 
 def _is_part(exact: float) -> bool:
@@ -184,7 +171,7 @@ def _consumed_in_all(given: Mapping[str, Any], total: int) -> int:
     return consumed + max(total - consumed, 0) // batch * batch
 
 
-def _planned_rate(given: Mapping[str, Any], run: MegatronRun, faults: Faults) -> Schedule:
+def _planned_rate(given: Mapping[str, Any], run: _MegatronRun, faults: Faults) -> Schedule:
     """Warmup, then the style; then the floor."""
     first, floor = level_of_value(given["lr_warmup_init"]), level_of_value(given["min_lr"])
     stages: list[Schedule] = [warmup(run.length(run.warmup), first)] if run.warmup else []
@@ -197,13 +184,13 @@ def _planned_rate(given: Mapping[str, Any], run: MegatronRun, faults: Faults) ->
         case "WSD":
             stages += _planned_wsd(given, run, floor, rest)
         case style:
-            stages.append(anneal(1.0, floor, run.length(rest), _CURVES[style]))
+            stages.append(anneal(1.0, floor, run.length(rest), CURVES[style]))
     return in_order(stages)
 
 
-def _planned_wsd(given: Mapping[str, Any], run: MegatronRun, floor: Level, rest: int) -> list[Schedule]:
+def _planned_wsd(given: Mapping[str, Any], run: _MegatronRun, floor: Level, rest: int) -> list[Schedule]:
     """The peak, then the descent; which may have begun below the warmup."""
-    descent = anneal(1.0, floor, run.length(run.wsd), _CURVES[given["lr_wsd_decay_style"]]) if run.wsd else None
+    descent = anneal(1.0, floor, run.length(run.wsd), CURVES[given["lr_wsd_decay_style"]]) if run.wsd else None
     if descent is None:
         # After the last count of the decay the floor stands.
         return [constant(1.0, run.length(rest + 1)), constant(floor)]
@@ -213,7 +200,7 @@ def _planned_wsd(given: Mapping[str, Any], run: MegatronRun, floor: Level, rest:
     return [constant(1.0, run.length(stable)), descent] if stable else [descent]
 
 
-def _planned_root(run: MegatronRun, floor: Level, rest: int, faults: Faults) -> list[Schedule]:
+def _planned_root(run: _MegatronRun, floor: Level, rest: int, faults: Faults) -> list[Schedule]:
     """sqrt(W / t), not below the floor; after the decay the floor itself.
 
     Without a warmup Megatron takes one sample for W, and for the first t.
@@ -235,9 +222,9 @@ def _planned_root(run: MegatronRun, floor: Level, rest: int, faults: Faults) -> 
     return [*head, take(bounded, run.length(rest + 1)), constant(floor)]
 
 
-def _planned_weight_decay(given: Mapping[str, Any], run: MegatronRun) -> Schedule | None:
+def _planned_weight_decay(given: Mapping[str, Any], run: _MegatronRun) -> Schedule | None:
     """From start to end over the whole run; None where it stays."""
     style, start, end = (given[name] for name in ("weight_decay_incr_style", "start_weight_decay", "end_weight_decay"))
     if style == "constant":
         return constant(absolute(start)) if start is not None else None
-    return anneal(absolute(start), absolute(end), run.length(run.total), _CURVES[style])
+    return anneal(absolute(start), absolute(end), run.length(run.total), CURVES[style])

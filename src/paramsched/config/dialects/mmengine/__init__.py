@@ -8,13 +8,10 @@
 - `.py` files are followed without running them: assignments, loops, methods of lists and dicts, bases, variables
 """
 
-from paramsched.config.dialects.mmengine.config_run import read as read
-from paramsched.config.dialects.mmengine.config_run import write as write
-from paramsched.config.dialects.mmengine.plans import bases_in_config as bases_of
-from paramsched.config.dialects.mmengine.plans import from_plan as from_plan
-from paramsched.config.dialects.mmengine.plans import to_plan as to_plan
-from paramsched.config.dialects.mmengine.plans import to_plans as to_plans
-from paramsched.config.dialects.mmengine.table import recognizes as recognizes
+from paramsched.config.dialects.mmengine.config_run import read, write
+from paramsched.config.dialects.mmengine.plans import bases_of, to_plan, to_plans
+from paramsched.config.dialects.mmengine.table import recognizes
+from paramsched.config.dialects.mmengine.write_plan import from_plan
 
 __all__ = ["bases_of", "from_plan", "read", "recognizes", "scheduler_entries", "to_plan", "to_plans", "write"]
 

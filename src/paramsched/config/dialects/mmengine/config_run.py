@@ -227,11 +227,6 @@ def read(text: str, source: str = "config") -> Any:
     return _read_unnamed(text, source, file)
 
 
-def write(data: Any) -> str:
-    """A config as Python text."""
-    return python_text(data)
-
-
 def _read_unnamed(text: str, source: str, file: Path | None) -> Any:
     """A config where no suffix says whether it is Python: it is, if it assigns something."""
     refusal: ConfigError | None = None
@@ -257,10 +252,10 @@ def _plain_config(raw: Any, source: str) -> Any:
     return data
 
 
-def python_text(data: Any) -> str:
+def write(data: Any) -> str:
     """A config as Python text: an assignment for each entry.
 
-    >>> print(python_text({"param_scheduler": [{"type": "StepLR", "step_size": 2}]}))
+    >>> print(write({"param_scheduler": [{"type": "StepLR", "step_size": 2}]}))
     param_scheduler = [
         dict(type='StepLR', step_size=2),
     ]

@@ -9,7 +9,6 @@ from paramsched.config.dialects.mmengine.config_run import ConfigRun
 from paramsched.config.dialects.mmengine.read_schedulers import SchedulerEntry, SchedulerReader
 from paramsched.config.dialects.mmengine.rows.arguments import is_finite
 from paramsched.config.dialects.mmengine.to_schedule import Combined, combine_schedulers
-from paramsched.config.dialects.mmengine.write_plan import config_from_plan
 from paramsched.config.faults import Faults, child_path
 from paramsched.config.known_dialects import NO_BASES, Bases
 from paramsched.config.python_config.values import NeedsRunning
@@ -36,7 +35,7 @@ _DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
 """What torch's optimizers take where a config says nothing."""
 
 
-def bases_in_config(data: Any, calendar: Calendar | None = None) -> Bases:
+def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:
     """The optimizers' own values in a config, by the optimizer's name where there are several.
 
     Args:
@@ -181,23 +180,11 @@ def to_plans(
     return {name: _plan_of_entries(mine, run, _KnownBases(base, data, name)) for name, mine in by_name.items()}
 
 
-def from_plan(plan: Plan) -> dict[str, Any]:
-    """What a config of MMEngine says of a plan: `param_scheduler`, and `train_cfg` where the plan has a horizon.
-
-    Raises:
-        PlanError: MMEngine has no scheduler for a part of it; the message says which.
-
-    >>> from_plan(Plan(lr="multistep(['8 epochs', '11 epochs'])", horizon="12 epochs"))["param_scheduler"]
-    [{'type': 'MultiStepLR', 'milestones': [8, 11], 'gamma': 0.1}]
-    """
-    return config_from_plan(plan)
-
-
 class _KnownBases:
     """The values schedules are multiples of: given, or the optimizer's own in the config."""
 
     def __init__(self, base: float | Mapping[str, float] | None, data: Any, optimizer: str | None = None) -> None:
-        self.written = bases_in_config(data)
+        self.written = bases_of(data)
         self.given = base
         self.optimizer = optimizer
 

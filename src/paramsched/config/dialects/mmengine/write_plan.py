@@ -37,8 +37,15 @@ WrittenRow: TypeAlias = tuple[str, dict[str, Any]]
 """A row's name, and the arguments of its scheduler."""
 
 
-def config_from_plan(plan: Plan) -> dict[str, Any]:
-    """`param_scheduler`, and `train_cfg` where the plan has a horizon."""
+def from_plan(plan: Plan) -> dict[str, Any]:
+    """What a config of MMEngine says of a plan: `param_scheduler`, and `train_cfg` where the plan has a horizon.
+
+    Raises:
+        PlanError: MMEngine has no scheduler for a part of it; the message says which.
+
+    >>> from_plan(Plan(lr="multistep(['8 epochs', '11 epochs'])", horizon="12 epochs"))["param_scheduler"]
+    [{'type': 'MultiStepLR', 'milestones': [8, 11], 'gamma': 0.1}]
+    """
     config: dict[str, Any] = {}
     if plan.horizon is not None:
         length, by_epoch = whole_ticks(plan.horizon, "horizon", f'"{plan.horizon}"')

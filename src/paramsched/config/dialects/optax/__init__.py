@@ -9,10 +9,7 @@
 Facts: optax 0.2.8.
 """
 
-from paramsched.config.dialects.optax.entries import read as read
-from paramsched.config.dialects.optax.plans import bases_of as bases_of
-from paramsched.config.dialects.optax.plans import from_plan as from_plan
-from paramsched.config.dialects.optax.plans import recognizes as recognizes
-from paramsched.config.dialects.optax.plans import to_plan as to_plan
+from paramsched.config.dialects.optax.entries import read
+from paramsched.config.dialects.optax.plans import bases_of, from_plan, recognizes, to_plan
 
 __all__ = ["bases_of", "from_plan", "read", "recognizes", "to_plan"]

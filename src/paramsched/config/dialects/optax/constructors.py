@@ -15,6 +15,7 @@ from paramsched.config.peer_arguments import (
     ReadingNotes,
     arguments_with_defaults,
     cut_to_length,
+    is_count,
     is_plain_number,
     product_as_written,
 )
@@ -55,18 +56,6 @@ def schedule_of_entry(data: Any, path: str, notes: ReadingNotes) -> Schedule:
         return constant()
 
 
-def _optax_constant(given: PeerArguments) -> Schedule:
-    return constant(given.level("value"))
-
-
-def _optax_line(given: PeerArguments) -> Schedule:
-    return _power_way(given, 1.0)
-
-
-def _optax_power(given: PeerArguments) -> Schedule:
-    return _power_way(given, given.number("power", 0))
-
-
 def _power_way(given: PeerArguments, power: float) -> Schedule:
     start, to = given.level("init_value"), given.level("end_value")
     steps, begin = given.whole("transition_steps"), given.whole("transition_begin")
@@ -99,11 +88,6 @@ def _optax_exponential(given: PeerArguments, first: str = "init_value") -> Sched
     if end is None:
         return decay
     return (maximum if rate < 1 else minimum)(decay, constant(given.notes.level(end)))
-
-
-def _optax_cosine(given: PeerArguments) -> Schedule:
-    start = given.number("init_value")
-    return _cosine_way(given, start, product_as_written(start, given.number("alpha")), given.count("decay_steps", 1))
 
 
 def _cosine_way(given: PeerArguments, start: float, to: float, steps: int) -> Schedule:
@@ -140,10 +124,6 @@ def _warmup_cosine(given: PeerArguments) -> Schedule:
     return in_order([*ramp, fall])
 
 
-def _warmup_exponential(given: PeerArguments) -> Schedule:
-    return in_order([*_ramp_of(given), _optax_exponential(given, "peak_value")])
-
-
 def _sgdr(given: PeerArguments) -> Schedule:
     """A warmup and a cosine in each cycle."""
     cycles: Any = given.given["cosine_kwargs"]
@@ -174,7 +154,7 @@ def _boundaries(given: PeerArguments) -> list[tuple[int, float]]:
     for key, scale in found.items():
         time = int(key) if isinstance(key, str) and key.strip().isdecimal() else key
         path = child_path(given.path, name, str(key))
-        if not is_plain_number(time) or time < 0 or time != int(time):
+        if not is_count(time):
             given.notes.faults.add(path, f"{short_json(key)} is no whole number from 0 on", instead, code=WRONG_TYPE)
         elif not is_plain_number(scale) or scale < 0:
             given.notes.faults.add(path, f"{short_json(scale)} is no factor from 0 on", instead, code=REFUSED_VALUE)
@@ -190,11 +170,6 @@ def _optax_piecewise_constant(given: PeerArguments) -> Schedule:
         value = product_as_written(value, scale)
         points[time] = value
     return piecewise(tuple((time, given.notes.level(one)) for time, one in points.items()))
-
-
-def _optax_piecewise_ways(given: PeerArguments) -> Schedule:
-    kind = given.choice("interpolate_type", ("linear", "cosine"))
-    return _ways_between(given, kind, given.number("init_value"), _boundaries(given))
 
 
 def _ways_between(given: PeerArguments, kind: str, value: float, boundaries: list[tuple[int, float]]) -> Schedule:
@@ -262,7 +237,7 @@ def _joints(given: PeerArguments, members: int) -> list[int] | None:
     times: Any = given.given["boundaries"]
     if times is REQUIRED:
         return None
-    whole = isinstance(times, (list, tuple)) and all(is_plain_number(one) and one == int(one) >= 0 for one in times)
+    whole = isinstance(times, (list, tuple)) and all(map(is_count, times))
     if not whole or list(times) != sorted(times):
         found = f"{short_json(times)} is no list of updates in order"
         given.refuse("boundaries", found, "Write boundaries: [1000] for two schedules", code=REFUSED_VALUE)
@@ -275,18 +250,30 @@ def _joints(given: PeerArguments, members: int) -> list[int] | None:
 
 
 _ROWS: Final[Mapping[str, Callable[[PeerArguments], Schedule]]] = {
-    "constant_schedule": _optax_constant,
-    "linear_schedule": _optax_line,
-    "polynomial_schedule": _optax_power,
+    "constant_schedule": lambda given: constant(given.level("value")),
+    "linear_schedule": lambda given: _power_way(given, 1.0),
+    "polynomial_schedule": lambda given: _power_way(given, given.number("power", 0)),
     "exponential_decay": _optax_exponential,
-    "cosine_decay_schedule": _optax_cosine,
+    "cosine_decay_schedule": lambda given: _cosine_way(
+        given,
+        given.number("init_value"),
+        product_as_written(given.number("init_value"), given.number("alpha")),
+        given.count("decay_steps", 1),
+    ),
     "piecewise_constant_schedule": _optax_piecewise_constant,
-    "piecewise_interpolate_schedule": _optax_piecewise_ways,
+    "piecewise_interpolate_schedule": lambda given: _ways_between(
+        given,
+        given.choice("interpolate_type", ("linear", "cosine")),
+        given.number("init_value"),
+        _boundaries(given),
+    ),
     "linear_onecycle_schedule": _linear_cycle,
     "cosine_onecycle_schedule": _cosine_cycle,
     "warmup_constant_schedule": _warmup_constant,
     "warmup_cosine_decay_schedule": _warmup_cosine,
-    "warmup_exponential_decay_schedule": _warmup_exponential,
+    "warmup_exponential_decay_schedule": lambda given: in_order(
+        [*_ramp_of(given), _optax_exponential(given, "peak_value")]
+    ),
     "sgdr_schedule": _sgdr,
     "join_schedules": _joined,
 }

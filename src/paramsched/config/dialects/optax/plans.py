@@ -18,6 +18,7 @@ from paramsched.config.peer_arguments import (
     PeerWords,
     ReadingNotes,
     base_of_lr,
+    begins_of_stages,
     numbers_by_field,
     product_as_written,
     ratio_as_written,
@@ -232,11 +233,14 @@ def _stages_for_optax(schedule: Sequence, total: int | None) -> dict[str, Any]:
     """One after the other; a warmup and a cosine have a constructor of their own."""
     sizes = _WORDS.stage_sizes(schedule.stages, total)
     parts = [
-        *(_stage_for_optax(stage, size) for stage, size in zip(schedule.stages[:-1], sizes[:-1], strict=True)),
+        # A stage that the next one ends is what it is cut from.
+        *(
+            _optax_written(stage.schedule, None) if isinstance(stage, Take) else _optax_written(stage, size)
+            for stage, size in zip(schedule.stages[:-1], sizes[:-1], strict=True)
+        ),
         _optax_written(schedule.stages[-1], sizes[-1]),
     ]
-    times = [sum(size or 0 for size in sizes[: index + 1]) for index in range(len(parts) - 1)]
-    return _joined_calls(parts, times)
+    return _joined_calls(parts, begins_of_stages(sizes))
 
 
 def _joined_calls(parts: list[dict[str, Any]], times: list[int]) -> dict[str, Any]:
@@ -264,11 +268,6 @@ def _warmup_and_cosine(up: dict[str, Any], down: dict[str, Any]) -> dict[str, An
         end_value=product_as_written(down["alpha"], down["init_value"]),
     )
     return {**found, "exponent": down["exponent"]} if "exponent" in down else found
-
-
-def _stage_for_optax(stage: Schedule, size: int | None) -> dict[str, Any]:
-    """A stage that the next one ends: what it is cut from."""
-    return _optax_written(stage.schedule, None) if isinstance(stage, Take) else _optax_written(stage, size)
 
 
 def _rule_for_optax(rule: Plateau) -> dict[str, Any]:

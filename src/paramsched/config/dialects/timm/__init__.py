@@ -11,10 +11,8 @@
 Facts: timm 1.0.31.
 """
 
-from paramsched.config.dialects.timm.plans import bases_of as bases_of
-from paramsched.config.dialects.timm.plans import recognizes as recognizes
-from paramsched.config.dialects.timm.plans import to_plan as to_plan
-from paramsched.config.dialects.timm.write_plan import from_plan as from_plan
+from paramsched.config.dialects.timm.plans import bases_of, recognizes, to_plan
+from paramsched.config.dialects.timm.write_plan import from_plan
 
 __all__ = ["bases_of", "command_lines", "from_plan", "recognizes", "scheduler_entries", "to_plan"]
 

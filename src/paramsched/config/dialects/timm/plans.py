@@ -15,7 +15,7 @@ from paramsched.config.dialects.timm.arguments import (
 from paramsched.config.dialects.timm.check_arguments import checked_timm_arguments, timm_options
 from paramsched.config.faults import ROOT, Faults
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
-from paramsched.config.peer_arguments import numbers_by_field
+from paramsched.config.peer_arguments import given_rate, numbers_by_field
 from paramsched.feedback import plateau
 from paramsched.plan import Plan
 from paramsched.schedules import Level, Schedule, absolute, constant, every, following, linear, noise, overlay, take
@@ -57,7 +57,7 @@ def to_plan(data: Any, *, calendar: Calendar | None = None, base: BaseLike | Non
     """
     faults = Faults()
     given, places = checked_timm_arguments(data, calendar, faults)
-    lr = base.get("lr") if isinstance(base, Mapping) else base
+    lr = given_rate(base)
     if given.noise is not None and given.sched != "none":
         _refuse_noise(given, places["noise"], faults)
     if given.sched == "plateau":

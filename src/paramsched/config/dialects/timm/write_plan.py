@@ -12,13 +12,13 @@ from paramsched import curves
 from paramsched._arrays import Floats
 from paramsched.config.dialects.timm.arguments import DECAY_CURVES, DEFAULTS
 from paramsched.config.dialects.timm.plans import to_plan
-from paramsched.config.peer_arguments import PeerWords
+from paramsched.config.peer_arguments import PeerWords, value_of_level
 from paramsched.config.plan_files import durations_in, units_of_plan, values_inside
 from paramsched.errors import ConfigError, InvalidArgument
 from paramsched.feedback.base import Guided
 from paramsched.feedback.plateau import Plateau
 from paramsched.plan import Plan, resolve
-from paramsched.schedules import Absolute, Anneal, Constant, Level, Schedule
+from paramsched.schedules import Anneal, Constant, Schedule
 from paramsched.schedules.cuts import Skip
 from paramsched.schedules.decays import PowerLaw
 from paramsched.schedules.pointwise import Clamp, Product, Sum
@@ -176,13 +176,13 @@ def _guesses_of_plan(ticks: _TickPlan) -> Iterator[_Guess]:
         yield from _guesses_of_body(stages_of(rest[0].schedule), ticks, 0)  # tanh, whose first value is base
     if not isinstance(first, Anneal) or first.curve != curves.linear or first.index != "t/n" or first.over is None:
         return
-    start, warm = _plain_value(first.start), first.over.updates
+    start, warm = value_of_level(first.start), first.over.updates
     if start is None:
         return
     ramp = {"warmup_epochs": ticks.epochs(warm), "warmup_prefix": True, "warmup_lr": start}
     if not rest:
         over = {**ramp, "warmup_prefix": False}
-        floor = _plain_value(first.to)
+        floor = value_of_level(first.to)
         yield {"sched": "constant", **over, "num_epochs": ticks.epochs(ticks.horizon)}
         yield {"sched": "tanh", **over, "num_epochs": ticks.epochs(ticks.horizon), "min_lr": floor or 0.0}
     yield from ({**ramp, **guess} for guess in _guesses_of_body(rest, ticks, warm))
@@ -225,7 +225,7 @@ def _guesses_of_cycles(cycles: Anneal | Restarts, tail: Sequence[Schedule], tick
     if not isinstance(one, Anneal):
         return
     level = tail[0].value if tail and isinstance(tail[0], Constant) else one.to
-    floor, way = _plain_value(level), _descent_arguments(one.curve)
+    floor, way = value_of_level(level), _descent_arguments(one.curve)
     if floor is not None and way is not None:
         yield {"num_epochs": ticks.epochs(Fraction(run)), "min_lr": floor, **way, **more}
 
@@ -259,7 +259,7 @@ def _guesses_of_stable(stages: Sequence[Schedule], ticks: _TickPlan) -> Iterator
             whole = way.over.updates
         case _:
             return
-    floor = _plain_value(way.to)
+    floor = value_of_level(way.to)
     if floor is not None and len(tail) < 2:
         yield from _guesses_of_descent("wsd", way, whole, floor, ticks)
 
@@ -268,7 +268,7 @@ def _guesses_of_root(stage: Schedule, ticks: _TickPlan) -> Iterator[_Guess]:
     """An inverse root times a descent; with a floor, the way to it beside, and a bound."""
     floor = 0.0
     if isinstance(stage, Clamp) and isinstance(stage.schedule, Sum) and stage.low is not None:
-        floor, stage = _plain_value(stage.low) or 0.0, stage.schedule.operands[0]
+        floor, stage = value_of_level(stage.low) or 0.0, stage.schedule.operands[0]
     if not isinstance(stage, Product) or len(stage.operands) != 2:
         return
     root, inner = stage.operands
@@ -293,7 +293,7 @@ def _guesses_of_plateau(schedule: Guided, ticks: _TickPlan) -> Iterator[_Guess]:
     rule = schedule.guides[0]
     if len(schedule.guides) != 1 or not isinstance(rule, Plateau):
         return
-    floor = _plain_value(rule.min)
+    floor = value_of_level(rule.min)
     if floor is not None:
         yield {
             "sched": "plateau",
@@ -304,10 +304,3 @@ def _guesses_of_plateau(schedule: Guided, ticks: _TickPlan) -> Iterator[_Guess]:
             "plateau_mode": rule.mode,
             "eval_metric": rule.metric,
         }
-
-
-def _plain_value(level: Level) -> float | None:
-    """A level that is a value as timm has it; None for a multiple of base."""
-    if isinstance(level, Absolute):
-        return level.value
-    return 0.0 if level == 0 else None

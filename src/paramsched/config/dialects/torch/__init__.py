@@ -8,10 +8,8 @@
 Facts: torch 2.13.
 """
 
-from paramsched.config.dialects.torch.entries import from_plan as from_plan
-from paramsched.config.dialects.torch.plans import bases_of as bases_of
-from paramsched.config.dialects.torch.plans import recognizes as recognizes
-from paramsched.config.dialects.torch.plans import to_plan as to_plan
+from paramsched.config.dialects.torch.entries import from_plan
+from paramsched.config.dialects.torch.plans import bases_of, recognizes, to_plan
 
 __all__ = ["bases_of", "from_plan", "recognizes", "scheduler_entries", "to_plan"]
 

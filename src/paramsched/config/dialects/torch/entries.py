@@ -7,7 +7,7 @@ from typing import Any, Final, final
 
 from paramsched._fault_codes import REFUSED_VALUE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.config.faults import Faults, child_path, type_in_words
-from paramsched.config.peer_arguments import PeerWords, schedules_lr_alone
+from paramsched.config.peer_arguments import PeerWords, begins_of_stages, schedules_lr_alone, value_of_level
 from paramsched.curves import Cosine, Linear, Polynomial
 from paramsched.near_names import did_you_mean
 from paramsched.plan import Plan
@@ -188,7 +188,7 @@ def from_plan(plan: Plan) -> dict[str, Any]:
     if not schedules_lr_alone(plan) or plan.clock != "updates":
         _WORDS.refuse(plan, "torch's schedulers drive lr of all groups, by updates or epochs")
     schedule = plan.bindings[0].schedule
-    by_epoch = _is_by_epochs(plan)
+    by_epoch = "epoch" in str(schedule)
     if by_epoch and isinstance(schedule, Every) and schedule.period == _EPOCH and schedule.phase == 0:
         schedule = schedule.schedule
     elif by_epoch and not _only_stairs(schedule):
@@ -200,10 +200,6 @@ def from_plan(plan: Plan) -> dict[str, Any]:
     if plan.horizon is not None:
         beside["horizon"] = run if not by_epoch else str(plan.horizon)
     return {**written, **beside}
-
-
-def _is_by_epochs(plan: Plan) -> bool:
-    return "epoch" in str(plan.bindings[0].schedule)
 
 
 def _only_stairs(schedule: Schedule) -> bool:
@@ -240,10 +236,12 @@ def _torch_written(schedule: Schedule, unit: str, run: int | None) -> dict[str, 
         case Anneal():
             return _written_descent(schedule, unit, run)
         case CosineRestarts() if schedule.gamma == 1 and schedule.mult == int(schedule.mult):
-            arguments = {"T_0": _steps(schedule.first, unit), "T_mult": int(schedule.mult)}
-            return {"CosineAnnealingWarmRestarts": arguments | {"eta_min": _floor(schedule, schedule.to)}}
-        case Cyclic() if isinstance(schedule.start, Absolute) and isinstance(schedule.to, Absolute):
-            return _written_triangles(schedule, schedule.start, schedule.to, unit)
+            periods = {"T_0": _steps(schedule.first, unit), "T_mult": int(schedule.mult)}
+            return {"CosineAnnealingWarmRestarts": {**periods, "eta_min": _floor(schedule, schedule.to)}}
+        case Cyclic(start=Absolute(low), to=Absolute(high)):
+            sizes = {"step_size_up": _steps(schedule.up, unit), "step_size_down": _steps(schedule.down, unit)}
+            arguments = {"base_lr": low, "max_lr": high, **sizes, "mode": schedule.mode, "gamma": schedule.gamma}
+            return {"CyclicLR": {**arguments, "cycle_momentum": False}}
         case Take():
             return _torch_written(schedule.schedule, unit, _steps(schedule.over, unit))
         case Sequence():
@@ -259,19 +257,6 @@ def _is_factor(schedule: Schedule) -> bool:
     """Whether torch's chain multiplies by it: steps, exponentials and straight lines that never reach 0."""
     line = isinstance(schedule, Anneal) and schedule.to not in (0, 0.0) and isinstance(schedule.to, float)
     return line or isinstance(schedule, (Step, MultiStep, Exponential, Constant))
-
-
-def _written_triangles(schedule: Cyclic, low: Absolute, high: Absolute, unit: str) -> dict[str, Any]:
-    arguments = {
-        "base_lr": low.value,
-        "max_lr": high.value,
-        "step_size_up": _steps(schedule.up, unit),
-        "step_size_down": _steps(schedule.down, unit),
-        "mode": schedule.mode,
-        "gamma": schedule.gamma,
-        "cycle_momentum": False,
-    }
-    return {"CyclicLR": arguments}
 
 
 def _written_descent(schedule: Anneal, unit: str, run: int | None) -> dict[str, Any]:
@@ -296,11 +281,10 @@ def _written_descent(schedule: Anneal, unit: str, run: int | None) -> dict[str, 
 
 
 def _floor(schedule: Schedule, to: Any) -> float:
-    if isinstance(to, Absolute):
-        return to.value
-    if to != 0:
+    value = value_of_level(to)
+    if value is None:
         _WORDS.refuse(schedule, "eta_min is a value, not a multiple of base; write to=absolute(…)")
-    return 0.0
+    return value
 
 
 def _torch_stages_written(schedule: Sequence, unit: str, run: int | None) -> dict[str, Any]:
@@ -310,7 +294,7 @@ def _torch_stages_written(schedule: Sequence, unit: str, run: int | None) -> dic
         if lengths.count(None) > 1 or run is None:
             _WORDS.refuse(schedule, "a stage takes the time it is given; ps.resolve(plan, calendar) says how much")
         lengths = [run - sum(one or 0 for one in lengths) if one is None else one for one in lengths]
-    times = [sum(one or 0 for one in lengths[: index + 1]) for index in range(len(lengths) - 1)]
+    times = begins_of_stages(lengths)
     rest = None if run is None else run - (times[-1] if times else 0)
     seen = [*lengths[:-1], rest]
     members = [_torch_written(one, unit, size) for one, size in zip(schedule.stages, seen, strict=True)]

@@ -18,12 +18,12 @@ from paramsched.config.dialects.torch.entries import (
 from paramsched.config.dialects.torch.shapes import RULES, SHAPES, SMOOTH, TorchArguments, momentum_of
 from paramsched.config.faults import ROOT, Faults, child_path, short_json
 from paramsched.config.known_dialects import NO_BASES, BaseLike, Bases
-from paramsched.config.peer_arguments import cut_to_length, is_plain_number
+from paramsched.config.peer_arguments import cut_to_length, given_rate, is_count, is_plain_number
 from paramsched.errors import InvalidArgument
 from paramsched.feedback import plateau
 from paramsched.feedback.base import MetricRule
 from paramsched.plan import Plan
-from paramsched.schedules import Schedule, chain, constant, every, recurrence, rules
+from paramsched.schedules import Schedule, chain, constant, every, recurrence
 from paramsched.schedules.sequence import in_order
 from paramsched.time import Calendar, Duration
 
@@ -34,6 +34,12 @@ _NO_DATA: Final = {
     "LambdaLR": "Write it in code, lr=ps.from_function(…), or as a native plan, lr: warmup(100) >> cosine()",
     "MultiplicativeLR": "Write a native plan: lr: exponential(0.95) where the factor is the same in each step",
 }
+_NO_MEMBERS: Final = {
+    "ReduceLROnPlateau": ("torch takes no plateau here either", 'Write lr: cosine() * plateau("loss")'),
+    "SWALR": ("it goes on from the value it finds", "Write lr: cosine() >> linear(0.1, 0.05)"),
+}
+"""What stands in no composition: why, and what to write."""
+
 _SETTERS: Final = ("CosineAnnealingWarmRestarts", "CyclicLR", "OneCycleLR", "SWALR")
 """Those that write their value, whatever was there."""
 
@@ -104,19 +110,11 @@ def _inner_scheduler(data: Any) -> Any:
 def _is_by_epoch(beside: Mapping[str, Any], faults: Faults) -> bool:
     interval = beside.get("interval", "step")
     if interval not in ("step", "epoch"):
-        faults.add(
-            "$.interval",
-            f"{short_json(interval)} is neither step nor epoch",
-            "Write interval: epoch",
-            code=REFUSED_VALUE,
-        )
+        found = f"{short_json(interval)} is neither step nor epoch"
+        faults.add("$.interval", found, "Write interval: epoch", code=REFUSED_VALUE)
     if beside.get("frequency", 1) != 1:
-        faults.add(
-            "$.frequency",
-            "it is stepped each time in a plan",
-            "Write a native plan with every(…, 5)",
-            code=REFUSED_VALUE,
-        )
+        found, instead = "it is stepped each time in a plan", "Write a native plan with every(…, 5)"
+        faults.add("$.frequency", found, instead, code=REFUSED_VALUE)
     return bool(interval == "epoch")
 
 
@@ -144,25 +142,19 @@ def _fields_of(given: TorchArguments, beside: Mapping[str, Any], base: BaseLike 
 
 def _between_epochs(given: TorchArguments, schedule: Schedule) -> Schedule:
     """What is stepped once per epoch changes between epochs only."""
-    if not given.by_epoch:
-        return schedule
-    names = set(_leaf_names(given.entry))
-    return every(schedule, "epoch") if names & set(SMOOTH) else schedule
+    smooth = given.by_epoch and not set(SMOOTH).isdisjoint(_leaf_names(given.entry))
+    return every(schedule, "epoch") if smooth else schedule
 
 
 def _leaf_names(entry: TorchEntry) -> list[str]:
     """The classes inside an entry, and its own."""
     found = [entry.name]
-    for member in _members_in(entry):
+    members = entry.arguments.get("_schedulers" if entry.state else "schedulers")
+    for member in members if isinstance(members, (list, tuple)) else ():
         name = torch_class_in(member)
         inner = read_entry(member, entry.path, Faults()) if name in ("SequentialLR", "ChainedScheduler") else None
         found += _leaf_names(inner) if inner is not None else [str(name)]
     return found
-
-
-def _members_in(entry: TorchEntry) -> list[Any]:
-    found = entry.arguments.get("_schedulers" if entry.state else "schedulers")
-    return list(found) if isinstance(found, (list, tuple)) else []
 
 
 def _schedule_of(given: TorchArguments) -> Schedule:
@@ -202,33 +194,12 @@ def _members(given: TorchArguments) -> list[TorchEntry] | None:
     read = [read_entry(one, child_path(path, index), given.faults) for index, one in enumerate(found)]
     entries = [one for one in read if one is not None]
     for entry in entries:
-        if entry.name == "ReduceLROnPlateau":
-            given.faults.add(
-                entry.path,
-                "torch takes no plateau here either",
-                'Write lr: cosine() * plateau("loss")',
-                code=REFUSED_VALUE,
-            )
-        elif entry.name == "SWALR":
-            given.faults.add(
-                entry.path,
-                "it goes on from the value it finds",
-                "Write lr: cosine() >> linear(0.1, 0.05)",
-                code=REFUSED_VALUE,
-            )
-        elif momentum_of_cycle(entry):
-            given.faults.add(
-                entry.path,
-                "in a composition its momentum is not read",
-                "Write cycle_momentum: false",
-                code=REFUSED_VALUE,
-            )
+        if entry.name in _NO_MEMBERS:
+            given.faults.add(entry.path, *_NO_MEMBERS[entry.name], code=REFUSED_VALUE)
+        elif entry.name in ("CyclicLR", "OneCycleLR") and entry.arguments.get("cycle_momentum"):
+            why = "in a composition its momentum is not read"
+            given.faults.add(entry.path, why, "Write cycle_momentum: false", code=REFUSED_VALUE)
     return entries if len(entries) == len(found) and not given.faults.count else None
-
-
-def momentum_of_cycle(entry: TorchEntry) -> bool:
-    """Whether an entry drives momentum too."""
-    return entry.name in ("CyclicLR", "OneCycleLR") and bool(entry.arguments.get("cycle_momentum"))
 
 
 def _torch_stages(given: TorchArguments) -> Schedule:
@@ -236,7 +207,7 @@ def _torch_stages(given: TorchArguments) -> Schedule:
     entries = _members(given)
     key = "_milestones" if given.entry.state else "milestones"
     times = given.entry.arguments[key]
-    whole = isinstance(times, (list, tuple)) and all(is_plain_number(one) and one == int(one) >= 0 for one in times)
+    whole = isinstance(times, (list, tuple)) and all(map(is_count, times))
     if not whole or list(times) != sorted(times) or (entries is not None and len(times) != len(entries) - 1):
         found = f"{short_json(times)} is no list of steps in order, one for each change"
         given.refuse(key, found, "Write milestones: [5] for two schedulers", code=REFUSED_VALUE)
@@ -265,26 +236,17 @@ def _all_at_once(given: TorchArguments) -> Schedule:
         return _schedule_of(members[0])
     for entry in entries:
         if entry.name in (*_SETTERS, "SequentialLR", "ChainedScheduler"):
-            given.faults.add(
-                entry.path,
-                "in a chain it writes over what stands before it",
-                "Write a native plan with a product: lr: constant(0.5) * cosine_restarts(10)",
-                code=REFUSED_VALUE,
-            )
+            instead = "Write a native plan with a product: lr: constant(0.5) * cosine_restarts(10)"
+            given.faults.add(entry.path, "in a chain it writes over what stands before it", instead, code=REFUSED_VALUE)
     if given.faults.count:
         return constant()
-    if any(entry.name == "CosineAnnealingLR" and entry.arguments["eta_min"] for entry in entries):
-        by = "epoch" if given.by_epoch else "update"
-        if any(entry.name not in RULES for entry in entries):
-            return chain(*map(_schedule_of, members))
-        made = [RULES[member.entry.name](member) for member in members]
-        return recurrence(*(_by(rule, by) for rule in made)) if not given.faults.count else constant()
-    return chain(*map(_schedule_of, members))
-
-
-def _by(rule: rules.Rule, by: str) -> rules.Rule:
-    """The rule on the clock of epochs, or as it is."""
-    return rule if by == "update" else replace(rule, by=by)  # type: ignore[type-var]  # every rule is a dataclass
+    floors = any(entry.name == "CosineAnnealingLR" and entry.arguments["eta_min"] for entry in entries)
+    if not floors or any(entry.name not in RULES for entry in entries):
+        return chain(*map(_schedule_of, members))
+    made = [RULES[member.entry.name](member) for member in members]
+    if given.faults.count:
+        return constant()
+    return recurrence(*(replace(rule, by="epoch") for rule in made) if given.by_epoch else made)
 
 
 def _plateau(given: TorchArguments, beside: Mapping[str, Any], base: BaseLike | None) -> MetricRule[Any] | None:
@@ -301,7 +263,7 @@ def _plateau(given: TorchArguments, beside: Mapping[str, Any], base: BaseLike | 
     found = given.entry.arguments
     floors = found["min_lrs"] if given.entry.state else found["min_lr"]
     lowest = floors[0] if isinstance(floors, (list, tuple)) and floors else floors
-    rate = base.get("lr") if isinstance(base, Mapping) else base
+    rate = given_rate(base)
     if rate is None and given.entry.state:
         rates = found.get("base_lrs")
         rate = rates[0] if isinstance(rates, (list, tuple)) and rates else None

@@ -10,7 +10,7 @@ from paramsched import curves
 from paramsched._fault_codes import REFUSED_VALUE, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.config.dialects.torch.entries import TorchEntry
 from paramsched.config.faults import Faults, child_path, short_json
-from paramsched.config.peer_arguments import is_plain_number, level_of_value
+from paramsched.config.peer_arguments import is_count, is_plain_number, level_of_value, no_number_in_words
 from paramsched.schedules import (
     Level,
     Schedule,
@@ -65,27 +65,20 @@ class TorchArguments:
     def number(self, name: str, low: float = -math.inf, high: float = math.inf, *, above: float = -math.inf) -> float:
         """A number in its range."""
         value = self.entry.arguments[name]
-        if not is_plain_number(value) or not (low <= value <= high and value > above):
-            bounds = f"above {above:g}" if above > -math.inf else f"from {low:g} to {high:g}"
-            bounded = max(low, above) > -math.inf or high < math.inf
-            self.refuse(
-                name,
-                f"{short_json(value)} is no number{f' {bounds}' if bounded else ''}",
-                f"Write {name}: 0.5",
-                code=WRONG_TYPE,
-            )
-            return 0.5
-        return float(value)
+        if is_plain_number(value) and low <= value <= high and value > above:
+            return float(value)
+        found = no_number_in_words(value, above=above) + (f" from {low:g} to {high:g}" if low > -math.inf else "")
+        self.refuse(name, found, f"Write {name}: 0.5", code=WRONG_TYPE)
+        return 0.5
 
     def count(self, name: str) -> int:
         """A whole number of steps, at least one."""
         value = self.entry.arguments[name]
-        if not is_plain_number(value) or value < 1 or value != int(value):
-            self.refuse(
-                name, f"{short_json(value)} is no whole number of steps from 1 on", f"Write {name}: 10", code=WRONG_TYPE
-            )
-            return 1
-        return int(value)
+        if is_count(value, least=1):
+            return int(value)
+        found = f"{short_json(value)} is no whole number of steps from 1 on"
+        self.refuse(name, found, f"Write {name}: 10", code=WRONG_TYPE)
+        return 1
 
     def level(self, name: str) -> Level:
         """A value that every group has, as a level; 0 is the same in any unit."""
@@ -113,10 +106,6 @@ class TorchArguments:
         return str(value)
 
 
-def _torch_step(given: TorchArguments) -> Schedule:
-    return step(given.length(given.count("step_size")), given.number("gamma", above=0))
-
-
 def _torch_multistep(given: TorchArguments) -> Schedule:
     # A stage has no milestones that it never comes to.
     last = given.run if given.staged and given.run is not None else math.inf
@@ -129,22 +118,18 @@ def milestones_in(given: TorchArguments) -> list[int]:
     """The milestones of a MultiStepLR in order; a state holds them as a Counter, which JSON makes a mapping of text."""
     value = given.entry.arguments["milestones"]
     if isinstance(value, (Mapping, Counter)):
-        value = [_as_count(one) for one, times in value.items() if isinstance(times, int) for _ in range(times)]
-    if not isinstance(value, (list, tuple)) or not all(is_plain_number(one) and one == int(one) >= 0 for one in value):
+        value = [
+            int(one) if isinstance(one, str) and one.isdecimal() else one
+            for one, times in value.items()
+            if isinstance(times, int)
+            for _ in range(times)
+        ]
+    if not isinstance(value, (list, tuple)) or not all(map(is_count, value)):
         given.refuse(
             "milestones", f"{short_json(value)} is no list of steps", "Write milestones: [30, 80]", code=WRONG_TYPE
         )
         return []
     return sorted(int(one) for one in value)
-
-
-def _as_count(key: Any) -> Any:
-    return int(key) if isinstance(key, str) and key.isdecimal() else key
-
-
-def _torch_constant(given: TorchArguments) -> Schedule:
-    factor = given.number("factor", 0, 1)
-    return constant(factor, given.length(given.count("total_iters"))) >> constant()
 
 
 def _torch_linear(given: TorchArguments) -> Schedule:
@@ -153,14 +138,6 @@ def _torch_linear(given: TorchArguments) -> Schedule:
         return constant()
     start, end = given.number("start_factor", 0, 1), given.number("end_factor", 0, 1)
     return linear(start, end, given.length(given.count("total_iters")))
-
-
-def _torch_exponential(given: TorchArguments) -> Schedule:
-    return exponential(given.number("gamma", above=0), given.length(1))
-
-
-def _torch_polynomial(given: TorchArguments) -> Schedule:
-    return polynomial(given.number("power", above=0), over=given.length(given.count("total_iters")))
 
 
 def _torch_cosine(given: TorchArguments) -> Schedule:
@@ -172,20 +149,8 @@ def _torch_cosine(given: TorchArguments) -> Schedule:
     return restarts(down >> cosine(floor, 1.0, given.length(steps)), given.length(2 * steps))
 
 
-def _warm_restarts(given: TorchArguments) -> Schedule:
-    return cosine_restarts(given.length(given.count("T_0")), given.count("T_mult"), given.level("eta_min"))
-
-
-def _cyclic(given: TorchArguments) -> Schedule:
-    return _triangles(given, *(_level_of_lr(given, name) for name in _ends_of_cycle(given)))
-
-
-def _level_of_lr(given: TorchArguments, name: str) -> Level:
-    return given.level(name)
-
-
-def _ends_of_cycle(given: TorchArguments) -> tuple[str, str]:
-    return ("base_lrs", "max_lrs") if given.entry.state else ("base_lr", "max_lr")
+def _ends_of_cycle(given: TorchArguments, *names: str) -> list[Level]:
+    return [given.level(f"{name}s" if given.entry.state else name) for name in names]
 
 
 def _triangles(given: TorchArguments, low: Level, high: Level) -> Schedule:
@@ -282,15 +247,21 @@ def _swa(given: TorchArguments) -> Schedule:
 
 
 SHAPES: Final[Mapping[str, Callable[[TorchArguments], Schedule]]] = {
-    "StepLR": _torch_step,
+    "StepLR": lambda given: step(given.length(given.count("step_size")), given.number("gamma", above=0)),
     "MultiStepLR": _torch_multistep,
-    "ConstantLR": _torch_constant,
+    "ConstantLR": lambda given: (
+        constant(given.number("factor", 0, 1), given.length(given.count("total_iters"))) >> constant()
+    ),
     "LinearLR": _torch_linear,
-    "ExponentialLR": _torch_exponential,
-    "PolynomialLR": _torch_polynomial,
+    "ExponentialLR": lambda given: exponential(given.number("gamma", above=0), given.length(1)),
+    "PolynomialLR": lambda given: polynomial(
+        given.number("power", above=0), over=given.length(given.count("total_iters"))
+    ),
     "CosineAnnealingLR": _torch_cosine,
-    "CosineAnnealingWarmRestarts": _warm_restarts,
-    "CyclicLR": _cyclic,
+    "CosineAnnealingWarmRestarts": lambda given: cosine_restarts(
+        given.length(given.count("T_0")), given.count("T_mult"), given.level("eta_min")
+    ),
+    "CyclicLR": lambda given: _triangles(given, *_ends_of_cycle(given, "base_lr", "max_lr")),
     "OneCycleLR": _one_cycle,
     "SWALR": _swa,
 }
@@ -307,17 +278,12 @@ def momentum_of(given: TorchArguments) -> Schedule | None:
     if name not in ("CyclicLR", "OneCycleLR") or not found["cycle_momentum"]:
         return None
     if name == "CyclicLR":
-        low, high = ("base_momentums", "max_momentums") if given.entry.state else ("base_momentum", "max_momentum")
-        return _triangles(given, given.level(high), given.level(low))
+        return _triangles(given, *_ends_of_cycle(given, "max_momentum", "base_momentum"))
     low_value, high_value = given.of_all_groups("base_momentum"), given.of_all_groups("max_momentum")
     if low_value <= 0 or high_value <= 0:
         given.refuse("base_momentum", "momentum in a cycle is above 0", "Write cycle_momentum: false")
         return None
     return _cycle(given, low_value, high_value, high_value, low_value / high_value, 1.0)
-
-
-def _rule_of_cosine(given: TorchArguments) -> Any:
-    return rules.cosine(given.level("eta_min"), given.count("T_max"))
 
 
 RULES: Final[Mapping[str, Callable[[TorchArguments], Any]]] = {
@@ -329,6 +295,6 @@ RULES: Final[Mapping[str, Callable[[TorchArguments], Any]]] = {
     ),
     "ExponentialLR": lambda given: rules.exponential(given.number("gamma", above=0)),
     "PolynomialLR": lambda given: rules.polynomial(given.number("power", above=0), over=given.count("total_iters")),
-    "CosineAnnealingLR": _rule_of_cosine,
+    "CosineAnnealingLR": lambda given: rules.cosine(given.level("eta_min"), given.count("T_max")),
 }
 """What a member of a chain makes of the value that it finds, where a product would not say it."""

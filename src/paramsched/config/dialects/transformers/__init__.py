@@ -10,10 +10,7 @@
 Facts: transformers 5.23.
 """
 
-from paramsched.config.dialects.transformers.plans import bases_of as bases_of
-from paramsched.config.dialects.transformers.plans import from_plan as from_plan
-from paramsched.config.dialects.transformers.plans import recognizes as recognizes
-from paramsched.config.dialects.transformers.plans import to_plan as to_plan
+from paramsched.config.dialects.transformers.plans import bases_of, from_plan, recognizes, to_plan
 
 __all__ = ["bases_of", "command_lines", "from_plan", "recognizes", "scheduler_entries", "to_plan"]
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from paramsched import curves
 from paramsched._fault_codes import UNKNOWN_NAME
 from paramsched.config.command_lines import mapping_of_options, named_options
-from paramsched.config.dialects.transformers.rows import SCHEDULERS, row_named, schedule_of_run
+from paramsched.config.dialects.transformers.rows import DESCENTS, RAMPS, SCHEDULERS, row_named, schedule_of_run
 from paramsched.config.dialects.transformers.run_arguments import (
     LEARNING_RATE,
     is_call,
@@ -80,15 +80,9 @@ def to_plan(data: Mapping[str, Any], *, calendar: Calendar | None = None, base: 
         faults.raise_any("config")
         raise InvalidArgument(f'"{run.name}"', "no such scheduler", "Write cosine")
     if not row.ignores:
-        run.keywords.refuse_unknown(row.keywords, run.name)
-    try:
-        plan = Plan(lr=schedule_of_run(row, run), horizon=run.horizon)
-    except InvalidArgument as refusal:
-        faults.refuse(run.keywords.path, refusal)
-        faults.raise_any("config")
-        raise
-    faults.raise_any("config")
-    return plan
+        faults.refuse_unknown(run.keywords.values, row.keywords, run.keywords.path, f"no argument of {run.name}")
+    with faults.told_at(run.keywords.path):
+        return Plan(lr=schedule_of_run(row, run), horizon=run.horizon)
 
 
 def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:  # noqa: ARG001  # the contract
@@ -110,9 +104,6 @@ def bases_of(data: Any, calendar: Calendar | None = None) -> Bases:  # noqa: ARG
 
 _WORDS: Final = PeerWords("transformers")
 _UNTIL_BASE: Final = 1.0
-_KINDS: Final = {"linear": curves.linear, "cosine": curves.cosine}
-_RAMP_KINDS: Final = {**_KINDS, "1-sqrt": curves.polynomial(0.5)}
-_DESCENT_KINDS: Final = {**_KINDS, "1-sqrt": curves.one_minus_sqrt}
 
 
 def from_plan(plan: Plan) -> dict[str, Any]:
@@ -244,7 +235,7 @@ def _stable_guesses(ramp: Anneal | None, rest: list[Schedule]) -> Iterator[_Argu
     if stable is not None and stable.over is not None and stable.over.is_resolved:
         keywords["num_stable_steps"] = stable.over.updates
     if ramp is not None:
-        kind = next((word for word, curve in _RAMP_KINDS.items() if curve == ramp.curve), "linear")
+        kind = next((word for word, curve in RAMPS.items() if curve == ramp.curve), "linear")
         keywords |= {"warmup_type": kind} if kind != "linear" else {}
     if isinstance(way, Constant):  # no descent: the floor at once
         yield "warmup_stable_decay", length, keywords | {"min_lr_ratio": way.value}
@@ -253,7 +244,7 @@ def _stable_guesses(ramp: Anneal | None, rest: list[Schedule]) -> Iterator[_Argu
     keywords["num_decay_steps"] = way.over.updates
     if isinstance(way, CosineWave):
         keywords["num_cycles"] = way.cycles
-    elif (kind := next((word for word, curve in _DESCENT_KINDS.items() if curve == way.curve), "cosine")) != "cosine":
+    elif (kind := next((word for word, curve in DESCENTS.items() if curve == way.curve), "cosine")) != "cosine":
         keywords["decay_type"] = kind
     if way.to != 0:
         keywords["min_lr_ratio"] = way.to

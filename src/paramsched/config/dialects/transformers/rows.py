@@ -29,19 +29,11 @@ from paramsched.schedules import (
 )
 from paramsched.time import Duration
 
-# The schedulers of transformers that follow a metric: their arguments, and their plans.
+_PLATEAU: Final = ("mode", "factor", "patience", "threshold", "threshold_mode", "cooldown", "min_lr", "eps")
+_GREEDY: Final = (*_PLATEAU, "warmup", "max_lr", "verbose", "smooth", "window_size", "reset_start")
 
 
-_COMMON: Final = ("mode", "factor", "patience", "threshold", "threshold_mode", "cooldown", "min_lr", "eps")
-
-PLATEAU: Final = _COMMON
-"""The arguments of torch's `ReduceLROnPlateau`."""
-
-GREEDY: Final = (*_COMMON, "warmup", "max_lr", "verbose", "smooth", "window_size", "reset_start")
-"""The arguments of `GreedyLR`."""
-
-
-def reduce_on_plateau(run: RunArguments) -> Iterator[Schedule]:
+def _reduce_on_plateau(run: RunArguments) -> Iterator[Schedule]:
     """torch's plateau, whose floor and smallest change are values."""
     own = run.keywords
     least, change = own.number("min_lr", 0.0, least=0), own.number("eps", 1e-8, least=0)
@@ -63,7 +55,7 @@ def reduce_on_plateau(run: RunArguments) -> Iterator[Schedule]:
     )
 
 
-def raise_or_reduce(run: RunArguments) -> Iterator[Schedule]:
+def _raise_or_reduce(run: RunArguments) -> Iterator[Schedule]:
     """GreedyLR, whose bounds and smallest change are values."""
     own = run.keywords
     if run.lr is None:
@@ -102,7 +94,6 @@ def _ask_for_rate(run: RunArguments, why: str) -> None:
 
 
 _MOST_CYCLES: Final = 100_000
-_NO_SCHEDULE: Final = constant()
 
 
 @final
@@ -127,14 +118,13 @@ class TransformersRow:
 
 def schedule_of_run(row: TransformersRow, run: RunArguments) -> Schedule:
     """The schedule of a run; what is wrong with its arguments is noted."""
-    ramp = None if row.ramp is None or not run.warmup.terms else row.ramp(run)
-    whole = ramp
+    whole = None if row.ramp is None or not run.warmup.terms else row.ramp(run)
     for stage in row.stages(run):
         if whole is None:
             whole = stage
         elif not run.all_warmup:
             whole = whole >> stage
-    return _NO_SCHEDULE if whole is None else whole
+    return constant() if whole is None else whole
 
 
 def _straight_ramp(run: RunArguments) -> Schedule:
@@ -151,22 +141,19 @@ def _ramp_that_arrives(run: RunArguments) -> Schedule:
     return anneal(start, 1.0, run.warmup, index="t/(n-1)")
 
 
-_RAMPS: Final[dict[str, Curve]] = {
+RAMPS: Final[dict[str, Curve]] = {
     "linear": curves.linear,
     "cosine": curves.cosine,
     "1-sqrt": curves.polynomial(0.5),
 }
-_DESCENTS: Final[dict[str, Curve]] = {
-    "linear": curves.linear,
-    "cosine": curves.cosine,
-    "1-sqrt": curves.one_minus_sqrt,
-}
+DESCENTS: Final = {**RAMPS, "1-sqrt": curves.one_minus_sqrt}
+"""The curves of `warmup_stable_decay`, up and down."""
 
 
 def _ramp_from_floor(run: RunArguments) -> Schedule:
     """That of `warmup_stable_decay`, from its floor on."""
-    kind = run.keywords.choice("warmup_type", "linear", _RAMPS)
-    return anneal(run.keywords.number("min_lr_ratio", 0.0, least=0), 1.0, run.warmup, _RAMPS[kind])
+    kind = run.keywords.choice("warmup_type", "linear", RAMPS)
+    return anneal(run.keywords.number("min_lr_ratio", 0.0, least=0), 1.0, run.warmup, RAMPS[kind])
 
 
 def _base_itself(run: RunArguments) -> Iterator[Schedule]:  # noqa: ARG001  # all stages are asked alike
@@ -178,11 +165,12 @@ def _straight_line(run: RunArguments) -> Iterator[Schedule]:  # noqa: ARG001
 
 
 def _cosine_waves(run: RunArguments) -> Iterator[Schedule]:
-    yield _waves_of_run(run, 0.0)
+    yield _wave_over(run.keywords.number("num_cycles", 0.5), 0.0, None)
 
 
 def _cosine_to_floor(run: RunArguments) -> Iterator[Schedule]:
-    yield _waves_of_run(run, run.keywords.floor())
+    floor = run.keywords.floor()
+    yield _wave_over(run.keywords.number("num_cycles", 0.5), floor, None)
 
 
 def _cosine_early(run: RunArguments) -> Iterator[Schedule]:
@@ -194,10 +182,6 @@ def _cosine_early(run: RunArguments) -> Iterator[Schedule]:
         _ask_for_total(run, "num_cycles", "waves that begin one update early need")
     elif run.left > 0:
         yield skip(_wave_over(cycles, floor, run.left), 1)
-
-
-def _waves_of_run(run: RunArguments, floor: Level, over: int | None = None) -> Schedule:
-    return _wave_over(run.keywords.number("num_cycles", 0.5), floor, over)
 
 
 def _wave_over(cycles: float, floor: Level, over: int | None) -> Schedule:
@@ -254,9 +238,9 @@ def _stable_then_decay(run: RunArguments) -> Iterator[Schedule]:
     if not own.given("num_decay_steps"):
         own.faults.add(own.path, "num_decay_steps is missing", "Write num_decay_steps: 100", code=WRONG_ARGUMENT)
     decay, floor = own.count("num_decay_steps", 1), own.number("min_lr_ratio", 0.0, least=0)
-    kind, cycles = own.choice("decay_type", "cosine", _DESCENTS), own.number("num_cycles", 0.5)
+    kind, cycles = own.choice("decay_type", "cosine", DESCENTS), own.number("num_cycles", 0.5)
     waves = kind == "cosine" and cycles != 0.5
-    way = _wave_over(cycles, floor, decay) if waves else anneal(1.0, floor, decay, _DESCENTS[kind])
+    way = _wave_over(cycles, floor, decay) if waves else anneal(1.0, floor, decay, DESCENTS[kind])
     # Without a descent down to it the floor is a stage of its own, where the run is long enough.
     last = [constant(floor)] if waves or not decay else []
     if own.given("num_stable_steps"):
@@ -286,14 +270,7 @@ def _ask_for_total(run: RunArguments, name: str, why: str) -> None:
 
 
 _FLOOR: Final = ("num_cycles", "min_lr", "min_lr_rate")
-_WSD: Final = (
-    "num_decay_steps",
-    "num_stable_steps",
-    "warmup_type",
-    "decay_type",
-    "min_lr_ratio",
-    "num_cycles",
-)
+_WSD: Final = ("num_decay_steps", "num_stable_steps", "warmup_type", "decay_type", "min_lr_ratio", "num_cycles")
 
 SCHEDULERS: Final[dict[str, TransformersRow]] = {
     "linear": TransformersRow("get_linear_schedule_with_warmup", (), _straight_line, _straight_ramp),
@@ -309,7 +286,7 @@ SCHEDULERS: Final[dict[str, TransformersRow]] = {
         "get_constant_schedule_with_warmup", (), _base_itself, _straight_ramp, ignores=True
     ),
     "inverse_sqrt": TransformersRow("get_inverse_sqrt_schedule", ("timescale",), _inverse_root, _straight_ramp),
-    "reduce_lr_on_plateau": TransformersRow("get_reduce_on_plateau_schedule", PLATEAU, reduce_on_plateau),
+    "reduce_lr_on_plateau": TransformersRow("get_reduce_on_plateau_schedule", _PLATEAU, _reduce_on_plateau),
     "cosine_with_min_lr": TransformersRow(
         "get_cosine_with_min_lr_schedule_with_warmup", _FLOOR, _cosine_to_floor, _straight_ramp
     ),
@@ -320,7 +297,7 @@ SCHEDULERS: Final[dict[str, TransformersRow]] = {
         _ramp_that_arrives,
     ),
     "warmup_stable_decay": TransformersRow("get_wsd_schedule", _WSD, _stable_then_decay, _ramp_from_floor),
-    "greedy": TransformersRow("get_greedy_schedule", GREEDY, raise_or_reduce),
+    "greedy": TransformersRow("get_greedy_schedule", _GREEDY, _raise_or_reduce),
 }
 """All names of `SchedulerType`."""
 

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from difflib import get_close_matches
@@ -13,7 +13,7 @@ from typing import Any, Final, final
 from paramsched._fault_codes import REFUSED_VALUE, UNKNOWN_FIELD, UNKNOWN_NAME, WRONG_ARGUMENT, WRONG_TYPE
 from paramsched.config.faults import Faults, child_path, short_json, type_in_words
 from paramsched.config.known_dialects import BaseLike
-from paramsched.config.peer_arguments import is_plain_number, level_of_value
+from paramsched.config.peer_arguments import given_rate, is_plain_number, level_of_value, no_number_in_words
 from paramsched.near_names import did_you_mean
 from paramsched.schedules import Level
 from paramsched.time import Calendar, Duration, DurationLike
@@ -34,10 +34,6 @@ class Keywords:
     def __init__(self, values: Mapping[str, Any], path: str, faults: Faults) -> None:
         self.values, self.path, self.faults = values, path, faults
 
-    def refuse_unknown(self, known: Collection[str], scheduler: str) -> None:
-        """Note what this scheduler does not take."""
-        self.faults.refuse_unknown(self.values, known, self.path, f"no argument of {scheduler}")
-
     def given(self, name: str) -> bool:
         return self.values.get(name) is not None
 
@@ -49,11 +45,10 @@ class Keywords:
         value = self.values.get(name)
         if value is None:
             return default
-        if not is_plain_number(value) or value < least or value <= above:
-            bound = f" above {above:g}" if above > -math.inf else f" from {least:g} on" if least > -math.inf else ""
-            self.fault(name, f"{short_json(value)} is no number{bound}", f"Write {name}: {default:g}", code=WRONG_TYPE)
-            return default
-        return float(value)
+        if is_plain_number(value) and value >= least and value > above:
+            return float(value)
+        self.fault(name, no_number_in_words(value, least, above), f"Write {name}: {default:g}", code=WRONG_TYPE)
+        return default
 
     def count(self, name: str, default: int, *, least: int = 0) -> int:
         """A whole number of updates."""
@@ -176,7 +171,7 @@ def run_arguments(data: Any, calendar: Calendar | None, base: BaseLike | None, f
     if not called:
         _refuse_misspelt_names(data, faults)
     total, horizon = _length_of_call(own, calendar) if called else _length_of_training(own, calendar)
-    lr = base.get("lr") if isinstance(base, Mapping) else base
+    lr = given_rate(base)
     if lr is None:
         written = own.number("learning_rate" if own.given("learning_rate") else "lr", 0.0, least=0)
         lr = written or (None if called else LEARNING_RATE)
@@ -228,7 +223,6 @@ def _refuse_misspelt_names(data: Mapping[str, Any], faults: Faults) -> None:
 
 
 def _length_of_call(own: Keywords, calendar: Calendar | None) -> tuple[int | None, DurationLike | None]:
-    """The run of `get_scheduler`, in updates."""
     if own.given("num_training_steps"):
         total = own.count("num_training_steps", 1000, least=1)
         return total, total
@@ -271,10 +265,8 @@ def _length_of_warmup(own: Keywords, total: int | None, horizon: DurationLike | 
     if share > 1:
         own.fault("warmup_ratio", f"{share:g} is no share of the run", "Write warmup_ratio: 0.03")
     share = min(steps or share, 1.0)
-    if total is not None and (isinstance(horizon, int) or math.ceil(total * share) != _exact_share(total, share)):
-        return Duration.of(math.ceil(total * share))
+    if total is not None:
+        rounded = math.ceil(total * share)
+        if isinstance(horizon, int) or rounded != math.ceil(total * Fraction(repr(share))):
+            return Duration.of(rounded)
     return Duration.of(f"{Decimal(repr(share)) * 100:f}%")
-
-
-def _exact_share(total: int, share: float) -> int:
-    return math.ceil(total * Fraction(repr(share)))

@@ -1,6 +1,6 @@
 """The arguments of MMEngine's schedulers, their checks, and what a closed form has to hold for."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, isfinite
@@ -79,17 +79,15 @@ def is_real_number(value: object) -> bool:
 def infinite_number_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
     """Numbers that no curve can be drawn with: nan, infinity, more than a float holds."""
     for name, value in arguments.items():
-        numbers = [one for one in (value if isinstance(value, (list, tuple)) else [value]) if is_real_number(one)]
-        if not all(map(is_finite, numbers)):
+        if not all(map(is_finite, filter(is_real_number, each_number(value)))):
             yield ArgumentFault(name, f"{name} is no finite number")
 
 
 def window_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
     """What is wrong with begin, end and last_step."""
-    for name in ("begin", "end"):
-        if not is_real_number(arguments[name]):
-            yield ArgumentFault(name, f"{name}={arguments[name]!r} is no number", TypeError)
-            return
+    for fault in number_faults(arguments, "begin", "end"):
+        yield fault
+        return
     begin, end, last = arguments["begin"], arguments["end"], arguments["last_step"]
     if end <= begin:
         message = f"end should be larger than begin, but got begin={begin}, end={end}"
@@ -100,6 +98,11 @@ def window_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
         yield ArgumentFault("last_step", f"last_step={last!r} is not an integer from -1 on", AssertionError)
 
 
+def each_number(value: Any) -> Sequence[Any]:
+    """The entries of a list; what is none is the only one."""
+    return value if isinstance(value, (list, tuple)) else (value,)
+
+
 def number_faults(arguments: Arguments, *names: str) -> Iterator[ArgumentFault]:
     """Which of these arguments are no numbers."""
     for name in names:
@@ -107,14 +110,13 @@ def number_faults(arguments: Arguments, *names: str) -> Iterator[ArgumentFault]:
             yield ArgumentFault(name, f"{name}={arguments[name]!r} is no number", TypeError)
 
 
-def factor_faults(arguments: Arguments, name: str) -> Iterator[ArgumentFault]:
-    """What is wrong with a factor in [0, 1]."""
-    value = arguments[name]
-    if not is_real_number(value):
-        yield ArgumentFault(name, f"{name}={value!r} is no number", TypeError)
-    elif not 0 <= value <= 1:
-        instead = "Write 1 or less, as MMEngine wants it; a native plan may say constant(2.5)"
-        yield ArgumentFault(name, f"{name}={value!r} should be between 0 and 1", instead=instead)
+def factor_faults(arguments: Arguments, *names: str) -> Iterator[ArgumentFault]:
+    """What is wrong with factors in [0, 1]."""
+    instead = "Write 1 or less, as MMEngine wants it; a native plan may say constant(2.5)"
+    for name in names:
+        yield from number_faults(arguments, name)
+        if is_real_number(arguments[name]) and not 0 <= arguments[name] <= 1:
+            yield ArgumentFault(name, f"{name}={arguments[name]!r} should be between 0 and 1", instead=instead)
 
 
 def floor_faults(arguments: Arguments) -> Iterator[ArgumentFault]:

@@ -23,24 +23,17 @@ from paramsched.config.dialects.mmengine.rows.arguments import (
 from paramsched.config.dialects.mmengine.rows.row import (
     UPDATE,
     FoundArguments,
-    RuleOfPlan,
     SchedulerRow,
     WrittenPart,
     whole_epochs,
     window_arguments,
 )
 from paramsched.curves import Linear
-from paramsched.schedules import Schedule, constant, linear, multistep, rules, step
-from paramsched.schedules.anneal import Anneal
-from paramsched.schedules.leaves import Constant
+from paramsched.schedules import Anneal, Constant, Schedule, constant, linear, multistep, rules, step
 from paramsched.schedules.rules import Rule
 from paramsched.schedules.sequence import Sequence
 from paramsched.schedules.staircases import MultiStep, Step
 from paramsched.time import Duration
-
-
-def _constant_rule(arguments: Arguments) -> Rule:
-    return rules.constant(float(arguments["factor"]), **window_of_rule(arguments))
 
 
 def _constant_form(arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
@@ -56,10 +49,6 @@ def _constant_form(arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
     return ClosedForm(held, ends_itself=True, undone=True)
 
 
-def _from_constant_rule(rule: RuleOfPlan, _: WrittenPart) -> FoundArguments:
-    return {"factor": rule.factor} if isinstance(rule, rules.ConstantRule) and rule.over is None else None
-
-
 def _from_constant(schedule: Schedule, part: WrittenPart) -> FoundArguments:
     """A constant to the end of the run, or of one tick; or a factor for a while and then none."""
     match schedule:
@@ -68,18 +57,13 @@ def _from_constant(schedule: Schedule, part: WrittenPart) -> FoundArguments:
         ):
             return {"factor": factor, **_window_taken_back(over, part)}
         case Constant():
-            return {"factor": _factor_of(schedule, part), **_window_kept(schedule, part)}
+            if not isinstance(schedule.value, float) or not 0 <= schedule.value <= 1:
+                part.refuse(schedule, "its Constant multiplies by a factor in [0, 1]")
+            return {"factor": schedule.value, **_window_kept(schedule, part)}
     return None
 
 
-def _factor_of(schedule: Constant, part: WrittenPart) -> float:
-    value = schedule.value
-    if not isinstance(value, float) or not 0 <= value <= 1:
-        part.refuse(schedule, "its Constant multiplies by a factor in [0, 1]")
-    return value
-
-
-def _window_kept(schedule: Constant, part: WrittenPart) -> dict[str, object]:
+def _window_kept(schedule: Constant, part: WrittenPart) -> dict[str, Any]:
     """The window of a factor that is not taken back."""
     if part.stop is not None and part.stop == part.begin:
         begin, by_epoch = part.ticks(part.begin)
@@ -92,7 +76,7 @@ def _window_kept(schedule: Constant, part: WrittenPart) -> dict[str, object]:
     return window_arguments(begin, end + 1, by_epoch)
 
 
-def _window_taken_back(over: Duration, part: WrittenPart) -> dict[str, object]:
+def _window_taken_back(over: Duration, part: WrittenPart) -> dict[str, Any]:
     """The window of a factor for so long, whose last tick takes it back."""
     first, size = whole_epochs(part.begin), whole_epochs(over + UPDATE)
     if size and first is not None:
@@ -102,32 +86,21 @@ def _window_taken_back(over: Duration, part: WrittenPart) -> dict[str, object]:
     return window_arguments(begin, begin + count + 1, by_epoch)
 
 
-def _constant_cautions(arguments: Arguments, _: bool) -> Iterator[str]:
-    return one_tick_caution(arguments, arguments["factor"])
-
-
 CONSTANT = SchedulerRow(
     "Constant",
     "multiply {it} by `factor`, and undo it at the last tick of the window",
     (Argument("factor", 1 / 3, "in [0, 1]"), *WINDOW_ARGUMENTS),
-    faults=lambda arguments: factor_faults(arguments, "factor"),
+    faults=lambda given: factor_faults(given, "factor"),
     derived=ticks_in_window,
-    rule=_constant_rule,
+    rule=lambda given: rules.constant(float(given["factor"]), **window_of_rule(given)),
     schedule=_constant_form,
-    from_rule=_from_constant_rule,
+    from_rule=lambda rule, _: (
+        {"factor": rule.factor} if isinstance(rule, rules.ConstantRule) and rule.over is None else None
+    ),
     from_schedule=_from_constant,
-    cautions=_constant_cautions,
+    cautions=lambda given, _: one_tick_caution(given, given["factor"]),
     length_from=(),
 )
-
-
-def _linear_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
-    yield from factor_faults(arguments, "start_factor")
-    yield from factor_faults(arguments, "end_factor")
-
-
-def _linear_rule(arguments: Arguments) -> Rule:
-    return rules.linear(float(arguments["start_factor"]), float(arguments["end_factor"]), **window_of_rule(arguments))
 
 
 def _linear_form(arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
@@ -141,12 +114,6 @@ def _linear_form(arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
         return ClosedForm(constant(start), ends_itself=True)
     line = needs.ticks.changing(linear(start, to, over=needs.ticks.last(needs.size)))
     return ClosedForm(line, ends_itself=True, undone=arguments["end_factor"] == 1)
-
-
-def _from_linear_rule(rule: RuleOfPlan, _: WrittenPart) -> FoundArguments:
-    if isinstance(rule, rules.LinearRule) and rule.over is None:
-        return {"start_factor": rule.start, "end_factor": rule.to}
-    return None
 
 
 def _from_straight_line(schedule: Schedule, part: WrittenPart) -> FoundArguments:
@@ -169,10 +136,6 @@ def _from_straight_line(schedule: Schedule, part: WrittenPart) -> FoundArguments
     return {"start_factor": factors[0], "end_factor": factors[1], **found.window}
 
 
-def _linear_cautions(arguments: Arguments, _: bool) -> Iterator[str]:
-    return one_tick_caution(arguments, arguments["start_factor"])
-
-
 LINEAR = SchedulerRow(
     "Linear",
     "scale {it} along a straight line from `start_factor` to `end_factor`, reached at the last tick of the window",
@@ -181,13 +144,17 @@ LINEAR = SchedulerRow(
         Argument("end_factor", 1.0, "in [0, 1]"),
         *WINDOW_ARGUMENTS,
     ),
-    faults=_linear_faults,
+    faults=lambda given: factor_faults(given, "start_factor", "end_factor"),
     derived=ticks_in_window,
-    rule=_linear_rule,
+    rule=lambda given: rules.linear(float(given["start_factor"]), float(given["end_factor"]), **window_of_rule(given)),
     schedule=_linear_form,
-    from_rule=_from_linear_rule,
+    from_rule=lambda rule, _: (
+        {"start_factor": rule.start, "end_factor": rule.to}
+        if isinstance(rule, rules.LinearRule) and rule.over is None
+        else None
+    ),
     from_schedule=_from_straight_line,
-    cautions=_linear_cautions,
+    cautions=lambda given, _: one_tick_caution(given, given["start_factor"]),
     length_from=(),
 )
 
@@ -202,14 +169,6 @@ def _step_rule(arguments: Arguments) -> Rule:
     # `k % size == 0` for whole k: a size of 5/2 divides every fifth tick only.
     every = Fraction(arguments["step_size"]).numerator
     return rules.step(min(every, INF), float(arguments["gamma"]), **window_of_rule(arguments))
-
-
-def _step_form(arguments: Arguments, needs: FormNeeds) -> ClosedForm:
-    return ClosedForm(step(needs.ticks.count(arguments["step_size"]), arguments["gamma"]))
-
-
-def _from_step_rule(rule: RuleOfPlan, _: WrittenPart) -> FoundArguments:
-    return {"step_size": rule.every, "gamma": rule.gamma} if isinstance(rule, rules.StepRule) else None
 
 
 def _from_step(schedule: Schedule, part: WrittenPart) -> FoundArguments:
@@ -229,8 +188,10 @@ STEP = SchedulerRow(
     ),
     faults=_step_faults,
     rule=_step_rule,
-    schedule=_step_form,
-    from_rule=_from_step_rule,
+    schedule=lambda given, needs: ClosedForm(step(needs.ticks.count(given["step_size"]), given["gamma"])),
+    from_rule=lambda rule, _: (
+        {"step_size": rule.every, "gamma": rule.gamma} if isinstance(rule, rules.StepRule) else None
+    ),
     from_schedule=_from_step,
 )
 
@@ -247,18 +208,10 @@ def _multi_step_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
     yield from number_faults(arguments, "gamma")
 
 
-def _multi_step_derived(arguments: Arguments) -> dict[str, Any]:
-    return {"milestones": Counter(arguments["milestones"])}
-
-
 def _reached_milestones(arguments: Arguments) -> list[int]:
     """The milestones in order, repeated ones too; one that is no whole number, or below 0, is never reached."""
     milestones: Counter[float] = Counter(arguments["milestones"])
     return sorted(int(one) for one in milestones.elements() if one == int(one) and one >= 0)
-
-
-def _multi_step_rule(arguments: Arguments) -> Rule:
-    return rules.multistep(_reached_milestones(arguments), float(arguments["gamma"]), **window_of_rule(arguments))
 
 
 def _multi_step_form(arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
@@ -267,12 +220,6 @@ def _multi_step_form(arguments: Arguments, needs: FormNeeds) -> ClosedForm | Non
     limit = min(arguments["end"], INF if needs.run is None else needs.run) - arguments["begin"]
     times = tuple(needs.ticks.count(one) for one in _reached_milestones(arguments) if one < limit)
     return ClosedForm(multistep(times, arguments["gamma"]), cut_at_end=True) if times else None
-
-
-def _from_multi_step_rule(rule: RuleOfPlan, _: WrittenPart) -> FoundArguments:
-    if not isinstance(rule, rules.MultiStepRule):
-        return None
-    return {"milestones": list(rule.milestones), "gamma": rule.gamma}
 
 
 def _from_multi_step(schedule: Schedule, part: WrittenPart) -> FoundArguments:
@@ -301,9 +248,11 @@ MULTI_STEP = SchedulerRow(
         *_REST,
     ),
     faults=_multi_step_faults,
-    derived=_multi_step_derived,
-    rule=_multi_step_rule,
+    derived=lambda given: {"milestones": Counter(given["milestones"])},
+    rule=lambda given: rules.multistep(_reached_milestones(given), float(given["gamma"]), **window_of_rule(given)),
     schedule=_multi_step_form,
-    from_rule=_from_multi_step_rule,
+    from_rule=lambda rule, _: (
+        {"milestones": list(rule.milestones), "gamma": rule.gamma} if isinstance(rule, rules.MultiStepRule) else None
+    ),
     from_schedule=_from_multi_step,
 )

@@ -30,24 +30,21 @@ from paramsched.config.dialects.mmengine.rows.row import (
     SchedulerRow,
     WrittenPart,
 )
+from paramsched.config.peer_arguments import value_of_level
 from paramsched.curves import Cosine, Linear, Polynomial
-from paramsched.schedules import Level, Schedule, absolute, cosine, exponential, polynomial, rules
-from paramsched.schedules.affine import Absolute
-from paramsched.schedules.anneal import Anneal
-from paramsched.schedules.decays import Exponential
+from paramsched.schedules import (
+    Absolute,
+    Anneal,
+    Exponential,
+    Level,
+    Schedule,
+    absolute,
+    cosine,
+    exponential,
+    polynomial,
+    rules,
+)
 from paramsched.schedules.rules import Rule
-
-
-def _exponential_rule(arguments: Arguments) -> Rule:
-    return rules.exponential(float(arguments["gamma"]), **window_of_rule(arguments))
-
-
-def _exponential_form(arguments: Arguments, needs: FormNeeds) -> ClosedForm:
-    return ClosedForm(needs.ticks.changing(exponential(arguments["gamma"], needs.ticks.one)))
-
-
-def _from_exponential_rule(rule: RuleOfPlan, _: WrittenPart) -> FoundArguments:
-    return {"gamma": rule.gamma} if isinstance(rule, rules.ExponentialRule) else None
 
 
 def _from_exponential(schedule: Schedule, part: WrittenPart) -> FoundArguments:
@@ -71,18 +68,13 @@ EXPONENTIAL = SchedulerRow(
     "Exponential",
     "multiply {it} by `gamma` at each tick",
     (Argument("gamma", ..., "ratio of one tick to the one before"), *WINDOW_ARGUMENTS),
-    faults=lambda arguments: number_faults(arguments, "gamma"),
-    rule=_exponential_rule,
-    schedule=_exponential_form,
-    from_rule=_from_exponential_rule,
+    faults=lambda given: number_faults(given, "gamma"),
+    rule=lambda given: rules.exponential(float(given["gamma"]), **window_of_rule(given)),
+    schedule=lambda given, needs: ClosedForm(needs.ticks.changing(exponential(given["gamma"], needs.ticks.one))),
+    from_rule=lambda rule, _: {"gamma": rule.gamma} if isinstance(rule, rules.ExponentialRule) else None,
     from_schedule=_from_exponential,
     cautions=_exponential_cautions,
 )
-
-
-def _poly_rule(arguments: Arguments) -> Rule:
-    floor = absolute(float(arguments["eta_min"]))
-    return rules.polynomial(float(arguments["power"]), floor, **window_of_rule(arguments))
 
 
 def _poly_form(arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
@@ -93,22 +85,14 @@ def _poly_form(arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
     return ClosedForm(needs.ticks.changing(descent), "towards", ends_itself=True)
 
 
-def _from_poly_rule(rule: RuleOfPlan, _: WrittenPart) -> FoundArguments:
-    if isinstance(rule, rules.PolynomialRule) and rule.over is None and isinstance(rule.to, Absolute):
-        return {"eta_min": rule.to.value, "power": rule.power}
-    return None
-
-
 def _from_power(schedule: Schedule, part: WrittenPart) -> FoundArguments:
     """A power of what is left, down to a value or to 0, over the whole window."""
     found = part.stretched
     if found is None or not isinstance(schedule, Anneal) or schedule.start != part.level or not found.whole:
         return None
-    if not isinstance(schedule.curve, (Linear, Polynomial)):
+    floor = value_of_level(schedule.to)
+    if floor is None or not isinstance(schedule.curve, (Linear, Polynomial)):
         return None
-    if not isinstance(schedule.to, Absolute) and schedule.to != 0.0:
-        return None
-    floor = schedule.to.value if isinstance(schedule.to, Absolute) else 0.0
     power = 1.0 if isinstance(schedule.curve, Linear) else schedule.curve.exponent
     return {"eta_min": floor, "power": power, **found.window}
 
@@ -117,11 +101,17 @@ POLY = SchedulerRow(
     "Poly",
     "let {it} fall to `eta_min` as a power of the ticks left, reached at the last tick of the window",
     (Argument("eta_min", 0, "floor, as a value"), Argument("power", 1.0, "exponent"), *WINDOW_ARGUMENTS),
-    faults=lambda arguments: number_faults(arguments, "eta_min", "power"),
+    faults=lambda given: number_faults(given, "eta_min", "power"),
     derived=ticks_in_window,
-    rule=_poly_rule,
+    rule=lambda given: rules.polynomial(
+        float(given["power"]), absolute(float(given["eta_min"])), **window_of_rule(given)
+    ),
     schedule=_poly_form,
-    from_rule=_from_poly_rule,
+    from_rule=lambda rule, _: (
+        {"eta_min": rule.to.value, "power": rule.power}
+        if isinstance(rule, rules.PolynomialRule) and rule.over is None and isinstance(rule.to, Absolute)
+        else None
+    ),
     from_schedule=_from_power,
     length_from=(),
 )
@@ -134,9 +124,9 @@ def _cosine_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
         message = "Either `eta_min` or `eta_min_ratio` should be specified, not both"
         yield ArgumentFault("eta_min_ratio", message, AssertionError)
     length = arguments["T_max"]
-    if length is not None and not is_real_number(length):
-        yield ArgumentFault("T_max", f"T_max={length!r} is no number", TypeError)
-    elif length is not None and length < 0:
+    if length is not None:
+        yield from number_faults(arguments, "T_max")
+    if is_real_number(length) and length < 0:
         yield ArgumentFault("T_max", f"T_max={length!r} is below 0")
 
 
@@ -144,10 +134,6 @@ def _cosine_derived(arguments: Arguments) -> dict[str, Any]:
     neither = arguments["eta_min"] is None and arguments["eta_min_ratio"] is None
     length = arguments["T_max"] or arguments["end"] - arguments["begin"]
     return {"T_max": length, "eta_min": 0.0 if neither else arguments["eta_min"]}
-
-
-def _cosine_rule(arguments: Arguments) -> Rule:
-    return rules.cosine(floor_level(arguments), over=int_if_whole(arguments["T_max"]), **window_of_rule(arguments))
 
 
 def _cosine_form(arguments: Arguments, needs: FormNeeds) -> ClosedForm | None:
@@ -178,9 +164,9 @@ def _from_cosine_rule(rule: RuleOfPlan, _: WrittenPart) -> FoundArguments:
 
 def _from_cosine(schedule: Schedule, part: WrittenPart) -> FoundArguments:
     found = part.stretched
-    if found is None or not isinstance(schedule, Anneal) or not isinstance(schedule.curve, Cosine):
+    if found is None or not isinstance(schedule, Anneal) or schedule.start != part.level:
         return None
-    if schedule.start != part.level:
+    if not isinstance(schedule.curve, Cosine):
         return None
     floor = {} if schedule.to == 0.0 else floor_arguments(schedule.to)
     return {"T_max": found.ticks, **floor, **found.open_window}
@@ -197,7 +183,7 @@ COSINE_ANNEALING = SchedulerRow(
     ),
     faults=_cosine_faults,
     derived=_cosine_derived,
-    rule=_cosine_rule,
+    rule=lambda given: rules.cosine(floor_level(given), over=int_if_whole(given["T_max"]), **window_of_rule(given)),
     schedule=_cosine_form,
     from_rule=_from_cosine_rule,
     from_schedule=_from_cosine,
@@ -226,10 +212,6 @@ def _restart_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
         yield ArgumentFault("periods", f"periods={lists['periods']!r}: each should be above 0")
 
 
-def _restart_derived(arguments: Arguments) -> dict[str, Any]:
-    return {"cumulative_periods": list(accumulate(arguments["periods"]))}
-
-
 def _restart_rule(arguments: Arguments) -> Rule:
     periods = tuple(int_if_whole(period) for period in arguments["periods"])
     weights = tuple(arguments["restart_weights"])
@@ -254,7 +236,7 @@ COSINE_RESTART = SchedulerRow(
         *WINDOW_ARGUMENTS,
     ),
     faults=_restart_faults,
-    derived=_restart_derived,
+    derived=lambda given: {"cumulative_periods": list(accumulate(given["periods"]))},
     rule=_restart_rule,
     from_rule=_from_restart_rule,
 )

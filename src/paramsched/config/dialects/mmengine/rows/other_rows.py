@@ -9,6 +9,7 @@ from paramsched.config.dialects.mmengine.rows.arguments import (
     Argument,
     ArgumentFault,
     Arguments,
+    each_number,
     is_real_number,
     number_faults,
     window_of_rule,
@@ -33,18 +34,12 @@ def _one_cycle_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
     if not isinstance(arguments["three_phase"], (bool, int)):
         yield ArgumentFault("three_phase", f"three_phase={arguments['three_phase']!r} is not True or False", TypeError)
     for name in ("div_factor", "final_div_factor"):
-        if not is_real_number(arguments[name]):
-            yield ArgumentFault(name, f"{name}={arguments[name]!r} is no number", TypeError)
-        elif arguments[name] <= 0:
+        yield from number_faults(arguments, name)
+        if is_real_number(arguments[name]) and arguments[name] <= 0:
             yield ArgumentFault(name, f"{name}={arguments[name]!r} is not above 0")
     peaks = arguments["eta_max"]
-    if not all(is_real_number(one) for one in (peaks if isinstance(peaks, (list, tuple)) else [peaks])):
+    if not all(map(is_real_number, each_number(peaks))):
         yield ArgumentFault("eta_max", f"eta_max={peaks!r} is no number and no list of them", TypeError)
-
-
-def _one_cycle_derived(arguments: Arguments) -> dict[str, Any]:
-    total = arguments["total_steps"]
-    return {"total_steps": arguments["end"] - arguments["begin"] if total is None else total}
 
 
 def _one_cycle_rule(arguments: Arguments) -> Rule:
@@ -98,7 +93,7 @@ ONE_CYCLE = SchedulerRow(
         *WINDOW_ARGUMENTS,
     ),
     faults=_one_cycle_faults,
-    derived=_one_cycle_derived,
+    derived=lambda given: {"total_steps": given["end"] - given["begin"]} if given["total_steps"] is None else {},
     rule=_one_cycle_rule,
     from_rule=_from_one_cycle_rule,
     run_faults=_one_cycle_run_faults,
@@ -123,7 +118,7 @@ def _plateau_faults(arguments: Arguments) -> Iterator[ArgumentFault]:
         message = "it only supports by_epoch=True: it acts after validations"
         yield ArgumentFault("by_epoch", message, AssertionError)
     floors = arguments["min_value"]
-    if not all(is_real_number(one) for one in (floors if isinstance(floors, (list, tuple)) else [floors])):
+    if not all(map(is_real_number, each_number(floors))):
         yield ArgumentFault("min_value", f"min_value={floors!r} is no number and no list of them", TypeError)
 
 

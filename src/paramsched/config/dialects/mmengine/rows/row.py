@@ -153,18 +153,6 @@ RuleOfPlan: TypeAlias = Rule | MetricRule[Any]
 """What a plan says by rules: of a recurrence, or of a metric."""
 
 
-def _nothing_follows(_: Arguments) -> dict[str, Any]:
-    return {}
-
-
-def _no_caution(_: Arguments, __: bool) -> Iterator[str]:
-    return iter(())
-
-
-def _no_run_fault(_: Arguments, __: int) -> Iterator[ArgumentFault]:
-    return iter(())
-
-
 @final
 @dataclass(frozen=True, slots=True)
 class SchedulerRow:
@@ -191,14 +179,14 @@ class SchedulerRow:
     meaning: str
     arguments: tuple[Argument, ...]
     faults: Callable[[Arguments], Iterable[ArgumentFault]]
-    derived: Callable[[Arguments], dict[str, Any]] = _nothing_follows
+    derived: Callable[[Arguments], dict[str, Any]] = lambda _: {}
     rule: Callable[[Arguments], Rule] | None = None
     schedule: Callable[[Arguments, FormNeeds], ClosedForm | None] | None = None
     from_rule: Callable[[RuleOfPlan, WrittenPart], FoundArguments] | None = None
     from_schedule: Callable[[Schedule, WrittenPart], FoundArguments] | None = None
     metric_rule: Callable[[Arguments, float | None], MetricRule[Any]] | None = None
-    cautions: Callable[[Arguments, bool], Iterator[str]] = _no_caution
-    run_faults: Callable[[Arguments, int], Iterator[ArgumentFault]] = _no_run_fault
+    cautions: Callable[[Arguments, bool], Iterable[str]] = lambda _, __: ()
+    run_faults: Callable[[Arguments, int], Iterable[ArgumentFault]] = lambda _, __: ()
     length_from: tuple[str, ...] | None = None
     only_field: str | None = None
 
